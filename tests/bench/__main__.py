@@ -28,7 +28,7 @@ from tests.bench import (
     starts,
     windows,
 )
-from tests.bench.figures import HEADINGS, Row, format_cells
+from tests.bench.figures import HEADINGS, ReportRow, format_cells
 from tests.support.environment import isolate_environment
 
 GOALS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)
@@ -39,10 +39,10 @@ LARGE, KEYS, SERVER_KEYS = 10_000_000, 10_000, 500
 PAYMENTS, DAY = 1_000_000, 10_000
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Measure the goals that the arguments choose, and print the table. Return the exit status: 1 if a promise is
     broken."""
-    told = make_argument_parser(words)
+    told = make_argument_parser(arguments)
     home = isolate_environment()
     began = time.monotonic()
     found = []
@@ -53,7 +53,7 @@ def main(words: Sequence[str]) -> int:
     print(f"\n{_format_table(sorted(found, key=lambda row: int(row.number)))}\n")
     print(f"{time.monotonic() - began:.0f} s on {os.cpu_count()} cores, Python {platform.python_version()},", end=" ")
     print(f"load {os.getloadavg()[0]:.1f} at the end; medians of interleaved runs")
-    return int(any(row.promised and row.met is False for row in found))
+    return int(any(row.is_promise and row.is_met is False for row in found))
 
 
 def make_argument_parser(words: Sequence[str]) -> argparse.Namespace:
@@ -73,31 +73,31 @@ def make_argument_parser(words: Sequence[str]) -> argparse.Namespace:
     return told
 
 
-def measure_goals(told: argparse.Namespace) -> Iterator[Row]:
+def measure_goals(arguments: argparse.Namespace) -> Iterator[ReportRow]:
     """Measure the requested goals, and yield the rows of the report."""
-    wanted: frozenset[int] = told.wanted
+    wanted: frozenset[int] = arguments.wanted
     yield from starts.measure_rows(wanted & {1, 2, 8})
-    yield from reads.measure_rows(told.rows or LARGE, wanted & {3, 4, 5, 6, 7})
+    yield from reads.measure_rows(arguments.rows or LARGE, wanted & {3, 4, 5, 6, 7})
     yield from purchases.measure_rows(wanted & {9, 10, 13})
     yield from idempotency.measure_rows(wanted & {13, 14})
-    yield from queue_views.measure_rows(wanted, told.rows)
+    yield from queue_views.measure_rows(wanted, arguments.rows)
     yield from spoken.measure_rows(wanted & {29})
-    yield from windows.measure_rows(told.rows or LARGE, wanted & {15, 16, 17})
+    yield from windows.measure_rows(arguments.rows or LARGE, wanted & {15, 16, 17})
     yield from atom_seal.measure_rows(wanted & {18})
-    yield from reconciling.measure_rows(wanted, told.payments, told.day)
+    yield from reconciling.measure_rows(wanted, arguments.payments, arguments.day)
     yield from signing.measure_rows(wanted)
     yield from refunds.measure_rows(wanted)
     yield from notices.measure_rows(wanted)
     yield from receiver.measure_rows(wanted)
     yield from feed.measure_rows(wanted)
     yield from desk_requests.measure_rows(wanted)
-    yield from registry.measure_rows(wanted, told.rows or registry.ROWS)
-    yield from crowds.measure_rows(wanted & {11, 12}, told.keys, told.server_keys)
+    yield from registry.measure_rows(wanted, arguments.rows or registry.ROWS)
+    yield from crowds.measure_rows(wanted & {11, 12}, arguments.keys, arguments.server_keys)
 
 
-def _format_table(found: Sequence[Row]) -> str:
+def _format_table(rows: Sequence[ReportRow]) -> str:
     """Return the rows as a text table."""
-    lines = [[*format_cells(HEADINGS)[:-1], "met"], *map(format_cells, found)]
+    lines = [[*format_cells(HEADINGS)[:-1], "met"], *map(format_cells, rows)]
     widths = [max(map(_count_terminal_columns, column)) for column in zip(*lines, strict=True)]
     ruled = [lines[0], ["-" * width for width in widths], *lines[1:]]
     return "\n".join(_format_line(line, widths) for line in ruled)

@@ -10,12 +10,19 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from console.providers.atom.aes import decrypt_text, derive_key, encrypt_text
-from tests.bench.figures import Row, Work, compute_median, format_duration, format_ratio, measure_alternately
+from tests.bench.figures import (
+    MeasuredFunction,
+    ReportRow,
+    compute_median,
+    format_duration,
+    format_ratio,
+    measure_alternately,
+)
 
 _ROUNDS, _EACH = 400, 50
-_KEY = "0123456789ABCDEF0123456789ABCDEF"
-_VECTOR = bytes(range(16))
-_TEXT = json.dumps(
+_PASSWORD_HEX = "0123456789ABCDEF0123456789ABCDEF"
+_INITIALISATION_VECTOR = bytes(range(16))
+_REQUEST_TEXT = json.dumps(
     {
         "payInstrument": {
             "merchDetails": {"merchId": 317157, "merchTxnId": "ORD20261120000123"},
@@ -26,21 +33,21 @@ _TEXT = json.dumps(
 )
 
 
-def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     """Measure the encryption and the decryption of a message for Atom, and compare each with the cryptographic
     primitives alone. The floor is one pass of the cipher over the same bytes.
     """
-    if 18 not in wanted:
+    if 18 not in goal_numbers:
         return
-    key, plain = derive_key(_KEY, _KEY), _TEXT.encode()
-    sealed = encrypt_text(_TEXT, key)
+    key, plain = derive_key(_PASSWORD_HEX, _PASSWORD_HEX), _REQUEST_TEXT.encode()
+    sealed = encrypt_text(_REQUEST_TEXT, key)
     whole = plain + b" " * (-len(plain) % 16)
-    made = Cipher(AES(key), CBC(_VECTOR))
+    made = Cipher(AES(key), CBC(_INITIALISATION_VECTOR))
     works = {
         # As the program does it: the key is asked for each time, and comes out of the memory.
-        "seal": lambda: encrypt_text(_TEXT, derive_key(_KEY, _KEY)),
-        "open": lambda: decrypt_text(sealed, derive_key(_KEY, _KEY)),
-        "raw seal": lambda: _encrypt_with_primitives(_TEXT, key),
+        "seal": lambda: encrypt_text(_REQUEST_TEXT, derive_key(_PASSWORD_HEX, _PASSWORD_HEX)),
+        "open": lambda: decrypt_text(sealed, derive_key(_PASSWORD_HEX, _PASSWORD_HEX)),
+        "raw seal": lambda: _encrypt_with_primitives(_REQUEST_TEXT, key),
         "raw open": lambda: _decrypt_with_primitives(sealed, key),
         "cipher": lambda: _encrypt_padded_bytes(whole, made),
     }
@@ -53,10 +60,12 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
             f"primitives {format_duration(each[f'raw {what}'])}",
             f"cipher alone {format_duration(each['cipher'])}",
         )
-        yield Row("18", name, format_duration(each[what]), floor, peer, format_ratio(ratio), "≤ 1.2×", ratio <= 1.2)
+        yield ReportRow(
+            "18", name, format_duration(each[what]), floor, peer, format_ratio(ratio), "≤ 1.2×", ratio <= 1.2
+        )
 
 
-def repeat_work(work: Work, count: int) -> Work:
+def repeat_work(work: MeasuredFunction, count: int) -> MeasuredFunction:
     """Return a function that calls `work` `count` times, for work that is too short to be measured once."""
 
     def work_repeatedly() -> None:
@@ -70,12 +79,12 @@ def _encrypt_with_primitives(text: str, key: bytes) -> str:
     """Encrypt the text with the primitives alone."""
     padder = PKCS7(128).padder()
     padded = padder.update(text.encode()) + padder.finalize()
-    return _encrypt_padded_bytes(padded, Cipher(AES(key), CBC(_VECTOR))).hex().upper()
+    return _encrypt_padded_bytes(padded, Cipher(AES(key), CBC(_INITIALISATION_VECTOR))).hex().upper()
 
 
 def _decrypt_with_primitives(sealed: str, key: bytes) -> str:
     """Decrypt the text with the primitives alone."""
-    turned = Cipher(AES(key), CBC(_VECTOR)).decryptor()
+    turned = Cipher(AES(key), CBC(_INITIALISATION_VECTOR)).decryptor()
     padded = turned.update(bytes.fromhex(sealed)) + turned.finalize()
     unpadder = PKCS7(128).unpadder()
     return (unpadder.update(padded) + unpadder.finalize()).decode()

@@ -11,7 +11,7 @@ from pymysql import MySQLError
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from tests.bench import filling
-from tests.bench.big_table import FOLDER
+from tests.bench.big_table import TABLE_FOLDER
 from tests.bench.filling import OPERATOR
 from tests.support import mariadb_server
 from tests.support.mariadb_server import Server
@@ -20,11 +20,11 @@ from tests.support.servers import start_own_run
 
 _ENGINE_NAME = "mariadb"
 # It is made fast and only read: what a kill costs is another making.
-SETTINGS = (
+SERVER_SETTINGS = (
     *("innodb-buffer-pool-size=2G", "innodb-log-file-size=1G", "innodb-flush-log-at-trx-commit=0"),
     *("innodb-sort-buffer-size=64M", "tmp-table-size=256M", "max-heap-table-size=256M"),
 )
-_MARK = "bench"
+_ACCOUNT_MARK = "bench"
 
 
 class BigServer:
@@ -51,7 +51,8 @@ class BigServer:
             with self._server.connect(database=name) as connection, connection.cursor() as cursor:
                 filling.fill_server(cursor, rows)
                 cursor.execute(
-                    f"INSERT INTO console_meta (name, value) VALUES ('{_MARK}', '{filling.compute_table_form()}')"
+                    f"INSERT INTO console_meta (name, value)"
+                    f" VALUES ('{_ACCOUNT_MARK}', '{filling.compute_table_form()}')"
                 )
             print(f"… took {time.monotonic() - began:.0f} s", flush=True)
         _upgrade(url)
@@ -67,7 +68,7 @@ class BigServer:
     def _is_made(self, name: str) -> bool:
         """True if the database exists and was filled by the present code."""
         with suppress(MySQLError):
-            found = self._server.sql(f"SELECT value FROM {name}.console_meta WHERE name = '{_MARK}'")
+            found = self._server.sql(f"SELECT value FROM {name}.console_meta WHERE name = '{_ACCOUNT_MARK}'")
             return found == ((filling.compute_table_form(),),)
         return False
 
@@ -83,8 +84,8 @@ def run_big_server() -> Iterator[BigServer]:
     """Start the server on the data that earlier runs have made, yield it, and shut it down at the end of the
     block.
     """
-    FOLDER.mkdir(exist_ok=True)
-    with start_own_run(FOLDER) as run:
+    TABLE_FOLDER.mkdir(exist_ok=True)
+    with start_own_run(TABLE_FOLDER) as run:
         run.prepare_folder_and_keeper()
         server = _start_server(run)
         yield BigServer(server)
@@ -92,7 +93,7 @@ def run_big_server() -> Iterator[BigServer]:
 
 
 def _start_server(run: ServerRun) -> Server:
-    data, password, port = FOLDER / _ENGINE_NAME, secrets.token_urlsafe(12), find_free_port()
+    data, password, port = TABLE_FOLDER / _ENGINE_NAME, secrets.token_urlsafe(12), find_free_port()
     if not data.exists():
         mariadb_server.make_data_folder(run, _ENGINE_NAME)[0].rename(data)
     admin = run.write_file(
@@ -100,7 +101,7 @@ def _start_server(run: ServerRun) -> Server:
         f"CREATE OR REPLACE USER admin@'%' IDENTIFIED BY '{password}';\n"
         "GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION;\n",
     )
-    lines = (f"datadir={data}", f"init-file={admin}", *SETTINGS)
+    lines = (f"datadir={data}", f"init-file={admin}", *SERVER_SETTINGS)
     command = ("mariadbd", f"--defaults-file={mariadb_server.write_configuration(run, _ENGINE_NAME, port, lines)}")
     server = Server(run, _ENGINE_NAME, command, "127.0.0.1", port, "admin", password)
     server.start()

@@ -14,19 +14,19 @@ from console.store.migrations import upgrade as migrate
 from tests.bench import filling
 from tests.bench.filling import CHECKS_TABLE, OPERATOR, compute_corporation_number
 
-__all__ = ["FOLDER", "OPERATOR", "make_big_table", "compute_corporation_number"]
+__all__ = ["TABLE_FOLDER", "OPERATOR", "make_big_table", "compute_corporation_number"]
 
-FOLDER = Path(__file__).resolve().parents[2] / ".bench"
+TABLE_FOLDER = Path(__file__).resolve().parents[2] / ".bench"
 
 
 def make_big_table(rows: int) -> Path:
     """Return the path of an SQLite database with `rows` credit checks. Make the file first if it doesn't exist.
     Callers may only read it.
     """
-    FOLDER.mkdir(exist_ok=True)
-    file = FOLDER / f"{rows}-rows-{filling.compute_table_form()}.db"
+    TABLE_FOLDER.mkdir(exist_ok=True)
+    file = TABLE_FOLDER / f"{rows}-rows-{filling.compute_table_form()}.db"
     if not file.exists():
-        for old in FOLDER.glob(f"{rows}-rows-*"):
+        for old in TABLE_FOLDER.glob(f"{rows}-rows-*"):
             old.unlink()
         began = time.monotonic()
         print(f"Making {file.name} …", flush=True)

@@ -19,7 +19,7 @@ from console.settings.settings import Settings
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Database
 from console.store.database.sqlite_write_queue import WriteQueueLock
-from tests.bench.figures import Row, format_duration
+from tests.bench.figures import ReportRow, format_duration
 from tests.bench.purchases import InstantVendor, disable_follow_up, make_bench_folder, start_servers_on_disk
 from tests.support.children import Child, Pipe, start_children
 from tests.support.desks import UNUSED_URL, make_environment
@@ -27,22 +27,22 @@ from tests.support.invented import invent_numbers
 from tests.support.quick_desks import make_quick_folder
 from tests.support.teams import open_team
 
-PROCESSES = 8
+PROCESS_COUNT = 8
 _KILL_EVERY_SECONDS = 1.0
 _WRITING_SECONDS = 10.0
-_REPORT_EVERY = 20
+_REPORT_INTERVAL = 20
 
 
-def measure_rows(wanted: frozenset[int], keys: int, server_keys: int) -> Iterator[Row]:
+def measure_rows(goal_numbers: frozenset[int], keys: int, server_keys: int) -> Iterator[ReportRow]:
     """Yield the report rows of the requested goals of this module.
 
     `keys` and `server_keys` are the numbers of bought corporation numbers
     on SQLite and on servers.
     """
-    if 11 in wanted:
+    if 11 in goal_numbers:
         yield _measure_on_sqlite(keys)
         yield from _measure_on_servers(server_keys)
-    if 12 in wanted:
+    if 12 in goal_numbers:
         yield from _measure_longest_waits()
 
 
@@ -64,22 +64,22 @@ class Ledger(InstantVendor):
         return super().buy_check(request)
 
 
-def buy_numbers(pipe: Pipe, told: dict[str, str], ledger: Path, keys: int, begin: int) -> None:
+def buy_numbers(pipe: Pipe, environment: dict[str, str], ledger: Path, keys: int, begin: int) -> None:
     """Target of a child process: buy each number from the index `begin` on, and send the reached index at
     intervals.
     """
-    settings, first_id = Settings.load(told), 1 + os.getpid() * 10_000 % 2_000_000_000
+    settings, first_id = Settings.load(environment), 1 + os.getpid() * 10_000 % 2_000_000_000
     with open_console(settings, credit_check_adapter=Ledger(ledger, first_id)) as console:
         disable_follow_up(console)
         for place, number in enumerate(invent_numbers(keys)[begin:], begin):
             with suppress(ConsoleError):
                 console.credit_checks.purchase(PurchaseRequest(number, "1"))
-            if place % _REPORT_EVERY == 0:
+            if place % _REPORT_INTERVAL == 0:
                 pipe.send(place)
         pipe.send(keys)
 
 
-def _measure_on_sqlite(keys: int) -> Row:
+def _measure_on_sqlite(keys: int) -> ReportRow:
     """Measure goal 11 on SQLite, with a database file in a memory file system. A loss of power isn't tested here."""
     with make_quick_folder() as folder:
         told = make_environment(folder / "desk", UNUSED_URL, LEASES="off")
@@ -88,7 +88,7 @@ def _measure_on_sqlite(keys: int) -> Row:
         return _measure_purchases_without_leases("SQLite", told, told, folder / "ledger", keys)
 
 
-def _measure_on_servers(keys: int) -> Iterator[Row]:
+def _measure_on_servers(keys: int) -> Iterator[ReportRow]:
     """Measure goal 11 on a single database server, and on all nodes of a cluster at the same time."""
     for engine, nodes in start_servers_on_disk(frozenset({11})):
         with make_quick_folder() as folder, open_team(nodes[0]) as people:
@@ -108,27 +108,27 @@ def _add_fallbacks(url: str, others: Sequence[str]) -> str:
 
 
 def _measure_purchases_without_leases(
-    engine: str, told: dict[str, str], auditor: dict[str, str], ledger: Path, keys: int
-) -> Row:
+    engine: str, environment: dict[str, str], auditor: dict[str, str], ledger: Path, keys: int
+) -> ReportRow:
     """Measure goal 11 without leases, so that only the database prevents second purchases."""
     began = time.monotonic()
-    kills = _run_buyers(told, ledger, keys)
+    kills = _run_buyers(environment, ledger, keys)
     sold = Counter(ledger.read_text().split())
     with open_console(Settings.load(auditor)) as console:
         rows = console.audit.verify_chains()
     extra = sum(sold.values()) - len(sold)
-    what = f"extra purchases, {engine}, {PROCESSES} processes × {keys:,} keys, {kills} kills"
+    what = f"extra purchases, {engine}, {PROCESS_COUNT} processes × {keys:,} keys, {kills} kills"
     figure = f"{extra} of {len(sold):,} in {format_duration(time.monotonic() - began)}"
-    return Row("11", what, figure, "0", f"audit trail holds, {rows:,} rows", "–", "0", extra == 0)
+    return ReportRow("11", what, figure, "0", f"audit trail holds, {rows:,} rows", "–", "0", extra == 0)
 
 
-def _run_buyers(told: dict[str, str], ledger: Path, keys: int) -> int:
+def _run_buyers(environment: dict[str, str], ledger: Path, keys: int) -> int:
     """Run the buyers. Every second, one that has made progress is killed, and another one continues at its index.
     Return the number of kills.
     """
-    reached, begun = dict.fromkeys(range(PROCESSES), 0), dict.fromkeys(range(PROCESSES), 0)
+    reached, begun = dict.fromkeys(range(PROCESS_COUNT), 0), dict.fromkeys(range(PROCESS_COUNT), 0)
     kills = 0
-    with start_children(buy_numbers, [(told, ledger, keys, 0)] * PROCESSES) as buyers:
+    with start_children(buy_numbers, [(environment, ledger, keys, 0)] * PROCESS_COUNT) as buyers:
         while any(place < keys for place in reached.values()):
             time.sleep(_KILL_EVERY_SECONDS)
             for seat, buyer in enumerate(buyers):
@@ -139,7 +139,7 @@ def _run_buyers(told: dict[str, str], ledger: Path, keys: int) -> int:
             if got_on:
                 seat = got_on[kills % len(got_on)]
                 buyers[seat].kill()
-                buyers[seat] = Child(buy_numbers, told, ledger, keys, reached[seat])
+                buyers[seat] = Child(buy_numbers, environment, ledger, keys, reached[seat])
                 begun[seat] = reached[seat]
                 kills += 1
     return kills
@@ -158,13 +158,13 @@ def _receive_index(buyer: Child, before: int) -> int:
 # 12: nobody waits long for the right to write
 
 
-def write_for_seconds(pipe: Pipe, file: Path, courteous: bool, seconds: float) -> None:
-    """Target of a child process: write short transactions for `seconds`. With `courteous`, the writers of all
+def write_for_seconds(pipe: Pipe, file: Path, uses_queue: bool, seconds: float) -> None:
+    """Target of a child process: write short transactions for `seconds`. With `uses_queue`, the writers of all
     processes wait in the program's queue of writers. Send the number of transactions and the longest wait for one of
     them (seconds).
     """
     database = Database(f"sqlite:///{file}")
-    if not courteous:
+    if not uses_queue:
         database._write_queue = WriteQueueLock(None)
     pipe.send("ready")
     pipe.recv()
@@ -181,17 +181,19 @@ def write_for_seconds(pipe: Pipe, file: Path, courteous: bool, seconds: float) -
     pipe.send((written, longest))
 
 
-def _measure_longest_waits() -> Iterator[Row]:
+def _measure_longest_waits() -> Iterator[ReportRow]:
     """Measure goal 12: first with the queue of writers in front of SQLite's lock, then with SQLite's own waiting
     only.
     """
-    kept, alone = _run_writers(courteous=True), _run_writers(courteous=False)
+    kept, alone = _run_writers(uses_queue=True), _run_writers(uses_queue=False)
     for goal, figure, peer, met in (
         ("≤ 1 s", format_duration(kept.longest), format_duration(alone.longest), kept.longest <= 1),
         ("≥ 0.3", f"{kept.share:.2f}", f"{alone.share:.2f}", kept.share >= 0.3),
     ):
         what = "longest wait" if goal == "≤ 1 s" else "smallest share of the largest"
-        yield Row("12", f"{PROCESSES} writers: {what}", figure, "–", f"SQLite's own waiting {peer}", "–", goal, met)
+        yield ReportRow(
+            "12", f"{PROCESS_COUNT} writers: {what}", figure, "–", f"SQLite's own waiting {peer}", "–", goal, met
+        )
 
 
 class WriterResults:
@@ -199,20 +201,20 @@ class WriterResults:
     writes per second.
     """
 
-    def __init__(self, said: Sequence[tuple[int, float]]) -> None:
-        counts = [written for written, _ in said]
-        self.longest = max(longest for _, longest in said)
+    def __init__(self, reports: Sequence[tuple[int, float]]) -> None:
+        counts = [written for written, _ in reports]
+        self.longest = max(longest for _, longest in reports)
         self.share = min(counts) / max(counts)
         self.each_second = sum(counts) / _WRITING_SECONDS
 
 
-def _run_writers(*, courteous: bool) -> WriterResults:
+def _run_writers(*, uses_queue: bool) -> WriterResults:
     """Run the writers, and return their result."""
     with make_bench_folder() as folder:
         file = folder / "console.db"
         with open_console(Settings.load(make_environment(folder, UNUSED_URL))):
             pass
-        with start_children(write_for_seconds, [(file, courteous, _WRITING_SECONDS)] * PROCESSES) as writers:
+        with start_children(write_for_seconds, [(file, uses_queue, _WRITING_SECONDS)] * PROCESS_COUNT) as writers:
             for writer in writers:
                 writer.wait_for_report()
             for writer in writers:

@@ -27,7 +27,7 @@ from console.views.app.background_refresh import (
 )
 from console.worker.request_threads import QUICK_REQUEST_POLL_PERIOD_SECONDS, REQUEST_POLL_PAUSE_SECONDS
 from tests.bench.disk_databases import start_provider_process
-from tests.bench.figures import Row, compute_median, compute_percentile, format_duration, format_ratio
+from tests.bench.figures import ReportRow, compute_median, compute_percentile, format_duration, format_ratio
 from tests.bench.purchases import make_bench_folder, start_servers_on_disk
 from tests.support.invented import invent_numbers
 from tests.support.places import ServerPlace
@@ -57,15 +57,15 @@ _SELECT_REQUEST_TIME_SQL = (
 """SQL: when the newest purchase was asked for: the server's clock, which is this machine's."""
 
 
-def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     """Yield the report rows of the requested goals of this module, on each server."""
-    for engine, nodes in start_servers_on_disk(wanted & {ASKING, IDLE}):
+    for engine, nodes in start_servers_on_disk(goal_numbers & {ASKING, IDLE}):
         with make_bench_folder() as folder, start_provider_process() as url:
             place = ServerPlace("mariadb" if len(nodes) == 1 else "galera", folder, PooledDatabase(nodes))
             start_team_mode(place, "op-a")
-            if ASKING in wanted:
+            if ASKING in goal_numbers:
                 yield from _measure_requests(engine, place, url)
-            if IDLE in wanted and len(nodes) == 1:
+            if IDLE in goal_numbers and len(nodes) == 1:
                 yield from _measure_idle_load(place, url, nodes[0])
 
 
@@ -93,13 +93,13 @@ class Relay:
                 server = socket.create_connection(self._target)
                 for source, target, moments in ((client, server, self.calls), (server, client, self.answers)):
                     source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    Thread(target=_copy, args=(source, target, moments), daemon=True).start()
+                    Thread(target=_relay_bytes, args=(source, target, moments), daemon=True).start()
 
     def close(self) -> None:
         self._listener.close()
 
 
-def _copy(source: socket.socket, target: socket.socket, moments: list[float]) -> None:
+def _relay_bytes(source: socket.socket, target: socket.socket, moments: list[float]) -> None:
     with suppress(OSError):
         while content := source.recv(65_536):
             moments.append(time.time())
@@ -107,7 +107,7 @@ def _copy(source: socket.socket, target: socket.socket, moments: list[float]) ->
         target.shutdown(socket.SHUT_WR)
 
 
-def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[Row]:
+def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[ReportRow]:
     """Measure goal 25: purchases by desk requests, also after a pause and with a slow provider."""
     relay = Relay(url)
     sent: list[float] = []
@@ -159,7 +159,7 @@ def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[Row
         seconds = sorted(took)
         middle, end = compute_median(seconds), compute_percentile(seconds, 0.99)
         goal = "p99 ≤ 300 ms" if p50 is None else "p50 ≤ 60 ms, p99 ≤ 250 ms"
-        yield Row(
+        yield ReportRow(
             str(ASKING),
             what,
             f"{format_duration(middle)}, p99 {format_duration(end)}",
@@ -205,7 +205,7 @@ def _measure_floor(server: SqlServer) -> list[float]:
 # 26: nobody asks for anything
 
 
-def _measure_idle_load(place: ServerPlace, url: str, server: SqlServer) -> Iterator[Row]:
+def _measure_idle_load(place: ServerPlace, url: str, server: SqlServer) -> Iterator[ReportRow]:
     """Measure goal 26: desks read the change feed and the counts as windows do, and workers poll for requests and run
     their tasks.
     """
@@ -220,7 +220,7 @@ def _measure_idle_load(place: ServerPlace, url: str, server: SqlServer) -> Itera
         for who, (feed_ms, counts_ms) in _INTERVALS_MS.items():
             with _read_at_all_desks(desks, feed_ms, counts_ms):
                 busy = _measure_processor_share(pid)
-            yield Row(
+            yield ReportRow(
                 str(IDLE),
                 f"{_DESKS} desks, {who}, and {_WORKERS} workers that wait, MariaDB",
                 f"{100 * busy:.1f} % of one core",
@@ -252,15 +252,15 @@ def _read_at_all_desks(desks: Sequence[Console], feed_ms: int, counts_ms: int) -
 
 
 def _poll_as_desk(
-    desk: Console, number: int, feed_seconds: float, counts_every: int, over: Event, lock: Lock
+    desk: Console, number: int, feed_seconds: float, counts_every: int, stop_event: Event, lock: Lock
 ) -> None:
-    """Read the change feed of one desk at its interval, and the counts every `counts_every` reads, until `over` is
-    set.
+    """Read the change feed of one desk at its interval, and the counts every `counts_every` reads, until `stop_event`
+    is set.
     """
     mark: FeedMark | None = None
     switches: int | None = None
     turn = number
-    while not over.wait(feed_seconds * (1 if mark else number / _DESKS)):
+    while not stop_event.wait(feed_seconds * (1 if mark else number / _DESKS)):
         turn += 1
         reads_presence = turn % FEED_READINGS_PER_WORKER_PRESENCE_READING == 0
         news = desk.desk_status.read_desk_update(mark, with_presence=reads_presence)

@@ -20,7 +20,7 @@ from console.store.payments import payments
 from console.store.payments.payments import NewPayment
 from tests.bench.disk_databases import open_places_on_disk
 from tests.bench.figures import (
-    Row,
+    ReportRow,
     compute_median,
     compute_percentile,
     format_duration,
@@ -30,18 +30,18 @@ from tests.bench.figures import (
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 
-NUMBER, GOAL_SECONDS = 24, 2.0
+GOAL_NUMBER, GOAL_SECONDS = 24, 2.0
 PERIOD_SECONDS = 1.0
 """The window's."""
 _TICKS, _WRITES, _READINGS = 20, 8, 200
 _SELECT_NEW_CHANGES_SQL = text("SELECT id, kind, subject_id FROM changes WHERE id > :after ORDER BY id")
 
 
-def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     """Measure the change feed on each engine."""
-    if NUMBER not in wanted:
+    if GOAL_NUMBER not in goal_numbers:
         return
-    for engine, place in open_places_on_disk(NUMBER):
+    for engine, place in open_places_on_disk(GOAL_NUMBER):
         with (
             Sandbox() as sandbox,
             open_payment_desk(place, sandbox) as scene,
@@ -51,7 +51,7 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
             yield _measure_read(engine, place, other)
 
 
-def _measure_latency(engine: str, scene: PaymentDesk, other: Console) -> Row:
+def _measure_latency(engine: str, scene: PaymentDesk, other: Console) -> ReportRow:
     """Measure the time from a change at one desk until another desk has read it. On a cluster the other desk reads
     from another node.
     """
@@ -73,8 +73,8 @@ def _measure_latency(engine: str, scene: PaymentDesk, other: Console) -> Row:
             told[name].update(dict.fromkeys(ids, time.monotonic()))
     took = {name: sorted(at[one] - moment for one, moment in written.items()) for name, at in told.items()}
     p99 = compute_percentile(took["ours"], 0.99)
-    return Row(
-        str(NUMBER),
+    return ReportRow(
+        str(GOAL_NUMBER),
         f"feed latency, a reading a second, {engine}",
         f"{format_duration(compute_median(took['ours']))}, p99 {format_duration(p99)}",
         f"bare SELECT as often {format_duration(compute_median(took['bare']))}",
@@ -85,7 +85,7 @@ def _measure_latency(engine: str, scene: PaymentDesk, other: Console) -> Row:
     )
 
 
-def _measure_read(engine: str, place: Place, other: Console) -> Row:
+def _measure_read(engine: str, place: Place, other: Console) -> ReportRow:
     """Measure one read of the feed without new rows. Each read also reads the rows of the last minute again, because
     their transactions may have committed late.
     """
@@ -94,8 +94,8 @@ def _measure_read(engine: str, place: Place, other: Console) -> Row:
     place.sql(f"INSERT INTO changes (kind, subject_id, at) VALUES {', '.join(rows)}")
     works: dict[str, Callable[[], object]] = {"ours": ours.read, "bare": bare.read}
     took = {name: compute_median(seconds) for name, seconds in measure_alternately(works, _READINGS).items()}
-    return Row(
-        str(NUMBER),
+    return ReportRow(
+        str(GOAL_NUMBER),
         f"a reading of the feed, nothing new, {engine}",
         format_duration(took["ours"]),
         f"bare SELECT {format_duration(took['bare'])}",
@@ -106,12 +106,12 @@ def _measure_read(engine: str, place: Place, other: Console) -> Row:
     )
 
 
-def _write_changes(console: Console, payment: int, written: dict[int, float], over: Event) -> None:
-    """Announce changes at random moments until `over` is set, and note the moment after the COMMIT of each row
+def _write_changes(console: Console, payment: int, written: dict[int, float], stop_event: Event) -> None:
+    """Announce changes at random moments until `stop_event` is set, and note the moment after the COMMIT of each row
     (monotonic seconds) by its id.
     """
     chance, database = random.Random(1), console.database
-    while not over.wait(chance.uniform(0, 2 / _WRITES)):
+    while not stop_event.wait(chance.uniform(0, 2 / _WRITES)):
         one = database.write(lambda tx: _announce_change(tx.conn, payment, console))
         written[one] = time.monotonic()
 

@@ -6,32 +6,32 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-Work = Callable[[], object]
+MeasuredFunction = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the report: a figure, its floor, its peer, the ratio and the goal, as text. `met` is None if the
+class ReportRow:
+    """One row of the report: a figure, its floor, its peer, the ratio and the goal, as text. `is_met` is None if the
     figure has no goal, or couldn't be measured on this machine (`ratio` then states the reason).
 
-    `promised` is True for a promise of the program: the whole run fails if the row doesn't meet its goal.
+    `is_promise` is True for a promise of the program: the whole run fails if the row doesn't meet its goal.
     """
 
     number: str
-    what: str
+    subject: str
     figure: str
-    floor: str
-    peer: str
+    floor_figure: str
+    peer_figure: str
     ratio: str
     goal: str
-    met: bool | None
-    promised: bool = False
+    is_met: bool | None
+    is_promise: bool = False
 
 
-HEADINGS = Row("#", "what", "figure", "floor", "peer", "ratio", "goal", None)
+HEADINGS = ReportRow("#", "what", "figure", "floor", "peer", "ratio", "goal", None)
 
 
-def measure_alternately(works: Mapping[str, Work], rounds: int, warm: int = 3) -> dict[str, list[float]]:
+def measure_alternately(works: Mapping[str, MeasuredFunction], rounds: int, warm: int = 3) -> dict[str, list[float]]:
     """Measure each work `rounds` times, after `warm` rounds that don't count. In each round every work runs once, in
     a random order, so that disturbances of the machine and warm caches affect all alike. Return the sorted durations
     (seconds) by name.
@@ -73,7 +73,7 @@ def _format_three_digits(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def format_cells(row: Row) -> list[str]:
+def format_cells(row: ReportRow) -> list[str]:
     """Return the cells of the row as they are printed."""
-    met = {True: "met", False: "NOT MET", None: "not measured" if row.goal != "–" else "–"}[row.met]
-    return [row.number, row.what, row.figure, row.floor, row.peer, row.ratio, row.goal, met]
+    met = {True: "met", False: "NOT MET", None: "not measured" if row.goal != "–" else "–"}[row.is_met]
+    return [row.number, row.subject, row.figure, row.floor_figure, row.peer_figure, row.ratio, row.goal, met]

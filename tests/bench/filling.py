@@ -22,7 +22,7 @@ CHECKS_TABLE = "hansha_alarmbox_credit_checks"
 ROWS_PER_PAYMENT = 10
 """A payment for every so many credit checks."""
 
-_STEP = 7_654_321  # coprime to 10^8, so that numbers come in no order and yet once each
+_NUMBER_STEP = 7_654_321  # coprime to 10^8, so that numbers come in no order and yet once each
 _COUNTER_SQL_BY_ENGINE = {
     "sqlite": "WITH RECURSIVE counted(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM counted WHERE i < {rows}),",
     "mysql": "WITH counted AS (SELECT seq AS i FROM seq_1_to_{rows}),",
@@ -32,7 +32,7 @@ _COUNTER_SQL_BY_ENGINE = {
 # (18 renewals, 2 successes after an error); the others bought and complete.
 _CHECK_ROWS_SQL = f"""
   kinds AS (SELECT i, i % 200 AS k, i % 10 = 9 AS later, i % 10 = 8 AS earlier, i % 100 = 98 AS failed,
-                   (i - (i % 10 = 9)) * {_STEP} % 100000000 AS n FROM counted),
+                   (i - (i % 10 = 9)) * {_NUMBER_STEP} % 100000000 AS n FROM counted),
   bases AS (SELECT kinds.*, '9900' || substr('00000000' || n, -8) AS base,
                    k IN (0, 1) AS pending, k IN (2, 3) OR failed AS error, k IN (4, 5, 6, 7) AS incomplete
             FROM kinds),
@@ -139,7 +139,7 @@ def fill_server(cursor: Any, rows: int, payments: int | None = None) -> None:
         make_running_purchases_sql("server"),
     ):
         cursor.execute(statement)
-    cursor.execute(f"ANALYZE TABLE {CHECKS_TABLE}, operations, leases, {', '.join(filling_money.TABLES)}")
+    cursor.execute(f"ANALYZE TABLE {CHECKS_TABLE}, operations, leases, {', '.join(filling_money.MONEY_TABLES)}")
 
 
 def drop_triggers(cursor: Any) -> None:
@@ -180,7 +180,7 @@ def make_operator_sql() -> str:
 
 def compute_corporation_number(row: int) -> str:
     """Return the corporation number of the row with this id, as the database has computed it."""
-    base = f"9900{(row - (row % 10 == 9)) * _STEP % 10**8:08d}"
+    base = f"9900{(row - (row % 10 == 9)) * _NUMBER_STEP % 10**8:08d}"
     return compute_check_digit(base) + base
 
 

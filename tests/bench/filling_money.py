@@ -5,7 +5,7 @@ and 10 need a review; the others are paid. Of 200 refunds, 8 are open in all sta
 need a review; the others are completed.
 """
 
-TABLES = ("approvals", "orders", "payments", "refunds")
+MONEY_TABLES = ("approvals", "orders", "payments", "refunds")
 _INSTANT_SQL = "'2026-11-20 03:00:00.000000'"
 SINCE_SQL = "'2026-04-' || substr('0' || (1 + i % 28), -2) || ' 03:00:00.000000'"
 """SQL of `state_since`: the newest row isn't the last one, and many rows share an instant."""

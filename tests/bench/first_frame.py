@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent
 
 
-def print_event(what: str) -> None:
+def print_event(event: str) -> None:
     """Print one line: the event, the monotonic clock (seconds), the resident memory (bytes)."""
     with open("/proc/self/statm") as file:  # noqa: PTH123  # pathlib would be an import of its own
         resident = int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
-    os.write(1, f"{what} {time.monotonic()} {resident}\n".encode())
+    os.write(1, f"{event} {time.monotonic()} {resident}\n".encode())
 
 
 def show_empty_window() -> None:

@@ -14,7 +14,7 @@ from console.services.guarded.idempotency import make_payment_key
 from console.store.operations import redis_client as redis_link
 from console.store.operations.idempotency_cache import RUNNING_MARK_LIFETIME_MS, RedisIdempotencyCache
 from tests.bench.figures import (
-    Row,
+    ReportRow,
     compute_median,
     compute_percentile,
     format_duration,
@@ -29,17 +29,17 @@ _STORE_KEY = "a store key for measuring"
 _MIN_PER_SECOND = 10_000
 
 
-def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     missing = servers.find_missing_reason("redis")
     if missing:
-        for number in sorted(wanted):
-            yield Row(str(number), "idempotency, Redis", "–", "–", missing, "–", "≤ 1.25×", None)
+        for number in sorted(goal_numbers):
+            yield ReportRow(str(number), "idempotency, Redis", "–", "–", missing, "–", "≤ 1.25×", None)
         return
     with servers.start_private_redis() as server:
-        if 13 in wanted:
+        if 13 in goal_numbers:
             yield _measure_check(server.url)
             yield _measure_rate(server.url)
-        if 14 in wanted:
+        if 14 in goal_numbers:
             yield _measure_first_use(server.url)
             yield _measure_size(server.url)
 
@@ -59,7 +59,7 @@ def _refresh_epoch(cache: RedisIdempotencyCache) -> str | None:
     return cache.refresh_epoch(lambda: "an epoch, as long as an identifier is")
 
 
-def _measure_check(url: str) -> Row:
+def _measure_check(url: str) -> ReportRow:
     """Measure the check of a key whose result is cached."""
     cache, peer, key = _connect_cache(url), Redis.from_url(url), make_payment_key("M-1", "ORD-000001")
     cache.store_result(key, _PRINT, _RESULT, _refresh_epoch(cache))
@@ -83,7 +83,7 @@ def _measure_check(url: str) -> Row:
         compute_percentile(took["check"], 0.99),
     )
     beside = f"redis-py GET {format_duration(theirs)}, p99 {format_duration(compute_percentile(took['get'], 0.99))}"
-    return Row(
+    return ReportRow(
         "13",
         "the same, Redis",
         f"{format_duration(ours)}, p99 {format_duration(p99)}",
@@ -95,7 +95,7 @@ def _measure_check(url: str) -> Row:
     )
 
 
-def _measure_first_use(url: str) -> Row:
+def _measure_first_use(url: str) -> ReportRow:
     """Measure the first use of a key."""
     cache, peer, numbers = _connect_cache(url), Redis.from_url(url), count()
 
@@ -112,7 +112,7 @@ def _measure_first_use(url: str) -> Row:
     cache.close()
     peer.close()
     ours, theirs = compute_median(took["first"]), compute_median(took["set"])
-    return Row(
+    return ReportRow(
         "14",
         "first check-and-store, Redis",
         f"{format_duration(ours)}, p99 {format_duration(compute_percentile(took['first'], 0.99))}",
@@ -124,7 +124,7 @@ def _measure_first_use(url: str) -> Row:
     )
 
 
-def _measure_size(url: str) -> Row:
+def _measure_size(url: str) -> ReportRow:
     """Measure the memory of a cached result."""
     cache = _connect_cache(url)
     with Redis.from_url(url) as peer:
@@ -133,7 +133,7 @@ def _measure_size(url: str) -> Row:
             cache.store_result(make_payment_key("M-1", f"ORD-{number:08}"), _PRINT, _RESULT, _refresh_epoch(cache))
         size = (_read_used_memory(peer) - before) / _ENTRIES
     cache.close()
-    return Row("14", "memory of a stored result", f"{size:.0f} B", "–", "–", "–", "≤ 200 B", size <= 200)
+    return ReportRow("14", "memory of a stored result", f"{size:.0f} B", "–", "–", "–", "≤ 200 B", size <= 200)
 
 
 def _read_used_memory(peer: Redis) -> int:
@@ -141,12 +141,12 @@ def _read_used_memory(peer: Redis) -> int:
     return int(memory["used_memory"])
 
 
-def _measure_rate(url: str) -> Row:
+def _measure_rate(url: str) -> ReportRow:
     """Measure the checks per second of known keys, in several processes."""
     with get_context("spawn").Pool(_PROCESSES) as pool:
         done = pool.map(_count_checks_for_seconds, [url] * _PROCESSES)
     rate = sum(done) / _SECONDS
-    return Row(
+    return ReportRow(
         "13",
         f"checks a second, Redis, {_PROCESSES} processes",
         f"{rate:.0f} a second",

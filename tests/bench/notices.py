@@ -12,29 +12,29 @@ from urllib.parse import unquote, urlsplit
 
 from console.sandbox.server import Sandbox
 from tests.bench.disk_databases import open_places_on_disk
-from tests.bench.figures import Row, compute_median, compute_percentile, format_duration, format_ratio
+from tests.bench.figures import ReportRow, compute_median, compute_percentile, format_duration, format_ratio
 from tests.support import notice_deliveries
-from tests.support.notice_deliveries import SENDERS
+from tests.support.notice_deliveries import SENDER_COUNT
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place, SqlitePlace
 
-NUMBER = 22
+GOAL_NUMBER = 22
 _ROUNDS, _A_ROUND = 5, 200
-_TABLES = ("payment_events", "payments", "evidence", "audit_log", "changes", "alerts")
+_WRITTEN_TABLES = ("payment_events", "payments", "evidence", "audit_log", "changes", "alerts")
 """The tables that a notice may write; `alerts` only if something is odd."""
 
-T = TypeVar("T")
+ResultT = TypeVar("ResultT")
 
 
-def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
-    if NUMBER not in wanted:
+def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
+    if GOAL_NUMBER not in goal_numbers:
         return
-    for engine, place in open_places_on_disk(NUMBER):
+    for engine, place in open_places_on_disk(GOAL_NUMBER):
         with Sandbox() as sandbox, open_payment_desk(place, sandbox) as scene:
             yield from _measure_engine(engine, scene)
 
 
-def _measure_engine(engine: str, scene: PaymentDesk) -> Iterator[Row]:
+def _measure_engine(engine: str, scene: PaymentDesk) -> Iterator[ReportRow]:
     """Yield the report rows of new and repeated notices on one engine."""
     posts = notice_deliveries.prepare_notices(scene, _ROUNDS * _A_ROUND, 0, 0)
     booked, again, bare = SendingTimes(), SendingTimes(), SendingTimes()
@@ -45,11 +45,11 @@ def _measure_engine(engine: str, scene: PaymentDesk) -> Iterator[Row]:
             again.send(scene.payments.receive_notice, some)
             bare.send(inserts.write, inserts.read_new_rows(_A_ROUND))
     number, peer = (
-        str(NUMBER),
+        str(GOAL_NUMBER),
         f"bare INSERTs of {inserts.rows_per_notice} rows {bare.format_figures()}",
     )
     ratio = booked.compute_median_seconds_per_item() / bare.compute_median_seconds_per_item()
-    yield Row(
+    yield ReportRow(
         number,
         f"signed notice, 8 senders, {engine}",
         booked.format_figures(),
@@ -60,7 +60,7 @@ def _measure_engine(engine: str, scene: PaymentDesk) -> Iterator[Row]:
         None,
     )
     ratio = again.compute_median_seconds_per_item() / bare.compute_median_seconds_per_item()
-    yield Row(
+    yield ReportRow(
         number, f"the same notice again, {engine}", again.format_figures(), "–", peer, format_ratio(ratio), "–", None
     )
 
@@ -74,15 +74,15 @@ class SendingTimes:
         self._took: list[float] = []
         self._seconds: list[float] = []
 
-    def send(self, work: Callable[[T], object], items: Sequence[T]) -> None:
+    def send(self, work: Callable[[ResultT], object], items: Sequence[ResultT]) -> None:
         """Call `work` with each item, in eight threads."""
 
-        def send_timed(item: T) -> float:
+        def send_timed(item: ResultT) -> float:
             began = time.perf_counter()
             work(item)
             return time.perf_counter() - began
 
-        with ThreadPoolExecutor(SENDERS) as pool:
+        with ThreadPoolExecutor(SENDER_COUNT) as pool:
             began = time.perf_counter()
             self._took += pool.map(send_timed, items)
             self._seconds.append((time.perf_counter() - began) / len(items))
@@ -106,9 +106,9 @@ class PlainInserts:
 
     def __init__(self, place: Place) -> None:
         self._place, self._threads, self._opened = place, local(), ExitStack()
-        self._seen = dict.fromkeys(_TABLES, 0)
+        self._seen = dict.fromkeys(_WRITTEN_TABLES, 0)
         self.rows_per_notice = 0
-        for table in _TABLES:
+        for table in _WRITTEN_TABLES:
             place.sql(f"CREATE TABLE bare_{table} AS SELECT * FROM {table} WHERE 1 = 0")
             self._seen[table] = self._read_last_id(table)
 
@@ -125,7 +125,7 @@ class PlainInserts:
         """Return the rows that were inserted since the last call, as one list of (table, row) for each of the
         `notices` notices. The rows are distributed evenly over the notices."""
         shares: list[list[tuple[str, Sequence[Any]]]] = [[] for _ in range(notices)]
-        for table in _TABLES:
+        for table in _WRITTEN_TABLES:
             found = self._place.sql(f"SELECT * FROM {table} WHERE id > {self._seen[table]} ORDER BY id")
             self._seen[table] = self._read_last_id(table)
             for place, row in enumerate(found):

@@ -32,7 +32,7 @@ from console.store.records import money_by_corporation
 from console.store.records import prefix_search as beginnings
 from console.store.refunds import approvals, refunds
 from console.store.registry import our_records
-from tests.bench.figures import Row
+from tests.bench.figures import ReportRow
 
 CORPORATION_NUMBER = "7123456789012"
 NUMBER_WITH_MONEY = "9000000000300"
@@ -71,12 +71,14 @@ _PAGE_QUERIES = {
     for place, after in CURSOR_BY_PAGE_NAME.items()
     for lapsed in (_NONE, _LAPSED)
 }
-PAGES: dict[str, Query] = {
+QUERY_BY_PAGE: dict[str, Query] = {
     name: ask for name, (part, queue, ask) in _PAGE_QUERIES.items() if len(part.conditions_by_queue[queue]) == 1
 }
-MERGED_PAGES: dict[str, Query] = {name: ask for name, (_, _, ask) in _PAGE_QUERIES.items() if name not in PAGES}
+MERGED_PAGES: dict[str, Query] = {
+    name: ask for name, (_, _, ask) in _PAGE_QUERIES.items() if name not in QUERY_BY_PAGE
+}
 """Pages of several states: the first few of each are put in order afterwards."""
-FILTERS = {
+FILTER_BY_NAME = {
     "residual": "provider:paypay amount:>100 cause:timeout owner:- status:pending,submitting,payment_failed",
     "by age": "age:>2d provider:paypay",
     "by day": "since:2026-11-18 provider:paypay",
@@ -109,7 +111,7 @@ FILTERED_PAGE_QUERIES: dict[str, Query] = {
     f"{queue} {place} filtered {how}": _make_filtered_page_query(part, name, after, text)
     for queue, (part, name) in QUEUE_PART_BY_NAME.items()
     for place, after in CURSOR_BY_PAGE_NAME.items()
-    for how, text in FILTERS.items()
+    for how, text in FILTER_BY_NAME.items()
 } | {
     f"{name} filtered, {what} first": make_sorted_page_query(name, order)
     for name in queues.RECORD_QUEUE_NAMES
@@ -119,7 +121,9 @@ FILTERED_PAGE_QUERIES: dict[str, Query] = {
 
 
 def _make_view_count_query(name: str) -> Query:
-    choices = [QueueChoice(parse_filter(text).record_filter, now=_NOW, owners={}) for text in ("", *FILTERS.values())]
+    choices = [
+        QueueChoice(parse_filter(text).record_filter, now=_NOW, owners={}) for text in ("", *FILTER_BY_NAME.values())
+    ]
     return lambda conn: view_counts.count_records_of_choices(conn, name, _NO_LAPSED_IDS, choices)
 
 
@@ -233,7 +237,7 @@ def _make_search_query(text: str, named: record_search.IdsByKind | None = None) 
     return lambda conn: record_search.find_records(conn, search)
 
 
-SEARCHES: dict[str, Query] = {
+QUERY_BY_SEARCH: dict[str, Query] = {
     "search by status": _make_search_query("status:reversed provider:paypay amount:>100"),
     "search by outcome": _make_search_query("certainty:unknown kind:payment,refund cause:timeout"),
     "search by work": _make_search_query("work:needs_review kind:payment amount:>100"),
@@ -249,7 +253,7 @@ SEARCHES_OF_NEWEST_ROWS: dict[str, Query] = {
 }
 """Searches that read the newest rows by primary key, until the answer is full."""
 ALL_QUERIES: dict[str, Query] = {
-    **PAGES,
+    **QUERY_BY_PAGE,
     **MERGED_PAGES,
     **FILTERED_PAGE_QUERIES,
     **COUNT_QUERIES,
@@ -278,12 +282,12 @@ def record_statements(database: Database, ask: Query) -> RecordedStatements:
     return asked
 
 
-def explain_statements(database: Database, asked: RecordedStatements) -> list[str]:
+def explain_statements(database: Database, statements: RecordedStatements) -> list[str]:
     """Return the steps of the query plans of these statements. SQLite's steps are its own words; a server's steps
     have the form "access table key: extra".
     """
     with database.read() as conn:
-        return [step for sql, values in asked for step in _explain(conn, sql, values)]
+        return [step for sql, values in statements for step in _explain(conn, sql, values)]
 
 
 def read_plan_steps(database: Database, ask: Query) -> list[str]:
@@ -299,26 +303,28 @@ def _explain(conn: Connection, sql: str, values: Any) -> Iterator[str]:
         yield f"{row['type']} {row['table']} {row['key']}: {row['Extra']}"
 
 
-def find_whole_table_steps(found: Sequence[str]) -> list[str]:
+def find_whole_table_steps(plan_steps: Sequence[str]) -> list[str]:
     """Return the steps that read a whole table or index. Temporary tables of a statement don't count."""
     made = ("SCAN anon_", "SCAN (subquery-", "SCAN CONSTANT ROW", "ALL <", "index <")
-    return [step for step in found if step.startswith(("SCAN", "ALL ", "index ")) and not step.startswith(made)]
+    return [step for step in plan_steps if step.startswith(("SCAN", "ALL ", "index ")) and not step.startswith(made)]
 
 
-def find_sort_steps(found: Sequence[str]) -> list[str]:
+def find_sort_steps(plan_steps: Sequence[str]) -> list[str]:
     """Return the steps that sort all found rows."""
-    return [step for step in found if step == "USE TEMP B-TREE FOR ORDER BY" or "Using filesort" in step]
+    return [step for step in plan_steps if step == "USE TEMP B-TREE FOR ORDER BY" or "Using filesort" in step]
 
 
-def check_plans(where: str, empty_url: str, big: Database) -> Row:
+def check_plans(database_name: str, empty_url: str, big: Database) -> ReportRow:
     """Check the promise that no query reads a whole table, whatever the size of the table. The queries are recorded
     on an empty database, because a service that finds nothing runs all its queries; the big database then explains
-    the recorded statements. `where` describes the big database in the report.
+    the recorded statements. `database_name` describes the big database in the report.
     """
     with closing(Database(empty_url, without_time_limit=True)) as empty:
         plans = {name: explain_statements(big, record_statements(empty, ask)) for name, ask in ALL_QUERIES.items()}
     wrong = {name: whole for name, found in plans.items() if (whole := find_whole_table_steps(found))}
     for name, whole in wrong.items():
-        print(f"{where}: {name}: {'; '.join(whole)}", flush=True)
+        print(f"{database_name}: {name}: {'; '.join(whole)}", flush=True)
     figure = f"{len(ALL_QUERIES) - len(wrong)} of {len(ALL_QUERIES)}"
-    return Row("5", f"questions answered by index, {where}", figure, "–", "–", "–", "all", not wrong, promised=True)
+    return ReportRow(
+        "5", f"questions answered by index, {database_name}", figure, "–", "–", "–", "all", not wrong, is_promise=True
+    )

@@ -13,7 +13,7 @@ from console.store.tasks import sagas
 from tests.bench.filling import drop_triggers
 from tests.bench.plans import Query
 
-ROWS = 6_000
+ROW_COUNT = 6_000
 _NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 QUERIES_BY_INDEX: dict[str, Query] = {
@@ -94,7 +94,7 @@ _COLUMN_SQL_BY_TABLE: dict[str, dict[str, str]] = {
 }  # fmt: skip
 
 
-def fill_server(cursor: Any, rows: int = ROWS) -> None:
+def fill_server(cursor: Any, rows: int = ROW_COUNT) -> None:
     """Drop the triggers of a server's database, and insert `rows` rows into each table of `_COLUMN_SQL_BY_TABLE`."""
     drop_triggers(cursor)
     for table, columns in _COLUMN_SQL_BY_TABLE.items():

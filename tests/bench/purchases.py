@@ -19,10 +19,10 @@ from console.services.guarded.idempotency import IdempotencyKeyService
 from console.settings.settings import Settings
 from console.store.access.operators import insert_person
 from console.store.schema.core import operations
-from tests.bench.big_table import FOLDER, OPERATOR
+from tests.bench.big_table import OPERATOR, TABLE_FOLDER
 from tests.bench.figures import (
-    Row,
-    Work,
+    MeasuredFunction,
+    ReportRow,
     compute_median,
     compute_percentile,
     format_duration,
@@ -35,8 +35,8 @@ from tests.support.invented import invent_numbers
 from tests.support.servers import Server, find_missing_reason, start_private_galera, start_private_mariadb
 from tests.support.teams import Team, open_team
 
-_PURCHASES = 300
-_CHECKS = 1_000
+_PURCHASE_COUNT = 300
+_CHECK_COUNT = 1_000
 _LARGEST_RATIO = 4.0
 """Goal of a guarded purchase: of its durable writes on SQLite, and of GET_LOCK around a naive one on MariaDB."""
 _NOT_ASKED_OUTCOME: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "not_asked", SendingCertainty.NO)
@@ -83,8 +83,8 @@ def disable_follow_up(console: Console) -> None:
 @contextmanager
 def make_bench_folder() -> Iterator[Path]:
     """Yield a temporary folder on the disk of the big tables, never in memory."""
-    FOLDER.mkdir(exist_ok=True)
-    with TemporaryDirectory(prefix="desk-", dir=FOLDER) as name:
+    TABLE_FOLDER.mkdir(exist_ok=True)
+    with TemporaryDirectory(prefix="desk-", dir=TABLE_FOLDER) as name:
         yield Path(name)
 
 
@@ -115,46 +115,46 @@ def _open_desk(home: Path, **told: str) -> Iterator[Console]:
         yield console
 
 
-def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
-    if 9 in wanted:
+def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
+    if 9 in goal_numbers:
         yield from _measure_on_sqlite()
-    if 13 in wanted:
+    if 13 in goal_numbers:
         with make_bench_folder() as folder, open_buying_desk(folder) as console:
             yield _measure_check("SQLite", console)
-    for engine, nodes in start_servers_on_disk(wanted & {10, 13}):
+    for engine, nodes in start_servers_on_disk(goal_numbers & {10, 13}):
         with open_buying_team(nodes[0]) as (people, console):
-            if 10 in wanted:
+            if 10 in goal_numbers:
                 yield from _measure_on_server(engine, console, people.open_connection("owner"))
-            if 13 in wanted:
+            if 13 in goal_numbers:
                 yield _measure_check(engine, console)
 
 
-def start_servers_on_disk(wanted: frozenset[int]) -> Iterator[tuple[str, Sequence[Server]]]:
+def start_servers_on_disk(goal_numbers: frozenset[int]) -> Iterator[tuple[str, Sequence[Server]]]:
     """Yield (name, nodes) of each database server engine that this machine has, one engine after another. Yield
     nothing if no goal of this module is requested."""
-    FOLDER.mkdir(exist_ok=True)
-    if wanted and find_missing_reason("mariadb") is None:
-        with start_private_mariadb(place=FOLDER) as server:
+    TABLE_FOLDER.mkdir(exist_ok=True)
+    if goal_numbers and find_missing_reason("mariadb") is None:
+        with start_private_mariadb(place=TABLE_FOLDER) as server:
             yield "MariaDB", (server,)
-    if wanted and find_missing_reason("galera") is None:
-        with start_private_galera(place=FOLDER) as cluster:
+    if goal_numbers and find_missing_reason("galera") is None:
+        with start_private_galera(place=TABLE_FOLDER) as cluster:
             yield "Galera", cluster.nodes
 
 
 def _make_buyers(
     console: Console, naive: UnprotectedBuyer | UnprotectedServerBuyer, lock: RedisLock | None
-) -> dict[str, Work]:
+) -> dict[str, MeasuredFunction]:
     """Return the compared ways to buy a credit check, by name: by the guarded service, without any protection, and
     with locks.
     """
-    fresh = iter(invent_numbers(5 * _PURCHASES))
+    fresh = iter(invent_numbers(5 * _PURCHASE_COUNT))
 
     def buy_with_lock() -> None:
         if lock is not None:
             with lock.acquire("purchase"):
                 naive.buy(next(fresh))
 
-    works: dict[str, Work] = {
+    works: dict[str, MeasuredFunction] = {
         "guarded": lambda: console.credit_checks.purchase(PurchaseRequest(next(fresh), "1")),
         "naive": lambda: naive.buy(next(fresh)),
         "redis": buy_with_lock,
@@ -164,14 +164,14 @@ def _make_buyers(
     return works
 
 
-def _measure_on_sqlite() -> Iterator[Row]:
+def _measure_on_sqlite() -> Iterator[ReportRow]:
     with make_bench_folder() as folder, open_buying_desk(folder) as console, open_redis_lock(folder) as lock:
         naive, floor = UnprotectedBuyer(folder / "naive.db"), DurableWrites(folder / "floor", 3)
-        took = measure_alternately(_make_buyers(console, naive, lock) | {"floor": floor.write}, _PURCHASES)
+        took = measure_alternately(_make_buyers(console, naive, lock) | {"floor": floor.write}, _PURCHASE_COUNT)
         naive.close()
         floor.close()
     guarded, bare = compute_median(took["guarded"]), compute_median(took["floor"])
-    yield Row(
+    yield ReportRow(
         "9",
         "guarded purchase until recorded, SQLite",
         _format_figures(took),
@@ -184,11 +184,11 @@ def _measure_on_sqlite() -> Iterator[Row]:
     yield _make_row_with_peer("9", "Redis lock around naive", took, "redis" if lock else None)
 
 
-def _measure_on_server(engine: str, console: Console, connection: Any) -> Iterator[Row]:
+def _measure_on_server(engine: str, console: Console, connection: Any) -> Iterator[ReportRow]:
     """Yield the measurements on a server. GET_LOCK is compared only on MariaDB: it locks one node of a cluster."""
     naive = UnprotectedServerBuyer(connection)
     with make_bench_folder() as folder, open_redis_lock(folder) as lock:
-        took = measure_alternately(_make_buyers(console, naive, lock), _PURCHASES)
+        took = measure_alternately(_make_buyers(console, naive, lock), _PURCHASE_COUNT)
     naive.close()
     if engine == "MariaDB":
         what = f"guarded purchase, {engine}"
@@ -201,30 +201,32 @@ def _measure_on_server(engine: str, console: Console, connection: Any) -> Iterat
 def _make_row_with_peer(
     number: str,
     peer: str,
-    took: Mapping[str, Sequence[float]],
+    durations: Mapping[str, Sequence[float]],
     name: str | None,
-    what: str = "the same",
+    subject: str = "the same",
     largest_ratio: float = 1.0,
-) -> Row:
-    """Return the report row that compares a guarded purchase with the other way to buy that `took` has under `name`.
-    None means that this machine can't run the other way.
+) -> ReportRow:
+    """Return the report row that compares a guarded purchase with the other way to buy that `durations` has under
+    `name`. None means that this machine can't run the other way.
     """
     goal = f"≤ {largest_ratio:.1f}×"
     if name is None:
-        return Row(number, what, _format_figures(took), "–", "no redis-server here", "–", goal, None)
-    ours, theirs, bare = (compute_median(took[one]) for one in ("guarded", name, "naive"))
+        return ReportRow(number, subject, _format_figures(durations), "–", "no redis-server here", "–", goal, None)
+    ours, theirs, bare = (compute_median(durations[one]) for one in ("guarded", name, "naive"))
     floor = f"naive, no lock {format_duration(bare)}"
     peer_time, is_met = f"{peer} {format_duration(theirs)}", ours <= largest_ratio * theirs
-    return Row(number, what, _format_figures(took), floor, peer_time, format_ratio(ours / theirs), goal, is_met)
+    return ReportRow(
+        number, subject, _format_figures(durations), floor, peer_time, format_ratio(ours / theirs), goal, is_met
+    )
 
 
-def _format_figures(took: Mapping[str, Sequence[float]]) -> str:
+def _format_figures(durations: Mapping[str, Sequence[float]]) -> str:
     """Return the figures of the guarded purchase as text."""
-    guarded = took["guarded"]
+    guarded = durations["guarded"]
     return f"{format_duration(compute_median(guarded))}, p99 {format_duration(compute_percentile(guarded, 0.99))}"
 
 
-def _measure_check(engine: str, console: Console) -> Row:
+def _measure_check(engine: str, console: Console) -> ReportRow:
     """Measure the check of a known idempotency key. The peer is a read of the same row by its primary key on a
     connection of the same pool."""
     keys = IdempotencyKeyService(console._context)
@@ -237,9 +239,11 @@ def _measure_check(engine: str, console: Console) -> Row:
         with console.database.read() as conn:
             return conn.execute(by_id, {"of": begun.operation_id}).first()
 
-    took = measure_alternately({"check": lambda: keys.find_result("key", "print"), "read": read}, _CHECKS, warm=300)
+    took = measure_alternately(
+        {"check": lambda: keys.find_result("key", "print"), "read": read}, _CHECK_COUNT, warm=300
+    )
     check, peer = compute_median(took["check"]), compute_median(took["read"])
-    return Row(
+    return ReportRow(
         "13",
         f"idempotency check, key seen before, {engine}",
         format_duration(check),

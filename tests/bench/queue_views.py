@@ -10,13 +10,13 @@ from console.store.operations import journal
 from console.store.queues import view_counts
 from console.store.queues.filter_sql import QueueChoice
 from tests.bench.big_table import make_big_table
-from tests.bench.figures import Row, compute_median, format_duration, format_ratio, measure_alternately
-from tests.bench.subjects import PAGE, open_desk
+from tests.bench.figures import ReportRow, compute_median, format_duration, format_ratio, measure_alternately
+from tests.bench.subjects import PAGE_SIZE, open_desk
 
-ROWS = 200_000
+ROW_COUNT = 200_000
 """Records of the table if `--rows` isn't given; in full 10,000,000."""
 _QUEUE, _ROUNDS, _VIEWS = "incomplete", 60, 20
-_FILTERS = {
+_FILTER_BY_LABEL = {
     "a filter": "provider:alarmbox kind:credit-check certainty:known age:>1h",
     "20 conditions": (
         "provider:alarmbox,paypay kind:credit-check,payment,refund,order certainty:known,unknown"
@@ -26,34 +26,36 @@ _FILTERS = {
 _FILTER_WITHOUT_MATCH = "cause:no_such_cause"
 
 
-def measure_rows(wanted: frozenset[int], large: int | None) -> Iterator[Row]:
+def measure_rows(goal_numbers: frozenset[int], large: int | None) -> Iterator[ReportRow]:
     """Measure pages and counts on an SQLite database with `large` credit checks (None: ROWS)."""
-    if 28 in wanted:
-        count = large or ROWS
+    if 28 in goal_numbers:
+        count = large or ROW_COUNT
         with open_desk(f"sqlite:///{make_big_table(count)}") as console:
             where = f"{count:,} rows, SQLite"
             yield from _measure_pages(console, where)
             yield _measure_counts(console, where)
 
 
-def _measure_pages(console: Console, where: str) -> Iterator[Row]:
+def _measure_pages(console: Console, label: str) -> Iterator[ReportRow]:
     """Measure the time to read a page of the queue, once with each filter."""
     chosen = {
         name: parse_filter(text).record_filter
-        for name, text in (_FILTERS | {"a rare cause": _FILTER_WITHOUT_MATCH}).items()
+        for name, text in (_FILTER_BY_LABEL | {"a rare cause": _FILTER_WITHOUT_MATCH}).items()
     }
     works = {
-        name: (lambda one=one: console.recovery.read_queue(_QUEUE, PAGE, record_filter=one))
+        name: (lambda one=one: console.recovery.read_queue(_QUEUE, PAGE_SIZE, record_filter=one))
         for name, one in chosen.items()
     }
-    took = measure_alternately(works | {"plain": lambda: console.recovery.read_queue(_QUEUE, PAGE)}, _ROUNDS, warm=20)
+    took = measure_alternately(
+        works | {"plain": lambda: console.recovery.read_queue(_QUEUE, PAGE_SIZE)}, _ROUNDS, warm=20
+    )
     plain = compute_median(took["plain"])
     for name in chosen:
         figure, ratio = compute_median(took[name]), compute_median(took[name]) / plain
-        has_goal = name in _FILTERS
-        yield Row(
+        has_goal = name in _FILTER_BY_LABEL
+        yield ReportRow(
             "28",
-            f"page of {PAGE} with {name}, {where}",
+            f"page of {PAGE_SIZE} with {name}, {label}",
             format_duration(figure),
             "–",
             f"without a filter {format_duration(plain)}",
@@ -63,7 +65,7 @@ def _measure_pages(console: Console, where: str) -> Iterator[Row]:
         )
 
 
-def _measure_counts(console: Console, where: str) -> Row:
+def _measure_counts(console: Console, label: str) -> ReportRow:
     """Measure the counts of saved views. The figure has no goal, because the window reads the counts only every two
     minutes, and each count covers only a part of the queue."""
     choices = [
@@ -77,9 +79,9 @@ def _measure_counts(console: Console, where: str) -> Row:
     took = measure_alternately({"views": count_all, "queues": console.recovery.count_queues}, _ROUNDS // 4)
     views, queues = compute_median(took["views"]), compute_median(took["queues"])
     peer = f"counts of all queues {format_duration(queues)}"
-    return Row(
+    return ReportRow(
         "28",
-        f"counts of {_VIEWS} views, {where}",
+        f"counts of {_VIEWS} views, {label}",
         format_duration(views),
         "–",
         peer,

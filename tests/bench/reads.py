@@ -7,38 +7,38 @@ from tests.bench import plans
 from tests.bench.big_server import run_big_server
 from tests.bench.big_table import make_big_table, make_empty_table
 from tests.bench.figures import (
-    Row,
-    Work,
+    MeasuredFunction,
+    ReportRow,
     compute_median,
     compute_percentile,
     format_duration,
     format_ratio,
     measure_alternately,
 )
-from tests.bench.subjects import PAGE, MeasuredTable, open_measured_table
+from tests.bench.subjects import PAGE_SIZE, MeasuredTable, open_measured_table
 from tests.support.servers import find_missing_reason
 
 SMALL_ROW_COUNT = 1_000_000
-_ROUNDS = 1_500
-_QUEUES = ("pending", "unknown", "error", "incomplete", "review")
+_ROUND_COUNT = 1_500
+_QUEUE_NAMES = ("pending", "unknown", "error", "incomplete", "review")
 _GOAL_NUMBER_BY_ENGINE = {"SQLite": 3, "MariaDB": 4}
 
 
-def measure_rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(large: int, goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     """Yield the report rows of the requested goals of reads on each engine. A table with `large` rows is compared
     with one of a million rows.
     """
-    if wanted & {3, 5, 6, 7}:
+    if goal_numbers & {3, 5, 6, 7}:
         yield from _measure_engine(
-            "SQLite", lambda rows: f"sqlite:///{make_big_table(rows)}", make_empty_table, large, wanted
+            "SQLite", lambda rows: f"sqlite:///{make_big_table(rows)}", make_empty_table, large, goal_numbers
         )
-    if wanted & {4, 5, 6, 7}:
+    if goal_numbers & {4, 5, 6, 7}:
         if (reason := find_missing_reason("mariadb")) is not None:
-            yield Row("4", "reads on MariaDB", "–", "–", "–", reason, "≤ 0.9×", None)
+            yield ReportRow("4", "reads on MariaDB", "–", "–", "–", reason, "≤ 0.9×", None)
             return
         with run_big_server() as server:
             yield from _measure_engine(
-                "MariaDB", server.make_database_url, server.create_empty_database, large, wanted
+                "MariaDB", server.make_database_url, server.create_empty_database, large, goal_numbers
             )
 
 
@@ -47,22 +47,22 @@ def _measure_engine(
     url: Callable[[int], str],
     empty: Callable[[], AbstractContextManager[str]],
     large: int,
-    wanted: frozenset[int],
-) -> Iterator[Row]:
+    goal_numbers: frozenset[int],
+) -> Iterator[ReportRow]:
     """Yield the report rows of reads on one engine. `url` returns the URL of a database with the given number of
     rows, `empty` yields the URL of a database without rows.
     """
     with _open_measured_tables(url, large) as (small, big):
         where = f"{large // 1_000_000} M rows, {engine}"
-        if _GOAL_NUMBER_BY_ENGINE[engine] in wanted:
+        if _GOAL_NUMBER_BY_ENGINE[engine] in goal_numbers:
             yield from _measure_lookup(engine, where, big)
-        if 5 in wanted:
+        if 5 in goal_numbers:
             yield from _measure_growth(where, small, big)
             with empty() as address:
                 yield plans.check_plans(where, address, big.console.database)
-        if 6 in wanted:
+        if 6 in goal_numbers:
             yield _measure_depth(where, small, big)
-        if 7 in wanted:
+        if 7 in goal_numbers:
             yield _measure_counts(where, big)
 
 
@@ -75,46 +75,48 @@ def _open_measured_tables(url: Callable[[int], str], large: int) -> Iterator[tup
         yield small, big
 
 
-def _measure_lookup(engine: str, where: str, big: MeasuredTable) -> Iterator[Row]:
-    works: dict[str, Work] = {
+def _measure_lookup(engine: str, label: str, big: MeasuredTable) -> Iterator[ReportRow]:
+    works: dict[str, MeasuredFunction] = {
         "service": big.lookup,
         "core": big.lookup_by_core,
         "two": big.lookup_by_core_in_two_queries,
     }
-    took = measure_alternately(works | {"driver": big.lookup_by_driver}, _ROUNDS, warm=500)
+    took = measure_alternately(works | {"driver": big.lookup_by_driver}, _ROUND_COUNT, warm=500)
     service, core, two, driver = (compute_median(took[name]) for name in (*works, "driver"))
     slow = compute_percentile(took["service"], 0.99)
     figure, floor = f"{format_duration(service)}, p99 {format_duration(slow)}", f"driver {format_duration(driver)}"
     same = f"Core, the same statement {format_duration(core)}"
     if engine == "SQLite":
         met = service <= 1.25 * core and slow <= 1e-3
-        yield Row(
-            "3", f"lookup, {where}", figure, floor, same, format_ratio(service / core), "≤ 1.25×, p99 ≤ 1 ms", met
+        yield ReportRow(
+            "3", f"lookup, {label}", figure, floor, same, format_ratio(service / core), "≤ 1.25×, p99 ≤ 1 ms", met
         )
         peer = f"Core in two statements {format_duration(two)}"
-        yield Row("3", "the same", figure, floor, peer, format_ratio(service / two), "–", None)
+        yield ReportRow("3", "the same", figure, floor, peer, format_ratio(service / two), "–", None)
     else:
         peer, met = f"Core in two statements {format_duration(two)}", service <= 0.9 * two
-        yield Row("4", f"lookup, {where}", figure, floor, peer, format_ratio(service / two), "≤ 0.9×", met)
-        yield Row("4", "the same", figure, floor, same, format_ratio(service / core), "–", None)
+        yield ReportRow("4", f"lookup, {label}", figure, floor, peer, format_ratio(service / two), "≤ 0.9×", met)
+        yield ReportRow("4", "the same", figure, floor, same, format_ratio(service / core), "–", None)
 
 
-def _measure_growth(where: str, small: MeasuredTable, big: MeasuredTable) -> Iterator[Row]:
-    works: dict[str, tuple[Work, Work, Work, Work]] = {
+def _measure_growth(label: str, small: MeasuredTable, big: MeasuredTable) -> Iterator[ReportRow]:
+    works: dict[str, tuple[MeasuredFunction, MeasuredFunction, MeasuredFunction, MeasuredFunction]] = {
         "lookup": (big.lookup, small.lookup, big.lookup_by_driver, small.lookup_by_driver),
         "page": (big.read_middle_page, small.read_middle_page, big.read_page_by_driver, small.read_page_by_driver),
     }
     for name, (large, little, driven, driven_little) in works.items():
-        took = measure_alternately({"a": large, "b": little, "c": driven, "d": driven_little}, _ROUNDS // 3, warm=300)
+        took = measure_alternately(
+            {"a": large, "b": little, "c": driven, "d": driven_little}, _ROUND_COUNT // 3, warm=300
+        )
         mine, floor = (
             compute_median(took["a"]) / compute_median(took["b"]),
             compute_median(took["c"]) / compute_median(took["d"]),
         )
         few, many = compute_median(took["b"]), compute_median(took["a"])
         figure = f"{format_duration(few)} → {format_duration(many)} = {format_ratio(mine)}"
-        yield Row(
+        yield ReportRow(
             "5",
-            f"growth of {name}, 1 M → {where}",
+            f"growth of {name}, 1 M → {label}",
             figure,
             f"driver {format_ratio(floor)}",
             "–",
@@ -124,12 +126,12 @@ def _measure_growth(where: str, small: MeasuredTable, big: MeasuredTable) -> Ite
         )
 
 
-def _measure_depth(where: str, small: MeasuredTable, big: MeasuredTable) -> Row:
+def _measure_depth(label: str, small: MeasuredTable, big: MeasuredTable) -> ReportRow:
     """Measure a page deep in a queue, and return the row of the slowest queue."""
-    ratio, queue, at_depth, first = max(_measure_deep_page(small, big, queue) for queue in _QUEUES)
-    return Row(
+    ratio, queue, at_depth, first = max(_measure_deep_page(small, big, queue) for queue in _QUEUE_NAMES)
+    return ReportRow(
         "6",
-        f"page of {PAGE} at 90 % of {where}, worst queue ({queue})",
+        f"page of {PAGE_SIZE} at 90 % of {label}, worst queue ({queue})",
         format_duration(at_depth),
         "1.0",
         f"page 1 of 1 M {format_duration(first)}",
@@ -149,15 +151,15 @@ def _measure_deep_page(small: MeasuredTable, big: MeasuredTable, queue: str) -> 
     return at_depth / first, queue, at_depth, first
 
 
-def _measure_counts(where: str, big: MeasuredTable) -> Row:
+def _measure_counts(label: str, big: MeasuredTable) -> ReportRow:
     took = measure_alternately({"counts": big.console.recovery.count_queues, "page": big.read_middle_page}, 200)
     counts, page = compute_median(took["counts"]), compute_median(took["page"])
-    return Row(
+    return ReportRow(
         "7",
-        f"counts of all queues, {where}",
+        f"counts of all queues, {label}",
         format_duration(counts),
         "–",
-        f"page of {PAGE} {format_duration(page)}",
+        f"page of {PAGE_SIZE} {format_duration(page)}",
         format_ratio(counts / page),
         "≤ 3×",
         counts <= 3 * page,

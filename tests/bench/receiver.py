@@ -15,25 +15,25 @@ from typing import Any
 from console.domain.payments.records import ReceivedNotice
 from console.sandbox.server import Sandbox
 from tests.bench.disk_databases import ROOT, open_places_on_disk
-from tests.bench.figures import Row, format_ratio
+from tests.bench.figures import ReportRow, format_ratio
 from tests.bench.notices import SendingTimes
 from tests.support import notice_deliveries
 from tests.support.payment_desks import PaymentDesk, make_settings, open_payment_desk
 from tests.support.places import SqlitePlace
 
-NUMBER = 23
+GOAL_NUMBER = 23
 _ROUNDS, _A_ROUND = 5, 200
 
 
-def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
-    if NUMBER not in wanted:
+def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
+    if GOAL_NUMBER not in goal_numbers:
         return
-    for engine, place in open_places_on_disk(NUMBER):
+    for engine, place in open_places_on_disk(GOAL_NUMBER):
         with Sandbox() as sandbox, open_payment_desk(place, sandbox) as scene:
             yield from _measure_engine(engine, scene, sandbox.url)
 
 
-def _measure_engine(engine: str, scene: PaymentDesk, url: str) -> Iterator[Row]:
+def _measure_engine(engine: str, scene: PaymentDesk, url: str) -> Iterator[ReportRow]:
     """Yield the report rows of the receiver on one engine: new, repeated and refused notices. The floor is the plain
     application.
     """
@@ -53,10 +53,12 @@ def _measure_engine(engine: str, scene: PaymentDesk, url: str) -> Iterator[Row]:
             # From an address that true notices come from: any other one is soon cut off and hears no refusal.
             refused.send(partial(ours.post, 400), [ReceivedNotice(post.source, post.body) for post in some])
             bare.send(partial(plain.post, 200), some)
-    number, peer = str(NUMBER), f"bare Starlette + one INSERT {bare.format_figures()}"
+    number, peer = str(GOAL_NUMBER), f"bare Starlette + one INSERT {bare.format_figures()}"
     for what, sent in (("booked", booked), ("come again", again), ("refused", refused)):
         ratio = format_ratio(sent.compute_median_seconds_per_item() / bare.compute_median_seconds_per_item())
-        yield Row(number, f"receiver: notices {what}, {engine}", sent.format_figures(), "–", peer, ratio, "–", None)
+        yield ReportRow(
+            number, f"receiver: notices {what}, {engine}", sent.format_figures(), "–", peer, ratio, "–", None
+        )
 
 
 class ServerConnections:
@@ -83,9 +85,9 @@ class ServerConnections:
 
 
 @contextmanager
-def start_server(asked: Mapping[str, Any]) -> Iterator[ServerConnections]:
-    """Start a server in a child process, yield the connections to it, and stop it at the end of the block. `asked`
-    has the parameters of the server (see receiver_child.py)."""
+def start_server(parameters: Mapping[str, Any]) -> Iterator[ServerConnections]:
+    """Start a server in a child process, yield the connections to it, and stop it at the end of the block.
+    `parameters` has the parameters of the server (see receiver_child.py)."""
     command = [sys.executable, "-m", "tests.bench.receiver_child"]
     with (
         subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child,
@@ -93,7 +95,7 @@ def start_server(asked: Mapping[str, Any]) -> Iterator[ServerConnections]:
     ):
         assert child.stdin is not None
         assert child.stdout is not None
-        child.stdin.write(json.dumps(asked) + "\n")
+        child.stdin.write(json.dumps(parameters) + "\n")
         child.stdin.flush()
         try:
             yield ServerConnections(json.loads(child.stdout.readline())["port"], opened)

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-_TABLE = "CREATE TABLE IF NOT EXISTS bare_posts (id INTEGER PRIMARY KEY {auto}, body TEXT NOT NULL)"
-_INSERT = "INSERT INTO bare_posts (body) VALUES ({mark})"
+_CREATE_TABLE_SQL = "CREATE TABLE IF NOT EXISTS bare_posts (id INTEGER PRIMARY KEY {auto}, body TEXT NOT NULL)"
+_INSERT_SQL = "INSERT INTO bare_posts (body) VALUES ({mark})"
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def serve_receiver(env: dict[str, str], stop: threading.Event) -> None:
         serve(make_receiver_app(console, options), options, stop, lambda _, port: print_port(port))
 
 
-def serve_plain_application(told: dict[str, str], stop: threading.Event) -> None:
+def serve_plain_application(parameters: dict[str, str], stop: threading.Event) -> None:
     """Serve the plain application, with the same protocol and number of threads as the receiver, and one durable
     INSERT per request.
     """
@@ -62,7 +62,7 @@ def serve_plain_application(told: dict[str, str], stop: threading.Event) -> None
     from starlette.responses import Response
     from starlette.routing import Route
 
-    insert = _make_row_inserter(told["url"], told["file"])
+    insert = _make_row_inserter(parameters["url"], parameters["file"])
 
     async def post(request: Request) -> Response:
         body = (await request.body()).decode()
@@ -88,8 +88,8 @@ def serve_plain_application(told: dict[str, str], stop: threading.Event) -> None
 def _make_row_inserter(url: str, file: str) -> Callable[[str], None]:
     """Return a function that inserts one row on the connection of its thread."""
     lines = threading.local()
-    statement = _INSERT.format(mark="?" if file else "%s")
-    _open_connection(url, file).cursor().execute(_TABLE.format(auto="" if file else "AUTO_INCREMENT"))
+    statement = _INSERT_SQL.format(mark="?" if file else "%s")
+    _open_connection(url, file).cursor().execute(_CREATE_TABLE_SQL.format(auto="" if file else "AUTO_INCREMENT"))
 
     def insert(body: str) -> None:
         if not hasattr(lines, "line"):

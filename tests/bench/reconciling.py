@@ -21,9 +21,16 @@ from console.store.payments import events as payment_events
 from console.store.payments.events import PaymentEvent
 from console.store.reconciliation.our_records import ANNOUNCED_RESULT
 from tests.bench import filling
-from tests.bench.big_server import SETTINGS
-from tests.bench.big_table import FOLDER
-from tests.bench.figures import Row, Work, compute_median, format_duration, format_ratio, measure_alternately
+from tests.bench.big_server import SERVER_SETTINGS
+from tests.bench.big_table import TABLE_FOLDER
+from tests.bench.figures import (
+    MeasuredFunction,
+    ReportRow,
+    compute_median,
+    format_duration,
+    format_ratio,
+    measure_alternately,
+)
 from tests.bench.purchases import make_bench_folder
 from tests.support.desks import make_environment
 from tests.support.payment_desks import make_settings
@@ -31,13 +38,13 @@ from tests.support.places import Place, ServerPlace, SqlitePlace
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.servers import find_missing_reason, start_private_mariadb
 
-NUMBER, GROWN, GOAL = 19, 10, 1.1
+GOAL_NUMBER, GROWN, GOAL = 19, 10, 1.1
 MEMORY_KIB = 16 << 10
 """So much more is still flat: what allocators keep."""
 _ROUNDS, _NOWHERE = 9, "http://127.0.0.1:9"
 _FIRST_PAYMENT_TIME = time_of_day(0, 30)
 """When the first payment of a day is paid, in Japan; the last one 80,000 seconds later."""
-_HEADER = (
+_DAILY_FILE_HEADER = (
     "決済番号,加盟店ID,屋号,店舗ID,店舗名,端末番号/PosID,取引ステータス,取引日時,取引金額,レシート番号,支払い方法,"
     "マーチャント決済ID,支払い詳細\n"
 )
@@ -52,29 +59,34 @@ _TIME_OF_PAYMENT_SQL = {
 }
 
 
-def measure_rows(wanted: frozenset[int], payments: int, each: int) -> Iterator[Row]:
-    """Measure on SQLite and MariaDB. `payments` is the number of payments in the large table, `each` the number per
-    day.
+def measure_rows(goal_numbers: frozenset[int], payments: int, payments_per_day: int) -> Iterator[ReportRow]:
+    """Measure on SQLite and MariaDB. `payments` is the number of payments in the large table, `payments_per_day` the
+    number per day.
     """
-    if NUMBER not in wanted:
+    if GOAL_NUMBER not in goal_numbers:
         return
     with make_bench_folder() as one, make_bench_folder() as other:
-        yield from _measure_engine("SQLite", (SqlitePlace(one), SqlitePlace(other)), payments, each)
+        yield from _measure_engine("SQLite", (SqlitePlace(one), SqlitePlace(other)), payments, payments_per_day)
     if find_missing_reason("mariadb") is None:
         with (
-            start_private_mariadb(place=FOLDER, extra_config=SETTINGS) as server,
+            start_private_mariadb(place=TABLE_FOLDER, extra_config=SERVER_SETTINGS) as server,
             make_bench_folder() as one,
             make_bench_folder() as other,
         ):
             small, large = (ServerPlace("mariadb", at, PooledDatabase((server,))) for at in (one, other))
-            yield from _measure_engine("MariaDB", (small, large), payments, each)
+            yield from _measure_engine("MariaDB", (small, large), payments, payments_per_day)
 
 
-def _measure_engine(engine: str, places: tuple[Place, Place], payments: int, each: int) -> Iterator[Row]:
-    with _fill_table(places[0], payments // GROWN, each) as small, _fill_table(places[1], payments, each) as large:
+def _measure_engine(
+    engine: str, places: tuple[Place, Place], payments: int, payments_per_day: int
+) -> Iterator[ReportRow]:
+    with (
+        _fill_table(places[0], payments // GROWN, payments_per_day) as small,
+        _fill_table(places[1], payments, payments_per_day) as large,
+    ):
         before = _measure_largest_memory(small)
         more = _measure_largest_memory(large) - before
-        works: dict[str, Work] = {
+        works: dict[str, MeasuredFunction] = {
             "small": small.reconcile,
             "large": large.reconcile,
             "swept small": small.run_due_tasks,
@@ -87,30 +99,37 @@ def _measure_engine(engine: str, places: tuple[Place, Place], payments: int, eac
             name: (large if "large" in name else small).measure_database_work(work) for name, work in works.items()
         }
     where = f"{payments // GROWN:,} → {payments:,} payments, {engine}"
-    scale = 100_000 / each
+    scale = 100_000 / payments_per_day
     yield _make_growth_row(
-        f"reconcile {each:,} rows, {where}", took["small"] * scale, took["large"] * scale, " per 100,000"
+        f"reconcile {payments_per_day:,} rows, {where}", took["small"] * scale, took["large"] * scale, " per 100,000"
     )
     yield _make_growth_row(f"all due tasks once, {where}", took["swept small"], took["swept large"], "")
     yield _make_work_row(f"steps of a reconciliation, {where}", touched["small"], touched["large"])
     yield _make_work_row(f"steps of all due tasks, {where}", touched["swept small"], touched["swept large"])
     figure, goal = f"+{more / 1024:.1f} MiB at most", f"≤ {MEMORY_KIB >> 10} MiB"
-    yield Row(str(NUMBER), f"memory meanwhile, {where}", figure, "–", "–", "–", goal, more <= MEMORY_KIB)
+    yield ReportRow(str(GOAL_NUMBER), f"memory meanwhile, {where}", figure, "–", "–", "–", goal, more <= MEMORY_KIB)
 
 
-def _make_growth_row(what: str, small: float, large: float, of: str) -> Row:
+def _make_growth_row(subject: str, small: float, large: float, suffix: str) -> ReportRow:
     """Return the report row that compares a duration in the large table with the same duration in the small table."""
-    ratio, figure = large / small, f"{format_duration(small)} → {format_duration(large)}{of}"
-    return Row(str(NUMBER), what, figure, "1.0", "–", format_ratio(ratio), f"≤ {GOAL}×", ratio <= GOAL)
+    ratio, figure = large / small, f"{format_duration(small)} → {format_duration(large)}{suffix}"
+    return ReportRow(str(GOAL_NUMBER), subject, figure, "1.0", "–", format_ratio(ratio), f"≤ {GOAL}×", ratio <= GOAL)
 
 
-def _make_work_row(what: str, small: int, large: int) -> Row:
+def _make_work_row(subject: str, small: int, large: int) -> ReportRow:
     """Return the report row that compares the work of the database in the large table with that in the small table.
     The work depends less on the load of the machine than the duration does.
     """
     ratio = large / small
-    return Row(
-        str(NUMBER), what, f"{small:,} → {large:,}", "1.0", "–", format_ratio(ratio), f"≤ {GOAL}×", ratio <= GOAL
+    return ReportRow(
+        str(GOAL_NUMBER),
+        subject,
+        f"{small:,} → {large:,}",
+        "1.0",
+        "–",
+        format_ratio(ratio),
+        f"≤ {GOAL}×",
+        ratio <= GOAL,
     )
 
 
@@ -124,9 +143,9 @@ def _measure_largest_memory(table: "PaymentTable") -> int:
 
 
 @contextmanager
-def _fill_table(place: Place, payments: int, each: int) -> "Iterator[PaymentTable]":
-    """Fill the payment table with `payments` payments, `each` per day, and yield a desk on that database."""
-    days = PaymentDays(place, each, payments)
+def _fill_table(place: Place, payments: int, payments_per_day: int) -> "Iterator[PaymentTable]":
+    """Fill the table with `payments` payments, `payments_per_day` per day, and yield a desk on that database."""
+    days = PaymentDays(place, payments_per_day, payments)
     days.fill(payments)
     env = make_environment(
         place.get_home(0), _NOWHERE, **place.make_settings("op-a", 0), **make_settings(_NOWHERE), TIME_SCALE="1"
@@ -154,7 +173,7 @@ class PaymentTable:
         with act_as(None if self._console.database.is_server else WORKER):
             return self._console.recovery.run_all_tasks()
 
-    def measure_database_work(self, work: Work) -> int:
+    def measure_database_work(self, work: MeasuredFunction) -> int:
         """Return the work of the database: on a server the number of reads of rows and indexes, on SQLite the number
         of instructions of its virtual machine.
         """
@@ -168,7 +187,7 @@ class PaymentTable:
         return sum(int(count) for _, count in self._place.sql("SHOW GLOBAL STATUS LIKE 'Handler_read%'"))
 
 
-def _count_machine_steps(console: Console, work: Work) -> int:
+def _count_machine_steps(console: Console, work: MeasuredFunction) -> int:
     """Return the number of instructions of SQLite's virtual machine, in steps of a hundred."""
     hundreds = 0
 
@@ -193,10 +212,12 @@ class PaymentDays:
     days.
     """
 
-    def __init__(self, place: Place, each: int, most: int) -> None:
-        self._place, self._each = place, each
+    def __init__(self, place: Place, payments_per_day: int, max_payments: int) -> None:
+        self._place, self._each = place, payments_per_day
         self._dialect = "mysql" if place.is_server else "sqlite"
-        self._first: date = datetime.now(UTC).astimezone(JST).date() - timedelta(days=most // each + 3)
+        self._first: date = datetime.now(UTC).astimezone(JST).date() - timedelta(
+            days=max_payments // payments_per_day + 3
+        )
         self._nth = 3
         place.drop_table_triggers("payments")
 
@@ -219,7 +240,7 @@ class PaymentDays:
     def _make_file_content(self) -> bytes:
         """Return the provider's daily file of the present day."""
         numbers = range(self._nth * self._each, (self._nth + 1) * self._each)
-        return (_HEADER + "".join(map(self._make_file_line, numbers))).encode("cp932")
+        return (_DAILY_FILE_HEADER + "".join(map(self._make_file_line, numbers))).encode("cp932")
 
     def _make_file_line(self, number: int) -> str:
         seconds = number % self._each * 80_000 // self._each

@@ -17,7 +17,7 @@ from console.settings.settings import Settings
 from console.wiring.providers import open_adapter
 from tests.bench.disk_databases import open_places_on_disk, start_provider_process
 from tests.bench.figures import (
-    Row,
+    ReportRow,
     compute_median,
     compute_percentile,
     format_duration,
@@ -29,24 +29,24 @@ from tests.bench.purchases import make_bench_folder
 from tests.support.money_desks import make_provider_settings
 from tests.support.places import Place
 
-NUMBER = 21
+GOAL_NUMBER = 21
 _REFUNDS, _WARM = 100, 5
 _CAPTURED, _BACK = 3_300, Money(100, "JPY")
-_WRITES = 6
+_WRITE_COUNT = 6
 """Of a refund: the request, the provider's present word, the vote, the claim, the intent, the record."""
 
 
-def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
-    if NUMBER not in wanted:
+def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
+    if GOAL_NUMBER not in goal_numbers:
         return
     with start_provider_process() as url:
         control = SandboxControl(url)
         control.change_settings(completes_refunds_at_once=True)
-        for engine, place in open_places_on_disk(NUMBER):
+        for engine, place in open_places_on_disk(GOAL_NUMBER):
             yield from _measure_engine(engine, place, url, control)
 
 
-def _measure_engine(engine: str, place: Place, url: str, control: SandboxControl) -> Iterator[Row]:
+def _measure_engine(engine: str, place: Place, url: str, control: SandboxControl) -> Iterator[ReportRow]:
     with ExitStack() as opened, make_bench_folder() as folder:
         maker, checker = (opened.enter_context(_open_desk(place, url, *who)) for who in (("op-a", 0), ("lead-b", 1)))
         ours, floor = RefundMeasurement(maker, checker, control, engine), _open_floor(opened, folder)
@@ -56,13 +56,20 @@ def _measure_engine(engine: str, place: Place, url: str, control: SandboxControl
     asking = sorted(ours.asking[-_REFUNDS:])
     figure = f"{format_duration(whole)}, p99 {format_duration(compute_percentile(took['whole'], 0.99))}"
     peer = f"bare calls, a read and a refund {format_duration(bare)}"
-    calls = f"bare calls + {_WRITES} fdatasyncs {format_duration(bare + least)}"
+    calls = f"bare calls + {_WRITE_COUNT} fdatasyncs {format_duration(bare + least)}"
     what = f"refund from asking to completed, {engine}"
-    yield Row(str(NUMBER), what, figure, calls, peer, format_ratio(whole / bare), "–", None)
+    yield ReportRow(str(GOAL_NUMBER), what, figure, calls, peer, format_ratio(whole / bare), "–", None)
     added = f"{format_duration(whole - bare)}, of which asking {format_duration(compute_median(asking))}"
-    floor_alone = f"{_WRITES} fdatasyncs {format_duration(least)}"
-    yield Row(
-        str(NUMBER), "added to its calls", added, floor_alone, "–", format_ratio((whole - bare) / least), "–", None
+    floor_alone = f"{_WRITE_COUNT} fdatasyncs {format_duration(least)}"
+    yield ReportRow(
+        str(GOAL_NUMBER),
+        "added to its calls",
+        added,
+        floor_alone,
+        "–",
+        format_ratio((whole - bare) / least),
+        "–",
+        None,
     )
 
 
@@ -71,7 +78,7 @@ def _open_desk(place: Place, url: str, who: str, desk: int) -> Console:
 
 
 def _open_floor(opened: ExitStack, folder: Path) -> DurableWrites:
-    made = DurableWrites(folder / "floor", _WRITES)
+    made = DurableWrites(folder / "floor", _WRITE_COUNT)
     opened.callback(made.close)
     return made
 

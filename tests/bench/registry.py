@@ -27,7 +27,7 @@ from console.store.registry.registry_file import find_registry_file, open_for_re
 from console.store.registry.schema import COLUMN_LIST_SQL
 from tests.bench import registry_search
 from tests.bench.figures import (
-    Row,
+    ReportRow,
     compute_median,
     compute_percentile,
     format_duration,
@@ -35,17 +35,17 @@ from tests.bench.figures import (
     measure_alternately,
 )
 
-NUMBER = 27
+GOAL_NUMBER = 27
 ROWS, DIFFERENCE_ROWS, SEED = 200_000, 10_000, 7
 _WHOLE_DAY, _NEXT_DAY = date(2025, 10, 31), date(2025, 11, 4)
 _ROUNDS, _EACH = 60, 200
 _MEMORY_MB, _DIFFERENCE_SECONDS, _ROW_BYTES = 150, 2.0, 160
-_TEXTS = ("name", "furigana", "english_name", "street", "change_cause", "address_outside")
+_TEXT_COLUMNS = ("name", "furigana", "english_name", "street", "change_cause", "address_outside")
 
 
-def measure_rows(wanted: frozenset[int], count: int) -> Iterator[Row]:
+def measure_rows(goal_numbers: frozenset[int], count: int) -> Iterator[ReportRow]:
     """Measure a registry with `count` corporations."""
-    if NUMBER not in wanted:
+    if GOAL_NUMBER not in goal_numbers:
         return
     from tests.bench import registry_window  # Qt would count as memory of the imports, which begin in this module
 
@@ -66,14 +66,14 @@ def measure_rows(wanted: frozenset[int], count: int) -> Iterator[Row]:
         )
 
 
-def _measure_import(folder: Path, whole: Path, count: int) -> Row:
+def _measure_import(folder: Path, whole: Path, count: int) -> ReportRow:
     bare, _ = _import_in_child("bare", whole, folder / "bare.db")
     took, memory = _import_in_child("import", whole, folder / "registry")
     name = f"registry: import of {count:,}, {memory:.0f} MB (goal {_MEMORY_MB})"
     ratio = took / bare
     met = ratio <= 1.5 and memory <= _MEMORY_MB
-    return Row(
-        str(NUMBER),
+    return ReportRow(
+        str(GOAL_NUMBER),
         name,
         format_duration(took),
         f"CSV, bare INSERT {format_duration(bare)}",
@@ -84,21 +84,21 @@ def _measure_import(folder: Path, whole: Path, count: int) -> Row:
     )
 
 
-def _measure_file_size(folder: Path, count: int) -> Row:
+def _measure_file_size(folder: Path, count: int) -> ReportRow:
     file = find_registry_file(folder / "registry")
     assert file is not None
     with closing(open_for_reading(file)) as connection:
-        texts = " + ".join(f"length(CAST({name} AS BLOB))" for name in _TEXTS)
+        texts = " + ".join(f"length(CAST({name} AS BLOB))" for name in _TEXT_COLUMNS)
         stored, found = connection.execute(f"SELECT sum({texts}), count(*) FROM corporations").fetchone()
     beside = (file.stat().st_size - stored) / found
     name, floor = "registry: file, bytes a row", f"its texts {stored / found:.0f}"
-    return Row(
-        str(NUMBER), name, f"{file.stat().st_size / count:.0f}", floor, "–", f"+{beside:.0f}",
+    return ReportRow(
+        str(GOAL_NUMBER), name, f"{file.stat().st_size / count:.0f}", floor, "–", f"+{beside:.0f}",
         f"+ ≤ {_ROW_BYTES}", beside <= _ROW_BYTES,
     )  # fmt: skip
 
 
-def _measure_find(folder: Path, reader: RegistryReader) -> Row:
+def _measure_find(folder: Path, reader: RegistryReader) -> ReportRow:
     file, copy = find_registry_file(folder / "registry"), folder / "keyed.db"
     assert file is not None
     columns = COLUMN_LIST_SQL.replace("number", "number INTEGER PRIMARY KEY", 1)
@@ -120,12 +120,19 @@ def _measure_find(folder: Path, reader: RegistryReader) -> Row:
         )
     find, key = (compute_median(took[name]) / _EACH for name in ("find", "bare"))
     name, floor = "registry: by number", f"bare key {format_duration(key)}"
-    return Row(
-        str(NUMBER), name, format_duration(find), floor, "–", format_ratio(find / key), "≤ 1.3×", find / key <= 1.3
+    return ReportRow(
+        str(GOAL_NUMBER),
+        name,
+        format_duration(find),
+        floor,
+        "–",
+        format_ratio(find / key),
+        "≤ 1.3×",
+        find / key <= 1.3,
     )
 
 
-def _measure_difference_import(folder: Path, reader: RegistryReader, difference: Path, count: int) -> Row:
+def _measure_difference_import(folder: Path, reader: RegistryReader, difference: Path, count: int) -> ReportRow:
     """Measure the import of a difference while another thread finds corporations; also report the slowest find."""
     reads: list[float] = []
     numbers = _draw_numbers(folder)
@@ -147,7 +154,9 @@ def _measure_difference_import(folder: Path, reader: RegistryReader, difference:
     p99, slowest = format_duration(compute_percentile(sorted(reads), 0.99)), format_duration(max(reads))
     waited = f"find meanwhile p99 {p99}, slowest {slowest}"
     name = f"registry: difference of {DIFFERENCE_ROWS:,} in {count:,}"
-    return Row(str(NUMBER), name, format_duration(took), "–", waited, "–", "≤ 2 s", took <= _DIFFERENCE_SECONDS)
+    return ReportRow(
+        str(GOAL_NUMBER), name, format_duration(took), "–", waited, "–", "≤ 2 s", took <= _DIFFERENCE_SECONDS
+    )
 
 
 def _draw_numbers(folder: Path) -> list[str]:
@@ -158,11 +167,11 @@ def _draw_numbers(folder: Path) -> list[str]:
         return [f"{row[0]:013}" for row in connection.execute("SELECT number FROM corporations LIMIT 1000")]
 
 
-def _import_in_child(what: str, source: Path, target: Path) -> tuple[float, float]:
-    """Run the import `what` in a process of its own. Return its duration (seconds) without the start of the process,
-    and its largest memory (MB).
+def _import_in_child(import_kind: str, source: Path, target: Path) -> tuple[float, float]:
+    """Run the import `import_kind` in a process of its own. Return its duration (seconds) without the start of the
+    process, and its largest memory (MB).
     """
-    words = [sys.executable, "-m", "tests.bench.registry", what, str(source), str(target)]
+    words = [sys.executable, "-m", "tests.bench.registry", import_kind, str(source), str(target)]
     ran = subprocess.run(words, capture_output=True, text=True, check=True)
     seconds, memory = ran.stdout.split()
     return float(seconds), float(memory)
@@ -181,10 +190,10 @@ def _insert_without_checks(source: Path, target: Path) -> None:
         connection.execute("COMMIT")
 
 
-def main(what: str, source: Path, target: Path) -> None:
-    """Run the import `what` ("bare" or "import"), and print its duration (seconds) and memory (MB)."""
+def main(import_kind: str, source: Path, target: Path) -> None:
+    """Run the import `import_kind` ("bare" or "import"), and print its duration (seconds) and memory (MB)."""
     began = time.perf_counter()
-    if what == "bare":
+    if import_kind == "bare":
         _insert_without_checks(source, target)
     else:
         import_registry_files(target, [source])

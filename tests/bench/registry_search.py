@@ -9,10 +9,10 @@ from pathlib import Path
 
 from console.store.registry.reader import RegistryReader
 from console.store.registry.registry_file import find_registry_file, open_for_reading
-from tests.bench.figures import Row, compute_median, compute_percentile, format_duration, measure_alternately
+from tests.bench.figures import ReportRow, compute_median, compute_percentile, format_duration, measure_alternately
 
 GOAL_SECONDS = 0.010
-QUERIES = 10_000
+QUERY_COUNT = 10_000
 _CHARACTERS_OF_NO_COMPANY = "鬱饕餮麒麟鸞纛躊躇"
 _SELECT_TEXTS_SQL = """
     SELECT c.name, c.furigana, p.prefecture, p.city, c.street, c.post_code
@@ -20,12 +20,12 @@ _SELECT_TEXTS_SQL = """
 """
 
 
-def measure_searches(folder: Path, reader: RegistryReader) -> Row:
+def measure_searches(folder: Path, reader: RegistryReader) -> ReportRow:
     """Measure the searches in the registry of this folder, and return the row."""
     file = find_registry_file(folder)
     assert file is not None
     with closing(open_for_reading(file)) as connection:
-        texts = draw_texts(connection, QUERIES)
+        texts = draw_texts(connection, QUERY_COUNT)
         floor = compute_median(
             measure_alternately({"bare": lambda: connection.execute(_SELECT_TEXTS_SQL, (1,)).fetchone()}, 1_000)[
                 "bare"
@@ -35,7 +35,7 @@ def measure_searches(folder: Path, reader: RegistryReader) -> Row:
     p99 = compute_percentile(took, 0.99)
     name = f"registry: search, {len(texts):,} texts, first 50"
     figure = f"{format_duration(compute_median(took))}, p99 {format_duration(p99)}"
-    return Row(
+    return ReportRow(
         "27", name, figure, f"a bare row {format_duration(floor)}", "–", "–", "p99 ≤ 10 ms", p99 <= GOAL_SECONDS
     )
 

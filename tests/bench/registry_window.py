@@ -16,7 +16,7 @@ from console.app import open_console
 from console.settings.settings import Settings
 from console.views.app.main import WindowOpener
 from console.views.theme.theme import install_appearance
-from tests.bench.figures import Row, compute_median, compute_percentile, format_duration, format_ratio
+from tests.bench.figures import ReportRow, compute_median, compute_percentile, format_duration, format_ratio
 from tests.bench.starts import ROOT, start_and_read_events
 from tests.support.desks import copy_empty_database, make_environment
 from tests.support.first_use import note_earlier_use
@@ -28,7 +28,7 @@ _PATIENCE_SECONDS = 20.0
 _GOAL_SECONDS = 0.1
 
 
-def measure_rows(home: Path, texts: Sequence[str]) -> Iterator[Row]:
+def measure_rows(home: Path, texts: Sequence[str]) -> Iterator[ReportRow]:
     """Measure a desk with the home folder `home`, which has a registry. `texts` are typed into its search box."""
     without = home / "without"
     for folder in (home, without):
@@ -42,7 +42,7 @@ def measure_rows(home: Path, texts: Sequence[str]) -> Iterator[Row]:
     p99 = compute_percentile(took, 0.99)
     figure = f"{format_duration(compute_median(took))}, p99 {format_duration(p99)}"
     name = f"registry: last key to companies on screen, {len(took)} texts"
-    yield Row("27", name, figure, "pause 40.0 ms", "–", "–", "p99 ≤ 100 ms", p99 <= _GOAL_SECONDS)
+    yield ReportRow("27", name, figure, "pause 40.0 ms", "–", "–", "p99 ≤ 100 ms", p99 <= _GOAL_SECONDS)
 
 
 def _make_env(home: Path) -> dict[str, str]:
@@ -50,7 +50,7 @@ def _make_env(home: Path) -> dict[str, str]:
     return {**os.environ, **make_environment(home, _UNUSED_URL), "QT_QPA_PLATFORM": platform}
 
 
-def _measure_start(env: dict[str, str], without: dict[str, str]) -> Row:
+def _measure_start(env: dict[str, str], without: dict[str, str]) -> ReportRow:
     """Compare the first frame of the window with and without a registry. `without` has the environment variables of a
     desk without a registry."""
     seen: dict[str, list[float]] = {"with": [], "without": []}
@@ -61,7 +61,7 @@ def _measure_start(env: dict[str, str], without: dict[str, str]) -> Row:
                 seen[name].append(saw)
     figure, floor = compute_median(seen["with"]), compute_median(seen["without"])
     name, peer = "registry: first painted frame", f"without one {format_duration(floor)}"
-    return Row(
+    return ReportRow(
         "27",
         name,
         format_duration(figure),

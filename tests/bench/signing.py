@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 from console.providers.paypay.signing import PayPayKey, make_authorization
 from tests.bench.atom_seal import repeat_work
-from tests.bench.figures import Row, compute_median, format_duration, format_ratio, measure_alternately
+from tests.bench.figures import ReportRow, compute_median, format_duration, format_ratio, measure_alternately
 
-NUMBER = 20
+GOAL_NUMBER = 20
 _ROUNDS, _EACH = 400, 50
-_KEY = PayPayKey("an-api-key", "a-secret-of-forty-four-characters-or-about-so")
+_PAYPAY_KEY = PayPayKey("an-api-key", "a-secret-of-forty-four-characters-or-about-so")
 _PATH, _NONCE, _EPOCH, _KIND = "/v2/refunds", "1a2b3c4d", 1_795_000_000, "application/json;charset=UTF-8"
-_BODY = json.dumps(
+_REQUEST_BODY = json.dumps(
     {
         "merchantRefundId": "RFD-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
         "paymentId": "17350292612345678901",
@@ -25,30 +25,34 @@ _BODY = json.dumps(
 ).encode()
 
 
-def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     """Measure the value of the signature header for PayPay, compared with MD5, HMAC and Base64 alone. The floor is
     one HMAC.
     """
-    if NUMBER not in wanted:
+    if GOAL_NUMBER not in goal_numbers:
         return
     works = {"signed": _sign, "bare": _hash_by_hand, "hmac": _compute_hmac}
     took = measure_alternately({name: repeat_work(work, _EACH) for name, work in works.items()}, _ROUNDS)
     signed, bare, mac = (compute_median(took[name]) / _EACH for name in works)
-    name = f"PayPay signature, {len(_BODY)} bytes"
+    name = f"PayPay signature, {len(_REQUEST_BODY)} bytes"
     peer, floor = f"hashes by hand {format_duration(bare)}", f"one HMAC {format_duration(mac)}"
-    yield Row(str(NUMBER), name, format_duration(signed), floor, peer, format_ratio(signed / bare), "–", None)
+    yield ReportRow(
+        str(GOAL_NUMBER), name, format_duration(signed), floor, peer, format_ratio(signed / bare), "–", None
+    )
 
 
 def _sign() -> str:
-    return make_authorization(_KEY, "POST", _PATH, nonce=_NONCE, epoch_seconds=_EPOCH, content_type=_KIND, body=_BODY)
+    return make_authorization(
+        _PAYPAY_KEY, "POST", _PATH, nonce=_NONCE, epoch_seconds=_EPOCH, content_type=_KIND, body=_REQUEST_BODY
+    )
 
 
 def _hash_by_hand() -> str:
-    hashed = base64.b64encode(hashlib.md5(_KIND.encode() + _BODY, usedforsecurity=False).digest()).decode()
+    hashed = base64.b64encode(hashlib.md5(_KIND.encode() + _REQUEST_BODY, usedforsecurity=False).digest()).decode()
     text = f"{_PATH}\nPOST\n{_NONCE}\n{_EPOCH}\n{_KIND}\n{hashed}"
-    mac = base64.b64encode(hmac.digest(_KEY.secret.encode(), text.encode(), "sha256")).decode()
-    return f"hmac OPA-Auth:{_KEY.api_key}:{mac}:{_NONCE}:{_EPOCH}:{hashed}"
+    mac = base64.b64encode(hmac.digest(_PAYPAY_KEY.secret.encode(), text.encode(), "sha256")).decode()
+    return f"hmac OPA-Auth:{_PAYPAY_KEY.api_key}:{mac}:{_NONCE}:{_EPOCH}:{hashed}"
 
 
 def _compute_hmac() -> bytes:
-    return hmac.digest(_KEY.secret.encode(), _BODY, "sha256")
+    return hmac.digest(_PAYPAY_KEY.secret.encode(), _REQUEST_BODY, "sha256")

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench.big_table import OPERATOR, compute_corporation_number, make_big_table
-from tests.bench.figures import Row, compute_median, format_duration, format_ratio, measure_alternately
+from tests.bench.figures import ReportRow, compute_median, format_duration, format_ratio, measure_alternately
 from tests.bench.reads import SMALL_ROW_COUNT
 from tests.support.desks import make_environment
 
@@ -29,16 +29,16 @@ class ScreenMoment:
     resident: int
 
 
-def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
-    if not wanted:
+def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
+    if not goal_numbers:
         return
     with TemporaryDirectory(prefix="console-bench-") as home:
         url = f"sqlite:///{make_big_table(SMALL_ROW_COUNT)}"
         told = make_environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=OPERATOR)
         env = {**os.environ, **told, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
-        if wanted & {1, 2}:
-            yield from _measure_windows(env, wanted)
-        if 8 in wanted:
+        if goal_numbers & {1, 2}:
+            yield from _measure_windows(env, goal_numbers)
+        if 8 in goal_numbers:
             yield _measure_command(env)
 
 
@@ -74,20 +74,20 @@ def evict_files() -> None:
                 os.close(handle)
 
 
-def _measure_windows(env: Mapping[str, str], wanted: frozenset[int]) -> Iterator[Row]:
+def _measure_windows(env: Mapping[str, str], goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     """Measure goals 1 and 2."""
     bare, ours = _start_alternately(env, _WARM_STARTS, cold=False)
-    if 1 in wanted:
+    if 1 in goal_numbers:
         yield _make_first_frame_row("warm", bare, ours, 1.25)
         yield _make_first_frame_row("cold", *_start_alternately(env, _COLD_STARTS, cold=True), 1.3)
         later = compute_median([one["rows"].seconds - one["frame"].seconds for one in ours])
         shown = "first rows after the first frame, 1 M records"
-        yield Row("1", shown, format_duration(later), "–", "–", "–", "≤ 300 ms", later <= 0.3)
-    if 2 in wanted:
+        yield ReportRow("1", shown, format_duration(later), "–", "–", "–", "≤ 300 ms", later <= 0.3)
+    if 2 in goal_numbers:
         empty = compute_median([one["frame"].resident for one in bare])
         frame, full = (compute_median([one[what].resident for one in ours]) for what in ("frame", "rows"))
         peer = f"bare window {empty / _MEGABYTE:.0f} MB"
-        yield Row(
+        yield ReportRow(
             "2",
             "memory at the first frame",
             f"{frame / _MEGABYTE:.0f} MB",
@@ -98,7 +98,7 @@ def _measure_windows(env: Mapping[str, str], wanted: frozenset[int]) -> Iterator
             frame <= 1.25 * empty,
         )
         more = (full - empty) / _MEGABYTE
-        yield Row(
+        yield ReportRow(
             "2",
             "memory with the first rows",
             f"{full / _MEGABYTE:.0f} MB",
@@ -128,10 +128,10 @@ def _start_alternately(
 
 def _make_first_frame_row(
     cache: str, bare: list[dict[str, ScreenMoment]], ours: list[dict[str, ScreenMoment]], goal: float
-) -> Row:
+) -> ReportRow:
     """Return the report row that compares the first frame of the console with that of the empty window."""
     floor, figure = (compute_median([one["frame"].seconds for one in each]) for each in (bare, ours))
-    return Row(
+    return ReportRow(
         "1",
         f"first painted frame, {cache} cache",
         format_duration(figure),
@@ -146,7 +146,7 @@ def _make_first_frame_row(
 # The terminal
 
 
-def _measure_command(env: Mapping[str, str]) -> Row:
+def _measure_command(env: Mapping[str, str]) -> ReportRow:
     """Measure goal 8: the command `lookup`."""
 
     def run(*words: str) -> None:
@@ -161,7 +161,7 @@ def _measure_command(env: Mapping[str, str]) -> Row:
         _COMMANDS,
     )
     lookup, peer = compute_median(took["lookup"]), compute_median(took["import"])
-    return Row(
+    return ReportRow(
         "8",
         "`lookup` as a whole process",
         format_duration(lookup),

@@ -28,11 +28,11 @@ from console.store.database import sqlite as sqlite_engine
 from console.store.operations import journal
 from console.store.queues.queues import make_queue_position
 from console.store.schema.core import credit_checks as checks
-from tests.bench.figures import Work
+from tests.bench.figures import MeasuredFunction
 from tests.bench.filling import OPERATOR, compute_corporation_number
 from tests.support.desks import make_environment
 
-PAGE = 50
+PAGE_SIZE = 50
 _SELECT_PERSON_SQL = select(*people.PERSON_COLUMNS, joined_reads.ORDERS_OR_PAYMENTS_EXIST_EXPRESSION).where(
     people.ENABLED_PERSON_CONDITION
 )
@@ -77,7 +77,9 @@ class MeasuredTable:
         self._driver.close()
         self._engine.dispose()
 
-    def _record(self, when: Literal["before_execute", "before_cursor_execute"], work: Work) -> list[tuple[Any, Any]]:
+    def _record(
+        self, when: Literal["before_execute", "before_cursor_execute"], work: MeasuredFunction
+    ) -> list[tuple[Any, Any]]:
         """Return the statements that `work` executes, with their parameters, as Core or as the driver gets them."""
         heard: list[tuple[Any, Any]] = []
 
@@ -145,7 +147,7 @@ class MeasuredTable:
     # Pages
 
     def read_page(self, queue: str, after: str | None) -> object:
-        return self.console.recovery.read_queue(queue, PAGE, after)
+        return self.console.recovery.read_queue(queue, PAGE_SIZE, after)
 
     def read_middle_page(self) -> object:
         """Read the page in the middle of the queue `incomplete`."""

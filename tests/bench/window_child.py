@@ -37,7 +37,7 @@ _WIDTH, _HEIGHT = 1200, 800
 _COLUMNS = ("age", "corporation", "number", "client", "state", "certainty", "work", "cause", "next")
 _PATIENCE_MS = 20_000
 _SHOWS, _SCROLLS, _FRAMES = 15, 600, 600
-_STEP = 40  # px of a notch of the wheel, about
+_SCROLL_STEP = 40  # px of a notch of the wheel, about
 _ROUNDS, _IDLE_SECONDS_BEFORE_CHECK = 3, 10.0
 
 
@@ -186,7 +186,7 @@ def measure_frames() -> dict[str, Any]:
         for name, view in (("ours", shown.table), ("items", items)):
             bar = view.verticalScrollBar()
             # Back and forth over rows that are here: reading pages is not what is measured.
-            place = (number % 100) * _STEP
+            place = (number % 100) * _SCROLL_STEP
             began = time.perf_counter()
             bar.setValue(place)
             view.viewport().repaint()
@@ -301,8 +301,8 @@ def _measure_longest_gap(
     return watch.read_and_reset_longest(), ended
 
 
-def main(words: Sequence[str]) -> None:
-    mode, *rest = words
+def main(arguments: Sequence[str]) -> None:
+    mode, *rest = arguments
     found = {
         "table": lambda: measure_table(int(rest[0]), int(rest[1]), rest[2]),
         "frames": measure_frames,

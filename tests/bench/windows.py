@@ -14,7 +14,7 @@ from typing import Any
 from console.sandbox.control.client import SandboxControl
 from tests.bench.big_table import OPERATOR, make_big_table
 from tests.bench.disk_databases import start_provider_process
-from tests.bench.figures import Row, compute_median, format_duration, format_ratio
+from tests.bench.figures import ReportRow, compute_median, format_duration, format_ratio
 from tests.bench.reads import SMALL_ROW_COUNT
 from tests.support.desks import make_environment
 
@@ -27,15 +27,15 @@ _PDF_BYTES = 16_500_000
 ChildFigures = dict[str, Any]
 
 
-def measure_rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
-    if 15 in wanted:
+def measure_rows(large: int, goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
+    if 15 in goal_numbers:
         found = _run_child(
             SMALL_ROW_COUNT, "table", str(SMALL_ROW_COUNT), str(large), f"sqlite:///{make_big_table(large)}"
         )
         yield from _make_list_rows(found, large)
-    if 16 in wanted:
+    if 16 in goal_numbers:
         yield from _make_frame_rows(_run_child(SMALL_ROW_COUNT, "frames"))
-    if 17 in wanted:
+    if 17 in goal_numbers:
         yield _measure_gaps()
 
 
@@ -48,18 +48,18 @@ def _run_child(rows: int, *words: str) -> ChildFigures:
         return _run_process(make_environment(Path(home), _UNUSED_URL, DATABASE_URL=url, OPERATOR=OPERATOR), *words)
 
 
-def _run_process(told: Mapping[str, str], *words: str) -> ChildFigures:
-    env = {**os.environ, **told, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
+def _run_process(extra_environment: Mapping[str, str], *words: str) -> ChildFigures:
+    env = {**os.environ, **extra_environment, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
     command = [sys.executable, "-m", "tests.bench.window_child", *words]
     done = subprocess.run(command, env=env, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     found: ChildFigures = json.loads(done.stdout)
     return found
 
 
-def _make_list_rows(found: ChildFigures, large: int) -> Iterator[Row]:
-    empty, small, big, grown = found["empty"], found["small"], found["large"], found["grown"] / 1e6
+def _make_list_rows(figures: ChildFigures, large: int) -> Iterator[ReportRow]:
+    empty, small, big, grown = figures["empty"], figures["small"], figures["large"], figures["grown"] / 1e6
     size = f"{large // 1_000_000} M"
-    yield Row(
+    yield ReportRow(
         "15",
         "list of 1 M rows: time to show",
         format_duration(small),
@@ -69,9 +69,9 @@ def _make_list_rows(found: ChildFigures, large: int) -> Iterator[Row]:
         "≤ 2× + 5 ms",
         small <= 2 * empty + 5e-3,
     )
-    yield Row(
+    yield ReportRow(
         "15",
-        f"memory after 600 pages of {size} (row {found['reached']:,})",
+        f"memory after 600 pages of {size} (row {figures['reached']:,})",
         f"+ {grown:.1f} MB",
         "–",
         "–",
@@ -79,7 +79,7 @@ def _make_list_rows(found: ChildFigures, large: int) -> Iterator[Row]:
         "≤ + 16 MB",
         grown <= 16,
     )
-    yield Row(
+    yield ReportRow(
         "15",
         f"list of {size} rows: time to show",
         format_duration(big),
@@ -91,11 +91,11 @@ def _make_list_rows(found: ChildFigures, large: int) -> Iterator[Row]:
     )
 
 
-def _make_frame_rows(found: ChildFigures) -> Iterator[Row]:
-    ours, items = found["ours"], found["items"]
+def _make_frame_rows(figures: ChildFigures) -> Iterator[ReportRow]:
+    ours, items = figures["ours"], figures["items"]
     ratio = ours["p50"] / items["p50"]
     peer = f"C++ items {format_duration(items['p50'])}, p99 {format_duration(items['p99'])}"
-    yield Row(
+    yield ReportRow(
         "16",
         "scroll frame, p50",
         format_duration(ours["p50"]),
@@ -106,10 +106,10 @@ def _make_frame_rows(found: ChildFigures) -> Iterator[Row]:
         ratio <= 1.2,
     )
     longest = f"{format_duration(ours['p99'])}, max {format_duration(ours['max'])}"
-    yield Row("16", "scroll frame, p99", longest, "–", peer, "–", "≤ 10 ms", ours["p99"] <= 10e-3)
+    yield ReportRow("16", "scroll frame, p99", longest, "–", peer, "–", "≤ 10 ms", ours["p99"] <= 10e-3)
 
 
-def _measure_gaps() -> Row:
+def _measure_gaps() -> ReportRow:
     with TemporaryDirectory(prefix="console-bench-") as home, _start_slow_provider() as url:
         # As fast as the provider: what is measured is a busy line, not the pauses between calls.
         found = _run_process(
@@ -117,7 +117,7 @@ def _measure_gaps() -> Row:
         )
     ended = ", ".join(f"{count} {how}" for how, count in Counter[str](found["ended"]).items())
     idle, busy = compute_median(found["idle"]), compute_median(found["busy"])
-    return Row(
+    return ReportRow(
         "17",
         f"largest event-loop gap of 10 s, 4 workers, calls: {ended}",
         _format_median_and_largest(found["busy"]),

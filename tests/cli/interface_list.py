@@ -34,9 +34,20 @@ from tests.support.environment import isolate_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 NUMBER, OTHER, MERGED = "1180301018771", "5010001192707", "7010001065142"
-_GROUPS = {"refund", "payment", "alerts", "audit", "db", "registry", "documents", "export", "incidents", "limits"}
-_GROUPS |= {"mentions", "provider", "reports", "views"}
-_PREFIXES = {"CONSOLE_SECRET", "CONSOLE_RECEIVER"}
+_COMMAND_GROUPS = {
+    "refund",
+    "payment",
+    "alerts",
+    "audit",
+    "db",
+    "registry",
+    "documents",
+    "export",
+    "incidents",
+    "limits",
+}
+_COMMAND_GROUPS |= {"mentions", "provider", "reports", "views"}
+_VARIABLE_PREFIXES = {"CONSOLE_SECRET", "CONSOLE_RECEIVER"}
 _OPTION_PATTERN = re.compile(r"(?<![a-z-])--?[a-z][a-z-]*|\b[A-Z][A-Z_|]+\b|\{[^}]*\}")
 _VARIABLE_PATTERN = re.compile(r"CONSOLE_[A-Z]+(?:_[A-Z]+)*")
 
@@ -91,19 +102,19 @@ def list_variables() -> list[str]:
 
     asked: set[str] = set()
 
-    class Recording(dict[str, str]):
+    class RecordingEnvironment(dict[str, str]):
         def get(self, name: str, default: Any = None) -> Any:
             asked.add(name)
             return super().get(name, default)
 
     with tempfile.TemporaryDirectory() as home:
-        env = Recording(CONSOLE_HOME=home, CONSOLE_LANGUAGE="en", CONSOLE_SECRET_STORE_KEY="k" * 16)
+        env = RecordingEnvironment(CONSOLE_HOME=home, CONSOLE_LANGUAGE="en", CONSOLE_SECRET_STORE_KEY="k" * 16)
         settings = Settings.load(env)
         for provider in ("alarmbox", "paypay", "atom"):
             asked.update(settings.list_missing_secret_names(provider))
     for source in sorted(ROOT.glob("console/**/*.py")):
         asked.update(_VARIABLE_PATTERN.findall(source.read_text("utf-8")))
-    return sorted(name for name in asked if name.startswith("CONSOLE_") and name not in _PREFIXES)
+    return sorted(name for name in asked if name.startswith("CONSOLE_") and name not in _VARIABLE_PREFIXES)
 
 
 def run_day_and_list_answers(folder: Path) -> dict[str, Any]:
@@ -126,7 +137,7 @@ def _run_day_commands(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tup
     from tests.cli.test_reconciliation import make_day_with_differences
 
     def run_and_name(*words: str, **env: str) -> tuple[str, dict[str, Any]]:
-        name = " ".join(words[: 2 if words[0] in _GROUPS else 1])
+        name = " ".join(words[: 2 if words[0] in _COMMAND_GROUPS else 1])
         return (f"{words[0]} {words[1]}" if words[0] == "show" else name), desk.json(*words, **env).answer
 
     yield run_and_name("purchase", NUMBER, "--client", "1", "--deal", "2", "--reason", "1")

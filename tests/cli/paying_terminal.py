@@ -11,7 +11,7 @@ from tests.cli.conftest import CommandResult, Terminal
 from tests.support.desks import copy_empty_database, make_environment
 from tests.support.payment_desks import make_settings
 
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 ORDER, ATOM_ORDER = "ORD-1", "ORD1"
 MAKER, CHECKER, SECOND = "op-a", "lead-b", "lead-c"
 
@@ -32,7 +32,7 @@ class PayingTerminal(Terminal):
         """Register a payment at the sandbox as paid, import it at this desk, and return its id."""
         when = at or datetime.now(UTC)
         self.money.register_payment(provider, number, minor, at=when.isoformat())
-        asked = ["payment", "import", provider, number, "--corporation-number", NUMBER]
+        asked = ["payment", "import", provider, number, "--corporation-number", CORPORATION_NUMBER]
         if provider == "atom":
             day = when.astimezone(IST).strftime("%Y-%m-%d")
             asked += ["--amount", f"{minor // 100}.{minor % 100:02}", "--date", day]
@@ -42,15 +42,16 @@ class PayingTerminal(Terminal):
         words = ("refund", "request", str(payment), f"--amount={amount}", "--reason", "一部返金", *more)
         return self.json(*words, OPERATOR=by)
 
-    def decide_refund(self, what: str, refund: int, *more: str, by: str = CHECKER, **env: str) -> CommandResult:
-        return self.json("refund", what, str(refund), *more, OPERATOR=by, **env)
+    def decide_refund(self, decision: str, refund: int, *more: str, by: str = CHECKER, **env: str) -> CommandResult:
+        return self.json("refund", decision, str(refund), *more, OPERATOR=by, **env)
 
     def create_order(self, number: str, minor: int, currency: str = "JPY") -> int:
         """Insert an order into the database, as the shop does, and return its id."""
-        self.json("lookup", NUMBER)
+        self.json("lookup", CORPORATION_NUMBER)
         with closing(sqlite3.connect(self.home / "console.db")) as shop, shop:
             columns = "merch_txn_id, total_amount, currency, corporation_number"
             made = shop.execute(
-                f"INSERT INTO orders ({columns}) VALUES (?, ?, ?, ?) RETURNING id", (number, minor, currency, NUMBER)
+                f"INSERT INTO orders ({columns}) VALUES (?, ?, ?, ?) RETURNING id",
+                (number, minor, currency, CORPORATION_NUMBER),
             ).fetchone()
         return int(made[0])

@@ -20,12 +20,12 @@ from tests.cli.conftest import Terminal
 from tests.cli.paying_terminal import CHECKER, MAKER
 from tests.support.desks import copy_empty_database, make_environment
 from tests.support.kaede_server import API_KEY, NOTICE_KEY, SHOP, KaedeServer
-from tests.worker.running_receiver import TOKEN, run_receiver
+from tests.worker.running_receiver import CHANNEL_TOKEN, run_receiver
 
-MODULE = "tests.support.kaede"
+PROVIDER_MODULE = "tests.support.kaede"
 GUIDE_FILE = Path(package.__file__).parents[1] / "docs" / "adding-a-provider.md"
 PROVIDER_SECRETS = {"SECRET_KAEDE_SHOP": SHOP, "SECRET_KAEDE_API_KEY": API_KEY, "SECRET_KAEDE_NOTICE_KEY": NOTICE_KEY}
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def registered_provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Add the module of the new provider to the list of provider modules, which is the only other change that a new
     provider needs.
     """
-    monkeypatch.setattr(provider_registry, "PROVIDER_MODULES", (*provider_registry.PROVIDER_MODULES, MODULE))
+    monkeypatch.setattr(provider_registry, "PROVIDER_MODULES", (*provider_registry.PROVIDER_MODULES, PROVIDER_MODULE))
     wording.read_sentences.cache_clear()
     yield
     monkeypatch.undo()
@@ -55,7 +55,7 @@ def desk(tmp_path: Path, new_provider_server: KaedeServer) -> Terminal:
             tmp_path / "home",
             "http://127.0.0.1:1",
             KAEDE_URL=new_provider_server.url,
-            SECRET_LIVE_TOKEN=TOKEN,
+            SECRET_LIVE_TOKEN=CHANNEL_TOKEN,
             **PROVIDER_SECRETS,
         )
     )
@@ -64,7 +64,7 @@ def desk(tmp_path: Path, new_provider_server: KaedeServer) -> Terminal:
 def import_payment(desk: Terminal, kaede: KaedeServer, number: str = "ORD-1", minor: int = 3_300) -> int:
     kaede.add_payment(number, minor)
     kaede.pay_payment(number)
-    answer = desk.json("payment", "import", "kaede", number, "--corporation-number", NUMBER)
+    answer = desk.json("payment", "import", "kaede", number, "--corporation-number", CORPORATION_NUMBER)
     return int(answer.data["id"])
 
 
@@ -132,7 +132,7 @@ def test_a_payment_is_started_probed_and_shown(desk: Terminal, new_provider_serv
         console.database.write(
             lambda tx: tx.conn.exec_driver_sql(
                 "INSERT INTO orders (merch_txn_id, total_amount, currency, corporation_number)"
-                f" VALUES ('S-1', 3300, 'JPY', '{NUMBER}')"
+                f" VALUES ('S-1', 3300, 'JPY', '{CORPORATION_NUMBER}')"
             )
         )
         started = console.payments.start(1, "kaede")
@@ -148,7 +148,7 @@ def test_a_payment_is_started_probed_and_shown(desk: Terminal, new_provider_serv
     assert (shown["provider"], shown["provider_state"]) == ("kaede", "paid")
     order = desk.json("show", "order", "1").data
     assert (order["state"], order["payment_method"], order["atom_txn_id"]) == ("paid", "kaede", None)
-    assert [one["provider"] for one in desk.json("lookup", NUMBER).data["payments"]] == ["kaede"]
+    assert [one["provider"] for one in desk.json("lookup", CORPORATION_NUMBER).data["payments"]] == ["kaede"]
     for language in wording.LANGUAGES:
         text = desk("show", "payment", str(payment.id), LANGUAGE=language)
         assert wording.translate("provider.kaede", language) in text.out.decode()

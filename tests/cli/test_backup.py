@@ -262,12 +262,12 @@ def test_a_payment_found_only_in_the_replaced_file_is_not_started_again(
         assert len(sandbox.control.read_requests(call="atom_auth")) == 1
 
 
-_exchange = sqlite_copy.replace_database_file
+_replace_database_file = sqlite_copy.replace_database_file
 
 
 def _exchange_and_end(source_file: Path, file: Path, *rest: Any) -> Path | None:
     """Replace a file. If the file is the database, raise KeyboardInterrupt after that, to end the process."""
-    former_path = _exchange(source_file, file, *rest)
+    former_path = _replace_database_file(source_file, file, *rest)
     if source_file.name == archive.SQLITE_FILE:
         raise KeyboardInterrupt
     return former_path
@@ -458,13 +458,13 @@ def wait_until_lapsed(terminal: Terminal, operation: str) -> None:
     )
 
 
-def make_byte_changer(name: str, at: int = -9) -> Callable[[Path], None]:
+def make_byte_changer(name: str, position: int = -9) -> Callable[[Path], None]:
     """Return a function that changes one byte of a file of the backup."""
 
     def change_byte(folder: Path) -> None:
         (file,) = folder.rglob(name)
         data = bytearray(file.read_bytes())
-        data[at] ^= 1
+        data[position] ^= 1
         file.write_bytes(data)
 
     return change_byte
@@ -650,7 +650,7 @@ def test_a_bad_backup_changes_nothing(terminal: Terminal, backup: Path, name: st
 
 
 @pytest.mark.parametrize(
-    ("name", "found", "needed"),
+    ("name", "found_version", "needed_version"),
     [
         ("a newer spool", 9999, spools.NEWEST_SPOOL_VERSION),
         ("a newer form", 9, archive.FORMAT_VERSION),
@@ -658,14 +658,17 @@ def test_a_bad_backup_changes_nothing(terminal: Terminal, backup: Path, name: st
     ],
 )
 def test_a_newer_backup_is_refused_with_both_versions(
-    terminal: Terminal, backup: Path, name: str, found: object, needed: object
+    terminal: Terminal, backup: Path, name: str, found_version: object, needed_version: object
 ) -> None:
     """The refusal of a newer backup names its version and the version that this program reads, in both languages."""
     DAMAGED_BACKUPS[name][0](backup)
     for language in LANGUAGES:
         refused = terminal.json("db", "restore", str(backup), "--check", LANGUAGE=language)
-        assert (refused.error["detail"]["found"], refused.error["detail"]["needed"]) == (found, needed)
-        for version in (found, needed):
+        assert (refused.error["detail"]["found"], refused.error["detail"]["needed"]) == (
+            found_version,
+            needed_version,
+        )
+        for version in (found_version, needed_version):
             assert re.search(rf"(?<![0-9]){version}(?![0-9])", refused.error["message"]), language
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 import console
 
 ROOT = Path(console.__file__).resolve().parents[1]
-TEXT = (ROOT / "docs" / "reference" / "capabilities.md").read_text()
-ROWS = [
-    [cell.strip() for cell in line.strip("|").split("|")] for line in TEXT.splitlines() if re.match(r"\| \d", line)
+CAPABILITIES_PAGE = (ROOT / "docs" / "reference" / "capabilities.md").read_text()
+TABLE_ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in CAPABILITIES_PAGE.splitlines()
+    if re.match(r"\| \d", line)
 ]
-CAPABILITIES = [row for row in ROWS if len(row) == 5]
-COMPLAINTS = [row for row in ROWS if len(row) == 4]
+CAPABILITIES = [row for row in TABLE_ROWS if len(row) == 5]
+COMPLAINTS = [row for row in TABLE_ROWS if len(row) == 4]
 
 
 def list_tests(file: str) -> set[str]:

@@ -25,7 +25,7 @@ from console.store.audit.trail import NewAuditEntry
 from tests.cli.conftest import Terminal
 from tests.support.permissions import remove_permissions
 
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 OTHER_CORPORATION_NUMBER = "5010001192707"
 
 
@@ -33,7 +33,7 @@ def test_lookup_prints_four_lists(terminal: Terminal) -> None:
     """`lookup` of a number without records exits with 0 and returns four empty lists."""
     found = terminal.json("lookup", "T１１８０３０１０１８７７１").data
     nothing: dict[str, list[object]] = {"credit_checks": [], "orders": [], "payments": [], "refunds": []}
-    assert found == {"corporation_number": NUMBER, **nothing, "corporation": None, "totals": []}
+    assert found == {"corporation_number": CORPORATION_NUMBER, **nothing, "corporation": None, "totals": []}
 
 
 @pytest.mark.parametrize(
@@ -64,11 +64,11 @@ def test_a_purchase_prints_its_record_and_lookup_finds_it(terminal: Terminal, sa
     """A purchase exits with 0 and prints the record as success and known. The ledger has one charge, and `lookup`,
     `show` and the queues have the same record.
     """
-    bought = terminal.json("purchase", NUMBER, "--client", "42", "--deal", "2", "--reason", "1", "4").data
+    bought = terminal.json("purchase", CORPORATION_NUMBER, "--client", "42", "--deal", "2", "--reason", "1", "4").data
     assert (bought["kind"], bought["state"], bought["certainty"]) == ("credit-check", "success", "known")
     assert (bought["client_id"], bought["incomplete"], bought["work"]["state"]) == ("42", [], "none")
-    assert sandbox.ledger.count_charges_of_number(NUMBER) == 1
-    found = terminal.json("lookup", NUMBER).data["credit_checks"]
+    assert sandbox.ledger.count_charges_of_number(CORPORATION_NUMBER) == 1
+    found = terminal.json("lookup", CORPORATION_NUMBER).data["credit_checks"]
     assert [record["id"] for record in found] == [bought["id"]]
     shown = terminal.json("show", "credit-check", str(bought["id"])).data
     assert shown["version"] == found[0]["version"]
@@ -82,12 +82,15 @@ def test_a_second_purchase_is_refused_with_the_record(terminal: Terminal, sandbo
     """While a record holds the claim, a second purchase exits with 3, with the record in the detail, and nothing is
     charged.
     """
-    bought = terminal.json("purchase", NUMBER, "--client", "1").data
-    ending = terminal.json("purchase", NUMBER, "--client", "1")
+    bought = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").data
+    ending = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1")
     assert ending.exit_status_and_code == (3, "already_purchased")
     assert ending.error["detail"]["record"]["id"] == bought["id"]
     assert ending.error["detail"]["record"]["kind"] == "credit-check"
-    assert terminal.json("purchase", NUMBER, "--client", "1", "--renew").exit_status_and_code == (3, "not_expired")
+    assert terminal.json("purchase", CORPORATION_NUMBER, "--client", "1", "--renew").exit_status_and_code == (
+        3,
+        "not_expired",
+    )
     assert sandbox.ledger.charge_count == 1
 
 
@@ -108,7 +111,7 @@ def test_each_end_of_a_purchase_has_its_exit_status(
     that state.
     """
     sandbox.control.add_fault(fault, call="purchase", times=1)
-    ending = terminal.json("purchase", NUMBER, "--client", "1")
+    ending = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1")
     assert ending.exit_status_and_code == (status, code)
     record = ending.error["detail"]["record"]
     known = ("pending", "unknown") if status == 4 else ("error", "known")
@@ -119,21 +122,24 @@ def test_an_unreachable_provider_gives_exit_status_6(terminal: Terminal, sandbox
     """If the provider can't be reached, nothing is sent: exit status 6, the record is an error and known, and the
     number can be bought again.
     """
-    terminal.json("lookup", NUMBER)
+    terminal.json("lookup", CORPORATION_NUMBER)
     sandbox.stop()
-    ending = terminal.json("purchase", NUMBER, "--client", "1")
+    ending = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1")
     assert ending.exit_status_and_code == (6, "provider_unreachable")
 
 
 @pytest.mark.parametrize("client", ["0", "01", "abc", "", "-1", "１", "1" * 19])
 def test_an_impossible_client_is_unknown(terminal: Terminal, client: str) -> None:
     """A purchase is refused as `unknown_client` if the client id isn't 1 to 18 digits without a leading zero."""
-    assert terminal.json("purchase", NUMBER, f"--client={client}").exit_status_and_code == (2, "unknown_client")
+    assert terminal.json("purchase", CORPORATION_NUMBER, f"--client={client}").exit_status_and_code == (
+        2,
+        "unknown_client",
+    )
 
 
 def test_a_client_outside_the_list_is_unknown(terminal: Terminal) -> None:
     """If the setting CLIENTS lists clients, a purchase for another client is refused as `unknown_client`."""
-    assert terminal.json("purchase", NUMBER, "--client", "3", CLIENTS="1,2").exit_status_and_code == (
+    assert terminal.json("purchase", CORPORATION_NUMBER, "--client", "3", CLIENTS="1,2").exit_status_and_code == (
         2,
         "unknown_client",
     )
@@ -144,7 +150,7 @@ def test_a_refetch_names_the_changed_parts(terminal: Terminal, sandbox: Sandbox)
     version is refused.
     """
     sandbox.control.add_fault("pdf_missing", call="pdf", times=1)
-    bought = terminal.json("purchase", NUMBER, "--client", "1").data
+    bought = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").data
     assert bought["incomplete"] == ["pdf"]
     stale = terminal.json("refetch", str(bought["id"]), "--saw", str(bought["version"] - 1), LANGUAGE="en")
     assert stale.exit_status_and_code == (3, "stale_view")
@@ -162,7 +168,7 @@ def test_refetch_that_fails_names_the_parts(terminal: Terminal, sandbox: Sandbox
     """If a re-fetch doesn't get all parts, it exits with 5, and the detail has the present record and the failed
     parts.
     """
-    bought = terminal.json("purchase", NUMBER, "--client", "1").data
+    bought = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").data
     sandbox.control.add_fault("status:500", call="pdf", times=None)
     ending = terminal.json("refetch", str(bought["id"]))
     assert ending.status == 5
@@ -175,7 +181,7 @@ def test_a_refetch_names_the_fault_of_the_document_storage(terminal: Terminal, t
     """If a re-fetched PDF can't be stored, the error has the facts of the storage's own error, so that its sentence
     names the folder and the remedy, and it names the failed parts.
     """
-    bought = terminal.json("purchase", NUMBER, "--client", "1").data
+    bought = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").data
     folder = Path(terminal.env["CONSOLE_HOME"]) / "documents" / bought["pdf_file_path"].split("/")[0]
     empty = tmp_path / "unmounted"
     empty.mkdir()
@@ -199,7 +205,7 @@ def test_an_unknown_purchase_is_settled_by_two_people(terminal: Terminal, sandbo
     step.
     """
     sandbox.control.add_fault("status:503", call="purchase", times=1)
-    record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
+    record = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").error["detail"]["record"]
     which = ("credit-check", str(record["id"]))
     assert record["work"]["state"] == "needs_review"
     assert record["work"]["reason"]
@@ -234,8 +240,8 @@ def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, 
     impossible id is refused.
     """
     sandbox.control.add_fault("reset_after_charge", call="purchase", times=1)
-    record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
-    (charge,) = sandbox.ledger.list_charges_of_number(NUMBER)
+    record = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").error["detail"]["record"]
+    (charge,) = sandbox.ledger.list_charges_of_number(CORPORATION_NUMBER)
     words = ("resolve", "credit-check", str(record["id"]), "--as", "success", "--evidence", "their screen")
     assert terminal.json(*words).status == 2
     for id in ("0", "2147483648", "9" * 18):
@@ -260,7 +266,7 @@ def test_evidence_that_says_nothing_is_refused(
         os.mkfifo("pipe")
     Path("link").symlink_to("nowhere")
     sandbox.control.add_fault("status:503", call="purchase", times=1)
-    record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
+    record = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").error["detail"]["record"]
     words = ("resolve", "credit-check", str(record["id"]), "--as", "error", f"--evidence={evidence}")
     assert terminal.json(*words).exit_status_and_code == (2, "no_evidence")
     assert terminal.json("resolve", *words[1:5]).exit_status_and_code == (2, "no_evidence")
@@ -284,7 +290,7 @@ def test_a_cursor_leads_to_the_next_page_of_a_queue(terminal: Terminal, sandbox:
     """
     sandbox.control.add_fault("status:422", call="purchase", times=None)
     for client in ("1", "2", "3"):
-        terminal.json("purchase", NUMBER, "--client", client)
+        terminal.json("purchase", CORPORATION_NUMBER, "--client", client)
     first = terminal.json("queue", "error", "--limit", "2").data
     assert len(first["items"]) == 2
     assert all(item["why"] and item["next_step"]["text"] and item["since"] for item in first["items"])
@@ -355,7 +361,7 @@ def test_an_operation_can_be_shown(terminal: Terminal) -> None:
     """`show operation` prints the journal row of a purchase, if it is given the operation id from the credit
     check.
     """
-    bought = terminal.json("purchase", NUMBER, "--client", "1").data
+    bought = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").data
     shown = terminal.json("show", "operation", bought["operation_id"]).data
     assert (shown["kind"], shown["action"], shown["state"]) == ("operation", "credit-check.purchase", "done")
     assert shown["subject"] == {"kind": "credit-check", "id": bought["id"]}
@@ -365,7 +371,7 @@ def test_the_audit_trail_is_listed_verified_and_exported(terminal: Terminal, tmp
     """Commands list the audit entries with their fields, verify the audit trail, and export it to a file. An existing
     file is never overwritten.
     """
-    terminal.json("purchase", NUMBER, "--client", "1")
+    terminal.json("purchase", CORPORATION_NUMBER, "--client", "1")
     entries = terminal.json("audit", "list", "--limit", "2").data["entries"]
     assert len(entries) == 2
     assert set(entries[0]) >= {"id", "at", "who", "what", "subject", "result", "reason"}
@@ -397,7 +403,10 @@ def test_db_and_worker_need_no_operator(terminal: Terminal) -> None:
     ran = terminal.json("worker", "--once", **nobody).data["ran"]
     assert ran
     assert all(set(task) == {"task", "count"} for task in ran)
-    assert terminal.json("purchase", NUMBER, "--client", "1", **nobody).exit_status_and_code == (2, "no_operator")
+    assert terminal.json("purchase", CORPORATION_NUMBER, "--client", "1", **nobody).exit_status_and_code == (
+        2,
+        "no_operator",
+    )
 
 
 def test_a_signal_during_worker_once_names_the_tasks_that_ran(
@@ -485,10 +494,10 @@ def test_doctor_knows_the_store_key_of_the_database(terminal: Terminal) -> None:
     """`doctor` reports a store key that differs from the key of the other desks of the database, before a purchase is
     refused because of it.
     """
-    assert terminal.json("purchase", NUMBER, "--client", "1").status == 0
+    assert terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").status == 0
     assert read_failed_checks(terminal) == {}
     other = {"SECRET_STORE_KEY": "another-key-of-another-desk"}
-    refusal = terminal.json("purchase", NUMBER, "--client", "2", **other).error
+    refusal = terminal.json("purchase", CORPORATION_NUMBER, "--client", "2", **other).error
     assert read_failed_checks(terminal, **other) == {"store_key": refusal["message"]}
 
 
@@ -512,7 +521,7 @@ def test_a_database_file_that_cannot_be_opened_is_no_lost_connection(unopened_te
     """
     place = Path(unopened_terminal.env["CONSOLE_HOME"]) / "console.db"
     place.mkdir(parents=True)
-    for words in (("lookup", NUMBER), ("purchase", NUMBER, "--client", "1")):
+    for words in (("lookup", CORPORATION_NUMBER), ("purchase", CORPORATION_NUMBER, "--client", "1")):
         ending = unopened_terminal.json(*words)
         assert ending.exit_status_and_code == (6, "database_unreachable")
         assert "lost" not in ending.error["message"]
@@ -523,7 +532,7 @@ def test_doctor_names_file_and_line_of_a_wrong_profile(terminal: Terminal) -> No
     """`doctor` reports an unknown key of the profile with the same message, file and line as every other command."""
     profile = Path(terminal.env["CONSOLE_HOME"]) / "profile.toml"
     profile.write_text('language = "en"\nlangauge = "ja"\n', encoding="utf-8")
-    refusal = terminal.json("lookup", NUMBER).error
+    refusal = terminal.json("lookup", CORPORATION_NUMBER).error
     assert refusal["detail"]["line"] == 2
     assert read_failed_checks(terminal) == {"profile": refusal["message"]}
 
@@ -552,7 +561,7 @@ def test_doctor_measures_the_disk_of_the_database(
 
 def test_the_doctor_lists_failpoints_after_a_misspelt_one(terminal: Terminal) -> None:
     """A misspelt failpoint is refused with a reference to `doctor`, and `doctor` lists all failpoints."""
-    ending = terminal.json("lookup", NUMBER, FAILPOINT="before_sent:1:kill")
+    ending = terminal.json("lookup", CORPORATION_NUMBER, FAILPOINT="before_sent:1:kill")
     assert "doctor" in ending.error["message"]
     (bad,) = terminal.json("doctor", FAILPOINT="before_sent:1:kill").data["checks"]
     assert ", ".join(failpoint_names.ALL_FAILPOINTS) in bad["next"]
@@ -562,7 +571,7 @@ def test_a_wrong_setting_ends_with_the_code_bad_profile(terminal: Terminal) -> N
     """A wrong setting ends with `bad_profile` and exit status 2, names the variable, and uses the requested language
     as far as it is known.
     """
-    ending = terminal.json("lookup", NUMBER, ALARMBOX_URL="http://example.com", LANGUAGE="ja")
+    ending = terminal.json("lookup", CORPORATION_NUMBER, ALARMBOX_URL="http://example.com", LANGUAGE="ja")
     assert ending.exit_status_and_code == (2, "bad_profile")
     assert ending.error["detail"]["variable"] == "CONSOLE_ALARMBOX_URL"
     assert "https" in ending.error["message"]
@@ -573,7 +582,7 @@ def test_a_corrupt_profile_file_is_refused(unopened_terminal: Terminal) -> None:
     home = Path(unopened_terminal.env["CONSOLE_HOME"])
     home.mkdir()
     (home / "profile.toml").write_text("language = \n", encoding="utf-8")
-    ending = unopened_terminal.json("lookup", NUMBER)
+    ending = unopened_terminal.json("lookup", CORPORATION_NUMBER)
     assert ending.exit_status_and_code == (2, "bad_profile")
     assert ending.error["detail"]["line"] == 1
     assert [path.name for path in home.iterdir()] == ["profile.toml"]
@@ -584,7 +593,7 @@ def test_a_foreign_database_is_refused(terminal: Terminal, tmp_path: Path) -> No
     file = tmp_path / "other.db"
     file.write_bytes(b"not a database at all" * 100)
     before = file.read_bytes()
-    ending = terminal.json("lookup", NUMBER, DATABASE_URL=f"sqlite:///{file}")
+    ending = terminal.json("lookup", CORPORATION_NUMBER, DATABASE_URL=f"sqlite:///{file}")
     assert ending.exit_status_and_code == (3, "not_our_database")
     assert file.read_bytes() == before
 
@@ -602,8 +611,8 @@ def test_the_text_output_has_no_wording_keys(terminal: Terminal, sandbox: Sandbo
     """Without `--json` every command prints lines in the person's language, and no line contains a wording key."""
     sandbox.control.add_fault("pdf_missing", call="pdf", times=1)
     commands = [
-        ("purchase", NUMBER, "--client", "1"),
-        ("lookup", NUMBER),
+        ("purchase", CORPORATION_NUMBER, "--client", "1"),
+        ("lookup", CORPORATION_NUMBER),
         ("lookup", OTHER_CORPORATION_NUMBER),
         ("show", "credit-check", "1"),
         ("queue", "incomplete"),
@@ -630,7 +639,7 @@ def test_the_text_output_has_no_wording_keys(terminal: Terminal, sandbox: Sandbo
 
 def test_the_text_of_an_operation_is_printed(terminal: Terminal) -> None:
     """Without `--json`, `show operation` prints the operation as text, with its id, and nothing on stderr."""
-    bought = terminal.json("purchase", NUMBER, "--client", "1").data
+    bought = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").data
     ending = terminal("show", "operation", bought["operation_id"])
     assert (ending.status, ending.err) == (0, "")
     assert bought["operation_id"] in ending.out.decode()
@@ -647,7 +656,7 @@ def test_secrets_are_in_no_answer(terminal: Terminal) -> None:
         terminal.json(*words)
         for words in (
             ("doctor",),
-            ("purchase", NUMBER, "--client", "1"),
+            ("purchase", CORPORATION_NUMBER, "--client", "1"),
             ("audit", "list"),
             ("show", "credit-check", "1"),
         )
@@ -661,7 +670,7 @@ def test_versions_of_a_pdf_are_compared(terminal: Terminal, sandbox: Sandbox) ->
     """After a re-fetch a record has two versions of its PDF, the newest first. `documents compare` names the
     differences between them with the pages. It is refused if there is only one version, or for an unknown hash.
     """
-    bought = terminal.json("purchase", NUMBER, "--client", "1").data
+    bought = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").data
     record = str(bought["id"])
     assert terminal.json("documents", "compare", record).exit_status_and_code == (2, "usage")
     sandbox.control.add_fault("pdf_other", call="pdf", times=1)
@@ -690,7 +699,7 @@ def test_versions_are_listed_without_their_files(terminal: Terminal) -> None:
     """If the folder of the documents can't be reached, `documents list` still lists them from the database, without
     their numbers of pages.
     """
-    bought = terminal.json("purchase", NUMBER, "--client", "1").data
+    bought = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").data
     home = Path(terminal.env["CONSOLE_HOME"])
     (home / "documents").rename(home / "away")  # as a share that isn't mounted
     (document,) = terminal.json("documents", "list", str(bought["id"])).data["documents"]
@@ -702,7 +711,7 @@ def test_a_copy_of_a_pdf_is_saved(terminal: Terminal, tmp_path: Path) -> None:
     """`documents save` writes the stored PDF into a file that only the current user can read. The audit trail has the
     person and no path. An existing file is not replaced, and a refused copy leaves no file.
     """
-    record = str(terminal.json("purchase", NUMBER, "--client", "1").data["id"])
+    record = str(terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").data["id"])
     (stored,) = terminal.json("documents", "list", record).data["documents"]
     copy = tmp_path / "Yamada" / "copy.pdf"
     copy.parent.mkdir()
@@ -725,7 +734,7 @@ def test_dates_at_the_ends_of_the_calendar_are_printed(terminal: Terminal, tmp_p
     """
     rows = [
         (OTHER_CORPORATION_NUMBER, "2026-01-01 00:00:00", "9999-12-31 23:59:59"),
-        (NUMBER, "9999-12-31 23:59:59", "0001-01-01 00:00:00"),
+        (CORPORATION_NUMBER, "9999-12-31 23:59:59", "0001-01-01 00:00:00"),
     ]
     with closing(sqlite3.connect(Path(terminal.env["CONSOLE_HOME"], "console.db"))) as database, database:
         database.executemany(
@@ -733,7 +742,7 @@ def test_dates_at_the_ends_of_the_calendar_are_printed(terminal: Terminal, tmp_p
             " expired_at) VALUES (1, ?, 77, ?, ?)",
             rows,
         )
-    for number in (NUMBER, OTHER_CORPORATION_NUMBER):
+    for number in (CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER):
         assert terminal("lookup", number).status == 0
         for name in (f"{number}.csv", f"{number}.xlsx"):
             assert terminal.json("export", "lookup", number, "--to", str(tmp_path / name)).status == 0
@@ -748,7 +757,7 @@ def test_dates_at_the_ends_of_the_calendar_are_printed(terminal: Terminal, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("written", "shown"),
+    ("stored_value", "shown_text"),
     [
         ("garbage", None),
         (1795161600, None),
@@ -757,7 +766,9 @@ def test_dates_at_the_ends_of_the_calendar_are_printed(terminal: Terminal, tmp_p
         ("0001-01-01T00:00:00+09:00", None),
     ],
 )
-def test_an_order_with_an_invalid_time_is_shown(terminal: Terminal, written: object, shown: str | None) -> None:
+def test_an_order_with_an_invalid_time_is_shown(
+    terminal: Terminal, stored_value: object, shown_text: str | None
+) -> None:
     """The shop may write any text as a time into an SQLite database. The order and its company can still be shown,
     and an unreadable time is printed as null, not as a day of 1970.
     """
@@ -765,12 +776,12 @@ def test_an_order_with_an_invalid_time_is_shown(terminal: Terminal, written: obj
         database.execute(
             "INSERT INTO orders (merch_txn_id, corporation_number, total_amount, created_at, updated_at)"
             " VALUES ('ORD-1', ?, 3300, ?, ?)",
-            (NUMBER, written, written),
+            (CORPORATION_NUMBER, stored_value, stored_value),
         )
-    (order,) = terminal.json("lookup", NUMBER).data["orders"]
-    assert (order["created_at"], order["changed_at"]) == (shown, shown)
+    (order,) = terminal.json("lookup", CORPORATION_NUMBER).data["orders"]
+    assert (order["created_at"], order["changed_at"]) == (shown_text, shown_text)
     assert b"1970" not in terminal("show", "order", "1").out
-    for words in (("lookup", NUMBER), ("show", "order", "1"), ("queue", "pending"), ("find", "ORD-1")):
+    for words in (("lookup", CORPORATION_NUMBER), ("show", "order", "1"), ("queue", "pending"), ("find", "ORD-1")):
         assert terminal(*words).status == 0
 
 
@@ -787,7 +798,7 @@ def test_a_search_with_a_result_begins_with_a_heading(terminal: Terminal) -> Non
     """The first line of a search by a condition alone is the heading of the credit checks. No empty line or line
     about the registry precedes it.
     """
-    assert terminal.json("purchase", NUMBER, "--client", "1").status == 0
+    assert terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").status == 0
     assert terminal("find", "client:1").out.decode().splitlines()[0] == "Credit checks"
 
 
@@ -797,7 +808,7 @@ def test_a_filter_that_finds_nothing_says_nothing_about_the_queue(terminal: Term
     """
     sandbox.control.add_fault("status:422", call="purchase", times=None)
     assert terminal("queue", "error").out == b"No failed records.\n"
-    terminal.json("purchase", NUMBER, "--client", "1")
+    terminal.json("purchase", CORPORATION_NUMBER, "--client", "1")
     for words in (("--filter", "client:2"), ("--by-cause", "--filter", "client:2")):
         assert terminal("queue", "error", *words).out == b"No matching records.\n"
     shown = terminal("queue", "error", "--filter", "client:1").out

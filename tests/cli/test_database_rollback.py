@@ -73,8 +73,8 @@ def desks(place: Place, sandbox: Sandbox) -> DeskCommands:
 
 
 @pytest.mark.expects_log("each command that finds the database older than the desk says so")
-@pytest.mark.parametrize("killed", [False, True], ids=["ended", "killed"])
-def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCommands, killed: bool) -> None:
+@pytest.mark.parametrize("is_killed", [False, True], ids=["ended", "killed"])
+def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCommands, is_killed: bool) -> None:
     """One desk buys and refunds, then the database goes back to an earlier state. Another desk can't repeat the
     purchase and the refund, also after a person has acknowledged the alert. A probe restores both records, and the
     ledgers have each of them once.
@@ -86,7 +86,7 @@ def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCom
     assert desks.buy(A, FIRST).data["state"] == "success"  # and a pair of tokens is stored
     put_back = backups.take_backup(place)
     with fork_worker(place, url, desk=WORKERS, person=place.notice_account_name):
-        if killed:
+        if is_killed:
             assert desks.buy(A, FAILPOINT="after_send:1:kill").status == -9
         else:
             assert desks.buy(A).data["state"] == "success"
@@ -115,10 +115,10 @@ def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCom
 
         assert desks(B, "probe", "operation", missing["refund"]).status == 0
         # Nobody has the provider's id of a purchase whose process was killed before the answer: people settle it.
-        assert desks(B, "probe", "operation", missing["credit-check"]).status == (4 if killed else 0)
-        assert desks.list_lost_operations(B)[missing["credit-check"]] == ("open" if killed else "restored")
+        assert desks(B, "probe", "operation", missing["credit-check"]).status == (4 if is_killed else 0)
+        assert desks.list_lost_operations(B)[missing["credit-check"]] == ("open" if is_killed else "restored")
         found = [(one["state"], one["certainty"]) for one in desks(B, "lookup", LOST).data["credit_checks"]]
-        assert found == ([] if killed else [("success", "known")])
+        assert found == ([] if is_killed else [("success", "known")])
         assert desks.buy(B).exit_status_and_code == (3, "already_purchased")
     assert desks.read_charges_and_refunds() == (1, 1)
     assert desks.sandbox.ledger.count_charges_of_number(OTHER) == 1

@@ -9,21 +9,23 @@ import openpyxl
 
 from tests.cli.conftest import Terminal
 
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 
 
 def test_a_list_is_exported_and_audited(terminal: Terminal, tmp_path: Path) -> None:
     """`export` writes a list with titles in the language of the command; the audit trail has a sentence about each
     file.
     """
-    assert terminal.json("purchase", NUMBER, "--client", "1").status == 0
+    assert terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").status == 0
     sheet, text = tmp_path / "a.xlsx", tmp_path / "a.csv"
-    written = terminal.json("export", "lookup", NUMBER, "--to", str(sheet)).data
+    written = terminal.json("export", "lookup", CORPORATION_NUMBER, "--to", str(sheet)).data
     assert written == {"file": str(sheet), "rows": 1, "bytes": sheet.stat().st_size, "notes": []}
-    told = terminal("export", "lookup", NUMBER, "--part", "checks", "--to", str(text), LANGUAGE="ja").out.decode()
+    told = terminal(
+        "export", "lookup", CORPORATION_NUMBER, "--part", "checks", "--to", str(text), LANGUAGE="ja"
+    ).out.decode()
     assert told == f"1 件を {text} に出力しました。\n"
     titles, row = openpyxl.load_workbook(sheet).worksheets[0].values
-    assert dict(zip(titles, row, strict=True))["Corporation number"] == NUMBER
+    assert dict(zip(titles, row, strict=True))["Corporation number"] == CORPORATION_NUMBER
     (found,) = csv.DictReader(text.read_text("utf-8-sig").splitlines())
     assert (found["種類"], found["法人番号"], found["状態"]) == ("与信チェック", "1 1803 0101 8771", "購入済")
     listed = terminal("audit", "list", LANGUAGE="ja").out.decode()

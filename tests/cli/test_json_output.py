@@ -129,7 +129,7 @@ def test_a_queue_page_says_why_and_since_when() -> None:
     assert item["next_step"]["text"]
 
 
-def test_refetch_and_resolve_are_records_with_more() -> None:
+def test_answers_of_refetch_and_resolve_are_the_record_with_further_fields() -> None:
     """The JSON of a re-fetch is the record with the additional fields `changed` and `documents`. The JSON of a
     decision is the record with the additional field `awaiting`.
     """

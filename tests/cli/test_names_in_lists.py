@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.cli.paying_terminal import NUMBER, ORDER, PayingTerminal
+from tests.cli.paying_terminal import CORPORATION_NUMBER, ORDER, PayingTerminal
 from tests.cli.test_reconciliation import make_day_with_differences
 
 FIRST_ID = 70_000
@@ -38,7 +38,7 @@ def test_no_list_names_a_record_by_its_row_number(
     """In both languages no list of the terminal names an order, payment, refund, credit check, alert or case by the
     id of its row.
     """
-    check = desk.json("purchase", NUMBER, "--client", "1").data["id"]
+    check = desk.json("purchase", CORPORATION_NUMBER, "--client", "1").data["id"]
     desk.create_order(ORDER, 3300)
     with closing(sqlite3.connect(desk.home / "console.db")) as shop, shop:
         shop.execute("UPDATE orders SET status = 'cancelled'")
@@ -53,7 +53,7 @@ def test_no_list_names_a_record_by_its_row_number(
             ("reconcile", "paypay", "--from", day, "--to", day),
             ("alerts", "list"),
             ("audit", "list", "--limit", "200"),
-            ("lookup", NUMBER),
+            ("lookup", CORPORATION_NUMBER),
             *(("queue", name) for name in ("pending", "error", "incomplete", "unknown", "review", "refunds")),
             *(("show", kind, str(row)) for kind, row in (("payment", payment), ("refund", refund))),
             ("refund", "withdraw", str(refund)),

@@ -11,7 +11,7 @@ import pytest
 
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
-from tests.cli.paying_terminal import ATOM_ORDER, CHECKER, MAKER, NUMBER, ORDER, PayingTerminal
+from tests.cli.paying_terminal import ATOM_ORDER, CHECKER, CORPORATION_NUMBER, MAKER, ORDER, PayingTerminal
 
 
 @pytest.fixture
@@ -31,9 +31,13 @@ def test_an_import_books_the_payment_of_the_provider_once(desk: PayingTerminal) 
         "completed",
         "known",
     )
-    assert (again["captured_minor"], again["currency"], again["corporation_number"]) == (3300, "JPY", NUMBER)
+    assert (again["captured_minor"], again["currency"], again["corporation_number"]) == (
+        3300,
+        "JPY",
+        CORPORATION_NUMBER,
+    )
     assert again["provider_payment_id"] == desk.money.read_payment("paypay", ORDER)["id"]
-    found = desk.json("lookup", NUMBER).data
+    found = desk.json("lookup", CORPORATION_NUMBER).data
     assert [one["id"] for one in found["payments"]] == [first]
     shown = desk.json("show", "payment", str(first)).data
     assert [side["name"] for side in shown["sides"]] == ["ours", "provider", "order"]
@@ -104,7 +108,7 @@ def test_a_payment_of_atom_is_imported(desk: PayingTerminal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "refused"),
+    ("words", "refusal"),
     [
         (("paypay", "ORD-9"), (5, "provider_refused")),
         (("paypay", "ORD 9"), (2, "usage")),
@@ -117,10 +121,10 @@ def test_a_payment_of_atom_is_imported(desk: PayingTerminal) -> None:
         (("stripe", ORDER), (2, "usage")),
     ],
 )
-def test_an_invalid_import_is_refused(desk: PayingTerminal, words: tuple[str, ...], refused: tuple[int, str]) -> None:
+def test_an_invalid_import_is_refused(desk: PayingTerminal, words: tuple[str, ...], refusal: tuple[int, str]) -> None:
     """The import refuses a payment that the provider does not have, and malformed arguments; it books nothing."""
-    assert desk.json("payment", "import", *words).exit_status_and_code == refused
-    assert desk.json("lookup", NUMBER).data["payments"] == []
+    assert desk.json("payment", "import", *words).exit_status_and_code == refusal
+    assert desk.json("lookup", CORPORATION_NUMBER).data["payments"] == []
 
 
 @pytest.mark.expects_log("some endings are logged")
@@ -168,7 +172,7 @@ def test_an_order_is_shown_with_its_payment(desk: PayingTerminal) -> None:
     shown = desk.json("show", "order", str(order)).data
     assert (shown["kind"], shown["merch_txn_id"], shown["total_minor"]) == ("order", "S-1", 3300)
     assert (shown["payments"], shown["refunds"], shown["state"]) == ([], [], "pending")
-    assert desk.json("lookup", NUMBER).data["orders"][0]["id"] == order
+    assert desk.json("lookup", CORPORATION_NUMBER).data["orders"][0]["id"] == order
     unpaid = desk.json("probe", "order", str(order))
     assert unpaid.exit_status_and_code == (3, "nothing_to_resolve")
     assert unpaid.error["detail"]["record"]["id"] == order
@@ -282,7 +286,7 @@ def test_every_payment_command_prints_text_without_wording_keys(desk: PayingTerm
         (("show", "payment", str(payment)), MAKER),
         (("show", "refund", str(refund)), CHECKER),
         (("show", "order", str(order)), MAKER),
-        (("lookup", NUMBER), MAKER),
+        (("lookup", CORPORATION_NUMBER), MAKER),
         (("queue", "refunds"), MAKER),
         (("refund", "approve", str(refund)), CHECKER),
         (("probe", "refund", str(refund)), CHECKER),

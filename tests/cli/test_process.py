@@ -27,8 +27,8 @@ from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
 from tests.support.waiting import PATIENCE_SECONDS
 
-NUMBER = "1180301018771"
-COMMAND = (sys.executable, "-m", "console")
+CORPORATION_NUMBER = "1180301018771"
+CONSOLE_COMMAND = (sys.executable, "-m", "console")
 
 
 def make_environment(terminal: Terminal, **more: str) -> dict[str, str]:
@@ -39,7 +39,7 @@ def run_process(
     terminal: Terminal, *words: str, stdout: Any = subprocess.PIPE, **more: str
 ) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(
-        [*COMMAND, *words],
+        [*CONSOLE_COMMAND, *words],
         stdout=stdout,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
@@ -53,7 +53,7 @@ def run_process(
 def start_process(terminal: Terminal, *words: str, **more: str) -> "Iterator[subprocess.Popen[bytes]]":
     """Start a process of the program, yield it, and end it at the end of the block."""
     with subprocess.Popen(
-        [*COMMAND, *words],
+        [*CONSOLE_COMMAND, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
@@ -72,11 +72,11 @@ def test_a_closed_pipe_changes_no_purchase(terminal: Terminal, sandbox: Sandbox)
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        ended = run_process(terminal, "--json", "purchase", NUMBER, "--client", "1", stdout=writing)
+        ended = run_process(terminal, "--json", "purchase", CORPORATION_NUMBER, "--client", "1", stdout=writing)
     finally:
         os.close(writing)
     assert (ended.returncode, ended.stderr) == (0, b"")
-    assert sandbox.ledger.count_charges_of_number(NUMBER) == 1
+    assert sandbox.ledger.count_charges_of_number(CORPORATION_NUMBER) == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
@@ -95,7 +95,7 @@ def test_bytes_that_are_no_utf8_are_refused(terminal: Terminal) -> None:
     """A command line with bytes that are no UTF-8 is refused with exactly one JSON object in UTF-8, in any locale."""
     for locale in ("C", "C.UTF-8", "en_US.ISO-8859-1"):
         ended = subprocess.run(
-            [*map(os.fsencode, COMMAND), b"--json", b"lookup", b"118\xff\xfe\xf0\x9f\xa6\x8a"],
+            [*map(os.fsencode, CONSOLE_COMMAND), b"--json", b"lookup", b"118\xff\xfe\xf0\x9f\xa6\x8a"],
             capture_output=True,
             env=make_environment(terminal, LC_ALL=locale),
             timeout=PATIENCE_SECONDS,
@@ -114,7 +114,7 @@ def test_bytes_that_are_no_utf8_are_refused(terminal: Terminal) -> None:
         (("audit", "export", "trail.csv"), (6, "storage_full")),
         (("show", "credit-check", "1", "--pack", "case.zip"), (6, "storage_full")),
         (("export", "queue", "review", "--to", "review.csv"), (6, "storage_full")),
-        (("lookup", NUMBER), (2, "bad_profile")),
+        (("lookup", CORPORATION_NUMBER), (2, "bad_profile")),
     ],
 )
 def test_a_relative_path_in_a_deleted_folder_is_refused(
@@ -128,7 +128,7 @@ def test_a_relative_path_in_a_deleted_folder_is_refused(
     own error, such as `storage_full` or `bad_backup`.
     """
     if words[0] == "show":
-        assert terminal.json("purchase", NUMBER, "--client", "1").status == 0
+        assert terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").status == 0
     folder = tmp_path / "deleted"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -139,7 +139,7 @@ def test_a_relative_path_in_a_deleted_folder_is_refused(
 
 def test_japanese_is_printed_in_any_locale(terminal: Terminal) -> None:
     """On a terminal with ASCII only, Japanese characters are printed as escapes, and the command exits 0."""
-    ended = run_process(terminal, "lookup", NUMBER, PYTHONIOENCODING="ascii", CONSOLE_LANGUAGE="ja")
+    ended = run_process(terminal, "lookup", CORPORATION_NUMBER, PYTHONIOENCODING="ascii", CONSOLE_LANGUAGE="ja")
     assert ended.returncode == 0
     assert ended.stdout.isascii()
 
@@ -149,7 +149,9 @@ def test_an_interrupted_purchase_is_unknown(terminal: Terminal, sandbox: Sandbox
     process shows the record with an unknown outcome.
     """
     sandbox.control.add_fault("hang", call="purchase", times=1)
-    with start_process(terminal, "--json", "purchase", NUMBER, "--client", "1", CONSOLE_TIME_SCALE="1") as process:
+    with start_process(
+        terminal, "--json", "purchase", CORPORATION_NUMBER, "--client", "1", CONSOLE_TIME_SCALE="1"
+    ) as process:
         reached = sandbox.control.wait_until_reached(PATIENCE_SECONDS / 2, held=1)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE_SECONDS)
@@ -157,7 +159,10 @@ def test_an_interrupted_purchase_is_unknown(terminal: Terminal, sandbox: Sandbox
     answer = json.loads(out)
     assert (process.returncode, answer["error"]["code"]) == (4, "outcome_unknown")
     assert b"Traceback" not in err
-    assert terminal.json("purchase", NUMBER, "--client", "1").exit_status_and_code == (3, "already_purchased")
+    assert terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").exit_status_and_code == (
+        3,
+        "already_purchased",
+    )
     assert sandbox.ledger.charge_count == 0
 
 
@@ -166,7 +171,7 @@ def test_repeated_ctrl_c_gives_one_answer(terminal: Terminal, sandbox: Sandbox) 
     one complete JSON object, and a second purchase is refused.
     """
     sandbox.control.add_fault("hang_after_charge", call="purchase", times=1)
-    with start_process(terminal, "--json", "purchase", NUMBER, "--client", "1") as process:
+    with start_process(terminal, "--json", "purchase", CORPORATION_NUMBER, "--client", "1") as process:
         assert sandbox.control.wait_until_reached(PATIENCE_SECONDS / 2, held=1)
         assert process.stdout is not None
         pressed = 0
@@ -179,7 +184,10 @@ def test_repeated_ctrl_c_gives_one_answer(terminal: Terminal, sandbox: Sandbox) 
     assert b"Traceback" not in err
     assert (process.returncode, json.loads(out)["error"]["code"]) == (4, "outcome_unknown")
     assert pressed > 1
-    assert terminal.json("purchase", NUMBER, "--client", "1").exit_status_and_code == (3, "already_purchased")
+    assert terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").exit_status_and_code == (
+        3,
+        "already_purchased",
+    )
     assert sandbox.ledger.charge_count == 1
 
 
@@ -196,9 +204,9 @@ def test_a_signal_after_the_answer_keeps_the_exit_status(terminal: Terminal, num
     assert (process.returncode, error["code"]) == (2, "invalid_corporation_number")
 
 
-@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("is_wrapped", [False, True])
 def test_two_interrupts_before_the_start_end_the_command(
-    terminal: Terminal, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, wrapped: bool
+    terminal: Terminal, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, is_wrapped: bool
 ) -> None:
     """Ctrl+C twice while the program still loads ends a purchase as `interrupted`, and no purchase is sent."""
 
@@ -208,12 +216,12 @@ def test_two_interrupts_before_the_start_end_the_command(
 
     def press_while_loading(*_: object) -> None:
         signal.raise_signal(signal.SIGINT)
-        if wrapped:
+        if is_wrapped:
             type("Loaded", (), {"field": Pressed()})
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("console.app.open_console", press_while_loading)
-    assert terminal.json("purchase", NUMBER, "--client", "1").exit_status_and_code == (6, "interrupted")
+    assert terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").exit_status_and_code == (6, "interrupted")
     assert sandbox.ledger.charge_count == 0
 
 
@@ -222,7 +230,7 @@ def test_a_bug_gives_exit_status_70_and_a_support_code(terminal: Terminal, sandb
     also in the log, beside the traceback.
     """
     ended = run_process(
-        terminal, "--json", "purchase", NUMBER, "--client", "1", CONSOLE_FAILPOINT="before_tx1:1:raise"
+        terminal, "--json", "purchase", CORPORATION_NUMBER, "--client", "1", CONSOLE_FAILPOINT="before_tx1:1:raise"
     )
     error = json.loads(ended.stdout)["error"]
     assert (ended.returncode, error["code"]) == (70, "internal_error")
@@ -299,10 +307,10 @@ def test_a_plain_command_imports_nothing_heavy(terminal: Terminal) -> None:
     """A lookup loads neither Qt nor HTTP, keyring, migrations, cryptography or modules that only write. A usage error
     and a help page don't load SQLAlchemy either.
     """
-    terminal.json("lookup", NUMBER)
+    terminal.json("lookup", CORPORATION_NUMBER)
     no_database = {"sqlalchemy", "sqlite3", "console.app"}
     for words, unused in (
-        (("--json", "lookup", NUMBER), UNUSED_BY_LOOKUP),
+        (("--json", "lookup", CORPORATION_NUMBER), UNUSED_BY_LOOKUP),
         (("--json", "queue", "nonsense"), UNUSED_BY_LOOKUP | no_database),
         (("--help",), UNUSED_BY_LOOKUP | no_database | UNUSED_BY_HELP),
     ):
@@ -385,7 +393,7 @@ def test_the_demo_offers_a_prompt_in_a_terminal(terminal: Terminal) -> None:
     """
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [*COMMAND, "demo", "--fast-clock"],
+        [*CONSOLE_COMMAND, "demo", "--fast-clock"],
         stdin=theirs,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -421,7 +429,7 @@ def run_demo_with_input(
     os.close(writing)
     try:
         return subprocess.run(
-            [*COMMAND, "demo", "--fast-clock"],
+            [*CONSOLE_COMMAND, "demo", "--fast-clock"],
             stdin=reading,
             capture_output=True,
             env=make_environment(terminal, **WITHOUT_DISPLAY),

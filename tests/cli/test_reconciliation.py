@@ -118,7 +118,7 @@ def test_a_day_without_an_announced_file_is_reported(desk: PayingTerminal, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("words", "refused"),
+    ("words", "refusal"),
     [
         (("paypay",), (2, "usage")),
         (("paypay", "--from", "2026-11-19"), (2, "usage")),
@@ -130,10 +130,10 @@ def test_a_day_without_an_announced_file_is_reported(desk: PayingTerminal, tmp_p
     ],
 )
 def test_invalid_arguments_are_refused(
-    desk: PayingTerminal, words: tuple[str, ...], refused: tuple[int, str]
+    desk: PayingTerminal, words: tuple[str, ...], refusal: tuple[int, str]
 ) -> None:
     """`reconcile` refuses missing or malformed dates, a wrong period and an unknown provider."""
-    assert desk.json("reconcile", *words).exit_status_and_code == refused
+    assert desk.json("reconcile", *words).exit_status_and_code == refusal
 
 
 def test_an_auditor_may_not_reconcile(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:

@@ -26,8 +26,8 @@ from tests.support.registries import (
     OPEN,
     OPEN_NAME,
     SUCCESSOR,
-    write_renaming,
-    write_small_whole,
+    write_renaming_difference,
+    write_small_whole_file,
 )
 
 UNKNOWN_TO_REGISTRY = "2000012010019"
@@ -35,21 +35,21 @@ UNKNOWN_TO_REGISTRY = "2000012010019"
 
 @dataclass
 class RegistryDesk:
-    """A desk with the gateways PayPay and Atom and an imported corporation registry. `without` has the output of
-    commands from before the import.
+    """A desk with the gateways PayPay and Atom and an imported corporation registry. `output_before_import` has the
+    output of commands from before the import.
     """
 
     terminal: PayingTerminal
     sandbox: Sandbox
     folder: Path
-    without: dict[str, str]
-    whole: Path
+    output_before_import: dict[str, str]
+    whole_file: Path
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryDesk]:
-    """Yield a desk with an imported corporation registry; its `without` has the output of commands from before the
-    import.
+    """Yield a desk with an imported corporation registry; its `output_before_import` has the output of commands from
+    before the import.
     """
     folder = tmp_path_factory.mktemp("registry")
     with Sandbox() as sandbox:
@@ -63,18 +63,18 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryDesk]:
             "status.json": json.dumps(terminal.json("registry", "status").data),
             "status of a name": str(terminal.json("lookup", "架空商事").exit_status_and_code),
         }
-        whole = write_small_whole(folder)
+        whole = write_small_whole_file(folder)
         terminal.json("registry", "import", str(whole)).data  # noqa: B018  # fails unless it succeeded
         yield RegistryDesk(terminal, sandbox, folder, without, whole)
 
 
 def test_commands_work_without_a_registry(desk: RegistryDesk) -> None:
     for name in ("status", "find", "number", "name"):
-        assert "registry import FILE" in desk.without[name], name
-    assert json.loads(desk.without["json"])["corporation"] is None
-    empty = json.loads(desk.without["status.json"])
+        assert "registry import FILE" in desk.output_before_import[name], name
+    assert json.loads(desk.output_before_import["json"])["corporation"] is None
+    empty = json.loads(desk.output_before_import["status.json"])
     assert (empty["registry_date"], empty["rows"], empty["files"]) == (None, 0, [])
-    assert desk.without["status of a name"] == "(2, 'invalid_corporation_number')"
+    assert desk.output_before_import["status of a name"] == "(2, 'invalid_corporation_number')"
 
 
 def test_a_lookup_has_the_registry_facts_of_the_number(desk: RegistryDesk) -> None:
@@ -166,7 +166,7 @@ def test_a_name_published_as_an_image_has_no_registry_mark(desk: RegistryDesk) -
     """
     with Sandbox() as sandbox:
         terminal = PayingTerminal(desk.folder / "image", sandbox)
-        terminal.json("registry", "import", str(desk.whole)).data  # noqa: B018  # fails unless it succeeded
+        terminal.json("registry", "import", str(desk.whole_file)).data  # noqa: B018  # fails unless it succeeded
         sandbox.control.add_fault("status:503", call="purchase", times=1)
         assert terminal("purchase", NUMBER_OF_IMAGE_NAME, "--client", "3").status == 4
         for language, note in (("en", "(name published only as an image)"), ("ja", "名称は画像でのみ公表")):
@@ -200,8 +200,11 @@ def test_a_difference_is_imported_once_and_lists_its_changes(desk: RegistryDesk)
     `registry changes` lists the changed company that has records here. The audit trail has the import and the
     refusal.
     """
-    terminal, difference = PayingTerminal(desk.folder / "second", desk.sandbox), write_renaming(desk.folder)
-    terminal.json("registry", "import", str(desk.whole)).data  # noqa: B018  # it succeeds
+    terminal, difference = (
+        PayingTerminal(desk.folder / "second", desk.sandbox),
+        write_renaming_difference(desk.folder),
+    )
+    terminal.json("registry", "import", str(desk.whole_file)).data  # noqa: B018  # it succeeds
     assert terminal.json("registry", "changes", "--since", "2026-11-01").data["items"] == []
     terminal.make_booked_payment("ORD-9", 3300)
     assert terminal.json("registry", "import", str(difference), "--request-id", "once").status == 0
@@ -226,7 +229,7 @@ def test_changes_before_the_whole_file_are_unknown(tmp_path: Path) -> None:
     """`registry changes` since a day before the last whole file doesn't say that nothing has changed: it names the
     day from which the registry has all changes, in JSON as `complete_since`."""
     terminal = Terminal({"CONSOLE_HOME": str(tmp_path / "home")})
-    terminal.json("registry", "import", str(write_small_whole(tmp_path)))
+    terminal.json("registry", "import", str(write_small_whole_file(tmp_path)))
     asked = ("registry", "changes", "--all", "--since")
     assert terminal.json(*asked, "2026-10-01").data["complete_since"] == "2026-10-31"
     text = terminal(*asked, "2026-10-01").out.decode()
@@ -265,19 +268,19 @@ def test_an_import_stopped_by_ctrl_c_continues_later(desk: RegistryDesk, monkeyp
 
     with monkeypatch.context() as patched:
         patched.setattr(_ImportProgressWriter, "show_progress", raise_signals)
-        stopped = terminal.json("registry", "import", str(desk.whole))
+        stopped = terminal.json("registry", "import", str(desk.whole_file))
     assert stopped.exit_status_and_code == (6, "interrupted")
     assert terminal.json("registry", "status").data["registry_date"] is None
-    assert terminal.json("registry", "import", str(desk.whole)).data["registry_date"] == "2026-10-30"
+    assert terminal.json("registry", "import", str(desk.whole_file)).data["registry_date"] == "2026-10-30"
 
 
 def test_an_import_prints_its_progress_on_stderr(desk: RegistryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """An import prints its progress on stderr, with the file and its rows; stdout has the answer alone."""
     monkeypatch.setattr("console.cli.registry._SECONDS_BETWEEN_PROGRESS_LINES", 0.0)
     terminal = PayingTerminal(desk.folder / "progress", desk.sandbox)
-    imported = terminal.json("registry", "import", str(desk.whole))
+    imported = terminal.json("registry", "import", str(desk.whole_file))
     assert imported.data["rows"] == 27
-    assert f"{desk.whole.name}: row 27 of 27" in imported.err
+    assert f"{desk.whole_file.name}: row 27 of 27" in imported.err
 
 
 def test_corporations_are_found_by_name_reading_and_postcode(desk: RegistryDesk) -> None:
@@ -356,9 +359,11 @@ def test_a_search_for_one_character_asks_for_two(desk: RegistryDesk) -> None:
         assert said not in terminal("registry", "find", "どこにもない", LANGUAGE=language).out.decode()
 
 
-@pytest.mark.parametrize(("language", "said"), [("en", "This list has companies."), ("ja", "法人情報の会社です")])
+@pytest.mark.parametrize(
+    ("language", "expected_text"), [("en", "This list has companies."), ("ja", "法人情報の会社です")]
+)
 def test_an_export_of_companies_names_the_export_of_records(
-    desk: RegistryDesk, tmp_path: Path, language: str, said: str
+    desk: RegistryDesk, tmp_path: Path, language: str, expected_text: str
 ) -> None:
     """If the text of `export find` contains a condition on records, valid or not, the command says on stderr that it
     exports companies, and names the command that exports records. The answer, the file and the exit status don't
@@ -371,7 +376,7 @@ def test_an_export_of_companies_names_the_export_of_records(
         written, of_json = tmp_path / f"{len(text)}.csv", tmp_path / f"{len(text)}-json.csv"
         plain = desk.terminal("export", "find", text, "--to", str(written), LANGUAGE=language)
         assert (plain.status, plain.out.decode().count("\n")) == (0, 1)
-        for part in (said, conditions, f'support-console export search "{text}" --to FILE'):
+        for part in (expected_text, conditions, f'support-console export search "{text}" --to FILE'):
             assert part in plain.err
         answer = desk.terminal.json("export", "find", text, "--to", str(of_json)).data
         assert answer == {"file": str(of_json), "rows": 0, "bytes": of_json.stat().st_size, "notes": []}
@@ -419,7 +424,7 @@ def test_the_command_find_needs_the_right_to_look_up(desk: RegistryDesk) -> None
     accounts = desk.folder / "people.json"
     accounts.write_text(json.dumps(people), encoding="utf-8")
     assert terminal.json("db", "accounts", "apply", str(accounts)).status == 0
-    terminal.json("registry", "import", str(desk.whole)).data  # noqa: B018  # it needs no right on an embedded desk
+    terminal.json("registry", "import", str(desk.whole_file)).data  # noqa: B018  # it needs no right on an embedded desk
     for words in (("find", "架空"), ("registry", "status"), ("registry", "changes", "--since", "2026-01-01")):
         assert terminal.json(*words, OPERATOR="adm-f").exit_status_and_code == (3, "not_allowed"), words
         assert terminal.json(*words, OPERATOR="op-a").status == 0, words

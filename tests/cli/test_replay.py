@@ -34,7 +34,7 @@ from tests.cli.conftest import Terminal
 from tests.cli.paying_terminal import PayingTerminal
 from tests.support.invented import invent_numbers
 
-PACKS = Path(__file__).resolve().parents[1] / "vectors" / "packs"
+PACK_FOLDER = Path(__file__).resolve().parents[1] / "vectors" / "packs"
 BOUGHT, REFUSED, UNKNOWN = invent_numbers(3, seed=71)
 
 
@@ -123,7 +123,7 @@ def test_an_answer_with_a_masked_payer_is_played(tmp_path: Path) -> None:
     """Atom's real answers have the payer's data as an object, and a pack contains a mask instead. The replay reads
     such a masked answer without a difference.
     """
-    source, part = PACKS / "atom-refund.zip", "answers/payment-2/000000000010.json"
+    source, part = PACK_FOLDER / "atom-refund.zip", "answers/payment-2/000000000010.json"
     with zipfile.ZipFile(source) as pack:
         answer = json.loads(pack.read(part))
     answer["body"] = answer["body"].replace('"payDetails"', '"custDetails":"***","payDetails"')
@@ -148,7 +148,7 @@ def test_an_outcome_that_the_stored_body_does_not_decide_is_skipped(
     """A replay skips an answer that broke off, came from a cache, or was decided by our record or by an answer about
     tokens. It doesn't report that this version decides otherwise.
     """
-    source = PACKS / "bought.zip"
+    source = PACK_FOLDER / "bought.zip"
     with zipfile.ZipFile(source) as pack:
         events = json.loads(pack.read("timeline.json"))
     for event in events:
@@ -161,7 +161,7 @@ def test_an_outcome_that_the_stored_body_does_not_decide_is_skipped(
 
 def test_an_answer_whose_bytes_were_replaced_is_skipped(tmp_path: Path) -> None:
     """A replay skips an answer that wasn't UTF-8: the stored text has other characters in place of its bytes."""
-    source, part = PACKS / "bought.zip", "answers/credit-check-1/000000000001.json"
+    source, part = PACK_FOLDER / "bought.zip", "answers/credit-check-1/000000000001.json"
     with zipfile.ZipFile(source) as pack:
         answer = json.loads(pack.read(part))
     answer["body"] = answer["body"].replace("2", "\ufffd", 1)
@@ -170,8 +170,8 @@ def test_an_answer_whose_bytes_were_replaced_is_skipped(tmp_path: Path) -> None:
     assert (told["differ"], told["skipped"]) == ([], 1)
 
 
-@pytest.mark.parametrize("pack", sorted(PACKS.glob("*.zip")), ids=lambda pack: pack.stem)
-def test_packs_of_earlier_versions_are_decided_as_then(pack: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pack", sorted(PACK_FOLDER.glob("*.zip")), ids=lambda pack: pack.stem)
+def test_packs_of_earlier_versions_are_decided_as_by_their_version(pack: Path, tmp_path: Path) -> None:
     """A replay of the stored packs of earlier versions reports no different decision. If this test fails, a decision
     about money has changed; an intended change needs a decision record.
     """
@@ -179,7 +179,7 @@ def test_packs_of_earlier_versions_are_decided_as_then(pack: Path, tmp_path: Pat
 
 
 def test_packs_of_earlier_versions_exist() -> None:
-    assert len(list(PACKS.glob("*.zip"))) >= 5
+    assert len(list(PACK_FOLDER.glob("*.zip"))) >= 5
 
 
 def test_a_replay_names_the_call_that_a_changed_rule_decides_otherwise(
@@ -244,7 +244,7 @@ def make_changed_pack_part(part: str, before: str, after: str) -> tuple[str, str
     """Return the path and the changed text of one file in the stored pack of a PayPay refund. One value in the text
     is replaced.
     """
-    with zipfile.ZipFile(PACKS / "paypay-refund.zip") as pack:
+    with zipfile.ZipFile(PACK_FOLDER / "paypay-refund.zip") as pack:
         text = pack.read(part).decode()
     assert before in text
     return part, text.replace(before, after)
@@ -284,7 +284,7 @@ def test_a_pack_with_malicious_contents_is_refused(tmp_path: Path, name: str) ->
     could make them.
     """
     pack = tmp_path / "made.zip"
-    write_changed_pack(PACKS / "paypay-refund.zip", pack, *MALFORMED_PACK_FILES[name])
+    write_changed_pack(PACK_FOLDER / "paypay-refund.zip", pack, *MALFORMED_PACK_FILES[name])
     for words in (("--json",), ()):
         assert Terminal({"CONSOLE_HOME": str(tmp_path)})(*words, "replay", str(pack)).status == 3
 
@@ -306,7 +306,7 @@ def test_a_notice_with_the_id_of_an_answer_hides_no_answer(tmp_path: Path) -> No
     """Notices and answers have separate numbers but are files in the same folder of a pack. If a notice has the same
     number as an answer, the replay still reads the answer.
     """
-    original, pack = PACKS / "paypay-refund.zip", tmp_path / "pack.zip"
+    original, pack = PACK_FOLDER / "paypay-refund.zip", tmp_path / "pack.zip"
     notice = {"id": 6, "kind": "payment", "of": "1", "event_id": "n", "type": "payment.succeeded", "body": "{}"}
     write_pack_with_answer(original, pack, "answers/payment-1/notice-000000000006.json", json.dumps(notice).encode())
     assert replay_pack(pack, tmp_path) == replay_pack(original, tmp_path)
@@ -318,7 +318,9 @@ def test_answers_that_unpack_to_far_more_are_refused(tmp_path: Path) -> None:
     for body in ("x" * 2_000_000, [0] * 1_000_000):
         pack = tmp_path / "pack.zip"
         content = json.dumps({**fields, "summary": "", "body": body}).encode()
-        write_pack_with_answer(PACKS / "paypay-refund.zip", pack, "answers/payment-1/000000000999.json", content)
+        write_pack_with_answer(
+            PACK_FOLDER / "paypay-refund.zip", pack, "answers/payment-1/000000000999.json", content
+        )
         terminal = Terminal({"CONSOLE_HOME": str(tmp_path)})
         assert terminal.json("replay", str(pack)).exit_status_and_code == (3, "audit_broken")
 
@@ -333,7 +335,7 @@ def read_timeline_with_repeated_answer(pack: Path, count: int) -> str:
 def test_an_answer_is_played_once_however_often_the_timeline_names_it(tmp_path: Path) -> None:
     """Of many events about one answer with a PDF, a replay plays the first. Formerly each event took memory for the
     answer and its PDF, so that a small pack could use up the memory."""
-    original, pack = PACKS / "bought.zip", tmp_path / "pack.zip"
+    original, pack = PACK_FOLDER / "bought.zip", tmp_path / "pack.zip"
     write_changed_pack(original, pack, "timeline.json", read_timeline_with_repeated_answer(original, 50))
     assert replay_pack(pack, tmp_path) == replay_pack(original, tmp_path)
     calls = read_journal(pack).calls
@@ -348,7 +350,7 @@ def test_a_pack_beyond_a_limit_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit_name: str, limit: int
 ) -> None:
     """`replay` refuses a pack with too many events, and one with a PDF that is larger than every stored PDF."""
-    original, pack = PACKS / "bought.zip", tmp_path / "pack.zip"
+    original, pack = PACK_FOLDER / "bought.zip", tmp_path / "pack.zip"
     write_changed_pack(original, pack, "timeline.json", read_timeline_with_repeated_answer(original, 50))
     monkeypatch.setattr(recorded_calls, limit_name, limit)
     terminal = Terminal({"CONSOLE_HOME": str(tmp_path)})
@@ -357,7 +359,7 @@ def test_a_pack_beyond_a_limit_is_refused(
 
 def test_a_pack_with_an_endless_operation_id_is_refused(tmp_path: Path) -> None:
     """`replay` refuses a timeline whose operation ids are longer than this program writes them."""
-    original, pack = PACKS / "bought.zip", tmp_path / "pack.zip"
+    original, pack = PACK_FOLDER / "bought.zip", tmp_path / "pack.zip"
     with zipfile.ZipFile(original) as opened:
         events = json.loads(opened.read("timeline.json"))
     events.append({**events[-1], "operation_id": "x" * 1_000})
@@ -376,6 +378,6 @@ def test_a_pipe_is_refused_as_a_pack(tmp_path: Path) -> None:
 
 
 if __name__ == "__main__":
-    PACKS.mkdir(exist_ok=True)
+    PACK_FOLDER.mkdir(exist_ok=True)
     with Sandbox() as provider, tempfile.TemporaryDirectory() as place:
-        write_packs(PACKS, Path(place) / "home", provider)
+        write_packs(PACK_FOLDER, Path(place) / "home", provider)

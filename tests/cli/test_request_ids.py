@@ -11,7 +11,7 @@ import pytest
 
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import CommandResult
-from tests.cli.paying_terminal import CHECKER, MAKER, NUMBER, PayingTerminal
+from tests.cli.paying_terminal import CHECKER, CORPORATION_NUMBER, MAKER, PayingTerminal
 from tests.support.desks import NUMBERS
 
 REQUEST_ID_ARGUMENTS = ("--request-id", "R-1")
@@ -39,7 +39,7 @@ def request_refund(desk: PayingTerminal) -> str:
 
 def make_open_alert(desk: PayingTerminal) -> str:
     """Insert an open alert and return its id."""
-    desk.json("lookup", NUMBER)
+    desk.json("lookup", CORPORATION_NUMBER)
     import sqlite3
     from contextlib import closing
 
@@ -58,7 +58,10 @@ def write_people_file(desk: PayingTerminal) -> str:
 
 
 COMMANDS: dict[str, tuple[str, Callable[[PayingTerminal], CommandWords]]] = {
-    "purchase": (MAKER, lambda _: ("purchase", NUMBER, "--client", "1", "--reason", "1", "--comment", "x")),
+    "purchase": (
+        MAKER,
+        lambda _: ("purchase", CORPORATION_NUMBER, "--client", "1", "--reason", "1", "--comment", "x"),
+    ),
     "refetch": (MAKER, lambda desk: ("refetch", buy_check(desk))),
     "probe": (MAKER, lambda desk: ("probe", "credit-check", buy_check(desk))),
     "resolve": (
@@ -85,9 +88,9 @@ def _register_known_order(desk: PayingTerminal) -> str:
     return "ORD-7"
 
 
-def remove_repetition_mark(told: dict[str, Any]) -> dict[str, Any]:
-    assert told.pop("duplicate") is True
-    return told
+def remove_repetition_mark(answer: dict[str, Any]) -> dict[str, Any]:
+    assert answer.pop("duplicate") is True
+    return answer
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
@@ -115,30 +118,40 @@ def test_a_repeated_command_answers_as_the_first(desk: PayingTerminal, name: str
 
 def test_a_repeated_request_returns_the_first_refusal(desk: PayingTerminal) -> None:
     """A repeated request id returns the first refusal with the same exit status, code, sentence and detail."""
-    desk.control.add_fault("status:422", call="purchase", number=NUMBER)
-    words = ("purchase", NUMBER, "--client", "1", *REQUEST_ID_ARGUMENTS)
+    desk.control.add_fault("status:422", call="purchase", number=CORPORATION_NUMBER)
+    words = ("purchase", CORPORATION_NUMBER, "--client", "1", *REQUEST_ID_ARGUMENTS)
     first, again = desk.json(*words), desk.json(*words)
     assert first.exit_status_and_code == again.exit_status_and_code == (5, "provider_refused")
     assert again.error["message"] == first.error["message"]
     assert remove_repetition_mark(again.error["detail"]) == first.error["detail"]
-    assert desk.control.count_charges(NUMBER) == 0
+    assert desk.control.count_charges(CORPORATION_NUMBER) == 0
 
 
-@pytest.mark.parametrize("bad", ["", "x" * 65, "a b", "ü", "a/b"])
-def test_malformed_request_ids_are_refused(desk: PayingTerminal, bad: str) -> None:
+@pytest.mark.parametrize("malformed_id", ["", "x" * 65, "a b", "ü", "a/b"])
+def test_malformed_request_ids_are_refused(desk: PayingTerminal, malformed_id: str) -> None:
     """A malformed request id is refused as `usage`, and nothing is sent. This is also so if other arguments are
     wrong.
     """
-    for words in (("purchase", NUMBER, "--client", "1"), ("refund", "approve", "no number"), ("probe", "order", "9")):
-        ending = desk.json(*words, f"--request-id={bad}")
+    for words in (
+        ("purchase", CORPORATION_NUMBER, "--client", "1"),
+        ("refund", "approve", "no number"),
+        ("probe", "order", "9"),
+    ):
+        ending = desk.json(*words, f"--request-id={malformed_id}")
         assert ending.exit_status_and_code == (2, "usage")
         assert ending.error["detail"]["problem"] == "request_id"
-    assert desk.control.count_charges(NUMBER) == 0
+    assert desk.control.count_charges(CORPORATION_NUMBER) == 0
 
 
 def test_commands_that_only_read_take_no_request_id(desk: PayingTerminal) -> None:
     """A command that changes no record has no option `--request-id`. A dry run with a request id can be repeated."""
-    for words in (("lookup", NUMBER), ("queue", "error"), ("alerts", "list"), ("audit", "verify"), ("doctor",)):
+    for words in (
+        ("lookup", CORPORATION_NUMBER),
+        ("queue", "error"),
+        ("alerts", "list"),
+        ("audit", "verify"),
+        ("doctor",),
+    ):
         assert desk.json(*words, *REQUEST_ID_ARGUMENTS).exit_status_and_code == (2, "usage")
     dry = ("reconcile", "atom", "--from", "2026-11-01", "--to", "2026-11-02", "--dry-run")
     assert desk.json(*dry, *REQUEST_ID_ARGUMENTS).data == desk.json(*dry, *REQUEST_ID_ARGUMENTS).data
@@ -160,7 +173,7 @@ def _count_rows(desk: PayingTerminal) -> list[tuple[Any, ...]]:
 
 def test_a_repeated_answer_is_one_json_object(desk: PayingTerminal) -> None:
     """The answer of a repeated command is one JSON object on one line, as every other answer is."""
-    words = ("purchase", NUMBER, "--client", "1", *REQUEST_ID_ARGUMENTS)
+    words = ("purchase", CORPORATION_NUMBER, "--client", "1", *REQUEST_ID_ARGUMENTS)
     endings: list[CommandResult] = [desk.json(*words) for _ in range(3)]
     assert [ending.answer["ok"] for ending in endings] == [True] * 3
     assert [ending.data.get("duplicate") for ending in endings] == [None, True, True]

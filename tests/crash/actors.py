@@ -9,31 +9,33 @@ from console.domain.records import PurchaseRequest
 from console.settings.settings import Settings
 from tests.support.children import Pipe
 
-CLIENT = "1"
+CLIENT_ID = "1"
 
 
-def execute_action(pipe: Pipe, told: Mapping[str, str], what: str, subject: str, client: str = CLIENT) -> None:
-    """Target of a child process: open the desk, execute the action `what`, and send first "open" and then how the
+def execute_action(
+    pipe: Pipe, environment: Mapping[str, str], action: str, subject: str, client: str = CLIENT_ID
+) -> None:
+    """Target of a child process: open the desk, execute the action `action`, and send first "open" and then how the
     action ended. `subject` is the corporation number or the record id. For "resolve" it is "RECORD ID:PROVIDER'S ID
     OF THE CHARGE"."""
-    with open_console(Settings.load(dict(told))) as console:
+    with open_console(Settings.load(dict(environment))) as console:
         pipe.send("open")
-        pipe.send(execute_for_ending(console, what, subject, client))
+        pipe.send(execute_for_ending(console, action, subject, client))
 
 
-def pause_when_answered(pipe: Pipe, told: Mapping[str, str], number: str) -> None:
+def pause_when_answered(pipe: Pipe, environment: Mapping[str, str], number: str) -> None:
     """Target of a child process: buy the number, and pause between the provider's answer and the write of the
     outcome, until the parent process sends a message. Then send how the purchase ended."""
-    _pause_at("answered", pipe, told, number)
+    _pause_at("answered", pipe, environment, number)
 
 
-def pause_before_sending(pipe: Pipe, told: Mapping[str, str], number: str) -> None:
+def pause_before_sending(pipe: Pipe, environment: Mapping[str, str], number: str) -> None:
     """Target of a child process: buy the number, and pause between the claim and the request to the provider, until
     the parent process sends a message. Then send how the purchase ended."""
-    _pause_at("asking", pipe, told, number)
+    _pause_at("asking", pipe, environment, number)
 
 
-def _pause_at(paused_step: str, pipe: Pipe, told: Mapping[str, str], number: str) -> None:
+def _pause_at(paused_step: str, pipe: Pipe, environment: Mapping[str, str], number: str) -> None:
     """Buy the number, and pause at the step `paused_step` of the purchase, until the parent process sends a
     message.
     """
@@ -43,24 +45,24 @@ def _pause_at(paused_step: str, pipe: Pipe, told: Mapping[str, str], number: str
             pipe.send(step)
             pipe.recv()
 
-    with open_console(Settings.load(dict(told))) as console:
+    with open_console(Settings.load(dict(environment))) as console:
         try:
-            console.credit_checks.purchase(PurchaseRequest(number, CLIENT), pause_at_step)
+            console.credit_checks.purchase(PurchaseRequest(number, CLIENT_ID), pause_at_step)
             pipe.send("bought")
         except ConsoleError as refusal:
             pipe.send(refusal.code)
 
 
-def execute_for_ending(console: Console, what: str, subject: str, client: str) -> str:
+def execute_for_ending(console: Console, action: str, subject: str, client: str) -> str:
     """Execute the action. Return "done", or the error code if the action is refused."""
     try:
-        if what in ("purchase", "renewal"):
-            console.credit_checks.purchase(PurchaseRequest(subject, client, renew=what == "renewal"))
-        elif what == "refetch":
+        if action in ("purchase", "renewal"):
+            console.credit_checks.purchase(PurchaseRequest(subject, client, renew=action == "renewal"))
+        elif action == "refetch":
             console.credit_checks.refetch(int(subject))
-        elif what == "probe":
+        elif action == "probe":
             console.credit_checks.probe(int(subject))
-        elif what == "resolve":
+        elif action == "resolve":
             record, _, id_at_provider = subject.partition(":")
             console.recovery.resolve("credit-check", record, "success", "seen on their screen", int(id_at_provider))
         else:

@@ -11,8 +11,8 @@ from sqlalchemy import event
 from console.app import Console
 from console.store.spool import sqlite_file as desk_db
 
-Trouble = Literal["full", "lost", "commit_lost", "desk_full", "deadlock", "lock_wait"]
-_SQLITE_ERROR_TEXTS: dict[Trouble, str] = {
+StatementFault = Literal["full", "lost", "commit_lost", "desk_full", "deadlock", "lock_wait"]
+_SQLITE_ERROR_TEXTS: dict[StatementFault, str] = {
     "full": "database or disk is full",
     "lost": "disk I/O error",
     "commit_lost": "disk I/O error",
@@ -23,7 +23,7 @@ _SQLITE_ERROR_TEXTS: dict[Trouble, str] = {
 class FailureCountdown:
     """Counts SQL statements and makes the n-th one fail; with `lasting` all later ones fail, too."""
 
-    def __init__(self, nth: int, trouble: Trouble, *, lasting: bool) -> None:
+    def __init__(self, nth: int, trouble: StatementFault, *, lasting: bool) -> None:
         self.left = nth
         self.trouble = trouble
         self._lasting = lasting
@@ -47,7 +47,9 @@ class FailureCountdown:
 
 
 @contextmanager
-def break_statements(console: Console, nth: int, trouble: Trouble, *, lasting: bool) -> Iterator[FailureCountdown]:
+def break_statements(
+    console: Console, nth: int, trouble: StatementFault, *, lasting: bool
+) -> Iterator[FailureCountdown]:
     """Within the block, the n-th statement of the console's database fails, or the n-th write to its desk's spool.
     With `lasting` all later ones fail, too. The kinds of trouble:
 
@@ -130,7 +132,7 @@ def _break_spool_writes(console: Console, countdown: FailureCountdown) -> Iterat
 
 # Servers
 
-_SERVER_ERRORS: dict[Trouble, tuple[int, str]] = {
+_SERVER_ERRORS: dict[StatementFault, tuple[int, str]] = {
     "full": (1114, "The table is full"),
     "lost": (2013, "Lost connection to server during query"),
     "commit_lost": (2013, "Lost connection to server during query"),

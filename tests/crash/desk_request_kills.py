@@ -23,7 +23,7 @@ from console.services.process.failpoints import Failpoints
 from console.settings.settings import Settings
 from console.worker.main import run_worker
 from tests.crash import kills, request_kills
-from tests.crash.request_kills import KillCase, count_sent, make_call
+from tests.crash.request_kills import RequestKillCase, count_provider_requests, make_call
 from tests.support import money_truth, truth
 from tests.support.children import LOCK_WAIT_SECONDS, Child, Pipe, start_children
 from tests.support.invented import invent_numbers
@@ -54,9 +54,9 @@ class FailpointsThatEndWorker(Failpoints):
     their first transaction: otherwise they would send an approved refund before the desk request does.
     """
 
-    def __init__(self, step: str, end: WorkerEnding) -> None:
+    def __init__(self, step: str, ending: WorkerEnding) -> None:
         super().__init__(None)
-        self._step, self._end = step, end
+        self._step, self._end = step, ending
 
     def reach(self, name: str) -> None:
         if get_executed_desk_request_id() is None:
@@ -76,17 +76,17 @@ class FailpointsThatEndWorker(Failpoints):
             time.sleep(0.02)  # house: the first signal must have been handled before the next one
 
 
-def run_worker_until_step(pipe: Pipe, told: Mapping[str, str], step: str, end: WorkerEnding) -> None:
+def run_worker_until_step(pipe: Pipe, environment: Mapping[str, str], step: str, ending: WorkerEnding) -> None:
     """Target of a child process: run a worker that ends at the step `step`. With the step "" the worker runs until
     the parent process stops it.
     """
-    with open_console(Settings.load(dict(told))) as console:
-        console._context.failpoints = FailpointsThatEndWorker(step, end) if step else Failpoints(None)
+    with open_console(Settings.load(dict(environment))) as console:
+        console._context.failpoints = FailpointsThatEndWorker(step, ending) if step else Failpoints(None)
         run_worker(console, lambda _: pipe.send("ready"))
 
 
 @dataclass(frozen=True)
-class _Scene:
+class _TeamModeDesks:
     """The desks of one test. `asker` is the desk that sends desk requests. `observer` is a desk of another person,
     who executes actions without a worker and reads the results.
     """
@@ -97,103 +97,121 @@ class _Scene:
     observer: Console
 
     @contextmanager
-    def start_worker(self, desk: int, step: str = "", end: WorkerEnding = "killed") -> Iterator[Child]:
+    def start_worker(self, desk: int, step: str = "", ending: WorkerEnding = "killed") -> Iterator[Child]:
         """Start a worker at this desk, and yield it when it is ready. After SIGTERM, the worker gets the longest
         allowed time to finish its requests, so that a slow machine interrupts none of them.
         """
-        facts = make_provider_settings(self.sandbox.url) | ({"TIME_SCALE": "1"} if end == "told to end" else {})
+        facts = make_provider_settings(self.sandbox.url) | ({"TIME_SCALE": "1"} if ending == "told to end" else {})
         told = self.place.make_environment(self.sandbox.url, "worker", desk, RECEIVER_PORT="0", **facts)
-        with start_children(run_worker_until_step, [(told, step, end)]) as (child,):
+        with start_children(run_worker_until_step, [(told, step, ending)]) as (child,):
             assert child.wait_for_report() == "ready"
             yield child
 
 
-def run(
-    place: Place, action: str, end: WorkerEnding, seed: int = 0, only: Sequence[str] = (), again: bool = False
+def end_worker_at_each_step(
+    place: Place,
+    action: str,
+    ending: WorkerEnding,
+    seed: int = 0,
+    only_steps: Sequence[str] = (),
+    same_worker_continues: bool = False,
 ) -> Counter[str]:
-    """End the worker at each step of the action (or at the steps `only`). `end` decides how it is ended. With `again`
-    the same worker continues, with its spool, otherwise another worker. Return the counts of the answers to the desk.
+    """End the worker at each step of the action (or at the steps `only_steps`). `ending` decides how it is ended.
+    With `same_worker_continues` the same worker continues, with its spool, otherwise another worker. Return the
+    counts of the answers to the desk.
     """
     start_team_mode(place, *PERSON_BY_ACTION.values())
     with Sandbox() as sandbox, _open_scene(place, sandbox, PERSON_BY_ACTION[action]) as scene:
-        steps = [step for step in STEPS[action] if step in (only or STEPS[action])]
+        steps = [step for step in STEPS[action] if step in (only_steps or STEPS[action])]
         cases = [
-            KillCase(
+            RequestKillCase(
                 action, step, number, request_kills.make_subject(action, number, scene.observer, sandbox), str(i)
             )
             for i, (step, number) in enumerate(zip(steps, invent_numbers(len(steps), seed), strict=True), 1)
         ]
-        told = Counter(_end_and_continue(case, scene, end, again=again) for case in cases)
+        told = Counter(
+            _end_and_continue(case, scene, ending, same_worker_continues=same_worker_continues) for case in cases
+        )
         _check_all_records(scene)
     return told + Counter(ends=len(cases))
 
 
 @contextmanager
-def _open_scene(place: Place, sandbox: Sandbox, asker: str) -> Iterator[_Scene]:
+def _open_scene(place: Place, sandbox: Sandbox, asker: str) -> Iterator[_TeamModeDesks]:
     """Yield the scene with the desk that stores requests, and with the desk of an observer."""
     both = make_provider_settings(sandbox.url)
     with (
         place.open_desk(sandbox, person=asker, desk=_DESK, **both) as console,
         place.open_desk(sandbox, person="op-b", **both) as observer,
     ):
-        yield _Scene(place, sandbox, console, observer)
+        yield _TeamModeDesks(place, sandbox, console, observer)
 
 
-def _end_and_continue(case: KillCase, scene: _Scene, end: WorkerEnding, *, again: bool) -> str:
+def _end_and_continue(
+    case: RequestKillCase, scene: _TeamModeDesks, ending: WorkerEnding, *, same_worker_continues: bool
+) -> str:
     """End the worker while the desk waits for the answer, and let a worker continue the request. Check the answer to
     the desk, then send the same request id once more. Return the first answer.
     """
     with ThreadPoolExecutor(1) as thread:
-        with scene.start_worker(_FIRST, case.step, end) as first:
+        with scene.start_worker(_FIRST, case.step, ending) as first:
             answer = thread.submit(_send_until_answered, case, scene)
-            assert first.wait_for_end() == EXIT_STATUS_BY_ENDING[end], f"{case}: {end}"
-        with scene.start_worker(_FIRST if again else _SECOND):
+            assert first.wait_for_end() == EXIT_STATUS_BY_ENDING[ending], f"{case}: {ending}"
+        with scene.start_worker(_FIRST if same_worker_continues else _SECOND):
             told = answer.result()
             if told in ("acted", "repeated"):  # a due task may be about to send what was approved
-                wait_until(lambda: count_sent(case, scene.sandbox) > 0, f"{case}: what was told is sent")
-            sent = count_sent(case, scene.sandbox)
-            _check_answer(case, end, told, sent, again=again)
+                wait_until(lambda: count_provider_requests(case, scene.sandbox) > 0, f"{case}: what was told is sent")
+            sent = count_provider_requests(case, scene.sandbox)
+            _check_answer(case, ending, told, sent, same_worker_continues=same_worker_continues)
             _check_repetition(case, scene, told, sent)
     return told
 
 
-def _check_answer(case: KillCase, end: WorkerEnding, told: str, sent: int, *, again: bool) -> None:
-    """Check the answer `told` against the provider: the action was executed once, or not at all, or its outcome is
+def _check_answer(
+    case: RequestKillCase, ending: WorkerEnding, answer: str, sent: int, *, same_worker_continues: bool
+) -> None:
+    """Check the answer `answer` against the provider: the action was executed once, or not at all, or its outcome is
     unknown. `sent` is the number of executions at the provider.
     """
-    where = f"{case}, {end}: told {told}, sent {sent} times"
+    where = f"{case}, {ending}: told {answer}, sent {sent} times"
     assert sent <= 1, where
-    if end == "killed":
+    if ending == "killed":
         prepared = case.step == request_kills.STEP_AFTER_TX1
-        expected = {case.expected, "outcome_unknown"} if prepared and again else {case.expected}
-        assert told in ({"outcome_unknown"} if prepared and not again else expected), where
-    elif end == "told to end":
-        assert told == "acted", where
-    if told in ("acted", "repeated"):
+        expected = (
+            {case.expected_answer, "outcome_unknown"}
+            if prepared and same_worker_continues
+            else {case.expected_answer}
+        )
+        assert answer in ({"outcome_unknown"} if prepared and not same_worker_continues else expected), where
+    elif ending == "told to end":
+        assert answer == "acted", where
+    if answer in ("acted", "repeated"):
         assert sent == 1, where
     else:
-        assert told == "outcome_unknown" or (EXIT_STATUS[told] in _EXIT_STATUSES_BEFORE_SENDING and not sent), where
+        assert answer == "outcome_unknown" or (EXIT_STATUS[answer] in _EXIT_STATUSES_BEFORE_SENDING and not sent), (
+            where
+        )
 
 
-def _check_repetition(case: KillCase, scene: _Scene, told: str, sent: int) -> None:
+def _check_repetition(case: RequestKillCase, scene: _TeamModeDesks, first_answer: str, sent: int) -> None:
     """Check that a repeated request id gets the same answer. The action is executed again only if it was never sent
     to the provider before.
     """
     repeated = _send_until_answered(case, scene)
-    where = f"{case}: told {told}, then {repeated}"
-    if told in ("acted", "repeated"):
+    where = f"{case}: told {first_answer}, then {repeated}"
+    if first_answer in ("acted", "repeated"):
         assert repeated == "repeated", where
-    elif told == "outcome_unknown":
+    elif first_answer == "outcome_unknown":
         assert repeated in ("outcome_unknown", "repeated") or (repeated == "acted" and not sent), where
     else:
         has_vote = case.action == "approve" and scene.place.sql(
             f"SELECT 1 FROM approvals WHERE subject_id = {case.subject}"
         )
         assert repeated == "acted" or (has_vote and repeated in ("already_decided", "in_progress")), where
-    assert count_sent(case, scene.sandbox) <= 1, where
+    assert count_provider_requests(case, scene.sandbox) <= 1, where
 
 
-def _send_until_answered(case: KillCase, scene: _Scene) -> str:
+def _send_until_answered(case: RequestKillCase, scene: _TeamModeDesks) -> str:
     """Send the desk request as a person's desk does: again with the same request id until the result is known. Return
     "acted", "repeated" or the error code of the refusal.
     """
@@ -216,7 +234,7 @@ def _send_until_answered(case: KillCase, scene: _Scene) -> str:
     return told[0]
 
 
-def _check_all_records(scene: _Scene) -> None:
+def _check_all_records(scene: _TeamModeDesks) -> None:
     """Check that each charge has its record and each refund of the provider its row, and that unknown records are in
     their queue.
     """

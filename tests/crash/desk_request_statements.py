@@ -21,7 +21,7 @@ from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.store.database import boot_clock
 from tests.crash import statements
-from tests.crash.broken_statements import Trouble, break_statements
+from tests.crash.broken_statements import StatementFault, break_statements
 from tests.support import truth
 from tests.support.children import LOCK_WAIT_SECONDS
 from tests.support.desks import MovedClock
@@ -34,8 +34,14 @@ from tests.support.team_mode import answer_password_prompts, execute_desk_reques
 from tests.support.waiting import wait_until
 
 ACTIONS = ("purchase", "ask", "approve")
-STATEMENT_FAULTS: tuple[Trouble, ...] = (*statements.TROUBLES, *statements.TROUBLES_OF_SERVERS)
-_USUAL_PLACES: Mapping[str, int] = {"purchase": 75, "ask": 46, "approve": 125, "commit_lost": 11, "desk_full": 4}
+STATEMENT_FAULTS: tuple[StatementFault, ...] = (*statements.TROUBLES, *statements.TROUBLES_OF_SERVERS)
+_USUAL_STATEMENT_COUNT_BY_ACTION: Mapping[str, int] = {
+    "purchase": 75,
+    "ask": 46,
+    "approve": 125,
+    "commit_lost": 11,
+    "desk_full": 4,
+}
 _ASKERS = {"purchase": "op-a", "ask": "op-a", "approve": "lead-b"}
 _SELECT_ASKED_REQUEST_SQL = "SELECT id FROM requests WHERE state = 'asked'"
 _SELECT_OPEN_REQUESTS_SQL = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'taken')"
@@ -53,7 +59,7 @@ class TeamModeStage(MoneyStage):
 
     def get_number(self, target: ActionTarget) -> str:
         """Return the corporation number of a purchase; "" for other actions."""
-        return invent_numbers(1, seed=self.made)[0] if target.action == "purchase" else ""
+        return invent_numbers(1, seed=self.target_count)[0] if target.action == "purchase" else ""
 
 
 @contextmanager
@@ -72,78 +78,82 @@ def open_stage(place: Place) -> Iterator[TeamModeStage]:
             yield TeamModeStage(place, sandbox, clock, maker, checker)
 
 
-def fail_each_statement(on: TeamModeStage, action: str, trouble: Trouble) -> Counter[str]:
+def fail_each_statement(stage: TeamModeStage, action: str, trouble: StatementFault) -> Counter[str]:
     """Let each statement of the action fail, once for a moment, and once until the worker gives up the desk request.
     Return the counts of the answers to the desk.
     """
     tally: Counter[str] = Counter()
     for lasting in (False, True):
-        tally += call_at_each_place(partial(fail_at_statement, on, action, trouble, lasting=lasting))
-    on.check_all_rules()
+        tally += call_at_each_place(partial(fail_at_statement, stage, action, trouble, lasting=lasting))
+    stage.check_all_rules()
     return tally
 
 
-def fail_random_statements(on: TeamModeStage, action: str, seed: int, places: int) -> Counter[str]:
-    """Let `places` random statements of the action fail, each with a random kind of trouble; every second failure
-    lasts. Return the counts of the answers to the desk.
+def fail_random_statements(stage: TeamModeStage, action: str, seed: int, place_count: int) -> Counter[str]:
+    """Let `place_count` random statements of the action fail, each with a random kind of trouble; every second
+    failure lasts. Return the counts of the answers to the desk.
     """
     chance = random.Random(f"asked {action}{seed}")
     tally: Counter[str] = Counter()
-    for i in range(places):
+    for i in range(place_count):
         trouble = chance.choice(STATEMENT_FAULTS)
-        nth = chance.randint(1, _USUAL_PLACES.get(trouble, _USUAL_PLACES[action]))
-        ended = fail_at_statement(on, action, trouble, nth, lasting=(seed + i) % 2 == 0)
+        nth = chance.randint(
+            1, _USUAL_STATEMENT_COUNT_BY_ACTION.get(trouble, _USUAL_STATEMENT_COUNT_BY_ACTION[action])
+        )
+        ended = fail_at_statement(stage, action, trouble, nth, lasting=(seed + i) % 2 == 0)
         tally.update({ended or "undisturbed": 1})
-    on.check_all_rules()
+    stage.check_all_rules()
     return tally
 
 
-def fail_at_statement(on: TeamModeStage, action: str, trouble: Trouble, nth: int, *, lasting: bool) -> str | None:
+def fail_at_statement(
+    stage: TeamModeStage, action: str, trouble: StatementFault, nth: int, *, lasting: bool
+) -> str | None:
     """Let the n-th statement of the desk request fail, then let the worker continue without faults. Check the result,
     and return the code of the answer to the desk; None if the request has fewer statements.
     """
     where = f"{action}, {trouble} at {nth}{', lasting' * lasting}"
-    target = _prepare_target(on, action)
+    target = _prepare_target(stage, action)
     with (
-        open_console_as(on.place, on.sandbox, on.clock, _ASKERS[action]) as desk,
-        on.open_desk(action) as worker,
+        open_console_as(stage.place, stage.sandbox, stage.clock, _ASKERS[action]) as desk,
+        stage.open_desk(action) as worker,
         ThreadPoolExecutor(1) as thread,
     ):
         worker.desk_requests.announce_presence()
-        answer = thread.submit(_send_until_answered, on, desk, target, where)
-        wait_until(lambda: bool(on.place.sql(_SELECT_ASKED_REQUEST_SQL)) or answer.done(), "the request")
+        answer = thread.submit(_send_until_answered, stage, desk, target, where)
+        wait_until(lambda: bool(stage.place.sql(_SELECT_ASKED_REQUEST_SQL)) or answer.done(), "the request")
         with break_statements(worker, nth, trouble, lasting=lasting) as countdown:
             with suppress(ConsoleError):  # logged by the thread of a worker
                 worker.desk_requests.execute_next()
             fired = countdown.fired
         with execute_desk_requests(worker):
             code = answer.result()
-    assert on.place.sql(_SELECT_OPEN_REQUESTS_SQL) == [], where
+    assert stage.place.sql(_SELECT_OPEN_REQUESTS_SQL) == [], where
     if action == "purchase":
-        _check_purchase(on, on.get_number(target), code, where)
+        _check_purchase(stage, stage.get_number(target), code, where)
     elif action == "ask":
-        _check_request(on, target, code, where)
+        _check_request(stage, target, code, where)
     else:
-        _check_approval(on, target, code, where)
+        _check_approval(stage, target, code, where)
     return code if fired else None
 
 
-def _prepare_target(on: TeamModeStage, action: str) -> ActionTarget:
+def _prepare_target(stage: TeamModeStage, action: str) -> ActionTarget:
     """Create the records that the action needs, and return its target."""
     if action != "purchase":
-        return on.prepare_target(action)
-    on.made += 1
-    return ActionTarget(action, f"ORD-{on.made}")
+        return stage.prepare_target(action)
+    stage.target_count += 1
+    return ActionTarget(action, f"ORD-{stage.target_count}")
 
 
-def _send_until_answered(on: TeamModeStage, desk: Console, target: ActionTarget, where: str) -> str:
+def _send_until_answered(stage: TeamModeStage, desk: Console, target: ActionTarget, situation: str) -> str:
     """Send the desk request as a person's desk does: again with the same request id until the result is known. Return
     "done", "approved" (the refund is approved and not sent yet) or the error code of the refusal.
     """
-    request_id, person = f"{target.action}-{on.made}", _ASKERS[target.action]
+    request_id, person = f"{target.action}-{stage.target_count}", _ASKERS[target.action]
     acts: Mapping[str, Callable[[], object]] = {
         "purchase": lambda: desk.credit_checks.purchase(
-            PurchaseRequest(on.get_number(target), "1"), request_id=request_id
+            PurchaseRequest(stage.get_number(target), "1"), request_id=request_id
         ),
         "ask": lambda: request_refund(desk, target.payment, request_id=request_id),
         "approve": lambda: desk.refunds.approve(target.refund, request_id=request_id),
@@ -151,7 +161,7 @@ def _send_until_answered(on: TeamModeStage, desk: Console, target: ActionTarget,
     codes: list[str] = []
 
     def is_answered() -> bool:
-        with answer_password_prompts(on.place, person):
+        with answer_password_prompts(stage.place, person):
             try:
                 answer = acts[target.action]()
             except ConsoleError as refusal:
@@ -162,48 +172,50 @@ def _send_until_answered(on: TeamModeStage, desk: Console, target: ActionTarget,
                 )
         return bool(codes)
 
-    wait_until(is_answered, f"an answer: {where}", LOCK_WAIT_SECONDS)
+    wait_until(is_answered, f"an answer: {situation}", LOCK_WAIT_SECONDS)
     return codes[0]
 
 
-def _check_request(on: TeamModeStage, target: ActionTarget, code: str, where: str) -> None:
+def _check_request(stage: TeamModeStage, target: ActionTarget, code: str, situation: str) -> None:
     """Check that the database has the requested refund exactly if the desk got the answer "done". Then reject this
     refund.
     """
-    assert code in statements.EXPECTED_REFUSALS | {"done"}, f"{code}: {where}"
-    found = find_newest_refund(on.maker, target.payment)
-    assert (code == "done") == (found is not None), f"{code}: {where}"
-    on.move_clocks()
+    assert code in statements.EXPECTED_REFUSALS | {"done"}, f"{code}: {situation}"
+    found = find_newest_refund(stage.maker, target.payment)
+    assert (code == "done") == (found is not None), f"{code}: {situation}"
+    stage.move_clocks()
     if found is not None:
-        assert on.checker.refunds.reject(found.id, "not ours").state is RefundState.REJECTED, where
+        assert stage.checker.refunds.reject(found.id, "not ours").state is RefundState.REJECTED, situation
 
 
-def _check_approval(on: TeamModeStage, target: ActionTarget, code: str, where: str) -> None:
+def _check_approval(stage: TeamModeStage, target: ActionTarget, code: str, situation: str) -> None:
     """Check how the approval of a refund ended, with the same checks as at a desk that executes it without a worker.
     In team mode the answer to a repeated request id may also be "approved": the refund is approved and not sent yet.
     """
     if code == "approved":
-        assert on.count_provider_refunds(target.number) <= 1, where
+        assert stage.count_provider_refunds(target.number) <= 1, situation
     else:
-        on.check_ending(target, code, where)
-    on.settle_and_check(target, "done" if code == "approved" else code, where)
+        stage.check_ending(target, code, situation)
+    stage.settle_and_check(target, "done" if code == "approved" else code, situation)
 
 
-def _check_purchase(on: TeamModeStage, number: str, code: str, where: str) -> None:
+def _check_purchase(stage: TeamModeStage, number: str, code: str, situation: str) -> None:
     """Check that the number was charged at most once, and that the answer to the desk agrees with that. After the
     next due tasks no operation may have the state `calling`.
     """
-    charged = len(on.sandbox.ledger.list_charges_of_number(number))
-    assert charged <= 1, f"{charged} charges: {where}"
-    assert code in statements.EXPECTED_REFUSALS | {"done"}, f"{code}: {where}"
-    assert code != "done" or charged == 1, f"done, but not charged: {where}"
-    assert EXIT_STATUS.get(code) != 6 or not charged, f"{code}, but charged: {where}"
-    on.move_clocks(timedelta(minutes=5))
-    with on.open_desk("due") as fresh:
+    charged = len(stage.sandbox.ledger.list_charges_of_number(number))
+    assert charged <= 1, f"{charged} charges: {situation}"
+    assert code in statements.EXPECTED_REFUSALS | {"done"}, f"{code}: {situation}"
+    assert code != "done" or charged == 1, f"done, but not charged: {situation}"
+    assert EXIT_STATUS.get(code) != 6 or not charged, f"{code}, but charged: {situation}"
+    stage.move_clocks(timedelta(minutes=5))
+    with stage.open_desk("due") as fresh:
         fresh.recovery.run_all_tasks()
         found = truth.read_check_rows(fresh.database)
         truth.check_claims(found)
-        truth.check_charges(found, on.sandbox.ledger.count_charges_by_number())
+        truth.check_charges(found, stage.sandbox.ledger.count_charges_by_number())
         truth.check_queues(fresh)
-        assert truth.count_calling_operations(fresh.database) == 0, where
-    assert len(on.sandbox.ledger.list_charges_of_number(number)) == charged, f"bought again by due tasks: {where}"
+        assert truth.count_calling_operations(fresh.database) == 0, situation
+    assert len(stage.sandbox.ledger.list_charges_of_number(number)) == charged, (
+        f"bought again by due tasks: {situation}"
+    )

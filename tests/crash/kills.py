@@ -40,9 +40,10 @@ _STEPS_AFTER_TX1 = ("after_tx1",)
 
 
 @dataclass
-class KillCase:
+class CreditCheckKillCase:
     """One action that is killed at one step. Each case has a desk and a client of its own; all cases share one
-    database. `before` is the number of charges before the kill, `subject` the argument of the action (see actors.py).
+    database. `charges_before` is the number of charges before the kill, `subject` the argument of the action (see
+    actors.py).
     """
 
     action: str
@@ -51,10 +52,10 @@ class KillCase:
     place: Place
     url: str
     desk: int
-    before: int = 0  # charges before the kill
+    charges_before: int = 0  # charges before the kill
     record_id: int | None = None
     subject: str = ""
-    extra: dict[str, str] = field(default_factory=dict)
+    extra_settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def client(self) -> str:
@@ -68,28 +69,31 @@ class KillCase:
     def make_environment(self, failpoint: str | None = None, **extra: str) -> dict[str, str]:
         """Return the environment variables of the desk, with a failpoint or without."""
         point = {"FAILPOINT": failpoint} if failpoint else {}
-        return self.place.make_environment(self.url, desk=self.desk, **self.extra, **point, **extra)
+        return self.place.make_environment(self.url, desk=self.desk, **self.extra_settings, **point, **extra)
 
     def open_console(self, **extra: str) -> Console:
         """Open a console at the desk of the case; the caller must close it."""
         return open_console(Settings.load(self.make_environment(**extra)))
 
 
-def run(
+def kill_at_each_step(
     actions: Sequence[str],
     place: Place,
     seed: int = 0,
-    only: Sequence[str] = OPERATION_FAILPOINTS,
-    within: float = inf,
+    only_steps: Sequence[str] = OPERATION_FAILPOINTS,
+    within_seconds: float = inf,
 ) -> Counter[str]:
-    """Kill each action at each of its steps (or at the steps `only`), then recover its record. A recovery may take
-    `within` seconds; only the soak test sets this limit. Return the counts of the results.
+    """Kill each action at each of its steps (or at the steps `only_steps`), then recover its record. A recovery may
+    take `within_seconds` seconds; only the soak test sets this limit. Return the counts of the results.
     """
     with Sandbox() as sandbox:
         sandbox.control.change_settings(offers_purchase_list=True)
-        wanted = [(action, step) for action in actions for step in STEPS[action] if step in only]
+        wanted = [(action, step) for action in actions for step in STEPS[action] if step in only_steps]
         names = invent_numbers(len(wanted), seed)
-        cases = [KillCase(action, step, names[i], place, sandbox.url, i) for i, (action, step) in enumerate(wanted)]
+        cases = [
+            CreditCheckKillCase(action, step, names[i], place, sandbox.url, i)
+            for i, (action, step) in enumerate(wanted)
+        ]
         for case in cases:
             _prepare_records(case, sandbox)
         _kill_all(cases, sandbox)
@@ -100,18 +104,18 @@ def run(
                 desk = desks.enter_context(case.open_console())
                 _check_before_expiry(case, desk, sandbox)
             for case in cases:
-                tally.update(_check_recovery(case, sandbox, within))
+                tally.update(_check_recovery(case, sandbox, within_seconds))
         return tally
 
 
-def _prepare_records(case: KillCase, sandbox: Sandbox) -> None:
+def _prepare_records(case: CreditCheckKillCase, sandbox: Sandbox) -> None:
     """Create the records that the action needs before it can be killed."""
     case.subject = case.number
     if case.action == "purchase":
         return
     with case.open_console() as console:
         if case.action == "renewal":
-            sandbox.control.change_settings(today=old_purchases.DAY)
+            sandbox.control.change_settings(today=old_purchases.OLD_PURCHASE_DAY)
             case.record_id = _buy_check(case, console).id
             sandbox.control.change_settings(today=None)
             case.place.sql(old_purchases.SET_SENDING_TIME_SQL)
@@ -119,11 +123,11 @@ def _prepare_records(case: KillCase, sandbox: Sandbox) -> None:
             case.record_id = _buy_check(case, console).id
             case.subject = str(case.record_id)
         else:
-            _prepare_unknown(case, console, sandbox)
-    case.before = sandbox.control.count_charges(case.number)
+            _prepare_unknown_check(case, console, sandbox)
+    case.charges_before = sandbox.control.count_charges(case.number)
 
 
-def _prepare_unknown(case: KillCase, console: Console, sandbox: Sandbox) -> None:
+def _prepare_unknown_check(case: CreditCheckKillCase, console: Console, sandbox: Sandbox) -> None:
     """Make a charged purchase whose outcome the database doesn't know. For "delivery" its answer is in the desk's
     spool.
     """
@@ -133,7 +137,7 @@ def _prepare_unknown(case: KillCase, console: Console, sandbox: Sandbox) -> None
         ) as (child,):
             assert (child.wait_for_report(), child.wait_for_report()) == ("open", "outcome_unknown")
     else:
-        case.extra = {"ALARMBOX_FIND_PURCHASES": "1"}
+        case.extra_settings = {"ALARMBOX_FIND_PURCHASES": "1"}
         sandbox.control.add_fault("close_after_charge", call="purchase", number=case.number)
         assert _call_for_ending(lambda: _buy_check(case, console)) == "outcome_unknown"
     (record,) = console.lookup.find_records(case.number).credit_checks
@@ -142,11 +146,11 @@ def _prepare_unknown(case: KillCase, console: Console, sandbox: Sandbox) -> None
     case.subject = f"{record.id}:{charge.id}" if case.action == "resolve" else str(record.id)
 
 
-def _buy_check(case: KillCase, console: Console, *, renew: bool = False) -> CreditCheck:
+def _buy_check(case: CreditCheckKillCase, console: Console, *, renew: bool = False) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(case.number, case.client, renew=renew))
 
 
-def _kill_all(cases: Sequence[KillCase], sandbox: Sandbox) -> None:
+def _kill_all(cases: Sequence[CreditCheckKillCase], sandbox: Sandbox) -> None:
     """Kill all cases, four at a time: with more processes, a heartbeat could come too late on a machine with few
     cores.
     """
@@ -159,7 +163,7 @@ def _kill_all(cases: Sequence[KillCase], sandbox: Sandbox) -> None:
                 _check_killed(case, child)
 
 
-def _check_killed(case: KillCase, child: Child) -> None:
+def _check_killed(case: CreditCheckKillCase, child: Child) -> None:
     """Check that the child was killed at its step."""
     assert child.wait_for_report() == "open"
     assert child.wait_for_end() == KILLED_EXIT_STATUS, f"{case.action} passed {case.step} unharmed"
@@ -168,12 +172,12 @@ def _check_killed(case: KillCase, child: Child) -> None:
 # A new process
 
 
-def _check_before_expiry(case: KillCase, console: Console, sandbox: Sandbox) -> None:
+def _check_before_expiry(case: CreditCheckKillCase, console: Console, sandbox: Sandbox) -> None:
     """Check the state before the lease of the killed process expires. The number of charges is right, a second
     purchase is refused, and no record is an error, except if its desk could already prove that nothing was sent.
     """
     sent = case.step not in _STEPS_BEFORE_SENDING or case.action not in ("purchase", "renewal")
-    expected = case.before + (1 if sent and case.buys else 0)
+    expected = case.charges_before + (1 if sent and case.buys else 0)
     assert sandbox.control.count_charges(case.number) == expected, f"{case.action} at {case.step}"
     found = console.lookup.find_records(case.number).credit_checks
     if case.step in _STEPS_AFTER_TX1 and found and found[0].state is CheckState.ERROR:
@@ -185,7 +189,7 @@ def _check_before_expiry(case: KillCase, console: Console, sandbox: Sandbox) -> 
         assert console.credit_checks.read_credit_check(record.id).explanation.next_step.code
 
 
-def _check_recovery(case: KillCase, sandbox: Sandbox, within: float) -> Counter[str]:
+def _check_recovery(case: CreditCheckKillCase, sandbox: Sandbox, within_seconds: float) -> Counter[str]:
     """Check the state after the leases have expired: one run of the due tasks and at most one decision of people
     settle every record, and nothing is charged twice.
     """
@@ -196,11 +200,11 @@ def _check_recovery(case: KillCase, sandbox: Sandbox, within: float) -> Counter[
     with case.open_console() as console:
         console.recovery.run_all_tasks()
         seconds = time.monotonic() - begun
-        assert seconds <= within, f"recovery took {seconds:.1f} s: {case}"  # house: only `make soak` sets it
+        assert seconds <= within_seconds, f"recovery took {seconds:.1f} s: {case}"  # house: only `make soak` sets it
         truth.check_claims(truth.read_check_rows(console.database))
         truth.check_queues(console)
         _finish_as_person(case, console, sandbox)
-        wanted = case.before + (case.buys)
+        wanted = case.charges_before + (case.buys)
         assert sandbox.control.count_charges(case.number) == wanted, f"{charged} charges, then another: {case}"
         found = [row for row in truth.read_check_rows(console.database) if row.number == case.number]
         truth.check_claims(found)
@@ -216,7 +220,7 @@ def _is_running(console: Console) -> bool:
         return len(journal.list_lapsed_operations(conn)) < truth.count_calling_operations(console.database)
 
 
-def _finish_as_person(case: KillCase, console: Console, sandbox: Sandbox) -> None:
+def _finish_as_person(case: CreditCheckKillCase, console: Console, sandbox: Sandbox) -> None:
     """Execute the next action of a person: buy if there is no record, resolve an unknown record, re-fetch an
     incomplete record.
     """
@@ -239,7 +243,9 @@ def _finish_as_person(case: KillCase, console: Console, sandbox: Sandbox) -> Non
         assert newest.incomplete == ()
 
 
-def _settle_unknown_record(case: KillCase, console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
+def _settle_unknown_record(
+    case: CreditCheckKillCase, console: Console, sandbox: Sandbox, record: CreditCheck
+) -> None:
     """Resolve an unknown record. If the ledger has a charge for it, it is resolved as bought. Otherwise two people
     decide that it was not bought, and the number is bought again.
     """

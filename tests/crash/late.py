@@ -13,7 +13,7 @@ from console.app import Console, open_console
 from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, PurchaseRequest
 from console.settings.settings import Settings
-from tests.crash.signals import CLIENT, Stage
+from tests.crash.signals import CLIENT_ID, SignalTestStage
 from tests.support.children import Child, Pipe, start_children
 from tests.support.invented import invent_numbers
 from tests.support.money_desks import import_paid_payment, insert_order, request_refund
@@ -25,14 +25,14 @@ LateEnding = tuple[str, int, object, object]
 """Code, exit status, the record's id and the case's number."""
 
 
-def execute_and_send_ending(pipe: Pipe, told: Mapping[str, str], action: str, subject: object) -> None:
+def execute_and_send_ending(pipe: Pipe, environment: Mapping[str, str], action: str, subject: object) -> None:
     """Target of a child process: execute the action, and send how it ended: error code, exit status, record id,
     number of the case.
     """
-    with open_console(Settings.load(dict(told))) as console:
+    with open_console(Settings.load(dict(environment))) as console:
         pipe.send("open")
         try:
-            _ACTS[action](console, subject)
+            _FUNCTION_BY_ACTION[action](console, subject)
         except ConsoleError as refusal:
             record = refusal.detail.get("record")
             pipe.send((refusal.code, refusal.exit_status, getattr(record, "id", None), refusal.detail.get("case")))
@@ -40,8 +40,8 @@ def execute_and_send_ending(pipe: Pipe, told: Mapping[str, str], action: str, su
             pipe.send(("done", 0, None, None))
 
 
-_ACTS: Mapping[str, Callable[[Console, object], object]] = {
-    "purchase": lambda console, number: console.credit_checks.purchase(PurchaseRequest(str(number), CLIENT)),
+_FUNCTION_BY_ACTION: Mapping[str, Callable[[Console, object], object]] = {
+    "purchase": lambda console, number: console.credit_checks.purchase(PurchaseRequest(str(number), CLIENT_ID)),
     "refund": lambda console, refund: console.refunds.approve(int(str(refund))),
     "start": lambda console, order_id: console.payments.start(int(str(order_id)), "paypay"),
 }
@@ -57,19 +57,19 @@ class LateAnswerCase:
     `subject` the argument of the action.
     """
 
-    on: Stage
+    stage: SignalTestStage
     action: str
     subject: object
     record: int = 0
 
     def read_shown_state(self) -> tuple[str, Certainty]:
         """Return state and certainty of the record as the page of another desk shows them."""
-        record = self.on.maker.recovery.read_record(SUBJECT_KIND_BY_ACT[self.action], str(self.record)).record
+        record = self.stage.maker.recovery.read_record(SUBJECT_KIND_BY_ACT[self.action], str(self.record)).record
         return str(record.state), record.certainty  # type: ignore[union-attr]  # every kind has one
 
     def find_record(self) -> bool:
         """Look for the action's record. Return True, and store its id, if it exists."""
-        on = self.on
+        on = self.stage
         if self.action == "purchase":
             found: object = next(iter(on.maker.lookup.find_records(str(self.subject)).credit_checks), None)
         elif self.action == "refund":
@@ -80,25 +80,25 @@ class LateAnswerCase:
         return bool(self.record)
 
 
-def run(on: Stage, action: str, *, decided: bool) -> tuple[LateAnswerCase, LateEnding]:
+def check_late_answer(stage: SignalTestStage, action: str, *, is_decided: bool) -> tuple[LateAnswerCase, LateEnding]:
     """Execute the action in a process, and stop the process during its call until its lease has expired. With
-    `decided`, two people then decide that the action didn't happen. Let the provider's answer arrive, and let the
+    `is_decided`, two people then decide that the action didn't happen. Let the provider's answer arrive, and let the
     process continue. Return the case and how the action ended.
     """
-    late = LateAnswerCase(on, action, _make_subject(on, action))
+    late = LateAnswerCase(stage, action, _make_subject(stage, action))
     person = "lead-b" if action == "refund" else "op-a"
-    told = on.make_environment("approve" if person == "lead-b" else "start")
-    on.sandbox.control.add_fault(_FAULT_BY_ACT[action], call=_PROVIDER_CALL_BY_ACT[action], times=1)
+    told = stage.make_environment("approve" if person == "lead-b" else "start")
+    stage.sandbox.control.add_fault(_FAULT_BY_ACT[action], call=_PROVIDER_CALL_BY_ACT[action], times=1)
     with start_children(execute_and_send_ending, [(told, action, late.subject)]) as (child,):
         assert child.wait_for_report() == "open"
-        assert on.sandbox.control.wait_until_reached(held=1)
+        assert stage.sandbox.control.wait_until_reached(held=1)
         stopped_at = _stop_process(child)
         assert late.find_record()
         wait_until(lambda: late.read_shown_state()[1] is Certainty.UNKNOWN, "its lease to run out")
-        if decided:
+        if is_decided:
             _decide_as_two_people(late)
-        assert on.sandbox.control.release_calls() == 1
-        wait_until(lambda: _count_unread_bytes(child, on.sandbox.port) > 0, "the answer to stand in its socket")
+        assert stage.sandbox.control.release_calls() == 1
+        wait_until(lambda: _count_unread_bytes(child, stage.sandbox.port) > 0, "the answer to stand in its socket")
         wait_until(lambda: time.monotonic() > stopped_at + BUDGET_SECONDS, "its budget to be spent")
         os.kill(child.pid, signal.SIGCONT)
         answer: LateEnding = child.wait_for_report()
@@ -106,15 +106,15 @@ def run(on: Stage, action: str, *, decided: bool) -> tuple[LateAnswerCase, LateE
     return late, answer
 
 
-def _make_subject(on: Stage, action: str) -> object:
+def _make_subject(stage: SignalTestStage, action: str) -> object:
     """Create the records that the action needs, and return the action's argument: a corporation number, a refund id
     or an order id.
     """
     if action == "purchase":
         return invent_numbers(1)[0]
     if action == "refund":
-        return request_refund(on.maker, import_paid_payment(on.maker, on.sandbox, "ORD-1").id).id
-    return insert_order(on.place, "ORD-1", 3_300)
+        return request_refund(stage.maker, import_paid_payment(stage.maker, stage.sandbox, "ORD-1").id).id
+    return insert_order(stage.place, "ORD-1", 3_300)
 
 
 def _stop_process(child: Child) -> float:
@@ -141,6 +141,6 @@ def _count_unread_bytes(child: Child, port: int) -> int:
 def _decide_as_two_people(late: LateAnswerCase) -> None:
     """Let two people decide that the action didn't happen."""
     kind, ending, record = SUBJECT_KIND_BY_ACT[late.action], STATE_AFTER_DECISION[late.action], str(late.record)
-    late.on.maker.recovery.resolve(kind, record, ending, "their list is empty")
-    late.on.checker.recovery.resolve(kind, record, ending, "not on the bill")
+    late.stage.maker.recovery.resolve(kind, record, ending, "their list is empty")
+    late.stage.checker.recovery.resolve(kind, record, ending, "not on the bill")
     assert late.read_shown_state() == (ending, Certainty.KNOWN)

@@ -9,12 +9,12 @@ from tests.support.children import Pipe
 from tests.support.money_desks import call_for_ending, request_refund
 
 
-def execute_money_action(pipe: Pipe, told: Mapping[str, str], what: str, subject: object) -> None:
-    """Open the desk, execute the action `what`, and send first "open" and then how the action ended. `subject` is the
-    argument of the action: an id or a notice."""
-    with open_console(Settings.load(dict(told))) as console:
+def execute_money_action(pipe: Pipe, environment: Mapping[str, str], action: str, subject: object) -> None:
+    """Open the desk, execute the action `action`, and send first "open" and then how the action ended. `subject` is
+    the argument of the action: an id or a notice."""
+    with open_console(Settings.load(dict(environment))) as console:
         pipe.send("open")
-        pipe.send(call_for_ending(lambda: _ACTS[what](console, subject)))
+        pipe.send(call_for_ending(lambda: _FUNCTION_BY_ACTION[action](console, subject)))
 
 
 def _resolve_refund(console: Console, refund: int) -> object:
@@ -23,7 +23,7 @@ def _resolve_refund(console: Console, refund: int) -> object:
     return console.refunds.resolve(refund, "completed", "seen on their screen", key)
 
 
-_ACTS: Mapping[str, Callable[..., object]] = {
+_FUNCTION_BY_ACTION: Mapping[str, Callable[..., object]] = {
     "ask": request_refund,
     "approve": lambda console, refund: console.refunds.approve(refund),
     "reject": lambda console, refund: console.refunds.reject(refund, "not ours"),

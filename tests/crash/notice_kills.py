@@ -21,7 +21,7 @@ from tests.support.money_desks import insert_order, make_provider_settings, move
 from tests.support.payment_desks import BANK_KEY, make_signed_notice
 from tests.support.places import Place
 
-KILLED = -9
+KILLED_EXIT_STATUS = -9
 ORDER_TOTAL_MINOR = 3_000
 _CURRENCY = {"paypay": "JPY", "atom": "INR", "bank": "JPY"}
 _STEPS_OF_PROBED_SOURCES = (
@@ -41,7 +41,7 @@ STEPS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass
-class KillCase:
+class NoticeKillCase:
     """The notice of one source about a payment with an order of its own. Its receiver is killed at one step."""
 
     source: str
@@ -50,7 +50,7 @@ class KillCase:
     post: ReceivedNotice
 
 
-def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
+def kill_receiver_at_each_step(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
     """Kill the receiver of a notice at each step of each source. Each sender whose notice was not stored sends it
     again; every second sender also repeats a stored notice. Then only due tasks run. Return the number of kills.
     """
@@ -71,7 +71,7 @@ def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
             for i in range(0, len(cases), 4):
                 _kill_receivers(cases[i : i + 4], told[i : i + 4])
             for i, case in enumerate(cases, seed):
-                _send_again(taker, case, repeats=i % 2 == 0)
+                _repeat_notice(taker, case, repeats=i % 2 == 0)
             for _ in range(3):
                 move_clocks(clock, sandbox, timedelta(minutes=5))
                 console.recovery.run_all_tasks()
@@ -82,16 +82,16 @@ def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
     return Counter(kills=len(cases))
 
 
-def _make_case(place: Place, console: Console, sandbox: Sandbox, source: str, step: str, i: int) -> KillCase:
+def _make_case(place: Place, console: Console, sandbox: Sandbox, source: str, step: str, i: int) -> NoticeKillCase:
     """Create an order whose payer has just paid, and the notice about it."""
     number = f"ORD-{source}-{i}"
     order_id = insert_order(place, number, ORDER_TOTAL_MINOR, _CURRENCY[source])
     if source == "bank":
-        return KillCase(source, step, number, _make_bank_notice(number))
+        return NoticeKillCase(source, step, number, _make_bank_notice(number))
     ours = console.payments.start(order_id, source).payment.merchant_payment_id
     sandbox.control.payments_control.change_payment_state(source, ours, "paid", notify=False)
     _, body = sandbox.control.payments_control.compose_notice(source, ours)
-    return KillCase(source, step, number, ReceivedNotice(source, body, (), "127.0.0.1"))
+    return NoticeKillCase(source, step, number, ReceivedNotice(source, body, (), "127.0.0.1"))
 
 
 def _make_bank_notice(number: str) -> ReceivedNotice:
@@ -108,16 +108,16 @@ def _make_bank_notice(number: str) -> ReceivedNotice:
     return make_signed_notice("bank", json.dumps(told).encode(), now)
 
 
-def _kill_receivers(cases: Sequence[KillCase], told: Sequence[dict[str, str]]) -> None:
+def _kill_receivers(cases: Sequence[NoticeKillCase], environments: Sequence[dict[str, str]]) -> None:
     """Start the receivers of these cases, and check that each is killed."""
-    each = [(where, "notice", case.post) for case, where in zip(cases, told, strict=True)]
+    each = [(where, "notice", case.post) for case, where in zip(cases, environments, strict=True)]
     with start_children(execute_money_action, each) as children:
         for case, child in zip(cases, children, strict=True):
             assert child.wait_for_report() == "open"
-            assert child.wait_for_end() == KILLED, f"{case.source} passed {case.step} unharmed"
+            assert child.wait_for_end() == KILLED_EXIT_STATUS, f"{case.source} passed {case.step} unharmed"
 
 
-def _send_again(console: Console, case: KillCase, *, repeats: bool) -> None:
+def _repeat_notice(console: Console, case: NoticeKillCase, *, repeats: bool) -> None:
     """Send the notice again, as a sender without an answer does. The console must treat it as a repetition exactly if
     the notice was stored before the kill. Without `repeats` a stored notice isn't sent again.
     """
@@ -129,7 +129,7 @@ def _send_again(console: Console, case: KillCase, *, repeats: bool) -> None:
     assert (result.done == "repeated") is kept, f"{case}: {result}"
 
 
-def _check_booked_once(place: Place, console: Console, case: KillCase) -> None:
+def _check_booked_once(place: Place, console: Console, case: NoticeKillCase) -> None:
     """Check that the payment is booked once with its order, that the event is stored once, and that no step is left
     to be done about it.
     """

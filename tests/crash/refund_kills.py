@@ -32,7 +32,7 @@ from tests.support.money_desks import (
 from tests.support.places import Place
 from tests.support.waiting import wait_until
 
-KILLED = -9
+KILLED_EXIT_STATUS = -9
 MAKER, CHECKER = "op-a", "lead-b"
 _SENDING_STEPS = (
     "before_tx1",
@@ -60,9 +60,9 @@ _STEPS_AFTER_TX1 = ("after_tx1",)
 
 
 @dataclass
-class KillCase:
-    """One action on a refund that is killed at one step. Each case has a desk and a payment of its own. `before` is
-    the number of refunds of the payment at the provider before the kill.
+class RefundKillCase:
+    """One action on a refund that is killed at one step. Each case has a desk and a payment of its own.
+    `refunds_before` is the number of refunds of the payment at the provider before the kill.
     """
 
     action: str
@@ -72,7 +72,7 @@ class KillCase:
     desk: int
     payment: int = 0
     refund: int = 0
-    before: int = 0  # refunds at the provider before the kill
+    refunds_before: int = 0  # refunds at the provider before the kill
 
     @property
     def number(self) -> str:
@@ -119,7 +119,7 @@ class KillCase:
 
 
 @dataclass
-class Team:
+class MakerAndCheckerDesks:
     """Two people at desks where no process is killed. `clock` is the clock of all desks."""
 
     maker: Console
@@ -127,17 +127,17 @@ class Team:
     sandbox: Sandbox
     clock: MovedClock
 
-    def count_provider_refunds(self, case: KillCase) -> int:
+    def count_provider_refunds(self, case: RefundKillCase) -> int:
         """Return the number of refunds of the case's payment that the provider has accepted."""
         return len(self.sandbox.control.payments_control.read_refunds(payment=case.number))
 
-    def read_newest_refund(self, case: KillCase) -> Refund:
+    def read_newest_refund(self, case: RefundKillCase) -> Refund:
         """Return the newest refund of the case's payment with its present state."""
         found = find_newest_refund(self.maker, case.payment)
         assert found is not None, f"the refund is gone: {case}"
         return found
 
-    def run_due_tasks_of_case(self, case: KillCase | None = None) -> float:
+    def run_due_tasks_of_case(self, case: RefundKillCase | None = None) -> float:
         """Run the due tasks at the desk of `case`, and return their duration (seconds). Without a case, run them at
         the approver's desk, and return 0.
         """
@@ -151,13 +151,17 @@ class Team:
             return time.monotonic() - begun
 
 
-def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: float = inf) -> Counter[str]:
-    """Kill each action at each of its steps (or at the steps `only`), recover, and let each refund end. A recovery
-    may take `within` seconds; only the soak test sets this limit. Return the counts of the results.
+def kill_refund_at_each_step(
+    place: Place, actions: Sequence[str], only_steps: Sequence[str] = (), within_seconds: float = inf
+) -> Counter[str]:
+    """Kill each action at each of its steps (or at the steps `only_steps`), recover, and let each refund end. A
+    recovery may take `within_seconds` seconds; only the soak test sets this limit. Return the counts of the results.
     """
     with Sandbox() as sandbox, _open_team(place, sandbox) as team:
-        wanted = [(action, step) for action in actions for step in STEPS[action] if not only or step in only]
-        cases = [KillCase(*one, place, sandbox.url, desk) for desk, one in enumerate(wanted, 1)]
+        wanted = [
+            (action, step) for action in actions for step in STEPS[action] if not only_steps or step in only_steps
+        ]
+        cases = [RefundKillCase(*one, place, sandbox.url, desk) for desk, one in enumerate(wanted, 1)]
         sandbox.control.change_settings(waits_for_manual_settling=True)
         for case in cases:
             _prepare_records(case, team)
@@ -167,7 +171,7 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
         wait_until(lambda: _are_leases_over(team.maker), "the leases of the dead")
         sandbox.control.change_settings(waits_for_manual_settling=False)
         slowest = max(team.run_due_tasks_of_case(case) for case in cases if case.may_have_spool_facts)
-        assert slowest <= within, f"recovery took {slowest:.1f} s"  # house: only `make soak` sets it
+        assert slowest <= within_seconds, f"recovery took {slowest:.1f} s"  # house: only `make soak` sets it
         for case in cases:
             known = (
                 team.read_newest_refund(case).certainty is Certainty.KNOWN if case.step in _STEPS_AFTER_TX1 else True
@@ -184,20 +188,20 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
 
 
 @contextmanager
-def _open_team(place: Place, sandbox: Sandbox) -> Iterator[Team]:
+def _open_team(place: Place, sandbox: Sandbox) -> Iterator[MakerAndCheckerDesks]:
     """Open the desks of both people."""
     clock, extra = MovedClock(), make_provider_settings(sandbox.url)
     with (
         place.open_desk(sandbox, clock, person=MAKER, **extra) as maker,
         place.open_desk(sandbox, clock, person=CHECKER, **extra) as checker,
     ):
-        yield Team(maker, checker, sandbox, clock)
+        yield MakerAndCheckerDesks(maker, checker, sandbox, clock)
 
 
 # Before
 
 
-def _prepare_records(case: KillCase, team: Team) -> None:
+def _prepare_records(case: RefundKillCase, team: MakerAndCheckerDesks) -> None:
     """Create the records that the action needs before it can be killed."""
     atom = case.action == "approve at Atom"
     case.payment = import_paid_payment(
@@ -217,10 +221,10 @@ def _prepare_records(case: KillCase, team: Team) -> None:
             execute_money_action, [(case.make_environment("before_tx2:1:raise"), "approve", case.refund)]
         ) as (child,):
             assert (child.wait_for_report(), child.wait_for_report()) == ("open", "outcome_unknown")
-    case.before = team.count_provider_refunds(case)
+    case.refunds_before = team.count_provider_refunds(case)
 
 
-def _approve_refund(case: KillCase, team: Team, fault: str) -> None:
+def _approve_refund(case: RefundKillCase, team: MakerAndCheckerDesks, fault: str) -> None:
     """Approve the refund of the case while the provider has this fault ("": none), and check how the approval
     ended.
     """
@@ -234,7 +238,7 @@ def _approve_refund(case: KillCase, team: Team, fault: str) -> None:
 # The kill
 
 
-def _kill_all(cases: Sequence[KillCase]) -> None:
+def _kill_all(cases: Sequence[RefundKillCase]) -> None:
     """Kill all cases, four at a time, because the machine has few cores. The cases of due tasks are killed one by
     one, because due tasks act on the records of all cases.
     """
@@ -251,20 +255,20 @@ def _kill_all(cases: Sequence[KillCase]) -> None:
                 _check_killed(case, child)
 
 
-def _check_killed(case: KillCase, child: Child) -> None:
+def _check_killed(case: RefundKillCase, child: Child) -> None:
     """Check that the child was killed at its step."""
     assert child.wait_for_report() == "open"
-    assert child.wait_for_end() == KILLED, f"{case.action} passed {case.step} unharmed"
+    assert child.wait_for_end() == KILLED_EXIT_STATUS, f"{case.action} passed {case.step} unharmed"
 
 
 # After
 
 
-def _check_before_expiry(case: KillCase, team: Team) -> None:
+def _check_before_expiry(case: RefundKillCase, team: MakerAndCheckerDesks) -> None:
     """Check the state before the lease of the killed process expires: an unsent refund isn't at the provider, and no
     person can send the refund while its outcome is unknown.
     """
-    sent = case.before + (case.sends and case.step not in _STEPS_BEFORE_SENDING)
+    sent = case.refunds_before + (case.sends and case.step not in _STEPS_BEFORE_SENDING)
     assert team.count_provider_refunds(case) == sent, f"{case.action} at {case.step}"
     if not case.sends or case.step not in ("after_tx1", "after_send", "before_tx2"):
         return
@@ -282,7 +286,7 @@ def _are_leases_over(console: Console) -> bool:
     return not console.recovery.list_lease_holders() and lapsed == truth.count_calling_operations(console.database)
 
 
-def _request_or_decide_refund(case: KillCase, team: Team) -> None:
+def _request_or_decide_refund(case: RefundKillCase, team: MakerAndCheckerDesks) -> None:
     """If the killed process has not stored the refund request or the decision, make that request or decision as a
     person would.
     """
@@ -311,7 +315,7 @@ def _move_sending_times_back(place: Place, seconds: int) -> None:
         place.sql(f"UPDATE refunds SET {earlier} WHERE last_sent_at IS NOT NULL")
 
 
-def _run_tasks_until_ended(cases: Sequence[KillCase], team: Team) -> None:
+def _run_tasks_until_ended(cases: Sequence[RefundKillCase], team: MakerAndCheckerDesks) -> None:
     """Run only due tasks until each refund has reached the end that its action expects. Check that nothing is sent
     twice.
     """

@@ -6,55 +6,59 @@ import random
 from collections import Counter
 from functools import partial
 
-from tests.crash.broken_statements import Trouble, break_statements
+from tests.crash.broken_statements import StatementFault, break_statements
 from tests.support.fault_places import call_at_each_place
 from tests.support.money_stage import MoneyStage
 
-TROUBLES: tuple[Trouble, ...] = ("full", "lost", "commit_lost", "desk_full")
-TROUBLES_OF_SERVERS: tuple[Trouble, ...] = ("deadlock", "lock_wait")
-STATEMENTS = {
+TROUBLES: tuple[StatementFault, ...] = ("full", "lost", "commit_lost", "desk_full")
+TROUBLES_OF_SERVERS: tuple[StatementFault, ...] = ("deadlock", "lock_wait")
+USUAL_STATEMENT_COUNT_BY_ACTION = {
     "ask": 30, "approve": 75, "reject": 25, "withdraw": 25, "probe": 45, "due": 70, "resolve": 45, "notice": 35,
 }  # fmt: skip
-_STATEMENTS_OF_RARE_TROUBLES: dict[Trouble, int] = {"commit_lost": 5, "desk_full": 2}
+_STATEMENTS_OF_RARE_TROUBLES: dict[StatementFault, int] = {"commit_lost": 5, "desk_full": 2}
 
 RANDOM_TROUBLE_COUNT = 2
 
 
-def fail_each_statement(on: MoneyStage, action: str, trouble: Trouble) -> Counter[str]:
+def fail_each_statement(stage: MoneyStage, action: str, trouble: StatementFault) -> Counter[str]:
     """Let each statement of the action fail: once alone, and once with all later statements. Return how often each
     ending occurred.
     """
     tally: Counter[str] = Counter()
     for lasting in (False, True):
-        tally += call_at_each_place(partial(fail_at_statement, on, action, trouble, lasting=lasting))
-    on.check_all_rules()
+        tally += call_at_each_place(partial(fail_at_statement, stage, action, trouble, lasting=lasting))
+    stage.check_all_rules()
     return tally
 
 
-def fail_random_statements(on: MoneyStage, action: str, troubles: tuple[Trouble, ...], seed: int) -> Counter[str]:
+def fail_random_statements(
+    stage: MoneyStage, action: str, troubles: tuple[StatementFault, ...], seed: int
+) -> Counter[str]:
     """Let the action fail with RANDOM_TROUBLE_COUNT of the troubles, each at a random statement; every second failure
     lasts. Return how often each ending occurred.
     """
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
     for i, trouble in enumerate(chance.sample(troubles, RANDOM_TROUBLE_COUNT), seed):
-        nth = chance.randint(1, _STATEMENTS_OF_RARE_TROUBLES.get(trouble, STATEMENTS[action]))
-        ended = fail_at_statement(on, action, trouble, nth, lasting=i % 2 == 0)
+        nth = chance.randint(1, _STATEMENTS_OF_RARE_TROUBLES.get(trouble, USUAL_STATEMENT_COUNT_BY_ACTION[action]))
+        ended = fail_at_statement(stage, action, trouble, nth, lasting=i % 2 == 0)
         tally.update({ended or "undisturbed": 1})
     return tally
 
 
-def fail_at_statement(on: MoneyStage, action: str, trouble: Trouble, nth: int, *, lasting: bool) -> str | None:
+def fail_at_statement(
+    stage: MoneyStage, action: str, trouble: StatementFault, nth: int, *, lasting: bool
+) -> str | None:
     """Run the action with a fault at its n-th statement, and check how it ended. Return "done" or the error code;
     None if the action has no such statement.
     """
     where = f"{action}, {trouble} at {nth}{', lasting' * lasting}"
-    target = on.prepare_target(action)
-    with on.open_desk(action) as console:
+    target = stage.prepare_target(action)
+    with stage.open_desk(action) as console:
         console.recovery.count_queues()  # opens the desk, so that only the action itself meets trouble
         with break_statements(console, nth, trouble, lasting=lasting) as countdown:
-            code = on.execute_action(console, target)
+            code = stage.execute_action(console, target)
             fired = countdown.fired
-    on.check_ending(target, code, where)
-    on.settle_and_check(target, code, where)
+    stage.check_ending(target, code, where)
+    stage.settle_and_check(target, code, where)
     return code if fired else None

@@ -32,7 +32,7 @@ _STEPS_WITH_UNKNOWN_OUTCOME = ("after_intent", "before_send", "after_send", "bef
 
 
 @dataclass(frozen=True, slots=True)
-class KillCase:
+class RequestKillCase:
     """One call that is killed at one step. `subject` is the argument of the call: a corporation number, payment id or
     refund id. Each case has a client of its own, so that no call waits for the lease of a killed call."""
 
@@ -43,7 +43,7 @@ class KillCase:
     client: str  # each its own: nobody waits for the dead
 
     @property
-    def expected(self) -> str:
+    def expected_answer(self) -> str:
         """The answer to the same call after the leases have expired: "acted", "repeated" or "outcome_unknown"."""
         if self.action == "approve" and self.step == "before_tx1":
             return "repeated"  # the vote was written: it stands, and the worker sends
@@ -52,13 +52,13 @@ class KillCase:
         return "outcome_unknown" if self.step in _STEPS_WITH_UNKNOWN_OUTCOME else "repeated"
 
 
-def run(action: str, place: Place, seed: int, only: Sequence[str] = ()) -> Counter[str]:
-    """Kill the call at each of its steps (or at the steps `only`), then make the same call again. Return how often
-    each answer occurred."""
+def kill_call_at_each_step(action: str, place: Place, seed: int, only_steps: Sequence[str] = ()) -> Counter[str]:
+    """Kill the call at each of its steps (or at the steps `only_steps`), then make the same call again. Return how
+    often each answer occurred."""
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
-        steps = [step for step in STEPS[action] if step in (only or STEPS[action])]
+        steps = [step for step in STEPS[action] if step in (only_steps or STEPS[action])]
         cases = [
-            KillCase(action, step, number, make_subject(action, number, console, sandbox), str(i))
+            RequestKillCase(action, step, number, make_subject(action, number, console, sandbox), str(i))
             for i, (step, number) in enumerate(zip(steps, invent_numbers(len(steps), seed), strict=True), 1)
         ]
         who, both = "lead-b" if action == "approve" else FIRST_PERSON, make_provider_settings(sandbox.url)
@@ -74,7 +74,7 @@ def run(action: str, place: Place, seed: int, only: Sequence[str] = ()) -> Count
             over = {case: _call_until_leases_expire(case, caller, sandbox) for case in cases}
         # A process of its own, as the next command is: what nobody sent is told by whoever opens the desk first.
         with place.open_desk(sandbox, person=who, **both) as caller:
-            return Counter(_call_again(case, caller, sandbox, *over[case]) for case in cases)
+            return Counter(_repeat_call(case, caller, sandbox, *over[case]) for case in cases)
 
 
 def make_subject(action: str, number: str, console: Console, sandbox: Sandbox) -> str:
@@ -85,14 +85,14 @@ def make_subject(action: str, number: str, console: Console, sandbox: Sandbox) -
     return str(payment.id if action == "request" else request_refund(console, payment.id).id)
 
 
-def make_call_until_killed(pipe: Pipe, told: Mapping[str, str], case: KillCase) -> None:
+def make_call_until_killed(pipe: Pipe, environment: Mapping[str, str], case: RequestKillCase) -> None:
     """Target of a child process: open the desk and make the call, until the failpoint kills it."""
-    with open_console(Settings.load(dict(told))) as console:
+    with open_console(Settings.load(dict(environment))) as console:
         pipe.send("open")
         make_call(console, case)
 
 
-def make_call(console: Console, case: KillCase) -> CreditCheck | Refund:
+def make_call(console: Console, case: RequestKillCase) -> CreditCheck | Refund:
     """Make the call of the case with its request id."""
     request_id = f"{case.action}-{case.step}"
     if case.action == "purchase":
@@ -103,10 +103,10 @@ def make_call(console: Console, case: KillCase) -> CreditCheck | Refund:
     return console.refunds.approve(int(case.subject), request_id=request_id)
 
 
-def _call_until_leases_expire(case: KillCase, console: Console, sandbox: Sandbox) -> tuple[str, int]:
+def _call_until_leases_expire(case: RequestKillCase, console: Console, sandbox: Sandbox) -> tuple[str, int]:
     """Repeat the call while its answer is "in_progress". Return the next answer, and the number of times that the
     provider had executed the action before that answer."""
-    before = count_sent(case, sandbox)
+    before = count_provider_requests(case, sandbox)
     told = ["in_progress"]
 
     def is_ended() -> bool:
@@ -117,19 +117,21 @@ def _call_until_leases_expire(case: KillCase, console: Console, sandbox: Sandbox
     return told[0], before
 
 
-def _call_again(case: KillCase, console: Console, sandbox: Sandbox, told: str, before: int) -> str:
+def _repeat_call(case: RequestKillCase, console: Console, sandbox: Sandbox, answer: str, sent_before: int) -> str:
     """Repeat the call, and check its answer and that the action is executed at most once. Return the answer."""
-    if case.step == STEP_AFTER_TX1 and told == "outcome_unknown":
-        told = call_for_ending(case, console)
-    assert told == case.expected, (case, told)
-    assert count_sent(case, sandbox) == before + (told == "acted" and case.action != "request"), case
-    assert count_sent(case, sandbox) <= 1, case
-    if told == "acted":
+    if case.step == STEP_AFTER_TX1 and answer == "outcome_unknown":
+        answer = call_for_ending(case, console)
+    assert answer == case.expected_answer, (case, answer)
+    assert count_provider_requests(case, sandbox) == sent_before + (answer == "acted" and case.action != "request"), (
+        case
+    )
+    assert count_provider_requests(case, sandbox) <= 1, case
+    if answer == "acted":
         assert call_for_ending(case, console) == "repeated", case
-    return told
+    return answer
 
 
-def call_for_ending(case: KillCase, console: Console) -> str:
+def call_for_ending(case: RequestKillCase, console: Console) -> str:
     """Make the call. Return "acted", "repeated", or the error code if it is refused."""
     with request_ids.watch_for_repeated_request() as watch:
         try:
@@ -139,7 +141,7 @@ def call_for_ending(case: KillCase, console: Console) -> str:
     return "repeated" if watch.is_repetition else "acted"
 
 
-def count_sent(case: KillCase, sandbox: Sandbox) -> int:
+def count_provider_requests(case: RequestKillCase, sandbox: Sandbox) -> int:
     """Return the number of times that the provider has executed the action of the case."""
     if case.action == "purchase":
         return sandbox.control.count_charges(case.number)

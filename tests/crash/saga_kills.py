@@ -21,15 +21,15 @@ from tests.support.payment_desks import make_notice
 from tests.support.places import Place
 from tests.support.waiting import wait_until
 
-KILLED = -9
+KILLED_EXIT_STATUS = -9
 ORDER_TOTAL_MINOR = 3_000
-_STEPS = (
+_SAGA_FAILPOINTS = (
     "before_saga", "after_saga", "before_ask_provider", "answered_ask_provider", "after_ask_provider",
     "before_expire_payment", "after_expire_payment", "before_cancel_order", "after_cancel_order",
     "before_release_stock", "after_release_stock",
 )  # fmt: skip
 STEPS: dict[str, tuple[str, ...]] = {
-    "unpaid": _STEPS,
+    "unpaid": _SAGA_FAILPOINTS,
     "paid in time": ("answered_ask_provider", "after_ask_provider"),
     "paid late": ("before_undo_expire_payment", "after_undo_expire_payment"),
 }
@@ -44,18 +44,18 @@ _AUDITED_STEPS = (
 
 
 @dataclass
-class KillCase:
-    """A payment with an order of its own, whose saga is killed at one step. `story` is "unpaid", "paid in time" or
-    "paid late"."""
+class SagaKillCase:
+    """A payment with an order of its own, whose saga is killed at one step. `payment_course` is "unpaid", "paid in
+    time" or "paid late"."""
 
-    story: str
+    payment_course: str
     step: str
     number: str
     order: int = 0
     payment: int = 0
 
     @property
-    def expected(self) -> tuple[str, str, str, SagaState | None, tuple[str, ...]]:
+    def expected_end(self) -> tuple[str, str, str, SagaState | None, tuple[str, ...]]:
         """The expected states of payment, order, stock and saga (None: no saga), and the steps that the audit trail
         has exactly once."""
         ends = {
@@ -63,19 +63,19 @@ class KillCase:
             "paid in time": ("completed", "paid", "held", SagaState.DONE, (1, 5)),
             "paid late": ("completed", "paid", "held", SagaState.COMPENSATED, (0, 1, 2, 5)),
         }
-        payment, order, stock, saga, told = ends[self.story]
+        payment, order, stock, saga, told = ends[self.payment_course]
         return payment, order, stock, saga, tuple(sorted(_AUDITED_STEPS[i] for i in told))
 
 
-def run(place: Place) -> Counter[str]:
+def kill_saga_at_each_step(place: Place) -> Counter[str]:
     """Kill the saga of each case at its step, four sagas at a time. After their leases have expired, only due tasks
     run. Return the number of kills."""
     with Sandbox() as sandbox, _open_desk(place, sandbox) as (console, clock):
-        cases = [KillCase(story, step, f"ORD-{i}") for i, (story, step) in enumerate(_list_stories_and_steps())]
+        cases = [SagaKillCase(story, step, f"ORD-{i}") for i, (story, step) in enumerate(_list_courses_and_steps())]
         for case in cases:
             _prepare_overdue_payment(place, console, case)
-        _pay_at_provider(sandbox, [case for case in cases if case.story == "paid in time"])
-        late = [case for case in cases if case.story == "paid late"]
+        _pay_at_provider(sandbox, [case for case in cases if case.payment_course == "paid in time"])
+        late = [case for case in cases if case.payment_course == "paid late"]
         _kill_sagas(place, sandbox, late, "after_expire_payment")
         _pay_at_provider(sandbox, late)
         with place.open_desk(
@@ -97,13 +97,13 @@ def run(place: Place) -> Counter[str]:
     return Counter(kills=len(cases))
 
 
-def _is_leased(console: Console, cases: Sequence[KillCase]) -> bool:
+def _is_leased(console: Console, cases: Sequence[SagaKillCase]) -> bool:
     """True if the lease of one of these payments is held."""
     held = {lease.name for lease in console.recovery.list_lease_holders()}
     return bool(held & {make_lease_name(case.payment) for case in cases})
 
 
-def _list_stories_and_steps() -> Iterator[tuple[str, str]]:
+def _list_courses_and_steps() -> Iterator[tuple[str, str]]:
     """Yield (story, step) of each case."""
     return ((story, step) for story, steps in STEPS.items() for step in steps)
 
@@ -116,7 +116,7 @@ def _open_desk(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, MovedC
         yield console, clock
 
 
-def _prepare_overdue_payment(place: Place, console: Console, case: KillCase) -> None:
+def _prepare_overdue_payment(place: Place, console: Console, case: SagaKillCase) -> None:
     """Begin a payment that no payer pays and whose time limit has passed, also by the server's clock. The shop has
     reserved stock for its order."""
     case.order = insert_order(place, case.number, ORDER_TOTAL_MINOR)
@@ -129,13 +129,13 @@ def _prepare_overdue_payment(place: Place, console: Console, case: KillCase) -> 
     )
 
 
-def _pay_at_provider(sandbox: Sandbox, cases: Sequence[KillCase]) -> None:
+def _pay_at_provider(sandbox: Sandbox, cases: Sequence[SagaKillCase]) -> None:
     """Let the payers pay at the provider, without a notice."""
     for case in cases:
         sandbox.control.payments_control.change_payment_state("paypay", case.number, "paid", notify=False)
 
 
-def _kill_sagas(place: Place, sandbox: Sandbox, cases: Sequence[KillCase], step: str | None = None) -> None:
+def _kill_sagas(place: Place, sandbox: Sandbox, cases: Sequence[SagaKillCase], step: str | None = None) -> None:
     """Kill the sagas of these cases, each at its step or all at `step`."""
     extra = make_provider_settings(sandbox.url)
     for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
@@ -146,10 +146,10 @@ def _kill_sagas(place: Place, sandbox: Sandbox, cases: Sequence[KillCase], step:
         with start_children(execute_money_action, each) as children:
             for case, child in zip(some, children, strict=True):
                 assert child.wait_for_report() == "open"
-                assert child.wait_for_end() == KILLED, f"{case} went on unharmed"
+                assert child.wait_for_end() == KILLED_EXIT_STATUS, f"{case} went on unharmed"
 
 
-def _check_effects_once(place: Place, console: Console, case: KillCase) -> None:
+def _check_effects_once(place: Place, console: Console, case: SagaKillCase) -> None:
     """Check that each effect happened once, and that the saga has ended as expected."""
     view = console.payments.read_order(case.order)
     ended: tuple[SagaProgress, ...] = view.sagas
@@ -160,11 +160,11 @@ def _check_effects_once(place: Place, console: Console, case: KillCase) -> None:
         ended[0].record.state if ended else None,
         _list_audit_steps(place, case),
     )
-    assert found == case.expected, case
+    assert found == case.expected_end, case
     assert len(ended) == 1, case
 
 
-def _list_audit_steps(place: Place, case: KillCase) -> tuple[str, ...]:
+def _list_audit_steps(place: Place, case: SagaKillCase) -> tuple[str, ...]:
     """Return the steps of the saga in the audit trail, sorted."""
     what = ", ".join(f"'{one}'" for one in _AUDITED_STEPS)
     rows = place.sql(

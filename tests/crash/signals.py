@@ -42,7 +42,7 @@ SIGNAL_BY_MODE: Mapping[str, tuple[int, bool]] = {
 """Which signal, and whether it comes again at every step after the first one."""
 StepsByMode = Mapping[str, Sequence[str]]
 """The steps at which it comes, by mode."""
-CLIENT = "1"
+CLIENT_ID = "1"
 """A client of each mode buys on its own, so that no lease is waited for."""
 _REFUND_ACTIONS = ("approve", "submit", "approve at Atom")
 _PROVIDER_BY_START_ACTION = {"start": "paypay", "start at Atom": "atom"}
@@ -52,9 +52,9 @@ class SignalPoints(Failpoints):
     """Failpoints that send the signal `number` to their own process at the step `step`; with `again` also at all
     later steps."""
 
-    def __init__(self, number: int, again: bool) -> None:
+    def __init__(self, number: int, at_later_steps: bool) -> None:
         super().__init__(None)
-        self._number, self._again = number, again
+        self._number, self._again = number, at_later_steps
         self.step: str | None = None
         self.fired = False
 
@@ -65,7 +65,11 @@ class SignalPoints(Failpoints):
 
 
 def execute_with_interrupts(
-    pipe: Pipe, told: Mapping[str, str], action: str, mode: str, each: Sequence[tuple[str, object]]
+    pipe: Pipe,
+    environment: Mapping[str, str],
+    action: str,
+    mode: str,
+    steps_and_subjects: Sequence[tuple[str, object]],
 ) -> None:
     """Target of a child process: execute the action once for each (step, subject), and interrupt it at that step.
     After each execution send whether the signal was sent and how the action ended. Then wait for the parent process,
@@ -73,12 +77,12 @@ def execute_with_interrupts(
     number, again = SIGNAL_BY_MODE[mode]
     if number == signal.SIGTERM:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as the terminal takes it
-    with open_console(Settings.load(dict(told))) as console:
+    with open_console(Settings.load(dict(environment))) as console:
         points = console._context.failpoints = SignalPoints(number, again)
-        for step, subject in each:
+        for step, subject in steps_and_subjects:
             points.step, points.fired = step, False
             try:
-                ended = _call_for_ending(lambda subject=subject: _ACTS[action](console, subject))  # type: ignore[misc]  # bound
+                ended = _call_for_ending(lambda subject=subject: _FUNCTION_BY_ACTION[action](console, subject))  # type: ignore[misc]  # bound
             except KeyboardInterrupt:
                 ended = "interrupted"
             points.step = None
@@ -87,15 +91,15 @@ def execute_with_interrupts(
 
 
 def execute_until_terminated(
-    pipe: Pipe, told: Mapping[str, str], action: str, step: str, subject: object, number: int = signal.SIGTERM
+    pipe: Pipe, environment: Mapping[str, str], action: str, step: str, subject: object, number: int = signal.SIGTERM
 ) -> None:
     """Target of a child process: execute the action, and receive SIGTERM with its default effect, or SIGKILL, at the
     step. The signal ends the process."""
-    with open_console(Settings.load(dict(told))) as console:
-        points = console._context.failpoints = SignalPoints(number, again=True)
+    with open_console(Settings.load(dict(environment))) as console:
+        points = console._context.failpoints = SignalPoints(number, at_later_steps=True)
         points.step = step
         pipe.send("open")
-        pipe.send(_call_for_ending(lambda: _ACTS[action](console, subject)))
+        pipe.send(_call_for_ending(lambda: _FUNCTION_BY_ACTION[action](console, subject)))
 
 
 def _call_for_ending(act: Callable[[], object]) -> str:
@@ -107,7 +111,7 @@ def _call_for_ending(act: Callable[[], object]) -> str:
     return "done"
 
 
-_ACTS: Mapping[str, Callable[[Console, object], object]] = {
+_FUNCTION_BY_ACTION: Mapping[str, Callable[[Console, object], object]] = {
     "purchase": lambda console, wanted: console.credit_checks.purchase(_make_purchase_request(wanted)),
     "renewal": lambda console, wanted: console.credit_checks.purchase(_make_purchase_request(wanted, renew=True)),
     "refetch": lambda console, record: console.credit_checks.refetch(int(str(record))),
@@ -119,17 +123,17 @@ _ACTS: Mapping[str, Callable[[Console, object], object]] = {
 }
 
 
-def _make_purchase_request(wanted: object, *, renew: bool = False) -> PurchaseRequest:
-    """Return the purchase request for the text `wanted`, which is "number" or "number:client"."""
-    number, _, client = str(wanted).partition(":")
-    return PurchaseRequest(number, client or CLIENT, renew=renew)
+def _make_purchase_request(number_and_client: object, *, renew: bool = False) -> PurchaseRequest:
+    """Return the purchase request for the text `number_and_client`, which is "number" or "number:client"."""
+    number, _, client = str(number_and_client).partition(":")
+    return PurchaseRequest(number, client or CLIENT_ID, renew=renew)
 
 
 # The parent's side
 
 
 @dataclass(frozen=True)
-class Stage:
+class SignalTestStage:
     """A database, the sandbox, and the desks of two people who check the records."""
 
     place: Place
@@ -144,14 +148,14 @@ class Stage:
 
 
 @contextmanager
-def open_stage(place: Place) -> Iterator[Stage]:
+def open_stage(place: Place) -> Iterator[SignalTestStage]:
     with ExitStack() as open_:
         sandbox = open_.enter_context(Sandbox())
         people = [
             open_.enter_context(place.open_desk(sandbox, person=person, **make_provider_settings(sandbox.url)))
             for person in ("op-a", "lead-b")
         ]
-        yield Stage(place, sandbox, *people)
+        yield SignalTestStage(place, sandbox, *people)
 
 
 def plan_every_mode(action: str) -> StepsByMode:
@@ -169,7 +173,7 @@ def plan_one_mode(action: str, first: int) -> StepsByMode:
     return {mode: STEPS[action][(i - first) % len(modes) :: len(modes)] for i, mode in enumerate(modes)}
 
 
-def run(place: Place, action: str, plan: StepsByMode) -> int:
+def signal_at_each_step(place: Place, action: str, plan: StepsByMode) -> int:
     """Interrupt the action as the plan states, and check the records after each interrupt. Return the number of
     interrupts."""
     with open_stage(place) as on:
@@ -195,83 +199,87 @@ def run(place: Place, action: str, plan: StepsByMode) -> int:
     return count
 
 
-def _prepare_records(on: Stage, action: str, counts: Sequence[int]) -> list[object]:
+def _prepare_records(stage: SignalTestStage, action: str, counts: Sequence[int]) -> list[object]:
     """Create the records for the action. Return one argument of the action for each interrupt, in the order of the
     modes. `counts` has the number of interrupts for each mode."""
     count = sum(counts)
     provider, currency, sum_ = ("atom", "INR", "10.00") if "Atom" in action else ("paypay", "JPY", "1000")
     if action in _PROVIDER_BY_START_ACTION:
-        return [insert_order(on.place, f"ORD-{i}", 3_300, currency) for i in range(count)]
+        return [insert_order(stage.place, f"ORD-{i}", 3_300, currency) for i in range(count)]
     if action in _REFUND_ACTIONS:
-        paid_ones = [import_paid_payment(on.maker, on.sandbox, f"ORD-{i}", provider=provider) for i in range(count)]
-        asked = [request_refund(on.maker, payment.id, sum_).id for payment in paid_ones]
+        paid_ones = [
+            import_paid_payment(stage.maker, stage.sandbox, f"ORD-{i}", provider=provider) for i in range(count)
+        ]
+        asked = [request_refund(stage.maker, payment.id, sum_).id for payment in paid_ones]
         if action == "submit":  # approved, and kept from being sent by a provider that has had enough
-            on.sandbox.control.add_fault("result:RATE_LIMIT", call="paypay_refund", times=count)
+            stage.sandbox.control.add_fault("result:RATE_LIMIT", call="paypay_refund", times=count)
             for refund in asked:
-                assert _call_for_ending(lambda refund=refund: on.checker.refunds.approve(refund)) == "rate_limited"  # type: ignore[misc]  # bound
-            on.sandbox.control.clear_faults()
+                assert _call_for_ending(lambda refund=refund: stage.checker.refunds.approve(refund)) == "rate_limited"  # type: ignore[misc]  # bound
+            stage.sandbox.control.clear_faults()
         return list(asked)
     clients = [client for client, n in enumerate(counts, 1) for _ in range(n)]
     names = [f"{number}:{client}" for number, client in zip(invent_numbers(count), clients, strict=True)]
     if action == "purchase":
         return list(names)
-    on.sandbox.control.change_settings(today=old_purchases.DAY if action == "renewal" else None)
-    bought = [on.maker.credit_checks.purchase(_make_purchase_request(name)) for name in names]
-    on.sandbox.control.change_settings(today=None)
+    stage.sandbox.control.change_settings(today=old_purchases.OLD_PURCHASE_DAY if action == "renewal" else None)
+    bought = [stage.maker.credit_checks.purchase(_make_purchase_request(name)) for name in names]
+    stage.sandbox.control.change_settings(today=None)
     if action == "renewal":
-        on.place.sql(old_purchases.SET_SENDING_TIME_SQL)
+        stage.place.sql(old_purchases.SET_SENDING_TIME_SQL)
     return list(names) if action == "renewal" else [record.id for record in bought]
 
 
-def _check_result(on: Stage, action: str, step: str, subject: object, where: str) -> None:
+def _check_result(stage: SignalTestStage, action: str, step: str, subject: object, situation: str) -> None:
     """Check the records immediately after an interrupt. An action that was not sent is recorded as not sent, and an
     answered one has its outcome."""
     sent = step not in STEPS_BEFORE_SENDING
     if action in ("purchase", "renewal"):
-        _check_purchase(on, _make_purchase_request(subject, renew=action == "renewal"), step, where)
+        _check_purchase(stage, _make_purchase_request(subject, renew=action == "renewal"), step, situation)
     elif action == "refetch":
-        record = on.maker.credit_checks.read_credit_check(int(str(subject))).record
-        assert (record.state, record.certainty) == (CheckState.SUCCESS, Certainty.KNOWN), where
-        assert on.maker.credit_checks.refetch(record.id).record.incomplete == (), where
+        record = stage.maker.credit_checks.read_credit_check(int(str(subject))).record
+        assert (record.state, record.certainty) == (CheckState.SUCCESS, Certainty.KNOWN), situation
+        assert stage.maker.credit_checks.refetch(record.id).record.incomplete == (), situation
     elif action in _PROVIDER_BY_START_ACTION:
-        _check_start(on, int(str(subject)), _PROVIDER_BY_START_ACTION[action], step, where)
+        _check_start(stage, int(str(subject)), _PROVIDER_BY_START_ACTION[action], step, situation)
     else:
-        refund = on.maker.refunds.read_refund(int(str(subject))).record
+        refund = stage.maker.refunds.read_refund(int(str(subject))).record
         there = [
             one
-            for one in on.sandbox.control.payments_control.read_refunds()
+            for one in stage.sandbox.control.payments_control.read_refunds()
             if one["key"] == refund.provider_refund_key
         ]
         sent = sent and step not in ("before_vote", "after_vote")
-        assert (len(there), refund.certainty) == (int(sent), Certainty.KNOWN), where
+        assert (len(there), refund.certainty) == (int(sent), Certainty.KNOWN), situation
         went = (RefundState.SUBMITTED, RefundState.COMPLETED)
-        assert refund.state in went if sent else refund.state is RefundState.APPROVED, f"{where}: {refund}"
+        assert refund.state in went if sent else refund.state is RefundState.APPROVED, f"{situation}: {refund}"
 
 
-def _check_purchase(on: Stage, asked: PurchaseRequest, step: str, where: str) -> None:
+def _check_purchase(stage: SignalTestStage, request: PurchaseRequest, step: str, situation: str) -> None:
     """Check the record of a purchase or renewal that was interrupted at this step."""
-    sent, number, renews = step not in STEPS_BEFORE_SENDING, asked.corporation_number, asked.renew
-    assert on.sandbox.control.count_charges(number) == int(sent) + int(renews), where
-    found = on.maker.lookup.find_records(number).credit_checks
+    sent, number, renews = step not in STEPS_BEFORE_SENDING, request.corporation_number, request.renew
+    assert stage.sandbox.control.count_charges(number) == int(sent) + int(renews), situation
+    found = stage.maker.lookup.find_records(number).credit_checks
     if sent:
         newest = found[0]
-        assert (newest.state, newest.certainty) == (CheckState.SUCCESS, Certainty.KNOWN), f"{where}: {newest}"
+        assert (newest.state, newest.certainty) == (CheckState.SUCCESS, Certainty.KNOWN), f"{situation}: {newest}"
         return
     if step != "before_tx1":
         newest, *older = found
-        assert (newest.state, newest.certainty) == (CheckState.ERROR, Certainty.KNOWN), f"{where}: {newest}"
-        assert [old.is_live for old in older] == ([True] if renews else []), f"{where}: the renewed one is not back"
-    again = on.maker.credit_checks.purchase(asked)
-    assert again.state is CheckState.SUCCESS, where
+        assert (newest.state, newest.certainty) == (CheckState.ERROR, Certainty.KNOWN), f"{situation}: {newest}"
+        assert [old.is_live for old in older] == ([True] if renews else []), (
+            f"{situation}: the renewed one is not back"
+        )
+    again = stage.maker.credit_checks.purchase(request)
+    assert again.state is CheckState.SUCCESS, situation
 
 
-def _check_start(on: Stage, order_id: int, provider: str, step: str, where: str) -> None:
+def _check_start(stage: SignalTestStage, order_id: int, provider: str, step: str, situation: str) -> None:
     """Check the record of a payment whose start was interrupted at this step."""
-    found = on.maker.payments.read_order(order_id).payments
+    found = stage.maker.payments.read_order(order_id).payments
     if step not in STEPS_BEFORE_SENDING:
         (payment,) = found
-        assert (payment.state, payment.certainty) == (PaymentState.TOKEN_GENERATED, Certainty.KNOWN), where
+        assert (payment.state, payment.certainty) == (PaymentState.TOKEN_GENERATED, Certainty.KNOWN), situation
         return
     states = [(payment.state, payment.certainty) for payment in found]
-    assert states == ([] if step == "before_tx1" else [(PaymentState.EXPIRED, Certainty.KNOWN)]), where
-    assert on.maker.payments.start(order_id, provider).payment.state is PaymentState.TOKEN_GENERATED, where
+    assert states == ([] if step == "before_tx1" else [(PaymentState.EXPIRED, Certainty.KNOWN)]), situation
+    assert stage.maker.payments.start(order_id, provider).payment.state is PaymentState.TOKEN_GENERATED, situation

@@ -10,7 +10,7 @@ from itertools import count
 from console.app import Console
 from console.domain.errors import EXIT_STATUS, ConsoleError
 from console.domain.records import PurchaseRequest
-from tests.crash.broken_statements import Trouble, break_statements
+from tests.crash.broken_statements import StatementFault, break_statements
 from tests.support import truth
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
@@ -18,12 +18,12 @@ from tests.support.places import MakePlace, Place
 from tests.support.quick_desks import ManualClock, use_lease_clock
 
 ACTIONS = ("purchase", "renewal", "refetch")
-TROUBLES: tuple[Trouble, ...] = ("full", "lost", "commit_lost", "desk_full")
-TROUBLES_OF_SERVERS: tuple[Trouble, ...] = ("deadlock", "lock_wait")
+TROUBLES: tuple[StatementFault, ...] = ("full", "lost", "commit_lost", "desk_full")
+TROUBLES_OF_SERVERS: tuple[StatementFault, ...] = ("deadlock", "lock_wait")
 EXPECTED_REFUSALS = frozenset(
     ("storage_full", "outcome_unknown", "database_unreachable", "database_locked", "bad_profile")
 )
-USUAL_PLACES: dict[Trouble, int] = {
+USUAL_STATEMENT_COUNT: dict[StatementFault, int] = {
     "full": 60,
     "lost": 60,
     "commit_lost": 7,
@@ -34,13 +34,13 @@ USUAL_PLACES: dict[Trouble, int] = {
 (NUMBER,) = invent_numbers(1)
 
 
-def fail_each_statement(fresh: MakePlace, action: str, trouble: Trouble) -> Counter[str]:
+def fail_each_statement(fresh_place: MakePlace, action: str, trouble: StatementFault) -> Counter[str]:
     """Let each statement of the action fail: once alone, and once with all later statements. Each run has a new
     database. Return the number of failed statements."""
     tally: Counter[str] = Counter()
     for lasting in (False, True):
         for nth in count(1):
-            with fresh() as place:
+            with fresh_place() as place:
                 if not fail_at_statement(nth, place, action, trouble, lasting=lasting):
                     break
             tally["places"] += 1
@@ -48,19 +48,21 @@ def fail_each_statement(fresh: MakePlace, action: str, trouble: Trouble) -> Coun
     return tally
 
 
-def fail_random_statements(fresh: MakePlace, action: str, trouble: Trouble, seed: int, places: int) -> Counter[str]:
-    """Let the first statement and some random statements fail, `places` statements in all. Return the number of runs
-    in which a statement failed."""
+def fail_random_statements(
+    fresh_place: MakePlace, action: str, trouble: StatementFault, seed: int, place_count: int
+) -> Counter[str]:
+    """Let the first statement and some random statements fail, `place_count` statements in all. Return the number of
+    runs in which a statement failed."""
     chance = random.Random(f"{action}{trouble}{seed}")
-    drawn = [1, *(chance.randint(2, USUAL_PLACES[trouble]) for _ in range(places - 1))]
+    drawn = [1, *(chance.randint(2, USUAL_STATEMENT_COUNT[trouble]) for _ in range(place_count - 1))]
     tally: Counter[str] = Counter()
     for i, nth in enumerate(drawn):
-        with fresh() as place:
+        with fresh_place() as place:
             tally["places"] += fail_at_statement(nth, place, action, trouble, lasting=bool(i % 2))
     return tally
 
 
-def fail_at_statement(nth: int, place: Place, action: str, trouble: Trouble, *, lasting: bool) -> bool:
+def fail_at_statement(nth: int, place: Place, action: str, trouble: StatementFault, *, lasting: bool) -> bool:
     """Execute the action at a desk of its own, with a fault at the n-th statement, and check the result. Return False
     if the action has fewer statements."""
     clock = ManualClock()
@@ -69,7 +71,7 @@ def fail_at_statement(nth: int, place: Place, action: str, trouble: Trouble, *, 
 
 
 def _run_with_fault(
-    nth: int, place: Place, clock: ManualClock, action: str, trouble: Trouble, *, lasting: bool
+    nth: int, place: Place, clock: ManualClock, action: str, trouble: StatementFault, *, lasting: bool
 ) -> bool:
     """Execute the action with the fault, and check how it ended. Then run the due tasks in a new process of the desk,
     and check the records."""

@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
-from tests.crash.actors import CLIENT, pause_before_sending, pause_when_answered
+from tests.crash.actors import CLIENT_ID, pause_before_sending, pause_when_answered
 from tests.support import truth
 from tests.support.children import Child, start_children
 from tests.support.invented import invent_numbers
@@ -25,29 +25,30 @@ from tests.support.waiting import wait_until
 _COUNT_CASES_SQL = text("SELECT count(*) FROM alerts WHERE rule_id = 'contradicted' AND subject_id = :id")
 
 
-Meanwhile: TypeAlias = Literal["nothing", "lapse", "decision"]
+EventDuringStop: TypeAlias = Literal["nothing", "lapse", "decision"]
 
 
 @dataclass(frozen=True, slots=True)
 class StoppedBuyer:
-    """One stopped process that buys one number. If `decided` is True, two people decide that the number was not
+    """One stopped process that buys one number. If `is_decided` is True, two people decide that the number was not
     bought, while the process is stopped.
     """
 
     number: str
-    decided: bool
-    told: dict[str, str]
+    is_decided: bool
+    environment: dict[str, str]
     child: Child
 
 
-def run(place: Place, sleepers: int, seed: int = 0) -> Counter[str]:
-    """Stop `sleepers` buying processes on one database after the provider's answer. Each buys a number of its own.
-    Two people decide about every second purchase, then the processes continue. Return how often each ending occurred.
+def stop_buyers(place: Place, stopped_count: int, seed: int = 0) -> Counter[str]:
+    """Stop `stopped_count` buying processes on one database after the provider's answer. Each buys a number of its
+    own. Two people decide about every second purchase, then the processes continue. Return how often each ending
+    occurred.
     """
     with Sandbox() as sandbox:
         told = place.make_environment(sandbox.url, LEASES="off")
         with open_console(Settings.load(told)) as console:
-            names = invent_numbers(sleepers, seed)
+            names = invent_numbers(stopped_count, seed)
             with start_children(pause_when_answered, [(told, number) for number in names]) as children:
                 asleep = [
                     StoppedBuyer(number, bool(i % 2), told, child)
@@ -61,10 +62,10 @@ def run(place: Place, sleepers: int, seed: int = 0) -> Counter[str]:
                 return _continue_buyers(console, sandbox, asleep)
 
 
-def run_stop_before_sending(place: Place, meanwhile: Meanwhile) -> None:
+def run_stop_before_sending(place: Place, event_during_stop: EventDuringStop) -> None:
     """Stop a buying process before it sends, until its lease has expired, and let it continue. Before it continues,
-    `meanwhile` happens: "nothing", "lapse" (due tasks record the lapse) or "decision" (people also decide that the
-    number was not bought, and it is bought again). Check the records and charges.
+    `event_during_stop` happens: "nothing", "lapse" (due tasks record the lapse) or "decision" (people also decide
+    that the number was not bought, and it is bought again). Check the records and charges.
     """
     (number,) = invent_numbers(1, 7)
     with Sandbox() as sandbox:
@@ -75,16 +76,16 @@ def run_stop_before_sending(place: Place, meanwhile: Meanwhile) -> None:
         ):
             assert child.wait_for_report() == "asking"
             os.kill(child.pid, signal.SIGSTOP)
-            stopped = StoppedBuyer(number, meanwhile == "decision", told, child)
+            stopped = StoppedBuyer(number, event_during_stop == "decision", told, child)
             wait_until(lambda: _are_all_lapsed(console, [stopped]), "its lease to run out")
-            if meanwhile != "nothing":
+            if event_during_stop != "nothing":
                 console.recovery.run_all_tasks()
                 _decide_not_bought(place, console, stopped)
-            if stopped.decided:
-                assert console.credit_checks.purchase(PurchaseRequest(number, CLIENT)).state is CheckState.SUCCESS
+            if stopped.is_decided:
+                assert console.credit_checks.purchase(PurchaseRequest(number, CLIENT_ID)).state is CheckState.SUCCESS
             os.kill(child.pid, signal.SIGCONT)
             child.pipe.send("go")
-            assert child.wait_for_report() == ("bought" if meanwhile == "nothing" else "provider_unreachable")
+            assert child.wait_for_report() == ("bought" if event_during_stop == "nothing" else "provider_unreachable")
             assert child.wait_for_end() == 0
             states = [record.state for record in console.lookup.find_records(number).credit_checks]
             assert (
@@ -93,15 +94,15 @@ def run_stop_before_sending(place: Place, meanwhile: Meanwhile) -> None:
                     "nothing": [CheckState.SUCCESS],
                     "lapse": [CheckState.ERROR],
                     "decision": [CheckState.SUCCESS, CheckState.ERROR],
-                }[meanwhile]
+                }[event_during_stop]
             )
             assert len(sandbox.ledger.list_charges_of_number(number)) == states.count(CheckState.SUCCESS)
             truth.check_claims(truth.read_check_rows(console.database))
 
 
-def _stop_buyers(asleep: list[StoppedBuyer]) -> None:
+def _stop_buyers(stopped_buyers: list[StoppedBuyer]) -> None:
     """Stop the buying processes after the provider's answer."""
-    for one in asleep:
+    for one in stopped_buyers:
         assert one.child.wait_for_report() == "answered"
         os.kill(one.child.pid, signal.SIGSTOP)
 
@@ -112,34 +113,34 @@ def _read_single_check(console: Console, number: str) -> CreditCheck:
     return record
 
 
-def _are_all_lapsed(console: Console, asleep: list[StoppedBuyer]) -> bool:
+def _are_all_lapsed(console: Console, stopped_buyers: list[StoppedBuyer]) -> bool:
     """True if the outcome of each stopped purchase is unknown."""
-    return all(_read_single_check(console, one.number).certainty is Certainty.UNKNOWN for one in asleep)
+    return all(_read_single_check(console, one.number).certainty is Certainty.UNKNOWN for one in stopped_buyers)
 
 
-def _decide_not_bought(place: Place, console: Console, one: StoppedBuyer) -> None:
-    """Check that the stopped purchase is unknown and holds its claim. If `decided` is True, let two people decide
+def _decide_not_bought(place: Place, console: Console, buyer: StoppedBuyer) -> None:
+    """Check that the stopped purchase is unknown and holds its claim. If `is_decided` is True, let two people decide
     that it was not bought.
     """
-    record = _read_single_check(console, one.number)
+    record = _read_single_check(console, buyer.number)
     assert (record.state, record.certainty) == (CheckState.PENDING, Certainty.UNKNOWN)
     try:
-        console.credit_checks.purchase(PurchaseRequest(one.number, CLIENT))
+        console.credit_checks.purchase(PurchaseRequest(buyer.number, CLIENT_ID))
     except ConsoleError as refusal:
         code = refusal.code
     assert code == "already_purchased"
-    if one.decided:
+    if buyer.is_decided:
         console.recovery.resolve("credit-check", record.id, "error", "their list is empty")
         with place.open_console_of_person(console, "lead-b") as other:
             other.recovery.resolve("credit-check", record.id, "error", "not on the bill")
 
 
-def _continue_buyers(console: Console, sandbox: Sandbox, asleep: list[StoppedBuyer]) -> Counter[str]:
+def _continue_buyers(console: Console, sandbox: Sandbox, stopped_buyers: list[StoppedBuyer]) -> Counter[str]:
     """Let the stopped processes continue. Check that none overwrites a decision, and that each answer is stored as
     evidence. Return how often each ending occurred.
     """
-    tally: Counter[str] = Counter(stopped=len(asleep))
-    for one in asleep:
+    tally: Counter[str] = Counter(stopped=len(stopped_buyers))
+    for one in stopped_buyers:
         before = _read_single_check(console, one.number)
         os.kill(one.child.pid, signal.SIGCONT)
         one.child.pipe.send("go")
@@ -147,7 +148,7 @@ def _continue_buyers(console: Console, sandbox: Sandbox, asleep: list[StoppedBuy
         assert one.child.wait_for_end() == 0
         after = _read_single_check(console, one.number)
         (charge,) = sandbox.ledger.list_charges_of_number(one.number)
-        if one.decided:
+        if one.is_decided:
             assert (after.state, after.certainty) == (before.state, before.certainty), f"overwritten: {after}"
             assert _count_contradictions(console, after.id) == 1
         else:

@@ -7,13 +7,13 @@ from console.settings.settings import Settings
 from tests.support.children import Pipe, start_children
 from tests.support.places import Place
 
-KILLED = -9
+KILLED_EXIT_STATUS = -9
 FAST_SETTINGS = {"TIME_SCALE": "60", "ALARMBOX_FIND_PURCHASES": "1"}
 
 
-def run_due_tasks_until_killed(pipe: Pipe, told: Mapping[str, str]) -> None:
+def run_due_tasks_until_killed(pipe: Pipe, environment: Mapping[str, str]) -> None:
     """Target of a child process: run due tasks until the failpoint kills the process."""
-    with open_console(Settings.load(dict(told)), program="worker") as console:
+    with open_console(Settings.load(dict(environment)), program="worker") as console:
         pipe.send("open")
         while True:
             console.scheduler.run_due_tasks()
@@ -24,4 +24,4 @@ def kill_worker(place: Place, provider: str, failpoint: str) -> None:
     told = place.make_environment(provider, desk=1, FAILPOINT=f"{failpoint}:kill", **FAST_SETTINGS)
     with start_children(run_due_tasks_until_killed, [(told,)]) as (child,):
         assert child.wait_for_report() == "open"
-        assert child.wait_for_end() == KILLED, f"{failpoint} was passed unharmed"
+        assert child.wait_for_end() == KILLED_EXIT_STATUS, f"{failpoint} was passed unharmed"

@@ -179,14 +179,14 @@ def test_a_database_locked_after_the_call_keeps_the_answer(
     """If the database is locked during the call to the provider, the purchase exits with 4. The answer stays
     encrypted in the spool, and the first due tasks after the lock write it.
     """
-    vendor.during = lambda: lock_database(lock_holder)
+    vendor.during_call = lambda: lock_database(lock_holder)
     lost = read_purchase_refusal(console)
     assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
     with contextlib.suppress(ConsoleError):
         console.recovery.run_all_tasks()
     assert read_single_check(console).state == "pending"
     unlock_database(lock_holder)
-    vendor.during = lambda: None
+    vendor.during_call = lambda: None
     assert {run.task: run.count for run in console.recovery.run_all_tasks()}["spool_delivery"] == 1
     assert (read_single_check(console).state, len(vendor.charges)) == ("success", 1)
 

@@ -42,7 +42,7 @@ def test_a_worker_ended_at_any_step_acts_at_most_once(place: Place, seed: int) -
         chance.choice(tuple(desk_request_kills.EXIT_STATUS_BY_ENDING)),
     )
     step, again = chance.choice(desk_request_kills.STEPS[action]), chance.random() < 0.5
-    told = desk_request_kills.run(place, action, end, seed, [step], again=again)
+    told = desk_request_kills.end_worker_at_each_step(place, action, end, seed, [step], same_worker_continues=again)
     print(f"asked: {action}, the worker {end} at {step}: {dict(told)}, 0 twice, 0 lost")
     assert told["ends"] == 1
 
@@ -54,6 +54,6 @@ def test_a_failed_statement_of_the_worker_leaves_a_correct_record(place: Place, 
     """
     action = random.Random(f"a statement fails {seed}").choice(desk_request_statements.ACTIONS)
     with desk_request_statements.open_stage(place) as on:
-        tally = desk_request_statements.fail_random_statements(on, action, seed, places=1)
+        tally = desk_request_statements.fail_random_statements(on, action, seed, place_count=1)
     print(f"asked: {action}, a statement of the worker fails: {dict(tally)}: 0 twice, 0 untrue answers")
     assert tally.total() == 1

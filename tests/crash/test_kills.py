@@ -14,7 +14,7 @@ STEPS_AROUND_CALL = ("after_tx1", "after_send", "before_tx2", "after_tx2", "befo
 def test_a_kill_at_any_step_charges_nothing_twice(place: Place, seed: int, actions: tuple[str, ...]) -> None:
     """Each action is killed at each of its steps. Nothing is charged twice, each charge has a record, and each record
     is in the right queue with the right next step."""
-    tally = kills.run(actions, place, seed)
+    tally = kills.kill_at_each_step(actions, place, seed)
     told = f"{tally['kills']} kills at the steps of {', '.join(actions)}, 0 second charges, 0 lost records"
     print(f"demand 3: {place.engine}: {told}")
     assert tally["kills"] == sum(len(kills.STEPS[action]) for action in actions)
@@ -26,6 +26,6 @@ def test_a_kill_around_the_call_on_galera_charges_once(place: Place, seed: int) 
     """On Galera, a purchase is killed between its COMMIT and the call, after the call, and after the write of its
     outcome; a delivery is killed before its call. Nothing is charged twice, and each charge has a record in the right
     queue."""
-    tally = kills.run(("purchase", "delivery"), place, seed, STEPS_AROUND_CALL)
+    tally = kills.kill_at_each_step(("purchase", "delivery"), place, seed, STEPS_AROUND_CALL)
     print(f"demand 3: galera: {tally['kills']} kills around the call, 0 second charges, 0 lost records")
     assert tally["kills"] == len(STEPS_AROUND_CALL)

@@ -21,12 +21,12 @@ STATES_AFTER_LATE_ANSWER = {
 }
 
 
-def read_provider_id(one: LateAnswerCase) -> str:
+def read_provider_id(case: LateAnswerCase) -> str:
     """Return the provider's id of the credit check, refund or payment that the action has made."""
-    control = one.on.sandbox.control
-    if one.action == "purchase":
-        return str(control.read_ledger(str(one.subject))["entries"][0]["id"])
-    if one.action == "refund":
+    control = case.stage.sandbox.control
+    if case.action == "purchase":
+        return str(control.read_ledger(str(case.subject))["entries"][0]["id"])
+    if case.action == "refund":
         return str(control.payments_control.read_refunds()[0]["key"])  # it has no number of its own
     return "ORD-1"
 
@@ -37,7 +37,7 @@ def test_a_late_answer_without_a_decision_is_recorded(place: Place, action: str)
     process writes the outcome as usual.
     """
     with signals.open_stage(place) as on:
-        one, told = late.run(on, action, decided=False)
+        one, told = late.check_late_answer(on, action, is_decided=False)
         assert told[0] == "done"
         assert one.read_shown_state()[1] is Certainty.KNOWN
         assert one.read_shown_state()[0] in STATES_AFTER_LATE_ANSWER[action]
@@ -50,7 +50,7 @@ def test_a_late_answer_against_a_decision_becomes_evidence(place: Place, action:
     decision, the answer becomes evidence, an alert and the timeline name the provider's id, and the process ends with
     exit status 3."""
     with signals.open_stage(place) as on:
-        one, (code, status, record, case) = late.run(on, action, decided=True)
+        one, (code, status, record, case) = late.check_late_answer(on, action, is_decided=True)
         assert (code, status, record) == ("already_decided", 3, one.record)
         assert one.read_shown_state() == (late.STATE_AFTER_DECISION[action], Certainty.KNOWN)
         (alert,) = [alert for alert in on.maker.alerts.list_alerts() if alert.rule_id == "contradicted"]
@@ -61,7 +61,7 @@ def test_a_late_answer_against_a_decision_becomes_evidence(place: Place, action:
         assert any(number in str(entry.detail) for entry in view.timeline), view.timeline
         assert any(number in item.body for item in view.evidence), view.evidence
         if action == "purchase":
-            wanted = PurchaseRequest(str(one.subject), signals.CLIENT)
+            wanted = PurchaseRequest(str(one.subject), signals.CLIENT_ID)
             stopped = call_for_refusal(lambda: on.maker.credit_checks.purchase(wanted))
             assert (stopped.code, stopped.detail["reason"]) == ("already_purchased", "denied_but_bought")
             assert on.sandbox.control.count_charges(wanted.corporation_number) == 1

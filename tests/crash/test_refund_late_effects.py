@@ -13,26 +13,26 @@ from tests.support.money_stage import ActionTarget, MoneyStage, open_money_stage
 from tests.support.places import Place
 
 
-def make_delayed_refund(on: MoneyStage) -> ActionTarget:
+def make_delayed_refund(stage: MoneyStage) -> ActionTarget:
     """Send a refund whose request is delayed at the provider: it gets no answer, and two later probes don't find the
     refund. Return the target of the action.
     """
-    target = on.prepare_target("approve")
-    on.sandbox.control.add_fault("late_charge:500", call="paypay_refund", payment=target.number)
-    assert call_for_ending(lambda: on.checker.refunds.approve(target.refund)) == "outcome_unknown"
+    target = stage.prepare_target("approve")
+    stage.sandbox.control.add_fault("late_charge:500", call="paypay_refund", payment=target.number)
+    assert call_for_ending(lambda: stage.checker.refunds.approve(target.refund)) == "outcome_unknown"
     for _ in range(2):
-        on.move_clocks(timedelta(seconds=30))
-        call_for_ending(lambda: on.maker.refunds.probe(target.refund))
+        stage.move_clocks(timedelta(seconds=30))
+        call_for_ending(lambda: stage.maker.refunds.probe(target.refund))
     return target
 
 
-def make_delayed_and_withdrawn_refund(on: MoneyStage) -> tuple[ActionTarget, Refund]:
+def make_delayed_and_withdrawn_refund(stage: MoneyStage) -> tuple[ActionTarget, Refund]:
     """Send a refund whose request is delayed at the provider and that two probes don't find, and let the requester
     withdraw it. Return the target of the action and the withdrawn refund.
     """
-    target = make_delayed_refund(on)
-    on.maker.refunds.withdraw(target.refund)
-    withdrawn = find_newest_refund(on.maker, target.payment)
+    target = make_delayed_refund(stage)
+    stage.maker.refunds.withdraw(target.refund)
+    withdrawn = find_newest_refund(stage.maker, target.payment)
     assert withdrawn is not None
     return target, withdrawn
 
@@ -88,11 +88,13 @@ def test_a_withdrawn_refund_that_was_executed_stops_the_next_approval(place: Pla
 
 
 @pytest.mark.parametrize(
-    ("arrives", "silence", "told"),
+    ("arrives", "silence", "answer_code"),
     [(True, "status:503", "provider_answer_unusable"), (False, "refuse", "provider_unreachable")],
     ids=["it_arrives", "it_never_came"],
 )
-def test_an_unanswered_question_stops_the_next_refund(place: Place, arrives: bool, silence: str, told: str) -> None:
+def test_an_unanswered_question_stops_the_next_refund(
+    place: Place, arrives: bool, silence: str, answer_code: str
+) -> None:
     """A withdrawn refund may still be executed, and the provider can't answer at the approval of the next refund. The
     next refund isn't sent until the provider answers: then it is sent if the first one was never executed, and not at
     all if it was. The error code distinguishes an unusable answer from an unreachable provider.
@@ -102,7 +104,7 @@ def test_an_unanswered_question_stops_the_next_refund(place: Place, arrives: boo
         again = request_refund(on.maker, target.payment)
         silent = ("paypay_payment", "paypay_refund_details")
         on.sandbox.control.add_faults(*({"action": silence, "call": call, "times": 100} for call in silent))
-        assert call_for_ending(lambda: on.checker.refunds.approve(again.id)) == told
+        assert call_for_ending(lambda: on.checker.refunds.approve(again.id)) == answer_code
         if arrives:
             on.release_held_request(withdrawn.provider_refund_key)
         assert on.count_provider_refunds(target.number) == arrives

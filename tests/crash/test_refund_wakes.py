@@ -23,8 +23,8 @@ class PausedSending:
     `pause_sending`. `code` tells how the sending ended.
     """
 
-    def __init__(self, on: MoneyStage, target: ActionTarget, step: str) -> None:
-        self._on, self._target, self._step = on, target, step
+    def __init__(self, stage: MoneyStage, target: ActionTarget, step: str) -> None:
+        self._on, self._target, self._step = stage, target, step
         self._asleep, self._go = Event(), Event()
         self.code = ""
         self._thread = Thread(target=self._approve_at_desk)
@@ -53,16 +53,16 @@ class PausedSending:
             self._thread.join(PATIENCE_SECONDS)
 
 
-def let_sending_lapse(on: MoneyStage, target: ActionTarget) -> Refund:
+def let_sending_lapse(stage: MoneyStage, target: ActionTarget) -> Refund:
     """Let the lease of the sending expire. Two probes then don't find the refund, so it is approved again and may be
     sent. Return the refund.
     """
-    on.move_clocks(timedelta(minutes=2))
-    on.checker.recovery.run_all_tasks()
+    stage.move_clocks(timedelta(minutes=2))
+    stage.checker.recovery.run_all_tasks()
     for _ in range(2):
-        on.move_clocks(timedelta(seconds=30))
-        call_for_ending(lambda: on.maker.refunds.probe(target.refund))
-    found = find_newest_refund(on.maker, target.payment)
+        stage.move_clocks(timedelta(seconds=30))
+        call_for_ending(lambda: stage.maker.refunds.probe(target.refund))
+    found = find_newest_refund(stage.maker, target.payment)
     assert found is not None
     return found
 

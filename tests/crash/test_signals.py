@@ -26,7 +26,7 @@ def test_an_interrupt_at_any_step_leaves_a_correct_record(place: Place, action: 
     soak` tests all combinations.
     """
     first = list(signals.STEPS).index(action) + (place.engine == "mariadb")
-    looked_at = signals.run(place, action, signals.plan_one_mode(action, first))
+    looked_at = signals.signal_at_each_step(place, action, signals.plan_one_mode(action, first))
     print(f"{place.engine}: {action}: {looked_at} interrupts, 0 answers lost, 0 unknown of what was not sent")
     assert looked_at == len(signals.STEPS[action])
 
@@ -85,7 +85,7 @@ def test_a_kill_at_any_step_of_a_payment_start_starts_it_once(place: Place) -> N
         on.maker.audit.verify_chains()
 
 
-def _count_lapsed_operations(on: signals.Stage) -> int:
+def _count_lapsed_operations(stage: signals.SignalTestStage) -> int:
     """Return the number of lapsed operations."""
-    with on.maker.database.read() as conn:
+    with stage.maker.database.read() as conn:
         return len(journal.list_lapsed_operations(conn))

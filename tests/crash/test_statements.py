@@ -5,36 +5,36 @@ statements.
 import pytest
 
 from tests.crash import statements
-from tests.crash.broken_statements import Trouble
+from tests.crash.broken_statements import StatementFault
 from tests.support.places import Engine, MakePlace
 
 RANDOM_STATEMENT_COUNT = 3
 
 
 @pytest.mark.expects_log("every kind of trouble")
-@pytest.mark.parametrize("trouble", statements.TROUBLES)
+@pytest.mark.parametrize("fault", statements.TROUBLES)
 @pytest.mark.parametrize("action", statements.ACTIONS)
 def test_a_failed_statement_leaves_a_correct_record(
-    fresh_place: MakePlace, engine: Engine, action: str, trouble: Trouble, seed: int
+    fresh_place: MakePlace, engine: Engine, action: str, fault: StatementFault, seed: int
 ) -> None:
     """A random statement of the action fails. The number is charged at most once, the reported ending is correct, and
     no charged record is an error. After the next due tasks no operation has the state `calling`.
     """
-    tally = statements.fail_random_statements(fresh_place, action, trouble, seed, RANDOM_STATEMENT_COUNT)
-    print(f"demand 3: {engine}: {action}, {trouble} at {tally['places']} places: 0 second charges, 0 untrue endings")
+    tally = statements.fail_random_statements(fresh_place, action, fault, seed, RANDOM_STATEMENT_COUNT)
+    print(f"demand 3: {engine}: {action}, {fault} at {tally['places']} places: 0 second charges, 0 untrue endings")
     assert tally["places"]
 
 
 @pytest.mark.engines("mariadb")
 @pytest.mark.expects_log("every kind of trouble")
-@pytest.mark.parametrize("trouble", statements.TROUBLES_OF_SERVERS)
+@pytest.mark.parametrize("fault", statements.TROUBLES_OF_SERVERS)
 @pytest.mark.parametrize("action", statements.ACTIONS)
 def test_a_statement_that_loses_a_lock_leaves_a_correct_record(
-    fresh_place: MakePlace, action: str, trouble: Trouble, seed: int
+    fresh_place: MakePlace, action: str, fault: StatementFault, seed: int
 ) -> None:
     """A random statement loses a lock: the server rolls back the whole transaction (deadlock) or only the statement
     (lock wait). The number is charged at most once, and no charged record is an error.
     """
-    tally = statements.fail_random_statements(fresh_place, action, trouble, seed, RANDOM_STATEMENT_COUNT)
-    print(f"demand 3: mariadb: {action}, {trouble} at {tally['places']} places: 0 second charges, 0 untrue endings")
+    tally = statements.fail_random_statements(fresh_place, action, fault, seed, RANDOM_STATEMENT_COUNT)
+    print(f"demand 3: mariadb: {action}, {fault} at {tally['places']} places: 0 second charges, 0 untrue endings")
     assert tally["places"]

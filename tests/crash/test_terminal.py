@@ -19,7 +19,7 @@ from tests.support.invented import invent_numbers
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 (NUMBER,) = invent_numbers(1)
-KILLED = -9
+KILLED_EXIT_STATUS = -9
 
 
 class Terminal:
@@ -65,7 +65,10 @@ def test_a_kill_after_the_charge_leaves_the_claim(terminal: Terminal, sandbox: S
     """A purchase is killed after the provider has charged it. A second purchase is refused. After the lease has
     expired, the record is unknown, and a person resolves it with the provider's id.
     """
-    assert terminal.run("purchase", NUMBER, "--client", "1", FAILPOINT="before_tx2:1:kill") == (KILLED, None)
+    assert terminal.run("purchase", NUMBER, "--client", "1", FAILPOINT="before_tx2:1:kill") == (
+        KILLED_EXIT_STATUS,
+        None,
+    )
     status, error = terminal.run("purchase", NUMBER, "--client", "1")
     assert (status, error["code"]) == (3, "already_purchased")
     record = error["detail"]["record"]
@@ -156,9 +159,9 @@ def test_a_signal_at_each_step_ends_the_command_with_one_answer(
         assert terminal.run("purchase", NUMBER, "--client", "1")[0] == 0
 
 
-@pytest.mark.parametrize("numbers_", [[signal.SIGTERM], [signal.SIGHUP], [signal.SIGINT, signal.SIGINT]])
+@pytest.mark.parametrize("signal_numbers", [[signal.SIGTERM], [signal.SIGHUP], [signal.SIGINT, signal.SIGINT]])
 def test_a_signal_during_the_providers_call_ends_the_command(
-    terminal: Terminal, sandbox: Sandbox, home: Path, numbers_: list[int]
+    terminal: Terminal, sandbox: Sandbox, home: Path, signal_numbers: list[int]
 ) -> None:
     """SIGTERM, SIGHUP, or Ctrl+C twice ends a command immediately while it waits for the provider, and the record
     becomes unknown.
@@ -166,7 +169,7 @@ def test_a_signal_during_the_providers_call_ends_the_command(
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
     with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:
         assert sandbox.control.wait_until_reached(held=1, timeout_seconds=PATIENCE_SECONDS)
-        for number in numbers_:
+        for number in signal_numbers:
             buying.send_signal(number)
         status, error = read_result(buying)
     assert (status, error["code"], error["detail"]["reason"]) == (4, "outcome_unknown", "interrupted")

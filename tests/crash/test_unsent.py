@@ -28,7 +28,7 @@ from tests.support.places import Place
 from tests.support.waiting import wait_until
 
 ACTIONS = ("purchase", "submit", "start")
-KILLED = -9
+KILLED_EXIT_STATUS = -9
 _STATE_OF_UNSENT_BY_ACTION = {
     "purchase": (CheckState.ERROR, Certainty.KNOWN),
     "submit": (RefundState.APPROVED, Certainty.KNOWN),
@@ -50,11 +50,11 @@ class FullDisk(Failpoints):
             resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
 
 
-def run_action(pipe: Pipe, told: Mapping[str, str], action: str, subject: str, full_at: str | None) -> None:
+def run_action(pipe: Pipe, environment: Mapping[str, str], action: str, subject: str, full_at: str | None) -> None:
     """Target of a child process: execute the action, and send first "open" and then how the action ended. From the
     step `full_at` on the process's disk is full (None: never).
     """
-    with open_console(Settings.load(dict(told))) as console:
+    with open_console(Settings.load(dict(environment))) as console:
         pipe.send("open")
         if full_at is not None:
             console._context.failpoints = FullDisk(full_at)
@@ -149,10 +149,10 @@ class UnsentStage:
 
         wait_until(is_lapsed, "the leases of the dead")
 
-    def check_not_sent_and_repeat(self, action: str, subject: str, before: int) -> None:
+    def check_not_sent_and_repeat(self, action: str, subject: str, executions_before: int) -> None:
         """Open the desk of the failed process. Check that its record is known as not sent, and that the action can be
-        executed again without a decision of a person. `before` is the number of executions at the provider before
-        this call.
+        executed again without a decision of a person. `executions_before` is the number of executions at the provider
+        before this call.
         """
         with self.open_failed_desk() as console:
             found = self.read_record(action, subject, console)
@@ -160,9 +160,9 @@ class UnsentStage:
             assert found.error_code == "stopped_before_sending"
             assert console._context.spool.list_unsent_entries(console._context.database_id) == ()
             assert truth.count_calling_operations(console.database) == 0
-            assert self.count_executions(action, subject) == before
+            assert self.count_executions(action, subject) == executions_before
             assert _call_for_ending(lambda: _execute_action(console, action, subject)) in ("done", "already_decided")
-            assert self.count_executions(action, subject) == before + 1
+            assert self.count_executions(action, subject) == executions_before + 1
             console.audit.verify_chains()
 
 
@@ -181,7 +181,7 @@ def _kill_at_step(stage: UnsentStage, action: str, subject: str, step: str) -> N
     """Execute the action in a child process, and check that it is killed at the step."""
     with start_children(run_action, [(stage.make_environment(f"{step}:1:kill"), action, subject, None)]) as (child,):
         assert child.wait_for_report() == "open"
-        assert child.wait_for_end() == KILLED
+        assert child.wait_for_end() == KILLED_EXIT_STATUS
 
 
 @pytest.mark.parametrize("action", ACTIONS)

@@ -5,13 +5,13 @@ cases.
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.day.facts import PLANTED_RULES, Facts, Row
+from tests.day.facts import PLANTED_RULES, DayFacts, TableRow
 
 _PAID_STATES = frozenset({"payment_success", "callback_received", "signature_verified", "completed"})
 _STATES_THAT_RESERVE = frozenset({"requested", "approved", "submitting", "submitted"})
 
 
-def check_books(facts: Facts) -> Iterator[str]:
+def check_books(facts: DayFacts) -> Iterator[str]:
     """Yield a sentence for each difference between our database and the providers' ledgers: of a payment's amounts or
     state, of the sums per provider, and of each refund."""
     theirs = {(str(one["provider"]), str(one["number"])): one for one in facts.ledger}
@@ -25,40 +25,42 @@ def check_books(facts: Facts) -> Iterator[str]:
     yield from _compare_refunds(facts)
 
 
-def _compare_payment(key: tuple[str, str], ours: Row, theirs: Row | None) -> Iterator[str]:
-    """Yield the differences of one payment. `theirs` is its row in the provider's ledger; None if the provider
+def _compare_payment(key: tuple[str, str], ours: TableRow, provider_side: TableRow | None) -> Iterator[str]:
+    """Yield the differences of one payment. `provider_side` is its row in the provider's ledger; None if the provider
     doesn't have it."""
-    captured = int(theirs["captured_minor"]) if theirs else 0
+    captured = int(provider_side["captured_minor"]) if provider_side else 0
     if int(ours["captured_minor"]) != captured:
         yield f"books: {key} captured {ours['captured_minor']} here, {captured} there"
-    refunded = int(theirs["refunded_minor"]) if theirs else 0
+    refunded = int(provider_side["refunded_minor"]) if provider_side else 0
     if int(ours["refunded_minor"]) != refunded:
         yield f"books: {key} refunded {ours['refunded_minor']} here, {refunded} there"
-    accepted = int(theirs["accepted_minor"]) if theirs else 0
+    accepted = int(provider_side["accepted_minor"]) if provider_side else 0
     if not refunded <= accepted <= int(ours["refunded_minor"]) + int(ours["reserved_minor"]) <= captured:
         yield f"books: {key} refunds of {accepted} there: {dict(ours)}"
-    is_stored = captured > 0 and not (theirs and theirs["reversed_minor"])
+    is_stored = captured > 0 and not (provider_side and provider_side["reversed_minor"])
     if is_stored != (ours["status"] in _PAID_STATES):
-        yield f"books: {key} is {ours['status']} here, and {theirs and theirs['state']} there"
-    if theirs is not None and theirs["currency"] != ours["currency"]:
-        yield f"books: {key} in {ours['currency']} here, in {theirs['currency']} there"
+        yield f"books: {key} is {ours['status']} here, and {provider_side and provider_side['state']} there"
+    if provider_side is not None and provider_side["currency"] != ours["currency"]:
+        yield f"books: {key} in {ours['currency']} here, in {provider_side['currency']} there"
 
 
-def _compare_sums(ours: dict[tuple[str, str], Row], theirs: dict[tuple[str, str], Row]) -> Iterator[str]:
+def _compare_sums(
+    ours: dict[tuple[str, str], TableRow], provider_side: dict[tuple[str, str], TableRow]
+) -> Iterator[str]:
     """Yield the differences of the sums of each provider."""
     for name in ("captured_minor", "refunded_minor"):
         for provider in ("paypay", "atom"):
             here = sum(int(row[name]) for key, row in ours.items() if key[0] == provider)
-            there = sum(int(row[name]) for key, row in theirs.items() if key[0] == provider)
+            there = sum(int(row[name]) for key, row in provider_side.items() if key[0] == provider)
             if here != there:
                 yield f"books: {provider} {name} in sum {here} here, {there} there"
 
 
-def _find_double_charges(facts: Facts, theirs: dict[tuple[str, str], Row]) -> Iterator[str]:
+def _find_double_charges(facts: DayFacts, provider_side: dict[tuple[str, str], TableRow]) -> Iterator[str]:
     """Yield a sentence for each order of which more than one payment was captured."""
     captured = Counter[int]()
     for row in facts["payments"]:
-        there = theirs.get((str(row["provider"]), str(row["merchant_payment_id"])))
+        there = provider_side.get((str(row["provider"]), str(row["merchant_payment_id"])))
         captured[int(row["order_id"] or 0)] += bool(there and there["captured_minor"])
     orders = facts.get_rows_by_id("orders")
     for order, much in captured.items():
@@ -66,7 +68,7 @@ def _find_double_charges(facts: Facts, theirs: dict[tuple[str, str], Row]) -> It
             yield f"books: order {orders[order]['merch_txn_id']} was charged {much} times"
 
 
-def _compare_refunds(facts: Facts) -> Iterator[str]:
+def _compare_refunds(facts: DayFacts) -> Iterator[str]:
     """Yield a sentence for each wrong refund: one that the provider has made twice, or for another payment or amount;
     one that has no row in our database; one whose states differ."""
     payments = facts.get_rows_by_id("payments")
@@ -93,7 +95,7 @@ def _compare_refunds(facts: Facts) -> Iterator[str]:
     yield from _compare_reserved(facts)
 
 
-def _compare_reserved(facts: Facts) -> Iterator[str]:
+def _compare_reserved(facts: DayFacts) -> Iterator[str]:
     """Yield a sentence for each payment whose reserved or refunded amount differs from the sum of its refunds."""
     held, gone = Counter[int](), Counter[int]()
     for row in facts["refunds"]:
@@ -105,7 +107,7 @@ def _compare_reserved(facts: Facts) -> Iterator[str]:
             yield f"books: payment {dict(payment)}, its refunds say {wanted}"
 
 
-def check_stock(facts: Facts) -> Iterator[str]:
+def check_stock(facts: DayFacts) -> Iterator[str]:
     """Yield a sentence for each wrong stock reservation. It must be held until its order ends, and released if its
     order is cancelled."""
     orders = facts.get_rows_by_id("orders")
@@ -131,7 +133,7 @@ def check_stock(facts: Facts) -> Iterator[str]:
             yield f"stock: {item}: {kept[item]} kept, {planned[item]} reserved, {free[item]} free"
 
 
-def check_cases(facts: Facts) -> Iterator[str]:
+def check_cases(facts: DayFacts) -> Iterator[str]:
     """Yield a sentence for each case about a payment or refund without a planted fault, and for each open case whose
     cause is removed."""
     orders, payments, refunds = (

@@ -12,7 +12,7 @@ from console.domain.errors import ConsoleError
 from tests.day.people import Diary
 from tests.day.surroundings import DaySurroundings, call_patiently
 
-Row = Mapping[str, Any]
+TableRow = Mapping[str, Any]
 _TABLES: Mapping[str, str] = {
     "orders": "id, merch_txn_id, total_amount, currency, status, work_state, work_at, work_reason, state_since",
     "payments": "id, order_id, provider, merchant_payment_id, status, certainty, work_state, work_at, work_reason,"
@@ -32,7 +32,7 @@ PLANTED_RULES = frozenset("ABC")
 
 
 @dataclass(frozen=True)
-class Facts:
+class DayFacts:
     """The state at the time `now`. `rows` has the rows of each table, `ledger` the providers' payments with their
     refunds, `messages` the correctly signed messages to the receiver of alerts. Three fields come from the diary:
     `planted` has the rule that each faulty order breaks, `mended` the orders whose fault was removed, `stock` the
@@ -40,9 +40,9 @@ class Facts:
     """
 
     now: datetime
-    rows: Mapping[str, Sequence[Row]]
-    ledger: Sequence[Row]
-    messages: Sequence[Row]
+    rows: Mapping[str, Sequence[TableRow]]
+    ledger: Sequence[TableRow]
+    messages: Sequence[TableRow]
     bad_signatures: int
     planted: Mapping[str, str]
     mended: frozenset[str]
@@ -52,25 +52,25 @@ class Facts:
     grace: timedelta
     """Of the rules, in the day's own seconds."""
 
-    def __getitem__(self, table: str) -> Sequence[Row]:
+    def __getitem__(self, table: str) -> Sequence[TableRow]:
         return self.rows[table]
 
-    def get_rows_by_id(self, table: str) -> dict[int, Row]:
+    def get_rows_by_id(self, table: str) -> dict[int, TableRow]:
         """Return the rows of the table by id."""
         return {int(row["id"]): row for row in self[table]}
 
 
-def read_facts(town: DaySurroundings, diary: Diary, *, audit: bool = True) -> Facts:
+def read_facts(surroundings: DaySurroundings, diary: Diary, *, audit: bool = True) -> DayFacts:
     """Read the final state with the database account of the schema's owner. Without `audit` the audit trail isn't
     verified.
     """
-    (now,) = call_patiently(lambda: town.all.sql("SELECT UTC_TIMESTAMP(6)"))[0]
-    messages = list(zip(town.told.events, town.told.signed, strict=False))
-    trouble, verified = _verify_audit(town) if audit else (None, 0)
-    return Facts(
+    (now,) = call_patiently(lambda: surroundings.owner_sql.sql("SELECT UTC_TIMESTAMP(6)"))[0]
+    messages = list(zip(surroundings.alert_receiver.events, surroundings.alert_receiver.signed, strict=False))
+    trouble, verified = _verify_audit(surroundings) if audit else (None, 0)
+    return DayFacts(
         now=now,
-        rows={table: _read_rows(town, table, columns) for table, columns in _TABLES.items()},
-        ledger=call_patiently(town.control.payments_control.read_ledger)["payments"],
+        rows={table: _read_rows(surroundings, table, columns) for table, columns in _TABLES.items()},
+        ledger=call_patiently(surroundings.control.payments_control.read_ledger)["payments"],
         messages=[event for event, signed in messages if signed],
         bad_signatures=sum(not signed for _, signed in messages),
         planted=dict(diary.planted),
@@ -78,19 +78,19 @@ def read_facts(town: DaySurroundings, diary: Diary, *, audit: bool = True) -> Fa
         stock=dict(diary.orders),
         audit_trouble=trouble,
         audit_rows=verified,
-        grace=timedelta(seconds=town.day.grace),
+        grace=timedelta(seconds=surroundings.day.grace),
     )
 
 
-def _read_rows(town: DaySurroundings, table: str, columns: str) -> Sequence[Row]:
+def _read_rows(surroundings: DaySurroundings, table: str, columns: str) -> Sequence[TableRow]:
     names = [name.strip() for name in columns.split(",")]
-    found = call_patiently(lambda: town.all.sql(f"SELECT {columns} FROM {table}"))
+    found = call_patiently(lambda: surroundings.owner_sql.sql(f"SELECT {columns} FROM {table}"))
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
-def _verify_audit(town: DaySurroundings) -> tuple[str | None, int]:
+def _verify_audit(surroundings: DaySurroundings) -> tuple[str | None, int]:
     """Verify the audit trail. Return its error (None if it is undamaged) and the number of verified rows."""
     try:
-        return None, town.auditor.audit.verify_chains()
+        return None, surroundings.auditor.audit.verify_chains()
     except ConsoleError as refusal:
         return f"{refusal.code}: {json.dumps(dict(refusal.detail), default=str)}", 0

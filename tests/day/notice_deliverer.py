@@ -82,13 +82,13 @@ class NoticeDeliverer(ThreadingHTTPServer):
         with self._changed:
             return not self._letters and not self._busy
 
-    def accept_notice(self, path: str, body: bytes, kind: str, *, sure: bool = False) -> None:
-        """Accept a notice, and decide at random how it is delivered: lost, once, several times, or late. With `sure`
-        it isn't lost.
+    def accept_notice(self, path: str, body: bytes, kind: str, *, never_lost: bool = False) -> None:
+        """Accept a notice, and decide at random how it is delivered: lost, once, several times, or late. With
+        `never_lost` it isn't lost.
         """
         chance = self._make_random(body)
         self._count("notices")
-        if not sure and chance.random() < LOST:
+        if not never_lost and chance.random() < LOST:
             self._count("lost")
             return
         copies = chance.randint(2, 4) if chance.random() < DOUBLED else 1
@@ -111,9 +111,9 @@ class NoticeDeliverer(ThreadingHTTPServer):
             self._handed_in[digest] += 1
             return random.Random(f"{self._seed}:{digest}:{self._handed_in[digest]}")
 
-    def _count(self, what: str, much: int = 1) -> None:
+    def _count(self, event: str, count: int = 1) -> None:
         with self._lock:
-            self.told[what] += much
+            self.told[event] += count
 
     def _deliver_until_closed(self) -> None:
         """Deliver waiting notices until the server is closed."""
@@ -135,25 +135,25 @@ class NoticeDeliverer(ThreadingHTTPServer):
                 self._changed.wait(wait)
         return None
 
-    def _deliver(self, letter: _Delivery) -> None:
+    def _deliver(self, delivery: _Delivery) -> None:
         """Deliver a notice once to a worker, and plan a repetition if the worker didn't accept the notice."""
-        status = _send_notice(self._ports[letter.turn % len(self._ports)], letter)
+        status = _send_notice(self._ports[delivery.turn % len(self._ports)], delivery)
         self._count(f"answered {status}")
         if status in (TAKEN, REFUSED):
             return
         now = time.monotonic()
-        if now > letter.until:
+        if now > delivery.until:
             self._count("given up")
             return
         with self._changed:
-            heappush(self._letters, replace(letter, at=now + _AGAIN_SECONDS, turn=next(self._turns)))
+            heappush(self._letters, replace(delivery, at=now + _AGAIN_SECONDS, turn=next(self._turns)))
 
 
-def _send_notice(port: int, letter: _Delivery) -> int:
+def _send_notice(port: int, delivery: _Delivery) -> int:
     """Send the notice to this port. Return the HTTP status; 0 if there was no answer."""
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
     try:
-        line.request("POST", letter.path, letter.body, {"Content-Type": letter.kind, "Connection": "close"})
+        line.request("POST", delivery.path, delivery.body, {"Content-Type": delivery.kind, "Connection": "close"})
         answer = line.getresponse()
         answer.read()
     except (OSError, http.client.HTTPException):

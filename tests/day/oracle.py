@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import cached_property
 
 from tests.day.books import check_books, check_cases, check_stock
-from tests.day.facts import PLANTED_RULES, Facts, Row
+from tests.day.facts import PLANTED_RULES, DayFacts, TableRow
 
 TOLERATED_DELAY = timedelta(seconds=20)
 """So long a step may be overdue: it has its turn within a task's interval, and the machine is busy."""
@@ -23,27 +23,27 @@ _KIND_BY_TABLE = {"payments": "payment", "refunds": "refund", "orders": "order"}
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class AlertScore:
     """The numbers of planted faults, of raised alerts, and of alerts that were raised for a planted fault
-    (`right`).
+    (`correct`).
     """
 
     planted: int
     raised: int
-    right: int
+    correct: int
 
     @property
     def precision(self) -> float:
         """The share (0 to 1) of the raised alerts that are right; 1 if none was raised."""
-        return self.right / self.raised if self.raised else 1.0
+        return self.correct / self.raised if self.raised else 1.0
 
     @property
     def recall(self) -> float:
         """The share (0 to 1) of the planted faults for which an alert was raised; 1 if none was planted."""
-        return self.right / self.planted if self.planted else 1.0
+        return self.correct / self.planted if self.planted else 1.0
 
 
-def find_faults(facts: Facts) -> list[str]:
+def find_faults(facts: DayFacts) -> list[str]:
     """Return a sentence for each fault of the final state; empty if all is right."""
     return [
         *_StuckRecords(facts).list_sentences(),
@@ -62,7 +62,7 @@ def find_faults(facts: Facts) -> list[str]:
 class _StuckRecords:
     """Finds records that have neither ended, nor a scheduled step, nor an open alert for a person."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: DayFacts) -> None:
         self._facts = facts
 
     def list_sentences(self) -> Iterator[str]:
@@ -90,7 +90,7 @@ class _StuckRecords:
             if row["trouble"] is not None or not self._is_in_future(row["next_at"])
         )
 
-    def _is_ended_or_continues(self, table: str, row: Row) -> bool:
+    def _is_ended_or_continues(self, table: str, row: TableRow) -> bool:
         """True if the record has ended, will continue automatically at a scheduled time, or has an open alert for a
         person.
         """
@@ -101,7 +101,7 @@ class _StuckRecords:
         ended = row["status"] in _END_STATES[table] and row.get("certainty", "known") == "known"
         return ended or self._waits_for_other_step(table, row)
 
-    def _waits_for_other_step(self, table: str, row: Row) -> bool:
+    def _waits_for_other_step(self, table: str, row: TableRow) -> bool:
         """True if something other than its own scheduled step continues the record: an order by its payment, a
         requested refund by its time limit.
         """
@@ -114,14 +114,14 @@ class _StuckRecords:
         known = row["certainty"] == "known" and row["status"] in ("initializing", "token_generated", "user_payment")
         return known and row["payment_expires_at"] is not None and self._is_in_future(row["payment_expires_at"])
 
-    def _will_end_order(self, payment: Row) -> bool:
+    def _will_end_order(self, payment: TableRow) -> bool:
         """True if the payment will end its order, by its next step or by its saga."""
         unended = payment["status"] not in _END_STATES["payments"] or payment["certainty"] == "unknown"
         return (unended and self._is_ended_or_continues("payments", payment)) or int(
             payment["id"]
         ) in self._payment_ids_in_saga
 
-    def _is_saga_moving(self, row: Row) -> bool:
+    def _is_saga_moving(self, row: TableRow) -> bool:
         """True if the saga has ended or is scheduled."""
         return row["ended_at"] is not None or (row["next_at"] is not None and self._is_in_future(row["next_at"]))
 
@@ -129,7 +129,7 @@ class _StuckRecords:
         """True if the time `at` is in the future, or at most TOLERATED_DELAY ago."""
         return at is not None and at > self._facts.now - TOLERATED_DELAY  # type: ignore[operator]  # an instant, as the rows have it
 
-    def _has_open_alert(self, table: str, row: Row) -> bool:
+    def _has_open_alert(self, table: str, row: TableRow) -> bool:
         """True if the record, or the order of the payment, has an open alert."""
         if (_KIND_BY_TABLE[table], int(row["id"])) in self._list_subjects_of_open_alerts:
             return True
@@ -145,9 +145,9 @@ class _StuckRecords:
         )
 
     @cached_property
-    def _group_payments_by_order(self) -> dict[int, list[Row]]:
+    def _group_payments_by_order(self) -> dict[int, list[TableRow]]:
         """Return the payments by order id."""
-        found: dict[int, list[Row]] = {}
+        found: dict[int, list[TableRow]] = {}
         for row in self._facts["payments"]:
             found.setdefault(int(row["order_id"] or 0), []).append(row)
         return found
@@ -161,14 +161,14 @@ class _StuckRecords:
 # 3: alerts, and what was told of them
 
 
-def compute_score(facts: Facts) -> Score:
+def compute_score(facts: DayFacts) -> AlertScore:
     """Compare the raised alerts of the rules with the planted faults."""
     raised = {(row["order_no"], row["rule_id"]) for row in _list_raised_alerts(facts)}
     planted = set(facts.planted.items())
-    return Score(len(planted), len(raised), len(planted & raised))
+    return AlertScore(len(planted), len(raised), len(planted & raised))
 
 
-def _list_raised_alerts(facts: Facts) -> list[Row]:
+def _list_raised_alerts(facts: DayFacts) -> list[TableRow]:
     """Return the raised alerts of these rules. Alerts that were right only because the machine was busy are left out
     (see `_is_of_late_move`).
     """
@@ -176,7 +176,7 @@ def _list_raised_alerts(facts: Facts) -> list[Row]:
     return [row for row in rows if facts.planted.get(row["order_no"]) == "A" or not _is_of_late_move(facts, row)]
 
 
-def _is_of_late_move(facts: Facts, alert: Row) -> bool:
+def _is_of_late_move(facts: DayFacts, alert: TableRow) -> bool:
     """True if the alert was about a paid order that the program set to paid only after the grace period. On a busy
     machine the few real seconds of the grace period can pass before the worker runs.
     """
@@ -192,11 +192,11 @@ def _is_of_late_move(facts: Facts, alert: Row) -> bool:
     return waited_long and alert["detected_at"] < order["state_since"]
 
 
-def _index_orders_by_number(facts: Facts) -> dict[str, Row]:
+def _index_orders_by_number(facts: DayFacts) -> dict[str, TableRow]:
     return {str(row["merch_txn_id"]): row for row in facts["orders"]}
 
 
-def check_alerts(facts: Facts) -> Iterator[str]:
+def check_alerts(facts: DayFacts) -> Iterator[str]:
     """Yield a sentence for each wrong alert or missing alert: a planted fault without an alert, an alert without a
     planted fault, an open alert whose fault was removed, and a resolved alert whose fault still exists.
     """
@@ -216,7 +216,7 @@ def check_alerts(facts: Facts) -> Iterator[str]:
         yield f"alert resolved, though nobody mended it: {facts.planted[order]} of {order}"
 
 
-def check_messages(facts: Facts) -> Iterator[str]:
+def check_messages(facts: DayFacts) -> Iterator[str]:
     """Yield a sentence for each fault of the messages about alerts: an event that the receiver didn't get or that the
     outbox doesn't have, a wrong signature, and events of an order in the wrong sequence.
     """
@@ -237,7 +237,7 @@ def check_messages(facts: Facts) -> Iterator[str]:
     yield from _find_wrong_sequences(facts.messages)
 
 
-def _find_wrong_sequences(messages: Sequence[Row]) -> Iterator[str]:
+def _find_wrong_sequences(messages: Sequence[TableRow]) -> Iterator[str]:
     seen: set[tuple[str, str]] = set()
     for event in messages:
         key = (str(event["order_no"]), str(event["rule_id"]))
@@ -249,7 +249,7 @@ def _find_wrong_sequences(messages: Sequence[Row]) -> Iterator[str]:
 # 4: the trail
 
 
-def check_audit_trail(facts: Facts) -> Iterator[str]:
+def check_audit_trail(facts: DayFacts) -> Iterator[str]:
     """Yield the error of the audit trail, if it is damaged."""
     if facts.audit_trouble is not None:
         yield f"audit trail: {facts.audit_trouble}"

@@ -60,11 +60,11 @@ class Program(ServerProcess):
         return self.run.wait_for_end(self.name)
 
 
-def make_worker(run: ServerRun, name: str, told: Mapping[str, str]) -> Program:
+def make_worker(run: ServerRun, name: str, environment: Mapping[str, str]) -> Program:
     """Return a worker (not started yet) with these environment variables."""
     port = find_free_port()
     command = (executable, "-m", "console", "--json", "worker")
-    return Program(run, name, command, port, "/healthz", {**told, "CONSOLE_RECEIVER_PORT": str(port)})
+    return Program(run, name, command, port, "/healthz", {**environment, "CONSOLE_RECEIVER_PORT": str(port)})
 
 
 def make_sandbox(run: ServerRun, home: Path) -> Program:

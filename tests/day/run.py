@@ -15,9 +15,9 @@ from threading import Event, Thread
 from typing import Any
 
 from tests.day import facts, oracle, plan, worker_logs
-from tests.day.facts import Facts
+from tests.day.facts import DayFacts
 from tests.day.people import Diary, ProgressReader
-from tests.day.plan import Day
+from tests.day.plan import DayParameters
 from tests.day.story_steps import OrderStories
 from tests.day.street import StoryRunner
 from tests.day.surroundings import DaySurroundings, open_surroundings
@@ -35,23 +35,23 @@ _INTERVAL_SECONDS = 60
 class EndedDay:
     """A day that has ended: its final state and its counts."""
 
-    facts: Facts
+    facts: DayFacts
     tally: Counter[str]
 
 
-def run_day(day: Day, folder: Path, say: PrintLine = lambda _: None) -> EndedDay:
-    """Run the day, and return its final state; the caller lets the oracle check it. `say` prints the progress. Raises
-    AssertionError if a story fails or a worker doesn't end properly. The error then contains the errors in the
+def run_day(day: DayParameters, folder: Path, print_line: PrintLine = lambda _: None) -> EndedDay:
+    """Run the day, and return its final state; the caller lets the oracle check it. `print_line` prints the progress.
+    Raises AssertionError if a story fails or a worker doesn't end properly. The error then contains the errors in the
     workers' logs, which stay in `folder`.
     """
     try:
-        return _run_parts(day, folder, say)
+        return _run_programs_and_stories(day, folder, print_line)
     except BaseException as red:
         red.add_note(worker_logs.list_log_errors(folder))
         raise
 
 
-def _run_parts(day: Day, folder: Path, say: PrintLine) -> EndedDay:
+def _run_programs_and_stories(day: DayParameters, folder: Path, print_line: PrintLine) -> EndedDay:
     """Start all parts of the day, run its stories until nothing is due any more, end the parts, and return the final
     state.
     """
@@ -59,12 +59,12 @@ def _run_parts(day: Day, folder: Path, say: PrintLine) -> EndedDay:
     with open_surroundings(day, folder) as place:
         lives = OrderStories(place)
         street = StoryRunner(lives.make_all(plan.make_order_plans(day)), ProgressReader(place).read_progress, day)
-        say(f"open after {time.monotonic() - began:.1f} s")
-        with DayFaults(place, lambda: street.begun) as trouble, _print_progress(street, trouble, say):
+        print_line(f"open after {time.monotonic() - began:.1f} s")
+        with DayFaults(place, lambda: street.begun) as trouble, _print_progress(street, trouble, print_line):
             street.run()
-        say(f"the last order has ended after {time.monotonic() - began:.1f} s: {dict(trouble.told)}")
-        quiet = _wait_until_quiet(place, lives, say)
-        say(f"quiet ({quiet}) after {time.monotonic() - began:.1f} s")
+        print_line(f"the last order has ended after {time.monotonic() - began:.1f} s: {dict(trouble.told)}")
+        quiet = _wait_until_quiet(place, lives, print_line)
+        print_line(f"quiet ({quiet}) after {time.monotonic() - began:.1f} s")
         assert [worker.end() for worker in place.workers] == [0] * len(place.workers)
         lives.probe_sent_refunds(
             is_closed=True
@@ -76,13 +76,13 @@ def _run_parts(day: Day, folder: Path, say: PrintLine) -> EndedDay:
 
 
 @contextmanager
-def _print_progress(street: StoryRunner, trouble: DayFaults, say: PrintLine) -> Iterator[None]:
+def _print_progress(runner: StoryRunner, faults: DayFaults, print_line: PrintLine) -> Iterator[None]:
     """Print the progress of the day at intervals until the block ends."""
     over = Event()
 
     def print_progress_line() -> None:
         while not over.wait(_PROGRESS_INTERVAL_SECONDS):
-            say(f"{street.begun} begun, {street.ended} ended, {dict(trouble.told)}")
+            print_line(f"{runner.begun} begun, {runner.ended} ended, {dict(faults.told)}")
 
     thread = Thread(target=print_progress_line, name="telling")
     thread.start()
@@ -93,41 +93,41 @@ def _print_progress(street: StoryRunner, trouble: DayFaults, say: PrintLine) -> 
         thread.join()
 
 
-def _wait_until_quiet(place: DaySurroundings, lives: OrderStories, say: PrintLine) -> bool:
+def _wait_until_quiet(surroundings: DaySurroundings, stories: OrderStories, print_line: PrintLine) -> bool:
     """Wait until the oracle reports no fault, and then for as long as a wrong alert would need to appear. Meanwhile
-    people continue to probe refunds. Return False if that isn't reached within `patience` seconds.
+    people continue to probe refunds. Return False if that isn't reached within `patience_seconds` seconds.
     """
-    day = place.day
-    deadline = time.monotonic() + day.patience
+    day = surroundings.day
+    deadline = time.monotonic() + day.patience_seconds
     settle = day.grace + 2 * _INTERVAL_SECONDS / day.scale
     since, before = None, [""]
     while time.monotonic() < deadline:
-        lives.probe_sent_refunds()
-        busy = _list_open_faults(place, lives.diary)
+        stories.probe_sent_refunds()
+        busy = _list_open_faults(surroundings, stories.diary)
         since = (since or time.monotonic()) if not busy else None
         if since is not None and time.monotonic() - since > settle:
             return True
         if busy[:2] != before[:2]:
-            say(f"  {len(busy)}: {busy[:4]}")
+            print_line(f"  {len(busy)}: {busy[:4]}")
         before = busy
         pause_seconds = max(_CHECK_INTERVAL_SECONDS, day.orders / _ORDERS_A_SECOND)
         time.sleep(pause_seconds)  # house: between two checks of a whole day
     return False
 
 
-def _list_open_faults(place: DaySurroundings, diary: Diary) -> list[str]:
+def _list_open_faults(surroundings: DaySurroundings, diary: Diary) -> list[str]:
     """Return the faults that the oracle reports now and that due tasks must still remove; ["notices"] while notices
     are being delivered.
     """
-    if not place.postman.is_idle:
+    if not surroundings.notice_deliverer.is_idle:
         return ["notices"]
-    return oracle.find_faults(facts.read_facts(place, diary, audit=False))
+    return oracle.find_faults(facts.read_facts(surroundings, diary, audit=False))
 
 
-def _count_all(place: DaySurroundings, ended: Facts, trouble: DayFaults, diary: Diary) -> Counter[str]:
+def _count_all(surroundings: DaySurroundings, ended: DayFacts, faults: DayFaults, diary: Diary) -> Counter[str]:
     """Return the counts of the day."""
-    told, scored = place.postman.told, oracle.compute_score(ended)
-    tally = Counter(trouble.told)
+    told, scored = surroundings.notice_deliverer.told, oracle.compute_score(ended)
+    tally = Counter(faults.told)
     tally.update(
         orders=len(ended["orders"]), payments=len(ended["payments"]), refunds=len(ended["refunds"]),
         given_up=len(diary.given_up), unanswered=len(diary.unanswered),
@@ -135,7 +135,7 @@ def _count_all(place: DaySurroundings, ended: Facts, trouble: DayFaults, diary: 
         notices=told["notices"], lost=told["lost"], doubled=told["doubled"], late=told["late"],
         deliveries=sum(n for name, n in told.items() if name.startswith("answered")),
         not_taken=told["answered 503"] + told["answered 0"], refused=told["answered 400"],
-        planted=scored.planted, raised=scored.raised, right=scored.right,
+        planted=scored.planted, raised=scored.raised, right=scored.correct,
         messages=len(ended.messages), events=len(ended["outbox"]), audit_rows=ended.audit_rows,
     )  # fmt: skip
     names = {"orders": "status", "payments": "status", "refunds": "status", "alerts": "rule_id", "requests": "state"}
@@ -156,13 +156,13 @@ def format_counts(ended: EndedDay) -> str:
     )
 
 
-def main(words: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run a day by these arguments, and print the faults. Return the exit status: 0 if the oracle reports none."""
     from tests.support.environment import isolate_environment
     from tests.support.quick_desks import make_quick_folder
 
-    more: dict[str, Any] = {name: json.loads(text) for name, text in (word.split("=") for word in words[2:])}
-    day = Day(int(words[0]), int(words[1]) if len(words) > 1 else 1, **more)
+    more: dict[str, Any] = {name: json.loads(text) for name, text in (word.split("=") for word in arguments[2:])}
+    day = DayParameters(int(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 1, **more)
 
     def print_line(text: str) -> None:
         print(time.strftime("%H:%M:%S", time.gmtime()), text, flush=True)

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from console.domain.errors import EXIT_STATUS, ConsoleError
 from tests.day.people import BegunPayment, Diary, Operators, Payers, Shop
-from tests.day.plan import RULE_BY_STORY, OrderPlan, Story
+from tests.day.plan import RULE_BY_STORY, OrderPlan, OrderStory
 from tests.day.street import PaymentProgress, ProgressCondition, RunningStory, Step
 from tests.day.surroundings import DaySurroundings
 
@@ -30,13 +30,17 @@ class OrderStories:
     actions that were really executed.
     """
 
-    def __init__(self, town: DaySurroundings) -> None:
+    def __init__(self, surroundings: DaySurroundings) -> None:
         self.diary = Diary()
-        self._shop, self._payers, self._operators = Shop(town, self.diary), Payers(town), Operators(town, self.diary)
+        self._shop, self._payers, self._operators = (
+            Shop(surroundings, self.diary),
+            Payers(surroundings),
+            Operators(surroundings, self.diary),
+        )
 
-    def make_all(self, lives: Sequence[OrderPlan]) -> Iterator[tuple[str, RunningStory]]:
+    def make_all(self, plans: Sequence[OrderPlan]) -> Iterator[tuple[str, RunningStory]]:
         """Yield the name and the generator of each order."""
-        for life in lives:
+        for life in plans:
             yield f"{life.number} ({life.story.name})", self._run_story_of_order(life)
 
     def probe_sent_refunds(self, *, is_closed: bool = False) -> None:
@@ -45,21 +49,21 @@ class OrderStories:
         """
         self._operators.probe_accepted_refunds(is_closed=is_closed)
 
-    def _run_story_of_order(self, life: OrderPlan) -> RunningStory:
-        purse = yield from self._begin(life)
-        if purse is not None:
-            yield life.waits
-            yield from _STORY_FUNCTIONS[life.story](self, life, purse)
+    def _run_story_of_order(self, plan: OrderPlan) -> RunningStory:
+        payment = yield from self._begin_payment(plan)
+        if payment is not None:
+            yield plan.wait_seconds
+            yield from _STORY_FUNCTIONS[plan.story](self, plan, payment)
 
-    def _begin(self, life: OrderPlan) -> Generator[Step, None, BegunPayment | None]:
+    def _begin_payment(self, plan: OrderPlan) -> Generator[Step, None, BegunPayment | None]:
         """Insert an order and begin its payment; if that fails, insert another order. Return the payment; None after
         the last try.
         """
         for attempt in range(_MAX_ORDER_TRIES):
-            number = life.number + "abcd"[attempt] * bool(attempt)
-            order_id = self._shop.insert_order(life, number)
+            number = plan.number + "abcd"[attempt] * bool(attempt)
+            order_id = self._shop.insert_order(plan, number)
             try:
-                return self._shop.begin_payment(life, number, order_id)
+                return self._shop.begin_payment(plan, number, order_id)
             except ConsoleError as refusal:
                 if refusal.code not in _CODE_REFUSALS:
                     raise
@@ -71,155 +75,155 @@ class OrderStories:
 
     # Orders without a planted fault
 
-    def _pay(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
+    def _pay_with_code(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
         """Let the payer pay if the payment code is still valid; otherwise do nothing."""
-        if self._payers.is_code_payable(purse):
-            self._payers.set_payment_state(purse, "paid")
+        if self._payers.is_code_payable(payment):
+            self._payers.set_payment_state(payment, "paid")
         yield 0
 
-    def _never_pay(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
+    def _never_pay(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
         yield 0
 
-    def _let_payment_fail(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
-        if self._payers.is_code_payable(purse):
-            self._payers.set_payment_state(purse, "failed")
+    def _let_payment_fail(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
+        if self._payers.is_code_payable(payment):
+            self._payers.set_payment_state(payment, "failed")
         yield 0
 
-    def _pay_and_refund(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
-        if not self._payers.is_code_payable(purse):
+    def _pay_and_refund(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
+        if not self._payers.is_code_payable(payment):
             return
-        self._payers.set_payment_state(purse, "paid")
+        self._payers.set_payment_state(payment, "paid")
         yield ProgressCondition(
-            purse.payment, lambda seen: (seen.order, seen.payment) == ("paid", "completed"), "paid"
+            payment.payment, lambda seen: (seen.order, seen.payment) == ("paid", "completed"), "paid"
         )
-        yield from self._refund(purse, life.back_minor)
+        yield from self._refund_payment(payment, plan.refund_minor)
 
-    def _refund(self, purse: BegunPayment, minor: int) -> RunningStory:
-        refund = self._operators.request_refund(purse, minor)
+    def _refund_payment(self, payment: BegunPayment, minor: int) -> RunningStory:
+        refund = self._operators.request_refund(payment, minor)
         yield _SHORT_WAIT_SECONDS
-        while not self._operators.approve(refund):
+        while not self._operators.approve_refund(refund):
             yield _SHORT_WAIT_SECONDS
 
     # Planted faults
 
-    def _note_planted_fault(self, purse: BegunPayment, story: Story) -> None:
+    def _note_planted_fault(self, payment: BegunPayment, story: OrderStory) -> None:
         """Record in the diary the fault that this story has caused, and the rule that the order breaks."""
-        self.diary.planted[purse.order] = RULE_BY_STORY[story]
+        self.diary.planted[payment.order] = RULE_BY_STORY[story]
 
-    def _make_alert_condition(self, purse: BegunPayment, what: str = "AlertRaised") -> ProgressCondition:
-        """Return the condition that the receiver of alerts has got the event `what` about the order."""
-        wanted = (what, self.diary.planted[purse.order])
-        return ProgressCondition(purse.payment, lambda seen: wanted in seen.told, f"{wanted}")
+    def _make_alert_condition(self, payment: BegunPayment, event: str = "AlertRaised") -> ProgressCondition:
+        """Return the condition that the receiver of alerts has got the event `event` about the order."""
+        wanted = (event, self.diary.planted[payment.order])
+        return ProgressCondition(payment.payment, lambda seen: wanted in seen.alert_events, f"{wanted}")
 
-    def _note_removed_fault(self, purse: BegunPayment) -> RunningStory:
+    def _note_removed_fault(self, payment: BegunPayment) -> RunningStory:
         """Record in the diary that the fault was removed, and wait until the receiver of alerts has got the event
         that the alert is resolved.
         """
-        self.diary.mended.add(purse.order)
-        yield self._make_alert_condition(purse, "AlertResolved")
+        self.diary.mended.add(payment.order)
+        yield self._make_alert_condition(payment, "AlertResolved")
 
-    def _underpay(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
+    def _pay_too_little(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
         """The shop changes the order's total after the payment was begun, so that the captured amount differs."""
-        if not self._payers.is_code_payable(purse):
+        if not self._payers.is_code_payable(payment):
             return
-        self._shop.change_order(purse.order, f"total_amount = {life.minor + 500}")
-        self._payers.set_payment_state(purse, "paid")
-        self._note_planted_fault(purse, life.story)
-        if life.story is Story.UNDERPAID_AND_CORRECTED:
-            yield self._make_alert_condition(purse)
-            self._shop.change_order(purse.order, f"total_amount = {life.minor}")
-            self._operators.set_order_paid_by_hand(purse)
-            yield from self._note_removed_fault(purse)
+        self._shop.change_order(payment.order, f"total_amount = {plan.minor + 500}")
+        self._payers.set_payment_state(payment, "paid")
+        self._note_planted_fault(payment, plan.story)
+        if plan.story is OrderStory.UNDERPAID_AND_CORRECTED:
+            yield self._make_alert_condition(payment)
+            self._shop.change_order(payment.order, f"total_amount = {plan.minor}")
+            self._operators.set_order_paid_by_hand(payment)
+            yield from self._note_removed_fault(payment)
 
-    def _set_paid_without_payment(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
-        if not (self._payers.is_code_payable(purse) and self._shop.set_order_paid(purse.order)):
+    def _set_paid_without_payment(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
+        if not (self._payers.is_code_payable(payment) and self._shop.set_order_paid(payment.order)):
             return
-        self._note_planted_fault(purse, life.story)
-        if life.story is Story.SET_PAID_THEN_PAID:
-            yield self._make_alert_condition(purse)
-            self._payers.set_payment_state(purse, "paid")
-            yield from self._note_removed_fault(purse)
+        self._note_planted_fault(payment, plan.story)
+        if plan.story is OrderStory.SET_PAID_THEN_PAID:
+            yield self._make_alert_condition(payment)
+            self._payers.set_payment_state(payment, "paid")
+            yield from self._note_removed_fault(payment)
 
-    def _reverse_payment_by_bank(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
-        self._payers.set_payment_state(purse, "paid")
+    def _reverse_payment_by_bank(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
+        self._payers.set_payment_state(payment, "paid")
         yield ProgressCondition(
-            purse.payment, lambda seen: (seen.order, seen.payment) == ("paid", "completed"), "paid"
+            payment.payment, lambda seen: (seen.order, seen.payment) == ("paid", "completed"), "paid"
         )
-        self._payers.set_payment_state(purse, "reversed", sure=True)
-        self._note_planted_fault(purse, life.story)
+        self._payers.set_payment_state(payment, "reversed", never_lost=True)
+        self._note_planted_fault(payment, plan.story)
 
-    def _pay_after_expiry(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
-        yield ProgressCondition(purse.payment, lambda seen: seen.order == "cancelled", "cancelled")
-        self._payers.set_payment_state(purse, "paid", sure=True)
-        self._note_planted_fault(purse, life.story)
-        if life.story is Story.AFTER_EXPIRY_REFUNDED:
-            yield self._make_alert_condition(purse)
-            yield from self._refund(purse, life.minor)
-            yield from self._note_removed_fault(purse)
+    def _pay_after_expiry(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
+        yield ProgressCondition(payment.payment, lambda seen: seen.order == "cancelled", "cancelled")
+        self._payers.set_payment_state(payment, "paid", never_lost=True)
+        self._note_planted_fault(payment, plan.story)
+        if plan.story is OrderStory.PAID_AFTER_EXPIRY_AND_REFUNDED:
+            yield self._make_alert_condition(payment)
+            yield from self._refund_payment(payment, plan.minor)
+            yield from self._note_removed_fault(payment)
 
-    def _pay_after_failure(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
-        if not self._payers.is_code_payable(purse):
+    def _pay_after_failure(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
+        if not self._payers.is_code_payable(payment):
             return
-        self._payers.set_payment_state(purse, "failed", sure=True)
+        self._payers.set_payment_state(payment, "failed", never_lost=True)
         states: list[str] = []
 
-        def has_ended(seen: PaymentProgress) -> bool:
-            states[:] = [seen.payment]
-            return _has_failed(seen) or seen.payment == "expired"
+        def has_ended(progress: PaymentProgress) -> bool:
+            states[:] = [progress.payment]
+            return _has_failed(progress) or progress.payment == "expired"
 
-        yield ProgressCondition(purse.payment, has_ended, "failed, or expired by time just before")
+        yield ProgressCondition(payment.payment, has_ended, "failed, or expired by time just before")
         if states != ["payment_failed"]:
             return
-        self._payers.set_payment_state(purse, "paid", sure=True, another_attempt=True)
-        self._note_planted_fault(purse, life.story)
-        if life.story is Story.AFTER_FAILURE_SHIPPED:
-            yield self._make_alert_condition(purse)
-            if not (yield from self._wait_for_order(purse)):
+        self._payers.set_payment_state(payment, "paid", never_lost=True, another_attempt=True)
+        self._note_planted_fault(payment, plan.story)
+        if plan.story is OrderStory.PAID_AFTER_FAILURE_AND_SHIPPED:
+            yield self._make_alert_condition(payment)
+            if not (yield from self._wait_for_order(payment)):
                 return
-            self._shop.change_order(purse.order, "status = 'shipped'")
-            yield from self._note_removed_fault(purse)
+            self._shop.change_order(payment.order, "status = 'shipped'")
+            yield from self._note_removed_fault(payment)
 
-    def _wait_for_order(self, purse: BegunPayment) -> Generator[Step, None, bool]:
+    def _wait_for_order(self, payment: BegunPayment) -> Generator[Step, None, bool]:
         """Wait until the order is paid or cancelled, and return True if it is paid. The order may be cancelled
         because its time limit ended just before the payment.
         """
         states: list[str] = []
 
-        def has_ended(seen: PaymentProgress) -> bool:
-            states[:] = [seen.order]
-            return seen.order in ("paid", "cancelled")
+        def has_ended(progress: PaymentProgress) -> bool:
+            states[:] = [progress.order]
+            return progress.order in ("paid", "cancelled")
 
-        yield ProgressCondition(purse.payment, has_ended, "the order follows")
+        yield ProgressCondition(payment.payment, has_ended, "the order follows")
         return states == ["paid"]
 
-    def _pay_after_cancel(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
-        if not self._payers.is_code_payable(purse):
+    def _pay_after_cancel(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
+        if not self._payers.is_code_payable(payment):
             return
-        self._shop.cancel_order(purse.order, purse.order_id)
-        self._payers.set_payment_state(purse, "paid")
-        self._note_planted_fault(purse, life.story)
+        self._shop.cancel_order(payment.order, payment.order_id)
+        self._payers.set_payment_state(payment, "paid")
+        self._note_planted_fault(payment, plan.story)
         yield 0
 
 
-def _has_failed(seen: PaymentProgress) -> bool:
-    return (seen.payment, seen.certainty) == ("payment_failed", "known")
+def _has_failed(progress: PaymentProgress) -> bool:
+    return (progress.payment, progress.certainty) == ("payment_failed", "known")
 
 
-_STORY_FUNCTIONS: Mapping[Story, _StoryFunction] = {
-    Story.AT_ONCE: OrderStories._pay,
-    Story.LATER: OrderStories._pay,
-    Story.NEVER: OrderStories._never_pay,
-    Story.FAILS: OrderStories._let_payment_fail,
-    Story.PART: OrderStories._pay_and_refund,
-    Story.WHOLE: OrderStories._pay_and_refund,
-    Story.UNDERPAID: OrderStories._underpay,
-    Story.UNDERPAID_AND_CORRECTED: OrderStories._underpay,
-    Story.SET_PAID_WITHOUT_PAYMENT: OrderStories._set_paid_without_payment,
-    Story.SET_PAID_THEN_PAID: OrderStories._set_paid_without_payment,
-    Story.REVERSED_BY_BANK: OrderStories._reverse_payment_by_bank,
-    Story.AFTER_EXPIRY: OrderStories._pay_after_expiry,
-    Story.AFTER_EXPIRY_REFUNDED: OrderStories._pay_after_expiry,
-    Story.AFTER_FAILURE: OrderStories._pay_after_failure,
-    Story.AFTER_FAILURE_SHIPPED: OrderStories._pay_after_failure,
-    Story.AFTER_CANCEL: OrderStories._pay_after_cancel,
+_STORY_FUNCTIONS: Mapping[OrderStory, _StoryFunction] = {
+    OrderStory.PAID_AT_ONCE: OrderStories._pay_with_code,
+    OrderStory.PAID_LATER: OrderStories._pay_with_code,
+    OrderStory.NEVER_PAID: OrderStories._never_pay,
+    OrderStory.PAYMENT_FAILS: OrderStories._let_payment_fail,
+    OrderStory.PARTLY_REFUNDED: OrderStories._pay_and_refund,
+    OrderStory.FULLY_REFUNDED: OrderStories._pay_and_refund,
+    OrderStory.UNDERPAID: OrderStories._pay_too_little,
+    OrderStory.UNDERPAID_AND_CORRECTED: OrderStories._pay_too_little,
+    OrderStory.SET_PAID_WITHOUT_PAYMENT: OrderStories._set_paid_without_payment,
+    OrderStory.SET_PAID_THEN_PAID: OrderStories._set_paid_without_payment,
+    OrderStory.REVERSED_BY_BANK: OrderStories._reverse_payment_by_bank,
+    OrderStory.PAID_AFTER_EXPIRY: OrderStories._pay_after_expiry,
+    OrderStory.PAID_AFTER_EXPIRY_AND_REFUNDED: OrderStories._pay_after_expiry,
+    OrderStory.PAID_AFTER_FAILURE: OrderStories._pay_after_failure,
+    OrderStory.PAID_AFTER_FAILURE_AND_SHIPPED: OrderStories._pay_after_failure,
+    OrderStory.PAID_AFTER_CANCEL: OrderStories._pay_after_cancel,
 }

@@ -10,33 +10,33 @@ from itertools import count
 from threading import Condition, Thread
 from typing import TypeAlias
 
-from tests.day.plan import Day
+from tests.day.plan import DayParameters
 
-THREADS = 6
+THREAD_COUNT = 6
 PROGRESS_INTERVAL_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentProgress:
-    """The states of a payment and of its order. `told` has the events about the order that the receiver of alerts has
-    got, as (event, rule).
+    """The states of a payment and of its order. `alert_events` has the events about the order that the receiver of
+    alerts has got, as (event, rule).
     """
 
     order: str
     payment: str
     certainty: str
-    told: frozenset[tuple[str, str]] = frozenset()
+    alert_events: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressCondition:
-    """The condition for which a story waits: `holds` must return True for the progress of `payment`. `what` describes
-    the condition in an error message.
+    """The condition for which a story waits: `is_met` must return True for the progress of `payment`. `description`
+    describes the condition in an error message.
     """
 
     payment: int
-    holds: Callable[[PaymentProgress], bool]
-    what: str
+    is_met: Callable[[PaymentProgress], bool]
+    description: str
 
 
 Step: TypeAlias = float | ProgressCondition
@@ -48,10 +48,10 @@ ProgressFunction: TypeAlias = Callable[[Collection[int]], Mapping[int, PaymentPr
 class _WaitingStory:
     """A story that waits for a condition since `since` (monotonic seconds)."""
 
-    until: ProgressCondition
+    condition: ProgressCondition
     since: float
     name: str
-    alive: RunningStory
+    steps: RunningStory
 
 
 class StoryRunner:
@@ -59,9 +59,16 @@ class StoryRunner:
     the exceptions of stories, and the conditions that didn't become true in time.
     """
 
-    def __init__(self, lives: Iterator[tuple[str, RunningStory]], look: ProgressFunction, day: Day) -> None:
-        self._lives, self._look, self._room, self._patience = lives, look, day.under_way, day.patience
-        self._closes = time.monotonic() + day.closes
+    def __init__(
+        self, stories: Iterator[tuple[str, RunningStory]], read_progress: ProgressFunction, day: DayParameters
+    ) -> None:
+        self._lives, self._look, self._room, self._patience = (
+            stories,
+            read_progress,
+            day.max_running_orders,
+            day.patience_seconds,
+        )
+        self._closes = time.monotonic() + day.closing_seconds
         self._due: list[tuple[float, int, str, RunningStory]] = []
         self._parked: dict[int, _WaitingStory] = {}
         self._turns, self._changed = count(), Condition()
@@ -72,7 +79,7 @@ class StoryRunner:
 
     def run(self) -> None:
         """Run until all stories have ended. Raises AssertionError with the collected trouble."""
-        threads = [Thread(target=self._execute_due_steps, name=f"street-{n}") for n in range(THREADS)]
+        threads = [Thread(target=self._execute_due_steps, name=f"street-{n}") for n in range(THREAD_COUNT)]
         threads.append(Thread(target=self._continue_waiting_stories, name="street-watch"))
         for thread in threads:
             thread.start()
@@ -119,8 +126,8 @@ class StoryRunner:
             self.begun += 1
             self._schedule_step(time.monotonic(), *life)
 
-    def _schedule_step(self, at: float, name: str, alive: RunningStory) -> None:
-        heappush(self._due, (at, next(self._turns), name, alive))
+    def _schedule_step(self, at: float, name: str, steps: RunningStory) -> None:
+        heappush(self._due, (at, next(self._turns), name, steps))
 
     def _end_story(self) -> None:
         with self._changed:
@@ -128,12 +135,12 @@ class StoryRunner:
             self.ended += 1
             self._changed.notify_all()
 
-    def _wait_for_step(self, name: str, alive: RunningStory, step: Step) -> None:
+    def _wait_for_step(self, name: str, steps: RunningStory, step: Step) -> None:
         with self._changed:
             if isinstance(step, ProgressCondition):
-                self._parked[step.payment] = _WaitingStory(step, time.monotonic(), name, alive)
+                self._parked[step.payment] = _WaitingStory(step, time.monotonic(), name, steps)
             else:
-                self._schedule_step(time.monotonic() + step, name, alive)
+                self._schedule_step(time.monotonic() + step, name, steps)
                 self._changed.notify()
 
     def _continue_waiting_stories(self) -> None:
@@ -144,16 +151,18 @@ class StoryRunner:
                 waiting = dict(self._parked)
             seen = self._look(waiting) if waiting else {}
             for payment, parked in waiting.items():
-                if payment in seen and parked.until.holds(seen[payment]):
+                if payment in seen and parked.condition.is_met(seen[payment]):
                     self._continue_story(payment, parked)
                 elif time.monotonic() - parked.since > self._patience:
-                    self.trouble.append(f"{parked.name}: waited in vain: {parked.until.what}; {seen.get(payment)}")
+                    self.trouble.append(
+                        f"{parked.name}: waited in vain: {parked.condition.description}; {seen.get(payment)}"
+                    )
                     with self._changed:
                         del self._parked[payment]
                     self._end_story()
 
-    def _continue_story(self, payment: int, parked: _WaitingStory) -> None:
+    def _continue_story(self, payment: int, waiting_story: _WaitingStory) -> None:
         with self._changed:
             del self._parked[payment]
-            self._schedule_step(time.monotonic(), parked.name, parked.alive)
+            self._schedule_step(time.monotonic(), waiting_story.name, waiting_story.steps)
             self._changed.notify()

@@ -17,7 +17,7 @@ from console.sandbox import SandboxControl
 from console.settings.settings import Settings
 from tests.day import programs, worker_logs
 from tests.day.notice_deliverer import NoticeDeliverer
-from tests.day.plan import Day
+from tests.day.plan import DayParameters
 from tests.day.programs import Program
 from tests.support import servers, teams
 from tests.support.alert_receiver import SIGNATURE_KEY, AlertReceiver, receive_alerts
@@ -25,7 +25,7 @@ from tests.support.desks import make_environment
 from tests.support.payment_desks import make_settings as known_providers
 from tests.support.waiting import PATIENCE_SECONDS
 
-WORKERS = 3
+WORKER_COUNT = 3
 """Seconds for which the shop and people try again while a provider or the database is away."""
 _ROLES_BY_PERSON = {
     "op-a": ("operator",),
@@ -37,7 +37,7 @@ _ROLES_BY_PERSON = {
 _PAUSE_SECONDS = 0.2
 UNREACHABLE_EXIT_STATUS = 6
 """The exit status of what can't be reached."""
-_T = TypeVar("_T")
+_ResultT = TypeVar("_ResultT")
 
 
 class PlainSql:
@@ -50,7 +50,7 @@ class PlainSql:
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run the statements in one transaction, and return the rows of the last one. The transaction is repeated if
         the connection is lost, so use only statements that may be repeated."""
-        return call_patiently(lambda: self._execute_once(statements), again=self._close_connection)
+        return call_patiently(lambda: self._execute_once(statements), before_retry=self._close_connection)
 
     def _execute_once(self, statements: Sequence[str]) -> list[tuple[Any, ...]]:
         if getattr(self._mine, "line", None) is None:
@@ -73,35 +73,35 @@ class PlainSql:
 
 @dataclass(frozen=True)
 class DaySurroundings:
-    """All parts of a simulated day. `till` is the desk at which the shop begins payments, `postman` the deliverer of
-    notices, `told` the receiver of alerts. `shop` runs SQL with the account of the shop's program, `all` with that of
-    the schema's owner."""
+    """All parts of a simulated day. `shop_desk` is the desk at which the shop begins payments, `notice_deliverer` the
+    deliverer of notices, `alert_receiver` the receiver of alerts. `shop_sql` runs SQL with the account of the shop's
+    program, `owner_sql` with that of the schema's owner."""
 
-    day: Day
+    day: DayParameters
     folder: Path
     server: servers.Server
     control: SandboxControl
     workers: tuple[Program, ...]
-    postman: NoticeDeliverer
-    told: AlertReceiver
-    till: Console
+    notice_deliverer: NoticeDeliverer
+    alert_receiver: AlertReceiver
+    shop_desk: Console
     operator: Console
     approver: Console
     approvers_password: str
     auditor: Console
-    shop: PlainSql
-    all: PlainSql
+    shop_sql: PlainSql
+    owner_sql: PlainSql
     """As the schema's owner: to look at everything."""
 
 
 def call_patiently(
-    act: Callable[[], _T],
-    again: Callable[[], None] = lambda: None,
+    act: Callable[[], _ResultT],
+    before_retry: Callable[[], None] = lambda: None,
     seconds: float = PATIENCE_SECONDS,
-    passing: frozenset[str] = frozenset(),
-) -> _T:
+    retried_codes: frozenset[str] = frozenset(),
+) -> _ResultT:
     """Call `act` and return its result. If the database or a provider can't be reached, or after a refusal with one
-    of the `passing` codes, call `again` and then repeat `act`. After `seconds`, raise the last error."""
+    of the `retried_codes` codes, call `before_retry` and then repeat `act`. After `seconds`, raise the last error."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -109,22 +109,22 @@ def call_patiently(
         except (pymysql.OperationalError, pymysql.InterfaceError, OSError) as trouble:
             away: Exception = trouble
         except ConsoleError as refusal:
-            if EXIT_STATUS[refusal.code] != UNREACHABLE_EXIT_STATUS and refusal.code not in passing:
+            if EXIT_STATUS[refusal.code] != UNREACHABLE_EXIT_STATUS and refusal.code not in retried_codes:
                 raise
             away = refusal
-        again()
+        before_retry()
         if time.monotonic() > deadline:
             raise away
         time.sleep(_PAUSE_SECONDS)  # house: whoever can't reach somebody waits before trying again
 
 
 @contextmanager
-def open_surroundings(day: Day, folder: Path) -> Iterator[DaySurroundings]:
+def open_surroundings(day: DayParameters, folder: Path) -> Iterator[DaySurroundings]:
     """Start all parts of the day, yield them, and end them at the end of the block."""
     with servers.start_private_mariadb() as server, ExitStack() as stack:
         providers = programs.make_sandbox(server.run, folder)
         providers.begin()
-        team = teams.create_team(server, _ROLES_BY_PERSON, asks=day.asks)
+        team = teams.create_team(server, _ROLES_BY_PERSON, asks=day.uses_team_mode)
         told = stack.enter_context(receive_alerts())
         told.answers = _answer_alert
         providers.wait_ready()
@@ -141,7 +141,7 @@ def open_surroundings(day: Day, folder: Path) -> Iterator[DaySurroundings]:
 
         workers = tuple(
             programs.make_worker(server.run, f"w{n}", make_desk_environment("worker", f"w{n}"))
-            for n in range(WORKERS)
+            for n in range(WORKER_COUNT)
         )
         stack.callback(worker_logs.copy_logs, workers, folder)
         for worker in workers:
@@ -150,15 +150,17 @@ def open_surroundings(day: Day, folder: Path) -> Iterator[DaySurroundings]:
         desks = {name: open_desk(name) for name in ("till", "op-a", "lead-b", "aud-e")}
         for worker in workers:
             worker.wait_ready()
-        postman = stack.enter_context(NoticeDeliverer(day.seed, [worker.port for worker in workers]))
+        notice_deliverer = stack.enter_context(NoticeDeliverer(day.seed, [worker.port for worker in workers]))
         control = SandboxControl(providers.url)
         control.change_settings(paypay_code_seconds=day.code_seconds)
         control.payments_control.set_notice_addresses(
-            paypay=postman.make_address("/webhooks/paypay"), atom=postman.make_address("/callbacks/atom")
+            paypay=notice_deliverer.make_address("/webhooks/paypay"),
+            atom=notice_deliverer.make_address("/callbacks/atom"),
         )
         _raise_limits(everything)
         yield DaySurroundings(
-            day, folder, server, control, workers, postman, told, desks["till"], desks["op-a"], desks["lead-b"],
+            day, folder, server, control, workers, notice_deliverer, told,
+            desks["till"], desks["op-a"], desks["lead-b"],
             team.get_password_of("lead-b"), desks["aud-e"], shop, everything,
         )  # fmt: skip
 

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from tests.day import oracle
-from tests.day.facts import Facts, Row
-from tests.day.plan import Day
+from tests.day.facts import DayFacts, TableRow
+from tests.day.plan import DayParameters
 from tests.day.run import EndedDay, format_counts, run_day
 from tests.support import server_fixtures
 from tests.support.quick_desks import make_quick_folder
 
-ORDERS = 150  # 20,000 in the soak
+ORDER_COUNT = 150  # 20,000 in the soak
 pytestmark = pytest.mark.timeout(1_200)
-ChangeFacts = Callable[[Facts], Facts]
+ChangeFacts = Callable[[DayFacts], DayFacts]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def ended_day() -> Iterator[EndedDay]:
     """Yield the final state of a simulated day, which is run once for all tests of this module."""
     server_fixtures.require_server("mariadb")
     with make_quick_folder() as folder:
-        yield run_day(Day(ORDERS, seed=1, patience=500.0), folder)
+        yield run_day(DayParameters(ORDER_COUNT, seed=1, patience_seconds=500.0), folder)
 
 
 def test_a_whole_day_leaves_no_record_stuck(ended_day: EndedDay) -> None:
@@ -39,52 +39,52 @@ def test_a_whole_day_leaves_no_record_stuck(ended_day: EndedDay) -> None:
         assert ended_day.tally[trouble] > 0, trouble
 
 
-def _change_row(facts: Facts, table: str, which: Callable[[Row], bool], **values: Any) -> Facts:
-    """Return the facts with other values in the first row of the table for which `which` returns True."""
+def _change_row(facts: DayFacts, table: str, condition: Callable[[TableRow], bool], **values: Any) -> DayFacts:
+    """Return the facts with other values in the first row of the table for which `condition` returns True."""
     rows = list(facts[table])
-    place = next(n for n, row in enumerate(rows) if which(row))
+    place = next(n for n, row in enumerate(rows) if condition(row))
     rows[place] = {**rows[place], **values}
     return replace(facts, rows={**facts.rows, table: rows})
 
 
-def _remove_row(facts: Facts, table: str, which: Callable[[Row], bool]) -> Facts:
-    """Return the facts without the first row of the table for which `which` returns True."""
+def _remove_row(facts: DayFacts, table: str, condition: Callable[[TableRow], bool]) -> DayFacts:
+    """Return the facts without the first row of the table for which `condition` returns True."""
     rows = list(facts[table])
-    rows.remove(next(row for row in rows if which(row)))
+    rows.remove(next(row for row in rows if condition(row)))
     return replace(facts, rows={**facts.rows, table: rows})
 
 
-def _add_row(facts: Facts, table: str, row: Mapping[str, Any]) -> Facts:
+def _add_row(facts: DayFacts, table: str, row: Mapping[str, Any]) -> DayFacts:
     """Return the facts with one more row in the table."""
     return replace(facts, rows={**facts.rows, table: [*facts[table], row]})
 
 
-def _add_one_yen(facts: Facts) -> Facts:
+def _add_one_yen(facts: DayFacts) -> DayFacts:
     row = next(row for row in facts["payments"] if row["captured_minor"])
     return _change_row(facts, "payments", lambda one: one is row, captured_minor=row["captured_minor"] + 1)
 
 
-def _double_refund(facts: Facts) -> Facts:
+def _double_refund(facts: DayFacts) -> DayFacts:
     ledger = [dict(payment) for payment in facts.ledger]
     payment = next(one for one in ledger if one["refunds"])
     payment["refunds"] = [*payment["refunds"], payment["refunds"][0]]
     return replace(facts, ledger=ledger)
 
 
-def _make_payment_unknown(facts: Facts) -> Facts:
+def _make_payment_unknown(facts: DayFacts) -> DayFacts:
     return _change_row(facts, "payments", _is_completed, certainty="unknown", work_state="none")
 
 
-def _make_refund_overdue(facts: Facts) -> Facts:
+def _make_refund_overdue(facts: DayFacts) -> DayFacts:
     at = facts.now - timedelta(minutes=5)
     return _change_row(facts, "refunds", lambda row: bool(row), work_state="scheduled", work_at=at)
 
 
-def _add_alert(facts: Facts) -> Facts:
+def _add_alert(facts: DayFacts) -> DayFacts:
     return _add_late_alert(facts, timedelta(0), is_resolved=False)
 
 
-def _add_late_alert(facts: Facts, waited: timedelta, *, is_resolved: bool = True) -> Facts:
+def _add_late_alert(facts: DayFacts, waited: timedelta, *, is_resolved: bool = True) -> DayFacts:
     """Return the facts with one more alert, of rule A, about a paid order that has neither a planted fault nor an
     alert. The alert was raised `waited` after the payment was known as paid, and just before the order was set to
     paid."""
@@ -99,22 +99,22 @@ def _add_late_alert(facts: Facts, waited: timedelta, *, is_resolved: bool = True
     })  # fmt: skip
 
 
-def _is_completed_without_alert(facts: Facts, payment: Row) -> bool:
+def _is_completed_without_alert(facts: DayFacts, payment: TableRow) -> bool:
     order = _get_order(facts, payment)
     # On a busy machine the day itself has alerts about orders set to paid late.
     alerted = {*facts.planted, *(row["order_no"] for row in facts["alerts"])}
     return _is_completed(payment) and order["status"] == "paid" and order["merch_txn_id"] not in alerted
 
 
-def _is_completed(row: Row) -> bool:
+def _is_completed(row: TableRow) -> bool:
     return bool(row["status"] == "completed")
 
 
-def _get_order(facts: Facts, payment: Row) -> Row:
+def _get_order(facts: DayFacts, payment: TableRow) -> TableRow:
     return facts.get_rows_by_id("orders")[int(payment["order_id"])]
 
 
-def _make_planted_alert_condition(facts: Facts) -> Callable[[Row], bool]:
+def _make_planted_alert_condition(facts: DayFacts) -> Callable[[TableRow], bool]:
     return lambda row: bool(facts.planted.get(row["order_no"]) == row["rule_id"])
 
 
@@ -180,10 +180,10 @@ ALTERED_RESULTS: Mapping[str, tuple[ChangeFacts, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", ALTERED_RESULTS)
-def test_the_oracle_names_each_wrong_value(ended_day: EndedDay, what: str) -> None:
+@pytest.mark.parametrize("altered_name", ALTERED_RESULTS)
+def test_the_oracle_names_each_wrong_value(ended_day: EndedDay, altered_name: str) -> None:
     """If one value of a correct final state is altered, the oracle reports the fault that fits this value."""
-    alter, named = ALTERED_RESULTS[what]
+    alter, named = ALTERED_RESULTS[altered_name]
     assert any(named in word for word in oracle.find_faults(alter(ended_day.facts)))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any
 
-from tests.day.plan import Day
+from tests.day.plan import DayParameters
 from tests.day.surroundings import DaySurroundings, call_patiently
 
 _OUTAGE_SECONDS, _SLOW_SECONDS, _SLOW_DELAY = (1.0, 3.0), 2.0, 0.12
@@ -30,21 +30,21 @@ class DayFaults:
     """Causes each kind of fault as often as the parameters of the day state, distributed over the begun orders.
     `told` counts the caused faults, `went_wrong` has the errors of this class itself."""
 
-    def __init__(self, town: DaySurroundings, begun: Callable[[], int]) -> None:
-        self._town, self._begun, self._over = town, begun, Event()
-        self._chance = random.Random(town.day.seed + 1)
-        self._plan = self._plan_faults(town.day)
+    def __init__(self, surroundings: DaySurroundings, begun: Callable[[], int]) -> None:
+        self._surroundings, self._begun, self._over = surroundings, begun, Event()
+        self._chance = random.Random(surroundings.day.seed + 1)
+        self._plan = self._plan_faults(surroundings.day)
         self._thread = Thread(target=self._cause_planned_faults, name="trouble")
         self.told: Counter[str] = Counter()
         self.went_wrong: list[str] = []
 
-    def _plan_faults(self, day: Day) -> list[tuple[int, str]]:
+    def _plan_faults(self, day: DayParameters) -> list[tuple[int, str]]:
         """Return (number of begun orders, kind of fault) for each fault, in order."""
         kinds = {
-            "outages": day.outages,
-            "slow_spells": day.slow_spells,
-            "worker_kills": day.worker_kills,
-            "database_kills": day.database_kills,
+            "outages": day.outage_count,
+            "slow_spells": day.slow_period_count,
+            "worker_kills": day.worker_kill_count,
+            "database_kills": day.database_kill_count,
         }
         span = (_FIRST_FAULT_PART * day.orders, _LAST_FAULT_PART * day.orders)
         return sorted((round(self._chance.uniform(*span)), kind) for kind, much in kinds.items() for _ in range(much))
@@ -56,14 +56,14 @@ class DayFaults:
                 {
                     "mode": "random",
                     "actions": list(actions),
-                    "seed": self._town.day.seed,
+                    "seed": self._surroundings.day.seed,
                     "rate": rate,
                     "call": call,
-                    "seconds": self._town.day.hang_seconds,
+                    "seconds": self._surroundings.day.hang_seconds,
                 }
                 for call in calls
             ]
-        self._town.control.add_faults(*rules)
+        self._surroundings.control.add_faults(*rules)
         self._thread.start()
         return self
 
@@ -72,11 +72,11 @@ class DayFaults:
         self._over.set()
         self._thread.join()
         self.told["broken_answers"] = sum(int(rule["met"]) for rule in self._list_fault_rules())
-        call_patiently(self._town.control.clear_faults)
+        call_patiently(self._surroundings.control.clear_faults)
         assert not self.went_wrong, self.went_wrong
 
     def _list_fault_rules(self) -> list[dict[str, Any]]:
-        return list(call_patiently(self._town.control.read_state)["rules"])
+        return list(call_patiently(self._surroundings.control.read_state)["rules"])
 
     def _cause_planned_faults(self) -> None:
         for at, kind in self._plan:
@@ -85,31 +85,31 @@ class DayFaults:
             if self._over.is_set():
                 return
             try:
-                getattr(self, f"_{kind}")()
+                getattr(self, f"_cause_{kind}")()
             except Exception as trouble:
                 self.went_wrong.append(f"{kind}: {trouble!r}")
                 return
             self.told[kind] += 1
 
-    def _outages(self) -> None:
+    def _cause_outages(self) -> None:
         """Let no provider be reachable for some seconds."""
         seconds = self._chance.uniform(*_OUTAGE_SECONDS)
-        call_patiently(lambda: self._town.control.begin_outage(seconds))
+        call_patiently(lambda: self._surroundings.control.begin_outage(seconds))
         self._over.wait(seconds)
 
-    def _slow_spells(self) -> None:
+    def _cause_slow_spells(self) -> None:
         """Let all providers answer slowly for some seconds."""
-        call_patiently(lambda: self._town.control.change_settings(delay_seconds=_SLOW_DELAY))
+        call_patiently(lambda: self._surroundings.control.change_settings(delay_seconds=_SLOW_DELAY))
         self._over.wait(_SLOW_SECONDS)
-        call_patiently(lambda: self._town.control.change_settings(delay_seconds=0.0))
+        call_patiently(lambda: self._surroundings.control.change_settings(delay_seconds=0.0))
 
-    def _worker_kills(self) -> None:
-        worker = self._chance.choice(self._town.workers)
+    def _cause_worker_kills(self) -> None:
+        worker = self._chance.choice(self._surroundings.workers)
         worker.kill()
         worker.start()
 
-    def _database_kills(self) -> None:
+    def _cause_database_kills(self) -> None:
         began = time.monotonic()
-        self._town.server.kill()
-        self._town.server.start()
+        self._surroundings.server.kill()
+        self._surroundings.server.start()
         self.told["database_away_ms"] = max(self.told["database_away_ms"], round((time.monotonic() - began) * 1000))

@@ -109,7 +109,7 @@ def buy_check(console: Console, number: str, client: str = "1") -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, client))
 
 
-def buy_unknown(console: Console, sandbox: Sandbox, number: str) -> CreditCheck:
+def buy_with_unknown_outcome(console: Console, sandbox: Sandbox, number: str) -> CreditCheck:
     """Make a purchase that the provider charges and whose answer is lost. Return its record, which has an unknown
     outcome.
     """

@@ -79,15 +79,15 @@ class ScreenReaderUser:
     """
 
     person: Person
-    heard: list[SentAnnouncement]
+    heard_announcements: list[SentAnnouncement]
     transcript: list[str] = field(default_factory=list)
     longest_delay: float = 0.0
     """The longest time, in seconds, that the event loop worked from a key or press to the sentence that the person
     waited for. Other threads and other processes of a busy machine don't count.
     """
-    _acted: float = 0.0
-    _told: int = 0
-    _since: int = 0
+    _acted_at: float = 0.0
+    _written_count: int = 0
+    _action_start_index: int = 0
 
     def get_text(self, key: str, **facts: object) -> str:
         """Return a text in the language of the window."""
@@ -99,19 +99,19 @@ class ScreenReaderUser:
         """
         self.person.wait_until_read()
         self.write_spoken_sentences()
-        self._since = len(self.heard)
+        self._action_start_index = len(self.heard_announcements)
         self.transcript += ["", f"## {title}", ""]
 
     def press(self, keys: str, times: int = 1) -> None:
         self.write_spoken_sentences()
         self.transcript.append(f"- keys: {keys}" + (f" ×{times}" if times > 1 else ""))
-        self._acted = time.thread_time()
+        self._acted_at = time.thread_time()
         self.person.press(keys, times)
 
     def type_text(self, text: str) -> None:
         self.write_spoken_sentences()
         self.transcript.append(f"- types: {text}")
-        self._acted = time.thread_time()
+        self._acted_at = time.thread_time()
         self.person.type_in(text)
 
     def activate_node(self, role: QAccessible.Role, name: str) -> None:
@@ -123,7 +123,7 @@ class ScreenReaderUser:
         self.transcript.append(f"- presses: {role.name} “{_replace_varying_parts(name)}”")
         actions = self.find_node(role, name).actionInterface()
         assert actions is not None
-        self._acted = time.thread_time()
+        self._acted_at = time.thread_time()
         toggles = role in (Role.RadioButton, Role.CheckBox)
         kind = QAccessibleActionInterface
         actions.doAction(kind.toggleAction() if toggles else kind.pressAction())
@@ -144,7 +144,7 @@ class ScreenReaderUser:
     def _move_down_to(self, name: str) -> None:
         self.find_node(Role.MenuItem, name)
         self.transcript.append(f"- chooses: {_replace_varying_parts(name)}")
-        self._acted = time.thread_time()
+        self._acted_at = time.thread_time()
         for _ in range(_MAX_TABS):
             focused = [get_spoken_name(node) for node in self.iterate_nodes() if node.state().focused]
             if any(text.startswith(name) for text in focused):
@@ -211,16 +211,23 @@ class ScreenReaderUser:
         """
 
         def has_announced_sentence() -> SentAnnouncement | None:
-            return next((one for one in self.heard[self._since :] if one.sentence.startswith(beginning)), None)
+            return next(
+                (
+                    one
+                    for one in self.heard_announcements[self._action_start_index :]
+                    if one.sentence.startswith(beginning)
+                ),
+                None,
+            )
 
         try:
             self.person.wait_until(lambda: has_announced_sentence() is not None)
         except Exception as error:
-            rest = [one.sentence for one in self.heard[self._told :]]
+            rest = [one.sentence for one in self.heard_announcements[self._written_count :]]
             raise AssertionError(f"never heard {beginning!r}, but {rest}") from error
         one = has_announced_sentence()
         assert one is not None
-        self.longest_delay = max(self.longest_delay, one.busy - self._acted)
+        self.longest_delay = max(self.longest_delay, one.processor_seconds - self._acted_at)
         self.write_spoken_sentences()
         return one.sentence
 
@@ -242,13 +249,13 @@ class ScreenReaderUser:
             f"{waiting} ",
             loading,
         )
-        for one in self.heard[self._told :]:
+        for one in self.heard_announcements[self._written_count :]:
             if one.sentence.startswith(progress):
                 continue  # how often a run reports, and whether a wait is told, depends on the speed of the machine
             self.transcript.append(
                 f"- hears{' at once' if one.is_urgent else ''}: {_replace_varying_parts(one.sentence)}"
             )
-        self._told = len(self.heard)
+        self._written_count = len(self.heard_announcements)
 
     # -- what must hold on every screen
 

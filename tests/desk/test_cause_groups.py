@@ -12,7 +12,7 @@ from console.views.queues.cause_groups import CauseRow
 from console.views.queues.page import QueuesPage
 from console.views.queues.rows import QueueRow
 from console.views.runtime.routes import QueuesRoute
-from tests.desk.conftest import OpenWindow, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.test_queue_filter import NUMBERS, read_listed_ids
 
 
@@ -23,7 +23,7 @@ def test_groups_are_opened_selected_and_read_aloud(
     records of the group, including those that the table has not read yet. A filter narrows the groups.
     """
     for number in NUMBERS[:2]:
-        buy_unknown(console, sandbox, number)
+        buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)

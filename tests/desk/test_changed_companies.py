@@ -45,9 +45,11 @@ WHOLE_DAY, NEXT_DAY = date(2026, 11, 18), date(2026, 11, 19)
 WATCHED_COMPANY_COUNT = 40
 WATCHED_NUMBERS = invent_numbers(WATCHED_COMPANY_COUNT, 72)
 SUCCESSOR, UNWATCHED = invent_numbers(2, 73)
-ROWS = {number: make_company_row(number, f"株式会社見張{index}") for index, number in enumerate(WATCHED_NUMBERS)}
+REGISTRY_ROW_BY_NUMBER = {
+    number: make_company_row(number, f"株式会社見張{index}") for index, number in enumerate(WATCHED_NUMBERS)
+}
 UNCHANGED_COMPANIES = [make_company_row(SUCCESSOR, "株式会社承継先"), make_company_row(UNWATCHED, "株式会社他人")]
-CHANGES = (
+CHANGE_FUNCTIONS = (
     lambda row: merge_company(row, SUCCESSOR, NEXT_DAY),
     lambda row: close_company(row, NEXT_DAY),
     lambda row: rename_company(row, "株式会社新しい名", NEXT_DAY),
@@ -59,7 +61,9 @@ CHANGE_WORDS = ("Merged", "Closed", "Renamed", "Moved")
 def import_changes(window_desks: WindowTestDesks, folder: Path, changes: Iterable[RegistryRow]) -> None:
     """Import a whole file and a difference with these changes, as the process does that watches the companies."""
     desk = window_desks.acting_desk
-    whole = write_whole_file(folder, WHOLE_DAY, 50, 5, first_rows=[*ROWS.values(), *UNCHANGED_COMPANIES])
+    whole = write_whole_file(
+        folder, WHOLE_DAY, 50, 5, first_rows=[*REGISTRY_ROW_BY_NUMBER.values(), *UNCHANGED_COMPANIES]
+    )
     difference = write_difference_file(folder, NEXT_DAY, 10, 5, whole_rows=50, changes=list(changes))
     for file in (whole, difference):
         desk.registry.import_files([file])
@@ -80,7 +84,7 @@ def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: 
     """
     for number in WATCHED_NUMBERS:
         buy_check(window_desks.console, number)
-    changes = [CHANGES[index % 4](row) for index, row in enumerate(ROWS.values())]
+    changes = [CHANGE_FUNCTIONS[index % 4](row) for index, row in enumerate(REGISTRY_ROW_BY_NUMBER.values())]
     import_changes(
         window_desks, tmp_path, [*changes, rename_company(UNCHANGED_COMPANIES[1], "株式会社別人", NEXT_DAY)]
     )
@@ -107,7 +111,7 @@ def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: 
     alerts_page = person.wait_for_page(AlertsPage)
     about = next(column for column in alerts_page.table.rows.columns if column.key == "about")
     for incident in alerts_page.table.all_rows:
-        names = (ROWS[incident.number].name, "株式会社新しい名")
+        names = (REGISTRY_ROW_BY_NUMBER[incident.number].name, "株式会社新しい名")
         assert any(name in str(about.make_cell(incident)) for name in names)
     assert any("国税庁" in label.plain for label in alerts_page.card.findChildren(TextLabel))
     person.frame.show_route(HomeRoute())
@@ -125,7 +129,11 @@ def test_a_change_is_acknowledged_by_keyboard(
     merged, closed = WATCHED_NUMBERS[:2]
     for number in (merged, closed):
         buy_check(window_desks.console, number)
-    import_changes(window_desks, tmp_path, [CHANGES[0](ROWS[merged]), CHANGES[1](ROWS[closed])])
+    import_changes(
+        window_desks,
+        tmp_path,
+        [CHANGE_FUNCTIONS[0](REGISTRY_ROW_BY_NUMBER[merged]), CHANGE_FUNCTIONS[1](REGISTRY_ROW_BY_NUMBER[closed])],
+    )
     person = open_window()
     page = open_queue(person)
     _select_company(person, page, merged)
@@ -166,7 +174,7 @@ def test_an_acknowledged_change_is_reopened_with_a_reason(
     """
     number = WATCHED_NUMBERS[0]
     buy_check(window_desks.console, number)
-    import_changes(window_desks, tmp_path, [CHANGES[1](ROWS[number])])
+    import_changes(window_desks, tmp_path, [CHANGE_FUNCTIONS[1](REGISTRY_ROW_BY_NUMBER[number])])
     person = open_window()
     page = open_queue(person)
     (item,) = window_desks.console.alerts.read_company_queue().items
@@ -209,7 +217,7 @@ def test_an_expired_check_of_a_changed_company_is_renewed_by_key(
     purchase that renews it.
     """
     record = buy_check(window_desks.console, WATCHED_NUMBERS[2])
-    import_changes(window_desks, tmp_path, [CHANGES[2](ROWS[WATCHED_NUMBERS[2]])])
+    import_changes(window_desks, tmp_path, [CHANGE_FUNCTIONS[2](REGISTRY_ROW_BY_NUMBER[WATCHED_NUMBERS[2]])])
     person = open_window()
     page = open_queue(person)
     person.wait_until(lambda: page.current_change is not None)

@@ -45,15 +45,15 @@ from console.views.widgets.controls.inputs import DropDownList
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.conftest import OpenWindow, buy_check, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_check, buy_with_unknown_outcome
 from tests.desk.window_desks import WindowTestDesks
-from tests.desk.window_person import Person, list_open
+from tests.desk.window_person import Person, list_open_windows
 from tests.support.invented import invent_numbers
 from tests.support.money_desks import import_paid_payment, request_refund
 
 REGISTRY_DATE = date(2026, 11, 20)
 OPEN, CLOSED, MERGED, SUCCESSOR, ABSENT = invent_numbers(5, 71)
-ROWS = [
+REGISTRY_ROWS = [
     make_company_row(OPEN, "株式会社みなも堂印刷", furigana="ミナモドウインサツ"),
     close_company(make_company_row(CLOSED, "みなも堂商事有限会社"), date(2026, 10, 31)),
     merge_company(make_company_row(MERGED, "株式会社霧沢建材"), SUCCESSOR, date(2026, 9, 1)),
@@ -61,7 +61,7 @@ ROWS = [
 ]
 
 
-def import_registry(window_desks: WindowTestDesks, folder: Path, rows: Sequence[RegistryRow] = ROWS) -> None:
+def import_registry(window_desks: WindowTestDesks, folder: Path, rows: Sequence[RegistryRow] = REGISTRY_ROWS) -> None:
     file = write_whole_file(folder, REGISTRY_DATE, 300, 5, first_rows=rows)
     import_registry_files(window_desks.console.settings.home / "registry", [file], on_progress=lambda _: None)
 
@@ -271,7 +271,7 @@ def test_rows_show_the_official_company_name(
     """A record without a company name from the provider shows the official name of the corporation registry, marked
     as such.
     """
-    check: CreditCheck = buy_unknown(window_desks.console, sandbox, OPEN)
+    check: CreditCheck = buy_with_unknown_outcome(window_desks.console, sandbox, OPEN)
     import_registry(window_desks, tmp_path)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
@@ -344,7 +344,7 @@ def test_no_key_acts_on_a_company_that_is_not_shown(
     """While a list of found records, or nothing yet, is shown in place of a company, no key acts on the company that
     was looked up before: B would open its purchase, and Ctrl+C would copy its number.
     """
-    record = buy_unknown(console, sandbox, OPEN)
+    record = buy_with_unknown_outcome(console, sandbox, OPEN)
     person = open_window()
     person.frame.show_route(LookupRoute(ABSENT))
     page = person.wait_for_page(LookupPage)
@@ -363,6 +363,6 @@ def test_no_key_acts_on_a_company_that_is_not_shown(
         page.hide_bar("act")
         person.press(key)
         person.wait_until_read()
-        assert list_open(person.window, DialogFrame) == [], key
+        assert list_open_windows(person.window, DialogFrame) == [], key
         assert page.list_bar_names() == ("act",), key
     assert QGuiApplication.clipboard().text() == "before"

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication
 from console.app import Console
 from console.sandbox.server import Sandbox
 from console.store.schema import core as schema
-from tests.desk.conftest import OpenWindow, buy_unknown, buy_without_pdf, read_provider_id
+from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome, buy_without_pdf, read_provider_id
 from tests.desk.screen_reader_user import ScreenReaderUser, ShownTimes
 from tests.desk.window_desks import WindowTestDesks
 from tests.support.accessible_tree import Role
@@ -61,7 +61,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     """
     import_paid_payment(console, sandbox, ORDER_NUMBER, 12_000)
     lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
-    unknown = buy_unknown(console, sandbox, NUMBERS[3])
+    unknown = buy_with_unknown_outcome(console, sandbox, NUMBERS[3])
     _postpone_refetches(console)
     person = open_window()
     person.opening.context.change_language("ja" if language == "ja" else "en")
@@ -187,7 +187,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     person.wait_without_dialog()
 
     blind.begin_action("A refusal")
-    buy_unknown(console, sandbox, NUMBERS[4])
+    buy_with_unknown_outcome(console, sandbox, NUMBERS[4])
     window_desks.switch_person(person, "aud-e")
     blind.press("Alt+1")
     blind.wait_for_title(word("screen.home"))

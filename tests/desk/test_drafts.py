@@ -50,7 +50,7 @@ from console.views.runtime.routes import (
 )
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.conftest import OpenWindow, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.test_incidents import raise_two_alerts
 from tests.desk.test_refunds import open_payment, payment, request_refund
 from tests.desk.window_desks import WindowTestDesks
@@ -245,7 +245,7 @@ def test_a_draft_of_a_note_is_visible_to_its_author_only(
     assert other.opening.context.person_values.list_drafts() == ()
 
 
-TEXT = "asked Ms Sato; she calls back"
+TYPED_TEXT = "asked Ms Sato; she calls back"
 
 
 def open_hand_over(person: Person, incident: Incident) -> DialogFrame:
@@ -330,7 +330,7 @@ def test_a_text_typed_into_a_dialog_is_restored_in_the_next_process(
     dialog = open_dialog(person, incident)
     dialog.open()
     edit = find_text_input(dialog)
-    (edit.setPlainText if isinstance(edit, QPlainTextEdit) else edit.setText)(TEXT)
+    (edit.setPlainText if isinstance(edit, QPlainTextEdit) else edit.setText)(TYPED_TEXT)
     dialog.reject()
     end_without_closing(person)
     again = open_window()
@@ -344,7 +344,7 @@ def test_a_text_typed_into_a_dialog_is_restored_in_the_next_process(
     dialog = open_dialog(again, incident)
     dialog.open()
     edit = find_text_input(dialog)
-    assert (edit.toPlainText() if isinstance(edit, QPlainTextEdit) else edit.text()) == TEXT
+    assert (edit.toPlainText() if isinstance(edit, QPlainTextEdit) else edit.text()) == TYPED_TEXT
     dialog.reject()
 
 
@@ -360,7 +360,7 @@ def test_home_opens_each_draft(window_desks: WindowTestDesks, open_window: OpenW
         dialog = OPEN_DIALOG[name][0](person, incident)
         dialog.open()
         edit = find_text_input(dialog)
-        (edit.setPlainText if isinstance(edit, QPlainTextEdit) else edit.setText)(TEXT)
+        (edit.setPlainText if isinstance(edit, QPlainTextEdit) else edit.setText)(TYPED_TEXT)
         dialog.reject()
         person.wait_without_dialog()
         assert len(read_home_bars(person)) == min(count, 3)
@@ -431,12 +431,12 @@ def test_a_stored_reason_is_no_draft_any_more(
     page = person.wait_for_page(AlertsPage)
     person.wait_until(lambda: page.current_incident is not None)
     person.press("E")
-    person.wait_for_dialog(ResolveIncidentDialog).note_field.edit.setPlainText(TEXT)  # type: ignore[union-attr]  # an area
+    person.wait_for_dialog(ResolveIncidentDialog).note_field.edit.setPlainText(TYPED_TEXT)  # type: ignore[union-attr]  # an area
     person.press("Esc")
     person.wait_without_dialog()
     person.press("E")
     dialog = person.wait_for_dialog(ResolveIncidentDialog)
-    assert dialog.note_field.text() == TEXT
+    assert dialog.note_field.text() == TYPED_TEXT
     person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     person.wait_without_dialog()
@@ -445,7 +445,7 @@ def test_a_stored_reason_is_no_draft_any_more(
 
 def test_a_queue_is_restored_with_filter_and_row(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     for number in ("1180301018771", "1010001112577", "4010401050341"):
-        buy_unknown(console, sandbox, number)
+        buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     person.opening.context.navigate(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)

@@ -35,13 +35,13 @@ from console.views.runtime.routes import (
 )
 from console.views.widgets.base import TextLabel
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame
-from tests.desk.conftest import OpenWindow, buy_check, buy_unknown, buy_without_pdf
+from tests.desk.conftest import OpenWindow, buy_check, buy_with_unknown_outcome, buy_without_pdf
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment, request_refund
 
-NUMBER = NUMBERS[0]
+CORPORATION_NUMBER = NUMBERS[0]
 
 
 def read_visible_words(root: QWidget, kind: type[QWidget]) -> str:
@@ -77,7 +77,7 @@ def test_a_pack_is_exported_and_opened_in_three_actions(
     """On the page of a record, Ctrl+Shift+E and a file name write its evidence pack. The toast has the path and the
     size of the file, and the pack can be verified.
     """
-    record = buy_check(console, NUMBER)
+    record = buy_check(console, CORPORATION_NUMBER)
     person = open_window()
     show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     person.press("Ctrl+Shift+E")
@@ -88,11 +88,11 @@ def test_a_pack_is_exported_and_opened_in_three_actions(
     assert verify_pack(file).is_intact
 
 
-def test_a_name_in_use_is_refused_in_a_bar(open_window: OpenWindow, console: Console, tmp_path: Path) -> None:
+def test_a_pack_name_in_use_is_refused_in_a_bar(open_window: OpenWindow, console: Console, tmp_path: Path) -> None:
     """If a file with the entered name exists already, it isn't replaced, and a bar says so. With another name the
     evidence pack is written.
     """
-    record = buy_check(console, NUMBER)
+    record = buy_check(console, CORPORATION_NUMBER)
     person = open_window()
     page = show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     file = tmp_path / "case.zip"
@@ -168,7 +168,7 @@ def test_every_record_page_has_timeline_and_pack_keys(
     """On the page of a credit check, payment, order and refund, one key copies the timeline to the clipboard and
     another writes the evidence pack to a file.
     """
-    check = buy_check(console, NUMBER)
+    check = buy_check(console, CORPORATION_NUMBER)
     number = insert_order(window_desks)
     payment = import_paid_payment(console, sandbox, "ORD-1")
     refund = request_refund(console, payment.id)
@@ -210,7 +210,7 @@ def test_the_disabled_export_button_shows_its_reason(
     """If a person may not export, the button is disabled and shows the reason and the roles that may. Its key writes
     no file. Copying the timeline is still possible.
     """
-    record = buy_check(console, NUMBER)
+    record = buy_check(console, CORPORATION_NUMBER)
     robot = Somebody("robot", frozenset({WORKER}), may_buy=False)
     window_desks.add_person(robot)
     person = window_desks.open_window("robot")
@@ -230,7 +230,7 @@ def test_both_export_actions_are_in_the_list_of_keys(open_window: OpenWindow, co
     """The dialog with the keys of the page lists the key that copies the timeline and the key that exports the
     evidence pack.
     """
-    record = buy_check(console, NUMBER)
+    record = buy_check(console, CORPORATION_NUMBER)
     person = open_window()
     page = show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     dialog = open_shortcuts_dialog(person.frame, page)
@@ -248,7 +248,7 @@ def test_an_empty_home_shows_a_message(
     shows it.
     """
     if waits:
-        buy_unknown(console, sandbox, NUMBER)
+        buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     person = open_window()
     person.frame.show_route(HomeRoute())
     page = person.wait_for_page(HomePage)

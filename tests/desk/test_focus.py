@@ -65,7 +65,7 @@ class WatchedStage(UnpaintedStage):
 
     def shoot(self, name: str) -> Path:
         self.settle()
-        self.until(self._is_active)
+        self.wait_until(self._is_active)
         if not self._is_searching() and (fault := find_focus_fault()):
             self.faults.append(f"{name}: {fault}")
         if QApplication.activeModalWidget() is None:

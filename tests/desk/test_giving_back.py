@@ -23,7 +23,7 @@ from console.views.runtime.routes import AuditRoute, LookupRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.notification_bars import ToastFrame
-from tests.desk.conftest import OpenWindow, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.test_refunds import open_payment, payment
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
@@ -91,7 +91,7 @@ def test_the_unfinished_work_dialog_gives_a_take_back(
 def test_the_current_record_of_a_queue_is_given_up_by_key(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    buy_unknown(console, sandbox, "1180301018771")
+    buy_with_unknown_outcome(console, sandbox, "1180301018771")
     person = open_window()
     person.opening.context.navigate(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
@@ -136,7 +136,7 @@ def test_a_selection_of_takes_is_given_up(
 ) -> None:
     """A button gives back the person's own takes of the selected records."""
     for number in ("1180301018771", "4000012090001"):
-        buy_unknown(console, sandbox, number)
+        buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     person.opening.context.navigate(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
@@ -256,7 +256,7 @@ def test_the_list_of_left_open_records_gives_them_up(
     """A key opens the list of the records that the person has left open; there they can be given back or handed over.
     Before the window closes, it asks about them once.
     """
-    check = buy_unknown(console, sandbox, "1180301018771")
+    check = buy_with_unknown_outcome(console, sandbox, "1180301018771")
     with window_desks.open_acting_desk("op-a") as desk:
         desk.recovery.take("payment", payment.id)
         desk.recovery.take("credit-check", check.id)

@@ -10,18 +10,18 @@ from console.views.help.help_dialog import HelpDialog
 from console.views.runtime.routes import CreditCheckRoute
 from console.wording.sentences.terms import Term
 from console.wording.sentences.text_context import Language
-from tests.desk.conftest import OpenWindow, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.support.desks import NUMBERS
 
 
-@pytest.mark.parametrize(("language", "wanted"), [("en", "unknown"), ("ja", "結果不明")])
+@pytest.mark.parametrize(("language", "first_terms"), [("en", "unknown"), ("ja", "結果不明")])
 def test_the_help_lists_the_terms_of_the_page_first(
-    open_window: OpenWindow, console: Console, sandbox: Sandbox, language: Language, wanted: str
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, language: Language, first_terms: str
 ) -> None:
     """The help lists all terms, those of the page first. The search matches terms and meanings and selects the first
     match; Esc closes the help.
     """
-    record = buy_unknown(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     person = open_window()
     person.opening.context.change_language(language)
     person.frame.show_route(CreditCheckRoute(record.id))
@@ -35,8 +35,8 @@ def test_the_help_lists_the_terms_of_the_page_first(
     assert {"unknown", "resolve", "evidence"} <= set(here)
     assert "snooze" not in here
     assert len(here) + len(dialog._other_terms) > 70
-    dialog.search_field.insert(wanted)  # a key press of the test has Latin letters alone
-    person.wait_until(lambda: wanted in dialog.meaning_label.plain.casefold())
+    dialog.search_field.insert(first_terms)  # a key press of the test has Latin letters alone
+    person.wait_until(lambda: first_terms in dialog.meaning_label.plain.casefold())
     first = dialog.table.current_item
     assert isinstance(first, Term)
     assert dialog.meaning_label.plain == f"{first.word}: {first.meaning}"

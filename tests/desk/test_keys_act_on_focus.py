@@ -44,7 +44,7 @@ from console.views.runtime.routes import (
     Route,
     SetAsidesRoute,
 )
-from tests.desk.window_person import Person, list_open, list_windows
+from tests.desk.window_person import Person, list_open_windows, list_windows
 from tests.support.announcements import SentAnnouncement, collect_announcements
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
@@ -303,7 +303,7 @@ def find_keys_without_effect(
 
         def is_told(route: Route | None = route, focus: QWidget | None = focus) -> bool:
             is_moved = person.frame.current_route != route or person.window.focusWidget() is not focus
-            opened = [*list_open(person.window, QDialog), *list_open(person.window, QMenu)]
+            opened = [*list_open_windows(person.window, QDialog), *list_open_windows(person.window, QMenu)]
             return bool(heard or acts or opened or is_moved)
 
         person.press(key)
@@ -314,7 +314,7 @@ def find_keys_without_effect(
         person.wait_until_read()
         for dialog in list_windows(person.window, QDialog):
             dialog.reject()
-        for menu in list_open(person.window, QMenu):
+        for menu in list_open_windows(person.window, QMenu):
             menu.close()
         QApplication.processEvents()
         if person.frame.current_route != route and route is not None:

@@ -24,13 +24,13 @@ from console.views.sign_in.idle_lock import IdleLock
 from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.unlock_form import UnlockForm
 from console.views.widgets.window.dialog import DialogFrame
-from tests.desk.conftest import OpenWindow, buy_check, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_check, buy_with_unknown_outcome
 from tests.desk.test_window import find_nameless_controls
 from tests.desk.window_desks import FIRST_PERSON, WindowTestDesks
 from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS, MovedClock
 
-NUMBER = NUMBERS[0]
+CORPORATION_NUMBER = NUMBERS[0]
 
 
 def get_idle_lock(person: Person) -> IdleLock:
@@ -77,7 +77,7 @@ def test_the_title_of_a_locked_window_names_no_record(
     """The title of a locked window contains neither the record nor its state, because the task bar and a screen
     reader show the title. This is so also after the covered page has read its data again.
     """
-    record = buy_unknown(console, sandbox, NUMBER)
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
@@ -100,14 +100,14 @@ def test_a_locked_window_shows_and_reaches_no_record(
     """Ctrl+L covers the whole window: except for the form that unlocks it, no text is visible, no other window is
     open and no key has an effect. Unlocking with Enter shows the page again.
     """
-    record = buy_check(console, NUMBER)
+    record = buy_check(console, CORPORATION_NUMBER)
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     person.wait_for_page(CreditCheckPage)
     person.press("Ctrl+L")
     form = wait_for_lock_form(person)
     words = [label for label in person.window.findChildren(QWidget) if label.isVisible() and label.accessibleName()]
-    assert not any(NUMBER[1:] in label.accessibleName().replace(" ", "") for label in words)
+    assert not any(CORPORATION_NUMBER[1:] in label.accessibleName().replace(" ", "") for label in words)
     before = person.frame.current_route
     for keys in ("Alt+2", "Ctrl+K", "F5", "F1", "Ctrl+/", "Escape"):
         person.press(keys)
@@ -132,7 +132,7 @@ def test_drafts_and_dialogs_stay_behind_the_lock(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """After unlocking, an open dialog still has its text and its focus."""
-    record = buy_unknown(console, sandbox, NUMBER)
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     person.wait_for_page(CreditCheckPage).action_handlers.resolve(record)

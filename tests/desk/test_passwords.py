@@ -18,7 +18,7 @@ from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog
 from console.views.sign_in.password_dialog import PasswordDialog
 from console.views.theme.theme import current_appearance, install_appearance
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.test_refunds import NUMBER, open_approvals, request_refund, scroll_to_end, wait_for_refund_end
+from tests.desk.test_refunds import ORDER_NUMBER, open_approvals, request_refund, scroll_to_end, wait_for_refund_end
 from tests.desk.window_person import Person
 from tests.support import server_fixtures
 from tests.support.desks import make_environment
@@ -77,7 +77,7 @@ def test_decisions_need_the_password(
     """A rejection opens a dialog that asks for the password; an approval has a field for it. Esc decides nothing."""
     install_appearance(qapp, theme="light")
     maker, password = desks["op-a"], get_password_of(place, "lead-b")
-    payment = import_paid_payment(maker, sandbox, NUMBER, 12_000)
+    payment = import_paid_payment(maker, sandbox, ORDER_NUMBER, 12_000)
     people = [Person(qtbot, maker, maker.settings)]
 
     def read_state(refund: Refund) -> RefundState:

@@ -218,7 +218,7 @@ def test_invalid_preferences_are_replaced_by_defaults(console: Console, open_win
     assert person.wait_for_page(QueuesPage).table.preferred_widths == {}
 
 
-PROGRAM = """
+WINDOW_PROGRAM = """
 import os, sys
 from pathlib import Path
 from PySide6.QtWidgets import QApplication, QHeaderView
@@ -259,7 +259,9 @@ def test_preferences_are_restored_after_a_kill(tmp_path: Path) -> None:
         "CONSOLE_OPERATOR": "op-a",
     }
     home = Path(told["CONSOLE_HOME"])
-    with subprocess.Popen([sys.executable, "-c", PROGRAM], env=told, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", WINDOW_PROGRAM], env=told, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "chosen\n"
         file = make_preferences_file(home, "op-a")

@@ -76,7 +76,7 @@ from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.inputs import DropDownList, Field, LineEdit, MultiLineEdit
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.conftest import OpenWindow, buy_unknown, buy_without_pdf
+from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome, buy_without_pdf
 from tests.desk.test_incidents import raise_two_alerts
 from tests.desk.test_own_requests import through_a_worker
 from tests.desk.test_records import fill_not_bought_form
@@ -146,14 +146,14 @@ class CaseStage:
 @dataclass(frozen=True)
 class ActingPress:
     """The button to press: a button of a dialog, or a button of a page with its key. `has_ended` returns True as soon
-    as the outcome is shown. `stays` is True if the dialog shows its outcome until the person closes it.
+    as the outcome is shown. `dialog_stays_open` is True if the dialog shows its outcome until the person closes it.
     """
 
     button: QWidget
     has_ended: Callable[[], bool]
     dialog: DialogFrame | None = None
     key: str = ""
-    stays: bool = False
+    dialog_stays_open: bool = False
 
 
 PreparePress = Callable[[CaseStage], ActingPress]
@@ -162,15 +162,15 @@ PreparePress = Callable[[CaseStage], ActingPress]
 @dataclass(frozen=True)
 class RepeatedPressExample:
     """One action that is started by a repeated press. `prepare` brings the window to the moment before the press.
-    `who` is the acting person, `sites` are the places in the code that start the call, `dialog` is the dialog that
-    starts it. `trail` has the expected audit entries. `needs_password` says whether a person in team mode confirms
-    the action with the password."""
+    `person_name` is the acting person, `call_sites` are the places in the code that start the call, `dialog` is the
+    dialog that starts it. `audit_actions` has the expected audit entries. `needs_password` says whether a person in
+    team mode confirms the action with the password."""
 
     prepare: PreparePress
-    sites: tuple[str, ...]
-    trail: tuple[str, ...]
+    call_sites: tuple[str, ...]
+    audit_actions: tuple[str, ...]
     dialog: type[DialogFrame] | None = None
-    who: str = "op-a"
+    person_name: str = "op-a"
     needs_password: bool = False
 
 
@@ -178,13 +178,14 @@ CASE_BY_NAME: dict[str, RepeatedPressExample] = {}
 
 
 def register_case(
-    *sites: str, trail: tuple[str, ...], who: str = "op-a",
+    *sites: str, audit_actions: tuple[str, ...], person_name: str = "op-a",
     dialog: type[DialogFrame] | None = None, needs_password: bool = False,
 ) -> Callable[[PreparePress], PreparePress]:  # fmt: skip
     """Return a decorator that registers a function as the case of its name."""
 
     def store_case(prepare: PreparePress) -> PreparePress:
-        CASE_BY_NAME[prepare.__name__] = RepeatedPressExample(prepare, sites, trail, dialog, who, needs_password)
+        name = prepare.__name__.removeprefix("prepare_")
+        CASE_BY_NAME[name] = RepeatedPressExample(prepare, sites, audit_actions, dialog, person_name, needs_password)
         return prepare
 
     return store_case
@@ -265,23 +266,23 @@ def is_dialog_visible(press: ActingPress) -> bool:
     return press.dialog is not None and shiboken6.isValid(press.dialog) and press.dialog.isVisible()
 
 
-def run_case(stage: CaseStage, one: RepeatedPressExample, way: str) -> None:
+def run_case(stage: CaseStage, example: RepeatedPressExample, press_method: str) -> None:
     """Prepare the case, press its button or key several times, wait for the end, and check the outcome."""
     stage.number += 1
-    press = one.prepare(stage)
-    by_keys = way != "clicks"
+    press = example.prepare(stage)
+    by_keys = press_method != "clicks"
     person = stage.person
     person.wait_until_read()
     stage.toasts.clear()
     before, money = len(stage.read_audited_actions()), stage.count_money_movements()
-    if way == "again":
+    if press_method == "again":
         press_again_after_the_answer(person, press)
     elif by_keys:
         press_keys_often(person, press)
     else:
         click_often(person, press)
-    if one.needs_password:
-        stage.window_desks.confirm_with_password(person, one.who)
+    if example.needs_password:
+        stage.window_desks.confirm_with_password(person, example.person_name)
 
     def has_case_ended() -> bool:
         if by_keys and is_dialog_visible(press) and press.dialog is not None:
@@ -291,16 +292,16 @@ def run_case(stage: CaseStage, one: RepeatedPressExample, way: str) -> None:
     person.wait_until(has_case_ended)
     person.wait_until_read()
     assert not person.opening.context.running_acting_calls
-    if press.stays:
+    if press.dialog_stays_open:
         if by_keys and press.dialog is not None:
             hold_enter(press.dialog)
         assert is_dialog_visible(press), "the outcome was closed before the person saw it"
     # A desk that asks sends its entries about files to the worker, which writes them a moment later.
-    person.wait_until(lambda: len(stage.read_audited_actions()) >= before + len(one.trail))
-    assert stage.read_audited_actions()[before:] == list(one.trail)
+    person.wait_until(lambda: len(stage.read_audited_actions()) >= before + len(example.audit_actions))
+    assert stage.read_audited_actions()[before:] == list(example.audit_actions)
     charges, refunds = stage.count_money_movements()
-    assert charges - money[0] == one.trail.count("credit-check.bought")
-    assert refunds - money[1] == one.trail.count("refund.submit.started")
+    assert charges - money[0] == example.audit_actions.count("credit-check.bought")
+    assert refunds - money[1] == example.audit_actions.count("refund.submit.started")
     if press.dialog is not None:  # a page's key may come after the first answer, and has an answer of its own then
         assert len({toast.message for toast in stage.toasts}) <= 1, [toast.message for toast in stage.toasts]
     answers = [toast for toast in stage.toasts if "a note mentions you" not in toast.detail]  # that one is told anew
@@ -311,10 +312,10 @@ def run_case(stage: CaseStage, one: RepeatedPressExample, way: str) -> None:
         for bar in person.window.findChildren(NotificationBar)
         if bar.isVisible() and bar.tone == "bad"
     ]
-    assert way == "again" or not bad_bars + bad_toasts  # a second press of its own may be refused
+    assert press_method == "again" or not bad_bars + bad_toasts  # a second press of its own may be refused
     if by_keys:
         QTest.keyRelease(person.wait_for_active_window(), Qt.Key.Key_Return)
-    while open_dialogs := [one for one in person.window.findChildren(DialogFrame) if one.isVisible()]:
+    while open_dialogs := [example for example in person.window.findChildren(DialogFrame) if example.isVisible()]:
         open_dialogs[-1].reject()
         QCoreApplication.processEvents()
     person.wait_without_dialog()
@@ -332,14 +333,14 @@ def open_dialog_by_key(stage: CaseStage, kind: type[DialogT], key: str) -> Dialo
     return dialog
 
 
-def make_dialog_press(stage: CaseStage, dialog: DialogFrame, *, stays: bool = True) -> ActingPress:
+def make_dialog_press(stage: CaseStage, dialog: DialogFrame, *, dialog_stays_open: bool = True) -> ActingPress:
     """Return the press of the main button of a dialog. The dialog shows the outcome, or closes with it."""
     stage.person.wait_until(dialog.main_button.isEnabled)
 
     def has_ended() -> bool:
         return not shiboken6.isValid(dialog) or not (dialog.isVisible() and dialog.is_busy)
 
-    return ActingPress(dialog.main_button, has_ended, dialog, stays=stays)
+    return ActingPress(dialog.main_button, has_ended, dialog, dialog_stays_open=dialog_stays_open)
 
 
 def open_check(stage: CaseStage, record: CreditCheck) -> CreditCheckPage:
@@ -355,14 +356,14 @@ def open_check(stage: CaseStage, record: CreditCheck) -> CreditCheckPage:
 @register_case(
     "PurchaseDialog._buy_check",
     dialog=PurchaseDialog,
-    trail=(
+    audit_actions=(
         "credit-check.purchase.started",
         "credit-check.bought",
         "credit-check.detail_stored",
         "credit-check.pdf_stored",
     ),
 )
-def purchase(stage: CaseStage) -> ActingPress:
+def prepare_purchase(stage: CaseStage) -> ActingPress:
     stage.person.frame.show_route(LookupRoute(NUMBERS[stage.number]))
     stage.person.wait_until_read()
     dialog = open_dialog_by_key(stage, PurchaseDialog, "B")
@@ -375,9 +376,9 @@ def purchase(stage: CaseStage) -> ActingPress:
 @register_case(
     "RefetchDialog._refetch_parts",
     dialog=RefetchDialog,
-    trail=("credit-check.refetch.started", "credit-check.pdf_stored"),
+    audit_actions=("credit-check.refetch.started", "credit-check.pdf_stored"),
 )
-def refetch(stage: CaseStage) -> ActingPress:
+def prepare_refetch(stage: CaseStage) -> ActingPress:
     open_check(stage, buy_without_pdf(stage.console, stage.sandbox, NUMBERS[stage.number]))
     return make_dialog_press(stage, open_dialog_by_key(stage, RefetchDialog, "F"))
 
@@ -385,11 +386,11 @@ def refetch(stage: CaseStage) -> ActingPress:
 @register_case(
     "EvidenceDialog._send_decision",
     dialog=ResolveDialog,
-    trail=("credit-check.resolve_proposed",),
+    audit_actions=("credit-check.resolve_proposed",),
 )
-def resolve(stage: CaseStage) -> ActingPress:
+def prepare_resolve(stage: CaseStage) -> ActingPress:
     """Prepare the first of two decisions about an unknown purchase."""
-    open_check(stage, buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number]))
+    open_check(stage, buy_with_unknown_outcome(stage.console, stage.sandbox, NUMBERS[stage.number]))
     return open_filled_resolve_dialog(stage)
 
 
@@ -402,22 +403,22 @@ def open_filled_resolve_dialog(stage: CaseStage) -> ActingPress:
 @register_case(
     "EvidenceDialog._send_decision",
     dialog=ResolveDialog,
-    trail=("credit-check.not_bought",),
-    who="lead-b",
+    audit_actions=("credit-check.not_bought",),
+    person_name="lead-b",
     needs_password=True,
 )
-def resolve_second(stage: CaseStage) -> ActingPress:
+def prepare_resolve_second(stage: CaseStage) -> ActingPress:
     """Prepare the second of two decisions about an unknown purchase, which ends it."""
-    record = buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number])
+    record = buy_with_unknown_outcome(stage.console, stage.sandbox, NUMBERS[stage.number])
     with stage.window_desks.open_acting_desk("op-a") as first:
         first.recovery.resolve("credit-check", record.id, "error", "not on their list")
     open_check(stage, record)
     return open_filled_resolve_dialog(stage)
 
 
-@register_case("RecordActionHandlers.probe", trail=())
-def probe(stage: CaseStage) -> ActingPress:
-    page = open_check(stage, buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number]))
+@register_case("RecordActionHandlers.probe", audit_actions=())
+def prepare_probe(stage: CaseStage) -> ActingPress:
+    page = open_check(stage, buy_with_unknown_outcome(stage.console, stage.sandbox, NUMBERS[stage.number]))
     return make_page_press(stage, page.action_bar.find_button("probe"), "P")
 
 
@@ -448,8 +449,8 @@ def open_payment(stage: CaseStage, payment: Payment) -> PaymentPage:
     return page
 
 
-@register_case("RefundDialog._send_request", dialog=RefundDialog, trail=("refund.requested",))
-def refund_request(stage: CaseStage) -> ActingPress:
+@register_case("RefundDialog._send_request", dialog=RefundDialog, audit_actions=("refund.requested",))
+def prepare_refund_request(stage: CaseStage) -> ActingPress:
     open_payment(stage, make_paid_payment(stage))
     dialog = open_dialog_by_key(stage, RefundDialog, "R")
     dialog.form.amount_edit.setText("8500")
@@ -486,26 +487,30 @@ def open_decision_dialog(
 @register_case(
     "_DecisionDialog._send_call",
     dialog=ApproveDialog,
-    trail=("refund.approved", "refund.submit.started", "refund.accepted"),
-    who="lead-b",
+    audit_actions=("refund.approved", "refund.submit.started", "refund.accepted"),
+    person_name="lead-b",
 )
-def approve(stage: CaseStage) -> ActingPress:
+def prepare_approve(stage: CaseStage) -> ActingPress:
     dialog = open_decision_dialog(stage, ApproveDialog, lambda page: page.action_handlers.approve)
     stage.window_desks.type_password(dialog, "lead-b")
     return make_dialog_press(stage, dialog)
 
 
 @register_case(
-    "_DecisionDialog._send_call", dialog=RejectDialog, trail=("refund.rejected",), who="lead-b", needs_password=True
+    "_DecisionDialog._send_call",
+    dialog=RejectDialog,
+    audit_actions=("refund.rejected",),
+    person_name="lead-b",
+    needs_password=True,
 )
-def reject(stage: CaseStage) -> ActingPress:
+def prepare_reject(stage: CaseStage) -> ActingPress:
     dialog = open_decision_dialog(stage, RejectDialog, lambda page: page.action_handlers.reject)
     set_field_text(dialog.reason_field, "delivered as ordered")
     return make_dialog_press(stage, dialog)
 
 
-@register_case("_DecisionDialog._send_call", dialog=WithdrawDialog, trail=("refund.withdrawn",))
-def withdraw(stage: CaseStage) -> ActingPress:
+@register_case("_DecisionDialog._send_call", dialog=WithdrawDialog, audit_actions=("refund.withdrawn",))
+def prepare_withdraw(stage: CaseStage) -> ActingPress:
     return make_dialog_press(
         stage, open_decision_dialog(stage, WithdrawDialog, lambda page: page.action_handlers.withdraw)
     )
@@ -522,9 +527,9 @@ def set_field_text(field: Field, words: str) -> None:
 @register_case(
     "EvidenceDialog._send_decision",
     dialog=ResolveMoneyDialog,
-    trail=("refund.resolve_proposed",),
+    audit_actions=("refund.resolve_proposed",),
 )
-def resolve_money(stage: CaseStage) -> ActingPress:
+def prepare_resolve_money(stage: CaseStage) -> ActingPress:
     if stage.number:
         stage.sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
         refund = request_refund(
@@ -550,8 +555,8 @@ def resolve_money(stage: CaseStage) -> ActingPress:
 # -- files
 
 
-@register_case("EvidenceExportActions.write_pack", trail=("evidence_pack.exported",))
-def evidence_pack(stage: CaseStage) -> ActingPress:
+@register_case("EvidenceExportActions.write_pack", audit_actions=("evidence_pack.exported",))
+def prepare_evidence_pack(stage: CaseStage) -> ActingPress:
     """Prepare the writing of an evidence pack whose file name was entered already."""
     payment = make_paid_payment(stage)
     page = open_payment(stage, payment)
@@ -561,8 +566,8 @@ def evidence_pack(stage: CaseStage) -> ActingPress:
     return make_page_press(stage, button, "")
 
 
-@register_case(trail=("list.exported",))
-def export(stage: CaseStage) -> ActingPress:
+@register_case(audit_actions=("list.exported",))
+def prepare_export(stage: CaseStage) -> ActingPress:
     """Prepare the export of a queue whose file name was entered already."""
     buy_without_pdf(stage.console, stage.sandbox, NUMBERS[stage.number])
     page = open_queue(stage, "incomplete")
@@ -575,24 +580,24 @@ def export(stage: CaseStage) -> ActingPress:
 # -- work shared by people
 
 
-@register_case("FormDialog.send_call", dialog=NoteDialog, trail=("record.note",))
-def note(stage: CaseStage) -> ActingPress:
+@register_case("FormDialog.send_call", dialog=NoteDialog, audit_actions=("record.note",))
+def prepare_note(stage: CaseStage) -> ActingPress:
     open_payment(stage, make_paid_payment(stage))
     dialog = open_dialog_by_key(stage, NoteDialog, "N")
     set_field_text(dialog.note_field, "called them")
-    return make_dialog_press(stage, dialog, stays=False)
+    return make_dialog_press(stage, dialog, dialog_stays_open=False)
 
 
-@register_case("FormDialog.send_call", dialog=UnmaskDialog, trail=("payment.unmask",))
-def unmask(stage: CaseStage) -> ActingPress:
+@register_case("FormDialog.send_call", dialog=UnmaskDialog, audit_actions=("payment.unmask",))
+def prepare_unmask(stage: CaseStage) -> ActingPress:
     open_payment(stage, make_paid_payment(stage))
     dialog = open_dialog_by_key(stage, UnmaskDialog, "U")
     set_field_text(dialog.reason_text_field, "the caller names it")
-    return make_dialog_press(stage, dialog, stays=False)
+    return make_dialog_press(stage, dialog, dialog_stays_open=False)
 
 
-@register_case("CollaborationActions.take_record", trail=("record.take",))
-def take(stage: CaseStage) -> ActingPress:
+@register_case("CollaborationActions.take_record", audit_actions=("record.take",))
+def prepare_take(stage: CaseStage) -> ActingPress:
     page = open_payment(stage, make_paid_payment(stage))
     return make_page_press(stage, page.action_bar.find_button("take"), "T")
 
@@ -607,8 +612,8 @@ def take_payment(stage: CaseStage) -> PaymentPage:
     return page
 
 
-@register_case("CollaborationActions.give_back", trail=("record.given_up",))
-def give_back(stage: CaseStage) -> ActingPress:
+@register_case("CollaborationActions.give_back", audit_actions=("record.given_up",))
+def prepare_give_back(stage: CaseStage) -> ActingPress:
     page = take_payment(stage)
 
     def list_give_back_buttons() -> list[KeyButton]:
@@ -619,24 +624,24 @@ def give_back(stage: CaseStage) -> ActingPress:
     return make_page_press(stage, list_give_back_buttons()[0], "Shift+T")
 
 
-@register_case("FormDialog.send_call", dialog=HandOverDialog, trail=("record.given_up", "record.note"))
-def hand_over(stage: CaseStage) -> ActingPress:
+@register_case("FormDialog.send_call", dialog=HandOverDialog, audit_actions=("record.given_up", "record.note"))
+def prepare_hand_over(stage: CaseStage) -> ActingPress:
     take_payment(stage)
     dialog = open_dialog_by_key(stage, HandOverDialog, "H")
     set_field_text(dialog.note_field, "waits for their call")
-    return make_dialog_press(stage, dialog, stays=False)
+    return make_dialog_press(stage, dialog, dialog_stays_open=False)
 
 
-@register_case("OwnTakeButtons._give_back_subject", trail=("record.given_up",))
-def give_back_in_list(stage: CaseStage) -> ActingPress:
+@register_case("OwnTakeButtons._give_back_subject", audit_actions=("record.given_up",))
+def prepare_give_back_in_list(stage: CaseStage) -> ActingPress:
     take_payment(stage)
     dialog = open_unfinished_work_dialog(stage.person.frame)
     dialog.show_tab("held")
     return make_page_press(stage, dialog.own_takes.give_back_button, "")
 
 
-@register_case("MentionDoneButton._mark_done", trail=("mention.done",))
-def mention_done(stage: CaseStage) -> ActingPress:
+@register_case("MentionDoneButton._mark_done", audit_actions=("mention.done",))
+def prepare_mention_done(stage: CaseStage) -> ActingPress:
     payment, me = make_paid_payment(stage), stage.console.people.read_acting_person().name
     with stage.window_desks.open_acting_desk("lead-b") as lead:
         lead.recovery.add_note("payment", payment.id, f"@{me} please look")
@@ -673,66 +678,66 @@ def resolve_incident(desk: Console, id: int) -> None:
     desk.incidents.resolve(id, "the shop has corrected it")
 
 
-@register_case("AlertsPage._run_incident_action", trail=("alert.acknowledged", "alert.acknowledged"))
-def acknowledge(stage: CaseStage) -> ActingPress:
+@register_case("AlertsPage._run_incident_action", audit_actions=("alert.acknowledged", "alert.acknowledged"))
+def prepare_acknowledge(stage: CaseStage) -> ActingPress:
     page, _ = open_incident(stage)
     return make_page_press(stage, page.acknowledge_button, "A")
 
 
-@register_case("AlertsPage._run_incident_action", trail=("incident.taken",))
-def incident_take(stage: CaseStage) -> ActingPress:
+@register_case("AlertsPage._run_incident_action", audit_actions=("incident.taken",))
+def prepare_incident_take(stage: CaseStage) -> ActingPress:
     page, _ = open_incident(stage)
     return make_page_press(stage, page.take_button, "T")
 
 
-@register_case("AlertsPage._run_incident_action", trail=("incident.released",))
-def incident_give_back(stage: CaseStage) -> ActingPress:
+@register_case("AlertsPage._run_incident_action", audit_actions=("incident.released",))
+def prepare_incident_give_back(stage: CaseStage) -> ActingPress:
     page, _ = open_incident(stage, lambda desk, id: desk.incidents.take(id))
     return make_page_press(stage, page.give_back_button, "Shift+T")
 
 
-@register_case("FormDialog.send_call", dialog=HandOverIncidentDialog, trail=("incident.handed_over",))
-def incident_hand_over(stage: CaseStage) -> ActingPress:
+@register_case("FormDialog.send_call", dialog=HandOverIncidentDialog, audit_actions=("incident.handed_over",))
+def prepare_incident_hand_over(stage: CaseStage) -> ActingPress:
     open_incident(stage)
     dialog = open_dialog_by_key(stage, HandOverIncidentDialog, "H")
     assert dialog.drop_down_list is not None
     dialog.drop_down_list.setCurrentIndex(0)
     set_field_text(dialog.note_field, "please call the shop")
-    return make_dialog_press(stage, dialog, stays=False)
+    return make_dialog_press(stage, dialog, dialog_stays_open=False)
 
 
-@register_case("FormDialog.send_call", dialog=SnoozeIncidentDialog, trail=("incident.snoozed",))
-def incident_snooze(stage: CaseStage) -> ActingPress:
+@register_case("FormDialog.send_call", dialog=SnoozeIncidentDialog, audit_actions=("incident.snoozed",))
+def prepare_incident_snooze(stage: CaseStage) -> ActingPress:
     open_incident(stage)
-    return make_dialog_press(stage, open_dialog_by_key(stage, SnoozeIncidentDialog, "S"), stays=False)
+    return make_dialog_press(stage, open_dialog_by_key(stage, SnoozeIncidentDialog, "S"), dialog_stays_open=False)
 
 
-@register_case("FormDialog.send_call", dialog=ResolveIncidentDialog, trail=("incident.resolved",))
-def incident_resolve(stage: CaseStage) -> ActingPress:
+@register_case("FormDialog.send_call", dialog=ResolveIncidentDialog, audit_actions=("incident.resolved",))
+def prepare_incident_resolve(stage: CaseStage) -> ActingPress:
     open_incident(stage)
     dialog = open_dialog_by_key(stage, ResolveIncidentDialog, "E")
     set_field_text(dialog.note_field, "the shop has corrected it")
-    return make_dialog_press(stage, dialog, stays=False)
+    return make_dialog_press(stage, dialog, dialog_stays_open=False)
 
 
-@register_case("FormDialog.send_call", dialog=ReopenIncidentDialog, trail=("incident.reopened",))
-def incident_reopen(stage: CaseStage) -> ActingPress:
+@register_case("FormDialog.send_call", dialog=ReopenIncidentDialog, audit_actions=("incident.reopened",))
+def prepare_incident_reopen(stage: CaseStage) -> ActingPress:
     open_incident(stage, resolve_incident)
     dialog = open_dialog_by_key(stage, ReopenIncidentDialog, "E")
     set_field_text(dialog.note_field, "it has not")
-    return make_dialog_press(stage, dialog, stays=False)
+    return make_dialog_press(stage, dialog, dialog_stays_open=False)
 
 
 @register_case(
     "AcknowledgeAlertsDialog._acknowledge_alerts",
     dialog=AcknowledgeAlertsDialog,
-    trail=("alert.acknowledged", "alert.acknowledged"),
+    audit_actions=("alert.acknowledged", "alert.acknowledged"),
 )
-def acknowledge_with_note(stage: CaseStage) -> ActingPress:
+def prepare_acknowledge_with_note(stage: CaseStage) -> ActingPress:
     open_incident(stage)
     dialog = open_dialog_by_key(stage, AcknowledgeAlertsDialog, "Shift+A")
     set_field_text(dialog.note_field, "seen")
-    return make_dialog_press(stage, dialog, stays=False)
+    return make_dialog_press(stage, dialog, dialog_stays_open=False)
 
 
 # -- administration
@@ -749,28 +754,30 @@ def open_administration(stage: CaseStage, tab: int) -> AdminPage:
     return page
 
 
-@register_case("FormDialog.send_call", dialog=ReadOnlySwitchDialog, trail=("read_only.on",), who="adm-f")
-def read_only_switch(stage: CaseStage) -> ActingPress:
+@register_case(
+    "FormDialog.send_call", dialog=ReadOnlySwitchDialog, audit_actions=("read_only.on",), person_name="adm-f"
+)
+def prepare_read_only_switch(stage: CaseStage) -> ActingPress:
     page = open_administration(stage, 0)
     page.switch_table.go_to_row(1 - stage.number)  # one provider, then everything
     stage.person.wait_until_read()
     dialog = open_dialog_by_key(stage, ReadOnlySwitchDialog, "O")
     set_field_text(dialog.reason_field, "provider incident")
-    return make_dialog_press(stage, dialog, stays=False)
+    return make_dialog_press(stage, dialog, dialog_stays_open=False)
 
 
 @register_case(
     "FormDialog.send_call",
     dialog=LimitDialog,
-    trail=("limit.proposed",),
-    who="adm-f",
+    audit_actions=("limit.proposed",),
+    person_name="adm-f",
     needs_password=True,
 )
-def limit(stage: CaseStage) -> ActingPress:
+def prepare_limit(stage: CaseStage) -> ActingPress:
     open_administration(stage, 1)
     dialog = open_dialog_by_key(stage, LimitDialog, "C")
     set_field_text(dialog.value_field, str(4321 + stage.number))
-    return make_dialog_press(stage, dialog, stays=False)
+    return make_dialog_press(stage, dialog, dialog_stays_open=False)
 
 
 # -- queues and bulk runs
@@ -786,17 +793,17 @@ def open_queue(stage: CaseStage, name: str) -> QueuesPage:
     return page
 
 
-@register_case("SaveViewDialog._send_form", dialog=SaveViewDialog, trail=("view.saved",))
-def save_view(stage: CaseStage) -> ActingPress:
-    buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number])
+@register_case("SaveViewDialog._send_form", dialog=SaveViewDialog, audit_actions=("view.saved",))
+def prepare_save_view(stage: CaseStage) -> ActingPress:
+    buy_with_unknown_outcome(stage.console, stage.sandbox, NUMBERS[stage.number])
     open_queue(stage, "unknown")
     dialog = open_dialog_by_key(stage, SaveViewDialog, "Ctrl+S")
     set_field_text(dialog.name_field, f"view {stage.number}")
-    return make_dialog_press(stage, dialog, stays=False)
+    return make_dialog_press(stage, dialog, dialog_stays_open=False)
 
 
 def open_saved_view(stage: CaseStage) -> QueuesPage:
-    buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number])
+    buy_with_unknown_outcome(stage.console, stage.sandbox, NUMBERS[stage.number])
     with stage.window_desks.open_acting_desk("op-a") as desk:
         view = desk.saved_views.save_view(f"view {stage.number}", False, ViewContent("unknown", "", "", "-age"))
     stage.person.opening.context.saved_views_outdated.emit()
@@ -810,16 +817,16 @@ def open_saved_view(stage: CaseStage) -> QueuesPage:
     return page
 
 
-@register_case("SaveViewDialog._send_form", dialog=RenameViewDialog, trail=("view.changed",))
-def rename_view(stage: CaseStage) -> ActingPress:
+@register_case("SaveViewDialog._send_form", dialog=RenameViewDialog, audit_actions=("view.changed",))
+def prepare_rename_view(stage: CaseStage) -> ActingPress:
     open_saved_view(stage).shown_saved_view.open_rename_dialog()
     dialog = stage.person.wait_for_dialog(RenameViewDialog)
     set_field_text(dialog.name_field, f"renamed {stage.number}")
-    return make_dialog_press(stage, dialog, stays=False)
+    return make_dialog_press(stage, dialog, dialog_stays_open=False)
 
 
-@register_case("ShownSavedView.delete_view", trail=("view.deleted",))
-def delete_view(stage: CaseStage) -> ActingPress:
+@register_case("ShownSavedView.delete_view", audit_actions=("view.deleted",))
+def prepare_delete_view(stage: CaseStage) -> ActingPress:
     """Prepare the deletion of a saved view from the menu of the page."""
     page = open_saved_view(stage)
     button = KeyButton("", parent=page)
@@ -827,8 +834,8 @@ def delete_view(stage: CaseStage) -> ActingPress:
     return make_page_press(stage, button, "", lambda: "view" in page.list_bar_names())
 
 
-@register_case("ShownSavedView._restore_view", trail=("view.restored",))
-def restore_view(stage: CaseStage) -> ActingPress:
+@register_case("ShownSavedView._restore_view", audit_actions=("view.restored",))
+def prepare_restore_view(stage: CaseStage) -> ActingPress:
     page = open_saved_view(stage)
     page.shown_saved_view.delete_view()
 
@@ -854,8 +861,8 @@ def open_bulk_dialog(stage: CaseStage) -> BulkDialog:
     return dialog
 
 
-@register_case("BulkRunDialog._discard_run", trail=("bulk.discarded",))
-def bulk_discard(stage: CaseStage) -> ActingPress:
+@register_case("BulkRunDialog._discard_run", audit_actions=("bulk.discarded",))
+def prepare_bulk_discard(stage: CaseStage) -> ActingPress:
     dialog = open_bulk_dialog(stage)
     assert dialog.progress_page is not None
     return make_page_press(stage, dialog.progress_page.discard_button, "")
@@ -864,7 +871,7 @@ def bulk_discard(stage: CaseStage) -> ActingPress:
 @register_case(
     "execute_run_in_background",
     dialog=BulkDialog,
-    trail=(
+    audit_actions=(
         "bulk.begun",
         "credit-check.refetch.started",
         "credit-check.detail_stored",
@@ -872,7 +879,7 @@ def bulk_discard(stage: CaseStage) -> ActingPress:
         "bulk.ended",
     ),
 )
-def bulk_run(stage: CaseStage) -> ActingPress:
+def prepare_bulk_run(stage: CaseStage) -> ActingPress:
     """Prepare the confirmation of a bulk run that was opened again."""
     dialog = open_bulk_dialog(stage)
     dialog.main_button.click()
@@ -883,8 +890,8 @@ def bulk_run(stage: CaseStage) -> ActingPress:
     )
 
 
-@register_case("BulkDialog._create_run", trail=("bulk.frozen",))
-def bulk_freeze(stage: CaseStage) -> ActingPress:
+@register_case("BulkDialog._create_run", audit_actions=("bulk.frozen",))
+def prepare_bulk_freeze(stage: CaseStage) -> ActingPress:
     """Prepare the dialog that stores the selected records as a bulk run with a note."""
     choose_record(stage)
     page = open_queue(stage, "incomplete")
@@ -897,8 +904,8 @@ def bulk_freeze(stage: CaseStage) -> ActingPress:
     return replace(press, has_ended=lambda: dialog.plan_page is not None)
 
 
-@register_case("BulkDialog.reject", trail=("bulk.discarded",))
-def bulk_leave(stage: CaseStage) -> ActingPress:
+@register_case("BulkDialog.reject", audit_actions=("bulk.discarded",))
+def prepare_bulk_leave(stage: CaseStage) -> ActingPress:
     """Prepare the closing of a dialog whose bulk run wasn't confirmed and is discarded."""
     choose_record(stage)
     page = open_queue(stage, "incomplete")
@@ -912,8 +919,8 @@ def bulk_leave(stage: CaseStage) -> ActingPress:
 # -- payments and their reconciliation
 
 
-@register_case("RecordActionHandlers.set_order_paid", trail=("order.filled", "order.paid"))
-def move_order(stage: CaseStage) -> ActingPress:
+@register_case("RecordActionHandlers.set_order_paid", audit_actions=("order.filled", "order.paid"))
+def prepare_move_order(stage: CaseStage) -> ActingPress:
     number = f"ORD-{stage.number}"
     order = insert_order(stage.window_desks, number, 3_300)
     payment = stage.console.payments.start(order, "paypay").payment
@@ -985,7 +992,7 @@ def test_every_acting_call_has_a_case_or_another_test() -> None:
     that covers it.
     """
     cases = CASE_BY_NAME.values()
-    assert find_acting_calls() == {site for one in cases for site in one.sites} | set(TESTED_ELSEWHERE)
+    assert find_acting_calls() == {site for one in cases for site in one.call_sites} | set(TESTED_ELSEWHERE)
     acting = {one.dialog.__name__ for one in cases if one.dialog} | {
         "LeftoverCredentialsDialog",
         "PasswordDialog",
@@ -1010,10 +1017,10 @@ def test_a_button_pressed_twice_acts_once(
     it once, and one result is shown.
     """
     one = CASE_BY_NAME[name]
-    if one.who == "adm-f":
+    if one.person_name == "adm-f":
         window_desks.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
     stage = CaseStage(window_desks, sandbox, open_window(), tmp_path)
-    stage.switch_person(one.who)
+    stage.switch_person(one.person_name)
     stage.person.opening.context.toast_requested.connect(stage.store_action_toast)
     for way in ("clicks", "keys"):
         run_case(stage, one, way)
@@ -1031,7 +1038,7 @@ def test_a_password_entered_twice_decides_once(
     """
     stage = CaseStage(window_desks, sandbox, open_window(), tmp_path, number=0)
     stage.switch_person("lead-b")
-    press, person = reject(stage), stage.person
+    press, person = prepare_reject(stage), stage.person
     press.button.click()  # type: ignore[attr-defined]  # a button
     dialog = person.wait_for_dialog(PasswordDialog)
     dialog.password_field.line_edit.setText(window_desks.get_password_of("lead-b"))

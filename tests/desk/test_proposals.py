@@ -20,7 +20,7 @@ from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.runtime.routes import CreditCheckRoute, QueuesRoute
 from console.views.widgets.controls.buttons import KeyButton
 from console.wording.sentences.catalogue import format_corporation_number
-from tests.desk.conftest import OpenWindow, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.test_records import fill_not_bought_form, read_check
 from tests.desk.test_resolving_refunds import make_unknown_refund
 from tests.desk.window_desks import WindowTestDesks
@@ -53,7 +53,7 @@ def test_the_next_step_of_a_proposal_is_not_its_proposers(
     """A person who has proposed an outcome may propose another one. The button for this is shown, but isn't
     highlighted as the next step.
     """
-    record = buy_unknown(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     propose_outcome(window_desks, record, "op-a")
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
@@ -77,7 +77,7 @@ def test_the_preview_offers_the_decision_to_the_second_person_only(
     the proposal.
     """
     records = {
-        maker: buy_unknown(console, sandbox, number)
+        maker: buy_with_unknown_outcome(console, sandbox, number)
         for maker, number in zip(("lead-b", "op-a"), NUMBERS[:2], strict=True)
     }
     for maker, record in records.items():
@@ -116,7 +116,7 @@ def test_a_proposal_is_announced_to_the_second_person(
     """When a proposal arrives, it is announced to a person who may confirm it, counted, and listed first. Enter opens
     its record. After the decision the list no longer has it.
     """
-    record = buy_unknown(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     person = window_desks.switch_person(open_window(), "lead-b")
     context = person.opening.context
     person.wait_until(lambda: context.work_counts.person == "lead-b")
@@ -165,7 +165,7 @@ def test_the_own_proposal_is_listed_with_other_proposals(
     """If a person can't confirm a proposal, it is listed under "Waiting for others" with the reason, and isn't
     counted for this person.
     """
-    record = buy_unknown(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     propose_outcome(window_desks, record, "lead-b")
     person = open_window()
     expected = {
@@ -274,7 +274,7 @@ def test_a_second_person_decides_from_a_queue(
     """The dialog of a credit check that the key E opens in a queue names the proposal of the first person, and the
     second person can confirm it there.
     """
-    record = buy_unknown(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     propose_outcome(window_desks, record, "op-a")
     person = window_desks.switch_person(open_window(), "lead-b")
     dialog = open_dialog_in_queue(person, record.id, ResolveDialog)
@@ -304,7 +304,7 @@ def test_a_proposal_decided_by_another_person_disappears_from_the_list(
     """A proposal that another person decides while it is shown disappears from the list, and the next one
     is shown.
     """
-    first, second = (buy_unknown(console, sandbox, number) for number in NUMBERS[:2])
+    first, second = (buy_with_unknown_outcome(console, sandbox, number) for number in NUMBERS[:2])
     propose_outcome(window_desks, first, "op-a")
     propose_outcome(window_desks, second, "op-a")
     person = window_desks.switch_person(open_window(), "aud-e")

@@ -28,12 +28,12 @@ from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 from tests.support.refusals import call_for_refusal
 
-NUMBER = NUMBERS[0]
+CORPORATION_NUMBER = NUMBERS[0]
 
 
 def open_purchase(person: Person, client: str = "2") -> PurchaseDialog:
     """Open the purchase dialog of NUMBER and select a client."""
-    person.frame.show_route(LookupRoute(NUMBER))
+    person.frame.show_route(LookupRoute(CORPORATION_NUMBER))
     person.wait_until_read()
     person.press("B")
     dialog = person.wait_for_dialog(PurchaseDialog)
@@ -67,7 +67,7 @@ def start_hanging_purchase_and_close_dialog(person: Person, dialog: PurchaseDial
 
 
 def find_recorded_checks(console: Console) -> tuple[CreditCheck, ...]:
-    return console.lookup.find_records(NUMBER).credit_checks
+    return console.lookup.find_records(CORPORATION_NUMBER).credit_checks
 
 
 def test_a_double_click_buys_once(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
@@ -78,7 +78,7 @@ def test_a_double_click_buys_once(open_window: OpenWindow, console: Console, san
     dialog.main_button.click()
     person.wait_until(lambda: not dialog.is_busy)
     assert dialog.windowTitle() == "Bought"
-    assert sandbox.control.count_charges(NUMBER) == 1
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
     assert [record.client_id for record in find_recorded_checks(console)] == ["2"]
 
 
@@ -87,7 +87,7 @@ def test_the_purchase_button_is_disabled_in_the_first_moment(open_window: OpenWi
     double click, buys nothing.
     """
     person = open_window()
-    person.frame.show_route(LookupRoute(NUMBER))
+    person.frame.show_route(LookupRoute(CORPORATION_NUMBER))
     person.wait_until_read()
     person.press("B")
     assert not person.wait_for_dialog(PurchaseDialog).main_button.isEnabled()
@@ -100,9 +100,9 @@ def test_the_dialog_links_to_a_live_check_instead_of_buying(
 ) -> None:
     """If the corporation has a live credit check, the dialog offers no purchase and links to this check. Before a
     client is selected, the dialog names the client of the live check, and doesn't say that there is no check."""
-    record = buy_check(console, NUMBER, "2")
+    record = buy_check(console, CORPORATION_NUMBER, "2")
     person = open_window()
-    person.frame.show_route(LookupRoute(NUMBER))
+    person.frame.show_route(LookupRoute(CORPORATION_NUMBER))
     person.wait_until_read()
     person.press("B")
     dialog = person.wait_for_dialog(PurchaseDialog)
@@ -125,7 +125,7 @@ def test_a_purchase_without_an_answer_is_shown_as_unknown(
     """After a purchase without an answer the dialog says that it may have been charged, names the next step, and
     doesn't offer another purchase.
     """
-    sandbox.control.add_fault("reset_after_charge", call="purchase", number=NUMBER)
+    sandbox.control.add_fault("reset_after_charge", call="purchase", number=CORPORATION_NUMBER)
     person = open_window()
     dialog = buy_in_dialog(person)
     assert dialog.windowTitle() == "The outcome of the purchase is unknown"
@@ -146,7 +146,7 @@ def test_a_purchase_without_its_pdf_is_shown_as_bought_and_incomplete(
     open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
     """If the PDF of a bought credit check is missing, the dialog says "Bought" and "Incomplete", and no error."""
-    sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBER)
+    sandbox.control.add_fault("pdf_missing", call="pdf", number=CORPORATION_NUMBER)
     person = open_window()
     dialog = buy_in_dialog(person)
     assert dialog.windowTitle() == "Bought"
@@ -155,7 +155,7 @@ def test_a_purchase_without_its_pdf_is_shown_as_bought_and_incomplete(
 
 def test_a_refusal_says_that_nothing_was_charged(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A refused purchase says once that nothing was charged, and its record is failed."""
-    sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
+    sandbox.control.add_fault("status:422", call="purchase", number=CORPORATION_NUMBER)
     person = open_window()
     dialog = buy_in_dialog(person)
     assert dialog.windowTitle() == "Not bought"
@@ -167,11 +167,11 @@ def test_a_refusal_says_that_nothing_was_charged(open_window: OpenWindow, consol
 def make_contradicted_purchase(window_desks: WindowTestDesks, sandbox: Sandbox) -> Alert:
     """Make a purchase that the provider first refuses and later reports as made; return the alert about it."""
     console = window_desks.console
-    sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
-    refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")))
+    sandbox.control.add_fault("status:422", call="purchase", number=CORPORATION_NUMBER)
+    refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "2")))
     (denied,) = find_recorded_checks(console)
     bought: Outcome[CheckReport] = Outcome(
-        OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, CheckReport(12345, NUMBER), 201, "{}"
+        OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, CheckReport(12345, CORPORATION_NUMBER), 201, "{}"
     )
     assert refused.code == "provider_refused"
     assert window_desks.acting_desk._service_builder._purchases.deliver_outcome(denied.operation_id or "", bought)
@@ -228,7 +228,7 @@ def test_the_window_responds_while_the_provider_hangs(open_window: OpenWindow, s
     """While the provider hangs, the person can close the purchase dialog and go to other pages; the purchase
     continues until the provider answers.
     """
-    sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
+    sandbox.control.add_fault("hang", call="purchase", number=CORPORATION_NUMBER)
     person = open_window()
     dialog = open_purchase(person)
     start_hanging_purchase_and_close_dialog(person, dialog, sandbox)
@@ -246,7 +246,7 @@ def test_the_window_closes_after_its_running_calls(open_window: OpenWindow, sand
     """If a person closes the window while calls are running, the window says which, and closes automatically when
     they have ended.
     """
-    sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
+    sandbox.control.add_fault("hang", call="purchase", number=CORPORATION_NUMBER)
     person = open_window()
     dialog = open_purchase(person)
     start_hanging_purchase_and_close_dialog(person, dialog, sandbox)
@@ -257,5 +257,5 @@ def test_the_window_closes_after_its_running_calls(open_window: OpenWindow, sand
     leaving.main_button.click()
     sandbox.control.release_calls()
     person.wait_until(lambda: not person.window.isVisible())
-    assert sandbox.control.count_charges(NUMBER) == 1
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
     person.opening.close()

@@ -5,7 +5,7 @@ from console.sandbox.server import Sandbox
 from console.views.queues.page import QueuesPage
 from console.views.queues.rows import QueueRow
 from console.views.runtime.routes import QueuesRoute
-from tests.desk.conftest import OpenWindow, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.window_person import Person
 
 NUMBERS = ("1180301018771", "1010001112577", "4010401050341")
@@ -26,7 +26,7 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(open_window: OpenWindow, console
     Esc removes the filter, and an invalid condition is reported.
     """
     for number in NUMBERS:
-        buy_unknown(console, sandbox, number)
+        buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
@@ -67,7 +67,7 @@ def test_typed_operators_move_into_the_filter_lists(
     don't contradict the typed operators. A text that only looks like an operator is searched as text, and reported.
     """
     for number in NUMBERS:
-        buy_unknown(console, sandbox, number)
+        buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)

@@ -19,7 +19,7 @@ from console.views.records.preview_panel import RecordPreview
 from console.views.runtime.routes import QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
-from tests.desk.conftest import OpenWindow, buy_unknown, buy_without_pdf
+from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome, buy_without_pdf
 from tests.desk.window_desks import WindowTestDesks
 
 NUMBERS = ("1180301018771", "1010001112577")
@@ -81,7 +81,7 @@ def test_a_key_hides_the_preview_in_later_windows_too(
     of unknown outcomes, the advised action is the only primary button.
     """
     for number in NUMBERS:
-        buy_unknown(console, sandbox, number)
+        buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("unknown"))
@@ -110,7 +110,7 @@ def test_the_preview_is_built_once_for_rows_that_are_passed(
     Until then a button of the earlier record does nothing. In a window without room for the preview none is built.
     """
     for number in (*NUMBERS, "7000012050002"):
-        buy_unknown(console, sandbox, number)
+        buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("unknown"))
@@ -173,8 +173,8 @@ def test_repeated_steps_are_listed_once_with_their_number(
     assert sum("The PDF could not be fetched" in text for text in steps) == 1
 
 
-def has_more_signals(signals: QSignalSpy, before: int) -> bool:
-    return signals.count() > before
+def has_more_signals(signals: QSignalSpy, count_before: int) -> bool:
+    return signals.count() > count_before
 
 
 def test_the_preview_keeps_its_place_during_changes_by_others(
@@ -183,7 +183,7 @@ def test_the_preview_keeps_its_place_during_changes_by_others(
     """When another person adds a note to this or another record, the focus in the preview stays where it is. A note
     on this record appears among the last steps.
     """
-    shown, other = (buy_unknown(window_desks.console, sandbox, number) for number in NUMBERS)
+    shown, other = (buy_with_unknown_outcome(window_desks.console, sandbox, number) for number in NUMBERS)
     person = open_window()
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("unknown"))

@@ -30,14 +30,14 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.conftest import buy_unknown
+from tests.desk.conftest import buy_with_unknown_outcome
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 
 REASON = "provider incident"
 BLOCK_CALLS = ("block_button_while_stopped", "bind_button_to_right")
-VIEWS = Path(console.views.__file__).parent
+VIEWS_FOLDER = Path(console.views.__file__).parent
 
 
 def read_bars(person: Person) -> str:
@@ -73,7 +73,7 @@ def test_the_read_only_switch_is_set_and_ended_by_keyboard(
     """Alt+9 and O set the read-only switch with a reason. The bar, the status bar and each disabled button then show
     who set it and why. An auditor sees the same but can't end it. For the person with the right, O ends it.
     """
-    record = buy_unknown(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     person = open_window()
     person.wait_for_page(HomePage)
     person = window_desks.switch_person(person, "lead-b")
@@ -106,7 +106,7 @@ def test_a_running_bulk_run_can_be_stopped_while_everything_is_read_only(
     still be stopped in its open dialog, because that only prevents changes. It can't be resumed, and the button says
     why.
     """
-    record = buy_unknown(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     run = console.bulk.create_run("take", [ChosenRecord("credit-check", record.id, record.version)])
     context, other_process = console._context, HoldingProcess("op-a", "desk-2", "host-2", 7, "session-2")
     context.write(lambda tx: leases.acquire(tx, make_lease_name(run.id), other_process, context.now(), 3_600.0))
@@ -139,7 +139,7 @@ def test_an_open_dialog_says_that_nothing_can_be_changed(
     dialog shows the reason, and its shortcut sends nothing. When the switch is ended, the button is enabled again and
     the reason disappears.
     """
-    record = buy_unknown(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     check = person.wait_for_page(CreditCheckPage)
@@ -167,7 +167,7 @@ def test_each_blocked_button_names_a_right() -> None:
     Without the right, a read-only switch would not disable the button."""
     rights: dict[str, str] = {}
     forms: dict[str, bool] = {}
-    for source in sorted(VIEWS.rglob("*.py")):
+    for source in sorted(VIEWS_FOLDER.rglob("*.py")):
         for node in ast.walk(ast.parse(source.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BLOCK_CALLS:
                 given = node.args[2]

@@ -30,7 +30,7 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.inputs import LineEdit
 from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.conftest import OpenWindow, buy_check, buy_unknown, buy_without_pdf, read_provider_id
+from tests.desk.conftest import OpenWindow, buy_check, buy_with_unknown_outcome, buy_without_pdf, read_provider_id
 from tests.desk.test_refunds import insert_order
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
@@ -77,7 +77,10 @@ def test_a_record_being_read_shows_a_message(
     """While a record is being read, its buttons are disabled with the reason, a pressed key says the same, and the
     page shows no data of the previous record.
     """
-    first, second = buy_unknown(console, sandbox, NUMBER), buy_unknown(console, sandbox, OTHER)
+    first, second = (
+        buy_with_unknown_outcome(console, sandbox, NUMBER),
+        buy_with_unknown_outcome(console, sandbox, OTHER),
+    )
     person = open_window()
     page = open_record(person, first.id)
     with monkeypatch.context() as patch:
@@ -120,7 +123,7 @@ def test_a_decision_on_an_old_view_decides_nothing(
     """A decision contains the version of the record that the person saw. If the record has changed since, the
     decision is refused, and the refusal shows the change.
     """
-    record = buy_unknown(console, sandbox, NUMBER)
+    record = buy_with_unknown_outcome(console, sandbox, NUMBER)
     person = open_window()
     open_record(person, record.id)
     person.press("E")
@@ -144,7 +147,7 @@ def test_only_results_that_the_evidence_supports_can_be_chosen(
     """Without evidence no result can be selected. With a statement as evidence, the result "bought" can't be
     selected. Each disabled result shows its reason.
     """
-    record = buy_unknown(console, sandbox, NUMBER)
+    record = buy_with_unknown_outcome(console, sandbox, NUMBER)
     person = open_window()
     open_record(person, record.id)
     person.press("E")
@@ -169,7 +172,7 @@ def test_not_bought_takes_two_people(
     """The first person decides "not bought" with a file; another person, who signs in at the same window, confirms
     it.
     """
-    record = buy_unknown(console, sandbox, NUMBER)
+    record = buy_with_unknown_outcome(console, sandbox, NUMBER)
     proof = tmp_path / "screen.txt"
     proof.write_text("no such purchase", encoding="utf-8")
     person = open_window()
@@ -245,7 +248,7 @@ def test_a_probe_without_a_change_reports_its_finding(
     """A probe of a bought credit check says in a toast that nothing changed. A probe of an unknown purchase that
     finds nothing says in a bar that it is still unknown.
     """
-    bought, unknown = buy_check(console, NUMBER), buy_unknown(console, sandbox, OTHER)
+    bought, unknown = buy_check(console, NUMBER), buy_with_unknown_outcome(console, sandbox, OTHER)
     person = open_window()
     page = open_record(person, bought.id)
     person.press("P")
@@ -317,7 +320,7 @@ def test_going_back_from_a_later_record_makes_its_row_current(
     """After Enter on a row and the key ] for the next records, Esc returns to the list with the row of the last shown
     record as the current row.
     """
-    ids = {buy_unknown(console, sandbox, number).id for number in NUMBERS[:3]}
+    ids = {buy_with_unknown_outcome(console, sandbox, number).id for number in NUMBERS[:3]}
     person = open_window()
     person.frame.show_route(list_route)
     table = person.wait_for_page(page_class).table
@@ -366,12 +369,12 @@ def test_new_arrivals_move_no_row(open_window: OpenWindow, console: Console, san
     """Records that arrive in a shown queue are not inserted: a button shows their number and inserts them. Until then
     no row moves, and the current row stays the same.
     """
-    first = buy_unknown(console, sandbox, NUMBER)
+    first = buy_with_unknown_outcome(console, sandbox, NUMBER)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
     person.wait_until(lambda: page.current_row is not None)
-    late = buy_unknown(console, sandbox, OTHER)
+    late = buy_with_unknown_outcome(console, sandbox, OTHER)
     person.wait_until(page.new_arrivals.button.isVisible)
     assert page.row_model.row_count == 1
     assert page.new_arrivals.button.text() == "Show 1 new record"
@@ -386,12 +389,12 @@ def test_a_filtered_list_does_not_announce_records_outside_its_filter(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """When a person searches in the queue, the button about new records of the unfiltered queue disappears."""
-    buy_unknown(console, sandbox, NUMBER)
+    buy_with_unknown_outcome(console, sandbox, NUMBER)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
     person.wait_until(lambda: page.current_row is not None)
-    buy_unknown(console, sandbox, OTHER)
+    buy_with_unknown_outcome(console, sandbox, OTHER)
     person.wait_until(page.new_arrivals.button.isVisible)
     page.filter.edit.setText("no such company")
     page.filter.changed.emit()
@@ -404,7 +407,7 @@ def test_a_row_settled_by_another_desk_is_marked_and_keeps_its_place(
 ) -> None:
     """A row whose record has left the queue keeps its place until the list is read again. The row, the line with its
     position and the preview say that the record has left the queue."""
-    record = buy_unknown(console, sandbox, NUMBER)
+    record = buy_with_unknown_outcome(console, sandbox, NUMBER)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
@@ -454,7 +457,7 @@ def test_rows_beyond_the_first_part_of_a_queue_are_marked(
     """The window compares its rows first with a limited number of records of the queue, then with the rest. Only the
     row whose record has left the queue is marked, also if the queue has more records than that number."""
     monkeypatch.setattr(new_arrivals, "MAX_COMPARED_QUEUE_ITEMS", 1)
-    records = [buy_unknown(console, sandbox, number) for number in NUMBERS[:3]]
+    records = [buy_with_unknown_outcome(console, sandbox, number) for number in NUMBERS[:3]]
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)

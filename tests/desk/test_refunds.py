@@ -23,13 +23,13 @@ from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
 from tests.support.money_desks import find_newest_refund, import_paid_payment
 
-NUMBER = "ORD-20261120-000123"
+ORDER_NUMBER = "ORD-20261120-000123"
 
 
 @pytest.fixture
 def payment(console: Console, sandbox: Sandbox) -> Payment:
     """Import a payment of 12,000 yen."""
-    return import_paid_payment(console, sandbox, NUMBER, 12_000)
+    return import_paid_payment(console, sandbox, ORDER_NUMBER, 12_000)
 
 
 def open_payment(person: Person, payment: Payment) -> PaymentPage:
@@ -256,7 +256,7 @@ def test_the_search_box_finds_a_payment_by_its_numbers(
     assert shell is not None
     assert payment.provider_payment_id is not None
     finder = shell.command_palette
-    wanted = ((NUMBER, payment), (payment.provider_payment_id, payment), ("ORD-OF-A-COMPANY", of_company))
+    wanted = ((ORDER_NUMBER, payment), (payment.provider_payment_id, payment), ("ORD-OF-A-COMPANY", of_company))
     for number, whose in wanted:
         person.frame.show_route(HomeRoute())
         person.press("Ctrl+K")

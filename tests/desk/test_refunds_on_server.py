@@ -17,7 +17,7 @@ from console.settings.settings import Settings
 from console.views.refunds.decision_dialog import ApproveDialog
 from console.views.theme.theme import current_appearance, install_appearance
 from tests.desk.test_entering import get_account
-from tests.desk.test_refunds import NUMBER, open_approvals, request_refund, scroll_to_end, wait_for_refund_end
+from tests.desk.test_refunds import ORDER_NUMBER, open_approvals, request_refund, scroll_to_end, wait_for_refund_end
 from tests.desk.window_person import Person
 from tests.support.desks import make_environment
 from tests.support.money_desks import import_paid_payment, make_provider_settings
@@ -48,7 +48,7 @@ def test_an_approval_in_a_window_on_a_server_needs_the_password(
     right one the refund is sent once.
     """
     install_appearance(qapp, theme="light")
-    payment = import_paid_payment(desks["op-a"], sandbox, NUMBER, 12_000)
+    payment = import_paid_payment(desks["op-a"], sandbox, ORDER_NUMBER, 12_000)
     people = [Person(qtbot, desks["op-a"], desks["op-a"].settings)]
     try:
         refund = request_refund(people[0], payment)

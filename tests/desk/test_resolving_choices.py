@@ -12,7 +12,7 @@ from console.views.records.evidence_wizard import TEXT_EVIDENCE
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.runtime.routes import CreditCheckRoute, PaymentRoute
-from tests.desk.conftest import OpenWindow, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.test_evidence import show_page
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.money_desks import import_paid_payment
@@ -64,7 +64,7 @@ def test_a_draft_that_is_started_over_leaves_no_choice(
     """If a person presses "Start over" at a restored draft, the selected evidence, result and reason are cleared. A
     press of the main button in the first moment doesn't replace the text in the footer for long.
     """
-    record = buy_unknown(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     person = open_window()
     show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     person.press("E")

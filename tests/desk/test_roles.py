@@ -29,7 +29,7 @@ from console.views.runtime.routes import (
 )
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.conftest import OpenWindow, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.test_window import find_nameless_controls
 from tests.desk.window_desks import WindowTestDesks
 from tests.support.desks import NUMBERS
@@ -101,7 +101,7 @@ def test_an_auditor_reads_records_without_changing_them(
     """For an auditor, every button that changes a record is disabled, with the people who may press it; the key of
     the button says the same in a bar.
     """
-    record = buy_unknown(console, sandbox, NUMBER)
+    record = buy_with_unknown_outcome(console, sandbox, NUMBER)
     person = open_window()
     person = window_desks.switch_person(person, "aud-e")
     person.frame.show_route(QueuesRoute("unknown"))
@@ -181,7 +181,7 @@ def test_a_proposal_waits_for_another_approver(
     """Neither the person who made a proposal nor an operator can confirm it, and the page says who can. Another
     approver confirms it.
     """
-    record = buy_unknown(console, sandbox, NUMBER)
+    record = buy_with_unknown_outcome(console, sandbox, NUMBER)
     console.recovery.resolve("credit-check", record.id, "error", "not in their list")
     person = open_window()
     expected = {

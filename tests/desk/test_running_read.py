@@ -17,7 +17,7 @@ from tests.desk.window_person import Person
 from tests.store.database.test_read_interruption import ENDLESS_SQL
 from tests.support.desks import NUMBERS
 
-Read = tuple[Any, str]
+PatchedRead = tuple[Any, str]
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def wait_for_panel(person: Person) -> RunningReadPanel:
     return watch.panel
 
 
-PAGES: dict[str, tuple[Callable[[Console, int], Route], Callable[[Console], Read]]] = {
+ROUTE_AND_READ_BY_PAGE: dict[str, tuple[Callable[[Console, int], Route], Callable[[Console], PatchedRead]]] = {
     "a queue": (lambda _, id: QueuesRoute("unknown"), lambda console: (console.recovery, "read_queue")),
     "a record": (lambda _, id: CreditCheckRoute(id), lambda console: (console.credit_checks, "read_credit_check")),
     "a company": (lambda _, id: LookupRoute(NUMBERS[0]), lambda console: (console.lookup, "find_records")),
@@ -58,11 +58,11 @@ PAGES: dict[str, tuple[Callable[[Console, int], Route], Callable[[Console], Read
 }
 
 
-@pytest.mark.parametrize("where", PAGES)
-def test_a_long_read_is_announced_and_interrupted(open_window: OpenWindow, console: Console, where: str) -> None:
+@pytest.mark.parametrize("page_name", ROUTE_AND_READ_BY_PAGE)
+def test_a_long_read_is_announced_and_interrupted(open_window: OpenWindow, console: Console, page_name: str) -> None:
     """After a second of reading, the page says that it reads, and later for how long. Ctrl+. ends the statement in
     the database. A bar then says that the read was interrupted, and F5 reads the page again."""
-    make_route, find_read = PAGES[where]
+    make_route, find_read = ROUTE_AND_READ_BY_PAGE[page_name]
     record = buy_check(console, NUMBERS[0])
     person = open_window()
     service, method = find_read(console)

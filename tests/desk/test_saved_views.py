@@ -14,7 +14,7 @@ from console.views.queues.page import QueuesPage
 from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.runtime.routes import HomeRoute, QueuesRoute
 from console.views.widgets.controls.inputs import LineEdit
-from tests.desk.conftest import OpenWindow, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.test_queue_filter import NUMBERS, read_listed_ids
 from tests.desk.window_person import Person
 
@@ -33,7 +33,7 @@ def test_a_view_is_saved_found_changed_and_deleted(
     search box; its link opens it with its stored filter. A deleted view can be restored.
     """
     for number in NUMBERS:
-        buy_unknown(console, sandbox, number)
+        buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
@@ -124,7 +124,7 @@ def test_a_view_of_a_newer_program_is_marked(open_window: OpenWindow, console: C
     """If a saved view has a condition that this program doesn't know, the queue is filtered by the other conditions,
     and a bar names the unknown one.
     """
-    buy_unknown(console, sandbox, NUMBERS[0])
+    buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     view = console.saved_views.save_view("newer", True, ViewContent("unknown", "flavour:sweet kind:credit-check"))
     person = open_window()
     person.frame.show_route(QueuesRoute(view=view.id))
@@ -148,7 +148,7 @@ def test_a_copied_link_names_the_records_that_are_shown(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """Ctrl+Shift+L copies the link of the shown queue or view, no matter how the person has opened it."""
-    buy_unknown(console, sandbox, NUMBERS[0])
+    buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     view = console.saved_views.save_view("mine", False, ViewContent("unknown", "provider:alarmbox"))
     person = open_window()
     person.press("Alt+2")
@@ -174,7 +174,7 @@ def test_a_view_is_restored_at_the_next_start(open_window: OpenWindow, console: 
     filter, the changed filter is restored, with the name of its view.
     """
     for number in NUMBERS:
-        buy_unknown(console, sandbox, number)
+        buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     person.press("Alt+2")
     page = person.wait_for_page(QueuesPage)

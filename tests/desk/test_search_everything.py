@@ -26,7 +26,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.search_box import TextCompletion
 from console.views.widgets.window.search_results import ResultEntry
-from tests.desk.conftest import OpenWindow, buy_check, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_check, buy_with_unknown_outcome
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
 from tests.store.database.test_read_interruption import ENDLESS_SQL
@@ -72,7 +72,10 @@ def test_the_search_box_finds_records_of_all_kinds(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
     """With the search box of one window, a person finds a record of each kind, one search after the other."""
-    good, unknown = buy_check(window_desks.console, GOOD), buy_unknown(window_desks.console, sandbox, UNKNOWN)
+    good, unknown = (
+        buy_check(window_desks.console, GOOD),
+        buy_with_unknown_outcome(window_desks.console, sandbox, UNKNOWN),
+    )
     person = open_window()
     palette = open_search_box(person)
 

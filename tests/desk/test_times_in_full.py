@@ -12,7 +12,7 @@ from console.views.runtime.routes import PaymentRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.wording.sentences.catalogue import format_instant
 from console.wording.sentences.formats import format_instant_in_zones
-from tests.desk.conftest import OpenWindow, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment
 
@@ -25,7 +25,7 @@ def test_the_full_time_of_an_age_is_shown_for_the_current_row(
     """The full time of the current row's age is shown below the list, as the tooltip of the age and as its
     description for a screen reader.
     """
-    buy_unknown(console, sandbox, NUMBERS[0])
+    buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)

@@ -10,7 +10,7 @@ from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow
 from tests.desk.window_desks import WindowTestDesks
 
-TABS = ("timeline", "attempts", "payments", "refunds", "notes", "evidence", "audit")
+TAB_KEYS = ("timeline", "attempts", "payments", "refunds", "notes", "evidence", "audit")
 
 
 def test_an_order_without_a_payment_has_a_page(
@@ -30,11 +30,11 @@ def test_an_order_without_a_payment_has_a_page(
     assert button is not None
     assert (button.isEnabled(), button.shown_reason) == (False, translate("money.side.no_payment", "en"))
     texts = set()
-    for tab in TABS:
+    for tab in TAB_KEYS:
         page.tabs.show_tab(tab)
         person.wait_until_read()
         shown = [state.accessibleName() for state in page.tabs.findChildren(EmptyState) if state.isVisible()]
         assert len(shown) == 1, tab
         texts |= set(shown)
-    assert len(texts) == len(TABS)
+    assert len(texts) == len(TAB_KEYS)
     assert not any("This payment" in text for text in texts)

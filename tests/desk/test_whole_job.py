@@ -15,7 +15,7 @@ from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
 from console.wording.sentences.catalogue import translate
-from tests.desk.conftest import OpenWindow, buy_unknown, buy_without_pdf, read_provider_id
+from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome, buy_without_pdf, read_provider_id
 from tests.support.desks import NUMBERS
 
 LACKING, UNANSWERED = NUMBERS[0], NUMBERS[1]
@@ -33,7 +33,7 @@ def test_the_whole_job_is_done_with_the_keyboard_alone(
 ) -> None:
     """A person looks up, re-fetches and resolves records with the keyboard alone."""
     lacking = buy_without_pdf(console, sandbox, LACKING)
-    unknown = buy_unknown(console, sandbox, UNANSWERED)
+    unknown = buy_with_unknown_outcome(console, sandbox, UNANSWERED)
     person = open_window()
 
     person.press("Alt+3")
@@ -101,7 +101,7 @@ def test_a_job_is_done_through_the_accessibility_tree(
     accessible name and pressed by its accessible action.
     """
     lacking = buy_without_pdf(console, sandbox, LACKING)
-    unknown = buy_unknown(console, sandbox, UNANSWERED)
+    unknown = buy_with_unknown_outcome(console, sandbox, UNANSWERED)
     person = open_window()
     button = QAccessible.Role.Button
 

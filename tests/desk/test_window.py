@@ -51,7 +51,7 @@ from console.views.runtime.routes import (
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.conftest import OpenWindow, buy_check, buy_unknown, buy_without_pdf
+from tests.desk.conftest import OpenWindow, buy_check, buy_with_unknown_outcome, buy_without_pdf
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person, get_accessible_name
 from tests.support.desks import NUMBERS
@@ -83,7 +83,7 @@ def test_every_control_on_every_page_has_a_name(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, language: str
 ) -> None:
     """Each control that Tab reaches has an accessible name, on each page and in both languages."""
-    bought, unknown = buy_check(console, NUMBER), buy_unknown(console, sandbox, OTHER)
+    bought, unknown = buy_check(console, NUMBER), buy_with_unknown_outcome(console, sandbox, OTHER)
     routes: list[Route] = [
         HomeRoute(),
         QueuesRoute("unknown"),
@@ -107,7 +107,7 @@ def test_every_control_in_every_dialog_has_a_name(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """Every control of every dialog has an accessible name, which a screen reader speaks."""
-    lacking, unknown = buy_without_pdf(console, sandbox, NUMBER), buy_unknown(console, sandbox, OTHER)
+    lacking, unknown = buy_without_pdf(console, sandbox, NUMBER), buy_with_unknown_outcome(console, sandbox, OTHER)
     person = open_window()
     context, window = person.opening.context, person.window
     dialogs = [
@@ -172,7 +172,7 @@ def test_the_title_names_page_and_environment(open_window: OpenWindow, console: 
     """The title of the window has the page, its most important figure, the program and the environment, so that a
     screen reader can distinguish windows.
     """
-    bought, unknown = buy_check(console, NUMBER), buy_unknown(console, sandbox, OTHER)
+    bought, unknown = buy_check(console, NUMBER), buy_with_unknown_outcome(console, sandbox, OTHER)
     person = open_window()
     routes: list[Route] = [
         CreditCheckRoute(bought.id),
@@ -418,7 +418,7 @@ def test_the_counts_agree_with_the_rows_just_read(
     the counts are read again.
     """
     for number in NUMBERS[:2]:
-        buy_unknown(console, sandbox, number)
+        buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     context = person.opening.context
     person.wait_until(lambda: context.work_counts.find_queue_count("unknown") is not None)
@@ -445,7 +445,7 @@ def test_the_counts_agree_with_the_rows_just_read(
 
 def test_home_opens_the_queues(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A line of the counts on Home opens the queue that it counts."""
-    buy_unknown(console, sandbox, NUMBER)
+    buy_with_unknown_outcome(console, sandbox, NUMBER)
     person = open_window()
     home = person.wait_for_page(HomePage)
     person.wait_until(

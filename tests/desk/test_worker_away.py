@@ -31,7 +31,7 @@ from tests.support.quick_desks import make_quick_folder
 from tests.support.server_fixtures import require_server
 from tests.support.team_mode import execute_desk_requests, start_team_mode
 
-VIEWS = Path(console.views.__file__).parent
+VIEWS_FOLDER = Path(console.views.__file__).parent
 OpenWindow = Callable[..., Person]
 
 
@@ -177,10 +177,10 @@ def test_a_change_to_a_blocked_button_takes_effect_after_the_block(qtbot: QtBot)
     assert button.isEnabled()
 
 
-DIALOGS = sorted(path for path in VIEWS.rglob("*dialog*.py") if "run_acting_call(" in path.read_text("utf-8"))
+DIALOGS = sorted(path for path in VIEWS_FOLDER.rglob("*dialog*.py") if "run_acting_call(" in path.read_text("utf-8"))
 
 
-@pytest.mark.parametrize("source", DIALOGS, ids=lambda path: str(path.relative_to(VIEWS)))
+@pytest.mark.parametrize("source", DIALOGS, ids=lambda path: str(path.relative_to(VIEWS_FOLDER)))
 def test_each_dialog_that_acts_is_blocked_without_a_worker(source: Path) -> None:
     """In each dialog class that sends a desk request, the code blocks the main button while no worker is running, or
     inherits this from its base class.

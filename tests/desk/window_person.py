@@ -107,7 +107,7 @@ class Person:
         """
 
         def open_dialog() -> DialogFrame | None:
-            return next(iter(list_open(self.window, DialogFrame)), None)
+            return next(iter(list_open_windows(self.window, DialogFrame)), None)
 
         def is_given() -> bool:
             active = QApplication.activeWindow()
@@ -135,7 +135,7 @@ class Person:
         """Wait until a dialog of this class is open, and return it."""
 
         def find_dialog() -> DialogT | None:
-            return next(iter(list_open(self.window, kind)), None)
+            return next(iter(list_open_windows(self.window, kind)), None)
 
         self.wait_until(lambda: find_dialog() is not None)
         dialog = find_dialog()
@@ -185,7 +185,7 @@ def list_windows(window: QWidget, kind: type[WidgetT]) -> list[WidgetT]:
     return window.findChildren(kind) if is_there else []
 
 
-def list_open(window: QWidget, kind: type[WidgetT]) -> list[WidgetT]:
+def list_open_windows(window: QWidget, kind: type[WidgetT]) -> list[WidgetT]:
     """Return the visible dialogs or menus of this class that belong to the window."""
     is_open = any(isinstance(one, kind) and one.isVisible() for one in QApplication.topLevelWidgets())
     return [one for one in window.findChildren(kind) if one.isVisible()] if is_open else []
@@ -255,7 +255,7 @@ def enter_export_path(person: Person, path: Path) -> None:
     """Wait for the dialog that asks for a file, enter the path there, and accept the dialog."""
 
     def list_file_dialogs() -> list[QFileDialog]:
-        return list_open(person.window, QFileDialog)
+        return list_open_windows(person.window, QFileDialog)
 
     person.wait_until(lambda: bool(list_file_dialogs()))
     (dialog,) = list_file_dialogs()

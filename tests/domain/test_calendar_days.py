@@ -18,7 +18,7 @@ def test_a_day_in_japan_begins_nine_hours_earlier() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ends", "last"),
+    ("expires_at", "last_day"),
     [
         (datetime(2026, 11, 20, 15, tzinfo=UTC), date(2026, 11, 20)),
         (datetime(2026, 11, 20, 15, 0, 0, 1, tzinfo=UTC), date(2026, 11, 21)),
@@ -27,10 +27,10 @@ def test_a_day_in_japan_begins_nine_hours_earlier() -> None:
         (datetime(2026, 11, 20, 15, 0, 0, 2, tzinfo=UTC), date(2026, 11, 21)),
     ],
 )
-def test_the_last_valid_day_is_the_day_before_midnight(ends: datetime, last: date) -> None:
+def test_the_last_valid_day_is_the_day_before_midnight(expires_at: datetime, last_day: date) -> None:
     """If a validity ends at midnight in Japan, its last valid day is the day before. If it ends a microsecond later,
     the last valid day is the day that begins at that midnight."""
-    assert dates.compute_last_valid_day(ends) == last
+    assert dates.compute_last_valid_day(expires_at) == last_day
 
 
 def test_the_ends_of_the_calendar_raise_no_error() -> None:

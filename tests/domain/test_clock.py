@@ -33,14 +33,14 @@ def test_the_system_clock_returns_utc_and_only_grows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("factor", "real", "lasts"),
+    ("factor", "duration", "scaled_duration"),
     [(1, 1, 1), (1, 45, 45), (2, 45, 22.5), (2, 3, 2), (2, 4, 2), (0.5, 10, 20), (20, 45, 2.25), (30, 45, 2)],
 )
-def test_a_scaled_lease_lasts_two_seconds_at_least(factor: float, real: float, lasts: float) -> None:
+def test_a_scaled_lease_lasts_two_seconds_at_least(factor: float, duration: float, scaled_duration: float) -> None:
     """A lease whose length is divided by the time scale lasts at least two seconds. With the scale 1 a lease has its
     usual length.
     """
-    assert TimeScale(factor).scale_lease_seconds(real) == lasts
+    assert TimeScale(factor).scale_lease_seconds(duration) == scaled_duration
 
 
 def test_every_wait_is_divided() -> None:

@@ -174,11 +174,11 @@ PATHS_BETWEEN_STATES = {
 }
 
 
-@pytest.mark.parametrize("way", PATHS_BETWEEN_STATES)
-def test_only_harmless_steps_are_added_between_two_states(way: tuple[PaymentState, PaymentState]) -> None:
+@pytest.mark.parametrize("path_ends", PATHS_BETWEEN_STATES)
+def test_only_harmless_steps_are_added_between_two_states(path_ends: tuple[PaymentState, PaymentState]) -> None:
     """If a report skips states, the program may add the waiting states, a success and a verified callback between two
     known states. It never adds a failure, an expiry or the receipt of a callback."""
-    assert find_payment_path(*way) == PATHS_BETWEEN_STATES[way]
+    assert find_payment_path(*path_ends) == PATHS_BETWEEN_STATES[path_ends]
 
 
 def test_a_schedule_has_one_wait_per_attempt_and_an_end() -> None:
@@ -193,7 +193,7 @@ def test_a_schedule_has_one_wait_per_attempt_and_an_end() -> None:
     )
 
 
-MINUTES = {
+WAIT_MINUTES_BY_SCHEDULE = {
     "PURCHASE_PROBE_WAITS": (1, 5, 30, 120, 360, 1440, 1440, 1440),
     "PAYMENT_PROBE_WAITS": (1, 5, 30, 120, 360, 1440, 1440, 1440),
     "PAYMENT_POLL_WAITS": (1 / 6, 1 / 3, 1 / 2, 1, 2, 5, 5, 15, 60, 360, 1440, 1440, 1440),
@@ -206,10 +206,12 @@ MINUTES = {
 }
 
 
-@pytest.mark.parametrize("name", MINUTES)
+@pytest.mark.parametrize("name", WAIT_MINUTES_BY_SCHEDULE)
 def test_each_schedule_has_its_waits(name: str) -> None:
     """The waits of each schedule, in minutes, are those that the documentation states."""
-    assert tuple(getattr(schedules, name)) == tuple(timedelta(minutes=step) for step in MINUTES[name])
+    assert tuple(getattr(schedules, name)) == tuple(
+        timedelta(minutes=step) for step in WAIT_MINUTES_BY_SCHEDULE[name]
+    )
 
 
 def test_refunds_have_their_time_limits_for_people() -> None:
@@ -220,7 +222,7 @@ def test_refunds_have_their_time_limits_for_people() -> None:
     assert timedelta(days=1) == schedules.SLOW_REFUND_AGE
 
 
-RIGHTS = {
+RIGHTS_BY_ROLE = {
     "operator": "read probe refetch take note resolve due_tasks payment_start import refund_request refund_withdraw "
     "refund_submit save_view audit_own audit_any unmask",
     "approver": "read probe refetch take note resolve resolve_second due_tasks payment_start import refund_request "
@@ -238,7 +240,7 @@ def test_each_role_has_exactly_the_rights_of_the_table(role: str) -> None:
     """Each role has exactly the rights that the table states. An auditor and a worker can't decide anything."""
     person = Person("p", frozenset({role}), may_buy=False)
     assert {action for action in permissions.ROLES_BY_RIGHT if permissions.has_right(person, action)} == set(
-        RIGHTS[role].split()
+        RIGHTS_BY_ROLE[role].split()
     )
     buyer = Person("p", frozenset({role}), may_buy=True)
     assert permissions.has_right(buyer, "purchase") is (role in ("operator", "approver"))

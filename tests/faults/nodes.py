@@ -71,14 +71,14 @@ def swap_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
     return tally
 
 
-def compete_for_leases(databases: Sequence[Database], who: Sequence[str], rounds: int) -> Counter[str]:
+def compete_for_leases(databases: Sequence[Database], person_names: Sequence[str], rounds: int) -> Counter[str]:
     """In each of `rounds` rounds, let all databases acquire the same lease at the same time. Return the number of
     rounds, and of rounds in which exactly one acquired it."""
     start = threading.Barrier(len(databases))
     won: list[list[int]] = [[] for _ in range(rounds)]
 
     def compete(number: int) -> None:
-        holder = HoldingProcess(who[number], f"desk-{number}", "host", number, f"session-{number}")
+        holder = HoldingProcess(person_names[number], f"desk-{number}", "host", number, f"session-{number}")
         for turn in range(rounds):
             start.wait(PATIENCE_SECONDS)
             name = f"fought-for-{turn}"
@@ -96,16 +96,16 @@ def compete_for_leases(databases: Sequence[Database], who: Sequence[str], rounds
 
 @dataclass
 class ThreadsThatWrite:
-    """One thread per database that writes rows until the end of a block. `mark` distinguishes the rows of this
-    object. `acknowledged` has the name and the try of each written row, `longest` the longest duration of a write
-    (seconds), `refused` the error codes."""
+    """One thread per database that writes rows until the end of a block. `row_mark` distinguishes the rows of this
+    object. `acknowledged_rows` has the name and the try of each written row, `longest_seconds` the longest duration
+    of a write (seconds), `count_by_refusal_code` the error codes."""
 
     databases: Sequence[Database]
-    who: Sequence[str]
-    mark: str
-    acknowledged: list[tuple[str, int]] = field(default_factory=list)
-    longest: float = 0.0
-    refused: Counter[str] = field(default_factory=Counter)
+    person_names: Sequence[str]
+    row_mark: str
+    acknowledged_rows: list[tuple[str, int]] = field(default_factory=list)
+    longest_seconds: float = 0.0
+    count_by_refusal_code: Counter[str] = field(default_factory=Counter)
     _stop: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
@@ -125,16 +125,18 @@ class ThreadsThatWrite:
         turn = 0
         while not self._stop.is_set():
             turn += 1
-            note = TriedAuditEntry(f"{self.mark}-{number}-{turn}", self.who[number], chain=f"{self.mark}-{number}")
+            note = TriedAuditEntry(
+                f"{self.row_mark}-{number}-{turn}", self.person_names[number], chain=f"{self.row_mark}-{number}"
+            )
             begun = time.monotonic()
             try:
-                self.acknowledged.append((note.name, self.databases[number].write(note)))
+                self.acknowledged_rows.append((note.name, self.databases[number].write(note)))
             except ConsoleError as lost:
-                self.refused[lost.code] += 1
-            self.longest = max(self.longest, time.monotonic() - begun)
+                self.count_by_refusal_code[lost.code] += 1
+            self.longest_seconds = max(self.longest_seconds, time.monotonic() - begun)
 
     def find_lost_and_doubled_rows(self, place: ServerPlace) -> tuple[list[str], list[str]]:
         """Return the names of the acknowledged rows that are missing, and of the rows that exist more than once."""
-        rows = execute_as_owner(place, f"SELECT subject_id FROM audit_log WHERE subject_id LIKE '{self.mark}-%'")
+        rows = execute_as_owner(place, f"SELECT subject_id FROM audit_log WHERE subject_id LIKE '{self.row_mark}-%'")
         found = Counter(name for (name,) in rows)
-        return [name for name, _ in self.acknowledged if not found[name]], [n for n in found if found[n] > 1]
+        return [name for name, _ in self.acknowledged_rows if not found[name]], [n for n in found if found[n] > 1]

@@ -20,11 +20,11 @@ from tests.support.servers import Server
 from tests.support.sql_proxy import BreakKind, SqlProxy
 from tests.support.sql_server import SqlServer
 
-Trouble = Literal[
+CommandFault = Literal[
     "lost_request", "lost_reply", "half_reply", "killed", "commit_lost", "deadlock", "away", "away_after",
     "read_only", "restarted",
 ]  # fmt: skip
-TROUBLES: tuple[Trouble, ...] = (
+TROUBLES: tuple[CommandFault, ...] = (
     "lost_request",
     "lost_reply",
     "half_reply",
@@ -35,7 +35,7 @@ TROUBLES: tuple[Trouble, ...] = (
 )
 """The n-th command or its reply is lost once; its session is killed; the reply to its n-th COMMIT is lost; from it on
 the server is away for good."""
-_PROXY_FAULT_BY_TROUBLE: dict[Trouble, BreakKind] = {
+_PROXY_FAULT_BY_TROUBLE: dict[CommandFault, BreakKind] = {
     "lost_request": "lost_request",
     "lost_reply": "lost_reply",
     "half_reply": "half_reply",
@@ -46,9 +46,9 @@ _PROXY_FAULT_BY_TROUBLE: dict[Trouble, BreakKind] = {
     "read_only": "passed",
     "restarted": "passed",
 }
-_LASTING_TROUBLES: tuple[Trouble, ...] = ("away", "away_after")
+_LASTING_TROUBLES: tuple[CommandFault, ...] = ("away", "away_after")
 _SHORT_RETRY_SETTINGS = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.COMMIT_CHECK_SECONDS": 0.2}
-COMMANDS = {
+USUAL_COMMAND_COUNT_BY_ACTION = {
     "ask": 40, "approve": 90, "reject": 35, "withdraw": 35, "probe": 60, "due": 90, "resolve": 60, "notice": 40,
 }  # fmt: skip
 COMMIT_COUNT_BY_COMMAND = {
@@ -66,63 +66,67 @@ BreakConnection = Callable[[int], None]
 RANDOM_TROUBLE_COUNT = 2
 
 
-def disturb_each_command(on: MoneyStage, action: str, trouble: Trouble) -> Counter[str]:
+def disturb_each_command(stage: MoneyStage, action: str, trouble: CommandFault) -> Counter[str]:
     """Disturb each command of the action in turn. Return how often each ending occurred."""
-    tally = call_at_each_place(partial(fail_at_command, on, action, trouble))
-    on.check_all_rules()
+    tally = call_at_each_place(partial(fail_at_command, stage, action, trouble))
+    stage.check_all_rules()
     return tally
 
 
-def disturb_random_commands(on: MoneyStage, action: str, troubles: tuple[Trouble, ...], seed: int) -> Counter[str]:
+def disturb_random_commands(
+    stage: MoneyStage, action: str, troubles: tuple[CommandFault, ...], seed: int
+) -> Counter[str]:
     """Disturb the action in RANDOM_TROUBLE_COUNT of the possible ways, each time at a random command. Return how
     often each ending occurred.
     """
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
     for trouble in chance.sample(troubles, RANDOM_TROUBLE_COUNT):
-        most = COMMIT_COUNT_BY_COMMAND[action] if trouble == "commit_lost" else COMMANDS[action]
-        tally.update({fail_at_command(on, action, trouble, chance.randint(1, most)) or "undisturbed": 1})
+        most = COMMIT_COUNT_BY_COMMAND[action] if trouble == "commit_lost" else USUAL_COMMAND_COUNT_BY_ACTION[action]
+        tally.update({fail_at_command(stage, action, trouble, chance.randint(1, most)) or "undisturbed": 1})
     return tally
 
 
 def fail_at_command(
-    on: MoneyStage,
+    stage: MoneyStage,
     action: str,
-    trouble: Trouble,
+    trouble: CommandFault,
     nth: int,
     harm: BreakConnection | None = None,
-    mend: Callable[[], None] = lambda: None,
+    repair: Callable[[], None] = lambda: None,
 ) -> str | None:
     """Run the action through a proxy with a fault at its n-th command, and check how it ended. Return "done" or the
     error code; None if the action has no such command. `harm` is called before the command with the id of its session
-    (None: only the proxy disturbs). `mend` is called after the action.
+    (None: only the proxy disturbs). `repair` is called after the action.
     """
     where, lasting = f"{action}, {trouble} at {nth}", trouble in _LASTING_TROUBLES
-    assert isinstance(on.place, ServerPlace)
-    node = on.place.database.nodes[0]
-    target = on.prepare_target(action)
+    assert isinstance(stage.place, ServerPlace)
+    node = stage.place.database.nodes[0]
+    target = stage.prepare_target(action)
     with ExitStack() as around:
         if lasting:
             patch = around.enter_context(pytest.MonkeyPatch.context())
             for name, seconds in _SHORT_RETRY_SETTINGS.items():
                 patch.setattr(f"console.store.database.{name}", seconds)
         proxy = around.enter_context(SqlProxy(node.host, node.port))
-        console = around.enter_context(on.open_desk(action, proxy.make_url(on.place.url(on.get_person(action)))))
+        console = around.enter_context(
+            stage.open_desk(action, proxy.make_url(stage.place.url(stage.get_person(action))))
+        )
         console.recovery.count_queues()
         if harm is None and trouble == "killed":
             harm = partial(_kill_session, node)
         word = "COMMIT" if trouble == "commit_lost" else ""
         with proxy.cause_fault(
-            _PROXY_FAULT_BY_TROUBLE[trouble], nth, word, lasting=lasting, before=harm or _leave_session_alone
+            _PROXY_FAULT_BY_TROUBLE[trouble], nth, word, lasting=lasting, before_fault=harm or _leave_session_alone
         ) as shot:
-            code = on.execute_action(console, target)
-        if shot.hit:
-            mend()
-    on.check_ending(target, code, where)
+            code = stage.execute_action(console, target)
+        if shot.has_happened:
+            repair()
+    stage.check_ending(target, code, where)
     if trouble in ("lost_request", "lost_reply", "half_reply", "killed", "commit_lost"):
         assert code in ("done", "database_unreachable"), f"one lost packet is no reason for {code}: {where}"
-    on.settle_and_check(target, code, where)
-    return code if shot.hit else None
+    stage.settle_and_check(target, code, where)
+    return code if shot.has_happened else None
 
 
 def _kill_session(node: SqlServer, session: int) -> None:
@@ -133,7 +137,7 @@ def _leave_session_alone(_session: int) -> None:
     """Do nothing, because only the proxy disturbs the command."""
 
 
-def kill_server_at_command(on: MoneyStage, server: Server, action: str, nth: int) -> tuple[str | None, float]:
+def kill_server_at_command(stage: MoneyStage, server: Server, action: str, nth: int) -> tuple[str | None, float]:
     """Like `fail_at_command`, but the server is killed before the n-th command and restarted. Return the code and the
     total duration (seconds).
     """
@@ -141,17 +145,17 @@ def kill_server_at_command(on: MoneyStage, server: Server, action: str, nth: int
 
     def restart_server() -> None:
         back()
-        on.place.database._lines.clear()  # type: ignore[attr-defined]  # a server's: connections of before its death
+        stage.place.database._lines.clear()  # type: ignore[attr-defined]  # a server's: connections of before its death
 
     begun = time.monotonic()
-    ended = fail_at_command(on, action, "restarted", nth, die, restart_server)
+    ended = fail_at_command(stage, action, "restarted", nth, die, restart_server)
     return ended, time.monotonic() - begun
 
 
-def make_read_only_at_command(on: MoneyStage, server: Server, action: str, nth: int) -> str | None:
+def make_read_only_at_command(stage: MoneyStage, server: Server, action: str, nth: int) -> str | None:
     """Like `fail_at_command`, but the server refuses writes from the n-th command until the end of the action."""
     return fail_at_command(
-        on, action, "read_only", nth, lambda _: _set_read_only(server, 1), lambda: _set_read_only(server, 0)
+        stage, action, "read_only", nth, lambda _: _set_read_only(server, 1), lambda: _set_read_only(server, 0)
     )
 
 

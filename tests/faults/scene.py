@@ -21,12 +21,12 @@ from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.servers import Node
 from tests.support.sql_proxy import SqlProxy
 
-CLIENT = "1"
+CLIENT_ID = "1"
 EXPECTED_REFUSALS = frozenset(
     ("outcome_unknown", "database_unreachable", "database_locked", "storage_full", "read_only")
 )
 _LEASE_END_COLUMNS = (("operations", "lease_expires"), ("leases", "lease_expires"), ("call_rates", "not_before"))
-_LEDGERS: dict[str, list[Charge]] = {}
+_CHARGES_BY_DATABASE: dict[str, list[Charge]] = {}
 """The charges of the provider, by the database that must know of them."""
 
 _SELECT_CLAIMED_CHECK_SQL = (
@@ -147,7 +147,7 @@ def open_scene(place: ServerPlace) -> Iterator[FaultScene]:
     """Yield a FaultScene for this database, after all earlier leases have expired."""
     node, clock = place.database.nodes[0], ManualClock()
     with SqlProxy(node.host, node.port) as proxy:
-        ledger = _LEDGERS.setdefault(get_schema_name(place), [])
+        ledger = _CHARGES_BY_DATABASE.setdefault(get_schema_name(place), [])
         stage = FaultScene(place, proxy, LedgerVendor(today=clock.today, charges=ledger), clock)
 
         def check_claim_at_sending(request: PurchaseRequest) -> int:
@@ -155,7 +155,7 @@ def open_scene(place: ServerPlace) -> Iterator[FaultScene]:
             require(len(rows) == 1, f"asked with {len(rows)} committed claims")
             return int(rows[0][0])
 
-        stage.vendor.witness = check_claim_at_sending
+        stage.vendor.note_request = check_claim_at_sending
         execute_as_owner(place, "UPDATE leases SET lease_expires = 1 WHERE lease_expires > 1")  # left by those before
         yield stage
 
@@ -163,18 +163,18 @@ def open_scene(place: ServerPlace) -> Iterator[FaultScene]:
 def buy_check(console: Console, number: str) -> str:
     """Buy a credit check. Return "done", or the error code if the purchase is refused."""
     try:
-        console.credit_checks.purchase(PurchaseRequest(number, CLIENT))
+        console.credit_checks.purchase(PurchaseRequest(number, CLIENT_ID))
     except ConsoleError as named:
         return named.code
     return "done"
 
 
-def check_ending(ending: str, charges: int, where: str) -> None:
+def check_ending(ending: str, charges: int, situation: str) -> None:
     """Check the charges against the reported ending of a purchase: none if it says that nothing was sent, exactly one
     if it says "done".
     """
-    assert ending in EXPECTED_REFUSALS | {"done"}, f"{ending} at {where}"
+    assert ending in EXPECTED_REFUSALS | {"done"}, f"{ending} at {situation}"
     if ending != "done" and EXIT_STATUS[ending] in (3, 6):
-        assert charges == 0, f"{ending}, but charged, at {where}"
+        assert charges == 0, f"{ending}, but charged, at {situation}"
     if ending == "done":
-        assert charges == 1, f"{charges} charges, but bought, at {where}"
+        assert charges == 1, f"{charges} charges, but bought, at {situation}"

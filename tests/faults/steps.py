@@ -21,11 +21,11 @@ from tests.support.servers import Server
 from tests.support.sql_proxy import BreakKind
 from tests.support.waiting import PATIENCE_SECONDS
 
-Trouble = Literal["lost_request", "lost_reply", "half_reply", "killed", "away", "away_after", "restarted"]
-TROUBLES: tuple[Trouble, ...] = ("lost_request", "lost_reply", "half_reply", "killed", "away", "away_after")
+CommandFault = Literal["lost_request", "lost_reply", "half_reply", "killed", "away", "away_after", "restarted"]
+TROUBLES: tuple[CommandFault, ...] = ("lost_request", "lost_reply", "half_reply", "killed", "away", "away_after")
 """The n-th command or its reply is lost once; its session is killed; from it on the server is away for good."""
 
-_PROXY_FAULT_BY_TROUBLE: dict[Trouble, tuple[BreakKind, bool]] = {
+_PROXY_FAULT_BY_TROUBLE: dict[CommandFault, tuple[BreakKind, bool]] = {
     "lost_request": ("lost_request", False),
     "lost_reply": ("lost_reply", False),
     "half_reply": ("half_reply", False),
@@ -34,12 +34,12 @@ _PROXY_FAULT_BY_TROUBLE: dict[Trouble, tuple[BreakKind, bool]] = {
     "away_after": ("lost_reply", True),
     "restarted": ("passed", False),
 }
-USUAL_PLACES = {"purchase": 64, "refetch": 50, "probe": 40, "resolve": 40, "due": 60, "token": 15}
-ACTIONS = tuple(USUAL_PLACES)
+USUAL_COMMAND_COUNT_BY_ACTION = {"purchase": 64, "refetch": 50, "probe": 40, "resolve": 40, "due": 60, "token": 15}
+ACTIONS = tuple(USUAL_COMMAND_COUNT_BY_ACTION)
 _SHORT_RETRY_SETTINGS = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.COMMIT_CHECK_SECONDS": 0.2}
 
 
-def disturb_each_command(scene: FaultScene, action: str, trouble: Trouble, seed: int) -> Counter[str]:
+def disturb_each_command(scene: FaultScene, action: str, trouble: CommandFault, seed: int) -> Counter[str]:
     """Disturb each command of the action in turn. Return how often each ending occurred."""
     names = iter(invent_numbers(2_000, seed))
     tally = call_at_each_place(lambda nth: fail_at_command(scene, action, trouble, nth, next(names)))
@@ -55,7 +55,9 @@ def disturb_random_commands(scene: FaultScene, action: str, seed: int) -> Counte
     tally: Counter[str] = Counter()
     names = invent_numbers(len(TROUBLES), 10 * seed + ACTIONS.index(action))
     for trouble, name in zip(TROUBLES, names, strict=True):
-        ending = fail_at_command(scene, action, trouble, chance.randint(1, USUAL_PLACES[action]), name)
+        ending = fail_at_command(
+            scene, action, trouble, chance.randint(1, USUAL_COMMAND_COUNT_BY_ACTION[action]), name
+        )
         tally.update({ending or "undisturbed": 1})
     return tally
 
@@ -96,19 +98,19 @@ def kill_server_at_command(
 def fail_at_command(
     scene: FaultScene,
     action: str,
-    trouble: Trouble,
+    trouble: CommandFault,
     nth: int,
     number: str,
     harm: Callable[[int], None] | None = None,
-    mend: Callable[[], None] = lambda: None,
+    repair: Callable[[], None] = lambda: None,
 ) -> str | None:
     """Run the action through a proxy with a fault at its n-th command, and check how it ended. Return "done" or the
     error code; None if the action has no such command. `harm` is called before the command with the id of its session
-    (None: only the proxy disturbs). `mend` is called after the action.
+    (None: only the proxy disturbs). `repair` is called after the action.
     """
     kind, lasting = _PROXY_FAULT_BY_TROUBLE[trouble]
     where = f"{action}, {trouble} at {nth}"
-    act = _ACTIONS[action]
+    act = _FUNCTION_BY_ACTION[action]
     with ExitStack() as around:
         if lasting:
             patch = around.enter_context(pytest.MonkeyPatch.context())
@@ -119,10 +121,10 @@ def fail_at_command(
         before = scene.vendor.count_charges(number)
         console.credit_checks.make_plan(number)
         harm = harm or (scene.kill_session if trouble == "killed" else _leave_session_alone)
-        with scene.proxy.cause_fault(kind, nth, lasting=lasting, before=harm) as shot:
+        with scene.proxy.cause_fault(kind, nth, lasting=lasting, before_fault=harm) as shot:
             ending = act(scene, console, subject)
-        if shot.hit:
-            mend()
+        if shot.has_happened:
+            repair()
         charges = scene.vendor.count_charges(number) - before
     assert charges <= 1, f"{charges} charges at {where}"
     if action == "purchase":
@@ -132,7 +134,7 @@ def fail_at_command(
         raise AssertionError(f"one lost packet is no reason for {ending}: {where}")
     with scene.settle_and_check(number) as fresh:
         _check_records_after_action(scene, fresh, action, number, ending, where)
-    return ending if shot.hit else None
+    return ending if shot.has_happened else None
 
 
 def _leave_session_alone(_session: int) -> None:
@@ -171,11 +173,11 @@ def _resolve_record(scene: FaultScene, console: Console, record_id: str) -> str:
 
 
 def _probe_record(scene: FaultScene, console: Console, record_id: str) -> str:
-    scene.vendor.finds = True
+    scene.vendor.lists_purchases = True
     try:
         return _call_for_ending(lambda: console.credit_checks.probe(int(record_id)))
     finally:
-        scene.vendor.finds = False
+        scene.vendor.lists_purchases = False
 
 
 def _run_due_tasks(scene: FaultScene, console: Console, record_id: str) -> str:
@@ -216,7 +218,7 @@ def _exchange_token(scene: FaultScene, console: Console, number: str) -> str:
     return ending
 
 
-_ACTIONS: dict[str, Callable[[FaultScene, Console, str], str]] = {
+_FUNCTION_BY_ACTION: dict[str, Callable[[FaultScene, Console, str], str]] = {
     "purchase": lambda _scene, console, number: buy_check(console, number),
     "refetch": lambda _scene, console, record: _call_for_ending(lambda: console.credit_checks.refetch(int(record))),
     "probe": _probe_record,
@@ -227,7 +229,7 @@ _ACTIONS: dict[str, Callable[[FaultScene, Console, str], str]] = {
 
 
 def _check_records_after_action(
-    scene: FaultScene, console: Console, action: str, number: str, ending: str, where: str
+    scene: FaultScene, console: Console, action: str, number: str, ending: str, situation: str
 ) -> None:
     """Check the records after the action. No charged record is an error, each unknown record has a next step, and an
     action that ended with "done" has left a bought record.
@@ -235,8 +237,8 @@ def _check_records_after_action(
     records = console.lookup.find_records(number).credit_checks
     for record in records:
         if scene.vendor.count_charges(number):
-            assert record.state != "error", f"charged, but called an error: {where}"
+            assert record.state != "error", f"charged, but called an error: {situation}"
         if record.certainty == "unknown":
             assert console.credit_checks.read_credit_check(record.id).explanation.next_step.code
     if action in ("purchase", "refetch", "probe", "resolve") and ending == "done":
-        assert [record.state for record in records] == ["success"], f"{records} at {where}"
+        assert [record.state for record in records] == ["success"], f"{records} at {situation}"

@@ -20,7 +20,7 @@ from tests.support.pooled_databases import PooledDatabase
 from tests.support.quick_desks import make_quick_folder
 from tests.support.servers import start_private_mariadb
 
-SKEWS = tuple(timedelta(minutes=minutes) for minutes in (-10, 10, -60 * 24 * 400, 60 * 24 * 400, 0))
+CLOCK_DIFFERENCES = tuple(timedelta(minutes=minutes) for minutes in (-10, 10, -60 * 24 * 400, 60 * 24 * 400, 0))
 NUMBERS = iter(invent_numbers(50, seed=25))
 _LARGEST_CLOCK_DIFFERENCE_SQL = (
     "SELECT max(abs(timestampdiff(MICROSECOND, at, utc_timestamp(6)))) FROM audit_log WHERE id > {}"
@@ -73,7 +73,10 @@ def test_a_lease_lasts_as_long_as_the_server_decides(open_database_in_japan_time
     early, now = 0, datetime.now(UTC)
     for turn in range(40):
         name = f"clock-{forged}-{turn}"
-        skew, more = SKEWS[turn % len(SKEWS)], SKEWS[(turn + 2) % len(SKEWS)]
+        skew, more = (
+            CLOCK_DIFFERENCES[turn % len(CLOCK_DIFFERENCES)],
+            CLOCK_DIFFERENCES[(turn + 2) % len(CLOCK_DIFFERENCES)],
+        )
         taken = with_truth.write(partial(_acquire_lease, name, me, now + skew))
         assert taken is not None
         again = liar.write(partial(_acquire_lease, name, other, now + more))
@@ -82,14 +85,14 @@ def test_a_lease_lasts_as_long_as_the_server_decides(open_database_in_japan_time
         open_database_in_japan_time,
         f"UPDATE leases SET lease_expires = lease_expires - 31000 WHERE name LIKE 'clock-{forged}-%'",
     )
-    late = liar.write(lambda tx: leases.acquire(tx, f"clock-{forged}-0", other, now - SKEWS[1], 30))
+    late = liar.write(lambda tx: leases.acquire(tx, f"clock-{forged}-0", other, now - CLOCK_DIFFERENCES[1], 30))
     print(f"demand 25: {early} early take-overs of 40, sessions {'forged' if forged else 'honest'}")
     assert (early, late is not None) == (0, True)
     with_truth.close()
     liar.close()
 
 
-@pytest.mark.parametrize("skew", SKEWS[:2])
+@pytest.mark.parametrize("skew", CLOCK_DIFFERENCES[:2])
 def test_audit_rows_carry_the_servers_time(open_database_in_japan_time: ServerPlace, skew: timedelta) -> None:
     """A desk with a wrong clock makes a purchase in sessions with a wrong time. The times of its audit entries still
     differ from the server's clock by less than two seconds."""
@@ -117,7 +120,7 @@ def test_a_desk_with_a_clock_a_day_ahead_lapses_no_other_operation(open_database
     ):
         ahead.clock.moved.clear()
         ahead.clock.at += timedelta(days=1)
-        stage.vendor.during = lambda: seen.append(other.recovery.run_all_tasks())
+        stage.vendor.during_call = lambda: seen.append(other.recovery.run_all_tasks())
         seen: list[Any] = []
         assert buy_check(buyer, number) == "done"
         assert {run.task: run.count for run in seen[0]}["lapsed_operations"] == 0

@@ -54,13 +54,13 @@ class FeedReader:
         while not self._over.wait(0.01):
             self._mark = self._read(self._mark)
 
-    def _read(self, before: FeedMark) -> FeedMark:
+    def _read(self, previous_mark: FeedMark) -> FeedMark:
         with self._database.read() as conn:
-            mark, changed = change_feed.list_changes_since(conn, before)
+            mark, changed = change_feed.list_changes_since(conn, previous_mark)
             for kind, record in changed:
                 if kind == KIND:
                     self.looks[record].append(len(notes.list_notes(conn, kind, record)))
-        self.met.update(mark.read_ids - before.read_ids)
+        self.met.update(mark.read_ids - previous_mark.read_ids)
         return mark
 
 

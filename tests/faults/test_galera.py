@@ -17,7 +17,7 @@ from tests.faults.nodes import (
     read_after_write,
     swap_after_write,
 )
-from tests.faults.scene import CLIENT, buy_check, execute_as_owner, open_scene
+from tests.faults.scene import CLIENT_ID, buy_check, execute_as_owner, open_scene
 from tests.faults.verdicts import TriedAuditEntry, read_stored_tries
 from tests.support.invented import invent_numbers
 from tests.support.places import ServerPlace
@@ -90,7 +90,7 @@ def test_an_unanswered_commit_is_verified_on_another_node(galera_place: ServerPl
     with SqlProxy(first.host, first.port) as proxy:
         database = Database(f"{proxy.make_url(galera_place.url())}?fallback={second.host}:{second.port}")
         note = Late(f"late {when}", list_people(galera_place)[0])
-        with proxy.cause_fault("late", on="COMMIT", lasting=True) as shot:
+        with proxy.cause_fault("late", sql_prefix="COMMIT", lasting=True) as shot:
             told = database.write(note)
             shot.release_command()
             assert shot.replied.wait(PATIENCE_SECONDS)
@@ -121,18 +121,18 @@ def test_a_killed_node_loses_no_acknowledged_row(galera_alone: Cluster, galera_p
     databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]
     writers = ThreadsThatWrite(databases, list_people(place), "killed")
     with writers.write_in_threads():
-        wait_until(lambda: len(writers.acknowledged) > 30, "some work")
+        wait_until(lambda: len(writers.acknowledged_rows) > 30, "some work")
         galera_alone.nodes[0].kill()
-        mark = len(writers.acknowledged)
-        wait_until(lambda: len(writers.acknowledged) > mark + 60, "work after the kill")
+        mark = len(writers.acknowledged_rows)
+        wait_until(lambda: len(writers.acknowledged_rows) > mark + 60, "work after the kill")
     for database in databases:
         database.close()
     lost, twice = writers.find_lost_and_doubled_rows(place)
     print(
-        f"demand 9: {len(lost)} of {len(writers.acknowledged)} acknowledged rows lost, {len(twice)} twice,"
-        f" longest stall {writers.longest:.1f} s, refused: {dict(writers.refused)}"
+        f"demand 9: {len(lost)} of {len(writers.acknowledged_rows)} acknowledged rows lost, {len(twice)} twice,"
+        f" longest stall {writers.longest_seconds:.1f} s, refused: {dict(writers.count_by_refusal_code)}"
     )
-    assert (lost, twice, dict(writers.refused)) == ([], [], {})
+    assert (lost, twice, dict(writers.count_by_refusal_code)) == ([], [], {})
 
 
 @pytest.mark.soak  # its return takes a quarter of a minute
@@ -179,10 +179,10 @@ def test_a_cluster_without_a_quorum_sends_nothing(galera_alone: Cluster, galera_
         assert buy_check(console, next(NUMBERS)) == "done"
         console.credit_checks.make_plan(number)
         with (
-            stage.proxy.cause_fault("passed", on="COMMIT", before=kill_others),
+            stage.proxy.cause_fault("passed", sql_prefix="COMMIT", before_fault=kill_others),
             pytest.raises(ConsoleError) as refused,
         ):
-            console.credit_checks.purchase(PurchaseRequest(number, CLIENT))
+            console.credit_checks.purchase(PurchaseRequest(number, CLIENT_ID))
         seconds = time.monotonic() - killed[0]
         print(
             f"demand 9: non-Primary told after {seconds:.1f} s, {stage.vendor.count_charges(number)} provider calls"

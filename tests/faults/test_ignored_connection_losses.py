@@ -36,22 +36,22 @@ def kill_session(place: ServerPlace, conn: Connection) -> None:
     place.database.nodes[0].sql(f"KILL CONNECTION {get_session(conn).connection_id}")
 
 
-@pytest.mark.parametrize("what", INTERPRETING_READS)
+@pytest.mark.parametrize("read_name", INTERPRETING_READS)
 def test_a_lost_read_about_a_missing_right_raises_unreachable(
-    database: Database, place: ServerPlace, what: str
+    database: Database, place: ServerPlace, read_name: str
 ) -> None:
     """After a refused statement, a read finds out whether the account lacks a right. If this read loses its
     connection, it raises `database_unreachable`, and doesn't return a result."""
 
     def read_and_lose_connection() -> None:
         with database.read() as conn:
-            INTERPRETING_READS[what](conn)
+            INTERPRETING_READS[read_name](conn)
             kill_session(place, conn)
-            INTERPRETING_READS[what](conn)
+            INTERPRETING_READS[read_name](conn)
 
     assert call_for_refusal(read_and_lose_connection).code == "database_unreachable"
     with database.read() as conn:
-        INTERPRETING_READS[what](conn)
+        INTERPRETING_READS[read_name](conn)
 
 
 def execute_ignoring_errors(conn: Connection) -> None:

@@ -132,7 +132,7 @@ def test_a_dead_idle_connection_is_replaced(place: ServerPlace, monkeypatch: pyt
         assert can_read_and_write(database, place, "before-dead")
         with proxy.cause_fault("unheard") as shot:
             assert can_read_and_write(database, place, "after-dead")
-            assert shot.hit
+            assert shot.has_happened
         database.close()
 
 

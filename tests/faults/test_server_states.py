@@ -25,7 +25,7 @@ from console.store.migrations import upgrade_lock
 from console.store.operations import leases
 from console.store.operations.leases import HoldingProcess
 from tests.faults.scene import (
-    CLIENT,
+    CLIENT_ID,
     FaultScene,
     buy_check,
     check_ending,
@@ -48,7 +48,7 @@ TABLES_WRITTEN_BEFORE_SENDING = ("leases", "operations", "hansha_alarmbox_credit
 
 def read_purchase_refusal(console: Console, number: str) -> ConsoleError:
     """Buy the number, and return the error with which the purchase is refused."""
-    return call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(number, CLIENT)))
+    return call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(number, CLIENT_ID)))
 
 
 @pytest.fixture
@@ -93,13 +93,13 @@ def test_a_server_that_became_read_only_keeps_the_answer_in_the_spool(stage: Fau
     """
     number = next(NUMBERS)
     with stage.open_direct_desk() as console:
-        stage.vendor.during = lambda: _set_global_value(own_server, "read_only", "1")
+        stage.vendor.during_call = lambda: _set_global_value(own_server, "read_only", "1")
         try:
             lost = read_purchase_refusal(console, number)
         finally:
             own_server.sql("SET GLOBAL read_only = 0")
         assert (lost.code, stage.vendor.count_charges(number)) == ("outcome_unknown", 1)
-        stage.vendor.during = lambda: None
+        stage.vendor.during_call = lambda: None
         assert {run.task: run.count for run in console.recovery.run_all_tasks()}["spool_delivery"] == 1
         assert console.lookup.find_records(number).credit_checks[0].state == "success"
 
@@ -451,14 +451,14 @@ def test_a_frozen_server_ends_the_call_in_time(
         finally:
             own_server.resume()
         assert stage.vendor.count_charges(before) == 0
-        stage.vendor.during = own_server.pause
+        stage.vendor.during_call = own_server.pause
         try:
             begun = time.monotonic()
             ending = buy_check(console, during)
             unknown = time.monotonic() - begun
         finally:
             own_server.resume()
-    stage.vendor.during = lambda: None
+    stage.vendor.during_call = lambda: None
     assert ending == "outcome_unknown"
     print(f"frozen server: told after {unsent:.1f} s before sending, {unknown:.1f} s after (waits of 2 s and 1 s)")
     assert max(unsent, unknown) < 30  # not until the server goes on

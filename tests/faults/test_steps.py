@@ -39,7 +39,7 @@ def test_a_server_killed_at_any_command_loses_no_purchase(
     longest = 0.0
     with open_scene(own_place) as stage:
         for name in invent_numbers(3, seed + 1):
-            nth = chance.randint(1, steps.USUAL_PLACES["purchase"])
+            nth = chance.randint(1, steps.USUAL_COMMAND_COUNT_BY_ACTION["purchase"])
             ending, seconds = steps.kill_server_at_command(stage, own_server, "purchase", nth, name)
             endings[ending or "undisturbed"] += 1
             longest = max(longest, seconds)

@@ -43,7 +43,7 @@ def test_a_session_silent_at_commit_is_ended_and_decided(
     monkeypatch.setattr(server, "_SET_TIME_LIMITS_SQL", patient)
     with open_database_behind_proxy(place, answer_seconds=1) as (proxy, database):
         note = TriedAuditEntry(kind, place.get_account_name("op-a"))
-        with proxy.cause_fault(kind, on="COMMIT"):
+        with proxy.cause_fault(kind, sql_prefix="COMMIT"):
             told = database.write(note)
         assert read_stored_tries(place, kind) == [told]
         assert note.tries == (1 if kind == "unanswered" else 2)
@@ -82,21 +82,21 @@ def test_only_a_session_that_holds_the_token_is_ended(place: ServerPlace) -> Non
     """
     with open_database_behind_proxy(place) as (proxy, database):
         database.write(TriedAuditEntry("warm", place.get_account_name("op-a")))
-        with proxy.cause_fault("lost_reply", on="COMMIT"):
+        with proxy.cause_fault("lost_reply", sql_prefix="COMMIT"):
             database.write(TriedAuditEntry("told", place.get_account_name("op-a")))
             assert not [sql for sql in proxy.commands if sql.startswith("KILL")]
 
 
-@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("is_committed", [False, True])
 def test_a_server_killed_at_commit_is_asked_after_its_restart(
-    own_place: ServerPlace, own_server: Server, done: bool
+    own_place: ServerPlace, own_server: Server, is_committed: bool
 ) -> None:
     """The server is killed before COMMIT arrives, or directly after it has executed COMMIT, and is restarted. After
     the restart the program decides correctly whether the transaction was committed.
     """
-    kind: BreakKind = "unanswered" if done else "passed"
+    kind: BreakKind = "unanswered" if is_committed else "passed"
     with open_database_behind_proxy(own_place, answer_seconds=2) as (proxy, database):
-        note = TriedAuditEntry(f"died {done}", own_place.get_account_name("op-a"))
+        note = TriedAuditEntry(f"died {is_committed}", own_place.get_account_name("op-a"))
         database.write(TriedAuditEntry("warm", own_place.get_account_name("op-a")))
         restart = threading.Thread(target=own_server.start)
 
@@ -109,12 +109,17 @@ def test_a_server_killed_at_commit_is_asked_after_its_restart(
             kill_server()
 
         killer = threading.Thread(target=die_when_done)
-        with proxy.cause_fault(kind, on="COMMIT", before=lambda _: None if done else kill_server()) as shot:
-            if done:
+        with proxy.cause_fault(
+            kind, sql_prefix="COMMIT", before_fault=lambda _: None if is_committed else kill_server()
+        ) as shot:
+            if is_committed:
                 killer.start()
             begun = time.monotonic()
             told = database.write(note)
-            print(f"demand 8: server killed {'after' if done else 'at'} COMMIT, {time.monotonic() - begun:.1f} s")
+            print(
+                f"demand 8: server killed {'after' if is_committed else 'at'} COMMIT,"
+                f" {time.monotonic() - begun:.1f} s"
+            )
         restart.join()
         assert read_stored_tries(own_place, note.name) == [told]
-        assert note.tries == (1 if done else 2)
+        assert note.tries == (1 if is_committed else 2)

@@ -73,10 +73,10 @@ def lose_commit_answers(place: ServerPlace, count: int, kinds: tuple[BreakKind, 
         database.write(TriedAuditEntry("warm", who))
         for i in range(count):
             kind, note = kinds[i % len(kinds)], TriedAuditEntry(f"n{i}", who)
-            with proxy.cause_fault(kind, on="COMMIT") as shot:
+            with proxy.cause_fault(kind, sql_prefix="COMMIT") as shot:
                 told = database.write(note)
                 shot.release_command()
-            assert shot.hit
+            assert shot.has_happened
             right = read_stored_tries(place, note.name) == [told]
             tally.update({"commits": 1, "right": int(right), "had_arrived": int(note.tries == 1)})
     return tally

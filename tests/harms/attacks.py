@@ -9,7 +9,7 @@ expressions.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-Values = dict[str, str]
+SqlValueByColumn = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,11 @@ class Attack:
     title: str
     sql: tuple[str, ...]
 
-    def prepend_statements(self, title: str, *before: str) -> "Attack":
-        """Return an attack that first executes the statements `before`, and then the statements of this attack, in
-        the same session.
+    def prepend_statements(self, title: str, *first_statements: str) -> "Attack":
+        """Return an attack that first executes the statements `first_statements`, and then the statements of this
+        attack, in the same session.
         """
-        return Attack(f"{title}: {self.title}", (*before, *self.sql))
+        return Attack(f"{title}: {self.title}", (*first_statements, *self.sql))
 
 
 SET_CHECKS_OFF_STATEMENTS = (
@@ -36,7 +36,7 @@ SET_CHECKS_OFF_STATEMENTS = (
 """A session without any check that it may switch off, in another zone and another century."""
 
 
-def make_insert_attacks(table: str, values: Values) -> Iterator[Attack]:
+def make_insert_attacks(table: str, values: SqlValueByColumn) -> Iterator[Attack]:
     """Yield attacks that insert one row, in every form of SQL statement that can write rows. The last column must be
     one that accounts may update.
     """
@@ -53,32 +53,38 @@ def make_insert_attacks(table: str, values: Values) -> Iterator[Attack]:
     yield Attack("prepared", (f"PREPARE way FROM '{told}'", "EXECUTE way", "DEALLOCATE PREPARE way"))
 
 
-def make_update_attacks(table: str, values: Values, where: str, steps: Sequence[Values] = ()) -> Iterator[Attack]:
-    """Yield attacks that make one change in the rows that fulfil the condition `where`, in every form of SQL
+def make_update_attacks(
+    table: str, values: SqlValueByColumn, condition: str, steps: Sequence[SqlValueByColumn] = ()
+) -> Iterator[Attack]:
+    """Yield attacks that make one change in the rows that fulfil the condition `condition`, in every form of SQL
     statement that can change rows.
 
     `steps` is the same change in several statements, because a trigger might refuse only the whole change.
     """
     told = ", ".join(f"{column} = {value}" for column, value in values.items())
-    yield Attack("UPDATE", (f"UPDATE {table} SET {told} WHERE {where}",))
-    yield Attack("UPDATE IGNORE", (f"UPDATE IGNORE {table} SET {told} WHERE {where}",))
-    yield Attack("UPDATE … ORDER BY … LIMIT", (f"UPDATE {table} SET {told} WHERE {where} ORDER BY id DESC LIMIT 1",))
+    yield Attack("UPDATE", (f"UPDATE {table} SET {told} WHERE {condition}",))
+    yield Attack("UPDATE IGNORE", (f"UPDATE IGNORE {table} SET {told} WHERE {condition}",))
+    yield Attack(
+        "UPDATE … ORDER BY … LIMIT", (f"UPDATE {table} SET {told} WHERE {condition} ORDER BY id DESC LIMIT 1",)
+    )
     alias = ", ".join(f"t.{column} = {value}" for column, value in values.items())
-    yield Attack("several tables", (f"UPDATE {table} t JOIN (SELECT 1 AS one) j SET {alias} WHERE t.{where}",))
-    quoted = f"UPDATE {table} SET {told} WHERE {where}".replace("'", "''")
+    yield Attack("several tables", (f"UPDATE {table} t JOIN (SELECT 1 AS one) j SET {alias} WHERE t.{condition}",))
+    quoted = f"UPDATE {table} SET {told} WHERE {condition}".replace("'", "''")
     yield Attack("prepared", (f"PREPARE way FROM '{quoted}'", "EXECUTE way", "DEALLOCATE PREPARE way"))
     if steps:
         small = (", ".join(f"{column} = {value}" for column, value in step.items()) for step in steps)
-        yield Attack("small steps", tuple(f"UPDATE {table} SET {step} WHERE {where}" for step in small))
+        yield Attack("small steps", tuple(f"UPDATE {table} SET {step} WHERE {condition}" for step in small))
 
 
-def make_ending_attacks(way: Attack) -> Iterator[Attack]:
+def make_ending_attacks(attack: Attack) -> Iterator[Attack]:
     """Yield the attack in several forms: committed, rolled back completely or to a savepoint, and inside an XA
     transaction.
     """
-    yield way
-    yield Attack(f"{way.title}, rolled back", ("BEGIN", *way.sql, "ROLLBACK"))
-    yield Attack(f"{way.title}, back to a savepoint", ("BEGIN", "SAVEPOINT s", *way.sql, "ROLLBACK TO s", "COMMIT"))
-    managed = ("XA START 'w'", *way.sql, "XA END 'w'")
-    yield Attack(f"{way.title}, XA undone", (*managed, "XA PREPARE 'w'", "XA ROLLBACK 'w'"))
-    yield Attack(f"{way.title}, XA", (*managed, "XA COMMIT 'w' ONE PHASE"))
+    yield attack
+    yield Attack(f"{attack.title}, rolled back", ("BEGIN", *attack.sql, "ROLLBACK"))
+    yield Attack(
+        f"{attack.title}, back to a savepoint", ("BEGIN", "SAVEPOINT s", *attack.sql, "ROLLBACK TO s", "COMMIT")
+    )
+    managed = ("XA START 'w'", *attack.sql, "XA END 'w'")
+    yield Attack(f"{attack.title}, XA undone", (*managed, "XA PREPARE 'w'", "XA ROLLBACK 'w'"))
+    yield Attack(f"{attack.title}, XA", (*managed, "XA COMMIT 'w' ONE PHASE"))

@@ -26,5 +26,5 @@ def harm_scene(on_server: str) -> Iterator[AttackedDatabase]:
     `on_server` is an engine, followed by ", whole" if every role tries every attack."""
     engine, _, whole = on_server.partition(", ")
     with use_shared_nodes(cast(Engine, engine)) as nodes, open_attacked_database(*nodes) as made:
-        made.whole = bool(whole)
+        made.tries_all_attacks = bool(whole)
         yield made

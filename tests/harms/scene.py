@@ -32,19 +32,19 @@ from tests.support.refusals import call_for_refusal_code
 from tests.support.sql_server import SqlServer
 from tests.support.teams import ROLES_BY_PERSON, Team, open_team
 
-ROLES = {"operator": "op-a", "approver": "lead-b", "auditor": "aud-e", "admin": "adm-f", "worker": "worker"}
+PERSON_BY_ROLE = {"operator": "op-a", "approver": "lead-b", "auditor": "aud-e", "admin": "adm-f", "worker": "worker"}
 """Somebody of each role."""
-CHECKS = "hansha_alarmbox_credit_checks"
+CHECKS_TABLE = "hansha_alarmbox_credit_checks"
 UTC = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
-CLIENT = "1"
+CLIENT_ID = "1"
 
 
 @dataclass
 class AttackedDatabase:
     """One database with an account for each person, and a desk for each person who acts.
 
-    `nodes` are the database servers. If `whole` is True, every role tries every attack. Otherwise only the worker and
-    one other role, in turn, try each attack, and only some of its forms.
+    `nodes` are the database servers. If `tries_all_attacks` is True, every role tries every attack. Otherwise only
+    the worker and one other role, in turn, try each attack, and only some of its forms.
     """
 
     people: Team
@@ -52,7 +52,7 @@ class AttackedDatabase:
     sandbox: Sandbox
     folder: Path
     _closing: ExitStack = field(repr=False)
-    whole: bool = False
+    tries_all_attacks: bool = False
     _turn: int = 0
     _desks: dict[str, Console] = field(default_factory=dict, repr=False)
     _numbers: Iterator[str] = field(default_factory=lambda: iter(invented.invent_numbers(2_000, 12)), repr=False)
@@ -89,7 +89,7 @@ class AttackedDatabase:
         """Return the number of a corporation that this scene has neither bought nor looked up yet."""
         return next(self._numbers)
 
-    def buy(self, who: str, number: str, client: str = CLIENT, *, renew: bool = False) -> CreditCheck:
+    def buy(self, who: str, number: str, client: str = CLIENT_ID, *, renew: bool = False) -> CreditCheck:
         """Buy a credit check at this person's desk. Raises the ConsoleError of the service."""
         return self.get_desk(who).credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
 
@@ -153,9 +153,9 @@ class AttackedDatabase:
 
     # Attacks
 
-    def attack(self, who: str, way: Attack, node: int = -1, **names: str) -> list[str]:
-        """Execute the statements of `way` as a plain client with this person's account; a refused statement doesn't
-        stop the next ones.
+    def attack(self, who: str, attack: Attack, node: int = -1, **names: str) -> list[str]:
+        """Execute the statements of `attack` as a plain client with this person's account; a refused statement
+        doesn't stop the next ones.
 
         Return one text for each statement: the server's error message, or "" if the server executed the statement.
         `{me}` and `{other}` stand for the account names of this person and of op-b, and each key of `names` for its
@@ -165,28 +165,30 @@ class AttackedDatabase:
         told = {"me": self.people.names[who], "other": self.people.names["op-b"], **names}
         said = []
         with there.open_connection(who) as line, line.cursor() as cursor:
-            for statement in way.sql:
+            for statement in attack.sql:
                 said.append(_execute_attack(cursor, _fill_in(statement, told)))
         return said
 
-    def attack_as_each_role(self, ways: Iterable[Attack], roles: Iterable[str] = ROLES.values(), **names: str) -> int:
-        """Let every role try all of these attacks. If the scene isn't `whole`, only the worker and one other role, in
-        turn, try each attack. Return the number of tries.
+    def attack_as_each_role(
+        self, attacks: Iterable[Attack], roles: Iterable[str] = PERSON_BY_ROLE.values(), **names: str
+    ) -> int:
+        """Let every role try all of these attacks. Unless `tries_all_attacks` is True, only the worker and one
+        other role, in turn, try each attack. Return the number of tries.
         """
         everybody, tried = list(roles), 0
-        for way in list(ways):
+        for way in list(attacks):
             self._turn += 1
             in_turn = {everybody[self._turn % len(everybody)]} | {"worker"}.intersection(everybody)
-            for who in everybody if self.whole else sorted(in_turn):
+            for who in everybody if self.tries_all_attacks else sorted(in_turn):
                 self.attack(who, way, -1, **names)
                 tried += 1
         return tried
 
-    def choose_attacks(self, ways: Iterable[Attack]) -> list[Attack]:
-        """Return all of these attacks if the scene is `whole`; otherwise every third one, beginning with the
-        first.
+    def choose_attacks(self, attacks: Iterable[Attack]) -> list[Attack]:
+        """Return all of these attacks if `tries_all_attacks` is True; otherwise every third one, beginning with
+        the first.
         """
-        return list(ways)[:: 1 if self.whole else 3]
+        return list(attacks)[:: 1 if self.tries_all_attacks else 3]
 
     # The judgement
 
@@ -212,7 +214,7 @@ class AttackedDatabase:
             == "not_allowed"
         )
 
-    def check_not_bought_again(self, number: str, client: str = CLIENT) -> None:
+    def check_not_bought_again(self, number: str, client: str = CLIENT_ID) -> None:
         """Let three people try to buy a credit check of this corporation for `client`, with and without a renewal.
         Raises AssertionError if AlarmBox has then charged for the corporation more than once.
         """
@@ -230,7 +232,7 @@ def set_validity_end(scene: AttackedDatabase, record: CreditCheck, at: datetime 
     because a test can't change the clock of the server.
     """
     day = f"'{at:%Y-%m-%d %H:%M:%S}'" if at else f"{UTC} - INTERVAL 2 DAY"
-    scene.sql(f"UPDATE {CHECKS} SET expired_at = {day} WHERE id = {record.id}")
+    scene.sql(f"UPDATE {CHECKS_TABLE} SET expired_at = {day} WHERE id = {record.id}")
 
 
 @contextmanager

@@ -7,15 +7,21 @@ from collections.abc import Iterator
 import pytest
 
 from console.domain.records import CreditCheck
-from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, Attack, Values, make_ending_attacks, make_update_attacks
-from tests.harms.scene import CHECKS, CLIENT, ROLES, UTC, AttackedDatabase, set_validity_end
+from tests.harms.attacks import (
+    SET_CHECKS_OFF_STATEMENTS,
+    Attack,
+    SqlValueByColumn,
+    make_ending_attacks,
+    make_update_attacks,
+)
+from tests.harms.scene import CHECKS_TABLE, CLIENT_ID, PERSON_BY_ROLE, UTC, AttackedDatabase, set_validity_end
 from tests.support import old_purchases
 from tests.support.money_desks import call_for_ending
 from tests.support.refusals import call_for_refusal_code
 
 PAST_INSTANT_SQL = "'2020-01-01 00:00:00'"
-WRITERS = ("op-a", "lead-b", "worker")
-VERSION_UPDATE: Values = {"version": "version + 1"}
+WRITING_PEOPLE = ("op-a", "lead-b", "worker")
+VERSION_UPDATE: SqlValueByColumn = {"version": "version + 1"}
 
 
 def make_forged_evidence(
@@ -36,36 +42,40 @@ def make_renewal_attacks(record: CreditCheck) -> Iterator[Attack]:
     """Yield attacks that free the claim of the record by an invented renewal."""
     where = f"id = {record.id}"
     for at in ("'9990-01-01'", UTC, "expired_at", f"{UTC} + INTERVAL 2 YEAR", PAST_INSTANT_SQL):
-        for way in make_update_attacks(CHECKS, {"superseded_at": at} | VERSION_UPDATE, where):
+        for way in make_update_attacks(CHECKS_TABLE, {"superseded_at": at} | VERSION_UPDATE, where):
             yield way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
         yield Attack(
-            f"superseded {at}", (f"UPDATE {CHECKS} SET superseded_at = {at}, version = version + 1 WHERE {where}",)
+            f"superseded {at}",
+            (f"UPDATE {CHECKS_TABLE} SET superseded_at = {at}, version = version + 1 WHERE {where}",),
         )
-    step: Values = {"expired_at": PAST_INSTANT_SQL} | VERSION_UPDATE
-    given_up: Values = {"superseded_at": UTC} | VERSION_UPDATE
+    step: SqlValueByColumn = {"expired_at": PAST_INSTANT_SQL} | VERSION_UPDATE
+    given_up: SqlValueByColumn = {"superseded_at": UTC} | VERSION_UPDATE
     for before in (
         (),
         (make_forged_evidence(record, "alarmbox.detail", FORGED_SUMMARY),),
         (make_forged_evidence(record, "alarmbox.purchase", FORGED_SUMMARY),),
     ):
-        for way in make_update_attacks(CHECKS, step | given_up, where, [step, given_up]):
+        for way in make_update_attacks(CHECKS_TABLE, step | given_up, where, [step, given_up]):
             yield way.prepend_statements("forged reading", *before)
-        yield Attack("as if never dated", (*before, f"UPDATE {CHECKS} SET expired_at = NULL, version = version + 1"))
+        yield Attack(
+            "as if never dated", (*before, f"UPDATE {CHECKS_TABLE} SET expired_at = NULL, version = version + 1")
+        )
     renewal = (
-        f"INSERT INTO {CHECKS} (client_id, corporation_number, work_state, operation_id, renews)"
-        f" VALUES ({CLIENT}, '{record.corporation_number}', 'none', UUID(), {record.id})"
+        f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, work_state, operation_id, renews)"
+        f" VALUES ({CLIENT_ID}, '{record.corporation_number}', 'none', UUID(), {record.id})"
     )
-    by = f"UPDATE {CHECKS} SET superseded_by = LAST_INSERT_ID(), version = version + 1 WHERE {where}"
-    dead = f"UPDATE {CHECKS} SET status = 'error', version = version + 1 WHERE renews = {record.id}"
+    by = f"UPDATE {CHECKS_TABLE} SET superseded_by = LAST_INSERT_ID(), version = version + 1 WHERE {where}"
+    dead = f"UPDATE {CHECKS_TABLE} SET status = 'error', version = version + 1 WHERE renews = {record.id}"
     told = make_forged_evidence(record, "alarmbox.detail", FORGED_SUMMARY)
     yield from make_ending_attacks(
-        Attack("a renewal of its own", (told, *_update_each(where, step, given_up), renewal, by, dead))
+        Attack("a renewal of its own", (told, *_make_updates(where, step, given_up), renewal, by, dead))
     )
 
 
-def _update_each(where: str, *steps: Values) -> tuple[str, ...]:
+def _make_updates(condition: str, *steps: SqlValueByColumn) -> tuple[str, ...]:
     return tuple(
-        f"UPDATE {CHECKS} SET {', '.join(f'{name} = {value}' for name, value in step.items())} WHERE {where}"
+        f"UPDATE {CHECKS_TABLE} SET {', '.join(f'{name} = {value}' for name, value in step.items())}"
+        f" WHERE {condition}"
         for step in steps
     )
 
@@ -73,7 +83,7 @@ def _update_each(where: str, *steps: Values) -> tuple[str, ...]:
 def make_column_attacks(record: CreditCheck) -> Iterator[Attack]:
     """Yield attacks that free the claim of the record by a change of any other column, or by deleting the row."""
     where = f"id = {record.id}"
-    changes: tuple[Values, ...] = (
+    changes: tuple[SqlValueByColumn, ...] = (
         {"status": "'error'"},
         {"status": "'error'", "credit_check_id": "NULL"},
         {"status": "'failed'"},
@@ -87,18 +97,18 @@ def make_column_attacks(record: CreditCheck) -> Iterator[Attack]:
         {"work_state": "NULL", "credit_check_id": "NULL", "status": "'error'"},
     )
     for change in changes:
-        yield from make_update_attacks(CHECKS, change | VERSION_UPDATE, where)
-        yield Attack("forged refusal", (make_forged_evidence(record), *_update_each(where, change | VERSION_UPDATE)))
-    yield Attack("deleted", (f"DELETE FROM {CHECKS} WHERE {where}",))
+        yield from make_update_attacks(CHECKS_TABLE, change | VERSION_UPDATE, where)
+        yield Attack("forged refusal", (make_forged_evidence(record), *_make_updates(where, change | VERSION_UPDATE)))
+    yield Attack("deleted", (f"DELETE FROM {CHECKS_TABLE} WHERE {where}",))
     yield Attack(
-        "replaced", (f"REPLACE INTO {CHECKS} (id, client_id, corporation_number) VALUES ({record.id}, 9, 'x')",)
+        "replaced", (f"REPLACE INTO {CHECKS_TABLE} (id, client_id, corporation_number) VALUES ({record.id}, 9, 'x')",)
     )
 
 
 def make_not_bought_attacks(record: CreditCheck) -> Iterator[Attack]:
     """Yield attacks by which one account writes that a running or unknown purchase wasn't made."""
     where, operation = f"id = {record.id}", record.operation_id
-    error = _update_each(where, {"status": "'error'", "certainty": "'known'"} | VERSION_UPDATE)
+    error = _make_updates(where, {"status": "'error'", "certainty": "'known'"} | VERSION_UPDATE)
     failed = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = '{operation}'"
     mine = f"UPDATE operations SET state = 'failed' WHERE id = '{operation}'"
     lapsed = f"UPDATE operations SET state = 'unknown', fence = fence + 1 WHERE id = '{operation}'"
@@ -128,7 +138,7 @@ def make_two_decision_attacks(record: CreditCheck) -> Iterator[Attack]:
     )
     proof = make_forged_evidence(record, "person", "a letter")
     failed = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = '{record.operation_id}'"
-    error = _update_each(f"id = {record.id}", {"status": "'error'", "certainty": "'known'"} | VERSION_UPDATE)
+    error = _make_updates(f"id = {record.id}", {"status": "'error'", "certainty": "'known'"} | VERSION_UPDATE)
     yield from make_ending_attacks(Attack("both people at once", (proof, proposed, proof, failed, *error)))
 
 
@@ -146,7 +156,7 @@ def _make_operation_replacement(record: CreditCheck) -> tuple[str, ...]:
     own = f"own-{record.id}-{{me}}"
     ended = f"UPDATE operations SET state = 'failed', answer_key = 'x', fence = fence + 1 WHERE id = '{own}'"
     told = make_forged_evidence(record).replace(f"'{record.operation_id}'", f"'{own}'")
-    moved = f"UPDATE {CHECKS} SET operation_id = '{own}', version = version + 1 WHERE id = {record.id}"
+    moved = f"UPDATE {CHECKS_TABLE} SET operation_id = '{own}', version = version + 1 WHERE id = {record.id}"
     return begun, told, ended, moved
 
 
@@ -170,7 +180,7 @@ def test_an_unknown_purchase_keeps_its_claim(harm_scene: AttackedDatabase, buyer
     """
     record = harm_scene.buy_without_answer(buyer)
     harm_scene.attack_as_each_role(harm_scene.choose_attacks(make_not_bought_attacks(record)))
-    harm_scene.attack_as_each_role(harm_scene.choose_attacks(make_renewal_attacks(record)), WRITERS)
+    harm_scene.attack_as_each_role(harm_scene.choose_attacks(make_renewal_attacks(record)), WRITING_PEOPLE)
     harm_scene.attack_as_each_role(make_two_decision_attacks(record), ["lead-b"])
     harm_scene.check_not_bought_again(record.corporation_number)
     harm_scene.check_ordinary_work()
@@ -191,7 +201,7 @@ def test_a_running_purchase_keeps_its_claim(harm_scene: AttackedDatabase) -> Non
         assert harm_scene.sandbox.control.wait_until_reached(held=1, call="purchase", number=number)
         (record,) = harm_scene.get_desk("op-b").lookup.find_records(number).credit_checks
         harm_scene.attack_as_each_role(make_not_bought_attacks(record))
-        harm_scene.attack_as_each_role(make_column_attacks(record), WRITERS)
+        harm_scene.attack_as_each_role(make_column_attacks(record), WRITING_PEOPLE)
         for who in ("op-b", "lead-b"):
             assert call_for_ending(lambda: harm_scene.buy(who, number)) != "done"  # noqa: B023  # called at once
         harm_scene.sandbox.control.release_calls("purchase", number)
@@ -211,14 +221,20 @@ def test_a_check_in_another_spelling_keeps_its_claim(harm_scene: AttackedDatabas
     number = harm_scene.buy_new("op-b").corporation_number
     stray = harm_scene.take_unused_number()
     harm_scene.sql(
-        f"INSERT INTO {CHECKS} (client_id, corporation_number, credit_check_id, expired_at)"
-        f" VALUES ({CLIENT}, 'T{stray}', 77, {UTC} + INTERVAL 1 YEAR)"
+        f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, credit_check_id, expired_at)"
+        f" VALUES ({CLIENT_ID}, 'T{stray}', 77, {UTC} + INTERVAL 1 YEAR)"
     )
     (record,) = harm_scene.get_desk("op-b").lookup.find_records(stray).credit_checks
     for other in (number, harm_scene.take_unused_number(), "'x'"):
         for work in ("NULL", "'none'", "'needs_review'"):
-            change: Values = {"corporation_number": other, "work_state": work, "status": "'success'"} | VERSION_UPDATE
-            harm_scene.attack_as_each_role(make_update_attacks(CHECKS, change, f"id = {record.id}"), WRITERS)
+            change: SqlValueByColumn = {
+                "corporation_number": other,
+                "work_state": work,
+                "status": "'success'",
+            } | VERSION_UPDATE
+            harm_scene.attack_as_each_role(
+                make_update_attacks(CHECKS_TABLE, change, f"id = {record.id}"), WRITING_PEOPLE
+            )
     for who in ("op-a", "lead-b"):
         call_for_ending(lambda: harm_scene.buy(who, stray))  # noqa: B023  # called at once
     assert harm_scene.count_charges(stray) == 0
@@ -236,7 +252,7 @@ def test_an_expired_check_is_renewed_once(harm_scene: AttackedDatabase) -> None:
     )
     harm_scene.check_not_bought_again(record.corporation_number)
     number = harm_scene.take_unused_number()
-    harm_scene.sandbox.control.change_settings(today=old_purchases.DAY)
+    harm_scene.sandbox.control.change_settings(today=old_purchases.OLD_PURCHASE_DAY)
     old = harm_scene.buy("op-b", number)
     harm_scene.sandbox.control.change_settings(today=None)
     harm_scene.sql(old_purchases.SET_SENDING_TIME_SQL)
@@ -245,7 +261,7 @@ def test_an_expired_check_is_renewed_once(harm_scene: AttackedDatabase) -> None:
     renewed = harm_scene.buy("lead-b", number, renew=True)
     assert (renewed.state, harm_scene.count_charges(number)) == ("success", 2)
     harm_scene.attack_as_each_role(harm_scene.choose_attacks(make_renewal_attacks(renewed)))
-    for who in ROLES.values():
+    for who in PERSON_BY_ROLE.values():
         call_for_ending(lambda: harm_scene.buy(who, number, renew=True))  # noqa: B023  # called at once
     assert harm_scene.count_charges(number) == 2
     harm_scene.check_ordinary_work()
@@ -257,25 +273,25 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: AttackedData
     doesn't report that this purchase has expired, so no renewal is bought.
     """
     number = harm_scene.take_unused_number()
-    harm_scene.sandbox.control.change_settings(today=old_purchases.DAY)
+    harm_scene.sandbox.control.change_settings(today=old_purchases.OLD_PURCHASE_DAY)
     earlier = harm_scene.buy("op-b", number)
     harm_scene.sandbox.control.change_settings(today=None)
     harm_scene.sql(old_purchases.SET_SENDING_TIME_SQL)
     harm_scene.sandbox.control.add_fault("close_after_charge", call="purchase", number=number)
     assert call_for_refusal_code(lambda: harm_scene.buy("op-b", number, renew=True)) == "outcome_unknown"
     renewed = harm_scene.get_desk("op-b").lookup.find_records(number).credit_checks[0]
-    others = (999_999, harm_scene.buy_new().credit_check_id, _buy_expired(harm_scene), earlier.credit_check_id)
+    others = (999_999, harm_scene.buy_new().credit_check_id, _buy_expired_check(harm_scene), earlier.credit_check_id)
     records = [*(harm_scene.buy_without_answer("op-b") for _ in others[:-1]), renewed]
     for record, given in zip(records, others, strict=True):
         before = harm_scene.count_charges(record.corporation_number)
-        bought: Values = {
+        bought: SqlValueByColumn = {
             "status": "'success'", "certainty": "'known'", "credit_check_id": str(given),
             "expired_at": PAST_INSTANT_SQL,
             "purchased_at": PAST_INSTANT_SQL,
         }  # fmt: skip
         told = make_forged_evidence(record, "alarmbox.purchase", FORGED_SUMMARY)
-        for way in make_update_attacks(CHECKS, bought | VERSION_UPDATE, f"id = {record.id}"):
-            harm_scene.attack_as_each_role([way.prepend_statements("forged answer", told)], WRITERS)
+        for way in make_update_attacks(CHECKS_TABLE, bought | VERSION_UPDATE, f"id = {record.id}"):
+            harm_scene.attack_as_each_role([way.prepend_statements("forged answer", told)], WRITING_PEOPLE)
         for who in ("op-a", "op-b", "lead-b"):
             for renew in (False, True):
                 call_for_ending(lambda: harm_scene.buy(who, record.corporation_number, renew=renew))  # noqa: B023  # called at once
@@ -283,9 +299,9 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: AttackedData
     harm_scene.check_ordinary_work()
 
 
-def _buy_expired(scene: AttackedDatabase) -> int | None:
+def _buy_expired_check(scene: AttackedDatabase) -> int | None:
     """Return AlarmBox's id of an expired credit check of another corporation."""
-    scene.sandbox.control.change_settings(today=old_purchases.DAY)
+    scene.sandbox.control.change_settings(today=old_purchases.OLD_PURCHASE_DAY)
     record = scene.buy_new()
     scene.sandbox.control.change_settings(today=None)
     scene.sql(old_purchases.SET_SENDING_TIME_SQL)

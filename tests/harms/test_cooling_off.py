@@ -8,13 +8,19 @@ import pytest
 
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
-from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, Attack, Values, make_insert_attacks, make_update_attacks
-from tests.harms.scene import ROLES, UTC, AttackedDatabase
+from tests.harms.attacks import (
+    SET_CHECKS_OFF_STATEMENTS,
+    Attack,
+    SqlValueByColumn,
+    make_insert_attacks,
+    make_update_attacks,
+)
+from tests.harms.scene import PERSON_BY_ROLE, UTC, AttackedDatabase
 from tests.support.money_desks import call_for_ending
 
 LARGE_YEN = 200_000
 """Above the limit: fifteen minutes of cooling-off, 45 s for the desks of these tests."""
-FORGED_TIMES: dict[str, Values] = {
+FORGED_TIMES: dict[str, SqlValueByColumn] = {
     "over long ago": {"sends_after": "'2020-01-01'"},
     "over now": {"sends_after": UTC},
     "asked for long ago": {"sends_after": UTC, "created_at": "'2020-01-01'"},
@@ -30,14 +36,14 @@ def payment(harm_scene: AttackedDatabase) -> Payment:
     return harm_scene.make_paid_payment(900_000)
 
 
-def make_refund_row(payment: Payment, times: Values) -> Values:
-    """Return the columns of a refund's row as the services write them, but with the times in `times`."""
+def make_refund_row(payment: Payment, changed_times: SqlValueByColumn) -> SqlValueByColumn:
+    """Return the columns of a refund's row as the services write them, but with the times in `changed_times`."""
     written = {
         "payment_id": str(payment.id), "refund_amount": str(LARGE_YEN), "currency": "'JPY'", "status": "'requested'",
         "maker": "'{me}'", "reason": "'broken'", "saw": "'{}'", "radar": "'[]'", "checkers_needed": "1",
         "decide_by": f"{UTC} + INTERVAL 1 HOUR", "created_at": UTC, "changed_at": UTC, "intended_repeat": "1",
     }  # fmt: skip
-    return written | dict(times)
+    return written | dict(changed_times)
 
 
 def make_forged_time_attacks(payment: Payment) -> Iterator[Attack]:
@@ -117,7 +123,7 @@ def test_no_role_shortens_a_cooling_off_period(harm_scene: AttackedDatabase, pay
     for values in earlier:
         for way in make_update_attacks("refunds", {**raised, **values}, f"id = {refund.id}"):
             scene.attack_as_each_role(
-                (way, way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)), ROLES.values()
+                (way, way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)), PERSON_BY_ROLE.values()
             )
     limits = Attack(
         "limits", ("UPDATE limits SET value = 0 WHERE name = 'cooling_off_seconds'", "DELETE FROM limits")

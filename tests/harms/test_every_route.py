@@ -25,13 +25,13 @@ from console.store.constraints import fitness
 from console.store.database.engine import Database
 from console.store.database.server import make_people_database_name
 from console.wiring.desk_requests import DESK_REQUEST_FORM_BY_COMMAND
-from tests.harms.scene import CHECKS, ROLES, AttackedDatabase, open_attacked_database
+from tests.harms.scene import CHECKS_TABLE, PERSON_BY_ROLE, AttackedDatabase, open_attacked_database
 from tests.support import server_fixtures
 from tests.support.places import use_shared_nodes
 from tests.support.team_mode import execute_desk_requests
 from tests.support.teams import ROLES_BY_PERSON, apply_accounts
 
-PEOPLE_IN_TEAM_MODE = tuple(who for role, who in ROLES.items() if role != "worker")
+PEOPLE_IN_TEAM_MODE = tuple(who for role, who in PERSON_BY_ROLE.items() if role != "worker")
 OWN_TABLES = ("requests", "request_files")
 """Tables to which people add rows of their own."""
 _TEXTS = ("''", "'{me}'", "'{other}'", "'approved'", "'completed'", "'success'", "'error'", "'ended'", "'taken'",
@@ -58,16 +58,16 @@ _SET_CHECKS_OFF_SQL = (
 
 @dataclass(frozen=True)
 class AttackedTeam:
-    """A team whose people act by desk requests, with one record of each kind. `columns` has the column types of each
-    table and view, by its quoted name.
+    """A team whose people act by desk requests, with one record of each kind. `column_types_by_table` has the column
+    types of each table and view, by its quoted name.
     """
 
     scene: AttackedDatabase
-    check: CreditCheck
-    unknown: CreditCheck
+    bought_check: CreditCheck
+    unknown_check: CreditCheck
     payment: Payment
     refund: Refund
-    columns: Mapping[str, Mapping[str, str]]
+    column_types_by_table: Mapping[str, Mapping[str, str]]
 
     def read_protected_content(self) -> dict[str, object]:
         """Return the content that no account may change: the checksum of every table except those of desk requests,
@@ -117,8 +117,8 @@ class AttackedTeam:
         """Raise AssertionError if AlarmBox has charged again, if the payment was refunded, or if the open refund no
         longer waits for approval.
         """
-        assert self.scene.count_charges(self.check.corporation_number) == 1
-        assert self.scene.count_charges(self.unknown.corporation_number) == 1
+        assert self.scene.count_charges(self.bought_check.corporation_number) == 1
+        assert self.scene.count_charges(self.unknown_check.corporation_number) == 1
         assert self.scene.count_refunds(self.payment) == 0
         assert self.scene.sql(f"SELECT status FROM refunds WHERE id = {self.refund.id}") == [("requested",)]
 
@@ -274,7 +274,7 @@ def test_a_person_in_team_mode_changes_nothing_by_sql(attacked_team: AttackedTea
     )
     with open_attacker_cursor(attacked_team, who) as cursor:
         own_place = make_people_database_name(attacked_team.scene.people.database)
-        for table, columns in attacked_team.columns.items():
+        for table, columns in attacked_team.column_types_by_table.items():
             mine = table.startswith(f"`{own_place}`") and table.rpartition(".")[2].strip("`") in OWN_TABLES
             for statement in (*make_update_statements(table, columns), *list_table_statements(table, columns)):
                 tried += 1
@@ -310,18 +310,18 @@ def test_no_desk_request_changes_more_than_its_command_allows(attacked_team: Att
     turn, and the worker executes them. The provider charges nothing, and no money is refunded.
     """
     subjects = (
-        ("credit-check", attacked_team.unknown.id), ("refund", attacked_team.refund.id), ("payment",
+        ("credit-check", attacked_team.unknown_check.id), ("refund", attacked_team.refund.id), ("payment",
         attacked_team.payment.id),
-        ("company", attacked_team.check.corporation_number), (None, None),
+        ("company", attacked_team.bought_check.corporation_number), (None, None),
     )  # fmt: skip
     arguments = {
         "refund approve": f"[{attacked_team.refund.id}, null]",
         "refund submit": f"[{attacked_team.refund.id}]",
-        "resolve": f'["credit-check", "{attacked_team.unknown.id}", "error", "not on the bill", null, null]',
+        "resolve": f'["credit-check", "{attacked_team.unknown_check.id}", "error", "not on the bill", null, null]',
     }
     if who == "lead-b":  # an approver approves, and that is no harm
         arguments.pop("refund approve")
-    own_columns = attacked_team.columns[
+    own_columns = attacked_team.column_types_by_table[
         f"`{make_people_database_name(attacked_team.scene.people.database)}`.`requests`"
     ]
     names = {"me": attacked_team.scene.people.names[who], "other": attacked_team.scene.people.names["lead-c"]}
@@ -356,7 +356,7 @@ def _read_protected_rows(cursor: Any) -> Sequence[object]:
     queries = (
         "SELECT id, status, checkers_needed, maker, refund_amount FROM refunds ORDER BY id",
         "SELECT subject_kind, subject_id, action, proposed, person FROM approvals ORDER BY id",
-        f"SELECT id, claim_number, client_id, certainty, superseded_at IS NULL FROM {CHECKS} ORDER BY id",
+        f"SELECT id, claim_number, client_id, certainty, superseded_at IS NULL FROM {CHECKS_TABLE} ORDER BY id",
         "SELECT name, roles, may_buy, disabled_at IS NULL, asks FROM operators ORDER BY name",
         "SELECT * FROM limits ORDER BY 1, 2",
         SELECT_REQUESTS_SQL,
@@ -380,18 +380,18 @@ def _make_row_updates(table: str, columns: Mapping[str, str]) -> Iterator[str]:
 
 
 def _try_all_changes(
-    stage: AttackedTeam, before: Sequence[str], names: Mapping[str, str]
+    stage: AttackedTeam, first_statements: Sequence[str], names: Mapping[str, str]
 ) -> tuple[int, int, list[str]]:
-    """As the worker, try every change of every column, each in a transaction that begins with the statements `before`
-    and is rolled back. Return the number of tries, the number that the server executed, and the statements that
-    changed rows of `_read_protected_rows`.
+    """As the worker, try every change of every column, each in a transaction that begins with the statements
+    `first_statements` and is rolled back. Return the number of tries, the number that the server executed, and the
+    statements that changed rows of `_read_protected_rows`.
     """
     harms, tried, passed = [], 0, 0
     with open_attacker_cursor(stage, "worker") as cursor:
-        for statement in before:
+        for statement in first_statements:
             cursor.execute(statement)
         truth = _read_protected_rows(cursor)
-        for table, columns in stage.columns.items():
+        for table, columns in stage.column_types_by_table.items():
             if table.startswith(f"`{make_people_database_name(stage.scene.people.database)}`"):
                 continue
             whole = (f"DELETE FROM {table}", f"REPLACE INTO {table} SELECT * FROM {table}")
@@ -424,11 +424,13 @@ def test_the_worker_alone_stores_no_decision_and_frees_no_claim(attacked_team: A
 @pytest.mark.parametrize(
     ("who", "action", "kind"), [("op-b", "refund approve", "refund"), ("op-a", "resolve", "credit-check")]
 )
-def test_the_worker_and_one_person_are_not_two(attacked_team: AttackedTeam, who: str, action: str, kind: str) -> None:
+def test_the_worker_and_one_person_do_not_count_as_two_people(
+    attacked_team: AttackedTeam, who: str, action: str, kind: str
+) -> None:
     """The worker executes a desk request of one person, who has requested the refund or is an operator. Still, none
     of the worker's statements approves a refund, stores a second vote or frees a claim.
     """
-    subject = {"refund": attacked_team.refund.id, "credit-check": attacked_team.unknown.id}[kind]
+    subject = {"refund": attacked_team.refund.id, "credit-check": attacked_team.unknown_check.id}[kind]
     request = make_request_id()
     with open_attacker_cursor(attacked_team, who) as cursor:
         cursor.execute(

@@ -10,16 +10,16 @@ from tests.harms.attacks import (
     make_insert_attacks,
     make_update_attacks,
 )
-from tests.harms.scene import CHECKS, UTC, AttackedDatabase
+from tests.harms.scene import CHECKS_TABLE, UTC, AttackedDatabase
 from tests.support.refusals import call_for_refusal_code
 
-WRITERS = ("op-a", "lead-b", "worker")
+WRITING_PEOPLE = ("op-a", "lead-b", "worker")
 HOSTILE_PATHS = (
     "../../../../etc/passwd", "gs://evil/../x", "/etc/passwd", "ab/x.pdf", f"ab/{'c' * 64}.pdf",
     f"AB/AB{'c' * 62}.pdf",
     f"ab/ab{'c' * 62}.pdf\n", f"ab/ab{'c' * 62}.html", f"x/ab/ab{'c' * 62}.pdf", "",
 )  # fmt: skip
-LINKS = (
+PAYMENT_LINKS = (
     "javascript:alert(1)", "http://evil.example/", "file:///etc/passwd", "HTTPS://evil.example/", " https://evil.example/",
     "https://", "https://evil.example/\r\nX: y", "data:text/html,x", "",
 )  # fmt: skip
@@ -54,7 +54,7 @@ def test_no_account_restores_an_older_pair_of_tokens(harm_scene: AttackedDatabas
             harm_scene.choose_attacks(
                 [*forms, *(form.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS) for form in forms)]
             ),
-            WRITERS,
+            WRITING_PEOPLE,
         )
     assert _read_tokens(harm_scene)[2] == used
     before = _read_tokens(harm_scene)
@@ -65,9 +65,9 @@ def test_no_account_restores_an_older_pair_of_tokens(harm_scene: AttackedDatabas
             for form in make_update_attacks("provider_tokens", change, where)
             for end in (form, *make_ending_attacks(form))
         ]
-        harm_scene.attack_as_each_role(harm_scene.choose_attacks(ways), WRITERS)
+        harm_scene.attack_as_each_role(harm_scene.choose_attacks(ways), WRITING_PEOPLE)
     assert _read_tokens(harm_scene) == before
-    for who in WRITERS:
+    for who in WRITING_PEOPLE:
         forged = f"CONCAT('v', version + 1, '.{inner}')"
         harm_scene.attack(
             who, Attack("renamed", (f"UPDATE provider_tokens SET sealed = {forged}, version = version + 1",))
@@ -98,7 +98,7 @@ def test_stored_paths_lead_only_to_documents(harm_scene: AttackedDatabase) -> No
     """No account can write a path that leads out of the store of documents, neither into a row of `documents` nor
     into a credit check."""
     record = harm_scene.buy_new()
-    for path in HOSTILE_PATHS if harm_scene.whole else HOSTILE_PATHS[::2]:
+    for path in HOSTILE_PATHS if harm_scene.tries_all_attacks else HOSTILE_PATHS[::2]:
         row = {
             "subject_kind": "'credit-check'",
             "subject_id": str(record.id),
@@ -112,7 +112,7 @@ def test_stored_paths_lead_only_to_documents(harm_scene: AttackedDatabase) -> No
             for way in make_insert_attacks("documents", row)
         )
         change = {"version": "version + 1", "pdf_file_path": f"'{path}'"}
-        harm_scene.attack_as_each_role(make_update_attacks(CHECKS, change, f"id = {record.id}"))
+        harm_scene.attack_as_each_role(make_update_attacks(CHECKS_TABLE, change, f"id = {record.id}"))
         begun = {
             "client_id": "77",
             "corporation_number": "'1180301018771'",
@@ -120,10 +120,10 @@ def test_stored_paths_lead_only_to_documents(harm_scene: AttackedDatabase) -> No
             "operation_id": "UUID()",
             "pdf_file_path": f"'{path}'",
         }
-        harm_scene.attack_as_each_role(make_insert_attacks(CHECKS, begun))
+        harm_scene.attack_as_each_role(make_insert_attacks(CHECKS_TABLE, begun))
     strange = "NOT {0} REGEXP '^[0-9a-f]{{2}}/[0-9a-f]{{64}}[.](pdf|csv)$'"
     assert harm_scene.sql(f"SELECT path FROM documents WHERE {strange.format('path')}") == []
-    assert harm_scene.sql(f"SELECT id FROM {CHECKS} WHERE {strange.format('pdf_file_path')}") == []
+    assert harm_scene.sql(f"SELECT id FROM {CHECKS_TABLE} WHERE {strange.format('pdf_file_path')}") == []
     assert harm_scene.get_desk("op-b").credit_checks.read_pdf(record.id).startswith(b"%PDF-")
     assert call_for_refusal_code(lambda: harm_scene.buy("op-a", record.corporation_number)) == "already_purchased"
 
@@ -131,7 +131,7 @@ def test_stored_paths_lead_only_to_documents(harm_scene: AttackedDatabase) -> No
 def test_a_stored_payment_url_is_an_https_address(harm_scene: AttackedDatabase) -> None:
     """The database accepts as `payments.url` only an https address without control characters."""
     payment = harm_scene.make_paid_payment()
-    for link in LINKS if harm_scene.whole else LINKS[::2]:
+    for link in PAYMENT_LINKS if harm_scene.tries_all_attacks else PAYMENT_LINKS[::2]:
         change = {"version": "version + 1", "url": f"'{link}'"}
         harm_scene.attack_as_each_role(make_update_attacks("payments", change, f"id = {payment.id}"))
         row = {

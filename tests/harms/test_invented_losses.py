@@ -4,16 +4,16 @@ trail has its name.
 
 from console.domain.audit.actions import AuditAction
 from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, make_ending_attacks, make_insert_attacks
-from tests.harms.scene import ROLES, UTC, AttackedDatabase
+from tests.harms.scene import PERSON_BY_ROLE, UTC, AttackedDatabase
 from tests.support.galera_cluster import wait_until_applied
 from tests.support.refusals import call_for_refusal_code
 
-RULE = "database_went_back"
+ROLLBACK_RULE = "database_went_back"
 PEOPLE_WITH_ALERT_RIGHT = ("op-a", "lead-b", "worker")
 """Those whose accounts may write alerts."""
 
 
-def _make_alert_row(subject: str = "1", kind: str = "'database'", rule: str = f"'{RULE}'") -> dict[str, str]:
+def _make_alert_row(subject: str = "1", kind: str = "'database'", rule: str = f"'{ROLLBACK_RULE}'") -> dict[str, str]:
     return {
         "rule_id": rule, "subject_kind": kind, "subject_id": subject, "observed": "'no row 9 of the trail'",
         "expected": "'what desk d saw committed'", "detected_at": UTC,
@@ -32,11 +32,11 @@ def _write_loss_audit_entry(scene: AttackedDatabase, who: str) -> None:
     """Write the audit entry that a desk writes when it reports a loss."""
     context = scene.get_desk(who)._context
     action = AuditAction.DATABASE_WENT_BACK
-    context.write(lambda tx: context.record_audit(tx, action, 1, {}, kind="database", reason=RULE))
+    context.write(lambda tx: context.record_audit(tx, action, 1, {}, kind="database", reason=ROLLBACK_RULE))
 
 
 def _count_open_stops(scene: AttackedDatabase) -> int:
-    ((count,),) = scene.sql(f"SELECT COUNT(*) FROM alerts WHERE rule_id = '{RULE}' AND resolved_at IS NULL")
+    ((count,),) = scene.sql(f"SELECT COUNT(*) FROM alerts WHERE rule_id = '{ROLLBACK_RULE}' AND resolved_at IS NULL")
     return int(count)
 
 
@@ -58,7 +58,7 @@ def _check_stop_without_audit_entry(harm_scene: AttackedDatabase) -> None:
     number, payment = harm_scene.take_unused_number(), harm_scene.make_paid_payment()
     alerts = [
         way
-        for rule in (f"'{RULE}'", f"'{RULE.upper()}'", f"'{RULE} '")
+        for rule in (f"'{ROLLBACK_RULE}'", f"'{ROLLBACK_RULE.upper()}'", f"'{ROLLBACK_RULE} '")
         for subject, kind in (("1", "'database'"), ("7", "'database'"), ("1", "'payment'"), ("NULL", "'x'"))
         for way in make_insert_attacks("alerts", _make_alert_row(subject, kind, rule))
     ]
@@ -91,9 +91,9 @@ def _check_repeated_stops(harm_scene: AttackedDatabase, who: str) -> None:
         if not _count_open_stops(harm_scene):
             continue
         stops += 1
-        assert call_for_refusal_code(lambda: harm_scene.buy_new("op-a")) == RULE
+        assert call_for_refusal_code(lambda: harm_scene.buy_new("op-a")) == ROLLBACK_RULE
         open_alerts = harm_scene.get_desk("lead-b").alerts.list_alerts()
-        (alert,) = [one for one in open_alerts if one.rule_id == RULE and one.resolved_at is None]
+        (alert,) = [one for one in open_alerts if one.rule_id == ROLLBACK_RULE and one.resolved_at is None]
         harm_scene.get_desk("lead-b").alerts.acknowledge(alert.id, "nothing is missing")
     assert stops == 3
     writers = harm_scene.sql("SELECT DISTINCT who FROM audit_log WHERE what = 'database.went_back'")
@@ -102,4 +102,4 @@ def _check_repeated_stops(harm_scene: AttackedDatabase, who: str) -> None:
 
 
 def test_every_account_with_alert_right_is_tried() -> None:
-    assert set(PEOPLE_WITH_ALERT_RIGHT) <= set(ROLES.values())
+    assert set(PEOPLE_WITH_ALERT_RIGHT) <= set(PERSON_BY_ROLE.values())

@@ -34,9 +34,9 @@ def cluster() -> Iterator[RequestingTeam]:
                 node.sql(f"SET GLOBAL wsrep_max_ws_size = {before}")
 
 
-def _insert_files(bench: RequestingTeam, who: str, count: int) -> None:
+def _insert_files(team: RequestingTeam, who: str, count: int) -> None:
     """Insert `count` files of the largest size in one transaction."""
-    with bench.team.open_connection(who) as line, line.cursor() as cursor:
+    with team.team.open_connection(who) as line, line.cursor() as cursor:
         line.begin()
         for _ in range(count):
             request = make_request_id()

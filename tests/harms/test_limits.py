@@ -29,21 +29,21 @@ def limit_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
         yield RequestingTeam(people)
 
 
-def read_limit(bench: RequestingTeam) -> int:
-    ((value,),) = bench.execute_in_session("owner", SELECT_LIMIT_SQL)
+def read_limit(team: RequestingTeam) -> int:
+    ((value,),) = team.execute_in_session("owner", SELECT_LIMIT_SQL)
     return int(value)
 
 
 def take_limit_request(
-    bench: RequestingTeam, who: str, *, value: int = NEW, old: int | None = None, **more: object
+    team: RequestingTeam, who: str, *, value: int = NEW, old: int | None = None, **more: object
 ) -> tuple[str, ...]:
     """Store a person's desk request to change the limit, and let the worker take it. Return the statements with which
     the worker's session begins. Without `old`, the request states the present value as the old one.
     """
-    subject = f"{NAME} JPY {read_limit(bench) if old is None else old}"
+    subject = f"{NAME} JPY {read_limit(team) if old is None else old}"
     facts: dict[str, object] = {"proposed": str(value), "confirmed": 1} | more
-    return bench.take_request(
-        bench.store_request(who, str(facts.pop("action", "limits set")), "limit", subject, **facts)
+    return team.take_request(
+        team.store_request(who, str(facts.pop("action", "limits set")), "limit", subject, **facts)
     )
 
 

@@ -47,7 +47,7 @@ def scene_with_rows(engine: Engine) -> Iterator[AttackedDatabase]:
             forbidden_worker.insert_worker_rows,
         ):
             insert(made.people)
-        made.whole = True
+        made.tries_all_attacks = True
         made.sql("DELETE FROM provider_tokens")  # of the seeds
         made.get_desk("worker").scheduler.run_all()
         yield made
@@ -132,7 +132,7 @@ def list_failed_readings(scene: AttackedDatabase) -> dict[str, str]:
 
 
 @pytest.mark.expects_log("rows that can't be read are told")
-def test_a_malformed_row_is_a_fault_of_that_row(scene_with_rows: AttackedDatabase) -> None:
+def test_a_malformed_row_causes_an_error_of_that_row_only(scene_with_rows: AttackedDatabase) -> None:
     """With unreadable values in every column of the tables, each due task still runs and each list is still read."""
     for half in (REPEATEDLY_READ_TABLES[::2], REPEATEDLY_READ_TABLES[1::2]):
         scene_with_rows.attack_as_each_role(map(garble_table, half), ("op-b", "worker"))
@@ -146,7 +146,7 @@ STRANGE_WORDS_SQL = (
     "CONCAT(CHAR(27), '[2J', CHAR(0), CHAR(0xe280ae USING utf8mb4))",
     "'{name}'",
 )
-TEXTS = (
+MALFORMED_TEXTS = (
     "''", "'x'", "'[]'", "'{}'", "'null'", "REPEAT('[', 30000)", "'{\"queue\": 1e999, \"columns\": 5}'",
     "'{\"queue\": \"pending\", \"filter\": {}, \"columns\": [[[]]]}'", "'{\"queue\": \"pending\", \"sort\": [1]}'",
 )  # fmt: skip
@@ -167,7 +167,7 @@ def insert_malformed_notes() -> Iterator[str]:
                 yield money_scene.make_insert("read_only_switches", scope=scope, is_on="0", reason=words,
                 person="'{me}'",
                                       at=at)  # fmt: skip
-    for number, text in enumerate(TEXTS):
+    for number, text in enumerate(MALFORMED_TEXTS):
         for at in STRANGE_INSTANTS_SQL:
             yield forbidden_worker.make_view_insert(is_team="1", claim="UUID()", content=text, changed_at=at,
                                             name=f"'view {number}'").replace("{{}}", "{}")  # fmt: skip

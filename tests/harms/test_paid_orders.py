@@ -11,7 +11,13 @@ import pytest
 
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
-from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, Attack, Values, make_insert_attacks, make_update_attacks
+from tests.harms.attacks import (
+    SET_CHECKS_OFF_STATEMENTS,
+    Attack,
+    SqlValueByColumn,
+    make_insert_attacks,
+    make_update_attacks,
+)
 from tests.harms.scene import UTC, AttackedDatabase
 from tests.support.money_desks import call_for_ending
 from tests.support.payment_desks import make_signed_notice
@@ -50,7 +56,7 @@ def make_payment_end_attacks(payment: Payment) -> Iterator[Attack]:
     where, order = f"id = {payment.id}", payment.order_id
     yield from make_update_attacks("payments", {**VERSION_UPDATE, "status": "'expired'"}, where)
     for state in UNPAID_END_STATES:
-        plain: Values = {**VERSION_UPDATE, "status": f"'{state}'"}
+        plain: SqlValueByColumn = {**VERSION_UPDATE, "status": f"'{state}'"}
         steps = [
             {**VERSION_UPDATE, "payment_expires_at": YESTERDAY_SQL},
             {**VERSION_UPDATE, "changed_at": YESTERDAY_SQL},

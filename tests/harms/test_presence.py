@@ -9,11 +9,11 @@ from tests.harms.attacks import (
     make_insert_attacks,
     make_update_attacks,
 )
-from tests.harms.scene import ROLES, UTC, AttackedDatabase
+from tests.harms.scene import PERSON_BY_ROLE, UTC, AttackedDatabase
 
-PEOPLE = tuple(who for role, who in ROLES.items() if role != "worker")
+PEOPLE = tuple(who for role, who in PERSON_BY_ROLE.items() if role != "worker")
 NOW_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
-NAMES = (
+LEASE_NAMES = (
     "'desk_requests'",
     "'DESK_REQUESTS'",
     "'desk_requests '",
@@ -40,13 +40,14 @@ def test_only_a_workers_account_holds_a_presence_lease(harm_scene: AttackedDatab
     running, and a worker would wait for another one that isn't running."""
     executor = harm_scene.get_desk("worker").desk_requests
     for slot in (0, 1, 15):
-        for name in NAMES:
+        for name in LEASE_NAMES:
             for form in make_insert_attacks("leases", _make_presence_lease(slot, name)):
                 harm_scene.attack_as_each_role(
                     (form, form.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)), PEOPLE
                 )
         harm_scene.attack_as_each_role(
-            make_ending_attacks(Attack("held", (_make_lease_insert(_make_presence_lease(slot, NAMES[0])),))), PEOPLE
+            make_ending_attacks(Attack("held", (_make_lease_insert(_make_presence_lease(slot, LEASE_NAMES[0])),))),
+            PEOPLE,
         )
     assert harm_scene.sql(SELECT_PRESENT_WORKERS_SQL) == []
     executor.announce_presence()

@@ -32,14 +32,14 @@ def make_switch_insert(who: str, is_on: int = 1, scope: str = "everything") -> s
 
 
 def take_switch_request(
-    bench: RequestingTeam, who: str, word: str = "on", scope: str = "everything"
+    team: RequestingTeam, who: str, word: str = "on", scope: str = "everything"
 ) -> tuple[str, ...]:
     """Store a person's desk request to set the switch, and let the worker take it. Return the statements with which
     the worker's session begins.
     """
     arguments = json.dumps([scope, word == "on", "r"])
-    return bench.take_request(
-        bench.store_request(who, "read-only set", "read-only", scope, proposed=word, args=arguments)
+    return team.take_request(
+        team.store_request(who, "read-only set", "read-only", scope, proposed=word, args=arguments)
     )
 
 

@@ -84,9 +84,9 @@ def make_paid_update(payment: int) -> str:
 
 
 def take_resolve_request(
-    bench: RequestingTeam, who: str, kind: str, id: object, state: str = "completed"
+    team: RequestingTeam, who: str, kind: str, id: object, state: str = "completed"
 ) -> tuple[str, str]:
-    return bench.take_request(bench.store_request(who, "resolve", kind, id, proposed=state))
+    return team.take_request(team.store_request(who, "resolve", kind, id, proposed=state))
 
 
 @pytest.mark.parametrize(

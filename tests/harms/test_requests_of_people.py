@@ -18,14 +18,17 @@ from tests.support.places import Engine, use_shared_nodes
 from tests.support.teams import Team, apply_accounts, open_team
 
 LEASE_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000"
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 PAYMENT, FREE, REFUND, SUM = 1, 2, 1, 300
 PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "lead-c": ["approver"]}
 NOW = f"{NOW_SQL}"
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
 
 
-ARGUMENTS = {"refund request": '[{{"of": {{"reason": "broken"}}}}]', "resolve": '["payment", "1", "", "seen"]'}
+ARGUMENTS_BY_ACTION = {
+    "refund request": '[{{"of": {{"reason": "broken"}}}}]',
+    "resolve": '["payment", "1", "", "seen"]',
+}
 """Arguments of a request with the words that these tests store; braces are doubled for `Bench.run`."""
 
 
@@ -56,7 +59,7 @@ class RequestingTeam:
         """Store a desk request as this person's desk stores it, and return its id. `more` has further columns of the
         row."""
         request = make_request_id()
-        values = {"id": request, "action": action, "args": ARGUMENTS.get(action, "[]"), "desk": "d",
+        values = {"id": request, "action": action, "args": ARGUMENTS_BY_ACTION.get(action, "[]"), "desk": "d",
                   "subject_kind": kind, "subject_id": id, "confirmed": 1}  # fmt: skip
         self.execute_in_session(who, _make_insert("requests", values | more))
         return request
@@ -80,19 +83,24 @@ def _make_insert(table: str, values: Mapping[str, object]) -> str:
     return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(texts)})"
 
 
-def make_vote_insert(who: str, of: int = REFUND) -> str:
+def make_vote_insert(who: str, refund_id: int = REFUND) -> str:
     return _make_insert(
         "approvals",
-        {"subject_kind": "refund", "subject_id": of, "action": "refund.approve", "proposed": "approved",
+        {"subject_kind": "refund", "subject_id": refund_id, "action": "refund.approve", "proposed": "approved",
          "person": f"{{{who}}}", "at": f"={NOW}"},
     )  # fmt: skip
 
 
-def make_refund_statements(maker: str, minor: int = SUM, of: int = FREE, id: int | None = None) -> tuple[str, str]:
-    reserve = f"UPDATE payments SET reserved_minor = reserved_minor + {minor}, version = version + 1 WHERE id = {of}"
+def make_refund_statements(
+    maker: str, minor: int = SUM, payment_id: int = FREE, id: int | None = None
+) -> tuple[str, str]:
+    reserve = (
+        f"UPDATE payments SET reserved_minor = reserved_minor + {minor}, version = version + 1"
+        f" WHERE id = {payment_id}"
+    )
     row = {
-        "payment_id": of, "refund_amount": minor, "currency": "JPY", "status": "requested", "maker": f"{{{maker}}}",
-        "reason": "broken", "saw": "[]", "radar": "[]", "checkers_needed": 1,
+        "payment_id": payment_id, "refund_amount": minor, "currency": "JPY", "status": "requested",
+        "maker": f"{{{maker}}}", "reason": "broken", "saw": "[]", "radar": "[]", "checkers_needed": 1,
         "decide_by": f"={NOW_SQL} + INTERVAL 72 HOUR", "created_at": f"={NOW_SQL}", "changed_at": f"={NOW_SQL}",
     }  # fmt: skip
     return reserve, _make_insert("refunds", row if id is None else {"id": id} | row)
@@ -132,7 +140,7 @@ def _make_payment_inserts(maker: str) -> Sequence[str]:
         "SET SESSION sql_mode = ''",
         _make_insert("payments", {"id": PAYMENT, "merchant_payment_id": "ORD-1", "reserved_minor": SUM} | payment),
         _make_insert("payments", {"id": FREE, "merchant_payment_id": "ORD-2"} | payment),
-        make_refund_statements("maker", of=PAYMENT, id=REFUND)[1].replace("{maker}", maker),
+        make_refund_statements("maker", payment_id=PAYMENT, id=REFUND)[1].replace("{maker}", maker),
     )
 
 
@@ -171,7 +179,7 @@ def test_a_desk_request_permits_nothing_in_another_persons_name(requesting_team:
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "changed_arguments",
     [
         {"action": "probe"},
         {"action": "refund request", "amount_minor": SUM + 1},
@@ -181,9 +189,9 @@ def test_a_desk_request_permits_nothing_in_another_persons_name(requesting_team:
     ],
 )
 def test_the_worker_cannot_store_a_refund_of_another_amount(
-    requesting_team: RequestingTeam, wish: dict[str, Any]
+    requesting_team: RequestingTeam, changed_arguments: dict[str, Any]
 ) -> None:
-    facts = {"kind": "payment", "id": FREE, **wish}
+    facts = {"kind": "payment", "id": FREE, **changed_arguments}
     taken = requesting_team.take_request(requesting_team.store_request("op-a", **facts))
     requesting_team.check_refused("worker", *taken, "START TRANSACTION", *make_refund_statements("op_a"))
 
@@ -191,7 +199,7 @@ def test_the_worker_cannot_store_a_refund_of_another_amount(
 OTHER_CORPORATION_NUMBER = "5010001192707"
 
 
-def make_check_insert(number: str = NUMBER) -> str:
+def make_check_insert(number: str = CORPORATION_NUMBER) -> str:
     """Return the INSERT statement of a credit check whose purchase begins, as the services write it."""
     row = {
         "client_id": 1, "corporation_number": number, "status": "pending", "certainty": "known", "work_state": "none",
@@ -203,8 +211,9 @@ def make_check_insert(number: str = NUMBER) -> str:
 @pytest.mark.parametrize(
     ("who", "action", "number"),
     [
-        ("op-a", "purchase", OTHER_CORPORATION_NUMBER), ("op-a", "purchase", ""), ("op-a", "purchase", f"{NUMBER} "),
-        ("op-a", "refetch", NUMBER), ("lead-b", "refund approve", NUMBER),
+        ("op-a", "purchase", OTHER_CORPORATION_NUMBER), ("op-a", "purchase", ""), ("op-a", "purchase",
+        f"{CORPORATION_NUMBER} "),
+        ("op-a", "refetch", CORPORATION_NUMBER), ("lead-b", "refund approve", CORPORATION_NUMBER),
     ],
 )  # fmt: skip
 def test_the_worker_cannot_store_a_purchase_of_another_company(
@@ -213,7 +222,9 @@ def test_the_worker_cannot_store_a_purchase_of_another_company(
     taken = requesting_team.take_request(requesting_team.store_request(who, action, "company", number))
     requesting_team.check_refused("worker", *taken, make_check_insert())
     requesting_team.check_refused("worker", make_check_insert())
-    asked = requesting_team.take_request(requesting_team.store_request("op-a", "purchase", "company", NUMBER))
+    asked = requesting_team.take_request(
+        requesting_team.store_request("op-a", "purchase", "company", CORPORATION_NUMBER)
+    )
     requesting_team.execute_in_session("worker", *asked, "START TRANSACTION", make_check_insert(), "ROLLBACK")
 
 
@@ -243,11 +254,11 @@ def test_the_worker_alone_stores_no_approval_of_a_person(requesting_team: Reques
         requesting_team.take_request(late)
 
 
-def make_audit_insert(who: str, session: str, request: str, what: str = "refund.approved") -> str:
+def make_audit_insert(who: str, session: str, request: str, action: str = "refund.approved") -> str:
     """Return the INSERT statement of the first audit entry of a session's chain. Its detail names the desk request
     and the worker."""
     detail = f'{{{{"request":"{request}","worker":"{{worker}}"}}}}'
-    values = {"session": session, "seq": 1, "at": f"={NOW}", "who": f"{{{who}}}", "desk": "d", "what": what,
+    values = {"session": session, "seq": 1, "at": f"={NOW}", "who": f"{{{who}}}", "desk": "d", "what": action,
               "subject_kind": "refund", "subject_id": REFUND, "result": "done", "detail": detail,
               "prev_hash": "0" * 64, "hash": "a" * 64}  # fmt: skip
     return _make_insert("audit_log", values)

@@ -41,10 +41,10 @@ def make_request_statements(checkers: int) -> tuple[str, str]:
     return reserve, f"{columns}) VALUES ({', '.join(written)}"
 
 
-def try_refund_insert(bench: RequestingTeam, checkers: int) -> None:
+def try_refund_insert(team: RequestingTeam, checkers: int) -> None:
     """Insert a refund that states `checkers` approvers, as op-a with a plain client, and roll it back. Raises
     pymysql.MySQLError if the database refuses the refund."""
-    bench.execute_in_session("op-a", "START TRANSACTION", *make_request_statements(checkers), "ROLLBACK")
+    team.execute_in_session("op-a", "START TRANSACTION", *make_request_statements(checkers), "ROLLBACK")
 
 
 @pytest.mark.parametrize(

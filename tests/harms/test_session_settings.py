@@ -16,10 +16,14 @@ CASES_ENDED_BY_LEASE = ("running call", "lease: ")
 """Parts of the titles of statements that are refused while a lease of the seeds counts. It ends after ten minutes."""
 STATEMENT_CASES = tuple(
     case
-    for case in (*forbidden.FORBIDDEN, *forbidden_money.FORBIDDEN_MONEY_STATEMENTS, *forbidden_worker.CASES)
+    for case in (
+        *forbidden.FORBIDDEN_AUDIT_STATEMENTS,
+        *forbidden_money.FORBIDDEN_MONEY_STATEMENTS,
+        *forbidden_worker.FORBIDDEN_WORKER_STATEMENTS,
+    )
     if not any(part in case.title for part in CASES_ENDED_BY_LEASE)
 )
-SETTINGS = (
+SESSION_SETTINGS = (
     "sql_select_limit = 0", "sql_select_limit = 1", "max_join_size = 1", "sql_big_selects = 0",
     "sql_safe_updates = 1", "sql_auto_is_null = 1", "max_sort_length = 8", "max_sort_length = 4",
     "group_concat_max_len = 4",
@@ -88,7 +92,9 @@ def _can_execute(line: pymysql.Connection, statements: tuple[str, ...]) -> bool:
     return True
 
 
-@pytest.mark.parametrize("drawn", [DRAWN_STATEMENT_COUNT, pytest.param(len(SETTINGS), marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "drawn", [DRAWN_STATEMENT_COUNT, pytest.param(len(SESSION_SETTINGS), marks=pytest.mark.soak)]
+)
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
 def test_no_setting_lets_a_forbidden_statement_pass(
     team_with_records: Team, connections: PersonConnections, who: str, drawn: int
@@ -102,7 +108,7 @@ def test_no_setting_lets_a_forbidden_statement_pass(
         [],
         0,
     )
-    for setting in random.sample(SETTINGS, drawn):
+    for setting in random.sample(SESSION_SETTINGS, drawn):
         with connections.open_new_connection(who) as line:
             try:
                 line.cursor().execute(f"SET SESSION {setting}")

@@ -9,7 +9,7 @@ from tests.harms.attacks import (
     make_insert_attacks,
     make_update_attacks,
 )
-from tests.harms.scene import CHECKS, ROLES, AttackedDatabase
+from tests.harms.scene import CHECKS_TABLE, PERSON_BY_ROLE, AttackedDatabase
 
 
 def test_ordinary_work_succeeds_without_an_attack(harm_scene: AttackedDatabase) -> None:
@@ -24,7 +24,7 @@ def test_a_second_charge_is_counted_by_the_ledger(harm_scene: AttackedDatabase) 
     two charges."""
     record = harm_scene.buy_new()
     assert harm_scene.count_charges(record.corporation_number) == 1
-    harm_scene.sql(f"DELETE FROM {CHECKS} WHERE id = {record.id}")
+    harm_scene.sql(f"DELETE FROM {CHECKS_TABLE} WHERE id = {record.id}")
     harm_scene.restart_desk("lead-b")
     harm_scene.buy("lead-b", record.corporation_number)
     assert harm_scene.count_charges(record.corporation_number) == 2
@@ -34,7 +34,7 @@ def test_each_role_is_connected_with_its_own_account(harm_scene: AttackedDatabas
     """An attack runs on a connection with the account of the attacking role. Its statements are executed one after
     the other.
     """
-    for who in ROLES.values():
+    for who in PERSON_BY_ROLE.values():
         there = Attack("me", ("SELECT 1 FROM operators WHERE name = '{me}'", "SELECT nonsense", "DO 1"))
         first, second, third = harm_scene.attack(who, there)
         assert (first, third) == ("", "")
@@ -63,7 +63,7 @@ def test_every_attack_is_a_valid_statement(harm_scene: AttackedDatabase) -> None
         assert set(harm_scene.attack("op-a", form)) == {""}, form
     record = harm_scene.buy_new()
     own = {"version": "version + 1", "result": "'ok'"}
-    for way in make_update_attacks(CHECKS, own, f"id = {record.id}", [own, own]):
+    for way in make_update_attacks(CHECKS_TABLE, own, f"id = {record.id}", [own, own]):
         for form in (way, *(end for end in make_ending_attacks(way) if "XA" not in end.title)):
             assert set(harm_scene.attack("op-a", form)) == {""}, form
     loose = Attack("loose", ("DO 1",)).prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)

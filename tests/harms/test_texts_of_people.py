@@ -59,16 +59,17 @@ class WordedRequest:
     """A desk request with a person's words in its arguments, and the statement by which the worker stores these
     words.
 
-    `make_arguments` and `make_statement` get the words. `before` has the statements that the worker executes first.
+    `make_arguments` and `make_statement` get the words. `first_statements` has the statements that the worker
+    executes first.
     """
 
-    who: str
+    person_name: str
     action: str
     subject: tuple[str | None, object]
     make_arguments: Callable[[str], list[object]]
     make_statement: Callable[[str], Statement]
-    before: tuple[str, ...] = ()
-    proposed: str | None = None
+    first_statements: tuple[str, ...] = ()
+    proposed_state: str | None = None
     amount: int | None = None
 
 
@@ -154,7 +155,7 @@ WORDED_REQUESTS = {
     "incident resolve": WordedRequest("op-a", "incident resolve", ("incident", ALERT), lambda w: [ALERT, w],
     _make_incident_step_insert),
     "switch": WordedRequest("lead-b", "read-only set", (SWITCH_KIND, "paypay"), lambda w: ["paypay", True, w],
-                            _make_switch_insert, proposed="on"),
+                            _make_switch_insert, proposed_state="on"),
     "acknowledge": WordedRequest("op-a", "alerts ack", (None, None), lambda w: [ALERT, w], _make_acknowledge_update),
     "decline": WordedRequest("lead-b", "refund reject", ("refund", REFUND), lambda w: [REFUND, w, None],
     _make_decline_update),
@@ -166,16 +167,16 @@ WORDED_REQUESTS = {
                             amount=SUM),
     "evidence": WordedRequest("op-a", "resolve", ("credit-check", UNKNOWN),
                      lambda w: ["credit-check", str(UNKNOWN), "error", w, None, None, REASON],
-                     lambda w: _make_evidence_insert(w, "[not_listed] 20 purchases"), proposed="error"),
+                     lambda w: _make_evidence_insert(w, "[not_listed] 20 purchases"), proposed_state="error"),
     "stated reason": WordedRequest("op-a", "resolve", ("credit-check", UNKNOWN),
                           lambda w: ["credit-check", str(UNKNOWN), "error", "seen", None, None,
                                      StatedReason(DecisionReason.NOT_LISTED, w)],
-                          lambda w: _make_evidence_insert("seen", f"[not_listed] {w}"), proposed="error"),
+                          lambda w: _make_evidence_insert("seen", f"[not_listed] {w}"), proposed_state="error"),
 }  # fmt: skip
 
 
 def _store_request(
-    bench: RequestingTeam, worded: WordedRequest, arguments: list[object], file_digest: str | None = None
+    team: RequestingTeam, worded: WordedRequest, arguments: list[object], file_digest: str | None = None
 ) -> str:
     """Store a desk request with these arguments as the person's desk stores it, and return its id. `file_digest` is
     the SHA-256 of an attached file.
@@ -183,24 +184,24 @@ def _store_request(
     kind, id = worded.subject
     request = make_request_id()
     values = {"id": request, "action": worded.action, "desk": "d", "subject_kind": kind, "subject_id": id,
-              "proposed": worded.proposed, "amount_minor": worded.amount, "confirmed": 1,
+              "proposed": worded.proposed_state, "amount_minor": worded.amount, "confirmed": 1,
               "evidence_sha256": file_digest,
               "args": json.dumps([serialize_value(value) for value in arguments], ensure_ascii=False)}  # fmt: skip
-    _execute_as_person(bench, worded.who, (_make_insert("requests", values),))
+    _execute_as_person(team, worded.person_name, (_make_insert("requests", values),))
     return request
 
 
 def _execute_as_person(
-    bench: RequestingTeam, who: str, statements: tuple[Statement | str, ...], *, ends: str = "COMMIT"
+    team: RequestingTeam, who: str, statements: tuple[Statement | str, ...], *, ends: str = "COMMIT"
 ) -> None:
-    connection = bench.team.open_connection(who)
+    connection = team.team.open_connection(who)
     try:
         with connection.cursor() as cursor:
             cursor.execute("START TRANSACTION")
             for statement in statements:
                 sql, values = (statement, {}) if isinstance(statement, str) else statement
-                named = {name: bench.team.names.get(str(value)[1:-1], value) for name, value in values.items()}
-                for name, account in {**bench.team.names, "me": bench.team.names[who]}.items():
+                named = {name: team.team.names.get(str(value)[1:-1], value) for name, value in values.items()}
+                for name, account in {**team.team.names, "me": team.team.names[who]}.items():
                     sql = sql.replace(f"{{{name}}}", account)
                 cursor.execute(sql, named or None)
             cursor.execute(ends)
@@ -212,14 +213,14 @@ _INVALID_JSON = 3141  # ER_INVALID_JSON_TEXT_IN_PARAM of MySQL
 
 
 def _can_write(
-    bench: RequestingTeam, worded: WordedRequest, taken: tuple[Statement | str, ...], statement: Statement
+    team: RequestingTeam, worded: WordedRequest, taken: tuple[Statement | str, ...], statement: Statement
 ) -> bool:
     """Return True if the database lets the worker store these words, in a transaction that is rolled back. Return
     False if a trigger refuses the words, or if MySQL refuses a text that is no JSON, which it checks before the
     trigger.
     """
     try:
-        _execute_as_person(bench, "worker", (*taken, *worded.before, statement), ends="ROLLBACK")
+        _execute_as_person(team, "worker", (*taken, *worded.first_statements, statement), ends="ROLLBACK")
     except pymysql.MySQLError as refusal:
         if refusal.args[0] not in (REFUSED_BY_TRIGGER, _INVALID_JSON):
             raise
@@ -251,7 +252,7 @@ def test_the_worker_cannot_store_texts_of_another_request(team_with_open_records
     worded = WORDED_REQUESTS[name]
     _store_request(team_with_open_records, worded, worded.make_arguments(TYPED))
     other = team_with_open_records.take_request(
-        team_with_open_records.store_request(worded.who, "probe", "payment", FREE)
+        team_with_open_records.store_request(worded.person_name, "probe", "payment", FREE)
     )
     assert not _can_write(
         team_with_open_records, worded, other, worded.make_statement(TYPED if name == "evidence" else WORDS)
@@ -372,22 +373,28 @@ def test_the_worker_stores_only_the_makers_reason_code(team_with_open_records: R
         assert _can_write(team_with_open_records, worded, taken, statement) is is_right
 
 
-@pytest.mark.parametrize(("given", "right", "wrong"), [("0012", "12", "13"), (" 12 ", "12", "1"), ("12", "12", "")])
+@pytest.mark.parametrize(
+    ("given_number", "right_number", "wrong_number"), [("0012", "12", "13"), (" 12 ", "12", "1"), ("12", "12", "")]
+)
 def test_the_worker_stores_only_the_persons_number_in_evidence(
-    team_with_open_records: RequestingTeam, given: str, right: str, wrong: str
+    team_with_open_records: RequestingTeam, given_number: str, right_number: str, wrong_number: str
 ) -> None:
     """A person has typed the provider's id of a credit check. If the first line of the evidence states an id, it must
     be this one.
     """
     worded = WORDED_REQUESTS["evidence"]
-    arguments: list[object] = ["credit-check", str(UNKNOWN), "success", "on the list", given, None, REASON]
+    arguments: list[object] = ["credit-check", str(UNKNOWN), "success", "on the list", given_number, None, REASON]
     taken = team_with_open_records.take_request(_store_request(team_with_open_records, worded, arguments))
     summary = "[not_listed] 20 purchases"
     assert _can_write(
-        team_with_open_records, worded, taken, _make_evidence_insert(f"number {right}\non the list", summary)
+        team_with_open_records, worded, taken, _make_evidence_insert(f"number {right_number}\non the list", summary)
     )
     assert _can_write(team_with_open_records, worded, taken, _make_evidence_insert("no number\non the list", summary))
-    for body in (f"number {wrong}\non the list", f"number {right}\nnot on the list", "yes\non the list"):
+    for body in (
+        f"number {wrong_number}\non the list",
+        f"number {right_number}\nnot on the list",
+        "yes\non the list",
+    ):
         assert not _can_write(team_with_open_records, worded, taken, _make_evidence_insert(body, summary)), body
 
 

@@ -10,7 +10,7 @@ from console.store.constraints import server_triggers
 from console.store.database import row_counters as counters
 from console.store.database.engine import Database
 from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, Attack, make_ending_attacks, make_insert_attacks
-from tests.harms.scene import CHECKS, UTC, AttackedDatabase
+from tests.harms.scene import CHECKS_TABLE, UTC, AttackedDatabase
 from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
 LARGEST_ID = 9_223_372_036_854_775_806
@@ -39,7 +39,7 @@ def _make_insertable_rows(scene: AttackedDatabase) -> dict[str, dict[str, str]]:
         },
         "notes": {"kind": "'x'", "subject_id": "1", "person": "'{me}'", "words": nothing, "at": now},
         "changes": {"kind": "'x'", "subject_id": "1", "at": now},
-        CHECKS: {
+        CHECKS_TABLE: {
             "client_id": "FLOOR(RAND() * 1000000)", "corporation_number": "'1180301018771'", "work_state": "'none'",
             "operation_id": "UUID()",
         },
@@ -80,7 +80,7 @@ def test_no_role_can_exhaust_a_counter(harm_scene: AttackedDatabase) -> None:
     assert {table: moved for table in before if (moved := after[table] - before[table]) > MAX_COUNTER_GROWTH} == {}
     below = {table: harm_scene.sql(f"SELECT COUNT(*) FROM {table} WHERE id < 0")[0][0] for table in before}
     assert set(below.values()) == {0}
-    assert tried > (2_000 if harm_scene.whole else 200)
+    assert tried > (2_000 if harm_scene.tries_all_attacks else 200)
     harm_scene.check_ordinary_work()
 
 
@@ -130,7 +130,7 @@ def test_no_account_uses_up_the_positions_of_incident_steps(harm_scene: Attacked
     )] == [1, 2, 3]  # fmt: skip
 
 
-@pytest.mark.parametrize("table", ["orders", "stock_reservations", CHECKS])
+@pytest.mark.parametrize("table", ["orders", "stock_reservations", CHECKS_TABLE])
 def test_the_shop_chooses_only_ids_near_the_present_ones(harm_scene: AttackedDatabase, table: str) -> None:
     """The account of the shop may insert a row with an id near the present ones. It can't choose an id that uses up
     the counter."""
@@ -167,7 +167,7 @@ def test_the_shop_chooses_only_ids_near_the_present_ones(harm_scene: AttackedDat
 def _make_shop_row(table: str) -> dict[str, str]:
     if table == "orders":
         return {"merch_txn_id": "UUID()", "total_amount": "5"}
-    if table == CHECKS:
+    if table == CHECKS_TABLE:
         return {"client_id": "FLOOR(RAND() * 1000000)", "corporation_number": "'7010001065142'"}
     return {"order_id": "1", "item": "'a'", "quantity": "1"}
 
@@ -181,7 +181,7 @@ def _execute_statement(cursor, statement: str) -> None:  # type: ignore[no-untyp
         cursor.execute(statement)
 
 
-@pytest.mark.parametrize("table", ["evidence", "audit_log", "changes", CHECKS])
+@pytest.mark.parametrize("table", ["evidence", "audit_log", "changes", CHECKS_TABLE])
 def test_a_purchase_without_free_ids_is_refused_before_sending(harm_scene: AttackedDatabase, table: str) -> None:
     """If a table that a purchase needs has nearly no free ids, the purchase is refused before anything is sent."""
     if len(harm_scene.nodes) > 1:

@@ -34,18 +34,18 @@ _LARGEST_READ_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class ReadingTeam:
-    """A team whose people are in team mode, with rows of every kind that some person must not see. `lines` has the
-    open connections by person.
+    """A team whose people are in team mode, with rows of every kind that some person must not see.
+    `connection_by_person` has the open connections by person.
     """
 
     team: Team
 
-    lines: dict[str, Any] = field(default_factory=dict)
+    connection_by_person: dict[str, Any] = field(default_factory=dict)
 
     def execute_as_person(self, who: str, *statements: str) -> list[tuple[Any, ...]]:
-        if who not in self.lines:
-            self.lines[who] = self.team.open_connection(who)
-        with self.lines[who].cursor() as cursor:
+        if who not in self.connection_by_person:
+            self.connection_by_person[who] = self.team.open_connection(who)
+        with self.connection_by_person[who].cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
             return list(cursor.fetchall())
@@ -90,7 +90,7 @@ def reading_team(request: pytest.FixtureRequest) -> Iterator[ReadingTeam]:
         )
         made.execute_as_person("owner", "UPDATE requests SET state = 'ended', result = 'answer-for-lead-b'")
         yield made
-        for line in made.lines.values():
+        for line in made.connection_by_person.values():
             line.close()
 
 

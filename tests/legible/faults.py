@@ -30,7 +30,7 @@ _STATE_WORDS = {word for badge in tokens().badges.values() for word in (badge.ja
 _KEYS_OF_NAMES = ("company", "corporation", "name", "people")
 _MIN_GAP_BELOW_TEXT_PX = 3
 _DIRECT_CHILDREN = Qt.FindChildOption.FindDirectChildrenOnly
-_AMOUNT = re.compile(r"[−-]?[¥₹][\d,.]+")
+_AMOUNT_PATTERN = re.compile(r"[−-]?[¥₹][\d,.]+")
 
 
 def find_faults() -> list[str]:
@@ -51,7 +51,7 @@ def _find_faults_of_window(window: QWidget) -> Iterator[str]:
     for one in drawn:
         yield from _find_text_fault(one)
     for text in elided:
-        if text in _STATE_WORDS or _AMOUNT.fullmatch(text):
+        if text in _STATE_WORDS or _AMOUNT_PATTERN.fullmatch(text):
             yield f"elided: {text}"
     for label, sizes in find_cut_labels(window):
         yield f"{_describe_class(label)}: ink {sizes}: {label.text()[:80]!r}"
@@ -90,10 +90,10 @@ def _find_text_fault(drawn: DrawnText) -> Iterator[str]:
     over = (
         f"{name} {px:.0f}"
         for name, px in (
-            ("left", room.left() - drawn.ink.left()),
-            ("top", room.top() - drawn.ink.top()),
-            ("right", drawn.ink.right() - room.right()),
-            ("bottom", drawn.ink.bottom() - room.bottom()),
+            ("left", room.left() - drawn.ink_area.left()),
+            ("top", room.top() - drawn.ink_area.top()),
+            ("right", drawn.ink_area.right() - room.right()),
+            ("bottom", drawn.ink_area.bottom() - room.bottom()),
         )
         if px > 0.5
     )
@@ -104,11 +104,11 @@ def _find_visible_area(drawn: DrawnText) -> QRectF | None:
     """Return the area in which the whole text must be; None if the text is only scrolled out of the visible part."""
     view = drawn.widget.parentWidget()
     if isinstance(view, QHeaderView) and view.viewport() is drawn.widget:
-        section = view.logicalIndexAt(round(drawn.ink.center().x()))
+        section = view.logicalIndexAt(round(drawn.ink_area.center().x()))
         at = QRectF(view.sectionViewportPosition(section), 0, view.sectionSize(section), view.height())
-        return drawn.room.intersected(at) if drawn.widget.rect().contains(at.toRect()) else None
+        return drawn.available_area.intersected(at) if drawn.widget.rect().contains(at.toRect()) else None
     if isinstance(view, QAbstractItemView) and view.viewport() is drawn.widget:
-        index = view.indexAt(QPoint(round(drawn.ink.left() + 1), round(drawn.ink.center().y())))
+        index = view.indexAt(QPoint(round(drawn.ink_area.left() + 1), round(drawn.ink_area.center().y())))
         if not index.isValid():
             return None
         item = view.visualRect(index)
@@ -116,7 +116,7 @@ def _find_visible_area(drawn: DrawnText) -> QRectF | None:
         if not drawn.widget.rect().contains(item):  # half scrolled out of sight
             return across if isinstance(view, QTableView) and item.right() <= drawn.widget.width() else None
         return QRectF(item)
-    return drawn.room
+    return drawn.available_area
 
 
 def _find_geometry_faults(widget: QWidget) -> Iterator[str]:

@@ -26,20 +26,20 @@ _INK_VALUE_BY_ALPHA = bytes(0 if alpha < 64 else 255 for alpha in range(256))
 
 @dataclass(frozen=True, slots=True)
 class DrawnText:
-    """One text that a widget has painted. `ink` is the rectangle of its painted pixels, `room` the rectangle in which
-    the painter could draw; both in px of the widget.
+    """One text that a widget has painted. `ink_area` is the rectangle of its painted pixels, `available_area` the
+    rectangle in which the painter could draw; both in px of the widget.
     """
 
     widget: QWidget
     text: str
-    ink: QRectF
-    room: QRectF
+    ink_area: QRectF
+    available_area: QRectF
 
-    def has_room(self, room: QRectF) -> bool:
-        """True if the rectangle `room` (px of the widget) contains all painted pixels of the text, or if the text has
-        none.
+    def has_room(self, available_area: QRectF) -> bool:
+        """True if the rectangle `available_area` (px of the widget) contains all painted pixels of the text, or if
+        the text has none.
         """
-        return self.ink.isEmpty() or room.adjusted(-0.5, -0.5, 0.5, 0.5).contains(self.ink)
+        return self.ink_area.isEmpty() or available_area.adjusted(-0.5, -0.5, 0.5, 0.5).contains(self.ink_area)
 
 
 @contextmanager
@@ -159,7 +159,7 @@ def find_cut_labels(root: QWidget) -> Iterator[tuple[QLabel, str]]:
             shown = measure_label_ink(label)
         if isinstance(label, TextLabel) and "".join(one.text for one in drawn).split() == label.plain.split():
             # It sets each piece of its text at a whole pixel: Qt's copy may be 1 px wider or narrower.
-            yield from ((label, f"{one.text} lies outside") for one in drawn if not one.has_room(one.room))
+            yield from ((label, f"{one.text} lies outside") for one in drawn if not one.has_room(one.available_area))
             continue
         whole = _measure_ink_with_room(label)
         if shown.size() == label.size():  # it has a ground of its own, as the word of the environment
@@ -168,13 +168,13 @@ def find_cut_labels(root: QWidget) -> Iterator[tuple[QLabel, str]]:
             yield label, f"{shown.width()}×{shown.height()} px of {whole.width()}×{whole.height()}"
 
 
-def _is_cut(shown: QRect, whole: QSize, room: QRect) -> bool:
+def _is_cut(shown: QRect, whole: QSize, available_area: QRect) -> bool:
     """True if a part of the text isn't visible. A text between two rows of pixels covers one row more or less than
     elsewhere. Such a difference is allowed only inside the label, because a text that is cut off reaches the label's
     edge.
     """
     lacking = max(whole.width() - shown.width(), whole.height() - shown.height())
-    return lacking > 1 or (lacking == 1 and not room.adjusted(1, 1, -1, -1).contains(shown))
+    return lacking > 1 or (lacking == 1 and not available_area.adjusted(1, 1, -1, -1).contains(shown))
 
 
 def measure_label_ink(label: QWidget) -> QRect:

@@ -15,7 +15,7 @@ from console.wording.sentences.line_breaks import (
     split_phrases,
 )
 
-_JAPANESE = re.compile(r"[\u3041-\u30ff\u4e00-\u9fff]")
+_JAPANESE_PATTERN = re.compile(r"[\u3041-\u30ff\u4e00-\u9fff]")
 
 
 def read_label_lines(label: TextLabel) -> list[str]:
@@ -41,7 +41,7 @@ def read_label_lines(label: TextLabel) -> list[str]:
 def find_wrong_line_ends(label: TextLabel) -> list[str]:
     """Return the lines of the label that end inside a phrase, if the label has Japanese letters. Lines of other texts
     may end where Qt wraps them. Spaces aren't compared, because Qt leaves some out."""
-    if not _JAPANESE.search(label.plain):
+    if not _JAPANESE_PATTERN.search(label.plain):
         return []
     ends, place = _compute_phrase_ends(label.plain), 0
     wrong = []
@@ -58,7 +58,7 @@ def _compute_phrase_ends(text: str) -> frozenset[int]:
     long for a line may be split anywhere."""
     ends, place = {0}, 0
     for phrase in split_phrases(prevent_line_ends_in_numbers(allow_breaks_in_long_words(text))):
-        is_too_long = len(_JAPANESE.findall(phrase)) > MAX_WHOLE_PHRASE_LETTERS
+        is_too_long = len(_JAPANESE_PATTERN.findall(phrase)) > MAX_WHOLE_PHRASE_LETTERS
         pieces = list(phrase) if is_too_long else phrase.split(POSSIBLE_BREAK)
         for piece in pieces:
             place += len("".join(remove_line_break_marks(piece).split()))

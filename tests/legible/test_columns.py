@@ -20,7 +20,7 @@ USUAL_SIZES = ((1280, 800), (1440, 900))
 WIDE_SIZE = (1920, 1080)
 MAX_WIDTH_RATIO = 2.0
 IDENTITY_COLUMNS = {"company", "corporation", "name", "record", "payment", "about", "lease", "task", "check", "days"}
-AMOUNTS = {"amount", "paid", "aside", "sum", "difference"}
+AMOUNT_COLUMNS = {"amount", "paid", "aside", "sum", "difference"}
 CAUSE_COLUMNS = {"cause", "why", "error", "reason"}
 MIN_SENTENCE_PX = 90
 WHOLE_SENTENCES = {"Needs attention (oldest first)", "要対応（古い順）"}  # that must show every reason whole
@@ -59,7 +59,7 @@ def find_column_faults(table: FittedTable) -> Iterator[str]:
     """Yield a line for each column that must be readable but isn't, and for each row without a visible identifier."""
     right, columns = table.viewport().width(), list(enumerate(table.rows.columns))
     for place, column in columns:
-        if column.key in IDENTITY_COLUMNS | AMOUNTS | CAUSE_COLUMNS:
+        if column.key in IDENTITY_COLUMNS | AMOUNT_COLUMNS | CAUSE_COLUMNS:
             x, width, needed = (
                 table.columnViewportPosition(place),
                 table.columnWidth(place),

@@ -33,7 +33,7 @@ from tests.legible.enter import find_enter_faults
 from tests.legible.faults import find_faults
 from tests.legible.ink import measure_label_ink
 from tests.legible.tour import (
-    PARTS,
+    PART_COUNT,
     SCENES,
     SCREENS,
     find_accessibility_faults,
@@ -46,20 +46,20 @@ from tests.shots.stage import WindowLook
 # The platform without a screen says so when a menu opens.
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 
-SIZES = ((1280, 800), (1440, 900), (1920, 1080))
+WINDOW_SIZES = ((1280, 800), (1440, 900), (1920, 1080))
 SMALLER_SCALES, SCENES_PER_SCALE = (1.0, 1.25, 1.5), 2
 BASE_CLASSES_THAT_ARE_SHOWN = (NoteDialog,)
 ALWAYS_VISIBLE_COLUMNS = ("age", "amount", "state", "certainty", "cause")
 
 
 @pytest.mark.parts_by_day(1, "the screens are looked at in parts")
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", range(PART_COUNT))
 def test_no_text_is_cut_off_at_200_percent(qapp: QApplication, tmp_path: Path, seed: int, part: int) -> None:
     """At the largest text size in the smallest window, every page and dialog shows its texts completely, and Enter
     closes no dialog. The seed chooses the language of each part, and an ordinary run executes only one part. The
     soak test runs all parts in both languages.
     """
-    japanese_parts = random.Random(seed).sample(range(PARTS), PARTS // 2)
+    japanese_parts = random.Random(seed).sample(range(PART_COUNT), PART_COUNT // 2)
     sight = WindowLook("ja" if part in japanese_parts else "en", "light", 1280, 800, scale=2.0)
     assert find_faults_of_tour(tmp_path / "desk", sight, list_scenes_of_part(part)) == []
 
@@ -71,7 +71,7 @@ def test_every_screen_has_a_scene() -> None:
     expected = [name for names in SCREENS.values() for name in names]
     assert sorted(expected) == sorted(kind.__name__ for kind in list_screen_classes())
     assert SCREENS.keys() <= SCENES.keys()
-    assert [name for part in range(PARTS) for name in list_scenes_of_part(part)] == list(SCENES)
+    assert [name for part in range(PART_COUNT) for name in list_scenes_of_part(part)] == list(SCENES)
 
 
 def list_screen_classes() -> set[type[QWidget]]:
@@ -103,7 +103,7 @@ def test_no_text_is_cut_off_at_smaller_text_sizes(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", range(PART_COUNT))
 @pytest.mark.parametrize(("language", "scale"), list(product(["ja", "en"], (*SMALLER_SCALES, 2.0))))
 def test_no_text_is_cut_off_at_any_text_size(
     qapp: QApplication, tmp_path: Path, language: str, scale: float, part: int
@@ -114,7 +114,7 @@ def test_no_text_is_cut_off_at_any_text_size(
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", WINDOW_SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_queues_show_the_deciding_columns(
     qapp: QApplication, tmp_path: Path, language: str, size: tuple[int, int]
 ) -> None:
@@ -144,7 +144,7 @@ def test_queues_keep_their_texts_at_larger_text_in_wide_windows(qapp: QApplicati
         assert stage.find(QueuesPage).preview.isVisible()
         current_appearance().set_text_scale(1.5)
         stage.settle()
-        for size, queue in product(SIZES[1:], RECORD_QUEUE_NAMES):
+        for size, queue in product(WINDOW_SIZES[1:], RECORD_QUEUE_NAMES):
             stage.window.resize(*size)
             stage.show_route(QueuesRoute(queue))
             assert stage.find(QueuesPage).table.horizontalScrollBar().maximum() == 0, (size, queue)

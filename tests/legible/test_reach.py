@@ -39,7 +39,7 @@ from tests.shots.stage import WindowLook
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 
 ROUTE_PARTS = 3
-CONTROLS = (QAbstractButton, QComboBox, QLineEdit, QTabBar)
+CONTROL_CLASSES = (QAbstractButton, QComboBox, QLineEdit, QTabBar)
 
 
 def list_routes(stage: LegibleStage) -> tuple[Route, ...]:
@@ -78,7 +78,7 @@ def find_visible_controls(window: QWidget) -> Iterator[QWidget]:
     whose targets the pages also name, and messages that disappear.
     """
     news = [arrivals.button for arrivals in window.findChildren(QueueArrivals)]
-    for kind in CONTROLS:
+    for kind in CONTROL_CLASSES:
         for control in window.findChildren(kind):
             is_of_a_screen = not any(isinstance(one, StatusBar | ToastFrame) for one in iterate_ancestors(control))
             is_news = any(control is button for button in news)

@@ -73,7 +73,7 @@ def test_queues_show_rows_and_causes_at_the_largest_text(qapp: QApplication, tmp
         menu = stage.frame.sidebar.build_menu()
         assert [action.text().rpartition("\t")[2] for action in menu.actions()] == [f"Alt+{n}" for n in range(1, 10)]
         stage.window.activateWindow()
-        stage.until(stage.window.isActiveWindow)  # its shortcuts work only then
+        stage.wait_until(stage.window.isActiveWindow)  # its shortcuts work only then
         QTest.keyClick(stage.window, Qt.Key.Key_6, Qt.KeyboardModifier.AltModifier)
         assert stage.frame.current_route == AlertsRoute()
         stage.settle()
@@ -103,7 +103,7 @@ def wait_for_label_layout(stage: LegibleStage, label: TextLabel) -> None:
     """Wait until the page has given the label the height of its text. If the number of lines of a label changes, the
     page computes its layout twice: once for the new text, once for the new height."""
     stage.settle()
-    stage.until(lambda: not label.isVisible() or label.height() >= label.heightForWidth(label.width()))
+    stage.wait_until(lambda: not label.isVisible() or label.height() >= label.heightForWidth(label.width()))
     stage.settle()
 
 
@@ -121,7 +121,7 @@ def check_causes(stage: LegibleStage, page: QueuesPage) -> None:
         if table.is_cell_cut("cause", row):
             assert page.difference_line.isVisible(), (page.queue, cause.text(row))
             assert page.difference_label.plain == cause.text(row)
-            stage.until(lambda: count_whole_rows(table) >= min(MIN_ROWS, table.rows.row_count))
+            stage.wait_until(lambda: count_whole_rows(table) >= min(MIN_ROWS, table.rows.row_count))
         else:
             assert not page.difference_line.isVisible(), (page.queue, cause.text(row))
         for key in {"company", "corporation"} & set(columns):
@@ -146,7 +146,7 @@ def check_summaries(stage: LegibleStage, page: AlertsPage) -> None:
         title = columns["cause"].text(incident)
         assert label.plain.startswith(title) == page.table.is_cell_cut("cause", incident), (title, label.plain)
         assert not page.table.is_cell_cut("sums", incident), title
-        stage.until(lambda: count_whole_rows(page.table) >= min(MIN_ROWS, page.table.rows.row_count))
+        stage.wait_until(lambda: count_whole_rows(page.table) >= min(MIN_ROWS, page.table.rows.row_count))
 
 
 def test_a_cut_cause_of_a_group_is_shown_whole_below_the_list(qapp: QApplication, tmp_path: Path) -> None:
@@ -220,12 +220,12 @@ def test_home_keeps_its_scroll_position_when_a_person_returns(
         stage.show_route(HomeRoute())
         page = stage.find(HomePage)
         stage.window.activateWindow()
-        stage.until(stage.window.isActiveWindow)  # without it nothing has the focus
+        stage.wait_until(stage.window.isActiveWindow)  # without it nothing has the focus
         page.table.setFocus()
-        stage.until(page.table.hasFocus)
+        stage.wait_until(page.table.hasFocus)
         stage.show_route(QueuesRoute("review"))
         stage.show_route(HomeRoute())
-        stage.until(page.table.hasFocus)
+        stage.wait_until(page.table.hasFocus)
         row = page.table.visualRect(page.table.currentIndex()).bottomLeft()
         area = page.parentWidget()
         assert area is not None
@@ -300,7 +300,7 @@ def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Pat
         company = stage.desk.list_checks("several_clients")[0].number
         payment = PaymentRoute(stage.desk.list_payments("complete")[-1].id)
         # The due tasks, which begin 2 s after the start, end a refund request of this company.
-        stage.until(lambda: stage.opening.context.last_due_tasks_at is not None)
+        stage.wait_until(lambda: stage.opening.context.last_due_tasks_at is not None)
         for route in (QueuesRoute("unknown"), LookupRoute(company), AlertsRoute(), AuditRoute(), payment):
             stage.show_route(route)
             page = stage.frame.current_page

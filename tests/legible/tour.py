@@ -50,7 +50,7 @@ SCENES = {
     **STATE_SCENES,
 }
 SCENES_PER_PART = 6
-PARTS = -(-len(SCENES) // SCENES_PER_PART)
+PART_COUNT = -(-len(SCENES) // SCENES_PER_PART)
 """The scenes are looked at in parts, each on a window of its own: one window with all pages grows slow."""
 SCREENS: Mapping[str, tuple[str, ...]] = {
     "home": ("HomePage",),

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.mutants.catalogue import MUTANTS
-from tests.mutants.mutant import Change, Mutant
+from tests.mutants.mutant import Mutant, SourceChange
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED_FOLDERS = ("console", "tests")
@@ -22,18 +22,28 @@ LINKED_PATHS = ("resources", "scripts", "Makefile", "README.md", "docs")
 LOCK_WAIT_SECONDS = 300
 RED, GREEN = 1, 0
 # One seed, so that what is drawn at random finds a mutant every time or never.
-OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line", "--randomly-seed=1", "-m", "not soak")
+PYTEST_OPTIONS = (
+    "-x",
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "--no-header",
+    "--tb=line",
+    "--randomly-seed=1",
+    "-m",
+    "not soak",
+)
 
 
 class MutantDoesNotFit(Exception):
     """The text that a mutant changes isn't in the source code exactly once."""
 
 
-def main(words: Sequence[str]) -> int:
-    """Try the mutants whose names contain one of `words` (all, if there are none). Return the exit status: 0 if each
-    was caught and the tests pass without a change, 1 if not, 2 if no mutant has such a name.
+def main(arguments: Sequence[str]) -> int:
+    """Try the mutants whose names contain one of `arguments` (all, if there are none). Return the exit status: 0 if
+    each was caught and the tests pass without a change, 1 if not, 2 if no mutant has such a name.
     """
-    chosen = [mutant for mutant in MUTANTS if not words or any(word in mutant.name for word in words)]
+    chosen = [mutant for mutant in MUTANTS if not arguments or any(word in mutant.name for word in arguments)]
     if not chosen:
         print("no mutant is called so; there are:", *(mutant.name for mutant in MUTANTS), sep="\n  ")
         return 2
@@ -94,7 +104,7 @@ def copy_sources(folder: Path) -> Path:
     return folder
 
 
-def apply_change(change: Change, folder: Path) -> None:
+def apply_change(change: SourceChange, folder: Path) -> None:
     """Make the change in the copy. Raises MutantDoesNotFit unless the copy has the text `old` exactly once."""
     file = folder / change.file
     source = file.read_text(encoding="utf-8")
@@ -111,7 +121,7 @@ def run_tests(
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment = {**inherited, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", *tests, *OPTIONS, *(("-k", engine) if engine else ())]
+    command = [sys.executable, "-m", "pytest", *tests, *PYTEST_OPTIONS, *(("-k", engine) if engine else ())]
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True

@@ -16,8 +16,8 @@ from tests.mutants.mutant import (
     PROBE_FILE,
     PURCHASE_FILE,
     RACE_TESTS,
-    Change,
     Mutant,
+    SourceChange,
 )
 from tests.mutants.on_answers import ON_ANSWERS
 from tests.mutants.on_edges import ON_EDGES
@@ -43,7 +43,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *(
         Mutant(
             f"a listed purchase settles another one: {name}",
-            (Change(PROBE_FILE, old, new),),
+            (SourceChange(PROBE_FILE, old, new),),
             (f"tests/services/credit_checks/test_listed_purchases.py::{test}",),
             "sqlite",
         )
@@ -77,7 +77,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "two people give one id of the provider at once",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/records.py",
                 '    lock_until_commit(context, tx, f"alarmbox_id_{id_at_provider}")\n',
                 "",
@@ -90,7 +90,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "the id of an expired check renews another one",
-        (Change(PURCHASE_FILE, "        if is_shared:\n", "        if is_shared and self._request.deal:\n"),),
+        (SourceChange(PURCHASE_FILE, "        if is_shared:\n", "        if is_shared and self._request.deal:\n"),),
         (
             "tests/services/credit_checks/test_purchase_breaks.py::test_the_id_of_an_expired_check_renews_no_other_one",
         ),
@@ -100,7 +100,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "authorisation: any state will do",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/authorisation.py",
                 ' or not hmac.compare_digest(states[0].encode(errors="surrogatepass"), state.encode()):',
                 ":",
@@ -111,7 +111,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "authorisation: a code alone is enough where the state comes back",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/authorisation.py",
                 '    if needs_state or "state" in query_fields:',
                 '    if "state" in query_fields:',
@@ -121,13 +121,17 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "training: an address of a provider that is not the sandbox's is let in",
-        (Change("console/services/training/service.py", "        if configured_url != url:", "        if not url:"),),
+        (
+            SourceChange(
+                "console/services/training/service.py", "        if configured_url != url:", "        if not url:"
+            ),
+        ),
         ("tests/services/training/test_training.py::test_a_training_reaches_nothing_real",),
     ),
     Mutant(
         "5xx is a failure",
         (
-            Change(
+            SourceChange(
                 "console/providers/http/response_classes.py",
                 "class_by_status.get(answer.status, OutcomeClass.UNKNOWN)",
                 "class_by_status.get(answer.status, OutcomeClass.FAILED_DEFINITE)",
@@ -138,7 +142,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "an unanswered purchase is sent again",
         (
-            Change(
+            SourceChange(
                 PIPELINE_FILE,
                 "            outcome = operation.call(claimed_operation.subject)\n",
                 "            outcome = operation.call(claimed_operation.subject)\n"
@@ -153,8 +157,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the driver's own BEGIN",
         (
-            Change("console/store/database/sqlite.py", '"isolation_level": None}', '"isolation_level": ""}'),
-            Change(
+            SourceChange("console/store/database/sqlite.py", '"isolation_level": None}', '"isolation_level": ""}'),
+            SourceChange(
                 "console/store/database/engine.py",
                 "conn.exec_driver_sql(begin_statement)",
                 'conn.exec_driver_sql("SELECT 1")',
@@ -165,7 +169,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "an empty list settles",
         (
-            Change(
+            SourceChange(
                 PROBE_FILE,
                 "        context.record_audit(tx, AuditAction.CREDIT_CHECK_PROBED, record.id, "
                 'result="failed", reason=reason[:64])\n',
@@ -180,13 +184,13 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a probe takes an id although several purchases wait",
-        (Change(PROBE_FILE, "        if is_id_ambiguous:\n", "        if is_id_ambiguous and not reports:\n"),),
+        (SourceChange(PROBE_FILE, "        if is_id_ambiguous:\n", "        if is_id_ambiguous and not reports:\n"),),
         (PIPELINE_TESTS,),
     ),
     Mutant(
         "a lapsed call is called error",
         (
-            Change(
+            SourceChange(
                 OUTCOMES_FILE,
                 '            write_unknown_purchase(context, tx, record, "lapsed", self.capabilities)\n',
                 '            write_failed_purchase(context, tx, record, "lapsed")\n',
@@ -196,13 +200,17 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a living holder's lease counts as over",
-        (Change("console/store/database/lease_clock.py", "expiry > lease_now())", "expiry > lease_now() * 2)"),),
+        (
+            SourceChange(
+                "console/store/database/lease_clock.py", "expiry > lease_now())", "expiry > lease_now() * 2)"
+            ),
+        ),
         ("tests/crash/test_hangs.py",),
     ),
     Mutant(
         "no heartbeat",
         (
-            Change(
+            SourceChange(
                 "console/services/process/heartbeat.py",
                 "            for key, beat in due_beats.items():\n",
                 "            for key, beat in ():\n",
@@ -213,7 +221,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "what the desk remembers is not asked",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/records.py",
                 "*context.spool.list_purchases_holding_claim(context.database_id, client_id, corporation_number),",
                 "",
@@ -224,7 +232,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "an error of a statement that was sent with others doesn't prevent COMMIT",
         (
-            Change(
+            SourceChange(
                 "console/store/database/pipelining_connection.py",
                 "        if self._transaction_error is not None:\n",
                 "        if False:\n",
@@ -236,7 +244,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a result has the columns of an earlier one with equally many",
         (
-            Change(
+            SourceChange(
                 "console/store/database/pipelining_connection.py",
                 "if arrived.startswith(known.content)",
                 "if len(arrived) >= len(known.content)",
@@ -248,7 +256,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a purchase is never checked before its claim",
         (
-            Change(
+            SourceChange(
                 PURCHASE_FILE,
                 "        return bool(has_lost_purchase) or purchase_stops.may_purchase_be_stopped(",
                 "        return False and purchase_stops.may_purchase_be_stopped(",
@@ -259,7 +267,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a wrong time of an audit row ends the action",
         (
-            Change(
+            SourceChange(
                 "console/store/audit/trail.py",
                 "        if error_codes.is_wrong_audit_time(error):\n            return None\n",
                 "",
@@ -270,18 +278,22 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "no intent on the desk",
-        (Change(PIPELINE_FILE, "self._mark_calling(claimed_operation.operation_id)", "pass"),),
+        (SourceChange(PIPELINE_FILE, "self._mark_calling(claimed_operation.operation_id)", "pass"),),
         (CALL_TESTS,),
     ),
     Mutant(
         "an answer that can't be recorded is dropped",
-        (Change(PIPELINE_FILE, "self._context.spool.store_answer(claimed_operation.operation_id, answer)", "pass"),),
+        (
+            SourceChange(
+                PIPELINE_FILE, "self._context.spool.store_answer(claimed_operation.operation_id, answer)", "pass"
+            ),
+        ),
         (PIPELINE_TESTS,),
     ),
     Mutant(
         "anybody's root of the trail counts",
         (
-            Change(
+            SourceChange(
                 "console/store/audit/roots.py",
                 "_parse_root(row.id, row.detail) if row.who in writers else None",
                 "_parse_root(row.id, row.detail)",
@@ -292,7 +304,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the audit chain is not verified",
         (
-            Change(
+            SourceChange(
                 "console/store/audit/hash_chain.py",
                 "        verification.first_bad_row_id,\n        verification.reason,\n",
                 "        None,\n        None,\n",
@@ -303,7 +315,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "audit heads are not anchored",
         (
-            Change(
+            SourceChange(
                 "console/store/audit/trail.py",
                 "            tx.call_after_commit(lambda: self._store_committed_anchors(heads))\n",
                 "            tx.call_after_commit(lambda: None)\n",
@@ -314,12 +326,12 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a re-fetch can buy",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/provider.py",
                 "return self.get_adapter().make_reader()",
                 "return self.get_adapter()",
             ),
-            Change(
+            SourceChange(
                 "console/services/credit_checks/readings.py",
                 "            detail_outcome = self._open_reader().read_detail(id_at_provider)\n",
                 "            from console.domain.records import PurchaseRequest\n\n"
@@ -332,7 +344,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a bought check raises when its PDF fails",
         (
-            Change(
+            SourceChange(
                 "console/services/process/failure_suppression.py",
                 '        _log.warning("tolerated: %s", name, exc_info=True)\n',
                 '        _log.warning("tolerated: %s", name, exc_info=True)\n        raise\n',
@@ -343,7 +355,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a listener's failure loses the answer",
         (
-            Change(
+            SourceChange(
                 PIPELINE_FILE,
                 '            _report_step(progress, "answered")\n',
                 '            progress("answered")\n',
@@ -354,7 +366,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a call that broke off was not sent",
         (
-            Change(
+            SourceChange(
                 PIPELINE_FILE,
                 'return Outcome(OutcomeClass.UNKNOWN, "broke_off", SendingCertainty.MAYBE)',
                 'return Outcome(OutcomeClass.FAILED_DEFINITE, "broke_off", SendingCertainty.NO)',
@@ -364,13 +376,17 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a renewal that failed leaves the old record superseded",
-        (Change(OUTCOMES_FILE, "    if superseded_check is not None:\n", "    if superseded_check is None:\n"),),
+        (
+            SourceChange(
+                OUTCOMES_FILE, "    if superseded_check is not None:\n", "    if superseded_check is None:\n"
+            ),
+        ),
         (PIPELINE_TESTS,),
     ),
     Mutant(
         "a renewal may come before the end",
         (
-            Change(
+            SourceChange(
                 "console/domain/recovery/decidable.py",
                 "return check.expired_at is not None and check.expired_at <= now",
                 "return check.expired_at is not None",
@@ -381,7 +397,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "one person is enough",
         (
-            Change(
+            SourceChange(
                 "console/services/guarded/second_person.py",
                 "if is_same_person(decision.person, proposer):",
                 "if not proposer:",
@@ -392,7 +408,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "writes go on into a file that was taken away",
         (
-            Change(
+            SourceChange(
                 "console/store/database/engine.py",
                 "elif file_identity != self._file_identity:",
                 "elif file_identity == ():",
@@ -402,7 +418,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "values of statements are repeated in errors",
-        (Change("console/store/database/sqlite.py", "hide_parameters=True", "hide_parameters=False"),),
+        (SourceChange("console/store/database/sqlite.py", "hide_parameters=True", "hide_parameters=False"),),
         ("tests/services/evidence/test_canaries.py",),
     ),
 )

@@ -3,7 +3,8 @@
     python -m tests.mutants.drawn [--each N] [--seed N] [PART OF A FILE'S NAME …]
 
 The changes of the catalogue were chosen by an engineer. Here a random generator chooses the same number of places in
-each file of `TARGETS`, and for each place one of the fitting operators of cosmic-ray, or the removal of a call.
+each file of `TESTS_BY_SOURCE_FILE`, and for each place one of the fitting operators of cosmic-ray, or the removal of
+a call.
 
 Some places are never drawn, because no result depends on them: annotations, imports for types only, `@dataclass(…)`,
 `@overload`, `@cache`, `==` in place of `is` (equal for members of an enum), the `*` before keyword arguments,
@@ -32,8 +33,8 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Operator
 from cosmic_ray.operators.provider import OperatorProvider
 
-from tests.mutants.__main__ import GREEN, OPTIONS, RED, ROOT, copy_sources, find_first_failure
-from tests.mutants.targets import FLOOR_PERCENT, TARGETS
+from tests.mutants.__main__ import GREEN, PYTEST_OPTIONS, RED, ROOT, copy_sources, find_first_failure
+from tests.mutants.targets import FLOOR_PERCENT, TESTS_BY_SOURCE_FILE
 
 MUTANTS_PER_FILE = 8
 LOCK_WAIT_SECONDS = 600
@@ -106,9 +107,9 @@ class DrawnMutant:
     source: str
 
 
-def draw_mutants(file: str, each: int, seed: int) -> list[DrawnMutant]:
-    """Return at most `each` random mutants of a file, at different places. The same seed and source give the same
-    mutants.
+def draw_mutants(file: str, max_count: int, seed: int) -> list[DrawnMutant]:
+    """Return at most `max_count` random mutants of a file, at different places. The same seed and source give the
+    same mutants.
     """
     source = (ROOT / file).read_text("utf-8")
     places: dict[SourceSpan, list[tuple[str, int]]] = {}
@@ -128,7 +129,7 @@ def draw_mutants(file: str, each: int, seed: int) -> list[DrawnMutant]:
         mutated = mutate_code(source, OPERATORS[name](), occurrence)
         if mutated != source and _is_python(mutated):
             found.append(DrawnMutant(file, name, occurrence, span[0][0], mutated))
-        if len(found) == each:
+        if len(found) == max_count:
             break
     return found
 
@@ -206,7 +207,7 @@ def _run_tests_in_child(folder: Path, tests: list[str], output: str) -> None:
         del sys.modules[name]
     import pytest
 
-    os._exit(int(pytest.main([*tests, *OPTIONS, *SQLITE_ONLY_OPTIONS])))
+    os._exit(int(pytest.main([*tests, *PYTEST_OPTIONS, *SQLITE_ONLY_OPTIONS])))
 
 
 def try_drawn_mutant(drawn: DrawnMutant, copies: "SimpleQueue[Path]") -> tuple[bool, str]:
@@ -214,7 +215,7 @@ def try_drawn_mutant(drawn: DrawnMutant, copies: "SimpleQueue[Path]") -> tuple[b
     False and a text.
     """
     folder = copies.get()
-    file, tests = folder / drawn.file, TARGETS[drawn.file]
+    file, tests = folder / drawn.file, TESTS_BY_SOURCE_FILE[drawn.file]
     original = file.read_text("utf-8")
     try:
         file.write_text(drawn.source, "utf-8")
@@ -227,7 +228,7 @@ def try_drawn_mutant(drawn: DrawnMutant, copies: "SimpleQueue[Path]") -> tuple[b
     return status != GREEN, find_first_failure(output)
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Draw and try the mutants, and print the report. Return the exit status: 0 if the tests pass in the unchanged
     copies and the share of caught mutants isn't below FLOOR_PERCENT.
     """
@@ -236,8 +237,8 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("files", nargs="*")
-    asked = parser.parse_args(words)
-    files = [file for file in TARGETS if not asked.files or any(word in file for word in asked.files)]
+    asked = parser.parse_args(arguments)
+    files = [file for file in TESTS_BY_SOURCE_FILE if not asked.files or any(word in file for word in asked.files)]
     for name in _PRELOADED_MODULES:
         __import__(name)
     sys.dont_write_bytecode = False
@@ -258,7 +259,7 @@ def _check_unchanged_copy(file: str, copies: "SimpleQueue[Path]") -> bool:
     the later runs share.
     """
     folder, begun = copies.get(), time.monotonic()
-    status, output = run_in_copy(folder, TARGETS[file])
+    status, output = run_in_copy(folder, TESTS_BY_SOURCE_FILE[file])
     copies.put(folder)
     if status != GREEN:
         print(f"without any mutant the tests of {file} do not pass ({status}):\n{output[-3000:]}", flush=True)

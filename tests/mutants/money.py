@@ -1,23 +1,23 @@
 """Mutants in the code that moves money: amounts, conditional updates, the rule of one open refund per payment,
 idempotency keys, votes and events."""
 
-from tests.mutants.mutant import Change, Mutant
+from tests.mutants.mutant import Mutant, SourceChange
 
 _BALANCES_FILE = "console/store/payments/balances.py"
 _PAYMENTS, _REFUNDS = (f"console/store/{name}/{name}.py" for name in ("payments", "refunds"))
 _ACCOUNTS, _SWAPS = "console/store/payments/account_limits.py", "console/store/database/compare_and_swap.py"
 _SUMS, _REFUND_ROWS = ("tests/store/payments/test_balances.py",), ("tests/store/refunds/test_refunds.py",)
 _PAYMENT_ROWS, _LIMITS = ("tests/store/payments/test_payments.py",), ("tests/store/payments/test_limits.py",)
-_QUEUES = ("tests/store/queues/test_queues.py",)
+_QUEUE_TESTS = ("tests/store/queues/test_queues.py",)
 
 
 def _make_mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
-    return Mutant(name, (Change(file, old, new),), tests, "sqlite")
+    return Mutant(name, (SourceChange(file, old, new),), tests, "sqlite")
 
 
 def _make_mutant_without_engine(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
     """Return a mutant whose tests have no parameter for the engine."""
-    return Mutant(name, (Change(file, old, new),), tests, "")
+    return Mutant(name, (SourceChange(file, old, new),), tests, "")
 
 
 MONEY_MUTANTS: tuple[Mutant, ...] = (
@@ -232,13 +232,13 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
         "console/store/queues/table_queries.py",
         'if name == "review" else lapsed_rows)\n        return [select',
         "if not name else lapsed_rows)\n        return [select",
-        _QUEUES,
+        _QUEUE_TESTS,
     ),
     _make_mutant(
         "a page forgets the kinds behind",
         "console/store/queues/queues.py",
         "        if name in kind_queries.conditions_by_queue:\n",
         "        if name in kind_queries.conditions_by_queue and len(entries) < limit:\n",
-        _QUEUES,
+        _QUEUE_TESTS,
     ),
 )

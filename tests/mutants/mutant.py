@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SourceChange:
     """Replaces the text `old`, which the file must have exactly once, by `new`."""
 
     file: str
@@ -20,7 +20,7 @@ class Mutant:
     pytest's argument `-k` that restricts the tests, such as "mariadb" ("": all engines)."""
 
     name: str
-    changes: tuple[Change, ...]
+    changes: tuple[SourceChange, ...]
     tests: tuple[str, ...]
     engine: str = ""
 
@@ -39,20 +39,20 @@ FAULT_TESTS = "tests/races/test_faults.py"
 BREAK_TESTS = "tests/crash/test_breaks.py"
 
 CALL_BEFORE_COMMIT = (
-    Change(
+    SourceChange(
         PIPELINE_FILE,
         "            subject = operation.claim(tx, operation_id)\n",
         "            subject = operation.claim(tx, operation_id)\n"
         "            self._early = operation.call(subject) if operation.has_effect else None\n",
     ),
-    Change(
+    SourceChange(
         PIPELINE_FILE,
         "            outcome = operation.call(claimed_operation.subject)\n",
         "            outcome = self._early or operation.call(claimed_operation.subject)\n",
     ),
 )
 JOURNAL_WITHOUT_FENCE = (
-    Change(
+    SourceChange(
         JOURNAL_FILE,
         '    operations.c.fence == bindparam("fence_as_begun"),\n'
         "    operations.c.state == OperationState.CALLING.value,\n",
@@ -60,7 +60,7 @@ JOURNAL_WITHOUT_FENCE = (
     ),
 )
 CHANGES_WITHOUT_UNIQUE_CLAIM = (
-    Change(
+    SourceChange(
         "console/store/schema/core.py",
         '"client_id", "claim_number", unique=True',
         '"client_id", "claim_number", unique=False',

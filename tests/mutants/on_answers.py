@@ -1,6 +1,6 @@
 """Mutants by which a provider's answer is written into the wrong record, is lost, or takes effect too early."""
 
-from tests.mutants.mutant import OUTCOMES_FILE, PIPELINE_TESTS, PURCHASE_FILE, Change, Mutant
+from tests.mutants.mutant import OUTCOMES_FILE, PIPELINE_TESTS, PURCHASE_FILE, Mutant, SourceChange
 
 _SHARED_IDS_TESTS = "tests/services/credit_checks/test_shared_ids.py"
 _OPEN_ROWS_TESTS = "tests/services/adoption/test_rows_left_open.py"
@@ -24,7 +24,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a purchase that was denied and made is made again",
         (
-            Change(
+            SourceChange(
                 "console/store/credit_checks/credit_checks.py",
                 "    return denied_checks[0] if denied_checks else None\n",
                 "    return None\n",
@@ -36,7 +36,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a purchase that was denied and made is told as not made",
         (
-            Change(
+            SourceChange(
                 "console/domain/explanations/credit_checks.py",
                 "    is_denied = is_denied_but_bought(record)\n",
                 "    is_denied = False\n",
@@ -48,12 +48,12 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "an order whose ended payment the gateway contradicts gets another code",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/start.py",
                 " WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(conn, PAYMENT_KIND, payment.id)\n",
                 " False\n",
             ),
-            Change(
+            SourceChange(
                 "console/domain/recovery/decidable.py",
                 "(payment.certainty is Certainty.UNKNOWN or payment.work.reason == WorkReason.CONTRADICTED)",
                 "payment.certainty is Certainty.UNKNOWN",
@@ -65,7 +65,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     *(
         Mutant(
             f"money of another amount or payment: {name}",
-            (Change(file, old, new),),
+            (SourceChange(file, old, new),),
             (f"{_OTHER_AMOUNT_TESTS}::{test}",),
         )
         for name, file, old, new, test in (
@@ -126,7 +126,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "an order whose expired payment was perhaps paid gets another code",
         (
-            Change(
+            SourceChange(
                 "console/domain/recovery/decidable.py",
                 "(payment.certainty is Certainty.UNKNOWN or payment.work.reason == WorkReason.CONTRADICTED)",
                 "payment.work.reason == WorkReason.CONTRADICTED",
@@ -138,7 +138,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "an order whose expired payment was perhaps paid is cancelled",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/timeouts.py",
                 "        if payment.certainty is Certainty.UNKNOWN:  # after the expiry",
                 "        if False:  # after the expiry",
@@ -149,7 +149,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a renewal that was denied and made is made again",
-        (Change(PURCHASE_FILE, "        if pair_checks := ", "        if pair_checks := False and "),),
+        (SourceChange(PURCHASE_FILE, "        if pair_checks := ", "        if pair_checks := False and "),),
         (
             "tests/services/credit_checks/test_outcomes.py::test_a_renewal_that_was_denied_and_bought_is_not_bought_again",
         ),
@@ -158,7 +158,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a renewal that the database has lost can only be denied",
         (
-            Change(
+            SourceChange(
                 "console/services/recovery/operations.py",
                 " or not has_expired(live_check, intent.at):",
                 " or True:",
@@ -170,7 +170,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a refund that is sent again forgets that the gateway made it",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/outcomes.py",
                 "    if WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(tx.conn, REFUND_KIND, ",
                 "    if False in (None, ",
@@ -181,7 +181,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a contradiction of a refund that is found again stops no other refund",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/outcomes.py",
                 "    if is_opened or current_refund.work.reason not in WORK_REASONS_OF_CONTRADICTION:\n",
                 "    if is_opened:\n",
@@ -192,7 +192,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "an answer in time leaves its id with another check",
         (
-            Change(
+            SourceChange(
                 OUTCOMES_FILE,
                 "    _open_cases_about_shared_id(context, tx, record, outcome, checks_by_id.values())\n",
                 "",
@@ -204,7 +204,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a late answer leaves its id with another check",
         (
-            Change(
+            SourceChange(
                 OUTCOMES_FILE,
                 "        _open_cases_about_shared_id(self.context, tx, record, outcome, credit_checks_of_number)\n",
                 "",
@@ -216,7 +216,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "an answer does not wait for a decision about its id",
         (
-            Change(
+            SourceChange(
                 OUTCOMES_FILE,
                 "    if any(other_check.state is CheckState.PENDING for other_check in other_checks):",
                 "    if not other_checks:",
@@ -227,19 +227,19 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "one id in two answers contradicts the first",
-        (Change(OUTCOMES_FILE, "            and _is_id_from_decision(tx, other_check)\n", ""),),
+        (SourceChange(OUTCOMES_FILE, "            and _is_id_from_decision(tx, other_check)\n", ""),),
         (f"{_SHARED_IDS_TESTS}::test_the_provider_may_answer_two_purchases_with_one_id",),
         "sqlite",
     ),
     Mutant(
         "a key of another payment's refund is taken for ours",
-        (Change("console/services/refunds/late_outcomes.py", " or refund.payment_id != payment_id:", ":"),),
+        (SourceChange("console/services/refunds/late_outcomes.py", " or refund.payment_id != payment_id:", ":"),),
         (f"{_UNKNOWN_REFUNDS}::test_the_key_of_another_payments_refund_counts_as_unknown",),
     ),
     Mutant(
         "a refund that is ours again fills the case",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/listed_facts.py",
                 "        if not is_over(_parse_key(text))\n",
                 "",
@@ -250,7 +250,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a refund of a second capture is matched with the first",
         (
-            Change(
+            SourceChange(
                 "console/services/reconciliation/provider_rows.py",
                 " or row.provider_payment_id not in (None, payment.provider_payment_id):",
                 ":",
@@ -262,7 +262,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "the margins of not found are those of the asking machine",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/probe.py",
                 "                asked_at = read_current_time(conn, context.now())\n",
                 "                asked_at = context.now()\n",
@@ -274,7 +274,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a refund is dated by the sending machine",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/submit.py",
                 "        sent_at = read_current_time(tx.conn, now)\n",
                 "        sent_at = now\n",
@@ -286,7 +286,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a lowered limit does not reach what was requested",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/approval.py",
                 "refund_rules.count_needed_checkers(refund_facts, refund)",
                 "refund.checkers_needed",
@@ -297,7 +297,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a lowered limit does not reach what was approved",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/rules.py",
                 "< count_needed_checkers(facts, refund):",
                 "< refund.checkers_needed:",
@@ -308,7 +308,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "the date is above the provider's word about the end",
         (
-            Change(
+            SourceChange(
                 PURCHASE_FILE,
                 "        if not (is_date_over if report.expired is None else report.expired):",
                 "        if not (is_date_over or report.expired):",
@@ -320,7 +320,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a renewal keeps no evidence of what it asked",
         (
-            Change(
+            SourceChange(
                 PURCHASE_FILE,
                 "outcomes.store_answer_before_renewal(context, tx, earlier_check, outcome)",
                 "None",
@@ -332,7 +332,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a refused decision about a refund loses the answer",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/resolve.py",
                 "        context.write(lambda tx: refund_outcomes.store_answer("
                 'context, tx, refund, "refund_status", outcome))\n',
@@ -344,7 +344,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a refused decision about a payment loses the answer",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/resolve.py",
                 "        if answer is not None:\n            self._store_answer(payment, answer)\n",
                 "",
@@ -356,7 +356,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a restore that is refused loses the answer",
         (
-            Change(
+            SourceChange(
                 "console/services/recovery/operations.py",
                 "evidence.add_answer(tx.conn, evidence_subject, intent.operation_id, source, operator, outcome, ",
                 "str(",
@@ -370,7 +370,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "an answer that ends a reconciliation is lost",
         (
-            Change(
+            SourceChange(
                 "console/services/reconciliation/our_rows.py",
                 "context.write(lambda tx: store_answer(context, tx, payment, EVIDENCE_CALL_NAME, outcome))",
                 "context.now()",
@@ -382,7 +382,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "an answer leaves its number with another refund",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/outcomes.py",
                 "outcome.found, facts)\n    _open_cases_about_shared_id(context, tx, refund, outcome)\n",
                 "outcome.found, facts)\n",
@@ -393,7 +393,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a late answer leaves its number with another refund",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/outcomes.py",
                 "outcome.kind\n    _open_cases_about_shared_id(context, tx, refund, outcome)\n",
                 "outcome.kind\n",
@@ -404,12 +404,12 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a code ends by the clock of the desk",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/start.py",
                 "        now = read_current_time(conn, self._context.now())\n        return [\n",
                 "        now = self._context.now()\n        return [\n",
             ),
-            Change(
+            SourceChange(
                 "console/services/payments/start.py",
                 "        now = read_current_time(conn, self._context.now())\n        ended_payments = []\n",
                 "        now = self._context.now()\n        ended_payments = []\n",
@@ -421,7 +421,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a check that AlarmBox can't be asked about is renewed by the desk's clock",
         (
-            Change(
+            SourceChange(
                 PURCHASE_FILE,
                 "            or live_credit_check.credit_check_id is None\n",
                 "",
@@ -433,7 +433,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "one page of several is taken for the whole list of purchases",
         (
-            Change(
+            SourceChange(
                 "console/providers/alarmbox/responses.py",
                 "        if list_pages.may_lack_rows(fields, len(rows)):\n",
                 "        if False:\n",
@@ -444,7 +444,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "an id that its writer adds after an error doesn't stop the next purchase",
         (
-            Change(
+            SourceChange(
                 "console/store/credit_checks/credit_checks.py",
                 "            credit_checks.c.work_state.is_not(None),\n",
                 "            credit_checks.c.work_state.is_(None),\n",
@@ -456,7 +456,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "one person says which purchase another application's row is",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/resolve.py",
                 "                if record.certainty is Certainty.UNKNOWN:\n",
                 "                if record:\n",
@@ -468,7 +468,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a check that had expired before settles an unknown purchase",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/outcomes.py",
                 "    return get_end_of_day(last_valid_day) <= sent_at\n",
                 "    return False\n",
@@ -480,7 +480,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a field beside the list of purchases that nobody knows is passed over",
         (
-            Change(
+            SourceChange(
                 "console/providers/http/list_pages.py",
                 "    return bool(_NAME_PATTERN.fullmatch(name)) and words <= _WORDS_UNRELATED_TO_PAGES\n",
                 "    return bool(_NAME_PATTERN.fullmatch(name)) or words <= _WORDS_UNRELATED_TO_PAGES\n",
@@ -491,7 +491,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a page that is full is taken for the whole list of purchases",
         (
-            Change(
+            SourceChange(
                 "console/providers/http/list_pages.py",
                 "        return value > row_count\n",
                 "        return value >= row_count\n",
@@ -502,7 +502,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a reading ends a contradiction about the purchase",
         (
-            Change(
+            SourceChange(
                 OUTCOMES_FILE,
                 "    if case is None or not _is_case_about_reading(case.observed):\n",
                 "    if case is None:\n",
@@ -514,7 +514,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "an acknowledged contradiction hides the next one",
         (
-            Change(
+            SourceChange(
                 OUTCOMES_FILE,
                 "            earlier_case.acknowledged_by is not None\n            or ",
                 "            ",
@@ -526,7 +526,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "people deny a purchase that AlarmBox lists",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/listed_purchases.py",
                 "    if context.write(store_and_compare):\n",
                 "    if context.write(store_and_compare) and not reader:\n",
@@ -538,7 +538,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a purchase dated by a clock far ahead is denied although AlarmBox lists it",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/listed_purchases.py",
                 "    if sent_at is None or is_in_future(sent_at, now):\n        return None\n",
                 "    if sent_at is None:\n        return None\n",
@@ -552,7 +552,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a desk whose clock is ahead denies a purchase that AlarmBox lists",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/listed_purchases.py",
                 "    return (sent_at - CLOCK_TOLERANCE)",
                 "    return sent_at",
@@ -566,7 +566,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     *(
         Mutant(
             f"the list is not compared with a denial: {name}",
-            (Change("console/services/credit_checks/listed_purchases.py", old, new),),
+            (SourceChange("console/services/credit_checks/listed_purchases.py", old, new),),
             (f"{_LISTED_PURCHASES_TESTS}::{test}",),
             "sqlite",
         )
@@ -594,7 +594,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a list without a purchase that we know settles an unknown one",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/probe.py",
                 "        if self._does_list_lack_known_purchase(tx, record, reports):\n",
                 "        if False:\n",
@@ -606,7 +606,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a listed purchase of the day before settles an unknown one",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/probe.py",
                 "        if sent_day is not None and unused_reports[0].purchase_date < sent_day:\n",
                 "        if False:\n",
@@ -620,12 +620,12 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a desk without credentials uses up the probes of a payment",
         (
-            Change(
+            SourceChange(
                 "console/services/payment_intake/due_tasks.py",
                 "self._probe_payment, self._list_uncallable_providers())",
                 "self._probe_payment)",
             ),
-            Change(
+            SourceChange(
                 "console/services/payments/probe.py",
                 "        is_configured = self._can_ask_provider(payment.provider)\n",
                 "        is_configured = False\n",
@@ -637,7 +637,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a desk without credentials delays the end of a payment",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/timeouts.py",
                 "            if saga.step == ASK_STEP"
                 " and not self._payment_prober.may_ask_provider(payment.provider):\n",
@@ -650,7 +650,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a payment at which the program fails is tried first for ever",
         (
-            Change(
+            SourceChange(
                 "console/services/payment_intake/due_tasks.py",
                 "                self._payment_prober.plan_next_probe(payment)\n",
                 "                pass\n",
@@ -662,7 +662,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a credit check at which the program fails is tried first for ever",
         (
-            Change(
+            SourceChange(
                 "console/services/tasks/due_tasks.py",
                 "                self._credit_check_prober.plan_next_probe(record)\n",
                 "                pass\n",
@@ -674,7 +674,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "another merchant's answer counts for a payment",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/probe.py",
                 "        if reader is None or self.is_of_other_merchant(payment):\n",
                 "        if reader is None:\n",
@@ -686,7 +686,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "the code of another merchant counts as deleted",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/start.py",
                 "        if self._payment_prober.is_of_other_merchant(payment):\n",
                 "        if False:\n",
@@ -698,7 +698,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "another merchant's answers prove that a refund wasn't made",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/probe.py",
                 "            refuse_record_of_other_merchant("
                 "context, self._payment_providers, refund_with_payment.payment)\n",
@@ -711,7 +711,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a part of the money that is taken back counts as all of it",
         (
-            Change(
+            SourceChange(
                 "console/domain/payments/report_rules.py",
                 "    if report.amount not in (None, make_stored_money(payment.captured_minor, payment.currency)):\n"
                 "        return _make_contradiction_effect(report)  # perhaps",
@@ -724,7 +724,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a part of the money that was taken back before the success came counts as all of it",
         (
-            Change(
+            SourceChange(
                 "console/domain/payments/report_rules.py",
                 "has_newer_failure and payment.provider_minor not in (None, report.amount.minor)\n",
                 "False\n",
@@ -736,7 +736,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "an acknowledged contradiction of a payment hides the next one",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/listed_facts.py",
                 "    if open_case is None or observed[",
                 "    if open_case is not None or observed[",
@@ -748,7 +748,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "the case of a second capture hides a third one",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/apply_report.py",
                 "    if effect.case_rule == WorkReason.PAID_TWICE:\n",
                 "    if effect.case_rule is None:\n",
@@ -760,7 +760,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "what a faster renewal has bought is renewed unasked",
         (
-            Change(
+            SourceChange(
                 PURCHASE_FILE,
                 "(earlier_check.id, earlier_check.credit_check_id) not in self._expired_purchases",
                 "earlier_check.credit_check_id is None",
@@ -772,7 +772,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a check that was over before it was bought is bought again and again",
         (
-            Change(
+            SourceChange(
                 PURCHASE_FILE,
                 "        if outcomes.had_reported_check_expired_before(report, sent_at) and not _may_have_expired(",
                 "        if sent_at is None and not _may_have_expired(",
@@ -784,7 +784,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "rows that can't be taken over keep all others waiting",
         (
-            Change(
+            SourceChange(
                 "console/services/tasks/due_tasks.py",
                 "            has_rows = len(adopted_ids) + len(failed_ids) > tried_count\n",
                 "            has_rows = len(adopted_ids) > tried_count\n",
@@ -796,19 +796,19 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a date of another calendar lets a check be bought again",
         (
-            Change(
+            SourceChange(
                 OUTCOMES_FILE,
                 "if last_valid_day is None or last_valid_day < FIRST_ASSIGNMENT_DAY:",
                 "if last_valid_day is None:",
             ),
         ),
-        (f"{PIPELINE_TESTS}::test_a_day_before_there_were_numbers_renews_nothing",),
+        (f"{PIPELINE_TESTS}::test_a_date_before_the_first_corporation_numbers_renews_nothing",),
         "sqlite",
     ),
     Mutant(
         "an empty date of expiry lets a check be bought again",
         (
-            Change(
+            SourceChange(
                 OUTCOMES_FILE,
                 "    return None if is_over_before_purchase and not has_validity else valid_until\n",
                 "    return valid_until\n",
@@ -820,7 +820,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a refused purchase with an id counts as not made",
         (
-            Change(
+            SourceChange(
                 "console/providers/alarmbox/responses.py",
                 "        if outcome.kind in REFUSAL_OUTCOME_CLASSES and (\n",
                 "        if False and (\n",
@@ -831,7 +831,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a refused refund that the answer contains counts as not made",
         (
-            Change(
+            SourceChange(
                 "console/providers/paypay/responses.py",
                 "        else verdict.kind in REFUSAL_OUTCOME_CLASSES\n",
                 "        else False\n",
@@ -842,7 +842,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "not found with the payment in the answer counts as not found",
         (
-            Change(
+            SourceChange(
                 "console/providers/paypay/responses.py",
                 "        verdict.kind is OutcomeClass.NOT_FOUND\n        if call in",
                 "        False\n        if call in",
@@ -853,7 +853,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a refusal of Atom that contains the refund counts as a refusal",
         (
-            Change(
+            SourceChange(
                 "console/providers/atom/responses.py",
                 "    return REFUSED_BUT_MADE_REASON if _contains_effect(call, fields) else None\n",
                 "    return None\n",
@@ -864,7 +864,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "no data with a refund in the list counts as no refund",
         (
-            Change(
+            SourceChange(
                 "console/providers/atom/responses.py",
                 "        if code == _NO_DATA_CODE and any(",
                 "        if False and any(",
@@ -877,7 +877,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a list of refunds in another form is empty",
         (
-            Change(
+            SourceChange(
                 "console/providers/paypay/responses.py",
                 "    if list_pages.may_lack_rows(other_fields, len(rows)):\n",
                 "    if False:\n",
@@ -888,7 +888,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "an answer that may say paid is silence",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/start.py",
                 " and report is None and not _may_mean_paid(outcome)\n",
                 " and report is None\n",
@@ -900,7 +900,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a listed purchase in another notation is another company's",
         (
-            Change(
+            SourceChange(
                 "console/providers/alarmbox/responses.py",
                 "        if not all(number is not None and _NUMBER_PATTERN.fullmatch(number) for",
                 "        if not all(number or True for",
@@ -911,7 +911,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a denied purchase that AlarmBox made later is bought again",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/listed_purchases.py",
                 "    if not (denied_checks or lost_purchases) or (",
                 "    if reader or (",
@@ -923,7 +923,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "two people deny a refund that the gateway's answer contains",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/resolve.py",
                 "        if state is RefundState.FAILED:\n            refuse_denial",
                 "        if False:\n            refuse_denial",
@@ -936,7 +936,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "two people deny a payment that the gateway's answer contains",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/resolve.py",
                 "            if target is not PaymentState.COMPLETED:\n",
                 "            if False:\n",
@@ -948,7 +948,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "two people deny a lost operation that the gateway's answer contains",
         (
-            Change(
+            SourceChange(
                 "console/services/recovery/operations.py",
                 "            payment = self._lost_payment_restorer.probe(entry, operation)\n"
                 "        except ConsoleError as error:\n"
@@ -970,7 +970,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "two people deny a purchase that its refusal names",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/named_purchases.py",
                 "        if is_of_corporation and may_report_be_of_purchase_sent_at(",
                 "        if False and may_report_be_of_purchase_sent_at(",
@@ -984,7 +984,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "two people deny a purchase that an unusable success names",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/named_purchases.py",
                 "    return is_unknown_purchase or REFUSED_BUT_MADE_REASON in words\n",
                 "    return REFUSED_BUT_MADE_REASON in words\n",
@@ -998,7 +998,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a refusal of AlarmBox that can't be read counts as a refusal",
         (
-            Change(
+            SourceChange(
                 "console/providers/alarmbox/responses.py",
                 "        if outcome.kind in REFUSAL_OUTCOME_CLASSES and not _is_readable_refusal(answer.body):\n",
                 "        if False:\n",
@@ -1009,7 +1009,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a refusal of Atom that can't be read counts as a refusal",
         (
-            Change(
+            SourceChange(
                 "console/providers/atom/responses.py",
                 "        if objection is not None:\n",
                 "        if objection == REFUSED_BUT_MADE_REASON:\n",
@@ -1019,13 +1019,13 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a body in an unknown coding is searched as it came",
-        (Change("console/providers/http/transport.py", "    if not is_known or has", "    if has"),),
+        (SourceChange("console/providers/http/transport.py", "    if not is_known or has", "    if has"),),
         ("tests/providers/http/test_transport_breaks.py::test_a_fault_after_connecting_is_unknown_and_not_repeated",),
     ),
     Mutant(
         "the beginning of a compressed refusal counts as the whole",
         (
-            Change(
+            SourceChange(
                 "console/providers/http/transport.py",
                 "    if has_begun and not decompressor.eof:\n",
                 "    if False:\n",
@@ -1036,7 +1036,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "an answer that a cache had stored counts",
         (
-            Change(
+            SourceChange(
                 "console/providers/http/single_request.py",
                 "    return answer.was_stored_before or ",
                 "    return ",
@@ -1050,7 +1050,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "the same stored answer counts twice",
         (
-            Change(
+            SourceChange(
                 "console/providers/http/single_request.py",
                 " or (answer.has_old_date and not request.has_effect)",
                 "",
@@ -1061,7 +1061,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "two people deny against an old answer of a cache",
         (
-            Change(
+            SourceChange(
                 "console/services/guarded/desk_answers.py",
                 "    if reason == OLD_ANSWER_REASON:\n",
                 "    if False:\n",
@@ -1075,7 +1075,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         'two people deny a lost refund that "no data" contains',
         (
-            Change(
+            SourceChange(
                 "console/services/recovery/operations.py",
                 '            refuse_denial_of_unclear_answer(str(error.detail.get("reason")), operation)\n'
                 "            refuse_decision_against_answer(self._context, entry, operation.id, operation)\n",
@@ -1087,7 +1087,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "after a denial, an old list of purchases permits the next purchase",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/readings.py",
                 "    if outcome.reason == OLD_ANSWER_REASON:\n",
                 "    if False:\n",
@@ -1099,7 +1099,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a body that TLS shows to be cut counts as whole",
         (
-            Change(
+            SourceChange(
                 "console/providers/http/requests_session.py",
                 "            self.sock.suppress_ragged_eofs = False",
                 "            pass",
@@ -1110,7 +1110,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "two people deny a payment that the gateway reports in words nobody can use",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/resolve.py",
                 "                _refuse_unpaid_decision_against_answer(answer, payment)\n",
                 "",
@@ -1122,7 +1122,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "two people deny a lost payment that the gateway reports in words nobody can use",
         (
-            Change(
+            SourceChange(
                 "console/services/recovery/operations.py",
                 "            _refuse_unpaid_decision_on_unusable_answer(error, operation)\n",
                 "",
@@ -1136,7 +1136,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "two people deny a refund that is reported with another amount",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/resolve.py",
                 "            _refuse_denial_of_reported_refund(outcome, refund)\n",
                 "",
@@ -1147,12 +1147,12 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a restored purchase counts as newer than a lost renewal of it",
         (
-            Change(
+            SourceChange(
                 "console/services/recovery/operations.py",
                 "            None if is_id_used else intent.record_id,\n            intent.at,\n",
                 "            None if is_id_used else intent.record_id,\n",
             ),
-            Change(
+            SourceChange(
                 "console/services/credit_checks/purchase.py",
                 "sent_at = _find_sending_time(conn, live_check) or live_check.created_at",
                 "sent_at = live_check.created_at",
@@ -1169,7 +1169,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "two people deny a purchase although another desk could not deliver its answer",
         (
-            Change(
+            SourceChange(
                 "console/services/guarded/desk_answers.py",
                 "if not has_answer and operation_id is not None:",
                 "if False and operation_id is not None:",
@@ -1186,7 +1186,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "after a lapse any earlier screen decides as the second person",
         (
-            Change(
+            SourceChange(
                 "console/services/guarded/second_person.py",
                 " or record.version != version + 1 or record.work.attempt:\n        return False",
                 ":\n        return False\n    if record.error_code:\n        return True",
@@ -1203,7 +1203,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a renewal that is answered with an earlier id counts as bought",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/purchase.py",
                 "if outcome.found is not None and outcome.found.credit_check_id in self._earlier_ids:",
                 "if False:",
@@ -1217,7 +1217,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a person settles an unknown purchase with the id of an earlier one",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/resolve.py",
                 "        return EvidenceMismatchReason.BOUGHT_BEFORE\n",
                 "        return None\n",
@@ -1231,7 +1231,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "an expired row is renewed although its duplicate is valid",
         (
-            Change(
+            SourceChange(
                 PURCHASE_FILE,
                 "(live_credit_check, *_list_other_duplicates(conn, live_credit_check)):",
                 "(live_credit_check,):",

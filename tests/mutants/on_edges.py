@@ -1,6 +1,6 @@
 """Mutants at the limits of a rule: equal times, the last step, zero, one of two people, a wrong clock."""
 
-from tests.mutants.mutant import Change, Mutant
+from tests.mutants.mutant import Mutant, SourceChange
 
 _REFUND_RULES_FILE = "console/services/refunds/rules.py"
 _REPORT_RULES_FILE = "console/domain/payments/report_rules.py"
@@ -15,7 +15,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "a copy of the desk's file proves that nothing was sent",
         (
-            Change(
+            SourceChange(
                 "console/store/spool/spool.py",
                 "OR state = 'prepared' AND ? = ({_IDENTITY_QUERY}))",
                 "OR state = 'prepared' AND ? <> '')",
@@ -26,7 +26,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "what was prepared when the folder was copied counts as not sent",
         (
-            Change(
+            SourceChange(
                 "console/store/spool/file_identity.py",
                 'return f"{file_status.st_ino}:{identity_status.st_ino}:{identity_status.st_ctime_ns}"',
                 'return "here" if file_status and identity_status else None',
@@ -37,7 +37,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "who opens the desk's file late takes over what another process has just prepared",
         (
-            Change(
+            SourceChange(
                 "console/store/spool/spool.py",
                 "if identity is None or is_original():",
                 "if identity is None:",
@@ -48,7 +48,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "what others were told was not sent is sent after all",
         (
-            Change(
+            SourceChange(
                 "console/store/spool/spool.py",
                 "operation_id = ? AND state = 'prepared'",
                 "operation_id = ? AND state IN ('prepared', 'void')",
@@ -58,13 +58,13 @@ ON_EDGES: tuple[Mutant, ...] = (
     ),
     Mutant(
         "news of the same instant is older",
-        (Change(_REPORT_RULES_FILE, "at >= payment.told_at", "at > payment.told_at"),),
+        (SourceChange(_REPORT_RULES_FILE, "at >= payment.told_at", "at > payment.told_at"),),
         (_NEWS_TESTS,),
     ),
     Mutant(
         "a waiting notice contradicts a completed payment",
         (
-            Change(
+            SourceChange(
                 _REPORT_RULES_FILE,
                 "payment.state is PaymentState.COMPLETED and report_source is ReportSource.READ",
                 "payment.state is PaymentState.COMPLETED",
@@ -75,7 +75,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "an endless schedule stops one step early",
         (
-            Change(
+            SourceChange(
                 "console/domain/tasks/retry_schedules.py",
                 "min(attempts, len(schedule) - 1)",
                 "min(attempts, len(schedule) - 2)",
@@ -86,7 +86,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "one of two approvals is enough to send",
         (
-            Change(
+            SourceChange(
                 _REFUND_RULES_FILE, "len(other_checkers) < count_needed_checkers(facts, refund)", "not other_checkers"
             ),
         ),
@@ -94,13 +94,13 @@ ON_EDGES: tuple[Mutant, ...] = (
     ),
     Mutant(
         "the last instant of a refund window is outside",
-        (Change(_REFUND_RULES_FILE, "facts.now <= until", "facts.now < until"),),
+        (SourceChange(_REFUND_RULES_FILE, "facts.now <= until", "facts.now < until"),),
         (_REFUND_RULES_TESTS,),
     ),
     Mutant(
         "a refund of nothing",
         (
-            Change(
+            SourceChange(
                 _REFUND_RULES_FILE, "0 < amount_minor <= requestable_minor", "0 <= amount_minor <= requestable_minor"
             ),
         ),
@@ -109,7 +109,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "money that went back pays an order",
         (
-            Change(
+            SourceChange(
                 "console/domain/payments/consistency.py",
                 "sum(map(compute_retained_minor, confirmed_payments))",
                 "sum(payment.captured_minor for payment in confirmed_payments)",
@@ -120,7 +120,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "an earlier payment that ended unpaid is not asked about",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/start.py",
                 "if is_overdue or (has_just_ended and not _may_be_paid(conn, payment)):",
                 "if is_overdue:",
@@ -132,7 +132,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "nobody is asked about an old payment that people have denied",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/start.py",
                 "ends_at > now - MAX_ENDED_PAYMENT_AGE or _is_denied_by_people(payment)",
                 "ends_at > now - MAX_ENDED_PAYMENT_AGE",
@@ -146,7 +146,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "the code of a payment that people have denied can still be paid",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/start.py",
                 "payment.state is PaymentState.PAYMENT_FAILED and not is_denied",
                 "payment.state is PaymentState.PAYMENT_FAILED",
@@ -158,12 +158,12 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "a payment expires by the clock of the worker",
         (
-            Change(
+            SourceChange(
                 _TIMEOUTS_FILE,
                 "        return read_current_time(conn, self._context.now())\n",
                 "        return self._context.now()\n",
             ),
-            Change(
+            SourceChange(
                 "console/services/payments/probe.py",
                 "        return read_current_time(conn, context.now())\n",
                 "        return context.now()\n",
@@ -175,7 +175,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "a token ends by the clock of the desk that started it",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/start_outcomes.py",
                 "    now = read_current_time(tx.conn, context.now())\n",
                 "    now = context.now()\n",
@@ -187,7 +187,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "an answer is as old as the clock of the desk says",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/probe.py",
                 "        return read_current_time(conn, context.now())\n",
                 "        return context.now()\n",
@@ -199,7 +199,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "an order is cancelled although another payment of it is paid",
         (
-            Change(
+            SourceChange(
                 _TIMEOUTS_FILE,
                 "if any(other_payment.state in PAID_STATES for other_payment in other_payments):",
                 "if False:",
@@ -211,7 +211,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "an answer from the future is fresh",
         (
-            Change(
+            SourceChange(
                 _TIMEOUTS_FILE,
                 "timedelta(0) <= now - asked_at <= MAX_PROVIDER_ANSWER_AGE",
                 "now - asked_at <= MAX_PROVIDER_ANSWER_AGE",
@@ -223,7 +223,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "one refused row fewer spoils a history",
         (
-            Change(
+            SourceChange(
                 "console/services/reconciliation/provider_rows.py",
                 "refused_count > MAX_REFUSED",
                 "refused_count >= MAX_REFUSED",
@@ -235,7 +235,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "a cache epoch from the future counts",
         (
-            Change(
+            SourceChange(
                 _IDEMPOTENCY_FILE,
                 "abs(now - convert_to_aware_utc(row.since)) < LONGEST_EPOCH_AGE",
                 "now - convert_to_aware_utc(row.since) < LONGEST_EPOCH_AGE",
@@ -247,7 +247,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "an operation that ended may end with another result",
         (
-            Change(
+            SourceChange(
                 _IDEMPOTENCY_FILE,
                 "return stored_row is not None and stored_row.result == result",
                 "return stored_row is not None",
@@ -259,7 +259,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "a spare thread asks for due tasks while none is occupied",
         (
-            Change(
+            SourceChange(
                 "console/worker/task_threads.py",
                 "            if index == 0 or self._busy_count:\n",
                 "            if True:\n",
@@ -270,7 +270,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "an adoption reads a row that stays undecided for ever",
         (
-            Change(
+            SourceChange(
                 "console/services/adoption/run.py",
                 "            after_id = rows[-1][0]\n",
                 "",
@@ -281,7 +281,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "an adoption compares a row that came in meanwhile with all of them",
         (
-            Change(
+            SourceChange(
                 "console/services/adoption/run.py",
                 "        live_check = None if holder_id is None else credit_checks.find(tx.conn, holder_id)\n",
                 "        live_check = credit_checks.find_live_check(tx.conn, record.client_id, number)\n",
@@ -292,7 +292,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "a row of others is compared with all that no task has seen",
         (
-            Change(
+            SourceChange(
                 "console/store/credit_checks/credit_checks.py",
                 "    holder_id = find_claim_holder_id(conn, record.client_id, number) if record.is_live else None\n",
                 "    holder = find_live_check(conn, record.client_id, number) if record.is_live else None\n"
@@ -304,7 +304,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "a worker writes in a person's name in nobody's session",
         (
-            Change(
+            SourceChange(
                 "console/store/constraints/server_rules.py",
                 '        f"me = account OR {_IS_OWN_SESSION_SQL}", "a worker',
                 '        f"TRUE OR {_IS_OWN_SESSION_SQL}", "a worker',
@@ -315,7 +315,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "an adoption tries again what a foreign index forbids",
         (
-            Change(
+            SourceChange(
                 "console/services/adoption/run.py",
                 "            _raise_if_foreign_index_refused(error)\n            raise RunAgain from None\n",
                 "            raise RunAgain from None\n",
@@ -326,7 +326,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "a due task goes on as long as others write",
         (
-            Change(
+            SourceChange(
                 "console/store/queues/queues.py",
                 "~_ADOPTED_CHECK_CONDITION, table.c.id <= up_to_id",
                 "~_ADOPTED_CHECK_CONDITION",
@@ -338,7 +338,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "another merchant's keys are taken",
         (
-            Change(
+            SourceChange(
                 "console/services/process/merchants.py",
                 "    if stored.digest != own.digest:\n",
                 "    if stored.environment != own.environment:\n",
@@ -350,7 +350,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "a process goes on after its merchant was changed",
         (
-            Change(
+            SourceChange(
                 "console/services/process/merchants.py",
                 "        if stored.digest != digest:\n",
                 "        if not stored.digest:\n",
@@ -362,7 +362,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "anybody stores the first merchant in another's name",
         (
-            Change(
+            SourceChange(
                 "console/store/constraints/server_rules.py",
                 "    \" AND CAST(SUBSTRING_INDEX(NEW.value, ' ', -1) AS BINARY) = account)\"\n",
                 '    ")"\n',
@@ -373,7 +373,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "an adoption goes on with passes that get longer",
         (
-            Change(
+            SourceChange(
                 "console/services/adoption/run.py",
                 " or added_count > (up_to_id - former_id) / 2:\n",
                 ":\n",
@@ -384,7 +384,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "a restored file takes its place before its loss is stored",
         (
-            Change(
+            SourceChange(
                 "console/services/backup/backup.py",
                 "source_file, former_file, kept_name, prepare_draft",
                 "source_file, former_file, kept_name",
@@ -395,7 +395,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "a restored file lacks the payments that were begun since the backup",
         (
-            Change(
+            SourceChange(
                 "console/store/backup/sqlite_copy.py",
                 "(_JOURNAL_PURCHASES_QUERY, _LOST_OPERATIONS_QUERY, _JOURNAL_STARTS_QUERY)",
                 "(_JOURNAL_PURCHASES_QUERY, _LOST_OPERATIONS_QUERY)",

@@ -2,18 +2,18 @@
 exports, daily closes that include unknown money, and restores into a database in use.
 """
 
-from tests.mutants.mutant import Change, Mutant
+from tests.mutants.mutant import Mutant, SourceChange
 
 _CELLS, _SERVICE = "console/services/exports/cells.py", "console/services/exports/export_service.py"
-_TESTS = ("tests/services/exports/test_exports.py",)
+_EXPORTS_TESTS = ("tests/services/exports/test_exports.py",)
 
 
 _DAILY_CLOSE_FILE = "console/store/reports/daily_close.py"
 _DAILY_CLOSE_TESTS = ("tests/services/reports/test_daily_close.py",)
 
 
-def _make_mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...] = _TESTS) -> Mutant:
-    return Mutant(name, (Change(file, old, new),), tests, "")
+def _make_mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...] = _EXPORTS_TESTS) -> Mutant:
+    return Mutant(name, (SourceChange(file, old, new),), tests, "")
 
 
 ON_EXPORTS: tuple[Mutant, ...] = (
@@ -142,12 +142,12 @@ ON_EXPORTS: tuple[Mutant, ...] = (
         "an earlier acknowledgement counts for a later restore",
         # Two guards: the copy of the backup gets an alert, and the desk knows which alerts are older.
         (
-            Change(
+            SourceChange(
                 "console/services/guarded/database_rollback.py",
                 "    if not (missing_heads or lost_entries):\n",
                 "    if True:\n",
             ),
-            Change(
+            SourceChange(
                 "console/services/guarded/database_rollback.py",
                 "        resolved_alerts = anchors.list_resolved_rollback_alerts(conn)\n"
                 "    _store_resolved_alerts(spool, database_id, resolved_alerts)\n\n\n# Compare",

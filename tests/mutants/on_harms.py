@@ -1,7 +1,7 @@
 """Mutants that would allow changes without the console: forged rows, older rows, and sentences of a person that
 contradict the stored facts."""
 
-from tests.mutants.mutant import Change, Mutant
+from tests.mutants.mutant import Mutant, SourceChange
 
 _SIGNED, _ROOTS = "console/services/payment_intake/signed_notices.py", "console/store/audit/roots.py"
 _LIMITS, _RULES = "console/services/refunds/rules.py", "console/store/constraints/server_rules.py"
@@ -25,7 +25,7 @@ _TAIL, _GARBAGE = "tests/services/audit/test_roots.py", "tests/harms/test_malfor
 
 
 def _make_mutant(name: str, file: str, old: str, new: str, test: str, engine: str = "mariadb") -> Mutant:
-    return Mutant(name, (Change(file, old, new),), (test,), engine)
+    return Mutant(name, (SourceChange(file, old, new),), (test,), engine)
 
 
 _STATE_SINCE_TESTS = "tests/store/test_state_since.py"

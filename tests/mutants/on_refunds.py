@@ -1,6 +1,6 @@
 """Mutants that would refund twice, execute another decision, or book money that never arrived."""
 
-from tests.mutants.mutant import JOURNAL_WITHOUT_FENCE, Change, Mutant
+from tests.mutants.mutant import JOURNAL_WITHOUT_FENCE, Mutant, SourceChange
 
 _MONEY, _SUBMITTING = "console/store/payments/balances.py", "console/services/refunds/submit.py"
 _IDEMPOTENCY_KEY_FILE = "console/services/refunds/idempotency_key.py"
@@ -48,7 +48,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "the number of another refund completes a refund",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/resolve.py",
                 "    if any(owner.id != refund.id for owner in owners):",
                 "    if any(owner.id == refund.id for owner in owners):",
@@ -59,7 +59,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "an answer about an earlier sending settles a refund",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/probe.py",
                 "        if refund.operation_id != queried_refund.operation_id:\n            return None\n",
                 "",
@@ -70,7 +70,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "each attempt to send a refund hides how long it waits",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/outcomes.py",
                 "    approved_at = approvals.find_last_vote_time(tx.conn, refund.id) or context.now()\n",
                 "    approved_at = context.now()\n",
@@ -81,7 +81,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a refund that was tried keeps its amount for ever once its maker has left",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/approval.py",
                 "            and (not refund.sent_count or self._is_blocked_by_inactive_maker(refund, conn))\n",
                 "            and not refund.sent_count\n",
@@ -92,7 +92,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "without a list of the refunds one more is sent",
         (
-            Change(
+            SourceChange(
                 _SUBMITTING,
                 "        if self._list_failure is not None:\n",
                 "        if self._list_failure is not None and _subject is None:\n",
@@ -102,13 +102,17 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a notice about a lost payment stops no second code",
-        (Change("console/services/payments/start.py", "        _refuse_if_notice_unmatched(conn, order)\n", ""),),
+        (
+            SourceChange(
+                "console/services/payments/start.py", "        _refuse_if_notice_unmatched(conn, order)\n", ""
+            ),
+        ),
         (f"{_START}::test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code",),
     ),
     Mutant(
         "an unmatched notice ends as soon as its payment is there, whatever the provider says",
         (
-            Change(
+            SourceChange(
                 "console/services/payment_intake/receive.py",
                 "                    is_answered = self._ask_provider(replace(event, payment_id=payment.id))"
                 " != common.EVENT_QUEUED\n",
@@ -122,7 +126,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a code that ends after the questions is followed by another one unasked",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/start.py",
                 "            if payment.id not in self._ended_payment_ids:  # it has",
                 "            if payment.id < 0:  # it has",
@@ -133,7 +137,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a refused number is followed by another one unasked",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/start.py",
                 "            ends_at = payment.expires_at or payment.begun_at\n",
                 "            ends_at = payment.expires_at\n",
@@ -144,7 +148,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "one answer that is older than the webhook ends it",
         (
-            Change(
+            SourceChange(
                 "console/services/payment_intake/hints.py",
                 "        if effect is None or self._may_answer_be_outdated(event):\n",
                 "        if effect is None:\n",
@@ -155,7 +159,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "an answer about the payment without its refunds sends one more",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/payment_precheck.py",
                 "        list_failure = outcome\n",
                 "        list_failure = None\n",
@@ -166,7 +170,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a probe's answer that another one overtakes is not compared",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/probe.py",
                 "            self._compare_outdated_answer(tx, refund, outcome)\n            return None\n",
                 "            return None\n",
@@ -177,7 +181,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "only a provider that stores keys is asked about earlier refunds",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/probe.py",
                 "            payment_refunds = refunds.find_by_payment(conn, refund_with_payment.payment.id)\n",
                 "            payment_refunds = refunds.find_by_payment(conn, refund_with_payment.payment.id)\n"
@@ -190,7 +194,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "the maker's day is that of the desk's clock",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/rules.py",
                 "    now = read_current_time(conn, context.now())\n",
                 "    now = context.now()\n",
@@ -202,7 +206,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a stored notice may say otherwise than its signed body",
         (
-            Change(
+            SourceChange(
                 "console/services/payment_intake/signed_notices.py",
                 "        if _make_notice_event(notice, event.result).source_facts != event.source_facts:\n",
                 "        if not _make_notice_event(notice, event.result).source_facts:\n",
@@ -214,7 +218,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a lost purchase is denied against the desk's answer",
         (
-            Change(
+            SourceChange(
                 "console/services/guarded/desk_answers.py",
                 "    has_answer = entry is not None and entry.proves_effect\n",
                 "    has_answer = False\n",
@@ -226,17 +230,17 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a lost refund is denied against the gateway",
         (
-            Change(
+            SourceChange(
                 "console/services/recovery/operations.py",
                 "            has_happened = self._lost_refund_prober.probe(entry, operation)\n",
                 "            raise ConsoleError(ErrorCode.INTERRUPTED, {})\n",
             ),
-            Change(
+            SourceChange(
                 "console/services/recovery/operations.py",
                 "frozenset({ErrorCode.OUTCOME_UNKNOWN, *NO_ANSWER_ERROR_CODES})",
                 "frozenset({ErrorCode.OUTCOME_UNKNOWN, ErrorCode.INTERRUPTED, *NO_ANSWER_ERROR_CODES})",
             ),
-            Change(
+            SourceChange(
                 "console/services/recovery/operations.py",
                 "        if has_happened:\n",
                 "        if not entry:\n",
@@ -247,7 +251,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a lost payment is denied against the gateway",
         (
-            Change(
+            SourceChange(
                 "console/services/recovery/operations.py",
                 "        if payment.state not in ENDED_UNPAID_STATES:\n",
                 "        if payment.state not in ENDED_UNPAID_STATES and not payment.id:\n",
@@ -259,7 +263,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "an answer after the denial holds nothing",
         (
-            Change(
+            SourceChange(
                 "console/store/spool/spool.py",
                 "holds_claim = (holds_claim OR ? AND {_INTENT_HAS_CLAIM_SQL})",
                 "holds_claim = (holds_claim AND (? OR 1))",
@@ -271,12 +275,12 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "an order is paid by a callback alone",
         (
-            Change(
+            SourceChange(
                 "console/domain/recovery/decidable.py",
                 "    if payment.state in PAID_BY_CALLBACK_STATES:\n",
                 "    if payment.state in ():\n",
             ),
-            Change(
+            SourceChange(
                 "console/domain/payments/consistency.py",
                 "[payment for payment in paid_payments if payment.state in CONFIRMED_PAID_STATES]",
                 "list(paid_payments)",
@@ -288,7 +292,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "whoever may probe moves an order, also while everything is read-only",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/order_status.py",
                 '        context.require_right("resolve")\n',
                 '        context.require_right("probe")\n',
@@ -299,7 +303,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a restored denial frees what the desk saw bought",
         (
-            Change(
+            SourceChange(
                 "console/services/credit_checks/records.py",
                 "    return record is None or does_record_contradict_spooled_answer(context, conn, record)\n",
                 "    return record is None\n",
@@ -310,14 +314,18 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "one person frees what the database lost",
-        (Change("console/store/operations/lost_operations.py", "    evidence.c.who != approvals.c.person,\n", ""),),
+        (
+            SourceChange(
+                "console/store/operations/lost_operations.py", "    evidence.c.who != approvals.c.person,\n", ""
+            ),
+        ),
         ("tests/store/operations/test_lost_operations.py",),
         "sqlite",
     ),
     Mutant(
         "a late refusal of an earlier sending settles a refund",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/late_outcomes.py",
                 "SUBMITTING or not (is_current or outcome.kind in OUTCOME_CLASSES_WITH_EFFECT):",
                 "SUBMITTING:",
@@ -328,7 +336,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "an acknowledged unknown refund stands for all",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/listed_facts.py",
                 "    if not any(_parse_key(text) not in acknowledged_keys for text in facts):\n",
                 "    if acknowledged_keys or not facts:\n",
@@ -339,7 +347,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a lost refund is known by the id of its payment alone",
         (
-            Change(
+            SourceChange(
                 _IDEMPOTENCY_KEY_FILE,
                 "range(1, _MAX_REPEATED_REFUNDS + 1)",
                 "range(0)",
@@ -350,7 +358,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a lost start is known by the number of the first attempt alone",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/start.py",
                 "return start_intent.fingerprint == fingerprint or _is_payment_number_of_order(conn, order, number)",
                 "return number == order.merch_txn_id",
@@ -360,20 +368,20 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "what is left is a sum under a lock, and the payment is not written",
-        (Change(_MONEY, _RESERVATION_CODE, _SUM_OF_REFUNDS_CODE),),
+        (SourceChange(_MONEY, _RESERVATION_CODE, _SUM_OF_REFUNDS_CODE),),
         (f"{_REQUESTS_AT_ONCE_TESTS}::test_simultaneous_reservations_never_exceed_the_captured_amount",),
         "galera",
     ),
     Mutant(
         "what is left is read before it is reserved",
-        (Change(_MONEY, _RESERVATION_CODE, _READ_BEFORE_WRITE_CODE),),
+        (SourceChange(_MONEY, _RESERVATION_CODE, _READ_BEFORE_WRITE_CODE),),
         (f"{_REQUESTS_AT_ONCE_TESTS}::test_simultaneous_reservations_never_exceed_the_captured_amount",),
         "mariadb",
     ),
     Mutant(
         "requests of one maker never meet",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/request.py",
                 '        lock_until_commit(context, tx, f"refunds_of_{valid_request.maker}")\n',
                 "",
@@ -391,7 +399,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "each sending of a refund has a key of its own",
         (
-            Change(
+            SourceChange(
                 _IDEMPOTENCY_KEY_FILE,
                 "    if refund.provider_refund_key is not None:\n        return refund.provider_refund_key\n",
                 "",
@@ -402,7 +410,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a refund that is not found did not happen",
         (
-            Change(
+            SourceChange(
                 _PROBING,
                 "        return refund.not_found + 1 >= rule.needed_answers and self._was_sent_long_ago(\n"
                 "            refund, rule.last_answer_after_seconds, asked_at\n        )\n",
@@ -414,7 +422,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "what Atom does not find did not happen",
         (
-            Change(
+            SourceChange(
                 _PROBING,
                 "        if rule is None or not capabilities.keeps_idempotency_keys or not columns:\n"
                 "            return False\n",
@@ -427,7 +435,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "what arrived after all may be withdrawn",
         (
-            Change(
+            SourceChange(
                 _DECIDABLE,
                 'return "refund_contradicted" if refund.work.reason in WORK_REASONS_OF_CONTRADICTION else None',
                 "return None",
@@ -437,14 +445,14 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "silence about an earlier refund is a no",
-        (Change(_SUBMITTING, "        self._refund_prober.ask_about_earlier_refunds(pair)\n", ""),),
+        (SourceChange(_SUBMITTING, "        self._refund_prober.ask_about_earlier_refunds(pair)\n", ""),),
         ("tests/crash/test_refund_late_effects.py",),
         "says_nothing",
     ),
     Mutant(
         "a refund's 5xx is a failure",
         (
-            Change(
+            SourceChange(
                 "console/providers/paypay/responses.py",
                 "    except UnreadableJson:\n",
                 "    except UnreadableJson:\n        if answer.status >= 500:\n"
@@ -458,7 +466,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a webhook is believed",
         (
-            Change(
+            SourceChange(
                 "console/services/payment_intake/hints.py",
                 "            effect = self._payment_prober.confirm_by_provider(event.payment_id, event.event_id)\n",
                 _ANSWER_TAKEN_AS_TRUE_CODE,
@@ -469,7 +477,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a maker may approve",
         (
-            Change(
+            SourceChange(
                 _DECIDABLE,
                 "if person is not None and is_same_person(person, refund.maker):",
                 "if False:",
@@ -481,7 +489,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a maker may approve past the console",
         (
-            Change(
+            SourceChange(
                 "console/store/constraints/refunds.py",
                 " AND {is_other_person_sql('me', 'r.maker')} AND {UTC_NOW_SQL}",
                 " AND {UTC_NOW_SQL}",
@@ -492,12 +500,12 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "who approves twice counts as two",
         (
-            Change(
+            SourceChange(
                 _DECIDABLE,
                 "any(is_same_person(person, checker) for checker in refund.checkers)",
                 "False",
             ),
-            Change(
+            SourceChange(
                 "console/store/refunds/approvals.py",
                 "        if person in read_voters(conn, refund_id):\n            return False\n        raise\n",
                 "        return True\n",
@@ -509,7 +517,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "late news of a payment undoes newer",
         (
-            Change(
+            SourceChange(
                 "console/domain/payments/report_rules.py",
                 "    is_newer = payment.told_at is None or at >= payment.told_at\n",
                 "    is_newer = True\n",
@@ -520,7 +528,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "an order's step is not planned with the booking",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/apply_report.py",
                 "    if must_set_order_paid:\n        return Work(",
                 "    if not must_set_order_paid:\n        return Work(",
@@ -532,7 +540,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "an acknowledged contradiction of a refund hides the next one",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/outcomes.py",
                 "    end_acknowledged_case(context, tx, (REFUND_KIND, refund_id), rule, observed)\n",
                 "",
@@ -543,7 +551,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a payment's report of a contradicted refund is not compared again",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/late_outcomes.py",
                 "    if refund.work.reason == WorkReason.CONTRADICTED and _has_equal_or_open_case(",
                 "    if refund.work.reason == WorkReason.CONTRADICTED or _has_equal_or_open_case(",
@@ -554,7 +562,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a list without a refund that we know counts as whole",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/payment_precheck.py",
                 "    if is_whole and all(",
                 "    if all(",
@@ -567,7 +575,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a refund elsewhere, once acknowledged, leaves the whole payment to be refunded",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/payment_precheck.py",
                 "payment.reserved_minor + uncounted_minor > payment.captured_minor",
                 "payment.reserved_minor > payment.captured_minor",
@@ -578,7 +586,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a refund that ended here and was made later isn't counted",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/payment_precheck.py",
                 "        if refund.state is RefundState.COMPLETED or refund.state not in ENDED_REFUND_STATES\n",
                 "",
@@ -589,7 +597,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a list without a refund that ended here and was made later counts as whole",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/payment_precheck.py",
                 "    return refund.state in ENDED_REFUND_STATES and refund.work.reason == WorkReason.CONTRADICTED\n",
                 "    return False\n",
@@ -600,7 +608,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a refused repeat counts as failed, whatever the first attempt did",
         (
-            Change(
+            SourceChange(
                 _SUBMITTING,
                 "    if refund_outcomes.is_refused(outcome) and refund_with_payment.refund.sent_count:\n",
                 "    if False:\n",
@@ -611,7 +619,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a refunded payment without a list of refunds counts as one without refunds",
         (
-            Change(
+            SourceChange(
                 "console/providers/paypay/responses.py",
                 '        if payment_fields["status"] == _REFUNDED_STATE and not refund_reports:\n',
                 "        if False:\n",
@@ -622,7 +630,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a refund that can't be sent keeps its turn before the others",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/due_tasks.py",
                 "                    self._context.write("
                 "partial(self._postpone_refund, due_refund=refund, error=error))",
@@ -634,7 +642,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "refunds of a read-only provider take the turns of the others",
         (
-            Change(
+            SourceChange(
                 "console/services/refunds/due_tasks.py",
                 "            provider for provider in providers - stopped_providers if",
                 "            provider for provider in providers if",
@@ -645,7 +653,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a person who has lost the role is still the first of two",
         (
-            Change(
+            SourceChange(
                 "console/store/access/operators.py",
                 "for row in rows if not _parse_roles(row.roles).isdisjoint(roles)}",
                 "for row in rows}",
@@ -656,7 +664,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a time of payment in the future moves the refund window",
         (
-            Change(
+            SourceChange(
                 "console/domain/payments/report_rules.py",
                 "    if paid_at > now + PROVIDER_CLOCK_TOLERANCE:",
                 "    if paid_at.year == 1 and paid_at > now:",
@@ -667,12 +675,12 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a report from the future hides the reversal after it",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/apply_report.py",
                 "    is_bounded = is_from_future and sourced_report.source_kind is not ReportSource.PEOPLE",
                 "    is_bounded = False",
             ),
-            Change(
+            SourceChange(
                 "console/services/payments/apply_report.py",
                 "    return replace(payment, told_at=None) if is_from_future else payment",
                 "    return payment",
@@ -683,7 +691,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "a second code while the payer can still pay the first one",
         (
-            Change(
+            SourceChange(
                 "console/services/payments/start.py",
                 "return is_unpaid and (is_code_used_up or self._delete_code(payment))",
                 "return is_unpaid",

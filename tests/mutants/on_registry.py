@@ -1,6 +1,6 @@
 """Mutants of the import of the corporation registry, by which a file is imported that must be refused."""
 
-from tests.mutants.mutant import Change, Mutant
+from tests.mutants.mutant import Mutant, SourceChange
 
 _ORDER, _ROWS = "console/store/registry/import_order.py", "console/store/registry/file_rows.py"
 _SOURCE, _DISTRIBUTION = "console/store/registry/source_file.py", "console/store/registry/distribution.py"
@@ -13,7 +13,7 @@ _UPDATES, _UPDATE_TESTS = "console/services/registry/updates.py", ("tests/servic
 
 
 def _make_mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
-    return Mutant(name, (Change(file, old, new),), tests, "")
+    return Mutant(name, (SourceChange(file, old, new),), tests, "")
 
 
 ON_REGISTRY: tuple[Mutant, ...] = (

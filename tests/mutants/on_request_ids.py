@@ -2,17 +2,17 @@
 answer.
 """
 
-from tests.mutants.mutant import Change, Mutant
+from tests.mutants.mutant import Mutant, SourceChange
 
 _IDS, _ROWS = "console/services/guarded/request_ids.py", "console/store/operations/request_ids.py"
 _DESK, _RECORDS = "console/services/process/context.py", "console/services/recovery/replayed_answers.py"
-_TESTS = "tests/services/guarded/test_request_ids.py"
-_KILLS = "tests/crash/test_request_kills.py"
-_FAULTS = "tests/services/guarded/test_answers_after_faults.py"
+_REQUEST_IDS_TESTS = "tests/services/guarded/test_request_ids.py"
+_REQUEST_KILLS_TESTS = "tests/crash/test_request_kills.py"
+_ANSWERS_AFTER_FAULTS_TESTS = "tests/services/guarded/test_answers_after_faults.py"
 
 
 def _make_mutant(name: str, file: str, old: str, new: str, *tests: str, engine: str = "sqlite") -> Mutant:
-    return Mutant(f"request id: {name}", (Change(file, old, new),), tests, engine)
+    return Mutant(f"request id: {name}", (SourceChange(file, old, new),), tests, engine)
 
 
 ON_REQUEST_IDS: tuple[Mutant, ...] = (
@@ -20,74 +20,75 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
         "(tx.conn, request_binding.owned_request, kind, subject, operation_id):",
         "(tx.conn, request_binding.owned_request, kind, subject, operation_id)"
         " or request_binding is not None:",
-        f"{_TESTS}::test_a_claim_under_a_reused_request_id_is_undone"),
+        f"{_REQUEST_IDS_TESTS}::test_a_claim_under_a_reused_request_id_is_undone"),
     _make_mutant("the operation is not tied", "console/services/guarded/pipeline.py",
-        "            context.bind_to_request_id(tx, subject.kind, subject.id, operation_id)\n", "", _KILLS),
+        "            context.bind_to_request_id(tx, subject.kind, subject.id, operation_id)\n", "",
+        _REQUEST_KILLS_TESTS),
     _make_mutant("nothing that is written is tied", _DESK,
-        "            self.bind_to_request_id(tx, kind, subject_id)\n", "            pass\n", _KILLS),
+        "            self.bind_to_request_id(tx, kind, subject_id)\n", "            pass\n", _REQUEST_KILLS_TESTS),
     _make_mutant("what another transaction wrote is not tied", _DESK,
         "(request_binding.is_committed or request_binding.storing_transaction is tx)",
-        "(request_binding.is_committed or request_binding.storing_transaction is not tx)", _KILLS),
+        "(request_binding.is_committed or request_binding.storing_transaction is not tx)", _REQUEST_KILLS_TESTS),
     _make_mutant("an answer that can't be read is acted again", _IDS,
         "            raise self._count_and_return_refusal(self._make_unreadable_first_answer_error(request, row))"
         " from None\n",
         "            return None  # type: ignore[return-value]\n",
-        f"{_TESTS}::test_an_answer_stored_with_an_old_field_name_is_still_repeated"),
+        f"{_REQUEST_IDS_TESTS}::test_an_answer_stored_with_an_old_field_name_is_still_repeated"),
     _make_mutant("other arguments are the same", _IDS,
         "        if (row.command, row.fingerprint) != (request.command, request.fingerprint):",
         "        if row.command != request.command:",
-        f"{_TESTS}::test_other_arguments_and_other_commands_are_refused"),
+        f"{_REQUEST_IDS_TESTS}::test_other_arguments_and_other_commands_are_refused"),
     _make_mutant("who runs is not looked for", _IDS,
         "            self._refuse_running_call(request, row)\n", "",
-        f"{_TESTS}::test_a_repeat_is_refused_while_the_first_call_runs"),
+        f"{_REQUEST_IDS_TESTS}::test_a_repeat_is_refused_while_the_first_call_runs"),
     _make_mutant("the operation's own lease is not looked at", _IDS,
         "            if operation is None or operation.state is not OperationState.CALLING:",
         "            if operation is None or operation.state is not None:",
-        f"{_TESTS}::test_a_running_operation_refuses_its_repeated_request_id"),
+        f"{_REQUEST_IDS_TESTS}::test_a_running_operation_refuses_its_repeated_request_id"),
     _make_mutant("an unknown outcome stays unknown", _IDS,
         "return find_answer(row) or self._replace_with_present_record(answer)",
         "return self._replace_with_present_record(answer)",
-        f"{_TESTS}::test_a_repeat_of_an_unknown_outcome_gets_its_present_state"),
+        f"{_REQUEST_IDS_TESTS}::test_a_repeat_of_an_unknown_outcome_gets_its_present_state"),
     _make_mutant("an unknown outcome is told with its record as it was", _IDS,
         "return find_answer(row) or self._replace_with_present_record(answer)", "return find_answer(row) or answer",
-        f"{_TESTS}::test_a_repeat_of_a_probe_without_a_result_gets_the_present_record"),
+        f"{_REQUEST_IDS_TESTS}::test_a_repeat_of_a_probe_without_a_result_gets_the_present_record"),
     _make_mutant("a refusal keeps the id", _IDS,
         "_EXIT_STATUSES_WITH_EFFECT = (0, 4, 5)", "_EXIT_STATUSES_WITH_EFFECT = (0, 3, 4, 5, 6)",
-        f"{_TESTS}::test_a_call_that_sent_nothing_releases_its_request_id"),
+        f"{_REQUEST_IDS_TESTS}::test_a_call_that_sent_nothing_releases_its_request_id"),
     _make_mutant("a provider's refusal frees the id", _IDS,
         "_EXIT_STATUSES_WITH_EFFECT = (0, 4, 5)", "_EXIT_STATUSES_WITH_EFFECT = (0, 4)",
-        f"{_TESTS}::test_a_repeat_gets_the_providers_first_refusal"),
+        f"{_REQUEST_IDS_TESTS}::test_a_repeat_gets_the_providers_first_refusal"),
     _make_mutant("an id is kept for good", _ROWS,
         "self.age >= ANSWER_RETENTION", "self.age >= 2 * ANSWER_RETENTION",
-        f"{_TESTS}::test_an_id_is_free_after_a_day"),
+        f"{_REQUEST_IDS_TESTS}::test_an_id_is_free_after_a_day"),
     _make_mutant("an id is everybody's", _IDS,
         "        person = self._context.operator or WORKER\n", '        person = "anybody"\n',
-        f"{_TESTS}::test_a_request_id_belongs_to_one_person"),
+        f"{_REQUEST_IDS_TESTS}::test_a_request_id_belongs_to_one_person"),
     _make_mutant("what people settled as not bought may be bought again", _RECORDS,
         "        return None if _was_never_sent(request_id_use, answers)"
         " else _make_refusal_answer(operation, record)\n\n"
         "    return find_answer\n\n\ndef make_start_answer_finder(",
         "        return None\n\n    return find_answer\n\n\ndef make_start_answer_finder(",
-        f"{_TESTS}::test_a_denied_purchase_is_answered_as_refused"),
+        f"{_REQUEST_IDS_TESTS}::test_a_denied_purchase_is_answered_as_refused"),
     _make_mutant("a success is not looked for after a failing read", _IDS,
         "if not (binding.is_committed and _may_error_hide_success(error)):", "if error is not None:",
-        f"{_FAULTS}::test_a_call_with_a_failed_read_after_commit_returns_its_result"),
+        f"{_ANSWERS_AFTER_FAULTS_TESTS}::test_a_call_with_a_failed_read_after_commit_returns_its_result"),
     _make_mutant("what failed after its commit frees the id", _IDS,
         "            if _may_error_hide_success(error):\n                self._end_lease(held_request)\n",
         "            if isinstance(error, OutcomeUnrecorded):\n                pass\n",
-        f"{_FAULTS}::test_a_call_with_a_failed_read_after_commit_returns_its_result"),
+        f"{_ANSWERS_AFTER_FAULTS_TESTS}::test_a_call_with_a_failed_read_after_commit_returns_its_result"),
     _make_mutant("an answer is stored once only", _IDS,
         "_MAX_ANSWER_STORE_ATTEMPTS = 3", "_MAX_ANSWER_STORE_ATTEMPTS = 1",
-        f"{_FAULTS}::test_an_answer_that_could_not_be_stored_is_stored_later"),
+        f"{_ANSWERS_AFTER_FAULTS_TESTS}::test_an_answer_that_could_not_be_stored_is_stored_later"),
     _make_mutant("an answer that was found is found anew each time", _IDS,
         "if answer is not None and _is_final_answer(answer):", "if answer is None:",
-        f"{_FAULTS}::test_an_answer_that_could_not_be_stored_is_stored_later"),
+        f"{_ANSWERS_AFTER_FAULTS_TESTS}::test_an_answer_that_could_not_be_stored_is_stored_later"),
     _make_mutant("who approved hears of the sending by others", _RECORDS,
         "            if operation is None:\n"
         "                return CallAnswer(refund) if _is_acting_person_checker(context, refund) else None\n",
-        "", f"{_FAULTS}::test_an_approval_is_returned_despite_its_refunds_unknown_outcome"),
+        "", f"{_ANSWERS_AFTER_FAULTS_TESTS}::test_an_approval_is_returned_despite_its_refunds_unknown_outcome"),
     _make_mutant("any class is made of a kept answer", "console/services/guarded/answer_serialization.py",
         '    if not module.startswith(_DOMAIN_PACKAGE_PREFIX) or not class_name.isidentifier():\n',
         "    if not class_name:\n",
-        f"{_TESTS}::test_a_forged_answer_creates_no_object", engine=""),
+        f"{_REQUEST_IDS_TESTS}::test_a_forged_answer_creates_no_object", engine=""),
 )  # fmt: skip

@@ -8,8 +8,8 @@ from tests.mutants.mutant import (
     ENGINE_FILE,
     JOURNAL_WITHOUT_FENCE,
     RACE_TESTS,
-    Change,
     Mutant,
+    SourceChange,
 )
 
 _COMMIT_VERDICT_CODE = (
@@ -21,18 +21,18 @@ _REFUNDS, _TABLES = "console/store/constraints/refunds.py", "console/store/schem
 ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "whoever proposes may be the second person too",
-        (Change(_WORDS, "CAST(a.person AS BINARY) <> me AND ", ""),),
+        (SourceChange(_WORDS, "CAST(a.person AS BINARY) <> me AND ", ""),),
         _TRIED,
     ),
     Mutant(
         "triggers believe NOW()",
-        (Change(_WORDS, '"CONVERT_TZ(SYSDATE(6), @@session', '"CONVERT_TZ(NOW(6), @@session'),),
+        (SourceChange(_WORDS, '"CONVERT_TZ(SYSDATE(6), @@session', '"CONVERT_TZ(NOW(6), @@session'),),
         _TRIED,
     ),
     Mutant(
         "triggers take their owner for the one who writes",
         (
-            Change(
+            SourceChange(
                 "console/store/constraints/server_triggers.py",
                 "DEFAULT {NAME_WITHOUT_HOST_SQL.format('USER()')};",
                 "DEFAULT {NAME_WITHOUT_HOST_SQL.format('CURRENT_USER()')};",
@@ -43,7 +43,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "whoever is an operator may delete",
         (
-            Change(
+            SourceChange(
                 "console/store/access/grants.py",
                 '(table, "UPDATE", column) for table, columns',
                 '(table, "DELETE", "") for table, columns',
@@ -53,18 +53,18 @@ ON_SERVERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "no trigger looks whose request is approved",
-        (Change(_REFUNDS, """{is_other_person_sql('me', 'r.maker')} AND {UTC_NOW_SQL}""", "{UTC_NOW_SQL}"),),
+        (SourceChange(_REFUNDS, """{is_other_person_sql('me', 'r.maker')} AND {UTC_NOW_SQL}""", "{UTC_NOW_SQL}"),),
         _TRIED,
     ),
     Mutant(
         "a decision may carry any time",
-        (Change(_REFUNDS, 'TriggerRule(_make_is_present_time_sql("NEW.at"), "a', 'TriggerRule("TRUE", "a'),),
+        (SourceChange(_REFUNDS, 'TriggerRule(_make_is_present_time_sql("NEW.at"), "a', 'TriggerRule("TRUE", "a'),),
         ("tests/harms/test_limits.py::test_a_proposal_has_the_servers_present_time",),
     ),
     Mutant(
         "four eyes hold as long as CHECKs do",
         (
-            Change(
+            SourceChange(
                 "console/store/constraints/server_triggers.py",
                 'f"IF ({condition}) IS NOT TRUE THEN" for',
                 'f"IF @@check_constraint_checks AND ({condition}) IS NOT TRUE THEN" for',
@@ -75,25 +75,27 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "half of a condition is enough",
         (
-            Change("console/store/constraints/sql_expressions.py", r"CASE|END|OR)", r"CASE|END|OR|AND)"),
-            Change("console/store/constraints/sql_expressions.py", 'token[0] == "OR"', 'token[0] in ("OR", "AND")'),
+            SourceChange("console/store/constraints/sql_expressions.py", r"CASE|END|OR)", r"CASE|END|OR|AND)"),
+            SourceChange(
+                "console/store/constraints/sql_expressions.py", 'token[0] == "OR"', 'token[0] in ("OR", "AND")'
+            ),
         ),
         ("tests/store/constraints/test_sql_expressions.py",),
     ),
     Mutant(
         "one approver counts as two",
-        (Change(_TABLES, '"vote_of", "person", unique=True', '"vote_of", "person", unique=False'),),
+        (SourceChange(_TABLES, '"vote_of", "person", unique=True', '"vote_of", "person", unique=False'),),
         _TRIED,
     ),
     Mutant(
         "a refund is asked for without its reservation",
-        (Change(_REFUNDS, " AND p.reserved_minor = NEW.refund_amount + {_OTHER_REFUNDS_SUM_SQL}", ""),),
+        (SourceChange(_REFUNDS, " AND p.reserved_minor = NEW.refund_amount + {_OTHER_REFUNDS_SUM_SQL}", ""),),
         _TRIED,
     ),
     Mutant(
         "an unknown refund is done because somebody says so",
         (
-            Change(
+            SourceChange(
                 _REFUNDS,
                 "{_has_answer_sql(OutcomeClass.SUCCEEDED)} OR {_make_is_second_person_sql(RefundState.COMPLETED)}",
                 "TRUE",
@@ -104,7 +106,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "a session may say which number comes next",
         (
-            Change(
+            SourceChange(
                 "console/store/constraints/row_counters.py",
                 '"@@SESSION.insert_id = 0 AND ',
                 '"TRUE OR @@SESSION.insert_id = 0 AND ',
@@ -116,7 +118,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "everybody may say that a worker is present",
         (
-            Change(
+            SourceChange(
                 "console/store/constraints/server_rules.py",
                 "\"NEW.name <> '{PRESENCE_LEASE_NAME}' OR",
                 "\"TRUE OR NEW.name <> '{PRESENCE_LEASE_NAME}' OR",
@@ -128,7 +130,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "a step of an incident may have any place",
         (
-            Change(
+            SourceChange(
                 "console/store/constraints/worker.py",
                 'TriggerRule(f"NEW.position BETWEEN 1 AND {_NEXT_STEP_POSITION_SQL}"',
                 'TriggerRule(f"TRUE OR NEW.position BETWEEN 1 AND {_NEXT_STEP_POSITION_SQL}"',
@@ -140,7 +142,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "a purchase begins with the last numbers of a table",
         (
-            Change(
+            SourceChange(
                 "console/services/guarded/pipeline.py",
                 "                row_counters.require_remaining_ids(tx.conn)\n",
                 "                pass\n",
@@ -152,12 +154,12 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "evidence alone frees an unknown purchase",
         (
-            Change(
+            SourceChange(
                 "console/store/constraints/server_rules.py",
                 "({has_answer_key_sql('NEW', 'OLD')} AND ({_IS_OWN_OPERATION_SQL}",
                 "(TRUE AND ({_IS_OWN_OPERATION_SQL}",
             ),
-            Change("console/store/constraints/credit_checks.py", " AND {_HAS_OPERATION_FAILED_SQL})", ")"),
+            SourceChange("console/store/constraints/credit_checks.py", " AND {_HAS_OPERATION_FAILED_SQL})", ")"),
         ),
         ("tests/harms/test_bought_twice.py",),
         "mariadb",
@@ -165,22 +167,22 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "a claim is given up at whatever time one likes",
         (
-            Change(
+            SourceChange(
                 "console/store/constraints/credit_checks.py",
                 "OLD.expired_at <= {UTC_NOW_SQL} + INTERVAL",
                 "OLD.expired_at <= NEW.superseded_at + INTERVAL",
             ),
-            Change(
+            SourceChange(
                 "console/store/constraints/credit_checks.py",
                 "NEW.superseded_at)) <= {_LARGEST_LAG_SECONDS}",
                 "NEW.superseded_at)) > -1",
             ),
-            Change(
+            SourceChange(
                 "console/store/constraints/credit_checks.py",
                 'TriggerRule(f"NOT {_HAS_UNRENEWED_CLAIM_SQL}"',
                 'TriggerRule("TRUE"',
             ),
-            Change(
+            SourceChange(
                 "console/store/credit_checks/credit_checks.py",
                 "    row = conn.execute(_GIVEN_UP_CLAIM_QUERY, parameters).first()\n",
                 "    row = None\n",
@@ -192,7 +194,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "a check that the provider can't be asked about is superseded",
         (
-            Change(
+            SourceChange(
                 "console/store/constraints/credit_checks.py",
                 'f"(OLD.credit_check_id IS NOT NULL AND (OLD.status',
                 'f"(TRUE AND (OLD.status',
@@ -204,7 +206,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "one person names the purchase of another application's row",
         (
-            Change(
+            SourceChange(
                 "console/store/constraints/credit_checks.py",
                 "OR op IS NOT NULL OR {_IS_IDENTIFIED_BY_TWO_PEOPLE_SQL}",
                 "OR op IS NOT NULL OR {_HAS_OWN_ANSWER_SQL} OR TRUE",
@@ -224,7 +226,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "what a lock wait leaves of a transaction is committed",
         (
-            Change(
+            SourceChange(
                 ENGINE_FILE,
                 "                yield tx\n                self._commit_transaction(tx)\n",
                 "                try:\n                    yield tx\n                finally:\n"
@@ -235,23 +237,27 @@ ON_SERVERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a COMMIT without an answer counts as failed",
-        (Change(ENGINE_FILE, _COMMIT_VERDICT_CODE, "            raise\n"),),
+        (SourceChange(ENGINE_FILE, _COMMIT_VERDICT_CODE, "            raise\n"),),
         ("tests/faults/test_verdicts.py",),
     ),
     Mutant(
         "a COMMIT without an answer counts as done",
-        (Change(ENGINE_FILE, _COMMIT_VERDICT_CODE, "            return\n"),),
+        (SourceChange(ENGINE_FILE, _COMMIT_VERDICT_CODE, "            return\n"),),
         ("tests/faults/test_verdicts.py",),
     ),
     Mutant(
         "a COMMIT that is still at work counts as lost",
-        (Change("console/store/database/transaction.py", "return query.with_for_update(read=True)", "return query"),),
+        (
+            SourceChange(
+                "console/store/database/transaction.py", "return query.with_for_update(read=True)", "return query"
+            ),
+        ),
         ("tests/faults/test_verdicts.py",),
     ),
     Mutant(
         "a lost session keeps its row for ever",
         (
-            Change(
+            SourceChange(
                 "console/store/database/server.py",
                 '        conn.exec_driver_sql(f"KILL CONNECTION {lost_session.connection_id}")\n',
                 "        pass\n",
@@ -262,7 +268,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "a COMMIT that arrives late counts twice",
         (
-            Change(
+            SourceChange(
                 ENGINE_FILE,
                 "                    if _find_first_committed(lost_transactions, tx.conn):\n",
                 "                    if False:\n",
@@ -273,7 +279,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "lost races are not run again",
         (
-            Change(
+            SourceChange(
                 "console/store/database/error_codes.py",
                 "_LOST_RACE_ERRORS = {1020, LOCK_WAIT_TIMEOUT_ERROR, 1213, 1412, 1615}",
                 "_LOST_RACE_ERRORS = {LOCK_WAIT_TIMEOUT_ERROR}",
@@ -284,7 +290,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "a process that is stopped in a transaction keeps its locks",
         (
-            Change(
+            SourceChange(
                 "console/store/database/server.py",
                 "IDLE_TRANSACTION_TIMEOUT_SECONDS = 6\n",
                 "IDLE_TRANSACTION_TIMEOUT_SECONDS = 600\n",
@@ -294,13 +300,13 @@ ON_SERVERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a node answers with what it happens to have",
-        (Change("console/store/database/server.py", ", wsrep_sync_wait = 3 */", "*/"),),
+        (SourceChange("console/store/database/server.py", ", wsrep_sync_wait = 3 */", "*/"),),
         ("tests/faults/test_galera.py::test_a_commit_on_one_node_is_visible_on_all_others",),
     ),
     Mutant(
         "who is overtaken on a server breaks off",
         (
-            Change(
+            SourceChange(
                 "console/store/database/compare_and_swap.py",
                 "    except StaleRow:\n        raise RunAgain from None\n",
                 "    except StaleRow:\n        raise\n",
@@ -311,13 +317,17 @@ ON_SERVERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "rows by others are taken in twice",
-        (Change("console/services/tasks/due_tasks.py", " or not queues.is_foreign_row(tx.conn, record_id)", ""),),
+        (
+            SourceChange(
+                "console/services/tasks/due_tasks.py", " or not queues.is_foreign_row(tx.conn, record_id)", ""
+            ),
+        ),
         ("tests/services/adoption/test_rows_by_others.py",),
     ),
     Mutant(
         "a backup of a server has the tables of some modules only",
         (
-            Change(
+            SourceChange(
                 "console/services/backup/backup.py",
                 "from console.store.schema.worker import metadata",
                 "from console.store.schema.core import metadata",
@@ -329,7 +339,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "a server's database is called foreign while its first upgrade runs",
         (
-            Change(
+            SourceChange(
                 "console/store/migrations/upgrade.py",
                 "is_ours = not tables or upgrade_lock.LOCK_TABLE in tables",
                 "is_ours = not tables",
@@ -341,7 +351,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "a restored server may be used before anybody has looked",
         (
-            Change(
+            SourceChange(
                 "console/services/backup/backup.py",
                 "        database_rollback.raise_alert_of_restored_server(\n            tx, manifest",
                 "        (lambda *_: None)(\n            tx, manifest",

@@ -1,6 +1,6 @@
 """Mutants of the sentences that people read: wrong sentences, and wrong messages about changed companies."""
 
-from tests.mutants.mutant import Change, Mutant
+from tests.mutants.mutant import Mutant, SourceChange
 
 _PAYMENTS, _DECIDABLE = "console/domain/explanations/payments.py", "console/domain/recovery/decidable.py"
 _SIDES, _RELATED = "console/domain/payments/consistency.py", "console/services/recovery/related_records.py"
@@ -14,7 +14,7 @@ _COMPANIES = ("tests/services/alerts/test_changed_companies.py",)
 def _make_mutant(
     name: str, file: str, old: str, new: str, tests: tuple[str, ...] = _RANDOM_HISTORIES_TESTS
 ) -> Mutant:
-    return Mutant(name, (Change(file, old, new),), tests, "")
+    return Mutant(name, (SourceChange(file, old, new),), tests, "")
 
 
 _UNMATCHED_NOTICES_TESTS = ("tests/services/alerts/test_unmatched_notices.py",)

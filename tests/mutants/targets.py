@@ -5,19 +5,19 @@ FLOOR_PERCENT = 90
 """Fewer caught is a failure. It only rises: whoever measures more writes the new figure here."""
 
 _DOMAIN_TESTS = "tests/domain"
-_SERVICES = "tests/services"
+_SERVICES_FOLDER = "tests/services"
 _REFUNDS = "tests/services/refunds"
-_TIMEOUTS = tuple(f"{_SERVICES}/payments/test_timeouts{part}.py" for part in ("_rules", "_unheard", ""))
-_IDEMPOTENCY = tuple(f"{_SERVICES}/guarded/test_idempotency{part}.py" for part in ("", "_cache", "_commits"))
+_TIMEOUTS = tuple(f"{_SERVICES_FOLDER}/payments/test_timeouts{part}.py" for part in ("_rules", "_unheard", ""))
+_IDEMPOTENCY = tuple(f"{_SERVICES_FOLDER}/guarded/test_idempotency{part}.py" for part in ("", "_cache", "_commits"))
 _PIPELINE = (
-    f"{_SERVICES}/credit_checks/test_purchase_breaks.py",
+    f"{_SERVICES_FOLDER}/credit_checks/test_purchase_breaks.py",
     "tests/crash/test_breaks.py",
-    f"{_SERVICES}/credit_checks/test_provider_calls.py",
-    f"{_SERVICES}/credit_checks/test_waiting.py",
-    f"{_SERVICES}/credit_checks/test_purchase.py",
+    f"{_SERVICES_FOLDER}/credit_checks/test_provider_calls.py",
+    f"{_SERVICES_FOLDER}/credit_checks/test_waiting.py",
+    f"{_SERVICES_FOLDER}/credit_checks/test_purchase.py",
 )
 
-TARGETS: dict[str, tuple[str, ...]] = {
+TESTS_BY_SOURCE_FILE: dict[str, tuple[str, ...]] = {
     "console/domain/alerts/rules.py": (f"{_DOMAIN_TESTS}/alerts/test_rules.py",),
     "console/domain/recovery/effects.py": (f"{_DOMAIN_TESTS}/recovery/test_effects.py",),
     "console/domain/clock.py": (f"{_DOMAIN_TESTS}/test_clock.py",),
@@ -48,26 +48,26 @@ TARGETS: dict[str, tuple[str, ...]] = {
         f"{_DOMAIN_TESTS}/explanations/test_payments.py",
     ),
     "console/domain/tasks/records.py": (f"{_DOMAIN_TESTS}/tasks/test_records.py",),
-    "console/services/payments/account_limits.py": (f"{_SERVICES}/payments/test_account_limits.py",),
+    "console/services/payments/account_limits.py": (f"{_SERVICES_FOLDER}/payments/test_account_limits.py",),
     "console/services/guarded/pipeline.py": (
         *_PIPELINE,
-        f"{_SERVICES}/credit_checks/test_full_disk.py",
-        f"{_SERVICES}/guarded/test_log_events.py",
-        f"{_SERVICES}/guarded/test_database_rollback.py",
+        f"{_SERVICES_FOLDER}/credit_checks/test_full_disk.py",
+        f"{_SERVICES_FOLDER}/guarded/test_log_events.py",
+        f"{_SERVICES_FOLDER}/guarded/test_database_rollback.py",
     ),
     "console/services/payments/apply_report.py": (
-        f"{_SERVICES}/payments/test_apply_report.py",
-        f"{_SERVICES}/payments/test_order_columns.py",
-        f"{_SERVICES}/payment_intake/test_signed_notices.py",
+        f"{_SERVICES_FOLDER}/payments/test_apply_report.py",
+        f"{_SERVICES_FOLDER}/payments/test_order_columns.py",
+        f"{_SERVICES_FOLDER}/payment_intake/test_signed_notices.py",
     ),
-    "console/services/guarded/idempotency.py": (*_IDEMPOTENCY, f"{_SERVICES}/payments/test_start.py"),
+    "console/services/guarded/idempotency.py": (*_IDEMPOTENCY, f"{_SERVICES_FOLDER}/payments/test_start.py"),
     "console/services/payments/timeouts.py": _TIMEOUTS,
     "console/services/refunds/rules.py": tuple(
         f"{_REFUNDS}/test_{part}.py" for part in ("rules", "requests", "votes", "sending")
     ),
-    "console/services/credit_checks/outcomes.py": (f"{_SERVICES}/credit_checks/test_outcomes.py",),
-    "console/services/payments/timeout_start.py": (f"{_SERVICES}/payments/test_timeout_start.py",),
+    "console/services/credit_checks/outcomes.py": (f"{_SERVICES_FOLDER}/credit_checks/test_outcomes.py",),
+    "console/services/payments/timeout_start.py": (f"{_SERVICES_FOLDER}/payments/test_timeout_start.py",),
     "console/store/operations/idempotency.py": ("tests/store/operations/test_idempotency.py", *_IDEMPOTENCY),
     "console/store/payments/currency_limits.py": ("tests/store/payments/test_limits.py",),
-    "console/store/payments/payment_deadlines.py": (f"{_SERVICES}/payments/test_timeout_start.py",),
+    "console/store/payments/payment_deadlines.py": (f"{_SERVICES_FOLDER}/payments/test_timeout_start.py",),
 }

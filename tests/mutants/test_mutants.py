@@ -13,7 +13,7 @@ from tests.mutants.__main__ import ROOT, run_mutant
 from tests.mutants.catalogue import MUTANTS, QUICK_MUTANTS
 from tests.mutants.drawn import OPERATORS, draw_mutants
 from tests.mutants.mutant import Mutant
-from tests.mutants.targets import TARGETS
+from tests.mutants.targets import TESTS_BY_SOURCE_FILE
 
 
 def find_mutant(name: str) -> Mutant:
@@ -64,8 +64,8 @@ def test_mutants_can_be_drawn(file: str) -> None:
     """The same seed draws the same mutants, each at a different place. Each mutant is valid Python and differs from
     the source.
     """
-    drawn = draw_mutants(file, each=5, seed=1)
-    assert drawn == draw_mutants(file, each=5, seed=1)
+    drawn = draw_mutants(file, max_count=5, seed=1)
+    assert drawn == draw_mutants(file, max_count=5, seed=1)
     assert len({one.source for one in drawn}) == len(drawn) == 5
     for one in drawn:
         ast.parse(one.source)
@@ -73,7 +73,7 @@ def test_mutants_can_be_drawn(file: str) -> None:
 
 def test_every_target_of_drawn_mutants_exists() -> None:
     """Each file in the table of targets, and each test that it lists, exists."""
-    for file, tests in TARGETS.items():
+    for file, tests in TESTS_BY_SOURCE_FILE.items():
         for path in (file, *tests):
             assert (ROOT / path).exists(), path
 

@@ -31,7 +31,7 @@ def _make_appender(name: str, text: str) -> Callable[[Path], object]:
     return lambda root: (root / name).write_text((root / name).read_text() + text)
 
 
-CHANGES: dict[str, Callable[[Path], object]] = {
+CHANGE_BY_NAME: dict[str, Callable[[Path], object]] = {
     "how it is built": _make_appender("build_spec.py", "\n"),
     "a pin": _make_appender("requirements.lock", "\n"),
     "how it is packed": _make_appender("pyproject.toml", "[tool.setuptools.other]\n"),
@@ -44,10 +44,10 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("what", CHANGES)
-def test_a_change_of_a_build_input_requires_a_build(copied_inputs: Path, what: str) -> None:
+@pytest.mark.parametrize("change_name", CHANGE_BY_NAME)
+def test_a_change_of_a_build_input_requires_a_build(copied_inputs: Path, change_name: str) -> None:
     assert built_inputs.have_inputs_passed()
-    CHANGES[what](copied_inputs)
+    CHANGE_BY_NAME[change_name](copied_inputs)
     assert not built_inputs.have_inputs_passed()
 
 

@@ -19,7 +19,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _list_compiled(project: Path) -> dict[str, int]:
+def _list_compiled_files(project: Path) -> dict[str, int]:
     """Return the compiled files with the time of their last change."""
     return {file.name: file.stat().st_mtime_ns for file in project.rglob("*.pyc")}
 
@@ -28,23 +28,23 @@ def _list_compiled(project: Path) -> dict[str, int]:
 def test_tests_are_compiled_with_their_assertions_and_modules_without(
     project: Path, pytestconfig: pytest.Config, processes: int
 ) -> None:
-    bytecode.compile_all([project], pytestconfig, processes)
+    bytecode.compile_all_files([project], pytestconfig, processes)
     test = project / "test_sums.py"
     rewritten = rewrite._read_pyc(test, rewrite.get_cache_dir(test) / f"test_sums{rewrite.PYC_TAIL}")
     assert rewritten is not None
     assert "@pytest_ar" in rewritten.co_names
-    (helper,) = (name for name in _list_compiled(project) if name.startswith("helper."))
+    (helper,) = (name for name in _list_compiled_files(project) if name.startswith("helper."))
     assert "pytest" not in helper
 
 
 def test_only_changed_files_are_compiled_again(project: Path, pytestconfig: pytest.Config) -> None:
-    bytecode.compile_all([project], pytestconfig, processes=1)
-    before = _list_compiled(project)
-    bytecode.compile_all([project], pytestconfig, processes=1)
-    assert _list_compiled(project) == before
+    bytecode.compile_all_files([project], pytestconfig, processes=1)
+    before = _list_compiled_files(project)
+    bytecode.compile_all_files([project], pytestconfig, processes=1)
+    assert _list_compiled_files(project) == before
     (project / "test_sums.py").write_text("def test_sum():\n    assert 1 + 1 == 2\n")
-    bytecode.compile_all([project], pytestconfig, processes=1)
-    after = _list_compiled(project)
+    bytecode.compile_all_files([project], pytestconfig, processes=1)
+    after = _list_compiled_files(project)
     assert {name for name in before if after[name] != before[name]} == {f"test_sums{rewrite.PYC_TAIL}"}
 
 
@@ -52,8 +52,8 @@ def test_a_file_with_a_syntax_error_is_skipped_by_the_compiler(project: Path, py
     """A file that can't be compiled is skipped; the test worker reports it as a test that can't be collected."""
     (project / "test_broken.py").write_text("def test_sum(:\n")
     (project / "broken.py").write_text("def half(:\n")
-    bytecode.compile_all([project], pytestconfig, processes=1)
-    assert len(_list_compiled(project)) == 2
+    bytecode.compile_all_files([project], pytestconfig, processes=1)
+    assert len(_list_compiled_files(project)) == 2
 
 
 def test_the_constants_of_each_file_are_stored_for_the_workers(project: Path, pytestconfig: pytest.Config) -> None:
@@ -63,7 +63,7 @@ def test_the_constants_of_each_file_are_stored_for_the_workers(project: Path, py
     before = configuration.storage_directory("x").path.parent
     configuration.set_hypothesis_home_dir(project / "home")
     try:
-        bytecode.compile_all([project], pytestconfig, processes=2)
+        bytecode.compile_all_files([project], pytestconfig, processes=2)
     finally:
         configuration.set_hypothesis_home_dir(before)
     stored = [file.read_text("utf-8") for file in (project / "home" / "constants").iterdir()]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-_PATH = re.compile(r"`((?:[a-z_]+/)+(?:[a-z_0-9]+\.(?:py|json|md|toml))?)`")
-_LINK = re.compile(r"\]\(([^)#:]+\.md)\)")
+DOC_PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+_PATH_PATTERN = re.compile(r"`((?:[a-z_]+/)+(?:[a-z_0-9]+\.(?:py|json|md|toml))?)`")
+_LINK_PATTERN = re.compile(r"\]\(([^)#:]+\.md)\)")
 _BUILT_FOLDERS = ("dist/", "shots/", "build/")
 _QUOTED_NAME_PATTERN = re.compile(r"`([a-zA-Z_]\w*(?:\.[a-z_]\w*)*)(?:\(\))?`")
 _NAMES_FROM_OUTSIDE = frozenset(
@@ -32,7 +32,7 @@ _NAMES_FROM_OUTSIDE = frozenset(
         "CONSOLE_SECRET_NAME",
     )
 )
-_NAME_IN_FILE = re.compile(r"`([A-Za-z_][\w.]*)(?:\(\))?` (?:(?:in|of) |\()`([\w/]+\.py)`")
+_NAME_IN_FILE_PATTERN = re.compile(r"`([A-Za-z_][\w.]*)(?:\(\))?` (?:(?:in|of) |\()`([\w/]+\.py)`")
 _ADDED_NAME_PARTS_PATTERN = re.compile(r"^CONSOLE_(?!TEST_)(SECRET_(?=.))?|_FILE$|_total$")
 _SOURCE_PATTERNS = (
     "console/**/*.py",
@@ -47,11 +47,11 @@ _SOURCE_PATTERNS = (
 def list_named_paths(page: Path) -> Iterator[str]:
     """Yield every path in backquotes, and every linked page."""
     text = page.read_text("utf-8")
-    yield from (path for path in _PATH.findall(text) if not path.startswith(_BUILT_FOLDERS))
-    yield from _LINK.findall(text)
+    yield from (path for path in _PATH_PATTERN.findall(text) if not path.startswith(_BUILT_FOLDERS))
+    yield from _LINK_PATTERN.findall(text)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", DOC_PAGES, ids=lambda page: page.name)
 def test_each_path_exists(page: Path) -> None:
     """Each path that a guide names exists below the repository's root, below `console/`, or in the guide's folder."""
     places = (ROOT, ROOT / "console", page.parent)
@@ -60,7 +60,7 @@ def test_each_path_exists(page: Path) -> None:
 
 
 def test_the_pages_name_paths() -> None:
-    assert sum(len(list(list_named_paths(page))) for page in PAGES) > 100
+    assert sum(len(list(list_named_paths(page))) for page in DOC_PAGES) > 100
 
 
 @cache
@@ -80,7 +80,7 @@ def test_each_name_exists() -> None:
     are accepted.
     """
     known = list_words_of_code()
-    named_by_page = {page.name: _QUOTED_NAME_PATTERN.findall(page.read_text("utf-8")) for page in PAGES}
+    named_by_page = {page.name: _QUOTED_NAME_PATTERN.findall(page.read_text("utf-8")) for page in DOC_PAGES}
     missing = [
         (page, name)
         for page, names in named_by_page.items()
@@ -95,8 +95,8 @@ def test_each_name_exists() -> None:
 def test_each_name_in_a_guide_is_in_the_stated_file() -> None:
     """If a guide says that a name is in a file, the file contains the name."""
     found = 0
-    for page in PAGES:
-        for name, path in _NAME_IN_FILE.findall(re.sub(r"\s+", " ", page.read_text("utf-8"))):
+    for page in DOC_PAGES:
+        for name, path in _NAME_IN_FILE_PATTERN.findall(re.sub(r"\s+", " ", page.read_text("utf-8"))):
             (file,) = (place / path for place in (ROOT, ROOT / "console") if (place / path).exists())
             words = set(re.findall(r"\w+", file.read_text("utf-8")))
             assert words.issuperset(name.split(".")), (page.name, name, path)

@@ -14,11 +14,11 @@ from tests.support.drawn_variants import draw_variants, find_functions_without_t
 
 ROOT = Path(__file__).resolve().parents[2]
 CHEAP, CHEAP_CASE, COSTLY, VERY_COSTLY = 0.001, 0.009, 1.0, 60.0
-VARIANTS = [f"tests/a/test_b.py::test_c[{engine}-{role}]" for engine in ("mariadb", "sqlite") for role in "klm"]
+VARIANT_IDS = [f"tests/a/test_b.py::test_c[{engine}-{role}]" for engine in ("mariadb", "sqlite") for role in "klm"]
 
 
 def test_all_cheap_variants_run() -> None:
-    assert draw_variants(VARIANTS, CHEAP, random.Random(1)) == VARIANTS
+    assert draw_variants(VARIANT_IDS, CHEAP, random.Random(1)) == VARIANT_IDS
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -26,15 +26,15 @@ def test_drawn_variants_differ_in_every_value(seed: int) -> None:
     """Six variants combine databases and roles, and two of them fit into the time. For every seed, the two chosen
     variants differ both in the database and in the role.
     """
-    first, second = draw_variants(VARIANTS, COSTLY, random.Random(seed), budget=2 * COSTLY)
+    first, second = draw_variants(VARIANT_IDS, COSTLY, random.Random(seed), budget=2 * COSTLY)
     values = [set(name.partition("[")[2].rstrip("]").split("-")) for name in (first, second)]
     assert not values[0] & values[1]
 
 
 def test_at_least_one_variant_runs_and_other_seeds_draw_others() -> None:
-    drawn = [draw_variants(VARIANTS, VERY_COSTLY, random.Random(seed)) for seed in range(100)]
+    drawn = [draw_variants(VARIANT_IDS, VERY_COSTLY, random.Random(seed)) for seed in range(100)]
     assert {len(names) for names in drawn} == {1}
-    assert {name for (name,) in drawn} == set(VARIANTS)
+    assert {name for (name,) in drawn} == set(VARIANT_IDS)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -94,8 +94,8 @@ def test_the_chosen_variants_do_not_depend_on_the_order_of_collecting() -> None:
     """The chosen variants don't depend on the order in which pytest has collected them, because each worker process
     collects in its own order.
     """
-    backwards = draw_variants(VARIANTS[::-1], COSTLY, random.Random(3), budget=2 * COSTLY)
-    assert backwards == draw_variants(VARIANTS, COSTLY, random.Random(3), budget=2 * COSTLY)
+    backwards = draw_variants(VARIANT_IDS[::-1], COSTLY, random.Random(3), budget=2 * COSTLY)
+    assert backwards == draw_variants(VARIANT_IDS, COSTLY, random.Random(3), budget=2 * COSTLY)
 
 
 def test_a_run_prints_its_drawn_variants(tmp_path: Path) -> None:

@@ -82,13 +82,13 @@ def test_tests_see_no_settings_of_the_person_who_runs_them() -> None:
     assert os.environ["PYTHON_KEYRING_BACKEND"] == "keyring.backends.fail.Keyring"
 
 
-@pytest.mark.parametrize(("asked", "display"), [({}, None), ({"QT_QPA_PLATFORM": "xcb"}, ":1")])
-def test_a_display_is_used_only_on_request(asked: dict[str, str], display: str | None) -> None:
+@pytest.mark.parametrize(("request_environment", "display"), [({}, None), ({"QT_QPA_PLATFORM": "xcb"}, ":1")])
+def test_a_display_is_used_only_on_request(request_environment: dict[str, str], display: str | None) -> None:
     """Tests open their windows offscreen, unless the person who runs them names a Qt platform."""
-    environ = {"DISPLAY": ":1", "CONSOLE_LANGUAGE": "en", **asked}
+    environ = {"DISPLAY": ":1", "CONSOLE_LANGUAGE": "en", **request_environment}
     isolate_environment(environ).cleanup()
     assert environ.get("DISPLAY") == display
-    assert environ["QT_QPA_PLATFORM"] == asked.get("QT_QPA_PLATFORM", "offscreen")
+    assert environ["QT_QPA_PLATFORM"] == request_environment.get("QT_QPA_PLATFORM", "offscreen")
     assert "CONSOLE_LANGUAGE" not in environ
 
 

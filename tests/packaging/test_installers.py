@@ -19,7 +19,7 @@ import console
 from scripts.bundle import appimage, debian, installer, linux_tree, manifest
 
 ROOT = Path(__file__).resolve().parents[2]
-WINDOWS = ROOT / "installers" / "windows"
+WINDOWS_FOLDER = ROOT / "installers" / "windows"
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is missing: not Debian")
 
@@ -159,7 +159,7 @@ def test_windows_has_two_programs_with_a_version() -> None:
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     assert {console.__version__, "ProductVersion", "FileVersion"} <= texts
     assert "@" not in build_spec.version_resource().partition("\n")[2]
-    script = (WINDOWS / "support-console.iss").read_text(encoding="utf-8")
+    script = (WINDOWS_FOLDER / "support-console.iss").read_text(encoding="utf-8")
     for part in (
         "AppVersion={#Version}",
         "support-console-window.exe",

@@ -12,14 +12,14 @@ from console.cli.process.parser import _build_parser
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 
-def list_commands(parser: argparse.ArgumentParser, before: tuple[str, ...] = ()) -> Iterator[str]:
+def list_commands(parser: argparse.ArgumentParser, parent_words: tuple[str, ...] = ()) -> Iterator[str]:
     """Yield every command of the program with its subcommand, such as `refund approve`."""
     groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     for group in groups:
         for name, inner in group.choices.items():
-            yield from list_commands(inner, (*before, name))
-    if before and not groups:
-        yield " ".join(before)
+            yield from list_commands(inner, (*parent_words, name))
+    if parent_words and not groups:
+        yield " ".join(parent_words)
 
 
 @pytest.mark.parametrize("command", list(list_commands(_build_parser(str, ()))))

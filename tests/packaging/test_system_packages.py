@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
-SYSTEM_PACKAGES = SCRIPTS / "system_packages.sh"
+SCRIPTS_FOLDER = Path(__file__).resolve().parents[2] / "scripts"
+SYSTEM_PACKAGES = SCRIPTS_FOLDER / "system_packages.sh"
 
 # Every Linux with Python has these.
 PREINSTALLED_LIBRARIES = re.compile(r"ld-linux.*|lib(c|m|dl|pthread|rt|resolv|gcc_s|stdc\+\+|z)\.so\.\d+")
@@ -151,7 +151,7 @@ def test_a_display_or_a_qt_platform_permits_the_window(variable: str) -> None:
     0.
     """
     env = {"PATH": os.environ["PATH"], variable: "x"}
-    assert subprocess.run([str(SCRIPTS / "display.sh")], env=env, check=False).returncode == 0
+    assert subprocess.run([str(SCRIPTS_FOLDER / "display.sh")], env=env, check=False).returncode == 0
 
 
 def test_the_script_without_a_display_names_the_alternatives() -> None:
@@ -159,7 +159,7 @@ def test_the_script_without_a_display_names_the_alternatives() -> None:
     alternatives: the terminal commands, VNC and a virtual screen.
     """
     env, nobody = {"PATH": os.environ["PATH"]}, subprocess.DEVNULL
-    command = [str(SCRIPTS / "display.sh")]
+    command = [str(SCRIPTS_FOLDER / "display.sh")]
     done = subprocess.run(command, env=env, stdin=nobody, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     for way_out in ("support-console doctor", "QT_QPA_PLATFORM=vnc make run", "xvfb-run"):

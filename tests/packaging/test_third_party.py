@@ -52,9 +52,9 @@ def start_audit_service(status: int, answer: bytes) -> Iterator[str]:
         server.server_close()
 
 
-def _make_audit_answer(found: dict[str, str]) -> bytes:
+def _make_audit_answer(vulnerabilities: dict[str, str]) -> bytes:
     names = [name for name, _ in iterate_pins(LOCK.read_text())]
-    results = [{"vulns": [{"id": found[name]}]} if name in found else {} for name in names]
+    results = [{"vulns": [{"id": vulnerabilities[name]}]} if name in vulnerabilities else {} for name in names]
     return json.dumps({"results": results}).encode()
 
 

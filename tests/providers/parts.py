@@ -10,17 +10,17 @@ from console.providers.alarmbox.client import AlarmBox, AlarmBoxConfig, make_ala
 from console.providers.credit_checks.tokens import CredentialsRefused, TokenExchange, TokenPair
 from console.providers.http.rate_limiter import RateLimiter
 
-NUMBER = "7123456789012"
-REQUEST = PurchaseRequest(NUMBER, "1", deal=2, reasons=(4,), comment="新規取引開始前の調査")
-CHECK = {
+CORPORATION_NUMBER = "7123456789012"
+PURCHASE_REQUEST = PurchaseRequest(CORPORATION_NUMBER, "1", deal=2, reasons=(4,), comment="新規取引開始前の調査")
+CHECK_ANSWER = {
     "credit_check_id": 12345,
     "purchase_date": "2026-11-20",
     "expiration_date": "2027-11-20",
     "corporation_name": "架空商事株式会社",
-    "corporation_number": NUMBER,
+    "corporation_number": CORPORATION_NUMBER,
     "result": "ok",
 }
-PURCHASED_ANSWER = {"credit_check": CHECK}
+PURCHASED_ANSWER = {"credit_check": CHECK_ANSWER}
 PAIR_ANSWER = {
     "access_token": "at-2",
     "token_type": "Bearer",
@@ -87,8 +87,8 @@ class ManualClock(SystemClock):
 CLOCK = ManualClock()
 
 
-def make_token_pair(*, lives: timedelta | None = timedelta(hours=20), n: int = 1) -> TokenPair:
-    return TokenPair(f"at-{n}", f"rt-{n}", None if lives is None else CLOCK.now() + lives)
+def make_token_pair(*, lifetime: timedelta | None = timedelta(hours=20), serial: int = 1) -> TokenPair:
+    return TokenPair(f"at-{serial}", f"rt-{serial}", None if lifetime is None else CLOCK.now() + lifetime)
 
 
 def make_alarmbox(

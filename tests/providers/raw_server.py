@@ -151,34 +151,34 @@ def make_bytes_script(raw: bytes) -> Script:
     return lambda connection, _: connection.sendall(raw)
 
 
-def make_reset_script(after: bytes = b"") -> Script:
+def make_reset_script(first_bytes: bytes = b"") -> Script:
     """Return a script that sends some bytes and then resets the connection."""
 
     def send_and_reset(connection: socket.socket, _: threading.Event) -> None:
-        connection.sendall(after)
+        connection.sendall(first_bytes)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     return send_and_reset
 
 
-def make_hang_script(after: bytes = b"") -> Script:
+def make_hang_script(first_bytes: bytes = b"") -> Script:
     """Return a script that sends some bytes and then stays silent until the test ends."""
 
-    def send_and_hang(connection: socket.socket, over: threading.Event) -> None:
-        connection.sendall(after)
-        over.wait(600)
+    def send_and_hang(connection: socket.socket, test_ended: threading.Event) -> None:
+        connection.sendall(first_bytes)
+        test_ended.wait(600)
 
     return send_and_hang
 
 
-def make_slow_script(raw: bytes, every: float, after: bytes = b"") -> Script:
-    """Return a script that sends `after`, and then one byte of `raw` every `every` seconds."""
+def make_slow_script(content: bytes, interval_seconds: float, first_bytes: bytes = b"") -> Script:
+    """Return a script that sends `first_bytes`, and then one byte of `content` every `interval_seconds` seconds."""
 
-    def send_byte_by_byte(connection: socket.socket, over: threading.Event) -> None:
-        connection.sendall(after)
-        for byte in raw:
+    def send_byte_by_byte(connection: socket.socket, test_ended: threading.Event) -> None:
+        connection.sendall(first_bytes)
+        for byte in content:
             connection.sendall(bytes((byte,)))
-            if over.wait(every):
+            if test_ended.wait(interval_seconds):
                 return
 
     return send_byte_by_byte
@@ -187,12 +187,12 @@ def make_slow_script(raw: bytes, every: float, after: bytes = b"") -> Script:
 def make_large_answer_script(head: bytes, size: int) -> Script:
     """Return a script that sends `head` and then `size` bytes, without holding all of them in memory."""
 
-    def send_flood(connection: socket.socket, over: threading.Event) -> None:
+    def send_flood(connection: socket.socket, test_ended: threading.Event) -> None:
         connection.sendall(head)
         block = b"A" * 65_536
         for _ in range(size // len(block)):
             connection.sendall(block)
-            if over.is_set():
+            if test_ended.is_set():
                 return
 
     return send_flood

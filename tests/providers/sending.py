@@ -9,8 +9,8 @@ from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.transport import HttpAnswer, HttpTransport, TransportFailure
 from tests.providers.raw_server import make_http_answer
 
-BODY = {"credit_check": {"credit_check_id": 12345}}
-WHOLE_ANSWER = make_http_answer(200, BODY)
+CHECK_ANSWER = {"credit_check": {"credit_check_id": 12345}}
+WHOLE_ANSWER = make_http_answer(200, CHECK_ANSWER)
 LONG_HEAD = b"HTTP/1.1 200 OK\r\nX-Padding: " + b"a" * 20_000
 """The beginning of an answer whose headers don't end. A server drips it for longer than a test may take."""
 

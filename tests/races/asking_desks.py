@@ -18,7 +18,14 @@ from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from console.store.audit.hash_chain import verify_chains
-from tests.races.buyers import CLIENT, CODES_WITH_NODE_DEATH, FAULTS, Ending, check_answers, wait_for_first_report
+from tests.races.buyers import (
+    CLIENT_ID,
+    CODES_WITH_NODE_DEATH,
+    PURCHASE_FAULTS,
+    PurchaseEnding,
+    check_answers,
+    wait_for_first_report,
+)
 from tests.support import truth
 from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
 from tests.support.places import Place
@@ -47,19 +54,19 @@ _COUNT_OPEN_SQL = (
 class DeskRequestRace:
     """The parameters of a race. `seed` selects the provider's random faults (None: no faults). A worker is killed
     every `kill_seconds` seconds, but only after the workers have ended enough desk requests since the last kill (see
-    `_KillGate`). Otherwise no request would end on a busy machine. `meanwhile` maps the index of a corporation number
-    to a function: it is called when the first desk has its answer about that number, for example to kill a database
-    node.
+    `_KillGate`). Otherwise no request would end on a busy machine. `function_by_number_index` maps the index of a
+    corporation number to a function: it is called when the first desk has its answer about that number, for example
+    to kill a database node.
     """
 
     numbers: tuple[str, ...]
     desks: int
     kill_seconds: float
     seed: int | None = None
-    meanwhile: Mapping[int, Callable[[], None]] = field(default_factory=dict)
+    function_by_number_index: Mapping[int, Callable[[], None]] = field(default_factory=dict)
 
 
-def run(race: DeskRequestRace, place: Place) -> Counter[str]:
+def run_desk_request_race(race: DeskRequestRace, place: Place) -> Counter[str]:
     """Run the race and return the number of calls with each ending. Check that no number is charged twice, each
     charge has a record, each desk has an answer, and each desk request has ended or lapsed.
     """
@@ -67,7 +74,9 @@ def run(race: DeskRequestRace, place: Place) -> Counter[str]:
     tally: Counter[str] = Counter()
     with Sandbox() as sandbox:
         if race.seed is not None:
-            sandbox.control.add_random_faults(*FAULTS, seed=race.seed, rate=0.4, call="purchase", seconds=0.2)
+            sandbox.control.add_random_faults(
+                *PURCHASE_FAULTS, seed=race.seed, rate=0.4, call="purchase", seconds=0.2
+            )
         with _run_workers_with_kills(place, sandbox.url, race.kill_seconds, _KillGate(place, race.desks), tally):
             endings = _run_desks(race, place, sandbox.url)
         sandbox.control.release_calls()
@@ -91,21 +100,21 @@ def _has_ended(place: Place) -> bool:
 # Desks
 
 
-def request_all_purchases(pipe: Pipe, told: dict[str, str], numbers: Sequence[str], barrier: Barrier) -> None:
+def request_all_purchases(pipe: Pipe, environment: dict[str, str], numbers: Sequence[str], barrier: Barrier) -> None:
     """Entry point of a child process, which is one desk. For each corporation number, wait for the other desks and
     then send a request to buy it.
     """
-    with open_console(Settings.load(told)) as console:
+    with open_console(Settings.load(environment)) as console:
         for number in numbers:
             barrier.wait(LOCK_WAIT_SECONDS)
             pipe.send(_send_until_answered(console, number))
 
 
-def _send_until_answered(console: Console, number: str) -> Ending:
+def _send_until_answered(console: Console, number: str) -> PurchaseEnding:
     """Send a purchase request with a new request id. Send it again with the same id until the result is known, as a
     person would.
     """
-    request_id, endings = f"desk-{os.getpid()}-{number}", list[Ending]()
+    request_id, endings = f"desk-{os.getpid()}-{number}", list[PurchaseEnding]()
 
     def is_answered() -> bool:
         ending = _send_request_once(console, number, request_id)
@@ -116,36 +125,36 @@ def _send_until_answered(console: Console, number: str) -> Ending:
     return endings[0]
 
 
-def _send_request_once(console: Console, number: str, request_id: str) -> Ending | None:
+def _send_request_once(console: Console, number: str, request_id: str) -> PurchaseEnding | None:
     """Send the request once and return its ending; None if the desk doesn't know the result afterwards."""
     try:
-        record = console.credit_checks.purchase(PurchaseRequest(number, CLIENT), request_id=request_id)
+        record = console.credit_checks.purchase(PurchaseRequest(number, CLIENT_ID), request_id=request_id)
     except ConsoleError as refusal:
         if is_result_unknown(refusal):
             return None
         is_clear = refusal.code in CODES_WITH_NODE_DEATH or "record" in refusal.detail
         unclear = f"unhandled: {refusal.code} without the record: {refusal.detail}"
-        return Ending(number, refusal.code if is_clear else unclear)
+        return PurchaseEnding(number, refusal.code if is_clear else unclear)
     except Exception as bug:
-        return Ending(number, f"unhandled {bug!r}")
-    return Ending(number, "bought", record.credit_check_id)
+        return PurchaseEnding(number, f"unhandled {bug!r}")
+    return PurchaseEnding(number, "bought", record.credit_check_id)
 
 
-def _run_desks(race: DeskRequestRace, place: Place, provider: str) -> list[Ending]:
+def _run_desks(race: DeskRequestRace, place: Place, provider: str) -> list[PurchaseEnding]:
     """Run the child processes of the desks, and return the ending of each call."""
     barrier = get_context().Barrier(race.desks)
     told = [
         place.make_environment(
-            provider, PERSON_NAMES[desk % len(PERSON_NAMES)], desk, TIME_SCALE=TIME_SCALE, CLIENTS=CLIENT
+            provider, PERSON_NAMES[desk % len(PERSON_NAMES)], desk, TIME_SCALE=TIME_SCALE, CLIENTS=CLIENT_ID
         )
         for desk in range(race.desks)
     ]
-    endings: list[Ending] = []
+    endings: list[PurchaseEnding] = []
     with start_children(request_all_purchases, [(desk, race.numbers, barrier) for desk in told]) as children:
         for turn in range(len(race.numbers)):
-            if turn in race.meanwhile:
+            if turn in race.function_by_number_index:
                 wait_for_first_report(children)
-                race.meanwhile[turn]()
+                race.function_by_number_index[turn]()
             endings.extend(child.wait_for_report() for child in children)
         for child in children:
             assert child.wait_for_end() == 0
@@ -166,7 +175,7 @@ def _run_workers(place: Place, provider: str) -> Iterator[None]:
 
 def _start_worker(place: Place, provider: str, number: int) -> AbstractContextManager[WorkerProcess]:
     desk = _FIRST_WORKER_DESK + number
-    return start_worker(place, provider, desk=desk, person="worker", TIME_SCALE=TIME_SCALE, CLIENTS=CLIENT)
+    return start_worker(place, provider, desk=desk, person="worker", TIME_SCALE=TIME_SCALE, CLIENTS=CLIENT_ID)
 
 
 class _KillGate:
@@ -220,22 +229,22 @@ def _restart_until_over(
     kill_seconds: float,
     gate: _KillGate,
     tally: Counter[str],
-    over: Event,
+    stop_event: Event,
 ) -> None:
-    """Start the worker with this number repeatedly, and kill it after its drawn time, until the event `over` is
+    """Start the worker with this number repeatedly, and kill it after its drawn time, until the event `stop_event` is
     set.
     """
     life = kill_seconds * (number + 1)
-    while not over.is_set():
+    while not stop_event.is_set():
         began = time.monotonic()
         with (
             suppress(AssertionError),
             _start_worker(place, provider, number) as worker,
         ):  # it ends where no database is there
-            over.wait(max(_SHORTEST_LIFE_SECONDS, life - (time.monotonic() - began)))
-            while worker.is_alive and not over.is_set() and not gate.allow_kill():
-                over.wait(_KILL_CHECK_SECONDS)
-            if worker.is_alive and not over.is_set():
+            stop_event.wait(max(_SHORTEST_LIFE_SECONDS, life - (time.monotonic() - began)))
+            while worker.is_alive and not stop_event.is_set() and not gate.allow_kill():
+                stop_event.wait(_KILL_CHECK_SECONDS)
+            if worker.is_alive and not stop_event.is_set():
                 worker.process.kill()
                 tally["kills"] += 1
         life = kill_seconds * WORKER_COUNT
@@ -244,7 +253,7 @@ def _restart_until_over(
 # Conditions
 
 
-def _check_race(place: Place, sandbox: Sandbox, endings: Sequence[Ending]) -> None:
+def _check_race(place: Place, sandbox: Sandbox, endings: Sequence[PurchaseEnding]) -> None:
     """Compare the stored records with the sandbox's ledger and with the answers to the desks. Check the queues and
     the audit trail.
     """

@@ -22,8 +22,8 @@ from tests.support.random_request_ids import HalfRequestIds
 from tests.support.waiting import wait_until
 
 PROCESS_COUNT = 16
-CLIENT = "1"
-FAULTS = (
+CLIENT_ID = "1"
+PURCHASE_FAULTS = (
     *("status:500", "status:503", "status:422", "status:429", "reset", "refuse", "html"),
     *(
         "status_after_charge:500",
@@ -46,25 +46,25 @@ CODES_WITH_NODE_DEATH = (*CODES_WITHOUT_RECORD, "database_unreachable")
 
 
 @dataclass(frozen=True, slots=True)
-class Race:
-    """The parameters of a race. `seed` draws the provider's faults (None: no faults). Without `leases` only the
-    unique index and the claims prevent a second purchase. With `renew` the processes renew expired credit checks.
+class PurchaseRace:
+    """The parameters of a race. `seed` draws the provider's faults (None: no faults). Without `uses_leases` only the
+    unique index and the claims prevent a second purchase. With `renews` the processes renew expired credit checks.
 
-    `meanwhile` has functions by the index of a number: each is called when the first buyer of that number has ended,
-    for example to kill a database node.
+    `function_by_number_index` has functions by the index of a number: each is called when the first buyer of that
+    number has ended, for example to kill a database node.
     """
 
     numbers: tuple[str, ...]
     processes: int = PROCESS_COUNT
     desks: int = 2
     seed: int | None = None
-    leases: bool = True
-    renew: bool = False
-    meanwhile: Mapping[int, Callable[[], None]] = field(default_factory=dict)
+    uses_leases: bool = True
+    renews: bool = False
+    function_by_number_index: Mapping[int, Callable[[], None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class PurchaseEnding:
     """How one call to buy a number ended. `code` is "bought" (with the provider's id of the charge), the code of the
     refusal, or a text that begins with "unhandled".
     """
@@ -74,7 +74,7 @@ class Ending:
     id_at_provider: int | None = None
 
 
-def run(race: Race, place: Place) -> Counter[str]:
+def run_purchase_race(race: PurchaseRace, place: Place) -> Counter[str]:
     """Run the race and return the number of calls with each ending. Check that no number is charged twice, and that
     each buyer got the record or a refusal with a code.
     """
@@ -83,25 +83,27 @@ def run(race: Race, place: Place) -> Counter[str]:
         before = _prepare_database(race, told[0], sandbox, place)
         if race.seed is not None:
             rate = 0.4
-            sandbox.control.add_random_faults(*FAULTS, seed=race.seed, rate=rate, call="purchase", seconds=0.2)
+            sandbox.control.add_random_faults(
+                *PURCHASE_FAULTS, seed=race.seed, rate=rate, call="purchase", seconds=0.2
+            )
         endings = _run_buyers(race, told)
         sandbox.control.release_calls()
-        if race.meanwhile:
+        if race.function_by_number_index:
             _deliver_answers(told)
         tally = _check_race(race, told, sandbox, before, endings)
-        if race.meanwhile and race.seed is None:
+        if race.function_by_number_index and race.seed is None:
             _buy_remaining_numbers(race, told[0], sandbox)
         return tally
 
 
 def buy_all(
-    pipe: Pipe, told: dict[str, str], numbers: Sequence[str], renew: bool, cut_off: bool, barrier: Barrier
+    pipe: Pipe, environment: dict[str, str], numbers: Sequence[str], renew: bool, cut_off: bool, barrier: Barrier
 ) -> None:
     """Target of a child process: at each number wait for the other processes, then buy the credit check. `cut_off`
     means that a database node is killed during the race.
     """
     bare, ids = CODES_WITH_NODE_DEATH if cut_off else CODES_WITHOUT_RECORD, HalfRequestIds(f"buyer {os.getpid()}")
-    with open_console(Settings.load(told)) as console:
+    with open_console(Settings.load(environment)) as console:
         for number in numbers:
             barrier.wait(LOCK_WAIT_SECONDS)
             pipe.send(_buy_number(console, number, renew, bare, ids))
@@ -113,11 +115,11 @@ def _buy_number(
     renew: bool,
     bare: Sequence[str] = CODES_WITHOUT_RECORD,
     ids: HalfRequestIds | None = None,
-) -> Ending:
+) -> PurchaseEnding:
     """Buy the credit check of one number, and return the ending. `bare` contains the codes of refusals that need not
     name a record. `ids` makes the calls with request ids (None: without).
     """
-    wanted = PurchaseRequest(number, CLIENT, renew=renew)
+    wanted = PurchaseRequest(number, CLIENT_ID, renew=renew)
 
     def buy_with_request_id(request_id: str | None) -> CreditCheck:
         return console.credit_checks.purchase(wanted, request_id=request_id)
@@ -127,29 +129,31 @@ def _buy_number(
     except ConsoleError as refusal:
         clear = refusal.code in bare or "record" in refusal.detail
         bare_one = f"unhandled: {refusal.code} without the record: {refusal.detail}"
-        return Ending(number, refusal.code if clear else bare_one)
+        return PurchaseEnding(number, refusal.code if clear else bare_one)
     except Exception as bug:
-        return Ending(number, f"unhandled {bug!r}")
+        return PurchaseEnding(number, f"unhandled {bug!r}")
     if record.state is not CheckState.SUCCESS:
-        return Ending(number, f"unhandled state {record.state}")
-    return Ending(number, "bought", record.credit_check_id)
+        return PurchaseEnding(number, f"unhandled state {record.state}")
+    return PurchaseEnding(number, "bought", record.credit_check_id)
 
 
-def _make_desk_environment(race: Race, place: Place, sandbox: Sandbox, desk: int) -> dict[str, str]:
+def _make_desk_environment(race: PurchaseRace, place: Place, sandbox: Sandbox, desk: int) -> dict[str, str]:
     """Return the environment variables of one desk. All desks share the database; each desk has its own acting
     person.
     """
-    leases = {} if race.leases else {"LEASES": "off"}
-    return place.make_environment(sandbox.url, PEOPLE[desk], desk, CLIENTS=CLIENT, **leases)
+    leases = {} if race.uses_leases else {"LEASES": "off"}
+    return place.make_environment(sandbox.url, PEOPLE[desk], desk, CLIENTS=CLIENT_ID, **leases)
 
 
-def _prepare_database(race: Race, told: dict[str, str], sandbox: Sandbox, place: Place) -> dict[str, int]:
+def _prepare_database(
+    race: PurchaseRace, environment: dict[str, str], sandbox: Sandbox, place: Place
+) -> dict[str, int]:
     """For a race of renewals, change the purchase times of all credit checks so that they have expired. Return the
     number of charges per number before the race.
     """
-    with open_console(Settings.load(told)) as console:
-        if race.renew:
-            sandbox.control.change_settings(today=old_purchases.DAY)
+    with open_console(Settings.load(environment)) as console:
+        if race.renews:
+            sandbox.control.change_settings(today=old_purchases.OLD_PURCHASE_DAY)
             for number in race.numbers:
                 assert _buy_number(console, number, renew=False).code == "bought"
             sandbox.control.change_settings(today=None)
@@ -157,16 +161,18 @@ def _prepare_database(race: Race, told: dict[str, str], sandbox: Sandbox, place:
     return sandbox.ledger.count_charges_by_number()
 
 
-def _run_buyers(race: Race, told: Sequence[dict[str, str]]) -> list[Ending]:
+def _run_buyers(race: PurchaseRace, environments: Sequence[dict[str, str]]) -> list[PurchaseEnding]:
     """Run the child processes of the buyers, and return the ending of each call."""
     barrier = get_context().Barrier(race.processes)
-    how = (race.numbers, race.renew, bool(race.meanwhile), barrier)
-    with start_children(buy_all, [(told[i % len(told)], *how) for i in range(race.processes)]) as children:
-        endings: list[Ending] = []
+    how = (race.numbers, race.renews, bool(race.function_by_number_index), barrier)
+    with start_children(
+        buy_all, [(environments[i % len(environments)], *how) for i in range(race.processes)]
+    ) as children:
+        endings: list[PurchaseEnding] = []
         for turn in range(len(race.numbers)):
-            if turn in race.meanwhile:
+            if turn in race.function_by_number_index:
                 wait_for_first_report(children)
-                race.meanwhile[turn]()
+                race.function_by_number_index[turn]()
             endings.extend(child.wait_for_report() for child in children)
         for child in children:
             assert child.wait_for_end() == 0
@@ -178,23 +184,23 @@ def wait_for_first_report(children: Sequence[Child]) -> None:
     assert wait([child.pipe for child in children], LOCK_WAIT_SECONDS)
 
 
-def _deliver_answers(told: Sequence[dict[str, str]]) -> None:
+def _deliver_answers(environments: Sequence[dict[str, str]]) -> None:
     """Wait until all leases have expired, then run the due tasks of each desk. These tasks write answers that a desk
     couldn't write into the database, and end the operations of processes that have ended.
     """
-    for desk in told:
+    for desk in environments:
         with open_console(Settings.load(desk)) as console:
             wait_until(lambda: not console.recovery.list_lease_holders(), "the leases of the race to run out")
             console.recovery.run_all_tasks()
 
 
-def _buy_remaining_numbers(race: Race, told: dict[str, str], sandbox: Sandbox) -> None:
+def _buy_remaining_numbers(race: PurchaseRace, environment: dict[str, str], sandbox: Sandbox) -> None:
     """Buy each number again. This buys only numbers whose buyers all failed to reach the database; afterwards each
     number must have exactly one charge.
     """
-    with open_console(Settings.load(told)) as console:
+    with open_console(Settings.load(environment)) as console:
         for number in race.numbers:
-            ending = _buy_number(console, number, race.renew)
+            ending = _buy_number(console, number, race.renews)
             assert ending.code in ("bought", "already_purchased"), ending
         found = truth.read_check_rows(console.database)
         assert Counter(row.number for row in found if row.status == "success") == Counter(race.numbers)
@@ -202,31 +208,35 @@ def _buy_remaining_numbers(race: Race, told: dict[str, str], sandbox: Sandbox) -
 
 
 def _check_race(
-    race: Race, told: Sequence[dict[str, str]], sandbox: Sandbox, before: dict[str, int], endings: list[Ending]
+    race: PurchaseRace,
+    environments: Sequence[dict[str, str]],
+    sandbox: Sandbox,
+    charges_before: dict[str, int],
+    endings: list[PurchaseEnding],
 ) -> Counter[str]:
     """Compare the records with the sandbox's ledger and with the answers to the buyers, and verify the audit trail.
-    `before` is the number of charges per number before the race. Return the number of calls with each ending.
+    `charges_before` is the number of charges per number before the race. Return the number of calls with each ending.
     """
     tally = Counter(ending.code.split(" ")[0] for ending in endings)
     odd = [ending for ending in endings if ending.code.startswith("unhandled")]
     assert not odd, f"unhandled: {odd}"
-    with open_console(Settings.load(told[0])) as console:
+    with open_console(Settings.load(environments[0])) as console:
         found = truth.read_check_rows(console.database)
         charges = sandbox.ledger.count_charges_by_number()
-        fresh = {number: charges.get(number, 0) - before.get(number, 0) for number in race.numbers}
+        fresh = {number: charges.get(number, 0) - charges_before.get(number, 0) for number in race.numbers}
         assert max(fresh.values()) <= 1, f"charged twice: {[n for n, count in fresh.items() if count > 1]}"
         truth.check_claims(found)
         truth.check_charges(found, charges)
         truth.check_queues(console)
         check_answers(endings, sandbox)
-    for desk in told:
+    for desk in environments:
         with open_console(Settings.load(desk)) as console:
             console.audit.verify_chains()
     tally.update(numbers=len(race.numbers), calls=len(endings), charged=sum(fresh.values()))
     return tally
 
 
-def check_answers(endings: Sequence[Ending], sandbox: Sandbox) -> None:
+def check_answers(endings: Sequence[PurchaseEnding], sandbox: Sandbox) -> None:
     """Check that each "bought" ending has the id of a charge for the same corporation number, and that no two buyers
     got the same charge.
     """

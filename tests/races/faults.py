@@ -25,7 +25,7 @@ _EXCLUDED_FAULTS = {
 _ARGUMENTS_BY_FAULT = {"status": ("400", "429", "500", "503"), "status_after_charge": ("408", "500", "503")}
 
 
-def run(place: Place, purchases: int, seed: int) -> Counter[str]:
+def buy_under_random_faults(place: Place, purchases: int, seed: int) -> Counter[str]:
     """Buy credit checks of `purchases` numbers in several threads, then settle unknown records by probes and by
     people. Compare the records with the sandbox's ledger before and after that. Return the counts."""
     clock = MovedClock()

@@ -19,7 +19,7 @@ from tests.support.children import Child, Pipe, start_children
 from tests.support.servers import RedisServer
 
 REQUESTS_PER_KEY = 10
-FINGERPRINT = "3300 JPY"
+REQUEST_FINGERPRINT = "3300 JPY"
 _SECONDS_TO_START = 0.3
 
 
@@ -29,7 +29,7 @@ class RequestLoad:
     The processes use the keys one after another. `name` makes the keys of different runs different."""
 
     keys: int
-    rate: int
+    requests_per_second: int
     processes: int = 4
     name: str = "run"
 
@@ -39,7 +39,7 @@ class RequestLoad:
 
     @property
     def seconds(self) -> float:
-        return self.requests / self.rate
+        return self.requests / self.requests_per_second
 
     def make_key(self, number: int) -> str:
         return make_payment_key("M-1", f"{self.name}-{number}")
@@ -47,26 +47,29 @@ class RequestLoad:
 
 @dataclass(frozen=True, slots=True)
 class LoadAnswers:
-    """All answers of a run: `told` counts the answers by kind (created, repeated, in_progress), `waits` has the
-    duration of each request (seconds, sorted), `seconds` is the duration of the run."""
+    """All answers of a run: `count_by_answer` counts the answers by kind (created, repeated, in_progress),
+    `request_seconds` has the duration of each request (seconds, sorted), `seconds` is the duration of the run."""
 
-    told: Counter[str]
-    waits: tuple[float, ...]
+    count_by_answer: Counter[str]
+    request_seconds: tuple[float, ...]
     seconds: float
 
     @property
-    def rate(self) -> float:
-        return len(self.waits) / self.seconds
+    def requests_per_second(self) -> float:
+        return len(self.request_seconds) / self.seconds
 
     @property
     def p95_ms(self) -> float:
-        return 1000 * compute_percentile(self.waits, 0.95)
+        return 1000 * compute_percentile(self.request_seconds, 0.95)
 
     def __str__(self) -> str:
-        p50, p95, p99, longest = (1000 * compute_percentile(self.waits, part) for part in (0.5, 0.95, 0.99, 1.0))
-        counted = f"{self.told['created']} created, {self.told['repeated'] + self.told['in_progress']} duplicates"
+        p50, p95, p99, longest = (
+            1000 * compute_percentile(self.request_seconds, part) for part in (0.5, 0.95, 0.99, 1.0)
+        )
+        counts = self.count_by_answer
+        counted = f"{counts['created']} created, {counts['repeated'] + counts['in_progress']} duplicates"
         return (
-            f"{len(self.waits)} requests, {self.rate:.0f} a second: {counted}; "
+            f"{len(self.request_seconds)} requests, {self.requests_per_second:.0f} a second: {counted}; "
             f"p50 {p50:.2f}, p95 {p95:.2f}, p99 {p99:.2f}, longest {longest:.0f} ms"
         )
 
@@ -74,8 +77,8 @@ class LoadAnswers:
 class LoadRun:
     """The running processes of a load test. They begin their requests when this object is made."""
 
-    def __init__(self, wanted: RequestLoad, children: Sequence[Child]) -> None:
-        self._wanted, self._children = wanted, children
+    def __init__(self, load: RequestLoad, children: Sequence[Child]) -> None:
+        self._wanted, self._children = load, children
         for child in children:
             child.wait_for_report()
         self._began = time.monotonic() + _SECONDS_TO_START
@@ -93,13 +96,13 @@ class LoadRun:
         reports: list[ProcessReport] = [
             child.wait_for_report(3 * self._wanted.seconds + 60) for child in self._children
         ]
-        made = Counter(key for report in reports for key in report.made)
+        made = Counter(key for report in reports for key in report.created_keys)
         assert made == Counter(range(self._wanted.keys)), "made twice or never"
-        told = sum((report.told for report in reports), Counter[str]())
+        told = sum((report.count_by_answer for report in reports), Counter[str]())
         assert set(told) <= {"created", "repeated", "in_progress"}, told
         assert (told["created"], told.total()) == (self._wanted.keys, self._wanted.requests), told
-        waits = sorted(wait for report in reports for wait in report.waits)
-        return LoadAnswers(told, tuple(waits), max(report.ended for report in reports) - self._began)
+        waits = sorted(wait for report in reports for wait in report.request_seconds)
+        return LoadAnswers(told, tuple(waits), max(report.ended_at for report in reports) - self._began)
 
 
 def disturb_redis(run: LoadRun, server: RedisServer) -> None:
@@ -118,43 +121,45 @@ def disturb_redis(run: LoadRun, server: RedisServer) -> None:
 
 @dataclass(slots=True)
 class ProcessReport:
-    """The report of one process: its answers by kind, the numbers of the keys that it has created (`made`), the
-    duration of each request (seconds), and the moment at which it ended (monotonic seconds)."""
+    """The report of one process: its answers by kind, the numbers of the keys that it has created (`created_keys`),
+    the duration of each request (seconds), and the moment at which it ended (monotonic seconds)."""
 
-    told: Counter[str] = field(default_factory=Counter)
-    made: list[int] = field(default_factory=list)
-    waits: list[float] = field(default_factory=list)
-    ended: float = 0.0
+    count_by_answer: Counter[str] = field(default_factory=Counter)
+    created_keys: list[int] = field(default_factory=list)
+    request_seconds: list[float] = field(default_factory=list)
+    ended_at: float = 0.0
 
 
 @contextmanager
-def run_load(wanted: RequestLoad, environments: Sequence[Mapping[str, str]]) -> Iterator[LoadRun]:
+def run_load(load: RequestLoad, environments: Sequence[Mapping[str, str]]) -> Iterator[LoadRun]:
     """Context manager that yields the run. Its processes use the given environments of desks in turn; the processes
     are killed at the end of the block."""
-    each = [(dict(environments[number % len(environments)]), wanted, number) for number in range(wanted.processes)]
+    each = [(dict(environments[number % len(environments)]), load, number) for number in range(load.processes)]
     with start_children(request_all_keys, each) as children:
-        yield LoadRun(wanted, children)
+        yield LoadRun(load, children)
 
 
-def request_all_keys(pipe: Pipe, environment: Mapping[str, str], wanted: RequestLoad, number: int) -> None:
+def request_all_keys(pipe: Pipe, environment: Mapping[str, str], load: RequestLoad, number: int) -> None:
     """Entry point of a child process: make this process's share of the ten requests for each key. All ten requests
     for a key are due at the same time."""
     report = ProcessReport()
     with open_console(Settings.load(environment)) as console:
         once = console.idempotency_keys
-        once.find_result(wanted.make_key(-1), FINGERPRINT)  # connections are made before the first request is due
+        once.find_result(
+            load.make_key(-1), REQUEST_FINGERPRINT
+        )  # connections are made before the first request is due
         pipe.send("ready")
         began: float = pipe.recv()
-        for key in range(wanted.keys):
-            due = began + key * REQUESTS_PER_KEY / wanted.rate
-            for _ in range(number, REQUESTS_PER_KEY, wanted.processes):
+        for key in range(load.keys):
+            due = began + key * REQUESTS_PER_KEY / load.requests_per_second
+            for _ in range(number, REQUESTS_PER_KEY, load.processes):
                 time.sleep(max(0.0, due - time.monotonic()))  # house: requests at a given rate
                 asked = time.perf_counter()
-                told = make_request(once, wanted.make_key(key), f'{{"payment": {key}}}')
-                report.waits.append(time.perf_counter() - asked)
-                report.told[told] += 1
-                report.made += [key] if told == "created" else []
-        report.ended = time.monotonic()
+                told = make_request(once, load.make_key(key), f'{{"payment": {key}}}')
+                report.request_seconds.append(time.perf_counter() - asked)
+                report.count_by_answer[told] += 1
+                report.created_keys += [key] if told == "created" else []
+        report.ended_at = time.monotonic()
     pipe.send(report)
 
 
@@ -163,7 +168,7 @@ def make_request(once: IdempotencyKeyService, key: str, result: str) -> str:
     the result, "repeated" if it got the stored result, the code of a refusal, or another text if the answer is wrong.
     """
     try:
-        taken = once.acquire_key(key, FINGERPRINT, action="payment.start", subject=("payment", 1))
+        taken = once.acquire_key(key, REQUEST_FINGERPRINT, action="payment.start", subject=("payment", 1))
     except ConsoleError as refused:
         holder = refused.detail.get("holder")
         return refused.code if refused.code != "in_progress" or holder else "in_progress, by nobody"

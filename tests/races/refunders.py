@@ -58,21 +58,21 @@ HANGING_FAULTS = ("hang", "hang_after_charge", "late_charge")
 
 @dataclass(frozen=True, slots=True)
 class RefundLoad:
-    """The parameters of a run. `seed` draws actions and faults, `rate` is the share (0 to 1) of refund calls that
-    meet a fault, and `visits` is the number of actions of each process on each payment. With `hangs` some faults
-    delay the answer.
+    """The parameters of a run. `seed` draws actions and faults, `fault_rate` is the share (0 to 1) of refund calls
+    that meet a fault, and `visits_per_payment` is the number of actions of each process on each payment. With
+    `has_hanging_faults` some faults delay the answer.
     """
 
     processes: int
     payments: int
     seed: int
-    rate: float = 0.6
-    visits: int = VISIT_COUNT
-    leases: bool = True
-    hangs: bool = False
+    fault_rate: float = 0.6
+    visits_per_payment: int = VISIT_COUNT
+    uses_leases: bool = True
+    has_hanging_faults: bool = False
 
 
-def run(place: Place, wanted: RefundLoad) -> Counter[str]:
+def run_refund_race(place: Place, load: RefundLoad) -> Counter[str]:
     """Run the processes, and then let the due tasks complete the refunds. Compare the refunds with the sandbox's
     ledger, and return the counts.
     """
@@ -80,11 +80,11 @@ def run(place: Place, wanted: RefundLoad) -> Counter[str]:
     with Sandbox() as sandbox, place.open_desk(sandbox, clock, **make_provider_settings(sandbox.url)) as console:
         place.sql("UPDATE limits SET value = 1500 WHERE name = 'second_checker_above'")
         ids = {}
-        for i in range(wanted.payments):
+        for i in range(load.payments):
             provider = "paypay" if (i + 1) % ATOM_PAYMENT_INTERVAL else "atom"
-            ids[import_paid_payment(console, sandbox, f"ORD-{wanted.seed}-{i}", provider=provider).id] = provider
-        _add_faults(sandbox, wanted)
-        endings = _run_processes(place, sandbox, wanted, ids)
+            ids[import_paid_payment(console, sandbox, f"ORD-{load.seed}-{i}", provider=provider).id] = provider
+        _add_faults(sandbox, load)
+        endings = _run_processes(place, sandbox, load, ids)
         odd = [code for code in endings if "unhandled" in code]
         assert not odd, odd
         sent = [one for call in ("paypay_refund", "atom_refund") for one in sandbox.control.read_requests(call)]
@@ -94,13 +94,13 @@ def run(place: Place, wanted: RefundLoad) -> Counter[str]:
         sandbox.control.release_calls()
         tally = _run_tasks_until_settled(console, sandbox, clock)
         console.audit.verify_chains()
-        return tally + Counter(acts=endings.total(), done=_count_done(endings), sent=len(sent), faults=met)
+        return tally + Counter(acts=endings.total(), done=_count_done_actions(endings), sent=len(sent), faults=met)
 
 
-def _add_faults(sandbox: Sandbox, wanted: RefundLoad) -> None:
+def _add_faults(sandbox: Sandbox, load: RefundLoad) -> None:
     """Order from the sandbox that it answers a part of the calls with random faults."""
-    often, at_times = wanted.rate, wanted.rate / 2
-    hanging = HANGING_FAULTS if wanted.hangs else ()
+    often, at_times = load.fault_rate, load.fault_rate / 2
+    hanging = HANGING_FAULTS if load.has_hanging_faults else ()
     for call, rate, faults in (
         ("paypay_refund", often, (*SENDING_FAULTS, *hanging)),
         ("paypay_refund_details", at_times, READING_FAULTS),
@@ -108,39 +108,39 @@ def _add_faults(sandbox: Sandbox, wanted: RefundLoad) -> None:
         ("atom_refund", often, (*ATOM_SENDING_FAULTS, *hanging)),
         ("atom_refund_status", at_times, ATOM_READING_FAULTS),
     ):
-        sandbox.control.add_random_faults(*faults, seed=wanted.seed, rate=rate, call=call, seconds=1.7)
+        sandbox.control.add_random_faults(*faults, seed=load.seed, rate=rate, call=call, seconds=1.7)
 
 
-def _run_processes(place: Place, sandbox: Sandbox, wanted: RefundLoad, ids: Mapping[int, str]) -> Counter[str]:
+def _run_processes(place: Place, sandbox: Sandbox, load: RefundLoad, ids: Mapping[int, str]) -> Counter[str]:
     """Run the processes, and return how often each action had each ending. `ids` maps payment ids to providers."""
-    barrier = get_context().Barrier(wanted.processes)
-    extra = make_provider_settings(sandbox.url) | ({} if wanted.leases else {"LEASES": "off"})
+    barrier = get_context().Barrier(load.processes)
+    extra = make_provider_settings(sandbox.url) | ({} if load.uses_leases else {"LEASES": "off"})
     each = [
         (
             place.make_environment(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESK_COUNT, **extra),
             i,
-            wanted,
+            load,
             ids,
             barrier,
         )
-        for i in range(wanted.processes)
+        for i in range(load.processes)
     ]
     with start_children(act_on_refunds, each) as children:
         return sum((child.wait_for_report() for child in children), Counter[str]())
 
 
 def act_on_refunds(
-    pipe: Pipe, told: dict[str, str], number: int, wanted: RefundLoad, ids: Mapping[int, str], barrier: Barrier
+    pipe: Pipe, environment: dict[str, str], number: int, load: RefundLoad, ids: Mapping[int, str], barrier: Barrier
 ) -> None:
     """Target of a child process: at each step all processes wait for each other, and then each executes a random
     action on the same payment.
     """
-    chance = random.Random(f"{wanted.seed} {number}")
-    which = random.Random(wanted.seed)
-    rounds = [payment for _ in range(wanted.visits) for payment in which.sample(sorted(ids), len(ids))]
+    chance = random.Random(f"{load.seed} {number}")
+    which = random.Random(load.seed)
+    rounds = [payment for _ in range(load.visits_per_payment) for payment in which.sample(sorted(ids), len(ids))]
     endings: Counter[str] = Counter()
-    with open_console(Settings.load(told)) as console:
-        half = HalfRequestIds(f"crowd {wanted.seed} {number} {os.getpid()}")
+    with open_console(Settings.load(environment)) as console:
+        half = HalfRequestIds(f"crowd {load.seed} {number} {os.getpid()}")
         acts = _make_actions(console, chance, ids, half, checks=number % len(PEOPLE) >= len(PEOPLE) // 2)
         for payment in rounds:
             barrier.wait(LOCK_WAIT_SECONDS)
@@ -217,7 +217,7 @@ def _waits_for_person(row: RefundRow) -> bool:
     return row.state is RefundState.REQUESTED or row.work_state == "needs_review"
 
 
-def _count_done(endings: Counter[str]) -> int:
+def _count_done_actions(endings: Counter[str]) -> int:
     """Return the number of actions that ended with "done"."""
     return sum(count for code, count in endings.items() if code.endswith(" done"))
 

@@ -20,7 +20,7 @@ PROCESS_COUNT = 8
 PERSON_NAMES = ("op-a", "lead-b", "lead-c")
 
 
-def run(place: Place, rounds: int, seed: int) -> Counter[str]:
+def run_repair_race(place: Place, rounds: int, seed: int) -> Counter[str]:
     """Make records of which half are unknown and half are incomplete, then run the processes for `rounds` rounds.
     Return the counts of the endings. At the end each record must be bought and complete, without another charge.
     """
@@ -55,14 +55,14 @@ def run(place: Place, rounds: int, seed: int) -> Counter[str]:
 
 
 def repair_records(
-    pipe: Pipe, told: dict[str, str], ids: list[tuple[int, int]], rounds: int, seed: int, barrier: Barrier
+    pipe: Pipe, environment: dict[str, str], ids: list[tuple[int, int]], rounds: int, seed: int, barrier: Barrier
 ) -> None:
     """Target of a child process: in each round all processes begin at the same moment, each with a random action on
     the same record. `ids` contains pairs of a record id and the provider's id of its charge.
     """
     which, chance = random.Random(rounds), random.Random(seed)
     endings: list[str] = []
-    with open_console(Settings.load(told)) as console:
+    with open_console(Settings.load(environment)) as console:
         for _ in range(rounds):
             record, charge = which.choice(ids)
             barrier.wait(LOCK_WAIT_SECONDS)

@@ -27,28 +27,28 @@ DESK_COUNT = 3
 EXPECTED_ENDINGS = {"done", "in_progress", "exceeds_captured", "over_limit"}
 
 
-def run(place: Place, processes: int, count: int, *, sums_alone: bool) -> Counter[str]:
+def run_refund_request_race(place: Place, processes: int, count: int, *, reserves_only: bool) -> Counter[str]:
     """Each process requests a refund of 40 % of each of `count` payments; two such refunds fit into a payment, three
-    don't. With `sums_alone` the processes only reserve the amount, without the rule that a payment has one open
+    don't. With `reserves_only` the processes only reserve the amount, without the rule that a payment has one open
     refund. Return the counts of the endings. Check that one request per payment succeeds, or two reservations.
     """
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         place.sql("UPDATE limits SET value = 1000000000 WHERE name = 'per_person_day'")
         ids = [import_paid_payment(console, sandbox, f"ORD-{i}").id for i in range(count)]
-        endings = _run_processes(place, sandbox, processes, ids, sums_alone)
+        endings = _run_processes(place, sandbox, processes, ids, reserves_only)
         odd = [code for code in endings if code not in EXPECTED_ENDINGS]
         assert not odd, odd
         over = [row for row in money_truth.read_payment_rows(console.database) if row.reserved > row.captured]
         assert not over, f"more reserved than was captured: {over}"
-        assert endings["done"] == (2 if sums_alone else 1) * count, endings
-        if not sums_alone:
+        assert endings["done"] == (2 if reserves_only else 1) * count, endings
+        if not reserves_only:
             money_truth.check_money(console, sandbox)
         assert not sandbox.control.payments_control.read_refunds()
     return endings + Counter(payments=count)
 
 
 def _run_processes(
-    place: Place, sandbox: Sandbox, processes: int, ids: Sequence[int], sums_alone: bool
+    place: Place, sandbox: Sandbox, processes: int, ids: Sequence[int], reserves_only: bool
 ) -> Counter[str]:
     """Run the child processes, and return the counts of the endings of their calls."""
     barrier, extra = get_context().Barrier(processes), make_provider_settings(sandbox.url)
@@ -56,22 +56,22 @@ def _run_processes(
         place.make_environment(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESK_COUNT, **extra)
         for i in range(processes)
     ]
-    with start_children(request_for_all_payments, [(one, ids, sums_alone, barrier) for one in told]) as children:
+    with start_children(request_for_all_payments, [(one, ids, reserves_only, barrier) for one in told]) as children:
         return sum((child.wait_for_report() for child in children), Counter[str]())
 
 
 def request_for_all_payments(
-    pipe: Pipe, told: dict[str, str], ids: Sequence[int], sums_alone: bool, barrier: Barrier
+    pipe: Pipe, environment: dict[str, str], ids: Sequence[int], reserves_only: bool, barrier: Barrier
 ) -> None:
     """Target of a child process: at each payment wait for the other processes, then request a refund or reserve the
     amount.
     """
     endings: Counter[str] = Counter()
-    with open_console(Settings.load(told)) as console:
+    with open_console(Settings.load(environment)) as console:
         console.recovery.count_queues()
         for payment in ids:
             barrier.wait(LOCK_WAIT_SECONDS)
-            endings[_reserve_share(console, payment) if sums_alone else _request_share(console, payment)] += 1
+            endings[_reserve_share(console, payment) if reserves_only else _request_share(console, payment)] += 1
     pipe.send(endings)
 
 

@@ -21,11 +21,11 @@ ACTED, REPEATED = "acted", "repeated"
 RETRY_ERROR_CODES = ("in_progress", "lease_timeout", "database_locked")
 """Refusals after which a caller asks again with the same id."""
 DESK_COUNT = 2
-Ending = tuple[str, int | None]
+CodeAndRecordId = tuple[str, int | None]
 """How a call ended: acted, repeated, or a code; and the record's id."""
 
 
-def run(place: Place, numbers: Sequence[str], processes: int) -> Counter[str]:
+def run_same_request_id_race(place: Place, numbers: Sequence[str], processes: int) -> Counter[str]:
     """Let the processes buy credit checks, request refunds and add notes. All processes use the same request id for
     the same call. Return the counts of the endings, and check that each call has taken effect exactly once."""
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
@@ -55,11 +55,11 @@ def run(place: Place, numbers: Sequence[str], processes: int) -> Counter[str]:
 
 
 def make_all_calls(
-    pipe: Pipe, told: dict[str, str], numbers: Sequence[str], payments: Sequence[int], barrier: Barrier
+    pipe: Pipe, environment: dict[str, str], numbers: Sequence[str], payments: Sequence[int], barrier: Barrier
 ) -> None:
     """Target of a child process: make all calls, and before each one wait for the other processes."""
     endings = []
-    with open_console(Settings.load(told)) as console:
+    with open_console(Settings.load(environment)) as console:
         for number, payment in zip(numbers, payments, strict=True):
             for act in make_calls(number, payment):
                 barrier.wait(LOCK_WAIT_SECONDS)
@@ -83,7 +83,7 @@ def make_calls(number: str, payment: int) -> tuple[ConsoleCall, ConsoleCall, Con
     )
 
 
-def call_for_ending(console: Console, act: ConsoleCall) -> Ending:
+def call_for_ending(console: Console, act: ConsoleCall) -> CodeAndRecordId:
     """Call `act`, a function that makes one call at the console. Return how it ended ("acted", "repeated" or the code
     of a refusal), and the id of its record (None after a refusal).
     """

@@ -25,7 +25,7 @@ _TASK_SECONDS = 0.01
 """A run takes that long, so that one beside it would meet it."""
 
 
-class RunLog:
+class TaskRunLog:
     """A log of task runs in a folder. While a task runs, a file with the task's name exists, which only one process
     can create. The file `runs` has a line for each run; the file `twice at once` has a line for each run that began
     during another run of the same task."""
@@ -57,9 +57,9 @@ class RunLog:
             file.write(f"{name}:{os.getpid()}\n")
 
 
-def run(place: Place, processes: int, runs: int) -> RunLog:
+def run_task_race(place: Place, processes: int, runs: int) -> TaskRunLog:
     """Let the processes run the due tasks until the log has `runs` runs. Return the log."""
-    book = RunLog(place.folder)
+    book = TaskRunLog(place.folder)
     together = get_context().Barrier(processes + 1)
     told = [place.make_environment("http://127.0.0.1:9", desk=i % 2) for i in range(processes)]
     each = [(one, together, str(place.folder), runs) for one in told]
@@ -70,10 +70,10 @@ def run(place: Place, processes: int, runs: int) -> RunLog:
     return book
 
 
-def run_due_tasks(pipe: Pipe, told: Mapping[str, str], together: Barrier, folder: str, runs: int) -> None:
+def run_due_tasks(pipe: Pipe, environment: Mapping[str, str], together: Barrier, folder: str, runs: int) -> None:
     """Target of a child process: run due tasks without a pause until the log has the requested number of runs."""
-    book = RunLog(Path(folder))
-    with make_logging_scheduler(told, book) as made:
+    book = TaskRunLog(Path(folder))
+    with make_logging_scheduler(environment, book) as made:
         together.wait(LOCK_WAIT_SECONDS)
         while len(book.read_lines("runs")) < runs:
             with suppress(ConsoleError):
@@ -82,10 +82,10 @@ def run_due_tasks(pipe: Pipe, told: Mapping[str, str], together: Barrier, folder
 
 
 @contextmanager
-def make_logging_scheduler(told: Mapping[str, str], book: RunLog) -> Iterator[Scheduler]:
+def make_logging_scheduler(environment: Mapping[str, str], book: TaskRunLog) -> Iterator[Scheduler]:
     """Yield a scheduler whose tasks only write into the log and are due again immediately."""
     quick = dict.fromkeys(TASK_NAMES, TASK_INTERVAL)
-    with open_console(Settings.load(dict(told))) as console, mock.patch.dict(INTERVAL_OF_TASK, quick):
+    with open_console(Settings.load(dict(environment))) as console, mock.patch.dict(INTERVAL_OF_TASK, quick):
         heartbeat = Heartbeat(console._context.scale)
         yield Scheduler(console._context, heartbeat, [(name, partial(book.run_task, name)) for name in TASK_NAMES])
         heartbeat.close()

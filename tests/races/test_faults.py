@@ -16,7 +16,7 @@ def test_purchases_under_random_faults_are_charged_at_most_once(place: Place, se
     """Many purchases meet random HTTP faults of all kinds, and no purchase is charged twice. At the end no operation
     is in the state `calling`, and no record has an unknown outcome."""
     count = PURCHASE_COUNT.get(place.engine, 100)
-    tally = faults.run(place, count, seed)
+    tally = faults.buy_under_random_faults(place, count, seed)
     told = {name: tally[name] for name in ("faults", "bought", "outcome_unknown", "by people")}
     left = f"{tally['calling']} calling, {tally['left']} unknown left"
     print(f"demand 2: {place.engine}: {count} purchases, {told}: 0 doubles, {left}")

@@ -36,22 +36,24 @@ def test_one_of_ten_simultaneous_requests_creates_the_transaction(
     the payment. The nine others get the answer that the payment exists or is in progress."""
     extra = {"REDIS_URL": redis_server.url} if cached else {}
     with run_load(
-        RequestLoad(KEY_COUNT, rate=400, processes=REQUESTS_PER_KEY), make_environments(place, **extra)
+        RequestLoad(KEY_COUNT, requests_per_second=400, processes=REQUESTS_PER_KEY), make_environments(place, **extra)
     ) as run:
         heard = run.wait_for_answers()
     print(f"demand 15: {place.engine}{', Redis' * cached}: {heard}")
-    assert heard.told["repeated"] + heard.told["in_progress"] == (REQUESTS_PER_KEY - 1) * KEY_COUNT
+    assert (
+        heard.count_by_answer["repeated"] + heard.count_by_answer["in_progress"] == (REQUESTS_PER_KEY - 1) * KEY_COUNT
+    )
 
 
 def test_a_thousand_requests_a_second_create_each_key_once(place: Place, redis_server: RedisServer) -> None:
     """Processes send 1,000 requests per second, for one second in this test and for one minute in the soak test. Each
     key is created once, even if the machine is slower than planned."""
     with run_load(
-        RequestLoad(100, rate=1_000, name="held"), make_environments(place, REDIS_URL=redis_server.url)
+        RequestLoad(100, requests_per_second=1_000, name="held"), make_environments(place, REDIS_URL=redis_server.url)
     ) as run:
         heard = run.wait_for_answers()
     print(f"demand 15: {place.engine}, 1,000 a second wanted: {heard}")
-    assert len(heard.waits) == 1_000
+    assert len(heard.request_seconds) == 1_000
 
 
 def test_keys_stay_unique_while_redis_hangs_and_dies(place: Place, own_redis: RedisServer) -> None:
@@ -59,7 +61,7 @@ def test_keys_stay_unique_while_redis_hangs_and_dies(place: Place, own_redis: Re
     answer. The test prints the durations of the requests."""
     usual = run_without_redis(place)
     with run_load(
-        RequestLoad(60, rate=300, name="troubled"), make_environments(place, REDIS_URL=own_redis.url)
+        RequestLoad(60, requests_per_second=300, name="troubled"), make_environments(place, REDIS_URL=own_redis.url)
     ) as run:
         disturb_redis(run, own_redis)
         heard = run.wait_for_answers()
@@ -67,10 +69,10 @@ def test_keys_stay_unique_while_redis_hangs_and_dies(place: Place, own_redis: Re
     print(
         f"demand 17: {place.engine}: {added:+.1f} ms at p95; Redis emptied, hung, killed: {heard}; without: {usual}"
     )
-    assert len(heard.waits) == len(usual.waits) * 2
+    assert len(heard.request_seconds) == len(usual.request_seconds) * 2
 
 
 def run_without_redis(place: Place) -> LoadAnswers:
     """Run the same requests without Redis, so that their durations can be compared with those of a run with Redis."""
-    with run_load(RequestLoad(30, rate=300, name="steady"), make_environments(place)) as run:
+    with run_load(RequestLoad(30, requests_per_second=300, name="steady"), make_environments(place)) as run:
         return run.wait_for_answers()

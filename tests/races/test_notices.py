@@ -29,7 +29,7 @@ def test_each_of_many_notices_is_booked_once(place: Place, capsys: pytest.Captur
         run_until_settled(scene)
         check_all_booked(scene, posts)
     with capsys.disabled():
-        print(f"\n{place.engine}: {storm.format_figures()}; {dict(storm.done)}")
+        print(f"\n{place.engine}: {storm.format_figures()}; {dict(storm.count_by_result)}")
 
 
 def test_simultaneous_reports_of_a_payment_book_it_once(place: Place) -> None:

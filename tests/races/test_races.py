@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.races.buyers import PROCESS_COUNT, Race, run
+from tests.races.buyers import PROCESS_COUNT, PurchaseRace, run_purchase_race
 from tests.races.node_death import add_node_death
 from tests.support.invented import invent_numbers
 from tests.support.places import Engine, Place
@@ -15,15 +15,15 @@ from tests.support.servers import Cluster
 pytestmark = pytest.mark.xdist_group("races")
 NUMBERS = invent_numbers(12, seed=1)
 PROCESSES_BY_ENGINE: dict[Engine, int] = {"sqlite": PROCESS_COUNT, "mariadb": 8, "mysql": 8, "galera": 6}
-DESKS: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "mysql": 2, "galera": 3}
+DESK_COUNT_BY_ENGINE: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "mysql": 2, "galera": 3}
 
 
 def run_race(place: Place, count: int, *, faults: int | None, leases: bool, renew: bool = False) -> Counter[str]:
     """Run a race with as many processes and numbers as the database engine can execute in some seconds. `faults` is
     the seed of the provider's faults (None: no faults). Check the counts of the endings, and return them."""
     chosen = NUMBERS[: count if place.engine == "sqlite" else count * 2 // 3]
-    crowd, desks = PROCESSES_BY_ENGINE[place.engine], DESKS[place.engine]
-    tally = run(Race(chosen, crowd, desks, faults, leases, renew), place)
+    crowd, desks = PROCESSES_BY_ENGINE[place.engine], DESK_COUNT_BY_ENGINE[place.engine]
+    tally = run_purchase_race(PurchaseRace(chosen, crowd, desks, faults, leases, renew), place)
     how = f"{'a good provider' if faults is None else 'random faults'}, leases {'on' if leases else 'off'}"
     what = f"{len(chosen)} numbers × {crowd} processes, {'renewals' if renew else 'purchases'} at once"
     print(f"demand 1: {place.engine}: {what}, {how}: {tally['charged']} charged, 0 doubles, 0 unhandled")
@@ -61,8 +61,9 @@ def test_a_node_killed_during_a_race_causes_no_second_purchase(place: Place, gal
     """A database node is killed during the race and restarted. Each number is bought once, and afterwards all nodes
     have the same rows."""
     chosen = NUMBERS[:8]
-    tally = run(
-        add_node_death(galera_alone, Race(chosen, PROCESSES_BY_ENGINE["galera"], 3, leases=False), 2, 5), place
+    tally = run_purchase_race(
+        add_node_death(galera_alone, PurchaseRace(chosen, PROCESSES_BY_ENGINE["galera"], 3, uses_leases=False), 2, 5),
+        place,
     )
     print(f"demand 1: galera: {len(chosen)} numbers, a node killed and back: {tally['charged']} charged, 0 doubles")
     database = place.url().partition("?")[0].rpartition("/")[2]

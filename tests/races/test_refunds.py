@@ -17,6 +17,6 @@ def test_simultaneous_acts_on_a_refund_are_consistent(place: Place, seed: int) -
     at most once, and never more is refunded than was captured. At the end each refund has ended or is in a queue with
     its next step.
     """
-    tally = refunders.run(place, RefundLoad(4, 8, seed))
+    tally = refunders.run_refund_race(place, RefundLoad(4, 8, seed))
     print(f"refund races: {place.engine}: {dict(tally)}: 0 twice, 0 beyond captured, 0 without a next step")
     assert tally["completed"]

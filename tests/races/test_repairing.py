@@ -13,6 +13,6 @@ def test_simultaneous_repairs_are_consistent(place: Place, seed: int) -> None:
     """Eight processes re-fetch, probe and resolve the same records at the same moment. At the end each record is
     bought and complete, without a second charge.
     """
-    endings = repairers.run(place, 12, seed)
+    endings = repairers.run_repair_race(place, 12, seed)
     print(f"repairing at once: {place.engine}: {dict(endings)}, 0 unhandled, 0 charges")
     assert endings["done"]

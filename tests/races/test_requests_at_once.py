@@ -15,7 +15,7 @@ PROCESSES, PAYMENTS = 5, 6
 def test_simultaneous_requests_store_one_open_refund(place: Place) -> None:
     """Five processes request a refund of the same payment. The program stores one request and refuses the others with
     a reason."""
-    endings = requesters.run(place, PROCESSES, PAYMENTS, sums_alone=False)
+    endings = requesters.run_refund_request_race(place, PROCESSES, PAYMENTS, reserves_only=False)
     print(f"demand 5: {place.engine}: {PROCESSES} processes × {PAYMENTS} payments: {dict(endings)}: 0 beyond")
 
 
@@ -23,7 +23,7 @@ def test_simultaneous_requests_store_one_open_refund(place: Place) -> None:
 def test_simultaneous_reservations_never_exceed_the_captured_amount(place: Place) -> None:
     """Five processes reserve a part of the same payment at the same moment, without the rule of one open refund. Two
     parts fit into the captured amount, and the other reservations are refused."""
-    endings = requesters.run(place, PROCESSES, PAYMENTS, sums_alone=True)
+    endings = requesters.run_refund_request_race(place, PROCESSES, PAYMENTS, reserves_only=True)
     print(f"demand 5: {place.engine}: {PROCESSES} processes × {PAYMENTS} sums: {dict(endings)}, 0 beyond captured")
 
 

@@ -27,41 +27,41 @@ _FURTHER_RUNS = 3
 """Runs after these, each a day later: a run may leave a refund to the next one, which the schedule then ends."""
 
 
-def run_refunds_without_answer(on: MoneyStage, count: int, provider: str) -> Counter[str]:
+def run_refunds_without_answer(stage: MoneyStage, count: int, provider: str) -> Counter[str]:
     """Send `count` refunds that get no answer; the provider executes every second one. Afterwards reads at PayPay
     fail, and Atom answers that the refunds don't exist. Run the due tasks over several days, and let people try every
     action. Return the counts; `again` is the number of repeated refund calls.
     """
-    ids = _approve_in_threads(on, count, provider, _add_silence_faults(on, provider, count))
-    sent = _count_sendings(on, provider)
+    ids = _approve_in_threads(stage, count, provider, _add_silence_faults(stage, provider, count))
+    sent = _count_sendings(stage, provider)
     if provider == "paypay":
-        on.sandbox.control.add_fault("status:500", call="paypay_refund_details", times="always")
+        stage.sandbox.control.add_fault("status:500", call="paypay_refund_details", times="always")
     else:
-        on.sandbox.control.add_fault("hidden_refunds", call="atom_refund_status", times="always")
+        stage.sandbox.control.add_fault("hidden_refunds", call="atom_refund_status", times="always")
     for seconds in (*_WAIT_SECONDS, *_WAIT_SECONDS[-1:] * _FURTHER_RUNS):
-        on.move_clocks(timedelta(seconds=seconds) / on.checker.settings.time_scale)
-        on.checker.recovery.run_all_tasks()
-    _check_every_action_is_refused(on, ids)
-    found = [find_newest_refund(on.maker, payment) for payment in ids]
+        stage.move_clocks(timedelta(seconds=seconds) / stage.checker.settings.time_scale)
+        stage.checker.recovery.run_all_tasks()
+    _check_every_action_is_refused(stage, ids)
+    found = [find_newest_refund(stage.maker, payment) for payment in ids]
     unknown = [one for one in found if one is not None and one.certainty is Certainty.UNKNOWN]
     before_people = [one for one in unknown if one.work.state is WorkState.NEEDS_REVIEW]
-    on.sandbox.control.clear_faults()
+    stage.sandbox.control.clear_faults()
     return Counter(
         time_outs=count,
         sent=sent,
-        again=_count_sendings(on, provider) - sent,
+        again=_count_sendings(stage, provider) - sent,
         unknown=len(unknown),
         people=len(before_people),
     )
 
 
-def _add_silence_faults(on: MoneyStage, provider: str, count: int) -> list[str]:
+def _add_silence_faults(stage: MoneyStage, provider: str, count: int) -> list[str]:
     """Order from the sandbox that it doesn't answer the refund calls of `count` payments but executes every second
     one. Return the payment numbers.
     """
     for i in range(count):
         fault = "hang_after_charge" if i % 2 else "hang"
-        on.sandbox.control.add_fault(
+        stage.sandbox.control.add_fault(
             fault, call=f"{provider}_refund", payment=_make_payment_number(provider, i), seconds=30
         )
     return [_make_payment_number(provider, i) for i in range(count)]
@@ -71,118 +71,118 @@ def _make_payment_number(provider: str, i: int) -> str:
     return f"{provider.upper()}-{i}"
 
 
-def _approve_in_threads(on: MoneyStage, count: int, provider: str, numbers: Sequence[str]) -> list[int]:
+def _approve_in_threads(stage: MoneyStage, count: int, provider: str, numbers: Sequence[str]) -> list[int]:
     """Request and approve a refund of each payment in several threads. Check that the outcome of each refund is
     unknown. Return the payment ids.
     """
-    ids = [import_paid_payment(on.maker, on.sandbox, number, provider=provider).id for number in numbers]
-    asked = [request_refund(on.maker, payment, "10" if provider == "atom" else 1_000).id for payment in ids]
+    ids = [import_paid_payment(stage.maker, stage.sandbox, number, provider=provider).id for number in numbers]
+    asked = [request_refund(stage.maker, payment, "10" if provider == "atom" else 1_000).id for payment in ids]
     with ThreadPoolExecutor(THREAD_COUNT) as threads:
         codes = Counter(
-            threads.map(lambda refund: call_for_ending(lambda: on.checker.refunds.approve(refund)), asked)
+            threads.map(lambda refund: call_for_ending(lambda: stage.checker.refunds.approve(refund)), asked)
         )
     assert codes == Counter(outcome_unknown=count), codes
-    on.sandbox.control.release_calls()
+    stage.sandbox.control.release_calls()
     return ids
 
 
-def _count_sendings(on: MoneyStage, provider: str) -> int:
+def _count_sendings(stage: MoneyStage, provider: str) -> int:
     """Return the number of refund requests that the sandbox has received for this provider."""
-    return len(on.sandbox.control.read_requests(f"{provider}_refund"))
+    return len(stage.sandbox.control.read_requests(f"{provider}_refund"))
 
 
-def _check_every_action_is_refused(on: MoneyStage, ids: Sequence[int]) -> None:
+def _check_every_action_is_refused(stage: MoneyStage, ids: Sequence[int]) -> None:
     """Check that the program refuses to send, approve, withdraw or request a refund of these payments, and that a
     probe doesn't settle the refund.
     """
     for payment in ids:
-        refund = find_newest_refund(on.maker, payment)
+        refund = find_newest_refund(stage.maker, payment)
         assert refund is not None
         attempts = {
-            "submit": call_for_ending(lambda r=refund: on.checker.refunds.submit(r.id)),  # type: ignore[misc]  # bound here
-            "approve": call_for_ending(lambda r=refund: on.checker.refunds.approve(r.id)),  # type: ignore[misc]
-            "withdraw": call_for_ending(lambda r=refund: on.maker.refunds.withdraw(r.id)),  # type: ignore[misc]
-            "ask": call_for_ending(lambda p=payment: request_refund(on.maker, p, "10")),  # type: ignore[misc]
-            "probe": call_for_ending(lambda r=refund: on.maker.refunds.probe(r.id)),  # type: ignore[misc]
+            "submit": call_for_ending(lambda r=refund: stage.checker.refunds.submit(r.id)),  # type: ignore[misc]  # bound here
+            "approve": call_for_ending(lambda r=refund: stage.checker.refunds.approve(r.id)),  # type: ignore[misc]
+            "withdraw": call_for_ending(lambda r=refund: stage.maker.refunds.withdraw(r.id)),  # type: ignore[misc]
+            "ask": call_for_ending(lambda p=payment: request_refund(stage.maker, p, "10")),  # type: ignore[misc]
+            "probe": call_for_ending(lambda r=refund: stage.maker.refunds.probe(r.id)),  # type: ignore[misc]
         }
         assert "done" not in attempts.values(), attempts
 
 
-def run_late_refunds(on: MoneyStage, count: int) -> Counter[str]:
+def run_late_refunds(stage: MoneyStage, count: int) -> Counter[str]:
     """Send `count` refunds to PayPay that get no answer. PayPay executes a quarter of them before the program's first
     question, a quarter before its second one, a quarter afterwards, and a quarter never. After two answers that a
     refund doesn't exist, the program sends it again with the same key. Check that each refund is executed once.
     """
     numbers = [f"LATE-{i}" for i in range(count)]
     for number in numbers:
-        on.sandbox.control.add_fault("late_charge:500", call="paypay_refund", payment=number)
-    ids = _approve_each(on, numbers)
-    known = _make_known_refund(on)
+        stage.sandbox.control.add_fault("late_charge:500", call="paypay_refund", payment=number)
+    ids = _approve_each(stage, numbers)
+    known = _make_known_refund(stage)
     last = count // 4
-    keys = [one.provider_refund_key for one in _read_refunds(on, ids)]
-    _release_delayed_requests(on, keys[:last])
-    _let_time_pass(on, 61)
-    heard = Counter(one.not_found for one in _read_refunds(on, ids))
-    _let_time_pass(on, 60)  # the clock also goes on by itself, and a busy machine takes long for each step
-    _release_delayed_requests(on, keys[last : 2 * last])  # before the answer that would settle it
-    _let_time_pass(on, 600)
-    undone = sum(one.state is RefundState.APPROVED or one.sent_count > 1 for one in _read_refunds(on, ids))
-    _release_delayed_requests(on, keys[2 * last : 3 * last])
+    keys = [one.provider_refund_key for one in _read_refunds(stage, ids)]
+    _release_delayed_requests(stage, keys[:last])
+    _let_time_pass(stage, 61)
+    heard = Counter(one.not_found for one in _read_refunds(stage, ids))
+    _let_time_pass(stage, 60)  # the clock also goes on by itself, and a busy machine takes long for each step
+    _release_delayed_requests(stage, keys[last : 2 * last])  # before the answer that would settle it
+    _let_time_pass(stage, 600)
+    undone = sum(one.state is RefundState.APPROVED or one.sent_count > 1 for one in _read_refunds(stage, ids))
+    _release_delayed_requests(stage, keys[2 * last : 3 * last])
     for _ in range(4):
-        _let_time_pass(on, 900)
-    found = _read_refunds(on, ids)
-    doubles = [number for number in numbers if on.count_provider_refunds(number) != 1]
+        _let_time_pass(stage, 900)
+    found = _read_refunds(stage, ids)
+    doubles = [number for number in numbers if stage.count_provider_refunds(number) != 1]
     assert not doubles, f"not refunded exactly once: {doubles}"
     odd = [one for one in found if one.state is not RefundState.COMPLETED]
     assert not odd, f"not at their end: {odd}"
     control = [
-        call_for_ending(lambda: on.checker.refunds.probe(known)) for _ in range(3)
+        call_for_ending(lambda: stage.checker.refunds.probe(known)) for _ in range(3)
     ]  # calls are short, machines busy
     assert "done" in control, f"the positive control: {control}"
     again = sum(one.sent_count > 1 for one in found)
     return Counter(refunds=count, heard_once=heard[1], undone=undone, again=again, doubles=len(doubles))
 
 
-def _release_delayed_requests(on: MoneyStage, keys: Sequence[str | None]) -> None:
+def _release_delayed_requests(stage: MoneyStage, keys: Sequence[str | None]) -> None:
     """Let the simulated provider execute the delayed refund requests with these keys now."""
     for key in keys:
-        on.release_held_request(key)
+        stage.release_held_request(key)
 
 
-def _approve_each(on: MoneyStage, numbers: Sequence[str]) -> list[int]:
+def _approve_each(stage: MoneyStage, numbers: Sequence[str]) -> list[int]:
     """Request and approve a refund of each payment. Check that the outcome of each refund is unknown. Return the
     payment ids.
     """
-    ids = [import_paid_payment(on.maker, on.sandbox, number).id for number in numbers]
+    ids = [import_paid_payment(stage.maker, stage.sandbox, number).id for number in numbers]
     for payment in ids:
-        refund = request_refund(on.maker, payment, CAPTURED_MINOR // 3)
-        assert call_for_ending(lambda r=refund: on.checker.refunds.approve(r.id)) == "outcome_unknown"  # type: ignore[misc]
+        refund = request_refund(stage.maker, payment, CAPTURED_MINOR // 3)
+        assert call_for_ending(lambda r=refund: stage.checker.refunds.approve(r.id)) == "outcome_unknown"  # type: ignore[misc]
     return ids
 
 
-def _make_known_refund(on: MoneyStage) -> int:
+def _make_known_refund(stage: MoneyStage) -> int:
     """Make a refund that the provider has in its ledger, and return its id. It shows that the program reads the
     provider's answers to the same probe correctly.
     """
-    refund = request_refund(on.maker, import_paid_payment(on.maker, on.sandbox, "KNOWN-1").id)
-    on.sandbox.control.add_fault("close_after_charge", call="paypay_refund", payment="KNOWN-1")
-    assert call_for_ending(lambda: on.checker.refunds.approve(refund.id)) == "outcome_unknown"
-    on.move_clocks(timedelta(seconds=3))
-    assert on.checker.refunds.probe(refund.id).certainty is Certainty.KNOWN
+    refund = request_refund(stage.maker, import_paid_payment(stage.maker, stage.sandbox, "KNOWN-1").id)
+    stage.sandbox.control.add_fault("close_after_charge", call="paypay_refund", payment="KNOWN-1")
+    assert call_for_ending(lambda: stage.checker.refunds.approve(refund.id)) == "outcome_unknown"
+    stage.move_clocks(timedelta(seconds=3))
+    assert stage.checker.refunds.probe(refund.id).certainty is Certainty.KNOWN
     return refund.id
 
 
-def _let_time_pass(on: MoneyStage, seconds: float) -> None:
+def _let_time_pass(stage: MoneyStage, seconds: float) -> None:
     """Move the clocks by `seconds` (in the program's time, which the time scale divides), and run the due tasks."""
-    on.move_clocks(timedelta(seconds=seconds) / on.checker.settings.time_scale)
-    on.checker.recovery.run_all_tasks()
+    stage.move_clocks(timedelta(seconds=seconds) / stage.checker.settings.time_scale)
+    stage.checker.recovery.run_all_tasks()
 
 
-def _read_refunds(on: MoneyStage, ids: Sequence[int]) -> list[Refund]:
+def _read_refunds(stage: MoneyStage, ids: Sequence[int]) -> list[Refund]:
     """Return the newest refund of each of these payments."""
-    return [one for payment in ids if (one := find_newest_refund(on.maker, payment)) is not None]
+    return [one for payment in ids if (one := find_newest_refund(stage.maker, payment)) is not None]
 
 
-def check_money(on: MoneyStage) -> None:
+def check_money(stage: MoneyStage) -> None:
     """Check all rules of payments and refunds, which money_truth.py defines."""
-    money_truth.check_money(on.checker, on.sandbox)
+    money_truth.check_money(stage.checker, stage.sandbox)

@@ -16,7 +16,7 @@ _READ_SUM_SQL = text("SELECT value FROM console_meta WHERE name = 'sum'")
 _WRITE_SUM_SQL = text("UPDATE console_meta SET value = :value WHERE name = 'sum'")
 
 
-def run(folder: Path, turns: int, *, queue: bool = True) -> Counter[str]:
+def run_counter_race(folder: Path, turns: int, *, queue: bool = True) -> Counter[str]:
     """Let 16 processes increment the row `turns` times each, with or without the queue of writers. Return a mapping
     with the number of increments, the number of lost increments, and the duration of the longest one (ms)."""
     url = f"sqlite:///{folder / 'console.db'}"

@@ -19,7 +19,7 @@ from console.sandbox import Sandbox
 from console.sandbox.environment import credentials as known
 from tests.sandbox.caller import FORM_CONTENT_TYPE, Answer, Caller
 
-ORDER = "ORD20261120000123"
+ORDER_NUMBER = "ORD20261120000123"
 DAY, MOMENT = "2026-11-20", "2026-11-20 12:21:33"
 
 
@@ -68,7 +68,7 @@ class AtomCaller:
         form = urlencode({"merchId": merch_id, "encData": encrypt_text(text, key, known.ATOM_REQUEST_SALT)})
         return self.line.send_request("POST", path, form, Content_Type=FORM_CONTENT_TYPE)
 
-    def start_payment(self, number: str = ORDER, amount: str = "500.00", **pay: Any) -> Answer:
+    def start_payment(self, number: str = ORDER_NUMBER, amount: str = "500.00", **pay: Any) -> Answer:
         asked = {"payInstrument": {
             "headDetails": {"version": "OTSv1.1", "api": "AUTH", "platform": "FLASH"},
             "merchDetails": {"merchId": known.ATOM_MERCH_ID, "userId": "", "password": pay.pop(
@@ -79,7 +79,9 @@ class AtomCaller:
         }}  # fmt: skip
         return self.send_post("/ots/aipay/auth", json.dumps(asked))
 
-    def verify_payment(self, number: str = ORDER, amount: str = "500.00", day: str = DAY, **change: Any) -> Answer:
+    def verify_payment(
+        self, number: str = ORDER_NUMBER, amount: str = "500.00", day: str = DAY, **change: Any
+    ) -> Answer:
         signature = make_signature(change.get("hash_key", known.ATOM_REQUEST_HASH_KEY), known.ATOM_MERCH_ID,
                          known.ATOM_PASSWORD, number, amount, "INR", "TXNVERIFICATION")  # fmt: skip
         asked = {
@@ -98,7 +100,7 @@ class AtomCaller:
             "/ots/payment/status", format_json_numbers(asked), key=change.get("key", known.ATOM_REQUEST_KEY)
         )
 
-    def verify_payment_v2(self, number: str = ORDER, amount: str = "500.00", day: str = DAY) -> Answer:
+    def verify_payment_v2(self, number: str = ORDER_NUMBER, amount: str = "500.00", day: str = DAY) -> Answer:
         signature = make_signature(known.ATOM_REQUEST_HASH_KEY, known.ATOM_MERCH_ID, number, amount, "INR")
         asked = {
             "payInstrument": {
@@ -109,7 +111,7 @@ class AtomCaller:
         return self.send_post("/ots/v2/payment/status", format_json_numbers(asked))
 
     def refund_payment(
-        self, payment_id: str, amount: str = "150.50", key: str = "RFD1", number: str = ORDER, **change: Any
+        self, payment_id: str, amount: str = "150.50", key: str = "RFD1", number: str = ORDER_NUMBER, **change: Any
     ) -> Answer:
         signed = change.get("signed", amount)
         signature = make_signature(change.get("hash_key", known.ATOM_REQUEST_HASH_KEY), known.ATOM_MERCH_ID,
@@ -138,9 +140,9 @@ class AtomCaller:
         return self.send_post("/ots/payment/status", json.dumps(asked))
 
 
-def format_json_numbers(asked: Any) -> str:
-    """Return `asked` as JSON. A text between two `@`, such as `@150.50@`, is written as the number 150.50."""
-    return re.sub(r'"@(.*?)@"', r"\1", json.dumps(asked))
+def format_json_numbers(content: Any) -> str:
+    """Return `content` as JSON. A text between two `@`, such as `@150.50@`, is written as the number 150.50."""
+    return re.sub(r'"@(.*?)@"', r"\1", json.dumps(content))
 
 
 def get_status_code(answer: Answer) -> str:

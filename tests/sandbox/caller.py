@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from console.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Sandbox
 from console.sandbox.http.messages import JsonObject
 
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 OTHER_CORPORATION_NUMBER = "7123456789012"
 FORM_CONTENT_TYPE = "application/x-www-form-urlencoded"
 
@@ -81,7 +81,7 @@ class Caller:
         return self
 
     def buy_check(
-        self, number: str = NUMBER, *, access: str | None = None, fields: JsonObject | None = None
+        self, number: str = CORPORATION_NUMBER, *, access: str | None = None, fields: JsonObject | None = None
     ) -> Answer:
         body = json.dumps({"corporation_number": number, **(fields or {})})
         return self.send_request(
@@ -102,5 +102,5 @@ class Caller:
     def read_pdf(self, check_id: int) -> Answer:
         return self.read_checks(f"/{check_id}?with_pdf=true")
 
-    def list_checks(self, number: str = NUMBER) -> Answer:
+    def list_checks(self, number: str = CORPORATION_NUMBER) -> Answer:
         return self.read_checks(f"?corporation_number={number}")

@@ -15,7 +15,7 @@ from console.sandbox.environment.credentials import PAYPAY_API_KEY, PAYPAY_API_S
 from tests.sandbox.caller import Answer, Caller
 
 JSON_CONTENT_TYPE = "application/json;charset=UTF-8"
-ORDER = "ORD-20261120-000123"
+ORDER_NUMBER = "ORD-20261120-000123"
 _nonces = count(1)
 
 
@@ -44,7 +44,7 @@ class PayPayCaller:
         more = {"Content_Type": JSON_CONTENT_TYPE} if body else {}
         return self.line.send_request(method, path + query, body, Authorization=signed, **more)
 
-    def create_payment(self, number: str = ORDER, amount: int = 3300, **fields: Any) -> Answer:
+    def create_payment(self, number: str = ORDER_NUMBER, amount: int = 3300, **fields: Any) -> Answer:
         asked = {
             "merchantPaymentId": number,
             "amount": {"amount": amount, "currency": "JPY"},
@@ -53,10 +53,10 @@ class PayPayCaller:
         }
         return self.send_request("POST", "/v2/codes", asked | fields)
 
-    def read_payment(self, number: str = ORDER) -> Answer:
+    def read_payment(self, number: str = ORDER_NUMBER) -> Answer:
         return self.send_request("GET", f"/v2/codes/payments/{number}")
 
-    def cancel_payment(self, number: str = ORDER) -> Answer:
+    def cancel_payment(self, number: str = ORDER_NUMBER) -> Answer:
         return self.send_request("DELETE", f"/v2/payments/{number}")
 
     def refund_payment(self, payment_id: str, amount: int = 1000, key: str = "RFD-1", **fields: Any) -> Answer:

@@ -13,7 +13,7 @@ import pytest
 from console.sandbox import Sandbox, SandboxControl, run_sandbox
 from console.sandbox.control.client import SandboxError
 from console.sandbox.rules.registry import FAULT_BY_NAME, FaultKind
-from tests.sandbox.caller import NUMBER, Caller
+from tests.sandbox.caller import CORPORATION_NUMBER, Caller
 from tests.sandbox.faults import test_holds as test_faults_waiting
 from tests.sandbox.faults import test_pdfs as test_faults_pdf
 from tests.sandbox.faults import test_responses as test_faults_answers
@@ -78,10 +78,10 @@ def test_the_call_log_has_each_call_without_secrets(caller: Caller, control: San
     first, second, third = control.read_requests()
     assert [first["call"], second["call"], third["call"]] == ["token", "purchase", "purchase"]
     assert [second["status"], third["status"]] == [None, 201]
-    assert (second["fault"], second["number"], second["turn"]) == ("reset", NUMBER, 1)
+    assert (second["fault"], second["number"], second["turn"]) == ("reset", CORPORATION_NUMBER, 1)
     assert second["connection"] != third["connection"]
     assert second["monotonic"] <= third["monotonic"]
-    assert json.loads(third["body"])["corporation_number"] == NUMBER
+    assert json.loads(third["body"])["corporation_number"] == CORPORATION_NUMBER
     assert "sandbox-" not in json.dumps(control.read_requests())
     later_entries = control.read_requests(call="purchase", after_seq=second["seq"])
     assert [entry["seq"] for entry in later_entries] == [third["seq"]]

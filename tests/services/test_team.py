@@ -20,7 +20,7 @@ from tests.support.refusals import call_for_refusal_code
 from tests.support.sql_server import SqlServer
 from tests.support.teams import Team, open_team
 
-NUMBER = NUMBERS[0]
+CORPORATION_NUMBER = NUMBERS[0]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def team_desks(people: Team, tmp_path: Path, vendor: LedgerVendor) -> Iterator[T
 
 
 def buy_check(console: Console, client: str = "1") -> CreditCheck:
-    return console.credit_checks.purchase(PurchaseRequest(NUMBER, client))
+    return console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, client))
 
 
 def make_unknown_purchase(
@@ -90,7 +90,7 @@ def test_three_people_work_on_a_purchase_under_their_own_names(people: Team, tea
     timeline = team_desks("aud-e").credit_checks.read_credit_check(bought.id).timeline
     assert {people.names["op-a"], people.names["lead-b"]} <= {entry.actor for entry in timeline}
     assert team_desks("aud-e").audit.verify_chains() > 0
-    assert team_desks("op-b").lookup.find_records(NUMBER).credit_checks[0].id == bought.id
+    assert team_desks("op-b").lookup.find_records(CORPORATION_NUMBER).credit_checks[0].id == bought.id
     assert call_for_refusal_code(lambda: buy_check(team_desks("op-b"))) == "already_purchased"
 
 
@@ -129,7 +129,7 @@ def test_the_worker_settles_another_persons_purchase(
     people: Team, team_desks: TeamDesks, vendor: LedgerVendor
 ) -> None:
     """If AlarmBox offers a list of purchases, the worker probes and settles another person's purchase."""
-    vendor.finds = True
+    vendor.lists_purchases = True
     record = make_unknown_purchase(team_desks("op-a"), vendor, "silent_after_charge")
     probed = team_desks("worker").recovery.probe("credit-check", record.id)
     assert isinstance(probed, CreditCheck)
@@ -145,7 +145,7 @@ def test_a_renewal_that_fails_gives_the_claim_back(people: Team, team_desks: Tea
     _expire_check(people, bought)
     vendor.today = date.today
     vendor.behaviour = "refuses"
-    renew = PurchaseRequest(NUMBER, "1", renew=True)
+    renew = PurchaseRequest(CORPORATION_NUMBER, "1", renew=True)
     assert call_for_refusal_code(lambda: team_desks("op-b").credit_checks.purchase(renew)) == "provider_refused"
     assert team_desks("op-b").credit_checks.read_credit_check(bought.id).record.is_live
     vendor.behaviour = "answers"
@@ -166,10 +166,10 @@ def _expire_check(people: Team, record: CreditCheck) -> None:
 
 def test_the_workers_account_runs_due_tasks(people: Team, team_desks: TeamDesks, vendor: LedgerVendor) -> None:
     """The worker's account, which cannot decide or buy, adopts rows, records a lapse and re-fetches missing parts."""
-    vendor.readable = False
+    vendor.is_readable = False
     bought = buy_check(team_desks("op-a"))
     assert bought.incomplete
-    vendor.readable = True
+    vendor.is_readable = True
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(
             "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id)"
@@ -202,13 +202,13 @@ def test_the_next_person_at_a_desk_delivers_its_answer(
     """
     buyer = team_desks("op-a", desk="shared")
     vendor.behaviour = behaviour  # type: ignore[assignment]  # one of its words
-    vendor.during = lambda: _remove_account_role(people, "op-a")
+    vendor.during_call = lambda: _remove_account_role(people, "op-a")
     assert call_for_refusal_code(lambda: buy_check(buyer)) == "outcome_unknown"
-    vendor.during = lambda: None
+    vendor.during_call = lambda: None
     delivered = {run.task: run.count for run in team_desks("lead-b", desk="shared").recovery.run_all_tasks()}
     _restore_account_role(people, "op-a")
     assert delivered["spool_delivery"] == 1
-    record = team_desks("op-b").lookup.find_records(NUMBER).credit_checks[0]
+    record = team_desks("op-b").lookup.find_records(CORPORATION_NUMBER).credit_checks[0]
     assert (record.state, record.certainty) == ("success" if behaviour == "answers" else "error", "known")
 
 
@@ -251,7 +251,7 @@ def test_the_schema_account_may_only_change_the_schema(team_desks: TeamDesks, ve
     bought = buy_check(team_desks("op-a"))
     owner = team_desks("owner")
     acts = (
-        lambda: owner.lookup.find_records(NUMBER),
+        lambda: owner.lookup.find_records(CORPORATION_NUMBER),
         lambda: owner.credit_checks.read_credit_check(bought.id),
         lambda: owner.recovery.read_record("operation", bought.operation_id or ""),
         lambda: owner.recovery.read_queue("pending"),

@@ -224,7 +224,7 @@ def test_a_keyring_that_keeps_the_password_keeps_the_person_signed_in(tmp_path: 
         settings.sign_in.sign_out()
     assert caught.value.detail["problem"] == "keyring_failed"
     assert (settings.database_url, settings.sign_in.user) == (url, "op-a")
-    keyring.deletes = True
+    keyring.allows_deletion = True
     assert settings.sign_in.sign_out()
     assert keyring.entries == {}
     read_missing_password_error(settings)

@@ -32,7 +32,7 @@ from console.store.spool.spool import Spool
 from console.wiring import providers as payment_wiring
 
 LOOPBACK = "http://127.0.0.1:8080"
-PAYPAY = {f"CONSOLE_SECRET_PAYPAY_{name}": "x" for name in ("API_KEY", "API_SECRET", "MERCHANT_ID")}
+PAYPAY_SETTINGS = {f"CONSOLE_SECRET_PAYPAY_{name}": "x" for name in ("API_KEY", "API_SECRET", "MERCHANT_ID")}
 ATOM_NAMES = (
     "MERCH_ID",
     "PASSWORD",
@@ -43,7 +43,7 @@ ATOM_NAMES = (
     "REQUEST_HASH_KEY",
     "RESPONSE_HASH_KEY",
 )
-ATOM = {f"CONSOLE_SECRET_ATOM_{name}": "x" for name in ATOM_NAMES}
+ATOM_SETTINGS = {f"CONSOLE_SECRET_ATOM_{name}": "x" for name in ATOM_NAMES}
 
 
 def load_profile_settings(home: Path, profile: str = "", env: Mapping[str, str] | None = None) -> Settings:
@@ -178,7 +178,9 @@ def test_a_provider_without_url_and_credentials_is_disabled(tmp_path: Path) -> N
     assert payment_wiring.list_configured_providers(
         load_profile_settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK})
     ) == ("paypay",)
-    assert payment_wiring.list_configured_providers(load_profile_settings(tmp_path, env=PAYPAY | ATOM)) == (
+    assert payment_wiring.list_configured_providers(
+        load_profile_settings(tmp_path, env=PAYPAY_SETTINGS | ATOM_SETTINGS)
+    ) == (
         "paypay",
         "atom",
     )
@@ -195,7 +197,7 @@ def test_the_missing_setting_of_a_provider_is_named(context: ServiceContext) -> 
     for name in provider_registry.list_provider_names():
         detail = read_refusal_detail(context, name)
         assert (detail["variable"], detail["problem"]) == (f"CONSOLE_{name.upper()}_URL", "provider_disabled")
-    for secrets, name in ((PAYPAY, "paypay"), (ATOM, "atom")):
+    for secrets, name in ((PAYPAY_SETTINGS, "paypay"), (ATOM_SETTINGS, "atom")):
         for missing in secrets:
             env = {k: v for k, v in secrets.items() if k != missing} | {f"CONSOLE_{name.upper()}_URL": LOOPBACK}
             assert read_refusal_detail(context, name, env=env) == {"variable": missing, "problem": "missing"}
@@ -206,18 +208,24 @@ def test_the_missing_setting_of_a_provider_is_named(context: ServiceContext) -> 
 
 def test_the_environment_sets_the_address_of_paypay(context: ServiceContext) -> None:
     """PayPay's address is the one of the configured PayPay environment, unless the settings have a URL."""
-    assert get_paypay_url(open_provider_adapter(context, "paypay", env=PAYPAY)) == PRODUCTION_URL
+    assert get_paypay_url(open_provider_adapter(context, "paypay", env=PAYPAY_SETTINGS)) == PRODUCTION_URL
     assert (
-        get_paypay_url(open_provider_adapter(context, "paypay", "[paypay]\nenvironment = 'staging'\n", PAYPAY))
+        get_paypay_url(
+            open_provider_adapter(context, "paypay", "[paypay]\nenvironment = 'staging'\n", PAYPAY_SETTINGS)
+        )
         == STAGING_URL
     )
     assert (
-        get_paypay_url(open_provider_adapter(context, "paypay", env=PAYPAY | {"CONSOLE_PAYPAY_URL": LOOPBACK}))
+        get_paypay_url(
+            open_provider_adapter(context, "paypay", env=PAYPAY_SETTINGS | {"CONSOLE_PAYPAY_URL": LOOPBACK})
+        )
         == LOOPBACK
     )
-    many = open_provider_adapter(context, "paypay", env=PAYPAY).capabilities
+    many = open_provider_adapter(context, "paypay", env=PAYPAY_SETTINGS).capabilities
     assert (many.allows_repeated_refunds, many.max_refunds) == (True, 50)
-    one = open_provider_adapter(context, "paypay", "[paypay]\nrepeated_refunds = false\n", PAYPAY).capabilities
+    one = open_provider_adapter(
+        context, "paypay", "[paypay]\nrepeated_refunds = false\n", PAYPAY_SETTINGS
+    ).capabilities
     assert (one.allows_repeated_refunds, one.max_refunds) == (False, 1)
 
 
@@ -233,7 +241,7 @@ def test_environment_and_version_set_the_addresses_of_atom(tmp_path: Path) -> No
 
     def read_atom_urls(profile: str, env: Mapping[str, str] | None = None) -> AtomUrls:
         told = load_profile_settings(
-            tmp_path, profile, ATOM | {"CONSOLE_PROVIDER_HOSTS": "a.example"} | dict(env or {})
+            tmp_path, profile, ATOM_SETTINGS | {"CONSOLE_PROVIDER_HOSTS": "a.example"} | dict(env or {})
         )
         own = told.get_provider_settings(ATOM_PLUGIN)
         return atom_urls(own, make_merchant(own, told.read_secrets("atom")), told.get_provider_url("atom"))
@@ -278,7 +286,9 @@ def test_the_doctor_names_missing_settings_of_a_gateway(tmp_path: Path) -> None:
         return {one.name: (one.ok, one.message, one.facts.get("missing")) for one in looked}
 
     assert read_health_checks({})["paypay"] == (True, "doctor.gateway.off", None)
-    assert read_health_checks(PAYPAY)["paypay"] == (True, "doctor.gateway.ok", None)
-    lacking = {name: text for name, text in ATOM.items() if "SALT" not in name} | {"CONSOLE_ATOM_URL": LOOPBACK}
+    assert read_health_checks(PAYPAY_SETTINGS)["paypay"] == (True, "doctor.gateway.ok", None)
+    lacking = {name: text for name, text in ATOM_SETTINGS.items() if "SALT" not in name} | {
+        "CONSOLE_ATOM_URL": LOOPBACK
+    }
     salts = ("CONSOLE_SECRET_ATOM_REQUEST_SALT", "CONSOLE_SECRET_ATOM_RESPONSE_SALT")
     assert read_health_checks(lacking)["atom"] == (False, "doctor.gateway.bad", salts)

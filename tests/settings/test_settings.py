@@ -150,7 +150,7 @@ def test_a_pipe_is_no_profile(env: dict[str, str], tmp_path: Path) -> None:
     assert read_refusal_detail(env)["problem"] == "unreadable"
 
 
-HOSTS = (
+UNKNOWN_HOST_URLS = (
     ("alarmbox.url", "https://evil.example"),
     ("alarmbox.url", "https://api.alarmbox.jp.evil.example"),
     ("alarmbox.url", "https://apigw.paypay.ne.jp"),
@@ -165,7 +165,7 @@ HOSTS = (
 )
 
 
-@pytest.mark.parametrize(("key", "url"), HOSTS)
+@pytest.mark.parametrize(("key", "url"), UNKNOWN_HOST_URLS)
 def test_an_unknown_host_in_the_profile_is_refused(env: dict[str, str], tmp_path: Path, key: str, url: str) -> None:
     """A profile with the URL of an unknown host is refused, because the program would send credentials to that host.
     An environment variable may allow the host.
@@ -404,7 +404,7 @@ def test_the_language_follows_the_system(env: dict[str, str], spoken: dict[str, 
     assert Settings.load(env | spoken).language == language
 
 
-SWITCHES = {
+TEST_SWITCHES = {
     "CONSOLE_TIME_SCALE": "20",
     "CONSOLE_LEASES": "off",
     "CONSOLE_FAILPOINT": "before_send:1:kill",
@@ -421,13 +421,13 @@ REMOTE_PROVIDER_SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("switch", SWITCHES)
+@pytest.mark.parametrize("switch", TEST_SWITCHES)
 @pytest.mark.parametrize("abroad", REMOTE_PROVIDER_SETTINGS)
 def test_switches_for_tests_never_meet_a_real_provider(env: dict[str, str], switch: str, abroad: str) -> None:
     """Each switch for tests is refused if a configured provider isn't on this machine. The refusal names the
     switch.
     """
-    detail = read_refusal_detail(env | REMOTE_PROVIDER_SETTINGS[abroad] | {switch: SWITCHES[switch]})
+    detail = read_refusal_detail(env | REMOTE_PROVIDER_SETTINGS[abroad] | {switch: TEST_SWITCHES[switch]})
     assert (detail["variable"], detail["problem"]) == (switch, "loopback_only")
 
 
@@ -435,7 +435,7 @@ def test_switches_for_tests_never_meet_a_real_provider(env: dict[str, str], swit
 def test_switches_for_tests_are_accepted_with_local_providers(env: dict[str, str], url: str) -> None:
     """If all providers are on loopback, every switch for tests is accepted, with or without credentials."""
     given = {"CONSOLE_ALARMBOX_URL": url, "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "id"}
-    assert set(Settings.load(env | given | SWITCHES).active_test_switches) == set(SWITCHES)
+    assert set(Settings.load(env | given | TEST_SWITCHES).active_test_switches) == set(TEST_SWITCHES)
 
 
 def test_a_switch_with_its_default_value_is_accepted(env: dict[str, str]) -> None:

@@ -12,13 +12,13 @@ from console.views.bulk.dialog import BulkDialog
 from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import QueuesRoute
-from tests.shots.scenes import Scene
-from tests.shots.stage import Stage
+from tests.shots.scenes import SceneFunction
+from tests.shots.stage import WindowStage
 
 SUBJECT_KIND = "credit-check"
 
 
-def show_selection(stage: Stage) -> None:
+def show_selection(stage: WindowStage) -> None:
     """Take pictures of three ways to select records: three rows by keyboard, refunds only (which can't be
     re-fetched), and all records that match a filter."""
     page = _open_queue(stage, "unknown")
@@ -35,7 +35,7 @@ def show_selection(stage: Stage) -> None:
     page.selection.clear_selection()
 
 
-def show_dry_runs(stage: Stage) -> None:
+def show_dry_runs(stage: WindowStage) -> None:
     """Take pictures of the dry run of all records, of a dry run of the first few, of a dry run in which nothing can
     be done, and of the form for a note's text."""
     page = _open_queue(stage, "unknown")
@@ -60,7 +60,7 @@ def show_dry_runs(stage: Stage) -> None:
     stage.shoot("bulk-note")
     assert dialog.note_field is not None
     dialog.note_field.edit.setPlainText("AlarmBox へ電話で確認中。折り返し待ち。")  # type: ignore[union-attr]  # an area
-    stage.until(dialog.main_button.isEnabled)
+    stage.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     _wait_for_plan(stage)
     stage.shoot("bulk-note-plan")
@@ -68,7 +68,7 @@ def show_dry_runs(stage: Stage) -> None:
     page.selection.clear_selection()
 
 
-def show_runs(stage: Stage) -> None:
+def show_runs(stage: WindowStage) -> None:
     """Take pictures of a bulk run while a provider hangs, of its end, of the rows that it did not execute, and of a
     stopped and a paused run.
     """
@@ -78,18 +78,18 @@ def show_runs(stage: Stage) -> None:
     dialog = _wait_for_plan(stage)
     assert dialog.plan_page is not None
     dialog.plan_page.row_limit_list.setCurrentIndex(3)
-    stage.until(dialog.main_button.isEnabled)
+    stage.wait_until(dialog.main_button.isEnabled)
     stage.desk.sandbox.control.add_fault("hang", times="always")
     dialog.main_button.click()
-    stage.until(lambda: stage.desk.sandbox.control.read_state()["held"] != [])
-    stage.until(lambda: dialog.progress_page is not None and dialog.main_button.isEnabled())
+    stage.wait_until(lambda: stage.desk.sandbox.control.read_state()["held"] != [])
+    stage.wait_until(lambda: dialog.progress_page is not None and dialog.main_button.isEnabled())
     stage.opening.runner.is_idle = lambda: True  # type: ignore[method-assign]  # it is held on purpose
     stage.shoot("bulk-running")
     del stage.opening.runner.is_idle
     stage.desk.sandbox.control.clear_faults()
     stage.desk.sandbox.control.release_calls()
-    stage.until(lambda: not dialog.is_running_here)
-    stage.until(lambda: dialog.run is not None and dialog.run.state != "running")
+    stage.wait_until(lambda: not dialog.is_running_here)
+    stage.wait_until(lambda: dialog.run is not None and dialog.run.state != "running")
     stage.shoot("bulk-stopped")
     assert dialog.progress_page is not None
     dialog.progress_page.filter_list.setCurrentIndex(1)
@@ -97,7 +97,7 @@ def show_runs(stage: Stage) -> None:
     dialog.reject()
 
 
-def show_unfinished_work(stage: Stage) -> None:
+def show_unfinished_work(stage: WindowStage) -> None:
     """Take pictures of the tabs of the dialog for unfinished work: bulk runs of every state, the holders of leases,
     and unfinished operations.
     """
@@ -109,7 +109,7 @@ def show_unfinished_work(stage: Stage) -> None:
     dialog.reject()
 
 
-def _make_runs(stage: Stage) -> list[BulkRun]:
+def _make_runs(stage: WindowStage) -> list[BulkRun]:
     console = stage.desk.console
     items = console.recovery.read_queue("unknown", 20).items
     checks = [item.record for item in items if isinstance(item.record, CreditCheck)]
@@ -119,22 +119,22 @@ def _make_runs(stage: Stage) -> list[BulkRun]:
     return [done, stopped, console.bulk.create_run("probe", chosen)]
 
 
-def _open_queue(stage: Stage, name: str) -> QueuesPage:
+def _open_queue(stage: WindowStage, name: str) -> QueuesPage:
     stage.show_route(QueuesRoute(name))
     page = stage.find(QueuesPage)
-    stage.until(lambda: page.table.current_item is not None)
+    stage.wait_until(lambda: page.table.current_item is not None)
     return page
 
 
-def _wait_for_plan(stage: Stage) -> BulkDialog:
+def _wait_for_plan(stage: WindowStage) -> BulkDialog:
     dialog = stage.find(BulkDialog)
-    stage.until(
+    stage.wait_until(
         lambda: dialog.plan_page is not None and (dialog.main_button.isEnabled() or bool(dialog.main_button.reason))
     )
     return dialog
 
 
-BULK_SCENES: Mapping[str, Scene] = {
+BULK_SCENES: Mapping[str, SceneFunction] = {
     "choosing": show_selection,
     "planning": show_dry_runs,
     "running": show_runs,

@@ -38,11 +38,11 @@ from console.views.runtime.routes import (
 from console.views.runtime.status_values import PasswordRequest
 from console.views.sign_in.password_dialog import open_password_dialog
 from console.views.widgets.window.dialog import DialogFrame
-from tests.shots.scenes import Scene
-from tests.shots.stage import Stage
+from tests.shots.scenes import SceneFunction
+from tests.shots.stage import WindowStage
 
 
-def show_company_tabs(stage: Stage) -> None:
+def show_company_tabs(stage: WindowStage) -> None:
     stage.show_route(LookupRoute(stage.desk.list_checks("two_reports")[0].number))
     company = stage.find(LookupPage).company_panel
     for tab in company.company_tabs:
@@ -50,7 +50,7 @@ def show_company_tabs(stage: Stage) -> None:
         stage.shoot(f"company-tab-{tab.name}")
 
 
-def show_further_pages(stage: Stage) -> None:
+def show_further_pages(stage: WindowStage) -> None:
     stage.show_route(ReconcileRunsRoute())
     stage.shoot("reconcile-runs")
     unknown = (item.record for item in stage.desk.console.recovery.read_queue("unknown").items)
@@ -59,7 +59,7 @@ def show_further_pages(stage: Stage) -> None:
     stage.shoot("operation")
 
 
-def show_notes(stage: Stage) -> None:
+def show_notes(stage: WindowStage) -> None:
     stage.show_route(CreditCheckRoute(stage.desk.list_checks("unknown")[0].id))
     page = stage.find(CreditCheckPage)
     assert page.view is not None
@@ -71,7 +71,7 @@ def show_notes(stage: Stage) -> None:
     _shoot_dialog(stage, HandOverDialog, "dialog-hand-over")
 
 
-def show_incidents(stage: Stage) -> None:
+def show_incidents(stage: WindowStage) -> None:
     """Take pictures of an incident while it is handed over and resolved, of one that a colleague has acknowledged,
     and of a resolved one that can be reopened.
     """
@@ -80,7 +80,7 @@ def show_incidents(stage: Stage) -> None:
     stage.show_route(AlertsRoute())
     page = stage.find(AlertsPage)
     # An acknowledged alert about a changed company is closed; another scene may have left one of them selected.
-    stage.until(
+    stage.wait_until(
         lambda: page.table.go_to_item(lambda incident: incident.main_alert.rule_id != CORPORATION_CHANGE_RULE)
     )
     page.hand_over_current_incident()
@@ -92,20 +92,22 @@ def show_incidents(stage: Stage) -> None:
         ids = [alert.id for alert in page.current_incident.alerts if alert.resolved_at is None]
         stage.desk.console.alerts.acknowledge_alerts(ids, "店舗に電話します")
     page.read_data_again()
-    stage.until(lambda: page.current_incident is not None and page.current_incident.is_acknowledged)
+    stage.wait_until(lambda: page.current_incident is not None and page.current_incident.is_acknowledged)
     stage.settle()
     stage.shoot("alerts-acknowledged")
     stage.desk.console.incidents.resolve(page.current_incident.id, "店舗と合意済み")
     stage.show_route(AlertsRoute(page.current_incident.main_alert.id))
     page.read_data_again()
-    stage.until(lambda: page.current_incident is not None and page.current_incident.state is IncidentState.RESOLVED)
+    stage.wait_until(
+        lambda: page.current_incident is not None and page.current_incident.state is IncidentState.RESOLVED
+    )
     stage.settle()
     stage.shoot("alerts-resolved")
     page.resolve_or_reopen_current_incident()
     _shoot_dialog(stage, ReopenIncidentDialog, "dialog-incident-reopen")
 
 
-def show_further_dialogs(stage: Stage) -> None:
+def show_further_dialogs(stage: WindowStage) -> None:
     stage.show_route(QueuesRoute("unknown"))
     context, window = stage.opening.context, stage.window
     LimitDialog(context, Limit("per_refund", "JPY", 1_000_000, 1_500_000, "adm-f"), window).open()
@@ -120,7 +122,7 @@ def show_further_dialogs(stage: Stage) -> None:
     _shoot_and_close(stage, open_running_calls_dialog(stage.frame), "dialog-close")
 
 
-def show_withdrawal(stage: Stage) -> None:
+def show_withdrawal(stage: WindowStage) -> None:
     stage.show_route(ApprovalsRoute())
     page = stage.find(ApprovalsPage)
     own = next(refund for refund in page.inbox.other_refunds if refund.maker == stage.opening.context.operator)
@@ -128,17 +130,17 @@ def show_withdrawal(stage: Stage) -> None:
     _shoot_dialog(stage, WithdrawDialog, "dialog-withdraw")
 
 
-def _shoot_dialog(stage: Stage, kind: type[DialogFrame], name: str) -> None:
+def _shoot_dialog(stage: WindowStage, kind: type[DialogFrame], name: str) -> None:
     _shoot_and_close(stage, stage.find(kind), name)
 
 
-def _shoot_and_close(stage: Stage, dialog: DialogFrame, name: str) -> None:
+def _shoot_and_close(stage: WindowStage, dialog: DialogFrame, name: str) -> None:
     stage.shoot(name)
     dialog.reject()
     stage.settle()
 
 
-FURTHER_SCENES: Mapping[str, Scene] = {
+FURTHER_SCENES: Mapping[str, SceneFunction] = {
     "company_tabs": show_company_tabs,
     "further_pages": show_further_pages,
     "notes": show_notes,

@@ -38,23 +38,23 @@ from console.views.runtime.routes import (
     SetAsidesRoute,
     UnmatchedNoticesRoute,
 )
-from tests.shots.scenes import Scene
-from tests.shots.stage import Stage
+from tests.shots.scenes import SceneFunction
+from tests.shots.stage import WindowStage
 from tests.support.payment_desks import make_signed_notice
 
 
-def show_payments(stage: Stage) -> None:
+def show_payments(stage: WindowStage) -> None:
     """Take one picture of each kind of payment."""
     newest = {payment.kind: payment for payment in stage.desk.payments}
     trail = tuple(("payment", payment.id) for payment in newest.values())
     for kind, payment in newest.items():
         stage.show_route(PaymentRoute(payment.id, trail, "queues"))
         page = stage.find(PaymentPage)
-        stage.until(lambda page=page, id=payment.id: page.view is not None and page.view.record.id == id)  # type: ignore[misc]  # of this turn
+        stage.wait_until(lambda page=page, id=payment.id: page.view is not None and page.view.record.id == id)  # type: ignore[misc]  # of this turn
         stage.shoot(f"payment-{kind}")
 
 
-def show_payment_tabs(stage: Stage) -> None:
+def show_payment_tabs(stage: WindowStage) -> None:
     payment = stage.desk.list_payments("refund_unknown")[-1]
     stage.show_route(PaymentRoute(payment.id))
     page = stage.find(PaymentPage)
@@ -64,24 +64,24 @@ def show_payment_tabs(stage: Stage) -> None:
     page.tabs.show_tab("timeline")
 
 
-def show_unmasking(stage: Stage) -> None:
+def show_unmasking(stage: WindowStage) -> None:
     """Take pictures of the dialog that requires a reason, and then of a payment with the customer's name unmasked."""
     payment = stage.desk.list_payments("complete")[-1]
     stage.show_route(PaymentRoute(payment.id))
     page = stage.find(PaymentPage)
-    stage.until(lambda: page.view is not None and page.view.record.id == payment.id)
+    stage.wait_until(lambda: page.view is not None and page.view.record.id == payment.id)
     page.unmasking.open_dialog("payment", payment.id)
     dialog = stage.find(UnmaskDialog)
     dialog.reason_text_field.edit.setPlainText("11 月 20 日の電話の確認")  # type: ignore[union-attr]  # an edit of several lines
-    stage.until(dialog.main_button.isEnabled)
+    stage.wait_until(dialog.main_button.isEnabled)
     stage.shoot("dialog-unmask")
     dialog.main_button.click()
-    stage.until(lambda: page.unmasking.texts is not None)
+    stage.wait_until(lambda: page.unmasking.texts is not None)
     stage.shoot("payment-unmasked")
     page.unmasking.mask()
 
 
-def show_orders(stage: Stage) -> None:
+def show_orders(stage: WindowStage) -> None:
     payment = stage.desk.list_payments("complete")[-1]
     view = stage.desk.console.payments.read_payment(payment.id)
     assert view.order is not None
@@ -99,7 +99,7 @@ def show_orders(stage: Stage) -> None:
         stage.shoot(f"order-{kind}")
 
 
-def _show_expired_payment(stage: Stage, payment_id: int) -> None:
+def _show_expired_payment(stage: WindowStage, payment_id: int) -> None:
     """Take a picture of a payment whose time limit has passed while the gateway can't be reached."""
     context = stage.desk.console._context
 
@@ -114,7 +114,7 @@ def _show_expired_payment(stage: Stage, payment_id: int) -> None:
     context.write(start_saga)
 
 
-def show_refunds(stage: Stage) -> None:
+def show_refunds(stage: WindowStage) -> None:
     for kind in ("refund_asked", "refund_unknown", "refund_accepted", "refund_failed", "refunded", "partly_refunded"):
         for payment in stage.desk.list_payments(kind)[-1:]:
             stage.show_route(RefundRoute(stage.desk.console.payments.read_payment(payment.id).refunds[0].id))
@@ -122,7 +122,7 @@ def show_refunds(stage: Stage) -> None:
             stage.shoot(f"refund-{kind}")
 
 
-def show_money_lists(stage: Stage) -> None:
+def show_money_lists(stage: WindowStage) -> None:
     for queue in ("review", "unknown", "refunds", "pending", "error"):
         stage.show_route(QueuesRoute(queue))
         stage.shoot(f"queue-money-{queue}")
@@ -132,7 +132,7 @@ def show_money_lists(stage: Stage) -> None:
     stage.shoot("company-payments")
 
 
-def show_unmatched_notices(stage: Stage) -> None:
+def show_unmatched_notices(stage: WindowStage) -> None:
     """Take a picture of two notices of a bank that match no payment in the database. The first notice resembles a
     payment by its amount and day."""
     payment = next(one for one in reversed(stage.desk.list_payments("complete")) if one.currency == "JPY")
@@ -149,11 +149,11 @@ def show_unmatched_notices(stage: Stage) -> None:
         stage.desk.console.payments.receive_notice(post)
     stage.show_route(UnmatchedNoticesRoute())
     page = stage.find(UnmatchedNoticesPage)
-    stage.until(lambda: len(page.table.all_rows) > 1 and page.candidates is not None)
+    stage.wait_until(lambda: len(page.table.all_rows) > 1 and page.candidates is not None)
     stage.shoot("queue-notices")
 
 
-def show_refund_dialog(stage: Stage) -> None:
+def show_refund_dialog(stage: WindowStage) -> None:
     payment = stage.desk.list_payments("complete")[-1]
     stage.show_route(PaymentRoute(payment.id))
     page = stage.find(PaymentPage)
@@ -161,22 +161,22 @@ def show_refund_dialog(stage: Stage) -> None:
     dialog = stage.find(RefundDialog)
     stage.shoot("dialog-refund-begin")
     dialog.probe_button.click()
-    stage.until(lambda: not dialog.is_answer_old)
+    stage.wait_until(lambda: not dialog.is_answer_old)
     dialog.form.amount_edit.setText("999999999")
     stage.shoot("dialog-refund-too-much")
     dialog.form.amount_edit.setText(str(max(1, payment.amount_minor // 2)) if payment.currency == "JPY" else "1.00")
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.form.explanation_edit.setText("同じ品を 2 回注文。1 点分のみ返金")
     dialog.form.ticket_edit.setText("T-88213")
-    stage.until(lambda: not dialog.form.is_plan_due and not dialog._is_reading_plan)
+    stage.wait_until(lambda: not dialog.form.is_plan_due and not dialog._is_reading_plan)
     for field in dialog.form._answer_field_by_rule.values():
         field.edit.setText("別の注文の二重購入分")  # type: ignore[union-attr]  # a line
-    stage.until(dialog.main_button.isEnabled)
+    stage.wait_until(dialog.main_button.isEnabled)
     stage.shoot("dialog-refund")
     dialog.main_button.click()
     stage.shoot("dialog-refund-review")
     dialog.main_button.click()
-    stage.until(lambda: not dialog.is_busy)
+    stage.wait_until(lambda: not dialog.is_busy)
     stage.shoot("dialog-refund-asked")
     dialog.cancel_button.click()
     stage.settle()
@@ -185,7 +185,7 @@ def show_refund_dialog(stage: Stage) -> None:
     stage.find(RefundDialog).reject()
 
 
-def show_approvals(stage: Stage) -> None:
+def show_approvals(stage: WindowStage) -> None:
     context = stage.opening.context
     context.change_operator("lead-b")
     stage.show_route(ApprovalsRoute())
@@ -209,7 +209,7 @@ def show_approvals(stage: Stage) -> None:
     stage.shoot("approvals-own")
 
 
-def show_proposals(stage: Stage) -> None:
+def show_proposals(stage: WindowStage) -> None:
     """Take pictures of two proposed outcomes: a colleague's proposal, which the approver can confirm, and the
     approver's own proposal.
     """
@@ -234,7 +234,7 @@ def show_proposals(stage: Stage) -> None:
     stage.settle()
 
 
-def show_resolve_money(stage: Stage) -> None:
+def show_resolve_money(stage: WindowStage) -> None:
     payment = stage.desk.list_payments("refund_unknown")[-1]
     stage.show_route(RefundRoute(stage.desk.console.payments.read_payment(payment.id).refunds[0].id))
     page = stage.find(RefundPage)
@@ -246,12 +246,12 @@ def show_resolve_money(stage: Stage) -> None:
     dialog.form.refund_number_field.edit.setText("1519")  # type: ignore[union-attr]  # a line
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.form.reason_text_field.edit.setText("精算明細 11 月 20 日分")  # type: ignore[union-attr]  # a line
-    stage.until(dialog.main_button.isEnabled)
+    stage.wait_until(dialog.main_button.isEnabled)
     stage.shoot("dialog-resolve-refund")
     dialog.reject()
 
 
-def show_alerts(stage: Stage) -> None:
+def show_alerts(stage: WindowStage) -> None:
     with act_as(WORKER):
         AlertRuleEvaluator(stage.desk.console._context).update_alerts()
     stage.show_route(AlertsRoute())
@@ -268,7 +268,7 @@ def show_alerts(stage: Stage) -> None:
     dialog.reject()
 
 
-MONEY_SCENES: Mapping[str, Scene] = {
+MONEY_SCENES: Mapping[str, SceneFunction] = {
     "alerts": show_alerts,
     "payments": show_payments,
     "payment_tabs": show_payment_tabs,

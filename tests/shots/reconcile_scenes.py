@@ -17,11 +17,11 @@ from console.store.reconciliation import runs as reconciliations
 from console.views.reconciliation.dialog import ReconcileDialog
 from console.views.reconciliation.page import ReconcilePage
 from console.views.runtime.routes import ReconcileRoute, ReconcileRunsRoute
-from tests.shots.scenes import Scene
-from tests.shots.stage import Stage
+from tests.shots.scenes import SceneFunction
+from tests.shots.stage import WindowStage
 
 
-def show_reconciliation(stage: Stage) -> None:
+def show_reconciliation(stage: WindowStage) -> None:
     """Take pictures of the reconciliation page: before the first run, at the start of a run, and with its result and
     each part of the result. Further pictures have stopped, running and failed runs, and a person without the right to
     reconcile."""
@@ -35,7 +35,7 @@ def show_reconciliation(stage: Stage) -> None:
     _begin_run(stage)
     stage.show_route(ReconcileRoute(stage.desk.console.reconciliation.views.list_runs("paypay").items[0].id))
     page = stage.find(ReconcilePage)
-    stage.until(lambda: page.table.current_item is not None)
+    stage.wait_until(lambda: page.table.current_item is not None)
     for row in range(page.rows.rowCount()):
         page.table.go_to_row(row)
         if page.current_difference is not None and page.current_difference.action == "probe":
@@ -52,12 +52,12 @@ def show_reconciliation(stage: Stage) -> None:
     context.change_operator("op-a")
 
 
-def _begin_run(stage: Stage) -> None:
+def _begin_run(stage: WindowStage) -> None:
     stage.show_route(ReconcileRoute())
     page = stage.find(ReconcilePage)
     page.begin_button.click()
     dialog = stage.find(ReconcileDialog)
-    stage.until(dialog.main_button.isEnabled)
+    stage.wait_until(dialog.main_button.isEnabled)
     stage.shoot("dialog-reconcile")
     dialog.last_day_field.edit.setText("2026-13-01")  # type: ignore[union-attr]  # a line
     dialog._handle_typed_day()
@@ -66,21 +66,21 @@ def _begin_run(stage: Stage) -> None:
     dialog._handle_typed_day()
     dialog.dry_run_box.setChecked(True)
     dialog.main_button.click()
-    stage.until(lambda: not dialog.is_busy)
+    stage.wait_until(lambda: not dialog.is_busy)
     stage.shoot("dialog-reconcile-dry")
     dialog.reject()
     stage.settle()
     page.begin_button.click()
     dialog = stage.find(ReconcileDialog)
-    stage.until(dialog.main_button.isEnabled)
+    stage.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    stage.until(lambda: not dialog.is_busy)
+    stage.wait_until(lambda: not dialog.is_busy)
     stage.shoot("dialog-reconcile-done")
     dialog.reject()
     stage.settle()
 
 
-def _show_other_runs(stage: Stage) -> None:
+def _show_other_runs(stage: WindowStage) -> None:
     """Take pictures of a run that was interrupted, a run at another desk, and a failed run. Each run has compared
     rows of a daily file, which is stored as its evidence."""
     context, file_store = stage.desk.console._context, stage.desk.console.reconciliation._daily_file_stores["paypay"]
@@ -129,4 +129,4 @@ def _show_other_runs(stage: Stage) -> None:
         context.write(lambda tx: leases.release(tx.conn, lease))
 
 
-RECONCILE_SCENES: Mapping[str, Scene] = {"reconcile": show_reconciliation}
+RECONCILE_SCENES: Mapping[str, SceneFunction] = {"reconcile": show_reconciliation}

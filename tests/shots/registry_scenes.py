@@ -18,13 +18,13 @@ from console.views.runtime.routes import (
     LookupRoute,
     QueuesRoute,
 )
-from tests.shots.scenes import Scene, find_free_number
-from tests.shots.stage import Stage
+from tests.shots.scenes import SceneFunction, find_free_number
+from tests.shots.stage import WindowStage
 
 _DAY = date(2026, 11, 20)
 
 
-def show_registry(stage: Stage) -> None:
+def show_registry(stage: WindowStage) -> None:
     """Take pictures of a search in the search box and on its page, of companies that were closed, merged or renamed,
     and of the registry's facts before a purchase."""
     lookup, now = stage.desk.console.lookup, stage.opening.context.now()
@@ -59,7 +59,7 @@ def show_registry(stage: Stage) -> None:
         stage.desk.console.registry.import_files([difference])
     stage.show_route(AlertsRoute())
     page = stage.find(AlertsPage)
-    stage.until(lambda: page.table.current_item is not None)
+    stage.wait_until(lambda: page.table.current_item is not None)
     for row in range(page.table.rows.rowCount()):
         page.table.go_to_row(row)
         if page.current_incident is not None and page.current_incident.main_alert.rule_id == "corporation_changed":
@@ -92,4 +92,4 @@ def show_registry(stage: Stage) -> None:
     dialog.reject()
 
 
-REGISTRY_SCENES: Mapping[str, Scene] = {"registry": show_registry}
+REGISTRY_SCENES: Mapping[str, SceneFunction] = {"registry": show_registry}

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from console.views.reports.page import ReportsPage
 from console.views.reports.section import ChartSection
 from console.views.runtime.routes import ReportsRoute
-from tests.shots.scenes import Scene
-from tests.shots.stage import Stage
+from tests.shots.scenes import SceneFunction
+from tests.shots.stage import WindowStage
 
 
-def show_reports(stage: Stage) -> None:
+def show_reports(stage: WindowStage) -> None:
     stage.show_route(ReportsRoute())
     page = stage.find(ReportsPage)
     for section in page.sections:
@@ -22,4 +22,4 @@ def show_reports(stage: Stage) -> None:
     with_picture.toggle_chart_and_table()
 
 
-REPORT_SCENES: Mapping[str, Scene] = {"reports": show_reports}
+REPORT_SCENES: Mapping[str, SceneFunction] = {"reports": show_reports}

@@ -47,12 +47,12 @@ from console.views.sign_in.sign_in_form import SignInForm
 from console.views.sign_in.unlock_form import UnlockForm
 from console.views.widgets.controls.inputs import DropDownList
 from console.views.widgets.window.dialog import DialogFrame
-from tests.shots.stage import Stage
+from tests.shots.stage import WindowStage
 
-Scene = Callable[[Stage], None]
+SceneFunction = Callable[[WindowStage], None]
 
 
-def show_home(stage: Stage) -> None:
+def show_home(stage: WindowStage) -> None:
     for sample in (
         *stage.desk.list_checks("incomplete")[:2],
         *stage.desk.list_checks("unknown")[:2],
@@ -63,7 +63,7 @@ def show_home(stage: Stage) -> None:
     stage.shoot("home")
 
 
-def show_first_tasks(stage: Stage) -> None:
+def show_first_tasks(stage: WindowStage) -> None:
     """Take a picture of Home for a person who has opened the window for the first time and has looked at the help."""
     stage.show_route(HomeRoute())
     preferences, tasks = stage.opening.context.preferences, stage.opening.context.first_tasks
@@ -75,13 +75,13 @@ def show_first_tasks(stage: Stage) -> None:
     tasks.dismiss_tasks()
 
 
-def show_queues(stage: Stage) -> None:
+def show_queues(stage: WindowStage) -> None:
     for queue in ("review", "unknown", "disagree", "incomplete", "error"):
         stage.show_route(QueuesRoute(queue))
         stage.shoot(f"queue-{queue}")
 
 
-def show_company(stage: Stage) -> None:
+def show_company(stage: WindowStage) -> None:
     stage.show_route(LookupRoute(stage.desk.list_checks("several_clients")[0].number))
     stage.shoot("company")
     stage.show_route(
@@ -97,7 +97,7 @@ def show_company(stage: Stage) -> None:
     stage.shoot("lookup-wrong-digit")
 
 
-def show_records(stage: Stage) -> None:
+def show_records(stage: WindowStage) -> None:
     kinds = {
         "complete": stage.desk.list_checks("complete")[-1].id,
         "incomplete": next(s for s in stage.desk.list_checks("incomplete") if s.missing_parts == ("pdf",)).id,
@@ -114,7 +114,7 @@ def show_records(stage: Stage) -> None:
         stage.shoot(f"record-{name}")
 
 
-def show_record_tabs(stage: Stage) -> None:
+def show_record_tabs(stage: WindowStage) -> None:
     stage.show_route(CreditCheckRoute(stage.desk.list_checks("two_reports")[0].id))
     page = stage.find(CreditCheckPage)
     for name in ("documents", "history", "evidence", "audit"):
@@ -123,7 +123,7 @@ def show_record_tabs(stage: Stage) -> None:
     page.tabs.show_tab("timeline")
 
 
-def show_evidence_messages(stage: Stage) -> None:
+def show_evidence_messages(stage: WindowStage) -> None:
     """Take pictures of three messages: an evidence pack was saved, its file name was refused because the file exists,
     and the timeline was copied."""
     record = stage.desk.list_checks("two_reports")[0]
@@ -140,38 +140,38 @@ def show_evidence_messages(stage: Stage) -> None:
     stage.shoot("story-copied")
 
 
-def show_pdf(stage: Stage) -> None:
+def show_pdf(stage: WindowStage) -> None:
     stage.show_route(PdfRoute(stage.desk.list_checks("complete")[0].id))
     page = stage.find(PdfPage)
-    stage.until(lambda: page.page_view.has_page)
+    stage.wait_until(lambda: page.page_view.has_page)
     page.search_field.setText("credit check")
     QTest.keyClick(page.search_field, Qt.Key.Key_Return)
     stage.settle()
     stage.shoot("pdf")
 
 
-def show_comparison(stage: Stage) -> None:
+def show_comparison(stage: WindowStage) -> None:
     """Take a picture of two versions of a PDF next to each other, with a difference on the second page."""
     stage.show_route(PdfComparisonRoute(stage.desk.list_checks("two_reports")[0].id))
     page = stage.find(PdfComparisonPage)
-    stage.until(lambda: len(page.difference_table.all_rows) > 1 and bool(page.new_view.marks))
+    stage.wait_until(lambda: len(page.difference_table.all_rows) > 1 and bool(page.new_view.marks))
     stage.shoot("pdf-compare")
     page.select_difference_by_step(1)
-    stage.until(lambda: page.page_index == 1 and bool(page.new_view.marks))
+    stage.wait_until(lambda: page.page_index == 1 and bool(page.new_view.marks))
     stage.shoot("pdf-compare-changed")
 
 
-def show_audit(stage: Stage) -> None:
+def show_audit(stage: WindowStage) -> None:
     stage.show_route(AuditRoute())
     stage.find(AuditPage).verify_button.click()
     stage.settle()
     stage.shoot("audit")
 
 
-def show_admin(stage: Stage) -> None:
+def show_admin(stage: WindowStage) -> None:
     stage.show_route(AdminRoute())
     page = stage.find(AdminPage)
-    stage.until(lambda: page.switch_table.current_item is not None)
+    stage.wait_until(lambda: page.switch_table.current_item is not None)
     with act_as("lead-b"):
         stage.desk.console.read_only_switches.set_switch("paypay", True, "PayPay の障害（18 時まで）")
     page.read_data_again()
@@ -185,7 +185,7 @@ def show_admin(stage: Stage) -> None:
     page.tabs.setCurrentIndex(1)
     stage.settle()
     stage.shoot("admin-limits")
-    stage.until(lambda: page.health_table.current_item is not None)
+    stage.wait_until(lambda: page.health_table.current_item is not None)
     for place, name in ((3, "health"), (4, "schedules"), (5, "reasons")):
         page.tabs.setCurrentIndex(place)
         stage.settle()
@@ -194,7 +194,7 @@ def show_admin(stage: Stage) -> None:
         stage.desk.console.read_only_switches.set_switch("paypay", False, "復旧")
 
 
-def show_search(stage: Stage) -> None:
+def show_search(stage: WindowStage) -> None:
     stage.show_route(QueuesRoute("unknown"))
     assert stage.opening.controller is not None
     stage.opening.controller.command_palette.open()
@@ -207,7 +207,7 @@ def show_search(stage: Stage) -> None:
     box.close()
 
 
-def show_menu(stage: Stage) -> None:
+def show_menu(stage: WindowStage) -> None:
     assert stage.opening.controller is not None
     menu = stage.opening.controller.person_menu.build_menu()
     menu.popup(stage.window.mapToGlobal(QPoint(0, 0)))
@@ -215,7 +215,7 @@ def show_menu(stage: Stage) -> None:
     menu.close()
 
 
-def show_dialogs(stage: Stage) -> None:
+def show_dialogs(stage: WindowStage) -> None:
     assert stage.opening.controller is not None
     stage.show_route(QueuesRoute("unknown"))
     _shoot_dialog(stage, open_unfinished_work_dialog(stage.frame), "dialog-unfinished")
@@ -230,7 +230,7 @@ def show_dialogs(stage: Stage) -> None:
     _shoot_dialog(stage, notifications, "dialog-notifications")
 
 
-def show_lock(stage: Stage) -> None:
+def show_lock(stage: WindowStage) -> None:
     assert stage.opening.controller is not None
     stage.show_route(HomeRoute())
     stage.opening.controller.idle_lock.lock_window()
@@ -238,7 +238,7 @@ def show_lock(stage: Stage) -> None:
     stage.opening.controller.idle_lock.unlock_window()
 
 
-def show_sign_in(stage: Stage) -> None:
+def show_sign_in(stage: WindowStage) -> None:
     """Take pictures of the sign-in with and without a keyring, empty and after a refusal with the help open."""
     for name, can_keep in (("sign-in", True), ("sign-in-no-keyring", False)):
         form = SignInForm(stage.opening.context, "db.example:3306/console", "", can_store_password=can_keep)
@@ -252,7 +252,7 @@ def show_sign_in(stage: Stage) -> None:
     stage.frame.window_cover.remove_cover()
 
 
-def show_unlock(stage: Stage) -> None:
+def show_unlock(stage: WindowStage) -> None:
     """Take a picture of the form that unlocks a window on a server database; it asks for the password."""
     form = UnlockForm(stage.opening.context, stage.opening.context.now(), needs_password=True)
     stage.frame.window_cover.show_cover(PrivacyCover(stage.opening.context, form))
@@ -262,7 +262,7 @@ def show_unlock(stage: Stage) -> None:
     stage.frame.window_cover.remove_cover()
 
 
-def show_missing_rights(stage: Stage) -> None:
+def show_missing_rights(stage: WindowStage) -> None:
     """Take pictures of an administrator's window, and of a record in an auditor's window, which offer only the
     actions of these roles.
     """
@@ -277,7 +277,7 @@ def show_missing_rights(stage: Stage) -> None:
     context.change_operator(operator or "op-a")
 
 
-def show_purchase(stage: Stage) -> None:
+def show_purchase(stage: WindowStage) -> None:
     """Take pictures of the dialog before a purchase, and of four results: bought, bought with missing parts, refused,
     and unknown.
     """
@@ -301,20 +301,20 @@ def show_purchase(stage: Stage) -> None:
         assert isinstance(choice, DropDownList)
         choice.setCurrentIndex(1)
         dialog.form.purpose_boxes[0].setChecked(True)
-        stage.until(dialog.main_button.isEnabled)
+        stage.wait_until(dialog.main_button.isEnabled)
         if name == "bought":
             stage.shoot("dialog-purchase")
         dialog.main_button.click()
         if name == "asking":
-            stage.until(lambda number=number: control.read_state()["held"] != [])  # type: ignore[misc]  # of this turn
+            stage.wait_until(lambda number=number: control.read_state()["held"] != [])  # type: ignore[misc]  # of this turn
             QTest.qWait(300)
             stage.opening.runner.is_idle = lambda: True  # type: ignore[method-assign]  # it is held on purpose
             stage.shoot("dialog-purchase-asking")
             del stage.opening.runner.is_idle
             control.release_calls()
-        stage.until(lambda dialog=dialog: not dialog.is_busy)  # type: ignore[misc]  # of this turn
+        stage.wait_until(lambda dialog=dialog: not dialog.is_busy)  # type: ignore[misc]  # of this turn
         if name != "asking":
-            stage.until(
+            stage.wait_until(
                 lambda: bool(stage.find(LookupPage).company_panel.credit_checks)
             )  # the page behind has read it too
             stage.shoot(f"dialog-purchase-{name}")
@@ -322,7 +322,7 @@ def show_purchase(stage: Stage) -> None:
         stage.settle()
 
 
-def show_refetch(stage: Stage) -> None:
+def show_refetch(stage: WindowStage) -> None:
     stage.show_route(
         CreditCheckRoute(next(s for s in stage.desk.list_checks("incomplete") if s.missing_parts == ("pdf",)).id)
     )
@@ -330,15 +330,15 @@ def show_refetch(stage: Stage) -> None:
     assert page.view is not None
     page.action_handlers.refetch(page.view.record)
     dialog = stage.find(RefetchDialog)
-    stage.until(dialog.main_button.isEnabled)
+    stage.wait_until(dialog.main_button.isEnabled)
     stage.shoot("dialog-refetch")
     dialog.main_button.click()
-    stage.until(lambda: not dialog.is_busy)
+    stage.wait_until(lambda: not dialog.is_busy)
     stage.shoot("dialog-refetch-done")
     dialog.cancel_button.click()
 
 
-def show_resolve(stage: Stage) -> None:
+def show_resolve(stage: WindowStage) -> None:
     stage.show_route(CreditCheckRoute(stage.desk.list_checks("unknown")[1].id))
     page = stage.find(CreditCheckPage)
     assert page.view is not None
@@ -350,15 +350,15 @@ def show_resolve(stage: Stage) -> None:
     dialog.form.file_field.edit.setText(str(evidence))  # type: ignore[union-attr]  # a line
     dialog.form.not_bought_button.setChecked(True)
     dialog.form.reason_text_field.edit.setText("11 月 20 日の一覧にありません")  # type: ignore[union-attr]  # a line
-    stage.until(dialog.main_button.isEnabled)
+    stage.wait_until(dialog.main_button.isEnabled)
     stage.shoot("dialog-resolve")
     dialog.main_button.click()
-    stage.until(lambda: not dialog.is_busy)
+    stage.wait_until(lambda: not dialog.is_busy)
     stage.shoot("dialog-resolve-awaiting")
     dialog.cancel_button.click()
 
 
-def _shoot_dialog(stage: Stage, dialog: DialogFrame, name: str) -> None:
+def _shoot_dialog(stage: WindowStage, dialog: DialogFrame, name: str) -> None:
     if isinstance(dialog, UnfinishedWorkDialog):
         stage.settle()
     stage.shoot(name)
@@ -372,7 +372,7 @@ def find_free_number(serial: int) -> str:
     return compute_check_digit(base) + base
 
 
-MAIN_SCENES: Mapping[str, Scene] = {
+MAIN_SCENES: Mapping[str, SceneFunction] = {
     "home": show_home,
     "queues": show_queues,
     "company": show_company,
@@ -385,7 +385,7 @@ MAIN_SCENES: Mapping[str, Scene] = {
     "lock": show_lock,
     "unlock": show_unlock,
 }
-OTHER_SCENES: Mapping[str, Scene] = {
+OTHER_SCENES: Mapping[str, SceneFunction] = {
     "record_tabs": show_record_tabs,
     "search": show_search,
     "menu": show_menu,

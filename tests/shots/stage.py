@@ -43,7 +43,7 @@ class WindowLook:
         return f"{self.language}-{self.theme}-{self.width}x{self.height}{extra}"
 
 
-class Stage:
+class WindowStage:
     """The window of a desk with invented records. The method `shoot` takes a picture of the window."""
 
     def __init__(self, desk: SampleDesk, sight: WindowLook, folder: Path) -> None:
@@ -55,7 +55,7 @@ class Stage:
         self.window = self.opening.window
         self.window.resize(sight.width, sight.height)
         self.window.show()
-        self.until(lambda: self.opening.controller is not None)
+        self.wait_until(lambda: self.opening.controller is not None)
         current_appearance().set_density(sight.density)
         current_appearance().set_text_scale(sight.scale)
         current_appearance().choose_theme(sight.theme)
@@ -65,7 +65,7 @@ class Stage:
     def frame(self) -> WindowFrame:
         return self.opening.frame
 
-    def until(self, condition: Callable[[], bool]) -> None:
+    def wait_until(self, condition: Callable[[], bool]) -> None:
         """Process events until the condition is true."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
@@ -80,7 +80,7 @@ class Stage:
     def settle(self) -> None:
         """Process events until the window has no read in progress and everything is painted."""
         for _ in range(3):
-            self.until(self.opening.runner.is_idle)
+            self.wait_until(self.opening.runner.is_idle)
             for _ in range(10):
                 _process_events()
 
@@ -91,7 +91,7 @@ class Stage:
 
     def find(self, kind: type[WidgetType]) -> WidgetType:
         """Return the visible widget of this class."""
-        self.until(lambda: any(found.isVisible() for found in self.window.findChildren(kind)))
+        self.wait_until(lambda: any(found.isVisible() for found in self.window.findChildren(kind)))
         return next(found for found in self.window.findChildren(kind) if found.isVisible())
 
     def shoot(self, name: str) -> Path:
@@ -130,13 +130,13 @@ class Stage:
         _process_events()
 
 
-class UnpaintedStage(Stage):
+class UnpaintedStage(WindowStage):
     """A stage that takes no pictures, for tests that paint the window themselves."""
 
     def settle(self) -> None:
         """Process events until the window has no read in progress; nothing needs to be painted."""
         for _ in range(2):
-            self.until(self.opening.runner.is_idle)
+            self.wait_until(self.opening.runner.is_idle)
             for _ in range(3):
                 QTest.qWait(1)
 
@@ -147,10 +147,10 @@ def _process_events() -> None:
 
 
 @contextmanager
-def open_stage(home: Path, sight: WindowLook, folder: Path) -> Iterator[Stage]:
+def open_stage(home: Path, sight: WindowLook, folder: Path) -> Iterator[WindowStage]:
     """Yield a stage on a desk of its own with the home folder `home`; the pictures go into `folder`."""
     with open_sample_desk(home, LANGUAGE=sight.language) as desk:
-        stage = Stage(desk, sight, folder)
+        stage = WindowStage(desk, sight, folder)
         try:
             yield stage
         finally:

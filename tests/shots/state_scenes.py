@@ -34,8 +34,8 @@ from console.views.runtime.routes import (
     ReportsRoute,
     Route,
 )
-from tests.shots.scenes import Scene
-from tests.shots.stage import Stage
+from tests.shots.scenes import SceneFunction
+from tests.shots.stage import WindowStage
 from tests.support.failing_methods import let_method_fail
 
 _LARGEST_MINOR = {"paypay": 99_999_999_999, "atom": 999_999_999_999}
@@ -46,17 +46,19 @@ _LONG_NOTE = "お客様より 11 月 20 日の二重決済についてお電話�
 _LONG_REASON = "PayPay の障害（復旧の見込みは 18 時）。復旧の連絡があるまで、返金と購入を行わないでください。"
 
 
-def show_large_amounts(stage: Stage) -> None:
+def show_large_amounts(stage: WindowStage) -> None:
     """Take pictures of payments of the largest amounts, of the refund of a whole payment, and of an unpaid order."""
     for provider in _LARGEST_MINOR:
         payment = _pay_largest(stage, provider)
         stage.show_route(PaymentRoute(payment.id))
         page = stage.find(PaymentPage)
-        stage.until(lambda page=page, payment=payment: page.view is not None and page.view.record.id == payment.id)  # type: ignore[misc]  # of this turn
+        stage.wait_until(
+            lambda page=page, payment=payment: page.view is not None and page.view.record.id == payment.id  # type: ignore[misc]  # of this turn
+        )
         stage.shoot(f"amount-payment-{provider}")
         page.run_action_on_record("refund")
         dialog = stage.find(RefundDialog)
-        stage.until(lambda dialog=dialog: not dialog.form.is_plan_due and not dialog._is_reading_plan)  # type: ignore[misc]  # of this turn
+        stage.wait_until(lambda dialog=dialog: not dialog.form.is_plan_due and not dialog._is_reading_plan)  # type: ignore[misc]  # of this turn
         stage.shoot(f"amount-refund-{provider}")
         dialog.reject()
         stage.settle()
@@ -71,7 +73,7 @@ def show_large_amounts(stage: Stage) -> None:
     stage.shoot("amount-queue")
 
 
-def _pay_largest(stage: Stage, provider: str) -> Payment:
+def _pay_largest(stage: WindowStage, provider: str) -> Payment:
     """Insert an order of the largest amount that the provider accepts, let the simulated provider record its payment,
     import the payment, and return it.
     """
@@ -88,13 +90,13 @@ def _pay_largest(stage: Stage, provider: str) -> Payment:
     return stage.desk.console.payments.import_payment(asked)
 
 
-def _add_order(stage: Stage, order: NewOrder) -> int:
+def _add_order(stage: WindowStage, order: NewOrder) -> int:
     """Insert an order as the shop does, and return its id."""
     context = stage.desk.console._context
     return context.write(lambda tx: orders.insert_order(tx.conn, order, context.now()))
 
 
-def show_long_texts(stage: Stage) -> None:
+def show_long_texts(stage: WindowStage) -> None:
     """Take pictures of the records of a company with a long name. A colleague with a long name has written a long
     note.
     """
@@ -128,7 +130,7 @@ def show_long_texts(stage: Stage) -> None:
         stage.shoot(f"long-{name}")
 
 
-def show_read_only(stage: Stage) -> None:
+def show_read_only(stage: WindowStage) -> None:
     """Take pictures of the screens while read-only mode is on for everything, with a long reason."""
     with _use_read_only_mode(stage):
         for name, route in _list_routes(stage).items():
@@ -139,7 +141,7 @@ def show_read_only(stage: Stage) -> None:
 
 
 @contextmanager
-def _use_read_only_mode(stage: Stage) -> Iterator[None]:
+def _use_read_only_mode(stage: WindowStage) -> Iterator[None]:
     """Switch read-only mode on for everything until the end of the block."""
     switches, context = stage.desk.console.read_only_switches, stage.opening.context
 
@@ -156,18 +158,18 @@ def _use_read_only_mode(stage: Stage) -> Iterator[None]:
         set_switch(False)
 
 
-def show_disconnected(stage: Stage) -> None:
+def show_disconnected(stage: WindowStage) -> None:
     """Take pictures of screens that read their data before the database stopped answering."""
     services, error = stage.desk.console, rebuild_error(ErrorCode.DATABASE_UNREACHABLE, {}, exit_status=0)
     for name, route in _list_routes(stage).items():
         stage.show_route(route)
         with let_method_fail(services.desk_status, "read_desk_update", error):
-            stage.until(lambda: stage.opening.context.connection_state.lost_since is not None)
+            stage.wait_until(lambda: stage.opening.context.connection_state.lost_since is not None)
             stage.shoot(f"disconnected-{name}")
-        stage.until(lambda: stage.opening.context.connection_state.lost_since is None)
+        stage.wait_until(lambda: stage.opening.context.connection_state.lost_since is None)
 
 
-def show_unreadable(stage: Stage) -> None:
+def show_unreadable(stage: WindowStage) -> None:
     """Take pictures of pages that couldn't read their data again."""
     services, error = stage.desk.console, rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
     payment, check = stage.desk.list_payments("complete")[-1], stage.desk.list_checks("unknown")[0]
@@ -189,7 +191,7 @@ def show_unreadable(stage: Stage) -> None:
         stage.settle()
 
 
-def _list_routes(stage: Stage) -> Mapping[str, Route]:
+def _list_routes(stage: WindowStage) -> Mapping[str, Route]:
     """Return the routes of the screens that are shown in each state, by the names of their pictures."""
     return {
         "home": HomeRoute(),
@@ -203,7 +205,7 @@ def _list_routes(stage: Stage) -> Mapping[str, Route]:
     }
 
 
-STATE_SCENES: Mapping[str, Scene] = {
+STATE_SCENES: Mapping[str, SceneFunction] = {
     "large_amounts": show_large_amounts,
     "long_texts": show_long_texts,
     "read_only": show_read_only,

@@ -6,14 +6,14 @@ from console.demo.training.session import open_training
 from console.settings.settings import Settings
 from console.views.runtime.routes import HomeRoute, TrainingRoute
 from console.views.training.page import TrainingPage
-from tests.shots.scenes import Scene
-from tests.shots.stage import Stage
+from tests.shots.scenes import SceneFunction
+from tests.shots.stage import WindowStage
 
 _LONG_PAUSE_SECONDS = 3_600.0
 _WRONG_ROW, _OPEN_ROW = 11, 5
 
 
-def show_training(stage: Stage) -> None:
+def show_training(stage: WindowStage) -> None:
     """Take pictures of the training in the desk's window: before its start, and with right, wrong and open
     incidents.
     """
@@ -26,7 +26,7 @@ def show_training(stage: Stage) -> None:
         stage.frame.rebuild_bars_and_page()
         stage.show_route(TrainingRoute())
         page = stage.find(TrainingPage)
-        stage.until(lambda: page.current_incident is not None)
+        stage.wait_until(lambda: page.current_incident is not None)
         stage.shoot("training")
         for key in ("missing_pdf", "wrong_amount", "double_payment", "due_approval"):
             service.begin_incident(key)
@@ -44,4 +44,4 @@ def show_training(stage: Stage) -> None:
         stage.frame.rebuild_bars_and_page()
 
 
-TRAINING_SCENES: Mapping[str, Scene] = {"training": show_training}
+TRAINING_SCENES: Mapping[str, SceneFunction] = {"training": show_training}

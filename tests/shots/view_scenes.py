@@ -7,8 +7,8 @@ from console.views.queues.column_choice import ColumnsDialog
 from console.views.queues.page import QueuesPage
 from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.runtime.routes import HomeRoute, QueuesRoute
-from tests.shots.scenes import Scene
-from tests.shots.stage import Stage
+from tests.shots.scenes import SceneFunction
+from tests.shots.stage import WindowStage
 
 _CONDITIONS = (
     "provider:alarmbox,paypay kind:credit-check,payment,refund status:pending,submitting,error,failed,success"
@@ -16,47 +16,47 @@ _CONDITIONS = (
 )
 
 
-def show_queue_options(stage: Stage) -> None:
+def show_queue_options(stage: WindowStage) -> None:
     """Take pictures of the saved views in the sidebar and on Home, and of a queue's page with each of its options."""
     views = stage.desk.console.saved_views
     shown = views.save_view("AlarmBox 1日超", False, ViewContent("unknown", "provider:alarmbox", "", "-age"))
     views.save_view("返金 未完了", True, ViewContent("refunds"))
     views.save_view("newer", True, ViewContent("review", "flavour:sweet"))
     stage.frame.context.saved_views_outdated.emit()
-    stage.until(lambda: len(stage.frame.context.saved_views) >= 3)
+    stage.wait_until(lambda: len(stage.frame.context.saved_views) >= 3)
     stage.show_route(HomeRoute())
     stage.shoot("home-views")
     stage.show_route(QueuesRoute(view=shown.id))
     page = stage.find(QueuesPage)
-    stage.until(lambda: page.shown_saved_view.view is not None and page.table.current_item is not None)
+    stage.wait_until(lambda: page.shown_saved_view.view is not None and page.table.current_item is not None)
     stage.shoot("queue-view")
     page.shown_saved_view.open_save_dialog()
     dialog = stage.find(SaveViewDialog)
-    stage.until(dialog.main_button.isEnabled)
+    stage.wait_until(dialog.main_button.isEnabled)
     stage.shoot("view-save")
     dialog.reject()
     page.shown_saved_view.open_rename_dialog()
     renaming = stage.find(RenameViewDialog)
-    stage.until(renaming.main_button.isEnabled)
+    stage.wait_until(renaming.main_button.isEnabled)
     stage.shoot("view-rename")
     renaming.reject()
     page.columns.open_dialog()
     columns = stage.find(ColumnsDialog)
-    stage.until(columns.main_button.isEnabled)
+    stage.wait_until(columns.main_button.isEnabled)
     stage.shoot("queue-columns")
     columns.reject()
     page.filter.show_filter(_CONDITIONS)
     page.filter.changed.emit()
-    stage.until(lambda: page.row_model.is_complete)
+    stage.wait_until(lambda: page.row_model.is_complete)
     stage.shoot("queue-conditions")
     page.filter.clear_filter()
     page.toggle_grouping()
-    stage.until(lambda: page.row_model.is_complete and page.table.current_item is not None)
+    stage.wait_until(lambda: page.row_model.is_complete and page.table.current_item is not None)
     page.open_current_record()
-    stage.until(lambda: page.row_model.is_complete)
+    stage.wait_until(lambda: page.row_model.is_complete)
     stage.shoot("queue-causes")
     page.toggle_grouping()
     stage.show_route(QueuesRoute("unknown"))
 
 
-VIEW_SCENES: Mapping[str, Scene] = {"workbench": show_queue_options}
+VIEW_SCENES: Mapping[str, SceneFunction] = {"workbench": show_queue_options}

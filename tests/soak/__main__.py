@@ -23,30 +23,30 @@ from tests.support.environment import isolate_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS_FILE = ROOT / ".soak" / "results.jsonl"
-MINUTES = 90.0
+DEFAULT_MINUTES = 90.0
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
-    """One part of a demand. If `needed` is True, the full count of the demand includes the shard; otherwise it runs
-    only in time that is left. `seconds` is the shard's time limit.
+class DemandShard:
+    """One part of a demand. If `is_required` is True, the full count of the demand includes the shard; otherwise it
+    runs only in time that is left. `limit_seconds` is the shard's time limit.
     """
 
     demand: str
     number: int
-    needed: bool
-    seconds: int
+    is_required: bool
+    limit_seconds: int
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run the shards that have no stored result. Return the exit status: 0 if every shard that ran has passed and no
     needed shard is missing.
     """
-    asked = parse_arguments(words)
+    asked = parse_arguments(arguments)
     if asked.shard:
         return run_one_shard(asked.shard[0], int(asked.shard[1]))
     deadline = time.monotonic() + asked.minutes * 60
-    results = Results(RESULTS_FILE, fresh=asked.fresh)
+    results = ShardResults(RESULTS_FILE, fresh=asked.fresh)
     shards = [shard for shard in list_all_shards() if not asked.demands or shard.demand in asked.demands]
     waiting = [shard for shard in shards if not results.has_result(shard)]
     print(f"{len(waiting)} of {len(shards)} shards to do, at most {asked.minutes:.0f} minutes", flush=True)
@@ -56,18 +56,18 @@ def main(words: Sequence[str]) -> int:
     return print_verdicts(shards, results)
 
 
-def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak")
     parser.add_argument("demands", nargs="*", help="only these, such as 1 24 '3 statements'")
-    parser.add_argument("--minutes", type=float, default=MINUTES)
+    parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="shards at the same time")
     parser.add_argument("--fresh", action="store_true", help="forget what was done before")
     parser.add_argument("--shard", nargs=2, metavar=("DEMAND", "NUMBER"), help="run one shard in this process")
-    return parser.parse_args(words)
+    return parser.parse_args(arguments)
 
 
-def list_all_shards() -> Iterator[Shard]:
+def list_all_shards() -> Iterator[DemandShard]:
     """Yield the shards of all demands. A demand is a statement about reliability that `make soak` checks, a shard is
     a part of its check that runs alone. First come the shards that each demand needs, then spare shards, which run
     only if time is left.
@@ -75,13 +75,13 @@ def list_all_shards() -> Iterator[Shard]:
     from tests.soak.demands import DEMANDS
 
     for demand in DEMANDS:
-        yield from (Shard(demand.name, number, True, demand.seconds) for number in range(demand.shards))
+        yield from (DemandShard(demand.name, number, True, demand.limit_seconds) for number in range(demand.shards))
     for demand in DEMANDS:
         more = range(demand.shards, demand.shards + demand.spare)
-        yield from (Shard(demand.name, number, False, demand.seconds) for number in more)
+        yield from (DemandShard(demand.name, number, False, demand.limit_seconds) for number in more)
 
 
-class Results:
+class ShardResults:
     """The stored results of shards, one line of JSON each. A result counts only if the shard ran with the present
     source code. With `fresh`, earlier results are deleted.
     """
@@ -98,11 +98,11 @@ class Results:
             if kept["source"] == self._source and kept["ok"]:
                 self._done[kept["demand"], kept["number"]] = (True, Counter(kept["counts"]))
 
-    def has_result(self, shard: Shard) -> bool:
+    def has_result(self, shard: DemandShard) -> bool:
         """Return True if the shard has a stored result, passed or failed."""
         return (shard.demand, shard.number) in self._done
 
-    def add_result(self, shard: Shard, ok: bool | None, output: str) -> None:
+    def add_result(self, shard: DemandShard, ok: bool | None, output: str) -> None:
         """Store and print the result of a shard. `ok` is True if the shard passed, False if it failed, and None if
         there was no time to run it; None isn't stored. The last line of `output` has the shard's counts as JSON.
         """
@@ -118,7 +118,7 @@ class Results:
         words = "sound" if ok else f"FAILED; again with: {again}\n{output[-4_000:]}"
         print("\n".join([*told, f"  demand {shard.demand} shard {shard.number}: {words}"]), flush=True)
 
-    def count_results(self, shards: Sequence[Shard]) -> tuple[int, int, Counter[str]]:
+    def count_results(self, shards: Sequence[DemandShard]) -> tuple[int, int, Counter[str]]:
         """Return the number of these shards that passed, the number that failed, and the sum of their counts."""
         went = [self._done[shard.demand, shard.number] for shard in shards if self.has_result(shard)]
         total: Counter[str] = Counter()
@@ -127,7 +127,7 @@ class Results:
         return sum(ok for ok, _ in went), sum(not ok for ok, _ in went), total
 
 
-def print_verdicts(shards: Sequence[Shard], results: Results) -> int:
+def print_verdicts(shards: Sequence[DemandShard], results: ShardResults) -> int:
     """Print one line for each demand, with its counts. Return the exit status: 1 if a shard failed or a needed shard
     has no result, else 0.
     """
@@ -139,14 +139,14 @@ def print_verdicts(shards: Sequence[Shard], results: Results) -> int:
         if not mine:
             continue
         sound, failed, counts = results.count_results(mine)
-        missing = [shard for shard in mine if shard.needed and not results.has_result(shard)]
+        missing = [shard for shard in mine if shard.is_required and not results.has_result(shard)]
         status |= bool(failed or missing)
         verdict = f"FAILED in {failed} shards" if failed else f"{len(missing)} shards missing" if missing else "holds"
         print(f"demand {demand.name}: {verdict}: {demand.figure.format_map(counts)} ({sound} shards)")
     return status
 
 
-def run_shard_process(shard: Shard, deadline: float) -> tuple[bool | None, str]:
+def run_shard_process(shard: DemandShard, deadline: float) -> tuple[bool | None, str]:
     """Run a shard in a process of its own. Return whether the shard passed, and its output; a shard that exceeds its
     time limit has failed. Return (None, "") if the time of the soak is over, which ends at `deadline` (monotonic
     seconds).
@@ -156,9 +156,11 @@ def run_shard_process(shard: Shard, deadline: float) -> tuple[bool | None, str]:
         return None, ""
     words = [sys.executable, "-m", "tests.soak", "--shard", shard.demand, str(shard.number)]
     try:
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=shard.seconds, check=False)
+        done = subprocess.run(
+            words, cwd=ROOT, capture_output=True, text=True, timeout=shard.limit_seconds, check=False
+        )
     except subprocess.TimeoutExpired:
-        return False, f"took longer than {shard.seconds} s"
+        return False, f"took longer than {shard.limit_seconds} s"
     return done.returncode == 0, done.stdout if done.returncode == 0 else done.stdout + done.stderr
 
 

@@ -49,11 +49,12 @@ def _check_result(
         found = legacy.count_rows(conn)
     longest = round(max(met.longest_read_ms, met.longest_write_ms))
     print(
-        f"adoption: {rows} rows, {len(met.added)} inserts, {met.reads} reads meanwhile; the longest took {longest} ms"
-        f" ({met.longest_elsewhere_ms:.0f} ms beside the table), {met.refused} refused"
+        f"adoption: {rows} rows, {len(met.inserted_rows)} inserts, {met.read_count} reads meanwhile;"
+        f" the longest took {longest} ms"
+        f" ({met.longest_elsewhere_ms:.0f} ms beside the table), {met.refused_count} refused"
     )
-    assert met.failed == [], met.failed[:3]
-    assert {record_id for record_id, _, _ in met.added} <= ids, "rows were lost"
-    assert (found["rows"], found["live"]) == (rows + len(met.added), found["claims"]), found
+    assert met.error_messages == [], met.error_messages[:3]
+    assert {record_id for record_id, _, _ in met.inserted_rows} <= ids, "rows were lost"
+    assert (found["rows"], found["live"]) == (rows + len(met.inserted_rows), found["claims"]), found
     assert not met.has_waited(), "somebody waited"
-    return Counter(rows=rows, inserted=len(met.added), duplicates=done.duplicates, longest_ms=longest)
+    return Counter(rows=rows, inserted=len(met.inserted_rows), duplicates=done.duplicates, longest_ms=longest)

@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 
 from tests.crash import desk_request_kills, desk_request_statements
-from tests.races.asking_desks import DeskRequestRace, run
+from tests.races.asking_desks import DeskRequestRace, run_desk_request_race
 from tests.soak.shards import Demand
 from tests.support import pooled_databases
 from tests.support.invented import invent_numbers
@@ -44,7 +44,9 @@ def run_request_race(
                 count * _NODE_IS_BACK_AT // NUMBERS: cluster.restart_nodes,
             }
         seed = shard if shard % 2 else None
-        tally = run(DeskRequestRace(invent_numbers(count, 400 + shard), desks, KILL_SECONDS, seed, meanwhile), place)
+        tally = run_desk_request_race(
+            DeskRequestRace(invent_numbers(count, 400 + shard), desks, KILL_SECONDS, seed, meanwhile), place
+        )
         if engine == "mysql":  # a server that was given keeps nothing of ours
             place.database.drop_database()
     pooled_databases.forget_all_databases()
@@ -61,12 +63,12 @@ def end_worker_at_each_step(shard: int, folder: Path) -> Counter[str]:
         product(product(desk_request_kills.STEPS, desk_request_kills.EXIT_STATUS_BY_ENDING), (False, True))
     )[shard]
     with _open_own_place(folder) as place:
-        tally = desk_request_kills.run(place, action, how, shard, again=again)
+        tally = desk_request_kills.end_worker_at_each_step(place, action, how, shard, same_worker_continues=again)
     assert tally["ends"] == len(desk_request_kills.STEPS[action]), tally
     return tally
 
 
-def fail_each_statement(shard: int, folder: Path) -> Counter[str]:
+def fail_each_worker_statement(shard: int, folder: Path) -> Counter[str]:
     """Let each SQL statement of one action of a worker fail with one kind of error. The number of the shard decides
     the action and the kind of error."""
     action, trouble = list(product(desk_request_statements.ACTIONS, desk_request_statements.STATEMENT_FAULTS))[shard]
@@ -88,7 +90,7 @@ _FIGURES_FORMAT = (
 )
 DEMANDS = (
     *(
-        Demand(f"asking {engine}", 2, partial(run_request_race, engine), _FIGURES_FORMAT, seconds=3_600)
+        Demand(f"asking {engine}", 2, partial(run_request_race, engine), _FIGURES_FORMAT, limit_seconds=3_600)
         for engine in _ENGINES
     ),
     Demand(
@@ -100,8 +102,8 @@ DEMANDS = (
     Demand(
         "asked, a statement fails",
         len(desk_request_statements.ACTIONS) * len(desk_request_statements.STATEMENT_FAULTS),
-        fail_each_statement,
+        fail_each_worker_statement,
         "{places} failing statements of a worker that executes a request: 0 twice, 0 untrue answers",
-        seconds=3_600,
+        limit_seconds=3_600,
     ),
 )

@@ -17,7 +17,7 @@ from tests.support.pooled_databases import PooledDatabase
 from tests.support.waiting import wait_until
 
 ACCOUNT_NAMES = ("op-a", "op-b", "lead-b")
-_STEPS = tuple((action, trouble) for action in steps.ACTIONS for trouble in steps.TROUBLES)
+_ACTIONS_AND_TROUBLES = tuple((action, trouble) for action in steps.ACTIONS for trouble in steps.TROUBLES)
 _DEATHS, _KILLS = 64, 5
 
 
@@ -33,7 +33,7 @@ def break_each_command(shard: int, folder: Path) -> Counter[str]:
     and the way of breaking.
     """
     with _start_mariadb(folder) as (_, place), open_scene(place) as stage:
-        return steps.disturb_each_command(stage, *_STEPS[shard], shard)
+        return steps.disturb_each_command(stage, *_ACTIONS_AND_TROUBLES[shard], shard)
 
 
 def kill_server_at_each_command(shard: int, folder: Path) -> Counter[str]:
@@ -85,24 +85,31 @@ def kill_nodes(shard: int, folder: Path) -> Counter[str]:
     return tally
 
 
-def _kill_one_node(cluster: servers.Cluster, place: ServerPlace, mark: str, which: int) -> Counter[str]:
-    """Kill the node with the index `which` while three database accounts write rows. Check that no acknowledged row
-    is lost or written twice, and that no write takes longer than five seconds. `mark` distinguishes the rows of this
-    run."""
+def _kill_one_node(cluster: servers.Cluster, place: ServerPlace, row_mark: str, node_index: int) -> Counter[str]:
+    """Kill the node with the index `node_index` while three database accounts write rows. Check that no acknowledged
+    row is lost or written twice, and that no write takes longer than five seconds. `row_mark` distinguishes the rows
+    of this run."""
     databases = [Database(place.url(person, desk=number)) for number, person in enumerate(ACCOUNT_NAMES)]
-    writers = nodes.ThreadsThatWrite(databases, [place.get_account_name(person) for person in ACCOUNT_NAMES], mark)
+    writers = nodes.ThreadsThatWrite(
+        databases, [place.get_account_name(person) for person in ACCOUNT_NAMES], row_mark
+    )
     with writers.write_in_threads():
-        wait_until(lambda: len(writers.acknowledged) > 100, "some work")
-        cluster.nodes[which].kill()
-        mark_then = len(writers.acknowledged)
-        wait_until(lambda: len(writers.acknowledged) > mark_then + 200, "work after the kill", 30)
+        wait_until(lambda: len(writers.acknowledged_rows) > 100, "some work")
+        cluster.nodes[node_index].kill()
+        mark_then = len(writers.acknowledged_rows)
+        wait_until(lambda: len(writers.acknowledged_rows) > mark_then + 200, "work after the kill", 30)
     for database in databases:
         database.close()
     lost, twice = writers.find_lost_and_doubled_rows(place)
     assert (lost, twice) == ([], []), f"lost {lost}, twice {twice}"
-    print(f"demand 9: longest stall {writers.longest:.1f} s, refused {dict(writers.refused)}")
-    assert writers.longest <= 5.0, f"stalled for {writers.longest:.1f} s"
-    return Counter(kills=1, acknowledged=len(writers.acknowledged), lost=len(lost), refused=writers.refused.total())
+    print(f"demand 9: longest stall {writers.longest_seconds:.1f} s, refused {dict(writers.count_by_refusal_code)}")
+    assert writers.longest_seconds <= 5.0, f"stalled for {writers.longest_seconds:.1f} s"
+    return Counter(
+        kills=1,
+        acknowledged=len(writers.acknowledged_rows),
+        lost=len(lost),
+        refused=writers.count_by_refusal_code.total(),
+    )
 
 
 def read_on_other_nodes(_shard: int, folder: Path) -> Counter[str]:
@@ -124,11 +131,11 @@ def read_on_other_nodes(_shard: int, folder: Path) -> Counter[str]:
     return tally + fought
 
 
-Shards = tuple[str, int, Callable[[int, Path], Counter[str]], str]
-DEMANDS: tuple[Shards, ...] = (
+DemandRow = tuple[str, int, Callable[[int, Path], Counter[str]], str]
+DEMANDS: tuple[DemandRow, ...] = (
     (
         "3 commands",
-        len(_STEPS),
+        len(_ACTIONS_AND_TROUBLES),
         break_each_command,
         "{places} broken commands to a server: 0 doubles, 0 untrue endings",
     ),

@@ -149,6 +149,6 @@ DEMANDS = (
         1,
         lambda _shard, folder: run_bulk_with_kills("mariadb", 10_000, folder),
         "{records} records, {deaths} workers killed: {settled} settled once, {asked} asked, {again} twice",
-        seconds=3_600,
+        limit_seconds=3_600,
     ),
 )

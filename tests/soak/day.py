@@ -6,16 +6,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.day import oracle, worker_logs
-from tests.day.plan import Day
+from tests.day.plan import DayParameters
 from tests.day.run import format_counts, run_day
 from tests.soak.shards import Demand
 
-WHOLE_DAY = Day(
-    orders=20_000, seed=1, scale=10, under_way=100, code_seconds=40.0, outages=12, slow_spells=10, worker_kills=40,
-    database_kills=6, patience=1_500.0,
+WHOLE_DAY = DayParameters(
+    orders=20_000, seed=1, scale=10, max_running_orders=100, code_seconds=40.0,
+    outage_count=12, slow_period_count=10, worker_kill_count=40,
+    database_kill_count=6, patience_seconds=1_500.0,
 )  # fmt: skip
 TEAM_MODE_DAY = replace(
-    WHOLE_DAY, orders=2_000, outages=2, slow_spells=2, worker_kills=40, database_kills=2, asks=True
+    WHOLE_DAY,
+    orders=2_000,
+    outage_count=2,
+    slow_period_count=2,
+    worker_kill_count=40,
+    database_kill_count=2,
+    uses_team_mode=True,
 )
 
 
@@ -32,7 +39,7 @@ def run_day_in_team_mode(_shard: int, folder: Path) -> Counter[str]:
     return tally
 
 
-def _run_day(day: Day, folder: Path, name: str) -> Counter[str]:
+def _run_day(day: DayParameters, folder: Path, name: str) -> Counter[str]:
     """Simulate the day, print its figures under the name `name`, and return its counts.
 
     Raises AssertionError with all differences that the oracle finds.
@@ -53,6 +60,6 @@ _TEAM_DAY_FIGURES_FORMAT = (
     f"{{requests ended}} requests of desks, {{taken_over}} of them taken over; {_DAY_FIGURES_FORMAT}"
 )
 DEMANDS: tuple[Demand, ...] = (
-    Demand("a day in the life", 1, run_whole_day, _DAY_FIGURES_FORMAT, seconds=4_800),
-    Demand("a day in the life, asked", 1, run_day_in_team_mode, _TEAM_DAY_FIGURES_FORMAT, seconds=4_800),
+    Demand("a day in the life", 1, run_whole_day, _DAY_FIGURES_FORMAT, limit_seconds=4_800),
+    Demand("a day in the life, asked", 1, run_day_in_team_mode, _TEAM_DAY_FIGURES_FORMAT, limit_seconds=4_800),
 )

@@ -9,10 +9,10 @@ from itertools import product
 from pathlib import Path
 
 from tests.crash import kills, request_kills, signals, statements, stops
-from tests.crash.broken_statements import Trouble
+from tests.crash.broken_statements import StatementFault
 from tests.races import buyers, faults, repairers, writers
 from tests.races import same_ids as race_of_ids
-from tests.races.buyers import Race
+from tests.races.buyers import PurchaseRace
 from tests.races.node_death import add_node_death
 from tests.services.credit_checks.test_provider_calls import count_resends_after_time_outs
 from tests.soak import (
@@ -29,7 +29,7 @@ from tests.soak import (
     session,
     worker_memory,
 )
-from tests.soak.held import RUNS as HELD
+from tests.soak.held import ENGINES_AND_TITLES as HELD
 from tests.soak.held import run_request_load
 from tests.soak.shards import ALL_ENGINES, RECOVERY_SECONDS, SINGLE_SERVER_ENGINES, Demand, make_demands, open_place
 from tests.stateful import machine
@@ -39,7 +39,7 @@ from tests.support.servers import get_shared_galera, start_own_run
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOWEST_WRITE_MS = 2_000
-_TROUBLES: dict[Engine, tuple[Trouble, ...]] = {
+_TROUBLES_BY_ENGINE: dict[Engine, tuple[StatementFault, ...]] = {
     "sqlite": statements.TROUBLES,
     "mariadb": (*statements.TROUBLES, *statements.TROUBLES_OF_SERVERS),
 }
@@ -49,8 +49,10 @@ def run_purchase_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let sixteen processes buy credit checks of the same 200 corporation numbers from a provider with random faults.
     Every second shard runs without leases."""
     with open_place(engine, folder) as place:
-        chosen = Race(invent_numbers(200, shard), desks=_DESKS[engine], seed=shard, leases=shard % 2 == 0)
-        return buyers.run(chosen, place)
+        chosen = PurchaseRace(
+            invent_numbers(200, shard), desks=_DESK_COUNT_BY_ENGINE[engine], seed=shard, uses_leases=shard % 2 == 0
+        )
+        return buyers.run_purchase_race(chosen, place)
 
 
 def run_race_without_faults(engine: Engine, shard: int, folder: Path) -> Counter[str]:
@@ -58,8 +60,10 @@ def run_race_without_faults(engine: Engine, shard: int, folder: Path) -> Counter
     provider must charge each number exactly once.
     """
     with open_place(engine, folder) as place:
-        chosen = Race(invent_numbers(200, 100 + shard), desks=_DESKS[engine], leases=shard % 2 == 0)
-        tally = buyers.run(chosen, place)
+        chosen = PurchaseRace(
+            invent_numbers(200, 100 + shard), desks=_DESK_COUNT_BY_ENGINE[engine], uses_leases=shard % 2 == 0
+        )
+        tally = buyers.run_purchase_race(chosen, place)
     assert tally["charged"] == 200, tally
     return tally
 
@@ -69,8 +73,8 @@ def run_race_with_node_death(shard: int, folder: Path) -> Counter[str]:
     with faults. Without faults each number must be bought exactly once, with faults at most once."""
     with open_place("galera", folder) as place:
         seed = shard if shard % 4 >= 2 else None
-        chosen = Race(invent_numbers(200, 200 + shard), desks=3, seed=seed, leases=shard % 2 == 0)
-        tally = buyers.run(add_node_death(get_shared_galera(), chosen, 60, 120), place)
+        chosen = PurchaseRace(invent_numbers(200, 200 + shard), desks=3, seed=seed, uses_leases=shard % 2 == 0)
+        tally = buyers.run_purchase_race(add_node_death(get_shared_galera(), chosen, 60, 120), place)
     return tally + Counter(deaths=1)
 
 
@@ -79,21 +83,27 @@ def run_renewals(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     every second shard runs without leases."""
     seed = shard if shard >= 2 else None
     with open_place(engine, folder) as place:
-        chosen = Race(invent_numbers(50, shard), desks=_DESKS[engine], seed=seed, leases=shard % 2 == 0, renew=True)
-        return buyers.run(chosen, place)
+        chosen = PurchaseRace(
+            invent_numbers(50, shard),
+            desks=_DESK_COUNT_BY_ENGINE[engine],
+            seed=seed,
+            uses_leases=shard % 2 == 0,
+            renews=True,
+        )
+        return buyers.run_purchase_race(chosen, place)
 
 
 def run_repairs(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let eight processes re-fetch, probe and resolve the same records at the same time."""
     with open_place(engine, folder) as place:
-        return repairers.run(place, 60, shard) + Counter(repairs=60 * repairers.PROCESS_COUNT)
+        return repairers.run_repair_race(place, 60, shard) + Counter(repairs=60 * repairers.PROCESS_COUNT)
 
 
 def run_http_faults(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Buy 500 credit checks from a provider with every fault that HTTP allows. At the end no operation may have the
     state `calling`, and every unknown record must have a way to resolve it."""
     with open_place(engine, folder) as place:
-        tally = faults.run(place, 500, shard)
+        tally = faults.buy_under_random_faults(place, 500, shard)
     assert (tally["calling"], tally["left"]) == (0, 0), tally
     return tally
 
@@ -103,7 +113,7 @@ def run_same_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[st
     execute the call.
     """
     with open_place(engine, folder) as place:
-        return race_of_ids.run(place, invent_numbers(30, 300 + shard), 16) + Counter(calls=90)
+        return race_of_ids.run_same_request_id_race(place, invent_numbers(30, 300 + shard), 16) + Counter(calls=90)
 
 
 def kill_with_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[str]:
@@ -116,28 +126,28 @@ def kill_with_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[s
             beside = folder / action
             beside.mkdir()
             with open_empty_place(engine, beside) as place:
-                tally += request_kills.run(action, place, shard)
+                tally += request_kills.kill_call_at_each_step(action, place, shard)
     return tally + Counter(kills=tally.total())
 
 
 def kill_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Kill the process of each action with SIGKILL at each step of the action, and let a new process recover."""
     with open_place(engine, folder) as place:
-        return kills.run(tuple(kills.STEPS), place, shard, within=RECOVERY_SECONDS)
+        return kills.kill_at_each_step(tuple(kills.STEPS), place, shard, within_seconds=RECOVERY_SECONDS)
 
 
 def signal_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Interrupt the process of one guarded action at each step of the action, with each signal."""
     action = list(signals.STEPS)[shard]
     with open_place(engine, folder) as place:
-        return Counter(signals=signals.run(place, action, signals.plan_every_mode(action)))
+        return Counter(signals=signals.signal_at_each_step(place, action, signals.plan_every_mode(action)))
 
 
 def break_each_statement(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
     """Let each SQL statement of one action fail with one kind of error. The number of the shard decides the action
     and the kind of error.
     """
-    action, trouble = list(product(statements.ACTIONS, _TROUBLES[engine]))[shard]
+    action, trouble = list(product(statements.ACTIONS, _TROUBLES_BY_ENGINE[engine]))[shard]
     with start_own_run():
         return statements.fail_each_statement(partial(open_empty_place_anywhere, engine), action, trouble)
 
@@ -155,13 +165,13 @@ def stop_buyers(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     continue.
     """
     with open_place(engine, folder) as place:
-        return stops.run(place, 10, shard)
+        return stops.stop_buyers(place, 10, shard)
 
 
 def run_concurrent_writes(shard: int, folder: Path) -> Counter[str]:
     """Sixteen processes change the same row of SQLite at the same time; every second shard runs without the queue of
     writers. Check that no update is lost and, with the queue, that no write takes longer than two seconds."""
-    tally = writers.run(folder, 60, queue=shard % 2 == 0)
+    tally = writers.run_counter_race(folder, 60, queue=shard % 2 == 0)
     assert tally["lost"] == 0, tally
     queued = shard % 2 == 0
     print(f"demand 18: longest of {tally['turns']} turns, {'' if queued else 'not '}queued: {tally['longest_ms']} ms")
@@ -173,7 +183,7 @@ def run_state_machine(engine: Engine, shard: int, _folder: Path) -> Counter[str]
     """Run the random state machine of purchases (see tests/stateful) 50 times; the seed differs for each shard."""
     print(f"seed {1_000 + shard}")
     with start_own_run():
-        return machine.run(1_000 + shard, 50, engine) + Counter(runs=50)
+        return machine.run_purchase_machine(1_000 + shard, 50, engine) + Counter(runs=50)
 
 
 def run_mutants(_shard: int, _folder: Path) -> Counter[str]:
@@ -223,7 +233,7 @@ def _run_command(*words: str) -> Counter[str]:
     return Counter(lines=len(told))
 
 
-_DESKS: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "galera": 3, "mysql": 2}
+_DESK_COUNT_BY_ENGINE: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "galera": 3, "mysql": 2}
 
 CROWD_FIGURES_FORMAT = "{numbers} numbers × 16 processes"
 RUNS_FIGURES_FORMAT = "{runs} runs, {steps} steps, {crashes} crashes: 0 violations"

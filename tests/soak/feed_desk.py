@@ -37,11 +37,11 @@ class DeskSession(QObject):
 
     times_received = Signal()
 
-    def __init__(self, context: WindowContext, pulse: BackgroundRefresh, asked: dict[str, Any]) -> None:
+    def __init__(self, context: WindowContext, pulse: BackgroundRefresh, parameters: dict[str, Any]) -> None:
         super().__init__()
-        self._context, self._pulse, self._asked = context, pulse, asked
-        self._chance = random.Random(asked["seed"])
-        self._payments: list[int] = asked["payments"]
+        self._context, self._pulse, self._asked = context, pulse, parameters
+        self._chance = random.Random(parameters["seed"])
+        self._payments: list[int] = parameters["payments"]
         self._seen: frozenset[int] = frozenset()
         self._times: dict[str, float] = {}
         self.told: list[tuple[float, list[int], list[tuple[str, int]]]] = []

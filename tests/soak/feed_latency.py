@@ -45,9 +45,9 @@ ACTION_INTERVAL_MS = 1_000
 """Between two acts of one person, on average."""
 _NOTICE_SECONDS = 0.25
 _PAYMENTS, _YEN = 60, 3_300
-_DESKS = ("op-a", "op-b", "op-c", "lead-b", "lead-c")
-_ROLES = {name: ("approver" if name.startswith("lead") else "operator",) for name in _DESKS}
-_WORKERS = 2
+_PEOPLE_AT_DESKS = ("op-a", "op-b", "op-c", "lead-b", "lead-c")
+_ROLES = {name: ("approver" if name.startswith("lead") else "operator",) for name in _PEOPLE_AT_DESKS}
+_WORKER_COUNT = 2
 _KILLED_NODE = 1
 """Which node dies."""
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,47 +58,51 @@ FeedRecord = tuple[str, int]
 @dataclass(frozen=True, slots=True)
 class ReceivedEvents:
     """The events that the desk of `person` received. Each event has its moment (monotonic seconds), the ids of its
-    rows of the change feed, and the records that it names. `done` counts the actions of the person.
+    rows of the change feed, and the records that it names. `action_counts` counts the actions of the person.
     """
 
     person: str
-    tellings: Sequence[tuple[float, list[int], list[list[Any]]]]
-    done: Counter[str]
+    events: Sequence[tuple[float, list[int], list[list[Any]]]]
+    action_counts: Counter[str]
 
     @property
     def moments(self) -> dict[int, float]:
         """Return the moment (monotonic seconds) at which each row of the change feed arrived, by the row's id."""
-        return {one: moment for moment, ids, _ in self.tellings for one in ids}
+        return {one: moment for moment, ids, _ in self.events for one in ids}
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyReport:
-    """The result of one run of the measurement. `took` has the seconds from each COMMIT to its event, sorted. `lost`
-    has (person, row id) of each change that didn't reach a desk. `unanswered` is the number of changes whose COMMIT
-    got no answer, and `untrue` the number of events that name another record than the changed one.
+    """The result of one run of the measurement. `sorted_seconds` has the seconds from each COMMIT to its event,
+    sorted. `lost_changes` has (person, row id) of each change that didn't reach a desk. `unanswered_commit_count` is
+    the number of changes whose COMMIT got no answer, and `wrong_event_count` the number of events that name another
+    record than the changed one.
     """
 
-    took: Sequence[float]
-    changes: int
-    unanswered: int
-    lost: Sequence[tuple[str, int]]
-    untrue: int
-    done: Counter[str]
+    sorted_seconds: Sequence[float]
+    change_count: int
+    unanswered_commit_count: int
+    lost_changes: Sequence[tuple[str, int]]
+    wrong_event_count: int
+    action_counts: Counter[str]
 
     def format_figures(self) -> str:
         """Return the figures as one line of text."""
-        p50, p99, longest = (format_duration(compute_percentile(self.took, part)) for part in (0.5, 0.99, 1))
-        late = sum(seconds > LONGEST_DELAY_SECONDS for seconds in self.took)
+        p50, p99, longest = (
+            format_duration(compute_percentile(self.sorted_seconds, part)) for part in (0.5, 0.99, 1)
+        )
+        late = sum(seconds > LONGEST_DELAY_SECONDS for seconds in self.sorted_seconds)
         return (
-            f"{self.changes} changes, {len(self.took)} tellings: p50 {p50}, p99 {p99}, longest {longest},"
+            f"{self.change_count} changes, {len(self.sorted_seconds)} tellings:"
+            f" p50 {p50}, p99 {p99}, longest {longest},"
             f" {late} later than {LONGEST_DELAY_SECONDS:.0f} s,"
-            f" {self.unanswered} of unknown COMMIT, {len(self.lost)} lost"
+            f" {self.unanswered_commit_count} of unknown COMMIT, {len(self.lost_changes)} lost"
         )
 
 
 def measure_latency(folder: Path, seconds: float = DURATION_SECONDS, *, death: bool = False) -> LatencyReport:
-    """Measure the latency once on a private cluster for `seconds` seconds, and return the result. With `death` a node
-    is killed and restarted.
+    """Measure the latency once on a private cluster for `seconds` seconds, and return the result. With `death`
+    a node is killed and restarted.
     """
     people = _ROLES | {"worker": ("worker",)}
     with servers.start_private_galera() as cluster, Sandbox() as sandbox, ExitStack() as opened:
@@ -106,9 +110,10 @@ def measure_latency(folder: Path, seconds: float = DURATION_SECONDS, *, death: b
         scene = opened.enter_context(open_payment_desk(place, sandbox, person="lead-c", TIME_SCALE="1"))
         payments = [import_paid_payment(scene.console, sandbox, f"ORD-{number}").id for number in range(_PAYMENTS)]
         posts = _make_notices(scene, round(seconds / _NOTICE_SECONDS))
-        workers = [opened.enter_context(_start_worker(place, sandbox.url, number)) for number in range(_WORKERS)]
+        workers = [opened.enter_context(_start_worker(place, sandbox.url, number)) for number in range(_WORKER_COUNT)]
         desks = [
-            opened.enter_context(_start_desk(place, sandbox.url, number, payments)) for number in range(len(_DESKS))
+            opened.enter_context(_start_desk(place, sandbox.url, number, payments))
+            for number in range(len(_PEOPLE_AT_DESKS))
         ]
         for desk in desks:
             assert _read_line(desk).get("ready"), "a desk said something else"
@@ -123,7 +128,7 @@ def measure_latency(folder: Path, seconds: float = DURATION_SECONDS, *, death: b
         _deliver_notices(posts, workers, act)
         if dying:
             dying.join()
-        heard = [_read_report(desk, person) for desk, person in zip(desks, _DESKS, strict=True)]
+        heard = [_read_report(desk, person) for desk, person in zip(desks, _PEOPLE_AT_DESKS, strict=True)]
         rows = {one: row for one, row in _read_feed_rows(place).items() if one not in before}
         logs = {file.stem: commit_log.read_commit_log(file) for file in folder.glob("*.commits")}
     return compare_with_commits(rows, logs, heard, hear - LISTENING_SECONDS / 2)
@@ -152,9 +157,9 @@ def compare_with_commits(
     untrue = sum(
         not {rows[one] for one in ids if one in rows} <= {(kind, of) for kind, of in told_of}
         for desk in heard
-        for _, ids, told_of in desk.tellings
+        for _, ids, told_of in desk.events
     )
-    done = sum((desk.done for desk in heard), Counter[str]())
+    done = sum((desk.action_counts for desk in heard), Counter[str]())
     return LatencyReport(sorted(took), len(due), len(due - committed.keys()), lost, untrue, done)
 
 
@@ -164,11 +169,13 @@ def run_and_check(shard: int, folder: Path, seconds: float = DURATION_SECONDS) -
     """
     found = measure_latency(folder, seconds, death=shard == 1)
     where = "one node killed and back" if shard == 1 else "undisturbed"
-    print(f"demand feed: {where}: {found.format_figures()}; {dict(found.done)}", flush=True)
-    assert found.changes > seconds, found
-    assert (list(found.lost), found.untrue) == ([], 0), found.lost
-    assert shard == 1 or compute_percentile(found.took, 0.99) <= LONGEST_DELAY_SECONDS, found.format_figures()
-    return Counter(changes=found.changes, tellings=len(found.took), lost=len(found.lost))
+    print(f"demand feed: {where}: {found.format_figures()}; {dict(found.action_counts)}", flush=True)
+    assert found.change_count > seconds, found
+    assert (list(found.lost_changes), found.wrong_event_count) == ([], 0), found.lost_changes
+    assert shard == 1 or compute_percentile(found.sorted_seconds, 0.99) <= LONGEST_DELAY_SECONDS, (
+        found.format_figures()
+    )
+    return Counter(changes=found.change_count, tellings=len(found.sorted_seconds), lost=len(found.lost_changes))
 
 
 DEMANDS = (
@@ -196,7 +203,9 @@ def _make_notices(scene: PaymentDesk, count: int) -> Sequence[Any]:
 def _start_worker(place: ServerPlace, url: str, number: int) -> Any:
     log = place.folder / f"worker-{number}.commits"
     program = ("tests.soak.feed_worker", str(log))
-    return start_worker(place, url, desk=len(_DESKS) + number, person="worker", program=program, TIME_SCALE="1")
+    return start_worker(
+        place, url, desk=len(_PEOPLE_AT_DESKS) + number, person="worker", program=program, TIME_SCALE="1"
+    )
 
 
 @contextmanager
@@ -206,7 +215,7 @@ def _start_desk(
     """Start the process of the desk with this number, and send it its parameters. The process is killed at the end of
     the block.
     """
-    person = _DESKS[number]
+    person = _PEOPLE_AT_DESKS[number]
     env = {**os.environ, **place.make_environment(url, person, number, TIME_SCALE="1", **make_settings(url))}
     with subprocess.Popen(
         [sys.executable, "-m", "tests.soak.feed_desk"],
@@ -257,12 +266,12 @@ def _deliver_notices(posts: Sequence[Any], workers: Sequence[WorkerProcess], unt
             return
 
 
-def _kill_and_restart_node(cluster: Cluster, each: float) -> None:
-    """Kill a cluster node after `each` seconds, and restart it after the same number of seconds."""
+def _kill_and_restart_node(cluster: Cluster, seconds: float) -> None:
+    """Kill a cluster node after `seconds` seconds, and restart it after the same number of seconds."""
     node = cluster.nodes[_KILLED_NODE]
-    time.sleep(each)
+    time.sleep(seconds)
     node.kill()
-    time.sleep(each)
+    time.sleep(seconds)
     node.start()
 
 

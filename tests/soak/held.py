@@ -10,7 +10,7 @@ from tests.support.desks import UNUSED_URL
 from tests.support.places import Engine
 
 RATE, SECONDS, PROCESSES = 1_000, 60, 8
-RUNS: tuple[tuple[Engine, str], ...] = (
+ENGINES_AND_TITLES: tuple[tuple[Engine, str], ...] = (
     ("sqlite", "no Redis"),
     ("mariadb", "no Redis"),
     ("galera", "no Redis"),
@@ -25,7 +25,7 @@ RUNS: tuple[tuple[Engine, str], ...] = (
 def run_request_load(shard: int, folder: Path, rate: int = RATE, seconds: float = SECONDS) -> Counter[str]:
     """Send the requests to the service on one database engine, with or without Redis. The number of the shard decides
     both. The shard fails if a key is used twice or a caller gets a wrong answer; the durations are only printed."""
-    engine, redis = RUNS[shard]
+    engine, redis = ENGINES_AND_TITLES[shard]
     wanted = RequestLoad(int(rate * seconds / REQUESTS_PER_KEY), rate, PROCESSES, f"held-{shard}")
     with (
         servers.start_own_run(),
@@ -38,4 +38,8 @@ def run_request_load(shard: int, folder: Path, rate: int = RATE, seconds: float 
                 disturb_redis(run, server)
             heard = run.wait_for_answers()
     print(f"demand 15: {engine}, {redis}: {heard}")
-    return Counter(requests=len(heard.waits), duplicates=len(heard.waits) - heard.told["created"], twice=0)
+    return Counter(
+        requests=len(heard.request_seconds),
+        duplicates=len(heard.request_seconds) - heard.count_by_answer["created"],
+        twice=0,
+    )

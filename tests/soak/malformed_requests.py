@@ -17,9 +17,9 @@ def send_malformed_requests(engine: Engine, shard: int, folder: Path) -> Counter
     with open_place(engine, folder) as place:
         found = notice_flood.run_flood(place, SECONDS, RATE, SLOW, NOTICES, shard)
     print(f"demand rubbish: {engine}: {found.format_figures()}", flush=True)
-    assert found.vitals.compute_growth() < 1.1, found.vitals.format_figures()
-    booked = sum(map(len, found.deliveries.took.values())) - found.deliveries.again.total()
-    return Counter(rubbish=found.sent_count, slow=found.slow, booked=booked)
+    assert found.worker_samples.compute_growth() < 1.1, found.worker_samples.format_figures()
+    booked = sum(map(len, found.deliveries.seconds_by_source.values())) - found.deliveries.count_by_error.total()
+    return Counter(rubbish=found.sent_count, slow=found.slow_connection_count, booked=booked)
 
 
 FIGURES_FORMAT = (

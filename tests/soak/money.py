@@ -6,7 +6,7 @@ from pathlib import Path
 
 from console.sandbox.server import Sandbox
 from tests.crash import notice_kills, refund_kills, refund_statements
-from tests.crash.broken_statements import Trouble
+from tests.crash.broken_statements import StatementFault
 from tests.faults import refund_steps
 from tests.races import refunders
 from tests.races.refunders import RefundLoad
@@ -20,18 +20,18 @@ from tests.support.payment_desks import open_payment_desk
 from tests.support.places import Engine
 from tests.support.servers import start_own_run
 
-_TROUBLES: dict[Engine, tuple[Trouble, ...]] = {
+_TROUBLES_BY_ENGINE: dict[Engine, tuple[StatementFault, ...]] = {
     "sqlite": refund_statements.TROUBLES,
     "mariadb": (*refund_statements.TROUBLES, *refund_statements.TROUBLES_OF_SERVERS),
 }
-_STEPS = tuple(product(ACTIONS, refund_steps.TROUBLES))
+_ACTIONS_AND_TROUBLES = tuple(product(ACTIONS, refund_steps.TROUBLES))
 
 
 def run_refund_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let sixteen processes request, approve and send refunds of the same 20 payments, with random faults. Every
     second shard runs without leases."""
     with open_place(engine, folder) as place:
-        tally = refunders.run(place, RefundLoad(16, 20, shard, leases=shard % 2 == 0))
+        tally = refunders.run_refund_race(place, RefundLoad(16, 20, shard, uses_leases=shard % 2 == 0))
     return tally + Counter(payments=20)
 
 
@@ -39,18 +39,20 @@ def run_state_machine(shard: int, _folder: Path) -> Counter[str]:
     """Run the random state machine of refunds (see tests/stateful) 50 times; the seed differs for each shard."""
     print(f"seed {2_000 + shard}")
     with start_own_run():
-        return refund_machine.run(2_000 + shard, 50) + Counter(runs=50)
+        return refund_machine.run_refund_machine(2_000 + shard, 50) + Counter(runs=50)
 
 
 def kill_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Kill the process at each step of each action on refunds, and at each step of receiving a notice from each
     source."""
     with open_place(engine, folder) as place:
-        tally = refund_kills.run(place, tuple(refund_kills.STEPS), within=RECOVERY_SECONDS)
+        tally = refund_kills.kill_refund_at_each_step(
+            place, tuple(refund_kills.STEPS), within_seconds=RECOVERY_SECONDS
+        )
     beside = folder / "notices"
     beside.mkdir()
     with open_place(engine, beside) as place:
-        tally += notice_kills.run(place, tuple(notice_kills.STEPS), shard)
+        tally += notice_kills.kill_receiver_at_each_step(place, tuple(notice_kills.STEPS), shard)
     return tally
 
 
@@ -58,7 +60,7 @@ def break_each_statement(engine: Engine, shard: int, folder: Path) -> Counter[st
     """Let each SQL statement of one action fail with one kind of error. The number of the shard decides the action
     and the kind of error.
     """
-    action, trouble = list(product(ACTIONS, _TROUBLES[engine]))[shard]
+    action, trouble = list(product(ACTIONS, _TROUBLES_BY_ENGINE[engine]))[shard]
     with open_place(engine, folder) as place, open_money_stage(place) as on:
         return refund_statements.fail_each_statement(on, action, trouble)
 
@@ -68,7 +70,7 @@ def break_each_command(shard: int, folder: Path) -> Counter[str]:
     and the way of breaking.
     """
     with open_place("mariadb", folder) as place, open_money_stage(place) as on:
-        return refund_steps.disturb_each_command(on, *_STEPS[shard])
+        return refund_steps.disturb_each_command(on, *_ACTIONS_AND_TROUBLES[shard])
 
 
 def run_unanswered_refunds(shard: int, _folder: Path) -> Counter[str]:
@@ -102,32 +104,34 @@ def deliver_many_notices(engine: Engine, shard: int, folder: Path) -> Counter[st
         run_until_settled(scene)
         check_all_booked(scene, posts)
     print(f"demand notices: {engine}: {storm.format_figures()}")
-    return Counter(notices=len(posts), deliveries=len(storm.took))
+    return Counter(notices=len(posts), deliveries=len(storm.delivery_seconds))
 
 
-REFUNDS = "{payments} payments × 16 processes, faults, {refunds} refunds: 0 twice, 0 beyond captured, 0 that hang"
-RUNS = "{runs} runs, {steps} steps, {sendings} sendings, {crashes} crashes: 0 violations"
-KILLS = "{kills} kills at every step of refunds and notices: 0 twice, 0 lost"
+REFUNDS_FIGURES_FORMAT = (
+    "{payments} payments × 16 processes, faults, {refunds} refunds: 0 twice, 0 beyond captured, 0 that hang"
+)
+RUNS_FIGURES_FORMAT = "{runs} runs, {steps} steps, {sendings} sendings, {crashes} crashes: 0 violations"
+KILLS_FIGURES_FORMAT = "{kills} kills at every step of refunds and notices: 0 twice, 0 lost"
 BROKEN_PLACES_FIGURES_FORMAT = "{places} places where it fails: 0 twice, 0 untrue endings, 0 that hang"
 DEMANDS: tuple[Demand, ...] = (
-    *make_demands(ALL_ENGINES, "5", 10, run_refund_race, REFUNDS),
-    Demand("5 interleaved", 10, run_state_machine, RUNS, spare=40),
-    *make_demands(SINGLE_SERVER_ENGINES, "3 refunds", 50, kill_at_each_step, KILLS),
+    *make_demands(ALL_ENGINES, "5", 10, run_refund_race, REFUNDS_FIGURES_FORMAT),
+    Demand("5 interleaved", 10, run_state_machine, RUNS_FIGURES_FORMAT, spare=40),
+    *make_demands(SINGLE_SERVER_ENGINES, "3 refunds", 50, kill_at_each_step, KILLS_FIGURES_FORMAT),
     *make_demands(
         ("sqlite",),
         "3 refund statements",
-        len(ACTIONS) * len(_TROUBLES["sqlite"]),
+        len(ACTIONS) * len(_TROUBLES_BY_ENGINE["sqlite"]),
         break_each_statement,
         BROKEN_PLACES_FIGURES_FORMAT,
     ),
     *make_demands(
         ("mariadb",),
         "3 refund statements",
-        len(ACTIONS) * len(_TROUBLES["mariadb"]),
+        len(ACTIONS) * len(_TROUBLES_BY_ENGINE["mariadb"]),
         break_each_statement,
         BROKEN_PLACES_FIGURES_FORMAT,
     ),
-    Demand("3 refund commands", len(_STEPS), break_each_command, BROKEN_PLACES_FIGURES_FORMAT),
+    Demand("3 refund commands", len(_ACTIONS_AND_TROUBLES), break_each_command, BROKEN_PLACES_FIGURES_FORMAT),
     Demand("13 refunds", 5, run_unanswered_refunds, "{again} re-sends after {time_outs} time-outs of refunds"),
     Demand("14", 5, run_late_refunds, "{doubles} doubles in {effects} effects around the second “not found”"),
     *make_demands(

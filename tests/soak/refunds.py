@@ -21,14 +21,19 @@ def run_refund_crowd(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     without leases.
     """
     with open_place(engine, folder) as place:
-        return refunders.run(place, RefundLoad(16, 100, 100 + shard, visits=4, leases=shard % 2 == 0, hangs=True))
+        return refunders.run_refund_race(
+            place,
+            RefundLoad(
+                16, 100, 100 + shard, visits_per_payment=4, uses_leases=shard % 2 == 0, has_hanging_faults=True
+            ),
+        )
 
 
 def request_refunds_at_once(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let twelve processes request refunds of the same 200 payments at the same moment. In every second shard only
     the database's reservation of amounts prevents too many refunds; the rule of one open refund is off."""
     with open_place(engine, folder) as place:
-        return requesters.run(place, 12, 200, sums_alone=shard % 2 == 1)
+        return requesters.run_refund_request_race(place, 12, 200, reserves_only=shard % 2 == 1)
 
 
 def request_as_one_person(engine: Engine, _shard: int, folder: Path) -> Counter[str]:

@@ -30,8 +30,8 @@ from tests.support.quick_desks import make_quick_folder
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 ROOT = Path(__file__).resolve().parents[2]
-MINUTES = 10.0
-RECORDS = 1_000
+DEFAULT_MINUTES = 10.0
+RECORD_COUNT = 1_000
 HANG_SECONDS, PDF_BYTES = 10, 16_500_000
 """The seconds of a slow provider's call, and the bytes of its large PDF: 22 MB as Base64 in JSON."""
 GOAL_WORK_SECONDS = 0.033
@@ -42,11 +42,11 @@ SETTLING_SHARE = 0.3
 _CHANGE_SECONDS = 0.5
 
 
-def measure_session(folder: Path, minutes: float = MINUTES) -> dict[str, Any]:
+def measure_session(folder: Path, minutes: float = DEFAULT_MINUTES) -> dict[str, Any]:
     """Run the window's session for `minutes` minutes and return its figures by name (see `Session.list_figures` in
     session_window.py). The key "changes" has the changes of the other person.
     """
-    with open_sample_desk(folder / "desk", count=RECORDS, TIME_SCALE="1") as desk:
+    with open_sample_desk(folder / "desk", count=RECORD_COUNT, TIME_SCALE="1") as desk:
         _make_providers_slow(desk)
         over = Event()
         changes: Counter[str] = Counter()
@@ -78,15 +78,15 @@ def _run_window(desk: SampleDesk, seconds: float) -> dict[str, Any]:
         "numbers": [one.number for one in desk.samples][:50],
     }
     command = [sys.executable, "-m", "tests.soak.session_window", json.dumps(facts)]
-    environ = {**os.environ, **desk.told}
+    environ = {**os.environ, **desk.environment}
     done = subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-def _change_records(desk: SampleDesk, over: Event, changes: Counter[str]) -> None:
-    """Change random records as another person until `over` is set: add notes, take payments and give them back, and
-    request refunds.
+def _change_records(desk: SampleDesk, stop_event: Event, changes: Counter[str]) -> None:
+    """Change random records as another person until `stop_event` is set: add notes, take payments and give them back,
+    and request refunds.
     """
     chance, console = random.Random(3), desk.console
     payments = [one.id for one in desk.payments]
@@ -98,16 +98,16 @@ def _change_records(desk: SampleDesk, over: Event, changes: Counter[str]) -> Non
         "refund": lambda: console.refunds.request(RefundRequest(chance.choice(payments), "10", "sent back")),
     }
     with console.acting_as("op-c"):
-        while not over.wait(_CHANGE_SECONDS):
+        while not stop_event.wait(_CHANGE_SECONDS):
             name = chance.choice(list(acts))
             with suppress(ConsoleError):
                 acts[name]()
                 changes[name] += 1
 
 
-def format_report(found: dict[str, Any]) -> str:
+def format_report(figures: dict[str, Any]) -> str:
     """Return the report as text."""
-    late, work = found["late"], found["work"]
+    late, work = figures["late"], figures["work"]
     lines = [
         f"{len(late)} turns; late: {_format_percentiles(late)}; work of a turn: {_format_percentiles(work)}",
         (
@@ -118,12 +118,12 @@ def format_report(found: dict[str, Any]) -> str:
             f"key to {end}, {name}: {_format_percentiles([one for one, _ in took])};"
             f" work {_format_percentiles([cpu for _, cpu in took])}"
             for end in ("painted", "settled")
-            for name, took in found[end].items()
+            for name, took in figures[end].items()
         ),
-        f"keys that painted nothing {found['without painting']}",
-        f"memory: {', '.join(f'{at:.0f} s {mb:.0f} MB' for at, mb in _pick_ten(found['memory']))}",
-        f"growth of the memory, once settled: {compute_growth_mb(found['memory']):+.1f} MB",
-        f"acts {found['done']}, changes of another person {dict(found['changes'])}",
+        f"keys that painted nothing {figures['without painting']}",
+        f"memory: {', '.join(f'{at:.0f} s {mb:.0f} MB' for at, mb in _pick_ten(figures['memory']))}",
+        f"growth of the memory, once settled: {compute_growth_mb(figures['memory']):+.1f} MB",
+        f"acts {figures['done']}, changes of another person {dict(figures['changes'])}",
     ]
     return "\n".join(lines)
 
@@ -149,7 +149,7 @@ def compute_growth_mb(memory: Sequence[Sequence[float]]) -> float:
     return sorted(settled[-quarter:])[quarter // 2] - sorted(settled[:quarter])[quarter // 2]
 
 
-def measure_and_check(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
+def measure_and_check(_shard: int, folder: Path, minutes: float = DEFAULT_MINUTES) -> Counter[str]:
     """Run the session, and print the report.
 
     Raises AssertionError if the memory grew by more than MAX_GROWTH_MB, or if the session executed no action.
@@ -175,7 +175,7 @@ DEMANDS = (Demand("session", 1, measure_and_check, _FIGURES_FORMAT),)
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.session", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=MINUTES)
+    parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES)
     minutes = parser.parse_args().minutes
     with isolate_environment(), make_quick_folder() as folder:
         print(dict(measure_and_check(0, folder, minutes)))

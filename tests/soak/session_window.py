@@ -119,13 +119,13 @@ class PaintWatch(QObject):
         self._has_painted = False
         self.without_painting: Counter[str] = Counter()
 
-    def press_key(self, what: str, key: Callable[[], object]) -> None:
-        """Press a key by calling `key`, and measure the painting that follows under the name `what`."""
-        self._pressed, self._has_painted = (what, time.perf_counter(), time.thread_time()), False
+    def press_key(self, figure_name: str, key: Callable[[], object]) -> None:
+        """Press a key by calling `key`, and measure the painting that follows under the name `figure_name`."""
+        self._pressed, self._has_painted = (figure_name, time.perf_counter(), time.thread_time()), False
         key()  # handles the key and the events that it posts, so a painting has ended here
         if not self._has_painted:  # for example Up in the first row
             self._pressed = None
-            self.without_painting[what] += 1
+            self.without_painting[figure_name] += 1
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() != QEvent.Type.UpdateRequest or not self._pressed or self._has_painted:
@@ -154,7 +154,7 @@ class PaintWatch(QObject):
             figures.setdefault(what, []).append((time.perf_counter() - began, time.thread_time() - cpu))
 
 
-class Session(QObject):
+class ScriptedWindowSession(QObject):
     """The script of a person at the window. The class executes one step per timer event, so that no step waits inside
     a turn of the event loop.
     """
@@ -230,9 +230,9 @@ class Session(QObject):
             "look on": lambda: [6_000],
         }
 
-    def _make_key_step(self, keys: str, what: str = "") -> Step:
-        """Return a step that presses these keys. With `what`, the painting after the key press is measured under this
-        name.
+    def _make_key_step(self, keys: str, figure_name: str = "") -> Step:
+        """Return a step that presses these keys. With `figure_name`, the painting after the key press is measured
+        under this name.
         """
 
         def press_keys() -> None:
@@ -242,11 +242,11 @@ class Session(QObject):
             if handle is not None:
                 QTest.keyClick(handle, sequence.key(), sequence.keyboardModifiers())
 
-        return partial(self.paints.press_key, what, press_keys) if what else press_keys
+        return partial(self.paints.press_key, figure_name, press_keys) if figure_name else press_keys
 
-    def _make_typing_steps(self, text: str, what: str) -> list[Step]:
+    def _make_typing_steps(self, text: str, figure_name: str) -> list[Step]:
         """Return the steps that type this text."""
-        return [self._make_key_step(letter, what) for letter in text]
+        return [self._make_key_step(letter, figure_name) for letter in text]
 
     def _make_page_steps(self) -> list[Step]:
         keys = self._chance.sample(range(1, 10), 3)
@@ -363,7 +363,7 @@ def main(facts: Mapping[str, Any]) -> None:
         opening.window.resize(1440, 900)
         opening.window.show()
         opening.window.activateWindow()
-        session = Session(opening, facts)
+        session = ScriptedWindowSession(opening, facts)
         session.begin()
         app.exec()
         found = session.list_figures()

@@ -28,7 +28,7 @@ class Demand:
 
     `run(shard, folder)` runs the part with this number, and returns its counts; it raises AssertionError if the
     requirement is violated. `figure` is the sentence with the sums of the counts. `spare` is the number of further
-    parts that run in time that is left. `seconds` is the time limit of one part.
+    parts that run in time that is left. `limit_seconds` is the time limit of one part.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Demand:
     run: Callable[[int, Path], Counter[str]]
     figure: str
     spare: int = 0
-    seconds: int = 1_800
+    limit_seconds: int = 1_800
 
 
 @contextmanager

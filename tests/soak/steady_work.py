@@ -81,10 +81,10 @@ class SteadyWork:
         if self._start_payment(f"L-{number}"):  # its notice is lost: a poll finds it
             self._scene.money.change_payment_state("paypay", f"L-{number}", "paid")
         for _ in range(4):
-            self._send_request("POST", "/notices/bank", b'{"event_id": "x"}', wanted=400)
-        self._send_request("GET", "/no-such-page", b"", wanted=None)
+            self._send_request("POST", "/notices/bank", b'{"event_id": "x"}', expected_status=400)
+        self._send_request("GET", "/no-such-page", b"", expected_status=None)
         for page in ("/metrics", "/healthz", "/readyz"):
-            self._send_request("GET", page, b"", wanted=200)
+            self._send_request("GET", page, b"", expected_status=200)
         if number % _REFUND_TURNS == 0:
             self._refund_payment(f"P-{number}-0")
         if number % _DAY_TURNS == 0:
@@ -175,13 +175,13 @@ class SteadyWork:
         while self._ailing and self._ailing[0][0] <= number:
             self._scene.money.change_payment_state("paypay", self._ailing.pop(0)[1], "paid")
 
-    def _send_request(self, method: str, path: str, body: bytes, wanted: int | None) -> None:
-        """Send a request to the worker, and check that the HTTP status of the answer is `wanted` (None: any
+    def _send_request(self, method: str, path: str, body: bytes, expected_status: int | None) -> None:
+        """Send a request to the worker, and check that the HTTP status of the answer is `expected_status` (None: any
         status).
         """
         assert self._worker is not None
         status = send_request(self._worker, method, path, body, {})
-        assert wanted in (None, status), f"{path}: {status}"
+        assert expected_status in (None, status), f"{path}: {status}"
         self.done["requests"] += 1
 
 
@@ -225,13 +225,13 @@ def keep_live_client(worker: WorkerProcess, token: str, work: SteadyWork) -> Ite
         thread.join(_LISTEN_SECONDS)
 
 
-def _listen(worker: WorkerProcess, token: str, work: SteadyWork, over: Event) -> None:
-    """Connect to the live feed (`/live`) again and again until `over` is set."""
+def _listen(worker: WorkerProcess, token: str, work: SteadyWork, stop_event: Event) -> None:
+    """Connect to the live feed (`/live`) again and again until `stop_event` is set."""
     bearer, url = {"Authorization": f"Bearer {token}"}, f"ws://127.0.0.1:{worker.port}/live"
-    while not over.wait(0.2):
+    while not stop_event.wait(0.2):
         heard = 0
         with suppress(ConnectionClosed, OSError), connect(url, additional_headers=bearer, proxy=None) as line:
-            while heard < _LISTEN_SECONDS and not over.is_set():
+            while heard < _LISTEN_SECONDS and not stop_event.is_set():
                 with suppress(TimeoutError):
                     work.done["told"] += len(json.loads(line.recv(1.0)).get("changes", ()))
                 heard += 1

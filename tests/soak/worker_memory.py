@@ -26,11 +26,11 @@ from tests.support.places import Place, open_empty_place
 from tests.support.quick_desks import make_quick_folder
 from tests.support.worker_process import WorkerProcess, start_worker
 
-MINUTES = 60.0
+DEFAULT_MINUTES = 60.0
 SETTLING_SHARE = 1 / 2
 """Of the run: until every thread has met its largest piece of work, and caches are filled."""
-MIB = 1 << 20
-MAX_PER_HOUR = 2 * MIB
+BYTES_PER_MIB = 1 << 20
+MAX_PER_HOUR = 2 * BYTES_PER_MIB
 TIME_SCALE = "4"
 """Due tasks come four times as often as in life: an hour has the runs of four."""
 CHANNEL_TOKEN = "a-channel-token-of-the-soak"
@@ -38,25 +38,26 @@ _TURN_SECONDS, _SAMPLE_SECONDS = 2.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class ResourceSample:
     """The memory and resources of a process `at` seconds after the beginning of the measurement. `rss` is the
-    resident memory (bytes). `own` is the part of `rss` that belongs to no file: heaps and stacks. `threads` and
-    `files` are the numbers of threads and open files. PSS isn't used, because it changes with other Python processes.
+    resident memory (bytes). `own` is the part of `rss` that belongs to no file: heaps and stacks. `thread_count` and
+    `open_file_count` are the numbers of threads and open files. PSS isn't used, because it changes with other Python
+    processes.
     """
 
     at: float
     rss: int
     own: int
-    threads: int
-    files: int
+    thread_count: int
+    open_file_count: int
 
 
 @dataclass
-class Samples:
+class ResourceSamples:
     """All samples of one process, and the figures that are computed from them."""
 
     pid: int
-    all: list[Sample] = field(default_factory=list)
+    samples: list[ResourceSample] = field(default_factory=list)
     _begun: float = field(default_factory=time.monotonic)
 
     def take_sample(self) -> None:
@@ -66,50 +67,56 @@ class Samples:
         rollup = _read_numbers(folder / "smaps_rollup")
         files = sum(1 for _ in (folder / "fd").iterdir())
         at = time.monotonic() - self._begun
-        self.all.append(Sample(at, status["VmRSS"] << 10, rollup["Anonymous"] << 10, status["Threads"], files))
+        self.samples.append(
+            ResourceSample(at, status["VmRSS"] << 10, rollup["Anonymous"] << 10, status["Threads"], files)
+        )
 
-    def list_settled_samples(self) -> Sequence[Sample]:
+    def list_settled_samples(self) -> Sequence[ResourceSample]:
         """Return the samples of the second half of the run."""
-        return [one for one in self.all if one.at >= self.all[-1].at * SETTLING_SHARE]
+        return [one for one in self.samples if one.at >= self.samples[-1].at * SETTLING_SHARE]
 
-    def compute_slope_per_hour(self, what: str) -> float:
-        """Return the slope (bytes per hour) of the regression line through the figure `what` ("rss" or "own") of the
-        samples in the second half of the run.
+    def compute_slope_per_hour(self, figure_name: str) -> float:
+        """Return the slope (bytes per hour) of the regression line through the figure `figure_name` ("rss" or "own")
+        of the samples in the second half of the run.
         """
         some = self.list_settled_samples()
-        line = statistics.linear_regression([one.at for one in some], [_get_figure(one, what) for one in some])
+        line = statistics.linear_regression([one.at for one in some], [_get_figure(one, figure_name) for one in some])
         return line.slope * 3_600
 
-    def compute_step(self, what: str) -> float:
-        """Return the median of the figure `what` ("rss" or "own") in the last third of the samples, less the median
-        in the middle third (bytes).
+    def compute_step(self, figure_name: str) -> float:
+        """Return the median of the figure `figure_name` ("rss" or "own") in the last third of the samples, less the
+        median in the middle third (bytes).
         """
-        third = len(self.all) // 3
+        third = len(self.samples) // 3
         before, last = (
-            statistics.median(_get_figure(one, what) for one in some)
-            for some in (self.all[third : 2 * third], self.all[2 * third :])
+            statistics.median(_get_figure(one, figure_name) for one in some)
+            for some in (self.samples[third : 2 * third], self.samples[2 * third :])
         )
         return last - before
 
     def format_figures(self) -> str:
         """Return the figures as one line of text."""
         slopes = ", ".join(
-            f"{what} {_get_figure(self.all[0], what) / MIB:.1f} → {_get_figure(self.all[-1], what) / MIB:.1f} MiB,"
-            f" {self.compute_slope_per_hour(what) / MIB:+.2f} MiB/h,"
-            f" last third {self.compute_step(what) / MIB:+.2f} MiB"
+            f"{what} {_get_figure(self.samples[0], what) / BYTES_PER_MIB:.1f} →"
+            f" {_get_figure(self.samples[-1], what) / BYTES_PER_MIB:.1f} MiB,"
+            f" {self.compute_slope_per_hour(what) / BYTES_PER_MIB:+.2f} MiB/h,"
+            f" last third {self.compute_step(what) / BYTES_PER_MIB:+.2f} MiB"
             for what in ("rss", "own")
         )
-        first, last = self.list_settled_samples()[0], self.all[-1]
-        sixth = max(1, len(self.all) // 6)
-        parts = (self.all[start : start + sixth] for start in range(0, len(self.all), sixth))
-        sixths = " ".join(f"{statistics.median(_get_figure(one, 'rss') for one in part) / MIB:.1f}" for part in parts)
-        held = f"threads {first.threads} → {last.threads}, files {first.files} → {last.files}"
+        first, last = self.list_settled_samples()[0], self.samples[-1]
+        sixth = max(1, len(self.samples) // 6)
+        parts = (self.samples[start : start + sixth] for start in range(0, len(self.samples), sixth))
+        sixths = " ".join(
+            f"{statistics.median(_get_figure(one, 'rss') for one in part) / BYTES_PER_MIB:.1f}" for part in parts
+        )
+        held = f"threads {first.thread_count} → {last.thread_count}"
+        held += f", files {first.open_file_count} → {last.open_file_count}"
         return f"{slopes}; rss by sixths {sixths}; {held}"
 
 
-def _get_figure(sample: Sample, what: str) -> float:
-    """Return the figure with the field name `what` of a sample."""
-    return float(getattr(sample, what))
+def _get_figure(sample: ResourceSample, figure_name: str) -> float:
+    """Return the figure with the field name `figure_name` of a sample."""
+    return float(getattr(sample, figure_name))
 
 
 def _read_numbers(file: Path) -> dict[str, int]:
@@ -118,18 +125,18 @@ def _read_numbers(file: Path) -> dict[str, int]:
     return {words[0].rstrip(":"): int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
 
 
-def run_and_check(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
+def run_and_check(_shard: int, folder: Path, minutes: float = DEFAULT_MINUTES) -> Counter[str]:
     """Let the worker execute steady work for `minutes` minutes.
 
     Raises AssertionError if the worker's memory grows, or if one kind of work had no effect.
     """
     with _run_steady_work(folder) as (work, worker):
-        samples = Samples(worker.pid)
+        samples = ResourceSamples(worker.pid)
         _run_turns(work, samples, minutes * 60)
         assert worker.is_alive, worker.log.read_text()[-2_000:]
         done = work.check_and_count()
     print(
-        f"demand worker memory: {samples.all[-1].at / 60:.0f} min, {samples.format_figures()}; {dict(done)}",
+        f"demand worker memory: {samples.samples[-1].at / 60:.0f} min, {samples.format_figures()}; {dict(done)}",
         flush=True,
     )
     for what in ("rss", "own"):
@@ -137,7 +144,8 @@ def run_and_check(_shard: int, folder: Path, minutes: float = MINUTES) -> Counte
         assert samples.compute_step(what) <= MAX_PER_HOUR, f"{what} grows: {samples.format_figures()}"
     return (
         Counter(
-            minutes=round(samples.all[-1].at / 60), kib_an_hour=round(samples.compute_slope_per_hour("rss") / 1024)
+            minutes=round(samples.samples[-1].at / 60),
+            kib_an_hour=round(samples.compute_slope_per_hour("rss") / 1024),
         )
         + done
     )
@@ -173,7 +181,7 @@ def _start_worker(place: Place, work: SteadyWork, alerts: str) -> AbstractContex
     )
 
 
-def _run_turns(work: SteadyWork, samples: Samples, seconds: float) -> None:
+def _run_turns(work: SteadyWork, samples: ResourceSamples, seconds: float) -> None:
     """Execute a turn of the work every two seconds for `seconds` seconds, while a thread takes samples."""
     over = Event()
     watching = Thread(target=_take_samples, args=(samples, over), name="samples")
@@ -189,13 +197,13 @@ def _run_turns(work: SteadyWork, samples: Samples, seconds: float) -> None:
         watching.join()
 
 
-def _take_samples(samples: Samples, over: Event) -> None:
-    """Take a sample every ten seconds until `over` is set."""
+def _take_samples(samples: ResourceSamples, stop_event: Event) -> None:
+    """Take a sample every ten seconds until `stop_event` is set."""
     samples.take_sample()
-    while not over.wait(_SAMPLE_SECONDS):
+    while not stop_event.wait(_SAMPLE_SECONDS):
         samples.take_sample()
-        if len(samples.all) % 30 == 0:
-            print(f"{samples.all[-1].at / 60:.0f} min: {samples.format_figures()}", flush=True)
+        if len(samples.samples) % 30 == 0:
+            print(f"{samples.samples[-1].at / 60:.0f} min: {samples.format_figures()}", flush=True)
 
 
 DEMANDS = (
@@ -204,14 +212,14 @@ DEMANDS = (
         1,
         run_and_check,
         "{minutes} minutes, {notices} notices: {kib_an_hour} KiB an hour (≤ 2,048)",
-        seconds=round(MINUTES * 60) + 900,
+        limit_seconds=round(DEFAULT_MINUTES * 60) + 900,
     ),
 )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.worker_memory", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=MINUTES)
+    parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES)
     minutes = parser.parse_args().minutes
     with isolate_environment(), make_quick_folder() as folder:
         print(dict(run_and_check(0, folder, minutes)))

@@ -18,7 +18,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode
 from console.services.process.failpoints import Failpoints
 
-Result = TypeVar("Result")
+ResultT = TypeVar("ResultT")
 MAX_STEPS_PER_RUN = 50
 _SPOOL_WRITES = (
     "store_intent", "mark_calling", "mark_void", "forget_unsent_operation", "store_answer", "mark_ended",
@@ -51,14 +51,14 @@ class CrashPoints(Failpoints):
 
 @dataclass
 class DeskProcess:
-    """The simulated process of one desk. `number` identifies the desk, `points` are the failpoints of the process,
-    and `dead` is True after the simulated crash.
+    """The simulated process of one desk. `number` identifies the desk, `failpoints` are the failpoints of the
+    process, and `has_crashed` is True after the simulated crash.
     """
 
     number: int
     console: Console
-    points: CrashPoints
-    dead: bool = False
+    failpoints: CrashPoints
+    has_crashed: bool = False
 
 
 class CrashingDesks(ABC):
@@ -68,7 +68,7 @@ class CrashingDesks(ABC):
 
     allowed_codes: frozenset[str]
     tally: Counter[str]
-    seats: list[DeskProcess]
+    processes: list[DeskProcess]
     _open: ExitStack
 
     @abstractmethod
@@ -81,7 +81,7 @@ class CrashingDesks(ABC):
 
     def close(self) -> None:
         """End the processes of all desks, and release the database."""
-        for seat in self.seats:
+        for seat in self.processes:
             self._end_process(seat)
         self._open.close()
 
@@ -92,9 +92,9 @@ class CrashingDesks(ABC):
         points.die = lambda: self.kill(seat)
         return seat
 
-    def kill(self, seat: DeskProcess) -> NoReturn:
-        """Simulate `kill -9` of the process `seat` by raising Crash. From now on every write of this process to the
-        database or the spool raises Crash too; in the heartbeat's thread it ends the thread instead.
+    def kill(self, process: DeskProcess) -> NoReturn:
+        """Simulate `kill -9` of the process `process` by raising Crash. From now on every write of this process to
+        the database or the spool raises Crash too; in the heartbeat's thread it ends the thread instead.
         """
 
         killed = get_ident()
@@ -104,27 +104,27 @@ class CrashingDesks(ABC):
                 raise SystemExit  # the thread of a heartbeat, which ends with its process
             raise Crash
 
-        seat.dead = True
-        seat.console.database.write = end_thread_or_crash  # type: ignore[method-assign]  # a dead process writes nothing
+        process.has_crashed = True
+        process.console.database.write = end_thread_or_crash  # type: ignore[method-assign]  # a dead process writes nothing
         for name in _SPOOL_WRITES:
-            getattr(seat.console._context.spool, name)  # a renamed one would be written by a dead process
-            setattr(seat.console._context.spool, name, end_thread_or_crash)
+            getattr(process.console._context.spool, name)  # a renamed one would be written by a dead process
+            setattr(process.console._context.spool, name, end_thread_or_crash)
         raise Crash
 
-    def _end_process(self, seat: DeskProcess) -> None:
-        seat.console._service_builder._heartbeat.close()
-        if not seat.dead:
-            seat.console._record_readers.opening_log.flush()
-        seat.console._context.spool.close()
-        seat.console.database.close()
-        self._stop_watching_transactions(seat.console)
+    def _end_process(self, process: DeskProcess) -> None:
+        process.console._service_builder._heartbeat.close()
+        if not process.has_crashed:
+            process.console._record_readers.opening_log.flush()
+        process.console._context.spool.close()
+        process.console.database.close()
+        self._stop_watching_transactions(process.console)
 
     @contextmanager
-    def break_database_writes(self, which: int) -> Iterator[Callable[[], None]]:
-        """Yield a function that breaks the database of the desk number `which`. After its call, each write of this
-        desk to the database is refused with `database_locked` until the end of the block.
+    def break_database_writes(self, desk_number: int) -> Iterator[Callable[[], None]]:
+        """Yield a function that breaks the database of the desk number `desk_number`. After its call, each write of
+        this desk to the database is refused with `database_locked` until the end of the block.
         """
-        database = self.seats[which].console.database
+        database = self.processes[desk_number].console.database
 
         def raise_database_locked(_work: object) -> None:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED)
@@ -136,16 +136,16 @@ class CrashingDesks(ABC):
         database.__dict__.pop("write", None)
 
     def call_at_desk(
-        self, which: int, act: Callable[[Console], Result], crash_at: str | None = None
-    ) -> Result | str | None:
-        """Call `act` with the console of the desk number `which`, with `crash_at` as the failpoint of a crash. Return
-        the result of `act`, the code of the ConsoleError that it raises, or None if the process crashed. After a
-        crash a new process starts at the desk.
+        self, desk_number: int, act: Callable[[Console], ResultT], crash_at: str | None = None
+    ) -> ResultT | str | None:
+        """Call `act` with the console of the desk number `desk_number`, with `crash_at` as the failpoint of a crash.
+        Return the result of `act`, the code of the ConsoleError that it raises, or None if the process crashed. After
+        a crash a new process starts at the desk.
 
         Raises a ConsoleError whose code isn't in `allowed_codes`, and any other exception, again.
         """
-        seat = self.seats[which]
-        seat.points.at = crash_at
+        seat = self.processes[desk_number]
+        seat.failpoints.at = crash_at
         try:
             return act(seat.console)
         except ConsoleError as refusal:
@@ -157,10 +157,10 @@ class CrashingDesks(ABC):
             self.tally["crashes"] += 1
             return None
         finally:
-            seat.points.at = None
-            if seat.dead:
+            seat.failpoints.at = None
+            if seat.has_crashed:
                 self._end_process(seat)
-                self.seats[which] = self._start_process(seat.number)
+                self.processes[desk_number] = self._start_process(seat.number)
 
 
 def run_machine(machine: type[RuleBasedStateMachine], seed: int, examples: int) -> None:

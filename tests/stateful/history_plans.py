@@ -30,12 +30,12 @@ class PlannedAction:
 
 @dataclass(frozen=True)
 class PaymentPlan:
-    """The plan of one payment: its first state and the actions that follow. `said` is the provider's statement about
-    the payment, and `unknown` means that its outcome is unknown at first. If `has_order` is False or the currency is
-    neither JPY nor INR, another application has imported the payment."""
+    """The plan of one payment: its first state and the actions that follow. `statement` is the provider's statement
+    about the payment, and `unknown` means that its outcome is unknown at first. If `has_order` is False or the
+    currency is neither JPY nor INR, another application has imported the payment."""
 
     state: PaymentState
-    said: ProviderStatement
+    statement: ProviderStatement
     unknown: bool
     provider: str
     acts: tuple[PlannedAction, ...]
@@ -49,13 +49,13 @@ class PaymentPlan:
 
 @dataclass(frozen=True)
 class CheckPlan:
-    """The plan of one credit check: its purchase and the actions that follow. `answer` is the provider's behaviour at
-    the purchase. `finds` means that the provider has a list of purchases, `readable` that the provider can be read.
-    `acts` has each action with the name of the person who executes it."""
+    """The plan of one credit check: its purchase and the actions that follow. `behaviour` is the provider's behaviour
+    at the purchase. `lists_purchases` means that the provider has a list of purchases, `is_readable` that the
+    provider can be read. `acts` has each action with the name of the person who executes it."""
 
-    answer: str
-    finds: bool
-    readable: bool
+    behaviour: str
+    lists_purchases: bool
+    is_readable: bool
     acts: tuple[tuple[str, PlannedAction], ...]
 
     @property
@@ -84,62 +84,64 @@ _NOTICES = (
 )
 _JUMPS_MINUTES = st.sampled_from((3, -3, 300, -300, 2_880, -2_880, 12_960, -12_960))
 PAYMENT_ACTS = st.one_of(
-    _make_action_strategy("refund", _AMOUNTS, _BEHAVIOURS),
-    _make_action_strategy("refund", _AMOUNTS, _BEHAVIOURS),
+    _make_action_strategy("refund_payment", _AMOUNTS, _BEHAVIOURS),
+    _make_action_strategy("refund_payment", _AMOUNTS, _BEHAVIOURS),
     _make_action_strategy("follow_advice"),
     _make_action_strategy("follow_advice"),
     _make_action_strategy("follow_refund_advice"),
-    _make_action_strategy("shop_changes", *_ORDER_STRATEGY),
-    _make_action_strategy("shop_changes", *_ORDER_STRATEGY),
-    _make_action_strategy("provider_says", st.sampled_from(list(ProviderStatement))),
-    _make_action_strategy("probe"),
+    _make_action_strategy("change_order_as_shop", *_ORDER_STRATEGY),
+    _make_action_strategy("change_order_as_shop", *_ORDER_STRATEGY),
+    _make_action_strategy("set_provider_statement", st.sampled_from(list(ProviderStatement))),
+    _make_action_strategy("probe_payment"),
     _make_action_strategy("move_order"),
     _make_action_strategy("request_refund", _AMOUNTS),
     _make_action_strategy("request_refund", _AMOUNTS, st.just("lead-b")),
     _make_action_strategy(
-        "second_payment",
+        "insert_second_payment",
         st.sampled_from((PaymentState.COMPLETED, *PaymentState)),
         st.sampled_from(list(ProviderStatement)),
     ),
-    _make_action_strategy("take", _PEOPLE),
+    _make_action_strategy("take_payment", _PEOPLE),
     _make_action_strategy("approve_refund", _BEHAVIOURS),
     _make_action_strategy("reject_refund"),
     _make_action_strategy("withdraw_refund"),
     _make_action_strategy("probe_refund"),
     _make_action_strategy("resolve_payment", _PEOPLE, st.sampled_from(("completed", "payment_failed", "reversed"))),
     _make_action_strategy("resolve_refund", _PEOPLE, st.sampled_from(("completed", "failed"))),
-    _make_action_strategy("notice", *_NOTICES),
-    _make_action_strategy("watch"),
+    _make_action_strategy("deliver_notice", *_NOTICES),
+    _make_action_strategy("run_alert_rules"),
     _make_action_strategy("refund_elsewhere", _AMOUNTS),
-    _make_action_strategy("refund_ends", st.sampled_from(("done", "done", "void"))),
-    _make_action_strategy("outage", st.sampled_from((True, False))),
+    _make_action_strategy("end_refund", st.sampled_from(("done", "done", "void"))),
+    _make_action_strategy("set_outage", st.sampled_from((True, False))),
     _make_action_strategy("hide_refunds", st.sampled_from((True, False))),
-    _make_action_strategy("tasks"),
-    _make_action_strategy("roles", st.just("op-a"), st.sampled_from(((OPERATOR,), (APPROVER,), (AUDITOR,)))),
-    _make_action_strategy("roles", st.just("lead-b"), st.sampled_from(((), (OPERATOR,), (APPROVER,), (AUDITOR,)))),
-    _make_action_strategy("limit", st.sampled_from(LIMIT_NAMES), st.sampled_from((0, 200, 1_000))),
-    _make_action_strategy("refund_period", st.sampled_from((True, False))),
-    _make_action_strategy("clock", _JUMPS_MINUTES),
+    _make_action_strategy("run_due_tasks"),
+    _make_action_strategy("set_roles", st.just("op-a"), st.sampled_from(((OPERATOR,), (APPROVER,), (AUDITOR,)))),
     _make_action_strategy(
-        "switch", st.sampled_from((EVERYTHING_SCOPE, "paypay", "paypay")), st.sampled_from((True, True, False))
+        "set_roles", st.just("lead-b"), st.sampled_from(((), (OPERATOR,), (APPROVER,), (AUDITOR,)))
+    ),
+    _make_action_strategy("set_limit", st.sampled_from(LIMIT_NAMES), st.sampled_from((0, 200, 1_000))),
+    _make_action_strategy("set_refund_period", st.sampled_from((True, False))),
+    _make_action_strategy("jump_clock", _JUMPS_MINUTES),
+    _make_action_strategy(
+        "set_switch", st.sampled_from((EVERYTHING_SCOPE, "paypay", "paypay")), st.sampled_from((True, True, False))
     ),
 )
 CHECK_ACTS = st.one_of(
     *(
-        _make_action_strategy("do", st.just(name))
+        _make_action_strategy("execute_check_action", st.just(name))
         for name in ("probe", "refetch", "resolve.success", "resolve.error", "buy")
     ),
     _make_action_strategy("follow_advice"),
-    _make_action_strategy("clock", _JUMPS_MINUTES),
+    _make_action_strategy("jump_clock", _JUMPS_MINUTES),
     _make_action_strategy(
-        "switch", st.sampled_from((EVERYTHING_SCOPE, CREDIT_CHECK_PROVIDER)), st.sampled_from((True, True, False))
+        "set_switch", st.sampled_from((EVERYTHING_SCOPE, CREDIT_CHECK_PROVIDER)), st.sampled_from((True, True, False))
     ),
 )
 
 
 def _make_payment_plan(
     state: PaymentState,
-    said: ProviderStatement,
+    statement: ProviderStatement,
     unknown: bool,
     provider: str,
     acts: list[PlannedAction],
@@ -147,7 +149,7 @@ def _make_payment_plan(
     has_order: bool,
 ) -> PaymentPlan:
     can_be_unknown = state in WAITING_STATES | ENDED_UNPAID_STATES
-    return PaymentPlan(state, said, unknown and can_be_unknown, provider, tuple(acts), currency, has_order)
+    return PaymentPlan(state, statement, unknown and can_be_unknown, provider, tuple(acts), currency, has_order)
 
 
 PAYMENT_PLANS = st.builds(

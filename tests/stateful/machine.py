@@ -19,7 +19,7 @@ from console.app import Console
 from console.domain.process.failpoint_names import OPERATION_FAILPOINTS
 from console.domain.records import CreditCheck, PurchaseRequest
 from tests.stateful import crashing
-from tests.stateful.world import PEOPLE, World
+from tests.stateful.world import PEOPLE, PurchaseWorld
 from tests.support import truth
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
@@ -32,7 +32,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     "other_number", "bad_id", "refuses", "unauthorised", "too_fast", "unreachable",
 )  # fmt: skip
 CLOCK_STEPS = tuple(timedelta(seconds=s) for s in (1, 3, 60, 600, 86_400, 400 * 86_400))
-desks = st.integers(0, 1)
+desk_numbers = st.integers(0, 1)
 crash_failpoints = st.none() | st.none() | st.sampled_from(OPERATION_FAILPOINTS)
 MAX_PURCHASES_BY_HAND = 2
 
@@ -47,7 +47,7 @@ class PurchaseMachine(RuleBasedStateMachine):
 
     @initialize(finds=st.booleans())
     def open_test_database(self, finds: bool) -> None:
-        self.world = World(LedgerVendor(finds=finds), self.engine)
+        self.world = PurchaseWorld(LedgerVendor(lists_purchases=finds), self.engine)
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):
@@ -65,12 +65,12 @@ class PurchaseMachine(RuleBasedStateMachine):
         still `calling`, that the queues have the right records, and that the audit trail verifies.
         """
         world = self.world
-        world.vendor.readable = True
+        world.vendor.is_readable = True
         world.clock.at += timedelta(minutes=5)
         for which in (0, 1):
             world.do(which, lambda console: console.recovery.run_all_tasks())
         world.check_ledger()
-        for seat in world.seats:
+        for seat in world.processes:
             truth.check_queues(seat.console)
             assert truth.count_calling_operations(seat.console.database) == 0
             seat.console.audit.verify_chains()
@@ -78,7 +78,7 @@ class PurchaseMachine(RuleBasedStateMachine):
     # Buying
 
     @rule(
-        desk=desks,
+        desk=desk_numbers,
         number=st.sampled_from(NUMBERS),
         client=st.sampled_from(CLIENTS),
         renew=st.booleans(),
@@ -91,7 +91,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         self._buy(desk, PurchaseRequest(number, client, renew=renew), behaviour, crash)
 
     @rule(
-        desk=desks,
+        desk=desk_numbers,
         number=st.sampled_from(NUMBERS),
         client=st.sampled_from(CLIENTS),
         behaviour=st.sampled_from(BEHAVIOURS),
@@ -103,13 +103,13 @@ class PurchaseMachine(RuleBasedStateMachine):
         """The desk's process crashes during the call to the provider, either before or after the provider's
         charge.
         """
-        seat = self.world.seats[desk]
-        where = "during" if after_charge else "before"
+        seat = self.world.processes[desk]
+        where = "during_call" if after_charge else "before_call"
         setattr(self.world.vendor, where, lambda: self.world.kill(seat))
         self._buy(desk, PurchaseRequest(number, client), behaviour, None)
 
     @rule(
-        desk=desks,
+        desk=desk_numbers,
         number=st.sampled_from(NUMBERS),
         client=st.sampled_from(CLIENTS),
         behaviour=st.sampled_from(BEHAVIOURS),
@@ -119,11 +119,11 @@ class PurchaseMachine(RuleBasedStateMachine):
         purchase.
         """
         with self.world.break_database_writes(desk) as lose:
-            self.world.vendor.during = lose
+            self.world.vendor.during_call = lose
             self._buy(desk, PurchaseRequest(number, client), behaviour, None)
 
     @rule(
-        desk=desks,
+        desk=desk_numbers,
         number=st.sampled_from(NUMBERS),
         client=st.sampled_from(CLIENTS),
         behaviour=st.sampled_from(BEHAVIOURS),
@@ -140,14 +140,14 @@ class PurchaseMachine(RuleBasedStateMachine):
         world, other = self.world, 1 - desk
 
         def act_during_call() -> None:
-            world.vendor.during = lambda: None
+            world.vendor.during_call = lambda: None
             world.clock.at += span
             world.do(other, lambda console: console.recovery.run_all_tasks())
             if decide:
                 for record in self._list_record_ids():
                     self._let_two_people_decide(other, record)
 
-        world.vendor.during = act_during_call
+        world.vendor.during_call = act_during_call
         self._buy(desk, PurchaseRequest(number, client), behaviour, None)
 
     def _buy(self, desk: int, request: PurchaseRequest, behaviour: Behaviour, crash: str | None) -> None:
@@ -157,29 +157,31 @@ class PurchaseMachine(RuleBasedStateMachine):
         """
         vendor = self.world.vendor
         vendor.behaviour = behaviour
-        asked = vendor.asked["check"]
+        asked = vendor.call_counts["check"]
         told = self.world.do(desk, lambda console: console.credit_checks.purchase(request), crash)
-        vendor.before = vendor.during = lambda: None
+        vendor.before_call = vendor.during_call = lambda: None
         if isinstance(told, CreditCheck):
             self.world.tally["bought"] += 1
             assert behaviour == "answers"
-            assert vendor.asked["check"] == asked + 1
+            assert vendor.call_counts["check"] == asked + 1
             charge = vendor.charges[-1]
             assert (told.id, told.credit_check_id or charge.id) == (charge.record_id, charge.id)
 
     # Late effects
 
-    @rule(desk=desks, number=st.sampled_from(NUMBERS), client=st.sampled_from(CLIENTS))
+    @rule(desk=desk_numbers, number=st.sampled_from(NUMBERS), client=st.sampled_from(CLIENTS))
     def charge_later(self, desk: int, number: str, client: str) -> None:
         """Send a purchase that the provider doesn't answer. The rule `book_late_charge` charges it in a later
         step.
         """
         world = self.world
-        before = set(world.asked)
+        before = set(world.purchase_count_by_record)
         self._buy(desk, PurchaseRequest(number, client), "silent_before_charge", None)
-        world.late += [(number, client, record_id) for record_id in set(world.asked) - before]
+        world.late_charges += [
+            (number, client, record_id) for record_id in set(world.purchase_count_by_record) - before
+        ]
 
-    @precondition(lambda self: bool(self.world.late))
+    @precondition(lambda self: bool(self.world.late_charges))
     @rule()
     def book_late_charge(self) -> None:
         """The provider charges the oldest unanswered purchase of the rule `charge_later`. If two people have decided
@@ -187,8 +189,8 @@ class PurchaseMachine(RuleBasedStateMachine):
         the console can find the charge.
         """
         world = self.world
-        number, client, record_id = world.late.pop(0)
-        if record_id not in world.decided or world.vendor.finds:
+        number, client, record_id = world.late_charges.pop(0)
+        if record_id not in world.decided or world.vendor.lists_purchases:
             charges = world.vendor.charges
             charges.append(Charge(len(charges) + 1, number, client, world.clock.today(), record_id))
 
@@ -210,26 +212,26 @@ class PurchaseMachine(RuleBasedStateMachine):
         return [row.id for row in self.world.read_check_rows()]
 
     @precondition(lambda self: bool(self._list_record_ids()))
-    @rule(desk=desks, data=st.data(), detail=st.booleans(), pdf=st.booleans(), crash=crash_failpoints)
+    @rule(desk=desk_numbers, data=st.data(), detail=st.booleans(), pdf=st.booleans(), crash=crash_failpoints)
     def refetch(self, desk: int, data: st.DataObject, detail: bool, pdf: bool, crash: str | None) -> None:
         record = data.draw(st.sampled_from(self._list_record_ids()))
-        asked = self.world.vendor.asked["check"]
+        asked = self.world.vendor.call_counts["check"]
         both = not (detail or pdf)
         self.world.do(
             desk,
             lambda console: console.credit_checks.refetch(record, detail=detail or both, pdf=pdf or both),
             crash,
         )
-        assert self.world.vendor.asked["check"] == asked, "a re-fetch bought something"
+        assert self.world.vendor.call_counts["check"] == asked, "a re-fetch bought something"
 
     @precondition(lambda self: bool(self._list_record_ids()))
-    @rule(desk=desks, data=st.data(), crash=crash_failpoints)
+    @rule(desk=desk_numbers, data=st.data(), crash=crash_failpoints)
     def probe(self, desk: int, data: st.DataObject, crash: str | None) -> None:
         record = data.draw(st.sampled_from(self._list_record_ids()))
         self.world.do(desk, lambda console: console.credit_checks.probe(record), crash)
 
     @precondition(lambda self: bool(self._list_record_ids()))
-    @rule(desk=desks, data=st.data(), id_at_provider=st.integers(1, 6), crash=crash_failpoints)
+    @rule(desk=desk_numbers, data=st.data(), id_at_provider=st.integers(1, 6), crash=crash_failpoints)
     def resolve_by_any_id(self, desk: int, data: st.DataObject, id_at_provider: int, crash: str | None) -> None:
         """A person resolves a record as bought with an id that may be wrong. A wrong id is skipped if the desk can't
         recognise it: its charge has the same corporation number and belongs to no other record.
@@ -256,7 +258,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: bool(self._list_unknown_ids()))
-    @rule(desk=desks, data=st.data(), crash=crash_failpoints)
+    @rule(desk=desk_numbers, data=st.data(), crash=crash_failpoints)
     def resolve_by_true_id(self, desk: int, data: st.DataObject, crash: str | None) -> None:
         """A person resolves an unknown record as bought, with the id of the record's charge from the provider's
         screen. Nothing happens if the provider has not charged the record.
@@ -274,7 +276,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         return [row.id for row in self.world.read_check_rows() if row.certainty == "unknown"]
 
     @precondition(lambda self: bool(self._list_record_ids()))
-    @rule(desk=desks, data=st.data(), person=st.sampled_from(PEOPLE), crash=crash_failpoints)
+    @rule(desk=desk_numbers, data=st.data(), person=st.sampled_from(PEOPLE), crash=crash_failpoints)
     def resolve_as_error(self, desk: int, data: st.DataObject, person: str, crash: str | None) -> None:
         """One person decides that a record was not bought (see `_decide_not_bought`)."""
         record = data.draw(st.sampled_from(self._list_record_ids()))
@@ -294,8 +296,8 @@ class PurchaseMachine(RuleBasedStateMachine):
         """
         world = self.world
         is_charged = any(one.record_id == record and not world.has_expired(one) for one in world.vendor.charges)
-        is_listed = world.vendor.finds and world.vendor.readable
-        if not is_listed and (is_charged or any(late[2] == record for late in world.late)):
+        is_listed = world.vendor.lists_purchases and world.vendor.is_readable
+        if not is_listed and (is_charged or any(late[2] == record for late in world.late_charges)):
             return
 
         def decide_as_person(console: Console) -> object:
@@ -308,7 +310,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         if not is_charged and any(row.id == record and row.status == "error" for row in world.read_check_rows()):
             world.decided.add(record)
 
-    @rule(desk=desks, crash=crash_failpoints)
+    @rule(desk=desk_numbers, crash=crash_failpoints)
     def acknowledge(self, desk: int, crash: str | None) -> None:
         """A person acknowledges all open alerts about contradicted decisions."""
 
@@ -319,12 +321,12 @@ class PurchaseMachine(RuleBasedStateMachine):
 
         self.world.do(desk, acknowledge_contradictions, crash)
 
-    @rule(desk=desks, crash=crash_failpoints)
+    @rule(desk=desk_numbers, crash=crash_failpoints)
     def run_due_tasks(self, desk: int, crash: str | None) -> None:
         """Run the due tasks of this desk, and check that they buy nothing."""
-        asked = self.world.vendor.asked["check"]
+        asked = self.world.vendor.call_counts["check"]
         self.world.do(desk, lambda console: console.recovery.run_all_tasks(), crash)
-        assert self.world.vendor.asked["check"] == asked, "a due task bought something"
+        assert self.world.vendor.call_counts["check"] == asked, "a due task bought something"
 
     # The world around
 
@@ -334,11 +336,11 @@ class PurchaseMachine(RuleBasedStateMachine):
 
     @rule(readable=st.booleans())
     def set_provider_readable(self, readable: bool) -> None:
-        self.world.vendor.readable = readable
+        self.world.vendor.is_readable = readable
 
-    @rule(desk=desks)
+    @rule(desk=desk_numbers)
     def check_desk_queues(self, desk: int) -> None:
-        truth.check_queues(self.world.seats[desk].console)
+        truth.check_queues(self.world.processes[desk].console)
 
     @invariant()
     def check_world(self) -> None:
@@ -348,14 +350,14 @@ class PurchaseMachine(RuleBasedStateMachine):
             self.world.check_ledger()
 
 
-def run(seed: int, examples: int, on: Engine = "sqlite") -> Counter[str]:
-    """Run the state machine `examples` times on the database engine `on`, and return its counts. The same seed
-    repeats the same steps.
+def run_purchase_machine(seed: int, examples: int, engine_of_run: Engine = "sqlite") -> Counter[str]:
+    """Run the state machine `examples` times on the database engine `engine_of_run`, and return its counts. The same
+    seed repeats the same steps.
     """
 
     class Seeded(PurchaseMachine):
         counts: ClassVar[Counter[str]] = Counter()
-        engine: ClassVar[Engine] = on
+        engine: ClassVar[Engine] = engine_of_run
 
     crashing.run_machine(Seeded, seed, examples)
     return Seeded.counts

@@ -119,7 +119,7 @@ def _approve_refund(stage: ChoiceStage, person: str, _kind: str, view: Any) -> s
     ended = str(
         stage.call_as(person, lambda: stage.call_and_store_answer(lambda: stage.console.refunds.approve(refund_id)))
     )
-    is_contradicted = stage.says[view.payment.merchant_payment_id] is not ProviderStatement.PAID
+    is_contradicted = stage.statement_by_number[view.payment.merchant_payment_id] is not ProviderStatement.PAID
     return "provider_refused" if ended == "not_allowed" and is_contradicted else ended
 
 
@@ -136,7 +136,7 @@ _EXECUTOR_BY_ACTION: dict[str, Callable[[ChoiceStage, str, str, Any], str]] = {
 
 
 @dataclass
-class History:
+class RecordHistory:
     """The records of one history, and the methods that execute its actions. The name of each such method is the name
     of an action in history_plans.py after an underscore; the method returns the ending of the action as a text.
     `checked_records` has the values of the last check of each record.
@@ -155,7 +155,7 @@ class History:
             record_displays.check_answer(self.stage, answer)
         return ended
 
-    def _clock(self, minutes: int) -> str:
+    def _jump_clock(self, minutes: int) -> str:
         """Let the machine's clock jump by this many minutes (negative: back). Afterwards the sentences about a record
         may differ, but all stored rows must be unchanged.
         """
@@ -169,7 +169,7 @@ class History:
         self.check_all_records(always=True)
         assert record_displays.read_stored_rows(self.stage, self.checked_records) == before
 
-    def _switch(self, scope: str, is_on: bool) -> str:
+    def _set_switch(self, scope: str, is_on: bool) -> str:
         """Set a read-only switch as a person. Afterwards the advised next steps may differ, but all stored rows must
         be unchanged. Return the switch's state, or the code of the refusal.
         """
@@ -189,7 +189,7 @@ class History:
         self.stage.restore_roles_limits_and_providers()
         for switch in self.stage.console.read_only_switches.list_switches():
             if switch.is_on:
-                self._switch(switch.scope, is_on=False)
+                self._set_switch(switch.scope, is_on=False)
         if self.stage.clock.offset:
             self._move_clock(-self.stage.clock.offset)
         else:
@@ -216,7 +216,7 @@ class History:
 
 
 @dataclass
-class CheckHistory(History):
+class CheckHistory(RecordHistory):
     """The history of one credit check. `person` is the person who executes the next action."""
 
     record: Any = None
@@ -225,15 +225,15 @@ class CheckHistory(History):
     def list_refs(self) -> list[RecordRef]:
         return [("credit-check", self.record.id)]
 
-    def _do(self, what: str) -> str:
-        return self.stage.execute_choice(self.person, "credit-check", self.record, what)
+    def _execute_check_action(self, action_name: str) -> str:
+        return self.stage.execute_choice(self.person, "credit-check", self.record, action_name)
 
     def _follow_advice(self) -> str:
         return follow_advice(self.stage, "credit-check", self.record.id)
 
 
 @dataclass
-class PaymentHistory(History):
+class PaymentHistory(RecordHistory):
     """The history of one payment with its order, the order's other payments, and all their refunds."""
 
     payment: Payment = None  # type: ignore[assignment]  # given by name
@@ -254,7 +254,7 @@ class PaymentHistory(History):
             *(("refund", refund.id) for refund in given_back),
         ]
 
-    def _shop_changes(self, total: int, state: OrderState) -> str:
+    def _change_order_as_shop(self, total: int, state: OrderState) -> str:
         """Change the total (minor units) and the state of the order, as the shop does. Return "no such step" if a
         trigger refuses the change.
         """
@@ -270,50 +270,50 @@ class PaymentHistory(History):
             return "no such step"
         return f"{total} {state}"
 
-    def _provider_says(self, said: ProviderStatement) -> str:
+    def _set_provider_statement(self, statement: ProviderStatement) -> str:
         """Let the provider make this statement about the payment from now on."""
-        self.stage.says[self.payment.merchant_payment_id] = said
-        return str(said)
+        self.stage.statement_by_number[self.payment.merchant_payment_id] = statement
+        return str(statement)
 
-    def _second_payment(self, state: PaymentState, said: ProviderStatement) -> str:
+    def _insert_second_payment(self, state: PaymentState, statement: ProviderStatement) -> str:
         """Insert another payment of the same order in this state. Do nothing if the payment has no order."""
         if self.payment.order_id is None:
             return "no order"
         currency = self.payment.currency
-        self.stage.make_payment(state, said, currency=currency, order_id=self.payment.order_id)
+        self.stage.make_payment(state, statement, currency=currency, order_id=self.payment.order_id)
         return str(state)
 
-    def _take(self, person: str) -> str:
+    def _take_payment(self, person: str) -> str:
         """Take the payment for half an hour as this person. The take of another person may prevent that."""
         return self.stage.execute_choice(person, "payment", self.payment, "take")
 
-    def _notice(self, word: str, way: str, minor: int) -> str:
-        """Deliver a bank's notice of the type `word` about the order. `way` is "new", "repeated" (the same event
-        again), "late" (dated seven hours ago) or "forged" (signed with another key; the worker must refuse it and
-        change no row).
+    def _deliver_notice(self, notice_type: str, delivery: str, minor: int) -> str:
+        """Deliver a bank's notice of the type `notice_type` about the order. `delivery` is "new", "repeated" (the
+        same event again), "late" (dated seven hours ago) or "forged" (signed with another key; the worker must refuse
+        it and change no row).
         """
         now = self.stage.context.now()
-        if way != "repeated" or not self.last_event:
+        if delivery != "repeated" or not self.last_event:
             self.last_event = f"ev-{next(_event_counter)}"
-        at = now - timedelta(hours=7) if way == "late" else now
+        at = now - timedelta(hours=7) if delivery == "late" else now
         body = {
             "event_id": self.last_event,
-            "type": word,
+            "type": notice_type,
             "order_no": self.payment.merchant_payment_id,
             "amount": self._write_amount(minor),
             "currency": self.payment.currency,
             "occurred_at": at.isoformat(),
         }
-        key = "another key" if way == "forged" else BANK_KEY
+        key = "another key" if delivery == "forged" else BANK_KEY
         post = make_signed_notice("bank", json.dumps(body).encode(), now, key)
         before = record_displays.read_stored_rows(self.stage, self.checked_records)
         result = self.stage.console.payments.receive_notice(post)
-        if way == "forged":
+        if delivery == "forged":
             assert result.is_refused
             assert record_displays.read_stored_rows(self.stage, self.checked_records) == before
-        return f"{way} {word} {result.done}"
+        return f"{delivery} {notice_type} {result.done}"
 
-    def _watch(self) -> str:
+    def _run_alert_rules(self) -> str:
         """Run the due task that raises and resolves alerts, and return the number of its alerts as text."""
         with act_as(WORKER):
             return f"{AlertRuleEvaluator(self.stage.context).update_alerts()} alerts"
@@ -333,19 +333,19 @@ class PaymentHistory(History):
         )
         return str(minor)
 
-    def _refund_ends(self, standing: str) -> str:
-        """Let the provider end the refunds of this payment that it has accepted. `standing` is their end: "done" or
-        "void".
+    def _end_refund(self, entry_state: str) -> str:
+        """Let the provider end the refunds of this payment that it has accepted. `entry_state` is their end: "done"
+        or "void".
         """
         number = f"T-{self.payment.merchant_payment_id}"
-        mine = [one for one in self.stage.ledger.entries if one.payment == number and one.standing == "accepted"]
+        mine = [one for one in self.stage.ledger.entries if one.payment == number and one.entry_state == "accepted"]
         for entry in mine:
-            entry.standing = standing  # type: ignore[assignment]  # one of its words
-        return f"{len(mine)} {standing}"
+            entry.entry_state = entry_state  # type: ignore[assignment]  # one of its words
+        return f"{len(mine)} {entry_state}"
 
-    def _outage(self, is_out: bool) -> str:
+    def _set_outage(self, is_out: bool) -> str:
         """If `is_out`, no payment provider can be read from now on; otherwise all of them can be read again."""
-        self.stage.ledger.readable = not is_out
+        self.stage.ledger.is_readable = not is_out
         return str(is_out)
 
     def _hide_refunds(self, is_hidden: bool) -> str:
@@ -355,7 +355,7 @@ class PaymentHistory(History):
         self.stage.ledger.hides_refunds = is_hidden
         return str(is_hidden)
 
-    def _tasks(self) -> str:
+    def _run_due_tasks(self) -> str:
         """Run all due tasks as a worker."""
         try:
             self.stage.console.scheduler.run_all()
@@ -363,24 +363,24 @@ class PaymentHistory(History):
             return str(error.code)
         return "run"
 
-    def _roles(self, person: str, roles: tuple[str, ...]) -> str:
+    def _set_roles(self, person: str, roles: tuple[str, ...]) -> str:
         """Give the person these roles. A person without a role is disabled."""
         self.stage.set_roles(person, roles)
         return f"{person} {','.join(roles) or 'disabled'}"
 
-    def _limit(self, name: str, value: int) -> str:
+    def _set_limit(self, name: str, value: int) -> str:
         """Set the limit of refunds with this name, in the payment's currency."""
         self.stage.set_limit(name, self.payment.currency, value)
         return name
 
-    def _refund_period(self, is_over: bool) -> str:
+    def _set_refund_period(self, is_over: bool) -> str:
         """If `is_over`, the provider refuses refunds of the payment from now on because of its age; otherwise it
         accepts them again.
         """
         self.stage.ledger.is_period_over = is_over
         return str(is_over)
 
-    def _probe(self) -> str:
+    def _probe_payment(self) -> str:
         return self.stage.execute_choice("op-a", "payment", self.payment, "probe")
 
     def _move_order(self) -> str:
@@ -400,7 +400,7 @@ class PaymentHistory(History):
             )
         )
 
-    def _refund(self, minor: int, behaviour: str) -> str:
+    def _refund_payment(self, minor: int, behaviour: str) -> str:
         """Request a refund, and approve it at once; the approval sends the refund."""
         return f"{self._request_refund(minor)}, {self._approve_refund(behaviour)}"
 
@@ -462,7 +462,7 @@ def execute_payment_plan(
     """
     payment = stage.make_payment(
         plan.state,
-        plan.said,
+        plan.statement,
         unknown=plan.unknown,
         provider=plan.provider,
         currency=plan.currency,
@@ -482,16 +482,16 @@ def execute_check_plan(stage: ChoiceStage, plan: CheckPlan, tally: Counter[str])
     """Execute the plan of a credit check, and check its record after each action. `tally` counts the endings of the
     actions. Return the explanation codes of each record at the end.
     """
-    stage.vendor.finds = plan.finds
+    stage.vendor.lists_purchases = plan.lists_purchases
     try:
-        history = CheckHistory(stage, record=stage.make_check(plan.answer, readable=plan.readable))
+        history = CheckHistory(stage, record=stage.make_check(plan.behaviour, readable=plan.is_readable))
         history.check_all_records(always=True)
         for history.person, act in plan.acts:
             tally[f"{act.name} {history.execute_action(act)}"] += 1
             history.check_all_records()
         told = history.end_history()
     finally:
-        stage.vendor.finds = True
+        stage.vendor.lists_purchases = True
     record_displays.check_search_results(stage, history.record.corporation_number)
     return told
 

@@ -87,27 +87,32 @@ STEPS_WITHOUT_PERSON = frozenset(
 contradict a badge that says that there is nothing to do."""
 ExplanationCodes = tuple[object, ...]
 RecordRef = tuple[str, int]
-_KINDS: Mapping[type, str] = {CreditCheck: "credit-check", Order: "order", Payment: "payment", Refund: "refund"}
-_TABLES = {
+_KIND_BY_CLASS: Mapping[type, str] = {
+    CreditCheck: "credit-check",
+    Order: "order",
+    Payment: "payment",
+    Refund: "refund",
+}
+_TABLE_BY_KIND = {
     "credit-check": "hansha_alarmbox_credit_checks",
     "order": "orders",
     "payment": "payments",
     "refund": "refunds",
 }
-_QUEUES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
+_QUEUE_NAMES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
 _file_counter = count(1)
 _RESULT_TITLE, _DONE = (wording.translate(key, "en") for key in ("column.result", "bulk.result.done.probe"))
 
 
 @dataclass
 class CheckedRecord:
-    """One record of a history with the values of its last check. `since` has the beginning of the record's present
-    state by (state, certainty). `row_codes` has the version and the explanation codes of its row.
+    """One record of a history with the values of its last check. `since_by_state` has the beginning of the record's
+    present state by (state, certainty). `row_codes` has the version and the explanation codes of its row.
     """
 
     kind: str
     id: int
-    since: dict[tuple[object, object], object] = field(default_factory=dict)
+    since_by_state: dict[tuple[object, object], object] = field(default_factory=dict)
     row_codes: ExplanationCodes = ()
 
     @property
@@ -168,20 +173,20 @@ def check_records(stage: ChoiceStage, records: Iterable[CheckedRecord], *, alway
             _check_record(stage, told, rows[told.ref], always=always)
 
 
-def _check_record(stage: ChoiceStage, told: CheckedRecord, row: Any, *, always: bool) -> None:
+def _check_record(stage: ChoiceStage, checked: CheckedRecord, row: Any, *, always: bool) -> None:
     """Check one record, whose row in a list is `row`. Without `always`, return early if the row has not changed."""
     now = stage.context.now()
     listed = get_codes(explain_record(row, now))
-    _check_age(stage, told, row)
-    if not always and told.row_codes == (row.version, *listed):
+    _check_age(stage, checked, row)
+    if not always and checked.row_codes == (row.version, *listed):
         return
-    told.row_codes = (row.version, *listed)
-    view = read_view(stage, told.kind, told.id)
+    checked.row_codes = (row.version, *listed)
+    view = read_view(stage, checked.kind, checked.id)
     page = view.explanation
-    assert get_codes(page) == listed, f"{told}: the page says {get_codes(page)}, the list {listed}"
+    assert get_codes(page) == listed, f"{checked}: the page says {get_codes(page)}, the list {listed}"
     _check_window_and_terminal(stage, view, row, page, now)
     _check_nested_records(stage, view, now)
-    _check_unknown(view, page)
+    _check_sentences_of_unknown_record(view, page)
     _check_nothing_contradicts(view, page)
     _check_refunds(stage, view, page)
     _check_advice(view, page)
@@ -242,14 +247,14 @@ def check_answer(stage: ChoiceStage, answer: Any) -> None:
     else:
         completed = add_related_records_to_answer(stage.console, answer)
         record = getattr(completed, "record", completed)
-    if type(record) in _KINDS:
+    if type(record) in _KIND_BY_CLASS:
         with stop_clocks(stage):
             _check_answer_record(stage, answer, cast("ShownRecord", record))
 
 
 def _check_answer_record(stage: ChoiceStage, answer: Any, record: ShownRecord) -> None:
     kind, shown, lines = (
-        _KINDS[type(record)],
+        _KIND_BY_CLASS[type(record)],
         build_record_json(record, _translate_to_english),
         format_explained_record(record, _TRANSLATOR),
     )
@@ -274,9 +279,9 @@ _TRANSLATOR.language = "en"
 def _check_nested_records(stage: ChoiceStage, view: Any, now: datetime) -> None:
     """Check that a record which another record's page shows is explained there as in its own row of a list."""
     nested_records = list_nested_records(view)
-    rows = read_rows(stage, ((_KINDS[type(nested)], nested.id) for nested in nested_records))
+    rows = read_rows(stage, ((_KIND_BY_CLASS[type(nested)], nested.id) for nested in nested_records))
     for nested in nested_records:
-        row = rows[_KINDS[type(nested)], nested.id]
+        row = rows[_KIND_BY_CLASS[type(nested)], nested.id]
         assert get_codes(explain_record(nested, now)) == get_codes(explain_record(row, now)), nested
 
 
@@ -288,7 +293,7 @@ def list_nested_records(view: Any) -> list[Any]:
     return nested if payment is None else [*nested, payment]
 
 
-def _check_unknown(view: Any, page: Explanation) -> None:
+def _check_sentences_of_unknown_record(view: Any, page: Explanation) -> None:
     """Check that a record with an unknown outcome has the badge, the colour and the verdict of an unknown outcome.
     The same is checked for a payment of which one refund is unknown.
     """
@@ -377,15 +382,15 @@ def _check_switch(stage: ChoiceStage, view: Any, page: Explanation) -> None:
         assert page.next_step.code.endswith("_read_only"), page
 
 
-def _check_age(stage: ChoiceStage, told: CheckedRecord, row: Any) -> None:
+def _check_age(stage: ChoiceStage, checked: CheckedRecord, row: Any) -> None:
     """Check that the beginning of a state stays the same as long as the record is in that state, even if an approved
     refund was `submitting` for a moment because it couldn't be sent. The age must be None if the state begins in the
     future by the desk's clock.
     """
     key = (row.state, getattr(row, "certainty", None))
-    if told.since and key not in told.since:
-        told.since.clear()
-    assert told.since.setdefault(key, row.state_since) == row.state_since, f"{told}: {key} began again"
+    if checked.since_by_state and key not in checked.since_by_state:
+        checked.since_by_state.clear()
+    assert checked.since_by_state.setdefault(key, row.state_since) == row.state_since, f"{checked}: {key} began again"
     now = stage.context.now()
     age = compute_age(row.state_since, now)
     assert (age is None) == (row.state_since is None or row.state_since - now > CLOCK_TOLERANCE)
@@ -405,7 +410,7 @@ def read_stored_rows(stage: ChoiceStage, refs: Iterable[RecordRef]) -> list[tupl
         return [
             tuple(row)
             for kind, record_id in refs
-            for row in conn.exec_driver_sql(f"SELECT * FROM {_TABLES[kind]} WHERE id = ?", (record_id,))
+            for row in conn.exec_driver_sql(f"SELECT * FROM {_TABLE_BY_KIND[kind]} WHERE id = ?", (record_id,))
         ]
 
 
@@ -418,9 +423,9 @@ def check_search_results(stage: ChoiceStage, number: str) -> None:
     groups = stage.console.lookup.search(number).groups.values()
     found = [record for group in groups for record in group.records]
     assert found
-    rows = read_rows(stage, ((_KINDS[type(record)], record.id) for record in found))
+    rows = read_rows(stage, ((_KIND_BY_CLASS[type(record)], record.id) for record in found))
     for record in found:
-        row = rows[_KINDS[type(record)], record.id]
+        row = rows[_KIND_BY_CLASS[type(record)], record.id]
         assert get_codes(explain_record(record, now)) == get_codes(explain_record(row, now)), record
 
 
@@ -457,15 +462,15 @@ def _check_badge_line(line: str, view: Any, language: str) -> None:
 # Queues and their CSV, alerts, bulk results as CSV
 
 
-def check_lists(stage: ChoiceStage, told: Mapping[RecordRef, ExplanationCodes], folder: Path) -> None:
-    """Check that queues, alerts and the CSV of a bulk run explain these records as their pages do. `told` has the
-    explanation codes at the end of each history. A record that has changed since then is checked again, because a due
-    task judges all orders.
+def check_lists(stage: ChoiceStage, codes_by_record: Mapping[RecordRef, ExplanationCodes], folder: Path) -> None:
+    """Check that queues, alerts and the CSV of a bulk run explain these records as their pages do. `codes_by_record`
+    has the explanation codes at the end of each history. A record that has changed since then is checked again,
+    because a due task judges all orders.
     """
     with stop_clocks(stage):
-        now, rows = stage.context.now(), read_rows(stage, told)
+        now, rows = stage.context.now(), read_rows(stage, codes_by_record)
         present = {ref: get_codes(explain_record(row, now)) for ref, row in rows.items()}
-        check_records(stage, [CheckedRecord(*ref) for ref in told if present[ref] != told[ref]])
+        check_records(stage, [CheckedRecord(*ref) for ref in codes_by_record if present[ref] != codes_by_record[ref]])
         _check_queues(stage, present, rows)
         _check_exported_queues(stage, rows, now)
         _check_alerts(stage, present)
@@ -473,15 +478,15 @@ def check_lists(stage: ChoiceStage, told: Mapping[RecordRef, ExplanationCodes], 
 
 
 def _check_queues(
-    stage: ChoiceStage, told: Mapping[RecordRef, ExplanationCodes], rows: Mapping[RecordRef, Any]
+    stage: ChoiceStage, codes_by_record: Mapping[RecordRef, ExplanationCodes], rows: Mapping[RecordRef, Any]
 ) -> None:
     queued: dict[str, set[RecordRef]] = {}
-    for name in _QUEUES:
+    for name in _QUEUE_NAMES:
         items = stage.console.recovery.read_queue(name, 1_000).items
-        queued[name] = {(_KINDS[type(item.record)], item.record.id) for item in items}
+        queued[name] = {(_KIND_BY_CLASS[type(item.record)], item.record.id) for item in items}
         for item in items:
-            ref = (_KINDS[type(item.record)], item.record.id)
-            assert ref not in told or get_codes(item.explanation) == told[ref], (name, item)
+            ref = (_KIND_BY_CLASS[type(item.record)], item.record.id)
+            assert ref not in codes_by_record or get_codes(item.explanation) == codes_by_record[ref], (name, item)
             assert item.since == item.record.state_since
     for ref, row in rows.items():
         if getattr(row, "certainty", None) is Certainty.UNKNOWN:
@@ -491,40 +496,40 @@ def _check_queues(
 def _check_exported_queues(stage: ChoiceStage, rows: Mapping[RecordRef, Any], now: datetime) -> None:
     """Check that the exported file of each queue has the badges of each record's row."""
     titles = [wording.translate(f"column.{name}", "en") for name in ("state", "certainty", "work")]
-    for name in _QUEUES:
+    for name in _QUEUE_NAMES:
         request = ExportRequest(ListName.QUEUE, name)
         with stage.console.acting_as("op-a"):
             table = make_export_table(stage.console, request, "op-a", FileTextContext("en", stage.context.now))
             lines = [line for page in table.read_pages() for line in page]
         read_cells = {column.title: column.read_cell for column in table.columns}
         for line in lines:
-            row = rows.get((_KINDS[type(line.record)], line.record.id))
+            row = rows.get((_KIND_BY_CLASS[type(line.record)], line.record.id))
             if row is not None:
                 words = [wording.get_badge_word(key, "en") for key in case_words.get_badge_keys(row, now)]
                 assert [read_cells[title](line) for title in titles] == words, (name, row)
 
 
-def _check_alerts(stage: ChoiceStage, told: Mapping[RecordRef, ExplanationCodes]) -> None:
+def _check_alerts(stage: ChoiceStage, codes_by_record: Mapping[RecordRef, ExplanationCodes]) -> None:
     """Check that the record of each open alert shows the same mismatch as the alert, and that the action which the
     alert offers is possible.
     """
     for item in stage.console.alerts.list_open_items():
         alert = item.alert
         ref = (alert.subject_kind, alert.subject_id)
-        if ref not in told or item.action is None:
+        if ref not in codes_by_record or item.action is None:
             continue
         if alert.subject_kind == "order":
-            assert str(told[ref][0]).startswith("verdict.order_"), (alert, told[ref])
+            assert str(codes_by_record[ref][0]).startswith("verdict.order_"), (alert, codes_by_record[ref])
         view = read_view(stage, item.kind, item.id)
         offered = next((action for action in view.actions if action.action == item.action), None)
         assert offered is None or offered.allowed or offered.reason in REASONS_OF_A_PERSON, (item, offered)
 
 
-def _check_bulk(stage: ChoiceStage, told: Mapping[RecordRef, ExplanationCodes]) -> None:
+def _check_bulk(stage: ChoiceStage, codes_by_record: Mapping[RecordRef, ExplanationCodes]) -> None:
     """Run a bulk probe of these payments and refunds. Check that the exported list of results calls no row done while
     its record is still unknown.
     """
-    rows = read_rows(stage, (ref for ref in told if ref[0] in ("payment", "refund")))
+    rows = read_rows(stage, (ref for ref in codes_by_record if ref[0] in ("payment", "refund")))
     chosen = [ChosenRecord(kind, record_id, row.version) for (kind, record_id), row in rows.items()]
     if not chosen:
         return

@@ -33,7 +33,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
 )  # fmt: skip
 CLOCK_STEPS = tuple(timedelta(seconds=s) for s in (1, 3, 10, 60, 600, 4_000, 15_000))
 AMOUNTS = ("100", "500", "1000", "2000", "3001", "0")
-desks = st.integers(0, 1)
+desk_numbers = st.integers(0, 1)
 refund_indexes = st.integers(0, 20)
 crash_failpoints = st.none() | st.none() | st.sampled_from((*OPERATION_FAILPOINTS, *MONEY_FAILPOINTS))
 
@@ -63,82 +63,82 @@ class RefundMachine(RuleBasedStateMachine):
         """At the end of a run, run the due tasks of both desks three times, ten minutes apart. Check that no
         operation is still `calling`, and that each refund that has not ended is in its queue with a next step."""
         world = self.world
-        world.ledger.readable, world.ledger.behaviour = True, "accepts"
+        world.ledger.is_readable, world.ledger.behaviour = True, "accepts"
         for _ in range(3):
             world.clock.at += timedelta(minutes=10)
             for which in (0, 1):
                 world.call_as(which, "op-a", lambda console: console.recovery.run_all_tasks())
         world.check_ledger()
-        console = world.seats[0].console
+        console = world.processes[0].console
         assert truth.count_calling_operations(console.database) == 0
         money_truth.check_queues(console, world.read_refund_rows())
-        for seat in world.seats:
+        for seat in world.processes:
             seat.console.audit.verify_chains()
 
     # Asking
 
     @rule(
-        desk=desks,
-        which=st.integers(0, 5),
+        desk=desk_numbers,
+        payment_index=st.integers(0, 5),
         amount=st.sampled_from(AMOUNTS),
         person=st.sampled_from(MAKERS),
         repeat=st.booleans(),
         crash=crash_failpoints,
     )
     def request_refund(
-        self, desk: int, which: int, amount: str, person: str, repeat: bool, crash: str | None
+        self, desk: int, payment_index: int, amount: str, person: str, repeat: bool, crash: str | None
     ) -> None:
-        request = RefundRequest(self.world.payments[which], amount, "sent back", repeat)
+        request = RefundRequest(self.world.payments[payment_index], amount, "sent back", repeat)
         self._count_step(
             "asked", self.world.call_as(desk, person, lambda console: console.refunds.request(request), crash)
         )
 
-    @rule(desk=desks, person=st.sampled_from(MAKERS), crash=crash_failpoints)
+    @rule(desk=desk_numbers, person=st.sampled_from(MAKERS), crash=crash_failpoints)
     def request_refund_of_set_aside(self, desk: int, person: str, crash: str | None) -> None:
-        payment, item = self.world.asides[0]
+        payment, item = self.world.set_asides[0]
         request = RefundRequest(payment, "700", "beyond the limit", intended_repeat=True, set_aside_id=item)
         self._count_step(
             "asked", self.world.call_as(desk, person, lambda console: console.refunds.request(request), crash)
         )
 
-    def _count_step(self, what: str, told: object) -> None:
-        """Count the step `what` if `result` is a refund; an error code or None is not counted."""
-        if isinstance(told, Refund):
-            self.world.tally[what] += 1
+    def _count_step(self, step_name: str, result: object) -> None:
+        """Count the step `step_name` if `result` is a refund; an error code or None is not counted."""
+        if isinstance(result, Refund):
+            self.world.tally[step_name] += 1
 
-    def _choose_refund(self, n: int) -> RefundRow | None:
-        """Return a refund chosen by the random number `n`, or None if there is no refund. Refunds that have not ended
-        are five times as likely."""
+    def _choose_refund(self, refund_index: int) -> RefundRow | None:
+        """Return a refund chosen by the random number `refund_index`, or None if there is no refund. Refunds that
+        have not ended are five times as likely."""
         rows = self.world.read_refund_rows()
         rows += tuple(row for row in rows if row.open) * 4
-        return rows[-1 - n % len(rows)] if rows else None
+        return rows[-1 - refund_index % len(rows)] if rows else None
 
     # Deciding and sending
 
     @rule(
-        desk=desks,
-        n=refund_indexes,
+        desk=desk_numbers,
+        refund_index=refund_indexes,
         person=st.sampled_from((*CHECKERS, *CHECKERS, *MAKERS)),
         behaviour=st.sampled_from(BEHAVIOURS),
         crash=crash_failpoints,
     )
-    def approve(self, desk: int, n: int, person: str, behaviour: Behaviour, crash: str | None) -> None:
-        self._approve(desk, n, person, behaviour, crash)
+    def approve(self, desk: int, refund_index: int, person: str, behaviour: Behaviour, crash: str | None) -> None:
+        self._approve(desk, refund_index, person, behaviour, crash)
 
     @rule(
-        desk=desks,
-        which=st.integers(0, 5),
+        desk=desk_numbers,
+        payment_index=st.integers(0, 5),
         amount=st.sampled_from(AMOUNTS[:4]),
         wait=st.booleans(),
         behaviour=st.sampled_from(BEHAVIOURS),
         crash=crash_failpoints,
     )
     def request_and_approve_refund(
-        self, desk: int, which: int, amount: str, behaviour: Behaviour, wait: bool, crash: str | None
+        self, desk: int, payment_index: int, amount: str, behaviour: Behaviour, wait: bool, crash: str | None
     ) -> None:
         """Request a refund and let both approvers approve it, which sends the refund. With `wait`, let a minute pass,
         which is longer than the refund's cooling-off period, and let one approver approve it again."""
-        world, request = self.world, RefundRequest(self.world.payments[which], amount, "sent back", True)
+        world, request = self.world, RefundRequest(self.world.payments[payment_index], amount, "sent back", True)
         refund = world.call_as(desk, MAKERS[0], lambda console: console.refunds.request(request))
         if not isinstance(refund, Refund):
             return
@@ -149,43 +149,55 @@ class RefundMachine(RuleBasedStateMachine):
             world.clock.at += timedelta(seconds=60)
             self._approve_refund(desk, refund.id, CHECKERS[0], behaviour, crash)
 
-    @rule(desk=desks, n=refund_indexes, behaviour=st.sampled_from(BEHAVIOURS), after=st.booleans())
-    def crash_during_call(self, desk: int, n: int, behaviour: Behaviour, after: bool) -> None:
+    @rule(
+        desk=desk_numbers,
+        refund_index=refund_indexes,
+        behaviour=st.sampled_from(BEHAVIOURS),
+        after_acceptance=st.booleans(),
+    )
+    def crash_during_call(self, desk: int, refund_index: int, behaviour: Behaviour, after_acceptance: bool) -> None:
         """The desk's process crashes during the call to the provider: after the provider has accepted the refund
-        (`after`), or before."""
-        seat, ledger = self.world.seats[desk], self.world.ledger
-        setattr(ledger, "during" if after else "before", lambda: self.world.kill(seat))
-        self._approve(desk, n, CHECKERS[0], behaviour, None)
+        (`after_acceptance`), or before."""
+        seat, ledger = self.world.processes[desk], self.world.ledger
+        setattr(ledger, "during_call" if after_acceptance else "before_call", lambda: self.world.kill(seat))
+        self._approve(desk, refund_index, CHECKERS[0], behaviour, None)
 
-    @rule(desk=desks, n=refund_indexes, behaviour=st.sampled_from(BEHAVIOURS))
-    def lose_database_during_call(self, desk: int, n: int, behaviour: Behaviour) -> None:
+    @rule(desk=desk_numbers, refund_index=refund_indexes, behaviour=st.sampled_from(BEHAVIOURS))
+    def lose_database_during_call(self, desk: int, refund_index: int, behaviour: Behaviour) -> None:
         """The desk's database refuses all writes from the moment at which the provider has accepted the refund."""
         with self.world.break_database_writes(desk) as lose:
-            self.world.ledger.during = lose
-            self._approve(desk, n, CHECKERS[0], behaviour, None)
+            self.world.ledger.during_call = lose
+            self._approve(desk, refund_index, CHECKERS[0], behaviour, None)
 
-    @rule(desk=desks, n=refund_indexes, behaviour=st.sampled_from(BEHAVIOURS), span=st.sampled_from(CLOCK_STEPS))
-    def stop_process_during_call(self, desk: int, n: int, behaviour: Behaviour, span: timedelta) -> None:
+    @rule(
+        desk=desk_numbers,
+        refund_index=refund_indexes,
+        behaviour=st.sampled_from(BEHAVIOURS),
+        span=st.sampled_from(CLOCK_STEPS),
+    )
+    def stop_process_during_call(self, desk: int, refund_index: int, behaviour: Behaviour, span: timedelta) -> None:
         """The desk's process stops during the call to the provider for the time `span`. Meanwhile the other desk runs
         its due tasks."""
         world, other = self.world, 1 - desk
 
         def act_during_call() -> None:
-            world.ledger.during = lambda: None
+            world.ledger.during_call = lambda: None
             world.clock.at += span
             world.call_as(other, "op-a", lambda console: console.recovery.run_all_tasks())
 
-        world.ledger.during = act_during_call
-        self._approve(desk, n, CHECKERS[0], behaviour, None)
+        world.ledger.during_call = act_during_call
+        self._approve(desk, refund_index, CHECKERS[0], behaviour, None)
 
-    def _approve(self, desk: int, n: int, person: str, behaviour: Behaviour, crash: str | None) -> None:
-        """Let a person approve the refund that `n` chooses (see `_choose_refund`). The approval may send the refund
-        to a provider with this behaviour.
+    def _approve(self, desk: int, refund_index: int, person: str, behaviour: Behaviour, crash: str | None) -> None:
+        """Let a person approve the refund that `refund_index` chooses (see `_choose_refund`). The approval may send
+        the refund to a provider with this behaviour.
         """
-        row, ledger = self._choose_refund(n), self.world.ledger
+        row, ledger = self._choose_refund(refund_index), self.world.ledger
         if row is not None:
             self._approve_refund(desk, row.id, person, behaviour, crash)
-        ledger.before = ledger.during = lambda: None  # what was to happen in this call happens in no later one
+        ledger.before_call = ledger.during_call = lambda: (
+            None
+        )  # what was to happen in this call happens in no later one
 
     def _approve_refund(
         self, desk: int, refund_id: int, person: str, behaviour: Behaviour, crash: str | None
@@ -199,68 +211,73 @@ class RefundMachine(RuleBasedStateMachine):
         world.ledger.behaviour = "accepts"
 
     @rule(
-        desk=desks,
-        which=st.integers(0, 5),
+        desk=desk_numbers,
+        payment_index=st.integers(0, 5),
         late=st.booleans(),
         later=st.lists(st.sampled_from(CLOCK_STEPS[2:]), min_size=3, max_size=6),
     )
-    def send_without_answer(self, desk: int, which: int, late: bool, later: list[timedelta]) -> None:
-        """Request and approve a refund to whose sending the provider gives no answer. With `late` the provider
-        executes the refund in a later step. Meanwhile the other desk runs its due tasks after each time span of
-        `later`."""
+    def send_without_answer(self, desk: int, payment_index: int, late: bool, later: list[timedelta]) -> None:
+        """Request and approve a refund to whose sending the provider gives no answer. With `late` the
+        provider executes the refund in a later step. Meanwhile the other desk runs its due tasks after each time span
+        of `later`."""
         world, sent = self.world, self.world.ledger.sendings
-        request = RefundRequest(world.payments[which], "70", "sent back", True)
+        request = RefundRequest(world.payments[payment_index], "70", "sent back", True)
         refund = world.call_as(desk, MAKERS[1], lambda console: console.refunds.request(request))
         if isinstance(refund, Refund):
             self._approve_refund(desk, refund.id, CHECKERS[1], "silent_before", None)
-        if late and world.ledger.sendings > sent and world.last is not None:
-            world.late.append(world.last)
+        if late and world.ledger.sendings > sent and world.last_instruction is not None:
+            world.late_instructions.append(world.last_instruction)
         for span in later:
             world.clock.at += span
             world.call_as(1 - desk, "op-a", lambda console: console.recovery.run_all_tasks())
             world.check_ledger()
 
-    @precondition(lambda self: bool(self.world.late))
+    @precondition(lambda self: bool(self.world.late_instructions))
     @rule()
     def execute_late_refund(self) -> None:
         """The provider executes the oldest unanswered refund of the rule `send_without_answer`."""
-        self.world.execute_late_instruction(self.world.late.pop(0))
+        self.world.execute_late_instruction(self.world.late_instructions.pop(0))
 
-    @rule(desk=desks, n=refund_indexes, person=st.sampled_from((*CHECKERS, *MAKERS)), crash=crash_failpoints)
-    def reject(self, desk: int, n: int, person: str, crash: str | None) -> None:
-        row = self._choose_refund(n)
+    @rule(
+        desk=desk_numbers,
+        refund_index=refund_indexes,
+        person=st.sampled_from((*CHECKERS, *MAKERS)),
+        crash=crash_failpoints,
+    )
+    def reject(self, desk: int, refund_index: int, person: str, crash: str | None) -> None:
+        row = self._choose_refund(refund_index)
         if row is not None:
             self.world.call_as(desk, person, lambda console: console.refunds.reject(row.id, "no"), crash)
 
-    @rule(desk=desks, n=refund_indexes, person=st.sampled_from(MAKERS), crash=crash_failpoints)
-    def withdraw(self, desk: int, n: int, person: str, crash: str | None) -> None:
-        row = self._choose_refund(n)
+    @rule(desk=desk_numbers, refund_index=refund_indexes, person=st.sampled_from(MAKERS), crash=crash_failpoints)
+    def withdraw(self, desk: int, refund_index: int, person: str, crash: str | None) -> None:
+        row = self._choose_refund(refund_index)
         if row is not None:
             self.world.call_as(desk, person, lambda console: console.refunds.withdraw(row.id), crash)
 
     # Asking what happened
 
-    @rule(desk=desks, n=refund_indexes, crash=crash_failpoints)
-    def probe(self, desk: int, n: int, crash: str | None) -> None:
-        """Probe the refund that `n` chooses, and check that the probe sends no refund."""
-        row, sent = self._choose_refund(n), self.world.ledger.sendings
+    @rule(desk=desk_numbers, refund_index=refund_indexes, crash=crash_failpoints)
+    def probe(self, desk: int, refund_index: int, crash: str | None) -> None:
+        """Probe the refund that `refund_index` chooses, and check that the probe sends no refund."""
+        row, sent = self._choose_refund(refund_index), self.world.ledger.sendings
         if row is not None:
             self.world.call_as(desk, "op-a", lambda console: console.refunds.probe(row.id), crash)
         assert self.world.ledger.sendings == sent, "a probe sent something"
 
-    @rule(desk=desks, behaviour=st.sampled_from(BEHAVIOURS), crash=crash_failpoints)
+    @rule(desk=desk_numbers, behaviour=st.sampled_from(BEHAVIOURS), crash=crash_failpoints)
     def run_due_tasks(self, desk: int, behaviour: Behaviour, crash: str | None) -> None:
         self.world.ledger.behaviour = behaviour
         self.world.call_as(desk, "op-a", lambda console: console.recovery.run_all_tasks(), crash)
         self.world.ledger.behaviour = "accepts"
 
-    @rule(desk=desks, n=refund_indexes)
-    def report_in_payment_details(self, desk: int, n: int) -> None:
+    @rule(desk=desk_numbers, refund_index=refund_indexes)
+    def report_in_payment_details(self, desk: int, refund_index: int) -> None:
         """The provider reports a refund as a part of the details of the refunded payment."""
         entries = self.world.ledger.entries
         if not entries:
             return
-        entry = entries[n % len(entries)]
+        entry = entries[refund_index % len(entries)]
 
         def report_in_transaction(console: Console, tx: Transaction) -> bool:
             provider = self.world.providers[entry.payment]
@@ -273,16 +290,21 @@ class RefundMachine(RuleBasedStateMachine):
 
         assert self.world.call_as(desk, "op-a", report_details) is True
 
-    @rule(desk=desks, n=refund_indexes, person=st.sampled_from((*CHECKERS, *MAKERS)), crash=crash_failpoints)
-    def resolve(self, desk: int, n: int, person: str, crash: str | None) -> None:
+    @rule(
+        desk=desk_numbers,
+        refund_index=refund_indexes,
+        person=st.sampled_from((*CHECKERS, *MAKERS)),
+        crash=crash_failpoints,
+    )
+    def resolve(self, desk: int, refund_index: int, person: str, crash: str | None) -> None:
         """A person resolves a refund as completed or failed, according to the provider's screen. The step is skipped
         while the provider has not ended the refund or may still execute it."""
-        row = self._choose_refund(n)
+        row = self._choose_refund(refund_index)
         if row is None or self.world.is_late(row.key):
             return
         entry: RefundEntry | None = next(iter(self.world.ledger.list_entries(row.key)), None)
-        done = entry is not None and entry.standing == "done"
-        if entry is not None and entry.standing == "accepted":
+        done = entry is not None and entry.entry_state == "done"
+        if entry is not None and entry.entry_state == "accepted":
             return
         as_state, number = ("completed", entry.number) if done and entry else ("failed", None)
         self.world.call_as(
@@ -292,14 +314,14 @@ class RefundMachine(RuleBasedStateMachine):
     # The world around
 
     @precondition(lambda self: bool(self.world.ledger.entries))
-    @rule(n=refund_indexes, done=st.booleans())
-    def end_accepted_refund(self, n: int, done: bool) -> None:
+    @rule(refund_index=refund_indexes, done=st.booleans())
+    def end_accepted_refund(self, refund_index: int, done: bool) -> None:
         """The provider ends a refund that it has accepted. It completes the refund with `done`; otherwise Atom
         refuses the refund and PayPay completes it."""
-        entries = [one for one in self.world.ledger.entries if one.standing == "accepted"]
+        entries = [one for one in self.world.ledger.entries if one.entry_state == "accepted"]
         if entries:
-            entry = entries[n % len(entries)]
-            entry.standing = "done" if done or entry.payment not in ("T-ORD2", "T-ORD5") else "void"
+            entry = entries[refund_index % len(entries)]
+            entry.entry_state = "done" if done or entry.payment not in ("T-ORD2", "T-ORD5") else "void"
 
     @rule(span=st.sampled_from(CLOCK_STEPS))
     def move_clock(self, span: timedelta) -> None:
@@ -307,7 +329,7 @@ class RefundMachine(RuleBasedStateMachine):
 
     @rule(readable=st.booleans())
     def set_provider_readable(self, readable: bool) -> None:
-        self.world.ledger.readable = readable
+        self.world.ledger.is_readable = readable
 
     @invariant()
     def check_world(self) -> None:
@@ -317,7 +339,7 @@ class RefundMachine(RuleBasedStateMachine):
             self.world.check_ledger()
 
 
-def run(seed: int, examples: int) -> Counter[str]:
+def run_refund_machine(seed: int, examples: int) -> Counter[str]:
     """Run the state machine `examples` times, and return its counts. The same seed repeats the same steps."""
 
     class Seeded(RefundMachine):

@@ -18,15 +18,15 @@ from console.store.payments import payments, set_asides
 from tests.stateful.crashing import CrashingDesks
 from tests.support import money_truth
 from tests.support.desks import UNUSED_URL
-from tests.support.ledger_refunds import LedgerProvider, RefundLedger
+from tests.support.ledger_refunds import RefundLedger, RefundLedgerProvider
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactionCounter, require
 from tests.support.money_truth import RefundRow
 from tests.support.places import open_empty_place_anywhere
 from tests.support.quick_desks import ManualClock, use_lease_clock
 
-Result = TypeVar("Result")
+ResultT = TypeVar("ResultT")
 MAKERS, CHECKERS = ("op-a", "op-e"), ("lead-b", "lead-c")
-PAYMENTS = (
+PAYMENT_FACTS = (
     ("paypay", "ORD-1", 3_000, 0),
     ("atom", "ORD2", 900_000, 0),
     ("paypay", "ORD-3", 2_000, 700),
@@ -35,7 +35,7 @@ PAYMENTS = (
     ("paypay", "ORD-6", 9_000, 0),
 )
 """Provider, number, captured, set aside."""
-LIMITS = {"second_checker_above": 1_500, "cooling_off_above": 800, "cooling_off_seconds": 900}
+LIMIT_VALUE_BY_NAME = {"second_checker_above": 1_500, "cooling_off_above": 800, "cooling_off_seconds": 900}
 ALLOWED_CODES = frozenset((
     "exceeds_captured", "over_limit", "possible_repeat", "in_progress", "already_decided", "same_person",
     "not_allowed", "stale_view", "outcome_unknown", "provider_refused", "provider_auth", "rate_limited",
@@ -51,16 +51,17 @@ _PAYMENT_STATES = (
 
 @dataclass
 class RefundWorld(CrashingDesks):
-    """Two desks, their payments and the providers' ledger, with the checks after each step. `late` has the refund
-    instructions that a provider may still execute. `last` is the newest instruction that a desk has sent.
+    """Two desks, their payments and the providers' ledger, with the checks after each step. `late_instructions` has
+    the refund instructions that a provider may still execute. `last_instruction` is the newest instruction that a
+    desk has sent.
     """
 
     ledger: RefundLedger = field(default_factory=RefundLedger)
     clock: ManualClock = field(default_factory=ManualClock)
     tally: Counter[str] = field(default_factory=Counter)
-    late: list[RefundInstruction] = field(default_factory=list)  # refunds that may still take effect
-    last: RefundInstruction | None = None
-    asides: list[tuple[int, int]] = field(default_factory=list)  # payment, set-aside
+    late_instructions: list[RefundInstruction] = field(default_factory=list)  # refunds that may still take effect
+    last_instruction: RefundInstruction | None = None
+    set_asides: list[tuple[int, int]] = field(default_factory=list)  # payment, set-aside
     providers: dict[str, str] = field(default_factory=dict)  # by the provider's number of a payment
 
     def __post_init__(self) -> None:
@@ -68,10 +69,12 @@ class RefundWorld(CrashingDesks):
         self.place = self._open.enter_context(open_empty_place_anywhere("sqlite"))
         self._open.enter_context(self.place.keep_connection_open())
         self._open.enter_context(use_lease_clock(self.clock))
-        self.ledger.witness = self._check_at_sending
-        self.seats = [self._start_process(number) for number in range(2)]
-        self.payments = [self.insert_completed_payment(*facts) for facts in PAYMENTS]
-        self.place.sql(*(f"UPDATE limits SET value = {n} WHERE name = '{name}'" for name, n in LIMITS.items()))
+        self.ledger.note_request = self._check_at_sending
+        self.processes = [self._start_process(number) for number in range(2)]
+        self.payments = [self.insert_completed_payment(*facts) for facts in PAYMENT_FACTS]
+        self.place.sql(
+            *(f"UPDATE limits SET value = {n} WHERE name = '{name}'" for name, n in LIMIT_VALUE_BY_NAME.items())
+        )
 
     # CrashingDesks
 
@@ -80,26 +83,28 @@ class RefundWorld(CrashingDesks):
     def _open_console(self, number: int) -> Console:
         urls = {"PAYPAY_URL": UNUSED_URL, "ATOM_URL": UNUSED_URL}
         console = self.place.desk(LedgerVendor(), self.clock, desk=number, **urls)
-        made: dict[str, Any] = {name: LedgerProvider(name, self.ledger) for name in ("paypay", "atom")}
+        made: dict[str, Any] = {name: RefundLedgerProvider(name, self.ledger) for name in ("paypay", "atom")}
         console._service_builder.payment_providers = PaymentProviders(lambda name: made[name])
-        self.ledger.watched.append(OpenTransactionCounter(console.database))
+        self.ledger.transaction_counters.append(OpenTransactionCounter(console.database))
         return console
 
     def _stop_watching_transactions(self, console: Console) -> None:
-        self.ledger.watched = [one for one in self.ledger.watched if not one.counts_database(console.database)]
+        self.ledger.transaction_counters = [
+            one for one in self.ledger.transaction_counters if not one.counts_database(console.database)
+        ]
 
     def call_as(
-        self, which: int, who: str, act: Callable[[Console], Result], crash_at: str | None = None
-    ) -> Result | str | None:
-        """Call `act` with the console of the desk number `which`, as the person `who`. Return the result of `act`,
-        the code of its ConsoleError, or None if the process crashed, as `call_at_desk` does.
+        self, desk_number: int, who: str, act: Callable[[Console], ResultT], crash_at: str | None = None
+    ) -> ResultT | str | None:
+        """Call `act` with the console of the desk number `desk_number`, as the person `who`. Return the result of
+        `act`, the code of its ConsoleError, or None if the process crashed, as `call_at_desk` does.
         """
 
-        def act_as_person(console: Console) -> Result:
+        def act_as_person(console: Console) -> ResultT:
             with console.acting_as(who):
                 return act(console)
 
-        return self.call_at_desk(which, act_as_person, crash_at)
+        return self.call_at_desk(desk_number, act_as_person, crash_at)
 
     def insert_completed_payment(self, provider: str, number: str, minor: int, aside: int = 0) -> int:
         """Insert a completed payment, `aside` (minor units) of which is set aside, and return its id."""
@@ -118,22 +123,22 @@ class RefundWorld(CrashingDesks):
                 assert payments.set_amount_aside(tx.conn, payment.id, aside, now)
                 fresh = payments.find(tx.conn, payment.id)
                 assert fresh is not None
-                self.asides.append((payment.id, set_asides.insert_set_aside(tx.conn, fresh, 1, aside, now)))
+                self.set_asides.append((payment.id, set_asides.insert_set_aside(tx.conn, fresh, 1, aside, now)))
             return payment.id
 
-        return self.seats[0].console.database.write(write)
+        return self.processes[0].console.database.write(write)
 
     # The truth
 
     def read_refund_rows(self) -> tuple[RefundRow, ...]:
-        return money_truth.read_refund_rows(self.seats[0].console.database)
+        return money_truth.read_refund_rows(self.processes[0].console.database)
 
     def read_refund_row(self, refund_id: int) -> RefundRow:
         return next(row for row in self.read_refund_rows() if row.id == refund_id)
 
     def is_late(self, key: str | None) -> bool:
         """Return True if the provider may still execute the refund with this key later."""
-        return any(order.key == key for order in self.late)
+        return any(order.key == key for order in self.late_instructions)
 
     def execute_late_instruction(self, instruction: RefundInstruction) -> None:
         """Let the provider execute a late instruction if the refund's outcome is still unknown to the console. If it
@@ -159,14 +164,14 @@ class RefundWorld(CrashingDesks):
         require(("unknown",) not in states, f"sent again while an earlier sending is unknown: {row}, {states}")
         happened = bool(self.ledger.list_entries(instruction.key)) or self.is_late(instruction.key)
         require(self._get_provider(instruction) == "paypay" or not happened, f"Atom is asked a second time: {row}")
-        self.last = instruction
+        self.last_instruction = instruction
 
     def check_ledger(self) -> None:
         """Compare all refunds and payments with the providers' ledger. No refund is executed twice, and no payment
         has more refunded than captured. Each payment has at most one open refund, and the outcome of each ended
         refund is known.
         """
-        database, rows = self.seats[0].console.database, self.read_refund_rows()
+        database, rows = self.processes[0].console.database, self.read_refund_rows()
         money_truth.check_sums(database, rows)
         money_truth.check_votes(database, rows)
         by_key = {row.key: row for row in rows if row.key}
@@ -174,13 +179,13 @@ class RefundWorld(CrashingDesks):
         assert max(keys.values(), default=0) <= 1, f"refunded twice: {keys}"
         for payment in money_truth.read_payment_rows(database):
             theirs = [one for one in self.ledger.entries if one.payment == f"T-{payment.number}"]
-            taken = sum(one.amount.minor for one in theirs if one.standing != "void")
+            taken = sum(one.amount.minor for one in theirs if one.entry_state != "void")
             assert taken <= payment.captured, f"more than was captured: {payment}"
             assert taken <= payment.refunded + payment.reserved, f"refunded there, and free here: {payment}, {theirs}"
             opened = [row for row in rows if row.payment_id == payment.id and row.state in _OPEN_STATES]
             assert len(opened) <= 1, f"two open refunds: {opened}"
         for entry in self.ledger.entries:
-            self._check_refund_against_ledger(entry.standing, by_key[entry.key])
+            self._check_refund_against_ledger(entry.entry_state, by_key[entry.key])
         for row in rows:
             happened = row.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
             assert not happened or len(self.ledger.list_entries(row.key)) == 1, (
@@ -189,15 +194,15 @@ class RefundWorld(CrashingDesks):
             ended = row.state in ENDED_REFUND_STATES
             assert not ended or row.certainty == "known", f"ended and unknown: {row}"
 
-    def _check_refund_against_ledger(self, standing: str, row: RefundRow) -> None:
-        """Compare one refund of the console with its state `standing` in the provider's ledger."""
-        if standing == "void":
+    def _check_refund_against_ledger(self, entry_state: str, row: RefundRow) -> None:
+        """Compare one refund of the console with its state `entry_state` in the provider's ledger."""
+        if entry_state == "void":
             assert row.state is not RefundState.COMPLETED, f"refused there, refunded here: {row}"
         else:
             assert row.state in RESERVING_REFUND_STATES | {RefundState.COMPLETED}, (
                 f"refunded there, and ended here: {row}"
             )
-            assert row.state is not RefundState.COMPLETED or standing == "done", f"not done there: {row}"
+            assert row.state is not RefundState.COMPLETED or entry_state == "done", f"not done there: {row}"
 
     def _get_provider(self, instruction: RefundInstruction) -> str:
         return self.providers[instruction.provider_payment_id]

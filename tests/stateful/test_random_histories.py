@@ -43,8 +43,8 @@ def test_a_proposal_that_the_provider_denies_is_no_advice(desk: ChoiceStage) -> 
     page must not advise a second person to confirm the proposal, because the services would refuse the confirmation.
     """
     acts = (
-        PlannedAction("notice", ("payment.succeeded", "new", 3_301)),
-        PlannedAction("provider_says", (ProviderStatement.NOTHING,)),
+        PlannedAction("deliver_notice", ("payment.succeeded", "new", 3_301)),
+        PlannedAction("set_provider_statement", (ProviderStatement.NOTHING,)),
         PlannedAction("resolve_payment", ("op-a", "reversed")),
         PlannedAction("follow_advice"),
         PlannedAction("follow_advice"),
@@ -67,10 +67,10 @@ def test_a_payment_in_an_unknown_currency_causes_no_internal_error(
     endings = [
         history.execute_action(act)
         for act in (
-            PlannedAction("probe"),
+            PlannedAction("probe_payment"),
             PlannedAction("resolve_payment", ("op-a", "completed")),
             PlannedAction("resolve_payment", ("lead-b", "completed")),
-            PlannedAction("refund", (100, "completes")),
+            PlannedAction("refund_payment", (100, "completes")),
             PlannedAction("follow_advice"),
         )
     ]
@@ -128,19 +128,19 @@ def test_a_refund_that_waits_for_the_end_of_a_switch_says_so(desk: ChoiceStage, 
     payment = desk.make_payment(PaymentState.COMPLETED, ProviderStatement.PAID)
     history = random_histories.PaymentHistory(desk, payment=payment)
     history.execute_action(PlannedAction("move_order"))
-    history.execute_action(PlannedAction("switch", (scope, True)))
+    history.execute_action(PlannedAction("set_switch", (scope, True)))
     history.check_all_records(always=True)
-    history.execute_action(PlannedAction("switch", (scope, False)))
+    history.execute_action(PlannedAction("set_switch", (scope, False)))
     assert history.execute_action(PlannedAction("request_refund", (100,))) == "done"
     (refund_id,) = [record_id for kind, record_id in history.list_refs() if kind == "refund"]
-    history.execute_action(PlannedAction("switch", (scope, True)))
+    history.execute_action(PlannedAction("set_switch", (scope, True)))
     history.check_all_records(always=True)
     for kind, record_id in (("refund", refund_id), ("payment", payment.id)):
         assert "lead-b" in read_advice(history, kind, record_id)
     assert history.execute_action(PlannedAction("approve_refund", ("completes",))) == "completes: read_only"
-    history.execute_action(PlannedAction("switch", (scope, False)))
+    history.execute_action(PlannedAction("set_switch", (scope, False)))
     assert history.execute_action(PlannedAction("approve_refund", ("completes",))) == "completes: done"
-    history.execute_action(PlannedAction("switch", (scope, True)))
+    history.execute_action(PlannedAction("set_switch", (scope, True)))
     for minutes, word in ((0, "not before"), (16, "once read-only has ended.")):
         history._move_clock(timedelta(minutes=minutes))
         told = read_advice(history, "refund", refund_id)
@@ -148,7 +148,7 @@ def test_a_refund_that_waits_for_the_end_of_a_switch_says_so(desk: ChoiceStage, 
         assert word in told
         assert "lead-b" in read_advice(history, "payment", payment.id)
     assert history.execute_action(PlannedAction("approve_refund", ("completes",))) == "completes: read_only"
-    history.execute_action(PlannedAction("switch", (scope, False)))
+    history.execute_action(PlannedAction("set_switch", (scope, False)))
     assert history.execute_action(PlannedAction("approve_refund", ("completes",))) == "completes: done"
     history.end_history()
     assert record_displays.read_view(desk, "refund", refund_id).record.state is RefundState.COMPLETED

@@ -33,18 +33,20 @@ ALLOWED_CODES = frozenset((
 
 
 @dataclass
-class World(CrashingDesks):
-    """Two desks and their provider, with the checks after each step. `asked` counts the sent purchases by record
-    id.
+class PurchaseWorld(CrashingDesks):
+    """Two desks and their provider, with the checks after each step. `purchase_count_by_record` counts the sent
+    purchases by record id.
     """
 
     vendor: LedgerVendor
     engine: Engine = "sqlite"
     clock: ManualClock = field(default_factory=ManualClock)
     tally: Counter[str] = field(default_factory=Counter)
-    asked: Counter[int] = field(default_factory=Counter)
+    purchase_count_by_record: Counter[int] = field(default_factory=Counter)
     decided: set[int] = field(default_factory=set)  # records that two people called not bought
-    late: list[tuple[str, str, int]] = field(default_factory=list)  # charges on their way, also after a denial
+    late_charges: list[tuple[str, str, int]] = field(
+        default_factory=list
+    )  # charges on their way, also after a denial
 
     def __post_init__(self) -> None:
         self._open = ExitStack()
@@ -52,8 +54,8 @@ class World(CrashingDesks):
         self._open.enter_context(self.place.keep_connection_open())
         self._open.enter_context(use_lease_clock(self.clock))
         self.vendor.today = self.clock.today
-        self.vendor.witness = self._check_at_purchase
-        self.seats = [self._start_process(number) for number in range(2)]
+        self.vendor.note_request = self._check_at_purchase
+        self.processes = [self._start_process(number) for number in range(2)]
 
     # CrashingDesks
 
@@ -63,7 +65,9 @@ class World(CrashingDesks):
         return self.place.desk(self.vendor, self.clock, desk=number)
 
     def _stop_watching_transactions(self, console: Console) -> None:
-        self.vendor.watched = [one for one in self.vendor.watched if not one.counts_database(console.database)]
+        self.vendor.transaction_counters = [
+            one for one in self.vendor.transaction_counters if not one.counts_database(console.database)
+        ]
 
     do = CrashingDesks.call_at_desk
 
@@ -88,8 +92,8 @@ class World(CrashingDesks):
         if row.renews is not None:
             self._check_has_expired(row.renews)
         self._check_is_only_purchase(request)
-        self.asked[row.id] += 1
-        require(self.asked[row.id] == 1, f"sent again: {row}")
+        self.purchase_count_by_record[row.id] += 1
+        require(self.purchase_count_by_record[row.id] == 1, f"sent again: {row}")
         return row.id
 
     def _check_is_only_purchase(self, request: PurchaseRequest) -> None:
@@ -106,7 +110,7 @@ class World(CrashingDesks):
             row = rows[charge.record_id]
             is_denied = row.status == "error" and row.id in self.decided
             is_seen = (row.id, f"bought {charge.id}") in seen
-            require(is_denied and (is_seen or not self.vendor.finds), f"bought again: {charge} of {row}")
+            require(is_denied and (is_seen or not self.vendor.lists_purchases), f"bought again: {charge} of {row}")
 
     def _check_has_expired(self, record_id: int) -> None:
         """Check that the validity of the record to renew has ended."""

@@ -20,7 +20,7 @@ from console.store.schema.core import audit_log
 from console.store.spool.spool import ChainHead
 from tests.support.places import Place
 
-DESK = "desk-1"
+DESK_NAME = "desk-1"
 ENTRY_INSTANT = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
 
 
@@ -49,7 +49,9 @@ class DatabaseWithThreeChains:
         self.database = Database(place.url())
         self.anchors = AnchorList()
         self.trails = {
-            name: AuditTrail(name, DESK, SystemClock(), self.anchors if name != "chain-c" else lambda heads: None)
+            name: AuditTrail(
+                name, DESK_NAME, SystemClock(), self.anchors if name != "chain-c" else lambda heads: None
+            )
             for name in ("chain-a", "chain-b", "chain-c")
         }
 
@@ -111,7 +113,19 @@ def _make_rows(count: int) -> Iterator[tuple[object, ...]]:
         before = FIRST_PREVIOUS_HASH if seq == 1 else before
         at = (ENTRY_INSTANT + timedelta(seconds=index)).replace(tzinfo=None)
         chain = f"chain-{index // 4:09}"
-        content = [chain, seq, format_hashed_instant(at), "op-a", DESK, "x", "credit-check", "17", "done", None, "{}"]
+        content = [
+            chain,
+            seq,
+            format_hashed_instant(at),
+            "op-a",
+            DESK_NAME,
+            "x",
+            "credit-check",
+            "17",
+            "done",
+            None,
+            "{}",
+        ]
         hashed = compute_row_hash(before, content)
         yield (chain, seq, at, *content[3:], before, hashed)
         before = hashed

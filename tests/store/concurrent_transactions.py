@@ -8,19 +8,19 @@ from typing import TypeVar
 from console.store.database.engine import Database, Transaction
 from tests.support.waiting import PATIENCE_SECONDS
 
-T = TypeVar("T")
+ResultT = TypeVar("ResultT")
 THREAD_COUNT = 6
 
 
 def run_at_once(
-    databases: Sequence[Database], work: Callable[[Transaction, int], T], many: int = THREAD_COUNT
-) -> list[T]:
+    databases: Sequence[Database], work: Callable[[Transaction, int], ResultT], many: int = THREAD_COUNT
+) -> list[ResultT]:
     """Run `work` in `many` threads at the same moment, each in a write transaction; the threads are spread over the
     databases. `work` gets the transaction and the number of its thread. Return the results in the order of the
     threads."""
     barrier = Barrier(many)
 
-    def run_transaction(number: int) -> T:
+    def run_transaction(number: int) -> ResultT:
         barrier.wait(PATIENCE_SECONDS)
         return databases[number % len(databases)].write(lambda tx: work(tx, number))
 

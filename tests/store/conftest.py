@@ -15,7 +15,7 @@ from console.store.spool.spool import Spool
 from tests.store import forbidden_worker, money_scene
 from tests.store.audit_desk import DatabaseWithThreeChains
 from tests.store.plain_connections import PersonConnections, open_server_with_movable_time
-from tests.store.spool_worker import KEY
+from tests.store.spool_worker import STORE_KEY
 from tests.support.places import FIRST_PERSON, Engine, Place, open_empty_place_anywhere
 from tests.support.quick_desks import ManualClock
 from tests.support.sql_server import SqlServer
@@ -106,7 +106,7 @@ def migrated_server_database(sql_server: SqlServer) -> Iterator[Database]:
 @pytest.fixture
 def spool(tmp_path: Path) -> Iterator[Spool]:
     """Yield a new, empty spool of a desk."""
-    opened = Spool(tmp_path, Cipher(KEY))
+    opened = Spool(tmp_path, Cipher(STORE_KEY))
     yield opened
     opened.close()
 

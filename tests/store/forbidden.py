@@ -16,7 +16,7 @@ from tests.support.teams import Team
 CHECKS_TABLE = "hansha_alarmbox_credit_checks"
 NOW_SQL = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
 NOW_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
-HASH = "a" * 64
+ANY_HASH = "a" * 64
 ANSWER_KEY = "b" * 64
 """A fact that only the process which began an operation knows."""
 BOUGHT, UNKNOWN, RUNNING, SUPERSEDED, RENEWAL, BY_OTHERS, PROPOSED, LEFT_OPEN = range(1, 9)
@@ -43,13 +43,14 @@ def make_audit_insert(
     who: str = "{me}",
     session: str = "UUID()",
     seq: int = 1,
-    before: str = FIRST_PREVIOUS_HASH,
-    what: str = "try",
+    previous_hash: str = FIRST_PREVIOUS_HASH,
+    action: str = "try",
     number: str = "NULL",
 ) -> str:
     return (
         "INSERT INTO audit_log (id, session, seq, at, who, desk, what, result, detail, prev_hash, hash) VALUES"
-        f" ({number}, {session}, {seq}, {at}, '{who}', 'desk', '{what}', 'done', '{{{{}}}}', '{before}', '{HASH}')"
+        f" ({number}, {session}, {seq}, {at}, '{who}', 'desk', '{action}', 'done', '{{{{}}}}',"
+        f" '{previous_hash}', '{ANY_HASH}')"
     )
 
 
@@ -66,7 +67,8 @@ def make_operation_insert(
 def make_evidence_insert(who: str = "{me}", subject: int = UNKNOWN) -> str:
     return (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body)"
-        f" VALUES ('credit-check', {subject}, NULL, {NOW_SQL}, 'person', '{who}', '{HASH}', 'a letter', 'a letter')"
+        f" VALUES ('credit-check', {subject}, NULL, {NOW_SQL}, 'person', '{who}',"
+        f" '{ANY_HASH}', 'a letter', 'a letter')"
     )
 
 
@@ -89,7 +91,7 @@ NOT_BOUGHT_COLUMNS = {"status": "'error'", "certainty": "'known'"}
 NOT_BOUGHT_MESSAGE = "not bought: only"
 WRONG_PERSON_MESSAGE = "in the name of somebody else"
 
-FORBIDDEN: Sequence[ForbiddenStatements] = (
+FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("audit: change a row", "UPDATE audit_log SET what = 'nothing' WHERE seq = 1"),
     _make_forbidden("audit: delete a row", "DELETE FROM audit_log WHERE seq = 1"),
     _make_forbidden("audit: replace a row", "REPLACE INTO audit_log SELECT * FROM audit_log LIMIT 1"),
@@ -142,12 +144,12 @@ FORBIDDEN: Sequence[ForbiddenStatements] = (
     ),
     _make_forbidden(
         "audit: go on with somebody else's chain",
-        make_audit_insert(session="'chain-of-other'", seq=2, before=HASH),
+        make_audit_insert(session="'chain-of-other'", seq=2, previous_hash=ANY_HASH),
         words="a chain of its own writer",
     ),
     _make_forbidden(
         "audit: begin in the middle of a chain",
-        make_audit_insert(seq=7, before=HASH),
+        make_audit_insert(seq=7, previous_hash=ANY_HASH),
         words="a chain of its own writer",
     ),
     _make_forbidden(
@@ -478,14 +480,15 @@ def insert_records(team: Team) -> None:
     statements = (
         f"INSERT INTO {CHECKS_TABLE} ({columns}) VALUES {', '.join(rows)}",
         f"INSERT INTO {CHECKS_TABLE} (id, client_id, corporation_number) VALUES ({BY_OTHERS}, 6, '118-0301018771')",
-        *(_make_operation_insert(number, state, other) for number, state in _STATES.items()),
+        *(_make_operation_insert(number, state, other) for number, state in _STATE_BY_OPERATION.items()),
         make_evidence_insert(who=other, subject=PROPOSED),
         _make_insert("approvals", **_make_proposal_columns(PROPOSED, other)),
         _make_insert("approvals", **_make_proposal_columns(RENEWAL, other), closed_at=NOW_SQL),
         _make_insert("leases", name="'held'", **_make_lease_columns(other), lease_expires=f"{NOW_MS} + 600000"),
         _make_insert("leases", name="'free'", **_make_lease_columns(other), lease_expires="0"),
         _make_insert(
-            "provider_tokens", provider="'alarmbox'", sealed="'gAAAAx'", version="3", used_first=f"'[\"{HASH}\"]'",
+            "provider_tokens", provider="'alarmbox'", sealed="'gAAAAx'", version="3",
+            used_first=f"'[\"{ANY_HASH}\"]'",
             changed_at=NOW_SQL,
         ),
         _make_insert(
@@ -520,7 +523,7 @@ def _make_lease_columns(who: str) -> dict[str, str]:
     return {"slot": "0", "operator": f"'{who}'", "lease_clock": "'server'", "fence": "4"}
 
 
-_STATES = {1: "done", 2: "unknown", 3: "calling", 4: "done", 5: "done", 7: "unknown"}
+_STATE_BY_OPERATION = {1: "done", 2: "unknown", 3: "calling", 4: "done", 5: "done", 7: "unknown"}
 
 
 def _make_operation_insert(number: int, state: str, who: str) -> str:

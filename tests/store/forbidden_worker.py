@@ -79,21 +79,21 @@ def make_bulk_run_insert(**more: str) -> str:
     return make_insert("bulk_runs", **(written | more))
 
 
-def make_take_insert(of: int = FREE, who: str = "{me}", hours: int = 1) -> str:
+def make_take_insert(payment_id: int = FREE, who: str = "{me}", hours: int = 1) -> str:
     return make_insert(
         "takes",
         kind="'order'",
-        subject_id=str(of),
+        subject_id=str(payment_id),
         person=f"'{who}'",
         taken_at=NOW_SQL,
         until=f"{NOW_SQL} + INTERVAL {hours} HOUR",
     )
 
 
-def make_take_update(of: int, who: str = "{me}", hours: int = 1) -> str:
+def make_take_update(payment_id: int, who: str = "{me}", hours: int = 1) -> str:
     return (
         f"UPDATE takes SET person = '{who}', taken_at = {NOW_SQL}, until = {NOW_SQL} + INTERVAL {hours} HOUR"
-        f" WHERE kind = 'order' AND subject_id = {of}"
+        f" WHERE kind = 'order' AND subject_id = {payment_id}"
     )
 
 
@@ -148,7 +148,7 @@ def make_watched_rewrite(**values: str) -> str:
     return f"UPDATE watched_corporations SET version = version + 1, {told} WHERE corporation_number = '{WATCHED}'"
 
 
-CASES: Sequence[ForbiddenStatements] = (
+FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("alert: begin as settled", make_insert(
         "alerts", rule_id="'A'", subject_kind="'order'", subject_id="9", observed="'a'", expected="'b'",
         detected_at=NOW_SQL, resolved_at=NOW_SQL), words="is open"),

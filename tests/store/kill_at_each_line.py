@@ -17,7 +17,7 @@ import console.store.spool.answer_codec  # noqa: F401  # loaded by whoever first
 from console.store.documents.documents import Documents
 from console.store.spool.cipher import Cipher
 from console.store.spool.spool import Spool
-from tests.store.spool_worker import DATABASE, KEY, PURCHASE_ANSWER, begin_operation, make_intent
+from tests.store.spool_worker import DATABASE_ID, PURCHASE_ANSWER, STORE_KEY, begin_operation, make_intent
 
 WATCHED_FILES = ("spool.py", "sqlite_file.py", "answer_codec.py", "documents.py", "folder.py")
 ReportPromise = Callable[[str], None]
@@ -27,7 +27,7 @@ def write_to_spool(home: Path, promise: ReportPromise) -> None:
     """Store a purchase in the spool whose answer doesn't reach the database, then a purchase that ends normally.
     Report each stored step by calling `promise`.
     """
-    spool = Spool(home, Cipher(KEY))
+    spool = Spool(home, Cipher(STORE_KEY))
     promise("desk " + spool.desk_id)
     for operation in ("lost", "taken"):
         begin_operation(spool, make_intent(operation))
@@ -43,7 +43,7 @@ def check_spool(home: Path, promised: list[str]) -> None:
     """Check that the spool contains everything that the killed process has reported as stored, and that the desk
     still has the same id.
     """
-    spool = Spool(home, Cipher(KEY))
+    spool = Spool(home, Cipher(STORE_KEY))
     for kind, what in (line.split() for line in promised):
         entry = spool.find(what)
         if kind == "desk":
@@ -55,7 +55,7 @@ def check_spool(home: Path, promised: list[str]) -> None:
             assert entry is not None
             assert entry.answer == PURCHASE_ANSWER
         else:
-            assert spool.list_undelivered_entries(DATABASE) == ()
+            assert spool.list_undelivered_entries(DATABASE_ID) == ()
     begin_operation(spool, make_intent("after"))
     assert spool.find("after") is not None
     spool.close()
@@ -77,11 +77,11 @@ def check_documents(home: Path, promised: list[str]) -> None:
     assert documents.read(documents.store(b"%PDF-1.7 " + b"x" * 10_000).path)
 
 
-SCENARIOS = {"spool": (write_to_spool, check_spool), "documents": (store_document, check_documents)}
+WRITE_AND_CHECK_BY_SCENARIO = {"spool": (write_to_spool, check_spool), "documents": (store_document, check_documents)}
 
 
 def main(scenario: str, folder: Path) -> int:
-    work, look = SCENARIOS[scenario]
+    work, look = WRITE_AND_CHECK_BY_SCENARIO[scenario]
     died = 0
     while True:
         home = folder / str(died)

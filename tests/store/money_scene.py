@@ -2,7 +2,7 @@
 as SQL. op-b is the requester of all refunds except one, which lead-b has requested.
 """
 
-from tests.store.forbidden import HASH, NOW_SQL, make_evidence_insert, make_operation_insert
+from tests.store.forbidden import ANY_HASH, NOW_SQL, make_evidence_insert, make_operation_insert
 from tests.support.teams import Team
 
 (
@@ -62,21 +62,21 @@ def make_reserve_update(record: int = FREE, minor: int = REFUND_AMOUNT_MINOR) ->
     return make_payment_update(record, reserved_minor=f"reserved_minor + {minor}")
 
 
-def make_refund_insert(of: int = FREE, minor: int = REFUND_AMOUNT_MINOR, **more: str) -> str:
+def make_refund_insert(payment_id: int = FREE, minor: int = REFUND_AMOUNT_MINOR, **more: str) -> str:
     """Return the INSERT of a refund request in the form in which the services write it."""
     written = {
-        "payment_id": str(of), "refund_amount": str(minor), "currency": "'JPY'", "status": "'requested'",
+        "payment_id": str(payment_id), "refund_amount": str(minor), "currency": "'JPY'", "status": "'requested'",
         "maker": "'{me}'", "reason": "'broken'", "saw": "'[]'", "radar": "'[]'", "checkers_needed": "1",
         "decide_by": f"{NOW_SQL} + INTERVAL 72 HOUR", "created_at": NOW_SQL, "changed_at": NOW_SQL,
     }  # fmt: skip
     return make_insert("refunds", **(written | more))
 
 
-def make_vote_insert(of: int | str, who: str = "'{me}'", action: str = "'refund.approve'") -> str:
+def make_vote_insert(refund_id: int | str, who: str = "'{me}'", action: str = "'refund.approve'") -> str:
     return make_insert(
         "approvals",
         subject_kind="'refund'",
-        subject_id=f"{of}",
+        subject_id=f"{refund_id}",
         action=action,
         proposed="'approved'",
         person=who,
@@ -84,11 +84,11 @@ def make_vote_insert(of: int | str, who: str = "'{me}'", action: str = "'refund.
     )
 
 
-def make_proposal_insert(of: int, proposed: str = "failed", kind: str = "refund") -> str:
+def make_proposal_insert(record_id: int, proposed: str = "failed", kind: str = "refund") -> str:
     return make_insert(
         "approvals",
         subject_kind=f"'{kind}'",
-        subject_id=f"'{of}'",
+        subject_id=f"'{record_id}'",
         action="'resolve'",
         proposed=f"'{proposed}'",
         person="'{me}'",
@@ -97,17 +97,18 @@ def make_proposal_insert(of: int, proposed: str = "failed", kind: str = "refund"
     )
 
 
-def make_proof_insert(of: int, who: str = "{me}", kind: str = "refund") -> str:
-    return make_evidence_insert(who, of).replace("'credit-check'", f"'{kind}'")
+def make_proof_insert(record_id: int, who: str = "{me}", kind: str = "refund") -> str:
+    return make_evidence_insert(who, record_id).replace("'credit-check'", f"'{kind}'")
 
 
 def make_answer_insert(
-    summary: str, of: int | str = SENDING, source: str = "paypay.refund", kind: str = "refund"
+    summary: str, record_id: int | str = SENDING, source: str = "paypay.refund", kind: str = "refund"
 ) -> str:
     """Return the INSERT of a provider's answer in the form in which the services store it."""
     return make_insert(
-        "evidence", subject_kind=f"'{kind}'", subject_id=str(of), operation_id=f"'op-r{of}'", at=NOW_SQL,
-        source=f"'{source}'", who="'{me}'", sha256=f"'{HASH}'", summary=f"'{summary}'", body="''",
+        "evidence", subject_kind=f"'{kind}'", subject_id=str(record_id),
+        operation_id=f"'op-r{record_id}'", at=NOW_SQL,
+        source=f"'{source}'", who="'{me}'", sha256=f"'{ANY_HASH}'", summary=f"'{summary}'", body="''",
     )  # fmt: skip
 
 
@@ -124,13 +125,13 @@ def make_payment_insert(**more: str) -> str:
     return make_insert("payments", **(written | more))
 
 
-def make_sending_insert(of: int) -> str:
+def make_sending_insert(refund_id: int) -> str:
     """Return the INSERT of the journal's row for a refund in the state `submitting`."""
     made = (
         make_operation_insert().replace("credit-check.refetch", "refund.submit").replace("'credit-check'", "'refund'")
     )
     return made.replace("(id, action, subject_kind,", "(id, action, subject_kind, subject_id,").replace(
-        "'refund', 'calling'", f"'refund', {of}, 'calling'"
+        "'refund', 'calling'", f"'refund', {refund_id}, 'calling'"
     )
 
 

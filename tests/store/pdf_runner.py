@@ -20,7 +20,7 @@ from console.store.documents.pdf_renderer import PdfDocument
 def main(folder: Path, seconds: float) -> None:
     before = _read_largest_memory()
     results: list[dict[str, object]] = []
-    worker = Thread(target=_open_all, args=(folder, seconds, results))
+    worker = Thread(target=_open_all_pdfs, args=(folder, seconds, results))
     worker.start()
     gaps = []
     while worker.is_alive():
@@ -37,7 +37,7 @@ def main(folder: Path, seconds: float) -> None:
     print(json.dumps(told))
 
 
-def _open_all(folder: Path, seconds: float, results: list[dict[str, object]]) -> None:
+def _open_all_pdfs(folder: Path, seconds: float, results: list[dict[str, object]]) -> None:
     for file in sorted(folder.iterdir()):
         with PdfDocument(file, time_limit_seconds=seconds) as pages:
             for name, act in _make_calls(pages).items():

@@ -17,8 +17,8 @@ from console.domain.records import CheckReport
 from console.store.spool.cipher import Cipher
 from console.store.spool.spool import ChainHead, Intent, Spool
 
-DATABASE = "db-1"
-KEY = "a key of enough characters"
+DATABASE_ID = "db-1"
+STORE_KEY = "a key of enough characters"
 PURCHASE_ANSWER = Outcome(
     OutcomeClass.SUCCEEDED,
     "ok",
@@ -32,7 +32,7 @@ PURCHASE_ANSWER = Outcome(
 
 def make_intent(operation_id: str, number: str = "7123456789012") -> Intent:
     at = datetime(2026, 11, 20, 3, 20, 1, 5, tzinfo=UTC)
-    return Intent(operation_id, DATABASE, "credit-check.purchase", "1", number, 17, "op-a", "desk", at, "f" * 64)
+    return Intent(operation_id, DATABASE_ID, "credit-check.purchase", "1", number, 17, "op-a", "desk", at, "f" * 64)
 
 
 def begin_operation(spool: Spool, about: Intent) -> None:
@@ -71,13 +71,13 @@ def write_many(home: Path, count: str) -> None:
 def _write_purchase_steps(spool: Spool, operation: str, index: int) -> Iterator[Callable[[], None]]:
     head = ChainHead(f"chain-{os.getpid()}", index + 1, index, "0" * 64)
     yield lambda: begin_operation(spool, make_intent(operation))
-    yield lambda: spool.store_anchors(DATABASE, (head,))
+    yield lambda: spool.store_anchors(DATABASE_ID, (head,))
     yield lambda: spool.mark_ended(operation, holds_claim=True, id_at_provider=index)
 
 
 def write_endlessly(home: Path) -> None:
     """Store entries until the process is killed, and print each entry after its write."""
-    spool = Spool(home, Cipher(KEY))
+    spool = Spool(home, Cipher(STORE_KEY))
     wait_for_start()
     index = 0
     while True:

@@ -26,10 +26,10 @@ def start_strange_server(
             door.shutdown(socket.SHUT_RDWR)
 
 
-def _serve_clients(door: socket.socket, answer: bytes, drip_seconds: float, tls: ssl.SSLContext | None) -> None:
+def _serve_clients(listener: socket.socket, answer: bytes, drip_seconds: float, tls: ssl.SSLContext | None) -> None:
     with suppress(OSError):
         while True:
-            client = door.accept()[0]
+            client = listener.accept()[0]
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as Redis does
             threading.Thread(target=_answer_client, args=(client, answer, drip_seconds, tls), daemon=True).start()
 

@@ -153,7 +153,7 @@ def make_stored_token(version: int, used: tuple[str, ...] = ()) -> StoredToken:
     return StoredToken(SEALED_PAIRS[version - 1], NOW + timedelta(hours=version), version, used)
 
 
-def test_no_desk_loses_a_rotated_pair(databases: tuple[Database, ...]) -> None:
+def test_no_desk_loses_a_rotated_pair_of_tokens(databases: tuple[Database, ...]) -> None:
     """If two desks replace the same pair of tokens, or store the first pair, one desk succeeds. The call of the other
     desk returns that it was too late."""
     here, there = databases

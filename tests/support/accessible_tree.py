@@ -8,7 +8,7 @@ from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtWidgets import QWidget
 
 Role = QAccessible.Role
-CONTROLS = {
+CONTROL_ROLES = {
     Role.Button, Role.ButtonMenu, Role.ButtonDropDown, Role.CheckBox, Role.RadioButton, Role.ComboBox,
     Role.EditableText, Role.Link, Role.List, Role.Table, Role.PageTab, Role.PageTabList, Role.Dialog, Role.Pane,
     Role.Grouping, Role.Heading, Role.SpinBox,
@@ -40,7 +40,7 @@ def find_tree_faults(nodes: Sequence[QAccessibleInterface]) -> list[str]:
     faults = [
         f"{node.role().name} without a name"
         for node in nodes
-        if node.role() in CONTROLS and not get_spoken_name(node)
+        if node.role() in CONTROL_ROLES and not get_spoken_name(node)
     ]
     fillers = (node for node in nodes if node.role() in (Role.Client, Role.NoRole))
     faults += [f"has the role of a filler: {get_spoken_name(node)!r}" for node in fillers if get_spoken_name(node)]

@@ -19,10 +19,10 @@ from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
 from tests.support.waiting import PATIENCE_SECONDS
 
-_LAUNCHERS = (Path("/usr/libexec/at-spi-bus-launcher"), Path("/usr/lib/at-spi2-core/at-spi-bus-launcher"))
-_ACCESSIBLE = "org.a11y.atspi.Accessible"
-_REGISTRY = "org.a11y.atspi.Registry"
-_ROOT_REFERENCE = (_REGISTRY, "/org/a11y/atspi/accessible/root")
+_LAUNCHER_PATHS = (Path("/usr/libexec/at-spi-bus-launcher"), Path("/usr/lib/at-spi2-core/at-spi-bus-launcher"))
+_ACCESSIBLE_INTERFACE = "org.a11y.atspi.Accessible"
+_REGISTRY_BUS_NAME = "org.a11y.atspi.Registry"
+_ROOT_REFERENCE = (_REGISTRY_BUS_NAME, "/org/a11y/atspi/accessible/root")
 LOCK_WAIT_SECONDS = PATIENCE_SECONDS
 """Longest time (seconds) of the wait for one answer on the bus."""
 WINDOW_SECONDS = 600
@@ -49,7 +49,7 @@ class Node:
 def find_missing_programs() -> str:
     """Return a sentence that names the programs for AT-SPI that this machine lacks, or "" if it has all of them."""
     programs = [name for name in ("dbus-daemon", "Xvfb") if shutil.which(name) is None]
-    if not any(launcher.exists() for launcher in _LAUNCHERS):
+    if not any(launcher.exists() for launcher in _LAUNCHER_PATHS):
         programs.append("at-spi-bus-launcher (Debian: at-spi2-core)")
     return f"AT-SPI needs {', '.join(programs)}" if programs else ""
 
@@ -63,7 +63,11 @@ class ScreenReader:
         self._bus = bus
         self.program: subprocess.Popen[bytes] | None = None
         self._call_method(
-            (_REGISTRY, "/org/a11y/atspi/registry"), _REGISTRY, "RegisterEvent", "sass", ("object:", [], "")
+            (_REGISTRY_BUS_NAME, "/org/a11y/atspi/registry"),
+            _REGISTRY_BUS_NAME,
+            "RegisterEvent",
+            "sass",
+            ("object:", [], ""),
         )
         bus.send_and_get_reply(message_bus.AddMatch(_ANNOUNCEMENTS))
 
@@ -112,12 +116,12 @@ class ScreenReader:
 
     def read_attributes(self, node: Node) -> dict[str, str]:
         """Return the additional AT-SPI attributes of a node by name, such as the level of a heading."""
-        (told,) = self._call_method(node.reference, _ACCESSIBLE, "GetAttributes")
+        (told,) = self._call_method(node.reference, _ACCESSIBLE_INTERFACE, "GetAttributes")
         return dict(told)
 
     def read_locale(self, node: Node) -> str:
         """Return the locale in which a screen reader speaks the node, such as `en_US`."""
-        ((_, told),) = self._call_method(node.reference, _ACCESSIBLE, "GetLocale")
+        ((_, told),) = self._call_method(node.reference, _ACCESSIBLE_INTERFACE, "GetLocale")
         return str(told)
 
     def press_node(self, node: Node) -> bool:
@@ -156,8 +160,8 @@ class ScreenReader:
 
     def _is_node_present(self, node: Node) -> bool:
         """Return True if the program still has this node and shows it."""
-        (role,) = self._call_method(node.reference, _ACCESSIBLE, "GetRoleName")
-        ((low, _high),) = self._call_method(node.reference, _ACCESSIBLE, "GetState")
+        (role,) = self._call_method(node.reference, _ACCESSIBLE_INTERFACE, "GetRoleName")
+        ((low, _high),) = self._call_method(node.reference, _ACCESSIBLE_INTERFACE, "GetState")
         return bool(role == node.role and low >> _SHOWING_BIT & 1)
 
     def _iterate_references(self) -> Iterator[Reference]:
@@ -173,21 +177,21 @@ class ScreenReader:
     def _read_node(self, reference: Reference) -> Node:
         """Read the role, the name and the states of the node."""
         role, name = self._read_role(reference), self._read_name(reference)
-        ((low, _high),) = self._call_method(reference, _ACCESSIBLE, "GetState")
+        ((low, _high),) = self._call_method(reference, _ACCESSIBLE_INTERFACE, "GetState")
         return Node(role, name, bool(low >> _FOCUSED_BIT & 1), bool(low >> _SHOWING_BIT & 1), reference)
 
     def _read_role(self, reference: Reference) -> str:
-        (role,) = self._call_method(reference, _ACCESSIBLE, "GetRoleName")
+        (role,) = self._call_method(reference, _ACCESSIBLE_INTERFACE, "GetRoleName")
         return str(role)
 
     def _read_name(self, reference: Reference) -> str:
         ((_, name),) = self._call_method(
-            reference, "org.freedesktop.DBus.Properties", "Get", "ss", (_ACCESSIBLE, "Name")
+            reference, "org.freedesktop.DBus.Properties", "Get", "ss", (_ACCESSIBLE_INTERFACE, "Name")
         )
         return str(name)
 
     def _list_children(self, reference: Reference) -> Sequence[Reference]:
-        (children,) = self._call_method(reference, _ACCESSIBLE, "GetChildren")
+        (children,) = self._call_method(reference, _ACCESSIBLE_INTERFACE, "GetChildren")
         return [(name, path) for name, path in children]
 
     def _call_method(
@@ -213,7 +217,7 @@ def start_screen_reader(folder: Path) -> Iterator[tuple[ScreenReader, dict[str, 
     variables with which a program connects to these servers. All of them end with the block.
     """
     env = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "HOME": str(folder)}
-    launcher = next(path for path in _LAUNCHERS if path.exists())
+    launcher = next(path for path in _LAUNCHER_PATHS if path.exists())
     with ExitStack() as started:
         bus = _start_process(
             started, ["dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=1"], env, stdout=True

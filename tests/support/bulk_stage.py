@@ -34,7 +34,7 @@ def make_vendor(count: int) -> LedgerVendor:
     """Return a provider in memory that has sold one credit check for each number of `make_numbers(count)`, and can
     find these checks.
     """
-    vendor = LedgerVendor(finds=True)
+    vendor = LedgerVendor(lists_purchases=True)
     day = vendor.today()
     vendor.charges = [Charge(place, number, "1", day, None) for place, number in enumerate(make_numbers(count), 1)]
     return vendor
@@ -49,12 +49,12 @@ def make_unknown_checks(console: Console, count: int) -> list[ChosenRecord]:
     return insert_unknown_checks(console, make_numbers(count))
 
 
-def insert_unknown_checks(console: Console, which: Sequence[str]) -> list[ChosenRecord]:
+def insert_unknown_checks(console: Console, numbers: Sequence[str]) -> list[ChosenRecord]:
     """Insert credit checks of these corporation numbers with an unknown outcome, in one transaction, and
     return them.
     """
     now = console._context.now()
-    return console.database.write(lambda tx: [_insert_unknown_check(tx, number, now) for number in which])
+    return console.database.write(lambda tx: [_insert_unknown_check(tx, number, now) for number in numbers])
 
 
 def _buy_without_answer(console: Console, count: int) -> list[ChosenRecord]:
@@ -67,7 +67,7 @@ def _buy_without_answer(console: Console, count: int) -> list[ChosenRecord]:
     for number in make_numbers(count):
         with suppress(ConsoleError):
             console.credit_checks.purchase(PurchaseRequest(number, "1"))
-    vendor.asked.clear()
+    vendor.call_counts.clear()
     found = sorted(console.recovery.read_queue("unknown", count).items, key=lambda item: item.record.id)
     return [ChosenRecord(CHECK_KIND, item.record.id, item.record.version) for item in found]
 
@@ -101,10 +101,10 @@ def expire_all_leases(place: Place) -> None:
     place.sql("UPDATE leases SET lease_expires = 0")
 
 
-def continue_run_in_child(pipe: Pipe, folder: Path, told: dict[str, str], count: int, run_id: int) -> None:
+def continue_run_in_child(pipe: Pipe, folder: Path, environment: dict[str, str], count: int, run_id: int) -> None:
     """Continue the bulk run in a process of its own, and send the run's state and its number of done rows through the
     pipe.
     """
-    with open_quick_desk(folder, make_vendor(count), None, **told) as console:
+    with open_quick_desk(folder, make_vendor(count), None, **environment) as console:
         done = console.bulk.run(run_id)
         pipe.send((done.state, done.done))

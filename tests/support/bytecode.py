@@ -28,10 +28,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if is_whole and config.getoption("numprocesses", None) and not sys.dont_write_bytecode:
-        compile_all([config.rootpath / folder for folder in _SOURCE_FOLDERS], config, os.cpu_count() or 1)
+        compile_all_files([config.rootpath / folder for folder in _SOURCE_FOLDERS], config, os.cpu_count() or 1)
 
 
-def compile_all(folders: Iterable[Path], config: pytest.Config, processes: int) -> None:
+def compile_all_files(folders: Iterable[Path], config: pytest.Config, processes: int) -> None:
     """Compile the files below these folders that have changed since the last compilation, in `processes`
     processes.
     """

@@ -77,13 +77,15 @@ class Child:
 
 
 @contextmanager
-def start_children(target: Callable[..., None], each: Sequence[tuple[object, ...]]) -> Iterator[list[Child]]:
-    """Start one child for each tuple of arguments in `each`, and yield the children. At the end of the block all of
-    them are killed.
+def start_children(
+    target: Callable[..., None], argument_tuples: Sequence[tuple[object, ...]]
+) -> Iterator[list[Child]]:
+    """Start one child for each tuple of arguments in `argument_tuples`, and yield the children. At the end of the
+    block all of them are killed.
     """
     children: list[Child] = []
     try:
-        children.extend(Child(target, *arguments) for arguments in each)
+        children.extend(Child(target, *arguments) for arguments in argument_tuples)
         yield children
     finally:
         for child in children:

@@ -28,7 +28,7 @@ from console.store.database.engine import Transaction
 from console.store.payments import orders, payments
 from tests.support.bulk_stage import make_numbers
 from tests.support.desks import UNUSED_URL, MovedClock, copy_empty_database, make_environment
-from tests.support.ledger_refunds import UNREADABLE, LedgerProvider, LedgerReader, RefundLedger
+from tests.support.ledger_refunds import UNREADABLE_OUTCOME, RefundLedger, RefundLedgerProvider, RefundLedgerReader
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.payment_desks import BANK_KEY
 
@@ -60,19 +60,21 @@ _OUTCOME_BY_STATEMENT = {
 
 
 @dataclass(frozen=True)
-class ConfiguredReader(LedgerReader):
-    """Provider in memory that can only be read. For each payment number, it returns the statement in `says`."""
+class ConfiguredReader(RefundLedgerReader):
+    """Provider in memory that can only be read. For each payment number, it returns the statement in
+    `statement_by_number`.
+    """
 
-    says: dict[str, ProviderStatement] = field(default_factory=dict)
+    statement_by_number: dict[str, ProviderStatement] = field(default_factory=dict)
 
     @property
     def capabilities(self) -> PaymentCapabilities:
         return replace(super().capabilities, lists_refunds_with_payment=self.keeps_keys)
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        statement = self.says.get(question.merchant_payment_id, ProviderStatement.NOTHING)
-        if statement is ProviderStatement.NOTHING or not self.ledger.readable:
-            return UNREADABLE
+        statement = self.statement_by_number.get(question.merchant_payment_id, ProviderStatement.NOTHING)
+        if statement is ProviderStatement.NOTHING or not self.ledger.is_readable:
+            return UNREADABLE_OUTCOME
         if statement is ProviderStatement.NOT_FOUND:
             return Outcome(OutcomeClass.NOT_FOUND, "not_found", SendingCertainty.YES)
         number = question.merchant_payment_id
@@ -93,9 +95,9 @@ class ConfiguredReader(LedgerReader):
         return Outcome(_OUTCOME_BY_STATEMENT[statement], "answered", SendingCertainty.YES, report, evidence="{}")
 
 
-class ConfiguredProvider(ConfiguredReader, LedgerProvider):
+class ConfiguredProvider(ConfiguredReader, RefundLedgerProvider):
     def make_reader(self) -> ConfiguredReader:
-        return ConfiguredReader(self.name, self.ledger, self.says)
+        return ConfiguredReader(self.name, self.ledger, self.statement_by_number)
 
     @property
     def merchant_id(self) -> str:
@@ -110,7 +112,11 @@ class ChoiceStage:
     def __init__(self, home: Path) -> None:
         copy_empty_database(home)
         self.clock = MovedClock()
-        self.vendor, self.ledger, self.says = LedgerVendor(finds=True), RefundLedger(), dict[str, ProviderStatement]()
+        self.vendor, self.ledger, self.statement_by_number = (
+            LedgerVendor(lists_purchases=True),
+            RefundLedger(),
+            dict[str, ProviderStatement](),
+        )
         environment = make_environment(
             home, UNUSED_URL, PAYPAY_URL=UNUSED_URL, ATOM_URL=UNUSED_URL, SECRET_NOTICE_BANK_KEY=BANK_KEY
         )
@@ -125,7 +131,7 @@ class ChoiceStage:
             self.console.people.add_person(person)
 
     def _make_provider(self, name: str) -> ConfiguredProvider:
-        return ConfiguredProvider(name, self.ledger, self.says)
+        return ConfiguredProvider(name, self.ledger, self.statement_by_number)
 
     # Credit checks
 
@@ -133,7 +139,7 @@ class ChoiceStage:
         """Buy a credit check for a new corporation number while the provider has this behaviour. Return the credit
         check, even if the purchase ended with an error. With `readable=False` the provider can't be read afterwards.
         """
-        self.vendor.behaviour, self.vendor.readable = behaviour, readable  # type: ignore[assignment]  # one of its words
+        self.vendor.behaviour, self.vendor.is_readable = behaviour, readable  # type: ignore[assignment]  # one of its words
         number = next(self._numbers)
         try:
             return self.console.credit_checks.purchase(PurchaseRequest(number, "1"))
@@ -142,14 +148,14 @@ class ChoiceStage:
             assert isinstance(record, CreditCheck)
             return record
         finally:
-            self.vendor.behaviour, self.vendor.readable = "answers", True
+            self.vendor.behaviour, self.vendor.is_readable = "answers", True
 
     # Payments
 
     def make_payment(
         self,
         state: PaymentState,
-        told: ProviderStatement = ProviderStatement.NOTHING,
+        statement: ProviderStatement = ProviderStatement.NOTHING,
         *,
         unknown: bool = False,
         review: bool = False,
@@ -158,15 +164,15 @@ class ChoiceStage:
         currency: str = "JPY",
         order_id: int | None = None,
     ) -> Payment:
-        """Insert a payment in this state, and return it. `told` is the provider's statement about the payment. With
-        `unknown` the payment's outcome is unknown, with `review` its work is for a person. With `order` the payment
-        gets a new order, or the existing order `order_id` if this is given.
+        """Insert a payment in this state, and return it. `statement` is the provider's statement about the payment.
+        With `unknown` the payment's outcome is unknown, with `review` its work is for a person. With `order` the
+        payment gets a new order, or the existing order `order_id` if this is given.
         """
         number = f"ORD-{next(self._next)}"
-        self.says[number] = told
+        self.statement_by_number[number] = statement
         return self.context.database.write(
             lambda tx: self._insert_payment(
-                tx, number, state, told, unknown, review, order, provider, currency, order_id
+                tx, number, state, statement, unknown, review, order, provider, currency, order_id
             )
         )
 
@@ -175,7 +181,7 @@ class ChoiceStage:
         tx: Transaction,
         number: str,
         state: PaymentState,
-        told: ProviderStatement,
+        statement: ProviderStatement,
         unknown: bool,
         review: bool,
         order: bool,
@@ -191,7 +197,7 @@ class ChoiceStage:
         assert made is not None
         path = find_state_path(state)
         values: dict[str, Any] = {"certainty": Certainty.UNKNOWN if unknown else Certainty.KNOWN}
-        values |= _make_stored_statement(told, now, number)
+        values |= _make_stored_statement(statement, now, number)
         if PAID_STATES & set(path):
             values |= {"provider_payment_id": f"T-{number}", "paid_at": now}
         if review:
@@ -258,7 +264,7 @@ class ChoiceStage:
         if self._first_limits:
             self._write_limits(self._first_limits, are_all=True)
         ledger = self.ledger
-        ledger.readable, ledger.hides_refunds, ledger.is_period_over = True, False, False
+        ledger.is_readable, ledger.hides_refunds, ledger.is_period_over = True, False, False
 
     # People
 
@@ -272,12 +278,12 @@ class ChoiceStage:
         with self.console.acting_as(who):
             return {choice.name: choice for choice in self.console.recovery.find_choices(kind, record_id)}
 
-    def execute_choice(self, who: str, kind: str, record: Any, what: str) -> str:
-        """Execute the choice `what` on a record as the person `who`. Return "done", "awaiting" (a second person must
-        decide), or the error code.
+    def execute_choice(self, who: str, kind: str, record: Any, choice: str) -> str:
+        """Execute the choice `choice` on a record as the person `who`. Return "done", "awaiting" (a second person
+        must decide), or the error code.
         """
         with self.console.acting_as(who):
-            return self.call_and_store_answer(lambda: self._call_service(kind, record, what))
+            return self.call_and_store_answer(lambda: self._call_service(kind, record, choice))
 
     def call_and_store_answer(self, act: Callable[[], Any]) -> str:
         """Call `act`, and return its ending as the function `call_for_ending` does. Add the result or the error to
@@ -294,9 +300,9 @@ class ChoiceStage:
 
         return call_for_ending(call_and_store)
 
-    def _call_service(self, kind: str, record: Any, what: str) -> Any:
+    def _call_service(self, kind: str, record: Any, choice: str) -> Any:
         """Execute the choice, and return the result of the called service."""
-        console, name, _, state = self.console, *what.partition(".")
+        console, name, _, state = self.console, *choice.partition(".")
         match name:
             case "probe":
                 return console.recovery.probe(kind, record.id)

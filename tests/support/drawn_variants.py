@@ -24,7 +24,7 @@ from statistics import fmean
 
 import pytest
 
-TABLE = Path(__file__).with_name("variant_seconds.txt")
+SECONDS_TABLE_FILE = Path(__file__).with_name("variant_seconds.txt")
 _SECONDS, _SECONDS_OF_MONEY, _SECONDS_OF_GUARDS = 0.1, 0.25, 1.5
 _SECONDS_OF_CASES, _SECONDS_OF_MONEY_CASES = 0.3, 1.0
 _ENGINES = frozenset({"sqlite", "mariadb", "galera", "mysql"})
@@ -188,7 +188,7 @@ def read_table() -> dict[str, float]:
     """Return the processor seconds of one variant, by test function, from `variant_seconds.txt`. The file leaves out
     cheap functions, and functions with a single variant that run with each seed.
     """
-    lines = (line.split() for line in TABLE.read_text(encoding="utf-8").splitlines())
+    lines = (line.split() for line in SECONDS_TABLE_FILE.read_text(encoding="utf-8").splitlines())
     return {function: float(seconds) for seconds, function in lines}
 
 
@@ -244,7 +244,9 @@ class _Table:
             for function, seconds in by_function.items()
             if fmean(seconds) > _SECONDS_WITHOUT_TURNS or (len(seconds) > 1 and sum(seconds) > _SECONDS)
         )
-        TABLE.write_text("".join(f"{-seconds:7.3f} {function}\n" for seconds, function in rows), encoding="utf-8")
+        SECONDS_TABLE_FILE.write_text(
+            "".join(f"{-seconds:7.3f} {function}\n" for seconds, function in rows), encoding="utf-8"
+        )
 
 
 def _measure_processor_seconds() -> float:

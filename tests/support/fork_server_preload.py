@@ -21,7 +21,7 @@ from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import make_quick_folder
 
 
-def _import_all(package: ModuleType) -> None:
+def _import_all_modules(package: ModuleType) -> None:
     for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if not found.ispkg and found.name != "console.store.migrations.env":  # that one needs Alembic around it
             importlib.import_module(found.name)
@@ -39,7 +39,7 @@ def _make_one_purchase() -> None:
 
 
 for part in (console.providers, console.services, console.store):
-    _import_all(part)
+    _import_all_modules(part)
 # These import or compute something when they are first asked, the last one slowly on purpose; it is remembered.
 WARMED_VALUES = (compute_check_digit("180301018771"), codecs.lookup("utf-8-sig"), Cipher(STORE_KEY).fingerprint)
 _make_one_purchase()

@@ -42,9 +42,9 @@ class Ports:
     """
 
     sql: int
-    group: int
-    missed: int
-    copy: int
+    group_communication: int
+    missed_transactions: int
+    full_copy: int
 
 
 @dataclass(frozen=True)
@@ -278,17 +278,17 @@ def _make_node(run: ServerRun, number: int, ports: Sequence[Ports], password: st
 
 def _make_wsrep_options(own: Ports, all_ports: Sequence[Ports]) -> tuple[str, ...]:
     options = (
-        *(f"base_port={own.group}", f"gmcast.listen_addr=tcp://127.0.0.1:{own.group}"),
-        *(f"ist.recv_addr=127.0.0.1:{own.missed}", "gcache.size=32M", "pc.recovery=false"),
+        *(f"base_port={own.group_communication}", f"gmcast.listen_addr=tcp://127.0.0.1:{own.group_communication}"),
+        *(f"ist.recv_addr=127.0.0.1:{own.missed_transactions}", "gcache.size=32M", "pc.recovery=false"),
         *("evs.keepalive_period=PT0.5S", "evs.suspect_timeout=PT2S", "evs.inactive_timeout=PT4S"),
         "evs.inactive_check_period=PT0.5S",
     )
-    members = ",".join(f"127.0.0.1:{ports.group}" for ports in all_ports)
+    members = ",".join(f"127.0.0.1:{ports.group_communication}" for ports in all_ports)
     return (
         # Replication counts as a binary log: without this, whoever owns a schema may not make triggers there.
         *("log-bin-trust-function-creators=ON", "binlog-format=ROW", "innodb-autoinc-lock-mode=2"),
         *("wsrep-on=ON", f"wsrep-provider={find_galera_library()}"),
-        *(f"wsrep-cluster-address=gcomm://{members}", f"wsrep-node-address=127.0.0.1:{own.group}"),
-        *("wsrep-sst-method=rsync", f"wsrep-sst-receive-address=127.0.0.1:{own.copy}"),
+        *(f"wsrep-cluster-address=gcomm://{members}", f"wsrep-node-address=127.0.0.1:{own.group_communication}"),
+        *("wsrep-sst-method=rsync", f"wsrep-sst-receive-address=127.0.0.1:{own.full_copy}"),
         f'wsrep-provider-options="{";".join(options)}"',
     )

@@ -120,12 +120,12 @@ def note_where_threads_start(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(threading.Thread, "start", start_and_note)
 
 
-def find_leaked_threads(before: set[threading.Thread]) -> list[str]:
-    """Return the names of the non-daemon threads that aren't in `before` and don't end within GRACE_SECONDS, each
-    with the line of code that started it.
+def find_leaked_threads(threads_before: set[threading.Thread]) -> list[str]:
+    """Return the names of the non-daemon threads that aren't in `threads_before` and don't end within GRACE_SECONDS,
+    each with the line of code that started it.
     """
     deadline = time.monotonic() + GRACE_SECONDS
-    new = [thread for thread in threading.enumerate() if thread not in before and not thread.daemon]
+    new = [thread for thread in threading.enumerate() if thread not in threads_before and not thread.daemon]
     for thread in new:
         thread.join(max(0.0, deadline - time.monotonic()))
     return [

@@ -52,7 +52,7 @@ Fields = Mapping[str, object]
 
 # 1. Settings: the section [kaede] of a profile, and the secrets CONSOLE_SECRET_KAEDE_….
 
-URL = "https://api.kaede-pay.example"
+DEFAULT_URL = "https://api.kaede-pay.example"
 CALL_SPACING_SECONDS = 0.2
 
 
@@ -71,12 +71,12 @@ def _read_settings(given: SettingSource, url: str | None, _: Collection[str]) ->
 
 # 2. Codes: each word of the provider, in one row.
 
-PAYMENTS: Mapping[str, PaymentCodeMeaning] = {
+PAYMENT_OUTCOME_BY_WORD: Mapping[str, PaymentCodeMeaning] = {
     "waiting": PaymentCodeMeaning(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, is_final=False),
     "paid": PaymentCodeMeaning(SUCCEEDED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
     "void": PaymentCodeMeaning(make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, is_final=True),
 }
-REFUNDS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
+REFUND_OUTCOME_BY_WORD: Mapping[str, tuple[CodeOutcome, RefundState]] = {
     "accepted": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "returned": (SUCCEEDED_VERDICT, RefundState.COMPLETED),
     "declined": (make_refused_verdict("refund_failed"), RefundState.FAILED),
@@ -84,7 +84,7 @@ REFUNDS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
 
 
 def _find_payment_state(word: str) -> PaymentState | None:
-    row = PAYMENTS.get(word)
+    row = PAYMENT_OUTCOME_BY_WORD.get(word)
     return row.state if row else None
 
 
@@ -253,7 +253,7 @@ class Kaede(KaedeReader):
 
 def _read_payment_report(fields: Fields) -> tuple[PaymentReport, CodeOutcome]:
     word = _read_text(fields, "state")
-    row = PAYMENTS.get(word)
+    row = PAYMENT_OUTCOME_BY_WORD.get(word)
     if row is None:
         raise UnusableAnswer("unlisted_state")
     paid_at = fields.get("paid_at")
@@ -272,11 +272,11 @@ def _read_payment_report(fields: Fields) -> tuple[PaymentReport, CodeOutcome]:
 
 def _read_refund_report(fields: Fields, instruction: RefundInstruction) -> tuple[RefundReport, CodeOutcome]:
     word = _read_text(fields, "state")
-    if word not in REFUNDS:
+    if word not in REFUND_OUTCOME_BY_WORD:
         raise UnusableAnswer("unlisted_state")
     if (_read_text(fields, "key"), _read_yen(fields)) != (instruction.key, instruction.amount):
         raise UnusableAnswer("other_amount")
-    verdict, state = REFUNDS[word]
+    verdict, state = REFUND_OUTCOME_BY_WORD[word]
     return RefundReport(
         instruction.key, _read_text(fields, "id"), word, state, instruction.amount, instruction.provider_payment_id
     ), verdict
@@ -297,13 +297,13 @@ def _read_yen(fields: Fields) -> Money:
 
 
 def _make_adapter(opening: AdapterArguments[KaedeSettings]) -> Kaede:
-    transport = HttpTransport(opening.url or URL, clock=opening.clock, scale=opening.scale)
+    transport = HttpTransport(opening.url or DEFAULT_URL, clock=opening.clock, scale=opening.scale)
     return Kaede(KaedeConnection(transport, opening.rate_limiter, opening.secrets))
 
 
 # 4. Words, and the plugin itself.
 
-_WORDS = {
+_WORDS_BY_KEY = {
     "provider.kaede": {"ja": "カエデペイ", "en": "Kaede Pay"},
     "dialog.reconcile.about.kaede": {
         "ja": "カエデペイにはファイルがないため、対象日に開始した決済を 1 件ずつ状態確認します。日付は日本時間です。",
@@ -324,7 +324,7 @@ PLUGIN = ProviderPlugin(
     reversible_days=1,
     notice_source=NoticeKind.CALLBACKS,
     notice_path="/callbacks/kaede",
-    sentences_by_key=_WORDS,
+    sentences_by_key=_WORDS_BY_KEY,
     access=ProviderAccess(
         hosts={"api.kaede-pay.example": "production"},
         credentials=("SHOP", "API_KEY"),
@@ -335,5 +335,5 @@ PLUGIN = ProviderPlugin(
     read_settings=_read_settings,
     make_adapter=_make_adapter,
     find_payment_state=_find_payment_state,
-    find_refund_state=lambda word: REFUNDS[word][1] if word in REFUNDS else None,
+    find_refund_state=lambda word: REFUND_OUTCOME_BY_WORD[word][1] if word in REFUND_OUTCOME_BY_WORD else None,
 )

@@ -29,7 +29,7 @@ _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Keeper:
+class ServerKeeper:
     """The server processes of the test run by name. Each of them leads a session of the operating system, by which
     its child processes are found.
     """
@@ -122,7 +122,7 @@ def _kill_processes(pids: list[int]) -> bool:
     return bool(pids)
 
 
-def answer_requests(keeper: Keeper, listener: socket.socket, owner: int) -> None:
+def answer_requests(keeper: ServerKeeper, listener: socket.socket, owner: int) -> None:
     """Answer requests one after another, until a request ends the keeper or the owner's process has ended."""
     while True:
         ready, _, _ = select.select([listener.fileno(), owner], [], [])
@@ -135,7 +135,7 @@ def answer_requests(keeper: Keeper, listener: socket.socket, owner: int) -> None
                 return None
 
 
-def _answer_one_request(keeper: Keeper, line: TextIO) -> bool:
+def _answer_one_request(keeper: ServerKeeper, line: TextIO) -> bool:
     """Answer one request. Return False if it was the request to end the keeper. If the request raises an exception,
     the answer has its text under `trouble`, and the keeper continues.
     """
@@ -169,7 +169,7 @@ def main(folder: Path, owner_pid: int) -> None:
     listener.listen(64)
     _fork_into_background(folder)
     _libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    answer_requests(Keeper(folder), listener, owner)
+    answer_requests(ServerKeeper(folder), listener, owner)
 
 
 if __name__ == "__main__":

@@ -32,11 +32,11 @@ class LockedKeyring(MemoryKeyring):
 
 
 class KeyringWithoutDeletion(MemoryKeyring):
-    """A keyring that can be read and written, but raises RuntimeError on a deletion unless `deletes` is True."""
+    """A keyring that raises RuntimeError on a deletion unless `allows_deletion` is True."""
 
-    deletes = False
+    allows_deletion = False
 
     def delete_password(self, service: str, username: str) -> None:
-        if not self.deletes:
+        if not self.allows_deletion:
             raise RuntimeError("the collection can't be changed")
         super().delete_password(service, username)

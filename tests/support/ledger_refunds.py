@@ -37,13 +37,13 @@ _ANSWER_BY_STATE: dict[EntryState, tuple[OutcomeClass, RefundState]] = {
     "done": (OutcomeClass.SUCCEEDED, RefundState.COMPLETED),
     "void": (OutcomeClass.FAILED_DEFINITE, RefundState.FAILED),
 }
-UNREADABLE: Outcome[Any] = Outcome(OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.YES)
+UNREADABLE_OUTCOME: Outcome[Any] = Outcome(OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.YES)
 
 
 @dataclass
 class RefundEntry:
     """One refund that the provider has accepted. `number` is the provider's id of the refund, `key` our idempotency
-    key, and `payment` the provider's id of the refunded payment. `standing` is the state: "accepted", "done"
+    key, and `payment` the provider's id of the refunded payment. `entry_state` is the state: "accepted", "done"
     (completed) or "void" (refused later).
     """
 
@@ -51,28 +51,28 @@ class RefundEntry:
     key: str
     payment: str
     amount: Money
-    standing: EntryState
+    entry_state: EntryState
 
 
 @dataclass
 class RefundLedger:
     """The refund ledger of PayPay and Atom. `behaviour` decides the answers to the next sendings. For each sending,
-    first `witness` is called with the instruction, then `before`. `during` is called after the provider has accepted
-    or refused the refund, and before its answer.
+    first `note_request` is called with the instruction, then `before_call`. `during_call` is called after the
+    provider has accepted or refused the refund, and before its answer.
     """
 
     behaviour: Behaviour = "accepts"
-    readable: bool = True
+    is_readable: bool = True
     hides_refunds: bool = False
     """The provider finds no refund for now, also none that it has accepted."""
     is_period_over: bool = False
     """The provider refunds none of its payments any more, because they were paid too long ago."""
-    witness: Callable[[RefundInstruction], None] = lambda _order: None
-    before: Callable[[], None] = lambda: None
-    during: Callable[[], None] = lambda: None
+    note_request: Callable[[RefundInstruction], None] = lambda _order: None
+    before_call: Callable[[], None] = lambda: None
+    during_call: Callable[[], None] = lambda: None
     entries: list[RefundEntry] = field(default_factory=list)
     sendings: int = 0
-    watched: list[OpenTransactionCounter] = field(default_factory=list)
+    transaction_counters: list[OpenTransactionCounter] = field(default_factory=list)
 
     def add_refund(self, instruction: RefundInstruction, *, keeps_keys: bool) -> RefundEntry:
         """Add a refund to the ledger, and return its entry. With `keeps_keys`, return the existing entry if the
@@ -95,11 +95,11 @@ class RefundLedger:
         """Check that the caller has no open database transaction, because no provider may be called inside a
         transaction.
         """
-        require(not any(one.count for one in self.watched), "a provider was asked inside a transaction")
+        require(not any(one.count for one in self.transaction_counters), "a provider was asked inside a transaction")
 
 
 @dataclass(frozen=True)
-class LedgerReader:
+class RefundLedgerReader:
     """The methods of the simulated payment provider `name` that only read."""
 
     name: str
@@ -128,8 +128,8 @@ class LedgerReader:
 
     def read_refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         self.ledger.check_no_transaction()
-        if not self.ledger.readable:
-            return UNREADABLE
+        if not self.ledger.is_readable:
+            return UNREADABLE_OUTCOME
         found = [] if self.ledger.hides_refunds else self.ledger.list_entries(instruction.key)
         if not found:
             return Outcome(OutcomeClass.NOT_FOUND, "not_found", SendingCertainty.YES)
@@ -137,8 +137,8 @@ class LedgerReader:
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
         self.ledger.check_no_transaction()
-        if not self.ledger.readable:
-            return UNREADABLE
+        if not self.ledger.is_readable:
+            return UNREADABLE_OUTCOME
         report = PaymentReport(
             question.merchant_payment_id,
             question.provider_payment_id,
@@ -163,48 +163,48 @@ class LedgerReader:
         return None
 
 
-class LedgerProvider(LedgerReader):
+class RefundLedgerProvider(RefundLedgerReader):
     """The simulated payment provider with all methods, including those that move money."""
 
-    def make_reader(self) -> LedgerReader:
-        return LedgerReader(self.name, self.ledger)
+    def make_reader(self) -> RefundLedgerReader:
+        return RefundLedgerReader(self.name, self.ledger)
 
     def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         ledger = self.ledger
         ledger.check_no_transaction()
         ledger.sendings += 1
-        ledger.witness(instruction)
-        ledger.before()
+        ledger.note_request(instruction)
+        ledger.before_call()
         entry = (
             ledger.add_refund(instruction, keeps_keys=self.keeps_keys)
             if ledger.behaviour in BEHAVIOURS_THAT_REFUND
             else None
         )
-        ledger.during()
+        ledger.during_call()
         if ledger.behaviour in _WITHOUT_REPORT:
             return Outcome(*_WITHOUT_REPORT[ledger.behaviour])
         assert entry is not None
-        if ledger.behaviour == "completes" and entry.standing == "accepted":
-            entry.standing = "done"
+        if ledger.behaviour == "completes" and entry.entry_state == "accepted":
+            entry.entry_state = "done"
         return _make_answer(entry)
 
     def start(self, _request: object) -> Outcome[Any]:
-        return UNREADABLE
+        return UNREADABLE_OUTCOME
 
     def cancel(self, _question: object) -> Outcome[None]:
-        return UNREADABLE
+        return UNREADABLE_OUTCOME
 
 
 def make_report(entry: RefundEntry) -> RefundReport:
     """Return the provider's report about the refund. The same report is a part of the details of the refunded
     payment.
     """
-    state = _ANSWER_BY_STATE[entry.standing][1]
-    return RefundReport(entry.key, entry.number, entry.standing.upper(), state, entry.amount, entry.payment)
+    state = _ANSWER_BY_STATE[entry.entry_state][1]
+    return RefundReport(entry.key, entry.number, entry.entry_state.upper(), state, entry.amount, entry.payment)
 
 
 def _make_answer(entry: RefundEntry) -> Outcome[RefundReport]:
     return replace(
-        Outcome(_ANSWER_BY_STATE[entry.standing][0], "answered", SendingCertainty.YES, make_report(entry)),
+        Outcome(_ANSWER_BY_STATE[entry.entry_state][0], "answered", SendingCertainty.YES, make_report(entry)),
         evidence="{}",
     )

@@ -32,21 +32,21 @@ _WITHOUT_ANSWER: dict[Behaviour, tuple[OutcomeClass, str, SendingCertainty, int 
     "other_number": (OutcomeClass.UNKNOWN, "other_number", SendingCertainty.YES, 201),
     "bad_id": (OutcomeClass.UNKNOWN, "bad_id", SendingCertainty.YES, 201),
 }
-UNREADABLE: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.YES)
-PDF = b"%PDF-1.4\n% invented\n%%EOF\n"
+UNREADABLE_OUTCOME: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.YES)
+PDF_BYTES = b"%PDF-1.4\n% invented\n%%EOF\n"
 
 
-def require(holds: bool, otherwise: str) -> None:
-    """Let the test fail with the message `otherwise` if `holds` is False. The function is for code inside a
+def require(condition: bool, message: str) -> None:
+    """Let the test fail with the message `message` if `condition` is False. The function is for code inside a
     provider's call, where the tested code would catch an AssertionError.
     """
-    if not holds:
-        pytest.fail(otherwise)
+    if not condition:
+        pytest.fail(message)
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One accepted purchase. `record_id` is the value that `LedgerVendor.witness` returned for it: the id of the
+    """One accepted purchase. `record_id` is the value that `LedgerVendor.note_request` returned for it: the id of the
     credit check that was pending at that moment.
     """
 
@@ -61,47 +61,47 @@ class Charge:
 class LedgerVendor:
     """The simulated provider of credit checks. `behaviour` decides its answers to purchases.
 
-    For each purchase, first `witness` is called with the request, and its result is stored with the charge. Then
-    `before` is called. `during` is called after the charge and before the answer. `today` returns the day of the
-    purchase in Japan, by the desk's clock. `expired` is the value of `is_expired` in the provider's reports; with
-    "by_date" it is computed from the day.
+    For each purchase, first `note_request` is called with the request, and its result is stored with the charge. Then
+    `before_call` is called. `during_call` is called after the charge and before the answer. `today` returns the day
+    of the purchase in Japan, by the desk's clock. `expired` is the value of `is_expired` in the provider's reports;
+    with "by_date" it is computed from the day.
     """
 
     today: Callable[[], date] = lambda: datetime.now(JST).date()
-    finds: bool = False
+    lists_purchases: bool = False
     behaviour: Behaviour = "answers"
-    readable: bool = True
+    is_readable: bool = True
     expired: bool | Literal["by_date"] | None = "by_date"
-    witness: Callable[[PurchaseRequest], int | None] = lambda _request: None
-    before: Callable[[], None] = lambda: None
-    during: Callable[[], None] = lambda: None
+    note_request: Callable[[PurchaseRequest], int | None] = lambda _request: None
+    before_call: Callable[[], None] = lambda: None
+    during_call: Callable[[], None] = lambda: None
     charges: list[Charge] = field(default_factory=list)
-    asked: Counter[str] = field(default_factory=Counter)
-    watched: list["OpenTransactionCounter"] = field(default_factory=list)
+    call_counts: Counter[str] = field(default_factory=Counter)
+    transaction_counters: list["OpenTransactionCounter"] = field(default_factory=list)
     name: str = "alarmbox"
 
     def count_call(self, call: str) -> None:
-        """Count a call in `asked`, and check that the caller has no open database transaction, because no provider
-        may be called inside a transaction.
+        """Count a call in `call_counts`, and check that the caller has no open database transaction, because no
+        provider may be called inside a transaction.
         """
-        self.asked[call] += 1
-        require(not any(database.count for database in self.watched), f"{call} inside a transaction")
+        self.call_counts[call] += 1
+        require(not any(database.count for database in self.transaction_counters), f"{call} inside a transaction")
 
     @property
     def capabilities(self) -> CreditCheckCapabilities:
-        return CreditCheckCapabilities(True, True, True, self.finds)
+        return CreditCheckCapabilities(True, True, True, self.lists_purchases)
 
     def make_reader(self) -> "LedgerReader":
         return LedgerReader(self)
 
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
         self.count_call("check")
-        record_id = self.witness(request)
-        self.before()
+        record_id = self.note_request(request)
+        self.before_call()
         if self.behaviour in BEHAVIOURS_THAT_CHARGE:
             number, client = request.corporation_number, request.client_id
             self.charges.append(Charge(len(self.charges) + 1, number, client, self.today(), record_id))
-        self.during()
+        self.during_call()
         if self.behaviour == "answers":
             return Outcome(
                 OutcomeClass.SUCCEEDED,
@@ -138,40 +138,40 @@ class LedgerVendor:
 class LedgerReader:
     """The methods of the simulated provider of credit checks that only read."""
 
-    world: LedgerVendor
+    vendor: LedgerVendor
     name: str = "alarmbox"
 
     @property
     def capabilities(self) -> CreditCheckCapabilities:
-        return self.world.capabilities
+        return self.vendor.capabilities
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        self.world.count_call("detail")
-        if not self.world.readable:
-            return UNREADABLE
-        found = next((charge for charge in self.world.charges if charge.id == credit_check_id), None)
+        self.vendor.count_call("detail")
+        if not self.vendor.is_readable:
+            return UNREADABLE_OUTCOME
+        found = next((charge for charge in self.vendor.charges if charge.id == credit_check_id), None)
         if found is None:
             return Outcome(OutcomeClass.NOT_FOUND, "http_404", SendingCertainty.YES, None, 404)
         return Outcome(
-            OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, self.world.report_charge(found), 200, "{}"
+            OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, self.vendor.report_charge(found), 200, "{}"
         )
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        self.world.count_call("pdf")
+        self.vendor.count_call("pdf")
         detail = self.read_detail(credit_check_id)
         if detail.found is None:
             return Outcome(detail.kind, detail.reason, detail.sent, None, detail.status)
-        content = PDF + str(credit_check_id).encode()
+        content = PDF_BYTES + str(credit_check_id).encode()
         return Outcome(
             OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, PdfAnswer(detail.found, content), 200, "{}"
         )
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
-        self.world.count_call("list")
-        if not self.world.readable:
+        self.vendor.count_call("list")
+        if not self.vendor.is_readable:
             return Outcome(OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.YES)
         found = tuple(
-            self.world.report_charge(charge) for charge in self.world.charges if charge.number == corporation_number
+            self.vendor.report_charge(charge) for charge in self.vendor.charges if charge.number == corporation_number
         )
         return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, found, 200, "[]")
 

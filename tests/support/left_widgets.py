@@ -15,11 +15,11 @@ def list_windows() -> frozenset[int]:
     return frozenset(_find_windows())
 
 
-def delete_new_windows(before: Collection[int]) -> None:
-    """Delete the top-level widgets whose addresses aren't in `before`, with all their children. `before` has the
-    widgets of longer-lived fixtures. A widget that Qt has made is deleted with its parent.
+def delete_new_windows(addresses_before: Collection[int]) -> None:
+    """Delete the top-level widgets whose addresses aren't in `addresses_before`, with all their children.
+    `addresses_before` has the widgets of longer-lived fixtures. A widget that Qt has made is deleted with its parent.
     """
-    new = [window for address, window in _find_windows().items() if address not in before]
+    new = [window for address, window in _find_windows().items() if address not in addresses_before]
     if new:
         from PySide6.QtCore import QCoreApplication, QEvent
         from shiboken6 import Shiboken

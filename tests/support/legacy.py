@@ -21,7 +21,7 @@ _NUMBER_SPELLINGS: tuple[Callable[[str], str], ...] = (
     lambda n: n.translate(_FULL_WIDTH_DIGITS),
     lambda n: f"\u3000{n[:7]}\u2015{n[7:]}",
 )
-_INSERT = text(
+_INSERT_STATEMENT = text(
     f"INSERT INTO {TABLE_NAME} (client_id, corporation_number, credit_check_id, company_name, purchased_at,"
     " expired_at,"
     " result, pdf_file_path) VALUES (:client_id, :corporation_number, :credit_check_id, :company_name, :purchased_at,"
@@ -55,7 +55,7 @@ def insert_rows(database: Database, rows: Iterable[Row]) -> None:
     coming = iter(rows)
     while some := [make_row(**given) for given in islice(coming, 1_000)]:
         with database.write_without_retries() as tx:
-            tx.conn.execute(_INSERT, some)
+            tx.conn.execute(_INSERT_STATEMENT, some)
 
 
 def make_row(**given: object) -> Row:
@@ -84,12 +84,12 @@ def make_bought_row(number: str, id_at_provider: int, **given: object) -> Row:
 
 
 def make_rows(
-    count: int, *, seed: int = 7, doubled: float = 0.02, odd: float = 0.02, unbought: float = 0.01
+    count: int, *, seed: int = 7, doubled: float = 0.02, strange_share: float = 0.02, unbought: float = 0.01
 ) -> Iterator[Row]:
     """Yield `count` rows as an earlier program has written them into the table of credit checks: for three clients,
     with invented corporation numbers. Three parameters are shares of the rows (0 to 1): the share `doubled` of the
-    rows repeats the client and number of an earlier row, the share `odd` has the number in another spelling, and the
-    share `unbought` is not bought.
+    rows repeats the client and number of an earlier row, the share `strange_share` has the number in another
+    spelling, and the share `unbought` is not bought.
     """
     chance = random.Random(seed)
     known: list[tuple[int, str]] = []
@@ -98,7 +98,7 @@ def make_rows(
         if known and chance.random() < doubled:
             client, number = chance.choice(known)
         known.append((client, number))
-        written = chance.choice(_NUMBER_SPELLINGS)(number) if chance.random() < odd else number
+        written = chance.choice(_NUMBER_SPELLINGS)(number) if chance.random() < strange_share else number
         if chance.random() < unbought:
             yield make_row(client_id=client, corporation_number=written)
         else:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-TABLE = Path(__file__).with_name("longest_files.txt")
+LONGEST_FILES_TABLE = Path(__file__).with_name("longest_files.txt")
 _SHORTEST_TIMEOUT_SECONDS = 1.5
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--keep-seconds", action="store_true", help=f"write the seconds of each file into {TABLE.name}")
+    parser.addoption(
+        "--keep-seconds", action="store_true", help=f"write the seconds of each file into {LONGEST_FILES_TABLE.name}"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def read_table() -> dict[str, int]:
     """Return the seconds of each test file, by its path relative to the root of the project."""
-    lines = (line.split() for line in TABLE.read_text(encoding="utf-8").splitlines())
+    lines = (line.split() for line in LONGEST_FILES_TABLE.read_text(encoding="utf-8").splitlines())
     return {path: int(seconds) for seconds, path in lines}
 
 
@@ -50,4 +52,4 @@ class _Stopwatch:
         rows = sorted(
             (-round(seconds), path) for path, seconds in self._seconds.items() if seconds >= _SHORTEST_TIMEOUT_SECONDS
         )
-        TABLE.write_text("".join(f"{-seconds:4} {path}\n" for seconds, path in rows), encoding="utf-8")
+        LONGEST_FILES_TABLE.write_text("".join(f"{-seconds:4} {path}\n" for seconds, path in rows), encoding="utf-8")

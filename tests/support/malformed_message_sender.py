@@ -22,16 +22,16 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class AttackParameters:
-    """Parameters of the sent messages. For `seconds` seconds, the program sends `rate` messages per second from
-    `addresses` addresses of 127.0.2.0/24. At the same time `slow` connections from 127.0.3.0/24 send requests that
-    never end. A slow connection that the receiver closes is opened again.
+    """Parameters of the sent messages. For `seconds` seconds, the program sends `messages_per_second` messages per
+    second from `address_count` addresses of 127.0.2.0/24. At the same time `slow_connection_count` connections from
+    127.0.3.0/24 send requests that never end. A slow connection that the receiver closes is opened again.
     """
 
     port: int
     seconds: float
-    rate: float = 0.0
-    slow: int = 0
-    addresses: int = 8
+    messages_per_second: float = 0.0
+    slow_connection_count: int = 0
+    address_count: int = 8
     seed: int = 0
 
 
@@ -40,15 +40,15 @@ class MessageConnection(asyncio.Protocol):
     connection.
     """
 
-    def __init__(self, rubbish: MalformedMessage, over: "asyncio.Future[bytes]") -> None:
-        self._rubbish, self._over = rubbish, over
+    def __init__(self, rubbish: MalformedMessage, ended: "asyncio.Future[bytes]") -> None:
+        self._rubbish, self._over = rubbish, ended
         self._heard = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._give_up, transport)
-        transport.write(self._rubbish.said)
-        if self._rubbish.ends:
+        transport.write(self._rubbish.sent_bytes)
+        if self._rubbish.closes_connection:
             with suppress(OSError):  # turned away at the door
                 transport.write_eof()
 
@@ -70,20 +70,20 @@ def remove_date_header(answer: bytes) -> str:
     return b"\r\n".join(kept).decode("latin-1")
 
 
-async def send_messages(attack: AttackParameters) -> dict[str, Counter[str]]:
+async def send_messages(parameters: AttackParameters) -> dict[str, Counter[str]]:
     """Send the messages. Return, by kind of message, how many times each answer was received. Each message is sent at
     its planned time, without waiting for the answers to others. If this process is too slow, it sends fewer messages.
     The key `all` of the result has the reached rate.
     """
-    loop, chance = asyncio.get_running_loop(), random.Random(attack.seed)
+    loop, chance = asyncio.get_running_loop(), random.Random(parameters.seed)
     heard: dict[str, Counter[str]] = defaultdict(Counter)
     tasks: set[asyncio.Task[None]] = set()
     begun, n = loop.time(), 0
-    while (now := loop.time() - begun) < attack.seconds and attack.rate:
-        if n / attack.rate > now:
-            await asyncio.sleep(n / attack.rate - now)
+    while (now := loop.time() - begun) < parameters.seconds and parameters.messages_per_second:
+        if n / parameters.messages_per_second > now:
+            await asyncio.sleep(n / parameters.messages_per_second - now)
         task = loop.create_task(
-            _send_planned(attack, make_message(KIND_NAMES[n % len(KIND_NAMES)], chance), heard, n)
+            _send_planned(parameters, make_message(KIND_NAMES[n % len(KIND_NAMES)], chance), heard, n)
         )
         tasks.add(task)
         task.add_done_callback(tasks.discard)
@@ -92,31 +92,31 @@ async def send_messages(attack: AttackParameters) -> dict[str, Counter[str]]:
             await asyncio.sleep(0)
     while tasks:
         await asyncio.wait(tasks)
-    heard["all"][f"{n / attack.seconds:.0f} a second"] = n
+    heard["all"][f"{n / parameters.seconds:.0f} a second"] = n
     return heard
 
 
 async def _send_planned(
-    attack: AttackParameters, rubbish: MalformedMessage, heard: dict[str, Counter[str]], n: int
+    parameters: AttackParameters, rubbish: MalformedMessage, heard: dict[str, Counter[str]], n: int
 ) -> None:
     over: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-    source = (f"127.0.2.{n % attack.addresses + 1}", 0)
+    source = (f"127.0.2.{n % parameters.address_count + 1}", 0)
     try:
-        await _open_connection(lambda: MessageConnection(rubbish, over), attack.port, source)
+        await _open_connection(lambda: MessageConnection(rubbish, over), parameters.port, source)
         heard[rubbish.kind][remove_date_header(await over)] += 1
     except OSError:
         heard[rubbish.kind][""] += 1
 
 
-async def _open_connection(made: Callable[[], asyncio.Protocol], port: int, source: tuple[str, int]) -> None:
-    await asyncio.get_running_loop().create_connection(made, "127.0.0.1", port, local_addr=source)
+async def _open_connection(make_protocol: Callable[[], asyncio.Protocol], port: int, source: tuple[str, int]) -> None:
+    await asyncio.get_running_loop().create_connection(make_protocol, "127.0.0.1", port, local_addr=source)
 
 
 class SlowConnection(asyncio.Protocol):
     """A slow connection: it sends a byte of a request from time to time, but never the last byte."""
 
-    def __init__(self, n: int, over: Callable[[], None]) -> None:
-        self._n, self._over = n, over
+    def __init__(self, n: int, ended: Callable[[], None]) -> None:
+        self._n, self._over = n, ended
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -137,23 +137,25 @@ class SlowConnection(asyncio.Protocol):
         self._over()
 
 
-async def keep_slow_connections(attack: AttackParameters) -> dict[str, Counter[str]]:
+async def keep_slow_connections(parameters: AttackParameters) -> dict[str, Counter[str]]:
     """Hold the slow connections open for the duration of the attack. Return the number of opened connections."""
     heard: dict[str, Counter[str]] = defaultdict(Counter)
     try:
-        async with asyncio.timeout(attack.seconds):
-            await asyncio.gather(*(_keep_slow_connection(attack, n, heard) for n in range(attack.slow)))
+        async with asyncio.timeout(parameters.seconds):
+            await asyncio.gather(
+                *(_keep_slow_connection(parameters, n, heard) for n in range(parameters.slow_connection_count))
+            )
     except TimeoutError:
         pass
     return heard
 
 
-async def _keep_slow_connection(attack: AttackParameters, n: int, heard: dict[str, Counter[str]]) -> None:
-    source = (f"127.0.3.{n % attack.addresses + 1}", 0)
+async def _keep_slow_connection(parameters: AttackParameters, n: int, heard: dict[str, Counter[str]]) -> None:
+    source = (f"127.0.3.{n % parameters.address_count + 1}", 0)
     while True:
         over = asyncio.Event()
         try:
-            await _open_connection(lambda over=over: SlowConnection(n, over.set), attack.port, source)  # type: ignore[misc]
+            await _open_connection(lambda over=over: SlowConnection(n, over.set), parameters.port, source)  # type: ignore[misc]
         except OSError:
             await asyncio.sleep(0.1)
             continue
@@ -161,14 +163,14 @@ async def _keep_slow_connection(attack: AttackParameters, n: int, heard: dict[st
         await over.wait()
 
 
-async def _send_and_keep_slow(attack: AttackParameters) -> dict[str, Counter[str]]:
-    thrown, dawdled = await asyncio.gather(send_messages(attack), keep_slow_connections(attack))
+async def _send_and_keep_slow(parameters: AttackParameters) -> dict[str, Counter[str]]:
+    thrown, dawdled = await asyncio.gather(send_messages(parameters), keep_slow_connections(parameters))
     return thrown | dawdled
 
 
-def format_parameters(attack: AttackParameters) -> str:
+def format_parameters(parameters: AttackParameters) -> str:
     """Return the parameters as the line of JSON that this program reads from standard input."""
-    return json.dumps(asdict(attack)) + "\n"
+    return json.dumps(asdict(parameters)) + "\n"
 
 
 def main() -> None:

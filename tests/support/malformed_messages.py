@@ -9,28 +9,28 @@ REFUSED, CHANNEL, ALIVE = "refused", "channel", "alive"
 check.
 """
 _BODY_OVER_LIMIT_BYTES = (1 << 20) + 1
-_HEAD = b"%b %b HTTP/1.1\r\nhost: receiver.example\r\n"
-_POST = _HEAD % (b"POST", b"/notices/bank")
+_HEAD_FORMAT = b"%b %b HTTP/1.1\r\nhost: receiver.example\r\n"
+_POST_HEAD = _HEAD_FORMAT % (b"POST", b"/notices/bank")
 _SIGNATURE_HEADER = b"x-notice-signature: t=1790000000,v1=" + b"0" * 64 + b"\r\n"
 _UPGRADE_REQUEST = (
-    _HEAD % (b"GET", b"/live") + b"upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
+    _HEAD_FORMAT % (b"GET", b"/live") + b"upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
     b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 )
-_HEALTH_REQUEST = _HEAD % (b"GET", b"/healthz") + b"\r\n"
+_HEALTH_REQUEST = _HEAD_FORMAT % (b"GET", b"/healthz") + b"\r\n"
 _WRONG_TOKEN = b"\x81\x85\0\0\0\0wrong"
 """A text frame of a WebSocket with a wrong token; its mask is zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class MalformedMessage:
-    """One malformed message: its kind, the bytes `said` that are sent on a connection of their own, and the correct
-    answer. With `ends` the sender then closes its side of the connection.
+    """One malformed message: its kind, the bytes `sent_bytes` that are sent on a connection of their own, and the
+    correct answer. With `closes_connection` the sender then closes its side of the connection.
     """
 
     kind: str
-    said: bytes
+    sent_bytes: bytes
     answer: str = REFUSED
-    ends: bool = False
+    closes_connection: bool = False
 
 
 def _make_random_bytes(chance: random.Random, longest: int = 400) -> bytes:
@@ -42,46 +42,52 @@ def _make_path(chance: random.Random) -> bytes:
 
 
 def _make_request(body: bytes, *headers: bytes) -> bytes:
-    return _POST + b"".join(headers) + b"content-length: %d\r\n\r\n" % len(body) + body
+    return _POST_HEAD + b"".join(headers) + b"content-length: %d\r\n\r\n" % len(body) + body
 
 
 def _make_chunks(*chunks: bytes) -> bytes:
-    return _POST + b"transfer-encoding: chunked\r\n\r\n" + b"".join(b"%x\r\n%b\r\n" % (len(c), c) for c in chunks)
+    return (
+        _POST_HEAD + b"transfer-encoding: chunked\r\n\r\n" + b"".join(b"%x\r\n%b\r\n" % (len(c), c) for c in chunks)
+    )
 
 
 _KINDS: Mapping[str, Callable[[random.Random], bytes]] = {
-    "path": lambda chance: _HEAD % (b"GET", _make_path(chance)) + b"\r\n",
-    "method": lambda chance: _HEAD % (chance.choice((b"PUT", b"BREW", b"TRACE")), b"/notices/bank") + b"\r\n",
+    "path": lambda chance: _HEAD_FORMAT % (b"GET", _make_path(chance)) + b"\r\n",
+    "method": lambda chance: _HEAD_FORMAT % (chance.choice((b"PUT", b"BREW", b"TRACE")), b"/notices/bank") + b"\r\n",
     "signature": lambda chance: _make_request(b'{"event_id": "%d"}' % chance.getrandbits(40), _SIGNATURE_HEADER),
     "no signature": lambda chance: _make_request(_make_random_bytes(chance)),
-    "source": lambda chance: (_HEAD % (b"POST", b"/notices/%x" % chance.getrandbits(24))) + b"\r\n",
-    "bad JSON": lambda chance: (_HEAD % (b"POST", b"/webhooks/paypay")) + b'content-length: 9\r\n\r\n{"state":',
+    "source": lambda chance: (_HEAD_FORMAT % (b"POST", b"/notices/%x" % chance.getrandbits(24))) + b"\r\n",
+    "bad JSON": lambda chance: (
+        (_HEAD_FORMAT % (b"POST", b"/webhooks/paypay")) + b'content-length: 9\r\n\r\n{"state":'
+    ),
     "deep JSON": lambda chance: (
-        (_HEAD % (b"POST", b"/webhooks/paypay")) + b"content-length: 20000\r\n\r\n" + b"[" * 20_000
+        (_HEAD_FORMAT % (b"POST", b"/webhooks/paypay")) + b"content-length: 20000\r\n\r\n" + b"[" * 20_000
     ),
     "seal": lambda chance: (
-        (_HEAD % (b"POST", b"/callbacks/atom"))
+        (_HEAD_FORMAT % (b"POST", b"/callbacks/atom"))
         + b"content-length: 264\r\n\r\nencData="
         + chance.randbytes(128).hex().encode()
     ),
     "said to be large": lambda chance: (
-        _POST + b"content-length: %d\r\n\r\n" % chance.randint(_BODY_OVER_LIMIT_BYTES, 1 << 40)
+        _POST_HEAD + b"content-length: %d\r\n\r\n" % chance.randint(_BODY_OVER_LIMIT_BYTES, 1 << 40)
     ),
     "large": lambda chance: _make_request(b"x" * (_BODY_OVER_LIMIT_BYTES + chance.randint(0, 4_096))),
     "large in chunks": lambda chance: _make_chunks(*[b"x" * 65_536] * 17),
-    "bad chunks": lambda chance: _POST + b"transfer-encoding: chunked\r\n\r\nzz\r\n" + _make_random_bytes(chance),
-    "length and chunks": lambda chance: (
-        _POST + b"content-length: 4\r\n" + _make_chunks(b"abcd")[len(_POST) :] + b"0\r\n\r\n"
+    "bad chunks": lambda chance: (
+        _POST_HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\n" + _make_random_bytes(chance)
     ),
-    "two lengths": lambda chance: _POST + b"content-length: 0\r\ncontent-length: 4\r\n\r\nabcd",
+    "length and chunks": lambda chance: (
+        _POST_HEAD + b"content-length: 4\r\n" + _make_chunks(b"abcd")[len(_POST_HEAD) :] + b"0\r\n\r\n"
+    ),
+    "two lengths": lambda chance: _POST_HEAD + b"content-length: 0\r\ncontent-length: 4\r\n\r\nabcd",
     "more than it said": lambda chance: _make_request(b"{}") + _make_random_bytes(chance),
     "pipelined": lambda chance: _make_request(b"{}", _SIGNATURE_HEADER) * chance.randint(2, 20),
     "HTTP/0.9": lambda chance: b"GET " + _make_path(chance) + b"\r\n\r\n",
     "HTTP/2": lambda chance: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0",
     "TLS": lambda chance: b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + chance.randbytes(64) + b"\r\n\r\n",
-    "many headers": lambda chance: _POST + b"".join(b"x-%d: y\r\n" % n for n in range(4_000)) + b"\r\n",
-    "long header": lambda chance: _POST + b"x: " + b"y" * 20_000 + b"\r\n\r\n",
-    "nulls in the head": lambda chance: _HEAD % (b"GET", b"/\0\0") + b"x\0: y\r\n\r\n",
+    "many headers": lambda chance: _POST_HEAD + b"".join(b"x-%d: y\r\n" % n for n in range(4_000)) + b"\r\n",
+    "long header": lambda chance: _POST_HEAD + b"x: " + b"y" * 20_000 + b"\r\n\r\n",
+    "nulls in the head": lambda chance: _HEAD_FORMAT % (b"GET", b"/\0\0") + b"x\0: y\r\n\r\n",
     "nulls in the body": lambda chance: _make_request(b"\0" * 1_000, _SIGNATURE_HEADER),
     "packed": lambda chance: _make_request(_make_random_bytes(chance), b"content-encoding: gzip\r\n"),
     "noise": lambda chance: b"\xff" + _make_random_bytes(chance) + b"\r\n\r\n",
@@ -89,7 +95,7 @@ _KINDS: Mapping[str, Callable[[random.Random], bytes]] = {
 }
 _OTHER_KINDS: Mapping[str, Callable[[random.Random], MalformedMessage]] = {
     "less than it said": lambda chance: MalformedMessage(
-        "less than it said", _make_request(b"{}" * 40)[:-3], ends=True
+        "less than it said", _make_request(b"{}" * 40)[:-3], closes_connection=True
     ),
     "wrong token": lambda chance: MalformedMessage(
         "wrong token", _UPGRADE_REQUEST + b"authorization: Bearer %x\r\n\r\n" % chance.getrandbits(99), CHANNEL

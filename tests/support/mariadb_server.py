@@ -11,9 +11,9 @@ from tests.support.server_run import ServerRun, find_current_run, find_free_port
 from tests.support.sql_server import SqlServer
 from tests.support.tls import TlsProperties, issue_certificate
 
-_TEMPLATE = "mariadb-template"
+_TEMPLATE_NAME = "mariadb-template"
 
-_SETTINGS = (
+_SERVER_SETTINGS = (
     *("bind-address=127.0.0.1", "skip-name-resolve", "skip-log-bin", "skip-symbolic-links"),
     *("character-set-server=utf8mb4", "default-storage-engine=InnoDB", "max-connections=400"),
     *("innodb-flush-log-at-trx-commit=1", "secure-timestamp=YES"),
@@ -56,7 +56,7 @@ def write_configuration(run: ServerRun, name: str, port: int, lines: Sequence[st
     """
     scratch = run.make_folder(f"{name}.tmp")
     places = (f"port={port}", f"socket={scratch}/sock", f"pid-file={scratch}/pid", f"tmpdir={scratch}")
-    return run.write_file(f"{name}.cnf", "\n".join(("[mysqld]", *_SETTINGS, *places, *lines, "")))
+    return run.write_file(f"{name}.cnf", "\n".join(("[mysqld]", *_SERVER_SETTINGS, *places, *lines, "")))
 
 
 def make_data_folder(run: ServerRun, name: str) -> tuple[Path, str]:
@@ -66,8 +66,8 @@ def make_data_folder(run: ServerRun, name: str) -> tuple[Path, str]:
     """
     common = find_current_run() or run
     common.prepare_folder_and_keeper()
-    with common.hold_lock(_TEMPLATE):
-        template, secret = common.folder / _TEMPLATE, common.folder / f"{_TEMPLATE}.secret"
+    with common.hold_lock(_TEMPLATE_NAME):
+        template, secret = common.folder / _TEMPLATE_NAME, common.folder / f"{_TEMPLATE_NAME}.secret"
         if not secret.exists():
             password = secrets.token_urlsafe(12)
             _initialise_template(common, password)
@@ -81,9 +81,9 @@ def make_data_folder(run: ServerRun, name: str) -> tuple[Path, str]:
 
 def _initialise_template(run: ServerRun, password: str) -> None:
     """Initialise the template of the data folders with this password of the administrator."""
-    template, scratch = run.make_folder(_TEMPLATE), run.make_folder(f"{_TEMPLATE}.tmp")
+    template, scratch = run.make_folder(_TEMPLATE_NAME), run.make_folder(f"{_TEMPLATE_NAME}.tmp")
     accounts = run.write_file(
-        f"{_TEMPLATE}.sql",
+        f"{_TEMPLATE_NAME}.sql",
         "DELETE FROM mysql.global_priv WHERE User = '';\n"
         "FLUSH PRIVILEGES;\n"
         f"CREATE USER admin@'%' IDENTIFIED BY '{password}';\n"
@@ -91,7 +91,7 @@ def _initialise_template(run: ServerRun, password: str) -> None:
     )
     options = ("--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=32M")
     places = (f"--datadir={template}", f"--tmpdir={scratch}", f"--extra-file={accounts}")
-    run.start_process(_TEMPLATE, ("mariadb-install-db", "--no-defaults", *places, *options))
-    if run.wait_for_end(_TEMPLATE) != 0:
-        raise RuntimeError(f"mariadb-install-db failed:\n{run.read_last_output(_TEMPLATE)}")
+    run.start_process(_TEMPLATE_NAME, ("mariadb-install-db", "--no-defaults", *places, *options))
+    if run.wait_for_end(_TEMPLATE_NAME) != 0:
+        raise RuntimeError(f"mariadb-install-db failed:\n{run.read_last_output(_TEMPLATE_NAME)}")
     accounts.unlink()

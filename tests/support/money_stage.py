@@ -55,7 +55,7 @@ class ActionTarget:
     number: str
     payment: int = 0
     refund: int = 0
-    before: int = 0
+    refunds_before: int = 0
     """Number of the payment's refunds at the provider before the action."""
 
 
@@ -70,7 +70,7 @@ class MoneyStage:
     clock: MovedClock
     maker: Console
     checker: Console
-    made: int = 0
+    target_count: int = 0
 
     def open_desk(self, action: str, url: str = "", **extra: str) -> Console:
         """Open a desk of the person who executes this action, and return it; the caller must close it. The test
@@ -105,8 +105,8 @@ class MoneyStage:
 
     def prepare_target(self, action: str) -> ActionTarget:
         """Create the records that the action needs, and return the record on which it is executed."""
-        self.made += 1
-        number = f"ORD-{self.made}"
+        self.target_count += 1
+        number = f"ORD-{self.target_count}"
         if action == "notice":
             insert_order(self.place, number, CAPTURED_MINOR)
             return ActionTarget(action, number)
@@ -124,28 +124,28 @@ class MoneyStage:
 
     def execute_action(self, console: Console, target: ActionTarget) -> str:
         """Execute the action at this desk, and return its ending (see `call_for_ending` in money_desks.py)."""
-        return call_for_ending(lambda: _ACTS[target.action](console, target, self))
+        return call_for_ending(lambda: _FUNCTION_BY_ACTION[target.action](console, target, self))
 
-    def check_ending(self, target: ActionTarget, code: str, where: str) -> None:
+    def check_ending(self, target: ActionTarget, code: str, situation: str) -> None:
         """Compare the answer that the person got with the provider's ledger: an answer "nothing was sent" or "done"
         must agree with the ledger.
         """
-        assert code in EXPECTED_REFUSALS | {"done"}, f"{code} at {where}"
-        sent = self.count_provider_refunds(target.number) - target.before
-        assert sent <= 1, f"refunded {sent} times at {where}"
-        assert not sent or target.action in ("approve", "due"), f"sent at {where}"
+        assert code in EXPECTED_REFUSALS | {"done"}, f"{code} at {situation}"
+        sent = self.count_provider_refunds(target.number) - target.refunds_before
+        assert sent <= 1, f"refunded {sent} times at {situation}"
+        assert not sent or target.action in ("approve", "due"), f"sent at {situation}"
         if target.action == "approve":
-            assert code != "done" or sent == 1, f"done, but not sent, at {where}"
-            assert code == "done" or EXIT_STATUS[code] not in (3, 6) or not sent, f"{code}, but sent, at {where}"
+            assert code != "done" or sent == 1, f"done, but not sent, at {situation}"
+            assert code == "done" or EXIT_STATUS[code] not in (3, 6) or not sent, f"{code}, but sent, at {situation}"
         if target.action == "ask":
             assert (code == "done") <= (find_newest_refund(self.maker, target.payment) is not None), (
-                f"done, but lost, at {where}"
+                f"done, but lost, at {situation}"
             )
 
-    def settle_and_check(self, target: ActionTarget, code: str, where: str) -> None:
+    def settle_and_check(self, target: ActionTarget, code: str, situation: str) -> None:
         """Let the leases expire, and run the due tasks in a new process of the desk until the record has ended. Check
-        that the record has ended correctly. `code` is the ending of the action, and `where` describes the fault in
-        failure messages.
+        that the record has ended correctly. `code` is the ending of the action, and `situation` describes the fault
+        in failure messages.
         """
         self.move_clocks()
         with self.open_desk("due") as fresh:
@@ -155,17 +155,17 @@ class MoneyStage:
                 break
             self.move_clocks()
             self.checker.recovery.run_all_tasks()
-        assert truth.count_calling_operations(self.checker.database) == 0, f"still calling after {where}"
-        (self._check_notice if target.action == "notice" else self._check_refund)(target, code, where)
+        assert truth.count_calling_operations(self.checker.database) == 0, f"still calling after {situation}"
+        (self._check_notice if target.action == "notice" else self._check_refund)(target, code, situation)
 
     def _is_target_ended(self, target: ActionTarget) -> bool:
         found = find_newest_refund(self.maker, target.payment) if target.payment else None
         return found is None or found.state in ENDED_REFUND_STATES or found.state is RefundState.REQUESTED
 
-    def _check_refund(self, target: ActionTarget, code: str, where: str) -> None:
+    def _check_refund(self, target: ActionTarget, code: str, situation: str) -> None:
         found, there = find_newest_refund(self.maker, target.payment), self.count_provider_refunds(target.number)
         if found is None:
-            assert (target.action, there) == ("ask", 0), f"the refund is gone after {where}"
+            assert (target.action, there) == ("ask", 0), f"the refund is gone after {situation}"
             return
         wanted = (
             {RefundState.COMPLETED}
@@ -177,17 +177,17 @@ class MoneyStage:
             if code != "done" and target.action in ("approve", "reject", "withdraw")
             else set()
         )
-        assert found.state in wanted, f"{found.state} after {where}: {found}"
-        assert there == (found.state is RefundState.COMPLETED), f"{there} refunds, {found.state}, after {where}"
+        assert found.state in wanted, f"{found.state} after {situation}: {found}"
+        assert there == (found.state is RefundState.COMPLETED), f"{there} refunds, {found.state}, after {situation}"
         if found.state is RefundState.REQUESTED:
             self.maker.refunds.withdraw(found.id)
 
-    def _check_notice(self, target: ActionTarget, code: str, where: str) -> None:
+    def _check_notice(self, target: ActionTarget, code: str, situation: str) -> None:
         """Send the notice again, as a provider does. Check that the payment and its order are booked exactly once."""
-        assert code != "done" or self._count_events(target) == 1, f"done, and not kept, at {where}"
+        assert code != "done" or self._count_events(target) == 1, f"done, and not kept, at {situation}"
         with self.open_desk("notice") as fresh:
             assert not fresh.payments.receive_notice(_make_bank_notice(target, self)).is_refused, (
-                f"refused when repeated: {where}"
+                f"refused when repeated: {situation}"
             )
         self.move_clocks()
         self.checker.recovery.run_all_tasks()
@@ -196,9 +196,9 @@ class MoneyStage:
             assert found is not None
             (payment,) = payments.find_by_order(conn, found.id)
         assert (payment.state in PAID_STATES, payment.captured_minor) == (True, CAPTURED_MINOR), (
-            f"{payment} after {where}"
+            f"{payment} after {situation}"
         )
-        assert (found.state, self._count_events(target)) == ("paid", 1), f"{found} after {where}"
+        assert (found.state, self._count_events(target)) == ("paid", 1), f"{found} after {situation}"
 
     def _count_events(self, target: ActionTarget) -> int:
         rows = self.place.sql(f"SELECT count(*) FROM payment_events WHERE event_id = 'EV-{target.number}'")
@@ -239,7 +239,7 @@ def _make_bank_notice(target: ActionTarget, stage: MoneyStage):  # type: ignore[
     return make_signed_notice("bank", json.dumps(body).encode(), now)
 
 
-_ACTS: Mapping[str, Callable[[Console, ActionTarget, MoneyStage], object]] = {
+_FUNCTION_BY_ACTION: Mapping[str, Callable[[Console, ActionTarget, MoneyStage], object]] = {
     "ask": lambda console, target, _: request_refund(console, target.payment),
     "approve": lambda console, target, _: console.refunds.approve(target.refund),
     "reject": lambda console, target, _: console.refunds.reject(target.refund, "not ours"),
@@ -249,7 +249,7 @@ _ACTS: Mapping[str, Callable[[Console, ActionTarget, MoneyStage], object]] = {
     "resolve": _resolve_refund,
     "notice": lambda console, target, stage: console.payments.receive_notice(_make_bank_notice(target, stage)),
 }
-ACTIONS = tuple(_ACTS)
+ACTIONS = tuple(_FUNCTION_BY_ACTION)
 
 
 def open_console_as(

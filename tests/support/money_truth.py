@@ -30,7 +30,7 @@ _SELECT_VOTES_SQL = text(
 _SELECT_SET_ASIDES_SQL = text(
     "SELECT payment_id, sum(amount_minor) FROM set_asides WHERE status = 'open' GROUP BY payment_id"
 )
-QUEUES = ("pending", "unknown", "error", "review", "refunds")
+QUEUE_NAMES = ("pending", "unknown", "error", "review", "refunds")
 _FAILED_REFUND_WORDS = ("REFUND_FAILED", "REFUND FAILED", "REFUND REJECTED")
 
 
@@ -181,7 +181,7 @@ def check_queues(console: Console, rows: Iterable[RefundRow]) -> None:
     """Check that each refund that has not ended, has an unknown outcome or needs a review is in the right queue, with
     a next step.
     """
-    queued = {name: _read_next_steps(console, name) for name in QUEUES}
+    queued = {name: _read_next_steps(console, name) for name in QUEUE_NAMES}
     for row in rows:
         where = [name for name, items in queued.items() if row.id in items]
         if row.certainty == "unknown":

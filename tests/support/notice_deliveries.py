@@ -17,25 +17,25 @@ from console.store.payments import payments
 from console.store.payments.payments import NewPayment
 from tests.support.payment_desks import PaymentDesk
 
-SENDERS = 8
+SENDER_COUNT = 8
 YEN, RUPEES = 3300, 50_000
 
 
 @dataclass
 class DeliveryResult:
-    """The result of the deliveries: their number by result (`done`), the duration of each delivery and of all
-    together in seconds (`took`, `seconds`), and the number of deliveries that were repeated because the database
-    couldn't be reached (`again`).
+    """The result of the deliveries: their number by result (`count_by_result`), the duration of each delivery and of
+    all together in seconds (`delivery_seconds`, `seconds`), and the number of deliveries that were repeated because
+    the database couldn't be reached (`repeated_count`).
     """
 
-    done: Counter[str] = field(default_factory=Counter)
-    took: list[float] = field(default_factory=list)
+    count_by_result: Counter[str] = field(default_factory=Counter)
+    delivery_seconds: list[float] = field(default_factory=list)
     seconds: float = 0.0
-    again: int = 0
+    repeated_count: int = 0
 
     def format_figures(self) -> str:
         """Return the figures as one line of text."""
-        took = sorted(self.took)
+        took = sorted(self.delivery_seconds)
         p50, p99 = took[len(took) // 2] * 1000, took[len(took) * 99 // 100] * 1000
         rate = len(took) / self.seconds
         return f"{len(took)} deliveries in {self.seconds:.1f} s: {rate:.0f}/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
@@ -91,12 +91,12 @@ def deliver_notices(scene: PaymentDesk, posts: Sequence[ReceivedNotice], seed: i
                     raise
                 again += 1
         with lock:
-            storm.done[result.done or "refused"] += 1
-            storm.took.append(time.perf_counter() - began)
-            storm.again += again
+            storm.count_by_result[result.done or "refused"] += 1
+            storm.delivery_seconds.append(time.perf_counter() - began)
+            storm.repeated_count += again
 
     began = time.perf_counter()
-    with ThreadPoolExecutor(SENDERS) as pool:
+    with ThreadPoolExecutor(SENDER_COUNT) as pool:
         list(pool.map(deliver_until_accepted, deliveries))
     storm.seconds = time.perf_counter() - began
     return storm

@@ -7,8 +7,10 @@ console's database, SQL changes the time of the sending, because a test can't mo
     place.sql(SET_SENDING_TIME_SQL)
 """
 
-DAY = "2024-04-01"
-SET_SENDING_TIME_SQL = f"UPDATE operations SET started_at = '{DAY} 03:00:00' WHERE action = 'credit-check.purchase'"
+OLD_PURCHASE_DAY = "2024-04-01"
+SET_SENDING_TIME_SQL = (
+    f"UPDATE operations SET started_at = '{OLD_PURCHASE_DAY} 03:00:00' WHERE action = 'credit-check.purchase'"
+)
 """SQL statement for the schema account: it sets the time of the sending of all purchases to DAY. Without it, the
 purchase would have been sent today, but AlarmBox reports a credit check that expired in 2025, so the program would
 not accept it as the result of this purchase.

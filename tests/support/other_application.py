@@ -27,7 +27,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 LONGEST_WAIT_MS = 1_000
 PAUSE_SECONDS, PAUSE_AT_A_FILE = 0.005, 0.03
-_COLUMNS = "client_id, corporation_number, credit_check_id, company_name, purchased_at, result"
+_COLUMN_LIST = "client_id, corporation_number, credit_check_id, company_name, purchased_at, result"
 _REPEATED_SHARE = 0.1
 
 
@@ -41,10 +41,10 @@ class ApplicationResults:
     longest_read_ms: float = 0.0
     longest_write_ms: float = 0.0
     longest_elsewhere_ms: float = 0.0
-    reads: int = 0
-    refused: int = 0
-    failed: list[str] = field(default_factory=list)
-    added: list[tuple[int, int, str]] = field(default_factory=list)
+    read_count: int = 0
+    refused_count: int = 0
+    error_messages: list[str] = field(default_factory=list)
+    inserted_rows: list[tuple[int, int, str]] = field(default_factory=list)
 
     def has_waited(self) -> bool:
         """Return True if a statement on the table of credit checks waited a second or longer, and the machine was not
@@ -54,7 +54,7 @@ class ApplicationResults:
         return longest >= max(LONGEST_WAIT_MS, 2 * self.longest_elsewhere_ms)
 
 
-class Application:
+class OtherApplication:
     """The simulated application. It has three threads with a connection each: one reads the table of credit checks,
     one writes it, and one writes another table.
     """
@@ -104,12 +104,12 @@ class Application:
             cursor = connection.cursor()
             while not self._over.wait(self._pause):
                 begun = time.perf_counter()
-                cursor.execute(f"SELECT id, {_COLUMNS} FROM {TABLE_NAME} ORDER BY id DESC LIMIT 20")
+                cursor.execute(f"SELECT id, {_COLUMN_LIST} FROM {TABLE_NAME} ORDER BY id DESC LIMIT 20")
                 newest = cursor.fetchall()
                 cursor.execute(f"SELECT * FROM {TABLE_NAME} WHERE id = {self._mark}", (newest[0][0] // 2,))
                 cursor.fetchall()
                 self._met.longest_read_ms = max(self._met.longest_read_ms, (time.perf_counter() - begun) * 1000)
-                self._met.reads += 1
+                self._met.read_count += 1
 
     def _write_to_other_table(self) -> None:
         """Insert rows into another table again and again until the application ends. The durations show the load of
@@ -137,8 +137,8 @@ class Application:
         """Return (client, corporation number) of the next row. Most are new; some repeat an earlier row, sometimes in
         another spelling of the number.
         """
-        if self._met.added and self._chance.random() < _REPEATED_SHARE:
-            _, client, number = self._chance.choice(self._met.added)
+        if self._met.inserted_rows and self._chance.random() < _REPEATED_SHARE:
+            _, client, number = self._chance.choice(self._met.inserted_rows)
             return client, self._chance.choice((number, f"T{number}" if len(number) == 13 else number))
         return 1 + self._chance.randrange(3), next(self._fresh)
 
@@ -146,13 +146,13 @@ class Application:
         marks = ", ".join([self._mark] * 6)
         values = (client, number, self._chance.randrange(1, 10**9), "架空商店", "2026-01-02 03:04:05", "ok")
         try:
-            cursor.execute(f"INSERT INTO {TABLE_NAME} ({_COLUMNS}) VALUES ({marks})", values)
+            cursor.execute(f"INSERT INTO {TABLE_NAME} ({_COLUMN_LIST}) VALUES ({marks})", values)
         except (pymysql.IntegrityError, sqlite3.IntegrityError):
-            self._met.refused += 1
+            self._met.refused_count += 1
         except (pymysql.MySQLError, sqlite3.Error) as trouble:
-            self._met.failed.append(str(trouble))
+            self._met.error_messages.append(str(trouble))
         else:
-            self._met.added.append((int(cursor.lastrowid), client, number))
+            self._met.inserted_rows.append((int(cursor.lastrowid), client, number))
 
 
 @contextlib.contextmanager
@@ -173,6 +173,6 @@ def run_application(url: str, seed: int = 1) -> Iterator[list[ApplicationResults
 
 
 if __name__ == "__main__":
-    application = Application(sys.argv[1], int(sys.argv[2]))
+    application = OtherApplication(sys.argv[1], int(sys.argv[2]))
     print("at work", flush=True)
     print(json.dumps(asdict(application.run())), flush=True)

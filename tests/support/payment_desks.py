@@ -125,9 +125,9 @@ class PaymentDesk:
         )
         return [str(rule) for (rule,) in rows]
 
-    def count_audit_entries(self, what: str) -> int:
-        """Return the number of audit entries with the action `what`."""
-        return int(self.place.sql(f"SELECT COUNT(*) FROM audit_log WHERE what = '{what}'")[0][0])
+    def count_audit_entries(self, action: str) -> int:
+        """Return the number of audit entries with the action `action`."""
+        return int(self.place.sql(f"SELECT COUNT(*) FROM audit_log WHERE what = '{action}'")[0][0])
 
     # Acting
 

@@ -87,5 +87,5 @@ def open_quick_desk(
         copy_empty_database(home)
     console = open_console(Settings.load(make_environment(home, UNUSED_URL, **extra)), clock, vendor)
     if isinstance(vendor, LedgerVendor):
-        vendor.watched.append(OpenTransactionCounter(console.database))
+        vendor.transaction_counters.append(OpenTransactionCounter(console.database))
     return console

@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError
 from console.services.guarded import request_ids
 from tests.support.team_mode import is_result_unknown
 
-Result = TypeVar("Result")
+ResultT = TypeVar("ResultT")
 _UNREACHABLE_EXIT_STATUS = 6
 _EXIT_STATUSES_WITHOUT_EFFECT = (2, 3, 6)
 """Exit statuses after which a request id may be used for another call."""
@@ -35,7 +35,7 @@ class HalfRequestIds:
         self._chance, self._ids = random.Random(f"ids of {name}"), count(1)
         self._name = "".join(letter if letter.isalnum() else "-" for letter in name)[-48:]
 
-    def __call__(self, act: Callable[[str | None], Result]) -> Result:
+    def __call__(self, act: Callable[[str | None], ResultT]) -> ResultT:
         """Call `act` with a request id or None, and sometimes a second time with the same id. Return the result of
         the first call, or raise its exception.
         """
@@ -54,7 +54,7 @@ class HalfRequestIds:
         return answer
 
 
-def _repeat_call(act: Callable[[str | None], Result], request_id: str, first: object) -> None:
+def _repeat_call(act: Callable[[str | None], ResultT], request_id: str, first: object) -> None:
     """Repeat the call with the same request id. If the database or the worker can't be reached, nothing is checked.
 
     Raises WrongRepetition if the call isn't recognised as a repetition, or has another result than `first`.

@@ -20,7 +20,7 @@ NUMBER_OF_IMAGE_NAME = "8700110005901"
 """The number of a corporation whose name the publisher has only as an image."""
 HOSTILE_NAME = "=HYPERLINK(1)\u202e" + "長" * 135
 _OPEN_ROW = make_company_row(OPEN, OPEN_NAME, furigana="カクウショウジ")
-ROWS = (
+REGISTRY_ROWS = (
     _OPEN_ROW,
     merge_company(make_company_row(MERGED, "旧社名株式会社"), MIDDLE, date(2026, 4, 1)),
     merge_company(make_company_row(MIDDLE, "中間株式会社"), SUCCESSOR, date(2026, 5, 1)),
@@ -31,12 +31,12 @@ ROWS = (
 )
 
 
-def write_small_whole(folder: Path, invented: int = 20) -> Path:
+def write_small_whole_file(folder: Path, invented: int = 20) -> Path:
     """Write a whole file with the corporations of ROWS and with `invented` invented ones. Return the file's path."""
-    return write_whole_file(folder, WHOLE_DAY, invented, 7, first_rows=ROWS)
+    return write_whole_file(folder, WHOLE_DAY, invented, 7, first_rows=REGISTRY_ROWS)
 
 
-def write_renaming(folder: Path) -> Path:
+def write_renaming_difference(folder: Path) -> Path:
     """Write a difference that gives the open corporation a new name. Return the file's path."""
     return write_difference_file(
         folder,

@@ -37,14 +37,14 @@ TEAM = (
 @dataclass(frozen=True, slots=True)
 class SampleDesk:
     """An open console, its sandbox, the samples that both contain, and the environment variables of the desk
-    (`told`).
+    (`environment`).
     """
 
     console: Console
     sandbox: Sandbox
     samples: tuple[CheckSample, ...]
     payments: tuple[PaymentSample, ...] = ()
-    told: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def list_payments(self, kind: str) -> list[PaymentSample]:
         """Return the sample payments of one kind, from the oldest to the newest."""

@@ -50,7 +50,7 @@ _PROGRAMS = {
     "galera": (*_MARIADB, "rsync", "lsof", "ss"),
     "redis": ("redis-server",),
 }
-_T = TypeVar("_T")
+_ServerT = TypeVar("_ServerT")
 
 
 def find_missing_reason(kind: str) -> str | None:
@@ -147,7 +147,7 @@ def _own_private_run(place: Path | None) -> Iterator[ServerRun]:
         run.end()
 
 
-def _get_shared_server(name: str, start: Callable[[ServerRun], _T]) -> _T:
+def _get_shared_server(name: str, start: Callable[[ServerRun], _ServerT]) -> _ServerT:
     run = server_run.find_current_run()
     if run is None:
         raise RuntimeError("no run of servers here: open one with `with start_own_run():`")
@@ -162,5 +162,5 @@ def _get_shared_server(name: str, start: Callable[[ServerRun], _T]) -> _T:
             known.touch(mode=0o600)
             known.write_bytes(pickle.dumps(started))
             failed.unlink()
-        found: _T = pickle.loads(known.read_bytes())
+        found: _ServerT = pickle.loads(known.read_bytes())
     return found

@@ -23,8 +23,8 @@ BreakKind = Literal["lost_request", "lost_reply", "half_reply", "passed", "unhea
 IMMEDIATE_BREAKS: tuple[BreakKind, ...] = ("lost_request", "lost_reply", "half_reply")
 """Faults that the client notices immediately."""
 
-_CHUNK = 1 << 16
-_HEADER = 4
+_CHUNK_BYTES = 1 << 16
+_HEADER_BYTES = 4
 _WORDS, _QUIT = 5, 1
 _RESET_LINGER = struct.pack("ii", 1, 0)
 
@@ -32,8 +32,8 @@ _RESET_LINGER = struct.pack("ii", 1, 0)
 @dataclass
 class ProxyFault:
     """One fault that the proxy causes. It happens at the `nth` command (1 is the next one) whose SQL begins with
-    `on`; afterwards `hit` is True. `before` is called before the fault, with the id of the database session. With
-    `lasting` the server can't be reached afterwards. The kinds of faults:
+    `sql_prefix`; afterwards `has_happened` is True. `before_fault` is called before the fault, with the id of the
+    database session. With `is_lasting` the server can't be reached afterwards. The kinds of faults:
 
     - lost_request: the server never gets the command, and the proxy resets the client's connection
     - lost_reply, half_reply: the server answers, but the client gets nothing, or only the first half, and the proxy
@@ -47,20 +47,20 @@ class ProxyFault:
 
     kind: BreakKind
     nth: int
-    on: str
-    before: Callable[[int], None]
-    lasting: bool
-    hit: bool = False
+    sql_prefix: str
+    before_fault: Callable[[int], None]
+    is_lasting: bool
+    has_happened: bool = False
     replied: Event = field(default_factory=Event)
     _held: Event = field(default_factory=Event)
 
     def count_and_match(self, sql: str) -> bool:
         """Count this command, and return True if the fault happens at it."""
-        if self.hit or not sql.startswith(self.on):
+        if self.has_happened or not sql.startswith(self.sql_prefix):
             return False
         self.nth -= 1
-        self.hit = self.nth == 0
-        return self.hit
+        self.has_happened = self.nth == 0
+        return self.has_happened
 
     def release_command(self) -> None:
         """Send the command that the proxy has held back to the server, and drop the server's answer."""
@@ -114,7 +114,7 @@ class _ProxiedConnection:
 
     def _copy_to_server(self) -> None:
         """Copy the client's packets to the server, and cause the fault at the chosen packet."""
-        while data := self._client.recv(_CHUNK):
+        while data := self._client.recv(_CHUNK_BYTES):
             if self.broken:
                 continue
             self._pending += data
@@ -122,8 +122,8 @@ class _ProxiedConnection:
                 self._forward_packet(packet)
 
     def _iterate_packets(self) -> Iterator[bytes]:
-        while len(self._pending) >= _HEADER:
-            size = _HEADER + int.from_bytes(self._pending[:3], "little")
+        while len(self._pending) >= _HEADER_BYTES:
+            size = _HEADER_BYTES + int.from_bytes(self._pending[:3], "little")
             if len(self._pending) < size:
                 return
             packet, self._pending = self._pending[:size], self._pending[size:]
@@ -133,8 +133,8 @@ class _ProxiedConnection:
         shot = self._proxy.find_fault(packet)
         if shot is not None:
             self._shot = shot if shot.kind != "passed" else None
-            shot.before(self.session)
-            if shot.lasting:
+            shot.before_fault(self.session)
+            if shot.is_lasting:
                 self._proxy.refuse_connections(self)
             _BREAKING[shot.kind](self, packet)
         elif not self.broken:
@@ -159,9 +159,9 @@ class _ProxiedConnection:
 
     def _copy_to_client(self) -> None:
         """Copy the server's answers to the client."""
-        while data := self._server.recv(_CHUNK):
-            if not self.session and data[_HEADER] == 10:  # the greeting: version, zero, id of the session
-                self.session = int.from_bytes(data[data.index(b"\0", _HEADER) + 1 :][:4], "little")
+        while data := self._server.recv(_CHUNK_BYTES):
+            if not self.session and data[_HEADER_BYTES] == 10:  # the greeting: version, zero, id of the session
+                self.session = int.from_bytes(data[data.index(b"\0", _HEADER_BYTES) + 1 :][:4], "little")
             if self._shot is None:
                 self._client.sendall(data)
             else:
@@ -230,15 +230,15 @@ class SqlProxy:
         self,
         kind: BreakKind,
         nth: int = 1,
-        on: str = "",
+        sql_prefix: str = "",
         *,
         lasting: bool = False,
-        before: Callable[[int], None] = lambda _session: None,
+        before_fault: Callable[[int], None] = lambda _session: None,
     ) -> Iterator[ProxyFault]:
         """Cause the fault within the block, and yield it as a ProxyFault. Connections that hang because of the fault
         are closed at the end of the block.
         """
-        shot = ProxyFault(kind, nth, on, before, lasting)
+        shot = ProxyFault(kind, nth, sql_prefix, before_fault, lasting)
         with self._lock:
             self._shot, self.commands = shot, []
         try:
@@ -251,18 +251,20 @@ class SqlProxy:
                 self._lines.remove(line)
                 line.end()
 
-    def refuse_connections(self, by: _ProxiedConnection) -> None:
-        """Until the end of the block, refuse new connections, and shut down all present connections except `by`."""
+    def refuse_connections(self, kept_connection: _ProxiedConnection) -> None:
+        """Until the end of the block, refuse new connections, and shut down all present connections except
+        `kept_connection`.
+        """
         self._closed = True
         for line in self._lines:
-            if line is not by:
+            if line is not kept_connection:
                 line.shut_down()
 
     def find_fault(self, packet: bytes) -> ProxyFault | None:
         """Return the fault that happens at this packet of a client, or None if there is none. The connections call
         the method for each packet, in the order of arrival.
         """
-        if packet[3] != 0 or packet[_HEADER] == _QUIT:
+        if packet[3] != 0 or packet[_HEADER_BYTES] == _QUIT:
             return None
         sql = packet[_WORDS:].decode("utf-8", "replace")
         with self._lock:

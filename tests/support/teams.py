@@ -164,5 +164,5 @@ def apply_accounts(owner: str, people: list[dict[str, object]], passwords: Mappi
             console.accounts.apply_account_file(json.dumps({"operators": people}), passwords.get)
 
 
-def _make_password_variable(short: str) -> str:
-    return f"CONSOLE_SECRET_OPERATOR_{short.upper().replace('-', '_')}"
+def _make_password_variable(short_name: str) -> str:
+    return f"CONSOLE_SECRET_OPERATOR_{short_name.upper().replace('-', '_')}"

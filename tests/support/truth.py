@@ -48,21 +48,21 @@ def count_calling_operations(database: Database) -> int:
         return int(conn.scalar(_COUNT_CALLING_OPERATIONS_SQL) or 0)
 
 
-def check_claims(found: Iterable[CheckRow]) -> None:
+def check_claims(rows: Iterable[CheckRow]) -> None:
     """Check that at most one row per client and corporation number holds the claim. Also check renewals: a superseded
     record was bought, and has one successor with the same client and number.
     """
-    found = tuple(found)
-    by_id = {row.id: row for row in found}
-    held = Counter((row.client_id, row.claim) for row in found if row.claim)
+    rows = tuple(rows)
+    by_id = {row.id: row for row in rows}
+    held = Counter((row.client_id, row.claim) for row in rows if row.claim)
     assert not [pair for pair, count in held.items() if count > 1], f"claimed twice: {held}"
-    for row in found:
+    for row in rows:
         if row.superseded_by is not None:
             check_renewal(row, by_id.get(row.superseded_by))
         assert (row.superseded_at is None) == (row.superseded_by is None), f"half superseded: {row}"
         if row.renews is not None and row.status == "error":
             assert by_id[row.renews].superseded_by != row.id, f"superseded by what was not bought: {row}"
-    successors = Counter(row.superseded_by for row in found if row.superseded_by is not None)
+    successors = Counter(row.superseded_by for row in rows if row.superseded_by is not None)
     assert not [one for one, count in successors.items() if count > 1], f"supersedes several: {successors}"
 
 
@@ -78,12 +78,12 @@ def check_renewal(row: CheckRow, successor: CheckRow | None) -> None:
     assert successor.status != "error", f"superseded by an error: {row} → {successor}"
 
 
-def check_charges(found: Iterable[CheckRow], charged: Mapping[str, int]) -> None:
+def check_charges(rows: Iterable[CheckRow], charged: Mapping[str, int]) -> None:
     """Check that each charge belongs to a record that isn't failed, and that each successful record has a charge.
     `charged` has the number of charges in the ledger by corporation number, for desks with one client.
     """
-    held = Counter(row.number for row in found if row.status != "error")
-    certain = Counter(row.number for row in found if row.status == "success")
+    held = Counter(row.number for row in rows if row.status != "error")
+    certain = Counter(row.number for row in rows if row.status == "success")
     for number, count in charged.items():
         assert count <= held[number], f"{number}: {count} charges, {held[number]} records that hold them"
     for number, count in certain.items():

@@ -15,7 +15,7 @@ from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
-_WORDS = ("--json", "worker")
+_WORKER_COMMAND_WORDS = ("--json", "worker")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def start_worker(
     notices). `extra` are further settings without their prefix `CONSOLE_`. `program` is the module that runs the
     console, with its arguments.
     """
-    command, log = [sys.executable, "-m", *program, *_WORDS], _get_log_file(place, desk)
+    command, log = [sys.executable, "-m", *program, *_WORKER_COMMAND_WORDS], _get_log_file(place, desk)
     env = _make_environment(place, provider, person, desk, extra)
     with (
         log.open("wb") as log_file,
@@ -73,7 +73,7 @@ def fork_worker(
     function is for tests that don't measure the start or the memory.
     """
     env, log = _make_environment(place, provider, person, desk, extra), _get_log_file(place, desk)
-    with ForkedCommand(*_WORDS, environment=env, log=log) as process:
+    with ForkedCommand(*_WORKER_COMMAND_WORDS, environment=env, log=log) as process:
         yield from _wait_until_ready(process, log)
 
 

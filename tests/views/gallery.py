@@ -37,7 +37,7 @@ from console.views.widgets.window.sidebar import Sidebar, SidebarEntry
 from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar, StatusCellContent, TopBar
 from tests.support.inline_runner import InlineRunner
 
-_AXES = {
+_TITLE_BY_BADGE_AXIS = {
     "business": "状態(共通)",
     "certainty": "確度",
     "work": "作業",
@@ -46,7 +46,7 @@ _AXES = {
     "payment": "決済",
     "refund": "返金",
 }
-_rings: list[tuple[FocusRing, QWidget]] = []
+_focus_rings: list[tuple[FocusRing, QWidget]] = []
 
 
 def make_section(title: str, content: QWidget | None, note: str = "") -> QWidget:
@@ -63,7 +63,7 @@ def make_section(title: str, content: QWidget | None, note: str = "") -> QWidget
 
 def make_badges() -> QWidget:
     grid = QGridLayout()
-    for line, (axis, title) in enumerate(_AXES.items()):
+    for line, (axis, title) in enumerate(_TITLE_BY_BADGE_AXIS.items()):
         grid.addWidget(TextLabel(title, "body", "muted"), line, 0, Qt.AlignmentFlag.AlignTop)
         boxes = QVBoxLayout()
         box = QHBoxLayout()
@@ -91,7 +91,7 @@ def make_button(text: str, key: str, kind: ButtonKind, state: str, icon: str = "
     if state == "down":
         button.setDown(True)
     if state == "focus":
-        _rings.append((FocusRing(), button))
+        _focus_rings.append((FocusRing(), button))
     return button
 
 
@@ -419,13 +419,13 @@ def render_sheet(theme: ThemeName, folder: Path, scale: float = 1.0) -> Path:
     page.show()
     layout = page.layout()
     page.resize(page.width(), layout.totalHeightForWidth(page.width()) if layout else 0)
-    for ring, widget in _rings:
+    for ring, widget in _focus_rings:
         ring.surround_widget(widget, 2)
     QApplication.processEvents()
     target = folder / f"gallery-{theme}{'' if scale == 1 else f'-{scale:g}'}.png"
     page.grab().save(str(target))
     page.close()
-    _rings.clear()
+    _focus_rings.clear()
     return target
 
 

@@ -29,7 +29,7 @@ from console.domain.records import Certainty, Work
 from tests.views.invented_checks import NOW
 
 MONEY_PARTS = MoneyParts("JPY", 12_000, 0, 0, 0, 0, 0, 12_000)
-LIMITS = Limits("JPY", 1_000_000, 3_000_000, 500_000, 100_000, 900)
+YEN_LIMITS = Limits("JPY", 1_000_000, 3_000_000, 500_000, 100_000, 900)
 ORDER = Order(
     3,
     "A-10442",
@@ -85,7 +85,7 @@ WITHIN_LIMIT = RuleCheck(OverLimitReason.LIMIT_PER_REFUND, True, {"limit": 1_000
 
 def make_plan(*hits: RiskSignal, **other: Any) -> RefundPlan:
     made = RefundPlan(
-        make_payment(), ORDER, MONEY_PARTS, LIMITS, 20_000, hits, (WITHIN_LIMIT,), (), (),
+        make_payment(), ORDER, MONEY_PARTS, YEN_LIMITS, 20_000, hits, (WITHIN_LIMIT,), (), (),
         None, ("lead-b", "lead-c"), read_at=NOW,
     )  # fmt: skip
     return replace(made, **other)

@@ -21,15 +21,16 @@ from console.domain.tasks.records import Alert, ReconcileReport, ReconciliationD
 from tests.views.invented_checks import NOW
 from tests.views.invented_payments import make_payment
 
-DAY = date(2026, 11, 19)
-FILE = ReconciledFile(DAY, "ab" * 32, 1_234, 7, 216_700, 66_000, (2,))
+RECONCILED_DAY = date(2026, 11, 19)
+DAILY_FILE = ReconciledFile(RECONCILED_DAY, "ab" * 32, 1_234, 7, 216_700, 66_000, (2,))
 AMOUNT_ALERT = Alert(9, "reconcile_amount", "payment", 1, None, "取引完了 1300 JPY", "completed 1200 JPY", NOW)
 
 
 def make_run(id: int = 3, **other: Any) -> ReconciliationRunItem:
     """Return an ended reconciliation run, with the given fields changed."""
     item = ReconciliationRunItem(
-        id, "paypay", DAY, DAY, RunState.DONE, matched=3, imported=1, missing_there=1, different_state=0,
+        id, "paypay", RECONCILED_DAY, RECONCILED_DAY, RunState.DONE, matched=3, imported=1, missing_there=1,
+        different_state=0,
         different_amount=1, asked_by="op-a", begun_at=NOW - timedelta(minutes=2), changed_at=NOW, ended_at=NOW,
     )  # fmt: skip
     return replace(item, **other)
@@ -38,7 +39,7 @@ def make_run(id: int = 3, **other: Any) -> ReconciliationRunItem:
 def make_view(item: ReconciliationRunItem | None = None, **other: Any) -> ReconciliationRunDetails:
     return replace(
         ReconciliationRunDetails(
-            item or make_run(), refused_row_count=0, open_case_count=2, files=(FILE,), older_run_id=2
+            item or make_run(), refused_row_count=0, open_case_count=2, files=(DAILY_FILE,), older_run_id=2
         ),
         **other,
     )

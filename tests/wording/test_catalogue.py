@@ -196,7 +196,7 @@ def test_a_wrong_digit_offers_numbers_that_we_have() -> None:
     assert none == JA["error.invalid_corporation_number.CHECK_DIGIT"]
 
 
-def test_the_most_particular_message_wins() -> None:
+def test_the_most_specific_error_message_is_used() -> None:
     """An error has the message for the most specific part of its detail: the hint comes before the reason, and the
     reason before the code. If there is no message for a part, the next part is used.
     """

@@ -14,15 +14,15 @@ from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.explanation_sentences import check_sentences_complete, make_sentences
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
-BOUGHT = CreditCheck(
+BOUGHT_CHECK = CreditCheck(
     id=17, corporation_number="1180301018771", client_id="42", state=CheckState.SUCCESS, certainty=Certainty.KNOWN,
     work=Work(), credit_check_id=12345, company_name="架空商事株式会社", result="ok", purchased_at=NOW,
     expired_at=NOW + timedelta(days=365), pdf_file_path="ab/abcdef.pdf", incomplete=(), superseded_by=None,
     operation_id="7f3c", version=3, created_at=NOW, changed_at=NOW, state_since=NOW, sent_at=NOW,
 )  # fmt: skip
-LATER = NOW + timedelta(minutes=5)
-PENDING = replace(
-    BOUGHT,
+FIVE_MINUTES_LATER = NOW + timedelta(minutes=5)
+PENDING_CHECK = replace(
+    BOUGHT_CHECK,
     state=CheckState.PENDING,
     credit_check_id=None,
     company_name=None,
@@ -32,42 +32,48 @@ PENDING = replace(
     pdf_file_path=None,
 )
 UNKNOWN_CHECK = replace(
-    PENDING,
+    PENDING_CHECK,
     certainty=Certainty.UNKNOWN,
     error_code="read_timeout",
     work=Work(WorkState.NEEDS_REVIEW, None, "no_list_call"),
 )
-INCOMPLETE = replace(
-    BOUGHT,
+INCOMPLETE_CHECK = replace(
+    BOUGHT_CHECK,
     pdf_file_path=None,
     incomplete=("pdf",),
     error_code="answer_cut",
-    work=Work(WorkState.SCHEDULED, LATER, "incomplete", 1),
+    work=Work(WorkState.SCHEDULED, FIVE_MINUTES_LATER, "incomplete", 1),
 )
-ENDED = Work(WorkState.NEEDS_REVIEW, None, "refetches_ended", 5)
+ENDED_REFETCHES_WORK = Work(WorkState.NEEDS_REVIEW, None, "refetches_ended", 5)
 
 SITUATIONS: dict[str, CreditCheck] = {
-    "complete": BOUGHT,
-    "expired": replace(BOUGHT, expired_at=NOW - timedelta(days=1)),
-    "running": PENDING,
-    "written by another application": replace(PENDING, work=Work(WorkState.NEEDS_REVIEW, None, "written_by_other")),
-    "not bought": replace(PENDING, state=CheckState.ERROR, error_code="http_422"),
-    "not bought, cause lost": replace(PENDING, state=CheckState.ERROR),
+    "complete": BOUGHT_CHECK,
+    "expired": replace(BOUGHT_CHECK, expired_at=NOW - timedelta(days=1)),
+    "running": PENDING_CHECK,
+    "written by another application": replace(
+        PENDING_CHECK, work=Work(WorkState.NEEDS_REVIEW, None, "written_by_other")
+    ),
+    "not bought": replace(PENDING_CHECK, state=CheckState.ERROR, error_code="http_422"),
+    "not bought, cause lost": replace(PENDING_CHECK, state=CheckState.ERROR),
     "unknown, a person decides": UNKNOWN_CHECK,
-    "unknown, asked again": replace(UNKNOWN_CHECK, work=Work(WorkState.SCHEDULED, LATER, "unknown", 2)),
+    "unknown, asked again": replace(UNKNOWN_CHECK, work=Work(WorkState.SCHEDULED, FIVE_MINUTES_LATER, "unknown", 2)),
     "unknown, schedule ended": replace(UNKNOWN_CHECK, work=Work(WorkState.NEEDS_REVIEW, None, "probes_ended", 8)),
     "unknown, process gone": replace(
         UNKNOWN_CHECK, error_code=None, work=Work(WorkState.NEEDS_REVIEW, None, "lapsed")
     ),
     "unknown, another number": replace(UNKNOWN_CHECK, error_code="other_number"),
     "unknown, unreadable id": replace(UNKNOWN_CHECK, error_code="bad_id"),
-    "incomplete, fetched again": INCOMPLETE,
-    "incomplete, schedule ended": replace(INCOMPLETE, work=ENDED),
-    "incomplete, all of it": replace(INCOMPLETE, incomplete=("name", "result", "dates", "pdf"), error_code=None),
-    "incomplete, viewing over": replace(INCOMPLETE, viewing_over=True, error_code="viewing_period_over", work=Work()),
-    "contradicted": replace(BOUGHT, work=Work(WorkState.NEEDS_REVIEW, None, "contradicted")),
-    "superseded": replace(BOUGHT, superseded_by=18),
-    "duplicate": replace(BOUGHT, duplicate_of=9),
+    "incomplete, fetched again": INCOMPLETE_CHECK,
+    "incomplete, schedule ended": replace(INCOMPLETE_CHECK, work=ENDED_REFETCHES_WORK),
+    "incomplete, all of it": replace(
+        INCOMPLETE_CHECK, incomplete=("name", "result", "dates", "pdf"), error_code=None
+    ),
+    "incomplete, viewing over": replace(
+        INCOMPLETE_CHECK, viewing_over=True, error_code="viewing_period_over", work=Work()
+    ),
+    "contradicted": replace(BOUGHT_CHECK, work=Work(WorkState.NEEDS_REVIEW, None, "contradicted")),
+    "superseded": replace(BOUGHT_CHECK, superseded_by=18),
+    "duplicate": replace(BOUGHT_CHECK, duplicate_of=9),
 }
 
 
@@ -131,7 +137,7 @@ def test_an_unknown_record_is_refused_as_unknown() -> None:
     error = ConsoleError(ErrorCode.NOT_REFETCHABLE, {"record": UNKNOWN_CHECK, "state": "pending"})
     assert "結果が不明" in format_error_message(error, "ja")
     assert "処理中" in format_error_message(
-        ConsoleError(ErrorCode.NOT_REFETCHABLE, {"record": PENDING, "state": "pending"}), "ja"
+        ConsoleError(ErrorCode.NOT_REFETCHABLE, {"record": PENDING_CHECK, "state": "pending"}), "ja"
     )
 
 

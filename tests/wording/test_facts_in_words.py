@@ -22,7 +22,7 @@ from console.wording.sentences.findings import PROVIDER_STATE_WORDS_OF_TWO_RECOR
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 LANGUAGES = ("ja", "en")
 PAYMENT_ID = 91
-NAMES = {("payment", "91"): "A-10442", ("order", "92"): "ORD-9"}
+NUMBER_BY_RECORD = {("payment", "91"): "A-10442", ("order", "92"): "ORD-9"}
 _MINOR_AMOUNT_PATTERN = re.compile(r"\d (?:JPY|INR)\b|\b(?:251000|3250075|249900)\b")
 _CODE_PATTERN = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b|\b[a-z]+=[a-z]|\bpayment\.[a-z]+")
 _ID_PATTERN = re.compile(r"(?:[Pp]ayment|[Oo]rder|決済|注文|bulk-run) ?(?:91|92)\b")
@@ -53,7 +53,7 @@ def test_the_search_for_raw_values_finds_each_fault() -> None:
     assert find_raw_parts("Payment A-91: ¥2,510 (HTTP 404), R-91, order ORD-92") == []
 
 
-FINDINGS: Mapping[str, tuple[str, str]] = {
+STORED_FINDINGS: Mapping[str, tuple[str, str]] = {
     "order=pending; payment 91=completed 251000 INR": (
         "注文 未入金、決済 完了 ₹2,510.00", "order Unpaid, payment Completed ₹2,510.00",
     ),
@@ -84,12 +84,12 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("stored", FINDINGS)
+@pytest.mark.parametrize("stored", STORED_FINDINGS)
 def test_a_stored_finding_is_words_and_money(stored: str) -> None:
     """A stored mismatch of an alert is shown with words and formatted amounts in both languages. An amount without a
     stored currency is left out.
     """
-    for language, expected in zip(LANGUAGES, FINDINGS[stored], strict=True):
+    for language, expected in zip(LANGUAGES, STORED_FINDINGS[stored], strict=True):
         text = wording.format_finding(stored, language)
         assert find_raw_parts(text) == [], text
         if expected:
@@ -177,7 +177,7 @@ def test_an_amount_uses_the_currency_of_the_other_value() -> None:
     assert wording.format_finding("completed 251000", "en", "COMPLETED 249900 INR") == "Completed ₹2,510.00"
 
 
-FACTS: Mapping[str, object] = {
+EXAMPLE_FACTS: Mapping[str, object] = {
     "minor": 251_000, "currency": "INR", "payment": PAYMENT_ID, "order": "ORD-9", "word": "COMPLETED", "by": 18,
     "approval": 4711, "case": 4711, "alert": 4711,
     "rule": "amount_differs", "observed": "COMPLETED 249900 INR", "expected": "completed 3250075",
@@ -190,14 +190,14 @@ FACTS: Mapping[str, object] = {
     "ab/cd.pdf"], "result": [None, "hold"]}, "instead_of": 18, "roles": ["operator"],
     "proposed": "payment_failed", "account": "op-b", "written": "T1180301018771", "rows": 3,
 }  # fmt: skip
-REASONS = ("http_404", "http_599", "read_timeout", "not_allowed", None)
+OUTCOME_REASONS = ("http_404", "http_599", "read_timeout", "not_allowed", None)
 
 
 def iterate_entries() -> Iterator[TimelineEntry]:
     for action in AuditAction:
         for result in ("done", "refused", "failed"):
-            for reason in REASONS:
-                yield TimelineEntry(NOW, "op-a", action, {**FACTS, "reason": reason}, result)
+            for reason in OUTCOME_REASONS:
+                yield TimelineEntry(NOW, "op-a", action, {**EXAMPLE_FACTS, "reason": reason}, result)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -212,7 +212,9 @@ def test_each_audit_action_has_a_sentence(language: str) -> None:
     assert {name: find_raw_parts(text) for name, text in told.items() if find_raw_parts(text)} == {}
 
 
-CODES = [code for code in ErrorCode if code not in (ErrorCode.INTERNAL_ERROR, ErrorCode.VIEWING_PERIOD_OVER)]
+SHOWN_ERROR_CODES = [
+    code for code in ErrorCode if code not in (ErrorCode.INTERNAL_ERROR, ErrorCode.VIEWING_PERIOD_OVER)
+]
 STORY_STEPS = {
     "begun": (TimelineEventKind.BEGUN, "operations"),
     "ended": (TimelineEventKind.ENDED, "operations:ended"),
@@ -230,22 +232,24 @@ STORY_STEPS = {
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("what", STORY_STEPS)
-@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize("reason", OUTCOME_REASONS)
 def test_each_timeline_event_has_a_sentence(what: str, reason: str | None, language: str) -> None:
     """The sentence of each timeline event names a related record by its number, and contains no code."""
     step, source = STORY_STEPS[what]
-    story = TimelinePage("refund", "30", (), names=NAMES)
+    story = TimelinePage("refund", "30", (), names=NUMBER_BY_RECORD)
     for kind, id in (("payment", "91"), ("order", "92"), ("payment", "911")):
-        event = TimelineEvent(NOW, step, "op-a", what, kind, id, source, "1", facts={**FACTS, "reason": reason})
+        event = TimelineEvent(
+            NOW, step, "op-a", what, kind, id, source, "1", facts={**EXAMPLE_FACTS, "reason": reason}
+        )
         text = timelines.format_event_sentence_with_record(event, story, language)
         assert find_raw_parts(text) == [], text
         assert "4711" not in text, text
-        assert NAMES.get((kind, id), "") in text
+        assert NUMBER_BY_RECORD.get((kind, id), "") in text
         assert id not in text.replace("A-10442", "").replace("ORD-9", "").replace("249900", "")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("code", SHOWN_ERROR_CODES)
 def test_each_error_has_a_sentence(code: ErrorCode, language: str) -> None:
     """The sentence of each error contains no unformatted fact, and its amounts have the currency of the record."""
     detail = {"minor": 251_000, "left": 249_900, "limit": 249_900, "today": 249_900, "currency": "INR"}

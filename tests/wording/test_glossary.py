@@ -14,7 +14,7 @@ from console.store.schema import core, payments, worker
 from console.wording.sentences.catalogue import read_sentences
 
 GLOSSARY = Path(console.__file__).parent.parent / "docs" / "glossary.md"
-TABLES = {**core.metadata.tables, **payments.metadata.tables, **worker.metadata.tables}
+TABLE_BY_NAME = {**core.metadata.tables, **payments.metadata.tables, **worker.metadata.tables}
 EMPTY_CELL = "—"
 
 
@@ -49,7 +49,7 @@ def test_a_term_is_in_the_code(term: Term) -> None:
     """The column "In the code" of each term names a module, class, function or table column that exists."""
     if not term.code.startswith("console."):
         table, column = term.code.split(".")
-        assert column in TABLES[table].c
+        assert column in TABLE_BY_NAME[table].c
         return
     try:
         importlib.import_module(term.code)

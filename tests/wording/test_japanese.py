@@ -12,7 +12,9 @@ from console.wording.sentences.japanese import JAPANESE_LETTER_RANGES, join_arou
 from tests.wording.test_glossary import read_terms
 
 # The labels of the providers' states are agreed with the shop to the letter (`tests/vectors`), brackets included.
-WORDS = {key: text for key, text in read_sentences("ja").items() if not key.startswith("provider_state.")}
+JAPANESE_SENTENCES = {
+    key: text for key, text in read_sentences("ja").items() if not key.startswith("provider_state.")
+}
 BUTTON_KEY = re.compile(r"(action|command|key|alerts_screen\.action)\.|bulk\.act\.|.*\.(\w+_)?act(_\w+)?$")
 
 # A word that no sentence contains, and why.
@@ -75,7 +77,7 @@ def test_no_sentence_has_a_forbidden_word(word: str) -> None:
     same meaning.
     """
     found = []
-    for key, text in WORDS.items():
+    for key, text in JAPANESE_SENTENCES.items():
         for allowed in ALLOWED_WORDS_BY_PART.get(word, ()):
             text = text.replace(allowed, "")
         if word in text:
@@ -89,7 +91,7 @@ def test_a_space_stands_between_japanese_and_latin_letters() -> None:
     """
     touching = re.compile(rf"[A-Za-z0-9%][{JAPANESE_LETTER_RANGES}]|[{JAPANESE_LETTER_RANGES}][A-Za-z0-9]")
     spaced = re.compile(rf"[、。（「・] |(?<!:) [、。）」・]|[{JAPANESE_LETTER_RANGES}] [{JAPANESE_LETTER_RANGES}]")
-    for key, text in WORDS.items():
+    for key, text in JAPANESE_SENTENCES.items():
         bare = COMMAND_PATTERN.sub("¤", re.sub(r"\{[^{}]*\}", "¤", text))
         found = touching.search(bare) or spaced.search(bare)
         assert found is None or found.group() in ("ー c",) or "://" in bare or "--user" in bare, (key, text)
@@ -104,7 +106,7 @@ KIND_BY_LATIN_VALUE = {
 def test_facts_in_japanese_sentences_have_their_spaces(fact: object) -> None:
     """A Japanese sentence with filled-in facts follows the rule of spaces for each kind of fact."""
     touching = re.compile(rf"[A-Za-z0-9¥₹%][{JAPANESE_LETTER_RANGES}]|[{JAPANESE_LETTER_RANGES}][A-Za-z0-9¥₹]")
-    for key, text in WORDS.items():
+    for key, text in JAPANESE_SENTENCES.items():
         if "://" in text:
             continue
         sentence = translate(key, "ja", **dict.fromkeys(list_placeholder_names(text), fact))
@@ -132,7 +134,7 @@ def test_facts_in_japanese_sentences_have_their_spaces(fact: object) -> None:
         ("復旧をお待ちください。", "」です。", "復旧をお待ちください」です。"),
     ],
 )
-def test_pieces_are_joined_by_the_rule(before: str, after: str, joined: str) -> None:
+def test_text_pieces_are_joined_by_the_spacing_rule(before: str, after: str, joined: str) -> None:
     """When a sentence is filled in, a space is added between Japanese text and a Latin fact. After a Japanese fact
     the space before a particle is removed. No space follows a full stop, and no full stop comes before a comma or a
     closing bracket.
@@ -144,7 +146,7 @@ def test_japanese_texts_have_japanese_punctuation() -> None:
     """Japanese texts use 「」 for quotations and （） around Japanese, and have no full-width colon and no nested
     brackets.
     """
-    for key, text in WORDS.items():
+    for key, text in JAPANESE_SENTENCES.items():
         bare = COMMAND_PATTERN.sub("¤", text)
         assert '"' not in text, key
         assert "'" not in bare, key
@@ -157,14 +159,14 @@ def test_japanese_texts_have_japanese_punctuation() -> None:
 @pytest.mark.parametrize("family", ["cause", "refusal", "outcome", "pack.why"])
 def test_a_word_shown_in_brackets_contains_no_brackets(family: str) -> None:
     """Words that a sentence shows in brackets contain no brackets and no full stop themselves."""
-    words = {key: text for key, text in WORDS.items() if key.startswith(family + ".")}
+    words = {key: text for key, text in JAPANESE_SENTENCES.items() if key.startswith(family + ".")}
     assert words
     assert {key: text for key, text in words.items() if re.search(r"[（）()。]", text)} == {}
 
 
 def test_japanese_buttons_are_nouns_or_plain_verbs() -> None:
     """Japanese buttons, keys and commands are nouns or plain verbs, without polite endings."""
-    buttons = {key: text for key, text in WORDS.items() if BUTTON_KEY.match(key)}
+    buttons = {key: text for key, text in JAPANESE_SENTENCES.items() if BUTTON_KEY.match(key)}
     assert len(buttons) > 130
     polite = re.compile(r"(です|ます|ください|ました|ません)…?$|。")
     assert {
@@ -176,7 +178,7 @@ def test_japanese_buttons_are_nouns_or_plain_verbs() -> None:
 
 def test_a_question_of_a_dialog_has_no_mark() -> None:
     """A Japanese question of a dialog, such as 〜しますか, has no punctuation at its end."""
-    assert [key for key, text in WORDS.items() if re.search(r"か[。？?]$", text)] == []
+    assert [key for key, text in JAPANESE_SENTENCES.items() if re.search(r"か[。？?]$", text)] == []
 
 
 def test_a_probe_is_advised_by_the_name_of_its_button() -> None:
@@ -186,7 +188,7 @@ def test_a_probe_is_advised_by_the_name_of_its_button() -> None:
     english = read_sentences("en")
     advised = {
         key: text
-        for key, text in WORDS.items()
+        for key, text in JAPANESE_SENTENCES.items()
         if re.search(r"\b[Pp]robe\b", english[key]) and not key.startswith(("cli.help.", "doctor."))
     }
     assert len(advised) > 60
@@ -206,7 +208,7 @@ def test_counts_have_their_counters() -> None:
     )
     bare = {
         key: text
-        for key, text in WORDS.items()
+        for key, text in JAPANESE_SENTENCES.items()
         for match in counted.finditer(text)
         if not re.match(r" ?[件行人秒種文フ回]| M| ま", match["after"])
     }

@@ -25,8 +25,8 @@ from console.wording.sentences.catalogue import read_sentences
 from scripts import word_use
 
 ROOT = Path(console.__file__).parent
-WORDS = frozenset(read_sentences("ja"))
-FAMILIES = frozenset(key.split(".")[0] for key in WORDS)
+WORDING_KEYS = frozenset(read_sentences("ja"))
+KEY_FAMILIES = frozenset(key.split(".")[0] for key in WORDING_KEYS)
 # Where outcomes get their reason, and at which place.
 REASON_POSITION_BY_CLASS = {
     "Outcome": 1,
@@ -53,25 +53,27 @@ def test_every_key_that_the_program_asks_for_exists() -> None:
     """Each wording key in the code is in the catalogue. If a part of the key is variable, at least one key of the
     catalogue matches it.
     """
-    asked = word_use.find_keys(ROOT, FAMILIES)
+    asked = word_use.find_keys(ROOT, KEY_FAMILIES)
     assert len(asked) > 50
-    open_ones = [key for key in asked if key.text not in WORDS]
-    assert [key for key in open_ones if not any(key.covers_key(word) for word in WORDS)] == []
+    open_ones = [key for key in asked if key.text not in WORDING_KEYS]
+    assert [key for key in open_ones if not any(key.covers_key(word) for word in WORDING_KEYS)] == []
 
 
 def test_no_family_of_words_lies_unused() -> None:
     """Code or a sentence uses every family of words; an unused family must be removed."""
-    named = {key.text.split(".")[0] for key in word_use.find_keys(ROOT, FAMILIES)}
+    named = {key.text.split(".")[0] for key in word_use.find_keys(ROOT, KEY_FAMILIES)}
     sentences = "".join(read_sentences("ja").values())
-    assert {family for family in FAMILIES - named if f"@{family}" not in sentences} <= FAMILIES_OF_WINDOW_WORDS
+    assert {family for family in KEY_FAMILIES - named if f"@{family}" not in sentences} <= FAMILIES_OF_WINDOW_WORDS
 
 
 def test_no_sentence_lies_unused() -> None:
     """Code or another sentence uses every wording key, by its name or by a pattern."""
-    texts = {key.text for key in word_use.find_keys(ROOT, FAMILIES)}
+    texts = {key.text for key in word_use.find_keys(ROOT, KEY_FAMILIES)}
     asked = "|".join(re.escape(text).replace(r"\*", ".*") for text in texts if "*" in text)
     families = set(re.findall(r"@([a-z_.]+)", "".join(read_sentences("ja").values())))
-    plain = {word.removesuffix(".full") for word in WORDS}  # the catalogue itself takes the full form of a sentence
+    plain = {
+        word.removesuffix(".full") for word in WORDING_KEYS
+    }  # the catalogue itself takes the full form of a sentence
     unused = [
         word for word in plain - texts if not re.fullmatch(asked, word) and word.rpartition(".")[0] not in families
     ]
@@ -82,7 +84,7 @@ def test_every_timeline_action_has_words() -> None:
     """Each action of the audit trail has words."""
     actions = word_use.find_audit_actions(ROOT)
     assert len(actions) > 15
-    timeline = [word.removeprefix("timeline.") for word in WORDS if word.startswith("timeline.")]
+    timeline = [word.removeprefix("timeline.") for word in WORDING_KEYS if word.startswith("timeline.")]
     assert [action for action in actions if not any(action.covers_key(word) for word in timeline)] == []
 
 
@@ -133,14 +135,14 @@ def test_every_error_raised_has_a_code_and_words() -> None:
     """Each error code that the code raises has a message."""
     raised = word_use.find_arguments(ROOT, {"ConsoleError": 0})
     assert len(raised) > 30
-    assert [code for code in raised if f"error.{code.text}" not in WORDS] == []
+    assert [code for code in raised if f"error.{code.text}" not in WORDING_KEYS] == []
 
 
 def test_every_error_code_has_words_and_is_raised() -> None:
     """The enumeration of error codes and the catalogue have the same codes, and code raises or returns each of
     them.
     """
-    assert {f"error.{code}" for code in ErrorCode} - WORDS == set()
+    assert {f"error.{code}" for code in ErrorCode} - WORDING_KEYS == set()
     source = "".join(file.read_text(encoding="utf-8") for file in ROOT.rglob("*.py") if file.name != "errors.py")
     assert [code for code in ErrorCode if f"ErrorCode.{code.name}" not in source] == []
 
@@ -148,7 +150,7 @@ def test_every_error_code_has_words_and_is_raised() -> None:
 def test_every_reason_of_work_has_words() -> None:
     """The members of WorkReason equal the reasons in the wording keys `work.reason.…`."""
     assert {f"work.reason.{reason}" for reason in WorkReason} == {
-        key for key in WORDS if key.startswith("work.reason.")
+        key for key in WORDING_KEYS if key.startswith("work.reason.")
     }
 
 
@@ -170,7 +172,7 @@ def _get_parts(declared: object) -> tuple[object, ...]:
 def test_every_reason_of_a_refusal_has_words(code: str) -> None:
     """Each reason of an error code has either a message of its own, or a word that a message contains."""
     reasons = {reason for of, reason in _iterate_reasons() if of == code}
-    assert {reason for reason in reasons if not {f"error.{code}.{reason}", f"cause.{reason}"} & WORDS} == set()
+    assert {reason for reason in reasons if not {f"error.{code}.{reason}", f"cause.{reason}"} & WORDING_KEYS} == set()
 
 
 def test_every_reason_is_given_by_some_refusal() -> None:
@@ -192,14 +194,14 @@ def test_every_reason_is_given_by_some_refusal() -> None:
 def test_every_problem_of_a_setting_has_a_sentence() -> None:
     """Each problem of a setting has a sentence that shows the right form of the setting."""
     assert len(SettingProblem) > 20
-    assert {problem for problem in SettingProblem if f"error.bad_profile.{problem}" not in WORDS} == set()
+    assert {problem for problem in SettingProblem if f"error.bad_profile.{problem}" not in WORDING_KEYS} == set()
 
 
 def test_every_reason_of_an_outcome_has_a_word() -> None:
     """Each reason of an outcome has one text for lists and one for sentences."""
     reasons = {asked.text for asked in word_use.find_arguments(ROOT / "providers", REASON_POSITION_BY_CLASS)}
     reasons |= {reason for reason, *_ in failures._make_failure_rows()}
-    assert {reason for reason in reasons if reason and f"cause.{reason}" not in WORDS} == set()
+    assert {reason for reason in reasons if reason and f"cause.{reason}" not in WORDING_KEYS} == set()
 
 
 def test_every_reported_state_of_a_refund_has_words() -> None:
@@ -208,7 +210,7 @@ def test_every_reported_state_of_a_refund_has_words() -> None:
     """
     reasons = {f"seen_{state.value}" for state in late_outcomes._OUTCOME_CLASS_OF_STATE}
     assert len(reasons) == 3
-    assert {reason for reason in reasons if f"cause.{reason}" not in WORDS} == set()
+    assert {reason for reason in reasons if f"cause.{reason}" not in WORDING_KEYS} == set()
 
 
 CODES_WITHOUT_RECORD = ("audit_broken", "database_went_back", "not_our_database", "registry_order", "schema_mismatch")

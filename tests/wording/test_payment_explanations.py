@@ -31,12 +31,12 @@ from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.explanation_sentences import check_sentences_complete, make_sentences
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
-LATER = NOW + timedelta(minutes=5)
+FIVE_MINUTES_LATER = NOW + timedelta(minutes=5)
 PERSON, ITSELF = WorkState.NEEDS_REVIEW, WorkState.SCHEDULED
 PAYMENT = Payment(
     5, 3, "paypay", "A-10442", "0473888821", "2010401907731", "****1234", PaymentState.COMPLETED, Certainty.KNOWN,
     Work(), "JPY", 12_000, 12_000, 0, 0, 0, 7, paid_at=NOW, created_at=NOW, changed_at=NOW, state_since=NOW,
-    expires_at=LATER, provider_minor=11_500,
+    expires_at=FIVE_MINUTES_LATER, provider_minor=11_500,
 )  # fmt: skip
 ORDER = Order(
     3,
@@ -61,14 +61,14 @@ UNKNOWN_PAYMENT = replace(
     certainty=Certainty.UNKNOWN,
     captured_minor=0,
     error_code="read_timeout",
-    work=Work(ITSELF, LATER, "unknown", 2),
+    work=Work(ITSELF, FIVE_MINUTES_LATER, "unknown", 2),
 )
 UNKNOWN_REFUND = replace(
     REFUND,
     state=RefundState.SUBMITTING,
     certainty=Certainty.UNKNOWN,
     error_code="read_timeout",
-    work=Work(ITSELF, LATER, "unknown", 3),
+    work=Work(ITSELF, FIVE_MINUTES_LATER, "unknown", 3),
     provider_refund_key="RFD-A",
     sent_count=1,
 )
@@ -78,7 +78,7 @@ ORDER_BEHIND_ITS_PAYMENT = replace(ORDER, state=OrderState.PENDING)
 RELATIONS_AWAITING_SECOND_PERSON = PaymentRelations(awaits_second_person=True)
 RELATIONS_WITHOUT_SECOND_PERSON = RefundRelations(awaits_second_person=True, lacks_second_person=True)
 
-REASONS = (
+REVIEW_REASONS = (
     "paid_after_cancel", "paid_twice", "set_aside", "no_order", "amount_differs", "contradicted", "reversed",
     "not_moved", "other_payment", "unknown_refund", "probes_ended",
 )  # fmt: skip
@@ -95,7 +95,7 @@ SITUATIONS: dict[str, Explanation] = {
     },
     **{
         f"payment for a person: {reason}": explain_payment(replace(PAYMENT, work=Work(PERSON, None, reason)), NOW)
-        for reason in REASONS
+        for reason in REVIEW_REASONS
     },
     **{f"order {state}": explain_order(replace(ORDER, state=state), NOW) for state in OrderState},
     **{f"refund {state}": explain_refund(replace(REFUND, state=state), NOW) for state in RefundState},
@@ -136,12 +136,14 @@ SITUATIONS: dict[str, Explanation] = {
     ),
     "payment order behind, by itself": explain_payment(
         replace(
-            PAYMENT, work=Work(ITSELF, LATER, "not_moved", 1), relations=PaymentRelations(ORDER_BEHIND_ITS_PAYMENT)
+            PAYMENT,
+            work=Work(ITSELF, FIVE_MINUTES_LATER, "not_moved", 1),
+            relations=PaymentRelations(ORDER_BEHIND_ITS_PAYMENT),
         ),
         NOW,
     ),
     "payment noticed": explain_payment(
-        replace(PAYMENT, work=Work(ITSELF, LATER, "notice"), relations=PaymentRelations(ORDER)), NOW
+        replace(PAYMENT, work=Work(ITSELF, FIVE_MINUTES_LATER, "notice"), relations=PaymentRelations(ORDER)), NOW
     ),
     "payment reversible": explain_payment(replace(PAYMENT, provider="atom", relations=PaymentRelations(ORDER)), NOW),
     "payment partly refunded": explain_payment(
@@ -188,8 +190,10 @@ SITUATIONS: dict[str, Explanation] = {
     ),
     "refund half approved": explain_refund(replace(REFUND, checkers=("lead-b",), checkers_needed=2), NOW),
     "refund too old": explain_refund(replace(REFUND, decide_by=NOW - timedelta(seconds=1)), NOW),
-    "refund cooling off": explain_refund(replace(APPROVED_REFUND, sends_after=LATER), NOW),
-    "refund to be sent": explain_refund(replace(APPROVED_REFUND, work=Work(ITSELF, LATER, "submission")), NOW),
+    "refund cooling off": explain_refund(replace(APPROVED_REFUND, sends_after=FIVE_MINUTES_LATER), NOW),
+    "refund to be sent": explain_refund(
+        replace(APPROVED_REFUND, work=Work(ITSELF, FIVE_MINUTES_LATER, "submission")), NOW
+    ),
     "refund not sent": explain_refund(replace(APPROVED_REFUND, error_code="not_connected"), NOW),
     "refund did not happen": explain_refund(replace(APPROVED_REFUND, sent_count=1, not_found=2), NOW),
     "refund long accepted": explain_refund(

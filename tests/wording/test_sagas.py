@@ -15,7 +15,7 @@ from console.wording.sentences import catalogue as wording
 from scripts import word_use
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-SERVICES = Path(saga_wording.__file__).parents[1] / "services"
+SERVICES_FOLDER = Path(saga_wording.__file__).parents[1] / "services"
 
 
 def make_saga(**more: object) -> Saga:
@@ -44,7 +44,9 @@ def test_every_reason_has_words(language: str) -> None:
     """Each reason in the steps of the saga, each state of an order, and each kind of refusal has words."""
     told = {
         one.text
-        for one in word_use.find_arguments(SERVICES, {"StepWaiting": 0, "SagaDone": 0, "CompensationRequired": 0})
+        for one in word_use.find_arguments(
+            SERVICES_FOLDER, {"StepWaiting": 0, "SagaDone": 0, "CompensationRequired": 0}
+        )
     }
     told |= {f"order_{state}" for state in OrderState if state not in (OrderState.PENDING, OrderState.CANCELLED)}
     assert len(told) > 12

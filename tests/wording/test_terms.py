@@ -9,7 +9,7 @@ from console.wording.sentences.terms import is_term_in_text, list_terms
 from console.wording.sentences.text_context import Language
 from tests.wording.test_glossary import TERMS_ON_SCREEN
 
-STATES = ("state.certainty.", "state.work.", "state.credit_check.")
+STATE_KEY_PREFIXES = ("state.certainty.", "state.work.", "state.credit_check.")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -25,7 +25,7 @@ def test_each_word_of_the_glossary_is_explained(language: Language) -> None:
 def test_each_state_is_explained(language: Language) -> None:
     """The help explains the word of each state."""
     words = {term.word for term in list_terms(language)}
-    states = {text for key, text in get_program_sentences(language).items() if key.startswith(STATES)}
+    states = {text for key, text in get_program_sentences(language).items() if key.startswith(STATE_KEY_PREFIXES)}
     assert len(states) > 10
     assert states - words == set()
 

@@ -43,23 +43,25 @@ _REFUSAL_RESPONSE = (
 class DeliveryTries:
     """The durations of all tries to deliver a notice, by source (seconds), and the errors of failed tries."""
 
-    took: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in SENDER_TIMEOUT_SECONDS})
-    again: Counter[str] = field(default_factory=Counter)
+    seconds_by_source: dict[str, list[float]] = field(
+        default_factory=lambda: {name: [] for name in SENDER_TIMEOUT_SECONDS}
+    )
+    count_by_error: Counter[str] = field(default_factory=Counter)
     lock: Lock = field(default_factory=Lock)
 
     def add_try(self, source: str, seconds: float, trouble: str | None) -> None:
         with self.lock:
-            self.took[source].append(seconds)
+            self.seconds_by_source[source].append(seconds)
             if trouble:
-                self.again[f"{source}: {trouble}"] += 1
+                self.count_by_error[f"{source}: {trouble}"] += 1
 
     def format_figures(self) -> str:
         parts = []
-        for source, found in self.took.items():
+        for source, found in self.seconds_by_source.items():
             ms = sorted(1000 * seconds for seconds in found)
             middle, late = ms[len(ms) // 2], ms[len(ms) * 99 // 100]
             parts.append(f"{source} p50 {middle:.0f}, p99 {late:.0f}, max {ms[-1]:.0f} ms")
-        return "; ".join(parts) + f"; tried again {dict(self.again)}"
+        return "; ".join(parts) + f"; tried again {dict(self.count_by_error)}"
 
 
 @dataclass
@@ -68,66 +70,69 @@ class WorkerSamples:
     answer of `/healthz` (seconds).
     """
 
-    kilobytes: list[int] = field(default_factory=list)
-    files: list[int] = field(default_factory=list)
-    health: list[float] = field(default_factory=list)
+    memory_kilobytes: list[int] = field(default_factory=list)
+    open_file_counts: list[int] = field(default_factory=list)
+    healthz_seconds: list[float] = field(default_factory=list)
 
     def take_sample(self, worker: WorkerProcess) -> None:
         status = Path(f"/proc/{worker.pid}/status").read_text()
-        self.kilobytes.append(int(status.split("VmRSS:")[1].split()[0]))
-        self.files.append(len(list(Path(f"/proc/{worker.pid}/fd").iterdir())))
+        self.memory_kilobytes.append(int(status.split("VmRSS:")[1].split()[0]))
+        self.open_file_counts.append(len(list(Path(f"/proc/{worker.pid}/fd").iterdir())))
         began = time.perf_counter()
         with urlopen(f"{worker.url}/healthz", timeout=LONG_TIMEOUT_SECONDS) as answer:
             assert answer.status == 200
-        self.health.append(time.perf_counter() - began)
+        self.healthz_seconds.append(time.perf_counter() - began)
 
     def compute_growth(self) -> float:
         """Return the median memory of the last quarter of the samples, divided by the median of the second quarter.
         The result is 1 if the memory is constant. The maximum isn't used, because it depends on the number of
         connections that were open at one moment.
         """
-        quarter = max(1, len(self.kilobytes) // 4)
-        return median(self.kilobytes[-quarter:]) / median(self.kilobytes[quarter : 2 * quarter])
+        quarter = max(1, len(self.memory_kilobytes) // 4)
+        return median(self.memory_kilobytes[-quarter:]) / median(self.memory_kilobytes[quarter : 2 * quarter])
 
     def format_figures(self) -> str:
         return (
-            f"memory {self.kilobytes[0] // 1024} to {self.kilobytes[-1] // 1024} MB,"
+            f"memory {self.memory_kilobytes[0] // 1024} to {self.memory_kilobytes[-1] // 1024} MB,"
             f" grown {self.compute_growth():.3f}, files"
-            f" up to {max(self.files)}, /healthz up to {1000 * max(self.health):.0f} ms"
+            f" up to {max(self.open_file_counts)}, /healthz up to {1000 * max(self.healthz_seconds):.0f} ms"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class FloodResult:
-    """The results of a flood. `heard` counts the answers by kind of malformed request, and `slow` is the number of
-    slow connections.
+    """The results of a flood. `count_by_answer_and_kind` counts the answers by kind of malformed request, and
+    `slow_connection_count` is the number of slow connections.
     """
 
-    heard: dict[str, Counter[str]]
+    count_by_answer_and_kind: dict[str, Counter[str]]
     deliveries: DeliveryTries
-    vitals: WorkerSamples
-    slow: int
+    worker_samples: WorkerSamples
+    slow_connection_count: int
 
     @property
     def sent_count(self) -> int:
-        return sum(self.heard["all"].values())
+        return sum(self.count_by_answer_and_kind["all"].values())
 
     @property
-    def cut(self) -> int:
+    def cut_message_count(self) -> int:
         """Return the number of malformed requests whose connection was closed without an answer."""
-        return sum(self.heard[name][""] for name in KIND_NAMES)
+        return sum(self.count_by_answer_and_kind[name][""] for name in KIND_NAMES)
 
     def format_figures(self) -> str:
-        (rate,) = self.heard["all"]
+        (rate,) = self.count_by_answer_and_kind["all"]
         return (
-            f"{self.sent_count} malformed messages, {rate}, {self.cut} of them cut off, {self.slow} slow connections;"
-            f" {self.deliveries.format_figures()}; {self.vitals.format_figures()}"
+            f"{self.sent_count} malformed messages, {rate}, {self.cut_message_count} of them cut off,"
+            f" {self.slow_connection_count} slow connections;"
+            f" {self.deliveries.format_figures()}; {self.worker_samples.format_figures()}"
         )
 
 
-def run_flood(place: Place, seconds: float, rate: float, slow: int, each_second: int, seed: int = 0) -> FloodResult:
-    """Run a flood of `seconds` seconds. Each second it has `rate` malformed requests and `each_second` real notices;
-    `slow` slow connections are open all the time.
+def run_flood(
+    place: Place, seconds: float, rate: float, slow_connection_count: int, each_second: int, seed: int = 0
+) -> FloodResult:
+    """Run a flood of `seconds` seconds. Each second it has `rate` malformed requests and `each_second`
+    real notices; `slow_connection_count` slow connections are open all the time.
 
     Raises AssertionError if a notice wasn't booked exactly once, or if a request got a wrong answer.
     """
@@ -138,7 +143,7 @@ def run_flood(place: Place, seconds: float, rate: float, slow: int, each_second:
         with start_worker(place, sandbox.url, desk=1, SECRET_LIVE_TOKEN="a-token-for-the-flood") as worker:
             vitals, deliveries = WorkerSamples(), DeliveryTries()
             attack = AttackParameters(worker.port, seconds, rate, seed=seed)
-            dawdlers = AttackParameters(worker.port, seconds, slow=slow, seed=seed)
+            dawdlers = AttackParameters(worker.port, seconds, slow_connection_count=slow_connection_count, seed=seed)
             with _run_attack(attack) as thrown, _run_attack(dawdlers) as dawdled, _watch_worker(worker, vitals):
                 _deliver_notices(worker, posts, seconds, deliveries)
                 heard, dawdling = _read_counts(thrown), _read_counts(dawdled)
@@ -151,11 +156,11 @@ def run_flood(place: Place, seconds: float, rate: float, slow: int, each_second:
 
 
 @contextmanager
-def _run_attack(attack: AttackParameters) -> Iterator["subprocess.Popen[str]"]:
+def _run_attack(parameters: AttackParameters) -> Iterator["subprocess.Popen[str]"]:
     command = [sys.executable, "-m", "tests.support.malformed_message_sender"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
-        process.stdin.write(format_parameters(attack))
+        process.stdin.write(format_parameters(parameters))
         process.stdin.flush()
         try:
             yield process
@@ -169,17 +174,17 @@ def _read_counts(process: "subprocess.Popen[str]") -> dict[str, Counter[str]]:
 
 
 @contextmanager
-def _watch_worker(worker: WorkerProcess, vitals: WorkerSamples) -> Iterator[None]:
+def _watch_worker(worker: WorkerProcess, samples: WorkerSamples) -> Iterator[None]:
     stop, failed = Event(), []
 
     def take_samples() -> None:
         try:
             while not stop.wait(0.5):
-                vitals.take_sample(worker)
+                samples.take_sample(worker)
         except Exception as trouble:
             failed.append(trouble)
 
-    vitals.take_sample(worker)
+    samples.take_sample(worker)
     thread = Thread(target=take_samples)
     thread.start()
     try:
@@ -222,7 +227,7 @@ def _send_notice(port: int, post: ReceivedNotice, deliveries: DeliveryTries) -> 
         deliveries.add_try(post.source, time.perf_counter() - began, trouble)
         if trouble is None:
             return
-        assert time.monotonic() < deadline, f"nobody takes a notice of {post.source}: {deliveries.again}"
+        assert time.monotonic() < deadline, f"nobody takes a notice of {post.source}: {deliveries.count_by_error}"
         Event().wait(0.1)
 
 
@@ -252,7 +257,7 @@ def check_answers(flood: FloodResult) -> None:
     """
     for name in KIND_NAMES:
         kind = make_message(name, Random(0)).answer
-        heard = set(flood.heard[name]) - {""}
+        heard = set(flood.count_by_answer_and_kind[name]) - {""}
         assert heard or name == "less than it said", f"{name}: never answered"
         wrong = [one for one in heard if not _is_expected_answer(kind, one)]
         assert wrong == [], f"{name}: {wrong[:3]}"

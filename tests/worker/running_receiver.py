@@ -15,8 +15,8 @@ from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_receiver_app, serve
 from tests.support.waiting import PATIENCE_SECONDS
 
-TOKEN = "a-channel-token-for-tests"
-PATHS = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}
+CHANNEL_TOKEN = "a-channel-token-for-tests"
+NOTICE_PATH_BY_PROVIDER = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}
 WAIT_LIMIT_SECONDS = PATIENCE_SECONDS
 """Seconds after which a test gives up."""
 
@@ -69,7 +69,7 @@ class RunningReceiver:
 
     def deliver_notice(self, post: ReceivedNotice, **headers: str) -> Answer:
         """Send the notice as its source would send it, and return the answer."""
-        path = PATHS.get(post.source, f"/notices/{post.source}")
+        path = NOTICE_PATH_BY_PROVIDER.get(post.source, f"/notices/{post.source}")
         return self.post(path, post.body, dict(post.headers) | headers)
 
 
@@ -80,7 +80,9 @@ def post_notice(port: int, post: ReceivedNotice, seconds: float = WAIT_LIMIT_SEC
     """
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
-        line.request("POST", PATHS.get(post.source, f"/notices/{post.source}"), post.body, dict(post.headers))
+        line.request(
+            "POST", NOTICE_PATH_BY_PROVIDER.get(post.source, f"/notices/{post.source}"), post.body, dict(post.headers)
+        )
         answer = line.getresponse()
         answer.read()
         return answer.status

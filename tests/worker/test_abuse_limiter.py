@@ -91,11 +91,11 @@ def test_a_trusted_proxy_is_never_refused() -> None:
     assert crowd.rejected_count == 1
 
 
-def _send_from(receiver: RunningReceiver, source: str, said: bytes) -> int:
+def _send_from_address(receiver: RunningReceiver, source: str, content: bytes) -> int:
     """Send these bytes from the address `source`, and return the status of the answer, or 0 if there is none."""
     with socket.create_connection((receiver.host, receiver.port), WAIT_LIMIT_SECONDS, (source, 0)) as line:
         try:
-            line.sendall(said)
+            line.sendall(content)
         except (ConnectionResetError, BrokenPipeError):
             return 0
         return parse_answer(read_all(line)).status
@@ -112,14 +112,14 @@ def test_an_address_with_many_invalid_requests_is_refused(
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     post = scene.make_bank_notice("e-1", "ORD-1")
     genuine = format_request("POST", "/notices/bank", post.body, {"connection": "close"} | dict(post.headers))
-    assert [_send_from(receiver, "127.0.7.1", piece) for piece in MALFORMED_REQUESTS] == [400] * len(
+    assert [_send_from_address(receiver, "127.0.7.1", piece) for piece in MALFORMED_REQUESTS] == [400] * len(
         MALFORMED_REQUESTS
     )
-    assert [_send_from(receiver, "127.0.7.1", piece) for piece in (*MALFORMED_REQUESTS, genuine)] == [0] * (
+    assert [_send_from_address(receiver, "127.0.7.1", piece) for piece in (*MALFORMED_REQUESTS, genuine)] == [0] * (
         len(MALFORMED_REQUESTS) + 1
     )
-    assert _send_from(receiver, "127.0.7.2", genuine) == 200
+    assert _send_from_address(receiver, "127.0.7.2", genuine) == 200
     for _ in range(3):
-        assert [_send_from(receiver, "127.0.7.2", piece) for piece in MALFORMED_REQUESTS] == [400] * len(
+        assert [_send_from_address(receiver, "127.0.7.2", piece) for piece in MALFORMED_REQUESTS] == [400] * len(
             MALFORMED_REQUESTS
         )

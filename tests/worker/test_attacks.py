@@ -9,29 +9,32 @@ from console.providers.http.strict_json import MAX_JSON_DEPTH
 from console.worker import abuse_limiter as offences
 from console.worker.connection_limits import SenderAddressFinder
 from tests.support.payment_desks import PaymentDesk, make_signed_notice
-from tests.worker.running_receiver import TOKEN, RunningReceiver, format_request
+from tests.worker.running_receiver import CHANNEL_TOKEN, RunningReceiver, format_request
 
 pytestmark = pytest.mark.engines("sqlite")
 REFUSED_BODY = b"refused\n"
 UPGRADE_HEADERS = {"upgrade": "websocket", "connection": "upgrade", "sec-websocket-version": "13"}
-KEY = {"sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA=="}
-BEARER = {"authorization": f"Bearer {TOKEN}"}
+WEBSOCKET_KEY_HEADER = {"sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA=="}
+AUTHORIZATION_HEADER = {"authorization": f"Bearer {CHANNEL_TOKEN}"}
 
 
 @pytest.mark.parametrize(
     ("method", "path", "headers"),
     [
-        ("POST", "/notices/bank", UPGRADE_HEADERS | KEY), ("POST", "/live", UPGRADE_HEADERS | KEY | BEARER),
-        ("GET", "/notices/bank", UPGRADE_HEADERS | KEY), ("GET", "/live", BEARER), ("GET", "/live?a", BEARER),
+        ("POST", "/notices/bank", UPGRADE_HEADERS | WEBSOCKET_KEY_HEADER), ("POST", "/live",
+        UPGRADE_HEADERS | WEBSOCKET_KEY_HEADER | AUTHORIZATION_HEADER),
+        ("GET", "/notices/bank", UPGRADE_HEADERS | WEBSOCKET_KEY_HEADER), ("GET", "/live", AUTHORIZATION_HEADER),
+        ("GET", "/live?a", AUTHORIZATION_HEADER),
         ("GET", "/healthz/", {}), ("DELETE", "/healthz", {}), ("POST", "/metrics", {}),
         ("GET", "/%2e%2e/metrics", {}),
         ("OPTIONS", "*", {}), ("CONNECT", "127.0.0.1:80", {}),
-        ("GET", "/live", UPGRADE_HEADERS | BEARER | {"x": "\x80\xff"}),
+        ("GET", "/live", UPGRADE_HEADERS | AUTHORIZATION_HEADER | {"x": "\x80\xff"}),
         ("POST", "/notices/bank", {"connection": "upgrade", "upgrade": "h2c", "http2-settings": "AAMAAABk"}),
-        ("GET", "/live", UPGRADE_HEADERS | KEY | BEARER | {f"x-{n}": "y" for n in range(300)}),
-        ("GET", "/live", UPGRADE_HEADERS | KEY | {"authorization": "Bearer \x80"}),
+        ("GET", "/live",
+        UPGRADE_HEADERS | WEBSOCKET_KEY_HEADER | AUTHORIZATION_HEADER | {f"x-{n}": "y" for n in range(300)}),
+        ("GET", "/live", UPGRADE_HEADERS | WEBSOCKET_KEY_HEADER | {"authorization": "Bearer \x80"}),
         ("GET", "/live", UPGRADE_HEADERS | {"sec-websocket-key": "short"}),
-        ("GET", "/live", UPGRADE_HEADERS | KEY | {"sec-websocket-version": "99"}),
+        ("GET", "/live", UPGRADE_HEADERS | WEBSOCKET_KEY_HEADER | {"sec-websocket-version": "99"}),
         ("POST", "/webhooks/paypay", {"content-type": "multipart/form-data; boundary=" + "x" * 9_000}),
     ],
 )  # fmt: skip

@@ -30,7 +30,7 @@ from tests.support.waiting import wait_until
 from tests.worker.running_receiver import RunningReceiver, format_request, parse_answer, read_all, run_receiver
 
 pytestmark = pytest.mark.engines("sqlite")
-HEAD = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\n"
+REQUEST_HEAD = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\n"
 
 
 def wait_until_closed(line: socket.socket) -> bool:
@@ -48,17 +48,17 @@ def read_connection_count(receiver: RunningReceiver) -> float:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "content",
     [
         b"",
         b"POST",
-        HEAD,
+        REQUEST_HEAD,
         b"\r\n",
         b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\nGET /heal",
     ],
 )
-def test_a_connection_with_an_unfinished_head_is_closed(scene: PaymentDesk, said: bytes) -> None:
+def test_a_connection_with_an_unfinished_head_is_closed(scene: PaymentDesk, content: bytes) -> None:
     """The receiver closes a connection if the head of a request isn't complete in time, for the first request and for
     later ones.
     """
@@ -66,7 +66,7 @@ def test_a_connection_with_an_unfinished_head_is_closed(scene: PaymentDesk, said
         run_receiver(scene.taker, head_timeout_seconds=0.2, idle_timeout_seconds=1) as receiver,
         receiver.open_connection() as line,
     ):
-        line.sendall(said)
+        line.sendall(content)
         assert wait_until_closed(line)
 
 
@@ -78,7 +78,7 @@ def test_a_notice_whose_body_is_late_may_be_sent_again(scene: PaymentDesk, monke
     with run_receiver(scene.taker, body_timeout_seconds=0.05) as receiver:
         for _ in range(2):
             with receiver.open_connection() as line:
-                line.sendall(HEAD + b"content-length: 10\r\n\r\nabc")
+                line.sendall(REQUEST_HEAD + b"content-length: 10\r\n\r\nabc")
                 answer = parse_answer(read_all(line))
             assert (answer.status, answer.headers["retry-after"], answer.headers["connection"]) == (503, "1", "close")
         assert receiver.get("/healthz").status == 0
@@ -106,7 +106,12 @@ def test_an_address_with_too_many_connections_loses_an_idle_one(scene: PaymentDe
         ) as receiver,
         ExitStack() as kept,
     ):
-        begun = (b"", HEAD, HEAD + b"content-length: 9\r\n\r\n{", b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+        begun = (
+            b"",
+            REQUEST_HEAD,
+            REQUEST_HEAD + b"content-length: 9\r\n\r\n{",
+            b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n",
+        )
         lines = [kept.enter_context(receiver.open_connection()) for _ in range(40)]
         for n, line in enumerate(lines):
             with suppress(ConnectionError):
@@ -181,7 +186,7 @@ def test_a_client_that_sends_too_much_receives_its_refusal(
     if chunked:
         said = b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
     with receiver.open_connection() as line:
-        line.sendall(HEAD + said)
+        line.sendall(REQUEST_HEAD + said)
         assert parse_answer(read_all(line)).body == b"refused\n"
 
 

@@ -15,7 +15,7 @@ from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 from tests.support.waiting import wait_until
 from tests.worker.running_receiver import (
-    TOKEN,
+    CHANNEL_TOKEN,
     WAIT_LIMIT_SECONDS,
     Answer,
     RunningReceiver,
@@ -182,7 +182,7 @@ def test_the_source_without_a_proxy_is_the_peer_address(scene: PaymentDesk, rece
 
 
 @pytest.mark.parametrize(
-    ("said", "status"),
+    ("forwarded_addresses", "status"),
     [
         (OTHER_ADDRESS, 200), (f"127.0.0.1, {OTHER_ADDRESS}", 200), (f"{OTHER_ADDRESS}, 127.0.0.1", 400), ("", 400),
         ("127.0.0.1", 400), ("unknown", 400), (f"{OTHER_ADDRESS}:80", 400), (f"{OTHER_ADDRESS},", 400),
@@ -190,19 +190,19 @@ def test_the_source_without_a_proxy_is_the_peer_address(scene: PaymentDesk, rece
     ],
 )  # fmt: skip
 def test_behind_a_proxy_the_last_forwarded_address_counts(
-    place: Place, sandbox: Sandbox, said: str, status: int
+    place: Place, sandbox: Sandbox, forwarded_addresses: str, status: int
 ) -> None:
     """Behind a trusted proxy, the sender's address is the one that the proxy itself has appended, and never one that
     a client wrote before it.
     """
     proxies, sources = ("127.0.0.0/8",), f"{OTHER_ADDRESS}/32"
     with (
-        open_payment_desk(place, sandbox, SECRET_LIVE_TOKEN=TOKEN, PAYPAY_WEBHOOK_SOURCES=sources) as scene,
+        open_payment_desk(place, sandbox, SECRET_LIVE_TOKEN=CHANNEL_TOKEN, PAYPAY_WEBHOOK_SOURCES=sources) as scene,
         run_receiver(scene.taker, trusted_proxies=proxies) as receiver,
     ):
         make_begun_payment(scene, "paypay")
         body = scene.make_provider_notice("paypay", "ORD-1").body
-        assert receiver.post("/webhooks/paypay", body, {"x-forwarded-for": said}).status == status
+        assert receiver.post("/webhooks/paypay", body, {"x-forwarded-for": forwarded_addresses}).status == status
         expected = "paid" if status == 200 else "pending"
         wait_until(
             lambda: scene.read_order("ORD-1").state == expected, f"its order is {expected}", WAIT_LIMIT_SECONDS

@@ -24,9 +24,9 @@ from console.worker.http_app import make_receiver_app
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 from tests.support.waiting import wait_until
-from tests.worker.running_receiver import TOKEN, WAIT_LIMIT_SECONDS, RunningReceiver, run_receiver
+from tests.worker.running_receiver import CHANNEL_TOKEN, WAIT_LIMIT_SECONDS, RunningReceiver, run_receiver
 
-BEARER = {"Authorization": f"Bearer {TOKEN}"}
+AUTHORIZATION_HEADER = {"Authorization": f"Bearer {CHANNEL_TOKEN}"}
 pytestmark = pytest.mark.engines("sqlite")
 
 
@@ -44,7 +44,7 @@ def connect_listener(
     first message.
     """
     url = f"ws://127.0.0.1:{receiver.port}{path}"
-    told = BEARER if headers is None else headers
+    told = AUTHORIZATION_HEADER if headers is None else headers
     with connect(url, additional_headers=told, open_timeout=WAIT_LIMIT_SECONDS, proxy=None, max_size=1 << 24) as line:
         if first is not None:
             line.send(first)
@@ -131,7 +131,7 @@ def test_a_listener_gets_the_changes_of_its_channel_alone(scene: PaymentDesk, re
         assert {one["kind"] for one in receive_message(orders)["changes"]} == {"order"}
 
 
-@pytest.mark.parametrize("first", [TOKEN, json.dumps({"token": TOKEN}), f"  {TOKEN}\n"])
+@pytest.mark.parametrize("first", [CHANNEL_TOKEN, json.dumps({"token": CHANNEL_TOKEN}), f"  {CHANNEL_TOKEN}\n"])
 def test_the_token_may_be_the_first_message(scene: PaymentDesk, receiver: RunningReceiver, first: str) -> None:
     """A client that can't set a header may send the token as its first message."""
     with connect_listener(receiver, headers={}, first=first) as line:
@@ -139,7 +139,19 @@ def test_the_token_may_be_the_first_message(scene: PaymentDesk, receiver: Runnin
 
 
 @pytest.mark.parametrize(
-    "first", ["", "x", TOKEN[:-1], TOKEN + "x", "{", '{"token": 1}', '{"token": null}', "[]", "{" * 3_000, "トークン"]
+    "first",
+    [
+        "",
+        "x",
+        CHANNEL_TOKEN[:-1],
+        CHANNEL_TOKEN + "x",
+        "{",
+        '{"token": 1}',
+        '{"token": null}',
+        "[]",
+        "{" * 3_000,
+        "トークン",
+    ],
 )
 def test_a_wrong_first_message_closes_the_websocket(
     scene: PaymentDesk, receiver: RunningReceiver, first: str
@@ -149,7 +161,16 @@ def test_a_wrong_first_message_closes_the_websocket(
 
 
 @pytest.mark.parametrize(
-    "header", [f"Bearer {TOKEN}x", "Bearer", "", TOKEN, f"Basic {TOKEN}", "Bearer \xe9", f"Bearer {TOKEN} {TOKEN}"]
+    "header",
+    [
+        f"Bearer {CHANNEL_TOKEN}x",
+        "Bearer",
+        "",
+        CHANNEL_TOKEN,
+        f"Basic {CHANNEL_TOKEN}",
+        "Bearer \xe9",
+        f"Bearer {CHANNEL_TOKEN} {CHANNEL_TOKEN}",
+    ],
 )
 def test_a_wrong_token_in_the_header_is_refused(scene: PaymentDesk, receiver: RunningReceiver, header: str) -> None:
     """A client with a wrong token in the header is refused, and the receiver doesn't read a first message from it."""
@@ -182,7 +203,7 @@ def test_a_websocket_without_a_configured_token_is_closed(
 ) -> None:
     """If no channel token is configured, every client is refused, and the log names the missing setting once."""
     with open_payment_desk(place, sandbox) as scene, run_receiver(scene.taker) as receiver:
-        for told in (BEARER, {}):
+        for told in (AUTHORIZATION_HEADER, {}):
             with pytest.raises(InvalidStatus), connect_listener(receiver, headers=told):
                 pass
     lines = [record.getMessage() for record in caplog.records if record.name == "console.worker"]
@@ -205,16 +226,16 @@ def test_two_tokens_count_while_one_is_replaced(place: Place, sandbox: Sandbox) 
     """While a token is being replaced, the new and the old token are accepted, in a header or as the first message. A
     header that contains both is refused.
     """
-    told: dict[str, Any] = {"SECRET_LIVE_TOKEN": TOKEN, "SECRET_LIVE_TOKEN_OLD": OLD_TOKEN}
+    told: dict[str, Any] = {"SECRET_LIVE_TOKEN": CHANNEL_TOKEN, "SECRET_LIVE_TOKEN_OLD": OLD_TOKEN}
     with open_payment_desk(place, sandbox, **told) as scene, run_receiver(scene.taker) as receiver:
-        for token in (TOKEN, OLD_TOKEN):
+        for token in (CHANNEL_TOKEN, OLD_TOKEN):
             with connect_listener(receiver, headers={"Authorization": f"Bearer {token}"}) as line:
                 assert receive_message(line)["type"] == "snapshot"
             with connect_listener(receiver, headers={}, first=token) as line:
                 assert receive_message(line)["type"] == "snapshot"
         with (
             pytest.raises(InvalidStatus),
-            connect_listener(receiver, headers={"Authorization": f"Bearer {TOKEN}{OLD_TOKEN}"}),
+            connect_listener(receiver, headers={"Authorization": f"Bearer {CHANNEL_TOKEN}{OLD_TOKEN}"}),
         ):
             pass
 
@@ -225,7 +246,7 @@ def test_a_token_is_replaced_without_a_restart(
     """The receiver uses the present token of the keyring. If the keyring can't be read, it continues to use the last
     token.
     """
-    kept: dict[str, str | None] = {"LIVE_TOKEN": TOKEN}
+    kept: dict[str, str | None] = {"LIVE_TOKEN": CHANNEL_TOKEN}
     with open_payment_desk(place, sandbox) as scene:
         own = scene.taker.settings.secrets
 
@@ -241,12 +262,12 @@ def test_a_token_is_replaced_without_a_restart(
         monkeypatch.setattr(own, "read_secret", get_or_refuse)
         monkeypatch.setattr(live, "LIVE_TOKEN_RELOAD_SECONDS", 0.01)
         with run_receiver(scene.taker) as receiver, connect_listener(receiver) as connected:
-            assert _can_listen(receiver, TOKEN)
+            assert _can_listen(receiver, CHANNEL_TOKEN)
             kept["LIVE_TOKEN"] = OLD_TOKEN
             assert read_close_code(connected) == 1008
-            assert [_can_listen(receiver, token) for token in (TOKEN, OLD_TOKEN)] == [False, True]
+            assert [_can_listen(receiver, token) for token in (CHANNEL_TOKEN, OLD_TOKEN)] == [False, True]
             kept.clear()
-            assert [_can_listen(receiver, token) for token in (TOKEN, OLD_TOKEN)] == [False, True]
+            assert [_can_listen(receiver, token) for token in (CHANNEL_TOKEN, OLD_TOKEN)] == [False, True]
 
 
 def _can_listen(receiver: RunningReceiver, token: str) -> bool:
@@ -257,8 +278,8 @@ def _can_listen(receiver: RunningReceiver, token: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("second", [f"Bearer {TOKEN}", "Bearer x", ""])
-@pytest.mark.parametrize("first", [f"Bearer {TOKEN}", "Bearer x"])
+@pytest.mark.parametrize("second", [f"Bearer {CHANNEL_TOKEN}", "Bearer x", ""])
+@pytest.mark.parametrize("first", [f"Bearer {CHANNEL_TOKEN}", "Bearer x"])
 def test_two_authorization_headers_are_refused(
     scene: PaymentDesk, receiver: RunningReceiver, first: str, second: str
 ) -> None:
@@ -273,9 +294,9 @@ def test_two_authorization_headers_are_refused(
     assert answer.status == 403
 
 
-@pytest.mark.parametrize("way", ["header", "first message", "no message", "two headers", "no such channel"])
+@pytest.mark.parametrize("manner", ["header", "first message", "no message", "two headers", "no such channel"])
 def test_an_address_that_sends_wrong_tokens_is_refused(
-    scene: PaymentDesk, way: str, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, manner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each wrong token counts as a refusal for the client's address. The audit trail gets at most
     MAX_AUDITED_REFUSALS entries, with the address.
@@ -284,29 +305,29 @@ def test_an_address_that_sends_wrong_tokens_is_refused(
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     monkeypatch.setattr(live, "MAX_AUDITED_REFUSALS", 2)
     with run_receiver(
-        scene.taker, head_timeout_seconds=0.1 if way == "no message" else WAIT_LIMIT_SECONDS
+        scene.taker, head_timeout_seconds=0.1 if manner == "no message" else WAIT_LIMIT_SECONDS
     ) as receiver:
         for _ in range(5):
-            _try_wrong_token(receiver, way)
+            _try_wrong_token(receiver, manner)
         assert receiver.get("/healthz").status == 0
     rows = scene.place.sql("SELECT result, detail FROM audit_log WHERE what = 'live.refused'")
     assert [(result, json.loads(detail)["peer"]) for result, detail in rows] == [("refused", "127.0.0.1")] * 2
-    assert TOKEN not in str(rows)
+    assert CHANNEL_TOKEN not in str(rows)
 
 
-def _try_wrong_token(receiver: RunningReceiver, way: str) -> None:
+def _try_wrong_token(receiver: RunningReceiver, manner: str) -> None:
     wrong = {"Authorization": "Bearer " + "x" * 20}
-    if way in ("first message", "no message"):
-        with connect_listener(receiver, headers={}, first="x" * 20 if way == "first message" else None) as line:
+    if manner in ("first message", "no message"):
+        with connect_listener(receiver, headers={}, first="x" * 20 if manner == "first message" else None) as line:
             assert read_close_code(line) == 1008
         return
-    headers = [("Authorization", f"Bearer {TOKEN}")] * 2 if way == "two headers" else wrong
-    path = "/live?channels=x" if way == "no such channel" else "/live"
+    headers = [("Authorization", f"Bearer {CHANNEL_TOKEN}")] * 2 if manner == "two headers" else wrong
+    path = "/live?channels=x" if manner == "no such channel" else "/live"
     with (
         pytest.raises(InvalidStatus),
         connect(
             f"ws://127.0.0.1:{receiver.port}{path}",
-            additional_headers=BEARER if path != "/live" else headers,
+            additional_headers=AUTHORIZATION_HEADER if path != "/live" else headers,
             open_timeout=WAIT_LIMIT_SECONDS,
             proxy=None,
         ),
@@ -369,7 +390,7 @@ def test_a_listener_that_does_not_read_is_disconnected(scene: PaymentDesk) -> No
         deaf.sendall(
             b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
             b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-            b"authorization: Bearer " + TOKEN.encode() + b"\r\n\r\n"
+            b"authorization: Bearer " + CHANNEL_TOKEN.encode() + b"\r\n\r\n"
         )
         assert receive_message(reader)["type"] == "snapshot"
         rows = ", ".join(f"('order', {n}, '2026-11-20 03:00:00')" for n in range(1, 900))

@@ -41,8 +41,8 @@ def _list_label_values(labels: dict[str, str]) -> list[str]:
     return [labels[name] for name in sorted(labels)]
 
 
-def get_sample(found: dict[str, dict[tuple[str, ...], float]], name: str) -> float:
-    return found[name][(name,)]
+def get_sample(samples: dict[str, dict[tuple[str, ...], float]], name: str) -> float:
+    return samples[name][(name,)]
 
 
 @pytest.mark.engines("sqlite", "mariadb")

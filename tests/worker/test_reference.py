@@ -18,7 +18,14 @@ from console.worker import live_websocket as live
 from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_receiver_app
 from tests.support.payment_desks import PaymentDesk
-from tests.worker.running_receiver import PATHS, TOKEN, WAIT_LIMIT_SECONDS, Answer, RunningReceiver, run_receiver
+from tests.worker.running_receiver import (
+    CHANNEL_TOKEN,
+    NOTICE_PATH_BY_PROVIDER,
+    WAIT_LIMIT_SECONDS,
+    Answer,
+    RunningReceiver,
+    run_receiver,
+)
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 OPENAPI = json.loads((REFERENCE / "receiver.openapi.json").read_text("utf-8"))
@@ -55,7 +62,7 @@ def make_answers(scene: PaymentDesk, receiver: RunningReceiver) -> Iterator[tupl
     scene.insert_order("ORD-1", 3300)
     signed = scene.make_bank_notice("e-1", "ORD-1")
     posts = {SIGNED_PATH: signed}
-    for provider, path in PATHS.items():
+    for provider, path in NOTICE_PATH_BY_PROVIDER.items():
         minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
         scene.payments.start(scene.insert_order(f"ORD-{provider}", minor, currency), provider)
         scene.money.change_payment_state(provider, f"ORD-{provider}", "paid")
@@ -89,16 +96,16 @@ def test_every_answer_of_the_receiver_is_described_and_comes(scene: PaymentDesk,
     assert known.keys() - met == set()
 
 
-def check_answer_described(told: Mapping[str, Any], answer: Answer) -> None:
-    """Check that the answer has the headers, the media type and the body of the description `told`. The header
+def check_answer_described(description: Mapping[str, Any], answer: Answer) -> None:
+    """Check that the answer has the headers, the media type and the body of the description `description`. The header
     `connection` is also allowed, because the test sends it.
     """
-    headers = {name.lower(): resolve_reference(header) for name, header in told.get("headers", {}).items()}
+    headers = {name.lower(): resolve_reference(header) for name, header in description.get("headers", {}).items()}
     assert answer.headers.keys() - headers.keys() - _UNDESCRIBED_HEADERS <= {"connection"}
     for name, header in headers.items():
         Draft202012Validator(header["schema"]).validate(answer.headers[name])
-    if "content" in told:
-        ((media_type, content),) = told["content"].items()
+    if "content" in description:
+        ((media_type, content),) = description["content"].items()
         assert answer.headers["content-type"] == media_type
         Draft202012Validator(content["schema"]).validate(answer.body.decode())
     else:
@@ -143,7 +150,7 @@ def test_every_message_of_live_is_described(scene: PaymentDesk, receiver: Runnin
     to the described close code.
     """
     scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
-    url, token = f"ws://127.0.0.1:{receiver.port}/live", {"token": TOKEN}
+    url, token = f"ws://127.0.0.1:{receiver.port}/live", {"token": CHANNEL_TOKEN}
     make_message_validator("token").validate(token)
     with connect(url, open_timeout=WAIT_LIMIT_SECONDS, proxy=None) as line:
         line.send(json.dumps(token))
@@ -155,7 +162,7 @@ def test_every_message_of_live_is_described(scene: PaymentDesk, receiver: Runnin
     records = [*changes["changes"], *(one for queue in snapshot["queues"] for one in queue["items"])]
     assert {one["kind"] for one in records} >= {"order", "payment"}
     with pytest.raises(InvalidStatus) as refused:
-        connect(f"{url}?channels=other", additional_headers={"Authorization": f"Bearer {TOKEN}"}, proxy=None)
+        connect(f"{url}?channels=other", additional_headers={"Authorization": f"Bearer {CHANNEL_TOKEN}"}, proxy=None)
     assert refused.value.response.status_code == 403
     with connect(url, open_timeout=WAIT_LIMIT_SECONDS, proxy=None) as line:
         line.send("a wrong token")

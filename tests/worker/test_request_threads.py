@@ -24,7 +24,7 @@ _NO_REQUEST_AGE_SECONDS = float("inf")
 
 
 @pytest.mark.parametrize(
-    ("idle_seconds", "is_standby", "pause"),
+    ("idle_seconds", "is_standby", "pause_seconds"),
     [
         (0.0, False, REQUEST_POLL_PAUSE_SECONDS),  # one is open: the threads that execute are not to be held up
         (0.0, True, REQUEST_POLL_PAUSE_SECONDS),
@@ -35,8 +35,10 @@ _NO_REQUEST_AGE_SECONDS = float("inf")
         (_NO_REQUEST_AGE_SECONDS, True, _RENEWAL_SECONDS),
     ],
 )
-def test_polls_are_quick_only_shortly_after_a_request(idle_seconds: float, is_standby: bool, pause: float) -> None:
-    assert compute_request_poll_pause_seconds(idle_seconds, _RENEWAL_SECONDS, is_standby=is_standby) == pause
+def test_polls_are_quick_only_shortly_after_a_request(
+    idle_seconds: float, is_standby: bool, pause_seconds: float
+) -> None:
+    assert compute_request_poll_pause_seconds(idle_seconds, _RENEWAL_SECONDS, is_standby=is_standby) == pause_seconds
 
 
 @pytest.mark.engines("sqlite")

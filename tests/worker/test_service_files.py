@@ -16,7 +16,7 @@ from console.resource_paths import resources_dir
 from console.worker.connection_limits import MAX_BODY_BYTES
 from tests.support.waiting import PATIENCE_SECONDS
 
-UNIT = resources_dir() / "worker" / "support-console-worker.service"
+UNIT_FILE = resources_dir() / "worker" / "support-console-worker.service"
 LARGEST_EXPOSURE = 2.0
 """Of 10, by `systemd-analyze security`: 10 is a service without any protection."""
 
@@ -27,8 +27,8 @@ OPENAPI = Path(__file__).parents[2] / "docs" / "reference" / "receiver.openapi.j
 @pytest.fixture
 def unit_file(tmp_path: Path) -> Path:
     """Return a copy of the unit file that starts a program which exists on the test machine."""
-    file = tmp_path / UNIT.name
-    file.write_text(UNIT.read_text("utf-8").replace("/usr/bin/support-console", sys.executable), "utf-8")
+    file = tmp_path / UNIT_FILE.name
+    file.write_text(UNIT_FILE.read_text("utf-8").replace("/usr/bin/support-console", sys.executable), "utf-8")
     return file
 
 
@@ -60,11 +60,11 @@ def test_the_proxies_pass_every_notice_on_and_nothing_else() -> None:
     assert len(outside) == 3
     inside = {path for path, methods in methods_by_path.items() if "post" not in methods} - {"/live"}
     assert {"/metrics", "/healthz"} <= inside
-    nginx = (UNIT.parent / "nginx.conf").read_text("utf-8")
+    nginx = (UNIT_FILE.parent / "nginx.conf").read_text("utf-8")
     exact = re.findall(r"location = (\S+) \{", nginx)
     patterns = [*map(re.escape, exact), *re.findall(r"location ~ (\S+) \{", nginx)]
     assert re.findall(r"location ([^=~]\S*) \{\s+return 404;", nginx) == ["/"], "what isn't named is refused"
-    public = re.search(r"@public path (.+)", (UNIT.parent / "Caddyfile").read_text("utf-8"))
+    public = re.search(r"@public path (.+)", (UNIT_FILE.parent / "Caddyfile").read_text("utf-8"))
     assert public is not None
     globs = public[1].split()
     for path in (*outside, "/live", *inside):
@@ -76,7 +76,7 @@ def test_the_proxies_pass_every_notice_on_and_nothing_else() -> None:
 def test_the_proxies_pass_the_largest_body_on() -> None:
     """The delivered proxy configurations have the receiver's limit for a body. nginx counts `m` in powers of two;
     Caddy reads `MB` as a million bytes and `MiB` as a power of two."""
-    nginx = (UNIT.parent / "nginx.conf").read_text("utf-8")
-    caddy = (UNIT.parent / "Caddyfile").read_text("utf-8")
+    nginx = (UNIT_FILE.parent / "nginx.conf").read_text("utf-8")
+    caddy = (UNIT_FILE.parent / "Caddyfile").read_text("utf-8")
     limits = re.findall(r"client_max_body_size (\d+)m;", nginx) + re.findall(r"max_size (\d+)MiB\n", caddy)
     assert [int(limit) << 20 for limit in limits] == [MAX_BODY_BYTES] * 2

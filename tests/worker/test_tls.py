@@ -18,7 +18,7 @@ from tests.providers.certificates import CertificateAuthority
 from tests.support.payment_desks import PaymentDesk
 from tests.support.waiting import wait_until
 from tests.worker.running_receiver import (
-    TOKEN,
+    CHANNEL_TOKEN,
     WAIT_LIMIT_SECONDS,
     RunningReceiver,
     format_request,
@@ -78,7 +78,7 @@ def test_a_notice_over_tls_is_accepted(
 def test_live_changes_are_sent_over_tls(
     scene: PaymentDesk, receiver: RunningReceiver, authority: CertificateAuthority
 ) -> None:
-    url, told = f"wss://127.0.0.1:{receiver.port}/live", {"Authorization": f"Bearer {TOKEN}"}
+    url, told = f"wss://127.0.0.1:{receiver.port}/live", {"Authorization": f"Bearer {CHANNEL_TOKEN}"}
     with connect(
         url,
         ssl=make_trusting_context(authority),
@@ -89,9 +89,11 @@ def test_live_changes_are_sent_over_tls(
         assert '"snapshot"' in str(line.recv(WAIT_LIMIT_SECONDS))
 
 
-@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01", b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n", b"\0" * 5_000])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x16\x03\x01", b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n", b"\0" * 5_000]
+)
 def test_a_client_without_a_tls_handshake_is_disconnected(
-    short_handshake_receiver: RunningReceiver, authority: CertificateAuthority, said: bytes
+    short_handshake_receiver: RunningReceiver, authority: CertificateAuthority, content: bytes
 ) -> None:
     """A client that doesn't complete its TLS handshake gets no unencrypted answer and is disconnected. An honest
     client can connect afterwards."""
@@ -100,7 +102,7 @@ def test_a_client_without_a_tls_handshake_is_disconnected(
             kept.enter_context(short_handshake_receiver.open_connection()) for _ in range(4)
         ]  # all the room there is
         for line in lines:
-            line.sendall(said)
+            line.sendall(content)
         assert [line for line in lines if b"HTTP" in read_all(line)] == []
 
     def can_handshake() -> bool:

@@ -28,7 +28,7 @@ from tests.support.sql_server import SqlServer
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 GUIDE = DOCS / "administration.md"
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 _COMMAND_BLOCK_PATTERN = re.compile(r"(?:^<!-- (\w+) -->\n\n)?^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SETTINGS = re.compile(r"^```ini\n\[mysqld\]\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LAST_LINE_OF_SCRIPT = "guide: done"
@@ -82,7 +82,8 @@ def test_commands_of_the_guide_lead_from_an_empty_server_to_a_purchase(
     authority = getattr(guide_server, "authority", None)
     values = {
         "DB_HOST": guide_server.host, "DB_PORT": str(guide_server.port), "DB_NAME": name,
-        "DB_ADMIN": guide_server.admin, "MYSQL_PWD": guide_server.password, "BASE": str(tmp_path), "NUMBER": NUMBER,
+        "DB_ADMIN": guide_server.admin, "MYSQL_PWD": guide_server.password, "BASE": str(tmp_path),
+        "NUMBER": CORPORATION_NUMBER,
         "DB_TLS": f"?ssl_ca={authority}" if authority else "", "DB_REQUIRE": "REQUIRE SSL" if authority else "",
         "CONSOLE_ALARMBOX_URL": sandbox.url, "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": CLIENT_ID,
         "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": CLIENT_SECRET, "CONSOLE_RECEIVER_PORT": "0",
@@ -99,7 +100,7 @@ def test_commands_of_the_guide_lead_from_an_empty_server_to_a_purchase(
         refused = read_authorisation_error("op-a", guide_server, f"{name}{values['DB_TLS']}", desk)
     finally:
         _drop_database_and_accounts(guide_server, name)
-    assert sandbox.control.count_charges(NUMBER) == 1
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
     assert (refused["code"], refused["detail"]["reason"]) == ("not_allowed", "worker_holds_credentials")
     output = "".join(shown)
     assert "has not authorised this console" in output

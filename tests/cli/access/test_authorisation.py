@@ -25,7 +25,7 @@ from tests.sandbox.caller import Caller
 from tests.support.authorisation_browser import REDIRECT_ADDRESS, BrowserInput, visit_consent_page
 from tests.support.waiting import PATIENCE_SECONDS
 
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 COMMAND_WORDS = ("provider", "authorise", "alarmbox")
 REDIRECT = {"ALARMBOX_REDIRECT_URI": REDIRECT_ADDRESS}
 
@@ -69,7 +69,7 @@ def test_an_authorisation_leads_from_no_tokens_to_a_purchase(unauthorised_desk: 
     alarmbox = next(
         one for one in unauthorised_desk.terminal.json("doctor").data["checks"] if one["name"] == "alarmbox"
     )
-    refused = unauthorised_desk.terminal.json("purchase", NUMBER, "--client", "1")
+    refused = unauthorised_desk.terminal.json("purchase", CORPORATION_NUMBER, "--client", "1")
     assert (alarmbox["ok"], refused.exit_status_and_code) == (False, (5, "provider_auth"))
     assert all(" ".join(COMMAND_WORDS) in text for text in (alarmbox["next"], refused.error["message"]))
 
@@ -84,8 +84,8 @@ def test_an_authorisation_leads_from_no_tokens_to_a_purchase(unauthorised_desk: 
     for text in (ending.out.decode(), ending.err, str(entries)):
         assert [word for word in (code, "at-", "rt-", "sandbox-secret") if word in text] == []
 
-    assert unauthorised_desk.terminal.json("purchase", NUMBER, "--client", "1").data["state"] == "success"
-    assert unauthorised_desk.sandbox.control.count_charges(NUMBER) == 1
+    assert unauthorised_desk.terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").data["state"] == "success"
+    assert unauthorised_desk.sandbox.control.count_charges(CORPORATION_NUMBER) == 1
     assert unauthorised_desk.authorise()[0].data["version"] == 2
     text = unauthorised_desk.terminal("doctor").out.decode()
     assert "AlarmBox is set up" in text
@@ -197,7 +197,7 @@ def test_a_failed_exchange_sends_the_code_only_once(unauthorised_desk: Unauthori
     ending, entered = unauthorised_desk.authorise()
     assert (ending.data["version"], entered, unauthorised_desk.exchanges) == (1, "", before)
     assert "earlier call" in ending.err
-    assert unauthorised_desk.terminal.json("purchase", NUMBER, "--client", "1").data["state"] == "success"
+    assert unauthorised_desk.terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").data["state"] == "success"
 
 
 def test_only_administrators_and_workers_authorise(unauthorised_desk: UnauthorisedDesk, tmp_path: Path) -> None:

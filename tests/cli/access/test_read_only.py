@@ -12,7 +12,7 @@ import pytest
 
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import CommandResult
-from tests.cli.paying_terminal import CHECKER, MAKER, NUMBER, PayingTerminal
+from tests.cli.paying_terminal import CHECKER, CORPORATION_NUMBER, MAKER, PayingTerminal
 
 REASON = "PayPay の障害のため"
 OTHER_NUMBER = "5010001192707"
@@ -24,8 +24,8 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     return PayingTerminal(tmp_path / "home", sandbox)
 
 
-def set_read_only(desk: PayingTerminal, word: str, *more: str, by: str = CHECKER) -> CommandResult:
-    return desk.json("read-only", word, "--reason", REASON, *more, OPERATOR=by)
+def set_read_only(desk: PayingTerminal, word: str, *more: str, person: str = CHECKER) -> CommandResult:
+    return desk.json("read-only", word, "--reason", REASON, *more, OPERATOR=person)
 
 
 def count_provider_effects(desk: PayingTerminal) -> tuple[int, int, int]:
@@ -41,7 +41,7 @@ def test_read_only_for_everything_refuses_all_changes_by_people(desk: PayingTerm
     """
     payment = desk.make_booked_payment()
     free = desk.make_booked_payment("ORD-4")
-    bought = desk.json("purchase", NUMBER, "--client", "1").data["id"]
+    bought = desk.json("purchase", CORPORATION_NUMBER, "--client", "1").data["id"]
     refund, waiting = (
         desk.request_refund(payment).data["id"],
         desk.request_refund(desk.make_booked_payment("ORD-3")).data["id"],
@@ -63,7 +63,7 @@ def test_read_only_for_everything_refuses_all_changes_by_people(desk: PayingTerm
         assert CHECKER in refused.error["message"], words
         assert REASON in refused.error["message"], words
     assert count_provider_effects(desk) == before
-    assert desk.json("lookup", NUMBER).status == 0
+    assert desk.json("lookup", CORPORATION_NUMBER).status == 0
     assert desk.json("probe", "payment", str(payment)).status == 0
     assert desk.json("refetch", str(bought), OPERATOR=MAKER).status == 0
     assert desk.json("refund", "withdraw", str(waiting), OPERATOR=MAKER).data["state"] == "withdrawn"
@@ -84,7 +84,7 @@ def test_read_only_for_one_provider_stops_only_its_money(desk: PayingTerminal) -
     assert refused.exit_status_and_code == READ_ONLY_REFUSAL
     assert "PayPay" in refused.error["message"]
     assert count_provider_effects(desk) == before
-    assert desk.json("purchase", NUMBER, "--client", "1").status == 0
+    assert desk.json("purchase", CORPORATION_NUMBER, "--client", "1").status == 0
     set_read_only(desk, "on", "--provider", "alarmbox")
     assert desk.json("purchase", OTHER_NUMBER, "--client", "1").exit_status_and_code == READ_ONLY_REFUSAL
     set_read_only(desk, "off", "--provider", "paypay")
@@ -127,17 +127,17 @@ def test_only_approvers_and_administrators_set_read_only(desk: PayingTerminal) -
         for name, roles in (("op-a", "operator"), ("lead-b", "approver"), ("adm-f", "admin"), ("aud-e", "auditor")):
             conn.execute("INSERT INTO operators (name, roles, may_buy) VALUES (?, ?, 1)", (name, roles))
     for who in ("op-a", "aud-e"):
-        assert set_read_only(desk, "on", by=who).exit_status_and_code == (3, "not_allowed"), who
+        assert set_read_only(desk, "on", person=who).exit_status_and_code == (3, "not_allowed"), who
     for reason in ("", "   ", "x" * 201):
         assert desk.json("read-only", "on", "--reason", reason, OPERATOR="lead-b").exit_status_and_code == (
             2,
             "usage",
         ), reason
-    first = set_read_only(desk, "on", by="adm-f").data
-    assert set_read_only(desk, "on", by="lead-b").data == first
+    first = set_read_only(desk, "on", person="adm-f").data
+    assert set_read_only(desk, "on", person="lead-b").data == first
     assert desk.json("read-only", "list", OPERATOR="op-a").data["switches"] == [first]
     assert REASON in desk("read-only", "list", OPERATOR="op-a").out.decode()
-    set_read_only(desk, "off", by="lead-b")
+    set_read_only(desk, "off", person="lead-b")
     with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
         trail = conn.execute(
             "SELECT who, what, subject_id, result FROM audit_log WHERE what LIKE 'read_only%' ORDER BY id"

@@ -21,7 +21,7 @@ from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS
 
 SERVER_AND_DATABASE = "127.0.0.1:9/console"
-URL = f"mysql+pymysql://{SERVER_AND_DATABASE}"
+DATABASE_URL = f"mysql+pymysql://{SERVER_AND_DATABASE}"
 KEYRING_ENTRY_NAME = f"op-a@{SERVER_AND_DATABASE}"
 
 
@@ -39,7 +39,7 @@ def keyring() -> Iterator[MemoryKeyring]:
 def unreachable_server_terminal(tmp_path: Path) -> Terminal:
     """Return a terminal of a desk whose database server doesn't exist."""
     home = str(tmp_path / "home")
-    return Terminal({"CONSOLE_HOME": home, "CONSOLE_LANGUAGE": "en", "CONSOLE_DATABASE_URL": URL})
+    return Terminal({"CONSOLE_HOME": home, "CONSOLE_LANGUAGE": "en", "CONSOLE_DATABASE_URL": DATABASE_URL})
 
 
 def make_standard_input(text: str) -> "mock._patch[io.StringIO]":
@@ -123,10 +123,10 @@ def test_the_doctor_says_that_the_name_is_missing(unreachable_server_terminal: T
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        (f"{URL}?ssl_ca=/nowhere.pem", "tls_file"),
-        (f"{URL}?ssl_ca={__file__}", "tls_file"),
-        (f"{URL}?ssl_cert={__file__}&ssl_key=/nowhere.pem", "tls_file"),
-        (f"{URL}?ssl_ca=/a.pem&ssl_ca=/b.pem", "unknown_option"),
+        (f"{DATABASE_URL}?ssl_ca=/nowhere.pem", "tls_file"),
+        (f"{DATABASE_URL}?ssl_ca={__file__}", "tls_file"),
+        (f"{DATABASE_URL}?ssl_cert={__file__}&ssl_key=/nowhere.pem", "tls_file"),
+        (f"{DATABASE_URL}?ssl_ca=/a.pem&ssl_ca=/b.pem", "unknown_option"),
         ("mysql+pymysql://[::1/console", "database_form"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from console.sandbox.server import Sandbox
 from tests.cli.paying_terminal import CHECKER, ORDER, PayingTerminal
 
-FIELDS = {
+ALERT_FIELDS = {
     "id",
     "order_no",
     "rule_id",
@@ -40,7 +40,7 @@ def write_as_shop(desk: PayingTerminal, statement: str) -> None:
 
 def list_alerts_by_order(desk: PayingTerminal) -> list[dict[str, object]]:
     listed = desk.json("alerts", "list").data["alerts"]
-    assert all(set(one) == FIELDS for one in listed)
+    assert all(set(one) == ALERT_FIELDS for one in listed)
     return [one for one in listed if one["order_no"]]
 
 
@@ -73,7 +73,7 @@ def test_a_late_payment_raises_an_alert_once(desk: PayingTerminal) -> None:
     assert str(alert["observed"]).startswith("order=cancelled; payment 1=completed 3300 JPY")
     assert (alert["resolved_at"], alert["acknowledged_by"]) == (None, None)
     seen = desk.json("alerts", "ack", str(alert["id"]), "--note", "返金を申請しました").data
-    assert (set(seen), seen["acknowledged_by"]) == (FIELDS, "op-a")
+    assert (set(seen), seen["acknowledged_by"]) == (ALERT_FIELDS, "op-a")
     assert list_alerts_by_order(desk)[0]["acknowledged_by"] == "op-a"
 
 

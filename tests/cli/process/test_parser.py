@@ -12,7 +12,7 @@ from console.cli.process.parser import HelpRequest, parse_arguments
 from console.domain.errors import ConsoleError
 from tests.cli.process.test_help_pages import PARSERS
 
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 
 
 def parse_words(*given: str) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def read_refusal(*given: str) -> ConsoleError:
 
 
 @pytest.mark.parametrize(
-    ("given", "command", "has_window"),
+    ("words", "command", "has_window"),
     [
         ((), "", True),
         (("--json",), "", False),
@@ -42,10 +42,10 @@ def read_refusal(*given: str) -> ConsoleError:
     ],
 )
 def test_only_the_word_of_the_command_names_the_command(
-    given: tuple[str, ...], command: str, has_window: bool
+    words: tuple[str, ...], command: str, has_window: bool
 ) -> None:
     """The command is the first word that isn't an option. Later words never count as a command with a window."""
-    assert (find_command_word(given), _is_window_requested(given)) == (command, has_window)
+    assert (find_command_word(words), _is_window_requested(words)) == (command, has_window)
 
 
 def test_an_interrupted_search_for_a_command_word_has_no_unknown_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,19 +60,19 @@ def test_an_interrupted_search_for_a_command_word_has_no_unknown_outcome(monkeyp
 
 
 @pytest.mark.parametrize(
-    "given",
+    "words",
     [
-        ("--json", "lookup", NUMBER),
-        ("lookup", "--json", NUMBER),
-        ("lookup", NUMBER, "--json"),
-        ("lookup", "--json", "--", NUMBER),
-        ("--json", "lookup", "--", NUMBER),
+        ("--json", "lookup", CORPORATION_NUMBER),
+        ("lookup", "--json", CORPORATION_NUMBER),
+        ("lookup", CORPORATION_NUMBER, "--json"),
+        ("lookup", "--json", "--", CORPORATION_NUMBER),
+        ("--json", "lookup", "--", CORPORATION_NUMBER),
     ],
 )
-def test_the_option_json_is_accepted_before_and_after_the_command(given: tuple[str, ...]) -> None:
+def test_the_option_json_is_accepted_before_and_after_the_command(words: tuple[str, ...]) -> None:
     """`--json` has the same effect before and after the command, also if the corporation number follows `--`."""
-    assert wants_json(given)
-    assert parse_words(*given) == {"json": True, "command": "lookup", "number": NUMBER}
+    assert wants_json(words)
+    assert parse_words(*words) == {"json": True, "command": "lookup", "number": CORPORATION_NUMBER}
 
 
 def test_arguments_after_a_double_dash_are_no_options() -> None:
@@ -82,7 +82,7 @@ def test_arguments_after_a_double_dash_are_no_options() -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "words",
     [
         ("show", "credit-check", "--", "17"),
         ("show", "--json", "credit-check", "--", "17"),
@@ -93,9 +93,9 @@ def test_arguments_after_a_double_dash_are_no_options() -> None:
         ("resolve", "credit-check", "17", "--as", "error", "--evidence", "as they wrote"),
     ],
 )
-def test_an_id_may_follow_a_double_dash(given: tuple[str, ...]) -> None:
+def test_an_id_may_follow_a_double_dash(words: tuple[str, ...]) -> None:
     """Ids are parsed as text. An id is accepted before the options, after the options, and after `--`."""
-    assert parse_words(*given)["id"] == "17"
+    assert parse_words(*words)["id"] == "17"
 
 
 def test_purchase_takes_several_reasons_in_both_spellings() -> None:
@@ -104,10 +104,10 @@ def test_purchase_takes_several_reasons_in_both_spellings() -> None:
     """
     for reasons in (("--reason", "1", "4"), ("--reason", "1", "--reason", "4")):
         rest = ("--client", "1", "--deal", "2", "--comment", "調査", "--renew")
-        before = parse_words("purchase", *reasons, NUMBER, *rest)
-        after = parse_words("purchase", NUMBER, *rest, *reasons)
+        before = parse_words("purchase", *reasons, CORPORATION_NUMBER, *rest)
+        after = parse_words("purchase", CORPORATION_NUMBER, *rest, *reasons)
         assert before == after
-        assert (before["number"], before["reason"], before["deal"]) == (NUMBER, [1, 4], 2)
+        assert (before["number"], before["reason"], before["deal"]) == (CORPORATION_NUMBER, [1, 4], 2)
 
 
 def test_the_parser_keeps_amounts_reasons_and_ids_as_typed() -> None:
@@ -126,22 +126,22 @@ def test_the_parser_keeps_amounts_reasons_and_ids_as_typed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("words", "problem_word"),
     [
         ((), "a command is needed"),
         (("--json",), "a command is needed"),
-        (("look", NUMBER), "invalid choice"),
+        (("look", CORPORATION_NUMBER), "invalid choice"),
         (("lookup",), "NUMBER"),
-        (("lookup", NUMBER, NUMBER), "unrecognized"),
-        (("purchase", NUMBER), "--client"),
-        (("purchase", NUMBER, "--client", "1", "--deal", "3"), "invalid choice"),
-        (("purchase", NUMBER, "--client", "1", "--client", "2"), "--client: given twice"),
-        (("purchase", NUMBER, "--client", "1", "--deal", "1", "--deal", "2"), "--deal: given twice"),
-        (("purchase", NUMBER, "--client", "1", "--deal", "１"), "--deal: a whole number"),  # full width
-        (("purchase", NUMBER, "--client", "1", "--reason", "1 "), "--reason: a whole number"),
+        (("lookup", CORPORATION_NUMBER, CORPORATION_NUMBER), "unrecognized"),
+        (("purchase", CORPORATION_NUMBER), "--client"),
+        (("purchase", CORPORATION_NUMBER, "--client", "1", "--deal", "3"), "invalid choice"),
+        (("purchase", CORPORATION_NUMBER, "--client", "1", "--client", "2"), "--client: given twice"),
+        (("purchase", CORPORATION_NUMBER, "--client", "1", "--deal", "1", "--deal", "2"), "--deal: given twice"),
+        (("purchase", CORPORATION_NUMBER, "--client", "1", "--deal", "１"), "--deal: a whole number"),  # full width
+        (("purchase", CORPORATION_NUMBER, "--client", "1", "--reason", "1 "), "--reason: a whole number"),
         (("refund", "request", "5", "--amount", "1", "--amount", "9", "--reason", "x"), "--amount: given twice"),
         (("refund", "approve", "9", "--saw", "1", "--request-id", "a", "--saw", "2"), "--saw: given twice"),
-        (("purchase", NUMBER, "--client", "1", "--reason", "7"), "invalid choice"),
+        (("purchase", CORPORATION_NUMBER, "--client", "1", "--reason", "7"), "invalid choice"),
         (("queue", "everything"), "invalid choice"),
         (("queue", "error", "--limit", "0"), "whole number"),
         (("queue", "error", "--limit", "５"), "whole number"),
@@ -165,7 +165,7 @@ def test_the_parser_keeps_amounts_reasons_and_ids_as_typed() -> None:
         (("payment", "import", "stripe", "ORD-1"), "invalid choice"),
         (("payment", "import", "paypay"), "MERCHANT_PAYMENT_ID"),
         (("refund", "request", "5", "--amount", "1", "--reason", "\udcff"), "not UTF-8"),
-        (("lookup", "--js", NUMBER), "unrecognized"),
+        (("lookup", "--js", CORPORATION_NUMBER), "unrecognized"),
         (("show", "operation", "\udcff"), "not UTF-8"),
         (("db", "backup", "a\0b"), "null character"),
         (("registry", "import", "whole.zip", "a\0b"), "null character"),
@@ -175,7 +175,7 @@ def test_the_parser_keeps_amounts_reasons_and_ids_as_typed() -> None:
         (("documents", "save", "1", "--to="), "a name of a file"),
         (("reports", "close", "--day", "2026-11-20", "--provider", "atom", "--out="), "a name of a file"),
         (("audit", "verify", "--pack="), "a name of a file"),
-        (("purchase", NUMBER, "--client", "1", "--comment", "\udcff"), "not UTF-8"),
+        (("purchase", CORPORATION_NUMBER, "--client", "1", "--comment", "\udcff"), "not UTF-8"),
         (("db", "backup", " "), "a name of a file"),
         (("audit", "export", "\u3000"), "a name of a file"),
         (("refund", "approve", ""), "ID: a value is needed"),
@@ -185,11 +185,11 @@ def test_the_parser_keeps_amounts_reasons_and_ids_as_typed() -> None:
         (("queue", "--view", " "), "--view: a value is needed"),
     ],
 )
-def test_an_unknown_word_is_a_usage_error_that_names_the_problem(given: tuple[str, ...], said: str) -> None:
+def test_an_unknown_word_is_a_usage_error_that_names_the_problem(words: tuple[str, ...], problem_word: str) -> None:
     """A command line with an unknown or wrong word is refused with a message about that problem alone, before the
     program reads any setting.
     """
-    assert said in str(read_refusal(*given).detail["problem"])
+    assert problem_word in str(read_refusal(*words).detail["problem"])
 
 
 VALUES_WITH_OWN_RULE = frozenset(
@@ -264,15 +264,15 @@ def test_the_parser_passes_any_text_on_as_the_number() -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "words",
     [
         ("--help",), ("-h",), ("lookup", "--help"), ("audit", "list", "-h"),
         ("help",), ("--json", "help"), ("help", "lookup"), ("help", "audit", "list"),
     ],
 )  # fmt: skip
-def test_a_help_request_has_the_translated_text(given: tuple[str, ...]) -> None:
+def test_a_help_request_has_the_translated_text(words: tuple[str, ...]) -> None:
     """A request for help raises `HelpRequest` with the translated text, and prints nothing."""
     with pytest.raises(HelpRequest) as caught:
-        parse_arguments(given, lambda key: f"«{key}»")
+        parse_arguments(words, lambda key: f"«{key}»")
     assert caught.value.text.startswith("«cli.help.title.usage»: support-console")
     assert "«cli.help" in caught.value.text

@@ -107,10 +107,10 @@ with interrupts.handle_signals(defers_first_signal=True):
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed_bytes", "expected_output"),
     [(b"hidden-word\n", b"length 11"), (b"\x03", b"length interrupted"), (b"\x94\xe9\x96\xa7\n", b"length 0")],
 )
-def test_the_typed_password_is_not_shown(typed: bytes, told: bytes, tmp_path: Path) -> None:
+def test_the_typed_password_is_not_shown(typed_bytes: bytes, expected_output: bytes, tmp_path: Path) -> None:
     """The terminal doesn't show the typed password. Ctrl+C at the question interrupts it, although a running command
     otherwise delays Ctrl+C. A password that isn't UTF-8, such as that of a Shift JIS terminal, counts as none.
     """
@@ -125,12 +125,12 @@ def test_the_typed_password_is_not_shown(typed: bytes, told: bytes, tmp_path: Pa
     seen = b""
     while b"for this decision: " not in seen:
         seen += os.read(ours, 1024)
-    os.write(ours, typed)
-    while told not in seen and b"Error" not in seen:
+    os.write(ours, typed_bytes)
+    while expected_output not in seen and b"Error" not in seen:
         seen += os.read(ours, 1024)
     child.wait(timeout=PATIENCE_SECONDS)
     os.close(ours)
-    assert told in seen
+    assert expected_output in seen
     assert b"hidden-word" not in seen
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.cli.paying_terminal import CHECKER, MAKER, NUMBER, PayingTerminal
+from tests.cli.paying_terminal import CHECKER, CORPORATION_NUMBER, MAKER, PayingTerminal
 
 EXPLANATION_FIELDS = ("verdict", "why", "why_code", "next_step", "may_act", "badges")
 REQUEST_ID_ARGUMENTS = ("--request-id", "R-1")
@@ -28,7 +28,7 @@ def read_shown_explanation(desk: PayingTerminal, kind: str, record_id: int) -> d
 
 
 def find_listed_explanation(desk: PayingTerminal, kind: str, record_id: int) -> dict[str, Any]:
-    records = desk.json("lookup", NUMBER).data[f"{kind}s"]
+    records = desk.json("lookup", CORPORATION_NUMBER).data[f"{kind}s"]
     return next(select_explanation(record) for record in records if record["id"] == record_id)
 
 
@@ -52,7 +52,7 @@ def test_a_probed_payment_is_shown_with_its_refund(desk: PayingTerminal) -> None
     )
     for text in (
         desk("probe", "payment", str(payment), LANGUAGE="en").out,
-        desk("lookup", NUMBER, LANGUAGE="en").out,
+        desk("lookup", CORPORATION_NUMBER, LANGUAGE="en").out,
     ):
         assert "Waiting for approval" in text.decode()
     lines = desk("probe", "payment", str(payment), LANGUAGE="en").out.decode().splitlines()

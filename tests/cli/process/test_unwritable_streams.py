@@ -14,7 +14,7 @@ from tests.cli.conftest import Terminal
 from tests.store.money_rows import insert_paid_payment
 from tests.support.waiting import PATIENCE_SECONDS
 
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 FULL_DEVICE = Path("/dev/full")
 needs_full_device = pytest.mark.skipif(not FULL_DEVICE.exists(), reason="only Linux has a file that is always full")
 
@@ -48,16 +48,21 @@ def test_an_answer_that_cannot_be_written_fails_as_storage_full(terminal: Termin
 def test_a_purchase_with_an_unwritable_answer_exits_as_unknown(terminal: Terminal, sandbox: Sandbox) -> None:
     """If stdout can't be written, a purchase is still made and recorded, but exits with 4 (outcome unknown), because
     the caller doesn't get the result. A second purchase of the same number is refused."""
-    ended = run_in_shell(terminal, f"--json purchase {NUMBER} --client 1", ">/dev/full")
+    ended = run_in_shell(terminal, f"--json purchase {CORPORATION_NUMBER} --client 1", ">/dev/full")
     assert ended.returncode == 4
     assert "The command was carried out" in ended.stderr
-    assert sandbox.ledger.count_charges_of_number(NUMBER) == 1
-    refused = run_in_shell(terminal, f"--json purchase {NUMBER} --client 1", ">/dev/full")
+    assert sandbox.ledger.count_charges_of_number(CORPORATION_NUMBER) == 1
+    refused = run_in_shell(terminal, f"--json purchase {CORPORATION_NUMBER} --client 1", ">/dev/full")
     assert refused.returncode == 3
     assert "carried out" not in refused.stderr
     assert "The command failed, and its answer could not be written" in refused.stderr
-    assert terminal("purchase", NUMBER, "--client", "1", LANGUAGE="en").err.splitlines()[0] in refused.stderr
-    assert terminal.json("purchase", NUMBER, "--client", "1").exit_status_and_code == (3, "already_purchased")
+    assert (
+        terminal("purchase", CORPORATION_NUMBER, "--client", "1", LANGUAGE="en").err.splitlines()[0] in refused.stderr
+    )
+    assert terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").exit_status_and_code == (
+        3,
+        "already_purchased",
+    )
 
 
 @needs_full_device

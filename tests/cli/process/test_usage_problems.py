@@ -7,18 +7,18 @@ import pytest
 from console.cli.process.usage_problems import format_usage_problem
 from console.cli.text_output.translator import Translator
 from tests.cli.conftest import Terminal
-from tests.cli.process.test_parser import NUMBER, read_refusal
+from tests.cli.process.test_parser import CORPORATION_NUMBER, read_refusal
 
 COMMAND_LINES = (
     (),
-    ("look", NUMBER),
+    ("look", CORPORATION_NUMBER),
     ("lookup",),
-    ("lookup", NUMBER, NUMBER),
-    ("lookup", "--json=1", NUMBER),
-    ("purchase", NUMBER, "--client", "1", "--deal", "3"),
-    ("purchase", NUMBER, "--client", "1", "--deal", "x"),
-    ("purchase", NUMBER, "--client", "1", "--client", "2"),
-    ("purchase", NUMBER, "--client", "1", "--comment", "\udcff"),
+    ("lookup", CORPORATION_NUMBER, CORPORATION_NUMBER),
+    ("lookup", "--json=1", CORPORATION_NUMBER),
+    ("purchase", CORPORATION_NUMBER, "--client", "1", "--deal", "3"),
+    ("purchase", CORPORATION_NUMBER, "--client", "1", "--deal", "x"),
+    ("purchase", CORPORATION_NUMBER, "--client", "1", "--client", "2"),
+    ("purchase", CORPORATION_NUMBER, "--client", "1", "--comment", "\udcff"),
     ("db", "backup", ""),
     ("evidence", "payment/1", "--to", ""),
     ("replay", "a\0b"),

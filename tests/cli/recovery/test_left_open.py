@@ -3,7 +3,7 @@
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
 
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 
 
 def test_the_command_unfinished_lists_open_work(terminal: Terminal, sandbox: Sandbox) -> None:
@@ -12,8 +12,8 @@ def test_the_command_unfinished_lists_open_work(terminal: Terminal, sandbox: San
     """
     assert terminal.json("unfinished").data == {"items": []}
     assert terminal("unfinished").out.decode().strip()
-    sandbox.control.add_fault("status_after_charge:500", call="purchase", number=NUMBER)
-    record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
+    sandbox.control.add_fault("status_after_charge:500", call="purchase", number=CORPORATION_NUMBER)
+    record = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").error["detail"]["record"]
     (item,) = terminal.json("unfinished").data["items"]
     assert item.pop("since").endswith("Z")
     link = f"support-console:record/credit-check/{record['id']}"

@@ -9,7 +9,7 @@ from console.domain.records import Person
 from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
 
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 
 
 def test_mentions_are_listed_and_marked_as_done(terminal: Terminal) -> None:
@@ -17,7 +17,7 @@ def test_mentions_are_listed_and_marked_as_done(terminal: Terminal) -> None:
     empty. `mentions done` ends the mention, and a second call changes nothing.
     """
     assert terminal.json("mentions", "list").data == {"mentions": []}
-    record = terminal.json("purchase", NUMBER, "--client", "1").data
+    record = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").data
     with mock.patch.dict("os.environ", terminal.env), open_console(Settings.load(terminal.env)) as desk:
         me = desk.people.read_acting_person().name
         for name in (me, "lead-b"):

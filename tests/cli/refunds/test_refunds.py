@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.cli.paying_terminal import ATOM_ORDER, CHECKER, MAKER, NUMBER, ORDER, SECOND, PayingTerminal
+from tests.cli.paying_terminal import ATOM_ORDER, CHECKER, CORPORATION_NUMBER, MAKER, ORDER, SECOND, PayingTerminal
 
 
 @pytest.fixture
@@ -36,20 +36,20 @@ def test_a_refund_is_requested_approved_sent_and_completed(desk: PayingTerminal,
     (there,) = desk.money.read_refunds()
     assert (there["key"], there["amount_minor"]) == (sent["provider_refund_key"], asked["amount_minor"])
     assert desk.json("queue", "refunds").data["items"] == []
-    assert [one["state"] for one in desk.json("lookup", NUMBER).data["refunds"]] == ["completed"]
+    assert [one["state"] for one in desk.json("lookup", CORPORATION_NUMBER).data["refunds"]] == ["completed"]
 
 
-@pytest.mark.parametrize(("amount", "refused"), [
+@pytest.mark.parametrize(("amount", "refusal"), [
     ("0", (2, "invalid_amount")), ("-5", (2, "invalid_amount")), ("1.5", (2, "invalid_amount")),
     ("１０００", (2, "invalid_amount")), ("", (2, "invalid_amount")), ("1e3", (2, "invalid_amount")),
     ("1000000000000000001", (2, "invalid_amount")), ("3301", (3, "exceeds_captured")),
 ])  # fmt: skip
-def test_invalid_amounts_are_refused(desk: PayingTerminal, amount: str, refused: tuple[int, str]) -> None:
+def test_invalid_amounts_are_refused(desk: PayingTerminal, amount: str, refusal: tuple[int, str]) -> None:
     """An amount is refused with exit status 2 if it is zero, negative, too large, not in ASCII digits, or has too
     many decimals. An amount above the refundable part exits with 3. No refused amount is reserved.
     """
     payment = desk.make_booked_payment()
-    assert desk.request_refund(payment, amount).exit_status_and_code == refused
+    assert desk.request_refund(payment, amount).exit_status_and_code == refusal
     assert desk.json("show", "payment", str(payment)).data["reserved_minor"] == 0
 
 
@@ -160,7 +160,7 @@ def test_a_setting_gives_every_refund_a_cooling_off_period(desk: PayingTerminal)
 
 @pytest.mark.expects_log("some endings are logged")
 @pytest.mark.parametrize(
-    ("fault", "refused", "known"),
+    ("fault", "refusal", "known_state"),
     [
         ("result:CANCELED_USER", (5, "provider_refused"), ("failed", "known")),
         ("result:UNAUTHORIZED", (5, "provider_auth"), ("approved", "known")),
@@ -170,7 +170,7 @@ def test_a_setting_gives_every_refund_a_cooling_off_period(desk: PayingTerminal)
     ],
 )
 def test_each_end_of_a_refund_has_its_exit_status(
-    desk: PayingTerminal, fault: str, refused: tuple[int, str], known: tuple[str, str]
+    desk: PayingTerminal, fault: str, refusal: tuple[int, str], known_state: tuple[str, str]
 ) -> None:
     """Approving a refund exits with 5 if the provider refuses it or it isn't sent, and with 4 if its outcome is
     unknown. The detail of the answer has the present record of the refund.
@@ -178,9 +178,9 @@ def test_each_end_of_a_refund_has_its_exit_status(
     refund = desk.request_refund(desk.make_booked_payment()).data["id"]
     desk.control.add_fault(fault, call="paypay_refund")
     ending = desk.decide_refund("approve", refund)
-    assert ending.exit_status_and_code == refused
+    assert ending.exit_status_and_code == refusal
     record = ending.error["detail"]["record"]
-    assert (record["kind"], record["id"], record["state"], record["certainty"]) == ("refund", refund, *known)
+    assert (record["kind"], record["id"], record["state"], record["certainty"]) == ("refund", refund, *known_state)
 
 
 @pytest.mark.expects_log("some endings are logged")

@@ -9,14 +9,17 @@ from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
 from tests.cli.paying_terminal import PayingTerminal
 
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 
 
 def test_each_report_has_its_fields_on_a_nearly_empty_desk(terminal: Terminal) -> None:
     """After a single purchase, `reports figures` has every report with all its fields; reports about payments and
     refunds are empty.
     """
-    assert terminal.json("purchase", NUMBER, "--client", "42", "--deal", "2", "--reason", "1", "4").status == 0
+    assert (
+        terminal.json("purchase", CORPORATION_NUMBER, "--client", "42", "--deal", "2", "--reason", "1", "4").status
+        == 0
+    )
     data = terminal.json("reports", "figures").data
     assert set(data) == {"read_at", "success", "queue_ages", "refund_funnel", "settlement", "time_to_truth"}
     assert set(data["success"]) == {"from", "to", "providers", "outages"}

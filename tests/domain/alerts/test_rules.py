@@ -21,7 +21,7 @@ from console.domain.tasks.records import AlertRule
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 DAY_BEFORE = NOW - timedelta(days=1)
-UNPAID = [state for state in PaymentState if state not in PAID_STATES]
+UNPAID_STATES = [state for state in PaymentState if state not in PAID_STATES]
 
 
 def make_order(state: OrderState, state_since: datetime | None = DAY_BEFORE) -> Order:
@@ -38,9 +38,9 @@ def make_payment(state: PaymentState, id: int = 5, **facts: object) -> Payment:
 
 
 def find_rule(
-    order: Order, *payments: Payment, now: datetime = NOW, scale: float = 1, told: str = ""
+    order: Order, *payments: Payment, now: datetime = NOW, scale: float = 1, open_rules: str = ""
 ) -> BrokenRule | None:
-    return find_broken_rule(order, payments, now, TimeScale(scale), told)
+    return find_broken_rule(order, payments, now, TimeScale(scale), open_rules)
 
 
 @pytest.mark.parametrize("state", sorted(PAID_STATES))
@@ -63,14 +63,14 @@ def test_a_grace_period_counts_from_our_knowledge_of_the_payment(scale: float) -
     grace = GRACE_PERIOD_BY_ALERT_RULE[AlertRule.PAID_UNNOTICED] / scale
     just = make_payment(PaymentState.COMPLETED, booked_at=NOW - grace + timedelta(microseconds=1), paid_at=DAY_BEFORE)
     assert find_rule(make_order(OrderState.PENDING), just, scale=scale) is None
-    assert find_rule(make_order(OrderState.PENDING), just, scale=scale, told="A") is not None
+    assert find_rule(make_order(OrderState.PENDING), just, scale=scale, open_rules="A") is not None
     assert (
         find_rule(make_order(OrderState.PENDING), just, now=NOW + timedelta(microseconds=1), scale=scale) is not None
     )
 
 
 @pytest.mark.parametrize("state", [OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED])
-@pytest.mark.parametrize("unpaid", UNPAID)
+@pytest.mark.parametrize("unpaid", UNPAID_STATES)
 def test_a_paid_order_without_a_paid_payment_breaks_rule_b(state: OrderState, unpaid: PaymentState) -> None:
     """If an order is paid but has no paid payment, also after a reversal, rule B raises an alert. Its action is to
     probe the newest payment.
@@ -168,7 +168,7 @@ def test_an_order_with_one_suitable_payment_raises_no_alert(state: OrderState) -
     )
 
 
-@pytest.mark.parametrize("unpaid", UNPAID)
+@pytest.mark.parametrize("unpaid", UNPAID_STATES)
 def test_an_unpaid_order_breaks_no_rule(unpaid: PaymentState) -> None:
     """An order whose payment isn't paid breaks no rule."""
     assert find_rule(make_order(OrderState.PENDING), make_payment(unpaid)) is None

@@ -23,22 +23,22 @@ ACTIONS_WITHOUT_STATE_CHANGE = (
 )
 
 
-def make_later_entry(what: str, result: str = "done") -> TimelineEntry:
-    return replace(BOOKED_ENTRY, at=BOOKED_ENTRY.at + timedelta(hours=1), actor="lead-b", what=what, result=result)
+def make_later_entry(action: str, result: str = "done") -> TimelineEntry:
+    return replace(BOOKED_ENTRY, at=BOOKED_ENTRY.at + timedelta(hours=1), actor="lead-b", what=action, result=result)
 
 
-@pytest.mark.parametrize("what", READING_ACTIONS)
-def test_the_entry_of_a_read_is_no_change(what: str) -> None:
+@pytest.mark.parametrize("action", READING_ACTIONS)
+def test_the_entry_of_a_read_is_no_change(action: str) -> None:
     """The audit entry of a read is no change of the record."""
-    assert not reports_event(make_later_entry(what))
-    assert find_last_writer((BOOKED_ENTRY, make_later_entry(what))) == "worker"
+    assert not reports_event(make_later_entry(action))
+    assert find_last_writer((BOOKED_ENTRY, make_later_entry(action))) == "worker"
 
 
-@pytest.mark.parametrize("what", ACTIONS_WITHOUT_STATE_CHANGE)
-def test_a_note_is_an_event_and_no_change_of_its_record(what: str) -> None:
+@pytest.mark.parametrize("action", ACTIONS_WITHOUT_STATE_CHANGE)
+def test_a_note_is_an_event_and_no_change_of_its_record(action: str) -> None:
     """The audit entry of a note or take is an event, but no change of the record."""
-    assert reports_event(make_later_entry(what))
-    assert find_last_writer((BOOKED_ENTRY, make_later_entry(what))) == "worker"
+    assert reports_event(make_later_entry(action))
+    assert find_last_writer((BOOKED_ENTRY, make_later_entry(action))) == "worker"
 
 
 def test_a_refused_person_is_not_the_author_of_a_change() -> None:

@@ -117,7 +117,7 @@ def test_the_timeline_reads_no_more_rows_than_requested() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "step"),
+    ("action", "step"),
     [
         ("refund.approved", TimelineEventKind.DECISION),
         ("payment.resolve_proposed", TimelineEventKind.DECISION),
@@ -127,10 +127,10 @@ def test_the_timeline_reads_no_more_rows_than_requested() -> None:
         ("credit-check.bought", TimelineEventKind.CHANGE),
     ],
 )
-def test_entries_of_the_trail_have_their_kind(what: str, step: TimelineEventKind) -> None:
+def test_entries_of_the_trail_have_their_kind(action: str, step: TimelineEventKind) -> None:
     """Each action of the audit trail has the right kind of event. A person's decision has another kind than the
     change of the record that follows from it."""
-    assert get_event_kind(what) is step
+    assert get_event_kind(action) is step
 
 
 def test_hidden_words_are_masked_everywhere() -> None:

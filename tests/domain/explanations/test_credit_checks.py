@@ -11,17 +11,17 @@ from console.domain.recovery.decidable import find_undecidable_reason
 from console.wording.sentences.catalogue import translate
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
-LATER = NOW + timedelta(minutes=5)
+FIVE_MINUTES_LATER = NOW + timedelta(minutes=5)
 PURCHASED_CHECK = CreditCheck(
     id=17, corporation_number="1180301018771", client_id="42", state=CheckState.SUCCESS, certainty=Certainty.KNOWN,
     work=Work(), credit_check_id=12345, company_name="A", result="ok", purchased_at=NOW,
     expired_at=NOW + timedelta(days=365), pdf_file_path="ab/abcdef.pdf", incomplete=(), superseded_by=None,
     operation_id="7f3c", version=3, created_at=NOW - timedelta(days=1), state_since=NOW,
 )  # fmt: skip
-PENDING = replace(PURCHASED_CHECK, state=CheckState.PENDING, credit_check_id=None)
-UNKNOWN = replace(PENDING, certainty=Certainty.UNKNOWN)
-ERROR = replace(PENDING, state=CheckState.ERROR)
-INCOMPLETE = replace(PURCHASED_CHECK, incomplete=("pdf",))
+PENDING_CHECK = replace(PURCHASED_CHECK, state=CheckState.PENDING, credit_check_id=None)
+UNKNOWN_CHECK = replace(PENDING_CHECK, certainty=Certainty.UNKNOWN)
+FAILED_CHECK = replace(PENDING_CHECK, state=CheckState.ERROR)
+INCOMPLETE_CHECK = replace(PURCHASED_CHECK, incomplete=("pdf",))
 NOBODY, BUYERS, PEOPLE = (), ("approver", "operator"), ("approver", "operator")
 READER_ROLES = ("approver", "operator", "worker")
 SHOW, PROBE = "support-console show credit-check 17", "support-console probe credit-check 17"
@@ -34,59 +34,61 @@ def make_review_work(reason: str | None = None, attempt: int = 0) -> Work:
 
 
 def make_due_work(reason: str | None = None, attempt: int = 0) -> Work:
-    return Work(WorkState.SCHEDULED, LATER, reason, attempt)
+    return Work(WorkState.SCHEDULED, FIVE_MINUTES_LATER, reason, attempt)
 
 
-RULES = {
+SITUATIONS = {
     "superseded": (
         replace(PURCHASED_CHECK, superseded_by=18), "superseded", "superseded", "open_successor",
         "support-console show credit-check 18", NOBODY,
     ),
     "superseded before anything else": (
-        replace(UNKNOWN, superseded_by=18, duplicate_of=9), "superseded", "superseded", "open_successor",
+        replace(UNKNOWN_CHECK, superseded_by=18, duplicate_of=9), "superseded", "superseded", "open_successor",
         "support-console show credit-check 18", NOBODY,
     ),
     "duplicate": (
-        replace(UNKNOWN, duplicate_of=9), "duplicate", "duplicate", "compare_duplicate",
+        replace(UNKNOWN_CHECK, duplicate_of=9), "duplicate", "duplicate", "compare_duplicate",
         "support-console show credit-check 9", PEOPLE,
     ),
-    "running": (PENDING, "pending", "running", "wait_for_answer", SHOW, NOBODY),
+    "running": (PENDING_CHECK, "pending", "running", "wait_for_answer", SHOW, NOBODY),
     "running, to be looked at": (
-        replace(PENDING, work=make_due_work()), "pending", "running", "wait_for_answer", SHOW, NOBODY,
+        replace(PENDING_CHECK, work=make_due_work()), "pending", "running", "wait_for_answer", SHOW, NOBODY,
     ),
     "written by another": (
-        replace(PENDING, work=make_review_work("written_by_other")), "pending_by_other", "written_by_other",
+        replace(PENDING_CHECK, work=make_review_work("written_by_other")), "pending_by_other", "written_by_other",
         "ask_the_writer", SHOW, PEOPLE,
     ),
     "unreadable": (
-        replace(PENDING, work=make_review_work("number_unreadable")), "pending_by_other", "number_unreadable",
+        replace(PENDING_CHECK, work=make_review_work("number_unreadable")), "pending_by_other", "number_unreadable",
         "have_it_corrected", SHOW, PEOPLE,
     ),
-    "not bought": (ERROR, "error", "not_bought", "may_buy_again", BUY, BUYERS),
+    "not bought": (FAILED_CHECK, "error", "not_bought", "may_buy_again", BUY, BUYERS),
     "not bought, as two people have decided": (
-        replace(ERROR, error_code="resolved_by_people"), "error", "not_bought", "may_buy_again_decided", BUY, BUYERS,
+        replace(FAILED_CHECK, error_code="resolved_by_people"), "error", "not_bought", "may_buy_again_decided", BUY,
+        BUYERS,
     ),
     "not bought, and bought as AlarmBox says": (
-        replace(ERROR, work=make_review_work("contradicted")), "contradicted", "denied_but_bought",
+        replace(FAILED_CHECK, work=make_review_work("contradicted")), "contradicted", "denied_but_bought",
         "check_purchase_history", SHOW, PEOPLE,
     ),
     "unknown, nobody asks": (
-        replace(UNKNOWN, work=make_review_work("no_list_call")), "unknown", "no_answer", "resolve",
+        replace(UNKNOWN_CHECK, work=make_review_work("no_list_call")), "unknown", "no_answer", "resolve",
         f"{RESOLVE_COMMAND} success --provider-id ID --evidence FILE", PEOPLE,
     ),
     "unknown, asked again": (
-        replace(UNKNOWN, work=make_due_work("unknown", 2)), "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE,
+        replace(UNKNOWN_CHECK, work=make_due_work("unknown", 2)), "unknown", "no_answer", "probe_scheduled", PROBE,
+        PEOPLE,
     ),
     "unknown, of a process that is gone": (
-        replace(UNKNOWN, work=make_review_work("lapsed"), error_code="bad_id"), "unknown", "lapsed", "resolve",
+        replace(UNKNOWN_CHECK, work=make_review_work("lapsed"), error_code="bad_id"), "unknown", "lapsed", "resolve",
         f"{RESOLVE_COMMAND} success --provider-id ID --evidence FILE", PEOPLE,
     ),
     "unknown, another number": (
-        replace(UNKNOWN, work=make_review_work(), error_code="other_number"), "unknown", "answer_does_not_fit",
+        replace(UNKNOWN_CHECK, work=make_review_work(), error_code="other_number"), "unknown", "answer_does_not_fit",
         "resolve", f"{RESOLVE_COMMAND} success --provider-id ID --evidence FILE", PEOPLE,
     ),
     "unknown, unreadable id": (
-        replace(UNKNOWN, work=make_due_work(), error_code="bad_id"), "unknown", "answer_does_not_fit",
+        replace(UNKNOWN_CHECK, work=make_due_work(), error_code="bad_id"), "unknown", "answer_does_not_fit",
         "probe_scheduled", PROBE,
         PEOPLE,
     ),
@@ -107,7 +109,8 @@ RULES = {
         PEOPLE,
     ),
     "no id": (
-        replace(INCOMPLETE, credit_check_id=None), "success_without_id", "success_without_id", "ask_the_writer", SHOW,
+        replace(INCOMPLETE_CHECK, credit_check_id=None), "success_without_id", "success_without_id", "ask_the_writer",
+        SHOW,
         PEOPLE,
     ),
     "its last instant": (
@@ -123,36 +126,40 @@ RULES = {
     ),
     "without an end": (replace(PURCHASED_CHECK, expired_at=None), "complete", "complete", "nothing", None, NOBODY),
     "incomplete": (
-        replace(INCOMPLETE, work=make_due_work("incomplete", 1)), "incomplete", "incomplete", "refetch_scheduled",
+        replace(INCOMPLETE_CHECK, work=make_due_work("incomplete", 1)), "incomplete", "incomplete",
+        "refetch_scheduled",
         "support-console refetch 17", READER_ROLES,
     ),
     "incomplete, no more by itself": (
-        replace(INCOMPLETE, work=make_review_work("refetches_ended", 5)), "incomplete", "incomplete",
+        replace(INCOMPLETE_CHECK, work=make_review_work("refetches_ended", 5)), "incomplete", "incomplete",
         "refetch_by_hand", "support-console refetch 17", READER_ROLES,
     ),
     "incomplete, nothing planned": (
-        INCOMPLETE, "incomplete", "incomplete", "refetch_by_hand", "support-console refetch 17", READER_ROLES,
+        INCOMPLETE_CHECK, "incomplete", "incomplete", "refetch_by_hand", "support-console refetch 17", READER_ROLES,
     ),
     "incomplete, too late": (
-        replace(INCOMPLETE, viewing_over=True, work=make_due_work(), expired_at=NOW), "incomplete", "incomplete",
+        replace(INCOMPLETE_CHECK, viewing_over=True, work=make_due_work(), expired_at=NOW), "incomplete",
+        "incomplete",
         "viewing_over_expired", RENEW, READER_ROLES,
     ),
     "incomplete, too late to read and too early to renew": (
-        replace(INCOMPLETE, viewing_over=True, work=make_due_work()), "incomplete", "incomplete", "viewing_over",
+        replace(INCOMPLETE_CHECK, viewing_over=True, work=make_due_work()), "incomplete", "incomplete",
+        "viewing_over",
         SHOW, READER_ROLES,
     ),
     "incomplete, too late to read, and nobody knows when it can be renewed": (
-        replace(INCOMPLETE, viewing_over=True, work=make_due_work(), expired_at=None), "incomplete", "incomplete",
+        replace(INCOMPLETE_CHECK, viewing_over=True, work=make_due_work(), expired_at=None), "incomplete",
+        "incomplete",
         "viewing_over_no_date", SHOW, READER_ROLES,
     ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", SITUATIONS)
 def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
     """Each example of a credit check has the expected verdict, reason and next step, with the command for the step
     and the roles that may execute it."""
-    record, verdict, why, following, command, roles = RULES[name]
+    record, verdict, why, following, command, roles = SITUATIONS[name]
     told = explain_credit_check(record, NOW)
     assert (told.verdict, told.why, told.next_step.code) == (f"verdict.{verdict}", f"why.{why}", f"next.{following}")
     assert (told.next_step.command, told.roles_that_may_act) == (command, roles)
@@ -178,7 +185,7 @@ def test_a_purchase_is_advised_only_if_the_number_is_free(
 ) -> None:
     """No purchase is advised while the corporation number has a live credit check. None is advised either while
     AlarmBox reports another purchase and its case has not been acknowledged."""
-    record = replace(ERROR, work=work, relations=CheckRelations(**relations))  # type: ignore[arg-type]  # as above
+    record = replace(FAILED_CHECK, work=work, relations=CheckRelations(**relations))  # type: ignore[arg-type]  # as above
     told = explain_credit_check(record, NOW)
     assert (told.next_step.code, told.roles_that_may_act) == (f"next.{following}", roles)
     assert told.verdict == ("verdict.contradicted" if work.reason else "verdict.error")
@@ -188,7 +195,7 @@ def test_a_purchase_is_advised_only_if_the_number_is_free(
 def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
     """If a proposal waits for a second person, the next step is the decision of the second person."""
     step = explain_credit_check(
-        replace(UNKNOWN, work=work, relations=CheckRelations(awaits_second_person=True)), NOW
+        replace(UNKNOWN_CHECK, work=work, relations=CheckRelations(awaits_second_person=True)), NOW
     ).next_step
     assert (step.code, step.command) == ("next.second_person", f"{RESOLVE_COMMAND} error --evidence FILE")
 
@@ -196,14 +203,17 @@ def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
 def test_facts_of_sentences_have_attempts_and_age() -> None:
     """The facts of a sentence count the attempts from one, with their total. The time since which the record has been
     in its state is None if it isn't known."""
-    told = explain_credit_check(replace(UNKNOWN, work=make_due_work("unknown", 2), error_code="read_timeout"), NOW)
+    told = explain_credit_check(
+        replace(UNKNOWN_CHECK, work=make_due_work("unknown", 2), error_code="read_timeout"), NOW
+    )
     assert dict(told.facts) == {
-        "id": 17, "client": "42", "number": "1180301018771", "since": NOW, "sent_at": None, "at": LATER, "attempt": 3,
+        "id": 17, "client": "42", "number": "1180301018771", "since": NOW, "sent_at": None, "at": FIVE_MINUTES_LATER,
+        "attempt": 3,
         "cause": "read_timeout", "missing": (), "successor": None, "original": None,
         "until": PURCHASED_CHECK.expired_at,
     }  # fmt: skip
     assert told.next_step.facts["of"] == 8
-    assert explain_credit_check(replace(INCOMPLETE, work=make_due_work()), NOW).next_step.facts["of"] == 5
+    assert explain_credit_check(replace(INCOMPLETE_CHECK, work=make_due_work()), NOW).next_step.facts["of"] == 5
     assert explain_credit_check(replace(PURCHASED_CHECK, state_since=None), NOW).facts["since"] is None
 
 
@@ -221,19 +231,19 @@ def test_a_contradiction_states_the_providers_answer() -> None:
 @pytest.mark.parametrize(
     ("record", "relations", "certainty", "work"),
     [
-        (UNKNOWN, {}, "unknown", "possible"),
-        (PENDING, {}, "unconfirmed", "none"),
-        (replace(PENDING, work=make_review_work("written_by_other")), {}, "unconfirmed", "needs_review"),
+        (UNKNOWN_CHECK, {}, "unknown", "possible"),
+        (PENDING_CHECK, {}, "unconfirmed", "none"),
+        (replace(PENDING_CHECK, work=make_review_work("written_by_other")), {}, "unconfirmed", "needs_review"),
         (replace(PURCHASED_CHECK, credit_check_id=None), {}, "unconfirmed", "possible"),
-        (INCOMPLETE, {}, "known", "possible"),
-        (replace(UNKNOWN, work=make_due_work("unknown")), {}, "unknown", "scheduled"),
+        (INCOMPLETE_CHECK, {}, "known", "possible"),
+        (replace(UNKNOWN_CHECK, work=make_due_work("unknown")), {}, "unknown", "scheduled"),
         (
-            replace(UNKNOWN, work=make_due_work("unknown")),
+            replace(UNKNOWN_CHECK, work=make_due_work("unknown")),
             {"awaits_second_person": True},
             "unknown",
             "waiting_for_approval",
         ),
-        (replace(ERROR, work=make_due_work("x")), {"awaits_second_person": True}, "known", "scheduled"),
+        (replace(FAILED_CHECK, work=make_due_work("x")), {"awaits_second_person": True}, "known", "scheduled"),
         (replace(PURCHASED_CHECK, work=make_review_work("contradicted")), {}, "sides_disagree", "needs_review"),
         (PURCHASED_CHECK, {}, "known", "none"),
     ],
@@ -256,13 +266,15 @@ def test_a_probe_is_announced_only_if_scheduled_and_possible() -> None:
         (make_review_work("probes_ended"), True, "next.resolve"),
         (Work(), True, "next.resolve"),
     ):
-        told = explain_credit_check(replace(UNKNOWN, work=work, relations=CheckRelations(finds_purchases=finds)), NOW)
+        told = explain_credit_check(
+            replace(UNKNOWN_CHECK, work=work, relations=CheckRelations(finds_purchases=finds)), NOW
+        )
         assert told.next_step.code == code
 
 
 def test_no_attempt_is_announced_for_a_past_time() -> None:
     """If an attempt is overdue because no worker runs, the next step states no time for it."""
-    record = replace(UNKNOWN, work=make_due_work("unknown", 2), relations=CheckRelations(finds_purchases=True))
-    assert explain_credit_check(record, NOW).next_step.facts["at"] == LATER
-    step = explain_credit_check(record, LATER).next_step
+    record = replace(UNKNOWN_CHECK, work=make_due_work("unknown", 2), relations=CheckRelations(finds_purchases=True))
+    assert explain_credit_check(record, NOW).next_step.facts["at"] == FIVE_MINUTES_LATER
+    step = explain_credit_check(record, FIVE_MINUTES_LATER).next_step
     assert (step.code, step.facts["at"]) == ("next.probe_scheduled", None)

@@ -25,13 +25,13 @@ from console.domain.service_results import CertaintyBadge, WorkBadge
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 MOMENT, DAY = timedelta(microseconds=1), timedelta(days=1)
 P, _O = PaymentState, OrderState
-PAID = Payment(
+PAID_PAYMENT = Payment(
     5, 3, "paypay", "ORD-1", "0421", None, None, P.COMPLETED, Certainty.KNOWN, Work(), "JPY", 3300, 3300, 0, 0, 0, 7,
     paid_at=NOW, created_at=NOW - DAY, state_since=NOW,
 )  # fmt: skip
-UNKNOWN = replace(PAID, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
+UNKNOWN_PAYMENT = replace(PAID_PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
 ORDER = Order(3, "ORD-1", None, _O.PAID, "JPY", 3300, (4, 5), 2, created_at=NOW - DAY, state_since=NOW - 2 * DAY)
-PENDING = replace(ORDER, state=_O.PENDING)
+PENDING_ORDER = replace(ORDER, state=_O.PENDING)
 AWAITS_SECOND_PERSON = PaymentRelations(awaits_second_person=True)
 NOBODY, PEOPLE = (), ("approver", "operator")
 DUE, BARE_DUE = Work(WorkState.SCHEDULED, NOW, "unknown", 2), Work(WorkState.SCHEDULED, None, "not_moved")
@@ -48,17 +48,18 @@ def make_review_work(reason: str | None) -> Work:
     return Work(WorkState.NEEDS_REVIEW, None, reason)
 
 
-RULES = {
-    "unknown": (UNKNOWN, None, "unknown", "no_answer", "probe", PROBE, PEOPLE),
+SITUATIONS = {
+    "unknown": (UNKNOWN_PAYMENT, None, "unknown", "no_answer", "probe", PROBE, PEOPLE),
     "unknown, asked again": (
-        replace(UNKNOWN, work=DUE), None, "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE,
+        replace(UNKNOWN_PAYMENT, work=DUE), None, "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE,
     ),
     "unknown, for a person": (
-        replace(UNKNOWN, work=make_review_work("ended")), None, "unknown", "no_answer", "resolve",
+        replace(UNKNOWN_PAYMENT, work=make_review_work("ended")), None, "unknown", "no_answer", "resolve",
         make_resolve_command("completed"), PEOPLE,
     ),
     **{
-        f"unknown, {cause}": (replace(UNKNOWN, error_code=cause), None, "unknown", why, "probe", PROBE, PEOPLE)
+        f"unknown, {cause}": (replace(UNKNOWN_PAYMENT, error_code=cause), None, "unknown", why, "probe", PROBE,
+        PEOPLE)
         for cause, why in {
             "not_found": "not_found", "no_such_payment": "not_found", "no_such_code": "not_found",
             "other_amount": "other_amount", "other_currency": "answer_does_not_fit",
@@ -67,7 +68,8 @@ RULES = {
     },
     **{
         f"for a person: {reason}": (
-            replace(PAID, work=make_review_work(reason)), PENDING, told, told, following, command, PEOPLE,
+            replace(PAID_PAYMENT, work=make_review_work(reason)), PENDING_ORDER, told, told, following, command,
+            PEOPLE,
         )
         for reason, told, following, command in (
             ("paid_after_cancel", "paid_after_cancel", "refund_or_ship", REFUND),
@@ -87,42 +89,49 @@ RULES = {
         )
     },
     "reversed, for a person": (
-        replace(PAID, state=P.REVERSED, work=make_review_work("reversed")), None, "reversed", "reversed",
+        replace(PAID_PAYMENT, state=P.REVERSED, work=make_review_work("reversed")), None, "reversed", "reversed",
         "tell_order", make_resolve_command("reversed"), PEOPLE,
     ),
-    "order behind": (PAID, PENDING, "not_moved", "not_moved", "move_order", MOVE_ORDER_COMMAND, PEOPLE),
+    "order behind": (PAID_PAYMENT, PENDING_ORDER, "not_moved", "not_moved", "move_order", MOVE_ORDER_COMMAND, PEOPLE),
     "order behind, by itself": (
-        replace(PAID, work=DUE), PENDING, "not_moved", "not_moved", "moved_by_itself", MOVE_ORDER_COMMAND, PEOPLE,
+        replace(PAID_PAYMENT, work=DUE), PENDING_ORDER, "not_moved", "not_moved", "moved_by_itself",
+        MOVE_ORDER_COMMAND, PEOPLE,
     ),
     "order behind, nobody knows when": (
-        replace(PAID, work=BARE_DUE), PENDING, "not_moved", "not_moved", "move_order", MOVE_ORDER_COMMAND, PEOPLE,
+        replace(PAID_PAYMENT, work=BARE_DUE), PENDING_ORDER, "not_moved", "not_moved", "move_order",
+        MOVE_ORDER_COMMAND, PEOPLE,
     ),
     "order to be moved, and not read": (
-        replace(PAID, work=replace(DUE, reason="move_order")), None, "not_moved", "not_moved", "moved_by_itself",
+        replace(PAID_PAYMENT, work=replace(DUE, reason="move_order")), None, "not_moved", "not_moved",
+        "moved_by_itself",
         MOVE_ORDER_COMMAND, PEOPLE,
     ),
     "order moved meanwhile": (
-        replace(PAID, work=replace(DUE, reason="move_order")), ORDER, "noticed", "noticed", "confirmed_later", PROBE,
+        replace(PAID_PAYMENT, work=replace(DUE, reason="move_order")), ORDER, "noticed", "noticed", "confirmed_later",
+        PROBE,
         NOBODY,
     ),
-    "noticed": (replace(PAID, work=DUE), ORDER, "noticed", "noticed", "confirmed_later", PROBE, NOBODY),
-    "complete": (PAID, ORDER, "complete", "complete", None, None, NOBODY),
+    "noticed": (replace(PAID_PAYMENT, work=DUE), ORDER, "noticed", "noticed", "confirmed_later", PROBE, NOBODY),
+    "complete": (PAID_PAYMENT, ORDER, "complete", "complete", None, None, NOBODY),
     **{
         f"noticed, and nobody asks: {state}": (
-            replace(PAID, state=state), ORDER, "noticed", "noticed", "probe", PROBE, PEOPLE,
+            replace(PAID_PAYMENT, state=state), ORDER, "noticed", "noticed", "probe", PROBE, PEOPLE,
         )
         for state in (P.CALLBACK_RECEIVED, P.SIGNATURE_VERIFIED)
     },
-    "complete, of no order": (replace(PAID, order_id=None), None, "complete", "complete_alone", None, None, NOBODY),
-    "a yen went back": (replace(PAID, refunded_minor=1), ORDER, "partly", "partly", None, None, NOBODY),
-    "all but a yen went back": (replace(PAID, refunded_minor=3299), ORDER, "partly", "partly", None, None, NOBODY),
-    "all of it went back": (replace(PAID, refunded_minor=3300), ORDER, "refunded", "refunded", None, None, NOBODY),
-    "more than that": (replace(PAID, refunded_minor=3301), ORDER, "refunded", "refunded", None, None, NOBODY),
+    "complete, of no order": (replace(PAID_PAYMENT, order_id=None), None, "complete", "complete_alone", None, None,
+        NOBODY),
+    "a yen went back": (replace(PAID_PAYMENT, refunded_minor=1), ORDER, "partly", "partly", None, None, NOBODY),
+    "all but a yen went back": (replace(PAID_PAYMENT, refunded_minor=3299), ORDER, "partly", "partly", None, None,
+        NOBODY),
+    "all of it went back": (replace(PAID_PAYMENT, refunded_minor=3300), ORDER, "refunded", "refunded", None, None,
+        NOBODY),
+    "more than that": (replace(PAID_PAYMENT, refunded_minor=3301), ORDER, "refunded", "refunded", None, None, NOBODY),
     "the bank may take it back": (
-        replace(PAID, provider="atom"), ORDER, "reversible", "reversible", "reversible", None, NOBODY,
+        replace(PAID_PAYMENT, provider="atom"), ORDER, "reversible", "reversible", "reversible", None, NOBODY,
     ),
     **{
-        str(state): (replace(PAID, state=state), PENDING, verdict, verdict, following, command, NOBODY)
+        str(state): (replace(PAID_PAYMENT, state=state), PENDING_ORDER, verdict, verdict, following, command, NOBODY)
         for state, verdict, following, command in (
             (P.INITIALIZING, "starting", "wait", PROBE), (P.TOKEN_GENERATED, "waiting", "wait", PROBE),
             (P.USER_PAYMENT, "waiting", "wait", PROBE), (P.PAYMENT_FAILED, "failed", "may_begin_again", None),
@@ -130,44 +139,51 @@ RULES = {
         )
     },
     "decided by people: not paid": (
-        replace(PAID, state=P.PAYMENT_FAILED, error_code="resolved_by_people"), PENDING, "failed",
+        replace(PAID_PAYMENT, state=P.PAYMENT_FAILED, error_code="resolved_by_people"), PENDING_ORDER, "failed",
         "decided_by_people", "may_begin_again", None, NOBODY,
     ),
     "decided by people: paid": (
-        replace(PAID, error_code="resolved_by_people"), ORDER, "complete", "decided_by_people", None, None, NOBODY,
+        replace(PAID_PAYMENT, error_code="resolved_by_people"), ORDER, "complete", "decided_by_people", None, None,
+        NOBODY,
     ),
     "waits for the customer, until later": (
-        replace(PAID, state=P.USER_PAYMENT, expires_at=NOW + MOMENT), PENDING, "waiting", "waiting", "wait", PROBE,
+        replace(PAID_PAYMENT, state=P.USER_PAYMENT, expires_at=NOW + MOMENT), PENDING_ORDER, "waiting", "waiting",
+        "wait", PROBE,
         NOBODY,
     ),
     "nobody knows whether it was paid in time": (
-        replace(PAID, state=P.USER_PAYMENT, expires_at=NOW), PENDING, "overdue", "overdue", "probe", PROBE, NOBODY,
+        replace(PAID_PAYMENT, state=P.USER_PAYMENT, expires_at=NOW), PENDING_ORDER, "overdue", "overdue", "probe",
+        PROBE, NOBODY,
     ),
     "nobody knows whether it was paid in time, asked again": (
-        replace(PAID, state=P.TOKEN_GENERATED, expires_at=NOW - DAY, work=DUE), PENDING, "overdue", "overdue",
+        replace(PAID_PAYMENT, state=P.TOKEN_GENERATED, expires_at=NOW - DAY, work=DUE), PENDING_ORDER, "overdue",
+        "overdue",
         "confirmed_later", PROBE, NOBODY,
     ),
     "not begun": (
-        replace(PAID, state=P.EXPIRED, error_code="not_connected"), PENDING, "failed", "not_begun", "may_begin_again",
+        replace(PAID_PAYMENT, state=P.EXPIRED, error_code="not_connected"), PENDING_ORDER, "failed", "not_begun",
+        "may_begin_again",
         None, NOBODY,
     ),
     "expired, and its order cancelled": (
-        replace(PAID, state=P.EXPIRED), replace(ORDER, state=_O.CANCELLED), "expired", "expired", None, None, NOBODY,
+        replace(PAID_PAYMENT, state=P.EXPIRED), replace(ORDER, state=_O.CANCELLED), "expired", "expired", None, None,
+        NOBODY,
     ),
     "failed, and its order paid": (
-        replace(PAID, state=P.PAYMENT_FAILED), ORDER, "failed", "failed", None, None, NOBODY,
+        replace(PAID_PAYMENT, state=P.PAYMENT_FAILED), ORDER, "failed", "failed", None, None, NOBODY,
     ),
     "waits, and is asked about": (
-        replace(PAID, state=P.USER_PAYMENT, work=DUE), None, "waiting", "waiting", "probe_waiting", PROBE, NOBODY,
+        replace(PAID_PAYMENT, state=P.USER_PAYMENT, work=DUE), None, "waiting", "waiting", "probe_waiting", PROBE,
+        NOBODY,
     ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", SITUATIONS)
 def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
     """Each example of a payment has the expected verdict, reason and next step, with the command for the step and the
     roles that may execute it."""
-    record, order, verdict, why, following, command, roles = RULES[name]
+    record, order, verdict, why, following, command, roles = SITUATIONS[name]
     told = explain_payment(replace(record, relations=PaymentRelations(order)), NOW)
     assert (told.verdict, told.why) == (f"verdict.payment_{verdict}", f"why.payment_{why}")
     step = "next.nothing" if following is None else f"next.payment_{following}"
@@ -189,9 +205,9 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
 def test_a_new_payment_is_advised_only_where_no_other_may_be_paid(other: dict[str, object], following: str) -> None:
     """No new payment of an order is advised while another payment of the order can still be paid. Otherwise the
     service would refuse the new payment, or the customer would pay twice."""
-    failed = replace(PAID, state=P.PAYMENT_FAILED, captured_minor=0)
-    sibling = replace(PAID, id=4, **other)  # type: ignore[arg-type]  # the rows above fit
-    told = explain_payment(replace(failed, relations=PaymentRelations(PENDING, (failed, sibling))), NOW)
+    failed = replace(PAID_PAYMENT, state=P.PAYMENT_FAILED, captured_minor=0)
+    sibling = replace(PAID_PAYMENT, id=4, **other)  # type: ignore[arg-type]  # the rows above fit
+    told = explain_payment(replace(failed, relations=PaymentRelations(PENDING_ORDER, (failed, sibling))), NOW)
     assert (told.verdict, told.next_step.code) == ("verdict.payment_failed", f"next.payment_{following}")
     assert told.next_step.action == ("open_order" if following == "other_live" else None)
 
@@ -201,9 +217,9 @@ def test_no_probe_is_advised_if_the_provider_cannot_be_called(expires_at: dateti
     """No probe is advised if the provider only sends notices, as a bank does, because the service refuses a probe of
     such a payment.
     """
-    waiting = replace(PAID, state=P.USER_PAYMENT, provider="bank", expires_at=expires_at)
+    waiting = replace(PAID_PAYMENT, state=P.USER_PAYMENT, provider="bank", expires_at=expires_at)
     step = explain_payment(
-        replace(waiting, relations=PaymentRelations(PENDING, can_ask_provider=False)), NOW
+        replace(waiting, relations=PaymentRelations(PENDING_ORDER, can_ask_provider=False)), NOW
     ).next_step
     assert (step.action, step.command) == (None, SHOW)
 
@@ -216,8 +232,10 @@ def test_an_explanation_offers_no_probe_without_a_reachable_provider(state: Paym
     meanings = (None, P.COMPLETED, P.PAYMENT_FAILED)
     for work, reason, certainty, meaning in product(WorkState, (None, *WorkReason), Certainty, meanings):
         at = NOW if work is WorkState.SCHEDULED else None
-        record = replace(PAID, state=state, work=Work(work, at, reason, 1), provider="bank", certainty=certainty)
-        relations = PaymentRelations(PENDING, can_ask_provider=False, known_provider_state=meaning)
+        record = replace(
+            PAID_PAYMENT, state=state, work=Work(work, at, reason, 1), provider="bank", certainty=certainty
+        )
+        relations = PaymentRelations(PENDING_ORDER, can_ask_provider=False, known_provider_state=meaning)
         step = explain_payment(replace(record, relations=relations), NOW).next_step
         case = (work, reason, certainty, meaning)
         assert step.action != "probe", case
@@ -227,7 +245,7 @@ def test_an_explanation_offers_no_probe_without_a_reachable_provider(state: Paym
 
 def test_a_payment_overdue_is_not_confirmed() -> None:
     """A payment that is still open after its time limit isn't shown as confirmed."""
-    overdue = replace(PAID, state=P.USER_PAYMENT, expires_at=NOW, relations=PaymentRelations(PENDING))
+    overdue = replace(PAID_PAYMENT, state=P.USER_PAYMENT, expires_at=NOW, relations=PaymentRelations(PENDING_ORDER))
     assert explain_payment(overdue, NOW).certainty is CertaintyBadge.UNCONFIRMED
 
 
@@ -235,7 +253,7 @@ def test_a_reversed_payment_of_a_paid_order_states_the_reversed_amount() -> None
     """For a reversed payment of a paid order, the reversed amount excludes what was refunded before. It contains what
     was set aside. No probe is advised. The next step is to settle the order."""
     kept = replace(ORDER, payment_ids=(5,))
-    taken = replace(PAID, state=P.REVERSED, relations=PaymentRelations(kept))
+    taken = replace(PAID_PAYMENT, state=P.REVERSED, relations=PaymentRelations(kept))
     for refunded, set_aside, reversed_minor in ((0, 0, 3300), (1300, 0, 2000), (1300, 500, 2000)):
         told = explain_payment(replace(taken, refunded_minor=refunded, set_aside_minor=set_aside), NOW)
         assert told.verdict == "verdict.payment_sides_differ"
@@ -253,9 +271,9 @@ def test_the_next_step_of_a_proposal_is_the_second_decision() -> None:
     it is about the outcome. For a known payment it is about the proposed reversal, which only an approver can decide.
     """
     for work in (Work(), DUE, make_review_work("probes_ended")):
-        step = explain_payment(replace(UNKNOWN, work=work, relations=AWAITS_SECOND_PERSON), NOW).next_step
+        step = explain_payment(replace(UNKNOWN_PAYMENT, work=work, relations=AWAITS_SECOND_PERSON), NOW).next_step
         assert (step.code, step.command) == ("next.payment_second_person", make_resolve_command("payment_failed"))
-        told = explain_payment(replace(PAID, work=work, relations=AWAITS_SECOND_PERSON), NOW)
+        told = explain_payment(replace(PAID_PAYMENT, work=work, relations=AWAITS_SECOND_PERSON), NOW)
         assert (told.verdict, told.roles_that_may_act) == ("verdict.payment_reversal_asked", ("approver",))
         assert (told.next_step.code, told.next_step.command) == (
             "next.payment_second_person",
@@ -273,7 +291,7 @@ def test_the_next_step_of_a_proposal_is_the_second_decision() -> None:
 def test_a_bank_can_reverse_a_payment_for_two_indian_days(paid_at: datetime, until: datetime) -> None:
     """A bank can reverse a payment until the end of the second day in India after the payment. Only a captured
     payment at Atom has this deadline."""
-    paid = replace(PAID, provider="atom", paid_at=paid_at)
+    paid = replace(PAID_PAYMENT, provider="atom", paid_at=paid_at)
     assert find_reversal_deadline(paid) == until
     assert find_reversal_deadline(replace(paid, paid_at=None)) is None
     assert find_reversal_deadline(replace(paid, provider="paypay")) is None
@@ -293,7 +311,9 @@ def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> N
     later = replace(failed, id=31, amount_minor=300, state=RefundState.COMPLETED, error_code=None)
 
     def explain(refunded_minor: int, *refunds: Refund) -> tuple[str, str, str]:
-        payment = replace(PAID, refunded_minor=refunded_minor, relations=PaymentRelations(ORDER, refunds=refunds))
+        payment = replace(
+            PAID_PAYMENT, refunded_minor=refunded_minor, relations=PaymentRelations(ORDER, refunds=refunds)
+        )
         explained = explain_payment(payment, NOW)
         return explained.verdict, explained.why, explained.next_step.code
 
@@ -303,7 +323,7 @@ def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> N
     assert explain(300, later, failed) == ("verdict.payment_partly", "why.payment_partly", "next.nothing")
     assert explain(3300, failed, later)[2] == "next.nothing"
     assert explain(0, replace(failed, id=31, state=RefundState.REJECTED), failed)[2] == "next.nothing"
-    explained = explain_payment(replace(PAID, relations=PaymentRelations(ORDER, refunds=(failed,))), NOW)
+    explained = explain_payment(replace(PAID_PAYMENT, relations=PaymentRelations(ORDER, refunds=(failed,))), NOW)
     assert explained.next_step.command == "support-console show refund 30"
     assert explained.work is WorkBadge.POSSIBLE
     assert (explained.facts["refund"], explained.facts["refund_amount"]) == (30, Money(3300, "JPY"))
@@ -312,7 +332,9 @@ def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> N
 def test_facts_of_sentences_have_attempts_and_amount() -> None:
     """The facts of a sentence count the attempts from one, with their total. The amount is the captured one, or the
     requested one if none was captured."""
-    aside = replace(PAID, asked_minor=3500, refunded_minor=200, set_aside_minor=100, work=DUE, provider_minor=0)
+    aside = replace(
+        PAID_PAYMENT, asked_minor=3500, refunded_minor=200, set_aside_minor=100, work=DUE, provider_minor=0
+    )
     facts = explain_payment(replace(aside, relations=PaymentRelations(ORDER)), NOW - timedelta(seconds=1)).facts
     assert (facts["amount"], facts["asked"], facts["told"]) == (
         Money(3300, "JPY"),
@@ -326,7 +348,7 @@ def test_facts_of_sentences_have_attempts_and_amount() -> None:
     )
     assert (facts["attempt"], facts["of"], facts["order"], facts["order_state"]) == (3, 8, "ORD-1", "paid")
     assert (facts["id"], facts["since"], facts["at"]) == (5, NOW, NOW)
-    bare = explain_payment(replace(PAID, captured_minor=0, refunded_minor=300, state_since=None), NOW).facts
+    bare = explain_payment(replace(PAID_PAYMENT, captured_minor=0, refunded_minor=300, state_since=None), NOW).facts
     assert (bare["amount"], bare["left"]) == (Money(3300, "JPY"), Money(0, "JPY"))
     assert (bare["order"], bare["order_state"], bare["told"], bare["since"]) == (None, None, None, None)
 
@@ -336,7 +358,7 @@ LATE_PAYMENT_REVIEW = make_review_work("paid_after_cancel")
 
 
 @pytest.mark.parametrize(
-    ("changed", "how", "verdict", "why", "following", "command"),
+    ("changed_fields", "relations", "verdict", "why", "following", "command"),
     [
         ({}, {}, "paid", "paid", "nothing", None),
         ({"state": _O.PENDING}, {}, "pending", "pending", "order_wait", None),
@@ -363,11 +385,16 @@ LATE_PAYMENT_REVIEW = make_review_work("paid_after_cancel")
     ],
 )
 def test_each_situation_of_an_order_has_verdict_reason_and_next_step(
-    changed: dict[str, object], how: dict[str, bool], verdict: str, why: str, following: str, command: str | None
+    changed_fields: dict[str, object],
+    relations: dict[str, bool],
+    verdict: str,
+    why: str,
+    following: str,
+    command: str | None,
 ) -> None:
     """Each example of an order has the expected verdict, reason and next step. The command of the step is about the
     order's newest payment."""
-    order = replace(ORDER, **changed, relations=OrderRelations(**how))  # type: ignore[arg-type]  # the rows above fit
+    order = replace(ORDER, **changed_fields, relations=OrderRelations(**relations))  # type: ignore[arg-type]  # the rows above fit
     explained = explain_order(order, NOW)
     assert (explained.verdict, explained.why) == (f"verdict.order_{verdict}", f"why.order_{why}")
     assert (explained.next_step.code, explained.next_step.command) == (f"next.{following}", command)
@@ -380,7 +407,7 @@ UNKNOWN_REFUND = Refund(
 
 
 @pytest.mark.parametrize(
-    ("state", "how", "codes", "badges"),
+    ("state", "relations", "codes", "badges"),
     [
         (
             _O.PAID,
@@ -396,13 +423,17 @@ UNKNOWN_REFUND = Refund(
         ),
         (
             _O.PENDING,
-            {"unknown_payment": replace(PAID, certainty=Certainty.UNKNOWN)},
+            {"unknown_payment": replace(PAID_PAYMENT, certainty=Certainty.UNKNOWN)},
             ("verdict.order_pending", "why.order_payment_unknown"),
             (CertaintyBadge.UNKNOWN, WorkBadge.POSSIBLE),
         ),
         (
             _O.PAID,
-            {"reviewed_payment": replace(PAID, work=Work(WorkState.NEEDS_REVIEW, None, WorkReason.PAID_TWICE))},
+            {
+                "reviewed_payment": replace(
+                    PAID_PAYMENT, work=Work(WorkState.NEEDS_REVIEW, None, WorkReason.PAID_TWICE)
+                )
+            },
             ("verdict.order_paid", "why.order_payment_review"),
             (CertaintyBadge.KNOWN, WorkBadge.POSSIBLE),
         ),
@@ -410,14 +441,14 @@ UNKNOWN_REFUND = Refund(
 )
 def test_an_order_has_the_verdict_of_its_open_payments(
     state: OrderState,
-    how: dict[str, object],
+    relations: dict[str, object],
     codes: tuple[str, str],
     badges: tuple[CertaintyBadge, WorkBadge],
 ) -> None:
     """The verdict, badges and next step of an order whose payment or refund is open or unknown are those of that
     payment or refund.
     """
-    order = replace(ORDER, state=state, relations=OrderRelations(**how))  # type: ignore[arg-type]  # the rows above fit
+    order = replace(ORDER, state=state, relations=OrderRelations(**relations))  # type: ignore[arg-type]  # the rows above fit
     explained = explain_order(order, NOW)
     assert (explained.verdict, explained.why) == codes
     assert (explained.certainty, explained.work) == badges
@@ -441,7 +472,7 @@ def test_facts_of_an_order_have_payments_total_and_age() -> None:
 
 # Advice about refunds
 
-PAYMENT_IN_REVIEW = replace(PAID, work=make_review_work("paid_twice"))
+PAYMENT_IN_REVIEW = replace(PAID_PAYMENT, work=make_review_work("paid_twice"))
 OPEN_REFUND = Refund(
     9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1
 )  # fmt: skip
@@ -464,13 +495,13 @@ def test_a_refund_is_advised_only_where_one_can_be_requested() -> None:
 def test_an_invalid_amount_of_the_provider_is_missing_in_the_facts(minor: int) -> None:
     """In the facts, an impossible amount from the provider and an amount in an unknown currency are None. No other
     amount replaces such a value."""
-    told = replace(PAID, provider_minor=minor, told_at=NOW)
+    told = replace(PAID_PAYMENT, provider_minor=minor, told_at=NOW)
     explained = explain_payment(replace(told, relations=PaymentRelations(ORDER)), NOW)
     assert (explained.facts["told"], explained.facts["amount"]) == (None, Money(3300, "JPY"))
     assert explained.certainty is CertaintyBadge.SIDES_DISAGREE
     foreign = replace(ORDER, currency="USD", total_minor=minor)
     assert explain_order(foreign, NOW).facts["total"] is None
-    assert explain_payment(replace(PAID, relations=PaymentRelations(foreign)), NOW).facts["total"] is None
+    assert explain_payment(replace(PAID_PAYMENT, relations=PaymentRelations(foreign)), NOW).facts["total"] is None
 
 
 UNKNOWN_OPEN_REFUND = replace(OPEN_REFUND, state=RefundState.SUBMITTED, certainty=Certainty.UNKNOWN)
@@ -479,7 +510,7 @@ UNKNOWN_OPEN_REFUND = replace(OPEN_REFUND, state=RefundState.SUBMITTED, certaint
 def test_no_attempt_is_announced_for_a_past_time() -> None:
     """If an attempt is overdue because no worker runs, the next step states no time for it."""
     with_refund = PaymentRelations(ORDER, refunds=(replace(UNKNOWN_OPEN_REFUND, work=DUE),))
-    record = replace(PAID, work=DUE, relations=with_refund)
+    record = replace(PAID_PAYMENT, work=DUE, relations=with_refund)
     before = explain_payment(record, NOW - timedelta(seconds=1)).next_step
     assert (before.facts["at"], before.facts["refund_at"]) == (NOW, NOW)
     due = explain_payment(record, NOW).next_step
@@ -549,15 +580,15 @@ def test_a_payment_has_the_verdict_of_its_open_refund(
     priority over others. The badge for the refund's work doesn't change the work that is stored for the payment, by
     which queues filter and sort."""
     relations = PaymentRelations(ORDER, refunds=(refund,))
-    told = explain_payment(replace(PAID, relations=relations), NOW)
+    told = explain_payment(replace(PAID_PAYMENT, relations=relations), NOW)
     assert (told.verdict, told.next_step.code) == (f"verdict.payment_{verdict}", f"next.payment_{following}")
     assert (told.certainty, told.work) == (certainty, work)
-    behind = explain_payment(replace(PAID, relations=replace(relations, order=PENDING)), NOW).verdict
+    behind = explain_payment(replace(PAID_PAYMENT, relations=replace(relations, order=PENDING_ORDER)), NOW).verdict
     unknown = refund.certainty is Certainty.UNKNOWN
     assert behind == ("verdict.payment_refund_unknown" if unknown else "verdict.payment_not_moved")
 
 
-@pytest.mark.parametrize("record", [PAID, PAYMENT_IN_REVIEW])
+@pytest.mark.parametrize("record", [PAID_PAYMENT, PAYMENT_IN_REVIEW])
 @pytest.mark.parametrize("checkers", [(), ("lead-b",)])
 def test_an_overdue_refund_expires_without_a_decision(record: Payment, checkers: tuple[str, ...]) -> None:
     """Before the deadline of a refund request, the next step is the decision of an approver. After the deadline it is
@@ -570,7 +601,7 @@ def test_an_overdue_refund_expires_without_a_decision(record: Payment, checkers:
         "next.payment_refund_expires",
     )
     assert after.next_step.action == "open_refund"
-    assert after.why == ("why.refund_too_old" if record is PAID else before.why)
+    assert after.why == ("why.refund_too_old" if record is PAID_PAYMENT else before.why)
     assert (bool(before.roles_that_may_act), after.roles_that_may_act) == (record is PAYMENT_IN_REVIEW, ())
 
 
@@ -582,7 +613,7 @@ def test_a_payment_with_only_a_set_aside_amount_has_the_command_to_show_it(
 ) -> None:
     """The command that requests a refund can't name the set-aside amount. If no other amount is refundable, the next
     step has the command that shows the record."""
-    record = replace(PAID, work=make_review_work("set_aside"), captured_minor=captured, set_aside_minor=aside)
+    record = replace(PAID_PAYMENT, work=make_review_work("set_aside"), captured_minor=captured, set_aside_minor=aside)
     order = replace(ORDER, total_minor=captured)
     step = explain_payment(replace(record, relations=PaymentRelations(order)), NOW).next_step
     assert (step.code, step.command) == ("next.payment_refund_set_aside", command)
@@ -591,7 +622,7 @@ def test_a_payment_with_only_a_set_aside_amount_has_the_command_to_show_it(
 def test_a_set_aside_with_an_open_refund_has_the_refunds_verdict() -> None:
     """While the refund of a set-aside amount is open, the payment has the verdict of this refund, because the
     set-aside amount is 0 then."""
-    record = replace(PAID, work=make_review_work("set_aside"), set_aside_minor=0)
+    record = replace(PAID_PAYMENT, work=make_review_work("set_aside"), set_aside_minor=0)
     explanation = explain_payment(replace(record, relations=PaymentRelations(ORDER, refunds=(OPEN_REFUND,))), NOW)
     assert explanation.verdict == "verdict.payment_refund_requested"
     assert explanation.work == "waiting_for_approval"

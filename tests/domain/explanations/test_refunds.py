@@ -14,15 +14,14 @@ from console.domain.service_results import WorkBadge
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-DAY = timedelta(hours=24)
-R = RefundState
+ONE_DAY = timedelta(hours=24)
 REQUESTED_REFUND = Refund(
-    9, 5, 3, 500, "JPY", R.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
+    9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
     decide_by=NOW + timedelta(hours=72), created_at=NOW - timedelta(days=9), state_since=NOW,
 )  # fmt: skip
-APPROVED = replace(REQUESTED_REFUND, state=R.APPROVED, checkers=("lead-b",))
-SENT_REFUND = replace(APPROVED, state=R.SUBMITTED, last_sent_at=NOW)
-UNKNOWN = replace(APPROVED, state=R.SUBMITTING, certainty=Certainty.UNKNOWN)
+APPROVED_REFUND = replace(REQUESTED_REFUND, state=RefundState.APPROVED, checkers=("lead-b",))
+SENT_REFUND = replace(APPROVED_REFUND, state=RefundState.SUBMITTED, last_sent_at=NOW)
+UNKNOWN_REFUND = replace(APPROVED_REFUND, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN)
 DUE, PERSON = Work(WorkState.SCHEDULED, NOW, "unknown", 3), Work(WorkState.NEEDS_REVIEW, None, "probes_ended")
 NOBODY, APPROVERS, PEOPLE = (), ("approver",), ("approver", "operator")
 SHOW, PROBE, APPROVE = (f"support-console {what} 9" for what in ("show refund", "probe refund", "refund approve"))
@@ -32,7 +31,7 @@ MADE, NOT_MADE = (
     f"{RESOLVE_COMMAND} failed --evidence FILE",
 )
 
-RULES = {
+SITUATIONS = {
     "asked for": (REQUESTED_REFUND, "requested", "requested", "decide", APPROVE, APPROVERS),
     "asked for, without an end": (
         replace(REQUESTED_REFUND, decide_by=None), "requested", "requested", "decide", APPROVE, APPROVERS,
@@ -47,83 +46,98 @@ RULES = {
     "too old": (
         replace(REQUESTED_REFUND, decide_by=NOW - MICROSECOND), "requested", "too_old", "expires", None, NOBODY,
     ),
-    "long too old": (replace(REQUESTED_REFUND, decide_by=NOW - DAY), "requested", "too_old", "expires", None, NOBODY),
+    "long too old": (replace(REQUESTED_REFUND, decide_by=NOW - ONE_DAY), "requested", "too_old", "expires", None,
+        NOBODY),
     "half approved": (
         replace(REQUESTED_REFUND, checkers=("lead-b",)), "requested", "half_approved", "decide", APPROVE, APPROVERS,
     ),
-    "approved": (APPROVED, "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
+    "approved": (APPROVED_REFUND, "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
     "cooling off": (
-        replace(APPROVED, sends_after=NOW + MICROSECOND), "approved", "cooling_off", "cooling_off", SHOW, NOBODY,
+        replace(APPROVED_REFUND, sends_after=NOW + MICROSECOND), "approved", "cooling_off", "cooling_off", SHOW,
+        NOBODY,
     ),
-    "cooled off": (replace(APPROVED, sends_after=NOW), "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
+    "cooled off": (replace(APPROVED_REFUND, sends_after=NOW), "approved", "approved", "sent_by_itself", APPROVE,
+        NOBODY),
     "cooled off long ago": (
-        replace(APPROVED, sends_after=NOW - DAY), "approved", "approved", "sent_by_itself", APPROVE, NOBODY,
+        replace(APPROVED_REFUND, sends_after=NOW - ONE_DAY), "approved", "approved", "sent_by_itself", APPROVE,
+        NOBODY,
     ),
     "could not be sent": (
-        replace(APPROVED, error_code="storage_full"), "approved", "not_sent", "sent_by_itself", APPROVE, NOBODY,
+        replace(APPROVED_REFUND, error_code="storage_full"), "approved", "not_sent", "sent_by_itself", APPROVE,
+        NOBODY,
     ),
     "perhaps made by an earlier attempt": (
-        replace(APPROVED, sent_count=1, error_code="similar_refund_running"), "approved_perhaps_made", "perhaps_made",
+        replace(APPROVED_REFUND, sent_count=1, error_code="similar_refund_running"), "approved_perhaps_made",
+        "perhaps_made",
         "sent_by_itself", APPROVE, NOBODY,
     ),
     "perhaps made, and not sent automatically any more": (
-        replace(APPROVED, error_code="similar_refund_running", work=replace(PERSON, reason="not_sent")),
+        replace(APPROVED_REFUND, error_code="similar_refund_running", work=replace(PERSON, reason="not_sent")),
         "approved_perhaps_made", "person", "look", SHOW, PEOPLE,
     ),
     "sent, and not found": (
-        replace(APPROVED, sent_count=1, not_found=1, error_code="x"), "approved", "did_not_happen", "sent_by_itself",
+        replace(APPROVED_REFUND, sent_count=1, not_found=1, error_code="x"), "approved", "did_not_happen",
+        "sent_by_itself",
         APPROVE, NOBODY,
     ),
     "sent, and not missed": (
-        replace(APPROVED, sent_count=1), "approved", "approved", "sent_by_itself", APPROVE, NOBODY,
+        replace(APPROVED_REFUND, sent_count=1), "approved", "approved", "sent_by_itself", APPROVE, NOBODY,
     ),
     "not found, and never sent": (
-        replace(APPROVED, not_found=1), "approved", "approved", "sent_by_itself", APPROVE, NOBODY,
+        replace(APPROVED_REFUND, not_found=1), "approved", "approved", "sent_by_itself", APPROVE, NOBODY,
     ),
-    "being sent": (replace(APPROVED, state=R.SUBMITTING), "submitting", "submitting", "wait", SHOW, NOBODY),
+    "being sent": (replace(APPROVED_REFUND, state=RefundState.SUBMITTING), "submitting", "submitting", "wait", SHOW,
+        NOBODY),
     "accepted": (SENT_REFUND, "submitted", "submitted", "poll", PROBE, NOBODY),
     "accepted a day ago": (
-        replace(SENT_REFUND, last_sent_at=NOW - DAY), "submitted", "submitted", "poll", PROBE, NOBODY,
+        replace(SENT_REFUND, last_sent_at=NOW - ONE_DAY), "submitted", "submitted", "poll", PROBE, NOBODY,
     ),
     "accepted more than a day ago": (
-        replace(SENT_REFUND, last_sent_at=NOW - DAY - MICROSECOND), "submitted", "submitted_long", "poll", PROBE,
+        replace(SENT_REFUND, last_sent_at=NOW - ONE_DAY - MICROSECOND), "submitted", "submitted_long", "poll", PROBE,
         NOBODY,
     ),
     "accepted, as somebody wrote": (
-        replace(SENT_REFUND, last_sent_at=None, state_since=NOW - 2 * DAY), "submitted", "submitted_long", "poll",
+        replace(SENT_REFUND, last_sent_at=None, state_since=NOW - 2 * ONE_DAY), "submitted", "submitted_long", "poll",
         PROBE, NOBODY,
     ),
     "accepted, nobody knows when": (
         replace(SENT_REFUND, last_sent_at=None, state_since=None), "submitted", "submitted", "poll", PROBE, NOBODY,
     ),
-    "unknown": (UNKNOWN, "unknown", "no_answer", "probe", PROBE, PEOPLE),
-    "unknown, asked again": (replace(UNKNOWN, work=DUE), "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE),
+    "unknown": (UNKNOWN_REFUND, "unknown", "no_answer", "probe", PROBE, PEOPLE),
+    "unknown, asked again": (replace(UNKNOWN_REFUND, work=DUE), "unknown", "no_answer", "probe_scheduled", PROBE,
+        PEOPLE),
     "unknown, not found": (
-        replace(UNKNOWN, work=DUE, not_found=1), "unknown", "not_found", "probe_scheduled", PROBE, PEOPLE,
+        replace(UNKNOWN_REFUND, work=DUE, not_found=1), "unknown", "not_found", "probe_scheduled", PROBE, PEOPLE,
     ),
-    "unknown, for a person": (replace(UNKNOWN, work=PERSON), "unknown", "no_answer", "resolve", MADE, PEOPLE),
-    "made": (replace(SENT_REFUND, state=R.COMPLETED), "completed", "completed", "nothing", None, NOBODY),
-    "rejected": (replace(REQUESTED_REFUND, state=R.REJECTED), "rejected", "rejected", "nothing", None, NOBODY),
-    "withdrawn": (replace(REQUESTED_REFUND, state=R.WITHDRAWN), "withdrawn", "withdrawn", "nothing", None, NOBODY),
-    "expired": (replace(REQUESTED_REFUND, state=R.EXPIRED), "expired", "expired", "ask_anew", None, NOBODY),
+    "unknown, for a person": (replace(UNKNOWN_REFUND, work=PERSON), "unknown", "no_answer", "resolve", MADE, PEOPLE),
+    "made": (replace(SENT_REFUND, state=RefundState.COMPLETED), "completed", "completed", "nothing", None, NOBODY),
+    "rejected": (replace(REQUESTED_REFUND, state=RefundState.REJECTED), "rejected", "rejected", "nothing", None,
+        NOBODY),
+    "withdrawn": (replace(REQUESTED_REFUND, state=RefundState.WITHDRAWN), "withdrawn", "withdrawn", "nothing", None,
+        NOBODY),
+    "expired": (replace(REQUESTED_REFUND, state=RefundState.EXPIRED), "expired", "expired", "ask_anew", None, NOBODY),
     "approved, and expired unsent": (
-        replace(APPROVED, state=R.EXPIRED), "expired", "expired_unsent", "ask_anew", None, NOBODY,
+        replace(APPROVED_REFUND, state=RefundState.EXPIRED), "expired", "expired_unsent", "ask_anew", None, NOBODY,
     ),
     "half approved, and expired": (
-        replace(APPROVED, state=R.EXPIRED, checkers_needed=2), "expired", "expired", "ask_anew", None, NOBODY,
+        replace(APPROVED_REFUND, state=RefundState.EXPIRED, checkers_needed=2), "expired", "expired", "ask_anew",
+        None, NOBODY,
     ),
     "decided by people: made": (
-        replace(SENT_REFUND, state=R.COMPLETED, error_code="resolved_by_people"), "completed", "decided_by_people",
+        replace(SENT_REFUND, state=RefundState.COMPLETED, error_code="resolved_by_people"), "completed",
+        "decided_by_people",
         "nothing", None, NOBODY,
     ),
     "decided by people: not made": (
-        replace(SENT_REFUND, state=R.FAILED, error_code="resolved_by_people"), "not_made", "decided_by_people",
+        replace(SENT_REFUND, state=RefundState.FAILED, error_code="resolved_by_people"), "not_made",
+        "decided_by_people",
         "ask_anew", None, NOBODY,
     ),
-    "refused": (replace(SENT_REFUND, state=R.FAILED), "failed", "failed", "ask_anew", None, NOBODY),
+    "refused": (replace(SENT_REFUND, state=RefundState.FAILED), "failed", "failed", "ask_anew", None, NOBODY),
     **{
         f"refused for good: {reason}": (
-            replace(SENT_REFUND, state=R.FAILED, error_code=reason), "failed", "failed", "final", None, NOBODY,
+            replace(SENT_REFUND, state=RefundState.FAILED, error_code=reason), "failed", "failed", "final", None,
+            NOBODY,
         )
         for reason in sorted(FINAL_REFUSAL_REASONS)
     },
@@ -137,7 +151,7 @@ RULES = {
             replace(SENT_REFUND, state=state, work=replace(PERSON, reason="answer_does_not_fit")), "contradicted",
             "contradicted", "look", SHOW, PEOPLE,
         )
-        for state in (R.APPROVED, R.WITHDRAWN, R.COMPLETED, R.FAILED)
+        for state in (RefundState.APPROVED, RefundState.WITHDRAWN, RefundState.COMPLETED, RefundState.FAILED)
     },
     "accepted, and an answer is about another one": (
         replace(SENT_REFUND, work=replace(PERSON, reason="answer_does_not_fit")), "submitted", "person", "resolve",
@@ -150,11 +164,11 @@ RULES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", SITUATIONS)
 def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
     """Each example of a refund has the expected verdict, reason and next step, with the command for the step and the
     roles that may execute it."""
-    record, verdict, why, following, command, roles = RULES[name]
+    record, verdict, why, following, command, roles = SITUATIONS[name]
     told = explain_refund(record, NOW)
     assert (told.verdict, told.why) == (f"verdict.refund_{verdict}", f"why.refund_{why}")
     step = "next.nothing" if following == "nothing" else f"next.refund_{following}"
@@ -167,22 +181,22 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
 def test_a_refused_refund_has_the_badge_of_work_for_a_person(cause: str, following: str) -> None:
     """A refund that the provider has refused shows the badge of work for a person, because its next step says how the
     money can be returned."""
-    told = explain_refund(replace(SENT_REFUND, state=R.FAILED, error_code=cause), NOW)
+    told = explain_refund(replace(SENT_REFUND, state=RefundState.FAILED, error_code=cause), NOW)
     assert (told.next_step.code, told.work) == (f"next.{following}", WorkBadge.POSSIBLE)
 
 
 def test_a_completed_refund_leaves_nothing_to_do() -> None:
     """A completed refund has the badge "Nothing to do"."""
-    assert explain_refund(replace(SENT_REFUND, state=R.COMPLETED), NOW).work is WorkBadge.NONE
+    assert explain_refund(replace(SENT_REFUND, state=RefundState.COMPLETED), NOW).work is WorkBadge.NONE
 
 
-PAID = Payment(
+PAID_PAYMENT = Payment(
     5, 3, "paypay", "ORD-1", "0421", None, None, PaymentState.COMPLETED, Certainty.KNOWN, Work(), "JPY", 3300, 3300,
     0, 0, 0, 7,
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("state", [R.FAILED, R.EXPIRED])
+@pytest.mark.parametrize("state", [RefundState.FAILED, RefundState.EXPIRED])
 @pytest.mark.parametrize(
     ("payment", "refund", "is_left"),
     [
@@ -201,7 +215,7 @@ def test_a_new_request_is_advised_only_if_the_amount_is_refundable(
 ) -> None:
     """After a refund has ended without money being returned, a new request is advised only if its amount is still
     refundable. Another refund may have used the amount, or the payment may be reversed."""
-    relations = RefundRelations(replace(PAID, **payment))  # type: ignore[arg-type]  # the rows above fit
+    relations = RefundRelations(replace(PAID_PAYMENT, **payment))  # type: ignore[arg-type]  # the rows above fit
     ended = replace(REQUESTED_REFUND, state=state, relations=relations, **refund)  # type: ignore[arg-type]  # as above
     assert explain_refund(ended, NOW).next_step.code == ("next.refund_ask_anew" if is_left else "next.nothing")
 
@@ -210,7 +224,7 @@ def test_a_new_request_is_advised_only_if_the_amount_is_refundable(
 def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
     """If a proposal waits for a second person, the next step is the decision of the second person."""
     step = explain_refund(
-        replace(UNKNOWN, work=work, relations=RefundRelations(awaits_second_person=True)), NOW
+        replace(UNKNOWN_REFUND, work=work, relations=RefundRelations(awaits_second_person=True)), NOW
     ).next_step
     assert (step.code, step.command) == ("next.refund_second_person", NOT_MADE)
 
@@ -218,7 +232,9 @@ def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
 def test_facts_of_sentences_have_attempts_and_age() -> None:
     """The facts of a sentence count the attempts from one, with their total. The time since which the refund has been
     in its state is None if it isn't known."""
-    facts = explain_refund(replace(UNKNOWN, work=DUE, checkers=("lead-b", "lead-c"), checkers_needed=2), NOW).facts
+    facts = explain_refund(
+        replace(UNKNOWN_REFUND, work=DUE, checkers=("lead-b", "lead-c"), checkers_needed=2), NOW
+    ).facts
     assert (facts["id"], facts["payment"], facts["amount"], facts["maker"]) == (9, 5, Money(500, "JPY"), "op-a")
     assert (facts["given"], facts["needed"], facts["attempt"], facts["of"]) == (2, 2, 4, 10)
     assert facts["since"] == NOW
@@ -231,13 +247,13 @@ def test_facts_of_sentences_have_attempts_and_age() -> None:
         (REQUESTED_REFUND, {}, "known", "waiting_for_approval"),
         (REQUESTED_REFUND, {"approval_refusal": "refund_window"}, "known", "possible"),
         (replace(REQUESTED_REFUND, decide_by=NOW - MICROSECOND), {}, "known", "possible"),
-        (UNKNOWN, {}, "unknown", "possible"),
-        (replace(UNKNOWN, work=DUE), {}, "unknown", "scheduled"),
-        (replace(UNKNOWN, work=DUE), {"awaits_second_person": True}, "unknown", "waiting_for_approval"),
-        (replace(APPROVED, state=R.SUBMITTING), {}, "unconfirmed", "none"),
-        (replace(APPROVED, error_code="similar_refund_running"), {}, "unconfirmed", "none"),
+        (UNKNOWN_REFUND, {}, "unknown", "possible"),
+        (replace(UNKNOWN_REFUND, work=DUE), {}, "unknown", "scheduled"),
+        (replace(UNKNOWN_REFUND, work=DUE), {"awaits_second_person": True}, "unknown", "waiting_for_approval"),
+        (replace(APPROVED_REFUND, state=RefundState.SUBMITTING), {}, "unconfirmed", "none"),
+        (replace(APPROVED_REFUND, error_code="similar_refund_running"), {}, "unconfirmed", "none"),
         (replace(SENT_REFUND, work=replace(PERSON, reason="contradicted")), {}, "sides_disagree", "needs_review"),
-        (replace(SENT_REFUND, state=R.COMPLETED), {}, "known", "none"),
+        (replace(SENT_REFUND, state=RefundState.COMPLETED), {}, "known", "none"),
     ],
 )
 def test_badges_of_a_refund_match_its_state(
@@ -250,7 +266,7 @@ def test_badges_of_a_refund_match_its_state(
 
 def test_no_attempt_is_announced_for_a_past_time() -> None:
     """If an attempt is overdue because no worker runs, the next step states no time for it."""
-    record = replace(UNKNOWN, work=DUE)
+    record = replace(UNKNOWN_REFUND, work=DUE)
     assert explain_refund(record, NOW - MICROSECOND).next_step.facts["at"] == NOW
     step = explain_refund(record, NOW).next_step
     assert (step.code, step.facts["at"]) == ("next.refund_probe_scheduled", None)

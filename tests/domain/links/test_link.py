@@ -16,7 +16,7 @@ VALID_LINKS = (
     Link("view", "12"),
     *(Link("screen", name) for name in LINKED_SCREENS),
 )
-HOSTILE = (
+HOSTILE_TEXTS = (
     "", "support-console:", "support-console:record", "support-console:record/payment", "record/payment/5",
     "support-console:record/payment/0", "support-console:record/payment/05", "support-console:record/payment/-5",
     "support-console:record/payment/5/", "support-console:record/payment/5?act=refund",
@@ -40,7 +40,7 @@ def test_a_written_link_is_read_back(link: Link) -> None:
     assert parse_link(format_link(link)) == link
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE_TEXTS)
 def test_a_text_in_another_form_is_no_link(text: str) -> None:
     """Any text that isn't exactly in the program's form gives None. No part of it is decoded, trimmed or completed,
     and a link can only show a page."""

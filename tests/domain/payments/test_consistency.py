@@ -19,7 +19,7 @@ from console.domain.records import Certainty, Work
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 P, Ord, R = PaymentState, OrderState, RefundState
-PAID = Payment(
+PAID_PAYMENT = Payment(
     id=5, order_id=3, provider="paypay", merchant_payment_id="ORD-1", provider_payment_id="0421",
     corporation_number=None, payer=None, state=P.COMPLETED, certainty=Certainty.KNOWN, work=Work(), currency="JPY",
     asked_minor=3300, captured_minor=3300, reserved_minor=0, refunded_minor=0, set_aside_minor=0, version=4,
@@ -41,19 +41,19 @@ ORDER = Order(
 
 
 def compare_sides(
-    payment: Payment, order: Order | None = ORDER, told: PaymentState | None = P.PAYMENT_SUCCESS
+    payment: Payment, order: Order | None = ORDER, provider_state: PaymentState | None = P.PAYMENT_SUCCESS
 ) -> Any:
-    return compare_payment_sides(payment, order, told, NOW, writer_name="op-a")
+    return compare_payment_sides(payment, order, provider_state, NOW, writer_name="op-a")
 
 
 def test_three_equal_sides_have_no_difference() -> None:
     """The comparison of a payment has three sides, always in the same order: ours, the provider's and the order's. If
     their values agree, no side has a difference.
     """
-    ours, provider, order = compare_sides(PAID)
+    ours, provider, order = compare_sides(PAID_PAYMENT)
     assert [side.name for side in (ours, provider, order)] == ["ours", "provider", "order"]
     assert (ours.state, ours.minor, ours.version, ours.source) == ("completed", 3300, 4, "op-a")
-    assert (provider.word, provider.state, provider.asked) == ("COMPLETED", "payment_success", PAID.told_at)
+    assert (provider.word, provider.state, provider.asked) == ("COMPLETED", "payment_success", PAID_PAYMENT.told_at)
     assert (order.state, order.minor, order.reference) == ("paid", 3300, "ORD-1")
     assert provider.differs == order.differs == ()
 
@@ -62,14 +62,14 @@ def test_an_unread_or_missing_side_has_no_difference() -> None:
     """If the provider was never asked about a payment, the provider's side has neither the time of an answer nor a
     difference. A payment without an order has no order side."""
     _, provider, order = compare_sides(
-        replace(PAID, told_at=None, provider_state=None, provider_minor=None), None, None
+        replace(PAID_PAYMENT, told_at=None, provider_state=None, provider_minor=None), None, None
     )
     assert (provider.asked, provider.old, provider.differs) == (None, False, ())
     assert (order.there, order.state) == (False, None)
 
 
 @pytest.mark.parametrize(
-    ("changed", "told", "differs"),
+    ("changed", "provider_state", "differs"),
     [
         ({}, P.PAYMENT_FAILED, ("state",)),
         ({}, P.USER_PAYMENT, ("state",)),
@@ -85,12 +85,12 @@ def test_an_unread_or_missing_side_has_no_difference() -> None:
     ],
 )
 def test_differences_of_the_provider_are_named(
-    changed: dict[str, Any], told: PaymentState | None, differs: tuple[str, ...]
+    changed: dict[str, Any], provider_state: PaymentState | None, differs: tuple[str, ...]
 ) -> None:
     """If the state, the amount or the refunded amount at the provider differs, the comparison names exactly this
     difference.
     """
-    assert compare_sides(replace(PAID, **changed), told=told)[1].differs == differs
+    assert compare_sides(replace(PAID_PAYMENT, **changed), provider_state=provider_state)[1].differs == differs
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_differences_of_the_order_are_named(
 ) -> None:
     """The comparison names a difference if only one of payment and order is paid, and if the order has another amount
     or currency."""
-    assert compare_sides(replace(PAID, **payment), replace(ORDER, **order))[2].differs == differs
+    assert compare_sides(replace(PAID_PAYMENT, **payment), replace(ORDER, **order))[2].differs == differs
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_differences_of_the_order_are_named(
 def test_an_answer_grows_old(state: PaymentState, certainty: Certainty, age: timedelta, old: bool) -> None:
     """The provider's answer counts as old after fifteen minutes if the payment waits for a change, otherwise after a
     day."""
-    payment = replace(PAID, state=state, certainty=certainty, told_at=NOW - age)
+    payment = replace(PAID_PAYMENT, state=state, certainty=certainty, told_at=NOW - age)
     assert compare_sides(payment)[1].old is old
 
 
@@ -139,7 +139,9 @@ def test_every_yen_of_a_payment_is_in_one_part() -> None:
     """Each captured yen belongs to exactly one part: refunded, being refunded, unknown, waiting, set aside or
     refundable.
     """
-    payment = replace(PAID, captured_minor=12_000, refunded_minor=2000, reserved_minor=2000, set_aside_minor=500)
+    payment = replace(
+        PAID_PAYMENT, captured_minor=12_000, refunded_minor=2000, reserved_minor=2000, set_aside_minor=500
+    )
     money = compute_money_parts(
         payment,
         [
@@ -157,15 +159,15 @@ def test_every_yen_of_a_payment_is_in_one_part() -> None:
 
 def test_a_reversed_payment_has_no_refundable_amount() -> None:
     """A reversed payment has no refundable amount, whatever amount was captured."""
-    assert compute_money_parts(replace(PAID, state=P.REVERSED), []).refundable == 0
+    assert compute_money_parts(replace(PAID_PAYMENT, state=P.REVERSED), []).refundable == 0
 
 
-@pytest.mark.parametrize("seen", [0, 500, 5000])
-def test_rows_read_at_another_moment_make_no_part_negative(seen: int) -> None:
+@pytest.mark.parametrize("read_amount", [0, 500, 5000])
+def test_rows_read_at_another_moment_make_no_part_negative(read_amount: int) -> None:
     """On a server the rows of a payment are read one after the other, so they may contradict each other. The parts
     still add up to the captured amount, and no part is negative."""
-    payment = replace(PAID, captured_minor=3300, reserved_minor=1000)
-    money = compute_money_parts(payment, [make_refund(seen, R.SUBMITTED)] if seen else [])
+    payment = replace(PAID_PAYMENT, captured_minor=3300, reserved_minor=1000)
+    money = compute_money_parts(payment, [make_refund(read_amount, R.SUBMITTED)] if read_amount else [])
     parts = (money.on_its_way, money.unknown, money.waiting, money.refundable)
     assert min(parts) >= 0
     assert sum(parts) == 3300
@@ -174,12 +176,12 @@ def test_rows_read_at_another_moment_make_no_part_negative(seen: int) -> None:
 def test_the_provider_side_has_the_time_and_currency_of_its_answer() -> None:
     """The age of the provider's side counts from the payment time of a paid payment, otherwise from the provider's
     answer. A side without an amount has no currency."""
-    _, provider, _ = compare_sides(PAID)
-    assert (provider.since, provider.currency, provider.minor) == (PAID.paid_at, "JPY", 3300)
-    _, provider, _ = compare_sides(replace(PAID, provider_minor=None), told=P.USER_PAYMENT)
-    assert (provider.since, provider.currency, provider.minor) == (PAID.told_at, None, None)
-    _, provider, _ = compare_sides(replace(PAID, provider_minor=0), told=None)
-    assert (provider.since, provider.currency, provider.state) == (PAID.told_at, "JPY", None)
+    _, provider, _ = compare_sides(PAID_PAYMENT)
+    assert (provider.since, provider.currency, provider.minor) == (PAID_PAYMENT.paid_at, "JPY", 3300)
+    _, provider, _ = compare_sides(replace(PAID_PAYMENT, provider_minor=None), provider_state=P.USER_PAYMENT)
+    assert (provider.since, provider.currency, provider.minor) == (PAID_PAYMENT.told_at, None, None)
+    _, provider, _ = compare_sides(replace(PAID_PAYMENT, provider_minor=0), provider_state=None)
+    assert (provider.since, provider.currency, provider.state) == (PAID_PAYMENT.told_at, "JPY", None)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ def test_the_reserved_amount_is_divided_by_the_state_of_refunds(
     and the rest, which waits.
     """
     money = compute_money_parts(
-        replace(PAID, reserved_minor=1000),
+        replace(PAID_PAYMENT, reserved_minor=1000),
         [make_refund(accepted, R.SUBMITTED), make_refund(unknown, R.SUBMITTING, Certainty.UNKNOWN)],
     )
     assert (money.on_its_way, money.unknown, money.waiting) == parts
@@ -206,7 +208,7 @@ def test_the_reserved_amount_is_divided_by_the_state_of_refunds(
 def test_the_difference_of_an_order_excludes_refunds(captured: int, refunded: int, difference: int) -> None:
     """The difference of an order is the captured amount less the order's total; it is negative if too little was
     captured. It is 0 if the excess was completely refunded."""
-    payment = replace(PAID, captured_minor=captured, refunded_minor=refunded)
+    payment = replace(PAID_PAYMENT, captured_minor=captured, refunded_minor=refunded)
     assert compute_order_difference_minor(payment, ORDER) == difference
 
 
@@ -224,7 +226,7 @@ def test_the_difference_of_an_order_excludes_refunds(captured: int, refunded: in
 )
 def test_all_payments_in_its_currency_cover_an_order(sums: tuple[int, ...], currency: str, covered: bool) -> None:
     """The payments of an order that are in its currency together cover its total."""
-    payments = [replace(PAID, captured_minor=captured, currency=currency) for captured in sums]
+    payments = [replace(PAID_PAYMENT, captured_minor=captured, currency=currency) for captured in sums]
     assert is_order_covered(payments, ORDER) is covered
 
 
@@ -235,7 +237,7 @@ def test_all_payments_in_its_currency_cover_an_order(sums: tuple[int, ...], curr
 def test_a_refunded_amount_covers_no_order(refunded: int, reserved: int, covered: bool) -> None:
     """An amount that was refunded, or is reserved for a refund, doesn't cover the order. An excess may be
     refunded."""
-    first = replace(PAID, captured_minor=2000, refunded_minor=refunded, reserved_minor=reserved)
-    second = replace(PAID, id=2, captured_minor=1300)
+    first = replace(PAID_PAYMENT, captured_minor=2000, refunded_minor=refunded, reserved_minor=reserved)
+    second = replace(PAID_PAYMENT, id=2, captured_minor=1300)
     assert is_order_covered([first, second], ORDER) is covered
-    assert is_order_covered([first, second, replace(PAID, id=3, captured_minor=2000)], ORDER)
+    assert is_order_covered([first, second, replace(PAID_PAYMENT, id=3, captured_minor=2000)], ORDER)

@@ -21,7 +21,7 @@ PAYMENTS = tuple(
 )  # fmt: skip
 ORDER = Order(3, "A-1", None, OrderState.PENDING, "JPY", 12_000, (5, 6, 7), 2)
 REFUND = Refund(9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1)
-REVIEW = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_MOVED)
+REVIEW_WORK = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_MOVED)
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,13 @@ REVIEW = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_MOVED)
         (None, Work(), 7),
         (OrderRelations(PAYMENTS), Work(), 7),
         (OrderRelations(PAYMENTS, pending_refund=REFUND, unknown_payment=PAYMENTS[1]), Work(), 5),
-        (OrderRelations(PAYMENTS, unknown_payment=PAYMENTS[1]), REVIEW, 6),
+        (OrderRelations(PAYMENTS, unknown_payment=PAYMENTS[1]), REVIEW_WORK, 6),
         (OrderRelations(PAYMENTS, reviewed_payment=PAYMENTS[0]), Work(), 5),
-        (OrderRelations(PAYMENTS, reviewed_payment=PAYMENTS[0]), REVIEW, 7),  # the order's own reason is explained
+        (
+            OrderRelations(PAYMENTS, reviewed_payment=PAYMENTS[0]),
+            REVIEW_WORK,
+            7,
+        ),  # the order's own reason is explained
     ],
 )
 def test_the_sides_of_an_order_are_those_of_the_explained_payment(

@@ -24,7 +24,7 @@ from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState
 from console.domain.records import Certainty, Work
 from console.domain.transitions.tables import require_transition
 
-START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+START_TIME = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 P = PaymentState
 ReportFact = tuple[PaymentReport, datetime, ReportSource]
 
@@ -36,25 +36,25 @@ STARTED_PAYMENT = Payment(
 
 
 def make_fact(
-    state: PaymentState, minute: float, way: ReportSource = ReportSource.READ, minor: int | None = 3300
+    state: PaymentState, minute: float, source: ReportSource = ReportSource.READ, minor: int | None = 3300
 ) -> ReportFact:
     paid = state in PAID_STATES
     report = PaymentReport(
         merchant_payment_id="ORD-1",
-        provider_payment_id="0421" if paid or way is ReportSource.READ else None,
+        provider_payment_id="0421" if paid or source is ReportSource.READ else None,
         provider_state=f"{state}@{minute}",
         state=state,
         is_final=state is not P.USER_PAYMENT,
         amount=None if minor is None else Money(minor, "JPY"),
     )
-    return report, START + timedelta(minutes=minute), way
+    return report, START_TIME + timedelta(minutes=minute), source
 
 
-def apply_report(payment: Payment, told: ReportFact) -> Payment:
+def apply_report(payment: Payment, fact: ReportFact) -> Payment:
     """Return the payment as it is stored after this report. The test fails if a step isn't in the transition
     table.
     """
-    report, at, way = told
+    report, at, way = fact
     news = compute_report_effect(payment, report, at, way)
     state = payment.state
     for step in news.new_states:
@@ -117,12 +117,12 @@ FACTS_BY_STORY = {
 
 
 @pytest.mark.parametrize("name", FACTS_BY_STORY)
-@pytest.mark.parametrize("begun", [P.INITIALIZING, P.TOKEN_GENERATED, P.USER_PAYMENT])
-def test_reports_in_every_sequence_lead_to_the_same_state(name: str, begun: PaymentState) -> None:
+@pytest.mark.parametrize("start_state", [P.INITIALIZING, P.TOKEN_GENERATED, P.USER_PAYMENT])
+def test_reports_in_every_sequence_lead_to_the_same_state(name: str, start_state: PaymentState) -> None:
     """The reports of a payment lead to the same state, money and provider state in every order, whether each arrives
     once or twice.
     """
-    payment, story = replace(STARTED_PAYMENT, state=begun), FACTS_BY_STORY[name]
+    payment, story = replace(STARTED_PAYMENT, state=start_state), FACTS_BY_STORY[name]
     straight = apply_facts(payment, story)
     for order in itertools.permutations((*story, *story)):
         end = apply_facts(payment, order)
@@ -140,19 +140,21 @@ ANY_FACT = st.builds(
 
 
 @given(st.lists(ANY_FACT, max_size=12), st.sampled_from(list(P)))
-def test_no_report_leaves_the_transition_table_or_books_twice(facts: list[ReportFact], begun: PaymentState) -> None:
+def test_no_report_leaves_the_transition_table_or_books_twice(
+    facts: list[ReportFact], start_state: PaymentState
+) -> None:
     """For every sequence of reports from every state, each step is in the transition table, and the requested amount
     is captured at most once. A reversed payment stays reversed, and an older report never replaces a newer one.
     """
-    captured = 3300 if begun in PAID_STATES or begun is P.REVERSED else 0
+    captured = 3300 if start_state in PAID_STATES or start_state is P.REVERSED else 0
     payment = replace(
-        STARTED_PAYMENT, state=begun, captured_minor=captured, provider_payment_id="0421" if captured else None
+        STARTED_PAYMENT, state=start_state, captured_minor=captured, provider_payment_id="0421" if captured else None
     )
     for one in facts:
         before, payment = payment, apply_report(payment, one)
         assert payment.captured_minor in (0, 3300)
         assert before.state is not P.REVERSED or payment.state is P.REVERSED
-        assert before.told_at is None or (payment.told_at or START) >= before.told_at
+        assert before.told_at is None or (payment.told_at or START_TIME) >= before.told_at
         if before.state in PAID_STATES:
             assert payment.state in PAID_STATES or payment.state is P.REVERSED
 
@@ -183,7 +185,7 @@ def test_a_report_with_another_amount_or_currency_books_nothing(
     """A report with another amount, another currency or no amount books nothing and doesn't change the state. The
     outcome becomes unknown."""
     report = replace(make_fact(P.PAYMENT_SUCCESS, 1)[0], amount=amount)
-    news = compute_report_effect(STARTED_PAYMENT, report, START, ReportSource.READ)
+    news = compute_report_effect(STARTED_PAYMENT, report, START_TIME, ReportSource.READ)
     assert (news.unknown_reason, news.case_rule, news.new_states, news.booked_amount) == (unknown, case, (), None)
 
 
@@ -191,7 +193,7 @@ def test_more_captures_on_one_order_are_a_case() -> None:
     """If the provider has captured several times for one payment, the first capture is booked and a case is opened
     for the others."""
     report = replace(make_fact(P.PAYMENT_SUCCESS, 1)[0], further_captures=("0422", "0423"))
-    news = compute_report_effect(STARTED_PAYMENT, report, START, ReportSource.READ)
+    news = compute_report_effect(STARTED_PAYMENT, report, START_TIME, ReportSource.READ)
     assert (news.case_rule, news.case_observed, news.booked_amount) == (
         "paid_twice",
         "0422, 0423",
@@ -202,24 +204,25 @@ def test_more_captures_on_one_order_are_a_case() -> None:
 def test_a_report_of_the_same_instant_counts() -> None:
     """A report with the same time as the last one isn't ignored as old, because providers state whole seconds."""
     waiting = apply_report(replace(STARTED_PAYMENT, state=P.TOKEN_GENERATED), make_fact(P.USER_PAYMENT, 1))
-    assert waiting.told_at == START + timedelta(minutes=1)
+    assert waiting.told_at == START_TIME + timedelta(minutes=1)
     assert apply_report(waiting, make_fact(P.PAYMENT_FAILED, 1)).state is P.PAYMENT_FAILED
     assert apply_report(waiting, make_fact(P.PAYMENT_FAILED, 0.99)).state is P.USER_PAYMENT
 
 
 @pytest.mark.parametrize(
-    ("way", "case"), [(ReportSource.READ, "contradicted"), (ReportSource.NOTICE, None), (ReportSource.CALLBACK, None)]
+    ("source", "case"),
+    [(ReportSource.READ, "contradicted"), (ReportSource.NOTICE, None), (ReportSource.CALLBACK, None)],
 )
-def test_a_completed_payment_read_as_waiting_opens_a_case(way: ReportSource, case: str | None) -> None:
+def test_a_completed_payment_read_as_waiting_opens_a_case(source: ReportSource, case: str | None) -> None:
     """If a read reports that a completed payment is waiting, a case is opened. A notice with this content may have
     been delayed, so it has no effect."""
     done = apply_facts(STARTED_PAYMENT, (make_fact(P.PAYMENT_SUCCESS, 0),))
     assert done.state is P.COMPLETED
-    news = compute_report_effect(done, *make_fact(P.USER_PAYMENT, 1, way))
+    news = compute_report_effect(done, *make_fact(P.USER_PAYMENT, 1, source))
     assert (news.case_rule, news.is_newest, news.new_states) == (case, case is not None, ())
 
 
-def read_report_effect(state: P, way: ReportSource, told: P, **more: object) -> ReportEffect:
+def read_report_effect(state: P, source: ReportSource, reported_state: P, **more: object) -> ReportEffect:
     """Return the effect of one report, from this source and with this state, on a payment in the state `state`."""
     held = 3300 if state in PAID_STATES else 0
     payment_id = "0421" if held else None
@@ -230,26 +233,26 @@ def read_report_effect(state: P, way: ReportSource, told: P, **more: object) -> 
         provider_payment_id=payment_id,
         **more,  # type: ignore[arg-type]  # of each test
     )
-    return compute_report_effect(before, *make_fact(told, 1, way))
+    return compute_report_effect(before, *make_fact(reported_state, 1, source))
 
 
-@pytest.mark.parametrize("way", ReportSource)
+@pytest.mark.parametrize("source", ReportSource)
 @pytest.mark.parametrize("state", sorted(WAITING_STATES | ENDED_UNPAID_STATES))
-def test_the_evidence_of_a_success_decides_the_state(state: PaymentState, way: ReportSource) -> None:
+def test_the_evidence_of_a_success_decides_the_state(state: PaymentState, source: ReportSource) -> None:
     """The source of a report of success decides the new state. A read or a decision of two people leads to completed,
     a callback to callback-verified, and a notice to success."""
-    path = read_report_effect(state, way, P.PAYMENT_SUCCESS).new_states
+    path = read_report_effect(state, source, P.PAYMENT_SUCCESS).new_states
     end = {
         ReportSource.READ: (P.COMPLETED,),
         ReportSource.PEOPLE: (P.COMPLETED,),
         ReportSource.NOTICE: (),
         ReportSource.CALLBACK: (P.CALLBACK_RECEIVED, P.SIGNATURE_VERIFIED),
     }
-    assert path[path.index(P.PAYMENT_SUCCESS) + 1 :] == end[way]
+    assert path[path.index(P.PAYMENT_SUCCESS) + 1 :] == end[source]
 
 
 @pytest.mark.parametrize(
-    ("state", "way", "path"),
+    ("state", "source", "path"),
     [
         (P.PAYMENT_SUCCESS, ReportSource.READ, (P.COMPLETED,)),
         (P.PAYMENT_SUCCESS, ReportSource.NOTICE, ()),
@@ -265,24 +268,24 @@ def test_the_evidence_of_a_success_decides_the_state(state: PaymentState, way: R
         (P.SIGNATURE_VERIFIED, ReportSource.PEOPLE, (P.COMPLETED,)),
     ],
 )
-def test_a_repeated_success_books_no_second_amount(state: P, way: ReportSource, path: tuple[P, ...]) -> None:
+def test_a_repeated_success_books_no_second_amount(state: P, source: ReportSource, path: tuple[P, ...]) -> None:
     """A second report of success changes the state as far as its source allows, and books no amount."""
-    news = read_report_effect(state, way, P.PAYMENT_SUCCESS)
+    news = read_report_effect(state, source, P.PAYMENT_SUCCESS)
     assert (news.new_states, news.booked_amount, news.case_rule, news.is_newest) == (path, None, None, True)
 
 
-@pytest.mark.parametrize("way", ReportSource)
+@pytest.mark.parametrize("source", ReportSource)
 @pytest.mark.parametrize("state", PaymentState)
-def test_a_failure_report_reverses_a_paid_payment(state: PaymentState, way: ReportSource) -> None:
+def test_a_failure_report_reverses_a_paid_payment(state: PaymentState, source: ReportSource) -> None:
     """A report of failure sets a waiting payment to failed and a paid one to reversed; a callback doesn't reverse a
     paid payment, and a notice only if it says that the money went back. An ended payment keeps its state."""
-    news = read_report_effect(state, way, P.PAYMENT_FAILED)
+    news = read_report_effect(state, source, P.PAYMENT_FAILED)
     if state in WAITING_STATES:
         assert news.new_states[-1] is P.PAYMENT_FAILED
         assert (news.case_rule, news.is_newest) == (None, True)
-    elif state in PAID_STATES and way is ReportSource.NOTICE:
+    elif state in PAID_STATES and source is ReportSource.NOTICE:
         assert (news.new_states, news.case_rule, news.is_newest) == ((), "contradicted", True)
-    elif state in PAID_STATES and way is not ReportSource.CALLBACK:
+    elif state in PAID_STATES and source is not ReportSource.CALLBACK:
         first = {P.CALLBACK_RECEIVED: (P.SIGNATURE_VERIFIED, P.COMPLETED), P.SIGNATURE_VERIFIED: (P.COMPLETED,)}.get(
             state, ()
         )
@@ -315,36 +318,38 @@ def test_the_failure_of_another_attempt_leaves_a_paid_payment_unchanged() -> Non
 
 
 @pytest.mark.parametrize(
-    ("way", "case"),
+    ("source", "case"),
     [(ReportSource.READ, "contradicted"), (ReportSource.NOTICE, None), (ReportSource.CALLBACK, None)],
 )
-def test_a_failed_attempt_contradicts_a_payment_without_a_number(way: ReportSource, case: str | None) -> None:
+def test_a_failed_attempt_contradicts_a_payment_without_a_number(source: ReportSource, case: str | None) -> None:
     """People have decided that a payment is paid, and the payment has no id of the provider. A report about a failed
     attempt may be about this payment or another one, so a case is opened and the payment stays paid."""
     paid = replace(STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id=None)
     report, at, _ = make_fact(P.PAYMENT_FAILED, 1)
-    news = compute_report_effect(paid, replace(report, provider_payment_id="0421"), at, way)
+    news = compute_report_effect(paid, replace(report, provider_payment_id="0421"), at, source)
     assert (news.new_states, news.case_rule, news.is_newest) == ((), case, case is not None)
 
 
-@pytest.mark.parametrize("way", ReportSource)
+@pytest.mark.parametrize("source", ReportSource)
 @pytest.mark.parametrize("state", PaymentState)
-def test_a_report_of_expiry_expires_a_waiting_payment(state: PaymentState, way: ReportSource) -> None:
+def test_a_report_of_expiry_expires_a_waiting_payment(state: PaymentState, source: ReportSource) -> None:
     """A report that the payment has expired makes a waiting payment expired; for a paid one it opens a case."""
-    news = read_report_effect(state, way, P.EXPIRED)
+    news = read_report_effect(state, source, P.EXPIRED)
     assert news.new_states == ((P.EXPIRED,) if state in WAITING_STATES else ())
     assert news.case_rule == ("contradicted" if state in PAID_STATES else None)
     assert news.case_observed == ("expired@1 3300 JPY" if state in PAID_STATES else "")
     assert news.is_newest
 
 
-@pytest.mark.parametrize("way", ReportSource)
-@pytest.mark.parametrize("told", [P.INITIALIZING, P.TOKEN_GENERATED, P.USER_PAYMENT])
+@pytest.mark.parametrize("source", ReportSource)
+@pytest.mark.parametrize("reported_state", [P.INITIALIZING, P.TOKEN_GENERATED, P.USER_PAYMENT])
 @pytest.mark.parametrize("state", PaymentState)
-def test_a_report_of_waiting_moves_an_earlier_state(state: PaymentState, told: P, way: ReportSource) -> None:
+def test_a_report_of_waiting_moves_an_earlier_state(
+    state: PaymentState, reported_state: P, source: ReportSource
+) -> None:
     """A report that the payment waits for the payer changes an earlier state to the waiting state. If a read reports
     this about a completed payment, a case is opened."""
-    news = read_report_effect(state, way, told)
+    news = read_report_effect(state, source, reported_state)
     if state in WAITING_STATES:
         assert (
             news.new_states
@@ -356,34 +361,38 @@ def test_a_report_of_waiting_moves_an_earlier_state(state: PaymentState, told: P
         )
         assert news.is_newest
     else:
-        contradicted = state is P.COMPLETED and way is ReportSource.READ
+        contradicted = state is P.COMPLETED and source is ReportSource.READ
         assert (news.new_states, news.case_rule) == ((), "contradicted" if contradicted else None)
         assert news.is_newest is (contradicted or state not in PAID_STATES)
 
 
-@pytest.mark.parametrize("way", ReportSource)
-@pytest.mark.parametrize("told", [P.USER_PAYMENT, P.PAYMENT_FAILED, P.EXPIRED])
+@pytest.mark.parametrize("source", ReportSource)
+@pytest.mark.parametrize("reported_state", [P.USER_PAYMENT, P.PAYMENT_FAILED, P.EXPIRED])
 @pytest.mark.parametrize("state", PaymentState)
-def test_a_report_older_than_the_last_one_has_no_effect(state: PaymentState, told: P, way: ReportSource) -> None:
+def test_a_report_older_than_the_last_one_has_no_effect(
+    state: PaymentState, reported_state: P, source: ReportSource
+) -> None:
     """A report with an earlier time than the last one has no effect on the payment."""
-    news = read_report_effect(state, way, told, told_at=START + timedelta(minutes=1, microseconds=1))
+    news = read_report_effect(
+        state, source, reported_state, told_at=START_TIME + timedelta(minutes=1, microseconds=1)
+    )
     assert (news.new_states, news.case_rule, news.is_newest) == ((), None, False)
 
 
-@pytest.mark.parametrize("way", ReportSource)
+@pytest.mark.parametrize("source", ReportSource)
 @pytest.mark.parametrize("state", PaymentState)
-def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, way: ReportSource) -> None:
+def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, source: ReportSource) -> None:
     """An old report of success is booked if no amount was booked yet. If a later failure of the payment is known, the
     payment becomes reversed. After a notice of a failure that may be about another attempt, a case is opened instead.
     """
-    old = {"told_at": START + timedelta(minutes=2), "provider_state": "FAILED"}
-    news = read_report_effect(state, way, P.PAYMENT_SUCCESS, **old)
+    old = {"told_at": START_TIME + timedelta(minutes=2), "provider_state": "FAILED"}
+    news = read_report_effect(state, source, P.PAYMENT_SUCCESS, **old)
     assert not news.is_newest
-    if state is P.PAYMENT_FAILED and way is ReportSource.NOTICE:
+    if state is P.PAYMENT_FAILED and source is ReportSource.NOTICE:
         assert (news.new_states[-1], news.case_rule) == (P.PAYMENT_SUCCESS, "contradicted")
         assert (news.case_observed, news.booked_amount) == ("FAILED", Money(3300, "JPY"))
         reversed_before = read_report_effect(
-            state, way, P.PAYMENT_SUCCESS, **old | {"provider_state": REVERSAL_NOTICE_TYPE}
+            state, source, P.PAYMENT_SUCCESS, **old | {"provider_state": REVERSAL_NOTICE_TYPE}
         )
         assert (reversed_before.new_states[-1], reversed_before.case_rule) == (P.REVERSED, "reversed")
     elif state is P.PAYMENT_FAILED:
@@ -395,7 +404,7 @@ def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, way: Re
         assert P.REVERSED not in news.new_states
     else:
         assert (news.case_rule, news.booked_amount) == (None, None)
-    nameless = read_report_effect(state, way, P.PAYMENT_SUCCESS, **old | {"provider_state": None})
+    nameless = read_report_effect(state, source, P.PAYMENT_SUCCESS, **old | {"provider_state": None})
     assert nameless.case_observed == ""
 
 
@@ -409,24 +418,24 @@ def test_a_payment_paid_after_its_reversal_opens_a_case() -> None:
     )
 
 
-@pytest.mark.parametrize("newer", [True, False])
+@pytest.mark.parametrize("is_newer", [True, False])
 @pytest.mark.parametrize(
     ("theirs", "ours", "case"),
     [("0421", "0421", None), ("0422", "0421", "paid_twice"), ("0420", "0421", "paid_twice"), ("0422", None, None)],
 )
 def test_a_second_provider_id_of_a_payment_opens_a_case(
-    theirs: str | None, ours: str | None, case: str | None, newer: bool
+    theirs: str | None, ours: str | None, case: str | None, is_newer: bool
 ) -> None:
     """Two ids of the provider for one payment of ours mean that the payer has paid twice: a case is opened."""
-    told_at = START + timedelta(minutes=0 if newer else 2)
+    told_at = START_TIME + timedelta(minutes=0 if is_newer else 2)
     paid = replace(STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id=ours, told_at=told_at)
     report, at, way = make_fact(P.PAYMENT_SUCCESS, 1)
     news = compute_report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
     assert (news.case_rule, news.case_observed) == (case, theirs if case else "")
-    assert news.is_newest is (newer and case is None)
+    assert news.is_newest is (is_newer and case is None)
 
 
-@pytest.mark.parametrize("newer", [True, False])
+@pytest.mark.parametrize("is_newer", [True, False])
 @pytest.mark.parametrize(
     ("amount", "case"),
     [
@@ -436,15 +445,15 @@ def test_a_second_provider_id_of_a_payment_opens_a_case(
         (Money(3300, "INR"), "contradicted"),
     ],
 )
-def test_a_success_with_another_amount_opens_a_case(amount: Money | None, case: str | None, newer: bool) -> None:
+def test_a_success_with_another_amount_opens_a_case(amount: Money | None, case: str | None, is_newer: bool) -> None:
     """A report with another amount than the booked one opens a case; a report without an amount doesn't."""
-    told_at = START + timedelta(minutes=0 if newer else 2)
+    told_at = START_TIME + timedelta(minutes=0 if is_newer else 2)
     paid = replace(
         STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421", told_at=told_at
     )
     report, at, way = make_fact(P.PAYMENT_SUCCESS, 1)
     news = compute_report_effect(paid, replace(report, amount=amount), at, way)
-    assert (news.case_rule, news.is_newest) == (case, newer)
+    assert (news.case_rule, news.is_newest) == (case, is_newer)
 
 
 def test_people_may_book_another_sum() -> None:
@@ -464,7 +473,7 @@ def test_people_may_book_another_sum() -> None:
 
 
 @pytest.mark.parametrize(
-    ("news", "ends"),
+    ("news", "ends_unknown"),
     [
         (ReportEffect(), True),
         (ReportEffect(is_newest=False), False),
@@ -474,9 +483,9 @@ def test_people_may_book_another_sum() -> None:
         (ReportEffect((P.EXPIRED,), unknown_reason="other_amount"), False),
     ],
 )
-def test_each_usable_report_ends_an_unknown_outcome(news: ReportEffect, ends: bool) -> None:
+def test_each_usable_report_ends_an_unknown_outcome(news: ReportEffect, ends_unknown: bool) -> None:
     """Each usable report that isn't older than the last one ends an unknown outcome. A known outcome stays known."""
-    assert ends_unknown_outcome(news, replace(STARTED_PAYMENT, certainty=Certainty.UNKNOWN)) is ends
+    assert ends_unknown_outcome(news, replace(STARTED_PAYMENT, certainty=Certainty.UNKNOWN)) is ends_unknown
     assert not ends_unknown_outcome(news, STARTED_PAYMENT)
 
 
@@ -497,5 +506,5 @@ def test_no_amount_is_booked_in_another_currency(currency: str, source: ReportSo
     """
     report = PaymentReport("ORD-1", "T-1", "COMPLETED", P.PAYMENT_SUCCESS, True, Money(3_300, "JPY"))
     record = replace(STARTED_PAYMENT, currency=currency, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN)
-    effect = compute_report_effect(record, report, START, source)
+    effect = compute_report_effect(record, report, START_TIME, source)
     assert (effect.booked_amount, effect.new_states, effect.unknown_reason) == (None, (), reason)

@@ -44,21 +44,22 @@ from console.domain.records import Certainty, CheckState, CreditCheck, Work, Wor
 from console.domain.service_results import CertaintyBadge
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
-SINCE = NOW - timedelta(days=2)
+TWO_DAYS_AGO = NOW - timedelta(days=2)
 PAYMENT = Payment(
     5, 3, "paypay", "A-10442", "0473", None, None, PaymentState.COMPLETED, Certainty.UNKNOWN,
-    Work(WorkState.SCHEDULED, NOW, "unknown"), "JPY", 12_000, 0, 0, 0, 0, 7, error_code="timeout", state_since=SINCE,
+    Work(WorkState.SCHEDULED, NOW, "unknown"), "JPY", 12_000, 0, 0, 0, 0, 7, error_code="timeout",
+    state_since=TWO_DAYS_AGO,
 )  # fmt: skip
 REFUND = Refund(
     9, 5, 3, 50_001, "INR", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
-    relations=RefundRelations(PAYMENT), state_since=SINCE,
+    relations=RefundRelations(PAYMENT), state_since=TWO_DAYS_AGO,
 )  # fmt: skip
 ORDER = Order(3, "A-1", None, OrderState.PENDING, "JPY", 12_000, (5,), 2, relations=OrderRelations((PAYMENT,)))
 CHECK = CreditCheck(
     17, "2010401907731", "42", CheckState.PENDING, Certainty.KNOWN, Work(WorkState.NEEDS_REVIEW, None, "lapsed"),
-    None, None, None, None, None, None, (), None, None, 1, state_since=SINCE,
+    None, None, None, None, None, None, (), None, None, 1, state_since=TWO_DAYS_AGO,
 )  # fmt: skip
-RECORDS: dict[str, FilteredRecord] = {"payment": PAYMENT, "refund": REFUND, "order": ORDER, "check": CHECK}
+RECORD_BY_KIND: dict[str, FilteredRecord] = {"payment": PAYMENT, "refund": REFUND, "order": ORDER, "check": CHECK}
 
 
 def test_status_unknown_finds_records_with_the_unknown_badge() -> None:
@@ -81,7 +82,7 @@ def test_status_unknown_finds_records_with_the_unknown_badge() -> None:
         assert is_called_unknown == (name in found), name
 
 
-def test_only_an_unsuccessful_end_decided_by_people_is_a_problem() -> None:
+def test_only_an_unsuccessful_end_decided_by_people_has_the_status_problem() -> None:
     """A completed payment or refund about which people have decided has no cause in the queue; a failed one has the
     cause `resolved_by_people`. If the record's work has a reason, this reason is always the cause."""
     known = {"error_code": "resolved_by_people", "certainty": Certainty.KNOWN, "work": Work()}
@@ -95,7 +96,7 @@ def test_only_an_unsuccessful_end_decided_by_people_is_a_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "found_names"),
     [
         ("provider:paypay", "payment refund order"),
         ("gw:alarmbox,atom", "check"),
@@ -135,15 +136,17 @@ def test_only_an_unsuccessful_end_decided_by_people_is_a_problem() -> None:
         ("owner:op-b", ""),
     ],
 )
-def test_a_record_fulfils_every_condition(text: str, found: str) -> None:
+def test_a_record_fulfils_every_condition(text: str, found_names: str) -> None:
     """Each filter text finds the expected records. In the examples, op-a has taken the credit check, nobody has taken
     the other records, and the age of the order is unknown."""
     parsed = parse_filter(text)
     assert (parsed.words, parsed.problems) == ("", ())
     owner = {"check": "op-a"}
     assert [
-        name for name, record in RECORDS.items() if matches_filter(record, parsed.record_filter, NOW, owner.get(name))
-    ] == found.split()
+        name
+        for name, record in RECORD_BY_KIND.items()
+        if matches_filter(record, parsed.record_filter, NOW, owner.get(name))
+    ] == found_names.split()
 
 
 @pytest.mark.parametrize(
@@ -271,8 +274,8 @@ def test_an_age_may_have_japanese_units(text: str, age: str) -> None:
     assert format_filter(parse_filter(text).record_filter) == f"age:{age}"
 
 
-_CODES = st.frozensets(st.sampled_from(["paypay", "atom", "alarmbox"]), max_size=2)
-_LENGTHS = st.integers(0, 9_999).map(lambda minutes: timedelta(minutes=minutes))
+_PROVIDER_SETS = st.frozensets(st.sampled_from(["paypay", "atom", "alarmbox"]), max_size=2)
+_AGES = st.integers(0, 9_999).map(lambda minutes: timedelta(minutes=minutes))
 _NUMBERS, _STRICT = st.decimals(0, 10**9, places=2), st.booleans()
 _AMOUNTS = st.one_of(
     st.builds(
@@ -286,13 +289,13 @@ _AMOUNTS = st.one_of(
 )
 _FILTERS = st.builds(
     RecordFilter,
-    providers=_CODES,
+    providers=_PROVIDER_SETS,
     states=st.frozensets(st.sampled_from(["pending", "completed"])),
     certainties=st.frozensets(st.sampled_from(Certainty)),
     work_states=st.frozensets(st.sampled_from(WorkState)),
     causes=st.frozensets(st.sampled_from(["timeout", "REFUND_X"])),
     amount=st.none() | _AMOUNTS,
-    age=st.none() | st.builds(AgeRange, _LENGTHS) | st.builds(AgeRange, st.none(), _LENGTHS),
+    age=st.none() | st.builds(AgeRange, _AGES) | st.builds(AgeRange, st.none(), _AGES),
     owner=st.sampled_from([None, NO_OWNER, "op-a"]),
     client=st.sampled_from([None, "42"]),
     kinds=st.frozensets(st.sampled_from(["payment", "order"])),
@@ -300,12 +303,12 @@ _FILTERS = st.builds(
 
 
 @given(_FILTERS)
-def test_a_filter_is_read_back_from_its_text(chosen: RecordFilter) -> None:
+def test_a_filter_is_read_back_from_its_text(record_filter: RecordFilter) -> None:
     """The text form of a filter is read back as the same filter. Saved views store this text, and the search box
     shows it.
     """
-    parsed = parse_filter(format_filter(chosen))
-    assert parsed.record_filter == chosen
+    parsed = parse_filter(format_filter(record_filter))
+    assert parsed.record_filter == record_filter
     assert (parsed.words, parsed.problems) == ("", ())
 
 

@@ -43,7 +43,7 @@ def make_row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs:
 
 
 @pytest.mark.parametrize(
-    ("ours", "told", "verdict", "follow"),
+    ("payment", "row", "verdict", "row_action"),
     [
         (None, make_row(), V.IMPORTED, F.IMPORT),
         (None, make_row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
@@ -79,13 +79,13 @@ def make_row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs:
     ],
 )
 def test_each_pair_of_payment_and_row_has_its_verdict(
-    ours: Payment | None, told: HistoryRow, verdict: ReconciliationVerdict, follow: RowAction
+    payment: Payment | None, row: HistoryRow, verdict: ReconciliationVerdict, row_action: RowAction
 ) -> None:
     """Each pair of our payment and a row in the provider's history has its verdict, and the action that follows from
     it.
     """
-    found = compare_row(ours, told)
-    assert (found.verdict, found.row_action) == (verdict, follow)
+    found = compare_row(payment, row)
+    assert (found.verdict, found.row_action) == (verdict, row_action)
 
 
 def make_report(minor: int = 3300) -> PaymentReport:
@@ -112,14 +112,16 @@ def test_a_report_of_stored_facts_changes_nothing() -> None:
     assert not will_report_change_payment(known, make_report(1), ROW_INSTANT, ReportSource.READ)
 
 
-def make_refund(number: int, sent: datetime | None, told: datetime | None = None, state: str = "completed") -> Refund:
+def make_refund(
+    number: int, first_sent_at: datetime | None, told_at: datetime | None = None, state: str = "completed"
+) -> Refund:
     return Refund(
         number, 1, None, 500, "JPY", RefundState(state), Certainty.KNOWN, Work(), "op-a", (), f"RFD-{number}", None,
-        version=1, first_sent_at=sent, told_at=told,
+        version=1, first_sent_at=first_sent_at, told_at=told_at,
     )  # fmt: skip
 
 
-def test_lines_mean_refunds_by_their_times() -> None:
+def test_file_lines_are_matched_to_refunds_by_their_times() -> None:
     """Each line of the provider's history about a refund is matched with one refund: the oldest one whose times fit
     and that has no line yet."""
     first, second = make_refund(1, BEFORE, ROW_INSTANT), make_refund(2, BEFORE, AFTER)

@@ -185,7 +185,7 @@ def test_an_order_follows_a_payment_that_was_paid(state: PaymentState, order: Or
     assert find_set_order_paid_refusal(payment, None, is_order_covered=True) == "payment_no_order"
 
 
-REQUESTED = replace(REFUND, state=R.REQUESTED, certainty=KNOWN, checkers=(), decide_by=NOW)
+REQUESTED_REFUND = replace(REFUND, state=R.REQUESTED, certainty=KNOWN, checkers=(), decide_by=NOW)
 ONE_SECOND = timedelta(seconds=1)
 
 
@@ -211,7 +211,7 @@ def test_a_person_cannot_decide_an_own_or_decided_refund(
 ) -> None:
     """A person can't decide about a refund that the same person has requested, or that is already decided. A person
     who has approved a refund may still reject it."""
-    refund = replace(REQUESTED, **changed)
+    refund = replace(REQUESTED_REFUND, **changed)
     assert find_decision_refusal(refund, person, NOW, is_approval=True) == approving
     assert find_decision_refusal(refund, person, NOW, is_approval=False) == rejecting
 
@@ -233,7 +233,7 @@ def test_only_the_requester_withdraws_an_unsent_refund(
     changed: dict[str, Any], person: str | None, refusal: str | None
 ) -> None:
     """Only the requester can withdraw a refund, and only if the refund certainly isn't at the provider."""
-    assert find_withdrawal_refusal(replace(REQUESTED, **changed), person) == refusal
+    assert find_withdrawal_refusal(replace(REQUESTED_REFUND, **changed), person) == refusal
 
 
 PURCHASED_CHECK = replace(CHECK, state=CheckState.SUCCESS, certainty=KNOWN, credit_check_id=12345)

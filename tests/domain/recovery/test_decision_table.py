@@ -90,7 +90,7 @@ def test_a_purchase_is_excluded_while_the_outcome_is_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "possible"),
+    ("statement", "possible"),
     [
         (ProviderStatement.NOTHING, {"completed", "payment_failed"}),
         (ProviderStatement.NOT_FOUND, {"completed", "payment_failed"}),
@@ -102,7 +102,7 @@ def test_a_purchase_is_excluded_while_the_outcome_is_unknown() -> None:
     ],
 )
 def test_one_person_decides_only_the_outcome_that_the_provider_states(
-    told: ProviderStatement, possible: set[str]
+    statement: ProviderStatement, possible: set[str]
 ) -> None:
     """If the provider states an outcome, one person can decide only that outcome; if it states none, two people can
     decide with evidence.
@@ -110,11 +110,11 @@ def test_one_person_decides_only_the_outcome_that_the_provider_states(
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     found = {
         one.name.removeprefix("resolve."): one
-        for one in list_all_choices(ChoiceFacts(unknown, NOW, OPERATORS, statement=told))
+        for one in list_all_choices(ChoiceFacts(unknown, NOW, OPERATORS, statement=statement))
     }
     ends = ("completed", "payment_failed", "reversed")
     assert {end for end in ends if found[end].allowed} == possible
-    two = told in (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
+    two = statement in (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
     assert all(found[end].needs_second_person is two for end in possible)
 
 
@@ -222,26 +222,30 @@ def test_a_bought_credit_check_can_be_refetched(state: CheckState, number: int |
     assert late.reason == unset.reason, "AlarmBox may show it again"
 
 
-@pytest.mark.parametrize("what", ["probe", "refetch", "resolve.error", "take", "note", "buy"])
-def test_the_reason_names_the_missing_role(what: str) -> None:
+@pytest.mark.parametrize("action", ["probe", "refetch", "resolve.error", "take", "note", "buy"])
+def test_the_reason_names_the_missing_role(action: str) -> None:
     """If the person lacks a role, the reason names the role. A purchase also needs the person's permission to buy."""
     bought = replace(CHECK, state=CheckState.SUCCESS, certainty=Certainty.KNOWN, credit_check_id=1)
     record = {"refetch": bought, "buy": replace(CHECK, state=CheckState.ERROR, certainty=Certainty.KNOWN)}.get(
-        what, CHECK
+        action, CHECK
     )
     auditor = Person("aud-e", frozenset({AUDITOR}), may_buy=True)
-    found = get_choice(ChoiceFacts(record, NOW, auditor), what)
+    found = get_choice(ChoiceFacts(record, NOW, auditor), action)
     assert (found.reason, found.facts["needs"]) == ("reason.role", found.allowed_roles)
 
 
 @pytest.mark.parametrize("certainty", Certainty)
-@pytest.mark.parametrize("running", [True, False])
-@pytest.mark.parametrize("held", [True, False])
-def test_an_unknown_record_is_probed_by_one_person_at_a_time(certainty: Certainty, running: bool, held: bool) -> None:
+@pytest.mark.parametrize("is_running", [True, False])
+@pytest.mark.parametrize("is_held", [True, False])
+def test_an_unknown_record_is_probed_by_one_person_at_a_time(
+    certainty: Certainty, is_running: bool, is_held: bool
+) -> None:
     """A probe of an unknown record is excluded while another process holds the lease of the record. A known record
     can be probed meanwhile, except while its call is being sent."""
-    facts = ChoiceFacts(replace(CHECK, certainty=certainty), NOW, OPERATORS, is_call_running=running, is_leased=held)
-    busy = running or (held and certainty is Certainty.UNKNOWN)
+    facts = ChoiceFacts(
+        replace(CHECK, certainty=certainty), NOW, OPERATORS, is_call_running=is_running, is_leased=is_held
+    )
+    busy = is_running or (is_held and certainty is Certainty.UNKNOWN)
     assert get_choice(facts, "probe").reason == ("reason.in_progress" if busy else None)
 
 

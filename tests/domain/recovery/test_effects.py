@@ -60,7 +60,7 @@ def test_a_decision_makes_the_outcome_of_a_check_known(after: CheckState) -> Non
 
 
 @pytest.mark.parametrize(
-    ("told", "named", "taken"),
+    ("statement", "named_minor", "taken_minor"),
     [
         (ProviderStatement.NOTHING, None, 3300),
         (ProviderStatement.NOTHING, 2000, 3300),
@@ -71,15 +71,15 @@ def test_a_decision_makes_the_outcome_of_a_check_known(after: CheckState) -> Non
     ],
 )
 def test_the_captured_amount_is_the_requested_one_by_default(
-    told: ProviderStatement, named: int | None, taken: int
+    statement: ProviderStatement, named_minor: int | None, taken_minor: int
 ) -> None:
     """The captured amount in the effect is the requested amount, unless the provider states another one."""
     effect = choice_effects.compute_payment_effect(
-        make_facts(replace(WAITING_PAYMENT, provider_minor=named), statement=told), P.COMPLETED
+        make_facts(replace(WAITING_PAYMENT, provider_minor=named_minor), statement=statement), P.COMPLETED
     )
     assert effect is not None
     assert effect.money is not None
-    assert [strip.captured for strip in effect.money] == [0, taken]
+    assert [strip.captured for strip in effect.money] == [0, taken_minor]
     assert effect.order is None
 
 
@@ -145,7 +145,7 @@ def test_an_order_becomes_paid_only_if_its_payments_cover_it(
 
 
 @pytest.mark.parametrize(
-    ("told", "before", "after"),
+    ("statement", "before", "after"),
     [
         (ProviderStatement.PAID, P.COMPLETED, "pending"),
         (ProviderStatement.NOTHING, P.COMPLETED, "paid"),
@@ -155,17 +155,17 @@ def test_an_order_becomes_paid_only_if_its_payments_cover_it(
     ],
 )
 def test_a_confirmed_payment_moves_its_order_only_by_the_rules(
-    told: ProviderStatement, before: PaymentState, after: str
+    statement: ProviderStatement, before: PaymentState, after: str
 ) -> None:
     """If a read confirms again that a payment was paid, the order is set to paid only if the rules of orders allow
     that. Without an order there is no effect on an order."""
     effect = choice_effects.compute_payment_effect(
-        make_facts(replace(COMPLETED_PAYMENT, state=before), statement=told, order=ORDER), P.COMPLETED
+        make_facts(replace(COMPLETED_PAYMENT, state=before), statement=statement, order=ORDER), P.COMPLETED
     )
     assert effect is not None
     assert effect.order == ("pending", after)
     alone = choice_effects.compute_payment_effect(
-        make_facts(replace(COMPLETED_PAYMENT, state=before), statement=told), P.COMPLETED
+        make_facts(replace(COMPLETED_PAYMENT, state=before), statement=statement), P.COMPLETED
     )
     assert alone is not None
     assert alone.order is None

@@ -16,7 +16,7 @@ from console.domain.tasks.records import (
 from console.domain.tasks.states import SagaState
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-DAY = date(2026, 11, 19)
+RECONCILED_DAY = date(2026, 11, 19)
 
 
 def test_a_new_task_has_never_run_nor_failed() -> None:
@@ -34,7 +34,7 @@ def test_a_new_saga_has_tried_nothing() -> None:
 
 def test_a_reconciliation_begins_with_nothing_counted() -> None:
     """A new reconciliation isn't stored yet, and all its counts are 0."""
-    report = ReconcileReport("paypay", DAY, DAY)
+    report = ReconcileReport("paypay", RECONCILED_DAY, RECONCILED_DAY)
     assert (report.matched, report.imported, report.refused) == (0, 0, 0)
     assert (report.missing_there, report.different_state, report.different_amount) == (0, 0, 0)
     assert (report.differences, report.cases, report.run_id, report.evidence_id) == ((), (), None, None)

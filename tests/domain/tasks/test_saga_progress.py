@@ -20,7 +20,6 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 MOMENT, HOUR = timedelta(microseconds=1), timedelta(hours=1)
 EARLIER, LATER = NOW - HOUR, NOW + HOUR
 STEPS = ("a", "b", "c")
-S = StepState
 
 
 def make_saga(state: SagaState = SagaState.RUNNING, step: str = "b", **more: object) -> Saga:
@@ -32,28 +31,40 @@ def make_done_steps(*names: str) -> dict[str, str]:
     return {name: EARLIER.isoformat() for name in names}
 
 
-def list_step_states(of: Saga) -> list[StepState]:
-    return [step.state for step in make_saga_progress(of, STEPS, NOW).steps]
+def list_step_states(saga: Saga) -> list[StepState]:
+    return [step.state for step in make_saga_progress(saga, STEPS, NOW).steps]
 
 
-CASES = {
-    "begun": (make_saga(step="a"), [S.CURRENT, S.OPEN, S.OPEN]),
-    "in the middle": (make_saga(facts={DONE_FACT: make_done_steps("a")}), [S.DONE, S.CURRENT, S.OPEN]),
-    "a step that was passed over": (make_saga(), [S.SKIPPED, S.CURRENT, S.OPEN]),
-    "at a step again": (make_saga(step="a", facts={DONE_FACT: make_done_steps("a")}), [S.CURRENT, S.OPEN, S.OPEN]),
-    "stuck": (make_saga(SagaState.STUCK, facts={DONE_FACT: make_done_steps("a")}), [S.DONE, S.STUCK, S.OPEN]),
-    "stuck, and a time is named": (make_saga(SagaState.STUCK, next_at=LATER), [S.SKIPPED, S.STUCK, S.OPEN]),
+SAGA_CASES = {
+    "begun": (make_saga(step="a"), [StepState.CURRENT, StepState.OPEN, StepState.OPEN]),
+    "in the middle": (
+        make_saga(facts={DONE_FACT: make_done_steps("a")}),
+        [StepState.DONE, StepState.CURRENT, StepState.OPEN],
+    ),
+    "a step that was passed over": (make_saga(), [StepState.SKIPPED, StepState.CURRENT, StepState.OPEN]),
+    "at a step again": (
+        make_saga(step="a", facts={DONE_FACT: make_done_steps("a")}),
+        [StepState.CURRENT, StepState.OPEN, StepState.OPEN],
+    ),
+    "stuck": (
+        make_saga(SagaState.STUCK, facts={DONE_FACT: make_done_steps("a")}),
+        [StepState.DONE, StepState.STUCK, StepState.OPEN],
+    ),
+    "stuck, and a time is named": (
+        make_saga(SagaState.STUCK, next_at=LATER),
+        [StepState.SKIPPED, StepState.STUCK, StepState.OPEN],
+    ),
     "done": (
         make_saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT: make_done_steps("a", "b")}),
-        [S.DONE, S.DONE, S.DONE],
+        [StepState.DONE, StepState.DONE, StepState.DONE],
     ),
     "ended before its last step": (
         make_saga(SagaState.DONE, ended_at=NOW, reason="paid", facts={DONE_FACT: make_done_steps("a")}),
-        [S.DONE, S.SKIPPED, S.SKIPPED],
+        [StepState.DONE, StepState.SKIPPED, StepState.SKIPPED],
     ),
     "going backwards": (
         make_saga(facts={DONE_FACT: make_done_steps("a", "b"), UNDOING_FACT: "paid_late"}),
-        [S.DONE, S.CURRENT, S.SKIPPED],
+        [StepState.DONE, StepState.CURRENT, StepState.SKIPPED],
     ),
     "undone": (
         make_saga(
@@ -62,22 +73,22 @@ CASES = {
             ended_at=NOW,
             facts={DONE_FACT: make_done_steps("a", "b"), UNDONE_FACT: make_done_steps("a", "b")},
         ),
-        [S.UNDONE, S.UNDONE, S.SKIPPED],
+        [StepState.UNDONE, StepState.UNDONE, StepState.SKIPPED],
     ),
     "undone without more words": (
         make_saga(SagaState.COMPENSATED, "b", ended_at=NOW, facts={}),
-        [S.SKIPPED, S.SKIPPED, S.SKIPPED],
+        [StepState.SKIPPED, StepState.SKIPPED, StepState.SKIPPED],
     ),
-    "a step of another version": (make_saga(step="z"), [S.SKIPPED, S.SKIPPED, S.SKIPPED]),
+    "a step of another version": (make_saga(step="z"), [StepState.SKIPPED, StepState.SKIPPED, StepState.SKIPPED]),
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", SAGA_CASES)
 def test_each_step_has_the_state_of_the_journal(name: str) -> None:
     """From the stored facts of a saga, each of its steps is shown as done, current, still to come, or never to
     come.
     """
-    of, expected = CASES[name]
+    of, expected = SAGA_CASES[name]
     assert list_step_states(of) == expected
 
 
@@ -86,7 +97,7 @@ def test_a_step_of_a_saga_waits_until_its_scheduled_time(next_at: datetime | Non
     """A step waits until its scheduled time."""
     view = make_saga_progress(make_saga(next_at=next_at, reason="unknown"), STEPS, NOW)
     at = next_at if waits else None
-    assert view.steps[1] == SagaStep("b", S.WAITING if waits else S.CURRENT, at, "unknown")
+    assert view.steps[1] == SagaStep("b", StepState.WAITING if waits else StepState.CURRENT, at, "unknown")
     assert view.current_step == view.steps[1]
 
 
@@ -102,9 +113,9 @@ def test_each_step_says_since_when() -> None:
     undone = make_saga_progress(
         make_saga(SagaState.COMPENSATED, "a", ended_at=NOW, facts={UNDONE_FACT: make_done_steps("a")}), STEPS, NOW
     )
-    assert undone.steps[0] == SagaStep("a", S.UNDONE, EARLIER)
+    assert undone.steps[0] == SagaStep("a", StepState.UNDONE, EARLIER)
     stuck = make_saga_progress(make_saga(SagaState.STUCK, reason="fault"), STEPS, NOW)
-    assert stuck.current_step == SagaStep("b", S.STUCK, NOW, "fault")
+    assert stuck.current_step == SagaStep("b", StepState.STUCK, NOW, "fault")
     assert [step.at for step in stuck.steps] == [None, NOW, None]
 
 

@@ -17,17 +17,21 @@ INVALID_GRANT_ANSWER = make_answer_script(400, {"error": "invalid_grant"})
 
 
 @pytest.mark.parametrize(
-    ("answer", "lives"),
+    ("answer", "lifetime_seconds"),
     [({"expires_in": 60}, 60), ({"expires_in": 0}, 0), ({"expires_in": None}, None), ({"expires_in": "86400"}, None),
      ({"expires_in": True}, None), ({"expires_in": -5}, None), ({"expires_in": 10**15}, None)],
 )  # fmt: skip
-def test_the_lifetime_of_tokens_counts_from_the_request(answer: dict[str, object], lives: int | None) -> None:
+def test_the_lifetime_of_tokens_counts_from_the_request(
+    answer: dict[str, object], lifetime_seconds: int | None
+) -> None:
     """The lifetime of a pair of tokens is counted from the start of our token request. If the answer has no valid
     number of seconds, the lifetime is unknown (None)."""
     with serve_scripts(make_answer_script(200, PAIR_ANSWER | answer)) as server:
         found = make_alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1")
     assert found is not None
-    assert found.expires_at == (None if lives is None else CLOCK.now() + timedelta(seconds=lives))
+    assert found.expires_at == (
+        None if lifetime_seconds is None else CLOCK.now() + timedelta(seconds=lifetime_seconds)
+    )
 
 
 def test_an_unrotated_refresh_token_stays_valid() -> None:

@@ -15,11 +15,11 @@ from console.providers.alarmbox.pdf_extraction import LARGEST_PDF_BYTES
 from console.providers.alarmbox.responses import make_detail_converter, make_pdf_converter
 from console.providers.credit_checks.provider import PdfAnswer
 from console.providers.http.transport import HttpAnswer
-from tests.providers.parts import CHECK, make_alarmbox
+from tests.providers.parts import CHECK_ANSWER, make_alarmbox
 from tests.providers.raw_server import make_answer_script, make_large_answer_script, serve_scripts
 
-PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer <<>>\n%%EOF\n"
-TEXT = b64encode(PDF).decode()
+PDF_BYTES = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer <<>>\n%%EOF\n"
+PDF_BASE64 = b64encode(PDF_BYTES).decode()
 
 
 def convert_pdf_answer(body: bytes) -> Outcome[PdfAnswer]:
@@ -27,7 +27,7 @@ def convert_pdf_answer(body: bytes) -> Outcome[PdfAnswer]:
 
 
 def make_answer(text: object) -> bytes:
-    return json.dumps({"credit_check": {**CHECK, "pdf_file_data": text}}).encode()
+    return json.dumps({"credit_check": {**CHECK_ANSWER, "pdf_file_data": text}}).encode()
 
 
 def make_raw_answer(literal: str) -> bytes:
@@ -47,81 +47,93 @@ LONG_PDF_BASE64 = b64encode(make_pdf(300_000)).decode()
 ESCAPE_ACROSS_CHUNKS = (
     f'"{LONG_PDF_BASE64[:262_142]}\\u{ord(LONG_PDF_BASE64[262_142]):04x}{LONG_PDF_BASE64[262_143:]}"'
 )
-PDF_WITH_SLASHES_IN_BASE64 = PDF + b"\xff\xff\xff%%EOF"
+PDF_WITH_SLASHES_IN_BASE64 = PDF_BYTES + b"\xff\xff\xff%%EOF"
 
 ACCEPTED_ANSWERS: dict[str, tuple[bytes, bytes]] = {
-    "plain": (make_answer(TEXT), PDF),
-    "field first": (b'{"credit_check":{"pdf_file_data":"%s","credit_check_id":12345}}' % TEXT.encode(), PDF),
+    "plain": (make_answer(PDF_BASE64), PDF_BYTES),
+    "field first": (
+        b'{"credit_check":{"pdf_file_data":"%s","credit_check_id":12345}}' % PDF_BASE64.encode(),
+        PDF_BYTES,
+    ),
     "blanks around the colon": (
-        b'{"credit_check":{"pdf_file_data" :\n\t "%s","credit_check_id":12345}}' % TEXT.encode(),
-        PDF,
+        b'{"credit_check":{"pdf_file_data" :\n\t "%s","credit_check_id":12345}}' % PDF_BASE64.encode(),
+        PDF_BYTES,
     ),
     "slash written as escape": (
         make_raw_answer(json.dumps(b64encode(PDF_WITH_SLASHES_IN_BASE64).decode()).replace("/", "\\/")),
         PDF_WITH_SLASHES_IN_BASE64,
     ),
-    "letters written as escapes": (make_raw_answer('"' + "".join(f"\\u{ord(c):04x}" for c in TEXT) + '"'), PDF),
+    "letters written as escapes": (
+        make_raw_answer('"' + "".join(f"\\u{ord(c):04x}" for c in PDF_BASE64) + '"'),
+        PDF_BYTES,
+    ),
     "an escape across a seam": (make_raw_answer(ESCAPE_ACROSS_CHUNKS), make_pdf(300_000)),
     "end mark within the last 1,024 bytes": (
-        make_answer(b64encode(PDF + b"\n" * 1_000).decode()),
-        PDF + b"\n" * 1_000,
+        make_answer(b64encode(PDF_BYTES + b"\n" * 1_000).decode()),
+        PDF_BYTES + b"\n" * 1_000,
     ),
 }
 
 REFUSED_ANSWERS: dict[str, tuple[bytes, str]] = {
-    "missing": (json.dumps({"credit_check": CHECK}).encode(), "pdf_missing"),
+    "missing": (json.dumps({"credit_check": CHECK_ANSWER}).encode(), "pdf_missing"),
     "null": (make_answer(None), "pdf_missing"),
     "a number": (make_answer(5), "pdf_missing"),
-    "a list": (make_answer([TEXT]), "pdf_missing"),
+    "a list": (make_answer([PDF_BASE64]), "pdf_missing"),
     "empty": (make_answer(""), "pdf_empty"),
     "not Base64": (make_answer("not base64!!"), "pdf_not_base64"),
-    "line ends within": (make_answer(TEXT[:20] + "\n" + TEXT[20:]), "pdf_not_base64"),
-    "blanks within": (make_answer(TEXT[:20] + " " + TEXT[20:]), "pdf_not_base64"),
-    "blank at the end": (make_answer(TEXT + " "), "pdf_not_base64"),
+    "line ends within": (make_answer(PDF_BASE64[:20] + "\n" + PDF_BASE64[20:]), "pdf_not_base64"),
+    "blanks within": (make_answer(PDF_BASE64[:20] + " " + PDF_BASE64[20:]), "pdf_not_base64"),
+    "blank at the end": (make_answer(PDF_BASE64 + " "), "pdf_not_base64"),
     "URL alphabet": (make_answer(b64encode(PDF_WITH_SLASHES_IN_BASE64).decode().replace("/", "_")), "pdf_not_base64"),
-    "padding missing": (make_answer(b64encode(PDF + b"%%EOF").decode().rstrip("=")), "pdf_not_base64"),
-    "padding in the middle": (make_answer("JVBERi0=" + TEXT), "pdf_not_base64"),
-    "padding in an early piece": (make_answer(b64encode(make_pdf(196_607)).decode() + TEXT), "pdf_not_base64"),
+    "padding missing": (make_answer(b64encode(PDF_BYTES + b"%%EOF").decode().rstrip("=")), "pdf_not_base64"),
+    "padding in the middle": (make_answer("JVBERi0=" + PDF_BASE64), "pdf_not_base64"),
+    "padding in an early piece": (make_answer(b64encode(make_pdf(196_607)).decode() + PDF_BASE64), "pdf_not_base64"),
     "padding alone": (make_answer("===="), "pdf_not_base64"),
     "full-width letters": (make_answer("ＪＶＢＥＲｉ０="), "pdf_not_base64"),
-    "a data URL": (make_answer("data:application/pdf;base64," + TEXT), "pdf_not_base64"),
+    "a data URL": (make_answer("data:application/pdf;base64," + PDF_BASE64), "pdf_not_base64"),
     "an emoji": (make_answer("📄" * 20), "pdf_not_base64"),
     "escaped quote within": (make_raw_answer('"JVBERi0\\"xLjQK"'), "pdf_not_base64"),
-    "escaped NUL within": (make_raw_answer('"' + TEXT[:8] + "\\u0000" + TEXT[8:] + '"'), "pdf_not_base64"),
-    "half an escape": (make_raw_answer('"' + TEXT[:8] + "\\u00" + TEXT[8:] + '"'), "pdf_not_base64"),
+    "escaped NUL within": (
+        make_raw_answer('"' + PDF_BASE64[:8] + "\\u0000" + PDF_BASE64[8:] + '"'),
+        "pdf_not_base64",
+    ),
+    "half an escape": (make_raw_answer('"' + PDF_BASE64[:8] + "\\u00" + PDF_BASE64[8:] + '"'), "pdf_not_base64"),
     "a Windows program": (
         make_answer(b64encode(b"MZ\x90\0" + b"\0" * 99 + b"%PDF-1.4 %%EOF").decode()),
         "pdf_not_pdf",
     ),
     "an ELF program": (make_answer(b64encode(b"\x7fELF" + b"\0" * 99 + b"%%EOF").decode()), "pdf_not_pdf"),
     "a script": (make_answer(b64encode(b"#!/bin/sh\n# %PDF-1.4\n# %%EOF").decode()), "pdf_not_pdf"),
-    "a ZIP": (make_answer(b64encode(b"PK\x03\x04" + PDF).decode()), "pdf_not_pdf"),
+    "a ZIP": (make_answer(b64encode(b"PK\x03\x04" + PDF_BYTES).decode()), "pdf_not_pdf"),
     "HTML": (make_answer(b64encode(b"<html>%PDF-1.4 %%EOF").decode()), "pdf_not_pdf"),
-    "mark not at the start": (make_answer(b64encode(b"\n" + PDF).decode()), "pdf_not_pdf"),
-    "mark in lower case": (make_answer(b64encode(PDF.lower()).decode()), "pdf_not_pdf"),
+    "mark not at the start": (make_answer(b64encode(b"\n" + PDF_BYTES).decode()), "pdf_not_pdf"),
+    "mark in lower case": (make_answer(b64encode(PDF_BYTES.lower()).decode()), "pdf_not_pdf"),
     "three bytes": (make_answer("JVBE"), "pdf_not_pdf"),
-    "no end mark": (make_answer(b64encode(PDF[:-7]).decode()), "pdf_no_end"),
-    "end mark too far ahead": (make_answer(b64encode(PDF + b"\n" * 1_100).decode()), "pdf_no_end"),
-    "the field twice": (make_raw_answer(f'"{TEXT}","pdf_file_data":"{TEXT}"'), "pdf_twice"),
-    "the field again elsewhere": (make_raw_answer(f'"{TEXT}","infos":[{{"pdf_file_data":"{TEXT}"}}]'), "pdf_twice"),
-    "another key twice": (make_raw_answer(f'"{TEXT}","result":"ng"'), "unreadable"),
+    "no end mark": (make_answer(b64encode(PDF_BYTES[:-7]).decode()), "pdf_no_end"),
+    "end mark too far ahead": (make_answer(b64encode(PDF_BYTES + b"\n" * 1_100).decode()), "pdf_no_end"),
+    "the field twice": (make_raw_answer(f'"{PDF_BASE64}","pdf_file_data":"{PDF_BASE64}"'), "pdf_twice"),
+    "the field again elsewhere": (
+        make_raw_answer(f'"{PDF_BASE64}","infos":[{{"pdf_file_data":"{PDF_BASE64}"}}]'),
+        "pdf_twice",
+    ),
+    "another key twice": (make_raw_answer(f'"{PDF_BASE64}","result":"ng"'), "unreadable"),
     "only beside the check": (
-        json.dumps({"pdf_file_data": TEXT, "credit_check": CHECK}).encode(),
+        json.dumps({"pdf_file_data": PDF_BASE64, "credit_check": CHECK_ANSWER}).encode(),
         "pdf_missing",
     ),
     "only deeper": (
-        json.dumps({"credit_check": {**CHECK, "infos": [{"pdf_file_data": TEXT}]}}).encode(),
+        json.dumps({"credit_check": {**CHECK_ANSWER, "infos": [{"pdf_file_data": PDF_BASE64}]}}).encode(),
         "pdf_missing",
     ),
     "named inside a text": (
         make_answer("@").replace(b'"pdf_file_data": "@"', b'"note":"x\\"pdf_file_data\\": \\"JVBE"'),
         "pdf_missing",
     ),
-    "cut within the field": (make_answer(TEXT)[:-40], "unreadable"),
+    "cut within the field": (make_answer(PDF_BASE64)[:-40], "unreadable"),
     "nested without end": (make_raw_answer("[" * 100_000), "unreadable"),
-    "megabytes around it": (make_raw_answer(f'"{TEXT}","infos":"{"x" * 3_000_000}"'), "unreadable"),
-    "another check's file": (make_answer(TEXT).replace(b"12345", b"54321"), "other_id"),
-    "no id": (make_answer(TEXT).replace(b"12345", b"null"), "no_id"),
+    "megabytes around it": (make_raw_answer(f'"{PDF_BASE64}","infos":"{"x" * 3_000_000}"'), "unreadable"),
+    "another check's file": (make_answer(PDF_BASE64).replace(b"12345", b"54321"), "other_id"),
+    "no id": (make_answer(PDF_BASE64).replace(b"12345", b"null"), "no_id"),
 }
 
 
@@ -166,11 +178,14 @@ def _check_not_accepted(body: bytes, reason: str) -> None:
 
 def test_evidence_has_the_size_without_the_file() -> None:
     """The evidence of a PDF answer states the size of the file and doesn't contain its content."""
-    outcome = convert_pdf_answer(make_answer(TEXT))
-    assert f'"<pdf {len(PDF)} bytes>"' in outcome.evidence
-    assert TEXT not in outcome.evidence
-    assert TEXT not in repr(outcome)
-    assert TEXT not in convert_pdf_answer(make_raw_answer(f'"{TEXT}","pdf_file_data":"{TEXT}"')).evidence
+    outcome = convert_pdf_answer(make_answer(PDF_BASE64))
+    assert f'"<pdf {len(PDF_BYTES)} bytes>"' in outcome.evidence
+    assert PDF_BASE64 not in outcome.evidence
+    assert PDF_BASE64 not in repr(outcome)
+    assert (
+        PDF_BASE64
+        not in convert_pdf_answer(make_raw_answer(f'"{PDF_BASE64}","pdf_file_data":"{PDF_BASE64}"')).evidence
+    )
 
 
 def test_a_detail_with_an_unrequested_file_is_read() -> None:

@@ -16,7 +16,13 @@ from console.providers.alarmbox import client as module
 from console.providers.alarmbox.client import AlarmBox
 from console.providers.credit_checks.provider import CreditCheckCapabilities, CreditCheckProvider, CreditCheckReader
 from console.providers.http.transport import HttpTransport
-from tests.providers.parts import NUMBER, PURCHASED_ANSWER, REQUEST, CountingRateLimiter, make_alarmbox
+from tests.providers.parts import (
+    CORPORATION_NUMBER,
+    PURCHASE_REQUEST,
+    PURCHASED_ANSWER,
+    CountingRateLimiter,
+    make_alarmbox,
+)
 from tests.providers.raw_server import (
     Script,
     make_answer_script,
@@ -32,10 +38,10 @@ def test_a_purchase_request_has_the_documented_fields() -> None:
     fields.
     """
     with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:
-        make_alarmbox(server.url).buy_check(REQUEST)
+        make_alarmbox(server.url).buy_check(PURCHASE_REQUEST)
         assert server.list_paths() == ["POST /ps/v1/credit_checks"]
         assert json.loads(server.list_bodies()[0]) == {
-            "corporation_number": NUMBER,
+            "corporation_number": CORPORATION_NUMBER,
             "deal": 2,
             "purchase_reasons": [4],
             "purchase_reason_comment": "新規取引開始前の調査",
@@ -49,8 +55,8 @@ def test_a_purchase_request_has_the_documented_fields() -> None:
 def test_an_empty_comment_is_not_sent() -> None:
     """A purchase request needs only the corporation number; an empty comment isn't sent."""
     with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:
-        make_alarmbox(server.url).buy_check(PurchaseRequest(NUMBER, "1", comment=""))
-        assert json.loads(server.list_bodies()[0]) == {"corporation_number": NUMBER}
+        make_alarmbox(server.url).buy_check(PurchaseRequest(CORPORATION_NUMBER, "1", comment=""))
+        assert json.loads(server.list_bodies()[0]) == {"corporation_number": CORPORATION_NUMBER}
 
 
 def test_reads_use_the_documented_addresses() -> None:
@@ -59,11 +65,11 @@ def test_reads_use_the_documented_addresses() -> None:
         reader = make_alarmbox(server.url, finds=True).make_reader()
         reader.read_detail(12345)
         reader.read_pdf(12345)
-        reader.find_purchases(NUMBER)
+        reader.find_purchases(CORPORATION_NUMBER)
         assert server.list_paths() == [
             "GET /ps/v1/credit_checks/12345",
             "GET /ps/v1/credit_checks/12345?with_pdf=true",
-            f"GET /ps/v1/credit_checks?corporation_number={NUMBER}",
+            f"GET /ps/v1/credit_checks?corporation_number={CORPORATION_NUMBER}",
         ]
         assert server.list_bodies() == [b"", b"", b""]
 
@@ -84,9 +90,9 @@ def test_the_adapter_fulfils_its_protocols() -> None:
     "request_",
     [
         PurchaseRequest("\ud800", "1"),
-        PurchaseRequest(NUMBER, "1", comment="\udfff"),
-        PurchaseRequest(NUMBER, "1", deal=object()),  # type: ignore[arg-type]  # what no type checker saw
-        PurchaseRequest(NUMBER, "1", reasons=None),  # type: ignore[arg-type]  # likewise
+        PurchaseRequest(CORPORATION_NUMBER, "1", comment="\udfff"),
+        PurchaseRequest(CORPORATION_NUMBER, "1", deal=object()),  # type: ignore[arg-type]  # what no type checker saw
+        PurchaseRequest(CORPORATION_NUMBER, "1", reasons=None),  # type: ignore[arg-type]  # likewise
     ],
 )
 def test_a_request_that_can_not_be_written_is_never_sent(request_: PurchaseRequest) -> None:
@@ -103,14 +109,14 @@ def test_a_request_that_can_not_be_written_is_never_sent(request_: PurchaseReque
         assert server.connections == 0
 
 
-ERRORS: list[type[Exception]] = [
+ERROR_CLASSES: list[type[Exception]] = [
     RuntimeError, ValueError, KeyError, AssertionError, MemoryError, RecursionError, OSError, StopIteration,
     UnicodeError, ConnectionRefusedError, NotImplementedError,
 ]  # fmt: skip
 
 
 @pytest.mark.expects_log("a bug after sending must be in the log")
-@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("error", ERROR_CLASSES)
 def test_a_bug_after_sending_is_unknown(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception in the adapter after the answer has arrived makes the outcome unknown, even if the exception looks
     like "connection refused". The purchase may have cost money."""
@@ -123,7 +129,7 @@ def test_a_bug_after_sending_is_unknown(error: type[Exception], monkeypatch: pyt
 
     monkeypatch.setattr(module, "make_purchase_converter", make_broken_judge)
     with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:
-        outcome = make_alarmbox(server.url).buy_check(REQUEST)
+        outcome = make_alarmbox(server.url).buy_check(PURCHASE_REQUEST)
         assert (outcome.kind, outcome.reason) == (OutcomeClass.UNKNOWN, "internal_error")
         assert outcome.sent is not SendingCertainty.NO
         assert '"credit_check_id": 12345' in outcome.evidence
@@ -141,12 +147,12 @@ def test_a_bug_in_the_evidence_of_a_cut_answer_leaves_the_outcome(monkeypatch: p
 
     monkeypatch.setattr(authorized_requests, "make_evidence_text", raise_error)
     with serve_scripts(make_bytes_script(CUT_PURCHASE)) as server:
-        outcome = make_alarmbox(server.url).buy_check(REQUEST)
+        outcome = make_alarmbox(server.url).buy_check(PURCHASE_REQUEST)
     assert (outcome.kind, outcome.reason, outcome.evidence) == (OutcomeClass.UNKNOWN, "answer_cut", "")
 
 
 @pytest.mark.expects_log("a bug in the transport must be in the log")
-@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("error", ERROR_CLASSES)
 def test_a_bug_in_the_transport_is_unknown(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     """If the transport itself raises an unexpected exception, the request may have been sent already, so the outcome
     is unknown.
@@ -156,7 +162,7 @@ def test_a_bug_in_the_transport_is_unknown(error: type[Exception], monkeypatch: 
         raise error("x")
 
     monkeypatch.setattr(HttpTransport, "send", raise_sending_error)
-    outcome = make_alarmbox("http://127.0.0.1:1").buy_check(REQUEST)
+    outcome = make_alarmbox("http://127.0.0.1:1").buy_check(PURCHASE_REQUEST)
     assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, SendingCertainty.MAYBE)
 
 
@@ -170,7 +176,7 @@ def test_an_interrupt_passes_through_the_adapter(stop: type[BaseException], monk
 
     monkeypatch.setattr(HttpTransport, "send", raise_interrupt)
     with pytest.raises(stop):
-        make_alarmbox("http://127.0.0.1:1").buy_check(REQUEST)
+        make_alarmbox("http://127.0.0.1:1").buy_check(PURCHASE_REQUEST)
 
 
 CUT_PURCHASE = make_http_answer(201, PURCHASED_ANSWER)[:-40]
@@ -187,7 +193,7 @@ def test_the_received_part_of_an_answer_that_breaks_off_is_evidence(script: Scri
     """
     with serve_scripts(script) as server:
         alarmbox = make_alarmbox(server.url)
-        outcome = alarmbox.buy_check(REQUEST)
+        outcome = alarmbox.buy_check(PURCHASE_REQUEST)
         assert (outcome.kind, outcome.reason, outcome.status) == (OutcomeClass.UNKNOWN, "answer_cut", 201)
         assert '"credit_check_id": 12345' in outcome.evidence
         assert alarmbox.read_detail(12345).evidence == ""
@@ -197,7 +203,7 @@ def test_secrets_in_an_answer_that_breaks_off_are_masked() -> None:
     """A token is also masked in the received part of an answer, even if it is cut off there."""
     answer = make_http_answer(201, b'{"credit_check_id":12345,"for":"Bearer at-1' + b" " * 99)[:-99]
     with serve_scripts(make_bytes_script(answer)) as server:
-        evidence = make_alarmbox(server.url).buy_check(REQUEST).evidence
+        evidence = make_alarmbox(server.url).buy_check(PURCHASE_REQUEST).evidence
     assert evidence.startswith('{"credit_check_id":12345')
     assert "at-1" not in evidence
 

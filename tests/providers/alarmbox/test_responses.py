@@ -16,41 +16,41 @@ from console.domain.records import CheckReport
 from console.providers.alarmbox.client import AlarmBox
 from console.providers.http.single_request import mask_secrets
 from tests.providers.parts import (
-    CHECK,
-    NUMBER,
+    CHECK_ANSWER,
+    CORPORATION_NUMBER,
     PAIR_ANSWER,
+    PURCHASE_REQUEST,
     PURCHASED_ANSWER,
-    REQUEST,
     MemoryTokens,
     make_alarmbox,
 )
 from tests.providers.raw_server import Script, make_answer_script, make_bytes_script, make_http_answer, serve_scripts
 
 ALARMBOX_TEST_VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
-ANSWERS = [v for v in ALARMBOX_TEST_VECTORS["classify_http"] if v["provider"] == "alarmbox"]
+ANSWER_VECTORS = [v for v in ALARMBOX_TEST_VECTORS["classify_http"] if v["provider"] == "alarmbox"]
 ProviderCall = Callable[[AlarmBox], Outcome[Any]]
 
 CALL_BY_NAME: dict[str, ProviderCall] = {
-    "purchase": lambda vendor: vendor.buy_check(REQUEST),
+    "purchase": lambda vendor: vendor.buy_check(PURCHASE_REQUEST),
     "detail": lambda vendor: vendor.read_detail(12345),
     "pdf": lambda vendor: vendor.read_pdf(12345),
-    "list": lambda vendor: vendor.find_purchases(NUMBER),
+    "list": lambda vendor: vendor.find_purchases(CORPORATION_NUMBER),
 }
 TOKEN_REFRESH_ANSWER = make_answer_script(200, PAIR_ANSWER)
 
 
-def call_provider(ask: ProviderCall, *scripts: Script) -> tuple[Outcome[Any], list[str]]:
+def call_provider(call: ProviderCall, *scripts: Script) -> tuple[Outcome[Any], list[str]]:
     with serve_scripts(*scripts) as server:
-        outcome = ask(make_alarmbox(server.url, finds=True))
+        outcome = call(make_alarmbox(server.url, finds=True))
         return outcome, server.list_paths()
 
 
-def call_with_answer(ask: ProviderCall, status: int, body: object = b"") -> Outcome[Any]:
+def call_with_answer(call: ProviderCall, status: int, body: object = b"") -> Outcome[Any]:
     """Return the outcome of a call to which AlarmBox gives this answer. After a 401 the second request gets the same
     answer.
     """
     same = make_answer_script(status, body)
-    return call_provider(ask, same, TOKEN_REFRESH_ANSWER, same)[0] if status == 401 else call_provider(ask, same)[0]
+    return call_provider(call, same, TOKEN_REFRESH_ANSWER, same)[0] if status == 401 else call_provider(call, same)[0]
 
 
 def buy_with_answer(body: object, status: int = 200) -> Outcome[CheckReport]:
@@ -59,11 +59,11 @@ def buy_with_answer(body: object, status: int = 200) -> Outcome[CheckReport]:
 
 def test_vectors_cover_both_calls() -> None:
     """The test vectors contain published answers to GET calls (reads) and to POST calls (purchases)."""
-    assert len(ANSWERS) >= 12
-    assert {v["call"].split()[0] for v in ANSWERS} == {"GET", "POST"}
+    assert len(ANSWER_VECTORS) >= 12
+    assert {v["call"].split()[0] for v in ANSWER_VECTORS} == {"GET", "POST"}
 
 
-@pytest.mark.parametrize("vector", ANSWERS, ids=[v["id"] for v in ANSWERS])
+@pytest.mark.parametrize("vector", ANSWER_VECTORS, ids=[v["id"] for v in ANSWER_VECTORS])
 def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> None:
     """Each published answer has the outcome class that the test vectors state, and the effect that follows from this
     class.
@@ -98,7 +98,7 @@ def buy_after_refresh(status: int, body: object) -> Outcome[str]:
         else (make_answer_script(status, body),)
     )
     with serve_scripts(*scripts) as server:
-        outcome = make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST)
+        outcome = make_alarmbox(server.url, tokens=tokens).buy_check(PURCHASE_REQUEST)
     if outcome.kind is Kind.SUCCEEDED:
         assert tokens.log == ["exchange rt-1", "stored at2"]
         return Outcome(Kind.SUCCEEDED, "answered", SendingCertainty.YES)
@@ -167,10 +167,10 @@ def test_a_refusal_that_names_a_check_is_unknown(status: int, body: object) -> N
     [
         b'{"credit_check":{"credit\\u005fcheck_id":12345}}',
         {"errors": [{"credit_check_id": 12345}]},
-        {"credit_check": {"corporation_number": NUMBER, "result": "ok"}},
-        {"credit_check": [CHECK]},
+        {"credit_check": {"corporation_number": CORPORATION_NUMBER, "result": "ok"}},
+        {"credit_check": [CHECK_ANSWER]},
         [PURCHASED_ANSWER],
-        {"data": {"corporation_number": NUMBER, "result": "ng"}},
+        {"data": {"corporation_number": CORPORATION_NUMBER, "result": "ng"}},
         {"credit_check": [{"credit_check_id": None, "purchase_date": "2026-11-20"}]},
         {"credit_check": {"inner": {"purchase_date": "2026-11-20"}}},
         json.dumps(PURCHASED_ANSWER).encode("utf-16"),
@@ -185,19 +185,19 @@ def test_a_refusal_that_contains_the_check_in_another_form_is_unknown(status: in
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "refused_but_made")
 
 
-@pytest.mark.parametrize("ask", ["detail", "pdf"])
+@pytest.mark.parametrize("call_name", ["detail", "pdf"])
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_gone_status_with_the_check_in_the_body_is_unknown(ask: str, status: int) -> None:
+def test_a_gone_status_with_the_check_in_the_body_is_unknown(call_name: str, status: int) -> None:
     """If the status says that the credit check is gone but the body contains this credit check, the outcome is
     unknown. Otherwise the program could buy the same check again."""
-    outcome = call_with_answer(CALL_BY_NAME[ask], status, PURCHASED_ANSWER)
+    outcome = call_with_answer(CALL_BY_NAME[call_name], status, PURCHASED_ANSWER)
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "refused_but_made", None)
 
 
 @pytest.mark.parametrize("body", [b"", {"credit_check": {"credit_check_id": None}}, {"error": "credit_check_id"},
                                   {"errors": {"credit_check": ["is invalid"], "credit_check_id": ["is blank"]}},
                                   {"credit_check": None}, {"credit_check": "invalid"}, {"result": "ng"}, [],
-                                  {"credit_check": {"corporation_number": NUMBER}}])  # fmt: skip
+                                  {"credit_check": {"corporation_number": CORPORATION_NUMBER}}])  # fmt: skip
 def test_a_refusal_without_an_id_is_definite(body: object) -> None:
     """A refusal is a definite failure if its body contains no id of a credit check, even if the name of the id's
     field occurs in the body.
@@ -232,12 +232,12 @@ def test_an_unreadable_refusal_is_unknown(status: int, body: bytes) -> None:
     assert paths == ["POST /ps/v1/credit_checks"]
 
 
-@pytest.mark.parametrize("ask", ["detail", "pdf"])
+@pytest.mark.parametrize("call_name", ["detail", "pdf"])
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_gone_status_with_an_unreadable_body_is_unknown(ask: str, status: int) -> None:
+def test_a_gone_status_with_an_unreadable_body_is_unknown(call_name: str, status: int) -> None:
     """If the status says that the credit check is gone but the body can't be read, the outcome is unknown. Otherwise
     the program could buy the same check again."""
-    outcome = call_with_answer(CALL_BY_NAME[ask], status, UNREADABLE_REFUSALS["compressed"])
+    outcome = call_with_answer(CALL_BY_NAME[call_name], status, UNREADABLE_REFUSALS["compressed"])
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "unreadable")
 
 
@@ -249,12 +249,12 @@ def test_a_refusal_with_a_text_body_is_definite(body: bytes) -> None:
     assert buy_with_answer(body, 422).kind is Kind.FAILED_DEFINITE
 
 
-@pytest.mark.parametrize("ask", ["detail", "pdf"])
+@pytest.mark.parametrize("call_name", ["detail", "pdf"])
 @parametrize_by_status(READ_ROWS)
-def test_the_http_status_decides_the_outcome_of_a_read(ask: str, status: int, kind: Kind) -> None:
+def test_the_http_status_decides_the_outcome_of_a_read(call_name: str, status: int, kind: Kind) -> None:
     """The HTTP status decides the outcome class of a read. 403 and 404 are definite answers of AlarmBox; a status
     such as 400 or 422 leaves the outcome unknown."""
-    outcome = call_with_answer(CALL_BY_NAME[ask], status, b"")
+    outcome = call_with_answer(CALL_BY_NAME[call_name], status, b"")
     assert (outcome.kind, outcome.reason, outcome.status) == (kind, make_reason(status), status)
 
 
@@ -275,7 +275,7 @@ def test_any_2xx_with_an_id_is_bought(status: int) -> None:
     outcome = buy_with_answer(PURCHASED_ANSWER, status)
     assert outcome.kind is Kind.SUCCEEDED
     assert outcome.found == CheckReport(
-        12345, NUMBER, "架空商事株式会社", "ok", date(2026, 11, 20), date(2027, 11, 20), None
+        12345, CORPORATION_NUMBER, "架空商事株式会社", "ok", date(2026, 11, 20), date(2027, 11, 20), None
     )
 
 
@@ -294,10 +294,10 @@ INCOMPLETE_CHECKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "long name": ({"corporation_name": "長" * 300}, {"company_name": "長" * 300}),
     "null number": ({"corporation_number": None}, {"corporation_number": None}),
     "empty number": ({"corporation_number": ""}, {"corporation_number": None}),
-    "number as number": ({"corporation_number": int(NUMBER)}, {"corporation_number": NUMBER}),
+    "number as number": ({"corporation_number": int(CORPORATION_NUMBER)}, {"corporation_number": CORPORATION_NUMBER}),
     "number in another notation": (
         {"corporation_number": "T７１２３-４５６７-８９０１２"},
-        {"corporation_number": NUMBER},
+        {"corporation_number": CORPORATION_NUMBER},
     ),
     "null dates": (
         {"purchase_date": None, "expiration_date": None},
@@ -332,12 +332,12 @@ def test_an_answer_with_an_id_is_a_success_whatever_other_fields_lack(
     """A purchase answer with an id is a success. Every other field that is missing or unreadable stays empty in the
     report.
     """
-    outcome = buy_with_answer(json.dumps({"credit_check": CHECK | change}).encode())
+    outcome = buy_with_answer(json.dumps({"credit_check": CHECK_ANSWER | change}).encode())
     assert outcome.kind is Kind.SUCCEEDED
     assert {name: getattr(outcome.found, name) for name in read} == read
 
 
-CHECK_WITHOUT_ID = {name: value for name, value in CHECK.items() if name != "credit_check_id"}
+CHECK_WITHOUT_ID = {name: value for name, value in CHECK_ANSWER.items() if name != "credit_check_id"}
 
 
 @pytest.mark.parametrize(
@@ -366,8 +366,8 @@ def test_a_purchase_answer_with_the_check_but_no_id_says_that_it_was_made(body: 
     ("body", "reason"),
     [
         ({"credit_check": CHECK_WITHOUT_ID | {"corporation_number": "1180301018771"}}, "no_id"),
-        ({"credit_check": CHECK | {"credit_check_id": "12345"}}, "bad_id"),
-        ({"credit_check": {"corporation_number": NUMBER}}, "no_id"),
+        ({"credit_check": CHECK_ANSWER | {"credit_check_id": "12345"}}, "bad_id"),
+        ({"credit_check": {"corporation_number": CORPORATION_NUMBER}}, "no_id"),
         ({"message": "accepted"}, "unreadable"),
     ],
 )
@@ -407,19 +407,19 @@ UNUSABLE_BODIES: dict[str, tuple[bytes, str]] = {
     "not UTF-8": ('{"credit_check":{"credit_check_id":1,"corporation_name":"株"}}'.encode("shift-jis"), "unreadable"),
     "UTF-16": ('{"credit_check":{"credit_check_id":1}}'.encode("utf-16"), "unreadable"),
     "other number": (
-        json.dumps({"credit_check": CHECK | {"corporation_number": "1180301018771"}}).encode(),
+        json.dumps({"credit_check": CHECK_ANSWER | {"corporation_number": "1180301018771"}}).encode(),
         "other_number",
     ),
     "other number as number": (
-        json.dumps({"credit_check": CHECK | {"corporation_number": 1}}).encode(),
+        json.dumps({"credit_check": CHECK_ANSWER | {"corporation_number": 1}}).encode(),
         "other_number",
     ),
     "number as list": (
-        json.dumps({"credit_check": CHECK | {"corporation_number": [NUMBER]}}).encode(),
+        json.dumps({"credit_check": CHECK_ANSWER | {"corporation_number": [CORPORATION_NUMBER]}}).encode(),
         "other_number",
     ),
     "number as false": (
-        json.dumps({"credit_check": CHECK | {"corporation_number": False}}).encode(),
+        json.dumps({"credit_check": CHECK_ANSWER | {"corporation_number": False}}).encode(),
         "other_number",
     ),
     "too large": (b" " * ((1 << 20) + 1), "answer_too_large"),
@@ -505,7 +505,9 @@ def test_a_secret_is_masked_after_a_page_of_broken_escapes() -> None:
 
 def test_detail_of_another_check_is_no_answer() -> None:
     """An answer to a detail request is accepted only if it has the requested id of the credit check."""
-    outcome = call_with_answer(CALL_BY_NAME["detail"], 200, {"credit_check": CHECK | {"credit_check_id": 54321}})
+    outcome = call_with_answer(
+        CALL_BY_NAME["detail"], 200, {"credit_check": CHECK_ANSWER | {"credit_check_id": 54321}}
+    )
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "other_id")
 
 
@@ -521,75 +523,84 @@ def test_an_impossible_id_is_not_requested(credit_check_id: int) -> None:
 
 LIST_ANSWERS: dict[str, tuple[object, Kind, str, int]] = {
     "empty": ({"credit_checks": []}, Kind.SUCCEEDED, "answered", 0),
-    "one": ({"credit_checks": [CHECK]}, Kind.SUCCEEDED, "answered", 1),
-    "two": ({"credit_checks": [CHECK, CHECK | {"credit_check_id": 7}]}, Kind.SUCCEEDED, "answered", 2),
-    "of another number too": ({"credit_checks": [CHECK, CHECK | {"corporation_number": "1180301018771"}]},
+    "one": ({"credit_checks": [CHECK_ANSWER]}, Kind.SUCCEEDED, "answered", 1),
+    "two": ({"credit_checks": [CHECK_ANSWER, CHECK_ANSWER | {"credit_check_id": 7}]}, Kind.SUCCEEDED, "answered", 2),
+    "of another number too": ({"credit_checks": [CHECK_ANSWER,
+    CHECK_ANSWER | {"corporation_number": "1180301018771"}]},
                               Kind.SUCCEEDED, "answered", 1),
-    "one without number": ({"credit_checks": [CHECK, CHECK | {"corporation_number": None}]},
+    "one without number": ({"credit_checks": [CHECK_ANSWER, CHECK_ANSWER | {"corporation_number": None}]},
                            Kind.UNKNOWN, "no_number", 0),
-    "in full-width digits": ({"credit_checks": [CHECK | {"corporation_number": "７１２３４５６７８９０１２"}]},
+    "in full-width digits": ({"credit_checks": [CHECK_ANSWER | {"corporation_number": "７１２３４５６７８９０１２"}]},
                              Kind.SUCCEEDED, "answered", 1),
-    "with hyphens and blanks": ({"credit_checks": [CHECK | {"corporation_number": " 7-1234-5678-9012\n"}]},
+    "with hyphens and blanks": ({"credit_checks": [CHECK_ANSWER | {"corporation_number": " 7-1234-5678-9012\n"}]},
                                 Kind.SUCCEEDED, "answered", 1),
-    "with a T": ({"credit_checks": [CHECK | {"corporation_number": "T7123456789012"}]},
+    "with a T": ({"credit_checks": [CHECK_ANSWER | {"corporation_number": "T7123456789012"}]},
                  Kind.SUCCEEDED, "answered", 1),
-    "a number of another form": ({"credit_checks": [CHECK | {"corporation_number": "corp:7123456789012"}]},
+    "a number of another form": ({"credit_checks": [CHECK_ANSWER | {"corporation_number": "corp:7123456789012"}]},
                                  Kind.UNKNOWN, "other_number", 0),
-    "a number with a fraction": ({"credit_checks": [CHECK | {"corporation_number": 7123456789012.0}]},
+    "a number with a fraction": ({"credit_checks": [CHECK_ANSWER | {"corporation_number": 7123456789012.0}]},
                                  Kind.UNKNOWN, "other_number", 0),
-    "a number that lacks a digit": ({"credit_checks": [CHECK | {"corporation_number": "123456789012"}]},
+    "a number that lacks a digit": ({"credit_checks": [CHECK_ANSWER | {"corporation_number": "123456789012"}]},
                                     Kind.UNKNOWN, "other_number", 0),
-    "a number in a list": ({"credit_checks": [CHECK | {"corporation_number": [NUMBER]}]},
+    "a number in a list": ({"credit_checks": [CHECK_ANSWER | {"corporation_number": [CORPORATION_NUMBER]}]},
                            Kind.UNKNOWN, "other_number", 0),
-    "one without id": ({"credit_checks": [CHECK, {}]}, Kind.UNKNOWN, "no_id", 0),
-    "one is a text": ({"credit_checks": [CHECK, "x"]}, Kind.UNKNOWN, "unreadable", 0),
-    "not a list": ({"credit_checks": CHECK}, Kind.UNKNOWN, "unreadable", 0),
+    "one without id": ({"credit_checks": [CHECK_ANSWER, {}]}, Kind.UNKNOWN, "no_id", 0),
+    "one is a text": ({"credit_checks": [CHECK_ANSWER, "x"]}, Kind.UNKNOWN, "unreadable", 0),
+    "not a list": ({"credit_checks": CHECK_ANSWER}, Kind.UNKNOWN, "unreadable", 0),
     "no list": ({}, Kind.UNKNOWN, "unreadable", 0),
     "HTML": ("<html>", Kind.UNKNOWN, "unreadable", 0),
-    "all of it": ({"credit_checks": [CHECK], "total_count": 1, "next_page": None, "meta": {"more": False}},
+    "all of it": ({"credit_checks": [CHECK_ANSWER], "total_count": 1, "next_page": None, "meta": {"more": False}},
                   Kind.SUCCEEDED, "answered", 1),
     "empty and all of it": ({"credit_checks": [], "total": 0}, Kind.SUCCEEDED, "answered", 0),
-    "more than listed": ({"credit_checks": [CHECK], "total_count": 2}, Kind.UNKNOWN, "list_incomplete", 0),
-    "a next page": ({"credit_checks": [CHECK], "next_page": 2}, Kind.UNKNOWN, "list_incomplete", 0),
-    "a cursor": ({"credit_checks": [CHECK], "meta": {"next": "abc"}}, Kind.UNKNOWN, "list_incomplete", 0),
-    "more to come": ({"credit_checks": [CHECK], "has_more": True}, Kind.UNKNOWN, "list_incomplete", 0),
+    "more than listed": ({"credit_checks": [CHECK_ANSWER], "total_count": 2}, Kind.UNKNOWN, "list_incomplete", 0),
+    "a next page": ({"credit_checks": [CHECK_ANSWER], "next_page": 2}, Kind.UNKNOWN, "list_incomplete", 0),
+    "a cursor": ({"credit_checks": [CHECK_ANSWER], "meta": {"next": "abc"}}, Kind.UNKNOWN, "list_incomplete", 0),
+    "more to come": ({"credit_checks": [CHECK_ANSWER], "has_more": True}, Kind.UNKNOWN, "list_incomplete", 0),
     "empty page of several": ({"credit_checks": [], "pages": 3}, Kind.UNKNOWN, "list_incomplete", 0),
     "fields without pages": (
-        {"credit_checks": [CHECK], "request_id": "req-17", "status": "ok", "success": True, "api_version": 2,
+        {"credit_checks": [CHECK_ANSWER], "request_id": "req-17", "status": "ok", "success": True, "api_version": 2,
          "corporation_number": "7123456789012", "meta": {"generated_at": "2026-11-20T03:20:01Z", "tags": ["a"]}},
         Kind.SUCCEEDED, "answered", 1),
     "one page of one": (
-        {"credit_checks": [CHECK], "pagination": {"current": 1, "total_pages": 1, "per_page": 20, "totalCount": 1},
+        {"credit_checks": [CHECK_ANSWER], "pagination": {"current": 1, "total_pages": 1, "per_page": 20,
+        "totalCount": 1},
          "links": {"self": "/ps/v1/credit_checks", "next": None}, "isLast": True, "offset": 0},
         Kind.SUCCEEDED, "answered", 1),
-    "a full page": ({"credit_checks": [CHECK], "limit": 1}, Kind.UNKNOWN, "list_incomplete", 0),
-    "a full page of a size": ({"credit_checks": [CHECK], "page": 1, "per_page": "1"}, Kind.UNKNOWN,
+    "a full page": ({"credit_checks": [CHECK_ANSWER], "limit": 1}, Kind.UNKNOWN, "list_incomplete", 0),
+    "a full page of a size": ({"credit_checks": [CHECK_ANSWER], "page": 1, "per_page": "1"}, Kind.UNKNOWN,
                               "list_incomplete", 0),
-    "the second page": ({"credit_checks": [CHECK], "page": 2, "pages": 2}, Kind.UNKNOWN, "list_incomplete", 0),
-    "pages within": ({"credit_checks": [CHECK], "pagination": {"of": 2}}, Kind.UNKNOWN, "list_incomplete", 0),
-    "not complete": ({"credit_checks": [CHECK], "complete": False}, Kind.UNKNOWN, "list_incomplete", 0),
-    "has a next page": ({"credit_checks": [CHECK], "hasNextPage": True}, Kind.UNKNOWN, "list_incomplete", 0),
-    "an address of a page": ({"credit_checks": [CHECK], "url": "https://api.alarmbox.jp/x?page=2"}, Kind.UNKNOWN,
+    "the second page": ({"credit_checks": [CHECK_ANSWER], "page": 2, "pages": 2}, Kind.UNKNOWN, "list_incomplete", 0),
+    "pages within": ({"credit_checks": [CHECK_ANSWER], "pagination": {"of": 2}}, Kind.UNKNOWN, "list_incomplete", 0),
+    "not complete": ({"credit_checks": [CHECK_ANSWER], "complete": False}, Kind.UNKNOWN, "list_incomplete", 0),
+    "has a next page": ({"credit_checks": [CHECK_ANSWER], "hasNextPage": True}, Kind.UNKNOWN, "list_incomplete", 0),
+    "an address of a page": ({"credit_checks": [CHECK_ANSWER], "url": "https://api.alarmbox.jp/x?page=2"},
+    Kind.UNKNOWN,
                              "list_incomplete", 0),
-    "rows elsewhere": ({"credit_checks": [CHECK], "archived": [CHECK]}, Kind.UNKNOWN, "list_incomplete", 0),
-    "words in one": ({"credit_checks": [CHECK], "hasmore": True}, Kind.UNKNOWN, "list_incomplete", 0),
-    "words in one, with a mark": ({"credit_checks": [CHECK], "nextpage": "b2Zm"}, Kind.UNKNOWN, "list_incomplete", 0),
-    "a total in one word": ({"credit_checks": [CHECK], "totalcount": 40}, Kind.UNKNOWN, "list_incomplete", 0),
-    "a word of its own": ({"credit_checks": [CHECK], "scroll_id": "DnF1"}, Kind.UNKNOWN, "list_incomplete", 0),
-    "the number of a page": ({"credit_checks": [CHECK], "number": 2}, Kind.UNKNOWN, "list_incomplete", 0),
-    "Japanese words": ({"credit_checks": [CHECK], "続き": "あり"}, Kind.UNKNOWN, "list_incomplete", 0),
-    "within what says nothing": ({"credit_checks": [CHECK], "meta": {"rest": 3}}, Kind.UNKNOWN, "list_incomplete", 0),
-    "within what nobody knows": ({"credit_checks": [CHECK], "x": {"id": "1"}}, Kind.UNKNOWN, "list_incomplete", 0),
-    "itself a later page": ({"credit_checks": [CHECK], "links": {"self": "/x?p=2"}}, Kind.UNKNOWN,
+    "rows elsewhere": ({"credit_checks": [CHECK_ANSWER], "archived": [CHECK_ANSWER]}, Kind.UNKNOWN, "list_incomplete",
+        0),
+    "words in one": ({"credit_checks": [CHECK_ANSWER], "hasmore": True}, Kind.UNKNOWN, "list_incomplete", 0),
+    "words in one, with a mark": ({"credit_checks": [CHECK_ANSWER], "nextpage": "b2Zm"}, Kind.UNKNOWN,
+        "list_incomplete", 0),
+    "a total in one word": ({"credit_checks": [CHECK_ANSWER], "totalcount": 40}, Kind.UNKNOWN, "list_incomplete", 0),
+    "a word of its own": ({"credit_checks": [CHECK_ANSWER], "scroll_id": "DnF1"}, Kind.UNKNOWN, "list_incomplete", 0),
+    "the number of a page": ({"credit_checks": [CHECK_ANSWER], "number": 2}, Kind.UNKNOWN, "list_incomplete", 0),
+    "Japanese words": ({"credit_checks": [CHECK_ANSWER], "続き": "あり"}, Kind.UNKNOWN, "list_incomplete", 0),
+    "within what says nothing": ({"credit_checks": [CHECK_ANSWER], "meta": {"rest": 3}}, Kind.UNKNOWN,
+        "list_incomplete", 0),
+    "within what nobody knows": ({"credit_checks": [CHECK_ANSWER], "x": {"id": "1"}}, Kind.UNKNOWN, "list_incomplete",
+        0),
+    "itself a later page": ({"credit_checks": [CHECK_ANSWER], "links": {"self": "/x?p=2"}}, Kind.UNKNOWN,
                             "list_incomplete", 0),
-    "an address with another page": ({"credit_checks": [CHECK], "url": "/x?start=20"}, Kind.UNKNOWN,
+    "an address with another page": ({"credit_checks": [CHECK_ANSWER], "url": "/x?start=20"}, Kind.UNKNOWN,
                                      "list_incomplete", 0),
-    "an address by a path": ({"credit_checks": [CHECK], "url": "/x/page/2"}, Kind.UNKNOWN, "list_incomplete", 0),
+    "an address by a path": ({"credit_checks": [CHECK_ANSWER], "url": "/x/page/2"}, Kind.UNKNOWN, "list_incomplete",
+        0),
     "the question again": (
-        {"credit_checks": [CHECK], "url": "/ps/v1/credit_checks?corporation_number=7123456789012", "code": "0",
+        {"credit_checks": [CHECK_ANSWER], "url": "/ps/v1/credit_checks?corporation_number=7123456789012", "code": "0",
          "trace_id": "17", "object": "x"},
         Kind.SUCCEEDED, "answered", 1),
-    "all but the newest": ({"credit_checks": [CHECK], "from": "2020-01-01"}, Kind.UNKNOWN, "list_incomplete", 0),
+    "all but the newest": ({"credit_checks": [CHECK_ANSWER], "from": "2020-01-01"}, Kind.UNKNOWN, "list_incomplete",
+        0),
 }  # fmt: skip
 
 
@@ -613,7 +624,7 @@ def test_a_list_of_several_pages_is_not_whole(name: str, value: str) -> None:
     """If a header says that the list has further pages, the list counts as incomplete and its outcome is unknown."""
     outcome, _ = call_provider(
         CALL_BY_NAME["list"],
-        make_bytes_script(make_http_answer(200, {"credit_checks": [CHECK]}, {name: value})),
+        make_bytes_script(make_http_answer(200, {"credit_checks": [CHECK_ANSWER]}, {name: value})),
     )
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "list_incomplete", None)
 
@@ -629,7 +640,7 @@ def test_a_header_that_excludes_pages_leaves_the_list_whole(name: str, value: st
     """The list counts as complete if its headers, such as numbers of rows or pages, exclude a further page."""
     outcome, _ = call_provider(
         CALL_BY_NAME["list"],
-        make_bytes_script(make_http_answer(200, {"credit_checks": [CHECK]}, {name: value})),
+        make_bytes_script(make_http_answer(200, {"credit_checks": [CHECK_ANSWER]}, {name: value})),
     )
     assert (outcome.kind, len(outcome.found or ())) == (Kind.SUCCEEDED, 1)
 

@@ -13,8 +13,8 @@ from console.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, SandboxCont
 from console.sandbox.rules.registry import FAULT_BY_NAME
 from tests.providers.parts import CountingRateLimiter, MemoryTokens
 
-NUMBER = "1180301018771"
-REQUEST = PurchaseRequest(NUMBER, "1", deal=2, reasons=(4,), comment="調査")
+CORPORATION_NUMBER = "1180301018771"
+PURCHASE_REQUEST = PurchaseRequest(CORPORATION_NUMBER, "1", deal=2, reasons=(4,), comment="調査")
 STATUSES_WITHOUT_PURCHASE = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
 
@@ -41,16 +41,20 @@ def test_a_purchase_its_detail_and_its_file_agree(control: SandboxControl, token
     """
     control.change_settings(offers_purchase_list=True)
     box = make_adapter(control.url, tokens, finds=True)
-    purchase = box.buy_check(REQUEST)
+    purchase = box.buy_check(PURCHASE_REQUEST)
     assert purchase.found is not None
     credit_check_id = purchase.found.credit_check_id
-    detail, file, listed = box.read_detail(credit_check_id), box.read_pdf(credit_check_id), box.find_purchases(NUMBER)
+    detail, file, listed = (
+        box.read_detail(credit_check_id),
+        box.read_pdf(credit_check_id),
+        box.find_purchases(CORPORATION_NUMBER),
+    )
     assert detail.found is not None
     assert file.found is not None
     assert detail.found == file.found.report
     assert detail.found.company_name == purchase.found.company_name
     assert listed.found == (purchase.found,)
-    assert control.count_charges(NUMBER) == 1
+    assert control.count_charges(CORPORATION_NUMBER) == 1
 
 
 def test_a_refusal_of_alarmbox_is_a_definite_failure(control: SandboxControl, tokens: MemoryTokens) -> None:
@@ -58,7 +62,7 @@ def test_a_refusal_of_alarmbox_is_a_definite_failure(control: SandboxControl, to
     found". The ledger has no charge.
     """
     box = make_adapter(control.url, tokens)
-    refused = box.buy_check(PurchaseRequest(NUMBER, "1", deal=3))
+    refused = box.buy_check(PurchaseRequest(CORPORATION_NUMBER, "1", deal=3))
     assert (refused.kind, refused.status) == (OutcomeClass.FAILED_DEFINITE, 422)
     assert box.read_detail(999).kind is OutcomeClass.NOT_FOUND
     assert control.count_charges() == 0
@@ -78,9 +82,11 @@ def test_purchase_outcomes_match_the_ledger_under_each_fault(
         make_adapter(control.url, tokens).buy_check(PurchaseRequest("7123456789012", "1"))
     )  # a token in hand
     kind = FAULT_BY_NAME[name]
-    control.add_fault(f"{name}:503" if kind.argument_rule != "none" else name, call="purchase", number=NUMBER)
-    outcome = box.buy_check(REQUEST)
-    charges = control.count_charges(NUMBER)
+    control.add_fault(
+        f"{name}:503" if kind.argument_rule != "none" else name, call="purchase", number=CORPORATION_NUMBER
+    )
+    outcome = box.buy_check(PURCHASE_REQUEST)
+    charges = control.count_charges(CORPORATION_NUMBER)
     assert charges <= 1
     if outcome.kind is OutcomeClass.SUCCEEDED:
         assert charges == 1
@@ -98,7 +104,7 @@ def test_a_refusal_before_the_charge_is_a_definite_failure(
     the ledger has no charge.
     """
     control.add_fault(f"status:{status}", call="purchase", times=2)  # after a 401 it is asked again
-    outcome = make_adapter(control.url, tokens).buy_check(REQUEST)
+    outcome = make_adapter(control.url, tokens).buy_check(PURCHASE_REQUEST)
     assert outcome.kind in STATUSES_WITHOUT_PURCHASE
     assert outcome.status == status
     assert control.count_charges() == 0
@@ -114,7 +120,7 @@ def test_only_complete_pdfs_are_accepted_under_each_fault(
     """With each fault of the PDF answer, the adapter accepts only a complete PDF. A PDF bomb is accepted as complete,
     because the renderer limits it later."""
     box = make_adapter(control.url, tokens)
-    purchase = box.buy_check(REQUEST)
+    purchase = box.buy_check(PURCHASE_REQUEST)
     assert purchase.found is not None
     control.add_fault(name, call="pdf", **({"size": 1_000_000} if name == "pdf_bomb" else {}))
     outcome = box.read_pdf(purchase.found.credit_check_id)
@@ -130,8 +136,8 @@ def test_an_ended_token_is_refreshed(control: SandboxControl, tokens: MemoryToke
     box = make_adapter(control.url, tokens)
     check_succeeded(box.buy_check(PurchaseRequest("7123456789012", "1")))
     control.expire_tokens()
-    check_succeeded(box.buy_check(REQUEST))
-    assert control.count_charges(NUMBER) == 1
+    check_succeeded(box.buy_check(PURCHASE_REQUEST))
+    assert control.count_charges(CORPORATION_NUMBER) == 1
     assert len(control.read_requests("token")) == 2
 
 
@@ -142,10 +148,10 @@ def test_a_revoked_authorisation_needs_a_person(control: SandboxControl, tokens:
     box = make_adapter(control.url, tokens)
     check_succeeded(box.buy_check(PurchaseRequest("7123456789012", "1")))
     control.revoke_tokens()
-    outcome = box.buy_check(REQUEST)
+    outcome = box.buy_check(PURCHASE_REQUEST)
     assert (outcome.kind, outcome.reason) == (OutcomeClass.AUTH, "authorise_again")
     tokens.pair = box.oauth_calls.exchange_code(_read_authorisation_code(box))
-    check_succeeded(box.buy_check(REQUEST))
+    check_succeeded(box.buy_check(PURCHASE_REQUEST))
 
 
 def _read_authorisation_code(box: AlarmBox) -> str:
@@ -163,7 +169,7 @@ def test_a_refresh_with_a_lost_answer_is_repeated(control: SandboxControl, token
     """
     box = make_adapter(control.url, tokens)
     control.add_fault("refresh_lost", call="token", times=1)
-    check_succeeded(box.buy_check(REQUEST))
+    check_succeeded(box.buy_check(PURCHASE_REQUEST))
     assert len(control.read_requests("token")) == 2
     assert control.count_charges() == 1
 
@@ -189,7 +195,7 @@ def test_a_short_lived_token_is_renewed_before_each_call(control: SandboxControl
     control.change_settings(access_token_seconds=60)
     box = make_adapter(control.url, tokens)
     for _ in range(3):
-        check_succeeded(box.buy_check(REQUEST))
+        check_succeeded(box.buy_check(PURCHASE_REQUEST))
     assert tokens.pair is not None
     assert tokens.pair.expires_at is not None
     assert tokens.pair.expires_at < SystemClock().now() + timedelta(seconds=61)
@@ -200,6 +206,6 @@ def test_a_purchase_during_an_outage_is_not_sent(control: SandboxControl, tokens
     box = make_adapter(control.url, tokens)
     check_succeeded(box.buy_check(PurchaseRequest("7123456789012", "1")))
     with control.cause_outage():
-        outcome = box.buy_check(REQUEST)
+        outcome = box.buy_check(PURCHASE_REQUEST)
     assert (outcome.kind, outcome.reason) == (OutcomeClass.FAILED_DEFINITE, "not_connected")
-    assert control.count_charges(NUMBER) == 0
+    assert control.count_charges(CORPORATION_NUMBER) == 0

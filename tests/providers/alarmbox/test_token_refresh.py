@@ -12,8 +12,8 @@ from console.providers.credit_checks.tokens import TokenExchange, TokenPair
 from tests.providers.parts import (
     CLOCK,
     PAIR_ANSWER,
+    PURCHASE_REQUEST,
     PURCHASED_ANSWER,
-    REQUEST,
     CountingRateLimiter,
     MemoryTokens,
     make_alarmbox,
@@ -33,7 +33,7 @@ PURCHASE_REQUEST_LINE = "POST /ps/v1/credit_checks"
 TOKEN_REQUEST_LINE = "POST /oauth/token"
 PURCHASED_SCRIPT = make_answer_script(200, PURCHASED_ANSWER)
 NEW_TOKENS_ANSWER = make_answer_script(200, PAIR_ANSWER)
-UNAUTHORISED = make_answer_script(401, {"error": "invalid_token"})
+UNAUTHORISED_ANSWER = make_answer_script(401, {"error": "invalid_token"})
 INVALID_GRANT_ANSWER = make_answer_script(400, {"error": "invalid_grant"})
 TIME_UNTIL_EXPIRY = timedelta(minutes=4)
 
@@ -42,8 +42,8 @@ def test_a_pair_of_tokens_with_time_left_is_used_without_a_refresh() -> None:
     """The adapter uses a pair of tokens that is valid for more than five minutes without a refresh."""
     with serve_scripts(PURCHASED_SCRIPT) as server:
         assert (
-            make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=timedelta(minutes=6))))
-            .buy_check(REQUEST)
+            make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lifetime=timedelta(minutes=6))))
+            .buy_check(PURCHASE_REQUEST)
             .found
         )
         assert server.list_paths() == [PURCHASE_REQUEST_LINE]
@@ -53,7 +53,11 @@ def test_a_pair_of_tokens_with_time_left_is_used_without_a_refresh() -> None:
 def test_a_pair_without_a_known_end_is_used_until_a_401() -> None:
     """A pair of tokens whose lifetime AlarmBox hasn't stated is used until AlarmBox answers 401."""
     with serve_scripts(PURCHASED_SCRIPT) as server:
-        assert make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=None))).buy_check(REQUEST).found
+        assert (
+            make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lifetime=None)))
+            .buy_check(PURCHASE_REQUEST)
+            .found
+        )
         assert server.list_paths() == [PURCHASE_REQUEST_LINE]
 
 
@@ -61,9 +65,9 @@ def test_a_pair_of_tokens_near_its_end_is_renewed_and_stored_first() -> None:
     """If the tokens expire in less than five minutes, the adapter gets new tokens, stores them and then uses them.
     The refresh and the call each wait for the rate limiter.
     """
-    tokens, turns = MemoryTokens(make_token_pair(lives=TIME_UNTIL_EXPIRY)), CountingRateLimiter()
+    tokens, turns = MemoryTokens(make_token_pair(lifetime=TIME_UNTIL_EXPIRY)), CountingRateLimiter()
     with serve_scripts(NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
-        assert make_alarmbox(server.url, tokens=tokens, rate_limiter=turns).buy_check(REQUEST).found
+        assert make_alarmbox(server.url, tokens=tokens, rate_limiter=turns).buy_check(PURCHASE_REQUEST).found
         assert server.list_paths() == [TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert server.read_form(0) == {
             "grant_type": "refresh_token",
@@ -84,35 +88,36 @@ def test_a_401_leads_to_one_refresh_and_one_retry() -> None:
     """After a 401 for a revoked token, the adapter refreshes the tokens once and sends the purchase once more,
     because a 401 means that nothing was bought."""
     tokens = MemoryTokens(make_token_pair())
-    with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
-        assert make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST).kind is OutcomeClass.SUCCEEDED
+    with serve_scripts(UNAUTHORISED_ANSWER, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
+        assert make_alarmbox(server.url, tokens=tokens).buy_check(PURCHASE_REQUEST).kind is OutcomeClass.SUCCEEDED
         assert server.list_paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
     assert tokens.log == ["exchange rt-1", "stored at-2"]
 
 
 def test_a_second_401_ends_the_call_as_auth() -> None:
     """If AlarmBox answers 401 again to the new token, the outcome is AUTH and the adapter sends no third request."""
-    with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, UNAUTHORISED) as server:
-        outcome = make_alarmbox(server.url).buy_check(REQUEST)
+    with serve_scripts(UNAUTHORISED_ANSWER, NEW_TOKENS_ANSWER, UNAUTHORISED_ANSWER) as server:
+        outcome = make_alarmbox(server.url).buy_check(PURCHASE_REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "http_401", SendingCertainty.YES)
         assert server.list_paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
 
 
 @pytest.mark.parametrize(
-    "second", [make_answer_script(500), make_reset_script(), make_bytes_script(b""), make_answer_script(200, b"{")]
+    "second_answer",
+    [make_answer_script(500), make_reset_script(), make_bytes_script(b""), make_answer_script(200, b"{")],
 )
-def test_the_answer_to_the_second_try_after_a_401_counts(second: Script) -> None:
+def test_the_answer_to_the_second_try_after_a_401_counts(second_answer: Script) -> None:
     """If the purchase is sent again after a 401 and gets no answer, the outcome is UNKNOWN, because the second
     request may have bought the credit check.
     """
-    with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, second) as server:
-        assert make_alarmbox(server.url).buy_check(REQUEST).kind is OutcomeClass.UNKNOWN
+    with serve_scripts(UNAUTHORISED_ANSWER, NEW_TOKENS_ANSWER, second_answer) as server:
+        assert make_alarmbox(server.url).buy_check(PURCHASE_REQUEST).kind is OutcomeClass.UNKNOWN
         assert server.list_paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
 
 
 def test_a_read_refreshes_the_tokens() -> None:
     """After a 401 to a read, the adapter refreshes the tokens and sends the read again."""
-    with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
+    with serve_scripts(UNAUTHORISED_ANSWER, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url).read_detail(12345).kind is OutcomeClass.SUCCEEDED
 
 
@@ -121,11 +126,11 @@ def test_a_pair_refreshed_by_another_process_is_used() -> None:
 
     class Overtaken(MemoryTokens):
         def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
-            self.pair = make_token_pair(n=7)
+            self.pair = make_token_pair(serial=7)
             return super().refresh(exchange, outdated_pair=outdated_pair)
 
-    with serve_scripts(UNAUTHORISED, PURCHASED_SCRIPT) as server:
-        assert make_alarmbox(server.url, tokens=Overtaken(make_token_pair())).buy_check(REQUEST).found
+    with serve_scripts(UNAUTHORISED_ANSWER, PURCHASED_SCRIPT) as server:
+        assert make_alarmbox(server.url, tokens=Overtaken(make_token_pair())).buy_check(PURCHASE_REQUEST).found
         assert server.list_paths() == [PURCHASE_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert server.get_header(1, "authorization") == "Bearer at-7"
 
@@ -136,12 +141,12 @@ def test_a_refresh_token_used_by_another_process_is_no_error() -> None:
     """
     tokens = MemoryTokens(make_token_pair())
 
-    def replace_pair_and_refuse(connection: object, over: threading.Event) -> None:
-        tokens.pair = make_token_pair(n=7)
-        INVALID_GRANT_ANSWER(connection, over)  # type: ignore[arg-type]  # handed through as it came
+    def replace_pair_and_refuse(connection: object, test_ended: threading.Event) -> None:
+        tokens.pair = make_token_pair(serial=7)
+        INVALID_GRANT_ANSWER(connection, test_ended)  # type: ignore[arg-type]  # handed through as it came
 
-    with serve_scripts(UNAUTHORISED, replace_pair_and_refuse, PURCHASED_SCRIPT) as server:
-        assert make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST).found
+    with serve_scripts(UNAUTHORISED_ANSWER, replace_pair_and_refuse, PURCHASED_SCRIPT) as server:
+        assert make_alarmbox(server.url, tokens=tokens).buy_check(PURCHASE_REQUEST).found
         assert server.list_paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert server.get_header(2, "authorization") == "Bearer at-7"
 
@@ -149,16 +154,16 @@ def test_a_refresh_token_used_by_another_process_is_no_error() -> None:
 def test_invalid_grant_requires_a_new_authorisation() -> None:
     """If AlarmBox refuses the refresh token and no newer tokens are stored, the outcome is AUTH: nothing was bought,
     and a person must authorise the program again."""
-    with serve_scripts(UNAUTHORISED, INVALID_GRANT_ANSWER) as server:
-        outcome = make_alarmbox(server.url).buy_check(REQUEST)
+    with serve_scripts(UNAUTHORISED_ANSWER, INVALID_GRANT_ANSWER) as server:
+        outcome = make_alarmbox(server.url).buy_check(PURCHASE_REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.AUTH,
             "authorise_again",
             SendingCertainty.YES,
         )
     with serve_scripts(INVALID_GRANT_ANSWER) as server:
-        expired = MemoryTokens(make_token_pair(lives=timedelta(0)))
-        outcome = make_alarmbox(server.url, tokens=expired).buy_check(REQUEST)
+        expired = MemoryTokens(make_token_pair(lifetime=timedelta(0)))
+        outcome = make_alarmbox(server.url, tokens=expired).buy_check(PURCHASE_REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.AUTH,
             "authorise_again",
@@ -170,7 +175,7 @@ def test_invalid_grant_requires_a_new_authorisation() -> None:
 def test_a_call_without_an_authorisation_is_auth_and_unsent() -> None:
     """Before the first authorisation the outcome of a call is AUTH, and the adapter sends nothing."""
     with serve_scripts(PURCHASED_SCRIPT) as server:
-        outcome = make_alarmbox(server.url, tokens=MemoryTokens(None)).buy_check(REQUEST)
+        outcome = make_alarmbox(server.url, tokens=MemoryTokens(None)).buy_check(PURCHASE_REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.AUTH,
             "authorise_again",
@@ -193,27 +198,27 @@ LOST_ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("lost", LOST_ANSWERS.values(), ids=LOST_ANSWERS)
-def test_a_refresh_without_an_answer_is_repeated_once(lost: Script) -> None:
+@pytest.mark.parametrize("lost_answer", LOST_ANSWERS.values(), ids=LOST_ANSWERS)
+def test_a_refresh_without_an_answer_is_repeated_once(lost_answer: Script) -> None:
     """If a refresh gets no answer, the adapter sends it once more with the same refresh token, which may still be
     valid.
     """
-    tokens = MemoryTokens(make_token_pair(lives=timedelta(0)))
-    with serve_scripts(lost, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
-        assert make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST).found
+    tokens = MemoryTokens(make_token_pair(lifetime=timedelta(0)))
+    with serve_scripts(lost_answer, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
+        assert make_alarmbox(server.url, tokens=tokens).buy_check(PURCHASE_REQUEST).found
         assert server.list_paths() == [TOKEN_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert [server.read_form(i)["refresh_token"] for i in (0, 1)] == ["rt-1", "rt-1"]
 
 
-@pytest.mark.parametrize("lost", LOST_ANSWERS.values(), ids=LOST_ANSWERS)
-def test_a_refresh_without_any_answer_leaves_the_purchase_unsent(lost: Script) -> None:
+@pytest.mark.parametrize("lost_answer", LOST_ANSWERS.values(), ids=LOST_ANSWERS)
+def test_a_refresh_without_any_answer_leaves_the_purchase_unsent(lost_answer: Script) -> None:
     """If the refresh gets no answer twice and no valid token is stored, the adapter doesn't send the purchase."""
-    tokens = MemoryTokens(make_token_pair(lives=timedelta(0)))
-    with serve_scripts(lost) as server:
-        outcome = make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST)
+    tokens = MemoryTokens(make_token_pair(lifetime=timedelta(0)))
+    with serve_scripts(lost_answer) as server:
+        outcome = make_alarmbox(server.url, tokens=tokens).buy_check(PURCHASE_REQUEST)
         assert (outcome.kind, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
         assert server.list_paths() == [TOKEN_REQUEST_LINE, TOKEN_REQUEST_LINE]
-    assert tokens.pair == make_token_pair(lives=timedelta(0))
+    assert tokens.pair == make_token_pair(lifetime=timedelta(0))
 
 
 def test_a_used_up_token_after_a_lost_answer_means_authorise_again() -> None:
@@ -221,8 +226,8 @@ def test_a_used_up_token_after_a_lost_answer_means_authorise_again() -> None:
     AUTH.
     """
     with serve_scripts(make_bytes_script(b""), INVALID_GRANT_ANSWER) as server:
-        outcome = make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=timedelta(0)))).buy_check(
-            REQUEST
+        outcome = make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lifetime=timedelta(0)))).buy_check(
+            PURCHASE_REQUEST
         )
         assert (outcome.kind, outcome.reason) == (OutcomeClass.AUTH, "authorise_again")
         assert server.list_paths() == [TOKEN_REQUEST_LINE, TOKEN_REQUEST_LINE]
@@ -239,8 +244,10 @@ def test_the_old_access_token_is_used_if_its_refresh_fails(refusal: Script, aske
     """
     scripts = [refusal] * asked
     with serve_scripts(*scripts, PURCHASED_SCRIPT) as server:
-        vendor = make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=TIME_UNTIL_EXPIRY)), scale=100)
-        assert vendor.buy_check(REQUEST).found
+        vendor = make_alarmbox(
+            server.url, tokens=MemoryTokens(make_token_pair(lifetime=TIME_UNTIL_EXPIRY)), scale=100
+        )
+        assert vendor.buy_check(PURCHASE_REQUEST).found
         assert server.list_paths() == [TOKEN_REQUEST_LINE] * asked + [PURCHASE_REQUEST_LINE]
         assert server.get_header(asked, "authorization") == "Bearer at-1"
 
@@ -260,8 +267,8 @@ def test_a_refused_refresh_is_not_repeated(script: Script, kind: OutcomeClass, r
     outcome's reason names the cause.
     """
     with serve_scripts(script) as server:
-        outcome = make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=timedelta(0)))).buy_check(
-            REQUEST
+        outcome = make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lifetime=timedelta(0)))).buy_check(
+            PURCHASE_REQUEST
         )
         assert (outcome.kind, outcome.reason, outcome.sent) == (kind, reason, SendingCertainty.NO)
         assert server.list_paths() == [TOKEN_REQUEST_LINE]
@@ -270,8 +277,8 @@ def test_a_refused_refresh_is_not_repeated(script: Script, kind: OutcomeClass, r
 @pytest.mark.parametrize(("script", "kind", "reason"), REFRESH_REFUSALS.values(), ids=REFRESH_REFUSALS)
 def test_a_failed_refresh_after_a_401_is_auth(script: Script, kind: OutcomeClass, reason: str) -> None:
     """If the refresh after a 401 fails in any way, the outcome is AUTH; the 401 means that nothing was bought."""
-    with serve_scripts(UNAUTHORISED, script) as server:
-        outcome = make_alarmbox(server.url).buy_check(REQUEST)
+    with serve_scripts(UNAUTHORISED_ANSWER, script) as server:
+        outcome = make_alarmbox(server.url).buy_check(PURCHASE_REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, reason, SendingCertainty.YES)
 
 
@@ -306,15 +313,15 @@ def test_a_failing_token_store_raises_nothing(error: Exception, reason: str) -> 
     """If the token store fails before the call is sent, the outcome is "never sent"; if it fails after a 401, the
     outcome is AUTH. The adapter raises no exception."""
     with serve_scripts(PURCHASED_SCRIPT) as server:
-        outcome = make_alarmbox(server.url, tokens=BrokenTokenStore(reading=error)).buy_check(REQUEST)
+        outcome = make_alarmbox(server.url, tokens=BrokenTokenStore(reading=error)).buy_check(PURCHASE_REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.FAILED_DEFINITE,
             reason,
             SendingCertainty.NO,
         )
         assert server.connections == 0
-    with serve_scripts(UNAUTHORISED) as server:
-        outcome = make_alarmbox(server.url, tokens=BrokenTokenStore(refreshing=error)).buy_check(REQUEST)
+    with serve_scripts(UNAUTHORISED_ANSWER) as server:
+        outcome = make_alarmbox(server.url, tokens=BrokenTokenStore(refreshing=error)).buy_check(PURCHASE_REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, reason, SendingCertainty.YES)
         assert len(server.requests) == 1
 
@@ -324,9 +331,9 @@ def test_simultaneous_calls_refresh_the_tokens_once() -> None:
     tokens = MemoryTokens(make_token_pair())
     gate = threading.Barrier(2, timeout=PATIENCE_SECONDS)
 
-    def wait_and_refuse(connection: object, over: threading.Event) -> None:
+    def wait_and_refuse(connection: object, test_ended: threading.Event) -> None:
         gate.wait()
-        UNAUTHORISED(connection, over)  # type: ignore[arg-type]  # handed through as it came
+        UNAUTHORISED_ANSWER(connection, test_ended)  # type: ignore[arg-type]  # handed through as it came
 
     with serve_scripts(wait_and_refuse, wait_and_refuse, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         vendor = make_alarmbox(server.url, tokens=tokens)

@@ -12,8 +12,8 @@ from console.domain.errors import ConsoleError
 from console.providers.alerts.webhook import LARGEST_ANSWER_BYTES, WebhookAlertPublisher, compute_signature
 from tests.support.alert_receiver import SIGNATURE_KEY, AlertReceiver, receive_alerts
 
-BODY = '{"event_id": "e-1", "observed": "未入金"}'
-MESSAGE = AlertMessage("alerts.order_payment_inconsistency.v1", "e-1", "ORD-1", BODY)
+MESSAGE_BODY = '{"event_id": "e-1", "observed": "未入金"}'
+MESSAGE = AlertMessage("alerts.order_payment_inconsistency.v1", "e-1", "ORD-1", MESSAGE_BODY)
 
 
 @pytest.fixture
@@ -35,13 +35,15 @@ def test_the_signature_equals_that_of_openssl() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "error_code"),
     [(200, None), (202, None), (204, None), (302, "status_302"), (400, "status_400"), (500, "status_500")],
 )
-def test_only_statuses_of_the_2xx_class_are_accepted(receiver: AlertReceiver, status: int, said: str | None) -> None:
+def test_only_statuses_of_the_2xx_class_are_accepted(
+    receiver: AlertReceiver, status: int, error_code: str | None
+) -> None:
     """Only an answer with a 2xx status counts as accepted; for any other status the publisher returns a reason."""
     receiver.answers = lambda _event, _nth: status
-    assert make_publisher(receiver.url).publish(MESSAGE) == said
+    assert make_publisher(receiver.url).publish(MESSAGE) == error_code
     assert (receiver.events, receiver.signed, receiver.paths) == (
         [{"event_id": "e-1", "observed": "未入金"}],
         [True],
@@ -78,7 +80,7 @@ def test_an_alert_address_that_is_not_allowed_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("leads_to", "private", "said"),
+    ("leads_to", "private", "error_code"),
     [
         (("10.20.0.5",), (), "address_not_allowed"),
         (("10.20.0.5",), ("10.30.0.0/16",), "address_not_allowed"),
@@ -88,7 +90,7 @@ def test_an_alert_address_that_is_not_allowed_is_refused(url: str) -> None:
     ],
 )
 def test_the_addresses_of_a_host_are_checked_at_each_publication(
-    leads_to: tuple[str, ...], private: tuple[str, ...], said: str
+    leads_to: tuple[str, ...], private: tuple[str, ...], error_code: str
 ) -> None:
     """The publisher checks the IP addresses of the webhook's host name at each publication, because they can change.
     If one of them is in a private network that the settings don't name, nothing is sent."""
@@ -105,7 +107,7 @@ def test_the_addresses_of_a_host_are_checked_at_each_publication(
         private_networks=private,
         resolve_host=resolve_host,
     )
-    assert hook.publish(MESSAGE) == said
+    assert hook.publish(MESSAGE) == error_code
 
 
 def test_the_key_is_not_shown() -> None:

@@ -30,7 +30,7 @@ from console.providers.atom.signing import (
 from tests.providers.payments.parts import PROVIDER_TEST_VECTORS, derive_response_key
 
 SEALED, BROKEN, SIGNED = (PROVIDER_TEST_VECTORS[name] for name in ("ndps_aes", "ndps_aes_bad", "ndps_signature"))
-KEY = bytes(range(32))
+AES_KEY = bytes(range(32))
 
 
 @pytest.mark.parametrize("vector", SEALED, ids=[v["id"] for v in SEALED])
@@ -60,35 +60,35 @@ def test_an_encrypted_text_is_decrypted(text: str) -> None:
     """Each text that is encrypted is decrypted to the same text. The encrypted form is upper-case hex; lower-case hex
     is decrypted too.
     """
-    sealed = encrypt_text(text, KEY)
+    sealed = encrypt_text(text, AES_KEY)
     assert sealed == sealed.upper()
     assert len(sealed) % 32 == 0
-    assert decrypt_text(sealed, KEY) == text == decrypt_text(sealed.lower(), KEY)
+    assert decrypt_text(sealed, AES_KEY) == text == decrypt_text(sealed.lower(), AES_KEY)
 
 
 @given(st.text(max_size=100), st.data())
 def test_a_flipped_bit_never_decrypts_to_the_same_text(text: str, data: st.DataObject) -> None:
     """If one bit of an encrypted text is changed, decryption returns another text or fails."""
-    sealed = bytearray(unhexlify(encrypt_text(text, KEY)))
+    sealed = bytearray(unhexlify(encrypt_text(text, AES_KEY)))
     place = data.draw(st.integers(0, len(sealed) * 8 - 1))
     sealed[place // 8] ^= 1 << place % 8
     try:
-        assert decrypt_text(sealed.hex(), KEY) != text
+        assert decrypt_text(sealed.hex(), AES_KEY) != text
     except DecryptionFailed:
         pass
 
 
-@given(st.text(max_size=100).map(lambda text: encrypt_text(text, KEY)), st.data())
+@given(st.text(max_size=100).map(lambda text: encrypt_text(text, AES_KEY)), st.data())
 def test_a_cut_text_never_decrypts_to_the_whole_text(sealed: str, data: st.DataObject) -> None:
     """An encrypted text that is cut at any place is never decrypted to the whole text. The padding reveals a cut
     between two blocks, and the length reveals a cut within a block."""
     cut = data.draw(st.integers(0, len(sealed) - 1))
     try:
-        opened = decrypt_text(sealed[:cut], KEY)
+        opened = decrypt_text(sealed[:cut], AES_KEY)
     except DecryptionFailed:
         return
     assert cut % 32 == 0
-    assert opened != decrypt_text(sealed, KEY)
+    assert opened != decrypt_text(sealed, AES_KEY)
 
 
 @given(st.binary(max_size=64) | st.text(max_size=64))
@@ -96,7 +96,7 @@ def test_decryption_of_any_text_raises_only_its_own_error(garbage: bytes | str) 
     """Decryption of any bytes or text returns a text or raises DecryptionFailed, and raises no other error."""
     given_text = garbage.hex() if isinstance(garbage, bytes) else garbage
     try:
-        decrypt_text(given_text, KEY)
+        decrypt_text(given_text, AES_KEY)
     except DecryptionFailed:
         pass
 
@@ -108,7 +108,7 @@ INVALID_HEX_TEXTS = ["98 05", "0x98", "98056", "９８", "zz" * 16, " " * 32, "9
 def test_a_text_that_is_not_hex_is_refused(text: str) -> None:
     """Decryption refuses a text with blanks, prefixes or other characters that are not hex digits."""
     with pytest.raises(DecryptionFailed):
-        decrypt_text(text, KEY)
+        decrypt_text(text, AES_KEY)
 
 
 def test_invalid_paddings_are_refused() -> None:
@@ -118,15 +118,15 @@ def test_invalid_paddings_are_refused() -> None:
     from cryptography.hazmat.primitives.ciphers.modes import CBC
 
     def encrypt_without_padding(plain: bytes) -> str:
-        turned = Cipher(AES(KEY), CBC(bytes(range(16)))).encryptor()
+        turned = Cipher(AES(AES_KEY), CBC(bytes(range(16)))).encryptor()
         return (turned.update(plain) + turned.finalize()).hex()
 
     for length in (0, *range(17, 256)):
-        assert decrypt_and_check_padding(encrypt_without_padding(b"a" * 15 + bytes((length,))), KEY)[1] is False
+        assert decrypt_and_check_padding(encrypt_without_padding(b"a" * 15 + bytes((length,))), AES_KEY)[1] is False
     for length in range(2, 17):
-        assert decrypt_and_check_padding(encrypt_without_padding(b"a" * 15 + bytes((length,))), KEY)[1] is False
-    assert decrypt_and_check_padding(encrypt_without_padding(b"a" * 15 + b"\1"), KEY) == (b"a" * 15, True)
-    assert decrypt_and_check_padding(encrypt_without_padding(b"\x10" * 16), KEY) == (b"", True)
+        assert decrypt_and_check_padding(encrypt_without_padding(b"a" * 15 + bytes((length,))), AES_KEY)[1] is False
+    assert decrypt_and_check_padding(encrypt_without_padding(b"a" * 15 + b"\1"), AES_KEY) == (b"a" * 15, True)
+    assert decrypt_and_check_padding(encrypt_without_padding(b"\x10" * 16), AES_KEY) == (b"", True)
 
 
 def test_a_key_is_derived_once() -> None:
@@ -145,7 +145,7 @@ def test_threads_do_not_mix_their_texts() -> None:
     """If several threads encrypt and decrypt with one key at the same time, each thread gets its own text back."""
     texts = [f"{number}-" * (number % 50) for number in range(400)]
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(lambda text: decrypt_text(encrypt_text(text, KEY), KEY), texts)) == texts
+        assert list(pool.map(lambda text: decrypt_text(encrypt_text(text, AES_KEY), AES_KEY), texts)) == texts
 
 
 def test_another_salt_gives_another_key() -> None:
@@ -221,10 +221,10 @@ INVALID_TIMES = [
 ]
 
 
-@pytest.mark.parametrize("said", INVALID_TIMES)
-def test_an_invalid_time_is_refused(said: object) -> None:
+@pytest.mark.parametrize("value", INVALID_TIMES)
+def test_an_invalid_time_is_refused(value: object) -> None:
     """For a text that isn't a valid time, the reader of times returns None."""
-    assert parse_india_time(said) is None
+    assert parse_india_time(value) is None
 
 
 def test_a_day_in_india_is_not_a_day_in_japan() -> None:

@@ -25,9 +25,9 @@ from tests.providers.payments.parts import (
     make_atom,
 )
 
-CALLBACKS = PROVIDER_TEST_VECTORS["ndps_callback"]
-TEXT: str = CALLBACKS[0]["plaintext"]
-PAID_BODY = CALLBACKS[0]["form_body"].encode()
+CALLBACK_VECTORS = PROVIDER_TEST_VECTORS["ndps_callback"]
+CALLBACK_PLAINTEXT: str = CALLBACK_VECTORS[0]["plaintext"]
+PAID_BODY = CALLBACK_VECTORS[0]["form_body"].encode()
 
 
 def parse_body(body: bytes) -> SignedCallback:
@@ -38,16 +38,16 @@ def make_form(text: str, key: bytes | None = None) -> bytes:
     return f"merchId=317157&encData={encrypt_text(text, key or derive_response_key())}".encode()
 
 
-def make_changed_fields(change: dict[str, Any], where: str = "payDetails") -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(TEXT)
-    said["payInstrument"][where] |= change
+def make_changed_fields(change: dict[str, Any], section: str = "payDetails") -> dict[str, Any]:
+    said: dict[str, Any] = json.loads(CALLBACK_PLAINTEXT)
+    said["payInstrument"][section] |= change
     return said
 
 
-def sign_fields(said: dict[str, Any], key: str = MERCHANT.response_hash_key) -> bytes:
+def sign_fields(fields: dict[str, Any], key: str = MERCHANT.response_hash_key) -> bytes:
     """Return the body of a callback that has a valid signature over the given fields."""
     pay, ours, mode, answer = (
-        said["payInstrument"][name]
+        fields["payInstrument"][name]
         for name in ("payDetails", "merchDetails", "payModeSpecificData", "responseDetails")
     )
     total = f"{pay['totalAmount']:.2f}" if isinstance(pay["totalAmount"], int | float) else str(pay["totalAmount"])
@@ -62,18 +62,18 @@ def sign_fields(said: dict[str, Any], key: str = MERCHANT.response_hash_key) -> 
         mode["bankDetails"]["bankTxnId"] or "",
     )
     pay["signature"] = compute_signature(key, *map(str, parts))
-    return make_form(json.dumps(said))
+    return make_form(json.dumps(fields))
 
 
-def is_refused(found: SignedCallback) -> bool:
+def is_refused(callback: SignedCallback) -> bool:
     """Return True if the callback was refused. The function also checks that every refusal has the same fields, so
     that the sender can't learn its cause.
     """
     same = (False, "", OutcomeClass.UNKNOWN, "callback_refused", None)
-    return (found.has_valid_signature, found.event_id, found.kind, found.reason, found.report) == same
+    return (callback.has_valid_signature, callback.event_id, callback.kind, callback.reason, callback.report) == same
 
 
-@pytest.mark.parametrize("vector", CALLBACKS, ids=[v["id"] for v in CALLBACKS])
+@pytest.mark.parametrize("vector", CALLBACK_VECTORS, ids=[v["id"] for v in CALLBACK_VECTORS])
 def test_published_callbacks_are_accepted_or_refused(vector: dict[str, Any]) -> None:
     """Each published callback is accepted or refused as its example states, with the stated outcome class."""
     keys = {"response_key": vector["res_key"], "response_salt": vector["res_salt"]}
@@ -118,21 +118,21 @@ def test_a_callback_with_a_flipped_bit_is_refused() -> None:
         assert is_refused(found) or get_signed_fields(found) == get_signed_fields(parse_body(PAID_BODY)), place
 
 
-def get_signed_fields(found: SignedCallback) -> tuple[object, ...]:
+def get_signed_fields(callback: SignedCallback) -> tuple[object, ...]:
     """Return the fields of a callback that the signature covers."""
-    assert found.report is not None
+    assert callback.report is not None
     return (
-        found.event_id,
-        found.merchant_payment_id,
-        found.report.total,
-        found.report.method,
-        found.report.bank_reference,
+        callback.event_id,
+        callback.merchant_payment_id,
+        callback.report.total,
+        callback.report.method,
+        callback.report.bank_reference,
     )
 
 
 def test_a_too_large_callback_is_refused_before_decryption() -> None:
     """A callback above the size limit is refused without decryption, even if its signature is valid."""
-    large = make_form(TEXT + " " * (LARGEST_CALLBACK_BYTES // 2))
+    large = make_form(CALLBACK_PLAINTEXT + " " * (LARGEST_CALLBACK_BYTES // 2))
     found = parse_body(large)
     assert is_refused(found)
     assert (found.merchant_payment_id, found.evidence) == (None, f"{len(large)} bytes")
@@ -146,7 +146,7 @@ def test_a_truncated_callback_is_refused() -> None:
 
 def test_a_callback_without_its_padding_is_refused() -> None:
     """A callback whose last encrypted block, which contains the padding, is missing is refused."""
-    text = TEXT + " " * (-len(TEXT.encode()) % 16)
+    text = CALLBACK_PLAINTEXT + " " * (-len(CALLBACK_PLAINTEXT.encode()) % 16)
     whole = make_form(text)
     assert parse_body(whole).has_valid_signature
     assert is_refused(parse_body(whole[:-32]))
@@ -159,7 +159,8 @@ HOSTILE_BODIES = {
     "just too large": b"encData=" + b"00" * (LARGEST_CALLBACK_BYTES // 2),
     "a list": make_form("[]"), "no instrument": make_form("{}"), "an empty list": make_form('{"payInstrument":[]}'),
     "two instruments": make_form('{"payInstrument":[{},{}]}'), "endless nesting": make_form('{"a":' * 20_000),
-    "keys twice": make_form(TEXT.replace('"signature"', '"amount":1,"signature"')), "no text": make_form("\0\1\2"),
+    "keys twice": make_form(CALLBACK_PLAINTEXT.replace('"signature"', '"amount":1,"signature"')),
+    "no text": make_form("\0\1\2"),
 }  # fmt: skip
 
 
@@ -176,7 +177,7 @@ UNSIGNED_BODIES: dict[str, bytes] = {
     "signature as list": make_form(json.dumps(make_changed_fields({"signature": ["x"]}))),
     "request's key": sign_fields(make_changed_fields({}), MERCHANT.request_hash_key),
     "no key": sign_fields(make_changed_fields({}), ""),
-    "sealed with the request's key": make_form(TEXT, derive_key(REQUEST_KEY, REQUEST_KEY)),
+    "sealed with the request's key": make_form(CALLBACK_PLAINTEXT, derive_key(REQUEST_KEY, REQUEST_KEY)),
     "another merchant, well signed": sign_fields(make_changed_fields({"merchId": 8952}, "merchDetails")),
     "total without sign of it": make_form(json.dumps(make_changed_fields({"totalAmount": 517.68}))),
     "status changed": make_form(json.dumps(make_changed_fields({"statusCode": "OTS0002"}, "responseDetails"))),
@@ -214,7 +215,7 @@ def test_refused_callbacks_differ_only_in_hint_and_evidence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "where"),
+    ("change", "section"),
     [
         ({"subChannel": []}, "payModeSpecificData"),
         ({"subChannel": None}, "payModeSpecificData"),
@@ -224,9 +225,9 @@ def test_refused_callbacks_differ_only_in_hint_and_evidence() -> None:
         ({"statusCode": None}, "responseDetails"),
     ],
 )
-def test_an_unusable_field_is_refused_without_details(change: dict[str, Any], where: str) -> None:
+def test_an_unusable_field_is_refused_without_details(change: dict[str, Any], section: str) -> None:
     """A callback is refused if a field has a wrong type, even under the original signature."""
-    assert is_refused(parse_body(make_form(json.dumps(make_changed_fields(change, where)))))
+    assert is_refused(parse_body(make_form(json.dumps(make_changed_fields(change, section)))))
 
 
 def test_a_null_bank_number_counts_as_empty() -> None:
@@ -238,7 +239,7 @@ def test_a_null_bank_number_counts_as_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "where", "kind", "reason"),
+    ("change", "section", "kind", "reason"),
     [
         ({"statusCode": "OTS9999"}, "responseDetails", "UNKNOWN", "unlisted_answer"),
         ({"statusCode": "OTS0506"}, "responseDetails", "AUTH", "signature_refused"),
@@ -248,12 +249,12 @@ def test_a_null_bank_number_counts_as_empty() -> None:
     ],
 )
 def test_a_signed_callback_with_unknown_contents_has_no_report(
-    change: dict[str, Any], where: str, kind: str, reason: str
+    change: dict[str, Any], section: str, kind: str, reason: str
 ) -> None:
     """A callback with a valid signature and unknown contents gives no report; the kind and reason of the result state
     this.
     """
-    found = parse_body(sign_fields(make_changed_fields(change, where)))
+    found = parse_body(sign_fields(make_changed_fields(change, section)))
     assert found.has_valid_signature
     assert (found.kind, found.reason, found.report) == (kind, reason, None)
 

@@ -46,15 +46,15 @@ from tests.providers.payments.parts import (
 )
 from tests.providers.raw_server import make_answer_script, serve_scripts
 
-ANSWERS = [v for v in PROVIDER_TEST_VECTORS["classify_http"] if v["provider"] == "ndps"]
+ANSWER_VECTORS = [v for v in PROVIDER_TEST_VECTORS["classify_http"] if v["provider"] == "ndps"]
 ATOM_STATE_VECTORS = [v for v in PROVIDER_TEST_VECTORS["states"] if v["domain"].startswith("ndps")]
-ORDER = ATOM_REFUND
+REFUND_INSTRUCTION = ATOM_REFUND
 Fields = dict[str, Any]
-READERS: dict[AtomCall, Callable[[Any], Any]] = {
+READER_BY_CALL: dict[AtomCall, Callable[[Any], Any]] = {
     AtomCall.AUTH: make_token_reader(ATOM_REQUEST),
     AtomCall.PAYMENT: make_payment_reader("317157", ATOM_QUESTION),
-    AtomCall.REFUND: make_refund_reader(ORDER),
-    AtomCall.REFUND_STATUS: make_refund_status_reader(ORDER),
+    AtomCall.REFUND: make_refund_reader(REFUND_INSTRUCTION),
+    AtomCall.REFUND_STATUS: make_refund_status_reader(REFUND_INSTRUCTION),
 }
 F, U, N, A, L, P, S = (
     Kind.FAILED_DEFINITE,
@@ -68,11 +68,11 @@ F, U, N, A, L, P, S = (
 
 
 def convert_answer(call: AtomCall, status: int, body: bytes) -> Outcome[Any]:
-    return make_atom_converter(call, derive_response_key(), READERS[call])(make_http_answer(status, body))
+    return make_atom_converter(call, derive_response_key(), READER_BY_CALL[call])(make_http_answer(status, body))
 
 
-def convert_fields(call: AtomCall, said: object, status: int = 200) -> Outcome[Any]:
-    return convert_answer(call, status, seal_answer(said))
+def convert_fields(call: AtomCall, content: object, status: int = 200) -> Outcome[Any]:
+    return convert_answer(call, status, seal_answer(content))
 
 
 def make_details(code: str) -> Fields:
@@ -114,15 +114,15 @@ def convert_vector(vector: dict[str, Any]) -> Outcome[Any]:
         vendor = make_atom(server.url)
         calls: dict[str, Callable[[], Outcome[Any]]] = {
             "TXNVERIFICATION": lambda: vendor.read_payment(ATOM_QUESTION),
-            "REFUNDINIT": lambda: vendor.refund(ORDER),
-            "REFUNDSTATUS": lambda: vendor.read_refund(ORDER),
+            "REFUNDINIT": lambda: vendor.refund(REFUND_INSTRUCTION),
+            "REFUNDSTATUS": lambda: vendor.read_refund(REFUND_INSTRUCTION),
         }
         outcome = calls[vector["call"]]()
         assert server.connections == 1
     return outcome
 
 
-@pytest.mark.parametrize("vector", ANSWERS, ids=[v["id"] for v in ANSWERS])
+@pytest.mark.parametrize("vector", ANSWER_VECTORS, ids=[v["id"] for v in ANSWER_VECTORS])
 def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> None:
     """Each published answer, sent encrypted over real HTTP, has the stated outcome class. For a refund the effect is
     compared too."""
@@ -240,7 +240,7 @@ def test_the_http_status_decides_without_a_success(call: AtomCall) -> None:
             assert convert_answer(call, status, body).kind is expected_kind, (status, body[:9])
 
 
-ACCEPTED_REFUND = {"prodRefundId": ORDER.key, "prodStatusCode": "OTS0000", "refundTxnId": 1519}
+ACCEPTED_REFUND = {"prodRefundId": REFUND_INSTRUCTION.key, "prodStatusCode": "OTS0000", "refundTxnId": 1519}
 UNREAD_REFUSALS: dict[str, tuple[bytes, str]] = {
     "sealed with another key": (b"merchId=317157&encData=" + b"0A" * 48, "not_opened"),
     "sealed twice": (seal_answer({}) + b"&encData=00", "not_opened"),
@@ -285,13 +285,13 @@ def test_each_cause_of_a_failed_call_is_distinguished(reason: str, kind: Failure
 
 # ---- opening
 
-PAID: Fields = {"payInstrument": [make_attempt()]}
+PAID_ANSWER: Fields = {"payInstrument": [make_attempt()]}
 UNREADABLE_FORMS = {
     "empty": b"", "HTML": b"<html>", "no encData": b"merchId=317157", "empty encData": b"merchId=317157&encData=",
-    "twice": seal_answer(PAID) + b"&encData=00", "cut": seal_answer(PAID)[:-2],
-    "cut by a block": seal_answer(PAID)[:-32],
+    "twice": seal_answer(PAID_ANSWER) + b"&encData=00", "cut": seal_answer(PAID_ANSWER)[:-2],
+    "cut by a block": seal_answer(PAID_ANSWER)[:-32],
     "no hex": b"encData=" + b"zz" * 16, "JSON without it": b'{"a":1}', "JSON with a number": b'{"encData":5}',
-    "not ASCII": "encData=９８".encode(), "many fields": b"&".join([b"a=1"] * 20) + b"&" + seal_answer(PAID),
+    "not ASCII": "encData=９８".encode(), "many fields": b"&".join([b"a=1"] * 20) + b"&" + seal_answer(PAID_ANSWER),
 }  # fmt: skip
 
 
@@ -324,7 +324,7 @@ def test_an_encrypted_answer_is_read_in_a_form_or_in_json() -> None:
     """An encrypted answer is also read if its body is JSON instead of a form, if its hex digits are lower case, or if
     the form has its fields in another order.
     """
-    hexed = seal_answer(PAID).partition(b"encData=")[2]
+    hexed = seal_answer(PAID_ANSWER).partition(b"encData=")[2]
     lower = b"encData=" + hexed.lower() + b"\n"
     for body in (b'{"encData":"' + hexed + b'"}', lower, b"encData=" + hexed + b"&merchId=1"):
         assert convert_answer(AtomCall.PAYMENT, 200, body).kind is S
@@ -546,7 +546,7 @@ def convert_refund_initiation(change: Fields | None = None, pay: Fields | None =
     product = {
         "prodName": "NSE",
         "refundTxnId": 1519,
-        "prodRefundId": ORDER.key,
+        "prodRefundId": REFUND_INSTRUCTION.key,
         "prodStatusCode": "OTS0000",
         "prodDescription": "REFUND INITIATED",
         "prodRefundAmount": 150.50,
@@ -563,7 +563,12 @@ def test_a_refund_is_accepted_with_matching_codes_key_and_amount() -> None:
     outcome = convert_refund_initiation()
     assert outcome.kind is P
     assert outcome.found == RefundReport(
-        ORDER.key, "1519", "REFUND INITIATED", RefundState.SUBMITTED, ORDER.amount, "11000000615892"
+        REFUND_INSTRUCTION.key,
+        "1519",
+        "REFUND INITIATED",
+        RefundState.SUBMITTED,
+        REFUND_INSTRUCTION.amount,
+        "11000000615892",
     )
 
 
@@ -596,7 +601,7 @@ def test_a_key_confirmed_twice_is_not_confirmed() -> None:
     """If the answer has two products with our idempotency key, there may be two refunds, so the outcome is
     unknown.
     """
-    twice = [{"prodRefundId": ORDER.key, "prodStatusCode": "OTS0000", "prodRefundAmount": 150.50}] * 2
+    twice = [{"prodRefundId": REFUND_INSTRUCTION.key, "prodStatusCode": "OTS0000", "prodRefundAmount": 150.50}] * 2
     outcome = convert_refund_initiation({}, {"prodDetails": twice})
     assert (outcome.kind, outcome.reason) == (U, "refund_not_confirmed")
 
@@ -607,7 +612,7 @@ def convert_refund_list(*refunds: Fields, shape: str = "object") -> Outcome[Refu
         "refundAmt": 150.50,
         "refundInitiatedDate": "2026-11-20",
         "remarks": "REFUND PROCESSED",
-        "prodRefundId": ORDER.key,
+        "prodRefundId": REFUND_INSTRUCTION.key,
     }
     product = [{"prodName": "NSE", "refundStatus": [ours | change for change in refunds]}]
     status = {"object": {"refundDetails": product}, "list": product, "nested": [{"refundDetails": product}]}[shape]
@@ -672,7 +677,7 @@ OUR_REFUND_ENTRY: Fields = {
     "refundTxnId": 1519,
     "refundAmt": 150.50,
     "remarks": "REFUND PROCESSED",
-    "prodRefundId": ORDER.key,
+    "prodRefundId": REFUND_INSTRUCTION.key,
 }
 
 
@@ -708,7 +713,15 @@ def test_refunds_are_read_from_either_field_of_the_list(listing: object) -> None
     assert convert_fields(AtomCall.REFUND_STATUS, {"payInstrument": fields}).kind is S
 
 
-@pytest.mark.parametrize("key", [ORDER.key.lower(), f" {ORDER.key}", f"Ｒ{ORDER.key[1:]}", f"{ORDER.key}\n"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        REFUND_INSTRUCTION.key.lower(),
+        f" {REFUND_INSTRUCTION.key}",
+        f"Ｒ{REFUND_INSTRUCTION.key[1:]}",
+        f"{REFUND_INSTRUCTION.key}\n",
+    ],
+)
 def test_a_key_in_another_notation_is_no_proof_of_absence(key: str) -> None:
     """If a listed refund has our idempotency key in lower case, with a blank or in full-width letters, the outcome is
     unknown and not "not found".
@@ -718,7 +731,7 @@ def test_a_key_in_another_notation_is_no_proof_of_absence(key: str) -> None:
     assert convert_refund_list({"prodRefundId": key}, {}).kind is S
 
 
-@pytest.mark.parametrize("key", [ORDER.key.lower(), f" {ORDER.key}"])
+@pytest.mark.parametrize("key", [REFUND_INSTRUCTION.key.lower(), f" {REFUND_INSTRUCTION.key}"])
 def test_a_failed_refund_listed_again_in_another_notation_is_unknown(key: str) -> None:
     """If our refund is listed as failed, and again as processed with its key in another notation, the outcome is
     unknown: the money may have gone back.

@@ -204,26 +204,26 @@ ATOM_SECRETS = {
 }
 
 
-@pytest.mark.parametrize("wrong", ATOM_SECRETS)
-def test_atom_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong: str) -> None:
+@pytest.mark.parametrize("wrong_setting", ATOM_SECRETS)
+def test_atom_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong_setting: str) -> None:
     """Each wrong credential gives the outcome AUTH with its own reason, and the ledger doesn't change."""
-    reason, value = ATOM_SECRETS[wrong]
+    reason, value = ATOM_SECRETS[wrong_setting]
     meeting = AdaptersAtSandbox(control)
-    given: dict[str, Any] = {wrong: value}
+    given: dict[str, Any] = {wrong_setting: value}
     vendor = make_atom(control.url, **given)
     assert get_class_and_reason(vendor.refund(meeting.atom_order)) == (OutcomeClass.AUTH, reason)
     assert get_class_and_reason(vendor.read_payment(meeting.atom_question)) == (OutcomeClass.AUTH, reason)
-    if wrong != "request_hash_key":  # neither token nor listing is signed
+    if wrong_setting != "request_hash_key":  # neither token nor listing is signed
         assert vendor.start(PaymentRequest(ATOM_NUMBER, RUPEES, meeting.now)).kind is OutcomeClass.AUTH
         assert vendor.read_refund(meeting.atom_order).kind is OutcomeClass.AUTH
     assert control.payments_control.read_refunds() == []
 
 
-@pytest.mark.parametrize("wrong", ["response_key", "response_salt"])
-def test_undecryptable_answers_of_atom_are_unknown(control: SandboxControl, wrong: str) -> None:
+@pytest.mark.parametrize("wrong_setting", ["response_key", "response_salt"])
+def test_undecryptable_answers_of_atom_are_unknown(control: SandboxControl, wrong_setting: str) -> None:
     """If Atom makes the refund but its answer can't be decrypted, the outcome is unknown."""
     meeting = AdaptersAtSandbox(control)
-    given: dict[str, Any] = {wrong: "00"}
+    given: dict[str, Any] = {wrong_setting: "00"}
     vendor = make_atom(control.url, **given)
     assert get_class_and_reason(vendor.refund(meeting.atom_order)) == (OutcomeClass.UNKNOWN, "not_opened")
     assert len(control.payments_control.read_refunds()) == 1

@@ -13,7 +13,7 @@ from console.providers.credit_checks.provider import CreditCheckProvider, Credit
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.transport import HttpTransport
 from tests.providers.minimal_vendor import ArticleCountProvider
-from tests.providers.parts import PURCHASED_ANSWER, REQUEST, CountingRateLimiter, make_alarmbox
+from tests.providers.parts import PURCHASE_REQUEST, PURCHASED_ANSWER, CountingRateLimiter, make_alarmbox
 from tests.providers.raw_server import (
     Script,
     find_closed_port,
@@ -28,18 +28,18 @@ from tests.providers.raw_server import (
 
 
 @dataclass(frozen=True)
-class ProviderUnderTest:
+class CreditCheckProviderExample:
     """A provider under test: a function that opens its adapter at a URL, its server's answer to a successful
     purchase, the id of the credit check in this answer, and its secrets."""
 
-    open: Callable[[str, RateLimiter], CreditCheckProvider]
-    bought: object
+    open_adapter: Callable[[str, RateLimiter], CreditCheckProvider]
+    purchase_answer: object
     id: int
     secrets: tuple[str, ...]
 
 
 def _make_article_count_provider(url: str, rate_limiter: RateLimiter) -> CreditCheckProvider:
-    names = {REQUEST.corporation_number: "架空商事株式会社"}
+    names = {PURCHASE_REQUEST.corporation_number: "架空商事株式会社"}
     return ArticleCountProvider(HttpTransport(url, clock=SystemClock()), rate_limiter, "key-1", names.get)
 
 
@@ -48,23 +48,27 @@ def _make_alarmbox(url: str, rate_limiter: RateLimiter) -> CreditCheckProvider:
 
 
 PROVIDER_EXAMPLES = {
-    "alarmbox": ProviderUnderTest(_make_alarmbox, PURCHASED_ANSWER, 12345, ("at-1", "rt-1", "s3cret-of-client")),
-    "article-count": ProviderUnderTest(_make_article_count_provider, {"search_id": 77, "count": 3}, 77, ("key-1",)),
+    "alarmbox": CreditCheckProviderExample(
+        _make_alarmbox, PURCHASED_ANSWER, 12345, ("at-1", "rt-1", "s3cret-of-client")
+    ),
+    "article-count": CreditCheckProviderExample(
+        _make_article_count_provider, {"search_id": 77, "count": 3}, 77, ("key-1",)
+    ),
 }
 
 
 @pytest.fixture(params=list(PROVIDER_EXAMPLES))
-def provider_example(request: pytest.FixtureRequest) -> ProviderUnderTest:
+def provider_example(request: pytest.FixtureRequest) -> CreditCheckProviderExample:
     return PROVIDER_EXAMPLES[request.param]
 
 
-def test_a_purchase_is_one_request(provider_example: ProviderUnderTest) -> None:
+def test_a_purchase_is_one_request(provider_example: CreditCheckProviderExample) -> None:
     """A purchase waits once for the rate limiter and sends one request; its outcome contains the id of the credit
     check.
     """
     rate_limiter = CountingRateLimiter()
-    with serve_scripts(make_answer_script(200, provider_example.bought)) as server:
-        outcome = provider_example.open(server.url, rate_limiter).buy_check(REQUEST)
+    with serve_scripts(make_answer_script(200, provider_example.purchase_answer)) as server:
+        outcome = provider_example.open_adapter(server.url, rate_limiter).buy_check(PURCHASE_REQUEST)
         assert (outcome.kind, outcome.sent, outcome.status) == (OutcomeClass.SUCCEEDED, SendingCertainty.YES, 200)
         assert outcome.found is not None
         assert outcome.found.credit_check_id == provider_example.id
@@ -72,12 +76,14 @@ def test_a_purchase_is_one_request(provider_example: ProviderUnderTest) -> None:
 
 
 @pytest.mark.parametrize("status", [*range(200, 210), *range(300, 309), *range(400, 432), *range(500, 512)])
-def test_only_listed_statuses_are_definite_refusals(provider_example: ProviderUnderTest, status: int) -> None:
+def test_only_listed_statuses_are_definite_refusals(
+    provider_example: CreditCheckProviderExample, status: int
+) -> None:
     """If the body isn't readable, only the listed HTTP statuses are definite refusals; every other status is UNKNOWN.
     The request is sent once."""
     refused = {400, 403, 404, 422}
     with serve_scripts(make_answer_script(status, b"")) as server:
-        outcome = provider_example.open(server.url, CountingRateLimiter()).buy_check(REQUEST)
+        outcome = provider_example.open_adapter(server.url, CountingRateLimiter()).buy_check(PURCHASE_REQUEST)
         purchases = [path for path in server.list_paths() if not path.endswith("/oauth/token")]
     if status == 401:
         assert outcome.kind is OutcomeClass.AUTH
@@ -90,7 +96,7 @@ def test_only_listed_statuses_are_definite_refusals(provider_example: ProviderUn
     assert len(purchases) == 1
 
 
-FAULTS: dict[str, Script] = {
+FAULT_SCRIPTS: dict[str, Script] = {
     "closed": make_bytes_script(b""),
     "reset": make_reset_script(),
     "reset in the headers": make_reset_script(make_http_answer(200, PURCHASED_ANSWER)[:20]),
@@ -103,24 +109,26 @@ FAULTS: dict[str, Script] = {
 }
 
 
-@pytest.mark.parametrize("script", FAULTS.values(), ids=FAULTS)
-def test_no_fault_is_taken_for_an_answer(provider_example: ProviderUnderTest, script: Script) -> None:
+@pytest.mark.parametrize("script", FAULT_SCRIPTS.values(), ids=FAULT_SCRIPTS)
+def test_no_fault_is_taken_for_an_answer(provider_example: CreditCheckProviderExample, script: Script) -> None:
     """For each connection fault after sending, the outcome of the purchase is UNKNOWN, no exception is raised, and
     the request is sent only once.
     """
     with serve_scripts(script) as server:
-        outcome = provider_example.open(server.url, CountingRateLimiter()).buy_check(REQUEST)
+        outcome = provider_example.open_adapter(server.url, CountingRateLimiter()).buy_check(PURCHASE_REQUEST)
         assert outcome.kind is OutcomeClass.UNKNOWN
         assert outcome.sent is not SendingCertainty.NO
         assert server.connections == 1
 
 
-def test_an_unsent_call_is_a_definite_failure_and_an_unsent_read_unknown(provider_example: ProviderUnderTest) -> None:
+def test_an_unsent_call_is_a_definite_failure_and_an_unsent_read_unknown(
+    provider_example: CreditCheckProviderExample,
+) -> None:
     """If no server listens at the address, the outcome of a purchase is a definite failure and the outcome of a read
     is unknown.
     """
-    vendor = provider_example.open(f"http://127.0.0.1:{find_closed_port()}", CountingRateLimiter())
-    bought, read = vendor.buy_check(REQUEST), vendor.read_detail(provider_example.id)
+    vendor = provider_example.open_adapter(f"http://127.0.0.1:{find_closed_port()}", CountingRateLimiter())
+    bought, read = vendor.buy_check(PURCHASE_REQUEST), vendor.read_detail(provider_example.id)
     assert (bought.kind, bought.reason, bought.sent) == (
         OutcomeClass.FAILED_DEFINITE,
         "not_connected",
@@ -145,12 +153,12 @@ class FailingRateLimiter:
     [(ConsoleError(ErrorCode.DATABASE_LOCKED), "database_locked"), (ZeroDivisionError(), "internal_error")],
 )
 def test_a_failing_rate_limiter_means_never_sent(
-    provider_example: ProviderUnderTest, error: Exception, reason: str
+    provider_example: CreditCheckProviderExample, error: Exception, reason: str
 ) -> None:
     """If the rate limiter fails before the request, the outcome is a definite failure with the limiter's reason, and
     the adapter sends nothing."""
-    with serve_scripts(make_answer_script(200, provider_example.bought)) as server:
-        outcome = provider_example.open(server.url, FailingRateLimiter(error)).buy_check(REQUEST)
+    with serve_scripts(make_answer_script(200, provider_example.purchase_answer)) as server:
+        outcome = provider_example.open_adapter(server.url, FailingRateLimiter(error)).buy_check(PURCHASE_REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.FAILED_DEFINITE,
             reason,
@@ -159,23 +167,23 @@ def test_a_failing_rate_limiter_means_never_sent(
         assert server.connections == 0
 
 
-def test_a_reader_cannot_buy(provider_example: ProviderUnderTest) -> None:
+def test_a_reader_cannot_buy(provider_example: CreditCheckProviderExample) -> None:
     """The reading part of a provider's adapter has no method to buy, and sends only GET requests."""
-    with serve_scripts(make_answer_script(200, provider_example.bought)) as server:
-        reader: CreditCheckReader = provider_example.open(server.url, CountingRateLimiter()).make_reader()
+    with serve_scripts(make_answer_script(200, provider_example.purchase_answer)) as server:
+        reader: CreditCheckReader = provider_example.open_adapter(server.url, CountingRateLimiter()).make_reader()
         assert not hasattr(reader, "buy_check")
         reader.read_detail(provider_example.id)
         reader.read_pdf(provider_example.id)
-        reader.find_purchases(REQUEST.corporation_number)
+        reader.find_purchases(PURCHASE_REQUEST.corporation_number)
         assert {path.split()[0] for path in server.list_paths()} == {"GET"}
 
 
-def test_a_call_excluded_by_the_capabilities_is_not_sent(provider_example: ProviderUnderTest) -> None:
+def test_a_call_excluded_by_the_capabilities_is_not_sent(provider_example: CreditCheckProviderExample) -> None:
     """If the provider's capabilities exclude a call, the adapter returns "not sent" at once."""
-    with serve_scripts(make_answer_script(200, provider_example.bought)) as server:
-        vendor = provider_example.open(server.url, CountingRateLimiter())
+    with serve_scripts(make_answer_script(200, provider_example.purchase_answer)) as server:
+        vendor = provider_example.open_adapter(server.url, CountingRateLimiter())
         assert not vendor.capabilities.finds_purchases
-        found = vendor.find_purchases(REQUEST.corporation_number)
+        found = vendor.find_purchases(PURCHASE_REQUEST.corporation_number)
         assert (found.kind, found.reason, found.sent) == (OutcomeClass.UNKNOWN, "no_list_call", SendingCertainty.NO)
         if not vendor.capabilities.has_pdf:
             file = vendor.read_pdf(provider_example.id)
@@ -183,11 +191,11 @@ def test_a_call_excluded_by_the_capabilities_is_not_sent(provider_example: Provi
         assert server.connections == 0
 
 
-def test_secrets_stay_out_of_reprs_and_evidence(provider_example: ProviderUnderTest) -> None:
+def test_secrets_stay_out_of_reprs_and_evidence(provider_example: CreditCheckProviderExample) -> None:
     """The text forms of the provider and of an outcome, and the evidence, contain no credential."""
     with serve_scripts(make_answer_script(500, "echo: " + " ".join(provider_example.secrets))) as server:
-        vendor = provider_example.open(server.url, CountingRateLimiter())
-        seen = repr(vendor) + repr(vendor.buy_check(REQUEST))
+        vendor = provider_example.open_adapter(server.url, CountingRateLimiter())
+        seen = repr(vendor) + repr(vendor.buy_check(PURCHASE_REQUEST))
     assert "echo: " in seen
     assert not [secret for secret in provider_example.secrets if secret in seen]
 
@@ -211,6 +219,6 @@ def test_an_answer_that_never_ends_is_unknown() -> None:
     is UNKNOWN."""
     for script in (make_hang_script(), make_slow_script(make_http_answer(200, PURCHASED_ANSWER), 0.02)):
         with serve_scripts(script) as server:
-            outcome = make_alarmbox(server.url, scale=100).buy_check(REQUEST)
+            outcome = make_alarmbox(server.url, scale=100).buy_check(PURCHASE_REQUEST)
         assert outcome.kind is OutcomeClass.UNKNOWN
         assert outcome.reason in ("read_timeout", "budget_spent")

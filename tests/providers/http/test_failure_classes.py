@@ -99,7 +99,7 @@ NAME_RESOLUTION_ERROR = make_exception_chain(
     next(v["exception_chain"] for v in TRANSPORT_VECTORS if v["id"] == "t-dns"), "x"
 )
 
-ROWS: list[tuple[str, BaseException, str, SendingCertainty]] = [
+FAILURE_ROWS: list[tuple[str, BaseException, str, SendingCertainty]] = [
     ("1 URL", requests.exceptions.InvalidURL("x"), "bad_request_url", SendingCertainty.NO),
     ("1 schema", requests.exceptions.InvalidSchema("x"), "bad_request_url", SendingCertainty.NO),
     ("1 no schema", requests.exceptions.MissingSchema("x"), "bad_request_url", SendingCertainty.NO),
@@ -149,7 +149,9 @@ ROWS: list[tuple[str, BaseException, str, SendingCertainty]] = [
 ]
 
 
-@pytest.mark.parametrize(("error", "reason", "sent"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+@pytest.mark.parametrize(
+    ("error", "reason", "sent"), [row[1:] for row in FAILURE_ROWS], ids=[row[0] for row in FAILURE_ROWS]
+)
 def test_every_row_of_failures_has_its_reason(error: BaseException, reason: str, sent: SendingCertainty) -> None:
     """Each failure in the table has the listed reason and the listed answer to "may the request have been sent?".
     Only if nothing was sent, the outcome is FAILED_DEFINITE; otherwise it is UNKNOWN."""

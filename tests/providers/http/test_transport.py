@@ -14,7 +14,7 @@ from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.transport import TransportFailure
 from tests.providers.raw_server import make_answer_script, make_bytes_script, make_reset_script, serve_scripts
 from tests.providers.sending import (
-    BODY,
+    CHECK_ANSWER,
     WHOLE_ANSWER,
     make_transport,
     make_unsent_failure,
@@ -26,7 +26,7 @@ from tests.providers.sending import (
 def test_an_answer_is_read_completely() -> None:
     """The transport sends the request as given. Its answer has the status, the headers with lower-case names, the
     bytes of the body and their hash."""
-    with serve_scripts(make_answer_script(201, BODY, {"X-Thing": "a"})) as server:
+    with serve_scripts(make_answer_script(201, CHECK_ANSWER, {"X-Thing": "a"})) as server:
         answer = send_purchase(make_transport(server.url))
     assert (answer.status, answer.headers["x-thing"]) == (201, "a")
     assert answer.sha256 == sha256(answer.body).hexdigest()
@@ -39,7 +39,7 @@ def test_every_call_opens_a_new_connection() -> None:
     """Each call opens a new connection. A reused connection could deliver a purchase and then break before the
     answer.
     """
-    keep = make_answer_script(200, BODY, {"Connection": "keep-alive"})
+    keep = make_answer_script(200, CHECK_ANSWER, {"Connection": "keep-alive"})
     with serve_scripts(keep) as server:
         line = make_transport(server.url)
         for _ in range(3):
@@ -52,7 +52,7 @@ def test_every_call_opens_a_new_connection() -> None:
 def test_redirects_are_not_followed(status: int) -> None:
     """The transport returns a redirect as the answer and never follows it, even if it leads to the same host."""
     with (
-        serve_scripts(make_answer_script(200, BODY)) as elsewhere,
+        serve_scripts(make_answer_script(200, CHECK_ANSWER)) as elsewhere,
         serve_scripts(make_answer_script(status, b"", {"Location": elsewhere.url})) as server,
     ):
         assert send_purchase(make_transport(server.url)).status == status
@@ -62,7 +62,10 @@ def test_redirects_are_not_followed(status: int) -> None:
 
 def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """The transport ignores proxies and credentials in environment variables or in the home folder."""
-    with serve_scripts(make_answer_script(502, b"")) as proxy, serve_scripts(make_answer_script(200, BODY)) as server:
+    with (
+        serve_scripts(make_answer_script(502, b"")) as proxy,
+        serve_scripts(make_answer_script(200, CHECK_ANSWER)) as server,
+    ):
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
             monkeypatch.setenv(name.lower(), proxy.url)
@@ -73,7 +76,10 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
 
 def test_a_configured_proxy_is_used() -> None:
     """If the settings name a proxy, the transport sends the call through it."""
-    with serve_scripts(make_answer_script(200, BODY)) as proxy, serve_scripts(make_answer_script(500)) as server:
+    with (
+        serve_scripts(make_answer_script(200, CHECK_ANSWER)) as proxy,
+        serve_scripts(make_answer_script(500)) as server,
+    ):
         assert send_purchase(make_transport(server.url, proxy=proxy.url)).status == 200
         assert server.connections == 0
 
@@ -154,7 +160,7 @@ def test_a_call_to_an_ip_address_starts_no_resolver_thread(monkeypatch: pytest.M
     thread. A call to a host name starts one.
     """
     monkeypatch.setattr("console.providers.http.socket_guard.Thread", _fail_to_start_socket_guard)
-    with serve_scripts(make_answer_script(200, BODY)) as server:
+    with serve_scripts(make_answer_script(200, CHECK_ANSWER)) as server:
         assert send_purchase(make_transport(server.url)).status == 200
         *_, sent = read_failure(make_transport(server.url.replace("127.0.0.1", "localhost")))
         assert sent is SendingCertainty.NO
@@ -211,7 +217,11 @@ def test_a_call_without_permission_sends_no_byte(answers: list[bool]) -> None:
 
 def test_no_socket_stays_open_after_a_call(recwarn: pytest.WarningsRecorder) -> None:
     """After a complete answer, a reset and an empty answer, the transport leaves no socket open."""
-    for script in (make_answer_script(200, BODY), make_reset_script(WHOLE_ANSWER[:-5]), make_bytes_script(b"")):
+    for script in (
+        make_answer_script(200, CHECK_ANSWER),
+        make_reset_script(WHOLE_ANSWER[:-5]),
+        make_bytes_script(b""),
+    ):
         with serve_scripts(script) as server:
             try:
                 send_purchase(make_transport(server.url))

@@ -24,12 +24,12 @@ from tests.providers.raw_server import (
     make_reset_script,
     serve_scripts,
 )
-from tests.providers.sending import BODY, WHOLE_ANSWER, make_transport, read_failure, send_purchase
+from tests.providers.sending import CHECK_ANSWER, WHOLE_ANSWER, make_transport, read_failure, send_purchase
 
-T = TypeVar("T")
+ResultT = TypeVar("ResultT")
 
 
-def measure_peak_memory(call: Callable[[], T]) -> tuple[T, int]:
+def measure_peak_memory(call: Callable[[], ResultT]) -> tuple[ResultT, int]:
     """Run the function and return its result with the largest memory (bytes) that Python used during the run."""
     # Import first: the modules' memory must not count as that of the body.
     importlib.import_module("console.providers.http.requests_session")
@@ -197,7 +197,7 @@ def test_a_call_with_a_begun_answer_counts_as_sent(error: Exception, monkeypatch
         raise error
 
     monkeypatch.setattr("console.providers.http.transport._read_answer", raise_error)
-    with serve_scripts(make_answer_script(200, BODY)) as server:
+    with serve_scripts(make_answer_script(200, CHECK_ANSWER)) as server:
         kind, _, sent = read_failure(make_transport(server.url))
     assert (kind, sent) == (OutcomeClass.UNKNOWN, SendingCertainty.YES)
 
@@ -212,7 +212,7 @@ def test_a_call_with_a_possibly_sent_byte_counts_as_sent(error: Exception, monke
         raise error
 
     monkeypatch.setattr("urllib3.connection.HTTPConnection.getresponse", raise_error)
-    with serve_scripts(make_answer_script(200, BODY)) as server:
+    with serve_scripts(make_answer_script(200, CHECK_ANSWER)) as server:
         kind, _, sent = read_failure(make_transport(server.url))
     assert (kind, sent) == (OutcomeClass.UNKNOWN, SendingCertainty.MAYBE)
 

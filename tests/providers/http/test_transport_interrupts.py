@@ -143,9 +143,9 @@ def _serve_answer_later(answer: bytes) -> Iterator[tuple[RawServer, threading.Ev
     """
     go_on = threading.Event()
 
-    def wait_and_answer(connection: socket.socket, over: threading.Event) -> None:
+    def wait_and_answer(connection: socket.socket, test_ended: threading.Event) -> None:
         go_on.wait(PATIENCE_SECONDS)
-        make_bytes_script(answer)(connection, over)
+        make_bytes_script(answer)(connection, test_ended)
 
     with serve_scripts(wait_and_answer) as server:
         yield server, go_on

@@ -56,10 +56,10 @@ def test_a_connect_timeout_has_sent_nothing() -> None:
             one.close()
 
 
-@pytest.mark.parametrize("after", [b"", WHOLE_ANSWER[:30]], ids=["at once", "within the headers"])
-def test_a_read_timeout_is_unknown(after: bytes) -> None:
+@pytest.mark.parametrize("first_bytes", [b"", WHOLE_ANSWER[:30]], ids=["at once", "within the headers"])
+def test_a_read_timeout_is_unknown(first_bytes: bytes) -> None:
     """If no byte of the answer arrives within the read timeout, the outcome is UNKNOWN."""
-    with serve_scripts(make_hang_script(after)) as server:
+    with serve_scripts(make_hang_script(first_bytes)) as server:
         assert read_failure(make_transport(server.url), read_timeout=0.1) == (
             OutcomeClass.UNKNOWN,
             "read_timeout",
@@ -71,10 +71,10 @@ ANSWER_HEAD_WITH_LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n"
 HEAD_WITHOUT_LENGTH = b"HTTP/1.1 200 OK\r\n\r\n"
 DRIPPING_ANSWERS: list[tuple[str, Script, SendingCertainty]] = [
     ("in the headers", make_slow_script(LONG_HEAD, 1.0), SendingCertainty.MAYBE),
-    ("in the body", make_slow_script(b"{" * 20_000, 1.0, after=ANSWER_HEAD_WITH_LENGTH), SendingCertainty.YES),
+    ("in the body", make_slow_script(b"{" * 20_000, 1.0, first_bytes=ANSWER_HEAD_WITH_LENGTH), SendingCertainty.YES),
     (
         "in a body that ends with the connection",
-        make_slow_script(b" " * 20_000, 1.0, after=HEAD_WITHOUT_LENGTH),
+        make_slow_script(b" " * 20_000, 1.0, first_bytes=HEAD_WITHOUT_LENGTH),
         SendingCertainty.YES,
     ),
     ("faster than the read timeout", make_slow_script(LONG_HEAD, 0.05), SendingCertainty.MAYBE),

@@ -19,7 +19,14 @@ from tests.providers.raw_server import (
     make_slow_script,
     serve_scripts,
 )
-from tests.providers.sending import BODY, LONG_HEAD, make_transport, make_unsent_failure, read_failure, send_purchase
+from tests.providers.sending import (
+    CHECK_ANSWER,
+    LONG_HEAD,
+    make_transport,
+    make_unsent_failure,
+    read_failure,
+    send_purchase,
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +36,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
 
 def test_a_server_with_a_trusted_certificate_is_called(authority: CertificateAuthority) -> None:
     """The transport calls a server whose certificate chain is trusted and has the right host name."""
-    with serve_scripts(make_answer_script(200, BODY), tls=authority.make_server_context("127.0.0.1")) as server:
+    with serve_scripts(
+        make_answer_script(200, CHECK_ANSWER), tls=authority.make_server_context("127.0.0.1")
+    ) as server:
         assert send_purchase(make_transport(server.url, tls_context=authority.make_trusting_context())).status == 200
 
 
@@ -37,7 +46,9 @@ def test_tls_of_an_unknown_authority_means_never_sent(authority: CertificateAuth
     """If the machine and the given TLS context don't trust the server's certificate chain, the transport refuses it
     before the first byte of the request."""
     stranger = CertificateAuthority(tmp_path, "Somebody Else").make_trusting_context()
-    with serve_scripts(make_answer_script(200, BODY), tls=authority.make_server_context("127.0.0.1")) as server:
+    with serve_scripts(
+        make_answer_script(200, CHECK_ANSWER), tls=authority.make_server_context("127.0.0.1")
+    ) as server:
         assert read_failure(make_transport(server.url, tls_context=stranger)) == make_unsent_failure(
             "bad_certificate"
         )
@@ -50,7 +61,9 @@ def test_tls_of_another_host_or_time_means_never_sent(
     authority: CertificateAuthority, names: list[str], days: int
 ) -> None:
     """If the server's certificate is for another host or has expired, the transport refuses it and sends nothing."""
-    with serve_scripts(make_answer_script(200, BODY), tls=authority.make_server_context(*names, days=days)) as server:
+    with serve_scripts(
+        make_answer_script(200, CHECK_ANSWER), tls=authority.make_server_context(*names, days=days)
+    ) as server:
         assert read_failure(
             make_transport(server.url, tls_context=authority.make_trusting_context())
         ) == make_unsent_failure("bad_certificate")
@@ -59,7 +72,7 @@ def test_tls_of_another_host_or_time_means_never_sent(
 
 def test_a_server_without_tls_gets_no_request() -> None:
     """If the server does not use TLS, the handshake fails before the first byte of the request."""
-    with serve_scripts(make_answer_script(200, BODY)) as server:
+    with serve_scripts(make_answer_script(200, CHECK_ANSWER)) as server:
         line = make_transport(f"https://127.0.0.1:{server.port}")
         kind, _, sent = read_failure(line, budget=0.3)
         assert (kind, sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
@@ -73,7 +86,7 @@ def test_old_tls_is_refused(authority: CertificateAuthority) -> None:
         old.minimum_version = ssl.TLSVersion.TLSv1
     with pytest.warns(DeprecationWarning, match="TLSv1_1 is deprecated"):
         old.maximum_version = ssl.TLSVersion.TLSv1_1
-    with serve_scripts(make_answer_script(200, BODY), tls=old) as server:
+    with serve_scripts(make_answer_script(200, CHECK_ANSWER), tls=old) as server:
         assert read_failure(
             make_transport(server.url, tls_context=authority.make_trusting_context())
         ) == make_unsent_failure("tls_broken")

@@ -20,7 +20,7 @@ from console.providers.paypay.signing import PayPayKey
 from tests.providers.parts import CountingRateLimiter, ManualClock
 from tests.providers.raw_server import Script, make_answer_script
 
-T = TypeVar("T")
+ResultT = TypeVar("ResultT")
 
 PROVIDER_TEST_VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
 INSTANT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -74,16 +74,16 @@ def derive_response_key() -> bytes:
     return derive_key(RESPONSE_KEY, RESPONSE_KEY)
 
 
-def seal_answer(said: object) -> bytes:
-    """Return an answer in Atom's form, with its JSON encrypted. If `said` is a text, it is encrypted unchanged
+def seal_answer(content: object) -> bytes:
+    """Return an answer in Atom's form, with its JSON encrypted. If `content` is a text, it is encrypted unchanged
     instead of as JSON.
     """
-    text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
     return f"merchId=317157&encData={encrypt_text(text, derive_response_key())}".encode()
 
 
-def make_sealed_script(said: object, status: int = 200) -> Script:
-    return make_answer_script(status, seal_answer(said))
+def make_sealed_script(content: object, status: int = 200) -> Script:
+    return make_answer_script(status, seal_answer(content))
 
 
 def make_paypay_json(code: str, data: object = None) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def get_class_and_reason(outcome: Outcome[object]) -> tuple[OutcomeClass, str]:
     return outcome.kind, outcome.reason
 
 
-def get_report(outcome: Outcome[T]) -> T:
+def get_report(outcome: Outcome[ResultT]) -> ResultT:
     """Return the report of an outcome; the test fails if the outcome has none."""
     assert outcome.found is not None
     return outcome.found

@@ -46,7 +46,7 @@ SMALLER_FAULT_ARGUMENTS: dict[str, dict[str, Any]] = {
 HARMLESS_FAULTS = {"slow", "answer_twice", "sealed_json", "set_fields", "refund_twice"}
 """The ordinary answer, whole; `set_fields` has no fields here."""
 
-EXCEPTIONS: Mapping[tuple[str, str], OutcomeClass] = {
+OUTCOME_BY_FAULT_AND_CALL: Mapping[tuple[str, str], OutcomeClass] = {
     # Nothing of it is Japanese.
     ("not_utf8", "paypay_payment"): OK,
     ("not_utf8", "atom_verification"): OK,
@@ -94,7 +94,9 @@ def test_each_fault_has_its_outcome_class(control: SandboxControl, name: str, ca
     action = f"{name}:{ARGUMENT_BY_FAULT[name]}" if name in ARGUMENT_BY_FAULT else name
     control.add_fault(action, call=call, **SMALLER_FAULT_ARGUMENTS.get(name, {}))
     outcome = meeting.send_call(call)
-    expected = EXCEPTIONS.get((name, call), SUCCESS_OUTCOME_BY_CALL[call] if name in HARMLESS_FAULTS else UNKNOWN)
+    expected = OUTCOME_BY_FAULT_AND_CALL.get(
+        (name, call), SUCCESS_OUTCOME_BY_CALL[call] if name in HARMLESS_FAULTS else UNKNOWN
+    )
     assert outcome.kind is expected, outcome.reason
     assert control.read_requests(call)[-1]["fault"] == action
     moved = control.payments_control.read_ledger()["accepted_minor"] - before

@@ -35,7 +35,7 @@ from tests.providers.payments.parts import (
     make_sealed_script,
     seal_answer,
 )
-from tests.providers.paypay.test_responses import PAYMENT, REFUND
+from tests.providers.paypay.test_responses import PAYMENT_DATA, REFUND_DATA
 from tests.providers.raw_server import (
     Script,
     find_closed_port,
@@ -51,16 +51,16 @@ from tests.providers.raw_server import (
 
 
 @dataclass(frozen=True)
-class ProviderUnderTest:
+class PaymentProviderExample:
     """A provider under test: a function that opens its adapter at a URL, its requests, its answers to a refund and to
     a read of a payment, and its secrets."""
 
-    open: Callable[..., PaymentProvider]
+    open_adapter: Callable[..., PaymentProvider]
     request: PaymentRequest
     question: PaymentQuestion
-    order: RefundInstruction
-    accepts: bytes
-    paid: bytes
+    refund_instruction: RefundInstruction
+    refund_answer: bytes
+    paid_answer: bytes
     secrets: tuple[str, ...]
 
 
@@ -75,12 +75,13 @@ ATOM_ACCEPTED_REFUND = {
     }
 }  # fmt: skip
 PROVIDER_EXAMPLES = {
-    "paypay": ProviderUnderTest(
+    "paypay": PaymentProviderExample(
         make_paypay, PAYPAY_REQUEST, PAYPAY_QUESTION, PAYPAY_REFUND_INSTRUCTION,
-        make_http_answer(200, make_paypay_json("SUCCESS", REFUND)), make_http_answer(200, make_paypay_json("SUCCESS",
-        PAYMENT)), PAYPAY_SECRETS,
+        make_http_answer(200, make_paypay_json("SUCCESS", REFUND_DATA)), make_http_answer(200,
+        make_paypay_json("SUCCESS",
+        PAYMENT_DATA)), PAYPAY_SECRETS,
     ),
-    "atom": ProviderUnderTest(
+    "atom": PaymentProviderExample(
         make_atom, ATOM_REQUEST, ATOM_QUESTION, ATOM_REFUND,
         make_http_answer(200, seal_answer(ATOM_ACCEPTED_REFUND)), make_http_answer(200,
         seal_answer({"payInstrument": [make_attempt()]})), MERCHANT.secrets,
@@ -89,17 +90,17 @@ PROVIDER_EXAMPLES = {
 
 
 @pytest.fixture(params=list(PROVIDER_EXAMPLES))
-def provider_example(request: pytest.FixtureRequest) -> ProviderUnderTest:
+def provider_example(request: pytest.FixtureRequest) -> PaymentProviderExample:
     return PROVIDER_EXAMPLES[request.param]
 
 
-def make_calls(case: ProviderUnderTest, vendor: PaymentProvider) -> Mapping[str, Callable[[], Outcome[Any]]]:
+def make_calls(case: PaymentProviderExample, vendor: PaymentProvider) -> Mapping[str, Callable[[], Outcome[Any]]]:
     """Return the calls of a provider's adapter by name; the first two calls only read."""
     return {
         "payment": lambda: vendor.read_payment(case.question),
-        "refund status": lambda: vendor.read_refund(case.order),
+        "refund status": lambda: vendor.read_refund(case.refund_instruction),
         "start": lambda: vendor.start(case.request),
-        "refund": lambda: vendor.refund(case.order),
+        "refund": lambda: vendor.refund(case.refund_instruction),
         "cancel": lambda: vendor.cancel(case.question),
     }
 
@@ -107,26 +108,28 @@ def make_calls(case: ProviderUnderTest, vendor: PaymentProvider) -> Mapping[str,
 READ_CALLS = ("payment", "refund status")
 
 
-def make_all_calls(case: ProviderUnderTest, vendor: PaymentProvider) -> dict[str, Outcome[Any]]:
+def make_all_calls(case: PaymentProviderExample, vendor: PaymentProvider) -> dict[str, Outcome[Any]]:
     every = make_calls(case, vendor)
     return {name: ask() for name, ask in every.items() if name != "cancel" or vendor.capabilities.can_cancel}
 
 
-def test_a_refund_is_one_request(provider_example: ProviderUnderTest) -> None:
+def test_a_refund_is_one_request(provider_example: PaymentProviderExample) -> None:
     """A refund waits once for the rate limiter and sends one request. If the provider accepts it, the outcome is
     PENDING and contains the provider's refund id.
     """
     rate_limiter = CountingRateLimiter()
-    with serve_scripts(make_bytes_script(provider_example.accepts)) as server:
-        outcome = provider_example.open(server.url, rate_limiter=rate_limiter).refund(provider_example.order)
+    with serve_scripts(make_bytes_script(provider_example.refund_answer)) as server:
+        outcome = provider_example.open_adapter(server.url, rate_limiter=rate_limiter).refund(
+            provider_example.refund_instruction
+        )
         assert (outcome.kind, outcome.sent, outcome.status) == (OutcomeClass.PENDING, SendingCertainty.YES, 200)
         assert outcome.found is not None
-        assert outcome.found.key == provider_example.order.key
+        assert outcome.found.key == provider_example.refund_instruction.key
         assert outcome.found.provider_refund_id
         assert (len(server.requests), rate_limiter.taken) == (1, 1)
 
 
-FAULTS: dict[str, Callable[[bytes], Script]] = {
+FAULT_SCRIPT_BY_NAME: dict[str, Callable[[bytes], Script]] = {
     "closed": lambda _: make_bytes_script(b""),
     "reset": lambda _: make_reset_script(),
     "reset in the headers": lambda good: make_reset_script(good[:20]),
@@ -147,25 +150,27 @@ FAULTS: dict[str, Callable[[bytes], Script]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize("fault", FAULT_SCRIPT_BY_NAME.values(), ids=FAULT_SCRIPT_BY_NAME)
 def test_no_fault_is_taken_for_an_answer(
-    provider_example: ProviderUnderTest, fault: Callable[[bytes], Script]
+    provider_example: PaymentProviderExample, fault: Callable[[bytes], Script]
 ) -> None:
     """For every call and each connection fault after sending, the outcome is UNKNOWN, no exception is raised, and the
     request is sent only once.
     """
-    with serve_scripts(fault(provider_example.accepts)) as server:
-        outcomes = make_all_calls(provider_example, provider_example.open(server.url))
+    with serve_scripts(fault(provider_example.refund_answer)) as server:
+        outcomes = make_all_calls(provider_example, provider_example.open_adapter(server.url))
         assert {outcome.kind for outcome in outcomes.values()} == {OutcomeClass.UNKNOWN}
         assert SendingCertainty.NO not in {outcome.sent for outcome in outcomes.values()}
         assert server.connections == len(outcomes)
 
 
-def test_an_unsent_call_is_a_definite_failure_and_an_unsent_read_unknown(provider_example: ProviderUnderTest) -> None:
+def test_an_unsent_call_is_a_definite_failure_and_an_unsent_read_unknown(
+    provider_example: PaymentProviderExample,
+) -> None:
     """If no server listens at the address, a call with an effect is a definite failure, and a read has an unknown
     outcome."""
     for name, outcome in make_all_calls(
-        provider_example, provider_example.open(f"http://127.0.0.1:{find_closed_port()}")
+        provider_example, provider_example.open_adapter(f"http://127.0.0.1:{find_closed_port()}")
     ).items():
         expected = OutcomeClass.UNKNOWN if name in READ_CALLS else OutcomeClass.FAILED_DEFINITE
         assert (name, outcome.kind, outcome.reason, outcome.sent) == (
@@ -183,23 +188,25 @@ class UnreachableRateLimiter:
         raise ConsoleError(ErrorCode.DATABASE_LOCKED)
 
 
-def test_a_failing_rate_limiter_means_never_sent(provider_example: ProviderUnderTest) -> None:
+def test_a_failing_rate_limiter_means_never_sent(provider_example: PaymentProviderExample) -> None:
     """If the rate limiter fails before the request, the outcome is a definite failure with the limiter's reason, and
     the adapter sends nothing."""
     rate_limiter: RateLimiter = UnreachableRateLimiter()
-    with serve_scripts(make_bytes_script(provider_example.accepts)) as server:
-        outcome = provider_example.open(server.url, rate_limiter=rate_limiter).refund(provider_example.order)
+    with serve_scripts(make_bytes_script(provider_example.refund_answer)) as server:
+        outcome = provider_example.open_adapter(server.url, rate_limiter=rate_limiter).refund(
+            provider_example.refund_instruction
+        )
         assert (outcome.kind, outcome.reason) == (OutcomeClass.FAILED_DEFINITE, "database_locked")
         assert outcome.sent is SendingCertainty.NO
         assert server.connections == 0
 
 
-def test_a_reader_of_a_provider_moves_no_money(provider_example: ProviderUnderTest) -> None:
+def test_a_reader_of_a_provider_moves_no_money(provider_example: PaymentProviderExample) -> None:
     """The reading part of an adapter has no method that moves money, and its read methods are those of the whole
     adapter.
     """
-    with serve_scripts(make_bytes_script(provider_example.paid)) as server:
-        reader: PaymentReader = provider_example.open(server.url).make_reader()
+    with serve_scripts(make_bytes_script(provider_example.paid_answer)) as server:
+        reader: PaymentReader = provider_example.open_adapter(server.url).make_reader()
         assert not [name for name in ("start", "refund", "cancel", "delete_code") if hasattr(reader, name)]
         outcome = reader.read_payment(provider_example.question)
     assert outcome.kind is OutcomeClass.SUCCEEDED
@@ -207,20 +214,20 @@ def test_a_reader_of_a_provider_moves_no_money(provider_example: ProviderUnderTe
     assert outcome.found.is_bookable
 
 
-def test_an_answer_that_never_ends_is_unknown(provider_example: ProviderUnderTest) -> None:
+def test_an_answer_that_never_ends_is_unknown(provider_example: PaymentProviderExample) -> None:
     """If a provider's answer never ends, the call ends at its time budget, divided by the time scale, and its outcome
     is UNKNOWN."""
-    for script in (make_hang_script(), make_slow_script(provider_example.accepts, 0.02)):
+    for script in (make_hang_script(), make_slow_script(provider_example.refund_answer, 0.02)):
         with serve_scripts(script) as server:
-            outcome = provider_example.open(server.url, scale=200).refund(provider_example.order)
+            outcome = provider_example.open_adapter(server.url, scale=200).refund(provider_example.refund_instruction)
         assert outcome.kind is OutcomeClass.UNKNOWN
         assert outcome.reason in ("read_timeout", "budget_spent")
 
 
-def test_secrets_stay_out_of_reprs_and_evidence(provider_example: ProviderUnderTest) -> None:
+def test_secrets_stay_out_of_reprs_and_evidence(provider_example: PaymentProviderExample) -> None:
     """The text forms of the provider and of an outcome, and the evidence, contain no credential."""
     with serve_scripts(make_answer_script(500, "echo: " + " ".join(provider_example.secrets))) as server:
-        vendor = provider_example.open(server.url)
+        vendor = provider_example.open_adapter(server.url)
         seen = repr(vendor) + repr(make_all_calls(provider_example, vendor))
     assert "echo: " in seen
     assert not [secret for secret in provider_example.secrets if secret in seen]
@@ -230,16 +237,16 @@ IMPOSSIBLE_IDS = ["", " ", "a b", "a/b", "a?b=c", "../x", "a\n", "ＯＲＤ", "a
 
 
 @pytest.mark.parametrize("bad", IMPOSSIBLE_IDS)
-def test_impossible_ids_are_not_sent(provider_example: ProviderUnderTest, bad: str) -> None:
+def test_impossible_ids_are_not_sent(provider_example: PaymentProviderExample, bad: str) -> None:
     """If a text can't be an id of the provider, the adapter sends no request with it."""
-    order = replace(provider_example.order, key=bad)
-    with serve_scripts(make_bytes_script(provider_example.accepts)) as server:
-        vendor = provider_example.open(server.url)
+    order = replace(provider_example.refund_instruction, key=bad)
+    with serve_scripts(make_bytes_script(provider_example.refund_answer)) as server:
+        vendor = provider_example.open_adapter(server.url)
         outcomes = {
             "refund status": vendor.read_refund(order),
             "payment": vendor.read_payment(replace(provider_example.question, merchant_payment_id=bad)),
             "refund": vendor.refund(order),
-            "refund 2": vendor.refund(replace(provider_example.order, provider_payment_id=bad)),
+            "refund 2": vendor.refund(replace(provider_example.refund_instruction, provider_payment_id=bad)),
             "start": vendor.start(replace(provider_example.request, merchant_payment_id=bad)),
         }
         assert server.connections == 0
@@ -248,15 +255,15 @@ def test_impossible_ids_are_not_sent(provider_example: ProviderUnderTest, bad: s
         assert (outcome.kind, outcome.reason, outcome.sent) == (expected, "bad_id", SendingCertainty.NO)
 
 
-def test_impossible_amounts_are_not_sent(provider_example: ProviderUnderTest) -> None:
+def test_impossible_amounts_are_not_sent(provider_example: PaymentProviderExample) -> None:
     """The adapter sends no payment request and no refund for an amount of 0 or in a wrong currency."""
-    currency = provider_example.order.amount.currency
+    currency = provider_example.refund_instruction.amount.currency
     foreign = {"JPY": "INR", "INR": "JPY"}[currency]
-    with serve_scripts(make_bytes_script(provider_example.accepts)) as server:
-        vendor = provider_example.open(server.url)
+    with serve_scripts(make_bytes_script(provider_example.refund_answer)) as server:
+        vendor = provider_example.open_adapter(server.url)
         for amount in (Money(0, currency), Money(100, foreign)):
             for outcome in (
-                vendor.refund(replace(provider_example.order, amount=amount)),
+                vendor.refund(replace(provider_example.refund_instruction, amount=amount)),
                 vendor.start(replace(provider_example.request, amount=amount)),
             ):
                 assert (outcome.kind, outcome.reason) == (OutcomeClass.FAILED_DEFINITE, "bad_amount")
@@ -340,7 +347,9 @@ def test_a_read_is_repeated_after_a_passing_failure() -> None:
     """After a temporary failure the program repeats a read a few times, but never repeats a refund."""
     patient = RetryLimits(first_pause_seconds=0.01)
     trouble = make_sealed_script({"payInstrument": make_details("OTS0951")})
-    with serve_scripts(trouble, make_answer_script(503), make_bytes_script(PROVIDER_EXAMPLES["atom"].paid)) as server:
+    with serve_scripts(
+        trouble, make_answer_script(503), make_bytes_script(PROVIDER_EXAMPLES["atom"].paid_answer)
+    ) as server:
         assert make_atom(server.url, patience=patient).read_payment(ATOM_QUESTION).kind is OutcomeClass.SUCCEEDED
         assert server.connections == 3
     with serve_scripts(trouble) as server:

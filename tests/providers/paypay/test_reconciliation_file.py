@@ -26,22 +26,22 @@ from tests.providers.parts import CLOCK, CountingRateLimiter
 from tests.providers.raw_server import Script, make_answer_script, serve_scripts
 
 FILE_DAY = date(2026, 11, 19)
-HEADER = (
+FILE_HEADER = (
     "決済番号,加盟店ID,屋号,店舗ID,店舗名,端末番号/PosID,取引ステータス,取引日時,取引金額,レシート番号,支払い方法,"
     "マーチャント決済ID,支払い詳細"
 )
-PAID = "04212345678901234567,1,架空商事,,,,取引完了,2026-11-19T12:20:01+09:00,3300,,PayPay残高,ORD-1,"
-REFUNDED = '04212345678901234567,1,"架空,商事",,,,返金完了,2026-11-19T13:00:00+09:00,-1000,,PayPay残高,ORD-1,'
-FAILED = "04212345678901234568,1,①商事,,,,取引失敗,2026-11-19T14:00:00+09:00,5,,,,"
-ORDINARY_LINES = (PAID, REFUNDED, FAILED)
-Row = HistoryRow | RefusedRow
+PAID_LINE = "04212345678901234567,1,架空商事,,,,取引完了,2026-11-19T12:20:01+09:00,3300,,PayPay残高,ORD-1,"
+REFUNDED_LINE = '04212345678901234567,1,"架空,商事",,,,返金完了,2026-11-19T13:00:00+09:00,-1000,,PayPay残高,ORD-1,'
+FAILED_LINE = "04212345678901234568,1,①商事,,,,取引失敗,2026-11-19T14:00:00+09:00,5,,,,"
+ORDINARY_LINES = (PAID_LINE, REFUNDED_LINE, FAILED_LINE)
+ReadRow = HistoryRow | RefusedRow
 
 
-def make_file(*lines: str, header: str = HEADER, end: str = "\n") -> bytes:
+def make_file(*lines: str, header: str = FILE_HEADER, end: str = "\n") -> bytes:
     return ("\n".join((header, *lines)) + end).encode("cp932", "replace")
 
 
-def read_rows(content: bytes, merchant: str = "1") -> list[Row]:
+def read_rows(content: bytes, merchant: str = "1") -> list[ReadRow]:
     with closing(HistoryIndex()) as index:
         return list(DailyFileReader(io.BytesIO(content), merchant, FILE_DAY, index))
 
@@ -74,45 +74,47 @@ def test_rows_of_a_described_daily_file_are_read() -> None:
     ("line", "reason"),
     [
         ("x", "columns"),
-        (PAID + ",", "columns"),
-        (PAID.replace("架空商事", '"架空'), "columns"),
-        (PAID.replace("取引完了", "新状態"), "state"),
-        (PAID.replace(",3300,", ",3300.5,"), "amount"),
-        (PAID.replace(",3300,", ",,"), "amount"),
-        (PAID.replace(",3300,", ",-3300,"), "amount"),
-        (PAID.replace(",3300,", ",0,"), "amount"),
-        (PAID.replace(",3300,", ",٣٣٠٠,"), "amount"),
-        (PAID.replace(",3300,", ",999999999999,"), "amount"),
-        (REFUNDED.replace("-1000", "1000"), "amount"),
-        (PAID.replace("2026-11-19T", "2026-13-19T"), "time"),
-        (PAID.replace("2026-11-19T12", "2026-11-20T12"), "other_day"),
-        (PAID.replace("12:20:01+09:00", "15:20:01+00:00"), "other_day"),
-        (PAID.replace("2026-11-19T12:20:01+09:00", "9999-12-31T23:59:59+00:00"), "other_day"),
-        (PAID.replace("2026-11-19T12:20:01+09:00", "0001-01-01T00:00:00+00:00"), "other_day"),
-        (PAID.replace("0421", "04 21"), "id"),
-        (PAID.replace("ORD-1", "a b"), "id"),
-        (PAID.replace(",1,", ",2,", 1), "other_merchant"),
-        (PAID.replace("ORD-1", "=HYPERLINK(1)"), "formula"),
-        (PAID.replace("PayPay残高", "@SUM(A1)"), "formula"),
-        (PAID.replace(",3300,", ",+3300,"), "formula"),
-        (PAID.replace("架空商事", "x" * 20_000), "too_long"),
+        (PAID_LINE + ",", "columns"),
+        (PAID_LINE.replace("架空商事", '"架空'), "columns"),
+        (PAID_LINE.replace("取引完了", "新状態"), "state"),
+        (PAID_LINE.replace(",3300,", ",3300.5,"), "amount"),
+        (PAID_LINE.replace(",3300,", ",,"), "amount"),
+        (PAID_LINE.replace(",3300,", ",-3300,"), "amount"),
+        (PAID_LINE.replace(",3300,", ",0,"), "amount"),
+        (PAID_LINE.replace(",3300,", ",٣٣٠٠,"), "amount"),
+        (PAID_LINE.replace(",3300,", ",999999999999,"), "amount"),
+        (REFUNDED_LINE.replace("-1000", "1000"), "amount"),
+        (PAID_LINE.replace("2026-11-19T", "2026-13-19T"), "time"),
+        (PAID_LINE.replace("2026-11-19T12", "2026-11-20T12"), "other_day"),
+        (PAID_LINE.replace("12:20:01+09:00", "15:20:01+00:00"), "other_day"),
+        (PAID_LINE.replace("2026-11-19T12:20:01+09:00", "9999-12-31T23:59:59+00:00"), "other_day"),
+        (PAID_LINE.replace("2026-11-19T12:20:01+09:00", "0001-01-01T00:00:00+00:00"), "other_day"),
+        (PAID_LINE.replace("0421", "04 21"), "id"),
+        (PAID_LINE.replace("ORD-1", "a b"), "id"),
+        (PAID_LINE.replace(",1,", ",2,", 1), "other_merchant"),
+        (PAID_LINE.replace("ORD-1", "=HYPERLINK(1)"), "formula"),
+        (PAID_LINE.replace("PayPay残高", "@SUM(A1)"), "formula"),
+        (PAID_LINE.replace(",3300,", ",+3300,"), "formula"),
+        (PAID_LINE.replace("架空商事", "x" * 20_000), "too_long"),
     ],
 )
 def test_a_bad_line_is_refused_and_the_others_are_read(line: str, reason: str) -> None:
     """A wrong line is refused with its reason, and all other lines are read."""
-    assert list_refusal_reasons(FAILED, line, REFUNDED) == [None, reason, None]
+    assert list_refusal_reasons(FAILED_LINE, line, REFUNDED_LINE) == [None, reason, None]
 
 
 def test_unused_cells_may_have_any_content() -> None:
     """A line is accepted whatever content the cells have that the program doesn't read."""
-    assert list_refusal_reasons(PAID.replace("架空商事", "=1+1")) == [None]
+    assert list_refusal_reasons(PAID_LINE.replace("架空商事", "=1+1")) == [None]
 
 
 def test_a_repeated_end_of_a_payment_is_a_duplicate() -> None:
     """Two lines that report the same end of the same payment are duplicates, whatever their amounts are. Two refunds
     with the same amount are different if their times differ."""
-    later = REFUNDED.replace("13:00:00", "13:00:01")
-    assert list_refusal_reasons(PAID, PAID, PAID.replace("3300", "3301"), REFUNDED, REFUNDED, later) == [
+    later = REFUNDED_LINE.replace("13:00:00", "13:00:01")
+    assert list_refusal_reasons(
+        PAID_LINE, PAID_LINE, PAID_LINE.replace("3300", "3301"), REFUNDED_LINE, REFUNDED_LINE, later
+    ) == [
         None,
         "duplicate",
         "duplicate",
@@ -125,32 +127,32 @@ def test_a_repeated_end_of_a_payment_is_a_duplicate() -> None:
 @pytest.mark.parametrize("cut", [1, 20, 60, 75])
 def test_a_cut_file_is_reported(cut: int) -> None:
     """If the file was cut, its last line is refused, because it has too few cells or no line end."""
-    assert list_refusal_reasons(FAILED, PAID[:cut], end="") == [None, "truncated"]
+    assert list_refusal_reasons(FAILED_LINE, PAID_LINE[:cut], end="") == [None, "truncated"]
 
 
 def test_a_last_line_without_a_line_end_is_refused() -> None:
     """A last line without a line end is refused even if it has all cells: if the amount is the last column, it may
     have lost digits."""
-    header = HEADER.removesuffix(",支払い詳細").replace("取引金額,", "") + ",取引金額"
-    line = PAID.removesuffix(",").replace("3300,", "") + ",3300"
+    header = FILE_HEADER.removesuffix(",支払い詳細").replace("取引金額,", "") + ",取引金額"
+    line = PAID_LINE.removesuffix(",").replace("3300,", "") + ",3300"
     whole, cut = read_rows(make_file(line, header=header)), read_rows(make_file(line[:-2], header=header, end=""))
     assert [row.amount.minor for row in whole if isinstance(row, HistoryRow)] == [3300]
     assert [row.reason for row in cut if isinstance(row, RefusedRow)] == ["truncated"]
-    assert list_refusal_reasons(PAID, end="") == [None], "the last cell is one that nobody reads"
+    assert list_refusal_reasons(PAID_LINE, end="") == [None], "the last cell is one that nobody reads"
 
 
 def test_a_refused_line_names_its_payment_if_readable() -> None:
     """A refused line still names its payment if the payment number is readable, so that a person can find the
     payment.
     """
-    (row,) = read_rows(make_file(PAID.replace(",3300,", ",x,")))
+    (row,) = read_rows(make_file(PAID_LINE.replace(",3300,", ",x,")))
     assert row == RefusedRow("2026-11-19:00000002", "amount", "04212345678901234567")
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"<html>", make_file(header=HEADER.replace("取引金額", "金額")), b"\0" * 100,
-    HEADER.encode("cp932"),
-                make_file(header=f"{HEADER},決済番号"), b"\xff\xfe\n"]
+    "content", [b"", b"<html>", make_file(header=FILE_HEADER.replace("取引金額", "金額")), b"\0" * 100,
+    FILE_HEADER.encode("cp932"),
+                make_file(header=f"{FILE_HEADER},決済番号"), b"\xff\xfe\n"]
 )  # fmt: skip
 def test_a_file_without_the_expected_columns_is_refused(content: bytes) -> None:
     """A file without the expected columns is refused as a whole."""
@@ -163,14 +165,14 @@ def test_random_bytes_in_a_file_raise_no_exception(noise: bytes, place: int) -> 
     """A file with random bytes gives rows and refusals and raises no exception."""
     content = make_file(*ORDINARY_LINES)
     at = len(make_file()) + place
-    assert all(isinstance(row, Row) for row in read_rows(content[:at] + noise + content[at:]))
+    assert all(isinstance(row, ReadRow) for row in read_rows(content[:at] + noise + content[at:]))
 
 
 def test_memory_does_not_grow_with_the_rows() -> None:
     """Reading a file with ten times as many rows needs no more memory, apart from the file itself."""
     peaks = []
     for count in (1_000, 10_000):
-        lines = (PAID.replace("0421", f"{number:08}") for number in range(count))
+        lines = (PAID_LINE.replace("0421", f"{number:08}") for number in range(count))
         stream, index = io.BytesIO(make_file(*lines)), HistoryIndex()
         reader = DailyFileReader(stream, "1", FILE_DAY, index)
         tracemalloc.start()

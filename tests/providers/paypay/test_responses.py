@@ -45,10 +45,10 @@ from tests.providers.payments.parts import (
 )
 from tests.providers.raw_server import make_answer_script, serve_scripts
 
-ANSWERS = [v for v in PROVIDER_TEST_VECTORS["classify_http"] if v["provider"] == "paypay"]
+ANSWER_VECTORS = [v for v in PROVIDER_TEST_VECTORS["classify_http"] if v["provider"] == "paypay"]
 PAYPAY_STATE_VECTORS = [v for v in PROVIDER_TEST_VECTORS["states"] if v["domain"].startswith("paypay")]
 ORDER, PAID = PAYPAY_REFUND_INSTRUCTION, "04212345678901234567"
-READERS: dict[PayPayCall, Callable[[Any], Any]] = {
+READER_BY_CALL: dict[PayPayCall, Callable[[Any], Any]] = {
     PayPayCall.CREATE_CODE: make_started_payment_reader(PAYPAY_REQUEST),
     PayPayCall.DELETE_CODE: read_deleted_code,
     PayPayCall.PAYMENT: make_payment_reader(PAYPAY_QUESTION),
@@ -56,7 +56,7 @@ READERS: dict[PayPayCall, Callable[[Any], Any]] = {
     PayPayCall.REFUND: make_refund_reader(ORDER),
     PayPayCall.REFUND_STATUS: make_refund_reader(ORDER),
 }
-PAYMENT: dict[str, Any] = {
+PAYMENT_DATA: dict[str, Any] = {
     "paymentId": PAID,
     "status": "COMPLETED",
     "acceptedAt": 1795161670,
@@ -67,7 +67,7 @@ PAYMENT: dict[str, Any] = {
     "requestedAt": 1795161600,
     "paymentMethods": [{"amount": {"amount": 3300, "currency": "JPY"}, "type": "WALLET"}],
 }
-REFUND: dict[str, Any] = {
+REFUND_DATA: dict[str, Any] = {
     "status": "CREATED",
     "acceptedAt": 1795161601,
     "merchantRefundId": ORDER.key,
@@ -76,7 +76,7 @@ REFUND: dict[str, Any] = {
     "requestedAt": 1795161600,
     "reason": "注文キャンセルのため",
 }
-CODE: dict[str, Any] = {
+CODE_DATA: dict[str, Any] = {
     "codeId": "04-0aBcDeFgHiJkLmNo",
     "url": "https://qr.paypay.ne.jp/28180104xyz",
     "deeplink": "paypay://payment?link_key=xyz",
@@ -90,13 +90,13 @@ CODE: dict[str, Any] = {
 
 
 def convert_answer(call: PayPayCall, status: int, body: object = b"") -> Outcome[Any]:
-    return make_paypay_answer_converter(call, READERS[call])(make_http_answer(status, body))
+    return make_paypay_answer_converter(call, READER_BY_CALL[call])(make_http_answer(status, body))
 
 
 # ---- published answers
 
 
-@pytest.mark.parametrize("vector", ANSWERS, ids=[v["id"] for v in ANSWERS])
+@pytest.mark.parametrize("vector", ANSWER_VECTORS, ids=[v["id"] for v in ANSWER_VECTORS])
 def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> None:
     """Each published answer, sent over real HTTP, has the stated outcome class and the effect that follows from
     it.
@@ -211,7 +211,10 @@ def test_a_refusal_that_contains_its_effect_is_unknown(row: tuple[int, str, Kind
     """If the result code refuses the call but the data contain the call's effect, the outcome is unknown. Other data
     don't change the refusal."""
     status, code, acts, _ = row
-    for call, data in ((PayPayCall.REFUND, REFUND), (PayPayCall.CREATE_CODE, {"codeId": "04-1", "url": "https://x"})):
+    for call, data in (
+        (PayPayCall.REFUND, REFUND_DATA),
+        (PayPayCall.CREATE_CODE, {"codeId": "04-1", "url": "https://x"}),
+    ):
         assert convert_answer(call, status, make_paypay_json(code, data)).kind is (acts if acts in (P, U) else U)
         assert convert_answer(call, status, make_paypay_json(code, {"field": "amount"})).kind is acts
 
@@ -222,14 +225,14 @@ def test_a_refusal_with_its_effect_at_any_place_is_unknown(status: int) -> None:
     Without an id, a state or a link for the payer also counts as the effect."""
     code = {400: "INVALID_PARAMS", 401: "UNAUTHORIZED", 404: "OPA_CLIENT_NOT_FOUND", 429: "RATE_LIMIT"}[status]
     refund_without_id = {"status": "CREATED", "acceptedAt": 1795161601}
-    made: list[object] = [[REFUND], {"refund": REFUND}, refund_without_id]
+    made: list[object] = [[REFUND_DATA], {"refund": REFUND_DATA}, refund_without_id]
     for data in made:
         assert convert_answer(PayPayCall.REFUND, status, make_paypay_json(code, data)).reason == "refused_but_made"
     assert (
-        convert_answer(PayPayCall.REFUND, status, make_paypay_json(code) | {"refund": REFUND}).reason
+        convert_answer(PayPayCall.REFUND, status, make_paypay_json(code) | {"refund": REFUND_DATA}).reason
         == "refused_but_made"
     )
-    codes: list[object] = [[CODE], {"code": CODE}, {"deeplink": CODE["deeplink"]}]
+    codes: list[object] = [[CODE_DATA], {"code": CODE_DATA}, {"deeplink": CODE_DATA["deeplink"]}]
     for data in codes:
         assert (
             convert_answer(PayPayCall.CREATE_CODE, status, make_paypay_json(code, data)).reason == "refused_but_made"
@@ -240,9 +243,9 @@ def test_a_refusal_with_its_effect_at_any_place_is_unknown(status: int) -> None:
 
 
 NOT_FOUND_ROWS = [
-    (PayPayCall.PAYMENT, 400, "DYNAMIC_QR_PAYMENT_NOT_FOUND", PAYMENT),
-    (PayPayCall.PAYMENT, 404, "SOMETHING_NEW", PAYMENT),
-    (PayPayCall.REFUND_STATUS, 404, "NO_SUCH_REFUND_ORDER", REFUND),
+    (PayPayCall.PAYMENT, 400, "DYNAMIC_QR_PAYMENT_NOT_FOUND", PAYMENT_DATA),
+    (PayPayCall.PAYMENT, 404, "SOMETHING_NEW", PAYMENT_DATA),
+    (PayPayCall.REFUND_STATUS, 404, "NO_SUCH_REFUND_ORDER", REFUND_DATA),
 ]
 
 
@@ -285,14 +288,14 @@ BODIES_WITHOUT_RESULT: dict[str, tuple[bytes, Kind]] = {
     "with a mark of order": (b"\xef\xbb\xbf{}", L),
     "a code of another form": (b'{"resultInfo":{"code":5}}', U),
     "an unlisted code": (json.dumps(make_paypay_json("SOMETHING_NEW")).encode(), U),
-    "taken on": (json.dumps(make_paypay_json("REQUEST_ACCEPTED", REFUND)).encode(), U),
-    "done": (json.dumps(make_paypay_json("SUCCESS", REFUND)).encode(), U),
-    "the refund without an envelope": (json.dumps(REFUND).encode(), U),
-    "cut": (json.dumps(make_paypay_json("SUCCESS", REFUND)).encode()[:-5], U),
-    "a list": (json.dumps([REFUND]).encode(), U),
-    "compressed": (gzip.compress(json.dumps(REFUND).encode()), U),
-    "UTF-16": (json.dumps(REFUND).encode("utf-16"), U),
-    "within a page": (b"<pre>" + json.dumps(REFUND).encode() + b"</pre>", U),
+    "taken on": (json.dumps(make_paypay_json("REQUEST_ACCEPTED", REFUND_DATA)).encode(), U),
+    "done": (json.dumps(make_paypay_json("SUCCESS", REFUND_DATA)).encode(), U),
+    "the refund without an envelope": (json.dumps(REFUND_DATA).encode(), U),
+    "cut": (json.dumps(make_paypay_json("SUCCESS", REFUND_DATA)).encode()[:-5], U),
+    "a list": (json.dumps([REFUND_DATA]).encode(), U),
+    "compressed": (gzip.compress(json.dumps(REFUND_DATA).encode()), U),
+    "UTF-16": (json.dumps(REFUND_DATA).encode("utf-16"), U),
+    "within a page": (b"<pre>" + json.dumps(REFUND_DATA).encode() + b"</pre>", U),
 }
 
 
@@ -312,7 +315,7 @@ def test_the_code_success_with_another_http_status_is_no_success(call: PayPayCal
     """An answer with the code SUCCESS counts as a success only with the HTTP status that PayPay documents; with any
     other status it doesn't.
     """
-    data = {PayPayCall.PAYMENT: PAYMENT, PayPayCall.CREATE_CODE: CODE}.get(call, REFUND)
+    data = {PayPayCall.PAYMENT: PAYMENT_DATA, PayPayCall.CREATE_CODE: CODE_DATA}.get(call, REFUND_DATA)
     for status in (100, 202, 203, 204, 206, 302, 400, 401, 404, 500):
         assert convert_answer(call, status, make_paypay_json("SUCCESS", data)).kind in (Kind.UNKNOWN, Kind.NOT_FOUND)
 
@@ -333,7 +336,7 @@ def test_each_refund_state_has_its_outcome(call: PayPayCall, state: str, kind: K
     """Each refund state has its outcome: an accepted refund is not made yet, and a refund that PayPay tries again has
     not failed.
     """
-    outcome = convert_answer(call, 200, make_paypay_json("SUCCESS", REFUND | {"status": state}))
+    outcome = convert_answer(call, 200, make_paypay_json("SUCCESS", REFUND_DATA | {"status": state}))
     accepted = datetime(2026, 11, 20, 8, 0, 1, tzinfo=UTC)
     assert outcome.kind is kind
     assert outcome.found == RefundReport(ORDER.key, ORDER.key, state, business, YEN, PAID, accepted)
@@ -377,7 +380,7 @@ def test_an_answer_about_another_refund_is_unknown(
     """If the key, payment, amount or currency in the answer to a refund differs from the request, the outcome is
     unknown.
     """
-    outcome = convert_answer(call, 200, make_paypay_json("SUCCESS", REFUND | {"status": state} | change))
+    outcome = convert_answer(call, 200, make_paypay_json("SUCCESS", REFUND_DATA | {"status": state} | change))
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
     assert (outcome.found is not None) == (why == "other_amount")
 
@@ -389,7 +392,7 @@ UNREADABLE_BODIES = {
     "list": b"[]",
     "no data": b'{"resultInfo":{"code":"SUCCESS"}}',
     "data as list": b'{"resultInfo":{"code":"SUCCESS"},"data":[]}',
-    "cut": json.dumps(make_paypay_json("SUCCESS", REFUND)).encode()[:-5],
+    "cut": json.dumps(make_paypay_json("SUCCESS", REFUND_DATA)).encode()[:-5],
     "code twice": b'{"resultInfo":{"code":"X","code":"SUCCESS"},"data":{}}',
     "NaN": b'{"resultInfo":{"code":"SUCCESS"},"data":NaN}',
     "not UTF-8": '{"resultInfo":{"code":"SUCCESS","message":"成功"}}'.encode("shift-jis"),
@@ -413,13 +416,13 @@ def test_an_unreadable_answer_is_unknown(call: PayPayCall, body: bytes) -> None:
 
 def convert_payment(change: dict[str, object], question: PaymentQuestion = PAYPAY_QUESTION) -> Outcome[PaymentReport]:
     return make_paypay_answer_converter(PayPayCall.PAYMENT, make_payment_reader(question))(
-        make_http_answer(200, make_paypay_json("SUCCESS", PAYMENT | change))
+        make_http_answer(200, make_paypay_json("SUCCESS", PAYMENT_DATA | change))
     )
 
 
 def test_all_facts_of_a_payment_are_read() -> None:
     """The report contains all facts that people compare: ids, state, amount, time, payment method and refunds."""
-    outcome = convert_payment({"refunds": {"data": [REFUND | {"status": "REFUNDED"}]}, "status": "REFUNDED"})
+    outcome = convert_payment({"refunds": {"data": [REFUND_DATA | {"status": "REFUNDED"}]}, "status": "REFUNDED"})
     assert outcome.kind is Kind.SUCCEEDED
     assert outcome.found == PaymentReport(
         "ORD-20261120-000123", PAID, "REFUNDED", PaymentState.PAYMENT_SUCCESS, True, YEN, YEN,
@@ -510,7 +513,9 @@ def make_captured_data(*minors: int, status: str = "USER_REQUESTED") -> dict[str
 )
 def test_the_captured_amount_is_read_instead_of_the_authorised_one(captures: object, kind: Kind, minor: int) -> None:
     """If PayPay has captured only a part of an authorised payment, the report has the captured amount."""
-    found = convert_answer(PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {**PAYMENT, "captures": captures}))
+    found = convert_answer(
+        PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {**PAYMENT_DATA, "captures": captures})
+    )
     assert (found.kind, found.found and found.found.amount) == (kind, Money(minor, "JPY"))
 
 
@@ -532,7 +537,9 @@ def test_the_captured_amount_is_read_instead_of_the_authorised_one(captures: obj
 )
 def test_captures_that_cannot_be_read_book_nothing(captures: object) -> None:
     """If the list of captures is unreadable, the outcome is unknown and there is no report."""
-    found = convert_answer(PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {**PAYMENT, "captures": captures}))
+    found = convert_answer(
+        PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {**PAYMENT_DATA, "captures": captures})
+    )
     assert (found.kind, found.found) == (Kind.UNKNOWN, None)
 
 
@@ -553,17 +560,17 @@ def test_an_import_reads_the_amount_from_the_answer() -> None:
 @pytest.mark.parametrize(
     "refunds",
     [
-        {"data": [REFUND | {"status": "?"}]},
+        {"data": [REFUND_DATA | {"status": "?"}]},
         {"data": {}},
         [],
         "none",
         {"data": [None]},
         # A list under another name, and one of several pages:
-        {"items": [REFUND]},
-        {"Data": [REFUND]},
+        {"items": [REFUND_DATA]},
+        {"Data": [REFUND_DATA]},
         {"data": [], "total": 1},
         {"data": None, "nextCursor": "x"},
-        {"data": [REFUND], "hasNext": True},
+        {"data": [REFUND_DATA], "hasNext": True},
     ],
 )
 def test_refunds_that_cannot_be_read_leave_the_payment_readable(refunds: object) -> None:
@@ -583,10 +590,10 @@ def test_an_answer_without_refunds_has_an_empty_list(refunds: object) -> None:
     assert found.refunds == ()
 
 
-@pytest.mark.parametrize("said", [-5, 10**18, 253_402_300_799, 1795161670.5, "1795161670", True, [1]])
-def test_an_invalid_time_is_refused(said: object) -> None:
+@pytest.mark.parametrize("value", [-5, 10**18, 253_402_300_799, 1795161670.5, "1795161670", True, [1]])
+def test_an_invalid_time_is_refused(value: object) -> None:
     """Only a number of seconds since 1970 counts as a time; for every other value the report has no time."""
-    found = convert_payment({"acceptedAt": said}).found
+    found = convert_payment({"acceptedAt": value}).found
     assert found is not None
     assert found.paid_at is None
 
@@ -596,9 +603,9 @@ def test_an_invalid_time_is_refused(said: object) -> None:
 
 def test_all_facts_of_a_payment_code_are_read() -> None:
     """The adapter reads the payment code, its links and its time of expiry."""
-    outcome = convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE))
+    outcome = convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE_DATA))
     assert outcome.kind is Kind.SUCCEEDED
-    assert (get_report(outcome).handle, get_report(outcome).url) == (CODE["codeId"], CODE["url"])
+    assert (get_report(outcome).handle, get_report(outcome).url) == (CODE_DATA["codeId"], CODE_DATA["url"])
     assert get_report(outcome).expires_at == datetime(2026, 11, 20, 8, 5, tzinfo=UTC)
 
 
@@ -617,7 +624,7 @@ def test_a_code_for_another_order_or_amount_is_not_shown(change: dict[str, objec
     """If the payment code in the answer has another order or amount than requested, the outcome is unknown and
     contains no code, so the payer doesn't see it.
     """
-    outcome = convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE | change))
+    outcome = convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE_DATA | change))
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
 
 
@@ -628,7 +635,9 @@ INVALID_LINKS = ["javascript:alert(1)", "http://qr.paypay.ne.jp/x", "https://x\n
 def test_an_invalid_link_is_refused(url: object) -> None:
     """A link that isn't allowed is left out of the result; the payment code itself is still used."""
     assert (
-        get_report(convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE | {"url": url}))).url
+        get_report(
+            convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE_DATA | {"url": url}))
+        ).url
         is None
     )
 
@@ -646,7 +655,7 @@ def test_a_deleted_code_needs_no_data() -> None:
 def test_a_deleted_code_that_was_paid_is_not_deleted(status: int, code: str) -> None:
     """If PayPay's result code says that the payment code is deleted but the answer contains a payment with this code,
     the outcome is unknown. So the payer gets no second code."""
-    for data in (PAYMENT, {"payment": {"paymentId": PAID}}):
+    for data in (PAYMENT_DATA, {"payment": {"paymentId": PAID}}):
         outcome = convert_answer(PayPayCall.DELETE_CODE, status, make_paypay_json(code, data))
         assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "refused_but_made")
 

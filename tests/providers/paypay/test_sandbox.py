@@ -29,7 +29,7 @@ from tests.providers.parts import CountingRateLimiter, ManualClock
 from tests.providers.payments.parts import get_class_and_reason, get_report
 from tests.providers.sandbox_adapters import ORDER, PART, YEN, AdaptersAtSandbox, make_paypay
 
-NUMBER = "ORD-7"
+ORDER_NUMBER = "ORD-7"
 
 
 def test_a_paypay_payment_is_followed_from_code_to_refund(control: SandboxControl) -> None:
@@ -38,27 +38,27 @@ def test_a_paypay_payment_is_followed_from_code_to_refund(control: SandboxContro
     """
     now = SystemClock().now()
     vendor = make_paypay(control.url)
-    started = get_report(vendor.start(PaymentRequest(NUMBER, YEN, now, "利用料 2026年11月分")))
+    started = get_report(vendor.start(PaymentRequest(ORDER_NUMBER, YEN, now, "利用料 2026年11月分")))
     assert started.handle.startswith("04-")
     assert started.url is not None
     assert started.deeplink is not None
     assert started.expires_at is not None
     assert timedelta(0) < started.expires_at - now <= timedelta(seconds=301)
 
-    question = PaymentQuestion(NUMBER, amount=YEN)
+    question = PaymentQuestion(ORDER_NUMBER, amount=YEN)
     waiting = vendor.read_payment(question)
     assert waiting.kind is OutcomeClass.PENDING
     assert get_report(waiting).state is PaymentState.USER_PAYMENT
     assert get_report(waiting).provider_payment_id is None
 
-    paid_id = control.payments_control.change_payment_state("paypay", NUMBER, "paid")["id"]
+    paid_id = control.payments_control.change_payment_state("paypay", ORDER_NUMBER, "paid")["id"]
     paid = vendor.read_payment(question)
     assert paid.kind is OutcomeClass.SUCCEEDED
     report = get_report(paid)
     assert (report.provider_payment_id, report.amount, report.is_bookable) == (paid_id, YEN, True)
     assert report.paid_at is not None
 
-    order = RefundInstruction("RFD-7", NUMBER, paid_id, PART, now, "一部返金")
+    order = RefundInstruction("RFD-7", ORDER_NUMBER, paid_id, PART, now, "一部返金")
     assert vendor.read_refund(order).kind is OutcomeClass.NOT_FOUND
     accepted = vendor.refund(order)
     assert (accepted.kind, get_report(accepted).state) == (OutcomeClass.PENDING, RefundState.SUBMITTED)
@@ -74,7 +74,7 @@ def test_a_paypay_payment_is_followed_from_code_to_refund(control: SandboxContro
         ("RFD-7", RefundState.COMPLETED),
         ("RFD-8", RefundState.COMPLETED),
     ]
-    truth = control.payments_control.read_payment("paypay", NUMBER)
+    truth = control.payments_control.read_payment("paypay", ORDER_NUMBER)
     assert (truth["refunded_minor"], truth["left_minor"]) == (3300, 0)
 
 
@@ -97,10 +97,10 @@ def test_paypay_cancels_a_payment(control: SandboxControl) -> None:
     after = meeting.paypay.read_payment(meeting.question)
     assert (after.kind, get_report(after).state) == (OutcomeClass.FAILED_DEFINITE, PaymentState.PAYMENT_FAILED)
     assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.FAILED_DEFINITE
-    control.payments_control.register_payment("paypay", NUMBER, 3300, "created")
-    assert meeting.paypay.cancel(PaymentQuestion(NUMBER)).kind is OutcomeClass.PENDING
-    control.payments_control.change_payment_state("paypay", NUMBER, "paid")
-    assert meeting.paypay.read_payment(PaymentQuestion(NUMBER)).kind is OutcomeClass.FAILED_DEFINITE
+    control.payments_control.register_payment("paypay", ORDER_NUMBER, 3300, "created")
+    assert meeting.paypay.cancel(PaymentQuestion(ORDER_NUMBER)).kind is OutcomeClass.PENDING
+    control.payments_control.change_payment_state("paypay", ORDER_NUMBER, "paid")
+    assert meeting.paypay.read_payment(PaymentQuestion(ORDER_NUMBER)).kind is OutcomeClass.FAILED_DEFINITE
 
 
 def test_paypay_refuses_one_second_after_the_computed_windows(control: SandboxControl) -> None:
@@ -142,14 +142,14 @@ def test_unusual_payment_codes_have_their_outcomes(control: SandboxControl) -> N
     now = SystemClock().now()
     meeting = AdaptersAtSandbox(control)
     vendor = meeting.paypay
-    started = get_report(vendor.start(PaymentRequest(NUMBER, YEN, now)))
-    assert get_class_and_reason(vendor.start(PaymentRequest(NUMBER, YEN, now))) == (
+    started = get_report(vendor.start(PaymentRequest(ORDER_NUMBER, YEN, now)))
+    assert get_class_and_reason(vendor.start(PaymentRequest(ORDER_NUMBER, YEN, now))) == (
         OutcomeClass.UNKNOWN,
         "code_exists",
     )
     assert vendor.delete_code(started.handle).kind is OutcomeClass.SUCCEEDED
     assert get_class_and_reason(vendor.delete_code(started.handle)) == (OutcomeClass.FAILED_DEFINITE, "no_such_code")
-    assert vendor.read_payment(PaymentQuestion(NUMBER)).kind is OutcomeClass.NOT_FOUND
+    assert vendor.read_payment(PaymentQuestion(ORDER_NUMBER)).kind is OutcomeClass.NOT_FOUND
     assert get_class_and_reason(vendor.delete_code(f"04-known-{ORDER}")) == (
         OutcomeClass.FAILED_DEFINITE,
         "already_paid",
@@ -209,16 +209,16 @@ def test_paypay_refuses_impossible_refunds(control: SandboxControl) -> None:
     assert len(control.payments_control.read_refunds()) == 1
 
 
-@pytest.mark.parametrize("wrong", ["api_key", "api_secret", "merchant_id"])
-def test_paypay_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong: str) -> None:
+@pytest.mark.parametrize("wrong_setting", ["api_key", "api_secret", "merchant_id"])
+def test_paypay_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong_setting: str) -> None:
     """With a wrong key, secret or merchant, every call has the outcome AUTH, and the ledger doesn't change."""
     meeting = AdaptersAtSandbox(control)
-    given: dict[str, Any] = {wrong: "another"}
+    given: dict[str, Any] = {wrong_setting: "another"}
     vendor = make_paypay(control.url, **given)
     assert get_class_and_reason(vendor.refund(meeting.order)) == (OutcomeClass.AUTH, "credentials_refused")
     assert vendor.read_payment(meeting.question).kind is OutcomeClass.AUTH
     assert vendor.read_refund(meeting.order).kind is OutcomeClass.AUTH
-    assert vendor.start(PaymentRequest(NUMBER, YEN, meeting.now)).kind is OutcomeClass.AUTH
+    assert vendor.start(PaymentRequest(ORDER_NUMBER, YEN, meeting.now)).kind is OutcomeClass.AUTH
     assert control.payments_control.read_refunds() == []
 
 
@@ -256,8 +256,8 @@ def test_paypay_sends_notices_with_stable_event_ids(control: SandboxControl) -> 
 @pytest.mark.parametrize("state", ["authorized", "paid", "cancelled", "expired", "failed"])
 def test_a_notice_of_each_state_is_read(control: SandboxControl, state: str) -> None:
     """The program reads the notice of each payment state that PayPay reports."""
-    control.payments_control.register_payment("paypay", NUMBER, 500, state)
-    assert isinstance(read_notice(make_notice(control, NUMBER)), TransactionHint)
+    control.payments_control.register_payment("paypay", ORDER_NUMBER, 500, state)
+    assert isinstance(read_notice(make_notice(control, ORDER_NUMBER)), TransactionHint)
 
 
 def test_unknown_notices_are_other_hints_and_incomplete_ones_are_refused(control: SandboxControl) -> None:

@@ -107,11 +107,12 @@ def test_a_notice_nested_too_deeply_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [{"notification_type": "Transaction", "state": "NEW", "order_id": "1"}, {"notification_type": "x"}]
+    "notice_fields",
+    [{"notification_type": "Transaction", "state": "NEW", "order_id": "1"}, {"notification_type": "x"}],
 )
-def test_a_notice_of_an_unknown_kind_is_accepted(said: dict[str, object]) -> None:
+def test_a_notice_of_an_unknown_kind_is_accepted(notice_fields: dict[str, object]) -> None:
     """A well-formed notice of an unknown kind or state is accepted as a hint of another kind."""
-    assert isinstance(read_notice(json.dumps(said).encode()), OtherHint)
+    assert isinstance(read_notice(json.dumps(notice_fields).encode()), OtherHint)
 
 
 ANY_JSON_VALUE = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=4)

@@ -30,9 +30,9 @@ from tests.providers.raw_server import (
 )
 
 NUMBER, OTHER = "1180301018771", "7000012050002"
-DAY = date(2026, 11, 2)
+DIFFERENCE_DAY = date(2026, 11, 2)
 COMPANY_ROW = make_company_row(NUMBER, "架空,商事株式会社", furigana="カクウショウジ")._replace(
-    update_date=DAY.isoformat()
+    update_date=DIFFERENCE_DAY.isoformat()
 )
 COMPANY_CSV_LINE = format_csv_line(COMPANY_ROW)
 
@@ -40,9 +40,9 @@ COMPANY_CSV_LINE = format_csv_line(COMPANY_ROW)
 @pytest.fixture(scope="module")
 def sandbox_with_difference() -> Iterator[Sandbox]:
     with start_sandbox() as sandbox:
-        sandbox.control.publish_difference(DAY, 4_500, [merge_company(COMPANY_ROW, OTHER, DAY)])
+        sandbox.control.publish_difference(DIFFERENCE_DAY, 4_500, [merge_company(COMPANY_ROW, OTHER, DIFFERENCE_DAY)])
         sandbox.control.publish_difference(
-            date(2026, 11, 4), 0, [delete_company(make_company_row(OTHER, "消えた会社"), DAY)]
+            date(2026, 11, 4), 0, [delete_company(make_company_row(OTHER, "消えた会社"), DIFFERENCE_DAY)]
         )
         yield sandbox
 
@@ -55,7 +55,7 @@ def make_api(url: str, application_id: str = REGISTRY_APPLICATION_ID, speed: flo
 def test_the_parts_of_a_difference_have_all_rows_of_the_day(sandbox_with_difference: Sandbox) -> None:
     """The Web-API sends the difference of a day in several parts; together they contain all rows of the day."""
     api = make_api(sandbox_with_difference.url)
-    parts = [api.read_difference(DAY, divide).found for divide in (1, 2, 3)]
+    parts = [api.read_difference(DIFFERENCE_DAY, divide).found for divide in (1, 2, 3)]
     assert all(part is not None and (part.row_count, part.part_count) == (4_501, 3) for part in parts)
     assert [len(part.lines) for part in parts if part] == [2_000, 2_000, 501]
     assert sum(NUMBER in line for part in parts if part for line in part.lines) == 1
@@ -71,7 +71,7 @@ def test_a_read_of_numbers_returns_all_facts(sandbox_with_difference: Sandbox) -
     assert outcome.found is not None
     ours, theirs = outcome.found  # the other one is deleted
     assert (ours.number, ours.name, ours.successor) == (NUMBER, "架空,商事株式会社", OTHER)
-    assert (ours.process, ours.closure) == (CorporationEvent.MERGED, Closure(DAY, CloseCause.MERGER))
+    assert (ours.process, ours.closure) == (CorporationEvent.MERGED, Closure(DIFFERENCE_DAY, CloseCause.MERGER))
     assert ours.address == "東京都千代田区霞が関３丁目１－１"
     assert (theirs.number, theirs.name) == (invented.corporate_number, invented.name)
 
@@ -129,7 +129,7 @@ def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
     rows.
     """
     with serve_scripts(script) as server:
-        outcome = make_api(server.url).read_difference(DAY)
+        outcome = make_api(server.url).read_difference(DIFFERENCE_DAY)
     assert (outcome.kind, outcome.found) == (OutcomeClass.UNKNOWN, None)
     assert outcome.evidence == ""
 
@@ -142,7 +142,7 @@ def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
         make_answer(format_csv_line(COMPANY_ROW._replace(kind="999"))),
         make_answer(format_csv_line(COMPANY_ROW._replace(process="02"))),
         make_answer(format_csv_line(COMPANY_ROW._replace(name=""))),
-        make_answer(format_csv_line(close_company(COMPANY_ROW, DAY)._replace(close_cause="99"))),
+        make_answer(format_csv_line(close_company(COMPANY_ROW, DIFFERENCE_DAY)._replace(close_cause="99"))),
         make_answer(format_csv_line(COMPANY_ROW._replace(assignment_date=""))),
     ],
     ids=["another number", "twice", "no kind", "no process", "no name", "no cause", "no day"],
@@ -168,24 +168,27 @@ def test_refusals_have_their_classes(status: int, kind: OutcomeClass) -> None:
     with serve_scripts(
         make_answer_script(status, "013,取得期間開始日は2015-12-01以降を指定してください。")
     ) as server:
-        outcome = make_api(server.url).read_difference(DAY)
+        outcome = make_api(server.url).read_difference(DIFFERENCE_DAY)
     assert (outcome.kind, outcome.status, outcome.found) == (kind, status, None)
 
 
 @pytest.mark.parametrize(
     "script",
-    [make_hang_script(), make_slow_script(make_http_answer(200, make_answer(COMPANY_CSV_LINE)), every=0.3)],
+    [
+        make_hang_script(),
+        make_slow_script(make_http_answer(200, make_answer(COMPANY_CSV_LINE)), interval_seconds=0.3),
+    ],
     ids=["no answer", "a slow answer"],
 )
 def test_a_read_and_a_call_have_time_limits(script: Script) -> None:
     """A call ends after 30 seconds without a byte, and after two minutes in all; its outcome is then unknown. The
     test runs 100 times as fast."""
     with serve_scripts(script) as server:
-        outcome: Outcome[object] = make_api(server.url, speed=100).read_difference(DAY)
+        outcome: Outcome[object] = make_api(server.url, speed=100).read_difference(DIFFERENCE_DAY)
     assert (outcome.kind, outcome.found) == (OutcomeClass.UNKNOWN, None)
 
 
 def test_a_refused_connection_has_its_outcome() -> None:
     """If no server listens at the address, the outcome is unknown and states that nothing was sent."""
-    outcome = make_api(f"http://127.0.0.1:{find_closed_port()}").read_difference(DAY)
+    outcome = make_api(f"http://127.0.0.1:{find_closed_port()}").read_difference(DIFFERENCE_DAY)
     assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, SendingCertainty.NO)

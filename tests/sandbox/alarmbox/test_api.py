@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from console.sandbox import Sandbox, SandboxControl
-from tests.sandbox.caller import NUMBER, OTHER_CORPORATION_NUMBER, Caller
+from tests.sandbox.caller import CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER, Caller
 from tests.support.waiting import wait_until
 
 
@@ -21,7 +21,7 @@ def test_a_purchase_answer_has_the_documented_fields(caller: Caller, control: Sa
     named = "credit_check_id purchase_date expiration_date corporation_name corporation_number result"
     assert list(answer.check) == named.split()
     assert (answer.check["purchase_date"], answer.check["expiration_date"]) == ("2026-11-20", "2027-11-20")
-    assert answer.check["corporation_number"] == NUMBER
+    assert answer.check["corporation_number"] == CORPORATION_NUMBER
     assert answer.check["result"] in ("ok", "hold", "ng")
 
 
@@ -29,9 +29,12 @@ def test_every_purchase_is_charged(caller: Caller, sandbox: Sandbox) -> None:
     """The sandbox charges each purchase: two purchase requests for one corporation number give two credit checks and
     two charges.
     """
-    ids = [caller.buy_check(number).check["credit_check_id"] for number in (NUMBER, NUMBER, OTHER_CORPORATION_NUMBER)]
+    ids = [
+        caller.buy_check(number).check["credit_check_id"]
+        for number in (CORPORATION_NUMBER, CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER)
+    ]
     assert len(set(ids)) == 3
-    assert sandbox.ledger.count_charges_by_number() == {NUMBER: 2, OTHER_CORPORATION_NUMBER: 1}
+    assert sandbox.ledger.count_charges_by_number() == {CORPORATION_NUMBER: 2, OTHER_CORPORATION_NUMBER: 1}
     assert sandbox.ledger.charge_count == 3
 
 
@@ -41,11 +44,11 @@ def test_the_ledger_is_read_over_http(caller: Caller, control: SandboxControl) -
     check_id = caller.buy_check().check["credit_check_id"]
     caller.buy_check(OTHER_CORPORATION_NUMBER)
     # The provider marks the delivery when its answer is written; the caller may have read it by then.
-    wait_until(lambda: control.read_ledger(NUMBER)["entries"][0]["delivered"], "the delivery is marked")
-    ledger = control.read_ledger(NUMBER)
-    assert (ledger["total"], ledger["by_number"]) == (1, {NUMBER: 1})
+    wait_until(lambda: control.read_ledger(CORPORATION_NUMBER)["entries"][0]["delivered"], "the delivery is marked")
+    ledger = control.read_ledger(CORPORATION_NUMBER)
+    assert (ledger["total"], ledger["by_number"]) == (1, {CORPORATION_NUMBER: 1})
     (entry,) = ledger["entries"]
-    assert (entry["id"], entry["number"], entry["provider"]) == (check_id, NUMBER, "alarmbox")
+    assert (entry["id"], entry["number"], entry["provider"]) == (check_id, CORPORATION_NUMBER, "alarmbox")
     assert (entry["delivered"], entry["fault"]) == (True, None)
     assert entry["at"].endswith("Z")
     assert control.count_charges() == 2
@@ -71,11 +74,11 @@ def test_dummy_numbers_have_fixed_results(caller: Caller) -> None:
         ("118030101877", {}, 422),
         ("T1180301018771", {}, 422),
         ("１１８０３０１０１８７７１", {}, 422),
-        (NUMBER, {"deal": 3}, 422),
-        (NUMBER, {"purchase_reasons": [5]}, 422),
-        (NUMBER, {"purchase_reasons": 4}, 422),
-        (NUMBER, {"purchase_reasons": [[4]]}, 422),
-        (NUMBER, {"purchase_reason_comment": "あ" * 501}, 422),
+        (CORPORATION_NUMBER, {"deal": 3}, 422),
+        (CORPORATION_NUMBER, {"purchase_reasons": [5]}, 422),
+        (CORPORATION_NUMBER, {"purchase_reasons": 4}, 422),
+        (CORPORATION_NUMBER, {"purchase_reasons": [[4]]}, 422),
+        (CORPORATION_NUMBER, {"purchase_reason_comment": "あ" * 501}, 422),
     ],
 )
 def test_the_sandbox_refuses_and_charges_nothing(

@@ -26,11 +26,18 @@ from console.sandbox.atom.exact_json import (
 )
 from console.sandbox.atom.responses import compute_callback_signature
 from console.sandbox.environment import credentials as known
-from tests.sandbox.atom_caller import DAY, ORDER, AtomCaller, decrypt_body, decrypt_json_answer, get_status_code
+from tests.sandbox.atom_caller import (
+    DAY,
+    ORDER_NUMBER,
+    AtomCaller,
+    decrypt_body,
+    decrypt_json_answer,
+    get_status_code,
+)
 from tests.sandbox.caller import FORM_CONTENT_TYPE
 from tests.support.waiting import PATIENCE_SECONDS
 
-VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "provider_vectors.json").read_text("utf-8"))
+PROVIDER_VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "provider_vectors.json").read_text("utf-8"))
 
 
 @pytest.fixture
@@ -42,10 +49,10 @@ def atom_caller(sandbox: Sandbox) -> AtomCaller:
 def paid_payment_id(atom_caller: AtomCaller, control: SandboxControl) -> str:
     """Register a paid payment of 500 rupees in the sandbox and return Atom's id of it."""
     atom_caller.start_payment()
-    return str(control.payments_control.change_payment_state("atom", ORDER, "paid")["id"])
+    return str(control.payments_control.change_payment_state("atom", ORDER_NUMBER, "paid")["id"])
 
 
-@pytest.mark.parametrize("vector", VECTORS["ndps_aes"], ids=lambda v: v["id"])
+@pytest.mark.parametrize("vector", PROVIDER_VECTORS["ndps_aes"], ids=lambda v: v["id"])
 def test_published_texts_are_encrypted_and_decrypted(vector: dict[str, Any]) -> None:
     """The derived key, the encrypted text and the decrypted text equal those of the test vectors."""
     keys = vector["password"], vector["salt"]
@@ -54,7 +61,7 @@ def test_published_texts_are_encrypted_and_decrypted(vector: dict[str, Any]) -> 
     assert decrypt_text(vector["expected_hex"].lower(), *keys) == vector["plaintext"]
 
 
-@pytest.mark.parametrize("vector", VECTORS["ndps_aes_bad"], ids=lambda v: v["id"])
+@pytest.mark.parametrize("vector", PROVIDER_VECTORS["ndps_aes_bad"], ids=lambda v: v["id"])
 def test_damaged_texts_are_refused(vector: dict[str, Any]) -> None:
     """The sandbox decrypts an encrypted text correctly or raises DecryptionFailed; it never returns a wrong text."""
     keys = vector["password"], vector["salt"]
@@ -65,7 +72,7 @@ def test_damaged_texts_are_refused(vector: dict[str, Any]) -> None:
         assert decrypt_text(vector["hex"], *keys) == vector["expected"]
 
 
-@pytest.mark.parametrize("vector", VECTORS["ndps_signature"], ids=lambda v: v["id"])
+@pytest.mark.parametrize("vector", PROVIDER_VECTORS["ndps_signature"], ids=lambda v: v["id"])
 def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
     """The computed signatures equal those of the test vectors, two of which Atom has published."""
     assert (
@@ -74,7 +81,7 @@ def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
     )
 
 
-@pytest.mark.parametrize("vector", VECTORS["ndps_callback"], ids=lambda v: v["id"])
+@pytest.mark.parametrize("vector", PROVIDER_VECTORS["ndps_callback"], ids=lambda v: v["id"])
 def test_published_callbacks_have_their_signature(vector: dict[str, Any]) -> None:
     """The computed signature of a callback equals the one in the callback if the test vector calls it valid;
     otherwise it differs.
@@ -87,7 +94,7 @@ def test_published_callbacks_have_their_signature(vector: dict[str, Any]) -> Non
     assert decrypt_text(sealed, vector["res_key"], vector["res_salt"]) == vector["plaintext"]
 
 
-@pytest.mark.parametrize("vector", VECTORS["ndps_dates"], ids=lambda v: v["id"])
+@pytest.mark.parametrize("vector", PROVIDER_VECTORS["ndps_dates"], ids=lambda v: v["id"])
 def test_a_payment_day_is_the_day_in_india(vector: dict[str, Any]) -> None:
     """The day of a payment is its day in India, which ends at 03:30 of the next day in Japan."""
     at = parse_india_time(vector["merchTxnDate_auth"])
@@ -119,7 +126,7 @@ def test_auth_returns_an_encrypted_token(atom_caller: AtomCaller, control: Sandb
     assert isinstance(told["atomTokenId"], int)
     assert told["responseDetails"]["txnStatusCode"] == "OTS0000"
     assert get_status_code(atom_caller.verify_payment()) == "OTS0401"
-    assert control.payments_control.read_payment("atom", ORDER)["captured_minor"] == 0
+    assert control.payments_control.read_payment("atom", ORDER_NUMBER)["captured_minor"] == 0
     assert decrypt_json_answer(atom_caller.start_payment())["responseDetails"]["txnStatusCode"] == "OTS0600"
 
 
@@ -181,7 +188,7 @@ def test_verification_returns_the_code_of_each_state(
     code of that state.
     """
     atom_caller.start_payment()
-    assert control.payments_control.change_payment_state("atom", ORDER, to)["captured_minor"] == captured
+    assert control.payments_control.change_payment_state("atom", ORDER_NUMBER, to)["captured_minor"] == captured
     assert (get_status_code(atom_caller.verify_payment()), get_status_code(atom_caller.verify_payment_v2())) == (
         code,
         code,
@@ -190,7 +197,7 @@ def test_verification_returns_the_code_of_each_state(
 
 def test_the_bank_reverses_a_payment(atom_caller: AtomCaller, control: SandboxControl, paid_payment_id: str) -> None:
     """The control API lets the bank reverse a payment days after it was made, and the verification reports this."""
-    assert control.payments_control.change_payment_state("atom", ORDER, "reversed")["left_minor"] == 0
+    assert control.payments_control.change_payment_state("atom", ORDER_NUMBER, "reversed")["left_minor"] == 0
     assert get_status_code(atom_caller.verify_payment()) == "OTS0001"
 
 
@@ -199,7 +206,7 @@ def test_verification_returns_amounts_and_surcharge(atom_caller: AtomCaller, con
     surcharge.
     """
     atom_caller.start_payment()
-    control.payments_control.change_payment_state("atom", ORDER, "paid", surcharge_minor=1767)
+    control.payments_control.change_payment_state("atom", ORDER_NUMBER, "paid", surcharge_minor=1767)
     answer = atom_caller.verify_payment()
     assert '"amount":500.00,"surchargeAmount":17.67,"totalAmount":517.67' in decrypt_body(answer.body)
     told = decrypt_json_answer(answer)["payInstrument"][0]
@@ -212,8 +219,8 @@ def test_verification_returns_amounts_and_surcharge(atom_caller: AtomCaller, con
 def test_verification_lists_a_failed_attempt_first(atom_caller: AtomCaller, control: SandboxControl) -> None:
     """TXNVERIFICATION lists a failed payment attempt before the successful attempt."""
     atom_caller.start_payment()
-    first = control.payments_control.change_payment_state("atom", ORDER, "failed")["id"]
-    second = control.payments_control.change_payment_state("atom", ORDER, "paid", another_attempt=True)["id"]
+    first = control.payments_control.change_payment_state("atom", ORDER_NUMBER, "failed")["id"]
+    second = control.payments_control.change_payment_state("atom", ORDER_NUMBER, "paid", another_attempt=True)["id"]
     told = decrypt_json_answer(atom_caller.verify_payment())["payInstrument"]
     assert [(t["payDetails"]["atomTxnId"], t["responseDetails"]["statusCode"]) for t in told] == [
         (int(first), "OTS0600"),
@@ -265,7 +272,7 @@ def test_a_refund_is_accepted_and_listed(
         ("RFD1", 150.5, "REFUND PROCESSED"),
         ("RFD2", 100.0, "REFUND PROCESSED"),
     ]
-    assert control.payments_control.read_payment("atom", ORDER)["refunded_minor"] == 25050
+    assert control.payments_control.read_payment("atom", ORDER_NUMBER)["refunded_minor"] == 25050
 
 
 def test_the_refund_status_has_several_forms(
@@ -304,7 +311,7 @@ def test_the_refund_status_returns_each_remark(
         "refundStatusDetails"
     ]["refundDetails"][0]
     assert row["refundStatus"][0]["remarks"] == remark
-    assert control.payments_control.read_payment("atom", ORDER)["left_minor"] == left
+    assert control.payments_control.read_payment("atom", ORDER_NUMBER)["left_minor"] == left
 
 
 def test_a_repeated_refund_id_makes_another_refund(
@@ -359,7 +366,7 @@ def test_an_unpaid_payment_is_not_refunded(atom_caller: AtomCaller, control: San
     own code.
     """
     atom_caller.start_payment()
-    number = control.payments_control.change_payment_state("atom", ORDER, "pending")["id"]
+    number = control.payments_control.change_payment_state("atom", ORDER_NUMBER, "pending")["id"]
     assert get_status_code(atom_caller.refund_payment(number)) == "OTS0401"
     assert get_status_code(atom_caller.read_refund_status(number)) == "OTS0401"
     assert get_status_code(atom_caller.read_refund_status("99")) == "OTS0401"
@@ -369,7 +376,7 @@ def test_an_unpaid_payment_is_not_refunded(atom_caller: AtomCaller, control: San
 def test_a_test_adds_another_merchant(sandbox: Sandbox, control: SandboxControl) -> None:
     """A test can add another merchant over the control API. The sandbox then decrypts and answers the encrypted
     request of the test vectors for this merchant."""
-    vector = next(v for v in VECTORS["ndps_aes"] if v["id"] == "ndps-c-auth")
+    vector = next(v for v in PROVIDER_VECTORS["ndps_aes"] if v["id"] == "ndps-c-auth")
     key = vector["password"]
     control.payments_control.register_atom_merchant(
         "317157",
@@ -385,7 +392,7 @@ def test_a_test_adds_another_merchant(sandbox: Sandbox, control: SandboxControl)
     answer = AtomCaller(sandbox).line.send_request("POST", "/ots/aipay/auth", form, Content_Type=FORM_CONTENT_TYPE)
     sealed = answer.body.decode().split("encData=")[1]
     assert json.loads(decrypt_text(sealed, "K2", "S2"))["responseDetails"]["txnStatusCode"] == "OTS0000"
-    assert control.payments_control.read_payment("atom", ORDER)["amount_minor"] == 50000
+    assert control.payments_control.read_payment("atom", ORDER_NUMBER)["amount_minor"] == 50000
     assert key not in json.dumps(control.read_state())
     assert vector["expected_hex"][:64] not in json.dumps(control.read_requests())
 
@@ -396,13 +403,13 @@ def test_simultaneous_refunds_never_exceed_the_captured_amount(
     """Of eight refunds at the same time, Atom accepts only as many as fit into the captured amount."""
     gate = threading.Barrier(8)
 
-    def wait_and_refund(n: int) -> str:
+    def wait_and_refund(index: int) -> str:
         gate.wait(PATIENCE_SECONDS)
-        return get_status_code(atom_caller.refund_payment(paid_payment_id, "120.00", f"R{n}"))
+        return get_status_code(atom_caller.refund_payment(paid_payment_id, "120.00", f"R{index}"))
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(wait_and_refund, range(8))).count("OTS0000") == 4
-    assert control.payments_control.read_payment("atom", ORDER)["left_minor"] == 2000
+    assert control.payments_control.read_payment("atom", ORDER_NUMBER)["left_minor"] == 2000
 
 
 def test_the_day_of_a_payment_is_its_day_in_india(atom_caller: AtomCaller, control: SandboxControl) -> None:
@@ -410,6 +417,6 @@ def test_the_day_of_a_payment_is_its_day_in_india(atom_caller: AtomCaller, contr
     Japan, but the payment keeps the Indian day.
     """
     atom_caller.start_payment(at="2026-11-20 23:30:00")
-    control.payments_control.change_payment_state("atom", ORDER, "paid", at="2026-11-20T18:00:00Z")
+    control.payments_control.change_payment_state("atom", ORDER_NUMBER, "paid", at="2026-11-20T18:00:00Z")
     assert get_status_code(atom_caller.verify_payment(day=DAY)) == "OTS0000"
     assert get_status_code(atom_caller.verify_payment(day="2026-11-22")) == "OTS0401"

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from console.sandbox import Sandbox, SandboxControl, start_sandbox
-from tests.sandbox.caller import NUMBER, OTHER_CORPORATION_NUMBER, Answer, Caller
+from tests.sandbox.caller import CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER, Answer, Caller
 
 COVERED_FAULTS = {"hang", "hang_after_charge", "late_charge", "slow"}
 CONNECTION_END_ERRORS = (TimeoutError, ConnectionError)
@@ -40,7 +40,7 @@ def test_a_held_call_is_listed_and_released(
     assert control.wait_until_reached(held=1)
     assert control.count_charges() == meanwhile
     assert [(held["call"], held["number"], held["fault"]) for held in control.read_state()["held"]] == [
-        ("purchase", NUMBER, fault)
+        ("purchase", CORPORATION_NUMBER, fault)
     ]
     assert control.release_calls() == 1
     if fault == "late_charge":
@@ -62,8 +62,8 @@ def test_a_call_whose_client_left_gets_no_answer(
     assert control.release_calls() == 1
     assert caller.buy_check(OTHER_CORPORATION_NUMBER).status == 201
     sandbox.stop()  # ends every thread: nothing more can happen
-    assert sandbox.ledger.count_charges_of_number(NUMBER) == charges
-    assert not any(charge.delivered for charge in sandbox.ledger.list_charges_of_number(NUMBER))
+    assert sandbox.ledger.count_charges_of_number(CORPORATION_NUMBER) == charges
+    assert not any(charge.delivered for charge in sandbox.ledger.list_charges_of_number(CORPORATION_NUMBER))
 
 
 def test_a_hanging_call_is_answered_after_its_seconds(caller: Caller, control: SandboxControl) -> None:
@@ -91,11 +91,11 @@ def test_a_release_answers_only_calls_of_its_number(
     """If a release names a corporation number, the sandbox answers only the held calls about that number."""
     control.add_fault("hang", call="purchase", times="always")
     one, other = (
-        executor.submit(caller.buy_check, NUMBER),
+        executor.submit(caller.buy_check, CORPORATION_NUMBER),
         executor.submit(caller.buy_check, OTHER_CORPORATION_NUMBER),
     )
     assert control.wait_until_reached(held=2)
-    assert control.release_calls(number=NUMBER) == 1
+    assert control.release_calls(number=CORPORATION_NUMBER) == 1
     assert one.result().status == 201
     assert not other.done()
     control.release_calls()
@@ -106,7 +106,7 @@ def test_an_answer_arrives_byte_by_byte(sandbox: Sandbox, caller: Caller, contro
     """The sandbox sends the answer byte by byte. A client that waits long enough gets the whole answer; the purchase
     is charged even if the client gives up."""
     control.add_fault("slow", call="purchase", seconds=0.0001)
-    assert caller.buy_check().check["corporation_number"] == NUMBER
+    assert caller.buy_check().check["corporation_number"] == CORPORATION_NUMBER
     control.add_fault("slow", call="purchase", seconds=30)
     with pytest.raises(TimeoutError):
         make_client_with_short_timeout(sandbox, caller).buy_check()
@@ -133,7 +133,7 @@ def test_a_reset_drops_held_calls(caller: Caller, control: SandboxControl, execu
     assert control.count_charges() == 0
 
 
-def test_stop_is_quick_and_leaves_nothing(executor: ThreadPoolExecutor) -> None:
+def test_a_stopped_sandbox_ends_its_threads_at_once(executor: ThreadPoolExecutor) -> None:
     """If the sandbox is stopped while calls hang or are answered byte by byte, every thread ends at once and nothing
     more is charged.
     """
@@ -141,15 +141,16 @@ def test_stop_is_quick_and_leaves_nothing(executor: ThreadPoolExecutor) -> None:
     sandbox = start_sandbox()
     caller, control = Caller(sandbox).make_authorized_caller(), sandbox.control
     control.add_faults(
-        {"action": "hang", "call": "purchase", "times": "always", "number": NUMBER},
+        {"action": "hang", "call": "purchase", "times": "always", "number": CORPORATION_NUMBER},
         {"action": "slow", "call": "purchase", "times": "always", "seconds": 30},
     )
     waiting: list[Future[Answer]] = [
-        executor.submit(caller.buy_check, number) for number in (NUMBER, OTHER_CORPORATION_NUMBER, NUMBER)
+        executor.submit(caller.buy_check, number)
+        for number in (CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER, CORPORATION_NUMBER)
     ]
     assert control.wait_until_reached(held=2, requests=3, call="purchase")
     sandbox.stop()
     sandbox.stop()
     assert all(isinstance(each.exception(), Exception) for each in waiting)
     assert not [t for t in set(threading.enumerate()) - before if "sandbox" in t.name or "Thread-" in t.name]
-    assert sandbox.ledger.count_charges_of_number(NUMBER) == 0
+    assert sandbox.ledger.count_charges_of_number(CORPORATION_NUMBER) == 0

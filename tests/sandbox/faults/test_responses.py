@@ -9,14 +9,16 @@ import pytest
 
 from console.sandbox import Sandbox, SandboxControl
 from console.sandbox.faults.responses import find_next_valid_number
-from tests.sandbox.caller import NUMBER, Answer, Caller
+from tests.sandbox.caller import CORPORATION_NUMBER, Answer, Caller
 
 AnswerPredicate = Callable[[Answer], bool]
 
 PURCHASE_FAULTS: dict[str, AnswerPredicate] = {
     "no_result": lambda a: a.check["result"] is None and a.check["corporation_name"] != "",
     "odd_result": lambda a: a.check["result"] == "maybe",
-    "other_number": lambda a: a.check["corporation_number"] == find_next_valid_number(NUMBER) != NUMBER,
+    "other_number": lambda a: (
+        a.check["corporation_number"] == find_next_valid_number(CORPORATION_NUMBER) != CORPORATION_NUMBER
+    ),
     "no_number": lambda a: "corporation_number" not in a.check,
     "no_name": lambda a: "corporation_name" not in a.check,
     "long_name": lambda a: len(a.check["corporation_name"]) == 400,

@@ -8,7 +8,7 @@ import pytest
 
 from console.sandbox import Sandbox, SandboxControl
 from console.sandbox.control.client import SandboxError
-from tests.sandbox.caller import NUMBER, OTHER_CORPORATION_NUMBER, Caller
+from tests.sandbox.caller import CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER, Caller
 
 
 def buy_and_list_statuses(caller: Caller, *numbers: str) -> list[int]:
@@ -18,7 +18,7 @@ def buy_and_list_statuses(caller: Caller, *numbers: str) -> list[int]:
 def test_a_rule_matches_calls_by_corporation_number(caller: Caller, control: SandboxControl) -> None:
     """If a rule names a corporation number, only calls about that number get the fault."""
     control.add_fault("status:503", number=OTHER_CORPORATION_NUMBER)
-    assert buy_and_list_statuses(caller, NUMBER, OTHER_CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER) == [
+    assert buy_and_list_statuses(caller, CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER) == [
         201,
         503,
         201,
@@ -28,7 +28,11 @@ def test_a_rule_matches_calls_by_corporation_number(caller: Caller, control: San
 def test_a_rule_matches_numbers_by_their_last_digits(caller: Caller, control: SandboxControl) -> None:
     """If a rule names last digits, every call about a corporation number with these last digits gets the fault."""
     control.add_fault("status:404", number_ends="71", times="always")
-    assert buy_and_list_statuses(caller, NUMBER, OTHER_CORPORATION_NUMBER, NUMBER) == [404, 201, 404]
+    assert buy_and_list_statuses(caller, CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER, CORPORATION_NUMBER) == [
+        404,
+        201,
+        404,
+    ]
 
 
 def test_a_rule_matches_calls_by_their_name(caller: Caller, control: SandboxControl) -> None:
@@ -53,16 +57,18 @@ def test_a_rule_counts_its_matching_calls(caller: Caller, control: SandboxContro
     are used in turn.
     """
     control.add_fault("status:503", call="purchase", nth=2, times=2)
-    assert buy_and_list_statuses(caller, *[NUMBER] * 5) == [201, 503, 503, 201, 201]
+    assert buy_and_list_statuses(caller, *[CORPORATION_NUMBER] * 5) == [201, 503, 503, 201, 201]
     control.clear_faults()
     control.add_faults({"actions": ["status:500", "status:502"], "call": "purchase", "times": "always"})
-    assert buy_and_list_statuses(caller, *[NUMBER] * 3) == [500, 502, 500]
+    assert buy_and_list_statuses(caller, *[CORPORATION_NUMBER] * 3) == [500, 502, 500]
 
 
 def test_a_fault_per_number_counts_each_number_separately(caller: Caller, control: SandboxControl) -> None:
     """If a rule has `per_number`, the first purchase of each corporation number gets the fault."""
     control.add_fault("status_after_charge:500", call="purchase", per_number=True)
-    assert buy_and_list_statuses(caller, NUMBER, OTHER_CORPORATION_NUMBER, NUMBER, OTHER_CORPORATION_NUMBER) == [
+    assert buy_and_list_statuses(
+        caller, CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER, CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER
+    ) == [
         500,
         500,
         201,
@@ -73,7 +79,11 @@ def test_a_fault_per_number_counts_each_number_separately(caller: Caller, contro
 def test_the_oldest_matching_rule_is_used(caller: Caller, control: SandboxControl) -> None:
     """If several rules match a call, the oldest one is used. After its last use the next one is used."""
     control.add_faults({"action": "status:500", "call": "purchase"}, {"action": "status:502", "call": "purchase"})
-    assert buy_and_list_statuses(caller, NUMBER, NUMBER, NUMBER) == [500, 502, 201]
+    assert buy_and_list_statuses(caller, CORPORATION_NUMBER, CORPORATION_NUMBER, CORPORATION_NUMBER) == [
+        500,
+        502,
+        201,
+    ]
 
 
 def test_a_refused_call_uses_no_rule(caller: Caller, control: SandboxControl) -> None:
@@ -116,7 +126,11 @@ def test_random_faults_depend_on_seed_and_number_alone(caller: Caller, control: 
 def test_random_faults_hit_a_limited_number_of_calls(caller: Caller, control: SandboxControl) -> None:
     """If a rule of random faults has `times`, at most that many calls get a fault."""
     control.add_random_faults("status:500", seed=1, rate=1.0, times=2)
-    assert buy_and_list_statuses(caller, NUMBER, NUMBER, NUMBER) == [500, 500, 201]
+    assert buy_and_list_statuses(caller, CORPORATION_NUMBER, CORPORATION_NUMBER, CORPORATION_NUMBER) == [
+        500,
+        500,
+        201,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +150,7 @@ def test_a_request_header_chooses_a_fault(caller: Caller, header: str, status: i
     answer = caller.send_request(
         "POST",
         "/ps/v1/credit_checks",
-        f'{{"corporation_number":"{NUMBER}"}}',
+        f'{{"corporation_number":"{CORPORATION_NUMBER}"}}',
         Authorization=f"Bearer {caller.access}",
         Content_Type="application/json",
         X_Sandbox_Fault=header,

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from console.sandbox import Sandbox, SandboxControl
-from tests.sandbox.caller import NUMBER, Caller
+from tests.sandbox.caller import CORPORATION_NUMBER, Caller
 from tests.support.waiting import PATIENCE_SECONDS
 
 # fault → what the caller's HTTP library raises, and how many charges there are
@@ -82,7 +82,7 @@ def test_half_a_body_arrives_before_the_reset(caller: Caller, control: SandboxCo
     line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=PATIENCE_SECONDS)
     try:
         headers = {"Authorization": f"Bearer {caller.access}", "Content-Type": "application/json"}
-        line.request("POST", "/ps/v1/credit_checks", f'{{"corporation_number":"{NUMBER}"}}', headers)
+        line.request("POST", "/ps/v1/credit_checks", f'{{"corporation_number":"{CORPORATION_NUMBER}"}}', headers)
         with line.getresponse() as answer:
             assert answer.status == 201
             assert answer.read(20).startswith(b'{"credit_check":')
@@ -93,7 +93,7 @@ def test_half_a_body_arrives_before_the_reset(caller: Caller, control: SandboxCo
 def test_a_fault_sends_two_answers_to_one_request(caller: Caller, control: SandboxControl, sandbox: Sandbox) -> None:
     """With this fault the sandbox sends two complete answers to one request and makes one charge."""
     control.add_fault("answer_twice", call="purchase")
-    body = f'{{"corporation_number":"{NUMBER}"}}'
+    body = f'{{"corporation_number":"{CORPORATION_NUMBER}"}}'
     head = f"Authorization: Bearer {caller.access}\r\nContent-Type: application/json\r\n"
     request = f"POST /ps/v1/credit_checks HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}"
     with socket.create_connection(("127.0.0.1", caller.port), timeout=PATIENCE_SECONDS) as line:

@@ -14,10 +14,10 @@ from console.sandbox.atom.merchant import MESSAGE_BY_RESPONSE_CODE
 from console.sandbox.control.client import SandboxError
 from console.sandbox.paypay.responses import RESULT_BY_CODE
 from console.sandbox.rules.registry import ATOM_CALLS, FAULT_BY_NAME, PAYPAY_CALLS
-from tests.sandbox.atom_caller import ORDER as ATOM_ORDER
+from tests.sandbox.atom_caller import ORDER_NUMBER as ATOM_ORDER
 from tests.sandbox.atom_caller import AtomCaller, decrypt_json_answer, get_status_code
 from tests.sandbox.caller import Answer
-from tests.sandbox.paypay_caller import ORDER, PayPayCaller, get_status_and_code
+from tests.sandbox.paypay_caller import ORDER_NUMBER, PayPayCaller, get_status_and_code
 
 COVERED_FAULTS = {
     "other_payment", "other_order", "other_refund", "other_amount", "amount_as_text", "amount_fraction",
@@ -33,7 +33,7 @@ class SandboxGateways:
     def __init__(self, sandbox: Sandbox) -> None:
         self.control = sandbox.control
         self.paypay, self.atom = PayPayCaller(sandbox), AtomCaller(sandbox)
-        self.yen = self.control.payments_control.register_payment("paypay", ORDER, 3300)["id"]
+        self.yen = self.control.payments_control.register_payment("paypay", ORDER_NUMBER, 3300)["id"]
         at = "2026-11-20T06:51:33Z"
         self.rupees = self.control.payments_control.register_payment("atom", ATOM_ORDER, 50000, at=at)["id"]
 
@@ -71,7 +71,7 @@ def gateways(sandbox: Sandbox) -> SandboxGateways:
 ALTERING_FAULTS = [
     ("other_payment", {"paypay_payment", "paypay_refund", "paypay_refund_details", "atom_verification",
                        "atom_refund", "atom_refund_status"}, {"paypay": '{yen}9"', "atom": "{rupees}9"}),
-    ("other_order", {"paypay_payment", "atom_verification"}, {"paypay": f"{ORDER}-OTHER",
+    ("other_order", {"paypay_payment", "atom_verification"}, {"paypay": f"{ORDER_NUMBER}-OTHER",
                                                              "atom": f"{ATOM_ORDER}-OTHER"}),
     ("other_refund", {"paypay_refund", "paypay_refund_details", "atom_refund", "atom_refund_status"},
      {"paypay": "RFD-1-OTHER", "atom": "RFD1-OTHER"}),
@@ -105,7 +105,7 @@ def test_an_altered_answer_hides_the_true_effect_once(
 
 
 @pytest.mark.parametrize(
-    ("call", "seen"),
+    ("call", "amount_field"),
     [
         ("paypay_payment", '"amount": 3301'),
         ("paypay_refund", '"amount": 1001'),
@@ -113,17 +113,19 @@ def test_an_altered_answer_hides_the_true_effect_once(
         ("atom_refund", ": 151.5"),
     ],
 )
-def test_a_fault_raises_the_amount_in_an_answer(gateways: SandboxGateways, call: str, seen: str) -> None:
+def test_a_fault_raises_the_amount_in_an_answer(gateways: SandboxGateways, call: str, amount_field: str) -> None:
     """With this fault the amount in the answer is one unit more than the real amount."""
     gateways.control.add_fault("other_amount", call=call)
-    assert seen in gateways.read_answer_text(call)
+    assert amount_field in gateways.read_answer_text(call)
 
 
-@pytest.mark.parametrize(("call", "seen"), [("paypay_refund", '"amount": "1000"'), ("atom_refund", ': "150.50"')])
-def test_a_fault_makes_amounts_texts(gateways: SandboxGateways, call: str, seen: str) -> None:
+@pytest.mark.parametrize(
+    ("call", "amount_field"), [("paypay_refund", '"amount": "1000"'), ("atom_refund", ': "150.50"')]
+)
+def test_a_fault_makes_amounts_texts(gateways: SandboxGateways, call: str, amount_field: str) -> None:
     """With the fault `amount_as_text`, the amounts in an answer are JSON texts instead of numbers."""
     gateways.control.add_fault("amount_as_text", call=call)
-    assert seen in gateways.read_answer_text(call)
+    assert amount_field in gateways.read_answer_text(call)
 
 
 @pytest.mark.parametrize("result", sorted(RESULT_BY_CODE))
@@ -198,12 +200,14 @@ def test_a_fault_sets_an_existing_field_of_an_answer(gateways: SandboxGateways) 
 
 
 @pytest.mark.parametrize(
-    ("call", "told"), [("paypay_payment", {"data": None}), ("atom_verification", {"payInstrument": []})]
+    ("call", "expected_data"), [("paypay_payment", {"data": None}), ("atom_verification", {"payInstrument": []})]
 )
-def test_a_fault_answers_success_without_data(gateways: SandboxGateways, call: str, told: dict[str, Any]) -> None:
+def test_a_fault_answers_success_without_data(
+    gateways: SandboxGateways, call: str, expected_data: dict[str, Any]
+) -> None:
     """With this fault the answer states success and contains no data."""
     gateways.control.add_fault("no_data", call=call)
-    assert told.items() <= json.loads(gateways.read_answer_text(call)).items()
+    assert expected_data.items() <= json.loads(gateways.read_answer_text(call)).items()
 
 
 def test_a_fault_hides_the_refunds_of_a_payment(gateways: SandboxGateways) -> None:
@@ -264,7 +268,7 @@ def test_a_fault_makes_a_refund_later_without_an_answer(gateways: SandboxGateway
     """With this fault a refund call gets no answer, and the provider makes the refund later. A probe before that
     doesn't find the refund.
     """
-    gateways.control.add_fault("late_charge:503", call="paypay_refund", payment=ORDER)
+    gateways.control.add_fault("late_charge:503", call="paypay_refund", payment=ORDER_NUMBER)
     assert gateways.make_named_call("paypay_refund").status == 503
     assert get_status_and_code(gateways.make_named_call("paypay_refund_details")) == (404, "NO_SUCH_REFUND_ORDER")
     assert gateways.control.wait_until_reached(held=1, call="paypay_refund", number="RFD-1")

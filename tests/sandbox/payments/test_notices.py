@@ -342,7 +342,7 @@ def test_the_address_of_a_daily_file_is_signed_and_expires(sandbox: Sandbox, con
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    "payment_fields",
     [
         {"provider": "paypay", "number": "P-1", "amount_minor": 0},
         {"provider": "paypay", "number": "P-1", "amount_minor": True},
@@ -351,12 +351,12 @@ def test_the_address_of_a_daily_file_is_signed_and_expires(sandbox: Sandbox, con
         {"provider": "atom", "number": "P-1", "amount_minor": 1, "at": "2026-11-20T10:00:00"},
     ],
 )
-def test_contradictory_payments_are_refused(control: SandboxControl, wanted: dict[str, Any]) -> None:
+def test_contradictory_payments_are_refused(control: SandboxControl, payment_fields: dict[str, Any]) -> None:
     """The control API refuses to register a payment with contradictory values, and refuses to change a payment or
     refund that doesn't exist.
     """
     with pytest.raises(SandboxError):
-        control.payments_control.register_payment(**wanted)
+        control.payments_control.register_payment(**payment_fields)
     with pytest.raises(SandboxError):
         control.payments_control.change_payment_state("paypay", "NOBODY", "paid")
     with pytest.raises(SandboxError):

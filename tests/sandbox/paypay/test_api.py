@@ -15,13 +15,13 @@ from console.sandbox.paypay.time_limits import get_last_second_to_cancel, get_la
 from tests.sandbox.caller import Caller
 from tests.sandbox.paypay_caller import (
     JSON_CONTENT_TYPE,
-    ORDER,
+    ORDER_NUMBER,
     PayPayCaller,
     get_status_and_code,
     make_authorization,
 )
 
-VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "provider_vectors.json").read_text("utf-8"))
+PROVIDER_VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "provider_vectors.json").read_text("utf-8"))
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def paypay_caller(sandbox: Sandbox) -> PayPayCaller:
     return PayPayCaller(sandbox)
 
 
-@pytest.mark.parametrize("vector", VECTORS["paypay_hmac"], ids=lambda v: v["id"])
+@pytest.mark.parametrize("vector", PROVIDER_VECTORS["paypay_hmac"], ids=lambda v: v["id"])
 def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
     """The computed hash, text to sign and signature equal those of the test vectors, one of which PayPay has
     published."""
@@ -40,7 +40,7 @@ def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
     assert compute_signature(vector["api_secret"], text) == vector["expected_mac"]
 
 
-@pytest.mark.parametrize("vector", VECTORS["paypay_hmac"], ids=lambda v: v["id"])
+@pytest.mark.parametrize("vector", PROVIDER_VECTORS["paypay_hmac"], ids=lambda v: v["id"])
 def test_published_signed_requests_are_accepted_once(
     sandbox: Sandbox, control: SandboxControl, vector: dict[str, Any]
 ) -> None:
@@ -59,7 +59,7 @@ def test_published_signed_requests_are_accepted_once(
     assert (send_vector() != 401, send_vector()) == (True, 401)
 
 
-@pytest.mark.parametrize("vector", VECTORS["paypay_windows"], ids=lambda v: v["id"])
+@pytest.mark.parametrize("vector", PROVIDER_VECTORS["paypay_windows"], ids=lambda v: v["id"])
 def test_published_deadlines_are_computed(vector: dict[str, Any]) -> None:
     """The computed last second for a cancellation and the last second for a refund equal those of the test
     vectors.
@@ -84,7 +84,7 @@ def test_a_request_with_a_bad_signature_is_refused(
 ) -> None:
     """A request with a wrong key, secret, clock or content type gets 401 UNAUTHORIZED, and no payment begins."""
     body = {
-        "merchantPaymentId": ORDER,
+        "merchantPaymentId": ORDER_NUMBER,
         "amount": {"amount": 1, "currency": "JPY"},
         "codeType": "ORDER_QR",
         "requestedAt": 1,
@@ -135,7 +135,7 @@ def test_a_new_payment_code_has_id_url_and_end(paypay_caller: PayPayCaller) -> N
     assert (answer.status, data["amount"], data["merchantPaymentId"]) == (
         201,
         {"amount": 3300, "currency": "JPY"},
-        ORDER,
+        ORDER_NUMBER,
     )
     assert data["codeId"]
     assert data["expiryDate"] > time.time()
@@ -178,16 +178,16 @@ def test_an_unpaid_code_has_no_ids_until_it_is_paid(paypay_caller: PayPayCaller,
     fields and the ledger has the payment."""
     paypay_caller.create_payment()
     assert paypay_caller.read_payment().data["data"] == {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}
-    control.payments_control.change_payment_state("paypay", ORDER, "paid")
+    control.payments_control.change_payment_state("paypay", ORDER_NUMBER, "paid")
     data = paypay_caller.read_payment().data["data"]
     assert (data["status"], data["amount"]["amount"], data["merchantPaymentId"], data["refunds"]) == (
         "COMPLETED",
         3300,
-        ORDER,
+        ORDER_NUMBER,
         None,
     )
     assert len(data["paymentId"]) == 20
-    assert control.payments_control.read_payment("paypay", ORDER)["captured_minor"] == 3300
+    assert control.payments_control.read_payment("paypay", ORDER_NUMBER)["captured_minor"] == 3300
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_the_control_api_sets_each_payment_state(
     belong to the state.
     """
     paypay_caller.create_payment()
-    assert control.payments_control.change_payment_state("paypay", ORDER, to)["captured_minor"] == captured
+    assert control.payments_control.change_payment_state("paypay", ORDER_NUMBER, to)["captured_minor"] == captured
     assert paypay_caller.read_payment().data["data"]["status"] == status
 
 
@@ -217,8 +217,8 @@ def test_a_reversed_payment_has_no_money_left(paypay_caller: PayPayCaller, contr
     it as FAILED.
     """
     paypay_caller.create_payment()
-    control.payments_control.change_payment_state("paypay", ORDER, "paid")
-    after = control.payments_control.change_payment_state("paypay", ORDER, "reversed")
+    control.payments_control.change_payment_state("paypay", ORDER_NUMBER, "paid")
+    after = control.payments_control.change_payment_state("paypay", ORDER_NUMBER, "reversed")
     assert (after["captured_minor"], after["reversed_minor"], after["left_minor"]) == (3300, 3300, 0)
     assert paypay_caller.read_payment().data["data"]["status"] == "FAILED"
 
@@ -230,7 +230,7 @@ def test_an_unknown_payment_is_not_found(paypay_caller: PayPayCaller, control: S
     assert get_status_and_code(paypay_caller.read_payment("NOBODY")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
     assert get_status_and_code(paypay_caller.read_payment("%20")) == (400, "DYNAMIC_QR_BAD_REQUEST")
     paypay_caller.create_payment()
-    control.payments_control.change_payment_state("paypay", ORDER, "gone")
+    control.payments_control.change_payment_state("paypay", ORDER_NUMBER, "gone")
     assert get_status_and_code(paypay_caller.read_payment()) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
 
 
@@ -251,15 +251,15 @@ def test_a_merchant_reads_no_payment_of_another_merchant(
     sandbox: Sandbox, control: SandboxControl, paypay_caller: PayPayCaller
 ) -> None:
     """A PayPay merchant can't read the payments of another merchant."""
-    payment_id = control.payments_control.register_payment("paypay", ORDER, 500)["id"]
+    payment_id = control.payments_control.register_payment("paypay", ORDER_NUMBER, 500)["id"]
     control.payments_control.register_paypay_merchant("b", "secret", "200000000000000002")
     other = {"key": "b", "secret": "secret"}
     assert (
-        get_status_and_code(paypay_caller.send_request("GET", f"/v2/codes/payments/{ORDER}", **other))[1]
+        get_status_and_code(paypay_caller.send_request("GET", f"/v2/codes/payments/{ORDER_NUMBER}", **other))[1]
         == "DYNAMIC_QR_PAYMENT_NOT_FOUND"
     )
     assert (
-        get_status_and_code(paypay_caller.send_request("DELETE", f"/v2/payments/{ORDER}", **other))[1]
+        get_status_and_code(paypay_caller.send_request("DELETE", f"/v2/payments/{ORDER_NUMBER}", **other))[1]
         == "RESOURCE_NOT_FOUND"
     )
     wanted = {
@@ -294,14 +294,14 @@ def test_a_cancellation_is_accepted_before_it_is_made(paypay_caller: PayPayCalle
     """The first answer to a cancellation says only that it is accepted, and the request may be repeated. Afterwards
     the payment is FAILED and its money has been given back."""
     paypay_caller.create_payment()
-    control.payments_control.change_payment_state("paypay", ORDER, "paid")
+    control.payments_control.change_payment_state("paypay", ORDER_NUMBER, "paid")
     control.change_settings(waits_for_manual_settling=True)
     assert get_status_and_code(paypay_caller.cancel_payment()) == (202, "REQUEST_ACCEPTED")
     assert paypay_caller.read_payment().data["data"]["status"] == "COMPLETED"
     assert get_status_and_code(paypay_caller.cancel_payment()) == (202, "REQUEST_ACCEPTED")
     control.change_settings(waits_for_manual_settling=False)
     assert paypay_caller.read_payment().data["data"]["status"] == "FAILED"
-    assert control.payments_control.read_payment("paypay", ORDER)["reversed_minor"] == 3300
+    assert control.payments_control.read_payment("paypay", ORDER_NUMBER)["reversed_minor"] == 3300
     assert get_status_and_code(paypay_caller.cancel_payment()) == (202, "REQUEST_ACCEPTED")
 
 
@@ -309,7 +309,7 @@ def test_a_cancelled_payment_is_no_longer_payable(paypay_caller: PayPayCaller, c
     """After a cancellation the payer can't pay any more, and no new payment can use the same payment number."""
     paypay_caller.create_payment()
     assert paypay_caller.cancel_payment().status == 202
-    assert control.payments_control.change_payment_state("paypay", ORDER, "paid")["captured_minor"] == 0
+    assert control.payments_control.change_payment_state("paypay", ORDER_NUMBER, "paid")["captured_minor"] == 0
     assert paypay_caller.read_payment().data["data"]["status"] == "FAILED"
     assert paypay_caller.create_payment().status == 400
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from console.sandbox import Sandbox, SandboxControl
-from tests.sandbox.paypay_caller import ORDER, PayPayCaller, get_status_and_code
+from tests.sandbox.paypay_caller import ORDER_NUMBER, PayPayCaller, get_status_and_code
 
 
 @pytest.fixture
@@ -19,11 +19,11 @@ def paypay_caller(sandbox: Sandbox) -> PayPayCaller:
 @pytest.fixture
 def paid_payment_id(control: SandboxControl) -> str:
     """Make a paid payment of 3300 yen, and return PayPay's id of this payment."""
-    return str(control.payments_control.register_payment("paypay", ORDER, 3300)["id"])
+    return str(control.payments_control.register_payment("paypay", ORDER_NUMBER, 3300)["id"])
 
 
 def read_sums(control: SandboxControl) -> tuple[int, int, int]:
-    told = control.payments_control.read_payment("paypay", ORDER)
+    told = control.payments_control.read_payment("paypay", ORDER_NUMBER)
     return told["captured_minor"], told["accepted_minor"], told["refunded_minor"]
 
 
@@ -139,7 +139,7 @@ def test_wrong_ids_are_refused(paypay_caller: PayPayCaller, control: SandboxCont
     """A refund of an unknown payment, or reading an unknown refund, gets "not found". The merchant's payment number
     in place of PayPay's id gets an internal error. A failed payment can't be refunded."""
     assert get_status_and_code(paypay_caller.refund_payment("04219999999999999999")) == (404, "RESOURCE_NOT_FOUND")
-    assert get_status_and_code(paypay_caller.refund_payment(ORDER)) == (500, "INTERNAL_SERVER_ERROR")
+    assert get_status_and_code(paypay_caller.refund_payment(ORDER_NUMBER)) == (500, "INTERNAL_SERVER_ERROR")
     failed = control.payments_control.register_payment("paypay", "FAILED", 100, "failed")["id"]
     assert get_status_and_code(paypay_caller.refund_payment(failed, 100)) == (400, "UNACCEPTABLE_OP")
     assert get_status_and_code(paypay_caller.read_refund(paid_payment_id, "NEVER")) == (404, "NO_SUCH_REFUND_ORDER")
@@ -200,7 +200,7 @@ def test_a_setting_allows_refunds_above_the_captured_amount(
     """With a setting of the control API, refunds can exceed the captured amount."""
     control.change_settings(accepts_refunds_above_captured=True)
     assert paypay_caller.refund_payment(paid_payment_id, 5000).status == 200
-    assert control.payments_control.read_payment("paypay", ORDER)["left_minor"] == -1700
+    assert control.payments_control.read_payment("paypay", ORDER_NUMBER)["left_minor"] == -1700
 
 
 def test_a_refunded_payment_cannot_be_cancelled(paypay_caller: PayPayCaller, paid_payment_id: str) -> None:

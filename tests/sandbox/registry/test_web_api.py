@@ -24,8 +24,8 @@ from console.sandbox.registry.published import FIRST_WHOLE_FILE_DAY, FIRST_WHOLE
 from console.sandbox.registry.rows import WEB_API_FIELD_NAMES, add_check_digit
 from tests.sandbox.caller import Answer, Caller
 
-DAY = date(2026, 11, 2)
-COMPANY = make_company_row("1180301018771", "架空＆商事株式会社", furigana="カクウショウジ")
+DIFFERENCE_DAY = date(2026, 11, 2)
+COMPANY_ROW = make_company_row("1180301018771", "架空＆商事株式会社", furigana="カクウショウジ")
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +33,11 @@ def sandbox_with_difference() -> Iterator[Sandbox]:
     """Yield a sandbox with one difference: 2,600 invented rows, and a company that is founded, renamed and closed."""
     with start_sandbox() as running:
         running.control.publish_registry(4_000, 1, FIRST_WHOLE_FILE_DAY)
-        running.control.publish_difference(DAY, 2_600, [COMPANY])
+        running.control.publish_difference(DIFFERENCE_DAY, 2_600, [COMPANY_ROW])
         running.control.publish_difference(
-            date(2026, 11, 4), 0, [rename_company(COMPANY, "架空物産株式会社", date(2026, 11, 4))]
+            date(2026, 11, 4), 0, [rename_company(COMPANY_ROW, "架空物産株式会社", date(2026, 11, 4))]
         )
-        running.control.publish_difference(date(2026, 11, 5), 0, [close_company(COMPANY, date(2026, 11, 5))])
+        running.control.publish_difference(date(2026, 11, 5), 0, [close_company(COMPANY_ROW, date(2026, 11, 5))])
         yield running
 
 
@@ -69,18 +69,20 @@ def read_xml(answer: Answer) -> tuple[list[str], list[RegistryRow]]:
 def test_a_corporation_is_returned_with_or_without_its_history(sandbox_with_difference: Sandbox) -> None:
     """The Web-API returns a corporation in its present state, or with its history if the request has that option."""
     invented = InventedRegistry(4_000, 1, FIRST_WHOLE_FILE_DAY).make_number_at(5)
-    head, rows = read_csv(call_api(sandbox_with_difference, "num", number=f"{COMPANY.corporate_number},{invented}"))
+    head, rows = read_csv(
+        call_api(sandbox_with_difference, "num", number=f"{COMPANY_ROW.corporate_number},{invented}")
+    )
     assert head == ["2026-11-05", "2", "1", "1"]
-    assert (rows[0].corporate_number, rows[0].process) == (COMPANY.corporate_number, "21")
+    assert (rows[0].corporate_number, rows[0].process) == (COMPANY_ROW.corporate_number, "21")
     assert rows[1].corporate_number == invented
-    _, told = read_csv(call_api(sandbox_with_difference, "num", number=COMPANY.corporate_number, history="1"))
+    _, told = read_csv(call_api(sandbox_with_difference, "num", number=COMPANY_ROW.corporate_number, history="1"))
     assert [row.process for row in told] == ["01", "11", "21"]
     assert [row.name for row in told][:2] == ["架空＆商事株式会社", "架空物産株式会社"]
 
 
 def test_every_form_has_the_same_rows(sandbox_with_difference: Sandbox) -> None:
     """The Web-API returns the same rows in each form of its answer (CSV, XML)."""
-    wanted = {"number": COMPANY.corporate_number, "history": "1"}
+    wanted = {"number": COMPANY_ROW.corporate_number, "history": "1"}
     as_csv, as_xml = (
         call_api(sandbox_with_difference, "num", **wanted),
         call_api(sandbox_with_difference, "num", type="12", **wanted),
@@ -101,13 +103,13 @@ def test_an_unknown_number_has_no_rows(sandbox_with_difference: Sandbox) -> None
 
 def test_a_difference_is_returned_in_parts(sandbox_with_difference: Sandbox) -> None:
     """The Web-API returns the changes of a period in several numbered parts."""
-    period = {"from_": DAY.isoformat(), "to": DAY.isoformat()}
+    period = {"from_": DIFFERENCE_DAY.isoformat(), "to": DIFFERENCE_DAY.isoformat()}
     head, first = read_csv(call_api(sandbox_with_difference, "diff", **period))
     assert head == ["2026-11-05", "2601", "1", "2"]
     head, second = read_csv(call_api(sandbox_with_difference, "diff", divide="2", **period))
     assert head == ["2026-11-05", "2601", "2", "2"]
     assert [row.sequence_number for row in (*first, *second)] == [str(n) for n in range(1, 2_602)]
-    assert [row for row in (*first, *second) if row.corporate_number == COMPANY.corporate_number]
+    assert [row for row in (*first, *second) if row.corporate_number == COMPANY_ROW.corporate_number]
     head, rows = read_csv(
         call_api(sandbox_with_difference, "diff", from_="2026-11-03", to="2026-11-05", address="13101", kind="03")
     )
@@ -120,7 +122,7 @@ def test_names_are_searched_as_the_publisher_does(sandbox_with_difference: Sandb
     mode 2, and leaves closed and hidden corporations out.
     """
     asked = call_api(sandbox_with_difference, "name", name="架空", mode="1")
-    assert [row.corporate_number for row in read_csv(asked)[1]] == [COMPANY.corporate_number]
+    assert [row.corporate_number for row in read_csv(asked)[1]] == [COMPANY_ROW.corporate_number]
     assert read_csv(call_api(sandbox_with_difference, "name", name="かくう・しょうじ", mode="2"))[1]
     assert read_csv(call_api(sandbox_with_difference, "name", name="架空", close="0"))[1] == []
     everything = read_csv(call_api(sandbox_with_difference, "name", name="株式会社", mode="2"))[1]
@@ -160,11 +162,13 @@ def test_a_deleted_corporation_is_not_found_by_name(sandbox: Sandbox) -> None:
     """A deleted corporation isn't found by its name, but its number still returns it with the process code 99. A
     reset restores the first whole file.
     """
-    sandbox.registry.publish_whole(10, 1, FIRST_WHOLE_FILE_DAY, [COMPANY])
+    sandbox.registry.publish_whole(10, 1, FIRST_WHOLE_FILE_DAY, [COMPANY_ROW])
     assert len(read_csv(call_api(sandbox, "name", name="架空"))[1]) == 1
-    sandbox.registry.publish_difference(DAY, 0, [delete_company(COMPANY, DAY)])
+    sandbox.registry.publish_difference(DIFFERENCE_DAY, 0, [delete_company(COMPANY_ROW, DIFFERENCE_DAY)])
     assert read_csv(call_api(sandbox, "name", name="架空"))[1] == []
-    assert [row.process for row in read_csv(call_api(sandbox, "num", number=COMPANY.corporate_number))[1]] == ["99"]
+    assert [row.process for row in read_csv(call_api(sandbox, "num", number=COMPANY_ROW.corporate_number))[1]] == [
+        "99"
+    ]
     sandbox.control.reset()
     assert sandbox.registry.last_day == FIRST_WHOLE_FILE_DAY
     assert len(list(sandbox.registry.iterate_newest_rows())) == FIRST_WHOLE_FILE_ROW_COUNT
@@ -175,4 +179,4 @@ def test_faults_apply_to_calls_of_the_web_api(sandbox: Sandbox) -> None:
     sandbox.control.add_fault("status:503", call="registry_diff")
     assert call_api(sandbox, "diff", from_="2026-11-01", to="2026-11-02").status == 503
     sandbox.control.change_settings(spacing_seconds=3_600)
-    assert [call_api(sandbox, "num", number=COMPANY.corporate_number).status for _ in range(2)] == [200, 403]
+    assert [call_api(sandbox, "num", number=COMPANY_ROW.corporate_number).status for _ in range(2)] == [200, 403]

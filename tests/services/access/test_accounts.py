@@ -28,7 +28,7 @@ from tests.support import servers
 from tests.support.server_fixtures import require_server
 from tests.support.sql_server import SqlServer
 
-PASSWORD = r"""it's "100%" \ %s :x @ / # `"""
+STRANGE_PASSWORD = r"""it's "100%" \ %s :x @ / # `"""
 
 
 @dataclass
@@ -42,12 +42,16 @@ class AccountsByFile:
     console: Console
     mark: str
 
-    def make_entry(self, short: str, *roles: str, **more: Any) -> dict[str, Any]:
-        """Return the entry of a person for the account file; `short` is the account name before the mark. The person
-        isn't in team mode; an entry of a worker has no such setting.
+    def make_entry(self, short_name: str, *roles: str, **more: Any) -> dict[str, Any]:
+        """Return the entry of a person for the account file; `short_name` is the account name before the mark. The
+        person isn't in team mode; an entry of a worker has no such setting.
         """
         acts = {} if "worker" in roles else {"acts": True}
-        return {"name": f"{short}.{self.mark}", "roles": list(roles), "password_env": f"PW_{short}"} | acts | more
+        return (
+            {"name": f"{short_name}.{self.mark}", "roles": list(roles), "password_env": f"PW_{short_name}"}
+            | acts
+            | more
+        )
 
     def preview_entries(self, *people: Mapping[str, Any], **passwords: str) -> AppliedAccounts:
         """Return the result of a dry run over these entries of an account file; `passwords` has each password by the
@@ -69,22 +73,22 @@ class AccountsByFile:
         content = json.dumps({"operators": people})
         return self.console.accounts.apply_account_file(content, env.get, dry_run=dry_run)
 
-    def connect(self, short: str, password: str) -> Any:
+    def connect(self, short_name: str, password: str) -> Any:
         """Return a plain database connection that is signed in as the account."""
-        return self.server.connect(f"{short}.{self.mark}", password, self.owner.rpartition("/")[2])
+        return self.server.connect(f"{short_name}.{self.mark}", password, self.owner.rpartition("/")[2])
 
-    def may_execute(self, short: str, password: str, statement: str) -> bool:
+    def may_execute(self, short_name: str, password: str, statement: str) -> bool:
         """Return True if the account may execute the SQL statement; the transaction is rolled back."""
-        with self.connect(short, password) as connection, connection.cursor() as cursor:
+        with self.connect(short_name, password) as connection, connection.cursor() as cursor:
             connection.begin()
             number = _read_error_number(lambda: cursor.execute(statement))
             connection.rollback()
         assert number in (0, 1142, 1143, 1644)
         return number == 0
 
-    def can_sign_in(self, short: str, password: str) -> bool:
+    def can_sign_in(self, short_name: str, password: str) -> bool:
         """Return True if the database server accepts this account name with this password."""
-        number = _read_error_number(lambda: self.connect(short, password).close())
+        number = _read_error_number(lambda: self.connect(short_name, password).close())
         assert number in (0, 1045, 3118, 4151)
         return number == 0
 
@@ -163,9 +167,9 @@ def test_each_role_gets_exactly_its_rights(accounts: AccountsByFile) -> None:
         assert grants.find_right_faults(conn) == ()
 
 
-def _make_url(accounts: AccountsByFile, short: str, password: str) -> str:
+def _make_url(accounts: AccountsByFile, short_name: str, password: str) -> str:
     """Return the database URL with this account and password."""
-    return accounts.server.make_url(f"{short}.{accounts.mark}", password, accounts.owner.rpartition("/")[2])
+    return accounts.server.make_url(f"{short_name}.{accounts.mark}", password, accounts.owner.rpartition("/")[2])
 
 
 def test_rights_of_roles_name_every_table() -> None:
@@ -181,15 +185,18 @@ def test_rights_of_roles_name_every_table() -> None:
 
 def test_a_dry_run_shows_everything_and_does_nothing(accounts: AccountsByFile) -> None:
     """A dry run returns the SQL of the real run without its passwords. It creates no account and writes no row."""
-    shown = accounts.preview_entries(accounts.make_entry("op", "operator"), op=PASSWORD)
+    shown = accounts.preview_entries(accounts.make_entry("op", "operator"), op=STRANGE_PASSWORD)
     assert shown.dry_run
     assert any(sql.startswith("CREATE USER") for sql in shown.statements)
     assert "100%" not in repr(shown)
     assert "'***'" in " ".join(shown.statements)
     assert accounts.read_stored_people() == []
-    assert not accounts.can_sign_in("op", PASSWORD)
-    assert accounts.apply_entries(accounts.make_entry("op", "operator"), op=PASSWORD).statements == shown.statements
-    assert accounts.can_sign_in("op", PASSWORD)
+    assert not accounts.can_sign_in("op", STRANGE_PASSWORD)
+    assert (
+        accounts.apply_entries(accounts.make_entry("op", "operator"), op=STRANGE_PASSWORD).statements
+        == shown.statements
+    )
+    assert accounts.can_sign_in("op", STRANGE_PASSWORD)
 
 
 def test_passwords_are_set_rotated_and_kept(accounts: AccountsByFile) -> None:
@@ -197,13 +204,13 @@ def test_passwords_are_set_rotated_and_kept(accounts: AccountsByFile) -> None:
     keeps its present password.
     """
     op = accounts.make_entry("op", "operator")
-    accounts.apply_entries(op, op=PASSWORD)
-    assert accounts.can_sign_in("op", PASSWORD)
+    accounts.apply_entries(op, op=STRANGE_PASSWORD)
+    assert accounts.can_sign_in("op", STRANGE_PASSWORD)
     assert [one.done for one in accounts.apply_entries(op).operators] == ["unchanged"]
-    assert accounts.can_sign_in("op", PASSWORD)
+    assert accounts.can_sign_in("op", STRANGE_PASSWORD)
     assert [one.password for one in accounts.apply_entries(op, op="next").operators] == ["set"]
     assert accounts.can_sign_in("op", "next")
-    assert not accounts.can_sign_in("op", PASSWORD)
+    assert not accounts.can_sign_in("op", STRANGE_PASSWORD)
 
 
 def test_a_new_account_needs_a_password_before_anything_is_written(accounts: AccountsByFile) -> None:
@@ -266,9 +273,11 @@ def test_capital_letters_that_the_server_ignores_are_no_other_database(tmp_path:
         open_with_url(owner, tmp_path / "owner") as console,
     ):
         accounts = AccountsByFile(server, owner, console, "one")
-        assert accounts.apply_entries(accounts.make_entry("op", "operator", acts=False), op=PASSWORD).operators
+        assert accounts.apply_entries(
+            accounts.make_entry("op", "operator", acts=False), op=STRANGE_PASSWORD
+        ).operators
         for name in ("ConsoleX", "consolex"):
-            url = server.make_url(f"op.{accounts.mark}", PASSWORD, name)
+            url = server.make_url(f"op.{accounts.mark}", STRANGE_PASSWORD, name)
             with open_with_url(url, tmp_path / name) as desk, desk.database.read() as conn:
                 assert grants.find_right_faults(conn) == ()
 

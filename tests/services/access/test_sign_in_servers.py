@@ -57,9 +57,9 @@ def open_signed_in(
         yield console
 
 
-def read_opening_error(told: Settings) -> ConsoleError:
+def read_opening_error(settings: Settings) -> ConsoleError:
     """Try to open a console with these settings, which must fail, and return the error."""
-    with pytest.raises(ConsoleError) as caught, open_console(told):
+    with pytest.raises(ConsoleError) as caught, open_console(settings):
         pass
     return caught.value
 

@@ -94,7 +94,7 @@ def test_all_rows_of_another_application_are_adopted(database: Database, home: P
     The counts of the run equal those that the plan announced.
     """
     legacy.create_table_with_rows(
-        database, [*legacy.make_rows(600, doubled=0.1, odd=0.1), make_row(corporation_number="番号なし")]
+        database, [*legacy.make_rows(600, doubled=0.1, strange_share=0.1), make_row(corporation_number="番号なし")]
     )
     before, there = read_rows(database), count_rows_by_table(database)
     with open_adoption_service(home, database_url) as service:
@@ -229,7 +229,7 @@ def test_an_interrupted_adoption_continues(home: Path, database: Database, datab
     """An adoption is broken off at each failpoint in turn, and the other application adds rows meanwhile. Each next
     run continues the adoption, and at the end one row of each claim is live.
     """
-    legacy.create_table_with_rows(database, list(legacy.make_rows(60, doubled=0.2, odd=0.2)))
+    legacy.create_table_with_rows(database, list(legacy.make_rows(60, doubled=0.2, strange_share=0.2)))
     before, broken = read_rows(database), []
     for name in failpoint_names.ADOPTION_FAILPOINTS:
         with (
@@ -296,16 +296,16 @@ def adopt_under_traffic(url: str, home: Path, database: Database, count: int) ->
     """Adopt `count` rows while the other application reads and inserts rows. Check that each of its inserts succeeds
     and is stored. Return the other application's inserts and their durations.
     """
-    legacy.create_table_with_rows(database, legacy.make_rows(count, doubled=0.01, odd=0.01))
+    legacy.create_table_with_rows(database, legacy.make_rows(count, doubled=0.01, strange_share=0.01))
     with other_application.run_application(url) as told, open_adoption_service(home, url) as service:
         service.run()
     (met,) = told
     with database.read() as conn:
         ids = {int(found) for found in conn.scalars(text(f"SELECT id FROM {TABLE_NAME}"))}
         found = legacy.count_rows(conn)
-    assert met.failed == []
-    assert {record_id for record_id, _, _ in met.added} <= ids
-    assert found["rows"] == count + len(met.added)
+    assert met.error_messages == []
+    assert {record_id for record_id, _, _ in met.inserted_rows} <= ids
+    assert found["rows"] == count + len(met.inserted_rows)
     assert found["live"] == found["claims"]
     return met
 
@@ -320,7 +320,8 @@ def test_an_adoption_under_traffic_loses_no_row(home: Path, sql_server: SqlServe
         database.close()
     longest = max(met.longest_read_ms, met.longest_write_ms)
     print(
-        f"adoption: {len(met.added)} inserts and {met.reads} reads meanwhile, the longest took {longest:.0f} ms"
+        f"adoption: {len(met.inserted_rows)} inserts and {met.read_count} reads meanwhile,"
+        f" the longest took {longest:.0f} ms"
         f" ({met.longest_elsewhere_ms:.0f} ms beside the table)"
     )
 
@@ -382,7 +383,7 @@ def test_rows_added_during_the_adoption_are_read_once(
     wrote 150 rows a second.
     """
     server_fixtures.require_engine("mariadb")
-    late = list(legacy.make_rows(_ROWS_ADDED_DURING_ADOPTION, seed=8, doubled=doubled, odd=0.1))
+    late = list(legacy.make_rows(_ROWS_ADDED_DURING_ADOPTION, seed=8, doubled=doubled, strange_share=0.1))
     with start_private_mariadb(extra_config=("userstat=ON",)) as server, open_temporary_database(server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
@@ -412,7 +413,9 @@ def test_rows_added_after_the_adoption_are_read_once(home: Path, vendor: LedgerV
         legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
         with open_adoption_service(home, url) as service:
             service.run()
-        legacy.insert_rows(database, list(legacy.make_rows(_ROWS_ADDED_DURING_ADOPTION, seed=8, doubled=0, odd=0.9)))
+        legacy.insert_rows(
+            database, list(legacy.make_rows(_ROWS_ADDED_DURING_ADOPTION, seed=8, doubled=0, strange_share=0.9))
+        )
         with open_desk(home / "desk", url, database, vendor) as desk, desk.acting_as("worker"):
             before = count_rows_read(server, database)
             assert desk.scheduler._tasks["rows_by_others"]() == _ROWS_ADDED_DURING_ADOPTION

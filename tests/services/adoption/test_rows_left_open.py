@@ -160,15 +160,15 @@ def test_the_writers_answer_ends_a_proposal(console: Console, place: Place) -> N
     assert call_for_refusal_code(lambda: buy_check(console)) == "already_purchased"
 
 
-@pytest.mark.parametrize("decided", [True, False])
+@pytest.mark.parametrize("is_decided", [True, False])
 def test_an_id_after_an_error_stops_the_next_purchase(
-    console: Console, place: Place, vendor: LedgerVendor, *, decided: bool
+    console: Console, place: Place, vendor: LedgerVendor, *, is_decided: bool
 ) -> None:
     """The other application stores an AlarmBox id in a row that was an error, by its own status or by two people's
     decision. The next purchase is refused until a person has acknowledged the case.
     """
-    row = write_adopted_row(place, console, "pending" if decided else "error")
-    if decided:
+    row = write_adopted_row(place, console, "pending" if is_decided else "error")
+    if is_decided:
         make_resolve_call(console, row, "error")()
         with place.open_console_of_person(console, "lead-b") as other:
             make_resolve_call(other, row, "error")()

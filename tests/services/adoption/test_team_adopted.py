@@ -23,7 +23,7 @@ from tests.support.sql_server import SqlServer
 from tests.support.teams import Team
 
 BOUGHT, PENDING, DOUBLED, FRESH, LATER, LATER_TOO = invent_numbers(6, seed=77)
-MEMBERS = {"op-a": ("operator",), "lead-b": ("approver",), "worker": ("worker",)}
+ROLES_BY_MEMBER = {"op-a": ("operator",), "lead-b": ("approver",), "worker": ("worker",)}
 TABLE_OPTIONS_BY_NAME = {
     "usual": {},
     "another order of letters": {"options": "DEFAULT CHARSET utf8mb4 COLLATE utf8mb4_general_ci"},
@@ -50,7 +50,7 @@ def team(request: pytest.FixtureRequest, sql_server: SqlServer, tmp_path: Path) 
     database.close()
     with open_adoption_service(tmp_path / "owner", owner) as service:
         service.run("UTC")
-    made = teams.create_accounts(sql_server, owner, MEMBERS)
+    made = teams.create_accounts(sql_server, owner, ROLES_BY_MEMBER)
     yield made
     made.drop()
 

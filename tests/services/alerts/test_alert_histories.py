@@ -25,7 +25,7 @@ from console.store.payments.payments import NewPayment
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import ManualClock, open_quick_desk
 
-PRICE = 3300
+ORDER_PRICE = 3300
 MINUTE = timedelta(minutes=1)
 SCALED_GRACE = 5 * MINUTE / 20
 _PAID_STATES = ("payment_success", "callback_received", "signature_verified", "completed")
@@ -52,7 +52,7 @@ class RecordedPayment:
     @property
     def is_partly_kept(self) -> bool:
         """True if the payment was paid and not all of it was refunded."""
-        return self.paid and self.refunded < PRICE
+        return self.paid and self.refunded < ORDER_PRICE
 
 
 @dataclass
@@ -71,22 +71,22 @@ class OrderHistory:
     payments: list[RecordedPayment] = field(default_factory=list)
     alert_rule: str | None = None
 
-    def begin(self) -> None:
+    def insert_order(self) -> None:
         """Create the order in the database."""
         self.state_changed_at = self.clock.now()
         self.id = self.context.write(
-            lambda tx: orders.insert_order(tx.conn, NewOrder(self.number, PRICE), self.clock.now())
+            lambda tx: orders.insert_order(tx.conn, NewOrder(self.number, ORDER_PRICE), self.clock.now())
         )
 
     # Events
 
-    def add(self, _: int) -> None:
+    def add_payment(self, _: int) -> None:
         """Add a new payment to the order."""
-        new = NewPayment("paypay", f"{self.number}-{len(self.payments)}", "JPY", PRICE, order_id=self.id)
+        new = NewPayment("paypay", f"{self.number}-{len(self.payments)}", "JPY", ORDER_PRICE, order_id=self.id)
         made = self.context.write(lambda tx: payments.insert_payment(tx.conn, new, self.clock.now()))
         self.payments.append(RecordedPayment(made))
 
-    def step(self, choice: int) -> None:
+    def move_payment(self, choice: int) -> None:
         """Move one payment to a next state that the state table allows; `choice` selects the payment and the
         state.
         """
@@ -95,12 +95,12 @@ class OrderHistory:
         if paying and ways:
             self._move_payment(paying, ways[choice // 7 % len(ways)])
 
-    def pay(self, choice: int) -> None:
+    def pay_payment(self, choice: int) -> None:
         """Let one payment be paid, if its state allows that. If `choice` is a multiple of three, the payment expires
         first.
         """
         if not self.payments:
-            self.add(0)
+            self.add_payment(0)
         paying = self._choose_payment(choice)
         assert paying is not None
         if choice % 3 == 0 and PaymentState.EXPIRED in PAYMENT_TRANSITIONS[PaymentState(paying.state)]:
@@ -117,7 +117,7 @@ class OrderHistory:
             assert found is not None
             payments.change_payment(tx.conn, found, now, status=state)
             if state is PaymentState.PAYMENT_SUCCESS:
-                payments.set_captured_amount(tx.conn, paying.id, PRICE, now)
+                payments.set_captured_amount(tx.conn, paying.id, ORDER_PRICE, now)
 
         self.context.write(move_in_transaction)
         if state is PaymentState.PAYMENT_SUCCESS:
@@ -127,12 +127,12 @@ class OrderHistory:
             )
         paying.state = state.value
 
-    def refund(self, choice: int) -> None:
+    def refund_payment(self, choice: int) -> None:
         """Refund one payment: the whole remaining amount if `choice` is odd, else 1 yen."""
         paying = self._choose_payment(choice)
         if paying is None or not paying.is_partly_kept:
             return
-        minor = (PRICE - paying.refunded) if choice % 2 else 1
+        minor = (ORDER_PRICE - paying.refunded) if choice % 2 else 1
 
         def work(tx: Any) -> None:
             assert payments.reserve_amount(tx.conn, paying.id, minor, self.clock.now())
@@ -141,7 +141,7 @@ class OrderHistory:
         self.context.write(work)
         paying.refunded += minor
 
-    def ours(self, choice: int) -> None:
+    def change_order_as_console(self, choice: int) -> None:
         """Change the order's state by the console's own code, which adds the change to the change feed."""
         ways = sorted(ORDER_TRANSITIONS[OrderState(self.state)])
         if ways:
@@ -155,7 +155,7 @@ class OrderHistory:
             self.context.write(work)
             self.state, self.state_changed_at = state.value, self.clock.now()
 
-    def shop(self, choice: int) -> None:
+    def change_order_as_shop(self, choice: int) -> None:
         """Change the order's state as the shop does, which writes nothing into the change feed."""
         ways = sorted(ORDER_TRANSITIONS[OrderState(self.state)])
         if ways:
@@ -169,7 +169,7 @@ class OrderHistory:
             self.context.write(lambda tx: tx.conn.exec_driver_sql(statement, (state, at, at, self.id)))
             self.state, self.state_changed_at = state, self.clock.now()
 
-    def wait(self, choice: int) -> None:
+    def pass_grace_period(self, choice: int) -> None:
         """Move the clock forward by a whole grace period if `choice` is odd, else by one millisecond less."""
         self.clock.at += SCALED_GRACE if choice % 2 else SCALED_GRACE - timedelta(milliseconds=1)
 
@@ -196,7 +196,7 @@ class OrderHistory:
             return "B" if self.alert_rule == "B" or now - self.state_changed_at >= SCALED_GRACE else None
         return None
 
-    def look(self, _: int = 0) -> None:
+    def check_alert(self, _: int = 0) -> None:
         """Run the alert rules, and check that the order's open alert is the expected one."""
         with act_as(WORKER):
             AlertRuleEvaluator(self.context).update_alerts()
@@ -206,7 +206,18 @@ class OrderHistory:
         assert [one.rule_id for one in found] == ([self.alert_rule] if self.alert_rule else [])
 
 
-STEP_NAMES = ("add", "step", "pay", "refund", "ours", "shop", "shop", "wait", "look", "look")
+STEP_NAMES = (
+    "add_payment",
+    "move_payment",
+    "pay_payment",
+    "refund_payment",
+    "change_order_as_console",
+    "change_order_as_shop",
+    "change_order_as_shop",
+    "pass_grace_period",
+    "check_alert",
+    "check_alert",
+)
 
 
 @pytest.fixture(scope="module")
@@ -219,39 +230,50 @@ def context_and_clock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
 
 
 HISTORY_OF_RULES_B_TO_D = [
-    ("add", 0),
-    ("shop", 1),
-    ("wait", 1),
-    ("look", 0),
-    ("shop", 1),
-    ("look", 0),
-    ("pay", 1),
-    ("look", 0),
+    ("add_payment", 0),
+    ("change_order_as_shop", 1),
+    ("pass_grace_period", 1),
+    ("check_alert", 0),
+    ("change_order_as_shop", 1),
+    ("check_alert", 0),
+    ("pay_payment", 1),
+    ("check_alert", 0),
 ]
 HISTORY_OF_RULES_A_AND_C = [
-    ("pay", 1),
-    ("wait", 0),
-    ("look", 0),
-    ("wait", 1),
-    ("look", 0),
-    ("shop", 0),
-    ("look", 0),
-    ("refund", 1),
+    ("pay_payment", 1),
+    ("pass_grace_period", 0),
+    ("check_alert", 0),
+    ("pass_grace_period", 1),
+    ("check_alert", 0),
+    ("change_order_as_shop", 0),
+    ("check_alert", 0),
+    ("refund_payment", 1),
 ]
 HISTORY_WITH_RULE_TWICE = [
-    ("pay", 1),
-    ("add", 0),
-    ("pay", 3),
-    ("look", 0),
-    ("shop", 1),
-    ("shop", 1),
-    ("look", 0),
-    ("refund", 1),
+    ("pay_payment", 1),
+    ("add_payment", 0),
+    ("pay_payment", 3),
+    ("check_alert", 0),
+    ("change_order_as_shop", 1),
+    ("change_order_as_shop", 1),
+    ("check_alert", 0),
+    ("refund_payment", 1),
 ]
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@example([("add", 0), ("ours", 1), ("look", 0), ("wait", 0), ("look", 0), ("wait", 1), ("look", 0), ("look", 0)])
+@example(
+    [
+        ("add_payment", 0),
+        ("change_order_as_console", 1),
+        ("check_alert", 0),
+        ("pass_grace_period", 0),
+        ("check_alert", 0),
+        ("pass_grace_period", 1),
+        ("check_alert", 0),
+        ("check_alert", 0),
+    ]
+)
 @example(HISTORY_OF_RULES_B_TO_D)
 @example(HISTORY_OF_RULES_A_AND_C)
 @example(HISTORY_WITH_RULE_TWICE)
@@ -264,12 +286,12 @@ def test_open_alerts_are_those_that_the_history_requires(
     """
     context, clock = context_and_clock
     story = OrderHistory(context, clock)
-    story.begin()
+    story.insert_order()
     for name, choice in deeds:
         getattr(story, name)(choice)
-    story.look()
-    story.wait(1)
-    story.look()
+    story.check_alert()
+    story.pass_grace_period(1)
+    story.check_alert()
 
 
 def test_the_histories_break_every_rule(context_and_clock: tuple[ServiceContext, ManualClock]) -> None:
@@ -284,14 +306,16 @@ def test_the_histories_break_every_rule(context_and_clock: tuple[ServiceContext,
     }
     for rule, deeds in paths.items():
         story = OrderHistory(context, clock)
-        story.begin()
-        story.add(0)
+        story.insert_order()
+        story.add_payment(0)
         for kind, states in deeds:
             for state in states:
                 if kind == "pay":
                     story._move_payment(story.payments[0], PaymentState(state))
                 else:
-                    story.ours(sorted(ORDER_TRANSITIONS[OrderState(story.state)]).index(OrderState(state)))
-        story.wait(1)
-        story.look()
+                    story.change_order_as_console(
+                        sorted(ORDER_TRANSITIONS[OrderState(story.state)]).index(OrderState(state))
+                    )
+        story.pass_grace_period(1)
+        story.check_alert()
         assert story.alert_rule == rule

@@ -20,7 +20,7 @@ from console.services.alerts import changed_companies
 from console.store.database.engine import RunAgain
 from console.store.registry import watched_corporations
 from console.wording.sentences import catalogue as wording
-from tests.crash.broken_statements import Trouble, break_statements
+from tests.crash.broken_statements import StatementFault, break_statements
 from tests.services.alerts.watched_companies import (
     EXPIRED_AT,
     INVENTED_ROWS,
@@ -185,7 +185,7 @@ def _run_all_desks_at_once(scene: CompanyDesks) -> None:
 
 
 def _require_facts_of_changes(
-    scene: CompanyDesks, rows: dict[int, RegistryRow], told: dict[int, RegistryRow]
+    scene: CompanyDesks, rows: dict[int, RegistryRow], changed_rows: dict[int, RegistryRow]
 ) -> None:
     """Assert that each event and each item in the queue of changed companies contains the company's facts before and
     after the change.
@@ -193,12 +193,12 @@ def _require_facts_of_changes(
     items = {item.change.number: item for item in scene.console.alerts.read_company_queue(1_000).items}
     for topic, text in scene.list_events():
         body = json.loads(text)
-        index = next(index for index in told if make_corporation_number(index) == body["corporation_number"])
+        index = next(index for index in changed_rows if make_corporation_number(index) == body["corporation_number"])
         assert (topic, body["event"], body["rule_id"]) == (COMPANY_TOPIC, "AlertRaised", "corporation_changed")
         assert (body["before"]["name"], body["registry_date"]) == (rows[index].name, NEXT_DAY.isoformat())
         if index != 54:
-            assert body["after"]["name"] == told[index].name
-            assert body["after"]["successor"] == (told[index].successor_corporate_number or None)
+            assert body["after"]["name"] == changed_rows[index].name
+            assert body["after"]["successor"] == (changed_rows[index].successor_corporate_number or None)
         assert body["changed"] == sorted(items[make_corporation_number(index)].change.changed_facts)
     kinds = Counter(" ".join(sorted(item.change.changed_facts)) for item in items.values())
     assert kinds["deleted"] == 1
@@ -537,7 +537,7 @@ def test_an_interrupted_run_loses_no_alert(fresh_place: MakePlace, engine: str, 
     """A run is broken in turn at each SQL statement, or its COMMIT gets no answer: after the next run no alert is
     lost and none is raised twice. Each of the three parametrised cases takes every third statement.
     """
-    troubles: tuple[Trouble, ...] = ("lost", "commit_lost") if engine == "sqlite" else ("deadlock",)
+    troubles: tuple[StatementFault, ...] = ("lost", "commit_lost") if engine == "sqlite" else ("deadlock",)
     with fresh_place() as place:
         clock = ManualClock()
         rows = make_registry_rows(range(40))

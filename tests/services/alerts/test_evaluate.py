@@ -47,7 +47,7 @@ class AlertRulesDesk:
         self.clock.offset += self.scene.context.scale.scale_delta(LONGEST_GRACE_PERIOD)
         return self.run_alert_rules()
 
-    def list_open(self) -> list[tuple[str, str | None]]:
+    def list_open_alerts(self) -> list[tuple[str, str | None]]:
         """Return the rule and the order number of each open alert about an order."""
         return [(one.alert.rule_id, one.alert.order_no) for one in self.desk.list_open_items() if one.alert.order_no]
 
@@ -101,9 +101,9 @@ def test_a_pending_order_of_a_paid_payment_raises_rule_a(rules_desk: AlertRulesD
     period. The alert closes when the order is paid.
     """
     payment = rules_desk.pay_too_little()
-    assert (rules_desk.run_alert_rules(), rules_desk.list_open()) == (0, [])
-    assert (rules_desk.run_after_grace(), rules_desk.list_open()) == (1, [("A", "ORD-1")])
-    assert (rules_desk.run_alert_rules(), rules_desk.run_after_grace(), rules_desk.list_open()) == (
+    assert (rules_desk.run_alert_rules(), rules_desk.list_open_alerts()) == (0, [])
+    assert (rules_desk.run_after_grace(), rules_desk.list_open_alerts()) == (1, [("A", "ORD-1")])
+    assert (rules_desk.run_alert_rules(), rules_desk.run_after_grace(), rules_desk.list_open_alerts()) == (
         0,
         0,
         [("A", "ORD-1")],
@@ -113,7 +113,7 @@ def test_a_pending_order_of_a_paid_payment_raises_rule_a(rules_desk: AlertRulesD
     assert rules_desk.scene.read_order("ORD-1").work.reason == "not_moved"
     rules_desk.change_order_as_shop("total_amount = 3300")
     rules_desk.scene.payments.set_order_paid(payment)
-    assert (rules_desk.run_alert_rules(), rules_desk.list_open()) == (1, [])
+    assert (rules_desk.run_alert_rules(), rules_desk.list_open_alerts()) == (1, [])
     assert rules_desk.scene.read_order("ORD-1").work.reason is None
     assert (
         rules_desk.scene.count_audit_entries("alert.raised")
@@ -153,13 +153,15 @@ def test_a_paid_order_without_a_paid_payment_raises_rule_b(rules_desk: AlertRule
     """
     payment = rules_desk.start_payment()
     rules_desk.change_order_as_shop("status = 'paid'")
-    assert (rules_desk.run_after_grace(), rules_desk.list_open()) == (1, [("B", "ORD-1")])
+    assert (rules_desk.run_after_grace(), rules_desk.list_open_alerts()) == (1, [("B", "ORD-1")])
     (item,) = rules_desk.desk.list_open_items()
     assert (item.action, item.id) == ("ask_payment", payment)
     rules_desk.run_alert_rules()
-    assert rules_desk.list_open() == [("B", "ORD-1")], "writing down that a person is needed is no news of the order"
+    assert rules_desk.list_open_alerts() == [("B", "ORD-1")], (
+        "writing down that a person is needed is no news of the order"
+    )
     rules_desk.pay_and_probe(payment)
-    assert (rules_desk.run_alert_rules(), rules_desk.list_open()) == (1, [])
+    assert (rules_desk.run_alert_rules(), rules_desk.list_open_alerts()) == (1, [])
 
 
 def test_an_expired_payment_paid_later_raises_rule_c(rules_desk: AlertRulesDesk) -> None:
@@ -172,10 +174,10 @@ def test_an_expired_payment_paid_later_raises_rule_c(rules_desk: AlertRulesDesk)
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
     paid = scene.payments.probe(payment)
     assert (paid.state, paid.late_after, scene.read_order("ORD-1").state) == ("completed", "expired", "paid")
-    assert (rules_desk.run_alert_rules(), rules_desk.list_open()) == (1, [("C", "ORD-1")])
+    assert (rules_desk.run_alert_rules(), rules_desk.list_open_alerts()) == (1, [("C", "ORD-1")])
     assert "after=expired" in rules_desk.desk.list_alerts()[0].observed
     rules_desk.change_order_as_shop("status = 'shipped'")
-    assert (rules_desk.run_alert_rules(), rules_desk.list_open()) == (1, []), "whoever shipped has decided"
+    assert (rules_desk.run_alert_rules(), rules_desk.list_open_alerts()) == (1, []), "whoever shipped has decided"
 
 
 def test_an_alert_of_one_rule_closes_for_another_rule(rules_desk: AlertRulesDesk) -> None:
@@ -185,7 +187,7 @@ def test_an_alert_of_one_rule_closes_for_another_rule(rules_desk: AlertRulesDesk
     rules_desk.pay_too_little()
     rules_desk.run_after_grace()
     rules_desk.change_order_as_shop("status = 'cancelled'")
-    assert (rules_desk.run_alert_rules(), rules_desk.list_open()) == (2, [("C", "ORD-1")])
+    assert (rules_desk.run_alert_rules(), rules_desk.list_open_alerts()) == (2, [("C", "ORD-1")])
     assert [event["event"] for event in rules_desk.list_events()] == ["AlertRaised", "AlertResolved", "AlertRaised"]
 
 
@@ -198,9 +200,9 @@ def test_an_alert_without_its_event_is_not_raised(rules_desk: AlertRulesDesk) ->
     rules_desk.pay_cancelled_order()
     broken = "CREATE TRIGGER broken BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'broken'); END"
     rules_desk.scene.place.sql(broken)
-    assert (rules_desk.run_alert_rules(), rules_desk.list_open(), rules_desk.list_events()) == (0, [], [])
+    assert (rules_desk.run_alert_rules(), rules_desk.list_open_alerts(), rules_desk.list_events()) == (0, [], [])
     rules_desk.scene.place.sql("DROP TRIGGER broken")
-    assert (rules_desk.run_alert_rules(), rules_desk.list_open(), len(rules_desk.list_events())) == (
+    assert (rules_desk.run_alert_rules(), rules_desk.list_open_alerts(), len(rules_desk.list_events())) == (
         1,
         [("C", "ORD-1")],
         1,
@@ -223,7 +225,7 @@ def test_the_first_acknowledgement_is_stored_with_its_person(rules_desk: AlertRu
     assert rules_desk.desk.acknowledge(alert.id, "again").note == "asked for the refund"
     with rules_desk.scene.place.open_console_of_person(rules_desk.scene.console, "lead-b") as other:
         assert call_for_refusal(other.alerts.acknowledge, alert.id, "me too").code == "already_decided"
-    assert (rules_desk.desk.count_unacknowledged(), rules_desk.list_open()) == (1, [("C", "ORD-1")])
+    assert (rules_desk.desk.count_unacknowledged(), rules_desk.list_open_alerts()) == (1, [("C", "ORD-1")])
     assert rules_desk.scene.count_audit_entries("alert.acknowledged") == 2  # done once, refused once
 
 
@@ -261,7 +263,7 @@ def test_the_change_feed_alone_finds_our_changes(rules_desk: AlertRulesDesk, mon
     rules_desk.run_alert_rules()
     rules_desk.pay_too_little()
     assert (rules_desk.run_alert_rules(), rules_desk.run_alert_rules()) == (0, 0)
-    assert (rules_desk.run_after_grace(), rules_desk.list_open()) == (1, [("A", "ORD-1")])
+    assert (rules_desk.run_after_grace(), rules_desk.list_open_alerts()) == (1, [("A", "ORD-1")])
 
 
 @pytest.mark.engines("sqlite")  # a server's feed is read again a little, and finds it sooner
@@ -306,4 +308,4 @@ def test_an_unreadable_order_hides_no_other_order(rules_desk: AlertRulesDesk) ->
     place = rules_desk.scene.place
     place.drop_table_triggers("orders")
     place.sql("UPDATE orders SET work_state = 'of_a_newer_one' WHERE merch_txn_id = 'ORD-2'")
-    assert (rules_desk.run_after_grace(), rules_desk.list_open()) == (1, [("A", "ORD-1")])
+    assert (rules_desk.run_after_grace(), rules_desk.list_open_alerts()) == (1, [("A", "ORD-1")])

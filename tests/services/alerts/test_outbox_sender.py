@@ -78,12 +78,12 @@ def make_sender(context: ServiceContext) -> OutboxSender:
     return OutboxSender(context, lambda: open_publisher(context))
 
 
-def run_sender(context: ServiceContext, made: OutboxSender | None = None) -> int:
-    """Run the sender once and return the number of events that the receiver accepted. `made` is the sender; by
+def run_sender(context: ServiceContext, sender: OutboxSender | None = None) -> int:
+    """Run the sender once and return the number of events that the receiver accepted. `sender` is the sender; by
     default a new one is made.
     """
     with act_as(WORKER):
-        return (made or make_sender(context)).send_due_events()
+        return (sender or make_sender(context)).send_due_events()
 
 
 def count_waiting(context: ServiceContext) -> int:

@@ -62,11 +62,13 @@ def list_stop_events(receiver: AlertReceiver) -> list[tuple[str, int]]:
     return [(event["event"], event["alert_id"]) for event in event_by_id.values()]
 
 
-def require_events_sent(place: Place, sandbox: Sandbox, receiver: AlertReceiver, *wanted: tuple[str, int]) -> None:
-    """Run a worker process until the receiver has received exactly the events in `wanted`."""
+def require_events_sent(
+    place: Place, sandbox: Sandbox, receiver: AlertReceiver, *expected_events: tuple[str, int]
+) -> None:
+    """Run a worker process until the receiver has received exactly the events in `expected_events`."""
     extra = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": SIGNATURE_KEY}
     with fork_worker(place, sandbox.url, desk=WORKER_COUNT, person=place.notice_account_name, **extra):
-        wait_until(lambda: list_stop_events(receiver) == list(wanted), f"the events {wanted}")
+        wait_until(lambda: list_stop_events(receiver) == list(expected_events), f"the events {expected_events}")
     assert all(receiver.signed)
 
 

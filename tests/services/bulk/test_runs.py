@@ -88,7 +88,7 @@ def test_a_run_keeps_the_records_that_matched_at_first(console: Console, vendor:
     rows = console.bulk.list_rows(run.id)
     assert {ChosenRecord(row.kind, row.subject_id, row.expected_version) for row in rows} == set(chosen)
     assert console.bulk.read_run(run.id).size == ROW_COUNT
-    assert not vendor.asked
+    assert not vendor.call_counts
 
 
 @pytest.mark.parametrize("action", ["refund", "approve", "resolve", "purchase", "move_order", "submit", ""])
@@ -128,7 +128,7 @@ def test_a_dry_run_has_a_result_per_row_without_a_call(place: Place, console: Co
     run = console.bulk.create_run(
         "probe", [*chosen[:4], ChosenRecord(CHECK_KIND, 9_999, 1), ChosenRecord("payment", 1, 1)]
     )
-    asked = vendor.asked.copy()
+    asked = vendor.call_counts.copy()
     plan = console.bulk.make_plan(run.id)
     told = [(row.kind, row.reason) for row in plan.forecasts]
     assert told == [
@@ -141,7 +141,7 @@ def test_a_dry_run_has_a_result_per_row_without_a_call(place: Place, console: Co
     ]
     assert plan.forecasts[2].blocking_person == place.get_account_name("lead-b")
     assert plan.row_counts == {ForecastKind.WOULD_RUN: 2, ForecastKind.SKIP: 2, ForecastKind.REFUSED: 2}
-    assert vendor.asked == asked
+    assert vendor.call_counts == asked
     assert read_results(console, run.id) == [(None, None)] * 6
 
 
@@ -180,7 +180,7 @@ def test_an_excluded_action_is_refused_per_row(console: Console, vendor: LedgerV
     assert [row.reason for row in console.bulk.make_plan(run.id).forecasts] == ["bought_perhaps", "bought_perhaps"]
     console.bulk.run(run.id)
     assert read_results(console, run.id) == [("refused", "bought_perhaps")] * 2
-    assert not vendor.asked
+    assert not vendor.call_counts
 
 
 def test_a_bulk_refetch_reads_missing_parts(console: Console) -> None:
@@ -255,7 +255,7 @@ def test_a_run_of_the_first_rows_and_a_run_of_all_execute_each_row_once(
     assert console.bulk.run(run.id).done == 3
     whole = console.bulk.run(run.id, max_rows=ROW_COUNT)
     assert (whole.state, whole.done) == ("done", ROW_COUNT)
-    assert vendor.asked["list"] == ROW_COUNT
+    assert vendor.call_counts["list"] == ROW_COUNT
 
 
 def test_a_stopped_run_ends_after_its_present_row(place: Place, console: Console) -> None:
@@ -329,7 +329,7 @@ def test_a_provider_that_refuses_pauses_the_run(
     does the remaining rows.
     """
     run = console.bulk.create_run("refetch", _choose_purchased(console, ROW_COUNT))
-    monkeypatch.setattr(LedgerVendor, "readable", property(lambda _vendor: False, lambda _vendor, _value: None))
+    monkeypatch.setattr(LedgerVendor, "is_readable", property(lambda _vendor: False, lambda _vendor, _value: None))
     paused = console.bulk.run(run.id)
     assert (paused.state, paused.reason, paused.done) == ("paused", "provider_unreachable:alarmbox", 3)
     monkeypatch.undo()
@@ -501,10 +501,10 @@ def test_two_processes_execute_each_row_of_a_run_once(place: Place) -> None:
     assert set(count_bought_entries(place).values()) == {1}
 
 
-def _run_or_send_refusal(pipe: object, folder: Path, told: dict[str, str], count: int, run_id: int) -> None:
+def _run_or_send_refusal(pipe: object, folder: Path, environment: dict[str, str], count: int, run_id: int) -> None:
     """Run the bulk run in a child process and send its state to the test, or the error code if the run is refused."""
     try:
-        continue_run_in_child(pipe, folder, told, count, run_id)  # type: ignore[arg-type]
+        continue_run_in_child(pipe, folder, environment, count, run_id)  # type: ignore[arg-type]
     except ConsoleError as refused:
         pipe.send((refused.code, 0))  # type: ignore[attr-defined]
 

@@ -139,10 +139,10 @@ def test_only_the_creator_discards_the_remaining_rows(place: Place, console: Con
         run.id, 1, progress=lambda _now: codes.append(call_for_refusal_code(lambda: console.bulk.discard(run.id)))
     )
     assert codes == ["in_progress"]
-    asked = vendor.asked.copy()
+    asked = vendor.call_counts.copy()
     given_up = console.bulk.discard(run.id)
     assert (given_up.state, given_up.reason, given_up.done) == ("done", "discarded", 1)
     assert console.bulk.discard(run.id) == given_up
     assert console.bulk.list_overview() == ()
     assert console.bulk.run(run.id, 3) == given_up
-    assert vendor.asked == asked
+    assert vendor.call_counts == asked

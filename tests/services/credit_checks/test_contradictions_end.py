@@ -20,15 +20,15 @@ NUMBER, OTHER = invent_numbers(2)
 
 
 class MisnamingVendor(LedgerVendor):
-    """A simulated AlarmBox whose reports contain the corporation number `names` instead of the right one. If `names`
-    is None, the reports are right.
+    """A simulated AlarmBox whose reports contain the corporation number `reported_number` instead of the right one.
+    If `reported_number` is None, the reports are right.
     """
 
-    names: str | None = None
+    reported_number: str | None = None
 
     def report_charge(self, charge: Charge) -> CheckReport:
         report = super().report_charge(charge)
-        return report if self.names is None else replace(report, corporation_number=self.names)
+        return report if self.reported_number is None else replace(report, corporation_number=self.reported_number)
 
 
 @pytest.fixture
@@ -48,8 +48,10 @@ def hide_check(vendor: MisnamingVendor) -> None:
 
 
 def name_other_corporation(vendor: MisnamingVendor) -> None:
-    """Make the simulated AlarmBox answer with the report of another corporation, until the test resets `names`."""
-    vendor.names = OTHER
+    """Make the simulated AlarmBox answer with the report of another corporation, until the test resets
+    `reported_number`.
+    """
+    vendor.reported_number = OTHER
 
 
 def refetch_record(console: Console, record: CreditCheck) -> None:
@@ -75,43 +77,43 @@ def list_observed_of_open_alerts(console: Console, record: CreditCheck) -> list[
     return [alert.observed for alert in console.alerts.list_alerts() if alert.resolved_at is None]
 
 
-@pytest.mark.parametrize("spoil", [hide_check, name_other_corporation])
-@pytest.mark.parametrize("ask", [refetch_record, probe_record])
+@pytest.mark.parametrize("spoil_answers", [hide_check, name_other_corporation])
+@pytest.mark.parametrize("ask_provider", [refetch_record, probe_record])
 def test_an_answer_that_agrees_again_ends_the_case(
     console: Console,
     vendor: MisnamingVendor,
-    spoil: Callable[[MisnamingVendor], None],
-    ask: Callable[[Console, CreditCheck], None],
+    spoil_answers: Callable[[MisnamingVendor], None],
+    ask_provider: Callable[[Console, CreditCheck], None],
 ) -> None:
     """A re-fetch or probe gets one wrong answer, which opens a case. When the next answer agrees with the record, the
     case closes and the record leaves the review queue.
     """
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     charges = list(vendor.charges)
-    spoil(vendor)
-    if ask is refetch_record:
-        assert call_for_refusal(lambda: ask(console, record)).exit_status == 5
+    spoil_answers(vendor)
+    if ask_provider is refetch_record:
+        assert call_for_refusal(lambda: ask_provider(console, record)).exit_status == 5
     else:
-        ask(console, record)
+        ask_provider(console, record)
     assert len(list_observed_of_open_alerts(console, record)) == 1
     assert [item.record.id for item in console.recovery.read_queue("review").items] == [record.id]
-    vendor.charges, vendor.names = charges, None
-    ask(console, record)
+    vendor.charges, vendor.reported_number = charges, None
+    ask_provider(console, record)
     assert list_observed_of_open_alerts(console, record) == []
     assert console.recovery.read_queue("review").items == ()
     assert console.lookup.find_records(NUMBER).credit_checks[0].work.state is WorkState.NONE
 
 
-@pytest.mark.parametrize("ask", [refetch_record, probe_record])
+@pytest.mark.parametrize("ask_provider", [refetch_record, probe_record])
 def test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading(
-    console: Console, vendor: MisnamingVendor, ask: Callable[[Console, CreditCheck], None]
+    console: Console, vendor: MisnamingVendor, ask_provider: Callable[[Console, CreditCheck], None]
 ) -> None:
     """A successful re-fetch or probe does not close a case about a second purchase, because it only shows that the
     report can be read.
     """
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     open_contradiction(console, record, "bought 7")
-    ask(console, record)
+    ask_provider(console, record)
     assert list_observed_of_open_alerts(console, record) == ["bought 7"]
     work = console.lookup.find_records(NUMBER).credit_checks[0].work
     assert (work.state, work.reason) == (WorkState.NEEDS_REVIEW, "contradicted")

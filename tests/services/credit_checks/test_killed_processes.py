@@ -48,7 +48,7 @@ def test_ctrl_c_in_the_call_is_written_down_at_once(console: Console, vendor: Le
     """After Ctrl+C during the call, the record is stored as unknown at once, before its lease expires. The error
     contains the record.
     """
-    vendor.during = lambda: raise_exception(KeyboardInterrupt())
+    vendor.during_call = lambda: raise_exception(KeyboardInterrupt())
     with pytest.raises(ConsoleError) as told:
         console.credit_checks.purchase(PURCHASE_REQUEST)
     record = told.value.detail["record"]
@@ -64,7 +64,7 @@ def test_an_operation_of_an_ended_process_lapses_with_its_lease(
     worker has stored the lapse.
     """
     with simulate_crash(console._context) as vanish:
-        vendor.during = vanish
+        vendor.during_call = vanish
         with pytest.raises(SimulatedCrash):
             console.credit_checks.purchase(PURCHASE_REQUEST)
     (record,) = console.lookup.find_records(NUMBER).credit_checks
@@ -83,7 +83,7 @@ def test_a_lapse_makes_no_earlier_screen_a_second_decision(
     this version is refused, and from the new version it counts.
     """
     with simulate_crash(console._context) as vanish:
-        vendor.during = vanish
+        vendor.during_call = vanish
         with pytest.raises(SimulatedCrash):
             console.credit_checks.purchase(PURCHASE_REQUEST)
     clock.at += timedelta(minutes=5)

@@ -33,13 +33,13 @@ class ContradictingVendor(LedgerVendor):
     """The body of the answer in place of a refusal with `named_id`; `%s` in it stands for the id of the purchase."""
     reason: str = "refused_but_made"
     status: int = 422
-    makes: bool = True
+    makes_purchase: bool = True
     is_silent: bool = False
     is_blind: bool = False
     is_contradicting: bool = True
 
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
-        self.behaviour = "silent_after_charge" if self.makes else "silent_before_charge"
+        self.behaviour = "silent_after_charge" if self.makes_purchase else "silent_before_charge"
         if not self.is_contradicting:
             self.behaviour = "answers"
             return super().buy_check(request)
@@ -59,24 +59,24 @@ class ContradictingVendor(LedgerVendor):
 
 
 class ContradictingReader(LedgerReader):
-    world: ContradictingVendor
+    vendor: ContradictingVendor
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        if self.world.is_silent:
+        if self.vendor.is_silent:
             return Outcome(OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.MAYBE)
-        if self.world.is_blind:
+        if self.vendor.is_blind:
             return Outcome(OutcomeClass.NOT_FOUND, "http_404", SendingCertainty.YES, None, 404)
         return super().read_detail(credit_check_id)
 
 
 @pytest.fixture
-def naming(hand_clock: ManualClock, vendor: LedgerVendor) -> ContradictingVendor:
+def contradicting_vendor(hand_clock: ManualClock, vendor: LedgerVendor) -> ContradictingVendor:
     return ContradictingVendor(today=vendor.today)
 
 
 @pytest.fixture
-def console(place: Place, naming: ContradictingVendor, hand_clock: ManualClock) -> Iterator[Console]:
-    with place.desk(naming, hand_clock) as desk:
+def console(place: Place, contradicting_vendor: ContradictingVendor, hand_clock: ManualClock) -> Iterator[Console]:
+    with place.desk(contradicting_vendor, hand_clock) as desk:
         yield desk
 
 
@@ -84,7 +84,7 @@ def buy_check(console: Console, client: str = "1") -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(NUMBER, client))
 
 
-def buy_unknown(console: Console, client: str = "1") -> CreditCheck:
+def buy_with_unknown_outcome(console: Console, client: str = "1") -> CreditCheck:
     record = call_for_refusal(lambda: buy_check(console, client)).detail["record"]
     assert isinstance(record, CreditCheck)
     return record
@@ -95,41 +95,41 @@ def deny_purchase(console: Console, kind: str, record_id: object) -> object:
 
 
 def test_a_purchase_named_by_its_refusal_cannot_be_denied(
-    console: Console, naming: ContradictingVendor, place: Place
+    console: Console, contradicting_vendor: ContradictingVendor, place: Place
 ) -> None:
     """AlarmBox refuses a purchase, but the credit check that its refusal names was made by this purchase. Neither of
     two people can deny the purchase, also while AlarmBox doesn't answer. The purchase can be resolved as bought and
     is charged once.
     """
-    record = buy_unknown(console)
+    record = buy_with_unknown_outcome(console)
     with place.open_console_of_person(console, "lead-b") as other:
         for desk in (console, other):
             refused = call_for_refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id))
             assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
-        naming.is_silent = True
+        contradicting_vendor.is_silent = True
         assert (
             call_for_refusal_code(lambda: deny_purchase(other, "credit-check", record.id)) == "provider_unreachable"
         )
-    naming.is_silent = False
+    contradicting_vendor.is_silent = False
     assert call_for_refusal_code(lambda: buy_check(console)) == "already_purchased"
     console.recovery.resolve("credit-check", str(record.id), "success", "their screen", 1)
     assert console.credit_checks.read_credit_check(record.id).record.state is CheckState.SUCCESS
-    assert naming.count_charges(NUMBER) == 1
+    assert contradicting_vendor.count_charges(NUMBER) == 1
 
 
 def test_a_lost_purchase_named_by_its_refusal_cannot_be_denied(
-    console: Console, naming: ContradictingVendor, place: Place
+    console: Console, contradicting_vendor: ContradictingVendor, place: Place
 ) -> None:
     """The database has lost a purchase whose refusal names a credit check. People can't deny the purchase as long as
     AlarmBox shows that credit check.
     """
-    record = buy_unknown(console)
+    record = buy_with_unknown_outcome(console)
     place.sql(
         f"DELETE FROM {CHECKS_TABLE} WHERE id = {record.id}", f"DELETE FROM operations WHERE subject_id = {record.id}"
     )
     refused = call_for_refusal(lambda: deny_purchase(console, "operation", record.operation_id))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
-    naming.is_blind = True
+    contradicting_vendor.is_blind = True
     assert deny_purchase(console, "operation", record.operation_id) == "second_person"
 
 
@@ -145,48 +145,52 @@ def test_a_lost_purchase_named_by_its_refusal_cannot_be_denied(
     ids=["the id as text", "another number", "a cut body", "a lost connection", "from a cache"],
 )
 def test_a_purchase_named_by_an_unusable_success_cannot_be_denied(
-    console: Console, naming: ContradictingVendor, place: Place, reason: str, body: str
+    console: Console, contradicting_vendor: ContradictingVendor, place: Place, reason: str, body: str
 ) -> None:
     """AlarmBox makes a purchase and answers with its id, but the answer can't be used. Neither of two people can deny
     the purchase. With the id it is resolved as bought, and it is charged once.
     """
-    naming.answer_success(reason, body)
-    record = buy_unknown(console)
+    contradicting_vendor.answer_success(reason, body)
+    record = buy_with_unknown_outcome(console)
     with place.open_console_of_person(console, "lead-b") as other:
         for desk in (console, other):
             refused = call_for_refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id))
             assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "named_purchase")
     console.recovery.resolve("credit-check", str(record.id), "success", "their screen", 1)
     assert console.credit_checks.read_credit_check(record.id).record.state is CheckState.SUCCESS
-    assert naming.count_charges(NUMBER) == 1
+    assert contradicting_vendor.count_charges(NUMBER) == 1
 
 
 def test_a_purchase_that_its_answer_shows_without_an_id_cannot_be_denied(
-    console: Console, naming: ContradictingVendor, place: Place, hand_clock: ManualClock
+    console: Console, contradicting_vendor: ContradictingVendor, place: Place, hand_clock: ManualClock
 ) -> None:
     """AlarmBox makes a purchase and answers with the credit check, but without its id. Neither of two people can deny
     the purchase, also at a desk that can't reach AlarmBox. With the id from AlarmBox's screen it is resolved as
     bought, and it is charged once.
     """
-    naming.answer_success("made_without_id", '{"credit_check":{"purchase_date":"2026-11-20","result":"ok"}}')
-    record = buy_unknown(console)
+    contradicting_vendor.answer_success(
+        "made_without_id", '{"credit_check":{"purchase_date":"2026-11-20","result":"ok"}}'
+    )
+    record = buy_with_unknown_outcome(console)
     assert explain_credit_check(record, hand_clock.now()).why == "why.bought_without_number"
-    naming.is_silent = True
+    contradicting_vendor.is_silent = True
     with place.open_console_of_person(console, "lead-b") as other:
         for desk in (console, other):
             refused = call_for_refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id))
             assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "made_without_id")
-    naming.is_silent = False
+    contradicting_vendor.is_silent = False
     console.recovery.resolve("credit-check", str(record.id), "success", "their screen", 1)
-    assert naming.count_charges(NUMBER) == 1
+    assert contradicting_vendor.count_charges(NUMBER) == 1
 
 
 def test_a_lost_purchase_that_its_answer_shows_without_an_id_cannot_be_denied(
-    console: Console, naming: ContradictingVendor, place: Place
+    console: Console, contradicting_vendor: ContradictingVendor, place: Place
 ) -> None:
     """The database has lost a purchase whose answer shows the credit check without its id: people can't deny it."""
-    naming.answer_success("made_without_id", '{"credit_check":{"purchase_date":"2026-11-20","result":"ok"}}')
-    record = buy_unknown(console)
+    contradicting_vendor.answer_success(
+        "made_without_id", '{"credit_check":{"purchase_date":"2026-11-20","result":"ok"}}'
+    )
+    record = buy_with_unknown_outcome(console)
     place.sql(
         f"DELETE FROM {CHECKS_TABLE} WHERE id = {record.id}", f"DELETE FROM operations WHERE subject_id = {record.id}"
     )
@@ -194,23 +198,33 @@ def test_a_lost_purchase_that_its_answer_shows_without_an_id_cannot_be_denied(
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "made_without_id")
 
 
-def test_alarmboxs_list_decides_about_an_answer_without_an_id(console: Console, naming: ContradictingVendor) -> None:
+def test_alarmboxs_list_decides_about_an_answer_without_an_id(
+    console: Console, contradicting_vendor: ContradictingVendor
+) -> None:
     """AlarmBox's answer shows a credit check without its id, but AlarmBox's list doesn't have the purchase: people
     can deny it. Without an answer to the question for the list they can't.
     """
-    naming.answer_success("made_without_id", '{"credit_check":{"purchase_date":"2026-11-20","result":"ok"}}')
-    naming.makes, naming.finds, naming.readable = False, True, False
-    record = buy_unknown(console)
+    contradicting_vendor.answer_success(
+        "made_without_id", '{"credit_check":{"purchase_date":"2026-11-20","result":"ok"}}'
+    )
+    contradicting_vendor.makes_purchase, contradicting_vendor.lists_purchases, contradicting_vendor.is_readable = (
+        False,
+        True,
+        False,
+    )
+    record = buy_with_unknown_outcome(console)
     refused = call_for_refusal(lambda: deny_purchase(console, "credit-check", record.id))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "made_without_id")
-    naming.readable = True
+    contradicting_vendor.is_readable = True
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
 
 
-def test_a_refusal_in_utf16_names_the_purchase_too(console: Console, naming: ContradictingVendor) -> None:
+def test_a_refusal_in_utf16_names_the_purchase_too(
+    console: Console, contradicting_vendor: ContradictingVendor
+) -> None:
     """AlarmBox makes a purchase and refuses it in UTF-16: the id is found beside the NUL characters."""
-    naming.body = '\ufffd\ufffd{"credit_check_id":%s}'.replace('"', '"\0').replace("_", "_\0")
-    record = buy_unknown(console)
+    contradicting_vendor.body = '\ufffd\ufffd{"credit_check_id":%s}'.replace('"', '"\0').replace("_", "_\0")
+    record = buy_with_unknown_outcome(console)
     refused = call_for_refusal(lambda: deny_purchase(console, "credit-check", record.id))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
 
@@ -222,44 +236,53 @@ def test_a_refusal_in_utf16_names_the_purchase_too(console: Console, naming: Con
         ("answer_cut", '{"credit_check":{"credit_check_id":7'),
     ],
 )
-def test_an_id_that_alarmbox_cannot_be_asked_about(
-    console: Console, naming: ContradictingVendor, reason: str, body: str
+def test_an_id_that_no_record_can_have_is_not_requested(
+    console: Console, contradicting_vendor: ContradictingVendor, reason: str, body: str
 ) -> None:
     """An answer has an id that no record can have. If it is 0, it names nothing, and people can deny the purchase. If
     it is larger than the column, or cut off at the end of the answer, they can't, and nothing is asked.
     """
-    naming.answer_success(reason, body)
-    record = buy_unknown(console)
-    naming.asked.clear()
+    contradicting_vendor.answer_success(reason, body)
+    record = buy_with_unknown_outcome(console)
+    contradicting_vendor.call_counts.clear()
     refused = call_for_refusal(lambda: deny_purchase(console, "credit-check", record.id))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "named_purchase")
-    assert not naming.asked
-    naming.body, naming.makes = '{"credit_check_id":0,"errors":["invalid"]}', False
-    record = buy_unknown(console, "2")
+    assert not contradicting_vendor.call_counts
+    contradicting_vendor.body, contradicting_vendor.makes_purchase = (
+        '{"credit_check_id":0,"errors":["invalid"]}',
+        False,
+    )
+    record = buy_with_unknown_outcome(console, "2")
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
 
 
 @pytest.mark.parametrize("named", ["unknown there", "another company's", "an old one", "ours"])
 @pytest.mark.parametrize("status", [422, 201])
 def test_an_answer_that_names_another_purchase_can_be_denied(
-    console: Console, naming: ContradictingVendor, place: Place, named: str, status: int
+    console: Console, contradicting_vendor: ContradictingVendor, place: Place, named: str, status: int
 ) -> None:
     """AlarmBox's answer to a purchase names a credit check of another purchase; the requested one was not made. Two
     people can deny it, and the company can be bought.
     """
     if status == 201:
-        naming.answer_success("other_number", '{"credit_check":{"credit_check_id":1}}')
+        contradicting_vendor.answer_success("other_number", '{"credit_check":{"credit_check_id":1}}')
     if named == "ours":
-        naming.is_contradicting = False
+        contradicting_vendor.is_contradicting = False
         assert buy_check(console, "2").credit_check_id == 1
-        naming.is_contradicting = True
+        contradicting_vendor.is_contradicting = True
     else:
-        number, day = (OTHER if named == "another company's" else NUMBER), naming.today()
-        naming.charges.append(Charge(1, number, "1", day - timedelta(days=40 if named == "an old one" else 0), None))
-    naming.makes, naming.named_id, naming.is_blind = False, 1, named == "unknown there"
-    record = buy_unknown(console)
+        number, day = (OTHER if named == "another company's" else NUMBER), contradicting_vendor.today()
+        contradicting_vendor.charges.append(
+            Charge(1, number, "1", day - timedelta(days=40 if named == "an old one" else 0), None)
+        )
+    contradicting_vendor.makes_purchase, contradicting_vendor.named_id, contradicting_vendor.is_blind = (
+        False,
+        1,
+        named == "unknown there",
+    )
+    record = buy_with_unknown_outcome(console)
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
     with place.open_console_of_person(console, "lead-b") as other:
         assert deny_purchase(other, "credit-check", record.id) is None
-    naming.is_contradicting = False
+    contradicting_vendor.is_contradicting = False
     assert buy_check(console).state is CheckState.SUCCESS

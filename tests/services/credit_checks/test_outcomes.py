@@ -39,9 +39,9 @@ from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 pytestmark = pytest.mark.engines("sqlite")
 (NUMBER,) = invent_numbers(1)
 LONG_TEXT = "x" * 70
-DAY = timedelta(days=1)
+ONE_DAY = timedelta(days=1)
 SUCCESS, ERROR, PENDING = CheckState.SUCCESS, CheckState.ERROR, CheckState.PENDING
-REFUSALS = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
+REFUSAL_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
 
 class PurchaseDesk:
@@ -56,7 +56,7 @@ class PurchaseDesk:
             clock,
         )
 
-    def make_unknown(self) -> CreditCheck:
+    def make_unknown_purchase(self) -> CreditCheck:
         """Make a purchase that AlarmBox charges but doesn't answer; return its record, whose outcome is unknown."""
         self.vendor.behaviour = "silent_after_charge"
         assert call_for_refusal(lambda: self.buy()).code == "outcome_unknown"
@@ -93,20 +93,20 @@ class PurchaseDesk:
         with self.context.database.read() as conn:
             return [item.source for item in evidence.find_by_subject(conn, "credit-check", record.id)]
 
-    def read_timeline_details(self, record: CreditCheck, what: str) -> list[dict[str, object]]:
+    def read_timeline_details(self, record: CreditCheck, action: str) -> list[dict[str, object]]:
         """Return the details of the record's timeline entries with this name."""
         view = self.console.credit_checks.read_credit_check(record.id)
-        return [dict(entry.detail) for entry in view.timeline if entry.what == what]
+        return [dict(entry.detail) for entry in view.timeline if entry.what == action]
 
     def read_next_step(self, record: CreditCheck) -> str:
         """Return the code of the next step that the record's page shows."""
         return self.console.credit_checks.read_credit_check(record.id).explanation.next_step.code
 
-    def count_lapse_entries(self, what: str) -> int:
-        """Return the number of audit entries of the action `what` with the result failed and the reason lapsed."""
+    def count_lapse_entries(self, action: str) -> int:
+        """Return the number of audit entries of the action `action` with the result failed and the reason lapsed."""
         with self.context.database.read() as conn:
             rows = conn.exec_driver_sql("SELECT what, result, reason FROM audit_log").all()
-        return sum(tuple(row) == (what, "failed", "lapsed") for row in rows)
+        return sum(tuple(row) == (action, "failed", "lapsed") for row in rows)
 
     def read_proposed_states(self, record: CreditCheck) -> list[str]:
         """Return a list with the state that the record's open proposal proposes; the list is empty if there is no
@@ -142,7 +142,7 @@ def test_a_late_answer_settles_an_unknown_purchase(purchase_desk: PurchaseDesk) 
     """If a late answer says that an unknown purchase was made, the record, the journal and the spool get the outcome
     and the id. The answer is stored as evidence.
     """
-    record = purchase_desk.make_unknown()
+    record = purchase_desk.make_unknown_purchase()
     assert purchase_desk.deliver_late_answer(record, make_success())
     after = purchase_desk.read_record()
     assert (after.state, after.certainty, after.credit_check_id) == (SUCCESS, Certainty.KNOWN, 12345)
@@ -165,7 +165,7 @@ def test_an_answer_delivered_twice_is_recorded_once(purchase_desk: PurchaseDesk,
     """A desk delivers the same answer again because its process ended before it marked the spool entry: nothing
     changes and no second entry is written. An answer with another body is stored as further evidence.
     """
-    record = purchase_desk.make_unknown()
+    record = purchase_desk.make_unknown_purchase()
     assert purchase_desk.deliver_late_answer(record, late)
     before = purchase_desk.read_record()
     assert purchase_desk.deliver_late_answer(record, late)
@@ -176,12 +176,12 @@ def test_an_answer_delivered_twice_is_recorded_once(purchase_desk: PurchaseDesk,
     assert purchase_desk.read_evidence_sources(record)[2:] == ["alarmbox.purchase.late"]
 
 
-@pytest.mark.parametrize("kind", REFUSALS)
+@pytest.mark.parametrize("kind", REFUSAL_CLASSES)
 def test_a_late_refusal_frees_the_number(purchase_desk: PurchaseDesk, kind: OutcomeClass) -> None:
     """After a late refusal by AlarmBox the record is an error, the spool holds no claim, and the number can be bought
     again.
     """
-    record = purchase_desk.make_unknown()
+    record = purchase_desk.make_unknown_purchase()
     assert purchase_desk.deliver_late_answer(record, make_answer(kind, LONG_TEXT))
     after = purchase_desk.read_record()
     assert (after.state, after.certainty, after.error_code) == (ERROR, Certainty.KNOWN, LONG_TEXT[:64])
@@ -197,7 +197,7 @@ def test_a_late_refusal_frees_the_number(purchase_desk: PurchaseDesk, kind: Outc
 @pytest.mark.parametrize("kind", [OutcomeClass.UNKNOWN, OutcomeClass.NOT_FOUND, OutcomeClass.PENDING])
 def test_a_late_answer_without_an_outcome_leaves_it_unknown(purchase_desk: PurchaseDesk, kind: OutcomeClass) -> None:
     """After a late answer without an outcome, or a late success without a report, the purchase is still unknown."""
-    record = purchase_desk.make_unknown()
+    record = purchase_desk.make_unknown_purchase()
     for outcome in (make_answer(kind, "http_503"), replace(make_success(), found=None)):
         assert purchase_desk.deliver_late_answer(record, outcome)
         assert (purchase_desk.read_record().state, purchase_desk.read_record().certainty) == (
@@ -212,7 +212,7 @@ def test_a_desk_keeps_the_claim_of_an_unknown_purchase(purchase_desk: PurchaseDe
     """The outcome of a purchase is unknown, and AlarmBox's later answer states no outcome either. The desk's spool
     still has the claim number of the purchase.
     """
-    record = purchase_desk.make_unknown()
+    record = purchase_desk.make_unknown_purchase()
     assert purchase_desk.deliver_late_answer(record, make_answer(OutcomeClass.UNKNOWN, "read_timeout"))
     entry = purchase_desk.context.spool.find(record.operation_id or "")
     assert entry is not None
@@ -222,7 +222,7 @@ def test_a_desk_keeps_the_claim_of_an_unknown_purchase(purchase_desk: PurchaseDe
 
 def test_an_answer_without_an_operation_is_not_delivered(purchase_desk: PurchaseDesk) -> None:
     """A late answer isn't accepted if its operation or its record doesn't exist. Its spool entry stays open."""
-    record = purchase_desk.make_unknown()
+    record = purchase_desk.make_unknown_purchase()
     assert not purchase_desk.deliver_late_answer(replace(record, operation_id="never"), make_success())
     purchase_desk.place.sql("DELETE FROM hansha_alarmbox_credit_checks")
     assert not purchase_desk.deliver_late_answer(record, make_success())
@@ -247,7 +247,7 @@ DECIDED_ANSWER_PAIRS = {
     "bought, and not found": (make_success(), make_answer(OutcomeClass.NOT_FOUND), None),
     **{
         f"bought, and {kind}": (make_success(), make_answer(kind, "http_4"), "not bought: http_4")
-        for kind in REFUSALS
+        for kind in REFUSAL_CLASSES
     },
 }
 
@@ -258,7 +258,7 @@ def test_a_late_contradicting_answer_opens_a_case(purchase_desk: PurchaseDesk, n
     contradicts the outcome, one case is opened.
     """
     decision, late, observed = DECIDED_ANSWER_PAIRS[name]
-    record = purchase_desk.make_unknown()
+    record = purchase_desk.make_unknown_purchase()
     purchase_desk.record_outcome(record, decision)
     before = purchase_desk.read_record()
     assert purchase_desk.deliver_late_answer(record, late)
@@ -352,7 +352,7 @@ def test_a_renewal_that_was_denied_and_bought_is_not_bought_again(purchase_desk:
     was made. The earlier check can't be renewed until a person has acknowledged the case.
     """
     old = purchase_desk.buy()
-    purchase_desk.clock.at += 400 * DAY
+    purchase_desk.clock.at += 400 * ONE_DAY
     purchase_desk.vendor.behaviour = "refuses"
     assert call_for_refusal(partial(purchase_desk.buy, renew=True)).code == "provider_refused"
     purchase_desk.vendor.behaviour, denied = "answers", purchase_desk.read_record()
@@ -412,8 +412,8 @@ def test_an_unknown_purchase_is_probed_or_waits_for_a_person(
     """An unknown purchase is probed automatically if AlarmBox has a list of purchases. A person must look if AlarmBox
     has no list, or if its answer was for no record of ours.
     """
-    record = purchase_desk.make_unknown()
-    purchase_desk.vendor.finds = finds
+    record = purchase_desk.make_unknown_purchase()
+    purchase_desk.vendor.lists_purchases = finds
     purchase_desk.record_outcome(record, make_answer(OutcomeClass.UNKNOWN, reason))
     work = purchase_desk.read_record().work
     assert (work.state, work.reason, work.attempt) == (state, why, 0)
@@ -426,7 +426,7 @@ def test_an_unknown_purchase_is_probed_or_waits_for_a_person(
 def test_a_refused_renewal_makes_the_old_record_live_again(purchase_desk: PurchaseDesk) -> None:
     """If AlarmBox's late answer refuses a renewal, the earlier credit check becomes live again."""
     old = purchase_desk.buy()
-    purchase_desk.clock.at += 400 * DAY
+    purchase_desk.clock.at += 400 * ONE_DAY
     purchase_desk.vendor.behaviour = "silent_after_charge"
     assert call_for_refusal(lambda: purchase_desk.buy(renew=True)).code == "outcome_unknown"
     newest = purchase_desk.read_record()
@@ -443,7 +443,7 @@ def test_a_late_answer_closes_a_proposal(purchase_desk: PurchaseDesk, outcome: O
     """If a first person has proposed an outcome of a purchase, a late answer from AlarmBox with any outcome closes
     the proposal.
     """
-    record = purchase_desk.make_unknown()
+    record = purchase_desk.make_unknown_purchase()
     first = purchase_desk.console.recovery.resolve("credit-check", record.id, "error", "not on their list")
     assert first.awaiting == "second_person"
     assert purchase_desk.read_proposed_states(record) == ["error"]
@@ -454,10 +454,10 @@ def test_a_late_answer_closes_a_proposal(purchase_desk: PurchaseDesk, outcome: O
 def buy_and_vanish(purchase_desk: PurchaseDesk) -> CreditCheck:
     """Make a purchase whose process ends during the call, and return its record."""
     with simulate_crash(purchase_desk.context) as vanish:
-        purchase_desk.vendor.during = vanish
+        purchase_desk.vendor.during_call = vanish
         with pytest.raises(SimulatedCrash):
             purchase_desk.buy()
-    purchase_desk.vendor.during = lambda: None
+    purchase_desk.vendor.during_call = lambda: None
     return purchase_desk.read_record()
 
 
@@ -509,7 +509,7 @@ BEGINS, ENDS = datetime(2026, 11, 19, 15, tzinfo=UTC), datetime(2027, 11, 19, 15
 
 
 @pytest.mark.parametrize(
-    ("report", "held", "values"),
+    ("report", "stored_expiry", "values"),
     [
         (CHECK_REPORT, None, {}),
         (
@@ -520,11 +520,11 @@ BEGINS, ENDS = datetime(2026, 11, 19, 15, tzinfo=UTC), datetime(2027, 11, 19, 15
         (replace(CHECK_REPORT, company_name=""), None, {}),
         (replace(CHECK_REPORT, purchase_date=date(2026, 11, 20)), None, {"purchased_at": BEGINS}),
         (replace(CHECK_REPORT, expiration_date=date(2027, 11, 19)), None, {"expired_at": ENDS}),
-        (replace(CHECK_REPORT, expired=False), NOW - DAY, {}),
+        (replace(CHECK_REPORT, expired=False), NOW - ONE_DAY, {}),
         (replace(CHECK_REPORT, expired=True), None, {"expired_at": NOW}),
-        (replace(CHECK_REPORT, expired=True), NOW - DAY, {"expired_at": NOW - DAY}),
+        (replace(CHECK_REPORT, expired=True), NOW - ONE_DAY, {"expired_at": NOW - ONE_DAY}),
         (replace(CHECK_REPORT, expired=True), NOW, {"expired_at": NOW}),
-        (replace(CHECK_REPORT, expired=True), NOW + DAY, {"expired_at": NOW}),
+        (replace(CHECK_REPORT, expired=True), NOW + ONE_DAY, {"expired_at": NOW}),
         (
             replace(CHECK_REPORT, expired=True, expiration_date=date(2027, 11, 19)),
             None,
@@ -543,12 +543,12 @@ BEGINS, ENDS = datetime(2026, 11, 19, 15, tzinfo=UTC), datetime(2027, 11, 19, 15
     ],
 )
 def test_a_report_changes_only_its_own_fields(
-    report: CheckReport, held: datetime | None, values: dict[str, object]
+    report: CheckReport, stored_expiry: datetime | None, values: dict[str, object]
 ) -> None:
-    """Values for which AlarmBox's report has no field stay unchanged (`held` is the stored end of the viewing
-    period). If the report says that the period is over, this counts more than the report's dates.
+    """Values for which AlarmBox's report has no field stay unchanged (`stored_expiry` is the stored end of the
+    viewing period). If the report says that the period is over, this counts more than the report's dates.
     """
-    found = outcomes.make_report_values(report, replace(CHECK, expired_at=held), NOW)
+    found = outcomes.make_report_values(report, replace(CHECK, expired_at=stored_expiry), NOW)
     naive = {name: at.replace(tzinfo=None) if isinstance(at, datetime) else at for name, at in values.items()}
     assert found == naive
 
@@ -559,16 +559,16 @@ def test_a_viewing_period_ends_at_its_stated_day(purchase_desk: PurchaseDesk) ->
     """
     report = replace(CHECK_REPORT, expired=True, expiration_date=date(2026, 11, 19))
     ends = datetime(2026, 11, 19, 15, tzinfo=UTC)
-    held = replace(CHECK, expired_at=ends - DAY)
+    held = replace(CHECK, expired_at=ends - ONE_DAY)
     assert outcomes.make_report_values(report, held, ends)["expired_at"] == ends.replace(tzinfo=None)
     early = outcomes.make_report_values(report, held, ends - timedelta(seconds=1))
-    assert early["expired_at"] == (ends - DAY).replace(tzinfo=None)
+    assert early["expired_at"] == (ends - ONE_DAY).replace(tzinfo=None)
 
 
 @pytest.mark.expects_log("what is tolerated is told")
 def test_a_late_answer_is_delivered_despite_an_unwritable_spool(purchase_desk: PurchaseDesk) -> None:
     """The program delivers a late answer to the record even if the desk cannot mark its spool entry as ended."""
-    record = purchase_desk.make_unknown()
+    record = purchase_desk.make_unknown_purchase()
 
     def raise_storage_full(*_: object, **__: object) -> None:
         raise ConsoleError(ErrorCode.STORAGE_FULL)

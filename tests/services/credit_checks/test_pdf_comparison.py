@@ -59,7 +59,7 @@ def test_different_words_of_two_versions_are_reported() -> None:
     ]
 
 
-def test_japanese_has_no_spaces_between_words() -> None:
+def test_japanese_texts_are_compared_by_character() -> None:
     """The comparison compares Japanese characters one by one and reports adjacent ones as a single difference.
     Full-width letters count as equal to ASCII letters.
     """

@@ -21,7 +21,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.refusals import call_for_refusal
 
-TIMEOUTS = 20  # a fiftieth of the thousand
+TIMEOUT_COUNT = 20  # a fiftieth of the thousand
 ONE, TWO = NUMBERS[:2]
 
 
@@ -115,13 +115,13 @@ def count_resends_after_time_outs(place: Place, count: int, seed: int = 13) -> i
             vendor.behaviour = "silent_after_charge" if i % 2 else "silent_before_charge"
             call_for_refusal(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))
             _try_every_action(console, clock, number)
-        return vendor.asked["check"] - count
+        return vendor.call_counts["check"] - count
 
 
 def test_a_time_out_is_never_sent_again(place: Place) -> None:
     """If a purchase got no answer, none of the later actions on its record sends the purchase call again."""
-    again = count_resends_after_time_outs(place, TIMEOUTS)
-    print(f"demand 13: {place.engine}: {again} re-sends after {TIMEOUTS} time-outs")
+    again = count_resends_after_time_outs(place, TIMEOUT_COUNT)
+    print(f"demand 13: {place.engine}: {again} re-sends after {TIMEOUT_COUNT} time-outs")
     assert again == 0
 
 
@@ -144,7 +144,7 @@ def _try_every_action(console: Console, clock: ManualClock, number: str, *, rene
 
 def test_only_a_purchase_sends_the_purchase_call(place: Place) -> None:
     """Once a check, or a part of it, is bought, none of the other actions on it sends the purchase call again."""
-    clock, vendor = ManualClock(), LedgerVendor(finds=True)
+    clock, vendor = ManualClock(), LedgerVendor(lists_purchases=True)
     vendor.today = clock.today
     with use_lease_clock(clock), place.desk(vendor, clock) as console:
         bought = console.credit_checks.purchase(PurchaseRequest(ONE, "1"))
@@ -152,7 +152,7 @@ def test_only_a_purchase_sends_the_purchase_call(place: Place) -> None:
             with suppress(ConsoleError):
                 console.credit_checks.refetch(bought.id, detail=detail, pdf=pdf)
         _try_every_action(console, clock, ONE, renew=False)
-        assert vendor.asked["check"] == 1
+        assert vendor.call_counts["check"] == 1
         assert not hasattr(vendor.make_reader(), "buy_check")
 
 

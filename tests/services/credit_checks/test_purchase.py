@@ -13,21 +13,23 @@ from tests.support.desks import NUMBERS, MovedClock, open_desk
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
 
-NUMBER = NUMBERS[0]
+CORPORATION_NUMBER = NUMBERS[0]
 
 
-def buy_check(console: Console, number: str = NUMBER, client: str = "1", *, renew: bool = False) -> CreditCheck:
+def buy_check(
+    console: Console, number: str = CORPORATION_NUMBER, client: str = "1", *, renew: bool = False
+) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
 
 
 def read_purchase_error(
-    console: Console, number: str = NUMBER, client: str = "1", *, renew: bool = False
+    console: Console, number: str = CORPORATION_NUMBER, client: str = "1", *, renew: bool = False
 ) -> ConsoleError:
     """Try the purchase, which must be refused, and return the error."""
     return call_for_refusal(lambda: buy_check(console, number, client, renew=renew))
 
 
-def read_single_record(console: Console, number: str = NUMBER) -> CreditCheck:
+def read_single_record(console: Console, number: str = CORPORATION_NUMBER) -> CreditCheck:
     """Return the only record of the corporation number."""
     (record,) = console.lookup.find_records(number).credit_checks
     return record
@@ -38,7 +40,7 @@ def test_a_purchase_is_recorded_completely(console: Console, sandbox: Sandbox) -
     record = buy_check(console)
     assert (record.state, record.certainty, record.incomplete) == ("success", "known", ())
     assert console.credit_checks.read_pdf(record.id).startswith(b"%PDF-")
-    assert sandbox.control.count_charges(NUMBER) == 1
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
 
 
 def test_a_live_row_is_refused_with_the_record(console: Console, sandbox: Sandbox) -> None:
@@ -46,17 +48,17 @@ def test_a_live_row_is_refused_with_the_record(console: Console, sandbox: Sandbo
     first record, and no call is sent.
     """
     first = buy_check(console)
-    error = read_purchase_error(console, "T" + NUMBER)
+    error = read_purchase_error(console, "T" + CORPORATION_NUMBER)
     assert (error.code, error.exit_status) == ("already_purchased", 3)
     assert error.detail["record"] == first
-    assert sandbox.control.count_charges(NUMBER) == 1
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
 
 
 def test_another_client_may_buy_the_same_number(console: Console, sandbox: Sandbox) -> None:
     """Two clients can buy the same number, because a claim belongs to one client."""
     buy_check(console)
     buy_check(console, client="2")
-    assert sandbox.control.count_charges(NUMBER) == 2
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == 2
 
 
 @pytest.mark.parametrize(
@@ -73,14 +75,14 @@ def test_a_refused_purchase_frees_the_number(
     console: Console, sandbox: Sandbox, fault: str, code: str, status: int
 ) -> None:
     """If AlarmBox refuses the purchase, the record is a known error, and the number can be bought again."""
-    sandbox.control.add_fault(fault, call="purchase", number=NUMBER)
+    sandbox.control.add_fault(fault, call="purchase", number=CORPORATION_NUMBER)
     error = read_purchase_error(console)
     assert (error.code, error.exit_status) == (code, status)
     record = error.detail["record"]
     assert isinstance(record, CreditCheck)
     assert (record.state, record.certainty) == ("error", "known")
     assert buy_check(console).state == "success"
-    assert sandbox.control.count_charges(NUMBER) == 1
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
 
 
 @pytest.mark.parametrize(
@@ -94,13 +96,13 @@ def test_a_purchase_without_a_usable_answer_is_unknown_and_keeps_its_claim(
     """A purchase without a usable answer may have been charged: its outcome is unknown, it holds its claim, and it
     isn't sent again.
     """
-    sandbox.control.add_fault(fault, call="purchase", number=NUMBER)
+    sandbox.control.add_fault(fault, call="purchase", number=CORPORATION_NUMBER)
     error = read_purchase_error(console)
     assert (error.code, error.exit_status) == ("outcome_unknown", 4)
     record = read_single_record(console)
     assert (record.state, record.certainty, record.work.state) == ("pending", "unknown", "needs_review")
     assert read_purchase_error(console).code == "already_purchased"
-    assert sandbox.control.count_charges(NUMBER) <= 1
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) <= 1
     assert console.credit_checks.read_credit_check(record.id).explanation.next_step.command
 
 
@@ -122,7 +124,7 @@ def test_an_invalid_number_writes_nothing(console: Console, sandbox: Sandbox) ->
     buy_check(console)
     error = read_purchase_error(console, "2180301018771")
     assert (error.code, error.detail["reason"]) == ("invalid_corporation_number", "CHECK_DIGIT")
-    assert error.detail["candidates"] == [NUMBER]
+    assert error.detail["candidates"] == [CORPORATION_NUMBER]
     assert read_purchase_error(console, NUMBERS[1], "0").code == "unknown_client"
     assert sandbox.control.read_ledger()["total"] == 1
 
@@ -154,10 +156,10 @@ def test_a_renewal_before_the_expiry_is_refused(
     assert read_purchase_error(console, renew=True).code == "not_expired"
     let_days_pass(400, sandbox, clock, place)
     new = buy_check(console, renew=True)
-    history = console.lookup.find_records(NUMBER).credit_checks
+    history = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
     assert [record.id for record in history] == [new.id, old.id]
     assert history[1].superseded_by == new.id
-    assert sandbox.control.count_charges(NUMBER) == 2
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == 2
 
 
 def test_a_failed_renewal_restores_the_old_record(
@@ -166,9 +168,9 @@ def test_a_failed_renewal_restores_the_old_record(
     """AlarmBox refuses a renewal: the earlier credit check stays live."""
     old = buy_check(console)
     let_days_pass(400, sandbox, clock, place)
-    sandbox.control.add_fault("status:400", call="purchase", number=NUMBER)
+    sandbox.control.add_fault("status:400", call="purchase", number=CORPORATION_NUMBER)
     assert read_purchase_error(console, renew=True).code == "provider_refused"
-    newest, oldest = console.lookup.find_records(NUMBER).credit_checks
+    newest, oldest = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
     assert newest.state == "error"
     assert (oldest.id, oldest.superseded_by, oldest.is_live) == (old.id, None, True)
 
@@ -177,7 +179,7 @@ def test_a_purchase_without_an_operator_is_refused(tmp_path: Path, sandbox: Sand
     """If no person is named in the settings, a purchase is refused with `no_operator`, but a lookup works."""
     with open_desk(tmp_path, sandbox, OPERATOR="") as console:
         assert read_purchase_error(console).code == "no_operator"
-        assert console.lookup.find_records(NUMBER).credit_checks == ()
+        assert console.lookup.find_records(CORPORATION_NUMBER).credit_checks == ()
 
 
 def test_other_store_key_is_refused_before_sending(place: Place, sandbox: Sandbox) -> None:
@@ -214,7 +216,7 @@ def test_a_vanished_claim_is_still_refused(console: Console, sandbox: Sandbox, p
     place.sql(f"DELETE FROM hansha_alarmbox_credit_checks WHERE id = {record.id}")
     error = read_purchase_error(console)
     assert (error.code, error.detail["source"]) == ("already_purchased", "desk")
-    assert sandbox.control.count_charges(NUMBER) == 1
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
     restored = console.recovery.probe("operation", str(error.detail["operation_id"]))
     assert isinstance(restored, CreditCheck)
     assert (restored.state, restored.credit_check_id) == ("success", record.credit_check_id)
@@ -225,11 +227,11 @@ def test_a_person_named_worker_is_not_the_worker(tmp_path: Path, sandbox: Sandbo
     database has no operators, and no role once it has some.
     """
     with open_desk(tmp_path, sandbox, OPERATOR="worker") as console:
-        record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+        record = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
         console.people.add_person(Person("op-a", frozenset({"operator"}), may_buy=True))
         for act in (console.credit_checks.refetch, console.credit_checks.probe):
             with pytest.raises(ConsoleError, match="not_allowed"):
                 act(record.id)
         with pytest.raises(ConsoleError, match="not_allowed"):
-            console.lookup.find_records(NUMBER)
+            console.lookup.find_records(CORPORATION_NUMBER)
         assert console.recovery.run_all_tasks()

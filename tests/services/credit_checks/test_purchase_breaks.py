@@ -135,10 +135,10 @@ def test_an_answer_that_cannot_be_recorded_waits_on_the_desk(
     """The database fails during the call of a purchase: the caller gets `outcome_unknown` with the record. The next
     due tasks deliver the answer from the spool.
     """
-    vendor.during = lambda: break_writes(monkeypatch, console)
+    vendor.during_call = lambda: break_writes(monkeypatch, console)
     lost = call_for_refusal(lambda: buy_check(console))
     monkeypatch.undo()
-    vendor.during = lambda: None
+    vendor.during_call = lambda: None
     assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
     record = lost.detail["record"]
     assert isinstance(record, CreditCheck)
@@ -167,7 +167,7 @@ def test_an_answer_that_cannot_be_stored_has_its_own_error(
     def raise_storage_full(*_: object) -> None:
         raise ConsoleError(ErrorCode.STORAGE_FULL)
 
-    vendor.during = break_writes_and_spool
+    vendor.during_call = break_writes_and_spool
     lost = call_for_refusal(lambda: buy_check(console))
     assert (lost.exit_status, lost.detail["reason"], lost.detail["provider_id"]) == (4, "not_kept", 1)
     monkeypatch.undo()
@@ -194,11 +194,11 @@ def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
         console.recovery.run_all_tasks()
         monkeypatch.setattr(console.database, "write", refuse_or_write)
 
-    vendor.during = let_operation_lapse
+    vendor.during_call = let_operation_lapse
     buy_or_unknown = call_for_refusal(lambda: buy_check(console))
     monkeypatch.undo()
     assert buy_or_unknown.code == "outcome_unknown"
-    vendor.during = lambda: None
+    vendor.during_call = lambda: None
     console.recovery.run_all_tasks()
     assert (read_single_record(console).state, read_single_record(console).credit_check_id, len(vendor.charges)) == (
         "success",
@@ -257,13 +257,13 @@ def test_a_missing_database_file_is_not_written(
         if replaced:
             file.write_bytes(elsewhere.read_bytes())
 
-    vendor.during = move_file_away
+    vendor.during_call = move_file_away
     lost = call_for_refusal(lambda: buy_check(console))
     assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
     assert call_for_refusal(lambda: buy_check(console, TWO)).code == "database_unreachable"
     assert file.exists() is replaced
     elsewhere.replace(file)
-    vendor.during = lambda: None
+    vendor.during_call = lambda: None
     console.recovery.run_all_tasks()
     assert (read_single_record(console).state, len(vendor.charges)) == ("success", 1)
 
@@ -356,9 +356,9 @@ def test_a_restored_claim_is_nothing_to_deliver(
     the spool entry as ended, so the answer isn't delivered again.
     """
     with monkeypatch.context() as lost:
-        vendor.during = lambda: break_writes(lost, console)
+        vendor.during_call = lambda: break_writes(lost, console)
         kept = call_for_refusal(lambda: buy_check(console))
-    vendor.during = lambda: None
+    vendor.during_call = lambda: None
     record = kept.detail["record"]
     assert isinstance(record, CreditCheck)
     delete_row(place, record)
@@ -394,15 +394,15 @@ def test_another_client_may_get_the_id_of_a_restored_claim(
 # A process that goes away
 
 
-@pytest.mark.parametrize("where", ["before", "during"])
+@pytest.mark.parametrize("step_name", ["before_call", "during_call"])
 def test_a_call_that_nobody_ends_becomes_unknown(
-    console: Console, vendor: LedgerVendor, clock: ManualClock, where: str
+    console: Console, vendor: LedgerVendor, clock: ManualClock, step_name: str
 ) -> None:
     """The process of a purchase ends during the call, and its lease expires: every reader sees the purchase as
     unknown at once. The next due tasks store this, and the purchase never becomes an error.
     """
     with simulate_crash(console._context) as vanish:
-        setattr(vendor, where, vanish)
+        setattr(vendor, step_name, vanish)
         with pytest.raises(SimulatedCrash):
             buy_check(console)
     assert (read_single_record(console).state, read_single_record(console).certainty) == ("pending", "known")
@@ -414,36 +414,36 @@ def test_a_call_that_nobody_ends_becomes_unknown(
     ]
 
 
-@pytest.mark.parametrize("end", [SystemExit, GeneratorExit, CancelledError])
+@pytest.mark.parametrize("exception", [SystemExit, GeneratorExit, CancelledError])
 def test_an_exception_during_a_call_leaves_an_unknown_record(
-    console: Console, vendor: LedgerVendor, end: type[BaseException]
+    console: Console, vendor: LedgerVendor, exception: type[BaseException]
 ) -> None:
     """An exception ends the process of a purchase during the call: the record is unknown at once, and the caller gets
     the exception.
     """
 
     def raise_end() -> None:
-        raise end
+        raise exception
 
-    vendor.during = raise_end
-    with pytest.raises(end):
+    vendor.during_call = raise_end
+    with pytest.raises(exception):
         buy_check(console)
     assert (read_single_record(console).state, read_single_record(console).certainty) == ("pending", "unknown")
 
 
-@pytest.mark.parametrize("end", [SystemExit, GeneratorExit, MemoryError, KeyboardInterrupt])
+@pytest.mark.parametrize("exception", [SystemExit, GeneratorExit, MemoryError, KeyboardInterrupt])
 @pytest.mark.parametrize("step", ["after_tx1", "after_intent", "before_send"])
 def test_an_exception_before_a_call_leaves_a_known_error(
-    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, end: type[BaseException], step: str
+    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, exception: type[BaseException], step: str
 ) -> None:
     """An exception is raised before the call of a purchase: the record is a known error at once, and the number can
     be bought again.
     """
     with monkeypatch.context() as broken:
         broken.setattr(
-            console._context.failpoints, "reach", lambda name: raise_exception(end) if name == step else None
+            console._context.failpoints, "reach", lambda name: raise_exception(exception) if name == step else None
         )
-        with pytest.raises(end):
+        with pytest.raises(exception):
             buy_check(console)
     assert (read_single_record(console).state, read_single_record(console).certainty, vendor.charges) == (
         "error",
@@ -453,17 +453,17 @@ def test_an_exception_before_a_call_leaves_a_known_error(
     assert buy_check(console).state == "success"
 
 
-@pytest.mark.parametrize("end", [SystemExit, GeneratorExit, KeyboardInterrupt])
+@pytest.mark.parametrize("exception", [SystemExit, GeneratorExit, KeyboardInterrupt])
 @pytest.mark.parametrize("step", ["after_send", "before_tx2", "after_tx2"])
 def test_an_exception_after_an_answer_leaves_a_success(
-    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, end: type[BaseException], step: str
+    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, exception: type[BaseException], step: str
 ) -> None:
     """An exception is raised after AlarmBox's answer to a purchase: the success is recorded before the caller gets
     the exception.
     """
-    with monkeypatch.context() as broken, suppress(end):
+    with monkeypatch.context() as broken, suppress(exception):
         broken.setattr(
-            console._context.failpoints, "reach", lambda name: raise_exception(end) if name == step else None
+            console._context.failpoints, "reach", lambda name: raise_exception(exception) if name == step else None
         )
         buy_check(console)
     assert (read_single_record(console).state, read_single_record(console).certainty, len(vendor.charges)) == (
@@ -473,9 +473,9 @@ def test_an_exception_after_an_answer_leaves_a_success(
     )
 
 
-def raise_exception(end: type[BaseException]) -> None:
+def raise_exception(exception: type[BaseException]) -> None:
     """Raise an exception of this class. A lambda calls this function because a lambda can't contain `raise`."""
-    raise end
+    raise exception
 
 
 # Never guessing
@@ -487,14 +487,14 @@ def test_a_probe_ignores_a_listed_purchase_of_a_running_call(
     """Two clients buy the same number, and client 1's outcome is unknown. While client 2's call runs, a probe of
     client 1's purchase can't decide whose the listed id is, and the purchase stays unknown.
     """
-    vendor.finds = True
+    vendor.lists_purchases = True
     with place.desk(vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
         vendor.behaviour = "silent_before_charge"
         first = call_for_refusal(lambda: buy_check(console)).detail["record"]
         assert isinstance(first, CreditCheck)
         probed: list[ConsoleError] = []
         vendor.behaviour = "answers"
-        vendor.during = lambda: probed.append(call_for_refusal(lambda: console.credit_checks.probe(first.id)))
+        vendor.during_call = lambda: probed.append(call_for_refusal(lambda: console.credit_checks.probe(first.id)))
         second = buy_check(console, client="2")
         assert [error.code for error in probed] == ["outcome_unknown"]
         assert second.credit_check_id == vendor.charges[0].id
@@ -508,7 +508,7 @@ def test_a_probe_overtaken_by_the_late_answer_returns_the_settled_record(
     """While a probe reads the list of purchases, another desk delivers the late answer: the probe returns the settled
     record and overwrites nothing.
     """
-    vendor.finds = True
+    vendor.lists_purchases = True
     with place.desk(vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
         vendor.behaviour = "silent_after_charge"
         record = call_for_refusal(lambda: buy_check(console)).detail["record"]
@@ -559,7 +559,7 @@ class _InterruptedListVendor(LedgerVendor):
     """A simulated AlarmBox that calls the function `meanwhile` whenever its list of purchases is read."""
 
     def __init__(self, world: LedgerVendor, meanwhile: Callable[[], None]) -> None:
-        super().__init__(today=world.today, finds=True, charges=world.charges)
+        super().__init__(today=world.today, lists_purchases=True, charges=world.charges)
         self._meanwhile = meanwhile
 
     def make_reader(self) -> "_InterruptedListVendor":  # type: ignore[override]  # as a reader it is used
@@ -613,8 +613,8 @@ def test_a_renewal_does_not_take_over_from_another_renewal(
 def sell_with_dates_of_an_earlier_purchase(vendor: LedgerVendor) -> None:
     """Make the simulated AlarmBox sell checks whose dates say that they expired years ago."""
     today = vendor.today
-    vendor.before = lambda: setattr(vendor, "today", lambda: date(2020, 1, 1))
-    vendor.during = lambda: setattr(vendor, "today", today)
+    vendor.before_call = lambda: setattr(vendor, "today", lambda: date(2020, 1, 1))
+    vendor.during_call = lambda: setattr(vendor, "today", today)
 
 
 def test_a_renewal_made_by_another_desk_is_not_repeated(
@@ -805,7 +805,7 @@ def test_an_empty_date_of_expiry_renews_nothing(
     [(date(8, 11, 26), date(9, 11, 26)), (date(115, 11, 26), date(116, 11, 26)), (None, date(1970, 1, 1))],
     ids=["Reiwa", "Minguo", "epoch"],
 )
-def test_a_day_before_there_were_numbers_renews_nothing(
+def test_a_date_before_the_first_corporation_numbers_renews_nothing(
     place: Place,
     vendor: LedgerVendor,
     clock: ManualClock,

@@ -13,7 +13,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
-LOSSES: dict[str, str] = {
+STATEMENT_BY_LOSS: dict[str, str] = {
     "declared lapsed by another desk": (
         "UPDATE operations SET fence = fence + 1, state = 'failed' WHERE action LIKE '%.refetch'"
     ),
@@ -53,16 +53,16 @@ def call_during_reading(vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, a
 
 
 @pytest.mark.expects_log("what could not be kept is told")
-@pytest.mark.parametrize("how", LOSSES)
+@pytest.mark.parametrize("loss_name", STATEMENT_BY_LOSS)
 def test_a_lost_operation_is_no_success(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch, how: str
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch, loss_name: str
 ) -> None:
     """While AlarmBox answers a re-fetch, the row of its operation is ended or deleted: nothing is stored, and the
     error says that the operation is lost.
     """
     with place.desk(vendor, hand_clock) as console:
         record = buy_check(console)
-        call_during_reading(vendor, monkeypatch, lambda: place.sql(LOSSES[how]))
+        call_during_reading(vendor, monkeypatch, lambda: place.sql(STATEMENT_BY_LOSS[loss_name]))
         ending = read_refetch_error(console, record)
         assert (ending.code, ending.detail["problem"]) == ("database_locked", "operation_lost")
         assert console.credit_checks.read_credit_check(record.id).record.version == record.version
@@ -70,14 +70,14 @@ def test_a_lost_operation_is_no_success(
 
 @pytest.mark.expects_log("what could not be kept is told")
 @pytest.mark.parametrize("code", ["database_unreachable", "database_locked", "storage_full", "read_only"])
-@pytest.mark.parametrize("after", [False, True], ids=["while it is read", "when it is kept"])
+@pytest.mark.parametrize("is_after_commit", [False, True], ids=["while it is read", "when it is kept"])
 def test_a_database_error_during_a_refetch_keeps_its_code(
     place: Place,
     vendor: LedgerVendor,
     hand_clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
     code: str,
-    after: bool,
+    is_after_commit: bool,
 ) -> None:
     """The database fails while a re-fetch reads from AlarmBox or stores the answer: the error has the code of the
     database's failure (exit status 6).
@@ -90,7 +90,7 @@ def test_a_database_error_during_a_refetch_keeps_its_code(
             raise rebuild_error(ErrorCode(code), {"problem": "in the middle"})
 
         def break_database() -> None:
-            monkeypatch.setattr(database, "write" if after else "read", raise_in_the_middle)
+            monkeypatch.setattr(database, "write" if is_after_commit else "read", raise_in_the_middle)
 
         call_during_reading(vendor, monkeypatch, break_database)
         ending = call_for_refusal(lambda: console.credit_checks.refetch(record.id))

@@ -19,16 +19,16 @@ from tests.support.desks import NUMBERS, MovedClock
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal_code
 
-NUMBER = NUMBERS[0]
+CORPORATION_NUMBER = NUMBERS[0]
 
 
-def buy_check(console: Console, number: str = NUMBER) -> CreditCheck:
+def buy_check(console: Console, number: str = CORPORATION_NUMBER) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, "1"))
 
 
-def make_unknown(console: Console, sandbox: Sandbox, fault: str = "status_after_charge:500") -> CreditCheck:
+def make_unknown_purchase(console: Console, sandbox: Sandbox, fault: str = "status_after_charge:500") -> CreditCheck:
     """Make a purchase whose outcome is unknown because of this fault of the sandbox, and return its record."""
-    sandbox.control.add_fault(fault, call="purchase", number=NUMBER)
+    sandbox.control.add_fault(fault, call="purchase", number=CORPORATION_NUMBER)
     with pytest.raises(ConsoleError) as caught:
         buy_check(console)
     record = caught.value.detail["record"]
@@ -43,7 +43,7 @@ def read_charged_id(sandbox: Sandbox) -> int:
 
 def test_resolve_as_success_is_confirmed_by_a_read(console: Console, sandbox: Sandbox) -> None:
     """To resolve a purchase as a success, one person's decision is enough if AlarmBox confirms the given id."""
-    record = make_unknown(console, sandbox)
+    record = make_unknown_purchase(console, sandbox)
     result = console.recovery.resolve(
         "credit-check", record.id, "success", "seen on their screen", read_charged_id(sandbox)
     )
@@ -53,7 +53,7 @@ def test_resolve_as_success_is_confirmed_by_a_read(console: Console, sandbox: Sa
         call_for_refusal_code(lambda: console.recovery.resolve("credit-check", record.id, "success", "again", 1))
         == "nothing_to_resolve"
     )
-    assert sandbox.control.count_charges(NUMBER) == 1
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
 
 
 def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandbox) -> None:
@@ -61,7 +61,7 @@ def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandb
     decision is refused, and the purchase stays unknown.
     """
     other = buy_check(console, NUMBERS[1])
-    record = make_unknown(console, sandbox)
+    record = make_unknown_purchase(console, sandbox)
 
     def resolve_as_success(id_at_provider: int | None) -> object:
         return console.recovery.resolve("credit-check", record.id, "success", "x", id_at_provider)
@@ -76,8 +76,8 @@ def test_resolve_with_an_unread_id_knows_nothing(console: Console, sandbox: Sand
     """A person resolves a purchase with an id, but AlarmBox's answer about the id fails. The decision ends with
     `outcome_unknown` (exit status 4), and the purchase stays unknown.
     """
-    record = make_unknown(console, sandbox)
-    sandbox.control.add_fault(fault, call="detail", number=NUMBER)
+    record = make_unknown_purchase(console, sandbox)
+    sandbox.control.add_fault(fault, call="detail", number=CORPORATION_NUMBER)
     with pytest.raises(ConsoleError) as caught:
         console.recovery.resolve("credit-check", record.id, "success", "x", read_charged_id(sandbox))
     assert (caught.value.code, caught.value.exit_status) == ("outcome_unknown", 4)
@@ -88,7 +88,7 @@ def test_resolve_as_error_takes_two_people(console: Console, sandbox: Sandbox, p
     """The first person's decision that a purchase was not made waits for a second person. The same person is refused,
     also with another spelling of the name. After a second person's decision the number can be bought again.
     """
-    record = make_unknown(console, sandbox, "status:500")
+    record = make_unknown_purchase(console, sandbox, "status:500")
     first = console.recovery.resolve("credit-check", record.id, "error", "not on their list")
     assert first.awaiting == "second_person"
     assert (
@@ -112,7 +112,7 @@ def test_the_reason_of_each_person_is_kept(console: Console, sandbox: Sandbox, p
     """The decision reason and the words of each person are stored with the evidence; the stored SHA-256 is that of
     the evidence alone. The reason `other` needs words, and at most 200 characters are allowed.
     """
-    record = make_unknown(console, sandbox, "status:500")
+    record = make_unknown_purchase(console, sandbox, "status:500")
     for words in ("  ", "x" * 201):
         unsaid = StatedReason(DecisionReason.OTHER, words)
         decide = partial(
@@ -142,7 +142,7 @@ def test_the_reason_of_each_person_is_kept(console: Console, sandbox: Sandbox, p
 @pytest.mark.parametrize("empty", ["", "  \n", "\u3000", "\u200b"])
 def test_empty_evidence_is_refused(console: Console, sandbox: Sandbox, empty: str) -> None:
     """A decision with evidence that has no visible character is refused with `no_evidence`."""
-    record = make_unknown(console, sandbox)
+    record = make_unknown_purchase(console, sandbox)
     assert (
         call_for_refusal_code(lambda: console.recovery.resolve("credit-check", record.id, "error", empty))
         == "no_evidence"
@@ -151,31 +151,31 @@ def test_empty_evidence_is_refused(console: Console, sandbox: Sandbox, empty: st
 
 def test_a_probe_without_the_list_call_stays_unknown(console: Console, sandbox: Sandbox) -> None:
     """If AlarmBox has no list of purchases, a probe ends with `outcome_unknown`, and AlarmBox charges nothing."""
-    record = make_unknown(console, sandbox)
+    record = make_unknown_purchase(console, sandbox)
     assert call_for_refusal_code(lambda: console.credit_checks.probe(record.id)) == "outcome_unknown"
-    assert sandbox.control.count_charges(NUMBER) == 1
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
 
 
-def test_probe_with_the_list_call_settles(place: Place, sandbox: Sandbox) -> None:
+def test_a_probe_with_the_list_call_settles_an_unknown_purchase(place: Place, sandbox: Sandbox) -> None:
     """AlarmBox's list has exactly one purchase since the day of sending that belongs to no record: the probe settles
     the unknown purchase with the id of that one.
     """
     sandbox.control.change_settings(offers_purchase_list=True)
     with place.open_desk(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
-        record = make_unknown(console, sandbox)
+        record = make_unknown_purchase(console, sandbox)
         assert record.work.state == "scheduled"
         settled = console.credit_checks.probe(record.id)
         assert (settled.state, settled.credit_check_id) == ("success", read_charged_id(sandbox))
         assert console.credit_checks.probe(record.id).state == "success"
 
 
-def test_an_empty_list_never_settles(place: Place, sandbox: Sandbox) -> None:
+def test_an_empty_list_settles_no_unknown_purchase(place: Place, sandbox: Sandbox) -> None:
     """If AlarmBox's list of purchases is empty, a probe leaves the purchase unknown, because AlarmBox may still make
     it.
     """
     sandbox.control.change_settings(offers_purchase_list=True)
     with place.open_desk(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
-        record = make_unknown(console, sandbox, "status:500")
+        record = make_unknown_purchase(console, sandbox, "status:500")
         for _ in range(3):
             assert call_for_refusal_code(lambda: console.credit_checks.probe(record.id)) == "outcome_unknown"
 
@@ -186,7 +186,7 @@ def test_refetch_brings_the_missing_pdf(console: Console, sandbox: Sandbox) -> N
     record = buy_check(console)
     result = console.credit_checks.refetch(record.id, detail=False)
     assert (result.record.incomplete, result.changed_fields) == ((), ("pdf_file_path",))
-    assert sandbox.control.count_charges(NUMBER) == 1
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
 
 
 def test_a_changed_pdf_becomes_the_current_one(console: Console, sandbox: Sandbox) -> None:
@@ -223,7 +223,7 @@ def test_a_refetch_stores_the_parts_that_it_read(console: Console, sandbox: Sand
     """Two parts of a check are missing, and a re-fetch can read only one: this part is stored, and the error names
     the other part.
     """
-    sandbox.control.add_fault("no_result", call="purchase", number=NUMBER)
+    sandbox.control.add_fault("no_result", call="purchase", number=CORPORATION_NUMBER)
     sandbox.control.add_fault("status:500", call="detail")
     sandbox.control.add_fault("status:500", call="pdf", times=2)
     record = buy_check(console)
@@ -241,7 +241,7 @@ def test_a_missing_document_has_no_cause_of_an_earlier_failure(console: Console,
     result yet: the record is still incomplete, and the earlier failure is no longer its reason."""
     sandbox.control.add_fault("status:500", call="detail")
     for call in ("purchase", "detail", "pdf"):
-        sandbox.control.add_fault("no_result", call=call, number=NUMBER, times="always")
+        sandbox.control.add_fault("no_result", call=call, number=CORPORATION_NUMBER, times="always")
     record = buy_check(console)
     assert (record.incomplete, record.error_code) == (("result",), "http_500")
     answer = console.credit_checks.refetch(record.id).record
@@ -331,7 +331,7 @@ def test_a_first_decision_makes_earlier_views_stale(console: Console, sandbox: S
     """A person who read the record before another person's first decision is refused with `stale_view`. So this
     person can't become the second person by mistake. The record's time of change stays unchanged.
     """
-    record = make_unknown(console, sandbox, "status:500")
+    record = make_unknown_purchase(console, sandbox, "status:500")
     first = console.recovery.resolve(
         "credit-check", record.id, "error", "not on their list", expected_version=record.version
     )

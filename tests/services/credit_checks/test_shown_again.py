@@ -21,9 +21,9 @@ from tests.support.refusals import call_for_refusal
 
 @dataclass
 class ForbiddingVendor(LedgerVendor):
-    """A simulated AlarmBox that answers every read with status 403 while `forbids` is True."""
+    """A simulated AlarmBox that answers every read with status 403 while `is_forbidding` is True."""
 
-    forbids: bool = False
+    is_forbidding: bool = False
 
     def make_reader(self) -> LedgerReader:
         return ForbiddingReader(self)
@@ -33,9 +33,9 @@ class ForbiddingReader(LedgerReader):
     """The reader that ForbiddingVendor returns; it answers with status 403 while reading is forbidden."""
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        assert isinstance(self.world, ForbiddingVendor)
-        if self.world.forbids:
-            self.world.count_call("detail")
+        assert isinstance(self.vendor, ForbiddingVendor)
+        if self.vendor.is_forbidding:
+            self.vendor.count_call("detail")
             return Outcome(OutcomeClass.FAILED_DEFINITE, "http_403", SendingCertainty.YES, None, 403)
         return super().read_detail(credit_check_id)
 
@@ -60,15 +60,15 @@ def test_a_probe_restores_the_viewing_of_a_credit_check(console: Console, vendor
     """AlarmBox forbade reading when the check was bought, so the record counts as no longer viewable, and a re-fetch
     sends no call. After AlarmBox allows reading again, a probe makes it possible to re-fetch the report.
     """
-    vendor.forbids = True
+    vendor.is_forbidding = True
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     assert read_record(console).viewing_over
-    asked = vendor.asked["detail"]
+    asked = vendor.call_counts["detail"]
     assert call_for_refusal(lambda: console.credit_checks.refetch(record.id)).code == "viewing_period_over"
-    assert vendor.asked["detail"] == asked, "a re-fetch sends nothing"
+    assert vendor.call_counts["detail"] == asked, "a re-fetch sends nothing"
     console.recovery.probe("credit-check", record.id)
     assert read_record(console).viewing_over, "still forbidden"
-    vendor.forbids = False
+    vendor.is_forbidding = False
     console.recovery.probe("credit-check", record.id)
     shown = read_record(console)
     assert (shown.viewing_over, shown.error_code, shown.work.state) == (False, None, WorkState.SCHEDULED)

@@ -277,9 +277,9 @@ def test_a_lost_purchase_with_a_spooled_answer_cannot_be_denied(
         (row,) = place.sql(f"SELECT id FROM hansha_alarmbox_credit_checks WHERE corporation_number = '{ONE}'")
         place.sql(DELETE_CHECK_SQL.format(row[0]), DELETE_OPERATIONS_SQL.format(row[0]))
 
-    vendor.during = delete_record
+    vendor.during_call = delete_record
     operation_id = str(call_for_refusal(lambda: buy_check(console)).detail["operation_id"])
-    vendor.during = lambda: None
+    vendor.during_call = lambda: None
     assert deny_operation_as_two_people(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
     assert call_for_refusal(lambda: buy_check(console)).detail["source"] == "desk"
     assert len(vendor.charges) == 1
@@ -374,7 +374,7 @@ def test_a_restored_older_backup_asks_the_provider_first(
     for table in ("hansha_alarmbox_credit_checks", "operations"):
         place.drop_table_triggers(table)
     delete_rows(place, bought, *UNDO_ANSWER_STATEMENTS)
-    vendor.readable = readable
+    vendor.is_readable = readable
     if readable:
         vendor.charges[0] = replace(vendor.charges[0], number=TWO)
     refused = call_for_refusal(lambda: console.recovery.probe("credit-check", bought.id))
@@ -448,9 +448,9 @@ def test_no_desk_denies_an_answer_that_another_desk_could_not_deliver(
         place.sql("DELETE FROM hansha_alarmbox_credit_checks", "DELETE FROM operations")
         store_lost_operations(console._context, console._context.spool.read_entries(console._context.database_id))
 
-    vendor.during = lose_rows_and_report_loss
+    vendor.during_call = lose_rows_and_report_loss
     operation_id = call_for_refusal(lambda: buy_check(console)).detail["operation_id"]
-    vendor.during = lambda: None
+    vendor.during_call = lambda: None
     console.recovery.run_all_tasks()
     with place.desk(vendor, clock, desk=1) as other_desk:
         error = call_for_refusal(lambda: other_desk.recovery.resolve("operation", str(operation_id), "error", "x"))

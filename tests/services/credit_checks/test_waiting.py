@@ -132,6 +132,6 @@ def test_a_wrong_wall_clock_takes_over_no_running_purchase(place: Place, skew: t
                 other.recovery.run_all_tasks()
                 looked.append(other.lookup.find_records(FIRST).credit_checks[0].certainty)
 
-            vendor.during = lookup_while_waiting
+            vendor.during_call = lookup_while_waiting
             assert console.credit_checks.purchase(make_request(FIRST)).state == "success"
     assert looked == ["known"]

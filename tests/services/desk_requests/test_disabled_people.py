@@ -47,7 +47,7 @@ class DisabledScene:
         """The account name of op-a."""
         return self.place.get_account_name("op-a")
 
-    def disable(self) -> None:
+    def disable_person(self) -> None:
         """Disable op-a, and wait until the worker's node of a cluster has applied this."""
         self.place.sql(f"UPDATE operators SET disabled_at = UTC_TIMESTAMP() WHERE name = '{self.name}'")
 
@@ -100,7 +100,7 @@ def test_openings_of_a_disabled_person_reach_the_trail(scene: DisabledScene) -> 
     """
     for desk in (*[scene.desk] * 3, scene.other):
         store_request(desk, "audit", OPENING_TEXT)
-    scene.disable()
+    scene.disable_person()
     assert [scene.worker.desk_requests.execute_next() for _ in range(5)] == [True] * 4 + [False]
     assert scene.place.sql("SELECT DISTINCT state, fence FROM requests") == [("ended", 1)]
     other_name = scene.place.get_account_name("op-b")
@@ -118,7 +118,7 @@ def test_no_act_of_a_disabled_person_is_executed(scene: DisabledScene, sandbox: 
     store_request(scene.desk, "note", f'["credit-check", {check.id}, "x"]', "credit-check", check.id)
     purchase = answer_serialization.serialize_value(PurchaseRequest(other_number, "1"))
     store_request(scene.desk, "purchase", json.dumps([purchase]), "company", other_number)
-    scene.disable()
+    scene.disable_person()
     assert [scene.worker.desk_requests.execute_next() for _ in range(3)] == [True, True, False]
     rows = scene.place.sql("SELECT state, fence, result FROM requests ORDER BY at DESC LIMIT 2")
     assert [(state, fence) for state, fence, _ in rows] == [("ended", 1)] * 2
@@ -147,7 +147,7 @@ def test_the_database_accepts_only_audit_entries_for_a_disabled_person(scene: Di
             scene.worker.database.write(lambda tx: tx.conn.execute(text(sql)))
 
     store_request_id("before")
-    scene.disable()
+    scene.disable_person()
     with pytest.raises(ConsoleError) as refused:
         store_request_id("after")
     assert "a request id is its own person's" in str(refused.value.detail["problem"])
@@ -162,7 +162,7 @@ def test_a_request_of_a_disabled_person_is_given_up(scene: DisabledScene, action
     arguments = {"probe": '["credit-check", "1"]', "audit": OPENING_TEXT}
     store_request(scene.desk, action, arguments[action], "credit-check", 1)
     scene.use_up_executions()
-    scene.disable()
+    scene.disable_person()
     assert scene.worker.desk_requests.execute_next()
     assert scene.place.sql("SELECT state, fence FROM requests") == [("ended", MAX_EXECUTIONS_PER_REQUEST + 1)]
     assert scene.list_entries("request.given_up") == [(scene.name, "failed")]

@@ -28,7 +28,7 @@ from tests.support.invented import invent_numbers
 from tests.support.places import Place, ServerPlace
 from tests.support.team_mode import execute_desk_requests, start_team_mode
 
-VALUES: tuple[Any, ...] = (
+HOSTILE_VALUES: tuple[Any, ...] = (
     None, True, -1, 2**63, 1.5, "", "x" * 9_000, "\ud800", "a\0b", [], [1], {"map": {}}, {"map": {"file": "x"}},
     {"tuple": [1, {"tuple": []}]}, {"set": []}, {"at": "2026-11-22T00:00:00"}, {"day": "0001-01-01"}, {"of": 1},
     {"enum": "console.domain.records:Certainty", "is": "known"}, {"enum": "os:Name", "is": 1},
@@ -113,7 +113,7 @@ def _make_hostile_arguments(command: str) -> Iterator[str]:
     usual: list[Any] = [1] * len(types)
     fitting = list(map(_make_fitting_argument, types))
     for at in range(len(usual)):
-        for value in VALUES:
+        for value in HOSTILE_VALUES:
             yield json.dumps([*usual[:at], value, *usual[at + 1 :]])
             yield json.dumps([value] * len(usual))
         for value in LONG_ARGUMENT_TEXTS:

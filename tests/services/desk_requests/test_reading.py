@@ -23,7 +23,7 @@ from tests.support.desks import MovedClock
 from tests.support.places import Place, ServerPlace
 from tests.support.team_mode import end_team_mode, execute_desk_requests, start_team_mode, use_team_mode
 
-QUEUES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
+QUEUE_NAMES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
 TABLE_BY_KIND = {
     "credit-check": "hansha_alarmbox_credit_checks",
     "payment": "payments",
@@ -66,7 +66,7 @@ def place_with_records(place: Place, clock: MovedClock) -> Place:
 
 def read_everything(place: Place, desk: Console, folder: Path) -> Iterator[tuple[str, object]]:
     """Return everything that the screens read, in a dictionary by the name of each reading."""
-    yield from (("queue " + name, desk.recovery.read_queue(name, 500)) for name in QUEUES)
+    yield from (("queue " + name, desk.recovery.read_queue(name, 500)) for name in QUEUE_NAMES)
     yield "counts", desk.recovery.count_queues()
     yield "unfinished", desk.recovery.list_unfinished_operations()
     yield "takes", desk.recovery.list_takes()

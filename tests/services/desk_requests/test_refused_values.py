@@ -17,10 +17,10 @@ from tests.support.team_mode import answer_password_prompts, execute_desk_reques
 from tests.support.teams import apply_accounts
 
 HUGE, LONG, LONE_SURROGATE = 10**80, "x" * 200, "a\ud800b"
-Calls = Mapping[str, Callable[[], object]]
+CallByName = Mapping[str, Callable[[], object]]
 
 
-def list_unreadable_calls(desk: Console, lead: Console, admin: Console) -> Calls:
+def list_unreadable_calls(desk: Console, lead: Console, admin: Console) -> CallByName:
     """Return calls with arguments that no worker can read: integers that don't fit the database, and texts that can't
     be stored or are too long. A desk that doesn't check them gets an error of the database's driver.
     """

@@ -21,7 +21,7 @@ from tests.support.places import Place
 from tests.support.team_mode import answer_password_prompts, execute_desk_requests, start_team_mode
 
 TYPED, WORDS = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
-INVISIBLE = "\u200b\ufeff\u2060\u200f\u2800\u3164\ue000\U000e007f"
+INVISIBLE_CHARACTERS = "\u200b\ufeff\u2060\u200f\u2800\u3164\ue000\U000e007f"
 """Invisible characters that a server doesn't know as white space: among them a byte order mark, a mark of the writing
 direction, the fillers of Braille and Hangul, a character for private use and the end of a flag.
 """
@@ -30,7 +30,13 @@ ALERT_ID = 77
 
 @pytest.mark.parametrize(
     ("typed", "ticket"),
-    [(TYPED, " T-1 "), (f"{INVISIBLE}\n{WORDS} {INVISIBLE}", f"{INVISIBLE}T-1{INVISIBLE}")],
+    [
+        (TYPED, " T-1 "),
+        (
+            f"{INVISIBLE_CHARACTERS}\n{WORDS} {INVISIBLE_CHARACTERS}",
+            f"{INVISIBLE_CHARACTERS}T-1{INVISIBLE_CHARACTERS}",
+        ),
+    ],
     ids=["white space", "invisible characters"],
 )
 def test_a_worker_stores_exactly_the_typed_texts(
@@ -100,7 +106,7 @@ def test_a_repeated_call_with_invisible_characters_is_recognised(place: Place, s
         execute_desk_requests(worker),
     ):
         check = desk.credit_checks.purchase(PurchaseRequest(number, "1"))
-        for request_id, typed in (("mine-1", f"called{INVISIBLE}"), ("mine-2", " called\n")):
+        for request_id, typed in (("mine-1", f"called{INVISIBLE_CHARACTERS}"), ("mine-2", " called\n")):
             first, second = (
                 desk.recovery.add_note("credit-check", check.id, typed, request_id=request_id) for _ in range(2)
             )
@@ -154,7 +160,10 @@ def test_evidence_of_a_desk_request_is_stored_unchanged(place: Place, sandbox: S
     start_team_mode(place, "op-a")
     given = (
         (TYPED, StatedReason(DecisionReason.NOT_LISTED, TYPED)),
-        (f"{INVISIBLE}a bill{INVISIBLE}", StatedReason(DecisionReason.NOT_LISTED, f"{WORDS}{INVISIBLE}")),
+        (
+            f"{INVISIBLE_CHARACTERS}a bill{INVISIBLE_CHARACTERS}",
+            StatedReason(DecisionReason.NOT_LISTED, f"{WORDS}{INVISIBLE_CHARACTERS}"),
+        ),
         ("number 7\nis on the bill", None),
         ("[not_listed] by a script", None),
     )
@@ -173,7 +182,7 @@ def test_evidence_of_a_desk_request_is_stored_unchanged(place: Place, sandbox: S
     kept = dict(place.sql("SELECT body, summary FROM evidence WHERE source = 'person'"))
     assert kept == {
         TYPED: f"[not_listed] {WORDS}",
-        f"{INVISIBLE}a bill{INVISIBLE}": f"[not_listed] {WORDS}",
+        f"{INVISIBLE_CHARACTERS}a bill{INVISIBLE_CHARACTERS}": f"[not_listed] {WORDS}",
         "number 7\nis on the bill": "number 7\nis on the bill",
         "[not_listed] by a script": " [not_listed] by a script",
     }

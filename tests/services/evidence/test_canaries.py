@@ -16,7 +16,7 @@ from tests.support.desks import open_desk
 from tests.support.invented import invent_numbers
 from tests.support.quick_desks import make_quick_folder
 
-SECRETS = {
+SECRET_SETTINGS = {
     "SECRET_STORE_KEY": "canary-store-key-0f3a",
     "SECRET_ALARMBOX_CLIENT_ID": "canary-client-id-77b1",
     "SECRET_ALARMBOX_CLIENT_SECRET": "canary-client-secret-c4d9",
@@ -24,8 +24,8 @@ SECRETS = {
 }
 MARKED_PERSON = "カナリア花子 canary-person-51ce@example.jp"
 MARKED_STATEMENT = f"{MARKED_PERSON} says so on the phone"
-COMMENT = f"asked by {MARKED_PERSON}"
-MARKED_WORDS = (*SECRETS.values(), "canary-person", "カナリア花子")
+MARKED_COMMENT = f"asked by {MARKED_PERSON}"
+MARKED_WORDS = (*SECRET_SETTINGS.values(), "canary-person", "カナリア花子")
 NUMBERS = invent_numbers(6, seed=22)
 
 
@@ -50,17 +50,17 @@ def record_all_logs() -> Iterator[io.StringIO]:
             logger.setLevel(level)
 
 
-def record_texts_of(call: Callable[[], object], seen: list[str]) -> ConsoleError | None:
-    """Call `call`, and append its result, or the texts and traceback of its error, to `seen`. Return the error if it
+def record_texts_of(call: Callable[[], object], texts: list[str]) -> ConsoleError | None:
+    """Call `call`, and append its result, or the texts and traceback of its error, to `texts`. Return the error if it
     is a ConsoleError, otherwise None.
     """
     try:
-        seen.append(repr(call()))
+        texts.append(repr(call()))
     except ConsoleError as error:
-        seen.append(repr(error) + repr(error.detail) + "".join(traceback.format_exception(error)))
+        texts.append(repr(error) + repr(error.detail) + "".join(traceback.format_exception(error)))
         return error
     except Exception as bug:
-        seen.append("".join(traceback.format_exception(bug)))
+        texts.append("".join(traceback.format_exception(bug)))
     return None
 
 
@@ -71,20 +71,20 @@ def test_secrets_and_personal_data_appear_in_no_output(monkeypatch: pytest.Monke
     """
     seen: list[str] = []
     with make_quick_folder() as home, Sandbox() as sandbox, record_all_logs() as log:
-        sandbox.control.register_client(*list(SECRETS.values())[1:])
-        with open_desk(home, sandbox, None, **SECRETS) as console:
+        sandbox.control.register_client(*list(SECRET_SETTINGS.values())[1:])
+        with open_desk(home, sandbox, None, **SECRET_SETTINGS) as console:
             _cause_every_kind_of_result(console, sandbox, seen, monkeypatch)
             seen += [repr(part) for part in _list_desk_objects(console)]
             exported = home / "audit.csv"
             console.audit.export_csv(exported)
             seen += [exported.read_text("utf-8-sig"), *map(repr, console.audit.list_entries(1_000))]
-        secrets = [*SECRETS.values(), *_list_issued_tokens(sandbox)]
+        secrets = [*SECRET_SETTINGS.values(), *_list_issued_tokens(sandbox)]
         files = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
     shown = log.getvalue() + "\n".join(seen)
     hits = [word for word in (*MARKED_WORDS, *secrets) if word in shown]
     in_files = [secret for secret in secrets if secret.encode() in files]
     print(f"demand 22: {len(hits)} canaries in {len(shown):,} characters shown, {len(in_files)} in the desk's files")
-    assert len(secrets) > len(SECRETS), "no token was ever issued"
+    assert len(secrets) > len(SECRET_SETTINGS), "no token was ever issued"
     assert (hits, in_files) == ([], [])
 
 
@@ -112,34 +112,38 @@ def _list_desk_objects(console: Console) -> tuple[object, ...]:
 
 
 def _cause_every_kind_of_result(
-    console: Console, sandbox: Sandbox, seen: list[str], monkeypatch: pytest.MonkeyPatch
+    console: Console, sandbox: Sandbox, texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Let the desk's services succeed and fail in every way, with personal data in every text that a person can
     type.
     """
 
     def buy_and_record_texts(number: str) -> ConsoleError | None:
-        request = PurchaseRequest(number, "1", comment=COMMENT)
-        return record_texts_of(lambda: console.credit_checks.purchase(request), seen)
+        request = PurchaseRequest(number, "1", comment=MARKED_COMMENT)
+        return record_texts_of(lambda: console.credit_checks.purchase(request), texts)
 
     buy_and_record_texts(NUMBERS[0])
     for number, fault in zip(NUMBERS[1:4], ("close_after_charge", "html", "token_expired"), strict=True):
         sandbox.control.add_fault(fault, call="purchase", number=number)
         buy_and_record_texts(number)
     (unknown,) = console.lookup.find_records(NUMBERS[1]).credit_checks
-    record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), seen)
-    record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), seen)
-    _break_the_database(console, unknown, seen, monkeypatch)
+    record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), texts)
+    record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), texts)
+    _break_the_database(console, unknown, texts, monkeypatch)
     sandbox.control.revoke_tokens()
     buy_and_record_texts(NUMBERS[4])
-    record_texts_of(console.recovery.run_all_tasks, seen)
+    record_texts_of(console.recovery.run_all_tasks, texts)
 
 
 def _break_the_database(
-    console: Console, unknown: CreditCheck, seen: list[str], monkeypatch: pytest.MonkeyPatch
+    console: Console, unknown: CreditCheck, texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Execute an SQL statement that fails and has personal data among its values."""
     with monkeypatch.context() as broken, console.acting_as("lead-b"):
         broken.setattr("console.store.records.evidence.make_present_time_value", lambda _conn, _at: object())
-        record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), seen)
-    assert "InterfaceError" in seen[-1] or "ProgrammingError" in seen[-1] or "StatementError" in seen[-1], seen[-1]
+        record_texts_of(
+            lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), texts
+        )
+    assert "InterfaceError" in texts[-1] or "ProgrammingError" in texts[-1] or "StatementError" in texts[-1], texts[
+        -1
+    ]

@@ -384,7 +384,7 @@ def _make_json_list(lines: Iterable[bytes]) -> bytes:
     return b"[\n" + b",\n".join(lines) + b"\n]\n"
 
 
-BOMBS: dict[str, Callable[[], dict[str, bytes]]] = {
+EXPANDING_PARTS_BY_TITLE: dict[str, Callable[[], dict[str, bytes]]] = {
     "five million rows in one line": lambda: {"audit.json": b"[" + b",".join([b'{"row":{}}'] * 5_000_000) + b"]"},
     "five million rows, each in a line": lambda: {"audit.json": _make_json_list([b'{"row":{}}'] * 5_000_000)},
     "rows with a place": lambda: {"audit.json": _make_json_list(map(_make_withheld_row, range(100_000)))},
@@ -401,12 +401,12 @@ BOMBS: dict[str, Callable[[], dict[str, bytes]]] = {
 }
 
 
-@pytest.mark.parametrize("title", BOMBS)
+@pytest.mark.parametrize("title", EXPANDING_PARTS_BY_TITLE)
 def test_a_small_file_is_verified_with_bounded_memory(tmp_path: Path, title: str) -> None:
     """A small pack file decompresses to a large one: the verification reads it with limited memory, and reports that
     it isn't intact.
     """
-    found = verify_in_process(write_pack_file(tmp_path / "bomb.zip", BOMBS[title]()))
+    found = verify_in_process(write_pack_file(tmp_path / "bomb.zip", EXPANDING_PARTS_BY_TITLE[title]()))
     assert not found["whole"]
     assert (found["peak"] < _PEAK, found["seconds"] < _SECONDS) == (True, True), found  # type: ignore[operator]
 

@@ -86,21 +86,21 @@ def read_cells(file: Path, sheet: int = 0) -> list[list[tuple[str, Any]]]:
     return [[("s" if cell.value is None else cell.data_type, cell.value) for cell in row] for row in rows]
 
 
-def is_same_value(found: object, written: object) -> bool:
+def is_same_value(read_value: object, written: object) -> bool:
     """Return True if the two values are equal within the precision of a spreadsheet."""
-    if isinstance(found, datetime) and isinstance(written, datetime):
-        return abs(found - written) < SAVED_PRECISION
-    if isinstance(found, float) and isinstance(written, float | int):
-        return math.isclose(found, written, rel_tol=SAVED_RATIO)
-    return found == written and isinstance(found, str) == isinstance(written, str)
+    if isinstance(read_value, datetime) and isinstance(written, datetime):
+        return abs(read_value - written) < SAVED_PRECISION
+    if isinstance(read_value, float) and isinstance(written, float | int):
+        return math.isclose(read_value, written, rel_tol=SAVED_RATIO)
+    return read_value == written and isinstance(read_value, str) == isinstance(written, str)
 
 
-def find_differences(found: list[list[tuple[str, Any]]], expected: list[list[object]]) -> list[object]:
+def find_differences(cells: list[list[tuple[str, Any]]], expected: list[list[object]]) -> list[object]:
     """Return the cells that differ from the expected values or are formulas, each as row, column, kind, value and
     expected value.
     """
     width = max(map(len, expected))
-    rows = [row + [("s", None)] * (width - len(row)) for row in found]
+    rows = [row + [("s", None)] * (width - len(row)) for row in cells]
     assert len(rows) == len(expected)
     return [
         (place, column, kind, value, written)

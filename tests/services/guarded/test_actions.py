@@ -41,7 +41,7 @@ from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.engines("sqlite")
 LONGER_THAN_A_LEASE = timedelta(minutes=5)
-ANSWERS: dict[str, Outcome[StartedPayment]] = {
+OUTCOME_BY_ANSWER: dict[str, Outcome[StartedPayment]] = {
     "sent": Outcome(OutcomeClass.SUCCEEDED, "sent", SendingCertainty.YES, StartedPayment("gift-1", "handle", None)),
     "refused": Outcome(OutcomeClass.FAILED_DEFINITE, "no_stock", SendingCertainty.YES),
     "silent": Outcome(OutcomeClass.UNKNOWN, "timeout", SendingCertainty.MAYBE),
@@ -67,7 +67,7 @@ class GiftCardProvider:
     """
 
     def __init__(self) -> None:
-        self.answer, self.calls = ANSWERS["sent"], 0
+        self.answer, self.calls = OUTCOME_BY_ANSWER["sent"], 0
 
     def send_gift(self) -> Outcome[StartedPayment]:
         """Return the configured answer, and count the call."""
@@ -135,7 +135,7 @@ def settle_gift(
 
 def write_lapse(_context: ServiceContext, tx: Transaction, operation: Operation) -> None:
     """Write into the gift card that its lapsed operation has an unknown outcome."""
-    write_outcome(tx, operation.subject_id or 0, ANSWERS["silent"])
+    write_outcome(tx, operation.subject_id or 0, OUTCOME_BY_ANSWER["silent"])
 
 
 def make_declaration() -> GuardedAction[GiftAttempt, ServiceContext, StartedPayment, int]:
@@ -221,7 +221,7 @@ class ProcessKilled(BaseException):
     """Exception that simulates the end of the process by kill -9."""
 
 
-def kill_process_at_failpoint(shop: GiftCardDesk, at: str) -> None:
+def kill_process_at_failpoint(shop: GiftCardDesk, failpoint: str) -> None:
     """Send the gift card, and simulate the end of the process by kill -9 at this failpoint: nothing is written
     afterwards.
     """
@@ -233,7 +233,7 @@ def kill_process_at_failpoint(shop: GiftCardDesk, at: str) -> None:
 
         class Dies(Failpoints):
             def reach(self, name: str) -> None:
-                if name == at:
+                if name == failpoint:
                     patch.setattr(shop.console.database, "write", raise_process_killed)
                     patch.setattr(shop.context.spool, "store_answer", raise_process_killed)
                     raise ProcessKilled
@@ -271,10 +271,10 @@ def test_a_refused_call_releases_its_claim(shop: GiftCardDesk) -> None:
     """The provider refuses the gift card: the caller gets the error that the action declares for this outcome, and
     the card can be sent again.
     """
-    shop.cards.answer = ANSWERS["refused"]
+    shop.cards.answer = OUTCOME_BY_ANSWER["refused"]
     assert call_for_refusal(shop.send_gift_guarded).code == "provider_refused"
     assert (shop.read_gift, shop.read_journal_state) == ("wanted", "failed")
-    shop.cards.answer = ANSWERS["sent"]
+    shop.cards.answer = OUTCOME_BY_ANSWER["sent"]
     assert shop.send_gift_guarded() == 1
 
 

@@ -29,7 +29,7 @@ def _make_sql_error(number: int) -> Exception:
     return OperationalError("UPDATE", {}, pymysql.err.OperationalError(number, "as the server says it"))
 
 
-FAILURES: tuple[Exception, ...] = (
+FAILURE_ERRORS: tuple[Exception, ...] = (
     ConsoleError(ErrorCode.DATABASE_UNREACHABLE), ConsoleError(ErrorCode.DATABASE_LOCKED),
     ConsoleError(ErrorCode.STORAGE_FULL), _make_sql_error(1205), _make_sql_error(1213),
     _make_sql_error(2013), InterfaceError("SELECT", {}, pymysql.err.InterfaceError(0, "")), RuntimeError("a bug"),
@@ -88,7 +88,7 @@ def test_a_call_with_a_failed_read_after_commit_returns_its_result(place: Place,
     """The read of the refund after COMMIT fails once: the call still returns the refund. If this read fails
     repeatedly, the call raises the failure, and a repeat of the call returns the refund.
     """
-    for nth, failure in enumerate(FAILURES):
+    for nth, failure in enumerate(FAILURE_ERRORS):
         payment, act = _prepare_request(money_stage, f"once-{nth}")
         with raise_at_first_calls(READ, failure, times=1) as failed:
             first, _ = read_answer(act)
@@ -96,7 +96,7 @@ def test_a_call_with_a_failed_read_after_commit_returns_its_result(place: Place,
         assert read_answer(act) == (first, True)
         assert _read_refund_states(place, payment) == [("requested",)]
     payment, act = _prepare_request(money_stage, "longer")
-    with raise_at_first_calls(READ, FAILURES[0], times=99):
+    with raise_at_first_calls(READ, FAILURE_ERRORS[0], times=99):
         assert getattr(read_answer(act)[0], "code", None) == "database_unreachable"
     first, is_repetition = read_answer(act)
     assert (isinstance(first, Refund), is_repetition) == (True, True), first
@@ -108,14 +108,14 @@ def test_an_answer_that_could_not_be_stored_is_stored_later(place: Place, money_
     the call return it. If the answer can never be stored, a repeat makes it from the record, and all later repeats
     return that answer.
     """
-    for nth, failure in enumerate(FAILURES):
+    for nth, failure in enumerate(FAILURE_ERRORS):
         _, act = _prepare_request(money_stage, f"moment-{nth}")
         with raise_at_first_calls(STORE, failure, times=2) as failed:
             first, _ = read_answer(act)
         assert (len(failed), isinstance(first, Refund)) == (2, True), (failure, first)
         assert read_answer(act) == (first, True)
     payment, act = _prepare_request(money_stage, "longer")
-    with raise_at_first_calls(STORE, FAILURES[0], times=99):
+    with raise_at_first_calls(STORE, FAILURE_ERRORS[0], times=99):
         first, _ = read_answer(act)
     assert isinstance(first, Refund)
     money_stage.move_clocks()

@@ -21,7 +21,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
-KEY = "idempotent:payment:M-1:ORD-1"
+IDEMPOTENCY_KEY = "idempotent:payment:M-1:ORD-1"
 REQUEST_COUNT = 100
 
 
@@ -42,7 +42,7 @@ def key_service(console: Console) -> IdempotencyKeyService:
 
 
 def try_to_acquire(
-    key_service: IdempotencyKeyService, key: str = KEY, fingerprint: str = "3300 JPY"
+    key_service: IdempotencyKeyService, key: str = IDEMPOTENCY_KEY, fingerprint: str = "3300 JPY"
 ) -> AcquiredIdempotencyKey | str:
     """Try to acquire the idempotency key. Return the held key, or the stored result of an earlier call."""
     return key_service.acquire_key(key, fingerprint, action=AuditAction.PAYMENT_START, subject=("payment", 1))
@@ -55,13 +55,15 @@ def acquire_key(key_service: IdempotencyKeyService) -> AcquiredIdempotencyKey:
     return first
 
 
-@pytest.mark.parametrize("asks", [REQUEST_COUNT, pytest.param(1_000, marks=pytest.mark.soak)])
-def test_calls_with_one_key_have_one_result(key_service: IdempotencyKeyService, place: Place, asks: int) -> None:
+@pytest.mark.parametrize("call_count", [REQUEST_COUNT, pytest.param(1_000, marks=pytest.mark.soak)])
+def test_calls_with_one_key_have_one_result(
+    key_service: IdempotencyKeyService, place: Place, call_count: int
+) -> None:
     """100 calls have one idempotency key: the first one performs its action, and the others get its result. Calls
     with another fingerprint are refused.
     """
     calls = results = refused = 0
-    for _ in range(asks):
+    for _ in range(call_count):
         taken = try_to_acquire(key_service)
         if isinstance(taken, AcquiredIdempotencyKey):
             calls += 1
@@ -72,8 +74,8 @@ def test_calls_with_one_key_have_one_result(key_service: IdempotencyKeyService, 
         )
     told = f"{results} repeats got the stored result, {refused} other fingerprints refused, {calls} call"
     print(f"demand 15: {place.engine}: {told}")
-    assert (calls, results, refused) == (1, asks - 1, asks)
-    assert key_service.find_result(KEY, "3300 JPY") == '{"payment": 1}'
+    assert (calls, results, refused) == (1, call_count - 1, call_count)
+    assert key_service.find_result(IDEMPOTENCY_KEY, "3300 JPY") == '{"payment": 1}'
 
 
 def test_a_running_call_names_its_owner(key_service: IdempotencyKeyService, console: Console, place: Place) -> None:
@@ -97,10 +99,10 @@ def test_an_operation_of_an_ended_holder_is_unknown(key_service: IdempotencyKeyS
     """
     first = acquire_key(key_service)
     clock.at += timedelta(minutes=1)
-    assert call_for_refusal(lambda: key_service.find_result(KEY, "3300 JPY")).code == "outcome_unknown"
+    assert call_for_refusal(lambda: key_service.find_result(IDEMPOTENCY_KEY, "3300 JPY")).code == "outcome_unknown"
     assert call_for_refusal(lambda: try_to_acquire(key_service)).exit_status == 4
     assert key_service.store_result(first, "late, but its own")
-    assert key_service.find_result(KEY, "3300 JPY") == "late, but its own"
+    assert key_service.find_result(IDEMPOTENCY_KEY, "3300 JPY") == "late, but its own"
 
 
 def test_a_released_key_is_free(key_service: IdempotencyKeyService) -> None:
@@ -109,14 +111,14 @@ def test_a_released_key_is_free(key_service: IdempotencyKeyService) -> None:
     """
     first = acquire_key(key_service)
     assert key_service.release_key(first)
-    assert key_service.find_result(KEY, "3300 JPY") is None
+    assert key_service.find_result(IDEMPOTENCY_KEY, "3300 JPY") is None
     again = try_to_acquire(key_service, fingerprint="9900 JPY")
     assert isinstance(again, AcquiredIdempotencyKey)
     assert again.operation_id != first.operation_id
     assert not key_service.store_result(first, "too late")
     assert key_service.release_key(first), "twice is as good as once"
     assert (
-        call_for_refusal(lambda: key_service.find_result(KEY, "9900 JPY")).detail["operation_id"]
+        call_for_refusal(lambda: key_service.find_result(IDEMPOTENCY_KEY, "9900 JPY")).detail["operation_id"]
         == again.operation_id
     )
 
@@ -130,18 +132,18 @@ def test_an_ended_key_accepts_no_other_result(key_service: IdempotencyKeyService
     assert key_service.store_result(first, "one")
     assert not key_service.store_result(first, "other")
     assert not key_service.release_key(first)
-    assert key_service.find_result(KEY, "3300 JPY") == "one"
+    assert key_service.find_result(IDEMPOTENCY_KEY, "3300 JPY") == "one"
 
 
 def test_a_deleted_result_is_forgotten(key_service: IdempotencyKeyService) -> None:
     """Before an intended repeat a person deletes the stored result, and the key can be acquired again. The result of
     a key whose call is still running can't be deleted.
     """
-    assert not key_service.delete_result(KEY)
+    assert not key_service.delete_result(IDEMPOTENCY_KEY)
     first = acquire_key(key_service)
-    assert not key_service.delete_result(KEY)
+    assert not key_service.delete_result(IDEMPOTENCY_KEY)
     key_service.store_result(first, "done")
-    assert key_service.delete_result(KEY)
+    assert key_service.delete_result(IDEMPOTENCY_KEY)
     assert isinstance(try_to_acquire(key_service), AcquiredIdempotencyKey)
 
 
@@ -165,7 +167,7 @@ def test_the_pipeline_refuses_a_used_key(console: Console) -> None:
             has_effect=False,
             check=lambda _conn: None,
             may_be_refused=lambda _conn: True,
-            claim=lambda _tx, _id: ClaimedRecord("payment", 1, None, None, KEY, fingerprint),
+            claim=lambda _tx, _id: ClaimedRecord("payment", 1, None, None, IDEMPOTENCY_KEY, fingerprint),
             call=lambda subject: note_call(subject.fingerprint),
             record=lambda _tx, _subject, _outcome: None,
             deliver=lambda _id, _outcome: True,

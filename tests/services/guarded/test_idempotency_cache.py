@@ -332,9 +332,9 @@ def test_a_restored_database_ignores_later_results_in_redis(
         assert isinstance(acquire_key(restored.idempotency_keys), AcquiredIdempotencyKey)
 
 
-def add_environment_prefix(told: Mapping[str, str]) -> dict[str, str]:
+def add_environment_prefix(settings: Mapping[str, str]) -> dict[str, str]:
     """Return the settings under the names of their environment variables, which have a prefix."""
-    return {f"CONSOLE_{name}": value for name, value in told.items()}
+    return {f"CONSOLE_{name}": value for name, value in settings.items()}
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=59), timedelta(hours=1), timedelta(days=1)])

@@ -51,18 +51,18 @@ def test_each_step_is_repeatable_after_an_unanswered_commit(
     key: the service reports each of these steps as done, and the step is done once.
     """
     key = make_payment_key("M-1", kind)
-    with proxy.cause_fault(kind, on="COMMIT") as taking:
+    with proxy.cause_fault(kind, sql_prefix="COMMIT") as taking:
         taken = acquire_key(key_service, key)
-    with proxy.cause_fault(kind, on="COMMIT") as storing:
+    with proxy.cause_fault(kind, sql_prefix="COMMIT") as storing:
         assert key_service.store_result(taken, RESULT)
     assert key_service.find_result(key, PRINT) == RESULT
-    with proxy.cause_fault(kind, on="COMMIT") as forgetting:
+    with proxy.cause_fault(kind, sql_prefix="COMMIT") as forgetting:
         assert key_service.delete_result(key)
     assert key_service.find_result(key, PRINT) is None
     again = acquire_key(key_service, key)
-    with proxy.cause_fault(kind, on="COMMIT") as releasing:
+    with proxy.cause_fault(kind, sql_prefix="COMMIT") as releasing:
         assert key_service.release_key(again)
     assert key_service.find_result(key, PRINT) is None
-    assert all(shot.hit for shot in (taking, storing, forgetting, releasing))
+    assert all(shot.has_happened for shot in (taking, storing, forgetting, releasing))
     states = place.sql("SELECT state FROM operations ORDER BY state")
     assert [str(state) for (state,) in states] == ["done", "done", "failed"]

@@ -34,11 +34,11 @@ def collect_events() -> Iterator[list[dict[str, Any]]]:
     """
     told: list[dict[str, Any]] = []
 
-    class Kept(logging.Handler):
+    class CollectingHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             told.append(json.loads(self.format(record)))
 
-    logger, handler = logging.getLogger(LOGGER_NAME), Kept()
+    logger, handler = logging.getLogger(LOGGER_NAME), CollectingHandler()
     handler.setFormatter(EventLineFormatter())
     before = logger.level
     logger.addHandler(handler)
@@ -50,9 +50,9 @@ def collect_events() -> Iterator[list[dict[str, Any]]]:
         logger.removeHandler(handler)
 
 
-def select_events(told: list[dict[str, Any]], event: LogEvent) -> list[dict[str, Any]]:
+def select_events(events: list[dict[str, Any]], event: LogEvent) -> list[dict[str, Any]]:
     """Return the collected events of this kind."""
-    return [one for one in told if one["event"] == event]
+    return [one for one in events if one["event"] == event]
 
 
 @pytest.mark.engines("sqlite")

@@ -80,13 +80,13 @@ def require_no_effect(place: Place, vendor: LedgerVendor, call: Callable[[], obj
     """Return the call's result or error; assert that the call sends nothing to AlarmBox and writes nothing into the
     database.
     """
-    before, asked = read_written_rows(place), dict(vendor.asked)
+    before, asked = read_written_rows(place), dict(vendor.call_counts)
     try:
         answer = call()
     except ConsoleError as error:
         answer = error
     assert read_written_rows(place) == before
-    assert dict(vendor.asked) == asked
+    assert dict(vendor.call_counts) == asked
     return answer
 
 
@@ -153,7 +153,7 @@ def test_other_arguments_and_other_commands_are_refused(place: Place, console: C
     nothing is sent.
     """
     record = buy_check(console)
-    asked = dict(vendor.asked)
+    asked = dict(vendor.call_counts)
     for other in (
         lambda: buy_check(console, OTHER_NUMBER),
         lambda: buy_check(console, client="2"),
@@ -164,7 +164,7 @@ def test_other_arguments_and_other_commands_are_refused(place: Place, console: C
     ):
         error = call_for_refusal(other)
         assert (error.code, error.detail["reason"]) == ("possible_repeat", "request_id")
-    assert dict(vendor.asked) == asked
+    assert dict(vendor.call_counts) == asked
     refusals = "SELECT COUNT(*) FROM audit_log WHERE what = 'request.repeated' AND result = 'refused'"
     assert place.sql(refusals) == [(6,)]
 
@@ -181,19 +181,21 @@ def test_a_request_id_belongs_to_one_person(place: Place, console: Console, vend
 
 
 @pytest.mark.engines("sqlite")
-@pytest.mark.parametrize("bad", ["", "x" * 65, "a b", " a", "a\n", "é", "a/b", "a:b", "\x00", "ａ"])
-def test_invalid_request_ids_are_refused(place: Place, console: Console, vendor: LedgerVendor, bad: str) -> None:
+@pytest.mark.parametrize("invalid_id", ["", "x" * 65, "a b", " a", "a\n", "é", "a/b", "a:b", "\x00", "ａ"])
+def test_invalid_request_ids_are_refused(
+    place: Place, console: Console, vendor: LedgerVendor, invalid_id: str
+) -> None:
     """An invalid request id is refused with `usage` before the program writes or sends anything."""
-    error = require_no_effect(place, vendor, lambda: buy_check(console, request_id=bad))
+    error = require_no_effect(place, vendor, lambda: buy_check(console, request_id=invalid_id))
     assert isinstance(error, ConsoleError)
     assert (error.code, error.exit_status, error.detail["problem"]) == ("usage", 2, "request_id")
 
 
 @pytest.mark.engines("sqlite")
-@pytest.mark.parametrize("good", ["a", "x" * 64, "A.b_c-9", "0"])
-def test_valid_request_ids_are_accepted(console: Console, good: str) -> None:
+@pytest.mark.parametrize("valid_id", ["a", "x" * 64, "A.b_c-9", "0"])
+def test_valid_request_ids_are_accepted(console: Console, valid_id: str) -> None:
     """Request ids with 1 and with 64 characters are accepted."""
-    assert buy_check(console, request_id=good) == buy_check(console, request_id=good)
+    assert buy_check(console, request_id=valid_id) == buy_check(console, request_id=valid_id)
 
 
 def test_a_repeat_is_refused_while_the_first_call_runs(place: Place, console: Console, vendor: LedgerVendor) -> None:
@@ -211,7 +213,7 @@ def test_a_repeat_is_refused_while_the_first_call_runs(place: Place, console: Co
         thread.start()
         thread.join()
 
-    vendor.during = repeat_call
+    vendor.during_call = repeat_call
     buy_check(console)
     first, second = seen
     assert (first.code, second.code) == ("in_progress", "possible_repeat")
@@ -238,7 +240,7 @@ def test_a_running_operation_refuses_its_repeated_request_id(
         thread.start()
         thread.join()
 
-    vendor.during = repeat_call
+    vendor.during_call = repeat_call
     record = buy_check(console)
     assert [(error.code, error.detail["reason"]) for error in seen] == [("in_progress", "request_id")]
     assert buy_check(console) == record
@@ -501,7 +503,7 @@ def test_an_answer_stored_with_an_old_field_name_is_still_repeated(
     record = buy_check(console)
     console.recovery.take("credit-check", record.id, request_id="take")
     console.credit_checks.refetch(record.id, request_id="fetch")
-    asked = dict(vendor.asked)
+    asked = dict(vendor.call_counts)
     place.sql(f"UPDATE request_ids SET answer = REPLACE(answer, '\"{field}\":', '\"earlier_{field}\":')")
     assert buy_check(console).id == record.id
     again = call_for_refusal(lambda: console.credit_checks.refetch(record.id, request_id="fetch"))
@@ -509,7 +511,7 @@ def test_an_answer_stored_with_an_old_field_name_is_still_repeated(
     named = again.detail["record"]
     assert isinstance(named, CreditCheck)
     assert named.id == record.id
-    assert dict(vendor.asked) == asked
+    assert dict(vendor.call_counts) == asked
 
 
 # Stored endings
@@ -553,7 +555,7 @@ def test_a_stored_answer_has_a_masked_payer() -> None:
 
 
 @pytest.mark.parametrize(
-    "made",
+    "forged_answer",
     [
         "os:system",
         f"{CallAnswer.__module__}:{CallAnswer.__name__}",  # a dataclass that stands outside the domain
@@ -563,10 +565,10 @@ def test_a_stored_answer_has_a_masked_payer() -> None:
         "console.domain.nothing:X",
     ],
 )
-def test_a_forged_answer_creates_no_object(made: str) -> None:
+def test_a_forged_answer_creates_no_object(forged_answer: str) -> None:
     """A forged stored answer names another class or a function: reading it raises ValueError."""
     with pytest.raises(ValueError, match="not a"):
-        kept_answers.deserialize_answer(f'{{"value":{{"made":"{made}","of":{{}}}}}}')
+        kept_answers.deserialize_answer(f'{{"value":{{"made":"{forged_answer}","of":{{}}}}}}')
 
 
 def export_trail(console: Console, file: Path, request_id: str = "e1") -> int:

@@ -29,11 +29,11 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iter
 def make_spooled_purchase(console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch) -> CreditCheck:
     """Make a purchase whose answer is only in the spool, and return its record."""
     with monkeypatch.context() as lost:
-        vendor.during = lambda: break_writes(lost, console)
+        vendor.during_call = lambda: break_writes(lost, console)
         record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))).detail[
             "record"
         ]
-    vendor.during = lambda: None
+    vendor.during_call = lambda: None
     assert isinstance(record, CreditCheck)
     return record
 
@@ -124,9 +124,9 @@ def test_a_case_about_a_lost_operation_is_not_about_a_later_record(
     def lose_rows_and_ids() -> None:
         place.sql(f"DELETE FROM {CHECKS_TABLE}", "DELETE FROM operations", reset_ids)
 
-    vendor.during = lose_rows_and_ids
+    vendor.during_call = lose_rows_and_ids
     lost = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1")))
-    vendor.during = lambda: None
+    vendor.during_call = lambda: None
     other = console.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
     entry = console._context.spool.find(str(lost.detail["operation_id"]))
     assert entry is not None

@@ -121,9 +121,9 @@ def _raise_killed(*_: object) -> object:
     raise ProcessKilled
 
 
-@pytest.mark.parametrize("way", ["due tasks", "probe", "resolve"])
+@pytest.mark.parametrize("action_name", ["due tasks", "probe", "resolve"])
 def test_any_action_at_an_open_desk_ends_an_unsent_operation(
-    console: Console, vendor: LedgerVendor, hand_clock: ManualClock, way: str
+    console: Console, vendor: LedgerVendor, hand_clock: ManualClock, action_name: str
 ) -> None:
     """A thread died between the claim and the intent of a purchase. The desk's due tasks, a probe or a person's
     decision record that nothing was sent; the person's decision itself is refused.
@@ -136,9 +136,9 @@ def test_any_action_at_an_open_desk_ends_an_unsent_operation(
     hand_clock.at += LONGER_THAN_A_LEASE
     assert (read_single_record(console).certainty, read_single_record(console).work.reason) == ("unknown", "lapsed")
     record = read_single_record(console).id
-    if way == "due tasks":
+    if action_name == "due tasks":
         console.recovery.run_all_tasks()
-    elif way == "probe":
+    elif action_name == "probe":
         assert console.credit_checks.probe(record).state == "error"
     else:
         decided = call_for_refusal(

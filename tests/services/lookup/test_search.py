@@ -38,9 +38,9 @@ from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 
-NUMBER = NUMBERS[0]
-TABLES = ("alerts", "approvals", "operations", "orders", "payments", "refunds", "request_ids")
-HOSTILE = (
+CORPORATION_NUMBER = NUMBERS[0]
+TABLES_TO_EMPTY = ("alerts", "approvals", "operations", "orders", "payments", "refunds", "request_ids")
+HOSTILE_TEXTS = (
     "%", "_", "'", '"', "\\", "a' OR 1=1 --", "あ", "🦊", "\u202e\u200f", "\x00\x1b", "\ud800", "NEAR(a b)", "*",
     "status:" * 200, "kind:payment " * 200, "名" * 100_000, "amount:>" + "9" * 500, "day:0000-00-00", ":", "::", "¥",
     "e\u0301" * 500,
@@ -50,7 +50,7 @@ HOSTILE = (
 @pytest.fixture
 def connection(place: Place) -> Iterator[Connection]:
     """Yield a plain database connection that writes invented rows into the tables."""
-    for table in TABLES:
+    for table in TABLES_TO_EMPTY:
         place.drop_table_triggers(table)
     with closing(Database(place.url(""))) as opened, opened.engine.connect() as conn:
         yield conn.execution_options(isolation_level="AUTOCOMMIT")
@@ -62,15 +62,17 @@ def console(place: Place, connection: Connection) -> Iterator[Console]:
         yield desk
 
 
-def list_found(found: SearchResult) -> set[tuple[str, int]]:
+def list_found_records(result: SearchResult) -> set[tuple[str, int]]:
     """Search for the text, and return the kind and id of each found record."""
-    return {(kind, record.id) for kind, group in found.groups.items() for record in group.records}
+    return {(kind, record.id) for kind, group in result.groups.items() for record in group.records}
 
 
 def test_each_identifier_finds_its_record(console: Console, connection: Connection) -> None:
     """A search for any identifier of a record finds this record, and opening the search result shows the record."""
-    check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
-    order_id = orders.insert_order(connection, orders.NewOrder("ORD-1", 50_000, corporation_number=NUMBER), NOW)
+    check = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
+    order_id = orders.insert_order(
+        connection, orders.NewOrder("ORD-1", 50_000, corporation_number=CORPORATION_NUMBER), NOW
+    )
     payment = insert_paid_payment(
         connection, "ORD-1", 50_000, order_id=order_id, provider_payment_id="04217788", asked_minor=50_000
     )
@@ -90,9 +92,9 @@ def test_each_identifier_finds_its_record(console: Console, connection: Connecti
     def search_text(text: str) -> SearchResult:
         return console.lookup.search(text)
 
-    assert list_found(search_text(NUMBER)) == mine
-    assert list_found(search_text("Ｔ" + NUMBER)) == mine
-    assert [one.id for one in search_text(NUMBER).alerts] == [alert.id]
+    assert list_found_records(search_text(CORPORATION_NUMBER)) == mine
+    assert list_found_records(search_text("Ｔ" + CORPORATION_NUMBER)) == mine
+    assert [one.id for one in search_text(CORPORATION_NUMBER).alerts] == [alert.id]
     for text, exact in {
         "ORD-1": ("payment", payment.id),
         "０４２１７７８８": ("payment", payment.id),
@@ -104,8 +106,10 @@ def test_each_identifier_finds_its_record(console: Console, connection: Connecti
     }.items():
         assert search_text(text).exact_match == exact, text
     assert search_text("ORD-").exact_match is None
-    assert {("payment", payment.id), ("payment", other.id), ("order", order_id)} == list_found(search_text("ORD-"))
-    assert ("refund", refund.id) in list_found(search_text("REQ-7"))
+    assert {("payment", payment.id), ("payment", other.id), ("order", order_id)} == list_found_records(
+        search_text("ORD-")
+    )
+    assert ("refund", refund.id) in list_found_records(search_text("REQ-7"))
     assert [one.id for one in search_text("REQ-7").operations] == [operation_id]
 
     # conditions, alone, together and beside words
@@ -116,17 +120,17 @@ def test_each_identifier_finds_its_record(console: Console, connection: Connecti
         "amount:<=12000 kind:payment": {("payment", other.id)},
         "status:unknown provider:paypay kind:payment": {("payment", other.id)},
         "ORD- status:unknown": {("payment", other.id)},
-        f"{NUMBER} kind:refund": {("refund", refund.id)},
-        f"{NUMBER} amount:>40000": {("payment", payment.id), ("order", order_id)},
-        f"{NUMBER} provider:atom": set(),
+        f"{CORPORATION_NUMBER} kind:refund": {("refund", refund.id)},
+        f"{CORPORATION_NUMBER} amount:>40000": {("payment", payment.id), ("order", order_id)},
+        f"{CORPORATION_NUMBER} provider:atom": set(),
         f"day:{day + timedelta(days=1)} kind:payment": set(),
     }.items():
-        assert list_found(search_text(text)) == right, text
+        assert list_found_records(search_text(text)) == right, text
     told = search_text("ORD-1 foo:bar")
     assert [one.kind.value for one in told.query.problems] == ["unknown_operator"]
-    assert ("payment", payment.id) in list_found(told)
+    assert ("payment", payment.id) in list_found_records(told)
     nothing = search_text("foo:bar provider:zzz")
-    assert (list_found(nothing), nothing.query.has_conditions) == (set(), False)
+    assert (list_found_records(nothing), nothing.query.has_conditions) == (set(), False)
 
     # first the ones that need a person, and no more than asked for
     (first,) = console.lookup.search("ORD-", 1).payments.records
@@ -134,7 +138,7 @@ def test_each_identifier_finds_its_record(console: Console, connection: Connecti
     assert first.id in (payment.id, other.id)
 
     # a payer is found by the beginning of the name; every record is explained
-    assert list_found(search_text("支払")) == {("payment", other.id)}
+    assert list_found_records(search_text("支払")) == {("payment", other.id)}
     (unknown,) = search_text("支払").payments.records
     assert isinstance(unknown, Payment)
     assert unknown.certainty is Certainty.UNKNOWN
@@ -142,14 +146,14 @@ def test_each_identifier_finds_its_record(console: Console, connection: Connecti
 
     # several values of one condition: whatever fulfils one of them, also if they are states and certainties
     for words in (("success", "unknown"), ("completed", "needs_review"), ("pending", "known"), ("paid", "none")):
-        each = [list_found(search_text(f"status:{word}")) for word in words]
-        assert list_found(search_text(f"status:{','.join(words)}")) == set().union(*each), words
-    assert list_found(search_text("status:success,unknown"))
+        each = [list_found_records(search_text(f"status:{word}")) for word in words]
+        assert list_found_records(search_text(f"status:{','.join(words)}")) == set().union(*each), words
+    assert list_found_records(search_text("status:success,unknown"))
 
-    for text in HOSTILE:
+    for text in HOSTILE_TEXTS:
         answer = search_text(text)
         assert len(answer.query.words) <= 1_000, text
-        assert not list_found(answer) or answer.query.has_conditions, text
+        assert not list_found_records(answer) or answer.query.has_conditions, text
 
 
 def test_a_search_with_conditions_says_if_it_did_not_examine_all_names(
@@ -164,9 +168,9 @@ def test_a_search_with_conditions_says_if_it_did_not_examine_all_names(
     last = insert_paid_payment(connection, "ORD-3")
     payments.change_payment(connection, last, NOW, certainty="unknown")
     cut = console.lookup.search("ORD- status:unknown")
-    assert (list_found(cut), cut.payments.is_partial) == (set(), True)
+    assert (list_found_records(cut), cut.payments.is_partial) == (set(), True)
     whole = console.lookup.search("ORD-3 status:unknown")
-    assert (list_found(whole), whole.payments.is_partial) == ({("payment", last.id)}, False)
+    assert (list_found_records(whole), whole.payments.is_partial) == ({("payment", last.id)}, False)
     assert not console.lookup.search("ORD-").is_partial
 
 
@@ -181,8 +185,8 @@ def test_the_owner_of_a_record_is_known_beside_many_other_takes(console: Console
     other_takes = [{**other_take, "subject_id": 1_000 + place} for place in range(600)]
     last_take = {**other_take, "subject_id": taken.id, "person": "lead-b", "taken_at": NOW}
     connection.execute(insert(takes), [*other_takes, last_take])
-    assert list_found(console.lookup.search("owner:lead-b kind:payment")) == {("payment", taken.id)}
-    assert list_found(console.lookup.search("owner:- kind:payment")) == {("payment", free.id)}
+    assert list_found_records(console.lookup.search("owner:lead-b kind:payment")) == {("payment", taken.id)}
+    assert list_found_records(console.lookup.search("owner:- kind:payment")) == {("payment", free.id)}
     order = QueueSortOrder(SortColumn.OWNER)
     queue = console.recovery.read_queue("pending", 50, None, RecordFilter(owner="-"), order)
     assert queue.items == ()
@@ -206,7 +210,7 @@ def test_another_person_s_request_is_not_found(console: Console, connection: Con
     """
     payment = insert_begun_payment(connection, "P-1")
     _add_request_id(connection, console, "REQ-7", payment.id, "o-1")
-    assert list_found(console.lookup.search("REQ-8")) == set()
+    assert list_found_records(console.lookup.search("REQ-8")) == set()
     assert console.lookup.search("REQ-8").operations == ()
 
 
@@ -218,13 +222,16 @@ def test_the_shop_s_spelling_of_a_number_hides_no_order(
 ) -> None:
     """The order's page shows the normalised number, so a search for it and the lookup find the order."""
     order_id = orders.insert_order(
-        connection, orders.NewOrder("ORD-1", 50_000, corporation_number=written.format(NUMBER)), NOW
+        connection, orders.NewOrder("ORD-1", 50_000, corporation_number=written.format(CORPORATION_NUMBER)), NOW
     )
     payment = insert_paid_payment(connection, "ORD-1", 50_000, order_id=order_id)
-    found = console.lookup.find_records(NUMBER)
-    assert [(order.id, order.corporation_number) for order in found.orders] == [(order_id, NUMBER)]
+    found = console.lookup.find_records(CORPORATION_NUMBER)
+    assert [(order.id, order.corporation_number) for order in found.orders] == [(order_id, CORPORATION_NUMBER)]
     assert [one.id for one in found.payments] == [payment.id]
-    assert list_found(console.lookup.search(NUMBER)) == {("order", order_id), ("payment", payment.id)}
+    assert list_found_records(console.lookup.search(CORPORATION_NUMBER)) == {
+        ("order", order_id),
+        ("payment", payment.id),
+    }
     assert not console.lookup.find_records(NUMBERS[1]).orders
 
 
@@ -245,10 +252,10 @@ def test_the_shop_s_spelling_of_a_number_hides_no_order(
 def test_a_name_is_found_in_its_usual_spellings(
     console: Console, connection: Connection, stored: str, typed: str
 ) -> None:
-    check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    check = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
     connection.execute(update(check_table).values(company_name=stored))
     payment = insert_paid_payment(connection, "ORD-1", 12_000, provider_payment_id="04219900", payer=stored)
     insert_paid_payment(connection, "ORD-2", 12_000, provider_payment_id="04219901", payer="支払花子")
     found = console.lookup.search(typed)
-    assert list_found(found) == {("credit-check", check.id), ("payment", payment.id)}
+    assert list_found_records(found) == {("credit-check", check.id), ("payment", payment.id)}
     assert found.exact_match == ("payment", payment.id)

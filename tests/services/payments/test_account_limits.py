@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from console.domain.money import Money
 from console.domain.payments.consistency import compute_money_parts, compute_reversed_minor
 from console.domain.payments.records import Payment, SetAsideState
-from console.domain.payments.states import RefundState
+from console.domain.payments.states import PaymentState, RefundState
 from console.services.payments import account_limits as account_money
 from console.services.refunds import outcomes
 from console.store.database.engine import Transaction
 from console.store.payments import payments, set_asides
 from console.store.refunds import refunds
 from console.store.refunds.refunds import NewRefund
-from tests.services.payments.test_apply_report import P, apply_reports, make_payment, make_report, report_paid
+from tests.services.payments.test_apply_report import apply_reports, make_payment, make_report, report_paid
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import PaymentDesk
 
@@ -57,7 +57,9 @@ def test_a_payment_without_an_account_changes_no_account(scene: PaymentDesk) -> 
     scene.insert_account(ONE, 10_000)
     assert report_paid(scene, make_payment(scene, "ORD-1")).captured_minor == 3300
     assert report_paid(scene, make_payment(scene, "ORD-2", corporation_number=OTHER)).captured_minor == 3300
-    apply_reports(scene, make_payment(scene, "ORD-3", corporation_number=OTHER), make_report(P.PAYMENT_FAILED, 1))
+    apply_reports(
+        scene, make_payment(scene, "ORD-3", corporation_number=OTHER), make_report(PaymentState.PAYMENT_FAILED, 1)
+    )
     assert read_account_sums(scene) == [(0, 0)]
 
 
@@ -80,8 +82,8 @@ def test_an_amount_above_the_limit_is_set_aside(scene: PaymentDesk, limit: int, 
     assert [tuple(row) for row in told] == expected
 
 
-@pytest.mark.parametrize("end", [P.PAYMENT_FAILED, P.EXPIRED])
-def test_a_payment_that_ends_unpaid_releases_its_reservation(scene: PaymentDesk, end: P) -> None:
+@pytest.mark.parametrize("end", [PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED])
+def test_a_payment_that_ends_unpaid_releases_its_reservation(scene: PaymentDesk, end: PaymentState) -> None:
     """A payment that ends unpaid releases its own reservation in the account, and only once; the reservations of
     other payments stay.
     """
@@ -101,7 +103,7 @@ def test_a_reversed_payment_leaves_its_account(scene: PaymentDesk) -> None:
     report_paid(scene, make_payment(scene, "ORD-1", corporation_number=ONE))
     payment = report_paid(scene, make_payment(scene, "ORD-2", corporation_number=ONE))
     assert (read_account_sums(scene), payment.set_aside_minor) == ([(4000, 0)], 2600)
-    apply_reports(scene, payment, make_report(P.PAYMENT_FAILED, 2))
+    apply_reports(scene, payment, make_report(PaymentState.PAYMENT_FAILED, 2))
     assert read_account_sums(scene) == [(3300, 0)]
 
 
@@ -128,31 +130,34 @@ class _PaymentHistory:
         self._booked = [0, 0, 0]
         self._accepted_refunds: dict[int, int] = {}
 
-    def apply_action(self, act: str, which: int, minor: int) -> None:
-        """Apply the action `act` (pay, reverse, accept, complete and so on) to the payment at the index `which`, if
-        the payment's state allows that. An accepted refund stays open until it is completed or failed.
+    def apply_action(self, act: str, payment_index: int, minor: int) -> None:
+        """Apply the action `act` (pay, reverse, accept, complete and so on) to the payment at the index
+        `payment_index`, if the payment's state allows that. An accepted refund stays open until it is completed or
+        failed.
         """
-        payment = self._scene.read_payment(self.payment_ids[which])
+        payment = self._scene.read_payment(self.payment_ids[payment_index])
         if act == "pay" and payment.captured_minor == 0:
             room = 5000 - self.compute_expected_sum()
             report_paid(self._scene, payment)
-            self._booked[which] = min(3300, room)
-        elif act == "reverse" and payment.state is P.COMPLETED:
-            apply_reports(self._scene, payment, make_report(P.PAYMENT_FAILED, 9))
-        elif act in ("accept", "accept_set_aside") and which not in self._accepted_refunds:
+            self._booked[payment_index] = min(3300, room)
+        elif act == "reverse" and payment.state is PaymentState.COMPLETED:
+            apply_reports(self._scene, payment, make_report(PaymentState.PAYMENT_FAILED, 9))
+        elif act in ("accept", "accept_set_aside") and payment_index not in self._accepted_refunds:
             is_set_aside = act == "accept_set_aside"
-            self._scene.context.write(lambda tx: self._accept_refund(tx, which, minor, is_set_aside=is_set_aside))
-        elif act in ("complete", "fail") and which in self._accepted_refunds:
-            refund_id = self._accepted_refunds.pop(which)
             self._scene.context.write(
-                lambda tx: self._end_refund(tx, which, refund_id, is_completed=act == "complete")
+                lambda tx: self._accept_refund(tx, payment_index, minor, is_set_aside=is_set_aside)
+            )
+        elif act in ("complete", "fail") and payment_index in self._accepted_refunds:
+            refund_id = self._accepted_refunds.pop(payment_index)
+            self._scene.context.write(
+                lambda tx: self._end_refund(tx, payment_index, refund_id, is_completed=act == "complete")
             )
 
-    def _accept_refund(self, tx: Transaction, which: int, minor: int, *, is_set_aside: bool) -> None:
+    def _accept_refund(self, tx: Transaction, payment_index: int, minor: int, *, is_set_aside: bool) -> None:
         """Insert a refund in the state in which its provider has accepted it. It refunds `minor` yen of the payment,
         or the payment's set-aside money.
         """
-        payment_id, now, aside = self.payment_ids[which], self._scene.context.now(), None
+        payment_id, now, aside = self.payment_ids[payment_index], self._scene.context.now(), None
         if is_set_aside:
             aside = next(iter(set_asides.find_by_payment(tx.conn, payment_id)), None)
             if aside is None:
@@ -164,7 +169,7 @@ class _PaymentHistory:
             payment_id, None, minor, "JPY", "op-a", "sent back", "{}", "[]", 1, now + timedelta(hours=72),
             set_aside_id=aside.id if aside else None,
         )  # fmt: skip
-        refund_id = self._accepted_refunds[which] = refunds.insert_refund(tx.conn, new, now)
+        refund_id = self._accepted_refunds[payment_index] = refunds.insert_refund(tx.conn, new, now)
         if aside is not None:
             set_asides.change_set_aside(tx.conn, aside, now, SetAsideState.REFUNDING, refund_id)
         refunds.insert_vote(tx.conn, refund_id, "lead-b", now)
@@ -174,7 +179,7 @@ class _PaymentHistory:
         ):
             refunds.change_refund(tx.conn, outcomes.require_refund(tx, refund_id), now, **values)
 
-    def _end_refund(self, tx: Transaction, which: int, refund_id: int, *, is_completed: bool) -> None:
+    def _end_refund(self, tx: Transaction, payment_index: int, refund_id: int, *, is_completed: bool) -> None:
         """Complete the accepted refund, or mark the refund as failed."""
         refund = outcomes.require_refund(tx, refund_id)
         if not is_completed:
@@ -182,12 +187,14 @@ class _PaymentHistory:
             return
         outcomes.mark_refund_completed(self._scene.context, tx, refund, None)
         if refund.set_aside_id is None:
-            self._booked[which] -= refund.amount_minor
+            self._booked[payment_index] -= refund.amount_minor
 
     def compute_expected_sum(self) -> int:
         """Return the sum (yen) that the account must contain now."""
         states = [self._scene.read_payment(payment_id).state for payment_id in self.payment_ids]
-        return sum(minor for minor, state in zip(self._booked, states, strict=True) if state is not P.REVERSED)
+        return sum(
+            minor for minor, state in zip(self._booked, states, strict=True) if state is not PaymentState.REVERSED
+        )
 
 
 _NEW_NUMBERS = count(7_000_000_000_000)

@@ -29,13 +29,15 @@ from tests.support.desks import NUMBERS
 from tests.support.money_desks import request_refund
 from tests.support.payment_desks import PaymentDesk
 
-P = PaymentState
-START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-_OUTCOME_CLASS_BY_STATE = {P.PAYMENT_SUCCESS: OutcomeClass.SUCCEEDED, P.USER_PAYMENT: OutcomeClass.PENDING}
+START_TIME = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+_OUTCOME_CLASS_BY_STATE = {
+    PaymentState.PAYMENT_SUCCESS: OutcomeClass.SUCCEEDED,
+    PaymentState.USER_PAYMENT: OutcomeClass.PENDING,
+}
 
 
 def make_report(
-    state: PaymentState, minute: int, way: ReportSource = ReportSource.READ, **more: Any
+    state: PaymentState, minute: int, source: ReportSource = ReportSource.READ, **more: Any
 ) -> ReportWithSource:
     """Return a provider's report of 3,300 yen in this state. Its time is `minute` minutes after START."""
     told: dict[str, Any] = {
@@ -43,7 +45,7 @@ def make_report(
         "provider_payment_id": None,
         "provider_state": f"{state}@{minute}",
         "state": state,
-        "is_final": state is not P.USER_PAYMENT,
+        "is_final": state is not PaymentState.USER_PAYMENT,
         "amount": Money(3300, "JPY"),
     } | more
     report = PaymentReport(**told)
@@ -56,13 +58,15 @@ def make_report(
         "{}",
         "0" * 64,
     )
-    return ReportWithSource(report, START + timedelta(minutes=minute), way, way.value, answer)
+    return ReportWithSource(report, START_TIME + timedelta(minutes=minute), source, source.value, answer)
 
 
 def make_payment(scene: PaymentDesk, number: str, order_id: int | None = None, **more: Any) -> Payment:
     """Insert a waiting payment of 3,300 yen and return it."""
-    new = NewPayment("bank", number, "JPY", 3300, order_id=order_id, begun_at=START, **more)
-    return scene.read_payment(scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, START)))
+    new = NewPayment("bank", number, "JPY", 3300, order_id=order_id, begun_at=START_TIME, **more)
+    return scene.read_payment(
+        scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, START_TIME))
+    )
 
 
 def apply_reports(scene: PaymentDesk, payment: Payment, *facts: ReportWithSource) -> Payment:
@@ -75,17 +79,19 @@ def apply_reports(scene: PaymentDesk, payment: Payment, *facts: ReportWithSource
 def report_paid(scene: PaymentDesk, payment: Payment, minute: int = 1, **more: Any) -> Payment:
     """Apply a report of a success to the payment and return the payment."""
     return apply_reports(
-        scene, payment, make_report(P.PAYMENT_SUCCESS, minute, provider_payment_id=f"id-{payment.id}", **more)
+        scene,
+        payment,
+        make_report(PaymentState.PAYMENT_SUCCESS, minute, provider_payment_id=f"id-{payment.id}", **more),
     )
 
 
 @pytest.mark.parametrize(
     ("states", "end", "order"),
     [
-        ((P.USER_PAYMENT, P.PAYMENT_SUCCESS), "completed", "paid"),
-        ((P.PAYMENT_FAILED, P.PAYMENT_SUCCESS), "completed", "paid"),
-        ((P.PAYMENT_FAILED, P.PAYMENT_SUCCESS, P.PAYMENT_FAILED), "reversed", None),
-        ((P.USER_PAYMENT, P.PAYMENT_SUCCESS, P.PAYMENT_FAILED), "reversed", None),
+        ((PaymentState.USER_PAYMENT, PaymentState.PAYMENT_SUCCESS), "completed", "paid"),
+        ((PaymentState.PAYMENT_FAILED, PaymentState.PAYMENT_SUCCESS), "completed", "paid"),
+        ((PaymentState.PAYMENT_FAILED, PaymentState.PAYMENT_SUCCESS, PaymentState.PAYMENT_FAILED), "reversed", None),
+        ((PaymentState.USER_PAYMENT, PaymentState.PAYMENT_SUCCESS, PaymentState.PAYMENT_FAILED), "reversed", None),
     ],
 )
 def test_reports_in_every_sequence_have_one_result(
@@ -112,7 +118,7 @@ def test_an_answer_is_stored_as_evidence_before_the_payment_changes(scene: Payme
     payment = report_paid(scene, make_payment(scene, "ORD-1"))
     kept = scene.place.sql("SELECT source, summary FROM evidence WHERE subject_kind = 'payment' ORDER BY id")
     assert kept == [("bank.read", "HTTP 200 SUCCEEDED told")]
-    apply_reports(scene, payment, make_report(P.USER_PAYMENT, 0))
+    apply_reports(scene, payment, make_report(PaymentState.USER_PAYMENT, 0))
     assert scene.place.sql("SELECT COUNT(*) FROM evidence WHERE subject_kind = 'payment'") == [(2,)]
 
 
@@ -121,7 +127,7 @@ def test_a_reversed_amount_leaves_the_account(scene: PaymentDesk) -> None:
     scene.insert_account(NUMBERS[0], 5000)
     payment = report_paid(scene, make_payment(scene, "ORD-1", corporation_number=NUMBERS[0]))
     assert scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts") == [(3300, 0)]
-    gone = apply_reports(scene, payment, make_report(P.PAYMENT_FAILED, 2))
+    gone = apply_reports(scene, payment, make_report(PaymentState.PAYMENT_FAILED, 2))
     assert (gone.state, gone.captured_minor) == ("reversed", 3300)
     assert scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts") == [(0, 0)]
 
@@ -133,9 +139,9 @@ def test_a_reversed_amount_leaves_the_account(scene: PaymentDesk) -> None:
         (Money(100, "JPY"), True), (Money(3301, "JPY"), True),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("way", [ReportSource.NOTICE, ReportSource.READ])
+@pytest.mark.parametrize("source", [ReportSource.NOTICE, ReportSource.READ])
 def test_a_reversal_of_another_amount_needs_a_person(
-    scene: PaymentDesk, amount: Money, way: ReportSource, *, is_told_first: bool
+    scene: PaymentDesk, amount: Money, source: ReportSource, *, is_told_first: bool
 ) -> None:
     """A bank reports that only a part of a payment was taken back, or an amount in another currency. The payment
     stays paid, its account keeps the sum, and a person must look, even if this notice arrives before the notice of
@@ -143,8 +149,8 @@ def test_a_reversal_of_another_amount_needs_a_person(
     """
     scene.insert_account(NUMBERS[0], 5000)
     payment = make_payment(scene, "ORD-1", corporation_number=NUMBERS[0])
-    success = make_report(P.PAYMENT_SUCCESS, 1, way, provider_payment_id="id-1")
-    taken_back = make_report(P.PAYMENT_FAILED, 2, way, amount=amount)
+    success = make_report(PaymentState.PAYMENT_SUCCESS, 1, source, provider_payment_id="id-1")
+    taken_back = make_report(PaymentState.PAYMENT_FAILED, 2, source, amount=amount)
     after = apply_reports(scene, payment, *((taken_back, success) if is_told_first else (success, taken_back)))
     assert (after.state in PAID_STATES, after.captured_minor, after.work.reason) == (True, 3300, "contradicted")
     assert scene.place.sql("SELECT balance_minor FROM accounts") == [(3300,)]
@@ -161,7 +167,7 @@ def test_one_provider_payment_belongs_to_one_record(scene: PaymentDesk) -> None:
     second = apply_reports(
         scene,
         make_payment(scene, "ORD-2"),
-        make_report(P.PAYMENT_SUCCESS, 2, provider_payment_id=first.provider_payment_id),
+        make_report(PaymentState.PAYMENT_SUCCESS, 2, provider_payment_id=first.provider_payment_id),
     )
     assert (second.certainty, second.captured_minor, second.work.reason) == ("unknown", 0, "other_payment")
 
@@ -203,7 +209,8 @@ def test_a_third_capture_opens_another_case(scene: PaymentDesk, is_acknowledged:
     )
     for minute in (2, 3):
         assert (
-            apply_reports(scene, payment, make_report(P.PAYMENT_SUCCESS, minute, **told)).work.reason == "paid_twice"
+            apply_reports(scene, payment, make_report(PaymentState.PAYMENT_SUCCESS, minute, **told)).work.reason
+            == "paid_twice"
         )
         (third,) = [case for case in find_cases() if case.resolved_at is None]
         assert (third.observed, third.acknowledged_by) == ("0423" if is_acknowledged else "0422, 0423", None)
@@ -219,7 +226,9 @@ def test_an_acknowledged_contradiction_hides_no_other_one(scene: PaymentDesk) ->
     def report_amount(minute: int, minor: int) -> list[Alert]:
         """Apply a report with this amount and return the open cases."""
         known: dict[str, Any] = {"provider_payment_id": payment.provider_payment_id, "provider_state": "COMPLETED"}
-        apply_reports(scene, payment, make_report(P.PAYMENT_SUCCESS, minute, amount=Money(minor, "JPY"), **known))
+        apply_reports(
+            scene, payment, make_report(PaymentState.PAYMENT_SUCCESS, minute, amount=Money(minor, "JPY"), **known)
+        )
         return [case for case in scene.console.alerts.list_alerts() if case.resolved_at is None]
 
     for turn, minor in enumerate((3301, 3302)):
@@ -236,10 +245,12 @@ def test_a_contradicted_final_state_stays_and_opens_a_case(scene: PaymentDesk) -
     case is opened.
     """
     payment = report_paid(scene, make_payment(scene, "ORD-1"))
-    after = apply_reports(scene, payment, make_report(P.USER_PAYMENT, 5))
+    after = apply_reports(scene, payment, make_report(PaymentState.USER_PAYMENT, 5))
     assert (after.state, after.captured_minor, after.work.reason) == ("completed", 3300, "contradicted")
     other = report_paid(scene, make_payment(scene, "ORD-2"))
-    odd = make_report(P.PAYMENT_SUCCESS, 5, provider_payment_id=other.provider_payment_id, amount=Money(3301, "JPY"))
+    odd = make_report(
+        PaymentState.PAYMENT_SUCCESS, 5, provider_payment_id=other.provider_payment_id, amount=Money(3301, "JPY")
+    )
     assert apply_reports(scene, other, odd).captured_minor == 3300
     assert scene.list_open_rules() == ["contradicted", "contradicted"]
 
@@ -248,7 +259,7 @@ def test_a_success_without_id_or_amount_stays_unknown(scene: PaymentDesk) -> Non
     """A reported success without the provider's id or without an amount can't be booked: the payment is unknown and
     is polled again.
     """
-    after = apply_reports(scene, make_payment(scene, "ORD-1"), make_report(P.PAYMENT_SUCCESS, 1))
+    after = apply_reports(scene, make_payment(scene, "ORD-1"), make_report(PaymentState.PAYMENT_SUCCESS, 1))
     assert (after.certainty, after.captured_minor, after.work.state) == ("unknown", 0, "scheduled")
     assert report_paid(scene, after, 2).state == "completed"
 
@@ -266,9 +277,9 @@ def test_a_refund_made_elsewhere_opens_a_case(scene: PaymentDesk) -> None:
     assert scene.payments.read_payment(payment.id).sides[1].differs == ("refunded",)
 
 
-def apply_and_read_effect(scene: PaymentDesk, payment: Payment, told: ReportWithSource) -> str:
+def apply_and_read_effect(scene: PaymentDesk, payment: Payment, report: ReportWithSource) -> str:
     """Apply the report to the payment and return the effect of the report."""
-    return scene.context.database.write(lambda tx: apply_report(scene.context, tx, payment, told)).effect
+    return scene.context.database.write(lambda tx: apply_report(scene.context, tx, payment, report)).effect
 
 
 def read_trail(scene: PaymentDesk, payment: Payment) -> list[tuple[str, dict[str, Any], str | None]]:
@@ -286,14 +297,14 @@ def test_each_change_by_a_report_has_one_audit_entry(scene: PaymentDesk) -> None
     """
     payment = make_payment(scene, "ORD-1")
     story = [
-        (make_report(P.USER_PAYMENT, 0), "changed", "moved"),
-        (make_report(P.USER_PAYMENT, 1), "unchanged", None),
-        (make_report(P.PAYMENT_SUCCESS, 2), "unknown", "unknown"),
-        (make_report(P.PAYMENT_SUCCESS, 3), "unknown", None),
-        (make_report(P.PAYMENT_SUCCESS, 4, provider_payment_id="id-1"), "booked", "booked"),
-        (make_report(P.PAYMENT_SUCCESS, 5, provider_payment_id="id-1"), "unchanged", None),
-        (make_report(P.PAYMENT_SUCCESS, 6, provider_payment_id="id-2"), "changed", "paid_twice"),
-        (make_report(P.PAYMENT_FAILED, 7), "changed", "reversed"),
+        (make_report(PaymentState.USER_PAYMENT, 0), "changed", "moved"),
+        (make_report(PaymentState.USER_PAYMENT, 1), "unchanged", None),
+        (make_report(PaymentState.PAYMENT_SUCCESS, 2), "unknown", "unknown"),
+        (make_report(PaymentState.PAYMENT_SUCCESS, 3), "unknown", None),
+        (make_report(PaymentState.PAYMENT_SUCCESS, 4, provider_payment_id="id-1"), "booked", "booked"),
+        (make_report(PaymentState.PAYMENT_SUCCESS, 5, provider_payment_id="id-1"), "unchanged", None),
+        (make_report(PaymentState.PAYMENT_SUCCESS, 6, provider_payment_id="id-2"), "changed", "paid_twice"),
+        (make_report(PaymentState.PAYMENT_FAILED, 7), "changed", "reversed"),
     ]
     told = 0
     for one, expected, word in story:
@@ -310,7 +321,7 @@ def test_each_change_by_a_report_has_one_audit_entry(scene: PaymentDesk) -> None
             )
 
 
-@pytest.mark.parametrize("end", [P.EXPIRED, P.PAYMENT_FAILED])
+@pytest.mark.parametrize("end", [PaymentState.EXPIRED, PaymentState.PAYMENT_FAILED])
 def test_a_late_payment_has_its_end_state_in_the_audit_entry(scene: PaymentDesk, end: PaymentState) -> None:
     """A payment that had ended unpaid is paid late: the audit entry contains the state in which it had ended, and the
     stored cause of that end is deleted.
@@ -329,7 +340,7 @@ def make_refund_report(state: RefundState, minor: int | None) -> RefundReport:
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "reported_sums"),
     [
         ({}, {"provider_minor": 3300, "provider_refunded_minor": 0}),
         ({"amount": Money(3300, "INR")}, {"provider_refunded_minor": 0}),
@@ -352,7 +363,7 @@ def make_refund_report(state: RefundState, minor: int | None) -> RefundReport:
 )
 @pytest.mark.parametrize("currency", ["JPY", "INR"])
 def test_the_providers_statement_contains_only_own_sums(
-    scene: PaymentDesk, more: dict[str, Any], said: dict[str, int], currency: str
+    scene: PaymentDesk, more: dict[str, Any], reported_sums: dict[str, int], currency: str
 ) -> None:
     """The stored statement of the provider contains only sums in the payment's currency, and cuts the provider's
     state to 40 characters. Its refunded sum counts only completed refunds.
@@ -362,8 +373,8 @@ def test_the_providers_statement_contains_only_own_sums(
         other = {"JPY": "INR", "INR": "JPY"}
         amount = more.get("amount", Money(3300, "JPY"))
         more = more | {"amount": amount and Money(amount.minor, other[amount.currency])}
-    told = make_report(P.PAYMENT_SUCCESS, 1, **more | {"provider_state": "w" * 50})
-    assert make_report_values(told.report, payment, told.effective_at) == said | {
+    told = make_report(PaymentState.PAYMENT_SUCCESS, 1, **more | {"provider_state": "w" * 50})
+    assert make_report_values(told.report, payment, told.effective_at) == reported_sums | {
         "provider_state": "w" * 40,
         "told_at": told.effective_at,
     }
@@ -373,11 +384,13 @@ def test_the_payer_is_stored_by_the_first_report(scene: PaymentDesk) -> None:
     """The payer in the first report is stored, cut to the length of the column, and a later report doesn't replace
     the payer. The stored payment time is the provider's time; without one it is the time of the report.
     """
-    payment = apply_reports(scene, make_payment(scene, "ORD-1"), make_report(P.USER_PAYMENT, 0, payer="p" * 300))
-    after = report_paid(scene, payment, payer="somebody else", paid_at=START)
-    assert (after.payer, after.paid_at) == ("p" * 255, START)
+    payment = apply_reports(
+        scene, make_payment(scene, "ORD-1"), make_report(PaymentState.USER_PAYMENT, 0, payer="p" * 300)
+    )
+    after = report_paid(scene, payment, payer="somebody else", paid_at=START_TIME)
+    assert (after.payer, after.paid_at) == ("p" * 255, START_TIME)
     other = report_paid(scene, make_payment(scene, "ORD-2"), minute=5)
-    assert other.paid_at == START + timedelta(minutes=5)
+    assert other.paid_at == START_TIME + timedelta(minutes=5)
 
 
 def test_the_trail_names_no_payer(scene: PaymentDesk) -> None:
@@ -417,7 +430,7 @@ def test_the_trail_names_no_payer(scene: PaymentDesk) -> None:
 
 def test_the_last_event_of_a_source_is_kept(scene: PaymentDesk) -> None:
     """A payment stores the id of the newest event that a source has reported, cut to 128 characters."""
-    event = replace(make_report(P.USER_PAYMENT, 0, ReportSource.NOTICE), event_id="e" * 200)
+    event = replace(make_report(PaymentState.USER_PAYMENT, 0, ReportSource.NOTICE), event_id="e" * 200)
     assert apply_reports(scene, make_payment(scene, "ORD-1"), event).last_event_id == "e" * 128
 
 
@@ -431,13 +444,13 @@ def test_an_order_becomes_paid_only_by_a_confirmed_report(scene: PaymentDesk) ->
         (ReportSource.CALLBACK, "pending"),
     ):
         order = scene.insert_order(f"ORD-{way}", 3300)
-        told = make_report(P.PAYMENT_SUCCESS, 1, way, provider_payment_id=f"id-{way}")
+        told = make_report(PaymentState.PAYMENT_SUCCESS, 1, way, provider_payment_id=f"id-{way}")
         apply_reports(scene, make_payment(scene, f"ORD-{way}", order), told)
         assert scene.read_order(f"ORD-{way}").state == state
         apply_reports(
             scene,
             make_payment(scene, f"LONE-{way}"),
-            make_report(P.PAYMENT_SUCCESS, 1, way, provider_payment_id=f"lone-{way}"),
+            make_report(PaymentState.PAYMENT_SUCCESS, 1, way, provider_payment_id=f"lone-{way}"),
         )
 
 
@@ -456,7 +469,7 @@ def test_a_report_that_settles_a_payment_closes_its_proposal(scene: PaymentDesk)
     assert proposed.awaiting == "second_person"
     started = f"SELECT state FROM operations WHERE id = '{payment.operation_id}'"
     assert [row[0] for row in scene.place.sql(started)] == ["unknown"]
-    after = apply_reports(scene, payment, make_report(P.PAYMENT_FAILED, 2))
+    after = apply_reports(scene, payment, make_report(PaymentState.PAYMENT_FAILED, 2))
     assert (after.state, after.certainty) == ("payment_failed", "known")
     assert scene.payments.read_payment(payment.id).awaiting is None
     assert [row[0] for row in scene.place.sql(started)] == ["done"]
@@ -485,8 +498,8 @@ def test_a_time_of_payment_that_can_not_be_right_is_not_taken(
     """
     payment = make_payment(scene, "A")
     found = report_paid(scene, payment, minute=2, paid_at=paid_at)
-    assert (found.state, found.captured_minor) == (P.COMPLETED, 3300)
-    assert found.paid_at == START + timedelta(minutes=2)
+    assert (found.state, found.captured_minor) == (PaymentState.COMPLETED, 3300)
+    assert found.paid_at == START_TIME + timedelta(minutes=2)
     assert [row[0] for row in read_refused_time_reasons(scene, payment)] == [why]
 
 
@@ -495,9 +508,9 @@ def test_a_time_of_payment_before_the_start_is_not_stored(scene: PaymentDesk) ->
     isn't stored, except if it is only some minutes too early, as from a slow clock. For an imported payment the time
     is stored, because the payment can be older than its row here.
     """
-    early = START - timedelta(minutes=6)
+    early = START_TIME - timedelta(minutes=6)
     for number, operation_id, paid_at, expected in (
-        ("A", "op-1", early, START + timedelta(minutes=1)),
+        ("A", "op-1", early, START_TIME + timedelta(minutes=1)),
         ("B", "op-2", early + timedelta(minutes=2), early + timedelta(minutes=2)),
         ("C", None, early, early),
     ):
@@ -523,13 +536,13 @@ def test_a_report_from_the_future_hides_no_later_one(scene: PaymentDesk, *, has_
     """
     payment = make_payment(scene, "A")
     years = 60 * 24 * 365 * 3
-    report_paid(scene, payment, minute=years, paid_at=START + timedelta(minutes=years) if has_paid_at else None)
+    report_paid(scene, payment, minute=years, paid_at=START_TIME + timedelta(minutes=years) if has_paid_at else None)
     now = scene.context.now()
     found = scene.read_payment(payment.id)
     assert found.told_at is not None
     assert found.told_at <= now + timedelta(seconds=1)
-    reversal = replace(make_report(P.PAYMENT_FAILED, 0), effective_at=found.told_at + timedelta(seconds=1))
-    assert apply_reports(scene, payment, reversal).state is P.REVERSED
+    reversal = replace(make_report(PaymentState.PAYMENT_FAILED, 0), effective_at=found.told_at + timedelta(seconds=1))
+    assert apply_reports(scene, payment, reversal).state is PaymentState.REVERSED
 
 
 def test_a_stored_time_in_the_future_hides_no_later_report(scene: PaymentDesk) -> None:
@@ -538,5 +551,5 @@ def test_a_stored_time_in_the_future_hides_no_later_report(scene: PaymentDesk) -
     """
     payment = report_paid(scene, make_payment(scene, "A"))
     scene.place.sql(f"UPDATE payments SET told_at = '2031-01-01', version = version + 1 WHERE id = {payment.id}")
-    reversal = replace(make_report(P.PAYMENT_FAILED, 0), effective_at=scene.context.now())
-    assert apply_reports(scene, payment, reversal).state is P.REVERSED
+    reversal = replace(make_report(PaymentState.PAYMENT_FAILED, 0), effective_at=scene.context.now())
+    assert apply_reports(scene, payment, reversal).state is PaymentState.REVERSED

@@ -22,7 +22,7 @@ from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.engines("sqlite")
-DAY = timedelta(days=1, hours=1)
+MORE_THAN_A_DAY = timedelta(days=1, hours=1)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def desk_without_credentials(place: Place, sandbox: Sandbox, clock: MovedClock) 
         yield scene
 
 
-def begin_unknown(scene: PaymentDesk, number: str) -> Payment:
+def begin_unknown_payment(scene: PaymentDesk, number: str) -> Payment:
     """Start a payment of an order with this number. The call gets no usable answer, and then the payer pays. Return
     the payment, whose outcome is unknown.
     """
@@ -50,8 +50,8 @@ def pass_a_day(scene: PaymentDesk, clock: MovedClock) -> None:
     """Move our clock and the provider's clock forward by a day, so that the next attempt of each schedule becomes
     due.
     """
-    clock.offset += DAY
-    scene.control.change_settings(advance_seconds=DAY.total_seconds())
+    clock.offset += MORE_THAN_A_DAY
+    scene.control.change_settings(advance_seconds=MORE_THAN_A_DAY.total_seconds())
 
 
 def test_a_desk_without_credentials_uses_up_no_attempt(
@@ -60,7 +60,7 @@ def test_a_desk_without_credentials_uses_up_no_attempt(
     """A desk without the provider's credentials runs its due tasks for weeks, which uses up no attempt: the desk with
     credentials still polls the payment automatically.
     """
-    payment = begin_unknown(scene, "ORD-1")
+    payment = begin_unknown_payment(scene, "ORD-1")
     for _ in range(len(PAYMENT_PROBE_WAITS) + 2):
         pass_a_day(scene, clock)
         desk_without_credentials.run_due_tasks()
@@ -93,7 +93,7 @@ def test_a_payment_that_fails_here_delays_no_other_payment(
     """The poll of one payment always fails with a bug: after all attempts of its schedule a person must look. The
     next payment is still polled, although each run polls only one payment.
     """
-    broken, other = begin_unknown(scene, "ORD-1"), begin_unknown(scene, "ORD-2")
+    broken, other = begin_unknown_payment(scene, "ORD-1"), begin_unknown_payment(scene, "ORD-2")
     ask = PaymentProber.ask_provider
 
     def fail_for_one(prober: PaymentProber, payment: Payment) -> Outcome[PaymentReport] | None:

@@ -234,7 +234,7 @@ def test_a_second_payment_never_takes_the_number_of_another_order(scene: Payment
     assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-3"
 
 
-def start_twice(scene: PaymentDesk, order: int) -> list[Payment]:
+def start_payment_twice(scene: PaymentDesk, order: int) -> list[Payment]:
     """Start two payments of the order, of which the first expires before the second starts; return the two
     payments.
     """
@@ -243,25 +243,25 @@ def start_twice(scene: PaymentDesk, order: int) -> list[Payment]:
     return [first, scene.payments.start(order, "paypay").payment]
 
 
-@pytest.mark.parametrize("known", ["desk", "database"])
+@pytest.mark.parametrize("known_part", ["desk", "database"])
 def test_the_second_lost_start_of_an_order_is_known_too(
-    scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock, known: str
+    scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock, known_part: str
 ) -> None:
     """The database has lost both payments of an order, and two people deny the first one. The order still gets no new
     payment, because the payer may have paid the second one.
     """
     context, order = scene.context, scene.insert_order("ORD-1", 3300)
-    first, second = start_twice(scene, order)
+    first, second = start_payment_twice(scene, order)
     scene.money.change_payment_state("paypay", "ORD-1-2", "paid")
     operations = [delete_payment(scene, payment, journal=True) for payment in (second, first)]
-    if known == "database":
+    if known_part == "database":
         entries = context.spool.read_entries(context.database_id)
         store_lost_operations(context, entries)
     scene.control.add_fault("status:503", call="paypay_payment", times=2)  # otherwise its word would count
     scene.console.recovery.resolve("operation", operations[1], "payment_failed", "not on their screen")
     with open_payment_desk(scene.place, sandbox, clock, person="lead-b") as other:
         other.console.recovery.resolve("operation", operations[1], "payment_failed", "nor in the settlement")
-    if known == "database":
+    if known_part == "database":
         context.spool.mark_ended(operations[0], holds_claim=False)
     refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operations[0])
@@ -272,16 +272,18 @@ def test_the_second_lost_start_of_an_order_is_known_too(
     assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
 
 
-@pytest.mark.parametrize(("number", "known"), [("ORD_1", "desk"), ("ORD_1", "database"), ("ORD" + "7" * 61, "desk")])
-def test_a_lost_start_before_a_change_of_the_total_is_known(scene: PaymentDesk, number: str, known: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "known_part"), [("ORD_1", "desk"), ("ORD_1", "database"), ("ORD" + "7" * 61, "desk")]
+)
+def test_a_lost_start_before_a_change_of_the_total_is_known(scene: PaymentDesk, number: str, known_part: str) -> None:
     """An order's total was changed after the database lost a start of its payment. The lost start is still found by
     the order's number, whether it was the first or a later payment of the order. An order whose number only begins
     with the same characters can get a payment.
     """
     context, order = scene.context, scene.insert_order(number, 3300)
-    first, second = start_twice(scene, order)
+    first, second = start_payment_twice(scene, order)
     operations = [delete_payment(scene, payment, journal=True) for payment in (second, first)]
-    if known == "database":
+    if known_part == "database":
         entries = context.spool.read_entries(context.database_id)
         store_lost_operations(context, entries)
         context.spool.mark_ended(operations[0], holds_claim=False)
@@ -300,7 +302,7 @@ def test_restored_starts_stop_no_later_one(scene: PaymentDesk) -> None:
     order.
     """
     order = scene.insert_order("ORD-1", 3300)
-    second = start_twice(scene, order)[1]
+    second = start_payment_twice(scene, order)[1]
     operation = delete_payment(scene, second, journal=True)
     assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).detail["operation_id"] == operation
     scene.console.recovery.probe("operation", operation)

@@ -12,16 +12,17 @@ from console.domain.records import Certainty, Work
 from console.services.payments import timeout_start
 from console.store.payments import payment_deadlines as payment_times
 from console.store.tasks import sagas
-from tests.services.payments.test_apply_report import START, P, apply_reports, make_payment, make_report
+from tests.services.payments.test_apply_report import START_TIME, apply_reports, make_payment, make_report
 from tests.support.payment_desks import PaymentDesk
 
 pytestmark = pytest.mark.engines("sqlite")
 MOMENT, HOUR = timedelta(seconds=1), timedelta(hours=1)
-PAYMENT = Payment(
+WAITING_PAYMENT = Payment(
     id=5, order_id=3, provider="paypay", merchant_payment_id="ORD-1", provider_payment_id=None,
-    corporation_number=None, payer=None, state=P.USER_PAYMENT, certainty=Certainty.KNOWN, work=Work(), currency="JPY",
+    corporation_number=None, payer=None, state=PaymentState.USER_PAYMENT, certainty=Certainty.KNOWN, work=Work(),
+    currency="JPY",
     asked_minor=3300, captured_minor=0, reserved_minor=0, refunded_minor=0, set_aside_minor=0, version=4,
-    expires_at=START,
+    expires_at=START_TIME,
 )  # fmt: skip
 
 
@@ -29,9 +30,9 @@ PAYMENT = Payment(
 @pytest.mark.parametrize("state", PaymentState)
 def test_only_a_known_waiting_payment_times_out(state: PaymentState, certainty: Certainty) -> None:
     """A payment times out only if it is waiting and its state is known."""
-    payment = replace(PAYMENT, state=state, certainty=certainty)
+    payment = replace(WAITING_PAYMENT, state=state, certainty=certainty)
     is_over = state in WAITING_STATES and certainty is Certainty.KNOWN
-    assert timeout_start.has_timed_out(payment, START + HOUR) is is_over
+    assert timeout_start.has_timed_out(payment, START_TIME + HOUR) is is_over
 
 
 @pytest.mark.parametrize(("late", "is_over"), [(-HOUR, False), (timedelta(0), False), (MOMENT, True), (HOUR, True)])
@@ -39,32 +40,36 @@ def test_a_payment_times_out_after_its_deadline(late: timedelta, is_over: bool) 
     """At its deadline a payment has not timed out yet; one moment later it has. A payment without a deadline, or with
     an unknown outcome, never times out.
     """
-    assert timeout_start.has_timed_out(PAYMENT, START + late) is is_over
-    assert not timeout_start.has_timed_out(replace(PAYMENT, expires_at=None), START + late)
-    assert not timeout_start.has_timed_out(replace(PAYMENT, certainty=Certainty.UNKNOWN), START + late)
+    assert timeout_start.has_timed_out(WAITING_PAYMENT, START_TIME + late) is is_over
+    assert not timeout_start.has_timed_out(replace(WAITING_PAYMENT, expires_at=None), START_TIME + late)
+    assert not timeout_start.has_timed_out(replace(WAITING_PAYMENT, certainty=Certainty.UNKNOWN), START_TIME + late)
     assert not timeout_start.has_timed_out(
-        replace(PAYMENT, expires_at=None, certainty=Certainty.UNKNOWN), START + late
+        replace(WAITING_PAYMENT, expires_at=None, certainty=Certainty.UNKNOWN), START_TIME + late
     )
 
 
 def list_overdue(
-    scene: PaymentDesk, at: datetime, most: int = 50, saga: str = timeout_start.PAYMENT_TIMEOUT_KIND
+    scene: PaymentDesk, at: datetime, max_count: int = 50, saga: str = timeout_start.PAYMENT_TIMEOUT_KIND
 ) -> list[str]:
-    """Return the numbers of the payments whose deadline has passed at the time `at`; `most` is the maximum count."""
+    """Return the numbers of the payments whose deadline has passed at the time `at`; `max_count` is the maximum
+    count.
+    """
     with scene.context.database.read() as conn:
-        return [one.merchant_payment_id for one in payment_times.list_overdue_payments(conn, saga, at, most)]
+        return [one.merchant_payment_id for one in payment_times.list_overdue_payments(conn, saga, at, max_count)]
 
 
-def make_waiting(scene: PaymentDesk, number: str, minutes: float | None, order: int | None = None) -> Payment:
+def make_waiting_payment(scene: PaymentDesk, number: str, minutes: float | None, order: int | None = None) -> Payment:
     """Insert a waiting payment whose deadline is this many minutes after START (None: no deadline)."""
-    ends = None if minutes is None else START + timedelta(minutes=minutes)
+    ends = None if minutes is None else START_TIME + timedelta(minutes=minutes)
     return make_payment(scene, number, order, expires_at=ends)
 
 
 def start_saga(scene: PaymentDesk, payment: Payment, kind: str, subject: str = "payment") -> None:
     """Start a saga of this kind about the payment."""
     scene.context.write(
-        lambda tx: sagas.start_saga(tx.conn, kind, subject, payment.id, timeout_start.ASK_STEP, {}, START) and None
+        lambda tx: (
+            sagas.start_saga(tx.conn, kind, subject, payment.id, timeout_start.ASK_STEP, {}, START_TIME) and None
+        )
     )
 
 
@@ -73,28 +78,30 @@ def test_overdue_payments_are_listed_oldest_first(scene: PaymentDesk) -> None:
     payment at exactly its deadline, or without a deadline, is not in the list.
     """
     for number, minutes in (("C", 3), ("A", 1), ("B", 2), ("Z", None)):
-        make_waiting(scene, number, minutes)
-    assert list_overdue(scene, START + timedelta(minutes=1)) == []
-    assert list_overdue(scene, START + timedelta(minutes=1) + MOMENT) == ["A"]
-    assert list_overdue(scene, START + HOUR) == ["A", "B", "C"]
-    assert list_overdue(scene, START + HOUR, most=2) == ["A", "B"]
+        make_waiting_payment(scene, number, minutes)
+    assert list_overdue(scene, START_TIME + timedelta(minutes=1)) == []
+    assert list_overdue(scene, START_TIME + timedelta(minutes=1) + MOMENT) == ["A"]
+    assert list_overdue(scene, START_TIME + HOUR) == ["A", "B", "C"]
+    assert list_overdue(scene, START_TIME + HOUR, max_count=2) == ["A", "B"]
 
 
 def test_payments_with_the_same_deadline_are_listed_by_id(scene: PaymentDesk) -> None:
     """Payments with the same deadline are listed by id."""
     for number in ("B", "A", "C"):
-        make_waiting(scene, number, 1)
-    assert list_overdue(scene, START + HOUR) == ["B", "A", "C"]
+        make_waiting_payment(scene, number, 1)
+    assert list_overdue(scene, START_TIME + HOUR) == ["B", "A", "C"]
 
 
 def test_ended_and_unknown_payments_are_not_overdue(scene: PaymentDesk) -> None:
     """The list of overdue payments contains no payment that has ended or is unknown."""
-    for end in (P.PAYMENT_FAILED, P.EXPIRED, P.PAYMENT_SUCCESS):
-        apply_reports(scene, make_waiting(scene, f"{end}", 1), make_report(end, 0, provider_payment_id=f"id-{end}"))
-    unknown = apply_reports(scene, make_waiting(scene, "U", 1), make_report(P.PAYMENT_SUCCESS, 0))
+    for end in (PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED, PaymentState.PAYMENT_SUCCESS):
+        apply_reports(
+            scene, make_waiting_payment(scene, f"{end}", 1), make_report(end, 0, provider_payment_id=f"id-{end}")
+        )
+    unknown = apply_reports(scene, make_waiting_payment(scene, "U", 1), make_report(PaymentState.PAYMENT_SUCCESS, 0))
     assert unknown.certainty is Certainty.UNKNOWN
-    apply_reports(scene, make_waiting(scene, "W", 1), make_report(P.USER_PAYMENT, 0))
-    assert list_overdue(scene, START + HOUR) == ["W"]
+    apply_reports(scene, make_waiting_payment(scene, "W", 1), make_report(PaymentState.USER_PAYMENT, 0))
+    assert list_overdue(scene, START_TIME + HOUR) == ["W"]
 
 
 @pytest.mark.parametrize("other", ["a_saga", "z_saga"])
@@ -102,19 +109,19 @@ def test_a_payment_with_an_open_timeout_saga_is_not_listed(scene: PaymentDesk, o
     """The list of overdue payments contains no payment with an open timeout saga. A saga of another kind or about
     another subject does not exclude a payment.
     """
-    first, second, third = (make_waiting(scene, number, 1) for number in ("A", "B", "C"))
+    first, second, third = (make_waiting_payment(scene, number, 1) for number in ("A", "B", "C"))
     start_saga(scene, second, timeout_start.PAYMENT_TIMEOUT_KIND)
     start_saga(scene, first, other)
     start_saga(scene, third, timeout_start.PAYMENT_TIMEOUT_KIND, subject="order")
-    assert list_overdue(scene, START + HOUR) == ["A", "C"]
-    assert list_overdue(scene, START + HOUR, saga=other) == ["B", "C"]
+    assert list_overdue(scene, START_TIME + HOUR) == ["A", "C"]
+    assert list_overdue(scene, START_TIME + HOUR, saga=other) == ["B", "C"]
 
 
 def test_a_timeout_saga_begins_once(scene: PaymentDesk) -> None:
     """The timeout saga of a payment begins once, with the step that queries the provider. A second start finds the
     open saga.
     """
-    payment, context = make_waiting(scene, "A", 1), scene.context
+    payment, context = make_waiting_payment(scene, "A", 1), scene.context
     saga = context.write(lambda tx: timeout_start.begin_timeout_saga(context, tx, payment))
     assert saga is not None
     assert (saga.kind, saga.step, saga.subject_id) == (
@@ -136,7 +143,7 @@ def test_a_saga_after_an_unpaid_end_begins_with_the_cancellation(
     payment has a deadline. Until that deadline the payer may start another payment.
     """
     of = scene.insert_order("ORD-1", 3300) if order else None
-    payment, context = make_waiting(scene, "A", 1 if ends else None, of), scene.context
+    payment, context = make_waiting_payment(scene, "A", 1 if ends else None, of), scene.context
     context.write(lambda tx: timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment))
     with context.database.read() as conn:
         saga = sagas.find_open_saga(conn, timeout_start.PAYMENT_TIMEOUT_KIND, "payment", payment.id)

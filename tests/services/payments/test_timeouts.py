@@ -38,11 +38,13 @@ def scene(scene: PaymentDesk, clock: MovedClock) -> PaymentDesk:
     return scene
 
 
-def start_with_stock(scene: PaymentDesk, number: str = "ORD-1", provider: str = "paypay", held: int = 2) -> Payment:
-    """Start a payment of an order for which the shop holds `held` items, and return the payment."""
+def start_with_stock(
+    scene: PaymentDesk, number: str = "ORD-1", provider: str = "paypay", held_count: int = 2
+) -> Payment:
+    """Start a payment of an order for which the shop holds `held_count` items, and return the payment."""
     currency = "INR" if provider == "atom" else "JPY"
     order = scene.insert_order(number, 50_000 if provider == "atom" else 3300, currency)
-    hold_stock(scene, order, held)
+    hold_stock(scene, order, held_count)
     return scene.payments.start(order, provider).payment
 
 
@@ -84,9 +86,9 @@ def read_single_saga(scene: PaymentDesk, number: str = "ORD-1") -> SagaProgress:
     return one
 
 
-def read_step_states(seen: SagaProgress) -> list[str]:
+def read_step_states(progress: SagaProgress) -> list[str]:
     """Return the states of the saga's steps."""
-    return [step.state.value for step in seen.steps]
+    return [step.state.value for step in progress.steps]
 
 
 def read_final_states(scene: PaymentDesk, payment: Payment, number: str = "ORD-1") -> tuple[str, str, list[str]]:
@@ -342,9 +344,9 @@ def _compile_with_values(query: Any, values: dict[str, Any]) -> str:
     return str(compiled)
 
 
-@pytest.mark.parametrize(("fault", "most"), [("status:503", 4 * 13), ("result:RATE_LIMIT", 13)])
+@pytest.mark.parametrize(("fault", "max_calls"), [("status:503", 4 * 13), ("result:RATE_LIMIT", 13)])
 def test_a_provider_that_is_down_for_a_day_is_asked_rarely(
-    scene: PaymentDesk, clock: MovedClock, fault: str, most: int
+    scene: PaymentDesk, clock: MovedClock, fault: str, max_calls: int
 ) -> None:
     """If the provider cannot be reached for a day, the program queries it at growing intervals, or once for all
     payments if it accepts no calls. Afterwards all payments are processed.
@@ -356,7 +358,7 @@ def test_a_provider_that_is_down_for_a_day_is_asked_rarely(
     for _ in range(12):
         run_timeout_task(scene)
         pass_time(scene, clock, timedelta(hours=2))
-    assert len(scene.control.read_requests(call="paypay_payment")) - before <= most
+    assert len(scene.control.read_requests(call="paypay_payment")) - before <= max_calls
     assert {scene.read_order(f"ORD-{number}").state.value for number in range(4)} == {"pending"}
     scene.control.clear_faults()
     scene.money.change_payment_state("paypay", "ORD-3", "paid", notify=False)
@@ -524,9 +526,9 @@ def test_a_change_by_the_shop_is_kept(
 
 def test_used_stock_stays_used(scene: PaymentDesk, clock: MovedClock) -> None:
     """Only held stock is released, not used stock; an order without held stock is no error."""
-    start_with_stock(scene, held=1)
+    start_with_stock(scene, held_count=1)
     hold_stock(scene, scene.read_order("ORD-1").id, 1, "used")
-    start_with_stock(scene, "ORD-2", held=0)
+    start_with_stock(scene, "ORD-2", held_count=0)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     run_timeout_task(scene)
     assert (read_stock_states(scene), read_stock_states(scene, "ORD-2")) == (["released", "used"], [])

@@ -14,20 +14,19 @@ from console.domain.tasks.states import SagaState
 from console.services.payments import timeout_start
 from console.services.payments.probe import is_unpaid_outcome
 from console.services.payments.timeouts import can_still_be_paid
-from tests.services.payments.test_timeout_start import PAYMENT
+from tests.services.payments.test_timeout_start import WAITING_PAYMENT
 from tests.services.payments.test_timeouts import PAST_TIME_TO_PAY, pass_time, start_with_stock
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import PaymentDesk
 
 pytestmark = pytest.mark.engines("sqlite")
-P = PaymentState
 
 
 @pytest.mark.parametrize("certainty", Certainty)
 @pytest.mark.parametrize("state", PaymentState)
 def test_a_waiting_or_unknown_payment_can_still_be_paid(state: PaymentState, certainty: Certainty) -> None:
     """A payment can still be paid if it is waiting or unknown."""
-    payment = replace(PAYMENT, state=state, certainty=certainty)
+    payment = replace(WAITING_PAYMENT, state=state, certainty=certainty)
     assert can_still_be_paid(payment) is (state in WAITING_STATES or certainty is Certainty.UNKNOWN)
 
 
@@ -63,7 +62,10 @@ def test_a_saga_runs_only_after_the_payments_deadline(scene: PaymentDesk, clock:
             scene.context.write(lambda tx: timeout_start.begin_timeout_saga(scene.context, tx, payment)) is not None
         )
     assert take(payment.id) is not None
-    assert (scene.read_payment(payment.id).state, scene.read_order("ORD-1").state) == (P.EXPIRED, "cancelled")
+    assert (scene.read_payment(payment.id).state, scene.read_order("ORD-1").state) == (
+        PaymentState.EXPIRED,
+        "cancelled",
+    )
     with scene.context.database.read() as conn:
         ended = conn.exec_driver_sql("SELECT state FROM sagas").all()
     assert [state for (state,) in ended] == [SagaState.DONE.value]

@@ -45,9 +45,17 @@ class RandomWalk:
                 f" VALUES ({order}, 'SKU', 1, '2026-11-20 03:00:00')"
             )
 
-    def step(self) -> str:
+    def execute_random_step(self) -> str:
         """Execute one random step and return its name."""
-        acts = {"begin": 3, "pay": 2, "fail": 1, "block": 1, "later": 4, "probe": 1, "notice": 1}
+        acts = {
+            "start_payment": 3,
+            "pay_payment": 2,
+            "fail_payment": 1,
+            "block_payment": 1,
+            "move_clocks": 4,
+            "probe_payment": 1,
+            "deliver_notice": 1,
+        }
         name = self.dice.choices(list(acts), list(acts.values()))[0]
         with suppress(ConsoleError, SandboxError):  # the sandbox too knows what can't be
             getattr(self, name)()
@@ -55,55 +63,55 @@ class RandomWalk:
 
     # Events
 
-    def begin(self) -> None:
+    def start_payment(self) -> None:
         """Start a payment of a random order."""
         self.scene.payments.start(self.scene.read_order(self.dice.choice(self.numbers)).id, "paypay")
 
-    def pay(self) -> None:
+    def pay_payment(self) -> None:
         """Let the payer pay a random payment at the provider."""
-        self._move("paid")
+        self._change_payment_state("paid")
 
-    def fail(self) -> None:
+    def fail_payment(self) -> None:
         """Let a random payment fail at the provider."""
-        self._move("cancelled")
+        self._change_payment_state("cancelled")
 
-    def block(self) -> None:
+    def block_payment(self) -> None:
         """Let the provider block the money of a random payment."""
-        self._move("authorized")
+        self._change_payment_state("authorized")
 
-    def _move(self, word: str) -> None:
+    def _change_payment_state(self, word: str) -> None:
         """Change a random payment at the provider to this state."""
-        found = [one for one in self._payments() if one.handle is not None]
+        found = [one for one in self._list_payments() if one.handle is not None]
         if found:
             self.scene.money.change_payment_state(
                 "paypay", self.dice.choice(found).merchant_payment_id, word, notify=False
             )
 
-    def probe(self) -> None:
+    def probe_payment(self) -> None:
         """Probe a random payment."""
-        if found := self._payments():
+        if found := self._list_payments():
             self.scene.payments.probe(self.dice.choice(found).id)
 
-    def notice(self) -> None:
+    def deliver_notice(self) -> None:
         """Deliver a notice about a random payment to the console."""
-        if found := self._payments():
+        if found := self._list_payments():
             self.scene.deliver_notice("paypay", self.dice.choice(found).merchant_payment_id)
 
-    def later(self, by: timedelta | None = None) -> None:
+    def move_clocks(self, by: timedelta | None = None) -> None:
         """Move the clocks forward by `by`, or by a random time if it is None."""
         by = by or timedelta(minutes=self.dice.choice([1, 2, 4, 6, 30]))
         self.clock.offset += by
         self.scene.control.change_settings(advance_seconds=by.total_seconds())
 
-    def _payments(self) -> list[Payment]:
+    def _list_payments(self) -> list[Payment]:
         """Return all stored payments."""
-        return [one for number in self.numbers for one in self._of(number)]
+        return [one for number in self.numbers for one in self._list_payments_of_order(number)]
 
-    def _of(self, number: str) -> tuple[Payment, ...]:
+    def _list_payments_of_order(self, number: str) -> tuple[Payment, ...]:
         """Return the payments of the order with this number."""
         return self.scene.payments.read_order(self.scene.read_order(number).id).payments
 
-    def run(self) -> None:
+    def run_timeout_task(self) -> None:
         """Run the timeout task."""
         with act_as(WORKER):
             self.sweep()
@@ -121,12 +129,12 @@ def run_and_break_off(walk: RandomWalk, monkeypatch: pytest.MonkeyPatch) -> None
 
     with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
         patch.setattr(walk.scene.context.failpoints, "reach", interrupt_at_point)
-        walk.run()
+        walk.run_timeout_task()
 
 
-def require_conditions(walk: RandomWalk, told: str) -> None:
-    """Check the conditions that must be true after each step; `told` has the names of the previous steps for the
-    failure message.
+def require_conditions(walk: RandomWalk, previous_steps: str) -> None:
+    """Check the conditions that must be true after each step; `previous_steps` has the names of the previous steps
+    for the failure message.
     """
     scene = walk.scene
     for number in walk.numbers:
@@ -136,14 +144,14 @@ def require_conditions(walk: RandomWalk, told: str) -> None:
         held = str(rows[0][0])
         alive = [one for one in view.payments if can_still_be_paid(one)]
         if order.state is OrderState.CANCELLED:
-            assert alive == [], told
-        assert (held == "released") <= (order.state is OrderState.CANCELLED), told
+            assert alive == [], previous_steps
+        assert (held == "released") <= (order.state is OrderState.CANCELLED), previous_steps
         under_way = any(one.record.ended_at is None for one in view.sagas)
         if order.state is OrderState.CANCELLED and not under_way:
-            assert held == "released", told
+            assert held == "released", previous_steps
     actions = ", ".join(repr(one) for one in _AUDIT_ACTIONS_ALLOWED_ONCE)
     told_of = scene.place.sql(f"SELECT what, subject_id FROM audit_log WHERE what IN ({actions})")
-    assert max(Counter(told_of).values(), default=0) <= 1, told
+    assert max(Counter(told_of).values(), default=0) <= 1, previous_steps
 
 
 @pytest.mark.engines("sqlite", "mariadb")
@@ -161,13 +169,13 @@ def test_conditions_hold_after_every_random_step(
         if name == "sweep":
             run_and_break_off(walk, monkeypatch)
         else:
-            name = walk.step()
+            name = walk.execute_random_step()
         require_conditions(walk, f"seed {seed}, turn {turn}: {name}")
-    for number in [one.merchant_payment_id for one in walk._payments() if one.handle is not None]:
+    for number in [one.merchant_payment_id for one in walk._list_payments() if one.handle is not None]:
         if scene.money.read_payment("paypay", number)["state"] == "AUTHORIZED":  # perhaps not heard of here yet
             scene.money.change_payment_state("paypay", number, "paid", notify=False)
     for _ in range(6):
-        walk.later(timedelta(minutes=20))
+        walk.move_clocks(timedelta(minutes=20))
         scene.run_due_tasks()
         require_conditions(walk, f"seed {seed}: the end")
     for number in walk.numbers:

@@ -50,20 +50,20 @@ def test_a_transaction_of_another_kind_acquires_no_lock() -> None:
     assert is_audit_lock_free(turn)
 
 
-def fail_while_locked(turn: AuditChainLock) -> None:
+def fail_while_locked(chain_lock: AuditChainLock) -> None:
     """Acquire the lock and raise an error within the transaction."""
-    with turn.allow_locking():
-        turn.acquire(Transaction(sentinel.conn))
+    with chain_lock.allow_locking():
+        chain_lock.acquire(Transaction(sentinel.conn))
         raise ZeroDivisionError
 
 
-def is_audit_lock_free(turn: AuditChainLock) -> bool:
+def is_audit_lock_free(chain_lock: AuditChainLock) -> bool:
     """Return True if another thread can acquire the lock now."""
-    return not turn._lock.locked()
+    return not chain_lock._lock.locked()
 
 
-def lock_and_release(turn: AuditChainLock) -> bool:
+def lock_and_release(chain_lock: AuditChainLock) -> bool:
     """Acquire the lock, release it and return True."""
-    with turn.allow_locking():
-        turn.acquire(Transaction(sentinel.conn))
+    with chain_lock.allow_locking():
+        chain_lock.acquire(Transaction(sentinel.conn))
     return True

@@ -22,7 +22,7 @@ from console.services.payments.probe import make_lease_name as payment_lease
 from console.services.process.heartbeat import Heartbeat
 from console.services.refunds import lease as refund_lease
 from console.store.operations import leases
-from tests.crash.signals import Stage, open_stage
+from tests.crash.signals import SignalTestStage, open_stage
 from tests.support.money_desks import import_paid_payment, insert_order, request_refund
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
@@ -136,49 +136,49 @@ def _acquire_and_release_lease(console: Console, name: str) -> None:
 # Each place that asks a provider under a lease
 
 
-def _prepare_check(on: Stage) -> tuple[str, Callable[[Console], object]]:
+def _prepare_check(stage: SignalTestStage) -> tuple[str, Callable[[Console], object]]:
     """Prepare an unknown credit check whose confirmation by a read at AlarmBox hangs. Return the name of its lease
     and the function that makes the call.
     """
     from console.domain.records import PurchaseRequest
 
-    on.sandbox.control.add_fault("close_after_charge", call="purchase", times=1)
+    stage.sandbox.control.add_fault("close_after_charge", call="purchase", times=1)
     with suppress(ConsoleError):
-        on.maker.credit_checks.purchase(PurchaseRequest("1180301018771", "1"))
-    (record,) = on.maker.lookup.find_records("1180301018771").credit_checks
-    on.sandbox.control.add_fault("hang", call="detail")
-    number = on.sandbox.control.read_ledger("1180301018771")["entries"][0]["id"]
+        stage.maker.credit_checks.purchase(PurchaseRequest("1180301018771", "1"))
+    (record,) = stage.maker.lookup.find_records("1180301018771").credit_checks
+    stage.sandbox.control.add_fault("hang", call="detail")
+    number = stage.sandbox.control.read_ledger("1180301018771")["entries"][0]["id"]
     act = lambda console: console.recovery.resolve("credit-check", record.id, "success", "seen", number)  # noqa: E731
     return refetch.make_lease_name(record.id), act
 
 
-def _prepare_refund(on: Stage) -> tuple[str, Callable[[Console], object]]:
+def _prepare_refund(stage: SignalTestStage) -> tuple[str, Callable[[Console], object]]:
     """Prepare an unknown refund whose probe hangs. Return the name of its lease and the function that makes the
     call.
     """
-    payment = import_paid_payment(on.maker, on.sandbox, "ORD-1").id
-    refund = request_refund(on.maker, payment).id
-    on.sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
+    payment = import_paid_payment(stage.maker, stage.sandbox, "ORD-1").id
+    refund = request_refund(stage.maker, payment).id
+    stage.sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
     with suppress(ConsoleError):
-        on.checker.refunds.approve(refund)
-    on.sandbox.control.add_fault("hang", call="paypay_refund_details")
+        stage.checker.refunds.approve(refund)
+    stage.sandbox.control.add_fault("hang", call="paypay_refund_details")
     return refund_lease.make_refund_lease_name(payment), lambda console: console.refunds.probe(refund)
 
 
-def _prepare_payment(on: Stage) -> tuple[str, Callable[[Console], object]]:
+def _prepare_payment(stage: SignalTestStage) -> tuple[str, Callable[[Console], object]]:
     """Prepare a payment whose probe hangs. Return the name of its lease and the function that makes the call."""
-    payment = on.maker.payments.start(insert_order(on.place, "ORD-1", 3_300), "paypay").payment.id
-    on.sandbox.control.add_fault("hang", call="paypay_payment")
+    payment = stage.maker.payments.start(insert_order(stage.place, "ORD-1", 3_300), "paypay").payment.id
+    stage.sandbox.control.add_fault("hang", call="paypay_payment")
     return payment_lease(payment), lambda console: console.payments.probe(payment)
 
 
-def _prepare_token(on: Stage) -> tuple[str, Callable[[Console], object]]:
+def _prepare_token(stage: SignalTestStage) -> tuple[str, Callable[[Console], object]]:
     """Prepare a purchase whose token refresh hangs. Return the name of the refresh's lease and the function that
     makes the call.
     """
     from console.domain.records import PurchaseRequest
 
-    on.sandbox.control.add_fault("hang", call="token")
+    stage.sandbox.control.add_fault("hang", call="token")
     return REFRESH_LEASE_NAME, lambda console: console.credit_checks.purchase(PurchaseRequest("1180301018771", "1"))
 
 
@@ -221,11 +221,11 @@ def test_a_lease_is_kept_while_a_provider_hangs(place: Place, where: str) -> Non
             pass
 
 
-def _make_unscaled_settings(on: Stage) -> dict[str, Any]:
+def _make_unscaled_settings(stage: SignalTestStage) -> dict[str, Any]:
     """Return settings without scaled waits, so that calls last much longer than the leases."""
     from tests.support.money_desks import make_provider_settings
 
-    return {**make_provider_settings(on.sandbox.url), "TIME_SCALE": "1"}
+    return {**make_provider_settings(stage.sandbox.url), "TIME_SCALE": "1"}
 
 
 def ignore_refusal(act: Callable[[], object]) -> None:

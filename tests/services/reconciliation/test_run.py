@@ -701,9 +701,11 @@ def test_a_file_without_valid_rows_ends_the_run(
 
 
 @pytest.mark.engines("sqlite")
-@pytest.mark.parametrize(("rubbish", "ends"), [(MAX_REFUSED_ROWS, "reported"), (MAX_REFUSED_ROWS + 1, "failed")])
+@pytest.mark.parametrize(
+    ("refused_row_count", "end_state"), [(MAX_REFUSED_ROWS, "reported"), (MAX_REFUSED_ROWS + 1, "failed")]
+)
 def test_a_run_fails_above_the_limit_of_refused_rows(
-    reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch, rubbish: int, ends: str
+    reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch, refused_row_count: int, end_state: str
 ) -> None:
     """A file with MAX_REFUSED_ROWS refused lines is read, and the run reports each of them. With one more refused
     line the run fails.
@@ -712,8 +714,8 @@ def test_a_run_fails_above_the_limit_of_refused_rows(
     reconciled_day.announce_file()
     files = reconciled_day.scene.console.reconciliation._daily_file_stores["paypay"]
     original = files.download_file
-    monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"rubbish\n" * rubbish)
-    if ends == "reported":
+    monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"rubbish\n" * refused_row_count)
+    if end_state == "reported":
         assert reconciled_day.reconcile_day().refused == MAX_REFUSED_ROWS
         return
     with pytest.raises(ConsoleError) as caught:

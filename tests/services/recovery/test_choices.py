@@ -21,7 +21,7 @@ from console.store.refunds import refunds
 from tests.support.choice_stage import ChoiceStage, open_choice_stage
 from tests.support.quick_desks import make_quick_folder
 
-CODES: dict[str, str | tuple[str, ...]] = {
+ERROR_CODES_BY_REASON: dict[str, str | tuple[str, ...]] = {
     "outcome_known": "nothing_to_resolve", "outcome_expected": "nothing_to_resolve",
     "no_such_step": "nothing_to_resolve",
     "order_follows": "nothing_to_resolve",
@@ -52,12 +52,12 @@ def desk() -> Iterator[ChoiceStage]:
         yield made
 
 
-def _list_refusal_codes(who: str, what: str, reason: str) -> tuple[str, ...]:
+def _list_refusal_codes(who: str, choice: str, reason: str) -> tuple[str, ...]:
     """Return the error codes with which the services may refuse this action to this person for this reason. The
     services check the person's right before the record.
     """
-    lacks = who == "aud-f" or (who == "op-e" and what == "buy")
-    codes = CODES[reason]
+    lacks = who == "aud-f" or (who == "op-e" and choice == "buy")
+    codes = ERROR_CODES_BY_REASON[reason]
     said = (codes,) if isinstance(codes, str) else codes
     return (*said, "not_allowed") if lacks else said
 
@@ -130,15 +130,15 @@ def _iterate_situations() -> Iterator[Any]:
             yield pytest.param(told, review, unknown, marks=() if telling else pytest.mark.soak)
 
 
-@pytest.mark.parametrize(("told", "review", "unknown"), list(_iterate_situations()))
+@pytest.mark.parametrize(("statement", "needs_review", "is_unknown"), list(_iterate_situations()))
 def test_choices_follow_the_state_of_a_payment(
-    desk: ChoiceStage, told: ProviderStatement, review: bool, unknown: bool
+    desk: ChoiceStage, statement: ProviderStatement, needs_review: bool, is_unknown: bool
 ) -> None:
     """For an operator, the table's actions agree with the services for payments in ten states, known or unknown,
     waiting for a person or not, and with each statement of the provider.
     """
-    for state in sorted(WAITING_STATES | ENDED_UNPAID_STATES if unknown else set(PaymentState)):
-        make = partial(desk.make_payment, state, told, unknown=unknown, review=review)
+    for state in sorted(WAITING_STATES | ENDED_UNPAID_STATES if is_unknown else set(PaymentState)):
+        make = partial(desk.make_payment, state, statement, unknown=is_unknown, review=needs_review)
         require_table_agrees(desk, "op-a", "payment", make, skip=("probe", "take", "note"))
 
 
@@ -282,12 +282,12 @@ def test_choices_for_credit_checks_without_a_list_call_equal_the_services(desk: 
     """If the provider cannot list purchases, the table's actions on unknown and bought credit checks still agree with
     the services.
     """
-    desk.vendor.finds = False
+    desk.vendor.lists_purchases = False
     try:
         for state in ("unknown", "bought"):
             require_table_agrees(desk, "op-a", "credit-check", _make_check_builders(desk)[state])
     finally:
-        desk.vendor.finds = True
+        desk.vendor.lists_purchases = True
 
 
 def test_choices_for_credit_checks_exclude_leased_or_taken_ones(desk: ChoiceStage) -> None:
@@ -311,8 +311,8 @@ def test_choices_for_orders_follow_their_state(desk: ChoiceStage, who: str) -> N
     actions agree with the services. The outcome of an order cannot be decided.
     """
 
-    def make_order_with_payment(state: PaymentState, told: ProviderStatement, *, moved: bool = False) -> Any:
-        payment = desk.make_payment(state, told)
+    def make_order_with_payment(state: PaymentState, statement: ProviderStatement, *, moved: bool = False) -> Any:
+        payment = desk.make_payment(state, statement)
         if moved:
             desk.call_as("op-a", lambda: desk.console.payments.set_order_paid(payment.id))
         assert payment.order_id is not None
@@ -342,7 +342,7 @@ def test_choices_for_orders_follow_their_state(desk: ChoiceStage, who: str) -> N
 def _make_refund_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
     """Return functions that create refunds, by the name of the refund's state."""
 
-    def ended(act: Callable[[Any], Any], who: str) -> Callable[[], Any]:
+    def make_ending_builder(act: Callable[[Any], Any], who: str) -> Callable[[], Any]:
         def make_ended_refund() -> Any:
             asked = desk.make_refund()
             desk.call_as(who, lambda: act(asked))
@@ -359,8 +359,8 @@ def _make_refund_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
 
     return {
         "requested": desk.make_refund,
-        "rejected": ended(lambda one: desk.console.refunds.reject(one.id, "no reason"), "lead-b"),
-        "withdrawn": ended(lambda one: desk.console.refunds.withdraw(one.id), "op-a"),
+        "rejected": make_ending_builder(lambda one: desk.console.refunds.reject(one.id, "no reason"), "lead-b"),
+        "withdrawn": make_ending_builder(lambda one: desk.console.refunds.withdraw(one.id), "op-a"),
         "approved": lambda: desk.make_refund("unreachable"),
         "unknown": lambda: desk.make_refund("silent_before"),
         "submitted": lambda: desk.make_refund("accepts"),

@@ -39,8 +39,11 @@ __all__ = ["connection", "console"]
 
 pytestmark = pytest.mark.expects_log("rows that can't be read are told")
 PROBE_WORK = Work(WorkState.SCHEDULED, at=NOW, reason="outcome_unknown")
-LATER = datetime(2200, 1, 1, tzinfo=UTC)
-ORDERS = {"default order": DEFAULT_SORT_ORDER, "newest first": QueueSortOrder(SortColumn.AGE, is_descending=True)}
+FAR_FUTURE = datetime(2200, 1, 1, tzinfo=UTC)
+SORT_ORDER_BY_NAME = {
+    "default order": DEFAULT_SORT_ORDER,
+    "newest first": QueueSortOrder(SortColumn.AGE, is_descending=True),
+}
 
 
 def read_refs(console: Console, queue: str, limit: int, order: QueueSortOrder) -> list[tuple[str, int]]:
@@ -54,7 +57,7 @@ def read_refs(console: Console, queue: str, limit: int, order: QueueSortOrder) -
             return found
 
 
-@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+@pytest.mark.parametrize("order", SORT_ORDER_BY_NAME.values(), ids=SORT_ORDER_BY_NAME)
 @pytest.mark.parametrize("limit", [1, 2, 50])
 def test_an_unreadable_payment_hides_no_other_record(
     console: Console, connection: Connection, limit: int, order: QueueSortOrder
@@ -111,7 +114,9 @@ def make_refunds(connection: Connection, state: RefundState | None = None, **fac
     return ids
 
 
-LISTS: Mapping[str, tuple[str, Callable[[Connection], list[int]], Callable[[Connection, int], Sequence[Any]]]] = {
+LIST_CASES: Mapping[
+    str, tuple[str, Callable[[Connection], list[int]], Callable[[Connection, int], Sequence[Any]]]
+] = {
     "due payments": (
         "payments",
         make_due_payments,
@@ -145,10 +150,10 @@ LISTS: Mapping[str, tuple[str, Callable[[Connection], list[int]], Callable[[Conn
 }
 
 
-@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("name", LIST_CASES)
 def test_unreadable_rows_stop_no_work_on_others(connection: Connection, name: str) -> None:
     """Unreadable rows are left out, also if more of them come first than a list may have rows."""
-    table, make_rows, list_rows = LISTS[name]
+    table, make_rows, list_rows = LIST_CASES[name]
     ids = make_rows(connection)
     assert sorted(row.id for row in list_rows(connection, 10)) == ids
     column = {"payments": "late_after", "refunds": "reason_code"}[table]
@@ -186,7 +191,7 @@ def test_an_unreadable_record_hides_no_other_record_in_lists_of_people(
     for number in range(2):
         order_ids.append(insert_order(connection, f"ORD-{number}"))
         payment = insert_paid_payment(connection, f"P-{number}", order_id=order_ids[-1])
-        refund_ids.append(insert_requested_refund(connection, payment, decide_by=LATER).id)
+        refund_ids.append(insert_requested_refund(connection, payment, decide_by=FAR_FUTURE).id)
     bad_id, column = {"order": (order_ids[1], "work_state"), "refund": (refund_ids[1], "reason_code")}[kind]
     connection.exec_driver_sql(f"UPDATE {kind}s SET {column} = 'future' WHERE id = {bad_id}")
     inbox = console.refunds.read_inbox()
@@ -205,7 +210,7 @@ def test_an_unreadable_record_hides_no_other_record_in_lists_of_people(
 def test_an_unreadable_payment_hides_no_other_summary_of_a_request(console: Console, connection: Connection) -> None:
     """The list of approvals has the summaries of the other requests."""
     pays = [insert_paid_payment(connection, f"P-{number}") for number in range(2)]
-    ids = [insert_requested_refund(connection, payment, decide_by=LATER).id for payment in pays]
+    ids = [insert_requested_refund(connection, payment, decide_by=FAR_FUTURE).id for payment in pays]
     connection.exec_driver_sql(f"UPDATE payments SET late_after = 'future' WHERE id = {pays[0].id}")
     assert list(console.refunds.read_summaries(ids)) == [ids[1]]
 

@@ -20,7 +20,7 @@ ONE_DAY = timedelta(days=1)
 MINUTES_AFTER_CORRECTION = 5
 """The number of minutes for which the due tasks run after the clock is corrected."""
 parametrize_by_jump = pytest.mark.parametrize("jump", [ONE_DAY, -ONE_DAY], ids=["forth", "back"])
-PROVIDERS = pytest.mark.parametrize("provider", ["paypay", "atom"])
+parametrize_by_provider = pytest.mark.parametrize("provider", ["paypay", "atom"])
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def run_minutes(desk: RefundDesk, count: int) -> None:
 
 
 @parametrize_by_jump
-@PROVIDERS
+@parametrize_by_provider
 def test_an_unanswered_refund_that_was_made_is_found(desk: RefundDesk, provider: str, jump: timedelta) -> None:
     """Refunds that were sent before and during the jump get no answer, and the provider makes them. Probes find each
     of them, and none is sent again.
@@ -92,7 +92,7 @@ def test_a_refund_that_was_not_made_is_sent_once(desk: RefundDesk, jump: timedel
 
 
 @parametrize_by_jump
-@PROVIDERS
+@parametrize_by_provider
 def test_an_accepted_refund_is_followed_to_its_end(desk: RefundDesk, provider: str, jump: timedelta) -> None:
     """A refund that the provider accepted before or during a jump of the clock is known as completed as soon as
     without the jump.

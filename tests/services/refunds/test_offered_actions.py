@@ -16,33 +16,33 @@ from console.wiring.record_readers import RecordReaders
 from tests.support.refund_desks import TEAM, RefundDesk, call_for_code, call_for_refusal
 
 
-def requested(desk: RefundDesk, payment: Payment) -> Refund:
+def make_requested_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund that waits for its approval."""
     return desk.request_refund(payment)
 
 
-def half_approved(desk: RefundDesk, payment: Payment) -> Refund:
+def make_half_approved_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a large refund with one of its two votes."""
     refund = desk.approve_refund(desk.request_refund(payment, "600000"), by="lead-b")
     assert (refund.state, refund.checkers) == (RefundState.REQUESTED, ("lead-b",))
     return refund
 
 
-def overdue(desk: RefundDesk, payment: Payment) -> Refund:
+def make_overdue_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a requested refund whose time to decide is over."""
     refund = desk.request_refund(payment)
     desk.move_clock(hours=73)
     return refund
 
 
-def cooling_off(desk: RefundDesk, payment: Payment) -> Refund:
+def make_cooling_off_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return an approved refund in its cooling-off period."""
     refund = desk.approve_refund(desk.request_refund(payment, "150000"))
     assert refund.state is RefundState.APPROVED
     return refund
 
 
-def perhaps_sent(desk: RefundDesk, payment: Payment) -> Refund:
+def make_perhaps_sent_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return an approved refund whose call the provider refused as repeated too fast."""
     refund = desk.request_refund(payment)
     desk.control.add_fault("result:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
@@ -50,7 +50,7 @@ def perhaps_sent(desk: RefundDesk, payment: Payment) -> Refund:
     return refund
 
 
-def unknown(desk: RefundDesk, payment: Payment) -> Refund:
+def make_unknown_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund whose call got no answer."""
     refund = desk.request_refund(payment)
     desk.control.add_fault("close_after_charge", call="paypay_refund", times=1)
@@ -58,7 +58,7 @@ def unknown(desk: RefundDesk, payment: Payment) -> Refund:
     return refund
 
 
-def refused(desk: RefundDesk, payment: Payment) -> Refund:
+def make_refused_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund that PayPay has refused."""
     refund = desk.request_refund(payment)
     desk.control.add_fault("result:CANCELED_USER", call="paypay_refund", times=1)
@@ -66,47 +66,49 @@ def refused(desk: RefundDesk, payment: Payment) -> Refund:
     return refund
 
 
-def accepted(desk: RefundDesk, payment: Payment) -> Refund:
+def make_accepted_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund that PayPay has accepted."""
     return desk.approve_refund(desk.request_refund(payment))
 
 
-def completed(desk: RefundDesk, payment: Payment) -> Refund:
+def make_completed_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund that PayPay has completed."""
-    refund = accepted(desk, payment)
+    refund = make_accepted_refund(desk, payment)
     desk.control.payments_control.change_refund_state(refund.provider_refund_key or "", "completed")
     return desk.probe_refund(refund)
 
 
-def contradicted(desk: RefundDesk, payment: Payment) -> Refund:
+def make_contradicted_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a completed refund that PayPay later reports as failed."""
-    refund = completed(desk, payment)
+    refund = make_completed_refund(desk, payment)
     desk.control.payments_control.change_refund_state(refund.provider_refund_key or "", "failed")
     return desk.probe_refund(refund)
 
 
-def rejected(desk: RefundDesk, payment: Payment) -> Refund:
+def make_rejected_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund that an approver has rejected."""
     return desk.reject_refund(desk.request_refund(payment))
 
 
-def withdrawn(desk: RefundDesk, payment: Payment) -> Refund:
+def make_withdrawn_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund that its requester has withdrawn."""
     return desk.withdraw_refund(desk.request_refund(payment))
 
 
-def maker_disabled(desk: RefundDesk, payment: Payment) -> Refund:
+def make_maker_disabled_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a requested refund whose requester is disabled."""
     refund = desk.request_refund(payment, by="op-e")
     desk.disable_person("op-e")
     return refund
 
 
-STATES: Mapping[str, Callable[[RefundDesk, Payment], Refund]] = {
-    maker.__name__: maker
+MAKE_REFUND_BY_STATE: Mapping[str, Callable[[RefundDesk, Payment], Refund]] = {
+    maker.__name__.removeprefix("make_").removesuffix("_refund"): maker
     for maker in (
-        requested, half_approved, overdue, cooling_off, perhaps_sent, unknown, refused, accepted, completed,
-        contradicted, rejected, withdrawn, maker_disabled,
+        make_requested_refund, make_half_approved_refund, make_overdue_refund, make_cooling_off_refund,
+        make_perhaps_sent_refund, make_unknown_refund, make_refused_refund, make_accepted_refund,
+        make_completed_refund, make_contradicted_refund, make_rejected_refund, make_withdrawn_refund,
+        make_maker_disabled_refund,
     )
 }  # fmt: skip
 
@@ -150,14 +152,14 @@ def is_action_accepted(desk: RefundDesk, refund: Refund, act: Callable[[], objec
     return False
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", MAKE_REFUND_BY_STATE)
 def test_exactly_the_offered_actions_are_accepted(desk: RefundDesk, state: str) -> None:
     """The service accepts each offered action and refuses each other action. The approver of an approved refund can
     also call `approve` again, because that only sends the refund.
     """
     desk.insert_team()
     payment = desk.make_paid_payment(minor=900_000)
-    refund = desk.read_refund(STATES[state](desk, payment))
+    refund = desk.read_refund(MAKE_REFUND_BY_STATE[state](desk, payment))
     desk.control.clear_faults()
     readers: RecordReaders = desk.readers
     whole = format_decimal(Money(max(desk.read_payment(payment.id).refundable_minor, 100), "JPY"))

@@ -25,9 +25,9 @@ from tests.providers.payments.parts import PROVIDER_TEST_VECTORS
 from tests.support.desks import NUMBERS, open_desk
 from tests.support.refund_desks import RefundDesk, call_for_code
 
-SCENARIOS = {one["id"]: one for one in PROVIDER_TEST_VECTORS["probe_scenarios"]}
+SCENARIO_BY_ID = {one["id"]: one for one in PROVIDER_TEST_VECTORS["probe_scenarios"]}
 TRANSPORT_VECTORS_BY_ID = {one["id"]: one for one in PROVIDER_TEST_VECTORS["classify_transport"]}
-ANSWERS = {one["id"]: one for one in PROVIDER_TEST_VECTORS["classify_http"]}
+ANSWER_BY_ID = {one["id"]: one for one in PROVIDER_TEST_VECTORS["classify_http"]}
 REFUND_SAMPLES_BY_CALL = {"paypay refund": ("paypay", 5_000, "3300"), "ndps refund": ("atom", 50_000, "150.50")}
 REFUND_CALLS_BY_PROVIDER = {
     "paypay": ("POST /v2/refunds", "GET /v2/refunds"),
@@ -74,7 +74,7 @@ class ScriptedCalls:
             words = broken.get("message_contains", "it broke")
             error = make_exception_chain(broken["exception_chain"], words, broken.get("context_of_innermost", ()))
             raise TransportFailure(*classify_exception(error))
-        said = ANSWERS[vector]
+        said = ANSWER_BY_ID[vector]
         text = said["body"] if isinstance(said["body"], str) else json.dumps(said["body"], ensure_ascii=False)
         for published, number in ours.items():
             text = text.replace(published, number)
@@ -87,13 +87,13 @@ class ScriptedCalls:
 
 @pytest.mark.expects_log("broken calls are logged")
 @pytest.mark.parametrize(
-    "name", [name for name, one in SCENARIOS.items() if one["operation"] in REFUND_SAMPLES_BY_CALL]
+    "name", [name for name, one in SCENARIO_BY_ID.items() if one["operation"] in REFUND_SAMPLES_BY_CALL]
 )
 def test_each_refund_scenario_has_its_end(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Each scenario has its expected end. A refund is sent again, with the same key, only where the scenario allows
     that.
     """
-    scenario = SCENARIOS[name]
+    scenario = SCENARIO_BY_ID[name]
     provider, paid, amount = REFUND_SAMPLES_BY_CALL[scenario["operation"]]
     payment = desk.make_paid_payment("ORD1", paid, provider)
     refund = desk.request_refund(payment, amount)
@@ -134,13 +134,13 @@ def make_id_replacements(desk: RefundDesk, payment: Payment, refund: Refund) -> 
 
 @pytest.mark.expects_log("what the sandbox does not know is logged")
 @pytest.mark.parametrize(
-    "name", [name for name, one in SCENARIOS.items() if one["operation"] not in REFUND_SAMPLES_BY_CALL]
+    "name", [name for name, one in SCENARIO_BY_ID.items() if one["operation"] not in REFUND_SAMPLES_BY_CALL]
 )
 def test_refused_credentials_are_renewed_once_before_a_purchase(
     tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """If AlarmBox refuses the credentials, the adapter renews them once, and the credit check is then bought once."""
-    scenario = SCENARIOS[name]
+    scenario = SCENARIO_BY_ID[name]
     with open_desk(tmp_path / "home", sandbox, TEST_NUMBERS="1") as console:
         console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
         line = ScriptedCalls(monkeypatch)
@@ -149,7 +149,7 @@ def test_refused_credentials_are_renewed_once_before_a_purchase(
             line.expect_call(call, step.get("result") or step["refresh"], {})
         bought = console.credit_checks.purchase(PurchaseRequest("7123456789012", "1"))
         assert (bought.state, bought.certainty) == (CheckState.SUCCESS, Certainty.KNOWN)
-        assert bought.credit_check_id == ANSWERS["h-ab-01"]["body"]["credit_check"]["credit_check_id"]
+        assert bought.credit_check_id == ANSWER_BY_ID["h-ab-01"]["body"]["credit_check"]["credit_check_id"]
         assert not line.script, "every step was played"
         line.expect_call("POST /ps/v1/credit_checks", "h-ab-01", {})
         assert call_for_code(lambda: console.credit_checks.purchase(PurchaseRequest("7123456789012", "1"))) == (
@@ -160,4 +160,4 @@ def test_refused_credentials_are_renewed_once_before_a_purchase(
 
 def test_every_scenario_is_played() -> None:
     """The tests of this file use each published scenario."""
-    assert {one["operation"] for one in SCENARIOS.values()} == {*REFUND_SAMPLES_BY_CALL, "alarmbox purchase"}
+    assert {one["operation"] for one in SCENARIO_BY_ID.values()} == {*REFUND_SAMPLES_BY_CALL, "alarmbox purchase"}

@@ -151,9 +151,9 @@ def test_only_one_of_simultaneous_requests_is_stored(desk: RefundDesk) -> None:
     """
     payment, start, told = desk.make_paid_payment(), Barrier(8), list[str]()
 
-    def request_refund(n: int) -> None:
+    def request_refund(index: int) -> None:
         start.wait()
-        told.append(call_for_code(lambda: desk.request_refund(payment, str(2000 + n), by=f"op-{n}")))
+        told.append(call_for_code(lambda: desk.request_refund(payment, str(2000 + index), by=f"op-{index}")))
 
     threads = [Thread(target=request_refund, args=(n,)) for n in range(8)]
     for thread in threads:

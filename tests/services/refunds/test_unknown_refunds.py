@@ -257,8 +257,10 @@ def test_a_known_refund_leaves_the_case_of_unknown_refunds(desk: RefundDesk) -> 
     payment, amounts = desk.make_paid_payment(minor=50_000), range(501, 509)
     request = desk.request_refund(payment, "501")
 
-    def open_case(told: Sequence[str]) -> bool:
-        return desk.context.write(lambda tx: open_case_of_unknown_refunds(desk.context, tx, payment.id, told))
+    def open_case(provider_keys: Sequence[str]) -> bool:
+        return desk.context.write(
+            lambda tx: open_case_of_unknown_refunds(desk.context, tx, payment.id, provider_keys)
+        )
 
     with desk.context.database.read() as conn:
         keys = [
@@ -304,8 +306,10 @@ def test_a_full_case_keeps_both_answers_until_it_is_acknowledged(desk: RefundDes
     """
     payment, last = desk.make_paid_payment(minor=50_000), f"{REFERENCES_FROM_OTHER_SYSTEMS[-1]} 100 JPY"
 
-    def open_case(told: Sequence[str]) -> bool:
-        return desk.context.write(lambda tx: open_case_of_unknown_refunds(desk.context, tx, payment.id, told))
+    def open_case(provider_keys: Sequence[str]) -> bool:
+        return desk.context.write(
+            lambda tx: open_case_of_unknown_refunds(desk.context, tx, payment.id, provider_keys)
+        )
 
     cases = []
     for told in 2 * (REFERENCES_FROM_OTHER_SYSTEMS, [last]):

@@ -311,9 +311,9 @@ def test_simultaneous_approvals_send_a_refund_once(desk: RefundDesk) -> None:
     payment = desk.make_paid_payment()
     refund, start, told = desk.request_refund(payment), Barrier(6), list[str]()
 
-    def approve_at_start(n: int) -> None:
+    def approve_at_start(index: int) -> None:
         start.wait()
-        told.append(call_for_code(lambda: desk.approve_refund(refund, by=f"lead-{n}")))
+        told.append(call_for_code(lambda: desk.approve_refund(refund, by=f"lead-{index}")))
 
     threads = [Thread(target=approve_at_start, args=(n,)) for n in range(6)]
     for thread in threads:

@@ -33,9 +33,9 @@ def run_refunds_with_timeouts(count: int, seed: int = 0) -> Counter[str]:
     try:
         for number in range(count):
             provider, behaviour, readable = _CASES_WITHOUT_ANSWER[(seed + number) % len(_CASES_WITHOUT_ANSWER)]
-            world.ledger.readable = True  # without keys nothing is sent while the provider can't say what it has
-            refund = _send_unknown(world, provider, f"OUT{number}", behaviour)
-            world.ledger.readable = readable
+            world.ledger.is_readable = True  # without keys nothing is sent while the provider can't say what it has
+            refund = _send_unknown_refund(world, provider, f"OUT{number}", behaviour)
+            world.ledger.is_readable = readable
             sent = world.ledger.sendings
             _try_every_action(world, refund)
             tally.update(time_outs=1, again=world.ledger.sendings - sent)
@@ -47,23 +47,23 @@ def run_refunds_with_timeouts(count: int, seed: int = 0) -> Counter[str]:
     return tally
 
 
-def _send_unknown(world: RefundWorld, provider: str, name: str, behaviour: Behaviour) -> int:
+def _send_unknown_refund(refund_world: RefundWorld, provider: str, name: str, behaviour: Behaviour) -> int:
     """Send a refund that gets no answer, and return its id."""
     amount, minor = _AMOUNT_BY_PROVIDER[provider]
-    payment = world.insert_completed_payment(provider, name, 2 * minor)
-    asked = world.call_as(
+    payment = refund_world.insert_completed_payment(provider, name, 2 * minor)
+    asked = refund_world.call_as(
         0, MAKER, lambda console: console.refunds.request(RefundRequest(payment, amount, "sent back"))
     )
     assert not isinstance(asked, str | None), asked
-    world.ledger.behaviour = behaviour
-    assert world.call_as(0, CHECKER, lambda console: console.refunds.approve(asked.id)) == "outcome_unknown"
-    world.ledger.behaviour = "accepts"
+    refund_world.ledger.behaviour = behaviour
+    assert refund_world.call_as(0, CHECKER, lambda console: console.refunds.approve(asked.id)) == "outcome_unknown"
+    refund_world.ledger.behaviour = "accepts"
     return asked.id
 
 
-def _try_every_action(world: RefundWorld, refund: int) -> None:
+def _try_every_action(refund_world: RefundWorld, refund: int) -> None:
     """Try each action on the refund, as each person who might execute it."""
-    payment = world.read_refund_row(refund).payment_id
+    payment = refund_world.read_refund_row(refund).payment_id
     again = RefundRequest(payment, "5", "sent back", intended_repeat=True)
     acts: tuple[tuple[str, Callable[[Console], object]], ...] = (
         (MAKER, lambda console: console.refunds.submit(refund)),
@@ -75,8 +75,8 @@ def _try_every_action(world: RefundWorld, refund: int) -> None:
         *(10 * ((MAKER, lambda console: console.recovery.run_all_tasks()),)),
     )
     for who, act in acts:
-        world.clock.at += timedelta(days=2)
-        world.call_as(0, who, act)
+        refund_world.clock.at += timedelta(days=2)
+        refund_world.call_as(0, who, act)
 
 
 def run_refunds_with_late_effects(count: int, seed: int = 0) -> Counter[str]:
@@ -86,14 +86,14 @@ def run_refunds_with_late_effects(count: int, seed: int = 0) -> Counter[str]:
     `found` (successful probes of another refund that the provider has made).
     """
     world, chance, tally = RefundWorld(), random.Random(seed), Counter[str]()
-    rule, scale = NotFoundRule(), world.seats[0].console._context.scale
+    rule, scale = NotFoundRule(), world.processes[0].console._context.scale
     try:
         known = _send_and_probe_refund(world)
         for number in range(count):
-            world.ledger.readable, world.clock.at = True, world.clock.at + timedelta(days=1)
+            world.ledger.is_readable, world.clock.at = True, world.clock.at + timedelta(days=1)
             sent_at = world.clock.at
-            refund = _send_unknown(world, "paypay", f"LATE{number}", "silent_before")
-            order, seconds = world.last, chance.uniform(-1.0, 1.0)
+            refund = _send_unknown_refund(world, "paypay", f"LATE{number}", "silent_before")
+            order, seconds = world.last_instruction, chance.uniform(-1.0, 1.0)
             assert order is not None
             for after in (rule.first_answer_after_seconds, rule.last_answer_after_seconds):
                 if after == rule.last_answer_after_seconds and seconds <= 0:
@@ -109,23 +109,23 @@ def run_refunds_with_late_effects(count: int, seed: int = 0) -> Counter[str]:
             entries = world.ledger.list_entries(order.key)
             tally.update(effects=1, before=int(seconds <= 0), doubles=len(entries) - 1)
             assert world.read_refund_row(refund).state is RefundState.SUBMITTED, world.read_refund_row(refund)
-            entries[0].standing = "done"
-            tally.update(found=_probe_and_check_known(world, known))
+            entries[0].entry_state = "done"
+            tally.update(found=_probe_and_check_known_refund(world, known))
         world.check_ledger()
     finally:
         world.close()
     return tally
 
 
-def _send_and_probe_refund(world: RefundWorld) -> int:
+def _send_and_probe_refund(refund_world: RefundWorld) -> int:
     """Send a refund that the provider makes, probe it and return its id."""
-    refund = _send_unknown(world, "paypay", "KNOWN", "silent_after")
-    world.clock.at += timedelta(minutes=1)
-    world.call_as(0, MAKER, lambda console: console.refunds.probe(refund))
+    refund = _send_unknown_refund(refund_world, "paypay", "KNOWN", "silent_after")
+    refund_world.clock.at += timedelta(minutes=1)
+    refund_world.call_as(0, MAKER, lambda console: console.refunds.probe(refund))
     return refund
 
 
-def _probe_and_check_known(world: RefundWorld, refund: int) -> bool:
+def _probe_and_check_known_refund(refund_world: RefundWorld, refund: int) -> bool:
     """Probe the refund; return True if the probe succeeds and the refund's outcome is known afterwards."""
-    told = world.call_as(0, MAKER, lambda console: console.refunds.probe(refund))
+    told = refund_world.call_as(0, MAKER, lambda console: console.refunds.probe(refund))
     return not isinstance(told, str | None) and told.certainty is Certainty.KNOWN

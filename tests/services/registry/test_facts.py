@@ -36,10 +36,10 @@ from tests.support.registries import (
     MERGED,
     MIDDLE,
     OPEN,
-    ROWS,
+    REGISTRY_ROWS,
     SUCCESSOR,
     WHOLE_DAY,
-    write_small_whole,
+    write_small_whole_file,
 )
 from tests.support.team_mode import end_team_mode, start_team_mode
 
@@ -77,9 +77,9 @@ def test_a_page_costs_one_query_of_the_registry(
     asked: list[int] = []
     find_many = RegistryReader.find_many
 
-    def count_and_find(self: RegistryReader, wanted: frozenset[str]) -> object:
-        asked.append(len(wanted))
-        return find_many(self, wanted)
+    def count_and_find(self: RegistryReader, numbers: frozenset[str]) -> object:
+        asked.append(len(numbers))
+        return find_many(self, numbers)
 
     monkeypatch.setattr(RegistryReader, "find_many", count_and_find)
     page = console.recovery.read_queue("unknown")
@@ -102,7 +102,9 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
     assert console.credit_checks.make_plan(MERGED).corporation is None
     (lost,) = make_numbers(1)
     into_closed = merge_company(make_company_row(lost, "消滅株式会社"), CLOSED, date(2026, 3, 1))
-    import_into_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=[*ROWS, into_closed]))
+    import_into_registry(
+        console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=[*REGISTRY_ROWS, into_closed])
+    )
     vanished = console.credit_checks.make_plan(lost).corporation
     assert vanished is not None
     assert (vanished.purchase_warning, vanished.offered_successor) == ("merged", None)
@@ -177,7 +179,7 @@ def test_only_the_worker_imports_the_registry_on_a_server(place: Place, vendor: 
     """On a server only the worker can import the registry: a person's import is refused and audited. A person in team
     mode can read records with the registry's facts.
     """
-    whole = write_small_whole(tmp_path)
+    whole = write_small_whole_file(tmp_path)
     with place.desk(vendor, person="worker", desk=2) as worker, place.desk(vendor) as person:
         make_unknown_checks(person, 1)
         with pytest.raises(ConsoleError) as refused:
@@ -205,7 +207,7 @@ def test_each_kind_of_record_marks_its_company_as_ours(console: Console, tmp_pat
     number. An open refund of a payment of its order makes it count as having open records. Each of these records
     shows the company's name, when read by its id and in a queue.
     """
-    import_into_registry(console, write_small_whole(tmp_path))
+    import_into_registry(console, write_small_whole_file(tmp_path))
     for table in ("orders", "payments", "refunds"):
         place.drop_table_triggers(table)
 

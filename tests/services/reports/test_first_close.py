@@ -35,7 +35,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.report_rows import NOW, ReportRows
 
-FACTS = {
+CLOSE_FACTS = {
     "money": {
         "JPY": {
             name: [1, 3_300] for name in ("captured", "refunded", "reversed", "unknown_opening", "unknown_closing")
@@ -115,18 +115,18 @@ def test_unknown_records_are_named_while_all_names_are_stored() -> None:
         {},
         {"cut": '{"final":false,"money":{"JPY":'},
         {"unreadable": "{"},
-        {**FACTS, "money": {"JPY": {"captured": [1, 3_300]}}},
-        {**FACTS, "money": {"JPY": {**FACTS["money"]["JPY"], "captured": ["x", None]}}},  # type: ignore[call-overload,index]
-        {**FACTS, "money": []},
-        {**FACTS, "unknown": None},
-        {**FACTS, "unknown": [f"payment {10**30}"]},
-        {name: value for name, value in FACTS.items() if name != "reconciliation"},
+        {**CLOSE_FACTS, "money": {"JPY": {"captured": [1, 3_300]}}},
+        {**CLOSE_FACTS, "money": {"JPY": {**CLOSE_FACTS["money"]["JPY"], "captured": ["x", None]}}},  # type: ignore[call-overload,index]
+        {**CLOSE_FACTS, "money": []},
+        {**CLOSE_FACTS, "unknown": None},
+        {**CLOSE_FACTS, "unknown": [f"payment {10**30}"]},
+        {name: value for name, value in CLOSE_FACTS.items() if name != "reconciliation"},
     ],
 )
 def test_a_close_is_not_compared_with_missing_facts(facts: dict[str, object]) -> None:
     """Facts that are cut, missing or malformed are compared with nothing."""
-    assert compare_close_facts(FACTS, FACTS) == ()
-    assert compare_close_facts(facts, FACTS) is None
+    assert compare_close_facts(CLOSE_FACTS, CLOSE_FACTS) == ()
+    assert compare_close_facts(facts, CLOSE_FACTS) is None
 
 
 def test_a_cut_first_close_is_named_without_changes(console: Console, place: Place) -> None:

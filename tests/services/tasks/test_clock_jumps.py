@@ -47,7 +47,7 @@ def test_a_clock_jump_loses_and_doubles_no_purchase(
     """
     off = [timedelta()]
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
-    vendor.finds, vendor.behaviour = True, "silent_after_charge"
+    vendor.lists_purchases, vendor.behaviour = True, "silent_after_charge"
     with place.desk(vendor, hand_clock) as console:
         for number, wrong in zip(NUMBERS, (timedelta(), jump, timedelta()), strict=True):
             off[0] = wrong
@@ -72,7 +72,7 @@ def test_a_worker_with_a_clock_behind_makes_nothing_due(
     """A worker whose clock is behind leaves the schedule of a record to which a desk with a right clock has given it.
     Otherwise each of its runs would cause a probe, and the schedule of several days would end within minutes.
     """
-    vendor.finds, vendor.behaviour = True, "silent_after_charge"
+    vendor.lists_purchases, vendor.behaviour = True, "silent_after_charge"
     hand_clock.at = datetime.now(UTC)
     with place.desk(vendor, hand_clock) as console:
         buy_without_answer(console, BEFORE)
@@ -94,7 +94,7 @@ def test_a_postponed_record_is_due_after_a_clock_jump(
     hand_clock.at = datetime.now(UTC)  # on a server, rows count as written by a wrong clock by the server's time
     off = [timedelta()]
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
-    vendor.finds, vendor.behaviour = True, "silent_after_charge"
+    vendor.lists_purchases, vendor.behaviour = True, "silent_after_charge"
     with place.desk(vendor, hand_clock) as console:
         context = console._context
 
@@ -133,5 +133,5 @@ def test_a_bulk_run_continues_after_a_clock_jump(
             assert console.bulk.run(run.id, most).done == most
         assert [row.result for row in console.bulk.list_rows(run.id)] == ["done"] * 4
         assert bulk_stage.count_bought_entries(place) == {row.id: 1 for row in rows}
-        assert Counter(vendor.asked).total() == 4
+        assert Counter(vendor.call_counts).total() == 4
         console.audit.verify_chains()

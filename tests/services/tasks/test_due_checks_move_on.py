@@ -22,7 +22,7 @@ ROUND_COUNT = len(PURCHASE_PROBE_WAITS) + 2
 
 @pytest.fixture
 def vendor(hand_clock: ManualClock) -> LedgerVendor:
-    return LedgerVendor(today=hand_clock.today, finds=True)
+    return LedgerVendor(today=hand_clock.today, lists_purchases=True)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_purchase_without_the_list_call_needs_a_person(
     vendor.behaviour = "silent_after_charge"
     call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
     assert read_record(console).work.state is WorkState.SCHEDULED
-    vendor.finds = False
+    vendor.lists_purchases = False
     run_for_days(console, hand_clock)
     record = read_record(console)
     assert (record.certainty, record.work.state, record.work.reason) == (
@@ -82,7 +82,7 @@ def test_an_unconfirmed_purchase_is_probed_a_limited_number_of_times(
     """
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     lose_the_answer(place)
-    vendor.readable, before = False, vendor.asked["detail"]
+    vendor.is_readable, before = False, vendor.call_counts["detail"]
     run_for_days(console, hand_clock)
     record = read_record(console)
     assert (record.certainty, record.work.state, record.work.reason) == (
@@ -90,7 +90,7 @@ def test_an_unconfirmed_purchase_is_probed_a_limited_number_of_times(
         WorkState.NEEDS_REVIEW,
         "probes_ended",
     )
-    assert vendor.asked["detail"] - before == len(PURCHASE_PROBE_WAITS)
+    assert vendor.call_counts["detail"] - before == len(PURCHASE_PROBE_WAITS)
 
 
 def test_a_check_that_is_shown_no_longer_is_not_due_for_ever(
@@ -99,7 +99,7 @@ def test_a_check_that_is_shown_no_longer_is_not_due_for_ever(
     """If a process dies between AlarmBox's first 403 and the end of the record's schedule, the record does not stay
     due for ever.
     """
-    vendor.readable = False
+    vendor.is_readable = False
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     place.sql(f"UPDATE {CHECKS_TABLE} SET viewing_over=1")
     assert read_record(console).work.state is WorkState.SCHEDULED

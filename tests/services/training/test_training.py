@@ -62,10 +62,10 @@ def find_payment_id(console: Console, order: str) -> int:
 
 
 def request_refund_of_order(
-    console: Console, order: str, amount: int, reason: str = "the customer asked", again: bool = False
+    console: Console, order: str, amount: int, reason: str = "the customer asked", is_repetition: bool = False
 ) -> int:
     """Request a refund of the order's payment, let the simulated approver decide, and return the refund's id."""
-    request = RefundRequest(find_payment_id(console, order), str(amount), reason, intended_repeat=again)
+    request = RefundRequest(find_payment_id(console, order), str(amount), reason, intended_repeat=is_repetition)
     made = console.refunds.request(request)
     get_training(console).make_approver_decide()
     return made.id
@@ -96,12 +96,12 @@ def settle_as_not_bought_and_buy(console: Console, facts: IncidentFacts) -> None
     buy_check(console, facts["number"])
 
 
-def refund_twice(console: Console, facts: IncidentFacts) -> None:
+def refund_payment_twice(console: Console, facts: IncidentFacts) -> None:
     """Probe the incident's refund, and request another refund of the same amount, marked as an intended
     repetition.
     """
     console.refunds.probe(int(facts["refund"]))
-    request_refund_of_order(console, facts["order"], int(facts["amount"]), again=True)
+    request_refund_of_order(console, facts["order"], int(facts["amount"]), is_repetition=True)
 
 
 def request_again_with_other_reason(console: Console, facts: IncidentFacts) -> None:
@@ -145,7 +145,7 @@ WRONG_PLAYS: Mapping[str, tuple[TrainingVerdict, IncidentAction]] = {
     ),
     "notice_without_payment": (TrainingVerdict.ENDED_UNBOOKED, acknowledge_notice),
     "forged_notice": (TrainingVerdict.ENDED_UNCHECKED, acknowledge_notice),
-    "refund_unknown": (TrainingVerdict.REFUNDED_TWICE, refund_twice),
+    "refund_unknown": (TrainingVerdict.REFUNDED_TWICE, refund_payment_twice),
     "refund_refused": (
         TrainingVerdict.REFUNDED_WRONG_AMOUNT,
         lambda desk, facts: request_refund_of_order(desk, facts["order"], 5_500),
@@ -210,7 +210,7 @@ def test_a_later_refund_makes_a_right_incident_wrong(console: Console) -> None:
     assert get_incident(console, "wrong_amount").state == "open"  # nothing is judged before somebody asks
     training.check_incidents()
     assert get_incident(console, "wrong_amount").state == "right"
-    request_refund_of_order(console, facts["order"], 1_100, "once more", again=True)
+    request_refund_of_order(console, facts["order"], 1_100, "once more", is_repetition=True)
     training.check_incidents()
     assert get_incident(console, "wrong_amount").verdict == TrainingVerdict.REFUNDED_TWICE
     assert get_incident(console, "wrong_amount").is_solved

@@ -263,8 +263,11 @@ def test_an_adopted_table_equals_a_created_one(database: Database, engine: Engin
     because MySQL reads a small table as a whole.
     """
 
-    def list_plan_steps(where: Database, ask: plans.Query) -> list[str]:
-        steps = [re.sub("(; )?Using (where|index condition)", "", step) for step in plans.read_plan_steps(where, ask)]
+    def list_plan_steps(inspected_database: Database, ask: plans.Query) -> list[str]:
+        steps = [
+            re.sub("(; )?Using (where|index condition)", "", step)
+            for step in plans.read_plan_steps(inspected_database, ask)
+        ]
         if engine == "sqlite":
             return steps
         return [re.sub(r"^((?:range|ref) \S+) \w+: (?:(?:; )?Using index)?$", r"\1", step) for step in steps]
@@ -280,7 +283,7 @@ def test_an_adopted_table_equals_a_created_one(database: Database, engine: Engin
             copy_adopted_table(database, ours)
         assert read_columns_and_indexes(database) == read_columns_and_indexes(ours)
         asked = {
-            **plans.PAGES,
+            **plans.QUERY_BY_PAGE,
             **plans.COUNT_QUERIES,
             **plans.READS_BY_KEY,
             **plans.SORTED_IN_MEMORY,
@@ -292,7 +295,7 @@ def test_an_adopted_table_equals_a_created_one(database: Database, engine: Engin
         ours.close()
 
 
-TYPES: dict[str, dict[str, str]] = {
+COLUMN_TYPES_BY_NAME: dict[str, dict[str, str]] = {
     "CHAR(13)": {"number": "CHAR(20)"},
     "BIGINT": {"number": "BIGINT"},
     "latin1": {"options": "DEFAULT CHARSET latin1"},
@@ -302,12 +305,12 @@ TYPES: dict[str, dict[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("name", COLUMN_TYPES_BY_NAME)
 def test_an_adopted_number_column_keeps_its_type(server_database: Database, tmp_path: Path, name: str) -> None:
     """The column of corporation numbers may have another type than in a created table. The adoption keeps this type,
     and each spelling of a number that the column can store holds the claim of the number."""
     legacy.create_table_with_rows(
-        server_database, [make_bought_row(ONE, 1) | {"company_name": "Corp"}], **TYPES[name]
+        server_database, [make_bought_row(ONE, 1) | {"company_name": "Corp"}], **COLUMN_TYPES_BY_NAME[name]
     )
     column = adopt_table.read_table(server_database).columns["corporation_number"]
     run_adoption(server_database, tmp_path, convert=name in ("latin1", "cp932"))

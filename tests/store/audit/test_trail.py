@@ -25,7 +25,7 @@ from console.store.audit.trail import (
 )
 from console.store.database import boot_clock, retry_policy
 from console.store.spool.spool import ChainHead
-from tests.store.audit_desk import DESK, ENTRY_INSTANT, DatabaseWithThreeChains, fill_chains, write_rows
+from tests.store.audit_desk import DESK_NAME, ENTRY_INSTANT, DatabaseWithThreeChains, fill_chains, write_rows
 from tests.support.desks import MovedClock
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -51,7 +51,7 @@ def test_an_audit_row_returns_the_written_values(desk: DatabaseWithThreeChains) 
     facts = {"名": "\udcff\0'%(x)s:y 🏢 ", "n": 1}
     with desk.database.write_without_retries() as tx:
         entry = NewAuditEntry(desk.me, "x", "operation", "abc", "refused", "stale", facts)
-        append_entry(tx, entry, session="s", desk=DESK, at=ENTRY_INSTANT)
+        append_entry(tx, entry, session="s", desk=DESK_NAME, at=ENTRY_INSTANT)
     with desk.database.read() as conn:
         (read,) = list_newest_entries(conn, limit=5)
         assert (read.who, read.subject, read.result, read.reason) == (desk.me, "operation abc", "refused", "stale")
@@ -66,7 +66,7 @@ def test_a_too_long_text_is_cut_before_its_hash(desk: DatabaseWithThreeChains) -
     desk.place.drop_table_triggers("audit_log")  # nobody has so long a name
     with desk.database.write_without_retries() as tx:
         entry = NewAuditEntry("o" * 99, "x" * 99, "k" * 99, "9" * 99, "done", "r" * 99, {"text": "あ" * 10**6})
-        append_entry(tx, entry, session="s", desk=DESK, at=ENTRY_INSTANT)
+        append_entry(tx, entry, session="s", desk=DESK_NAME, at=ENTRY_INSTANT)
     with desk.database.read() as conn:
         (read,) = list_newest_entries(conn, limit=5)
         assert len(read.who) == 64
@@ -82,7 +82,7 @@ def test_pages_list_the_newest_entries_first(desk: DatabaseWithThreeChains) -> N
     desk.place.drop_table_triggers("audit_log")  # several people by one account
     with desk.database.write_without_retries() as tx:
         for index in range(7):
-            append_entry(tx, NewAuditEntry(f"op-{index % 2}", "x"), session="s", desk=DESK, at=ENTRY_INSTANT)
+            append_entry(tx, NewAuditEntry(f"op-{index % 2}", "x"), session="s", desk=DESK_NAME, at=ENTRY_INSTANT)
     with desk.database.read() as conn:
         assert [entry.id for entry in list_newest_entries(conn, limit=3)] == [7, 6, 5]
         assert [entry.id for entry in list_newest_entries(conn, limit=3, before_id=5)] == [4, 3, 2]
@@ -113,7 +113,7 @@ def test_an_unstored_anchor_undoes_no_commit(desk: DatabaseWithThreeChains) -> N
             raise ConsoleError(ErrorCode.STORAGE_FULL)
         desk.anchors(heads)
 
-    trail = AuditTrail("chain-a", DESK, SystemClock(), store_anchors_or_raise)
+    trail = AuditTrail("chain-a", DESK_NAME, SystemClock(), store_anchors_or_raise)
     for turn in (True, False):
         broken = turn
         with desk.database.write_without_retries() as tx:
@@ -209,7 +209,7 @@ def append_with_clock(
     `uptimes_us` (microseconds) one after the other. Return the times of the entries."""
     uptimes = iter(uptimes_us)
     monkeypatch.setattr(boot_clock, "read_uptime_us", lambda: next(uptimes))
-    desk.trails["chain-a"] = AuditTrail("chain-a", DESK, clock, desk.anchors)
+    desk.trails["chain-a"] = AuditTrail("chain-a", DESK_NAME, clock, desk.anchors)
     desk.append_entries("chain-a", 3)
     rows = desk.place.sql("SELECT at FROM audit_log ORDER BY seq")
     return [datetime.fromisoformat(str(at)).replace(tzinfo=UTC) for (at,) in rows]

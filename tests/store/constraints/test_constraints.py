@@ -37,7 +37,11 @@ from tests.support.servers import Cluster
 from tests.support.sql_server import SqlServer
 from tests.support.teams import Team, open_team
 
-FORBIDDEN = (*forbidden.FORBIDDEN, *forbidden_money.FORBIDDEN_MONEY_STATEMENTS, *forbidden_worker.CASES)
+ALL_FORBIDDEN_STATEMENTS = (
+    *forbidden.FORBIDDEN_AUDIT_STATEMENTS,
+    *forbidden_money.FORBIDDEN_MONEY_STATEMENTS,
+    *forbidden_worker.FORBIDDEN_WORKER_STATEMENTS,
+)
 PERSON_BY_ROLE = {"operator": "op-a", "approver": "lead-b", "auditor": "aud-e", "admin": "adm-f", "worker": "worker"}
 
 
@@ -61,11 +65,16 @@ def test_forbidden_statements_are_refused_to_each_role(team: Team, connections: 
     rows are unchanged."""
     before = forbidden.read_all_rows(team)
     let_through = [
-        case.title for case in FORBIDDEN if execute_case(team, connections, PERSON_BY_ROLE[role], case) is None
+        case.title
+        for case in ALL_FORBIDDEN_STATEMENTS
+        if execute_case(team, connections, PERSON_BY_ROLE[role], case) is None
     ]
     assert let_through == []
     assert forbidden.read_all_rows(team) == before
-    print(f"demand 19: {role}: {len(FORBIDDEN)} forbidden statements, {len(FORBIDDEN)} refused")
+    print(
+        f"demand 19: {role}: {len(ALL_FORBIDDEN_STATEMENTS)} forbidden statements,"
+        f" {len(ALL_FORBIDDEN_STATEMENTS)} refused"
+    )
 
 
 STATEMENT_BY_BYPASS = {
@@ -93,7 +102,7 @@ def test_the_database_refuses_each_known_bypass_of_four_eyes(
 ) -> None:
     """The database refuses to the requester and to the approver each known way around the approval by two people.
     Afterwards all rows are unchanged."""
-    before, by_title = forbidden.read_all_rows(team), {case.title: case for case in FORBIDDEN}
+    before, by_title = forbidden.read_all_rows(team), {case.title: case for case in ALL_FORBIDDEN_STATEMENTS}
     refused = [
         way for way, title in STATEMENT_BY_BYPASS.items() if execute_case(team, connections, who, by_title[title])
     ]
@@ -102,7 +111,7 @@ def test_the_database_refuses_each_known_bypass_of_four_eyes(
     assert forbidden.read_all_rows(team) == before
 
 
-@pytest.mark.parametrize("case", FORBIDDEN, ids=lambda case: case.title)
+@pytest.mark.parametrize("case", ALL_FORBIDDEN_STATEMENTS, ids=lambda case: case.title)
 def test_each_forbidden_statement_has_its_own_message(
     team: Team, connections: PersonConnections, case: ForbiddenStatements
 ) -> None:
@@ -116,7 +125,7 @@ def test_the_docs_list_each_forbidden_statement() -> None:
     """docs/accounts.md lists exactly the forbidden statements that these tests try."""
     text = (Path(console.__file__).parent.parent / "docs" / "accounts.md").read_text(encoding="utf-8")
     told = [line[2:].strip() for line in text.splitlines() if line.startswith("* ")]
-    assert told == [case.title for case in FORBIDDEN]
+    assert told == [case.title for case in ALL_FORBIDDEN_STATEMENTS]
     assert len(told) >= 20
 
 
@@ -148,11 +157,11 @@ def test_only_a_worker_inserts_roots_of_the_trail(team: Team, connections: Perso
     additional blank, which servers ignore when they compare texts."""
     for who in ("op-a", "lead-b", "aud-e", "adm-f"):
         assert "a worker's to write" in execute_statements(
-            connections, who, fill_own_name(forbidden.make_audit_insert(what=what), team, who)
+            connections, who, fill_own_name(forbidden.make_audit_insert(action=what), team, who)
         )
     assert (
         execute_statements(
-            connections, "worker", fill_own_name(forbidden.make_audit_insert(what=what), team, "worker")
+            connections, "worker", fill_own_name(forbidden.make_audit_insert(action=what), team, "worker")
         )
         == ""
     )
@@ -209,7 +218,7 @@ def test_a_failed_purchase_needs_a_definite_provider_answer(team: Team, connecti
     kept = (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body) VALUES"
         f" ('credit-check', {forbidden.UNKNOWN}, 'op-2', {forbidden.NOW_SQL}, 'alarmbox.purchase', '{{me}}',"
-        f" '{forbidden.HASH}', '{{{{summary}}}}', '')"
+        f" '{forbidden.ANY_HASH}', '{{{{summary}}}}', '')"
     )
 
     def store_answer(summary: str, key: str = forbidden.ANSWER_KEY) -> str:
@@ -489,7 +498,7 @@ def _record_audit_refusals(monkeypatch: pytest.MonkeyPatch, server: SqlServer, d
     return refused
 
 
-def test_the_names_of_triggers_fit() -> None:
+def test_names_of_triggers_fit_the_length_limit() -> None:
     """Each trigger name has at most 64 characters, including the suffix of the trigger that replaces it during an
     upgrade."""
     assert (
@@ -609,6 +618,8 @@ def test_accounts_and_triggers_apply_on_every_node(galera_cluster: Cluster) -> N
             there = replace(made, server=node)
             lines = PersonConnections(there)
             lines.wait_for_replication("op-a")
-            cases = [case for case in FORBIDDEN if "timestamp" not in case.sql[0]]  # its own server refuses that
+            cases = [
+                case for case in ALL_FORBIDDEN_STATEMENTS if "timestamp" not in case.sql[0]
+            ]  # its own server refuses that
             assert [case.title for case in cases if execute_case(there, lines, "op-a", case) is None] == []
             lines.close()

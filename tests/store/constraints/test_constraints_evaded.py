@@ -21,7 +21,7 @@ from tests.store.plain_connections import PersonConnections, connect_as_guest, e
 from tests.support.teams import Team
 from tests.support.waiting import wait_until
 
-FORBIDDEN_STATEMENTS = (*forbidden_money.FORBIDDEN_MONEY_STATEMENTS, *forbidden_worker.CASES)
+FORBIDDEN_STATEMENTS = (*forbidden_money.FORBIDDEN_MONEY_STATEMENTS, *forbidden_worker.FORBIDDEN_WORKER_STATEMENTS)
 
 pytestmark = pytest.mark.engines("mariadb")
 

@@ -133,7 +133,7 @@ def test_a_workers_request_for_a_set_aside_needs_two_approvers(execute_as_person
     assert "asks for no refund" in execute_as_person("worker", *asked, marked, *ended, *again)
 
 
-@pytest.mark.parametrize("asked", [
+@pytest.mark.parametrize("requested_columns", [
     (make_reserve_update(), make_refund_insert()),
     (make_reserve_update(), make_refund_insert(checkers_needed="2")),
     (make_reserve_update(), make_refund_insert(**SET_ASIDE_REFUND_COLUMNS)),
@@ -151,11 +151,13 @@ def test_a_workers_request_for_a_set_aside_needs_two_approvers(execute_as_person
     "no set-aside", "no set-aside, two checkers", "another payment's", "one checker", "less", "more",
     "none of that id", "none named", "one that is closed", "in another's name",
 ])  # fmt: skip
-def test_the_worker_may_request_no_other_refund(execute_as_person: SqlClient, asked: tuple[str, ...]) -> None:
+def test_the_worker_may_request_no_other_refund(
+    execute_as_person: SqlClient, requested_columns: tuple[str, ...]
+) -> None:
     """The worker may request a refund only of the amount that is set aside at a payment, with two approvers. The
     database refuses a request of the worker with another amount, about another payment, about a set-aside that is
     already being refunded, with one approver, or in another person's name."""
-    told = execute_as_person("worker", *asked)
+    told = execute_as_person("worker", *requested_columns)
     assert "asks for no refund" in told or "in the name of somebody else" in told
 
 
@@ -207,7 +209,7 @@ def test_a_vote_for_a_former_requester_is_refused(team: Team, execute_as_person:
     assert "of somebody else who still may act" in voted
 
 
-def _delete_votes(cursor: Any, of: int) -> None:
+def _delete_votes(cursor: Any, refund_id: int) -> None:
     """Delete the votes of a refund, after dropping the trigger that would refuse this."""
     cursor.execute(
         "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
@@ -215,7 +217,7 @@ def _delete_votes(cursor: Any, of: int) -> None:
     )
     for (name,) in cursor.fetchall():
         cursor.execute(f"DROP TRIGGER {name}")
-    cursor.execute(f"DELETE FROM approvals WHERE vote_of = '{of}'")
+    cursor.execute(f"DELETE FROM approvals WHERE vote_of = '{refund_id}'")
 
 
 def test_declines_withdrawals_and_expiries_are_accepted(execute_as_person: SqlClient) -> None:

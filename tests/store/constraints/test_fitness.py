@@ -206,5 +206,5 @@ def test_a_server_without_flushed_commits_stops_purchases(tmp_path: Path) -> Non
             with pytest.raises(ConsoleError) as refused:
                 desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
             assert (refused.value.code, refused.value.detail["check"]) == ("bad_profile", "flush")
-            assert (vendor.asked["check"], desk.lookup.find_records(NUMBERS[0]).credit_checks) == (0, ())
+            assert (vendor.call_counts["check"], desk.lookup.find_records(NUMBERS[0]).credit_checks) == (0, ())
         database.close()

@@ -24,14 +24,14 @@ from console.store.records import history
 from tests.bench import filling, plans
 from tests.bench.plans import (
     COUNT_QUERIES,
+    FILTER_BY_NAME,
     FILTERED_PAGE_QUERIES,
-    FILTERS,
     MERGED_PAGES,
-    PAGES,
     PREFIX_SEARCHES,
+    QUERY_BY_PAGE,
+    QUERY_BY_SEARCH,
     QUEUE_PART_BY_NAME,
     READS_BY_KEY,
-    SEARCHES,
     SEARCHES_OF_NEWEST_ROWS,
     SORTED_IN_MEMORY,
     VIEW_COUNTS,
@@ -84,8 +84,8 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 @pytest.mark.parametrize(
     "ask",
-    [*PAGES.values(), *COUNT_QUERIES.values(), *READS_BY_KEY.values()],
-    ids=[*PAGES, *COUNT_QUERIES, *READS_BY_KEY],
+    [*QUERY_BY_PAGE.values(), *COUNT_QUERIES.values(), *READS_BY_KEY.values()],
+    ids=[*QUERY_BY_PAGE, *COUNT_QUERIES, *READS_BY_KEY],
 )
 def test_every_query_follows_an_index(database: Database, ask: Query) -> None:
     """No query reads a whole table or sorts rows, because an index has the rows in the requested order."""
@@ -122,7 +122,7 @@ def test_several_states_are_merged_from_the_first_of_each(database: Database, as
     assert len(plans.find_sort_steps(steps)) <= len(read), steps
 
 
-@pytest.mark.parametrize("how", [*FILTERS, "first"])
+@pytest.mark.parametrize("how", [*FILTER_BY_NAME, "first"])
 def test_a_filtered_page_follows_the_index_of_the_queue(database: Database, how: str) -> None:
     """With any filter, the database reads a page of a queue along an index of the queue until the page is full. It
     reads no table as a whole and sorts no rows."""
@@ -142,7 +142,7 @@ def test_a_filtered_page_follows_the_index_of_the_queue(database: Database, how:
 def test_a_search_reads_an_index_or_the_newest_rows(database: Database) -> None:
     """A search by a selective condition reads the condition's index. Another search reads the primary key from the
     newest row on, without sorting, until it has enough rows."""
-    for name, ask in SEARCHES.items():
+    for name, ask in QUERY_BY_SEARCH.items():
         found = plans.read_plan_steps(database, ask)
         assert not plans.find_whole_table_steps(found), (name, found)
     for name, ask in SEARCHES_OF_NEWEST_ROWS.items():
@@ -210,7 +210,7 @@ def test_a_later_page_on_a_server_is_a_range(mariadb_database: Database, queue: 
 
 
 def _get_later_page_query(queue: str) -> Query:
-    return (PAGES | MERGED_PAGES)[f"{queue} later page"]
+    return (QUERY_BY_PAGE | MERGED_PAGES)[f"{queue} later page"]
 
 
 def test_the_form_of_benchmark_tables_contains_a_hash() -> None:
@@ -231,7 +231,7 @@ def test_views_of_people_use_the_indexes_of_their_tables(
         for kind in ("payment", "refund")
         for source in history.list_history_sources(kind)
     }
-    asks: dict[str, Query] = {**PAGES, **COUNT_QUERIES, **events}
+    asks: dict[str, Query] = {**QUERY_BY_PAGE, **COUNT_QUERIES, **events}
     for name, ask in asks.items():
         steps, of_tables = plans.read_plan_steps(database_of_views, ask), plans.read_plan_steps(mariadb_database, ask)
         assert len(plans.find_whole_table_steps(steps)) <= len(plans.find_whole_table_steps(of_tables)), (

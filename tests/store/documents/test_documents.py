@@ -17,8 +17,8 @@ from console.store.documents.documents import LARGEST_BYTES, Documents
 from tests.store import processes
 from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, start_bucket_server
 
-PDF = b"%PDF-1.7 a report %%EOF"
-DIGEST = sha256(PDF).hexdigest()
+PDF_BYTES = b"%PDF-1.7 a report %%EOF"
+DIGEST = sha256(PDF_BYTES).hexdigest()
 STORED_PATH = f"{DIGEST[:2]}/{DIGEST}.pdf"
 
 
@@ -76,9 +76,9 @@ def test_a_stored_document_is_read_back(documents: Documents, document_place: Do
     check of write access leaves another file in the folder or bucket."""
     documents.check_writable()
     assert document_place.names() == []
-    stored = documents.store(PDF)
-    assert (stored.path, stored.sha256, stored.bytes) == (STORED_PATH, DIGEST, len(PDF))
-    assert documents.read(stored.path) == PDF
+    stored = documents.store(PDF_BYTES)
+    assert (stored.path, stored.sha256, stored.bytes) == (STORED_PATH, DIGEST, len(PDF_BYTES))
+    assert documents.read(stored.path) == PDF_BYTES
     assert document_place.names() == [STORED_PATH]
     documents.check_writable()
 
@@ -93,8 +93,8 @@ def test_any_bytes_are_stored_and_read_back(documents: Documents, size: int) -> 
 
 def test_the_same_content_again_changes_nothing(documents: Documents, document_place: DocumentPlace) -> None:
     """Storing the same content again, also from another process, returns the same path and adds no file."""
-    documents.store(PDF)
-    assert Documents(document_place.url).store(PDF).path == STORED_PATH
+    documents.store(PDF_BYTES)
+    assert Documents(document_place.url).store(PDF_BYTES).path == STORED_PATH
     assert document_place.names() == [STORED_PATH]
 
 
@@ -105,8 +105,8 @@ def test_simultaneous_writes_of_one_document_store_it_once(
     exists.
     """
     with ThreadPoolExecutor(8) as pool:
-        assert {stored.path for stored in pool.map(documents.store, [PDF] * 24)} == {STORED_PATH}
-    assert documents.read(STORED_PATH) == PDF
+        assert {stored.path for stored in pool.map(documents.store, [PDF_BYTES] * 24)} == {STORED_PATH}
+    assert documents.read(STORED_PATH) == PDF_BYTES
     assert document_place.names() == [STORED_PATH]
 
 
@@ -129,7 +129,7 @@ def test_a_folder_replaced_during_a_write_keeps_the_document(tmp_path: Path, mon
 
     documents = Documents(tmp_path.as_uri())
     monkeypatch.setattr(os, "open", open_late)
-    assert documents.store(PDF).path == STORED_PATH
+    assert documents.store(PDF_BYTES).path == STORED_PATH
     assert replaced == [tmp_path / STORED_PATH[:2]]
 
 
@@ -152,11 +152,11 @@ def test_a_damaged_document_is_never_shown_and_is_set_aside(
     """Reading a damaged document is refused. Storing the document again writes the right content and renames the
     damaged file.
     """
-    documents.store(PDF)
+    documents.store(PDF_BYTES)
     document_place.put(STORED_PATH, b"%PDF-1.7 another report")
     assert _read_refusal_reason(documents, STORED_PATH) == "damaged"
-    assert documents.store(PDF).path == STORED_PATH
-    assert documents.read(STORED_PATH) == PDF
+    assert documents.store(PDF_BYTES).path == STORED_PATH
+    assert documents.read(STORED_PATH) == PDF_BYTES
     kept, aside = document_place.names()
     assert (kept, aside.rpartition("-")[0]) == (STORED_PATH, f"{STORED_PATH}.damaged")
     assert document_place.take(aside) == b"%PDF-1.7 another report"
@@ -167,17 +167,17 @@ def test_a_too_large_file_with_a_document_name_is_not_read(
 ) -> None:
     """The program doesn't read a file of more than 32 MiB under the name of a document, because it never stores one
     of that size. Storing the document again renames the large file."""
-    documents.store(PDF)
+    documents.store(PDF_BYTES)
     document_place.put(STORED_PATH, b"x" * (LARGEST_BYTES + 1))
     assert _read_refusal_reason(documents, STORED_PATH) == "unreadable"
-    assert documents.read(documents.store(PDF).path) == PDF
+    assert documents.read(documents.store(PDF_BYTES).path) == PDF_BYTES
     assert len(document_place.names()) == 2
 
 
 def test_a_deleted_document_is_reported_as_missing(documents: Documents, document_place: DocumentPlace) -> None:
     """Reading a document that was never stored, or was deleted, is refused as missing."""
     assert _read_refusal_reason(documents, STORED_PATH) == "missing"
-    documents.store(PDF)
+    documents.store(PDF_BYTES)
     document_place.delete(STORED_PATH)
     assert _read_refusal_reason(documents, STORED_PATH) == "missing"
 
@@ -216,7 +216,7 @@ def test_a_url_of_neither_folder_nor_bucket_is_refused(url: str) -> None:
 
 
 HEX_DIGEST = "ab" + "0" * 62
-PATHS = [
+INVALID_PATHS = [
     *(
         "",
         ".",
@@ -271,17 +271,17 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize("path", PATHS, ids=range(len(PATHS)))
+@pytest.mark.parametrize("path", INVALID_PATHS, ids=range(len(INVALID_PATHS)))
 def test_only_our_own_paths_are_read(tmp_path: Path, path: str) -> None:
     """A path that the program would never create is refused because of its form, even if it leads to a stored
     document."""
     documents = Documents(tmp_path.as_uri())
-    documents.store(PDF)
-    assert len(PATHS) >= 50
+    documents.store(PDF_BYTES)
+    assert len(INVALID_PATHS) >= 50
     assert _read_refusal_reason(documents, path) == "not_ours"
 
 
 def test_paths_of_a_bucket_are_checked_first(document_place: DocumentPlace) -> None:
     """For a bucket, the program checks the form of a path before it sends a request to the bucket."""
     documents = Documents(document_place.url)
-    assert {_read_refusal_reason(documents, path) for path in PATHS} == {"not_ours"}
+    assert {_read_refusal_reason(documents, path) for path in INVALID_PATHS} == {"not_ours"}

@@ -22,8 +22,8 @@ from tests.store import processes
 from tests.support.refusals import call_for_refusal
 from tests.support.waiting import PATIENCE_SECONDS
 
-PDF = b"%PDF-1.7 a report %%EOF"
-PDF_SHA256 = sha256(PDF).hexdigest()
+PDF_BYTES = b"%PDF-1.7 a report %%EOF"
+PDF_SHA256 = sha256(PDF_BYTES).hexdigest()
 STORED_PATH = f"{PDF_SHA256[:2]}/{PDF_SHA256}.pdf"
 
 
@@ -47,7 +47,7 @@ def test_a_private_folder_keeps_documents_private(documents: Documents, root: Pa
     """In a folder that the program has created, only the owner may read the documents, with any umask."""
     before = os.umask(umask)
     try:
-        documents.store(PDF)
+        documents.store(PDF_BYTES)
     finally:
         os.umask(before)
     assert (_read_mode(root), _read_mode(root / PDF_SHA256[:2]), _read_mode(root / STORED_PATH)) == (
@@ -68,7 +68,7 @@ def test_a_group_folder_shares_documents_with_the_team(documents: Documents, roo
     root.chmod(0o770)
     before = os.umask(umask)
     try:
-        documents.store(PDF)
+        documents.store(PDF_BYTES)
     finally:
         os.umask(before)
     assert (_read_mode(root / PDF_SHA256[:2]) & 0o777, _read_mode(root / STORED_PATH)) == (0o770, 0o640)
@@ -82,7 +82,7 @@ def test_a_share_that_refuses_file_modes_stores_documents(
     root.mkdir(parents=True)
     root.chmod(0o770)
     monkeypatch.setattr(Path, "chmod", _make_failing_function(errno.EPERM))
-    assert documents.read(documents.store(PDF).path) == PDF
+    assert documents.read(documents.store(PDF_BYTES).path) == PDF_BYTES
 
 
 def _make_failing_function(number: int) -> Callable[..., NoReturn]:
@@ -99,7 +99,7 @@ def test_a_share_without_hard_links_stores_documents_by_renaming(
     the document's name, and no temporary file remains."""
     monkeypatch.setattr(Path, "hardlink_to", _make_failing_function(errno.ENOTSUP))
     monkeypatch.setattr(documents_folder, "sync_folder", _make_failing_function(errno.EINVAL))
-    assert documents.read(documents.store(PDF).path) == PDF
+    assert documents.read(documents.store(PDF_BYTES).path) == PDF_BYTES
     assert [file.name for file in root.rglob("*") if file.is_file()] == [f"{PDF_SHA256}.pdf"]
 
 
@@ -110,7 +110,7 @@ def test_a_failed_sync_of_the_folder_refuses_the_document(
     a share that can't sync at all."""
     monkeypatch.setattr(documents_folder, "sync_folder", _make_failing_function(errno.ENOSPC))
     with pytest.raises(ConsoleError) as caught:
-        documents.store(PDF)
+        documents.store(PDF_BYTES)
     assert caught.value.code == "storage_full"
 
 
@@ -121,14 +121,14 @@ def test_an_unreachable_file_server_is_reported(
     """While the file server can't be reached, reading and storing are refused with `documents_unreachable`, and the
     program renames no document as damaged.
     """
-    documents.store(PDF)
+    documents.store(PDF_BYTES)
     monkeypatch.setattr(os, "open", _make_failing_function(number))
-    for attempt in (lambda: documents.read(STORED_PATH), lambda: documents.store(PDF)):
+    for attempt in (lambda: documents.read(STORED_PATH), lambda: documents.store(PDF_BYTES)):
         with pytest.raises(ConsoleError) as caught:
             attempt()
         assert (caught.value.code, caught.value.detail["reason"]) == ("documents_unreachable", "not_connected")
     monkeypatch.undo()
-    assert documents.read(STORED_PATH) == PDF
+    assert documents.read(STORED_PATH) == PDF_BYTES
 
 
 @pytest.mark.parametrize("left", ["nothing", "mount point"])
@@ -138,7 +138,11 @@ def test_a_lost_mount_refuses_documents(root: Path, left: str) -> None:
     if left == "mount point":
         root.mkdir(parents=True)
     documents = Documents(root.as_uri(), has_documents=lambda: True)
-    for attempt in (lambda: documents.store(PDF), lambda: documents.read(STORED_PATH), documents.check_writable):
+    for attempt in (
+        lambda: documents.store(PDF_BYTES),
+        lambda: documents.read(STORED_PATH),
+        documents.check_writable,
+    ):
         with pytest.raises(ConsoleError) as caught:
             attempt()
         assert (caught.value.code, caught.value.exit_status) == ("documents_unreachable", 6)
@@ -152,14 +156,14 @@ def test_a_lost_mount_refuses_documents_until_it_returns(root: Path) -> None:
     mounted again, documents are stored and read again."""
     stored: list[str] = []
     documents = Documents(root.as_uri(), has_documents=lambda: bool(stored))
-    stored.append(documents.store(PDF).path)
+    stored.append(documents.store(PDF_BYTES).path)
     root.rename(root.with_name("away"))
     root.mkdir()
     with pytest.raises(ConsoleError):
-        documents.store(PDF)
+        documents.store(PDF_BYTES)
     root.rmdir()
     root.with_name("away").rename(root)
-    assert documents.read(documents.store(PDF).path) == PDF
+    assert documents.read(documents.store(PDF_BYTES).path) == PDF_BYTES
 
 
 def test_a_folder_created_by_hand_is_used_after_a_loss(root: Path) -> None:
@@ -167,15 +171,15 @@ def test_a_folder_created_by_hand_is_used_after_a_loss(root: Path) -> None:
     documents there again."""
     (root / "00").mkdir(parents=True)
     documents = Documents(root.as_uri(), has_documents=lambda: True)
-    assert documents.read(documents.store(PDF).path) == PDF
+    assert documents.read(documents.store(PDF_BYTES).path) == PDF_BYTES
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file identity")
 def test_the_same_content_again_touches_nothing(documents: Documents, root: Path) -> None:
     """Storing the same content again leaves the existing file unchanged."""
-    documents.store(PDF)
+    documents.store(PDF_BYTES)
     before = (root / STORED_PATH).stat()
-    documents.store(PDF)
+    documents.store(PDF_BYTES)
     after = (root / STORED_PATH).stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
@@ -209,20 +213,20 @@ def test_a_link_folder_or_pipe_in_place_of_a_document_is_not_used(
     documents: Documents, root: Path, tmp_path: Path, trap: Callable[[Path, Path], None]
 ) -> None:
     """A symbolic link, a folder or a pipe in place of a document is not read, and nothing is written through it."""
-    documents.store(PDF)
+    documents.store(PDF_BYTES)
     secret = tmp_path / "elsewhere" / "secret"
     secret.parent.mkdir()
-    secret.write_bytes(PDF)
+    secret.write_bytes(PDF_BYTES)
     trap(root, secret)
     refused = call_for_refusal(lambda: documents.read(STORED_PATH))
     assert (refused.code, refused.detail["reason"]) == ("not_found", "unreadable")
     before = sorted(secret.parent.iterdir())
     if trap is _replace_folder_by_link:
         with pytest.raises(ConsoleError) as caught:
-            documents.store(PDF)
+            documents.store(PDF_BYTES)
         assert caught.value.code == "storage_full"
     else:
-        assert documents.read(documents.store(PDF).path) == PDF
+        assert documents.read(documents.store(PDF_BYTES).path) == PDF_BYTES
     assert sorted(secret.parent.iterdir()) == before
 
 
@@ -245,7 +249,7 @@ def test_an_impossible_folder_is_reported(tmp_path: Path) -> None:
     """
     (tmp_path / "documents").write_text("a file")
     with pytest.raises(ConsoleError) as caught:
-        Documents((tmp_path / "documents").as_uri()).store(PDF)
+        Documents((tmp_path / "documents").as_uri()).store(PDF_BYTES)
     assert caught.value.code == "storage_full"
     with pytest.raises(ConsoleError) as caught:
         Documents((tmp_path / "documents").as_uri()).check_writable()

@@ -16,10 +16,10 @@ from tests.store import processes
 from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, BucketServer, start_bucket_server
 from tests.support.waiting import PATIENCE_SECONDS
 
-PDF = b"%PDF-1.7 a report %%EOF"
-DIGEST = sha256(PDF).hexdigest()
+PDF_BYTES = b"%PDF-1.7 a report %%EOF"
+DIGEST = sha256(PDF_BYTES).hexdigest()
 STORED_PATH = f"{DIGEST[:2]}/{DIGEST}.pdf"
-URL = f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}"
+BUCKET_URL = f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}"
 SHORT_TIME_LIMIT_SECONDS = 0.4
 
 
@@ -37,16 +37,16 @@ def _read_refusal_reason(attempt: Callable[[], Any]) -> object:
 
 
 def _make_attempts(bucket: DocumentBucket) -> list[Callable[[], object]]:
-    return [lambda: bucket.store(STORED_PATH, PDF), lambda: bucket.read(STORED_PATH), bucket.check_writable]
+    return [lambda: bucket.store(STORED_PATH, PDF_BYTES), lambda: bucket.read(STORED_PATH), bucket.check_writable]
 
 
 def test_a_creation_never_replaces(bucket_server: BucketServer) -> None:
     """Each upload has the condition that the object doesn't exist yet. An object with other content is deleted only
     in the generation that the program has read."""
-    documents = Documents(URL)
-    documents.store(PDF)
+    documents = Documents(BUCKET_URL)
+    documents.store(PDF_BYTES)
     bucket_server.write_object(STORED_PATH, b"something else")
-    documents.store(PDF)
+    documents.store(PDF_BYTES)
     uploads = [request for request in bucket_server.requests if request.startswith("POST /upload")]
     assert len(uploads) == 3
     assert all("ifGenerationMatch=0" in asked for asked in uploads)
@@ -56,19 +56,19 @@ def test_a_creation_never_replaces(bucket_server: BucketServer) -> None:
 def test_an_upload_with_a_lost_answer_is_found(bucket_server: BucketServer) -> None:
     """If the answer to an upload is lost, the second attempt finds the stored document."""
     bucket_server.lose_answers = 1
-    assert Documents(URL).store(PDF).path == STORED_PATH
-    assert bucket_server.read_object(STORED_PATH) == PDF
+    assert Documents(BUCKET_URL).store(PDF_BYTES).path == STORED_PATH
+    assert bucket_server.read_object(STORED_PATH) == PDF_BYTES
     assert len([request for request in bucket_server.requests if request.startswith("POST")]) == 2
 
 
 def test_a_damaged_upload_is_repeated(bucket_server: BucketServer) -> None:
     """The bucket refuses an upload that doesn't match its checksum, so no object with wrong content gets the name of
     a document. The program repeats the upload."""
-    bucket_server.damaged_content = PDF
-    assert _read_refusal_reason(lambda: Documents(URL).store(PDF)) == "refused"
+    bucket_server.damaged_content = PDF_BYTES
+    assert _read_refusal_reason(lambda: Documents(BUCKET_URL).store(PDF_BYTES)) == "refused"
     assert bucket_server.list_object_paths() == []
     bucket_server.damaged_content = b""
-    assert Documents(URL).read(Documents(URL).store(PDF).path) == PDF
+    assert Documents(BUCKET_URL).read(Documents(BUCKET_URL).store(PDF_BYTES).path) == PDF_BYTES
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_damaged_upload_is_repeated(bucket_server: BucketServer) -> None:
 def test_every_spelling_of_a_bucket_url_is_accepted(bucket_server: BucketServer, url: str) -> None:
     """The URL of a bucket may have a prefix or none; empty parts of the URL's path are ignored."""
     documents = Documents(url)
-    assert documents.read(documents.store(PDF).path) == PDF
+    assert documents.read(documents.store(PDF_BYTES).path) == PDF_BYTES
     (name,) = bucket_server.store.objects[BUCKET_NAME]
     assert name == (f"desk/{STORED_PATH}" if "desk" in url else STORED_PATH)
 
@@ -97,7 +97,7 @@ def test_a_slow_bucket_is_given_up_at_the_time_limit(bucket_server: BucketServer
     """The program gives up a bucket that accepts requests and never answers after the time limit, with the reason
     `timeout`.
     """
-    bucket = DocumentBucket(URL, SHORT_TIME_LIMIT_SECONDS)
+    bucket = DocumentBucket(BUCKET_URL, SHORT_TIME_LIMIT_SECONDS)
     bucket_server.open.clear()
     for attempt in _make_attempts(bucket):
         assert _read_refusal_reason(attempt) == "timeout"
@@ -111,7 +111,7 @@ def test_retries_of_an_unreachable_bucket_end_in_time(
     `timeout`.
     """
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:1")
-    for attempt in _make_attempts(DocumentBucket(URL, SHORT_TIME_LIMIT_SECONDS)):
+    for attempt in _make_attempts(DocumentBucket(BUCKET_URL, SHORT_TIME_LIMIT_SECONDS)):
         assert _read_refusal_reason(attempt) == "timeout"
 
 
@@ -120,7 +120,7 @@ def test_a_google_refusal_has_its_reason(bucket_server: BucketServer, status: in
     """The error about a refusal of Google has a reason: `denied` if a right is missing, `refused` if the request is
     wrong, or `timeout` if the person should wait."""
     bucket = (
-        DocumentBucket(URL, SHORT_TIME_LIMIT_SECONDS) if reason == "timeout" else DocumentBucket(URL)
+        DocumentBucket(BUCKET_URL, SHORT_TIME_LIMIT_SECONDS) if reason == "timeout" else DocumentBucket(BUCKET_URL)
     )  # only a 503 is tried again until then
     bucket_server.error_status_by_method = {"GET": status, "POST": status}
     assert [_read_refusal_reason(attempt) for attempt in _make_attempts(bucket)] == [reason] * 3
@@ -131,7 +131,7 @@ def test_a_missing_bucket_is_reported(bucket_server: BucketServer) -> None:
     Reading reports the document as missing."""
     bucket = DocumentBucket("gs://another/desk")
     assert [
-        _read_refusal_reason(lambda: bucket.store(STORED_PATH, PDF)),
+        _read_refusal_reason(lambda: bucket.store(STORED_PATH, PDF_BYTES)),
         _read_refusal_reason(bucket.check_writable),
     ] == ["no_bucket"] * 2
     with pytest.raises(FileNotFoundError):
@@ -144,7 +144,7 @@ def test_a_packed_object_is_not_unpacked(bucket_server: BucketServer) -> None:
     """
     bucket_server.write_object(STORED_PATH, b"\x1f\x8b", contentEncoding="gzip")
     with pytest.raises(ConsoleError) as caught:
-        Documents(URL).read(STORED_PATH)
+        Documents(BUCKET_URL).read(STORED_PATH)
     assert caught.value.detail["reason"] == "unreadable"
     assert not [request for request in bucket_server.requests if "alt=media" in request]
 
@@ -152,15 +152,15 @@ def test_a_packed_object_is_not_unpacked(bucket_server: BucketServer) -> None:
 def test_a_kill_during_an_upload_leaves_no_partial_document(bucket_server: BucketServer) -> None:
     """A desk's process is killed with SIGKILL during an upload. Afterwards the document is complete or missing, and
     the next process can store it."""
-    with processes.begin_together([processes.start_script("documents_worker.py", URL)]):
+    with processes.begin_together([processes.start_script("documents_worker.py", BUCKET_URL)]):
         bucket_server.open.clear()
         while "POST" not in "".join(bucket_server.requests):
             assert bucket_server.received.acquire(timeout=PATIENCE_SECONDS)
     bucket_server.open.set()
-    documents = Documents(URL)
+    documents = Documents(BUCKET_URL)
     for path in bucket_server.list_object_paths():
         assert documents.read(path)
-    assert documents.read(documents.store(PDF).path) == PDF
+    assert documents.read(documents.store(PDF_BYTES).path) == PDF_BYTES
 
 
 def test_a_bucket_without_the_optional_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +168,7 @@ def test_a_bucket_without_the_optional_package_is_refused(monkeypatch: pytest.Mo
     purchase."""
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     with pytest.raises(ConsoleError) as caught:
-        Documents(URL)
+        Documents(BUCKET_URL)
     assert caught.value.detail == {"variable": "CONSOLE_DOCUMENTS_URL", "problem": "extra_missing"}
 
 
@@ -178,7 +178,7 @@ def test_a_bucket_emulator_must_be_on_this_machine(monkeypatch: pytest.MonkeyPat
     program send documents elsewhere."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", host)
     with pytest.raises(ConsoleError) as caught:
-        Documents(URL)
+        Documents(BUCKET_URL)
     assert caught.value.detail == {"variable": "STORAGE_EMULATOR_HOST", "problem": "this_machine_only"}
 
 
@@ -187,4 +187,4 @@ def test_a_bucket_without_credentials_is_refused(monkeypatch: pytest.MonkeyPatch
     without credentials."""
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
-    assert {_read_refusal_reason(attempt) for attempt in _make_attempts(DocumentBucket(URL))} == {"denied"}
+    assert {_read_refusal_reason(attempt) for attempt in _make_attempts(DocumentBucket(BUCKET_URL))} == {"denied"}

@@ -16,7 +16,7 @@ from console.store.documents.pdf_renderer import PdfDocument
 from tests.store import pdf_bombs, processes
 from tests.support.waiting import PATIENCE_SECONDS
 
-REPORT = pdf_bombs.make_report("株式会社見本", "調査結果 ＯＫ", "カブシキガイシャ")
+REPORT_PDF = pdf_bombs.make_report("株式会社見本", "調査結果 ＯＫ", "カブシキガイシャ")
 HARMLESS_PAGE = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 200]>>"
 
 
@@ -29,7 +29,7 @@ def _read_refusal_reason(act: Callable[[], object]) -> object:
 
 @pytest.fixture(scope="module")
 def report() -> Iterator[PdfDocument]:
-    with PdfDocument(REPORT) as pages:
+    with PdfDocument(REPORT_PDF) as pages:
         yield pages
 
 
@@ -113,7 +113,7 @@ def test_rare_characters_of_names_are_read_and_found() -> None:
 def test_a_turned_page_has_search_boxes_in_its_shown_direction() -> None:
     """The boxes of found texts are fractions of the page as the window shows it. On a page turned by 90°, a line of
     text is vertical at the right."""
-    with PdfDocument(REPORT.replace(b"/MediaBox", b"/Rotate 90/MediaBox")) as pages:
+    with PdfDocument(REPORT_PDF.replace(b"/MediaBox", b"/Rotate 90/MediaBox")) as pages:
         image = pages.render_page(0, 800)
         (hit,) = pages.search("見本").matches
         ((left, top, right, bottom),) = hit.boxes
@@ -127,7 +127,7 @@ def test_a_page_that_cannot_be_read_hides_no_other_page() -> None:
     """A PDF has a page that can't be read between two others. A search finds the text of the others and returns the
     number of pages that it could not read.
     """
-    with PdfDocument(REPORT.replace(b"[3 0 R]/Count 1", b"[3 0 R 1 0 R 3 0 R]/Count 3")) as pages:
+    with PdfDocument(REPORT_PDF.replace(b"[3 0 R]/Count 1", b"[3 0 R 1 0 R 3 0 R]/Count 3")) as pages:
         assert pages.count_pages() == 3
         assert _read_refusal_reason(lambda: pages.read_page_text(1)) == "unreadable"
         search = pages.search("見本")
@@ -150,7 +150,7 @@ def test_missing_pages_are_refused(report: PdfDocument, index: int) -> None:
     assert report.count_pages() == 1
 
 
-def test_five_hundred_pages_are_the_most(tmp_path: Path) -> None:
+def test_a_pdf_of_more_than_500_pages_is_refused(tmp_path: Path) -> None:
     """A document of 500 pages is shown, one of 501 is refused."""
     file = tmp_path / "a.pdf"
     file.write_bytes(pdf_bombs.make_many_pages(500))
@@ -233,7 +233,7 @@ def test_a_request_that_starts_the_child_while_the_document_is_closed_is_refused
     """A document is closed in the moment in which a request starts the child process, which `close` can't see yet.
     The request is refused, and the child process gets no document.
     """
-    pages = PdfDocument(REPORT)
+    pages = PdfDocument(REPORT_PDF)
     start_child = pages._start_child
 
     def close_and_start() -> object:
@@ -251,7 +251,7 @@ def test_the_rendering_process_has_limits_and_no_environment(monkeypatch: pytest
     """The process that renders pages has limits of memory, core files and written files, gets no environment variable
     of the desk, and ends when the document is closed."""
     monkeypatch.setenv("CONSOLE_SECRET_STORE_KEY", "a secret of the desk")
-    with PdfDocument(REPORT) as pages:
+    with PdfDocument(REPORT_PDF) as pages:
         pages.count_pages()
         assert pages._child is not None
         place = Path("/proc") / str(pages._child.pid)
@@ -290,9 +290,9 @@ def test_answers_of_the_rendering_process_are_checked(monkeypatch: pytest.Monkey
     program = f"import sys, os; sys.stdin.buffer.readline(); os.write(1, {answer!r})"
     monkeypatch.setattr(pdf_pages, "_make_child_command", lambda seconds: [sys.executable, "-I", "-c", program])
     for act in (
-        PdfDocument(REPORT).count_pages,
-        lambda: PdfDocument(REPORT).render_page(0, 9),
-        lambda: PdfDocument(REPORT).search("x"),
+        PdfDocument(REPORT_PDF).count_pages,
+        lambda: PdfDocument(REPORT_PDF).render_page(0, 9),
+        lambda: PdfDocument(REPORT_PDF).search("x"),
     ):
         assert _read_refusal_reason(act) == "crashed"
 

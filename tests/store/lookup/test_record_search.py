@@ -22,8 +22,8 @@ from console.store.schema.payments import orders as order_table
 from console.store.schema.payments import payments as payment_table
 from tests.store.queues import test_queues as plain
 from tests.store.queues.test_chosen_records import (
-    FILTERS,
-    OWNERS,
+    FILTER_TEXTS,
+    OWNER_BY_KIND_AND_ID,
     TWO_DAYS_AFTER,
     _add_relations,
     _change_columns,
@@ -86,12 +86,14 @@ def test_a_search_finds_the_records_of_its_filter(
     monkeypatch.setattr(record_search, "MAX_ROWS_OF_INDEX_SEARCH", few)
     with database.read() as conn:
         whole = _read_all_records(conn, lapsed)
-        for text in FILTERS:
+        for text in FILTER_TEXTS:
             chosen = parse_filter(text).record_filter
             right = {
                 (plain.get_kind(one), one.id)
                 for one in whole
-                if matches_filter(one, chosen, TWO_DAYS_AFTER, OWNERS.get(plain.get_kind(one), {}).get(one.id))
+                if matches_filter(
+                    one, chosen, TWO_DAYS_AFTER, OWNER_BY_KIND_AND_ID.get(plain.get_kind(one), {}).get(one.id)
+                )
             }
             assert _find_records(conn, RecordSearch(_make_choice(chosen), None, lapsed, 1_000)) == right, text
 

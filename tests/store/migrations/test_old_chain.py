@@ -23,15 +23,17 @@ from tests.support.adoptions import open_temporary_database
 from tests.support.places import CHECKS_TABLE, Engine, get_nodes
 
 OLD_CHAIN = Path(__file__).parent / "old_chain" / "versions"
-_COLUMNS = """SELECT table_name, column_name, column_type, is_nullable, column_default, extra, generation_expression,
+_SELECT_COLUMNS_SQL = """
+    SELECT table_name, column_name, column_type, is_nullable, column_default, extra, generation_expression,
     character_set_name, collation_name FROM information_schema.columns WHERE table_schema = DATABASE()"""
-_KEYS = """SELECT table_name, index_name, non_unique, seq_in_index, column_name FROM information_schema.statistics
+_SELECT_KEYS_SQL = """
+    SELECT table_name, index_name, non_unique, seq_in_index, column_name FROM information_schema.statistics
     WHERE table_schema = DATABASE()"""
-_TABLES = """SELECT table_name, engine, table_collation FROM information_schema.tables
+_SELECT_TABLES_SQL = """SELECT table_name, engine, table_collation FROM information_schema.tables
     WHERE table_schema = DATABASE()"""
-_CHECKS = """SELECT constraint_name, check_clause FROM information_schema.check_constraints
+_SELECT_CHECKS_SQL = """SELECT constraint_name, check_clause FROM information_schema.check_constraints
     WHERE constraint_schema = DATABASE()"""
-_TRIGGERS = """SELECT trigger_name, event_object_table, action_timing, event_manipulation, action_statement
+_SELECT_TRIGGERS_SQL = """SELECT trigger_name, event_object_table, action_timing, event_manipulation, action_statement
     FROM information_schema.triggers WHERE trigger_schema = DATABASE()"""
 
 
@@ -65,7 +67,13 @@ def read_schema(database: Database) -> dict[str, Any]:
 
 
 def _read_server_schema(conn: Connection) -> dict[str, Any]:
-    asked = {"columns": _COLUMNS, "keys": _KEYS, "tables": _TABLES, "checks": _CHECKS, "triggers": _TRIGGERS}
+    asked = {
+        "columns": _SELECT_COLUMNS_SQL,
+        "keys": _SELECT_KEYS_SQL,
+        "tables": _SELECT_TABLES_SQL,
+        "checks": _SELECT_CHECKS_SQL,
+        "triggers": _SELECT_TRIGGERS_SQL,
+    }
     return {name: {tuple(row) for row in conn.execute(text(sql))} for name, sql in asked.items()}
 
 

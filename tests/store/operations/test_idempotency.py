@@ -35,10 +35,15 @@ def acquire_key(context: ServiceContext, key: str) -> AcquiredIdempotencyKey:
 
 
 def end_operation(
-    context: ServiceContext, of: AcquiredIdempotencyKey, state: OperationState = DONE, result: str | None = "paid"
+    context: ServiceContext,
+    acquired_key: AcquiredIdempotencyKey,
+    state: OperationState = DONE,
+    result: str | None = "paid",
 ) -> bool:
     return context.write(
-        lambda tx: idempotency.end_operation(tx.conn, of.operation_id, of.fence, state, result, context.now())
+        lambda tx: idempotency.end_operation(
+            tx.conn, acquired_key.operation_id, acquired_key.fence, state, result, context.now()
+        )
     )
 
 

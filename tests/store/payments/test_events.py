@@ -12,21 +12,28 @@ from console.store.payments import events as payment_events
 from console.store.payments.events import PaymentEvent
 from tests.store.money_rows import NOW
 
-EVENT = PaymentEvent("paypay", "N-1", "payment.succeeded", "queued", '{"a": 1}', 5, "ORD-1", 3_300, "JPY", NOW)
+PAYMENT_EVENT = PaymentEvent(
+    "paypay", "N-1", "payment.succeeded", "queued", '{"a": 1}', 5, "ORD-1", 3_300, "JPY", NOW
+)
 
 
 def test_a_payment_event_is_stored_once(rows: Connection) -> None:
     """A second event with the same id doesn't change the first event. An event with the same id from another source
     is stored as an event of its own."""
     later = NOW + timedelta(hours=1)
-    assert payment_events.add_event(rows, EVENT, "worker", NOW)
+    assert payment_events.add_event(rows, PAYMENT_EVENT, "worker", NOW)
     again = PaymentEvent("paypay", "N-1", "payment.failed", "kept", "{}")
     assert not payment_events.add_event(rows, again, "worker", later)
     other = PaymentEvent("bank", "N-1", "payment.succeeded", "unmatched", "{}")
     assert payment_events.add_event(rows, other, "worker", later)
     found = payment_events.find_by_event_id(rows, "paypay", "N-1")
     assert found is not None
-    assert (found.kind, found.body, found.received_at, found.occurred_at) == (EVENT.kind, EVENT.body, NOW, NOW)
+    assert (found.kind, found.body, found.received_at, found.occurred_at) == (
+        PAYMENT_EVENT.kind,
+        PAYMENT_EVENT.body,
+        NOW,
+        NOW,
+    )
     assert payment_events.find_by_payment(rows, 5) == (found,)
     assert payment_events.find_by_event_id(rows, "paypay", "N-2") is None
 

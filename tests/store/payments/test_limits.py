@@ -14,12 +14,12 @@ from console.store.payments import currency_limits as limits
 from console.store.payments import set_asides
 from tests.store.money_rows import NOW, insert_paid_payment
 
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 
 
 def open_account(conn: Connection, limit: int = 10_000) -> Account:
     """Open an account of the corporation NUMBER with this limit, and return the account."""
-    return read_account(conn, accounts.open_account(conn, NUMBER, "JPY", limit))
+    return read_account(conn, accounts.open_account(conn, CORPORATION_NUMBER, "JPY", limit))
 
 
 def read_account(conn: Connection, account_id: int) -> Account:
@@ -110,8 +110,8 @@ def test_a_balance_above_a_lowered_limit_books_nothing_more(rows: Connection) ->
 def test_a_corporation_has_one_account_per_currency(rows: Connection) -> None:
     """A corporation has at most one account in each currency. A corporation without an account has no limit."""
     account = open_account(rows)
-    assert accounts.find_by_corporation(rows, NUMBER, "JPY") == account
-    assert accounts.find_by_corporation(rows, NUMBER, "INR") is None
+    assert accounts.find_by_corporation(rows, CORPORATION_NUMBER, "JPY") == account
+    assert accounts.find_by_corporation(rows, CORPORATION_NUMBER, "INR") is None
     with pytest.raises(IntegrityError):
         open_account(rows)
 

@@ -11,10 +11,10 @@ from console.domain.transitions.tables import ForbiddenTransition
 from console.store.payments import orders
 from tests.store.money_rows import NOW, insert_begun_payment
 
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 
 
-def insert_order(conn: Connection, number: str = "ORD-1", corporation: str | None = NUMBER) -> Order:
+def insert_order(conn: Connection, number: str = "ORD-1", corporation: str | None = CORPORATION_NUMBER) -> Order:
     new = orders.NewOrder(number, 3_300, corporation_number=corporation)
     order = orders.find(conn, orders.insert_order(conn, new, NOW))
     assert order is not None
@@ -35,7 +35,7 @@ def test_an_order_is_found_by_every_id(rows: Connection) -> None:
     found = orders.find_by_number(rows, "ORD-1")
     assert found is not None
     assert (found.id, found.payment_ids, found.total_minor, found.currency) == (one.id, ids, 3_300, "JPY")
-    assert orders.find_by_corporation(rows, NUMBER) == (other, found)
+    assert orders.find_by_corporation(rows, CORPORATION_NUMBER) == (other, found)
     assert orders.find(rows, other.id + 1) is None
 
 
@@ -49,7 +49,7 @@ def test_order_numbers_are_unique(rows: Connection) -> None:
 @pytest.mark.parametrize("written", ["1180-3010-18771", " 1180301018771", "1180301018771", "T1180301018771"])
 def test_each_spelling_of_a_corporation_number_is_read(rows: Connection, written: str) -> None:
     """The program reads a corporation number as 13 digits, in whichever spelling the shop has written it."""
-    assert insert_order(rows, corporation=written).corporation_number == NUMBER
+    assert insert_order(rows, corporation=written).corporation_number == CORPORATION_NUMBER
 
 
 @pytest.mark.parametrize("written", [None, ""])

@@ -15,7 +15,7 @@ from console.store.payments import payments
 from tests.store.money_rows import NOW, STATES_TO_PAID, insert_begun_payment, insert_paid_payment, reread_payment
 
 MINUTE_AFTER = NOW + timedelta(minutes=1)
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 
 
 def test_a_payment_is_found_by_every_id(rows: Connection) -> None:
@@ -24,7 +24,8 @@ def test_a_payment_is_found_by_every_id(rows: Connection) -> None:
     """
     work = Work(WorkState.SCHEDULED, MINUTE_AFTER, "unconfirmed", 2)
     payment = insert_begun_payment(
-        rows, order_id=71, corporation_number=NUMBER, provider_payment_id="0421", payer="payer-7", work=work,
+        rows, order_id=71, corporation_number=CORPORATION_NUMBER, provider_payment_id="0421", payer="payer-7",
+        work=work,
         account_minor=300, begun_at=NOW, expires_at=MINUTE_AFTER, operation_id="op-1", by_code=False,
     )  # fmt: skip
     assert (payment.asked_minor, payment.refundable_minor, payment.state) == (3_300, 0, PaymentState.INITIALIZING)
@@ -32,7 +33,7 @@ def test_a_payment_is_found_by_every_id(rows: Connection) -> None:
     assert (payment.begun_at, payment.expires_at, payment.by_code) == (NOW, MINUTE_AFTER, False)
     assert payments.find_by_payment_number(rows, "paypay", "ORD-1") == payment
     assert payments.find_by_id_at_provider(rows, "paypay", "0421") == payment
-    assert payments.find_by_order(rows, 71) == payments.find_by_corporation(rows, NUMBER) == (payment,)
+    assert payments.find_by_order(rows, 71) == payments.find_by_corporation(rows, CORPORATION_NUMBER) == (payment,)
     assert payments.find_by_payment_number(rows, "atom", "ORD-1") is None
     assert payments.find_by_id_at_provider(rows, "atom", "0421") is None
     assert payments.find(rows, payment.id + 1) is None
@@ -40,8 +41,14 @@ def test_a_payment_is_found_by_every_id(rows: Connection) -> None:
 
 def test_payments_are_listed_newest_first(rows: Connection) -> None:
     """The payments of an order and of a corporation are listed from the newest to the oldest."""
-    made = [insert_begun_payment(rows, f"ORD-{i}", order_id=71, corporation_number=NUMBER) for i in range(3)]
-    assert payments.find_by_order(rows, 71) == payments.find_by_corporation(rows, NUMBER) == tuple(reversed(made))
+    made = [
+        insert_begun_payment(rows, f"ORD-{i}", order_id=71, corporation_number=CORPORATION_NUMBER) for i in range(3)
+    ]
+    assert (
+        payments.find_by_order(rows, 71)
+        == payments.find_by_corporation(rows, CORPORATION_NUMBER)
+        == tuple(reversed(made))
+    )
 
 
 @pytest.mark.parametrize("facts", [{}, {"number": "ORD-2", "provider_payment_id": "0421"}])

@@ -41,12 +41,12 @@ from tests.store.queues.test_queues import NOW, each_queue, with_and_without_lap
 from tests.support.places import Engine, open_empty_place_anywhere
 
 TWO_DAYS_AFTER = NOW + timedelta(days=2)
-OWNERS = {
+OWNER_BY_KIND_AND_ID = {
     "payment": {1: "op-a", 3: "op-b", 30: "op-a"},
     "refund": {7: "op-b"},
     "credit-check": {8: "op-a", 30: "op-c"},
 }
-FILTERS = (
+FILTER_TEXTS = (
     "", "provider:atom", "provider:paypay,alarmbox", "status:pending,failed,submitting", "certainty:unknown",
     "status:pending,unknown", "status:failed,needs_review,known", "status:success,scheduled provider:atom",
     "work:needs_review", "work:none,scheduled", "cause:timeout", "cause:-", "cause:lapsed,TIMEOUT,poll",
@@ -122,7 +122,7 @@ def _find_unknown_refund(conn: Connection, *payment_ids: int) -> Refund | None:
 
 
 def _make_choice(chosen: RecordFilter, order: QueueSortOrder = DEFAULT_SORT_ORDER) -> QueueChoice:
-    return QueueChoice(chosen, order, TWO_DAYS_AFTER, OWNERS)
+    return QueueChoice(chosen, order, TWO_DAYS_AFTER, OWNER_BY_KIND_AND_ID)
 
 
 def _read_all_pages(
@@ -166,7 +166,7 @@ def test_a_filtered_queue_has_the_records_of_its_filter(
     database: Database, name: str, lapsed: queues.LapsedIds
 ) -> None:
     """With each filter, a queue returns the records that the filter of the domain selects."""
-    turns = [turn for turn in range(len(FILTERS)) if _is_in_turn(turn, name, lapsed, database)]
+    turns = [turn for turn in range(len(FILTER_TEXTS)) if _is_in_turn(turn, name, lapsed, database)]
     _check_filters(database, name, lapsed, turns, lambda turn: _choose_page_size(turn, name, lapsed, 11))
 
 
@@ -175,7 +175,7 @@ def test_a_filtered_queue_has_the_records_of_its_filter(
 @each_queue
 def test_a_filtered_queue_is_complete_in_small_pages(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
     """With each filter, a queue in pages of 11 records returns the records that the filter of the domain selects."""
-    _check_filters(database, name, lapsed, range(len(FILTERS)), lambda _turn: 11)
+    _check_filters(database, name, lapsed, range(len(FILTER_TEXTS)), lambda _turn: 11)
 
 
 def _check_filters(
@@ -186,12 +186,14 @@ def _check_filters(
     with database.read() as conn:
         whole = [_add_relations(conn, record) for _, record in plain.read_all_pages(conn, name, 500, lapsed)]
         for turn in turns:
-            text = FILTERS[turn]
+            text = FILTER_TEXTS[turn]
             chosen = parse_filter(text).record_filter
             right = [
                 one
                 for one in whole
-                if matches_filter(one, chosen, TWO_DAYS_AFTER, OWNERS.get(plain.get_kind(one), {}).get(one.id))
+                if matches_filter(
+                    one, chosen, TWO_DAYS_AFTER, OWNER_BY_KIND_AND_ID.get(plain.get_kind(one), {}).get(one.id)
+                )
             ]
             found = _read_all_pages(conn, name, lapsed, _make_choice(chosen), page_size(turn))
             assert _make_record_refs(found) == _make_record_refs(right), text
@@ -215,7 +217,7 @@ def _get_sort_text(record: QueuedRecord, column: SortColumn) -> object:
         case SortColumn.WORK:
             return record.work.state.value, record.state_since or NOW - timedelta(days=10_000)
         case SortColumn.OWNER:
-            return OWNERS.get(plain.get_kind(record), {}).get(record.id, "~")
+            return OWNER_BY_KIND_AND_ID.get(plain.get_kind(record), {}).get(record.id, "~")
         case SortColumn.KIND:
             return queues.QUEUED_RECORD_KINDS.index(plain.get_kind(record))
     return 0

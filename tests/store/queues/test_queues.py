@@ -92,10 +92,13 @@ def make_payment_row(number: int, status: str, certainty: str, work: str, **more
     }  # fmt: skip
 
 
-def make_refund_row(number: int, status: str, certainty: str, work: str, of: int | None = None) -> dict[str, object]:
+def make_refund_row(
+    number: int, status: str, certainty: str, work: str, payment_id: int | None = None
+) -> dict[str, object]:
     at = convert_to_naive_utc(NOW + timedelta(hours=number))
     return {
-        "id": number, "payment_id": of or 1_000 + number, "refund_amount": 100, "currency": "JPY", "status": status,
+        "id": number, "payment_id": payment_id or 1_000 + number, "refund_amount": 100, "currency": "JPY",
+        "status": status,
         "certainty": certainty, "work_state": work, "maker": "op-a", "reason": "", "saw": "", "radar": "",
         "checkers_needed": 1, "decide_by": at, "created_at": at, "changed_at": at,
         "state_since": compute_state_start(number), "work_reason": None,
@@ -206,12 +209,12 @@ def _make_refund_rows() -> list[dict[str, object]]:
     mixed = enumerate(product(states, ("known", "unknown"), WORK_STATES), 1)
     return [
         *(make_refund_row(number, state, certainty, work) for number, (state, certainty, work) in mixed),
-        make_refund_row(101, "failed", "known", "none", of=1),
-        make_refund_row(102, "completed", "known", "none", of=1),
-        make_refund_row(103, "completed", "known", "none", of=2),
-        make_refund_row(104, "failed", "known", "none", of=2),
-        {**make_refund_row(105, "completed", "known", "needs_review", of=3), "work_reason": "contradicted"},
-        {**make_refund_row(106, "completed", "known", "needs_review", of=4), "work_reason": "probes_ended"},
+        make_refund_row(101, "failed", "known", "none", payment_id=1),
+        make_refund_row(102, "completed", "known", "none", payment_id=1),
+        make_refund_row(103, "completed", "known", "none", payment_id=2),
+        make_refund_row(104, "failed", "known", "none", payment_id=2),
+        {**make_refund_row(105, "completed", "known", "needs_review", payment_id=3), "work_reason": "contradicted"},
+        {**make_refund_row(106, "completed", "known", "needs_review", payment_id=4), "work_reason": "probes_ended"},
     ]
 
 
@@ -241,13 +244,13 @@ def iterate_all_records(conn: Connection, lapsed: queues.LapsedIds) -> Iterator[
             yield one
 
 
-CHECKS: Mapping[str, Callable[[CreditCheck], bool]] = {
+CHECK_RULE_BY_QUEUE: Mapping[str, Callable[[CreditCheck], bool]] = {
     "pending": lambda one: one.state.value == "pending" and one.certainty.value == "known",
     "unknown": lambda one: one.certainty.value == "unknown",
     "error": lambda one: one.state.value == "error",
     "incomplete": lambda one: bool(one.incomplete),
 }
-PAYMENTS: Mapping[str, Callable[[Payment], bool]] = {
+PAYMENT_RULE_BY_QUEUE: Mapping[str, Callable[[Payment], bool]] = {
     "pending": lambda one: (
         one.state.value in ("initializing", "token_generated", "user_payment") and one.certainty.value == "known"
     ),
@@ -256,7 +259,7 @@ PAYMENTS: Mapping[str, Callable[[Payment], bool]] = {
         one.state.value == "payment_failed" and one.certainty.value == "known" and one.id not in PAID_SINCE
     ),
 }
-REFUNDS: Mapping[str, Callable[[Refund], bool]] = {
+REFUND_RULE_BY_QUEUE: Mapping[str, Callable[[Refund], bool]] = {
     "unknown": lambda one: one.certainty.value == "unknown",
     "error": lambda one: (
         one.state.value == "failed" and one.certainty.value == "known" and one.id not in REFUNDED_SINCE
@@ -265,25 +268,25 @@ REFUNDS: Mapping[str, Callable[[Refund], bool]] = {
 }
 
 
-def belongs_to_queue(one: QueuedRecord, name: str) -> bool:
+def belongs_to_queue(record: QueuedRecord, name: str) -> bool:
     """Return True if the record belongs to the queue. The function applies the rules of the queues in Python, to
     compare them with the SQL.
     """
     if name == "disagree":
-        return one.id in DISAGREEING_IDS_BY_KIND[get_kind(one)] and one.work.reason != "lapsed"
+        return record.id in DISAGREEING_IDS_BY_KIND[get_kind(record)] and record.work.reason != "lapsed"
     if name == "review":
-        return one.work.state.value == "needs_review" and one.work.reason != "state_unreadable"
-    if isinstance(one, Order):
-        return name == "pending" and one.state.value == "pending" and one.work.reason != "state_unreadable"
-    if isinstance(one, Payment):
-        return name in PAYMENTS and PAYMENTS[name](one)
-    if isinstance(one, Refund):
-        return name in REFUNDS and REFUNDS[name](one)
-    return name in CHECKS and CHECKS[name](one)
+        return record.work.state.value == "needs_review" and record.work.reason != "state_unreadable"
+    if isinstance(record, Order):
+        return name == "pending" and record.state.value == "pending" and record.work.reason != "state_unreadable"
+    if isinstance(record, Payment):
+        return name in PAYMENT_RULE_BY_QUEUE and PAYMENT_RULE_BY_QUEUE[name](record)
+    if isinstance(record, Refund):
+        return name in REFUND_RULE_BY_QUEUE and REFUND_RULE_BY_QUEUE[name](record)
+    return name in CHECK_RULE_BY_QUEUE and CHECK_RULE_BY_QUEUE[name](record)
 
 
-def get_kind(one: QueuedRecord) -> str:
-    return {Order: "order", Payment: "payment", Refund: "refund", CreditCheck: "credit-check"}[type(one)]
+def get_kind(record: QueuedRecord) -> str:
+    return {Order: "order", Payment: "payment", Refund: "refund", CreditCheck: "credit-check"}[type(record)]
 
 
 @with_and_without_lapsed

@@ -28,14 +28,17 @@ NEXT, DIFFERENCE = "00_zenkoku_all_20251128", "diff_20251201"
 Tracer = Callable[[FrameType, str, Any], Any]
 
 
-def main(scenario: str, folder: Path, each: int) -> int:
+def main(scenario: str, folder: Path, kill_every: int) -> int:
     registry = folder / "registry"
     base, names = prepare_registry(scenario, folder)
     restore_registry(base, registry)
     lines = count_lines(registry, folder, names)
-    later = random.Random(1).sample(range(lines), DRAWN_KILL_COUNT // each)
+    later = random.Random(1).sample(range(lines), DRAWN_KILL_COUNT // kill_every)
     deaths, is_first = 0, True
-    for tracer in (*(make_new_line_killer(index) for index in range(0, 10_000, each)), *map(make_line_killer, later)):
+    for tracer in (
+        *(make_new_line_killer(index) for index in range(0, 10_000, kill_every)),
+        *map(make_line_killer, later),
+    ):
         if is_first or tracer.__name__ == "later":
             restore_registry(base, registry)
             if not import_until_killed(registry, folder, names, tracer):
@@ -142,16 +145,16 @@ def make_line_killer(index: int) -> Tracer:
     """Return a tracer that kills its process at the line with this index. It counts all lines that run."""
     passed = [0]
 
-    def later(frame: FrameType, event: str, _: Any) -> Any:
+    def kill_at_line(frame: FrameType, event: str, _: Any) -> Any:
         if not is_registry_frame(frame):
             return None
         if event == "line":
             passed[0] += 1
             if passed[0] > index:
                 os.kill(os.getpid(), signal.SIGKILL)
-        return later
+        return kill_at_line
 
-    return later
+    return kill_at_line
 
 
 def count_lines(registry: Path, folder: Path, names: list[str]) -> int:

@@ -33,7 +33,7 @@ from tests.store.registry.kill_imports import (
     restore_registry,
 )
 
-SCENARIOS = ("whole", "difference")
+SCENARIO_NAMES = ("whole", "difference")
 PROCESS_COUNT = 4
 DONE, REFUSED = 0, 3
 _CHILD_ENDED = {signal.SIGCHLD}
@@ -44,24 +44,24 @@ class RegistryUnderImport:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.registry, self.chance = folder, folder / "registry", random.Random(seed)
-        self.prepared = {scenario: prepare_registry(scenario, folder) for scenario in SCENARIOS}
+        self.prepared = {scenario: prepare_registry(scenario, folder) for scenario in SCENARIO_NAMES}
         self.names: list[str] = []
 
     def begin_scenario(self, scenario: str = "") -> str:
         """Begin the scenario with this name, or a random one, and return its name."""
-        chosen = scenario or self.chance.choice(SCENARIOS)
+        chosen = scenario or self.chance.choice(SCENARIO_NAMES)
         base, self.names = self.prepared[chosen]
         restore_registry(base, self.registry)
         return chosen
 
-    def fork_import(self, *expected: ErrorCode, before: Callable[[], object] = lambda: None) -> int:
+    def fork_import(self, *expected: ErrorCode, before_import: Callable[[], object] = lambda: None) -> int:
         """Start the import in a child process, and return its process id. The child ends with the status REFUSED if
         the import is refused with an expected error code."""
         child = os.fork()
         if child == 0:
             status = 1
             try:
-                before()
+                before_import()
                 import_files(self.registry, self.folder, self.names)
                 status = DONE
             except ConsoleError as refusal:
@@ -76,37 +76,37 @@ class RegistryUnderImport:
         check_registry(self.registry, self.folder, self.names)
 
 
-def kill_imports(rough: RegistryUnderImport, count: int) -> int:
+def kill_imports(registry: RegistryUnderImport, count: int) -> int:
     """Kill imports with SIGKILL after random times. Every second import that continues a killed one is killed too.
     Return the number of killed imports.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _CHILD_ENDED)
     took = {}
-    for scenario in SCENARIOS:
-        rough.begin_scenario(scenario)
+    for scenario in SCENARIO_NAMES:
+        registry.begin_scenario(scenario)
         began = time.monotonic()
-        assert not _import_and_kill(rough, 60)
+        assert not _import_and_kill(registry, 60)
         took[scenario] = time.monotonic() - began
     killed = 0
     while killed < count:
-        longest = took[rough.begin_scenario()]
-        while _import_and_kill(rough, rough.chance.uniform(0, longest)):
+        longest = took[registry.begin_scenario()]
+        while _import_and_kill(registry, registry.chance.uniform(0, longest)):
             killed += 1
-            if rough.chance.random() < 0.5:
+            if registry.chance.random() < 0.5:
                 break
-        rough.check_registry()
+        registry.check_registry()
     return killed
 
 
-def _import_and_kill(rough: RegistryUnderImport, seconds: float) -> bool:
+def _import_and_kill(registry: RegistryUnderImport, seconds: float) -> bool:
     """Start the import in a child process, and kill it after `seconds` seconds. Return False if the child ended
     before that.
     """
     # REGISTRY_ORDER: a difference that the killed import had committed
-    return _kill_child_after(rough.fork_import(ErrorCode.REGISTRY_ORDER), seconds)
+    return _kill_child_after(registry.fork_import(ErrorCode.REGISTRY_ORDER), seconds)
 
 
-def fetch_while_publishing(rough: RegistryUnderImport, count: int) -> int:
+def fetch_while_publishing(registry: RegistryUnderImport, count: int) -> int:
     """Kill a worker that publishes its registry, and a desk that fetches it, with SIGKILL after random times. After
     each kill the desk's registry must be complete, and the next publication and the next fetch must succeed. Return
     the number of killed processes.
@@ -115,29 +115,29 @@ def fetch_while_publishing(rough: RegistryUnderImport, count: int) -> int:
     distribution.PART_BYTES = 4096
     killed = 0
     while killed < count:
-        documents = Documents((rough.folder / "documents").as_uri())
-        shutil.rmtree(rough.folder / "documents", ignore_errors=True)
-        rough.begin_scenario()
-        desk = rough.folder / "desk"
-        restore_registry(rough.registry, desk)
-        publish_registry(rough.registry, documents)
-        import_files(rough.registry, rough.folder, rough.names)
-        paths = [rough.folder / f"{name}.zip" for name in rough.names]
-        after = _read_registry_status(rough.registry)
+        documents = Documents((registry.folder / "documents").as_uri())
+        shutil.rmtree(registry.folder / "documents", ignore_errors=True)
+        registry.begin_scenario()
+        desk = registry.folder / "desk"
+        restore_registry(registry.registry, desk)
+        publish_registry(registry.registry, documents)
+        import_files(registry.registry, registry.folder, registry.names)
+        paths = [registry.folder / f"{name}.zip" for name in registry.names]
+        after = _read_registry_status(registry.registry)
         before = _read_registry_status(desk)
         publish, fetch = (
-            partial(publish_registry, rough.registry, documents, paths),
+            partial(publish_registry, registry.registry, documents, paths),
             partial(fetch_registry, desk, documents),
         )
         for act in (publish, fetch):
             longest = _SHORTEST_DISTRIBUTION_SECONDS
-            while _kill_child_after(_fork(act), rough.chance.uniform(0, longest)):
+            while _kill_child_after(_fork(act), registry.chance.uniform(0, longest)):
                 killed, longest = killed + 1, longest * _LONGER_AFTER_DEATH
-                assert _read_registry_status(rough.registry) == after
+                assert _read_registry_status(registry.registry) == after
                 if act is fetch:
                     assert _read_registry_status(desk) in (before, after)
                     check_integrity(desk)
-                elif rough.chance.random() < 0.3:
+                elif registry.chance.random() < 0.3:
                     assert fetch_registry(desk, documents) in (None, after)
             act()
         assert _read_registry_status(desk) == after
@@ -184,61 +184,63 @@ def _kill_child_after(child: int, seconds: float) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def import_at_once(rough: RegistryUnderImport, count: int) -> int:
+def import_at_once(registry: RegistryUnderImport, count: int) -> int:
     """Let several processes import the same files at the same time. One process imports them; the others must be
     refused, or must find the files already imported."""
     refused = 0
     for _ in range(count):
-        rough.begin_scenario()
+        registry.begin_scenario()
         reading, writing = os.pipe()
         expected = (ErrorCode.IN_PROGRESS, ErrorCode.REGISTRY_ORDER)
-        children = [rough.fork_import(*expected, before=partial(os.read, reading, 1)) for _ in range(PROCESS_COUNT)]
+        children = [
+            registry.fork_import(*expected, before_import=partial(os.read, reading, 1)) for _ in range(PROCESS_COUNT)
+        ]
         os.write(writing, b"x" * PROCESS_COUNT)
         statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         os.close(reading)
         os.close(writing)
         assert {DONE} <= set(statuses) <= {DONE, REFUSED}, statuses
         refused += statuses.count(REFUSED)
-        rough.check_registry()
+        registry.check_registry()
     return refused
 
 
-def import_with_size_limits(rough: RegistryUnderImport, count: int) -> int:
+def import_with_size_limits(registry: RegistryUnderImport, count: int) -> int:
     """Import files while the operating system limits the size of each file to a random number of bytes. Return the
     number of refused imports.
     """
     refused = 0
     for _ in range(count):
-        rough.begin_scenario()
-        most = rough.chance.randrange(1_000, 120_000)
+        registry.begin_scenario()
+        most = registry.chance.randrange(1_000, 120_000)
         limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (most, most))
-        child = rough.fork_import(ErrorCode.STORAGE_FULL, before=limit)
+        child = registry.fork_import(ErrorCode.STORAGE_FULL, before_import=limit)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert status in (DONE, REFUSED), (status, most)
         refused += status == REFUSED
-        rough.check_registry()
+        registry.check_registry()
     return refused
 
 
-def import_on_full_disk(rough: RegistryUnderImport, count: int) -> int:
+def import_on_full_disk(registry: RegistryUnderImport, count: int) -> int:
     """Import files while the disk has room only for a random number of bytes. Return the number of refused
     imports.
     """
-    refused, ballast = 0, rough.folder / "ballast"
+    refused, ballast = 0, registry.folder / "ballast"
     for _ in range(count):
-        rough.begin_scenario()
-        room = rough.chance.randrange(0, 200_000)
-        free = os.statvfs(rough.folder).f_bavail * os.statvfs(rough.folder).f_frsize
+        registry.begin_scenario()
+        room = registry.chance.randrange(0, 200_000)
+        free = os.statvfs(registry.folder).f_bavail * os.statvfs(registry.folder).f_frsize
         ballast.write_bytes(bytes(max(0, free - room)))
-        status = os.waitstatus_to_exitcode(os.waitpid(rough.fork_import(ErrorCode.STORAGE_FULL), 0)[1])
+        status = os.waitstatus_to_exitcode(os.waitpid(registry.fork_import(ErrorCode.STORAGE_FULL), 0)[1])
         assert status in (DONE, REFUSED), (status, room)
         ballast.unlink()
         refused += status == REFUSED
-        rough.check_registry()
+        registry.check_registry()
     return refused
 
 
-def main(what: str, folder: Path, count: int, seed: int) -> int:
+def main(scenario_name: str, folder: Path, count: int, seed: int) -> int:
     acts = {
         "kills": kill_imports,
         "teams": fetch_while_publishing,
@@ -246,7 +248,7 @@ def main(what: str, folder: Path, count: int, seed: int) -> int:
         "limits": import_with_size_limits,
         "disk": import_on_full_disk,
     }
-    return acts[what](RegistryUnderImport(folder, seed), count)
+    return acts[scenario_name](RegistryUnderImport(folder, seed), count)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def make_wrong_number() -> str:
     return f"{(int(right[0]) % 9) + 1}{right[1:]}"
 
 
-ROWS: dict[str, tuple[list[str], P, str]] = {
+BAD_ROWS: dict[str, tuple[list[str], P, str]] = {
     "29 fields": (make_row(2)[:-1], P.WRONG_FIELD_COUNT, ""),
     "31 fields": ([*make_row(2), ""], P.WRONG_FIELD_COUNT, ""),
     "no fields": ([], P.WRONG_FIELD_COUNT, ""),
@@ -201,7 +201,7 @@ def write_plain_csv(folder: Path) -> Path:
     return path
 
 
-ARCHIVES: dict[str, tuple[Callable[[Path], Path], P]] = {
+BAD_ARCHIVES: dict[str, tuple[Callable[[Path], Path], P]] = {
     "half": (make_truncated_writer(lambda size: size // 2), P.INCOMPLETE_ZIP),
     "one byte less": (make_truncated_writer(lambda size: size - 1), P.INCOMPLETE_ZIP),
     "four bytes": (make_truncated_writer(lambda size: 4), P.INCOMPLETE_ZIP),
@@ -250,12 +250,12 @@ def check_import_refused(registry: Path, path: Path) -> ConsoleError:
     return error
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", BAD_ROWS)
 def test_a_bad_row_is_refused_with_its_line_number(registry_in_use: Path, tmp_path: Path, name: str) -> None:
     """A row that breaks any of the format's rules is refused with its line number and field. The bad row is the third
     of four rows.
     """
-    bad, problem, field = ROWS[name]
+    bad, problem, field = BAD_ROWS[name]
     error = check_import_refused(
         registry_in_use, write_file(tmp_path, FILE_NAME, [*VALID_ROWS[:2], bad, *VALID_ROWS[3:]])
     )
@@ -271,10 +271,10 @@ def test_a_bad_csv_is_refused_with_its_line_number(registry_in_use: Path, tmp_pa
     assert (error.detail["problem"], error.detail["line"]) == (problem, line)
 
 
-@pytest.mark.parametrize("name", ARCHIVES)
+@pytest.mark.parametrize("name", BAD_ARCHIVES)
 def test_a_bad_archive_is_refused(registry_in_use: Path, tmp_path: Path, name: str) -> None:
     """A truncated ZIP, a file of another type, a ZIP bomb, or a file name without a day is refused."""
-    write, problem = ARCHIVES[name]
+    write, problem = BAD_ARCHIVES[name]
     assert check_import_refused(registry_in_use, write(tmp_path)).detail["problem"] == problem
 
 

@@ -18,7 +18,7 @@ from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import find_registry_file
 from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
 
-ROWS = [make_row(index) for index in range(200)]
+REGISTRY_ROWS = [make_row(index) for index in range(200)]
 DIFFERENCE_FILE_NAME = "diff_20251104"
 
 
@@ -50,7 +50,7 @@ def _spoil_pages(registry: Path) -> None:
         content.write(os.urandom(file.stat().st_size - 4096))
 
 
-DAMAGES: dict[str, Callable[[Path], object]] = {
+DAMAGE_BY_NAME: dict[str, Callable[[Path], object]] = {
     "empty file": lambda registry: _find_file_in_use(registry).write_bytes(b""),
     "no database": lambda registry: _find_file_in_use(registry).write_bytes(b"x" * 8192),
     "half a file": lambda registry: os.truncate(_find_file_in_use(registry), 8192),
@@ -66,13 +66,13 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.fixture(params=DAMAGES)
+@pytest.fixture(params=DAMAGE_BY_NAME)
 def damaged_registry(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     registry = tmp_path / "registry"
-    import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, ROWS)])
+    import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, REGISTRY_ROWS)])
     with closing(sqlite3.connect(_find_file_in_use(registry))) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    DAMAGES[request.param](registry)
+    DAMAGE_BY_NAME[request.param](registry)
     return registry
 
 
@@ -94,13 +94,15 @@ def test_a_damaged_registry_is_reported(damaged_registry: Path) -> None:
 def test_a_difference_changes_no_damaged_registry(damaged_registry: Path, tmp_path: Path) -> None:
     """The import of a difference into a damaged registry is refused with `bad_profile`."""
     _require_damage_report(
-        lambda: import_registry_files(damaged_registry, [write_file(tmp_path, DIFFERENCE_FILE_NAME, ROWS[:1])])
+        lambda: import_registry_files(
+            damaged_registry, [write_file(tmp_path, DIFFERENCE_FILE_NAME, REGISTRY_ROWS[:1])]
+        )
     )
 
 
 def test_whole_files_replace_a_damaged_registry(damaged_registry: Path, tmp_path: Path) -> None:
     """The import of a whole file replaces a damaged registry."""
-    assert import_registry_files(damaged_registry, [tmp_path / f"{WHOLE_FILE_NAME}.zip"]).rows == len(ROWS)
+    assert import_registry_files(damaged_registry, [tmp_path / f"{WHOLE_FILE_NAME}.zip"]).rows == len(REGISTRY_ROWS)
     reader = open_registry(damaged_registry)
     assert reader is not None
     with closing(reader):
@@ -116,7 +118,7 @@ def test_a_desk_fetches_the_teams_registry_anew(damaged_registry: Path, tmp_path
     publish_registry(worker, documents)
     status = fetch_registry(damaged_registry, documents)
     assert status is not None
-    assert status.rows == len(ROWS)
+    assert status.rows == len(REGISTRY_ROWS)
 
 
 def test_changes_that_can_still_be_read_are_kept(tmp_path: Path) -> None:
@@ -124,9 +126,9 @@ def test_changes_that_can_still_be_read_are_kept(tmp_path: Path) -> None:
     read.
     """
     registry = tmp_path / "registry"
-    import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, ROWS)])
+    import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, REGISTRY_ROWS)])
     import_registry_files(registry, [write_file(tmp_path, DIFFERENCE_FILE_NAME, [make_row(0, name="改称")])])
-    import_registry_files(registry, [write_file(tmp_path, "00_zenkoku_all_20251128", ROWS)])
+    import_registry_files(registry, [write_file(tmp_path, "00_zenkoku_all_20251128", REGISTRY_ROWS)])
     reader = open_registry(registry)
     assert reader is not None
     with closing(reader):
@@ -138,7 +140,7 @@ def test_an_unreadable_registry_folder_is_reported(tmp_path: Path) -> None:
     """A registry folder that can't be read raises an error of this program, so that the window shows records without
     the registry's facts. Any other error would end each search."""
     registry = tmp_path / "registry"
-    import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, ROWS)])
+    import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, REGISTRY_ROWS)])
     is_root = os.geteuid() == 0
     registry.chmod(0)
     try:

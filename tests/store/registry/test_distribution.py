@@ -171,7 +171,7 @@ def test_a_registry_of_an_older_program_is_fetched_and_published_anew(team: Publ
     assert team.fetch_names("other desk") == ["乙"]
 
 
-DAMAGES: dict[str, dict[str, Any]] = {
+MANIFEST_DAMAGE_BY_NAME: dict[str, dict[str, Any]] = {
     "day": {"registry_date": "2025-13-01"},
     "no day": {"registry_date": None},
     "no form": {"form": None},
@@ -180,13 +180,15 @@ DAMAGES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("damage", [*DAMAGES, "cut"])
+@pytest.mark.parametrize("damage", [*MANIFEST_DAMAGE_BY_NAME, "cut"])
 def test_a_damaged_manifest_is_refused_and_replaced(team: PublishedRegistry, damage: str) -> None:
     """A desk refuses a damaged manifest; the next publication of the worker replaces it and creates a new base."""
     team.publish_companies(WHOLE_FILE_NAME, "甲")
     manifest = team.root / "registry.json"
     whole = manifest.read_bytes()
-    manifest.write_bytes(whole[:-9] if damage == "cut" else json.dumps(json.loads(whole) | DAMAGES[damage]).encode())
+    manifest.write_bytes(
+        whole[:-9] if damage == "cut" else json.dumps(json.loads(whole) | MANIFEST_DAMAGE_BY_NAME[damage]).encode()
+    )
     with pytest.raises(ConsoleError) as caught:
         team.fetch_names("desk")
     assert (caught.value.code, is_manifest_damage(caught.value)) == (ErrorCode.NOT_FOUND, True)

@@ -37,20 +37,21 @@ from console.store.registry.search_index import (
 )
 from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
 
-NAMES = st.text(st.sampled_from("株式会社緑川霞ヶヴァ々佐木髙ーカけガャッＡｂ・１゛ｶﾞ"), max_size=9)
+NAME_TEXTS = st.text(st.sampled_from("株式会社緑川霞ヶヴァ々佐木髙ーカけガャッＡｂ・１゛ｶﾞ"), max_size=9)
 NAMES_OF_OWN_CHARACTERS = st.text(st.sampled_from("緑川佐木カガ"), min_size=2, max_size=6)
-ENGLISH = st.sampled_from(["", "Cherry Works Co., Ltd.", "Harbor", "K.K. É-Z"])
+ENGLISH_NAMES = st.sampled_from(["", "Cherry Works Co., Ltd.", "Harbor", "K.K. É-Z"])
 ADDRESSES = st.sampled_from(["東京都", "北海道龍ケ崎市", "大阪市", "緑か丘町", "", "甲村ケ", "佐々", "三市"])
-STREETS = st.text(st.sampled_from("町丁目番地号の二十1４０－ケか々髙ヶ①丘"), max_size=12)
+STREET_TEXTS = st.text(st.sampled_from("町丁目番地号の二十1４０－ケか々髙ヶ①丘"), max_size=12)
 
 
 @st.composite
 def draw_rows(draw: st.DrawFn) -> list[str]:
     return make_row(
-        0, name=draw(NAMES | NAMES_OF_OWN_CHARACTERS), furigana=draw(NAMES | NAMES_OF_OWN_CHARACTERS),
-        en_name=draw(ENGLISH),
+        0, name=draw(NAME_TEXTS | NAMES_OF_OWN_CHARACTERS), furigana=draw(NAME_TEXTS | NAMES_OF_OWN_CHARACTERS),
+        en_name=draw(ENGLISH_NAMES),
         prefecture_name=draw(ADDRESSES), city_name="",
-        street_number=draw(STREETS), address_outside=draw(STREETS), post_code=draw(st.sampled_from(["", "0640941"])),
+        street_number=draw(STREET_TEXTS), address_outside=draw(STREET_TEXTS), post_code=draw(st.sampled_from(["",
+        "0640941"])),
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from console.store.registry.registry_file import hold_import_lock
 from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
 from tests.support.waiting import PATIENCE_SECONDS
 
-ROWS = 40
+ROW_COUNT = 40
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks a process for each death")
@@ -94,10 +94,10 @@ def test_a_stopped_import_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     another file begins from the start."""
     monkeypatch.setattr(source_file, "_BLOCK_BYTES", 500)
     monkeypatch.setattr("console.store.registry.progress._SECONDS_BETWEEN_REPORTS", 0)
-    path = write_file(tmp_path, WHOLE_FILE_NAME, [make_row(index) for index in range(ROWS)])
+    path = write_file(tmp_path, WHOLE_FILE_NAME, [make_row(index) for index in range(ROW_COUNT)])
     registry, told = tmp_path / "registry", list[ImportProgress]()
 
-    stops_at = [ROWS // 3, ROWS // 2]
+    stops_at = [ROW_COUNT // 3, ROW_COUNT // 2]
 
     def should_stop() -> bool:
         return told[-1:] != [] and told[-1].step == "rows" and told[-1].done_rows > stops_at[0]
@@ -108,10 +108,10 @@ def test_a_stopped_import_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert (caught.value.code, caught.value.detail.get("reason")) == (ErrorCode.INTERRUPTED, "registry_import")
         assert open_registry(registry) is None
         stops_at.pop(0)
-    assert import_registry_files(registry, [path], on_progress=told.append).rows == ROWS
+    assert import_registry_files(registry, [path], on_progress=told.append).rows == ROW_COUNT
     done = [one.done_rows for one in told if one.step == "rows"]
     assert done == sorted(set(done))
-    assert {one.total_rows for one in told} == {ROWS}
+    assert {one.total_rows for one in told} == {ROW_COUNT}
 
 
 def test_a_simultaneous_import_is_refused(tmp_path: Path) -> None:

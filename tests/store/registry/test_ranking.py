@@ -9,8 +9,8 @@ from console.domain.lookup.registry_query import parse_registry_query
 from console.domain.registry.spelling import fold_address, fold_text
 from console.store.registry.ranking import CorporationTexts, Rank, Ranking
 
-CHARACTERS = "町丁目番号の二十1４－ケ々髙"
-ADDRESSES = st.text(st.sampled_from(CHARACTERS), min_size=2, max_size=14)
+ADDRESS_CHARACTERS = "町丁目番号の二十1４－ケ々髙"
+ADDRESSES = st.text(st.sampled_from(ADDRESS_CHARACTERS), min_size=2, max_size=14)
 
 
 @settings(max_examples=300)

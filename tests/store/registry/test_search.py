@@ -21,7 +21,7 @@ from console.store.registry.search_index import CLOSED_TERMS_TABLE, OPEN_TERMS_T
 from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
 
 LOOK_ALIKES, CLOSED_LOOK_ALIKES = 300, 60
-TABLES = (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE)
+TERM_TABLES = (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE)
 CLOSURE_FIELDS = {"close_date": "2020-01-31", "close_cause": "01", "process": "21"}
 OSAKA_FIELDS = {
     "prefecture_name": "大阪府",
@@ -34,7 +34,7 @@ OSAKA_FIELDS = {
 FIELDS_OF_FOREIGN_COMPANY = dict.fromkeys(
     ("prefecture_name", "prefecture_code", "city_name", "city_code", "street_number", "post_code"), ""
 )
-ROWS = {
+FIELDS_BY_KEY = {
     "part, open": {"name": "株式会社東京緑川"},
     "beginning, closed": {"name": "緑川製作所株式会社", **CLOSURE_FIELDS},
     "beginning, open": {"name": "緑川工務店株式会社"},
@@ -59,7 +59,7 @@ ROWS = {
     "long number": {"name": "株式会社番地", "furigana": "", "street_number": "字甲１２３４番地"},
     "symbols": {"name": "Ｃ＆Ｄ＿１００％株式会社"},
 }
-NUMBER_BY_KEY = {key: make_number(1000 + index) for index, key in enumerate(ROWS)}
+NUMBER_BY_KEY = {key: make_number(1000 + index) for index, key in enumerate(FIELDS_BY_KEY)}
 KEY_BY_NUMBER = {value: key for key, value in NUMBER_BY_KEY.items()}
 
 
@@ -67,7 +67,7 @@ KEY_BY_NUMBER = {value: key for key, value in NUMBER_BY_KEY.items()}
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryReader]:
     folder = tmp_path_factory.mktemp("registry")
     rows = [make_row(index, **(CLOSURE_FIELDS if index < CLOSED_LOOK_ALIKES else {})) for index in range(LOOK_ALIKES)]
-    rows += [make_row(1000 + index, **fields) for index, fields in enumerate(ROWS.values())]
+    rows += [make_row(1000 + index, **fields) for index, fields in enumerate(FIELDS_BY_KEY.values())]
     reader = _make_registry(folder, rows)
     yield reader
     reader.close()
@@ -277,7 +277,7 @@ TEXTS_WITH_UNUSUAL_CHARACTERS = (
     "緑川😀",
     "緑\ufe0f川",
 )
-WORDS = (
+QUERY_WORD_TEXTS = (
     "緑川 AND",
     "AND 緑川",
     "緑川 OR 緑川",
@@ -330,7 +330,7 @@ def test_query_signs_and_invisible_characters_are_ignored(registry: RegistryRead
 def test_query_words_and_long_texts_raise_no_error(registry: RegistryReader) -> None:
     """Words of SQLite's query language are searched as ordinary words, and only the beginning of a long text is used.
     Neither kind of text raises an error."""
-    for text in (*WORDS, *LONG_NAME):
+    for text in (*QUERY_WORD_TEXTS, *LONG_NAME):
         assert len(registry.search(text)) <= 50
 
 
@@ -368,7 +368,7 @@ def test_pairs_of_characters_without_the_text_are_read_once(tmp_path: Path) -> N
     statements: list[str] = []
     registry.run_query(lambda connection, _: connection.set_trace_callback(statements.append))
     assert [one.name for one in registry.search("ベルディング")] == ["青山ベルディング"]
-    assert len([statement for statement in statements if " MATCH " in statement]) == len(TABLES)
+    assert len([statement for statement in statements if " MATCH " in statement]) == len(TERM_TABLES)
     registry.close()
 
 
@@ -443,7 +443,7 @@ def test_one_query_for_all_ranks_equals_the_separate_queries(registry: RegistryR
         return registry.run_query(
             lambda connection, _: {
                 row_id
-                for table in TABLES
+                for table in TERM_TABLES
                 for (row_id,) in connection.execute(f"SELECT rowid FROM {table}(?)", (expression,))
             }
         )

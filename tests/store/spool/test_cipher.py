@@ -8,32 +8,32 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from console.domain.errors import ConsoleError
 from console.store.spool.cipher import Cipher, DecryptionFailed, _compute_hkdf_block
 
-KEY = "correct horse battery"
+STORE_KEY = "correct horse battery"
 
 
 def test_an_encrypted_text_opens_with_the_same_key() -> None:
     """Another cipher object with the same key decrypts the text. The encrypted form doesn't contain the text."""
-    sealed = Cipher(KEY).encrypt("秘密".encode())
+    sealed = Cipher(STORE_KEY).encrypt("秘密".encode())
     assert "秘密".encode() not in sealed
-    assert Cipher(KEY).decrypt(sealed).decode() == "秘密"
+    assert Cipher(STORE_KEY).decrypt(sealed).decode() == "秘密"
 
 
 @pytest.mark.parametrize("change", [b"", b"\x80", b"gAAAA", b"x" * 200])
 def test_bytes_of_no_cipher_raise_decryption_failed(change: bytes) -> None:
     """Decrypting bytes that no cipher has encrypted raises DecryptionFailed."""
     with pytest.raises(DecryptionFailed):
-        Cipher(KEY).decrypt(change)
+        Cipher(STORE_KEY).decrypt(change)
 
 
 def test_a_changed_byte_or_another_key_opens_nothing() -> None:
     """Decryption raises DecryptionFailed if any one byte was changed, or if the key differs in one character."""
-    sealed = Cipher(KEY).encrypt(b"plain")
+    sealed = Cipher(STORE_KEY).encrypt(b"plain")
     with pytest.raises(DecryptionFailed):
-        Cipher(KEY + "!").decrypt(sealed)
+        Cipher(STORE_KEY + "!").decrypt(sealed)
     for index in range(len(sealed.rstrip(b"=")) - 1):  # the last letter is partly padding
         spoiled = sealed[:index] + (b"A" if sealed[index : index + 1] != b"A" else b"B") + sealed[index + 1 :]
         with pytest.raises(DecryptionFailed):
-            Cipher(KEY).decrypt(spoiled)
+            Cipher(STORE_KEY).decrypt(spoiled)
 
 
 @pytest.mark.parametrize("key", ["", "short", "15 characters..", "鍵" * 15])
@@ -51,11 +51,11 @@ def test_the_fingerprint_tells_keys_apart_and_shows_none() -> None:
     """Equal keys have equal fingerprints, and different keys have different ones. Neither the fingerprint nor the
     text form of the cipher contains the key.
     """
-    cipher = Cipher(KEY)
-    assert cipher.fingerprint == Cipher(KEY).fingerprint != Cipher(KEY + " ").fingerprint
+    cipher = Cipher(STORE_KEY)
+    assert cipher.fingerprint == Cipher(STORE_KEY).fingerprint != Cipher(STORE_KEY + " ").fingerprint
     assert len(cipher.fingerprint) == 32
     assert repr(cipher) == "Cipher(hidden)"
-    assert not any(KEY in str(value) for value in vars(cipher).values())
+    assert not any(STORE_KEY in str(value) for value in vars(cipher).values())
 
 
 def test_the_key_derivation_equals_hkdf() -> None:

@@ -30,7 +30,7 @@ from console.store.spool.file_identity import IDENTITY_FILE_NAME
 from console.store.spool.spool import ChainHead, Intent, Spool, SpoolState, StartKeys
 from console.store.spool.sqlite_file import SqliteValue, write_transaction
 from tests.store import processes
-from tests.store.spool_worker import DATABASE, KEY, PURCHASE_ANSWER, begin_operation, make_intent
+from tests.store.spool_worker import DATABASE_ID, PURCHASE_ANSWER, STORE_KEY, begin_operation, make_intent
 from tests.support.waiting import PATIENCE_SECONDS
 
 INSTANT = datetime(2026, 11, 20, 3, 0, 0, 123456, tzinfo=UTC)
@@ -55,7 +55,7 @@ FIRST_FORM = (
 def make_refund_intent(operation_id: str) -> Intent:
     """Return the intent of a refund of payment 5, which is stored before the refund is sent."""
     sent = ("refund.submit", None, None, 9, "lead-b", "desk-1", INSTANT, "f")
-    return Intent(operation_id, DATABASE, *sent, payment_id=5, provider_key="RFD-1", amount_minor=1000)
+    return Intent(operation_id, DATABASE_ID, *sent, payment_id=5, provider_key="RFD-1", amount_minor=1000)
 
 
 def test_a_stored_intent_is_read_with_every_field(spool: Spool) -> None:
@@ -64,7 +64,7 @@ def test_a_stored_intent_is_read_with_every_field(spool: Spool) -> None:
     found = spool.find("op-1")
     assert found is not None
     assert (found.intent, found.state, found.answer) == (make_intent("op-1"), SpoolState.CALLING, None)
-    assert spool.list_purchases_holding_claim(DATABASE, "1", "7123456789012") == (make_intent("op-1"),)
+    assert spool.list_purchases_holding_claim(DATABASE_ID, "1", "7123456789012") == (make_intent("op-1"),)
     assert spool.find("op-2") is None
 
 
@@ -78,16 +78,16 @@ def test_a_claim_stays_until_an_end_without_claim(spool: Spool) -> None:
     held = [
         number[0]
         for number in ("1" * 13, "2" * 13, "3" * 13)
-        if spool.list_purchases_holding_claim(DATABASE, "1", number)
+        if spool.list_purchases_holding_claim(DATABASE_ID, "1", number)
     ]
     assert held == ["1", "3"]
     assert spool.list_purchases_holding_claim("another database", "1", "1" * 13) == ()
-    assert spool.list_purchases_holding_claim(DATABASE, "2", "1" * 13) == ()
+    assert spool.list_purchases_holding_claim(DATABASE_ID, "2", "1" * 13) == ()
     bought = spool.find("bought")
     assert bought is not None
     assert (bought.state, bought.id_at_provider) == (SpoolState.ENDED, 9)
-    assert [entry.intent.operation_id for entry in spool.list_unended_entries(DATABASE)] == ["open"]
-    assert len(spool.read_entries(DATABASE)) == 3
+    assert [entry.intent.operation_id for entry in spool.list_unended_entries(DATABASE_ID)] == ["open"]
+    assert len(spool.read_entries(DATABASE_ID)) == 3
 
 
 def test_an_intent_without_a_number_holds_no_claim(spool: Spool) -> None:
@@ -105,7 +105,7 @@ def test_an_end_of_an_unknown_operation_changes_nothing(spool: Spool) -> None:
     """
     spool.mark_ended("elsewhere", holds_claim=True)
     spool.mark_delivered("elsewhere")
-    assert spool.read_entries(DATABASE) == ()
+    assert spool.read_entries(DATABASE_ID) == ()
 
 
 def test_a_stored_answer_waits_for_its_delivery(spool: Spool) -> None:
@@ -114,10 +114,10 @@ def test_a_stored_answer_waits_for_its_delivery(spool: Spool) -> None:
     """
     begin_operation(spool, make_intent("op-1"))
     spool.store_answer("op-1", PURCHASE_ANSWER)
-    (waiting,) = spool.list_undelivered_entries(DATABASE)
+    (waiting,) = spool.list_undelivered_entries(DATABASE_ID)
     assert (waiting.answer, waiting.id_at_provider, waiting.state) == (PURCHASE_ANSWER, 4711, SpoolState.ANSWERED)
     spool.mark_delivered("op-1")
-    assert spool.list_undelivered_entries(DATABASE) == ()
+    assert spool.list_undelivered_entries(DATABASE_ID) == ()
 
 
 def test_storing_an_answer_without_intent_raises_an_error(spool: Spool) -> None:
@@ -147,7 +147,7 @@ def test_another_key_reads_only_the_existence_of_an_answer(
     begin_operation(spool, make_intent("op-1"))
     spool.store_answer("op-1", PURCHASE_ANSWER)
     other = Spool(tmp_path, cipher)
-    (entry,) = other.list_undelivered_entries(DATABASE)
+    (entry,) = other.list_undelivered_entries(DATABASE_ID)
     other.close()
     assert (entry.answer, entry.has_answer) == (None, True)
 
@@ -167,11 +167,11 @@ def test_anchors_are_only_added(spool: Spool) -> None:
     position.
     """
     spool.store_anchors(
-        DATABASE, [ChainHead("b", 1, 2, "b" * 64), ChainHead("a", 2, 3, "c" * 64), ChainHead("a", 1, 1, "a" * 64)]
+        DATABASE_ID, [ChainHead("b", 1, 2, "b" * 64), ChainHead("a", 2, 3, "c" * 64), ChainHead("a", 1, 1, "a" * 64)]
     )
-    spool.store_anchors(DATABASE, [ChainHead("a", 1, 1, "f" * 64), ChainHead("a", 1, 9, "9" * 64)])
+    spool.store_anchors(DATABASE_ID, [ChainHead("a", 1, 1, "f" * 64), ChainHead("a", 1, 9, "9" * 64)])
     spool.store_anchors("other", [ChainHead("z", 1, 1, "0" * 64)])
-    assert [(head.chain, head.seq, head.row_id, head.hash[0]) for head in spool.iterate_anchors(DATABASE)] == [
+    assert [(head.chain, head.seq, head.row_id, head.hash[0]) for head in spool.iterate_anchors(DATABASE_ID)] == [
         ("a", 1, 1, "a"),
         ("a", 1, 9, "9"),
         ("a", 2, 3, "c"),
@@ -241,7 +241,7 @@ def test_sixteen_processes_write_at_once(tmp_path: Path, count: int) -> None:
     workers = [processes.start_script("spool_worker.py", "many", tmp_path, count) for _ in range(16)]
     longest = max(json.loads(said)["longest"] for said in processes.read_outcomes(workers))
     spool = Spool(tmp_path, None)
-    assert len(spool.read_entries(DATABASE)) == len(list(spool.iterate_anchors(DATABASE))) == 16 * count
+    assert len(spool.read_entries(DATABASE_ID)) == len(list(spool.iterate_anchors(DATABASE_ID))) == 16 * count
     spool.close()
     print(f"16 processes × {count} purchases: longest wait {longest * 1000:.0f} ms")
 
@@ -250,7 +250,7 @@ def test_many_threads_share_one_spool(spool: Spool) -> None:
     """Threads of one process can use one spool at the same time."""
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda index: begin_operation(spool, make_intent(f"op-{index}")), range(80)))
-    assert len(spool.read_entries(DATABASE)) == 80
+    assert len(spool.read_entries(DATABASE_ID)) == 80
 
 
 def test_kill_at_every_line_loses_nothing(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_kill_in_the_middle_of_writing_loses_nothing(tmp_path: Path, after: int)
     workers = [processes.start_script("spool_worker.py", "endless", tmp_path) for _ in range(2)]
     with processes.begin_together(workers):
         heard = [line for _ in range(after) for worker in workers for line in [worker.stdout.readline()]]  # type: ignore[union-attr]  # opened as pipes
-    spool = Spool(tmp_path, Cipher(KEY))
+    spool = Spool(tmp_path, Cipher(STORE_KEY))
     for line in heard:
         promise, operation = line.split()
         entry = spool.find(operation)
@@ -290,11 +290,11 @@ def test_a_sent_refund_holds_its_payment_in_the_spool(spool: Spool) -> None:
     for operation in ("sent", "refused"):
         begin_operation(spool, make_refund_intent(operation))
     spool.mark_ended("refused", holds_claim=False)
-    assert spool.list_refunds_holding_amount(DATABASE, 5) == (make_refund_intent("sent"),)
+    assert spool.list_refunds_holding_amount(DATABASE_ID, 5) == (make_refund_intent("sent"),)
     spool.mark_ended("sent", holds_claim=True)
-    assert spool.list_refunds_holding_amount(DATABASE, 5) == (make_refund_intent("sent"),)
+    assert spool.list_refunds_holding_amount(DATABASE_ID, 5) == (make_refund_intent("sent"),)
     assert (
-        spool.list_refunds_holding_amount(DATABASE, 6)
+        spool.list_refunds_holding_amount(DATABASE_ID, 6)
         == spool.list_refunds_holding_amount("another database", 5)
         == ()
     )
@@ -314,7 +314,7 @@ def test_answers_about_money_are_kept_whole(spool: Spool, found: RefundReport | 
     answer: Answer = Outcome(OutcomeClass.PENDING, "accepted", SendingCertainty.YES, found, 200, "{}")
     begin_operation(spool, make_refund_intent("op-1"))
     spool.store_answer("op-1", answer)
-    (waiting,) = spool.list_undelivered_entries(DATABASE)
+    (waiting,) = spool.list_undelivered_entries(DATABASE_ID)
     assert (waiting.answer, waiting.id_at_provider) == (answer, None)
 
 
@@ -326,14 +326,14 @@ def test_a_spool_of_the_first_version_accepts_refunds(tmp_path: Path) -> None:
         for statement in (*FIRST_FORM, "PRAGMA application_id=1146309425", "PRAGMA user_version=1"):
             old.execute(statement)
         old.execute("INSERT INTO desk VALUES ('desk_id', 'the-old-desk')")
-        row = ("op-0", DATABASE, "credit-check.purchase", "1", "7" * 13, 3, "op-a", "d", INSTANT.isoformat(), "f")
+        row = ("op-0", DATABASE_ID, "credit-check.purchase", "1", "7" * 13, 3, "op-a", "d", INSTANT.isoformat(), "f")
         old.execute("INSERT INTO intents VALUES (?,?,?,?,?,?,?,?,?,?,'calling',1,NULL,NULL,0)", row)
     old.close()
     spool, second = Spool(tmp_path, None), Spool(tmp_path, None)
     begin_operation(spool, make_refund_intent("op-1"))
-    standing = spool.list_purchases_holding_claim(DATABASE, "1", "7" * 13)
+    standing = spool.list_purchases_holding_claim(DATABASE_ID, "1", "7" * 13)
     assert (spool.desk_id, [intent.operation_id for intent in standing]) == ("the-old-desk", ["op-0"])
-    assert second.list_refunds_holding_amount(DATABASE, 5) == (make_refund_intent("op-1"),)
+    assert second.list_refunds_holding_amount(DATABASE_ID, 5) == (make_refund_intent("op-1"),)
     spool.close()
     second.close()
 
@@ -342,16 +342,16 @@ def test_a_prepared_operation_holds_no_claim(spool: Spool) -> None:
     """Until a prepared operation is marked as calling, it holds no claim and isn't listed as an operation of this
     desk."""
     spool.store_intent(make_intent("op-1"))
-    assert spool.read_entries(DATABASE) == spool.list_unended_entries(DATABASE) == ()
-    assert spool.list_purchases_holding_claim(DATABASE, "1", "7123456789012") == ()
+    assert spool.read_entries(DATABASE_ID) == spool.list_unended_entries(DATABASE_ID) == ()
+    assert spool.list_purchases_holding_claim(DATABASE_ID, "1", "7123456789012") == ()
     assert spool.find("op-1") is None
-    assert [(one.intent, one.state) for one in spool.list_unsent_entries(DATABASE)] == [
+    assert [(one.intent, one.state) for one in spool.list_unsent_entries(DATABASE_ID)] == [
         (make_intent("op-1"), SpoolState.PREPARED)
     ]
     assert spool.list_unsent_entries("another database") == ()
     assert spool.mark_calling("op-1")
-    assert spool.list_unsent_entries(DATABASE) == ()
-    assert spool.list_purchases_holding_claim(DATABASE, "1", "7123456789012") == (make_intent("op-1"),)
+    assert spool.list_unsent_entries(DATABASE_ID) == ()
+    assert spool.list_purchases_holding_claim(DATABASE_ID, "1", "7123456789012") == (make_intent("op-1"),)
 
 
 @pytest.mark.parametrize("way", ["another folder", "the same folder", "the same folder, as new files"])
@@ -374,10 +374,10 @@ def test_a_prepared_operation_in_a_copy_may_have_been_sent(tmp_path: Path, way: 
         while not (home / "desk.place").exists() or (home / "desk.place").stat().st_ctime_ns == before:
             shutil.copytree(copy, home, dirs_exist_ok=True)
     restored = Spool(copy if way == "another folder" else home, None)
-    assert restored.list_unsent_entries(DATABASE) == ()
+    assert restored.list_unsent_entries(DATABASE_ID) == ()
     assert not restored.mark_void("sent")
-    assert [one.intent.operation_id for one in restored.read_entries(DATABASE)] == ["sent", "unsent"]
-    assert all(one.state is SpoolState.CALLING and one.holds_claim for one in restored.read_entries(DATABASE))
+    assert [one.intent.operation_id for one in restored.read_entries(DATABASE_ID)] == ["sent", "unsent"]
+    assert all(one.state is SpoolState.CALLING and one.holds_claim for one in restored.read_entries(DATABASE_ID))
     restored.close()
 
 
@@ -411,7 +411,7 @@ def test_a_process_that_opens_a_new_spool_late_changes_no_identity(
 
     monkeypatch.setattr("console.store.spool.spool.write_transaction", lock_late)
     late = Spool(tmp_path, None)
-    assert late.read_entries(DATABASE) == ()
+    assert late.read_entries(DATABASE_ID) == ()
     late.close()
     assert next(first_lock, None) is None, "the late process wanted the lock"
     assert spool.mark_calling("own")
@@ -434,7 +434,7 @@ def test_the_identity_file_is_created_under_the_lock_of_the_file(
         return make_private_file(path)
 
     monkeypatch.setattr("console.store.spool.file_identity.make_private_file", create_alone)
-    assert spool.read_entries(DATABASE) == ()
+    assert spool.read_entries(DATABASE_ID) == ()
     assert refused == ["database is locked"]
 
 
@@ -474,7 +474,7 @@ def test_the_end_of_an_unsent_operation_deletes_its_entry(spool: Spool) -> None:
     begin_operation(spool, make_intent("sent"))
     for operation in ("prepared", "void", "sent"):
         spool.mark_ended(operation, holds_claim=False)
-    assert spool.list_unsent_entries(DATABASE) == ()
+    assert spool.list_unsent_entries(DATABASE_ID) == ()
     assert spool._file.read("SELECT operation_id FROM intents") == [("sent",)]
 
 
@@ -484,7 +484,7 @@ def test_a_claim_that_is_written_anew_is_prepared_anew(spool: Spool) -> None:
     """
     spool.store_intent(make_intent("op-1"))
     spool.store_intent(replace(make_intent("op-1"), record_id=18))
-    (entry,) = spool.list_unsent_entries(DATABASE)
+    (entry,) = spool.list_unsent_entries(DATABASE_ID)
     assert entry.intent.record_id == 18
 
 
@@ -500,7 +500,7 @@ def test_a_spool_of_the_previous_version_accepts_prepared_operations(tmp_path: P
         file.execute("PRAGMA user_version=3")
     file.close()
     spool.store_intent(make_intent("new"))
-    assert [entry.intent.operation_id for entry in spool.read_entries(DATABASE)] == ["old"]
+    assert [entry.intent.operation_id for entry in spool.read_entries(DATABASE_ID)] == ["old"]
     assert spool._file.read("PRAGMA user_version") == [(6,)]
 
 
@@ -510,11 +510,11 @@ def test_own_desk_requests_are_deleted_when_many_or_answered(spool: Spool, monke
     """
     monkeypatch.setattr(spool_module, "MAX_OWN_REQUESTS", 3)
     for request in ("b", "a", "c", "c"):
-        spool.store_own_request(request, DATABASE)
-    assert sorted(spool.list_own_requests(DATABASE)) == ["a", "b", "c"]
+        spool.store_own_request(request, DATABASE_ID)
+    assert sorted(spool.list_own_requests(DATABASE_ID)) == ["a", "b", "c"]
     spool.store_own_request("d", "another")
     spool.forget_own_request("c")
-    assert sorted(spool.list_own_requests(DATABASE)) == ["b"]
+    assert sorted(spool.list_own_requests(DATABASE_ID)) == ["b"]
     assert sorted(spool.list_own_requests("another")) == ["d"]
 
 
@@ -530,7 +530,7 @@ def test_lost_starts_are_looked_for_in_indexes_alone(spool: Spool, monkeypatch: 
         return read(sql, values)
 
     monkeypatch.setattr(spool._file, "read", note_and_read)
-    spool.list_starts_holding_claim(DATABASE, StartKeys("paypay:ORD-1", "paypay:ORD-1-", "f"))
+    spool.list_starts_holding_claim(DATABASE_ID, StartKeys("paypay:ORD-1", "paypay:ORD-1-", "f"))
     ((sql, values),) = queries
     monkeypatch.undo()
     plan = [str(row[3]) for row in read(f"EXPLAIN QUERY PLAN {sql}", values)]

@@ -17,7 +17,7 @@ from console.store.spool.spool import FILE_NAME, NEWEST_SPOOL_VERSION, ChainHead
 from console.store.spool.sqlite_file import APPLICATION_ID
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.store import processes
-from tests.store.spool_worker import DATABASE, KEY, PURCHASE_ANSWER, begin_operation, make_intent
+from tests.store.spool_worker import DATABASE_ID, PURCHASE_ANSWER, STORE_KEY, begin_operation, make_intent
 from tests.support import guards
 
 
@@ -152,7 +152,7 @@ def test_a_spool_whose_log_was_deleted_is_used_no_more(tmp_path: Path, spool: Sp
     for refused in (refused_write, refused_read):
         assert (refused.value.code, refused.value.detail["problem"]) == ("bad_profile", "taken_away")
     spool.close()
-    with closing(Spool(tmp_path, Cipher(KEY))) as later:
+    with closing(Spool(tmp_path, Cipher(STORE_KEY))) as later:
         assert later.find("op-2") is None
         begin_operation(later, make_intent("op-2"))
         assert later.find("op-2")
@@ -167,7 +167,7 @@ def test_only_the_owner_reads_the_spool_file(tmp_path: Path, spool: Spool) -> No
 
 def test_durable_writes_are_full_and_others_are_not(tmp_path: Path) -> None:
     """Durable writes are synced to the disk. Writes of ends of operations, deliveries and anchors are not synced."""
-    spool = Spool(tmp_path, Cipher(KEY))
+    spool = Spool(tmp_path, Cipher(STORE_KEY))
     begin_operation(spool, make_intent("op-1"))
 
     def read_synchronous_level() -> object:
@@ -182,6 +182,6 @@ def test_durable_writes_are_full_and_others_are_not(tmp_path: Path) -> None:
     assert read_synchronous_level() == 1
     begin_operation(spool, make_intent("op-2"))
     assert read_synchronous_level() == 2
-    spool.store_anchors(DATABASE, [ChainHead("a", 1, 1, "0" * 64)])
+    spool.store_anchors(DATABASE_ID, [ChainHead("a", 1, 1, "0" * 64)])
     assert read_synchronous_level() == 1
     spool.close()

@@ -34,7 +34,7 @@ def make_event(source: str, who: str, what: str, step: TimelineEventKind = Timel
     return TimelineEvent(NOW, step, who, what, CHECK_REF[0], str(CHECK_REF[1]), source, "1", facts=facts)
 
 
-ROWS: dict[str, tuple[Any, ...]] = {
+ROWS_BY_TAB: dict[str, tuple[Any, ...]] = {
     "documents": (CompanyDocument(CHECK_REF, Document("ab/c.pdf", "ab" * 32, 182_000, NOW, is_current=True)),),
     "notes": (Note(1, *CHECK_REF, "op-c", "the payer is Hanako", NOW),),
     "history": (
@@ -57,7 +57,7 @@ class LookupService:
             self.reads.append(name)
             if self.fails:
                 raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {})
-            return ROWS[name.removeprefix("read_")]
+            return ROWS_BY_TAB[name.removeprefix("read_")]
 
         return note_and_read
 
@@ -86,7 +86,7 @@ def test_tabs_are_read_when_opened(qtbot: QtBot, appearance: object) -> None:
     for tab in view.company_tabs:
         view.tabs.setCurrentIndex(tab.tab_index)
         assert lookup.reads[-1] == f"read_{tab.name}"
-        assert tab.table.all_rows == ROWS[tab.name]
+        assert tab.table.all_rows == ROWS_BY_TAB[tab.name]
         cells = [column.text(row) for row in tab.table.all_rows for column in tab.table.rows.columns]
         assert all(cell and "company_page." not in cell for cell in cells), cells
         tab.table.opened.emit(tab.table.all_rows[0])
@@ -225,7 +225,7 @@ def test_the_documents_fit_into_a_narrow_page(qtbot: QtBot, appearance: object) 
     view.resize(640, 700)
     documents = next(tab for tab in view.company_tabs if tab.name == "documents")
     view.tabs.setCurrentIndex(documents.tab_index)
-    assert documents.table.all_rows == ROWS["documents"]
+    assert documents.table.all_rows == ROWS_BY_TAB["documents"]
     assert documents.table.horizontalScrollBar().maximum() == 0
     (checksum,) = (column for column in documents.table.rows.columns if column.key == "sha256")
-    assert checksum.format_full_text(documents.table.all_rows[0]) == ROWS["documents"][0].document.sha256
+    assert checksum.format_full_text(documents.table.all_rows[0]) == ROWS_BY_TAB["documents"][0].document.sha256

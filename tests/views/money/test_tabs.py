@@ -10,7 +10,7 @@ from console.views.presenters import credit_checks as record_words
 from tests.views.invented_checks import NOW, make_window_context
 from tests.views.invented_payments import make_view
 
-EVENTS = (
+TIMELINE_EVENTS = (
     TimelineEvent(
         NOW - timedelta(days=2),
         TimelineEventKind.BEGUN,
@@ -45,7 +45,7 @@ EVENTS = (
         facts={"given": 1, "needed": 1},
     ),
 )
-TIMELINE_PAGE = TimelinePage("refund", "9", EVENTS)
+TIMELINE_PAGE = TimelinePage("refund", "9", TIMELINE_EVENTS)
 
 
 def test_the_timeline_of_a_record_shows_events_of_related_records(appearance: object) -> None:

@@ -26,7 +26,7 @@ HAND_OVER_EVENT = PersonalEvent(PersonalEventKind.HAND_OVER, "mention/2", "note"
 OWNED_INCIDENT_EVENT = PersonalEvent(PersonalEventKind.HAND_OVER, "incident/7/handed/2", "incident", "incident", "7")
 WORSE_INCIDENT_EVENT = PersonalEvent(PersonalEventKind.INCIDENT, "incident/7/worse/9/", "worse", "incident", "7")
 ENDED_RUN_EVENT = PersonalEvent(PersonalEventKind.BULK_RUN, "bulk-run/8", "ended", "bulk-run", "8", "BS-8")
-DECISIONS = [
+DECISION_EVENTS = [
     PersonalEvent(PersonalEventKind.DECISION, "x", act, "refund", "4")
     for act in ("approved", "rejected", "expired", "closed", "replaced")
 ] + [
@@ -42,7 +42,7 @@ ALL_EVENTS = (
     OWNED_INCIDENT_EVENT,
     WORSE_INCIDENT_EVENT,
     ENDED_RUN_EVENT,
-    *DECISIONS,
+    *DECISION_EVENTS,
 )
 
 

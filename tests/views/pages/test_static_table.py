@@ -18,7 +18,7 @@ from tests.views.invented_checks import make_window_context
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TableLine:
     id: int
     version: int = 1
 
@@ -41,7 +41,7 @@ def make_shown_table(appearance: object, qtbot: QtBot) -> MakeTable:
         qtbot.addWidget(both)
         both.resize(400, 300)
         both.show()
-        both.show_rows([Line(id) for id in ids])
+        both.show_rows([TableLine(id) for id in ids])
         return both
 
     return make_table
@@ -81,14 +81,16 @@ def test_no_row_moves_under_the_pointer(make_shown_table: MakeTable, grouped: bo
     assert row is not None
     move_pointer_to(table, row)
     at = QPoint(20, table.rowViewportPosition(row) + 5)
-    both.show_rows([Line(10), Line(12, 2), Line(21, 2), Line(22)], is_automatic=True)
+    both.show_rows([TableLine(10), TableLine(12, 2), TableLine(21, 2), TableLine(22)], is_automatic=True)
     assert list_ids(table) == [11, 12, 21, 22]
-    assert get_row_at(table, at) == Line(21, 2)
+    assert get_row_at(table, at) == TableLine(21, 2)
     removed, stays = table.rows.find_row(11), table.rows.find_row(12)
     assert removed is not None
     assert stays is not None
     assert (table.get_row_tone(removed), table.get_row_tone(stays)) == ("care", None)
-    both.show_rows([Line(9), Line(10), Line(12, 2), Line(21, 2)], is_automatic=True)  # the newest answer counts
+    both.show_rows(
+        [TableLine(9), TableLine(10), TableLine(12, 2), TableLine(21, 2)], is_automatic=True
+    )  # the newest answer counts
     move_pointer_away(table)
     assert list_ids(table) == [9, 10, 12, 21]
     assert [table.get_row_tone(place) for place in range(table.rows.row_count)] == [None] * table.rows.row_count
@@ -97,9 +99,9 @@ def test_no_row_moves_under_the_pointer(make_shown_table: MakeTable, grouped: bo
 def test_rows_below_the_pointer_are_inserted_immediately(make_shown_table: MakeTable) -> None:
     both = make_shown_table(1, 2, 3)
     move_pointer_to(both.table, 1)
-    both.show_rows([Line(1), Line(2), Line(3), Line(4)], is_automatic=True)
+    both.show_rows([TableLine(1), TableLine(2), TableLine(3), TableLine(4)], is_automatic=True)
     assert list_ids(both.table) == [1, 2, 3, 4]
-    both.show_rows([Line(1), Line(2), Line(4)], is_automatic=True)
+    both.show_rows([TableLine(1), TableLine(2), TableLine(4)], is_automatic=True)
     assert list_ids(both.table) == [1, 2, 4]
 
 
@@ -108,10 +110,10 @@ def test_requested_rows_are_shown_at_once(make_shown_table: MakeTable) -> None:
     at once while the pointer is outside the list.
     """
     both = make_shown_table(2, 3)
-    both.show_rows([Line(1), Line(2), Line(3)], is_automatic=True)
+    both.show_rows([TableLine(1), TableLine(2), TableLine(3)], is_automatic=True)
     assert list_ids(both.table) == [1, 2, 3]
     move_pointer_to(both.table, 1)
-    both.show_rows([Line(0), Line(1), Line(2)])
+    both.show_rows([TableLine(0), TableLine(1), TableLine(2)])
     assert list_ids(both.table) == [0, 1, 2]
 
 
@@ -146,26 +148,26 @@ def test_a_current_row_stays_current_after_an_automatic_removal(
     table = both.table
     assert table.go_to_item(lambda line: line.id == 21)
     for _ in range(2):
-        both.show_rows([Line(id) for id in rest], is_automatic=True)
-        assert table.current_item == Line(21)
+        both.show_rows([TableLine(id) for id in rest], is_automatic=True)
+        assert table.current_item == TableLine(21)
         assert table.is_current_row_removed
         assert list_ids(table) == shown
         assert both.currentWidget() is table
     if rest:
         assert table.go_to_item(lambda line: line.id == rest[-1])
         qtbot.waitUntil(lambda: list_ids(table) == list(rest))
-        assert (table.current_item, table.is_current_row_removed) == (Line(rest[-1]), False)
+        assert (table.current_item, table.is_current_row_removed) == (TableLine(rest[-1]), False)
 
 
 def test_a_removed_current_row_that_comes_back_has_no_mark(make_shown_table: MakeTable) -> None:
     both = make_shown_table(1, 2, 3)
     both.table.go_to_item(lambda line: line.id == 2)
-    both.show_rows([Line(1), Line(3)], is_automatic=True)
-    both.show_rows([Line(1), Line(2, 2), Line(3)], is_automatic=True)
-    assert (both.table.current_item, both.table.is_current_row_removed) == (Line(2, 2), False)
-    both.show_rows([Line(1), Line(3)])  # the person has requested this read
+    both.show_rows([TableLine(1), TableLine(3)], is_automatic=True)
+    both.show_rows([TableLine(1), TableLine(2, 2), TableLine(3)], is_automatic=True)
+    assert (both.table.current_item, both.table.is_current_row_removed) == (TableLine(2, 2), False)
+    both.show_rows([TableLine(1), TableLine(3)])  # the person has requested this read
     assert list_ids(both.table) == [1, 3]
-    assert both.table.current_item != Line(2, 2)
+    assert both.table.current_item != TableLine(2, 2)
 
 
 def test_a_row_that_the_person_has_removed_is_not_inserted_again(make_shown_table: MakeTable) -> None:
@@ -177,9 +179,9 @@ def test_a_row_that_the_person_has_removed_is_not_inserted_again(make_shown_tabl
     both = make_shown_table(1, 2, 3, runner=runner)
     both.table.go_to_item(lambda line: line.id == 2)
     runner.paused = True
-    both.show_rows([Line(1), Line(3)])
+    both.show_rows([TableLine(1), TableLine(3)])
     assert list_ids(both.table) == [1, 3]
-    both.show_rows([Line(1), Line(3)], is_automatic=True)
+    both.show_rows([TableLine(1), TableLine(3)], is_automatic=True)
     assert list_ids(both.table) == [1, 3]
     assert not both.table.is_current_row_removed
 
@@ -189,9 +191,9 @@ def test_a_removed_current_row_stays_after_the_pointer_has_left(make_shown_table
     both = make_shown_table(1, 2, 3)
     both.table.go_to_item(lambda line: line.id == 2)
     move_pointer_to(both.table, 2)
-    both.show_rows([Line(1), Line(3)], is_automatic=True)
+    both.show_rows([TableLine(1), TableLine(3)], is_automatic=True)
     move_pointer_away(both.table)
-    assert (both.table.current_item, both.table.is_current_row_removed) == (Line(2), True)
+    assert (both.table.current_item, both.table.is_current_row_removed) == (TableLine(2), True)
     assert list_ids(both.table) == [1, 2, 3]
 
 
@@ -201,7 +203,7 @@ def test_an_empty_list_is_announced(make_shown_table: MakeTable) -> None:
         both = make_shown_table()
         both.show_rows([])
         assert [one.sentence for one in heard] == ["nothing"]
-        both.show_rows([Line(1)])
+        both.show_rows([TableLine(1)])
         both.show_rows([])
     assert [(one.sentence, one.is_urgent) for one in heard] == [("nothing", False)] * 2
 
@@ -210,14 +212,14 @@ def test_ages_are_repainted_each_minute(appearance: object, qtbot: QtBot) -> Non
     """The table repaints its ages each minute without reading its rows again."""
     context, painted = make_window_context(), []
 
-    def format_age(line: Line) -> str:
+    def format_age(line: TableLine) -> str:
         painted.append(line.id)
         return "1 min"
 
     table = StaticTable(context, [Column("age", "Age", 90, format_age, "data")], lambda line: line.id, "Lines")
     qtbot.addWidget(table)
     table.show()
-    table.show_rows([Line(1)])
+    table.show_rows([TableLine(1)])
     qtbot.waitUntil(lambda: bool(painted))
     QApplication.processEvents()
     painted.clear()

@@ -24,7 +24,7 @@ from console.views.presenters.credit_check_view import list_offered_actions
 from console.views.presenters.credit_checks import format_explanation
 from tests.views.invented_checks import NOW, make_check, make_window_context
 
-PDF = Document("ab/cd.pdf", "f" * 64, 186_000, NOW, is_current=True)
+PDF_DOCUMENT = Document("ab/cd.pdf", "f" * 64, 186_000, NOW, is_current=True)
 
 
 def make_view(
@@ -150,7 +150,8 @@ def test_a_missing_document_shows_its_reason_and_next_fetch() -> None:
         part.is_missing for part in facts.make_document_summaries(make_view(UNKNOWN_CHECK), make_window_context())
     )
     assert not any(
-        part.is_missing for part in facts.make_document_summaries(make_view(make_check(), PDF), make_window_context())
+        part.is_missing
+        for part in facts.make_document_summaries(make_view(make_check(), PDF_DOCUMENT), make_window_context())
     )
 
 

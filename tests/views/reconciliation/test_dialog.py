@@ -15,7 +15,7 @@ from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import make_window_context
 from tests.views.invented_runs import ReconcileServices
 
-PROVIDERS = ("paypay", "atom", "bank")
+PROVIDER_NAMES = ("paypay", "atom", "bank")
 YESTERDAY = date(2026, 11, 19)
 OpenDialogFunction = Callable[..., tuple[ReconcileDialog, ReconcileServices, InlineRunner]]
 
@@ -23,7 +23,7 @@ OpenDialogFunction = Callable[..., tuple[ReconcileDialog, ReconcileServices, Inl
 @pytest.fixture
 def open_dialog(qtbot: QtBot, appearance: object) -> OpenDialogFunction:
     def open_dialog_of_provider(
-        provider: str = "paypay", *, providers: tuple[str, ...] = PROVIDERS, refusal: str = ""
+        provider: str = "paypay", *, providers: tuple[str, ...] = PROVIDER_NAMES, refusal: str = ""
     ) -> tuple[ReconcileDialog, ReconcileServices, InlineRunner]:
         at, services = make_window_context(), ReconcileServices(refusal=refusal)
         at.store_services(services)  # type: ignore[arg-type]  # reconciliations are all it takes

@@ -64,10 +64,10 @@ def read_figures(page: ReconcilePage) -> dict[str, str]:
     return {name: label.plain for name, label in page.run_header._figure_by_name.items()}
 
 
-def record_requested_routes(at: WindowContext) -> list[Route]:
+def record_requested_routes(context: WindowContext) -> list[Route]:
     """Return a list to which each route is added that the page asks the window to show from now on."""
     routes: list[Route] = []
-    at.navigation_requested.connect(routes.append)
+    context.navigation_requested.connect(routes.append)
     return routes
 
 
@@ -155,7 +155,7 @@ def test_the_page_of_a_failed_run_shows_dashes_for_uncounted_figures(show_page: 
 
 
 @pytest.mark.parametrize(
-    ("item", "ours", "theirs", "difference_", "verdict", "cause", "action"),
+    ("item", "ours", "theirs", "amount_difference", "verdict", "cause", "action"),
     [
         (AMOUNT_DIFFERENCE, "Completed ¥1,200", "Paid ¥1,300", "¥100", "Different amount",
          "Different amount in the provider's history", "probe"),
@@ -176,7 +176,7 @@ def test_a_row_shows_our_state_and_the_providers_state(
     item: object,
     ours: str,
     theirs: str,
-    difference_: str,
+    amount_difference: str,
     verdict: str,
     cause: str,
     action: str | None,
@@ -184,7 +184,7 @@ def test_a_row_shows_our_state_and_the_providers_state(
     """A row shows our state in words, and the provider's state unchanged. A refunded amount is negative."""
     at = make_window_context()
     assert (words.format_our_side(item, at), words.format_provider_side(item, at)) == (ours, theirs)  # type: ignore[arg-type]
-    assert words.format_amount_difference(item) == difference_  # type: ignore[arg-type]
+    assert words.format_amount_difference(item) == amount_difference  # type: ignore[arg-type]
     assert words.make_verdict_cell(item, at).word == verdict  # type: ignore[arg-type]
     assert words.make_cause_cell(item, at).word == cause  # type: ignore[arg-type]
     assert item.action == action  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ from console.views.records.actions import make_probe_toast
 from tests.views.invented_checks import make_check, make_window_context
 from tests.views.invented_payments import ORDER, make_payment, make_refund
 
-RECORDS: dict[str, ShownRecord] = {
+RECORD_BY_NAME: dict[str, ShownRecord] = {
     "credit check": make_check(),
     "credit check, unknown": make_check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN),
     "payment": make_payment(),
@@ -27,14 +27,14 @@ RECORDS: dict[str, ShownRecord] = {
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("name", RECORD_BY_NAME)
 def test_the_toast_of_an_unchanged_record_says_so(name: str, language: Literal["ja", "en"]) -> None:
     """If a probe changes nothing, the toast for every kind of record says so, with the time and the record. A higher
     version alone doesn't count as a change.
     """
     context = make_window_context()
     context.language = language
-    record = RECORDS[name]
+    record = RECORD_BY_NAME[name]
     toast = make_probe_toast(context, record, replace(record, version=record.version + 1))
     assert toast.message == context.translate("record.no_change", at=context.now())
     assert "15:04:05" in toast.message
@@ -44,13 +44,13 @@ def test_the_toast_of_an_unchanged_record_says_so(name: str, language: Literal["
 
 CHANGED_RECORDS: dict[str, tuple[ShownRecord, ShownRecord, str, str]] = {
     "credit check": (
-        RECORDS["credit check, unknown"],
+        RECORD_BY_NAME["credit check, unknown"],
         make_check(),
         "Bought",
         "State: In progress → Bought, Certainty: Unknown → Confirmed",
     ),
     "payment": (
-        RECORDS["payment, unknown"],
+        RECORD_BY_NAME["payment, unknown"],
         replace(make_payment(), provider_refunded_minor=500),
         "Completed",
         "State: Starting → Completed, Certainty: Unknown → Confirmed, Refunded: – → ¥500",

@@ -16,7 +16,7 @@ from console.views.theme.theme import Appearance
 from console.wording.sentences import catalogue as wording
 from tests.views.invented_checks import NOW, make_window_context
 
-ANSWER = EvidenceItem(
+EVIDENCE_ITEM = EvidenceItem(
     1, NOW, "person", "ab" * 32, "[not_listed] 20 purchases of that day, not this one", body="a file"
 )
 
@@ -27,7 +27,7 @@ def test_the_letters_of_an_answer_are_equally_wide(qtbot: QtBot, appearance: App
     letters are twice as wide as Latin ones, and lines don't touch each other."""
     tab = EvidenceView(make_window_context())
     qtbot.addWidget(tab)
-    tab.show_evidence((replace(ANSWER, body='{"name": "株式会社"}'),))
+    tab.show_evidence((replace(EVIDENCE_ITEM, body='{"name": "株式会社"}'),))
     tab.show()
     appearance.set_text_scale(1.5)
     appearance.set_text_scale(scale)
@@ -60,15 +60,15 @@ def test_the_summary_of_an_answer_is_shown_completely_once(
     context.change_language(language)
     tab = EvidenceView(context)
     qtbot.addWidget(tab)
-    tab.show_evidence((ANSWER,))
+    tab.show_evidence((EVIDENCE_ITEM,))
     tab.show()
-    whole = wording.format_evidence_summary(ANSWER.summary, language)
+    whole = wording.format_evidence_summary(EVIDENCE_ITEM.summary, language)
     seen = set()
     for width in (560, 730, 900, 1500, 730):
         tab.resize(width, 240)
         tab.grab()
         qtbot.waitUntil(lambda: tab.focus_stops[0].current_item is not None)  # type: ignore[attr-defined]  # a table
-        is_cut = tab._table.is_cell_cut("summary", ANSWER)
+        is_cut = tab._table.is_cell_cut("summary", EVIDENCE_ITEM)
         assert tab.summary_label.isVisible() == is_cut, width
         assert not is_cut or tab.summary_label.plain == whole
         seen.add(is_cut)

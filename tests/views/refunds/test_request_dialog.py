@@ -42,8 +42,8 @@ LOOKALIKE_SIGNAL = RiskSignal(
 class RefundServices:
     """Services that only have refunds. They return the given refund plan, and store the requests."""
 
-    def __init__(self, made: RefundPlan) -> None:
-        self.made, self.requests = made, list[RefundRequest]()
+    def __init__(self, plan: RefundPlan) -> None:
+        self.made, self.requests = plan, list[RefundRequest]()
 
     @property
     def refunds(self) -> "RefundServices":
@@ -200,11 +200,11 @@ def parent(qtbot: QtBot, appearance: object) -> QWidget:
 
 
 def open_dialog(
-    parent: QWidget, qtbot: QtBot, made: RefundPlan
+    parent: QWidget, qtbot: QtBot, plan: RefundPlan
 ) -> tuple[RefundDialog, RefundServices, WindowContext]:
-    at, desk = make_window_context(), RefundServices(made)
+    at, desk = make_window_context(), RefundServices(plan)
     at.store_services(desk)  # type: ignore[arg-type]  # refunds are all it takes
-    dialog = RefundDialog(at, made, None, parent)
+    dialog = RefundDialog(at, plan, None, parent)
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.open()
     return dialog, desk, at

@@ -14,8 +14,8 @@ from console.app import Console
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import open_quick_desk
 
-VIEWS = Path(console.views.__file__).parent
-SOURCES = sorted(VIEWS.rglob("*.py"))
+VIEWS_FOLDER = Path(console.views.__file__).parent
+VIEW_SOURCES = sorted(VIEWS_FOLDER.rglob("*.py"))
 FUNCTIONS_WITHOUT_REQUEST_ID = {
     "alerts": {
         "count_lost_operations", "read_company_queue", "list_acknowledged_changes",
@@ -109,7 +109,7 @@ def find_called_methods() -> frozenset[tuple[str, str]]:
     because each test process needs them while it collects tests, and parsing would take ten times as long.
     """
     pattern = re.compile(rf"(?<![\w.])\w+\.({'|'.join(list_services())})\.(\w+)\(")
-    return frozenset(found for source in SOURCES for found in pattern.findall(source.read_text()))
+    return frozenset(found for source in VIEW_SOURCES for found in pattern.findall(source.read_text()))
 
 
 @cache
@@ -122,7 +122,7 @@ def find_acting_calls() -> frozenset[tuple[str, str]]:
     )
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(VIEWS)))
+@pytest.mark.parametrize("source", VIEW_SOURCES, ids=lambda path: str(path.relative_to(VIEWS_FOLDER)))
 def test_request_ids_come_only_from_the_window_context(source: Path) -> None:
     """Each acting call of the window passes the request id that its function was given. Only WindowContext makes
     request ids.
@@ -147,7 +147,7 @@ def test_the_search_finds_the_known_acting_calls() -> None:
     """The search finds the known acting calls of the window. If it found none, the other tests would check nothing
     and pass.
     """
-    parsed = [call[:2] for source in SOURCES for call in find_calls(source)]
+    parsed = [call[:2] for source in VIEW_SOURCES for call in find_calls(source)]
     assert find_called_methods() == set(parsed)
     assert len([call for call in parsed if call in find_acting_calls()]) == 41
     assert {method for _, method in find_acting_calls()} == {

@@ -24,7 +24,7 @@ from console.views.widgets.window.notification_bars import NotificationBar, Toas
 from tests.support.announcements import SentAnnouncement, collect_announcements
 
 INSTANT = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
-VIEWS = Path(__file__).parents[3] / "console" / "views"
+VIEWS_FOLDER = Path(__file__).parents[3] / "console" / "views"
 
 
 @pytest.fixture
@@ -249,8 +249,8 @@ def test_only_the_announcer_sends_announcements() -> None:
     of messages.
     """
     makers = {
-        path.relative_to(VIEWS).as_posix()
-        for path in VIEWS.rglob("*.py")
+        path.relative_to(VIEWS_FOLDER).as_posix()
+        for path in VIEWS_FOLDER.rglob("*.py")
         if re.search(r"QAccessible(Announcement)?Event|updateAccessibility", path.read_text(encoding="utf-8"))
     }
     assert makers == {"runtime/announcer.py"}

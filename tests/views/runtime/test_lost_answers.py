@@ -71,7 +71,7 @@ WRITTEN_TABLES = (
     "takes", "alerts", "bulk_runs", "bulk_rows", "reconciliations", "reconciliation_rows", "documents",
     "payment_events", "outbox", "read_only_switches", "saved_views", "mentions",
 )  # fmt: skip
-NUMBER = NUMBERS[0]
+CORPORATION_NUMBER = NUMBERS[0]
 ClickFunction = Callable[[], None]
 ACTING_CALLS = find_acting_calls()
 
@@ -123,19 +123,19 @@ class PersonWindow:
 
     stage: MoneyStage
     desk: Console
-    lossy: ServicesWithLostAnswers
+    lossy_services: ServicesWithLostAnswers
     context: WindowContext
     parent: QWidget
     page: Page
-    acts: RecordActionHandlers
+    record_actions: RecordActionHandlers
     failures: list[Failure] = field(default_factory=list)
 
     def buy_check(self, fault: str = "", call: str = "purchase") -> CreditCheck:
         """Buy a credit check, and return it. With a fault of the sandbox its outcome may be unknown."""
         if fault:
-            self.stage.sandbox.control.add_fault(fault, call=call, number=NUMBER)
+            self.stage.sandbox.control.add_fault(fault, call=call, number=CORPORATION_NUMBER)
         try:
-            return self.desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+            return self.desk.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
         except ConsoleError as unknown:
             record = unknown.detail["record"]
             assert isinstance(record, CreditCheck)
@@ -164,24 +164,26 @@ class PersonWindow:
         return self.desk.bulk.create_run("take", [ChosenRecord("credit-check", record.id, record.version)])
 
 
-def prepare_purchase(at: PersonWindow) -> ClickFunction:
+def prepare_purchase(window: PersonWindow) -> ClickFunction:
     def click() -> None:
-        dialog = PurchaseDialog(at.context, at.desk.credit_checks.make_plan(NUMBER), "1", at.parent)
+        dialog = PurchaseDialog(
+            window.context, window.desk.credit_checks.make_plan(CORPORATION_NUMBER), "1", window.parent
+        )
         dialog._buy_check()
 
     return click
 
 
-def prepare_refetch(at: PersonWindow) -> ClickFunction:
-    record = at.buy_check("pdf_missing", "pdf")
-    return lambda: RefetchDialog(at.context, record, at.parent)._refetch_parts()
+def prepare_refetch(window: PersonWindow) -> ClickFunction:
+    record = window.buy_check("pdf_missing", "pdf")
+    return lambda: RefetchDialog(window.context, record, window.parent)._refetch_parts()
 
 
-def prepare_resolve(at: PersonWindow) -> ClickFunction:
-    record = at.buy_check("status_after_charge:500")
+def prepare_resolve(window: PersonWindow) -> ClickFunction:
+    record = window.buy_check("status_after_charge:500")
 
     def make_filled_dialog() -> ResolveDialog:
-        dialog = ResolveDialog(at.context, record, None, at.parent)
+        dialog = ResolveDialog(window.context, record, None, window.parent)
         dialog.form.kind_buttons[TEXT_EVIDENCE].setChecked(True)
         dialog.form.text_field.edit.setPlainText("their letter")  # type: ignore[union-attr]  # an area
         dialog.form.outcome_buttons["error"].setChecked(True)
@@ -191,11 +193,11 @@ def prepare_resolve(at: PersonWindow) -> ClickFunction:
     return lambda: dialogs.pop()._send_decision()
 
 
-def prepare_resolve_money(at: PersonWindow) -> ClickFunction:
-    refund = at.make_unknown_refund()
+def prepare_resolve_money(window: PersonWindow) -> ClickFunction:
+    refund = window.make_unknown_refund()
 
     def make_filled_dialog() -> ResolveMoneyDialog:
-        dialog = ResolveMoneyDialog(at.context, refund, None, at.parent)
+        dialog = ResolveMoneyDialog(window.context, refund, None, window.parent)
         dialog.form.kind_buttons[NUMBER_GIVEN].setChecked(True)
         dialog.form.number_field.edit.setText(refund.provider_refund_key or "")  # type: ignore[union-attr]  # a line
         dialog.form.outcome_buttons["completed"].setChecked(True)
@@ -207,98 +209,104 @@ def prepare_resolve_money(at: PersonWindow) -> ClickFunction:
     return lambda: dialogs.pop()._send_decision()
 
 
-def prepare_note(at: PersonWindow) -> ClickFunction:
-    record = at.buy_check()
+def prepare_note(window: PersonWindow) -> ClickFunction:
+    record = window.buy_check()
 
     def click() -> None:
-        dialog = NoteDialog(at.context, "credit-check", record.id, at.parent)
+        dialog = NoteDialog(window.context, "credit-check", record.id, window.parent)
         dialog.note_field.edit.setPlainText("called them")  # type: ignore[union-attr]  # an area
         dialog.submit_form()
 
     return click
 
 
-def prepare_unmask(at: PersonWindow) -> ClickFunction:
-    shown = at.make_paid_payment()
+def prepare_unmask(window: PersonWindow) -> ClickFunction:
+    shown = window.make_paid_payment()
 
     def click() -> None:
-        dialog = UnmaskDialog(at.context, "payment", shown.id, at.parent)
+        dialog = UnmaskDialog(window.context, "payment", shown.id, window.parent)
         dialog.reason_text_field.edit.setPlainText("called them")  # type: ignore[union-attr]  # an area
         dialog.submit_form()
 
     return click
 
 
-def prepare_take(at: PersonWindow) -> ClickFunction:
-    record, collaboration = at.buy_check(), CollaborationActions(at.context, at.acts, lambda _name: None)
+def prepare_take(window: PersonWindow) -> ClickFunction:
+    record, collaboration = (
+        window.buy_check(),
+        CollaborationActions(window.context, window.record_actions, lambda _name: None),
+    )
     return lambda: collaboration.take_record("credit-check", record.id)
 
 
-def prepare_give_back(at: PersonWindow) -> ClickFunction:
-    record, collaboration = at.buy_check(), CollaborationActions(at.context, at.acts, lambda _name: None)
-    at.desk.recovery.take("credit-check", record.id)
+def prepare_give_back(window: PersonWindow) -> ClickFunction:
+    record, collaboration = (
+        window.buy_check(),
+        CollaborationActions(window.context, window.record_actions, lambda _name: None),
+    )
+    window.desk.recovery.take("credit-check", record.id)
     return lambda: collaboration.give_back("credit-check", record.id)
 
 
-def prepare_hand_over(at: PersonWindow) -> ClickFunction:
-    record = at.buy_check()
-    at.desk.recovery.take("credit-check", record.id)
+def prepare_hand_over(window: PersonWindow) -> ClickFunction:
+    record = window.buy_check()
+    window.desk.recovery.take("credit-check", record.id)
 
     def click() -> None:
-        dialog = HandOverDialog(at.context, "credit-check", record.id, at.parent)
+        dialog = HandOverDialog(window.context, "credit-check", record.id, window.parent)
         dialog.note_field.edit.setPlainText("waits for their call")  # type: ignore[union-attr]  # an area
         dialog.submit_form()
 
     return click
 
 
-def prepare_end_mention(at: PersonWindow) -> ClickFunction:
-    record = at.buy_check()
-    me, maker = at.desk.people.read_acting_person().name, at.stage.maker.people.read_acting_person().name
-    if not at.desk.people.list_people():  # without registered people, a name is a text
-        at.desk.people.add_person(Person(me, ALL_ROLES, may_buy=True))
-        at.desk.people.add_person(Person("lead-b", ALL_ROLES, may_buy=True))
-    author = at.stage.checker if me == maker else at.stage.maker
+def prepare_end_mention(window: PersonWindow) -> ClickFunction:
+    record = window.buy_check()
+    me, maker = window.desk.people.read_acting_person().name, window.stage.maker.people.read_acting_person().name
+    if not window.desk.people.list_people():  # without registered people, a name is a text
+        window.desk.people.add_person(Person(me, ALL_ROLES, may_buy=True))
+        window.desk.people.add_person(Person("lead-b", ALL_ROLES, may_buy=True))
+    author = window.stage.checker if me == maker else window.stage.maker
     author.recovery.add_note("credit-check", record.id, f"@{me}")
-    buttons = MentionDoneButton(at.context, lambda _failure: None)
-    buttons.setParent(at.parent)
-    buttons.enable_for_row(at.desk.mentions.list_open()[0])
+    buttons = MentionDoneButton(window.context, lambda _failure: None)
+    buttons.setParent(window.parent)
+    buttons.enable_for_row(window.desk.mentions.list_open()[0])
     return buttons.done_button.click
 
 
-def prepare_probe(at: PersonWindow) -> ClickFunction:
-    record = at.buy_check("status_after_charge:500")
-    return lambda: at.acts.probe(record)
+def prepare_probe(window: PersonWindow) -> ClickFunction:
+    record = window.buy_check("status_after_charge:500")
+    return lambda: window.record_actions.probe(record)
 
 
-def prepare_probe_payment(at: PersonWindow) -> ClickFunction:
-    payment = at.make_paid_payment()
-    return lambda: at.acts.probe(payment)
+def prepare_probe_payment(window: PersonWindow) -> ClickFunction:
+    payment = window.make_paid_payment()
+    return lambda: window.record_actions.probe(payment)
 
 
-def prepare_probe_refund(at: PersonWindow) -> ClickFunction:
-    refund = at.make_unknown_refund()
-    return lambda: at.acts.probe(refund)
+def prepare_probe_refund(window: PersonWindow) -> ClickFunction:
+    refund = window.make_unknown_refund()
+    return lambda: window.record_actions.probe(refund)
 
 
-def prepare_probe_in_dialog(at: PersonWindow) -> ClickFunction:
-    payment = at.make_paid_payment()
-    dialog = RefundDialog(at.context, at.desk.refunds.make_plan(payment.id), None, at.parent)
+def prepare_probe_in_dialog(window: PersonWindow) -> ClickFunction:
+    payment = window.make_paid_payment()
+    dialog = RefundDialog(window.context, window.desk.refunds.make_plan(payment.id), None, window.parent)
     return dialog._probe_payment
 
 
-def prepare_move_order(at: PersonWindow) -> ClickFunction:
-    insert_order(at.stage.place, "ORD-1", 3_000)
-    at.stage.maker._context.failpoints = Failpoints(("before_order_move", 1, "raise"))
-    payment = at.make_paid_payment()
-    return lambda: at.acts.set_order_paid(replace(payment))  # the page reads it again after each answer
+def prepare_move_order(window: PersonWindow) -> ClickFunction:
+    insert_order(window.stage.place, "ORD-1", 3_000)
+    window.stage.maker._context.failpoints = Failpoints(("before_order_move", 1, "raise"))
+    payment = window.make_paid_payment()
+    return lambda: window.record_actions.set_order_paid(replace(payment))  # the page reads it again after each answer
 
 
-def prepare_refund(at: PersonWindow) -> ClickFunction:
-    plan = at.desk.refunds.make_plan(at.make_paid_payment().id)
+def prepare_refund(window: PersonWindow) -> ClickFunction:
+    plan = window.desk.refunds.make_plan(window.make_paid_payment().id)
 
     def click() -> None:
-        dialog = RefundDialog(at.context, plan, None, at.parent)
+        dialog = RefundDialog(window.context, plan, None, window.parent)
         dialog.form.reason_list.setCurrentIndex(0)
         dialog._show_review()
         dialog._send_request()
@@ -306,72 +314,72 @@ def prepare_refund(at: PersonWindow) -> ClickFunction:
     return click
 
 
-def prepare_approve(at: PersonWindow) -> ClickFunction:
-    view = at.desk.refunds.read_refund(at.request_refund().id)
+def prepare_approve(window: PersonWindow) -> ClickFunction:
+    view = window.desk.refunds.read_refund(window.request_refund().id)
 
     def click() -> None:
-        dialog = ApproveDialog(at.context, view, at.parent)
+        dialog = ApproveDialog(window.context, view, window.parent)
         dialog._send_call(dialog._make_decision_call())  # as after the right password
 
     return click
 
 
-def prepare_reject(at: PersonWindow) -> ClickFunction:
-    view = at.desk.refunds.read_refund(at.request_refund().id)
+def prepare_reject(window: PersonWindow) -> ClickFunction:
+    view = window.desk.refunds.read_refund(window.request_refund().id)
 
     def click() -> None:
-        dialog = RejectDialog(at.context, view, at.parent)
+        dialog = RejectDialog(window.context, view, window.parent)
         dialog.reason_field.edit.setPlainText("not ours")  # type: ignore[union-attr]  # an area
         dialog._send_decision()
 
     return click
 
 
-def make_incident(at: PersonWindow) -> Incident:
-    payment, now = at.make_paid_payment(), at.desk._context.now()
-    raised = at.stage.maker.database.write(
+def make_incident(window: PersonWindow) -> Incident:
+    payment, now = window.make_paid_payment(), window.desk._context.now()
+    raised = window.stage.maker.database.write(
         lambda tx: alerts.raise_alert(tx.conn, "A", "payment", payment.id, None, "paid", "pending", now)
     )
     assert raised is not None
-    return at.desk.incidents.read_incident(raised.id)
+    return window.desk.incidents.read_incident(raised.id)
 
 
-def make_incident_case(act: str, *before: str) -> Callable[[PersonWindow], ClickFunction]:
-    """Return a case that executes this action on the page of incidents. Before it, the actions `before` are executed
-    through the service.
+def make_incident_case(act: str, *first_actions: str) -> Callable[[PersonWindow], ClickFunction]:
+    """Return a case that executes this action on the page of incidents. Before it, the actions `first_actions` are
+    executed through the service.
     """
 
-    def prepare(at: PersonWindow) -> ClickFunction:
-        incident = make_incident(at)
-        for name in before:
+    def prepare(window: PersonWindow) -> ClickFunction:
+        incident = make_incident(window)
+        for name in first_actions:
             if name == "acknowledge":
-                at.desk.alerts.acknowledge_alerts([alert.id for alert in incident.alerts], "")
+                window.desk.alerts.acknowledge_alerts([alert.id for alert in incident.alerts], "")
             elif name == "snooze":
-                at.desk.incidents.snooze(incident.id, at.desk._context.now() + timedelta(hours=1))
+                window.desk.incidents.snooze(incident.id, window.desk._context.now() + timedelta(hours=1))
             else:
-                getattr(at.desk.incidents, name)(incident.id)
-        at.context.operator = at.desk._context.operator
-        page = AlertsPage(at.context)
-        page.setParent(at.parent)
-        page._show_incidents((at.desk.incidents.read_incident(incident.id),))
+                getattr(window.desk.incidents, name)(incident.id)
+        window.context.operator = window.desk._context.operator
+        page = AlertsPage(window.context)
+        page.setParent(window.parent)
+        page._show_incidents((window.desk.incidents.read_incident(incident.id),))
         return lambda: getattr(page, act)()
 
     return prepare
 
 
 def make_incident_dialog_case(
-    make: Callable[..., IncidentDialog], *before: str
+    make: Callable[..., IncidentDialog], *first_actions: str
 ) -> Callable[[PersonWindow], ClickFunction]:
     """Return a case that executes the action of this dialog for incidents."""
 
-    def prepare(at: PersonWindow) -> ClickFunction:
-        incident = make_incident(at)
-        if "resolve" in before:
-            incident = at.desk.incidents.resolve(incident.id, "done")
-        args = (("op-a", "lead-b", str(at.desk._context.operator)),) if make is HandOverIncidentDialog else ()
+    def prepare(window: PersonWindow) -> ClickFunction:
+        incident = make_incident(window)
+        if "resolve" in first_actions:
+            incident = window.desk.incidents.resolve(incident.id, "done")
+        args = (("op-a", "lead-b", str(window.desk._context.operator)),) if make is HandOverIncidentDialog else ()
 
         def click() -> None:
-            dialog = make(at.context, incident, *args, at.parent)
+            dialog = make(window.context, incident, *args, window.parent)
             dialog.note_field.edit.setPlainText("words")  # type: ignore[union-attr]  # an area
             if dialog.drop_down_list is not None:
                 dialog.drop_down_list.setCurrentIndex(dialog.drop_down_list.count() - 1)
@@ -382,21 +390,21 @@ def make_incident_dialog_case(
     return prepare
 
 
-def prepare_withdraw(at: PersonWindow) -> ClickFunction:
-    view = at.desk.refunds.read_refund(at.request_refund().id)
-    return lambda: WithdrawDialog(at.context, view, at.parent)._send_decision()
+def prepare_withdraw(window: PersonWindow) -> ClickFunction:
+    view = window.desk.refunds.read_refund(window.request_refund().id)
+    return lambda: WithdrawDialog(window.context, view, window.parent)._send_decision()
 
 
-def prepare_acknowledge(at: PersonWindow) -> ClickFunction:
-    payment, now = at.make_paid_payment(), at.desk._context.now()
-    raised = at.stage.maker.database.write(
+def prepare_acknowledge(window: PersonWindow) -> ClickFunction:
+    payment, now = window.make_paid_payment(), window.desk._context.now()
+    raised = window.stage.maker.database.write(
         lambda tx: alerts.raise_alert(tx.conn, "A", "payment", payment.id, None, "paid", "pending", now)
     )
     assert raised is not None
 
     def click() -> None:
         dialog = AcknowledgeAlertsDialog(
-            at.context, AlertItem(raised, None, raised.subject_kind, raised.subject_id), at.parent
+            window.context, AlertItem(raised, None, raised.subject_kind, raised.subject_id), window.parent
         )
         dialog.note_field.edit.setPlainText("seen")  # type: ignore[union-attr]  # an area
         dialog._acknowledge_alerts()
@@ -404,11 +412,11 @@ def prepare_acknowledge(at: PersonWindow) -> ClickFunction:
     return click
 
 
-def prepare_create_run(at: PersonWindow) -> ClickFunction:
-    record = at.buy_check()
+def prepare_create_run(window: PersonWindow) -> ClickFunction:
+    record = window.buy_check()
     chosen = (ChosenRecord("credit-check", record.id, record.version),)
     return lambda: _forget_run(
-        BulkDialog(at.context, at.parent, BulkRequest(BulkAction.TAKE, _SelectedRecordLister(chosen), 1))
+        BulkDialog(window.context, window.parent, BulkRequest(BulkAction.TAKE, _SelectedRecordLister(chosen), 1))
     )
 
 
@@ -416,60 +424,60 @@ def _forget_run(dialog: BulkDialog) -> None:
     dialog.task = dialog._request = None  # leaves the run as it is
 
 
-def prepare_run(at: PersonWindow) -> ClickFunction:
-    frozen = at.create_bulk_run()
-    return lambda: _execute_run(at, frozen)
+def prepare_run(window: PersonWindow) -> ClickFunction:
+    frozen = window.create_bulk_run()
+    return lambda: _execute_run(window, frozen)
 
 
-def _execute_run(at: PersonWindow, frozen: BulkRun) -> None:
-    background_run.execute_run_in_background(at.context, frozen, 1, lambda: None, at.failures.append)
+def _execute_run(window: PersonWindow, frozen: BulkRun) -> None:
+    background_run.execute_run_in_background(window.context, frozen, 1, lambda: None, window.failures.append)
 
 
-def prepare_stop(at: PersonWindow) -> ClickFunction:
-    dialog = BulkDialog(at.context, at.parent, at.create_bulk_run())
+def prepare_stop(window: PersonWindow) -> ClickFunction:
+    dialog = BulkDialog(window.context, window.parent, window.create_bulk_run())
     return dialog._stop_run
 
 
-def prepare_discard(at: PersonWindow) -> ClickFunction:
-    dialog = BulkDialog(at.context, at.parent, at.create_bulk_run())
+def prepare_discard(window: PersonWindow) -> ClickFunction:
+    dialog = BulkDialog(window.context, window.parent, window.create_bulk_run())
     return dialog._discard_run
 
 
-def prepare_leave(at: PersonWindow) -> ClickFunction:
-    frozen = at.create_bulk_run()
+def prepare_leave(window: PersonWindow) -> ClickFunction:
+    frozen = window.create_bulk_run()
 
     def click() -> None:
-        dialog = BulkDialog(at.context, at.parent, frozen)
+        dialog = BulkDialog(window.context, window.parent, frozen)
         dialog._request, dialog.run = BulkRequest(BulkAction.TAKE, _SelectedRecordLister(()), 1), frozen
         dialog.reject()
 
     return click
 
 
-def prepare_reconcile(at: PersonWindow) -> ClickFunction:
-    at.make_paid_payment()
+def prepare_reconcile(window: PersonWindow) -> ClickFunction:
+    window.make_paid_payment()
 
     def click() -> None:
-        dialog = ReconcileDialog(at.context, ("paypay",), "paypay", at.parent)
+        dialog = ReconcileDialog(window.context, ("paypay",), "paypay", window.parent)
         dialog._begin_run()
 
     return click
 
 
-def prepare_continue_reconciliation(at: PersonWindow) -> ClickFunction:
-    at.make_paid_payment()
+def prepare_continue_reconciliation(window: PersonWindow) -> ClickFunction:
+    window.make_paid_payment()
     day = (datetime.now(UTC) - timedelta(days=2)).date()
     now = datetime.now(UTC)
     item = ReconciliationRunItem(1, "paypay", day, day, RunState.RUNNING, 0, 0, 0, 0, 0, "op-a", now, now)
-    acts = ReconciliationActions(at.context, at.page)
+    acts = ReconciliationActions(window.context, window.page)
     return lambda: acts.resume_run(item)
 
 
-def prepare_set_switch(at: PersonWindow) -> ClickFunction:
-    at.buy_check()
+def prepare_set_switch(window: PersonWindow) -> ClickFunction:
+    window.buy_check()
 
     def click() -> None:
-        dialog = ReadOnlySwitchDialog(at.context, "paypay", at.parent, is_on=True)
+        dialog = ReadOnlySwitchDialog(window.context, "paypay", window.parent, is_on=True)
         dialog.reason_field.edit.setText("incident")  # type: ignore[union-attr]  # a line
         dialog.submit_form()
 
@@ -479,40 +487,40 @@ def prepare_set_switch(at: PersonWindow) -> ClickFunction:
 VIEW_CONTENT = ViewContent("unknown", "provider:paypay")
 
 
-def prepare_save_view(at: PersonWindow) -> ClickFunction:
-    at.buy_check()
+def prepare_save_view(window: PersonWindow) -> ClickFunction:
+    window.buy_check()
 
     def click() -> None:
-        dialog = SaveViewDialog(at.context, VIEW_CONTENT, at.parent)
+        dialog = SaveViewDialog(window.context, VIEW_CONTENT, window.parent)
         dialog.name_field.edit.setText("PayPay")  # type: ignore[union-attr]  # a line
         dialog._send_form()
 
     return click
 
 
-def prepare_rename_view(at: PersonWindow) -> ClickFunction:
-    view = at.desk.saved_views.save_view("PayPay", False, VIEW_CONTENT)
+def prepare_rename_view(window: PersonWindow) -> ClickFunction:
+    view = window.desk.saved_views.save_view("PayPay", False, VIEW_CONTENT)
 
     def click() -> None:
-        dialog = RenameViewDialog(at.context, view, at.parent)
+        dialog = RenameViewDialog(window.context, view, window.parent)
         dialog.name_field.edit.setText("Atom")  # type: ignore[union-attr]  # a line
         dialog._send_form()
 
     return click
 
 
-def make_view_case(act: str, *before: str) -> Callable[[PersonWindow], ClickFunction]:
-    """Return a case that deletes or restores a saved view from the page's menu. Before it, the actions `before` are
-    executed through the service.
+def make_view_case(act: str, *first_actions: str) -> Callable[[PersonWindow], ClickFunction]:
+    """Return a case that deletes or restores a saved view from the page's menu. Before it, the actions
+    `first_actions` are executed through the service.
     """
 
-    def prepare(at: PersonWindow) -> ClickFunction:
-        view = at.desk.saved_views.save_view("PayPay", False, VIEW_CONTENT)
-        for name in before:
-            view = getattr(at.desk.saved_views, name)(view.id)
+    def prepare(window: PersonWindow) -> ClickFunction:
+        view = window.desk.saved_views.save_view("PayPay", False, VIEW_CONTENT)
+        for name in first_actions:
+            view = getattr(window.desk.saved_views, name)(view.id)
 
         def click() -> None:
-            shown = ShownSavedView(at.context, at.page, PageHead("Queues"), lambda: VIEW_CONTENT)
+            shown = ShownSavedView(window.context, window.page, PageHead("Queues"), lambda: VIEW_CONTENT)
             shown.view = view
             shown.delete_view() if act == "delete" else shown._restore_view(view)
 
@@ -521,7 +529,7 @@ def make_view_case(act: str, *before: str) -> Callable[[PersonWindow], ClickFunc
     return prepare
 
 
-ACTS: Mapping[str, tuple[Callable[[PersonWindow], ClickFunction], tuple[str, str]]] = {
+PREPARE_AND_CALL_BY_NAME: Mapping[str, tuple[Callable[[PersonWindow], ClickFunction], tuple[str, str]]] = {
     "buy": (prepare_purchase, ("credit_checks", "purchase")),
     "fetch again": (prepare_refetch, ("credit_checks", "refetch")),
     "decide a credit check": (prepare_resolve, ("recovery", "resolve")),
@@ -583,7 +591,7 @@ def make_person_window(payment_stage: MoneyStage, qtbot: Any, appearance: object
     given name.
     """
 
-    def make_seat_for(act: str) -> PersonWindow:
+    def make_window_for(act: str) -> PersonWindow:
         desk = payment_stage.checker if act in ACTIONS_OF_APPROVER else payment_stage.maker
         context = WindowContext(desk.settings, InlineRunner(), payment_stage.clock)
         context.operator = desk.people.read_acting_person().name
@@ -596,15 +604,15 @@ def make_person_window(payment_stage: MoneyStage, qtbot: Any, appearance: object
         page.setParent(parent)
         return PersonWindow(payment_stage, desk, lossy, context, parent, page, RecordActionHandlers(context, page))
 
-    return make_seat_for
+    return make_window_for
 
 
 def test_every_acting_call_has_a_case() -> None:
-    assert {call for _, call in ACTS.values()} | CALLS_TESTED_ELSEWHERE == ACTING_CALLS
+    assert {call for _, call in PREPARE_AND_CALL_BY_NAME.values()} | CALLS_TESTED_ELSEWHERE == ACTING_CALLS
 
 
 @pytest.mark.expects_log("an order that is not moved is told")
-@pytest.mark.parametrize("act", sorted(ACTS))
+@pytest.mark.parametrize("act", sorted(PREPARE_AND_CALL_BY_NAME))
 def test_a_click_after_a_lost_answer_repeats_the_request_id(
     make_person_window: Callable[[str], PersonWindow], place: Place, act: str
 ) -> None:
@@ -612,23 +620,23 @@ def test_a_click_after_a_lost_answer_repeats_the_request_id(
     to a provider, and the person gets the answer to the first call.
     """
     seat = make_person_window(act)
-    prepare, (service, method) = ACTS[act]
+    prepare, (service, method) = PREPARE_AND_CALL_BY_NAME[act]
     click = prepare(seat)
-    seat.lossy.loses = True
+    seat.lossy_services.loses = True
     click()
-    seat.lossy.loses = False
+    seat.lossy_services.loses = False
     rows_before, sent = read_written_rows(place), count_requests(seat)
     click()
     assert read_written_rows(place) == rows_before
     assert count_requests(seat) == sent
-    ids = [id for called, name, id in seat.lossy.sent if (called, name) == (service, method)]
+    ids = [id for called, name, id in seat.lossy_services.sent if (called, name) == (service, method)]
     assert len(ids) == 2
-    assert len(set(ids)) == 1, seat.lossy.endings
+    assert len(set(ids)) == 1, seat.lossy_services.endings
     assert require_valid_request_id(ids[0] or "") == ids[0]
     states = "SELECT state, COUNT(*) FROM request_ids GROUP BY state"
     assert place.sql(states) == [("kept", 1)]
     click()
-    assert seat.lossy.sent[-1][2] != ids[0]
+    assert seat.lossy_services.sent[-1][2] != ids[0]
 
 
 def read_written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
@@ -638,6 +646,6 @@ def read_written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
     return [sorted(place.sql(f"SELECT * FROM {table}"), key=str) for table in WRITTEN_TABLES]
 
 
-def count_requests(seat: PersonWindow) -> int:
+def count_requests(window: PersonWindow) -> int:
     """Return the number of requests that the providers have received."""
-    return len(seat.stage.sandbox.control.read_requests())
+    return len(window.stage.sandbox.control.read_requests())

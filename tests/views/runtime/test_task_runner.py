@@ -16,10 +16,10 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.views.runtime.task_runner import TaskRunner
 from console.views.runtime.tasks import Failure, ProgressReporter
 
-operator: ContextVar[str] = ContextVar("operator", default="nobody")
+acting_operator: ContextVar[str] = ContextVar("operator", default="nobody")
 
 
-class Answers(QObject):
+class ReceivedAnswers(QObject):
     """Collects the delivered values and failures, and records whether all of them arrived in the GUI thread."""
 
     def __init__(self) -> None:
@@ -45,11 +45,13 @@ def runner(qapp: object) -> Iterator[TaskRunner]:
 
 
 @pytest.fixture
-def answers(qapp: object) -> Answers:
-    return Answers()
+def answers(qapp: object) -> ReceivedAnswers:
+    return ReceivedAnswers()
 
 
-def test_the_event_loop_turns_while_a_provider_hangs(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_the_event_loop_turns_while_a_provider_hangs(
+    runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot
+) -> None:
     """While a provider doesn't answer a call, the window reacts and the program can read the database."""
     gate, beats = threading.Event(), []
     for number in range(6):
@@ -74,7 +76,7 @@ def test_the_event_loop_turns_while_a_provider_hangs(runner: TaskRunner, answers
     assert answers.in_gui_thread
 
 
-def test_hanging_calls_stop_no_other_acting_call(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_hanging_calls_stop_no_other_acting_call(runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot) -> None:
     """While eight calls wait for their provider, a call of the same lane is executed."""
     gate = threading.Event()
     for _ in range(8):
@@ -87,7 +89,7 @@ def test_hanging_calls_stop_no_other_acting_call(runner: TaskRunner, answers: An
     qtbot.waitUntil(runner.is_idle)
 
 
-def test_refusals_are_delivered_as_failures(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_refusals_are_delivered_as_failures(runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot) -> None:
     """A ConsoleError of a call is delivered as a Failure with the same code and facts."""
 
     def raise_already_purchased() -> None:
@@ -100,7 +102,7 @@ def test_refusals_are_delivered_as_failures(runner: TaskRunner, answers: Answers
 
 @pytest.mark.expects_log("a bug goes to the log with its support code")
 def test_a_bug_has_a_support_code_that_is_in_the_log(
-    runner: TaskRunner, answers: Answers, qtbot: QtBot, caplog: pytest.LogCaptureFixture
+    runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each exception that isn't a refusal is a bug of the program. The person gets a support code, and the log gets
     this code and the traceback.
@@ -114,7 +116,9 @@ def test_a_bug_has_a_support_code_that_is_in_the_log(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_calls_on_one_record_run_one_after_another(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_calls_on_one_record_run_one_after_another(
+    runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot
+) -> None:
     """Two calls for one record never run at the same time, and keep their order. A call for another record doesn't
     wait for them.
     """
@@ -142,7 +146,9 @@ def test_calls_on_one_record_run_one_after_another(runner: TaskRunner, answers: 
     assert not any(overlapped)
 
 
-def test_the_answer_for_a_destroyed_page_is_dropped(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_the_answer_for_a_destroyed_page_is_dropped(
+    runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot
+) -> None:
     """The answer to a destroyed caller is dropped. A read that has not begun when the caller is destroyed is never
     executed; an acting call is executed.
     """
@@ -169,7 +175,9 @@ def test_the_answer_for_a_destroyed_page_is_dropped(runner: TaskRunner, answers:
     assert begun == ["act"]
 
 
-def test_cancelling_says_whether_anything_was_sent(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_cancelling_says_whether_anything_was_sent(
+    runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot
+) -> None:
     """`cancel` returns True for a call that hasn't begun, and the call is never executed. For a running call it
     returns False, and the answer of the call is dropped.
     """
@@ -194,7 +202,7 @@ def test_cancelling_says_whether_anything_was_sent(runner: TaskRunner, answers: 
 
 
 def test_a_cancelled_call_that_waits_for_a_thread_does_not_begin(
-    runner: TaskRunner, answers: Answers, qtbot: QtBot
+    runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot
 ) -> None:
     """All threads of a lane are busy. A call that is cancelled before a thread is free doesn't begin."""
     gate, begun = threading.Event(), list[int]()
@@ -217,7 +225,9 @@ def test_a_cancelled_call_that_waits_for_a_thread_does_not_begin(
     assert not answers.failures
 
 
-def test_a_running_acting_call_cannot_be_cancelled(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_a_running_acting_call_cannot_be_cancelled(
+    runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot
+) -> None:
     """An acting call that may have been sent can't be cancelled: its answer is awaited and delivered."""
     gate, begun = threading.Event(), threading.Event()
 
@@ -235,7 +245,9 @@ def test_a_running_acting_call_cannot_be_cancelled(runner: TaskRunner, answers: 
     assert handle.state == "done"
 
 
-def test_progress_comes_at_most_ten_times_a_second(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_progress_comes_at_most_ten_times_a_second(
+    runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot
+) -> None:
     """Frequent progress reports are reduced to ten per second before they reach the GUI thread. They arrive before
     the result.
     """
@@ -253,7 +265,7 @@ def test_progress_comes_at_most_ten_times_a_second(runner: TaskRunner, answers: 
     assert len(progress) <= 10
 
 
-def test_a_cancelled_call_ends_at_its_next_check(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_a_cancelled_call_ends_at_its_next_check(runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot) -> None:
     """After `cancel` of a call that reports progress, the call ends at its next check, and no result is delivered."""
     begun, cancelled, ended = threading.Event(), threading.Event(), threading.Event()
 
@@ -278,18 +290,18 @@ def test_a_cancelled_call_ends_at_its_next_check(runner: TaskRunner, answers: An
     assert answers.failures == []
 
 
-def test_the_callers_context_is_that_of_the_call(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_the_callers_context_is_that_of_the_call(runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot) -> None:
     """The operator and the correlation id in the caller's context variables are also set in the thread that executes
     the call.
     """
-    token = operator.set("op-a")
-    runner.run(operator.get, answers.take, answers.take_failure, caller=answers)
-    operator.reset(token)
+    token = acting_operator.set("op-a")
+    runner.run(acting_operator.get, answers.take, answers.take_failure, caller=answers)
+    acting_operator.reset(token)
     qtbot.waitUntil(runner.is_idle)
     assert answers.values == ["op-a"]
 
 
-def test_closing_names_calls_that_do_not_end(qapp: object, answers: Answers) -> None:
+def test_closing_names_calls_that_do_not_end(qapp: object, answers: ReceivedAnswers) -> None:
     """When the runner is closed, it drops waiting calls. It returns the names of the calls that don't end in time, so
     that they don't delay the end of the window.
     """
@@ -304,7 +316,7 @@ def test_closing_names_calls_that_do_not_end(qapp: object, answers: Answers) -> 
     assert late.state == "cancelled"
 
 
-def test_no_answer_between_threads_is_lost(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_no_answer_between_threads_is_lost(runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot) -> None:
     """If hundreds of results are delivered to the GUI thread, each arrives exactly once."""
     for number in range(500):
         runner.run(partial(dict, {number: 2**40 + number}), answers.take, answers.take_failure, caller=answers)
@@ -313,7 +325,9 @@ def test_no_answer_between_threads_is_lost(runner: TaskRunner, answers: Answers,
     assert all(value[key] == 2**40 + key for value in answers.values for key in value)
 
 
-def test_a_failing_receiver_does_not_hold_up_the_others(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_a_failing_receiver_does_not_hold_up_the_others(
+    runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot
+) -> None:
     """An error in the callback of one result is passed to the exception hook, and the next results still arrive."""
 
     def raise_bug(_: object) -> None:

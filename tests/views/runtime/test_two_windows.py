@@ -12,10 +12,16 @@ from console.views.runtime.person_state import SCREEN_VALUE_NAME, PersonValues
 from console.views.runtime.request_id import AttemptRequestIds
 from tests.support.inline_runner import InlineRunner
 
-NAME = make_draft_name("refund", "5")
-DRAFT: JsonValue = {"kind": "refund", "subject": "5", "title": "P-5", "stage": "form", "inputs": {"amount": "500"}}
-OTHER_NAME = make_draft_name("refund", "6")
-OTHER_DRAFT: JsonValue = {"kind": "refund", "subject": "6", "title": "P-6", "stage": "form", "inputs": {}}
+DRAFT_NAME = make_draft_name("refund", "5")
+DRAFT_VALUE: JsonValue = {
+    "kind": "refund",
+    "subject": "5",
+    "title": "P-5",
+    "stage": "form",
+    "inputs": {"amount": "500"},
+}
+OTHER_DRAFT_NAME = make_draft_name("refund", "6")
+OTHER_DRAFT_VALUE: JsonValue = {"kind": "refund", "subject": "6", "title": "P-6", "stage": "form", "inputs": {}}
 
 
 class FileOfPerson:
@@ -62,15 +68,15 @@ def test_what_one_window_has_sent_is_no_draft_in_the_other() -> None:
     one, other = disk.open_window(), disk.open_window()
     changes: list[str] = []
     other.changed_elsewhere.connect(lambda: changes.append("changed"))
-    store_at_once(one, NAME, DRAFT)
+    store_at_once(one, DRAFT_NAME, DRAFT_VALUE)
     assert list_subjects(other) == []
     other.read_shared_values()
     assert (list_subjects(other), changes) == (["5"], ["changed"])
     other.read_shared_values()
     assert changes == ["changed"], "nothing has changed since"
 
-    other.store(OTHER_NAME, OTHER_DRAFT)
-    store_at_once(one, NAME, None)
+    other.store(OTHER_DRAFT_NAME, OTHER_DRAFT_VALUE)
+    store_at_once(one, DRAFT_NAME, None)
     other.read_shared_values()
     assert (list_subjects(other), changes) == (["6"], ["changed", "changed"])
     other.write_changes()
@@ -85,7 +91,7 @@ def test_a_window_keeps_what_it_has_not_written() -> None:
     window = disk.open_window(paused=True)
     runner = cast("InlineRunner", window._runner)
     window.read_shared_values()
-    store_at_once(window, NAME, DRAFT)
+    store_at_once(window, DRAFT_NAME, DRAFT_VALUE)
     runner.execute_oldest_task()
     assert list_subjects(window) == ["5"]
     runner.execute_oldest_task()

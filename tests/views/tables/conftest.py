@@ -15,16 +15,16 @@ PAGE_SIZE = 10  # the tester walks over all rows at every signal: small pages ke
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class VersionedRow:
     id: int
     version: int = 1
 
 
-class Store:
+class RowStore:
     """A list of rows by id. A model reads it page by page with a cursor."""
 
     def __init__(self, count: int) -> None:
-        self.rows = {number: Row(number) for number in range(count)}
+        self.rows = {number: VersionedRow(number) for number in range(count)}
         self.cursors: list[object | None] = []
 
     def fetch(self, cursor: object | None, limit: int) -> FetchedPage:
@@ -34,7 +34,7 @@ class Store:
         return FetchedPage([self.rows[i] for i in ids[:limit]], ids[limit - 1] if len(ids) > limit else None)
 
 
-COLUMNS = (
+TABLE_COLUMNS = (
     make_check_box_column("Select"),
     Column("age", "Age", 76, lambda row: AgeCell(str(row.id % 60), "min"), "age"),
     Column("record", "Record", 104, lambda row: f"A-{row.id}", "data"),
@@ -62,7 +62,7 @@ class WatchedModel:
     exists.
     """
 
-    store: Store
+    store: RowStore
     runner: InlineRunner
     model: PagedModel
     tester: QAbstractItemModelTester
@@ -73,10 +73,14 @@ def watched_model(qapp: object) -> Iterator[Callable[..., WatchedModel]]:
     made: list[WatchedModel] = []
 
     def make(
-        count: int, *, paused: bool = False, group_of: Callable[[Row], RowGroup] | None = None, read: bool = True
+        count: int,
+        *,
+        paused: bool = False,
+        group_of: Callable[[VersionedRow], RowGroup] | None = None,
+        read: bool = True,
     ) -> WatchedModel:
-        store, runner = Store(count), InlineRunner(paused=paused)
-        model = PagedModel(COLUMNS, lambda row: row.id, runner, get_group=group_of, rows_per_page=PAGE_SIZE)
+        store, runner = RowStore(count), InlineRunner(paused=paused)
+        model = PagedModel(TABLE_COLUMNS, lambda row: row.id, runner, get_group=group_of, rows_per_page=PAGE_SIZE)
         tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
         made.append(WatchedModel(store, runner, model, tester))
         if read:

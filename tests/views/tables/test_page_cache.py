@@ -5,13 +5,13 @@ from hypothesis import strategies as st
 
 from console.views.tables.page_cache import RowChange, compute_row_changes
 
-Rows = list[tuple[int, str]]
+KeyedRows = list[tuple[int, str]]
 rows = st.lists(st.tuples(st.integers(0, 12), st.sampled_from("ab")), max_size=12, unique_by=lambda row: row[0])
 
 
-def apply_steps(old: Rows, steps: list[RowChange]) -> Rows:
+def apply_steps(old: KeyedRows, steps: list[RowChange]) -> KeyedRows:
     """Return the rows after these steps have been applied one by one."""
-    work: Rows = list(old)
+    work: KeyedRows = list(old)
     for step in steps:
         if step.kind == "set":
             work[step.position] = step.entries[0]
@@ -25,7 +25,7 @@ def apply_steps(old: Rows, steps: list[RowChange]) -> Rows:
 
 
 @given(old=rows, new=rows)
-def test_the_steps_lead_from_old_to_new(old: Rows, new: Rows) -> None:
+def test_the_steps_lead_from_old_to_new(old: KeyedRows, new: KeyedRows) -> None:
     """After rows were added, removed, moved or changed, applying the steps to the old rows gives the new rows in
     their order.
     """
@@ -33,7 +33,7 @@ def test_the_steps_lead_from_old_to_new(old: Rows, new: Rows) -> None:
 
 
 @given(old=rows)
-def test_an_unchanged_re_read_gives_no_row_changes(old: Rows) -> None:
+def test_an_unchanged_re_read_gives_no_row_changes(old: KeyedRows) -> None:
     """If a page is read again and has the same rows, there are no steps."""
     assert compute_row_changes(old, list(old), lambda row: row[0]) == []
 

@@ -14,7 +14,7 @@ from console.views.runtime.page_fetch import FetchedPage
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, RowGroup
 from console.views.tables.paged_model import MAX_LOADED_PAGES, PagedModel
-from tests.views.tables.conftest import PAGE_SIZE, Row, WatchedModel
+from tests.views.tables.conftest import PAGE_SIZE, VersionedRow, WatchedModel
 
 MakeModelFunction = Callable[..., WatchedModel]
 
@@ -107,10 +107,10 @@ def test_a_re_read_keeps_the_current_row_and_reads_changes_only(watched_model: M
     place = QPersistentModelIndex(model.index(5, 0))
     model.dataChanged.connect(lambda first, last, _roles: changed.append((first.row(), last.row())))
     del list_model.store.rows[3]
-    list_model.store.rows |= {-1: Row(-1), -2: Row(-2), 7: Row(7, version=2)}
+    list_model.store.rows |= {-1: VersionedRow(-1), -2: VersionedRow(-2), 7: VersionedRow(7, version=2)}
     model.read_again()
     assert list_ids(model) == [-2, -1, 0, 1, 2, 4, 5, 6, 7]
-    assert model.row_at(place.row()) == Row(5)
+    assert model.row_at(place.row()) == VersionedRow(5)
     assert changed == [(8, 8)]
 
 
@@ -143,9 +143,9 @@ def test_a_list_that_became_shorter_ends_earlier(watched_model: MakeModelFunctio
 def test_a_changed_record_replaces_its_row_without_a_re_read(watched_model: MakeModelFunction) -> None:
     """The model replaces the row of a changed record by the given new row, without reading the list again."""
     list_model = watched_model(5)
-    assert list_model.model.replace_row(Row(2, version=9))
-    assert list_model.model.row_at(2) == Row(2, version=9)
-    assert not list_model.model.replace_row(Row(99))
+    assert list_model.model.replace_row(VersionedRow(2, version=9))
+    assert list_model.model.row_at(2) == VersionedRow(2, version=9)
+    assert not list_model.model.replace_row(VersionedRow(99))
     assert list_model.store.cursors == [None]
 
 
@@ -170,7 +170,7 @@ def test_a_failed_re_read_keeps_the_shown_rows(watched_model: MakeModelFunction)
     list_model.model.set_visible_rows(0, 4)
     assert len(failures) == 1
     broken = False
-    list_model.store.rows[5] = Row(5)
+    list_model.store.rows[5] = VersionedRow(5)
     list_model.model.read_again()
     assert list_ids(list_model.model) == [0, 1, 2, 3, 4, 5]
 
@@ -180,7 +180,7 @@ def test_the_answer_to_an_earlier_query_is_dropped(watched_model: MakeModelFunct
     shown, whichever answer arrives first.
     """
     list_model = watched_model(5, paused=True)
-    other = {7: Row(7)}
+    other = {7: VersionedRow(7)}
     list_model.model.read_query(lambda cursor, limit: FetchedPage(list(other.values())))
     list_model.runner.execute_oldest_task()
     assert list_model.model.is_loading
@@ -225,7 +225,7 @@ def test_a_bare_number_is_spoken_with_its_column_title() -> None:
     assert spoken == ["Client 2", "–", "¥500", "Bought"]
 
 
-def group_below_three(row: Row) -> RowGroup:
+def group_below_three(row: VersionedRow) -> RowGroup:
     """Return the group of a row: rows with an id below 3 are in one group, all others in another one."""
     return RowGroup(row.id < 3, "Needs a person" if row.id < 3 else "Re-checking", count="3")
 
@@ -290,7 +290,7 @@ def test_a_re_read_after_any_sequence_has_the_stored_rows(
         elif name == "drop":
             rows.pop(number, None)
         else:
-            rows[number] = Row(number)
+            rows[number] = VersionedRow(number)
     model.set_visible_rows(0, 4)
     model.read_again()
     scroll_down(model, 90)

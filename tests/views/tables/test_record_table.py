@@ -14,7 +14,7 @@ from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import RowGroup
 from console.views.tables.record_table import RecordTable
 from console.views.theme.theme import Appearance, current_appearance
-from tests.views.tables.conftest import PAGE_SIZE, Row, WatchedModel
+from tests.views.tables.conftest import PAGE_SIZE, VersionedRow, WatchedModel
 
 MakeTableFunction = Callable[..., RecordTable]
 
@@ -34,14 +34,14 @@ def table(watched_model: Callable[..., WatchedModel], qtbot: QtBot) -> MakeTable
     return make_table
 
 
-def group_in_pairs(row: Row) -> RowGroup:
+def group_in_pairs(row: VersionedRow) -> RowGroup:
     return RowGroup(row.id // 2, f"Group {row.id // 2}")
 
 
 def test_the_focus_brings_a_current_row(table: MakeTableFunction) -> None:
     """When a list gets the focus by the Tab key, its first row becomes current; a heading is never current."""
     view = table(5, group_of=group_in_pairs)
-    assert view.current_item == Row(0)
+    assert view.current_item == VersionedRow(0)
     assert view.ring_row == 1
 
 
@@ -50,9 +50,9 @@ def test_arrows_walk_past_headings(table: MakeTableFunction, qtbot: QtBot) -> No
     view = table(5, group_of=group_in_pairs)
     for expected in (1, 2, 3, 4):
         QTest.keyClick(view, Qt.Key.Key_Down)
-        assert view.current_item == Row(expected)
+        assert view.current_item == VersionedRow(expected)
     QTest.keyClick(view, Qt.Key.Key_Up)
-    assert view.current_item == Row(3)
+    assert view.current_item == VersionedRow(3)
 
 
 def test_enter_opens_and_space_selects_the_current_row(table: MakeTableFunction, qtbot: QtBot) -> None:
@@ -61,7 +61,7 @@ def test_enter_opens_and_space_selects_the_current_row(table: MakeTableFunction,
     QTest.keyClick(view, Qt.Key.Key_Down)
     with qtbot.waitSignal(view.opened) as opened:
         QTest.keyClick(view, Qt.Key.Key_Return)
-    assert opened.args == [Row(1)]
+    assert opened.args == [VersionedRow(1)]
     QTest.keyClick(view, Qt.Key.Key_Space)
     assert view.rows.selected_keys == {1}
 
@@ -80,7 +80,7 @@ def test_shift_and_arrow_keys_extend_the_selection(table: MakeTableFunction) -> 
     assert view.rows.selected_keys == {0, 1}
     QTest.keyClick(view, Qt.Key.Key_Down)
     QTest.keyClick(view, Qt.Key.Key_Down)
-    assert view.current_item == Row(3)
+    assert view.current_item == VersionedRow(3)
     QTest.keyClick(view, Qt.Key.Key_Down, shift)
     assert view.rows.selected_keys == {0, 1, 3, 4}
 
@@ -89,7 +89,7 @@ def test_a_letter_key_does_not_search_the_table(table: MakeTableFunction, qtbot:
     """A letter key doesn't search in the table, because the page uses it as a shortcut."""
     view = table(5)
     QTest.keyClick(view, Qt.Key.Key_A)
-    assert view.current_item == Row(0)
+    assert view.current_item == VersionedRow(0)
 
 
 def test_the_box_is_ticked_by_mouse(table: MakeTableFunction, qtbot: QtBot) -> None:
@@ -101,7 +101,7 @@ def test_the_box_is_ticked_by_mouse(table: MakeTableFunction, qtbot: QtBot) -> N
     assert view.rows.selected_keys == {2}
     with qtbot.waitSignal(view.opened) as opened:
         QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, plain, QPoint(200, middle))
-    assert opened.args == [Row(2)]
+    assert opened.args == [VersionedRow(2)]
 
 
 def test_a_re_read_keeps_row_choice_and_scroll(table: MakeTableFunction, qtbot: QtBot) -> None:
@@ -114,9 +114,9 @@ def test_a_re_read_keeps_row_choice_and_scroll(table: MakeTableFunction, qtbot: 
     view.verticalScrollBar().setValue(6 * 32 + 5)
     at = view.rowViewportPosition(8)
     store = view.rows._fetch_page.__self__  # type: ignore[union-attr]  # the store's bound method
-    store.rows |= {-1: Row(-1), -2: Row(-2)}
+    store.rows |= {-1: VersionedRow(-1), -2: VersionedRow(-2)}
     view.rows.read_again()
-    assert view.current_item == Row(8)
+    assert view.current_item == VersionedRow(8)
     assert view.current_row == 10
     assert view.rowViewportPosition(10) == at
 
@@ -125,12 +125,12 @@ def test_the_current_row_stays_in_sight(table: MakeTableFunction, qtbot: QtBot) 
     """The current row stays visible when a re-read moves it to another group, and when a bar makes the
     table lower.
     """
-    view, rows = table(0, group_of=group_in_pairs), [Row(number) for number in range(9)]
+    view, rows = table(0, group_of=group_in_pairs), [VersionedRow(number) for number in range(9)]
     view.rows.read_query(lambda _cursor, _limit: FetchedPage(rows))
     view.go_to_row(1)
     rows.append(rows.pop(0))
     view.rows.read_again()
-    assert view.current_item == Row(0)
+    assert view.current_item == VersionedRow(0)
 
     def is_current_row_visible() -> bool:
         top = view.rowViewportPosition(view.current_row)

@@ -46,7 +46,7 @@ from console.wording.sentences.line_breaks import WORD_JOINER
         ("", []),
     ],
 )
-def test_figures_are_found(text: str, figures: list[str]) -> None:
+def test_figures_in_a_text_are_found(text: str, figures: list[str]) -> None:
     """Times, days, amounts, record numbers and corporation numbers are set in the figures font. Words are set in the
     text font.
     """

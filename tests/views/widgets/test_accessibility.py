@@ -40,13 +40,13 @@ def get_node(widget: QWidget) -> QAccessibleInterface:
     return QAccessible.queryAccessibleInterface(widget)
 
 
-def iterate_children(of: QAccessibleInterface) -> Iterator[QAccessibleInterface]:
-    for place in range(of.childCount()):
-        yield of.child(place)
+def iterate_children(node: QAccessibleInterface) -> Iterator[QAccessibleInterface]:
+    for place in range(node.childCount()):
+        yield node.child(place)
 
 
-def list_names(of: QAccessibleInterface) -> list[str]:
-    return [child.text(QAccessible.Text.Name) for child in iterate_children(of)]
+def list_names(node: QAccessibleInterface) -> list[str]:
+    return [child.text(QAccessible.Text.Name) for child in iterate_children(node)]
 
 
 def show_widget(qtbot: QtBot, widget: QWidget) -> None:
@@ -219,8 +219,8 @@ def test_a_tab_has_its_selected_state_and_is_pressed(qtbot: QtBot) -> None:
     assert list_names(get_node(tabs)) == ["Timeline 3", "Notes 2"]
 
 
-def list_focused_names(of: QAccessibleInterface) -> list[str]:
-    return [child.text(QAccessible.Text.Name) for child in iterate_children(of) if child.state().focused]
+def list_focused_names(node: QAccessibleInterface) -> list[str]:
+    return [child.text(QAccessible.Text.Name) for child in iterate_children(node) if child.state().focused]
 
 
 def test_only_the_list_with_the_keyboard_has_a_focused_item(qtbot: QtBot) -> None:

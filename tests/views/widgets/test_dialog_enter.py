@@ -13,7 +13,7 @@ from console.views.widgets.controls.inputs import CheckBox, DropDownList, Field,
 from console.views.widgets.window.dialog import DialogFrame
 
 
-class Form(DialogFrame):
+class PressCountingForm(DialogFrame):
     """A dialog with one input of each type."""
 
     def __init__(self, parent: QWidget) -> None:
@@ -41,11 +41,11 @@ class Form(DialogFrame):
         return self.value_field.edit
 
 
-class SubmittingForm(Form):
+class SubmittingForm(PressCountingForm):
     submits_on_enter = True
 
 
-def open_form(qtbot: QtBot, kind: type[Form]) -> Form:
+def open_form(qtbot: QtBot, kind: type[PressCountingForm]) -> PressCountingForm:
     window = QWidget()
     window.resize(900, 700)
     qtbot.addWidget(window)
@@ -68,7 +68,7 @@ def test_enter_moves_the_focus_from_each_input(qtbot: QtBot) -> None:
     """The key Enter in an input moves the focus to the next input, past the other buttons of a button group. In the
     last input it presses the main button.
     """
-    dialog = open_form(qtbot, Form)
+    dialog = open_form(qtbot, PressCountingForm)
     for widget in (dialog.list, dialog.radios[0], dialog.box, dialog.main_button):
         press_enter()
         assert QApplication.focusWidget() is widget
@@ -81,7 +81,7 @@ def test_enter_in_an_incomplete_form_keeps_the_focus(qtbot: QtBot) -> None:
     """While the form is incomplete, Enter in the last input leaves the focus there. If the focus moved to the cancel
     button, a second Enter would cancel the dialog.
     """
-    dialog = open_form(qtbot, Form)
+    dialog = open_form(qtbot, PressCountingForm)
     dialog.disable_main_button("Enter a valid value.")
     dialog.box.setFocus()
     for _ in range(3):
@@ -90,8 +90,8 @@ def test_enter_in_an_incomplete_form_keeps_the_focus(qtbot: QtBot) -> None:
     assert (dialog.presses, dialog.outcomes) == (0, [])
 
 
-def test_enter_on_the_title_loses_nothing(qtbot: QtBot) -> None:
-    dialog = open_form(qtbot, Form)
+def test_enter_on_the_dialog_title_keeps_the_typed_text(qtbot: QtBot) -> None:
+    dialog = open_form(qtbot, PressCountingForm)
     dialog._title.setFocus(Qt.FocusReason.TabFocusReason)
     press_enter()
     assert dialog.value_field.edit.hasFocus()
@@ -123,7 +123,7 @@ def test_enter_in_a_field_waits_for_the_first_moment_to_pass(qtbot: QtBot) -> No
 
 @pytest.mark.parametrize("place", range(4))
 def test_escape_cancels_from_every_input(qtbot: QtBot, place: int) -> None:
-    dialog = open_form(qtbot, Form)
+    dialog = open_form(qtbot, PressCountingForm)
     outcomes = dialog.outcomes
     widget = (dialog.value_field.edit, dialog.list, dialog.radios[0], dialog.box)[place]
     widget.setFocus()

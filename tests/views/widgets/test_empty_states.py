@@ -8,7 +8,7 @@ from pathlib import Path
 
 import console.views
 
-VIEWS = Path(console.views.__file__).parent
+VIEWS_FOLDER = Path(console.views.__file__).parent
 EMPTY_STATES_OF_ONE_SENTENCE = {
     "admin/page.py": "a right is missing, and the sentence says whose it is",
     "alerts/page.py": "its text has both sentences",
@@ -24,10 +24,10 @@ def list_empty_states() -> Iterator[tuple[str, bool]]:
     """Return the file of each text for an empty list, and whether the text also explains which rows the list would
     have.
     """
-    for file in sorted(VIEWS.rglob("*.py")):
+    for file in sorted(VIEWS_FOLDER.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "EmptyState":
-                yield file.relative_to(VIEWS).as_posix(), len(node.args) > 1
+                yield file.relative_to(VIEWS_FOLDER).as_posix(), len(node.args) > 1
 
 
 def test_each_empty_list_describes_its_possible_contents() -> None:

@@ -204,7 +204,7 @@ def test_a_shortcut_is_never_painted_over_the_name_of_its_entry(
     show_widget(bar)
     with record_drawn_texts() as drawn_texts:
         bar.grab()
-    ink_by_text = {drawn.text: drawn.ink for drawn in drawn_texts}
+    ink_by_text = {drawn.text: drawn.ink_area for drawn in drawn_texts}
     assert ("Alt+9" in ink_by_text) == (has_shortcut and not count)
     assert count in {"", *ink_by_text}
     name_right = ink_by_text["Administration"].right()
@@ -453,7 +453,7 @@ def test_a_result_without_columns_uses_the_whole_line(show_widget: ShowWidget) -
     )
     with record_drawn_texts() as drawn_texts:
         window.grab()
-    ink_by_text = {drawn.text: drawn.ink for drawn in drawn_texts}
+    ink_by_text = {drawn.text: drawn.ink_area for drawn in drawn_texts}
     assert ink_by_text[advice].right() < ink_by_text["0.05 s"].left()
 
 
@@ -636,9 +636,9 @@ def test_a_timeline_shows_long_names_in_full(show_widget: ShowWidget) -> None:
     show_widget(timeline)
     with record_drawn_texts() as drawn_texts:
         timeline.grab()
-    ink_by_text = {drawn.text: drawn.ink for drawn in drawn_texts}
+    ink_by_text = {drawn.text: drawn.ink_area for drawn in drawn_texts}
     assert {*names} <= {*ink_by_text}
-    events = [drawn.ink.left() for drawn in drawn_texts if drawn.text.startswith("Approved")]
+    events = [drawn.ink_area.left() for drawn in drawn_texts if drawn.text.startswith("Approved")]
     assert len({*events}) == 1
     assert max(ink_by_text[name].right() for name in names) < events[0]
 

@@ -12,27 +12,42 @@ _THIRTEEN_DIGITS: Mapping[str, str] = {
     "mysql": "{0} REGEXP '^[0-9]{{13}}$'",
 }
 # As code points, because these hyphens and spaces look alike.
-_DROPPED = (0x20, 0x3000, 0x2D, 0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2015, 0x2212, 0xFF0D, 0x30FC, 0xFF70)
+_DROPPED_CODE_POINTS = (
+    0x20,
+    0x3000,
+    0x2D,
+    0x2010,
+    0x2011,
+    0x2012,
+    0x2013,
+    0x2014,
+    0x2015,
+    0x2212,
+    0xFF0D,
+    0x30FC,
+    0xFF70,
+)
 
 
-def _replaced(column: str) -> str:
+def _make_replace_sql(column: str) -> str:
     sql = column
-    for code in _DROPPED:
+    for code in _DROPPED_CODE_POINTS:
         sql = f"replace({sql}, '{chr(code)}', '')"
     for digit in range(10):
         sql = f"replace({sql}, '{chr(0xFF10 + digit)}', '{digit}')"
     return sql
 
 
-def _thirteen(dialect: str, column: str) -> str:
+def _make_has_thirteen_digits_sql(dialect: str, column: str) -> str:
     return _THIRTEEN_DIGITS[dialect].format(column)
 
 
-def number_key(dialect: str, column: str = "corporation_number") -> str:
+def make_number_key_sql(dialect: str, column: str = "corporation_number") -> str:
     """Return the SQL expression of the normalised corporation number. `column` is the expression that reads the
     number; an adopted table may need more than the column's name.
     """
-    return f"CASE WHEN {_thirteen(dialect, column)} THEN {column} ELSE {_replaced(column)} END"
+    has_thirteen_digits = _make_has_thirteen_digits_sql(dialect, column)
+    return f"CASE WHEN {has_thirteen_digits} THEN {column} ELSE {_make_replace_sql(column)} END"
 
 
 SEEN_STATUS = "CASE WHEN work_state IS NULL AND credit_check_id IS NOT NULL THEN 'success' ELSE status END"
@@ -40,22 +55,22 @@ SEEN_WORK = (
     "CASE WHEN work_state IS NOT NULL THEN work_state "
     "WHEN credit_check_id IS NULL THEN 'needs_review' ELSE 'none' END"
 )
-MISSING = (
+MISSING_PARTS_SQL = (
     f"CASE WHEN ({SEEN_STATUS}) = 'success' AND superseded_at IS NULL AND duplicate_of IS NULL "
     "AND incomplete_accepted = 0 "
     "AND (company_name IS NULL OR result IS NULL OR purchased_at IS NULL OR expired_at IS NULL "
     "OR pdf_file_path IS NULL) THEN 1 END"
 )
-NUMBER_KEY: Mapping[str, str] = {dialect: number_key(dialect) for dialect in _THIRTEEN_DIGITS}
+NUMBER_KEY: Mapping[str, str] = {dialect: make_number_key_sql(dialect) for dialect in _THIRTEEN_DIGITS}
 
 
-def claim_number(dialect: str, column: str = "corporation_number") -> str:
+def make_claim_number_sql(dialect: str, column: str = "corporation_number") -> str:
     """Return the SQL expression of the claim: the normalised number if the row is live, otherwise NULL."""
-    key = f"({number_key(dialect, column)})"
+    key = f"({make_number_key_sql(dialect, column)})"
     return (
         f"CASE WHEN ({SEEN_STATUS}) IN ('pending', 'success') AND superseded_at IS NULL "
-        f"AND duplicate_of IS NULL AND {_thirteen(dialect, key)} THEN {key} END"
+        f"AND duplicate_of IS NULL AND {_make_has_thirteen_digits_sql(dialect, key)} THEN {key} END"
     )
 
 
-CLAIM_NUMBER: Mapping[str, str] = {dialect: claim_number(dialect) for dialect in _THIRTEEN_DIGITS}
+CLAIM_NUMBER: Mapping[str, str] = {dialect: make_claim_number_sql(dialect) for dialect in _THIRTEEN_DIGITS}

@@ -13,8 +13,8 @@ from sqlalchemy.dialects import mysql
 
 from console.store.constraints.sqlite_money import SQLITE_CONSTRAINTS
 
-LEGACY = "hansha_alarmbox_credit_checks"
-_ON_SERVERS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+LEGACY_TABLE = "hansha_alarmbox_credit_checks"
+_SERVER_TABLE_OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 _ORIGINAL_DATE_COLUMNS = ("purchased_at", "expired_at")
 """Columns that other applications write keep their type."""
 
@@ -25,9 +25,9 @@ def create_table(name: str, *parts: Any, **options: Any) -> None:
     """
     if sa.inspect(op.get_bind()).has_table(name):
         return
-    if on_server():
+    if is_on_server():
         parts = tuple(_adapt_to_server(part) for part in parts)
-        options |= _ON_SERVERS
+        options |= _SERVER_TABLE_OPTIONS
     op.create_table(name, *parts, **options)
 
 
@@ -40,11 +40,11 @@ def create_index(name: str, table: str, columns: list[str], *, unique: bool) -> 
 
 def add_column(table: str, column: sa.Column[Any]) -> None:
     """Add a column, unless the column exists or its table belongs to another application and waits for adoption."""
-    if column.name not in _columns(table) and not waits_for_adoption(table):
-        op.add_column(table, _adapt_to_server(column) if on_server() else column)
+    if column.name not in _read_column_names(table) and not waits_for_adoption(table):
+        op.add_column(table, _adapt_to_server(column) if is_on_server() else column)
 
 
-def derive_anew(table: str, column: sa.Column[Any], index: str) -> None:
+def replace_derived_column(table: str, column: sa.Column[Any], index: str) -> None:
     """Give a derived column another expression. The function drops `index`, which reads the column; the caller
     creates the index again.
 
@@ -54,7 +54,7 @@ def derive_anew(table: str, column: sa.Column[Any], index: str) -> None:
         return
     if index in {one["name"] for one in sa.inspect(op.get_bind()).get_indexes(table)}:
         op.drop_index(index, table)
-    if column.name in _columns(table):
+    if column.name in _read_column_names(table):
         op.drop_column(table, str(column.name))
     add_column(table, column)
 
@@ -63,14 +63,14 @@ def waits_for_adoption(table: str) -> bool:
     """Return True for a table that has only the original columns, or whose adoption was interrupted. The adoption
     adds all columns itself.
     """
-    return table == LEGACY and "claim_number" not in _columns(table)
+    return table == LEGACY_TABLE and "claim_number" not in _read_column_names(table)
 
 
-def _columns(table: str) -> set[str]:
+def _read_column_names(table: str) -> set[str]:
     return {str(found["name"]) for found in sa.inspect(op.get_bind()).get_columns(table)}
 
 
-def on_server() -> bool:
+def is_on_server() -> bool:
     """Return True if the migration runs on MariaDB, MySQL or Galera."""
     return op.get_bind().dialect.name != "sqlite"
 
@@ -91,7 +91,7 @@ def _adapt_to_server(part: Any) -> Any:
 
 def renew_file_constraints() -> None:
     """Create the triggers of SQLite again, except those of tables and columns that a later migration creates."""
-    if on_server():
+    if is_on_server():
         return
     bind = op.get_bind()
     tables = sa.inspect(bind).get_table_names()

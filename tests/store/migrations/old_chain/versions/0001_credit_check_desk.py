@@ -27,26 +27,26 @@ _MISSING = (
 
 
 def upgrade() -> None:
-    _alerts()
-    _approvals()
-    _audit_log()
-    _call_rates()
-    _changes()
-    _console_meta()
-    _documents()
-    _evidence()
-    _hansha_alarmbox_credit_checks(op.get_bind().dialect.name)
-    _leases()
-    _operations()
-    _operators()
-    _provider_tokens()
-    _sessions()
+    _create_alerts()
+    _create_approvals()
+    _create_audit_log()
+    _create_call_rates()
+    _create_changes()
+    _create_console_meta()
+    _create_documents()
+    _create_evidence()
+    _create_hansha_alarmbox_credit_checks(op.get_bind().dialect.name)
+    _create_leases()
+    _create_operations()
+    _create_operators()
+    _create_provider_tokens()
+    _create_sessions()
     if op.get_bind().dialect.name == "sqlite":
         for guard in (_NO_UPDATE, _NO_DELETE, _NO_REPLACE):
             op.execute(guard)
 
 
-def _alerts() -> None:
+def _create_alerts() -> None:
     create_table(
         "alerts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -66,7 +66,7 @@ def _alerts() -> None:
     create_index("ix_alerts_subject", "alerts", ["subject_kind", "subject_id"], unique=False)
 
 
-def _approvals() -> None:
+def _create_approvals() -> None:
     create_table(
         "approvals",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -84,7 +84,7 @@ def _approvals() -> None:
     create_index("ix_approvals_subject", "approvals", ["subject_kind", "subject_id"], unique=False)
 
 
-def _audit_log() -> None:
+def _create_audit_log() -> None:
     create_table(
         "audit_log",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -108,7 +108,7 @@ def _audit_log() -> None:
     create_index("ix_audit_subject", "audit_log", ["subject_kind", "subject_id"], unique=False)
 
 
-def _call_rates() -> None:
+def _create_call_rates() -> None:
     create_table(
         "call_rates",
         sa.Column("name", sa.String(length=40), nullable=False),
@@ -118,7 +118,7 @@ def _call_rates() -> None:
     )
 
 
-def _changes() -> None:
+def _create_changes() -> None:
     create_table(
         "changes",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -130,7 +130,7 @@ def _changes() -> None:
     )
 
 
-def _console_meta() -> None:
+def _create_console_meta() -> None:
     create_table(
         "console_meta",
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -139,7 +139,7 @@ def _console_meta() -> None:
     )
 
 
-def _documents() -> None:
+def _create_documents() -> None:
     create_table(
         "documents",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -155,7 +155,7 @@ def _documents() -> None:
     )
 
 
-def _evidence() -> None:
+def _create_evidence() -> None:
     create_table(
         "evidence",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -175,7 +175,7 @@ def _evidence() -> None:
     create_index("ix_evidence_subject", "evidence", ["subject_kind", "subject_id"], unique=False)
 
 
-def _hansha_alarmbox_credit_checks(engine: str) -> None:
+def _create_hansha_alarmbox_credit_checks(engine: str) -> None:
     create_table(
         "hansha_alarmbox_credit_checks",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -248,7 +248,7 @@ def _hansha_alarmbox_credit_checks(engine: str) -> None:
     )
 
 
-def _leases() -> None:
+def _create_leases() -> None:
     create_table(
         "leases",
         sa.Column("name", sa.String(length=100), nullable=False),
@@ -267,7 +267,7 @@ def _leases() -> None:
     create_index("ix_leases_expires", "leases", ["lease_expires"], unique=False)
 
 
-def _operations() -> None:
+def _create_operations() -> None:
     create_table(
         "operations",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -300,7 +300,7 @@ def _operations() -> None:
     create_index("ix_operations_subject", "operations", ["subject_kind", "subject_id"], unique=False)
 
 
-def _operators() -> None:
+def _create_operators() -> None:
     create_table(
         "operators",
         sa.Column("name", sa.String(length=32), nullable=False),
@@ -311,7 +311,7 @@ def _operators() -> None:
     )
 
 
-def _provider_tokens() -> None:
+def _create_provider_tokens() -> None:
     create_table(
         "provider_tokens",
         sa.Column("provider", sa.String(length=32), nullable=False),
@@ -324,7 +324,7 @@ def _provider_tokens() -> None:
     )
 
 
-def _sessions() -> None:
+def _create_sessions() -> None:
     create_table(
         "sessions",
         sa.Column("id", sa.String(length=36), nullable=False),

@@ -22,13 +22,13 @@ _LIMITS = (
 
 
 def upgrade() -> None:
-    _accounts()
-    _limits()
-    _orders(op.get_bind().dialect.name)
-    _payment_events()
-    _payments()
-    _refunds()
-    _set_asides()
+    _create_accounts()
+    _create_limits()
+    _create_orders(op.get_bind().dialect.name)
+    _create_payment_events()
+    _create_payments()
+    _create_refunds()
+    _create_set_asides()
     add_column(
         "approvals", sa.Column("vote_of", sa.String(length=40), sa.Computed(_VOTED_REFUND_SQL, persisted=False))
     )
@@ -44,7 +44,7 @@ def _insert_initial_limits() -> None:
         op.bulk_insert(limits, [{"name": name, "currency": of, "value": value} for name, of, value in rows])
 
 
-def _accounts() -> None:
+def _create_accounts() -> None:
     create_table(
         "accounts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -60,7 +60,7 @@ def _accounts() -> None:
     create_index("uq_accounts_holder", "accounts", ["corporation_number", "currency"], unique=True)
 
 
-def _limits() -> None:
+def _create_limits() -> None:
     create_table(
         "limits",
         sa.Column("name", sa.String(length=40), nullable=False),
@@ -70,7 +70,7 @@ def _limits() -> None:
     )
 
 
-def _orders(engine: str) -> None:
+def _create_orders(engine: str) -> None:
     create_table(
         "orders",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -106,7 +106,7 @@ def _orders(engine: str) -> None:
     create_index("uq_orders_number", "orders", ["merch_txn_id"], unique=True)
 
 
-def _payment_events() -> None:
+def _create_payment_events() -> None:
     create_table(
         "payment_events",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -129,7 +129,7 @@ def _payment_events() -> None:
     create_index("ix_payment_events_payment", "payment_events", ["payment_id"], unique=False)
 
 
-def _payments() -> None:
+def _create_payments() -> None:
     create_table(
         "payments",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -184,7 +184,7 @@ def _payments() -> None:
     create_index("uq_payments_theirs", "payments", ["provider", "provider_payment_id"], unique=True)
 
 
-def _refunds() -> None:
+def _create_refunds() -> None:
     create_table(
         "refunds",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -238,7 +238,7 @@ def _refunds() -> None:
     create_index("uq_refunds_open", "refunds", ["open_payment"], unique=True)
 
 
-def _set_asides() -> None:
+def _create_set_asides() -> None:
     create_table(
         "set_asides",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),

@@ -30,23 +30,23 @@ _CLOSE_DUPLICATE_ALERTS_SQL = """
 
 def upgrade() -> None:
     _add_reconciliation_indexes()
-    _alerts()
-    _bulk_rows()
-    _bulk_runs()
-    _notes()
-    _outbox()
-    _reconciliation_rows()
-    _reconciliations()
-    _sagas()
-    _stock_reservations()
-    _takes()
-    _tasks()
+    _create_alerts()
+    _create_bulk_rows()
+    _create_bulk_runs()
+    _create_notes()
+    _create_outbox()
+    _create_reconciliation_rows()
+    _create_reconciliations()
+    _create_sagas()
+    _create_stock_reservations()
+    _create_takes()
+    _create_tasks()
     add_column("payments", sa.Column("booked_at", sa.DateTime()))
     add_column("payments", sa.Column("late_after", sa.String(length=20)))
     renew_file_constraints()
 
 
-def _alerts() -> None:
+def _create_alerts() -> None:
     add_column("alerts", sa.Column("acknowledged_at", sa.DateTime()))
     add_column("alerts", sa.Column("open_subject", sa.BigInteger(), sa.Computed(_OPEN_ALERT, persisted=False)))
     op.execute(_CLOSE_DUPLICATE_ALERTS_SQL)
@@ -55,7 +55,7 @@ def _alerts() -> None:
     create_index("ix_alerts_rule", "alerts", ["rule_id", "resolved_at"], unique=False)
 
 
-def _bulk_rows() -> None:
+def _create_bulk_rows() -> None:
     create_table(
         "bulk_rows",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -75,7 +75,7 @@ def _bulk_rows() -> None:
     create_index("ix_bulk_rows_open", "bulk_rows", ["run_id", "result", "position"], unique=False)
 
 
-def _bulk_runs() -> None:
+def _create_bulk_runs() -> None:
     create_table(
         "bulk_runs",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -95,7 +95,7 @@ def _bulk_runs() -> None:
     create_index("ix_bulk_runs_state", "bulk_runs", ["state", "id"], unique=False)
 
 
-def _notes() -> None:
+def _create_notes() -> None:
     create_table(
         "notes",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -110,7 +110,7 @@ def _notes() -> None:
     create_index("ix_notes_subject", "notes", ["kind", "subject_id", "id"], unique=False)
 
 
-def _outbox() -> None:
+def _create_outbox() -> None:
     create_table(
         "outbox",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -131,7 +131,7 @@ def _outbox() -> None:
     create_index("ix_outbox_waiting", "outbox", ["published_at", "next_at"], unique=False)
 
 
-def _reconciliation_rows() -> None:
+def _create_reconciliation_rows() -> None:
     create_table(
         "reconciliation_rows",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -150,7 +150,7 @@ def _reconciliation_rows() -> None:
     create_index("ix_reconciliation_rows_payment", "reconciliation_rows", ["payment_id", "id"], unique=False)
 
 
-def _reconciliations() -> None:
+def _create_reconciliations() -> None:
     create_table(
         "reconciliations",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -180,7 +180,7 @@ def _reconciliations() -> None:
     create_index("uq_reconciliations_open", "reconciliations", ["open_provider", "from_day", "to_day"], unique=True)
 
 
-def _sagas() -> None:
+def _create_sagas() -> None:
     create_table(
         "sagas",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -206,7 +206,7 @@ def _sagas() -> None:
     create_index("uq_sagas_open", "sagas", ["kind", "subject_kind", "open_subject"], unique=True)
 
 
-def _stock_reservations() -> None:
+def _create_stock_reservations() -> None:
     create_table(
         "stock_reservations",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -222,7 +222,7 @@ def _stock_reservations() -> None:
     create_index("ix_stock_order", "stock_reservations", ["order_id"], unique=False)
 
 
-def _takes() -> None:
+def _create_takes() -> None:
     create_table(
         "takes",
         sa.Column("kind", sa.String(length=32), nullable=False),
@@ -234,7 +234,7 @@ def _takes() -> None:
     )
 
 
-def _tasks() -> None:
+def _create_tasks() -> None:
     create_table(
         "tasks",
         sa.Column("name", sa.String(length=40), nullable=False),

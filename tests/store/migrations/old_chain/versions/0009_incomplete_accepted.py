@@ -4,7 +4,12 @@ no longer in the queue of incomplete records."""
 import sqlalchemy as sa
 
 from tests.store.migrations.old_chain import claim_columns as claim_sql
-from tests.store.migrations.old_chain.ddl_helpers import LEGACY, add_column, create_index, derive_anew
+from tests.store.migrations.old_chain.ddl_helpers import (
+    LEGACY_TABLE,
+    add_column,
+    create_index,
+    replace_derived_column,
+)
 
 revision = "0009"
 down_revision = "0008"
@@ -13,6 +18,12 @@ _INDEX = "ix_credit_checks_missing"
 
 
 def upgrade() -> None:
-    add_column(LEGACY, sa.Column("incomplete_accepted", sa.Boolean(), server_default=sa.text("0"), nullable=False))
-    derive_anew(LEGACY, sa.Column("missing", sa.Integer(), sa.Computed(claim_sql.MISSING, persisted=False)), _INDEX)
-    create_index(_INDEX, LEGACY, ["missing", "seen_work", "id"], unique=False)
+    add_column(
+        LEGACY_TABLE, sa.Column("incomplete_accepted", sa.Boolean(), server_default=sa.text("0"), nullable=False)
+    )
+    replace_derived_column(
+        LEGACY_TABLE,
+        sa.Column("missing", sa.Integer(), sa.Computed(claim_sql.MISSING_PARTS_SQL, persisted=False)),
+        _INDEX,
+    )
+    create_index(_INDEX, LEGACY_TABLE, ["missing", "seen_work", "id"], unique=False)
