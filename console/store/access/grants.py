@@ -393,8 +393,9 @@ def list_tables_with_visible_triggers(conn: Connection) -> frozenset[str] | None
     """
     roles = _read_roles_of_account(conn)
     if roles is None:
-        rights = {right for line in conn.exec_driver_sql("SHOW GRANTS").scalars() for right in _parse_grant(line)}
-        return frozenset() if {privilege for _, privilege, _ in rights} <= _RIGHTS_OF_BACKUP_ACCOUNTS else None
+        grant_lines = conn.exec_driver_sql("SHOW GRANTS").scalars()
+        privileges = {privilege for line in grant_lines for _, privilege, _ in _parse_grant(line)}
+        return frozenset() if privileges <= _RIGHTS_OF_BACKUP_ACCOUNTS else None
     if not is_mariadb(conn):
         return frozenset()
     rights = (right for role in roles - REQUESTER_ROLES for right in RIGHTS_OF_ROLE[role])
