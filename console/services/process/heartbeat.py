@@ -22,7 +22,9 @@ class Heartbeat:
 
     Each call runs in a thread of its own, so that a slow database write for one lease does not delay the other
     leases. The heartbeat calls a beat again only after its last call has returned, so each lease has at most one
-    thread. One more thread is the timer: it starts with the first beat and ends when no beat is registered.
+    thread. One more thread is the timer: it starts with the first beat and ends when no beat is registered. If the
+    operating system starts no further thread now, the lease isn't renewed in this interval; the heartbeat tries again
+    in the next interval, and the timer with the next beat.
     """
 
     def __init__(self, scale: TimeScale) -> None:
@@ -37,16 +39,15 @@ class Heartbeat:
     def add_beat(self, key: str, renew: Callable[[], None]) -> None:
         """Register the function `renew` under `key`. The timer thread calls it once per beat interval until
         `remove_beat(key)`, unless the previous call is still running. Each call runs in a new thread with the context
-        variables of the caller of `add_beat`. This method starts the timer thread if it isn't running. Raises
-        RuntimeError, and registers nothing, if the process can start no thread now.
+        variables of the caller of `add_beat`. This method starts the timer thread if it isn't running.
         """
         caller_context = copy_context()
         with self._lock:
-            if self._thread is None:
-                timer_thread = Thread(target=self._run_timer, name="heartbeat", daemon=True)
-                timer_thread.start()
-                self._thread = timer_thread
             self._beat_functions[key] = lambda: caller_context.run(renew)
+            if self._thread is None:
+                thread = Thread(target=self._run_timer, name="heartbeat", daemon=True)
+                if _start_thread(thread):
+                    self._thread = thread
 
     def remove_beat(self, key: str) -> None:
         """Stop calling the beat that was registered under `key`; an unknown key is ignored."""
@@ -70,17 +71,10 @@ class Heartbeat:
                 due_beats = {key: beat for key, beat in self._beat_functions.items() if key not in self._beating_keys}
                 self._beating_keys.update(due_beats)
             for key, beat in due_beats.items():
-                self._start_beat(key, beat)
-
-    def _start_beat(self, key: str, renew: Callable[[], None]) -> None:
-        """Call the beat in a new thread. If the process can start no thread now, the timer tries again after the next
-        beat interval."""
-        try:
-            Thread(target=self._run_beat, args=(key, renew), name="heartbeat of a lease", daemon=True).start()
-        except RuntimeError:
-            _log.warning("no thread for a heartbeat", exc_info=True)
-            with self._lock:
-                self._beating_keys.discard(key)
+                thread = Thread(target=self._run_beat, args=(key, beat), name="heartbeat of a lease", daemon=True)
+                if not _start_thread(thread):
+                    with self._lock:
+                        self._beating_keys.discard(key)
 
     def _run_beat(self, key: str, renew: Callable[[], None]) -> None:
         try:
@@ -91,3 +85,13 @@ class Heartbeat:
         finally:
             with self._lock:
                 self._beating_keys.discard(key)
+
+
+def _start_thread(thread: Thread) -> bool:
+    """Start the thread. Return False, with a warning in the log, if the operating system starts no further thread."""
+    try:
+        thread.start()
+    except (RuntimeError, MemoryError):
+        _log.warning("a heartbeat can't start its thread", exc_info=True)
+        return False
+    return True
