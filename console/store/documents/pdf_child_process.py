@@ -1,16 +1,31 @@
-"""Child process that opens untrusted PDFs, with limits on memory, time, files and pages.
+"""Child process that opens untrusted PDFs, with limits on memory, time, files, processes and pages.
 
 `pdf_renderer` starts it with two pipes and no other access. It imports nothing of this program, so it starts fast and
 has no data that a hostile PDF could steal. Protocol: first the document's length in 8 bytes (big-endian) and the
 document. Then each request is one JSON line. Each answer is one JSON line, followed by as many payload bytes as its
 member "bytes" says.
+
+What limits the process depends on the system:
+
+- Linux: memory, processor time, no core file, no writes to files and no new process (rlimits). The kernel also
+  refuses to open any file outside the folder of the fonts (Landlock), and to open a network connection or to start a
+  program (seccomp), where it has these features.
+- macOS: processor time, no core file, no writes to files and no new process (rlimits). macOS refuses to limit the
+  memory. Files can be read, and connections opened.
+- Windows: memory, processor time and no new process (job object). Files and connections aren't limited.
+
+In addition, the parent kills the process if a request takes too long, on each system.
 """
 
 import ctypes
+import difflib  # here, because the confined process can't read the files of modules
+import errno
 import json
 import math
 import os
+import struct
 import sys
+import time
 import unicodedata
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -41,6 +56,28 @@ _GRID_UNITS_PER_PAGE_SIDE = 1_000_000
 """Number of units into which the width and the height of a page are divided; PDFium returns a position in these
 units."""
 
+_LANDLOCK_CREATE_RULESET, _LANDLOCK_ADD_RULE, _LANDLOCK_RESTRICT_SELF = 444, 445, 446
+"""Numbers of Linux system calls, the same for x86-64 and ARM64."""
+_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 22, 38
+_READ_FILE_OR_FOLDER = 0b1100
+"""Access rights of Landlock: to read files and to list folders."""
+_REFUSED_SYSTEM_CALLS = {
+    "x86_64": (0xC000003E, (30, 41, 56, 57, 58, 59, 250, 322, 425, 435)),
+    "aarch64": (0xC00000B7, (196, 198, 219, 220, 221, 281, 425, 435)),
+}
+"""For each processor, its number in seccomp filters and the numbers of the refused system calls: shmat, socket,
+clone, fork, vfork, execve, keyctl, execveat, io_uring_setup and clone3, in the order of x86-64. ARM64 has no fork and
+no vfork. io_uring could open connections without `socket`; shmat and keyctl could read memory and keys of other
+processes."""
+_FIRST_X32_CALL = 0x40000000
+"""From here on, x86-64 has the same system calls once more, under other numbers."""
+
+_JOB_EXTENDED_LIMITS = 9
+"""JobObjectExtendedLimitInformation of Windows."""
+_JOB_LIMIT_FLAGS = 0x2 | 0x8 | 0x100 | 0x400
+"""JOB_OBJECT_LIMIT_PROCESS_TIME, _ACTIVE_PROCESS, _PROCESS_MEMORY and _DIE_ON_UNHANDLED_EXCEPTION. The last one
+prevents the dialog about a crashed program."""
+
 _pdfium_objects_in_use: list[object] = []
 
 
@@ -54,14 +91,16 @@ def main(arguments: list[str]) -> int:
     for each request, and the path of the folder with the fonts."""
     seconds, fonts = int(arguments[0]), arguments[1]
     source, target = _open_pipes()
+    windows_job = _join_windows_job()
     _limit_memory()
-    _limit_processor_time(seconds)
+    _limit_processor_time(seconds, windows_job)
     pdfium = _load_pdfium(fonts)
     content = source.read(int.from_bytes(source.read(8), "big"))
-    _forbid_file_writes()
+    _forbid_file_writes_and_processes()
+    _confine_on_linux(fonts)
     document = _OpenPdfDocument(pdfium, content)
     for line in source:
-        _limit_processor_time(seconds)
+        _limit_processor_time(seconds, windows_job)
         answer_head, payload = _answer_request(document, json.loads(line))
         target.write(json.dumps({**answer_head, "bytes": len(payload)}).encode() + b"\n")
         target.write(payload)
@@ -83,7 +122,7 @@ def _open_pipes() -> tuple[IO[bytes], IO[bytes]]:
 def _limit_memory() -> None:
     """Limit the memory of this process to LARGEST_MEMORY_BYTES, where the system supports this limit. A crash writes
     no copy of the memory to the disk."""
-    with suppress(ImportError):  # Windows has no such limits: only the time limit applies there
+    with suppress(ImportError):  # Windows has a job object instead
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -91,23 +130,136 @@ def _limit_memory() -> None:
             resource.setrlimit(resource.RLIMIT_AS, (LARGEST_MEMORY_BYTES, LARGEST_MEMORY_BYTES))
 
 
-def _forbid_file_writes() -> None:
-    """Prevent this process from writing to files, where the system supports this limit."""
+def _forbid_file_writes_and_processes() -> None:
+    """Prevent this process from writing to files and from starting another process, where the system supports this
+    limit. Linux lets root start processes in spite of this limit."""
     with suppress(ImportError):
         import resource
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
 
 
-def _limit_processor_time(limit_seconds: int) -> None:
+def _limit_processor_time(limit_seconds: int, windows_job: int | None) -> None:
     """Limit the processor time of this process: from now on it may use `limit_seconds` more. The parent process
-    limits the real time."""
+    limits the real time. `windows_job` is the job object of this process on Windows."""
+    allowed_seconds = math.ceil(time.process_time()) + limit_seconds
+    if windows_job is not None:
+        _limit_windows_job(windows_job, allowed_seconds)
     with suppress(ImportError):
         import resource
 
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        allowed_seconds = math.ceil(usage.ru_utime + usage.ru_stime) + limit_seconds
         resource.setrlimit(resource.RLIMIT_CPU, (allowed_seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def _join_windows_job() -> int | None:
+    """Put this process into a new job object, which has no limits yet, and return the handle of the job. Return None
+    on other systems, or if Windows refuses."""
+    if sys.platform != "win32":
+        return None
+    from ctypes import wintypes
+
+    kernel = ctypes.windll.kernel32
+    kernel.CreateJobObjectW.argtypes = (wintypes.LPVOID, wintypes.LPCWSTR)
+    kernel.CreateJobObjectW.restype = kernel.GetCurrentProcess.restype = wintypes.HANDLE
+    kernel.AssignProcessToJobObject.argtypes = (wintypes.HANDLE, wintypes.HANDLE)
+    job: int | None = kernel.CreateJobObjectW(None, None)
+    return job if job and kernel.AssignProcessToJobObject(job, kernel.GetCurrentProcess()) else None
+
+
+def _limit_windows_job(job: int, allowed_seconds: int) -> None:
+    """Limit the only process of this job object: `allowed_seconds` of processor time since its start, and
+    LARGEST_MEMORY_BYTES. No second process can be started in the job. If Windows refuses, the process continues
+    without these limits."""
+    from ctypes import wintypes
+
+    class BasicLimits(ctypes.Structure):  # JOBOBJECT_BASIC_LIMIT_INFORMATION
+        _fields_ = (
+            ("PerProcessUserTimeLimit", ctypes.c_int64),
+            ("PerJobUserTimeLimit", ctypes.c_int64),
+            ("LimitFlags", ctypes.c_uint32),
+            ("MinimumWorkingSetSize", ctypes.c_size_t),
+            ("MaximumWorkingSetSize", ctypes.c_size_t),
+            ("ActiveProcessLimit", ctypes.c_uint32),
+            ("Affinity", ctypes.c_size_t),
+            ("PriorityClass", ctypes.c_uint32),
+            ("SchedulingClass", ctypes.c_uint32),
+        )
+
+    class ExtendedLimits(ctypes.Structure):  # JOBOBJECT_EXTENDED_LIMIT_INFORMATION
+        _fields_ = (
+            ("BasicLimitInformation", BasicLimits),
+            ("IoInfo", ctypes.c_uint64 * 6),
+            ("ProcessMemoryLimit", ctypes.c_size_t),
+            ("JobMemoryLimit", ctypes.c_size_t),
+            ("PeakProcessMemoryUsed", ctypes.c_size_t),
+            ("PeakJobMemoryUsed", ctypes.c_size_t),
+        )
+
+    limits = ExtendedLimits(ProcessMemoryLimit=LARGEST_MEMORY_BYTES)
+    limits.BasicLimitInformation.LimitFlags = _JOB_LIMIT_FLAGS
+    limits.BasicLimitInformation.ActiveProcessLimit = 1
+    limits.BasicLimitInformation.PerProcessUserTimeLimit = allowed_seconds * 10_000_000  # units of 100 ns
+    set_limits = ctypes.windll.kernel32.SetInformationJobObject  # type: ignore[attr-defined]  # on Windows it exists
+    set_limits.argtypes = (wintypes.HANDLE, ctypes.c_int, wintypes.LPVOID, wintypes.DWORD)
+    set_limits(job, _JOB_EXTENDED_LIMITS, ctypes.addressof(limits), ctypes.sizeof(limits))
+
+
+def _confine_on_linux(fonts: str) -> None:
+    """Let the Linux kernel refuse from now on what this process doesn't need: all files except those in the folder
+    `fonts`, network connections, and new programs. Each part is left out where the kernel doesn't support it. All
+    modules must have been imported before.
+    """
+    processor = os.uname().machine if sys.platform == "linux" else ""
+    if processor not in _REFUSED_SYSTEM_CALLS or sys.maxsize < 1 << 32:  # a 32-bit program has other system calls
+        return
+    libc = ctypes.CDLL(None)
+    if _call_libc(libc.prctl, _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
+        _refuse_files(libc.syscall, fonts)
+        _refuse_system_calls(libc.prctl, *_REFUSED_SYSTEM_CALLS[processor])
+
+
+def _refuse_files(syscall: Any, fonts: str) -> None:
+    """Refuse by Landlock all files and folders except those in the folder `fonts`, which can be read. Newer kernels
+    also refuse TCP connections, and signals to other processes."""
+    abi = _call_libc(syscall, _LANDLOCK_CREATE_RULESET, 0, 0, 1)  # 1: return the version of Landlock
+    if abi < 1:
+        return
+    file_right_count = 13 + (abi >= 2) + (abi >= 3) + (abi >= 5)
+    refused = (ctypes.c_uint64 * 3)((1 << file_right_count) - 1, 0b11 * (abi >= 4), 0b11 * (abi >= 6))
+    rules = _call_libc(syscall, _LANDLOCK_CREATE_RULESET, ctypes.addressof(refused), ctypes.sizeof(refused), 0)
+    with suppress(OSError):  # without a folder of fonts
+        folder = os.open(fonts, os.O_PATH | os.O_DIRECTORY)
+        rule = ctypes.create_string_buffer(struct.pack("=Qi", _READ_FILE_OR_FOLDER, folder))
+        _call_libc(syscall, _LANDLOCK_ADD_RULE, rules, 1, ctypes.addressof(rule), 0)
+        os.close(folder)
+    _call_libc(syscall, _LANDLOCK_RESTRICT_SELF, rules, 0)
+
+
+def _refuse_system_calls(prctl: Any, processor: int, refused_calls: tuple[int, ...]) -> None:
+    """Refuse these system calls with EPERM by a seccomp filter. All calls of another kind of processor are refused
+    too, because their numbers mean something else. `processor` is the number of this kind of processor in filters."""
+    load, jump_if_equal, jump_if_at_least, give = 0x20, 0x15, 0x35, 0x06  # the operations of a filter
+    refuse_at = 5 + len(refused_calls)
+    steps = [
+        (load, 0, 0, 4),  # the kind of processor
+        (jump_if_equal, 0, refuse_at - 2, processor),
+        (load, 0, 0, 0),  # the number of the system call
+        (jump_if_at_least, refuse_at - 4, 0, _FIRST_X32_CALL),
+        *((jump_if_equal, refuse_at - at - 1, 0, number) for at, number in enumerate(refused_calls, 4)),
+        (give, 0, 0, 0x7FFF0000),  # SECCOMP_RET_ALLOW
+        (give, 0, 0, 0x00050000 | errno.EPERM),  # SECCOMP_RET_ERRNO
+    ]
+    program = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
+    pointer = ctypes.create_string_buffer(struct.pack("HP", len(steps), ctypes.addressof(program)))
+    _call_libc(prctl, _PR_SET_SECCOMP, 2, ctypes.addressof(pointer), 0, 0)  # 2: by a filter
+
+
+def _call_libc(function: Any, *arguments: int) -> int:
+    """Call a function of the C library whose arguments are numbers and addresses of the full width. Return its
+    result, -1 if the system refuses."""
+    return int(function(*map(ctypes.c_long, arguments)))
 
 
 def _load_pdfium(fonts: str) -> Any:
@@ -322,8 +474,6 @@ def compare_words(old_words: list[str], new_words: list[str]) -> list[list[int |
     nothing. The comparison of the other words may reach the limit of processor time of the child process. Then the
     operating system ends the process, and the caller gets no answer.
     """
-    import difflib
-
     old_words, new_words = (
         [unicodedata.normalize("NFKC", word) for word in words[:MAX_WORDS]] for words in (old_words, new_words)
     )

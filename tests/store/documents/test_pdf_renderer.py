@@ -248,8 +248,8 @@ def test_a_request_that_starts_the_child_while_the_document_is_closed_is_refused
 
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="needs /proc")
 def test_the_rendering_process_has_limits_and_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process that renders pages has limits of memory, core files and written files, gets no environment variable
-    of the desk, and ends when the document is closed."""
+    """The process that renders pages has limits of memory, core files, written files and processes, gets no
+    environment variable of the desk, and ends when the document is closed."""
     monkeypatch.setenv("CONSOLE_SECRET_STORE_KEY", "a secret of the desk")
     with PdfDocument(REPORT_PDF) as pages:
         pages.count_pages()
@@ -257,7 +257,7 @@ def test_the_rendering_process_has_limits_and_no_environment(monkeypatch: pytest
         place = Path("/proc") / str(pages._child.pid)
         limits = {line[:26].strip(): line[26:47].strip() for line in (place / "limits").read_text().splitlines()}
         assert limits["Max address space"] == str(512 * 1024 * 1024)
-        assert limits["Max file size"] == limits["Max core file size"] == "0"
+        assert limits["Max file size"] == limits["Max core file size"] == limits["Max processes"] == "0"
         assert int(limits["Max cpu time"]) < 60
         assert b"CONSOLE" not in (place / "environ").read_bytes()
     assert not place.exists()
