@@ -10,6 +10,7 @@ writers continue without it.
 
 import os
 import random
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,10 +19,8 @@ from threading import Lock
 
 from console.settings.private_files import make_private_file
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows: a database has a single desk there, and the busy handler is enough
-    fcntl = None  # type: ignore[assignment]  # the module doesn't exist on Windows
 
 WRITER_LOCK_SUFFIX = "-turn"
 """Suffix of the file, next to a database, with the locks of its writers."""
@@ -35,13 +34,11 @@ class WriteQueueLock:
     """Two advisory locks on a file next to the database (the file's name ends in `-turn`). All waiting writers try to
     lock byte 0 of the file; the present writer holds the lock of byte 1.
 
-    On Windows, and for a database in memory (`database` is None), there are no locks, and writers don't wait.
+    For a database in memory (`database` is None) there are no locks, and writers don't wait.
     """
 
     def __init__(self, database: Path | None) -> None:
-        self._path = (
-            database.with_name(database.name + WRITER_LOCK_SUFFIX) if database and fcntl is not None else None
-        )
+        self._path = database.with_name(database.name + WRITER_LOCK_SUFFIX) if database else None
         self._thread_lock = Lock()
 
     @contextmanager
@@ -74,7 +71,7 @@ def _open_lock_file(path: Path) -> Iterator[int | None]:
     try:
         if not path.exists():
             make_private_file(path)
-        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
     except OSError:
         yield None
         return
@@ -86,14 +83,36 @@ def _open_lock_file(path: Path) -> Iterator[int | None]:
 
 def _lock_byte(file: int, byte_offset: int, deadline: float) -> bool:
     """Lock one byte of the file, with retries until `deadline` (monotonic seconds). Return False if it wasn't free
-    in time."""
+    in time, or if the file system has no locks."""
     while time.monotonic() < deadline:
-        with suppress(OSError):
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte_offset)
+        try:
+            _lock_free_byte(file, byte_offset)
             return True
-        time.sleep(random.uniform(0, _LONGEST_RETRY_PAUSE_SECONDS))  # noqa: S311  # spreads waiting writers
+        except (BlockingIOError, PermissionError):  # EAGAIN or EACCES: another writer holds the lock
+            time.sleep(random.uniform(0, _LONGEST_RETRY_PAUSE_SECONDS))  # noqa: S311  # spreads waiting writers
+        except OSError:
+            return False
     return False
 
 
+def _lock_free_byte(file: int, byte_offset: int) -> None:
+    """Lock one byte of the file without waiting. Raises OSError if it can't be locked now."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(file, byte_offset, os.SEEK_SET)  # `locking` begins at the position of the file
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte_offset)
+
+
 def _unlock_byte(file: int, byte_offset: int) -> None:
-    fcntl.lockf(file, fcntl.LOCK_UN, 1, byte_offset)
+    """Unlock one byte of the file. If this fails, the byte is unlocked when the file is closed after the write."""
+    with suppress(OSError):
+        if sys.platform == "win32":
+            import msvcrt
+
+            os.lseek(file, byte_offset, os.SEEK_SET)
+            msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
+        else:
+            fcntl.lockf(file, fcntl.LOCK_UN, 1, byte_offset)
