@@ -14,6 +14,8 @@ from console.domain.errors import ConsoleError, ErrorCode
 SQLITE_SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
 """Suffixes of the files that SQLite creates beside a database file."""
 GROUP_AND_OTHERS_MODE_BITS = stat.S_IRWXG | stat.S_IRWXO
+_JUNCTION_TAG = 0xA0000003
+"""The tag by which Windows marks a junction (IO_REPARSE_TAG_MOUNT_POINT)."""
 
 
 def read_file_identity(path: str | Path) -> tuple[int, int] | None:
@@ -119,6 +121,17 @@ def hold_exclusive_file_lock(path: Path, busy_error: ConsoleError | None = None)
         yield
     finally:
         lock_file.close()
+
+
+def is_link(path: Path) -> bool:
+    """Return True for a symbolic link and, on Windows, for a junction: a link to a folder that each account may
+    create, and that `Path.is_symlink` doesn't know."""
+    if path.is_symlink():
+        return True
+    try:
+        return getattr(path.lstat(), "st_reparse_tag", 0) == _JUNCTION_TAG  # a file has a tag on Windows only
+    except OSError:
+        return False
 
 
 def is_ordinary_file(path: Path) -> bool:

@@ -20,7 +20,7 @@ from console.domain.error_reasons import DocumentsUnreachableReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
-from console.settings.private_files import is_on_read_only_file_system
+from console.settings.private_files import is_link, is_on_read_only_file_system
 from console.store.documents.storage_protocol import LARGEST_BYTES, is_path_of_content, make_unreachable_error
 from console.store.spool.sqlite_file import sync_folder
 
@@ -118,7 +118,7 @@ class DocumentFolder:
             if not self.root.is_dir():
                 return
             for folder in sorted(self.root.iterdir()):
-                if _SUBFOLDER_PATTERN.fullmatch(folder.name) and not folder.is_symlink():
+                if _SUBFOLDER_PATTERN.fullmatch(folder.name) and not is_link(folder):
                     yield from sorted(f"{folder.name}/{file.name}" for file in folder.iterdir() if file.is_file())
 
     def check_writable(self) -> None:
@@ -133,11 +133,11 @@ class DocumentFolder:
                 raise OSError(number, os.strerror(number))
 
     def _open_subfolder(self, name: str) -> Path:
-        """Return the subfolder of that name; create it if it is missing. Raises OSError if a symbolic link has this
-        name, because it may lead outside the root.
+        """Return the subfolder of that name; create it if it is missing. Raises OSError if a link has this name,
+        because it may lead outside the root.
         """
         folder = self.root / name
-        if folder.is_symlink():
+        if is_link(folder):
             raise OSError(f"a link stands in place of the folder {name}")
         if not folder.is_dir():
             self._require_mounted()
@@ -294,7 +294,7 @@ def _sync_folder_names(folder: Path) -> None:
 def _read_content(path: Path) -> bytes:
     """Return the content of a regular file of at most LARGEST_BYTES. Raises OSError for a link, for another kind
     of file, and for a larger file."""
-    if path.parent.is_symlink():
+    if is_link(path.parent):
         raise OSError("a link stands in place of the folder")
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_BYTES:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
@@ -228,6 +229,29 @@ def test_a_link_folder_or_pipe_in_place_of_a_document_is_not_used(
     else:
         assert documents.read(documents.store(PDF_BYTES).path) == PDF_BYTES
     assert sorted(secret.parent.iterdir()) == before
+
+
+def test_a_junction_in_place_of_a_folder_is_not_used(
+    documents: Documents, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows each account may create a junction, which leads to another folder and isn't a symbolic link. A
+    document below one is neither read, listed nor stored.
+    """
+    documents.store(PDF)
+    read_status = Path.lstat
+
+    def read_windows_status(path: Path) -> SimpleNamespace:
+        status = read_status(path)
+        tag = 0xA0000003 if path == root / PDF_SHA256[:2] else 0
+        return SimpleNamespace(st_mode=status.st_mode, st_size=status.st_size, st_reparse_tag=tag)
+
+    folder = DocumentFolder(root.as_uri(), lambda: True)
+    assert list(folder.list_all_paths()) == [STORED_PATH]
+    monkeypatch.setattr(Path, "lstat", read_windows_status)
+    assert list(folder.list_all_paths()) == []
+    refused = call_for_refusal(lambda: documents.read(STORED_PATH))
+    assert (refused.code, refused.detail["reason"]) == ("not_found", "unreadable")
+    assert call_for_refusal(lambda: documents.store(PDF)).code == "storage_full"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX paths")
