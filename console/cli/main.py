@@ -11,6 +11,7 @@ from console import __version__
 from console.cli.process.command_words import find_command_word
 from console.cli.process.output import AnswerWriter, wants_json
 from console.cli.process.stderr_log import LOG_ATTRIBUTES_OF_BUG, log_on_stderr
+from console.cli.process.stop_signals import stop_at_end_of_console
 from console.cli.text_output.translator import Translator
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
@@ -83,6 +84,8 @@ def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter, *, i
         # A window that SIGTERM ends has no answer, and the exit status of the signal until it has its own handler.
         if is_last_command and arguments and find_command_word(arguments) != "open":
             interrupts.raise_at_stop_signals()
+        if is_last_command:
+            stop_at_end_of_console()
         interrupts.unblock_stop_signals()
         _run_command_or_window(arguments, writer, is_last_command=is_last_command)
     except (Exception, KeyboardInterrupt) as ending:

@@ -1,11 +1,44 @@
-"""Handle the signals that stop a process: Ctrl+C, SIGTERM, and SIGHUP of a closed terminal."""
+"""Handle the signals that stop a process: Ctrl+C, SIGTERM, and SIGHUP of a closed terminal (SIGBREAK on Windows)."""
 
 import contextlib
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from console.domain.process import interrupts
+
+_CONSOLE_END_EVENTS = (2, 5, 6)
+"""CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT and CTRL_SHUTDOWN_EVENT of Windows. When the handler of such an event returns,
+Windows ends the process."""
+_END_OF_PROCESS_WAIT_SECONDS = 60.0
+"""How long the handler waits for the process to end by itself. Windows waits five seconds, then ends the process."""
+_SIGNAL_CHECK_SECONDS = 0.5
+"""Pause (seconds) after which a wait on Windows looks for signals, because a signal doesn't end the wait there."""
+_event_handlers: list[Callable[[int], object]] = []
+"""The handlers that Windows may call until this process ends. Python would free them otherwise."""
+
+
+def stop_at_end_of_console() -> None:
+    """On Windows, let the end of the console window, of the person's session or of the system act like Ctrl+Break
+    (SIGBREAK), so that a command or the worker has some seconds to store the answer of a provider. Must be called
+    after the first handler of a signal was set. On other systems, do nothing: SIGHUP and SIGTERM arrive there.
+    """
+    if sys.platform == "win32":
+        import ctypes
+        from ctypes import wintypes
+
+        @ctypes.WINFUNCTYPE(wintypes.BOOL, wintypes.DWORD)
+        def handle_event(event: int) -> bool:
+            if event not in _CONSOLE_END_EVENTS:
+                return False  # Windows calls the next handler, that of the signals
+            signal.raise_signal(signal.SIGBREAK)
+            time.sleep(_END_OF_PROCESS_WAIT_SECONDS)
+            return True
+
+        _event_handlers.append(handle_event)
+        ctypes.windll.kernel32.SetConsoleCtrlHandler(handle_event, True)
 
 
 @contextlib.contextmanager
@@ -25,5 +58,7 @@ def handle_stop_signals_as_interrupt() -> Iterator[None]:
 
 def wait_for_stop_signal() -> None:
     """Wait until Ctrl+C is pressed or, within `handle_stop_signals_as_interrupt`, SIGTERM or SIGHUP arrives."""
+    pause_seconds = _SIGNAL_CHECK_SECONDS if sys.platform == "win32" else None
     with contextlib.suppress(KeyboardInterrupt):
-        threading.Event().wait()
+        while not threading.Event().wait(pause_seconds):
+            pass

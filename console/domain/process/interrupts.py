@@ -1,5 +1,5 @@
 """Requests to end this process (Ctrl+C, SIGTERM, SIGHUP of a closed terminal, a closing window). The module defers
-these requests while the process could lose a provider's answer.
+these requests while the process could lose a provider's answer. On Windows, SIGBREAK takes the place of SIGHUP.
 
 Python runs signal handlers between two instructions of the main thread, so an exception from a handler could come
 between a provider's answer and its storage. Inside `defer_signals` a signal raises no exception. Instead, its number
@@ -16,8 +16,10 @@ from types import FrameType
 
 INTERRUPT_REASON = "interrupted"  # house: the reason of an outcome
 """Reason of an outcome for a call to a provider that an interrupt has ended."""
-_HANDLED_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""The signals whose handler `defer_signals` replaces. Windows has no SIGHUP."""
+_HANDLED_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+)
+"""The signals whose handler `defer_signals` replaces. Windows has SIGBREAK (Ctrl+Break) instead of SIGHUP."""
 _POLL_INTERVAL_SECONDS = 0.02
 """Pause in seconds between two checks of the number of threads that are still inside `defer_signals`."""
 
