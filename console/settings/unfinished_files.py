@@ -38,11 +38,13 @@ class UnfinishedFile:
 
     def publish(self) -> None:
         """Write the content to the disk and give the file its final name. Raises FileExistsError if the name exists
-        already, and another OSError if the content or the name can't be written."""
+        already, and another OSError if the content or the name can't be written. A file that had a name is closed,
+        because Windows renames no open file."""
         self.write_to_disk()
         if self.temporary_path is None:
             os.link(f"/proc/self/fd/{self.file.fileno()}", self.final_path, src_dir_fd=0, follow_symlinks=True)
         else:
+            self.file.close()
             _move_to_final_path(self.temporary_path, self.final_path)
 
 
@@ -87,4 +89,9 @@ def _move_to_final_path(temporary_path: Path, final_path: Path) -> None:
         raise
     except OSError:  # The file system has no hard links (FAT, some shares): create the name, then replace the file.
         os.close(os.open(final_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        temporary_path.replace(final_path)
+        try:
+            temporary_path.replace(final_path)
+        except OSError:
+            with suppress(OSError):  # the empty file would refuse the next try
+                final_path.unlink()
+            raise

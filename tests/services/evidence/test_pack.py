@@ -2,6 +2,7 @@
 be verified by its hashes, and contains no data of other records.
 """
 
+import errno
 import gc
 import hashlib
 import json
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -39,6 +40,7 @@ from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.payment_desks import PaymentDesk
 from tests.support.quick_desks import ManualClock, make_quick_folder, open_quick_desk
+from tests.support.refusals import call_for_refusal_code
 from tests.support.sql_server import SqlServer
 from tests.support.teams import open_team
 from tests.support.waiting import PATIENCE_SECONDS
@@ -647,6 +649,44 @@ def test_a_pack_is_written_without_unnamed_files_and_hard_links(
     assert verify_pack(Path(pack_desk.write_pack().file)).is_intact
     with pytest.raises(ConsoleError):
         pack_desk.write_pack()
+    assert [file.name for file in pack_desk.folder.iterdir()] == ["case.zip"]
+
+
+def list_open_files() -> list[Path]:
+    """Return the paths of the files that this process has open."""
+    open_files = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # that of the listing itself
+            open_files.append(descriptor.readlink())
+    return open_files
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux lists the open files")
+def test_a_pack_is_renamed_on_a_windows_without_hard_links(
+    pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A USB stick (FAT) has no hard links, and Windows renames no file that is open. The pack is closed before it is
+    renamed. If the renaming fails, no empty file keeps the name, and the next export succeeds.
+    """
+    monkeypatch.setattr("console.settings.unfinished_files._UNNAMED_FILE_FLAG", 0)
+
+    def raise_no_links(self: Path, target: Path) -> None:
+        raise OSError(errno.EINVAL, "no links here")
+
+    rename = Path.replace
+
+    def rename_like_windows(path: Path, target: Path) -> Path:
+        if path in list_open_files():
+            raise PermissionError(errno.EACCES, "The process cannot access the file")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "hardlink_to", raise_no_links)
+    with monkeypatch.context() as full_stick:
+        full_stick.setattr(Path, "replace", raise_no_links)
+        assert call_for_refusal_code(pack_desk.write_pack) == "storage_full"
+        assert list(pack_desk.folder.iterdir()) == []
+    monkeypatch.setattr(Path, "replace", rename_like_windows)
+    assert verify_pack(Path(pack_desk.write_pack().file)).is_intact
     assert [file.name for file in pack_desk.folder.iterdir()] == ["case.zip"]
 
 
