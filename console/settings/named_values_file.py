@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
+from console.settings.disk_sync import sync_descriptor
 from console.settings.private_files import hold_exclusive_file_lock, make_private_folder, open_ordinary_file
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class NamedValuesFile:
                 with os.fdopen(handle, "wb") as file:
                     file.write(content)
                     file.flush()
-                    os.fsync(file.fileno())
+                    sync_descriptor(file.fileno())
                 Path(name).replace(self.path)
             except BaseException:
                 Path(name).unlink(missing_ok=True)

@@ -11,6 +11,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
+from console.settings.disk_sync import sync_descriptor
+
 _UNNAMED_FILE_FLAG = getattr(os, "O_TMPFILE", 0)
 
 
@@ -34,7 +36,7 @@ class UnfinishedFile:
     def write_to_disk(self) -> None:
         """Write the content to the disk (fsync). Raises OSError if it can't be written."""
         self.file.flush()
-        os.fsync(self.file.fileno())
+        sync_descriptor(self.file.fileno())
 
     def publish(self) -> None:
         """Write the content to the disk and give the file its final name. Raises FileExistsError if the name exists

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar, Unpack
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
+from console.settings.disk_sync import sync_descriptor
 from console.settings.private_files import make_private_file, make_private_folder, read_file_identity
 
 if TYPE_CHECKING:
@@ -312,7 +313,7 @@ def _create_private_file(path: Path) -> None:
 def sync_file(file: Path) -> None:
     """Write the file's content to the disk (fsync)."""
     with file.open("rb+") as content:
-        os.fsync(content.fileno())
+        sync_descriptor(content.fileno())
 
 
 def sync_folder(folder: Path) -> None:
@@ -322,6 +323,6 @@ def sync_folder(folder: Path) -> None:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        sync_descriptor(descriptor)
     finally:
         os.close(descriptor)

@@ -1,0 +1,70 @@
+"""Tests that each file that must survive a power cut is also written from the cache of the disk on macOS."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from console.settings.named_values_file import NamedValuesFile
+from console.settings.unfinished_files import open_unfinished_file
+from console.store.documents.folder import DocumentFolder
+from console.store.spool.sqlite_file import sync_file
+
+fcntl = pytest.importorskip("fcntl", reason="macOS has fcntl")
+FULL_SYNC = 51  # the number of F_FULLFSYNC
+
+
+def publish_new_file(folder: Path) -> None:
+    with open_unfinished_file(folder / "new") as file:
+        file.publish()
+
+
+def store_document(folder: Path) -> None:
+    DocumentFolder((folder / "documents").as_uri(), lambda: False).replace("root", b"content")
+
+
+def sync_existing_file(folder: Path) -> None:
+    (folder / "file").touch()
+    sync_file(folder / "file")
+
+
+def write_named_value(folder: Path) -> None:
+    NamedValuesFile(folder / "values").change({"name": "value"})
+
+
+@pytest.fixture(params=[publish_new_file, store_document, sync_existing_file, write_named_value])
+def write(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], None]:
+    """A function that writes a file on macOS."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", FULL_SYNC, raising=False)
+    return lambda: request.param(tmp_path)
+
+
+def test_macos_empties_the_cache_of_the_disk(write: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def record_call(descriptor: int, command: int) -> int:
+        os.fstat(descriptor)
+        calls.append(command)
+        return 0
+
+    monkeypatch.setattr(fcntl, "fcntl", record_call)
+    write()
+    assert calls
+    assert set(calls) == {FULL_SYNC}
+
+
+def test_a_share_of_macos_gets_a_plain_fsync(write: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the file system doesn't know the call, the file is written by fsync, as on other systems."""
+
+    def refuse(*_: int) -> int:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    synced: list[int] = []
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    monkeypatch.setattr(os, "fsync", synced.append)
+    write()
+    assert synced
