@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal, TypeVar, cast
 
@@ -49,6 +50,7 @@ DEFAULT_IDLE_LOCK_MINUTES = 10
 NOTICE_KEY_PATTERN = re.compile(r"NOTICE_[A-Z0-9_]+_KEY")
 """Names of the secrets that are keys of signed notices."""
 _MAX_FILE_DESCRIPTOR = 1_048_576
+_MAX_MACOS_LANGUAGE_SECONDS = 2
 
 ValueT = TypeVar("ValueT")
 DefaultT = TypeVar("DefaultT")
@@ -426,4 +428,28 @@ def detect_system_language(env: Mapping[str, str]) -> Literal["ja", "en"]:
 
         return "ja" if ctypes.windll.kernel32.GetUserDefaultUILanguage() & 0x3FF == 0x11 else "en"
     locale_name = next(filter(None, map(env.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
-    return "ja" if locale_name.split(".")[0].split("_")[0] == "ja" else "en"
+    if not locale_name and sys.platform == "darwin":
+        locale_name = _read_macos_language()
+    return "ja" if re.split(r"[._-]", locale_name)[0] == "ja" else "en"
+
+
+@cache
+def _read_macos_language() -> str:
+    """Return the first of the person's preferred languages in the settings of macOS, such as `ja-JP`; "" if it can't
+    be read. An app that is started from Finder has no variable such as LANG. (Python itself can set LC_CTYPE there,
+    so that variable says nothing.)
+    """
+    import subprocess  # only here: the import delays the start
+
+    try:
+        completed_process = subprocess.run(
+            ["/usr/bin/defaults", "read", "-g", "AppleLanguages"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_MAX_MACOS_LANGUAGE_SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    languages = re.findall(r"[\w-]+", completed_process.stdout.decode("ascii", "replace"))
+    return languages[0] if languages else ""

@@ -5,14 +5,14 @@ together with real providers.
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from console.domain.errors import ConsoleError
 from console.providers.paypay.plugin import PLUGIN as PAYPAY
-from console.settings.settings import Settings, load_settings
+from console.settings.settings import Settings, _read_macos_language, detect_system_language, load_settings
 
 LOOPBACK = "http://127.0.0.1:8080"
 
@@ -402,6 +402,59 @@ def test_only_listed_clients_exist(env: dict[str, str]) -> None:
 def test_the_language_follows_the_system(env: dict[str, str], spoken: dict[str, str], language: str) -> None:
     """Without CONSOLE_LANGUAGE the program uses the language of the system."""
     assert Settings.load(env | spoken).language == language
+
+
+MACOS_LANGUAGES = b'(\n    "ja-JP",\n    "en-JP"\n)\n'
+
+
+@pytest.mark.parametrize(
+    ("spoken", "answer", "language"),
+    [
+        ({}, MACOS_LANGUAGES, "ja"),
+        ({}, b"(\n    ja,\n    en\n)\n", "ja"),
+        ({}, b'(\n    "en-JP",\n    "ja-JP"\n)\n', "en"),
+        ({}, b"(\n)\n", "en"),
+        ({}, FileNotFoundError("/usr/bin/defaults"), "en"),
+        ({}, subprocess.CalledProcessError(1, "defaults"), "en"),
+        ({}, subprocess.TimeoutExpired("defaults", 2), "en"),
+        ({"LC_CTYPE": "UTF-8"}, MACOS_LANGUAGES, "ja"),  # Python sets it in an app without a locale
+        ({"LANG": "en_US.UTF-8"}, MACOS_LANGUAGES, "en"),
+        ({"LANG": "ja_JP.UTF-8"}, b"(\n    en\n)\n", "ja"),
+    ],
+)
+def test_an_app_of_macos_without_lang_uses_the_language_of_its_settings(
+    env: dict[str, str],
+    spoken: dict[str, str],
+    answer: bytes | Exception,
+    language: str,
+    monkeypatch: pytest.MonkeyPatch,
+    forgotten_macos_language: None,
+) -> None:
+    """An app that is started from Finder has no variable with its language: it uses the first preferred language of
+    macOS, which is read once. A variable decides if there is one, and a failure leaves English.
+    """
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **options: object) -> subprocess.CompletedProcess[bytes]:
+        assert options["timeout"]
+        commands.append(command)
+        if isinstance(answer, Exception):
+            raise answer
+        return subprocess.CompletedProcess(command, 0, answer)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert [detect_system_language(env | spoken) for _ in range(2)] == [language, language]
+    expected_command = ["/usr/bin/defaults", "read", "-g", "AppleLanguages"]
+    assert commands == ([] if "LANG" in spoken else [expected_command])
+
+
+@pytest.fixture
+def forgotten_macos_language() -> Iterator[None]:
+    """Let the settings ask macOS for its language again, before and after the test."""
+    _read_macos_language.cache_clear()
+    yield
+    _read_macos_language.cache_clear()
 
 
 TEST_SWITCHES = {
