@@ -1,13 +1,19 @@
 """F1 opens the help of a page with the meanings of its terms, by keyboard and for screen readers."""
 
+from types import SimpleNamespace
+
 import pytest
-from PySide6.QtGui import QAccessible
+from PySide6.QtGui import QAccessible, QShortcut
 
 from console.app import Console
 from console.sandbox.server import Sandbox
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.help.help_dialog import HelpDialog
+from console.views.help.shortcuts_dialog import open_shortcuts_dialog
 from console.views.runtime.routes import CreditCheckRoute
+from console.views.theme import key_names
+from console.views.widgets.base import TextLabel
+from console.views.widgets.display.badge import KeyCap
 from console.wording.sentences.terms import Term
 from console.wording.sentences.text_context import Language
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
@@ -47,3 +53,29 @@ def test_the_help_lists_the_terms_of_the_page_first(
     assert QAccessible.queryAccessibleInterface(dialog.search_field).text(QAccessible.Text.Name)
     person.press("Esc")
     person.wait_until(lambda: not person.window.findChildren(HelpDialog))
+
+
+def test_the_help_and_the_list_of_shortcuts_name_the_keys_of_macos(
+    open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the keyboard of macOS, the help of a page, the list of shortcuts and the menu of the person name ⌘ and ⌥.
+    The tabs have ⌃Tab, since ⌘Tab belongs to macOS. The words of a person within a sentence aren't changed.
+    """
+    monkeypatch.setattr(key_names, "sys", SimpleNamespace(platform="darwin"))
+    person = open_window()
+    translate = person.opening.context.translate
+    bound = {shortcut.key().toString() for shortcut in person.window.findChildren(QShortcut)}
+    assert {"Ctrl+K", "Alt+1", "Meta+Tab", "Meta+Shift+Tab"} <= bound
+    assert not bound & {"Ctrl+Tab", "Ctrl+Shift+Tab"}
+    person.press("F1")
+    dialog = person.wait_for_dialog(HelpDialog)
+    help_text = "\n".join(label.plain for label in dialog.findChildren(TextLabel))
+    assert "⌘K searches from any screen" in help_text
+    dialog.reject()
+    shortcuts = open_shortcuts_dialog(person.frame, person.frame.current_page)
+    names = {cap.accessibleName() for cap in shortcuts.findChildren(KeyCap)}
+    assert names >= {"⌘K", "⇧⌘N", "⌥1", "⌃Tab", "⌃⇧Tab", "F1"}
+    assert not [name for name in names if "+" in name and name != "+"]
+    shortcuts.reject()
+    assert translate("menu.lock") == "Lock (⌘L)"
+    assert "Ctrl+K" in translate("refund_reason.line", reason="other", words="they pressed Ctrl+K")

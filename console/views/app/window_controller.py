@@ -51,6 +51,7 @@ from console.views.runtime.routes import (
 )
 from console.views.runtime.status_values import PasswordRequest, Toast
 from console.views.sign_in.idle_lock import IdleLock
+from console.views.theme.key_names import find_bound_keys
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.focus_ring import install_focus_ring
 from console.views.widgets.controls.tabs import show_adjacent_tab
@@ -218,7 +219,7 @@ class WindowController(QObject):
         } | tabs
         self._shortcuts: list[QShortcut] = []
         for key_sequence, act in keys.items():
-            shortcut = QShortcut(QKeySequence(key_sequence), self.frame.window)
+            shortcut = QShortcut(QKeySequence(find_bound_keys(key_sequence)), self.frame.window)
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(act)
             self._shortcuts.append(shortcut)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.tables.delegates import get_state_word_tone
 from console.views.theme.design_tokens import TextRoleName, Tone
+from console.views.theme.key_names import show_keys
 from console.views.theme.mixed_font_text import (
     compute_centred_baseline,
     draw_font_runs,
@@ -77,7 +78,7 @@ class CountLineButton(PaintedButton):
     def _set_contents_and_accessible_name(self, line: CountLine) -> None:
         self.line = line
         self.setEnabled(bool(line.key))
-        parts = (line.word, line.detail, line.count_text, line.shortcut)
+        parts = (line.word, line.detail, line.count_text, show_keys(line.shortcut))
         self.setAccessibleName(", ".join(part for part in parts if part))
         self.update()
 

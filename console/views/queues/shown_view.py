@@ -150,7 +150,7 @@ class ShownSavedView(QObject):
                 entry.triggered.connect(act)
         menu.addSeparator()
         for key, keys, further_action in self.further_entries:
-            menu.addAction(f"{translate(key)}\t{keys}" if keys else translate(key)).triggered.connect(further_action)
+            menu.addAction(format_menu_entry(translate(key), keys)).triggered.connect(further_action)
         return menu
 
     @Slot()

@@ -38,6 +38,7 @@ from console.views.runtime.status_values import (
 )
 from console.views.runtime.tasks import Failure, ProgressReporter, Runner, TaskHandle, TaskLane
 from console.views.theme.design_tokens import Language, ThemeName, Tone
+from console.views.theme.key_names import show_keys
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
@@ -385,9 +386,11 @@ class WindowContext(QObject):
     def translate(self, key: str, /, **placeholder_values: object) -> str:
         """Return the text of the wording key `key` in the window's language. `placeholder_values` are the values of
         the placeholders in the text. An instant in the format `short` is written with its year if it isn't in the
-        current year, and an instant in the format `clock` with its day if it isn't of today in Japan.
+        current year, and an instant in the format `clock` with its day if it isn't of today in Japan. A sentence
+        that itself names a shortcut names it as the keyboard of the person does; a fact such as a note isn't changed.
         """
-        return wording.translate(key, self.language, **{"now": self.now(), **placeholder_values})
+        text = wording.translate(key, self.language, **{"now": self.now(), **placeholder_values})
+        return show_keys(text) if wording.names_shortcut(key, self.language) else text
 
     def format_failure(self, failure: Failure) -> str:
         """Return the message of a failure in the window's language: the event, its effect on the money, and the next

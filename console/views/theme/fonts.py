@@ -1,6 +1,7 @@
 """The bundled fonts: this module registers a font file when a text role first needs it, and creates the QFont of a
 text role."""
 
+import sys
 from functools import cache
 from math import ceil
 from typing import get_args
@@ -12,6 +13,9 @@ from console.views.theme.design_tokens import FontPurpose, TextRoleName, tokens
 
 # A machine on which a bundled file is missing must still show text.
 _FALLBACK_FAMILIES = ["Noto Sans JP", "Yu Gothic UI", "DejaVu Sans"]
+_MACOS_SYMBOLS_FAMILY = "Lucida Grande"
+"""A font of macOS with the symbols of its keys. In the bundled BIZ UDPGothic, ⇧ is half as wide and unreadable in
+small text."""
 
 
 @cache
@@ -25,7 +29,10 @@ def _register_font(family: str, weight: int) -> None:
 def list_font_families(purpose: FontPurpose) -> list[str]:
     """Return the names of the font families for texts or for figures. Qt takes each letter from the first family
     that has it."""
-    return [*tokens().get_font_families(purpose), *_FALLBACK_FAMILIES]
+    families = tokens().get_font_families(purpose)
+    if purpose == "text" and sys.platform == "darwin":
+        families.insert(1, _MACOS_SYMBOLS_FAMILY)
+    return [*families, *_FALLBACK_FAMILIES]
 
 
 def font(

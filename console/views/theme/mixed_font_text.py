@@ -12,6 +12,7 @@ from PySide6.QtGui import QPainter
 
 from console.views.theme.design_tokens import FontPurpose, TextRoleName, tokens
 from console.views.theme.fonts import list_font_families
+from console.views.theme.key_names import show_keys
 from console.views.theme.theme import current_appearance
 from console.wording.sentences.line_breaks import (
     JAPANESE_LETTER_PATTERN,
@@ -186,7 +187,7 @@ def format_menu_entry(text: str, shortcut: str = "") -> str:
     a key, and leave it out, and the text after a tab as a shortcut. Marks of the direction of writing are left
     out."""
     text = " ".join(remove_unreadable_marks(text).split()).replace("&", "&&")
-    return f"{text}\t{shortcut}" if shortcut else text
+    return f"{text}\t{show_keys(shortcut)}" if shortcut else text
 
 
 def draw_font_runs(

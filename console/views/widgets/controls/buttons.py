@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from console.views.runtime.announcer import announce
 from console.views.theme.design_tokens import TextRoleName, Tone, tokens
+from console.views.theme.key_names import show_keys
 from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_runs, split_font_runs
 from console.views.theme.painting import draw_cached_icon, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
@@ -138,7 +139,7 @@ class KeyButton(PaintedButton):
         """If `is_shown` is True, show the shortcut as a key cap in the button, otherwise only in its tooltip. Screen
         readers read the shortcut in either case."""
         self._is_key_shown = is_shown and bool(self.key)
-        self.setToolTip("" if self._is_key_shown else self.key)
+        self.setToolTip("" if self._is_key_shown else show_keys(self.key))
         self.updateGeometry()
 
     def set_kind(self, kind: ButtonKind) -> None:
@@ -263,7 +264,7 @@ class KeyButton(PaintedButton):
     def _set_description(self) -> None:
         """Set the text that screen readers read after the name of the button: the shortcut, and the reason if the
         button is disabled."""
-        self.setAccessibleDescription(" ".join(part for part in (self.key, self.shown_reason) if part))
+        self.setAccessibleDescription(" ".join(part for part in (show_keys(self.key), self.shown_reason) if part))
 
     def _get_padding_and_gap(self) -> tuple[int, int]:
         """Return, in px, the padding at the left and right edges, and the gap between icon, text and key cap."""
@@ -350,8 +351,8 @@ class IconButton(PaintedButton):
     def show_key(self, tooltip: str, key: str) -> None:
         """Show a tooltip that contains the key of the button's action, and give the key to screen readers. The page
         handles the key, not the button."""
-        self.setToolTip(tooltip)
-        self.setAccessibleDescription(key)
+        self.setToolTip(show_keys(tooltip))
+        self.setAccessibleDescription(show_keys(key))
 
     def sizeHint(self) -> QSize:
         return QSize(
@@ -389,7 +390,7 @@ class LinkButton(PaintedButton):
         self._is_bold = is_bold
         if key:
             QShortcut(QKeySequence(_make_qt_key_sequence(key)), self).activated.connect(self.click)
-            self.setAccessibleDescription(key)
+            self.setAccessibleDescription(show_keys(key))
 
     def sizeHint(self) -> QSize:
         width = self._measure_text() + 2

@@ -1,0 +1,32 @@
+"""The names of the keys, as the keyboard of the person shows them."""
+
+import re
+import sys
+
+_MACOS_SYMBOL_BY_MODIFIER = {"Alt": "⌥", "Shift": "⇧", "Ctrl": "⌘"}
+"""On macOS, Qt reads Ctrl as ⌘ and Alt as ⌥. The order is that of the menus of macOS."""
+_MACOS_KEYS_BY_SYSTEM_SHORTCUT = {"Ctrl+Tab": "Meta+Tab", "Ctrl+Shift+Tab": "Meta+Shift+Tab"}
+"""⌘Tab belongs to macOS, which changes to another program. Its programs use the key ⌃ in its place; Qt calls it
+Meta."""
+_MACOS_CONTROL_SYMBOL = "⌃"
+_SHORTCUT_PATTERN = re.compile(r"((?:(?:Ctrl|Alt|Shift)\+)+)([A-Z][A-Za-z0-9]*|\S)")
+
+
+def show_keys(text: str) -> str:
+    """Return a text with the shortcuts in it, such as "Ctrl+Shift+F", as the keyboard of the person names them: "⇧⌘F"
+    on macOS, unchanged on other systems. The text is the name of a shortcut or a sentence.
+    """
+    return _SHORTCUT_PATTERN.sub(_format_macos_shortcut, text) if sys.platform == "darwin" else text
+
+
+def find_bound_keys(keys: str) -> str:
+    """Return the keys that Qt must bind for a shortcut: other keys if macOS uses the shortcut itself."""
+    return _MACOS_KEYS_BY_SYSTEM_SHORTCUT.get(keys, keys) if sys.platform == "darwin" else keys
+
+
+def _format_macos_shortcut(match: re.Match[str]) -> str:
+    modifiers, key_name = match[1].split("+"), match[2]
+    symbols = "".join(symbol for name, symbol in _MACOS_SYMBOL_BY_MODIFIER.items() if name in modifiers)
+    if match[0] in _MACOS_KEYS_BY_SYSTEM_SHORTCUT:
+        symbols = _MACOS_CONTROL_SYMBOL + symbols.replace("⌘", "")
+    return f"{symbols}{key_name}"
