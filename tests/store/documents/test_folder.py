@@ -237,7 +237,7 @@ def test_a_junction_in_place_of_a_folder_is_not_used(
     """On Windows each account may create a junction, which leads to another folder and isn't a symbolic link. A
     document below one is neither read, listed nor stored.
     """
-    documents.store(PDF)
+    documents.store(PDF_BYTES)
     read_status = Path.lstat
 
     def read_windows_status(path: Path) -> SimpleNamespace:
@@ -251,7 +251,7 @@ def test_a_junction_in_place_of_a_folder_is_not_used(
     assert list(folder.list_all_paths()) == []
     refused = call_for_refusal(lambda: documents.read(STORED_PATH))
     assert (refused.code, refused.detail["reason"]) == ("not_found", "unreadable")
-    assert call_for_refusal(lambda: documents.store(PDF)).code == "storage_full"
+    assert call_for_refusal(lambda: documents.store(PDF_BYTES)).code == "storage_full"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX paths")
