@@ -91,7 +91,7 @@ def main(arguments: list[str]) -> int:
     for each request, and the path of the folder with the fonts."""
     seconds, fonts = int(arguments[0]), arguments[1]
     source, target = _open_pipes()
-    windows_job = _join_windows_job()
+    windows_job = _join_windows_job() if sys.platform == "win32" else None
     _limit_memory()
     _limit_processor_time(seconds, windows_job)
     pdfium = _load_pdfium(fonts)
@@ -154,13 +154,11 @@ def _limit_processor_time(limit_seconds: int, windows_job: int | None) -> None:
 
 
 def _join_windows_job() -> int | None:
-    """Put this process into a new job object, which has no limits yet, and return the handle of the job. Return None
-    on other systems, or if Windows refuses."""
-    if sys.platform != "win32":
-        return None
+    """Put this process into a new job object of Windows, which has no limits yet, and return the handle of the job.
+    Return None if Windows refuses."""
     from ctypes import wintypes
 
-    kernel = ctypes.windll.kernel32
+    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]  # on Windows it exists
     kernel.CreateJobObjectW.argtypes = (wintypes.LPVOID, wintypes.LPCWSTR)
     kernel.CreateJobObjectW.restype = kernel.GetCurrentProcess.restype = wintypes.HANDLE
     kernel.AssignProcessToJobObject.argtypes = (wintypes.HANDLE, wintypes.HANDLE)

@@ -71,7 +71,7 @@ child.main(sys.argv[1:])
 
 def can_refuse_files() -> bool:
     """Return whether the kernel has Landlock."""
-    return sys.platform == "linux" and ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1) > 0
+    return sys.platform == "linux" and int(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1)) > 0
 
 
 def can_refuse_system_calls() -> bool:
@@ -99,7 +99,7 @@ def attempts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
             lambda seconds: [sys.executable, "-I", "-c", ATTEMPTS_PROGRAM, *make_command(seconds)[-2:], *more],
         )
         with PdfDocument(page) as document:
-            results = json.loads(document.read_page_text(0))
+            results: dict[str, int] = json.loads(document.read_page_text(0))
             assert sum(value < 128 for value in document.render_page(0, 400).pixels) > 100
     assert not list(folder.iterdir())
     return results
@@ -162,7 +162,11 @@ def test_a_kernel_that_refuses_everything_changes_nothing(
         called.append(option)
         return -1 if option == refused_option else 0
 
-    fake_libc(monkeypatch, answer_prctl, lambda number, *_: called.append(number) or -1)
+    def refuse(number: int, *_: int) -> int:
+        called.append(number)
+        return -1
+
+    fake_libc(monkeypatch, answer_prctl, refuse)
     pdf_child_process._confine_on_linux(str(tmp_path))
     assert called == ([38] if refused_option == 38 else [38, 444, 22])
 
