@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from console import __version__
 from console.cli.process.command_words import find_command_word
-from console.cli.process.output import AnswerWriter, wants_json
+from console.cli.process.output import AnswerWriter, wants_json, write_pipes_in_utf8
 from console.cli.process.stderr_log import LOG_ATTRIBUTES_OF_BUG, log_on_stderr
 from console.cli.process.stop_signals import stop_at_end_of_console
 from console.cli.text_output.translator import Translator
@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = tuple(sys.argv[1:] if argv is None else argv)
     if argv is None:
         _occupy_closed_descriptors()
+        write_pipes_in_utf8()
     if arguments[:1] == (PDF_CHILD_ARGUMENT,):
         return _run_pdf_child(arguments[1:])
     writer = AnswerWriter(sys.stdout, Translator(), is_json=wants_json(arguments))

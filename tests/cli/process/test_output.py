@@ -2,10 +2,11 @@
 
 import io
 import json
+import sys
 
 import pytest
 
-from console.cli.process.output import AnswerWriter
+from console.cli.process.output import AnswerWriter, write_pipes_in_utf8
 from console.cli.text_output.translator import Translator
 from console.domain.errors import ConsoleError, ErrorCode
 
@@ -70,3 +71,33 @@ def test_escape_sequences_are_printed_as_text(capsys: pytest.CaptureFixture[str]
     writer.write_to_stderr(hostile)
     assert out.getvalue() == f"{shown}\ntwo\nlines\n"
     assert capsys.readouterr().err == f"{shown}\n"
+
+
+@pytest.mark.parametrize(
+    ("platform", "encoding", "chosen_encoding", "expected"),
+    [
+        ("win32", "cp1252", "", "株式会社 é".encode()),
+        ("win32", "cp932", "", "株式会社 ".encode("cp932") + b"\\xe9"),
+        ("win32", "cp1252", "cp1252", b"\\u682a\\u5f0f\\u4f1a\\u793e \xe9"),
+        ("linux", "iso8859-1", "", b"\\u682a\\u5f0f\\u4f1a\\u793e \xe9"),
+    ],
+)
+def test_a_pipe_on_an_english_windows_gets_utf8(
+    monkeypatch: pytest.MonkeyPatch, platform: str, encoding: str, chosen_encoding: str, expected: bytes
+) -> None:
+    """On Windows a pipe whose encoding lacks Japanese gets UTF-8. A Japanese Windows, another system, and an encoding
+    that the person has chosen are left as they are.
+    """
+    monkeypatch.setenv("PYTHONIOENCODING", chosen_encoding)
+    pipes = [io.BytesIO(), io.BytesIO()]
+    out = io.TextIOWrapper(pipes[0], encoding, "strict")
+    err = io.TextIOWrapper(pipes[1], encoding, "backslashreplace", newline="\n")
+    writer = AnswerWriter(out, Translator(), is_json=False)
+    with monkeypatch.context() as windows:
+        windows.setattr(sys, "platform", platform)
+        windows.setattr(sys, "stdout", out)
+        windows.setattr(sys, "stderr", err)
+        write_pipes_in_utf8()
+        writer.write_answer(dict, lambda: ["株式会社 é"])
+        writer.write_to_stderr("株式会社 é")
+    assert [pipe.getvalue() for pipe in pipes] == [expected + b"\n"] * 2
