@@ -125,8 +125,10 @@ def make_sqlite_url(file: Path) -> str:
 
 def parse_redis_url(raw: RawSetting) -> str:
     """Return the URL of the Redis cache after checking it: `rediss://` for any host (the certificate is verified);
-    `redis://` and `unix://` only on this machine. Raises bad_profile for any other URL, and for a password in a
-    profile file."""
+    `redis://` and `unix://` only on this machine, `unix://` not on Windows, where Python has no such sockets. Raises
+    bad_profile for any other URL, and for a password in a profile file."""
+    import socket
+
     _require_no_password_in_url(raw)
     if not _REDIS_URL_PATTERN.fullmatch(raw.text):
         raise raw.make_error(SettingProblem.INVALID_REDIS_URL)
@@ -135,7 +137,7 @@ def parse_redis_url(raw: RawSetting) -> str:
         host, port = parts.hostname or "localhost", parts.port
     except ValueError:
         raise raw.make_error(SettingProblem.INVALID_REDIS_URL) from None
-    if port == 0:
+    if port == 0 or (parts.scheme == "unix" and not hasattr(socket, "AF_UNIX")):
         raise raw.make_error(SettingProblem.INVALID_REDIS_URL)
     if parts.scheme == "redis" and not is_this_machine(host):
         raise raw.make_error(SettingProblem.REDIS_NOT_TLS)

@@ -3,6 +3,7 @@ together with real providers.
 """
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -350,6 +351,12 @@ def test_a_wrong_redis_address_has_its_own_problem(env: dict[str, str]) -> None:
 def test_a_remote_redis_address_needs_tls(env: dict[str, str], url: str) -> None:
     """A Redis address on this machine is accepted with or without TLS. An address on another machine needs TLS."""
     assert Settings.load(env | {"CONSOLE_REDIS_URL": url}).redis_url == url
+
+
+def test_a_redis_socket_is_refused_on_windows(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has no Unix sockets on Windows, so such an address could never be reached."""
+    monkeypatch.delattr(socket, "AF_UNIX", raising=False)
+    assert read_refusal_detail(env | {"CONSOLE_REDIS_URL": "unix:///run/redis.sock"})["problem"] == "redis_form"
 
 
 def test_valid_values_are_accepted(env: dict[str, str]) -> None:
