@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -12,8 +13,9 @@ from console.sandbox.http.messages import HttpRequest, make_error_reply
 
 MAX_BODY_BYTES = 1 << 20
 MAX_CONTROL_BODY_BYTES = 32 << 20
-RESET_ON_CLOSE_OPTION = struct.pack("ii", 1, 0)
-"""Value of the socket option SO_LINGER with which closing a connection sends RST (connection reset)."""
+RESET_ON_CLOSE_OPTION = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)
+"""Value of the socket option SO_LINGER with which closing a connection sends RST (connection reset). Its two numbers
+are u_short on Windows and int on other systems."""
 _connection_numbers = count(1)
 
 
