@@ -48,14 +48,13 @@ def write_pipes_in_utf8() -> None:
     """On Windows, write stdout and stderr in UTF-8 if they are a pipe or a file whose encoding lacks Japanese, as on
     an English Windows. Names would be written as escapes otherwise. Do nothing on other systems, for a terminal, and
     if PYTHONIOENCODING names an encoding."""
-    if sys.platform != "win32" or os.environ.get("PYTHONIOENCODING"):
-        return
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper) and not stream.isatty():
-            try:
-                "株式会社".encode(stream.encoding)
-            except UnicodeEncodeError:
-                stream.reconfigure(encoding="utf-8", errors=stream.errors)
+    if sys.platform == "win32" and not os.environ.get("PYTHONIOENCODING"):
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper) and not stream.isatty():
+                try:
+                    "株式会社".encode(stream.encoding)
+                except UnicodeEncodeError:
+                    stream.reconfigure(encoding="utf-8", errors=stream.errors)
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
