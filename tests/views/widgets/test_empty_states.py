@@ -12,6 +12,7 @@ VIEWS_FOLDER = Path(console.views.__file__).parent
 EMPTY_STATES_OF_ONE_SENTENCE = {
     "admin/page.py": "a right is missing, and the sentence says whose it is",
     "alerts/page.py": "its text has both sentences",
+    "approvals/page.py": "the selected proposal has left the list, and the sentence says so",
     "documents/compare_page.py": "the result of a comparison",
     "help/help_dialog.py": "nothing matches what was typed, and the sentence says what to change",
     "reconciliation/page.py": "the run itself has failed or is running",
