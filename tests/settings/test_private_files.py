@@ -6,10 +6,15 @@ import json
 import os
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from console.domain.clock import SystemClock
+from console.services.monitoring.doctor import HealthCheckService
+from console.settings.settings import Settings
+from console.wording.sentences.catalogue import translate
 from tests.support.desks import make_environment
 from tests.support.forked_command import ForkedCommand
 
@@ -94,6 +99,33 @@ def test_a_secret_file_readable_by_everybody_is_reported(
     assert isinstance(data, dict)
     (line,) = (one for one in data["checks"] if one["name"] == "privacy")
     assert (line["ok"], str(file) in line["message"]) == (ok, not ok)
+
+
+@pytest.mark.parametrize(
+    ("folder", "message", "next_step"),
+    [
+        ("profile/desk", "Only you can read {path}.", ""),
+        (
+            "elsewhere",
+            "{path} is outside your Windows user folder. Other users of this machine may be able to read it.",
+            "Check the permissions of the folder, or set a folder inside your user folder in CONSOLE_HOME.",
+        ),
+    ],
+)
+def test_a_folder_outside_of_the_windows_profile_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, message: str, next_step: str
+) -> None:
+    """Windows closes the folder of a person's profile to others, and modes mean nothing there. For another folder
+    `doctor` says that others may read it. The check passes, because somebody may have set the permissions.
+    """
+    monkeypatch.setenv("HOME", str(tmp_path / "profile"))
+    settings = Settings.load({"CONSOLE_HOME": str(tmp_path / folder)})
+    service = HealthCheckService(settings, lambda: pytest.fail("the check needs no database"), SystemClock())
+    monkeypatch.setattr(sys, "platform", "win32")
+    check = service._run_check("privacy", service._check_folder_privacy)
+    assert check.ok
+    assert translate(check.message, "en", **check.facts) == message.format(path=tmp_path / folder)
+    assert (translate(check.next, "en", **check.facts) if check.next else "") == next_step
 
 
 def test_journal_files_are_private_too(tmp_path: Path) -> None:

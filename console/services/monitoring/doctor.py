@@ -4,6 +4,7 @@ upgrade of the schema.
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing
 from functools import cached_property
@@ -195,7 +196,8 @@ class HealthCheckService:
         is_good = bool(facts.pop("ok", True))
         verdict = str(facts.pop("verdict", "ok" if is_good else "bad"))
         next_step = "" if verdict in ("ok", "none", "unneeded", "unbound", "stored") else f"doctor.{check_name}.next"
-        next_step = f"doctor.{check_name}.given.next" if verdict == "given" else next_step
+        if verdict in ("given", "unchecked"):
+            next_step = f"doctor.{check_name}.{verdict}.next"
         return HealthCheck(check_name, is_good, f"doctor.{check_name}.{verdict}", next_step, facts)
 
     def _make_wording_keys(self, name: str, error: ConsoleError) -> tuple[str, str]:
@@ -247,9 +249,14 @@ class HealthCheckService:
 
     def _check_folder_privacy(self) -> _CheckFacts:
         """Check that other users of this machine have no access to the home folder and to the database file, and that
-        not all of them can read the files of secrets. A group may read these: systemd passes them so.
+        not all of them can read the files of secrets. A group may read these: systemd passes them so. On Windows no
+        permission is checked; the check only tells if the home folder or the database file is outside of the folder
+        of the person's profile, which Windows closes to other users.
         """
         home, database_file = self._settings.home, self._settings.database_path
+        if sys.platform == "win32":
+            outside = [path for path in (home, database_file) if path and not path.is_relative_to(Path.home())]
+            return {"verdict": "unchecked", "folder": str(outside[0])} if outside else {"folder": str(home)}
         exposed_database_files = (
             [database_file] if database_file is not None and is_open_to_others(database_file.parent) else []
         )
