@@ -63,6 +63,9 @@ class AnnouncementsDialog(DialogFrame):
         announcer.announced.connect(self.show_announcements)
         self.show_announcements()
 
+    def find_first_focus(self) -> QWidget:
+        return self.table if self.table.all_rows else super().find_first_focus()
+
     @Slot()
     def show_announcements(self) -> None:
         self._table_or_empty_state.show_rows(self._announcer.announcements, is_automatic=True)
