@@ -11,7 +11,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 # SIGUSR1 takes the place of SIGBREAK, which exists on Windows only. The thread that Windows starts for the handler
 # raises the signal, so the signal doesn't end the wait of the main thread, as on Windows.
 WINDOWS_PROGRAM = """
-import ctypes, signal, sys, threading, time
+import ctypes, signal, sys, threading, time, traceback
 from types import SimpleNamespace
 
 signal.SIGBREAK = signal.SIGUSR1
@@ -30,7 +30,15 @@ with stop_signals.handle_stop_signals_as_interrupt():
         assert handler(event) == 0
         print("left to the next handler")
     else:
-        thread = threading.Thread(target=handler, args=(event,), daemon=True)
+        def end_console_while_main_thread_waits():
+            main_thread = threading.main_thread().ident
+            stack = ""
+            while not ("in wait_for_stop_signal" in stack and "in wait\\n" in stack):
+                time.sleep(0.001)
+                stack = "".join(traceback.format_stack(sys._current_frames()[main_thread]))
+            handler(event)
+
+        thread = threading.Thread(target=end_console_while_main_thread_waits, daemon=True)
         thread.start()
         stop_signals.wait_for_stop_signal()
         assert thread.is_alive()

@@ -139,7 +139,12 @@ def test_facts_of_sentences_have_captured_and_remaining_amounts() -> None:
         (LATE_PAYMENT, {"refund_refusal": "refund_window"}, "open", "_off"),
         (replace(LATE_PAYMENT, certainty=Certainty.UNKNOWN), {}, "open", "_off"),
         (LATE_PAYMENT, {"refunds": (OPEN_REFUND,)}, "open", "_refund"),
-        (LATE_PAYMENT, {"read_only": ReadOnlySwitch("everything", True, "x", "lead-b", NOW)}, "open", "_read_only"),
+        (
+            LATE_PAYMENT,
+            {"read_only_switch": ReadOnlySwitch("everything", True, "x", "lead-b", NOW)},
+            "open",
+            "_read_only",
+        ),
     ],
 )
 def test_a_refund_is_advised_only_if_a_request_is_possible(
