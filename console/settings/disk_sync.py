@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 
 def sync_descriptor(descriptor: int) -> None:
@@ -16,3 +17,21 @@ def sync_descriptor(descriptor: int) -> None:
         except OSError:  # some file systems, such as shares, don't know the call
             pass
     os.fsync(descriptor)
+
+
+def sync_file(file: Path) -> None:
+    """Write the file's content to the disk (fsync)."""
+    with file.open("rb+") as content:
+        sync_descriptor(content.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Sync a folder to the disk, so that a new file in it is still there after a power cut. On Windows, do
+    nothing."""
+    if os.name == "nt":  # Windows can't sync a folder; its file systems keep a journal of file names
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        sync_descriptor(descriptor)
+    finally:
+        os.close(descriptor)

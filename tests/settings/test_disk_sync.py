@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from console.settings.disk_sync import sync_file
 from console.settings.named_values_file import NamedValuesFile
 from console.settings.unfinished_files import open_unfinished_file
 from console.store.documents.folder import DocumentFolder
-from console.store.spool.sqlite_file import sync_file
 
 fcntl = pytest.importorskip("fcntl", reason="macOS has fcntl")
 FULL_SYNC = 51  # the number of F_FULLFSYNC

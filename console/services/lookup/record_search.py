@@ -155,11 +155,10 @@ class Lookup:
         if not any(_needs_relations(record) for group in groups for record in group):
             return [tuple(map(_add_empty_relations, group)) for group in groups]
         # Imported here, because a lookup that reads no relations doesn't need the modules of all kinds of records.
-        from console.services.records.completer import complete_readable_records
+        from console.services.records.completer import map_readable_records
 
         records = [record for group in groups for record in group]
-        completed_records = complete_readable_records(self._complete_records, conn, records)
-        completed_by_type_and_id = {(type(record), record.id): record for record in completed_records}
+        completed_by_type_and_id = map_readable_records(self._complete_records, conn, records)
         return [
             tuple(
                 completed_by_type_and_id[type(record), record.id]

@@ -38,3 +38,12 @@ def complete_readable_records(
             lambda record: (get_record_kind(record), record.id),
             lambda record: f"{get_record_kind(record)} {record.id}",
         )
+
+
+def map_readable_records(
+    complete_records: RecordsCompleter, conn: Connection, records: Sequence[RecordT]
+) -> dict[tuple[type, int], RecordT]:
+    """Return the result of `complete_readable_records` by the type and the id of the records."""
+    return {
+        (type(record), record.id): record for record in complete_readable_records(complete_records, conn, records)
+    }

@@ -24,7 +24,7 @@ from console.domain.tasks.records import Take
 from console.domain.views.any_record import QueueItem, QueuePage, UnfinishedWork
 from console.services.process import list_cursors
 from console.services.process.context import ServiceContext
-from console.services.records.completer import RecordsCompleter, complete_readable_records
+from console.services.records.completer import RecordsCompleter, complete_readable_records, map_readable_records
 from console.services.recovery import queue_cursors
 from console.store.alerts import alerts
 from console.store.database import unreadable_rows
@@ -193,10 +193,9 @@ class QueueReader:
             holders = {holder.name: holder for holder in leases.list_holders(conn)}
             operations = journal.list_unfinished_operations(conn)
             stored_records = [_find_record_of_operation(conn, operation, lapsed_ids) for operation in operations]
-            completed_records = complete_readable_records(
+            completed_by_type_and_id = map_readable_records(
                 self._complete_records, conn, [record for record in stored_records if record is not None]
             )
-            completed_by_type_and_id = {(type(record), record.id): record for record in completed_records}
             unfinished_work = [
                 (operation, record and completed_by_type_and_id.get((type(record), record.id)))
                 for operation, record in zip(operations, stored_records, strict=True)

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from console.domain.error_reasons import BackupProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.settings.disk_sync import sync_file, sync_folder
 from console.settings.private_files import is_ordinary_file, make_private_file, make_private_folder
-from console.store.spool.sqlite_file import sync_file, sync_folder, translate_errors
+from console.store.spool.sqlite_file import translate_errors
 
 if TYPE_CHECKING:
     from console.domain.errors.details import BadBackupDetail

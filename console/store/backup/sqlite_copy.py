@@ -15,13 +15,14 @@ from console.domain.error_reasons import BackupProblem, DatabaseLockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES
 from console.domain.records import CheckState, OperationState
+from console.settings.disk_sync import sync_file, sync_folder
 from console.settings.private_files import SQLITE_SIDE_FILE_SUFFIXES, make_private_file, make_private_folder
 from console.store.backup.archive import make_bad_backup_error, make_newer_format_error
 from console.store.database.sqlite_write_queue import WRITER_LOCK_SUFFIX
 from console.store.migrations.upgrade import OWN_VERSION_TABLE, VERSION_TABLE_META_KEY
 from console.store.schema.legacy_table import TABLE_NAME
 from console.store.spool.spool import NEWEST_SPOOL_VERSION, SPOOL_TABLES, ChainHead, Intent, SpoolEntry, SpoolState
-from console.store.spool.sqlite_file import APPLICATION_ID, sync_file, sync_folder, translate_errors
+from console.store.spool.sqlite_file import APPLICATION_ID, translate_errors
 
 if TYPE_CHECKING:
     from console.domain.errors.details import DatabaseLockedDetail

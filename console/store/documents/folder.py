@@ -20,10 +20,9 @@ from console.domain.error_reasons import DocumentsUnreachableReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
-from console.settings.disk_sync import sync_descriptor
+from console.settings.disk_sync import sync_descriptor, sync_folder
 from console.settings.private_files import is_link, is_on_read_only_file_system
 from console.store.documents.storage_protocol import LARGEST_BYTES, is_path_of_content, make_unreachable_error
-from console.store.spool.sqlite_file import sync_folder
 
 if TYPE_CHECKING:
     from console.domain.errors.details import StorageFullDetail

@@ -25,8 +25,8 @@ from typing import TypeAlias, TypeVar
 
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
+from console.settings.disk_sync import sync_file, sync_folder
 from console.settings.private_files import make_private_file, make_private_folder
-from console.store.spool.sqlite_file import sync_file, sync_folder
 
 FILE_NAME = "registry.db"
 CURRENT_REGISTRY_NAME = "current"

@@ -9,7 +9,6 @@ Raises ConsoleError:
 """
 
 import itertools
-import os
 import random
 import sqlite3
 import time
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar, Unpack
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
-from console.settings.disk_sync import sync_descriptor
+from console.settings.disk_sync import sync_folder
 from console.settings.private_files import make_private_file, make_private_folder, read_file_identity
 
 if TYPE_CHECKING:
@@ -308,21 +307,3 @@ def _create_private_file(path: Path) -> None:
     make_private_folder(path.parent)
     make_private_file(path)
     sync_folder(path.parent)
-
-
-def sync_file(file: Path) -> None:
-    """Write the file's content to the disk (fsync)."""
-    with file.open("rb+") as content:
-        sync_descriptor(content.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Sync a folder to the disk, so that a new file in it is still there after a power cut. On Windows, do
-    nothing."""
-    if os.name == "nt":  # Windows can't sync a folder; its file systems keep a journal of file names
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        sync_descriptor(descriptor)
-    finally:
-        os.close(descriptor)

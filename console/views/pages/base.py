@@ -584,6 +584,12 @@ class Page(QWidget):
         dialog.accepted.connect(partial(self.refresh, "acted"))
         dialog.open()
 
+    @property
+    def is_dialog_expected(self) -> bool:
+        """True if the person still sees this page and no dialog: a dialog that the person has requested here may
+        open. False in a locked window, which hides its pages."""
+        return self.isVisible() and QApplication.activeModalWidget() is None
+
     def read_for_dialog(
         self,
         call: ServiceCall[T],
@@ -598,7 +604,7 @@ class Page(QWidget):
 
         def open_dialog_if_expected(value: T) -> None:
             is_newest = number == self._dialog_request_number
-            if is_newest and self.isVisible() and QApplication.activeModalWidget() is None:
+            if is_newest and self.is_dialog_expected:
                 open_dialog(value)
 
         self.context.run_read(call, open_dialog_if_expected, on_failed, caller=self)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import shiboken6
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
-from PySide6.QtWidgets import QApplication, QLayout, QWidget
+from PySide6.QtWidgets import QLayout, QWidget
 
 from console.domain.audit.record_entries import find_new_entries, reports_event
 from console.domain.payments.records import Order, Payment, Refund
@@ -330,7 +330,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.view = view
         self._show_view(view)
         action_name = self.context.pop_requested_action(self.kind, record_id)
-        if action_name and self.isVisible() and QApplication.activeModalWidget() is None:
+        if action_name and self.is_dialog_expected:
             self.open_requested_action(action_name)
 
     def _show_refusal(self, record_id: int, failure: Failure) -> None:
