@@ -99,6 +99,20 @@ def _add_late_alert(facts: DayFacts, waited: timedelta, *, is_resolved: bool = T
     })  # fmt: skip
 
 
+def _add_case(facts: DayFacts, *, is_resolved: bool) -> DayFacts:
+    """Return the facts with one more case `not_moved`, about the payment of a paid order that has no planted fault.
+
+    The case is added, because the day itself has such a case only if the worker asked the gateway about an underpaid
+    payment before its amount was corrected.
+    """
+    paid = next(row for row in facts["payments"] if _is_completed_without_alert(facts, row))
+    return _add_row(facts, "alerts", {
+        "id": 0, "rule_id": "not_moved", "subject_kind": "payment", "subject_id": paid["id"],
+        "order_no": _get_order(facts, paid)["merch_txn_id"], "detected_at": facts.now,
+        "resolved_at": facts.now if is_resolved else None,
+    })  # fmt: skip
+
+
 def _is_completed_without_alert(facts: DayFacts, payment: TableRow) -> bool:
     order = _get_order(facts, payment)
     # On a busy machine the day itself has alerts about orders set to paid late.
@@ -158,22 +172,9 @@ ALTERED_RESULTS: Mapping[str, tuple[ChangeFacts, str]] = {
         ),
         "stock: held for ",
     ),
-    "a case that was settled": (
-        lambda facts: _change_row(
-            facts,
-            "alerts",
-            lambda row: row["rule_id"] == "not_moved",
-            resolved_at=None,
-            subject_id=next(
-                row["id"]
-                for row in facts["payments"]
-                if row["status"] == "completed" and _get_order(facts, row)["status"] == "paid"
-            ),
-        ),
-        "case still open: not_moved of ",
-    ),
+    "a case that was settled": (lambda facts: _add_case(facts, is_resolved=False), "case still open: not_moved of "),
     "a case about nothing": (
-        lambda facts: replace(facts, planted={order: rule for order, rule in facts.planted.items() if rule != "A"}),
+        lambda facts: _add_case(facts, is_resolved=True),
         "case that nobody planted: not_moved of ",
     ),
     "a broken trail": (lambda facts: replace(facts, audit_trouble="audit_broken"), "audit trail: "),
