@@ -138,6 +138,12 @@ ON_HARMS: tuple[Mutant, ...] = (
     _make_mutant("who holds others up stays", "console/store/access/lock_holders.py",
         "    KILL CONNECTION session_id;", "    DO session_id;",
         "tests/services/desk_requests/test_lock_holders.py::test_a_session_that_locks_other_peoples_rows_is_ended"),
+    _make_mutant("a person's user lock stops the search for lock holders", _LOCK_HOLDERS_FILE,
+        "\n      AND FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', ''));", ";",
+        "tests/services/desk_requests/test_lock_holders.py::test_a_person_with_the_lock_of_the_watching_worker_stops_no_worker"),
+    _make_mutant("each worker searches for lock holders", _LOCK_HOLDERS_FILE,
+        "    DO GET_LOCK({WATCHER_LOCK_SQL}, 0);", "    DO 1;",
+        "tests/services/desk_requests/test_lock_holders.py::test_a_worker_ends_no_session_while_another_one_watches"),
     _make_mutant("sessions in turn hold others up for ever", "console/store/access/lock_holders.py",
         "      OR h.since <= now_here - INTERVAL {wait_seconds_sql} SECOND AND h.is_other\n"
         "        AND NOT ({waits_for_others_sql}))",

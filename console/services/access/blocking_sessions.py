@@ -1,5 +1,5 @@
 """End database sessions of people whose locks block other sessions. Also roll back prepared (XA) transactions whose
-locks block other sessions. A worker does this on each node of the database server."""
+locks block other sessions. On each node of the database server, one worker at a time does this."""
 
 import logging
 from collections import Counter
@@ -125,6 +125,7 @@ class _ServerNode:
         ended_sessions: list[EndedSession] = []
         unended_account: str | None = None
         with self.database.read() as conn:
+            lock_holders.limit_watcher_idle_time(conn)
             lock_holders.set_repeated_blockers(conn, repeatedly_blocking_accounts)
             for _ in range(MAX_SESSIONS_ENDED_PER_PASS):
                 blocking_session = lock_holders.end_next_blocking_session(conn)

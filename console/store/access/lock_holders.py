@@ -58,6 +58,14 @@ that has no session and blocks another transaction. A worker calls the procedure
 back when the calls have reported it for MAX_BLOCKING_SECONDS. The sum of both times and of the duration of two calls
 is shorter than `retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits for the transaction's locks gets them.
 """
+IDLE_WATCHER_SECONDS = 5
+"""Time (seconds) after which a database server closes the connection of a worker that looks for lock holders, if the
+worker has called the procedure no more, because its process is stopped. Then another worker takes its place.
+"""
+WATCHER_LOCK_SQL = "CONCAT('console_watcher_', MD5(DATABASE()))"
+"""SQL of the name of the user lock (`GET_LOCK`) that the worker has which looks for lock holders on this node. A name
+of a user lock applies to all databases of a server, and has at most 64 characters on MySQL.
+"""
 BLOCKS_REASON = "blocks"
 BLOCKS_UNCLEAR_REASON = "blocks_unclear"
 MEMORY_REASON = "memory"
@@ -146,7 +154,7 @@ _RIGHT_PATTERNS_ON_MYSQL = {
     ),
 }
 _ALL_PRIVILEGES_PATTERN = r"\bALL PRIVILEGES ON \*\.\*"
-_REPEATED_BLOCKERS_KEY = "repeaters"
+_REPEATED_BLOCKERS_KEY, _WATCHES_KEY = "repeaters", "watches"
 _ROLLED_BACK_ERROR = 1402
 _TRANSACTION_NOT_FOUND_ERRORS = {
     1397,
@@ -194,19 +202,34 @@ def _make_procedure_body(conn: Connection) -> str:
     - "" and `prepared`, if no session blocks others, but a prepared transaction does;
     - an account and `unended`, if only a session of this account blocks others which the server was ordered to end
       and which still runs;
-    - NULL and NULL, if nothing blocks others.
+    - NULL and NULL, if nothing blocks others, or if another worker looks for lock holders on this node.
+
+    One call costs a server about 4 ms, so of several workers only one looks: the one whose session has the user lock
+    WATCHER_LOCK_SQL. A session keeps this lock until it ends. Any account may take a user lock, so the procedure
+    heeds the lock only if a worker's session has it.
 
     The server ends a session only between two rows or functions, and one function can take hours. So the procedure
     skips a session that it has already ordered the server to end; otherwise it would never end another session.
     """
     sql = _MARIADB_SQL if is_mariadb(conn) else _MYSQL_SQL
     lock_waits_query = sql.lock_waits_query
-    return f"""BEGIN
-  DECLARE session_id, other_id BIGINT UNSIGNED;
+    return f"""watch: BEGIN
+  DECLARE session_id, other_id, watcher_id BIGINT UNSIGNED;
   DECLARE account, reason VARCHAR(128);
   DECLARE now_here DATETIME DEFAULT CONVERT_TZ(SYSDATE(), @@SESSION.time_zone, 'SYSTEM');
   DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
   {_make_no_room_handler(sql) if is_mariadb(conn) else ""}
+  SELECT p.id INTO watcher_id
+    FROM information_schema.processlist p
+    JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
+    WHERE p.id = IS_USED_LOCK({WATCHER_LOCK_SQL}) AND p.id <> CONNECTION_ID()
+      AND FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', ''));
+  IF watcher_id IS NOT NULL THEN
+    SELECT account, reason;
+    LEAVE watch;
+  ELSEIF IS_USED_LOCK({WATCHER_LOCK_SQL}) IS NULL THEN
+    DO GET_LOCK({WATCHER_LOCK_SQL}, 0);
+  END IF;
   {_make_blocking_session_query(sql)};
   IF session_id IS NOT NULL THEN
     {_make_repeated_blocker_statements(sql.lock_account)}
@@ -432,10 +455,18 @@ def set_repeated_blockers(conn: Connection, accounts: Collection[str]) -> None:
         conn.info[_REPEATED_BLOCKERS_KEY] = names
 
 
+def limit_watcher_idle_time(conn: Connection) -> None:
+    """Let the server close the session of `conn` after IDLE_WATCHER_SECONDS without a statement."""
+    if not conn.info.get(_WATCHES_KEY):
+        conn.exec_driver_sql(f"SET SESSION wait_timeout = {IDLE_WATCHER_SECONDS}")
+        conn.info[_WATCHES_KEY] = True
+
+
 def end_next_blocking_session(conn: Connection) -> EndedSession | None:
     """Call the stored procedure END_LOCK_HOLDER_PROCEDURE once. It ends at most one session of a person that blocks
     others or has lasted too long, or all sessions of an account that it locks (see `set_repeated_blockers`). Return
-    the result of the call; None if no session and no prepared transaction blocks others. One call takes about 1 ms.
+    the result of the call; None if no session and no prepared transaction blocks others, or if another worker looks
+    for them on this node.
     """
     account, reason = conn.exec_driver_sql(f"CALL {END_LOCK_HOLDER_PROCEDURE}()").one()
     return None if reason is None else EndedSession(str(account), str(reason))

@@ -19,6 +19,7 @@ from console.sandbox.server import Sandbox
 from console.store.access.lock_holders import (
     MAX_BLOCKING_SECONDS,
     MAX_WAIT_SECONDS,
+    WATCHER_LOCK_SQL,
     end_next_blocking_session,
     list_prepared_transactions,
     set_repeated_blockers,
@@ -639,6 +640,92 @@ def test_a_lock_on_the_people_does_not_stop_the_search(place: Place, worker: Con
         assert worker.blocking_session_ender.end_blocking_sessions() == 0
         cursor.execute("ROLLBACK")
     worker.blocking_session_ender.close()
+
+
+@contextmanager
+def block_writers_of_limits(place: Place) -> Iterator[Any]:
+    """Inside the block, a session of op-a has locked the rows of `limits`, and a session of the schema account has
+    waited for them longer than a worker lets others wait. Yield the connection of op-a's session.
+    """
+    with ExitStack() as stack:
+        locking = stack.enter_context(closing(open_connection(place, "op-a", 1)))
+        cursor = stack.enter_context(locking.cursor())
+        cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+        cursor.execute("BEGIN")
+        cursor.execute(allow_for_readers(place, "SELECT COUNT(*) FROM limits FOR UPDATE"))
+        assert isinstance(place, ServerPlace)
+        waiting, looking = (stack.enter_context(closing(connect_as_owner(place))) for _ in range(2))
+        execute_in_thread(stack, stack.enter_context(waiting.cursor()), "SELECT COUNT(*) FROM limits FOR UPDATE")
+        stack.callback(waiting._force_close)
+        looking_cursor = stack.enter_context(looking.cursor())
+
+        def is_wait_too_long() -> bool:
+            Event().wait(SECONDS_BETWEEN_CHECKS)
+            looking_cursor.execute(
+                "SELECT COUNT(*) FROM information_schema.innodb_trx"
+                f" WHERE trx_mysql_thread_id = {waiting.thread_id()} AND trx_state = 'LOCK WAIT'"
+                f" AND trx_wait_started <= SYSDATE() - INTERVAL {MAX_BLOCKING_SECONDS + 1} SECOND"
+            )
+            return bool(looking_cursor.fetchone() == (1,))
+
+        wait_until(is_wait_too_long, "a long wait")
+        yield locking
+
+
+@contextmanager
+def take_watcher_lock(place: Place, person: str) -> Iterator[None]:
+    """Inside the block, a session of this person or worker has the user lock of the watching worker on each node."""
+    assert isinstance(place, ServerPlace)
+    with ExitStack() as stack:
+        for node in range(len(place.database.nodes)):
+            cursor = stack.enter_context(stack.enter_context(closing(connect_as_owner(place))).cursor())
+            cursor.execute(f"SELECT {WATCHER_LOCK_SQL}")
+            (name,) = cursor.fetchone()
+            line = stack.enter_context(closing(open_connection(place, person, node)))
+            holding = stack.enter_context(line.cursor())
+            holding.execute("SELECT GET_LOCK(%s, 0)", (name,))
+            assert holding.fetchone() == (1,)
+        yield
+
+
+def test_a_worker_ends_no_session_while_another_one_watches(place: Place, worker: Console) -> None:
+    """While another worker's session has the user lock, a worker doesn't end a session that blocks others. After that
+    session has ended, it does, and has the lock."""
+    assert isinstance(place, ServerPlace)
+    ender = worker.blocking_session_ender
+    with block_writers_of_limits(place) as locking:
+        with take_watcher_lock(place, "worker"):
+            assert ender.end_blocking_sessions() == 0
+            assert not has_ended_session(place, locking)
+        wait_until(lambda: ender.end_blocking_sessions() == 1, "the end of the session that locks")
+    with closing(connect_as_owner(place)) as line, line.cursor() as cursor:
+        cursor.execute(f"SELECT IS_USED_LOCK({WATCHER_LOCK_SQL}) IS NOT NULL")
+        assert cursor.fetchone() == (1,)
+    ender.close()
+    wait_for_sessions_end(place, "op-a")
+
+
+def test_a_person_with_the_lock_of_the_watching_worker_stops_no_worker(place: Place, worker: Console) -> None:
+    """A person may take a user lock of any name. A worker still ends a session that blocks others."""
+    ender = worker.blocking_session_ender
+    with block_writers_of_limits(place), take_watcher_lock(place, "lead-b"):
+        assert ender.end_blocking_sessions() == 1
+    ender.close()
+    wait_for_sessions_end(place, "op-a")
+
+
+def test_another_worker_watches_after_the_first_has_stopped(place: Place, sandbox: Sandbox, worker: Console) -> None:
+    """A worker whose process is stopped calls the procedure no more, but its connections exist. The server closes
+    them, and another worker ends the session that blocks others.
+    """
+    assert worker.blocking_session_ender.end_blocking_sessions() == 0
+    with place.open_desk(sandbox, person="worker", desk=2) as second, block_writers_of_limits(place):
+        ender = second.blocking_session_ender
+        wait_until(lambda: ender.end_blocking_sessions() == 1, "the end of the session that locks")
+        ender.close()
+    worker.blocking_session_ender.close()
+    wait_for_sessions_end(place, "op-a")
 
 
 def test_a_worker_without_a_server_right_is_reported(place: Place) -> None:
