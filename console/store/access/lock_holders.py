@@ -62,9 +62,9 @@ IDLE_WATCHER_SECONDS = 5
 """Time (seconds) after which a database server closes the connection of a worker that looks for lock holders, if the
 worker has called the procedure no more, because its process is stopped. Then another worker takes its place.
 """
-WATCHER_LOCK_SQL = "CONCAT('console_watcher_', MD5(DATABASE()))"
+WATCHER_LOCK_SQL = "CONCAT('console_', SHA2(DATABASE(), 224))"
 """SQL of the name of the user lock (`GET_LOCK`) that the worker has which looks for lock holders on this node. A name
-of a user lock applies to all databases of a server, and has at most 64 characters on MySQL.
+of a user lock applies to all databases of a server, and has at most 64 characters on MySQL. MySQL 9 has no MD5.
 """
 BLOCKS_REASON = "blocks"
 BLOCKS_UNCLEAR_REASON = "blocks_unclear"
