@@ -3,8 +3,10 @@ locks block other sessions. On each node of the database server, one worker at a
 
 import logging
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from console.domain.audit.actions import AuditAction
+from console.domain.errors import ConsoleError, ErrorCode
 from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.process.failure_suppression import log_and_suppress
 from console.store.access import lock_holders
@@ -38,18 +40,25 @@ class BlockingSessionEnder:
         """End the sessions of people that block other sessions now or have run for too long (see
         `lock_holders.MAX_SESSION_SECONDS`), at most MAX_SESSIONS_ENDED_PER_PASS on each node. Return the number of
         ended sessions and rolled-back prepared transactions. If this number is 0, write the audit entries about the
-        sessions that earlier calls have ended.
+        sessions that earlier calls have ended. If one node fails, the sessions on the other nodes are still ended.
 
         Raises not_allowed if the account that owns the schema, or the worker's account, lacks a right that it needs
         to end sessions.
         """
         now = self._context.clock.monotonic()
         ended_count = 0
+        failures: list[Exception] = []
         for node in self._nodes:
-            ended_sessions = node.end_blocking_sessions(now, self._list_repeatedly_blocking_accounts(now))
-            self._ended_sessions += [(now, session) for session in ended_sessions]
-            self._sessions_to_report += ended_sessions
-            ended_count += len(ended_sessions)
+            try:
+                for session in node.end_blocking_sessions(now, self._list_repeatedly_blocking_accounts(now)):
+                    self._ended_sessions.append((now, session))
+                    self._sessions_to_report.append(session)
+                    ended_count += 1
+            except Exception as failure:  # raised after the other nodes
+                if not (isinstance(failure, ConsoleError) and failure.code == ErrorCode.DATABASE_UNREACHABLE):
+                    failures.append(failure)
+        if failures:
+            raise failures[0]
         if not ended_count:
             self._report_ended_sessions()
         return ended_count
@@ -114,15 +123,16 @@ class _ServerNode:
         self._unended_passes = 0
         """Number of consecutive passes that found an unended session of this account."""
 
-    def end_blocking_sessions(self, now: float, repeatedly_blocking_accounts: frozenset[str]) -> list[EndedSession]:
+    def end_blocking_sessions(
+        self, now: float, repeatedly_blocking_accounts: frozenset[str]
+    ) -> Iterator[EndedSession]:
         """End the sessions of people that block other sessions on this node or have run for too long. If a prepared
         transaction blocks other sessions, roll back each prepared transaction that was first found by a call of this
-        method at least MAX_BLOCKING_SECONDS ago. Return one EndedSession for each ended session and each rolled-back
+        method at least MAX_BLOCKING_SECONDS ago. Yield one EndedSession for each ended session and each rolled-back
         transaction. `now` is in monotonic seconds. `repeatedly_blocking_accounts` are the accounts whose sessions
         have blocked other sessions repeatedly (`_list_repeatedly_blocking_accounts`): if a session of such an account
         blocks other sessions again, the account is locked.
         """
-        ended_sessions: list[EndedSession] = []
         unended_account: str | None = None
         with self.database.read() as conn:
             lock_holders.limit_watcher_idle_time(conn)
@@ -136,27 +146,22 @@ class _ServerNode:
                     break
                 if blocking_session.reason == lock_holders.PREPARED_TRANSACTION_REASON:
                     transaction_ids = lock_holders.list_prepared_transactions(conn)
-                    known_detection_times = (
-                        self._detection_times
-                        if now - self._last_pass_at <= FORGET_PREPARED_TRANSACTIONS_AFTER_SECONDS
-                        else {}
-                    )
-                    self._detection_times = {id: known_detection_times.get(id, now) for id in transaction_ids}
-                    self._last_pass_at = now
-                    overdue_ids = [
-                        id
-                        for id, since in self._detection_times.items()
-                        if now - since >= lock_holders.MAX_BLOCKING_SECONDS
-                    ]
-                    ended_sessions += [
-                        blocking_session
-                        for id in overdue_ids
-                        if lock_holders.roll_back_prepared_transaction(conn, id)
-                    ]
+                    for id in self._find_overdue_transactions(transaction_ids, now):
+                        if lock_holders.roll_back_prepared_transaction(conn, id):
+                            yield blocking_session
                     break
-                ended_sessions.append(blocking_session)
+                yield blocking_session
         self._report_unended_session(unended_account)
-        return ended_sessions
+
+    def _find_overdue_transactions(self, transaction_ids: Sequence[str], now: float) -> Sequence[str]:
+        """Return the ids of the prepared transactions that a pass first found at least MAX_BLOCKING_SECONDS ago.
+        `transaction_ids` are all that this pass has found, `now` is its time."""
+        known_detection_times = (
+            self._detection_times if now - self._last_pass_at <= FORGET_PREPARED_TRANSACTIONS_AFTER_SECONDS else {}
+        )
+        self._detection_times = {id: known_detection_times.get(id, now) for id in transaction_ids}
+        self._last_pass_at = now
+        return [id for id, since in self._detection_times.items() if now - since >= lock_holders.MAX_BLOCKING_SECONDS]
 
     def _report_unended_session(self, account: str | None) -> None:
         """Write one log event if a session of this account blocks other sessions and the server has not ended it. The

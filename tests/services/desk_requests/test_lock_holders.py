@@ -4,18 +4,21 @@ transaction, and the requests of the other people are executed.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from socket import socket
 from threading import Event, Thread
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pymysql
 import pytest
+from sqlalchemy import make_url
 
-from console.app import Console
+from console.app import Console, open_console
 from console.domain.desk_requests.records import make_request_id
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
+from console.settings.settings import Settings
 from console.store.access.lock_holders import (
     MAX_BLOCKING_SECONDS,
     MAX_WAIT_SECONDS,
@@ -689,6 +692,12 @@ def take_watcher_lock(place: Place, person: str) -> Iterator[None]:
         yield
 
 
+def is_watcher_lock_taken(cursor: Any) -> bool:
+    """True if a session at the node of this cursor has the user lock of the watching worker."""
+    cursor.execute(f"SELECT IS_USED_LOCK({WATCHER_LOCK_SQL}) IS NOT NULL")
+    return bool(cursor.fetchone() == (1,))
+
+
 def test_a_worker_ends_no_session_while_another_one_watches(place: Place, worker: Console) -> None:
     """While another worker's session has the user lock, a worker doesn't end a session that blocks others. After that
     session has ended, it does, and has the lock."""
@@ -700,8 +709,7 @@ def test_a_worker_ends_no_session_while_another_one_watches(place: Place, worker
             assert not has_ended_session(place, locking)
         wait_until(lambda: ender.end_blocking_sessions() == 1, "the end of the session that locks")
     with closing(connect_as_owner(place)) as line, line.cursor() as cursor:
-        cursor.execute(f"SELECT IS_USED_LOCK({WATCHER_LOCK_SQL}) IS NOT NULL")
-        assert cursor.fetchone() == (1,)
+        assert is_watcher_lock_taken(cursor)
     ender.close()
     wait_for_sessions_end(place, "op-a")
 
@@ -726,6 +734,25 @@ def test_another_worker_watches_after_the_first_has_stopped(place: Place, sandbo
         ender.close()
     worker.blocking_session_ender.close()
     wait_for_sessions_end(place, "op-a")
+
+
+def test_a_node_that_is_away_keeps_no_session_of_another_node(
+    place: Place, sandbox: Sandbox, worker: Console
+) -> None:
+    """The first node of a worker's database can't be reached. The worker still looks for blocking sessions on the
+    other nodes.
+    """
+    url = make_url(place.url("worker", 1))
+    with socket() as closed_port, closing(connect_as_owner(place)) as line, line.cursor() as cursor:
+        closed_port.bind(("127.0.0.1", 0))
+        nodes = {"fallback": (f"127.0.0.1:{url.port}",)}
+        url = url.set(host="127.0.0.1", port=closed_port.getsockname()[1], query={**url.query, **nodes})
+        environment = place.make_environment(sandbox.url, "worker", 2)
+        environment["CONSOLE_DATABASE_URL"] = url.render_as_string(hide_password=False)
+        with open_console(Settings.load(environment)) as console:
+            assert console.blocking_session_ender.end_blocking_sessions() == 0
+            assert is_watcher_lock_taken(cursor)
+            console.blocking_session_ender.close()
 
 
 def test_a_worker_without_a_server_right_is_reported(place: Place) -> None:
