@@ -135,7 +135,6 @@ class _ServerNode:
         """
         unended_account: str | None = None
         with self.database.read() as conn:
-            lock_holders.limit_watcher_idle_time(conn)
             lock_holders.set_repeated_blockers(conn, repeatedly_blocking_accounts)
             for _ in range(MAX_SESSIONS_ENDED_PER_PASS):
                 blocking_session = lock_holders.end_next_blocking_session(conn)

@@ -154,7 +154,7 @@ _RIGHT_PATTERNS_ON_MYSQL = {
     ),
 }
 _ALL_PRIVILEGES_PATTERN = r"\bALL PRIVILEGES ON \*\.\*"
-_REPEATED_BLOCKERS_KEY, _WATCHES_KEY = "repeaters", "watches"
+_REPEATED_BLOCKERS_KEY = "repeaters"
 _ROLLED_BACK_ERROR = 1402
 _TRANSACTION_NOT_FOUND_ERRORS = {
     1397,
@@ -205,8 +205,9 @@ def _make_procedure_body(conn: Connection) -> str:
     - NULL and NULL, if nothing blocks others, or if another worker looks for lock holders on this node.
 
     One call costs a server about 4 ms, so of several workers only one looks: the one whose session has the user lock
-    WATCHER_LOCK_SQL. A session keeps this lock until it ends. Any account may take a user lock, so the procedure
-    heeds the lock only if a worker's session has it.
+    WATCHER_LOCK_SQL. A session keeps this lock until it ends. The procedure itself lets the server end an idle
+    session, because a worker of an earlier version may call it, too. Any account may take a user lock, so the
+    procedure heeds the lock only if a worker's session has it.
 
     The server ends a session only between two rows or functions, and one function can take hours. So the procedure
     skips a session that it has already ordered the server to end; otherwise it would never end another session.
@@ -228,6 +229,7 @@ def _make_procedure_body(conn: Connection) -> str:
     SELECT account, reason;
     LEAVE watch;
   ELSEIF IS_USED_LOCK({WATCHER_LOCK_SQL}) IS NULL THEN
+    SET SESSION wait_timeout = {IDLE_WATCHER_SECONDS};
     DO GET_LOCK({WATCHER_LOCK_SQL}, 0);
   END IF;
   {_make_blocking_session_query(sql)};
@@ -453,13 +455,6 @@ def set_repeated_blockers(conn: Connection, accounts: Collection[str]) -> None:
     if conn.info.get(_REPEATED_BLOCKERS_KEY, "") != names:
         conn.exec_driver_sql("SET @console_repeaters = %s", (names,))
         conn.info[_REPEATED_BLOCKERS_KEY] = names
-
-
-def limit_watcher_idle_time(conn: Connection) -> None:
-    """Let the server close the session of `conn` after IDLE_WATCHER_SECONDS without a statement."""
-    if not conn.info.get(_WATCHES_KEY):
-        conn.exec_driver_sql(f"SET SESSION wait_timeout = {IDLE_WATCHER_SECONDS}")
-        conn.info[_WATCHES_KEY] = True
 
 
 def end_next_blocking_session(conn: Connection) -> EndedSession | None:
