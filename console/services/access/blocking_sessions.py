@@ -135,21 +135,25 @@ class _ServerNode:
         """
         unended_account: str | None = None
         with self.database.read() as conn:
-            lock_holders.set_repeated_blockers(conn, repeatedly_blocking_accounts)
-            for _ in range(MAX_SESSIONS_ENDED_PER_PASS):
-                blocking_session = lock_holders.end_next_blocking_session(conn)
-                if blocking_session is None:
-                    break
-                if blocking_session.reason == lock_holders.UNENDED_SESSION_REASON:
-                    unended_account = blocking_session.account
-                    break
-                if blocking_session.reason == lock_holders.PREPARED_TRANSACTION_REASON:
-                    transaction_ids = lock_holders.list_prepared_transactions(conn)
-                    for id in self._find_overdue_transactions(transaction_ids, now):
-                        if lock_holders.roll_back_prepared_transaction(conn, id):
-                            yield blocking_session
-                    break
-                yield blocking_session
+            try:
+                lock_holders.set_repeated_blockers(conn, repeatedly_blocking_accounts)
+                for _ in range(MAX_SESSIONS_ENDED_PER_PASS):
+                    blocking_session = lock_holders.end_next_blocking_session(conn)
+                    if blocking_session is None:
+                        break
+                    if blocking_session.reason == lock_holders.UNENDED_SESSION_REASON:
+                        unended_account = blocking_session.account
+                        break
+                    if blocking_session.reason == lock_holders.PREPARED_TRANSACTION_REASON:
+                        transaction_ids = lock_holders.list_prepared_transactions(conn)
+                        for id in self._find_overdue_transactions(transaction_ids, now):
+                            if lock_holders.roll_back_prepared_transaction(conn, id):
+                                yield blocking_session
+                        break
+                    yield blocking_session
+            except Exception:
+                conn.invalidate()  # the end of the session lets another worker look, which may have the missing right
+                raise
         self._report_unended_session(unended_account)
 
     def _find_overdue_transactions(self, transaction_ids: Sequence[str], now: float) -> Sequence[str]:

@@ -19,12 +19,14 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
+from console.store.access.grants import END_LOCK_HOLDER_PROCEDURE, renew_role_rights
 from console.store.access.lock_holders import (
     MAX_BLOCKING_SECONDS,
     MAX_WAIT_SECONDS,
     WATCHER_LOCK_SQL,
     end_next_blocking_session,
     list_prepared_transactions,
+    renew_lock_procedure,
     set_repeated_blockers,
 )
 from console.store.access.server_accounts import MAX_CONNECTIONS
@@ -754,6 +756,33 @@ def test_a_node_that_is_away_keeps_no_session_of_another_node(
             assert console.blocking_session_ender.end_blocking_sessions() == 0
             assert is_watcher_lock_taken(cursor)
             console.blocking_session_ender.close()
+
+
+@pytest.mark.expects_log("the procedure is missing, or may not be executed yet")
+def test_a_worker_whose_search_fails_leaves_its_place_and_tries_again(place: Place, worker: Console) -> None:
+    """During an upgrade the procedure is missing for a moment. A worker that can't call it gives its place to another
+    worker, and watches again seconds after the upgrade.
+    """
+    assert isinstance(place, ServerPlace)
+    over = Event()
+    thread = BlockingSessionsThread(worker.blocking_session_ender, over)
+    with (
+        closing(connect_as_owner(place)) as line,
+        line.cursor() as cursor,
+        closing(Database(place.database._team.owner)) as owner,
+        owner.read() as conn,
+    ):
+        thread.start()
+        try:
+            wait_until(lambda: is_watcher_lock_taken(cursor), "a worker that watches")
+            conn.exec_driver_sql(f"DROP PROCEDURE {END_LOCK_HOLDER_PROCEDURE}")
+            wait_until(lambda: not is_watcher_lock_taken(cursor), "the end of its session", seconds=20)
+            renew_lock_procedure(conn)
+            renew_role_rights(conn)
+            wait_until(lambda: is_watcher_lock_taken(cursor), "a worker that watches again", seconds=20)
+        finally:
+            over.set()
+            assert thread.wait_until_idle(PATIENCE_SECONDS, Event())
 
 
 def test_a_worker_without_a_server_right_is_reported(place: Place) -> None:
