@@ -77,6 +77,10 @@ SUSPENDED_REASON = "suspended"
 PREPARED_TRANSACTION_REASON = "prepared"
 UNENDED_SESSION_REASON = "unended"
 
+_TEXT_TYPE = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+"""Type of the procedure's variables of texts. Without it they would have the database's collation, which the server
+can't always compare with the texts of a session.
+"""
 _NO_ROOM_ERRORS = "3, 1021, 1030, 1114"
 """Numbers of MariaDB's errors that mean that there is no room for a temporary table, as an SQL list."""
 
@@ -216,7 +220,7 @@ def _make_procedure_body(conn: Connection) -> str:
     lock_waits_query = sql.lock_waits_query
     return f"""watch: BEGIN
   DECLARE session_id, other_id, watcher_id BIGINT UNSIGNED;
-  DECLARE account, reason VARCHAR(128);
+  DECLARE account, reason VARCHAR(128) {_TEXT_TYPE};
   DECLARE now_here DATETIME DEFAULT CONVERT_TZ(SYSDATE(), @@SESSION.time_zone, 'SYSTEM');
   DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
   {_make_no_room_handler(sql) if is_mariadb(conn) else ""}
@@ -305,7 +309,7 @@ def _make_no_room_handler(sql: _ProcedureSqlParts) -> str:
     return f"""DECLARE EXIT HANDLER FOR {_NO_ROOM_ERRORS} BEGIN
     DECLARE ended_count, look_count INT DEFAULT 0;
     DECLARE has_room, is_round_complete BOOL DEFAULT FALSE;
-    DECLARE first_account VARCHAR(128);
+    DECLARE first_account VARCHAR(128) {_TEXT_TYPE};
     WHILE ended_count = 0 DO
       SELECT MIN(o.name) INTO account FROM operators o WHERE {is_next};
       IF account IS NULL AND is_round_complete THEN

@@ -13,6 +13,7 @@ from typing import Any
 import pymysql
 import pytest
 
+from console.store.access.grants import END_LOCK_HOLDER_PROCEDURE
 from console.store.access.lock_holders import (
     BLOCKS_REASON,
     FILLED_REASON,
@@ -25,6 +26,7 @@ from console.store.access.lock_holders import (
     set_repeated_blockers,
 )
 from console.store.database.engine import Database
+from console.store.migrations.upgrade import renew_constraints
 from tests.services.desk_requests.test_lock_holders import SECONDS_BETWEEN_CHECKS, execute_in_thread
 from tests.support.server_fixtures import require_engine
 from tests.support.servers import start_private_mariadb
@@ -46,12 +48,19 @@ _HOLD_DISK_TABLE_SQL = (
 
 @pytest.fixture(scope="module")
 def people() -> Iterator[Team]:
-    """Database accounts in team mode on a small database server of their own."""
+    """Database accounts in team mode on a small database server of their own, whose database has another collation
+    than the connections."""
     require_engine("mariadb")
     with (
         start_private_mariadb(extra_config=(f"max_prepared_stmt_count={_MAX_PREPARED_STATEMENTS}",)) as server,
         open_team(server, _ROLES_BY_MEMBER, asks=True) as made,
+        closing(Database(made.owner)) as owner,
     ):
+        server.sql(
+            f"ALTER DATABASE `{made.database}` COLLATE utf8mb4_unicode_ci",
+            f"DROP PROCEDURE `{made.database}`.{END_LOCK_HOLDER_PROCEDURE}",
+        )
+        renew_constraints(owner, lambda: None)
         yield made
 
 
