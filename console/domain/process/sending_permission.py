@@ -1,9 +1,11 @@
 """The permission of a thread to send a request to a provider. The pipeline of guarded operations grants it only while
-the operation's lease is certainly live. The transport checks it before it sends the first byte.
+the operation's lease is certainly live, and a guarded action only while its preparation is recent. The transport
+checks it before it sends the first byte.
 
 A process may be suspended between its claim and its request, for example because the machine sleeps. If its lease
 expires in this time, people may decide that the operation was not executed, and another person may begin the
-operation again.
+operation again. After a long time, what the provider answered during the preparation may no longer be true: for
+example, a person may have made the refund on the provider's own page.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,8 +20,10 @@ _is_allowed: ContextVar[Callable[[], bool] | None] = ContextVar("may_send", defa
 
 @contextmanager
 def allow_sending_while(is_allowed: Callable[[], bool]) -> Iterator[None]:
-    """Within the block, this thread may send requests to providers only while `is_allowed` returns True."""
-    token = _is_allowed.set(is_allowed)
+    """Within the block, this thread may send requests to providers only while `is_allowed` returns True, and while
+    the permission of each enclosing block allows it, too."""
+    is_outer_allowed = _is_allowed.get()
+    token = _is_allowed.set(is_allowed if is_outer_allowed is None else lambda: is_outer_allowed() and is_allowed())
     try:
         yield
     finally:

@@ -7,12 +7,14 @@ action name, which the delivery of spooled answers and the due tasks use.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
 from console.domain.process import interrupts
+from console.domain.process.sending_permission import allow_sending_while
 from console.domain.provider_outcome import Outcome
 from console.domain.records import Operation
 from console.services.audit import refusals
@@ -21,6 +23,7 @@ from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, 
 from console.services.guarded.pipeline import GuardedPipeline, end_intent
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
+from console.store.database import boot_clock
 from console.store.database.compare_and_swap import StaleRow, run_again_if_stale
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
@@ -28,6 +31,11 @@ from console.store.operations import journal
 from console.store.spool import answer_codec
 from console.store.spool.answer_codec import StoredReport
 
+MAX_PREPARATION_AGE_SECONDS = 300.0
+"""Longest time in seconds from the beginning of an attempt's `prepare` to the first byte of its request. After a
+longer time, for example because the machine slept, the answers and records that `prepare` and the claim have checked
+may be outdated, so the request is not sent.
+"""
 AttemptT = TypeVar("AttemptT")
 """Type variable: the attempt, an object with the caller's request and the services that the steps of the action need.
 """
@@ -142,6 +150,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         with interrupts.defer_signals():
             with refusals.audit_refusals(context, action.name, subject_id, facts, kind=action.kind):
                 context.require_right(action.right)
+                begun_at_ms = boot_clock.read_uptime_ms()
                 existing_result = action.prepare(attempt)
                 if existing_result is not None:
                     return existing_result
@@ -149,14 +158,25 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
                     # Without the store key, an answer that the database can't take could not be spooled: refuse
                     # before sending.
                     context.spool.set_cipher(context.cipher)
-                claimed_operation, outcome = self._run_attempt(attempt, progress)
+                claimed_operation, outcome = self._run_attempt(attempt, progress, begun_at_ms)
                 if action.audits_ending:
                     return action.make_result(attempt, claimed_operation, outcome)
             return action.make_result(attempt, claimed_operation, outcome)
 
-    def _run_attempt(self, attempt: AttemptT, progress: StepReporter) -> tuple[ClaimedOperation, Outcome[AnswerT]]:
+    def _run_attempt(
+        self, attempt: AttemptT, progress: StepReporter, begun_at_ms: int
+    ) -> tuple[ClaimedOperation, Outcome[AnswerT]]:
+        """Run the attempt in the pipeline. An action with effect is not sent if its preparation, which began at
+        `begun_at_ms` (uptime in milliseconds), is older than MAX_PREPARATION_AGE_SECONDS by then.
+        """
+        sending_permission = (
+            allow_sending_while(lambda: boot_clock.is_recent(begun_at_ms, MAX_PREPARATION_AGE_SECONDS))
+            if self.action.has_effect
+            else nullcontext()
+        )
         try:
-            return self._pipeline.run(self._bind_attempt(attempt), progress)
+            with sending_permission:
+                return self._pipeline.run(self._bind_attempt(attempt), progress)
         except (ConsoleError, StaleRow) as failure:
             error = self.action.make_exception_to_raise(attempt, failure)
             if error is failure:

@@ -37,6 +37,7 @@ from console.services.refunds import records as refund_records
 from console.services.refunds import rules as refund_rules
 from console.services.refunds.records import RefundWithPayment
 from console.services.refunds.submit import SIMILAR_REFUND_REASON, RefundSubmitter
+from console.store.database import boot_clock
 from console.store.database.engine import Transaction
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
@@ -85,27 +86,24 @@ class RefundDecisionService:
             with refusals.audit_refusals(self._context, AuditAction.REFUND_APPROVE, refund_id, kind=REFUND_KIND):
                 person = self._context.require_right("refund_approve").name
                 database_rollback.require_no_database_rollback(self._context)
-                refund, is_payment_just_read = self._approve_refund(refund_id, person, expected_version)
+                refund, payment_asked_at_ms = self._approve_refund(refund_id, person, expected_version)
             if refund.state is not RefundState.APPROVED or self._find_cooling_off_end(refund_id) is not None:
                 return refund
             try:
                 interrupts.raise_if_interrupt_pending()
-                return self._submit_approved_refund(refund_id, progress, is_payment_just_read=is_payment_just_read)
+                return self._submit_approved_refund(refund_id, progress, payment_asked_at_ms=payment_asked_at_ms)
             except interrupts.Interrupted:
                 raise ConsoleError(ErrorCode.INTERRUPTED, {"record": refund}) from None
 
     def _submit_approved_refund(
-        self, refund_id: int, progress: StepReporter | None, *, is_payment_just_read: bool
+        self, refund_id: int, progress: StepReporter | None, *, payment_asked_at_ms: int | None
     ) -> Refund:
         """Send the approved refund and return it. If a due task has already sent the refund, return it without
-        sending. `is_payment_just_read` is True if the payment was read from the provider a moment ago; then the
-        payment isn't read again. If the refund can't be sent, or its outcome is unknown, raises the error of
-        `submit_refund`.
+        sending. `payment_asked_at_ms` is an argument of `submit_refund`. If the refund can't be sent, or its outcome
+        is unknown, raises the error of `submit_refund`.
         """
         try:
-            return self._refund_submitter.submit_refund(
-                refund_id, progress, is_payment_just_read=is_payment_just_read
-            )
+            return self._refund_submitter.submit_refund(refund_id, progress, payment_asked_at_ms=payment_asked_at_ms)
         except ConsoleError as refusal:
             refund = refusal.detail.get("record")
             if (
@@ -117,30 +115,31 @@ class RefundDecisionService:
                 return refund
             raise
 
-    def _approve_refund(self, refund_id: int, person: str, expected_version: int | None) -> tuple[Refund, bool]:
+    def _approve_refund(self, refund_id: int, person: str, expected_version: int | None) -> tuple[Refund, int | None]:
         """Store the person's approval, except if the refund is approved and this person is already one of its
-        checkers. Return the refund and a flag. The flag is True if the provider has just answered a question about
-        the payment; the caller then needn't read the payment again before it sends the refund. `expected_version` is
-        the version of the refund that the person's screen shows."""
+        checkers. Return the refund, and the uptime in milliseconds at which the provider was asked about the payment;
+        None if it wasn't asked, or if its answer isn't complete. `expected_version` is the version of the refund that
+        the person's screen shows."""
         context = self._context
         pair = refund_records.read_refund_with_payment(context, refund_id)
         refund = pair.refund
         if refund.state is RefundState.APPROVED and _is_person_among_names(person, refund.checkers):
             if expected_version is not None and expected_version != refund.version:
                 raise make_stale_view_error(refund, expected_version)
-            return refund, False
+            return refund, None
         self._expire_if_overdue(refund)
         with context.database.read() as conn:
             self._require_approvable_refund(conn, refund, person, expected_version)
             refuse_if_read_only(conn, pair.payment.provider)
         refund_rules.require_two_person_database(context, pair.payment)
         reader = self._payment_providers.get_reader(pair.payment.provider)
-        is_payment_just_read = payment_precheck.require_refundable_payment(context, reader, pair).are_complete
+        asked_at_ms = boot_clock.read_uptime_ms()
+        answers = payment_precheck.require_refundable_payment(context, reader, pair)
         interrupts.raise_if_interrupt_pending()  # a signal may have cut off the question to the provider
         context.failpoints.reach("before_vote")
         context.write(lambda tx: self._store_approval(tx, refund_id, person, expected_version, reader))
         context.failpoints.reach("after_vote")
-        return refund_records.read_refund(context, refund_id), is_payment_just_read
+        return refund_records.read_refund(context, refund_id), asked_at_ms if answers.are_complete else None
 
     def _require_approvable_refund(
         self, conn: Connection, refund: Refund, person: str, expected_version: int | None

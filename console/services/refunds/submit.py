@@ -43,6 +43,7 @@ from console.services.refunds.late_outcomes import settle_late_answer, write_lap
 from console.services.refunds.lease import make_refund_lease_name
 from console.services.refunds.probe import RefundProber
 from console.services.refunds.records import RefundWithPayment
+from console.store.database import boot_clock
 from console.store.database.engine import Transaction
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
@@ -50,6 +51,10 @@ from console.store.operations import idempotency as keys
 from console.store.refunds import refunds
 
 REFUND_KIND = refunds.REFUND_KIND
+MAX_REUSED_ANSWER_AGE_SECONDS = 120.0
+"""Largest age in seconds of the provider's answer about a payment with which an approval may also send the refund. If
+the answer is older, for example because the machine slept, the provider is asked again.
+"""
 SIMILAR_REFUND_REASON = InProgressReason.SIMILAR_REFUND_RUNNING
 _log = logging.getLogger("console.guard")
 
@@ -70,14 +75,15 @@ class RefundSubmitter:
         self._refund_prober = refund_prober
 
     def submit_refund(
-        self, refund_id: int, progress: StepReporter | None = None, *, is_payment_just_read: bool = False
+        self, refund_id: int, progress: StepReporter | None = None, *, payment_asked_at_ms: int | None = None
     ) -> Refund:
         """Send an approved refund now. If several callers try this at the same time, only one of them sends the
         refund. Return the refund, which is then submitted or completed. `progress` is called with the name of each
         step.
 
-        `is_payment_just_read` is True if the provider has just answered a question about the payment; then the
-        provider is not asked about the payment again.
+        `payment_asked_at_ms` is the uptime in milliseconds at which the caller has asked the provider about the
+        payment; None if it hasn't asked, or has no complete answer. If this is at most MAX_REUSED_ANSWER_AGE_SECONDS
+        ago, the provider is not asked about the payment again.
 
         Before anything is sent, raises not_found if there is no such refund; not_allowed if the acting person has no
         right to send refunds, or if the database can't enforce two people; bad_profile if the provider is not
@@ -96,7 +102,7 @@ class RefundSubmitter:
             self._payment_providers,
             self._refund_prober,
             refund_id,
-            is_payment_just_read=is_payment_just_read,
+            payment_asked_at_ms=payment_asked_at_ms,
         )
         return self._submit_action.perform(attempt, progress or ignore_step, subject_id=refund_id)
 
@@ -112,10 +118,10 @@ class _SubmissionAttempt:
         refund_prober: RefundProber,
         refund_id: int,
         *,
-        is_payment_just_read: bool,
+        payment_asked_at_ms: int | None,
     ) -> None:
         self._context, self._payment_providers, self._refund_prober = context, payment_providers, refund_prober
-        self._refund_id, self._is_payment_just_read = refund_id, is_payment_just_read
+        self._refund_id, self._payment_asked_at_ms = refund_id, payment_asked_at_ms
         self._list_failure: Outcome[object] | None = None
         """The provider's answer that should have listed the payment's refunds, if it has no readable list of them."""
         self._pair: RefundWithPayment
@@ -124,7 +130,7 @@ class _SubmissionAttempt:
 
     def prepare(self) -> None:
         """Before the operation begins, read the refund and its payment, and ask the provider about earlier refunds.
-        Also ask the provider about the payment, unless the provider has just answered this question. Raise an error
+        Also ask the provider about the payment, unless its answer to the caller can be reused. Raise an error
         if the refund may not be sent. This step sends no refund.
         """
         context = self._context
@@ -135,7 +141,8 @@ class _SubmissionAttempt:
         refuse_record_of_other_merchant(context, self._payment_providers, pair.payment)
         database_fitness.require_safe_settings(context, provider)
         self._refund_prober.ask_about_earlier_refunds(pair)
-        if not self._is_payment_just_read:
+        asked_at_ms = self._payment_asked_at_ms
+        if asked_at_ms is None or not boot_clock.is_recent(asked_at_ms, MAX_REUSED_ANSWER_AGE_SECONDS):
             with context.database.read() as conn:
                 self.check(conn)
             reader = self._payment_providers.get_reader(provider)

@@ -88,3 +88,8 @@ def read_uptime_us() -> int:
     sleep. On Windows, Python's clock includes sleep."""
     clock = next((getattr(time, name) for name in _NAMES_OF_CLOCKS_WITH_SLEEP if hasattr(time, name)), None)
     return (time.monotonic_ns() if clock is None else time.clock_gettime_ns(clock)) // 1000
+
+
+def is_recent(begun_at_ms: int, seconds: float) -> bool:
+    """True if at most `seconds` seconds have passed since the uptime `begun_at_ms` (milliseconds)."""
+    return read_uptime_ms() - begun_at_ms <= seconds * 1000

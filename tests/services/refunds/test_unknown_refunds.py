@@ -13,12 +13,14 @@ from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundInstruction
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
+from console.domain.process.sending_permission import STOPPED_BEFORE_SENDING_REASON
 from console.domain.records import WorkReason
 from console.domain.tasks.records import Alert
 from console.sandbox import SandboxControl
 from console.services.guarded.request_ids import RequestIdService
 from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
 from console.services.refunds.idempotency_key import find_refund_key
+from console.store.database import boot_clock
 from console.store.operations.idempotency_cache import IdempotencyCache
 from console.wiring.payments import PaymentServiceBuilder
 from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal, open_refund_desk
@@ -115,6 +117,35 @@ def test_a_refund_made_on_atoms_page_stops_the_next_one(desk: RefundDesk) -> Non
     with desk.console.acting_as("lead-b"):
         desk.refunds.submit(refund.id)
     assert len(desk.list_provider_keys(payment)) == 3
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+@pytest.mark.parametrize("step", ["before_vote", "after_vote", "before_tx1", "before_send"])
+def test_a_refund_made_elsewhere_while_the_machine_slept_stops_the_sending(
+    desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, provider: str, step: str
+) -> None:
+    """The machine of the approver sleeps for eight hours after the provider was asked about the payment. Meanwhile a
+    person makes the refund on the provider's page. Then nothing is sent: the provider is asked again.
+    """
+    payment = desk.make_paid_payment(minor=50_000, provider=provider)
+    refund, uptime = desk.request_refund(payment, "500" if provider == "paypay" else "5"), boot_clock.read_uptime_ms
+
+    def sleep_at_step(name: str) -> None:
+        if name == step and not desk.list_provider_keys(payment):
+            refund_elsewhere(desk, payment, "BACKOFFICE-01")
+            monkeypatch.setattr(boot_clock, "read_uptime_ms", lambda: uptime() + 8 * 3_600_000)
+
+    monkeypatch.setattr(desk.context.failpoints, "reach", sleep_at_step)
+    refusal = call_for_refusal(lambda: desk.approve_refund(refund))
+    assert (refusal.code, refusal.detail["reason"]) == {
+        "before_vote": UNKNOWN_REFUND_REFUSAL,
+        "after_vote": UNKNOWN_REFUND_REFUSAL,
+    }.get(step, ("provider_unreachable", STOPPED_BEFORE_SENDING_REASON))
+    desk.move_clock(minutes=10)
+    desk.run_due_tasks()
+    assert desk.list_provider_keys(payment) == ["BACKOFFICE-01"]
+    assert desk.read_refund(refund).state is RefundState.APPROVED
+    assert read_open_case(desk).observed == "BACKOFFICE-01"
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
