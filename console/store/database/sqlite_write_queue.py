@@ -44,16 +44,16 @@ class WriteQueueLock:
     @contextmanager
     def hold_writer_lock(self) -> Iterator[None]:
         """Context manager: hold the writer's lock during the block. If the lock isn't free after
-        _LONGEST_WAIT_SECONDS, the block runs without it.
+        _LONGEST_WAIT_SECONDS, which other threads of this process may have used up, the block runs without it.
         """
         if self._path is None:
             yield
             return
-        with self._thread_lock, _open_lock_file(self._path) as file:
+        deadline = time.monotonic() + _LONGEST_WAIT_SECONDS
+        with self._hold_thread_lock() as is_first, _open_lock_file(self._path if is_first else None) as file:
             if file is None:
                 yield
                 return
-            deadline = time.monotonic() + _LONGEST_WAIT_SECONDS
             has_passed_gate = _lock_byte(file, 0, deadline)
             is_writer = _lock_byte(file, 1, deadline)
             if has_passed_gate:
@@ -64,10 +64,27 @@ class WriteQueueLock:
                 if is_writer:
                     _unlock_byte(file, 1)
 
+    @contextmanager
+    def _hold_thread_lock(self) -> Iterator[bool]:
+        """Context manager: hold the lock between the threads of this process during the block, and yield True. Yield
+        False if the lock isn't free after _LONGEST_WAIT_SECONDS. While another process holds the database's lock,
+        each thread of this process would otherwise wait until all threads before it have given up.
+        """
+        is_locked = self._thread_lock.acquire(timeout=_LONGEST_WAIT_SECONDS)
+        try:
+            yield is_locked
+        finally:
+            if is_locked:
+                self._thread_lock.release()
+
 
 @contextmanager
-def _open_lock_file(path: Path) -> Iterator[int | None]:
-    """Context manager: open the lock file and yield its descriptor; None if the file can't be created or opened."""
+def _open_lock_file(path: Path | None) -> Iterator[int | None]:
+    """Context manager: open the lock file and yield its descriptor; None if `path` is None, or if the file can't be
+    created or opened."""
+    if path is None:
+        yield None
+        return
     try:
         if not path.exists():
             make_private_file(path)

@@ -1,4 +1,4 @@
-"""Tests of the queue of writers with the byte locks of Windows, and on file systems without locks."""
+"""Tests of the queue of writers with the byte locks of Windows, on file systems without locks, and of threads."""
 
 import errno
 import os
@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Event, Thread
 from types import SimpleNamespace
 
 import pytest
 
 from console.store.database import sqlite_write_queue
 from console.store.database.sqlite_write_queue import WriteQueueLock
+from tests.support.waiting import PATIENCE_SECONDS
 
 fcntl = pytest.importorskip("fcntl", reason="the locks of Windows are replayed by those of Linux")
 pytestmark = pytest.mark.skipif(not hasattr(fcntl, "F_OFD_SETLK"), reason="the system has no locks of open files")
@@ -106,3 +108,23 @@ def test_no_writer_waits_on_a_file_system_without_locks(
     with WriteQueueLock(tmp_path / "console.db").hold_writer_lock():
         has_written = True
     assert has_written
+
+
+def test_a_thread_waits_no_longer_because_of_other_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer waits in the queue of its process for at most the same time, and then writes outside the queue. If
+    another process holds the database's lock, the threads of this process so give up together, not one after another.
+    """
+    monkeypatch.setattr(sqlite_write_queue, "_LONGEST_WAIT_SECONDS", 0.05)
+    queue, has_written = WriteQueueLock(tmp_path / "console.db"), Event()
+
+    def write() -> None:
+        with queue.hold_writer_lock():
+            has_written.set()
+
+    thread = Thread(target=write, daemon=True)
+    with queue.hold_writer_lock():
+        thread.start()
+        assert has_written.wait(PATIENCE_SECONDS)
+    thread.join(PATIENCE_SECONDS)
+    with queue.hold_writer_lock():  # the thread has released no lock that it didn't have
+        assert queue._thread_lock.locked()
