@@ -230,17 +230,17 @@ def _make_qt_items(shown: ShownTable) -> QTableWidget:
 
 
 class EventLoopGaps(QObject):
-    """Measures the longest time between two turns of the event loop (seconds)."""
+    """Measures the longest time between two passes of the event loop (seconds)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.longest, self._last = 0.0, time.perf_counter()
         self._timer = QTimer(self, interval=1)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._note_turn)
+        self._timer.timeout.connect(self._record_event_loop_pass)
         self._timer.start()
 
-    def _note_turn(self) -> None:
+    def _record_event_loop_pass(self) -> None:
         now = time.perf_counter()
         self.longest, self._last = max(self.longest, now - self._last), now
 
@@ -251,7 +251,7 @@ class EventLoopGaps(QObject):
 
 
 def measure_gaps() -> dict[str, Any]:
-    """Measure the longest time between two turns of the event loop in each round: once while the window is idle, and
+    """Measure the longest time between two passes of the event loop in each round: once while the window is idle, and
     once while four threads call slow providers, one of which returns a large PDF. Return these times by name
     (seconds), and how the calls ended.
     """
@@ -294,7 +294,7 @@ def _measure_longest_gap(
             lambda failure: note_end(failure.code),
             caller=watch,
             label="call",
-            lane="slow",
+            pool_name="slow",
         )
     QTimer.singleShot(60_000 if calls else int(_IDLE_SECONDS_BEFORE_CHECK * 1000), loop, loop.quit)
     loop.exec()

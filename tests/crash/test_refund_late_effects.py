@@ -47,7 +47,7 @@ def test_a_refund_that_was_executed_late_is_not_withdrawn(place: Place) -> None:
         undone = find_newest_refund(on.maker, target.payment)
         assert undone is not None
         assert (undone.state, undone.not_found) == (RefundState.APPROVED, 2), undone
-        on.release_held_request(undone.provider_refund_key)
+        on.release_held_call(undone.provider_refund_key)
         on.maker.refunds.probe(target.refund)
         assert call_for_ending(lambda: on.maker.refunds.withdraw(target.refund)) != "done", (
             "its money is free, and gone"
@@ -68,7 +68,7 @@ def test_a_withdrawn_refund_that_was_executed_stops_the_next_refund(place: Place
     """
     with open_money_stage(place) as on:
         target, withdrawn = make_delayed_and_withdrawn_refund(on)
-        on.release_held_request(withdrawn.provider_refund_key)
+        on.release_held_call(withdrawn.provider_refund_key)
         on.maker.refunds.probe(target.refund)
         assert call_for_ending(lambda: request_refund(on.maker, target.payment)) == "in_progress"
         on.check_all_rules()
@@ -81,7 +81,7 @@ def test_a_withdrawn_refund_that_was_executed_stops_the_next_approval(place: Pla
     with open_money_stage(place) as on:
         target, withdrawn = make_delayed_and_withdrawn_refund(on)
         again = request_refund(on.maker, target.payment)
-        on.release_held_request(withdrawn.provider_refund_key)
+        on.release_held_call(withdrawn.provider_refund_key)
         assert call_for_ending(lambda: on.checker.refunds.approve(again.id)) != "done"
         assert on.count_provider_refunds(target.number) == 1
         on.check_all_rules()
@@ -106,7 +106,7 @@ def test_an_unanswered_question_stops_the_next_refund(
         on.sandbox.control.add_faults(*({"action": silence, "call": call, "times": 100} for call in silent))
         assert call_for_ending(lambda: on.checker.refunds.approve(again.id)) == answer_code
         if arrives:
-            on.release_held_request(withdrawn.provider_refund_key)
+            on.release_held_call(withdrawn.provider_refund_key)
         assert on.count_provider_refunds(target.number) == arrives
         on.move_clocks()
         on.checker.recovery.run_all_tasks()

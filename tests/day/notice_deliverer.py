@@ -26,11 +26,11 @@ TAKEN, REFUSED = 200, 400
 @dataclass(order=True)
 class _Delivery:
     """One planned delivery of a notice: `at` is its time, `until` the end of its repetitions (monotonic seconds),
-    `kind` the content type of the notice. `turn` decides which worker receives it.
+    `kind` the content type of the notice. `delivery_number` decides which worker receives it.
     """
 
     at: float
-    turn: int
+    delivery_number: int
     path: str = field(compare=False)
     body: bytes = field(compare=False)
     kind: str = field(compare=False)
@@ -137,7 +137,7 @@ class NoticeDeliverer(ThreadingHTTPServer):
 
     def _deliver(self, delivery: _Delivery) -> None:
         """Deliver a notice once to a worker, and plan a repetition if the worker didn't accept the notice."""
-        status = _send_notice(self._ports[delivery.turn % len(self._ports)], delivery)
+        status = _send_notice(self._ports[delivery.delivery_number % len(self._ports)], delivery)
         self._count(f"answered {status}")
         if status in (TAKEN, REFUSED):
             return
@@ -146,7 +146,7 @@ class NoticeDeliverer(ThreadingHTTPServer):
             self._count("given up")
             return
         with self._changed:
-            heappush(self._letters, replace(delivery, at=now + _AGAIN_SECONDS, turn=next(self._turns)))
+            heappush(self._letters, replace(delivery, at=now + _AGAIN_SECONDS, delivery_number=next(self._turns)))
 
 
 def _send_notice(port: int, delivery: _Delivery) -> int:

@@ -35,28 +35,28 @@ _VARYING_PARTS = (
 
 
 class ShownTimes(QObject):
-    """Records when Qt first shows each bar and toast, and when each turn of the event loop ends. Tests compare these
+    """Records when Qt first shows each bar and toast, and when each pass of the event loop ends. Tests compare these
     times with the times at which the sentences are spoken.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.shown: list[tuple[str, float]] = []
-        self._turn_ends: list[float] = []
+        self._pass_ends: list[float] = []
 
-    def note_turn(self) -> None:
+    def record_event_loop_pass(self) -> None:
         """Post an event that records when the running code returns to the event loop. The event is handled before all
         other posted events.
         """
         QCoreApplication.postEvent(self, QEvent(QEvent.Type.User), Qt.EventPriority.HighEventPriority.value)
 
-    def is_same_turn(self, one: float, other: float) -> bool:
+    def is_same_event_loop_pass(self, one: float, other: float) -> bool:
         """True if the code did not return to the event loop between the two recorded times."""
-        return not any(min(one, other) < end <= max(one, other) for end in self._turn_ends)
+        return not any(min(one, other) < end <= max(one, other) for end in self._pass_ends)
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.User:
-            self._turn_ends.append(time.monotonic())
+            self._pass_ends.append(time.monotonic())
             return True
         return super().event(event)
 
@@ -69,7 +69,7 @@ class ShownTimes(QObject):
         if not message.property("noted"):
             message.setProperty("noted", True)
             self.shown.append((message.accessibleName(), time.monotonic()))
-            self.note_turn()
+            self.record_event_loop_pass()
 
 
 @dataclass

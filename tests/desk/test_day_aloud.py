@@ -39,7 +39,7 @@ def show_times(qapp: QApplication) -> Iterator[ShownTimes]:
 
 @pytest.fixture
 def announced_sentences(show_times: ShownTimes) -> Iterator[list[SentAnnouncement]]:
-    with collect_announcements(show_times.note_turn) as sentences:
+    with collect_announcements(show_times.record_event_loop_pass) as sentences:
         yield sentences
 
 
@@ -222,7 +222,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     assert nearest
     largest_delay = max(abs(shown_at - heard_at) for _, shown_at, heard_at in nearest)
     print(f"largest delay of {len(nearest)} bars and toasts in {language}: {1000 * largest_delay:.1f} ms")
-    assert [sentence for sentence, *times in nearest if not show_times.is_same_turn(*times)] == []
+    assert [sentence for sentence, *times in nearest if not show_times.is_same_event_loop_pass(*times)] == []
     record_property(LONGEST_DELAY, blind.longest_delay)
     compare_transcript(TRANSCRIPTS_FOLDER / f"day.{language}.md", blind.transcript)
 

@@ -301,14 +301,14 @@ def find_keys_without_effect(
         heard.clear()
         route, focus = person.frame.current_route, person.window.focusWidget()
 
-        def is_told(route: Route | None = route, focus: QWidget | None = focus) -> bool:
+        def is_announced(route: Route | None = route, focus: QWidget | None = focus) -> bool:
             is_moved = person.frame.current_route != route or person.window.focusWidget() is not focus
             opened = [*list_open_windows(person.window, QDialog), *list_open_windows(person.window, QMenu)]
             return bool(heard or acts or opened or is_moved)
 
         person.press(key)
         try:
-            person.wait_until(is_told)
+            person.wait_until(is_announced)
         except TimeoutError:
             silent.append(key)
         person.wait_until_read()

@@ -77,16 +77,16 @@ class ReadModifyWrite:
         tx.conn.execute(_WRITE_COUNTER_SQL, {"name": COUNTER_NAMES[0], "value": value + 1})
 
 
-def run_crossing_transactions(databases: Sequence[Database], turns: int) -> Counter[str]:
-    """Run `turns` crossing transactions on each database, each database in a thread of its own. Every second thread
-    has the opposite order of rows. Return how often each ending occurred."""
+def run_crossing_transactions(databases: Sequence[Database], transaction_count: int) -> Counter[str]:
+    """Run `transaction_count` crossing transactions on each database, each database in a thread of its own. Every
+    second thread has the opposite order of rows. Return how often each ending occurred."""
     tally: Counter[str] = Counter()
     start = Barrier(len(databases))
 
     def run_thread(number: int, database: Database) -> None:
         start.wait(PATIENCE_SECONDS)
         chance, pause = random.Random(number), Event()
-        for _ in range(turns):
+        for _ in range(transaction_count):
             pause.wait(chance.uniform(0, 0.02))  # people who never pause would starve whoever goes the other way
             work = CrossingTransaction(COUNTER_NAMES if number % 2 else COUNTER_NAMES[::-1])
             try:

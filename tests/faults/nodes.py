@@ -44,11 +44,11 @@ def open_database_per_node(place: ServerPlace, *, owner: bool = False) -> Iterat
         yield made
 
 
-def read_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
+def read_after_write(databases: Sequence[Database], write_count: int) -> Counter[str]:
     """Write on one node, and read the value on the next node immediately. Return three numbers: of reads, of stale
     values, and of sessions without the setting that makes reads wait for other nodes' writes."""
-    tally: Counter[str] = Counter(reads=turns, stale=0, unguarded=0)
-    for turn in range(turns):
+    tally: Counter[str] = Counter(reads=write_count, stale=0, unguarded=0)
+    for turn in range(write_count):
         here, there = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
         here.write(lambda tx, turn=turn: tx.conn.execute(_WRITE_VALUE_SQL, {"value": turn}))  # type: ignore[misc]  # a default
         with there.read() as conn:
@@ -57,11 +57,11 @@ def read_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
     return tally
 
 
-def swap_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
+def swap_after_write(databases: Sequence[Database], write_count: int) -> Counter[str]:
     """Update a row on one node, under the condition of the value that another node has just written. No other session
     writes the row, so no update may be refused. Return the numbers of updates and of refused updates."""
-    tally: Counter[str] = Counter(swaps=turns, refused=0)
-    for turn in range(turns):
+    tally: Counter[str] = Counter(swaps=write_count, refused=0)
+    for turn in range(write_count):
         here, there = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
         value = turn * 10
         here.write(lambda tx, value=value: tx.conn.execute(_WRITE_VALUE_SQL, {"value": value}))  # type: ignore[misc]  # a default

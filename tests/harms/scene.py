@@ -53,7 +53,7 @@ class AttackedDatabase:
     folder: Path
     _closing: ExitStack = field(repr=False)
     tries_all_attacks: bool = False
-    _turn: int = 0
+    _attack_number: int = 0
     _desks: dict[str, Console] = field(default_factory=dict, repr=False)
     _numbers: Iterator[str] = field(default_factory=lambda: iter(invented.invent_numbers(2_000, 12)), repr=False)
     _orders: int = 0
@@ -177,8 +177,8 @@ class AttackedDatabase:
         """
         everybody, tried = list(roles), 0
         for way in list(attacks):
-            self._turn += 1
-            in_turn = {everybody[self._turn % len(everybody)]} | {"worker"}.intersection(everybody)
+            self._attack_number += 1
+            in_turn = {everybody[self._attack_number % len(everybody)]} | {"worker"}.intersection(everybody)
             for who in everybody if self.tries_all_attacks else sorted(in_turn):
                 self.attack(who, way, -1, **names)
                 tried += 1

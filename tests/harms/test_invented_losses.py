@@ -35,7 +35,7 @@ def _write_loss_audit_entry(scene: AttackedDatabase, who: str) -> None:
     context.write(lambda tx: context.record_audit(tx, action, 1, {}, kind="database", reason=ROLLBACK_RULE))
 
 
-def _count_open_stops(scene: AttackedDatabase) -> int:
+def _count_open_loss_alerts(scene: AttackedDatabase) -> int:
     ((count,),) = scene.sql(f"SELECT COUNT(*) FROM alerts WHERE rule_id = '{ROLLBACK_RULE}' AND resolved_at IS NULL")
     return int(count)
 
@@ -44,12 +44,12 @@ def test_no_account_stops_the_program_by_an_invented_loss(harm_scene: AttackedDa
     """The database refuses the report of a loss without an audit entry. It accepts at most three reports of each
     account that may act.
     """
-    _check_stop_without_audit_entry(harm_scene)
+    _check_refusal_of_losses_without_audit_entry(harm_scene)
     for who in PEOPLE_WITH_ALERT_RIGHT:
-        _check_repeated_stops(harm_scene, who)
+        _check_repeated_losses(harm_scene, who)
 
 
-def _check_stop_without_audit_entry(harm_scene: AttackedDatabase) -> None:
+def _check_refusal_of_losses_without_audit_entry(harm_scene: AttackedDatabase) -> None:
     """Try to stop purchases without an audit entry: by alerts of this rule with various subjects and spellings, and
     by rows of `lost_operations`. Such a row would block its corporation or payment until two people have decided.
     Check that the database refuses all of them.
@@ -72,14 +72,14 @@ def _check_stop_without_audit_entry(harm_scene: AttackedDatabase) -> None:
         for end in make_ending_attacks(way)
     ]
     assert harm_scene.attack_as_each_role([*harm_scene.choose_attacks([*alerts, *lost]), *ended]) > 40
-    assert _count_open_stops(harm_scene) == 0
+    assert _count_open_loss_alerts(harm_scene) == 0
     assert harm_scene.sql("SELECT COUNT(*) FROM lost_operations") == [(0,)]
     assert harm_scene.buy("op-b", number).state == "success"
     assert harm_scene.request_refund(payment).state == "requested"
     harm_scene.check_ordinary_work()
 
 
-def _check_repeated_stops(harm_scene: AttackedDatabase, who: str) -> None:
+def _check_repeated_losses(harm_scene: AttackedDatabase, who: str) -> None:
     """Let an account report a loss eight times, each time with an audit entry in its own name. Check that three
     reports stop purchases, each until a person acknowledges it, and that the others are refused.
     """
@@ -88,7 +88,7 @@ def _check_repeated_stops(harm_scene: AttackedDatabase, who: str) -> None:
         _write_loss_audit_entry(harm_scene, who)
         wait_until_applied(harm_scene.nodes)  # the next statement may go to another node
         harm_scene.attack(who, next(make_insert_attacks("alerts", _make_alert_row())))
-        if not _count_open_stops(harm_scene):
+        if not _count_open_loss_alerts(harm_scene):
             continue
         stops += 1
         assert call_for_refusal_code(lambda: harm_scene.buy_new("op-a")) == ROLLBACK_RULE

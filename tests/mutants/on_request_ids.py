@@ -74,7 +74,7 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
         "if not (binding.is_committed and _may_error_hide_success(error)):", "if error is not None:",
         f"{_ANSWERS_AFTER_FAULTS_TESTS}::test_a_call_with_a_failed_read_after_commit_returns_its_result"),
     _make_mutant("what failed after its commit frees the id", _IDS,
-        "            if _may_error_hide_success(error):\n                self._end_lease(held_request)\n",
+        "            if _may_error_hide_success(error):\n                self._end_lease(leased_request)\n",
         "            if isinstance(error, OutcomeUnrecorded):\n                pass\n",
         f"{_ANSWERS_AFTER_FAULTS_TESTS}::test_a_call_with_a_failed_read_after_commit_returns_its_result"),
     _make_mutant("an answer is stored once only", _IDS,

@@ -146,7 +146,7 @@ def run_late_refunds(stage: MoneyStage, count: int) -> Counter[str]:
 def _release_delayed_requests(stage: MoneyStage, keys: Sequence[str | None]) -> None:
     """Let the simulated provider execute the delayed refund requests with these keys now."""
     for key in keys:
-        stage.release_held_request(key)
+        stage.release_held_call(key)
 
 
 def _approve_each(stage: MoneyStage, numbers: Sequence[str]) -> list[int]:

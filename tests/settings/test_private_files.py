@@ -112,7 +112,7 @@ def test_a_secret_file_readable_by_everybody_is_reported(
         ),
     ],
 )
-def test_a_folder_outside_of_the_windows_profile_is_told(
+def test_a_folder_outside_of_the_windows_profile_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, message: str, next_step: str
 ) -> None:
     """Windows closes the folder of a person's profile to others, and modes mean nothing there. For another folder

@@ -101,7 +101,7 @@ def _kill_running_worker(place: Place, run_id: int, workers: Sequence[WorkerProc
     alive = {worker.pid: worker for worker in workers if worker.is_alive}
     found: list[WorkerProcess] = []
 
-    def is_run_held() -> bool:
+    def is_run_leased() -> bool:
         holding = place.sql(
             f"SELECT l.process FROM leases l, bulk_runs r WHERE l.name = 'bulk_{run_id}' AND r.id = {run_id}"
             " AND l.lease_expires > 0 AND r.reason LIKE 'row:%'"
@@ -109,7 +109,7 @@ def _kill_running_worker(place: Place, run_id: int, workers: Sequence[WorkerProc
         found.extend(alive[int(pid)] for (pid,) in holding if int(pid) in alive)
         return bool(found)
 
-    wait_until(is_run_held, "a worker runs it", 120.0)
+    wait_until(is_run_leased, "a worker runs it", 120.0)
     os.kill(found[0].pid, signal.SIGKILL)
     found[0].process.wait()
 

@@ -29,8 +29,8 @@ from tests.soak import (
     session,
     worker_memory,
 )
-from tests.soak.held import ENGINES_AND_TITLES as HELD
-from tests.soak.held import run_request_load
+from tests.soak.key_load import ENGINES_AND_TITLES as HELD
+from tests.soak.key_load import run_request_load
 from tests.soak.shards import ALL_ENGINES, RECOVERY_SECONDS, SINGLE_SERVER_ENGINES, Demand, make_demands, open_place
 from tests.stateful import machine
 from tests.support.invented import invent_numbers

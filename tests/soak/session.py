@@ -121,7 +121,7 @@ def format_report(figures: dict[str, Any]) -> str:
             for name, took in figures[end].items()
         ),
         f"keys that painted nothing {figures['without painting']}",
-        f"memory: {', '.join(f'{at:.0f} s {mb:.0f} MB' for at, mb in _pick_ten(figures['memory']))}",
+        f"memory: {', '.join(f'{at:.0f} s {mb:.0f} MB' for at, mb in _pick_ten_samples(figures['memory']))}",
         f"growth of the memory, once settled: {compute_growth_mb(figures['memory']):+.1f} MB",
         f"acts {figures['done']}, changes of another person {dict(figures['changes'])}",
     ]
@@ -135,9 +135,9 @@ def _format_percentiles(seconds: Sequence[float]) -> str:
     return f"p50 {p50}, p99 {p99}, longest {format_duration(some[-1])} ({len(some)})"
 
 
-def _pick_ten(memory: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
-    """Return about ten of the samples, evenly distributed."""
-    return memory[:: max(1, len(memory) // 10)]
+def _pick_ten_samples(samples: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
+    """Return about ten of the samples of the process's memory, evenly distributed over the time."""
+    return samples[:: max(1, len(samples) // 10)]
 
 
 def compute_growth_mb(memory: Sequence[Sequence[float]]) -> float:

@@ -35,7 +35,7 @@ from console.views.app.main import WindowOpener
 from console.views.runtime.routes import CreditCheckRoute, PaymentRoute, QueuesRoute
 from tests.support.first_use import note_earlier_use
 
-TURN_MS = 5
+PASS_INTERVAL_MS = 5
 _KEY_MS, _LOOK_MS, _SAMPLE_SECONDS = 120, 700, 5.0
 _LONG_SECONDS, _STACKS_SECONDS = 0.033, 0.02
 _STACK_FRAME_PATTERN = re.compile(r'File "(.+)", line (\d+) in (.+)')
@@ -44,9 +44,9 @@ Step = Callable[[], object] | int
 """Something that the person does, or milliseconds in which they look."""
 
 
-class LoopWatch(QObject):
-    """Measures each turn of the event loop. `late` has the delay of each turn (seconds). `work` has the processor
-    time of the main thread in a turn (seconds), with the name of the action that was running.
+class EventLoopWatch(QObject):
+    """Measures each pass of the event loop. `late` has the delay of each pass (seconds). `work` has the processor
+    time of the main thread in a pass (seconds), with the name of the action that was running.
     """
 
     def __init__(self) -> None:
@@ -55,14 +55,14 @@ class LoopWatch(QObject):
         self.work: list[tuple[float, str]] = []
         self.doing = "starts"
         self.last, self._cpu = time.perf_counter(), time.thread_time()
-        self._timer = QTimer(self, interval=TURN_MS)
+        self._timer = QTimer(self, interval=PASS_INTERVAL_MS)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._note_turn)
+        self._timer.timeout.connect(self._record_event_loop_pass)
         self._timer.start()
 
-    def _note_turn(self) -> None:
+    def _record_event_loop_pass(self) -> None:
         now, cpu = time.perf_counter(), time.thread_time()
-        self.late.append(max(0.0, now - self.last - TURN_MS / 1_000))
+        self.late.append(max(0.0, now - self.last - PASS_INTERVAL_MS / 1_000))
         if cpu - self._cpu > 0.002:
             self.work.append((cpu - self._cpu, self.doing))
         self.last, self._cpu = now, cpu
@@ -79,7 +79,7 @@ class StackWatch(threading.Thread):
     painter after the painting.
     """
 
-    def __init__(self, watch: LoopWatch) -> None:
+    def __init__(self, watch: EventLoopWatch) -> None:
         super().__init__(name="stacks", daemon=True)
         self._watch = watch
         self.seen: Counter[str] = Counter()
@@ -88,7 +88,7 @@ class StackWatch(threading.Thread):
     def run(self) -> None:
         with tempfile.TemporaryFile("w+") as file:
             while not self.over.wait(_STACKS_SECONDS):
-                if time.perf_counter() - self._watch.last > _LONG_SECONDS + TURN_MS / 1_000:
+                if time.perf_counter() - self._watch.last > _LONG_SECONDS + PASS_INTERVAL_MS / 1_000:
                     file.seek(0)
                     file.truncate()
                     faulthandler.dump_traceback(file, all_threads=True)
@@ -162,7 +162,7 @@ class ScriptedWindowSession(QObject):
     def __init__(self, opening: WindowOpener, facts: Mapping[str, Any]) -> None:
         super().__init__()
         self._opening, self._facts, self._chance = opening, facts, random.Random(facts["seed"])
-        self.watch, self.paints = LoopWatch(), PaintWatch()
+        self.watch, self.paints = EventLoopWatch(), PaintWatch()
         opening.window.installEventFilter(self.paints)
         self.stacks = StackWatch(self.watch)
         self.done: Counter[str] = Counter()

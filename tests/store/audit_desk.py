@@ -63,7 +63,7 @@ class DatabaseWithThreeChains:
 
         self.database.write(write)
 
-    def append_entries_in_turns(self, chain: str, count: int) -> None:
+    def append_many_entries(self, chain: str, count: int) -> None:
         for _ in range(count):
             self.append_entries(chain)
 

@@ -91,7 +91,7 @@ class MoneyStage:
         """Return the number of refunds of this payment that the provider has accepted."""
         return len(self.sandbox.control.payments_control.read_refunds(payment=number))
 
-    def release_held_request(self, key: str | None) -> None:
+    def release_held_call(self, key: str | None) -> None:
         """Let the held request with this key reach the provider. When the method returns, the provider has booked the
         request.
         """

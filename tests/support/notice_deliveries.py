@@ -137,7 +137,7 @@ def check_booked(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
     assert scene.place.sql("SELECT COUNT(*) FROM orders WHERE status <> 'paid'") == [(0,)]
     booked = "SELECT COUNT(*), COUNT(DISTINCT subject_id) FROM audit_log WHERE what = 'payment.booked'"
     assert scene.place.sql(booked) == [(len(posts), len(posts))]
-    assert scene.list_open_rules() == []
+    assert scene.list_open_alert_rules() == []
 
 
 _EXPECTED_STATES = {

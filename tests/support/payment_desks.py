@@ -118,7 +118,7 @@ class PaymentDesk:
         assert found is not None
         return found
 
-    def list_open_rules(self, kind: str = "payment") -> list[str]:
+    def list_open_alert_rules(self, kind: str = "payment") -> list[str]:
         """Return the rule ids of all open alerts about records of this kind, from the oldest alert to the newest."""
         rows = self.place.sql(
             f"SELECT rule_id FROM alerts WHERE subject_kind = '{kind}' AND resolved_at IS NULL ORDER BY id"

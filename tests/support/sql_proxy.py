@@ -52,7 +52,7 @@ class ProxyFault:
     is_lasting: bool
     has_happened: bool = False
     replied: Event = field(default_factory=Event)
-    _held: Event = field(default_factory=Event)
+    _release_event: Event = field(default_factory=Event)
 
     def count_and_match(self, sql: str) -> bool:
         """Count this command, and return True if the fault happens at it."""
@@ -64,11 +64,11 @@ class ProxyFault:
 
     def release_command(self) -> None:
         """Send the command that the proxy has held back to the server, and drop the server's answer."""
-        self._held.set()
+        self._release_event.set()
 
     def wait_for_release(self) -> None:
         """Wait until `release_command` is called."""
-        assert self._held.wait(PATIENCE_SECONDS), "nobody let it go"
+        assert self._release_event.wait(PATIENCE_SECONDS), "nobody let it go"
 
 
 class _ProxiedConnection:

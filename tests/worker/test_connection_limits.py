@@ -276,19 +276,19 @@ def test_a_pool_of_call_threads_refuses_calls_above_its_limit() -> None:
     from threading import Event
 
     async def fill_both_places() -> None:
-        gate, lane = Event(), ServiceCallThreads("test", 1, 1)
-        first, second = (asyncio.create_task(lane.run(gate.wait)) for _ in range(2))
+        gate, threads = Event(), ServiceCallThreads("test", 1, 1)
+        first, second = (asyncio.create_task(threads.run(gate.wait)) for _ in range(2))
         await asyncio.sleep(0)
         with pytest.raises(NoCapacity):
-            await lane.run(gate.wait)
+            await threads.run(gate.wait)
         second.cancel()
         await asyncio.sleep(0)
-        assert lane.unfinished_calls == 2
+        assert threads.unfinished_calls == 2
         gate.set()
         assert await first
-        while lane.unfinished_calls:
+        while threads.unfinished_calls:
             await asyncio.sleep(0)
-        lane.close()
+        threads.close()
 
     asyncio.run(fill_both_places())
 

@@ -62,7 +62,7 @@ def start_ready_worker(place: Place, sandbox: Sandbox, **extra: str) -> Iterator
             process.kill()
 
 
-def list_held_leases(console: Console) -> set[str]:
+def list_acquired_lease_names(console: Console) -> set[str]:
     with console.database.read() as conn:
         return {one.name for one in leases.list_holders(conn) if one.name.startswith(TASK_LEASE_PREFIX)}
 
@@ -83,7 +83,7 @@ def test_a_worker_runs_all_tasks_until_a_signal(place: Place, sandbox: Sandbox, 
             PATIENCE_SECONDS,
         )
         status, log = worker.stop_by_signals(number)
-        assert (status, list_held_leases(console)) == (0, set())
+        assert (status, list_acquired_lease_names(console)) == (0, set())
         assert {task.error_code for task in console.scheduler.read_states()} == {None}
     assert log[-1]["message"] == "ended"
     assert all(line["correlation"] for line in log)
@@ -103,7 +103,7 @@ def test_two_workers_share_the_tasks_of_a_team(place: Place, sandbox: Sandbox) -
             PATIENCE_SECONDS,
         )
         assert [worker.stop_by_signals(signal.SIGTERM)[0] for worker in (one, two)] == [0, 0]
-        assert list_held_leases(console) == set()
+        assert list_acquired_lease_names(console) == set()
 
 
 @pytest.mark.engines("sqlite")
@@ -130,7 +130,7 @@ def test_a_second_signal_ends_a_worker_with_a_hanging_task(place: Place, sandbox
     """After a second signal the worker ends without waiting for a hanging task, and still exits with 0."""
     with start_ready_worker(place, sandbox, FAILPOINT="after_task_begin:1:hang", TIME_SCALE="1") as worker:
         with place.open_desk(sandbox) as console:
-            wait_until(lambda: bool(list_held_leases(console)), "a task hangs", PATIENCE_SECONDS)
+            wait_until(lambda: bool(list_acquired_lease_names(console)), "a task hangs", PATIENCE_SECONDS)
         status, log = worker.stop_by_signals(signal.SIGTERM, signal.SIGINT)
     assert status == 0
     assert "cut off" in log[-1]["message"]

@@ -80,8 +80,8 @@ class Payment:
     `asked_minor` is the requested price; `captured_minor` the amount that the provider has collected, from which
     refunds are made; `reserved_minor` the part reserved by open refunds; `refunded_minor` the part paid back;
     `set_aside_minor` the part above an account's limit. `provider_state`, `provider_minor` and
-    `provider_refunded_minor` are the provider's last statement, true at the instant `told_at`. `by_code` is True
-    if the payer pays with a code that the console requested.
+    `provider_refunded_minor` are the provider's last statement about the payment, true at the instant `told_at`.
+    `by_code` is True if the payer pays with a code that the console requested.
 
     - `handle`: the provider's id of the payment code, or the token of its payment page; `url` opens the code or page
     - `last_event_id`: the id of the last notice that was applied to the payment
@@ -160,11 +160,11 @@ class Refund:
     `decide_by` no person can approve the refund. `provider_refund_key` is the idempotency key for the provider,
     stored before the first call and never changed.
 
-    `not_found` counts the provider's answers "not found" since the last submission. `told_at` is the time of the
-    provider's last report. `first_sent_at` and `last_sent_at` are the times of the first and the last submission,
-    `sent_count` is the number of submissions. `ticket` is the number of a support ticket. `declined_because` is the
-    reason of a rejection. `intended_repeat`: the maker has confirmed that this refund repeats an earlier one of the
-    same payment and amount.
+    `not_found` counts the provider's answers "not found" since the last submission. `told_at` is the instant at
+    which the provider made its last report. `first_sent_at` and `last_sent_at` are the times of the first and the
+    last submission, `sent_count` is the number of submissions. `ticket` is the number of a support ticket.
+    `declined_because` is the reason of a rejection. `intended_repeat`: the maker has confirmed that this refund
+    repeats an earlier one of the same payment and amount.
     """
 
     id: int

@@ -81,11 +81,11 @@ class SimulatedAlarmBox:
     def routes(self) -> tuple[ProviderRoute, ...]:
         """Return the HTTP routes of the simulated AlarmBox."""
         return (
-            make_route("GET", "/oauth/authorize", self._make_authorize_call),
-            make_route("POST", "/oauth/token", self._make_token_call),
-            make_route("POST", "/ps/v1/credit_checks", self._make_purchase_call),
-            make_route("GET", "/ps/v1/credit_checks", self._make_list_call),
-            make_route("GET", r"/ps/v1/credit_checks/([0-9]{1,18})", self._make_detail_call),
+            make_route("GET", "/oauth/authorize", self._parse_authorize_call),
+            make_route("POST", "/oauth/token", self._parse_token_call),
+            make_route("POST", "/ps/v1/credit_checks", self._parse_purchase_call),
+            make_route("GET", "/ps/v1/credit_checks", self._parse_list_call),
+            make_route("GET", r"/ps/v1/credit_checks/([0-9]{1,18})", self._parse_detail_call),
         )
 
     # -- credit checks
@@ -137,7 +137,7 @@ class SimulatedAlarmBox:
 
     # -- calls
 
-    def _make_authorize_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_authorize_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         query = request.query
         if query.get("response_type") != "code":
             raise make_oauth_refusal(400, "unsupported_response_type")
@@ -149,7 +149,7 @@ class SimulatedAlarmBox:
 
         return ProviderCall(PROVIDER_NAME, "authorize", redirect_to_caller)
 
-    def _make_token_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_token_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         if request.read_media_type() != "application/x-www-form-urlencoded":
             raise make_oauth_refusal(400, "invalid_request")
         token_request = request.read_form()
@@ -163,7 +163,7 @@ class SimulatedAlarmBox:
 
         return ProviderCall(PROVIDER_NAME, "token", issue_tokens)
 
-    def _make_purchase_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_purchase_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         token_pair = self._require_token_pair(request)
         if "credit_check:create" not in token_pair.scope.split():
             raise RequestRefused(make_error_reply(403, "the scope credit_check:create is missing"))
@@ -177,7 +177,7 @@ class SimulatedAlarmBox:
 
         return ProviderCall(PROVIDER_NAME, "purchase", purchase_check, number, access_token=token_pair.access_token)
 
-    def _make_detail_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_detail_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         token_pair = self._require_token_pair(request)
         has_pdf = request.query.get("with_pdf") == "true"
         check = self._checks.get(int(match[1]))
@@ -204,7 +204,7 @@ class SimulatedAlarmBox:
 
         return answer_with_detail
 
-    def _make_list_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_list_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         token_pair = self._require_token_pair(request)
         if not self._state.settings.offers_purchase_list:
             raise RequestRefused(make_error_reply(404, "no such address"))

@@ -54,15 +54,15 @@ class SimulatedAtom:
     def routes(self) -> tuple[ProviderRoute, ...]:
         """Return the HTTP routes of the simulated Atom."""
         return (
-            make_route("POST", "/ots/aipay/auth", self._make_auth_call),
-            make_route("POST", "/ots/payment/status", self._make_payment_or_refund_status_call),
-            make_route("POST", "/ots/v2/payment/status", self._make_payment_status_v2_call),
-            make_route("POST", "/ots/payment/refund", self._make_refund_call),
+            make_route("POST", "/ots/aipay/auth", self._parse_auth_call),
+            make_route("POST", "/ots/payment/status", self._parse_payment_or_refund_status_call),
+            make_route("POST", "/ots/v2/payment/status", self._parse_payment_status_v2_call),
+            make_route("POST", "/ots/payment/refund", self._parse_refund_call),
         )
 
     # -- AUTH
 
-    def _make_auth_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_auth_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant, data = self._state.atom_merchants.decrypt_request(request)
         new_token = read_payment_token_request(merchant, data)
         return self._make_provider_call(
@@ -91,7 +91,9 @@ class SimulatedAtom:
 
     # -- queries
 
-    def _make_payment_or_refund_status_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_payment_or_refund_status_call(
+        self, request: HttpRequest, _: re.Match[str]
+    ) -> ProviderCall | HttpReply:
         """Return the call of a TXNVERIFICATION or REFUNDSTATUS request. The two requests have the same path; a field
         of the decrypted request names the call.
         """
@@ -106,7 +108,7 @@ class SimulatedAtom:
             case api_name:
                 raise merchant.make_refusal("OTS0504" if api_name else "OTS0503")
 
-    def _make_payment_status_v2_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_payment_status_v2_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant, data = self._state.atom_merchants.decrypt_request(request)
         return self._make_payment_status_call(merchant, read_payment_query(merchant, data, is_version_2=True))
 
@@ -156,7 +158,7 @@ class SimulatedAtom:
 
     # -- REFUNDINIT
 
-    def _make_refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant, request_data = self._state.atom_merchants.decrypt_request(request)
         api_name = read_object_field(read_message_contents(request_data), "headDetails").get("api")
         if api_name != "REFUNDINIT":

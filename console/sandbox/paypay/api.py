@@ -44,19 +44,19 @@ class SimulatedPayPay:
     def routes(self) -> tuple[ProviderRoute, ...]:
         """Return the HTTP routes of the simulated PayPay."""
         return (
-            make_route("POST", "/v2/codes", self._make_create_code_call),
-            make_route("DELETE", "/v2/codes/([^/]+)", self._make_delete_code_call),
-            make_route("GET", "/v2/codes/payments/([^/]+)", self._make_code_details_call),
-            make_route("GET", "/v2/payments/([^/]+)", self._make_payment_details_call),
-            make_route("DELETE", "/v2/payments/([^/]+)", self._make_cancel_call),
-            make_route("POST", "/v2/refunds", self._make_refund_call),
-            make_route("GET", "/v2/refunds/([^/]+)", self._make_refund_details_call),
-            make_route("GET", "/paypay/recon/([^/]+[.]csv)", self._make_recon_file_call),
+            make_route("POST", "/v2/codes", self._parse_create_code_call),
+            make_route("DELETE", "/v2/codes/([^/]+)", self._parse_delete_code_call),
+            make_route("GET", "/v2/codes/payments/([^/]+)", self._parse_code_details_call),
+            make_route("GET", "/v2/payments/([^/]+)", self._parse_payment_details_call),
+            make_route("DELETE", "/v2/payments/([^/]+)", self._parse_cancel_call),
+            make_route("POST", "/v2/refunds", self._parse_refund_call),
+            make_route("GET", "/v2/refunds/([^/]+)", self._parse_refund_details_call),
+            make_route("GET", "/paypay/recon/([^/]+[.]csv)", self._parse_recon_file_call),
         )
 
     # -- codes
 
-    def _make_create_code_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_create_code_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         new_code = read_payment_code_request(request)
         return self._make_provider_call("create", lambda: self._create_code(merchant, new_code), new_code.number)
@@ -81,7 +81,7 @@ class SimulatedPayPay:
             PROVIDER_NAME, merchant, new_code.number, new_code.amount, "JPY", "CREATED", now, expires, details
         )
 
-    def _make_delete_code_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_delete_code_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         payment = next(
             (p for p in self._payment_ledger.list_payments(PROVIDER_NAME) if p.details.get("codeId") == match[1]),
@@ -101,7 +101,7 @@ class SimulatedPayPay:
 
     # -- payments
 
-    def _make_code_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_code_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         number = match[1]
 
@@ -115,7 +115,7 @@ class SimulatedPayPay:
 
         return self._make_provider_call("payment", answer_with_code_details, number)
 
-    def _make_payment_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_payment_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
 
         def answer_with_payment_details() -> HttpReply:
@@ -126,7 +126,7 @@ class SimulatedPayPay:
 
         return self._make_provider_call("payment", answer_with_payment_details, match[1])
 
-    def _make_cancel_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_cancel_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
 
         def cancel_payment() -> HttpReply:
@@ -170,7 +170,7 @@ class SimulatedPayPay:
 
     # -- refunds
 
-    def _make_refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         new_refund = read_refund_request(request)
         payment = self._payment_ledger.find_payment_by_id_at_provider(PROVIDER_NAME, new_refund.payment_id)
@@ -179,7 +179,7 @@ class SimulatedPayPay:
             "refund", lambda: self._refund_intake.accept_refund(merchant, new_refund), new_refund.key, number
         )
 
-    def _make_refund_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_refund_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         payment_id = request.query.get("paymentId")
         if not payment_id:
@@ -198,7 +198,7 @@ class SimulatedPayPay:
 
     # -- reconciliation file
 
-    def _make_recon_file_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+    def _parse_recon_file_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         file = self.recon_files.require_file_of_url(match[1], request.query.get("sig", ""))
         return self._make_provider_call(
             "recon", lambda: HttpReply(200, self.recon_files.make_content(file), "text/csv")

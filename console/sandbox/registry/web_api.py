@@ -50,12 +50,12 @@ class SimulatedRegistry:
     def routes(self) -> tuple[ProviderRoute, ...]:
         """Return the HTTP routes of the simulated Web-API."""
         return (
-            make_route("GET", "/4/num", self._make_number_call),
-            make_route("GET", "/4/diff", self._make_difference_call),
-            make_route("GET", "/4/name", self._make_name_call),
+            make_route("GET", "/4/num", self._parse_number_call),
+            make_route("GET", "/4/diff", self._parse_difference_call),
+            make_route("GET", "/4/name", self._parse_name_call),
         )
 
-    def _make_number_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
+    def _parse_number_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_valid_query(request)
         numbers = query.get("number", "").split(",")
         _refuse_unless(len(numbers) <= MAX_NUMBERS_PER_REQUEST, "011", "法人番号は10件以内で指定してください。")
@@ -72,7 +72,7 @@ class SimulatedRegistry:
 
         return self._make_provider_call("registry_num", answer_number_query, numbers[0])
 
-    def _make_difference_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
+    def _parse_difference_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_valid_query(request)
         first_day, last_day = _read_query_day(query, "from"), _read_query_day(query, "to")
         _refuse_unless(first_day >= FIRST_DIFFERENCE_DAY, "013", "取得期間開始日は2015-12-01以降を指定してください。")
@@ -86,7 +86,7 @@ class SimulatedRegistry:
             ),
         )
 
-    def _make_name_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
+    def _parse_name_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_valid_query(request)
         has_matching_name = _make_name_filter(query)
         has_place_and_kind = _make_place_and_kind_filter(query)

@@ -85,15 +85,15 @@ class _AccountChange:
             uses_default_actor=self.entry.has_no_acts_key,
         )
 
-    def make_target_account(self, held_roles: AbstractSet[str], *, needs_tls: bool) -> DesiredAccount:
+    def make_target_account(self, granted_roles: AbstractSet[str], *, needs_tls: bool) -> DesiredAccount:
         """Return the account that the server must have for this person once the accounts file is applied.
-        `held_roles`: the server's roles that the account has now, which differ from the stored row after a run that
-        was broken off. `needs_tls`: the account may only connect over TLS.
+        `granted_roles`: the server's roles that the account has now, which differ from the stored row after a run
+        that was broken off. `needs_tls`: the account may only connect over TLS.
         """
         return DesiredAccount(
             name=self.entry.person.name,
             roles=grants.list_server_roles(self.entry.person.roles, asks_worker=self.entry.asks_worker),
-            roles_before=held_roles
+            roles_before=granted_roles
             | (
                 grants.list_server_roles(self.stored_person.person.roles, asks_worker=self.stored_person.asks_worker)
                 if self.stored_person
@@ -278,7 +278,7 @@ class _AccountStatementExecutor:
         """Execute all SQL statements for the people of `changes`; in a dry run, only list these statements. Return
         the statements without passwords."""
         # Before this run creates roles, so that a dry run lists the same statements.
-        held_roles = grants.read_held_roles(self._conn, [change.entry.person.name for change in changes])
+        granted_roles = grants.read_granted_roles(self._conn, [change.entry.person.name for change in changes])
         self._create_roles(
             {
                 role
@@ -287,7 +287,7 @@ class _AccountStatementExecutor:
             }
         )
         for change in changes:
-            held = held_roles[change.entry.person.name]
+            held = granted_roles[change.entry.person.name]
             # A new person who is disabled has an account only if a run was broken off.
             if change.stored_person is not None or not change.entry.is_disabled or held:
                 self._apply_account_change(change, held)
@@ -297,14 +297,14 @@ class _AccountStatementExecutor:
         for sql in list(grants.make_role_statements(self._conn, roles)):
             self._run_statement(AccountStatement(sql))
 
-    def _apply_account_change(self, change: _AccountChange, held_roles: AbstractSet[str]) -> None:
+    def _apply_account_change(self, change: _AccountChange, granted_roles: AbstractSet[str]) -> None:
         """Execute the SQL statements that create or change the account of one person, which has the server's roles
-        `held_roles`; in a dry run, only list the statements. If the server refuses the password, or if it has no
+        `granted_roles`; in a dry run, only list the statements. If the server refuses the password, or if it has no
         account for a person who isn't disabled and there is no password, raise bad_profile: the earlier statements
         stay executed, and a repeated run of the command completes the file."""
         server = self._database.server
         account = change.make_target_account(
-            held_roles,
+            granted_roles,
             needs_tls=not (server and server.is_on_loopback) or _can_accept_remote_clients(self._conn),
         )
         is_mariadb, database_name = grants.is_mariadb(self._conn), grants.read_database_name(self._conn)

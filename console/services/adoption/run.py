@@ -110,7 +110,7 @@ class AdoptionRun:
                 )
         self._process_rows_added_during_adoption()
         if self._lock is not None:
-            migrate.renew_constraints(self._database, self._lock.require_held)
+            migrate.renew_constraints(self._database, self._lock.require_lock)
         self._reach_failpoint("before_adopt_end")
         self._change_rows_and_add_counts(self._finish_adoption)
         return self._make_result()
@@ -134,7 +134,7 @@ class AdoptionRun:
         table = adopt_table.read_table(self._database)
         for step in filter(is_selected, adopt_table.list_needed_changes(table, self._database.dialect, self._zone)):
             if self._lock is not None:
-                self._lock.require_held()
+                self._lock.require_lock()
             _log.info("adoption: %s", step.name)
             try:
                 adopt_table.apply_table_change(
@@ -191,7 +191,7 @@ class AdoptionRun:
         """Run `change_rows` in a short transaction. After the COMMIT, add the counts that `change_rows` returned to
         the totals of the run."""
         if self._lock is not None:
-            self._lock.require_held()
+            self._lock.require_lock()
         self._counts.update(self._database.write(change_rows))
 
     def _adopt_remaining_rows(self, after_id: int, up_to_id: int, tx: Transaction) -> ChangeCounts:

@@ -139,19 +139,19 @@ class IdempotencyKeyService:
                 if violation_count == _MAX_UNIQUE_VIOLATIONS:
                     raise
 
-    def store_result(self, held_key: AcquiredIdempotencyKey, result: str) -> bool:
+    def store_result(self, acquired_key: AcquiredIdempotencyKey, result: str) -> bool:
         """End the attempt that holds the idempotency key, and store its result for later callers. Return False, and
         store nothing, if another process has ended the attempt meanwhile."""
-        is_stored = self._end_attempt(held_key, OperationState.DONE, result)
+        is_stored = self._end_attempt(acquired_key, OperationState.DONE, result)
         if is_stored:
-            self._cache.store_result(held_key.key, held_key.fingerprint, result, held_key.epoch)
+            self._cache.store_result(acquired_key.key, acquired_key.fingerprint, result, acquired_key.epoch)
         return is_stored
 
-    def release_key(self, held_key: AcquiredIdempotencyKey) -> bool:
+    def release_key(self, acquired_key: AcquiredIdempotencyKey) -> bool:
         """End an attempt that had no effect, and free its idempotency key for another attempt. Return False if
         another process has ended the attempt meanwhile.
         """
-        return self._end_attempt(held_key, OperationState.FAILED, None)
+        return self._end_attempt(acquired_key, OperationState.FAILED, None)
 
     def delete_result(self, key: str) -> bool:
         """Delete the stored result of an idempotency key; its rows in the journal stay. Return False if the key
@@ -219,16 +219,16 @@ class IdempotencyKeyService:
             idempotency.replace_epoch(tx, holder, now)
         return AcquiredIdempotencyKey(operation.id, fence, key, fingerprint, epoch)
 
-    def _end_attempt(self, held_key: AcquiredIdempotencyKey, state: OperationState, result: str | None) -> bool:
+    def _end_attempt(self, acquired_key: AcquiredIdempotencyKey, state: OperationState, result: str | None) -> bool:
         """End the attempt that holds the key with this state and result; in the state failed, the key becomes free.
         Return False, and write nothing, if another process has ended the attempt meanwhile."""
 
         def end_operation(tx: Transaction) -> bool:
             is_owner = idempotency.end_operation(
-                tx.conn, held_key.operation_id, held_key.fence, state, result, self._context.now()
+                tx.conn, acquired_key.operation_id, acquired_key.fence, state, result, self._context.now()
             )
             if is_owner and state is OperationState.FAILED:
-                idempotency.free_idempotency_key(tx.conn, held_key.operation_id, held_key.key)
+                idempotency.free_idempotency_key(tx.conn, acquired_key.operation_id, acquired_key.key)
             return is_owner
 
         return self._context.write(end_operation)

@@ -44,7 +44,7 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import idempotency, journal, request_ids
 from console.store.operations.idempotency_cache import IdempotencyCache
-from console.store.operations.request_ids import HeldRequestId, RequestIdUse, RequestKey
+from console.store.operations.request_ids import LeasedRequestId, RequestIdUse, RequestKey
 from console.store.payments import orders, payments
 from console.store.records import any_record
 from console.store.refunds import refunds
@@ -240,7 +240,7 @@ class RequestIdService:
         facts = {"command": command, "request_id": request_id}
         with refusals.audit_refusals(self._context, AuditAction.REQUEST_REPEATED, None, facts, kind=_REQUEST_ID_KIND):
             id_or_answer = self._acquire_id_or_find_answer(request, find_answer, continues_work=continues_work)
-        if isinstance(id_or_answer, HeldRequestId):
+        if isinstance(id_or_answer, LeasedRequestId):
             with interrupts.defer_signals():  # the answer is stored under its id before a signal ends the process
                 return self._run_call(id_or_answer, act, find_answer)
         value: T = _return_or_raise_stored_answer(id_or_answer)
@@ -273,7 +273,7 @@ class RequestIdService:
 
     def _acquire_id_or_find_answer(
         self, request: RequestKey, find_answer: AnswerFinder, *, continues_work: bool
-    ) -> HeldRequestId | CallAnswer:
+    ) -> LeasedRequestId | CallAnswer:
         """Acquire the request id for its first call and return the acquired id, or return the answer that an
         earlier call has stored under it. Within `forbid_acting`, acquire it only if an earlier call has written
         something and `continues_work` is True; otherwise raise ActNotAnswered."""
@@ -292,10 +292,10 @@ class RequestIdService:
             if not (may_act or (continues_work and row is not None and row.has_unfinished_work)):
                 raise ActNotAnswered
             context.failpoints.reach("before_request_id")
-            held_request = context.write(partial(self._acquire_id, request=request, expected_row=row))
-            if held_request is not None:
+            leased_request = context.write(partial(self._acquire_id, request=request, expected_row=row))
+            if leased_request is not None:
                 context.failpoints.reach("after_request_id")
-                return held_request
+                return leased_request
             row = self._find_row_of_request(request)
 
     def _find_row_of_request(self, request: RequestKey) -> RequestIdUse | None:
@@ -307,7 +307,7 @@ class RequestIdService:
 
     def _acquire_id(
         self, tx: Transaction, request: RequestKey, expected_row: RequestIdUse | None
-    ) -> HeldRequestId | None:
+    ) -> LeasedRequestId | None:
         """Acquire the lease of the request id if the id's row is unchanged since it was read as `expected_row` (None:
         no row existed); otherwise return None."""
         context, now = self._context, self._context.now()
@@ -351,7 +351,7 @@ class RequestIdService:
         answer = find_answer(row)
         if answer is not None and _is_final_answer(answer):
             with log_and_suppress("storing a found answer"):
-                self._store_answer(HeldRequestId(request, row.fence), answer)
+                self._store_answer(LeasedRequestId(request, row.fence), answer)
         return answer
 
     def _refuse_running_call(self, request: RequestKey, row: RequestIdUse) -> None:
@@ -427,39 +427,39 @@ class RequestIdService:
 
     # Run the act and store its answer
 
-    def _run_call(self, held_request: HeldRequestId, act: Callable[[], T], find_answer: AnswerFinder) -> T:
+    def _run_call(self, leased_request: LeasedRequestId, act: Callable[[], T], find_answer: AnswerFinder) -> T:
         """Run `act` under the acquired request id, store its answer, and return its value or raise its error. If
         another call has acquired the id meanwhile, and this call had no effect, return or raise the answer of that
         other call."""
-        beat_name = f"{held_request.request.request_id}-{held_request.fence}-{id(held_request)}"
-        self._heartbeat.add_beat(beat_name, lambda: self._renew_request_id_lease(held_request))
+        beat_name = f"{leased_request.request.request_id}-{leased_request.fence}-{id(leased_request)}"
+        self._heartbeat.add_beat(beat_name, lambda: self._renew_request_id_lease(leased_request))
         try:
-            with bind_writes_to_request_id(held_request) as binding:
+            with bind_writes_to_request_id(leased_request) as binding:
                 try:
                     value = act()
                 except Exception as error:
                     if not (binding.is_committed and _may_error_hide_success(error)):
                         raise
-                    value = self._find_value_of_committed_call(held_request, find_answer, error)
-            self._end_call(held_request, CallAnswer(value))
+                    value = self._find_value_of_committed_call(leased_request, find_answer, error)
+            self._end_call(leased_request, CallAnswer(value))
         except ConsoleError as error:
             if _may_error_hide_success(error):
-                self._end_lease(held_request)
+                self._end_lease(leased_request)
                 raise
             answer = CallAnswer(error=error)
-            is_still_held = self._end_call(held_request, answer)
+            is_still_held = self._end_call(leased_request, answer)
             if is_still_held or _had_effect(answer):
                 raise
-            value = self._return_or_raise_answer_of_later_holder(held_request.request, find_answer, error)
+            value = self._return_or_raise_answer_of_later_holder(leased_request.request, find_answer, error)
         except BaseException:
-            self._end_lease(held_request)
+            self._end_lease(leased_request)
             raise
         finally:
             self._heartbeat.remove_beat(beat_name)
         return value
 
     def _find_value_of_committed_call(
-        self, held_request: HeldRequestId, find_answer: AnswerFinder, error: Exception
+        self, leased_request: LeasedRequestId, find_answer: AnswerFinder, error: Exception
     ) -> Any:
         """Return the value of `act` if the changed record shows that `act` succeeded before it raised `error`: `act`
         had committed a write, and then the database failed or a bug raised an exception.
@@ -471,8 +471,8 @@ class RequestIdService:
 
         def find_stored_answer() -> CallAnswer | None:
             with self._context.database.read() as conn:
-                row = request_ids.find_use(conn, held_request.request)
-            return None if row is None or row.fence != held_request.fence else find_answer(row)
+                row = request_ids.find_use(conn, leased_request.request)
+            return None if row is None or row.fence != leased_request.fence else find_answer(row)
 
         try:
             answer = self._repeat_until_success(find_stored_answer)
@@ -495,13 +495,13 @@ class RequestIdService:
             raise refusal
         return _return_or_raise_stored_answer(answer)
 
-    def _end_lease(self, held_request: HeldRequestId) -> None:
+    def _end_lease(self, leased_request: LeasedRequestId) -> None:
         """End the lease of a request id whose call ended with an unexpected exception. If the call has written
         something, `find_answer` finds the answer for later calls; otherwise the id is free."""
         with log_and_suppress("end of a request that broke off"):
-            self._context.write(lambda tx: request_ids.end_lease(tx.conn, held_request))
+            self._context.write(lambda tx: request_ids.end_lease(tx.conn, leased_request))
 
-    def _end_call(self, held_request: HeldRequestId, answer: CallAnswer) -> bool:
+    def _end_call(self, leased_request: LeasedRequestId, answer: CallAnswer) -> bool:
         """Store the answer of a call under its request id, or release the id after a refusal. Return False if another
         call has acquired the id meanwhile. Do nothing for OutcomeUnrecorded. If the database fails, nothing is
         raised: the lease of the id expires, and `find_answer` finds the answer for later calls."""
@@ -510,11 +510,11 @@ class RequestIdService:
             return is_still_held
         with log_and_suppress("keeping the answer of a request"):
             self._context.failpoints.reach("before_answer_kept")
-            is_still_held = self._repeat_until_success(lambda: self._store_answer(held_request, answer))
+            is_still_held = self._repeat_until_success(lambda: self._store_answer(leased_request, answer))
             self._context.failpoints.reach("after_answer_kept")
         return is_still_held
 
-    def _store_answer(self, held_request: HeldRequestId, answer: CallAnswer) -> bool:
+    def _store_answer(self, leased_request: LeasedRequestId, answer: CallAnswer) -> bool:
         """Store the answer in the row of the request id if this call still holds the id, and also in the Redis cache
         if the answer is final. If the call had no effect, release the id instead. Return False if another call has
         acquired the id meanwhile.
@@ -524,9 +524,9 @@ class RequestIdService:
         if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:
             text = None
         state = request_ids.USE_ANSWERED if is_stored else request_ids.USE_FREE
-        is_owner, epoch = self._context.write(lambda tx: self._store_end_of_call(tx, held_request, state, text))
+        is_owner, epoch = self._context.write(lambda tx: self._store_end_of_call(tx, leased_request, state, text))
         if is_owner and text is not None and _is_final_answer(answer):
-            self._cache.store_result(*_make_cache_key(held_request.request), text, epoch)
+            self._cache.store_result(*_make_cache_key(leased_request.request), text, epoch)
         return is_owner
 
     def _repeat_until_success(self, step: Callable[[], T]) -> T:
@@ -545,17 +545,17 @@ class RequestIdService:
         raise AssertionError  # not reached: the last try returns or raises
 
     def _store_end_of_call(
-        self, tx: Transaction, held_request: HeldRequestId, state: str, text: str | None
+        self, tx: Transaction, leased_request: LeasedRequestId, state: str, text: str | None
     ) -> tuple[bool, str | None]:
         """Write the state and the answer (`text`) of the ended call into the row of the request id. Return True if
         this call still held the id (otherwise nothing is written), and the epoch of the Redis cache (None without
         Redis)."""
         epoch = self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(tx.conn, self._context.now()))
-        return request_ids.end_use(tx.conn, held_request, state, text), epoch
+        return request_ids.end_use(tx.conn, leased_request, state, text), epoch
 
-    def _renew_request_id_lease(self, held_request: HeldRequestId) -> None:
+    def _renew_request_id_lease(self, leased_request: LeasedRequestId) -> None:
         self._context.write(
-            lambda tx: request_ids.renew_lease(tx.conn, held_request, self._heartbeat.scale_lease_seconds)
+            lambda tx: request_ids.renew_lease(tx.conn, leased_request, self._heartbeat.scale_lease_seconds)
         )
 
 

@@ -258,7 +258,7 @@ class _StartAttempt:
         current_payment = self._payment_prober.read_payment(earlier_payment.id)
         if current_payment.state not in (*_OPEN_PAYMENT_STATES, *ENDED_UNPAID_STATES):
             return
-        if self._is_still_unpaid(current_payment, outcome):
+        if self._ensure_ended_unpaid(current_payment, outcome):
             return
         code = None if outcome is None or outcome.found is not None else find_read_error_code(outcome)
         if outcome is not None and code in NO_ANSWER_ERROR_CODES:
@@ -267,17 +267,17 @@ class _StartAttempt:
             )
         raise _make_unclear_payment_error(current_payment)
 
-    def _is_still_unpaid(self, payment: Payment, outcome: Outcome[PaymentReport] | None) -> bool:
-        """True if the payment is unpaid and can no longer be paid. `outcome` is the provider's answer, which was
-        applied to the payment; None if this desk can't ask the provider.
+    def _ensure_ended_unpaid(self, payment: Payment, outcome: Outcome[PaymentReport] | None) -> bool:
+        """Return True if the payment is unpaid and can no longer be paid. `outcome` is the provider's answer, which
+        was applied to the payment; None if this desk can't ask the provider.
 
         For a payment that is open in our database, the answer must prove that the payment is unpaid. A payment that
         has ended in our database needs no answer, because an earlier answer has proved that it is unpaid, unless only
-        people have decided that. But the result is False if an answer says that the payment is running, or if it
-        can't be read and may say so.
+        people have decided that. But the result is False if the answer says that the payment is running, or if the
+        answer can't be read and so may say that the payment is running.
 
-        The payment's code must also be deleted if the payment was open, was expired by a clock or was ended by
-        people, unless the provider says that the payment has ended.
+        If the payment was open, was expired by a clock or was ended by people, this method also deletes the payment's
+        code, unless the provider says that the payment has ended. The result is False if the code can't be deleted.
         """
         if self._payment_prober.is_of_other_merchant(payment):
             return False  # nobody was asked, and its code can't be deleted with the credentials of this desk

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from console.store.audit.trail import AuditTrail
     from console.store.desk_requests.requested_audit import RequestedAuditTrail
     from console.store.operations.leases import HoldingProcess
-    from console.store.operations.request_ids import HeldRequestId
+    from console.store.operations.request_ids import LeasedRequestId
     from console.store.registry.reader import RegistryReader
 
 WORKER = "worker"
@@ -60,7 +60,7 @@ class RequestBinding:
     transaction.
     """
 
-    owned_request: "HeldRequestId"
+    owned_request: "LeasedRequestId"
     is_committed: bool = False
     storing_transaction: Transaction | None = None
 
@@ -105,7 +105,7 @@ _binding_of_writes_to_request_id: ContextVar[RequestBinding | None] = ContextVar
 
 
 @contextmanager
-def bind_writes_to_request_id(owned_request: "HeldRequestId") -> Iterator[RequestBinding]:
+def bind_writes_to_request_id(owned_request: "LeasedRequestId") -> Iterator[RequestBinding]:
     """Context manager: within the block, each write of this thread is connected with the request id `owned_request`.
     The kind and id of each record that the thread changes, and the id of the operation, are stored in the row of the
     request id. Yield the binding, which shows whether such a write was committed.

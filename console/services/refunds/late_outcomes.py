@@ -132,8 +132,8 @@ def _has_new_information(tx: Transaction, refund: Refund, outcome: Outcome[Refun
     has had no case yet.
     """
     if outcome.kind is OutcomeClass.UNKNOWN:
-        is_told = _has_equal_or_open_case(tx, refund, WorkReason.ANSWER_DOES_NOT_FIT, outcome.reason)
-        return refund.work.reason != WorkReason.ANSWER_DOES_NOT_FIT or not is_told
+        has_equal_case = _has_equal_or_open_case(tx, refund, WorkReason.ANSWER_DOES_NOT_FIT, outcome.reason)
+        return refund.work.reason != WorkReason.ANSWER_DOES_NOT_FIT or not has_equal_case
     if refund.state is RefundState.SUBMITTING:
         return refund.certainty is Certainty.UNKNOWN
     if refund.state is RefundState.SUBMITTED:

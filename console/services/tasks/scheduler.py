@@ -240,7 +240,7 @@ class Scheduler:
                 for name in self._tasks
                 if name not in stored_tasks or self._is_due(stored_tasks[name], early_margin)
             ]
-            held_lease_names = _list_held_lease_names(conn) if due_names else frozenset()
+            held_lease_names = _list_acquired_lease_names(conn) if due_names else frozenset()
         return [name for name in due_names if TASK_LEASE_PREFIX + name not in held_lease_names]
 
     def _is_due(self, task: ScheduledTask, early_margin: timedelta = timedelta()) -> bool:
@@ -394,5 +394,5 @@ def _select_permitted_task_names(names: Collection[str], person: Person) -> list
     return [name for name in names if name not in RIGHT_OF_TASK or has_right(person, RIGHT_OF_TASK[name])]
 
 
-def _list_held_lease_names(conn: Connection) -> Collection[str]:
+def _list_acquired_lease_names(conn: Connection) -> Collection[str]:
     return {holder.name for holder in leases.list_holders(conn)}

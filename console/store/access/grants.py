@@ -258,12 +258,13 @@ def find_names_of_other_databases(conn: Connection, people_names: Iterable[str])
     return frozenset(name for name in people_names if make_own_role_name(name) in others)
 
 
-def read_held_roles(conn: Connection, people_names: Iterable[str]) -> dict[str, frozenset[str]]:
-    """Return, by the name of each person, the server's roles of this database that the person's account has or may
-    have. They can differ from those in the table `operators`, if a run of `db accounts apply` was broken off.
+def read_granted_roles(conn: Connection, people_names: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Return the roles that the server has granted to each person's account, as a mapping from the person's name to
+    roles of this database. They can differ from those in the table `operators`, if a run of `db accounts apply` was
+    broken off.
 
-    On MariaDB, these are the roles of the account's own role; none if the connected account may not read it. On
-    MySQL, where the schema account can't read the roles of another account, they are all roles that exist.
+    On MariaDB, these are the roles granted to the account's own role; none if the connected account may not read
+    them. On MySQL, the schema account can't read the roles of another account, so all existing roles are returned.
     """
     database = read_database_name(conn)
     name_by_role = {role: make_role_name(database, role) for role in RIGHTS_OF_ROLE}
@@ -272,16 +273,16 @@ def read_held_roles(conn: Connection, people_names: Iterable[str]) -> dict[str, 
             role for role, name in name_by_role.items() if _read_rights_on_mysql(conn, name) is not None
         )
         return dict.fromkeys(people_names, existing_roles)
-    held_roles = {}
+    granted_roles = {}
     for person_name in people_names:
         own_role = make_own_role_name(person_name)
         lines = frozenset(_read_grant_lines_on_mariadb(conn, own_role) or ())
-        held_roles[person_name] = frozenset(
+        granted_roles[person_name] = frozenset(
             role
             for role, name in name_by_role.items()
             if f"GRANT {quote_identifier(name)} TO {quote_identifier(own_role)}" in lines
         )
-    return held_roles
+    return granted_roles
 
 
 def quote_identifier(name: str) -> str:
@@ -361,8 +362,8 @@ def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
     if is_mariadb(conn):
         faults += [
             AccessFault("unexpected_grant", f"{person}: {role}")
-            for person, held_roles in sorted(read_held_roles(conn, roles_by_person).items())
-            for role in sorted(held_roles - roles_by_person[person])
+            for person, granted_roles in sorted(read_granted_roles(conn, roles_by_person).items())
+            for role in sorted(granted_roles - roles_by_person[person])
         ]
     return (*faults, *_find_own_right_faults(conn, database, columns))
 

@@ -22,7 +22,7 @@ from console.store.database.sqlite_write_queue import WRITER_LOCK_SUFFIX
 from console.store.migrations.upgrade import OWN_VERSION_TABLE, VERSION_TABLE_META_KEY
 from console.store.schema.legacy_table import TABLE_NAME
 from console.store.spool.spool import NEWEST_SPOOL_VERSION, SPOOL_TABLES, ChainHead, Intent, SpoolEntry, SpoolState
-from console.store.spool.sqlite_file import APPLICATION_ID, translate_errors
+from console.store.spool.sqlite_file import SQLITE_APPLICATION_ID, translate_errors
 
 if TYPE_CHECKING:
     from console.domain.errors.details import DatabaseLockedDetail
@@ -94,7 +94,7 @@ def require_usable_spool(file: Path) -> None:
         entries = conn.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
         if (application_id, version, entries) == (0, 0, 0):
             return  # the desk had just created it
-        if application_id != APPLICATION_ID or version < 1:
+        if application_id != SQLITE_APPLICATION_ID or version < 1:
             raise make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, file.name)
         if version > NEWEST_SPOOL_VERSION:
             raise make_newer_format_error(file.name, version, NEWEST_SPOOL_VERSION)

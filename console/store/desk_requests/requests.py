@@ -656,7 +656,7 @@ def renew_lease(conn: Connection, taken_request: TakenDeskRequest, lease_seconds
     return (
         conn.execute(
             _RENEW_REQUEST_LEASE_STATEMENT,
-            _make_held_request_parameters(taken_request) | {"lease_ms": int(lease_seconds * 1000)},
+            _make_taken_request_parameters(taken_request) | {"lease_ms": int(lease_seconds * 1000)},
         ).rowcount
         == 1
     )
@@ -665,7 +665,7 @@ def renew_lease(conn: Connection, taken_request: TakenDeskRequest, lease_seconds
 def end_lease(conn: Connection, taken_request: TakenDeskRequest) -> None:
     """End the lease of a desk request that this worker has taken but doesn't execute, so that another worker can
     take it."""
-    conn.execute(_END_HELD_REQUEST_LEASE_STATEMENT, _make_held_request_parameters(taken_request))
+    conn.execute(_END_HELD_REQUEST_LEASE_STATEMENT, _make_taken_request_parameters(taken_request))
 
 
 def mark_taken_request_lapsed(tx: Transaction, taken_request: TakenDeskRequest) -> bool:
@@ -681,7 +681,9 @@ def write_progress(conn: Connection, taken_request: TakenDeskRequest, step: str)
     sender shows the step. Raises RequestLocked if another transaction locks the request.
     """
     with _change_without_waiting(conn, taken_request.id, taken_request.person):
-        conn.execute(_WRITE_REQUEST_PROGRESS_STATEMENT, _make_held_request_parameters(taken_request) | {"step": step})
+        conn.execute(
+            _WRITE_REQUEST_PROGRESS_STATEMENT, _make_taken_request_parameters(taken_request) | {"step": step}
+        )
 
 
 def store_answer(tx: Transaction, taken_request: TakenDeskRequest, answer: str, last_step: str | None = None) -> bool:
@@ -691,11 +693,11 @@ def store_answer(tx: Transaction, taken_request: TakenDeskRequest, answer: str, 
     """
     values = {"answer": answer, "last_step": last_step}
     return (
-        tx.conn.execute(_END_REQUEST_STATEMENT, _make_held_request_parameters(taken_request) | values).rowcount == 1
+        tx.conn.execute(_END_REQUEST_STATEMENT, _make_taken_request_parameters(taken_request) | values).rowcount == 1
     )
 
 
-def _make_held_request_parameters(taken_request: TakenDeskRequest) -> dict[str, object]:
+def _make_taken_request_parameters(taken_request: TakenDeskRequest) -> dict[str, object]:
     """Return the parameters of _REQUEST_TAKEN_BY_THIS_WORKER_CONDITION for a taken desk request: its id, and its
     fencing token."""
     return {"desk_request_id": taken_request.id, "fence_as_taken": taken_request.fencing_token}

@@ -208,30 +208,30 @@ def upgrade(database: Database) -> UpgradeResult:
         with database.read() as conn:  # refuse an unknown database before anything is created in it
             _read_schema_version(conn)
     with upgrade_lock.hold_upgrade_lock(database) as lock:
-        require_held = _skip_lock_check if lock is None else lock.require_held
+        require_lock = _skip_lock_check if lock is None else lock.require_lock
         with database.write_without_retries() as tx:
             former_version = _read_schema_version(tx.conn)
             if former_version is not None and not BASELINE_VERSION <= former_version <= SCHEMA_VERSION:
                 raise make_schema_error(former_version)
             if former_version != SCHEMA_VERSION:
-                _run_alembic(tx.conn, require_held)
+                _run_alembic(tx.conn, require_lock)
                 _store_database_id(tx.conn)
             has_renewed = not database.is_server and renew_sqlite_constraints(tx.conn)
         if database.is_server:
-            has_renewed = renew_constraints(database, require_held)
+            has_renewed = renew_constraints(database, require_lock)
     return UpgradeResult(former_version, SCHEMA_VERSION, has_renewed and former_version == SCHEMA_VERSION)
 
 
 def _skip_lock_check() -> None:
-    """Do nothing, in place of `UpgradeLock.require_held`: SQLite has no upgrade lock."""
+    """Do nothing, in place of `UpgradeLock.require_lock`: SQLite has no upgrade lock."""
 
 
-def renew_constraints(database: Database, require_held: Callable[[], None]) -> bool:
+def renew_constraints(database: Database, require_lock: Callable[[], None]) -> bool:
     """On a server, create missing and altered triggers and the procedure that ends blocking sessions
     (`lock_holders`), and give the existing roles exactly their rights.
 
     Return True if something had to be changed. A second run changes nothing. The caller must hold the upgrade lock.
-    `require_held` is called before each of these parts; it raises an exception if the lock was lost.
+    `require_lock` is called before each of these parts; it raises an exception if the lock was lost.
     """
     from console.store.access import grants, lock_holders
     from console.store.constraints import server_triggers
@@ -242,11 +242,11 @@ def renew_constraints(database: Database, require_held: Callable[[], None]) -> b
         online_ddl.alter_table(database, sql.replace("%", "%%"), lambda: False)
 
     with database.read() as conn:
-        require_held()
+        require_lock()
         has_changed = server_triggers.renew_triggers(conn, alter_table_in_use)
-        require_held()
+        require_lock()
         has_changed |= lock_holders.renew_lock_procedure(conn)
-        require_held()
+        require_lock()
         has_changed |= grants.renew_role_rights(conn)
     return has_changed
 
@@ -315,8 +315,8 @@ def _require_upgradable(conn: Connection, tables: AbstractSet[str]) -> None:
         raise ConsoleError(ErrorCode.NOT_OUR_DATABASE, {"problem": "names_taken", "tables": taken_names[:10]})
 
 
-def _run_alembic(conn: Connection, require_held: Callable[[], None]) -> None:
-    """Execute the missing migrations, and call `require_held` before the first one and after each: it raises an error
+def _run_alembic(conn: Connection, require_lock: Callable[[], None]) -> None:
+    """Execute the missing migrations, and call `require_lock` before the first one and after each: it raises an error
     if this process has lost the upgrade lock.
     """
     from alembic import command
@@ -326,8 +326,8 @@ def _run_alembic(conn: Connection, require_held: Callable[[], None]) -> None:
     config.set_main_option("script_location", str(MIGRATIONS_FOLDER))
     config.attributes["connection"] = conn
     config.attributes["versions"] = _get_version_table_name(_read_table_names(conn))
-    config.attributes["after_each"] = lambda **_: require_held()
-    require_held()
+    config.attributes["after_each"] = lambda **_: require_lock()
+    require_lock()
     command.upgrade(config, "head")
 
 

@@ -41,7 +41,7 @@ _LOCK_HOLDER_QUERY = text("SELECT token FROM console_upgrade WHERE until_ms > 0"
 
 class UpgradeLock:
     """The upgrade lock of a server database, from the view of the process that holds it. The upgrade and the adoption
-    call `require_held` between their steps, because a process that was suspended may have lost the lock."""
+    call `require_lock` between their steps, because a process that was suspended may have lost the lock."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -50,7 +50,7 @@ class UpgradeLock:
         self._is_lost = False
         self._heartbeat = threading.Thread(target=self._renew_until_released, name="upgrade lock", daemon=True)
 
-    def require_held(self) -> None:
+    def require_lock(self) -> None:
         """Renew the lock. Raise ConsoleError `database_locked` if this process has lost the lock: the lock expired,
         for example while the process was suspended, and another process has acquired it. Each call queries the
         database, because the next heartbeat may come later than the next step.

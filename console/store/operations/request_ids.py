@@ -39,7 +39,7 @@ action had no effect."""
 _REQUEST_ID_CONDITION = and_(
     request_ids.c.person == bindparam("person_name"), request_ids.c.request_id == bindparam("used_id")
 )
-_OWN_USE_CONDITION = and_(
+_ID_LEASED_HERE_CONDITION = and_(
     _REQUEST_ID_CONDITION, request_ids.c.fence == bindparam("fence_as_acquired"), request_ids.c.state == USE_RUNNING
 )
 _USE_AGE_MS_EXPRESSION: Any = database_unix_ms() - request_ids.c.begun_ms
@@ -76,24 +76,24 @@ _ACQUIRE_REQUEST_ID_STATEMENT = (
 )
 _REQUEST_ID_TOKEN_QUERY = make_locking_read(select(request_ids.c.token).where(_REQUEST_ID_CONDITION))
 _RENEW_REQUEST_ID_LEASE_STATEMENT = (
-    update(request_ids).where(_OWN_USE_CONDITION).values(lease_expires=make_lease_expiry_sql())
+    update(request_ids).where(_ID_LEASED_HERE_CONDITION).values(lease_expires=make_lease_expiry_sql())
 )
 _STORE_RESULT_IDS_STATEMENT = (
     update(request_ids)
-    .where(_OWN_USE_CONDITION)
+    .where(_ID_LEASED_HERE_CONDITION)
     .values(
         subject_kind=func.coalesce(request_ids.c.subject_kind, bindparam("result_kind")),
         subject_id=func.coalesce(request_ids.c.subject_id, bindparam("result_subject_id")),
         operation_id=func.coalesce(bindparam("result_operation_id"), request_ids.c.operation_id),
     )
 )
-_OWN_USE_FENCE_QUERY = select(request_ids.c.fence).where(_OWN_USE_CONDITION)
+_FENCE_OF_ID_LEASED_HERE_QUERY = select(request_ids.c.fence).where(_ID_LEASED_HERE_CONDITION)
 _END_REQUEST_ID_USE_STATEMENT = (
     update(request_ids)
-    .where(_OWN_USE_CONDITION)
+    .where(_ID_LEASED_HERE_CONDITION)
     .values(state=bindparam("final_state"), answer=bindparam("answer_"), lease_expires=0)
 )
-_END_REQUEST_ID_LEASE_STATEMENT = update(request_ids).where(_OWN_USE_CONDITION).values(lease_expires=0)
+_END_REQUEST_ID_LEASE_STATEMENT = update(request_ids).where(_ID_LEASED_HERE_CONDITION).values(lease_expires=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class RequestIdUse:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldRequestId:
+class LeasedRequestId:
     """A request id whose lease this process holds, with the fencing token `fence` of that lease."""
 
     request: RequestKey
@@ -222,7 +222,7 @@ def acquire_request_id(
     holder: "HoldingProcess",
     now: datetime,
     lease_seconds: float,
-) -> HeldRequestId | None:
+) -> LeasedRequestId | None:
     """Give this process the lease of the request id for `lease_seconds`, and return the id with its fencing token.
 
     `stored_use` is the use of the id that the caller has read in this transaction. With `stored_use` None the id must
@@ -256,23 +256,23 @@ def acquire_request_id(
             raise RunAgain
         fence = stored_use.fence + 1
     tx.set_commit_proof(lambda conn: conn.scalar(_REQUEST_ID_TOKEN_QUERY, request.parameters) == token)
-    return HeldRequestId(request, fence)
+    return LeasedRequestId(request, fence)
 
 
-def renew_lease(conn: Connection, held_request_id: HeldRequestId, lease_seconds: float) -> bool:
+def renew_lease(conn: Connection, leased_request_id: LeasedRequestId, lease_seconds: float) -> bool:
     """Extend the lease of a request id to `lease_seconds` from now (heartbeat). Return False if another process has
     acquired the id or its use has ended."""
     return (
         conn.execute(
             _RENEW_REQUEST_ID_LEASE_STATEMENT,
-            _make_own_use_parameters(held_request_id) | {"lease_ms": int(lease_seconds * 1000)},
+            _make_leased_id_parameters(leased_request_id) | {"lease_ms": int(lease_seconds * 1000)},
         ).rowcount
         == 1
     )
 
 
 def store_result_ids(
-    conn: Connection, held_request_id: HeldRequestId, kind: str, subject_id: str | None, operation_id: str | None
+    conn: Connection, leased_request_id: LeasedRequestId, kind: str, subject_id: str | None, operation_id: str | None
 ) -> bool:
     """Store in the row of the request id which record and which operation the action wrote, in the action's
     transaction. An id is None if the action wrote no record or no operation. A later call replaces the operation but
@@ -281,21 +281,25 @@ def store_result_ids(
     Return False if another process has acquired the id meanwhile.
     """
     values = {"result_kind": kind, "result_subject_id": subject_id, "result_operation_id": operation_id}
-    if conn.execute(_STORE_RESULT_IDS_STATEMENT, _make_own_use_parameters(held_request_id) | values).rowcount == 1:
+    if (
+        conn.execute(_STORE_RESULT_IDS_STATEMENT, _make_leased_id_parameters(leased_request_id) | values).rowcount
+        == 1
+    ):
         return True
     return (
-        conn.execute(_OWN_USE_FENCE_QUERY, _make_own_use_parameters(held_request_id)).first() is not None
+        conn.execute(_FENCE_OF_ID_LEASED_HERE_QUERY, _make_leased_id_parameters(leased_request_id)).first()
+        is not None
     )  # no column changed
 
 
-def end_use(conn: Connection, held_request_id: HeldRequestId, state: str, answer: str | None) -> bool:
+def end_use(conn: Connection, leased_request_id: LeasedRequestId, state: str, answer: str | None) -> bool:
     """End the use of a request id and write its state: `kept` with the text `answer`, or `free` with None as
     `answer`. Return False if the use has ended already or another process has acquired the id meanwhile.
     """
     return (
         conn.execute(
             _END_REQUEST_ID_USE_STATEMENT,
-            _make_own_use_parameters(held_request_id) | {"final_state": state, "answer_": answer},
+            _make_leased_id_parameters(leased_request_id) | {"final_state": state, "answer_": answer},
         ).rowcount
         == 1
     )
@@ -306,20 +310,20 @@ def store_answered_use(
 ) -> None:
     """Store in a transaction that the action of the request id has ended with the answer `answer`. An older use of
     the request id is replaced. Raises RunAgain if another process has changed the row meanwhile."""
-    held_request_id = acquire_request_id(tx, request, find_use(tx.conn, request), holder, now, 0)
-    if held_request_id is None:
+    leased_request_id = acquire_request_id(tx, request, find_use(tx.conn, request), holder, now, 0)
+    if leased_request_id is None:
         raise RunAgain
-    end_use(tx.conn, held_request_id, USE_ANSWERED, answer)
+    end_use(tx.conn, leased_request_id, USE_ANSWERED, answer)
 
 
-def end_lease(conn: Connection, held_request_id: HeldRequestId) -> None:
+def end_lease(conn: Connection, leased_request_id: LeasedRequestId) -> None:
     """End the lease of a request id without an answer, because this process no longer executes the action of the
     request id. The outcome is in the record and the operation whose ids `store_result_ids` stored."""
-    conn.execute(_END_REQUEST_ID_LEASE_STATEMENT, _make_own_use_parameters(held_request_id))
+    conn.execute(_END_REQUEST_ID_LEASE_STATEMENT, _make_leased_id_parameters(leased_request_id))
 
 
-def _make_own_use_parameters(held_request_id: HeldRequestId) -> dict[str, object]:
+def _make_leased_id_parameters(leased_request_id: LeasedRequestId) -> dict[str, object]:
     """Return the parameters of SQL statements that select the request id only while it still has the fencing token
     with which this process acquired it.
     """
-    return held_request_id.request.parameters | {"fence_as_acquired": held_request_id.fence}
+    return leased_request_id.request.parameters | {"fence_as_acquired": leased_request_id.fence}

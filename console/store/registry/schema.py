@@ -25,7 +25,7 @@ FORMAT_VERSION = 3
 """Version of the tables. A registry of version 2, which has no comparison forms of the texts, is still read and
 changed; the next import of whole files makes a registry of version 3.
 """
-APPLICATION_ID = 0x52454731  # "REG1"
+SQLITE_APPLICATION_ID = 0x52454731  # "REG1"
 
 TABLE_STATEMENTS = (
     """
@@ -131,7 +131,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
     (`create_indexes`)."""
     for statement in TABLE_STATEMENTS:
         connection.execute(statement)
-    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA application_id={SQLITE_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
 
 

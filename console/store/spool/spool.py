@@ -26,7 +26,7 @@ from console.domain.records import CheckReport
 from console.domain.setting_problems import SettingProblem
 from console.store.spool.cipher import Cipher, DecryptionFailed
 from console.store.spool.file_identity import create_identity_file, find_file_identity
-from console.store.spool.sqlite_file import APPLICATION_ID, LocalJournal, SqliteValue, write_transaction
+from console.store.spool.sqlite_file import SQLITE_APPLICATION_ID, LocalJournal, SqliteValue, write_transaction
 
 if TYPE_CHECKING:  # commands that only read need no answer codec
     from console.domain.errors.details import InternalErrorDetail
@@ -151,7 +151,7 @@ def mark_prepared_as_calling(file: Path) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as copy:
         ((application_id,),) = copy.execute("PRAGMA application_id")
         ((version,),) = copy.execute("PRAGMA user_version")
-        if application_id == APPLICATION_ID and version >= _FIRST_VERSION_WITH_PREPARED_STATE:
+        if application_id == SQLITE_APPLICATION_ID and version >= _FIRST_VERSION_WITH_PREPARED_STATE:
             copy.execute(f"{_BEGIN_CALLING_SQL} WHERE state = 'prepared'")
 
 

@@ -33,7 +33,7 @@ SqliteValue: TypeAlias = str | int | bytes | None
 LOCK_WAIT_SECONDS = 30.0
 """Longest time (seconds) for which a statement waits for the lock of the file."""
 _LONGEST_RETRY_PAUSE_SECONDS = 0.002
-APPLICATION_ID = 0x44534B31  # "DSK1"
+SQLITE_APPLICATION_ID = 0x44534B31  # "DSK1"
 _LOCKED_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _STORAGE_FULL_CODES = {
     sqlite3.SQLITE_FULL,
@@ -203,17 +203,17 @@ class LocalJournal:
     def _prepare_tables(self, conn: sqlite3.Connection) -> None:
         """Create the tables of a new file, or upgrade the tables of an older version. Raises ConsoleError
         `bad_profile` for a file of another program or of a newer version."""
-        if _read_application_id_and_version(conn) == (APPLICATION_ID, self._version):
+        if _read_application_id_and_version(conn) == (SQLITE_APPLICATION_ID, self._version):
             return
         with write_transaction(conn):
             id_and_version = _read_application_id_and_version(conn)
-            if id_and_version == (APPLICATION_ID, self._version):
+            if id_and_version == (SQLITE_APPLICATION_ID, self._version):
                 return
-            is_older_version = id_and_version[0] == APPLICATION_ID and 0 < id_and_version[1] < self._version
+            is_older_version = id_and_version[0] == SQLITE_APPLICATION_ID and 0 < id_and_version[1] < self._version
             if not is_older_version and (
                 id_and_version != (0, 0) or conn.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
             ):
-                if id_and_version[0] != APPLICATION_ID:
+                if id_and_version[0] != SQLITE_APPLICATION_ID:
                     raise self._make_unusable_file_error(SettingProblem.FILE_OF_OTHER_PROGRAM)
                 raise self._make_unusable_file_error(
                     SettingProblem.FILE_OF_NEWER_VERSION, found=id_and_version[1], needed=self._version
@@ -222,7 +222,7 @@ class LocalJournal:
                 itertools.chain(*self._schema_upgrades[id_and_version[1] - 1 :]) if is_older_version else self._tables
             ):
                 conn.execute(statement)
-            conn.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            conn.execute(f"PRAGMA application_id={SQLITE_APPLICATION_ID}")
             conn.execute(f"PRAGMA user_version={self._version}")
 
 

@@ -389,7 +389,7 @@ class BackgroundRefresh(QObject):
             self._end_due_tasks_call,
             self._end_failed_due_tasks_call,
             caller=self,
-            lane="slow",
+            pool_name="slow",
             is_cancellable=True,
         )
 
@@ -412,7 +412,12 @@ class BackgroundRefresh(QObject):
             return
         call = self._context.bind_services(lambda services: services.registry.fetch_published_registry())
         self._context.runner.run(
-            call, self._end_registry_fetch, self._end_registry_fetch, caller=self, lane="long", is_cancellable=True
+            call,
+            self._end_registry_fetch,
+            self._end_registry_fetch,
+            caller=self,
+            pool_name="long",
+            is_cancellable=True,
         )
 
     def _end_registry_fetch(self, _outcome: object) -> None:

@@ -155,7 +155,7 @@ class BulkDialog(BulkRunDialog):
             progress.show_text(context.translate("bulk.looked", n=checked_count, of=run.size - run.done))
 
         context.runner.run_with_progress(
-            make_plan, self._show_plan, self._show_plan_failure, show_checked_count, caller=self, lane="quick"
+            make_plan, self._show_plan, self._show_plan_failure, show_checked_count, caller=self, pool_name="quick"
         )
 
     def _show_plan(self, plan: BulkPlan) -> None:

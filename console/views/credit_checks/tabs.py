@@ -138,7 +138,7 @@ class CreditCheckTabs(RecordTabs):
             lambda _: self._forget_failed_page_count(record_id),  # the table shows no number of pages
             caller=self,
             key=self,
-            lane="documents",
+            pool_name="documents",
         )
 
     def _cancel_page_counting(self) -> None:

@@ -149,7 +149,7 @@ class PdfComparisonPage(Page):
             lambda failure: self._show_opening_failure(route, failure),
             caller=self,
             key=self,
-            lane="documents",
+            pool_name="documents",
         )
 
     def _show_opened_pdfs(
@@ -199,7 +199,7 @@ class PdfComparisonPage(Page):
             self._show_progress,
             caller=self,
             label=self.title.plain,
-            lane="long",
+            pool_name="long",
         )
 
     def _show_progress(self, pages: tuple[int, int]) -> None:
@@ -319,7 +319,7 @@ class PdfComparisonPage(Page):
                 partial(self._show_page_image, view, side, index, width),
                 partial(self._show_page_failure, view),
                 caller=self,
-                lane="documents",
+                pool_name="documents",
                 is_cancellable=True,
             )
 

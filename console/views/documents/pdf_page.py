@@ -252,7 +252,7 @@ class PdfPage(Page):
             lambda failure: self._show_opening_failure(route, failure),
             caller=self,
             key=self,
-            lane="documents",  # also because the storage of the documents may be a share that doesn't answer
+            pool_name="documents",  # also because the storage of the documents may be a share that doesn't answer
         )
 
     def _show_document(self, route: PdfRoute, pdf_document: "PdfDocument", count: int) -> None:
@@ -303,7 +303,7 @@ class PdfPage(Page):
             self._end_pdf_process(pdf_document)
 
     def _end_pdf_process(self, pdf_document: "PdfDocument") -> None:
-        # Not in the lane of the PDF's own calls: it would wait for them, and they end only with the child process.
+        # Not in the pool of the PDF's own calls: it would wait for them, and they end only with the child process.
         self.context.runner.run(pdf_document.close, lambda _: None, lambda _: None, caller=self.context)
 
     def leave(self) -> None:
@@ -360,7 +360,7 @@ class PdfPage(Page):
             self._make_callback_for_shown_pdf(pdf_document, self._show_text),
             self._make_callback_for_shown_pdf(pdf_document, self._show_unreadable_pdf),
             caller=self,
-            lane="documents",
+            pool_name="documents",
             is_cancellable=True,
         )
 
@@ -399,7 +399,7 @@ class PdfPage(Page):
             self._make_callback_for_shown_pdf(pdf_document, partial(self._show_page_image, index)),
             self._make_callback_for_shown_pdf(pdf_document, self._show_unreadable_pdf),
             caller=self,
-            lane="documents",
+            pool_name="documents",
             is_cancellable=True,
         )
 
@@ -534,7 +534,7 @@ class PdfPage(Page):
             self._make_callback_for_shown_pdf(pdf_document, self._show_matches),
             self._make_callback_for_shown_pdf(pdf_document, self._show_unreadable_pdf),
             caller=self,
-            lane="documents",
+            pool_name="documents",
             is_cancellable=True,
         )
 
@@ -637,7 +637,7 @@ class PdfPage(Page):
             lambda _: None,
             caller=context,  # the page may be closed or built again before the file is written
             label=label,
-            lane="long",
+            pool_name="long",
         )
 
     def _show_saved_toast(self, saved_pdf: "SavedPdf") -> None:

@@ -69,7 +69,7 @@ class BackgroundFileWriter(QObject):
             self._show_progress,
             caller=context,  # this object is deleted together with its page or dialog
             label=self._label,
-            lane="long",
+            pool_name="long",
         )
 
     @Slot()

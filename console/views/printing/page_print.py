@@ -86,7 +86,7 @@ class PagePrinter(QObject):
             lambda _: None,
             caller=context,  # the page may be closed or built again before the contents are read
             label=label,
-            lane="long",
+            pool_name="long",
         )
 
     def _format_printed_by(self) -> str:

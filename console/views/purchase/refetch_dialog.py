@@ -148,7 +148,7 @@ class RefetchDialog(DialogFrame):
             lambda page_counts: content.show_page_counts(self._format_page_counts(result, page_counts)),
             lambda _: None,  # the numbers are an addition; the page of the PDF tells a fault
             caller=self,
-            lane="documents",
+            pool_name="documents",
         )
 
     def _format_page_counts(self, result: RefetchResult, page_counts: Mapping[str, int]) -> str:

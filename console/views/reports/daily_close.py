@@ -265,7 +265,7 @@ class DailyCloseSection(ReportSection):
             lambda _: None,
             caller=context,  # the page may be closed or built again before the file is written
             label=context.translate("close.write"),
-            lane="long",
+            pool_name="long",
         )
 
     def _show_written_toast(self, written_close: WrittenDailyClose) -> None:

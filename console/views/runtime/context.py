@@ -36,7 +36,7 @@ from console.views.runtime.status_values import (
     Toast,
     WorkCounts,
 )
-from console.views.runtime.tasks import Failure, ProgressReporter, Runner, TaskHandle, TaskLane
+from console.views.runtime.tasks import Failure, PoolName, ProgressReporter, Runner, TaskHandle
 from console.views.theme.design_tokens import Language, ThemeName, Tone
 from console.views.theme.key_names import show_keys
 from console.wording.sentences import catalogue as wording
@@ -199,14 +199,20 @@ class WindowContext(QObject):
         *,
         caller: QObject,
         key: Hashable | None = None,
-        lane: TaskLane = "quick",
+        pool_name: PoolName = "quick",
     ) -> TaskHandle:
-        """Run a call that only reads, in the lane `lane` of the TaskRunner, and return its handle. If `caller` is
-        destroyed before the call begins, the call never runs. If `caller` is destroyed before the call ends, neither
-        `on_done` nor `on_failed` is called. Calls with the same `key` run one after another; a call whose `key` is
-        None waits for no other call."""
+        """Run a call that only reads, in the thread pool `pool_name` of the TaskRunner, and return its handle. If
+        `caller` is destroyed before the call begins, the call never runs. If `caller` is destroyed before the call
+        ends, neither `on_done` nor `on_failed` is called. Calls with the same `key` run one after another; a call
+        whose `key` is None waits for no other call."""
         return self.runner.run(
-            self.bind_services(call), on_done, on_failed, caller=caller, key=key, lane=lane, is_cancellable=True
+            self.bind_services(call),
+            on_done,
+            on_failed,
+            caller=caller,
+            key=key,
+            pool_name=pool_name,
+            is_cancellable=True,
         )
 
     def run_acting_call(
@@ -223,7 +229,7 @@ class WindowContext(QObject):
         provider: str = ALARMBOX,
         request_wait: RequestWait | None = None,
     ) -> None:
-        """Run an acting call (a call that writes, or sends a request to a provider) in the lane `slow` of the
+        """Run an acting call (a call that writes, or sends a request to a provider) in the thread pool `slow` of the
         TaskRunner. Do nothing while a call of the same `caller` and `attempt` runs, because the person has then
         pressed the same button or key twice. If `caller` is destroyed before the call ends, the call continues. When
         it ends, the window shows a toast instead of calling `on_done` or `on_failed`: the toast `make_toast(value)`,
@@ -260,7 +266,7 @@ class WindowContext(QObject):
                     caller=self,
                     label=label,
                     key=key,
-                    lane="slow",
+                    pool_name="slow",
                 )
             )
 
@@ -327,10 +333,10 @@ class WindowContext(QObject):
         attempt: Hashable,
         key: Hashable,
     ) -> TaskHandle:
-        """Run an acting call that takes minutes, in the lane `long` of the TaskRunner, with a request id, and return
-        its handle. `label`, `attempt` and `key` mean the same as in `run_acting_call`. The call runs as the present
-        acting person, also if it waits for a thread and another person acts meanwhile. It continues if its page or
-        dialog is destroyed. When the window closes, the ProgressReporter of the call is cancelled."""
+        """Run an acting call that takes minutes, in the thread pool `long` of the TaskRunner, with a request id, and
+        return its handle. `label`, `attempt` and `key` mean the same as in `run_acting_call`. The call runs as the
+        present acting person, also if it waits for a thread and another person acts meanwhile. It continues if its
+        page or dialog is destroyed. When the window closes, the ProgressReporter of the call is cancelled."""
         request_id, acting_person = self._attempt_request_ids.get_request_id(attempt), self.operator
 
         def end_with_value(value: T) -> None:
@@ -356,7 +362,7 @@ class WindowContext(QObject):
             caller=self,
             label=label,
             key=key,
-            lane="long",
+            pool_name="long",
         )
 
     @property

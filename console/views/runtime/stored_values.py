@@ -114,7 +114,7 @@ class StoredPersonValues(QObject):
             lambda stored: apply_if_same_person(value_source, stored),
             lambda _: apply_if_same_person(None, NamedValues()),
             caller=self,
-            lane="files",
+            pool_name="files",
         )
 
     # -- values
@@ -147,7 +147,7 @@ class StoredPersonValues(QObject):
             if self.person == person and self._value_source is value_source:
                 self._adopt_shared_values(stored_entries)
 
-        self._runner.run(value_source.read, adopt_if_same_person, lambda _: None, caller=self, lane="files")
+        self._runner.run(value_source.read, adopt_if_same_person, lambda _: None, caller=self, pool_name="files")
 
     def _adopt_shared_values(self, stored_entries: NamedValues) -> None:
         """Replace the shared values by those of the file, and emit `changed_elsewhere` if one differs. A change of
@@ -189,5 +189,7 @@ class StoredPersonValues(QObject):
             finally:
                 end_event.set()
 
-        self._runner.run(write_to_source, report_renamed_file, restore_unwritten_changes, caller=self, lane="files")
+        self._runner.run(
+            write_to_source, report_renamed_file, restore_unwritten_changes, caller=self, pool_name="files"
+        )
         return end_event

@@ -12,17 +12,17 @@ from collections.abc import Callable, Hashable
 import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from console.views.runtime.tasks import READING_LANES, ProgressReporter, Runner, Task, TaskHandle, make_failure
+from console.views.runtime.tasks import READING_POOL_NAMES, ProgressReporter, Runner, Task, TaskHandle, make_failure
 from console.views.runtime.worker_threads import ThreadPool
 
 
 class TaskRunner(QObject, Runner):
     """Runs service calls in worker threads. Calls with the same key run one after another, other calls in parallel.
 
-    Each lane has its own pool of threads, so that slow calls don't delay lists: `quick` is for reads of the database,
+    Each pool has its own threads, so that slow calls don't delay lists: `quick` is for reads of the database,
     `slow` for acting calls, `long` for calls that take minutes, `documents` for pages of PDFs, each of which may take
-    up to ten seconds. The lane `files` has one thread, which reads and writes the files of the person one after
-    another. A call that waits for its provider, up to 210 seconds, occupies a thread of `slow`, so that lane has more
+    up to ten seconds. The pool `files` has one thread, which reads and writes the files of the person one after
+    another. A call that waits for its provider, up to 210 seconds, occupies a thread of `slow`, so that pool has more
     threads than a person usually has calls: a rejection or a note doesn't wait for them. Callbacks run in the GUI
     thread, unless their caller was destroyed. A call runs with the context variables of its caller (operator,
     correlation id).
@@ -45,7 +45,7 @@ class TaskRunner(QObject, Runner):
         long_thread_count: int = 2,
         documents_thread_count: int = 2,
     ) -> None:
-        """The four numbers are the maximum numbers of threads of the lanes `quick`, `slow`, `long`, `documents`."""
+        """The four numbers are the maximum numbers of threads of the pools `quick`, `slow`, `long`, `documents`."""
         super().__init__(parent)
         self._pools = {
             "quick": ThreadPool("quick", quick_thread_count),
@@ -121,7 +121,7 @@ class TaskRunner(QObject, Runner):
         if _is_interruptible_read(task):
             self.read_began.emit()
         call_context = contextvars.copy_context()
-        self._pools[task.lane].submit(lambda: call_context.run(self._run_task, task))
+        self._pools[task.pool_name].submit(lambda: call_context.run(self._run_task, task))
 
     def _run_task(self, task: Task) -> None:
         """Run the call of a task in the worker thread, and pass its value or failure to the GUI thread. Every
@@ -187,4 +187,4 @@ class TaskRunner(QObject, Runner):
 def _is_interruptible_read(task: Task) -> bool:
     """Return True if the call only reads, so that the program can safely stop the call's running statement in the
     database (see `Runner.run`)."""
-    return task.is_cancellable and task.lane in READING_LANES
+    return task.is_cancellable and task.pool_name in READING_POOL_NAMES

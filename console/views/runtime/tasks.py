@@ -25,9 +25,9 @@ from console.views.theme.design_tokens import Tone
 
 log = logging.getLogger("console.views")
 T = TypeVar("T")
-TaskLane = Literal["quick", "slow", "long", "files", "documents"]
-READING_LANES: frozenset[TaskLane] = frozenset({"quick", "documents"})
-"""The lanes whose calls only read."""
+PoolName = Literal["quick", "slow", "long", "files", "documents"]
+READING_POOL_NAMES: frozenset[PoolName] = frozenset({"quick", "documents"})
+"""The thread pools whose calls only read."""
 _REASONS_AFTER_ACTION = (
     PossibleRepeatReason.ANSWER_NOT_KEPT,
     PossibleRepeatReason.ANSWER_UNREADABLE,
@@ -155,7 +155,7 @@ class TaskHandle:
 
 @dataclass(eq=False, slots=True)
 class Task:
-    """One call that a caller has passed to a Runner, with its callbacks, its state, and its lane: the group of
+    """One call that a caller has passed to a Runner, with its callbacks, its state, and its pool: the group of
     threads that may run the call."""
 
     call: Callable[[ProgressReporter], Any]
@@ -165,7 +165,7 @@ class Task:
     caller: QObject
     label: str
     key: Hashable | None
-    lane: TaskLane
+    pool_name: PoolName
     is_cancellable: bool
     progress_reporter: ProgressReporter = field(default_factory=lambda: ProgressReporter(ignore_progress))
     state: str = "waiting"
@@ -200,28 +200,34 @@ class Runner:
         caller: QObject,
         label: str = "",
         key: Hashable | None = None,
-        lane: TaskLane = "quick",
+        pool_name: PoolName = "quick",
         is_cancellable: bool = False,
     ) -> TaskHandle:
-        """Run `call` in a worker thread of the lane `lane` (see TaskRunner), and return its handle. When the call has
-        ended, pass its value to `on_done`, or its Failure to `on_failed`, in the GUI thread. If `caller` is destroyed
-        before that, neither callback is called.
+        """Run `call` in a worker thread of the pool `pool_name` (see TaskRunner), and return its handle. When the
+        call has ended, pass its value to `on_done`, or its Failure to `on_failed`, in the GUI thread. If `caller` is
+        destroyed before that, neither callback is called.
 
         Calls with the same `key` run one after another; a call without a key waits for no other call. `label` names
         the call in the log.
 
         If `is_cancellable` is True, the call doesn't begin if `caller` is destroyed first, and `TaskHandle.cancel`
-        drops its value; a call that still waits for a thread then doesn't begin either. In READING_LANES,
+        drops its value; a call that still waits for a thread then doesn't begin either. In READING_POOL_NAMES,
         `TaskHandle.cancel` also stops the call's running statement in the database. The statements of calls in other
-        lanes are never stopped, because they may belong to an action.
+        pools are never stopped, because they may belong to an action.
         """
 
         def run_call(report_progress: ProgressReporter) -> T:
             if is_cancellable:
                 report_progress.raise_if_cancelled()
-            return report_progress.interruption.run(call) if is_cancellable and lane in READING_LANES else call()
+            return (
+                report_progress.interruption.run(call)
+                if is_cancellable and pool_name in READING_POOL_NAMES
+                else call()
+            )
 
-        return self._accept_task(Task(run_call, on_done, on_failed, None, caller, label, key, lane, is_cancellable))
+        return self._accept_task(
+            Task(run_call, on_done, on_failed, None, caller, label, key, pool_name, is_cancellable)
+        )
 
     def run_with_progress(
         self,
@@ -233,14 +239,14 @@ class Runner:
         caller: QObject,
         label: str = "",
         key: Hashable | None = None,
-        lane: TaskLane = "slow",
+        pool_name: PoolName = "slow",
     ) -> TaskHandle:
         """Run a call that reports its progress, in a worker thread, and return its handle. The call gets a
         ProgressReporter: each value that the call reports is passed to `on_progress` in the GUI thread, and the call
         can find out whether the person has cancelled it. The other arguments have the meaning that they have in
         `run`.
         """
-        return self._accept_task(Task(call, on_done, on_failed, on_progress, caller, label, key, lane, True))
+        return self._accept_task(Task(call, on_done, on_failed, on_progress, caller, label, key, pool_name, True))
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
     def _accept_task(self, task: Task) -> TaskHandle:

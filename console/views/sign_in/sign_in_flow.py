@@ -148,7 +148,7 @@ class SignInFlow(QObject):
             return OpenedServices(services, entered_account.must_store_password and not is_password_stored)
 
         self._context.runner.run(
-            open_with_account, self._finish_sign_in, self._show_refusal, caller=self, lane="slow"
+            open_with_account, self._finish_sign_in, self._show_refusal, caller=self, pool_name="slow"
         )
 
     def _show_refusal(self, failure: Failure) -> None:

@@ -203,7 +203,7 @@ class TrainingPage(Page):
         button.set_busy(self.context.translate("dialog.busy"))
         self.context.runner.run(
             self.context.bind_services(call_training_service), self._show_action_result, self._show_failure,
-            caller=self, label=button.text(), key=_TRAINING_CALL_KEY, lane="slow",
+            caller=self, label=button.text(), key=_TRAINING_CALL_KEY, pool_name="slow",
         )  # fmt: skip
 
     def _show_action_result(self, view: TrainingOverview | None) -> None:

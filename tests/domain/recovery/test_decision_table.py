@@ -236,16 +236,16 @@ def test_the_reason_names_the_missing_role(action: str) -> None:
 
 @pytest.mark.parametrize("certainty", Certainty)
 @pytest.mark.parametrize("is_running", [True, False])
-@pytest.mark.parametrize("is_held", [True, False])
+@pytest.mark.parametrize("is_leased", [True, False])
 def test_an_unknown_record_is_probed_by_one_person_at_a_time(
-    certainty: Certainty, is_running: bool, is_held: bool
+    certainty: Certainty, is_running: bool, is_leased: bool
 ) -> None:
     """A probe of an unknown record is excluded while another process holds the lease of the record. A known record
     can be probed meanwhile, except while its call is being sent."""
     facts = ChoiceFacts(
-        replace(CHECK, certainty=certainty), NOW, OPERATORS, is_call_running=is_running, is_leased=is_held
+        replace(CHECK, certainty=certainty), NOW, OPERATORS, is_call_running=is_running, is_leased=is_leased
     )
-    busy = is_running or (is_held and certainty is Certainty.UNKNOWN)
+    busy = is_running or (is_leased and certainty is Certainty.UNKNOWN)
     assert get_choice(facts, "probe").reason == ("reason.in_progress" if busy else None)
 
 

@@ -100,8 +100,8 @@ def test_an_interrupt_during_the_wait_for_an_answer_is_unknown(script: Script, s
 @pytest.mark.parametrize(
     "answer", [WHOLE_ANSWER, ANSWER_WITHOUT_LENGTH], ids=["with a length", "to the end of the connection"]
 )
-@pytest.mark.parametrize("told_to_end", [False, True], ids=["late", "late and told to end"])
-def test_a_whole_answer_counts_however_late(answer: bytes, told_to_end: bool) -> None:
+@pytest.mark.parametrize("asked_to_end", [False, True], ids=["late", "late and asked to end"])
+def test_a_whole_answer_counts_however_late(answer: bytes, asked_to_end: bool) -> None:
     """A complete answer that arrived while the process was stopped for longer than the time budget is accepted."""
     with (
         _serve_answer_later(answer) as (server, go_on),
@@ -113,11 +113,11 @@ def test_a_whole_answer_counts_however_late(answer: bytes, told_to_end: bool) ->
         go_on.set()
         stopped_at = time.monotonic()
         wait_until(lambda: time.monotonic() > stopped_at + 2 * BUDGET_SECONDS, "the budget to be spent")
-        if told_to_end:
+        if asked_to_end:
             os.kill(child.pid, signal.SIGINT)
         os.kill(child.pid, signal.SIGCONT)
         assert child.wait_for_report() == answer.partition(b"\r\n\r\n")[2]
-        assert not told_to_end or child.wait_for_report() == "interrupted"
+        assert not asked_to_end or child.wait_for_report() == "interrupted"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whether a process is stopped")

@@ -145,7 +145,9 @@ def shared_accounts(sql_server: SqlServer, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def accounts(shared_accounts: AccountsByFile) -> AccountsByFile:
-    """The shared test database with a new mark, so that the accounts of this test have their own names."""
+    """Return the shared test database and its helpers, with a new random ending for the names of the accounts, so
+    that this test shares no account with other tests.
+    """
     return replace(shared_accounts, mark=secrets.token_hex(3))
 
 

@@ -44,10 +44,13 @@ def test_a_case_closes_when_its_order_is_set_to_paid(scene: PaymentDesk) -> None
     is set to paid.
     """
     payment = pay_changed_order(scene, "total_amount = 4400")
-    assert (scene.list_open_rules(), scene.read_payment(payment).work.reason) == (["not_moved"], "not_moved")
+    assert (scene.list_open_alert_rules(), scene.read_payment(payment).work.reason) == (
+        ["not_moved"],
+        "not_moved",
+    )
     restore_order(scene, payment)
     assert scene.read_order("ORD-1").state == "paid"
-    assert (scene.list_open_rules(), scene.read_payment(payment).work) == ([], Work())
+    assert (scene.list_open_alert_rules(), scene.read_payment(payment).work) == ([], Work())
 
 
 def test_another_case_of_the_payment_stays_open(scene: PaymentDesk) -> None:
@@ -56,7 +59,7 @@ def test_another_case_of_the_payment_stays_open(scene: PaymentDesk) -> None:
     scene.context.write(lambda tx: cases.open_case(tx.conn, "contradicted", "payment", payment, "x", "y", now))
     restore_order(scene, payment)
     work = scene.read_payment(payment).work
-    assert scene.list_open_rules() == ["contradicted"]
+    assert scene.list_open_alert_rules() == ["contradicted"]
     assert (work.state, work.reason) == (WorkState.NEEDS_REVIEW, "contradicted")
 
 
@@ -65,11 +68,11 @@ def test_a_case_closes_after_the_full_refund_of_its_payment(scene: PaymentDesk) 
     the remaining amount.
     """
     payment = pay_changed_order(scene, "status = 'cancelled'")
-    assert scene.list_open_rules() == ["paid_after_cancel"]
+    assert scene.list_open_alert_rules() == ["paid_after_cancel"]
     refund_amount(scene, payment, "1000")
-    assert scene.list_open_rules() == ["paid_after_cancel"]
+    assert scene.list_open_alert_rules() == ["paid_after_cancel"]
     refund_amount(scene, payment, "2300")
-    assert (scene.list_open_rules(), scene.read_payment(payment).work) == ([], Work())
+    assert (scene.list_open_alert_rules(), scene.read_payment(payment).work) == ([], Work())
 
 
 @pytest.mark.parametrize(("observed", "rules"), [("2 payments", []), ("2 payments, 04212", ["paid_twice"])])
@@ -84,7 +87,7 @@ def test_a_second_payment_of_an_order_needs_nobody_after_its_full_refund(
         lambda tx: open_case(scene.context, tx, payment, WorkReason.PAID_TWICE, observed, "ORD-1 is paid")
     )
     refund_amount(scene, payment, "1000")
-    assert scene.list_open_rules() == ["paid_twice"]
+    assert scene.list_open_alert_rules() == ["paid_twice"]
     refund_amount(scene, payment, "2300")
     work = scene.read_payment(payment).work
-    assert (scene.list_open_rules(), [work.reason] if work.reason else []) == (rules, rules)
+    assert (scene.list_open_alert_rules(), [work.reason] if work.reason else []) == (rules, rules)

@@ -534,9 +534,9 @@ def test_a_denied_purchase_may_have_the_listed_id(
     assert named.record.state is CheckState.SUCCESS
 
 
-@pytest.mark.parametrize("is_told", ["readable", "silent"])
+@pytest.mark.parametrize("answer_to_reading", ["readable", "silent"])
 def test_a_denied_lost_purchase_that_is_listed_later_stops_the_next_one(
-    console: Console, listing_vendor: ListingVendor, place: Place, is_told: str
+    console: Console, listing_vendor: ListingVendor, place: Place, answer_to_reading: str
 ) -> None:
     """The database has lost a purchase, two people have denied it, and AlarmBox makes it afterwards. The next
     purchase reads the list first and is refused. After a person has entered the AlarmBox id, the record is a success
@@ -553,7 +553,7 @@ def test_a_denied_lost_purchase_that_is_listed_later_stops_the_next_one(
         assert deny_purchase(other, "operation", operation_id) is None
     listing_vendor.charges.append(Charge(1, NUMBER, "1", listing_vendor.today(), None))
     listing_vendor.behaviour = "answers"
-    if is_told == "silent":
+    if answer_to_reading == "silent":
         listing_vendor.is_readable = False
         unanswered = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
         assert unanswered.code == "provider_unreachable"

@@ -45,7 +45,7 @@ def read_missing_operations(error: ConsoleError) -> list[tuple[object, object, o
     return [(one["operation_id"], one["kind"], one["number"]) for one in error.detail["missing"]]
 
 
-def list_stop_alerts(console: Console) -> list[Alert]:
+def list_loss_alerts(console: Console) -> list[Alert]:
     """Return the open alerts which stop all desks because the database went back to an earlier state."""
     return [
         alert
@@ -133,7 +133,7 @@ def test_every_desk_is_stopped_until_a_person_acknowledges(
             for number in (ONE, TWO):
                 error = call_for_refusal(lambda console=console, number=number: buy_check(console, number))
                 assert (error.code, read_missing_operations(error)) == (ROLLBACK_ERROR_CODE, [told])
-        (alert,) = list_stop_alerts(other)
+        (alert,) = list_loss_alerts(other)
         other.alerts.acknowledge(alert.id, "the disk was put back by mistake")
         for console in (knowing, other):
             error = call_for_refusal(lambda console=console: buy_check(console, ONE))
@@ -144,7 +144,7 @@ def test_every_desk_is_stopped_until_a_person_acknowledges(
         (back,) = other.lookup.find_records(ONE).credit_checks
         assert (back.state, back.credit_check_id) == ("success", lost_purchase.credit_check_id)
         assert call_for_refusal(lambda: buy_check(other, ONE)).detail["record"] == back
-        assert list_stop_alerts(knowing) == []
+        assert list_loss_alerts(knowing) == []
     assert len(vendor.charges) == 3
 
 
@@ -156,7 +156,7 @@ def test_one_person_alone_cannot_release_a_lost_purchase(
     """
     operation = lost_unknown_purchase.operation_id or ""
     with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
-        (alert,) = list_stop_alerts(knowing)
+        (alert,) = list_loss_alerts(knowing)
         other.alerts.acknowledge(alert.id, "put back on purpose")
         me = other._context.make_holder().operator
         forged = (
@@ -181,7 +181,7 @@ def test_a_desk_that_only_read_the_lost_purchase_stops_all_desks(
         assert call_for_refusal(lambda: buy_check(reader)).code == ROLLBACK_ERROR_CODE
     with place.desk(vendor, clock, desk=1) as third:
         assert call_for_refusal(lambda: buy_check(third)).code == ROLLBACK_ERROR_CODE
-        (alert,) = list_stop_alerts(third)
+        (alert,) = list_loss_alerts(third)
         third.alerts.acknowledge(alert.id, "seen")
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
         assert buy_check(reader, TWO).state == "success"
@@ -195,7 +195,7 @@ def test_a_desk_that_knows_the_lost_purchase_stops_all_desks(
     purchase is opened: it stops all desks again and names the lost purchase.
     """
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
-        (alert,) = list_stop_alerts(reader)
+        (alert,) = list_loss_alerts(reader)
         reader.alerts.acknowledge(alert.id, "nothing is known to be missing")
         buy_check(reader, TWO)
     with place.desk(vendor, clock) as knowing:
@@ -204,7 +204,7 @@ def test_a_desk_that_knows_the_lost_purchase_stops_all_desks(
             ROLLBACK_ERROR_CODE,
             [(lost_purchase.operation_id, "credit-check", ONE)],
         )
-        (alert,) = list_stop_alerts(knowing)
+        (alert,) = list_loss_alerts(knowing)
         knowing.alerts.acknowledge(alert.id, "this one is looked after")
         assert buy_check(knowing, THREE).state == "success"
         assert call_for_refusal(lambda: buy_check(knowing)).detail["source"] == "desk"
@@ -217,12 +217,12 @@ def test_a_purchase_repeated_after_a_loss_can_be_renewed(
     be renewed after its expiry.
     """
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
-        (alert,) = list_stop_alerts(reader)
+        (alert,) = list_loss_alerts(reader)
         reader.alerts.acknowledge(alert.id, "nothing is known to be missing")
         clock.at += timedelta(minutes=1)
         bought_again = buy_check(reader)
     with place.desk(vendor, clock) as knowing:
-        (alert,) = list_stop_alerts(knowing)
+        (alert,) = list_loss_alerts(knowing)
         knowing.alerts.acknowledge(alert.id, "bought twice")
         refused = call_for_refusal(lambda: knowing.recovery.probe("operation", lost_purchase.operation_id or ""))
         assert (refused.code, refused.detail["record"]) == ("already_purchased", bought_again)
@@ -242,7 +242,7 @@ def test_a_lost_renewal_stops_the_next_one(place: Place, vendor: LedgerVendor, c
         lost_renewal = desk.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True))
     put_back()
     with place.desk(vendor, clock) as desk:
-        (alert,) = list_stop_alerts(desk)
+        (alert,) = list_loss_alerts(desk)
         desk.alerts.acknowledge(alert.id, "put back on purpose")
         refused = call_for_refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True)))
         assert (refused.code, refused.detail["operation_id"]) == ("already_purchased", lost_renewal.operation_id)
@@ -261,7 +261,7 @@ def test_both_processes_of_a_desk_see_an_acknowledgement(
     """
     real = database_rollback._report_rollback
     with place.desk(vendor, clock) as one, place.desk(vendor, clock) as two:
-        (alert,) = list_stop_alerts(one)
+        (alert,) = list_loss_alerts(one)
         one.alerts.acknowledge(alert.id, "an old copy")
 
         def compare_first_and_report(*given: Any) -> object:
@@ -272,7 +272,7 @@ def test_both_processes_of_a_desk_see_an_acknowledgement(
 
         monkeypatch.setattr(database_rollback, "_report_rollback", compare_first_and_report)
         assert database_rollback.find_database_rollback(one._context) is None
-        assert list_stop_alerts(two) == []
+        assert list_loss_alerts(two) == []
         assert call_for_refusal(lambda: buy_check(one)).code == "already_purchased"
     assert len(vendor.charges) == 1
 
@@ -284,7 +284,7 @@ def test_an_acknowledged_loss_is_not_reported_again(
     comparison of all anchors finds this loss again, and doesn't stop the desks.
     """
     with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
-        (alert,) = list_stop_alerts(other)
+        (alert,) = list_loss_alerts(other)
         for _ in range(2 * database_rollback.ANCHORS_COMPARED_PER_OPERATION):
             knowing._context.write(
                 lambda tx: knowing._context.record_audit(tx, AuditAction.ALERT_ACKNOWLEDGED, 1, {}, kind="alert")
@@ -292,7 +292,7 @@ def test_an_acknowledged_loss_is_not_reported_again(
         other.alerts.acknowledge(alert.id, "an old copy")
         buy_check(knowing, TWO)
         assert database_rollback.find_database_rollback(knowing._context) is None
-        assert list_stop_alerts(knowing) == []
+        assert list_loss_alerts(knowing) == []
         assert call_for_refusal(lambda: buy_check(knowing)).code == "already_purchased"
     assert len(vendor.charges) == 2, lost_purchase
 
@@ -304,7 +304,7 @@ def test_a_second_loss_stops_all_desks_again(
     again.
     """
     with place.desk(vendor, clock) as knowing:
-        (alert,) = list_stop_alerts(knowing)
+        (alert,) = list_loss_alerts(knowing)
         knowing.alerts.acknowledge(alert.id, "seen")
         buy_check(knowing, TWO)
         put_back = backups.take_backup(place)
@@ -336,7 +336,7 @@ def test_an_empty_database_in_place_of_the_known_one_stops_desks(
                 ROLLBACK_ERROR_CODE,
                 [(bought.operation_id, "credit-check", ONE)],
             )
-        (alert,) = list_stop_alerts(other)
+        (alert,) = list_loss_alerts(other)
         other.alerts.acknowledge(alert.id, "seen")
         assert buy_check(knowing, TWO).state == "success"
         for console in (knowing, other):

@@ -29,5 +29,5 @@ def test_a_success_in_the_second_of_our_read_is_booked(scene: PaymentDesk) -> No
     scene.money.change_payment_state("atom", "ORD-1", "paid", another_attempt=True, at=at.isoformat())
     assert scene.deliver_notice("atom", "ORD-1").done == "booked"
     record = scene.read_payment(payment)
-    assert (record.state, record.late_after, scene.list_open_rules()) == ("completed", "payment_failed", [])
+    assert (record.state, record.late_after, scene.list_open_alert_rules()) == ("completed", "payment_failed", [])
     assert scene.read_order("ORD-1").state == "paid"

@@ -111,7 +111,7 @@ def test_a_notice_matched_later_makes_the_program_ask_the_provider(scene: Paymen
     question = "paypay_payment" if provider == "paypay" else "atom_verification"
     scene.control.add_fault("html", call=question, times="always")
     scene.run_due_tasks()
-    assert scene.list_open_rules("notice") == ["unmatched_notice"]
+    assert scene.list_open_alert_rules("notice") == ["unmatched_notice"]
     assert scene.place.sql("SELECT done FROM payment_events") == [("unmatched",)]
     scene.control.clear_faults()
     scene.place.sql(f"UPDATE payments SET begun_at = '{scene.context.now():%Y-%m-%d %H:%M:%S}'")
@@ -120,7 +120,7 @@ def test_a_notice_matched_later_makes_the_program_ask_the_provider(scene: Paymen
     assert payment is not None
     assert (payment.state, payment.captured_minor) == ("completed", minor)
     assert scene.read_order("ORD-1").state == "paid"
-    assert scene.list_open_rules("notice") == []
+    assert scene.list_open_alert_rules("notice") == []
     assert scene.place.sql("SELECT done FROM payment_events") == [("booked",)]
 
 
@@ -231,7 +231,7 @@ def test_a_notice_about_an_unknown_payment_opens_a_case(scene: PaymentDesk) -> N
     scene.money.register_payment("paypay", "ORD-9", 3300)
     assert scene.deliver_notice("paypay", "ORD-9") == NoticeResult(False, "unmatched")
     assert scene.deliver_notice("paypay", "ORD-9") == NoticeResult(False, "repeated")
-    assert scene.list_open_rules("notice") == ["unmatched_notice"]
+    assert scene.list_open_alert_rules("notice") == ["unmatched_notice"]
 
 
 def test_an_import_matches_its_stored_notices(scene: PaymentDesk) -> None:
@@ -242,7 +242,7 @@ def test_an_import_matches_its_stored_notices(scene: PaymentDesk) -> None:
     scene.deliver_notice("paypay", "ORD-9")
     payment = scene.payments.import_payment(PaymentImport("paypay", "ORD-9"))
     scene.run_due_tasks()
-    assert scene.list_open_rules("notice") == []
+    assert scene.list_open_alert_rules("notice") == []
     assert scene.place.sql("SELECT done, payment_id FROM payment_events") == [("unchanged", payment.id)]
 
 

@@ -65,7 +65,7 @@ def test_one_event_id_with_two_contents_opens_a_case(
     assert (
         scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1", occurred_at=later)).done == "repeated"
     )
-    assert scene.list_open_rules("notice") == []
+    assert scene.list_open_alert_rules("notice") == []
     other = scene.make_bank_notice("ev-1", **{"order": "ORD-1", **fields})
     for _ in range(2):
         assert scene.payments.receive_notice(other).done == "repeated"
@@ -114,11 +114,11 @@ def test_a_case_of_two_contents_stays_open_when_the_order_arrives(scene: Payment
     """
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1", amount="9900")).done == "repeated"
-    assert scene.list_open_rules("notice") == ["unmatched_notice", "contradicted"]
+    assert scene.list_open_alert_rules("notice") == ["unmatched_notice", "contradicted"]
     scene.insert_order("ORD-1", 3300)
     scene.run_due_tasks()
     assert scene.read_order("ORD-1").state == "paid"
-    assert scene.list_open_rules("notice") == ["contradicted"]
+    assert scene.list_open_alert_rules("notice") == ["contradicted"]
 
 
 def test_ids_that_differ_in_letter_case_are_two_events(scene: PaymentDesk) -> None:
@@ -131,7 +131,7 @@ def test_ids_that_differ_in_letter_case_are_two_events(scene: PaymentDesk) -> No
     assert scene.payments.receive_notice(scene.make_bank_notice("EV-A", "ORD-2")).done == "booked"
     assert [scene.read_order(f"ORD-{turn}").state for turn in (1, 2)] == ["paid", "paid"]
     assert scene.payments.receive_notice(scene.make_bank_notice("EV-A", "ORD-2")).done == "repeated"
-    assert scene.list_open_rules("notice") == []
+    assert scene.list_open_alert_rules("notice") == []
 
 
 def test_money_above_the_limit_is_booked_and_set_aside(scene: PaymentDesk) -> None:
@@ -173,13 +173,13 @@ def test_an_order_created_after_its_notice_is_paid(scene: PaymentDesk) -> None:
     has written the order, a due task books the notice.
     """
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
-    assert scene.list_open_rules("notice") == ["unmatched_notice"]
+    assert scene.list_open_alert_rules("notice") == ["unmatched_notice"]
     scene.insert_order("ORD-1", 3300)
     assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 1
     payment = scene.find_payment("bank", "ORD-1")
     assert payment is not None
     assert payment.captured_minor == 3300
-    assert scene.list_open_rules("notice") == []
+    assert scene.list_open_alert_rules("notice") == []
     assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 0
 
 
@@ -197,7 +197,7 @@ def test_a_stored_notice_that_contradicts_its_body_books_nothing(scene: PaymentD
     scene.run_due_tasks()
     assert scene.find_payment("bank", "ORD-1") is None
     assert scene.read_order("ORD-1").state == "pending"
-    assert "unverified_notice" in scene.list_open_rules("notice")
+    assert "unverified_notice" in scene.list_open_alert_rules("notice")
 
 
 def make_invalid_notices(scene: PaymentDesk) -> dict[str, ReceivedNotice]:
@@ -265,11 +265,11 @@ def test_an_order_of_an_impossible_amount_has_no_payment(scene: PaymentDesk, min
     scene.insert_order("ORD-1", minor, currency)
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
     assert scene.find_payment("bank", "ORD-1") is None
-    assert scene.list_open_rules("notice") == ["unmatched_notice"]
+    assert scene.list_open_alert_rules("notice") == ["unmatched_notice"]
     assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 0
     scene.place.sql("UPDATE orders SET total_amount = 3300, currency = 'JPY'")
     assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 1
-    assert scene.list_open_rules("notice") == []
+    assert scene.list_open_alert_rules("notice") == []
 
 
 def test_notices_of_unknown_sources_do_not_block_a_valid_source(scene: PaymentDesk) -> None:

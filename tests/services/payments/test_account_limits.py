@@ -49,7 +49,7 @@ def test_an_account_counts_paid_instead_of_reserved_amounts(scene: PaymentDesk) 
     make_reserved_payment(scene, "ORD-1", 1000)
     report_paid(scene, make_reserved_payment(scene, "ORD-2", 3300))
     assert read_account_sums(scene) == [(3300, 1000), (0, 0), (0, 0)]
-    assert scene.list_open_rules() == []
+    assert scene.list_open_alert_rules() == []
 
 
 def test_a_payment_without_an_account_changes_no_account(scene: PaymentDesk) -> None:
@@ -115,7 +115,7 @@ def test_a_payment_without_a_corporation_changes_no_account(scene: PaymentDesk) 
     scene.context.write(lambda tx: account_money.release_amount(tx, alone))
     scene.context.write(lambda tx: account_money.subtract_reversed_amount(scene.context, tx, alone.id))
     scene.context.write(lambda tx: account_money.book_amount(scene.context, tx, alone, Money(3300, "JPY")))
-    assert scene.list_open_rules() == []
+    assert scene.list_open_alert_rules() == []
 
 
 class _PaymentHistory:
@@ -270,11 +270,11 @@ def test_money_set_aside_ends_with_its_refund_or_the_reversal(
     history = _PaymentHistory(scene, ONE)
     for which in (0, 1):
         history.apply_action("pay", which, 0)
-    assert "set_aside" in scene.list_open_rules()
+    assert "set_aside" in scene.list_open_alert_rules()
     for action in actions:
         history.apply_action(action, 1, 0)
     assert scene.payments.list_set_asides() == ()
-    assert "set_aside" not in scene.list_open_rules()
+    assert "set_aside" not in scene.list_open_alert_rules()
     payment = scene.read_payment(history.payment_ids[1])
     assert payment.work.reason != "set_aside"
     with scene.context.database.read() as conn:
@@ -291,4 +291,4 @@ def test_money_set_aside_waits_again_after_a_failed_refund(scene: PaymentDesk) -
     for action, which in (("pay", 0), ("pay", 1), ("accept_set_aside", 1), ("fail", 1)):
         history.apply_action(action, which, 0)
     assert [item.record.state for item in scene.payments.list_set_asides()] == [SetAsideState.OPEN]
-    assert scene.list_open_rules() == ["set_aside"]
+    assert scene.list_open_alert_rules() == ["set_aside"]

@@ -110,7 +110,7 @@ def test_reports_in_every_sequence_have_one_result(
         assert order is None or scene.read_order(number).state == order
     stories = turn + 1
     assert scene.count_audit_entries("payment.booked") + scene.count_audit_entries("payment.reversed") >= stories
-    assert len(scene.list_open_rules()) == (stories if end == "reversed" else 0)
+    assert len(scene.list_open_alert_rules()) == (stories if end == "reversed" else 0)
 
 
 def test_an_answer_is_stored_as_evidence_before_the_payment_changes(scene: PaymentDesk) -> None:
@@ -133,7 +133,7 @@ def test_a_reversed_amount_leaves_the_account(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "is_told_first"),  # an amount in another currency isn't stored, so it can't be compared later
+    ("amount", "is_reported_first"),  # an amount in another currency isn't stored, so it can't be compared later
     [
         (Money(100, "JPY"), False), (Money(3301, "JPY"), False), (Money(3300, "INR"), False),
         (Money(100, "JPY"), True), (Money(3301, "JPY"), True),
@@ -141,7 +141,7 @@ def test_a_reversed_amount_leaves_the_account(scene: PaymentDesk) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("source", [ReportSource.NOTICE, ReportSource.READ])
 def test_a_reversal_of_another_amount_needs_a_person(
-    scene: PaymentDesk, amount: Money, source: ReportSource, *, is_told_first: bool
+    scene: PaymentDesk, amount: Money, source: ReportSource, *, is_reported_first: bool
 ) -> None:
     """A bank reports that only a part of a payment was taken back, or an amount in another currency. The payment
     stays paid, its account keeps the sum, and a person must look, even if this notice arrives before the notice of
@@ -151,7 +151,7 @@ def test_a_reversal_of_another_amount_needs_a_person(
     payment = make_payment(scene, "ORD-1", corporation_number=NUMBERS[0])
     success = make_report(PaymentState.PAYMENT_SUCCESS, 1, source, provider_payment_id="id-1")
     taken_back = make_report(PaymentState.PAYMENT_FAILED, 2, source, amount=amount)
-    after = apply_reports(scene, payment, *((taken_back, success) if is_told_first else (success, taken_back)))
+    after = apply_reports(scene, payment, *((taken_back, success) if is_reported_first else (success, taken_back)))
     assert (after.state in PAID_STATES, after.captured_minor, after.work.reason) == (True, 3300, "contradicted")
     assert scene.place.sql("SELECT balance_minor FROM accounts") == [(3300,)]
     assert scene.place.sql("SELECT rule_id, observed FROM alerts") == [
@@ -252,7 +252,7 @@ def test_a_contradicted_final_state_stays_and_opens_a_case(scene: PaymentDesk) -
         PaymentState.PAYMENT_SUCCESS, 5, provider_payment_id=other.provider_payment_id, amount=Money(3301, "JPY")
     )
     assert apply_reports(scene, other, odd).captured_minor == 3300
-    assert scene.list_open_rules() == ["contradicted", "contradicted"]
+    assert scene.list_open_alert_rules() == ["contradicted", "contradicted"]
 
 
 def test_a_success_without_id_or_amount_stays_unknown(scene: PaymentDesk) -> None:
@@ -270,7 +270,7 @@ def test_a_refund_made_elsewhere_opens_a_case(scene: PaymentDesk) -> None:
     strange = RefundReport("RFD-STRANGE", "RFD-STRANGE", "REFUNDED", RefundState.COMPLETED, money, "id-1")
     payment = report_paid(scene, make_payment(scene, "ORD-1"), refunds=(strange,))
     assert (payment.provider_refunded_minor, payment.refunded_minor) == (1000, 0)
-    assert (scene.read_payment(payment.id).work.reason, scene.list_open_rules()) == (
+    assert (scene.read_payment(payment.id).work.reason, scene.list_open_alert_rules()) == (
         "unknown_refund",
         ["unknown_refund"],
     )

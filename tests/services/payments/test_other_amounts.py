@@ -43,7 +43,7 @@ def test_an_attempt_over_the_requested_amount_ends_no_other_amount(scene: Paymen
     scene.run_due_tasks()
     payment = read_bank_payment(scene)
     assert (payment.certainty, payment.error_code, payment.provider_minor) == ("unknown", "other_amount", 5000)
-    assert scene.list_open_rules() == ["amount_differs"]
+    assert scene.list_open_alert_rules() == ["amount_differs"]
 
 
 def test_a_failure_over_the_other_amount_ends_it(scene: PaymentDesk) -> None:
@@ -53,7 +53,7 @@ def test_a_failure_over_the_other_amount_ends_it(scene: PaymentDesk) -> None:
     receive_bank_notice(scene, "e2", "5000", -30, type="payment.failed")
     payment = read_bank_payment(scene)
     assert (payment.state, payment.certainty) == ("payment_failed", "known")
-    assert scene.list_open_rules() == []
+    assert scene.list_open_alert_rules() == []
 
 
 @pytest.mark.parametrize("amounts", [("3000", "3300"), ("3300", "3000")])
@@ -67,7 +67,7 @@ def test_a_wrong_and_a_right_transfer_leave_a_case(scene: PaymentDesk, amounts: 
     scene.run_due_tasks()
     payment = read_bank_payment(scene)
     assert (payment.captured_minor, payment.work.state) == (3300, "needs_review")
-    assert scene.list_open_rules() == (["contradicted"] if amounts[0] == "3000" else ["paid_twice"])
+    assert scene.list_open_alert_rules() == (["contradicted"] if amounts[0] == "3000" else ["paid_twice"])
 
 
 def test_a_second_payment_counts_after_a_reversal(scene: PaymentDesk) -> None:
@@ -77,7 +77,7 @@ def test_a_second_payment_counts_after_a_reversal(scene: PaymentDesk) -> None:
     receive_bank_notice(scene, "R", "3300", -20, type="payment.reversed")
     receive_bank_notice(scene, "B", "3300", -40)
     assert read_bank_payment(scene).state == "reversed"
-    assert "paid_twice" in scene.list_open_rules()
+    assert "paid_twice" in scene.list_open_alert_rules()
 
 
 @pytest.mark.parametrize("kind", ["payment.reversed", "payment.failed"])
@@ -92,7 +92,7 @@ def test_a_reversal_that_may_be_of_the_second_payment_needs_a_person(scene: Paym
     payment = read_bank_payment(scene)
     assert (payment.state, payment.certainty, payment.captured_minor) == ("payment_success", "known", 3300)
     assert (payment.work.state, payment.work.reason) == ("needs_review", "contradicted")
-    assert scene.list_open_rules() == ["paid_twice", "contradicted"]
+    assert scene.list_open_alert_rules() == ["paid_twice", "contradicted"]
 
 
 def test_two_people_decide_which_of_two_payments_was_reversed(
@@ -109,7 +109,7 @@ def test_two_people_decide_which_of_two_payments_was_reversed(
         for desk in (scene, lead):
             desk.payments.resolve(payment.id, "reversed", "the account statement")
     assert read_bank_payment(scene).state == "reversed"
-    assert scene.list_open_rules() == ["paid_twice"]
+    assert scene.list_open_alert_rules() == ["paid_twice"]
 
 
 def test_a_failed_read_after_a_callback_of_another_amount_permits_no_second_code(
@@ -217,7 +217,7 @@ def test_a_decision_closes_no_case_that_its_own_answer_opens(scene: PaymentDesk)
     scene.run_due_tasks()
     payment = scene.read_payment(payment.id)
     assert (payment.state, payment.certainty, payment.work.reason) == ("completed", "known", "paid_twice")
-    assert scene.list_open_rules() == ["paid_twice"]
+    assert scene.list_open_alert_rules() == ["paid_twice"]
 
 
 @pytest.mark.parametrize("runs", [1, 2])
@@ -241,5 +241,5 @@ def test_a_second_capture_in_the_daily_file_stays_open(
     monkeypatch.setattr(files, "download_file", download_file_with_second_capture)
     for _ in range(runs):
         day.reconcile_day()
-    assert "paid_twice" in scene.list_open_rules()
+    assert "paid_twice" in scene.list_open_alert_rules()
     assert scene.read_payment(payment.id).work.state == "needs_review"

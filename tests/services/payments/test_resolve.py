@@ -229,7 +229,7 @@ def test_another_amount_needs_two_people_and_is_booked(
         assert lead.payments.resolve(payment.id, "completed", "settlement, seen").awaiting is None
     after = scene.read_payment(payment.id)
     assert (after.state, after.captured_minor, after.asked_minor) == ("completed", 3301, 3300)
-    assert scene.list_open_rules() == []
+    assert scene.list_open_alert_rules() == []
 
 
 def test_a_reversal_proved_on_paper_needs_two_people(
@@ -253,11 +253,11 @@ def test_one_person_accepts_a_reported_reversal(scene: PaymentDesk) -> None:
     payment = make_paid_payment(scene)
     scene.money.change_payment_state("paypay", "ORD-1", "reversed")
     scene.payments.probe(payment.id)
-    assert scene.list_open_rules() == ["reversed"]
+    assert scene.list_open_alert_rules() == ["reversed"]
     scene.payments.resolve(payment.id, "reversed", "told the shop")
     done = scene.read_payment(payment.id)
     assert (done.state, done.work.state) == ("reversed", WorkState.NONE)
-    assert scene.list_open_rules() == []
+    assert scene.list_open_alert_rules() == []
 
 
 @pytest.mark.engines("sqlite")
@@ -518,11 +518,14 @@ def test_a_failed_attempt_contradicts_two_people_without_a_number(
     scene.control.clear_faults()
     after = scene.payments.probe(payment.id)
     assert (after.state, after.captured_minor, after.provider_payment_id) == ("completed", 3300, None)
-    assert scene.list_open_rules() == ["contradicted"]
+    assert scene.list_open_alert_rules() == ["contradicted"]
     with pytest.raises(ConsoleError) as refused:
         scene.payments.resolve(payment.id, "reversed", "their screen")
     assert refused.value.code == "evidence_mismatch"
-    assert (scene.payments.probe(payment.id).state, scene.list_open_rules()) == ("completed", ["contradicted"])
+    assert (scene.payments.probe(payment.id).state, scene.list_open_alert_rules()) == (
+        "completed",
+        ["contradicted"],
+    )
 
 
 @pytest.mark.engines("sqlite")
@@ -557,14 +560,14 @@ def test_the_number_of_another_payment_decides_nothing(
         assert lead.payments.resolve(first.id, "completed", "seen", number).awaiting is None
     with expect_refusal("evidence_mismatch"):
         scene.payments.resolve(second.id, "completed", "settlement", number)
-    assert scene.list_open_rules() == []
+    assert scene.list_open_alert_rules() == []
     scene.control.clear_faults()
     with pytest.raises(ConsoleError) as caught:
         scene.payments.resolve(second.id, "completed", "the panel says so")
     assert (caught.value.code, caught.value.detail["reason"]) == ("evidence_mismatch", "used_by_other_record")
     after = scene.read_payment(second.id)
     assert (after.certainty, after.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
-    assert scene.list_open_rules() == ["other_payment"]
+    assert scene.list_open_alert_rules() == ["other_payment"]
 
 
 def test_a_missing_number_is_set_by_the_next_read(
@@ -589,6 +592,6 @@ def test_a_missing_number_is_set_by_the_next_read(
     scene.control.clear_faults()
     confirmed = scene.payments.probe(payment.id)
     assert confirmed.provider_payment_id == scene.money.read_payment("paypay", "ORD-1")["id"]
-    assert (confirmed.certainty, scene.list_open_rules()) == (Certainty.KNOWN, [])
+    assert (confirmed.certainty, scene.list_open_alert_rules()) == (Certainty.KNOWN, [])
     told = scene.payments.read_payment(payment.id).explanation
     assert told.why == "why.payment_complete", "now the gateway has confirmed it"

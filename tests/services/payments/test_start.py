@@ -43,7 +43,7 @@ def test_a_paid_code_completes_payment_and_order(scene: PaymentDesk) -> None:
     assert scene.read_payment(paid.id).work.state is WorkState.NONE
     again = scene.payments.probe(paid.id)
     assert (again.captured_minor, again.state) == (3300, "completed")
-    assert scene.list_open_rules() == []
+    assert scene.list_open_alert_rules() == []
 
 
 def test_a_second_start_of_an_order_returns_the_first_code(scene: PaymentDesk) -> None:
@@ -216,7 +216,10 @@ def test_an_unpaid_code_expires_and_late_money_is_booked(scene: PaymentDesk, clo
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
     late = scene.payments.probe(payment.id)
     assert (late.state, late.captured_minor) == ("completed", 3300)
-    assert (scene.read_order("ORD-1").state, scene.list_open_rules()) == ("cancelled", ["paid_after_cancel"])
+    assert (scene.read_order("ORD-1").state, scene.list_open_alert_rules()) == (
+        "cancelled",
+        ["paid_after_cancel"],
+    )
 
 
 def test_a_failure_after_a_success_reverses_the_payment(scene: PaymentDesk) -> None:
@@ -229,7 +232,7 @@ def test_a_failure_after_a_success_reverses_the_payment(scene: PaymentDesk) -> N
     scene.money.change_payment_state("paypay", "ORD-1", "reversed")
     gone = scene.payments.probe(payment.id)
     assert (gone.state, gone.certainty, gone.work.reason) == ("reversed", "known", "reversed")
-    assert scene.list_open_rules() == ["reversed"]
+    assert scene.list_open_alert_rules() == ["reversed"]
     assert scene.read_order("ORD-1").state == "paid"
 
 
@@ -246,7 +249,7 @@ def test_a_success_with_another_amount_makes_the_payment_unknown(scene: PaymentD
     assert (odd.provider_minor, odd.error_code) == (3301, "other_amount")
     right = scene.payments.probe(payment.id)
     assert (right.certainty, right.captured_minor, right.state) == (Certainty.KNOWN, 3300, "completed")
-    assert scene.list_open_rules() == []
+    assert scene.list_open_alert_rules() == []
 
 
 def test_a_cancelled_order_with_a_late_payment_stays_cancelled(scene: PaymentDesk) -> None:

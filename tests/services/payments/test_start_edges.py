@@ -102,7 +102,7 @@ def test_an_answer_about_another_payment_settles_nothing(scene: PaymentDesk, fau
         scene.payments.probe(payment.id)
     after = scene.read_payment(payment.id)
     assert (after.state, after.captured_minor, after.certainty) == ("completed", 3300, "known")
-    assert (after.work.reason, scene.list_open_rules()) == ("contradicted", ["contradicted"])
+    assert (after.work.reason, scene.list_open_alert_rules()) == ("contradicted", ["contradicted"])
 
 
 def test_a_start_of_an_ended_process_is_unknown_and_read(

@@ -138,7 +138,7 @@ def test_a_payment_paid_at_the_last_read_is_booked(scene: PaymentDesk, clock: Mo
     seen = read_single_saga(scene)
     assert (seen.record.state, seen.record.reason) == (SagaState.DONE, "paid")
     assert read_step_states(seen) == ["done", "skipped", "skipped", "skipped"]
-    assert scene.list_open_rules() == []
+    assert scene.list_open_alert_rules() == []
 
 
 @pytest.mark.engines("sqlite")
@@ -285,7 +285,7 @@ def test_a_success_after_the_cancellation_opens_a_case(
     if point is None:
         pay_and_notify()
     assert read_final_states(scene, payment) == ("completed", *EXPIRED_STATES[1:])
-    assert "paid_after_cancel" in scene.list_open_rules()
+    assert "paid_after_cancel" in scene.list_open_alert_rules()
     assert (read_single_saga(scene).record.state, read_step_states(read_single_saga(scene))) == (
         SagaState.DONE,
         ["done"] * 4,

@@ -146,7 +146,7 @@ def test_a_later_run_closes_the_case_of_a_found_payment(reconciled_day: Reconcil
     reconciled_day.announce_file()
     report = reconciled_day.reconcile_day()
     assert get_counts(report) == (1, 0, 0, 0, 0)
-    assert reconciled_day.scene.list_open_rules() == []
+    assert reconciled_day.scene.list_open_alert_rules() == []
     assert reconciled_day.scene.read_payment(payment.id).work.state == "none"
 
 
@@ -225,7 +225,7 @@ def test_an_unknown_refund_in_the_file_opens_a_case(reconciled_day: ReconciledDa
     assert get_counts(report) == (1, 0, 0, 0, 1)
     assert read_case_rules(report) == [("reconcile_unknown_refund", True)]
     assert get_counts(reconciled_day.reconcile_day()) == get_counts(report)
-    assert reconciled_day.scene.list_open_rules() == ["reconcile_unknown_refund"]
+    assert reconciled_day.scene.list_open_alert_rules() == ["reconcile_unknown_refund"]
     assert reconciled_day.scene.read_payment(payment.id).refunded_minor == 0
 
 
@@ -269,7 +269,7 @@ def test_a_refund_of_an_unknown_payment_is_a_difference(reconciled_day: Reconcil
     payment = reconciled_day.scene.find_payment("paypay", "ORD-old")
     assert payment is not None
     assert payment.captured_minor == 3300
-    assert "reconcile_unknown_refund" in reconciled_day.scene.list_open_rules()
+    assert "reconcile_unknown_refund" in reconciled_day.scene.list_open_alert_rules()
 
 
 def insert_completed_refund(days: ReconciledDay, payment_id: int, minor: int, key: str = "RFD-1") -> None:
@@ -392,7 +392,7 @@ def test_a_row_gives_the_missing_provider_id(reconciled_day: ReconciledDay) -> N
     reconciled_day.announce_file()
     assert get_counts(reconciled_day.reconcile_day()) == (1, 0, 0, 0, 0)
     assert reconciled_day.scene.read_payment(payment.id).provider_payment_id == payment.provider_payment_id
-    assert reconciled_day.scene.list_open_rules() == []
+    assert reconciled_day.scene.list_open_alert_rules() == []
 
 
 @pytest.mark.engines("sqlite")
@@ -451,7 +451,7 @@ def test_invalid_lines_are_reported_in_a_case(reconciled_day: ReconciledDay, mon
     monkeypatch.undo()
     reconciled_day.announce_file()
     assert get_counts(reconciled_day.reconcile_day()) == (1, 0, 1, 0, 0)
-    assert reconciled_day.scene.list_open_rules("reconciliation") == []
+    assert reconciled_day.scene.list_open_alert_rules("reconciliation") == []
 
 
 @pytest.mark.engines("sqlite")

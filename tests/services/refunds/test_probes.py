@@ -348,16 +348,16 @@ def test_a_late_success_of_a_failed_refund_opens_a_case(desk: RefundDesk, contro
     assert len(desk.list_provider_keys(payment)) == 1
 
 
-@pytest.mark.parametrize("is_told_by_payment", [False, True], ids=["by a probe", "by the payment"])
+@pytest.mark.parametrize("is_reported_by_payment", [False, True], ids=["by a probe", "by the payment"])
 def test_an_acknowledged_contradiction_hides_no_other_one(
-    desk: RefundDesk, control: SandboxControl, *, is_told_by_payment: bool
+    desk: RefundDesk, control: SandboxControl, *, is_reported_by_payment: bool
 ) -> None:
     """A person has acknowledged that PayPay accepted a failed refund. If PayPay then reports it as completed, which
     means that the payer has the money, one new case is opened.
     """
 
     def list_open_cases(state: RefundState) -> list[Alert]:
-        if is_told_by_payment:
+        if is_reported_by_payment:
             apply_report(desk, payment, make_report(desk.read_refund(refund), payment, state))
         else:
             desk.probe_refund(refund)

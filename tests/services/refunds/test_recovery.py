@@ -178,10 +178,10 @@ def test_an_answer_about_an_earlier_sending_settles_nothing(
 
 
 @pytest.mark.parametrize(
-    ("told_state", "rule"), [("refund_accepted", "contradicted"), ("other_amount", "answer_does_not_fit")]
+    ("reported_code", "rule"), [("refund_accepted", "contradicted"), ("other_amount", "answer_does_not_fit")]
 )
 def test_an_answer_overtaken_by_a_refusal_is_compared_with_it(
-    desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, told_state: str, rule: str
+    desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, reported_code: str, rule: str
 ) -> None:
     """While the program queries the provider, the late answer to the sending ends the refund as refused, and the
     provider then answers that it has the refund. A person must look, and until then no other refund of the payment
@@ -189,7 +189,7 @@ def test_an_answer_overtaken_by_a_refusal_is_compared_with_it(
     """
     payment, refund = make_unknown_refund(desk)
     late: Outcome[RefundReport] = Outcome(OutcomeClass.FAILED_DEFINITE, "refused", SendingCertainty.YES, status=400)
-    kind = OutcomeClass.UNKNOWN if told_state == "other_amount" else OutcomeClass.PENDING
+    kind = OutcomeClass.UNKNOWN if reported_code == "other_amount" else OutcomeClass.PENDING
 
     class Overtaken:
         """A reader for the provider that, while it is queried, lets the desk deliver the late answer to the refund's
@@ -203,7 +203,7 @@ def test_an_answer_overtaken_by_a_refusal_is_compared_with_it(
             report = RefundReport(
                 order.key, "1519", "REFUND INITIATED", RefundState.SUBMITTED, order.amount, order.provider_payment_id
             )
-            return Outcome(kind, told_state, SendingCertainty.YES, report)
+            return Outcome(kind, reported_code, SendingCertainty.YES, report)
 
     monkeypatch.setattr(desk.vendors, "get_reader", lambda _name: Overtaken())
     desk.probe_refund(refund)

@@ -247,9 +247,9 @@ def test_limits_are_checked_again_at_the_approval(desk: RefundDesk) -> None:
     assert desk.read_refund(refund).state is RefundState.REQUESTED
 
 
-@pytest.mark.parametrize(("state", "told"), [("reversed", "not_allowed"), ("failed", "not_allowed")])
+@pytest.mark.parametrize(("state", "refusal_code"), [("reversed", "not_allowed"), ("failed", "not_allowed")])
 def test_a_refund_of_a_payment_reversed_at_the_provider_is_not_approved(
-    desk: RefundDesk, control: SandboxControl, state: str, told: str
+    desk: RefundDesk, control: SandboxControl, state: str, refusal_code: str
 ) -> None:
     """If PayPay has reversed the payment meanwhile, the refund cannot be approved, and the answer is stored as
     evidence of the payment.
@@ -260,7 +260,7 @@ def test_a_refund_of_a_payment_reversed_at_the_provider_is_not_approved(
         "paypay", "ORD-1", "FAILED" if state == "failed" else state, notify=False
     )
     refusal = call_for_refusal(lambda: desk.approve_refund(refund))
-    assert (refusal.code, refusal.detail["reason"]) == (told, "provider_state")
+    assert (refusal.code, refusal.detail["reason"]) == (refusal_code, "provider_state")
     assert desk.read_refund(refund).state is RefundState.REQUESTED
     kept = desk.sql("SELECT source, summary FROM evidence WHERE subject_kind = 'payment'")
     assert [row.source for row in kept] == ["paypay.payment"]
@@ -309,19 +309,19 @@ def test_people_approve_without_a_readable_provider_answer(desk: RefundDesk, con
 def test_simultaneous_approvals_send_a_refund_once(desk: RefundDesk) -> None:
     """If six approvers approve at the same moment, the refund is sent once."""
     payment = desk.make_paid_payment()
-    refund, start, told = desk.request_refund(payment), Barrier(6), list[str]()
+    refund, start, answers = desk.request_refund(payment), Barrier(6), list[str]()
 
     def approve_at_start(index: int) -> None:
         start.wait()
-        told.append(call_for_code(lambda: desk.approve_refund(refund, by=f"lead-{index}")))
+        answers.append(call_for_code(lambda: desk.approve_refund(refund, by=f"lead-{index}")))
 
     threads = [Thread(target=approve_at_start, args=(n,)) for n in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert told.count("done") >= 1
-    assert set(told) <= {"done", "already_decided", "in_progress"}
+    assert answers.count("done") >= 1
+    assert set(answers) <= {"done", "already_decided", "in_progress"}
     assert (len(desk.list_provider_keys(payment)), desk.read_refund(refund).sent_count) == (1, 1)
     desk.check_payment_agrees(payment)
 

@@ -70,7 +70,7 @@ def test_payments_around_a_clock_jump_are_booked_once(scene: PaymentDesk, clock:
         payment = scene.read_payment(payment_id)
         assert (payment.state, payment.captured_minor) == (PaymentState.COMPLETED, payment.asked_minor), number
         assert scene.read_order(number).state == "paid"
-    assert scene.list_open_rules() == []
+    assert scene.list_open_alert_rules() == []
     scene.console.audit.verify_chains()
 
 
@@ -127,7 +127,7 @@ def test_events_written_under_a_wrong_clock_are_published(
     run_minutes(scene, clock, SHORT_RUN_MINUTES)
     assert sorted(receiver.event_ids) == ["a-2", "a-3", "b-1"]
     assert receiver.event_ids.index("a-2") < receiver.event_ids.index("a-3")
-    assert scene.list_open_rules("outbox") == []
+    assert scene.list_open_alert_rules("outbox") == []
 
 
 @parametrize_by_jump
@@ -162,7 +162,7 @@ def test_a_clock_jump_raises_an_alert_once(
         clock.offset -= wrong
     assert Counter(event["event"] for event in receiver.events) == {"AlertRaised": 2, "AlertResolved": 2}
     assert len(set(receiver.event_ids)) == 4
-    assert scene.list_open_rules("order") == []
+    assert scene.list_open_alert_rules("order") == []
 
 
 @parametrize_by_jump

@@ -79,7 +79,7 @@ class CountedTasks:
         for beat in list(self.heartbeat._beat_functions.values()):
             beat()
 
-    def list_held_leases(self) -> set[str]:
+    def list_acquired_lease_names(self) -> set[str]:
         """Return the names of the held leases of tasks."""
         with self.context.database.read() as conn:
             return {holder.name for holder in leases.list_holders(conn)}
@@ -112,7 +112,7 @@ def test_a_due_task_runs_and_waits_for_its_interval(tasks: CountedTasks, hand_cl
         hand_clock.at + PROBE_INTERVAL,
     )
     assert (probes.record_count, probes.error_code, probes.failures) == (0, None, 0)
-    assert tasks.list_held_leases() == set()
+    assert tasks.list_acquired_lease_names() == set()
 
 
 def test_worker_once_runs_every_task(tasks: CountedTasks) -> None:
@@ -215,7 +215,7 @@ def test_a_single_run_reports_a_failed_task_after_the_others(tasks: CountedTasks
     with pytest.raises(ValueError, match="bug"):
         tasks.scheduler.run_all()
     assert tasks.read_probes_row.error_code == "internal_error"
-    assert tasks.list_held_leases() == set()
+    assert tasks.list_acquired_lease_names() == set()
 
 
 def test_a_run_that_broke_off_is_taken_over(tasks: CountedTasks) -> None:
@@ -223,7 +223,7 @@ def test_a_run_that_broke_off_is_taken_over(tasks: CountedTasks) -> None:
     tasks.context.failpoints = Failpoints(("before_task_end", 1, "raise"))
     with pytest.raises(FailpointReached):
         tasks.scheduler.run_due_tasks()
-    assert tasks.list_held_leases() == set()
+    assert tasks.list_acquired_lease_names() == set()
     assert tasks.make_scheduler().run_due_tasks()[0] == TaskRun("probes", 0)
     assert tasks.runs == ["probes", "probes", "refetches"]
 
@@ -286,7 +286,7 @@ def test_a_task_stores_its_position_during_a_run(tasks: CountedTasks) -> None:
         tasks.read_probes_row.failures,
     ) == ("page 7", 5, 0)
     assert tasks.read_probes_row.next_at == tasks.context.now() + PROBE_INTERVAL
-    assert tasks.list_held_leases() == set()
+    assert tasks.list_acquired_lease_names() == set()
 
 
 def test_a_stopped_run_ends_between_two_records(tasks: CountedTasks) -> None:
@@ -305,7 +305,7 @@ def test_a_stopped_run_ends_between_two_records(tasks: CountedTasks) -> None:
 
     tasks.act = act
     assert tasks.scheduler.run_due_tasks(should_stop=lambda: bool(stopped)) == (TaskRun("probes", 3),)
-    assert tasks.list_held_leases() == set()
+    assert tasks.list_acquired_lease_names() == set()
     tasks.act = lambda: 1
     assert tasks.make_scheduler().run_due_tasks() == (TaskRun("probes", 1), TaskRun("refetches", 2))
 

@@ -133,7 +133,7 @@ def test_rows_written_during_a_verification_are_not_reported(desk: DatabaseWithT
     """A verification reads the rows and the anchors at two moments. It reports no row as wrong that another thread
     writes between these reads."""
     with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(desk.append_entries_in_turns, "chain-a", 100)
+        writing = pool.submit(desk.append_many_entries, "chain-a", 100)
         while not writing.done():
             assert desk.verify_trail().first_bad_row_id is None
         writing.result()

@@ -40,11 +40,11 @@ def database(tmp_path: Path) -> Database:
     return made
 
 
-def increment_number(file: str, turns: int) -> str:
-    """Read a number and write the number plus one, `turns` times. An update would be lost if the transaction acquired
-    its lock only after the read."""
+def increment_number(file: str, increment_count: int) -> str:
+    """Read a number and write the number plus one, `increment_count` times. An update would be lost if the
+    transaction acquired its lock only after the read."""
     database = Database(f"sqlite:///{file}")
-    for _ in range(turns):
+    for _ in range(increment_count):
         with database.write_without_retries() as tx:
             value = int(tx.conn.scalar(text("SELECT value FROM console_meta WHERE name = 'sum'")) or 0)
             tx.conn.execute(text("UPDATE console_meta SET value = :v WHERE name = 'sum'"), {"v": str(value + 1)})

@@ -74,7 +74,7 @@ def holds_claim(database: Database) -> bool:
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(
-    ("first", "closed", "then", "held"),
+    ("first", "closed", "then", "is_claimed"),
     [
         ("op-a", True, ("lead-b",), False),
         ("op-a", False, ("lead-b",), True),
@@ -84,7 +84,7 @@ def holds_claim(database: Database) -> bool:
     ids=["two people", "a proposal that is open", "one who closes their own", "one with two proofs"],
 )
 def test_a_lost_purchase_keeps_its_claim_until_two_decisions(
-    database: Database, place: Place, first: str, closed: bool, then: tuple[str, ...], held: bool
+    database: Database, place: Place, first: str, closed: bool, then: tuple[str, ...], is_claimed: bool
 ) -> None:
     """One person proposes that a lost purchase was not made. The purchase holds its claim until a second person has
     confirmed this with evidence."""
@@ -94,8 +94,8 @@ def test_a_lost_purchase_keeps_its_claim_until_two_decisions(
     database.write(lambda tx: insert_proposal(tx, first, closed=closed))
     for who in then:
         database.write(partial(add_evidence, who=who))
-    assert holds_claim(database) is held
-    assert list_states(database) == ["open" if held else "decided"]
+    assert holds_claim(database) is is_claimed
+    assert list_states(database) == ["open" if is_claimed else "decided"]
 
 
 @pytest.mark.engines("sqlite")

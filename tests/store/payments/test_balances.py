@@ -122,20 +122,22 @@ def test_no_amount_of_a_reversed_payment_is_reserved(rows: Connection) -> None:
     assert not payments.reserve_amount(rows, payment.id, 1, NOW, is_from_set_aside=True)
 
 
-@pytest.mark.parametrize(("told", "then"), [(0, 300), (None, None), (1_000, 1_000), (299, 300)])
-def test_a_refund_that_is_done_is_no_difference(rows: Connection, told: int | None, then: int | None) -> None:
+@pytest.mark.parametrize(("reported_minor", "minor_after"), [(0, 300), (None, None), (1_000, 1_000), (299, 300)])
+def test_a_completed_refund_makes_no_mismatch(
+    rows: Connection, reported_minor: int | None, minor_after: int | None
+) -> None:
     """When a refund is completed, its amount is added to the refunded amount that the provider last reported for the
     payment, if that report doesn't contain it yet. So the payment shows no mismatch until the provider is asked
     again.
     """
     payment = insert_paid_payment(rows)
-    payments.change_payment(rows, reread_payment(rows, payment.id), NOW, provider_refunded_minor=told)
+    payments.change_payment(rows, reread_payment(rows, payment.id), NOW, provider_refunded_minor=reported_minor)
     assert payments.reserve_amount(rows, payment.id, 300, NOW)
     assert payments.settle_refund(rows, payment.id, 300, NOW)
     assert (
         reread_payment(rows, payment.id).refunded_minor,
         reread_payment(rows, payment.id).provider_refunded_minor,
-    ) == (300, then)
+    ) == (300, minor_after)
 
 
 def test_a_changed_sum_is_in_the_change_feed(rows: Connection) -> None:

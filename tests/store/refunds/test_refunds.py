@@ -220,9 +220,9 @@ def test_the_newest_refunds_are_limited_for_each_payer(rows: Connection) -> None
     assert found == {many[0].payment_id: (many[2], many[1]), one.payment_id: (one,)}
 
 
-def test_overdue_requests_are_found_behind_newer_ones(rows: Connection) -> None:
-    """Because of a clock that was ahead, older requests have later deadlines than a newer request. The newer request,
-    which is overdue, is still found first."""
+def test_an_overdue_request_is_found_before_requests_with_later_deadlines(rows: Connection) -> None:
+    """Three requests have later deadlines than a newer request, because the clock was ahead at their creation. Only
+    the newer request is overdue, and it is the one that is found."""
     late = NOW + timedelta(hours=72)
     for number in range(3):
         insert_requested_refund(rows, insert_paid_payment(rows, f"ORD-{number}"), decide_by=late)

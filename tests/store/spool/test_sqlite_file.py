@@ -14,7 +14,7 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.store.spool.cipher import Cipher
 from console.store.spool.spool import FILE_NAME, NEWEST_SPOOL_VERSION, ChainHead, Spool
-from console.store.spool.sqlite_file import APPLICATION_ID
+from console.store.spool.sqlite_file import SQLITE_APPLICATION_ID
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.store import processes
 from tests.store.spool_worker import DATABASE_ID, PURCHASE_ANSWER, STORE_KEY, begin_operation, make_intent
@@ -116,7 +116,7 @@ def test_a_newer_file_is_refused_with_both_versions(tmp_path: Path) -> None:
     """The refusal of a newer spool file names, in both languages, the file's version and the version that this
     program can read."""
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as conn:
-        conn.executescript(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version=9999")
+        conn.executescript(f"PRAGMA application_id={SQLITE_APPLICATION_ID}; PRAGMA user_version=9999")
     with pytest.raises(ConsoleError) as refused:
         begin_operation(Spool(tmp_path, None), make_intent("op"))
     for language in LANGUAGES:

@@ -103,8 +103,9 @@ def test_other_records_cause_no_search(qtbot: QtBot, appearance: object) -> None
 
 
 def test_a_late_answer_opens_no_page_over_another_one(qtbot: QtBot, appearance: object) -> None:
-    """The person searches and opens another page before the answer. The only match isn't opened in place of that
-    page, on which the next key would act on it; it is opened when the person returns to the search.
+    """The person searches, and opens another page before the answer arrives. The only match doesn't replace that
+    page, because the person's next key would then act on the match. The match is opened when the person returns to
+    the search.
     """
     services = LookupServices(*PAYMENTS)
     page = show_found_payments(qtbot, services)

@@ -433,7 +433,7 @@ def _execute_run(window: PersonWindow, frozen: BulkRun) -> None:
     background_run.execute_run_in_background(window.context, frozen, 1, lambda: None, window.failures.append)
 
 
-def prepare_stop(window: PersonWindow) -> ClickFunction:
+def prepare_stop_run(window: PersonWindow) -> ClickFunction:
     dialog = BulkDialog(window.context, window.parent, window.create_bulk_run())
     return dialog._stop_run
 
@@ -563,7 +563,7 @@ PREPARE_AND_CALL_BY_NAME: Mapping[str, tuple[Callable[[PersonWindow], ClickFunct
     "reopen an incident": (make_incident_dialog_case(ReopenIncidentDialog, "resolve"), ("incidents", "reopen")),
     "create a run": (prepare_create_run, ("bulk", "create_run")),
     "run": (prepare_run, ("bulk", "run")),
-    "stop": (prepare_stop, ("bulk", "stop")),
+    "stop": (prepare_stop_run, ("bulk", "stop")),
     "discard": (prepare_discard, ("bulk", "discard")),
     "leave a frozen run": (prepare_leave, ("bulk", "discard")),
     "reconcile": (prepare_reconcile, ("reconciliation", "run")),

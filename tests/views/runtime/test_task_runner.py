@@ -49,7 +49,7 @@ def answers(qapp: object) -> ReceivedAnswers:
     return ReceivedAnswers()
 
 
-def test_the_event_loop_turns_while_a_provider_hangs(
+def test_the_event_loop_runs_while_a_provider_hangs(
     runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot
 ) -> None:
     """While a provider doesn't answer a call, the window reacts and the program can read the database."""
@@ -60,7 +60,7 @@ def test_the_event_loop_turns_while_a_provider_hangs(
             answers.take,
             answers.take_failure,
             caller=answers,
-            lane="slow",
+            pool_name="slow",
             label=f"provider {number}",
         )
     heart = QTimer(interval=1)
@@ -77,11 +77,11 @@ def test_the_event_loop_turns_while_a_provider_hangs(
 
 
 def test_hanging_calls_stop_no_other_acting_call(runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot) -> None:
-    """While eight calls wait for their provider, a call of the same lane is executed."""
+    """While eight calls wait for their provider, a call of the same thread pool is executed."""
     gate = threading.Event()
     for _ in range(8):
-        runner.run(gate.wait, answers.take, answers.take_failure, caller=answers, lane="slow")
-    runner.run(lambda: "rejected", answers.take, answers.take_failure, caller=answers, lane="slow")
+        runner.run(gate.wait, answers.take, answers.take_failure, caller=answers, pool_name="slow")
+    runner.run(lambda: "rejected", answers.take, answers.take_failure, caller=answers, pool_name="slow")
     try:
         qtbot.waitUntil(lambda: answers.values == ["rejected"])
     finally:
@@ -204,17 +204,17 @@ def test_cancelling_says_whether_anything_was_sent(
 def test_a_cancelled_call_that_waits_for_a_thread_does_not_begin(
     runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot
 ) -> None:
-    """All threads of a lane are busy. A call that is cancelled before a thread is free doesn't begin."""
+    """All threads of a pool are busy. A call that is cancelled before a thread is free doesn't begin."""
     gate, begun = threading.Event(), list[int]()
     for _ in range(2):
-        runner.run(gate.wait, answers.take, answers.take_failure, caller=answers, lane="documents")
+        runner.run(gate.wait, answers.take, answers.take_failure, caller=answers, pool_name="documents")
     for number in range(2):
         handle = runner.run(
             partial(begun.append, number),
             answers.take,
             answers.take_failure,
             caller=answers,
-            lane="documents",
+            pool_name="documents",
             is_cancellable=True,
         )
         if number == 0:
@@ -236,7 +236,7 @@ def test_a_running_acting_call_cannot_be_cancelled(
         gate.wait()
         return "bought"
 
-    handle = runner.run(wait_and_buy, answers.take, answers.take_failure, caller=answers, lane="slow")
+    handle = runner.run(wait_and_buy, answers.take, answers.take_failure, caller=answers, pool_name="slow")
     begun.wait()
     assert handle.cancel() is False
     gate.set()

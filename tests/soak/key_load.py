@@ -26,7 +26,7 @@ def run_request_load(shard: int, folder: Path, rate: int = RATE, seconds: float 
     """Send the requests to the service on one database engine, with or without Redis. The number of the shard decides
     both. The shard fails if a key is used twice or a caller gets a wrong answer; the durations are only printed."""
     engine, redis = ENGINES_AND_TITLES[shard]
-    wanted = RequestLoad(int(rate * seconds / REQUESTS_PER_KEY), rate, PROCESSES, f"held-{shard}")
+    wanted = RequestLoad(int(rate * seconds / REQUESTS_PER_KEY), rate, PROCESSES, f"key-load-{shard}")
     with (
         servers.start_own_run(),
         servers.start_private_redis() as server,

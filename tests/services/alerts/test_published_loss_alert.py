@@ -33,7 +33,7 @@ def buy_check(place: Place, sandbox: Sandbox, number: str) -> None:
         desk.credit_checks.purchase(PurchaseRequest(number, "1"))
 
 
-def open_and_read_stop_alert(place: Place, sandbox: Sandbox) -> int:
+def open_and_read_loss_alert(place: Place, sandbox: Sandbox) -> int:
     """Open the desk whose spool still has the rows that the database lost, which raises the alert. Return the id of
     the alert.
     """
@@ -52,7 +52,7 @@ def acknowledge_alert(place: Place, sandbox: Sandbox, alert_id: int) -> None:
         desk.alerts.acknowledge(alert_id, "the disk was put back by mistake")
 
 
-def list_stop_events(receiver: AlertReceiver) -> list[tuple[str, int]]:
+def list_loss_alert_events(receiver: AlertReceiver) -> list[tuple[str, int]]:
     """Return event name and alert id of each received event about the stop of all desks, oldest first. Repeated
     copies of an event count once.
     """
@@ -68,11 +68,11 @@ def require_events_sent(
     """Run a worker process until the receiver has received exactly the events in `expected_events`."""
     extra = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": SIGNATURE_KEY}
     with fork_worker(place, sandbox.url, desk=WORKER_COUNT, person=place.notice_account_name, **extra):
-        wait_until(lambda: list_stop_events(receiver) == list(expected_events), f"the events {expected_events}")
+        wait_until(lambda: list_loss_alert_events(receiver) == list(expected_events), f"the events {expected_events}")
     assert all(receiver.signed)
 
 
-def test_the_stop_of_all_desks_and_its_end_are_published(
+def test_the_loss_alert_and_its_acknowledgement_are_published(
     place: Place, sandbox: Sandbox, receiver: AlertReceiver
 ) -> None:
     """A desk raises the alert that stops all desks, and the worker sends its event, even after the receiver refuses
@@ -83,13 +83,13 @@ def test_the_stop_of_all_desks_and_its_end_are_published(
     put_back = backups.take_backup(place)
     buy_check(place, sandbox, TWO)
     put_back()
-    alert_id = open_and_read_stop_alert(place, sandbox)
+    alert_id = open_and_read_loss_alert(place, sandbox)
     receiver.answers = lambda _event, nth: 503 if nth == 1 else 204
     require_events_sent(place, sandbox, receiver, ("AlertRaised", alert_id))
     acknowledge_alert(place, sandbox, alert_id)
     require_events_sent(place, sandbox, receiver, ("AlertRaised", alert_id), ("AlertResolved", alert_id))
     put_back()
-    assert open_and_read_stop_alert(place, sandbox) == alert_id
+    assert open_and_read_loss_alert(place, sandbox) == alert_id
     first_loss = ("AlertRaised", alert_id), ("AlertResolved", alert_id)
     require_events_sent(place, sandbox, receiver, *first_loss, ("AlertRaised", alert_id))
 
@@ -104,7 +104,7 @@ def test_an_event_that_the_database_lacks_is_made_again(
     put_back = backups.take_backup(place)
     buy_check(place, sandbox, TWO)
     put_back()
-    alert_id = open_and_read_stop_alert(place, sandbox)
+    alert_id = open_and_read_loss_alert(place, sandbox)
     place.drop_table_triggers("outbox")
     place.sql("DELETE FROM outbox")
     require_events_sent(place, sandbox, receiver, ("AlertRaised", alert_id))
