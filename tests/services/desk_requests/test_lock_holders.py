@@ -759,9 +759,11 @@ def test_a_node_that_is_away_keeps_no_session_of_another_node(
 
 
 @pytest.mark.expects_log("the procedure is missing, or may not be executed yet")
-def test_a_worker_whose_search_fails_leaves_its_place_and_tries_again(place: Place, worker: Console) -> None:
-    """During an upgrade the procedure is missing for a moment. A worker that can't call it gives its place to another
-    worker, and watches again seconds after the upgrade.
+def test_a_worker_whose_search_fails_leaves_its_place_and_tries_again(
+    place: Place, worker: Console, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The procedure is missing, as during an upgrade, or the server refuses it for a reason without an error code.
+    The worker gives its place to another worker, and watches again seconds after the procedure was mended.
     """
     assert isinstance(place, ServerPlace)
     over = Event()
@@ -777,6 +779,9 @@ def test_a_worker_whose_search_fails_leaves_its_place_and_tries_again(place: Pla
             wait_until(lambda: is_watcher_lock_taken(cursor), "a worker that watches")
             conn.exec_driver_sql(f"DROP PROCEDURE {END_LOCK_HOLDER_PROCEDURE}")
             wait_until(lambda: not is_watcher_lock_taken(cursor), "the end of its session", seconds=20)
+            conn.exec_driver_sql(f"CREATE PROCEDURE {END_LOCK_HOLDER_PROCEDURE}(IN arg INT) DO arg")
+            renew_role_rights(conn)
+            wait_until(lambda: "Incorrect number of arguments" in caplog.text, "a refusal of another kind")
             renew_lock_procedure(conn)
             renew_role_rights(conn)
             wait_until(lambda: is_watcher_lock_taken(cursor), "a worker that watches again", seconds=20)
