@@ -136,7 +136,7 @@ COUNT_QUERIES: dict[str, Query] = {
 READS_BY_KEY: dict[str, Query] = {
     "record": lambda conn: credit_checks.find(conn, 1),
     "lookup": lambda conn: joined_reads.search_corporation_number(
-        conn, CORPORATION_NUMBER, "op-a", includes_unlisted=False
+        conn, CORPORATION_NUMBER, "op-a", includes_unlisted_names=False
     ),
     "records of a number": lambda conn: credit_checks.find_by_number(conn, CORPORATION_NUMBER),
     "live claim": lambda conn: credit_checks.find_live_check(conn, "1", CORPORATION_NUMBER),
@@ -215,7 +215,7 @@ SORTED_IN_MEMORY: dict[str, Query] = {
     ),
     "cases of payments": lambda conn: cases.list_rules_of_open_cases_by_id(conn, payments.PAYMENT_KIND, [70, 71]),
     "enabled names": lambda conn: operators.find_names_with_role(
-        conn, ["op-a", "op-b"], MAKER_ROLES, includes_unlisted=False
+        conn, ["op-a", "op-b"], MAKER_ROLES, includes_unlisted_names=False
     ),
     "refunds that wait for a decision": lambda conn: refunds.list_refunds_waiting_for_decision(conn, _NOW, 10),
     "payments due": lambda conn: payments.list_due_payments(conn, ["unknown"], _NOW, 10),

@@ -59,7 +59,7 @@ def collect_interfaces(folder: Path) -> dict[str, Any]:
     return {
         "commands": list_commands(),
         "exit_statuses": dict(sorted(errors.EXIT_STATUS.items())),
-        "environment": list_variables(),
+        "environment": list_environment_variables(),
         **run_day_and_list_answers(folder),
     }
 
@@ -94,7 +94,7 @@ def _read_help(*words: str) -> str:
     return buffer.getvalue().decode()
 
 
-def list_variables() -> list[str]:
+def list_environment_variables() -> list[str]:
     """Return the name of every environment variable that the program's source names. A secret is listed by the part
     of its name after `CONSOLE_SECRET_`.
     """

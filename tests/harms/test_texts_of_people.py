@@ -416,7 +416,9 @@ def make_audit_insert(detail: str, who: str, session: str) -> Statement:
     return _make_insert("audit_log", values)
 
 
-def test_an_entry_in_a_persons_name_names_request_and_worker(team_with_open_records: RequestingTeam) -> None:
+def test_a_workers_audit_entry_for_a_person_must_name_request_and_worker(
+    team_with_open_records: RequestingTeam,
+) -> None:
     worded = WORDED_REQUESTS["note"]
     request = _store_request(team_with_open_records, worded, worded.make_arguments(TYPED))
     taken, session = team_with_open_records.take_request(request), str(uuid.uuid4())

@@ -288,7 +288,7 @@ def test_no_secret_is_in_a_plan(reading_team: ReadingTeam, who: str) -> None:
     assert read > 5
 
 
-_DIAGNOSTICS = (
+_QUERIES_THAT_REVEAL_VALUES = (
     "EXPLAIN EXTENDED {query}", "EXPLAIN FORMAT=JSON {query}", "ANALYZE FORMAT=JSON {query}",
     "EXPLAIN ANALYZE {query}", "{query}", "SHOW WARNINGS", "SELECT * FROM information_schema.optimizer_trace",
     "ANALYZE TABLE {place}", "ANALYZE TABLE {place} PERSISTENT FOR ALL",
@@ -323,7 +323,10 @@ def test_no_secret_is_in_a_diagnostic(reading_team: ReadingTeam, who: str) -> No
         key = next((name for name in ("id", "payment_id") if name in columns), columns[0])
         for condition in (f"`{key}` = 1", f"`{columns[-1]}` LIKE '%e%'"):
             query = f"SELECT * FROM {place} WHERE {condition}"
-            statements += (text.format(query=query, place=place, column=f"`{columns[-1]}`") for text in _DIAGNOSTICS)
+            statements += (
+                text.format(query=query, place=place, column=f"`{columns[-1]}`")
+                for text in _QUERIES_THAT_REVEAL_VALUES
+            )
     for statement in switched_on:
         with suppress(pymysql.MySQLError):
             reading_team.execute_as_person(who, statement)

@@ -37,7 +37,7 @@ from tests.legible.tour import (
     SCENES,
     SCREENS,
     find_accessibility_faults,
-    find_faults_of_tour,
+    find_display_problems_of_tour,
     list_scenes_of_part,
     open_stage,
 )
@@ -61,7 +61,7 @@ def test_no_text_is_cut_off_at_200_percent(qapp: QApplication, tmp_path: Path, s
     """
     japanese_parts = random.Random(seed).sample(range(PART_COUNT), PART_COUNT // 2)
     sight = WindowLook("ja" if part in japanese_parts else "en", "light", 1280, 800, scale=2.0)
-    assert find_faults_of_tour(tmp_path / "desk", sight, list_scenes_of_part(part)) == []
+    assert find_display_problems_of_tour(tmp_path / "desk", sight, list_scenes_of_part(part)) == []
 
 
 def test_every_screen_has_a_scene() -> None:
@@ -99,7 +99,7 @@ def test_no_text_is_cut_off_at_smaller_text_sizes(
     first = SMALLER_SCALES.index(scale) * SCENES_PER_SCALE
     names = sorted(drawn[first : first + SCENES_PER_SCALE], key=list(SCENES).index)
     sight = WindowLook(draw.choice(["ja", "en"]), "light", 1280, 800, scale=scale)
-    assert find_faults_of_tour(tmp_path / "desk", sight, names) == []
+    assert find_display_problems_of_tour(tmp_path / "desk", sight, names) == []
 
 
 @pytest.mark.soak
@@ -110,7 +110,7 @@ def test_no_text_is_cut_off_at_any_text_size(
 ) -> None:
     """On all pages, in each language and at each text size, no text is cut off. Only the soak test runs this."""
     sight = WindowLook(language, "light", 1280, 800, scale=scale)
-    assert find_faults_of_tour(tmp_path / "desk", sight, list_scenes_of_part(part)) == []
+    assert find_display_problems_of_tour(tmp_path / "desk", sight, list_scenes_of_part(part)) == []
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

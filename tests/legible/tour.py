@@ -139,9 +139,9 @@ def open_stage(home: Path, sight: WindowLook) -> Iterator[LegibleStage]:
             current_appearance().set_text_scale(1.0)  # after: each widget that still lives is polished anew
 
 
-def find_faults_of_tour(home: Path, sight: WindowLook, names: Sequence[str]) -> list[str]:
-    """Run these scenes in a window. Return one line for each fault, and for each page or dialog that a scene should
-    have shown but didn't.
+def find_display_problems_of_tour(home: Path, sight: WindowLook, names: Sequence[str]) -> list[str]:
+    """Run these scenes in a window. Return one line for each display problem, and for each page or dialog that a
+    scene should have shown but didn't.
     """
     missing: list[str] = []
     with open_stage(home, sight) as stage:
@@ -172,7 +172,7 @@ def main() -> int:
     for language, scale in product(asked.languages, asked.scales):
         sight = WindowLook(language, "light", 1280, 800, scale=scale)
         with tempfile.TemporaryDirectory() as home:
-            found += find_faults_of_tour(Path(home, "desk"), sight, asked.only)
+            found += find_display_problems_of_tour(Path(home, "desk"), sight, asked.only)
     for line in found:
         print(line)
     print(len(found), "faults:", Counter(line.split(":")[1].strip() for line in found).most_common(12))

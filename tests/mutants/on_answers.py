@@ -241,7 +241,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/payments/listed_facts.py",
-                "        if not is_over(_parse_key(text))\n",
+                "        if not is_over(_parse_fact_key(text))\n",
                 "",
             ),
         ),

@@ -286,7 +286,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         f"{_TEXTS_OF_PEOPLE_TESTS}::test_the_worker_stores_only_words_of_the_request"),
     _make_mutant("a worker's entry in a person's name names no request", _RULES,
         "f\"me = account OR ({_HAS_REQUEST_AND_WORKER_SQL})\"", "\"TRUE\"",
-        f"{_TEXTS_OF_PEOPLE_TESTS}::test_an_entry_in_a_persons_name_names_request_and_worker"),
+        f"{_TEXTS_OF_PEOPLE_TESTS}::test_a_workers_audit_entry_for_a_person_must_name_request_and_worker"),
     _make_mutant("a fact that stands twice in an entry is read", "console/store/database/unreadable_rows.py",
         "    if len(made) < len(pairs):\n", "    if False:\n",
         f"{_TEXTS_OF_PEOPLE_TESTS}::test_an_audit_detail_with_a_repeated_key_is_unreadable", ""),

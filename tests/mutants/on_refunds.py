@@ -338,7 +338,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/payments/listed_facts.py",
-                "    if not any(_parse_key(text) not in acknowledged_keys for text in facts):\n",
+                "    if not any(_parse_fact_key(text) not in acknowledged_keys for text in facts):\n",
                 "    if acknowledged_keys or not facts:\n",
             ),
         ),

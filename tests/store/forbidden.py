@@ -72,10 +72,11 @@ def make_evidence_insert(who: str = "{me}", subject: int = UNKNOWN) -> str:
     )
 
 
-def make_approval_insert(who: str = "{me}", closed: str = "NULL", evidence: str = "LAST_INSERT_ID()") -> str:
+def make_approval_insert(person: str = "{me}", closed_at: str = "NULL", evidence_id: str = "LAST_INSERT_ID()") -> str:
     return (
         "INSERT INTO approvals (subject_kind, subject_id, action, proposed, person, evidence_id, at, closed_at)"
-        f" VALUES ('credit-check', '{UNKNOWN}', 'resolve', 'error', '{who}', {evidence}, {NOW_SQL}, {closed})"
+        f" VALUES ('credit-check', '{UNKNOWN}', 'resolve', 'error', '{person}', {evidence_id}, {NOW_SQL},"
+        f" {closed_at})"
     )
 
 
@@ -389,18 +390,22 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "decision: in another's name",
         make_evidence_insert(),
-        make_approval_insert(who="{other}"),
+        make_approval_insert(person="{other}"),
         words=WRONG_PERSON_MESSAGE,
     ),
     _make_forbidden(
         "decision: as a letter that looks the same",
-        make_approval_insert(who="{homoglyph}"),
+        make_approval_insert(person="{homoglyph}"),
         words=WRONG_PERSON_MESSAGE,
     ),
     _make_forbidden(
-        "decision: without evidence of one's own", make_approval_insert(evidence="1"), words="evidence of their own"
+        "decision: without evidence of one's own",
+        make_approval_insert(evidence_id="1"),
+        words="evidence of their own",
     ),
-    _make_forbidden("decision: closed from the beginning", make_approval_insert(closed=NOW_SQL), words="begins open"),
+    _make_forbidden(
+        "decision: closed from the beginning", make_approval_insert(closed_at=NOW_SQL), words="begins open"
+    ),
     _make_forbidden("decision: change what was proposed", "UPDATE approvals SET proposed = 'success'"),
     _make_forbidden("decision: change who proposed", "UPDATE approvals SET person = '{me}'"),
     _make_forbidden(

@@ -54,7 +54,7 @@ def print_desk_id(home: Path) -> None:
     write_unbuffered(spool.desk_id)
 
 
-def write_many(home: Path, count: str) -> None:
+def write_purchase_intents(home: Path, count: str) -> None:
     """Store intents, ends and anchors as purchases do, and print the longest duration (seconds) of one write."""
     spool = Spool(home, None)
     wait_for_start()
@@ -114,7 +114,7 @@ def wait_for_start() -> None:
 
 FUNCTION_BY_MODE: dict[str, Callable[..., None]] = {
     "who": print_desk_id,
-    "many": write_many,
+    "many": write_purchase_intents,
     "endless": write_endlessly,
     "full": write_until_full,
 }

@@ -81,8 +81,8 @@ class LedgerVendor:
     name: str = "alarmbox"
 
     def count_call(self, call: str) -> None:
-        """Count a call in `call_counts`, and check that the caller has no open database transaction, because no
-        provider may be called inside a transaction.
+        """Count a call in `call_counts`, and check that the caller has no open database transaction, because a
+        provider must not be called inside a transaction.
         """
         self.call_counts[call] += 1
         require(not any(database.count for database in self.transaction_counters), f"{call} inside a transaction")

@@ -55,7 +55,8 @@ def _pool() -> Iterator[None]:
 
 @pytest.fixture
 def place(engine: "Engine", _pool: None) -> "Iterator[Place]":
-    """Yield an empty database of this engine, and a temporary folder for its desks."""
+    """Yield a Place: an empty database of this engine, with a temporary folder for the spools and profiles of its
+    desks."""
     from tests.support import places
 
     with places.open_empty_place_anywhere(engine) as lent:

@@ -59,8 +59,8 @@ def test_every_key_that_the_program_asks_for_exists() -> None:
     assert [key for key in open_ones if not any(key.covers_key(word) for word in WORDING_KEYS)] == []
 
 
-def test_no_family_of_words_lies_unused() -> None:
-    """Code or a sentence uses every family of words; an unused family must be removed."""
+def test_no_group_of_wording_keys_is_unused() -> None:
+    """Code or a sentence uses every group of wording keys (the keys with one first word, such as `error`)."""
     named = {key.text.split(".")[0] for key in word_use.find_keys(ROOT, KEY_FAMILIES)}
     sentences = "".join(read_sentences("ja").values())
     assert {family for family in KEY_FAMILIES - named if f"@{family}" not in sentences} <= FAMILIES_OF_WINDOW_WORDS

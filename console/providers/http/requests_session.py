@@ -54,7 +54,7 @@ class SingleCallAdapter(HTTPAdapter):
         """
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         is_secure = pool.scheme == "https"
-        pool.ConnectionCls = _TlsConnection if is_secure else _PlainConnection
+        pool.ConnectionCls = _TlsConnection if is_secure else _UnencryptedConnection
         pool.conn_kw |= {"socket_guard": self._socket_guard} | (
             {"ssl_context": self._tls_context} if is_secure else {}
         )
@@ -91,7 +91,7 @@ class _GuardedConnection:
         super().send(data)  # type: ignore[misc]  # method of the library
 
 
-class _PlainConnection(_GuardedConnection, HTTPConnection):
+class _UnencryptedConnection(_GuardedConnection, HTTPConnection):
     """An HTTP connection without TLS whose socket the SocketGuard opens."""
 
     def __init__(self, *args: Any, socket_guard: SocketGuard, **kwargs: Any) -> None:

@@ -18,7 +18,7 @@ SPECIAL_ROW_RANDOM_NUMBER_LIMIT = 8_192
 MAX_CORPORATION_NAME_LENGTH = 150
 
 
-def make_special_row(row: RegistryRow, random_number: int, next_number: str | None, day: date) -> RegistryRow:
+def make_random_special_row(row: RegistryRow, random_number: int, next_number: str | None, day: date) -> RegistryRow:
     """Return a special row made from an ordinary row. `random_number` (from 0 to below
     SPECIAL_ROW_RANDOM_NUMBER_LIMIT) selects the change. `next_number` is the corporation number of the next row, into
     which the corporation can be merged; None for the last row of the registry.

@@ -16,7 +16,11 @@ from console.sandbox.registry.rows import (
     compute_check_digit_weights,
     format_csv_line,
 )
-from console.sandbox.registry.special_rows import SPECIAL_ROW_RANDOM_NUMBER_LIMIT, make_merged_row, make_special_row
+from console.sandbox.registry.special_rows import (
+    SPECIAL_ROW_RANDOM_NUMBER_LIMIT,
+    make_merged_row,
+    make_random_special_row,
+)
 from console.sandbox.registry.words import (
     BUILDING_KIND_WORDS,
     BUILDING_NAMES,
@@ -207,7 +211,7 @@ class InventedRegistry:
                 if next_number is None or is_end
                 else format_csv_line(make_merged_row(row, next_number, self.day))
             )
-        return format_csv_line(make_special_row(row, random_number, next_number, self.day))
+        return format_csv_line(make_random_special_row(row, random_number, next_number, self.day))
 
 
 def _split_total_by_weights(total: int, weights: list[int]) -> list[int]:

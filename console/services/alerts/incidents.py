@@ -386,7 +386,9 @@ class IncidentService:
 
     def _require_possible_owner(self, conn: Connection, name: str) -> str:
         """Return the stored name of a person who may own incidents. Raises usage for every other name."""
-        person = people.find(conn, name.strip(), includes_unlisted=self._context.allows_names_without_operator_row)
+        person = people.find(
+            conn, name.strip(), includes_unlisted_names=self._context.allows_names_without_operator_row
+        )
         if person is None or not has_right(person, _RIGHT_TO_ACT_ON_INCIDENTS):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_INCIDENT_OWNER, "name": name})
         return person.name

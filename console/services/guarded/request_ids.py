@@ -261,7 +261,7 @@ class RequestIdService:
         if not context.database.is_server or get_executed_desk_request_id() is not None:
             return
         with context.database.read() as conn:
-            person = people.find(conn, context.operator or WORKER, includes_unlisted=False)
+            person = people.find(conn, context.operator or WORKER, includes_unlisted_names=False)
         # A database account without a person is the account that owns the schema.
         if person is not None and not person.roles & ROLES_THAT_SEND_REQUEST_IDS:
             detail: NotAllowedDetail = {

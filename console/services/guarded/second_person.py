@@ -208,7 +208,7 @@ def may_proposer_still_decide(context: ServiceContext, conn: Connection, propose
     """True if the proposer is an enabled person with the right to resolve. Only then does the proposal count as the
     first of two decisions.
     """
-    person = people.find(conn, proposer, includes_unlisted=context.allows_names_without_operator_row)
+    person = people.find(conn, proposer, includes_unlisted_names=context.allows_names_without_operator_row)
     return person is not None and has_right(person, "resolve")
 
 

@@ -63,7 +63,10 @@ class Lookup:
         try:
             with self._context.database.read() as conn:
                 joined_read = joined_reads.search_corporation_number(
-                    conn, number.value, reader_name, includes_unlisted=self._context.allows_names_without_operator_row
+                    conn,
+                    number.value,
+                    reader_name,
+                    includes_unlisted_names=self._context.allows_names_without_operator_row,
                 )
                 money_groups = (
                     _find_money_records(conn, number.value) if joined_read.has_orders_or_payments else ((), (), ())

@@ -73,7 +73,7 @@ class PersonalEventReader:
             yield PersonalEvent(
                 PersonalEventKind.DECISION,
                 f"proposal/{proposal.id}",
-                _find_ending_of_proposal(proposal),
+                _choose_event_of_ended_proposal(proposal),
                 proposal.kind,
                 proposal.record_id,
                 proposal.payment_number,
@@ -85,7 +85,7 @@ class PersonalEventReader:
                 yield PersonalEvent(PersonalEventKind.BULK_RUN, key, "ended", BULK_RUN_KIND, str(run_id), name)
 
 
-def _find_ending_of_proposal(proposal: ClosedProposal) -> str:
+def _choose_event_of_ended_proposal(proposal: ClosedProposal) -> str:
     """Return the value of `PersonalEvent.event_name` that says how the proposal has ended: another proposal has
     replaced it, the record has got the proposed state, or the record has got another state. For an operation return
     "closed", which says only that the proposal has ended."""

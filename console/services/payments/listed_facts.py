@@ -54,19 +54,19 @@ def end_case_that_lacks_a_fact(
     cases_of_payment = alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, payment_id)
     cases = [case for case in cases_of_payment if case.rule_id == rule]
     acknowledged_keys = {
-        _parse_key(text) for case in cases if case.acknowledged_by for text in _split_whole_texts(case.observed)
+        _parse_fact_key(text) for case in cases if case.acknowledged_by for text in _split_whole_texts(case.observed)
     }
     open_case = next((case for case in cases if case.resolved_at is None), None)
     texts_of_open_case = [
         text
         for text in (_split_whole_texts(open_case.observed) if open_case else ())
-        if not is_over(_parse_key(text))
+        if not is_over(_parse_fact_key(text))
     ]
     text_by_key: dict[str, str] = {}
     for text in (*texts_of_open_case, *facts):  # in this order, so that a full case stays until it is acknowledged
-        text_by_key.setdefault(_parse_key(text), text)
+        text_by_key.setdefault(_parse_fact_key(text), text)
     unacknowledged_texts = [text for key, text in text_by_key.items() if key not in acknowledged_keys]
-    if not any(_parse_key(text) not in acknowledged_keys for text in facts):
+    if not any(_parse_fact_key(text) not in acknowledged_keys for text in facts):
         return ListedFacts(has_unacknowledged_facts=False, case_text=None)
     case_text = _join_whole_texts(unacknowledged_texts)
     if open_case is not None and _contains_all_facts(open_case.observed, case_text):
@@ -93,7 +93,7 @@ def end_acknowledged_case(
         raise RunAgain
 
 
-def _parse_key(text: str) -> str:
+def _parse_fact_key(text: str) -> str:
     """Return the first word of `text`, a fact of a case: it is the key that identifies the fact."""
     return text.partition(" ")[0]
 
@@ -120,5 +120,5 @@ def _join_whole_texts(texts: Sequence[str]) -> str:
 
 def _contains_all_facts(case_text: str, observed: str) -> bool:
     """True if the case with the text `case_text` has every fact of the text `observed`."""
-    keys_in_case = set(map(_parse_key, _split_whole_texts(case_text)))
-    return all(_parse_key(text) in keys_in_case for text in observed.split(FACT_SEPARATOR))
+    keys_in_case = set(map(_parse_fact_key, _split_whole_texts(case_text)))
+    return all(_parse_fact_key(text) in keys_in_case for text in observed.split(FACT_SEPARATOR))

@@ -394,7 +394,8 @@ class ServiceContext:
         """
         self.require_own_name(person_name)
         return _require_known_person(
-            person_name, people.find(conn, person_name, includes_unlisted=self.allows_names_without_operator_row)
+            person_name,
+            people.find(conn, person_name, includes_unlisted_names=self.allows_names_without_operator_row),
         )
 
     @property
@@ -425,7 +426,7 @@ class ServiceContext:
             None
             if name is None
             else require_reader(
-                name, people.find(conn, name, includes_unlisted=self.allows_names_without_operator_row)
+                name, people.find(conn, name, includes_unlisted_names=self.allows_names_without_operator_row)
             )
         )
 
@@ -457,7 +458,7 @@ class ServiceContext:
                 (_WORKER_ON_LOCAL_DATABASE, True)
                 if self._is_local_worker
                 else people.find_with_read_only_switch(
-                    conn, name, includes_unlisted=self.allows_names_without_operator_row
+                    conn, name, includes_unlisted_names=self.allows_names_without_operator_row
                 )
             )
             person = _require_right_of_roles(action, _require_known_person(name, found_person))

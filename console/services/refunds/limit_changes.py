@@ -39,7 +39,7 @@ class RefundLimitService:
         with self._context.database.read() as conn:
             now = read_current_time(conn, self._context.now())
             return limit_changes.list_limits(
-                conn, now, includes_unlisted=self._context.allows_names_without_operator_row
+                conn, now, includes_unlisted_names=self._context.allows_names_without_operator_row
             )
 
     def set_limit(self, name: str, currency: str, value: int, *, request_id: str | None = None) -> Limit:
@@ -85,7 +85,7 @@ class RefundLimitService:
                 make_limit_subject(limit_name, currency, limit.value),
                 limit_value,
                 read_current_time(conn, context.now()),
-                includes_unlisted=context.allows_names_without_operator_row,
+                includes_unlisted_names=context.allows_names_without_operator_row,
             )
         own_names = [proposer for proposer in proposers if is_same_person(proposer, context.operator or "")]
         return CallAnswer(replace(limit, proposed=limit_value, proposed_by=own_names[0]) if own_names else limit)
@@ -110,7 +110,7 @@ class RefundLimitService:
             return limit
         subject = make_limit_subject(limit_name, currency, limit.value)
         proposers = limit_changes.find_proposers(
-            tx.conn, subject, limit_value, now, includes_unlisted=context.allows_names_without_operator_row
+            tx.conn, subject, limit_value, now, includes_unlisted_names=context.allows_names_without_operator_row
         )
         other_proposers = [proposer for proposer in proposers if not is_same_person(proposer, person)]
         facts: dict[str, object] = {"before": limit.value, "after": limit_value}

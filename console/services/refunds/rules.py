@@ -171,7 +171,7 @@ def find_active_makers(context: ServiceContext, conn: Connection, names: Collect
     worker_names = frozenset(() if context.database.is_server else {WORKER}) & set(names)
     names_to_find = set(names) - worker_names
     return worker_names | people.find_names_with_role(
-        conn, names_to_find, MAKER_ROLES, includes_unlisted=context.allows_names_without_operator_row
+        conn, names_to_find, MAKER_ROLES, includes_unlisted_names=context.allows_names_without_operator_row
     )
 
 

@@ -191,8 +191,8 @@ class SagaRunner:
         )
 
     def resume(self, saga: Saga, write_decision: Callable[[Transaction], None]) -> Saga:
-        """Resume a stopped saga after a person's decision. `write_decision` writes the decision in the same
-        transaction. Return the saga afterwards."""
+        """Resume a stopped saga after a person's decision. The function `write_decision` writes the decision;
+        it is called in the same transaction. Return the saga afterwards."""
 
         def write_decision_and_resume(tx: Transaction, current_saga: Saga) -> Saga:
             write_decision(tx)

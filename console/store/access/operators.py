@@ -37,18 +37,18 @@ _LISTED_ENABLED_PEOPLE_QUERY = select(*PERSON_COLUMNS).where(
 _ANY_OPERATOR_NAME_QUERY = select(operators.c.name).limit(1)
 
 
-def find(conn: Connection, person_name: str, *, includes_unlisted: bool = True) -> Person | None:
+def find(conn: Connection, person_name: str, *, includes_unlisted_names: bool = True) -> Person | None:
     """Return the person of that name; None if there is no such person or the person is disabled.
 
-    While the table `operators` is empty and `includes_unlisted` is True, every name is a person with all roles.
+    While the table `operators` is empty and `includes_unlisted_names` is True, every name is a person with all roles.
     """
     return make_person(conn.execute(_ENABLED_PERSON_BY_NAME_QUERY, {"person_name": person_name}).first()) or (
-        find_person_if_no_operators(conn, person_name) if includes_unlisted else None
+        find_person_if_no_operators(conn, person_name) if includes_unlisted_names else None
     )
 
 
 def find_with_read_only_switch(
-    conn: Connection, person_name: str, *, includes_unlisted: bool = True
+    conn: Connection, person_name: str, *, includes_unlisted_names: bool = True
 ) -> tuple[Person | None, bool]:
     """Return two values: the person that `find` returns for the same arguments (None if there is no such person), and
     True if the read-only switch for everything is on. For a person in the table `operators`, the function executes
@@ -58,7 +58,7 @@ def find_with_read_only_switch(
     row = conn.execute(person_query, {"person_name": person_name}).first()
     if row is not None:
         return make_person(row[:-1]), bool(row[-1])
-    if not includes_unlisted:
+    if not includes_unlisted_names:
         return None, True
     any_name, is_stopped = conn.execute(any_operator_query).one()
     return (_make_unlisted_person(person_name) if any_name is None else None), bool(is_stopped)
@@ -81,15 +81,15 @@ def _make_person_and_switch_queries() -> tuple[Select[Any], Select[Any]]:
 
 
 def find_names_with_role(
-    conn: Connection, names: Collection[str], roles: Collection[str], *, includes_unlisted: bool = True
+    conn: Connection, names: Collection[str], roles: Collection[str], *, includes_unlisted_names: bool = True
 ) -> frozenset[str]:
     """Return those of `names` that belong to people who aren't disabled and have at least one of `roles`. While the
-    table `operators` is empty and `includes_unlisted` is True, return all of `names`."""
+    table `operators` is empty and `includes_unlisted_names` is True, return all of `names`."""
     if not names:
         return frozenset()
     # The server decides which spellings of a name are equal; it returns the stored one.
     rows = conn.execute(_LISTED_ENABLED_PEOPLE_QUERY, {"names": sorted(names)}).all()
-    if not rows and includes_unlisted and conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None:
+    if not rows and includes_unlisted_names and conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None:
         return frozenset(names)
     stored_names = {row.name.casefold() for row in rows if not _parse_roles(row.roles).isdisjoint(roles)}
     return frozenset(name for name in names if name.casefold() in stored_names)

@@ -229,11 +229,11 @@ _OPERATION_UPDATE_RULES = (
 )  # fmt: skip
 # The name is compared as the queries compare it, so no other spelling is found by them. Without this rule any account
 # that writes leases could make desks ask where no worker runs, and let each worker wait for one that isn't there.
-_PRESENCE_RULE = TriggerRule(
+_ONLY_WORKERS_ARE_PRESENT_RULE = TriggerRule(
     f"NEW.name <> '{PRESENCE_LEASE_NAME}' OR {has_role_sql(WORKER)}", "only a worker says that it is present"
 )
 _LEASE_UPDATE_RULES = (
-    _PRESENCE_RULE,
+    _ONLY_WORKERS_ARE_PRESENT_RULE,
     TriggerRule(are_unchanged_sql("name", "slot"), "a lease keeps its name"),
     TriggerRule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
     TriggerRule(
@@ -272,7 +272,7 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("operations", "UPDATE"): _OPERATION_UPDATE_RULES,
     ("operations", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "the journal is never deleted"),),
     ("leases", "INSERT"): (
-        _PRESENCE_RULE,
+        _ONLY_WORKERS_ARE_PRESENT_RULE,
         TriggerRule(equals_sql("NEW.operator", "me"), "nobody takes a lease in the name of somebody else"),
         TriggerRule(
             f"NEW.fence = 1 AND NEW.lease_clock = {_CLOCK_ID_SQL} AND {IS_SHORT_LEASE_SQL}",

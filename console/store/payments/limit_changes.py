@@ -39,15 +39,15 @@ def find_limit_value(conn: Connection, limit_name: str, currency: str) -> int | 
     return None if value is None else int(value)
 
 
-def list_limits(conn: Connection, now: datetime, *, includes_unlisted: bool) -> tuple[Limit, ...]:
+def list_limits(conn: Connection, now: datetime, *, includes_unlisted_names: bool) -> tuple[Limit, ...]:
     """Return the stored limits, sorted by currency and name. After the limits of a currency follow the conditions for
     a second approver that have no row in this currency yet; their value is None.
 
     Each returned limit contains its newest open proposal: one that is neither closed nor expired at `now`, and whose
-    person is an administrator. `includes_unlisted`: while the table `operators` is empty, every name is an
-    administrator, as on SQLite.
+    person is an administrator. If `includes_unlisted_names` is True and the table `operators` is empty, every name
+    counts as an administrator, as on SQLite.
     """
-    proposals = {row.subject_id: row for row in _read_open_proposals(conn, now, includes_unlisted)}
+    proposals = {row.subject_id: row for row in _read_open_proposals(conn, now, includes_unlisted_names)}
     values_by_currency: dict[str, dict[str, int | None]] = {}
     for name, currency, value in conn.execute(_LIMITS_QUERY):
         values_by_currency.setdefault(currency, {})[name] = int(value)
@@ -69,21 +69,21 @@ def _make_limit(limit_name: str, currency: str, limit_value: int | None, proposa
 
 
 def find_proposers(
-    conn: Connection, limit_subject: str, value: int, now: datetime, *, includes_unlisted: bool
+    conn: Connection, limit_subject: str, value: int, now: datetime, *, includes_unlisted_names: bool
 ) -> tuple[str, ...]:
     """Return the people who have proposed `value` for a limit, the first one first. `limit_subject` is the id that
     `make_limit_subject` returns for the limit and its present value: `per_refund JPY 50000`. Proposals that are
-    closed or expired at `now`, or whose person is no longer an administrator, are left out. `includes_unlisted`:
-    while the table `operators` is empty, every name is an administrator.
+    closed or expired at `now`, or whose person is no longer an administrator, are left out.
+    `includes_unlisted_names`: while the table `operators` is empty, every name is an administrator.
     """
-    rows = _read_open_proposals(conn, now, includes_unlisted)
+    rows = _read_open_proposals(conn, now, includes_unlisted_names)
     return tuple(row.person for row in rows if (row.subject_id, row.proposed) == (limit_subject, str(value)))
 
 
-def _read_open_proposals(conn: Connection, now: datetime, includes_unlisted: bool) -> tuple[Row[Any], ...]:
+def _read_open_proposals(conn: Connection, now: datetime, includes_unlisted_names: bool) -> tuple[Row[Any], ...]:
     """Return the proposals that are neither closed nor expired at `now`, the first one first. A proposal counts only
     while its person is an administrator; a server's constraint on the table `limits` has the same condition. With
-    `includes_unlisted`, every name is an administrator while the table `operators` is empty."""
+    `includes_unlisted_names`, every name is an administrator while the table `operators` is empty."""
     columns = _proposals_view.c if reads_views(conn) else approvals.c
     query = select(columns.subject_id, columns.proposed, columns.person).where(
         columns.subject_kind == LIMIT_KIND,
@@ -92,7 +92,7 @@ def _read_open_proposals(conn: Connection, now: datetime, includes_unlisted: boo
     )
     rows: tuple[Row[Any], ...] = tuple(conn.execute(query.order_by(columns.id)))
     names = {row.person for row in rows}
-    people = {name: operators.find(conn, name, includes_unlisted=includes_unlisted) for name in names}
+    people = {name: operators.find(conn, name, includes_unlisted_names=includes_unlisted_names) for name in names}
     administrators = {name for name, person in people.items() if person is not None and has_right(person, "limits")}
     return tuple(row for row in rows if row.person in administrators)
 

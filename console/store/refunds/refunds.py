@@ -445,7 +445,7 @@ def leave_out_former_approvers(conn: Connection, records: Iterable[Refund]) -> t
 
 
 def _is_approver(conn: Connection, person_name: str) -> bool:
-    person = operators.find(conn, person_name, includes_unlisted=conn.dialect.name == "sqlite")
+    person = operators.find(conn, person_name, includes_unlisted_names=conn.dialect.name == "sqlite")
     return person is not None and has_right(person, "refund_approve")
 
 

@@ -225,9 +225,9 @@ def _require_csv(file_name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 
 
 def _match_file_name(file_name: str, csv_name: str) -> re.Match[str]:
-    """Return the kind and day (groups of the match) from the publisher's name of the ZIP or of its CSV. Raises
-    ConsoleError `bad_registry_file` if neither file has a name of the publisher's form, or if the two names
-    contradict each other."""
+    """Return the match of a file name of the publisher, whose groups are the kind and the day: of the ZIP's name, or
+    else of the name of the CSV file in it. Raises ConsoleError `bad_registry_file` if neither file has a name of the
+    publisher's form, or if the two names contradict each other."""
     zip_match, csv_match = _NAME_PATTERN.search(file_name), _NAME_PATTERN.search(Path(csv_name).name)
     if zip_match and csv_match and _parse_kind_and_day(zip_match) != _parse_kind_and_day(csv_match):
         raise make_bad_file_error(file_name, RegistryFileProblem.WRONG_FILE_NAME)

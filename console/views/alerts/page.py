@@ -291,7 +291,7 @@ class AlertsPage(Page):
         if unlisted_alert_count != self._unlisted_alert_count:  # the bar is spoken each time that it is shown
             self._show_unlisted_alert_count(unlisted_alert_count)
         sorted_incidents = sorted(
-            incidents, key=_get_incident_state_position
+            incidents, key=_get_incident_state_rank
         )  # within a state, the order of the service stays
         self._count_by_state = {
             state: len(list(group)) for state, group in groupby(sorted_incidents, key=_get_incident_state)
@@ -659,8 +659,8 @@ def _get_incident_state(incident: Incident) -> IncidentState:
 _INCIDENT_STATE_ORDER = tuple(IncidentState)
 
 
-def _get_incident_state_position(incident: Incident) -> int:
-    """Return the position of an incident's state in the list, whose order is: open, snoozed, resolved, closed."""
+def _get_incident_state_rank(incident: Incident) -> int:
+    """Return the rank of the incident's state, by which incidents are sorted: open, snoozed, resolved, closed."""
     return _INCIDENT_STATE_ORDER.index(incident.state)
 
 

@@ -219,7 +219,7 @@ class ApprovalCardList(RememberedCurrentItem, QListView):
 
 
 def _list_line_keys(lines: Sequence[ApprovalCard | str]) -> list[RecordRef | str]:
-    """Return the key of each line of the list: the ref of a card, or the text of a heading."""
+    """Return the key of each line of the list: the RecordRef of a card's record, or the text of a heading."""
     return [line if isinstance(line, str) else line.ref for line in lines]
 
 

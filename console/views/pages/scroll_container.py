@@ -140,8 +140,8 @@ class PageScrollArea(QScrollArea):
     @Slot()
     def _show_opened_tab(self) -> None:
         """Scroll to the tab that the person has opened, if its contents aren't visible at the top of the unscrolled
-        page. If they are visible there, don't scroll now, and don't scroll to the tab later when the visible part
-        becomes lower."""
+        page. If they are visible there, don't scroll now, and don't scroll to the tab later when the window
+        becomes less high."""
         self.fit_page()
         if self._opened_tab_bar is not None and self._is_tab_visible_without_scrolling(self._opened_tab_bar):
             self._opened_tab_bar = None

@@ -220,8 +220,8 @@ def make_money_parts(
     translate, currency = context.translate, money.currency
 
     def make_part(name: str, amount_minor: int, fill_pattern: str, tone: Tone) -> MoneyPart:
-        """Return the part with the key `name` (a field of MoneyParts). `amount_minor` is shown with a minus sign;
-        `fill_pattern` is its pattern in the bar, see MoneyPart."""
+        """Return the part with the key `name` (a field of MoneyParts). `amount_minor` is positive and is shown with a
+        minus sign; `fill_pattern` is its pattern in the bar, see MoneyPart."""
         text = wording.format_amount(-amount_minor, currency)
         plain_number = f"-{format_decimal(Money(amount_minor, currency))}"
         return MoneyPart(

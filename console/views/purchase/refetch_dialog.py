@@ -191,7 +191,7 @@ class RefetchDialog(DialogFrame):
         self._watched_person = words.get_actor_name(person, context)
         self._watch = RefetchWatch(context, self._record.id, since, self)
         self._watch.lines_read.connect(self._show_watched_lines)
-        self._watch.ended.connect(self._show_watched_end)
+        self._watch.ended.connect(self._show_end_of_watched_refetch)
         self._watch.failed.connect(self._show_failure)
         self.finished.connect(self._watch.stop)
         self.show_outcome(
@@ -229,9 +229,9 @@ class RefetchDialog(DialogFrame):
         self.show_content(_stack_widgets(*map(_make_text_line, shown_lines)))
 
     @Slot(object)
-    def _show_watched_end(self, details: CreditCheckDetails) -> None:
-        """Show that the watched re-fetch has ended, with the steps that it has taken, and a button that opens the
-        PDF."""
+    def _show_end_of_watched_refetch(self, details: CreditCheckDetails) -> None:
+        """Show that the re-fetch of another person, which this dialog watches, has ended, with the steps that it has
+        taken, and a button that opens the PDF."""
         context = self._context
         missing = details.record.incomplete
         sentence = (

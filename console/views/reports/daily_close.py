@@ -241,11 +241,11 @@ class DailyCloseSection(ReportSection):
             f"close-{self._daily_close.provider}-{self._daily_close.day:%Y%m%d}.{_DAILY_CLOSE_FILE_FORMATS[0]}"
         )
         ask_for_save_path(
-            self, self._context.translate("close.write"), _DAILY_CLOSE_FILE_FORMATS, self.write_close_to, file_name
+            self, self._context.translate("close.write"), _DAILY_CLOSE_FILE_FORMATS, self.write_shown_close, file_name
         )
 
     @Slot(str)
-    def write_close_to(self, path: str) -> None:
+    def write_shown_close(self, path: str) -> None:
         """Write the shown daily close to the new file `path`. The suffix of `path` selects the format."""
         context, close = self._context, self._daily_close
         if close is None or self.is_writing:

@@ -28,7 +28,7 @@ from tests.services.alerts.watched_companies import (
     SEED,
     THIRD_DAY,
     WHOLE_DAY,
-    CompanyDesks,
+    DesksWithSameRegistry,
     make_corporation_number,
     make_registry_rows,
     open_company_desks,
@@ -65,7 +65,7 @@ def plan_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
     return told | {54: changes.delete_company(rows[54], NEXT_DAY)}
 
 
-def write_records(scene: CompanyDesks) -> None:
+def write_records(scene: DesksWithSameRegistry) -> None:
     """Write the records of sixty companies: live credit checks, open payments and open refunds, and ended records for
     the companies in UNWATCHED_COMPANY_INDEXES.
     """
@@ -166,7 +166,7 @@ def test_several_rows_of_one_company_in_a_difference_are_one_change(
         assert (scene.run_watch(), len(scene.list_events())) == (0, 4)
 
 
-def _run_all_desks_at_once(scene: CompanyDesks) -> None:
+def _run_all_desks_at_once(scene: DesksWithSameRegistry) -> None:
     """Run the search for changed companies on all desks at the same time; assert that a further run changes
     nothing.
     """
@@ -185,7 +185,7 @@ def _run_all_desks_at_once(scene: CompanyDesks) -> None:
 
 
 def _require_facts_of_changes(
-    scene: CompanyDesks, rows: dict[int, RegistryRow], changed_rows: dict[int, RegistryRow]
+    scene: DesksWithSameRegistry, rows: dict[int, RegistryRow], changed_rows: dict[int, RegistryRow]
 ) -> None:
     """Assert that each event and each item in the queue of changed companies contains the company's facts before and
     after the change.

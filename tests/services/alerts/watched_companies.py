@@ -39,7 +39,7 @@ def make_registry_rows(indexes: Iterable[int]) -> dict[int, RegistryRow]:
     return {index: make_company_row(make_corporation_number(index), f"株式会社見張{index}") for index in indexes}
 
 
-class CompanyDesks:
+class DesksWithSameRegistry:
     """A database with several desks that have the same corporation registry, and helpers that write records of its
     companies.
     """
@@ -130,7 +130,7 @@ class CompanyDesks:
 @contextmanager
 def open_company_desks(
     place: Place, clock: ManualClock, planted: Mapping[int, RegistryRow], desks: int = 1
-) -> Iterator[CompanyDesks]:
+) -> Iterator[DesksWithSameRegistry]:
     """Open `desks` desks on the test's database; `planted` has the registry rows of the companies by index."""
     for table in TABLES_WITHOUT_TRIGGERS:
         place.drop_table_triggers(table)
@@ -139,4 +139,4 @@ def open_company_desks(
         folder = place.folder / "published"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        yield CompanyDesks(place, folder, consoles, planted)
+        yield DesksWithSameRegistry(place, folder, consoles, planted)

@@ -116,9 +116,11 @@ def test_a_request_that_no_worker_began_is_not_run_late(scene: LateScene, *, is_
     assert scene.sandbox.ledger.list_charges_of_number(number) == []
 
 
-def test_a_request_whose_act_wrote_nothing_is_not_run_late(scene: LateScene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker was killed after it had stored the request id, and before it wrote or sent anything: the request
-    lapses, too.
+def test_a_request_whose_worker_died_before_any_write_lapses(
+    scene: LateScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker was killed after it had stored the request id, and before it wrote or sent anything. The request
+    lapses, and another worker does not execute it.
     """
     (number,) = invent_numbers(1, seed=62)
     request = scene.store_request("purchase", PurchaseRequest(number, "1"), kind="company", id=number)

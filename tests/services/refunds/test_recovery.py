@@ -71,7 +71,7 @@ def find_deciding_roles(desk: RefundDesk, refund: Refund) -> tuple[str, ...]:
     return choices["resolve.failed"].allowed_roles
 
 
-def read_waiting_facts(desk: RefundDesk, refund: Refund) -> tuple[str | None, str, int]:
+def read_step_and_proposal_count(desk: RefundDesk, refund: Refund) -> tuple[str | None, str, int]:
     """Return the step for which the refund waits, the text of its work badge, and the number of listed proposals."""
     seen = desk.console.refunds.read_refund(refund.id)
     return seen.awaiting, str(seen.explanation.work), len(desk.console.recovery.list_proposals())
@@ -86,10 +86,10 @@ def test_a_proposal_of_a_former_person_does_not_count(desk: RefundDesk, change: 
     _, refund = make_unknown_refund(desk)
     desk.resolve_refund(refund, "failed", "op-e", proof="not on their list")
     assert find_deciding_roles(desk, refund) == ("approver",), "the second one is an approver"
-    assert read_waiting_facts(desk, refund) == ("second_person", "waiting_for_approval", 1)
+    assert read_step_and_proposal_count(desk, refund) == ("second_person", "waiting_for_approval", 1)
     desk.sql(f"UPDATE operators SET {change} WHERE name = 'op-e'")
     assert find_deciding_roles(desk, refund) == ("approver", "operator")
-    assert read_waiting_facts(desk, refund) == (None, "scheduled", 0)
+    assert read_step_and_proposal_count(desk, refund) == (None, "scheduled", 0)
     first = desk.resolve_refund(refund, "failed", "lead-b", proof="their letter of the 20th")
     assert (first.awaiting, first.record.certainty) == ("second_person", "unknown")
     assert call_for_code(lambda: desk.resolve_refund(refund, "failed", "lead-b")) == "same_person"

@@ -202,7 +202,7 @@ class RecordingClock(MovedClock):
         return self.told[-1]
 
 
-def append_with_clock(
+def append_entries_at_uptimes(
     desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch, clock: RecordingClock, *uptimes_us: int
 ) -> list[datetime]:
     """Append three audit entries in one transaction at a desk with this clock. The desk reads the uptimes
@@ -225,7 +225,9 @@ def test_times_of_entries_are_computed_in_microseconds(
     """
     clock = RecordingClock()
     clock.offset = timedelta(hours=1)
-    first, second, third = append_with_clock(desk, monkeypatch, clock, 1_000_000, 1_000_600, 1_000_700, 1_001_250)
+    first, second, third = append_entries_at_uptimes(
+        desk, monkeypatch, clock, 1_000_000, 1_000_600, 1_000_700, 1_001_250
+    )
     assert (second - first, third - second) == (timedelta(microseconds=400), timedelta(microseconds=550))
 
 
@@ -237,5 +239,5 @@ def test_entries_have_the_time_of_a_desk_with_the_same_clock(
     the desk's time, as the provider's answers do. So the timeline shows an answer before the change that follows it,
     even after a slow read."""
     clock, hour_us = RecordingClock(), 3_600_000_000
-    _, second, third = append_with_clock(desk, monkeypatch, clock, 0, hour_us, hour_us // 2, hour_us // 2)
+    _, second, third = append_entries_at_uptimes(desk, monkeypatch, clock, 0, hour_us, hour_us // 2, hour_us // 2)
     assert [second, third] == clock.told[1:]

@@ -76,7 +76,9 @@ def test_the_joined_read_equals_the_separate_reads(database: Database, number: s
     """The joined statement returns the same person, the same records in the same order and the same lapsed calls as
     separate queries, with and without such records."""
     with database.read() as conn:
-        person, found, money = joined_reads.search_corporation_number(conn, number, name, includes_unlisted=True)
+        person, found, money = joined_reads.search_corporation_number(
+            conn, number, name, includes_unlisted_names=True
+        )
         assert not money
         lapsed = journal.list_lapsed_subjects(conn)
         assert found == credit_checks.find_by_number(conn, number, lapsed)
@@ -89,7 +91,9 @@ def test_lapsed_and_unadopted_credit_checks_are_marked(database: Database) -> No
     has an unknown outcome.
     """
     with database.read() as conn:
-        found = joined_reads.search_corporation_number(conn, NUMBER, None, includes_unlisted=False).credit_checks
+        found = joined_reads.search_corporation_number(
+            conn, NUMBER, None, includes_unlisted_names=False
+        ).credit_checks
         assert [(one.id, one.certainty.value) for one in found] == [(4, "known"), (2, "known"), (1, "unknown")]
         assert joined_reads.find_record(conn, 99) is None
 
@@ -103,6 +107,6 @@ def test_a_search_is_one_statement(database: Database) -> None:
 
     with database.read() as conn:
         event.listen(conn, "before_cursor_execute", listen)
-        person = joined_reads.search_corporation_number(conn, NUMBER, "somebody", includes_unlisted=True).person
+        person = joined_reads.search_corporation_number(conn, NUMBER, "somebody", includes_unlisted_names=True).person
     assert person == Person("somebody", frozenset({"operator"}), may_buy=True)
     assert len(asked) == 1

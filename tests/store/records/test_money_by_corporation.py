@@ -99,7 +99,9 @@ def test_one_read_reports_the_existence_of_other_records(rows: Connection, kind:
     sent.
     """
     assert (
-        joined_reads.search_corporation_number(rows, NUMBER, None, includes_unlisted=False).has_orders_or_payments
+        joined_reads.search_corporation_number(
+            rows, NUMBER, None, includes_unlisted_names=False
+        ).has_orders_or_payments
         is False
     )
     if kind == "payment":
@@ -109,11 +111,15 @@ def test_one_read_reports_the_existence_of_other_records(rows: Connection, kind:
         if kind != "order":
             insert_paid_payment(rows, order_id=order_id)
     assert (
-        joined_reads.search_corporation_number(rows, NUMBER, None, includes_unlisted=False).has_orders_or_payments
+        joined_reads.search_corporation_number(
+            rows, NUMBER, None, includes_unlisted_names=False
+        ).has_orders_or_payments
         is True
     )
     assert (
-        joined_reads.search_corporation_number(rows, OTHER, None, includes_unlisted=False).has_orders_or_payments
+        joined_reads.search_corporation_number(
+            rows, OTHER, None, includes_unlisted_names=False
+        ).has_orders_or_payments
         is False
     )
     assert money_by_corporation.list_records_of_number(rows, NUMBER) != RecordsOfNumber()

@@ -12,8 +12,8 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from tests.views.invented_checks import make_window_context
 
 
-class LostServices:
-    """Services of a desk that asks a worker to act; each read fails while `is_lost`."""
+class UnreachableServices:
+    """Services of a desk that asks a worker to act; each read fails while `is_lost` is True."""
 
     training = None
     asks_worker = True
@@ -24,7 +24,7 @@ class LostServices:
     def acting_as(self, _name: str | None) -> Any:
         return nullcontext()
 
-    def __getattr__(self, _name: str) -> "LostServices":
+    def __getattr__(self, _name: str) -> "UnreachableServices":
         return self
 
     def __call__(self, *_arguments: object) -> tuple[()]:
@@ -36,7 +36,7 @@ class LostServices:
 def test_failed_reads_show_one_bar(qtbot: QtBot) -> None:
     """The dialog reads the person's requests every second. While these reads fail, it shows one bar, not one more for
     each read; the bar goes when a read succeeds."""
-    context, services = make_window_context(), LostServices()
+    context, services = make_window_context(), UnreachableServices()
     context.store_services(services)  # type: ignore[arg-type]  # the dialog reads everything from it
     parent = QWidget()
     qtbot.addWidget(parent)

@@ -313,5 +313,5 @@ def test_the_daily_close_is_shown_and_exported(
     context.navigation_requested.connect(opened.append)
     section.unknown_table.opened.emit(unknown[0])
     assert opened
-    section.write_close_to("/tmp/close.pdf")  # nothing is written
+    section.write_shown_close("/tmp/close.pdf")  # nothing is written
     assert reports.written == [Path("/tmp/close.pdf")]

@@ -417,7 +417,7 @@ class ToastStack(QObject):
             lower_bar.installEventFilter(self)  # a bar that appears or moves later moves the toasts
         tops = [lower_bar.mapTo(self._window, QPoint(0, 0)).y() for lower_bar in lower_bars if lower_bar.isVisible()]
         side_area = self._find_side_area()
-        places = self._compute_places(side_area)
+        places = self._compute_toast_rectangles(side_area)
         has_room = (
             not side_area.isEmpty()
             and places[0].top() >= side_area.top()
@@ -426,16 +426,17 @@ class ToastStack(QObject):
         if not has_room:
             width = min(round(_TOAST_WIDTH_PX * current_appearance().scale), self._window.width() - 32)
             bottom = min([self._window.height(), *tops]) - 16
-            places = self._compute_places(QRect(self._window.width() - width - 16, 0, width, bottom))
+            places = self._compute_toast_rectangles(QRect(self._window.width() - width - 16, 0, width, bottom))
         for toast, place in zip(self._toasts, places, strict=True):
             toast.setFixedSize(place.size())
             toast.move(place.topLeft())
             toast.raise_()
             self._hide_or_show(toast, must_hide=not has_room and not toast.path and self._is_in_use(place))
 
-    def _compute_places(self, area: QRect) -> list[QRect]:
+    def _compute_toast_rectangles(self, area: QRect) -> list[QRect]:
         """Return the rectangles of the toasts in this area, in the sequence of the toasts: one above the other, with
-        the newest at the lower end of the area. The first rectangle is above the area if the area is too low."""
+        the newest at the lower end of the area. If the area isn't high enough for all toasts, the first rectangles
+        are above it."""
         places: list[QRect] = []
         bottom = area.bottom() + 1
         for toast in reversed(self._toasts):
