@@ -2,7 +2,7 @@
 differences of later days from the publisher's Web-API."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,9 @@ class RegistryUpdater:
     ) -> None:
         self._context, self._folder = context, context.registry_folder
         self._import_files, self._open_api, self._should_stop = import_files, open_api, should_stop
-        self._next_query_at: datetime | None = None
+        self._next_query_at = float("-inf")
+        """Time before which the Web-API isn't asked (monotonic seconds). A wall clock that was ahead for a moment
+        would otherwise stop the questions for as long as it was ahead."""
 
     def import_new_files(self) -> int:
         """Due task: import the new files, and on a database server publish the new registry to the desks. Return the
@@ -115,11 +117,11 @@ class RegistryUpdater:
         first day that the publisher has not published yet. Return the number of imported days.
         """
         status = self._read_status()
-        now = self._context.now()
-        if status is None or (self._next_query_at is not None and now < self._next_query_at):
+        clock = self._context.clock
+        if status is None or clock.monotonic() < self._next_query_at:
             return 0  # without a registry there is nothing that a difference could change
         delete_imported_difference_files(self._folder, status.registry_date)
-        today = now.astimezone(JST).date()
+        today = clock.now().astimezone(JST).date()
         days = list_publication_days_between(status.registry_date, today)[:MAX_FETCHED_DAYS_PER_RUN]
         api = self._open_api() if days else None
         count, first_day = 0, status.registry_date + timedelta(days=1)
@@ -128,7 +130,8 @@ class RegistryUpdater:
                 break
             path = self._fetch_difference_of_days(api, first_day, day) if api is not None else None
             if path is None:
-                self._next_query_at = now + self._context.scale.scale_delta(WAIT_FOR_UNPUBLISHED_DAY)
+                wait_seconds = self._context.scale.scale_seconds(WAIT_FOR_UNPUBLISHED_DAY.total_seconds())
+                self._next_query_at = clock.monotonic() + wait_seconds
                 break
             try:
                 self._import_files([path])

@@ -306,6 +306,30 @@ def test_missing_days_are_requested_up_to_yesterday(
     assert list((folder_desk_with_api.folder / "fetched").iterdir()) == []
 
 
+def test_a_clock_that_was_ahead_stops_no_questions(
+    folder_desk_with_api: WatchedFolderDesk,
+    sandbox: Sandbox,
+    hand_clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While the wall clock is 30 days ahead, the Web-API has not published the next day. After the clock is correct
+    again, it is asked again within the hour, not only after 30 days.
+    """
+    monotonic_at = hand_clock.monotonic()
+    monkeypatch.setattr(hand_clock, "monotonic", lambda: monotonic_at)
+    folder_desk_with_api.put_whole()
+    hand_clock.at += timedelta(days=30)
+    assert folder_desk_with_api.updates.import_new_files() == 1
+    asked = len(sandbox.control.read_requests("registry_diff"))
+    assert asked
+    hand_clock.at -= timedelta(days=30)
+    assert folder_desk_with_api.updates.import_new_files() == 0
+    assert len(sandbox.control.read_requests("registry_diff")) == asked  # not again within the hour
+    monotonic_at += 3_600
+    folder_desk_with_api.updates.import_new_files()
+    assert len(sandbox.control.read_requests("registry_diff")) == asked + 1
+
+
 def test_rows_of_a_day_that_counts_as_a_holiday_are_fetched_with_the_next_day(
     folder_desk_with_api: WatchedFolderDesk, sandbox: Sandbox
 ) -> None:
