@@ -11,8 +11,16 @@ from console.store.database.engine import RunAgain
 from console.store.database.lease_clock import lease_clock_id, lease_now
 from console.store.schema.core import call_rates
 
+MAX_WAITING_CALLS = 300
+"""Largest number of calls that may wait for their start. A next start that is later was reserved before the server's
+clock was set back, so it is ignored.
+"""
 _spacing_ms = bindparam("spacing_ms", type_=BigInteger())
-_is_next_start_in_future = (call_rates.c.lease_clock == lease_clock_id()) & (call_rates.c.not_before > lease_now())
+_is_next_start_in_future = (
+    (call_rates.c.lease_clock == lease_clock_id())
+    & (call_rates.c.not_before > lease_now())
+    & (call_rates.c.not_before <= lease_now() + MAX_WAITING_CALLS * _spacing_ms)
+)
 # `not_before` is assigned first: MySQL assigns from left to right, and `_is_next_start_in_future` must read the old
 # value of `lease_clock`.
 _RESERVE_NEXT_CALL_START_STATEMENT = (
@@ -38,7 +46,7 @@ def reserve_call_start(conn: Connection, limit_name: str, spacing_seconds: float
     """Reserve the start of a call that is limited under the name `limit_name`, such as `alarmbox`. The call may start
     when the spacing of the previous reservation under this name has passed, or now if it has passed already. The call
     after this one may start at least `spacing_seconds` later. Return the seconds for which the caller must wait
-    before the call; 0.0 if it may call now.
+    before the call; 0.0 if it may call now. The wait is at most MAX_WAITING_CALLS spacings.
 
     Raises RunAgain if another process inserted the row of this name at the same time.
     """

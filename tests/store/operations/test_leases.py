@@ -170,6 +170,24 @@ def test_a_call_starts_one_spacing_after_the_call_before(
     assert databases[0].write(lambda tx: rate_gate.reserve_call_start(tx.conn, "alarmbox", 100.0)) == 0
 
 
+def test_a_clock_that_was_set_back_delays_no_call(databases: tuple[Database, ...]) -> None:
+    """The server's clock is set back by 50 minutes after a call: the next call waits for no reservation that is then
+    so far ahead. A short queue keeps its spacing.
+    """
+    database = databases[0]
+
+    def reserve_call_start() -> float:
+        return database.write(lambda tx: rate_gate.reserve_call_start(tx.conn, "set back", 1.0))
+
+    reserve_call_start()
+    ahead = "UPDATE call_rates SET not_before = not_before + {} WHERE name = 'set back'"
+    database.write(lambda tx: tx.conn.exec_driver_sql(ahead.format(200_000)))
+    assert 190 < reserve_call_start() <= 201
+    database.write(lambda tx: tx.conn.exec_driver_sql(ahead.format(3_000_000)))
+    assert reserve_call_start() == 0
+    assert 0 < reserve_call_start() <= 1
+
+
 def test_simultaneous_first_calls_get_different_starts(databases: tuple[Database, ...]) -> None:
     """Eight desks reserve their first call at the same moment, while the provider has no row yet. They get eight
     different starting times.
