@@ -5,6 +5,7 @@
 import logging
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from threading import Event, Lock, Thread
 
 from console.domain.clock import TimeScale
@@ -45,9 +46,7 @@ class Heartbeat:
         with self._lock:
             self._beat_functions[key] = lambda: caller_context.run(renew)
             if self._thread is None:
-                thread = Thread(target=self._run_timer, name="heartbeat", daemon=True)
-                if _start_thread(thread):
-                    self._thread = thread
+                self._thread = _start_thread("heartbeat", self._run_timer)
 
     def remove_beat(self, key: str) -> None:
         """Stop calling the beat that was registered under `key`; an unknown key is ignored."""
@@ -71,8 +70,7 @@ class Heartbeat:
                 due_beats = {key: beat for key, beat in self._beat_functions.items() if key not in self._beating_keys}
                 self._beating_keys.update(due_beats)
             for key, beat in due_beats.items():
-                thread = Thread(target=self._run_beat, args=(key, beat), name="heartbeat of a lease", daemon=True)
-                if not _start_thread(thread):
+                if _start_thread("heartbeat of a lease", partial(self._run_beat, key, beat)) is None:
                     with self._lock:
                         self._beating_keys.discard(key)
 
@@ -87,11 +85,14 @@ class Heartbeat:
                 self._beating_keys.discard(key)
 
 
-def _start_thread(thread: Thread) -> bool:
-    """Start the thread. Return False, with a warning in the log, if the operating system starts no further thread."""
+def _start_thread(name: str, function: Callable[[], None]) -> Thread | None:
+    """Start a thread that calls `function`, and return it. Return None, with a warning in the log, if the operating
+    system starts no further thread, or if the memory is used up: the timer must go on in its next interval.
+    """
     try:
+        thread = Thread(target=function, name=name, daemon=True)
         thread.start()
     except (RuntimeError, MemoryError):
         _log.warning("a heartbeat can't start its thread", exc_info=True)
-        return False
-    return True
+        return None
+    return thread

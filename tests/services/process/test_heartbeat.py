@@ -76,6 +76,26 @@ def test_the_thread_ends_with_the_last_beat(heartbeat: Heartbeat) -> None:
 
 
 @pytest.mark.expects_log("each renewal that is left out")
+def test_used_up_memory_ends_no_heartbeat(heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the memory is used up when the timer makes the thread of a beat, the lease is renewed in the next interval.
+    The timer goes on: without it, no lease of this process would ever be renewed again.
+    """
+    failed, renewed = Event(), Event()
+
+    class ThreadWithoutMemory(Thread):
+        def __init__(self, *, name: str, **facts: Any) -> None:
+            if name == "heartbeat of a lease" and not failed.is_set():
+                failed.set()
+                raise MemoryError
+            super().__init__(name=name, **facts)
+
+    monkeypatch.setattr("console.services.process.heartbeat.Thread", ThreadWithoutMemory)
+    heartbeat.add_beat("lease", renewed.set)
+    assert failed.wait(PATIENCE_SECONDS)
+    assert renewed.wait(PATIENCE_SECONDS)
+
+
+@pytest.mark.expects_log("each renewal that is left out")
 def test_a_thread_that_cannot_start_misses_one_beat_only(
     heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
