@@ -5,7 +5,6 @@ and books the provider's answer.
 import hashlib
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
@@ -16,6 +15,7 @@ from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.records import Payment, ReceivedNotice
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
+from console.domain.setting_problems import SettingProblem
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.notices import ReconciliationFileHint, TransactionHint
 from console.providers.payments.plugin import HintReader, ProviderPlugin
@@ -102,13 +102,19 @@ class HintHandler:
 
         The event contains the file's download address in encrypted form, because every person who has the address can
         download the file. The address is left out if the file belongs to another merchant id or if this desk has no
-        store key.
+        usable store key. Raises bad_profile if the keyring can't be read now, and the error of the database if it
+        can't be read: the provider must then send the hint again, because a stored hint is never completed.
         """
         kind, files = "ReconFileHint", self._plugin.daily_files
         day = files.find_day(hint.url, find_merchant_id(self._context, self._provider, files)) if files else None
         if day is not None:
-            with suppress(ConsoleError):  # Without a store key, nothing can be encrypted.
+            try:
                 body = encrypt_download_address(self._context, hint.url)
+            except ConsoleError as refusal:
+                problem = refusal.detail.get("problem")
+                if refusal.code != ErrorCode.BAD_PROFILE or problem == SettingProblem.KEYRING_FAILED:
+                    raise
+            else:
                 return PaymentEvent(
                     self._provider, hint.event_id, kind, ANNOUNCED_RESULT, body, order_no=day.isoformat()
                 )

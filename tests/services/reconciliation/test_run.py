@@ -22,9 +22,11 @@ from console.wording.sentences.catalogue import format_error_message
 from tests.support import payment_desks
 from tests.support.children import Child
 from tests.support.desks import MovedClock
+from tests.support.keyrings import LockedKeyring
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 from tests.support.reconciled_day import ReconciledDay, get_counts, reconcile_in_child
+from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.time_scale("1")
 
@@ -178,6 +180,24 @@ def test_a_run_with_an_ended_file_address_is_refused(reconciled_day: ReconciledD
     assert "（2 時間）を過ぎています。何も変更していません。PayPay に再送を" in format_error_message(
         caught.value, "ja"
     )
+
+
+@pytest.mark.engines("sqlite")
+def test_a_locked_keyring_loses_no_announced_file(
+    reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the keyring with the store key is locked, the notice of a daily file is not stored, so that the provider
+    sends it again. A stored notice without the file's address would lose the file for good.
+    """
+    context = reconciled_day.scene.context
+    context.__dict__.pop("cipher", None)
+    with monkeypatch.context() as locked:
+        locked.delitem(context.settings.secrets._environment, "STORE_KEY")
+        locked.setattr(context.settings.secrets, "_open_keyring", LockedKeyring)
+        refusal = call_for_refusal(reconciled_day.announce_file)
+    assert (refusal.code, refusal.detail["problem"]) == ("bad_profile", "keyring_failed")
+    reconciled_day.announce_file()
+    assert reconciled_day.reconcile_day().ended_at is not None
 
 
 @pytest.mark.engines("sqlite")
