@@ -51,6 +51,26 @@ def test_the_unit_has_a_low_exposure_level(unit_file: Path) -> None:
     assert float(found[1]) <= LARGEST_EXPOSURE, done.stdout
 
 
+def test_the_service_can_share_documents_with_the_team() -> None:
+    """A dynamic user can't set the set-group-ID bit of a new folder of documents, so the mode of `mkdir` must be
+    right: the umask leaves the group its rights, and the folder of the service's own files is closed to others.
+    """
+    settings = dict(line.split("=", 1) for line in UNIT_FILE.read_text("utf-8").splitlines() if "=" in line)
+    assert settings["DynamicUser"] == "yes"
+    assert int(settings["UMask"], 8) & 0o777 == 0o007
+    assert settings["StateDirectoryMode"] == "0700"
+
+
+def test_the_service_lets_the_reader_of_pdfs_confine_itself() -> None:
+    """The unit allows Landlock, by which the process that reads a PDF refuses to itself all files of the service, its
+    secrets among them. `@system-service` lacks these system calls.
+    """
+    lines = UNIT_FILE.read_text("utf-8").splitlines()
+    filters = [line.partition("=")[2] for line in lines if line.startswith("SystemCallFilter=")]
+    allowed = {name for names in filters for name in names.split()}
+    assert {f"landlock_{name}" for name in ("create_ruleset", "add_rule", "restrict_self")} <= allowed
+
+
 def test_the_proxies_pass_every_notice_on_and_nothing_else() -> None:
     """The delivered proxy configurations forward exactly the receiver's public paths: all paths for POST requests,
     and the live feed.

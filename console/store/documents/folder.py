@@ -31,6 +31,8 @@ _OPEN_WITHOUT_SYMLINKS_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BIN
 _MAX_SIMULTANEOUS_SUBFOLDER_CREATORS = 100
 """Number of processes and threads that may create the same folder at the same moment."""
 _SUBFOLDER_PATTERN = re.compile(r"[0-9a-f]{2}")
+_TEAM_FOLDER_BITS = stat.S_ISGID | stat.S_IWGRP
+"""Bits of a folder whose group may write to it, and whose new files and folders belong to the same group."""
 _SYNC_REFUSED_ERRORS = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EISDIR}
 """Numbers of errors by which a file server refuses to sync a folder."""
 _DISCONNECTED_ERRORS = {
@@ -203,7 +205,8 @@ def _make_subfolder(folder: Path) -> None:
     """Create a subfolder under a temporary name, let the team's group use it, then rename it to `folder`. So a
     crash can't leave a folder that only its creator can use."""
     draft = folder.with_name(f".{token_hex(8)}.tmp")
-    draft.mkdir(mode=0o700)
+    inherits_team = folder.parent.stat().st_mode & _TEAM_FOLDER_BITS == _TEAM_FOLDER_BITS
+    draft.mkdir(mode=0o770 if inherits_team else 0o700)
     try:
         _share_with_group(draft, folder.parent)
         draft.rename(folder)  # replaces at most another desk's folder that is still empty
@@ -256,6 +259,9 @@ def _share_with_group(file: Path, root: Path) -> None:
 
     If the group of the folder `root` may write to it, a team shares the folder: then this group can read the new file
     or use the new folder. Otherwise only the present user can. An error of the file server is ignored.
+
+    A folder that has these permissions already isn't changed: systemd refuses to a service of a dynamic user each
+    change to a mode with the set-group-ID bit, but a new folder inherits this bit.
     """
     if os.name == "nt":
         return
@@ -265,7 +271,9 @@ def _share_with_group(file: Path, root: Path) -> None:
     with suppress(OSError):
         if status.st_gid != root_status.st_gid:
             os.chown(file, -1, root_status.st_gid)
-        file.chmod(0o2770 if stat.S_ISDIR(status.st_mode) else 0o640)
+        mode = 0o2770 if stat.S_ISDIR(status.st_mode) else 0o640
+        if stat.S_IMODE(status.st_mode) != mode:
+            file.chmod(mode)
 
 
 def _give_final_name(draft: Path, final_path: Path) -> None:

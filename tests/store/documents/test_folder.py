@@ -76,6 +76,31 @@ def test_a_group_folder_shares_documents_with_the_team(documents: Documents, roo
     assert {(root / STORED_PATH).stat().st_gid, (root / PDF_SHA256[:2]).stat().st_gid} == {team}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+@pytest.mark.parametrize(("umask", "expected"), [(0o007, 0o2770), (0o077, 0o2700)])
+def test_a_service_of_systemd_shares_documents_with_the_team(
+    documents: Documents, root: Path, monkeypatch: pytest.MonkeyPatch, umask: int, expected: int
+) -> None:
+    """The team can use a new subfolder although systemd refuses to the worker's service each change to a mode with
+    the set-group-ID bit (`RestrictSUIDSGID`), if the service's `UMask` leaves the group its rights."""
+    change_mode = Path.chmod
+
+    def refuse_set_group_id(path: Path, mode: int) -> None:
+        if mode & (stat.S_ISUID | stat.S_ISGID):
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        change_mode(path, mode)
+
+    root.mkdir(parents=True)
+    root.chmod(0o2770)
+    monkeypatch.setattr(Path, "chmod", refuse_set_group_id)
+    before = os.umask(umask)
+    try:
+        documents.store(PDF_BYTES)
+    finally:
+        os.umask(before)
+    assert (_read_mode(root / PDF_SHA256[:2]), _read_mode(root / STORED_PATH)) == (expected, 0o640)
+
+
 def test_a_share_that_refuses_file_modes_stores_documents(
     documents: Documents, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
