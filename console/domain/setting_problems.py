@@ -11,6 +11,8 @@ class SettingProblem(Reason):
     ACCOUNT_LOCKED: the server has locked the database account, because an administrator or a worker said so, or after
     too many wrong passwords. ACCOUNT_MISSING: the server has no account for a person of the accounts file, and there
     is no password with which it could be created. ADDRESS_TAKEN: another program uses the address or port.
+    ADDRESS_UNUSABLE: the system refuses the address or port. It isn't an address of this machine, or the user may not
+    use the port.
     ADDRESS_OF_OTHER_MACHINE, TEST_SETTING_WITH_REAL_PROVIDER: the setting is for tests on this machine only.
     BUCKET_SUPPORT_MISSING, KAFKA_SUPPORT_MISSING: an optional package isn't installed. DESK_FILE_DAMAGED,
     DESK_FILE_REMOVED: a file of this desk, such as its spool, is damaged or was removed while it was in use.
@@ -27,6 +29,7 @@ class SettingProblem(Reason):
     ACCOUNT_LOCKED = "account_locked"
     ACCOUNT_MISSING = "account_missing"
     ADDRESS_TAKEN = "address_taken"
+    ADDRESS_UNUSABLE = "address_unusable"
     BAD_ADDRESS = "bad_address"
     BAD_CERTIFICATE = "bad_certificate"
     BAD_CLIENTS = "bad_clients"

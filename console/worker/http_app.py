@@ -6,6 +6,7 @@ run in threads, never on the event loop. If a thread pool is full, the receiver 
 """
 
 import asyncio
+import errno
 import logging
 import socket
 import sys
@@ -358,11 +359,14 @@ def _open_socket(options: ReceiverOptions) -> socket.socket:
         else:
             listening_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening_socket.bind((options.bind_address, options.port))
-    except OSError:
+    except OSError as error:
         listening_socket.close()
         detail: BadProfileDetail = {
             "variable": "CONSOLE_RECEIVER_BIND, CONSOLE_RECEIVER_PORT",
-            "problem": SettingProblem.ADDRESS_TAKEN,
+            "problem": SettingProblem.ADDRESS_TAKEN
+            if error.errno == errno.EADDRINUSE
+            else SettingProblem.ADDRESS_UNUSABLE,
+            "cause": error.strerror or str(error),
         }
         raise ConsoleError(ErrorCode.BAD_PROFILE, detail) from None
     return listening_socket

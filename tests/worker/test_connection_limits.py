@@ -3,6 +3,8 @@ uniformly, and still books real notices.
 """
 
 import asyncio
+import errno
+import os
 import re
 import socket
 import sqlite3
@@ -354,6 +356,17 @@ def test_the_receiver_reads_its_settings_from_the_environment(tmp_path: Path) ->
     options = ReceiverOptions.from_settings(Settings.load(told))
     assert (options.bind_address, options.port, options.trusted_proxies) == ("::1", 0, ("10.0.0.0/8", "::1/128"))
     assert (str(options.certificate_file), str(options.key_file)) == ("/a.pem", "/b.pem")
+
+
+def test_an_address_of_another_machine_is_not_called_taken(scene: PaymentDesk) -> None:
+    """An address that isn't one of this machine is refused with the system's reason, and isn't called taken."""
+    import threading
+
+    options = ReceiverOptions(bind_address="203.0.113.1", port=0)
+    with pytest.raises(ConsoleError) as refusal:
+        serve(make_receiver_app(scene.console, options), options, threading.Event())
+    detail = refusal.value.detail
+    assert (detail["problem"], detail["cause"]) == ("address_unusable", os.strerror(errno.EADDRNOTAVAIL))
 
 
 def test_an_address_that_is_taken_is_a_bad_setting(scene: PaymentDesk, receiver: RunningReceiver) -> None:
