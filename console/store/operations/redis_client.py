@@ -24,8 +24,10 @@ _RECONNECT_PAUSE_MS = 5_000
 """Time (milliseconds) after a failed connection before the next try."""
 _WARNING_INTERVAL_MS = 60_000
 """Shortest time (milliseconds) between two logged warnings."""
-# Needs the right to write, and Redis 7 or later, which accepts NX and GET together.
-_PERMISSION_CHECK_COMMAND = ("SET", "support-console", "", "NX", "GET", "PX", 1)
+# Needs the rights to run scripts and to write, and Redis 7 or later, which accepts NX and GET together.
+_PERMISSION_CHECK_COMMAND = (
+    "EVAL", "redis.call('set',KEYS[1],'','nx','get','px',1) return 1", 1, "support-console",
+)  # fmt: skip
 
 
 class RedisClient:

@@ -466,6 +466,21 @@ def test_a_missing_server_is_looked_for_in_the_background(
     assert cache.find_result(KEY, PRINT) == caches.CacheLookup()
 
 
+@pytest.mark.expects_log("an account without a right")
+def test_a_redis_that_refuses_scripts_is_not_usable(own_server: RedisServer, other_program_client: Redis) -> None:
+    """A Redis account may write but run no scripts, so the cache could store no result: it is not usable. With the
+    right to run scripts it is.
+    """
+    name, password = "desk", uuid4().hex
+    url = f"redis://{name}:{password}@{own_server.url.rpartition('@')[2]}"
+    for is_allowed in (False, True):
+        commands = ["+@all"] if is_allowed else ["+@all", "-@scripting"]
+        other_program_client.acl_setuser(
+            name, enabled=True, passwords=[f"+{password}"], keys=["*"], commands=commands
+        )
+        assert is_usable(url) is is_allowed
+
+
 @pytest.mark.expects_log("there is no store key")
 def test_without_a_store_key_there_is_no_cache(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     """Without a valid store key the cache stores nothing, because it couldn't encrypt the entries. The log names the
