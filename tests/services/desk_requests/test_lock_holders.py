@@ -745,6 +745,7 @@ def test_a_node_that_is_away_keeps_no_session_of_another_node(
     """The first node of a worker's database can't be reached. The worker still looks for blocking sessions on the
     other nodes.
     """
+    assert isinstance(place, ServerPlace)
     url = make_url(place.url("worker", 1))
     with socket() as closed_port, closing(connect_as_owner(place)) as line, line.cursor() as cursor:
         closed_port.bind(("127.0.0.1", 0))
