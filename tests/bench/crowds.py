@@ -102,9 +102,9 @@ def _measure_on_servers(keys: int) -> Iterator[ReportRow]:
             yield _measure_purchases_without_leases(engine, told, auditor, folder / "ledger", keys)
 
 
-def _add_fallbacks(url: str, others: Sequence[str]) -> str:
+def _add_fallbacks(url: str, fallback_urls: Sequence[str]) -> str:
     """Return the database URL with the other nodes of the cluster as fallbacks."""
-    return "?".join([url, "&".join(others)]) if others else url
+    return "?".join([url, "&".join(fallback_urls)]) if fallback_urls else url
 
 
 def _measure_purchases_without_leases(

@@ -31,17 +31,19 @@ class ReportRow:
 HEADINGS = ReportRow("#", "what", "figure", "floor", "peer", "ratio", "goal", None)
 
 
-def measure_alternately(works: Mapping[str, MeasuredFunction], rounds: int, warm: int = 3) -> dict[str, list[float]]:
-    """Measure each work `rounds` times, after `warm` rounds that don't count. In each round every work runs once, in
-    a random order, so that disturbances of the machine and warm caches affect all alike. Return the sorted durations
-    (seconds) by name.
+def measure_alternately(
+    function_by_name: Mapping[str, MeasuredFunction], rounds: int, warm_up_rounds: int = 3
+) -> dict[str, list[float]]:
+    """Measure each work `rounds` times, after `warm_up_rounds` rounds that don't count. In each round every work runs
+    once, in a random order, so that disturbances of the machine and warm caches affect all alike. Return the sorted
+    durations (seconds) by name.
     """
-    took: dict[str, list[float]] = {name: [] for name in works}
+    took: dict[str, list[float]] = {name: [] for name in function_by_name}
     chance = random.Random(0)
-    for number in range(-warm, rounds):
-        for name in chance.sample(list(works), len(works)):
+    for number in range(-warm_up_rounds, rounds):
+        for name in chance.sample(list(function_by_name), len(function_by_name)):
             began = time.perf_counter()
-            works[name]()
+            function_by_name[name]()
             if number >= 0:
                 took[name].append(time.perf_counter() - began)
     return {name: sorted(seconds) for name, seconds in took.items()}

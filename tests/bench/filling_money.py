@@ -43,14 +43,14 @@ _INSERT_VOTES_SQL = f"""INSERT INTO approvals (subject_kind, subject_id, action,
   FROM counted WHERE i % 200 > 1"""
 
 
-def make_money_fill_sql(many: str, few: str) -> tuple[str, ...]:
-    """Return the statements that insert orders, payments, refunds and votes. `many` and `few` are beginnings of
-    statements that count rows: `few` counts the refunds, at most half as many as the payments. On a server the
-    statements need `sql_mode = PIPES_AS_CONCAT`.
+def make_money_fill_sql(count_sql: str, refund_count_sql: str) -> tuple[str, ...]:
+    """Return the statements that insert orders, payments, refunds and votes. `count_sql` and `refund_count_sql` are
+    beginnings of statements that count rows: `refund_count_sql` counts the refunds, at most half as many as the
+    payments. On a server the statements need `sql_mode = PIPES_AS_CONCAT`.
     """
     return (
-        _ORDERS.format(counted=many),
-        _PAYMENTS.format(counted=many),
-        _REFUNDS.format(counted=few),
-        _INSERT_VOTES_SQL.format(counted=few),
+        _ORDERS.format(counted=count_sql),
+        _PAYMENTS.format(counted=count_sql),
+        _REFUNDS.format(counted=refund_count_sql),
+        _INSERT_VOTES_SQL.format(counted=refund_count_sql),
     )

@@ -72,7 +72,7 @@ def _measure_check(url: str) -> ReportRow:
         if cache.find_result(key, _PRINT).result == _RESULT:
             next(answered)
 
-    took = measure_alternately({"check": check, "get": lambda: peer.get(key)}, _ROUNDS, warm=300)
+    took = measure_alternately({"check": check, "get": lambda: peer.get(key)}, _ROUNDS, warm_up_rounds=300)
     if next(answered) < _ROUNDS:  # now and then a second ends between the two lines above
         raise RuntimeError("not answered from Redis")
     cache.close()
@@ -108,7 +108,7 @@ def _measure_first_use(url: str) -> ReportRow:
             f"idempotent:payment:M-2:ORD-{next(numbers)}", "running", nx=True, get=True, px=RUNNING_MARK_LIFETIME_MS
         )
 
-    took = measure_alternately({"first": announce_first_use, "set": set_get}, _ROUNDS, warm=300)
+    took = measure_alternately({"first": announce_first_use, "set": set_get}, _ROUNDS, warm_up_rounds=300)
     cache.close()
     peer.close()
     ours, theirs = compute_median(took["first"]), compute_median(took["set"])

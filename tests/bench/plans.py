@@ -266,9 +266,9 @@ ALL_QUERIES: dict[str, Query] = {
 RecordedStatements = list[tuple[str, Any]]
 
 
-def record_statements(database: Database, ask: Query) -> RecordedStatements:
-    """Call the query function `ask` on a connection, and return the SQL statements that it sends, with their
-    parameters.
+def record_statements(database: Database, query_function: Query) -> RecordedStatements:
+    """Call the query function `query_function` on a connection, and return the SQL statements that it sends, with
+    their parameters.
     """
     asked: RecordedStatements = []
 
@@ -277,7 +277,7 @@ def record_statements(database: Database, ask: Query) -> RecordedStatements:
 
     with database.read() as conn:
         event.listen(conn, "before_cursor_execute", listen)
-        ask(conn)
+        query_function(conn)
     assert asked, "nothing was asked"
     return asked
 
@@ -290,9 +290,9 @@ def explain_statements(database: Database, statements: RecordedStatements) -> li
         return [step for sql, values in statements for step in _explain(conn, sql, values)]
 
 
-def read_plan_steps(database: Database, ask: Query) -> list[str]:
+def read_plan_steps(database: Database, query_function: Query) -> list[str]:
     """Return the steps of the plan by which this database answers the query."""
-    return explain_statements(database, record_statements(database, ask))
+    return explain_statements(database, record_statements(database, query_function))
 
 
 def _explain(conn: Connection, sql: str, values: Any) -> Iterator[str]:

@@ -240,7 +240,7 @@ def _measure_check(engine: str, console: Console) -> ReportRow:
             return conn.execute(by_id, {"of": begun.operation_id}).first()
 
     took = measure_alternately(
-        {"check": lambda: keys.find_result("key", "print"), "read": read}, _CHECK_COUNT, warm=300
+        {"check": lambda: keys.find_result("key", "print"), "read": read}, _CHECK_COUNT, warm_up_rounds=300
     )
     check, peer = compute_median(took["check"]), compute_median(took["read"])
     return ReportRow(

@@ -47,7 +47,7 @@ def _measure_pages(console: Console, label: str) -> Iterator[ReportRow]:
         for name, one in chosen.items()
     }
     took = measure_alternately(
-        works | {"plain": lambda: console.recovery.read_queue(_QUEUE, PAGE_SIZE)}, _ROUNDS, warm=20
+        works | {"plain": lambda: console.recovery.read_queue(_QUEUE, PAGE_SIZE)}, _ROUNDS, warm_up_rounds=20
     )
     plain = compute_median(took["plain"])
     for name in chosen:

@@ -75,13 +75,13 @@ def _open_measured_tables(url: Callable[[int], str], large: int) -> Iterator[tup
         yield small, big
 
 
-def _measure_lookup(engine: str, label: str, big: MeasuredTable) -> Iterator[ReportRow]:
+def _measure_lookup(engine: str, label: str, big_table: MeasuredTable) -> Iterator[ReportRow]:
     works: dict[str, MeasuredFunction] = {
-        "service": big.lookup,
-        "core": big.lookup_by_core,
-        "two": big.lookup_by_core_in_two_queries,
+        "service": big_table.lookup,
+        "core": big_table.lookup_by_core,
+        "two": big_table.lookup_by_core_in_two_queries,
     }
-    took = measure_alternately(works | {"driver": big.lookup_by_driver}, _ROUND_COUNT, warm=500)
+    took = measure_alternately(works | {"driver": big_table.lookup_by_driver}, _ROUND_COUNT, warm_up_rounds=500)
     service, core, two, driver = (compute_median(took[name]) for name in (*works, "driver"))
     slow = compute_percentile(took["service"], 0.99)
     figure, floor = f"{format_duration(service)}, p99 {format_duration(slow)}", f"driver {format_duration(driver)}"
@@ -99,14 +99,19 @@ def _measure_lookup(engine: str, label: str, big: MeasuredTable) -> Iterator[Rep
         yield ReportRow("4", "the same", figure, floor, same, format_ratio(service / core), "–", None)
 
 
-def _measure_growth(label: str, small: MeasuredTable, big: MeasuredTable) -> Iterator[ReportRow]:
+def _measure_growth(label: str, small_table: MeasuredTable, big_table: MeasuredTable) -> Iterator[ReportRow]:
     works: dict[str, tuple[MeasuredFunction, MeasuredFunction, MeasuredFunction, MeasuredFunction]] = {
-        "lookup": (big.lookup, small.lookup, big.lookup_by_driver, small.lookup_by_driver),
-        "page": (big.read_middle_page, small.read_middle_page, big.read_page_by_driver, small.read_page_by_driver),
+        "lookup": (big_table.lookup, small_table.lookup, big_table.lookup_by_driver, small_table.lookup_by_driver),
+        "page": (
+            big_table.read_middle_page,
+            small_table.read_middle_page,
+            big_table.read_page_by_driver,
+            small_table.read_page_by_driver,
+        ),
     }
     for name, (large, little, driven, driven_little) in works.items():
         took = measure_alternately(
-            {"a": large, "b": little, "c": driven, "d": driven_little}, _ROUND_COUNT // 3, warm=300
+            {"a": large, "b": little, "c": driven, "d": driven_little}, _ROUND_COUNT // 3, warm_up_rounds=300
         )
         mine, floor = (
             compute_median(took["a"]) / compute_median(took["b"]),
@@ -126,9 +131,9 @@ def _measure_growth(label: str, small: MeasuredTable, big: MeasuredTable) -> Ite
         )
 
 
-def _measure_depth(label: str, small: MeasuredTable, big: MeasuredTable) -> ReportRow:
+def _measure_depth(label: str, small_table: MeasuredTable, big_table: MeasuredTable) -> ReportRow:
     """Measure a page deep in a queue, and return the row of the slowest queue."""
-    ratio, queue, at_depth, first = max(_measure_deep_page(small, big, queue) for queue in _QUEUE_NAMES)
+    ratio, queue, at_depth, first = max(_measure_deep_page(small_table, big_table, queue) for queue in _QUEUE_NAMES)
     return ReportRow(
         "6",
         f"page of {PAGE_SIZE} at 90 % of {label}, worst queue ({queue})",
@@ -141,22 +146,26 @@ def _measure_depth(label: str, small: MeasuredTable, big: MeasuredTable) -> Repo
     )
 
 
-def _measure_deep_page(small: MeasuredTable, big: MeasuredTable, queue: str) -> tuple[float, str, float, float]:
+def _measure_deep_page(
+    small_table: MeasuredTable, big_table: MeasuredTable, queue: str
+) -> tuple[float, str, float, float]:
     """Return (ratio, queue, seconds of a deep page, seconds of the first page)."""
-    deep = big.find_cursor(queue, 0.9)
+    deep = big_table.find_cursor(queue, 0.9)
     took = measure_alternately(
-        {"deep": lambda: big.read_page(queue, deep), "first": lambda: small.read_page(queue, None)}, 200
+        {"deep": lambda: big_table.read_page(queue, deep), "first": lambda: small_table.read_page(queue, None)}, 200
     )
     at_depth, first = compute_median(took["deep"]), compute_median(took["first"])
     return at_depth / first, queue, at_depth, first
 
 
-def _measure_counts(label: str, big: MeasuredTable) -> ReportRow:
-    took = measure_alternately({"counts": big.console.recovery.count_queues, "page": big.read_middle_page}, 200)
+def _measure_counts(engine_label: str, big_table: MeasuredTable) -> ReportRow:
+    took = measure_alternately(
+        {"counts": big_table.console.recovery.count_queues, "page": big_table.read_middle_page}, 200
+    )
     counts, page = compute_median(took["counts"]), compute_median(took["page"])
     return ReportRow(
         "7",
-        f"counts of all queues, {label}",
+        f"counts of all queues, {engine_label}",
         format_duration(counts),
         "–",
         f"page of {PAGE_SIZE} {format_duration(page)}",

@@ -25,10 +25,10 @@ def main() -> None:
         serve_plain_application(told, stop)
 
 
-def _stop_when_stdin_closes(stop: threading.Event) -> None:
-    """Set `stop` when stdin is closed."""
+def _stop_when_stdin_closes(stop_event: threading.Event) -> None:
+    """Set `stop_event` when stdin is closed."""
     sys.stdin.read()
-    stop.set()
+    stop_event.set()
 
 
 def print_port(port: int) -> None:
@@ -36,8 +36,8 @@ def print_port(port: int) -> None:
     print(json.dumps({"port": port}), flush=True)
 
 
-def serve_receiver(env: dict[str, str], stop: threading.Event) -> None:
-    """Serve the receiver of a console with these environment variables until `stop` is set."""
+def serve_receiver(env: dict[str, str], stop_event: threading.Event) -> None:
+    """Serve the receiver of a console with these environment variables until `stop_event` is set."""
     from console.app import open_console
     from console.settings.settings import Settings
     from console.worker.connection_limits import ReceiverOptions
@@ -45,10 +45,10 @@ def serve_receiver(env: dict[str, str], stop: threading.Event) -> None:
 
     options = ReceiverOptions()
     with open_console(Settings.load(env)) as console:
-        serve(make_receiver_app(console, options), options, stop, lambda _, port: print_port(port))
+        serve(make_receiver_app(console, options), options, stop_event, lambda _, port: print_port(port))
 
 
-def serve_plain_application(parameters: dict[str, str], stop: threading.Event) -> None:
+def serve_plain_application(parameters: dict[str, str], stop_event: threading.Event) -> None:
     """Serve the plain application, with the same protocol and number of threads as the receiver, and one durable
     INSERT per request.
     """
@@ -77,7 +77,7 @@ def serve_plain_application(parameters: dict[str, str], stop: threading.Event) -
         line.bind(("127.0.0.1", 0))
         running = asyncio.create_task(server.serve([line]))
         print_port(line.getsockname()[1])
-        while not stop.is_set():
+        while not stop_event.is_set():
             await asyncio.sleep(0.05)
         server.should_exit = True
         await running

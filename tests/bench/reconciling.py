@@ -93,7 +93,8 @@ def _measure_engine(
             "swept large": large.run_due_tasks,
         }
         took = {
-            name: compute_median(seconds) for name, seconds in measure_alternately(works, _ROUNDS, warm=1).items()
+            name: compute_median(seconds)
+            for name, seconds in measure_alternately(works, _ROUNDS, warm_up_rounds=1).items()
         }
         touched = {
             name: (large if "large" in name else small).measure_database_work(work) for name, work in works.items()

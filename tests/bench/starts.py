@@ -76,10 +76,10 @@ def evict_files() -> None:
 
 def _measure_windows(env: Mapping[str, str], goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     """Measure goals 1 and 2."""
-    bare, ours = _start_alternately(env, _WARM_STARTS, cold=False)
+    bare, ours = _start_alternately(env, _WARM_STARTS, has_cold_cache=False)
     if 1 in goal_numbers:
         yield _make_first_frame_row("warm", bare, ours, 1.25)
-        yield _make_first_frame_row("cold", *_start_alternately(env, _COLD_STARTS, cold=True), 1.3)
+        yield _make_first_frame_row("cold", *_start_alternately(env, _COLD_STARTS, has_cold_cache=True), 1.3)
         later = compute_median([one["rows"].seconds - one["frame"].seconds for one in ours])
         shown = "first rows after the first frame, 1 M records"
         yield ReportRow("1", shown, format_duration(later), "–", "–", "–", "≤ 300 ms", later <= 0.3)
@@ -111,14 +111,14 @@ def _measure_windows(env: Mapping[str, str], goal_numbers: frozenset[int]) -> It
 
 
 def _start_alternately(
-    env: Mapping[str, str], rounds: int, *, cold: bool
+    env: Mapping[str, str], rounds: int, *, has_cold_cache: bool
 ) -> tuple[list[dict[str, ScreenMoment]], list[dict[str, ScreenMoment]]]:
-    """Start the empty window and the console alternately, and return the events of both programs. With `cold`, the
-    program's files are removed from the system's file cache before each start."""
+    """Start the empty window and the console alternately, and return the events of both programs. With
+    `has_cold_cache`, the program's files are removed from the system's file cache before each start."""
     seen: dict[str, list[dict[str, ScreenMoment]]] = {"bare": [], "console": []}
     for number in range(-1, rounds):
         for program in ("bare", "console"):
-            if cold:
+            if has_cold_cache:
                 evict_files()
             saw = start_and_read_events(program, env)
             if number >= 0:

@@ -48,10 +48,10 @@ class FailureCountdown:
 
 @contextmanager
 def break_statements(
-    console: Console, nth: int, trouble: StatementFault, *, lasting: bool
+    console: Console, nth: int, fault: StatementFault, *, is_lasting: bool
 ) -> Iterator[FailureCountdown]:
     """Within the block, the n-th statement of the console's database fails, or the n-th write to its desk's spool.
-    With `lasting` all later ones fail, too. The kinds of trouble:
+    With `is_lasting` all later ones fail, too. The kinds of trouble:
 
     - full, lost: the statement fails without an effect
     - commit_lost: COMMIT takes effect and then fails
@@ -59,8 +59,8 @@ def break_statements(
     - deadlock, on servers: the transaction is rolled back
     - lock_wait, on servers: only the statement is rolled back
     """
-    countdown = FailureCountdown(nth, trouble, lasting=lasting)
-    if trouble == "desk_full":
+    countdown = FailureCountdown(nth, fault, lasting=is_lasting)
+    if fault == "desk_full":
         with _break_spool_writes(console, countdown):
             yield countdown
         return

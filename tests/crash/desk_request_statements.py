@@ -122,7 +122,7 @@ def fail_at_statement(
         worker.desk_requests.announce_presence()
         answer = thread.submit(_send_until_answered, stage, desk, target, where)
         wait_until(lambda: bool(stage.place.sql(_SELECT_ASKED_REQUEST_SQL)) or answer.done(), "the request")
-        with break_statements(worker, nth, trouble, lasting=lasting) as countdown:
+        with break_statements(worker, nth, trouble, is_lasting=lasting) as countdown:
             with suppress(ConsoleError):  # logged by the thread of a worker
                 worker.desk_requests.execute_next()
             fired = countdown.fired

@@ -56,7 +56,7 @@ def fail_at_statement(
     target = stage.prepare_target(action)
     with stage.open_desk(action) as console:
         console.recovery.count_queues()  # opens the desk, so that only the action itself meets trouble
-        with break_statements(console, nth, trouble, lasting=lasting) as countdown:
+        with break_statements(console, nth, trouble, is_lasting=lasting) as countdown:
             code = stage.execute_action(console, target)
             fired = countdown.fired
     stage.check_ending(target, code, where)

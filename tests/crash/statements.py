@@ -78,7 +78,7 @@ def _run_with_fault(
     vendor = LedgerVendor(today=clock.today)
     with place.desk(vendor, clock) as console:
         before = _prepare_purchase(console, clock, action)
-        with break_statements(console, nth, trouble, lasting=lasting) as countdown:
+        with break_statements(console, nth, trouble, is_lasting=lasting) as countdown:
             ending = _execute_for_ending(console, action)
             fired = countdown.fired
         charged = len(vendor.charges)

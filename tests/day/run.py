@@ -144,9 +144,9 @@ def _count_all(surroundings: DaySurroundings, ended: DayFacts, faults: DayFaults
     return tally
 
 
-def format_counts(ended: EndedDay) -> str:
+def format_counts(ended_day: EndedDay) -> str:
     """Return the counts of the day as one line of text."""
-    told, scored = ended.tally, oracle.compute_score(ended.facts)
+    told, scored = ended_day.tally, oracle.compute_score(ended_day.facts)
     return (
         f"{told['orders']} orders in {told['seconds']} s; of {told['notices']} notices {told['lost']} lost,"
         f" {told['doubled']} doubled, {told['late']} late; {told['worker_kills']} workers and"

@@ -124,7 +124,7 @@ def open_surroundings(day: DayParameters, folder: Path) -> Iterator[DaySurroundi
     with servers.start_private_mariadb() as server, ExitStack() as stack:
         providers = programs.make_sandbox(server.run, folder)
         providers.begin()
-        team = teams.create_team(server, _ROLES_BY_PERSON, asks=day.uses_team_mode)
+        team = teams.create_team(server, _ROLES_BY_PERSON, has_team_mode=day.uses_team_mode)
         told = stack.enter_context(receive_alerts())
         told.answers = _answer_alert
         providers.wait_ready()
@@ -190,6 +190,6 @@ def _open_sql_accesses(server: servers.Server, team: teams.Team) -> tuple[PlainS
     )
 
 
-def _raise_limits(everything: PlainSql) -> None:
+def _raise_limits(owner_sql: PlainSql) -> None:
     """Raise the limit of refunds per person and day, because one person requests all of them."""
-    everything.sql("UPDATE limits SET value = 1000000000000 WHERE name = 'per_person_day'")
+    owner_sql.sql("UPDATE limits SET value = 1000000000000 WHERE name = 'per_person_day'")

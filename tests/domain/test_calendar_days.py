@@ -67,14 +67,14 @@ def test_an_unknown_time_zone_is_refused(name: str) -> None:
     assert refused.value.args == (name,)
 
 
-@pytest.mark.parametrize("trouble", [zoneinfo.ZoneInfoNotFoundError("no table"), ValueError("odd"), OSError("gone")])
-def test_japans_time_zone_works_without_a_zone_table(trouble: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [zoneinfo.ZoneInfoNotFoundError("no table"), ValueError("odd"), OSError("gone")])
+def test_japans_time_zone_works_without_a_zone_table(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine without a table of time zones, the program can still use Japan's zone and refuses every other
     one.
     """
 
     def raise_trouble(_name: str) -> zoneinfo.ZoneInfo:
-        raise trouble
+        raise error
 
     monkeypatch.setattr(zoneinfo, "ZoneInfo", raise_trouble)
     dates.get_zone.cache_clear()

@@ -11,13 +11,13 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("ahead", "impossible"),
+    ("seconds_ahead", "is_impossible"),
     [(-86_400.0, False), (0.0, False), (60.0, False), (60.000001, True), (86_400.0, True)],
 )
-def test_clocks_of_two_desks_may_be_a_minute_apart(ahead: float, impossible: bool) -> None:
+def test_clocks_of_two_desks_may_be_a_minute_apart(seconds_ahead: float, is_impossible: bool) -> None:
     """A time that is more than a minute in the future counts as written by a wrong clock; an earlier one doesn't."""
     assert timedelta(minutes=1) == CLOCK_TOLERANCE
-    assert is_in_future(NOW + timedelta(seconds=ahead), NOW) is impossible
+    assert is_in_future(NOW + timedelta(seconds=seconds_ahead), NOW) is is_impossible
 
 
 def test_the_system_clock_returns_utc_and_only_grows() -> None:
@@ -51,7 +51,7 @@ def test_every_wait_is_divided() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ahead", "age"),
+    ("seconds_ahead", "age"),
     [
         (-90.0, timedelta(seconds=90)),
         (0.0, timedelta(0)),
@@ -59,8 +59,8 @@ def test_every_wait_is_divided() -> None:
         (60.000001, None),
     ],
 )
-def test_an_age_is_never_negative(ahead: float, age: timedelta | None) -> None:
+def test_an_age_is_never_negative(seconds_ahead: float, age: timedelta | None) -> None:
     """A time in the future within the tolerance has the age 0. For a time further in the future, or without a time,
     the age is unknown (None)."""
-    assert compute_age(NOW + timedelta(seconds=ahead), NOW) == age
+    assert compute_age(NOW + timedelta(seconds=seconds_ahead), NOW) == age
     assert compute_age(None, NOW) is None

@@ -115,7 +115,7 @@ def test_a_number_is_shown_in_groups() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "understood", "hinted"),
+    ("reason", "understood", "has_hint"),
     [
         ("LENGTH", "010001065142", True),
         ("LENGTH", "01000106514", False),
@@ -125,11 +125,11 @@ def test_a_number_is_shown_in_groups() -> None:
         ("EMPTY", None, False),
     ],
 )
-def test_only_twelve_digits_get_the_check_digit_hint(reason: str, understood: str | None, hinted: bool) -> None:
+def test_only_twelve_digits_get_the_check_digit_hint(reason: str, understood: str | None, has_hint: bool) -> None:
     """The hint at the missing check digit is given for exactly 12 digits, and not for a number that is refused for
     another reason."""
     refused = InvalidCorporationNumber(NumberReason(reason), understood)
-    assert ("hint" in refused.detail) is hinted
+    assert ("hint" in refused.detail) is has_hint
     assert (refused.reason, refused.normalized) == (reason, understood)
     assert (refused.detail["reason"], refused.detail["normalized"]) == (reason, understood)
 

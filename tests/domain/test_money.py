@@ -52,7 +52,7 @@ def test_any_text_is_read_or_refused(text: str, currency: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("money", "full", "short"),
+    ("money", "full_text", "short_text"),
     [
         (Money(3300, "JPY"), "3300", "3300"),
         (Money(15_050, "INR"), "150.50", "150.5"),
@@ -62,11 +62,11 @@ def test_any_text_is_read_or_refused(text: str, currency: str) -> None:
         (Money(1000, "JPY"), "1000", "1000"),
     ],
 )
-def test_yen_have_no_decimals_and_rupees_two(money: Money, full: str, short: str) -> None:
+def test_yen_have_no_decimals_and_rupees_two(money: Money, full_text: str, short_text: str) -> None:
     """An amount in yen is written without decimals, one in rupees with two. The zero before the decimal point is
     written.
     """
-    assert (format_decimal(money), format_shortest_decimal(money)) == (full, short)
+    assert (format_decimal(money), format_shortest_decimal(money)) == (full_text, short_text)
 
 
 @pytest.mark.parametrize(

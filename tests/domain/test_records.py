@@ -29,7 +29,7 @@ CHECK = CreditCheck(
 
 
 @pytest.mark.parametrize(
-    ("state", "successor", "original", "live"),
+    ("state", "successor", "original", "is_live"),
     [
         (CheckState.PENDING, None, None, True),
         (CheckState.SUCCESS, None, None, True),
@@ -43,11 +43,11 @@ CHECK = CreditCheck(
     ],
 )
 def test_a_credit_check_holds_its_claim_in_every_state_but_error(
-    state: CheckState, successor: int | None, original: int | None, live: bool
+    state: CheckState, successor: int | None, original: int | None, is_live: bool
 ) -> None:
     """A credit check holds its claim in every state except error, if it is neither superseded nor a duplicate."""
     check = replace(CHECK, state=state, superseded_by=successor, duplicate_of=original)
-    assert check.is_live is live
+    assert check.is_live is is_live
     assert check.is_superseded is (successor is not None)
 
 

@@ -117,7 +117,7 @@ def fail_at_command(
             harm = partial(_kill_session, node)
         word = "COMMIT" if trouble == "commit_lost" else ""
         with proxy.cause_fault(
-            _PROXY_FAULT_BY_TROUBLE[trouble], nth, word, lasting=lasting, before_fault=harm or _leave_session_alone
+            _PROXY_FAULT_BY_TROUBLE[trouble], nth, word, is_lasting=lasting, before_fault=harm or _leave_session_alone
         ) as shot:
             code = stage.execute_action(console, target)
         if shot.has_happened:

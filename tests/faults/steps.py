@@ -121,7 +121,7 @@ def fail_at_command(
         before = scene.vendor.count_charges(number)
         console.credit_checks.make_plan(number)
         harm = harm or (scene.kill_session if trouble == "killed" else _leave_session_alone)
-        with scene.proxy.cause_fault(kind, nth, lasting=lasting, before_fault=harm) as shot:
+        with scene.proxy.cause_fault(kind, nth, is_lasting=lasting, before_fault=harm) as shot:
             ending = act(scene, console, subject)
         if shot.has_happened:
             repair()

@@ -57,12 +57,14 @@ def _acquire_lease(name: str, holder: HoldingProcess, at: datetime, tx: Transact
     return leases.acquire(tx, name, holder, at, 30)
 
 
-@pytest.mark.parametrize("forged", [False, True])
-def test_a_lease_lasts_as_long_as_the_server_decides(open_database_in_japan_time: ServerPlace, forged: bool) -> None:
+@pytest.mark.parametrize("is_forged", [False, True])
+def test_a_lease_lasts_as_long_as_the_server_decides(
+    open_database_in_japan_time: ServerPlace, is_forged: bool
+) -> None:
     """A lease lasts as long as the server's clock decides. Desks with wrong clocks, and sessions with a wrong time,
     can't acquire it earlier."""
     with_truth, liar = Database(open_database_in_japan_time.url()), Database(open_database_in_japan_time.url("op-b"))
-    if forged:
+    if is_forged:
         set_wrong_session_times(liar)
         with liar.read() as conn:
             assert conn.scalar(text("SELECT year(now())")) < 1971
@@ -72,7 +74,7 @@ def test_a_lease_lasts_as_long_as_the_server_decides(open_database_in_japan_time
     )
     early, now = 0, datetime.now(UTC)
     for turn in range(40):
-        name = f"clock-{forged}-{turn}"
+        name = f"clock-{is_forged}-{turn}"
         skew, more = (
             CLOCK_DIFFERENCES[turn % len(CLOCK_DIFFERENCES)],
             CLOCK_DIFFERENCES[(turn + 2) % len(CLOCK_DIFFERENCES)],
@@ -83,10 +85,10 @@ def test_a_lease_lasts_as_long_as_the_server_decides(open_database_in_japan_time
         early += again is not None
     execute_as_owner(
         open_database_in_japan_time,
-        f"UPDATE leases SET lease_expires = lease_expires - 31000 WHERE name LIKE 'clock-{forged}-%'",
+        f"UPDATE leases SET lease_expires = lease_expires - 31000 WHERE name LIKE 'clock-{is_forged}-%'",
     )
-    late = liar.write(lambda tx: leases.acquire(tx, f"clock-{forged}-0", other, now - CLOCK_DIFFERENCES[1], 30))
-    print(f"demand 25: {early} early take-overs of 40, sessions {'forged' if forged else 'honest'}")
+    late = liar.write(lambda tx: leases.acquire(tx, f"clock-{is_forged}-0", other, now - CLOCK_DIFFERENCES[1], 30))
+    print(f"demand 25: {early} early take-overs of 40, sessions {'is_forged' if is_forged else 'honest'}")
     assert (early, late is not None) == (0, True)
     with_truth.close()
     liar.close()

@@ -90,7 +90,7 @@ def test_an_unanswered_commit_is_verified_on_another_node(galera_place: ServerPl
     with SqlProxy(first.host, first.port) as proxy:
         database = Database(f"{proxy.make_url(galera_place.url())}?fallback={second.host}:{second.port}")
         note = Late(f"late {when}", list_people(galera_place)[0])
-        with proxy.cause_fault("late", sql_prefix="COMMIT", lasting=True) as shot:
+        with proxy.cause_fault("late", sql_prefix="COMMIT", is_lasting=True) as shot:
             told = database.write(note)
             shot.release_command()
             assert shot.replied.wait(PATIENCE_SECONDS)

@@ -91,7 +91,7 @@ def test_a_read_on_a_hanging_node_ends_in_time(database: Database, proxy: SqlPro
     """The server doesn't answer a read, keeps its connection open, and accepts no new connection. The read is refused
     with `database_unreachable` long before its time limit."""
     with (
-        proxy.cause_fault("unanswered", sql_prefix="SELECT SLEEP", lasting=True) as shot,
+        proxy.cause_fault("unanswered", sql_prefix="SELECT SLEEP", is_lasting=True) as shot,
         pytest.raises(ConsoleError) as told,
     ):
         run_slow_statement(database, 0)
@@ -110,7 +110,7 @@ def test_a_write_on_a_hanging_node_continues_on_another_node(
     database = Database(f"{proxy.make_url(place.url())}?fallback={node.host}:{node.port}")
     database.write(TriedAuditEntry("warm", place.get_account_name("op-a")))
     note = TriedAuditEntry(f"hung at {on}", place.get_account_name("op-a"))
-    with proxy.cause_fault(kind, sql_prefix=on, lasting=True) as shot:
+    with proxy.cause_fault(kind, sql_prefix=on, is_lasting=True) as shot:
         told = database.write(note)
     assert shot.has_happened
     assert (told, read_stored_tries(place, note.name)) == (note.tries, [told])

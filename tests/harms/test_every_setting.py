@@ -47,10 +47,10 @@ def _is_executed(cursor: object, statement: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "drawn", [DRAWN_SETTING_COUNT, pytest.param(0, marks=pytest.mark.soak)], ids=["drawn", "all"]
+    "drawn_count", [DRAWN_SETTING_COUNT, pytest.param(0, marks=pytest.mark.soak)], ids=["drawn", "all"]
 )
 @pytest.mark.parametrize("attacked_team", _ENGINES, indirect=True)
-def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn: int) -> None:
+def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn_count: int) -> None:
     people, names = (
         replace(attacked_team.scene.people, server=attacked_team.scene.nodes[-1]),
         attacked_team.scene.people.names,
@@ -66,7 +66,7 @@ def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn: int) ->
             cursor.execute(f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'probe', '[]')")
         settings = list(list_settings(cursor))
     before, settled, passed = attacked_team.read_protected_content(), 0, []
-    for setting in random.sample(settings, drawn) if drawn else settings:
+    for setting in random.sample(settings, drawn_count) if drawn_count else settings:
         who = PEOPLE_IN_TEAM_MODE[settled % len(PEOPLE_IN_TEAM_MODE)]
         words = {"me": names[who], "other": names["lead-b"], "others_request": others_request}
         with people.open_connection(who) as line, line.cursor() as cursor:
@@ -87,7 +87,7 @@ def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn: int) ->
             _end_requests(attacked_team, names[PERSON_WITH_FULL_QUOTA], others_request)
     assert passed == []
     assert attacked_team.read_protected_content() == before
-    assert settled > (drawn // 3 or 300)
+    assert settled > (drawn_count // 3 or 300)
     _judge_forged_requests(attacked_team)
     _end_requests(attacked_team, "", "")
     attacked_team.check_no_harm()

@@ -23,7 +23,7 @@ _STORED_FILES = "SELECT COUNT(DISTINCT request) FROM request_files"
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RequestingTeam]:
-    with open_requesting_team("galera", acts=False) as made, use_shared_nodes("galera") as nodes:
+    with open_requesting_team("galera", can_act=False) as made, use_shared_nodes("galera") as nodes:
         ((before,),) = nodes[0].sql("SELECT @@GLOBAL.wsrep_max_ws_size")
         try:
             for node in nodes:

@@ -28,7 +28,7 @@ def team_with_unknown_payments(request: pytest.FixtureRequest) -> Iterator[Reque
     """Yield a team with two payments of unknown outcome, each with an operation of its own, and a paid payment of
     1,000 yen.
     """
-    with open_requesting_team(request.param, acts=False) as made:
+    with open_requesting_team(request.param, can_act=False) as made:
         operator = made.team.names["op-a"]
         made.execute_in_session("owner", *map(make_unknown_payment_insert, (UNKNOWN, OTHER)))
         made.execute_in_session(

@@ -107,13 +107,13 @@ def make_refund_statements(
 
 
 @contextmanager
-def open_requesting_team(engine: Engine, *, acts: bool) -> Iterator[RequestingTeam]:
-    """Yield the people of PEOPLE on a server of `engine`, with the payments of `_make_payment_inserts`. If `acts` is
-    True, they execute their actions at their own desks; otherwise they send desk requests to the worker.
+def open_requesting_team(engine: Engine, *, can_act: bool) -> Iterator[RequestingTeam]:
+    """Yield the people of PEOPLE on a server of `engine`, with the payments of `_make_payment_inserts`. If `can_act`
+    is True, they execute their actions at their own desks; otherwise they send desk requests to the worker.
     """
     with use_shared_nodes(engine) as nodes, open_team(nodes[0]) as people:
         entries = [
-            {"name": people.names[name], "roles": roles, "may_buy": True, "acts": acts}
+            {"name": people.names[name], "roles": roles, "may_buy": True, "acts": can_act}
             for name, roles in PEOPLE.items()
         ]
         apply_accounts(people.owner, entries, {})
@@ -124,7 +124,7 @@ def open_requesting_team(engine: Engine, *, acts: bool) -> Iterator[RequestingTe
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def requesting_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
-    with open_requesting_team(request.param, acts=False) as made:
+    with open_requesting_team(request.param, can_act=False) as made:
         yield made
 
 

@@ -21,7 +21,7 @@ PAYER = "pat@example.com"
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def refund_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
-    with open_requesting_team(request.param, acts=True) as made:
+    with open_requesting_team(request.param, can_act=True) as made:
         made.execute_in_session(
             "owner",
             "SET SESSION sql_mode = ''",

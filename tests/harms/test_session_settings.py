@@ -93,11 +93,11 @@ def _can_execute(line: pymysql.Connection, statements: tuple[str, ...]) -> bool:
 
 
 @pytest.mark.parametrize(
-    "drawn", [DRAWN_STATEMENT_COUNT, pytest.param(len(SESSION_SETTINGS), marks=pytest.mark.soak)]
+    "drawn_count", [DRAWN_STATEMENT_COUNT, pytest.param(len(SESSION_SETTINGS), marks=pytest.mark.soak)]
 )
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
 def test_no_setting_lets_a_forbidden_statement_pass(
-    team_with_records: Team, connections: PersonConnections, who: str, drawn: int
+    team_with_records: Team, connections: PersonConnections, who: str, drawn_count: int
 ) -> None:
     """After each session setting, the server still refuses each forbidden statement. The statement may also fail with
     another error because of the setting.
@@ -108,7 +108,7 @@ def test_no_setting_lets_a_forbidden_statement_pass(
         [],
         0,
     )
-    for setting in random.sample(SESSION_SETTINGS, drawn):
+    for setting in random.sample(SESSION_SETTINGS, drawn_count):
         with connections.open_new_connection(who) as line:
             try:
                 line.cursor().execute(f"SET SESSION {setting}")
@@ -123,4 +123,4 @@ def test_no_setting_lets_a_forbidden_statement_pass(
     assert passed == []
     assert forbidden.read_all_rows(team_with_records) == before
     assert len(cases) > 250
-    assert settled >= drawn // 4
+    assert settled >= drawn_count // 4

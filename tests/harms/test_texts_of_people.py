@@ -45,7 +45,7 @@ Statement = tuple[str, Mapping[str, object]]
 @pytest.fixture(scope="module", params=_ENGINES)
 def team_with_open_records(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
     """Yield people in team mode with an open alert and a credit check of unknown outcome."""
-    with open_requesting_team(request.param, acts=False) as made:
+    with open_requesting_team(request.param, can_act=False) as made:
         made.execute_in_session(
             "owner",
             f"INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"

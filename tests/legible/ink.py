@@ -168,12 +168,12 @@ def find_cut_labels(root: QWidget) -> Iterator[tuple[QLabel, str]]:
             yield label, f"{shown.width()}×{shown.height()} px of {whole.width()}×{whole.height()}"
 
 
-def _is_cut(shown: QRect, whole: QSize, available_area: QRect) -> bool:
+def _is_cut(shown: QRect, whole_area: QSize, available_area: QRect) -> bool:
     """True if a part of the text isn't visible. A text between two rows of pixels covers one row more or less than
     elsewhere. Such a difference is allowed only inside the label, because a text that is cut off reaches the label's
     edge.
     """
-    lacking = max(whole.width() - shown.width(), whole.height() - shown.height())
+    lacking = max(whole_area.width() - shown.width(), whole_area.height() - shown.height())
     return lacking > 1 or (lacking == 1 and not available_area.adjusted(1, 1, -1, -1).contains(shown))
 
 

@@ -128,10 +128,10 @@ def find_accessibility_faults(window: QWidget) -> list[str]:
 
 
 @contextmanager
-def open_stage(home: Path, sight: WindowLook) -> Iterator[LegibleStage]:
+def open_stage(home: Path, window_look: WindowLook) -> Iterator[LegibleStage]:
     """Yield a stage on a desk of its own with the home folder `home`."""
-    with open_sample_desk(home, LANGUAGE=sight.language) as desk:
-        stage = LegibleStage(desk, sight, home / "no-pictures")
+    with open_sample_desk(home, LANGUAGE=window_look.language) as desk:
+        stage = LegibleStage(desk, window_look, home / "no-pictures")
         try:
             yield stage
         finally:
@@ -139,12 +139,12 @@ def open_stage(home: Path, sight: WindowLook) -> Iterator[LegibleStage]:
             current_appearance().set_text_scale(1.0)  # after: each widget that still lives is polished anew
 
 
-def find_display_problems_of_tour(home: Path, sight: WindowLook, names: Sequence[str]) -> list[str]:
+def find_display_problems_of_tour(home: Path, window_look: WindowLook, names: Sequence[str]) -> list[str]:
     """Run these scenes in a window. Return one line for each display problem, and for each page or dialog that a
     scene should have shown but didn't.
     """
     missing: list[str] = []
-    with open_stage(home, sight) as stage:
+    with open_stage(home, window_look) as stage:
         for name in names:
             stage.seen.clear()
             SCENES[name](stage)

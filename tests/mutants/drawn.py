@@ -210,15 +210,15 @@ def _run_tests_in_child(folder: Path, tests: list[str], output: str) -> None:
     os._exit(int(pytest.main([*tests, *PYTEST_OPTIONS, *SQLITE_ONLY_OPTIONS])))
 
 
-def try_drawn_mutant(drawn: DrawnMutant, copies: "SimpleQueue[Path]") -> tuple[bool, str]:
+def try_drawn_mutant(mutant: DrawnMutant, copies: "SimpleQueue[Path]") -> tuple[bool, str]:
     """Try one mutant in a free copy of the source code. Return True and the failed test if a test failed, otherwise
     False and a text.
     """
     folder = copies.get()
-    file, tests = folder / drawn.file, TESTS_BY_SOURCE_FILE[drawn.file]
+    file, tests = folder / mutant.file, TESTS_BY_SOURCE_FILE[mutant.file]
     original = file.read_text("utf-8")
     try:
-        file.write_text(drawn.source, "utf-8")
+        file.write_text(mutant.source, "utf-8")
         for stale in file.parent.glob(f"__pycache__/{file.stem}.*"):
             stale.unlink()
         status, output = run_in_copy(folder, tests)
@@ -268,36 +268,36 @@ def _check_unchanged_copy(file: str, copies: "SimpleQueue[Path]") -> bool:
     return status == GREEN
 
 
-def _try_and_print(drawn: DrawnMutant, copies: "SimpleQueue[Path]") -> bool:
+def _try_and_print(mutant: DrawnMutant, copies: "SimpleQueue[Path]") -> bool:
     """Try one mutant, and print the result; if no test failed, also print the changed lines. Return True if a test
     failed.
     """
     begun = time.monotonic()
-    caught, why = try_drawn_mutant(drawn, copies)
+    caught, why = try_drawn_mutant(mutant, copies)
     word = "caught " if caught else "ESCAPED"
-    was = (ROOT / drawn.file).read_text("utf-8").splitlines()[drawn.line - 1].strip()
-    now = next(iter(_format_changed_lines(was, drawn)), "")
-    print(f"{word} {time.monotonic() - begun:4.0f} s  {drawn.file}:{drawn.line} {drawn.operator}", flush=True)
+    was = (ROOT / mutant.file).read_text("utf-8").splitlines()[mutant.line - 1].strip()
+    now = next(iter(_format_changed_lines(was, mutant)), "")
+    print(f"{word} {time.monotonic() - begun:4.0f} s  {mutant.file}:{mutant.line} {mutant.operator}", flush=True)
     print(f"          {why}" if caught else f"          - {was}\n          + {now}", flush=True)
     return caught
 
 
-def _format_changed_lines(was: str, drawn: DrawnMutant) -> Iterable[str]:
+def _format_changed_lines(original_text: str, mutant: DrawnMutant) -> Iterable[str]:
     """Yield the lines of the mutant that differ from the original file."""
-    before = (ROOT / drawn.file).read_text("utf-8").splitlines()
-    return (new.strip() for old, new in zip(before, drawn.source.splitlines(), strict=False) if old != new)
+    before = (ROOT / mutant.file).read_text("utf-8").splitlines()
+    return (new.strip() for old, new in zip(before, mutant.source.splitlines(), strict=False) if old != new)
 
 
-def print_report(tried: Sequence[tuple[DrawnMutant, bool]]) -> int:
+def print_report(tried_mutants: Sequence[tuple[DrawnMutant, bool]]) -> int:
     """Print the share of caught mutants for each file and for all files. Return the exit status: 1 if the share is
     below FLOOR_PERCENT.
     """
-    for file in dict.fromkeys(drawn.file for drawn, _ in tried):
-        verdicts = [caught for drawn, caught in tried if drawn.file == file]
+    for file in dict.fromkeys(drawn.file for drawn, _ in tried_mutants):
+        verdicts = [caught for drawn, caught in tried_mutants if drawn.file == file]
         print(f"{sum(verdicts):4} of {len(verdicts):4}  {100 * sum(verdicts) / len(verdicts):5.1f} %  {file}")
-    caught = sum(verdict for _, verdict in tried)
-    percent = 100 * caught / max(1, len(tried))
-    print(f"drawn mutants: {caught} of {len(tried)} caught, {percent:.1f} % (floor {FLOOR_PERCENT} %)")
+    caught = sum(verdict for _, verdict in tried_mutants)
+    percent = 100 * caught / max(1, len(tried_mutants))
+    print(f"drawn mutants: {caught} of {len(tried_mutants)} caught, {percent:.1f} % (floor {FLOOR_PERCENT} %)")
     return 0 if percent >= FLOOR_PERCENT else 1
 
 

@@ -11,13 +11,13 @@ _PAYMENT_ROWS, _LIMITS = ("tests/store/payments/test_payments.py",), ("tests/sto
 _QUEUE_TESTS = ("tests/store/queues/test_queues.py",)
 
 
-def _make_mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
-    return Mutant(name, (SourceChange(file, old, new),), tests, "sqlite")
+def _make_mutant(name: str, file: str, old_text: str, new_text: str, tests: tuple[str, ...]) -> Mutant:
+    return Mutant(name, (SourceChange(file, old_text, new_text),), tests, "sqlite")
 
 
-def _make_mutant_without_engine(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
+def _make_mutant_without_engine(name: str, file: str, old_text: str, new_text: str, tests: tuple[str, ...]) -> Mutant:
     """Return a mutant whose tests have no parameter for the engine."""
-    return Mutant(name, (SourceChange(file, old, new),), tests, "")
+    return Mutant(name, (SourceChange(file, old_text, new_text),), tests, "")
 
 
 MONEY_MUTANTS: tuple[Mutant, ...] = (

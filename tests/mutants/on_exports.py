@@ -12,8 +12,10 @@ _DAILY_CLOSE_FILE = "console/store/reports/daily_close.py"
 _DAILY_CLOSE_TESTS = ("tests/services/reports/test_daily_close.py",)
 
 
-def _make_mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...] = _EXPORTS_TESTS) -> Mutant:
-    return Mutant(name, (SourceChange(file, old, new),), tests, "")
+def _make_mutant(
+    name: str, file: str, old_text: str, new_text: str, tests: tuple[str, ...] = _EXPORTS_TESTS
+) -> Mutant:
+    return Mutant(name, (SourceChange(file, old_text, new_text),), tests, "")
 
 
 ON_EXPORTS: tuple[Mutant, ...] = (

@@ -24,8 +24,8 @@ _DEFERRED_STATEMENTS_TESTS = "tests/store/database/test_deferred_statements.py"
 _TAIL, _GARBAGE = "tests/services/audit/test_roots.py", "tests/harms/test_malformed_rows.py"
 
 
-def _make_mutant(name: str, file: str, old: str, new: str, test: str, engine: str = "mariadb") -> Mutant:
-    return Mutant(name, (SourceChange(file, old, new),), (test,), engine)
+def _make_mutant(name: str, file: str, old_text: str, new_text: str, test: str, engine: str = "mariadb") -> Mutant:
+    return Mutant(name, (SourceChange(file, old_text, new_text),), (test,), engine)
 
 
 _STATE_SINCE_TESTS = "tests/store/test_state_since.py"

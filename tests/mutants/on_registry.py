@@ -12,8 +12,8 @@ _DISTRIBUTION_TESTS = ("tests/store/registry/test_distribution.py",)
 _UPDATES, _UPDATE_TESTS = "console/services/registry/updates.py", ("tests/services/registry/test_updates.py",)
 
 
-def _make_mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
-    return Mutant(name, (SourceChange(file, old, new),), tests, "")
+def _make_mutant(name: str, file: str, old_text: str, new_text: str, tests: tuple[str, ...]) -> Mutant:
+    return Mutant(name, (SourceChange(file, old_text, new_text),), tests, "")
 
 
 ON_REGISTRY: tuple[Mutant, ...] = (

@@ -11,8 +11,8 @@ _REQUEST_KILLS_TESTS = "tests/crash/test_request_kills.py"
 _ANSWERS_AFTER_FAULTS_TESTS = "tests/services/guarded/test_answers_after_faults.py"
 
 
-def _make_mutant(name: str, file: str, old: str, new: str, *tests: str, engine: str = "sqlite") -> Mutant:
-    return Mutant(f"request id: {name}", (SourceChange(file, old, new),), tests, engine)
+def _make_mutant(name: str, file: str, old_text: str, new_text: str, *tests: str, engine: str = "sqlite") -> Mutant:
+    return Mutant(f"request id: {name}", (SourceChange(file, old_text, new_text),), tests, engine)
 
 
 ON_REQUEST_IDS: tuple[Mutant, ...] = (

@@ -12,9 +12,9 @@ _COMPANIES = ("tests/services/alerts/test_changed_companies.py",)
 
 
 def _make_mutant(
-    name: str, file: str, old: str, new: str, tests: tuple[str, ...] = _RANDOM_HISTORIES_TESTS
+    name: str, file: str, old_text: str, new_text: str, tests: tuple[str, ...] = _RANDOM_HISTORIES_TESTS
 ) -> Mutant:
-    return Mutant(name, (SourceChange(file, old, new),), tests, "")
+    return Mutant(name, (SourceChange(file, old_text, new_text),), tests, "")
 
 
 _UNMATCHED_NOTICES_TESTS = ("tests/services/alerts/test_unmatched_notices.py",)

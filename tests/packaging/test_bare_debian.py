@@ -107,7 +107,7 @@ def check_window(system: DebianCopy, *words: str) -> bool:
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=kept, start_new_session=True) as window,
     ):
         try:
-            painted = wait_for_colours(port, patience=120) > 50
+            painted = wait_for_colours(port, patience_seconds=120) > 50
         finally:
             # An AppImage's runtime waits for the program and does not tell it.
             os.killpg(window.pid, signal.SIGTERM)

@@ -31,14 +31,14 @@ def list_needed_libraries(file: Path) -> set[str]:
     return set(re.findall(r"NEEDED\s+(\S+)", listing))
 
 
-def list_missing_libraries(start: list[Path], shipped: dict[str, Path]) -> set[str]:
+def list_missing_libraries(start: list[Path], shipped_files: dict[str, Path]) -> set[str]:
     """Return the libraries that these files of a wheel need, directly or through other libraries of the wheel, and
     that the wheel doesn't contain.
     """
     waiting, seen, outside = list(start), set(start), set[str]()
     while waiting:
         for name in list_needed_libraries(waiting.pop()):
-            inside = shipped.get(name)
+            inside = shipped_files.get(name)
             if inside is None:
                 outside.add(name)
             elif inside not in seen:

@@ -97,11 +97,11 @@ def make_alarmbox(
     tokens: MemoryTokens | None = None,
     rate_limiter: RateLimiter | None = None,
     scale: float = 1.0,
-    finds: bool = False,
+    finds_purchases: bool = False,
 ) -> AlarmBox:
     """Return an AlarmBox adapter made as in the program, but with the given token store and rate limiter."""
     return make_alarmbox_adapter(
-        AlarmBoxConfig(url, "client-1", "s3cret-of-client", finds_purchases=finds),
+        AlarmBoxConfig(url, "client-1", "s3cret-of-client", finds_purchases=finds_purchases),
         tokens=tokens or MemoryTokens(make_token_pair()),
         rate_limiter=rate_limiter or CountingRateLimiter(),
         clock=CLOCK,

@@ -113,11 +113,11 @@ def _buy_number(
     console: Console,
     number: str,
     renew: bool,
-    bare: Sequence[str] = CODES_WITHOUT_RECORD,
+    codes_without_record: Sequence[str] = CODES_WITHOUT_RECORD,
     ids: HalfRequestIds | None = None,
 ) -> PurchaseEnding:
-    """Buy the credit check of one number, and return the ending. `bare` contains the codes of refusals that need not
-    name a record. `ids` makes the calls with request ids (None: without).
+    """Buy the credit check of one number, and return the ending. `codes_without_record` contains the codes of
+    refusals that need not name a record. `ids` makes the calls with request ids (None: without).
     """
     wanted = PurchaseRequest(number, CLIENT_ID, renew=renew)
 
@@ -127,7 +127,7 @@ def _buy_number(
     try:
         record = buy_with_request_id(None) if ids is None else ids(buy_with_request_id)
     except ConsoleError as refusal:
-        clear = refusal.code in bare or "record" in refusal.detail
+        clear = refusal.code in codes_without_record or "record" in refusal.detail
         bare_one = f"unhandled: {refusal.code} without the record: {refusal.detail}"
         return PurchaseEnding(number, refusal.code if clear else bare_one)
     except Exception as bug:

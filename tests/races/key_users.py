@@ -163,15 +163,15 @@ def request_all_keys(pipe: Pipe, environment: Mapping[str, str], load: RequestLo
     pipe.send(report)
 
 
-def make_request(once: IdempotencyKeyService, key: str, result: str) -> str:
+def make_request(key_service: IdempotencyKeyService, key: str, result: str) -> str:
     """Make one request: acquire the idempotency key and store `result`. Return "created" if this request has stored
     the result, "repeated" if it got the stored result, the code of a refusal, or another text if the answer is wrong.
     """
     try:
-        taken = once.acquire_key(key, REQUEST_FINGERPRINT, action="payment.start", subject=("payment", 1))
+        taken = key_service.acquire_key(key, REQUEST_FINGERPRINT, action="payment.start", subject=("payment", 1))
     except ConsoleError as refused:
         holder = refused.detail.get("holder")
         return refused.code if refused.code != "in_progress" or holder else "in_progress, by nobody"
     if isinstance(taken, AcquiredIdempotencyKey):
-        return "created" if once.store_result(taken, result) else "lost"
+        return "created" if key_service.store_result(taken, result) else "lost"
     return "repeated" if taken == result else f"told {taken}"

@@ -141,7 +141,7 @@ def act_on_refunds(
     endings: Counter[str] = Counter()
     with open_console(Settings.load(environment)) as console:
         half = HalfRequestIds(f"crowd {load.seed} {number} {os.getpid()}")
-        acts = _make_actions(console, chance, ids, half, checks=number % len(PEOPLE) >= len(PEOPLE) // 2)
+        acts = _make_actions(console, chance, ids, half, is_approver=number % len(PEOPLE) >= len(PEOPLE) // 2)
         for payment in rounds:
             barrier.wait(LOCK_WAIT_SECONDS)
             name = _choose_action(console, payment, chance)
@@ -150,10 +150,15 @@ def act_on_refunds(
 
 
 def _make_actions(
-    console: Console, chance: random.Random, ids: Mapping[int, str], half: HalfRequestIds, *, checks: bool
+    console: Console,
+    chance: random.Random,
+    ids: Mapping[int, str],
+    half_request_ids: HalfRequestIds,
+    *,
+    is_approver: bool,
 ) -> dict[str, Callable[[int], object]]:
-    """Return the actions of a person as functions by name; each takes a payment id. Without `checks` the person is no
-    approver and reads the refund instead of deciding about it. About half of the calls have a request id.
+    """Return the actions of a person as functions by name; each takes a payment id. Without `is_approver` the person
+    is no approver and reads the refund instead of deciding about it. About half of the calls have a request id.
     """
     refunds = console.refunds
 
@@ -163,12 +168,12 @@ def _make_actions(
 
     def request_drawn_refund(payment: int) -> object:
         amount = chance.choice(REFUND_AMOUNTS_BY_PROVIDER[ids[payment]])
-        return half(lambda request_id: request_refund(console, payment, amount, request_id))
+        return half_request_ids(lambda request_id: request_refund(console, payment, amount, request_id))
 
     def make_act_on_newest_refund(act: Callable[[int, str | None], object]) -> Callable[[int], object]:
         def act_on_newest_refund(payment: int) -> object:
             refund = find_newest_refund_id(payment)
-            return half(lambda request_id: act(refund, request_id))
+            return half_request_ids(lambda request_id: act(refund, request_id))
 
         return act_on_newest_refund
 
@@ -190,7 +195,7 @@ def _make_actions(
         "look": lambda payment: refunds.read_refund(find_newest_refund_id(payment)),
         "due": lambda _payment: console.recovery.run_all_tasks(),
     }
-    return everybody | (decide if checks else dict.fromkeys(decide, everybody["look"]))
+    return everybody | (decide if is_approver else dict.fromkeys(decide, everybody["look"]))
 
 
 _LIKELY_ACTS_BY_STATE: dict[RefundState | None, tuple[str, ...]] = {

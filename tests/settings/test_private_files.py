@@ -42,21 +42,21 @@ def read_file_modes(home: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777], ids=oct)
-@pytest.mark.parametrize("there", [None, 0o755], ids=str)
-def test_only_the_owner_reads_files_of_the_home_folder(tmp_path: Path, umask: int, there: int | None) -> None:
+@pytest.mark.parametrize("existing_mode", [None, 0o755], ids=str)
+def test_only_the_owner_reads_files_of_the_home_folder(tmp_path: Path, umask: int, existing_mode: int | None) -> None:
     """For every umask and an existing or new home folder, only the owner can read the database, the spool, their side
     files and exports.
     """
     home = tmp_path / "home"
-    if there is not None:
+    if existing_mode is not None:
         home.mkdir()
-        home.chmod(there)
+        home.chmod(existing_mode)
     assert run_command(home, umask, "lookup", "1180301018771")["ok"]
     assert run_command(home, umask, "audit", "export", str(home / "trail.csv"))["ok"]
     found = read_file_modes(home)
     assert {"console.db", "desk.db", "trail.csv"} <= set(found)
     assert {name: mode for name, mode in found.items() if mode not in ("0o600", "0o700")} == {}
-    if there is None:
+    if existing_mode is None:
         assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
@@ -81,10 +81,10 @@ def test_a_home_folder_readable_by_others_is_reported(tmp_path: Path, mode: int)
 
 
 @pytest.mark.parametrize(
-    ("folder_mode", "file_mode", "ok"), [(0o755, 0o644, False), (0o755, 0o640, True), (0o700, 0o644, True)]
+    ("folder_mode", "file_mode", "is_accepted"), [(0o755, 0o644, False), (0o755, 0o640, True), (0o700, 0o644, True)]
 )
 def test_a_secret_file_readable_by_everybody_is_reported(
-    tmp_path: Path, folder_mode: int, file_mode: int, ok: bool
+    tmp_path: Path, folder_mode: int, file_mode: int, is_accepted: bool
 ) -> None:
     """`doctor` reports a file of a secret that every account of the machine can read. A file in a closed folder, and
     one that a group reads, as systemd passes it, are not reported.
@@ -98,7 +98,7 @@ def test_a_secret_file_readable_by_everybody_is_reported(
     data = run_command(tmp_path / "home", 0o022, "doctor", SECRET_LIVE_TOKEN_FILE=str(file))["data"]
     assert isinstance(data, dict)
     (line,) = (one for one in data["checks"] if one["name"] == "privacy")
-    assert (line["ok"], str(file) in line["message"]) == (ok, not ok)
+    assert (line["ok"], str(file) in line["message"]) == (is_accepted, not is_accepted)
 
 
 @pytest.mark.parametrize(

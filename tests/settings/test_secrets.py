@@ -198,11 +198,11 @@ def test_no_store_key_is_made_without_a_keyring(env: dict[str, str], keyring: Ke
     assert caught.value.detail["variable"] == "CONSOLE_SECRET_STORE_KEY"
 
 
-@pytest.mark.parametrize(("key", "enough"), [("x" * 15, False), ("x" * 16, True), ("鍵" * 16, True)])
-def test_the_store_key_has_sixteen_characters(env: dict[str, str], key: str, enough: bool) -> None:
+@pytest.mark.parametrize(("key", "is_accepted"), [("x" * 15, False), ("x" * 16, True), ("鍵" * 16, True)])
+def test_the_store_key_has_sixteen_characters(env: dict[str, str], key: str, is_accepted: bool) -> None:
     """A store key with fewer than 16 characters is refused, and the keyring is not read instead."""
     settings = load_with_keyring(env | {"CONSOLE_SECRET_STORE_KEY": key}, MemoryKeyring())
-    if enough:
+    if is_accepted:
         assert settings.read_store_key() == key
         return
     with pytest.raises(ConsoleError) as caught:

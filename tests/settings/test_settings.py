@@ -394,7 +394,7 @@ def test_only_listed_clients_exist(env: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoken", "language"),
+    ("language_variables", "language"),
     [
         ({"LANG": "ja_JP.UTF-8"}, "ja"),
         ({"LANG": "ja"}, "ja"),
@@ -406,16 +406,18 @@ def test_only_listed_clients_exist(env: dict[str, str]) -> None:
     ],
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows is asked through its own interface")
-def test_the_language_follows_the_system(env: dict[str, str], spoken: dict[str, str], language: str) -> None:
+def test_the_language_follows_the_system(
+    env: dict[str, str], language_variables: dict[str, str], language: str
+) -> None:
     """Without CONSOLE_LANGUAGE the program uses the language of the system."""
-    assert Settings.load(env | spoken).language == language
+    assert Settings.load(env | language_variables).language == language
 
 
 MACOS_LANGUAGES = b'(\n    "ja-JP",\n    "en-JP"\n)\n'
 
 
 @pytest.mark.parametrize(
-    ("spoken", "answer", "language"),
+    ("language_variables", "answer", "language"),
     [
         ({}, MACOS_LANGUAGES, "ja"),
         ({}, b"(\n    ja,\n    en\n)\n", "ja"),
@@ -431,7 +433,7 @@ MACOS_LANGUAGES = b'(\n    "ja-JP",\n    "en-JP"\n)\n'
 )
 def test_an_app_of_macos_without_lang_uses_the_language_of_its_settings(
     env: dict[str, str],
-    spoken: dict[str, str],
+    language_variables: dict[str, str],
     answer: bytes | Exception,
     language: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -451,9 +453,9 @@ def test_an_app_of_macos_without_lang_uses_the_language_of_its_settings(
 
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert [detect_system_language(env | spoken) for _ in range(2)] == [language, language]
+    assert [detect_system_language(env | language_variables) for _ in range(2)] == [language, language]
     expected_command = ["/usr/bin/defaults", "read", "-g", "AppleLanguages"]
-    assert commands == ([] if "LANG" in spoken else [expected_command])
+    assert commands == ([] if "LANG" in language_variables else [expected_command])
 
 
 @pytest.fixture
@@ -482,12 +484,14 @@ REMOTE_PROVIDER_SETTINGS = {
 
 
 @pytest.mark.parametrize("switch", TEST_SWITCHES)
-@pytest.mark.parametrize("abroad", REMOTE_PROVIDER_SETTINGS)
-def test_switches_for_tests_never_meet_a_real_provider(env: dict[str, str], switch: str, abroad: str) -> None:
+@pytest.mark.parametrize("provider_setting", REMOTE_PROVIDER_SETTINGS)
+def test_switches_for_tests_never_meet_a_real_provider(
+    env: dict[str, str], switch: str, provider_setting: str
+) -> None:
     """Each switch for tests is refused if a configured provider isn't on this machine. The refusal names the
     switch.
     """
-    detail = read_refusal_detail(env | REMOTE_PROVIDER_SETTINGS[abroad] | {switch: TEST_SWITCHES[switch]})
+    detail = read_refusal_detail(env | REMOTE_PROVIDER_SETTINGS[provider_setting] | {switch: TEST_SWITCHES[switch]})
     assert (detail["variable"], detail["problem"]) == (switch, "loopback_only")
 
 

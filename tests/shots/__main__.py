@@ -56,9 +56,9 @@ def main() -> int:
     return 0
 
 
-def take_pictures(sight: WindowLook, folder: Path, only: list[str]) -> None:
-    """Take the pictures of the scenes named in `only` (empty: all scenes) with the window look `sight`. In a wide
-    window only the main scenes are taken.
+def take_pictures(window_look: WindowLook, folder: Path, picture_names: list[str]) -> None:
+    """Take the pictures of the scenes named in `picture_names` (empty: all scenes) with the window look
+    `window_look`. In a wide window only the main scenes are taken.
     """
     always = {
         **MAIN_SCENES,
@@ -70,16 +70,16 @@ def take_pictures(sight: WindowLook, folder: Path, only: list[str]) -> None:
     }
     scenes = (
         always
-        if sight.width > 1600
+        if window_look.width > 1600
         else {**always, **OTHER_SCENES, **BULK_SCENES, **VIEW_SCENES, **FURTHER_SCENES, **STATE_SCENES}
     )
-    chosen = {name: scene for name, scene in scenes.items() if not only or name in only}
+    chosen = {name: scene for name, scene in scenes.items() if not picture_names or name in picture_names}
     with (
         tempfile.TemporaryDirectory(prefix="console-shots-") as home,
-        open_stage(Path(home, "desk"), sight, folder) as on,
+        open_stage(Path(home, "desk"), window_look, folder) as on,
     ):
         for name, scene in chosen.items():
-            print(f"{sight.name}: {name}", flush=True)
+            print(f"{window_look.name}: {name}", flush=True)
             scene(on)
 
 

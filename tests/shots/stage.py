@@ -147,10 +147,10 @@ def _process_events() -> None:
 
 
 @contextmanager
-def open_stage(home: Path, sight: WindowLook, folder: Path) -> Iterator[WindowStage]:
+def open_stage(home: Path, window_look: WindowLook, folder: Path) -> Iterator[WindowStage]:
     """Yield a stage on a desk of its own with the home folder `home`; the pictures go into `folder`."""
-    with open_sample_desk(home, LANGUAGE=sight.language) as desk:
-        stage = WindowStage(desk, sight, folder)
+    with open_sample_desk(home, LANGUAGE=window_look.language) as desk:
+        stage = WindowStage(desk, window_look, folder)
         try:
             yield stage
         finally:

@@ -41,7 +41,7 @@ def _run_adoption(folder: Path, url: str) -> AdoptionResult:
 
 
 def _check_result(
-    database: Database, done: AdoptionResult, met: other_application.ApplicationResults, rows: int
+    database: Database, result: AdoptionResult, met: other_application.ApplicationResults, rows: int
 ) -> Counter[str]:
     """Check the adopted table and the results `met` of the other application. Return the counts of the shard."""
     with database.read() as conn:
@@ -57,4 +57,4 @@ def _check_result(
     assert {record_id for record_id, _, _ in met.inserted_rows} <= ids, "rows were lost"
     assert (found["rows"], found["live"]) == (rows + len(met.inserted_rows), found["claims"]), found
     assert not met.has_waited(), "somebody waited"
-    return Counter(rows=rows, inserted=len(met.inserted_rows), duplicates=done.duplicates, longest_ms=longest)
+    return Counter(rows=rows, inserted=len(met.inserted_rows), duplicates=result.duplicates, longest_ms=longest)

@@ -120,9 +120,9 @@ def _count_done_rows(place: Place, run_id: int) -> int:
     return int(done)
 
 
-def _check_run(place: Place, sandbox: Sandbox, run_id: int, count: int, deaths: int) -> Counter[str]:
-    """Check the run by SQL and by the sandbox's log of calls, and return the counts. `deaths` is the number of killed
-    workers.
+def _check_run(place: Place, sandbox: Sandbox, run_id: int, count: int, death_count: int) -> Counter[str]:
+    """Check the run by SQL and by the sandbox's log of calls, and return the counts. `death_count` is the number of
+    killed workers.
     """
     results = place.sql(f"SELECT result, COUNT(*) FROM bulk_rows WHERE run_id = {run_id} GROUP BY result")
     assert results == [("done", count)], results
@@ -138,7 +138,7 @@ def _check_run(place: Place, sandbox: Sandbox, run_id: int, count: int, deaths: 
     asked = Counter(str(entry["number"]) for entry in sandbox.control.read_requests("list"))
     assert asked.keys() == set(make_numbers(count)), len(asked)
     again = sum(asked.values()) - count
-    assert 0 <= again <= deaths, again
+    assert 0 <= again <= death_count, again
     assert sandbox.control.count_charges() == 0
     return Counter(settled=count, asked=sum(asked.values()), again=again)
 

@@ -100,8 +100,8 @@ class LatencyReport:
         )
 
 
-def measure_latency(folder: Path, seconds: float = DURATION_SECONDS, *, death: bool = False) -> LatencyReport:
-    """Measure the latency once on a private cluster for `seconds` seconds, and return the result. With `death`
+def measure_latency(folder: Path, seconds: float = DURATION_SECONDS, *, kills_worker: bool = False) -> LatencyReport:
+    """Measure the latency once on a private cluster for `seconds` seconds, and return the result. With `kills_worker`
     a node is killed and restarted.
     """
     people = _ROLES | {"worker": ("worker",)}
@@ -122,7 +122,7 @@ def measure_latency(folder: Path, seconds: float = DURATION_SECONDS, *, death: b
         act, hear = begun + seconds, begun + seconds + LISTENING_SECONDS
         for desk in desks:
             _send_line(desk, {"act": act, "hear": hear})
-        dying = Thread(target=_kill_and_restart_node, args=(cluster, seconds / 3)) if death else None
+        dying = Thread(target=_kill_and_restart_node, args=(cluster, seconds / 3)) if kills_worker else None
         if dying:
             dying.start()
         _deliver_notices(posts, workers, act)
@@ -167,7 +167,7 @@ def run_and_check(shard: int, folder: Path, seconds: float = DURATION_SECONDS) -
     """Measure the latency, and check its limits. The first shard runs without a killed node, the second one with a
     killed node.
     """
-    found = measure_latency(folder, seconds, death=shard == 1)
+    found = measure_latency(folder, seconds, kills_worker=shard == 1)
     where = "one node killed and back" if shard == 1 else "undisturbed"
     print(f"demand feed: {where}: {found.format_figures()}; {dict(found.action_counts)}", flush=True)
     assert found.change_count > seconds, found

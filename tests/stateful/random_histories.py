@@ -207,7 +207,7 @@ class RecordHistory:
         check_records(
             self.stage,
             [self.checked_records.setdefault(ref, CheckedRecord(*ref)) for ref in self.list_refs()],
-            always=always,
+            checks_always=always,
         )
 
     def list_refs(self) -> list[RecordRef]:

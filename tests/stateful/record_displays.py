@@ -162,15 +162,15 @@ def get_codes(explanation: Explanation) -> ExplanationCodes:
     )
 
 
-def check_records(stage: ChoiceStage, records: Iterable[CheckedRecord], *, always: bool = True) -> None:
-    """Check these records in all places now. Without `always`, the page of a record is read only if the record's row
-    has changed.
+def check_records(stage: ChoiceStage, records: Iterable[CheckedRecord], *, checks_always: bool = True) -> None:
+    """Check these records in all places now. Without `checks_always`, the page of a record is read only if the
+    record's row has changed.
     """
     with stop_clocks(stage):
         chosen = list(records)
         rows = read_rows(stage, (told.ref for told in chosen))
         for told in chosen:
-            _check_record(stage, told, rows[told.ref], always=always)
+            _check_record(stage, told, rows[told.ref], always=checks_always)
 
 
 def _check_record(stage: ChoiceStage, checked: CheckedRecord, row: Any, *, always: bool) -> None:

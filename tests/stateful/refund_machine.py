@@ -315,13 +315,13 @@ class RefundMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: bool(self.world.ledger.entries))
     @rule(refund_index=refund_indexes, done=st.booleans())
-    def end_accepted_refund(self, refund_index: int, done: bool) -> None:
-        """The provider ends a refund that it has accepted. It completes the refund with `done`; otherwise Atom
-        refuses the refund and PayPay completes it."""
+    def end_accepted_refund(self, refund_index: int, is_completed: bool) -> None:
+        """The provider ends a refund that it has accepted. It completes the refund with `is_completed`; otherwise
+        Atom refuses the refund and PayPay completes it."""
         entries = [one for one in self.world.ledger.entries if one.entry_state == "accepted"]
         if entries:
             entry = entries[refund_index % len(entries)]
-            entry.entry_state = "done" if done or entry.payment not in ("T-ORD2", "T-ORD5") else "void"
+            entry.entry_state = "done" if is_completed or entry.payment not in ("T-ORD2", "T-ORD5") else "void"
 
     @rule(span=st.sampled_from(CLOCK_STEPS))
     def move_clock(self, span: timedelta) -> None:

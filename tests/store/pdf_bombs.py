@@ -94,11 +94,11 @@ def make_page_with_picture(width: int, height: int, kind: bytes, data: bytes) ->
     )
 
 
-def make_nested_forms(depth: int, fan: int) -> bytes:
-    """Return a PDF in which each form draws the next one `fan` times: fan ** depth drawings."""
+def make_nested_forms(depth: int, forms_per_level: int) -> bytes:
+    """Return a PDF in which each form draws the next one `forms_per_level` times: fan ** depth drawings."""
     head = "/Type/XObject/Subtype/Form/BBox[0 0 595 842]"
     forms = [
-        make_stream(b"/X Do " * fan, f"{head}/Resources<</XObject<</X {number + 1} 0 R>>>>".encode())
+        make_stream(b"/X Do " * forms_per_level, f"{head}/Resources<</XObject<</X {number + 1} 0 R>>>>".encode())
         for number in range(6, 6 + depth)
     ]
     return make_page(

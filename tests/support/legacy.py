@@ -84,22 +84,27 @@ def make_bought_row(number: str, id_at_provider: int, **given: object) -> Row:
 
 
 def make_rows(
-    count: int, *, seed: int = 7, doubled: float = 0.02, strange_share: float = 0.02, unbought: float = 0.01
+    count: int,
+    *,
+    seed: int = 7,
+    duplicate_share: float = 0.02,
+    strange_share: float = 0.02,
+    unbought_share: float = 0.01,
 ) -> Iterator[Row]:
     """Yield `count` rows as an earlier program has written them into the table of credit checks: for three clients,
-    with invented corporation numbers. Three parameters are shares of the rows (0 to 1): the share `doubled` of the
-    rows repeats the client and number of an earlier row, the share `strange_share` has the number in another
-    spelling, and the share `unbought` is not bought.
+    with invented corporation numbers. Three parameters are shares of the rows (0 to 1): the share `duplicate_share`
+    of the rows repeats the client and number of an earlier row, the share `strange_share` has the number in another
+    spelling, and the share `unbought_share` is not bought.
     """
     chance = random.Random(seed)
     known: list[tuple[int, str]] = []
     for serial, number in enumerate(invent_numbers(count, seed)):
         client = 1 + serial % 3
-        if known and chance.random() < doubled:
+        if known and chance.random() < duplicate_share:
             client, number = chance.choice(known)
         known.append((client, number))
         written = chance.choice(_NUMBER_SPELLINGS)(number) if chance.random() < strange_share else number
-        if chance.random() < unbought:
+        if chance.random() < unbought_share:
             yield make_row(client_id=client, corporation_number=written)
         else:
             yield make_bought_row(written, serial + 1, client_id=client)

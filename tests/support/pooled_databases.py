@@ -49,7 +49,7 @@ class PooledDatabase:
         """
         self.nodes = tuple(nodes)
         self._unguarded = False
-        self._team = create_team(nodes[0], people, exact=exact, asks=asks)
+        self._team = create_team(nodes[0], people, has_exact_names=exact, has_team_mode=asks)
         self._accounts = {short: _split_account(url) for short, url in self._team.urls.items()}
         self._accounts |= {"": _split_account(self._team.owner), _SHOP_ACCOUNT: self._create_shop_account()}
         wait_until_applied(self.nodes)

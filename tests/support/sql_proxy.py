@@ -232,13 +232,13 @@ class SqlProxy:
         nth: int = 1,
         sql_prefix: str = "",
         *,
-        lasting: bool = False,
+        is_lasting: bool = False,
         before_fault: Callable[[int], None] = lambda _session: None,
     ) -> Iterator[ProxyFault]:
         """Cause the fault within the block, and yield it as a ProxyFault. Connections that hang because of the fault
         are closed at the end of the block.
         """
-        shot = ProxyFault(kind, nth, sql_prefix, before_fault, lasting)
+        shot = ProxyFault(kind, nth, sql_prefix, before_fault, is_lasting)
         with self._lock:
             self._shot, self.commands = shot, []
         try:

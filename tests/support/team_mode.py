@@ -22,12 +22,12 @@ def start_team_mode(place: Place, *people: str) -> None:
     """Let workers act for these people from now on. Their database accounts may then only read, and insert desk
     requests.
     """
-    _apply_accounts(place, people, acts=False)
+    _apply_accounts(place, people, may_act=False)
 
 
 def end_team_mode(place: Place, *people: str) -> None:
     """End the team mode of these people. From now on their own desks act."""
-    _apply_accounts(place, people, acts=True)
+    _apply_accounts(place, people, may_act=True)
 
 
 @contextmanager
@@ -40,11 +40,11 @@ def use_team_mode(place: Place, *people: str) -> Iterator[None]:
         end_team_mode(place, *people)
 
 
-def _apply_accounts(place: Place, people: tuple[str, ...], *, acts: bool) -> None:
+def _apply_accounts(place: Place, people: tuple[str, ...], *, may_act: bool) -> None:
     assert isinstance(place, ServerPlace)
     roles = {name: "operator" if name.startswith("op-") else "approver" for name in people}
     entries = [
-        {"name": place.get_account_name(person), "roles": [roles[person]], "may_buy": True, "acts": acts}
+        {"name": place.get_account_name(person), "roles": [roles[person]], "may_buy": True, "acts": may_act}
         for person in people
     ]
     apply_accounts(place.database._team.owner, entries, {})

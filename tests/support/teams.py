@@ -94,17 +94,19 @@ def create_team(
     server: SqlServer,
     members: Mapping[str, tuple[str, ...]] = ROLES_BY_PERSON,
     *,
-    exact: bool = False,
-    asks: bool = False,
+    has_exact_names: bool = False,
+    has_team_mode: bool = False,
     host: str | None = None,
 ) -> Team:
     """Create a database with its schema, and accounts as `db accounts apply` creates them. Return the team. With
-    `exact` the accounts have exactly the short names, for a server with only one team. With `asks` operators and
-    approvers are in team mode. `host` replaces the server's host in the URLs.
+    `has_exact_names` the accounts have exactly the short names, for a server with only one team. With `has_team_mode`
+    operators and approvers are in team mode. `host` replaces the server's host in the URLs.
     """
     owner = server.create_database()
     server_schema.create_schema(server, owner)
-    return create_accounts(server, owner, members, exact=exact, asks=asks, host=host)
+    return create_accounts(
+        server, owner, members, has_exact_names=has_exact_names, has_team_mode=has_team_mode, host=host
+    )
 
 
 def create_accounts(
@@ -112,19 +114,19 @@ def create_accounts(
     owner: str,
     members: Mapping[str, tuple[str, ...]] = ROLES_BY_PERSON,
     *,
-    exact: bool = False,
-    asks: bool = False,
+    has_exact_names: bool = False,
+    has_team_mode: bool = False,
     host: str | None = None,
 ) -> Team:
     """Create the accounts of a team on a database that has its schema. The parameters mean the same as in
     `create_team`.
     """
-    mark = "" if exact else f".{secrets.token_hex(3)}"
+    mark = "" if has_exact_names else f".{secrets.token_hex(3)}"
     names = {short: f"{short}{mark}" for short in members}
     passwords = {short: secrets.token_urlsafe(12) for short in members}
     apply_accounts(
         owner,
-        make_account_entries(names, members, asks=asks),
+        make_account_entries(names, members, has_team_mode=has_team_mode),
         {_make_password_variable(short): word for short, word in passwords.items()},
     )
     place = f"{host or server.host}:{server.port}/{owner.rpartition('/')[2]}"
@@ -136,7 +138,7 @@ def create_accounts(
 
 
 def make_account_entries(
-    names: Mapping[str, str], members: Mapping[str, tuple[str, ...]], *, asks: bool = False
+    names: Mapping[str, str], members: Mapping[str, tuple[str, ...]], *, has_team_mode: bool = False
 ) -> list[dict[str, object]]:
     """Return the entries of an accounts file for these members."""
     decides = {"operator", "approver"}
@@ -146,7 +148,7 @@ def make_account_entries(
             "roles": list(roles),
             "may_buy": bool(decides & set(roles)),
             "password_env": _make_password_variable(short),
-            **({} if "worker" in roles else {"acts": not asks}),
+            **({} if "worker" in roles else {"acts": not has_team_mode}),
         }
         for short, roles in members.items()
     ]

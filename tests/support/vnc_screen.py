@@ -9,11 +9,11 @@ from tests.support.waiting import PATIENCE_SECONDS
 LOCK_WAIT_SECONDS = PATIENCE_SECONDS
 
 
-def wait_for_colours(port: int, *, patience: float = LOCK_WAIT_SECONDS) -> int:
+def wait_for_colours(port: int, *, patience_seconds: float = LOCK_WAIT_SECONDS) -> int:
     """Wait until the screen shows more than one colour, and return the number of its colours. Return 0 or 1 if that
-    doesn't happen within `patience` seconds. An empty screen has one colour, a painted window has many.
+    doesn't happen within `patience_seconds` seconds. An empty screen has one colour, a painted window has many.
     """
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + patience_seconds
     colour_count = 0
     with _wait_for_connection(port, deadline) as stream:
         width, height = _make_handshake(stream)

@@ -46,12 +46,12 @@ def make_view(item: ReconciliationRunItem | None = None, **other: Any) -> Reconc
 
 
 def make_difference(
-    id: int, verdict: ReconciliationVerdict, ours: str | None, theirs: str | None, **other: Any
+    id: int, verdict: ReconciliationVerdict, our_state: str | None, provider_state: str | None, **other: Any
 ) -> DifferenceItem:
     """Return a difference with its payment. `other` has further fields of the difference."""
     refused = verdict is ReconciliationVerdict.REFUSED
     compared = ReconciliationDifference(
-        f"2026-11-19:{id:08}", verdict, None if refused else id, ours, theirs, bool(other), id
+        f"2026-11-19:{id:08}", verdict, None if refused else id, our_state, provider_state, bool(other), id
     )
     return DifferenceItem(compared, **{"payment": None if refused else make_payment(id=id), **other})
 

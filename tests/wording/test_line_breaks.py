@@ -43,7 +43,7 @@ def test_a_japanese_text_is_split_into_its_phrases(text: str, phrases: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"),
+    ("text", "marked_text"),
     [
         ("結果が不明です。", "結~果~が不~明~で~す。"),
         ("PDF が不足", "PDF_が不~足"),
@@ -53,11 +53,11 @@ def test_a_japanese_text_is_split_into_its_phrases(text: str, phrases: str) -> N
         ("Approve the refund", "Approve the refund"),
     ],
 )
-def test_a_line_can_end_between_phrases_alone(text: str, kept: str) -> None:
+def test_a_line_can_end_between_phrases_alone(text: str, marked_text: str) -> None:
     """`keep_phrases_whole` adds the expected marks, so that a line can end only between phrases. In the examples `~`
     is a word joiner, `_` a no-break space, and `|` an invisible possible line end. Punctuation needs no marks.
     """
-    marked = kept.replace("~", WORD_JOINER).replace("_", NO_BREAK_SPACE).replace("|", POSSIBLE_BREAK)
+    marked = marked_text.replace("~", WORD_JOINER).replace("_", NO_BREAK_SPACE).replace("|", POSSIBLE_BREAK)
     assert keep_phrases_whole(text) == marked
 
 

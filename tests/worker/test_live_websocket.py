@@ -294,9 +294,9 @@ def test_two_authorization_headers_are_refused(
     assert answer.status == 403
 
 
-@pytest.mark.parametrize("manner", ["header", "first message", "no message", "two headers", "no such channel"])
+@pytest.mark.parametrize("attempt_kind", ["header", "first message", "no message", "two headers", "no such channel"])
 def test_an_address_that_sends_wrong_tokens_is_refused(
-    scene: PaymentDesk, manner: str, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, attempt_kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each wrong token counts as a refusal for the client's address. The audit trail gets at most
     MAX_AUDITED_REFUSALS entries, with the address.
@@ -305,24 +305,26 @@ def test_an_address_that_sends_wrong_tokens_is_refused(
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     monkeypatch.setattr(live, "MAX_AUDITED_REFUSALS", 2)
     with run_receiver(
-        scene.taker, head_timeout_seconds=0.1 if manner == "no message" else WAIT_LIMIT_SECONDS
+        scene.taker, head_timeout_seconds=0.1 if attempt_kind == "no message" else WAIT_LIMIT_SECONDS
     ) as receiver:
         for _ in range(5):
-            _try_wrong_token(receiver, manner)
+            _try_wrong_token(receiver, attempt_kind)
         assert receiver.get("/healthz").status == 0
     rows = scene.place.sql("SELECT result, detail FROM audit_log WHERE what = 'live.refused'")
     assert [(result, json.loads(detail)["peer"]) for result, detail in rows] == [("refused", "127.0.0.1")] * 2
     assert CHANNEL_TOKEN not in str(rows)
 
 
-def _try_wrong_token(receiver: RunningReceiver, manner: str) -> None:
+def _try_wrong_token(receiver: RunningReceiver, attempt_kind: str) -> None:
     wrong = {"Authorization": "Bearer " + "x" * 20}
-    if manner in ("first message", "no message"):
-        with connect_listener(receiver, headers={}, first="x" * 20 if manner == "first message" else None) as line:
+    if attempt_kind in ("first message", "no message"):
+        with connect_listener(
+            receiver, headers={}, first="x" * 20 if attempt_kind == "first message" else None
+        ) as line:
             assert read_close_code(line) == 1008
         return
-    headers = [("Authorization", f"Bearer {CHANNEL_TOKEN}")] * 2 if manner == "two headers" else wrong
-    path = "/live?channels=x" if manner == "no such channel" else "/live"
+    headers = [("Authorization", f"Bearer {CHANNEL_TOKEN}")] * 2 if attempt_kind == "two headers" else wrong
+    path = "/live?channels=x" if attempt_kind == "no such channel" else "/live"
     with (
         pytest.raises(InvalidStatus),
         connect(

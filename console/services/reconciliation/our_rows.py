@@ -411,9 +411,9 @@ def _format_position(at: datetime, row_id: int) -> str:
     return f"{at.isoformat(timespec='microseconds')}|{row_id}"
 
 
-def _parse_first_position(position: str | None, beginning: datetime) -> PagePosition:
+def _parse_first_position(position: str | None, first_instant: datetime) -> PagePosition:
     """Return the instant and the id after which a run begins to read. For an interrupted run, they are parsed from
-    the stored `position`. For a new run, `position` is None, and the instant is directly before `beginning`.
+    the stored `position`. For a new run, `position` is None, and the instant is directly before `first_instant`.
     """
     at, _, number = (position or "").partition("|")
-    return (datetime.fromisoformat(at), int(number)) if number else (beginning - timedelta(microseconds=1), 0)
+    return (datetime.fromisoformat(at), int(number)) if number else (first_instant - timedelta(microseconds=1), 0)

@@ -62,11 +62,11 @@ def update_if_unchanged(
 
 
 @cache
-def _make_update_statement(table: Table, columns: tuple[str, ...], unchanged: tuple[str, ...]) -> Update:
+def _make_update_statement(table: Table, columns: tuple[str, ...], unchanged_columns: tuple[str, ...]) -> Update:
     """Return the compare-and-swap statement that writes `columns` and compares the version and the columns
-    `unchanged`. Cached for each combination.
+    `unchanged_columns`. Cached for each combination.
     """
-    same_sql = [table.c[column] == bindparam(f"as_read_{column}") for column in unchanged]
+    same_sql = [table.c[column] == bindparam(f"as_read_{column}") for column in unchanged_columns]
     statement = update(table).where(
         table.c.id == bindparam("row_id"), table.c.version == bindparam("version_as_read"), *same_sql
     )

@@ -122,10 +122,10 @@ def _make_certainty_sql(kind: str, stored_certainty: ColumnElement[Any]) -> Colu
     return case((or_(*UNKNOWN_ROWS_BY_KIND[kind]), literal(Certainty.UNKNOWN.value)), else_=stored_certainty)
 
 
-def _is_provider_answer_before_sql(told_at: Column[Any], bound: datetime) -> ColumnElement[bool]:
-    """Return an SQL condition: the provider's last answer came before `bound` (aware). The column is inside
+def _is_provider_answer_before_sql(answer_time: Column[Any], time_bound: datetime) -> ColumnElement[bool]:
+    """Return an SQL condition: the provider's last answer came before `time_bound` (aware). The column is inside
     coalesce(), so that the database uses the index of the queue and no index of this column."""
-    return func.coalesce(told_at, None, type_=Instant) < literal(convert_to_naive_utc(bound), Instant)
+    return func.coalesce(answer_time, None, type_=Instant) < literal(convert_to_naive_utc(time_bound), Instant)
 
 
 def _has_old_answer_sql(now: datetime) -> ColumnElement[bool]:

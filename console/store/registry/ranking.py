@@ -209,11 +209,11 @@ def _rank_words(texts: _FoldedTexts, words: tuple[_PreparedWord, ...]) -> Rank |
     return best_rank
 
 
-def _get_better_rank(first: Rank | None, second: Rank | None) -> Rank | None:
+def _get_better_rank(first_rank: Rank | None, second_rank: Rank | None) -> Rank | None:
     """Return the better one of two ranks; None if both are None."""
-    if first is None or second is None:
-        return second if first is None else first
-    return min(first, second)
+    if first_rank is None or second_rank is None:
+        return second_rank if first_rank is None else first_rank
+    return min(first_rank, second_rank)
 
 
 def _rank_word(texts: _FoldedTexts, word: _PreparedWord) -> Rank | None:

@@ -70,30 +70,30 @@ def test_a_grace_period_counts_from_our_knowledge_of_the_payment(scale: float) -
 
 
 @pytest.mark.parametrize("state", [OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED])
-@pytest.mark.parametrize("unpaid", UNPAID_STATES)
-def test_a_paid_order_without_a_paid_payment_breaks_rule_b(state: OrderState, unpaid: PaymentState) -> None:
+@pytest.mark.parametrize("unpaid_state", UNPAID_STATES)
+def test_a_paid_order_without_a_paid_payment_breaks_rule_b(state: OrderState, unpaid_state: PaymentState) -> None:
     """If an order is paid but has no paid payment, also after a reversal, rule B raises an alert. Its action is to
     probe the newest payment.
     """
-    finding = find_rule(make_order(state), make_payment(PaymentState.EXPIRED, 4), make_payment(unpaid))
+    finding = find_rule(make_order(state), make_payment(PaymentState.EXPIRED, 4), make_payment(unpaid_state))
     assert finding is not None
     assert (finding.rule, finding.payment_id, finding.action) == (AlertRule.PAID_WITHOUT_PAYMENT, 5, "ask_payment")
-    assert finding.observed == f"order={state}; payment 4=expired 3300 JPY; payment 5={unpaid} 3300 JPY"
+    assert finding.observed == f"order={state}; payment 4=expired 3300 JPY; payment 5={unpaid_state} 3300 JPY"
     young = make_order(state, NOW - GRACE_PERIOD_BY_ALERT_RULE[AlertRule.PAID_WITHOUT_PAYMENT] + timedelta(seconds=1))
-    assert find_rule(young, make_payment(unpaid)) is None
+    assert find_rule(young, make_payment(unpaid_state)) is None
 
 
-@pytest.mark.parametrize("ended", [PaymentState.EXPIRED, PaymentState.REVERSED])
-def test_an_alert_of_rule_b_names_a_possibly_paid_payment(ended: PaymentState) -> None:
+@pytest.mark.parametrize("ended_state", [PaymentState.EXPIRED, PaymentState.REVERSED])
+def test_an_alert_of_rule_b_names_a_possibly_paid_payment(ended_state: PaymentState) -> None:
     """The alert of rule B names a payment whose outcome is unknown. Without one, it names a payment that can still be
     paid, before a newer payment that has ended.
     """
     unknown = make_payment(PaymentState.USER_PAYMENT, 3, certainty=Certainty.UNKNOWN)
-    waiting, newest = make_payment(PaymentState.USER_PAYMENT, 4), make_payment(ended)
+    waiting, newest = make_payment(PaymentState.USER_PAYMENT, 4), make_payment(ended_state)
     for given, named in (
         ((unknown, waiting, newest), 3),
         ((waiting, newest), 4),
-        ((make_payment(ended, 4), newest), 5),
+        ((make_payment(ended_state, 4), newest), 5),
     ):
         finding = find_rule(make_order(OrderState.PAID), *given)
         assert finding is not None
@@ -168,11 +168,11 @@ def test_an_order_with_one_suitable_payment_raises_no_alert(state: OrderState) -
     )
 
 
-@pytest.mark.parametrize("unpaid", UNPAID_STATES)
-def test_an_unpaid_order_breaks_no_rule(unpaid: PaymentState) -> None:
+@pytest.mark.parametrize("unpaid_status", UNPAID_STATES)
+def test_an_unpaid_order_breaks_no_rule(unpaid_status: PaymentState) -> None:
     """An order whose payment isn't paid breaks no rule."""
-    assert find_rule(make_order(OrderState.PENDING), make_payment(unpaid)) is None
-    assert find_rule(make_order(OrderState.CANCELLED), make_payment(unpaid)) is None
+    assert find_rule(make_order(OrderState.PENDING), make_payment(unpaid_status)) is None
+    assert find_rule(make_order(OrderState.CANCELLED), make_payment(unpaid_status)) is None
 
 
 def test_rows_of_other_programs_are_judged_too() -> None:

@@ -166,7 +166,7 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("work", "relations", "following", "roles"),
+    ("work", "relations", "next_step", "roles"),
     [
         (Work(), {}, "may_buy_again", BUYERS),
         (Work(), {"claim_holder": 18}, "bought_since", NOBODY),
@@ -181,13 +181,13 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
     ],
 )
 def test_a_purchase_is_advised_only_if_the_number_is_free(
-    work: Work, relations: dict[str, object], following: str, roles: tuple[str, ...]
+    work: Work, relations: dict[str, object], next_step: str, roles: tuple[str, ...]
 ) -> None:
     """No purchase is advised while the corporation number has a live credit check. None is advised either while
     AlarmBox reports another purchase and its case has not been acknowledged."""
     record = replace(FAILED_CHECK, work=work, relations=CheckRelations(**relations))  # type: ignore[arg-type]  # as above
     told = explain_credit_check(record, NOW)
-    assert (told.next_step.code, told.roles_that_may_act) == (f"next.{following}", roles)
+    assert (told.next_step.code, told.roles_that_may_act) == (f"next.{next_step}", roles)
     assert told.verdict == ("verdict.contradicted" if work.reason else "verdict.error")
 
 

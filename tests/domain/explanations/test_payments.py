@@ -191,7 +191,7 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "following"),
+    ("other", "next_step"),
     [
         ({"state": P.COMPLETED}, "other_live"),
         ({"state": P.USER_PAYMENT}, "other_live"),
@@ -202,14 +202,14 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
         ({"state": P.REVERSED}, "may_begin_again"),
     ],
 )
-def test_a_new_payment_is_advised_only_where_no_other_may_be_paid(other: dict[str, object], following: str) -> None:
+def test_a_new_payment_is_advised_only_where_no_other_may_be_paid(other: dict[str, object], next_step: str) -> None:
     """No new payment of an order is advised while another payment of the order can still be paid. Otherwise the
     service would refuse the new payment, or the customer would pay twice."""
     failed = replace(PAID_PAYMENT, state=P.PAYMENT_FAILED, captured_minor=0)
     sibling = replace(PAID_PAYMENT, id=4, **other)  # type: ignore[arg-type]  # the rows above fit
     told = explain_payment(replace(failed, relations=PaymentRelations(PENDING_ORDER, (failed, sibling))), NOW)
-    assert (told.verdict, told.next_step.code) == ("verdict.payment_failed", f"next.payment_{following}")
-    assert told.next_step.action == ("open_order" if following == "other_live" else None)
+    assert (told.verdict, told.next_step.code) == ("verdict.payment_failed", f"next.payment_{next_step}")
+    assert told.next_step.action == ("open_order" if next_step == "other_live" else None)
 
 
 @pytest.mark.parametrize("expires_at", [None, NOW])
@@ -358,7 +358,7 @@ LATE_PAYMENT_REVIEW = make_review_work("paid_after_cancel")
 
 
 @pytest.mark.parametrize(
-    ("changed_fields", "relations", "verdict", "why", "following", "command"),
+    ("changed_fields", "relations", "verdict", "reason", "next_step", "command"),
     [
         ({}, {}, "paid", "paid", "nothing", None),
         ({"state": _O.PENDING}, {}, "pending", "pending", "order_wait", None),
@@ -388,16 +388,16 @@ def test_each_situation_of_an_order_has_verdict_reason_and_next_step(
     changed_fields: dict[str, object],
     relations: dict[str, bool],
     verdict: str,
-    why: str,
-    following: str,
+    reason: str,
+    next_step: str,
     command: str | None,
 ) -> None:
     """Each example of an order has the expected verdict, reason and next step. The command of the step is about the
     order's newest payment."""
     order = replace(ORDER, **changed_fields, relations=OrderRelations(**relations))  # type: ignore[arg-type]  # the rows above fit
     explained = explain_order(order, NOW)
-    assert (explained.verdict, explained.why) == (f"verdict.order_{verdict}", f"why.order_{why}")
-    assert (explained.next_step.code, explained.next_step.command) == (f"next.{following}", command)
+    assert (explained.verdict, explained.why) == (f"verdict.order_{verdict}", f"why.order_{reason}")
+    assert (explained.next_step.code, explained.next_step.command) == (f"next.{next_step}", command)
     assert explained.roles_that_may_act == (PEOPLE if command else NOBODY)
 
 
@@ -518,7 +518,7 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("refund", "verdict", "following", "certainty", "work"),
+    ("refund", "verdict", "next_step", "certainty", "work"),
     [
         (OPEN_REFUND, "refund_requested", "refund_requested", "known", "waiting_for_approval"),
         (
@@ -574,14 +574,14 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
     ],
 )
 def test_a_payment_has_the_verdict_of_its_open_refund(
-    refund: Refund, verdict: str, following: str, certainty: str, work: str
+    refund: Refund, verdict: str, next_step: str, certainty: str, work: str
 ) -> None:
     """A payment with an open refund has the verdict, next step and certainty of the refund; an unknown refund has
     priority over others. The badge for the refund's work doesn't change the work that is stored for the payment, by
     which queues filter and sort."""
     relations = PaymentRelations(ORDER, refunds=(refund,))
     told = explain_payment(replace(PAID_PAYMENT, relations=relations), NOW)
-    assert (told.verdict, told.next_step.code) == (f"verdict.payment_{verdict}", f"next.payment_{following}")
+    assert (told.verdict, told.next_step.code) == (f"verdict.payment_{verdict}", f"next.payment_{next_step}")
     assert (told.certainty, told.work) == (certainty, work)
     behind = explain_payment(replace(PAID_PAYMENT, relations=replace(relations, order=PENDING_ORDER)), NOW).verdict
     unknown = refund.certainty is Certainty.UNKNOWN

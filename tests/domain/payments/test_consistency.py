@@ -213,7 +213,7 @@ def test_the_difference_of_an_order_excludes_refunds(captured: int, refunded: in
 
 
 @pytest.mark.parametrize(
-    ("sums", "currency", "covered"),
+    ("sums", "currency", "is_covered"),
     [
         ((3299,), "JPY", False),
         ((3300,), "JPY", True),
@@ -224,20 +224,20 @@ def test_the_difference_of_an_order_excludes_refunds(captured: int, refunded: in
         ((), "JPY", False),
     ],
 )
-def test_all_payments_in_its_currency_cover_an_order(sums: tuple[int, ...], currency: str, covered: bool) -> None:
+def test_all_payments_in_its_currency_cover_an_order(sums: tuple[int, ...], currency: str, is_covered: bool) -> None:
     """The payments of an order that are in its currency together cover its total."""
     payments = [replace(PAID_PAYMENT, captured_minor=captured, currency=currency) for captured in sums]
-    assert is_order_covered(payments, ORDER) is covered
+    assert is_order_covered(payments, ORDER) is is_covered
 
 
 @pytest.mark.parametrize(
-    ("refunded", "reserved", "covered"),
+    ("refunded", "reserved", "is_covered"),
     [(0, 0, True), (1, 0, False), (0, 1, False), (2000, 0, False), (1000, 1000, False)],
 )
-def test_a_refunded_amount_covers_no_order(refunded: int, reserved: int, covered: bool) -> None:
+def test_a_refunded_amount_covers_no_order(refunded: int, reserved: int, is_covered: bool) -> None:
     """An amount that was refunded, or is reserved for a refund, doesn't cover the order. An excess may be
     refunded."""
     first = replace(PAID_PAYMENT, captured_minor=2000, refunded_minor=refunded, reserved_minor=reserved)
     second = replace(PAID_PAYMENT, id=2, captured_minor=1300)
-    assert is_order_covered([first, second], ORDER) is covered
+    assert is_order_covered([first, second], ORDER) is is_covered
     assert is_order_covered([first, second, replace(PAID_PAYMENT, id=3, captured_minor=2000)], ORDER)

@@ -31,7 +31,7 @@ REFUND = Refund(
 
 
 @pytest.mark.parametrize(
-    ("reserved", "refunded", "aside", "left"),
+    ("reserved", "refunded", "set_aside", "refundable"),
     [
         (0, 0, 0, 3300),
         (1000, 0, 0, 2300),
@@ -43,22 +43,22 @@ REFUND = Refund(
     ],
 )
 def test_the_refundable_amount_excludes_reserved_refunded_and_set_aside_money(
-    reserved: int, refunded: int, aside: int, left: int
+    reserved: int, refunded: int, set_aside: int, refundable: int
 ) -> None:
     """The refundable amount is the captured amount less the reserved, refunded and set-aside amounts. For an
     inconsistent row it is negative.
     """
-    payment = replace(PAYMENT, reserved_minor=reserved, refunded_minor=refunded, set_aside_minor=aside)
-    assert payment.refundable_minor == left
+    payment = replace(PAYMENT, reserved_minor=reserved, refunded_minor=refunded, set_aside_minor=set_aside)
+    assert payment.refundable_minor == refundable
 
 
 @pytest.mark.parametrize(
-    ("balance", "reserved", "room"),
+    ("balance", "reserved", "free_amount"),
     [(0, 0, 1000), (600, 0, 400), (600, 300, 100), (600, 399, 1), (600, 400, 0), (600, 900, 0), (1000, 0, 0)],
 )
-def test_the_free_amount_of_an_account_is_computed(balance: int, reserved: int, room: int) -> None:
+def test_the_free_amount_of_an_account_is_computed(balance: int, reserved: int, free_amount: int) -> None:
     """The free amount of an account is its limit less its balance and reservations, and never below 0."""
-    assert Account(1, "1180301018771", "JPY", 1000, balance, reserved, 1).available_minor == room
+    assert Account(1, "1180301018771", "JPY", 1000, balance, reserved, 1).available_minor == free_amount
 
 
 @pytest.mark.parametrize(

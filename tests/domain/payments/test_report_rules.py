@@ -172,7 +172,7 @@ def test_only_a_read_completes_and_no_callback_reverses(facts: list[ReportFact])
 
 
 @pytest.mark.parametrize(
-    ("amount", "unknown", "case"),
+    ("amount", "unknown_reason", "case"),
     [
         (Money(3301, "JPY"), "other_amount", "amount_differs"),
         (Money(3300, "INR"), "other_amount", "amount_differs"),
@@ -180,13 +180,18 @@ def test_only_a_read_completes_and_no_callback_reverses(facts: list[ReportFact])
     ],
 )
 def test_a_report_with_another_amount_or_currency_books_nothing(
-    amount: Money | None, unknown: str, case: str | None
+    amount: Money | None, unknown_reason: str, case: str | None
 ) -> None:
     """A report with another amount, another currency or no amount books nothing and doesn't change the state. The
     outcome becomes unknown."""
     report = replace(make_fact(P.PAYMENT_SUCCESS, 1)[0], amount=amount)
     news = compute_report_effect(STARTED_PAYMENT, report, START_TIME, ReportSource.READ)
-    assert (news.unknown_reason, news.case_rule, news.new_states, news.booked_amount) == (unknown, case, (), None)
+    assert (news.unknown_reason, news.case_rule, news.new_states, news.booked_amount) == (
+        unknown_reason,
+        case,
+        (),
+        None,
+    )
 
 
 def test_more_captures_on_one_order_are_a_case() -> None:
@@ -420,18 +425,20 @@ def test_a_payment_paid_after_its_reversal_opens_a_case() -> None:
 
 @pytest.mark.parametrize("is_newer", [True, False])
 @pytest.mark.parametrize(
-    ("theirs", "ours", "case"),
+    ("provider_id", "stored_id", "case"),
     [("0421", "0421", None), ("0422", "0421", "paid_twice"), ("0420", "0421", "paid_twice"), ("0422", None, None)],
 )
 def test_a_second_provider_id_of_a_payment_opens_a_case(
-    theirs: str | None, ours: str | None, case: str | None, is_newer: bool
+    provider_id: str | None, stored_id: str | None, case: str | None, is_newer: bool
 ) -> None:
     """Two ids of the provider for one payment of ours mean that the payer has paid twice: a case is opened."""
     told_at = START_TIME + timedelta(minutes=0 if is_newer else 2)
-    paid = replace(STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id=ours, told_at=told_at)
+    paid = replace(
+        STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id=stored_id, told_at=told_at
+    )
     report, at, way = make_fact(P.PAYMENT_SUCCESS, 1)
-    news = compute_report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
-    assert (news.case_rule, news.case_observed) == (case, theirs if case else "")
+    news = compute_report_effect(paid, replace(report, provider_payment_id=provider_id), at, way)
+    assert (news.case_rule, news.case_observed) == (case, provider_id if case else "")
     assert news.is_newest is (is_newer and case is None)
 
 

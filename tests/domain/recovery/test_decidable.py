@@ -83,7 +83,7 @@ def test_people_decide_only_a_credit_check_with_an_unknown_outcome(state: CheckS
 
 
 @pytest.mark.parametrize(
-    ("changed", "decidable"),
+    ("changed", "is_decidable"),
     [
         ({}, True),
         ({"state": CheckState.SUCCESS}, True),
@@ -95,13 +95,13 @@ def test_people_decide_only_a_credit_check_with_an_unknown_outcome(state: CheckS
     ],
 )
 def test_people_decide_a_pending_credit_check_of_another_application(
-    changed: dict[str, Any], *, decidable: bool
+    changed: dict[str, Any], *, is_decidable: bool
 ) -> None:
     """People can decide about a pending credit check that another application has written and that has no id of
     AlarmBox."""
     work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER)
     check = replace(CHECK, **{"certainty": KNOWN, "work": work, **changed})
-    assert is_decidable_check(check) is decidable
+    assert is_decidable_check(check) is is_decidable
 
 
 @pytest.mark.parametrize("certainty", Certainty)
@@ -190,7 +190,7 @@ ONE_SECOND = timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(
-    ("changed", "person", "approving", "rejecting"),
+    ("changed", "person", "reason_against_approval", "reason_against_rejection"),
     [
         ({}, "lead-c", None, None),
         ({}, None, None, None),
@@ -207,13 +207,16 @@ ONE_SECOND = timedelta(seconds=1)
     ],
 )
 def test_a_person_cannot_decide_an_own_or_decided_refund(
-    changed: dict[str, Any], person: str | None, approving: str | None, rejecting: str | None
+    changed: dict[str, Any],
+    person: str | None,
+    reason_against_approval: str | None,
+    reason_against_rejection: str | None,
 ) -> None:
     """A person can't decide about a refund that the same person has requested, or that is already decided. A person
     who has approved a refund may still reject it."""
     refund = replace(REQUESTED_REFUND, **changed)
-    assert find_decision_refusal(refund, person, NOW, is_approval=True) == approving
-    assert find_decision_refusal(refund, person, NOW, is_approval=False) == rejecting
+    assert find_decision_refusal(refund, person, NOW, is_approval=True) == reason_against_approval
+    assert find_decision_refusal(refund, person, NOW, is_approval=False) == reason_against_rejection
 
 
 @pytest.mark.parametrize(

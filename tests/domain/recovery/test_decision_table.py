@@ -314,13 +314,13 @@ def test_an_order_is_decided_through_its_payment() -> None:
     assert get_choice(replace(beside, is_order_covered=False), "move_order").reason == "reason.order_not_covered"
 
 
-@pytest.mark.parametrize(("after", "warned"), [(timedelta(days=2, hours=12), True), (timedelta(days=3), False)])
-def test_a_warning_ends_with_the_banks_days(after: timedelta, warned: bool) -> None:
+@pytest.mark.parametrize(("after", "has_warning"), [(timedelta(days=2, hours=12), True), (timedelta(days=3), False)])
+def test_a_warning_ends_with_the_banks_days(after: timedelta, has_warning: bool) -> None:
     """The warning that the bank may reverse the payment disappears at the bank's deadline."""
     paid_at = datetime(2026, 11, 19, 18, 30, tzinfo=UTC)  # midnight in India
     atom = replace(PAYMENT, provider="atom", paid_at=paid_at, currency="INR")
     found = get_choice(ChoiceFacts(atom, paid_at + after, OPERATORS, payment=atom), "refund")
-    assert (found.warning is not None) is warned
+    assert (found.warning is not None) is has_warning
     assert found.needs_second_person
     off = get_choice(ChoiceFacts(atom, NOW, OPERATORS, payment=atom, refund_refusal="over_limit"), "refund")
     assert off.reason == "reason.over_limit"

@@ -109,7 +109,7 @@ def test_a_waiting_payment_that_the_provider_calls_expired_expires(before: Payme
 
 
 @pytest.mark.parametrize(
-    ("changed", "covered", "after"),
+    ("changed", "is_covered", "after"),
     [
         ({}, True, "paid"),
         ({}, False, "paid"),
@@ -126,19 +126,19 @@ def test_a_waiting_payment_that_the_provider_calls_expired_expires(before: Payme
     ],
 )
 def test_an_order_becomes_paid_only_if_its_payments_cover_it(
-    changed: dict[str, object], covered: bool, after: str
+    changed: dict[str, object], is_covered: bool, after: str
 ) -> None:
     """The dry run of a completed payment sets the order to paid only if the order is pending and its payments cover
     its sum in its currency.
     """
     order = replace(ORDER, **changed)  # type: ignore[arg-type]  # of each case
     effect = choice_effects.compute_payment_effect(
-        make_facts(WAITING_PAYMENT, order=order, is_order_covered=covered), P.COMPLETED
+        make_facts(WAITING_PAYMENT, order=order, is_order_covered=is_covered), P.COMPLETED
     )
     assert effect is not None
     assert effect.order == (order.state, after)
     failed = choice_effects.compute_payment_effect(
-        make_facts(WAITING_PAYMENT, order=order, is_order_covered=covered), P.PAYMENT_FAILED
+        make_facts(WAITING_PAYMENT, order=order, is_order_covered=is_covered), P.PAYMENT_FAILED
     )
     assert failed is not None
     assert failed.order == (order.state, order.state)
@@ -172,7 +172,7 @@ def test_a_confirmed_payment_moves_its_order_only_by_the_rules(
 
 
 @pytest.mark.parametrize(
-    ("after", "aside", "parts"),
+    ("after", "set_aside_id", "parts"),
     [
         (R.COMPLETED, None, (1000, 0, 2000)),
         (R.FAILED, None, (0, 0, 3000)),
@@ -181,12 +181,12 @@ def test_a_confirmed_payment_moves_its_order_only_by_the_rules(
     ],
 )
 def test_a_refund_that_was_not_made_frees_its_amount(
-    after: RefundState, aside: int | None, parts: tuple[int, int, int]
+    after: RefundState, set_aside_id: int | None, parts: tuple[int, int, int]
 ) -> None:
     """If a refund wasn't made, its amount becomes refundable or set aside again. The other refunds of the payment are
     unchanged."""
     paid = replace(COMPLETED_PAYMENT, captured_minor=4000, reserved_minor=1300, set_aside_minor=700)
-    record = replace(REFUND, set_aside_id=aside)
+    record = replace(REFUND, set_aside_id=set_aside_id)
     for sent, unsure in ((8, 10), (10, 8)):
         others = {
             sent: replace(REFUND, id=sent, amount_minor=200, state=R.SUBMITTED, certainty=KNOWN),

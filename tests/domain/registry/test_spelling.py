@@ -218,7 +218,7 @@ def test_every_prefecture_has_a_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "others"),
+    ("text", "other_spellings"),
     [
         ("トーキョー", ["トウキョウ", "トウキョー", "トーキョウ"]),
         ("けーえむてぃー", ["ケイエムティイ", "ケイエムティー", "ケーエムティイ"]),
@@ -241,9 +241,9 @@ def test_every_prefecture_has_a_code() -> None:
         ("", []),
     ],
 )
-def test_a_text_written_as_heard_has_other_spellings(text: str, others: list[str]) -> None:
+def test_a_text_written_as_heard_has_other_spellings(text: str, other_spellings: list[str]) -> None:
     """For a text that is written as it is heard, the search also uses the expected other spellings."""
-    assert list(list_other_spellings(text)) == others
+    assert list(list_other_spellings(text)) == other_spellings
 
 
 def test_a_text_has_only_a_few_other_spellings() -> None:

@@ -25,8 +25,8 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 REAL, FAST = TimeScale(), TimeScale(20)
 
 
-def make_task(every: timedelta = MINUTE, **facts: object) -> ScheduledTask:
-    return ScheduledTask("probes", every, INSTANT, **facts)  # type: ignore[arg-type]  # fields by name
+def make_task(interval: timedelta = MINUTE, **facts: object) -> ScheduledTask:
+    return ScheduledTask("probes", interval, INSTANT, **facts)  # type: ignore[arg-type]  # fields by name
 
 
 def test_the_worker_page_has_the_table_of_intervals() -> None:
@@ -41,26 +41,29 @@ def test_an_unnamed_task_has_the_usual_interval() -> None:
     assert get_interval("something new") == USUAL_INTERVAL
 
 
-@pytest.mark.parametrize("every", [timedelta(seconds=5), MINUTE, HOUR])
-def test_each_wait_after_a_failure_is_longer_up_to_a_bound(every: timedelta) -> None:
+@pytest.mark.parametrize("interval", [timedelta(seconds=5), MINUTE, HOUR])
+def test_each_wait_after_a_failure_is_longer_up_to_a_bound(interval: timedelta) -> None:
     """Each wait after a failure is at least as long as the wait before, and at most the upper bound for all tasks. If
     the interval of a task is longer than the bound, the task waits its interval."""
-    waits = [compute_wait_after_failures(every, failures) for failures in range(60)]
+    waits = [compute_wait_after_failures(interval, failures) for failures in range(60)]
     assert waits == sorted(waits)
-    assert every <= waits[0]
-    assert waits[-1] == compute_longest_wait(every) == max(every, LONGEST_WAIT_AFTER_FAILURES)
+    assert interval <= waits[0]
+    assert waits[-1] == compute_longest_wait(interval) == max(interval, LONGEST_WAIT_AFTER_FAILURES)
 
 
 @pytest.mark.parametrize(
-    ("every", "allowed"), [(timedelta(seconds=5), OVERDUE_GRACE_PERIOD), (MINUTE, OVERDUE_GRACE_PERIOD), (HOUR, HOUR)]
+    ("interval", "allowed"),
+    [(timedelta(seconds=5), OVERDUE_GRACE_PERIOD), (MINUTE, OVERDUE_GRACE_PERIOD), (HOUR, HOUR)],
 )
 @pytest.mark.parametrize("scale", [REAL, FAST])
-def test_a_task_is_overdue_after_twice_its_interval(every: timedelta, allowed: timedelta, scale: TimeScale) -> None:
+def test_a_task_is_overdue_after_twice_its_interval(
+    interval: timedelta, allowed: timedelta, scale: TimeScale
+) -> None:
     """A task is overdue when twice its interval has passed since its last end. It is never overdue before the lease
     of a killed worker has expired."""
     late = INSTANT + scale.scale_delta(allowed)
-    assert not is_task_overdue(make_task(every), late, scale)
-    assert is_task_overdue(make_task(every), late + timedelta(milliseconds=1), scale)
+    assert not is_task_overdue(make_task(interval), late, scale)
+    assert is_task_overdue(make_task(interval), late + timedelta(milliseconds=1), scale)
 
 
 def test_a_run_that_does_not_end_is_overdue() -> None:
@@ -103,11 +106,11 @@ def test_failing_tasks_run_again_after_growing_waits() -> None:
     ]
 
 
-@pytest.mark.parametrize(("every", "allowed"), [(MINUTE, 16), (HOUR, 180)])
-def test_runs_that_all_die_make_a_task_overdue(every: timedelta, allowed: int) -> None:
+@pytest.mark.parametrize(("interval", "allowed"), [(MINUTE, 16), (HOUR, 180)])
+def test_runs_that_all_die_make_a_task_overdue(interval: timedelta, allowed: int) -> None:
     """The process of each run dies, so a run has always just begun: the task is overdue when its due time passed
     longer ago than the longest run and the interval together."""
     now = INSTANT + allowed * MINUTE
-    task = make_task(every, begun_at=now - MINUTE, ended_at=INSTANT - HOUR)
+    task = make_task(interval, begun_at=now - MINUTE, ended_at=INSTANT - HOUR)
     assert not is_task_overdue(task, now, REAL)
     assert is_task_overdue(task, now + timedelta(milliseconds=1), REAL)

@@ -92,12 +92,14 @@ def test_each_step_has_the_state_of_the_journal(name: str) -> None:
     assert list_step_states(of) == expected
 
 
-@pytest.mark.parametrize(("next_at", "waits"), [(None, False), (EARLIER, False), (NOW, False), (NOW + MOMENT, True)])
-def test_a_step_of_a_saga_waits_until_its_scheduled_time(next_at: datetime | None, waits: bool) -> None:
+@pytest.mark.parametrize(
+    ("next_at", "is_waiting"), [(None, False), (EARLIER, False), (NOW, False), (NOW + MOMENT, True)]
+)
+def test_a_step_of_a_saga_waits_until_its_scheduled_time(next_at: datetime | None, is_waiting: bool) -> None:
     """A step waits until its scheduled time."""
     view = make_saga_progress(make_saga(next_at=next_at, reason="unknown"), STEPS, NOW)
-    at = next_at if waits else None
-    assert view.steps[1] == SagaStep("b", StepState.WAITING if waits else StepState.CURRENT, at, "unknown")
+    at = next_at if is_waiting else None
+    assert view.steps[1] == SagaStep("b", StepState.WAITING if is_waiting else StepState.CURRENT, at, "unknown")
     assert view.current_step == view.steps[1]
 
 

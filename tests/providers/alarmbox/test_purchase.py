@@ -62,7 +62,7 @@ def test_an_empty_comment_is_not_sent() -> None:
 def test_reads_use_the_documented_addresses() -> None:
     """The adapter sends the calls for detail, PDF and list to the addresses that AlarmBox has documented."""
     with serve_scripts(make_answer_script(500)) as server:
-        reader = make_alarmbox(server.url, finds=True).make_reader()
+        reader = make_alarmbox(server.url, finds_purchases=True).make_reader()
         reader.read_detail(12345)
         reader.read_pdf(12345)
         reader.find_purchases(CORPORATION_NUMBER)
@@ -83,7 +83,7 @@ def test_the_adapter_fulfils_its_protocols() -> None:
     assert reader.name == vendor.name == "alarmbox"
     assert reader.capabilities == vendor.capabilities
     assert vendor.capabilities == CreditCheckCapabilities(True, True, True, finds_purchases=False)
-    assert make_alarmbox("https://api.alarmbox.jp", finds=True).capabilities.finds_purchases
+    assert make_alarmbox("https://api.alarmbox.jp", finds_purchases=True).capabilities.finds_purchases
 
 
 @pytest.mark.parametrize(
@@ -166,16 +166,18 @@ def test_a_bug_in_the_transport_is_unknown(error: type[Exception], monkeypatch: 
     assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, SendingCertainty.MAYBE)
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
-def test_an_interrupt_passes_through_the_adapter(stop: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_passes_through_the_adapter(
+    interrupt: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The adapter doesn't catch an exception that ends the process, such as KeyboardInterrupt. The caller's journal
     already contains the begun call."""
 
     def raise_interrupt(*_: Any, **__: Any) -> Any:
-        raise stop
+        raise interrupt
 
     monkeypatch.setattr(HttpTransport, "send", raise_interrupt)
-    with pytest.raises(stop):
+    with pytest.raises(interrupt):
         make_alarmbox("http://127.0.0.1:1").buy_check(PURCHASE_REQUEST)
 
 

@@ -41,7 +41,7 @@ TOKEN_REFRESH_ANSWER = make_answer_script(200, PAIR_ANSWER)
 
 def call_provider(call: ProviderCall, *scripts: Script) -> tuple[Outcome[Any], list[str]]:
     with serve_scripts(*scripts) as server:
-        outcome = call(make_alarmbox(server.url, finds=True))
+        outcome = call(make_alarmbox(server.url, finds_purchases=True))
         return outcome, server.list_paths()
 
 

@@ -23,8 +23,8 @@ def tokens() -> MemoryTokens:
     return MemoryTokens(None, first=REFRESH_TOKEN)
 
 
-def make_adapter(url: str, tokens: MemoryTokens, *, scale: float = 1.0, finds: bool = False) -> AlarmBox:
-    config = AlarmBoxConfig(url, CLIENT_ID, CLIENT_SECRET, finds_purchases=finds)
+def make_adapter(url: str, tokens: MemoryTokens, *, scale: float = 1.0, finds_purchases: bool = False) -> AlarmBox:
+    config = AlarmBoxConfig(url, CLIENT_ID, CLIENT_SECRET, finds_purchases=finds_purchases)
     clock = SystemClock()
     return make_alarmbox_adapter(
         config, tokens=tokens, rate_limiter=CountingRateLimiter(), clock=clock, scale=TimeScale(scale)
@@ -40,7 +40,7 @@ def test_a_purchase_its_detail_and_its_file_agree(control: SandboxControl, token
     charge.
     """
     control.change_settings(offers_purchase_list=True)
-    box = make_adapter(control.url, tokens, finds=True)
+    box = make_adapter(control.url, tokens, finds_purchases=True)
     purchase = box.buy_check(PURCHASE_REQUEST)
     assert purchase.found is not None
     credit_check_id = purchase.found.credit_check_id

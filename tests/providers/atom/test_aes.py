@@ -176,16 +176,18 @@ def test_a_missing_signature_is_refused(given_text: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("minor", "two", "short"),
+    ("minor", "two_decimals", "short_text"),
     [(15_050, "150.50", "150.5"), (500, "5.00", "5"), (50_000, "500.00", "500"), (1, "0.01", "0.01")],
 )
-def test_the_setting_of_the_amount_format_decides_the_decimals(minor: int, two: str, short: str) -> None:
+def test_the_setting_of_the_amount_format_decides_the_decimals(
+    minor: int, two_decimals: str, short_text: str
+) -> None:
     """The setting of the amount format decides whether an amount is written with two decimal places or with as few as
     possible."""
     money = Money(minor, "INR")
     assert (AmountFormat.TWO_DECIMALS.format_amount(money), AmountFormat.SHORTEST.format_amount(money)) == (
-        two,
-        short,
+        two_decimals,
+        short_text,
     )
 
 

@@ -62,9 +62,9 @@ def make_paypay(url: str, *, rate_limiter: RateLimiter | None = None, scale: flo
 
 
 def make_atom(
-    url: str, *, rate_limiter: RateLimiter | None = None, scale: float = 1.0, patience: RetryLimits = NO_RETRIES
+    url: str, *, rate_limiter: RateLimiter | None = None, scale: float = 1.0, retry_limits: RetryLimits = NO_RETRIES
 ) -> Atom:
-    config = AtomConfig(AtomUrls.make_urls_of_origin(url), MERCHANT, patience)
+    config = AtomConfig(AtomUrls.make_urls_of_origin(url), MERCHANT, retry_limits)
     return make_atom_adapter(
         config, rate_limiter=rate_limiter or CountingRateLimiter(), clock=CLOCK, scale=TimeScale(scale)
     )

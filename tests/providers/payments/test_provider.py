@@ -236,18 +236,18 @@ def test_secrets_stay_out_of_reprs_and_evidence(provider_example: PaymentProvide
 IMPOSSIBLE_IDS = ["", " ", "a b", "a/b", "a?b=c", "../x", "a\n", "ＯＲＤ", "a" * 65, "a%2Fb", "a#b"]
 
 
-@pytest.mark.parametrize("bad", IMPOSSIBLE_IDS)
-def test_impossible_ids_are_not_sent(provider_example: PaymentProviderExample, bad: str) -> None:
+@pytest.mark.parametrize("bad_id", IMPOSSIBLE_IDS)
+def test_impossible_ids_are_not_sent(provider_example: PaymentProviderExample, bad_id: str) -> None:
     """If a text can't be an id of the provider, the adapter sends no request with it."""
-    order = replace(provider_example.refund_instruction, key=bad)
+    order = replace(provider_example.refund_instruction, key=bad_id)
     with serve_scripts(make_bytes_script(provider_example.refund_answer)) as server:
         vendor = provider_example.open_adapter(server.url)
         outcomes = {
             "refund status": vendor.read_refund(order),
-            "payment": vendor.read_payment(replace(provider_example.question, merchant_payment_id=bad)),
+            "payment": vendor.read_payment(replace(provider_example.question, merchant_payment_id=bad_id)),
             "refund": vendor.refund(order),
-            "refund 2": vendor.refund(replace(provider_example.refund_instruction, provider_payment_id=bad)),
-            "start": vendor.start(replace(provider_example.request, merchant_payment_id=bad)),
+            "refund 2": vendor.refund(replace(provider_example.refund_instruction, provider_payment_id=bad_id)),
+            "start": vendor.start(replace(provider_example.request, merchant_payment_id=bad_id)),
         }
         assert server.connections == 0
     for name, outcome in outcomes.items():
@@ -350,10 +350,10 @@ def test_a_read_is_repeated_after_a_passing_failure() -> None:
     with serve_scripts(
         trouble, make_answer_script(503), make_bytes_script(PROVIDER_EXAMPLES["atom"].paid_answer)
     ) as server:
-        assert make_atom(server.url, patience=patient).read_payment(ATOM_QUESTION).kind is OutcomeClass.SUCCEEDED
+        assert make_atom(server.url, retry_limits=patient).read_payment(ATOM_QUESTION).kind is OutcomeClass.SUCCEEDED
         assert server.connections == 3
     with serve_scripts(trouble) as server:
-        vendor = make_atom(server.url, patience=patient)
+        vendor = make_atom(server.url, retry_limits=patient)
         assert vendor.read_refund(ATOM_REFUND).kind is OutcomeClass.UNKNOWN
         assert server.connections == 3
         assert vendor.refund(ATOM_REFUND).kind is OutcomeClass.UNKNOWN
@@ -367,7 +367,7 @@ def test_a_read_with_an_answer_is_not_repeated(code: str) -> None:
     would be the same.
     """
     with serve_scripts(make_sealed_script({"payInstrument": make_details(code)})) as server:
-        make_atom(server.url, patience=RetryLimits(first_pause_seconds=0.01)).read_payment(ATOM_QUESTION)
+        make_atom(server.url, retry_limits=RetryLimits(first_pause_seconds=0.01)).read_payment(ATOM_QUESTION)
         assert server.connections == 1
 
 

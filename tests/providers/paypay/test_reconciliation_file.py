@@ -124,10 +124,10 @@ def test_a_repeated_end_of_a_payment_is_a_duplicate() -> None:
     ]
 
 
-@pytest.mark.parametrize("cut", [1, 20, 60, 75])
-def test_a_cut_file_is_reported(cut: int) -> None:
+@pytest.mark.parametrize("cut_length", [1, 20, 60, 75])
+def test_a_cut_file_is_reported(cut_length: int) -> None:
     """If the file was cut, its last line is refused, because it has too few cells or no line end."""
-    assert list_refusal_reasons(FAILED_LINE, PAID_LINE[:cut], end="") == [None, "truncated"]
+    assert list_refusal_reasons(FAILED_LINE, PAID_LINE[:cut_length], end="") == [None, "truncated"]
 
 
 def test_a_last_line_without_a_line_end_is_refused() -> None:

@@ -176,19 +176,19 @@ def test_wrong_keys_are_refused_with_their_status(atom_caller: AtomCaller) -> No
 
 
 @pytest.mark.parametrize(
-    ("to", "code", "captured"),
+    ("state", "code", "captured"),
     [("opened", "OTS0301", 0), ("started", "OTS0351", 0), ("pending", "OTS0551", 0), ("timeout", "OTS0201", 0),
      ("paid", "OTS0000", 50000), ("forced", "OTS0002", 50000), ("cancelled", "OTS0101", 0),
      ("failed", "OTS0600", 0)],
 )  # fmt: skip
 def test_verification_returns_the_code_of_each_state(
-    atom_caller: AtomCaller, control: SandboxControl, to: str, code: str, captured: int
+    atom_caller: AtomCaller, control: SandboxControl, state: str, code: str, captured: int
 ) -> None:
     """After the control API has set a payment to a state, each of the two versions of TXNVERIFICATION returns the
     code of that state.
     """
     atom_caller.start_payment()
-    assert control.payments_control.change_payment_state("atom", ORDER_NUMBER, to)["captured_minor"] == captured
+    assert control.payments_control.change_payment_state("atom", ORDER_NUMBER, state)["captured_minor"] == captured
     assert (get_status_code(atom_caller.verify_payment()), get_status_code(atom_caller.verify_payment_v2())) == (
         code,
         code,
@@ -290,7 +290,7 @@ def test_the_refund_status_has_several_forms(
 
 
 @pytest.mark.parametrize(
-    ("to", "remark", "left"),
+    ("state", "remark", "left"),
     [
         ("accepted", "REFUND INITIATED", 34950),
         ("pending", "REFUND PENDING", 34950),
@@ -300,13 +300,13 @@ def test_the_refund_status_has_several_forms(
     ],
 )
 def test_the_refund_status_returns_each_remark(
-    atom_caller: AtomCaller, control: SandboxControl, paid_payment_id: str, to: str, remark: str, left: int
+    atom_caller: AtomCaller, control: SandboxControl, paid_payment_id: str, state: str, remark: str, left: int
 ) -> None:
     """REFUNDSTATUS answers with the remark of the refund's state, as Atom's table of remarks says. If a refund has
     failed, its amount can be refunded again."""
     control.change_settings(waits_for_manual_settling=True)
     atom_caller.refund_payment(paid_payment_id)
-    control.payments_control.change_refund_state("RFD1", to)
+    control.payments_control.change_refund_state("RFD1", state)
     row = decrypt_json_answer(atom_caller.read_refund_status(paid_payment_id))["payInstrument"][
         "refundStatusDetails"
     ]["refundDetails"][0]

@@ -85,18 +85,22 @@ ALTERING_FAULTS = [
 
 
 @pytest.mark.parametrize(
-    ("fault", "call", "sees"),
-    [(fault, call, sees[call.split("_")[0]]) for fault, calls, sees in ALTERING_FAULTS for call in sorted(calls)],
+    ("fault", "call", "shown_value"),
+    [
+        (fault, call, shown_value[call.split("_")[0]])
+        for fault, calls, shown_value in ALTERING_FAULTS
+        for call in sorted(calls)
+    ],
 )
 def test_an_altered_answer_hides_the_true_effect_once(
-    gateways: SandboxGateways, fault: str, call: str, sees: str
+    gateways: SandboxGateways, fault: str, call: str, shown_value: str
 ) -> None:
     """With these faults the call takes effect but its answer states something else; the next answer is correct
     again.
     """
     if call.endswith(("details", "status")):
         gateways.make_refunds()
-    wanted = sees.format(yen=gateways.yen, rupees=gateways.rupees)
+    wanted = shown_value.format(yen=gateways.yen, rupees=gateways.rupees)
     gateways.control.add_fault(fault, call=call)
     assert wanted in gateways.read_answer_text(call)
     assert wanted not in gateways.read_answer_text(call)

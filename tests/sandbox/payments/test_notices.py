@@ -84,9 +84,9 @@ def register_payment(control: SandboxControl, provider: str, number: str = "P-1"
 
 
 def pay_and_wait_for_notice(
-    control: SandboxControl, provider: str, number: str = "P-1", to: str = "paid", ended: int = 1
+    control: SandboxControl, provider: str, number: str = "P-1", state: str = "paid", ended: int = 1
 ) -> None:
-    control.payments_control.change_payment_state(provider, number, to)
+    control.payments_control.change_payment_state(provider, number, state)
     assert control.wait_until_reached(notices=ended)
 
 
@@ -112,7 +112,7 @@ def test_a_paypay_webhook_states_payment_and_order(control: SandboxControl, rece
 def test_the_webhook_of_a_failed_payment_has_no_times(control: SandboxControl, receiver: Receiver) -> None:
     """PayPay's webhook of a failed payment has the state FAILED and an empty time of payment."""
     register_payment(control, "paypay")
-    pay_and_wait_for_notice(control, "paypay", to="failed")
+    pay_and_wait_for_notice(control, "paypay", state="failed")
     assert (receiver.parsed_notices[0]["state"], receiver.parsed_notices[0]["paid_at"]) == ("FAILED", None)
 
 
@@ -154,7 +154,7 @@ def test_an_atom_callback_is_encrypted_and_signed(
     key.
     """
     register_payment(control, "atom")
-    pay_and_wait_for_notice(control, "atom", to=to)
+    pay_and_wait_for_notice(control, "atom", state=to)
     data = json.loads(decrypt_body(receiver.bodies[0]))["payInstrument"]
     assert receiver.kinds == ["application/x-www-form-urlencoded"]
     assert receiver.bodies[0].startswith(b"merchId=900001&encData=")

@@ -191,7 +191,7 @@ def test_an_unpaid_code_has_no_ids_until_it_is_paid(paypay_caller: PayPayCaller,
 
 
 @pytest.mark.parametrize(
-    ("to", "status", "captured"),
+    ("state", "status", "captured"),
     [
         ("authorized", "AUTHORIZED", 0),
         ("reauthorizing", "REAUTHORIZING", 0),
@@ -202,13 +202,13 @@ def test_an_unpaid_code_has_no_ids_until_it_is_paid(paypay_caller: PayPayCaller,
     ],
 )
 def test_the_control_api_sets_each_payment_state(
-    paypay_caller: PayPayCaller, control: SandboxControl, to: str, status: str, captured: int
+    paypay_caller: PayPayCaller, control: SandboxControl, state: str, status: str, captured: int
 ) -> None:
     """The control API sets a payment to each state. The captured amount and PayPay's status are then those that
     belong to the state.
     """
     paypay_caller.create_payment()
-    assert control.payments_control.change_payment_state("paypay", ORDER_NUMBER, to)["captured_minor"] == captured
+    assert control.payments_control.change_payment_state("paypay", ORDER_NUMBER, state)["captured_minor"] == captured
     assert paypay_caller.read_payment().data["data"]["status"] == status
 
 

@@ -492,18 +492,18 @@ def test_a_run_that_was_broken_off_is_taken_back(accounts: AccountsByFile, monke
             assert grants.find_right_faults(conn) == ()
 
 
-def _make_failing_after(nth: int, real: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that calls `real` for the first `nth` calls, and raises ConnectionError from the next call
-    on.
+def _make_failing_after(successful_calls: int, function: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that calls `function` for the first `successful_calls` calls, and raises ConnectionError from
+    the next call on.
     """
     calls = 0
 
     def count_and_run(*args: Any, **more: Any) -> None:
         nonlocal calls
         calls += 1
-        if calls > nth:
+        if calls > successful_calls:
             raise ConnectionError("the plug was pulled")
-        real(*args, **more)
+        function(*args, **more)
 
     return count_and_run
 

@@ -44,16 +44,16 @@ def make_settings(home: Path, url: str, keyring: Keyring | None, **extra: str) -
 
 @contextmanager
 def open_signed_in(
-    place: Place, keyring: MemoryKeyring, *, keep: bool = True, person: str = "op-a"
+    place: Place, keyring: MemoryKeyring, *, keeps_password: bool = True, person: str = "op-a"
 ) -> Iterator[Console]:
-    """Open a desk as a person who has entered account and password; with `keep` the password is stored in the
-    keyring.
+    """Open a desk as a person who has entered account and password; with `keeps_password` the password is stored in
+    the keyring.
     """
     user, password, url = split_database_url(place, person)
     told = make_settings(place.home, url, keyring)
     told.sign_in.set_entered_account(user, password)
     with open_console(told) as console:
-        assert console.sessions.record_sign_in(must_store_password=keep) is keep
+        assert console.sessions.record_sign_in(must_store_password=keeps_password) is keeps_password
         yield console
 
 
@@ -98,7 +98,7 @@ def test_a_stored_sign_in_opens_the_next_desk(place: Place) -> None:
     """
     keyring = MemoryKeyring()
     user, password, url = split_database_url(place)
-    with open_signed_in(place, keyring, keep=False):
+    with open_signed_in(place, keyring, keeps_password=False):
         assert keyring.entries == {}
     assert read_opening_error(make_settings(place.home, url, keyring)).detail["problem"] == "sign_in_missing"
     with open_signed_in(place, keyring):
@@ -158,14 +158,14 @@ def test_three_sign_in_failures_have_three_reasons(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "undo", "problem"),
+    ("change", "undo_statement", "problem"),
     [
         ("ACCOUNT LOCK", "ACCOUNT UNLOCK", "account_locked"),
         ("PASSWORD EXPIRE", "IDENTIFIED BY '{}'", "password_expired"),
     ],
 )
 def test_an_unusable_account_is_not_reported_as_a_wrong_password(
-    place: Place, change: str, undo: str, problem: str
+    place: Place, change: str, undo_statement: str, problem: str
 ) -> None:
     """An administrator, or a worker, has locked the account, or its password has expired: the sign-in and the
     confirmation of the right password report this, and the trail has no wrong password.
@@ -183,7 +183,7 @@ def test_an_unusable_account_is_not_reported_as_a_wrong_password(
             (check,) = [check for check in open_health_checks(told).run_all_checks() if check.name == "database"]
             assert (check.ok, check.message) == (False, f"error.bad_profile.{problem}")
         finally:
-            place.sql(f"ALTER USER `{user}`@`%` {undo.format(password)}")
+            place.sql(f"ALTER USER `{user}`@`%` {undo_statement.format(password)}")
         assert [entry[1] for entry in list_session_entries(console)] == ["session_created"]
 
 

@@ -94,7 +94,8 @@ def test_all_rows_of_another_application_are_adopted(database: Database, home: P
     The counts of the run equal those that the plan announced.
     """
     legacy.create_table_with_rows(
-        database, [*legacy.make_rows(600, doubled=0.1, strange_share=0.1), make_row(corporation_number="番号なし")]
+        database,
+        [*legacy.make_rows(600, duplicate_share=0.1, strange_share=0.1), make_row(corporation_number="番号なし")],
     )
     before, there = read_rows(database), count_rows_by_table(database)
     with open_adoption_service(home, database_url) as service:
@@ -229,7 +230,7 @@ def test_an_interrupted_adoption_continues(home: Path, database: Database, datab
     """An adoption is broken off at each failpoint in turn, and the other application adds rows meanwhile. Each next
     run continues the adoption, and at the end one row of each claim is live.
     """
-    legacy.create_table_with_rows(database, list(legacy.make_rows(60, doubled=0.2, strange_share=0.2)))
+    legacy.create_table_with_rows(database, list(legacy.make_rows(60, duplicate_share=0.2, strange_share=0.2)))
     before, broken = read_rows(database), []
     for name in failpoint_names.ADOPTION_FAILPOINTS:
         with (
@@ -254,7 +255,7 @@ def test_a_killed_adoption_continues(home: Path, sql_server: SqlServer) -> None:
     """
     with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
-        legacy.create_table_with_rows(database, list(legacy.make_rows(60, doubled=0.2)))
+        legacy.create_table_with_rows(database, list(legacy.make_rows(60, duplicate_share=0.2)))
         told = make_environment(
             home, UNREACHABLE_URL, DATABASE_URL=url, OPERATOR="", FAILPOINT="after_adopt_columns:2:kill"
         )
@@ -271,7 +272,7 @@ def test_two_simultaneous_adoptions_decide_each_duplicate_once(
     home: Path, database: Database, database_url: str
 ) -> None:
     """If two desks run the adoption at the same time, each duplicate is decided once and has one case."""
-    legacy.create_table_with_rows(database, list(legacy.make_rows(200, doubled=0.2)))
+    legacy.create_table_with_rows(database, list(legacy.make_rows(200, duplicate_share=0.2)))
     done: list[int] = []
 
     def adopt_at_desk(number: int) -> None:
@@ -296,7 +297,7 @@ def adopt_under_traffic(url: str, home: Path, database: Database, count: int) ->
     """Adopt `count` rows while the other application reads and inserts rows. Check that each of its inserts succeeds
     and is stored. Return the other application's inserts and their durations.
     """
-    legacy.create_table_with_rows(database, legacy.make_rows(count, doubled=0.01, strange_share=0.01))
+    legacy.create_table_with_rows(database, legacy.make_rows(count, duplicate_share=0.01, strange_share=0.01))
     with other_application.run_application(url) as told, open_adoption_service(home, url) as service:
         service.run()
     (met,) = told
@@ -360,30 +361,32 @@ def test_rows_inserted_during_the_adoption_compete_for_the_claim(
 # ---- what comes in during an adoption costs what it is, and no more
 
 
-def add_during_adoption(monkeypatch: pytest.MonkeyPatch, database: Database, add: Callable[[], None]) -> None:
-    """Make the adoption call `add` once: after the earlier rows are adopted, and before the unique index of the
+def add_during_adoption(monkeypatch: pytest.MonkeyPatch, database: Database, add_rows: Callable[[], None]) -> None:
+    """Make the adoption call `add_rows` once: after the earlier rows are adopted, and before the unique index of the
     claims is built.
     """
     carry_out = adopt_table.apply_table_change
 
     def add_before_claims_step(database: Database, step: adopt_table.TableChange, *more: Any, **how: Any) -> None:
         if step.name == "claims":
-            add()
+            add_rows()
         carry_out(database, step, *more, **how)
 
     monkeypatch.setattr("console.services.adoption.run.adopt_table.apply_table_change", add_before_claims_step)
 
 
-@pytest.mark.parametrize("doubled", [0.1, 0.9])
+@pytest.mark.parametrize("duplicate_share", [0.1, 0.9])
 def test_rows_added_during_the_adoption_are_read_once(
-    home: Path, monkeypatch: pytest.MonkeyPatch, doubled: float
+    home: Path, monkeypatch: pytest.MonkeyPatch, duplicate_share: float
 ) -> None:
     """400 rows are inserted during an adoption: the server reads only a bounded number of rows for each of them.
     Formerly the adoption compared each new row with all other new rows, and could not end while another application
     wrote 150 rows a second.
     """
     server_fixtures.require_engine("mariadb")
-    late = list(legacy.make_rows(_ROWS_ADDED_DURING_ADOPTION, seed=8, doubled=doubled, strange_share=0.1))
+    late = list(
+        legacy.make_rows(_ROWS_ADDED_DURING_ADOPTION, seed=8, duplicate_share=duplicate_share, strange_share=0.1)
+    )
     with start_private_mariadb(extra_config=("userstat=ON",)) as server, open_temporary_database(server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
@@ -414,7 +417,8 @@ def test_rows_added_after_the_adoption_are_read_once(home: Path, vendor: LedgerV
         with open_adoption_service(home, url) as service:
             service.run()
         legacy.insert_rows(
-            database, list(legacy.make_rows(_ROWS_ADDED_DURING_ADOPTION, seed=8, doubled=0, strange_share=0.9))
+            database,
+            list(legacy.make_rows(_ROWS_ADDED_DURING_ADOPTION, seed=8, duplicate_share=0, strange_share=0.9)),
         )
         with open_desk(home / "desk", url, database, vendor) as desk, desk.acting_as("worker"):
             before = count_rows_read(server, database)
@@ -539,7 +543,7 @@ def test_a_cluster_has_one_live_row_per_claim_after_an_adoption(home: Path, gale
     first, second = galera_cluster.nodes[:2]
     with open_temporary_database(first, home) as url:
         database = Database(url, without_time_limit=True)
-        legacy.create_table_with_rows(database, list(legacy.make_rows(300, doubled=0.1)))
+        legacy.create_table_with_rows(database, list(legacy.make_rows(300, duplicate_share=0.1)))
         with open_adoption_service(home, url) as service:
             assert service.make_plan().is_cluster
             service.run()

@@ -61,17 +61,21 @@ def test_a_refetch_leaves_a_bought_row_bought(console: Console, vendor: LedgerVe
 
 
 @pytest.mark.parametrize("spelling", [f"T{NUMBER}", f"Ｔ{NUMBER}", f"{NUMBER[:4]}\t{NUMBER[4:]}", f"\ufeff{NUMBER}"])
-@pytest.mark.parametrize("bought", [None, 77])
+@pytest.mark.parametrize("credit_check_id", [None, 77])
 def test_rows_in_spellings_that_sql_cannot_compare_hold_the_claim(
-    console: Console, vendor: LedgerVendor, place: Place, spelling: str, bought: int | None
+    console: Console, vendor: LedgerVendor, place: Place, spelling: str, credit_check_id: int | None
 ) -> None:
     """A row whose corporation number has a spelling that SQL cannot compare is found and holds its claim, at once
     after its insert and after the next due task.
     """
-    row = insert_as_other_application(place, spelling, credit_check_id=bought)
+    row = insert_as_other_application(place, spelling, credit_check_id=credit_check_id)
     for _ in range(2):
         (found,) = console.lookup.find_records(NUMBER).credit_checks
-        assert (found.id, found.corporation_number, found.state) == (row, NUMBER, "success" if bought else "pending")
+        assert (found.id, found.corporation_number, found.state) == (
+            row,
+            NUMBER,
+            "success" if credit_check_id else "pending",
+        )
         assert read_purchase_error_code(console) == "already_purchased"
         console.recovery.run_all_tasks()
     assert vendor.charges == []
@@ -159,10 +163,10 @@ def test_the_writer_corrects_an_unreadable_number(console: Console, place: Place
     assert read_purchase_error_code(console) == "already_purchased"
 
 
-@pytest.mark.parametrize("nonsense", ["", "soon", "2026-13-45", "0000-00-00", 7])
-def test_invalid_dates_are_missing_values(console: Console, place: Place, nonsense: object) -> None:
+@pytest.mark.parametrize("invalid_date", ["", "soon", "2026-13-45", "0000-00-00", 7])
+def test_invalid_dates_are_missing_values(console: Console, place: Place, invalid_date: object) -> None:
     """A date that can't be read is shown as missing. The row's record and queue, and the due tasks, still work."""
-    row = insert_as_other_application(place, credit_check_id=5, purchased_at=nonsense, expired_at=nonsense)
+    row = insert_as_other_application(place, credit_check_id=5, purchased_at=invalid_date, expired_at=invalid_date)
     assert "dates" in console.credit_checks.read_credit_check(row).record.incomplete
     console.recovery.run_all_tasks()
     assert [r.id for r in console.lookup.find_records(NUMBER).credit_checks] == [row]

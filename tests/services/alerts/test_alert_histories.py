@@ -279,7 +279,7 @@ HISTORY_WITH_RULE_TWICE = [
 @example(HISTORY_WITH_RULE_TWICE)
 @given(st.lists(st.tuples(st.sampled_from(STEP_NAMES), st.integers(0, 100)), max_size=25))
 def test_open_alerts_are_those_that_the_history_requires(
-    context_and_clock: tuple[ServiceContext, ManualClock], deeds: list[tuple[str, int]]
+    context_and_clock: tuple[ServiceContext, ManualClock], acts: list[tuple[str, int]]
 ) -> None:
     """After any generated history, the open alerts are exactly those that the test computes from its own copy of the
     history.
@@ -287,7 +287,7 @@ def test_open_alerts_are_those_that_the_history_requires(
     context, clock = context_and_clock
     story = OrderHistory(context, clock)
     story.insert_order()
-    for name, choice in deeds:
+    for name, choice in acts:
         getattr(story, name)(choice)
     story.check_alert()
     story.pass_grace_period(1)

@@ -80,7 +80,7 @@ def write_records(scene: DesksWithSameRegistry) -> None:
         scene.insert_refund(index)
     scene.insert_check(55, expires_at=EXPIRED_AT)
     scene.insert_payment(56, is_paid=True)
-    scene.insert_refund(57, ended=True)
+    scene.insert_refund(57, has_ended=True)
     scene.insert_check(SUCCESSOR_COMPANY_INDEX, expires_at=EXPIRED_AT)
 
 
@@ -553,7 +553,7 @@ def test_an_interrupted_run_loses_no_alert(fresh_place: MakePlace, engine: str, 
                     index = nth % len(rows)
                     present[index] = changes.rename_company(present[index], f"株式会社{trouble}{nth}".upper(), day)
                     scene.import_files(scene.write_difference(day, [present[index]]))
-                    with break_statements(scene.console, nth, trouble, lasting=False) as countdown:
+                    with break_statements(scene.console, nth, trouble, is_lasting=False) as countdown:
                         try:
                             scene.run_watch()
                         except Exception:  # whatever it is, the next run goes on

@@ -35,9 +35,9 @@ def get_acting_name(scene: PaymentDesk) -> str:
     return str(scene.context.operator)
 
 
-def run_rules(scene: PaymentDesk, clock: MovedClock, later: timedelta = timedelta(minutes=10)) -> None:
-    """Move the desk's clock by `later`, shortened like all waits of the desk, and run the alert rules."""
-    clock.offset += scene.context.scale.scale_delta(later)
+def run_rules(scene: PaymentDesk, clock: MovedClock, delay: timedelta = timedelta(minutes=10)) -> None:
+    """Move the desk's clock by `delay`, shortened like all waits of the desk, and run the alert rules."""
+    clock.offset += scene.context.scale.scale_delta(delay)
     with act_as(WORKER):
         AlertRuleEvaluator(scene.context).update_alerts()
 

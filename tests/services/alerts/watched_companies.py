@@ -101,8 +101,9 @@ class DesksWithSameRegistry:
         make = insert_paid_payment if is_paid else insert_begun_payment
         return self.console._context.write(lambda tx: make(tx.conn, name, **facts)).id
 
-    def insert_refund(self, index: int, *, ended: bool = False) -> None:
-        """Insert a refund of a paid payment of the company. The refund is open, or rejected if `ended` is True."""
+    def insert_refund(self, index: int, *, has_ended: bool = False) -> None:
+        """Insert a refund of a paid payment of the company. The refund is open, or rejected if `has_ended` is
+        True."""
         payment_id = self.insert_payment(index, is_paid=True)
 
         def insert_in_transaction(tx: object) -> None:
@@ -110,7 +111,7 @@ class DesksWithSameRegistry:
             payment = payments.find(conn, payment_id)
             assert payment is not None
             refund = insert_requested_refund(conn, payment, maker=self.place.get_account_name("op-a"))
-            if ended:
+            if has_ended:
                 move_refund_to(conn, refund, refund.state.REJECTED)
 
         self.console._context.write(insert_in_transaction)

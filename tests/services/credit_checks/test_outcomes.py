@@ -398,7 +398,7 @@ def test_an_answer_contradicts_only_a_different_known_outcome(
 
 
 @pytest.mark.parametrize(
-    ("finds", "reason", "state", "why"),
+    ("is_found", "reason", "state", "work_reason"),
     [
         (False, "read_timeout", WorkState.NEEDS_REVIEW, "no_list_call"),
         (True, "read_timeout", WorkState.SCHEDULED, "unknown"),
@@ -407,16 +407,16 @@ def test_an_answer_contradicts_only_a_different_known_outcome(
     ],
 )
 def test_an_unknown_purchase_is_probed_or_waits_for_a_person(
-    purchase_desk: PurchaseDesk, finds: bool, reason: str, state: WorkState, why: str
+    purchase_desk: PurchaseDesk, is_found: bool, reason: str, state: WorkState, work_reason: str
 ) -> None:
     """An unknown purchase is probed automatically if AlarmBox has a list of purchases. A person must look if AlarmBox
     has no list, or if its answer was for no record of ours.
     """
     record = purchase_desk.make_unknown_purchase()
-    purchase_desk.vendor.lists_purchases = finds
+    purchase_desk.vendor.lists_purchases = is_found
     purchase_desk.record_outcome(record, make_answer(OutcomeClass.UNKNOWN, reason))
     work = purchase_desk.read_record().work
-    assert (work.state, work.reason, work.attempt) == (state, why, 0)
+    assert (work.state, work.reason, work.attempt) == (state, work_reason, 0)
     due = purchase_desk.clock.at + purchase_desk.context.scale.scale_delta(timedelta(minutes=1))
     assert work.at == (due if state is WorkState.SCHEDULED else None)
     purchase_desk.record_outcome(purchase_desk.read_record(), make_answer(OutcomeClass.UNKNOWN, LONG_TEXT))

@@ -59,15 +59,15 @@ def read_cases(console: Console) -> list[Alert]:
     return [case for case in console.alerts.list_alerts() if case.resolved_at is None]
 
 
-def assert_case_about_decided(console: Console, decided: CreditCheck, own: CreditCheck) -> None:
+def assert_case_about_decided(console: Console, decided_check: CreditCheck, own: CreditCheck) -> None:
     """Assert that there is one case, that it is about the credit check that a person decided, and that it names the
     purchase `own`. The credit check keeps its state.
     """
     (case,) = read_cases(console)
-    assert (case.rule_id, case.subject_id) == ("contradicted", decided.id)
+    assert (case.rule_id, case.subject_id) == ("contradicted", decided_check.id)
     assert case.observed == f"1 was bought for credit check {own.id}"
     work = {one.id: (one.state, one.work.reason) for one in console.lookup.find_records(NUMBER).credit_checks}
-    assert work[decided.id] == ("success", "contradicted")
+    assert work[decided_check.id] == ("success", "contradicted")
 
 
 @pytest.mark.expects_log("what the database could not take is told")

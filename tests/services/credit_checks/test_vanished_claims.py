@@ -83,15 +83,15 @@ def test_a_lost_refused_purchase_holds_no_claim(console: Console, vendor: Ledger
     assert buy_check(console).state == "success"
 
 
-@pytest.mark.parametrize("forgotten", [(DELETE_CHECK_SQL,), (DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)])
+@pytest.mark.parametrize("delete_statements", [(DELETE_CHECK_SQL,), (DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)])
 def test_a_confirmed_resolution_restores_a_lost_purchase(
-    console: Console, vendor: LedgerVendor, place: Place, forgotten: tuple[str, ...]
+    console: Console, vendor: LedgerVendor, place: Place, delete_statements: tuple[str, ...]
 ) -> None:
     """A person runs `resolve operation` with the outcome success, and AlarmBox confirms the outcome: the lost row is
     restored under its former id, and the operation has ended.
     """
     lost = buy_check(console)
-    delete_rows(place, lost, *forgotten)
+    delete_rows(place, lost, *delete_statements)
     operation_id = lost.operation_id or ""
     shown = console.recovery.read_record("operation", operation_id)
     assert isinstance(shown, OperationDetails)

@@ -109,13 +109,13 @@ def make_result(_gift: GiftAttempt, claimed: ClaimedOperation, outcome: Outcome[
     raise rebuild_error(find_error_code_of_effect_call(outcome), {"reason": outcome.reason})
 
 
-def add_gift_to_error(gift: GiftAttempt, trouble: Exception) -> Exception:
+def add_gift_to_error(gift: GiftAttempt, error: Exception) -> Exception:
     """If the error says that an outcome couldn't be recorded, add the gift card's id to its detail. Return the
     error.
     """
-    if isinstance(trouble, OutcomeUnrecorded):
-        trouble.detail["record"] = gift.id  # type: ignore[typeddict-item]  # an invented record
-    return trouble
+    if isinstance(error, OutcomeUnrecorded):
+        error.detail["record"] = gift.id  # type: ignore[typeddict-item]  # an invented record
+    return error
 
 
 def settle_gift(
@@ -397,14 +397,17 @@ def test_recovery_document_lists_every_ending_of_an_action(console: Console) -> 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"has_effect": False}, {"kind": "payment"}, {"answer": None}, {"settle": None}, {"name": "gift.burn"}]
+    "wrong_fields",
+    [{"has_effect": False}, {"kind": "payment"}, {"answer": None}, {"settle": None}, {"name": "gift.burn"}],
 )
-def test_a_declaration_that_contradicts_itself_is_refused(shop: GiftCardDesk, wrong: dict[str, object]) -> None:
+def test_a_declaration_that_contradicts_itself_is_refused(
+    shop: GiftCardDesk, wrong_fields: dict[str, object]
+) -> None:
     """The declaration of an action with effect is refused with ValueError if it says that the action only reads, or
     if it lacks the function that settles the action later.
     """
     with pytest.raises(ValueError, match=r"gift\."):
-        replace(shop.sending.action, **wrong)  # type: ignore[arg-type]  # wrong on purpose
+        replace(shop.sending.action, **wrong_fields)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_the_decision_record_has_the_declaration_of_these_tests() -> None:

@@ -337,20 +337,20 @@ def add_environment_prefix(settings: Mapping[str, str]) -> dict[str, str]:
     return {f"CONSOLE_{name}": value for name, value in settings.items()}
 
 
-@pytest.mark.parametrize("ahead", [timedelta(minutes=59), timedelta(hours=1), timedelta(days=1)])
+@pytest.mark.parametrize("advance", [timedelta(minutes=59), timedelta(hours=1), timedelta(days=1)])
 def test_an_epoch_from_the_future_does_not_count(
-    key_service: IdempotencyKeyService, place: Place, uptime: ManualClock, ahead: timedelta
+    key_service: IdempotencyKeyService, place: Place, uptime: ManualClock, advance: timedelta
 ) -> None:
     """An epoch that begins an hour or more after the present time was written with a wrong clock: Redis isn't used,
     and the database answers.
     """
     store_result(key_service)
-    since = convert_to_naive_utc(uptime.now() + ahead).isoformat(sep=" ")
+    since = convert_to_naive_utc(uptime.now() + advance).isoformat(sep=" ")
     place.drop_table_triggers("leases")
     place.sql(f"UPDATE leases SET since = '{since}' WHERE name = 'idempotency_cache'")
     with key_service._context.database.read() as conn:
         found = rows.read_current_epoch(conn, uptime.now())
-    assert bool(found) is (ahead < rows.LONGEST_EPOCH_AGE)
+    assert bool(found) is (advance < rows.LONGEST_EPOCH_AGE)
     assert key_service.find_result(KEY, PRINT) == RESULT
 
 

@@ -331,18 +331,18 @@ def _make_request_ids_older(place: Place, by: timedelta) -> None:
     place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - {round(by.total_seconds() * 1000)}")
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit(143), ValueError("a bug")])
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt(), SystemExit(143), ValueError("a bug")])
 def test_an_interrupted_call_releases_its_request_id(
-    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, stop: BaseException
+    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, interrupt: BaseException
 ) -> None:
     """A call is interrupted before it has written anything: its request id can be used again at once."""
 
     def raise_stop(_: object) -> None:
-        raise stop
+        raise interrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(console.credit_checks._checks, "_validate_purchase_request", raise_stop)
-        with pytest.raises(type(stop)):
+        with pytest.raises(type(interrupt)):
             buy_check(console)
     assert buy_check(console, OTHER_NUMBER).state == "success"
     assert len(vendor.charges) == 1

@@ -156,9 +156,9 @@ def test_an_answer_that_may_mean_paid_permits_no_denial(
     assert scene.payments.resolve(payment.id, "payment_failed", "not on their page").awaiting == "second_person"
 
 
-@pytest.mark.parametrize(("end", "captured"), [("completed", 3300), ("payment_failed", 0)])
+@pytest.mark.parametrize(("end_state", "captured"), [("completed", 3300), ("payment_failed", 0)])
 def test_an_unconfirmed_outcome_needs_two_people(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], end: str, captured: int
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], end_state: str, captured: int
 ) -> None:
     """No read confirms the outcome that a first person proposes: the proposer and an operator can't confirm the
     proposal, an approver can.
@@ -166,20 +166,20 @@ def test_an_unconfirmed_outcome_needs_two_people(
     scene.insert_account(NUMBERS[0], 5000)
     payment = make_unknown_payment(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
-    first = scene.payments.resolve(payment.id, end, "settlement of the 20th, row 14", "0421-from-paper")
+    first = scene.payments.resolve(payment.id, end_state, "settlement of the 20th, row 14", "0421-from-paper")
     assert (first.awaiting, scene.read_payment(payment.id).certainty) == ("second_person", Certainty.UNKNOWN)
     assert scene.payments.read_payment(payment.id).awaiting == "second_person"
     with expect_refusal("same_person"):
-        scene.payments.resolve(payment.id, end, "I say so again")
+        scene.payments.resolve(payment.id, end_state, "I say so again")
     with open_desk_of("op-b") as colleague, expect_refusal("not_allowed"):
         if not scene.place.is_server:
             raise ConsoleError(ErrorCode.NOT_ALLOWED)  # without accounts everybody holds every role
-        colleague.payments.resolve(payment.id, end, "me too")
+        colleague.payments.resolve(payment.id, end_state, "me too")
     with open_desk_of("lead-b") as lead:
-        done = lead.payments.resolve(payment.id, end, "seen on the bank's own statement", "0421-from-paper")
+        done = lead.payments.resolve(payment.id, end_state, "seen on the bank's own statement", "0421-from-paper")
     assert done.awaiting is None
     after = scene.read_payment(payment.id)
-    assert (after.state, after.certainty, after.captured_minor) == (end, Certainty.KNOWN, captured)
+    assert (after.state, after.certainty, after.captured_minor) == (end_state, Certainty.KNOWN, captured)
     assert after.account_minor == 0
     assert scene.read_order("ORD-1").state == ("paid" if captured else "pending")
     if captured:

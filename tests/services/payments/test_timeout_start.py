@@ -35,16 +35,22 @@ def test_only_a_known_waiting_payment_times_out(state: PaymentState, certainty: 
     assert timeout_start.has_timed_out(payment, START_TIME + HOUR) is is_over
 
 
-@pytest.mark.parametrize(("late", "is_over"), [(-HOUR, False), (timedelta(0), False), (MOMENT, True), (HOUR, True)])
-def test_a_payment_times_out_after_its_deadline(late: timedelta, is_over: bool) -> None:
+@pytest.mark.parametrize(
+    ("time_after_deadline", "is_over"), [(-HOUR, False), (timedelta(0), False), (MOMENT, True), (HOUR, True)]
+)
+def test_a_payment_times_out_after_its_deadline(time_after_deadline: timedelta, is_over: bool) -> None:
     """At its deadline a payment has not timed out yet; one moment later it has. A payment without a deadline, or with
     an unknown outcome, never times out.
     """
-    assert timeout_start.has_timed_out(WAITING_PAYMENT, START_TIME + late) is is_over
-    assert not timeout_start.has_timed_out(replace(WAITING_PAYMENT, expires_at=None), START_TIME + late)
-    assert not timeout_start.has_timed_out(replace(WAITING_PAYMENT, certainty=Certainty.UNKNOWN), START_TIME + late)
+    assert timeout_start.has_timed_out(WAITING_PAYMENT, START_TIME + time_after_deadline) is is_over
     assert not timeout_start.has_timed_out(
-        replace(WAITING_PAYMENT, expires_at=None, certainty=Certainty.UNKNOWN), START_TIME + late
+        replace(WAITING_PAYMENT, expires_at=None), START_TIME + time_after_deadline
+    )
+    assert not timeout_start.has_timed_out(
+        replace(WAITING_PAYMENT, certainty=Certainty.UNKNOWN), START_TIME + time_after_deadline
+    )
+    assert not timeout_start.has_timed_out(
+        replace(WAITING_PAYMENT, expires_at=None, certainty=Certainty.UNKNOWN), START_TIME + time_after_deadline
     )
 
 
@@ -133,19 +139,19 @@ def test_a_timeout_saga_begins_once(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "ends", "follows"),
+    ("has_order", "has_deadline", "begins_saga"),
     [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
 )
 def test_a_saga_after_an_unpaid_end_begins_with_the_cancellation(
-    scene: PaymentDesk, order: bool, ends: bool, follows: bool
+    scene: PaymentDesk, has_order: bool, has_deadline: bool, begins_saga: bool
 ) -> None:
     """If a payment has ended unpaid, its saga begins at the step `cancel_order` only if an order waits and the
     payment has a deadline. Until that deadline the payer may start another payment.
     """
-    of = scene.insert_order("ORD-1", 3300) if order else None
-    payment, context = make_waiting_payment(scene, "A", 1 if ends else None, of), scene.context
+    of = scene.insert_order("ORD-1", 3300) if has_order else None
+    payment, context = make_waiting_payment(scene, "A", 1 if has_deadline else None, of), scene.context
     context.write(lambda tx: timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment))
     with context.database.read() as conn:
         saga = sagas.find_open_saga(conn, timeout_start.PAYMENT_TIMEOUT_KIND, "payment", payment.id)
-    assert (saga is not None) is follows
+    assert (saga is not None) is begins_saga
     assert saga is None or saga.step == timeout_start.CANCEL_STEP

@@ -505,21 +505,21 @@ def test_an_answer_with_a_later_time_than_the_clock_is_read_again(
 
 
 @pytest.mark.parametrize(
-    ("shop", "reason", "kept"),
+    ("shop_state", "reason", "kept_values"),
     [("cancelled", None, ["released", "released"]), ("paid", "order_paid", ["held", "held"])],
 )
 def test_a_change_by_the_shop_is_kept(
-    scene: PaymentDesk, clock: MovedClock, shop: str, reason: str | None, kept: list[str]
+    scene: PaymentDesk, clock: MovedClock, shop_state: str, reason: str | None, kept_values: list[str]
 ) -> None:
     """If the shop has cancelled the order, only stock that is still held is released. If the shop has set the order
     to paid, the order and its stock do not change.
     """
     payment = start_with_stock(scene)
     scene.place.drop_table_triggers("orders")
-    scene.place.sql(f"UPDATE orders SET status = '{shop}' WHERE merch_txn_id = 'ORD-1'")
+    scene.place.sql(f"UPDATE orders SET status = '{shop_state}' WHERE merch_txn_id = 'ORD-1'")
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     run_timeout_task(scene)
-    assert read_final_states(scene, payment) == ("expired", shop, kept)
+    assert read_final_states(scene, payment) == ("expired", shop_state, kept_values)
     assert read_single_saga(scene).record.reason == reason
     assert scene.count_audit_entries("order.cancelled") == 0
 

@@ -31,15 +31,17 @@ def test_a_waiting_or_unknown_payment_can_still_be_paid(state: PaymentState, cer
 
 
 @pytest.mark.parametrize("final", [True, False])
-@pytest.mark.parametrize("theirs", [None, "0421"])
+@pytest.mark.parametrize("provider_state", [None, "0421"])
 @pytest.mark.parametrize("state", PaymentState)
-def test_an_unpaid_state_counts_only_without_an_attempt(state: PaymentState, theirs: str | None, final: bool) -> None:
+def test_an_unpaid_state_counts_only_without_an_attempt(
+    state: PaymentState, provider_state: str | None, final: bool
+) -> None:
     """The provider's state "unpaid" of a payment code counts only if the payer has begun no attempt, because a begun
     attempt can still collect the money.
     """
-    report = PaymentReport("ORD-1", theirs, "x", state, final, Money(3300, "JPY"))
+    report = PaymentReport("ORD-1", provider_state, "x", state, final, Money(3300, "JPY"))
     outcome = Outcome(OutcomeClass.PENDING, "told", SendingCertainty.YES, report, 200, "{}")
-    assert is_unpaid_outcome(outcome) is (state in WAITING_STATES and not final and theirs is None)
+    assert is_unpaid_outcome(outcome) is (state in WAITING_STATES and not final and provider_state is None)
 
 
 @pytest.mark.parametrize("kind", OutcomeClass)

@@ -218,14 +218,14 @@ PREPARE_FUNCTION_BY_CALL = {
 }
 
 
-@pytest.mark.parametrize("where", PREPARE_FUNCTION_BY_CALL)
-def test_a_lease_is_kept_while_a_provider_hangs(place: Place, where: str) -> None:
+@pytest.mark.parametrize("call_name", PREPARE_FUNCTION_BY_CALL)
+def test_a_lease_is_kept_while_a_provider_hangs(place: Place, call_name: str) -> None:
     """If the provider hangs for longer than a lease lasts, another process still cannot acquire the lease during the
     whole call.
     """
     with open_stage(place) as on:
-        name, act = PREPARE_FUNCTION_BY_CALL[where](on)
-        person = "lead-b" if where == "refund" else "op-a"
+        name, act = PREPARE_FUNCTION_BY_CALL[call_name](on)
+        person = "lead-b" if call_name == "refund" else "op-a"
         with place.open_desk(on.sandbox, person=person, **_make_unscaled_settings(on)) as slow:
             slow._context.heartbeat.scale_lease_seconds, slow._context.heartbeat._beat_seconds = (
                 LEASE_SECONDS,

@@ -216,7 +216,7 @@ def test_an_unreadable_payment_hides_no_other_summary_of_a_request(console: Cons
 
 
 @pytest.mark.parametrize(
-    ("table", "column", "hidden"),
+    ("table", "column", "hidden_kinds"),
     [
         ("payments", "late_after", {"payment", "order", "refund"}),
         ("refunds", "reason_code", {"refund", "payment", "order"}),
@@ -225,7 +225,7 @@ def test_an_unreadable_payment_hides_no_other_summary_of_a_request(console: Cons
     ],
 )
 def test_an_unreadable_row_hides_no_other_record_in_searches(
-    place: Place, console: Console, connection: Connection, table: str, column: str, hidden: set[str]
+    place: Place, console: Console, connection: Connection, table: str, column: str, hidden_kinds: set[str]
 ) -> None:
     """A search and the lookup of a company list the records that have nothing to do with the unreadable row."""
     place.drop_table_triggers(TABLE_NAME)
@@ -250,7 +250,7 @@ def test_an_unreadable_row_hides_no_other_record_in_searches(
     assert count_found() == [whole, whole]
     first_id = connection.exec_driver_sql(f"SELECT MIN(id) FROM {table}").scalar()
     connection.exec_driver_sql(f"UPDATE {table} SET {column} = 'future' WHERE id = {first_id}")
-    rest = {kind: whole[kind] - (kind in hidden) for kind in kinds}
+    rest = {kind: whole[kind] - (kind in hidden_kinds) for kind in kinds}
     assert count_found() == [rest, rest]
 
 

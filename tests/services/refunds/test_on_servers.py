@@ -60,10 +60,10 @@ class PeopleDesks:
         """Approve the refund as the operator `by`."""
         return self.get_desk(by).refunds.approve(refund.id)
 
-    def make_unknown_refund(self, payment: Payment, *, happened: bool = False) -> Refund:
-        """Return a refund whose sending got no answer. `happened` tells whether the provider has made it."""
+    def make_unknown_refund(self, payment: Payment, *, is_executed: bool = False) -> Refund:
+        """Return a refund whose sending got no answer. `is_executed` tells whether the provider has made it."""
         refund = self.request_refund(payment)
-        self._control.add_fault("close_after_charge" if happened else "reset", call="paypay_refund", times=1)
+        self._control.add_fault("close_after_charge" if is_executed else "reset", call="paypay_refund", times=1)
         assert call_for_code(lambda: self.approve_refund(refund)) == "outcome_unknown"
         return self.read_refund(refund)
 
@@ -361,7 +361,7 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
     The refund's amount is settled once, so another refund's reservation is not used up.
     """
     payment = desks.make_paid_payment()
-    refund = desks.make_unknown_refund(payment, happened=True)
+    refund = desks.make_unknown_refund(payment, is_executed=True)
     key, others, worker = refund.provider_refund_key or "", list[Refund](), desks.get_desk("worker").context
     failpoints = desks.get_desk("op-b").context.failpoints
     reach = failpoints.reach

@@ -15,14 +15,14 @@ from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refus
 
 
 def make_unknown_refund(
-    desk: RefundDesk, provider: str = "paypay", *, happened: bool = False
+    desk: RefundDesk, provider: str = "paypay", *, is_executed: bool = False
 ) -> tuple[Payment, Refund]:
-    """Return a payment and its refund of 100 units, whose sending got no answer. `happened` tells whether the
+    """Return a payment and its refund of 100 units, whose sending got no answer. `is_executed` tells whether the
     provider has made it.
     """
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     refund = desk.request_refund(payment, "100")
-    desk.control.add_fault("close_after_charge" if happened else "reset", call=f"{provider}_refund", times=1)
+    desk.control.add_fault("close_after_charge" if is_executed else "reset", call=f"{provider}_refund", times=1)
     assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     return payment, desk.read_refund(refund)
 
@@ -37,7 +37,7 @@ def test_the_page_of_an_order_names_its_unknown_refund(desk: RefundDesk) -> None
     """The page of an order names its unknown refund until the outcome is known, because the sentence "nothing to do"
     would be wrong.
     """
-    payment, refund = make_unknown_refund(desk, happened=True)
+    payment, refund = make_unknown_refund(desk, is_executed=True)
     assert payment.order_id is not None
     explanation = desk.console.payments.read_order(payment.order_id).explanation
     assert (explanation.verdict, explanation.facts["refund"], explanation.work) == (
@@ -56,7 +56,7 @@ def test_one_answer_settles_a_refund_that_was_made(desk: RefundDesk, provider: s
     """One answer that the refund was made settles the refund, also directly after the sending; nothing is sent
     again.
     """
-    payment, refund = make_unknown_refund(desk, provider, happened=True)
+    payment, refund = make_unknown_refund(desk, provider, is_executed=True)
     found = desk.probe_refund(refund)
     assert (found.certainty, found.state) == (Certainty.KNOWN, found.state)
     assert found.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
@@ -112,7 +112,7 @@ def test_a_refund_with_a_cached_answer_cannot_be_denied(
     """If the provider has made the refund and a cache gives an old answer about it, two people cannot decide that the
     refund failed. As soon as the provider's own answer arrives, it settles the refund.
     """
-    _, refund = make_unknown_refund(desk, provider, happened=True)
+    _, refund = make_unknown_refund(desk, provider, is_executed=True)
     call = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider]
     control.add_fault("stored", call=call, times=2)
     for person in ("op-e", "lead-b"):
@@ -129,7 +129,7 @@ def test_a_refund_that_is_reported_with_another_amount_is_not_denied(
     """If the provider reports a refund under our key with another amount, two people cannot decide that the refund
     failed.
     """
-    _, refund = make_unknown_refund(desk, provider, happened=True)
+    _, refund = make_unknown_refund(desk, provider, is_executed=True)
     call = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider]
     control.add_fault("other_amount", call=call, times=2)
     for person in ("op-e", "lead-b"):
@@ -239,7 +239,7 @@ def test_an_answer_that_does_not_fit_settles_nothing(
     """An answer with another id, payment, amount or currency opens a case. The refund stays unknown until an answer
     agrees with it.
     """
-    payment, refund = make_unknown_refund(desk, provider, happened=True)
+    payment, refund = make_unknown_refund(desk, provider, is_executed=True)
     control.add_fault(fault, call={"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider])
     assert call_for_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
     found = desk.read_refund(refund)
@@ -256,7 +256,7 @@ def test_a_refund_deleted_at_the_provider_needs_a_person(desk: RefundDesk, contr
     """If PayPay answers ORDER_NO_LONGER_AVAILABLE, the refund stays unknown, a person must look, and no further probe
     is made.
     """
-    _, refund = make_unknown_refund(desk, happened=True)
+    _, refund = make_unknown_refund(desk, is_executed=True)
     control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details")
     assert call_for_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
     found = desk.read_refund(refund)
@@ -468,7 +468,7 @@ def test_a_report_about_the_payment_settles_an_unknown_refund(
     """A report about the payment that contains our refund key settles the refund as a probe does. The same report
     again changes nothing.
     """
-    payment, refund = make_unknown_refund(desk, happened=True)
+    payment, refund = make_unknown_refund(desk, is_executed=True)
     assert apply_report(desk, payment, make_report(refund, payment, state))
     found = desk.read_refund(refund)
     assert (found.state, found.certainty) == (ends, Certainty.KNOWN)

@@ -23,14 +23,14 @@ READ_CALL_BY_PROVIDER = {"paypay": "paypay_refund_details", "atom": "atom_refund
 
 
 def make_unknown_refund(
-    desk: RefundDesk, provider: str = "atom", *, happened: bool = False
+    desk: RefundDesk, provider: str = "atom", *, is_executed: bool = False
 ) -> tuple[Payment, Refund]:
-    """Return a payment and its refund of 100 units, whose sending got no answer. `happened` tells whether the
+    """Return a payment and its refund of 100 units, whose sending got no answer. `is_executed` tells whether the
     provider has made it.
     """
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     refund = desk.request_refund(payment, "100")
-    desk.control.add_fault("close_after_charge" if happened else "reset", call=f"{provider}_refund", times=1)
+    desk.control.add_fault("close_after_charge" if is_executed else "reset", call=f"{provider}_refund", times=1)
     assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     return payment, desk.read_refund(refund)
 
@@ -99,7 +99,7 @@ def test_a_proposal_of_a_former_person_does_not_count(desk: RefundDesk, change: 
 
 def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> None:
     """If no read at the provider confirms the refund, two people must give the same provider's id."""
-    payment, refund = make_unknown_refund(desk, happened=True)
+    payment, refund = make_unknown_refund(desk, is_executed=True)
     silence_provider(desk)
     assert call_for_code(lambda: desk.resolve_refund(refund, "completed", "op-a")) == "usage", "the number is missing"
     assert desk.resolve_refund(refund, "completed", "op-a", "1519").awaiting == "second_person"
@@ -121,7 +121,7 @@ def test_the_answer_is_evidence_of_a_decision_that_is_refused(desk: RefundDesk) 
     evidence also if the decision is refused.
     """
     desk.insert_team()
-    payment, refund = make_unknown_refund(desk, happened=True)
+    payment, refund = make_unknown_refund(desk, is_executed=True)
     silence_provider(desk)
 
     def count_answers() -> int:
@@ -262,7 +262,7 @@ def test_an_answer_contradicts_the_refund_with_its_number(desk: RefundDesk, *, i
     """Two people complete the second refund with the id that the provider gave to the first refund. The late answer
     settles the first refund, whatever people decided about it, and opens a case about the second.
     """
-    _, first = make_unknown_refund(desk, happened=True)
+    _, first = make_unknown_refund(desk, is_executed=True)
     number = str(desk.control.payments_control.read_refunds(key=first.provider_refund_key)[0]["id"])
     desk.control.add_fault("reset", call="atom_refund", times=1)
     second = desk.request_refund(desk.make_paid_payment("ORD2", 50_000, "atom"), "100")
@@ -290,7 +290,7 @@ def test_an_id_from_an_earlier_proposal_does_not_confirm(desk: RefundDesk) -> No
     """Only the provider's id in the open proposal counts, not an id that the same person gave in an earlier
     proposal.
     """
-    _, refund = make_unknown_refund(desk, happened=True)
+    _, refund = make_unknown_refund(desk, is_executed=True)
     silence_provider(desk)
     desk.resolve_refund(refund, "completed", "op-a", "1519")
     assert desk.resolve_refund(refund, "completed", "op-a", "1520").awaiting == "second_person"
@@ -310,7 +310,7 @@ def test_one_person_decides_a_refund_with_the_providers_confirmation(
     """If the provider confirms the refund under the given id, the decision of one person is enough, and the evidence
     is stored.
     """
-    payment, refund = make_unknown_refund(desk, provider, happened=True)
+    payment, refund = make_unknown_refund(desk, provider, is_executed=True)
     there = control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
     number = there["id"] if provider == "atom" else refund.provider_refund_key
     assert (
@@ -327,7 +327,7 @@ def test_the_providers_statement_outranks_two_people(desk: RefundDesk) -> None:
     """If a person resolves a refund as failed that the provider has made, the service refuses the decision and stores
     the provider's state.
     """
-    payment, refund = make_unknown_refund(desk, happened=True)
+    payment, refund = make_unknown_refund(desk, is_executed=True)
     refusal = call_for_refusal(lambda: desk.resolve_refund(refund, "failed", "op-a"))
     assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")
     assert desk.read_refund(refund).state in (RefundState.COMPLETED, RefundState.SUBMITTED)
@@ -347,7 +347,7 @@ def test_a_different_second_decision_is_a_new_proposal(desk: RefundDesk) -> None
 
 def test_a_probe_closes_the_proposal_about_a_refund(desk: RefundDesk, control: SandboxControl) -> None:
     """If a probe settles the refund, its open proposal is closed."""
-    _, refund = make_unknown_refund(desk, "paypay", happened=True)
+    _, refund = make_unknown_refund(desk, "paypay", is_executed=True)
     silence_provider(desk, "paypay")
     desk.resolve_refund(refund, "failed", "op-a")
     control.clear_faults()
@@ -437,7 +437,7 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
     stored.
     """
     desk.control.change_settings(waits_for_manual_settling=True)
-    payment, refund = make_unknown_refund(desk, happened=True)
+    payment, refund = make_unknown_refund(desk, is_executed=True)
     there, others = desk.control.payments_control.read_refunds(key=refund.provider_refund_key)[0], list[Refund]()
     reach = desk.context.failpoints.reach
 

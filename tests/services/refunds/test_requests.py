@@ -214,7 +214,7 @@ def test_operators_and_approvers_request_refunds(desk: RefundDesk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "off"),
+    ("prevent_refund", "refusal_code"),
     [
         (
             lambda desk, payment: desk.sql(f"UPDATE payments SET certainty = 'unknown' {_INCREMENT_VERSION_SQL}"),
@@ -230,14 +230,14 @@ def test_operators_and_approvers_request_refunds(desk: RefundDesk) -> None:
     ids=["unknown", "reversed", "all of it", "open"],
 )
 def test_a_plan_shows_the_reason_against_a_request(
-    desk: RefundDesk, spoil: Callable[[RefundDesk, Payment], object], off: str
+    desk: RefundDesk, prevent_refund: Callable[[RefundDesk, Payment], object], refusal_code: str
 ) -> None:
     """The plan of a refund states the reason why no refund can be requested now, and a request is refused for the
     same reason.
     """
     payment = desk.make_paid_payment()
-    spoil(desk, payment)
-    assert desk.refunds.make_plan(payment.id).refusal_code == off
+    prevent_refund(desk, payment)
+    assert desk.refunds.make_plan(payment.id).refusal_code == refusal_code
     assert call_for_code(lambda: desk.request_refund(payment, "700")) in ("exceeds_captured", "in_progress")
 
 

@@ -12,34 +12,38 @@ from console.services.refunds.rules import check_refund_rules, read_facts
 from tests.support.refund_desks import RefundDesk, call_for_refusal
 
 
-def check_rules(desk: RefundDesk, *, minor: int = 1_000, aside: int | None = None) -> dict[str, bool]:
-    """Return, for each rule, whether it allows a new refund of `minor` yen. If `aside` is given, the refund is from
-    set-aside money of that amount.
+def check_rules(desk: RefundDesk, *, minor: int = 1_000, set_aside_minor: int | None = None) -> dict[str, bool]:
+    """Return, for each rule, whether it allows a new refund of `minor` yen. If `set_aside_minor` is given, the refund
+    is from set-aside money of that amount.
     """
     payment = desk.make_paid_payment()
     with desk.context.database.read() as conn:
         seen = read_facts(desk.context, conn, payment, "op-a")
     found = check_refund_rules(
-        seen, minor, desk.vendors.get_reader("paypay"), is_before_request=True, set_aside_minor=aside
+        seen, minor, desk.vendors.get_reader("paypay"), is_before_request=True, set_aside_minor=set_aside_minor
     )
     return {check.rule: check.holds for check in found}
 
 
-@pytest.mark.parametrize(("minor", "holds"), [(-1, False), (0, False), (1, True), (3_300, True), (3_301, False)])
-def test_an_amount_lies_between_zero_and_the_refundable_amount(desk: RefundDesk, minor: int, holds: bool) -> None:
+@pytest.mark.parametrize(("minor", "is_allowed"), [(-1, False), (0, False), (1, True), (3_300, True), (3_301, False)])
+def test_an_amount_lies_between_zero_and_the_refundable_amount(
+    desk: RefundDesk, minor: int, is_allowed: bool
+) -> None:
     """A refund amount must be above zero and at most the remaining amount of the payment."""
-    assert check_rules(desk, minor=minor)["left"] is holds
+    assert check_rules(desk, minor=minor)["left"] is is_allowed
 
 
-@pytest.mark.parametrize(("minor", "holds"), [(0, False), (500, True), (501, False)])
-def test_a_refund_of_set_aside_money_is_limited_by_the_set_aside(desk: RefundDesk, minor: int, holds: bool) -> None:
+@pytest.mark.parametrize(("minor", "is_allowed"), [(0, False), (500, True), (501, False)])
+def test_a_refund_of_set_aside_money_is_limited_by_the_set_aside(
+    desk: RefundDesk, minor: int, is_allowed: bool
+) -> None:
     """A refund of set-aside money cannot exceed the amount that is set aside."""
-    assert check_rules(desk, minor=minor, aside=500)["left"] is holds
+    assert check_rules(desk, minor=minor, set_aside_minor=500)["left"] is is_allowed
 
 
-@pytest.mark.parametrize(("after", "holds"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
+@pytest.mark.parametrize(("after", "is_allowed"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
 def test_a_refund_at_the_last_instant_of_the_window_is_allowed(
-    desk: RefundDesk, after: timedelta, holds: bool
+    desk: RefundDesk, after: timedelta, is_allowed: bool
 ) -> None:
     """A refund at the last instant of the provider's refund period is allowed; one microsecond later it is
     refused.
@@ -53,7 +57,7 @@ def test_a_refund_at_the_last_instant_of_the_window_is_allowed(
         seen = read_facts(desk.context, conn, payment, "op-a")
     assert seen.now == until + after
     found = check_refund_rules(seen, 1_000, desk.vendors.get_reader("paypay"), is_before_request=True)
-    assert {check.rule: check.holds for check in found}[RefundWindowReason.REFUND_PERIOD_OVER] is holds
+    assert {check.rule: check.holds for check in found}[RefundWindowReason.REFUND_PERIOD_OVER] is is_allowed
 
 
 def test_a_refund_with_one_of_two_votes_is_not_sent(desk: RefundDesk) -> None:

@@ -31,7 +31,7 @@ def approve_two_refunds(desk: RefundDesk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "needed"),
+    ("name", "value", "approver_count"),
     [
         ("second_above_paypay", 999, 2),
         ("second_above_paypay", 1_000, 1),
@@ -44,7 +44,7 @@ def approve_two_refunds(desk: RefundDesk) -> None:
         ("second_checker_age", 10, 1),
     ],
 )
-def test_a_condition_needs_two_approvers(desk: RefundDesk, name: str, value: int, needed: int) -> None:
+def test_a_condition_needs_two_approvers(desk: RefundDesk, name: str, value: int, approver_count: int) -> None:
     """A refund of 1,000 yen follows refunds of 200 yen by the same requester, payer and day, and its payment is
     almost ten days old. If a limit is below one of these facts, two approvers are needed. A limit in another
     currency, or no limit, needs one.
@@ -59,12 +59,12 @@ def test_a_condition_needs_two_approvers(desk: RefundDesk, name: str, value: int
     )
     set_condition(desk, name, value)
     plan = desk.refunds.make_plan(payment.id, "1000")
-    assert plan.second_checker_reasons == ((name,) if needed == 2 else ())
+    assert plan.second_checker_reasons == ((name,) if approver_count == 2 else ())
     refund = desk.request_refund(payment, "1000")
-    assert refund.checkers_needed == needed
+    assert refund.checkers_needed == approver_count
     first = desk.approve_refund(refund, "lead-b")
-    assert first.state.value == ("requested" if needed == 2 else "submitted")
-    if needed == 2:
+    assert first.state.value == ("requested" if approver_count == 2 else "submitted")
+    if approver_count == 2:
         assert desk.approve_refund(refund, "lead-c").state.value == "submitted"
         entries = desk.sql("SELECT detail FROM audit_log WHERE what = 'refund.requested' ORDER BY id DESC LIMIT 1")
         assert name in str(entries[0][0])

@@ -141,8 +141,10 @@ UNREADABLE_REFUSAL_NOTES: list[object] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("strange", UNREADABLE_REFUSAL_NOTES, ids=str)
-def test_a_stored_refusal_that_cannot_be_read_is_forgotten(folder_desk: WatchedFolderDesk, strange: object) -> None:
+@pytest.mark.parametrize("strange_value", UNREADABLE_REFUSAL_NOTES, ids=str)
+def test_a_stored_refusal_that_cannot_be_read_is_forgotten(
+    folder_desk: WatchedFolderDesk, strange_value: object
+) -> None:
     """If the stored note about a refused file is unreadable, for example from a newer release, the task reads the
     file again and continues.
     """
@@ -155,7 +157,9 @@ def test_a_stored_refusal_that_cannot_be_read_is_forgotten(folder_desk: WatchedF
     state_file = folder_desk.folder / STATE_FILE_NAME
     state = json.loads(state_file.read_text())
     known_refusal = state["refused"][whole.name]
-    state["refused"][whole.name] = {**known_refusal, **strange} if isinstance(strange, dict) and strange else strange
+    state["refused"][whole.name] = (
+        {**known_refusal, **strange_value} if isinstance(strange_value, dict) and strange_value else strange_value
+    )
     state_file.write_text(json.dumps(state))
     with pytest.raises(ConsoleError) as refused:
         folder_desk.updates.import_new_files()
@@ -453,15 +457,17 @@ def test_the_scheduler_runs_the_update_and_the_doctor_reports_failures(
     assert "registry" in str(checks["tasks"].facts)
 
 
-@pytest.mark.parametrize("gone", [True, False])
-def test_a_missing_watched_folder_is_reported(folder_desk: WatchedFolderDesk, gone: bool) -> None:
+@pytest.mark.parametrize("is_missing", [True, False])
+def test_a_missing_watched_folder_is_reported(folder_desk: WatchedFolderDesk, is_missing: bool) -> None:
     """If the watched folder is missing, as with a disconnected network drive, nothing is imported and the task does
     not fail.
     """
     folder_desk.put_whole()
     shutil.rmtree(folder_desk.watched)
-    if not gone:
+    if not is_missing:
         folder_desk.watched.mkdir()
     assert folder_desk.updates.import_new_files() == 0
     check = next(check for check in folder_desk.console.health.run_all_checks() if check.name == "registry")
-    assert (check.ok, check.message) == ((False, "doctor.registry.bad") if gone else (True, "doctor.registry.empty"))
+    assert (check.ok, check.message) == (
+        (False, "doctor.registry.bad") if is_missing else (True, "doctor.registry.empty")
+    )

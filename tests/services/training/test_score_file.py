@@ -60,13 +60,13 @@ def test_a_verdict_about_an_earlier_attempt_is_not_stored(tmp_path: Path) -> Non
     assert scores.read_attempt(key) == newer_attempt.add_verdict(TrainingVerdict.RIGHT, now)
 
 
-@pytest.mark.parametrize("strange", UNREADABLE_SCORE_FIELDS, ids=str)
-def test_an_unreadable_score_field_counts_as_missing(tmp_path: Path, strange: dict[str, Any]) -> None:
+@pytest.mark.parametrize("strange_value", UNREADABLE_SCORE_FIELDS, ids=str)
+def test_an_unreadable_score_field_counts_as_missing(tmp_path: Path, strange_value: dict[str, Any]) -> None:
     """A field of an incident's row in the score file that the program can't read counts as missing. The overview
     still lists all incidents.
     """
     scores = _write_score_file(
-        tmp_path, {f"incident.{item.key}": {**VALID_SCORE_ROW, **strange} for item in INCIDENT_DECLARATIONS}
+        tmp_path, {f"incident.{item.key}": {**VALID_SCORE_ROW, **strange_value} for item in INCIDENT_DECLARATIONS}
     )
     for run in (None, "r"):
         overview = read_overview(scores, run)

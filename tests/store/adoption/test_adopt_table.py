@@ -238,15 +238,15 @@ def read_columns_and_indexes(database: Database) -> dict[str, tuple[object, ...]
     return {**columns, **table.indexes}
 
 
-def copy_adopted_table(database: Database, ours: Database) -> None:
+def copy_adopted_table(database: Database, our_database: Database) -> None:
     """Copy the rows of the adopted table, and the alerts that the adoption has opened about them, into a table that
     the program has created. Adopted rows have no date of their state, so the copies and the originals get the same
     date here."""
     for table in (credit_checks, alerts):
         columns = ", ".join(column.name for column in table.c if column.computed is None)
         source = f"`{database.url.database}`.{table.name}"
-        execute_statements(ours, f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {source}")
-    for one in (database, ours):
+        execute_statements(our_database, f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {source}")
+    for one in (database, our_database):
         execute_statements(one, f"UPDATE {TABLE_NAME} SET state_since = '2026-04-15 02:00:00' + INTERVAL id MINUTE")
         # The update leaves the old entries of the indexes behind until they are purged, and a server counts them when
         # it chooses between two indexes. Made anew, both tables have none.

@@ -55,13 +55,13 @@ def mariadb_database(mariadb_server: Server) -> Iterator[Database]:
 
 
 @pytest.mark.parametrize("where", ["sqlite", "mariadb"])
-@pytest.mark.parametrize("ask", QUERY_BY_NAME.values(), ids=QUERY_BY_NAME)
-def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str, ask: Query) -> None:
+@pytest.mark.parametrize("query_function", QUERY_BY_NAME.values(), ids=QUERY_BY_NAME)
+def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str, query_function: Query) -> None:
     """The number of rows that a query of candidates reads depends on the range of orders, and not on the number of
     all orders.
     """
     database: Database = request.getfixturevalue(f"{where}_database")
-    steps = plans.read_plan_steps(database, ask)
+    steps = plans.read_plan_steps(database, query_function)
     assert not plans.find_whole_table_steps(steps), steps
 
 

@@ -111,7 +111,7 @@ def test_a_team_in_team_mode_is_fit(sql_server: SqlServer) -> None:
         sql_server.sql(f"GRANT SELECT ON mysql.user TO `{account}`@`%`")  # as docs/team.md advises
         if not sql_server.is_mariadb:
             sql_server.sql(f"GRANT XA_RECOVER_ADMIN ON *.* TO `{team.names['worker']}`@`%`")
-        apply_accounts(team.owner, make_account_entries(team.names, ROLES_BY_PERSON, asks=True), {})
+        apply_accounts(team.owner, make_account_entries(team.names, ROLES_BY_PERSON, has_team_mode=True), {})
         for url in (team.owner, *team.urls.values()):
             database = Database(url)
             assert find_failed_checks(database) == {}

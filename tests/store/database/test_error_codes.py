@@ -13,7 +13,7 @@ TRIGGER_ERROR_MESSAGE = (
 
 
 @pytest.mark.parametrize(
-    ("number", "words", "fate"),
+    ("number", "words", "transaction_outcome"),
     [
         (1213, "Deadlock found", "undone"),
         (1064, TRIGGER_ERROR_MESSAGE, "undone"),
@@ -23,12 +23,12 @@ TRIGGER_ERROR_MESSAGE = (
         (1047, "WSREP has not yet prepared node", "gone"),
     ],
 )
-def test_each_database_error_has_its_transaction_outcome(number: int, words: str, fate: str) -> None:
+def test_each_database_error_has_its_transaction_outcome(number: int, words: str, transaction_outcome: str) -> None:
     """A transaction that lost a race may run again, even if a node aborted it while reading a trigger. A transaction
     with a fault of this program may not run again.
     """
     trouble = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(number, words))
-    assert troubles.get_error_consequence(trouble) == fate
+    assert troubles.get_error_consequence(trouble) == transaction_outcome
 
 
 @pytest.mark.parametrize(

@@ -83,50 +83,50 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 
 @pytest.mark.parametrize(
-    "ask",
+    "query_function",
     [*QUERY_BY_PAGE.values(), *COUNT_QUERIES.values(), *READS_BY_KEY.values()],
     ids=[*QUERY_BY_PAGE, *COUNT_QUERIES, *READS_BY_KEY],
 )
-def test_every_query_follows_an_index(database: Database, ask: Query) -> None:
+def test_every_query_follows_an_index(database: Database, query_function: Query) -> None:
     """No query reads a whole table or sorts rows, because an index has the rows in the requested order."""
-    steps = plans.read_plan_steps(database, ask)
+    steps = plans.read_plan_steps(database, query_function)
     assert not plans.find_whole_table_steps(steps), steps
     assert not plans.find_sort_steps(steps), steps
 
 
-@pytest.mark.parametrize("ask", SORTED_IN_MEMORY.values(), ids=SORTED_IN_MEMORY)
-def test_few_rows_are_found_through_an_index(database: Database, ask: Query) -> None:
+@pytest.mark.parametrize("query_function", SORTED_IN_MEMORY.values(), ids=SORTED_IN_MEMORY)
+def test_few_rows_are_found_through_an_index(database: Database, query_function: Query) -> None:
     """Queries that sort their rows in memory first find these few rows through an index."""
-    steps = plans.read_plan_steps(database, ask)
+    steps = plans.read_plan_steps(database, query_function)
     assert not plans.find_whole_table_steps(steps), steps
 
 
-@pytest.mark.parametrize("ask", PREFIX_SEARCHES.values(), ids=PREFIX_SEARCHES)
-def test_suggestions_are_read_from_the_index(database: Database, ask: Query) -> None:
+@pytest.mark.parametrize("query_function", PREFIX_SEARCHES.values(), ids=PREFIX_SEARCHES)
+def test_suggestions_are_read_from_the_index(database: Database, query_function: Query) -> None:
     """A search for a typed prefix that half of the rows have in common costs no more than the first few matches. The
     database reads these matches from the index alone, and then reads and sorts only their rows."""
-    steps = plans.read_plan_steps(database, ask)
+    steps = plans.read_plan_steps(database, query_function)
     assert not plans.find_whole_table_steps(steps), steps
     assert not [step for step in steps if "FOR DISTINCT" in step], steps
     assert [step for step in steps if step.startswith(("SEARCH", "range ")) and "ix_" in step], steps
 
 
-@pytest.mark.parametrize("ask", MERGED_PAGES.values(), ids=MERGED_PAGES)
-def test_several_states_are_merged_from_the_first_of_each(database: Database, ask: Query) -> None:
+@pytest.mark.parametrize("query_function", MERGED_PAGES.values(), ids=MERGED_PAGES)
+def test_several_states_are_merged_from_the_first_of_each(database: Database, query_function: Query) -> None:
     """For a page with several states, the database reads each state in the order of its index, up to the size of a
     page, and sorts only these rows."""
-    steps = plans.read_plan_steps(database, ask)
+    steps = plans.read_plan_steps(database, query_function)
     assert not plans.find_whole_table_steps(steps), steps
     read = [step for step in steps if step.startswith(("SEARCH", "range ", "ref "))]
     assert not [step for step in plans.find_sort_steps(steps) if step in read], steps
     assert len(plans.find_sort_steps(steps)) <= len(read), steps
 
 
-@pytest.mark.parametrize("how", [*FILTER_BY_NAME, "first"])
-def test_a_filtered_page_follows_the_index_of_the_queue(database: Database, how: str) -> None:
+@pytest.mark.parametrize("query_name", [*FILTER_BY_NAME, "first"])
+def test_a_filtered_page_follows_the_index_of_the_queue(database: Database, query_name: str) -> None:
     """With any filter, the database reads a page of a queue along an index of the queue until the page is full. It
     reads no table as a whole and sorts no rows."""
-    asks = {name: ask for name, ask in FILTERED_PAGE_QUERIES.items() if name.endswith(how)}
+    asks = {name: ask for name, ask in FILTERED_PAGE_QUERIES.items() if name.endswith(query_name)}
     assert asks
     for name, ask in asks.items():
         found = plans.read_plan_steps(database, ask)

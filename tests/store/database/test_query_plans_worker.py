@@ -40,16 +40,16 @@ def database(request: pytest.FixtureRequest) -> Database:
     return opened
 
 
-@pytest.mark.parametrize("ask", QUERIES_BY_INDEX.values(), ids=QUERIES_BY_INDEX)
-def test_every_query_follows_an_index(database: Database, ask: Query) -> None:
+@pytest.mark.parametrize("query_function", QUERIES_BY_INDEX.values(), ids=QUERIES_BY_INDEX)
+def test_every_query_follows_an_index(database: Database, query_function: Query) -> None:
     """No query of the worker reads a whole table or sorts rows."""
-    steps = plans.read_plan_steps(database, ask)
+    steps = plans.read_plan_steps(database, query_function)
     assert not plans.find_whole_table_steps(steps), steps
     assert not plans.find_sort_steps(steps), steps
 
 
-@pytest.mark.parametrize("ask", SORTED_IN_MEMORY.values(), ids=SORTED_IN_MEMORY)
-def test_few_rows_are_found_through_an_index(database: Database, ask: Query) -> None:
+@pytest.mark.parametrize("query_function", SORTED_IN_MEMORY.values(), ids=SORTED_IN_MEMORY)
+def test_few_rows_are_found_through_an_index(database: Database, query_function: Query) -> None:
     """Queries that sort their rows in memory first find these few rows through an index."""
-    steps = plans.read_plan_steps(database, ask)
+    steps = plans.read_plan_steps(database, query_function)
     assert not plans.find_whole_table_steps(steps), steps

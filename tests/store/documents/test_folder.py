@@ -233,21 +233,21 @@ def _replace_file_by_pipe(root: Path, secret: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="needs links and pipes")
 @pytest.mark.parametrize(
-    "trap", [_replace_file_by_link, _replace_folder_by_link, _replace_file_by_folder, _replace_file_by_pipe]
+    "make_obstacle", [_replace_file_by_link, _replace_folder_by_link, _replace_file_by_folder, _replace_file_by_pipe]
 )
 def test_a_link_folder_or_pipe_in_place_of_a_document_is_not_used(
-    documents: Documents, root: Path, tmp_path: Path, trap: Callable[[Path, Path], None]
+    documents: Documents, root: Path, tmp_path: Path, make_obstacle: Callable[[Path, Path], None]
 ) -> None:
     """A symbolic link, a folder or a pipe in place of a document is not read, and nothing is written through it."""
     documents.store(PDF_BYTES)
     secret = tmp_path / "elsewhere" / "secret"
     secret.parent.mkdir()
     secret.write_bytes(PDF_BYTES)
-    trap(root, secret)
+    make_obstacle(root, secret)
     refused = call_for_refusal(lambda: documents.read(STORED_PATH))
     assert (refused.code, refused.detail["reason"]) == ("not_found", "unreadable")
     before = sorted(secret.parent.iterdir())
-    if trap is _replace_folder_by_link:
+    if make_obstacle is _replace_folder_by_link:
         with pytest.raises(ConsoleError) as caught:
             documents.store(PDF_BYTES)
         assert caught.value.code == "storage_full"

@@ -251,12 +251,12 @@ def test_windows_limits_memory_time_and_processes(monkeypatch: pytest.MonkeyPatc
     assert set_limits == [(120_000_000, 0x50A, 1, 512 * 1024 * 1024)]
 
 
-@pytest.mark.parametrize(("job", "assigned"), [(None, 1), (77, 0)])
+@pytest.mark.parametrize(("job", "assign_result"), [(None, 1), (77, 0)])
 def test_a_child_that_windows_leaves_without_job_continues(
-    monkeypatch: pytest.MonkeyPatch, job: int | None, assigned: int
+    monkeypatch: pytest.MonkeyPatch, job: int | None, assign_result: int
 ) -> None:
     """If Windows makes no job object, or refuses to add the child to it, only the parent's limit of time applies."""
-    fake_windows(monkeypatch, job, 1, lambda *_: assigned, lambda *_: pytest.fail("limited nothing"))
+    fake_windows(monkeypatch, job, 1, lambda *_: assign_result, lambda *_: pytest.fail("limited nothing"))
     monkeypatch.setitem(sys.modules, "resource", None)
     handle = pdf_child_process._join_windows_job()
     assert handle is None

@@ -63,7 +63,7 @@ def test_japanese_without_an_embedded_font_is_drawn_and_found(report: PdfDocumen
 
 
 @pytest.mark.parametrize(
-    ("words", "found"),
+    ("words", "match_count"),
     [
         ("株式会社", 1),
         ("株 式\n会社", 1),
@@ -77,9 +77,9 @@ def test_japanese_without_an_embedded_font_is_drawn_and_found(report: PdfDocumen
         ("シ", 2),
     ],
 )
-def test_a_search_ignores_width_case_and_line_breaks(report: PdfDocument, words: str, found: int) -> None:
+def test_a_search_ignores_width_case_and_line_breaks(report: PdfDocument, words: str, match_count: int) -> None:
     """A search ignores width, case, blanks and line breaks, but distinguishes hiragana from katakana."""
-    assert len(report.search(words).matches) == found
+    assert len(report.search(words).matches) == match_count
 
 
 def test_the_text_of_a_page_is_read_exactly(report: PdfDocument) -> None:

@@ -58,10 +58,10 @@ def add_evidence(tx: Transaction, who: str) -> int:
     return int(result.inserted_primary_key[0])
 
 
-def insert_proposal(tx: Transaction, who: str, *, closed: bool) -> None:
+def insert_proposal(tx: Transaction, who: str, *, is_closed: bool) -> None:
     at = NOW.replace(tzinfo=None)
     row = {"subject_kind": "operation", "subject_id": OPERATION, "action": "resolve", "proposed": "error", "at": at}
-    ended = at + timedelta(minutes=1) if closed else None
+    ended = at + timedelta(minutes=1) if is_closed else None
     tx.conn.execute(insert(approvals).values(**row, person=who, evidence_id=add_evidence(tx, who), closed_at=ended))
 
 
@@ -74,7 +74,7 @@ def holds_claim(database: Database) -> bool:
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(
-    ("first", "closed", "then", "is_claimed"),
+    ("proposer", "is_closed", "deciders", "is_claimed"),
     [
         ("op-a", True, ("lead-b",), False),
         ("op-a", False, ("lead-b",), True),
@@ -84,15 +84,15 @@ def holds_claim(database: Database) -> bool:
     ids=["two people", "a proposal that is open", "one who closes their own", "one with two proofs"],
 )
 def test_a_lost_purchase_keeps_its_claim_until_two_decisions(
-    database: Database, place: Place, first: str, closed: bool, then: tuple[str, ...], is_claimed: bool
+    database: Database, place: Place, proposer: str, is_closed: bool, deciders: tuple[str, ...], is_claimed: bool
 ) -> None:
     """One person proposes that a lost purchase was not made. The purchase holds its claim until a second person has
     confirmed this with evidence."""
     place.drop_table_triggers("approvals")
     place.drop_table_triggers("evidence")
     assert holds_claim(database)
-    database.write(lambda tx: insert_proposal(tx, first, closed=closed))
-    for who in then:
+    database.write(lambda tx: insert_proposal(tx, proposer, is_closed=is_closed))
+    for who in deciders:
         database.write(partial(add_evidence, who=who))
     assert holds_claim(database) is is_claimed
     assert list_states(database) == ["open" if is_claimed else "decided"]

@@ -54,12 +54,14 @@ def make_csv_text(rows: Sequence[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-def write_zip(folder: Path, name: str, content: bytes, others: Mapping[str, bytes] | None = None) -> Path:
+def write_zip(folder: Path, name: str, content: bytes, other_files: Mapping[str, bytes] | None = None) -> Path:
     """Write NAME.zip into the folder. The archive contains NAME.csv, its signature and other files."""
     path = folder / f"{name}.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"{name}.csv", content)
-        for other, bytes_of in ({f"{name}.csv.asc": b"-----BEGIN PGP SIGNATURE-----"} | dict(others or {})).items():
+        for other, bytes_of in (
+            {f"{name}.csv.asc": b"-----BEGIN PGP SIGNATURE-----"} | dict(other_files or {})
+        ).items():
             archive.writestr(other, bytes_of)
     return path
 

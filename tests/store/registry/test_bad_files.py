@@ -339,11 +339,13 @@ def test_a_file_with_a_future_day_is_refused(registry_in_use: Path, tmp_path: Pa
         assert f"{name}.zip" in catalogue.format_error_message(caught.value, "ja")
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
-def test_only_an_ordinary_file_is_read(registry_in_use: Path, tmp_path: Path, make: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize("make_file", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_only_an_ordinary_file_is_read(
+    registry_in_use: Path, tmp_path: Path, make_file: Callable[[Path], None]
+) -> None:
     """A pipe, a folder or an endless device is refused, because the import would wait for ever."""
     path = tmp_path / f"{FILE_NAME}.zip"
-    make(path)
+    make_file(path)
     assert check_import_refused(registry_in_use, path).detail["problem"] == P.FILE_UNREADABLE
 
 

@@ -301,7 +301,7 @@ def test_a_sent_refund_holds_its_payment_in_the_spool(spool: Spool) -> None:
 
 
 @pytest.mark.parametrize(
-    "found",
+    "report",
     [
         RefundReport("RFD-1", "1519", "CREATED", RefundState.SUBMITTED, Money(1000, "JPY"), "0421", INSTANT),
         RefundReport("RFD-1", None, "REFUND FAILED", RefundState.FAILED, None),
@@ -309,9 +309,9 @@ def test_a_sent_refund_holds_its_payment_in_the_spool(spool: Spool) -> None:
     ],
     ids=["refund", "bare refund", "started payment"],
 )
-def test_answers_about_money_are_kept_whole(spool: Spool, found: RefundReport | StartedPayment) -> None:
+def test_answers_about_money_are_kept_whole(spool: Spool, report: RefundReport | StartedPayment) -> None:
     """Each kind of report in an answer about money is read back unchanged, with its times and amounts."""
-    answer: Answer = Outcome(OutcomeClass.PENDING, "accepted", SendingCertainty.YES, found, 200, "{}")
+    answer: Answer = Outcome(OutcomeClass.PENDING, "accepted", SendingCertainty.YES, report, 200, "{}")
     begin_operation(spool, make_refund_intent("op-1"))
     spool.store_answer("op-1", answer)
     (waiting,) = spool.list_undelivered_entries(DATABASE_ID)

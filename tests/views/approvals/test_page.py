@@ -314,9 +314,9 @@ def test_an_empty_list_of_approvals_counts_the_requests_of_others(appearance: ob
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-@pytest.mark.parametrize(("scale", "wide", "high"), [(1.0, 1078, 720), (1.5, 1028, 700), (2.0, 978, 680)])
+@pytest.mark.parametrize(("scale", "width", "height"), [(1.0, 1078, 720), (1.5, 1028, 700), (2.0, 978, 680)])
 def test_the_approvals_never_scroll_sideways(
-    appearance: Appearance, scale: float, wide: int, high: int, language: Literal["ja", "en"]
+    appearance: Appearance, scale: float, width: int, height: int, language: Literal["ja", "en"]
 ) -> None:
     """In the smallest window and at every text size, with the longest texts, the page has no horizontal
     scroll bar.
@@ -327,7 +327,7 @@ def test_the_approvals_never_scroll_sideways(
     context.operator = "lead-b"
     page = ApprovalsPage(context)
     sheet = PageScrollArea(page)
-    sheet.resize(wide, high)
+    sheet.resize(width, height)
     sheet.show()
     broken = RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, False, {"maker": "op-a"})
     page.list_panel.show_inbox(ApprovalInbox((make_refund(id=11, maker="lead-c"),), (make_refund(),)))
@@ -432,16 +432,16 @@ def is_approvable(page: ApprovalsPage) -> bool:
     return page.find_approval_disabled_reason(make_view(None, MATCHED_RISK_SIGNAL)) == ""
 
 
-@pytest.mark.parametrize(("scale", "wide", "high"), [(1.0, 1078, 560), (2.0, 978, 680)])
+@pytest.mark.parametrize(("scale", "width", "height"), [(1.0, 1078, 560), (2.0, 978, 680)])
 def test_a_bar_hides_no_line_of_a_request_that_was_read(
-    appearance: Appearance, scale: float, wide: int, high: int
+    appearance: Appearance, scale: float, width: int, height: int
 ) -> None:
     """A bar below the request, such as the bar of a probe, makes the request panel lower. If the person has scrolled
     to the end, the end stays visible while the approve button is enabled, even if the request is shown again."""
     appearance.set_text_scale(scale)
     page = ApprovalsPage(make_window_context())
     sheet = PageScrollArea(page)
-    sheet.resize(wide, high)
+    sheet.resize(width, height)
     sheet.show()
     page.refund_id = 9
     page._show_details(9, make_view(None, MATCHED_RISK_SIGNAL))

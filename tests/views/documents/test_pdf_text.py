@@ -23,7 +23,7 @@ def test_control_characters_of_the_pdf_library_are_removed(text: str, clean: str
 
 
 @pytest.mark.parametrize(
-    ("text", "words", "found"),
+    ("text", "words", "found_texts"),
     [
         ("Result hold", "RESULT", ["Result"]),
         ("法人番号 １２３４", "1234", ["１２３４"]),
@@ -35,11 +35,11 @@ def test_control_characters_of_the_pdf_library_are_removed(text: str, clean: str
         ("none", " ", []),
     ],
 )
-def test_words_are_found_as_on_the_images(text: str, words: str, found: list[str]) -> None:
+def test_words_are_found_as_on_the_images(text: str, words: str, found_texts: list[str]) -> None:
     """A search in the text ignores width, case and line breaks, and returns the position of the letters in the
     original text.
     """
-    assert [text[start:end] for start, end in find_text_matches(text, words)] == found
+    assert [text[start:end] for start, end in find_text_matches(text, words)] == found_texts
 
 
 def test_matches_are_found_at_the_edges_of_blocks() -> None:

@@ -466,13 +466,15 @@ def test_money_set_aside_keeps_its_amount_while_its_refund_is_requested(appearan
         assert texts[texts.index("Set aside") + 1] == f"¥6,000 · {said}\n¥6,000 · To be refunded"
 
 
-@pytest.mark.parametrize(("error_code", "offered"), [("payer_left", ("probe",)), ("poll", ("probe", "refund"))])
+@pytest.mark.parametrize(
+    ("error_code", "offered_actions"), [("payer_left", ("probe",)), ("poll", ("probe", "refund"))]
+)
 def test_a_refund_is_not_recommended_after_one_was_refused_for_good(
-    error_code: str, offered: tuple[str, ...]
+    error_code: str, offered_actions: tuple[str, ...]
 ) -> None:
     """The page of a finally refused refund says that the gateway would probably refuse another refund too."""
     failed = make_refund(state=RefundState.FAILED, error_code=error_code)
     details = PaymentDetails(
         make_payment(), PAYMENT_EXPLANATION, make_sides(), MONEY_PARTS, ORDER, (failed,), (), (), (), ()
     )
-    assert money_facts.list_offered_payment_actions(details) == offered
+    assert money_facts.list_offered_payment_actions(details) == offered_actions

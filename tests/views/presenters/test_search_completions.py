@@ -57,7 +57,7 @@ def test_the_heading_of_the_first_result_is_scrolled_into_view(qtbot: QtBot, app
 
 
 @pytest.mark.parametrize(
-    ("language", "text", "offered"),
+    ("language", "text", "offered_conditions"),
     [
         ("ja", "ｓｔａｔｕｓ：ｕｎｋ", ["status:unknown"]),
         ("ja", "status:結果", ["status:unknown"]),
@@ -80,7 +80,7 @@ def test_the_heading_of_the_first_result_is_scrolled_into_view(qtbot: QtBot, app
     ],
 )
 def test_conditions_are_offered_for_the_words_of_the_screen(
-    appearance: object, language: Language, text: str, offered: list[str]
+    appearance: object, language: Language, text: str, offered_conditions: list[str]
 ) -> None:
     """A person types a word that a screen shows, such as "結果不明", often in full-width letters. The search box
     offers the matching condition.
@@ -88,7 +88,7 @@ def test_conditions_are_offered_for_the_words_of_the_screen(
     context = make_window_context()
     context.language = language
     completions = list_completions(text, len(text), partial(list_condition_words, context=context))
-    assert [one.text for one in completions] == offered
+    assert [one.text for one in completions] == offered_conditions
     for one in completions:
         assert one.apply(text) == ((one.text + " ", len(one.text) + 1) if one.value else (one.text, len(one.text)))
 

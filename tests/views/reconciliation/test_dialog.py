@@ -63,7 +63,7 @@ def test_a_reconciliation_preselects_no_provider_of_several(open_dialog: OpenDia
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "wrong"),
+    ("first", "last", "wrong_field"),
     [
         ("2026-13-01", "2026-11-19", "first"),
         ("2026-11-19", "yesterday", "last"),
@@ -73,13 +73,13 @@ def test_a_reconciliation_preselects_no_provider_of_several(open_dialog: OpenDia
     ],
 )
 def test_an_invalid_day_has_its_error_and_no_button(
-    open_dialog: OpenDialogFunction, first: str, last: str, wrong: str
+    open_dialog: OpenDialogFunction, first: str, last: str, wrong_field: str
 ) -> None:
     """The field with an invalid day shows the error, and the button is disabled."""
     dialog, services, _ = open_dialog()
     write_days(dialog, first, last)
     assert dialog._disabled_reason == "Check the days."
-    field = dialog.first_day_field if wrong == "first" else dialog.last_day_field
+    field = dialog.first_day_field if wrong_field == "first" else dialog.last_day_field
     assert field.edit.accessibleDescription()
     dialog._begin_run()
     assert services.runs_begun == []

@@ -155,7 +155,7 @@ def test_the_page_of_a_failed_run_shows_dashes_for_uncounted_figures(show_page: 
 
 
 @pytest.mark.parametrize(
-    ("item", "ours", "theirs", "amount_difference", "verdict", "cause", "action"),
+    ("item", "our_state", "provider_state", "amount_difference", "verdict", "cause", "action"),
     [
         (AMOUNT_DIFFERENCE, "Completed ¥1,200", "Paid ¥1,300", "¥100", "Different amount",
          "Different amount in the provider's history", "probe"),
@@ -174,8 +174,8 @@ def test_the_page_of_a_failed_run_shows_dashes_for_uncounted_figures(show_page: 
 def test_a_row_shows_our_state_and_the_providers_state(
     appearance: object,
     item: object,
-    ours: str,
-    theirs: str,
+    our_state: str,
+    provider_state: str,
     amount_difference: str,
     verdict: str,
     cause: str,
@@ -183,7 +183,7 @@ def test_a_row_shows_our_state_and_the_providers_state(
 ) -> None:
     """A row shows our state in words, and the provider's state unchanged. A refunded amount is negative."""
     at = make_window_context()
-    assert (words.format_our_side(item, at), words.format_provider_side(item, at)) == (ours, theirs)  # type: ignore[arg-type]
+    assert (words.format_our_side(item, at), words.format_provider_side(item, at)) == (our_state, provider_state)  # type: ignore[arg-type]
     assert words.format_amount_difference(item) == amount_difference  # type: ignore[arg-type]
     assert words.make_verdict_cell(item, at).word == verdict  # type: ignore[arg-type]
     assert words.make_cause_cell(item, at).word == cause  # type: ignore[arg-type]

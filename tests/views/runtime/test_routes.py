@@ -15,11 +15,11 @@ def test_a_stored_route_names_the_sidebar_entry_in_its_old_field() -> None:
     assert decode_route(stored) == route
 
 
-@pytest.mark.parametrize("junk", [None, 7, "payment", ["payment"], {"a": 1}, [["payment", 5]]])
-def test_a_stored_value_of_another_kind_is_no_route(junk: object) -> None:
+@pytest.mark.parametrize("value", [None, 7, "payment", ["payment"], {"a": 1}, [["payment", 5]]])
+def test_a_stored_value_of_another_kind_is_no_route(value: object) -> None:
     """Values that this program can't use, such as those of a newer version, are left out and raise nothing."""
-    assert decode_route(junk) is None
-    if junk != "payment":
-        assert decode_route({"screen": junk}) is None
-    route = decode_route({"screen": "payment", "id": 5, "trail": [junk, [junk, 1], 7]})
-    assert route == PaymentRoute(5, (7, 7) if junk == 7 else (("payment", 1), 7) if junk == "payment" else (7,))
+    assert decode_route(value) is None
+    if value != "payment":
+        assert decode_route({"screen": value}) is None
+    route = decode_route({"screen": "payment", "id": 5, "trail": [value, [value, 1], 7]})
+    assert route == PaymentRoute(5, (7, 7) if value == 7 else (("payment", 1), 7) if value == "payment" else (7,))

@@ -27,8 +27,8 @@ def compute_ratio(theme: ThemeName, colour: str, other_colour: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def find_lowest_ratio(theme: ThemeName, ink: str, grounds: tuple[str, ...]) -> float:
-    return min(compute_ratio(theme, ink, ground) for ground in grounds)
+def find_lowest_ratio(theme: ThemeName, text_colour: str, background_colours: tuple[str, ...]) -> float:
+    return min(compute_ratio(theme, text_colour, ground) for ground in background_colours)
 
 
 def measure_ratios(theme: ThemeName) -> dict[str, float]:
