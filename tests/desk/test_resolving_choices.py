@@ -3,6 +3,11 @@ each possible result.
 """
 
 from datetime import timedelta
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QWidget
 
 from console.app import Console
 from console.sandbox.server import Sandbox
@@ -95,3 +100,49 @@ def test_a_draft_that_is_started_over_leaves_no_choice(
     )
     form.kind_buttons[TEXT_EVIDENCE].setChecked(True)
     assert form.reason_list.currentData() == form.proposed_reasons[TEXT_EVIDENCE]
+
+
+def drop(target: QWidget, *urls: str) -> bool:
+    """Drop the files with these URLs on the widget, through its window, and return whether they were accepted."""
+    data, at = QMimeData(), QPointF(target.mapTo(target.window(), target.rect().center()))
+    data.setUrls([QUrl(url) for url in urls])
+    moved, left, none = Qt.DropAction.MoveAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    possible = moved | Qt.DropAction.CopyAction
+    entered = QDragEnterEvent(at.toPoint(), possible, data, left, none)
+    QApplication.sendEvent(target.window().windowHandle(), entered)
+    if entered.isAccepted():
+        dropped = QDropEvent(at, possible, data, left, none)
+        QApplication.sendEvent(target.window().windowHandle(), dropped)
+        assert dropped.dropAction() == Qt.DropAction.CopyAction, "the file manager would delete the file"
+    return entered.isAccepted()
+
+
+def test_a_file_dropped_on_the_form_is_the_evidence(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """A file that is dropped on any input of the form, or pasted as a URL or in quotation marks, is the evidence.
+    Several files and files of other machines are refused.
+    """
+    proof = tmp_path / "証跡 #1.pdf"
+    proof.write_bytes(b"seen on their list")
+    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    person = open_window()
+    show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
+    person.press("E")
+    form = person.wait_for_dialog(ResolveDialog).form
+    url = QUrl.fromLocalFile(str(proof)).toString()
+    for kind, field in (("number", form.number_field), ("text", form.text_field), ("file", form.file_field)):
+        form.file_field.edit.clear()
+        form.kind_buttons[kind].setChecked(True)
+        assert not drop(field.edit, url, url)
+        assert not drop(field.edit, "https://example.com/a.pdf")
+        assert drop(field.edit, url)
+        assert (form.evidence_kind, form.get_evidence()) == ("file", proof)
+    assert (form.number_field.text(), form.text_field.text()) == ("", "")
+    for pasted in (
+        url,
+        QUrl.fromLocalFile(str(proof)).toString(QUrl.ComponentFormattingOption.FullyEncoded),
+        f'"{proof}"',
+    ):
+        form.file_field.edit.setText(pasted)  # type: ignore[union-attr]  # a line
+        assert form.get_evidence() == proof

@@ -4,8 +4,8 @@ effect."""
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QAccessible, QPainter, QPaintEvent
+from PySide6.QtCore import QMimeData, QRectF, QSize, Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QAccessible, QDragEnterEvent, QDropEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QLayout, QSizePolicy, QWidget
 
 from console.domain.access.permissions import is_same_person
@@ -89,6 +89,10 @@ class EvidenceForm(QWidget):
         )
         self._build_layout()
         self._connect_signals()
+        # A file may be dropped anywhere on the form. The inputs would take its URL as their text.
+        self.setAcceptDrops(True)
+        for field in (self.number_field, self.file_field, self.text_field, self.reason_text_field):
+            field.edit.setAcceptDrops(False)
 
     def _fill_reason_inputs(self) -> None:
         for code in DecisionReason:
@@ -242,7 +246,7 @@ class EvidenceForm(QWidget):
     def get_evidence(self) -> str | Path:
         """Return the evidence that the person has given: the path of a file, or a text."""
         if self.evidence_kind == FILE_EVIDENCE:
-            return Path(self.file_field.text().strip())
+            return Path(_parse_path(self.file_field.text()))
         return (
             self._format_number_evidence()
             if self.evidence_kind == NUMBER_EVIDENCE
@@ -468,6 +472,18 @@ class EvidenceForm(QWidget):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if FILE_EVIDENCE in self.kind_buttons and _find_local_file(event.mimeData()):
+            event.setDropAction(Qt.DropAction.CopyAction)  # a move would delete the file in its folder
+            event.accept()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Make the dropped file the evidence, in place of the kind of evidence that was selected before."""
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        self.kind_buttons[FILE_EVIDENCE].setChecked(True)
+        self._store_chosen_file(_find_local_file(event.mimeData()))
+
     @Slot(str)
     def _store_chosen_file(self, path: str) -> None:
         if isinstance(self.file_field.edit, LineEdit):
@@ -486,6 +502,20 @@ def read_decision_choices(context: WindowContext, form: EvidenceForm, kind: str,
         caller=form,
         key=("choices", kind, id),
     )
+
+
+def _find_local_file(data: QMimeData) -> str:
+    """Return the path of the file that `data` names; "" if it names none, several, or one that is not on this
+    machine."""
+    urls = data.urls()
+    return urls[0].toLocalFile() if len(urls) == 1 else ""
+
+
+def _parse_path(text: str) -> str:
+    """Return the path that a person has typed or pasted. A file that was copied in a file manager is pasted as its
+    URL, and Windows writes a copied path in quotation marks."""
+    path = text.strip().strip('"')
+    return QUrl(path).toLocalFile() if path.startswith("file:") else path
 
 
 class WizardStepNumber(QWidget):
