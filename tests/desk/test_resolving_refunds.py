@@ -119,3 +119,24 @@ def test_a_probed_refund_shows_the_time_of_the_providers_answer(
     person.press("P")
     person.wait_until_read()
     assert list_recently_called_providers(person) == ["paypay"]
+
+
+@pytest.mark.parametrize(("fault", "is_silent"), [("result:NO_SUCH_REFUND_ORDER", False), ("status:500", True)])
+def test_a_provider_that_finds_no_refund_has_answered(
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox, fault: str, is_silent: bool
+) -> None:
+    """If the gateway answers a probe that it doesn't find the refund, the outcome stays unknown, but the status bar
+    shows the time of an answer. It says that there was no answer after an error of the gateway's server.
+    """
+    refund = make_unknown_refund(window_desks, sandbox)
+    sandbox.control.clear_faults()
+    sandbox.control.add_fault(fault, call="paypay_refund_details", times="always")
+    person = open_window()
+    person.frame.show_route(RefundRoute(refund.id))
+    page = person.wait_for_page(RefundPage)
+    person.wait_until(lambda: page.view is not None)
+    person.press("P")
+    person.wait_until(lambda: list_recently_called_providers(person) == ["paypay"])
+    (paypay,) = [one for one in person.opening.context.connection_state.gateways if one.name == "paypay"]
+    assert paypay.is_silent is is_silent
+    assert window_desks.console.refunds.read_refund(refund.id).record.certainty is Certainty.UNKNOWN

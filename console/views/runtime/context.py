@@ -57,6 +57,14 @@ LongActingCall = Callable[["Console", str, ProgressReporter], T]
 _MAX_RECORD_VISITS = 20
 _MAX_REQUEST_ID_STORING_SECONDS = 2.0
 """Seconds that an acting call waits at most until its request id is on the disk."""
+_FIRST_SERVER_ERROR_STATUS = 500
+_REASONS_WITHOUT_CALL = (
+    OutcomeUnknownReason.NO_LIST_CALL,
+    OutcomeUnknownReason.NO_READ_CALL,
+    OutcomeUnknownReason.ONLY_DESK_KNOWS,
+    OutcomeUnknownReason.EARLIER_ATTEMPT,
+    OutcomeUnknownReason.WORKER_ANSWER_MISSING,
+)
 _PASSWORD_NEEDED_REASONS = (NotAllowedReason.PASSWORD_NEEDED, NotAllowedReason.PASSWORD_WRONG)
 ALARMBOX = CREDIT_CHECK_PROVIDER
 
@@ -711,20 +719,24 @@ class WindowContext(QObject):
 
     def _store_answer_time(self, provider: str, answer_seconds: float, failure: Failure | None = None) -> None:
         """Store in `connection_state` the seconds after which an acting call has ended, and whether the provider was
-        silent. The provider has answered, and so was not silent, if the call has succeeded (`failure` is None) or the
-        provider has refused it. Do nothing if `provider` is "", or if the failure doesn't show whether the provider
-        has answered; a missing right is such a failure.
+        silent. The provider has answered, and so was not silent, if the call has succeeded (`failure` is None), the
+        provider has refused it, or its answer doesn't settle the record, such as *not found*. Do nothing if
+        `provider` is "", or if the failure doesn't show whether the provider has answered; a missing right is such a
+        failure.
         """
         if not provider:
             return
         error_code = failure.code if failure else ""
-        is_silent = error_code in (
-            ErrorCode.PROVIDER_UNREACHABLE,
-            ErrorCode.OUTCOME_UNKNOWN,
-        ) and not _is_failure_before_sending(failure)
+        has_answered = error_code == ErrorCode.OUTCOME_UNKNOWN and _has_provider_answered(failure)
+        is_silent = (
+            error_code in (ErrorCode.PROVIDER_UNREACHABLE, ErrorCode.OUTCOME_UNKNOWN)
+            and not has_answered
+            and not _is_failure_without_call(failure)
+        )
         if (
             error_code
             and not is_silent
+            and not has_answered
             and error_code not in (ErrorCode.PROVIDER_REFUSED, ErrorCode.PROVIDER_AUTH, ErrorCode.RATE_LIMITED)
         ):
             return
@@ -806,14 +818,17 @@ def bind_password_to_call(call: ActingCall[T], password: str) -> ActingCall[T]:
     return call_with_password
 
 
-def _is_failure_before_sending(failure: Failure | None) -> bool:
-    """Return True if the failure means that no request was sent to the provider; False if there was no failure
-    (`failure` is None).
-    """
-    return failure is not None and failure.detail.get("reason") in (
-        OutcomeUnknownReason.NO_LIST_CALL,
-        OutcomeUnknownReason.ONLY_DESK_KNOWS,
-    )
+def _has_provider_answered(failure: Failure | None) -> bool:
+    """True if the failure contains the HTTP status of the provider's answer, and the status isn't an error of the
+    provider's server."""
+    status = failure.detail.get("status") if failure else None
+    return isinstance(status, int) and status < _FIRST_SERVER_ERROR_STATUS
+
+
+def _is_failure_without_call(failure: Failure | None) -> bool:
+    """True if the failure doesn't show whether the provider answers: no request was sent to it, or only the worker
+    knows its answer. False if there was no failure (`failure` is None)."""
+    return failure is not None and failure.detail.get("reason") in _REASONS_WITHOUT_CALL
 
 
 _KIND_BY_RECORD_CLASS = {CreditCheck: "credit-check", Order: "order", Payment: "payment", Refund: "refund"}
