@@ -779,13 +779,13 @@ def test_a_worker_whose_search_fails_leaves_its_place_and_tries_again(
         try:
             wait_until(lambda: is_watcher_lock_taken(cursor), "a worker that watches")
             conn.exec_driver_sql(f"DROP PROCEDURE {END_LOCK_HOLDER_PROCEDURE}")
-            wait_until(lambda: not is_watcher_lock_taken(cursor), "the end of its session", seconds=20)
+            wait_until(lambda: not is_watcher_lock_taken(cursor), "the end of its session", seconds=50)
             conn.exec_driver_sql(f"CREATE PROCEDURE {END_LOCK_HOLDER_PROCEDURE}(IN arg INT) DO arg")
             renew_role_rights(conn)
             wait_until(lambda: "Incorrect number of arguments" in caplog.text, "a refusal of another kind")
             renew_lock_procedure(conn)
             renew_role_rights(conn)
-            wait_until(lambda: is_watcher_lock_taken(cursor), "a worker that watches again", seconds=20)
+            wait_until(lambda: is_watcher_lock_taken(cursor), "a worker that watches again", seconds=50)
         finally:
             over.set()
             assert thread.wait_until_idle(PATIENCE_SECONDS, Event())
