@@ -155,7 +155,7 @@ def get_setting_name_by_profile_key() -> Mapping[str, str]:
     return keys
 
 
-def find_environment(url: str, access: ProviderAccess) -> str:
+def find_provider_environment(url: str, access: ProviderAccess) -> str:
     """Return the name of the provider's environment to which this URL belongs, such as `production`. Return
     `loopback` for a URL on this machine, and the host for a URL of a host that isn't one of the provider's own."""
     parts = urlsplit(url)

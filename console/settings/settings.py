@@ -22,7 +22,7 @@ from console.settings.provider_access import (
     ProviderMerchant,
     ProviderSettingsT,
     choose_spacing_seconds,
-    find_environment,
+    find_provider_environment,
     get_access_by_provider,
     list_credential_names,
     list_required_secret_names,
@@ -182,7 +182,7 @@ class Settings:
         environments: Collection[str] = (PRODUCTION,)
         plugins = provider_registry.list_providers_of_type(ConfiguredProvider)
         if url is not None:
-            environments = (find_environment(url, access),)
+            environments = (find_provider_environment(url, access),)
         elif plugin := next((plugin for plugin in plugins if plugin.name == provider), None):
             environments = plugin.list_environments(self.provider_settings[provider])
         merchant_id = self.read_secret(f"{provider.upper()}_{access.merchant}") if access.merchant else ""

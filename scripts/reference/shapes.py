@@ -175,11 +175,11 @@ class SchemaWriter:
 
     def write_schema(self, shape: Shape) -> Schema:
         """Return the schema of a shape."""
-        parts = [self._write_one(part) for part in list_alternatives(shape)]
+        parts = [self._write_shape(part) for part in list_alternatives(shape)]
         unique = [part for at, part in enumerate(parts) if part not in parts[:at]]
         return {} if {} in unique else unique[0] if len(unique) == 1 else _join_schemas(unique)
 
-    def _write_one(self, shape: Shape) -> Schema:
+    def _write_shape(self, shape: Shape) -> Schema:
         match shape:
             case ConstantShape(value=value) if isinstance(value, str) and not isinstance(value, enum.Enum):
                 return {"const": value}

@@ -19,18 +19,18 @@ __all__ = ["TABLE_FOLDER", "OPERATOR", "make_big_table", "compute_corporation_nu
 TABLE_FOLDER = Path(__file__).resolve().parents[2] / ".bench"
 
 
-def make_big_table(rows: int) -> Path:
-    """Return the path of an SQLite database with `rows` credit checks. Make the file first if it doesn't exist.
+def make_big_table(row_count: int) -> Path:
+    """Return the path of an SQLite database with `row_count` credit checks. Make the file first if it doesn't exist.
     Callers may only read it.
     """
     TABLE_FOLDER.mkdir(exist_ok=True)
-    file = TABLE_FOLDER / f"{rows}-rows-{filling.compute_table_form()}.db"
+    file = TABLE_FOLDER / f"{row_count}-rows-{filling.compute_table_form()}.db"
     if not file.exists():
-        for old in TABLE_FOLDER.glob(f"{rows}-rows-*"):
+        for old in TABLE_FOLDER.glob(f"{row_count}-rows-*"):
             old.unlink()
         began = time.monotonic()
         print(f"Making {file.name} …", flush=True)
-        _make_table_file(file, rows)
+        _make_table_file(file, row_count)
         print(f"… took {time.monotonic() - began:.0f} s, {file.stat().st_size / 1e9:.1f} GB", flush=True)
     _upgrade_file(file)
     return file

@@ -33,7 +33,7 @@ def measure_rows(goal_numbers: frozenset[int], large: int | None) -> Iterator[Re
         with open_desk(f"sqlite:///{make_big_table(count)}") as console:
             where = f"{count:,} rows, SQLite"
             yield from _measure_pages(console, where)
-            yield _measure_counts(console, where)
+            yield _measure_view_counts(console, where)
 
 
 def _measure_pages(console: Console, label: str) -> Iterator[ReportRow]:
@@ -65,7 +65,7 @@ def _measure_pages(console: Console, label: str) -> Iterator[ReportRow]:
         )
 
 
-def _measure_counts(console: Console, label: str) -> ReportRow:
+def _measure_view_counts(console: Console, label: str) -> ReportRow:
     """Measure the counts of saved views. The figure has no goal, because the window reads the counts only every two
     minutes, and each count covers only a part of the queue."""
     choices = [

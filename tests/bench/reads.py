@@ -63,7 +63,7 @@ def _measure_engine(
         if 6 in goal_numbers:
             yield _measure_depth(where, small, big)
         if 7 in goal_numbers:
-            yield _measure_counts(where, big)
+            yield _measure_queue_counts(where, big)
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def _measure_deep_page(
     return at_depth / first, queue, at_depth, first
 
 
-def _measure_counts(engine_label: str, big_table: MeasuredTable) -> ReportRow:
+def _measure_queue_counts(engine_label: str, big_table: MeasuredTable) -> ReportRow:
     took = measure_alternately(
         {"counts": big_table.console.recovery.count_queues, "page": big_table.read_middle_page}, 200
     )

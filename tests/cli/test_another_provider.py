@@ -260,7 +260,7 @@ def test_a_reconciliation_asks_the_provider_about_each_payment(
 # The page
 
 
-def test_the_page_contains_this_provider_module() -> None:
+def test_the_guide_contains_the_module_of_the_new_provider() -> None:
     """The Python blocks of `docs/adding-a-provider.md`, joined, equal the module of the new provider."""
     blocks, inside = list[str](), False
     for line in GUIDE_FILE.read_text(encoding="utf-8").splitlines(keepends=True):

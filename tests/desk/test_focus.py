@@ -54,7 +54,8 @@ class StrayWindows(QObject):
 
 
 class WatchedStage(UnpaintedStage):
-    """A stage for the pictures of the documentation, which checks the focus instead of taking pictures."""
+    """A window that shows the screens of the documentation's pictures one after another. It checks the focus instead
+    of taking pictures."""
 
     def __init__(self, *how: object) -> None:
         super().__init__(*how)  # type: ignore[arg-type]  # as its base class

@@ -88,7 +88,7 @@ def test_the_unfinished_work_dialog_gives_a_take_back(
     person.wait_until(lambda: list_takers(console) == [])
 
 
-def test_the_current_record_of_a_queue_is_given_up_by_key(
+def test_the_current_record_of_a_queue_is_given_back_by_key(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     buy_with_unknown_outcome(console, sandbox, "1180301018771")

@@ -86,7 +86,7 @@ def test_a_draft_of_evidence_is_named_after_its_record(
     assert sentence.startswith(f"Draft: resolution with evidence, Refund R-{refund.id}, stopped at the form (")
 
 
-def list_recently_called_providers(person: Person) -> list[str]:
+def list_providers_with_shown_answer_time(person: Person) -> list[str]:
     """Return the payment providers for which the window shows the time of the last answer."""
     return [one.name for one in person.opening.context.connection_state.gateways if one.answered_at is not None]
 
@@ -115,10 +115,10 @@ def test_a_probed_refund_shows_the_time_of_the_providers_answer(
         person.frame.show_route(RefundRoute(refund.id))
         refund_page = person.wait_for_page(RefundPage)
         person.wait_until(lambda: refund_page.view is not None)
-    assert list_recently_called_providers(person) == []
+    assert list_providers_with_shown_answer_time(person) == []
     person.press("P")
     person.wait_until_read()
-    assert list_recently_called_providers(person) == ["paypay"]
+    assert list_providers_with_shown_answer_time(person) == ["paypay"]
 
 
 @pytest.mark.parametrize(("fault", "is_silent"), [("result:NO_SUCH_REFUND_ORDER", False), ("status:500", True)])
@@ -136,7 +136,7 @@ def test_a_provider_that_finds_no_refund_has_answered(
     page = person.wait_for_page(RefundPage)
     person.wait_until(lambda: page.view is not None)
     person.press("P")
-    person.wait_until(lambda: list_recently_called_providers(person) == ["paypay"])
+    person.wait_until(lambda: list_providers_with_shown_answer_time(person) == ["paypay"])
     (paypay,) = [one for one in person.opening.context.connection_state.gateways if one.name == "paypay"]
     assert paypay.is_silent is is_silent
     assert window_desks.console.refunds.read_refund(refund.id).record.certainty is Certainty.UNKNOWN

@@ -135,7 +135,7 @@ class ThreadsThatWrite:
                 self.count_by_refusal_code[lost.code] += 1
             self.longest_seconds = max(self.longest_seconds, time.monotonic() - begun)
 
-    def find_lost_and_doubled_rows(self, place: ServerPlace) -> tuple[list[str], list[str]]:
+    def find_lost_and_duplicate_rows(self, place: ServerPlace) -> tuple[list[str], list[str]]:
         """Return the names of the acknowledged rows that are missing, and of the rows that exist more than once."""
         rows = execute_as_owner(place, f"SELECT subject_id FROM audit_log WHERE subject_id LIKE '{self.row_mark}-%'")
         found = Counter(name for (name,) in rows)

@@ -127,7 +127,7 @@ def test_a_killed_node_loses_no_acknowledged_row(galera_alone: Cluster, galera_p
         wait_until(lambda: len(writers.acknowledged_rows) > mark + 60, "work after the kill")
     for database in databases:
         database.close()
-    lost, twice = writers.find_lost_and_doubled_rows(place)
+    lost, twice = writers.find_lost_and_duplicate_rows(place)
     print(
         f"demand 9: {len(lost)} of {len(writers.acknowledged_rows)} acknowledged rows lost, {len(twice)} twice,"
         f" longest stall {writers.longest_seconds:.1f} s, refused: {dict(writers.count_by_refusal_code)}"

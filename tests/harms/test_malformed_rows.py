@@ -67,7 +67,7 @@ def garble_table(table: str) -> Attack:
     return Attack(table, (SET_CHECKS_OFF_SQL, *told))
 
 
-def list_readings(scene: AttackedDatabase) -> Mapping[str, Callable[[], object]]:
+def make_reading_functions(scene: AttackedDatabase) -> Mapping[str, Callable[[], object]]:
     """Return, by name, the functions that a worker or a window calls repeatedly to read records."""
     worker, desk, auditor = scene.get_desk("worker"), scene.get_desk("op-b"), scene.get_desk("aud-e")
     queues = {
@@ -117,11 +117,11 @@ def list_readings(scene: AttackedDatabase) -> Mapping[str, Callable[[], object]]
 
 
 def list_failed_readings(scene: AttackedDatabase) -> dict[str, str]:
-    """Call each function of `list_readings`. Return the error code or error text of each function that fails, by its
-    name.
+    """Call each function of `make_reading_functions`. Return the error code or error text of each function that
+    fails, by its name.
     """
     found: dict[str, str] = {}
-    for name, reading in list_readings(scene).items():
+    for name, reading in make_reading_functions(scene).items():
         try:
             reading()
         except ConsoleError as refusal:

@@ -212,7 +212,7 @@ def make_money_panel(amount: str) -> MoneyPanel:
 @pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 1.75, 2.0])
 def test_a_label_that_paints_itself_is_cut_only_without_room(qtbot: QtBot, scale: float) -> None:
     """The check reports no fault for a label that paints its text itself if the text has room, although Qt would
-    place the letters up to 1 px apart. It reports the label if it is 2 px too narrow or too low.
+    place the letters up to 1 px apart. It reports the label if it is 2 px too narrow or too short.
     """
     current_appearance().set_text_scale(scale)
     for amount in ("¥0", "−¥1", "¥999,999,999,999", "₹12,34,567.89", "−₹0.07"):

@@ -325,7 +325,8 @@ def test_only_the_port_of_a_database_address_is_checked(env: dict[str, str], url
 
 
 def test_a_folder_below_a_file_is_no_home(env: dict[str, str]) -> None:
-    """A home folder below a file is reported by the variable of the home, not by the profile file in it."""
+    """A home folder whose path leads through a file is refused. The error names the variable CONSOLE_HOME, not the
+    profile file that would be in the folder."""
     detail = read_refusal_detail({"CONSOLE_HOME": "/dev/null/x"})
     assert detail == {"variable": "CONSOLE_HOME", "problem": "not_a_folder"}
     assert Settings.load({"CONSOLE_HOME": "~"}).home == Path.home()

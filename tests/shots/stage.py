@@ -131,7 +131,7 @@ class WindowStage:
 
 
 class UnpaintedStage(WindowStage):
-    """A stage that takes no pictures, for tests that paint the window themselves."""
+    """A WindowStage that takes no pictures, for tests that paint the window themselves."""
 
     def settle(self) -> None:
         """Process events until the window has no read in progress; nothing needs to be painted."""

@@ -100,7 +100,7 @@ def _kill_one_node(cluster: servers.Cluster, place: ServerPlace, row_mark: str, 
         wait_until(lambda: len(writers.acknowledged_rows) > mark_then + 200, "work after the kill", 30)
     for database in databases:
         database.close()
-    lost, twice = writers.find_lost_and_doubled_rows(place)
+    lost, twice = writers.find_lost_and_duplicate_rows(place)
     assert (lost, twice) == ([], []), f"lost {lost}, twice {twice}"
     print(f"demand 9: longest stall {writers.longest_seconds:.1f} s, refused {dict(writers.count_by_refusal_code)}")
     assert writers.longest_seconds <= 5.0, f"stalled for {writers.longest_seconds:.1f} s"

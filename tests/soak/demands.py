@@ -191,8 +191,9 @@ def run_mutants(_shard: int, _folder: Path) -> Counter[str]:
     return _run_command(sys.executable, "-m", "tests.mutants")
 
 
-def run_full_tests(shard: int, _folder: Path) -> Counter[str]:
-    """Run a pytest file whose tests always use their full counts."""
+def run_test_file_of_full_size(shard: int, _folder: Path) -> Counter[str]:
+    """Run one of the pytest files whose tests always use all of their cases, not only drawn ones. `shard` selects the
+    file."""
     return _run_command(
         sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", _FILES_WITH_FULL_COUNT[shard]
     )
@@ -322,7 +323,9 @@ DEMANDS: tuple[Demand, ...] = (
         "{places} failing statements: 0 doubles, 0 untrue endings",
     ),
     Demand("4", 1, run_mutants, "mutants, see above"),
-    Demand("6, 12, 15, 19, 20, 22", len(_FILES_WITH_FULL_COUNT), run_full_tests, "{lines} figures, see above"),
+    Demand(
+        "6, 12, 15, 19, 20, 22", len(_FILES_WITH_FULL_COUNT), run_test_file_of_full_size, "{lines} figures, see above"
+    ),
     *make_demands(
         SINGLE_SERVER_ENGINES, "13", 5, run_unanswered_purchases, "{again} re-sends after {time_outs} time-outs"
     ),

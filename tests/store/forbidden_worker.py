@@ -135,7 +135,7 @@ def make_acknowledge_update(record: int, who: str = "{me}") -> str:
     return make_plain_update("alerts", record, acknowledged_by=f"'{who}'", acknowledged_at=NOW_SQL, note="'seen'")
 
 
-def make_watched_insert(number: str = "8700110005901", **more: str) -> str:
+def make_watched_corporation_insert(number: str = "8700110005901", **more: str) -> str:
     written = {"facts": f"'{FACTS}'", "registry_date": "'2026-11-02'", "changed_at": NOW_SQL}
     return make_insert("watched_corporations", corporation_number=f"'{number}'", **(written | more))
 
@@ -344,9 +344,9 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("request: begin with a high token", make_request_id_insert(fence=9), words="ten minutes"),
     _make_forbidden("request: delete", "DELETE FROM request_ids"),
 
-    _make_forbidden("watched: begin with a change", make_watched_insert(facts_before=f"'{FACTS}'"),
+    _make_forbidden("watched: begin with a change", make_watched_corporation_insert(facts_before=f"'{FACTS}'"),
     words="without a change"),
-    _make_forbidden("watched: twice", make_watched_insert(WATCHED), words="Duplicate entry"),
+    _make_forbidden("watched: twice", make_watched_corporation_insert(WATCHED), words="Duplicate entry"),
     _make_forbidden("watched: another number", make_watched_rewrite(corporation_number="'8700110005901'")),
     _make_forbidden("watched: older facts", make_watched_rewrite(registry_date="'2026-11-01'"),
     words="an older registry"),
@@ -381,7 +381,7 @@ def _make_worker_inserts() -> list[str]:
             make_insert("stock_reservations", id=f"{n}", **stock, status=f"'{state}'")
             for n, state in enumerate(states, 1)
         ),
-        make_watched_insert(WATCHED),
+        make_watched_corporation_insert(WATCHED),
         make_event_insert("e1", id=str(OPEN), attempts="2"),
         make_event_insert("e2", id=str(ENDED), published_at=f"{NOW_SQL} - INTERVAL 1 HOUR"),
     ]

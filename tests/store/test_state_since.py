@@ -102,8 +102,8 @@ def test_the_state_of_a_credit_check_has_its_time(rows: Connection) -> None:
 
 
 def test_the_state_of_an_order_has_its_time(rows: Connection) -> None:
-    """Scheduled work and filled columns leave the time since which the order has its state unchanged. A new state
-    sets it.
+    """The column `state_since` of an order is set by a change of its state, and isn't changed by other changes, such
+    as scheduled work.
     """
     order_id = orders.insert_order(rows, orders.NewOrder("ORD-9", 3_300), NOW)
     orders.write_order_work(rows, find_order(rows, order_id), SOON, Work(WorkState.SCHEDULED, LATER, "waiting"))

@@ -41,17 +41,24 @@ class DeliveryResult:
         return f"{len(took)} deliveries in {self.seconds:.1f} s: {rate:.0f}/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
 
 
-def prepare_notices(scene: PaymentDesk, banks: int, paypays: int, atoms: int) -> list[ReceivedNotice]:
+def prepare_notices(
+    scene: PaymentDesk, bank_notice_count: int, paypay_notice_count: int, atom_notice_count: int
+) -> list[ReceivedNotice]:
     """Insert orders, and payments that were begun and then paid at the simulated provider. Return one notice about
-    each payment. `banks`, `paypays` and `atoms` are the numbers of notices of each kind.
+    each payment. `bank_notice_count`, `paypay_notice_count` and `atom_notice_count` are the numbers of notices of
+    each kind.
     """
-    names = [f"B-{n}" for n in range(banks)] + [f"P-{n}" for n in range(paypays)] + [f"A-{n}" for n in range(atoms)]
+    names = (
+        [f"B-{n}" for n in range(bank_notice_count)]
+        + [f"P-{n}" for n in range(paypay_notice_count)]
+        + [f"A-{n}" for n in range(atom_notice_count)]
+    )
     for start in range(0, len(names), 500):
         rows = ", ".join(_make_order_values(name) for name in names[start : start + 500])
         scene.place.sql(f"INSERT INTO orders (merch_txn_id, total_amount, currency) VALUES {rows}")
     ids = {str(name): int(i) for i, name in scene.place.sql("SELECT id, merch_txn_id FROM orders")}
-    posts = [scene.make_bank_notice(f"event-{n}", f"B-{n}", str(YEN)) for n in range(banks)]
-    for provider, letter, count in (("paypay", "P", paypays), ("atom", "A", atoms)):
+    posts = [scene.make_bank_notice(f"event-{n}", f"B-{n}", str(YEN)) for n in range(bank_notice_count)]
+    for provider, letter, count in (("paypay", "P", paypay_notice_count), ("atom", "A", atom_notice_count)):
         for n in range(count):
             posts.append(_begin_payment(scene, provider, f"{letter}-{n}", ids[f"{letter}-{n}"]))
     return posts

@@ -14,7 +14,7 @@ from console.settings.provider_access import (
     ProviderAccess,
     SettingSource,
     choose_spacing_seconds,
-    find_environment,
+    find_provider_environment,
     make_pattern_parser,
     parse_call_url,
     parse_seconds,
@@ -157,7 +157,7 @@ def _list_environments(own_settings: AtomSettings) -> Collection[str]:
     urls = own_settings.urls.values()
     return {
         *(() if is_each_call_set else (own_settings.environment,)),
-        *(find_environment(url, _PROVIDER_ACCESS) for url in urls),
+        *(find_provider_environment(url, _PROVIDER_ACCESS) for url in urls),
     }
 
 

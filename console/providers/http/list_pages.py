@@ -70,7 +70,7 @@ def may_lack_rows_by_headers(headers: Mapping[str, str], row_count: int) -> bool
 
 
 def _is_page_header(name: str) -> bool:
-    words = _split_name(name)
+    words = _split_into_words(name)
     return name in _PAGE_HEADERS or (bool(words & _PAGE_HEADER_WORDS) and not words & {"rate", "ratelimit"})
 
 
@@ -82,7 +82,7 @@ def _excludes_further_rows(name: str, value: object, outer_words: frozenset[str]
         return True
     if name in _LINK_RELATIONS_WITHOUT_PAGES:
         return isinstance(value, str) and not _is_page_address(value)
-    own_words = _split_name(name)
+    own_words = _split_into_words(name)
     words = (own_words & _PAGING_WORDS) or outer_words
     if isinstance(value, dict):
         is_known = bool(words) or _says_nothing_about_pages(name, own_words)
@@ -144,6 +144,6 @@ def _is_whole_range(content_range: str, row_count: int) -> bool:
     return match is not None and int(match[2]) == row_count == int(match[1]) + 1
 
 
-def _split_name(name: str) -> frozenset[str]:
+def _split_into_words(name: str) -> frozenset[str]:
     """Return the words of a name in lower case, without numbers."""
     return frozenset(word.lower() for word in _WORD_PATTERN.findall(name) if not word.isdigit())

@@ -43,7 +43,7 @@ but compressed pack could need gigabytes.
 """
 _LONGEST_ANSWER_VALUE_CHARACTERS = 2 * _LONGEST_STORED_ANSWER_CHARACTERS
 _ANSWER_KEYS = ("id", "at", "source", "summary", "kind", "of", "body", "sha256")
-_REASONS_OUTSIDE_BODY = BROKEN_ANSWER_REASONS | {INTERRUPT_REASON, OLD_ANSWER_REASON, "earlier_id"}
+_REASONS_NOT_FROM_BODY = BROKEN_ANSWER_REASONS | {INTERRUPT_REASON, OLD_ANSWER_REASON, "earlier_id"}
 """Reasons of outcomes that the stored body of an answer doesn't decide: the answer broke off, was too large or came
 from a cache (the program doesn't store the headers), or the record here decided about it.
 """
@@ -218,7 +218,7 @@ def _is_decided_by_body(provider: str, call: str, decision: tuple[str, str, int 
     """True if the stored body of an answer decided its outcome, so that a replay of the body must have the same
     outcome. `decision` is the recorded outcome with its reason and the HTTP status."""
     outcome, reason, status = decision
-    if reason in _REASONS_OUTSIDE_BODY:
+    if reason in _REASONS_NOT_FROM_BODY:
         return False
     if provider == CREDIT_CHECK_PROVIDER and reason == _OTHER_NUMBER_REASON and call in _READS_OF_CHECKS:
         return False  # the adapter doesn't know the number of the record

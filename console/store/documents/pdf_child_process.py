@@ -59,7 +59,7 @@ units."""
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_ADD_RULE, _LANDLOCK_RESTRICT_SELF = 444, 445, 446
 """Numbers of Linux system calls, the same for x86-64 and ARM64."""
 _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 22, 38
-_READ_FILE_OR_FOLDER = 0b1100
+_LANDLOCK_READ_RIGHTS = 0b1100
 """Access rights of Landlock: to read files and to list folders."""
 _REFUSED_SYSTEM_CALLS = {
     "x86_64": (0xC000003E, (30, 41, 56, 57, 58, 59, 250, 322, 425, 435)),
@@ -229,7 +229,7 @@ def _refuse_files(syscall: Any, fonts: str) -> None:
     rules = _call_libc(syscall, _LANDLOCK_CREATE_RULESET, ctypes.addressof(refused), ctypes.sizeof(refused), 0)
     with suppress(OSError):  # without a folder of fonts
         folder = os.open(fonts, os.O_PATH | os.O_DIRECTORY)
-        rule = ctypes.create_string_buffer(struct.pack("=Qi", _READ_FILE_OR_FOLDER, folder))
+        rule = ctypes.create_string_buffer(struct.pack("=Qi", _LANDLOCK_READ_RIGHTS, folder))
         _call_libc(syscall, _LANDLOCK_ADD_RULE, rules, 1, ctypes.addressof(rule), 0)
         os.close(folder)
     _call_libc(syscall, _LANDLOCK_RESTRICT_SELF, rules, 0)

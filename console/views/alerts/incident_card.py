@@ -38,7 +38,7 @@ _CARD_MARGINS_PX = (24, 10, 24, 10)
 class IncidentCard(Surface):
     """The panel that shows one incident in two columns: at the left its cause, its alerts and the affected
     records, at the right its playbook (the recommended steps) and its history. The content scrolls if the panel
-    is too low for it.
+    is too short for it.
     """
 
     def __init__(self, context: WindowContext) -> None:

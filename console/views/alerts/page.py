@@ -214,7 +214,7 @@ class AlertsPage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Give the panel of the incident a fixed share of the page's height. If a notification bar appears, only
-        the list becomes lower; the buttons don't move away from the mouse pointer."""
+        the list becomes shorter; the buttons don't move away from the mouse pointer."""
         super().resizeEvent(event)
         self._refit_summary()
         max_height = round(_MAX_CARD_HEIGHT_PX * current_appearance().scale)

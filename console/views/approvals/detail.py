@@ -79,7 +79,7 @@ class RefundRequestPanel(QScrollArea):
     """The scroll area that shows one refund request. `details` is the data of the shown request; None until a request
     is shown. `is_read` is True after the person has reached the end of the shown version of the refund: by scrolling,
     by the End key, or by the Tab key. The end counts as reached only if it is visible in the window: a page that is
-    higher than its window also scrolls, and may hide the lower part of this scroll area.
+    taller than its window also scrolls, and may hide the lower part of this scroll area.
 
     Signals:
     - end_reached: the end of the request has become visible.
@@ -152,7 +152,7 @@ class RefundRequestPanel(QScrollArea):
 
     @Slot()
     def _keep_end_visible(self) -> None:
-        """Scroll to the end of the request again if a bar below this scroll area has made the area lower, and the
+        """Scroll to the end of the request again if a bar below this scroll area has made the area shorter, and the
         person had scrolled to the end before. The button "approve" stays enabled in this case, so no line of the
         request may become hidden."""
         if not self._is_end_visible or not self.isVisible():

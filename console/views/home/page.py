@@ -187,8 +187,8 @@ class HomePage(Page):
         return table_and_recent_panel
 
     def _set_min_table_height(self) -> None:
-        """Make the table as high as its rows, but at least as high as four rows. If the window is too low for the
-        table, the page scrolls, not the table."""
+        """Make the table as high as its rows, but at least as high as four rows. If the window is not high enough for
+        the table, the page scrolls, not the table."""
         appearance, rows = current_appearance(), max(_MIN_TABLE_ROWS, self.rows.rowCount())
         self.table_stack.setMinimumHeight(appearance.row_height("header") + rows * appearance.row_height())
 

@@ -120,7 +120,7 @@ class MoneyPage(RecordPage[MoneyView]):
     @Slot()
     def _scroll_to_payer(self) -> None:
         """Scroll the unmasked payer to the middle of the view. There it stays visible when the page shows the bar
-        about the unmasking, which makes the view lower."""
+        about the unmasking, which makes the view shorter."""
         if self._unmasked_payer_label is not None:
             middle = self.contents_area.viewport().height() // 2
             self.facts_panel.ensureWidgetVisible(self._unmasked_payer_label)

@@ -38,7 +38,7 @@ def bind_button_to_right(context: WindowContext, button: KeyButton, right_name: 
     return button
 
 
-class _ButtonStopBinding(QObject):
+class _ReadOnlyButtonBlocker(QObject):
     """Blocks one button, with the reason, while a read-only switch stops the button's action. In team mode, in which
     a worker executes the person's actions, it also blocks the button while no worker is present."""
 
@@ -68,14 +68,14 @@ def block_button_while_stopped(
     worker executes the person's actions, also block it while no worker is present. At other times the caller enables
     or disables the button. `provider` is the payment provider at which the action moves money; None if the action
     moves no money. Return the button."""
-    _ButtonStopBinding(context, button, right_name, provider)
+    _ReadOnlyButtonBlocker(context, button, right_name, provider)
     return button
 
 
 def change_blocking_right(button: KeyButton, right_name: str) -> None:
     """Bind a button of `block_button_while_stopped` to another right, because the button's action has changed. ""
     means an action that no read-only switch stops, such as an action that stops a running bulk run."""
-    for binding in button.findChildren(_ButtonStopBinding):
+    for binding in button.findChildren(_ReadOnlyButtonBlocker):
         binding.change_right(right_name)
 
 

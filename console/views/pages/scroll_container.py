@@ -16,8 +16,8 @@ _MIN_VISIBLE_TAB_ROWS = 4
 class PageScrollArea(QScrollArea):
     """A scroll area that never makes its page smaller than the page's minimum size, at every text size and window
     size. If the person opens a tab whose contents aren't visible at the top of the page, the area scrolls to these
-    contents. If the visible part becomes lower or higher, for example because a bar appears above the page, its first
-    line stays, unless this would hide the focused widget.
+    contents. If the visible part becomes shorter or taller, for example because a bar appears above the page, its
+    first line stays, unless this would hide the focused widget.
 
     QScrollArea's own resizing uses the preferred height of a page; this class uses the minimum height.
     """
@@ -57,7 +57,7 @@ class PageScrollArea(QScrollArea):
             bar_width = self.verticalScrollBar().sizeHint().width()
             size = _compute_needed_size(layout, QSize(available_size.width() - bar_width, available_size.height()))
         must_show_focus = self._keeps_focus_visible or self._is_focus_visible(self.viewport().height())
-        self._keeps_opened_tab = True  # Qt scrolls up for a moment if the page becomes lower
+        self._keeps_opened_tab = True  # Qt scrolls up for a moment if the page becomes shorter
         page.resize(size)
         tab_bar = self._opened_tab_bar
         if tab_bar is not None and tab_bar.isVisible():
@@ -141,7 +141,7 @@ class PageScrollArea(QScrollArea):
     def _show_opened_tab(self) -> None:
         """Scroll to the tab that the person has opened, if its contents aren't visible at the top of the unscrolled
         page. If they are visible there, don't scroll now, and don't scroll to the tab later when the window
-        becomes less high."""
+        becomes shorter."""
         self.fit_page()
         if self._opened_tab_bar is not None and self._is_tab_visible_without_scrolling(self._opened_tab_bar):
             self._opened_tab_bar = None

@@ -76,7 +76,7 @@ class Chart(QWidget):
 
     def _fit_height(self) -> None:
         """Set the minimum height that the strips of bars need at the present width. In a narrow window, fewer strips
-        have room side by side, so the chart becomes higher."""
+        have room side by side, so the chart becomes taller."""
         if self.minimumHeight() != self._compute_minimum_height():
             self.setMinimumHeight(self._compute_minimum_height())
 

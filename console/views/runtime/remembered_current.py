@@ -22,7 +22,7 @@ class RememberedCurrentItem(_ItemView):
     have the keyboard focus. So while the list doesn't have the focus, this class stores the current item, and the
     list has no current item for Qt. `currentIndex` returns the current item in both cases.
 
-    If the list becomes lower or higher while its current item is visible, the item stays visible.
+    If the list becomes shorter or taller while its current item is visible, the item stays visible.
     """
 
     _remembered_index: QPersistentModelIndex | None = None
@@ -64,7 +64,8 @@ class RememberedCurrentItem(_ItemView):
 
     def is_current_item_visible_in(self, height_px: int) -> bool:
         """Return True if the whole current item would be visible if the visible part of the list were `height_px` px
-        high. If this part is lower than the item, return True if the top of the item is at the upper end of the part.
+        high. If this part is shorter than the item, return True if the top of the item is at the upper end of the
+        part.
         """
         rect = self.visualRect(self.currentIndex())
         return self.currentIndex().isValid() and 0 <= rect.top() <= max(0, height_px - rect.height())

@@ -226,7 +226,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         return row >= 0 and 0 <= self.rowViewportPosition(row) <= max(0, height_px - self.rowHeight(row))
 
     def _is_current_row_visible(self) -> bool:
-        """Return True if the whole current row is visible. In a table that is lower than a row, return True if the
+        """Return True if the whole current row is visible. In a table that is shorter than a row, return True if the
         top of the current row is visible."""
         return self.is_current_item_visible_in(self.viewport().height())
 

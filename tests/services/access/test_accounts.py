@@ -453,7 +453,7 @@ def test_a_crash_anywhere_is_healed_by_another_run(accounts: AccountsByFile, mon
         with monkeypatch.context() as patch:
             patch.setattr(
                 "console.store.access.server_accounts.run_statement",
-                _make_failing_after(crashes, grants.run_statement),
+                _make_function_that_fails_after(crashes, grants.run_statement),
             )
             try:
                 accounts.apply_entries(accounts.make_entry(person, "approver"), **{person: "pw"})
@@ -492,7 +492,7 @@ def test_a_run_that_was_broken_off_is_taken_back(accounts: AccountsByFile, monke
             assert grants.find_right_faults(conn) == ()
 
 
-def _make_failing_after(successful_calls: int, function: Callable[..., None]) -> Callable[..., None]:
+def _make_function_that_fails_after(successful_calls: int, function: Callable[..., None]) -> Callable[..., None]:
     """Return a function that calls `function` for the first `successful_calls` calls, and raises ConnectionError from
     the next call on.
     """

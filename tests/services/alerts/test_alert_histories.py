@@ -50,8 +50,8 @@ class RecordedPayment:
         return self.state in _PAID_STATES
 
     @property
-    def is_partly_kept(self) -> bool:
-        """True if the payment was paid and not all of it was refunded."""
+    def keeps_money_of_payer(self) -> bool:
+        """True if the payment was paid and a part of the money was not refunded."""
         return self.paid and self.refunded < ORDER_PRICE
 
 
@@ -130,7 +130,7 @@ class OrderHistory:
     def refund_payment(self, choice: int) -> None:
         """Refund one payment: the whole remaining amount if `choice` is odd, else 1 yen."""
         paying = self._choose_payment(choice)
-        if paying is None or not paying.is_partly_kept:
+        if paying is None or not paying.keeps_money_of_payer:
             return
         minor = (ORDER_PRICE - paying.refunded) if choice % 2 else 1
 
@@ -181,7 +181,7 @@ class OrderHistory:
 
     def find_expected_rule(self) -> str | None:
         """Return the rule of the alert that the order must have now according to the test's own copy, or None."""
-        now, kept = self.clock.now(), [one for one in self.payments if one.is_partly_kept]
+        now, kept = self.clock.now(), [one for one in self.payments if one.keeps_money_of_payer]
         late = [one for one in kept if one.had_ended_before]
         if self.state == "cancelled":
             return "C" if kept else None

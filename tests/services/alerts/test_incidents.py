@@ -362,8 +362,8 @@ def test_an_incident_with_more_records_than_are_read_opens_when_one_more_comes(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """An incident affects more records than are read; the others are counted. After a person has resolved it, it
-    opens again when one more record comes. It stays resolved while its records end, although others are then read
-    instead, whose sum is larger.
+    opens again when one more record comes. It stays resolved while some of its records end, although other records
+    with a larger sum of money are then read instead.
     """
     monkeypatch.setattr(causes, "MAX_AFFECTED_RECORDS_PER_CAUSE", 2)
     payments = [

@@ -47,7 +47,7 @@ def open_and_read_loss_alert(place: Place, sandbox: Sandbox) -> int:
 
 
 def acknowledge_alert(place: Place, sandbox: Sandbox, alert_id: int) -> None:
-    """Acknowledge the alert; after that the desks are no longer stopped."""
+    """Acknowledge the alert. After that the desks accept purchases and payments again."""
     with place.open_desk(sandbox) as desk:
         desk.alerts.acknowledge(alert_id, "the disk was put back by mistake")
 

@@ -201,8 +201,8 @@ def _prepare_payment(stage: SignalTestStage) -> tuple[str, Callable[[Console], o
 
 
 def _prepare_token(stage: SignalTestStage) -> tuple[str, Callable[[Console], object]]:
-    """Prepare a purchase whose token refresh hangs. Return the name of the refresh's lease and the function that
-    makes the call.
+    """Prepare a purchase whose token refresh hangs. Return the name of the lease that the refresh acquires, and the
+    function that makes the purchase.
     """
     from console.domain.records import PurchaseRequest
 

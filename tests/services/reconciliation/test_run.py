@@ -169,7 +169,7 @@ def test_a_day_without_an_announced_file_has_no_run(reconciled_day: ReconciledDa
 
 
 @pytest.mark.engines("sqlite")
-def test_a_run_with_an_ended_file_address_is_refused(reconciled_day: ReconciledDay) -> None:
+def test_a_run_with_an_expired_file_address_is_refused(reconciled_day: ReconciledDay) -> None:
     """A reconciliation whose daily file has an expired URL is refused, and the message states the reason."""
     reconciled_day.announce_file()
     reconciled_day.scene.control.change_settings(advance_seconds=3 * 3600)

@@ -88,8 +88,8 @@ def test_another_filter_or_queue_refuses_the_cursor(console: Console, read_page_
 def test_the_rows_of_the_window_refuse_the_cursor_of_another_query(
     console: Console, read_page_cursor: Callable[..., str]
 ) -> None:
-    """The reader of the window's rows for one query accepts only cursors of this query, and refuses those of another
-    queue, filter or sort order. The reader of a cause group continues with its own cursors.
+    """A cursor (the position of the next page) is valid only for the query that returned it. The window's row reader
+    refuses a cursor of another queue, filter or sort order. The row reader of a cause group accepts its own cursors.
     """
     queries = (
         QueueListQuery("pending"),

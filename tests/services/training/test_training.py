@@ -264,8 +264,8 @@ def test_an_ended_training_keeps_only_its_score(desk: Settings, tmp_path: Path) 
 
 
 def test_no_attempt_gets_the_companies_of_an_earlier_one(console: Console) -> None:
-    """The incident `merged_company` can be solved more often than one registry file has merged companies, and the
-    companies of the first attempt stay in the registry."""
+    """Each attempt of the incident `merged_company` gets other companies, also if there are more attempts than one
+    registry file has merged companies. The companies of the first attempt stay in the registry."""
     training, first_number = get_training(console), ""
     for _ in range(MERGED_PAIR_COUNT):
         training.begin_incident("merged_company")

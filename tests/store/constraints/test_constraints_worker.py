@@ -95,7 +95,7 @@ def test_facts_of_a_watched_corporation_may_be_stored(execute_as_person: SqlClie
     registry date.
     """
     changed_facts = worker.make_watched_rewrite(facts="'x'", facts_before="facts", registry_date="'2026-11-04'")
-    assert execute_as_person(who, worker.make_watched_insert(), changed_facts) == ""
+    assert execute_as_person(who, worker.make_watched_corporation_insert(), changed_facts) == ""
 
 
 @pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)

@@ -50,7 +50,7 @@ def make_event_insert(number: int, **more: str) -> str:
     )  # fmt: skip
 
 
-def make_watched_insert(number: str, **more: str) -> str:
+def make_watched_corporation_insert(number: str, **more: str) -> str:
     return make_insert(
         "watched_corporations", corporation_number=f"'{number}'", facts="'{}'", registry_date="'2026-10-31'",
         changed_at=NOW, **more,
@@ -127,7 +127,7 @@ ALLOWED_STATEMENTS = (
     make_plain_update("stock_reservations", ENDED, status="'released'"),
     make_insert("tasks", name="'probes'", every_seconds="60", next_at=NOW),
     "UPDATE tasks SET taken = 3, version = version + 1",
-    make_watched_insert(WATCHED_NUMBER),
+    make_watched_corporation_insert(WATCHED_NUMBER),
     make_watched_update("facts = '{\"name\":\"x\"}', facts_before = '{}', registry_date = '2026-11-02'"),
 )  # fmt: skip
 """Statements that services write, in their order."""
@@ -185,10 +185,18 @@ REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
     ("view: the same version", "UPDATE saved_views SET name = 'y'", "raises the version"),
     ("stock: hold again", make_plain_update("stock_reservations", ENDED, status="'held'"), "no such step"),
     ("stock: another order's", make_plain_update("stock_reservations", OPEN, order_id="2"), "its order's"),
-    ("watched: begin with a change", make_watched_insert("8700110005901", facts_before="'{}'"), "without a change"),
+    (
+        "watched: begin with a change",
+        make_watched_corporation_insert("8700110005901", facts_before="'{}'"),
+        "without a change",
+    ),
     ("watched: another number", make_watched_update("corporation_number = '8700110005901'"), "keeps its number"),
     ("watched: older facts", make_watched_update("registry_date = '2026-11-01'"), "an older registry"),
-    ("watched: replace", make_watched_insert(WATCHED_NUMBER).replace("INSERT", "REPLACE", 1), "never replaced"),
+    (
+        "watched: replace",
+        make_watched_corporation_insert(WATCHED_NUMBER).replace("INSERT", "REPLACE", 1),
+        "never replaced",
+    ),
     ("task: another name", "UPDATE tasks SET name = 'x', version = version + 1", "keeps its name"),
     *((f"{table}: replace", again.replace("INSERT", "REPLACE", 1), "never replaced") for table, again in (
         ("alert", make_alert_insert(ENDED, 2)), ("saga", make_saga_insert(ENDED)), ("event",

@@ -226,8 +226,8 @@ def test_an_earlier_match_uses_no_place_of_a_later_rank(tmp_path: Path) -> None:
 
 
 def test_matches_of_a_later_rank_are_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The step that looks for parts of names also reads addresses, and checks at most the number of rows that a whole
-    search may check. The search still returns matches of later steps."""
+    """The step that looks for parts of names checks as many rows as a whole search may check, because it also reads
+    addresses. The search still returns the matches that only later steps find."""
     rows = [make_row(index, street_number=f"中央第{index}タワー", furigana="") for index in range(5)]
     reader = _make_registry(tmp_path, rows)
     monkeypatch.setattr(search_module, "MAX_CANDIDATES", len(rows))

@@ -1,4 +1,4 @@
-"""Tests of the scroll area around a page. Its visible part becomes lower when a bar appears above the page."""
+"""Tests of the scroll area around a page. Its visible part becomes shorter when a bar appears above the page."""
 
 import pytest
 from PySide6.QtCore import QPoint, QStringListModel
@@ -109,8 +109,8 @@ def test_the_tab_of_an_earlier_visit_does_not_scroll_the_page(shown_page: tuple[
 def test_a_focused_field_stays_visible_when_the_page_becomes_lower(
     shown_page: tuple[PageScrollArea, TabbedPage],
 ) -> None:
-    """The focused field at the end of a page would be hidden when the page becomes lower: the page scrolls as far as
-    needed. If the focus is at the top, the page stays at its top."""
+    """The focused field at the end of a page would be hidden when the page becomes shorter: the page scrolls as far
+    as needed. If the focus is at the top, the page stays at its top."""
     area, page = shown_page
     page.last_edit.setFocus()
     assert is_fully_visible(area, page.last_edit)
@@ -125,7 +125,7 @@ def test_a_focused_field_stays_visible_when_the_page_becomes_lower(
 
 
 def test_a_focused_field_out_of_sight_does_not_scroll_the_page(shown_page: tuple[PageScrollArea, TabbedPage]) -> None:
-    """If the person has scrolled away from the focused field, a page that becomes lower keeps its first visible
+    """If the person has scrolled away from the focused field, a page that becomes shorter keeps its first visible
     line.
     """
     area, page = shown_page
@@ -141,8 +141,9 @@ def test_a_focused_field_out_of_sight_does_not_scroll_the_page(shown_page: tuple
 def test_the_current_line_stays_visible_when_the_page_begins_to_scroll(
     shown_page: tuple[PageScrollArea, TabbedPage],
 ) -> None:
-    """A list scrolls by itself, and its current line is visible. The page becomes so low that it scrolls as a whole,
-    with the list as high as its lines. The current line is still visible then, and also when the page is high again.
+    """A list scrolls by itself, and its current line is visible. The page becomes so short that it scrolls as a
+    whole, with the list as high as its lines. The current line is still visible then, and also when the page is tall
+    again.
     """
     area, page = shown_page
     page.list.setFocus()

@@ -1,4 +1,4 @@
-"""Tests of lists whose current item stays visible when the list becomes lower or higher."""
+"""Tests of lists whose current item stays visible when the list becomes shorter or taller."""
 
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -8,7 +8,7 @@ from console.views.timelines.timeline_list import TimelineList
 
 
 def test_the_current_line_of_a_timeline_stays_visible(qtbot: QtBot) -> None:
-    """If the current line of a timeline is the last visible one, it stays visible when the timeline becomes lower,
+    """If the current line of a timeline is the last visible one, it stays visible when the timeline becomes shorter,
     even if the timeline is hidden at that moment. If the person has scrolled the current line out of view, it stays
     out of view."""
     timeline = TimelineList("Timeline")

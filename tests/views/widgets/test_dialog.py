@@ -48,8 +48,8 @@ def test_escape_cancels_a_dialog(qtbot: QtBot) -> None:
 
 
 def test_a_line_is_as_high_in_a_low_dialog_as_elsewhere(qtbot: QtBot) -> None:
-    """In a dialog with a single bar that is lower than its window, the bar has its usual height and equal space above
-    and below it.
+    """In a dialog with a single bar that is shorter than its window, the bar has its usual height and equal space
+    above and below it.
     """
     _, dialog, _, _ = open_dialog(qtbot)
     bar = NotificationBar("", "Nothing was sent.")

@@ -1,4 +1,4 @@
-"""Tests of lists on a page that is higher than its window: one scroll bar scrolls the whole page."""
+"""Tests of lists on a page that is taller than its window: one scroll bar scrolls the whole page."""
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QStringListModel, Qt
@@ -137,7 +137,7 @@ def test_a_wide_table_is_higher_by_its_scroll_bar(qtbot: QtBot) -> None:
 
 
 class AreaWithContentHigherWhenNarrow(QScrollArea):
-    """A scroll area whose content becomes higher when it becomes narrower, as panels that need two lines then."""
+    """A scroll area whose content becomes taller when it becomes narrower, as panels that need two lines then."""
 
     def __init__(self) -> None:
         super().__init__()

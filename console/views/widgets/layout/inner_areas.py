@@ -1,4 +1,4 @@
-"""The areas that scroll inside another area that scrolls, such as a list on a page that is higher than the window.
+"""The areas that scroll inside another area that scrolls, such as a list on a page that is taller than the window.
 While the outer area scrolls, each inner area is as high as its contents, so that one scroll bar moves everything."""
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class InnerScrollAreas(QObject):
         self._outer_area, self._refit = outer_area, refit
         self._own_heights: dict[QWidget, tuple[tuple[int, int], tuple[int, int]]] = {}
         """The least and largest heights of the areas that are as high as their contents, and of the widgets around
-        them that had to become higher, too: their own heights, and those that this object has set."""
+        them that had to become taller, too: their own heights, and those that this object has set."""
         self._own_bar_policies: dict[QAbstractScrollArea, Qt.ScrollBarPolicy] = {}
         """The areas without a vertical bar, because they are as high as their contents, with their own policies."""
         self._fitted_state: object = None
@@ -106,7 +106,7 @@ class InnerScrollAreas(QObject):
 
     def _remove_scroll_bar(self, area: QAbstractScrollArea) -> None:
         """Remove the vertical scroll bar of the area while the area is as high as its contents. When the contents
-        become higher, Qt would show the bar for a moment. The bar makes the contents narrower, so that their text
+        become taller, Qt would show the bar for a moment. The bar makes the contents narrower, so that their text
         wraps and needs more height; the bar could then stay."""
         if area not in self._own_bar_policies:
             self._own_bar_policies[area] = area.verticalScrollBarPolicy()
@@ -170,7 +170,7 @@ class InnerScrollAreas(QObject):
     @Slot()
     def _fit_again_later(self) -> None:
         """Let the widget that contains the outer area compute the height of its content again soon. Do this only if
-        `fit_inner_areas` has made inner areas higher, or if the outer area scrolls."""
+        `fit_inner_areas` has made inner areas taller, or if the outer area scrolls."""
         if self._own_heights or self._outer_area.verticalScrollBar().maximum() > 0:
             self._timer.start()
 

@@ -307,7 +307,7 @@ class DialogFrame(QDialog):
             self._footer_texts.addWidget(label)
 
     def show_toast(self, toast: ToastFrame) -> None:
-        """Show a toast (a short message) above the footer, as wide as the content. The dialog becomes higher by
+        """Show a toast (a short message) above the footer, as wide as the content. The dialog becomes taller by
         the height of the toast."""
         self._toast_column.setContentsMargins(_DIALOG_MARGIN_PX, 0, _DIALOG_MARGIN_PX, 12)
         toast.setFixedWidth(self.width() - 2 * _DIALOG_MARGIN_PX - 2)
