@@ -1,6 +1,10 @@
 """Times in full: the exact time of each shown age, and the provider's local time beside the time in Japan."""
 
+from datetime import timedelta
+from pathlib import Path
+
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
 
 from console.app import Console
 from console.domain.calendar_days import IST
@@ -13,7 +17,8 @@ from console.views.widgets.base import TextLabel
 from console.wording.sentences.catalogue import format_instant
 from console.wording.sentences.formats import format_instant_in_zones
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
-from tests.support.desks import NUMBERS
+from tests.desk.window_person import list_open_windows
+from tests.support.desks import NUMBERS, MovedClock
 from tests.support.money_desks import import_paid_payment
 
 Role = Qt.ItemDataRole
@@ -62,3 +67,30 @@ def test_a_payment_of_atom_shows_indian_and_japanese_time(
         assert ("IST" in spoken) == (provider == "atom")
         if provider == "atom":
             assert paid_at == format_instant_in_zones(payment.paid_at, IST, separator="\n")
+
+
+def test_the_proposed_name_of_a_file_has_the_day_in_japan(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock
+) -> None:
+    """Before nine in the morning in Japan, the proposed names of an export and of an evidence bundle have the day in
+    Japan, which is the next day after the day in UTC.
+    """
+    buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    night = clock.now().replace(hour=16, minute=0)
+    clock.offset += night - clock.now() + timedelta(days=night < clock.now())
+    person = open_window()
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.current_row is not None)
+    page.take_focus()
+    person.press("Space")
+    names = []
+    for keys in ("Ctrl+E", "Ctrl+Shift+E"):
+        person.press(keys)
+        person.wait_until(lambda: bool(list_open_windows(person.window, QFileDialog)))
+        (dialog,) = list_open_windows(person.window, QFileDialog)
+        names += [Path(file).stem for file in dialog.selectedFiles()]
+        dialog.reject()
+    day = format_instant(clock.now(), "day").replace("-", "")
+    assert names == [f"queue-{day}", f"evidence-{day}"]
+    assert day != f"{clock.now():%Y%m%d}"

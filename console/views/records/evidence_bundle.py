@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
+from console.domain.calendar_days import JST
 from console.views.exports.background_file import BackgroundFileWriter, ProgressCallback
 from console.views.pages.base import Page
 from console.views.runtime.context import Toast, WindowContext
@@ -53,7 +54,11 @@ class EvidenceBundleExport(QObject):
             translate = self._context.translate
             title = translate("action.evidence_bundle") if count is None else translate("bundle.title", n=count)
             ask_for_save_path(
-                self._page, title, "zip", self.write_bundle_to, f"evidence-{self._context.now():%Y%m%d}.zip"
+                self._page,
+                title,
+                "zip",
+                self.write_bundle_to,
+                f"evidence-{self._context.now().astimezone(JST):%Y%m%d}.zip",
             )
 
     @Slot(str)
