@@ -15,7 +15,6 @@ from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.records import Payment, ReceivedNotice
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
-from console.domain.setting_problems import SettingProblem
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.notices import ReconciliationFileHint, TransactionHint
 from console.providers.payments.plugin import HintReader, ProviderPlugin
@@ -23,7 +22,7 @@ from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect, NoticeRefused
 from console.services.payment_intake.daily_files import encrypt_download_address, find_merchant_id
 from console.services.payments.probe import PaymentProber
-from console.services.process.context import ServiceContext
+from console.services.process.context import ServiceContext, is_cipher_missing_for_now
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
@@ -111,8 +110,7 @@ class HintHandler:
             try:
                 body = encrypt_download_address(self._context, hint.url)
             except ConsoleError as refusal:
-                problem = refusal.detail.get("problem")
-                if refusal.code != ErrorCode.BAD_PROFILE or problem == SettingProblem.KEYRING_FAILED:
+                if is_cipher_missing_for_now(refusal):
                     raise
             else:
                 return PaymentEvent(

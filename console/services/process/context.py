@@ -546,6 +546,13 @@ class ServiceContext:
             )
 
 
+def is_cipher_missing_for_now(error: ConsoleError) -> bool:
+    """True if `ServiceContext.cipher` has raised `error` for a reason that goes by itself: the keyring is locked, or
+    the database can't be read. False if this desk has no usable store key of this database.
+    """
+    return error.code != ErrorCode.BAD_PROFILE or error.detail.get("problem") == SettingProblem.KEYRING_FAILED
+
+
 def _mask_payers_in_facts(
     conn: Connection, kind: str, subject_id: int | str | None, detail: Mapping[str, object]
 ) -> Mapping[str, object]:

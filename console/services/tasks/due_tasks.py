@@ -22,7 +22,7 @@ from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded import unsent_operations
 from console.services.guarded.action import ServicesByAction, record_operation_lapse, record_reading_lapse
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, ignore_step
-from console.services.process.context import ServiceContext
+from console.services.process.context import ServiceContext, is_cipher_missing_for_now
 from console.services.process.failpoints import FailpointReached
 from console.services.process.failure_suppression import log_and_suppress
 from console.services.tasks.cancellation import is_stopping, iterate_until_stopped
@@ -97,13 +97,18 @@ class DueTasks:
         these answers when they came. Return the number of written answers.
 
         If the database refuses an answer repeatedly, or if the answer can't be decrypted, open a case. The answer
-        then stays in the spool until a person has acknowledged the case.
+        then stays in the spool until a person has acknowledged the case. Raises bad_profile if the keyring can't be
+        read now: the next run delivers the answers.
         """
         delivered_count, context = 0, self._context
         if not context.spool.list_undelivered_entries(context.database_id):
             return 0
-        with skip_failures("opening kept answers"):
+        try:
             context.spool.set_cipher(context.cipher)
+        except ConsoleError as error:
+            if is_cipher_missing_for_now(error):
+                raise
+            _log.warning("the kept answers can't be opened: %s", error.code)
         for entry in iterate_until_stopped(context.spool.list_undelivered_entries(context.database_id)):
             with skip_failures("spool delivery"):
                 delivered_count += self._deliver_answer(entry)

@@ -14,9 +14,11 @@ from console.providers.paypay.client import PayPay
 from console.sandbox.environment import credentials
 from console.services.payments.next_work import open_case
 from console.services.process.failpoints import Failpoints
+from console.services.tasks.due_tasks import MAX_FAILED_DELIVERIES
 from console.store.database import boot_clock
 from console.store.records import evidence
 from tests.support.desks import NUMBERS, MovedClock
+from tests.support.keyrings import LockedKeyring
 from tests.support.payment_desks import PaymentDesk
 from tests.support.refusals import call_for_refusal
 from tests.support.simulated_crash import SimulatedCrash, simulate_crash
@@ -476,6 +478,33 @@ def test_a_late_answer_closes_a_proposal(scene: PaymentDesk, monkeypatch: pytest
     assert scene.machinery.start_action.deliver_outcome(entry.intent.operation_id, entry.answer)
     assert scene.read_payment(payment.id).certainty is Certainty.KNOWN
     assert scene.console.recovery.list_proposals() == ()
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.expects_log("an outcome that could not be recorded is told")
+def test_a_locked_keyring_opens_no_case_about_a_stored_answer(
+    scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the keyring with the store key is locked, the delivery of an answer in the spool fails, and no case says
+    that the answer can't be recorded. After the keyring is unlocked, the answer is delivered without a person.
+    """
+    order = scene.insert_order("ORD-1", 3300)
+    scene.context.failpoints = RaisesAlways("before_tx2")
+    assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
+    scene.context.failpoints = Failpoints(None)
+    deliver = scene.console.scheduler._tasks["spool_delivery"]
+    with monkeypatch.context() as locked:
+        locked.delitem(scene.context.settings.secrets._environment, "STORE_KEY")
+        locked.setattr(scene.context.settings.secrets, "_open_keyring", LockedKeyring)
+        locked.setattr(scene.context.spool, "_cipher", None)
+        locked.delitem(scene.context.__dict__, "cipher")
+        for _ in range(MAX_FAILED_DELIVERIES):
+            assert call_for_refusal(deliver).detail["problem"] == "keyring_failed"
+    assert scene.list_open_rules() == []
+    assert deliver() == 1
+    payment = scene.find_payment("paypay", "ORD-1")
+    assert payment is not None
+    assert (payment.state, payment.certainty) == ("token_generated", Certainty.KNOWN)
 
 
 @pytest.mark.time_scale("20")  # waits for an end
