@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from console.cli.json_output.records import format_instant_for_json
 from console.cli.json_output.results import JsonObject
 from console.cli.process.output import AnswerWriter
+from console.cli.process.parser import make_usage_error
 from console.cli.process.stop_signals import handle_stop_signals_as_interrupt
 from console.cli.text_output.translator import Lines, Translator
 from console.cli.window.open_window import NO_DISPLAY_EXIT_STATUS, has_display, show_window
@@ -29,7 +30,7 @@ class TrainingCommand:
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Run the training, or write the list of its incidents. Raises ConsoleError `bad_profile` if the operator
-        has the name of an invented person.
+        has the name of an invented person; with `--json` `usage` if there is no display.
         """
         from console.demo.training.session import open_training, read_stored_overview
 
@@ -42,6 +43,8 @@ class TrainingCommand:
             )
             return
         if not has_display():
+            if writer.is_json:
+                raise make_usage_error(writer.translator("cli.no_display"))
             writer.write_to_stderr(writer.translator("cli.no_display"))
             writer.exit_status = NO_DISPLAY_EXIT_STATUS
             return

@@ -2,6 +2,8 @@
 credentials.
 """
 
+import pytest
+
 from console.demo.training.session import open_training
 from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
@@ -40,3 +42,12 @@ def test_training_list_and_check_print_incidents_and_score(unopened_terminal: Te
     words = unopened_terminal("training", "--list", LANGUAGE="en").out.decode()
     assert "Credit check without its PDF: Right" in words
     assert "1 of 12 right" in words
+
+
+def test_training_without_a_display_answers_a_program(
+    unopened_terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `--json` `training` prints one JSON object also if it can't open a window."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    assert unopened_terminal.json("training").exit_status_and_code == (2, "usage")
