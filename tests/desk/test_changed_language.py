@@ -2,7 +2,7 @@
 filter and the current row stay.
 """
 
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLineEdit
 
 from console.app import Console
 from console.sandbox.server import Sandbox
@@ -94,3 +94,19 @@ def test_an_open_dialog_stays_when_the_language_changes_at_the_locked_window(
         person.wait_until_read()
         page = person.wait_for_page(QueuesPage)
     assert [view.name for view in console.saved_views.list_views()] == ["Unknown today"]
+
+
+def test_the_menu_of_an_input_has_the_language_of_the_window(open_window: OpenWindow) -> None:
+    """The menu of a text input, whose texts are Qt's own, has the window's language before and after a change."""
+    context = open_window().opening.context
+
+    def read_menu() -> str:
+        field = QLineEdit()
+        menu = field.createStandardContextMenu()
+        return " ".join(action.text() for action in menu.actions())
+
+    assert "Paste" in read_menu()
+    context.change_language("ja")
+    assert "貼り付け" in read_menu()
+    context.change_language("en")
+    assert "Paste" in read_menu()

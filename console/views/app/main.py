@@ -131,6 +131,7 @@ class WindowOpener(QObject):
         this process, True for a later one, after a sign-out."""
         from console.domain.clock import SystemClock
         from console.views.app.freed_memory import return_large_blocks
+        from console.views.app.qt_translation import set_language_of_qt
         from console.views.app.window_icon import make_window_icon
         from console.views.frame.main_window import WindowFrame
         from console.views.runtime.context import WindowContext
@@ -148,6 +149,7 @@ class WindowOpener(QObject):
         self.context = WindowContext(self.settings, self.runner, self._clock or SystemClock(), self)
         self.context.language = self._language
         set_window_language(self._language)
+        set_language_of_qt(self._language)
         self.context.preferences.loaded.connect(self._apply_preferences)
         preferences, person_values = self.context.preferences, self.context.person_values
         preferences.file_renamed.connect(partial(self._show_or_store_moved_file, "preferences.set_aside"))
@@ -218,12 +220,14 @@ class WindowOpener(QObject):
 
     @Slot()
     def _rebuild_frame(self) -> None:
-        """Set the language of the screen reader's announcements to the new language of the window. While the services
-        aren't open yet, also build the bars and the page again; once the services are open, WindowController does
-        this instead."""
+        """Set the language of the screen reader's announcements and of Qt's own texts to the new language of the
+        window. While the services aren't open yet, also build the bars and the page again; once the services are
+        open, WindowController does this instead."""
+        from console.views.app.qt_translation import set_language_of_qt
         from console.views.widgets.accessibility import set_window_language
 
         set_window_language(self.context.language)
+        set_language_of_qt(self.context.language)
         if self.controller is None:
             self.frame.rebuild_bars_and_page()
 
