@@ -293,6 +293,13 @@ def test_a_next_step_for_a_person_has_command_and_roles() -> None:
             assert explained.next_step.command, name
 
 
+def test_a_next_step_that_opens_a_record_has_an_action() -> None:
+    """If the sentence of the next step says that a person opens another record, the page offers an action."""
+    opening = {name: one.next_step for name, one in SITUATIONS.items() if "Open " in make_sentences(one, "en")[2]}
+    assert "payment with a failed refund" in opening
+    assert [name for name, step in opening.items() if step.action is None] == []
+
+
 @pytest.mark.parametrize("reason", [None, "interrupted", "not_recorded", "not_kept", "earlier_attempt"])
 @pytest.mark.parametrize("record", [PAYMENT, REFUND], ids=["payment", "refund"])
 def test_the_message_about_an_unknown_outcome_names_the_kind_of_record(

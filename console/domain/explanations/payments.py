@@ -107,7 +107,7 @@ _WORK_REASONS_THAT_CALL_FOR_REFUND = frozenset(
 )
 """Work reasons for which the next step of a person is to request a refund of the payment."""
 OPEN_REFUND_ACTION, OPEN_ORDER_ACTION = "open_refund", "open_order"
-"""Names of the actions that open the page of the payment's pending refund, or of its order."""
+"""Names of the actions that open the page of the refund that the payment's next step names, or of its order."""
 _VERDICTS_WITHOUT_PROBLEM = frozenset(
     {
         "verdict.payment_complete",
@@ -693,9 +693,8 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
         amount = _make_money(failed_refund.amount_minor, failed_refund.currency)
         facts = {**facts, "refund": failed_refund.id, "refund_amount": amount}
         command = f"support-console show refund {failed_refund.id}"
-        return Explanation(
-            verdict, "why.payment_refund_failed", NextStep("next.payment_refund_failed", facts, command), facts
-        )
+        step = NextStep("next.payment_refund_failed", facts, command, OPEN_REFUND_ACTION)
+        return Explanation(verdict, "why.payment_refund_failed", step, facts)
     if record.refunded_minor:
         return Explanation(verdict, "why.payment_partly", NextStep("next.nothing", facts), facts)
     reason = "why.payment_complete" if record.order_id is not None else "why.payment_complete_alone"

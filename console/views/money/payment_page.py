@@ -150,7 +150,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             case "refund":
                 self.action_handlers.refund(details.record.id, _find_only_refundable_set_aside(details))
             case _ if action_name == OPEN_REFUND_ACTION:
-                self._open_pending_refund(details)
+                self._open_refund_of_next_step(details)
             case _ if action_name == OPEN_ORDER_ACTION:
                 self._open_order()
             case "resolve":
@@ -179,11 +179,12 @@ class PaymentPage(MoneyPage[PaymentDetails]):
                 self.context.translate("reason.payment_no_order"), icon_name="square_bang", tone="care"
             )
 
-    def _open_pending_refund(self, details: PaymentDetails) -> None:
-        """Open the page of the payment's refund that has not ended yet."""
-        pending_refund = details.record.relations.pending_refund if details.record.relations is not None else None
-        if pending_refund is not None:
-            self.context.navigate(RefundRoute(pending_refund.id, (), self.sidebar_key))
+    def _open_refund_of_next_step(self, details: PaymentDetails) -> None:
+        """Open the page of the refund that the payment's next step names: the refund that has not ended, or the
+        newest refund, if it has failed."""
+        refund_id = details.explanation.next_step.facts.get("refund")
+        if isinstance(refund_id, int):
+            self.context.navigate(RefundRoute(refund_id, (), self.sidebar_key))
 
     def open_money_part(self, part_key: str) -> None:
         """Show the rows whose amounts add up to the amount of this part. For the paid and the reversed amount, open

@@ -325,6 +325,7 @@ def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> N
     assert explain(0, replace(failed, id=31, state=RefundState.REJECTED), failed)[2] == "next.nothing"
     explained = explain_payment(replace(PAID_PAYMENT, relations=PaymentRelations(ORDER, refunds=(failed,))), NOW)
     assert explained.next_step.command == "support-console show refund 30"
+    assert explained.next_step.action == "open_refund"
     assert explained.work is WorkBadge.POSSIBLE
     assert (explained.facts["refund"], explained.facts["refund_amount"]) == (30, Money(3300, "JPY"))
 

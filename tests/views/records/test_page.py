@@ -13,18 +13,20 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.explanations.payments import explain_payment
+from console.domain.explanations.payments import OPEN_REFUND_ACTION, explain_payment
+from console.domain.payments.records import PaymentRelations
 from console.domain.payments.service_results import PaymentDetails
+from console.domain.payments.states import RefundState
 from console.domain.records import TimelineEntry
 from console.views.money.payment_page import PaymentPage
 from console.views.records.action_bar import ActionButtons
 from console.views.records.header import make_explanation_form
 from console.views.records.note_dialog import NoteDialog
-from console.views.runtime.routes import PaymentRoute
+from console.views.runtime.routes import PaymentRoute, RefundRoute
 from console.views.widgets.controls.buttons import KeyButton
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
-from tests.views.invented_payments import MONEY_PARTS, ORDER, make_payment, make_sides
+from tests.views.invented_payments import MONEY_PARTS, ORDER, make_payment, make_refund, make_sides
 
 
 class PaymentServices:
@@ -36,6 +38,7 @@ class PaymentServices:
     def __init__(self) -> None:
         self.is_away = False
         self.timeline: tuple[TimelineEntry, ...] = ()
+        self.relations = PaymentRelations()
 
     @property
     def payments(self) -> "PaymentServices":
@@ -47,7 +50,7 @@ class PaymentServices:
     def read_payment(self, id: int) -> PaymentDetails:
         if self.is_away:
             raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
-        payment = make_payment(id=id)
+        payment = make_payment(id=id, relations=self.relations)
         explanation = explain_payment(payment, NOW)
         return PaymentDetails(payment, explanation, make_sides(), MONEY_PARTS, ORDER, (), (), self.timeline, (), ())
 
@@ -120,6 +123,19 @@ def test_a_new_audit_entry_keeps_the_current_row(page: PaymentPage, services: Pa
     assert len(table.all_rows) == 4
     assert isinstance(table.current_item, tuple)
     assert table.current_item[1] == entries[1]
+
+
+def test_the_next_step_after_a_failed_refund_opens_this_refund(page: PaymentPage, services: PaymentServices) -> None:
+    """The next step says that the person opens the failed refund. The page offers this, and the action does it."""
+    failed = make_refund(id=29, state=RefundState.FAILED, error_code="refund_window_over")
+    services.relations = PaymentRelations(ORDER, refunds=(failed,))
+    opened_routes: list[object] = []
+    page.context.navigation_requested.connect(opened_routes.append)
+    page.show_route(PaymentRoute(5))
+    assert page.view is not None
+    assert page.list_helpful_actions(page.view)[0] == OPEN_REFUND_ACTION
+    page.run_action_on_record(OPEN_REFUND_ACTION)
+    assert opened_routes == [RefundRoute(29, (), page.sidebar_key)]
 
 
 def test_a_click_meant_for_the_button_before_has_no_effect(page: PaymentPage) -> None:
