@@ -53,6 +53,14 @@ def test_the_search_for_raw_values_finds_each_fault() -> None:
     assert find_raw_parts("Payment A-91: ¥2,510 (HTTP 404), R-91, order ORD-92") == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_time_of_a_payment_is_not_called_the_time_of_its_confirmation(language: str) -> None:
+    """`paid_at` is the time at which the customer paid; the program learns of it and confirms it later."""
+    texts = [text for text in wording.read_sentences(language).values() if "{paid_at" in text]
+    assert len(texts) > 3
+    assert [text for text in texts if re.search(r"confirmed at \{paid_at|\{paid_at:\w+\} に確認", text)] == []
+
+
 STORED_FINDINGS: Mapping[str, tuple[str, str]] = {
     "order=pending; payment 91=completed 251000 INR": (
         "注文 未入金、決済 完了 ₹2,510.00", "order Unpaid, payment Completed ₹2,510.00",
