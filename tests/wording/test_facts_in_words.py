@@ -61,6 +61,20 @@ def test_the_time_of_a_payment_is_not_called_the_time_of_its_confirmation(langua
     assert [text for text in texts if re.search(r"confirmed at \{paid_at|\{paid_at:\w+\} に確認", text)] == []
 
 
+@pytest.mark.parametrize("key", ["dialog.reconcile.no_day", "close.no_day"])
+def test_the_message_about_a_wrong_day_holds_for_a_day_that_does_not_exist(key: str) -> None:
+    """2026-13-01 has the form of the example, but isn't a day. The message says what is wrong about it."""
+    assert "実在する日付" in wording.translate(key, "ja")
+    assert "a day of the calendar" in wording.translate(key, "en")
+
+
+def test_the_heading_of_risk_signals_holds_for_each_of_them() -> None:
+    """Not each risk signal is about a duplicate refund; for example, a bank can reverse the payment."""
+    for key in ("dialog.refund.radar", "dialog.refund.radar_short"):
+        assert wording.translate(key, "ja") == "確認すべき点"
+        assert wording.translate(key, "en") == "Warnings"
+
+
 STORED_FINDINGS: Mapping[str, tuple[str, str]] = {
     "order=pending; payment 91=completed 251000 INR": (
         "注文 未入金、決済 完了 ₹2,510.00", "order Unpaid, payment Completed ₹2,510.00",
