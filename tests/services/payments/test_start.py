@@ -500,7 +500,7 @@ def test_a_locked_keyring_opens_no_case_about_a_stored_answer(
         locked.delitem(scene.context.__dict__, "cipher")
         for _ in range(MAX_FAILED_DELIVERIES):
             assert call_for_refusal(deliver).detail["problem"] == "keyring_failed"
-    assert scene.list_open_rules() == []
+    assert scene.list_open_alert_rules() == []
     assert deliver() == 1
     payment = scene.find_payment("paypay", "ORD-1")
     assert payment is not None
