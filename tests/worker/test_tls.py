@@ -1,8 +1,12 @@
 """Tests of TLS with certificate files: notices and the live feed work over TLS, unfinished handshakes are ended, and
 unusable files are refused."""
 
+import json
 import os
+import re
 import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -11,12 +15,13 @@ import pytest
 from websockets.sync.client import connect
 
 from console.domain.errors import ConsoleError
+from console.resource_paths import resources_dir
 from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_receiver_app, serve
 from console.worker.uvicorn_protocols import make_tls_context
 from tests.providers.certificates import CertificateAuthority
 from tests.support.payment_desks import PaymentDesk
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.worker.running_receiver import (
     CHANNEL_TOKEN,
     WAIT_LIMIT_SECONDS,
@@ -55,6 +60,25 @@ def short_handshake_receiver(scene: PaymentDesk, authority: CertificateAuthority
 
 def make_trusting_context(authority: CertificateAuthority) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(authority.write_certificate_file()))
+
+
+def test_the_containers_health_check_uses_the_workers_settings(receiver: RunningReceiver) -> None:
+    """The health check of the delivered container asks the port of the worker, over TLS if it has a certificate. It
+    fails if the settings name another form."""
+    text = (resources_dir() / "worker" / "Containerfile").read_text("utf-8")
+    found = re.search(r"HEALTHCHECK .*\\\n  CMD (.+)", text)
+    assert found is not None
+    _, *words = json.loads(found[1])
+    for certificate, expected in (("cert.pem", 0), ("", 1)):
+        environment = {"CONSOLE_RECEIVER_PORT": str(receiver.port), "CONSOLE_RECEIVER_CERTIFICATE": certificate}
+        done = subprocess.run(
+            [sys.executable, "-I", *words],
+            env=environment,
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
+        )
+        assert done.returncode == expected, done.stderr
 
 
 def test_a_notice_over_tls_is_accepted(
