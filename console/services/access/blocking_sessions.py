@@ -11,7 +11,8 @@ from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.process.failure_suppression import log_and_suppress
 from console.store.access import lock_holders
 from console.store.access.lock_holders import EndedSession
-from console.store.database.engine import Database
+from console.store.database.engine import Database, Transaction
+from console.store.database.server import avoid_lock_waits
 
 MAX_SESSIONS_ENDED_PER_PASS = 100
 """Largest number of sessions that one pass ends on one node."""
@@ -66,27 +67,28 @@ class BlockingSessionEnder:
     def _report_ended_sessions(self) -> None:
         """Write audit entries about the ended sessions: one entry for each account and each reason for which sessions
         of the account were ended. The caller calls this method only after a pass that has ended no session. Earlier,
-        a blocking session may still hold a lock on the audit trail: the write would wait for this lock, and no thread
-        would end the session.
+        a blocking session may still hold a lock on the audit trail, and the write would fail.
         """
         for account, reason in sorted({(session.account, session.reason) for session in self._sessions_to_report}):
-            action = AuditAction.LOCK_HOLDER_ENDED
-            if reason == lock_holders.SUSPENDED_REASON:
-                action = AuditAction.LOCK_HOLDER_LOCKED_OUT
-                _log.error("the account %s held others up again and again, and is locked now", account)
-            _log.info("a session of %s that held others up was ended: %s", account or "nobody", reason)
+            is_locked_out = reason == lock_holders.SUSPENDED_REASON
+            action = AuditAction.LOCK_HOLDER_LOCKED_OUT if is_locked_out else AuditAction.LOCK_HOLDER_ENDED
             facts = {"account": account, "reason": reason}
             with act_as(WORKER):
-                self._context.write(
-                    lambda tx, action=action, facts=facts: self._context.record_audit(  # type: ignore[misc]  # the lambda gets the values of this iteration
-                        tx, action, None, facts, kind="session"
-                    )
-                )
+                self._context.write(lambda tx, action=action, facts=facts: self._record_audit(tx, action, facts))  # type: ignore[misc]  # the lambda gets the values of this iteration
+            if is_locked_out:
+                _log.error("the account %s held others up again and again, and is locked now", account)
+            _log.info("a session of %s that held others up was ended: %s", account or "nobody", reason)
             self._sessions_to_report = [
                 session
                 for session in self._sessions_to_report
                 if (session.account, session.reason) != (account, reason)
             ]
+
+    def _record_audit(self, tx: Transaction, action: AuditAction, facts: dict[str, str]) -> None:
+        """Write one audit entry, without a wait for the locks of other sessions: this thread would have to end the
+        session that holds them. The entry is written after a later pass then."""
+        with avoid_lock_waits(tx.conn):
+            self._context.record_audit(tx, action, None, facts, kind="session")
 
     def _list_repeatedly_blocking_accounts(self, now: float) -> frozenset[str]:
         """Return the accounts with at least MAX_BLOCKING_POINTS points. Each session that this object has ended in

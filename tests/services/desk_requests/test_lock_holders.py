@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from socket import socket
 from threading import Event, Thread
+from time import monotonic
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -32,6 +33,7 @@ from console.store.access.lock_holders import (
 from console.store.access.server_accounts import MAX_CONNECTIONS
 from console.store.constraints import fitness
 from console.store.database.engine import Database
+from console.store.database.retry_policy import LOCKED_RETRY_SECONDS
 from console.worker.lock_thread import BlockingSessionsThread
 from console.worker.request_threads import REQUEST_THREAD_COUNT
 from tests.support.invented import invent_numbers
@@ -717,12 +719,25 @@ def test_a_worker_ends_no_session_while_another_one_watches(place: Place, worker
 
 
 def test_a_person_with_the_lock_of_the_watching_worker_stops_no_worker(place: Place, worker: Console) -> None:
-    """A person may take a user lock of any name. A worker still ends a session that blocks others."""
+    """A person may take a user lock of any name. A worker still ends a session that blocks others. While a person has
+    locked the end of the audit trail, the worker doesn't wait to write the entry about the ended session: it must
+    look for sessions again.
+    """
     ender = worker.blocking_session_ender
     with block_writers_of_limits(place), take_watcher_lock(place, "lead-b"):
         assert ender.end_blocking_sessions() == 1
-    ender.close()
+    with closing(open_connection(place, "op-a", 1)) as line, line.cursor() as cursor:
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT COUNT(*) FROM audit_log WHERE id > 1000000000")
+        begun_at = monotonic()
+        assert call_for_refusal_code(ender.end_blocking_sessions) == "database_locked"
+        assert monotonic() - begun_at < LOCKED_RETRY_SECONDS
+    assert isinstance(place, ServerPlace)
     wait_for_sessions_end(place, "op-a")
+    assert ender.end_blocking_sessions() == 0
+    assert len(read_entries_about(place, "op-a")) == 1
+    ender.close()
 
 
 def test_another_worker_watches_after_the_first_has_stopped(place: Place, worker: Console) -> None:
