@@ -201,3 +201,22 @@ def test_a_dialog_keeps_its_position_under_a_window_manager(qtbot: QtBot) -> Non
     dialog.show_content(content)
     assert dialog.pos() == place
     assert dialog.height() > 300
+
+
+def test_an_open_dialog_stays_inside_a_window_that_becomes_smaller(qtbot: QtBot) -> None:
+    """If the window of an open dialog becomes smaller, for example because its screen was removed, the dialog with
+    all its buttons stays inside the window, and the content scrolls.
+    """
+    window, dialog, _, _ = open_dialog(qtbot)
+    window.resize(1200, 900)
+    dialog.show_content(make_column_of_lines(30))
+    qtbot.waitUntil(lambda: dialog.height() > 500)
+    window.resize(700, 400)
+    qtbot.waitUntil(lambda: window.geometry().contains(dialog.geometry()))
+    assert dialog.rect().contains(dialog.cancel_button.mapTo(dialog, dialog.cancel_button.rect().bottomRight()))
+
+
+def make_column_of_lines(count: int) -> QWidget:
+    widget = QWidget()
+    widget.setLayout(make_column(*(TextLabel(f"Line {number}") for number in range(count))))
+    return widget

@@ -133,6 +133,8 @@ class DialogFrame(QDialog):
         self._inner_areas = InnerScrollAreas(self._scroll_area, self.fit_size)
         self._build_frame(close_name)
         self.setFixedWidth(self._compute_width())
+        if parent is not None:
+            parent.window().installEventFilter(self)
 
     def _compute_width(self) -> int:
         """Return the width of the dialog in px: 640 times the text scale, but at most the width of the parent
@@ -201,12 +203,30 @@ class DialogFrame(QDialog):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Set the dialog's height again after a change of the content's layout, or after a widget in the footer was
-        shown or hidden. Return Qt's result."""
+        shown or hidden, and its size and position after a change of the parent window's size. Return Qt's result."""
+        if watched is self.parentWidget():
+            if event.type() == QEvent.Type.Resize:
+                QTimer.singleShot(0, self, self._fit_into_window)
+            return super().eventFilter(watched, event)
         has_content_changed = event.type() == QEvent.Type.LayoutRequest and watched is self._scroll_area.widget()
         has_visibility_changed = event.type() in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent)
         if has_content_changed or (has_visibility_changed and watched in self._footer_widgets):
             QTimer.singleShot(0, self, self.fit_size)
         return super().eventFilter(watched, event)
+
+    @Slot()
+    def _fit_into_window(self) -> None:
+        """Fit the dialog into the parent window, whose size has changed, for example because a screen was removed. If
+        a part of the dialog is outside of the window, move the dialog to the middle of the window."""
+        parent = self.parentWidget()
+        if parent is None or not self.isVisible():
+            return
+        self.setFixedWidth(self._compute_width())
+        self.fit_size()
+        window_area, dialog_area = parent.geometry(), self.geometry()
+        if not window_area.contains(dialog_area):
+            dialog_area.moveCenter(window_area.center())
+            self.move(dialog_area.topLeft())
 
     @Slot()
     def fit_size(self) -> None:
