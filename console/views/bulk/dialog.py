@@ -16,6 +16,7 @@ from console.views.bulk.dialog_pages import BulkPlanPage
 from console.views.bulk.request import BulkRequest
 from console.views.bulk.run_dialog import BulkRunDialog
 from console.views.pages.dialog_drafts import DialogDraft
+from console.views.presenters import bulk as bulk_words
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure, ProgressReporter
 from console.views.widgets.base import TextLabel
@@ -183,8 +184,10 @@ class BulkDialog(BulkRunDialog):
         count = self.plan_page.limited_plan.row_counts.get(ForecastKind.WOULD_RUN, 0)
         frozen_sentence = context.translate("bulk.frozen", name=run.name, at=run.made_at)
         action_name = run.action.value
-        title_key = f"bulk.title.{action_name}" if count else f"bulk.nothing.{action_name}"
-        self.show_title(context.translate(title_key, n=count), frozen_sentence)
+        title = bulk_words.format_plan_title(
+            self.plan_page.limited_plan, context, is_limited=self.plan_page.is_limited
+        )
+        self.show_title(title, frozen_sentence)
         self.main_button.show_text(
             context.translate(f"bulk.act.{action_name}" if count else f"bulk.action.{action_name}", n=count)
         )

@@ -103,6 +103,11 @@ class BulkPlanPage(QWidget):
         """
         return self.limited_plan.forecasts[-1].row.position if self.limited_plan.forecasts else 0
 
+    @property
+    def is_limited(self) -> bool:
+        """True if the person has selected only the first rows of the plan."""
+        return len(self.limited_plan.forecasts) < len(self._plan.forecasts)
+
     @Slot()
     def _show_plan_of_selected_rows(self) -> None:
         context = self._context

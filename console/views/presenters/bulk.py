@@ -86,6 +86,18 @@ def make_record_state_cell(record: RecoverableRecord | None, context: WindowCont
     return record_words.make_state_cell(get_row_badge_key(record), context.language)
 
 
+def format_plan_title(plan: BulkPlan, context: WindowContext, *, is_limited: bool) -> str:
+    """Return the title of the dialog for the plan of a bulk run: the number of rows to execute, or that there is
+    none. If `is_limited` is true, the plan has only the first rows of the run; the title says nothing about the
+    others."""
+    count, action_name = plan.row_counts.get(ForecastKind.WOULD_RUN, 0), plan.run.action.value
+    if count:
+        return context.translate(f"bulk.title.{action_name}", n=count)
+    if is_limited:
+        return context.translate(f"bulk.nothing_in_first.{action_name}", n=len(plan.forecasts))
+    return context.translate(f"bulk.nothing.{action_name}")
+
+
 def format_plan_totals(plan: BulkPlan, context: WindowContext) -> str:
     """Return the text with the number of rows for each forecast of a bulk run's plan: rows to execute, rows to skip,
     and rows to refuse."""

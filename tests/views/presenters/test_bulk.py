@@ -5,7 +5,13 @@ import re
 
 import pytest
 
-from console.domain.bulk.records import STILL_UNKNOWN_OUTCOME, BulkRunWithHolder
+from console.domain.bulk.records import (
+    STILL_UNKNOWN_OUTCOME,
+    BulkRunWithHolder,
+    ForecastKind,
+    RowForecast,
+    make_bulk_plan,
+)
 from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ErrorCode
 from console.domain.records import Certainty
@@ -15,6 +21,7 @@ from console.domain.recovery.decision_table import CHOICE_RULES_BY_KIND
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.services.bulk import actions as bulk_acts
 from console.services.bulk import eligibility as bulk_judging
+from console.views.bulk.dialog_pages import BulkPlanPage
 from console.views.presenters import bulk as bulk_words
 from tests.views.invented_checks import NOW, make_window_context
 from tests.views.invented_payments import make_payment
@@ -100,6 +107,26 @@ def test_a_paused_run_states_its_reason(reason: str, beginning: str) -> None:
     run = BulkRun(7, BulkAction.TAKE, "paused", "op-a", NOW, 4, 4, 2, reason=reason)
     status = bulk_words.make_run_status(BulkRunWithHolder(run), make_window_context())
     assert (status.sentence.startswith(beginning), status.tone) == (True, "care"), status.sentence
+
+
+@pytest.mark.parametrize(
+    ("row_count", "title"),
+    [(1, "None of the first 1 can be probed"), (2, "Probe 1 record?"), (3, "Probe 1 record?")],
+)
+def test_the_title_of_the_first_rows_speaks_of_no_other_row(row_count: int, title: str) -> None:
+    """The first of three records can't be probed, the second can. The dry run of the first one says nothing about the
+    others."""
+    context = make_window_context()
+    context.language = "en"
+    kinds = (ForecastKind.REFUSED, ForecastKind.WOULD_RUN, ForecastKind.REFUSED)
+    rows = [RowForecast(BulkRow(n, "payment", n, 7), kind) for n, kind in enumerate(kinds, 1)]
+    plan = make_bulk_plan(BulkRun(7, BulkAction.PROBE, "frozen", "op-a", NOW, 3, 3, 0), rows, {})
+    page = BulkPlanPage(context, plan)
+    assert not page.is_limited
+    page.limited_plan = plan.limit_to_first_rows(row_count)
+    assert bulk_words.format_plan_title(page.limited_plan, context, is_limited=page.is_limited) == title
+    none = make_bulk_plan(plan.run, rows[:1], {})
+    assert bulk_words.format_plan_title(none, context, is_limited=False) == "None of these records can be probed"
 
 
 def test_rows_are_tallied_by_outcome() -> None:
