@@ -108,6 +108,8 @@ _WORK_REASONS_THAT_CALL_FOR_REFUND = frozenset(
 """Work reasons for which the next step of a person is to request a refund of the payment."""
 OPEN_REFUND_ACTION, OPEN_ORDER_ACTION = "open_refund", "open_order"
 """Names of the actions that open the page of the refund that the payment's next step names, or of its order."""
+NEXT_STEPS_THAT_BEGIN_AT_THE_SHOP = frozenset(("next.payment_ask_shop", "next.payment_refund_excess"))
+"""Wording codes of next steps that first ask the shop. Their action is right only after one of its answers."""
 _VERDICTS_WITHOUT_PROBLEM = frozenset(
     {
         "verdict.payment_complete",

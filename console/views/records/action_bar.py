@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, does_right_change_records, is_same_person
+from console.domain.explanations.payments import NEXT_STEPS_THAT_BEGIN_AT_THE_SHOP
 from console.domain.payments.service_results import PaymentDetails, RefundDetails
 from console.domain.service_results import AllowedAction, OperationDetails, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
@@ -198,12 +199,15 @@ class ActionButtons(QObject):
         self, view: RecordView, action_names: Sequence[str], *, cannot_decide: bool
     ) -> str | None:
         """Return the name of the offered action whose button is the primary one: the action that does the explained
-        next step, if this person may do the step now. Return None if the record needs no step, or if none of the
-        offered actions does the next step, because a primary button for another action would contradict the advice.
+        next step, if this person may do the step now. Return None if the record needs no step, if the person must
+        first ask the shop, or if none of the offered actions does the next step, because a primary button for another
+        action would contradict the advice.
         `cannot_decide` is True if the next step is a decision that only another person may make."""
         explanation = view.explanation
         advised = explanation.next_step.action
         if advised is None or explanation.work is WorkBadge.NONE or (cannot_decide and advised == "resolve"):
+            return None
+        if explanation.next_step.code in NEXT_STEPS_THAT_BEGIN_AT_THE_SHOP:
             return None
         name = _OPENING_ACTION_BY_ADVISED_ACTION.get(advised, advised)
         is_decision_disabled = name != advised and bool(

@@ -3,6 +3,7 @@ a read after a change keeps the current row.
 """
 
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +14,16 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.explanations.payments import OPEN_REFUND_ACTION, explain_payment
+from console.domain.explanations.payments import (
+    NEXT_STEPS_THAT_BEGIN_AT_THE_SHOP,
+    OPEN_REFUND_ACTION,
+    explain_payment,
+)
 from console.domain.payments.records import PaymentRelations
 from console.domain.payments.service_results import PaymentDetails
 from console.domain.payments.states import RefundState
 from console.domain.records import TimelineEntry
+from console.domain.service_results import NextStep, WorkBadge
 from console.views.money.payment_page import PaymentPage
 from console.views.records.action_bar import ActionButtons
 from console.views.records.header import make_explanation_form
@@ -136,6 +142,23 @@ def test_the_next_step_after_a_failed_refund_opens_this_refund(page: PaymentPage
     assert page.list_helpful_actions(page.view)[0] == OPEN_REFUND_ACTION
     page.run_action_on_record(OPEN_REFUND_ACTION)
     assert opened_routes == [RefundRoute(29, (), page.sidebar_key)]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(None, "primary"), *((code, "default") for code in sorted(NEXT_STEPS_THAT_BEGIN_AT_THE_SHOP))]
+)
+def test_a_refund_is_not_primary_if_the_shop_is_asked_first(page: PaymentPage, code: str | None, kind: str) -> None:
+    """If a refund is the next step, its button is the primary one; not if the person first asks the shop, which may
+    bill the missing amount or correct the order."""
+    page.show_route(PaymentRoute(5))
+    assert page.view is not None
+    step = NextStep(code or "next.payment_refund_second", action="refund")
+    explanation = replace(page.view.explanation, next_step=step, work=WorkBadge.NEEDS_REVIEW)
+    form = make_explanation_form(page.context)
+    bar = ActionButtons(page.context, ("refund",))
+    bar.show_actions(replace(page.view, explanation=explanation), form, ("refund",))
+    (button,) = form.findChildren(KeyButton)
+    assert button.kind == kind
 
 
 def test_a_click_meant_for_the_button_before_has_no_effect(page: PaymentPage) -> None:
