@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from console.domain.money import Money
 from console.domain.reports.daily_close import (
     DAILY_SUM_NAMES,
+    CloseReconciliation,
     DailyClose,
     DailyCloseChange,
     NotFinalReason,
@@ -39,10 +40,21 @@ def _format_not_final_reason(close: DailyClose, reason: NotFinalReason, language
     if reason is NotFinalReason.STILL_UNKNOWN:
         still_unknown = sum(record.settled_at is None for record in close.unknown_records)
         return translate(f"close.point.{reason}", language, n=still_unknown)
-    run_id = None if close.reconciliation is None else close.reconciliation.early_run_id
-    if reason is NotFinalReason.NOT_RECONCILED and run_id is not None:
-        return translate("close.point.reconciled_early", language, id=run_id)
+    if reason is NotFinalReason.NOT_RECONCILED and close.reconciliation is not None:
+        sentences = list(_list_gaps_of_reconciliation(close.reconciliation, language))
+        if sentences:
+            return translate("close.point_separator", language).join(sentences)
     return translate(f"close.point.{reason}", language)
+
+
+def _list_gaps_of_reconciliation(reconciliation: CloseReconciliation, language: str) -> Iterator[str]:
+    """Yield a sentence about the provider's days that no complete run compared, and one about a run that began too
+    early."""
+    if reconciliation.days_without_run:
+        days = translate("close.id_separator", language).join(map(str, reconciliation.days_without_run))
+        yield translate("close.point.gateway_days_not_reconciled", language, days=days)
+    if reconciliation.early_run_id is not None:
+        yield translate("close.point.reconciled_early", language, id=reconciliation.early_run_id)
 
 
 def format_daily_close_notes(close: DailyClose, language: str) -> Iterator[str]:

@@ -109,6 +109,7 @@ class CloseReconciliation:
     payments that agree of the runs' days. Otherwise all counts are those of the runs' days.
 
     `early_run_id` is a run that began before the end of the part of the day that it compared; None if there is none.
+    `days_without_run` are the provider's days of which a part belongs to the day, and which no complete run compared.
     """
 
     run_ids: tuple[int, ...]
@@ -123,6 +124,7 @@ class CloseReconciliation:
     differences: tuple[DifferenceItem, ...] = ()
     has_differences_of_day: bool = False
     early_run_id: int | None = None
+    days_without_run: tuple[date, ...] = ()
 
     @property
     def run_id(self) -> int:

@@ -135,7 +135,7 @@ def _read_provider_days(conn: Connection, provider: str, period: Period) -> tupl
     reconciliation run. A Japanese day has parts of two Indian days."""
     zone = get_time_zone(provider)
     return tuple(
-        ProviderDay(*get_utc_span(day, day, zone), store.find_complete_run_of_day(conn, provider, day))
+        ProviderDay(day, *get_utc_span(day, day, zone), store.find_complete_run_of_day(conn, provider, day))
         for day in list_days_of_span(period.start, period.end, zone)
     )
 
@@ -174,6 +174,7 @@ def _read_reconciliation(
         read_difference_items(conn, differences),
         has_differences_of_day=has_differences_of_day,
         early_run_id=_find_early_run_id(provider_days, period),
+        days_without_run=tuple(day.day for day in provider_days if day.run is None),
     )
 
 

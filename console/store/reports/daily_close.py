@@ -48,10 +48,11 @@ SumByCurrency = Mapping[str, CountAndSum]
 
 @dataclass(frozen=True, slots=True)
 class ProviderDay:
-    """A calendar day of the provider's time zone: its first instant, the first instant after it, and the newest
-    complete reconciliation run that compared it, None if there is none.
+    """A calendar day of the provider's time zone: its date, its first instant, the first instant after it, and the
+    newest complete reconciliation run that compared it, None if there is none.
     """
 
+    day: date
     start: datetime
     end: datetime
     run: ReconciliationRun | None

@@ -62,7 +62,9 @@ def test_a_japanese_day_needs_a_run_of_both_indian_days(console: Console, place:
     insert_run(rows, place, "done", begun_at=END, provider="atom")
     assert not is_reconciled(), "the first hours are of the Indian day before"
     close = console.reports.read_daily_close("atom", YESTERDAY)
-    assert "no complete reconciliation covers this day" in format_daily_close_state(close, "en")
+    missing = f"no complete reconciliation covers the gateway day {YESTERDAY - DAY}"
+    assert missing in format_daily_close_state(close, "en"), "the note below lists the run of the other Indian day"
+    assert f"提供元の日付 {YESTERDAY - DAY} の照合が未完了" in format_daily_close_state(close, "ja")
     insert_run(rows, place, "done", YESTERDAY - DAY, INDIAN_MIDNIGHT - SECOND, provider="atom")
     assert not is_reconciled(), "begun before the Indian day was over"
     close = console.reports.read_daily_close("atom", YESTERDAY)
