@@ -53,7 +53,7 @@ def people() -> Iterator[Team]:
     require_engine("mariadb")
     with (
         start_private_mariadb(extra_config=(f"max_prepared_stmt_count={_MAX_PREPARED_STATEMENTS}",)) as server,
-        open_team(server, _ROLES_BY_MEMBER, asks=True) as made,
+        open_team(server, _ROLES_BY_MEMBER, has_team_mode=True) as made,
         closing(Database(made.owner)) as owner,
     ):
         server.sql(
@@ -233,7 +233,7 @@ def test_sessions_that_fill_the_temporary_folder_are_ended(small_folder: str) ->
     require_engine("mariadb")
     with (
         start_private_mariadb(extra_config=(f"tmpdir={small_folder}",)) as server,
-        open_team(server, _ROLES_BY_MEMBER, asks=True) as people,
+        open_team(server, _ROLES_BY_MEMBER, has_team_mode=True) as people,
     ):
         account, other = people.names["op-a"], people.names["lead-b"]
         expected = [

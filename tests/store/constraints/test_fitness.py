@@ -106,7 +106,7 @@ def test_missing_rights_for_ending_sessions_are_reported(sql_server: SqlServer) 
 def test_a_team_in_team_mode_is_fit(sql_server: SqlServer) -> None:
     """A team's database in team mode passes the checks, which the schema account, the worker and each person run.
     Applying the same account file again changes nothing."""
-    with open_team(sql_server, ROLES_BY_PERSON, asks=True) as team:
+    with open_team(sql_server, ROLES_BY_PERSON, has_team_mode=True) as team:
         account = Database(team.owner).account_name
         sql_server.sql(f"GRANT SELECT ON mysql.user TO `{account}`@`%`")  # as docs/team.md advises
         if not sql_server.is_mariadb:
