@@ -13,7 +13,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import Lock
 
@@ -50,7 +50,7 @@ class WriteQueueLock:
             yield
             return
         deadline = time.monotonic() + _LONGEST_WAIT_SECONDS
-        with self._hold_thread_lock() as is_first, _open_lock_file(self._path if is_first else None) as file:
+        with self._hold_thread_lock() as is_first, _open_lock_file(self._path) if is_first else nullcontext() as file:
             if file is None:
                 yield
                 return
@@ -79,12 +79,8 @@ class WriteQueueLock:
 
 
 @contextmanager
-def _open_lock_file(path: Path | None) -> Iterator[int | None]:
-    """Context manager: open the lock file and yield its descriptor; None if `path` is None, or if the file can't be
-    created or opened."""
-    if path is None:
-        yield None
-        return
+def _open_lock_file(path: Path) -> Iterator[int | None]:
+    """Context manager: open the lock file and yield its descriptor; None if the file can't be created or opened."""
     try:
         if not path.exists():
             make_private_file(path)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.calendar_days import JST
 from console.domain.exports.tables import ExportRequest, FileFormat, WrittenExport
 from console.views.exports.background_file import BackgroundFileWriter, ProgressCallback
 from console.views.help.command_keys import EXPORT_SHORTCUT
@@ -88,7 +87,7 @@ class ListExporter(QObject):
             if record_filter is None
             else translate("export.chosen_title", n=len(record_filter))
         )
-        name = f"{self._request.name}-{self._context.now().astimezone(JST):%Y%m%d}.{_EXPORT_FILE_FORMATS[0]}"
+        name = f"{self._request.name}-{self._context.get_day_in_japan():%Y%m%d}.{_EXPORT_FILE_FORMATS[0]}"
         ask_for_save_path(self._parent, title, _EXPORT_FILE_FORMATS, self.export_list_to, name)
 
     @Slot(str)

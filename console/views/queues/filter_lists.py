@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from console.domain.calendar_days import JST
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
@@ -57,7 +56,7 @@ def list_offered_filter_operators(list_name: str, context: WindowContext) -> Ite
                     operator = f"amount:>={bound}{currency}"
                     yield operator, format_filter_operator(operator, context)
         case "since":
-            today = context.now().astimezone(JST).date()
+            today = context.get_day_in_japan()
             for name_of_days, first, last in (
                 ("today", today, today),
                 ("yesterday", today - timedelta(days=1), today - timedelta(days=1)),

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
-from console.domain.calendar_days import JST
 from console.views.exports.background_file import BackgroundFileWriter, ProgressCallback
 from console.views.pages.base import Page
 from console.views.runtime.context import Toast, WindowContext
@@ -58,7 +57,7 @@ class EvidenceBundleExport(QObject):
                 title,
                 "zip",
                 self.write_bundle_to,
-                f"evidence-{self._context.now().astimezone(JST):%Y%m%d}.zip",
+                f"evidence-{self._context.get_day_in_japan():%Y%m%d}.zip",
             )
 
     @Slot(str)

@@ -12,7 +12,7 @@ import shiboken6
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from console.domain.calendar_days import JST, parse_day
+from console.domain.calendar_days import parse_day
 from console.domain.exports.tables import DocumentFormat
 from console.domain.reports.daily_close import (
     DAILY_SUM_NAMES,
@@ -71,7 +71,7 @@ class DailyCloseSection(ReportSection):
         self.is_writing = False
         self.provider_list = DropDownList(translate("close.provider"))
         self.day_field = Field(translate("close.day"), role="data")
-        self._day_edit.setText((context.now().astimezone(JST).date() - timedelta(days=1)).isoformat())
+        self._day_edit.setText((context.get_day_in_japan() - timedelta(days=1)).isoformat())
         self.show_button = KeyButton(translate("close.read"))
         self.state_label = TextLabel("", "section", wraps_lines=True)
         self.scope_label = TextLabel("", "small", "muted", wraps_lines=True)
@@ -186,7 +186,7 @@ class DailyCloseSection(ReportSection):
             day: date | None = parse_day(text)
         except ValueError:
             day = None
-        is_valid = day is not None and day <= self._context.now().astimezone(JST).date()
+        is_valid = day is not None and day <= self._context.get_day_in_japan()
         self.day_field.show_error("" if is_valid else self._context.translate("close.no_day"))
         return day if is_valid else None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.access.permissions import READING_RIGHTS, ROLES_BY_RIGHT, WORKER, has_right
 from console.domain.access.read_only import RIGHTS_STOPPED_BY_SWITCH, find_stopping_switch
+from console.domain.calendar_days import JST
 from console.domain.clock import Clock, compute_age
 from console.domain.error_reasons import NotAllowedReason, OutcomeUnknownReason
 from console.domain.errors import ErrorCode, rebuild_error
@@ -424,6 +425,10 @@ class WindowContext(QObject):
         """Return the present instant, in UTC."""
         return self._clock.now()
 
+    def get_day_in_japan(self) -> date:
+        """Return the present calendar day in Japan, which the fields and file names of the window use."""
+        return self.now().astimezone(JST).date()
+
     def monotonic(self) -> float:
         """Return the time of the monotonic clock in seconds, from which durations are computed. Any thread may
         call this."""
@@ -726,19 +731,9 @@ class WindowContext(QObject):
         """
         if not provider:
             return
-        error_code = failure.code if failure else ""
-        has_answered = error_code == ErrorCode.OUTCOME_UNKNOWN and _has_provider_answered(failure)
-        is_silent = (
-            error_code in (ErrorCode.PROVIDER_UNREACHABLE, ErrorCode.OUTCOME_UNKNOWN)
-            and not has_answered
-            and not _is_failure_without_call(failure)
-        )
-        if (
-            error_code
-            and not is_silent
-            and not has_answered
-            and error_code not in (ErrorCode.PROVIDER_REFUSED, ErrorCode.PROVIDER_AUTH, ErrorCode.RATE_LIMITED)
-        ):
+        has_answered = failure is None or _has_provider_answered(failure)
+        is_silent = failure is not None and not has_answered and _is_provider_silent(failure)
+        if not has_answered and not is_silent:
             return
         if provider == ALARMBOX:
             self.update_connection_state(
@@ -818,17 +813,22 @@ def bind_password_to_call(call: ActingCall[T], password: str) -> ActingCall[T]:
     return call_with_password
 
 
-def _has_provider_answered(failure: Failure | None) -> bool:
-    """True if the failure contains the HTTP status of the provider's answer, and the status isn't an error of the
-    provider's server."""
-    status = failure.detail.get("status") if failure else None
-    return isinstance(status, int) and status < _FIRST_SERVER_ERROR_STATUS
+def _has_provider_answered(failure: Failure) -> bool:
+    """True if the provider has refused the call, or if the outcome is unknown although the failure contains the HTTP
+    status of an answer that isn't an error of the provider's server."""
+    if failure.code == ErrorCode.OUTCOME_UNKNOWN:
+        status = failure.detail.get("status")
+        return isinstance(status, int) and status < _FIRST_SERVER_ERROR_STATUS
+    return failure.code in (ErrorCode.PROVIDER_REFUSED, ErrorCode.PROVIDER_AUTH, ErrorCode.RATE_LIMITED)
 
 
-def _is_failure_without_call(failure: Failure | None) -> bool:
-    """True if the failure doesn't show whether the provider answers: no request was sent to it, or only the worker
-    knows its answer. False if there was no failure (`failure` is None)."""
-    return failure is not None and failure.detail.get("reason") in _REASONS_WITHOUT_CALL
+def _is_provider_silent(failure: Failure) -> bool:
+    """True if a request was sent to the provider, and no usable answer to it came. False if no request was sent, or
+    if only the worker knows the answer."""
+    return (
+        failure.code in (ErrorCode.PROVIDER_UNREACHABLE, ErrorCode.OUTCOME_UNKNOWN)
+        and failure.detail.get("reason") not in _REASONS_WITHOUT_CALL
+    )
 
 
 _KIND_BY_RECORD_CLASS = {CreditCheck: "credit-check", Order: "order", Payment: "payment", Refund: "refund"}
