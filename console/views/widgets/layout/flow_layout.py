@@ -20,6 +20,9 @@ class FlowLayout(QLayout):
         """`gap_px` is the distance between the items of a line, `line_gap_px` the distance between lines, in px."""
         super().__init__()
         self._items: list[QLayoutItem] = []
+        self._height_by_width: dict[int, int] = {}
+        """Results of `heightForWidth`, both in px. The layouts around this one ask for the same widths many times
+        while a page is arranged."""
         self._gap, self._line_gap = gap_px, line_gap_px
         self.setContentsMargins(0, 0, 0, 0)
         for widget in widgets:
@@ -48,7 +51,14 @@ class FlowLayout(QLayout):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        return self._arrange_lines(QRect(0, 0, width, 0), must_place=False)
+        if width not in self._height_by_width:
+            self._height_by_width[width] = self._arrange_lines(QRect(0, 0, width, 0), must_place=False)
+        return self._height_by_width[width]
+
+    def invalidate(self) -> None:
+        """Forget the heights: Qt calls this method when an item's size, visibility or margins may have changed."""
+        self._height_by_width.clear()
+        super().invalidate()
 
     def setGeometry(self, rect: QRect) -> None:
         super().setGeometry(rect)
