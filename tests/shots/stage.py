@@ -17,6 +17,7 @@ from console.views.app.main import WindowOpener
 from console.views.frame.main_window import WindowFrame
 from console.views.theme.design_tokens import Density, ThemeName
 from console.views.theme.theme import current_appearance
+from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.first_use import note_earlier_use
 from tests.support.sample_desk import SampleDesk, open_sample_desk
@@ -95,7 +96,11 @@ class WindowStage:
         return next(found for found in self.window.findChildren(kind) if found.isVisible())
 
     def shoot(self, name: str) -> Path:
-        """Take a picture of the window with the dialogs over it, and return the file's path."""
+        """Take a picture of the window with the dialogs over it, and return the file's path. The window or dialog in
+        which the person would type is active, and the first 600 ms of each dialog, in which its main button is
+        disabled, are over."""
+        (QApplication.activeModalWidget() or self.window).activateWindow()
+        self.wait_until(lambda: all(map(_explains_main_button, self.window.findChildren(DialogFrame))))
         self.settle()
         picture = self.window.grab()
         for dialog in QApplication.topLevelWidgets():
@@ -139,6 +144,13 @@ class UnpaintedStage(WindowStage):
             self.wait_until(self.opening.runner.is_idle)
             for _ in range(3):
                 QTest.qWait(1)
+
+
+def _explains_main_button(dialog: DialogFrame) -> bool:
+    """Return True if the main button of this dialog is enabled, or if the dialog shows why it is not: the reason, or
+    that the action runs. A hidden dialog, or one without a main button, has nothing to explain."""
+    button = dialog.main_button
+    return not button.isVisible() or button.isEnabled() or bool(button.shown_reason) or dialog.is_busy
 
 
 def _process_events() -> None:
