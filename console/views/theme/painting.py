@@ -55,16 +55,28 @@ def draw_frame(
     border_colour: QColor | None,
     fill_colour: QColor | None,
     width_px: float = 1,
+    *,
+    is_enabled: bool = True,
 ) -> None:
     """Draw a box with rounded corners. The border is inside `rect` and `width_px` px wide. If `border_colour` is
-    None, draw no border; if `fill_colour` is None, don't fill the box.
+    None, draw no border; if `fill_colour` is None, don't fill the box. `is_enabled` is False for the box of a
+    disabled control.
     """
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(QPen(border_colour, width_px) if border_colour else Qt.PenStyle.NoPen)
+    painter.setPen(
+        QPen(border_colour, width_px, _get_border_style(is_enabled)) if border_colour else Qt.PenStyle.NoPen
+    )
     painter.setBrush(fill_colour if fill_colour else Qt.BrushStyle.NoBrush)
     half_width = width_px / 2 if border_colour else 0
     painter.drawRoundedRect(rect.adjusted(half_width, half_width, -half_width, -half_width), radius_px, radius_px)
     painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
+def _get_border_style(is_enabled: bool) -> Qt.PenStyle:
+    """Return the style of the border of a control. In high contrast the border of a disabled control is dashed,
+    because its grey differs little from the white of the others, and its background is black as well."""
+    is_dashed = not is_enabled and current_appearance().theme == "high_contrast"
+    return Qt.PenStyle.DashLine if is_dashed else Qt.PenStyle.SolidLine
 
 
 def measure_key_cap(text: str) -> tuple[int, int]:
@@ -97,7 +109,14 @@ def draw_check_box(
     get_colour = current_appearance().colour
     border_colour = get_colour("border" if is_enabled else "disabled_border")
     if not is_checked and not is_partly_checked:
-        draw_frame(painter, rect, 2, border_colour, get_colour("base" if is_enabled else "disabled_fill"))
+        draw_frame(
+            painter,
+            rect,
+            2,
+            border_colour,
+            get_colour("base" if is_enabled else "disabled_fill"),
+            is_enabled=is_enabled,
+        )
         return
     fill_colour = get_colour("accent" if is_enabled else "disabled_border")
     draw_frame(painter, rect, 2, fill_colour, fill_colour)
@@ -118,7 +137,7 @@ def draw_radio_button(painter: QPainter, rect: QRectF, *, is_checked: bool, is_e
         hole_inset = rect.width() * 0.32
         painter.drawEllipse(rect.adjusted(hole_inset, hole_inset, -hole_inset, -hole_inset))
     else:
-        painter.setPen(QPen(border_colour, 1))
+        painter.setPen(QPen(border_colour, 1, _get_border_style(is_enabled)))
         painter.setBrush(get_colour("base" if is_enabled else "disabled_fill"))
         painter.drawEllipse(rect.adjusted(0.5, 0.5, -0.5, -0.5))
     painter.setBrush(Qt.BrushStyle.NoBrush)

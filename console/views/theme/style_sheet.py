@@ -25,6 +25,9 @@ Surface[edge="left"] { border-left-width: 1px; }
 Surface[edge="right"] { border-right-width: 1px; }
 Surface[edge="all"] { border-width: 1px; border-radius: ${panel}px; }
 ToneBox Surface { background: transparent; }
+Surface#dialog_footer {
+  border-bottom-left-radius: ${dialog_footer}px; border-bottom-right-radius: ${dialog_footer}px;
+}
 Surface[differs="true"] { border: ${differs}px solid $bad; }
 
 NotificationBar, ToneBox { border: 1px solid $border; border-radius: ${panel}px; background: $neutral_tint; }
@@ -48,22 +51,22 @@ EnvironmentLabel {
 EnvironmentLabel[environment="test"] { background: $env_test; }
 EnvironmentLabel[environment="training"] { background: $env_training; }
 
-QLineEdit, QPlainTextEdit {
-  background: $base; color: $text; border: 1px solid $border; border-radius: ${control}px; padding: 0 9px;
-  selection-background-color: $accent; selection-color: $on_accent; placeholder-text-color: $muted;
+QLineEdit, QPlainTextEdit, QTextEdit {
+  background: $base; color: $text; border: 1px solid $border; border-radius: ${control}px; padding: 0 7px;
+  selection-background-color: $accent; selection-color: $on_accent; placeholder-text-color: $placeholder;
 }
 QLineEdit { min-height: ${input}px; max-height: ${input}px; }
-QPlainTextEdit { padding: 5px; }
+QPlainTextEdit, QTextEdit { padding: 5px; }
 QLineEdit:focus {
-  border: 2px solid $focus; padding: 0 8px; min-height: ${input_focus}px; max-height: ${input_focus}px;
+  border: 2px solid $focus; padding: 0 6px; min-height: ${input_focus}px; max-height: ${input_focus}px;
 }
-QPlainTextEdit:focus { border: 2px solid $focus; padding: 4px; }
+QPlainTextEdit:focus, QTextEdit:focus { border: 2px solid $focus; padding: 4px; }
 QLineEdit[error="true"] {
-  border: 2px solid $bad; padding: 0 8px; min-height: ${input_focus}px; max-height: ${input_focus}px;
+  border: 2px solid $bad; padding: 0 6px; min-height: ${input_focus}px; max-height: ${input_focus}px;
 }
 QPlainTextEdit[error="true"] { border: 2px solid $bad; padding: 4px; }
 QLineEdit:disabled, QPlainTextEdit:disabled, QLineEdit[readOnly="true"] {
-  background: $disabled_fill; color: $disabled_text; border-color: $disabled_border;
+  background: $disabled_fill; color: $disabled_text; border: 1px $disabled_border_style $disabled_border;
   placeholder-text-color: $disabled_text;
 }
 QLineEdit[bare="true"], QLineEdit[bare="true"]:focus {
@@ -76,7 +79,9 @@ QLineEdit[bare="true"], QLineEdit[bare="true"]:focus {
 }
 .QPushButton:hover { background: $hover; }
 .QPushButton:pressed { background: $sunken; }
-.QPushButton:disabled { background: $disabled_fill; color: $disabled_text; border-color: $disabled_border; }
+.QPushButton:disabled {
+  background: $disabled_fill; color: $disabled_text; border: 1px $disabled_border_style $disabled_border;
+}
 
 QMenu { background: $base; color: $text; border: 1px solid $border; padding: 4px; menu-scrollable: 1; }
 QMenu::item { padding: 6px 40px 6px 12px; border-radius: ${control}px; }
@@ -100,7 +105,7 @@ QTabBar QToolButton { background: $base; border: 1px solid $border; }
 
 QScrollBar:vertical { background: transparent; width: 12px; margin: 0; }
 QScrollBar:horizontal { background: transparent; height: 12px; margin: 0; }
-QScrollBar::handle { background: $border; border: 3px solid $base; border-radius: 6px; }
+QScrollBar::handle { background: $border; margin: 3px; border-radius: 3px; }
 QScrollBar::handle:vertical { min-height: 32px; }
 QScrollBar::handle:horizontal { min-width: 32px; }
 QScrollBar::handle:hover { background: $muted; }
@@ -129,6 +134,9 @@ def make_style_sheet(theme: ThemeName, text_scale: float = 1.0) -> str:
         - 2 * design_tokens.px("borders", "normal"),
         "scroller": round(design_tokens.px("control_heights", "target_min") * text_scale),
         "differs": design_tokens.px("borders", "differs"),
+        "dialog_footer": sizes["dialog"] - design_tokens.px("borders", "normal"),  # inside the dialog's border
+        # In high contrast, the disabled grey differs little from white: the border differs as well.
+        "disabled_border_style": "dashed" if theme == "high_contrast" else "solid",
     }
     return _STYLE_SHEET_TEMPLATE.substitute(
         design_tokens.get_colours(theme), **{k: str(v) for k, v in (sizes | heights).items()}

@@ -22,7 +22,7 @@ _PALETTE_COLOURS = {
     QPalette.ColorRole.BrightText: "on_accent",
     QPalette.ColorRole.ToolTipBase: "raised",
     QPalette.ColorRole.ToolTipText: "text",
-    QPalette.ColorRole.PlaceholderText: "muted",
+    QPalette.ColorRole.PlaceholderText: "placeholder",
     QPalette.ColorRole.Highlight: "accent",
     QPalette.ColorRole.HighlightedText: "on_accent",
     QPalette.ColorRole.Link: "accent",

@@ -33,7 +33,7 @@ def find_lowest_ratio(theme: ThemeName, text_colour: str, background_colours: tu
 
 def measure_ratios(theme: ThemeName) -> dict[str, float]:
     """Return the contrast ratio of each pair of colours for which the design tokens state a ratio."""
-    inks = ("text", "muted", "accent", *TONES, "border", "focus", "disabled_text")
+    inks = ("text", "muted", "placeholder", "accent", *TONES, "border", "focus", "disabled_text")
     ratios = {ink: find_lowest_ratio(theme, ink, SURFACES) for ink in inks}
     ratios |= {f"{tone}_on_tint": compute_ratio(theme, tone, f"{tone}_tint") for tone in TONES}
     ratios |= {f"{ink}_on_tints": find_lowest_ratio(theme, ink, TINTS) for ink in ("text", "muted")}
@@ -58,3 +58,14 @@ def test_stated_contrast_ratios_are_those_of_the_colours(theme: ThemeName) -> No
     ratios = measure_ratios(theme)
     for name, promised in tokens().get_lowest_contrasts(theme).items():
         assert ratios[name] == pytest.approx(promised, abs=0.011), name
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_colours_of_different_meaning_differ(theme: ThemeName) -> None:
+    """A hint in an empty input is paler than typed text, the text of a disabled control is paler than that of an
+    enabled one, and a link has another hue than a warning.
+    """
+    assert compute_ratio(theme, "text", "placeholder") >= 1.5
+    assert compute_ratio(theme, "text", "disabled_text") >= 2.0
+    accent, care = (parse_colour(tokens().get_colours(theme)[name]).hslHue() for name in ("accent", "care"))
+    assert min(abs(accent - care), 360 - abs(accent - care)) >= 15

@@ -236,7 +236,7 @@ class KeyButton(PaintedButton):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, rect = QPainter(self), QRectF(self.rect())
         text_colour, border_colour, fill_colour, key_cap_colours = self._get_button_and_key_cap_colours()
-        draw_frame(painter, rect, _CORNER_RADIUS_PX, border_colour, fill_colour)
+        draw_frame(painter, rect, _CORNER_RADIUS_PX, border_colour, fill_colour, is_enabled=self.isEnabled())
         padding, gap = self._get_padding_and_gap()
         x: float = padding
         if self.icon_name:
@@ -371,7 +371,8 @@ class IconButton(PaintedButton):
 class LinkButton(PaintedButton):
     """A button that looks like a link. Its text has the accent colour; an arrow follows if the link opens another
     page (`has_arrow`), and a key cap if `key` isn't "". If `tone` is given, the text has the colour of this tone and
-    is underlined. If `is_bold` is True, the text is bold, because it is the main figure of its panel.
+    is underlined; in high contrast every link is. If `is_bold` is True, the text is bold, because it is the main
+    figure of its panel.
     """
 
     def __init__(
@@ -410,7 +411,7 @@ class LinkButton(PaintedButton):
         # The text begins at the left edge, as that of a label above it does.
         draw_line_of_text(painter, 0, self.height(), self.text(), self._role, is_bold=self._is_bold)
         text_right = self._measure_text()
-        if self._tone is not None:
+        if self._tone is not None or current_appearance().theme == "high_contrast":
             painter.fillRect(QRectF(0, self.height() - 1, text_right, 1), text_colour)
         if self._has_arrow:
             icon_px = current_appearance().icon_px(12)
