@@ -24,10 +24,11 @@ from console.wording.sentences.line_breaks import (
     split_phrases,
 )
 
+_ZONE = r"(?:[A-Z]{2,4}T|UTC)\b"  # the abbreviation of a time zone, such as JST, IST and CEST
 _FIGURES_FONT_PATTERN = re.compile(
     r"[−-]?[¥₹][ \xa0]?\d[\d,]*(?:\.\d+)?|[−-]?\b[A-Z]{3} \d[\d,]*\.\d+"  # amounts, also of other currencies
-    r"|\d{4}-\d{2}-\d{2}(?:[ \xa0]\d{1,2}:\d{2}(?::\d{2})?)?(?:[ \xa0]JST)?"  # days and instants
-    r"|(?<![\d.:])(?:\d{2}-\d{2}[ \xa0])?\d{1,2}:\d{2}(?!\d)(?::\d{2})?(?:[ \xa0](?:JST|IST))?"  # no port
+    rf"|\d{{4}}-\d{{2}}-\d{{2}}(?:[ \xa0]\d{{1,2}}:\d{{2}}(?::\d{{2}})?)?(?:[ \xa0]{_ZONE})?"  # days and instants
+    rf"|(?<![\d.:])(?:\d{{2}}-\d{{2}}[ \xa0])?\d{{1,2}}:\d{{2}}(?!\d)(?::\d{{2}})?(?:[ \xa0]{_ZONE})?"  # no port
     r"|\b\d(?:[ \xa0]\d{4}){3}\b"  # corporation numbers
     r"|\b[0-9A-Za-z-]{3,}…[0-9A-Za-z]{3,}\b|…[0-9a-f]{3,}\b"  # shortened keys
     r"|(?<!-)\b[A-Z]{1,4}-[0-9A-Z]+(?:-[0-9A-Z]+)*\b|\b[A-Z]{2,4}\d{4,}\b"  # record numbers, support codes
@@ -62,7 +63,7 @@ _AMOUNT_PATTERN = re.compile(r"[−-]?[¥₹]|[−-]?[A-Z]{3} \d|\d{1,3},\d")
 # Spaces at which a line must not end: inside a number, between a number and its unit, and before a status number.
 # A line break in the text isn't one of them: the line ends there.
 _NUMBER_SPACE_PATTERN = re.compile(
-    r"(?<=\bHTTP) (?=\d)|(?<=[\d¥₹/]) (?=\d|(?:ms|s|min|h|d|KB|MB|JST|IST)\b|[/秒分時日週月年件回人枚行])", re.ASCII
+    rf"(?<=\bHTTP) (?=\d)|(?<=[\d¥₹/]) (?=\d|(?:ms|s|min|h|d|KB|MB)\b|{_ZONE}|[/秒分時日週月年件回人枚行])", re.ASCII
 )
 _POSSIBLE_BREAK_PATTERN = re.compile(f"(?<={POSSIBLE_BREAK})")
 _BREAK_PATTERN = re.compile(f"(?<=[ {POSSIBLE_BREAK}])")
