@@ -6,12 +6,14 @@ from itertools import pairwise
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRect, Qt
-from PySide6.QtGui import QCursor, QWheelEvent
+from PySide6.QtGui import QCursor, QTextCursor, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QListWidget, QPlainTextEdit, QStackedWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.views.home.count_panels import find_detail_x
+from console.views.theme.design_tokens import ThemeName
+from console.views.theme.mixed_font_text import measure_font_runs, split_amount_font_runs
 from console.views.theme.theme import Appearance, current_appearance
 from console.views.timelines.repeated_lines import RepeatedEventTexts
 from console.views.timelines.timeline_line import TimelineLine
@@ -19,7 +21,14 @@ from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import ElidedLabel, IconLabel, TextLabel, make_column, set_visible_in_parent
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.controls.focus_ring import FocusRing
-from console.views.widgets.controls.inputs import LONGEST_TYPED_CHARACTERS, DropDownList, Field, MultiLineField
+from console.views.widgets.controls.inputs import (
+    LONGEST_TYPED_CHARACTERS,
+    DropDownList,
+    Field,
+    LineEdit,
+    MultiLineEdit,
+    MultiLineField,
+)
 from console.views.widgets.controls.tabs import TabBar, show_adjacent_tab
 from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.display.record_parts import ExplanationForm, FactList, RecordSideState, RecordSideStrip
@@ -872,3 +881,73 @@ def test_a_tab_without_an_input_keeps_the_focus_on_its_bar(show_widget: ShowWidg
     tabs.setCurrentIndex(0)
     QApplication.processEvents()
     assert edit.hasFocus()
+
+
+def find_first_ink(widget: QWidget) -> int:
+    """Return the x coordinate at which the text of an input begins, in px."""
+    image = widget.grab().toImage()
+    background = image.pixelColor(5, image.height() // 2)
+    rows = range(6, image.height() - 6)
+    return next(x for x in range(5, image.width()) if any(image.pixelColor(x, y) != background for y in rows))
+
+
+def test_the_texts_of_all_inputs_begin_at_one_place(show_widget: ShowWidget) -> None:
+    """The text in a line, in an area of several lines and in a drop-down list begins at the same distance from the
+    left edge, so that the inputs of a form look alike.
+    """
+    field, area, drop_down_list = Field("Name"), MultiLineField("Note", str), DropDownList("Reason")
+    area.edit.setPlainText("H")  # type: ignore[union-attr]  # an area
+    field.edit.setText("H")  # type: ignore[union-attr]  # a line
+    drop_down_list.addItem("H")
+    form = QWidget()
+    form.setLayout(make_column(field, area, drop_down_list))
+    form.resize(300, 300)
+    show_widget(form)
+    area.edit.moveCursor(QTextCursor.MoveOperation.End)  # type: ignore[union-attr]  # an area
+    assert len({find_first_ink(edit) for edit in (field.edit, area.edit, drop_down_list)}) == 1
+
+
+def count_border_colours(control: QWidget) -> int:
+    """Return the number of colours in the upper border of a control, without its round corners."""
+    image = control.grab().toImage()
+    return len({image.pixelColor(x, 0).rgba() for x in range(8, min(60, image.width() - 8))})
+
+
+@pytest.mark.parametrize("theme", ["light", "high_contrast"])
+def test_a_disabled_control_has_another_border_in_high_contrast(
+    show_widget: ShowWidget, appearance: Appearance, theme: ThemeName
+) -> None:
+    """In high contrast, the border of a disabled button, text input and drop-down list is dashed. In the other
+    themes, the paler colours show the difference.
+    """
+    appearance.choose_theme(theme)
+    drop_down_list = DropDownList("Reason", placeholder="Select a reason")
+    controls = (KeyButton("Review the refund"), LineEdit(), MultiLineEdit(), drop_down_list)
+    form = QWidget()
+    form.setLayout(make_column(*controls))
+    show_widget(form)
+    assert [count_border_colours(control) > 1 for control in controls] == [False] * 4
+    form.setEnabled(False)
+    assert [count_border_colours(control) > 1 for control in controls] == [theme == "high_contrast"] * 4
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_a_typed_amount_looks_like_a_shown_one(show_widget: ShowWidget, appearance: Appearance, scale: float) -> None:
+    """The digits of a typed amount have the figures font, and its comma and point the text font, so that it is as
+    wide as the same amount elsewhere. What the person selects, replaces and takes back isn't changed by this.
+    """
+    field = Field("Amount", is_right_aligned=True, currency_symbol="¥")
+    field.resize(300, 100)
+    show_widget(field)
+    appearance.set_text_scale(scale)
+    assert isinstance(field.edit, LineEdit)
+    QTest.keyClicks(field.edit, "1,234,567.89")
+    end = field.edit.cursorRect().center().x()
+    field.edit.home(False)
+    width = end - field.edit.cursorRect().center().x()
+    assert width == pytest.approx(measure_font_runs(split_amount_font_runs("1,234,567.89")), abs=1)
+    field.edit.setSelection(1, 4)
+    QTest.keyClicks(field.edit, "0,0")
+    assert field.text() == "10,0,567.89"
+    field.edit.undo()
+    assert field.text() == "1,234,567.89"

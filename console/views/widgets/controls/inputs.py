@@ -1,10 +1,11 @@
 """Input widgets: a field with label and message, check box, radio button, drop-down list, and filter chip (a
 drop-down list inside a sentence)."""
 
+import re
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QMimeData, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtCore import QCoreApplication, QMimeData, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QInputMethodEvent, QKeyEvent, QPainter, QPaintEvent, QTextCharFormat, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -19,7 +20,14 @@ from PySide6.QtWidgets import (
 
 from console.views.runtime.announcer import announce
 from console.views.theme.design_tokens import TextRoleName, Tone, tokens
-from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_runs, split_font_runs
+from console.views.theme.mixed_font_text import (
+    compute_centred_baseline,
+    draw_font_runs,
+    draw_line_of_text,
+    elide_font_runs,
+    measure_font_runs,
+    split_font_runs,
+)
 from console.views.theme.painting import draw_cached_icon, draw_check_box, draw_frame, draw_radio_button
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import (
@@ -37,9 +45,11 @@ _COMPLETION_LIST_KEYS = (
 )  # fmt: skip
 LONGEST_TYPED_CHARACTERS = 100_000
 """Most characters of a multi-line input. A text of some megabytes would stop the window for minutes."""
-_SYMBOL_MARGIN_PX = 10
-"""Space at the left of a currency symbol inside an input, as wide as the border and padding of the input."""
-_LEFT_ALIGNMENT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+_TEXT_INSET_PX = 10
+"""Space between the left edge of an input and its text. In a text input, the style sheet's border and padding and
+Qt's own margin of 2 px leave this space; drop-down lists and currency symbols keep the same."""
+_DROP_DOWN_ARROW_SPACE_PX = 28
+_SEPARATOR_PATTERN = re.compile(r"[,.]")
 
 
 class LineEdit(QLineEdit):
@@ -109,11 +119,13 @@ class Field(QWidget):
         self._announced_error = ""
         self.edit = self._make_edit()
         self.edit.setAccessibleName(label)
-        # In the figures font, a comma or point of an amount would leave a gap.
-        self._uses_figures_font = False if is_right_aligned else None
+        self._uses_figures_font = True if is_right_aligned else None
         self.edit.setFont(current_appearance().font(role, uses_figures_font=self._uses_figures_font))
+        # Not in `changeEvent`: Qt applies the style sheet to the input later, and would restore the previous font.
+        current_appearance().changed.connect(self._set_font)
         if is_right_aligned and isinstance(self.edit, LineEdit):
             self.edit.setAlignment(Qt.AlignmentFlag.AlignRight)
+            self.edit.textChanged.connect(self._set_font_of_separators)
         self.label = TextLabel(label, "small", "muted")
         self.label.setBuddy(self.edit)
         self._message_icon = IconLabel("square_bang", "bad", 12, line_role="small")
@@ -124,7 +136,7 @@ class Field(QWidget):
         self._symbol_label.is_decoration = True  # the label names the currency
         self._symbol_label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._inner_layout = make_row(
-            self._symbol_label, None, gap_px=4, margins=(_SYMBOL_MARGIN_PX if currency_symbol else 0, 0, 10, 0)
+            self._symbol_label, None, gap_px=4, margins=(_TEXT_INSET_PX if currency_symbol else 0, 0, 10, 0)
         )
         self._inside_icon = IconLabel("check", "good", 14)
         self._inside_label = TextLabel("", "small", "good")
@@ -177,9 +189,23 @@ class Field(QWidget):
         gap_px = self._inner_layout.spacing()
         has_symbol, has_text = self._symbol_label.isVisibleTo(self), self._inside_label.isVisibleTo(self)
         symbol_px = self._symbol_label.sizeHint().width() + gap_px if has_symbol else 0
-        left_part_px = _SYMBOL_MARGIN_PX + symbol_px if has_symbol else 0
+        left_part_px = _TEXT_INSET_PX + symbol_px if has_symbol else 0
         text_px = self._inner_layout.sizeHint().width() - left_part_px if has_text else 0
         self.edit.setTextMargins(symbol_px, 0, text_px, 0)
+
+    @Slot()
+    def _set_font_of_separators(self) -> None:
+        """Draw the comma and the point of the amount in the text font, because in the figures font they leave a gap.
+        Only an event of an input method can format letters of a QLineEdit; this one types nothing."""
+        text_format = QTextCharFormat()
+        text_format.setFont(current_appearance().font(self._role, uses_figures_font=False))
+        cursor = self.edit.cursorPosition() if isinstance(self.edit, LineEdit) else 0
+        separators = (match.start() for match in _SEPARATOR_PATTERN.finditer(self.text()))
+        attributes = [
+            QInputMethodEvent.Attribute(QInputMethodEvent.AttributeType.TextFormat, position - cursor, 1, text_format)
+            for position in separators
+        ]
+        QCoreApplication.sendEvent(self.edit, QInputMethodEvent("", attributes))
 
     def _mark_error(self, *, has_error: bool) -> None:
         if bool(self.edit.property("error")) == has_error:
@@ -193,11 +219,13 @@ class Field(QWidget):
         self._message_label.setVisible(bool(message))
         self._message_icon.setVisible(bool(message) and tone == "bad")
 
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange and hasattr(self, "edit"):
-            self.edit.setFont(current_appearance().font(self._role, uses_figures_font=self._uses_figures_font))
-            self._set_text_margins()
+    @Slot()
+    def _set_font(self) -> None:
+        """Give the typed text the font of the text role at the present text scale."""
+        self.edit.setFont(current_appearance().font(self._role, uses_figures_font=self._uses_figures_font))
+        self._set_text_margins()
+        if self._uses_figures_font:
+            self._set_font_of_separators()
 
 
 class MultiLineField(Field):
@@ -336,7 +364,7 @@ class DropDownList(QComboBox):
 
     def sizeHint(self) -> QSize:
         texts = [self.itemText(index) for index in range(self.count())] + [self.placeholderText()]
-        width = max(current_appearance().font_metrics("body").horizontalAdvance(text) for text in texts)
+        width = max(measure_font_runs(split_font_runs(text)) for text in texts)
         return QSize(round(width) + 44, current_appearance().control_height("input"))
 
     def minimumSizeHint(self) -> QSize:
@@ -348,18 +376,13 @@ class DropDownList(QComboBox):
         fill_colour = colour("hover" if self.underMouse() else "base") if is_enabled else colour("disabled_fill")
         has_error = bool(self.property("error"))
         border_colour = colour("bad" if has_error else "border" if is_enabled else "disabled_border")
-        draw_frame(painter, rect, 4, border_colour, fill_colour, 2 if has_error else 1)
-        painter.setFont(current_appearance().font("body"))
+        draw_frame(painter, rect, 4, border_colour, fill_colour, 2 if has_error else 1, is_enabled=is_enabled)
         is_empty = self.currentIndex() < 0
-        painter.setPen(colour("disabled_text" if not is_enabled else "muted" if is_empty else "text"))
+        painter.setPen(colour("disabled_text" if not is_enabled else "placeholder" if is_empty else "text"))
         text = self.placeholderText() if is_empty else self.currentText()
-        available_width = rect.adjusted(9, 0, -28, 0)
-        elided_text = (
-            current_appearance()
-            .font_metrics("body")
-            .elidedText(text, Qt.TextElideMode.ElideRight, available_width.width())
-        )
-        painter.drawText(available_width, _LEFT_ALIGNMENT, elided_text)
+        available_width = rect.width() - _TEXT_INSET_PX - _DROP_DOWN_ARROW_SPACE_PX
+        runs = elide_font_runs(split_font_runs(text), available_width)
+        draw_font_runs(painter, _TEXT_INSET_PX, compute_centred_baseline(0, self.height()), runs)
         icon_px = current_appearance().icon_px(14)
         text_colour = colour("text" if is_enabled else "disabled_text")
         draw_cached_icon(
@@ -372,7 +395,7 @@ class FilterChip(DropDownList):
     the default; another selected item is shown in the accent colour."""
 
     def sizeHint(self) -> QSize:
-        text_width = current_appearance().font_metrics("body").horizontalAdvance(self.currentText())
+        text_width = measure_font_runs(split_font_runs(self.currentText()))
         return QSize(
             round(text_width) + 24 + current_appearance().icon_px(14),
             current_appearance().control_height("filter_chip"),
@@ -387,9 +410,8 @@ class FilterChip(DropDownList):
         fill_name = "selected" if is_changed else "hover" if self.underMouse() else "base"
         draw_frame(painter, rect, 4, colour("accent" if is_changed else "border"), colour(fill_name))
         text_colour = colour("accent" if is_changed else "text")
-        painter.setFont(current_appearance().font("body"))
         painter.setPen(text_colour)
-        painter.drawText(rect.adjusted(9, 0, 0, 0), _LEFT_ALIGNMENT, self.currentText())
+        draw_line_of_text(painter, 9, self.height(), self.currentText())
         icon_px = current_appearance().icon_px(14)
         draw_cached_icon(
             painter, "chevron_down", rect.right() - icon_px - 7, (rect.height() - icon_px) / 2, icon_px, text_colour
