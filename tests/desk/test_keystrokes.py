@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -187,11 +188,13 @@ def test_an_unknown_record_is_resolved_in_few_keys(
 
 def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: SampleDesk) -> None:
     """If the person selects another kind of evidence, the dialog proposes another reason, until the person selects a
-    reason. The dialog never proposes the result.
+    reason. The dialog never proposes the result. The code of the reason is at the left of its words, as in the form
+    of a refund.
     """
     open_check(person, desk.list_checks("unknown")[3].id)
     person.press("E")
     form = person.wait_for_dialog(ResolveDialog).form
+    assert form.reason_list.mapToGlobal(QPoint()).x() < form.reason_text_field.mapToGlobal(QPoint()).x()
     assert (form.reason_list.currentIndex(), form.outcome, form._proposal_note.isVisible()) == (-1, "", False)
     person.press("Space")
     assert (form.reason_list.currentData(), form.outcome) == ("provider_screen", "")

@@ -131,14 +131,16 @@ class EvidenceForm(QWidget):
             grid.addWidget(title_area, number, 0)
             grid.addWidget(content_area, number, 1)
         grid.setColumnStretch(1, 1)
+        QWidget.setTabOrder(self.reason_text_field.edit, self.reason_list)
 
     def _make_reason_step(self) -> QLayout:
-        """Return the layout of the third step: a field for the reason in the person's own words, and the list with
-        the code of the reason. The form proposes a code, so that most people only have to type the words."""
+        """Return the layout of the third step: the list with the code of the reason, and after it, as in the form of
+        a refund, a field for the reason in the person's own words. The form proposes a code, so that most people only
+        have to type the words: the Tab key goes to the words first, and then back to the list."""
         labelled_list = make_labelled_control(self._context.translate("field.reason"), self.reason_list)
         layout = make_column(gap_px=4, margins=(0, 10, 0, 12))
         layout.addLayout(
-            arrange_side_by_side(self.reason_text_field, labelled_list, stretched_widget=self.reason_text_field)
+            arrange_side_by_side(labelled_list, self.reason_text_field, stretched_widget=self.reason_text_field)
         )
         layout.addWidget(self._proposal_note)
         return layout
