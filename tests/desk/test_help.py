@@ -12,6 +12,7 @@ from console.views.help.help_dialog import HelpDialog
 from console.views.help.shortcuts_dialog import open_shortcuts_dialog
 from console.views.runtime.routes import CreditCheckRoute
 from console.views.theme import key_names
+from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.badge import KeyCap
 from console.wording.sentences.terms import Term
@@ -53,6 +54,20 @@ def test_the_help_lists_the_terms_of_the_page_first(
     assert QAccessible.queryAccessibleInterface(dialog.search_field).text(QAccessible.Text.Name)
     person.press("Esc")
     person.wait_until(lambda: not person.window.findChildren(HelpDialog))
+
+
+def test_the_meaning_of_a_term_is_in_sight_at_the_largest_text(open_window: OpenWindow) -> None:
+    """At 200 % in the smallest window, the list of terms is shorter, so that the meaning of the selected term is
+    visible below it.
+    """
+    person = open_window()
+    person.window.resize(1280, 800)
+    current_appearance().set_text_scale(2.0)
+    person.press("F1")
+    dialog = person.wait_for_dialog(HelpDialog)
+    person.wait_until(lambda: bool(dialog.meaning_label.plain))
+    label = dialog.meaning_label
+    assert label.visibleRegion().boundingRect() == label.rect()
 
 
 def test_the_help_and_the_list_of_shortcuts_name_the_keys_of_macos(

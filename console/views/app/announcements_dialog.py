@@ -17,7 +17,6 @@ from console.views.widgets.window.notification_bars import FileButtons
 from console.wording.audit_words import format_record_reference
 from console.wording.sentences import catalogue as wording
 
-_MAX_DIALOG_WIDTH_PX = 960
 _VISIBLE_ANNOUNCEMENT_ROWS = 10
 
 
@@ -26,6 +25,8 @@ class AnnouncementsDialog(DialogFrame):
     sentence of the selected one. The person can open the record that a message is about, or the folder of the
     file that it names.
     """
+
+    is_wide = True
 
     def __init__(self, context: WindowContext, announcer: Announcer, parent: QWidget) -> None:
         translate = context.translate
@@ -38,7 +39,6 @@ class AnnouncementsDialog(DialogFrame):
             parent=parent,
         )
         self._context, self._announcer = context, announcer
-        self.setFixedWidth(min(_MAX_DIALOG_WIDTH_PX, parent.window().width() - 96))
         self.table = StaticTable(
             context,
             _make_announcement_columns(context),
@@ -48,7 +48,7 @@ class AnnouncementsDialog(DialogFrame):
         self._table_or_empty_state = TableOrEmptyState(
             self.table, EmptyState(translate("dialog.notices.empty"), translate("dialog.notices.empty_hint"))
         )
-        self._table_or_empty_state.setFixedHeight(self.table.compute_height_for_rows(_VISIBLE_ANNOUNCEMENT_ROWS))
+        self._table_or_empty_state.setFixedHeight(self.table.compute_list_height(_VISIBLE_ANNOUNCEMENT_ROWS))
         self.sentence_label = TextLabel("", wraps_lines=True, is_selectable=True)
         self.sentence_label.setMinimumHeight(2 * current_appearance().line_height("body"))
         content = QWidget()

@@ -17,14 +17,12 @@ from console.views.presenters import credit_checks as record_words
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure, TaskHandle
 from console.views.theme.design_tokens import tokens
-from console.views.theme.theme import current_appearance
 from console.views.widgets.base import make_column
 from console.views.widgets.window.dialog import DialogFrame
 
 if TYPE_CHECKING:
     from console.app import Console
 
-_DIALOG_WIDTH_PX = 960
 _PROGRESS_READ_INTERVAL_MS = 400
 
 
@@ -32,6 +30,8 @@ class BulkRunDialog(DialogFrame):
     """Base class of the dialog of a bulk run: it shows the progress and has buttons that stop, resume or discard the
     run. A subclass implements `show_dry_run`. `run` is the run as the dialog last read it, None before it was read;
     `task` is the handle of the execution if this window executes the run."""
+
+    is_wide = True
 
     def __init__(self, context: WindowContext, parent: QWidget, action: BulkAction) -> None:
         super().__init__(
@@ -42,7 +42,6 @@ class BulkRunDialog(DialogFrame):
             parent=parent,
         )
         block_button_while_stopped(context, self.main_button, action.value)
-        self.setFixedWidth(min(round(_DIALOG_WIDTH_PX * current_appearance().scale), parent.window().width() - 96))
         self._context, self._action = context, action
         self.run: BulkRun | None = None
         self.progress_page: BulkProgressPage | None = None

@@ -18,7 +18,6 @@ from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.dialog import DialogFrame
 from console.wording.sentences.terms import Term, is_term_in_text, list_terms
 
-_MAX_DIALOG_WIDTH_PX = 960
 _VISIBLE_TERM_ROWS = 8
 _MAX_SEARCHED_TABLE_ROWS = 50
 """Number of rows of a table whose text is searched for terms; more than a window can show."""
@@ -27,6 +26,8 @@ _MAX_SEARCHED_TABLE_ROWS = 50
 class HelpDialog(DialogFrame):
     """The dialog that explains the page and the terms; the terms that the page shows come first. The person can
     search the terms; below the list is the meaning of the selected term."""
+
+    is_wide = True
 
     def __init__(self, context: WindowContext, page_purpose: str, page_text: str, parent: QWidget) -> None:
         """`page_purpose` is the text about the purpose of the page; `page_text` is all text that the page shows, in
@@ -38,7 +39,6 @@ class HelpDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        self.setFixedWidth(min(_MAX_DIALOG_WIDTH_PX, parent.window().width() - 96))
         terms = list_terms(context.language)
         self._shown_terms = [term for term in terms if is_term_in_text(term, page_text, context.language)]
         self._other_terms = [term for term in terms if term not in self._shown_terms]
@@ -55,7 +55,7 @@ class HelpDialog(DialogFrame):
             get_group=self._make_row_group,
         )
         self._term_list = TableOrEmptyState(self.table, EmptyState(translate("help.none")))
-        self._term_list.setFixedHeight(self.table.compute_height_for_rows(_VISIBLE_TERM_ROWS))
+        self._term_list.setFixedHeight(self.table.compute_list_height(_VISIBLE_TERM_ROWS))
         self.meaning_label = TextLabel("", wraps_lines=True, is_selectable=True)
         self.meaning_label.setMinimumHeight(2 * current_appearance().line_height("body"))
         content = QWidget()
@@ -65,7 +65,7 @@ class HelpDialog(DialogFrame):
                 self.search_field,
                 self._term_list,
                 self.meaning_label,
-                gap_px=12,
+                gap_px=8,
             )
         )
         self.show_content(content)

@@ -55,7 +55,6 @@ from console.wording.sentences import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
 
-_MAX_DIALOG_WIDTH_PX = 1080
 _VISIBLE_WORK_ROWS = 9
 _REQUESTS_READ_INTERVAL_MS = 1_000
 _MAX_NOTE_CHARACTERS = 300
@@ -85,6 +84,8 @@ class UnfinishedWorkDialog(DialogFrame):
     person can withdraw a request until a worker takes it.
     """
 
+    is_wide = True
+
     TAB_NAMES = ("works", "runs", "held", "own", "mentions", "requests")
 
     def __init__(self, context: WindowContext, parent: QWidget) -> None:
@@ -104,7 +105,6 @@ class UnfinishedWorkDialog(DialogFrame):
         self._own_work_bar: NotificationBar | None = None
         self._bar_by_name: dict[str, NotificationBar] = {}
         self.leave_button: KeyButton | None = None
-        self.setFixedWidth(min(_MAX_DIALOG_WIDTH_PX, parent.window().width() - 96))
         titles = (
             translate("dialog.unfinished.works"),
             translate("dialog.unfinished.runs"),
@@ -192,7 +192,7 @@ class UnfinishedWorkDialog(DialogFrame):
         ]
         self._content_stack = QStackedWidget()
         for table in self._lists_by_tab:
-            table.setFixedHeight(self.operations_table.compute_height_for_rows(_VISIBLE_WORK_ROWS))
+            table.setFixedHeight(self.operations_table.compute_list_height(_VISIBLE_WORK_ROWS))
             self._content_stack.addWidget(table)
         self._bars = QVBoxLayout()
         self.row_sentence_label = TextLabel("", "small", wraps_lines=True, is_selectable=True)

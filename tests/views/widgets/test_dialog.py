@@ -7,6 +7,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
+from console.views.theme.design_tokens import tokens
+from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -77,6 +79,47 @@ def test_no_corner_is_black_where_no_compositor_runs(qtbot: QtBot, monkeypatch: 
     edges = (QPoint(rect.center().x(), 0), QPoint(rect.center().x(), rect.bottom()))
     assert not any(dialog.mask().contains(corner) for corner in corners)
     assert all(dialog.mask().contains(point) for point in edges)
+
+
+def test_the_footer_leaves_the_corners_round(qtbot: QtBot) -> None:
+    """The lower corners of a dialog are as round as its upper ones: the background of the footer ends inside the
+    border.
+    """
+    _, dialog, _, _ = open_dialog(qtbot)
+    image = dialog.grab().toImage()
+    radius_px = tokens().px("radii", "dialog")
+    corner = [(x, y) for x in range(radius_px) for y in range(radius_px)]
+    outside = [at for at in corner if image.pixelColor(*at).alpha() == 0]
+    assert outside
+    assert all(image.pixelColor(x, image.height() - 1 - y).alpha() == 0 for x, y in outside)
+
+
+class WideDialog(DialogFrame):
+    is_wide = True
+
+
+@pytest.mark.parametrize(("dialog_class", "width"), [(DialogFrame, 640), (WideDialog, 960)])
+def test_dialogs_have_one_of_two_widths(
+    qtbot: QtBot, appearance: Appearance, dialog_class: type[DialogFrame], width: int
+) -> None:
+    """A dialog is 640 px wide, or 960 px with a table. It keeps this width when the window changes its size, and at
+    200 % both have the width of the window less its margins.
+    """
+    window = QWidget()
+    window.resize(1280, 700)
+    qtbot.addWidget(window)
+    window.show()
+    dialog = dialog_class("Help", parent=window)
+    dialog.show_content(TextLabel("Lists waiting records."))
+    dialog.open()
+    assert dialog.width() == width
+    window.resize(1280, 760)
+    qtbot.waitUntil(lambda: window.height() == 760)
+    dialog._fit_into_window()
+    assert dialog.width() == width
+    appearance.set_text_scale(2.0)
+    dialog._fit_into_window()
+    assert dialog.width() == 1280 - 96
 
 
 def test_the_main_button_is_disabled_at_first(qtbot: QtBot) -> None:

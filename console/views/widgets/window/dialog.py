@@ -56,8 +56,8 @@ _INPUT_TYPES = (QLineEdit, QPlainTextEdit, QComboBox, QCheckBox, QRadioButton)
 
 
 class DialogFrame(QDialog):
-    """Base class of dialogs, 640 px wide, with a Cancel button and a main button, which starts the dialog's action.
-    Show the dialog with `open()`; its signal `finished(int)` reports the result.
+    """Base class of dialogs, 640 or 960 px wide, with a Cancel button and a main button, which starts the dialog's
+    action. Show the dialog with `open()`; its signal `finished(int)` reports the result.
 
     Cancel is the default button and has the first focus, so that Enter cancels. Enter presses the button that has the
     focus. In an input, Enter never cancels: it moves the focus to the next input, and from the last input to the main
@@ -69,6 +69,9 @@ class DialogFrame(QDialog):
     `show_outcome` shows the result of the action.
     """
 
+    is_wide = False
+    """True if the dialog is 960 px wide at text scale 1.0, because it contains a table; otherwise it is 640 px
+    wide."""
     stays_open_text = ""
     """The sentence that the dialog shows if the person tries to close it while its call runs; "": no sentence. The
     window sets it when a call begins.
@@ -137,15 +140,13 @@ class DialogFrame(QDialog):
             parent.window().installEventFilter(self)
 
     def _compute_width(self) -> int:
-        """Return the width of the dialog in px: 640 times the text scale, but at most the width of the parent
-        window less 96, and never less than 640."""
-        width = round(tokens().px("layout", "dialog_width") * current_appearance().scale)
+        """Return the width of the dialog in px: 640 (960 if `is_wide` is True) times the text scale, but at most the
+        width of the parent window less 96, and never less than 640."""
+        least_width = tokens().px("layout", "dialog_width")
+        unscaled_width = tokens().px("layout", "wide_dialog_width") if self.is_wide else least_width
+        width = round(unscaled_width * current_appearance().scale)
         parent = self.parentWidget()
-        return (
-            width
-            if parent is None
-            else max(tokens().px("layout", "dialog_width"), min(width, parent.window().width() - 96))
-        )
+        return width if parent is None else max(least_width, min(width, parent.window().width() - 96))
 
     def _build_frame(self, close_name: str) -> None:
         close_button = IconButton("close", close_name)
@@ -157,6 +158,7 @@ class DialogFrame(QDialog):
         header.addLayout(make_column(self._title, self._subtitle, gap_px=2), 1)
         header.addWidget(close_button, 0, Qt.AlignmentFlag.AlignTop)
         footer = Surface(is_raised=True, edge="top")
+        footer.setObjectName("dialog_footer")  # the style sheet rounds its lower corners, as the dialog's border
         footer_layout = QHBoxLayout(footer)
         footer_layout.setContentsMargins(_DIALOG_MARGIN_PX, 12, _DIALOG_MARGIN_PX, 12)
         footer_layout.setSpacing(tokens().px("spacing", "before_acting_button"))
