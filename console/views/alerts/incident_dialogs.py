@@ -15,7 +15,7 @@ from console.views.pages.form_dialog import FormDialog
 from console.views.presenters import incidents as incident_texts
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.widgets.base import TextLabel
-from console.views.widgets.controls.inputs import DropDownList, LineEdit, MultiLineField
+from console.views.widgets.controls.inputs import DropDownList, LineEdit, MultiLineField, make_labelled_control
 
 
 class IncidentDialog(FormDialog):
@@ -24,7 +24,6 @@ class IncidentDialog(FormDialog):
     Incident. The typed note is kept as a draft until the service has executed the action."""
 
     right_name = "note"
-    gap_px = 8
     name = ""
     """Name of the action of this dialog, also in the key of its draft."""
     missing_note_key = "dialog.note.needs_words"
@@ -74,17 +73,16 @@ class IncidentDialog(FormDialog):
         drop_down_list: Sequence[QWidget] = (
             ()
             if self.drop_down_list is None
-            else (self._make_drop_down_label(self.drop_down_list), self.drop_down_list)
+            else (
+                make_labelled_control(
+                    self.context.translate(f"dialog.incident_{self.wording_name}.choice"), self.drop_down_list
+                ),
+            )
         )
         effect_label = TextLabel(
             self.context.translate(f"dialog.incident_{self.wording_name}.effect"), "small", "muted", wraps_lines=True
         )
         return *drop_down_list, self.note_field, effect_label
-
-    def _make_drop_down_label(self, drop_down_list: DropDownList) -> TextLabel:
-        label = TextLabel(self.context.translate(f"dialog.incident_{self.wording_name}.choice"), "small", "muted")
-        label.setBuddy(drop_down_list)
-        return label
 
     def find_form_problem(self) -> str:
         if self.drop_down_list is not None and self.drop_down_list.currentIndex() < 0:

@@ -13,7 +13,7 @@ from console.domain.service_results import PurchasePlan
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import LinkButton
-from console.views.widgets.controls.inputs import CheckBox, DropDownList, Field, LineEdit
+from console.views.widgets.controls.inputs import CheckBox, DropDownList, Field, LineEdit, make_labelled_control
 from console.views.widgets.display.record_parts import FactList
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -250,12 +250,3 @@ def _format_last_purchase(context: WindowContext, plan: PurchasePlan) -> str:
     if last.expired_at is not None:
         return context.translate("dialog.purchase.last_until", id=last.id, expired_at=last.expired_at)
     return context.translate("dialog.purchase.last_state", id=last.id, state=last.state.value)
-
-
-def make_labelled_control(text: str, control: QWidget) -> QWidget:
-    """Return a widget that contains `control`, such as a drop-down list, below a label with `text`."""
-    label = TextLabel(text, "small", "muted")
-    label.setBuddy(control)
-    labelled_control = QWidget()
-    labelled_control.setLayout(make_column(label, control, gap_px=4))
-    return labelled_control

@@ -11,14 +11,20 @@ from PySide6.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QLayout, Q
 from console.domain.access.permissions import is_same_person
 from console.domain.recovery.decision_reasons import LONGEST_DECISION_REASON_CHARACTERS, DecisionReason, StatedReason
 from console.domain.recovery.records import DecisionChoice
-from console.views.purchase.form import make_labelled_control
 from console.views.refunds.texts import arrange_side_by_side
 from console.views.runtime.context import WindowContext
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
-from console.views.widgets.controls.inputs import DropDownList, Field, LineEdit, MultiLineField, RadioButton
+from console.views.widgets.controls.inputs import (
+    DropDownList,
+    Field,
+    LineEdit,
+    MultiLineField,
+    RadioButton,
+    make_labelled_control,
+)
 from console.wording.sentences import catalogue as wording
 
 NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE = "number", "file", "text"

@@ -12,7 +12,6 @@ from console.domain.money import InvalidAmountText, Money, format_decimal, parse
 from console.domain.payments.records import RefundRequest, SetAside
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
-from console.views.purchase.form import make_labelled_control
 from console.views.refunds import texts as refund_words
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
@@ -26,7 +25,14 @@ from console.views.widgets.base import (
     make_icon_row,
     make_row,
 )
-from console.views.widgets.controls.inputs import CheckBox, DropDownList, Field, LineEdit, RadioButton
+from console.views.widgets.controls.inputs import (
+    CheckBox,
+    DropDownList,
+    Field,
+    LineEdit,
+    RadioButton,
+    make_labelled_control,
+)
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording import records as record_texts
 from console.wording.sentences import catalogue as wording

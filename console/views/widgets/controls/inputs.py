@@ -390,6 +390,15 @@ class DropDownList(QComboBox):
         )
 
 
+def make_labelled_control(text: str, control: QWidget) -> QWidget:
+    """Return a widget that contains `control`, such as a drop-down list, below a label with `text`."""
+    label = TextLabel(text, "small", "muted")
+    label.setBuddy(control)
+    labelled_control = QWidget()
+    labelled_control.setLayout(make_column(label, control, gap_px=4))
+    return labelled_control
+
+
 class FilterChip(DropDownList):
     """A drop-down list that is part of a sentence and filters a list. It is 26 px high at text scale 1.0. Item 0 is
     the default; another selected item is shown in the accent colour."""
