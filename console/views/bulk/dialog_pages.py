@@ -255,9 +255,7 @@ def _make_bulk_row_table(
     )
     table.rows.setParent(table)
     visible_rows = max(_MIN_TABLE_ROWS, min(row_count, _MAX_TABLE_ROWS))
-    table.setFixedHeight(
-        current_appearance().row_height("header") + visible_rows * current_appearance().row_height() + 2
-    )
+    table.setFixedHeight(table.compute_list_height(visible_rows))
     return table
 
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHeaderView
 from console.views.tables.delegates import CELL_PADDING_PX
 from console.views.tables.paged_model import PagedModel
 from console.views.tables.record_table import RecordTable
+from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.wording.sentences.formats import format_corporation_number
 
@@ -64,6 +65,18 @@ class FittedTable(RecordTable):
             min(self.rows.rowCount(), self.current_row + max_rows + 1),
         )
         return [row for row in map(self.rows.row_at, range(first_row, last_row)) if row is not None]
+
+    def compute_list_height(self, row_count: int) -> int:
+        """Return the height of a list in a dialog, in px: that of the header and `row_count` rows at text scale 1.0.
+        At a larger text scale, the list has fewer rows (but at least 3) instead of more height, so that the text
+        below it stays in sight."""
+        unscaled_row_px = tokens().px("row_heights", current_appearance().density)
+        fitting_rows = row_count * unscaled_row_px // current_appearance().row_height()
+        return self.compute_height_for_rows(max(3, fitting_rows))
+
+    def compute_height_for_rows(self, row_count: int) -> int:
+        """Return the height of the header and `row_count` rows, in px."""
+        return current_appearance().row_height("header") + row_count * current_appearance().row_height() + 2
 
     def repaint_ages(self) -> None:
         """Repaint the visible rows, so that the ages in their cells are up to date."""

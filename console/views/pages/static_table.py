@@ -13,8 +13,6 @@ from console.views.runtime.page_fetch import FetchedPage
 from console.views.runtime.tasks import Runner, Task, TaskHandle
 from console.views.tables.columns import Column, RowGroup
 from console.views.tables.paged_model import PagedModel
-from console.views.theme.design_tokens import tokens
-from console.views.theme.theme import current_appearance
 from console.views.widgets.display.placeholders import EmptyState
 
 
@@ -182,18 +180,6 @@ class StaticTable(FittedTable):
         """All rows of the table in their order. The rows of an update that the table still holds back aren't
         included."""
         return self._rows
-
-    def compute_list_height(self, row_count: int) -> int:
-        """Return the height of a list in a dialog, in px: that of the header and `row_count` rows at text scale 1.0.
-        At a larger text scale, the list has fewer rows (but at least 3) instead of more height, so that the text
-        below it stays in sight."""
-        unscaled_row_px = tokens().px("row_heights", current_appearance().density)
-        fitting_rows = row_count * unscaled_row_px // current_appearance().row_height()
-        return self.compute_height_for_rows(max(3, fitting_rows))
-
-    def compute_height_for_rows(self, row_count: int) -> int:
-        """Return the height of the header and `row_count` rows, in px."""
-        return current_appearance().row_height("header") + row_count * current_appearance().row_height() + 2
 
 
 class TableOrEmptyState(QStackedWidget):

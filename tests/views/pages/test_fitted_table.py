@@ -5,6 +5,7 @@ from pytestqt.qtbot import QtBot
 
 from console.views.pages.static_table import StaticTable
 from console.views.tables.columns import AgeCell, Column
+from console.views.theme.theme import Appearance
 from tests.views.invented_checks import make_window_context
 
 WIDTH_BY_COLUMN = {"since": 112, "record": 150, "who": 80, "next": 300}
@@ -169,3 +170,16 @@ def test_a_corporation_number_is_whole_before_a_sentence_is(appearance: object, 
             continue
         needed = table.delegates[0].measure_cell_width(texts["company"]) + sum(table.delegates[0].get_paddings(0))
         assert table.columnWidth(0) >= needed or room < 340, (room, table.columnWidth(0), needed)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
+def test_a_list_of_a_dialog_has_fewer_rows_with_larger_text(appearance: Appearance, scale: float) -> None:
+    """With larger text, the list of a dialog has fewer rows, but no more height than at text scale 1.0, so that
+    the text below it stays in sight.
+    """
+    table = StaticTable(make_window_context(), [Column("a", "A", 90, str)], lambda line: line, "Lines")
+    usual_height = table.compute_list_height(8) - appearance.row_height("header")
+    appearance.set_text_scale(scale)
+    height = table.compute_list_height(8) - appearance.row_height("header")
+    assert height <= usual_height
+    assert height > usual_height - appearance.row_height()
