@@ -932,6 +932,25 @@ def test_a_disabled_control_has_another_border_in_high_contrast(
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_the_arrow_of_a_list_keeps_its_distance(
+    show_widget: ShowWidget, appearance: Appearance, scale: float
+) -> None:
+    """A drop-down list of its usual width shows its text complete, and its arrow, which grows with the text, keeps
+    its distance from the text.
+    """
+    appearance.set_text_scale(scale)
+    drop_down_list = DropDownList("Rows to show")
+    drop_down_list.addItem("Not done")
+    drop_down_list.resize(drop_down_list.sizeHint())
+    show_widget(drop_down_list)
+    with record_drawn_texts() as drawn:
+        drop_down_list.grab()
+    assert [one.text for one in drawn] == ["Not done"]
+    arrow_left = drop_down_list.width() - appearance.icon_px(14) - 9
+    assert arrow_left - drawn[0].ink_area.right() >= 8
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_a_typed_amount_looks_like_a_shown_one(show_widget: ShowWidget, appearance: Appearance, scale: float) -> None:
     """The digits of a typed amount have the figures font, and its comma and point the text font, so that it is as
     wide as the same amount elsewhere. What the person selects, replaces and takes back isn't changed by this.

@@ -3,6 +3,7 @@ drop-down list inside a sentence)."""
 
 import re
 from collections.abc import Callable
+from math import ceil
 
 from PySide6.QtCore import QCoreApplication, QMimeData, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QInputMethodEvent, QKeyEvent, QPainter, QPaintEvent, QTextCharFormat, QWheelEvent
@@ -48,7 +49,7 @@ LONGEST_TYPED_CHARACTERS = 100_000
 _TEXT_INSET_PX = 10
 """Space between the left edge of an input and its text. In a text input, the style sheet's border and padding and
 Qt's own margin of 2 px leave this space; drop-down lists and currency symbols keep the same."""
-_DROP_DOWN_ARROW_SPACE_PX = 28
+_DROP_DOWN_ARROW_PX, _SPACE_AROUND_ARROW_PX = 14, 20
 _SEPARATOR_PATTERN = re.compile(r"[,.]")
 
 
@@ -365,7 +366,8 @@ class DropDownList(QComboBox):
     def sizeHint(self) -> QSize:
         texts = [self.itemText(index) for index in range(self.count())] + [self.placeholderText()]
         width = max(measure_font_runs(split_font_runs(text)) for text in texts)
-        return QSize(round(width) + 44, current_appearance().control_height("input"))
+        space_px = _TEXT_INSET_PX + current_appearance().icon_px(_DROP_DOWN_ARROW_PX) + _SPACE_AROUND_ARROW_PX
+        return QSize(ceil(width) + space_px, current_appearance().control_height("input"))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(80, current_appearance().control_height("input"))
@@ -380,10 +382,10 @@ class DropDownList(QComboBox):
         is_empty = self.currentIndex() < 0
         painter.setPen(colour("disabled_text" if not is_enabled else "placeholder" if is_empty else "text"))
         text = self.placeholderText() if is_empty else self.currentText()
-        available_width = rect.width() - _TEXT_INSET_PX - _DROP_DOWN_ARROW_SPACE_PX
+        icon_px = current_appearance().icon_px(_DROP_DOWN_ARROW_PX)
+        available_width = rect.width() - _TEXT_INSET_PX - icon_px - _SPACE_AROUND_ARROW_PX
         runs = elide_font_runs(split_font_runs(text), available_width)
         draw_font_runs(painter, _TEXT_INSET_PX, compute_centred_baseline(0, self.height()), runs)
-        icon_px = current_appearance().icon_px(14)
         text_colour = colour("text" if is_enabled else "disabled_text")
         draw_cached_icon(
             painter, "chevron_down", rect.right() - icon_px - 9, (rect.height() - icon_px) / 2, icon_px, text_colour
