@@ -20,7 +20,7 @@ from console.store.credit_checks import credit_checks
 from console.store.database.engine import Database
 from console.store.database.sqlite_write_queue import WriteQueueLock
 from tests.bench.figures import ReportRow, format_duration
-from tests.bench.purchases import InstantVendor, disable_follow_up, make_bench_folder, start_servers_on_disk
+from tests.bench.purchases import InstantAlarmBox, disable_follow_up, make_bench_folder, start_servers_on_disk
 from tests.support.children import Child, Pipe, start_children
 from tests.support.desks import UNUSED_URL, make_environment
 from tests.support.invented import invent_numbers
@@ -49,7 +49,7 @@ def measure_rows(goal_numbers: frozenset[int], keys: int, server_keys: int) -> I
 # 11: each number is bought once, whoever dies
 
 
-class Ledger(InstantVendor):
+class Ledger(InstantAlarmBox):
     """A provider that sells at once, and appends a line to a file for each sale; the file isn't lost when a buyer is
     killed.
     """

@@ -42,7 +42,7 @@ _LARGEST_RATIO = 4.0
 _NOT_ASKED_OUTCOME: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "not_asked", SendingCertainty.NO)
 
 
-class InstantVendor:
+class InstantAlarmBox:
     """A provider that answers each purchase at once with success, and whose credit checks can't be read
     afterwards.
     """
@@ -109,7 +109,7 @@ def open_buying_team(server: Server) -> Iterator[tuple[Team, Console]]:
 @contextmanager
 def _open_desk(home: Path, **told: str) -> Iterator[Console]:
     with open_console(
-        Settings.load(make_environment(home, "http://127.0.0.1:9", **told)), credit_check_adapter=InstantVendor()
+        Settings.load(make_environment(home, "http://127.0.0.1:9", **told)), credit_check_adapter=InstantAlarmBox()
     ) as console:
         disable_follow_up(console)
         yield console

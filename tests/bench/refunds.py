@@ -90,7 +90,7 @@ class RefundMeasurement:
 
     def __init__(self, maker: Console, checker: Console, control: SandboxControl, mark: str) -> None:
         self._maker, self._checker, self.asking = maker, checker, list[float]()
-        self._vendor, self._keys = open_adapter(maker._context, "paypay"), count(1)
+        self._adapter, self._keys = open_adapter(maker._context, "paypay"), count(1)
         self._mark = mark.upper()
         everybody = [
             self._make_paid_payment(control, f"{self._mark}-{number}") for number in range(2 * (_REFUNDS + _WARM))
@@ -116,9 +116,9 @@ class RefundMeasurement:
         """Read a payment and refund it by the adapter alone."""
         payment = next(self._bare)
         ours, theirs = payment.merchant_payment_id, payment.provider_payment_id or ""
-        self._vendor.read_payment(PaymentQuestion(ours, theirs, Money(_CAPTURED, "JPY")))
+        self._adapter.read_payment(PaymentQuestion(ours, theirs, Money(_CAPTURED, "JPY")))
         key = f"BARE-{self._mark}-{next(self._keys)}"
-        done = self._vendor.refund(
+        done = self._adapter.refund(
             RefundInstruction(key, ours, theirs, _BACK, self._maker._context.now(), "sent back")
         )
         if done.found is None:

@@ -12,8 +12,8 @@ from console.domain.errors import EXIT_STATUS, ConsoleError
 from console.domain.records import PurchaseRequest
 from tests.crash.broken_statements import StatementFault, break_statements
 from tests.support import truth
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import MakePlace, Place
 from tests.support.quick_desks import ManualClock, use_lease_clock
 
@@ -75,25 +75,25 @@ def _run_with_fault(
 ) -> bool:
     """Execute the action with the fault, and check how it ended. Then run the due tasks in a new process of the desk,
     and check the records."""
-    vendor = LedgerVendor(today=clock.today)
-    with place.desk(vendor, clock) as console:
+    alarmbox = InMemoryAlarmBox(today=clock.today)
+    with place.desk(alarmbox, clock) as console:
         before = _prepare_purchase(console, clock, action)
         with break_statements(console, nth, trouble, is_lasting=lasting) as countdown:
             ending = _execute_for_ending(console, action)
             fired = countdown.fired
-        charged = len(vendor.charges)
+        charged = len(alarmbox.charges)
         assert charged - before <= 1, f"{charged - before} charges at place {nth}"
         _check_ending(ending, charged - before, nth)
         truth.check_claims(truth.read_check_rows(console.database))
     clock.at += timedelta(minutes=5)
-    with place.desk(vendor, clock) as fresh:
+    with place.desk(alarmbox, clock) as fresh:
         fresh.recovery.run_all_tasks()
         found = truth.read_check_rows(fresh.database)
         truth.check_claims(found)
-        truth.check_charges(found, {NUMBER: len(vendor.charges)})
+        truth.check_charges(found, {NUMBER: len(alarmbox.charges)})
         truth.check_queues(fresh)
         assert truth.count_calling_operations(fresh.database) == 0
-        assert len(vendor.charges) == charged, f"bought again by due tasks, place {nth}"
+        assert len(alarmbox.charges) == charged, f"bought again by due tasks, place {nth}"
         fresh.audit.verify_chains()
     return fired
 

@@ -15,7 +15,7 @@ from console.app import Console
 from console.domain.errors import EXIT_STATUS, ConsoleError
 from console.domain.records import PurchaseRequest
 from tests.support import truth
-from tests.support.ledger_vendor import Charge, LedgerVendor, require
+from tests.support.in_memory_alarmbox import Charge, InMemoryAlarmBox, require
 from tests.support.places import ServerPlace
 from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.servers import Node
@@ -43,7 +43,7 @@ class FaultScene:
 
     place: ServerPlace
     proxy: SqlProxy
-    vendor: LedgerVendor
+    alarmbox: InMemoryAlarmBox
     clock: ManualClock
 
     @property
@@ -85,7 +85,7 @@ class FaultScene:
         """Open a desk with this URL of the database; the caller must close it."""
         self.clock.moved[self.place.folder] = self.move_leases_back
         told = {"DATABASE_URL": url, "OPERATOR": "", "TIME_SCALE": "1", "ALARMBOX_FIND_PURCHASES": "1"}
-        return open_quick_desk(home or self.place.home, self.vendor, self.clock, **told | extra)
+        return open_quick_desk(home or self.place.home, self.alarmbox, self.clock, **told | extra)
 
     @contextmanager
     def settle_and_check(self, *bought: str) -> Iterator[Console]:
@@ -93,20 +93,20 @@ class FaultScene:
         operation has the state `calling`, that records and charges agree, and that none of the numbers `bought` is
         charged twice.
         """
-        charged = len(self.vendor.charges)
+        charged = len(self.alarmbox.charges)
         self.clock.at += timedelta(minutes=5)
         with self.open_direct_desk() as fresh:
             fresh.recovery.run_all_tasks()
             found = truth.read_check_rows(fresh.database)
             truth.check_claims(found)
-            truth.check_charges(found, Counter(charge.number for charge in self.vendor.charges))
+            truth.check_charges(found, Counter(charge.number for charge in self.alarmbox.charges))
             truth.check_queues(fresh)
             assert truth.count_calling_operations(fresh.database) == 0
             for number in bought:
-                assert self.vendor.count_charges(number) <= 1, (
-                    f"{number} was charged {self.vendor.count_charges(number)} times"
+                assert self.alarmbox.count_charges(number) <= 1, (
+                    f"{number} was charged {self.alarmbox.count_charges(number)} times"
                 )
-            assert len(self.vendor.charges) == charged, "bought again by due tasks"
+            assert len(self.alarmbox.charges) == charged, "bought again by due tasks"
             yield fresh
 
     def verify_trail(self) -> None:
@@ -148,14 +148,14 @@ def open_scene(place: ServerPlace) -> Iterator[FaultScene]:
     node, clock = place.database.nodes[0], ManualClock()
     with SqlProxy(node.host, node.port) as proxy:
         ledger = _CHARGES_BY_DATABASE.setdefault(get_schema_name(place), [])
-        stage = FaultScene(place, proxy, LedgerVendor(today=clock.today, charges=ledger), clock)
+        stage = FaultScene(place, proxy, InMemoryAlarmBox(today=clock.today, charges=ledger), clock)
 
         def check_claim_at_sending(request: PurchaseRequest) -> int:
             rows = stage.execute(_SELECT_CLAIMED_CHECK_SQL.format(request.corporation_number))
             require(len(rows) == 1, f"asked with {len(rows)} committed claims")
             return int(rows[0][0])
 
-        stage.vendor.note_request = check_claim_at_sending
+        stage.alarmbox.note_request = check_claim_at_sending
         execute_as_owner(place, "UPDATE leases SET lease_expires = 1 WHERE lease_expires > 1")  # left by those before
         yield stage
 

@@ -118,14 +118,14 @@ def fail_at_command(
                 patch.setattr(f"console.store.database.{name}", seconds)
         console = around.enter_context(scene.open_desk_through_proxy())
         subject = _prepare_records(scene, action, number)
-        before = scene.vendor.count_charges(number)
+        before = scene.alarmbox.count_charges(number)
         console.credit_checks.make_plan(number)
         harm = harm or (scene.kill_session if trouble == "killed" else _leave_session_alone)
         with scene.proxy.cause_fault(kind, nth, is_lasting=lasting, before_fault=harm) as shot:
             ending = act(scene, console, subject)
         if shot.has_happened:
             repair()
-        charges = scene.vendor.count_charges(number) - before
+        charges = scene.alarmbox.count_charges(number) - before
     assert charges <= 1, f"{charges} charges at {where}"
     if action == "purchase":
         check_ending(ending, charges, where)
@@ -149,9 +149,9 @@ def _prepare_records(scene: FaultScene, action: str, number: str) -> str:
         if action == "refetch":
             assert buy_check(console, number) == "done"
         else:
-            scene.vendor.behaviour = "silent_after_charge"
+            scene.alarmbox.behaviour = "silent_after_charge"
             assert buy_check(console, number) == "outcome_unknown"
-            scene.vendor.behaviour = "answers"
+            scene.alarmbox.behaviour = "answers"
         (record,) = console.lookup.find_records(number).credit_checks
     return str(record.id)
 
@@ -166,18 +166,18 @@ def _call_for_ending(call: Callable[[], object]) -> str:
 
 
 def _resolve_record(scene: FaultScene, console: Console, record_id: str) -> str:
-    charge = scene.vendor.charges[-1]
+    charge = scene.alarmbox.charges[-1]
     return _call_for_ending(
         lambda: console.recovery.resolve("credit-check", record_id, "success", "seen there", charge.id)
     )
 
 
 def _probe_record(scene: FaultScene, console: Console, record_id: str) -> str:
-    scene.vendor.lists_purchases = True
+    scene.alarmbox.lists_purchases = True
     try:
         return _call_for_ending(lambda: console.credit_checks.probe(int(record_id)))
     finally:
-        scene.vendor.lists_purchases = False
+        scene.alarmbox.lists_purchases = False
 
 
 def _run_due_tasks(scene: FaultScene, console: Console, record_id: str) -> str:
@@ -236,7 +236,7 @@ def _check_records_after_action(
     """
     records = console.lookup.find_records(number).credit_checks
     for record in records:
-        if scene.vendor.count_charges(number):
+        if scene.alarmbox.count_charges(number):
             assert record.state != "error", f"charged, but called an error: {situation}"
         if record.certainty == "unknown":
             assert console.credit_checks.read_credit_check(record.id).explanation.next_step.code

@@ -82,7 +82,7 @@ def test_a_read_only_server_refuses_the_purchase(stage: FaultScene, own_server: 
         with set_global_variable(own_server, "read_only", "1"):
             lost = read_purchase_refusal(console, number)
             assert console.lookup.find_records(number).credit_checks == ()
-        assert (lost.code, lost.exit_status, stage.vendor.count_charges(number)) == ("read_only", 3, 0)
+        assert (lost.code, lost.exit_status, stage.alarmbox.count_charges(number)) == ("read_only", 3, 0)
         assert buy_check(console, number) == "done"
 
 
@@ -93,13 +93,13 @@ def test_a_server_that_became_read_only_keeps_the_answer_in_the_spool(stage: Fau
     """
     number = next(NUMBERS)
     with stage.open_direct_desk() as console:
-        stage.vendor.during_call = lambda: _set_global_value(own_server, "read_only", "1")
+        stage.alarmbox.during_call = lambda: _set_global_value(own_server, "read_only", "1")
         try:
             lost = read_purchase_refusal(console, number)
         finally:
             own_server.sql("SET GLOBAL read_only = 0")
-        assert (lost.code, stage.vendor.count_charges(number)) == ("outcome_unknown", 1)
-        stage.vendor.during_call = lambda: None
+        assert (lost.code, stage.alarmbox.count_charges(number)) == ("outcome_unknown", 1)
+        stage.alarmbox.during_call = lambda: None
         assert {run.task: run.count for run in console.recovery.run_all_tasks()}["spool_delivery"] == 1
         assert console.lookup.find_records(number).credit_checks[0].state == "success"
 
@@ -124,7 +124,7 @@ def test_a_refusal_by_a_setting_of_the_server_names_its_message(stage: FaultScen
     assert unknown.code == "outcome_unknown"
     with stage.settle_and_check(before, during) as fresh:
         assert fresh.lookup.find_records(during).credit_checks[0].state == "success"
-    assert [stage.vendor.count_charges(number) for number in (before, during)] == [0, 1]
+    assert [stage.alarmbox.count_charges(number) for number in (before, during)] == [0, 1]
 
 
 @contextmanager
@@ -268,12 +268,12 @@ def test_a_full_table_space_at_any_statement_leaves_a_correct_record() -> None:
                 number = next(NUMBERS)
                 ending = buy_check(console, number)
                 endings[ending] += 1
-                check_ending(ending, stage.vendor.count_charges(number), f"a full disk, {endings}")
+                check_ending(ending, stage.alarmbox.count_charges(number), f"a full disk, {endings}")
                 if ending == "database_unreachable" and not server.can_log_in():
                     server.start()  # InnoDB gives itself up where its own log finds no room
             _free_disk_space(server)
             assert buy_check(console, next(NUMBERS)) == "done"
-            with stage.settle_and_check(*{charge.number for charge in stage.vendor.charges}):
+            with stage.settle_and_check(*{charge.number for charge in stage.alarmbox.charges}):
                 pass
     print(f"full disk: {dict(endings)}, 0 second charges, 0 untrue endings")
     assert endings["storage_full"]
@@ -294,7 +294,7 @@ def test_a_locked_table_before_the_claim_refuses_the_purchase(
     number = next(NUMBERS)
     with open_scene(place) as stage, stage.open_direct_desk() as console, lock_table(stage, console, table):
         lost = read_purchase_refusal(console, number)
-        assert (lost.code, lost.exit_status, stage.vendor.count_charges(number)) == ("database_locked", 6, 0)
+        assert (lost.code, lost.exit_status, stage.alarmbox.count_charges(number)) == ("database_locked", 6, 0)
     with open_scene(place) as stage, stage.open_direct_desk() as console:
         assert buy_check(console, number) == "done"
 
@@ -310,7 +310,7 @@ def test_a_locked_table_during_the_call_keeps_the_answer(place: ServerPlace, mon
         with lock_table(stage, console, "evidence"):
             assert read_purchase_refusal(console, number).code == "outcome_unknown"
         assert {run.task: run.count for run in console.recovery.run_all_tasks()}["spool_delivery"] == 1
-        assert (stage.vendor.count_charges(number), console.lookup.find_records(number).credit_checks[0].state) == (
+        assert (stage.alarmbox.count_charges(number), console.lookup.find_records(number).credit_checks[0].state) == (
             1,
             "success",
         )
@@ -450,15 +450,15 @@ def test_a_frozen_server_ends_the_call_in_time(
             unsent = time.monotonic() - begun
         finally:
             own_server.resume()
-        assert stage.vendor.count_charges(before) == 0
-        stage.vendor.during_call = own_server.pause
+        assert stage.alarmbox.count_charges(before) == 0
+        stage.alarmbox.during_call = own_server.pause
         try:
             begun = time.monotonic()
             ending = buy_check(console, during)
             unknown = time.monotonic() - begun
         finally:
             own_server.resume()
-    stage.vendor.during_call = lambda: None
+    stage.alarmbox.during_call = lambda: None
     assert ending == "outcome_unknown"
     print(f"frozen server: told after {unsent:.1f} s before sending, {unknown:.1f} s after (waits of 2 s and 1 s)")
     assert max(unsent, unknown) < 30  # not until the server goes on

@@ -7,12 +7,12 @@ from contextlib import closing
 import pytest
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 
 
 def test_a_second_desk_opens_without_compiling_statements(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    with closing(place.desk(LedgerVendor())):
+    with closing(place.desk(InMemoryAlarmBox())):
         pass
     compiled: list[str] = []
     process = SQLCompiler.process
@@ -22,6 +22,6 @@ def test_a_second_desk_opens_without_compiling_statements(place: Place, monkeypa
         return process(compiler, *given, **how)  # type: ignore[arg-type]  # as they came
 
     monkeypatch.setattr(SQLCompiler, "process", note_and_process)
-    with closing(place.desk(LedgerVendor())):
+    with closing(place.desk(InMemoryAlarmBox())):
         pass
     assert compiled == []

@@ -10,8 +10,8 @@ import pytest
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 
 (NUMBER,) = invent_numbers(1, seed=7)
@@ -25,7 +25,7 @@ REFUSED_ERRORS = (sqlite3.IntegrityError, pymysql.err.IntegrityError)
 
 @pytest.fixture
 def console(place: Place) -> Iterator[Console]:
-    with place.desk(LedgerVendor()) as desk:
+    with place.desk(InMemoryAlarmBox()) as desk:
         yield desk
 
 

@@ -10,7 +10,7 @@ import pytest
 from console.app import Console
 from console.domain.views.company import CompanyTotals
 from console.wording.timelines import format_event_sentence
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.report_rows import NOW, ReportRows
@@ -20,9 +20,9 @@ ONE_DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
+def console(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> Iterator[Console]:
     hand_clock.at = NOW
-    with place.desk(vendor, hand_clock) as opened:
+    with place.desk(alarmbox, hand_clock) as opened:
         yield opened
 
 

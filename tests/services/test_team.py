@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from tests.support import old_purchases
 from tests.support.desks import NUMBERS
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import open_quick_desk
 from tests.support.refusals import call_for_refusal_code
 from tests.support.sql_server import SqlServer
@@ -33,8 +33,8 @@ def people(sql_server: SqlServer) -> Iterator[Team]:
 class TeamDesks:
     """Opens a desk for an operator of the team at its first use, and returns it."""
 
-    def __init__(self, people: Team, folder: Path, vendor: LedgerVendor, closing: ExitStack) -> None:
-        self._people, self._folder, self._vendor, self._closing = people, folder, vendor, closing
+    def __init__(self, people: Team, folder: Path, alarmbox: InMemoryAlarmBox, closing: ExitStack) -> None:
+        self._people, self._folder, self._alarmbox, self._closing = people, folder, alarmbox, closing
         self._desks: dict[str, Console] = {}
 
     def __call__(self, who: str, desk: str = "") -> Console:
@@ -44,22 +44,22 @@ class TeamDesks:
             home = self._folder / (desk or who)
             shared = f"file://{self._folder}/documents"
             opened = open_quick_desk(
-                home, self._vendor, DATABASE_URL=url, DOCUMENTS_URL=shared, OPERATOR="", TIME_SCALE="1"
+                home, self._alarmbox, DATABASE_URL=url, DOCUMENTS_URL=shared, OPERATOR="", TIME_SCALE="1"
             )
             self._desks[who] = self._closing.enter_context(opened)
         return self._desks[who]
 
 
 @pytest.fixture
-def vendor() -> LedgerVendor:
-    return LedgerVendor()
+def alarmbox() -> InMemoryAlarmBox:
+    return InMemoryAlarmBox()
 
 
 @pytest.fixture
-def team_desks(people: Team, tmp_path: Path, vendor: LedgerVendor) -> Iterator[TeamDesks]:
+def team_desks(people: Team, tmp_path: Path, alarmbox: InMemoryAlarmBox) -> Iterator[TeamDesks]:
     """Yield the desks of the team; the tables are emptied after each test."""
     with ExitStack() as closing:
-        yield TeamDesks(people, tmp_path, vendor, closing)
+        yield TeamDesks(people, tmp_path, alarmbox, closing)
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
         for table in ("hansha_alarmbox_credit_checks", "operations", "leases", "documents"):
             cursor.execute(f"DELETE FROM {table}")
@@ -70,13 +70,13 @@ def buy_check(console: Console, client: str = "1") -> CreditCheck:
 
 
 def make_unknown_purchase(
-    console: Console, vendor: LedgerVendor, behaviour: str = "silent_before_charge"
+    console: Console, alarmbox: InMemoryAlarmBox, behaviour: str = "silent_before_charge"
 ) -> CreditCheck:
     """Return a purchase with an unknown outcome."""
-    vendor.behaviour = behaviour  # type: ignore[assignment]  # one of its words
+    alarmbox.behaviour = behaviour  # type: ignore[assignment]  # one of its words
     with pytest.raises(ConsoleError, match="outcome_unknown") as caught:
         buy_check(console)
-    vendor.behaviour = "answers"
+    alarmbox.behaviour = "answers"
     record = caught.value.detail["record"]
     assert isinstance(record, CreditCheck)
     return record
@@ -94,9 +94,9 @@ def test_three_people_work_on_a_purchase_under_their_own_names(people: Team, tea
     assert call_for_refusal_code(lambda: buy_check(team_desks("op-b"))) == "already_purchased"
 
 
-def test_two_people_decide_a_purchase_in_team_mode(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
+def test_two_people_decide_a_purchase_in_team_mode(team_desks: TeamDesks, alarmbox: InMemoryAlarmBox) -> None:
     """The first person proposes an outcome. An operator cannot confirm it; an approver with separate evidence can."""
-    record = make_unknown_purchase(team_desks("op-a"), vendor)
+    record = make_unknown_purchase(team_desks("op-a"), alarmbox)
 
     def resolve_as(who: str) -> object:
         return team_desks(who).recovery.resolve("credit-check", record.id, "error", f"{who} has looked").awaiting
@@ -112,43 +112,45 @@ def test_two_people_decide_a_purchase_in_team_mode(team_desks: TeamDesks, vendor
 
 
 def test_one_person_settles_a_purchase_with_the_providers_confirmation(
-    team_desks: TeamDesks, vendor: LedgerVendor
+    team_desks: TeamDesks, alarmbox: InMemoryAlarmBox
 ) -> None:
     """A person other than the buyer settles the purchase with AlarmBox's confirmation, which is stored as evidence
     first.
     """
-    record = make_unknown_purchase(team_desks("op-a"), vendor, "silent_after_charge")
+    record = make_unknown_purchase(team_desks("op-a"), alarmbox, "silent_after_charge")
     resolved = team_desks("op-b").recovery.resolve(
-        "credit-check", record.id, "success", "seen there", vendor.charges[-1].id
+        "credit-check", record.id, "success", "seen there", alarmbox.charges[-1].id
     )
     assert isinstance(resolved.record, CreditCheck)
     assert resolved.record.state == "success"
 
 
 def test_the_worker_settles_another_persons_purchase(
-    people: Team, team_desks: TeamDesks, vendor: LedgerVendor
+    people: Team, team_desks: TeamDesks, alarmbox: InMemoryAlarmBox
 ) -> None:
     """If AlarmBox offers a list of purchases, the worker probes and settles another person's purchase."""
-    vendor.lists_purchases = True
-    record = make_unknown_purchase(team_desks("op-a"), vendor, "silent_after_charge")
+    alarmbox.lists_purchases = True
+    record = make_unknown_purchase(team_desks("op-a"), alarmbox, "silent_after_charge")
     probed = team_desks("worker").recovery.probe("credit-check", record.id)
     assert isinstance(probed, CreditCheck)
     assert probed.state == "success"
 
 
-def test_a_renewal_that_fails_gives_the_claim_back(people: Team, team_desks: TeamDesks, vendor: LedgerVendor) -> None:
+def test_a_renewal_that_fails_gives_the_claim_back(
+    people: Team, team_desks: TeamDesks, alarmbox: InMemoryAlarmBox
+) -> None:
     """If AlarmBox refuses a renewal, the earlier credit check gets its claim back and is live again. A later
     successful renewal supersedes it. The database accepts each of these writes by a person's account.
     """
-    vendor.today = lambda: date(2024, 4, 1)
+    alarmbox.today = lambda: date(2024, 4, 1)
     bought = buy_check(team_desks("op-a"))
     _expire_check(people, bought)
-    vendor.today = date.today
-    vendor.behaviour = "refuses"
+    alarmbox.today = date.today
+    alarmbox.behaviour = "refuses"
     renew = PurchaseRequest(CORPORATION_NUMBER, "1", renew=True)
     assert call_for_refusal_code(lambda: team_desks("op-b").credit_checks.purchase(renew)) == "provider_refused"
     assert team_desks("op-b").credit_checks.read_credit_check(bought.id).record.is_live
-    vendor.behaviour = "answers"
+    alarmbox.behaviour = "answers"
     renewed = team_desks("op-b").credit_checks.purchase(renew)
     assert renewed.state == "success"
     assert team_desks("op-a").credit_checks.read_credit_check(bought.id).record.superseded_by == renewed.id
@@ -164,12 +166,12 @@ def _expire_check(people: Team, record: CreditCheck) -> None:
         cursor.execute(old_purchases.SET_SENDING_TIME_SQL)
 
 
-def test_the_workers_account_runs_due_tasks(people: Team, team_desks: TeamDesks, vendor: LedgerVendor) -> None:
+def test_the_workers_account_runs_due_tasks(people: Team, team_desks: TeamDesks, alarmbox: InMemoryAlarmBox) -> None:
     """The worker's account, which cannot decide or buy, adopts rows, records a lapse and re-fetches missing parts."""
-    vendor.is_readable = False
+    alarmbox.is_readable = False
     bought = buy_check(team_desks("op-a"))
     assert bought.incomplete
-    vendor.is_readable = True
+    alarmbox.is_readable = True
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(
             "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id)"
@@ -195,16 +197,16 @@ def _insert_lapsed_operation(cursor: object, who: str) -> None:
 @pytest.mark.parametrize("behaviour", ["answers", "refuses"])
 @pytest.mark.expects_log("the outcome could not be recorded, and it says so")
 def test_the_next_person_at_a_desk_delivers_its_answer(
-    people: Team, team_desks: TeamDesks, vendor: LedgerVendor, behaviour: str
+    people: Team, team_desks: TeamDesks, alarmbox: InMemoryAlarmBox, behaviour: str
 ) -> None:
     """If the database refuses all writes when the answer comes, the next person who works at that desk delivers the
     answer.
     """
     buyer = team_desks("op-a", desk="shared")
-    vendor.behaviour = behaviour  # type: ignore[assignment]  # one of its words
-    vendor.during_call = lambda: _remove_account_role(people, "op-a")
+    alarmbox.behaviour = behaviour  # type: ignore[assignment]  # one of its words
+    alarmbox.during_call = lambda: _remove_account_role(people, "op-a")
     assert call_for_refusal_code(lambda: buy_check(buyer)) == "outcome_unknown"
-    vendor.during_call = lambda: None
+    alarmbox.during_call = lambda: None
     delivered = {run.task: run.count for run in team_desks("lead-b", desk="shared").recovery.run_all_tasks()}
     _restore_account_role(people, "op-a")
     assert delivered["spool_delivery"] == 1
@@ -228,7 +230,7 @@ def _restore_account_role(people: Team, who: str) -> None:
 
 @pytest.mark.parametrize("brought_back", ["row", "row and journal"])
 def test_a_lost_record_is_restored_in_the_persons_name(
-    people: Team, team_desks: TeamDesks, vendor: LedgerVendor, brought_back: str
+    people: Team, team_desks: TeamDesks, alarmbox: InMemoryAlarmBox, brought_back: str
 ) -> None:
     """A lost record is restored in the name of the person who restores it; the audit trail names the person who
     bought.
@@ -246,7 +248,7 @@ def test_a_lost_record_is_restored_in_the_persons_name(
     assert people.names["op-a"] in {detail.get("began_by") for detail in told}
 
 
-def test_the_schema_account_may_only_change_the_schema(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
+def test_the_schema_account_may_only_change_the_schema(team_desks: TeamDesks, alarmbox: InMemoryAlarmBox) -> None:
     """The schema account cannot read records, buy, settle records or run due tasks."""
     bought = buy_check(team_desks("op-a"))
     owner = team_desks("owner")
@@ -266,4 +268,4 @@ def test_the_schema_account_may_only_change_the_schema(team_desks: TeamDesks, ve
         lambda: owner.audit.verify_chains(),
     )
     assert {call_for_refusal_code(act) for act in acts} == {"not_allowed"}
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1

@@ -75,9 +75,9 @@ def open_provider_adapter(
     context: ServiceContext, name: str, profile: str = "", env: Mapping[str, str] | None = None
 ) -> PayPay | Atom:
     context.settings = load_profile_settings(context.settings.home, profile, env)
-    vendor = payment_wiring.open_adapter(context, name)
-    assert isinstance(vendor, PayPay | Atom)
-    return vendor
+    alarmbox = payment_wiring.open_adapter(context, name)
+    assert isinstance(alarmbox, PayPay | Atom)
+    return alarmbox
 
 
 def read_refusal_detail(
@@ -229,9 +229,9 @@ def test_the_environment_sets_the_address_of_paypay(context: ServiceContext) -> 
     assert (one.allows_repeated_refunds, one.max_refunds) == (False, 1)
 
 
-def get_paypay_url(vendor: PayPay | Atom) -> str:
-    assert isinstance(vendor, PayPay)
-    return vendor._sender.config.base_url
+def get_paypay_url(alarmbox: PayPay | Atom) -> str:
+    assert isinstance(alarmbox, PayPay)
+    return alarmbox._sender.config.base_url
 
 
 def test_environment_and_version_set_the_addresses_of_atom(tmp_path: Path) -> None:
@@ -271,9 +271,9 @@ def test_the_documented_variables_open_both_providers(context: ServiceContext, s
     env |= {f"CONSOLE_SECRET_{name}": getattr(credentials, name) for name in names}
     for name in provider_registry.list_provider_names():
         sandbox.control.payments_control.register_payment(name, "ORD-1", 3300)
-        vendor = open_provider_adapter(context, name, env=env)
-        asked = PaymentQuestion("ORD-1", amount=Money(3300, vendor.capabilities.currency), begun_at=context.now())
-        assert vendor.read_payment(asked).kind is OutcomeClass.SUCCEEDED
+        alarmbox = open_provider_adapter(context, name, env=env)
+        asked = PaymentQuestion("ORD-1", amount=Money(3300, alarmbox.capabilities.currency), begun_at=context.now())
+        assert alarmbox.read_payment(asked).kind is OutcomeClass.SUCCEEDED
 
 
 def test_the_doctor_names_missing_settings_of_a_gateway(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from tests.stateful import crashing
 from tests.stateful.world import PEOPLE, PurchaseWorld
 from tests.support import truth
+from tests.support.in_memory_alarmbox import Behaviour, Charge, InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
 from tests.support.places import Engine
 
 NUMBERS = invent_numbers(5, seed=24)
@@ -47,7 +47,7 @@ class PurchaseMachine(RuleBasedStateMachine):
 
     @initialize(finds=st.booleans())
     def open_test_database(self, finds: bool) -> None:
-        self.world = PurchaseWorld(LedgerVendor(lists_purchases=finds), self.engine)
+        self.world = PurchaseWorld(InMemoryAlarmBox(lists_purchases=finds), self.engine)
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):
@@ -57,7 +57,7 @@ class PurchaseMachine(RuleBasedStateMachine):
             self._settle()
         finally:
             self.counts.update(world.tally)
-            self.counts.update(charges=len(world.vendor.charges))
+            self.counts.update(charges=len(world.alarmbox.charges))
             world.close()
 
     def _settle(self) -> None:
@@ -65,7 +65,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         still `calling`, that the queues have the right records, and that the audit trail verifies.
         """
         world = self.world
-        world.vendor.is_readable = True
+        world.alarmbox.is_readable = True
         world.clock.at += timedelta(minutes=5)
         for which in (0, 1):
             world.do(which, lambda console: console.recovery.run_all_tasks())
@@ -105,7 +105,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         """
         seat = self.world.processes[desk]
         where = "during_call" if after_charge else "before_call"
-        setattr(self.world.vendor, where, lambda: self.world.kill(seat))
+        setattr(self.world.alarmbox, where, lambda: self.world.kill(seat))
         self._buy(desk, PurchaseRequest(number, client), behaviour, None)
 
     @rule(
@@ -119,7 +119,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         purchase.
         """
         with self.world.break_database_writes(desk) as lose:
-            self.world.vendor.during_call = lose
+            self.world.alarmbox.during_call = lose
             self._buy(desk, PurchaseRequest(number, client), behaviour, None)
 
     @rule(
@@ -140,14 +140,14 @@ class PurchaseMachine(RuleBasedStateMachine):
         world, other = self.world, 1 - desk
 
         def act_during_call() -> None:
-            world.vendor.during_call = lambda: None
+            world.alarmbox.during_call = lambda: None
             world.clock.at += span
             world.do(other, lambda console: console.recovery.run_all_tasks())
             if decide:
                 for record in self._list_record_ids():
                     self._let_two_people_decide(other, record)
 
-        world.vendor.during_call = act_during_call
+        world.alarmbox.during_call = act_during_call
         self._buy(desk, PurchaseRequest(number, client), behaviour, None)
 
     def _buy(self, desk: int, request: PurchaseRequest, behaviour: Behaviour, crash: str | None) -> None:
@@ -155,16 +155,16 @@ class PurchaseMachine(RuleBasedStateMachine):
         crashes at that failpoint. Check that a successful purchase has exactly one charge, which belongs to the
         returned record.
         """
-        vendor = self.world.vendor
-        vendor.behaviour = behaviour
-        asked = vendor.call_counts["check"]
+        alarmbox = self.world.alarmbox
+        alarmbox.behaviour = behaviour
+        asked = alarmbox.call_counts["check"]
         told = self.world.do(desk, lambda console: console.credit_checks.purchase(request), crash)
-        vendor.before_call = vendor.during_call = lambda: None
+        alarmbox.before_call = alarmbox.during_call = lambda: None
         if isinstance(told, CreditCheck):
             self.world.tally["bought"] += 1
             assert behaviour == "answers"
-            assert vendor.call_counts["check"] == asked + 1
-            charge = vendor.charges[-1]
+            assert alarmbox.call_counts["check"] == asked + 1
+            charge = alarmbox.charges[-1]
             assert (told.id, told.credit_check_id or charge.id) == (charge.record_id, charge.id)
 
     # Late effects
@@ -190,12 +190,12 @@ class PurchaseMachine(RuleBasedStateMachine):
         """
         world = self.world
         number, client, record_id = world.late_charges.pop(0)
-        if record_id not in world.decided or world.vendor.lists_purchases:
-            charges = world.vendor.charges
+        if record_id not in world.decided or world.alarmbox.lists_purchases:
+            charges = world.alarmbox.charges
             charges.append(Charge(len(charges) + 1, number, client, world.clock.today(), record_id))
 
     @precondition(
-        lambda self: sum(charge.record_id is None for charge in self.world.vendor.charges) < MAX_PURCHASES_BY_HAND
+        lambda self: sum(charge.record_id is None for charge in self.world.alarmbox.charges) < MAX_PURCHASES_BY_HAND
     )
     @rule(number=st.sampled_from(NUMBERS))
     def buy_by_hand(self, number: str) -> None:
@@ -203,7 +203,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         MAX_PURCHASES_BY_HAND such purchases, because with more of them the provider's list could never identify a
         purchase.
         """
-        charges = self.world.vendor.charges
+        charges = self.world.alarmbox.charges
         charges.append(Charge(len(charges) + 1, number, "", self.world.clock.today(), None))
 
     # Repairing
@@ -215,14 +215,14 @@ class PurchaseMachine(RuleBasedStateMachine):
     @rule(desk=desk_numbers, data=st.data(), detail=st.booleans(), pdf=st.booleans(), crash=crash_failpoints)
     def refetch(self, desk: int, data: st.DataObject, detail: bool, pdf: bool, crash: str | None) -> None:
         record = data.draw(st.sampled_from(self._list_record_ids()))
-        asked = self.world.vendor.call_counts["check"]
+        asked = self.world.alarmbox.call_counts["check"]
         both = not (detail or pdf)
         self.world.do(
             desk,
             lambda console: console.credit_checks.refetch(record, detail=detail or both, pdf=pdf or both),
             crash,
         )
-        assert self.world.vendor.call_counts["check"] == asked, "a re-fetch bought something"
+        assert self.world.alarmbox.call_counts["check"] == asked, "a re-fetch bought something"
 
     @precondition(lambda self: bool(self._list_record_ids()))
     @rule(desk=desk_numbers, data=st.data(), crash=crash_failpoints)
@@ -237,7 +237,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         recognise it: its charge has the same corporation number and belongs to no other record.
         """
         record = data.draw(st.sampled_from(self._list_record_ids()))
-        charge = next((one for one in self.world.vendor.charges if one.id == id_at_provider), None)
+        charge = next((one for one in self.world.alarmbox.charges if one.id == id_at_provider), None)
         if charge is not None and charge.record_id != record and not self._is_distinguishable(charge, record):
             return
         self.world.do(
@@ -295,8 +295,8 @@ class PurchaseMachine(RuleBasedStateMachine):
         be wrong, because the list shows the purchase at once or later.
         """
         world = self.world
-        is_charged = any(one.record_id == record and not world.has_expired(one) for one in world.vendor.charges)
-        is_listed = world.vendor.lists_purchases and world.vendor.is_readable
+        is_charged = any(one.record_id == record and not world.has_expired(one) for one in world.alarmbox.charges)
+        is_listed = world.alarmbox.lists_purchases and world.alarmbox.is_readable
         if not is_listed and (is_charged or any(late[2] == record for late in world.late_charges)):
             return
 
@@ -324,9 +324,9 @@ class PurchaseMachine(RuleBasedStateMachine):
     @rule(desk=desk_numbers, crash=crash_failpoints)
     def run_due_tasks(self, desk: int, crash: str | None) -> None:
         """Run the due tasks of this desk, and check that they buy nothing."""
-        asked = self.world.vendor.call_counts["check"]
+        asked = self.world.alarmbox.call_counts["check"]
         self.world.do(desk, lambda console: console.recovery.run_all_tasks(), crash)
-        assert self.world.vendor.call_counts["check"] == asked, "a due task bought something"
+        assert self.world.alarmbox.call_counts["check"] == asked, "a due task bought something"
 
     # The world around
 
@@ -336,7 +336,7 @@ class PurchaseMachine(RuleBasedStateMachine):
 
     @rule(readable=st.booleans())
     def set_provider_readable(self, readable: bool) -> None:
-        self.world.vendor.is_readable = readable
+        self.world.alarmbox.is_readable = readable
 
     @rule(desk=desk_numbers)
     def check_desk_queues(self, desk: int) -> None:

@@ -482,7 +482,7 @@ def execute_check_plan(stage: ChoiceStage, plan: CheckPlan, tally: Counter[str])
     """Execute the plan of a credit check, and check its record after each action. `tally` counts the endings of the
     actions. Return the explanation codes of each record at the end.
     """
-    stage.vendor.lists_purchases = plan.lists_purchases
+    stage.alarmbox.lists_purchases = plan.lists_purchases
     try:
         history = CheckHistory(stage, record=stage.make_check(plan.behaviour, readable=plan.is_readable))
         history.check_all_records(always=True)
@@ -491,7 +491,7 @@ def execute_check_plan(stage: ChoiceStage, plan: CheckPlan, tally: Counter[str])
             history.check_all_records()
         told = history.end_history()
     finally:
-        stage.vendor.lists_purchases = True
+        stage.alarmbox.lists_purchases = True
     record_displays.check_search_results(stage, history.record.corporation_number)
     return told
 

@@ -18,8 +18,8 @@ from console.store.payments import payments, set_asides
 from tests.stateful.crashing import CrashingDesks
 from tests.support import money_truth
 from tests.support.desks import UNUSED_URL
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox, OpenTransactionCounter, require
 from tests.support.ledger_refunds import RefundLedger, RefundLedgerProvider
-from tests.support.ledger_vendor import LedgerVendor, OpenTransactionCounter, require
 from tests.support.money_truth import RefundRow
 from tests.support.places import open_empty_place_anywhere
 from tests.support.quick_desks import ManualClock, use_lease_clock
@@ -82,7 +82,7 @@ class RefundWorld(CrashingDesks):
 
     def _open_console(self, number: int) -> Console:
         urls = {"PAYPAY_URL": UNUSED_URL, "ATOM_URL": UNUSED_URL}
-        console = self.place.desk(LedgerVendor(), self.clock, desk=number, **urls)
+        console = self.place.desk(InMemoryAlarmBox(), self.clock, desk=number, **urls)
         made: dict[str, Any] = {name: RefundLedgerProvider(name, self.ledger) for name in ("paypay", "atom")}
         console._service_builder.payment_providers = PaymentProviders(lambda name: made[name])
         self.ledger.transaction_counters.append(OpenTransactionCounter(console.database))

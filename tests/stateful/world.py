@@ -10,7 +10,7 @@ from datetime import timedelta
 from console.app import Console
 from console.domain.records import PurchaseRequest
 from tests.stateful.crashing import CrashingDesks
-from tests.support.ledger_vendor import Charge, LedgerVendor, require
+from tests.support.in_memory_alarmbox import Charge, InMemoryAlarmBox, require
 from tests.support.places import Engine, open_empty_place_anywhere
 from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.truth import CheckRow, check_claims
@@ -38,7 +38,7 @@ class PurchaseWorld(CrashingDesks):
     purchases by record id.
     """
 
-    vendor: LedgerVendor
+    alarmbox: InMemoryAlarmBox
     engine: Engine = "sqlite"
     clock: ManualClock = field(default_factory=ManualClock)
     tally: Counter[str] = field(default_factory=Counter)
@@ -53,8 +53,8 @@ class PurchaseWorld(CrashingDesks):
         self.place = self._open.enter_context(open_empty_place_anywhere(self.engine))
         self._open.enter_context(self.place.keep_connection_open())
         self._open.enter_context(use_lease_clock(self.clock))
-        self.vendor.today = self.clock.today
-        self.vendor.note_request = self._check_at_purchase
+        self.alarmbox.today = self.clock.today
+        self.alarmbox.note_request = self._check_at_purchase
         self.processes = [self._start_process(number) for number in range(2)]
 
     # CrashingDesks
@@ -62,11 +62,11 @@ class PurchaseWorld(CrashingDesks):
     allowed_codes = ALLOWED_CODES
 
     def _open_console(self, number: int) -> Console:
-        return self.place.desk(self.vendor, self.clock, desk=number)
+        return self.place.desk(self.alarmbox, self.clock, desk=number)
 
     def _stop_watching_transactions(self, console: Console) -> None:
-        self.vendor.transaction_counters = [
-            one for one in self.vendor.transaction_counters if not one.counts_database(console.database)
+        self.alarmbox.transaction_counters = [
+            one for one in self.alarmbox.transaction_counters if not one.counts_database(console.database)
         ]
 
     do = CrashingDesks.call_at_desk
@@ -103,14 +103,14 @@ class PurchaseWorld(CrashingDesks):
         """
         rows = {row.id: row for row in self.read_check_rows()}
         seen = set(self.place.sql(_SELECT_ALERTS_SQL))
-        for charge in self.vendor.charges:
+        for charge in self.alarmbox.charges:
             is_same = (charge.number, charge.client_id) == (request.corporation_number, request.client_id)
             if charge.record_id is None or not is_same or self.has_expired(charge):
                 continue
             row = rows[charge.record_id]
             is_denied = row.status == "error" and row.id in self.decided
             is_seen = (row.id, f"bought {charge.id}") in seen
-            require(is_denied and (is_seen or not self.vendor.lists_purchases), f"bought again: {charge} of {row}")
+            require(is_denied and (is_seen or not self.alarmbox.lists_purchases), f"bought again: {charge} of {row}")
 
     def _check_has_expired(self, record_id: int) -> None:
         """Check that the validity of the record to renew has ended."""
@@ -125,10 +125,10 @@ class PurchaseWorld(CrashingDesks):
         found = self.read_check_rows()
         check_claims(found)
         by_id = {row.id: row for row in found}
-        by_hand = {charge.id for charge in self.vendor.charges if charge.record_id is None}
-        charged = Counter(charge.record_id for charge in self.vendor.charges if charge.record_id is not None)
+        by_hand = {charge.id for charge in self.alarmbox.charges if charge.record_id is None}
+        charged = Counter(charge.record_id for charge in self.alarmbox.charges if charge.record_id is not None)
         assert max(charged.values(), default=0) <= 1, f"charged twice: {charged}"
-        for charge in self.vendor.charges:
+        for charge in self.alarmbox.charges:
             if charge.record_id is None:  # by hand
                 continue
             row = by_id.get(charge.record_id)
@@ -143,7 +143,7 @@ class PurchaseWorld(CrashingDesks):
 
     def find_charge_id(self, record_id: int) -> int | None:
         """Return the provider's id of the charge for this record, or None if the provider has not charged it."""
-        return next((charge.id for charge in self.vendor.charges if charge.record_id == record_id), None)
+        return next((charge.id for charge in self.alarmbox.charges if charge.record_id == record_id), None)
 
     def has_expired(self, charge: Charge) -> bool:
         """Return True if the validity of the charged purchase has ended."""

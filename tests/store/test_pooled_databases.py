@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from console.domain.records import PurchaseRequest
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place, ServerPlace
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.quick_desks import ManualClock
@@ -21,13 +21,13 @@ _INSERT_LOST_OPERATION_SQL = (
 
 @pytest.mark.engines("mariadb", "galera")
 def test_a_pooled_database_is_emptied_for_the_next_test(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """After a purchase and a run of all due tasks, the pool deletes the rows, restores the rows that the upgrade had
     written, and lets ids begin at 1."""
     assert isinstance(place, ServerPlace)
     before = read_contents(place.database)
-    with place.desk(vendor, hand_clock) as desk:
+    with place.desk(alarmbox, hand_clock) as desk:
         desk.credit_checks.purchase(PurchaseRequest(invent_numbers(1)[0], "1"))
         desk.recovery.run_all_tasks()
     place.sql(_INSERT_LOST_OPERATION_SQL)

@@ -16,7 +16,7 @@ from console.domain.records import Certainty, CreditCheck, PurchaseRequest, Work
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from tests.support.children import Pipe
-from tests.support.ledger_vendor import Charge, LedgerVendor
+from tests.support.in_memory_alarmbox import Charge, InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import open_quick_desk
 
@@ -30,14 +30,14 @@ def make_numbers(count: int) -> list[str]:
     return [compute_check_digit(base) + base for base in bases]
 
 
-def make_vendor(count: int) -> LedgerVendor:
+def make_alarmbox(count: int) -> InMemoryAlarmBox:
     """Return a provider in memory that has sold one credit check for each number of `make_numbers(count)`, and can
     find these checks.
     """
-    vendor = LedgerVendor(lists_purchases=True)
-    day = vendor.today()
-    vendor.charges = [Charge(place, number, "1", day, None) for place, number in enumerate(make_numbers(count), 1)]
-    return vendor
+    alarmbox = InMemoryAlarmBox(lists_purchases=True)
+    day = alarmbox.today()
+    alarmbox.charges = [Charge(place, number, "1", day, None) for place, number in enumerate(make_numbers(count), 1)]
+    return alarmbox
 
 
 def make_unknown_checks(console: Console, count: int) -> list[ChosenRecord]:
@@ -61,13 +61,13 @@ def _buy_without_answer(console: Console, count: int) -> list[ChosenRecord]:
     """Buy `count` credit checks from the provider in memory, which charges them but doesn't answer. Return the credit
     checks.
     """
-    vendor = console._credit_check_adapter
-    assert isinstance(vendor, LedgerVendor)
-    vendor.charges, vendor.behaviour = [], "silent_after_charge"
+    alarmbox = console._credit_check_adapter
+    assert isinstance(alarmbox, InMemoryAlarmBox)
+    alarmbox.charges, alarmbox.behaviour = [], "silent_after_charge"
     for number in make_numbers(count):
         with suppress(ConsoleError):
             console.credit_checks.purchase(PurchaseRequest(number, "1"))
-    vendor.call_counts.clear()
+    alarmbox.call_counts.clear()
     found = sorted(console.recovery.read_queue("unknown", count).items, key=lambda item: item.record.id)
     return [ChosenRecord(CHECK_KIND, item.record.id, item.record.version) for item in found]
 
@@ -105,6 +105,6 @@ def continue_run_in_child(pipe: Pipe, folder: Path, environment: dict[str, str],
     """Continue the bulk run in a process of its own, and send the run's state and its number of done rows through the
     pipe.
     """
-    with open_quick_desk(folder, make_vendor(count), None, **environment) as console:
+    with open_quick_desk(folder, make_alarmbox(count), None, **environment) as console:
         done = console.bulk.run(run_id)
         pipe.send((done.state, done.done))

@@ -28,8 +28,8 @@ from console.store.database.engine import Transaction
 from console.store.payments import orders, payments
 from tests.support.bulk_stage import make_numbers
 from tests.support.desks import UNUSED_URL, MovedClock, copy_empty_database, make_environment
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.ledger_refunds import UNREADABLE_OUTCOME, RefundLedger, RefundLedgerProvider, RefundLedgerReader
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.payment_desks import BANK_KEY
 
 TEAM = (
@@ -112,8 +112,8 @@ class ChoiceStage:
     def __init__(self, home: Path) -> None:
         copy_empty_database(home)
         self.clock = MovedClock()
-        self.vendor, self.ledger, self.statement_by_number = (
-            LedgerVendor(lists_purchases=True),
+        self.alarmbox, self.ledger, self.statement_by_number = (
+            InMemoryAlarmBox(lists_purchases=True),
             RefundLedger(),
             dict[str, ProviderStatement](),
         )
@@ -122,7 +122,7 @@ class ChoiceStage:
         )
         settings = Settings.load(environment)
         self.console: Console = open_console(
-            settings, self.clock, self.vendor, open_payment_adapter=self._make_provider
+            settings, self.clock, self.alarmbox, open_payment_adapter=self._make_provider
         )
         self.context, self._next, self._numbers = self.console._context, count(1), iter(make_numbers(2_000))
         self.answers: list[Any] = []
@@ -139,7 +139,7 @@ class ChoiceStage:
         """Buy a credit check for a new corporation number while the provider has this behaviour. Return the credit
         check, even if the purchase ended with an error. With `readable=False` the provider can't be read afterwards.
         """
-        self.vendor.behaviour, self.vendor.is_readable = behaviour, readable  # type: ignore[assignment]  # one of its words
+        self.alarmbox.behaviour, self.alarmbox.is_readable = behaviour, readable  # type: ignore[assignment]  # one of its words
         number = next(self._numbers)
         try:
             return self.console.credit_checks.purchase(PurchaseRequest(number, "1"))
@@ -148,7 +148,7 @@ class ChoiceStage:
             assert isinstance(record, CreditCheck)
             return record
         finally:
-            self.vendor.behaviour, self.vendor.is_readable = "answers", True
+            self.alarmbox.behaviour, self.alarmbox.is_readable = "answers", True
 
     # Payments
 
@@ -328,7 +328,7 @@ class ChoiceStage:
         if records of this kind have none.
         """
         if kind == "credit-check":
-            of = (charge.id for charge in self.vendor.charges if charge.number == record.corporation_number)
+            of = (charge.id for charge in self.alarmbox.charges if charge.number == record.corporation_number)
             return next(of, 999_999)
         return f"{kind[0].upper()}-{record.id}" if kind in ("payment", "refund") else None
 

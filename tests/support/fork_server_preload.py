@@ -17,7 +17,7 @@ from console.domain.records import PurchaseRequest
 from console.settings.settings import Settings
 from console.store.spool.cipher import Cipher
 from tests.support.desks import NUMBERS, STORE_KEY, UNUSED_URL, make_environment
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import make_quick_folder
 
 
@@ -33,7 +33,9 @@ def _make_one_purchase() -> None:
     """
     with (
         make_quick_folder() as home,
-        open_console(Settings.load(make_environment(home, UNUSED_URL)), credit_check_adapter=LedgerVendor()) as desk,
+        open_console(
+            Settings.load(make_environment(home, UNUSED_URL)), credit_check_adapter=InMemoryAlarmBox()
+        ) as desk,
     ):
         desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
 

@@ -14,7 +14,7 @@ from console.domain.payments.provider_messages import PaymentQuestion, PaymentRe
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.payments.provider import NotFoundRule, PaymentCapabilities
-from tests.support.ledger_vendor import OpenTransactionCounter, require
+from tests.support.in_memory_alarmbox import OpenTransactionCounter, require
 
 Behaviour = Literal[
     "accepts", "completes", "refuses", "unauthorised", "too_fast", "throttled", "unreachable", "other_amount",

@@ -55,14 +55,14 @@ class PaymentDesk:
         self.control = SandboxControl(sandbox.url)
         self.money = self.control.payments_control
         self.heartbeat = Heartbeat(self.context.scale)
-        self.vendors = PaymentProviders(lambda name: open_adapter(self.context, name))
+        self.providers = PaymentProviders(lambda name: open_adapter(self.context, name))
         self.reads = RecordOpeningLog(self.context)
         checks = console._service_builder._adapter_source
-        self.readers = RecordReaders(self.context, self.reads, checks, self.vendors)
+        self.readers = RecordReaders(self.context, self.reads, checks, self.providers)
         self.machinery = PaymentServiceBuilder(
             self.context,
             GuardedPipeline(self.context, self.heartbeat),
-            self.vendors,
+            self.providers,
             RequestIdService(self.context, IdempotencyCache()),
             self.readers.payment_details,
         )

@@ -19,7 +19,7 @@ from tests.support import server_fixtures
 
 if TYPE_CHECKING:  # the program is imported by the tests that run it
     from console.sandbox.server import Sandbox
-    from tests.support.ledger_vendor import LedgerVendor
+    from tests.support.in_memory_alarmbox import InMemoryAlarmBox
     from tests.support.places import Engine, Place
     from tests.support.quick_desks import ManualClock
 
@@ -97,11 +97,11 @@ def hand_clock() -> "Iterator[ManualClock]":
 
 
 @pytest.fixture
-def vendor(hand_clock: "ManualClock") -> "LedgerVendor":
+def alarmbox(hand_clock: "ManualClock") -> "InMemoryAlarmBox":
     """Return a simulated provider of credit checks in memory that uses the clock of the fixture `hand_clock`."""
-    from tests.support.ledger_vendor import LedgerVendor
+    from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 
-    return LedgerVendor(today=hand_clock.today)
+    return InMemoryAlarmBox(today=hand_clock.today)
 
 
 @pytest.fixture

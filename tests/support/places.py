@@ -2,7 +2,7 @@
 emptied between tests.
 
     with open_empty_place("mariadb", folder) as place:
-        with place.desk(vendor, clock) as console, place.open_console_of_person(console, "lead-b") as other: ...
+        with place.desk(alarmbox, clock) as console, place.open_console_of_person(console, "lead-b") as other: ...
 
 Tests use the fixture `place` (see place_fixtures.py) and run on every engine that they name. On Galera each desk
 first connects to a different node; the other nodes are its fallbacks.
@@ -139,7 +139,7 @@ class Place(ABC):
 
     def desk(
         self,
-        vendor: CreditCheckProvider,
+        alarmbox: CreditCheckProvider,
         clock: ManualClock | None = None,
         *,
         person: str = FIRST_PERSON,
@@ -152,7 +152,7 @@ class Place(ABC):
         if clock is not None and self.is_server:
             clock.moved[self.folder] = self.move_lease_clock
             extra = {"TIME_SCALE": "1"} | extra  # leases outlast a slow machine, and still end when the hand moves on
-        return open_quick_desk(self.get_home(desk), vendor, clock, **self.make_settings(person, desk), **extra)
+        return open_quick_desk(self.get_home(desk), alarmbox, clock, **self.make_settings(person, desk), **extra)
 
     @contextmanager
     def open_desk(

@@ -16,7 +16,7 @@ from console.domain.calendar_days import JST
 from console.providers.credit_checks.provider import CreditCheckProvider
 from console.settings.settings import Settings
 from tests.support.desks import UNUSED_URL, copy_empty_database, make_environment
-from tests.support.ledger_vendor import LedgerVendor, OpenTransactionCounter
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox, OpenTransactionCounter
 
 START_TIME = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
@@ -76,16 +76,17 @@ def make_quick_folder() -> Iterator[Path]:
 
 
 def open_quick_desk(
-    home: Path, vendor: CreditCheckProvider, clock: ManualClock | None = None, **extra: str
+    home: Path, alarmbox: CreditCheckProvider, clock: ManualClock | None = None, **extra: str
 ) -> Console:
     """Open a console with the home folder `home`, which gets an empty database if it has none. The caller must close
-    the console. If the provider is a LedgerVendor, a call of it inside a transaction of this console fails the test.
+    the console. If the provider is an InMemoryAlarmBox, a call of it inside a transaction of this console fails the
+    test.
     """
     if "DATABASE_URL" in extra:
         home.mkdir(exist_ok=True)
     else:
         copy_empty_database(home)
-    console = open_console(Settings.load(make_environment(home, UNUSED_URL, **extra)), clock, vendor)
-    if isinstance(vendor, LedgerVendor):
-        vendor.transaction_counters.append(OpenTransactionCounter(console.database))
+    console = open_console(Settings.load(make_environment(home, UNUSED_URL, **extra)), clock, alarmbox)
+    if isinstance(alarmbox, InMemoryAlarmBox):
+        alarmbox.transaction_counters.append(OpenTransactionCounter(console.database))
     return console

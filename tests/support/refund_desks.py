@@ -35,7 +35,7 @@ from console.wiring.record_readers import RecordReaders
 from console.wiring.refunds import RefundServiceBuilder
 from tests.providers.sandbox_adapters import make_atom, make_paypay
 from tests.support.desks import MovedClock
-from tests.support.ledger_vendor import LedgerVendor, OpenTransactionCounter
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox, OpenTransactionCounter
 from tests.support.quick_desks import open_quick_desk
 
 TIME_SCALE = 20
@@ -90,7 +90,7 @@ class RefundDesk:
         self.control, self.clock = control, MovedClock()
         self.clock.stop()
         urls = {"PAYPAY_URL": control.url, "ATOM_URL": control.url, "TIME_SCALE": str(scale)}
-        self.console: Console = open_quick_desk(home, LedgerVendor(), self.clock, **{**urls, **extra})  # type: ignore[arg-type]
+        self.console: Console = open_quick_desk(home, InMemoryAlarmBox(), self.clock, **{**urls, **extra})  # type: ignore[arg-type]
         self.context = self.console._context
         self._heartbeat = Heartbeat(self.context.scale)
         self.reads = RecordOpeningLog(self.context)
@@ -100,13 +100,13 @@ class RefundDesk:
             "paypay": TransactionCheckedAdapter(make_paypay(control.url, scale=provider_scale), self._watch),
             "atom": TransactionCheckedAdapter(make_atom(control.url, scale=provider_scale), self._watch),
         }
-        self.vendors = PaymentProviders(lambda name: self._made[name])
+        self.providers = PaymentProviders(lambda name: self._made[name])
         self.pipeline = GuardedPipeline(self.context, self._heartbeat)
         request_ids = RequestIdService(self.context, IdempotencyCache())
         checks = self.console._service_builder._adapter_source
-        self.readers = RecordReaders(self.context, self.reads, checks, self.vendors)
+        self.readers = RecordReaders(self.context, self.reads, checks, self.providers)
         self.machinery = RefundServiceBuilder(
-            self.context, self.pipeline, self.vendors, request_ids, self.readers.refund_details
+            self.context, self.pipeline, self.providers, request_ids, self.readers.refund_details
         )
         self.refunds = self.machinery.refunds
 

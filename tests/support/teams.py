@@ -2,7 +2,7 @@
 person.
 
     with open_team(mariadb_server) as people:
-        console = open_quick_desk(home, vendor, DATABASE_URL=people.urls["op-a"], OPERATOR="")
+        console = open_quick_desk(home, alarmbox, DATABASE_URL=people.urls["op-a"], OPERATOR="")
 
 Accounts belong to the whole server. So that several teams can use one server, the account names of each team end in a
 text that no other team has. The keys of `people.urls` and `people.names` are the short names; `people.names["op-a"]`

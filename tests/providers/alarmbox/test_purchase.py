@@ -78,11 +78,11 @@ def test_the_adapter_fulfils_its_protocols() -> None:
     """AlarmBox's adapter fulfils the Python protocol for purchases and the one for reads, and states the same
     capabilities in each.
     """
-    vendor: CreditCheckProvider = make_alarmbox("https://api.alarmbox.jp")
-    reader: CreditCheckReader = vendor.make_reader()
-    assert reader.name == vendor.name == "alarmbox"
-    assert reader.capabilities == vendor.capabilities
-    assert vendor.capabilities == CreditCheckCapabilities(True, True, True, finds_purchases=False)
+    adapter: CreditCheckProvider = make_alarmbox("https://api.alarmbox.jp")
+    reader: CreditCheckReader = adapter.make_reader()
+    assert reader.name == adapter.name == "alarmbox"
+    assert reader.capabilities == adapter.capabilities
+    assert adapter.capabilities == CreditCheckCapabilities(True, True, True, finds_purchases=False)
     assert make_alarmbox("https://api.alarmbox.jp", finds_purchases=True).capabilities.finds_purchases
 
 
@@ -216,7 +216,7 @@ def test_each_request_waits_for_its_turn() -> None:
     """
     turns = CountingRateLimiter()
     with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:
-        vendor: AlarmBox = make_alarmbox(server.url, rate_limiter=turns)
+        adapter: AlarmBox = make_alarmbox(server.url, rate_limiter=turns)
         for _ in range(3):
-            vendor.read_detail(12345)
+            adapter.read_detail(12345)
         assert turns.taken == len(server.requests) == 3

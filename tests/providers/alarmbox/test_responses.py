@@ -31,10 +31,10 @@ ANSWER_VECTORS = [v for v in ALARMBOX_TEST_VECTORS["classify_http"] if v["provid
 ProviderCall = Callable[[AlarmBox], Outcome[Any]]
 
 CALL_BY_NAME: dict[str, ProviderCall] = {
-    "purchase": lambda vendor: vendor.buy_check(PURCHASE_REQUEST),
-    "detail": lambda vendor: vendor.read_detail(12345),
-    "pdf": lambda vendor: vendor.read_pdf(12345),
-    "list": lambda vendor: vendor.find_purchases(CORPORATION_NUMBER),
+    "purchase": lambda adapter: adapter.buy_check(PURCHASE_REQUEST),
+    "detail": lambda adapter: adapter.read_detail(12345),
+    "pdf": lambda adapter: adapter.read_pdf(12345),
+    "list": lambda adapter: adapter.find_purchases(CORPORATION_NUMBER),
 }
 TOKEN_REFRESH_ANSWER = make_answer_script(200, PAIR_ANSWER)
 
@@ -515,8 +515,8 @@ def test_detail_of_another_check_is_no_answer() -> None:
 def test_an_impossible_id_is_not_requested(credit_check_id: int) -> None:
     """If a number can't be the id of a credit check, the adapter sends no request for it."""
     with serve_scripts(make_answer_script(200)) as server:
-        vendor = make_alarmbox(server.url)
-        for outcome in (vendor.read_detail(credit_check_id), vendor.read_pdf(credit_check_id)):
+        adapter = make_alarmbox(server.url)
+        for outcome in (adapter.read_detail(credit_check_id), adapter.read_pdf(credit_check_id)):
             assert (outcome.kind, outcome.reason, outcome.sent) == (Kind.UNKNOWN, "bad_id", SendingCertainty.NO)
         assert server.connections == 0
 

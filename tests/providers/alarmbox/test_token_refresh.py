@@ -244,10 +244,10 @@ def test_the_old_access_token_is_used_if_its_refresh_fails(refusal: Script, aske
     """
     scripts = [refusal] * asked
     with serve_scripts(*scripts, PURCHASED_SCRIPT) as server:
-        vendor = make_alarmbox(
+        adapter = make_alarmbox(
             server.url, tokens=MemoryTokens(make_token_pair(lifetime=TIME_UNTIL_EXPIRY)), scale=100
         )
-        assert vendor.buy_check(PURCHASE_REQUEST).found
+        assert adapter.buy_check(PURCHASE_REQUEST).found
         assert server.list_paths() == [TOKEN_REQUEST_LINE] * asked + [PURCHASE_REQUEST_LINE]
         assert server.get_header(asked, "authorization") == "Bearer at-1"
 
@@ -336,9 +336,9 @@ def test_simultaneous_calls_refresh_the_tokens_once() -> None:
         UNAUTHORISED_ANSWER(connection, test_ended)  # type: ignore[arg-type]  # handed through as it came
 
     with serve_scripts(wait_and_refuse, wait_and_refuse, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
-        vendor = make_alarmbox(server.url, tokens=tokens)
+        adapter = make_alarmbox(server.url, tokens=tokens)
         found: list[object] = []
-        desks = [threading.Thread(target=lambda: found.append(vendor.read_detail(12345).found)) for _ in range(2)]
+        desks = [threading.Thread(target=lambda: found.append(adapter.read_detail(12345).found)) for _ in range(2)]
         for desk in desks:
             desk.start()
         for desk in desks:

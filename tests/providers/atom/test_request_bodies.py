@@ -94,11 +94,11 @@ def test_a_payer_without_contact_is_left_out() -> None:
 def test_each_call_to_atom_has_all_data_in_its_encrypted_body() -> None:
     """Every call sends its data only in the encrypted body. The URL, which appears in logs, contains no data."""
     with serve_scripts(make_answer_script(500)) as server:
-        vendor = make_atom(server.url)
-        vendor.start(ATOM_REQUEST)
-        vendor.read_payment(ATOM_QUESTION)
-        vendor.refund(ATOM_REFUND)
-        vendor.read_refund(ATOM_REFUND)
+        adapter = make_atom(server.url)
+        adapter.start(ATOM_REQUEST)
+        adapter.read_payment(ATOM_QUESTION)
+        adapter.refund(ATOM_REFUND)
+        adapter.read_refund(ATOM_REFUND)
         assert server.list_paths() == [
             "POST /ots/aipay/auth",
             "POST /ots/payment/status",

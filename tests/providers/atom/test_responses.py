@@ -111,11 +111,11 @@ def convert_vector(vector: dict[str, Any]) -> Outcome[Any]:
     with serve_scripts(
         make_answer_script(vector["http_status"], seal_answer(body) if isinstance(body, dict) else body)
     ) as server:
-        vendor = make_atom(server.url)
+        adapter = make_atom(server.url)
         calls: dict[str, Callable[[], Outcome[Any]]] = {
-            "TXNVERIFICATION": lambda: vendor.read_payment(ATOM_QUESTION),
-            "REFUNDINIT": lambda: vendor.refund(REFUND_INSTRUCTION),
-            "REFUNDSTATUS": lambda: vendor.read_refund(REFUND_INSTRUCTION),
+            "TXNVERIFICATION": lambda: adapter.read_payment(ATOM_QUESTION),
+            "REFUNDINIT": lambda: adapter.refund(REFUND_INSTRUCTION),
+            "REFUNDSTATUS": lambda: adapter.read_refund(REFUND_INSTRUCTION),
         }
         outcome = calls[vector["call"]]()
         assert server.connections == 1

@@ -33,30 +33,30 @@ def test_atom_completes_a_payment_and_a_refund(control: SandboxControl) -> None:
     then partly refunded.
     """
     now = SystemClock().now()
-    vendor = make_atom(control.url)
+    adapter = make_atom(control.url)
     request = PaymentRequest(ATOM_NUMBER, RUPEES, now, corporation_number="1180301018771")
-    started = get_report(vendor.start(request))
+    started = get_report(adapter.start(request))
     assert started.handle.isdigit()
     question = PaymentQuestion(ATOM_NUMBER, amount=RUPEES, begun_at=now)
-    assert vendor.read_payment(question).kind is OutcomeClass.NOT_FOUND
+    assert adapter.read_payment(question).kind is OutcomeClass.NOT_FOUND
 
     paid_id = control.payments_control.change_payment_state("atom", ATOM_NUMBER, "paid", surcharge_minor=1767)["id"]
-    callback = vendor.parse_callback(control.payments_control.compose_notice("atom", ATOM_NUMBER)[1])
+    callback = adapter.parse_callback(control.payments_control.compose_notice("atom", ATOM_NUMBER)[1])
     assert callback.has_valid_signature
     assert (callback.kind, callback.merchant_payment_id) == (OutcomeClass.SUCCEEDED, ATOM_NUMBER)
-    verified = vendor.read_payment(question)
+    verified = adapter.read_payment(question)
     assert verified.kind is OutcomeClass.SUCCEEDED
     for report in (callback.report, verified.found):
         assert report is not None
         _check_is_paid_payment(report, paid_id)
 
     order = RefundInstruction("RFD7", ATOM_NUMBER, paid_id, Money(15_050, "INR"), now, "part")
-    assert vendor.read_refund(order).kind is OutcomeClass.NOT_FOUND
-    accepted = vendor.refund(order)
+    assert adapter.read_refund(order).kind is OutcomeClass.NOT_FOUND
+    accepted = adapter.refund(order)
     assert (accepted.kind, get_report(accepted).state) == (OutcomeClass.PENDING, RefundState.SUBMITTED)
     number = get_report(accepted).provider_refund_id
     assert number is not None
-    done = vendor.read_refund(order)
+    done = adapter.read_refund(order)
     assert (done.kind, get_report(done).state) == (OutcomeClass.SUCCEEDED, RefundState.COMPLETED)
     assert get_report(done).provider_refund_id == number
     truth = control.payments_control.read_payment("atom", ATOM_NUMBER)
@@ -82,14 +82,14 @@ def test_atom_answers_in_each_form(
     each answer.
     """
     meeting = AdaptersAtSandbox(control)
-    vendor = make_atom(control.url, verification=verification, amount_format=amount_format)
-    assert vendor.refund(meeting.atom_order).kind is OutcomeClass.PENDING
+    adapter = make_atom(control.url, verification=verification, amount_format=amount_format)
+    assert adapter.refund(meeting.atom_order).kind is OutcomeClass.PENDING
     for switched in (True, False):
         control.change_settings(
             atom_sends_instrument_list=switched, atom_sends_status_list=switched, atom_sends_refund_in_paise=switched
         )
-        assert vendor.read_payment(meeting.atom_question).kind is OutcomeClass.SUCCEEDED
-        assert vendor.read_refund(meeting.atom_order).kind is OutcomeClass.SUCCEEDED
+        assert adapter.read_payment(meeting.atom_question).kind is OutcomeClass.SUCCEEDED
+        assert adapter.read_refund(meeting.atom_order).kind is OutcomeClass.SUCCEEDED
 
 
 ATOM_STATES = {
@@ -184,14 +184,17 @@ def test_atom_refuses_impossible_refunds_and_payments(control: SandboxControl) -
     """A refund above the captured amount, a refund of another order and a used payment number are definite failures,
     and Atom's ledger doesn't change."""
     meeting = AdaptersAtSandbox(control)
-    vendor, order = meeting.atom, meeting.atom_order
+    adapter, order = meeting.atom, meeting.atom_order
     failed = OutcomeClass.FAILED_DEFINITE
-    assert get_class_and_reason(vendor.refund(replace(order, amount=Money(50_001, "INR")))) == (failed, "bad_request")
-    assert get_class_and_reason(vendor.refund(replace(order, merchant_payment_id="OTHER"))) == (
+    assert get_class_and_reason(adapter.refund(replace(order, amount=Money(50_001, "INR")))) == (
+        failed,
+        "bad_request",
+    )
+    assert get_class_and_reason(adapter.refund(replace(order, merchant_payment_id="OTHER"))) == (
         failed,
         "no_such_payment",
     )
-    assert vendor.start(PaymentRequest(ATOM_ORDER, RUPEES, meeting.now)).kind is failed
+    assert adapter.start(PaymentRequest(ATOM_ORDER, RUPEES, meeting.now)).kind is failed
     assert control.payments_control.read_refunds() == []
 
 
@@ -210,12 +213,12 @@ def test_atom_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong_s
     reason, value = ATOM_SECRETS[wrong_setting]
     meeting = AdaptersAtSandbox(control)
     given: dict[str, Any] = {wrong_setting: value}
-    vendor = make_atom(control.url, **given)
-    assert get_class_and_reason(vendor.refund(meeting.atom_order)) == (OutcomeClass.AUTH, reason)
-    assert get_class_and_reason(vendor.read_payment(meeting.atom_question)) == (OutcomeClass.AUTH, reason)
+    adapter = make_atom(control.url, **given)
+    assert get_class_and_reason(adapter.refund(meeting.atom_order)) == (OutcomeClass.AUTH, reason)
+    assert get_class_and_reason(adapter.read_payment(meeting.atom_question)) == (OutcomeClass.AUTH, reason)
     if wrong_setting != "request_hash_key":  # neither token nor listing is signed
-        assert vendor.start(PaymentRequest(ATOM_NUMBER, RUPEES, meeting.now)).kind is OutcomeClass.AUTH
-        assert vendor.read_refund(meeting.atom_order).kind is OutcomeClass.AUTH
+        assert adapter.start(PaymentRequest(ATOM_NUMBER, RUPEES, meeting.now)).kind is OutcomeClass.AUTH
+        assert adapter.read_refund(meeting.atom_order).kind is OutcomeClass.AUTH
     assert control.payments_control.read_refunds() == []
 
 
@@ -224,8 +227,8 @@ def test_undecryptable_answers_of_atom_are_unknown(control: SandboxControl, wron
     """If Atom makes the refund but its answer can't be decrypted, the outcome is unknown."""
     meeting = AdaptersAtSandbox(control)
     given: dict[str, Any] = {wrong_setting: "00"}
-    vendor = make_atom(control.url, **given)
-    assert get_class_and_reason(vendor.refund(meeting.atom_order)) == (OutcomeClass.UNKNOWN, "not_opened")
+    adapter = make_atom(control.url, **given)
+    assert get_class_and_reason(adapter.refund(meeting.atom_order)) == (OutcomeClass.UNKNOWN, "not_opened")
     assert len(control.payments_control.read_refunds()) == 1
 
 

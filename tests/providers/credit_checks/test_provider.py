@@ -12,7 +12,7 @@ from console.domain.records import PurchaseRequest
 from console.providers.credit_checks.provider import CreditCheckProvider, CreditCheckReader
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.transport import HttpTransport
-from tests.providers.minimal_vendor import ArticleCountProvider
+from tests.providers.minimal_provider import ArticleCountProvider
 from tests.providers.parts import PURCHASE_REQUEST, PURCHASED_ANSWER, CountingRateLimiter, make_alarmbox
 from tests.providers.raw_server import (
     Script,
@@ -127,8 +127,8 @@ def test_an_unsent_call_is_a_definite_failure_and_an_unsent_read_unknown(
     """If no server listens at the address, the outcome of a purchase is a definite failure and the outcome of a read
     is unknown.
     """
-    vendor = provider_example.open_adapter(f"http://127.0.0.1:{find_closed_port()}", CountingRateLimiter())
-    bought, read = vendor.buy_check(PURCHASE_REQUEST), vendor.read_detail(provider_example.id)
+    adapter = provider_example.open_adapter(f"http://127.0.0.1:{find_closed_port()}", CountingRateLimiter())
+    bought, read = adapter.buy_check(PURCHASE_REQUEST), adapter.read_detail(provider_example.id)
     assert (bought.kind, bought.reason, bought.sent) == (
         OutcomeClass.FAILED_DEFINITE,
         "not_connected",
@@ -181,12 +181,12 @@ def test_a_reader_cannot_buy(provider_example: CreditCheckProviderExample) -> No
 def test_a_call_excluded_by_the_capabilities_is_not_sent(provider_example: CreditCheckProviderExample) -> None:
     """If the provider's capabilities exclude a call, the adapter returns "not sent" at once."""
     with serve_scripts(make_answer_script(200, provider_example.purchase_answer)) as server:
-        vendor = provider_example.open_adapter(server.url, CountingRateLimiter())
-        assert not vendor.capabilities.finds_purchases
-        found = vendor.find_purchases(PURCHASE_REQUEST.corporation_number)
+        adapter = provider_example.open_adapter(server.url, CountingRateLimiter())
+        assert not adapter.capabilities.finds_purchases
+        found = adapter.find_purchases(PURCHASE_REQUEST.corporation_number)
         assert (found.kind, found.reason, found.sent) == (OutcomeClass.UNKNOWN, "no_list_call", SendingCertainty.NO)
-        if not vendor.capabilities.has_pdf:
-            file = vendor.read_pdf(provider_example.id)
+        if not adapter.capabilities.has_pdf:
+            file = adapter.read_pdf(provider_example.id)
             assert (file.kind, file.reason, file.sent) == (OutcomeClass.UNKNOWN, "not_supported", SendingCertainty.NO)
         assert server.connections == 0
 
@@ -194,8 +194,8 @@ def test_a_call_excluded_by_the_capabilities_is_not_sent(provider_example: Credi
 def test_secrets_stay_out_of_reprs_and_evidence(provider_example: CreditCheckProviderExample) -> None:
     """The text forms of the provider and of an outcome, and the evidence, contain no credential."""
     with serve_scripts(make_answer_script(500, "echo: " + " ".join(provider_example.secrets))) as server:
-        vendor = provider_example.open_adapter(server.url, CountingRateLimiter())
-        seen = repr(vendor) + repr(vendor.buy_check(PURCHASE_REQUEST))
+        adapter = provider_example.open_adapter(server.url, CountingRateLimiter())
+        seen = repr(adapter) + repr(adapter.buy_check(PURCHASE_REQUEST))
     assert "echo: " in seen
     assert not [secret for secret in provider_example.secrets if secret in seen]
 

@@ -94,23 +94,23 @@ def provider_example(request: pytest.FixtureRequest) -> PaymentProviderExample:
     return PROVIDER_EXAMPLES[request.param]
 
 
-def make_calls(case: PaymentProviderExample, vendor: PaymentProvider) -> Mapping[str, Callable[[], Outcome[Any]]]:
+def make_calls(case: PaymentProviderExample, adapter: PaymentProvider) -> Mapping[str, Callable[[], Outcome[Any]]]:
     """Return the calls of a provider's adapter by name; the first two calls only read."""
     return {
-        "payment": lambda: vendor.read_payment(case.question),
-        "refund status": lambda: vendor.read_refund(case.refund_instruction),
-        "start": lambda: vendor.start(case.request),
-        "refund": lambda: vendor.refund(case.refund_instruction),
-        "cancel": lambda: vendor.cancel(case.question),
+        "payment": lambda: adapter.read_payment(case.question),
+        "refund status": lambda: adapter.read_refund(case.refund_instruction),
+        "start": lambda: adapter.start(case.request),
+        "refund": lambda: adapter.refund(case.refund_instruction),
+        "cancel": lambda: adapter.cancel(case.question),
     }
 
 
 READ_CALLS = ("payment", "refund status")
 
 
-def make_all_calls(case: PaymentProviderExample, vendor: PaymentProvider) -> dict[str, Outcome[Any]]:
-    every = make_calls(case, vendor)
-    return {name: ask() for name, ask in every.items() if name != "cancel" or vendor.capabilities.can_cancel}
+def make_all_calls(case: PaymentProviderExample, adapter: PaymentProvider) -> dict[str, Outcome[Any]]:
+    every = make_calls(case, adapter)
+    return {name: ask() for name, ask in every.items() if name != "cancel" or adapter.capabilities.can_cancel}
 
 
 def test_a_refund_is_one_request(provider_example: PaymentProviderExample) -> None:
@@ -227,8 +227,8 @@ def test_an_answer_that_never_ends_is_unknown(provider_example: PaymentProviderE
 def test_secrets_stay_out_of_reprs_and_evidence(provider_example: PaymentProviderExample) -> None:
     """The text forms of the provider and of an outcome, and the evidence, contain no credential."""
     with serve_scripts(make_answer_script(500, "echo: " + " ".join(provider_example.secrets))) as server:
-        vendor = provider_example.open_adapter(server.url)
-        seen = repr(vendor) + repr(make_all_calls(provider_example, vendor))
+        adapter = provider_example.open_adapter(server.url)
+        seen = repr(adapter) + repr(make_all_calls(provider_example, adapter))
     assert "echo: " in seen
     assert not [secret for secret in provider_example.secrets if secret in seen]
 
@@ -241,13 +241,13 @@ def test_impossible_ids_are_not_sent(provider_example: PaymentProviderExample, b
     """If a text can't be an id of the provider, the adapter sends no request with it."""
     order = replace(provider_example.refund_instruction, key=bad_id)
     with serve_scripts(make_bytes_script(provider_example.refund_answer)) as server:
-        vendor = provider_example.open_adapter(server.url)
+        adapter = provider_example.open_adapter(server.url)
         outcomes = {
-            "refund status": vendor.read_refund(order),
-            "payment": vendor.read_payment(replace(provider_example.question, merchant_payment_id=bad_id)),
-            "refund": vendor.refund(order),
-            "refund 2": vendor.refund(replace(provider_example.refund_instruction, provider_payment_id=bad_id)),
-            "start": vendor.start(replace(provider_example.request, merchant_payment_id=bad_id)),
+            "refund status": adapter.read_refund(order),
+            "payment": adapter.read_payment(replace(provider_example.question, merchant_payment_id=bad_id)),
+            "refund": adapter.refund(order),
+            "refund 2": adapter.refund(replace(provider_example.refund_instruction, provider_payment_id=bad_id)),
+            "start": adapter.start(replace(provider_example.request, merchant_payment_id=bad_id)),
         }
         assert server.connections == 0
     for name, outcome in outcomes.items():
@@ -260,11 +260,11 @@ def test_impossible_amounts_are_not_sent(provider_example: PaymentProviderExampl
     currency = provider_example.refund_instruction.amount.currency
     foreign = {"JPY": "INR", "INR": "JPY"}[currency]
     with serve_scripts(make_bytes_script(provider_example.refund_answer)) as server:
-        vendor = provider_example.open_adapter(server.url)
+        adapter = provider_example.open_adapter(server.url)
         for amount in (Money(0, currency), Money(100, foreign)):
             for outcome in (
-                vendor.refund(replace(provider_example.refund_instruction, amount=amount)),
-                vendor.start(replace(provider_example.request, amount=amount)),
+                adapter.refund(replace(provider_example.refund_instruction, amount=amount)),
+                adapter.start(replace(provider_example.request, amount=amount)),
             ):
                 assert (outcome.kind, outcome.reason) == (OutcomeClass.FAILED_DEFINITE, "bad_amount")
         assert server.connections == 0
@@ -282,14 +282,14 @@ def test_atom_finds_payments_by_sum_and_day() -> None:
     sends nothing.
     """
     with serve_scripts(make_answer_script(500)) as server:
-        vendor = make_atom(server.url)
+        adapter = make_atom(server.url)
         for lacking in (replace(ATOM_QUESTION, amount=None), replace(ATOM_QUESTION, day=None)):
-            outcome = vendor.read_payment(lacking)
+            outcome = adapter.read_payment(lacking)
             assert (outcome.kind, outcome.reason) == (OutcomeClass.UNKNOWN, "amount_and_day_needed")
         assert server.connections == 0
         begun = datetime(2026, 11, 21, 1, 0, tzinfo=JST)
-        vendor.read_payment(replace(ATOM_QUESTION, day=None, begun_at=begun))
-        vendor.read_payment(ATOM_QUESTION)
+        adapter.read_payment(replace(ATOM_QUESTION, day=None, begun_at=begun))
+        adapter.read_payment(ATOM_QUESTION)
         assert server.list_bodies()[0] == server.list_bodies()[1]
 
 
@@ -317,11 +317,11 @@ def test_deadlines_of_cancellation_and_refund_end_with_a_japanese_day(vector: di
     """PayPay's deadlines of a cancellation and of a refund are the last seconds of Japanese days. Atom has no such
     deadlines.
     """
-    vendor = make_paypay("http://127.0.0.1:1")
+    adapter = make_paypay("http://127.0.0.1:1")
     paid_at = datetime.fromisoformat(vector["paid_at"])
     assert paid_at == datetime.fromtimestamp(vector["paid_at_epoch"], UTC)
-    assert vendor.find_cancel_deadline(paid_at) == datetime.fromisoformat(vector["cancel_last_second"])
-    assert vendor.find_refund_deadline(paid_at) == datetime.fromisoformat(vector["refund_last_second"])
+    assert adapter.find_cancel_deadline(paid_at) == datetime.fromisoformat(vector["cancel_last_second"])
+    assert adapter.find_refund_deadline(paid_at) == datetime.fromisoformat(vector["refund_last_second"])
     other = make_atom("http://127.0.0.1:1")
     assert (other.find_cancel_deadline(paid_at), other.find_refund_deadline(paid_at)) == (None, None)
 
@@ -353,11 +353,11 @@ def test_a_read_is_repeated_after_a_passing_failure() -> None:
         assert make_atom(server.url, retry_limits=patient).read_payment(ATOM_QUESTION).kind is OutcomeClass.SUCCEEDED
         assert server.connections == 3
     with serve_scripts(trouble) as server:
-        vendor = make_atom(server.url, retry_limits=patient)
-        assert vendor.read_refund(ATOM_REFUND).kind is OutcomeClass.UNKNOWN
+        adapter = make_atom(server.url, retry_limits=patient)
+        assert adapter.read_refund(ATOM_REFUND).kind is OutcomeClass.UNKNOWN
         assert server.connections == 3
-        assert vendor.refund(ATOM_REFUND).kind is OutcomeClass.UNKNOWN
-        assert vendor.start(ATOM_REQUEST).kind is OutcomeClass.UNKNOWN
+        assert adapter.refund(ATOM_REFUND).kind is OutcomeClass.UNKNOWN
+        assert adapter.start(ATOM_REQUEST).kind is OutcomeClass.UNKNOWN
         assert server.connections == 5
 
 

@@ -103,12 +103,12 @@ def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> N
     """
     call = vector["call"]
     with serve_scripts(make_answer_script(vector["http_status"], vector["body"])) as server:
-        vendor = make_paypay(server.url)
+        adapter = make_paypay(server.url)
         if call.startswith("GET"):
-            read = vendor.read_refund(ORDER) if "refunds" in call else vendor.read_payment(PAYPAY_QUESTION)
+            read = adapter.read_refund(ORDER) if "refunds" in call else adapter.read_payment(PAYPAY_QUESTION)
             assert read.kind == vector["expected_class"]
         else:
-            acted = vendor.refund(ORDER) if call.startswith("POST") else vendor.cancel(PAYPAY_QUESTION)
+            acted = adapter.refund(ORDER) if call.startswith("POST") else adapter.cancel(PAYPAY_QUESTION)
             assert (acted.kind, describe_effect(acted.kind)) == (vector["expected_class"], vector["effect"])
         assert server.connections == 1
 

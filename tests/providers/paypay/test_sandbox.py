@@ -37,8 +37,8 @@ def test_a_paypay_payment_is_followed_from_code_to_refund(control: SandboxContro
     adapter reports the same state as the sandbox's ledger.
     """
     now = SystemClock().now()
-    vendor = make_paypay(control.url)
-    started = get_report(vendor.start(PaymentRequest(ORDER_NUMBER, YEN, now, "利用料 2026年11月分")))
+    adapter = make_paypay(control.url)
+    started = get_report(adapter.start(PaymentRequest(ORDER_NUMBER, YEN, now, "利用料 2026年11月分")))
     assert started.handle.startswith("04-")
     assert started.url is not None
     assert started.deeplink is not None
@@ -46,28 +46,28 @@ def test_a_paypay_payment_is_followed_from_code_to_refund(control: SandboxContro
     assert timedelta(0) < started.expires_at - now <= timedelta(seconds=301)
 
     question = PaymentQuestion(ORDER_NUMBER, amount=YEN)
-    waiting = vendor.read_payment(question)
+    waiting = adapter.read_payment(question)
     assert waiting.kind is OutcomeClass.PENDING
     assert get_report(waiting).state is PaymentState.USER_PAYMENT
     assert get_report(waiting).provider_payment_id is None
 
     paid_id = control.payments_control.change_payment_state("paypay", ORDER_NUMBER, "paid")["id"]
-    paid = vendor.read_payment(question)
+    paid = adapter.read_payment(question)
     assert paid.kind is OutcomeClass.SUCCEEDED
     report = get_report(paid)
     assert (report.provider_payment_id, report.amount, report.is_bookable) == (paid_id, YEN, True)
     assert report.paid_at is not None
 
     order = RefundInstruction("RFD-7", ORDER_NUMBER, paid_id, PART, now, "一部返金")
-    assert vendor.read_refund(order).kind is OutcomeClass.NOT_FOUND
-    accepted = vendor.refund(order)
+    assert adapter.read_refund(order).kind is OutcomeClass.NOT_FOUND
+    accepted = adapter.refund(order)
     assert (accepted.kind, get_report(accepted).state) == (OutcomeClass.PENDING, RefundState.SUBMITTED)
-    done = vendor.read_refund(order)
+    done = adapter.read_refund(order)
     assert (done.kind, get_report(done).state) == (OutcomeClass.SUCCEEDED, RefundState.COMPLETED)
 
     rest = replace(order, key="RFD-8", amount=Money(2300, "JPY"))
-    assert vendor.refund(rest).kind is OutcomeClass.PENDING
-    report = get_report(vendor.read_payment(replace(question, provider_payment_id=paid_id)))
+    assert adapter.refund(rest).kind is OutcomeClass.PENDING
+    report = get_report(adapter.read_payment(replace(question, provider_payment_id=paid_id)))
     assert report.provider_state == "REFUNDED"
     assert report.refunds is not None
     assert [(one.key, one.state) for one in report.refunds] == [
@@ -109,8 +109,8 @@ def test_paypay_refuses_one_second_after_the_computed_windows(control: SandboxCo
     meeting = AdaptersAtSandbox(control)
     paid_at = get_report(meeting.paypay.read_payment(meeting.question)).paid_at
     assert paid_at is not None
-    vendor = make_paypay(control.url, clock=(hand := ManualClock()))
-    cancel_until, refund_until = vendor.find_cancel_deadline(paid_at), vendor.find_refund_deadline(paid_at)
+    adapter = make_paypay(control.url, clock=(hand := ManualClock()))
+    cancel_until, refund_until = adapter.find_cancel_deadline(paid_at), adapter.find_refund_deadline(paid_at)
     assert cancel_until is not None
     assert refund_until is not None
 
@@ -119,11 +119,11 @@ def test_paypay_refuses_one_second_after_the_computed_windows(control: SandboxCo
         control.change_settings(now=moment.isoformat())
 
     set_clock(refund_until + timedelta(seconds=1))
-    assert get_class_and_reason(vendor.refund(meeting.order)) == (OutcomeClass.FAILED_DEFINITE, "refund_window_over")
+    assert get_class_and_reason(adapter.refund(meeting.order)) == (OutcomeClass.FAILED_DEFINITE, "refund_window_over")
     set_clock(cancel_until + timedelta(seconds=1))
-    assert get_class_and_reason(vendor.cancel(meeting.question)) == (OutcomeClass.FAILED_DEFINITE, "not_reversible")
+    assert get_class_and_reason(adapter.cancel(meeting.question)) == (OutcomeClass.FAILED_DEFINITE, "not_reversible")
     set_clock(cancel_until - timedelta(seconds=20))
-    assert vendor.cancel(meeting.question).kind is OutcomeClass.PENDING
+    assert adapter.cancel(meeting.question).kind is OutcomeClass.PENDING
 
 
 def test_paypay_refunds_until_the_end_of_the_window(control: SandboxControl) -> None:
@@ -141,23 +141,23 @@ def test_unusual_payment_codes_have_their_outcomes(control: SandboxControl) -> N
     without a code, and an unknown payment."""
     now = SystemClock().now()
     meeting = AdaptersAtSandbox(control)
-    vendor = meeting.paypay
-    started = get_report(vendor.start(PaymentRequest(ORDER_NUMBER, YEN, now)))
-    assert get_class_and_reason(vendor.start(PaymentRequest(ORDER_NUMBER, YEN, now))) == (
+    adapter = meeting.paypay
+    started = get_report(adapter.start(PaymentRequest(ORDER_NUMBER, YEN, now)))
+    assert get_class_and_reason(adapter.start(PaymentRequest(ORDER_NUMBER, YEN, now))) == (
         OutcomeClass.UNKNOWN,
         "code_exists",
     )
-    assert vendor.delete_code(started.handle).kind is OutcomeClass.SUCCEEDED
-    assert get_class_and_reason(vendor.delete_code(started.handle)) == (OutcomeClass.FAILED_DEFINITE, "no_such_code")
-    assert vendor.read_payment(PaymentQuestion(ORDER_NUMBER)).kind is OutcomeClass.NOT_FOUND
-    assert get_class_and_reason(vendor.delete_code(f"04-known-{ORDER}")) == (
+    assert adapter.delete_code(started.handle).kind is OutcomeClass.SUCCEEDED
+    assert get_class_and_reason(adapter.delete_code(started.handle)) == (OutcomeClass.FAILED_DEFINITE, "no_such_code")
+    assert adapter.read_payment(PaymentQuestion(ORDER_NUMBER)).kind is OutcomeClass.NOT_FOUND
+    assert get_class_and_reason(adapter.delete_code(f"04-known-{ORDER}")) == (
         OutcomeClass.FAILED_DEFINITE,
         "already_paid",
     )
     control.payments_control.register_payment("paypay", "SHOP-1", 500, code=False)
     bare = PaymentQuestion("SHOP-1", by_code=False)
-    assert vendor.read_payment(bare).kind is OutcomeClass.SUCCEEDED
-    assert vendor.read_payment(replace(bare, merchant_payment_id="SHOP-2")).kind is OutcomeClass.NOT_FOUND
+    assert adapter.read_payment(bare).kind is OutcomeClass.SUCCEEDED
+    assert adapter.read_payment(replace(bare, merchant_payment_id="SHOP-2")).kind is OutcomeClass.NOT_FOUND
     for state, expected in (
         ("authorized", OutcomeClass.PENDING),
         ("reauthorizing", OutcomeClass.PENDING),
@@ -167,7 +167,7 @@ def test_unusual_payment_codes_have_their_outcomes(control: SandboxControl) -> N
         ("gone", OutcomeClass.NOT_FOUND),
     ):
         control.payments_control.register_payment("paypay", f"P-{state}", 500, state)
-        assert vendor.read_payment(PaymentQuestion(f"P-{state}")).kind is expected, state
+        assert adapter.read_payment(PaymentQuestion(f"P-{state}")).kind is expected, state
 
 
 def test_paypay_refuses_impossible_refunds(control: SandboxControl) -> None:
@@ -175,33 +175,33 @@ def test_paypay_refuses_impossible_refunds(control: SandboxControl) -> None:
     the contract, or of an unknown payment.
     """
     meeting = AdaptersAtSandbox(control)
-    vendor, order = meeting.paypay, meeting.order
+    adapter, order = meeting.paypay, meeting.order
     failed = OutcomeClass.FAILED_DEFINITE
-    assert get_class_and_reason(vendor.refund(replace(order, amount=Money(3301, "JPY")))) == (failed, "bad_request")
+    assert get_class_and_reason(adapter.refund(replace(order, amount=Money(3301, "JPY")))) == (failed, "bad_request")
     control.change_settings(waits_for_manual_settling=True)
-    assert vendor.refund(order).kind is OutcomeClass.PENDING
-    similar = vendor.refund(replace(order, key="RFD-2"))
+    assert adapter.refund(order).kind is OutcomeClass.PENDING
+    similar = adapter.refund(replace(order, key="RFD-2"))
     assert get_class_and_reason(similar) == (OutcomeClass.RATE_LIMITED, "similar_refund_running")
     control.change_settings(paypay_refund_limit=1)
-    assert get_class_and_reason(vendor.refund(replace(order, key="RFD-3", amount=Money(7, "JPY")))) == (
+    assert get_class_and_reason(adapter.refund(replace(order, key="RFD-3", amount=Money(7, "JPY")))) == (
         failed,
         "refund_count_exceeded",
     )
     control.change_settings(paypay_allows_several_refunds=False)
-    assert get_class_and_reason(vendor.refund(replace(order, key="RFD-3", amount=Money(7, "JPY")))) == (
+    assert get_class_and_reason(adapter.refund(replace(order, key="RFD-3", amount=Money(7, "JPY")))) == (
         failed,
         "repeated_refunds_not_contracted",
     )
-    assert get_class_and_reason(vendor.refund(replace(order, provider_payment_id="0000"))) == (
+    assert get_class_and_reason(adapter.refund(replace(order, provider_payment_id="0000"))) == (
         failed,
         "no_such_payment",
     )
-    by_our_number = vendor.refund(replace(order, key="RFD-4", provider_payment_id=ORDER))
+    by_our_number = adapter.refund(replace(order, key="RFD-4", provider_payment_id=ORDER))
     assert by_our_number.kind is OutcomeClass.UNKNOWN
     control.payments_control.register_payment("paypay", "P-2", 500, "authorized")
     unpaid = control.payments_control.read_payment("paypay", "P-2")["id"]
     assert get_class_and_reason(
-        vendor.refund(replace(order, provider_payment_id=unpaid, amount=Money(1, "JPY")))
+        adapter.refund(replace(order, provider_payment_id=unpaid, amount=Money(1, "JPY")))
     ) == (
         failed,
         "not_refundable",
@@ -214,11 +214,11 @@ def test_paypay_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong
     """With a wrong key, secret or merchant, every call has the outcome AUTH, and the ledger doesn't change."""
     meeting = AdaptersAtSandbox(control)
     given: dict[str, Any] = {wrong_setting: "another"}
-    vendor = make_paypay(control.url, **given)
-    assert get_class_and_reason(vendor.refund(meeting.order)) == (OutcomeClass.AUTH, "credentials_refused")
-    assert vendor.read_payment(meeting.question).kind is OutcomeClass.AUTH
-    assert vendor.read_refund(meeting.order).kind is OutcomeClass.AUTH
-    assert vendor.start(PaymentRequest(ORDER_NUMBER, YEN, meeting.now)).kind is OutcomeClass.AUTH
+    adapter = make_paypay(control.url, **given)
+    assert get_class_and_reason(adapter.refund(meeting.order)) == (OutcomeClass.AUTH, "credentials_refused")
+    assert adapter.read_payment(meeting.question).kind is OutcomeClass.AUTH
+    assert adapter.read_refund(meeting.order).kind is OutcomeClass.AUTH
+    assert adapter.start(PaymentRequest(ORDER_NUMBER, YEN, meeting.now)).kind is OutcomeClass.AUTH
     assert control.payments_control.read_refunds() == []
 
 

@@ -69,13 +69,13 @@ def is_signature_valid(server: RawServer, index: int) -> bool:
 def test_every_signature_covers_the_sent_bytes() -> None:
     """The signature covers the method, path, content type and body bytes that the adapter sends."""
     with serve_scripts(make_answer_script(500)) as server:
-        vendor = make_paypay(server.url)
-        vendor.start(PAYPAY_REQUEST)
-        vendor.read_payment(PAYPAY_QUESTION)
-        vendor.refund(PAYPAY_REFUND_INSTRUCTION)
-        vendor.read_refund(PAYPAY_REFUND_INSTRUCTION)
-        vendor.cancel(PAYPAY_QUESTION)
-        vendor.delete_code("04-0aBcDeFgHiJkLmNo")
+        adapter = make_paypay(server.url)
+        adapter.start(PAYPAY_REQUEST)
+        adapter.read_payment(PAYPAY_QUESTION)
+        adapter.refund(PAYPAY_REFUND_INSTRUCTION)
+        adapter.read_refund(PAYPAY_REFUND_INSTRUCTION)
+        adapter.cancel(PAYPAY_QUESTION)
+        adapter.delete_code("04-0aBcDeFgHiJkLmNo")
         assert server.list_paths() == [
             "POST /v2/codes",
             "GET /v2/codes/payments/ORD-20261120-000123",
@@ -91,10 +91,10 @@ def test_every_signature_covers_the_sent_bytes() -> None:
 def test_request_bodies_equal_those_of_the_reference() -> None:
     """Each request has the body that PayPay's reference documents, and the same order always gives the same body."""
     with serve_scripts(make_answer_script(500)) as server:
-        vendor = make_paypay(server.url)
-        vendor.start(PAYPAY_REQUEST)
-        vendor.refund(PAYPAY_REFUND_INSTRUCTION)
-        vendor.refund(PAYPAY_REFUND_INSTRUCTION)
+        adapter = make_paypay(server.url)
+        adapter.start(PAYPAY_REQUEST)
+        adapter.refund(PAYPAY_REFUND_INSTRUCTION)
+        adapter.refund(PAYPAY_REFUND_INSTRUCTION)
         code, refund, again = server.list_bodies()
         headers = [server.get_header(index, "Authorization") for index in (1, 2)]
     assert json.loads(code) == {
@@ -118,8 +118,8 @@ def test_a_key_that_fits_into_no_header_sends_nothing(key: str) -> None:
     """
     with serve_scripts(make_answer_script(200)) as server:
         config = PayPayConfig(server.url, PayPayKey(key, "s"), "1")
-        vendor = make_paypay_adapter(config, rate_limiter=CountingRateLimiter(), clock=CLOCK, scale=TimeScale())
-        outcome = vendor.refund(PAYPAY_REFUND_INSTRUCTION)
+        adapter = make_paypay_adapter(config, rate_limiter=CountingRateLimiter(), clock=CLOCK, scale=TimeScale())
+        outcome = adapter.refund(PAYPAY_REFUND_INSTRUCTION)
         assert (outcome.kind, outcome.reason, outcome.sent) == ("FAILED_DEFINITE", "not_prepared", "no")
         assert server.connections == 0
 

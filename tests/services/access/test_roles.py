@@ -12,7 +12,7 @@ from console.domain.access.permissions import ADMIN, APPROVER, AUDITOR, OPERATOR
 from console.domain.errors import ConsoleError
 from console.domain.records import Person, PurchaseRequest
 from tests.support.desks import NUMBERS
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import make_quick_folder, open_quick_desk
 
 NUMBER, FREE = NUMBERS[0], NUMBERS[1]
@@ -76,7 +76,7 @@ PERSON_ACTION_COMBINATIONS = [
 @pytest.fixture(scope="module")
 def console() -> Iterator[Console]:
     """A desk with one purchased credit check and the people of the table TEAM."""
-    with make_quick_folder() as folder, open_quick_desk(folder / "desk", LedgerVendor()) as desk:
+    with make_quick_folder() as folder, open_quick_desk(folder / "desk", InMemoryAlarmBox()) as desk:
         desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
         for person in OPERATORS_BY_ROLE:
             desk.people.add_person(person)

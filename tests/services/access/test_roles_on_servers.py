@@ -12,7 +12,7 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.domain.records import PurchaseRequest
 from tests.services.access.test_roles import ACTIONS_BY_KIND, NUMBER, PEOPLE_BY_KIND
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import make_quick_folder, open_quick_desk
 from tests.support.refusals import call_for_refusal
 from tests.support.sql_server import SqlServer
@@ -27,10 +27,10 @@ def desks(sql_server: SqlServer) -> Iterator[Mapping[str, Console]]:
     """Yield one desk for each operator, all on one database with one purchased credit check."""
     with make_quick_folder() as folder, open_team(sql_server) as people:
         shelf = (folder / "documents").as_uri()
-        vendor = LedgerVendor()  # one provider, whose ids are of all
+        alarmbox = InMemoryAlarmBox()  # one provider, whose ids are of all
         opened = {
             who: open_quick_desk(
-                folder / who, vendor, DATABASE_URL=people.urls[who], OPERATOR="", DOCUMENTS_URL=shelf
+                folder / who, alarmbox, DATABASE_URL=people.urls[who], OPERATOR="", DOCUMENTS_URL=shelf
             )
             for who in OPERATOR_NAMES
         }

@@ -10,7 +10,7 @@ import pytest
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import make_quick_folder, open_quick_desk
 
 
@@ -22,7 +22,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture
 def console(home: Path) -> Iterator[Console]:
-    with open_quick_desk(home, LedgerVendor()) as desk:
+    with open_quick_desk(home, InMemoryAlarmBox()) as desk:
         yield desk
 
 
@@ -64,7 +64,7 @@ def test_the_first_audit_entry_stores_the_process_session(console: Console, home
 
 def test_reading_the_identity_needs_a_name(home: Path) -> None:
     """If the settings name no operator, reading the identity fails with `no_operator`."""
-    with open_quick_desk(home, LedgerVendor(), OPERATOR="") as console, pytest.raises(ConsoleError) as caught:
+    with open_quick_desk(home, InMemoryAlarmBox(), OPERATOR="") as console, pytest.raises(ConsoleError) as caught:
         console.sessions.read_identity()
     assert caught.value.code == "no_operator"
 

@@ -36,8 +36,8 @@ from tests.support.adoptions import (
     open_temporary_database,
 )
 from tests.support.desks import make_environment
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.legacy import TABLE_NAME, make_bought_row, make_row
 from tests.support.places import Engine, get_nodes
 from tests.support.quick_desks import open_quick_desk
@@ -406,7 +406,7 @@ def test_rows_added_during_the_adoption_are_read_once(
     assert read < 60 * _ROWS_ADDED_DURING_ADOPTION, f"{read} rows were read to compare {_ROWS_ADDED_DURING_ADOPTION}"
 
 
-def test_rows_added_after_the_adoption_are_read_once(home: Path, vendor: LedgerVendor) -> None:
+def test_rows_added_after_the_adoption_are_read_once(home: Path, alarmbox: InMemoryAlarmBox) -> None:
     """The due task adopts 400 later rows, and the server reads only a bounded number of rows for each. Formerly a
     number in another spelling was compared with all rows that no task had read: 839 reads for each of 3,000 rows.
     """
@@ -420,7 +420,7 @@ def test_rows_added_after_the_adoption_are_read_once(home: Path, vendor: LedgerV
             database,
             list(legacy.make_rows(_ROWS_ADDED_DURING_ADOPTION, seed=8, duplicate_share=0, strange_share=0.9)),
         )
-        with open_desk(home / "desk", url, database, vendor) as desk, desk.acting_as("worker"):
+        with open_desk(home / "desk", url, database, alarmbox) as desk, desk.acting_as("worker"):
             before = count_rows_read(server, database)
             assert desk.scheduler._tasks["rows_by_others"]() == _ROWS_ADDED_DURING_ADOPTION
             read = count_rows_read(server, database) - before
@@ -557,13 +557,13 @@ def test_a_cluster_has_one_live_row_per_claim_after_an_adoption(home: Path, gale
 # ---- the desk afterwards
 
 
-def open_desk(home: Path, url: str, database: Database, vendor: LedgerVendor) -> Console:
+def open_desk(home: Path, url: str, database: Database, alarmbox: InMemoryAlarmBox) -> Console:
     """Open a desk on the adopted database. On a server, the desk's account gets three roles."""
     if database.is_server:
         with database.write_without_retries() as tx:
             add = text("INSERT INTO operators (name, roles) VALUES (:name, 'operator,approver,auditor')")
             tx.conn.execute(add, {"name": database.account_name})
-    return open_quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a")
+    return open_quick_desk(home, alarmbox, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a")
 
 
 def test_a_desk_works_with_the_adopted_table(home: Path, database: Database, database_url: str) -> None:
@@ -576,7 +576,7 @@ def test_a_desk_works_with_the_adopted_table(home: Path, database: Database, dat
     )
     with open_adoption_service(home, database_url) as service:
         service.run()
-    with open_desk(home, database_url, database, LedgerVendor()) as console:
+    with open_desk(home, database_url, database, InMemoryAlarmBox()) as console:
         assert [record.id for record in console.lookup.find_records(ONE).credit_checks] == [2, 1]
         assert {item.record.id for item in console.recovery.read_queue("review").items} == {1, 3}
         for number in (ONE, TWO):
@@ -600,7 +600,7 @@ def test_due_tasks_keep_the_decisions_of_the_adoption(home: Path, database: Data
     legacy.insert_rows(database, [make_row(corporation_number="ABCDEFGHIJKLM")])
     with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(f"UPDATE {TABLE_NAME} SET credit_check_id = 72 WHERE id = 2")
-    with open_desk(home, database_url, database, LedgerVendor()) as console:
+    with open_desk(home, database_url, database, InMemoryAlarmBox()) as console:
         console.recovery.run_all_tasks()
         waiting = {item.record.id: item.record.work.reason for item in console.recovery.read_queue("review").items}
     assert waiting == {2: "duplicate", 3: "number_unreadable"}
@@ -649,7 +649,7 @@ def require_dates_in_zone(
     with open_adoption_service(home, url) as service:
         service.run(zone)
     legacy.insert_rows(database, [make_bought_row(TWO, 72, purchased_at=written)])
-    with open_desk(home, url, database, LedgerVendor()) as console:
+    with open_desk(home, url, database, InMemoryAlarmBox()) as console:
         for number in (ONE, TWO):
             assert console.lookup.find_records(number).credit_checks[0].purchased_at == instant
         ours = console.credit_checks.purchase(PurchaseRequest(THREE, "1"))
@@ -664,15 +664,15 @@ def test_a_refetch_keeps_the_time_zone_of_the_row(home: Path, database: Database
     """A re-fetch of an adopted row writes the day of the purchase in the row's own time zone, because the other
     application still reads the row.
     """
-    vendor = LedgerVendor()
-    charged = vendor.buy_check(PurchaseRequest(ONE, "1")).found
+    alarmbox = InMemoryAlarmBox()
+    charged = alarmbox.buy_check(PurchaseRequest(ONE, "1")).found
     assert charged is not None
     legacy.create_table_with_rows(
         database, [make_row(corporation_number=ONE, credit_check_id=charged.credit_check_id)]
     )
     with open_adoption_service(home, database_url) as service:
         service.run("Asia/Tokyo")
-    with open_desk(home, database_url, database, vendor) as console:
+    with open_desk(home, database_url, database, alarmbox) as console:
         record = console.credit_checks.refetch(1).record
         again = console.credit_checks.refetch(1).record
     assert record.purchased_at is not None
@@ -687,14 +687,14 @@ def test_a_foreign_path_is_kept_and_never_followed(home: Path, path: str) -> Non
     """The PDF path that the other application wrote stays in the record, but the desk never opens that file. A
     re-fetch stores the PDF at a path of our own.
     """
-    vendor, url = LedgerVendor(), f"sqlite:///{home}/other.db"
+    alarmbox, url = InMemoryAlarmBox(), f"sqlite:///{home}/other.db"
     database = Database(url)
-    charged = vendor.buy_check(PurchaseRequest(ONE, "1")).found
+    charged = alarmbox.buy_check(PurchaseRequest(ONE, "1")).found
     assert charged is not None
     legacy.create_table_with_rows(database, [make_bought_row(ONE, charged.credit_check_id, pdf_file_path=path)])
     with open_adoption_service(home, url) as service:
         service.run()
-    with open_desk(home, url, database, vendor) as console:
+    with open_desk(home, url, database, alarmbox) as console:
         assert console.credit_checks.read_credit_check(1).record.pdf_file_path == path
         with pytest.raises(ConsoleError) as refused:
             console.pdfs.open_pages(1)

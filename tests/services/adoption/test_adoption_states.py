@@ -13,8 +13,8 @@ from console.domain.records import PurchaseRequest
 from console.store.database.engine import Database
 from tests.support import legacy, server_fixtures, teams
 from tests.support.adoptions import open_adoption_service, open_temporary_database
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.legacy import TABLE_NAME, make_bought_row, make_row
 from tests.support.places import Engine, Place, get_nodes
 from tests.support.quick_desks import open_quick_desk
@@ -111,9 +111,9 @@ def test_adopted_rows_of_each_state_hold_their_claim(database: Database, home: P
         execute_statements(
             database, f"INSERT INTO operators (name, roles) VALUES ('{database.account_name}', 'operator')"
         )
-    vendor = LedgerVendor()
+    alarmbox = InMemoryAlarmBox()
     with open_quick_desk(
-        home, vendor, DATABASE_URL=database_url, OPERATOR="" if database.is_server else "op-a"
+        home, alarmbox, DATABASE_URL=database_url, OPERATOR="" if database.is_server else "op-a"
     ) as console:
         for number in (BOUGHT, PENDING, CLAIMED, ODD):
             with pytest.raises(ConsoleError, match="already_purchased"):
@@ -178,7 +178,7 @@ def test_the_other_application_updates_the_status_of_its_row(
     """The other application inserts a row with a status and later updates the row. A desk sees each change at once,
     and the next due task doesn't overwrite it.
     """
-    with place.desk(LedgerVendor()) as console:
+    with place.desk(InMemoryAlarmBox()) as console:
         insert = f"INSERT INTO {TABLE_NAME} (client_id, corporation_number, status) VALUES (1, '{LATER}', '{before}')"
         place.execute_as_shop(insert)
         console.recovery.run_all_tasks()
@@ -203,7 +203,7 @@ def test_the_other_application_cannot_end_a_purchased_row(sql_server: SqlServer,
     with open_adoption_service(home, owner) as service:
         service.run()
     team = teams.create_accounts(sql_server, owner, {"op-a": ("operator",)})
-    with open_quick_desk(home / "a", LedgerVendor(), DATABASE_URL=team.urls["op-a"], OPERATOR="") as console:
+    with open_quick_desk(home / "a", InMemoryAlarmBox(), DATABASE_URL=team.urls["op-a"], OPERATOR="") as console:
         ours = console.credit_checks.purchase(PurchaseRequest(LATER, "1"))
     account = sql_server.create_database()
     name, password = str(Database(account).url.username), str(Database(account).url.password)
@@ -232,8 +232,8 @@ def test_one_decision_sets_incomplete_rows_aside(database: Database, home: Path,
     """The adoption counts the rows without a PDF. After a person has accepted these rows, they are no longer in the
     queue. Their records still show them as incomplete and can be re-fetched.
     """
-    vendor = LedgerVendor()
-    charged = vendor.buy_check(PurchaseRequest(BOUGHT, "1")).found
+    alarmbox = InMemoryAlarmBox()
+    charged = alarmbox.buy_check(PurchaseRequest(BOUGHT, "1")).found
     assert charged is not None
     legacy.create_table_with_rows(
         database,
@@ -249,7 +249,7 @@ def test_one_decision_sets_incomplete_rows_aside(database: Database, home: Path,
             database, f"INSERT INTO operators (name, roles) VALUES ('{database.account_name}', 'operator')"
         )
     with open_quick_desk(
-        home, vendor, DATABASE_URL=database_url, OPERATOR="" if database.is_server else "op-a"
+        home, alarmbox, DATABASE_URL=database_url, OPERATOR="" if database.is_server else "op-a"
     ) as console:
         assert [item.record.id for item in console.recovery.read_queue("incomplete").items] == [1]
         with open_adoption_service(home, database_url) as service:
@@ -269,7 +269,7 @@ def test_an_index_created_after_the_adoption_refuses_a_purchase_without_a_charge
     """After the adoption the other application creates a unique index that refuses a second row of one client and
     number. A purchase after an error, and a renewal, end with an error that names the index, and nothing is
     charged."""
-    url, vendor = f"sqlite:///{tmp_path}/other.db", LedgerVendor()
+    url, alarmbox = f"sqlite:///{tmp_path}/other.db", InMemoryAlarmBox()
     opened = Database(url, without_time_limit=True)
     row = make_bought_row(BOUGHT, 1) if renews else make_row(corporation_number=BOUGHT)
     legacy.create_table_with_rows(opened, [row], more=STATUS_COLUMN)
@@ -279,10 +279,10 @@ def test_an_index_created_after_the_adoption_refuses_a_purchase_without_a_charge
     execute_statements(opened, f"CREATE UNIQUE INDEX theirs ON {TABLE_NAME} (client_id, corporation_number)")
     opened.close()
     with (
-        open_quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="op-a") as console,
+        open_quick_desk(home, alarmbox, DATABASE_URL=url, OPERATOR="op-a") as console,
         pytest.raises(ConsoleError) as refused,
     ):
         console.credit_checks.purchase(PurchaseRequest(BOUGHT, "1", renew=renews))
     assert (refused.value.code, refused.value.detail["problem"]) == ("schema_mismatch", "foreign_unique_index")
     assert "corporation_number" in str(refused.value.detail["names"])
-    assert vendor.count_charges(BOUGHT) == 0
+    assert alarmbox.count_charges(BOUGHT) == 0

@@ -12,8 +12,8 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.tasks.due_tasks import DueTasks
 from console.store.credit_checks import credit_checks
 from console.store.queues import queues
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal_code
 
@@ -21,13 +21,13 @@ from tests.support.refusals import call_for_refusal_code
 
 
 @pytest.fixture
-def vendor() -> LedgerVendor:
-    return LedgerVendor()
+def alarmbox() -> InMemoryAlarmBox:
+    return InMemoryAlarmBox()
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
-    with place.desk(vendor) as desk:
+def console(place: Place, alarmbox: InMemoryAlarmBox) -> Iterator[Console]:
+    with place.desk(alarmbox) as desk:
         yield desk
 
 
@@ -49,11 +49,11 @@ def read_purchase_error_code(console: Console) -> str:
     return call_for_refusal_code(lambda: buy_check(console))
 
 
-def test_a_refetch_leaves_a_bought_row_bought(console: Console, vendor: LedgerVendor, place: Place) -> None:
+def test_a_refetch_leaves_a_bought_row_bought(console: Console, alarmbox: InMemoryAlarmBox, place: Place) -> None:
     """A row of the other application with the provider's id is a success before and after a re-fetch, also if no due
     task has adopted it yet.
     """
-    charged = vendor.buy_check(PurchaseRequest(NUMBER, "1")).found
+    charged = alarmbox.buy_check(PurchaseRequest(NUMBER, "1")).found
     row = insert_as_other_application(place, credit_check_id=charged.credit_check_id if charged else None)
     result = console.credit_checks.refetch(row)
     assert (result.record.state, result.record.incomplete) == ("success", ())
@@ -63,7 +63,7 @@ def test_a_refetch_leaves_a_bought_row_bought(console: Console, vendor: LedgerVe
 @pytest.mark.parametrize("spelling", [f"T{NUMBER}", f"Ｔ{NUMBER}", f"{NUMBER[:4]}\t{NUMBER[4:]}", f"\ufeff{NUMBER}"])
 @pytest.mark.parametrize("credit_check_id", [None, 77])
 def test_rows_in_spellings_that_sql_cannot_compare_hold_the_claim(
-    console: Console, vendor: LedgerVendor, place: Place, spelling: str, credit_check_id: int | None
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, spelling: str, credit_check_id: int | None
 ) -> None:
     """A row whose corporation number has a spelling that SQL cannot compare is found and holds its claim, at once
     after its insert and after the next due task.
@@ -78,11 +78,11 @@ def test_rows_in_spellings_that_sql_cannot_compare_hold_the_claim(
         )
         assert read_purchase_error_code(console) == "already_purchased"
         console.recovery.run_all_tasks()
-    assert vendor.charges == []
+    assert alarmbox.charges == []
 
 
 def test_a_row_in_another_spelling_holds_its_claim_among_many_unadopted_rows(
-    console: Console, vendor: LedgerVendor, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place
 ) -> None:
     """The other application has written 250 rows while no window and no worker was running. A later row with another
     spelling of its number still holds its claim.
@@ -95,7 +95,7 @@ def test_a_row_in_another_spelling_holds_its_claim_among_many_unadopted_rows(
     row = insert_as_other_application(place, f"T{NUMBER}", credit_check_id=77)
     assert read_purchase_error_code(console) == "already_purchased"
     assert [found.id for found in console.lookup.find_records(NUMBER).credit_checks] == [row]
-    assert vendor.charges == []
+    assert alarmbox.charges == []
 
 
 @pytest.mark.parametrize("name", ["", " ", "\u3000\u3000", "\u200b"])
@@ -221,7 +221,7 @@ def test_two_simultaneous_runs_adopt_each_row_once(
         assert run_adoption_task(other) == len(rows)
         return due._adopt_row_alone(row)
 
-    with place.desk(LedgerVendor(), person="op-b", desk=1) as other:
+    with place.desk(InMemoryAlarmBox(), person="op-b", desk=1) as other:
         monkeypatch.setattr("console.services.tasks.due_tasks.credit_checks.find", raise_at_first_row)
         monkeypatch.setattr(DueTasks, "_adopt_row_alone", adopt_after_other_run)
         assert run_adoption_task(console) == 0
@@ -246,7 +246,7 @@ def test_a_run_with_a_concurrent_commit_adopts_each_row(
             counts.append(run_adoption_task(other))
         return found
 
-    with place.desk(LedgerVendor(), person="op-b", desk=1) as other:
+    with place.desk(InMemoryAlarmBox(), person="op-b", desk=1) as other:
         monkeypatch.setattr("console.services.tasks.due_tasks.queues.find_new_foreign_rows", find_and_run_other_task)
         assert (run_adoption_task(console), counts) == (0, [0, len(rows)])
     assert place.sql("SELECT count(*) FROM audit_log WHERE what = 'credit-check.adopted'") == [(len(rows),)]

@@ -13,8 +13,8 @@ from console.domain.calendar_days import JST
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.views.any_record import ResolveResult
 from tests.services.adoption.test_rows_by_others import insert_as_other_application
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import CHECKS_TABLE, Place
 from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
@@ -22,20 +22,20 @@ NUMBER, OTHER = invent_numbers(2, seed=83)
 
 
 @pytest.fixture
-def vendor() -> LedgerVendor:
+def alarmbox() -> InMemoryAlarmBox:
     """The simulated AlarmBox, where the other application bought two credit checks of NUMBER and one of OTHER on 1
     April 2024.
     """
-    vendor = LedgerVendor(today=lambda: datetime(2024, 4, 1, tzinfo=JST).date())
+    alarmbox = InMemoryAlarmBox(today=lambda: datetime(2024, 4, 1, tzinfo=JST).date())
     for number in (NUMBER, NUMBER, OTHER):
-        vendor.buy_check(PurchaseRequest(number, "1"))
-    vendor.today = lambda: datetime.now(JST).date()
-    return vendor
+        alarmbox.buy_check(PurchaseRequest(number, "1"))
+    alarmbox.today = lambda: datetime.now(JST).date()
+    return alarmbox
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
-    with place.desk(vendor) as desk:
+def console(place: Place, alarmbox: InMemoryAlarmBox) -> Iterator[Console]:
+    with place.desk(alarmbox) as desk:
         yield desk
 
 
@@ -71,7 +71,7 @@ def read_record(console: Console, record_id: int) -> CreditCheck:
 
 @pytest.mark.parametrize("status", ["pending", "success"])
 def test_two_people_give_the_id_of_an_open_row(
-    console: Console, place: Place, vendor: LedgerVendor, status: str
+    console: Console, place: Place, alarmbox: InMemoryAlarmBox, status: str
 ) -> None:
     """Two people enter the same AlarmBox id for a row, and AlarmBox confirms the id to each of them. The row is then
     a success and can be renewed once.
@@ -97,7 +97,7 @@ def test_two_people_give_the_id_of_an_open_row(
     assert call_for_refusal_code(first) == "nothing_to_resolve"
     assert console.recovery.read_queue("review").items == ()
     renewed = buy_check(console, renew=True)
-    assert (read_record(console, row).superseded_by, vendor.count_charges(NUMBER)) == (renewed.id, 3)
+    assert (read_record(console, row).superseded_by, alarmbox.count_charges(NUMBER)) == (renewed.id, 3)
     assert call_for_refusal_code(lambda: buy_check(console, renew=True)) == "not_expired"
 
 
@@ -123,7 +123,9 @@ def test_an_id_of_another_record_proposes_nothing(console: Console, place: Place
     assert make_resolve_call(console, second, "success", 2)().awaiting == "second_person"
 
 
-def test_two_people_decide_that_nothing_was_bought(console: Console, place: Place, vendor: LedgerVendor) -> None:
+def test_two_people_decide_that_nothing_was_bought(
+    console: Console, place: Place, alarmbox: InMemoryAlarmBox
+) -> None:
     """If two people decide that a pending row was not purchased, the corporation's credit check can be bought only
     after the second person's decision.
     """
@@ -134,7 +136,7 @@ def test_two_people_decide_that_nothing_was_bought(console: Console, place: Plac
         assert make_resolve_call(other, row, "error")().awaiting is None
     record = read_record(console, row)
     assert (record.state, record.certainty, record.is_live) == ("error", "known", False)
-    assert (buy_check(console).state, vendor.count_charges(NUMBER)) == ("success", 3)
+    assert (buy_check(console).state, alarmbox.count_charges(NUMBER)) == ("success", 3)
 
 
 def test_people_cannot_deny_a_row_that_its_writer_calls_bought(console: Console, place: Place) -> None:
@@ -162,7 +164,7 @@ def test_the_writers_answer_ends_a_proposal(console: Console, place: Place) -> N
 
 @pytest.mark.parametrize("is_decided", [True, False])
 def test_an_id_after_an_error_stops_the_next_purchase(
-    console: Console, place: Place, vendor: LedgerVendor, *, is_decided: bool
+    console: Console, place: Place, alarmbox: InMemoryAlarmBox, *, is_decided: bool
 ) -> None:
     """The other application stores an AlarmBox id in a row that was an error, by its own status or by two people's
     decision. The next purchase is refused until a person has acknowledged the case.
@@ -182,7 +184,7 @@ def test_an_id_after_an_error_stops_the_next_purchase(
     (case,) = [alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted"]
     assert case.observed == "bought 1"
     console.alerts.acknowledge(case.id, "looked at their screen: it is a check of 2024")
-    assert (buy_check(console).state, vendor.count_charges(NUMBER)) == ("success", 3)
+    assert (buy_check(console).state, alarmbox.count_charges(NUMBER)) == ("success", 3)
 
 
 def test_a_row_that_no_due_task_has_adopted_cannot_be_resolved(console: Console, place: Place) -> None:
@@ -206,7 +208,7 @@ def test_a_row_that_no_due_task_has_adopted_cannot_be_resolved(console: Console,
     ids=["open", "bought, no date", "bought, valid"],
 )
 def test_no_row_is_renewed_while_its_duplicate_may_be_valid(
-    console: Console, place: Place, vendor: LedgerVendor, duplicate: dict[str, object]
+    console: Console, place: Place, alarmbox: InMemoryAlarmBox, duplicate: dict[str, object]
 ) -> None:
     """An expired row holds the claim, and the other application has added another row for the same corporation. While
     that duplicate is open, is valid or has no date, no renewal is made. The way out: two people decide about an open
@@ -220,7 +222,7 @@ def test_no_row_is_renewed_while_its_duplicate_may_be_valid(
     assert read_record(console, other_row).duplicate_of == row
     error = call_for_refusal(lambda: buy_check(console, renew=True))
     assert (error.code, error.detail["record"].id) == ("already_purchased", other_row)  # type: ignore[union-attr]
-    assert vendor.count_charges(NUMBER) == 2
+    assert alarmbox.count_charges(NUMBER) == 2
     if duplicate:
         console.credit_checks.refetch(other_row)
     else:

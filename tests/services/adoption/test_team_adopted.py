@@ -15,8 +15,8 @@ from console.store.constraints import server_triggers
 from console.store.database.engine import Database
 from tests.support import legacy, teams
 from tests.support.adoptions import open_adoption_service
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.legacy import TABLE_NAME, make_bought_row, make_row
 from tests.support.quick_desks import open_quick_desk
 from tests.support.sql_server import SqlServer
@@ -59,12 +59,12 @@ def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
     """People and a worker use an adopted table with their own accounts. A purchase is refused while a row holds the
     claim; other purchases and renewals succeed. The worker adopts the other application's new rows.
     """
-    vendor = LedgerVendor()
+    alarmbox = InMemoryAlarmBox()
     with ExitStack() as closing:
 
         def open_services(who: str) -> Any:
             told = {"DATABASE_URL": team.urls[who], "DOCUMENTS_URL": f"file://{tmp_path}/documents"}
-            desk = open_quick_desk(tmp_path / who, vendor, None, **told, OPERATOR="", TIME_SCALE="1")
+            desk = open_quick_desk(tmp_path / who, alarmbox, None, **told, OPERATOR="", TIME_SCALE="1")
             return closing.enter_context(desk)
 
         op, lead, worker = open_services("op-a"), open_services("lead-b"), open_services("worker")
@@ -74,7 +74,7 @@ def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
         assert op.credit_checks.purchase(PurchaseRequest(FRESH, "1")).state == "success"
         renewed = lead.credit_checks.purchase(PurchaseRequest(BOUGHT, "1", renew=True))
         assert renewed.state == "success"
-        vendor.behaviour = "refuses"
+        alarmbox.behaviour = "refuses"
         with pytest.raises(ConsoleError, match="provider_refused"):
             op.credit_checks.purchase(PurchaseRequest(DOUBLED, "1", renew=True))
         assert op.lookup.find_records(DOUBLED).credit_checks[1].is_live

@@ -22,7 +22,7 @@ from console.store.alerts import alerts
 from console.store.payments import orders, payments
 from console.store.payments.orders import NewOrder
 from console.store.payments.payments import NewPayment
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import ManualClock, open_quick_desk
 
 ORDER_PRICE = 3300
@@ -225,7 +225,7 @@ def context_and_clock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
     """The service context of a desk on a new database, and the clock that the desk reads."""
     clock = ManualClock()
     home: Path = tmp_path_factory.mktemp("histories")
-    with open_quick_desk(home, LedgerVendor(), clock) as console:
+    with open_quick_desk(home, InMemoryAlarmBox(), clock) as console:
         yield console._context, clock
 
 

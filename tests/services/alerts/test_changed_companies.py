@@ -34,7 +34,7 @@ from tests.services.alerts.watched_companies import (
     open_company_desks,
 )
 from tests.store.registry.files import make_row, write_file
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import CHECKS_TABLE, MakePlace, Place
 from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.team_mode import execute_desk_requests, use_team_mode
@@ -512,11 +512,11 @@ def test_a_person_in_team_mode_acknowledges_a_changed_company(place: Place, hand
         scene.run_watch()
         scene.import_files(scene.write_difference(NEXT_DAY, [changes.close_company(rows[0], NEXT_DAY)]))
         assert scene.run_watch() == 1
-        vendor = LedgerVendor()
+        alarmbox = InMemoryAlarmBox()
         with (
             use_team_mode(place, "op-a"),
-            place.desk(vendor, desk=2) as asking,
-            place.desk(vendor, person="worker", desk=3) as worker,
+            place.desk(alarmbox, desk=2) as asking,
+            place.desk(alarmbox, person="worker", desk=3) as worker,
         ):
             (item,) = asking.alerts.read_company_queue().items
             assert item.change.after.closure is not None

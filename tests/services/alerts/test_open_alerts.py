@@ -15,7 +15,7 @@ from console.services.alerts import incidents, open_alerts
 from console.services.alerts.inbox import AlertService
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import ManualClock, open_quick_desk
 
 
@@ -24,7 +24,7 @@ def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console
     """Yield a desk that reads at most four alerts of a rule with a queue, in pages of two."""
     monkeypatch.setattr(incidents, "MAX_OPEN_ALERTS_WITH_QUEUE", 4)
     monkeypatch.setattr(open_alerts, "_ALERTS_PER_PAGE", 2)
-    with open_quick_desk(tmp_path / "desk", LedgerVendor(), ManualClock()) as made:
+    with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox(), ManualClock()) as made:
         yield made
 
 

@@ -28,7 +28,7 @@ from console.wiring.providers import open_publisher
 from tests.support.alert_receiver import SIGNATURE_KEY, AlertReceiver, receive_alerts
 from tests.support.children import Child, Pipe
 from tests.support.desks import MovedClock
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.refusals import call_for_refusal
@@ -50,7 +50,9 @@ def clock() -> ManualClock:
 @pytest.fixture
 def context(tmp_path: Path, receiver: AlertReceiver, clock: ManualClock) -> Iterator[ServiceContext]:
     """Yield the service context of a desk whose events are sent to the receiver."""
-    with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock, **make_webhook_settings(receiver.url)) as console:
+    with open_quick_desk(
+        tmp_path / "desk", InMemoryAlarmBox(), clock, **make_webhook_settings(receiver.url)
+    ) as console:
         yield console._context
 
 
@@ -208,12 +210,12 @@ def test_the_alert_closes_when_the_publisher_is_removed(
     """The alert about waiting events closes when the setting of the webhook has been removed."""
     receiver.answers = lambda _event, _nth: 503
     settings = make_webhook_settings(receiver.url)
-    with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock, **settings) as console:
+    with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox(), clock, **settings) as console:
         store_events(console._context, "a-1")
         clock.at += 2 * UNPUBLISHED_ALERT_AGE
         run_sender(console._context)
         assert len(list_late_alerts(console._context)) == 1
-    with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock) as console:
+    with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox(), clock) as console:
         run_sender(console._context)
         assert (count_waiting(console._context), list_late_alerts(console._context)) == (1, [])
 
@@ -267,7 +269,7 @@ def test_an_interrupted_event_is_sent_again_with_its_id(
 def publish_in_child(pipe: Pipe, home: Path, url: str, failpoint: str) -> None:
     """Send the due events in a child process, which its failpoint kills."""
     with (
-        open_quick_desk(home, LedgerVendor(), None, FAILPOINT=failpoint, **make_webhook_settings(url)) as console,
+        open_quick_desk(home, InMemoryAlarmBox(), None, FAILPOINT=failpoint, **make_webhook_settings(url)) as console,
         act_as(WORKER),
     ):
         pipe.send("open")
@@ -279,7 +281,7 @@ def test_an_event_sent_before_a_kill_is_sent_again(tmp_path: Path, receiver: Ale
     sends the same event with the same id, and then the next event.
     """
     home = tmp_path / "desk"
-    with open_quick_desk(home, LedgerVendor(), None, **make_webhook_settings(receiver.url)) as console:
+    with open_quick_desk(home, InMemoryAlarmBox(), None, **make_webhook_settings(receiver.url)) as console:
         store_events(console._context, "a-1", "a-2")
         child = Child(publish_in_child, home, receiver.url, "after_publish:1:kill")
         try:
@@ -316,7 +318,7 @@ def test_two_workers_publish_each_event(context: ServiceContext, receiver: Alert
 
 def test_events_without_a_receiver_wait(tmp_path: Path, clock: ManualClock) -> None:
     """If no receiver is configured, the events wait and no alert about waiting events is raised."""
-    with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock) as console:
+    with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox(), clock) as console:
         store_events(console._context, "a-1")
         clock.at += 2 * UNPUBLISHED_ALERT_AGE
         assert (
@@ -338,7 +340,7 @@ def test_no_event_is_sent_without_a_signing_key(
     the setting.
     """
     extra = make_webhook_settings(receiver.url) | {"SECRET_ALERTS_WEBHOOK_KEY": key}
-    with open_quick_desk(tmp_path / "desk", LedgerVendor(), None, **extra) as console:
+    with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox(), None, **extra) as console:
         store_events(console._context, "a-1")
         refused = call_for_refusal(run_sender, console._context)
         assert (refused.code, refused.detail["problem"]) == ("bad_profile", problem)

@@ -20,7 +20,7 @@ from console.store.database.engine import Transaction
 from console.store.monitoring import recent_activity
 from console.store.records import evidence
 from tests.support.desks import MovedClock
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.money_desks import call_for_ending
 from tests.support.payment_desks import PaymentDesk, make_settings, open_payment_desk
 from tests.support.places import Place
@@ -111,7 +111,7 @@ def test_a_short_outage_raises_no_alert(scene: PaymentDesk, clock: MovedClock) -
 def quick_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
     """Yield a desk that reads evidence in pages of five."""
     monkeypatch.setattr(recent_activity, "MAX_ROWS", 5)
-    with open_quick_desk(tmp_path / "desk", LedgerVendor(), ManualClock(), TIME_SCALE="1") as made:
+    with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox(), ManualClock(), TIME_SCALE="1") as made:
         yield made
 
 

@@ -18,7 +18,7 @@ from console.services.process.context import WORKER, act_as
 from console.store.payments import payments
 from console.store.registry.import_files import import_registry_files
 from tests.store.money_rows import insert_begun_payment, insert_paid_payment, insert_requested_refund, move_refund_to
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import CHECKS_TABLE, Place
 from tests.support.quick_desks import ManualClock
 
@@ -136,7 +136,7 @@ def open_company_desks(
     for table in TABLES_WITHOUT_TRIGGERS:
         place.drop_table_triggers(table)
     with ExitStack() as stack:
-        consoles = [stack.enter_context(place.desk(LedgerVendor(), clock, desk=desk)) for desk in range(desks)]
+        consoles = [stack.enter_context(place.desk(InMemoryAlarmBox(), clock, desk=desk)) for desk in range(desks)]
         folder = place.folder / "published"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()

@@ -18,8 +18,8 @@ from console.store.audit import roots as audit_roots
 from console.store.audit.trail import NewAuditEntry, append_entry
 from console.store.database.engine import Transaction
 from console.store.spool.spool import ChainHead
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 
@@ -30,15 +30,15 @@ _SELECT_NEWEST_ENTRY_SQL = "SELECT max(id) FROM audit_log WHERE session = '{}'"
 
 @contextmanager
 def open_three_desks(
-    place: Place, vendor: LedgerVendor, clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock
 ) -> Iterator[tuple[Console, Console, Console]]:
     """Open three desks: the first has bought a credit check, the second is a worker's, and the third has written
     neither of their audit chains.
     """
     with (
-        place.desk(vendor, clock, desk=1) as bought,
-        place.desk(vendor, clock, person="worker", desk=2) as worker,
-        place.desk(vendor, clock, desk=3) as other,
+        place.desk(alarmbox, clock, desk=1) as bought,
+        place.desk(alarmbox, clock, person="worker", desk=2) as worker,
+        place.desk(alarmbox, clock, desk=3) as other,
     ):
         bought.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
         yield bought, worker, other
@@ -83,9 +83,11 @@ def find_root_fault(console: Console) -> tuple[int, str] | None:
 
 
 @pytest.mark.engines("sqlite")
-def test_every_desk_reports_a_deleted_last_row(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
+def test_every_desk_reports_a_deleted_last_row(
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
+) -> None:
     """The last row of a chain is deleted after an audit root was written: all three desks report the missing row."""
-    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
+    with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
         assert [verify_trail(console) for console in (bought, worker, other)] == [None] * 3
@@ -95,24 +97,24 @@ def test_every_desk_reports_a_deleted_last_row(place: Place, vendor: LedgerVendo
 
 @pytest.mark.engines("sqlite")
 def test_a_cut_chain_without_a_root_is_found_by_its_desk_alone(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """The last row of a chain is deleted while there is no audit root: only the desk that wrote the chain reports the
     missing row.
     """
-    with open_three_desks(place, vendor, hand_clock) as (bought, _, other):
+    with open_three_desks(place, alarmbox, hand_clock) as (bought, _, other):
         gone = delete_last_row(place, bought._context.session)
         assert (verify_trail(bought), verify_trail(other)) == ((gone, "missing"), None)
 
 
 @pytest.mark.engines("sqlite")
 def test_the_worker_finds_a_cut_chain_whose_root_was_deleted(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """A chain's last row and the audit root are both deleted: the worker's desk, which has the heads of its own chain
     in its spool, reports the deleted root.
     """
-    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
+    with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
         gone = delete_last_row(place, bought._context.session)
@@ -122,11 +124,13 @@ def test_the_worker_finds_a_cut_chain_whose_root_was_deleted(
 
 
 @pytest.mark.engines("sqlite")
-def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
+def test_a_rewritten_chain_is_found_by_a_root(
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
+) -> None:
     """An attacker edits a chain and repairs its hashes. The audit root still has the original hash, so the row is
     reported as replaced.
     """
-    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
+    with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
         ((row_id,),) = place.sql(_SELECT_NEWEST_ENTRY_SQL.format(bought._context.session))
@@ -139,12 +143,12 @@ def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor
 
 
 def test_a_root_is_written_an_hour_after_its_rows(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """The worker writes an audit root an hour after the rows that the root covers. It writes no further root while
     the only new row is a root.
     """
-    with open_three_desks(place, vendor, hand_clock) as (_, worker, _):
+    with open_three_desks(place, alarmbox, hand_clock) as (_, worker, _):
         counts = []
         for _ in range(4):
             worker.recovery.run_all_tasks()
@@ -155,12 +159,12 @@ def test_a_root_is_written_an_hour_after_its_rows(
 
 @pytest.mark.engines("sqlite")
 def test_rows_that_appear_late_are_covered_by_the_next_root(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """A server gives a row its id before the row is committed. So the last audit root can cover the id of a row that
     it couldn't read; the next root contains that row.
     """
-    with open_three_desks(place, vendor, hand_clock) as (bought, worker, _):
+    with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, _):
         for i in range(1, 4):
             let_hour_pass(place, hand_clock)
             bought.credit_checks.purchase(PurchaseRequest(NUMBERS[i], "1"))
@@ -177,12 +181,12 @@ def test_rows_that_appear_late_are_covered_by_the_next_root(
 
 
 def test_all_chain_heads_are_stored_in_several_roots(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """If one row cannot contain all chain heads, they are stored in several roots: all heads are stored, and no
     detail is truncated.
     """
-    with place.desk(vendor, hand_clock, person="worker", TIME_SCALE="1") as console:
+    with place.desk(alarmbox, hand_clock, person="worker", TIME_SCALE="1") as console:
         context = console._context
 
         def append_entries_of_many_chains(tx: object) -> None:
@@ -235,12 +239,12 @@ def make_root_detail(heads: Sequence[ChainHead] = (), *, since: int = 0, upto: i
 
 @pytest.mark.parametrize("upto", [1, 10**9])
 def test_a_root_written_by_a_person_covers_no_rows(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, upto: int
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, upto: int
 ) -> None:
     """A person writes an audit root that claims to cover everything: it is reported as forged. Later rows are covered
     by the worker's next root, and a deleted last row is still reported.
     """
-    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
+    with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         forged = forge_root(place, bought, "op-a", make_root_detail(upto=upto))
         assert verify_trail(other) == (forged, "forged")
         let_hour_pass(place, hand_clock)
@@ -251,11 +255,13 @@ def test_a_root_written_by_a_person_covers_no_rows(
         assert find_root_fault(other) == min((gone, "missing"), (forged, "forged"))
 
 
-def test_a_copied_root_is_reported_as_forged(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
+def test_a_copied_root_is_reported_as_forged(
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
+) -> None:
     """A person copies an old audit root of the worker into another chain: the copy is reported as forged, and the
     range of rows that roots cover stays the same.
     """
-    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
+    with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
         ((detail,),) = place.sql("SELECT detail FROM audit_log WHERE what = 'audit.root' ORDER BY id LIMIT 1")
@@ -271,19 +277,19 @@ def test_a_copied_root_is_reported_as_forged(place: Place, vendor: LedgerVendor,
     ("since", "upto"), [(0, 10**9), (5_000, 5_001), (3, 2), (-1, 1)], ids=["ahead", "a gap", "backwards", "below"]
 )
 def test_the_database_refuses_a_root_with_unknown_rows(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, since: int, upto: int
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, since: int, upto: int
 ) -> None:
     """An attacker with the worker's account can't write an audit root that covers later rows or leaves out rows."""
-    with open_three_desks(place, vendor, hand_clock) as (_, worker, other):
+    with open_three_desks(place, alarmbox, hand_clock) as (_, worker, other):
         forged = forge_root(place, worker, "worker", make_root_detail(since=since, upto=upto))
         assert verify_trail(other) == (forged, "forged")
 
 
 def test_a_root_without_its_heads_is_reported_as_forged(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """An audit root without its list of chain heads doesn't match its own hash and is reported as forged."""
-    with open_three_desks(place, vendor, hand_clock) as (_, worker, other):
+    with open_three_desks(place, alarmbox, hand_clock) as (_, worker, other):
         detail = json.loads(make_root_detail(upto=1)) | {"heads": []}
         assert verify_trail(other) is None
         forged = forge_root(place, worker, "worker", json.dumps(detail))
@@ -311,12 +317,12 @@ def make_false_root_detail(console: Console, keep: Callable[[ChainHead], Sequenc
 
 @pytest.mark.parametrize("lie", ["nothing", "one chain less", "an older row", "a row of another chain"])
 def test_the_database_refuses_a_root_without_all_its_chains(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, lie: str
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, lie: str
 ) -> None:
     """An attacker with the worker's account can't write an audit root without any chain, without all chains, or
     without the newest row.
     """
-    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
+    with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         bought.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
         forge_root(place, worker, "worker", make_false_root_detail(other, lambda head: [head]))
         assert find_root_fault(other) is None
@@ -340,11 +346,11 @@ def test_the_database_refuses_a_root_without_all_its_chains(
         assert verify_trail(other) is not None
 
 
-def test_a_false_root_hides_no_deleted_row(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
+def test_a_false_root_hides_no_deleted_row(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> None:
     """An attacker with the worker's account writes an audit root without chain heads and then deletes a row. Every
     desk reports a fault, also after a second false root that continues the first.
     """
-    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
+    with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         forged = forge_root(place, worker, "worker", make_false_root_detail(other, lambda _: []))
         gone = delete_last_row(place, bought._context.session)
         assert verify_trail(other) == (forged, "forged")
@@ -355,11 +361,11 @@ def test_a_false_root_hides_no_deleted_row(place: Place, vendor: LedgerVendor, h
 
 
 @pytest.mark.engines("sqlite")
-def test_a_late_commit_is_no_forged_root(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
+def test_a_late_commit_is_no_forged_root(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> None:
     """A row is committed after the audit root that already covers its id. The next root contains the row, and no
     fault is reported.
     """
-    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
+    with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
         place.drop_table_triggers("audit_log")
         newest = _SELECT_NEWEST_ENTRY_SQL.format(bought._context.session)
@@ -378,12 +384,12 @@ def test_a_late_commit_is_no_forged_root(place: Place, vendor: LedgerVendor, han
 
 
 def test_rows_of_the_last_minute_wait_for_the_next_root(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """An audit root covers only rows older than a minute, because another transaction may still commit a row with a
     smaller id.
     """
-    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
+    with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
         other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
         ((newest,),) = place.sql(_SELECT_NEWEST_ENTRY_SQL.format(bought._context.session))
@@ -395,12 +401,12 @@ def test_rows_of_the_last_minute_wait_for_the_next_root(
 
 @pytest.mark.engines("mariadb")
 def test_a_desk_of_a_person_writes_no_audit_roots(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """On a server, a person's desk does not run the task that writes audit roots, because only the roots of a worker
     count.
     """
-    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
+    with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
         ran = bought.recovery.run_all_tasks()
         assert "audit_roots" not in {run.task for run in ran}

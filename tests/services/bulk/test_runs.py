@@ -23,12 +23,12 @@ from tests.support.bulk_stage import (
     continue_run_in_child,
     count_bought_entries,
     expire_all_leases,
+    make_alarmbox,
     make_unknown_checks,
-    make_vendor,
     read_check,
 )
 from tests.support.children import start_children
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal_code
 
@@ -36,13 +36,13 @@ ROW_COUNT = 8
 
 
 @pytest.fixture
-def vendor() -> LedgerVendor:
-    return make_vendor(ROW_COUNT)
+def alarmbox() -> InMemoryAlarmBox:
+    return make_alarmbox(ROW_COUNT)
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
-    with place.desk(vendor, TIME_SCALE="1") as desk:  # its lease outlasts a slow machine
+def console(place: Place, alarmbox: InMemoryAlarmBox) -> Iterator[Console]:
+    with place.desk(alarmbox, TIME_SCALE="1") as desk:  # its lease outlasts a slow machine
         yield desk
 
 
@@ -63,7 +63,7 @@ def read_results(console: Console, run_id: int) -> list[tuple[str | None, str | 
 
 
 def test_one_person_creates_a_limited_number_of_bulk_rows(
-    place: Place, console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A person can choose only a limited number of records for bulk runs within 24 hours. Records of discarded and of
     partly executed runs count too; another person has a limit of their own.
@@ -78,7 +78,7 @@ def test_one_person_creates_a_limited_number_of_bulk_rows(
         assert other.bulk.create_run("probe", "unknown").size == ROW_COUNT
 
 
-def test_a_run_keeps_the_records_that_matched_at_first(console: Console, vendor: LedgerVendor) -> None:
+def test_a_run_keeps_the_records_that_matched_at_first(console: Console, alarmbox: InMemoryAlarmBox) -> None:
     """A new bulk run contains the records that match its filter when it is created, with their versions. Records that
     match later aren't added.
     """
@@ -88,7 +88,7 @@ def test_a_run_keeps_the_records_that_matched_at_first(console: Console, vendor:
     rows = console.bulk.list_rows(run.id)
     assert {ChosenRecord(row.kind, row.subject_id, row.expected_version) for row in rows} == set(chosen)
     assert console.bulk.read_run(run.id).size == ROW_COUNT
-    assert not vendor.call_counts
+    assert not alarmbox.call_counts
 
 
 @pytest.mark.parametrize("action", ["refund", "approve", "resolve", "purchase", "move_order", "submit", ""])
@@ -117,7 +117,9 @@ def test_a_run_without_valid_records_is_not_created(console: Console) -> None:
 # Looking through
 
 
-def test_a_dry_run_has_a_result_per_row_without_a_call(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_dry_run_has_a_result_per_row_without_a_call(
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox
+) -> None:
     """The plan of a bulk run forecasts each row with its reason (would run, taken by another person, changed since,
     not found) and the totals. The forecast calls no provider and writes no result.
     """
@@ -128,7 +130,7 @@ def test_a_dry_run_has_a_result_per_row_without_a_call(place: Place, console: Co
     run = console.bulk.create_run(
         "probe", [*chosen[:4], ChosenRecord(CHECK_KIND, 9_999, 1), ChosenRecord("payment", 1, 1)]
     )
-    asked = vendor.call_counts.copy()
+    asked = alarmbox.call_counts.copy()
     plan = console.bulk.make_plan(run.id)
     told = [(row.kind, row.reason) for row in plan.forecasts]
     assert told == [
@@ -141,7 +143,7 @@ def test_a_dry_run_has_a_result_per_row_without_a_call(place: Place, console: Co
     ]
     assert plan.forecasts[2].blocking_person == place.get_account_name("lead-b")
     assert plan.row_counts == {ForecastKind.WOULD_RUN: 2, ForecastKind.SKIP: 2, ForecastKind.REFUSED: 2}
-    assert vendor.call_counts == asked
+    assert alarmbox.call_counts == asked
     assert read_results(console, run.id) == [(None, None)] * 6
 
 
@@ -171,7 +173,7 @@ def test_a_run_has_the_results_of_its_dry_run(place: Place, console: Console) ->
     assert console.bulk.run(run.id) == done  # again: nothing is left to do
 
 
-def test_an_excluded_action_is_refused_per_row(console: Console, vendor: LedgerVendor) -> None:
+def test_an_excluded_action_is_refused_per_row(console: Console, alarmbox: InMemoryAlarmBox) -> None:
     """The decision table excludes a re-fetch of a check that was perhaps not purchased. In a bulk run of re-fetches
     each such row is refused, and the provider isn't called.
     """
@@ -180,7 +182,7 @@ def test_an_excluded_action_is_refused_per_row(console: Console, vendor: LedgerV
     assert [row.reason for row in console.bulk.make_plan(run.id).forecasts] == ["bought_perhaps", "bought_perhaps"]
     console.bulk.run(run.id)
     assert read_results(console, run.id) == [("refused", "bought_perhaps")] * 2
-    assert not vendor.call_counts
+    assert not alarmbox.call_counts
 
 
 def test_a_bulk_refetch_reads_missing_parts(console: Console) -> None:
@@ -245,7 +247,7 @@ def test_a_run_can_be_stopped_and_discarded_while_everything_is_read_only(place:
 
 
 def test_a_run_of_the_first_rows_and_a_run_of_all_execute_each_row_once(
-    console: Console, vendor: LedgerVendor
+    console: Console, alarmbox: InMemoryAlarmBox
 ) -> None:
     """A bulk run is first executed for three of its rows and later for all rows: each row is executed once."""
     run = console.bulk.create_run("probe", make_unknown_checks(console, ROW_COUNT))
@@ -255,7 +257,7 @@ def test_a_run_of_the_first_rows_and_a_run_of_all_execute_each_row_once(
     assert console.bulk.run(run.id).done == 3
     whole = console.bulk.run(run.id, max_rows=ROW_COUNT)
     assert (whole.state, whole.done) == ("done", ROW_COUNT)
-    assert vendor.call_counts["list"] == ROW_COUNT
+    assert alarmbox.call_counts["list"] == ROW_COUNT
 
 
 def test_a_stopped_run_ends_after_its_present_row(place: Place, console: Console) -> None:
@@ -323,13 +325,15 @@ def test_an_auditor_and_a_worker_start_no_bulk_run(console: Console) -> None:
 
 
 def test_a_provider_that_refuses_pauses_the_run(
-    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+    console: Console, alarmbox: InMemoryAlarmBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three refusals by the provider in a row pause the bulk run, with the provider as the reason. The next execution
     does the remaining rows.
     """
     run = console.bulk.create_run("refetch", _choose_purchased(console, ROW_COUNT))
-    monkeypatch.setattr(LedgerVendor, "is_readable", property(lambda _vendor: False, lambda _vendor, _value: None))
+    monkeypatch.setattr(
+        InMemoryAlarmBox, "is_readable", property(lambda _alarmbox: False, lambda _alarmbox, _value: None)
+    )
     paused = console.bulk.run(run.id)
     assert (paused.state, paused.reason, paused.done) == ("paused", "provider_unreachable:alarmbox", 3)
     monkeypatch.undo()
@@ -343,7 +347,7 @@ def test_the_read_only_switch_pauses_a_running_run(place: Place, action: str) ->
     """Everything becomes read-only while a bulk run takes records or adds notes: the run pauses before its next row.
     After the switch is off, the run continues with the remaining rows.
     """
-    with place.desk(make_vendor(4)) as console:
+    with place.desk(make_alarmbox(4)) as console:
         run = console.bulk.create_run(action, make_unknown_checks(console, 4), "seen" if action == "note" else None)
 
         def set_switch_after_two(progress: BulkProgress) -> None:
@@ -421,7 +425,7 @@ def _stop_kill_and_complete(place: Place, count: int, stop_after: int, killed_at
     """Stop a bulk run after `stop_after` rows. Continue it in a process that is killed at the row number `killed_at`,
     then complete the run and return it.
     """
-    with place.desk(make_vendor(count)) as console:
+    with place.desk(make_alarmbox(count)) as console:
         run = console.bulk.create_run("probe", make_unknown_checks(console, count))
         heard: list[int] = []
         stopped = console.bulk.run(
@@ -460,7 +464,7 @@ def test_three_hundred_rows_are_completed_after_stops_and_kills(place: Place) ->
 
 def test_the_due_task_continues_abandoned_runs_only(place: Place) -> None:
     """The due task continues a bulk run whose process died, and doesn't continue a run that a person has stopped."""
-    with place.desk(make_vendor(ROW_COUNT)) as console:
+    with place.desk(make_alarmbox(ROW_COUNT)) as console:
         chosen = make_unknown_checks(console, ROW_COUNT)
         stopped = console.bulk.run(console.bulk.create_run("probe", chosen[:2]).id, should_stop=lambda: True)
         run = console.bulk.create_run("probe", chosen[2:])
@@ -476,7 +480,7 @@ def test_the_due_task_pauses_a_run_of_takes_of_a_dead_process(place: Place) -> N
     """The due task does not continue a run of takes whose process has died, because a take has a person's name. The
     run is paused until the person who created it runs it again.
     """
-    with place.desk(make_vendor(2)) as console:
+    with place.desk(make_alarmbox(2)) as console:
         run = console.bulk.create_run("take", make_unknown_checks(console, 2))
         place.sql(f"UPDATE bulk_runs SET state = 'running', version = version + 1 WHERE id = {run.id}")
         with place.open_console_of_person(console, "lead-b") as other:
@@ -487,7 +491,7 @@ def test_the_due_task_pauses_a_run_of_takes_of_a_dead_process(place: Place) -> N
 
 def test_two_processes_execute_each_row_of_a_run_once(place: Place) -> None:
     """If two processes run the same bulk run at once, each row is executed once."""
-    with place.desk(make_vendor(ROW_COUNT)) as console:
+    with place.desk(make_alarmbox(ROW_COUNT)) as console:
         run = console.bulk.create_run("probe", make_unknown_checks(console, ROW_COUNT))
         each = [
             (place.get_home(desk), place.make_settings(who, desk), ROW_COUNT, run.id)
@@ -520,7 +524,7 @@ def test_ten_thousand_rows_are_settled_once_after_stops_and_kills(place: Place) 
 
 
 @pytest.mark.expects_log("a record that can't be read is told")
-def test_an_unreadable_record_stops_no_run(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_an_unreadable_record_stops_no_run(place: Place, console: Console, alarmbox: InMemoryAlarmBox) -> None:
     """A record that this program can't read, such as one of a newer program, is refused as a row of the run. The
     other rows are executed, and the run ends; its plan and its list of rows can be read.
     """

@@ -11,8 +11,8 @@ from console.domain.bulk.records import NOT_DONE_ROWS_FILTER, BulkProgress, Chos
 from console.domain.records import CreditCheck
 from console.services.process.context import WORKER, act_as
 from tests.services.bulk.test_runs import call_for_refusal
-from tests.support.bulk_stage import CHECK_KIND, count_bought_entries, make_unknown_checks, make_vendor
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.bulk_stage import CHECK_KIND, count_bought_entries, make_alarmbox, make_unknown_checks
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal_code
 
@@ -20,13 +20,13 @@ RECORD_COUNT = 6
 
 
 @pytest.fixture
-def vendor() -> LedgerVendor:
-    return make_vendor(RECORD_COUNT)
+def alarmbox() -> InMemoryAlarmBox:
+    return make_alarmbox(RECORD_COUNT)
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
-    with place.desk(vendor, TIME_SCALE="1") as desk:  # its lease outlasts a slow machine
+def console(place: Place, alarmbox: InMemoryAlarmBox) -> Iterator[Console]:
+    with place.desk(alarmbox, TIME_SCALE="1") as desk:  # its lease outlasts a slow machine
         yield desk
 
 
@@ -126,7 +126,9 @@ def test_the_due_task_continues_the_run_of_a_closed_window(place: Place, console
     assert set(count_bought_entries(place).values()) == {1}
 
 
-def test_only_the_creator_discards_the_remaining_rows(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_only_the_creator_discards_the_remaining_rows(
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox
+) -> None:
     """Only the person who created a bulk run can discard its remaining rows for good, and only while the run isn't
     being executed. A discarded run is in no list and calls no provider.
     """
@@ -139,10 +141,10 @@ def test_only_the_creator_discards_the_remaining_rows(place: Place, console: Con
         run.id, 1, progress=lambda _now: codes.append(call_for_refusal_code(lambda: console.bulk.discard(run.id)))
     )
     assert codes == ["in_progress"]
-    asked = vendor.call_counts.copy()
+    asked = alarmbox.call_counts.copy()
     given_up = console.bulk.discard(run.id)
     assert (given_up.state, given_up.reason, given_up.done) == ("done", "discarded", 1)
     assert console.bulk.discard(run.id) == given_up
     assert console.bulk.list_overview() == ()
     assert console.bulk.run(run.id, 3) == given_up
-    assert vendor.call_counts == asked
+    assert alarmbox.call_counts == asked

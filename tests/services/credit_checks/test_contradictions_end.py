@@ -10,8 +10,8 @@ import pytest
 from console.app import Console
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest, WorkState
 from console.services.credit_checks import outcomes
+from tests.support.in_memory_alarmbox import Charge, InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import Charge, LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
@@ -19,7 +19,7 @@ from tests.support.refusals import call_for_refusal
 NUMBER, OTHER = invent_numbers(2)
 
 
-class MisnamingVendor(LedgerVendor):
+class MisnamingAlarmBox(InMemoryAlarmBox):
     """A simulated AlarmBox whose reports contain the corporation number `reported_number` instead of the right one.
     If `reported_number` is None, the reports are right.
     """
@@ -32,26 +32,26 @@ class MisnamingVendor(LedgerVendor):
 
 
 @pytest.fixture
-def vendor(hand_clock: ManualClock) -> MisnamingVendor:
-    return MisnamingVendor(today=hand_clock.today)
+def alarmbox(hand_clock: ManualClock) -> MisnamingAlarmBox:
+    return MisnamingAlarmBox(today=hand_clock.today)
 
 
 @pytest.fixture
-def console(place: Place, vendor: MisnamingVendor, hand_clock: ManualClock) -> Iterator[Console]:
-    with place.desk(vendor, hand_clock) as desk:
+def console(place: Place, alarmbox: MisnamingAlarmBox, hand_clock: ManualClock) -> Iterator[Console]:
+    with place.desk(alarmbox, hand_clock) as desk:
         yield desk
 
 
-def hide_check(vendor: MisnamingVendor) -> None:
+def hide_check(alarmbox: MisnamingAlarmBox) -> None:
     """Make the simulated AlarmBox answer that it has no such credit check, until the test restores its charges."""
-    vendor.charges = []
+    alarmbox.charges = []
 
 
-def name_other_corporation(vendor: MisnamingVendor) -> None:
+def name_other_corporation(alarmbox: MisnamingAlarmBox) -> None:
     """Make the simulated AlarmBox answer with the report of another corporation, until the test resets
     `reported_number`.
     """
-    vendor.reported_number = OTHER
+    alarmbox.reported_number = OTHER
 
 
 def refetch_record(console: Console, record: CreditCheck) -> None:
@@ -81,23 +81,23 @@ def list_observed_of_open_alerts(console: Console, record: CreditCheck) -> list[
 @pytest.mark.parametrize("ask_provider", [refetch_record, probe_record])
 def test_an_answer_that_agrees_again_ends_the_case(
     console: Console,
-    vendor: MisnamingVendor,
-    spoil_answers: Callable[[MisnamingVendor], None],
+    alarmbox: MisnamingAlarmBox,
+    spoil_answers: Callable[[MisnamingAlarmBox], None],
     ask_provider: Callable[[Console, CreditCheck], None],
 ) -> None:
     """A re-fetch or probe gets one wrong answer, which opens a case. When the next answer agrees with the record, the
     case closes and the record leaves the review queue.
     """
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
-    charges = list(vendor.charges)
-    spoil_answers(vendor)
+    charges = list(alarmbox.charges)
+    spoil_answers(alarmbox)
     if ask_provider is refetch_record:
         assert call_for_refusal(lambda: ask_provider(console, record)).exit_status == 5
     else:
         ask_provider(console, record)
     assert len(list_observed_of_open_alerts(console, record)) == 1
     assert [item.record.id for item in console.recovery.read_queue("review").items] == [record.id]
-    vendor.charges, vendor.reported_number = charges, None
+    alarmbox.charges, alarmbox.reported_number = charges, None
     ask_provider(console, record)
     assert list_observed_of_open_alerts(console, record) == []
     assert console.recovery.read_queue("review").items == ()
@@ -106,7 +106,7 @@ def test_an_answer_that_agrees_again_ends_the_case(
 
 @pytest.mark.parametrize("ask_provider", [refetch_record, probe_record])
 def test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading(
-    console: Console, vendor: MisnamingVendor, ask_provider: Callable[[Console, CreditCheck], None]
+    console: Console, alarmbox: MisnamingAlarmBox, ask_provider: Callable[[Console, CreditCheck], None]
 ) -> None:
     """A successful re-fetch or probe does not close a case about a second purchase, because it only shows that the
     report can be read.
@@ -120,23 +120,23 @@ def test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading(
 
 
 def test_a_contradiction_about_the_purchase_replaces_one_about_reading(
-    console: Console, vendor: MisnamingVendor
+    console: Console, alarmbox: MisnamingAlarmBox
 ) -> None:
     """First AlarmBox doesn't show the check, and then an answer names another purchase. The case is now about the
     other purchase, and a re-fetch that succeeds doesn't close it.
     """
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
-    charges = list(vendor.charges)
-    hide_check(vendor)
+    charges = list(alarmbox.charges)
+    hide_check(alarmbox)
     call_for_refusal(lambda: refetch_record(console, record))
     open_contradiction(console, record, "bought 7")
     assert list_observed_of_open_alerts(console, record) == ["bought 7"]
-    vendor.charges = charges
+    alarmbox.charges = charges
     refetch_record(console, record)
     assert list_observed_of_open_alerts(console, record) == ["bought 7"]
 
 
-def test_an_acknowledged_contradiction_hides_no_other_one(console: Console, vendor: MisnamingVendor) -> None:
+def test_an_acknowledged_contradiction_hides_no_other_one(console: Console, alarmbox: MisnamingAlarmBox) -> None:
     """A person acknowledges the case about a contradiction. Another contradiction of the same purchase opens an alert
     that isn't acknowledged.
     """

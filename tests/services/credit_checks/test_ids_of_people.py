@@ -10,8 +10,8 @@ import pytest
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
+from tests.support.in_memory_alarmbox import Charge, InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import Charge, LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal, call_for_refusal_code
@@ -23,16 +23,16 @@ def test_a_check_that_had_expired_before_is_another_purchase(place: Place) -> No
     """A person settles an unknown purchase with the id of a credit check that expired before the purchase was sent.
     The decision is refused, because the settled record could be renewed at once.
     """
-    vendor = LedgerVendor(today=lambda: datetime(2024, 4, 1, tzinfo=JST).date())
-    vendor.buy_check(PurchaseRequest(NUMBER, "1"))
-    vendor.today = lambda: datetime.now(JST).date()
-    with place.desk(vendor) as console:
-        vendor.behaviour = "silent_after_charge"
+    alarmbox = InMemoryAlarmBox(today=lambda: datetime(2024, 4, 1, tzinfo=JST).date())
+    alarmbox.buy_check(PurchaseRequest(NUMBER, "1"))
+    alarmbox.today = lambda: datetime.now(JST).date()
+    with place.desk(alarmbox) as console:
+        alarmbox.behaviour = "silent_after_charge"
         assert (
             call_for_refusal_code(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
             == "outcome_unknown"
         )
-        vendor.behaviour = "answers"
+        alarmbox.behaviour = "answers"
         (record,) = console.lookup.find_records(NUMBER).credit_checks
         with pytest.raises(ConsoleError, match="evidence_mismatch") as refused:
             console.recovery.resolve("credit-check", record.id, "success", "on their screen", 1)
@@ -40,20 +40,20 @@ def test_a_check_that_had_expired_before_is_another_purchase(place: Place) -> No
         renewal = PurchaseRequest(NUMBER, "1", renew=True)
         assert call_for_refusal_code(lambda: console.credit_checks.purchase(renewal)) == "already_purchased"
         settled = console.recovery.resolve("credit-check", record.id, "success", "on their screen", 2).record
-        assert (settled.state, vendor.count_charges(NUMBER)) == ("success", 2)
+        assert (settled.state, alarmbox.count_charges(NUMBER)) == ("success", 2)
         assert call_for_refusal_code(lambda: console.credit_checks.purchase(renewal)) == "not_expired"
 
 
 def test_a_check_that_was_bought_before_is_another_purchase(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """A person settles an unknown purchase with the id of a valid credit check that was bought long before the
     purchase was sent. The decision is refused, because the purchase that was sent would be forgotten. Nor does this
     id restore a purchase that the database has lost.
     """
-    vendor.charges.append(Charge(1, NUMBER, "1", hand_clock.today() - timedelta(days=200), None))
-    with place.desk(vendor, hand_clock) as console:
-        vendor.behaviour = "silent_after_charge"
+    alarmbox.charges.append(Charge(1, NUMBER, "1", hand_clock.today() - timedelta(days=200), None))
+    with place.desk(alarmbox, hand_clock) as console:
+        alarmbox.behaviour = "silent_after_charge"
         error = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
         record = error.detail["record"]
         assert isinstance(record, CreditCheck)
@@ -69,7 +69,7 @@ def test_a_check_that_was_bought_before_is_another_purchase(
 
 
 @dataclass
-class RepeatingVendor(LedgerVendor):
+class RepeatingAlarmBox(InMemoryAlarmBox):
     """A simulated AlarmBox that answers a further purchase of a number with the id of the first one."""
 
     def report_charge(self, charge: Charge) -> CheckReport:
@@ -80,8 +80,8 @@ def test_a_renewal_answered_with_an_earlier_id_is_unknown(place: Place, hand_clo
     """AlarmBox answers a renewal with the id of the expired credit check. The renewal is unknown and needs a person:
     with another id it is bought, and two people can decide that it was not, after which the number can be renewed.
     """
-    vendor = RepeatingVendor(today=hand_clock.today)
-    with place.desk(vendor, hand_clock) as console:
+    alarmbox = RepeatingAlarmBox(today=hand_clock.today)
+    with place.desk(alarmbox, hand_clock) as console:
         console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
         hand_clock.at += timedelta(days=370)
         renewal = PurchaseRequest(NUMBER, "1", renew=True)

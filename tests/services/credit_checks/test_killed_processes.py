@@ -11,8 +11,8 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.service_results import OperationDetails
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.simulated_crash import SimulatedCrash, simulate_crash
@@ -27,8 +27,8 @@ def clock(hand_clock: ManualClock) -> ManualClock:
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, clock: ManualClock) -> Iterator[Console]:
-    with place.desk(vendor, clock) as desk:
+def console(place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock) -> Iterator[Console]:
+    with place.desk(alarmbox, clock) as desk:
         yield desk
 
 
@@ -44,11 +44,11 @@ def read_operation_state(console: Console, record: CreditCheck) -> tuple[str, st
     return seen.record.state, seen.record.reason
 
 
-def test_ctrl_c_in_the_call_is_written_down_at_once(console: Console, vendor: LedgerVendor) -> None:
+def test_ctrl_c_in_the_call_is_written_down_at_once(console: Console, alarmbox: InMemoryAlarmBox) -> None:
     """After Ctrl+C during the call, the record is stored as unknown at once, before its lease expires. The error
     contains the record.
     """
-    vendor.during_call = lambda: raise_exception(KeyboardInterrupt())
+    alarmbox.during_call = lambda: raise_exception(KeyboardInterrupt())
     with pytest.raises(ConsoleError) as told:
         console.credit_checks.purchase(PURCHASE_REQUEST)
     record = told.value.detail["record"]
@@ -58,13 +58,13 @@ def test_ctrl_c_in_the_call_is_written_down_at_once(console: Console, vendor: Le
 
 
 def test_an_operation_of_an_ended_process_lapses_with_its_lease(
-    console: Console, vendor: LedgerVendor, clock: ManualClock
+    console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock
 ) -> None:
     """The operation of a process that ended is shown as unknown once its lease has expired, both before and after a
     worker has stored the lapse.
     """
     with simulate_crash(console._context) as vanish:
-        vendor.during_call = vanish
+        alarmbox.during_call = vanish
         with pytest.raises(SimulatedCrash):
             console.credit_checks.purchase(PURCHASE_REQUEST)
     (record,) = console.lookup.find_records(NUMBER).credit_checks
@@ -76,14 +76,14 @@ def test_an_operation_of_an_ended_process_lapses_with_its_lease(
 
 
 def test_a_lapse_makes_no_earlier_screen_a_second_decision(
-    console: Console, vendor: LedgerVendor, clock: ManualClock, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock, place: Place
 ) -> None:
     """Two people have the version before the lapse was stored on their screens. The first may still decide, because
     the lapse changed nothing that they read. The second has not seen the first person's proposal: their decision from
     this version is refused, and from the new version it counts.
     """
     with simulate_crash(console._context) as vanish:
-        vendor.during_call = vanish
+        alarmbox.during_call = vanish
         with pytest.raises(SimulatedCrash):
             console.credit_checks.purchase(PURCHASE_REQUEST)
     clock.at += timedelta(minutes=5)

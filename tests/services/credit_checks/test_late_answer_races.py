@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.store.credit_checks import credit_checks
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
@@ -22,15 +22,15 @@ from tests.support.refusals import call_for_refusal
 @pytest.mark.engines("mariadb", "galera")
 @pytest.mark.expects_log("what the database could not take is told")
 def test_a_late_answer_that_loses_a_race_is_run_again(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another desk changes the row twice between the read and the write of a delivery. The first delivery still
     settles the record, and the audit trail has no undelivered answer.
     """
     read, times = credit_checks.find, 2
     with (
-        place.desk(vendor, hand_clock, FAILPOINT="before_tx2:1:raise") as console,
-        place.desk(vendor, hand_clock, person="lead-b", desk=1) as other,
+        place.desk(alarmbox, hand_clock, FAILPOINT="before_tx2:1:raise") as console,
+        place.desk(alarmbox, hand_clock, person="lead-b", desk=1) as other,
     ):
         lost = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
         assert lost.code == "outcome_unknown"
@@ -53,6 +53,6 @@ def test_a_late_answer_that_loses_a_race_is_run_again(
             assert console.recovery.run_all_tasks()
         assert times == 0
         (record,) = console.lookup.find_records(NUMBER).credit_checks
-        assert (record.state, record.certainty, len(vendor.charges)) == ("success", "known", 1)
+        assert (record.state, record.certainty, len(alarmbox.charges)) == ("success", "known", 1)
         told = place.sql("SELECT COUNT(*) FROM audit_log WHERE what = 'operation.undelivered'")
         assert told == [(0,)]

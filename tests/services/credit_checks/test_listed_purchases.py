@@ -19,8 +19,8 @@ from console.services.credit_checks import outcomes
 from console.store.database.engine import Transaction
 from console.store.operations import leases
 from console.wording.sentences.catalogue import format_error_message
+from tests.support.in_memory_alarmbox import Behaviour, Charge, InMemoryAlarmBox, LedgerReader
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import Behaviour, Charge, LedgerReader, LedgerVendor
 from tests.support.lost_operations import store_lost_operations
 from tests.support.places import CHECKS_TABLE, Place
 from tests.support.quick_desks import ManualClock
@@ -31,7 +31,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 
 @dataclass
-class ListingVendor(LedgerVendor):
+class ListingAlarmBox(InMemoryAlarmBox):
     """A simulated AlarmBox with a list of purchases. The list has no day for the ids in `undated`, and lacks the ids
     in `hidden`. With `is_cached`, a cache returns an old list instead.
     """
@@ -64,24 +64,24 @@ class CachedReader(LedgerReader):
 
 
 @pytest.fixture
-def listing_vendor(hand_clock: ManualClock, vendor: LedgerVendor) -> ListingVendor:
+def listing_alarmbox(hand_clock: ManualClock, alarmbox: InMemoryAlarmBox) -> ListingAlarmBox:
     """A simulated AlarmBox that offers a list of purchases and whose day follows the test's clock."""
-    return ListingVendor(today=vendor.today)
+    return ListingAlarmBox(today=alarmbox.today)
 
 
 @pytest.fixture
-def console(place: Place, listing_vendor: ListingVendor, hand_clock: ManualClock) -> Iterator[Console]:
-    with place.desk(listing_vendor, hand_clock) as desk:
+def console(place: Place, listing_alarmbox: ListingAlarmBox, hand_clock: ManualClock) -> Iterator[Console]:
+    with place.desk(listing_alarmbox, hand_clock) as desk:
         yield desk
 
 
 def buy_with_unknown_outcome(
-    console: Console, vendor: ListingVendor, client: str, behaviour: Behaviour
+    console: Console, alarmbox: ListingAlarmBox, client: str, behaviour: Behaviour
 ) -> CreditCheck:
     """Buy NUMBER for the client while the simulated AlarmBox has this behaviour. Return the record, whose outcome is
     unknown.
     """
-    vendor.behaviour = behaviour
+    alarmbox.behaviour = behaviour
     record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, client))).detail[
         "record"
     ]
@@ -104,83 +104,83 @@ def delete_purchase(place: Place, record: CreditCheck) -> None:
 
 
 def test_the_only_listed_purchase_settles_the_only_unknown_purchase(
-    console: Console, listing_vendor: ListingVendor
+    console: Console, listing_alarmbox: ListingAlarmBox
 ) -> None:
     """There is one unknown purchase and one listed purchase: a probe settles the unknown purchase with the listed
     id.
     """
-    record = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_after_charge")
+    record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge")
     settled = console.recovery.probe("credit-check", record.id)
     assert isinstance(settled, CreditCheck)
     assert (settled.certainty, settled.credit_check_id) == (Certainty.KNOWN, 1)
 
 
 def test_a_lost_purchase_of_another_client_may_have_the_listed_id(
-    console: Console, listing_vendor: ListingVendor, place: Place
+    console: Console, listing_alarmbox: ListingAlarmBox, place: Place
 ) -> None:
     """The database has lost client 1's purchase, and only the desk's spool still has it. The listed purchase may be
     that one, so a probe doesn't settle client 2's purchase with it.
     """
-    delete_purchase(place, buy_with_unknown_outcome(console, listing_vendor, "1", "silent_after_charge"))
-    second = buy_with_unknown_outcome(console, listing_vendor, "2", "silent_before_charge")
+    delete_purchase(place, buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge"))
+    second = buy_with_unknown_outcome(console, listing_alarmbox, "2", "silent_before_charge")
     assert read_probe_refusal(console, second) == ("outcome_unknown", "several_wait")
 
 
 def test_a_lost_purchase_with_a_known_id_has_the_listed_id(
-    console: Console, listing_vendor: ListingVendor, place: Place
+    console: Console, listing_alarmbox: ListingAlarmBox, place: Place
 ) -> None:
     """The database has lost client 1's purchase, but the desk's spool has its AlarmBox id, which is the listed one.
     So a probe doesn't settle client 2's purchase with the listed id.
     """
     delete_purchase(place, console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
-    second = buy_with_unknown_outcome(console, listing_vendor, "2", "silent_before_charge")
+    second = buy_with_unknown_outcome(console, listing_alarmbox, "2", "silent_before_charge")
     assert read_probe_refusal(console, second) == ("outcome_unknown", "several_wait")
 
 
 def test_another_applications_purchase_may_have_the_listed_id(
-    console: Console, listing_vendor: ListingVendor, place: Place
+    console: Console, listing_alarmbox: ListingAlarmBox, place: Place
 ) -> None:
     """A row of another application has no AlarmBox id and may be the listed purchase. So the list doesn't settle our
     unknown purchase.
     """
-    second = buy_with_unknown_outcome(console, listing_vendor, "2", "silent_after_charge")
+    second = buy_with_unknown_outcome(console, listing_alarmbox, "2", "silent_after_charge")
     place.sql(f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
     assert read_probe_refusal(console, second) == ("outcome_unknown", "several_wait")
 
 
 def test_a_listed_purchase_without_a_day_makes_the_list_ambiguous(
-    console: Console, listing_vendor: ListingVendor
+    console: Console, listing_alarmbox: ListingAlarmBox
 ) -> None:
     """The list has our unknown purchase and one that a person made on AlarmBox's own page today. Ours, or both
     purchases, are listed without a day: either may be ours, so the purchase stays unknown.
     """
-    listing_vendor.charges.append(Charge(1, NUMBER, "", listing_vendor.today(), None))
-    record = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_after_charge")
-    listing_vendor.undated = {2}
+    listing_alarmbox.charges.append(Charge(1, NUMBER, "", listing_alarmbox.today(), None))
+    record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge")
+    listing_alarmbox.undated = {2}
     assert read_probe_refusal(console, record) == ("outcome_unknown", "several_found")
-    listing_vendor.undated = {1, 2}
+    listing_alarmbox.undated = {1, 2}
     assert read_probe_refusal(console, record) == ("outcome_unknown", "several_found")
 
 
 def test_a_single_listed_purchase_without_a_day_proves_nothing(
-    console: Console, listing_vendor: ListingVendor
+    console: Console, listing_alarmbox: ListingAlarmBox
 ) -> None:
     """AlarmBox's list has a single purchase without a day, which may be from last year, so a probe leaves the
     purchase unknown.
     """
-    record = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_after_charge")
-    listing_vendor.undated = {1}
+    record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge")
+    listing_alarmbox.undated = {1}
     assert read_probe_refusal(console, record) == ("outcome_unknown", "undated_found")
 
 
 @pytest.mark.engines("sqlite")
 def test_a_listed_purchase_contradicts_a_concurrent_refusal(
-    console: Console, listing_vendor: ListingVendor, monkeypatch: pytest.MonkeyPatch
+    console: Console, listing_alarmbox: ListingAlarmBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the probe reads the list, a late answer arrives: AlarmBox has refused the purchase. But the list has the
     purchase, so a person must look before the corporation is bought again.
     """
-    record = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_after_charge")
+    record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge")
     refused: Outcome[CheckReport] = Outcome(OutcomeClass.FAILED_DEFINITE, "refused", SendingCertainty.YES, status=400)
     listed = LedgerReader.find_purchases
 
@@ -205,13 +205,15 @@ def deny_purchase(console: Console, kind: str, record_id: object) -> object:
     return console.recovery.resolve(kind, str(record_id), "error", "their screen shows nothing").awaiting
 
 
-def test_a_listed_purchase_prevents_a_denial(console: Console, listing_vendor: ListingVendor, place: Place) -> None:
+def test_a_listed_purchase_prevents_a_denial(
+    console: Console, listing_alarmbox: ListingAlarmBox, place: Place
+) -> None:
     """AlarmBox lists a purchase that belongs to no record. Neither of two people can then decide that the unknown
     purchase was not made, because the corporation would be bought again. A probe settles the purchase.
     """
-    record = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_before_charge")
+    record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_before_charge")
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
-    listing_vendor.charges.append(Charge(1, NUMBER, "1", listing_vendor.today(), record.id))  # it was only late
+    listing_alarmbox.charges.append(Charge(1, NUMBER, "1", listing_alarmbox.today(), record.id))  # it was only late
     with place.open_console_of_person(console, "lead-b") as other:
         for desk in (console, other):
             refused = call_for_refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id))
@@ -222,48 +224,48 @@ def test_a_listed_purchase_prevents_a_denial(console: Console, listing_vendor: L
     assert (settled.state, settled.credit_check_id) == (CheckState.SUCCESS, 1)
 
 
-def test_an_old_list_permits_no_denial(console: Console, listing_vendor: ListingVendor, place: Place) -> None:
+def test_an_old_list_permits_no_denial(console: Console, listing_alarmbox: ListingAlarmBox, place: Place) -> None:
     """A cache returns a list that it stored before the purchase: neither person can decide that the purchase was not
     made. After a denial with the present list, an old list stops the next purchase.
     """
-    record = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_before_charge")
+    record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_before_charge")
 
     def require_refusal(desk: Console) -> None:
         refused = call_for_refusal(lambda: deny_purchase(desk, "credit-check", record.id))
         assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "old_answer")
 
-    listing_vendor.is_cached = True
+    listing_alarmbox.is_cached = True
     require_refusal(console)
-    listing_vendor.is_cached = False
+    listing_alarmbox.is_cached = False
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
     with place.open_console_of_person(console, "lead-b") as other:
-        listing_vendor.is_cached = True
+        listing_alarmbox.is_cached = True
         require_refusal(other)
-        listing_vendor.is_cached = False
+        listing_alarmbox.is_cached = False
         assert deny_purchase(other, "credit-check", record.id) is None
-    listing_vendor.charges.append(Charge(1, NUMBER, "1", listing_vendor.today(), record.id))
-    listing_vendor.behaviour, listing_vendor.is_cached = "answers", True
+    listing_alarmbox.charges.append(Charge(1, NUMBER, "1", listing_alarmbox.today(), record.id))
+    listing_alarmbox.behaviour, listing_alarmbox.is_cached = "answers", True
     refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
     assert (refused.code, refused.detail["reason"]) == ("provider_unreachable", "old_answer")
-    assert len(listing_vendor.charges) == 1
+    assert len(listing_alarmbox.charges) == 1
 
 
 def test_a_listed_lost_purchase_prevents_its_denial(
-    console: Console, listing_vendor: ListingVendor, place: Place
+    console: Console, listing_alarmbox: ListingAlarmBox, place: Place
 ) -> None:
     """The database has lost a purchase that the desk has sent. People can't deny this purchase while AlarmBox lists
     it.
     """
-    lost = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_after_charge")
+    lost = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge")
     delete_purchase(place, lost)
     refused = call_for_refusal(lambda: deny_purchase(console, "operation", lost.operation_id))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "listed_purchase")
-    listing_vendor.charges.clear()
+    listing_alarmbox.charges.clear()
     assert deny_purchase(console, "operation", lost.operation_id) == "second_person"
 
 
 def test_a_listed_purchase_prevents_the_denial_of_another_applications_row(
-    console: Console, listing_vendor: ListingVendor, place: Place
+    console: Console, listing_alarmbox: ListingAlarmBox, place: Place
 ) -> None:
     """The first person decides that a row of another application was not purchased, and then AlarmBox lists its
     purchase. The second person's decision is refused.
@@ -272,7 +274,7 @@ def test_a_listed_purchase_prevents_the_denial_of_another_applications_row(
     console.recovery.run_all_tasks()
     (row,) = console.lookup.find_records(NUMBER).credit_checks
     assert deny_purchase(console, "credit-check", row.id) == "second_person"
-    listing_vendor.charges.append(Charge(1, NUMBER, "3", listing_vendor.today(), None))
+    listing_alarmbox.charges.append(Charge(1, NUMBER, "3", listing_alarmbox.today(), None))
     with place.open_console_of_person(console, "lead-b") as other:
         assert (
             call_for_refusal(lambda: deny_purchase(other, "credit-check", row.id)).detail["reason"]
@@ -286,18 +288,18 @@ def test_a_listed_purchase_prevents_the_denial_of_another_applications_row(
 
 @pytest.mark.parametrize("listed", ["earlier", "over", "ours", "silent"])
 def test_an_unrelated_listed_purchase_prevents_no_denial(
-    console: Console, listing_vendor: ListingVendor, place: Place, listed: str
+    console: Console, listing_alarmbox: ListingAlarmBox, place: Place, listed: str
 ) -> None:
     """The list has only a purchase that can't be the unknown one (made two days before, expired, or of another
     record), or can't be read. Two people can then deny the unknown purchase.
     """
     if listed == "ours":
         assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state == CheckState.SUCCESS
-    record = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_before_charge")
+    record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_before_charge")
     days = {"earlier": 2, "over": 400}.get(listed)
     if days is not None:
-        listing_vendor.charges.append(Charge(1, NUMBER, "", listing_vendor.today() - timedelta(days=days), None))
-    listing_vendor.is_readable = listed != "silent"
+        listing_alarmbox.charges.append(Charge(1, NUMBER, "", listing_alarmbox.today() - timedelta(days=days), None))
+    listing_alarmbox.is_readable = listed != "silent"
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
     with place.open_console_of_person(console, "lead-b") as other:
         assert deny_purchase(other, "credit-check", record.id) is None
@@ -306,7 +308,7 @@ def test_an_unrelated_listed_purchase_prevents_no_denial(
 
 @pytest.mark.engines("mariadb", "galera")
 def test_only_one_of_simultaneous_decisions_gets_the_id(
-    place: Place, listing_vendor: ListingVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, listing_alarmbox: ListingAlarmBox, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a server, a second person's decision begins before the first person's is committed, and both use the same
     AlarmBox id: exactly one gets the id. On a cluster this can be the second one, because its node doesn't see the
@@ -336,14 +338,14 @@ def test_only_one_of_simultaneous_decisions_gets_the_id(
 
     first_threads, futures = list[int](), list[Future[Any]]()
     with (
-        place.desk(listing_vendor, hand_clock, LEASES="off") as console,
-        place.desk(listing_vendor, hand_clock, person="op-b", desk=1, LEASES="off") as other,
+        place.desk(listing_alarmbox, hand_clock, LEASES="off") as console,
+        place.desk(listing_alarmbox, hand_clock, person="op-b", desk=1, LEASES="off") as other,
         ThreadPoolExecutor(1) as pool,
         ThreadPoolExecutor(1) as pool_of_first,
     ):
         records = [
-            buy_with_unknown_outcome(console, listing_vendor, "1", "silent_after_charge"),
-            buy_with_unknown_outcome(console, listing_vendor, "2", "silent_before_charge"),
+            buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge"),
+            buy_with_unknown_outcome(console, listing_alarmbox, "2", "silent_before_charge"),
         ]
         monkeypatch.setattr(leases, "acquire", announce_lock)
         monkeypatch.setattr(outcomes, "write_successful_purchase", start_second_decision)
@@ -357,13 +359,13 @@ def test_only_one_of_simultaneous_decisions_gets_the_id(
 
 
 def test_a_clock_that_is_ahead_denies_no_listed_purchase(
-    console: Console, listing_vendor: ListingVendor, hand_clock: ManualClock, place: Place
+    console: Console, listing_alarmbox: ListingAlarmBox, hand_clock: ManualClock, place: Place
 ) -> None:
     """The desk's clock is a day ahead, so AlarmBox lists the purchase with the day before the desk's day. People
     can't deny the purchase, and a probe leaves it unknown.
     """
-    listing_vendor.today = lambda: hand_clock.today() - timedelta(days=1)
-    record = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_after_charge")
+    listing_alarmbox.today = lambda: hand_clock.today() - timedelta(days=1)
+    record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge")
     with place.open_console_of_person(console, "lead-b") as other:
         for desk in (console, other):
             assert (
@@ -371,12 +373,12 @@ def test_a_clock_that_is_ahead_denies_no_listed_purchase(
                 == "listed_purchase"
             )
     assert read_probe_refusal(console, record) == ("outcome_unknown", "day_before_found")
-    assert len(listing_vendor.charges) == 1
+    assert len(listing_alarmbox.charges) == 1
 
 
 def test_a_purchase_dated_far_ahead_is_denied_by_nobody(
     console: Console,
-    listing_vendor: ListingVendor,
+    listing_alarmbox: ListingAlarmBox,
     hand_clock: ManualClock,
     place: Place,
     monkeypatch: pytest.MonkeyPatch,
@@ -388,7 +390,7 @@ def test_a_purchase_dated_far_ahead_is_denied_by_nobody(
     hand_clock.at = datetime.now(UTC)
     ahead = [timedelta(days=30)]
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + ahead[0])
-    record = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_after_charge")
+    record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge")
     ahead[0] = ahead[0] if place.is_server else timedelta()
     with place.open_console_of_person(console, "lead-b") as other:
         for desk in (console, other):
@@ -401,95 +403,95 @@ def test_a_purchase_dated_far_ahead_is_denied_by_nobody(
 
 
 def test_a_purchase_of_the_day_before_makes_the_list_ambiguous(
-    console: Console, listing_vendor: ListingVendor
+    console: Console, listing_alarmbox: ListingAlarmBox
 ) -> None:
     """A person bought the same check on AlarmBox's own page around midnight, so the list has two purchases. The probe
     leaves our purchase unknown.
     """
-    listing_vendor.charges.append(Charge(1, NUMBER, "", listing_vendor.today() - timedelta(days=1), None))
-    record = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_after_charge")
+    listing_alarmbox.charges.append(Charge(1, NUMBER, "", listing_alarmbox.today() - timedelta(days=1), None))
+    record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge")
     assert read_probe_refusal(console, record) == ("outcome_unknown", "several_found")
 
 
 def test_a_list_without_a_purchase_that_we_know_settles_nothing(
-    console: Console, listing_vendor: ListingVendor
+    console: Console, listing_alarmbox: ListingAlarmBox
 ) -> None:
     """AlarmBox's list lacks client 2's purchase of today, which is stored here, so it may also lack the unknown
     purchase. The probe leaves the unknown purchase unknown.
     """
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "2"))
-    listing_vendor.charges.append(Charge(2, NUMBER, "", listing_vendor.today(), None))
-    record = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_after_charge")
-    listing_vendor.hidden = {1, 3}
+    listing_alarmbox.charges.append(Charge(2, NUMBER, "", listing_alarmbox.today(), None))
+    record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge")
+    listing_alarmbox.hidden = {1, 3}
     assert read_probe_refusal(console, record) == ("outcome_unknown", "list_incomplete")
-    listing_vendor.hidden = set()
+    listing_alarmbox.hidden = set()
     assert read_probe_refusal(console, record) == ("outcome_unknown", "several_found")
 
 
 @pytest.mark.parametrize("is_late", [True, False])
 def test_a_denied_purchase_that_is_listed_later_stops_the_next_one(
-    console: Console, listing_vendor: ListingVendor, place: Place, is_late: bool
+    console: Console, listing_alarmbox: ListingAlarmBox, place: Place, is_late: bool
 ) -> None:
     """Two people have denied a purchase, and AlarmBox lists it afterwards. The next purchase reads the list first and
     is refused until a person has acknowledged the case. It is also refused while the list is unreadable.
     """
-    record = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_before_charge")
-    listing_vendor.is_readable = is_late
+    record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_before_charge")
+    listing_alarmbox.is_readable = is_late
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
     with place.open_console_of_person(console, "lead-b") as other:
         assert deny_purchase(other, "credit-check", record.id) is None
-    listing_vendor.charges.append(Charge(1, NUMBER, "1", listing_vendor.today(), record.id))
-    listing_vendor.behaviour = "answers"
+    listing_alarmbox.charges.append(Charge(1, NUMBER, "1", listing_alarmbox.today(), record.id))
+    listing_alarmbox.behaviour = "answers"
     if not is_late:
         unanswered = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
-        assert (unanswered.code, listing_vendor.call_counts["check"]) == ("provider_unreachable", 1)
-        listing_vendor.is_readable = True
+        assert (unanswered.code, listing_alarmbox.call_counts["check"]) == ("provider_unreachable", 1)
+        listing_alarmbox.is_readable = True
     refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
     assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
-    assert (len(listing_vendor.charges), listing_vendor.call_counts["check"]) == (1, 1)
+    assert (len(listing_alarmbox.charges), listing_alarmbox.call_counts["check"]) == (1, 1)
     (case,) = [alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted"]
     assert case.observed == "bought 1"
     # Another client's purchase is a purchase of its own, and doesn't ask.
-    asked = listing_vendor.call_counts["list"]
+    asked = listing_alarmbox.call_counts["list"]
     assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state is CheckState.SUCCESS
-    assert listing_vendor.call_counts["list"] == asked
+    assert listing_alarmbox.call_counts["list"] == asked
     with place.open_console_of_person(console, "lead-b") as other:
         other.alerts.acknowledge(case.id, "bought by hand for another office")
     assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")).state is CheckState.SUCCESS
 
 
 def test_a_denied_purchase_that_is_not_listed_is_bought_again(
-    console: Console, listing_vendor: ListingVendor, place: Place
+    console: Console, listing_alarmbox: ListingAlarmBox, place: Place
 ) -> None:
     """Two people have denied a purchase, and AlarmBox doesn't list it: the corporation can be bought again."""
-    record = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_before_charge")
+    record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_before_charge")
     deny_purchase(console, "credit-check", record.id)
     with place.open_console_of_person(console, "lead-b") as other:
         deny_purchase(other, "credit-check", record.id)
-    listing_vendor.behaviour = "answers"
+    listing_alarmbox.behaviour = "answers"
     assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")).state is CheckState.SUCCESS
-    assert len(listing_vendor.charges) == 1
+    assert len(listing_alarmbox.charges) == 1
 
 
-def buy_and_deny_unmade_purchase(console: Console, listing_vendor: ListingVendor, place: Place) -> CreditCheck:
+def buy_and_deny_unmade_purchase(console: Console, listing_alarmbox: ListingAlarmBox, place: Place) -> CreditCheck:
     """Make a purchase that AlarmBox doesn't carry out, let two people deny it, and return it."""
-    record = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_before_charge")
+    record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_before_charge")
     deny_purchase(console, "credit-check", record.id)
     with place.open_console_of_person(console, "lead-b") as other:
         deny_purchase(other, "credit-check", record.id)
-    listing_vendor.behaviour = "answers"
+    listing_alarmbox.behaviour = "answers"
     return record
 
 
 def test_each_listed_purchase_after_a_denial_needs_a_person(
-    console: Console, listing_vendor: ListingVendor, place: Place
+    console: Console, listing_alarmbox: ListingAlarmBox, place: Place
 ) -> None:
     """After a denial, a person has acknowledged the first listed purchase. Then the list has a second one: the next
     purchase is refused until a person has acknowledged the second one as well.
     """
-    buy_and_deny_unmade_purchase(console, listing_vendor, place)
+    buy_and_deny_unmade_purchase(console, listing_alarmbox, place)
     for id_at_provider in (1, 2):
-        listing_vendor.charges.append(Charge(id_at_provider, NUMBER, "", listing_vendor.today(), None))
+        listing_alarmbox.charges.append(Charge(id_at_provider, NUMBER, "", listing_alarmbox.today(), None))
         for _ in range(2):
             refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
             assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
@@ -498,36 +500,36 @@ def test_each_listed_purchase_after_a_denial_needs_a_person(
         with place.open_console_of_person(console, "lead-b") as other:
             other.alerts.acknowledge(case.id, "bought by hand")
     assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")).state is CheckState.SUCCESS
-    assert listing_vendor.call_counts["check"] == 2
+    assert listing_alarmbox.call_counts["check"] == 2
 
 
 def test_the_purchase_of_an_earlier_denial_stops_the_next_one(
-    console: Console, listing_vendor: ListingVendor, place: Place, hand_clock: ManualClock
+    console: Console, listing_alarmbox: ListingAlarmBox, place: Place, hand_clock: ManualClock
 ) -> None:
     """Two purchases were denied, five days apart. AlarmBox lists a purchase made on the first day: this opens a case
     about the first denied purchase and stops the next purchase.
     """
-    first, day = buy_and_deny_unmade_purchase(console, listing_vendor, place), listing_vendor.today()
+    first, day = buy_and_deny_unmade_purchase(console, listing_alarmbox, place), listing_alarmbox.today()
     hand_clock.at += timedelta(days=5)
-    buy_and_deny_unmade_purchase(console, listing_vendor, place)
-    listing_vendor.charges.append(Charge(1, NUMBER, "1", day, first.id))
+    buy_and_deny_unmade_purchase(console, listing_alarmbox, place)
+    listing_alarmbox.charges.append(Charge(1, NUMBER, "1", day, first.id))
     refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
     assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
     (case,) = [alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted"]
     assert (case.subject_id, case.observed) == (first.id, "bought 1")
-    assert listing_vendor.call_counts["check"] == 2
+    assert listing_alarmbox.call_counts["check"] == 2
 
 
 @pytest.mark.parametrize("client", ["1", "2"])
 def test_a_denied_purchase_may_have_the_listed_id(
-    console: Console, listing_vendor: ListingVendor, place: Place, client: str
+    console: Console, listing_alarmbox: ListingAlarmBox, place: Place, client: str
 ) -> None:
     """AlarmBox makes client 1's purchase after two people have denied it. A probe doesn't use the listed id for
     another unknown purchase, because client 1's next purchase would then not be stopped. A person enters the id.
     """
-    denied = buy_and_deny_unmade_purchase(console, listing_vendor, place)
-    second = buy_with_unknown_outcome(console, listing_vendor, client, "silent_before_charge")
-    listing_vendor.charges.append(Charge(1, NUMBER, "1", listing_vendor.today(), denied.id))
+    denied = buy_and_deny_unmade_purchase(console, listing_alarmbox, place)
+    second = buy_with_unknown_outcome(console, listing_alarmbox, client, "silent_before_charge")
+    listing_alarmbox.charges.append(Charge(1, NUMBER, "1", listing_alarmbox.today(), denied.id))
     assert read_probe_refusal(console, second) == ("outcome_unknown", "several_wait")
     named = console.recovery.resolve("credit-check", second.id, "success", "their screen", 1)
     assert isinstance(named.record, CreditCheck)
@@ -536,13 +538,13 @@ def test_a_denied_purchase_may_have_the_listed_id(
 
 @pytest.mark.parametrize("answer_to_reading", ["readable", "silent"])
 def test_a_denied_lost_purchase_that_is_listed_later_stops_the_next_one(
-    console: Console, listing_vendor: ListingVendor, place: Place, answer_to_reading: str
+    console: Console, listing_alarmbox: ListingAlarmBox, place: Place, answer_to_reading: str
 ) -> None:
     """The database has lost a purchase, two people have denied it, and AlarmBox makes it afterwards. The next
     purchase reads the list first and is refused. After a person has entered the AlarmBox id, the record is a success
     again.
     """
-    lost = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_before_charge")
+    lost = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_before_charge")
     operation_id = lost.operation_id or ""
     delete_purchase(place, lost)
     entry = console._context.spool.find(operation_id)
@@ -551,16 +553,16 @@ def test_a_denied_lost_purchase_that_is_listed_later_stops_the_next_one(
     assert deny_purchase(console, "operation", operation_id) == "second_person"
     with place.open_console_of_person(console, "lead-b") as other:
         assert deny_purchase(other, "operation", operation_id) is None
-    listing_vendor.charges.append(Charge(1, NUMBER, "1", listing_vendor.today(), None))
-    listing_vendor.behaviour = "answers"
+    listing_alarmbox.charges.append(Charge(1, NUMBER, "1", listing_alarmbox.today(), None))
+    listing_alarmbox.behaviour = "answers"
     if answer_to_reading == "silent":
-        listing_vendor.is_readable = False
+        listing_alarmbox.is_readable = False
         unanswered = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
         assert unanswered.code == "provider_unreachable"
-        listing_vendor.is_readable = True
+        listing_alarmbox.is_readable = True
     refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
     assert (refused.code, refused.detail["operation_id"]) == ("already_purchased", operation_id)
-    assert listing_vendor.call_counts["check"] == 1
+    assert listing_alarmbox.call_counts["check"] == 1
     console.recovery.resolve("operation", operation_id, "success", "their screen", 1)
     (bought,) = console.lookup.find_records(NUMBER).credit_checks
     assert (bought.state, bought.credit_check_id, bought.operation_id) == (CheckState.SUCCESS, 1, operation_id)
@@ -569,7 +571,7 @@ def test_a_denied_lost_purchase_that_is_listed_later_stops_the_next_one(
 
 
 @dataclass
-class WrongExpiryVendor(ListingVendor):
+class WrongExpiryAlarmBox(ListingAlarmBox):
     """A simulated AlarmBox that reports an expiration date on the day of the purchase, which can't be right."""
 
     def report_charge(self, charge: Charge) -> CheckReport:
@@ -583,9 +585,9 @@ def test_a_wrong_expiration_date_in_the_list_frees_no_claim(
     """A listed purchase whose expiration date isn't after its purchase date counts as valid, so people can't deny the
     unknown purchase, on the next day either. The same holds if AlarmBox states no purchase date.
     """
-    vendor = WrongExpiryVendor(today=hand_clock.today, undated=set() if is_dated else {1})
-    vendor.behaviour = "silent_after_charge"
-    with place.desk(vendor, hand_clock) as console:
+    alarmbox = WrongExpiryAlarmBox(today=hand_clock.today, undated=set() if is_dated else {1})
+    alarmbox.behaviour = "silent_after_charge"
+    with place.desk(alarmbox, hand_clock) as console:
         record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))).detail[
             "record"
         ]

@@ -12,8 +12,8 @@ from console.app import Console
 from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, CheckState, CreditCheck, PurchaseRequest
+from tests.support.in_memory_alarmbox import Charge, InMemoryAlarmBox, LedgerReader
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import Charge, LedgerReader, LedgerVendor
 from tests.support.places import CHECKS_TABLE, Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal, call_for_refusal_code
@@ -22,7 +22,7 @@ NUMBER, OTHER = invent_numbers(2)
 
 
 @dataclass
-class ContradictingVendor(LedgerVendor):
+class ContradictingAlarmBox(InMemoryAlarmBox):
     """A simulated AlarmBox that answers a purchase with status 422 and the id of a credit check. The id is
     `named_id`, or by default that of the purchase, which was made. While `is_silent` the provider answers no read of
     a credit check, and while `is_blind` it shows none.
@@ -59,24 +59,26 @@ class ContradictingVendor(LedgerVendor):
 
 
 class ContradictingReader(LedgerReader):
-    vendor: ContradictingVendor
+    alarmbox: ContradictingAlarmBox
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        if self.vendor.is_silent:
+        if self.alarmbox.is_silent:
             return Outcome(OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.MAYBE)
-        if self.vendor.is_blind:
+        if self.alarmbox.is_blind:
             return Outcome(OutcomeClass.NOT_FOUND, "http_404", SendingCertainty.YES, None, 404)
         return super().read_detail(credit_check_id)
 
 
 @pytest.fixture
-def contradicting_vendor(hand_clock: ManualClock, vendor: LedgerVendor) -> ContradictingVendor:
-    return ContradictingVendor(today=vendor.today)
+def contradicting_alarmbox(hand_clock: ManualClock, alarmbox: InMemoryAlarmBox) -> ContradictingAlarmBox:
+    return ContradictingAlarmBox(today=alarmbox.today)
 
 
 @pytest.fixture
-def console(place: Place, contradicting_vendor: ContradictingVendor, hand_clock: ManualClock) -> Iterator[Console]:
-    with place.desk(contradicting_vendor, hand_clock) as desk:
+def console(
+    place: Place, contradicting_alarmbox: ContradictingAlarmBox, hand_clock: ManualClock
+) -> Iterator[Console]:
+    with place.desk(contradicting_alarmbox, hand_clock) as desk:
         yield desk
 
 
@@ -95,7 +97,7 @@ def deny_purchase(console: Console, kind: str, record_id: object) -> object:
 
 
 def test_a_purchase_named_by_its_refusal_cannot_be_denied(
-    console: Console, contradicting_vendor: ContradictingVendor, place: Place
+    console: Console, contradicting_alarmbox: ContradictingAlarmBox, place: Place
 ) -> None:
     """AlarmBox refuses a purchase, but the credit check that its refusal names was made by this purchase. Neither of
     two people can deny the purchase, also while AlarmBox doesn't answer. The purchase can be resolved as bought and
@@ -106,19 +108,19 @@ def test_a_purchase_named_by_its_refusal_cannot_be_denied(
         for desk in (console, other):
             refused = call_for_refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id))
             assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
-        contradicting_vendor.is_silent = True
+        contradicting_alarmbox.is_silent = True
         assert (
             call_for_refusal_code(lambda: deny_purchase(other, "credit-check", record.id)) == "provider_unreachable"
         )
-    contradicting_vendor.is_silent = False
+    contradicting_alarmbox.is_silent = False
     assert call_for_refusal_code(lambda: buy_check(console)) == "already_purchased"
     console.recovery.resolve("credit-check", str(record.id), "success", "their screen", 1)
     assert console.credit_checks.read_credit_check(record.id).record.state is CheckState.SUCCESS
-    assert contradicting_vendor.count_charges(NUMBER) == 1
+    assert contradicting_alarmbox.count_charges(NUMBER) == 1
 
 
 def test_a_lost_purchase_named_by_its_refusal_cannot_be_denied(
-    console: Console, contradicting_vendor: ContradictingVendor, place: Place
+    console: Console, contradicting_alarmbox: ContradictingAlarmBox, place: Place
 ) -> None:
     """The database has lost a purchase whose refusal names a credit check. People can't deny the purchase as long as
     AlarmBox shows that credit check.
@@ -129,7 +131,7 @@ def test_a_lost_purchase_named_by_its_refusal_cannot_be_denied(
     )
     refused = call_for_refusal(lambda: deny_purchase(console, "operation", record.operation_id))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
-    contradicting_vendor.is_blind = True
+    contradicting_alarmbox.is_blind = True
     assert deny_purchase(console, "operation", record.operation_id) == "second_person"
 
 
@@ -145,12 +147,12 @@ def test_a_lost_purchase_named_by_its_refusal_cannot_be_denied(
     ids=["the id as text", "another number", "a cut body", "a lost connection", "from a cache"],
 )
 def test_a_purchase_named_by_an_unusable_success_cannot_be_denied(
-    console: Console, contradicting_vendor: ContradictingVendor, place: Place, reason: str, body: str
+    console: Console, contradicting_alarmbox: ContradictingAlarmBox, place: Place, reason: str, body: str
 ) -> None:
     """AlarmBox makes a purchase and answers with its id, but the answer can't be used. Neither of two people can deny
     the purchase. With the id it is resolved as bought, and it is charged once.
     """
-    contradicting_vendor.answer_success(reason, body)
+    contradicting_alarmbox.answer_success(reason, body)
     record = buy_with_unknown_outcome(console)
     with place.open_console_of_person(console, "lead-b") as other:
         for desk in (console, other):
@@ -158,36 +160,36 @@ def test_a_purchase_named_by_an_unusable_success_cannot_be_denied(
             assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "named_purchase")
     console.recovery.resolve("credit-check", str(record.id), "success", "their screen", 1)
     assert console.credit_checks.read_credit_check(record.id).record.state is CheckState.SUCCESS
-    assert contradicting_vendor.count_charges(NUMBER) == 1
+    assert contradicting_alarmbox.count_charges(NUMBER) == 1
 
 
 def test_a_purchase_that_its_answer_shows_without_an_id_cannot_be_denied(
-    console: Console, contradicting_vendor: ContradictingVendor, place: Place, hand_clock: ManualClock
+    console: Console, contradicting_alarmbox: ContradictingAlarmBox, place: Place, hand_clock: ManualClock
 ) -> None:
     """AlarmBox makes a purchase and answers with the credit check, but without its id. Neither of two people can deny
     the purchase, also at a desk that can't reach AlarmBox. With the id from AlarmBox's screen it is resolved as
     bought, and it is charged once.
     """
-    contradicting_vendor.answer_success(
+    contradicting_alarmbox.answer_success(
         "made_without_id", '{"credit_check":{"purchase_date":"2026-11-20","result":"ok"}}'
     )
     record = buy_with_unknown_outcome(console)
     assert explain_credit_check(record, hand_clock.now()).why == "why.bought_without_number"
-    contradicting_vendor.is_silent = True
+    contradicting_alarmbox.is_silent = True
     with place.open_console_of_person(console, "lead-b") as other:
         for desk in (console, other):
             refused = call_for_refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id))
             assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "made_without_id")
-    contradicting_vendor.is_silent = False
+    contradicting_alarmbox.is_silent = False
     console.recovery.resolve("credit-check", str(record.id), "success", "their screen", 1)
-    assert contradicting_vendor.count_charges(NUMBER) == 1
+    assert contradicting_alarmbox.count_charges(NUMBER) == 1
 
 
 def test_a_lost_purchase_that_its_answer_shows_without_an_id_cannot_be_denied(
-    console: Console, contradicting_vendor: ContradictingVendor, place: Place
+    console: Console, contradicting_alarmbox: ContradictingAlarmBox, place: Place
 ) -> None:
     """The database has lost a purchase whose answer shows the credit check without its id: people can't deny it."""
-    contradicting_vendor.answer_success(
+    contradicting_alarmbox.answer_success(
         "made_without_id", '{"credit_check":{"purchase_date":"2026-11-20","result":"ok"}}'
     )
     record = buy_with_unknown_outcome(console)
@@ -199,15 +201,19 @@ def test_a_lost_purchase_that_its_answer_shows_without_an_id_cannot_be_denied(
 
 
 def test_alarmboxs_list_decides_about_an_answer_without_an_id(
-    console: Console, contradicting_vendor: ContradictingVendor
+    console: Console, contradicting_alarmbox: ContradictingAlarmBox
 ) -> None:
     """AlarmBox's answer shows a credit check without its id, but AlarmBox's list doesn't have the purchase: people
     can deny it. Without an answer to the question for the list they can't.
     """
-    contradicting_vendor.answer_success(
+    contradicting_alarmbox.answer_success(
         "made_without_id", '{"credit_check":{"purchase_date":"2026-11-20","result":"ok"}}'
     )
-    contradicting_vendor.makes_purchase, contradicting_vendor.lists_purchases, contradicting_vendor.is_readable = (
+    (
+        contradicting_alarmbox.makes_purchase,
+        contradicting_alarmbox.lists_purchases,
+        contradicting_alarmbox.is_readable,
+    ) = (
         False,
         True,
         False,
@@ -215,15 +221,15 @@ def test_alarmboxs_list_decides_about_an_answer_without_an_id(
     record = buy_with_unknown_outcome(console)
     refused = call_for_refusal(lambda: deny_purchase(console, "credit-check", record.id))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "made_without_id")
-    contradicting_vendor.is_readable = True
+    contradicting_alarmbox.is_readable = True
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
 
 
 def test_a_refusal_in_utf16_names_the_purchase_too(
-    console: Console, contradicting_vendor: ContradictingVendor
+    console: Console, contradicting_alarmbox: ContradictingAlarmBox
 ) -> None:
     """AlarmBox makes a purchase and refuses it in UTF-16: the id is found beside the NUL characters."""
-    contradicting_vendor.body = '\ufffd\ufffd{"credit_check_id":%s}'.replace('"', '"\0').replace("_", "_\0")
+    contradicting_alarmbox.body = '\ufffd\ufffd{"credit_check_id":%s}'.replace('"', '"\0').replace("_", "_\0")
     record = buy_with_unknown_outcome(console)
     refused = call_for_refusal(lambda: deny_purchase(console, "credit-check", record.id))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
@@ -237,18 +243,18 @@ def test_a_refusal_in_utf16_names_the_purchase_too(
     ],
 )
 def test_an_id_that_no_record_can_have_is_not_requested(
-    console: Console, contradicting_vendor: ContradictingVendor, reason: str, body: str
+    console: Console, contradicting_alarmbox: ContradictingAlarmBox, reason: str, body: str
 ) -> None:
     """An answer has an id that no record can have. If it is 0, it names nothing, and people can deny the purchase. If
     it is larger than the column, or cut off at the end of the answer, they can't, and nothing is asked.
     """
-    contradicting_vendor.answer_success(reason, body)
+    contradicting_alarmbox.answer_success(reason, body)
     record = buy_with_unknown_outcome(console)
-    contradicting_vendor.call_counts.clear()
+    contradicting_alarmbox.call_counts.clear()
     refused = call_for_refusal(lambda: deny_purchase(console, "credit-check", record.id))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "named_purchase")
-    assert not contradicting_vendor.call_counts
-    contradicting_vendor.body, contradicting_vendor.makes_purchase = (
+    assert not contradicting_alarmbox.call_counts
+    contradicting_alarmbox.body, contradicting_alarmbox.makes_purchase = (
         '{"credit_check_id":0,"errors":["invalid"]}',
         False,
     )
@@ -259,23 +265,23 @@ def test_an_id_that_no_record_can_have_is_not_requested(
 @pytest.mark.parametrize("named", ["unknown there", "another company's", "an old one", "ours"])
 @pytest.mark.parametrize("status", [422, 201])
 def test_an_answer_that_names_another_purchase_can_be_denied(
-    console: Console, contradicting_vendor: ContradictingVendor, place: Place, named: str, status: int
+    console: Console, contradicting_alarmbox: ContradictingAlarmBox, place: Place, named: str, status: int
 ) -> None:
     """AlarmBox's answer to a purchase names a credit check of another purchase; the requested one was not made. Two
     people can deny it, and the company can be bought.
     """
     if status == 201:
-        contradicting_vendor.answer_success("other_number", '{"credit_check":{"credit_check_id":1}}')
+        contradicting_alarmbox.answer_success("other_number", '{"credit_check":{"credit_check_id":1}}')
     if named == "ours":
-        contradicting_vendor.is_contradicting = False
+        contradicting_alarmbox.is_contradicting = False
         assert buy_check(console, "2").credit_check_id == 1
-        contradicting_vendor.is_contradicting = True
+        contradicting_alarmbox.is_contradicting = True
     else:
-        number, day = (OTHER if named == "another company's" else NUMBER), contradicting_vendor.today()
-        contradicting_vendor.charges.append(
+        number, day = (OTHER if named == "another company's" else NUMBER), contradicting_alarmbox.today()
+        contradicting_alarmbox.charges.append(
             Charge(1, number, "1", day - timedelta(days=40 if named == "an old one" else 0), None)
         )
-    contradicting_vendor.makes_purchase, contradicting_vendor.named_id, contradicting_vendor.is_blind = (
+    contradicting_alarmbox.makes_purchase, contradicting_alarmbox.named_id, contradicting_alarmbox.is_blind = (
         False,
         1,
         named == "unknown there",
@@ -284,5 +290,5 @@ def test_an_answer_that_names_another_purchase_can_be_denied(
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
     with place.open_console_of_person(console, "lead-b") as other:
         assert deny_purchase(other, "credit-check", record.id) is None
-    contradicting_vendor.is_contradicting = False
+    contradicting_alarmbox.is_contradicting = False
     assert buy_check(console).state is CheckState.SUCCESS

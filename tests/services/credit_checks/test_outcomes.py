@@ -29,8 +29,8 @@ from console.services.credit_checks import outcomes
 from console.store.operations import journal
 from console.store.records import evidence
 from console.store.refunds import approvals
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
@@ -47,20 +47,20 @@ REFUSAL_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass
 class PurchaseDesk:
     """A desk whose purchases get no answer, with helpers that deliver answers later and read the stored rows."""
 
-    def __init__(self, place: Place, console: Console, vendor: LedgerVendor, clock: ManualClock) -> None:
-        self.place, self.console, self.context, self.vendor, self.clock = (
+    def __init__(self, place: Place, console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock) -> None:
+        self.place, self.console, self.context, self.alarmbox, self.clock = (
             place,
             console,
             console._context,
-            vendor,
+            alarmbox,
             clock,
         )
 
     def make_unknown_purchase(self) -> CreditCheck:
         """Make a purchase that AlarmBox charges but doesn't answer; return its record, whose outcome is unknown."""
-        self.vendor.behaviour = "silent_after_charge"
+        self.alarmbox.behaviour = "silent_after_charge"
         assert call_for_refusal(lambda: self.buy()).code == "outcome_unknown"
-        self.vendor.behaviour = "answers"
+        self.alarmbox.behaviour = "answers"
         return self.read_record()
 
     def buy(self, *, renew: bool = False) -> CreditCheck:
@@ -78,7 +78,7 @@ class PurchaseDesk:
 
     def record_outcome(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> None:
         """Record this outcome for the record's purchase, as the pipeline does."""
-        can = self.vendor.capabilities
+        can = self.alarmbox.capabilities
         self.context.write(lambda tx: outcomes.record_outcome(self.context, tx, record.id, outcome, can))
 
     def read_operation(self, record: CreditCheck) -> Operation:
@@ -123,9 +123,9 @@ class PurchaseDesk:
 
 @pytest.fixture
 def purchase_desk(place: Place, hand_clock: ManualClock) -> Iterator[PurchaseDesk]:
-    vendor = LedgerVendor(today=hand_clock.today)
-    with place.desk(vendor, hand_clock) as console:
-        yield PurchaseDesk(place, console, vendor, hand_clock)
+    alarmbox = InMemoryAlarmBox(today=hand_clock.today)
+    with place.desk(alarmbox, hand_clock) as console:
+        yield PurchaseDesk(place, console, alarmbox, hand_clock)
 
 
 def make_success(number: int = 12345) -> Outcome[CheckReport]:
@@ -288,13 +288,13 @@ def test_a_denied_but_bought_purchase_stops_the_next_one(purchase_desk: Purchase
     """AlarmBox refused a purchase and later answers that the purchase was made. The next purchase is refused with
     `denied_but_bought` until a person has acknowledged the case. Another client can buy.
     """
-    purchase_desk.vendor.behaviour = "refuses"
+    purchase_desk.alarmbox.behaviour = "refuses"
     assert call_for_refusal(purchase_desk.buy).code == "provider_refused"
-    purchase_desk.vendor.behaviour, record = "answers", purchase_desk.read_record()
+    purchase_desk.alarmbox.behaviour, record = "answers", purchase_desk.read_record()
     assert explain_record(record, purchase_desk.context.now()).next_step.action == "purchase"
     assert purchase_desk.console.credit_checks.make_plan(NUMBER).denied_checks == ()
     assert purchase_desk.deliver_late_answer(record, make_success())
-    charges = len(purchase_desk.vendor.charges)
+    charges = len(purchase_desk.alarmbox.charges)
     explanation = explain_record(purchase_desk.read_record(), purchase_desk.context.now())
     assert (explanation.verdict, explanation.why) == ("verdict.contradicted", "why.denied_but_bought")
     assert explanation.next_step.action != "purchase"
@@ -314,7 +314,7 @@ def test_a_denied_but_bought_purchase_stops_the_next_one(purchase_desk: Purchase
     assert [denied.id for denied in purchase_desk.console.credit_checks.make_plan(NUMBER).denied_checks] == [
         record.id
     ]
-    assert len(purchase_desk.vendor.charges) == charges
+    assert len(purchase_desk.alarmbox.charges) == charges
     assert purchase_desk.console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state is SUCCESS
     (case,) = [alert for alert in purchase_desk.console.alerts.list_alerts() if alert.rule_id == "contradicted"]
     assert purchase_desk.read_next_step(record) == "next.check_purchase_history"
@@ -332,14 +332,14 @@ def test_an_earlier_refusal_advises_no_purchase_blocked_by_a_denied_one(purchase
     """AlarmBox refused two purchases of a number and says later that the second one was made. A new purchase for the
     same client is refused, so the page of the first record doesn't advise one.
     """
-    purchase_desk.vendor.behaviour = "refuses"
+    purchase_desk.alarmbox.behaviour = "refuses"
     assert call_for_refusal(partial(purchase_desk.buy)).code == "provider_refused"
     first = purchase_desk.read_record()
     assert call_for_refusal(partial(purchase_desk.buy)).code == "provider_refused"
     records = purchase_desk.console.lookup.find_records(NUMBER).credit_checks
     second = next(record for record in records if record.id != first.id)
     first, second = sorted((first, second), key=lambda record: record.id)
-    purchase_desk.vendor.behaviour = "answers"
+    purchase_desk.alarmbox.behaviour = "answers"
     assert purchase_desk.deliver_late_answer(second, make_success())
     assert call_for_refusal(purchase_desk.buy).detail["reason"] == "denied_but_bought"
     assert purchase_desk.read_next_step(first) == "next.other_denied_but_bought"
@@ -353,17 +353,17 @@ def test_a_renewal_that_was_denied_and_bought_is_not_bought_again(purchase_desk:
     """
     old = purchase_desk.buy()
     purchase_desk.clock.at += 400 * ONE_DAY
-    purchase_desk.vendor.behaviour = "refuses"
+    purchase_desk.alarmbox.behaviour = "refuses"
     assert call_for_refusal(partial(purchase_desk.buy, renew=True)).code == "provider_refused"
-    purchase_desk.vendor.behaviour, denied = "answers", purchase_desk.read_record()
+    purchase_desk.alarmbox.behaviour, denied = "answers", purchase_desk.read_record()
     assert denied.id != old.id
     assert purchase_desk.deliver_late_answer(denied, make_success())
-    charges = len(purchase_desk.vendor.charges)
+    charges = len(purchase_desk.alarmbox.charges)
     refused = call_for_refusal(partial(purchase_desk.buy, renew=True))
     assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
     blocker = refused.detail["record"]
     assert isinstance(blocker, CreditCheck)
-    assert (blocker.id, len(purchase_desk.vendor.charges)) == (denied.id, charges)
+    assert (blocker.id, len(purchase_desk.alarmbox.charges)) == (denied.id, charges)
     (case,) = [alert for alert in purchase_desk.console.alerts.list_alerts() if alert.rule_id == "contradicted"]
     purchase_desk.console.alerts.acknowledge(case.id, "their screen has nothing")
     assert purchase_desk.buy(renew=True).state is SUCCESS
@@ -413,7 +413,7 @@ def test_an_unknown_purchase_is_probed_or_waits_for_a_person(
     has no list, or if its answer was for no record of ours.
     """
     record = purchase_desk.make_unknown_purchase()
-    purchase_desk.vendor.lists_purchases = is_found
+    purchase_desk.alarmbox.lists_purchases = is_found
     purchase_desk.record_outcome(record, make_answer(OutcomeClass.UNKNOWN, reason))
     work = purchase_desk.read_record().work
     assert (work.state, work.reason, work.attempt) == (state, work_reason, 0)
@@ -427,7 +427,7 @@ def test_a_refused_renewal_makes_the_old_record_live_again(purchase_desk: Purcha
     """If AlarmBox's late answer refuses a renewal, the earlier credit check becomes live again."""
     old = purchase_desk.buy()
     purchase_desk.clock.at += 400 * ONE_DAY
-    purchase_desk.vendor.behaviour = "silent_after_charge"
+    purchase_desk.alarmbox.behaviour = "silent_after_charge"
     assert call_for_refusal(lambda: purchase_desk.buy(renew=True)).code == "outcome_unknown"
     newest = purchase_desk.read_record()
     assert purchase_desk.console.credit_checks.read_credit_check(old.id).record.superseded_by == newest.id
@@ -454,10 +454,10 @@ def test_a_late_answer_closes_a_proposal(purchase_desk: PurchaseDesk, outcome: O
 def buy_and_vanish(purchase_desk: PurchaseDesk) -> CreditCheck:
     """Make a purchase whose process ends during the call, and return its record."""
     with simulate_crash(purchase_desk.context) as vanish:
-        purchase_desk.vendor.during_call = vanish
+        purchase_desk.alarmbox.during_call = vanish
         with pytest.raises(SimulatedCrash):
             purchase_desk.buy()
-    purchase_desk.vendor.during_call = lambda: None
+    purchase_desk.alarmbox.during_call = lambda: None
     return purchase_desk.read_record()
 
 

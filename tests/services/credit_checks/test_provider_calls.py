@@ -15,8 +15,8 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.providers.http.transport import HttpTransport
 from console.sandbox.server import Sandbox
 from tests.support.desks import NUMBERS, MovedClock
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox, OpenTransactionCounter
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor, OpenTransactionCounter
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.refusals import call_for_refusal
@@ -108,14 +108,14 @@ def count_resends_after_time_outs(place: Place, count: int, seed: int = 13) -> i
     """Make `count` purchases that get no answer, and try every action on each of their records. Return how many
     purchase calls the program sent again.
     """
-    clock, vendor = ManualClock(), LedgerVendor()
-    vendor.today = clock.today
-    with use_lease_clock(clock), place.desk(vendor, clock) as console:
+    clock, alarmbox = ManualClock(), InMemoryAlarmBox()
+    alarmbox.today = clock.today
+    with use_lease_clock(clock), place.desk(alarmbox, clock) as console:
         for i, number in enumerate(invent_numbers(count, seed)):
-            vendor.behaviour = "silent_after_charge" if i % 2 else "silent_before_charge"
+            alarmbox.behaviour = "silent_after_charge" if i % 2 else "silent_before_charge"
             call_for_refusal(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))
             _try_every_action(console, clock, number)
-        return vendor.call_counts["check"] - count
+        return alarmbox.call_counts["check"] - count
 
 
 def test_a_time_out_is_never_sent_again(place: Place) -> None:
@@ -144,25 +144,25 @@ def _try_every_action(console: Console, clock: ManualClock, number: str, *, rene
 
 def test_only_a_purchase_sends_the_purchase_call(place: Place) -> None:
     """Once a check, or a part of it, is bought, none of the other actions on it sends the purchase call again."""
-    clock, vendor = ManualClock(), LedgerVendor(lists_purchases=True)
-    vendor.today = clock.today
-    with use_lease_clock(clock), place.desk(vendor, clock) as console:
+    clock, alarmbox = ManualClock(), InMemoryAlarmBox(lists_purchases=True)
+    alarmbox.today = clock.today
+    with use_lease_clock(clock), place.desk(alarmbox, clock) as console:
         bought = console.credit_checks.purchase(PurchaseRequest(ONE, "1"))
         for detail, pdf in ((True, True), (True, False), (False, True)):
             with suppress(ConsoleError):
                 console.credit_checks.refetch(bought.id, detail=detail, pdf=pdf)
         _try_every_action(console, clock, ONE, renew=False)
-        assert vendor.call_counts["check"] == 1
-        assert not hasattr(vendor.make_reader(), "buy_check")
+        assert alarmbox.call_counts["check"] == 1
+        assert not hasattr(alarmbox.make_reader(), "buy_check")
 
 
 def test_a_release_takes_two_persons_and_evidence(place: Place) -> None:
     """A corporation number with an unknown purchase can be bought again only after two people have decided with
     evidence that nothing was bought. The second person must be an approver.
     """
-    clock, vendor = ManualClock(), LedgerVendor(behaviour="silent_before_charge")
-    vendor.today = clock.today
-    with use_lease_clock(clock), place.desk(vendor, clock) as console:
+    clock, alarmbox = ManualClock(), InMemoryAlarmBox(behaviour="silent_before_charge")
+    alarmbox.today = clock.today
+    with use_lease_clock(clock), place.desk(alarmbox, clock) as console:
         record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).detail["record"]
         assert isinstance(record, CreditCheck)
 
@@ -184,5 +184,5 @@ def test_a_release_takes_two_persons_and_evidence(place: Place) -> None:
             item for item in console.credit_checks.read_credit_check(record.id).evidence if item.source == "person"
         ]
         assert [item.who for item in kept] == [place.get_account_name("op-a"), place.get_account_name("lead-b")]
-        vendor.behaviour = "answers"
+        alarmbox.behaviour = "answers"
         assert console.credit_checks.purchase(PurchaseRequest(ONE, "1")).state == "success"

@@ -14,7 +14,7 @@ from console.domain.alerts.provider_subjects import AUTHORISATION_RULE
 from console.domain.errors import ConsoleError
 from console.providers.credit_checks.tokens import CredentialsRefused, TokenAnswerLost, TokenPair
 from console.services.credit_checks.provider_tokens import DatabaseTokenStore
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import ManualClock, make_quick_folder, open_quick_desk
 
 PROVIDER_NAME = "invented"
@@ -22,7 +22,7 @@ PROVIDER_NAME = "invented"
 
 @pytest.fixture
 def console() -> Iterator[Console]:
-    with make_quick_folder() as home, open_quick_desk(home / "desk", LedgerVendor(), ManualClock()) as desk:
+    with make_quick_folder() as home, open_quick_desk(home / "desk", InMemoryAlarmBox(), ManualClock()) as desk:
         yield desk
 
 
@@ -78,7 +78,7 @@ def test_a_refused_refresh_token_is_a_case_until_a_pair_is_stored() -> None:
     console. A new authorisation closes the case."""
     clock = ManualClock()
     secrets = {"SECRET_ALARMBOX_CLIENT_ID": "id", "SECRET_ALARMBOX_CLIENT_SECRET": "secret"}
-    with make_quick_folder() as home, open_quick_desk(home / "desk", LedgerVendor(), clock, **secrets) as desk:
+    with make_quick_folder() as home, open_quick_desk(home / "desk", InMemoryAlarmBox(), clock, **secrets) as desk:
         store = DatabaseTokenStore(desk._context, "alarmbox", "first", desk._context.cipher)
         pair = TokenPair("access", "next", clock.now())
         stored_pair = store.refresh(lambda _token: pair, outdated_pair=None)

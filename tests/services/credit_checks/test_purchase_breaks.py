@@ -20,8 +20,8 @@ from console.services.credit_checks.purchase import PURCHASE_ACTION
 from console.services.guarded.operation import ClaimedRecord
 from console.store.database.engine import Transaction
 from console.wording.sentences.catalogue import format_error_message
+from tests.support.in_memory_alarmbox import Behaviour, Charge, InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
@@ -37,8 +37,8 @@ def clock(hand_clock: ManualClock) -> ManualClock:
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, clock: ManualClock) -> Iterator[Console]:
-    with place.desk(vendor, clock) as desk:
+def console(place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock) -> Iterator[Console]:
+    with place.desk(alarmbox, clock) as desk:
         yield desk
 
 
@@ -77,7 +77,7 @@ def break_database(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
 
 @pytest.mark.expects_log("progress that raises is told")
 @pytest.mark.parametrize("step", ["answered", "detail", "pdf"])
-def test_progress_that_raises_loses_no_answer(console: Console, vendor: LedgerVendor, step: str) -> None:
+def test_progress_that_raises_loses_no_answer(console: Console, alarmbox: InMemoryAlarmBox, step: str) -> None:
     """The progress function of a purchase raises an error after the call has begun: the purchase is still recorded as
     a success.
     """
@@ -87,10 +87,10 @@ def test_progress_that_raises_loses_no_answer(console: Console, vendor: LedgerVe
             raise RuntimeError("the window is gone")
 
     console.credit_checks.purchase(PurchaseRequest(ONE, "1"), raise_at_step)
-    assert (read_single_record(console).state, len(vendor.charges)) == ("success", 1)
+    assert (read_single_record(console).state, len(alarmbox.charges)) == ("success", 1)
 
 
-def test_progress_that_raises_before_the_call_sends_nothing(console: Console, vendor: LedgerVendor) -> None:
+def test_progress_that_raises_before_the_call_sends_nothing(console: Console, alarmbox: InMemoryAlarmBox) -> None:
     """The progress function of a purchase raises an error just before the call: the call isn't sent, and the number
     can be bought again.
     """
@@ -101,7 +101,7 @@ def test_progress_that_raises_before_the_call_sends_nothing(console: Console, ve
 
     with pytest.raises(RuntimeError, match="left"):
         console.credit_checks.purchase(PurchaseRequest(ONE, "1"), leave_when_asking)
-    assert (read_single_record(console).state, read_single_record(console).certainty, vendor.charges) == (
+    assert (read_single_record(console).state, read_single_record(console).certainty, alarmbox.charges) == (
         "error",
         "known",
         [],
@@ -114,7 +114,7 @@ def test_progress_that_raises_before_the_call_sends_nothing(console: Console, ve
 
 @pytest.mark.expects_log("the database is taken away")
 def test_a_success_is_returned_despite_an_unreadable_record(
-    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+    console: Console, alarmbox: InMemoryAlarmBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database fails as soon as the success of a purchase is recorded: the caller still gets the record."""
 
@@ -130,22 +130,26 @@ def test_a_success_is_returned_despite_an_unreadable_record(
 
 @pytest.mark.expects_log("the database is taken away")
 def test_an_answer_that_cannot_be_recorded_waits_on_the_desk(
-    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+    console: Console, alarmbox: InMemoryAlarmBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database fails during the call of a purchase: the caller gets `outcome_unknown` with the record. The next
     due tasks deliver the answer from the spool.
     """
-    vendor.during_call = lambda: break_writes(monkeypatch, console)
+    alarmbox.during_call = lambda: break_writes(monkeypatch, console)
     lost = call_for_refusal(lambda: buy_check(console))
     monkeypatch.undo()
-    vendor.during_call = lambda: None
+    alarmbox.during_call = lambda: None
     assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
     record = lost.detail["record"]
     assert isinstance(record, CreditCheck)
     assert (record.id, record.certainty) == (read_single_record(console).id, "unknown")
     assert call_for_refusal(lambda: buy_check(console)).code == "already_purchased"
     console.recovery.run_all_tasks()
-    assert (read_single_record(console).state, read_single_record(console).credit_check_id, len(vendor.charges)) == (
+    assert (
+        read_single_record(console).state,
+        read_single_record(console).credit_check_id,
+        len(alarmbox.charges),
+    ) == (
         "success",
         1,
         1,
@@ -154,7 +158,7 @@ def test_an_answer_that_cannot_be_recorded_waits_on_the_desk(
 
 @pytest.mark.expects_log("the disk is full")
 def test_an_answer_that_cannot_be_stored_has_its_own_error(
-    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+    console: Console, alarmbox: InMemoryAlarmBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither the database nor the spool can store AlarmBox's answer. The error has the reason `not_kept` and
     AlarmBox's id of the check, so that a person can decide the outcome with it.
@@ -167,7 +171,7 @@ def test_an_answer_that_cannot_be_stored_has_its_own_error(
     def raise_storage_full(*_: object) -> None:
         raise ConsoleError(ErrorCode.STORAGE_FULL)
 
-    vendor.during_call = break_writes_and_spool
+    alarmbox.during_call = break_writes_and_spool
     lost = call_for_refusal(lambda: buy_check(console))
     assert (lost.exit_status, lost.detail["reason"], lost.detail["provider_id"]) == (4, "not_kept", 1)
     monkeypatch.undo()
@@ -176,7 +180,7 @@ def test_an_answer_that_cannot_be_stored_has_its_own_error(
 
 @pytest.mark.expects_log("the database is taken away")
 def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
-    console: Console, vendor: LedgerVendor, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process loses its lease during the call, and then the database refuses its late answer. The answer stays in
     the spool, and the next due tasks deliver it.
@@ -194,13 +198,17 @@ def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
         console.recovery.run_all_tasks()
         monkeypatch.setattr(console.database, "write", refuse_or_write)
 
-    vendor.during_call = let_operation_lapse
+    alarmbox.during_call = let_operation_lapse
     buy_or_unknown = call_for_refusal(lambda: buy_check(console))
     monkeypatch.undo()
     assert buy_or_unknown.code == "outcome_unknown"
-    vendor.during_call = lambda: None
+    alarmbox.during_call = lambda: None
     console.recovery.run_all_tasks()
-    assert (read_single_record(console).state, read_single_record(console).credit_check_id, len(vendor.charges)) == (
+    assert (
+        read_single_record(console).state,
+        read_single_record(console).credit_check_id,
+        len(alarmbox.charges),
+    ) == (
         "success",
         1,
         1,
@@ -209,7 +217,7 @@ def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
 
 @pytest.mark.expects_log("the database is taken away")
 def test_a_refetch_that_cannot_be_recorded_is_no_unknown_outcome(
-    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+    console: Console, alarmbox: InMemoryAlarmBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database fails while a re-fetch is recorded. A re-fetch costs nothing, so the error is that of the database
     and not `outcome_unknown`.
@@ -226,7 +234,7 @@ def test_a_refetch_that_cannot_be_recorded_is_no_unknown_outcome(
 
 @pytest.mark.expects_log("no room on the desk")
 def test_a_full_disk_before_the_call_sends_nothing(
-    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+    console: Console, alarmbox: InMemoryAlarmBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before the call of a purchase the spool is full and the database fails: the error is `storage_full` (exit
     status 6), and no call is sent.
@@ -238,14 +246,14 @@ def test_a_full_disk_before_the_call_sends_nothing(
 
     monkeypatch.setattr("console.store.spool.spool.Spool.mark_calling", break_writes_and_raise)
     lost = call_for_refusal(lambda: buy_check(console))
-    assert (lost.code, lost.exit_status, vendor.charges) == ("storage_full", 6, [])
+    assert (lost.code, lost.exit_status, alarmbox.charges) == ("storage_full", 6, [])
 
 
 @pytest.mark.expects_log("the database is taken away")
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_missing_database_file_is_not_written(
-    console: Console, vendor: LedgerVendor, place: Place, replaced: bool
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, replaced: bool
 ) -> None:
     """The database file is moved or replaced during the call: the answer waits in the spool, and no other file is
     written. After the file is back, the due tasks deliver the answer.
@@ -257,20 +265,20 @@ def test_a_missing_database_file_is_not_written(
         if replaced:
             file.write_bytes(elsewhere.read_bytes())
 
-    vendor.during_call = move_file_away
+    alarmbox.during_call = move_file_away
     lost = call_for_refusal(lambda: buy_check(console))
     assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
     assert call_for_refusal(lambda: buy_check(console, TWO)).code == "database_unreachable"
     assert file.exists() is replaced
     elsewhere.replace(file)
-    vendor.during_call = lambda: None
+    alarmbox.during_call = lambda: None
     console.recovery.run_all_tasks()
-    assert (read_single_record(console).state, len(vendor.charges)) == ("success", 1)
+    assert (read_single_record(console).state, len(alarmbox.charges)) == ("success", 1)
 
 
 @pytest.mark.expects_log("a hook fails")
 def test_a_failed_hook_after_commit_undoes_nothing(
-    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+    console: Console, alarmbox: InMemoryAlarmBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A function that runs after COMMIT raises an error: the purchase is still a success."""
     run_commit_hooks = Transaction.run_commit_hooks
@@ -290,7 +298,7 @@ def test_a_failed_hook_after_commit_undoes_nothing(
 
 
 def test_a_renewal_with_a_lost_row_is_not_bought_again(
-    console: Console, vendor: LedgerVendor, clock: ManualClock, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock, place: Place
 ) -> None:
     """The database is restored from a backup made before a renewal, so the superseded row is live again. The desk's
     spool still makes the desk refuse a second renewal.
@@ -303,12 +311,12 @@ def test_a_renewal_with_a_lost_row_is_not_bought_again(
     place.sql(f"DELETE FROM operations WHERE subject_id = {renewed.id}", f"{back} WHERE id = {old.id}")
     again = call_for_refusal(lambda: buy_check(console, renew=True))
     assert (again.code, again.detail["source"]) == ("already_purchased", "desk")
-    assert len(vendor.charges) == 2
+    assert len(alarmbox.charges) == 2
 
 
 @pytest.mark.parametrize("by_person", [False, True])
 def test_a_renewal_with_a_lost_row_is_restored(
-    console: Console, vendor: LedgerVendor, clock: ManualClock, place: Place, by_person: bool
+    console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock, place: Place, by_person: bool
 ) -> None:
     """A renewal that the database has lost is restored by a probe or by a person's decision, and gets the claim of
     the check that it renewed. Without this, people could only deny the renewal, and the corporation would be bought
@@ -330,11 +338,11 @@ def test_a_renewal_with_a_lost_row_is_restored(
     assert (superseded.id, superseded.is_live, superseded.superseded_by) == (old.id, False, restored.id)
     clock.at += timedelta(minutes=1)
     assert call_for_refusal(lambda: buy_check(console, renew=True)).code == "not_expired"
-    assert len(vendor.charges) == 2
+    assert len(alarmbox.charges) == 2
 
 
 def test_a_restored_claim_can_be_renewed(
-    console: Console, vendor: LedgerVendor, clock: ManualClock, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock, place: Place
 ) -> None:
     """The database has lost a record, and `resolve operation` has restored it: the record can be renewed after its
     expiry.
@@ -345,20 +353,20 @@ def test_a_restored_claim_can_be_renewed(
     console.recovery.resolve("operation", operation, "success", "seen on their screen", lost.credit_check_id)
     clock.at += timedelta(days=400)
     assert buy_check(console, renew=True).state == "success"
-    assert len(vendor.charges) == 2
+    assert len(alarmbox.charges) == 2
 
 
 @pytest.mark.expects_log("the database is taken away")
 def test_a_restored_claim_is_nothing_to_deliver(
-    console: Console, vendor: LedgerVendor, place: Place, monkeypatch: pytest.MonkeyPatch
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The spool has an undelivered answer for a row that the database has lost. A probe restores the row and marks
     the spool entry as ended, so the answer isn't delivered again.
     """
     with monkeypatch.context() as lost:
-        vendor.during_call = lambda: break_writes(lost, console)
+        alarmbox.during_call = lambda: break_writes(lost, console)
         kept = call_for_refusal(lambda: buy_check(console))
-    vendor.during_call = lambda: None
+    alarmbox.during_call = lambda: None
     record = kept.detail["record"]
     assert isinstance(record, CreditCheck)
     delete_row(place, record)
@@ -370,7 +378,7 @@ def test_a_restored_claim_is_nothing_to_deliver(
 
 @pytest.mark.parametrize("is_decided", [False, True])
 def test_another_client_may_get_the_id_of_a_restored_claim(
-    console: Console, vendor: LedgerVendor, place: Place, is_decided: bool
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, is_decided: bool
 ) -> None:
     """AlarmBox answers client 2's purchase with the id of client 1's restored purchase. No case is opened if the
     spool had this id from client 1's own answer. A case is opened if a person had decided the id.
@@ -384,7 +392,7 @@ def test_another_client_may_get_the_id_of_a_restored_claim(
         console.recovery.resolve("operation", operation, "success", "seen on their screen", lost.credit_check_id)
     else:
         console.recovery.probe("operation", operation)
-    vendor.charges.clear()  # one check may serve two clients
+    alarmbox.charges.clear()  # one check may serve two clients
     second = buy_check(console, client="2")
     assert second.credit_check_id == lost.credit_check_id
     cases = [alert.rule_id for alert in console.alerts.list_alerts() if alert.resolved_at is None]
@@ -396,13 +404,13 @@ def test_another_client_may_get_the_id_of_a_restored_claim(
 
 @pytest.mark.parametrize("step_name", ["before_call", "during_call"])
 def test_a_call_that_nobody_ends_becomes_unknown(
-    console: Console, vendor: LedgerVendor, clock: ManualClock, step_name: str
+    console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock, step_name: str
 ) -> None:
     """The process of a purchase ends during the call, and its lease expires: every reader sees the purchase as
     unknown at once. The next due tasks store this, and the purchase never becomes an error.
     """
     with simulate_crash(console._context) as vanish:
-        setattr(vendor, step_name, vanish)
+        setattr(alarmbox, step_name, vanish)
         with pytest.raises(SimulatedCrash):
             buy_check(console)
     assert (read_single_record(console).state, read_single_record(console).certainty) == ("pending", "known")
@@ -416,7 +424,7 @@ def test_a_call_that_nobody_ends_becomes_unknown(
 
 @pytest.mark.parametrize("exception", [SystemExit, GeneratorExit, CancelledError])
 def test_an_exception_during_a_call_leaves_an_unknown_record(
-    console: Console, vendor: LedgerVendor, exception: type[BaseException]
+    console: Console, alarmbox: InMemoryAlarmBox, exception: type[BaseException]
 ) -> None:
     """An exception ends the process of a purchase during the call: the record is unknown at once, and the caller gets
     the exception.
@@ -425,7 +433,7 @@ def test_an_exception_during_a_call_leaves_an_unknown_record(
     def raise_end() -> None:
         raise exception
 
-    vendor.during_call = raise_end
+    alarmbox.during_call = raise_end
     with pytest.raises(exception):
         buy_check(console)
     assert (read_single_record(console).state, read_single_record(console).certainty) == ("pending", "unknown")
@@ -434,7 +442,11 @@ def test_an_exception_during_a_call_leaves_an_unknown_record(
 @pytest.mark.parametrize("exception", [SystemExit, GeneratorExit, MemoryError, KeyboardInterrupt])
 @pytest.mark.parametrize("step", ["after_tx1", "after_intent", "before_send"])
 def test_an_exception_before_a_call_leaves_a_known_error(
-    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, exception: type[BaseException], step: str
+    console: Console,
+    alarmbox: InMemoryAlarmBox,
+    monkeypatch: pytest.MonkeyPatch,
+    exception: type[BaseException],
+    step: str,
 ) -> None:
     """An exception is raised before the call of a purchase: the record is a known error at once, and the number can
     be bought again.
@@ -445,7 +457,7 @@ def test_an_exception_before_a_call_leaves_a_known_error(
         )
         with pytest.raises(exception):
             buy_check(console)
-    assert (read_single_record(console).state, read_single_record(console).certainty, vendor.charges) == (
+    assert (read_single_record(console).state, read_single_record(console).certainty, alarmbox.charges) == (
         "error",
         "known",
         [],
@@ -456,7 +468,11 @@ def test_an_exception_before_a_call_leaves_a_known_error(
 @pytest.mark.parametrize("exception", [SystemExit, GeneratorExit, KeyboardInterrupt])
 @pytest.mark.parametrize("step", ["after_send", "before_tx2", "after_tx2"])
 def test_an_exception_after_an_answer_leaves_a_success(
-    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, exception: type[BaseException], step: str
+    console: Console,
+    alarmbox: InMemoryAlarmBox,
+    monkeypatch: pytest.MonkeyPatch,
+    exception: type[BaseException],
+    step: str,
 ) -> None:
     """An exception is raised after AlarmBox's answer to a purchase: the success is recorded before the caller gets
     the exception.
@@ -466,7 +482,7 @@ def test_an_exception_after_an_answer_leaves_a_success(
             console._context.failpoints, "reach", lambda name: raise_exception(exception) if name == step else None
         )
         buy_check(console)
-    assert (read_single_record(console).state, read_single_record(console).certainty, len(vendor.charges)) == (
+    assert (read_single_record(console).state, read_single_record(console).certainty, len(alarmbox.charges)) == (
         "success",
         "known",
         1,
@@ -482,42 +498,42 @@ def raise_exception(exception: type[BaseException]) -> None:
 
 
 def test_a_probe_ignores_a_listed_purchase_of_a_running_call(
-    place: Place, vendor: LedgerVendor, clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock
 ) -> None:
     """Two clients buy the same number, and client 1's outcome is unknown. While client 2's call runs, a probe of
     client 1's purchase can't decide whose the listed id is, and the purchase stays unknown.
     """
-    vendor.lists_purchases = True
-    with place.desk(vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
-        vendor.behaviour = "silent_before_charge"
+    alarmbox.lists_purchases = True
+    with place.desk(alarmbox, clock, ALARMBOX_FIND_PURCHASES="1") as console:
+        alarmbox.behaviour = "silent_before_charge"
         first = call_for_refusal(lambda: buy_check(console)).detail["record"]
         assert isinstance(first, CreditCheck)
         probed: list[ConsoleError] = []
-        vendor.behaviour = "answers"
-        vendor.during_call = lambda: probed.append(call_for_refusal(lambda: console.credit_checks.probe(first.id)))
+        alarmbox.behaviour = "answers"
+        alarmbox.during_call = lambda: probed.append(call_for_refusal(lambda: console.credit_checks.probe(first.id)))
         second = buy_check(console, client="2")
         assert [error.code for error in probed] == ["outcome_unknown"]
-        assert second.credit_check_id == vendor.charges[0].id
+        assert second.credit_check_id == alarmbox.charges[0].id
         (kept,) = [row for row in read_check_rows(console.database) if row.id == first.id]
         assert (kept.certainty, kept.id_at_provider) == ("unknown", None)
 
 
 def test_a_probe_overtaken_by_the_late_answer_returns_the_settled_record(
-    place: Place, vendor: LedgerVendor, clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock
 ) -> None:
     """While a probe reads the list of purchases, another desk delivers the late answer: the probe returns the settled
     record and overwrites nothing.
     """
-    vendor.lists_purchases = True
-    with place.desk(vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
-        vendor.behaviour = "silent_after_charge"
+    alarmbox.lists_purchases = True
+    with place.desk(alarmbox, clock, ALARMBOX_FIND_PURCHASES="1") as console:
+        alarmbox.behaviour = "silent_after_charge"
         record = call_for_refusal(lambda: buy_check(console)).detail["record"]
         assert isinstance(record, CreditCheck)
-        with place.desk(vendor, clock, person="op-b") as other:
+        with place.desk(alarmbox, clock, person="op-b") as other:
             late = Outcome(
-                OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, vendor.report_charge(vendor.charges[0])
+                OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, alarmbox.report_charge(alarmbox.charges[0])
             )
-            reader = _InterruptedListVendor(vendor, lambda: _deliver_late_answer(other, record, late))
+            reader = _InterruptedListAlarmBox(alarmbox, lambda: _deliver_late_answer(other, record, late))
             with place.desk(reader, clock, ALARMBOX_FIND_PURCHASES="1") as prober:
                 assert prober.credit_checks.probe(record.id).state == "success"
         assert (read_single_record(console).state, read_single_record(console).credit_check_id) == ("success", 1)
@@ -526,7 +542,7 @@ def test_a_probe_overtaken_by_the_late_answer_returns_the_settled_record(
 @pytest.mark.parametrize("decision", [("success", 1), ("error", None)])
 def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
     console: Console,
-    vendor: LedgerVendor,
+    alarmbox: InMemoryAlarmBox,
     clock: ManualClock,
     decision: tuple[str, int | None],
     monkeypatch: pytest.MonkeyPatch,
@@ -534,10 +550,12 @@ def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
     """If the late answer is delivered while a person decides, the decision is refused with `stale_view`, and no
     proposal remains.
     """
-    vendor.behaviour = "silent_after_charge"
+    alarmbox.behaviour = "silent_after_charge"
     record = call_for_refusal(lambda: buy_check(console)).detail["record"]
     assert isinstance(record, CreditCheck)
-    late = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, vendor.report_charge(vendor.charges[0]))
+    late = Outcome(
+        OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, alarmbox.report_charge(alarmbox.charges[0])
+    )
     reach = console._context.failpoints.reach
 
     def deliver_answer_before_resolve(name: str) -> None:
@@ -555,14 +573,14 @@ def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
     assert console.credit_checks.read_credit_check(record.id).awaiting is None
 
 
-class _InterruptedListVendor(LedgerVendor):
+class _InterruptedListAlarmBox(InMemoryAlarmBox):
     """A simulated AlarmBox that calls the function `meanwhile` whenever its list of purchases is read."""
 
-    def __init__(self, world: LedgerVendor, meanwhile: Callable[[], None]) -> None:
+    def __init__(self, world: InMemoryAlarmBox, meanwhile: Callable[[], None]) -> None:
         super().__init__(today=world.today, lists_purchases=True, charges=world.charges)
         self._meanwhile = meanwhile
 
-    def make_reader(self) -> "_InterruptedListVendor":  # type: ignore[override]  # as a reader it is used
+    def make_reader(self) -> "_InterruptedListAlarmBox":  # type: ignore[override]  # as a reader it is used
         return self
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
@@ -581,7 +599,11 @@ def _deliver_late_answer(console: Console, record: CreditCheck, answer: Outcome[
 @pytest.mark.engines("mariadb", "galera")
 @pytest.mark.parametrize("behaviour", ["answers", "silent_after_charge"])
 def test_a_renewal_does_not_take_over_from_another_renewal(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
+    place: Place,
+    alarmbox: InMemoryAlarmBox,
+    clock: ManualClock,
+    behaviour: Behaviour,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """On a server, another desk's renewal is committed between this desk's checks and its claim: this desk's renewal
     of the same check isn't sent.
@@ -596,38 +618,38 @@ def test_a_renewal_does_not_take_over_from_another_renewal(
         return claim(attempt, *claimed)
 
     with (  # a named lease would hold the faster one up
-        place.desk(vendor, clock, LEASES="off") as console,
-        place.desk(vendor, clock, person="op-b", desk=1, LEASES="off") as other,
+        place.desk(alarmbox, clock, LEASES="off") as console,
+        place.desk(alarmbox, clock, person="op-b", desk=1, LEASES="off") as other,
     ):
         buy_check(console)
         clock.at += timedelta(days=400)
-        vendor.behaviour = behaviour
+        alarmbox.behaviour = behaviour
         monkeypatch.setattr(
             console._service_builder._purchases, "action", replace(PURCHASE_ACTION, claim=renew_before_claim)
         )
         lost = call_for_refusal(lambda: buy_check(console, renew=True))
     assert [error is None for error in faster] == [behaviour == "answers"]
-    assert (lost.code, len(vendor.charges)) == ("already_purchased", 2)
+    assert (lost.code, len(alarmbox.charges)) == ("already_purchased", 2)
 
 
-def sell_with_dates_of_an_earlier_purchase(vendor: LedgerVendor) -> None:
+def sell_with_dates_of_an_earlier_purchase(alarmbox: InMemoryAlarmBox) -> None:
     """Make the simulated AlarmBox sell checks whose dates say that they expired years ago."""
-    today = vendor.today
-    vendor.before_call = lambda: setattr(vendor, "today", lambda: date(2020, 1, 1))
-    vendor.during_call = lambda: setattr(vendor, "today", today)
+    today = alarmbox.today
+    alarmbox.before_call = lambda: setattr(alarmbox, "today", lambda: date(2020, 1, 1))
+    alarmbox.during_call = lambda: setattr(alarmbox, "today", today)
 
 
 def test_a_renewal_made_by_another_desk_is_not_repeated(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This desk queries AlarmBox whether an old check has expired. Meanwhile another desk renews that check, and the
     dates of the new check are over as well. This desk doesn't renew the new check, because it hasn't queried AlarmBox
     about it.
     """
-    with place.desk(vendor, clock) as console, place.desk(vendor, clock, person="op-b", desk=1) as other:
+    with place.desk(alarmbox, clock) as console, place.desk(alarmbox, clock, person="op-b", desk=1) as other:
         buy_check(console)
         clock.at += timedelta(days=400)
-        sell_with_dates_of_an_earlier_purchase(vendor)
+        sell_with_dates_of_an_earlier_purchase(alarmbox)
         reach = console._context.failpoints.reach
 
         def renew_before_first_transaction(name: str) -> None:
@@ -639,30 +661,30 @@ def test_a_renewal_made_by_another_desk_is_not_repeated(
 
         monkeypatch.setattr(console._context.failpoints, "reach", renew_before_first_transaction)
         lost = call_for_refusal(lambda: buy_check(console, renew=True))
-    assert (lost.code, len(vendor.charges)) == ("already_purchased", 2)
+    assert (lost.code, len(alarmbox.charges)) == ("already_purchased", 2)
 
 
 def test_dates_of_an_earlier_purchase_renew_nothing_at_once(
-    console: Console, vendor: LedgerVendor, clock: ManualClock
+    console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock
 ) -> None:
     """A new check has dates that were over before it was bought, so its dates are wrong or belong to another check.
     Its renewal is refused, because each renewal would cost money again. After 91 days it can be renewed.
     """
-    sell_with_dates_of_an_earlier_purchase(vendor)
+    sell_with_dates_of_an_earlier_purchase(alarmbox)
     live = buy_check(console)
     assert live.expired_at is not None
     for _ in range(2):
         refused = call_for_refusal(lambda: buy_check(console, renew=True))
         assert (refused.code, refused.detail["reason"]) == ("provider_answer_unusable", "expired_before")
         assert "expired_before" not in format_error_message(refused, "en")
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
     clock.at += timedelta(days=91)
-    assert (buy_check(console, renew=True).state, len(vendor.charges)) == ("success", 2)
+    assert (buy_check(console, renew=True).state, len(alarmbox.charges)) == ("success", 2)
 
 
 @pytest.mark.engines("sqlite")
 def test_the_id_of_an_expired_check_renews_no_other_one(
-    console: Console, vendor: LedgerVendor, clock: ManualClock, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock, place: Place
 ) -> None:
     """A person wrote the id and the end of the superseded check into the live row. AlarmBox's answer about that id
     isn't about the live row's check, so the renewal of the live row is refused.
@@ -674,22 +696,22 @@ def test_the_id_of_an_expired_check_renews_no_other_one(
     place.sql(f"UPDATE hansha_alarmbox_credit_checks SET {ended.format(old.credit_check_id)} WHERE id = {live.id}")
     refused = call_for_refusal(lambda: buy_check(console, renew=True))
     assert (refused.code, refused.detail["reason"]) == ("provider_answer_unusable", "other_record")
-    assert len(vendor.charges) == 2
+    assert len(alarmbox.charges) == 2
 
 
 @pytest.mark.parametrize("behaviour", ["refuses", "unauthorised", "too_fast", "unreachable"])
 def test_a_renewal_that_was_not_made_restores_the_old_record(
-    console: Console, vendor: LedgerVendor, clock: ManualClock, behaviour: Behaviour
+    console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock, behaviour: Behaviour
 ) -> None:
     """If a renewal was certainly not made, the earlier credit check stays live and can be renewed."""
     old = buy_check(console)
     clock.at += timedelta(days=400)
-    vendor.behaviour = behaviour
+    alarmbox.behaviour = behaviour
     assert call_for_refusal(lambda: buy_check(console, renew=True)).exit_status in (5, 6)
     newest, restored = console.lookup.find_records(ONE).credit_checks
     assert (newest.state, restored.id, restored.is_live) == ("error", old.id, True)
     assert call_for_refusal(lambda: buy_check(console)).code == "already_purchased"
-    vendor.behaviour = "answers"
+    alarmbox.behaviour = "answers"
     assert buy_check(console, renew=True).state == "success"
 
 
@@ -697,19 +719,25 @@ def test_a_renewal_that_was_not_made_restores_the_old_record(
 @pytest.mark.parametrize("days", [100, 400])
 @pytest.mark.parametrize(("expired", "by_date"), [(False, False), (True, True), (None, None)])
 def test_the_providers_expired_field_decides_about_a_renewal(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, days: int, *, expired: bool | None, by_date: bool | None
+    place: Place,
+    alarmbox: InMemoryAlarmBox,
+    clock: ManualClock,
+    days: int,
+    *,
+    expired: bool | None,
+    by_date: bool | None,
 ) -> None:
     """AlarmBox's field `expired` decides whether a check may be renewed, whatever the check's date says; without the
     field (None) the date decides. In each case AlarmBox's answer is stored as evidence of the earlier purchase.
     """
-    with place.desk(vendor, clock) as console:
+    with place.desk(alarmbox, clock) as console:
         old = buy_check(console)
         clock.at += timedelta(days=days)
         place.drop_table_triggers("hansha_alarmbox_credit_checks")
         ended = clock.at.strftime("%Y-%m-%d %H:%M:%S")
         place.sql(f"UPDATE hansha_alarmbox_credit_checks SET expired_at = '{ended}', version = version + 1")
         clock.at += timedelta(days=1)
-        vendor.expired = expired
+        alarmbox.expired = expired
         is_over = days > 365 if by_date is None else by_date
         if is_over:
             assert buy_check(console, renew=True).state == "success"
@@ -718,20 +746,20 @@ def test_the_providers_expired_field_decides_about_a_renewal(
             assert refused.code == "not_expired"
             until = refused.detail.get("expired_at")
             assert until is None if days > 365 else isinstance(until, datetime) and until > clock.at
-        assert len(vendor.charges) == 1 + is_over
+        assert len(alarmbox.charges) == 1 + is_over
         where = f"source = 'alarmbox.renewal' AND operation_id = '{old.operation_id}' AND summary LIKE '%SUCCEEDED%'"
         assert place.sql(f"SELECT COUNT(*) FROM evidence WHERE {where}") == [(1,)]
 
 
 @pytest.mark.engines("sqlite")
 def test_the_answer_to_a_renewals_read_is_shown_with_its_record(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, tmp_path: Path
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, tmp_path: Path
 ) -> None:
     """Before the renewal of another application's check the desk queries AlarmBox about that check. The answer is
     shown on the check's page, in its timeline and in its evidence pack, but isn't evidence of its purchase.
     """
-    vendor.charges.append(Charge(1, ONE, "1", clock.today(), None))
-    with place.desk(vendor, clock) as console:
+    alarmbox.charges.append(Charge(1, ONE, "1", clock.today(), None))
+    with place.desk(alarmbox, clock) as console:
         place.sql(
             "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id, expired_at)"
             f" VALUES (1, '{ONE}', 1, '{clock.at:%Y-%m-%d %H:%M:%S}')"
@@ -751,11 +779,11 @@ def test_the_answer_to_a_renewals_read_is_shown_with_its_record(
 
 
 @pytest.mark.engines("sqlite")
-def test_a_check_without_an_id_is_not_renewed(place: Place, vendor: LedgerVendor, clock: ManualClock) -> None:
+def test_a_check_without_an_id_is_not_renewed(place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock) -> None:
     """A check without an AlarmBox id can't be queried at AlarmBox, and the desk's clock, which may be wrong, isn't
     enough to decide that the check has expired. So its renewal is refused.
     """
-    with place.desk(vendor, clock) as console:
+    with place.desk(alarmbox, clock) as console:
         place.sql(
             "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, status, expired_at)"
             f" VALUES (1, '{ONE}', 'success', '{clock.at:%Y-%m-%d %H:%M:%S}')"
@@ -764,7 +792,7 @@ def test_a_check_without_an_id_is_not_renewed(place: Place, vendor: LedgerVendor
         clock.at += timedelta(days=1)
         refused = call_for_refusal(lambda: buy_check(console, renew=True))
         assert (refused.code, refused.detail["record"]) == ("already_purchased", old)
-        assert vendor.charges == []
+        assert alarmbox.charges == []
         assert not console.credit_checks.make_plan(ONE).is_renewal
         actions = console.credit_checks.read_credit_check(old.id).actions
         renewal = next(action for action in actions if action.action == "renew")
@@ -774,20 +802,24 @@ def test_a_check_without_an_id_is_not_renewed(place: Place, vendor: LedgerVendor
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("bought_on", [None, date(1970, 1, 1)])
 def test_an_empty_date_of_expiry_renews_nothing(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, bought_on: date | None
+    place: Place,
+    alarmbox: InMemoryAlarmBox,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    bought_on: date | None,
 ) -> None:
     """AlarmBox sends 1970-01-01 as the expiry of a new check. The date counts as missing and a renewal is refused,
     because otherwise the same check would be bought again at once.
     """
-    report = LedgerVendor.report_charge
+    report = InMemoryAlarmBox.report_charge
 
-    def report_empty_dates(vendor: LedgerVendor, charge: Charge) -> CheckReport:
+    def report_empty_dates(alarmbox: InMemoryAlarmBox, charge: Charge) -> CheckReport:
         return replace(
-            report(vendor, charge), purchase_date=bought_on, expiration_date=date(1970, 1, 1), expired=None
+            report(alarmbox, charge), purchase_date=bought_on, expiration_date=date(1970, 1, 1), expired=None
         )
 
-    monkeypatch.setattr(LedgerVendor, "report_charge", report_empty_dates)
-    with place.desk(vendor, clock) as console:
+    monkeypatch.setattr(InMemoryAlarmBox, "report_charge", report_empty_dates)
+    with place.desk(alarmbox, clock) as console:
         bought = buy_check(console)
         assert (bought.expired_at, "dates" in bought.incomplete) == (None, True)
         clock.at += timedelta(days=1)
@@ -795,7 +827,7 @@ def test_an_empty_date_of_expiry_renews_nothing(
         place.drop_table_triggers("hansha_alarmbox_credit_checks")
         place.sql("UPDATE hansha_alarmbox_credit_checks SET expired_at = '2020-01-01', version = version + 1")
         assert call_for_refusal(lambda: buy_check(console, renew=True)).code == "not_expired"
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
 
 
 @pytest.mark.engines("sqlite")
@@ -807,7 +839,7 @@ def test_an_empty_date_of_expiry_renews_nothing(
 )
 def test_a_date_before_the_first_corporation_numbers_renews_nothing(
     place: Place,
-    vendor: LedgerVendor,
+    alarmbox: InMemoryAlarmBox,
     clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
     bought_on: date | None,
@@ -817,16 +849,16 @@ def test_a_date_before_the_first_corporation_numbers_renews_nothing(
     """AlarmBox sends dates with years of another calendar, such as Reiwa 8. These dates count as missing, for our own
     rows and for adopted ones, and a renewal is refused.
     """
-    report = LedgerVendor.report_charge
+    report = InMemoryAlarmBox.report_charge
 
-    def report_odd_dates(vendor: LedgerVendor, charge: Charge) -> CheckReport:
-        return replace(report(vendor, charge), purchase_date=bought_on, expiration_date=expires_on, expired=None)
+    def report_odd_dates(alarmbox: InMemoryAlarmBox, charge: Charge) -> CheckReport:
+        return replace(report(alarmbox, charge), purchase_date=bought_on, expiration_date=expires_on, expired=None)
 
-    monkeypatch.setattr(LedgerVendor, "report_charge", report_odd_dates)
-    with place.desk(vendor, clock) as console:
+    monkeypatch.setattr(InMemoryAlarmBox, "report_charge", report_odd_dates)
+    with place.desk(alarmbox, clock) as console:
         if shown is None:
-            vendor.buy_check(PurchaseRequest(ONE, "1"))
-            (charge,) = vendor.charges
+            alarmbox.buy_check(PurchaseRequest(ONE, "1"))
+            (charge,) = alarmbox.charges
             place.execute_as_shop(
                 "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id)"
                 f" VALUES (1, '{ONE}', {charge.id})"
@@ -840,7 +872,7 @@ def test_a_date_before_the_first_corporation_numbers_renews_nothing(
         assert (found.expired_at, "dates" in found.incomplete) == (None, True)
         clock.at += timedelta(days=1)
         assert call_for_refusal(lambda: buy_check(console, renew=True)).code == "not_expired"
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
 
 
 @pytest.mark.engines("sqlite")
@@ -848,12 +880,12 @@ def test_a_date_before_the_first_corporation_numbers_renews_nothing(
     ("change", "reason"), [("", "no_date"), (", viewing_over = 1", "date_unavailable")], ids=["shown", "over"]
 )
 def test_a_check_without_a_date_is_not_called_valid(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, change: str, reason: str
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, change: str, reason: str
 ) -> None:
     """The expiry of a check is unknown: its renewal is refused, and the error doesn't call the check valid. A
     re-fetch is advised only while AlarmBox shows the report.
     """
-    with place.desk(vendor, clock) as console:
+    with place.desk(alarmbox, clock) as console:
         old = buy_check(console)
         place.drop_table_triggers("hansha_alarmbox_credit_checks")
         place.sql(f"UPDATE hansha_alarmbox_credit_checks SET expired_at = NULL, version = version + 1{change}")
@@ -869,12 +901,12 @@ def test_a_check_without_a_date_is_not_called_valid(
 
 
 def test_the_loser_of_a_renewal_race_gets_the_bought_record(
-    place: Place, vendor: LedgerVendor, clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock
 ) -> None:
     """Two desks renew the same check at once: the slower desk is refused, and its error contains the record that the
     faster desk bought.
     """
-    with place.desk(vendor, clock) as console, place.desk(vendor, clock, person="op-b") as other:
+    with place.desk(alarmbox, clock) as console, place.desk(alarmbox, clock, person="op-b") as other:
         buy_check(console)
         clock.at += timedelta(days=400)
         winner: list[CreditCheck] = []
@@ -892,4 +924,4 @@ def test_the_loser_of_a_renewal_race_gets_the_bought_record(
         assert (lost.code, lost.detail["record"]) == ("already_purchased", winner[0])
         clock.at += timedelta(days=1)
         assert call_for_refusal(lambda: buy_check(console, renew=True)).code == "not_expired"
-        assert len(vendor.charges) == 2
+        assert len(alarmbox.charges) == 2

@@ -8,7 +8,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.records import CreditCheck, PurchaseRequest
 from tests.support.desks import NUMBERS
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
@@ -39,30 +39,32 @@ def read_refetch_error(console: Console, record: CreditCheck) -> ConsoleError:
     return ending
 
 
-def call_during_reading(vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+def call_during_reading(
+    alarmbox: InMemoryAlarmBox, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]
+) -> None:
     """Call `act` once, while the next answer of AlarmBox is being read."""
     waiting = [act]
-    count_call = LedgerVendor.count_call
+    count_call = InMemoryAlarmBox.count_call
 
-    def count_and_call_waiting(self: LedgerVendor, call: str) -> None:
+    def count_and_call_waiting(self: InMemoryAlarmBox, call: str) -> None:
         count_call(self, call)
         if waiting:
             waiting.pop()()
 
-    monkeypatch.setattr(LedgerVendor, "count_call", count_and_call_waiting)
+    monkeypatch.setattr(InMemoryAlarmBox, "count_call", count_and_call_waiting)
 
 
 @pytest.mark.expects_log("what could not be kept is told")
 @pytest.mark.parametrize("loss_name", STATEMENT_BY_LOSS)
 def test_a_lost_operation_is_no_success(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch, loss_name: str
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch, loss_name: str
 ) -> None:
     """While AlarmBox answers a re-fetch, the row of its operation is ended or deleted: nothing is stored, and the
     error says that the operation is lost.
     """
-    with place.desk(vendor, hand_clock) as console:
+    with place.desk(alarmbox, hand_clock) as console:
         record = buy_check(console)
-        call_during_reading(vendor, monkeypatch, lambda: place.sql(STATEMENT_BY_LOSS[loss_name]))
+        call_during_reading(alarmbox, monkeypatch, lambda: place.sql(STATEMENT_BY_LOSS[loss_name]))
         ending = read_refetch_error(console, record)
         assert (ending.code, ending.detail["problem"]) == ("database_locked", "operation_lost")
         assert console.credit_checks.read_credit_check(record.id).record.version == record.version
@@ -73,7 +75,7 @@ def test_a_lost_operation_is_no_success(
 @pytest.mark.parametrize("is_after_commit", [False, True], ids=["while it is read", "when it is kept"])
 def test_a_database_error_during_a_refetch_keeps_its_code(
     place: Place,
-    vendor: LedgerVendor,
+    alarmbox: InMemoryAlarmBox,
     hand_clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
     code: str,
@@ -82,7 +84,7 @@ def test_a_database_error_during_a_refetch_keeps_its_code(
     """The database fails while a re-fetch reads from AlarmBox or stores the answer: the error has the code of the
     database's failure (exit status 6).
     """
-    with place.desk(vendor, hand_clock) as console:
+    with place.desk(alarmbox, hand_clock) as console:
         record = buy_check(console)
         database = console.database
 
@@ -92,7 +94,7 @@ def test_a_database_error_during_a_refetch_keeps_its_code(
         def break_database() -> None:
             monkeypatch.setattr(database, "write" if is_after_commit else "read", raise_in_the_middle)
 
-        call_during_reading(vendor, monkeypatch, break_database)
+        call_during_reading(alarmbox, monkeypatch, break_database)
         ending = call_for_refusal(lambda: console.credit_checks.refetch(record.id))
         monkeypatch.undo()
         assert (ending.code, ending.exit_status) == (code, 6)

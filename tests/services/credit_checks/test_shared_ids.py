@@ -15,8 +15,8 @@ from console.domain.tasks.records import Alert
 from console.services.credit_checks import outcomes
 from console.store.database.engine import Transaction
 from console.store.operations import leases
+from tests.support.in_memory_alarmbox import Behaviour, InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import Behaviour, LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
@@ -26,9 +26,9 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
-def listing_vendor(hand_clock: ManualClock, vendor: LedgerVendor) -> LedgerVendor:
+def listing_alarmbox(hand_clock: ManualClock, alarmbox: InMemoryAlarmBox) -> InMemoryAlarmBox:
     """A simulated AlarmBox that offers a list of purchases and whose day follows the test's clock."""
-    return LedgerVendor(today=vendor.today, lists_purchases=True)
+    return InMemoryAlarmBox(today=alarmbox.today, lists_purchases=True)
 
 
 def buy_check(console: Console, client: str) -> CreditCheck:
@@ -36,14 +36,14 @@ def buy_check(console: Console, client: str) -> CreditCheck:
 
 
 def buy_with_unknown_outcome(
-    console: Console, vendor: LedgerVendor, client: str, behaviour: Behaviour
+    console: Console, alarmbox: InMemoryAlarmBox, client: str, behaviour: Behaviour
 ) -> CreditCheck:
     """Buy NUMBER for the client while the simulated AlarmBox has this behaviour. Return the record, whose outcome is
     unknown.
     """
-    vendor.behaviour = behaviour
+    alarmbox.behaviour = behaviour
     record = call_for_refusal(lambda: buy_check(console, client)).detail["record"]
-    vendor.behaviour = "answers"
+    alarmbox.behaviour = "answers"
     assert isinstance(record, CreditCheck)
     return record
 
@@ -72,17 +72,17 @@ def assert_case_about_decided(console: Console, decided_check: CreditCheck, own:
 
 @pytest.mark.expects_log("what the database could not take is told")
 def test_a_spooled_answer_contradicts_the_check_with_its_id(
-    place: Place, listing_vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, listing_alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """A person gave client 2's check the AlarmBox id of client 1's purchase. Then client 1's answer is delivered from
     the spool: a case is opened about client 2's check.
     """
     with (
-        place.desk(listing_vendor, hand_clock, FAILPOINT="before_tx2:1:raise") as console,
-        place.desk(listing_vendor, hand_clock, person="op-b", desk=1) as other,
+        place.desk(listing_alarmbox, hand_clock, FAILPOINT="before_tx2:1:raise") as console,
+        place.desk(listing_alarmbox, hand_clock, person="op-b", desk=1) as other,
     ):
-        own = buy_with_unknown_outcome(console, listing_vendor, "1", "answers")
-        decided = buy_with_unknown_outcome(other, listing_vendor, "2", "silent_before_charge")
+        own = buy_with_unknown_outcome(console, listing_alarmbox, "1", "answers")
+        decided = buy_with_unknown_outcome(other, listing_alarmbox, "2", "silent_before_charge")
         other.recovery.resolve("credit-check", decided.id, "success", "seen on their screen", 1)
         assert console.recovery.run_all_tasks()
         assert read_owners(console, 1) == ["1", "2"]
@@ -90,7 +90,7 @@ def test_a_spooled_answer_contradicts_the_check_with_its_id(
 
 
 def test_a_timely_answer_contradicts_the_check_with_its_id(
-    place: Place, listing_vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, listing_alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """While client 1's call still runs, a person gives client 2's check the AlarmBox id of client 1's purchase.
     Client 1's answer then opens a case about client 2's check.
@@ -100,39 +100,39 @@ def test_a_timely_answer_contradicts_the_check_with_its_id(
         other.recovery.resolve("credit-check", decided.id, "success", "seen", 1)
 
     with (
-        place.desk(listing_vendor, hand_clock) as console,
-        place.desk(listing_vendor, hand_clock, person="op-b", desk=1) as other,
+        place.desk(listing_alarmbox, hand_clock) as console,
+        place.desk(listing_alarmbox, hand_clock, person="op-b", desk=1) as other,
     ):
-        decided = buy_with_unknown_outcome(other, listing_vendor, "2", "silent_before_charge")
-        listing_vendor.during_call = resolve_at_other_desk
+        decided = buy_with_unknown_outcome(other, listing_alarmbox, "2", "silent_before_charge")
+        listing_alarmbox.during_call = resolve_at_other_desk
         own = buy_check(console, "1")
         assert (own.state, read_owners(console, 1)) == ("success", ["1", "2"])
         assert_case_about_decided(console, decided, own)
 
 
 def test_a_late_answer_to_a_denied_purchase_contradicts_the_check_with_its_id(
-    place: Place, listing_vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, listing_alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """Two people deny client 1's purchase, and a person gives its AlarmBox id to client 2's check. Then client 1's
     answer arrives: cases are opened about the checks of both clients, because each decision was wrong.
     """
     with (
-        place.desk(listing_vendor, hand_clock) as console,
-        place.desk(listing_vendor, hand_clock, person="lead-b", desk=1) as other,
+        place.desk(listing_alarmbox, hand_clock) as console,
+        place.desk(listing_alarmbox, hand_clock, person="lead-b", desk=1) as other,
     ):
-        denied = buy_with_unknown_outcome(console, listing_vendor, "1", "silent_after_charge")
-        listing_vendor.is_readable = False  # with its list, AlarmBox would contradict them
+        denied = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge")
+        listing_alarmbox.is_readable = False  # with its list, AlarmBox would contradict them
         for desk in (console, other):
             desk.recovery.resolve("credit-check", denied.id, "error", "not on their screen")
-        listing_vendor.is_readable = True
-        decided = buy_with_unknown_outcome(other, listing_vendor, "2", "silent_before_charge")
+        listing_alarmbox.is_readable = True
+        decided = buy_with_unknown_outcome(other, listing_alarmbox, "2", "silent_before_charge")
         assert (
             call_for_refusal(lambda: other.recovery.probe("credit-check", decided.id)).detail["reason"]
             == "several_wait"
         )
         other.recovery.resolve("credit-check", decided.id, "success", "their screen", 1)
         assert denied.operation_id is not None
-        bought = listing_vendor.report_charge(listing_vendor.charges[0])
+        bought = listing_alarmbox.report_charge(listing_alarmbox.charges[0])
         answer = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, bought, 201, "{}")
         assert console._service_builder._purchases.deliver_outcome(denied.operation_id, answer)
         assert read_owners(console, 1) == ["2"]
@@ -140,21 +140,21 @@ def test_a_late_answer_to_a_denied_purchase_contradicts_the_check_with_its_id(
 
 
 def test_the_provider_may_answer_two_purchases_with_one_id(
-    place: Place, listing_vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, listing_alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """AlarmBox itself answers the purchases of two clients with the same id: the checks of both clients have this id,
     and no case is opened.
     """
-    with place.desk(listing_vendor, hand_clock) as console:
+    with place.desk(listing_alarmbox, hand_clock) as console:
         buy_check(console, "1")
-        listing_vendor.charges.clear()
+        listing_alarmbox.charges.clear()
         buy_check(console, "2")
         assert (read_owners(console, 1), read_cases(console)) == (["1", "2"], [])
 
 
 @pytest.mark.engines("mariadb", "galera")
 def test_an_answer_waits_for_an_uncommitted_decision_about_its_id(
-    place: Place, listing_vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, listing_alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A decision gives an id to a record and isn't committed yet when another purchase records its answer with the
     same id. The answer waits for the lock of the id, and then opens the case.
@@ -182,14 +182,14 @@ def test_an_answer_waits_for_an_uncommitted_decision_about_its_id(
         assert decides.wait(PATIENCE_SECONDS)
 
     with (
-        place.desk(listing_vendor, hand_clock) as console,
-        place.desk(listing_vendor, hand_clock, person="op-b", desk=1) as other,
+        place.desk(listing_alarmbox, hand_clock) as console,
+        place.desk(listing_alarmbox, hand_clock, person="op-b", desk=1) as other,
         ThreadPoolExecutor(1) as pool,
     ):
-        decided = buy_with_unknown_outcome(other, listing_vendor, "2", "silent_before_charge")
+        decided = buy_with_unknown_outcome(other, listing_alarmbox, "2", "silent_before_charge")
         monkeypatch.setattr(leases, "acquire", acquire_lease)
         monkeypatch.setattr(outcomes, "write_successful_purchase", write_after_answer)
-        listing_vendor.during_call = resolve_at_other_desk
+        listing_alarmbox.during_call = resolve_at_other_desk
         own = buy_check(console, "1")
         answers.set()
         if futures[0].exception(120) is None:

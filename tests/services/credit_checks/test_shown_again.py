@@ -10,8 +10,8 @@ import pytest
 from console.app import Console
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest, WorkState
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox, LedgerReader
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerReader, LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
@@ -20,7 +20,7 @@ from tests.support.refusals import call_for_refusal
 
 
 @dataclass
-class ForbiddingVendor(LedgerVendor):
+class ForbiddingAlarmBox(InMemoryAlarmBox):
     """A simulated AlarmBox that answers every read with status 403 while `is_forbidding` is True."""
 
     is_forbidding: bool = False
@@ -30,24 +30,24 @@ class ForbiddingVendor(LedgerVendor):
 
 
 class ForbiddingReader(LedgerReader):
-    """The reader that ForbiddingVendor returns; it answers with status 403 while reading is forbidden."""
+    """The reader that ForbiddingAlarmBox returns; it answers with status 403 while reading is forbidden."""
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        assert isinstance(self.vendor, ForbiddingVendor)
-        if self.vendor.is_forbidding:
-            self.vendor.count_call("detail")
+        assert isinstance(self.alarmbox, ForbiddingAlarmBox)
+        if self.alarmbox.is_forbidding:
+            self.alarmbox.count_call("detail")
             return Outcome(OutcomeClass.FAILED_DEFINITE, "http_403", SendingCertainty.YES, None, 403)
         return super().read_detail(credit_check_id)
 
 
 @pytest.fixture
-def vendor(hand_clock: ManualClock) -> ForbiddingVendor:
-    return ForbiddingVendor(today=hand_clock.today)
+def alarmbox(hand_clock: ManualClock) -> ForbiddingAlarmBox:
+    return ForbiddingAlarmBox(today=hand_clock.today)
 
 
 @pytest.fixture
-def console(place: Place, vendor: ForbiddingVendor, hand_clock: ManualClock) -> Iterator[Console]:
-    with place.desk(vendor, hand_clock) as desk:
+def console(place: Place, alarmbox: ForbiddingAlarmBox, hand_clock: ManualClock) -> Iterator[Console]:
+    with place.desk(alarmbox, hand_clock) as desk:
         yield desk
 
 
@@ -56,19 +56,19 @@ def read_record(console: Console) -> CreditCheck:
     return console.lookup.find_records(NUMBER).credit_checks[0]
 
 
-def test_a_probe_restores_the_viewing_of_a_credit_check(console: Console, vendor: ForbiddingVendor) -> None:
+def test_a_probe_restores_the_viewing_of_a_credit_check(console: Console, alarmbox: ForbiddingAlarmBox) -> None:
     """AlarmBox forbade reading when the check was bought, so the record counts as no longer viewable, and a re-fetch
     sends no call. After AlarmBox allows reading again, a probe makes it possible to re-fetch the report.
     """
-    vendor.is_forbidding = True
+    alarmbox.is_forbidding = True
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     assert read_record(console).viewing_over
-    asked = vendor.call_counts["detail"]
+    asked = alarmbox.call_counts["detail"]
     assert call_for_refusal(lambda: console.credit_checks.refetch(record.id)).code == "viewing_period_over"
-    assert vendor.call_counts["detail"] == asked, "a re-fetch sends nothing"
+    assert alarmbox.call_counts["detail"] == asked, "a re-fetch sends nothing"
     console.recovery.probe("credit-check", record.id)
     assert read_record(console).viewing_over, "still forbidden"
-    vendor.is_forbidding = False
+    alarmbox.is_forbidding = False
     console.recovery.probe("credit-check", record.id)
     shown = read_record(console)
     assert (shown.viewing_over, shown.error_code, shown.work.state) == (False, None, WorkState.SCHEDULED)

@@ -14,8 +14,8 @@ from console.domain.errors import ConsoleError
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, CreditCheck, Operation, PurchaseRequest
 from console.domain.service_results import OperationDetails
+from tests.support.in_memory_alarmbox import Charge, InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import Charge, LedgerVendor
 from tests.support.lost_operations import store_lost_operations
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
@@ -33,8 +33,8 @@ def clock(hand_clock: ManualClock) -> ManualClock:
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, clock: ManualClock) -> Iterator[Console]:
-    with place.desk(vendor, clock) as desk:
+def console(place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock) -> Iterator[Console]:
+    with place.desk(alarmbox, clock) as desk:
         yield desk
 
 
@@ -48,7 +48,9 @@ def delete_rows(place: Place, record: CreditCheck, *statements: str) -> None:
 
 
 @pytest.mark.parametrize("rounds", [PROBE_ROUND_COUNT, pytest.param(100, marks=pytest.mark.soak)])
-def test_a_lost_purchase_is_refused_again(console: Console, vendor: LedgerVendor, place: Place, rounds: int) -> None:
+def test_a_lost_purchase_is_refused_again(
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, rounds: int
+) -> None:
     """The row of a completed purchase is deleted, with and without its journal row: the desk refuses each second
     purchase of the number.
     """
@@ -59,33 +61,33 @@ def test_a_lost_purchase_is_refused_again(console: Console, vendor: LedgerVendor
         refused += (error.code, error.detail.get("source")) == ("already_purchased", "desk")
     print(f"demand 12: {place.engine}: {refused} of {rounds} second purchases refused from the desk's memory")
     assert refused == rounds
-    assert len(vendor.charges) == rounds
+    assert len(alarmbox.charges) == rounds
 
 
-def test_a_lost_unknown_purchase_holds_its_claim(console: Console, vendor: LedgerVendor, place: Place) -> None:
+def test_a_lost_unknown_purchase_holds_its_claim(console: Console, alarmbox: InMemoryAlarmBox, place: Place) -> None:
     """The database has lost a purchase with an unknown outcome: the purchase still holds its claim, because the
     desk's spool has an entry for it.
     """
-    vendor.behaviour = "silent_after_charge"
+    alarmbox.behaviour = "silent_after_charge"
     record = call_for_refusal(lambda: buy_check(console)).detail["record"]
     assert isinstance(record, CreditCheck)
     delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     assert call_for_refusal(lambda: buy_check(console)).detail["source"] == "desk"
 
 
-def test_a_lost_refused_purchase_holds_no_claim(console: Console, vendor: LedgerVendor, place: Place) -> None:
+def test_a_lost_refused_purchase_holds_no_claim(console: Console, alarmbox: InMemoryAlarmBox, place: Place) -> None:
     """A purchase that AlarmBox refused holds no claim, also if the database has lost its row."""
-    vendor.behaviour = "refuses"
+    alarmbox.behaviour = "refuses"
     record = call_for_refusal(lambda: buy_check(console)).detail["record"]
     assert isinstance(record, CreditCheck)
     delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
-    vendor.behaviour = "answers"
+    alarmbox.behaviour = "answers"
     assert buy_check(console).state == "success"
 
 
 @pytest.mark.parametrize("delete_statements", [(DELETE_CHECK_SQL,), (DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)])
 def test_a_confirmed_resolution_restores_a_lost_purchase(
-    console: Console, vendor: LedgerVendor, place: Place, delete_statements: tuple[str, ...]
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, delete_statements: tuple[str, ...]
 ) -> None:
     """A person runs `resolve operation` with the outcome success, and AlarmBox confirms the outcome: the lost row is
     restored under its former id, and the operation has ended.
@@ -108,14 +110,14 @@ def test_a_confirmed_resolution_restores_a_lost_purchase(
 
 
 def test_the_providers_answer_about_a_lost_purchase_is_evidence(
-    console: Console, vendor: LedgerVendor, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place
 ) -> None:
     """A person gives an AlarmBox id that AlarmBox doesn't have, or the id of a purchase of another number or record:
     the decision is refused, and AlarmBox's answer is stored as evidence.
     """
-    vendor.behaviour = "silent_after_charge"
+    alarmbox.behaviour = "silent_after_charge"
     lost = call_for_refusal(lambda: buy_check(console)).detail["record"]
-    vendor.behaviour = "answers"
+    alarmbox.behaviour = "answers"
     assert isinstance(lost, CreditCheck)
     of_other_number = buy_check(console, TWO).credit_check_id
     of_other_client = console.credit_checks.purchase(PurchaseRequest(ONE, "2")).credit_check_id
@@ -135,7 +137,7 @@ def test_the_providers_answer_about_a_lost_purchase_is_evidence(
 @pytest.mark.expects_log("a loss is an error in the log")
 @pytest.mark.engines("sqlite")
 def test_a_lost_purchase_is_restored_under_another_row_id(
-    console: Console, vendor: LedgerVendor, place: Place, clock: ManualClock
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, clock: ManualClock
 ) -> None:
     """If the restored database has given the lost row's id to another purchase, a probe restores the lost row under a
     new id.
@@ -143,12 +145,12 @@ def test_a_lost_purchase_is_restored_under_another_row_id(
     console.close()
     backup, file = place.folder / "backup.db", place.folder / "console.db"
     shutil.copy(file, backup)
-    with place.desk(vendor, clock) as before:
+    with place.desk(alarmbox, clock) as before:
         lost = buy_check(before)
     for side in ("console.db-wal", "console.db-shm"):
         (place.folder / side).unlink(missing_ok=True)
     shutil.copy(backup, file)
-    with place.desk(vendor, clock) as after:
+    with place.desk(alarmbox, clock) as after:
         (alert,) = after.alerts.list_alerts()
         after.alerts.acknowledge(alert.id, "the backup is meant to stay")
         assert buy_check(after, TWO).id == lost.id
@@ -163,12 +165,12 @@ def test_a_lost_purchase_is_restored_under_another_row_id(
 
 
 def test_two_people_resolve_a_lost_purchase_as_not_bought(
-    console: Console, vendor: LedgerVendor, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place
 ) -> None:
     """Two people must decide with evidence that a lost purchase was not made. After that the corporation number can
     be bought again.
     """
-    vendor.behaviour = "silent_before_charge"
+    alarmbox.behaviour = "silent_before_charge"
     record = call_for_refusal(lambda: buy_check(console)).detail["record"]
     assert isinstance(record, CreditCheck)
     delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
@@ -184,21 +186,21 @@ def test_two_people_resolve_a_lost_purchase_as_not_bought(
     with place.open_console_of_person(console, "lead-b") as other:
         freed = resolve_operation("not on the bill", other)
     assert isinstance(freed, Operation)
-    vendor.behaviour = "answers"
+    alarmbox.behaviour = "answers"
     assert buy_check(console).state == "success"
 
 
 @pytest.mark.engines("sqlite")
 def test_pages_name_a_lost_renewal_and_advise_no_purchase(
-    console: Console, vendor: LedgerVendor, place: Place, clock: ManualClock
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, clock: ManualClock
 ) -> None:
     """The database has lost a renewal, so a new purchase would be refused. The pages of an earlier failed purchase
     and of the superseded check don't advise a new purchase: both name the lost renewal.
     """
-    vendor.behaviour = "refuses"
+    alarmbox.behaviour = "refuses"
     assert call_for_refusal(lambda: buy_check(console)).code == "provider_refused"
     (failed,) = console.lookup.find_records(ONE).credit_checks
-    vendor.behaviour = "answers"
+    alarmbox.behaviour = "answers"
     old = buy_check(console)
     clock.at += timedelta(days=400)
     renewal = buy_check(console, renew=True)
@@ -217,7 +219,9 @@ def read_next_step(console: Console, record: CreditCheck) -> str:
     return console.credit_checks.read_credit_check(record.id).explanation.next_step.code
 
 
-def test_a_spool_entry_counts_only_for_its_database(console: Console, vendor: LedgerVendor, place: Place) -> None:
+def test_a_spool_entry_counts_only_for_its_database(
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place
+) -> None:
     """A spool entry counts only for the database whose random id it contains. If another database is in the place of
     the known one, a desk uses it only after a person has accepted it.
     """
@@ -226,7 +230,7 @@ def test_a_spool_entry_counts_only_for_its_database(console: Console, vendor: Le
     place.sql("UPDATE console_meta SET value = 'another' WHERE name = 'database_id'")
     console.close()
     open_health_checks(console.settings).upgrade_schema(accepts_new_database=True)
-    with place.desk(vendor) as other:
+    with place.desk(alarmbox) as other:
         assert buy_check(other).state == "success"
 
 
@@ -250,7 +254,7 @@ DENIED_ANSWER = "evidence_mismatch.answer_on_desk"
 
 
 def test_a_lost_purchase_with_a_spooled_success_cannot_be_denied(
-    console: Console, vendor: LedgerVendor, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place
 ) -> None:
     """The spool has AlarmBox's answer that the lost purchase was made. People cannot decide that it was not made, its
     number cannot be bought again, and a probe restores it.
@@ -259,7 +263,7 @@ def test_a_lost_purchase_with_a_spooled_success_cannot_be_denied(
     delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     assert deny_operation_as_two_people(console, place, lost.operation_id or "") == (DENIED_ANSWER, DENIED_ANSWER)
     assert call_for_refusal(lambda: buy_check(console)).detail["source"] == "desk"
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
     back = console.recovery.probe("operation", lost.operation_id or "")
     assert isinstance(back, CreditCheck)
     assert back.state == "success"
@@ -267,7 +271,7 @@ def test_a_lost_purchase_with_a_spooled_success_cannot_be_denied(
 
 @pytest.mark.expects_log("the answer can't be recorded")
 def test_a_lost_purchase_with_a_spooled_answer_cannot_be_denied(
-    console: Console, vendor: LedgerVendor, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place
 ) -> None:
     """The database lost the row of a purchase before its answer was stored. The encrypted answer in the spool
     prevents that people deny the purchase and that it is bought a second time.
@@ -277,33 +281,33 @@ def test_a_lost_purchase_with_a_spooled_answer_cannot_be_denied(
         (row,) = place.sql(f"SELECT id FROM hansha_alarmbox_credit_checks WHERE corporation_number = '{ONE}'")
         place.sql(DELETE_CHECK_SQL.format(row[0]), DELETE_OPERATIONS_SQL.format(row[0]))
 
-    vendor.during_call = delete_record
+    alarmbox.during_call = delete_record
     operation_id = str(call_for_refusal(lambda: buy_check(console)).detail["operation_id"])
-    vendor.during_call = lambda: None
+    alarmbox.during_call = lambda: None
     assert deny_operation_as_two_people(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
     assert call_for_refusal(lambda: buy_check(console)).detail["source"] == "desk"
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
 
 
 def test_an_answer_after_the_denial_holds_the_number_again(
-    console: Console, vendor: LedgerVendor, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place
 ) -> None:
     """Two people have denied a lost purchase, and then a delayed process stores AlarmBox's answer in the spool: a
     purchase of the number is refused again, and a probe restores the lost purchase.
     """
-    vendor.behaviour = "silent_after_charge"
+    alarmbox.behaviour = "silent_after_charge"
     lost = call_for_refusal(lambda: buy_check(console)).detail["record"]
-    vendor.behaviour = "answers"
+    alarmbox.behaviour = "answers"
     assert isinstance(lost, CreditCheck)
     delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     operation_id = lost.operation_id or ""
     assert deny_operation_as_two_people(console, place, operation_id) == (None, None)
-    report = vendor.report_charge(vendor.charges[0])
+    report = alarmbox.report_charge(alarmbox.charges[0])
     spool = console._context.spool
     spool.set_cipher(console._context.cipher)
     spool.store_answer(operation_id, Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, report))
     assert call_for_refusal(lambda: buy_check(console)).detail["source"] == "desk"
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
     assert deny_operation_as_two_people(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
     back = console.recovery.probe("operation", operation_id)
     assert isinstance(back, CreditCheck)
@@ -311,7 +315,7 @@ def test_an_answer_after_the_denial_holds_the_number_again(
 
 
 def test_a_lost_purchase_bought_at_another_desk_cannot_be_denied(
-    console: Console, vendor: LedgerVendor, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place
 ) -> None:
     """The desk that made a lost purchase has written it with its id into the database. Another desk, whose spool does
     not have the purchase, refuses to deny it and refuses a second purchase.
@@ -321,7 +325,7 @@ def test_a_lost_purchase_bought_at_another_desk_cannot_be_denied(
     entries = context.spool.read_entries(context.database_id)
     store_lost_operations(context, entries)
     console.close()
-    with place.desk(vendor, desk=1) as other:
+    with place.desk(alarmbox, desk=1) as other:
         assert deny_operation_as_two_people(other, place, lost.operation_id or "")[0] == DENIED_ANSWER
         assert call_for_refusal(lambda: buy_check(other)).detail["source"] == "desk"
 
@@ -340,7 +344,7 @@ UNDO_ANSWER_STATEMENTS = (
 
 
 def test_a_backup_from_before_the_answer_keeps_the_claim(
-    console: Console, vendor: LedgerVendor, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place
 ) -> None:
     """If a backup from before the answer is restored, the purchase is unknown again. The spool still has the answer,
     so people cannot deny the purchase, and a probe settles it.
@@ -359,13 +363,13 @@ def test_a_backup_from_before_the_answer_keeps_the_claim(
     back = console.recovery.probe("credit-check", bought.id)
     assert isinstance(back, CreditCheck)
     assert (back.state, back.credit_check_id) == ("success", bought.credit_check_id)
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
     console.audit.verify_chains()
 
 
 @pytest.mark.parametrize("readable", [True, False])
 def test_a_restored_older_backup_asks_the_provider_first(
-    console: Console, vendor: LedgerVendor, place: Place, readable: bool
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, readable: bool
 ) -> None:
     """A restored backup contains the purchase with an unknown outcome. AlarmBox doesn't answer, or now has another
     number under the purchase's id: a probe is refused, and the purchase stays unknown.
@@ -374,9 +378,9 @@ def test_a_restored_older_backup_asks_the_provider_first(
     for table in ("hansha_alarmbox_credit_checks", "operations"):
         place.drop_table_triggers(table)
     delete_rows(place, bought, *UNDO_ANSWER_STATEMENTS)
-    vendor.is_readable = readable
+    alarmbox.is_readable = readable
     if readable:
-        vendor.charges[0] = replace(vendor.charges[0], number=TWO)
+        alarmbox.charges[0] = replace(alarmbox.charges[0], number=TWO)
     refused = call_for_refusal(lambda: console.recovery.probe("credit-check", bought.id))
     assert refused.code == ("evidence_mismatch" if readable else "provider_unreachable")
     (now,) = console.lookup.find_records(ONE).credit_checks
@@ -384,7 +388,7 @@ def test_a_restored_older_backup_asks_the_provider_first(
 
 
 def test_a_backup_from_before_the_contradiction_keeps_the_claim(
-    console: Console, vendor: LedgerVendor, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place
 ) -> None:
     """Two people deny a purchase, and then AlarmBox answers that it was made. A restored backup has the denial, but
     neither the answer nor the case about the contradiction. The desk's spool still prevents a second purchase, and a
@@ -404,7 +408,7 @@ def test_a_backup_from_before_the_contradiction_keeps_the_claim(
     (case,) = console.alerts.list_alerts()
     assert (case.rule_id, case.observed) == ("contradicted", f"bought {bought.credit_check_id}")
     assert call_for_refusal(lambda: buy_check(console)).detail["reason"] == "denied_but_bought"
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
     console.alerts.acknowledge(case.id, "AlarmBox has cancelled it")
     assert buy_check(console).state == "success"
 
@@ -412,7 +416,7 @@ def test_a_backup_from_before_the_contradiction_keeps_the_claim(
 @pytest.mark.engines("sqlite")
 @pytest.mark.expects_log("a loss is an error in the log")
 def test_a_restored_purchase_frees_no_later_lost_renewal(
-    console: Console, vendor: LedgerVendor, place: Place, clock: ManualClock
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, clock: ManualClock
 ) -> None:
     """The database has lost a purchase and its renewal, and a probe restores the purchase: another renewal is refused
     because of the lost one, although the purchase was restored later than the renewal was sent. The restored record
@@ -433,12 +437,12 @@ def test_a_restored_purchase_frees_no_later_lost_renewal(
     assert (error.code, error.detail.get("operation_id")) == ("already_purchased", renewed.operation_id)
     restored = console.recovery.probe("operation", renewed.operation_id or "")
     assert isinstance(restored, CreditCheck)
-    assert (restored.state, restored.credit_check_id, vendor.count_charges(ONE)) == ("success", 2, 2)
+    assert (restored.state, restored.credit_check_id, alarmbox.count_charges(ONE)) == ("success", 2, 2)
 
 
 @pytest.mark.expects_log("answers that can't be recorded")
 def test_no_desk_denies_an_answer_that_another_desk_could_not_deliver(
-    console: Console, vendor: LedgerVendor, place: Place, clock: ManualClock
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, clock: ManualClock
 ) -> None:
     """The database goes back while a purchase runs, and the desk can't deliver the answer: another desk then refuses
     the decision that the purchase was not made, because the audit trail says that the first desk has the answer.
@@ -448,20 +452,20 @@ def test_no_desk_denies_an_answer_that_another_desk_could_not_deliver(
         place.sql("DELETE FROM hansha_alarmbox_credit_checks", "DELETE FROM operations")
         store_lost_operations(console._context, console._context.spool.read_entries(console._context.database_id))
 
-    vendor.during_call = lose_rows_and_report_loss
+    alarmbox.during_call = lose_rows_and_report_loss
     operation_id = call_for_refusal(lambda: buy_check(console)).detail["operation_id"]
-    vendor.during_call = lambda: None
+    alarmbox.during_call = lambda: None
     console.recovery.run_all_tasks()
-    with place.desk(vendor, clock, desk=1) as other_desk:
+    with place.desk(alarmbox, clock, desk=1) as other_desk:
         error = call_for_refusal(lambda: other_desk.recovery.resolve("operation", str(operation_id), "error", "x"))
     assert (error.code, error.detail["reason"]) == ("evidence_mismatch", "answer_on_desk")
     restored = console.recovery.probe("operation", str(operation_id))
     assert isinstance(restored, CreditCheck)
-    assert (restored.state, vendor.count_charges(ONE)) == ("success", 1)
+    assert (restored.state, alarmbox.count_charges(ONE)) == ("success", 1)
 
 
 @dataclass
-class NumberlessVendor(LedgerVendor):
+class NumberlessAlarmBox(InMemoryAlarmBox):
     """A simulated AlarmBox whose reports have no corporation number."""
 
     def report_charge(self, charge: Charge) -> CheckReport:
@@ -472,11 +476,11 @@ def test_a_report_without_a_number_restores_only_the_answered_purchase(place: Pl
     """AlarmBox's report names no corporation. A lost purchase is restored with the id in AlarmBox's answer to this
     purchase. The id that a person states proves nothing.
     """
-    vendor = NumberlessVendor(today=clock.today)
-    with place.desk(vendor, clock) as desk:
+    alarmbox = NumberlessAlarmBox(today=clock.today)
+    with place.desk(alarmbox, clock) as desk:
         bought = buy_check(desk)
         delete_rows(place, bought, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
-        vendor.buy_check(PurchaseRequest(ONE, "1"))  # by hand, on AlarmBox's screen
+        alarmbox.buy_check(PurchaseRequest(ONE, "1"))  # by hand, on AlarmBox's screen
         operation_id = bought.operation_id or ""
         error = call_for_refusal(lambda: desk.recovery.resolve("operation", operation_id, "success", "seen", 2))
         assert (error.code, error.detail["reason"]) == ("evidence_mismatch", "no_number")

@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from tests.support.desks import NUMBERS
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.waiting import PATIENCE_SECONDS
@@ -124,14 +124,14 @@ def test_a_wrong_wall_clock_takes_over_no_running_purchase(place: Place, skew: t
     right, wrong = ManualClock(), ManualClock()
     wrong.at += skew
     with use_lease_clock(right):
-        vendor = LedgerVendor(today=right.today)
-        with place.desk(vendor, right) as console, place.desk(vendor, wrong, person="op-b", desk=1) as other:
+        alarmbox = InMemoryAlarmBox(today=right.today)
+        with place.desk(alarmbox, right) as console, place.desk(alarmbox, wrong, person="op-b", desk=1) as other:
             looked: list[str] = []
 
             def lookup_while_waiting() -> None:
                 other.recovery.run_all_tasks()
                 looked.append(other.lookup.find_records(FIRST).credit_checks[0].certainty)
 
-            vendor.during_call = lookup_while_waiting
+            alarmbox.during_call = lookup_while_waiting
             assert console.credit_checks.purchase(make_request(FIRST)).state == "success"
     assert looked == ["known"]

@@ -11,8 +11,8 @@ from console.domain.desk_requests.records import NewDeskRequest, make_request_id
 from console.domain.records import PurchaseRequest
 from console.services.guarded.answer_serialization import serialize_value
 from console.store.desk_requests import requests
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.sent_statements import record_packets
 from tests.support.team_mode import start_team_mode
@@ -31,9 +31,9 @@ def test_a_worker_sends_few_packets(place: Place, monkeypatch: pytest.MonkeyPatc
     if place.engine == "mysql":
         pytest.skip("a MySQL gets each statement by itself")
     start_team_mode(place, "op-a")
-    vendor = LedgerVendor()
-    buy = vendor.buy_check
-    with place.desk(vendor, desk=0) as desk, place.desk(vendor, person="worker", desk=1) as worker:
+    alarmbox = InMemoryAlarmBox()
+    buy = alarmbox.buy_check
+    with place.desk(alarmbox, desk=0) as desk, place.desk(alarmbox, person="worker", desk=1) as worker:
         worker._service_builder._refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
         worker.desk_requests.announce_presence()
         for number in invent_numbers(3, seed=117):  # the first ones connect
@@ -46,7 +46,7 @@ def test_a_worker_sends_few_packets(place: Place, monkeypatch: pytest.MonkeyPatc
                     packets.append(_PROVIDER_CALL)  # called at once
                     return buy(given)
 
-                monkeypatch.setattr(vendor, "buy_check", note_call_and_buy)
+                monkeypatch.setattr(alarmbox, "buy_check", note_call_and_buy)
                 assert worker.desk_requests.execute_next()
     call = packets.index(_PROVIDER_CALL)
     sent = "\n".join(repr(packet)[:120] for packet in packets)

@@ -97,7 +97,7 @@ def _list_issued_tokens(sandbox: Sandbox) -> list[str]:
 def _list_desk_objects(console: Console) -> tuple[object, ...]:
     """Return the objects of the desk whose repr must contain no secret."""
     context = console._context
-    vendor = console._service_builder._adapter_source.get_adapter()
+    alarmbox = console._service_builder._adapter_source.get_adapter()
     parts = (
         console,
         console.settings,
@@ -105,8 +105,8 @@ def _list_desk_objects(console: Console) -> tuple[object, ...]:
         context.cipher,
         context.spool,
         context.database,
-        vendor,
-        vars(vendor),
+        alarmbox,
+        vars(alarmbox),
     )
     return (*parts, console.settings.secrets, *context.spool.read_entries(context.database_id))
 

@@ -36,8 +36,8 @@ from console.store.access import operators as people
 from console.wording import timelines
 from tests.support.children import Child
 from tests.support.desks import UNUSED_URL, make_environment
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.payment_desks import PaymentDesk
 from tests.support.quick_desks import ManualClock, make_quick_folder, open_quick_desk
 from tests.support.refusals import call_for_refusal_code
@@ -89,7 +89,7 @@ class PackDesk:
 def pack_desk() -> Iterator[PackDesk]:
     """Yield a desk with one purchased credit check and an operator of each role."""
     with make_quick_folder() as home:
-        console = open_quick_desk(home / "desk", LedgerVendor(), ManualClock())
+        console = open_quick_desk(home / "desk", InMemoryAlarmBox(), ManualClock())
         with console:
             record = console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
             for name, role in ROLE_BY_PERSON.items():
@@ -695,7 +695,7 @@ def export_pack_in_killed_process(pipe: Connection, home: Path, folder: Path, re
     the test.
     """
     settings = Settings.load(make_environment(home, UNUSED_URL, OPERATOR="aud-e", FAILPOINT=f"{point}:1:kill"))
-    with open_console(settings, None, LedgerVendor()) as console:
+    with open_console(settings, None, InMemoryAlarmBox()) as console:
         console.recovery.write_evidence_pack("credit-check", record_id, folder / "case.zip")
     pipe.send("not killed")
 
@@ -747,7 +747,9 @@ def test_database_accounts_may_read_the_rows_of_a_pack(sql_server: SqlServer) ->
 
         def open_desk(who: str) -> Console:
             url = people.urls[who]
-            return open_quick_desk(folder / who, LedgerVendor(), DATABASE_URL=url, DOCUMENTS_URL=shared, OPERATOR="")
+            return open_quick_desk(
+                folder / who, InMemoryAlarmBox(), DATABASE_URL=url, DOCUMENTS_URL=shared, OPERATOR=""
+            )
 
         with open_desk("op-a") as desk:
             record = desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))

@@ -19,8 +19,8 @@ from console.services.audit.read_log import RecordOpeningLog
 from console.services.evidence.timeline import TimelineService, iterate_events, read_related_records
 from console.wording import timelines
 from tests.support.desks import MovedClock
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.payment_desks import PaymentDesk, make_settings
 from tests.support.quick_desks import ManualClock, make_quick_folder, open_quick_desk
 
@@ -353,7 +353,7 @@ def timeline_service() -> Iterator[TimelineService]:
     """Return the timeline service of a desk whose providers are simulated in memory."""
     clock = ManualClock()
     with make_quick_folder() as home:
-        console = open_quick_desk(home / "desk", LedgerVendor(), clock)
+        console = open_quick_desk(home / "desk", InMemoryAlarmBox(), clock)
         made = TimelineService(console._context, RecordOpeningLog(console._context), console._complete_records)
         made.console = console  # type: ignore[attr-defined]  # for the hands below
         with console:

@@ -34,7 +34,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.spool.spool import SpoolState
 from console.wording.sentences.catalogue import read_sentences
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
@@ -197,11 +197,11 @@ class GiftCardDesk:
 
 @pytest.fixture
 def shop(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[GiftCardDesk]:
     """Yield a desk with the invented action registered and one gift card to send."""
     monkeypatch.setitem(journal.MONEY_ACTION_BY_KIND, "gift", "gift.send")
-    with place.desk(vendor, hand_clock) as console:
+    with place.desk(alarmbox, hand_clock) as console:
         yield GiftCardDesk(place, console, monkeypatch)
 
 
@@ -357,8 +357,8 @@ def test_missing_words_of_the_invented_action_are_reported(shop: GiftCardDesk) -
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
-    with place.desk(vendor, hand_clock) as desk:
+def console(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> Iterator[Console]:
+    with place.desk(alarmbox, hand_clock) as desk:
         yield desk
 
 

@@ -19,8 +19,8 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.tasks.records import Alert
 from console.services.guarded import database_rollback
 from tests.support import backups
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place, SqlitePlace
 from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.refusals import call_for_refusal
@@ -65,13 +65,13 @@ def has_newest_anchor(reader: Console, place: Place) -> bool:
 
 
 def test_a_cancelled_comparison_is_no_fault(
-    place: Place, vendor: LedgerVendor, caplog: pytest.LogCaptureFixture
+    place: Place, alarmbox: InMemoryAlarmBox, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A person leaves the page while the desk compares its spool with the database: the comparison ends, and the log
     has no message about it.
     """
     interruption = ReadInterruption()
-    with place.desk(vendor) as desk:
+    with place.desk(alarmbox) as desk:
         interruption.interrupt()
         caplog.clear()
         with pytest.raises(ReadInterrupted):
@@ -80,16 +80,16 @@ def test_a_cancelled_comparison_is_no_fault(
 
 
 def lose_purchase(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, buy_one: Callable[[Console], CreditCheck]
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, buy_one: Callable[[Console], CreditCheck]
 ) -> CreditCheck:
     """Make a backup, buy at desk 0, and read the purchase at desk 2. Then close all desks, restore the backup, and
     return the lost purchase.
     """
-    with place.desk(vendor, clock):
+    with place.desk(alarmbox, clock):
         put_back = backups.take_backup(place)
-    with place.desk(vendor, clock) as knowing:
+    with place.desk(alarmbox, clock) as knowing:
         bought = buy_one(knowing)
-    with place.desk(vendor, clock, person="op-b", desk=2) as reader:
+    with place.desk(alarmbox, clock, person="op-b", desk=2) as reader:
         assert reader.lookup.find_records(ONE).credit_checks
         wait_until(lambda: has_newest_anchor(reader, place), "the reader counts on what it has read")
     put_back()
@@ -97,37 +97,37 @@ def lose_purchase(
 
 
 @pytest.fixture
-def lost_purchase(place: Place, vendor: LedgerVendor, clock: ManualClock) -> CreditCheck:
+def lost_purchase(place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock) -> CreditCheck:
     """Return a purchase that the database has lost; the spool of desk 0 has its answer."""
-    return lose_purchase(place, vendor, clock, buy_check)
+    return lose_purchase(place, alarmbox, clock, buy_check)
 
 
 @pytest.fixture
-def lost_unknown_purchase(place: Place, vendor: LedgerVendor, clock: ManualClock) -> CreditCheck:
+def lost_unknown_purchase(place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock) -> CreditCheck:
     """A purchase that AlarmBox has charged without an answer, and that the database has lost. Its outcome is unknown,
     so people may decide about it.
     """
 
     def buy_unanswered(console: Console) -> CreditCheck:
-        vendor.behaviour = "silent_after_charge"
+        alarmbox.behaviour = "silent_after_charge"
         refused = call_for_refusal(lambda: buy_check(console))
-        vendor.behaviour = "answers"
+        alarmbox.behaviour = "answers"
         record = refused.detail["record"]
         assert isinstance(record, CreditCheck)
         return record
 
-    return lose_purchase(place, vendor, clock, buy_unanswered)
+    return lose_purchase(place, alarmbox, clock, buy_unanswered)
 
 
 def test_every_desk_is_stopped_until_a_person_acknowledges(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
     """The desk that has the lost purchase in its spool writes this into the database: no desk can buy until a person
     has acknowledged the alert. The number of the lost purchase can't be bought afterwards either, until a probe
     restores the purchase.
     """
     told = (lost_purchase.operation_id, "credit-check", ONE)
-    with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
+    with place.desk(alarmbox, clock) as knowing, place.desk(alarmbox, clock, person="op-b", desk=1) as other:
         assert knowing.lookup.find_records(ONE).credit_checks == ()
         for console in (knowing, other):
             for number in (ONE, TWO):
@@ -145,17 +145,17 @@ def test_every_desk_is_stopped_until_a_person_acknowledges(
         assert (back.state, back.credit_check_id) == ("success", lost_purchase.credit_check_id)
         assert call_for_refusal(lambda: buy_check(other, ONE)).detail["record"] == back
         assert list_loss_alerts(knowing) == []
-    assert len(vendor.charges) == 3
+    assert len(alarmbox.charges) == 3
 
 
 def test_one_person_alone_cannot_release_a_lost_purchase(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, lost_unknown_purchase: CreditCheck
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, lost_unknown_purchase: CreditCheck
 ) -> None:
     """One person forges evidence about the lost purchase, proposes that it was not made, and closes this proposal by
     SQL: the number still can't be bought.
     """
     operation = lost_unknown_purchase.operation_id or ""
-    with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
+    with place.desk(alarmbox, clock) as knowing, place.desk(alarmbox, clock, person="op-b", desk=1) as other:
         (alert,) = list_loss_alerts(knowing)
         other.alerts.acknowledge(alert.id, "put back on purpose")
         me = other._context.make_holder().operator
@@ -168,37 +168,37 @@ def test_one_person_alone_cannot_release_a_lost_purchase(
         closed = f"UPDATE approvals SET closed_at = at WHERE subject_id = '{operation}'"
         other._context.write(lambda tx: tx.conn.execute(text(closed)))
         assert call_for_refusal(lambda: buy_check(other)).code == "already_purchased"
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
 
 
 def test_a_desk_that_only_read_the_lost_purchase_stops_all_desks(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
     """The desk that made the lost purchase is never opened again. Another desk has only read the purchase: it still
     finds the loss and stops all desks.
     """
-    with place.desk(vendor, clock, person="op-b", desk=2) as reader:
+    with place.desk(alarmbox, clock, person="op-b", desk=2) as reader:
         assert call_for_refusal(lambda: buy_check(reader)).code == ROLLBACK_ERROR_CODE
-    with place.desk(vendor, clock, desk=1) as third:
+    with place.desk(alarmbox, clock, desk=1) as third:
         assert call_for_refusal(lambda: buy_check(third)).code == ROLLBACK_ERROR_CODE
         (alert,) = list_loss_alerts(third)
         third.alerts.acknowledge(alert.id, "seen")
-    with place.desk(vendor, clock, person="op-b", desk=2) as reader:
+    with place.desk(alarmbox, clock, person="op-b", desk=2) as reader:
         assert buy_check(reader, TWO).state == "success"
-    assert len(vendor.charges) == 2, lost_purchase
+    assert len(alarmbox.charges) == 2, lost_purchase
 
 
 def test_a_desk_that_knows_the_lost_purchase_stops_all_desks(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
     """A person has acknowledged the alert of a desk that only read the lost purchase. Then the desk that made the
     purchase is opened: it stops all desks again and names the lost purchase.
     """
-    with place.desk(vendor, clock, person="op-b", desk=2) as reader:
+    with place.desk(alarmbox, clock, person="op-b", desk=2) as reader:
         (alert,) = list_loss_alerts(reader)
         reader.alerts.acknowledge(alert.id, "nothing is known to be missing")
         buy_check(reader, TWO)
-    with place.desk(vendor, clock) as knowing:
+    with place.desk(alarmbox, clock) as knowing:
         error = call_for_refusal(lambda: buy_check(knowing, THREE))
         assert (error.code, read_missing_operations(error)) == (
             ROLLBACK_ERROR_CODE,
@@ -211,47 +211,47 @@ def test_a_desk_that_knows_the_lost_purchase_stops_all_desks(
 
 
 def test_a_purchase_repeated_after_a_loss_can_be_renewed(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
     """If the corporation was bought again after a loss, the lost purchase cannot be restored. The newer purchase can
     be renewed after its expiry.
     """
-    with place.desk(vendor, clock, person="op-b", desk=2) as reader:
+    with place.desk(alarmbox, clock, person="op-b", desk=2) as reader:
         (alert,) = list_loss_alerts(reader)
         reader.alerts.acknowledge(alert.id, "nothing is known to be missing")
         clock.at += timedelta(minutes=1)
         bought_again = buy_check(reader)
-    with place.desk(vendor, clock) as knowing:
+    with place.desk(alarmbox, clock) as knowing:
         (alert,) = list_loss_alerts(knowing)
         knowing.alerts.acknowledge(alert.id, "bought twice")
         refused = call_for_refusal(lambda: knowing.recovery.probe("operation", lost_purchase.operation_id or ""))
         assert (refused.code, refused.detail["record"]) == ("already_purchased", bought_again)
         clock.at += timedelta(days=400)
         renewed = knowing.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True))
-        assert (renewed.state, len(vendor.charges)) == ("success", 3)
+        assert (renewed.state, len(alarmbox.charges)) == ("success", 3)
 
 
-def test_a_lost_renewal_stops_the_next_one(place: Place, vendor: LedgerVendor, clock: ManualClock) -> None:
+def test_a_lost_renewal_stops_the_next_one(place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock) -> None:
     """The database has lost a renewal of a credit check: a further renewal is refused, because it would charge the
     corporation twice for the same period.
     """
-    with place.desk(vendor, clock) as desk:
+    with place.desk(alarmbox, clock) as desk:
         buy_check(desk)
         clock.at += timedelta(days=400)
         put_back = backups.take_backup(place)
         lost_renewal = desk.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True))
     put_back()
-    with place.desk(vendor, clock) as desk:
+    with place.desk(alarmbox, clock) as desk:
         (alert,) = list_loss_alerts(desk)
         desk.alerts.acknowledge(alert.id, "put back on purpose")
         refused = call_for_refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True)))
         assert (refused.code, refused.detail["operation_id"]) == ("already_purchased", lost_renewal.operation_id)
-    assert len(vendor.charges) == 2
+    assert len(alarmbox.charges) == 2
 
 
 def test_both_processes_of_a_desk_see_an_acknowledgement(
     place: Place,
-    vendor: LedgerVendor,
+    alarmbox: InMemoryAlarmBox,
     clock: ManualClock,
     lost_purchase: CreditCheck,
     monkeypatch: pytest.MonkeyPatch,
@@ -260,7 +260,7 @@ def test_both_processes_of_a_desk_see_an_acknowledgement(
     deleted from the spool once, and the desks aren't stopped again.
     """
     real = database_rollback._report_rollback
-    with place.desk(vendor, clock) as one, place.desk(vendor, clock) as two:
+    with place.desk(alarmbox, clock) as one, place.desk(alarmbox, clock) as two:
         (alert,) = list_loss_alerts(one)
         one.alerts.acknowledge(alert.id, "an old copy")
 
@@ -274,16 +274,16 @@ def test_both_processes_of_a_desk_see_an_acknowledgement(
         assert database_rollback.find_database_rollback(one._context) is None
         assert list_loss_alerts(two) == []
         assert call_for_refusal(lambda: buy_check(one)).code == "already_purchased"
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
 
 
 def test_an_acknowledged_loss_is_not_reported_again(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
     """Before an operation a desk compares only its newest anchors, and the acknowledged loss is older. The next
     comparison of all anchors finds this loss again, and doesn't stop the desks.
     """
-    with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
+    with place.desk(alarmbox, clock) as knowing, place.desk(alarmbox, clock, person="op-b", desk=1) as other:
         (alert,) = list_loss_alerts(other)
         for _ in range(2 * database_rollback.ANCHORS_COMPARED_PER_OPERATION):
             knowing._context.write(
@@ -294,42 +294,42 @@ def test_an_acknowledged_loss_is_not_reported_again(
         assert database_rollback.find_database_rollback(knowing._context) is None
         assert list_loss_alerts(knowing) == []
         assert call_for_refusal(lambda: buy_check(knowing)).code == "already_purchased"
-    assert len(vendor.charges) == 2, lost_purchase
+    assert len(alarmbox.charges) == 2, lost_purchase
 
 
 def test_a_second_loss_stops_all_desks_again(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
     """After a person has acknowledged a first loss, the database is put back a second time: all desks are stopped
     again.
     """
-    with place.desk(vendor, clock) as knowing:
+    with place.desk(alarmbox, clock) as knowing:
         (alert,) = list_loss_alerts(knowing)
         knowing.alerts.acknowledge(alert.id, "seen")
         buy_check(knowing, TWO)
         put_back = backups.take_backup(place)
         buy_check(knowing, THREE)
     put_back()
-    with place.desk(vendor, clock) as knowing:
+    with place.desk(alarmbox, clock) as knowing:
         error = call_for_refusal(lambda: buy_check(knowing, TWO))
         assert error.code == ROLLBACK_ERROR_CODE
         assert THREE in [number for _, _, number in read_missing_operations(error)]
-    assert len(vendor.charges) == 3, lost_purchase
+    assert len(alarmbox.charges) == 3, lost_purchase
 
 
 def test_an_empty_database_in_place_of_the_known_one_stops_desks(
-    place: Place, vendor: LedgerVendor, clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock
 ) -> None:
     """The volume with the database isn't mounted, and a person creates an empty database at its place: all desks are
     stopped. After a person has acknowledged the alert, the number of the earlier purchase still can't be bought.
     """
-    with place.desk(vendor, clock) as before:
+    with place.desk(alarmbox, clock) as before:
         empty = backups.take_backup(place)
         bought = buy_check(before)
     empty()
     place.drop_table_triggers("console_meta")
     place.sql("UPDATE console_meta SET value = 'another' WHERE name = 'database_id'")
-    with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
+    with place.desk(alarmbox, clock) as knowing, place.desk(alarmbox, clock, person="op-b", desk=1) as other:
         for console in (knowing, other):
             error = call_for_refusal(lambda console=console: buy_check(console, TWO))
             assert (error.code, read_missing_operations(error)) == (
@@ -341,25 +341,25 @@ def test_an_empty_database_in_place_of_the_known_one_stops_desks(
         assert buy_check(knowing, TWO).state == "success"
         for console in (knowing, other):
             assert call_for_refusal(lambda console=console: buy_check(console)).detail["source"] == "desk"
-    assert len(vendor.charges) == 2
+    assert len(alarmbox.charges) == 2
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("left", ["nothing", "an empty file"])
 def test_no_file_is_made_in_the_place_of_a_known_one(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, left: str
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, left: str
 ) -> None:
     """The desk's database file is missing or empty: neither a desk nor the command `db upgrade` creates a new
     database there until a person has accepted that.
     """
     assert isinstance(place, SqlitePlace)
-    with place.desk(vendor, clock) as console:
+    with place.desk(alarmbox, clock) as console:
         buy_check(console)
     place.file.unlink()
     if left != "nothing":
         place.file.touch()
     health = open_health_checks(console.settings)
-    for open_it in (lambda: place.desk(vendor, clock), health.upgrade_schema):
+    for open_it in (lambda: place.desk(alarmbox, clock), health.upgrade_schema):
         error = call_for_refusal(open_it)
         assert (error.code, error.detail["problem"], len(read_missing_operations(error))) == (
             ROLLBACK_ERROR_CODE,
@@ -368,34 +368,34 @@ def test_no_file_is_made_in_the_place_of_a_known_one(
         )
     assert not place.file.exists() or not place.file.stat().st_size
     health.upgrade_schema(accepts_new_database=True)
-    with place.desk(vendor, clock) as console:
+    with place.desk(alarmbox, clock) as console:
         assert buy_check(console).state == "success"
 
 
 @pytest.mark.engines("sqlite")
-def test_no_file_is_created_in_a_missing_folder(place: Place, vendor: LedgerVendor) -> None:
+def test_no_file_is_created_in_a_missing_folder(place: Place, alarmbox: InMemoryAlarmBox) -> None:
     """The folder of the database doesn't exist, for example because a volume isn't mounted: the program doesn't
     create a database there.
     """
     folder = place.folder / "volume"
     away = f"sqlite:///{folder / 'deep' / 'console.db'}"
-    error = call_for_refusal(lambda: open_quick_desk(place.home, vendor, OPERATOR="op-a", DATABASE_URL=away))
+    error = call_for_refusal(lambda: open_quick_desk(place.home, alarmbox, OPERATOR="op-a", DATABASE_URL=away))
     assert (error.code, error.detail["problem"]) == ("database_unreachable", "no_folder")
     assert not folder.exists()
 
 
 @pytest.mark.engines("mariadb")
-def test_a_running_desk_stops_after_a_restore(place: Place, vendor: LedgerVendor, clock: ManualClock) -> None:
+def test_a_running_desk_stops_after_a_restore(place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock) -> None:
     """A backup is restored while a desk is running: before its next purchase the desk compares its anchors with the
     database again, and stops.
     """
-    with place.desk(vendor, clock) as running:
+    with place.desk(alarmbox, clock) as running:
         put_back = backups.take_backup(place)
         buy_check(running, ONE)
         put_back()
         assert call_for_refusal(lambda: buy_check(running, ONE)).code == ROLLBACK_ERROR_CODE
         assert call_for_refusal(lambda: buy_check(running, TWO)).code == ROLLBACK_ERROR_CODE
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
 
 
 @pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=pytest.mark.soak)])
@@ -403,10 +403,10 @@ def test_comparisons_under_load_report_no_loss(place: Place, rounds: int) -> Non
     """Three threads buy at two desks while another desk is opened repeatedly. No comparison of anchors with the
     database reports a loss.
     """
-    rows, start, told, vendor = invent_numbers(3 * rounds, seed=8), Barrier(4), list[object](), LedgerVendor()
+    rows, start, told, alarmbox = invent_numbers(3 * rounds, seed=8), Barrier(4), list[object](), InMemoryAlarmBox()
 
     def buy_at_desk(place_of: int, mine: list[str]) -> None:
-        with place.desk(vendor, desk=place_of) as console:
+        with place.desk(alarmbox, desk=place_of) as console:
             start.wait()
             for number in mine:
                 buy_check(console, number)
@@ -415,7 +415,7 @@ def test_comparisons_under_load_report_no_loss(place: Place, rounds: int) -> Non
     def compare_anchors() -> None:
         start.wait()
         for _ in range(rounds):
-            with place.desk(vendor, desk=1) as console:
+            with place.desk(alarmbox, desk=1) as console:
                 told.append(console.alerts.find_database_rollback())
 
     threads = [Thread(target=buy_at_desk, args=(desk, rows[turn::3])) for turn, desk in enumerate((0, 0, 1))]
@@ -425,15 +425,15 @@ def test_comparisons_under_load_report_no_loss(place: Place, rounds: int) -> Non
     for thread in threads:
         thread.join()
     assert told == [None] * (4 * rounds)
-    assert len(vendor.charges) == 3 * rounds
+    assert len(alarmbox.charges) == 3 * rounds
 
 
 def test_desks_with_a_complete_database_report_no_loss(
-    place: Place, vendor: LedgerVendor, clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock
 ) -> None:
     """The database has lost nothing, and two desks in turn are opened, buy and are closed: neither reports a loss."""
     for number, desk in zip(invent_numbers(6, seed=3), (0, 1, 0, 1, 1, 0), strict=True):
-        with place.desk(vendor, clock, desk=desk) as console:
+        with place.desk(alarmbox, clock, desk=desk) as console:
             buy_check(console, number)
             assert console.alerts.find_database_rollback() is None
-    assert len(vendor.charges) == 6
+    assert len(alarmbox.charges) == 6

@@ -16,7 +16,7 @@ from console.services.guarded.idempotency import AcquiredIdempotencyKey, Idempot
 from console.services.guarded.operation import ClaimedRecord, GuardedOperation
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.process.heartbeat import Heartbeat
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
@@ -32,7 +32,7 @@ def clock(hand_clock: ManualClock) -> ManualClock:
 
 @pytest.fixture
 def console(place: Place, clock: ManualClock) -> Iterator[Console]:
-    with place.desk(LedgerVendor(), clock) as desk:
+    with place.desk(InMemoryAlarmBox(), clock) as desk:
         yield desk
 
 

@@ -26,7 +26,7 @@ from console.store.operations import redis_client as redis_link
 from console.store.operations.idempotency_cache import RedisIdempotencyCache
 from console.wording.sentences.catalogue import translate
 from tests.support.desks import UNUSED_URL
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
@@ -73,7 +73,7 @@ def delete_all_entries(server: RedisServer) -> None:
 @contextmanager
 def open_desk_with_redis(place: Place, server: RedisServer, clock: ManualClock, number: int = 0) -> Iterator[Console]:
     """Open a desk that is connected to Redis and that has just read the database."""
-    with place.desk(LedgerVendor(), clock, desk=number, REDIS_URL=server.url) as console:
+    with place.desk(InMemoryAlarmBox(), clock, desk=number, REDIS_URL=server.url) as console:
         assert get_cache(console.idempotency_keys).connect()
         assert console.idempotency_keys.release_key(acquire_key(console.idempotency_keys, key="any other key"))
         assert console.idempotency_keys.find_result("any other key", PRINT) is None

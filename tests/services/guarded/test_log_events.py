@@ -19,8 +19,8 @@ from console.services.monitoring.metrics import MetricFigureReader
 from console.services.payments import next_work as payment_work
 from console.store.operations import leases
 from tests.support.desks import MovedClock
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.payment_desks import PaymentDesk
 from tests.support.places import Place
 
@@ -114,7 +114,7 @@ def test_duplicates_and_waits_of_all_desks_are_counted(place: Place) -> None:
     """The worker's figures count the refused duplicates and the waits for leases of all desks since the worker's
     start.
     """
-    with place.desk(LedgerVendor()) as desk, place.desk(LedgerVendor(), desk=1) as worker:
+    with place.desk(InMemoryAlarmBox()) as desk, place.desk(InMemoryAlarmBox(), desk=1) as worker:
         figures = MetricFigureReader(worker._context, worker._service_builder.readers.queues, lambda: (0, 0))
         figures.read_figures()
         with collect_events() as told:
@@ -133,7 +133,7 @@ def test_a_wait_for_a_lease_is_logged(place: Place, monkeypatch: pytest.MonkeyPa
     """A purchase that waited for a lease writes a log event with the name of the lease and the waiting time. A
     purchase that didn't wait writes no such event.
     """
-    with place.desk(LedgerVendor(), TIME_SCALE="1") as console:
+    with place.desk(InMemoryAlarmBox(), TIME_SCALE="1") as console:
         context, name = console._context, "alarmbox_credit_check_1"
         taken = context.write(lambda tx: leases.acquire(tx, name, context.make_holder(), context.now(), 600))
         assert taken is not None

@@ -23,8 +23,8 @@ from console.services.guarded import request_ids
 from console.services.guarded.answer_serialization import CallAnswer
 from console.store.operations.request_ids import ANSWER_RETENTION
 from console.wording.sentences.catalogue import format_error_message
+from tests.support.in_memory_alarmbox import Behaviour, InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import Behaviour, LedgerVendor
 from tests.support.places import FIRST_PERSON, Place
 from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.refusals import call_for_refusal
@@ -50,13 +50,13 @@ def clock() -> Iterator[ManualClock]:
 
 
 @pytest.fixture
-def vendor() -> LedgerVendor:
-    return LedgerVendor(today=lambda: date(2026, 11, 20))
+def alarmbox() -> InMemoryAlarmBox:
+    return InMemoryAlarmBox(today=lambda: date(2026, 11, 20))
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, clock: ManualClock) -> Iterator[Console]:
-    with place.desk(vendor, clock) as desk:
+def console(place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock) -> Iterator[Console]:
+    with place.desk(alarmbox, clock) as desk:
         yield desk
 
 
@@ -76,36 +76,40 @@ def read_written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
     return [sorted(place.sql(f"SELECT * FROM {table}"), key=str) for table in _TABLES_WRITTEN_BY_CALLS]
 
 
-def require_no_effect(place: Place, vendor: LedgerVendor, call: Callable[[], object]) -> object:
+def require_no_effect(place: Place, alarmbox: InMemoryAlarmBox, call: Callable[[], object]) -> object:
     """Return the call's result or error; assert that the call sends nothing to AlarmBox and writes nothing into the
     database.
     """
-    before, asked = read_written_rows(place), dict(vendor.call_counts)
+    before, asked = read_written_rows(place), dict(alarmbox.call_counts)
     try:
         answer = call()
     except ConsoleError as error:
         answer = error
     assert read_written_rows(place) == before
-    assert dict(vendor.call_counts) == asked
+    assert dict(alarmbox.call_counts) == asked
     return answer
 
 
-def test_a_repeated_purchase_returns_the_first_record(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_repeated_purchase_returns_the_first_record(
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox
+) -> None:
     """A repeated purchase with the same request id returns an equal record, at this desk and at another one, and
     reports that it is a repetition.
     """
     with request_ids.watch_for_repeated_request() as first:
         record = buy_check(console)
     assert not first.is_repetition
-    with place.desk(vendor, desk=1) as other:
+    with place.desk(alarmbox, desk=1) as other:
         for desk in (console, console, other):
             with request_ids.watch_for_repeated_request() as again:
-                assert require_no_effect(place, vendor, lambda desk=desk: buy_check(desk)) == record  # type: ignore[misc]
+                assert require_no_effect(place, alarmbox, lambda desk=desk: buy_check(desk)) == record  # type: ignore[misc]
             assert again.is_repetition
-    assert vendor.count_charges(NUMBER) == 1
+    assert alarmbox.count_charges(NUMBER) == 1
 
 
-def test_a_purchase_without_a_request_id_stores_none(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_purchase_without_a_request_id_stores_none(
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox
+) -> None:
     """A purchase without a request id writes no row into the table of request ids. A second purchase of the number is
     refused because of the first one's claim.
     """
@@ -119,41 +123,43 @@ def test_a_purchase_without_a_request_id_stores_none(place: Place, console: Cons
     [("refuses", "provider_refused", 5), ("unauthorised", "provider_auth", 5), ("too_fast", "rate_limited", 5)],
 )
 def test_a_repeat_gets_the_providers_first_refusal(
-    place: Place, console: Console, vendor: LedgerVendor, behaviour: Behaviour, code: str, status: int
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox, behaviour: Behaviour, code: str, status: int
 ) -> None:
     """AlarmBox has refused the purchase: a repeat with the same request id gets the same error, although AlarmBox
     would accept the purchase now.
     """
-    vendor.behaviour = behaviour
+    alarmbox.behaviour = behaviour
     first = read_purchase_error(console)
-    vendor.behaviour = "answers"
-    again = require_no_effect(place, vendor, lambda: buy_check(console))
+    alarmbox.behaviour = "answers"
+    again = require_no_effect(place, alarmbox, lambda: buy_check(console))
     assert isinstance(again, ConsoleError)
     assert (first.code, again.code, again.exit_status) == (code, code, status)
     assert again.detail == {**first.detail, "duplicate": True}
     assert buy_check(console, request_id="another").state == "success"
 
 
-def test_a_call_that_sent_nothing_releases_its_request_id(console: Console, vendor: LedgerVendor) -> None:
+def test_a_call_that_sent_nothing_releases_its_request_id(console: Console, alarmbox: InMemoryAlarmBox) -> None:
     """A purchase is refused as invalid input or as already purchased, or AlarmBox can't be reached: the same request
     id can then be used for another purchase, also with other arguments.
     """
     assert read_purchase_error(console, "1180301018772").exit_status == 2
     buy_check(console, OTHER_NUMBER, request_id=None)
     assert read_purchase_error(console, OTHER_NUMBER).code == "already_purchased"
-    vendor.behaviour = "unreachable"
+    alarmbox.behaviour = "unreachable"
     assert read_purchase_error(console).exit_status == 6
-    vendor.behaviour = "answers"
+    alarmbox.behaviour = "answers"
     assert buy_check(console).state == "success"
-    assert vendor.count_charges(NUMBER) == 1
+    assert alarmbox.count_charges(NUMBER) == 1
 
 
-def test_other_arguments_and_other_commands_are_refused(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_other_arguments_and_other_commands_are_refused(
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox
+) -> None:
     """A request id is used again with other arguments or for another command: the call is refused and audited, and
     nothing is sent.
     """
     record = buy_check(console)
-    asked = dict(vendor.call_counts)
+    asked = dict(alarmbox.call_counts)
     for other in (
         lambda: buy_check(console, OTHER_NUMBER),
         lambda: buy_check(console, client="2"),
@@ -164,12 +170,12 @@ def test_other_arguments_and_other_commands_are_refused(place: Place, console: C
     ):
         error = call_for_refusal(other)
         assert (error.code, error.detail["reason"]) == ("possible_repeat", "request_id")
-    assert dict(vendor.call_counts) == asked
+    assert dict(alarmbox.call_counts) == asked
     refusals = "SELECT COUNT(*) FROM audit_log WHERE what = 'request.repeated' AND result = 'refused'"
     assert place.sql(refusals) == [(6,)]
 
 
-def test_a_request_id_belongs_to_one_person(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_request_id_belongs_to_one_person(place: Place, console: Console, alarmbox: InMemoryAlarmBox) -> None:
     """The same request id used by another person belongs to another request. Request ids that differ in upper and
     lower case are different ids.
     """
@@ -183,10 +189,10 @@ def test_a_request_id_belongs_to_one_person(place: Place, console: Console, vend
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("invalid_id", ["", "x" * 65, "a b", " a", "a\n", "é", "a/b", "a:b", "\x00", "ａ"])
 def test_invalid_request_ids_are_refused(
-    place: Place, console: Console, vendor: LedgerVendor, invalid_id: str
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox, invalid_id: str
 ) -> None:
     """An invalid request id is refused with `usage` before the program writes or sends anything."""
-    error = require_no_effect(place, vendor, lambda: buy_check(console, request_id=invalid_id))
+    error = require_no_effect(place, alarmbox, lambda: buy_check(console, request_id=invalid_id))
     assert isinstance(error, ConsoleError)
     assert (error.code, error.exit_status, error.detail["problem"]) == ("usage", 2, "request_id")
 
@@ -198,7 +204,9 @@ def test_valid_request_ids_are_accepted(console: Console, valid_id: str) -> None
     assert buy_check(console, request_id=valid_id) == buy_check(console, request_id=valid_id)
 
 
-def test_a_repeat_is_refused_while_the_first_call_runs(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_repeat_is_refused_while_the_first_call_runs(
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox
+) -> None:
     """While the first call with a request id runs, a repeat is refused with the name of the person whose call runs. A
     call with other arguments is refused as `possible_repeat`. Neither call sends anything.
     """
@@ -206,23 +214,23 @@ def test_a_repeat_is_refused_while_the_first_call_runs(place: Place, console: Co
 
     def repeat_call() -> None:
         def read_errors_at_other_desk() -> None:
-            with place.desk(vendor, desk=1) as other:
+            with place.desk(alarmbox, desk=1) as other:
                 seen.extend((read_purchase_error(other), read_purchase_error(other, OTHER_NUMBER)))
 
         thread = threading.Thread(target=read_errors_at_other_desk)
         thread.start()
         thread.join()
 
-    vendor.during_call = repeat_call
+    alarmbox.during_call = repeat_call
     buy_check(console)
     first, second = seen
     assert (first.code, second.code) == ("in_progress", "possible_repeat")
     assert first.detail["holder"]["operator"] == place.get_account_name(FIRST_PERSON)  # type: ignore[index]
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
 
 
 def test_a_running_operation_refuses_its_repeated_request_id(
-    place: Place, console: Console, vendor: LedgerVendor
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox
 ) -> None:
     """The lease of the request id has expired, but the operation still runs under its own lease: a repeat is refused,
     because the running process may still bring the answer.
@@ -233,45 +241,45 @@ def test_a_running_operation_refuses_its_repeated_request_id(
         place.sql("UPDATE request_ids SET lease_expires = 0")
 
         def read_errors_at_other_desk() -> None:
-            with place.desk(vendor, desk=1) as other:
+            with place.desk(alarmbox, desk=1) as other:
                 seen.append(read_purchase_error(other))
 
         thread = threading.Thread(target=read_errors_at_other_desk)
         thread.start()
         thread.join()
 
-    vendor.during_call = repeat_call
+    alarmbox.during_call = repeat_call
     record = buy_check(console)
     assert [(error.code, error.detail["reason"]) for error in seen] == [("in_progress", "request_id")]
     assert buy_check(console) == record
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
 
 
 def test_a_repeat_of_an_unknown_outcome_gets_its_present_state(
-    place: Place, console: Console, vendor: LedgerVendor
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox
 ) -> None:
     """The outcome of a purchase is unknown: a repeat with its request id raises `outcome_unknown` with the record.
     After the outcome is settled, the repeat returns the record.
     """
-    vendor.behaviour = "silent_after_charge"
+    alarmbox.behaviour = "silent_after_charge"
     assert read_purchase_error(console).code == "outcome_unknown"
-    again = require_no_effect(place, vendor, lambda: buy_check(console))
+    again = require_no_effect(place, alarmbox, lambda: buy_check(console))
     assert isinstance(again, ConsoleError)
     record = again.detail["record"]
     assert isinstance(record, CreditCheck)
     assert (again.code, again.exit_status, again.detail["duplicate"]) == ("outcome_unknown", 4, True)
     settled = console.recovery.resolve("credit-check", record.id, "success", "seen on their screen", 1).record
-    assert require_no_effect(place, vendor, lambda: buy_check(console)) == settled
-    assert len(vendor.charges) == 1
+    assert require_no_effect(place, alarmbox, lambda: buy_check(console)) == settled
+    assert len(alarmbox.charges) == 1
 
 
 def test_a_repeat_of_a_probe_without_a_result_gets_the_present_record(
-    place: Place, console: Console, vendor: LedgerVendor
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox
 ) -> None:
     """A probe didn't find the outcome: a repeat with its request id gets the probe's error with the present record.
     After people have settled the outcome, the repeat returns the record.
     """
-    vendor.behaviour = "silent_after_charge"
+    alarmbox.behaviour = "silent_after_charge"
     record = read_purchase_error(console).detail["record"]
     assert isinstance(record, CreditCheck)
 
@@ -281,39 +289,41 @@ def test_a_repeat_of_a_probe_without_a_result_gets_the_present_record(
     first = call_for_refusal(probe_record)
     assert first.exit_status == 4
     console.recovery.resolve("credit-check", record.id, "error", "not on their screen")
-    again = require_no_effect(place, vendor, probe_record)
+    again = require_no_effect(place, alarmbox, probe_record)
     assert isinstance(again, ConsoleError)
     now = again.detail["record"]
     assert isinstance(now, CreditCheck)
     assert (again.code, again.detail["reason"]) == (first.code, first.detail["reason"])
     assert now.version == record.version + 1
     settled = console.recovery.resolve("credit-check", record.id, "success", "seen after all", 1).record
-    assert require_no_effect(place, vendor, probe_record) == settled
+    assert require_no_effect(place, alarmbox, probe_record) == settled
 
 
-def test_a_denied_purchase_is_answered_as_refused(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_denied_purchase_is_answered_as_refused(place: Place, console: Console, alarmbox: InMemoryAlarmBox) -> None:
     """Two people have decided that a purchase was not made: a repeat of the purchase with its request id is answered
     as refused, and nothing is bought again.
     """
-    vendor.behaviour = "silent_before_charge"
+    alarmbox.behaviour = "silent_before_charge"
     record = read_purchase_error(console).detail["record"]
     assert isinstance(record, CreditCheck)
-    vendor.behaviour = "answers"
+    alarmbox.behaviour = "answers"
     resolve = ("credit-check", record.id, "error", "not on their screen")
     first = console.recovery.resolve(*resolve, request_id="half")
     assert first.awaiting == "second_person"
-    assert require_no_effect(place, vendor, lambda: console.recovery.resolve(*resolve, request_id="half")) == first
+    assert require_no_effect(place, alarmbox, lambda: console.recovery.resolve(*resolve, request_id="half")) == first
     with place.open_console_of_person(console, "lead-b") as lead:
         assert lead.recovery.resolve(*resolve, request_id="half").awaiting is None
-    again = require_no_effect(place, vendor, lambda: buy_check(console))
+    again = require_no_effect(place, alarmbox, lambda: buy_check(console))
     assert isinstance(again, ConsoleError)
     assert (again.code, again.exit_status, again.detail["duplicate"]) == ("provider_refused", 5, True)
     assert "Two people decided" in format_error_message(again, "en")
     assert "2 人の確認により「購入なし」と決定" in format_error_message(again, "ja")
-    assert vendor.charges == []
+    assert alarmbox.charges == []
 
 
-def test_an_id_is_free_after_a_day(place: Place, console: Console, vendor: LedgerVendor, clock: ManualClock) -> None:
+def test_an_id_is_free_after_a_day(
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock
+) -> None:
     """A request id can be used again one day later. The database's clock decides, whatever the desk's clock shows."""
     record = buy_check(console)
     clock.at += timedelta(days=3)
@@ -333,7 +343,7 @@ def _make_request_ids_older(place: Place, by: timedelta) -> None:
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt(), SystemExit(143), ValueError("a bug")])
 def test_an_interrupted_call_releases_its_request_id(
-    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, interrupt: BaseException
+    console: Console, alarmbox: InMemoryAlarmBox, monkeypatch: pytest.MonkeyPatch, interrupt: BaseException
 ) -> None:
     """A call is interrupted before it has written anything: its request id can be used again at once."""
 
@@ -345,25 +355,25 @@ def test_an_interrupted_call_releases_its_request_id(
         with pytest.raises(type(interrupt)):
             buy_check(console)
     assert buy_check(console, OTHER_NUMBER).state == "success"
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
 
 
 @pytest.mark.expects_log("an answer that could not be kept is told")
 @pytest.mark.parametrize("step", ["before_answer_kept", "after_answer_kept"])
 def test_a_repeat_without_a_stored_answer_gets_the_record(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, step: str
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, step: str
 ) -> None:
     """The answer of the first call couldn't be stored: after the lease of the request id has expired, the repeat gets
     an answer that is made from the record. Nothing is bought again.
     """
-    with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
+    with place.desk(alarmbox, clock, FAILPOINT=f"{step}:1:raise") as console:
         record = buy_check(console)
         if step == "before_answer_kept":
             assert read_purchase_error(console).code == "in_progress"
             clock.at += timedelta(minutes=2)
             assert buy_check(console) == record  # found in the record, and kept from now on
-        assert require_no_effect(place, vendor, lambda: buy_check(console)) == record
-    assert vendor.count_charges(NUMBER) == 1
+        assert require_no_effect(place, alarmbox, lambda: buy_check(console)) == record
+    assert alarmbox.count_charges(NUMBER) == 1
 
 
 def save_view(console: Console) -> SavedView:
@@ -372,17 +382,17 @@ def save_view(console: Console) -> SavedView:
 
 @pytest.mark.expects_log("an answer that could not be kept is told")
 def test_a_repeat_without_a_stored_answer_gets_the_saved_view(
-    place: Place, vendor: LedgerVendor, clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock
 ) -> None:
     """The answer to a stored view couldn't be stored: the repeat gets the view, although its name is taken now. The
     same call with another request id is refused.
     """
-    with place.desk(vendor, clock, FAILPOINT="before_answer_kept:1:raise") as console:
+    with place.desk(alarmbox, clock, FAILPOINT="before_answer_kept:1:raise") as console:
         view = save_view(console)
         assert call_for_refusal(lambda: save_view(console)).code == "in_progress"
         clock.at += timedelta(minutes=2)
         assert save_view(console) == view  # found by the view's id, and kept from now on
-        assert require_no_effect(place, vendor, lambda: save_view(console)) == view
+        assert require_no_effect(place, alarmbox, lambda: save_view(console)) == view
         other = call_for_refusal(
             lambda: console.saved_views.save_view("kv", False, ViewContent("error"), request_id="v2")
         )
@@ -391,12 +401,12 @@ def test_a_repeat_without_a_stored_answer_gets_the_saved_view(
 
 @pytest.mark.expects_log("an answer that could not be kept is told")
 def test_a_repeat_without_a_stored_answer_does_not_rename_again(
-    place: Place, vendor: LedgerVendor, clock: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock
 ) -> None:
     """The answer to a renamed view couldn't be stored: the repeat doesn't undo a later renaming, but gets the view
     with its present name.
     """
-    with place.desk(vendor, clock, FAILPOINT="before_answer_kept:2:raise") as console:
+    with place.desk(alarmbox, clock, FAILPOINT="before_answer_kept:2:raise") as console:
         view = save_view(console)
         assert console.saved_views.rename_view(view.id, "second", request_id="v2").name == "second"
         third = console.saved_views.rename_view(view.id, "third")
@@ -408,12 +418,12 @@ def test_a_repeat_without_a_stored_answer_does_not_rename_again(
 @pytest.mark.expects_log("an answer that could not be kept is told")
 @pytest.mark.parametrize("decision", ["open", "confirmed"])
 def test_a_repeat_without_a_stored_answer_gets_the_limit(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, decision: str
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, decision: str
 ) -> None:
     """The answer to a proposed limit couldn't be stored: the repeat gets the proposal, and is not refused as a second
     decision of the same person. If another administrator has set the limit meanwhile, the repeat gets the new value.
     """
-    with place.desk(vendor, clock, FAILPOINT="before_answer_kept:1:raise") as console:
+    with place.desk(alarmbox, clock, FAILPOINT="before_answer_kept:1:raise") as console:
         set_limit = partial(console.limits.set_limit, "per_refund", "JPY", 77)
         limit = set_limit(request_id="v3")
         assert (limit.proposed, limit.proposed_by) == (77, FIRST_PERSON)
@@ -424,13 +434,13 @@ def test_a_repeat_without_a_stored_answer_gets_the_limit(
             assert (limit.value, limit.proposed) == (77, None)
         clock.at += timedelta(minutes=2)
         assert set_limit(request_id="v3") == limit
-        assert require_no_effect(place, vendor, lambda: set_limit(request_id="v3")) == limit
+        assert require_no_effect(place, alarmbox, lambda: set_limit(request_id="v3")) == limit
         if decision == "open":
             assert call_for_refusal(lambda: set_limit(request_id="v4")).code == "same_person"
 
 
 def test_a_process_that_slept_past_its_lease_does_not_act(
-    place: Place, console: Console, vendor: LedgerVendor, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process sleeps until the lease of its request id has expired, and another desk buys under this request id.
     The first process then sends nothing, and its caller gets the other desk's answer.
@@ -441,7 +451,7 @@ def test_a_process_that_slept_past_its_lease_does_not_act(
     def sleep_and_return(request: PurchaseRequest) -> PurchaseRequest:
         monkeypatch.setattr(checks, "_validate_purchase_request", validated)
         clock.at += timedelta(minutes=2)
-        with place.desk(vendor, desk=1) as other:
+        with place.desk(alarmbox, desk=1) as other:
             assert buy_check(other).state == "success"
         return validated(request)
 
@@ -449,12 +459,12 @@ def test_a_process_that_slept_past_its_lease_does_not_act(
     with request_ids.watch_for_repeated_request() as watch:
         record = buy_check(console)
     assert (record.state, watch.is_repetition) == ("success", True)
-    assert vendor.count_charges(NUMBER) == 1
+    assert alarmbox.count_charges(NUMBER) == 1
     assert buy_check(console) == record
 
 
 def test_a_claim_under_a_reused_request_id_is_undone(
-    place: Place, console: Console, vendor: LedgerVendor, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process sleeps until the lease of its request id has expired, and another desk uses this request id to buy
     another number. The claim of the first process is undone, and its call is refused because of the request id.
@@ -465,19 +475,19 @@ def test_a_claim_under_a_reused_request_id_is_undone(
     def sleep_and_return(request: PurchaseRequest) -> PurchaseRequest:
         monkeypatch.setattr(checks, "_validate_purchase_request", validated)
         clock.at += timedelta(minutes=2)
-        with place.desk(vendor, desk=1) as other:
+        with place.desk(alarmbox, desk=1) as other:
             assert buy_check(other, OTHER_NUMBER).state == "success"
         return validated(request)
 
     monkeypatch.setattr(checks, "_validate_purchase_request", sleep_and_return)
     error = read_purchase_error(console)
     assert (error.code, error.detail["reason"]) == ("possible_repeat", "request_id")
-    assert vendor.count_charges(NUMBER) == 0
+    assert alarmbox.count_charges(NUMBER) == 0
     assert place.sql(f"SELECT COUNT(*) FROM operations WHERE corporation_number = '{NUMBER}'") == [(0,)]
 
 
 def test_a_repeat_with_an_unreadable_answer_gets_the_record_or_a_refusal(
-    place: Place, console: Console, vendor: LedgerVendor
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox
 ) -> None:
     """The stored answer of a call has the format of another version, or was altered. A repeat gets an answer that is
     made from the record, or a refusal without a record. The action isn't repeated.
@@ -495,7 +505,7 @@ def test_a_repeat_with_an_unreadable_answer_gets_the_record_or_a_refusal(
 
 @pytest.mark.parametrize("field", ["corporation_number", "certainty", "incomplete"])
 def test_an_answer_stored_with_an_old_field_name_is_still_repeated(
-    place: Place, console: Console, vendor: LedgerVendor, field: str
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox, field: str
 ) -> None:
     """The answer of a call was stored before a field of the record was renamed: a repeat gets the present record, or
     a refusal that contains it. Nothing is sent.
@@ -503,7 +513,7 @@ def test_an_answer_stored_with_an_old_field_name_is_still_repeated(
     record = buy_check(console)
     console.recovery.take("credit-check", record.id, request_id="take")
     console.credit_checks.refetch(record.id, request_id="fetch")
-    asked = dict(vendor.call_counts)
+    asked = dict(alarmbox.call_counts)
     place.sql(f"UPDATE request_ids SET answer = REPLACE(answer, '\"{field}\":', '\"earlier_{field}\":')")
     assert buy_check(console).id == record.id
     again = call_for_refusal(lambda: console.credit_checks.refetch(record.id, request_id="fetch"))
@@ -511,7 +521,7 @@ def test_an_answer_stored_with_an_old_field_name_is_still_repeated(
     named = again.detail["record"]
     assert isinstance(named, CreditCheck)
     assert named.id == record.id
-    assert dict(vendor.call_counts) == asked
+    assert dict(alarmbox.call_counts) == asked
 
 
 # Stored endings
@@ -578,13 +588,13 @@ def export_trail(console: Console, file: Path, request_id: str = "e1") -> int:
 @pytest.mark.expects_log("an answer that could not be kept is told")
 @pytest.mark.parametrize("is_kept", [True, False])
 def test_a_repeat_without_a_stored_answer_gets_the_exported_file(
-    place: Place, vendor: LedgerVendor, clock: ManualClock, tmp_path: Path, *, is_kept: bool
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, tmp_path: Path, *, is_kept: bool
 ) -> None:
     """The answer to an export of the audit trail couldn't be stored: the repeat gets the number of rows of the file
     that the first call wrote. If another file has its name meanwhile, the repeat is refused.
     """
     file = tmp_path / "trail.csv"
-    with place.desk(vendor, clock, FAILPOINT="before_answer_kept:2:raise") as console:
+    with place.desk(alarmbox, clock, FAILPOINT="before_answer_kept:2:raise") as console:
         buy_check(console)
         rows = export_trail(console, file)
         assert call_for_refusal(lambda: export_trail(console, file)).code == "in_progress"

@@ -14,8 +14,8 @@ from console.services.guarded.idempotency import make_request_key
 from console.store.operations import idempotency_cache as caches
 from console.store.operations import redis_client as redis_link
 from console.store.operations.idempotency_cache import RedisIdempotencyCache
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import FIRST_PERSON, Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
@@ -44,16 +44,18 @@ def own_redis() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def vendor() -> LedgerVendor:
-    return LedgerVendor()
+def alarmbox() -> InMemoryAlarmBox:
+    return InMemoryAlarmBox()
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, own_redis: RedisServer, uptime: ManualClock) -> Iterator[Console]:
+def console(
+    place: Place, alarmbox: InMemoryAlarmBox, own_redis: RedisServer, uptime: ManualClock
+) -> Iterator[Console]:
     """Open a desk that is connected to an empty Redis server."""
     with Redis.from_url(own_redis.url) as client:
         client.flushall()
-    with place.desk(vendor, uptime, REDIS_URL=own_redis.url) as desk:
+    with place.desk(alarmbox, uptime, REDIS_URL=own_redis.url) as desk:
         assert get_cache(desk).connect()
         yield desk
 
@@ -76,7 +78,9 @@ def record_transactions(console: Console) -> list[int]:
     return steps
 
 
-def test_a_repeat_is_answered_without_the_database(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_repeat_is_answered_without_the_database(
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox
+) -> None:
     """A call with a repeated request id is answered from Redis without a database transaction, and the hit rate of
     the cache counts it as a hit.
     """
@@ -86,7 +90,7 @@ def test_a_repeat_is_answered_without_the_database(place: Place, console: Consol
     assert steps == []
     after = console.metric_figures.count_cache_hits()
     assert (after.part - before.part, after.total - before.total) == (10, 10)
-    assert vendor.count_charges(NUMBER) == 1
+    assert alarmbox.count_charges(NUMBER) == 1
 
 
 def test_the_hit_rate_counts_misses(console: Console, uptime: ManualClock) -> None:
@@ -122,7 +126,7 @@ def _close_connection(console: Console, client: Redis) -> None:
 @pytest.mark.parametrize("trouble", [_delete_all_entries, _exchange_values, _close_connection])
 def test_repeats_get_the_same_answers_without_redis(
     console: Console,
-    vendor: LedgerVendor,
+    alarmbox: InMemoryAlarmBox,
     own_redis: RedisServer,
     trouble: Callable[[Console, Redis], None],
 ) -> None:
@@ -135,11 +139,11 @@ def test_repeats_get_the_same_answers_without_redis(
             trouble(console, client)
             assert (buy_check(console), buy_check(console, OTHER_NUMBER, "R-2")) == (first, second)
             assert call_for_refusal(lambda: buy_check(console, OTHER_NUMBER)).code == "possible_repeat"
-    assert len(vendor.charges) == 2
+    assert len(alarmbox.charges) == 2
 
 
 def test_a_cached_answer_of_another_version_is_not_used(
-    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+    console: Console, alarmbox: InMemoryAlarmBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer in Redis was written by another version of the program, with another name of a field: the database
     answers instead.
@@ -156,12 +160,14 @@ def test_a_cached_answer_of_another_version_is_not_used(
     hits = console.metric_figures.count_cache_hits().part
     assert [buy_check(console) for _ in range(2)] == [record] * 2
     assert console.metric_figures.count_cache_hits().part > hits  # Redis had it
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
 
 
-def test_an_unknown_outcome_is_never_cached(console: Console, vendor: LedgerVendor, uptime: ManualClock) -> None:
+def test_an_unknown_outcome_is_never_cached(
+    console: Console, alarmbox: InMemoryAlarmBox, uptime: ManualClock
+) -> None:
     """The program does not store an unknown outcome in Redis, because another desk may settle it meanwhile."""
-    vendor.behaviour = "silent_after_charge"
+    alarmbox.behaviour = "silent_after_charge"
     record = call_for_refusal(lambda: buy_check(console)).detail["record"]
     assert isinstance(record, CreditCheck)
     assert call_for_refusal(lambda: buy_check(console)).code == "outcome_unknown"

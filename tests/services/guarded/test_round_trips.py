@@ -6,8 +6,8 @@ import pytest
 
 from console.domain.records import PurchaseRequest
 from console.store.operations import leases
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.sent_statements import record_packets, record_statements
 from tests.support.waiting import PATIENCE_SECONDS
@@ -19,9 +19,9 @@ MOST_PACKETS = 10
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_renewals_of_leases_are_not_counted(place: Place, vendor: LedgerVendor) -> None:
+def test_renewals_of_leases_are_not_counted(place: Place, alarmbox: InMemoryAlarmBox) -> None:
     """Statements that renew a lease aren't counted, because on a slow machine they can occur at any time."""
-    with place.desk(vendor) as desk:
+    with place.desk(alarmbox) as desk:
         heartbeat, renewed = desk._context.heartbeat, Event()
 
         def renew_lease() -> None:
@@ -36,11 +36,11 @@ def test_renewals_of_leases_are_not_counted(place: Place, vendor: LedgerVendor) 
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_a_purchase_sends_few_statements(place: Place, vendor: LedgerVendor) -> None:
+def test_a_purchase_sends_few_statements(place: Place, alarmbox: InMemoryAlarmBox) -> None:
     """Until a purchase is recorded, it sends only a limited number of statements and packets to the database. The
     later download of the detail and the PDF isn't counted.
     """
-    with place.desk(vendor) as desk:
+    with place.desk(alarmbox) as desk:
         desk._service_builder._refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
         first, second, third = invent_numbers(3, seed=56)
         desk.credit_checks.purchase(PurchaseRequest(first, "1"))  # connects

@@ -12,7 +12,7 @@ from console.services.guarded.action import GuardedService
 from console.services.tasks.due_tasks import MAX_FAILED_DELIVERIES, UNDELIVERED_ANSWER_RULE
 from tests.services.credit_checks.test_purchase_breaks import break_writes, delete_row
 from tests.support.desks import NUMBERS
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import CHECKS_TABLE, Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
@@ -21,19 +21,21 @@ pytestmark = pytest.mark.expects_log("what can't be delivered is told")
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
-    with place.desk(vendor, hand_clock) as desk:
+def console(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> Iterator[Console]:
+    with place.desk(alarmbox, hand_clock) as desk:
         yield desk
 
 
-def make_spooled_purchase(console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch) -> CreditCheck:
+def make_spooled_purchase(
+    console: Console, alarmbox: InMemoryAlarmBox, monkeypatch: pytest.MonkeyPatch
+) -> CreditCheck:
     """Make a purchase whose answer is only in the spool, and return its record."""
     with monkeypatch.context() as lost:
-        vendor.during_call = lambda: break_writes(lost, console)
+        alarmbox.during_call = lambda: break_writes(lost, console)
         record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))).detail[
             "record"
         ]
-    vendor.during_call = lambda: None
+    alarmbox.during_call = lambda: None
     assert isinstance(record, CreditCheck)
     return record
 
@@ -50,12 +52,12 @@ def run_due_tasks(console: Console, times: int) -> None:
 
 
 def test_a_refused_answer_becomes_a_case(
-    console: Console, vendor: LedgerVendor, place: Place, monkeypatch: pytest.MonkeyPatch
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database refuses an answer several times: the desk opens a case that contains AlarmBox's id, and stops the
     delivery. After a person has acknowledged the case, the desk delivers the answer.
     """
-    record = make_spooled_purchase(console, vendor, monkeypatch)
+    record = make_spooled_purchase(console, alarmbox, monkeypatch)
 
     def raise_constraint_error(*_: object) -> bool:
         raise ValueError("a constraint")
@@ -80,12 +82,12 @@ def test_a_refused_answer_becomes_a_case(
 
 
 def test_an_answer_without_its_row_opens_a_case(
-    console: Console, vendor: LedgerVendor, place: Place, monkeypatch: pytest.MonkeyPatch
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database row for which the spool has an answer is gone, so the answer can't be delivered: the desk opens a
     case.
     """
-    record = make_spooled_purchase(console, vendor, monkeypatch)
+    record = make_spooled_purchase(console, alarmbox, monkeypatch)
     delete_row(place, record)
     place.sql(f"DELETE FROM operations WHERE subject_id = {record.id}")
     run_due_tasks(console, MAX_FAILED_DELIVERIES + 1)
@@ -95,12 +97,12 @@ def test_an_answer_without_its_row_opens_a_case(
 
 
 def test_a_failed_database_is_no_delivery_attempt(
-    console: Console, vendor: LedgerVendor, place: Place, monkeypatch: pytest.MonkeyPatch
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the database is unreachable, the desk counts no attempt to deliver an answer. It delivers the answer as
     soon as the database is reachable again.
     """
-    make_spooled_purchase(console, vendor, monkeypatch)
+    make_spooled_purchase(console, alarmbox, monkeypatch)
     with monkeypatch.context() as lost:
         break_writes(lost, console)
         for _ in range(MAX_FAILED_DELIVERIES + 1):
@@ -112,7 +114,7 @@ def test_a_failed_database_is_no_delivery_attempt(
 
 
 def test_a_case_about_a_lost_operation_is_not_about_a_later_record(
-    console: Console, vendor: LedgerVendor, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place
 ) -> None:
     """The database has lost a purchase and gives its id to the purchase of another company. The case about the answer
     that can't be delivered is not about this company's record.
@@ -124,9 +126,9 @@ def test_a_case_about_a_lost_operation_is_not_about_a_later_record(
     def lose_rows_and_ids() -> None:
         place.sql(f"DELETE FROM {CHECKS_TABLE}", "DELETE FROM operations", reset_ids)
 
-    vendor.during_call = lose_rows_and_ids
+    alarmbox.during_call = lose_rows_and_ids
     lost = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1")))
-    vendor.during_call = lambda: None
+    alarmbox.during_call = lambda: None
     other = console.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
     entry = console._context.spool.find(str(lost.detail["operation_id"]))
     assert entry is not None

@@ -13,8 +13,8 @@ from console.domain.errors import ErrorCode, rebuild_error
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.process.failpoints import Failpoints
 from console.store.spool.spool import Intent, SpoolState
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
@@ -24,8 +24,8 @@ LONGER_THAN_A_LEASE = timedelta(minutes=5)
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
-    with place.desk(vendor, hand_clock) as desk:
+def console(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> Iterator[Console]:
+    with place.desk(alarmbox, hand_clock) as desk:
         yield desk
 
 
@@ -56,7 +56,7 @@ class SleepsAfterClaim(Failpoints):
 
 
 def test_a_late_sleeper_sends_nothing(
-    place: Place, console: Console, vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """A process sleeps after its claim until its lease has expired. Meanwhile the desk records that nothing was sent,
     and another process buys the number. When the first process wakes up, it sends nothing.
@@ -64,28 +64,28 @@ def test_a_late_sleeper_sends_nothing(
 
     def act_during_sleep() -> None:
         hand_clock.at += LONGER_THAN_A_LEASE
-        with place.desk(vendor, hand_clock) as other:
+        with place.desk(alarmbox, hand_clock) as other:
             assert (read_single_record(other).state, read_single_record(other).certainty) == ("error", "known")
             assert buy_check(other).state == "success"
 
     console._context.failpoints = SleepsAfterClaim(act_during_sleep)
     late = call_for_refusal(lambda: buy_check(console))
     assert (late.code, late.exit_status, late.detail["reason"]) == ("interrupted", 6, "told_not_sent")
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
     assert [one.state for one in console.lookup.find_records(NUMBER).credit_checks] == ["success", "error"]
     console._context.failpoints = Failpoints(None)
     assert console._context.spool.list_unsent_entries(console._context.database_id) == ()
 
 
 def test_a_prepared_operation_with_a_valid_lease_is_not_ended(
-    place: Place, console: Console, vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """The lease of a prepared operation is still valid: opening the desk again and running its due tasks don't change
     the operation.
     """
 
     def act_during_lease() -> None:
-        with place.desk(vendor, hand_clock) as other:
+        with place.desk(alarmbox, hand_clock) as other:
             other.recovery.run_all_tasks()
             assert [one.state for one in other._context.spool.list_unsent_entries(other._context.database_id)] == [
                 SpoolState.PREPARED
@@ -93,7 +93,7 @@ def test_a_prepared_operation_with_a_valid_lease_is_not_ended(
 
     console._context.failpoints = SleepsAfterClaim(act_during_lease)
     assert buy_check(console).state == "success"
-    assert len(vendor.charges) == 1
+    assert len(alarmbox.charges) == 1
 
 
 class DiesAfterClaim(Failpoints):
@@ -123,7 +123,7 @@ def _raise_killed(*_: object) -> object:
 
 @pytest.mark.parametrize("action_name", ["due tasks", "probe", "resolve"])
 def test_any_action_at_an_open_desk_ends_an_unsent_operation(
-    console: Console, vendor: LedgerVendor, hand_clock: ManualClock, action_name: str
+    console: Console, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, action_name: str
 ) -> None:
     """A thread died between the claim and the intent of a purchase. The desk's due tasks, a probe or a person's
     decision record that nothing was sent; the person's decision itself is refused.
@@ -145,7 +145,7 @@ def test_any_action_at_an_open_desk_ends_an_unsent_operation(
             lambda: console.recovery.resolve("credit-check", record, "error", "their list is empty")
         )
         assert decided.code == "nothing_to_resolve"
-    assert (read_single_record(console).state, read_single_record(console).certainty, vendor.charges) == (
+    assert (read_single_record(console).state, read_single_record(console).certainty, alarmbox.charges) == (
         "error",
         "known",
         [],
@@ -180,7 +180,7 @@ def _raise_not_allowed(*_: object) -> bool:
 
 
 def test_a_claim_that_was_never_committed_is_forgotten(
-    place: Place, console: Console, vendor: LedgerVendor, hand_clock: ManualClock
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """The spool has an entry of a prepared operation whose row isn't in the database. The desk deletes the entry
     after an hour, because until then the COMMIT may still be executed. An entry for another database isn't deleted.

@@ -35,7 +35,7 @@ from tests.store.money_rows import (
     move_refund_to,
 )
 from tests.support.desks import NUMBERS
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 
 CORPORATION_NUMBER = NUMBERS[0]
@@ -58,7 +58,7 @@ def connection(place: Place) -> Iterator[Connection]:
 
 @pytest.fixture
 def console(place: Place, connection: Connection) -> Iterator[Console]:
-    with place.desk(LedgerVendor()) as desk:
+    with place.desk(InMemoryAlarmBox()) as desk:
         yield desk
 
 

@@ -110,7 +110,7 @@ def test_a_second_run_changes_nothing(reconciled_day: ReconciledDay) -> None:
 def test_a_dry_run_writes_nothing(reconciled_day: ReconciledDay) -> None:
     """A dry run returns the same counts as a real run and writes no row."""
     write_payments_of_each_verdict(reconciled_day)
-    reconciled_day.scene.vendors.get_reader("paypay")  # the first use stores the merchant of the database
+    reconciled_day.scene.providers.get_reader("paypay")  # the first use stores the merchant of the database
     before = reconciled_day.count_rows()
     report = reconciled_day.reconcile_day(dry_run=True)
     assert get_counts(report) == (2, 1, 1, 1, 1)

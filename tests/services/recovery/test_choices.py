@@ -282,12 +282,12 @@ def test_choices_for_credit_checks_without_a_list_call_equal_the_services(desk: 
     """If the provider cannot list purchases, the table's actions on unknown and bought credit checks still agree with
     the services.
     """
-    desk.vendor.lists_purchases = False
+    desk.alarmbox.lists_purchases = False
     try:
         for state in ("unknown", "bought"):
             require_table_agrees(desk, "op-a", "credit-check", _make_check_builders(desk)[state])
     finally:
-        desk.vendor.lists_purchases = True
+        desk.alarmbox.lists_purchases = True
 
 
 def test_choices_for_credit_checks_exclude_leased_or_taken_ones(desk: ChoiceStage) -> None:

@@ -29,7 +29,7 @@ from tests.store.money_rows import (
     move_refund_to,
 )
 from tests.support.desks import NUMBERS
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 
 NUMBER, OTHER = NUMBERS[:2]
@@ -50,7 +50,7 @@ def connection(place: Place) -> Iterator[Connection]:
 
 @pytest.fixture
 def console(place: Place, connection: Connection) -> Iterator[Console]:
-    with place.desk(LedgerVendor()) as desk:
+    with place.desk(InMemoryAlarmBox()) as desk:
         yield desk
 
 

@@ -12,7 +12,7 @@ from console.app import Console
 from console.domain.queues.saved_views import MAX_OWN_VIEWS, SavedView, ViewContent
 from console.services.process.context import act_as
 from console.store.queues import view_counts
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.payment_desks import PaymentDesk
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
@@ -185,7 +185,7 @@ def test_unusable_stored_views_are_omitted(place: Place) -> None:
         ("big", '{"queue": "review", "filter": "' + "status:unknown " * 2_200 + '"}'),
         ("a\u202eb", '{"queue": "review"}'),
     )
-    with place.desk(LedgerVendor()) as desk:
+    with place.desk(InMemoryAlarmBox()) as desk:
         view = desk.saved_views.save_view("good　view 🐟", True, REVIEW_VIEW)
         place.drop_table_triggers("saved_views")
         for name, content in rows:

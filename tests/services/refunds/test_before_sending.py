@@ -223,15 +223,15 @@ def test_a_provider_without_settings_delays_no_other_provider(
         for refund in (waiting, other):
             assert call_for_code(lambda refund=refund: desk.approve_refund(refund)) == "provider_unreachable"
     before = desk.read_refund(waiting)
-    make_adapter = desk.vendors._make_adapter
+    make_adapter = desk.providers._make_adapter
 
     def make_configured(name: str) -> object:
         if name == "paypay":
             raise ConsoleError(ErrorCode.BAD_PROFILE, {"problem": SettingProblem.INVALID_URL})
         return make_adapter(name)
 
-    desk.vendors._adapters.clear()
-    monkeypatch.setattr(desk.vendors, "_make_adapter", make_configured)
+    desk.providers._adapters.clear()
+    monkeypatch.setattr(desk.providers, "_make_adapter", make_configured)
     desk.move_clock(seconds=61)
     desk.run_due_tasks()
     assert desk.read_refund(other).state in (RefundState.SUBMITTED, RefundState.COMPLETED)

@@ -160,7 +160,7 @@ def test_an_answer_about_an_earlier_sending_settles_nothing(
         earlier sending.
         """
 
-        capabilities = desk.vendors.get_reader("atom").capabilities
+        capabilities = desk.providers.get_reader("atom").capabilities
 
         def read_refund(self, _order: RefundInstruction) -> Outcome[RefundReport]:
             desk.sql(
@@ -170,7 +170,7 @@ def test_an_answer_about_an_earlier_sending_settles_nothing(
             )
             return Outcome(OutcomeClass.FAILED_DEFINITE, "refund_failed", SendingCertainty.YES)
 
-    monkeypatch.setattr(desk.vendors, "get_reader", lambda _name: Overtaken())
+    monkeypatch.setattr(desk.providers, "get_reader", lambda _name: Overtaken())
     desk.probe_refund(refund)
     now = desk.read_refund(refund)
     assert (now.state, now.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
@@ -196,7 +196,7 @@ def test_an_answer_overtaken_by_a_refusal_is_compared_with_it(
         sending.
         """
 
-        capabilities = desk.vendors.get_reader("atom").capabilities
+        capabilities = desk.providers.get_reader("atom").capabilities
 
         def read_refund(self, order: RefundInstruction) -> Outcome[RefundReport]:
             assert desk.machinery.submit_action.deliver_outcome(refund.operation_id or "", late)
@@ -205,7 +205,7 @@ def test_an_answer_overtaken_by_a_refusal_is_compared_with_it(
             )
             return Outcome(kind, reported_code, SendingCertainty.YES, report)
 
-    monkeypatch.setattr(desk.vendors, "get_reader", lambda _name: Overtaken())
+    monkeypatch.setattr(desk.providers, "get_reader", lambda _name: Overtaken())
     desk.probe_refund(refund)
     monkeypatch.undo()
     now = desk.read_refund(refund)

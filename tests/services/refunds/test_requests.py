@@ -181,7 +181,7 @@ def test_a_refund_outside_the_contract_is_refused(home: Path, control: SandboxCo
 
     with open_refund_desk(home, control) as desk:
         payment = desk.make_paid_payment()
-        line = desk.vendors.get_adapter("paypay")._whole._sender  # type: ignore[attr-defined]
+        line = desk.providers.get_adapter("paypay")._whole._sender  # type: ignore[attr-defined]
         line.config = replace(line.config, allows_repeated_refunds=False)
         desk.approve_refund(desk.request_refund(payment, "1000"))
         refusal = call_for_refusal(lambda: desk.request_refund(payment, "500"))

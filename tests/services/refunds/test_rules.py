@@ -20,7 +20,7 @@ def check_rules(desk: RefundDesk, *, minor: int = 1_000, set_aside_minor: int | 
     with desk.context.database.read() as conn:
         seen = read_facts(desk.context, conn, payment, "op-a")
     found = check_refund_rules(
-        seen, minor, desk.vendors.get_reader("paypay"), is_before_request=True, set_aside_minor=set_aside_minor
+        seen, minor, desk.providers.get_reader("paypay"), is_before_request=True, set_aside_minor=set_aside_minor
     )
     return {check.rule: check.holds for check in found}
 
@@ -49,14 +49,14 @@ def test_a_refund_at_the_last_instant_of_the_window_is_allowed(
     refused.
     """
     payment = desk.make_paid_payment()
-    until = desk.vendors.get_reader("paypay").find_refund_deadline(payment.paid_at) if payment.paid_at else None
+    until = desk.providers.get_reader("paypay").find_refund_deadline(payment.paid_at) if payment.paid_at else None
     assert until is not None
     desk.clock.stop()
     desk.clock.offset += until - desk.context.now() + after
     with desk.context.database.read() as conn:
         seen = read_facts(desk.context, conn, payment, "op-a")
     assert seen.now == until + after
-    found = check_refund_rules(seen, 1_000, desk.vendors.get_reader("paypay"), is_before_request=True)
+    found = check_refund_rules(seen, 1_000, desk.providers.get_reader("paypay"), is_before_request=True)
     assert {check.rule: check.holds for check in found}[RefundWindowReason.REFUND_PERIOD_OVER] is is_allowed
 
 

@@ -38,8 +38,8 @@ def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, con
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
     seen = []
-    vendor = desk.vendors.get_adapter("paypay")
-    refund_there = vendor.refund
+    adapter = desk.providers.get_adapter("paypay")
+    refund_there = adapter.refund
 
     def read_stored_key(order: object) -> object:
         now = desk.sql("SELECT status, provider_refund_key, sent_count, last_sent_at FROM refunds")[0]
@@ -49,7 +49,7 @@ def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, con
         )
         return refund_there(order)  # type: ignore[arg-type]
 
-    vendor.refund = read_stored_key  # type: ignore[method-assign, assignment]
+    adapter.refund = read_stored_key  # type: ignore[method-assign, assignment]
     sent = desk.approve_refund(refund)
     ((row, operation, standing),) = seen
     assert (row.status, row.provider_refund_key, row.sent_count) == ("submitting", sent.provider_refund_key, 1)
@@ -386,8 +386,8 @@ test_an_answer_without_a_database_is_kept_in_the_spool = pytest.mark.expects_log
 
 def _break_after_the_call(desk: RefundDesk, patch: pytest.MonkeyPatch) -> None:
     """Let every write to the database fail after PayPay has answered."""
-    vendor, database = desk.vendors.get_adapter("paypay"), desk.context.database
-    send = vendor.refund
+    adapter, database = desk.providers.get_adapter("paypay"), desk.context.database
+    send = adapter.refund
 
     def refund_and_break_writes(order: object) -> object:
         outcome = send(order)  # type: ignore[arg-type]
@@ -398,7 +398,7 @@ def _break_after_the_call(desk: RefundDesk, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(database, "write", raise_database_locked)
         return outcome
 
-    patch.setattr(vendor, "refund", refund_and_break_writes, raising=False)
+    patch.setattr(adapter, "refund", refund_and_break_writes, raising=False)
 
 
 def test_a_second_refund_after_a_lost_row_is_refused(desk: RefundDesk) -> None:
@@ -441,10 +441,10 @@ def test_a_process_that_dies_during_the_call_leaves_an_unknown_refund(
     """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
-    vendor = desk.vendors.get_adapter("paypay")
+    adapter = desk.providers.get_adapter("paypay")
 
     with simulate_crash(desk.context) as vanish:
-        vendor.refund = lambda _order: vanish()  # type: ignore[method-assign, assignment]
+        adapter.refund = lambda _order: vanish()  # type: ignore[method-assign, assignment]
         with pytest.raises(SimulatedCrash):
             desk.approve_refund(refund)
     running = desk.read_refund(refund)

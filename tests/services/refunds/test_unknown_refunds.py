@@ -37,7 +37,7 @@ def desk(home: Path, control: SandboxControl) -> Iterator[RefundDesk]:
 
 def refund_elsewhere(desk: RefundDesk, payment: Payment, *keys: str) -> None:
     """Refund 100 minor units under each key directly at the provider, as a person does on the provider's own page."""
-    adapter = desk.vendors.get_adapter(payment.provider)
+    adapter = desk.providers.get_adapter(payment.provider)
     for key in keys:
         order = RefundInstruction(
             key,
@@ -176,7 +176,7 @@ def test_an_amount_refunded_at_paypay_cannot_be_requested(desk: RefundDesk) -> N
     desk.control.payments_control.change_refund_state("BACKOFFICE-01", "completed")
     request_ids = RequestIdService(desk.context, IdempotencyCache())
     PaymentServiceBuilder(
-        desk.context, desk.pipeline, desk.vendors, request_ids, desk.readers.payment_details
+        desk.context, desk.pipeline, desk.providers, request_ids, desk.readers.payment_details
     ).payments.probe(payment.id)
     acknowledge_case(desk)
     with desk.console.acting_as("op-a"):
@@ -324,7 +324,7 @@ def test_the_key_of_another_payments_refund_counts_as_unknown(desk: RefundDesk, 
     order = RefundInstruction(
         key, second.merchant_payment_id, second.provider_payment_id or "", Money(500, "JPY"), desk.context.now()
     )
-    assert desk.vendors.get_adapter("paypay").refund(order).found is not None
+    assert desk.providers.get_adapter("paypay").refund(order).found is not None
     request = desk.request_refund(second, "700")
     assert read_refusal(lambda: desk.approve_refund(request)) == UNKNOWN_REFUND_REFUSAL
     assert (read_open_case(desk).subject_id, read_open_case(desk).observed) == (second.id, key)

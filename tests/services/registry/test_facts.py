@@ -26,8 +26,8 @@ from console.wording.registry import format_purchase_warning
 from console.wording.sentences.catalogue import read_sentences, translate
 from tests.store.money_rows import insert_paid_payment, insert_requested_refund
 from tests.store.registry.files import WHOLE_FILE_NAME, make_row, write_file
-from tests.support.bulk_stage import make_numbers, make_unknown_checks, make_vendor
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.bulk_stage import make_alarmbox, make_numbers, make_unknown_checks
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal_code
 from tests.support.registries import (
@@ -48,13 +48,13 @@ pytestmark = pytest.mark.engines("sqlite", "mariadb")
 
 
 @pytest.fixture
-def vendor() -> LedgerVendor:
-    return make_vendor(RECORD_COUNT)
+def alarmbox() -> InMemoryAlarmBox:
+    return make_alarmbox(RECORD_COUNT)
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
-    with place.desk(vendor) as desk:
+def console(place: Place, alarmbox: InMemoryAlarmBox) -> Iterator[Console]:
+    with place.desk(alarmbox) as desk:
         yield desk
 
 
@@ -124,7 +124,9 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
     assert [match.has_records for match in merged.successors] == [False, False]
 
 
-def test_an_export_names_the_source_of_company_names(console: Console, vendor: LedgerVendor, tmp_path: Path) -> None:
+def test_an_export_names_the_source_of_company_names(
+    console: Console, alarmbox: InMemoryAlarmBox, tmp_path: Path
+) -> None:
     """An export names the source of each company name, and no cell is a spreadsheet formula."""
     chosen = make_unknown_checks(console, 3)
     hostile, long_name = make_numbers(RECORD_COUNT)[:2]
@@ -175,12 +177,14 @@ def test_a_damaged_registry_is_no_obstacle(
 
 
 @pytest.mark.engines("mariadb")
-def test_only_the_worker_imports_the_registry_on_a_server(place: Place, vendor: LedgerVendor, tmp_path: Path) -> None:
+def test_only_the_worker_imports_the_registry_on_a_server(
+    place: Place, alarmbox: InMemoryAlarmBox, tmp_path: Path
+) -> None:
     """On a server only the worker can import the registry: a person's import is refused and audited. A person in team
     mode can read records with the registry's facts.
     """
     whole = write_small_whole_file(tmp_path)
-    with place.desk(vendor, person="worker", desk=2) as worker, place.desk(vendor) as person:
+    with place.desk(alarmbox, person="worker", desk=2) as worker, place.desk(alarmbox) as person:
         make_unknown_checks(person, 1)
         with pytest.raises(ConsoleError) as refused:
             person.registry.import_files([whole])
@@ -190,7 +194,7 @@ def test_only_the_worker_imports_the_registry_on_a_server(place: Place, vendor: 
     assert [tuple(row) for row in trail] == [("registry.import", "refused"), ("registry.imported", "done")]
     start_team_mode(place, "op-a")
     try:
-        with place.desk(vendor, desk=3) as asking:
+        with place.desk(alarmbox, desk=3) as asking:
             assert asking._context.acts_through_worker
             import_into_registry(asking, whole)
             assert call_for_refusal_code(lambda: asking.registry.import_files([whole])) == "not_allowed"

@@ -18,7 +18,7 @@ from console.services.registry.publisher_queries import (
     QUERY_PAUSE_AFTER_FAILURE_SECONDS,
     REGISTRY_ANSWER_LIFETIME_SECONDS,
 )
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import ManualClock, open_quick_desk
 
 WHOLE_DAY, DAY = date(2026, 11, 13), date(2026, 11, 16)
@@ -27,14 +27,14 @@ KNOWN, NEW, NOBODY = "1180301018771", add_check_digit("980000000001"), add_check
 
 @pytest.fixture
 def desk(
-    home: Path, vendor: LedgerVendor, hand_clock: ManualClock, sandbox: Sandbox, tmp_path: Path
+    home: Path, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, sandbox: Sandbox, tmp_path: Path
 ) -> Iterator[Console]:
     """Yield a desk with a registry and an application id. One corporation is newer than the registry's file."""
     facts = {"REGISTRY_URL": sandbox.url, "SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID}
     planted = [make_company_row(KNOWN, "架空商事株式会社")]
     sandbox.registry.publish_whole(5, 1, WHOLE_DAY, planted)
     sandbox.registry.publish_difference(DAY, 0, [close_company(make_company_row(NEW, "見本物産合同会社"), DAY)])
-    with closing(open_quick_desk(home, vendor, hand_clock, **facts)) as console:
+    with closing(open_quick_desk(home, alarmbox, hand_clock, **facts)) as console:
         console.registry.import_files([write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=planted)])
         yield console
 
@@ -83,10 +83,10 @@ def test_an_unreachable_publisher_is_not_called_for_a_while(
 
 
 def test_a_desk_without_an_application_id_calls_no_publisher(
-    home: Path, vendor: LedgerVendor, hand_clock: ManualClock, sandbox: Sandbox, tmp_path: Path
+    home: Path, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """A desk without an application id sends no query."""
-    with closing(open_quick_desk(home, vendor, hand_clock, REGISTRY_URL=sandbox.url)) as console:
+    with closing(open_quick_desk(home, alarmbox, hand_clock, REGISTRY_URL=sandbox.url)) as console:
         assert console.registry.read_facts(NEW) is None  # no registry: nothing is said, and nobody asked
         console.registry.import_files([write_whole_file(tmp_path, WHOLE_DAY, 5, 1)])
         assert console.registry.find_corporation(NEW) is None

@@ -29,7 +29,7 @@ from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.watched_folder import STATE_FILE_NAME
 from console.wiring.providers import open_registry_api
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import ManualClock, open_quick_desk
 
 WHOLE_DAY, MON, TUE, WED, THU = (date(2026, 11, day) for day in (13, 16, 17, 18, 19))
@@ -72,23 +72,23 @@ class WatchedFolderDesk:
 
 @pytest.fixture
 def folder_desk(
-    home: Path, vendor: LedgerVendor, hand_clock: ManualClock, tmp_path: Path
+    home: Path, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, tmp_path: Path
 ) -> Iterator[WatchedFolderDesk]:
     """Yield a desk with a watched folder and without an application id."""
-    with closing(open_quick_desk(home, vendor, hand_clock, REGISTRY_FOLDER=str(tmp_path))) as console:
+    with closing(open_quick_desk(home, alarmbox, hand_clock, REGISTRY_FOLDER=str(tmp_path))) as console:
         yield WatchedFolderDesk(console, tmp_path)
 
 
 @pytest.fixture
 def folder_desk_with_api(
-    home: Path, vendor: LedgerVendor, hand_clock: ManualClock, sandbox: Sandbox, tmp_path: Path
+    home: Path, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, sandbox: Sandbox, tmp_path: Path
 ) -> Iterator[WatchedFolderDesk]:
     """Yield a desk with an application id; the simulated publisher has the same registry as the folder's whole
     file.
     """
     facts = {"REGISTRY_URL": sandbox.url, "SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID}
     sandbox.registry.publish_whole(ROWS, SEED, WHOLE_DAY, [SAMPLE_COMPANY])
-    with closing(open_quick_desk(home, vendor, hand_clock, REGISTRY_FOLDER=str(tmp_path), **facts)) as console:
+    with closing(open_quick_desk(home, alarmbox, hand_clock, REGISTRY_FOLDER=str(tmp_path), **facts)) as console:
         yield WatchedFolderDesk(console, tmp_path)
 
 

@@ -11,7 +11,7 @@ from console.app import Console
 from console.domain.reports.daily_close import CloseReconciliation, NotFinalReason
 from console.wording.daily_close import format_daily_close_notes, format_daily_close_state
 from tests.services.reports.test_daily_close import BEGIN, DAY, END, SECOND, YESTERDAY, insert_run
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.payment_desks import make_settings
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
@@ -23,9 +23,9 @@ INDIAN_MIDNIGHT = BEGIN + 3.5 * HOUR
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
+def console(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> Iterator[Console]:
     hand_clock.at = NOW
-    with place.desk(vendor, hand_clock, TIME_SCALE="1") as opened:
+    with place.desk(alarmbox, hand_clock, TIME_SCALE="1") as opened:
         yield opened
 
 
@@ -110,13 +110,13 @@ def test_differences_of_both_indian_days_are_those_of_the_japanese_day(console: 
 
 @pytest.mark.parametrize("begun_at", [BEGIN, INDIAN_MIDNIGHT - SECOND, INDIAN_MIDNIGHT, END - SECOND])
 def test_the_worker_compares_both_indian_days_of_a_payment(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, begun_at: datetime
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, begun_at: datetime
 ) -> None:
     """A single payment of a Japanese day makes both its Indian days due, although one of them has no payments."""
     hand_clock.at = max(begun_at, INDIAN_MIDNIGHT)
     due_days = []
     settings = {"TIME_SCALE": "1", **make_settings("http://127.0.0.1:9")}
-    with place.desk(vendor, hand_clock, **settings) as console:  # type: ignore[arg-type]  # the values are texts
+    with place.desk(alarmbox, hand_clock, **settings) as console:  # type: ignore[arg-type]  # the values are texts
         insert_payment(ReportRows(place), 1, begun_at, begun_at)
         for _ in range(3):
             due_days += [day for name, day, _ in console.reconciliation._find_due_days() if name == "atom"]

@@ -32,7 +32,7 @@ from console.services.payments.apply_report import apply_report
 from console.store.reports import daily_close as store
 from console.wording.daily_close import format_daily_close_notes, format_daily_close_state
 from tests.services.payments.test_apply_report import make_report
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refund_desks import RefundDesk, call_for_code, open_refund_desk
@@ -45,9 +45,9 @@ BEGIN, END = NOW - timedelta(hours=36), NOW - timedelta(hours=12)
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
+def console(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> Iterator[Console]:
     hand_clock.at = NOW
-    with place.desk(vendor, hand_clock, TIME_SCALE="1") as opened:
+    with place.desk(alarmbox, hand_clock, TIME_SCALE="1") as opened:
         yield opened
 
 

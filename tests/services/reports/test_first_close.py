@@ -30,7 +30,7 @@ from console.wording.daily_close import format_daily_close_change_lines, format_
 from console.wording.exports.daily_close import make_daily_close_document
 from console.wording.sentences.text_context import FileTextContext
 from tests.services.reports.test_daily_close import BEGIN, YESTERDAY
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.report_rows import NOW, ReportRows
@@ -48,9 +48,9 @@ CLOSE_FACTS = {
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
+def console(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> Iterator[Console]:
     hand_clock.at = NOW
-    with place.desk(vendor, hand_clock, TIME_SCALE="1") as opened:
+    with place.desk(alarmbox, hand_clock, TIME_SCALE="1") as opened:
         yield opened
 
 

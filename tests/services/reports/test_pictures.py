@@ -13,7 +13,7 @@ from console.domain.reports.refund_funnel import CountAndSum
 from console.domain.reports.settlement import SettlementDay
 from console.domain.reports.time_to_truth import UnknownOutcome, compute_percentile, compute_time_to_truth
 from console.store.reports import queue_ages, refund_funnel, settlement, time_to_truth
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.report_rows import NOW, ReportRows
@@ -23,9 +23,9 @@ TODAY, YESTERDAY = date(2026, 11, 20), date(2026, 11, 19)
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
+def console(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> Iterator[Console]:
     hand_clock.at = NOW
-    with place.desk(vendor, hand_clock, TIME_SCALE="1") as opened:
+    with place.desk(alarmbox, hand_clock, TIME_SCALE="1") as opened:
         yield opened
 
 

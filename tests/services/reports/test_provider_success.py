@@ -12,7 +12,7 @@ from console.domain.alerts.provider_subjects import PROVIDER_KIND, compute_provi
 from console.domain.reports.provider_success import Outage, ProviderDay
 from console.services.alerts.provider_outage import ALERT_RULE
 from console.store.reports import provider_success as store
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.report_rows import NOW, ReportRows
@@ -23,9 +23,9 @@ MIDNIGHT = datetime(2026, 11, 19, 15, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
+def console(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> Iterator[Console]:
     hand_clock.at = NOW
-    with place.desk(vendor, hand_clock) as opened:
+    with place.desk(alarmbox, hand_clock) as opened:
         yield opened
 
 

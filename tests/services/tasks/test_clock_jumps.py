@@ -17,8 +17,8 @@ from console.services.tasks.clock_jumps import ClockJumpCorrection
 from console.store.database.engine import Transaction
 from console.store.tasks import sagas
 from tests.support import bulk_stage
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 
@@ -40,15 +40,19 @@ def read_record(console: Console, number: str) -> CreditCheck:
 
 @pytest.mark.parametrize("jump", [ONE_DAY, -ONE_DAY], ids=["forth", "back"])
 def test_a_clock_jump_loses_and_doubles_no_purchase(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
+    place: Place,
+    alarmbox: InMemoryAlarmBox,
+    hand_clock: ManualClock,
+    jump: timedelta,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Purchases before, during and after the jump get no answer. Each is charged once, and a probe finds it or it
     waits for a person. The purchases that were made while the clock was right are found.
     """
     off = [timedelta()]
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
-    vendor.lists_purchases, vendor.behaviour = True, "silent_after_charge"
-    with place.desk(vendor, hand_clock) as console:
+    alarmbox.lists_purchases, alarmbox.behaviour = True, "silent_after_charge"
+    with place.desk(alarmbox, hand_clock) as console:
         for number, wrong in zip(NUMBERS, (timedelta(), jump, timedelta()), strict=True):
             off[0] = wrong
             buy_without_answer(console, number)
@@ -57,7 +61,7 @@ def test_a_clock_jump_loses_and_doubles_no_purchase(
             hand_clock.at += timedelta(hours=8)
             console.recovery.run_due_tasks()
         found = [read_record(console, number) for number in NUMBERS]
-        assert [charge.number for charge in vendor.charges] == list(NUMBERS)
+        assert [charge.number for charge in alarmbox.charges] == list(NUMBERS)
         assert [(found[i].state, found[i].certainty) for i in (0, 2)] == [("success", "known")] * 2
         assert found[1].certainty == "known" or found[1].work.state is WorkState.NEEDS_REVIEW
         assert {task.error_code for task in console.scheduler.read_states()} == {None}
@@ -67,14 +71,14 @@ def test_a_clock_jump_loses_and_doubles_no_purchase(
 
 @pytest.mark.engines("mariadb")
 def test_a_worker_with_a_clock_behind_makes_nothing_due(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker whose clock is behind leaves the schedule of a record to which a desk with a right clock has given it.
     Otherwise each of its runs would cause a probe, and the schedule of several days would end within minutes.
     """
-    vendor.lists_purchases, vendor.behaviour = True, "silent_after_charge"
+    alarmbox.lists_purchases, alarmbox.behaviour = True, "silent_after_charge"
     hand_clock.at = datetime.now(UTC)
-    with place.desk(vendor, hand_clock) as console:
+    with place.desk(alarmbox, hand_clock) as console:
         buy_without_answer(console, BEFORE)
         before = read_record(console, BEFORE)
         with act_as(WORKER):
@@ -86,7 +90,7 @@ def test_a_worker_with_a_clock_behind_makes_nothing_due(
 
 
 def test_a_postponed_record_is_due_after_a_clock_jump(
-    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A record and a saga that were postponed while the clock was a day ahead become due once. Those that were
     postponed by a right clock do not change.
@@ -94,8 +98,8 @@ def test_a_postponed_record_is_due_after_a_clock_jump(
     hand_clock.at = datetime.now(UTC)  # on a server, rows count as written by a wrong clock by the server's time
     off = [timedelta()]
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
-    vendor.lists_purchases, vendor.behaviour = True, "silent_after_charge"
-    with place.desk(vendor, hand_clock) as console:
+    alarmbox.lists_purchases, alarmbox.behaviour = True, "silent_after_charge"
+    with place.desk(alarmbox, hand_clock) as console:
         context = console._context
 
         def start_postponed_saga(tx: Transaction, of: int) -> Saga:
@@ -123,9 +127,9 @@ def test_a_bulk_run_continues_after_a_clock_jump(
     """A bulk run that was created before a jump of the clock, and executed during and after it, executes each row
     once.
     """
-    off, vendor = [timedelta()], bulk_stage.make_vendor(4)
+    off, alarmbox = [timedelta()], bulk_stage.make_alarmbox(4)
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
-    with place.desk(vendor, hand_clock) as console:
+    with place.desk(alarmbox, hand_clock) as console:
         rows = bulk_stage.insert_unknown_checks(console, bulk_stage.make_numbers(4))
         run = console.bulk.create_run("probe", rows)
         for wrong, most in ((timedelta(), 1), (jump, 3), (timedelta(), 4)):
@@ -133,5 +137,5 @@ def test_a_bulk_run_continues_after_a_clock_jump(
             assert console.bulk.run(run.id, most).done == most
         assert [row.result for row in console.bulk.list_rows(run.id)] == ["done"] * 4
         assert bulk_stage.count_bought_entries(place) == {row.id: 1 for row in rows}
-        assert Counter(vendor.call_counts).total() == 4
+        assert Counter(alarmbox.call_counts).total() == 4
         console.audit.verify_chains()

@@ -9,8 +9,8 @@ from console.app import Console
 from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseRequest, WorkState
 from console.domain.tasks.retry_schedules import PURCHASE_PROBE_WAITS
 from console.services.tasks import due_tasks
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox, LedgerReader
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerReader, LedgerVendor
 from tests.support.places import CHECKS_TABLE, Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
@@ -21,13 +21,13 @@ ROUND_COUNT = len(PURCHASE_PROBE_WAITS) + 2
 
 
 @pytest.fixture
-def vendor(hand_clock: ManualClock) -> LedgerVendor:
-    return LedgerVendor(today=hand_clock.today, lists_purchases=True)
+def alarmbox(hand_clock: ManualClock) -> InMemoryAlarmBox:
+    return InMemoryAlarmBox(today=hand_clock.today, lists_purchases=True)
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
-    with place.desk(vendor, hand_clock) as desk:
+def console(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> Iterator[Console]:
+    with place.desk(alarmbox, hand_clock) as desk:
         yield desk
 
 
@@ -56,15 +56,15 @@ def lose_the_answer(place: Place) -> None:
 
 
 def test_a_purchase_without_the_list_call_needs_a_person(
-    console: Console, vendor: LedgerVendor, hand_clock: ManualClock
+    console: Console, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """If the setting for AlarmBox's list was on when the purchase became unknown and is off now, the purchase waits
     for a person.
     """
-    vendor.behaviour = "silent_after_charge"
+    alarmbox.behaviour = "silent_after_charge"
     call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
     assert read_record(console).work.state is WorkState.SCHEDULED
-    vendor.lists_purchases = False
+    alarmbox.lists_purchases = False
     run_for_days(console, hand_clock)
     record = read_record(console)
     assert (record.certainty, record.work.state, record.work.reason) == (
@@ -75,14 +75,14 @@ def test_a_purchase_without_the_list_call_needs_a_person(
 
 
 def test_an_unconfirmed_purchase_is_probed_a_limited_number_of_times(
-    console: Console, vendor: LedgerVendor, hand_clock: ManualClock, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, place: Place
 ) -> None:
     """If the spool has the id from the answer but AlarmBox does not show that credit check, the purchase waits for a
     person after its schedule of probes.
     """
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     lose_the_answer(place)
-    vendor.is_readable, before = False, vendor.call_counts["detail"]
+    alarmbox.is_readable, before = False, alarmbox.call_counts["detail"]
     run_for_days(console, hand_clock)
     record = read_record(console)
     assert (record.certainty, record.work.state, record.work.reason) == (
@@ -90,16 +90,16 @@ def test_an_unconfirmed_purchase_is_probed_a_limited_number_of_times(
         WorkState.NEEDS_REVIEW,
         "probes_ended",
     )
-    assert vendor.call_counts["detail"] - before == len(PURCHASE_PROBE_WAITS)
+    assert alarmbox.call_counts["detail"] - before == len(PURCHASE_PROBE_WAITS)
 
 
 def test_a_check_that_is_shown_no_longer_is_not_due_for_ever(
-    console: Console, vendor: LedgerVendor, hand_clock: ManualClock, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, place: Place
 ) -> None:
     """If a process dies between AlarmBox's first 403 and the end of the record's schedule, the record does not stay
     due for ever.
     """
-    vendor.is_readable = False
+    alarmbox.is_readable = False
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     place.sql(f"UPDATE {CHECKS_TABLE} SET viewing_over=1")
     assert read_record(console).work.state is WorkState.SCHEDULED
@@ -112,13 +112,13 @@ def test_a_check_that_is_shown_no_longer_is_not_due_for_ever(
 
 @pytest.mark.expects_log("the fault at one credit check")
 def test_a_check_that_fails_here_delays_no_other_check(
-    console: Console, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    console: Console, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a bug makes the probe of one purchase always fail, that purchase goes through its schedule and then waits
     for a person. The next purchase is still probed, although each run processes only one.
     """
     broken, other = invent_numbers(2)
-    vendor.behaviour = "silent_after_charge"
+    alarmbox.behaviour = "silent_after_charge"
     for number in (broken, other):
         call_for_refusal(lambda number=number: console.credit_checks.purchase(PurchaseRequest(number, "1")))
     find = LedgerReader.find_purchases
@@ -145,11 +145,11 @@ def test_a_check_that_fails_here_delays_no_other_check(
 
 @pytest.mark.expects_log("a row that can't be read is told")
 def test_an_unreadable_check_stops_no_other_check(
-    console: Console, vendor: LedgerVendor, hand_clock: ManualClock, place: Place
+    console: Console, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, place: Place
 ) -> None:
     """A due purchase with a certainty that only a newer program knows is left out, and the next one is probed."""
     unreadable, other = invent_numbers(2)
-    vendor.behaviour = "silent_after_charge"
+    alarmbox.behaviour = "silent_after_charge"
     for number in (unreadable, other):
         call_for_refusal(lambda number=number: console.credit_checks.purchase(PurchaseRequest(number, "1")))
     place.drop_table_triggers(CHECKS_TABLE)

@@ -25,7 +25,7 @@ from console.store.database import unreadable_rows
 from console.store.operations import leases
 from console.store.tasks import tasks as rows
 from console.wording.sentences.catalogue import translate
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.waiting import PATIENCE_SECONDS
@@ -91,9 +91,9 @@ class CountedTasks:
 
 
 @pytest.fixture
-def tasks(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[CountedTasks]:
+def tasks(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> Iterator[CountedTasks]:
     """Return the counted tasks on a desk with unscaled waits."""
-    with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
+    with place.desk(alarmbox, hand_clock, TIME_SCALE="1") as console:
         made = CountedTasks(console)
         yield made
         made.heartbeat.close()
@@ -386,11 +386,11 @@ def test_each_run_and_each_record_has_a_correlation_id(tasks: CountedTasks) -> N
     assert tracing.find_correlation_id() is None
 
 
-def test_the_doctor_reports_late_tasks(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
+def test_the_doctor_reports_late_tasks(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> None:
     """The command `doctor` reports tasks that have not run for long. It reports none while tasks run or before any
     task has run.
     """
-    with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
+    with place.desk(alarmbox, hand_clock, TIME_SCALE="1") as console:
 
         def read_tasks_check() -> tuple[bool, object]:
             (check,) = (check for check in console.health.run_all_checks() if check.name == "tasks")

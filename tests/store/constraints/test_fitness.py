@@ -15,7 +15,7 @@ from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from tests.support import server_fixtures, servers
 from tests.support.desks import NUMBERS
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import open_quick_desk
 from tests.support.sql_server import SqlServer
 from tests.support.teams import ROLES_BY_PERSON, apply_accounts, make_account_entries, open_team
@@ -198,13 +198,13 @@ def test_a_server_without_flushed_commits_stops_purchases(tmp_path: Path) -> Non
         with database.write_without_retries() as tx:
             add = text("INSERT INTO operators (name, roles, may_buy) VALUES (:name, 'operator', 1)")
             tx.conn.execute(add, {"name": database.account_name})
-        vendor = LedgerVendor()
+        alarmbox = InMemoryAlarmBox()
         abroad = "https://api.alarmbox.invalid"
         with open_quick_desk(
-            tmp_path, vendor, None, ALARMBOX_URL=abroad, DATABASE_URL=url, OPERATOR="", TIME_SCALE="1"
+            tmp_path, alarmbox, None, ALARMBOX_URL=abroad, DATABASE_URL=url, OPERATOR="", TIME_SCALE="1"
         ) as desk:
             with pytest.raises(ConsoleError) as refused:
                 desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
             assert (refused.value.code, refused.value.detail["check"]) == ("bad_profile", "flush")
-            assert (vendor.call_counts["check"], desk.lookup.find_records(NUMBERS[0]).credit_checks) == (0, ())
+            assert (alarmbox.call_counts["check"], desk.lookup.find_records(NUMBERS[0]).credit_checks) == (0, ())
         database.close()

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from console.domain.process import read_interruption
 from console.domain.process.read_interruption import ReadInterrupted, ReadInterruption
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -35,7 +35,7 @@ def join_interrupting_thread() -> None:
 def test_an_interrupted_read_ends_its_statement(place: Place) -> None:
     """A cancellation ends the read in three cases: while its statement runs, before its statement, and before the
     call has begun to read."""
-    with place.desk(LedgerVendor()) as desk:
+    with place.desk(InMemoryAlarmBox()) as desk:
         database = desk._context.database
         has_begun, endings = Event(), []
 
@@ -69,7 +69,7 @@ def test_an_interrupted_read_ends_its_statement(place: Place) -> None:
 @pytest.mark.engines("sqlite", "mariadb")
 def test_an_ended_call_is_not_interrupted(place: Place) -> None:
     """A cancellation that comes after the read has ended doesn't end a later read on the same connection."""
-    with place.desk(LedgerVendor()) as desk:
+    with place.desk(InMemoryAlarmBox()) as desk:
         database, late = desk._context.database, ReadInterruption()
 
         def read() -> object:

@@ -11,7 +11,7 @@ from console.domain.records import OperationState
 from console.services.guarded.idempotency import AcquiredIdempotencyKey, IdempotencyKeyService
 from console.services.process.context import ServiceContext
 from console.store.operations import idempotency
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 
@@ -22,7 +22,7 @@ HOUR, MOMENT = timedelta(hours=1), timedelta(milliseconds=1)
 
 @pytest.fixture
 def context(place: Place, hand_clock: ManualClock) -> Iterator[ServiceContext]:
-    with place.desk(LedgerVendor(), hand_clock) as console:
+    with place.desk(InMemoryAlarmBox(), hand_clock) as console:
         yield console._context
 
 

@@ -14,8 +14,8 @@ from console.domain.payments.limits import Limit
 from console.services.process.context import act_as
 from console.views.admin.limit_dialog import LimitDialog, format_limit_value
 from console.views.runtime.context import WindowContext
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.inline_runner import InlineRunner
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import open_quick_desk
 from tests.views.runtime.test_lost_answers import ServicesWithLostAnswers
 
@@ -24,7 +24,7 @@ NAME, CURRENCY = "second_checker_above", "JPY"
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Console]:
-    with open_quick_desk(tmp_path / "desk", LedgerVendor()) as opened:
+    with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox()) as opened:
         yield opened
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import console.views
 from console.app import Console
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import open_quick_desk
 
 VIEWS_FOLDER = Path(console.views.__file__).parent
@@ -163,7 +163,7 @@ def test_exactly_the_acting_calls_have_a_request_id_parameter(tmp_path: Path) ->
     """The methods of services that have a parameter for a request id are exactly the acting calls of the window. A
     call that is listed as one that changes nothing has no such parameter.
     """
-    with open_quick_desk(tmp_path / "desk", LedgerVendor()) as desk:
+    with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox()) as desk:
         taking = {
             (service, method)
             for service, method in find_called_methods()

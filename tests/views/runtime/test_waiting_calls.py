@@ -8,8 +8,8 @@ from console.app import Console
 from console.domain.clock import SystemClock
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import ProgressReporter
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.inline_runner import InlineRunner
-from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import open_quick_desk
 
 
@@ -22,7 +22,7 @@ def test_a_waiting_run_is_executed_as_the_person_who_started_it(qapp: object, tm
     def store_actor(services: Console, _request_id: str, _report_progress: ProgressReporter) -> None:
         actors.append(services._context.operator)
 
-    desk = open_quick_desk(tmp_path / "desk", LedgerVendor())
+    desk = open_quick_desk(tmp_path / "desk", InMemoryAlarmBox())
     try:
         runner = InlineRunner(paused=True)
         context = WindowContext(desk.settings, runner, SystemClock())

@@ -1,5 +1,5 @@
-"""A simulated provider of credit checks in memory, with a ledger of charges and the methods of the real adapter. Like
-the real provider it doesn't recognise repeated calls: each accepted call is a charge.
+"""A simulated AlarmBox in the memory of the test process, with a ledger of charges and the methods of the real adapter.
+Like AlarmBox it doesn't recognise repeated calls: each accepted call is a charge.
 """
 
 import threading
@@ -46,8 +46,8 @@ def require(condition: bool, message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One accepted purchase. `record_id` is the value that `LedgerVendor.note_request` returned for it: the id of the
-    credit check that was pending at that moment.
+    """One accepted purchase. `record_id` is the value that `InMemoryAlarmBox.note_request` returned for it: the id of
+    the credit check that was pending at that moment.
     """
 
     id: int
@@ -58,8 +58,8 @@ class Charge:
 
 
 @dataclass
-class LedgerVendor:
-    """The simulated provider of credit checks. `behaviour` decides its answers to purchases.
+class InMemoryAlarmBox:
+    """The simulated AlarmBox. `behaviour` decides its answers to purchases.
 
     For each purchase, first `note_request` is called with the request, and its result is stored with the charge. Then
     `before_call` is called. `during_call` is called after the charge and before the answer. `today` returns the day
@@ -138,26 +138,26 @@ class LedgerVendor:
 class LedgerReader:
     """The methods of the simulated provider of credit checks that only read."""
 
-    vendor: LedgerVendor
+    alarmbox: InMemoryAlarmBox
     name: str = "alarmbox"
 
     @property
     def capabilities(self) -> CreditCheckCapabilities:
-        return self.vendor.capabilities
+        return self.alarmbox.capabilities
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        self.vendor.count_call("detail")
-        if not self.vendor.is_readable:
+        self.alarmbox.count_call("detail")
+        if not self.alarmbox.is_readable:
             return UNREADABLE_OUTCOME
-        found = next((charge for charge in self.vendor.charges if charge.id == credit_check_id), None)
+        found = next((charge for charge in self.alarmbox.charges if charge.id == credit_check_id), None)
         if found is None:
             return Outcome(OutcomeClass.NOT_FOUND, "http_404", SendingCertainty.YES, None, 404)
         return Outcome(
-            OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, self.vendor.report_charge(found), 200, "{}"
+            OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, self.alarmbox.report_charge(found), 200, "{}"
         )
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        self.vendor.count_call("pdf")
+        self.alarmbox.count_call("pdf")
         detail = self.read_detail(credit_check_id)
         if detail.found is None:
             return Outcome(detail.kind, detail.reason, detail.sent, None, detail.status)
@@ -167,11 +167,13 @@ class LedgerReader:
         )
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
-        self.vendor.count_call("list")
-        if not self.vendor.is_readable:
+        self.alarmbox.count_call("list")
+        if not self.alarmbox.is_readable:
             return Outcome(OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.YES)
         found = tuple(
-            self.vendor.report_charge(charge) for charge in self.vendor.charges if charge.number == corporation_number
+            self.alarmbox.report_charge(charge)
+            for charge in self.alarmbox.charges
+            if charge.number == corporation_number
         )
         return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, found, 200, "[]")
 
