@@ -1,5 +1,5 @@
-"""A simulated AlarmBox in the memory of the test process, with a ledger of charges and the methods of the real adapter.
-Like AlarmBox it doesn't recognise repeated calls: each accepted call is a charge.
+"""A simulated AlarmBox in the memory of the test process, with a ledger of charges and the methods of the real
+adapter. Like AlarmBox it doesn't recognise repeated calls: each accepted call is a charge.
 """
 
 import threading
