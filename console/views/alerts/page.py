@@ -104,6 +104,8 @@ class AlertsPage(Page):
         self.head = self.make_page_head(translate("screen.alerts"), translate("alerts_screen.sentence"))
         self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
         self._count_by_state: dict[IncidentState, int] = {}
+        self._unacknowledged_count = 0
+        """Number of open incidents that no person has acknowledged, as the side bar shows it."""
         self.table = StaticTable(
             context, _make_incident_columns(context), _get_incident_id, translate("screen.alerts"),
             hideable_columns=("extent",), get_group=self._make_row_group,
@@ -296,11 +298,11 @@ class AlertsPage(Page):
         self._count_by_state = {
             state: len(list(group)) for state, group in groupby(sorted_incidents, key=_get_incident_state)
         }
-        self.incident_list.show_rows(sorted_incidents, is_automatic=is_automatic)
-        is_waiting = [
+        self._unacknowledged_count = sum(
             incident.state is IncidentState.OPEN and not incident.is_acknowledged for incident in sorted_incidents
-        ]
-        self.context.correct_alert_count(sum(is_waiting))
+        )
+        self.incident_list.show_rows(sorted_incidents, is_automatic=is_automatic)
+        self.context.correct_alert_count(self._unacknowledged_count)
         self._show_incident(self.table.current_item)
 
     def _show_unlisted_alert_count(self, count: int) -> None:
@@ -312,8 +314,14 @@ class AlertsPage(Page):
             self.hide_bar("cut")
 
     def _make_row_group(self, incident: Incident) -> RowGroup:
+        """Return the heading of the incidents in the same state, with their number. The side bar counts only open
+        incidents that nobody has acknowledged, so the heading also says this number if it is another one."""
         state_word, icon_name, tone = incident_texts.get_state_word_icon_and_tone(incident, self.context)
-        count = wording.format_count(self._count_by_state.get(incident.state, 0))
+        number = self._count_by_state.get(incident.state, 0)
+        count = wording.format_count(number)
+        if incident.state is IncidentState.OPEN and self._unacknowledged_count != number:
+            unacknowledged = wording.format_count(self._unacknowledged_count)
+            count = self.context.translate("alerts_screen.open_count", all=count, unacknowledged=unacknowledged)
         return RowGroup(incident.state, state_word, icon_name, tone, count)
 
     @Slot()

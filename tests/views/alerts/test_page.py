@@ -186,13 +186,15 @@ def test_incidents_are_grouped_by_state(appearance: object) -> None:
 
 def test_an_acknowledged_incident_is_marked_in_the_list(appearance: object) -> None:
     """The list marks an open incident that a person has acknowledged with a word, so that the unmarked open rows are
-    those that the sidebar counts. A resolved incident has no such word."""
+    those that the sidebar counts. A resolved incident has no such word. The heading of the open incidents also says
+    the number that the sidebar shows."""
     acknowledged = replace(LATE_PAYMENT_ALERT.alert, acknowledged_by="lead-b", acknowledged_at=NOW)
     seen, unseen = replace(LATE_PAYMENT_ALERT, alert=acknowledged), make_incident(LATE_TASK_ITEM)
     page = make_page(make_incident(seen), unseen)
     cause = next(column for column in page.table.rows.columns if column.key == "cause")
     marked = [str(cause.make_cell(incident)).endswith(" · Acknowledged") for incident in page.table.all_rows]
     assert sorted(marked) == [False, True]
+    assert {page._make_row_group(incident).count for incident in page.table.all_rows} == {"2 (1 not acknowledged)"}
     assert not str(cause.make_cell(make_incident(seen, state=IncidentState.RESOLVED))).endswith("Acknowledged")
 
 
