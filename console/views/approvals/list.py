@@ -404,8 +404,8 @@ class ApprovalListPanel(Surface):
         is_automatic: bool = False,
     ) -> None:
         """Show the requests and proposals as cards in four groups: the requests that the acting person can decide,
-        the proposals that the person can confirm, the person's own requests, and those that only other people can
-        decide. A selected refund request stays in its place after its decision, under a heading which says that it is
+        the proposals that the person can confirm, the person's own requests and proposals, and those that only other
+        people can decide. A selected refund request stays in its place after its decision, under a heading which says that it is
         decided, until the person selects another card. A decided proposal disappears.
 
         `summaries` has the summaries of the first refund requests by refund id. `is_automatic` is True if the program
@@ -459,11 +459,13 @@ class ApprovalListPanel(Surface):
         own_name = self._context.operator or ""
         own_refunds = [refund for refund in inbox.other_refunds if is_same_person(refund.maker, own_name)]
         other_refunds = [refund for refund in inbox.other_refunds if refund not in own_refunds]
+        own_proposals = [proposal for proposal in proposals if is_same_person(proposal.person, own_name)]
+        other_proposals = [proposal for proposal in proposals if proposal.refusal and proposal not in own_proposals]
         groups = (
             ("mine", inbox.refunds_to_decide, ()),
             ("proposals", (), [proposal for proposal in proposals if not proposal.refusal]),
-            ("own", own_refunds, ()),
-            ("others", other_refunds, [proposal for proposal in proposals if proposal.refusal]),
+            ("own", own_refunds, own_proposals),
+            ("others", other_refunds, other_proposals),
         )
         context = self._context
         return [

@@ -172,6 +172,26 @@ def test_own_requests_are_listed_separately_without_buttons(appearance: object) 
     assert list_decision_keys(page) == {"P", "A", "D"}
 
 
+def test_own_proposals_are_listed_with_the_own_requests(appearance: object) -> None:
+    """The heading of a person's own requests is also that of the outcomes that the person has proposed; proposals of
+    others that the person can't confirm are among those that wait for others.
+    """
+    context = make_window_context()
+    context.operator = "op-a"
+    page = ApprovalsPage(context)
+    proposals = (
+        WaitingProposal(1, "payment", "5", "A-1", "completed", "op-a", NOW, refusal="own_first_half"),
+        WaitingProposal(2, "payment", "6", "A-2", "completed", "op-c", NOW, refusal="role"),
+        WaitingProposal(3, "payment", "7", "A-3", "completed", "op-c", NOW),
+    )
+    page.list_panel.show_inbox(ApprovalInbox((), ()), proposals)
+    assert [(name, [card.ref[1] for card in cards]) for name, cards in page.list_panel._groups] == [
+        ("proposals", [3]),
+        ("own", [1]),
+        ("others", [2]),
+    ]
+
+
 def test_an_own_request_that_may_have_been_sent_is_not_withdrawn(appearance: object) -> None:
     """If an own refund may have been sent already, the withdraw button is disabled and shows the reason of the
     service.
