@@ -77,8 +77,8 @@ class FailpointsThatEndWorker(Failpoints):
 
 
 def run_worker_until_step(pipe: Pipe, environment: Mapping[str, str], step: str, ending: WorkerEnding) -> None:
-    """Target of a child process: run a worker that ends at the step `step`. With the step "" the worker runs until
-    the parent process stops it.
+    """Target of a child process: run a worker that ends at the step `step` in the way `ending`: by SIGKILL, by one
+    SIGTERM or by repeated SIGTERM. With the step "" the worker runs until the parent process stops it.
     """
     with open_console(Settings.load(dict(environment))) as console:
         console._context.failpoints = FailpointsThatEndWorker(step, ending) if step else Failpoints(None)

@@ -71,7 +71,7 @@ class _StuckRecords:
             for row in self._facts[table]:
                 if not self._is_ended_or_continues(table, row):
                     yield f"stuck: {_KIND_BY_TABLE[table]} {dict(row)}"
-        yield from (f"stuck: saga {dict(row)}" for row in self._facts["sagas"] if not self._is_saga_moving(row))
+        yield from (f"stuck: saga {dict(row)}" for row in self._facts["sagas"] if self._is_saga_stuck(row))
         yield from (
             f"stuck: event {row['event_id']} of {row['record_key']}"
             for row in self._facts["outbox"]
@@ -121,9 +121,9 @@ class _StuckRecords:
             payment["id"]
         ) in self._payment_ids_in_saga
 
-    def _is_saga_moving(self, row: TableRow) -> bool:
-        """True if the saga has ended or is scheduled."""
-        return row["ended_at"] is not None or (row["next_at"] is not None and self._is_in_future(row["next_at"]))
+    def _is_saga_stuck(self, row: TableRow) -> bool:
+        """True if the saga has neither ended nor a next time in the future."""
+        return row["ended_at"] is None and not self._is_in_future(row["next_at"])
 
     def _is_in_future(self, at: object) -> bool:
         """True if the time `at` is in the future, or at most TOLERATED_DELAY ago."""

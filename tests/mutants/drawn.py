@@ -211,8 +211,8 @@ def _run_tests_in_child(folder: Path, tests: list[str], output: str) -> None:
 
 
 def try_drawn_mutant(mutant: DrawnMutant, copies: "SimpleQueue[Path]") -> tuple[bool, str]:
-    """Try one mutant in a free copy of the source code. Return True and the failed test if a test failed, otherwise
-    False and a text.
+    """Try one mutant in a free copy of the source code. Return True if a test failed, otherwise False, and
+    the id of the first failed test in the output of the tests ("an error" if the output names none).
     """
     folder = copies.get()
     file, tests = folder / mutant.file, TESTS_BY_SOURCE_FILE[mutant.file]

@@ -67,7 +67,7 @@ class WindowStage:
         return self.opening.frame
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Process events until the condition is true."""
+        """Process events until the condition is true. Raises TimeoutError after PATIENCE_SECONDS."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             if time.monotonic() > deadline:

@@ -1,5 +1,5 @@
 """Random plans of histories: the first record, and the actions of people, shop, provider, bank and clock. A plan is
-drawn completely before its execution, so that each execution reaches its end and a failing plan can be read."""
+drawn completely before its execution, so that the whole plan of a failed execution can be printed and read."""
 
 from dataclasses import dataclass
 

@@ -55,7 +55,7 @@ class ActionTarget:
     number: str
     payment: int = 0
     refund: int = 0
-    refunds_before: int = 0
+    refund_count_before: int = 0
     """Number of the payment's refunds at the provider before the action."""
 
 
@@ -131,7 +131,7 @@ class MoneyStage:
         must agree with the ledger.
         """
         assert code in EXPECTED_REFUSALS | {"done"}, f"{code} at {situation}"
-        sent = self.count_provider_refunds(target.number) - target.refunds_before
+        sent = self.count_provider_refunds(target.number) - target.refund_count_before
         assert sent <= 1, f"refunded {sent} times at {situation}"
         assert not sent or target.action in ("approve", "due"), f"sent at {situation}"
         if target.action == "approve":
@@ -142,10 +142,10 @@ class MoneyStage:
                 f"done, but lost, at {situation}"
             )
 
-    def settle_and_check(self, target: ActionTarget, code: str, situation: str) -> None:
+    def settle_and_check(self, target: ActionTarget, ending: str, situation: str) -> None:
         """Let the leases expire, and run the due tasks in a new process of the desk until the record has ended. Check
-        that the record has ended correctly. `code` is the ending of the action, and `situation` describes the fault
-        in failure messages.
+        that the record has ended correctly. `ending` is the ending that `execute_action` has returned, and
+        `situation` describes the fault in failure messages.
         """
         self.move_clocks()
         with self.open_desk("due") as fresh:
@@ -156,7 +156,7 @@ class MoneyStage:
             self.move_clocks()
             self.checker.recovery.run_all_tasks()
         assert truth.count_calling_operations(self.checker.database) == 0, f"still calling after {situation}"
-        (self._check_notice if target.action == "notice" else self._check_refund)(target, code, situation)
+        (self._check_notice if target.action == "notice" else self._check_refund)(target, ending, situation)
 
     def _is_target_ended(self, target: ActionTarget) -> bool:
         found = find_newest_refund(self.maker, target.payment) if target.payment else None

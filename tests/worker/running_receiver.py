@@ -97,7 +97,7 @@ def format_request(method: str, path: str, body: bytes, headers: Mapping[str, st
 
 
 def read_all(line: socket.socket) -> bytes:
-    """Read until the other side closes or resets the connection, and return all bytes."""
+    """Read from the socket `line` until the other side closes or resets the connection, and return all bytes."""
     found = b""
     while True:
         try:

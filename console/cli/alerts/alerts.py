@@ -177,8 +177,8 @@ def build_lost_operation_list_json(lost_operation_list: "LostOperationList", tra
 def format_lost_operation_list_lines(
     lost_operation_list: "LostOperationList", translator: Translator
 ) -> Iterator[str]:
-    """Yield the answer of `alerts lost` as text: one line per operation, and for an open one the command that shows
-    it with its next step.
+    """Yield the answer of `alerts lost` as text: one line per lost operation, and for an open one the command that
+    shows it with its next step.
     """
     yield translator("cli.lost.count", n=lost_operation_list.count)
     for line, operation in zip(

@@ -28,7 +28,7 @@ def has_display() -> bool:
 def open_window(writer: AnswerWriter, link: "Link | None" = None) -> None:
     """Show the window until it is closed, and store the exit status in `writer`. The window paints its first frame
     before the services are opened. `link` is the link of the page that the window shows first. Without a display,
-    write this to stderr and return.
+    write to stderr that there is none, store NO_DISPLAY_EXIT_STATUS and return.
     """
     if not has_display():
         writer.write_to_stderr(writer.translator("cli.no_display"))

@@ -203,8 +203,9 @@ _RULES_ABOUT_ORDERS = frozenset(rule.value for rule in AlertRule)
 class IncidentStatus:
     """State and owner of an incident, as `compute_incident_status` computes them from its steps. `owner` is None if
     the incident has no owner; `owner_since` is the time at which the owner took it or got it by a hand-over. A
-    snoozed incident has `snoozed_until`. An incident whose snooze or resolution ended without an action of a person
-    has `woken_by`. `resolution` is the step by which a person resolved it.
+    snoozed incident has `snoozed_until`. If a snooze or resolution ended without an action of a person, `woken_by` is
+    the reason: the snooze's time is over, or the incident has become worse. `resolution` is the step by which a
+    person resolved it.
     """
 
     state: IncidentState

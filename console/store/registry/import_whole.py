@@ -272,9 +272,10 @@ def _delete_rows(connection: sqlite3.Connection, row_ids: Sequence[tuple[int]]) 
 
 
 def _store_deletions(connection: sqlite3.Connection, day: date, former_file: Path | None) -> None:
-    """Store a change of the day `day` for each corporation that the whole files say is deleted and that the former
-    registry has, so that an alert about a watched corporation can be raised. Then drop the table `deletions`. If the
-    former registry is damaged, the corporations that can't be read are left out."""
+    """Store a change of the day `day` for each corporation that is deleted according to the whole files (the
+    publisher's files with all corporations) and that the former registry (`former_file`) has, so that an alert about
+    a watched corporation can be raised. Then drop the table `deletions`. If the former registry is damaged, the
+    corporations that can't be read are left out."""
     numbers = connection.execute(_MISSING_DELETED_NUMBERS_QUERY).fetchall()
     if former_file is not None and numbers:
         with closing(open_for_reading(former_file)) as former:

@@ -233,8 +233,9 @@ def format_stored_answer(stored_text: str | None) -> str:
 
 
 class EvidenceView(QWidget):
-    """The content of the tab with the stored answers: a table of the answers, and to its right the text of the
-    selected answer. If the summary of this answer is too long for the table, the whole summary is above the text.
+    """The content of the tab with the stored answers of the providers about a record: a table of the answers, and to
+    its right the text of the selected answer. If the summary of this answer is too long for the table, the whole
+    summary is above the text.
     """
 
     def __init__(self, context: WindowContext) -> None:
