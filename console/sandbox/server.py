@@ -123,7 +123,7 @@ class Sandbox:
         self._state.call_log.record_call(entry, call.name, call.subject_number)
         self._state.held_calls.notify_waiters()
         if call.name != "token" and self._state.must_refuse_too_fast_call(call.provider):
-            self._send_reply(call.too_fast_reply, connection)
+            self._send_reply(call.rate_limit_reply, connection)
             return
         try:
             instruction = self._find_fault_instruction(request, call)

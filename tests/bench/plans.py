@@ -15,7 +15,7 @@ from console.domain.queues.order import QueueSortOrder, SortColumn
 from console.domain.service_results import FeedMark
 from console.store.access import operators
 from console.store.alerts import cases
-from console.store.credit_checks import credit_checks, joined_reads, purchase_stops
+from console.store.credit_checks import credit_checks, joined_reads, purchase_refusals
 from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.lookup import record_search
@@ -141,7 +141,7 @@ READS_BY_KEY: dict[str, Query] = {
     "records of a number": lambda conn: credit_checks.find_by_number(conn, CORPORATION_NUMBER),
     "live claim": lambda conn: credit_checks.find_live_check(conn, "1", CORPORATION_NUMBER),
     "blocker of a purchase": lambda conn: credit_checks.find_purchase_blocker(conn, "1", CORPORATION_NUMBER),
-    "stops of a purchase": lambda conn: purchase_stops.may_purchase_be_stopped(conn, CORPORATION_NUMBER, "alarmbox"),
+    "purchase refusals": lambda conn: purchase_refusals.may_refuse_purchase(conn, CORPORATION_NUMBER, "alarmbox"),
     "numbers that we have": lambda conn: credit_checks.list_numbers_with_checks(
         conn, [CORPORATION_NUMBER, CORPORATION_NUMBER[::-1]], 3
     ),

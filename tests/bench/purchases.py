@@ -181,7 +181,7 @@ def _measure_on_sqlite() -> Iterator[ReportRow]:
         f"≤ {_LARGEST_RATIO:.0f}×",
         guarded <= _LARGEST_RATIO * bare,
     )
-    yield _make_row_with_peer("9", "Redis lock around naive", took, "redis" if lock else None)
+    yield _make_comparison_row("9", "Redis lock around naive", took, "redis" if lock else None)
 
 
 def _measure_on_server(engine: str, console: Console, connection: Any) -> Iterator[ReportRow]:
@@ -192,13 +192,13 @@ def _measure_on_server(engine: str, console: Console, connection: Any) -> Iterat
     naive.close()
     if engine == "MariaDB":
         what = f"guarded purchase, {engine}"
-        yield _make_row_with_peer("10", "GET_LOCK around naive", took, "get_lock", what, _LARGEST_RATIO)
-    yield _make_row_with_peer(
+        yield _make_comparison_row("10", "GET_LOCK around naive", took, "get_lock", what, _LARGEST_RATIO)
+    yield _make_comparison_row(
         "10", "Redis lock around naive", took, "redis" if lock else None, f"guarded purchase, {engine}"
     )
 
 
-def _make_row_with_peer(
+def _make_comparison_row(
     number: str,
     peer: str,
     durations: Mapping[str, Sequence[float]],

@@ -47,7 +47,7 @@ class NoticeKillCase:
     source: str
     step: str
     number: str
-    post: ReceivedNotice
+    notice: ReceivedNotice
 
 
 def kill_receiver_at_each_step(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
@@ -110,7 +110,7 @@ def _make_bank_notice(number: str) -> ReceivedNotice:
 
 def _kill_receivers(cases: Sequence[NoticeKillCase], environments: Sequence[dict[str, str]]) -> None:
     """Start the receivers of these cases, and check that each is killed."""
-    each = [(where, "notice", case.post) for case, where in zip(cases, environments, strict=True)]
+    each = [(where, "notice", case.notice) for case, where in zip(cases, environments, strict=True)]
     with start_children(execute_money_action, each) as children:
         for case, child in zip(cases, children, strict=True):
             assert child.wait_for_report() == "open"
@@ -124,7 +124,7 @@ def _repeat_notice(console: Console, case: NoticeKillCase, *, repeats: bool) -> 
     kept = case.step != "before_notice_tx"
     if kept and not repeats:
         return
-    result = console.payments.receive_notice(case.post)
+    result = console.payments.receive_notice(case.notice)
     assert not result.is_refused, f"{case}: {result}"
     assert (result.done == "repeated") is kept, f"{case}: {result}"
 

@@ -62,7 +62,7 @@ _STEPS_AFTER_TX1 = ("after_tx1",)
 @dataclass
 class RefundKillCase:
     """One action on a refund that is killed at one step. Each case has a desk and a payment of its own.
-    `refunds_before` is the number of refunds of the payment at the provider before the kill.
+    `refund_count_before` is the number of refunds of the payment at the provider before the kill.
     """
 
     action: str
@@ -72,7 +72,7 @@ class RefundKillCase:
     desk: int
     payment: int = 0
     refund: int = 0
-    refunds_before: int = 0  # refunds at the provider before the kill
+    refund_count_before: int = 0  # refunds at the provider before the kill
 
     @property
     def number(self) -> str:
@@ -221,7 +221,7 @@ def _prepare_records(case: RefundKillCase, team: MakerAndCheckerDesks) -> None:
             execute_money_action, [(case.make_environment("before_tx2:1:raise"), "approve", case.refund)]
         ) as (child,):
             assert (child.wait_for_report(), child.wait_for_report()) == ("open", "outcome_unknown")
-    case.refunds_before = team.count_provider_refunds(case)
+    case.refund_count_before = team.count_provider_refunds(case)
 
 
 def _approve_refund(case: RefundKillCase, team: MakerAndCheckerDesks, fault: str) -> None:
@@ -268,7 +268,7 @@ def _check_before_expiry(case: RefundKillCase, team: MakerAndCheckerDesks) -> No
     """Check the state before the lease of the killed process expires: an unsent refund isn't at the provider, and no
     person can send the refund while its outcome is unknown.
     """
-    sent = case.refunds_before + (case.sends and case.step not in _STEPS_BEFORE_SENDING)
+    sent = case.refund_count_before + (case.sends and case.step not in _STEPS_BEFORE_SENDING)
     assert team.count_provider_refunds(case) == sent, f"{case.action} at {case.step}"
     if not case.sends or case.step not in ("after_tx1", "after_send", "before_tx2"):
         return

@@ -91,10 +91,10 @@ def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: 
     person = open_window()
     page = open_queue(person)
     rows = page.table.all_rows
-    assert sorted(row.change.number for row in rows) == sorted(WATCHED_NUMBERS)
+    assert sorted(row.change.corporation_number for row in rows) == sorted(WATCHED_NUMBERS)
     assert page.head.isAncestorOf(page.acknowledged_button), "beside the tabs it would take their room"
     change = next(column for column in page.table.rows.columns if column.key == "change")
-    told = {row.change.number: change.make_cell(row) for row in rows}
+    told = {row.change.corporation_number: change.make_cell(row) for row in rows}
     for index, number in enumerate(WATCHED_NUMBERS):
         cell = told[number]
         assert isinstance(cell, StateCell)
@@ -162,7 +162,7 @@ def test_a_change_is_acknowledged_by_keyboard(
     person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     person.wait_without_dialog()
-    person.wait_until(lambda: [row.change.number for row in page.table.all_rows] == [merged])
+    person.wait_until(lambda: [row.change.corporation_number for row in page.table.all_rows] == [merged])
 
 
 def test_an_acknowledged_change_is_reopened_with_a_reason(
@@ -241,9 +241,11 @@ def test_an_expired_check_of_a_changed_company_is_renewed_by_key(
 def _select_company(person: Person, page: ChangedCompaniesPage, number: str) -> None:
     rows = page.table.rows
     person.wait_until(lambda: rows.rowCount() > 1)
-    place = next(place for place, row in enumerate(page.table.all_rows) if row.change.number == number)
+    place = next(place for place, row in enumerate(page.table.all_rows) if row.change.corporation_number == number)
     page.table.go_to_row(place)
-    person.wait_until(lambda: page.current_change is not None and page.current_change.change.number == number)
+    person.wait_until(
+        lambda: page.current_change is not None and page.current_change.change.corporation_number == number
+    )
 
 
 def test_arrow_keys_lead_from_the_queue_tabs_to_companies_and_back(open_window: OpenWindow) -> None:

@@ -258,8 +258,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 PURCHASE_FILE,
-                "        return bool(has_lost_purchase) or purchase_stops.may_purchase_be_stopped(",
-                "        return False and purchase_stops.may_purchase_be_stopped(",
+                "        return bool(has_lost_purchase) or purchase_refusals.may_refuse_purchase(",
+                "        return False and purchase_refusals.may_refuse_purchase(",
             ),
         ),
         ("tests/services/credit_checks/test_vanished_claims.py",),

@@ -44,7 +44,7 @@ class Caller:
         self.patience = patience
         self.access = ""
 
-    def make_named_call(self, call: str, check_id: int) -> Answer:
+    def call_by_name(self, call: str, check_id: int) -> Answer:
         """Make the call with this name, about the default corporation number of the tests or about the credit check
         `check_id`."""
         asked: dict[str, Callable[[], Answer]] = {

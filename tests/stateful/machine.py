@@ -355,9 +355,9 @@ def run_purchase_machine(seed: int, examples: int, engine_of_run: Engine = "sqli
     seed repeats the same steps.
     """
 
-    class Seeded(PurchaseMachine):
+    class CountedMachine(PurchaseMachine):
         counts: ClassVar[Counter[str]] = Counter()
         engine: ClassVar[Engine] = engine_of_run
 
-    crashing.run_machine(Seeded, seed, examples)
-    return Seeded.counts
+    crashing.run_machine(CountedMachine, seed, examples)
+    return CountedMachine.counts

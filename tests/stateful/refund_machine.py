@@ -342,8 +342,8 @@ class RefundMachine(RuleBasedStateMachine):
 def run_refund_machine(seed: int, examples: int) -> Counter[str]:
     """Run the state machine `examples` times, and return its counts. The same seed repeats the same steps."""
 
-    class Seeded(RefundMachine):
+    class CountedMachine(RefundMachine):
         counts: ClassVar[Counter[str]] = Counter()
 
-    crashing.run_machine(Seeded, seed, examples)
-    return Seeded.counts
+    crashing.run_machine(CountedMachine, seed, examples)
+    return CountedMachine.counts

@@ -90,14 +90,15 @@ class ReconcileServices:
         return nullcontext()
 
     def run(
-        self, provider: str, first: date, last: date, *, dry_run: bool = False, request_id: str | None = None
+        self, provider: str, first_day: date, last_day: date, *, dry_run: bool = False, request_id: str | None = None
     ) -> ReconcileReport:
-        self.runs_begun.append((provider, first, last, dry_run))
+        self.runs_begun.append((provider, first_day, last_day, dry_run))
         if self.refusal:
             raise rebuild_error(ErrorCode(self.refusal), {"reason": "reconciliation"})
         return ReconcileReport(
-            provider, first, last, 3, 1, 1, 0, 1, run_id=None if dry_run else 3, ended_at=None if dry_run else NOW
-        )
+            provider, first_day, last_day, 3, 1, 1, 0, 1,
+            run_id=None if dry_run else 3, ended_at=None if dry_run else NOW,
+        )  # fmt: skip
 
 
 class ReconcileViewsOf:

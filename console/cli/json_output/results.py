@@ -180,8 +180,8 @@ def _build_changed_company_json(item: "ChangedCompanyItem", translate: Translate
     change = item.change
     return {
         "kind": "corporation",
-        "id": change.number,
-        "corporation_number": change.number,
+        "id": change.corporation_number,
+        "corporation_number": change.corporation_number,
         "name": change.after.name,
         "alert_id": change.alert_id,
         "changed": sorted(change.changed_facts),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from console.domain.registry.corporations import RegistryMatches
     from console.domain.views.any_record import LookupResult
 
-_SEARCH_BY_NAME_HINT = "name"  # house: the hint of an error
+_SEARCH_BY_NAME_ADVICE = "name"  # house: the hint of an error
 _MAX_SEARCH_RESULTS = 50
 
 
@@ -47,7 +47,7 @@ def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupRes
         if not _may_search_registry(args.number, invalid):
             raise
         if result.companies.registry_date is None:
-            invalid.detail["hint"] = _SEARCH_BY_NAME_HINT
+            invalid.detail["hint"] = _SEARCH_BY_NAME_ADVICE
             raise
     companies = result.companies
     if len(companies.items) == 1 and not companies.other_spelling:

@@ -201,7 +201,7 @@ def _format_queue_item_lines(page: "AnyQueuePage", translator: Translator) -> Li
     changes = (item.change for item in page.items)
     return format_aligned_lines(
         (
-            wording.format_corporation_number(change.number),
+            wording.format_corporation_number(change.corporation_number),
             change.after.name or translator("corporation.name_is_image"),
         )
         for change in changes

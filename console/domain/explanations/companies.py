@@ -17,7 +17,7 @@ def explain_company_change(change: CompanyChange, observed: str) -> Explanation:
     about the change; it names the changed facts, as `format_observed_change` writes them."""
     present_facts = change.after
     facts: dict[str, object] = {
-        "number": change.number,
+        "number": change.corporation_number,
         "name": present_facts.name,
         "observed": observed,
         "successor": present_facts.successor,

@@ -54,7 +54,7 @@ class CompanyChange:
     open alert about the change.
     """
 
-    number: str
+    corporation_number: str
     alert_id: int
     before: WatchedFacts
     after: WatchedFacts

@@ -10,8 +10,8 @@ from console.domain.reports.periods import Period
 
 @dataclass(frozen=True, slots=True)
 class ProviderDay:
-    """The payments that began on one Japanese day, by their result: `paid`, `unpaid` (failed or expired), `unknown`
-    (the outcome is unknown) and `other` (still open, or reversed).
+    """The numbers of payments that began on one Japanese day, by their result: `paid`, `unpaid` (failed or expired),
+    `unknown` (the outcome is unknown) and `other` (still open, or reversed).
     """
 
     day: date

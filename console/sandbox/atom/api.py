@@ -215,7 +215,7 @@ class SimulatedAtom:
             make_reply,
             number,
             payment=payment or number,
-            too_fast_reply=HttpReply(429),
+            rate_limit_reply=HttpReply(429),
             answer_with_code=answer,
         )
 

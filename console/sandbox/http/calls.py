@@ -19,7 +19,7 @@ class ProviderCall:
     - `credit_check_id`: the id of the credit check that the call reads
     - `access_token`: the access token of the request
     - `payment`: the merchant's payment id of the payment that the call is about; None for a call of AlarmBox
-    - `too_fast_reply`: the provider's answer "too many requests"
+    - `rate_limit_reply`: the provider's answer "too many requests"
     - `answer_with_code`: makes the provider's answer with a given result code
     """
 
@@ -30,7 +30,7 @@ class ProviderCall:
     credit_check_id: int | None = None
     access_token: str | None = None
     payment: str | None = None
-    too_fast_reply: HttpReply = TOO_MANY_REQUESTS_REPLY
+    rate_limit_reply: HttpReply = TOO_MANY_REQUESTS_REPLY
     answer_with_code: Callable[[str, JsonObject], HttpReply] | None = None
 
 

@@ -213,7 +213,7 @@ class SimulatedPayPay:
             make_reply,
             number,
             payment=payment or number,
-            too_fast_reply=RATE_LIMIT_REPLY,
+            rate_limit_reply=RATE_LIMIT_REPLY,
             answer_with_code=_make_result_code_reply,
         )
 

@@ -102,7 +102,7 @@ class SimulatedRegistry:
     def _make_provider_call(
         self, name: str, make_reply: Callable[[], HttpReply], number: str | None = None
     ) -> ProviderCall:
-        return ProviderCall(PROVIDER_NAME, name, make_reply, number, too_fast_reply=_make_error_reply(403))
+        return ProviderCall(PROVIDER_NAME, name, make_reply, number, rate_limit_reply=_make_error_reply(403))
 
     def _make_reply(self, query: Mapping[str, str], rows: Iterable[RegistryRow]) -> HttpReply:
         """Return the answer with one part of the rows, in the format that the query's `type` names. The query's

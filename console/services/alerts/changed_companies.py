@@ -456,9 +456,9 @@ def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, al
     must compare the facts again. Raises RunAgain if a worker has changed the row meanwhile.
     """
     changes_by_alert = find_acknowledged_changes(tx.conn, (alert,), context.now())
-    row = watched_corporations.find_by_numbers(tx.conn, [change.number for _, change in changes_by_alert]).get(
-        format_number_of_subject(alert.subject_id)
-    )
+    row = watched_corporations.find_by_numbers(
+        tx.conn, [change.corporation_number for _, change in changes_by_alert]
+    ).get(format_number_of_subject(alert.subject_id))
     if not changes_by_alert or row is None or row.facts is None:
         return None
     change = changes_by_alert[0][1]

@@ -187,15 +187,17 @@ class AlertService:
         self, conn: Connection, changes: Sequence[tuple[Alert, CompanyChange]], *, with_related: bool
     ) -> tuple[ChangedCompanyItem, ...]:
         live_checks_by_number = credit_checks.find_live_checks_of_numbers(
-            conn, {change.number for _, change in changes}
+            conn, {change.corporation_number for _, change in changes}
         )
         return tuple(
             ChangedCompanyItem(
                 change,
                 explain_company_change(change, alert.observed),
                 alert,
-                read_facts(self._context, conn, change.number) if with_related else None,
-                list_company_actions(change, live_checks_by_number.get(change.number, ()), self._context.now()),
+                read_facts(self._context, conn, change.corporation_number) if with_related else None,
+                list_company_actions(
+                    change, live_checks_by_number.get(change.corporation_number, ()), self._context.now()
+                ),
             )
             for alert, change in changes
         )

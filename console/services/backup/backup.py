@@ -331,7 +331,7 @@ def _prepare_restored_file(
 ) -> bool:
     """Upgrade the schema of the copy `draft` of a backup, before it replaces the database file `former_file`, and
     store in the copy the alert about the loss and the lost operations
-    (`database_rollback.store_loss_of_restored_file`). Return True if the alert was raised. The copy is prepared
+    (`database_rollback.store_operations_lost_by_restore`). Return True if the alert was raised. The copy is prepared
     before the replacement, because other desks may use the file immediately after it.
     """
     database_id = manifest.database_id
@@ -344,7 +344,7 @@ def _prepare_restored_file(
     with closing(database), closing(spool):
         migrate.upgrade(database)
         with database.write_without_retries() as tx:
-            has_raised_alert = database_rollback.store_loss_of_restored_file(
+            has_raised_alert = database_rollback.store_operations_lost_by_restore(
                 tx, spool, database_id, entries, head, now
             )
     sqlite_copy.make_single_file(draft)

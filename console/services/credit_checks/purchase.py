@@ -45,7 +45,7 @@ from console.services.lookup.record_search import Lookup
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
 from console.services.registry.facts import read_facts
-from console.store.credit_checks import credit_checks, joined_reads, purchase_stops
+from console.store.credit_checks import credit_checks, joined_reads, purchase_refusals
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
@@ -342,7 +342,7 @@ class _PurchaseAttempt:
         context, request = self._context, self._request
         client, number = request.client_id, request.corporation_number
         has_lost_purchase = context.spool.list_purchases_holding_claim(context.database_id, client, number)
-        return bool(has_lost_purchase) or purchase_stops.may_purchase_be_stopped(conn, number, CREDIT_CHECK_PROVIDER)
+        return bool(has_lost_purchase) or purchase_refusals.may_refuse_purchase(conn, number, CREDIT_CHECK_PROVIDER)
 
     def _refuse_blocking_credit_check(self, conn: Connection, blocking_credit_check: CreditCheck) -> None:
         """Refuse the purchase because of a credit check that `find_purchase_blocker` has returned, unless the

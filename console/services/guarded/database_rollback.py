@@ -134,7 +134,7 @@ def raise_alert_of_restored_server(
     _insert_alert(tx, database_id, observed, f"what desks saw committed; restored by desk {desk_id}", now)
 
 
-def store_loss_of_restored_file(
+def store_operations_lost_by_restore(
     tx: Transaction,
     spool: Spool,
     database_id: str,
@@ -171,8 +171,8 @@ def store_loss_of_restored_file(
 
 
 def audit_loss_of_restored_file(tx: Transaction, context: ServiceContext, operation_count: int) -> None:
-    """Write the audit entry about the loss that `store_loss_of_restored_file` has stored; `operation_count` is the
-    number of lost operations."""
+    """Write the audit entry about the loss that `store_operations_lost_by_restore` has stored;
+    `operation_count` is the number of lost operations."""
     _audit_database_loss(tx, context, (), None, operation_count)
 
 

@@ -42,7 +42,7 @@ _WRONG_PASSWORD_LIMIT_VARIABLES = (
     "component_connection_control.failed_connections_threshold",  # MySQL's component, since 9.2
     "connection_control_failed_connections_threshold",  # MySQL's older plugin
 )
-_PATTERNS_OF_ANY_ADDRESS = ("", "*", "0.0.0.0", "::")  # noqa: S104  # values of a server's variable; nothing is bound to them here
+_VALUES_FOR_ANY_ADDRESS = ("", "*", "0.0.0.0", "::")  # noqa: S104  # values of a server's variable; nothing is bound to them here
 
 
 def accepts_remote_connections(conn: Connection) -> bool:
@@ -50,7 +50,7 @@ def accepts_remote_connections(conn: Connection) -> bool:
     if _read_variable(conn, "skip_networking") == "ON":
         return False
     addresses = [address.strip() for address in (_read_variable(conn, "bind_address") or "").split(",")]
-    return any(address in _PATTERNS_OF_ANY_ADDRESS or not is_this_machine(address) for address in addresses)
+    return any(address in _VALUES_FOR_ANY_ADDRESS or not is_this_machine(address) for address in addresses)
 
 
 def supports_encryption(conn: Connection) -> bool:

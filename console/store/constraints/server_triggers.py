@@ -232,14 +232,12 @@ def _make_triggers_of_credit_checks() -> Iterator[ServerTrigger]:
         ("DELETE", checks.CREDIT_CHECK_DELETE_RULES_FOR_PEOPLE, checks.CREDIT_CHECK_DELETE_RULES_FOR_OTHER_PROGRAMS),
     )
     for event, rules_of_people, rules_of_others in rules_by_event:
-        operation_declaration = _OPERATION_DECLARATION.format("OLD" if event == "DELETE" else "NEW")
+        op_declaration_sql = _OPERATION_DECLARATION.format("OLD" if event == "DELETE" else "NEW")
         last_statement = state_since.make_state_since_assignment(checks.CREDIT_CHECK_TABLE, event)
         yield ServerTrigger(
             checks.CREDIT_CHECK_TABLE,
             event,
-            _make_trigger_body(
-                rules_of_people, rules_of_others, operation_declaration, last_statement=last_statement
-            ),
+            _make_trigger_body(rules_of_people, rules_of_others, op_declaration_sql, last_statement=last_statement),
         )
 
 
@@ -301,7 +299,7 @@ def _make_triggers_of_desk_requests() -> Iterator[ServerTrigger]:
 def _make_trigger_body(
     rules: Sequence[TriggerRule],
     rules_of_others: Sequence[TriggerRule] | None = None,
-    operation_declaration: str = "",
+    op_declaration_sql: str = "",
     assignments: str = "",
     person_assignment: str = _PERSON_ASSIGNMENT,
     last_statement: str = "",
@@ -310,11 +308,11 @@ def _make_trigger_body(
     The other rules in `rules` apply if the acting person `me` isn't the trigger's owner.
 
     With `rules_of_others`, a program that isn't the console gets different rules: if `me` is neither an operator nor
-    the owner, `rules_of_others` apply instead of the other rules. `operation_declaration` declares the variable `op`.
+    the owner, `rules_of_others` apply instead of the other rules. `op_declaration_sql` declares the variable `op`.
     `person_assignment` is the statement that sets the variable `me` while a worker executes a desk request;
     `assignments` is SQL that follows it. `last_statement` is the trigger's last statement. An empty text is left out.
     """
-    first_statements = (operation_declaration, person_assignment, assignments)
+    first_statements = (op_declaration_sql, person_assignment, assignments)
     lines = [*_ACCOUNT_DECLARATIONS, _PERSON_DECLARATION, *(sql for sql in first_statements if sql)]
     lines += [_make_refusal_sql(rule) for rule in rules if rule.binds_schema_account]
     lines += ["IF me <> owner THEN"]

@@ -43,7 +43,7 @@ from console.store.queues.queues import LapsedIds, get_lapsed_ids_of_kind
 from console.store.queues.table_queries import QueuedRecord, RecordTableQueries
 from console.store.refunds import refunds
 from console.store.schema.claim_columns import is_number_sql
-from console.store.schema.column_types import ForeignInstant, Instant
+from console.store.schema.column_types import Instant, SharedColumnInstant
 from console.store.schema.core import credit_checks as check_table
 from console.store.schema.payments import orders as order_table
 from console.store.schema.payments import payments as payment_table
@@ -322,8 +322,8 @@ def _make_days_condition(kind: str, days: DayRange) -> ColumnElement[bool]:
         bounds_in_japan = [
             at.replace(tzinfo=None) for at in (instant.astimezone(JST) for instant in days.compute_instant_bounds())
         ]
-        in_utc = _make_between_condition(check_table.c.purchased_at, ForeignInstant, begin, end)
-        in_japan = _make_between_condition(check_table.c.purchased_at, ForeignInstant, *bounds_in_japan)
+        in_utc = _make_between_condition(check_table.c.purchased_at, SharedColumnInstant, begin, end)
+        in_japan = _make_between_condition(check_table.c.purchased_at, SharedColumnInstant, *bounds_in_japan)
         conditions.append(
             and_(
                 is_foreign,

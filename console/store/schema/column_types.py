@@ -63,11 +63,12 @@ class _NonZeroInstant(DateTime):
         return read_instant
 
 
-ForeignInstant = (
+SharedColumnInstant = (
     DateTime()
     .with_variant(_LenientInstant(), "sqlite")  # type: ignore[no-untyped-call]  # SQLAlchemy's method has no types
     .with_variant(_NonZeroInstant(), "mysql")
 )
+"""Column type of an instant in a column that other applications also write, so that a value may be invalid."""
 
 
 # Compiled by the dialect's name: importing the servers' dialect would add a tenth to the start of every command.

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from console.domain.desk_requests.records import AUDIT_REQUEST_ACTION, WITHDRAW_ACTION
 from console.store.schema import claim_columns as claim_sql
 from console.store.schema import disagreement_columns as disagreement_sql
-from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, ForeignInstant, Id, Instant, LongText
+from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, Id, Instant, LongText, SharedColumnInstant
 
 SCHEMA_VERSION = "0026"
 """Revision of the database schema that this program needs; it refuses a database with another revision. A test
@@ -73,8 +73,8 @@ credit_checks = Table(
     Column("corporation_number", String(64), nullable=False),
     Column("credit_check_id", Integer),
     Column("company_name", String(255)),
-    Column("purchased_at", ForeignInstant),
-    Column("expired_at", ForeignInstant),
+    Column("purchased_at", SharedColumnInstant),
+    Column("expired_at", SharedColumnInstant),
     Column("result", String(20)),
     Column("pdf_file_path", String(255)),
     # Columns of the console. A row whose work_state is NULL was written by another application; its states are

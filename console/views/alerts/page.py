@@ -53,7 +53,7 @@ _CARD_HEIGHT_SHARE_OF_PAGE = 0.42
 _MAX_CARD_HEIGHT_PX = 288  # at text size 1; a higher window shows more incidents in the list
 _SUMMARY_LINES = 2  # least height of the sentence about an incident, so that the buttons below it seldom move
 _MISSING_INCIDENT_BAR_NAME, _LEFT_LIST_BAR_NAME = "missing incident", "left list"
-_STEP_REASON = "stepped"
+_READ_REASON_AFTER_STEP = "stepped"
 """Reason of the read after a step of the person that removes no incident from the list, such as a take. The answer
 to the step may be slow: if another incident, which is the current one by then, has left the list, its row stays.
 """
@@ -251,7 +251,7 @@ class AlertsPage(Page):
         self.context.run_read(
             lambda services: _read_incidents(services, linked_alert_id, include_closed=include_closed),
             lambda answer: self._show_incidents(
-                *answer, linked_alert_id=linked_alert_id, is_automatic=reason in ("changed", _STEP_REASON)
+                *answer, linked_alert_id=linked_alert_id, is_automatic=reason in ("changed", _READ_REASON_AFTER_STEP)
             ),
             self.show_reading_failure,
             caller=self,
@@ -600,7 +600,7 @@ class AlertsPage(Page):
     def _show_action_toast(self, toast: Toast, _answer: object) -> None:
         self.context.toast_requested.emit(toast)
         self.hide_bar("act")
-        self.refresh(_STEP_REASON)
+        self.refresh(_READ_REASON_AFTER_STEP)
 
     @Slot(object)
     def _refresh_after_dialog(self, _incident: object) -> None:

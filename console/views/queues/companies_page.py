@@ -254,7 +254,7 @@ class ChangedCompaniesPage(Page):
 
     @Slot(object)
     def _open_company(self, changed_company: ChangedCompanyItem) -> None:
-        self.context.navigate(LookupRoute(changed_company.change.number))
+        self.context.navigate(LookupRoute(changed_company.change.corporation_number))
 
     @Slot()
     def _open_successor(self) -> None:
@@ -300,7 +300,7 @@ class ChangedCompaniesPage(Page):
             )
         else:
             subject = AlertItem(
-                item.alert, "look_up", CORPORATION_KIND, item.alert.subject_id, number=item.change.number
+                item.alert, "look_up", CORPORATION_KIND, item.alert.subject_id, number=item.change.corporation_number
             )
             self.open_acting_dialog(AcknowledgeAlertsDialog(self.context, subject, self.window()))
 
@@ -313,13 +313,13 @@ class ChangedCompaniesPage(Page):
     def _renew_credit_check(self) -> None:
         item = self.current_change
         if item is not None and self.renew_button.isEnabled():
-            self.action_handlers.purchase(item.change.number, item.renewal.client_id)
+            self.action_handlers.purchase(item.change.corporation_number, item.renewal.client_id)
 
     def _copy_corporation_number(self) -> None:
         if self.current_change is None:
             self.show_key_refusal(self.context.translate("act.none_selected"))
         else:
-            corporation_number = self.current_change.change.number
+            corporation_number = self.current_change.change.corporation_number
             QGuiApplication.clipboard().setText(corporation_number)
             self.context.show_toast(self.context.translate("action.copied", text=corporation_number))
 
@@ -362,7 +362,7 @@ def _make_change_columns(context: WindowContext) -> list[Column]:
         ),
         Column("company", translate("column.corporation"), 240, format_name),
         Column("number", translate("field.corporation_number"), 150,
-               lambda item: wording.format_corporation_number(item.change.number), "data"),
+               lambda item: wording.format_corporation_number(item.change.corporation_number), "data"),
         Column("change", translate("queue.companies.column.change"), measure_column_width(longest_change, 56),
                make_change_cell, "state"),
         Column("observed", translate("queue.companies.column.observed"), 300, format_observed, is_stretched=True),

@@ -357,7 +357,7 @@ def make_changed_company_columns(context: TextContext) -> ExportColumns:
         return context.translate(item.explanation.next_step.code, **item.explanation.next_step.facts)
 
     return (
-        make_corporation_number_column(context, lambda item: item.change.number),
+        make_corporation_number_column(context, lambda item: item.change.corporation_number),
         make_text_column(context, "column.corporation", format_name),
         make_text_column(context, "column.cause", format_reason),
         make_text_column(context, "column.next_step", format_next_step),

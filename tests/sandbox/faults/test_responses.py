@@ -118,8 +118,8 @@ def test_a_fault_sends_faulty_details_of_one_credit_check(
     """A fault of the credit check's details changes only the answer about the chosen credit check, and only once."""
     check_id = caller.buy_check().check["credit_check_id"]
     control.add_fault(fault, call=call, credit_check_id=check_id)
-    assert DETAIL_FAULTS[fault](caller.make_named_call(call, check_id))
-    ordinary = caller.make_named_call(call, check_id)
+    assert DETAIL_FAULTS[fault](caller.call_by_name(call, check_id))
+    ordinary = caller.call_by_name(call, check_id)
     assert (ordinary.status, ordinary.check["credit_check_id"], ordinary.check["expired"]) == (
         200,
         check_id,

@@ -42,7 +42,7 @@ class SandboxGateways:
         self.paypay.refund_payment(self.yen)
         self.atom.refund_payment(self.rupees)
 
-    def make_named_call(self, call: str) -> Answer:
+    def call_by_name(self, call: str) -> Answer:
         calls: dict[str, Callable[[], Answer]] = {
             "paypay_create": lambda: self.paypay.create_payment("NEW"),
             "paypay_delete_code": lambda: self.paypay.send_request("DELETE", "/v2/codes/x"),
@@ -59,7 +59,7 @@ class SandboxGateways:
 
     def read_answer_text(self, call: str) -> str:
         """Make the call with this name and return the text of its complete answer; Atom's answers are decrypted."""
-        answer = self.make_named_call(call)
+        answer = self.call_by_name(call)
         return json.dumps(decrypt_json_answer(answer) if call in ATOM_CALLS else answer.data, ensure_ascii=False)
 
 
@@ -138,7 +138,7 @@ def test_a_fault_can_answer_with_each_code_of_paypay(gateways: SandboxGateways, 
     table; the call then has no effect."""
     row = RESULT_BY_CODE[result]
     gateways.control.add_fault(f"result:{result}", call="paypay_refund")
-    answer = gateways.make_named_call("paypay_refund")
+    answer = gateways.call_by_name("paypay_refund")
     assert get_status_and_code(answer) == (row.status, result)
     assert answer.data["resultInfo"]["codeId"] == row.code_id
     assert gateways.control.payments_control.read_refunds() == []
@@ -151,21 +151,21 @@ def test_a_fault_can_answer_with_each_code_of_atom(gateways: SandboxGateways, re
     """
     for call in ("atom_verification", "atom_refund", "atom_refund_status"):
         gateways.control.add_fault(f"result:{result}", call=call)
-        assert get_status_code(gateways.make_named_call(call)) == result
+        assert get_status_code(gateways.call_by_name(call)) == result
     gateways.control.add_fault(f"result:{result}", call="atom_auth")
-    assert decrypt_json_answer(gateways.make_named_call("atom_auth"))["responseDetails"]["txnStatusCode"] == result
+    assert decrypt_json_answer(gateways.call_by_name("atom_auth"))["responseDetails"]["txnStatusCode"] == result
     assert gateways.control.payments_control.read_refunds() == []
 
 
 def test_a_fault_sets_results_outside_of_the_tables(gateways: SandboxGateways) -> None:
     """A fault can make a provider answer with an HTTP status, code id or result code that is in no table."""
     gateways.control.add_fault("result:SERVICE_ERROR", call="paypay_refund", fields={"status": 503, "codeId": "1"})
-    answer = gateways.make_named_call("paypay_refund")
+    answer = gateways.call_by_name("paypay_refund")
     assert (answer.status, answer.data["resultInfo"]["codeId"]) == (503, "1")
     gateways.control.add_fault("result:NEW_CODE", call="paypay_refund")
-    assert get_status_and_code(gateways.make_named_call("paypay_refund")) == (400, "NEW_CODE")
+    assert get_status_and_code(gateways.call_by_name("paypay_refund")) == (400, "NEW_CODE")
     gateways.control.add_fault("result:OTS9999", call="atom_refund", fields={"status": 402})
-    answer = gateways.make_named_call("atom_refund")
+    answer = gateways.call_by_name("atom_refund")
     assert (answer.status, get_status_code(answer)) == (402, "OTS9999")
 
 
@@ -193,12 +193,12 @@ def test_a_fault_sets_an_existing_field_of_an_answer(gateways: SandboxGateways) 
     """A fault can set any value at any existing place of an answer; it creates no place that doesn't exist."""
     fields = {"data.amount.amount": 7, "data.new": None, "data.nowhere.x": 1}
     gateways.control.add_fault("set_fields", call="paypay_refund", fields=fields)
-    told = gateways.make_named_call("paypay_refund").data["data"]
+    told = gateways.call_by_name("paypay_refund").data["data"]
     assert (told["amount"], told["new"], "nowhere" in told) == ({"amount": 7, "currency": "JPY"}, None, False)
     fields = {"payInstrument.0.payDetails.amount": 7, "payInstrument.9.x": 1}
     gateways.control.add_fault("set_fields", call="atom_verification", fields=fields)
     assert (
-        decrypt_json_answer(gateways.make_named_call("atom_verification"))["payInstrument"][0]["payDetails"]["amount"]
+        decrypt_json_answer(gateways.call_by_name("atom_verification"))["payInstrument"][0]["payDetails"]["amount"]
         == 7
     )
 
@@ -218,7 +218,7 @@ def test_a_fault_hides_the_refunds_of_a_payment(gateways: SandboxGateways) -> No
     """With this fault the answer to a read lacks the refunds of the payment, although they exist in the ledger."""
     gateways.make_refunds()
     gateways.control.add_fault("hidden_refunds", call="paypay_payment")
-    assert gateways.make_named_call("paypay_payment").data["data"]["refunds"] is None
+    assert gateways.call_by_name("paypay_payment").data["data"]["refunds"] is None
     gateways.control.add_fault("hidden_refunds", call="atom_refund_status")
     assert '"refundDetails": []' in gateways.read_answer_text("atom_refund_status")
 
@@ -229,18 +229,18 @@ def test_a_fault_makes_a_refund_twice(gateways: SandboxGateways, call: str, refu
     does.
     """
     gateways.control.add_fault("refund_twice", call=call)
-    assert gateways.make_named_call(call).status == 200
+    assert gateways.call_by_name(call).status == 200
     assert gateways.control.payments_control.read_ledger()["accepted_minor"] == refunded
 
 
 def test_faults_of_the_encryption_are_undecryptable(gateways: SandboxGateways) -> None:
     """With each fault of the encryption, Atom's answer is encrypted with another key, not encrypted, encrypted only
     in part, or in the other accepted form."""
-    good = gateways.make_named_call("atom_verification")
+    good = gateways.call_by_name("atom_verification")
     bodies = {}
     for fault in ("other_seal", "no_seal", "sealed_json", "cut_seal"):
         gateways.control.add_fault(fault, call="atom_verification")
-        bodies[fault] = gateways.make_named_call("atom_verification").body
+        bodies[fault] = gateways.call_by_name("atom_verification").body
     assert bodies["other_seal"] != good.body
     assert bodies["other_seal"].startswith(b"merchId=900001&encData=")
     assert json.loads(bodies["no_seal"])["payInstrument"]
@@ -259,13 +259,13 @@ def test_connection_faults_break_payment_calls(gateways: SandboxGateways, call: 
         {"action": "status_after_charge:503", "call": call},
     )
     with pytest.raises(ConnectionError):
-        gateways.make_named_call(call)
+        gateways.call_by_name(call)
     assert gateways.control.payments_control.read_ledger()["accepted_minor"] == before
     with pytest.raises(ConnectionError):
-        gateways.make_named_call(call)
+        gateways.call_by_name(call)
     if call.endswith("_refund"):
         assert gateways.control.payments_control.read_ledger()["accepted_minor"] > before
-    assert gateways.make_named_call(call).status == 503
+    assert gateways.call_by_name(call).status == 503
 
 
 def test_a_fault_makes_a_refund_later_without_an_answer(gateways: SandboxGateways) -> None:
@@ -273,12 +273,12 @@ def test_a_fault_makes_a_refund_later_without_an_answer(gateways: SandboxGateway
     doesn't find the refund.
     """
     gateways.control.add_fault("late_charge:503", call="paypay_refund", payment=ORDER_NUMBER)
-    assert gateways.make_named_call("paypay_refund").status == 503
-    assert get_status_and_code(gateways.make_named_call("paypay_refund_details")) == (404, "NO_SUCH_REFUND_ORDER")
+    assert gateways.call_by_name("paypay_refund").status == 503
+    assert get_status_and_code(gateways.call_by_name("paypay_refund_details")) == (404, "NO_SUCH_REFUND_ORDER")
     assert gateways.control.wait_until_reached(held=1, call="paypay_refund", number="RFD-1")
     gateways.control.release_calls()
     assert gateways.control.wait_until_reached(refunds=1)
-    assert gateways.make_named_call("paypay_refund_details").status == 200
+    assert gateways.call_by_name("paypay_refund_details").status == 200
 
 
 @pytest.mark.parametrize(
@@ -289,16 +289,16 @@ def test_a_fault_sends_an_unreadable_answer_once(gateways: SandboxGateways, faul
     """With this fault, the sandbox sends one answer that no client can read, and answers the next call as usual."""
     gateways.control.add_fault(fault, call=call, seconds=0.0001)
     with contextlib.suppress(http.client.HTTPException):
-        gateways.make_named_call(call)
+        gateways.call_by_name(call)
     happened = 0 if fault == "html" else 1
     assert len(gateways.control.payments_control.read_refunds()) == happened
-    assert gateways.make_named_call("paypay_payment").status == 200
+    assert gateways.call_by_name("paypay_payment").status == 200
 
 
 def test_a_rule_matches_refunds_by_their_payment(gateways: SandboxGateways) -> None:
     """A rule for faults can name the payment of a refund instead of the refund itself."""
     gateways.control.add_fault("status:500", payment=ATOM_ORDER, call="atom_refund")
-    assert (gateways.make_named_call("paypay_refund").status, gateways.make_named_call("atom_refund").status) == (
+    assert (gateways.call_by_name("paypay_refund").status, gateways.call_by_name("atom_refund").status) == (
         200,
         500,
     )

@@ -16,7 +16,7 @@ from console.views.widgets.base import ElidedLabel, IconLabel, Surface, TextLabe
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.display.badge import KeyCap
 
-Environment = Literal["production", "test", "training"]
+EnvironmentName = Literal["production", "test", "training"]
 _HINT_GAP_PX, _HINT_SPACE_PX, _BAR_MARGIN_PX = 6, 8, 24
 """Of the line of shortcuts: the gap between two widgets, the further space between two shortcuts, and the margins at
 both ends."""
@@ -26,9 +26,9 @@ class EnvironmentFrame(QFrame):
     """The central widget of the window. It has a border of 2 px in the colour of the environment (production,
     test, training)."""
 
-    def __init__(self, environment: Environment, *, parent: QWidget | None = None) -> None:
+    def __init__(self, environment: EnvironmentName, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.environment: Environment = environment
+        self.environment: EnvironmentName = environment
         self.setProperty("environment", environment)
         self.inner_layout = QVBoxLayout(self)
         self.inner_layout.setContentsMargins(0, 0, 0, 0)
@@ -40,7 +40,7 @@ class EnvironmentLabel(TextLabel):
     colour.
     """
 
-    def __init__(self, environment_word: str, environment: Environment, *, parent: QWidget | None = None) -> None:
+    def __init__(self, environment_word: str, environment: EnvironmentName, *, parent: QWidget | None = None) -> None:
         super().__init__(environment_word, "small", is_bold=True, parent=parent)
         self.setIndent(0)  # otherwise Qt adds half a letter, because the style sheet gives the label a frame
         self.setProperty("environment", environment)
@@ -82,7 +82,7 @@ class TopBar(Surface):
         self,
         product: str,
         environment_word: str,
-        environment: Environment,
+        environment: EnvironmentName,
         search_words: str,
         operator: str,
         page_menu_words: str,

@@ -32,7 +32,7 @@ _POSSIBLE_STOP_QUERY = select(
 )
 
 
-def may_purchase_be_stopped(conn: Connection, corporation_number: str, provider: str) -> bool:
+def may_refuse_purchase(conn: Connection, corporation_number: str, provider: str) -> bool:
     """Return True if a row in the database may stop a purchase of this corporation number at `provider`; the caller
     must then run the exact queries. Return False if no row can stop it. Five kinds of rows may stop a purchase:
 
