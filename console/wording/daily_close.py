@@ -1,10 +1,10 @@
 """Texts of a daily close, for the window, the terminal and exports: its title, its state, its sums and changes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from console.domain.money import Money
 from console.domain.reports.daily_close import (
-    DAILY_SUM_NAMES,
+    SHOWN_SUM_NAMES,
     CloseReconciliation,
     DailyClose,
     DailyCloseChange,
@@ -17,7 +17,7 @@ from console.wording.sentences.catalogue import get_provider_name, translate
 from console.wording.sentences.formats import NO_VALUE, format_amount, format_instant
 
 NET_SUM_NAME = "net"
-"""Name of the net amount, which is no member of DAILY_SUM_NAMES."""
+"""Name of the net amount, which is no member of SHOWN_SUM_NAMES."""
 
 
 def format_daily_close_title(close: DailyClose, language: str) -> str:
@@ -31,20 +31,33 @@ def format_daily_close_state(close: DailyClose, language: str) -> str:
     """Return a sentence which says that the daily close is final, or that it isn't final and for which reasons."""
     if close.is_final:
         return translate("close.final", language)
-    reasons = [_format_not_final_reason(close, point, language) for point in close.open_points]
+    reasons = [text for point in close.open_points for text in _list_not_final_texts(close, point, language)]
     return translate("close.not_final", language, reasons=translate("close.point_separator", language).join(reasons))
 
 
-def _format_not_final_reason(close: DailyClose, reason: NotFinalReason, language: str) -> str:
-    """Return a sentence about one reason for which the daily close is not final."""
+def _list_not_final_texts(close: DailyClose, reason: NotFinalReason, language: str) -> Sequence[str]:
+    """Return the texts about one reason for which the daily close is not final."""
+    texts: list[str] = []
     if reason is NotFinalReason.STILL_UNKNOWN:
-        still_unknown = sum(record.settled_at is None for record in close.unknown_records)
-        return translate(f"close.point.{reason}", language, n=still_unknown)
+        return list(_list_still_unknown_texts(close.unknown_records, language))
     if reason is NotFinalReason.NOT_RECONCILED and close.reconciliation is not None:
-        sentences = list(_list_gaps_of_reconciliation(close.reconciliation, language))
-        if sentences:
-            return translate("close.point_separator", language).join(sentences)
-    return translate(f"close.point.{reason}", language)
+        texts.extend(_list_gaps_of_reconciliation(close.reconciliation, language))
+    return texts or [translate(f"close.point.{reason}", language)]
+
+
+def _list_still_unknown_texts(records: Sequence[UnknownRecord], language: str) -> Iterator[str]:
+    """Yield a text about the payments whose outcome is still unknown, and one about the refunds, with their number
+    and their sum in each currency."""
+    for kind in ("payment", "refund"):
+        still_unknown = [record for record in records if record.kind == kind and record.settled_at is None]
+        if still_unknown:
+            sums: dict[str, int] = {}
+            for record in still_unknown:
+                sums[record.currency] = sums.get(record.currency, 0) + record.minor
+            amounts = translate("close.id_separator", language).join(
+                format_amount(minor, currency) for currency, minor in sums.items()
+            )
+            yield translate(f"close.point.{kind}_unknown", language, n=len(still_unknown), amounts=amounts)
 
 
 def _list_gaps_of_reconciliation(reconciliation: CloseReconciliation, language: str) -> Iterator[str]:
@@ -103,7 +116,7 @@ def format_daily_close_lines(close: DailyClose, language: str) -> Iterator[str]:
     yield format_daily_close_state(close, language)
     yield from format_daily_close_notes(close, language)
     for money in close.money:
-        for name in DAILY_SUM_NAMES:
+        for name in SHOWN_SUM_NAMES:
             value = report_words.format_count_and_sum(money.get_sum(name), money.currency, language)
             yield f"{money.currency} {get_daily_sum_name(name, language)}: {value}"
         net = format_amount(money.net_minor, money.currency)
@@ -135,7 +148,7 @@ def format_daily_close_change_lines(close: DailyClose, language: str) -> Iterato
 
 
 def get_daily_sum_name(name: str, language: str) -> str:
-    """Return the name of a sum of the daily close; `name` is one of DAILY_SUM_NAMES, or `net` for the net amount."""
+    """Return the name of a sum of the daily close; `name` is one of SHOWN_SUM_NAMES, or `net` for the net amount."""
     return translate(f"close.sum.{name}", language)
 
 

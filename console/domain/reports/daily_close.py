@@ -14,12 +14,25 @@ from console.domain.reconciliation.service_results import DifferenceItem
 from console.domain.reports.refund_funnel import CountAndSum
 
 DAILY_SUM_NAMES = ("captured", "refunded", "reversed", "unknown_opening", "unknown_closing")
-"""Names of the sums of a daily close, in the order in which its tables show them."""
+"""Names of the sums of a daily close that JSON answers and the stored facts of a close contain."""
+SHOWN_SUM_NAMES = (
+    "captured",
+    "refunded",
+    "reversed",
+    "unknown_payments_opening",
+    "unknown_refunds_opening",
+    "unknown_payments_closing",
+    "unknown_refunds_closing",
+)
+"""Names of the sums of a daily close, in the order in which its tables show them. Payments and refunds with an
+unknown outcome have separate sums, because their money moves in opposite directions.
+"""
 DAILY_CLOSE_KIND = "daily-close"
 MAX_STORED_UNKNOWN_NAMES = 300
 """Largest number of records with an unknown outcome whose names the facts of a close contain. With this number the
 facts have at most about 12,000 characters, so the audit trail stores them uncut.
 """
+_NOTHING = CountAndSum()
 _UNKNOWN_NAME_PATTERN = re.compile("(payment|refund) [0-9]{1,18}")
 Facts = Mapping[str, object]
 
@@ -43,7 +56,8 @@ class DailyCloseMoney:
     - `reversed`: payments that were reversed on the day, whenever they were paid, without their refunded amounts
     - `unknown_opening`: payments and refunds whose outcome was unknown at the first instant of the day;
       `unknown_closing`: those whose outcome was unknown at the first instant after the day. If the outcome is known
-      now, the record may also be in another sum.
+      now, the record may also be in another sum
+    - `unknown_refunds_opening`, `unknown_refunds_closing`: the refunds among them
     """
 
     currency: str
@@ -52,6 +66,18 @@ class DailyCloseMoney:
     reversed: CountAndSum
     unknown_opening: CountAndSum
     unknown_closing: CountAndSum
+    unknown_refunds_opening: CountAndSum = _NOTHING
+    unknown_refunds_closing: CountAndSum = _NOTHING
+
+    @property
+    def unknown_payments_opening(self) -> CountAndSum:
+        """The payments whose outcome was unknown at the first instant of the day."""
+        return self.unknown_opening.subtract(self.unknown_refunds_opening)
+
+    @property
+    def unknown_payments_closing(self) -> CountAndSum:
+        """The payments whose outcome was unknown at the first instant after the day."""
+        return self.unknown_closing.subtract(self.unknown_refunds_closing)
 
     @property
     def net_minor(self) -> int:
@@ -59,7 +85,7 @@ class DailyCloseMoney:
         return self.captured.minor - self.refunded.minor
 
     def get_sum(self, name: str) -> CountAndSum:
-        """Return the field `name`, one of DAILY_SUM_NAMES."""
+        """Return the sum `name`, one of DAILY_SUM_NAMES or of SHOWN_SUM_NAMES."""
         value: CountAndSum = getattr(self, name)
         return value
 

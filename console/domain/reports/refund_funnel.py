@@ -18,6 +18,10 @@ class CountAndSum:
     count: int = 0
     minor: int = 0
 
+    def subtract(self, part: "CountAndSum") -> "CountAndSum":
+        """Return the number and sum without those of `part`, which are contained in them."""
+        return CountAndSum(self.count - part.count, self.minor - part.minor)
+
 
 @dataclass(frozen=True, slots=True)
 class RefundFunnel:

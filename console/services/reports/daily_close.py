@@ -1,7 +1,7 @@
 """Make the daily close of a provider (its money on one Japanese day), and compare it with the first close of the
 same day that the audit trail contains."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -99,30 +99,22 @@ def _read_money_per_currency(
     """Return the day's money for each currency, JPY first. It consists of the captured, refunded and reversed sums
     within `period`, and of the sums of the records whose outcome was unknown at the start and at the end of the day.
     """
-    captured_sums = store.sum_captured_payments(conn, provider, period)
-    refunded_sums = store.sum_completed_refunds(conn, provider, period)
-    reversed_sums = store.sum_reversed_payments(conn, provider, period)
-    unknown_sums_at_start, unknown_sums_at_end = (
+    sums_in_order = (
+        store.sum_captured_payments(conn, provider, period),
+        store.sum_completed_refunds(conn, provider, period),
+        store.sum_reversed_payments(conn, provider, period),
         _sum_unknown_records(unknown_at_start),
         _sum_unknown_records(unknown_at_end),
+        _sum_unknown_records(record for record in unknown_at_start if record.kind == "refund"),
+        _sum_unknown_records(record for record in unknown_at_end if record.kind == "refund"),
     )
-    empty_sum = CountAndSum()
     return tuple(
-        DailyCloseMoney(
-            currency,
-            *(
-                sums.get(currency, empty_sum)
-                for sums in (captured_sums, refunded_sums, reversed_sums, unknown_sums_at_start, unknown_sums_at_end)
-            ),
-        )
-        for currency in sorted(
-            {*captured_sums, *refunded_sums, *reversed_sums, *unknown_sums_at_start, *unknown_sums_at_end},
-            reverse=True,
-        )
+        DailyCloseMoney(currency, *(sums.get(currency, CountAndSum()) for sums in sums_in_order))
+        for currency in sorted({currency for sums in sums_in_order for currency in sums}, reverse=True)
     )
 
 
-def _sum_unknown_records(records: tuple[UnknownRecord, ...]) -> dict[str, CountAndSum]:
+def _sum_unknown_records(records: Iterable[UnknownRecord]) -> dict[str, CountAndSum]:
     sums: dict[str, CountAndSum] = {}
     for record in records:
         known_sum = sums.get(record.currency, CountAndSum())

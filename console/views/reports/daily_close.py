@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from console.domain.calendar_days import parse_day
 from console.domain.exports.tables import DocumentFormat
 from console.domain.reports.daily_close import (
-    DAILY_SUM_NAMES,
+    SHOWN_SUM_NAMES,
     DailyClose,
     DailyCloseMoney,
     UnknownRecord,
@@ -47,7 +47,7 @@ _DAILY_CLOSE_FILE_FORMATS = [document_format.value for document_format in Docume
 @dataclass(frozen=True, slots=True)
 class _MoneySumRow:
     """One row of the table of sums: the number of records and the sum of their amounts in one currency, in minor
-    units. `name` is the name of the sum (one of DAILY_SUM_NAMES), or "net" for the net amount. `count` is None for
+    units. `name` is the name of the sum (one of SHOWN_SUM_NAMES), or "net" for the net amount. `count` is None for
     the net amount."""
 
     currency: str
@@ -284,7 +284,7 @@ class DailyCloseSection(ReportSection):
 def _make_sum_rows(money: DailyCloseMoney) -> list[_MoneySumRow]:
     sums = [
         _MoneySumRow(money.currency, name, money.get_sum(name).count, money.get_sum(name).minor)
-        for name in DAILY_SUM_NAMES
+        for name in SHOWN_SUM_NAMES
     ]
     return [*sums, _MoneySumRow(money.currency, "net", None, money.net_minor)]
 

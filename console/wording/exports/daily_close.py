@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from console.domain.exports.tables import CellKind, DocumentTable, ExportColumn, ExportDocument
-from console.domain.reports.daily_close import DAILY_SUM_NAMES, DailyClose, DailyCloseMoney
+from console.domain.reports.daily_close import SHOWN_SUM_NAMES, DailyClose, DailyCloseMoney
 from console.wording.daily_close import (
     NET_SUM_NAME,
     format_daily_close_notes,
@@ -77,7 +77,7 @@ def _make_money_table(close: DailyClose, context: TextContext) -> DocumentTable:
         [
             (currency_money, sum_name)
             for currency_money in close.money
-            for sum_name in (*DAILY_SUM_NAMES, NET_SUM_NAME)
+            for sum_name in (*SHOWN_SUM_NAMES, NET_SUM_NAME)
         ],
     )
 

@@ -235,6 +235,11 @@ def test_a_daily_close_counts_the_unknown_at_both_ends_of_the_day(
     assert yen.reversed == CountAndSum(1, 3_300)
     assert yen.unknown_opening == CountAndSum(2, 1_000), "24 and 32"
     assert yen.unknown_closing == CountAndSum(3, 2_000), "payment 8, and the refunds 24 and 33"
+    assert (yen.unknown_payments_opening, yen.unknown_refunds_opening) == (CountAndSum(), CountAndSum(2, 1_000))
+    assert (yen.unknown_payments_closing, yen.unknown_refunds_closing) == (
+        CountAndSum(1, 1_000),
+        CountAndSum(2, 1_000),
+    )
     assert money["INR"].captured == CountAndSum(1, 70_000)
     assert [(record.name, record.settled_at) for record in close.unknown_records] == [
         ("refund 24", None),
@@ -318,7 +323,10 @@ def test_a_close_has_every_sum_and_later_changes(console: Console, place: Place,
 
     first = read_pdf_pages(write_daily_close("first.pdf"))
     assert "Daily close PayPay 2026-11-19" in first[0]
-    assert "NOT YET FINAL: 2 outcomes are still unknown; no complete reconciliation covers this day." in first[0]
+    assert (
+        "NOT YET FINAL: 1 payment is still unknown (¥1,000); 1 refund is still unknown (¥500); no complete"
+        in first[0]
+    )
     assert "This is the first close of this day." in first[0]
     for cells in ("Paid in 2 6,600 JPY", "Reversed on this day 1 3,300 JPY", "Paid in 1 700.00 INR",
                   "Paid in less refunded – 5,600 JPY", "Refund R-33"):  # fmt: skip
@@ -328,7 +336,7 @@ def test_a_close_has_every_sum_and_later_changes(console: Console, place: Place,
     assert "Nothing has changed since." in read_pdf_pages(again)[0]
     assert write_daily_close("a.xlsx").read_bytes() == write_daily_close("b.xlsx").read_bytes()
     compare_workbook(tmp_path / "a.xlsx", console.reports.read_daily_close("paypay", YESTERDAY))
-    reasons = "結果不明 2 件、この日の照合が未完了"
+    reasons = "結果不明の決済 1 件（¥1,000）、結果不明の返金 1 件（¥500）、この日の照合が未完了"
     assert f"この締めは未確定です（{reasons}）。" in read_pdf_pages(write_daily_close("ja.pdf", "ja"))[0]
 
     place.sql("UPDATE payments SET certainty = 'known', status = 'completed', captured_minor = 1000,"
@@ -349,7 +357,7 @@ def test_a_close_has_every_sum_and_later_changes(console: Console, place: Place,
     ((number,),) = place.sql("SELECT merchant_payment_id FROM payments WHERE id = 8")
     assert f"Unknown record Payment {number} –" in changed
     assert "Payment 8" not in changed
-    assert "NOT YET FINAL: 1 outcome is still unknown." in changed
+    assert "NOT YET FINAL: 1 refund is still unknown (¥500)." in changed
     entries = [entry for entry in console.audit.list_entries(20) if entry.what == "daily_close.written"]
     assert len(entries) == 7
     facts = entries[0].detail
@@ -383,7 +391,10 @@ def compare_workbook(file: Path, close: DailyClose) -> None:
     titles, *found = sums.values
     assert titles == ("Sum", "Number", "Amount", "Currency")
     scales = {"JPY": 1, "INR": 100}
-    names = ("captured", "refunded", "reversed", "unknown_opening", "unknown_closing")
+    names = (
+        *("captured", "refunded", "reversed"),
+        *(f"unknown_{kind}_{instant}" for instant in ("opening", "closing") for kind in ("payments", "refunds")),
+    )
     expected: list[tuple[object, ...]] = []
     for money in close.money:
         for name in names:

@@ -292,11 +292,16 @@ def test_the_daily_close_is_shown_and_exported(
     yesterday = NOW.astimezone(JST).date() - timedelta(days=1)
     assert reports.asked[-1] == ("atom", yesterday)
     assert {"ja": "未確定", "en": "NOT YET FINAL"}[language] in section.state_label.plain
+    unknown_texts = {
+        "ja": ("結果不明の決済 1 件（¥9,900）", "結果不明の返金 1 件（¥500）"),
+        "en": ("1 payment is still unknown (¥9,900)", "1 refund is still unknown (¥500)"),
+    }[language]
+    assert all(text in section.state_label.plain for text in unknown_texts), "never added together"
     assert "fin-d" in section.scope_label.plain
     shown = [[column.text(record) for column in section.unknown_table.rows.columns[:2]] for record in unknown]
     kinds = {"ja": ("決済", "返金 R-26"), "en": ("Payment", "Refund R-26")}[language]
     assert shown == [[kinds[0], "ORD-8"], [kinds[1], "ORD-9"]]
-    assert len(section.sums_table.all_rows) == 12
+    assert len(section.sums_table.all_rows) == 16
     assert "¥6,600" in section.changes_label.plain
     section.provider_list.setCurrentIndex(1)
     assert reports.asked[-1] == ("paypay", yesterday)
