@@ -44,6 +44,12 @@ _BANK_TRANSFER_ABBREVIATIONS = """
 シホウ=司法書士法人 ロウム=社会保険労務士法人 ロウ=社会保険労務士法人
 """
 """Abbreviations of legal forms in the names of account holders of bank transfers."""
+LEGAL_FORMS_BEFORE_NAMES = (
+    *("株式会社", "有限会社", "合同会社", "一般社団法人"),
+    *("(株)", "（株）", "㈱", "(有)", "（有）", "㈲"),  # as names are stored
+)
+"""The most frequent legal forms before the names of companies, as the names of credit checks are stored. A search in
+these names reads one range of the index for each form, because the index has names from their beginning only."""
 _ENGLISH_LEGAL_FORMS = (
     r"(?:company|co)[.,\s]*(?:limited|ltd)|limited|ltd|incorporated|inc|corporation|corp|company|co|llc|llp|plc|kk|k\.\s?k|gk|g\.\s?k|yk"
     r"|kabushiki[\s-]?[kg]aisha|godo[\s-]?[kg]aisha|yugen[\s-]?[kg]aisha"

@@ -310,19 +310,16 @@ def _find_credit_checks(
 ) -> tuple[CreditCheck, ...]:
     """Return at most `limit` credit checks whose corporation number begins with the digits of `query`, and also the
     credit checks whose id here or id at the provider is this number. If `query` has other characters, return at most
-    `limit` credit checks whose company name begins with one of its spellings. `lapsed_ids` are the ids of the credit
+    `limit` credit checks whose company name, with or without a legal form before it, begins with one of its
+    spellings. `lapsed_ids` are the ids of the credit
     checks whose purchase has lapsed; these are returned with an unknown outcome."""
     digits = query.translate(_DIGIT_INPUT_TRANSLATION).removeprefix("T")
     digits = digits if digits.isascii() and digits.isdecimal() else ""
     if not digits:
-        from console.store.records.prefix_search import list_name_spellings  # other lookups don't read payments
+        from console.store.records.prefix_search import list_company_beginnings  # other lookups don't read payments
 
-        checks_by_spelling = (
-            credit_checks.find_by_prefix(conn, "", spelling, limit, lapsed_ids)
-            for spelling in list_name_spellings(query)
-        )
-        return tuple(dict.fromkeys(check for checks in checks_by_spelling for check in checks))[:limit]
-    matches = credit_checks.find_by_prefix(conn, digits, "", limit, lapsed_ids)
+        return credit_checks.find_by_name_prefixes(conn, list_company_beginnings(query), limit, lapsed_ids)
+    matches = credit_checks.find_by_number_prefix(conn, digits, limit, lapsed_ids)
     if len(digits) < 10:
         check_with_id = credit_checks.find(conn, int(digits), lapsed_ids)
         checks_with_id_at_provider = credit_checks.list_by_id_at_provider(conn, int(digits))

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Integer,
     Row,
     Select,
     Subquery,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     or_,
     select,
     union_all,
@@ -376,44 +378,68 @@ def read_readable_rows(rows: Iterable[Row[Any]]) -> tuple[CreditCheck, ...]:
     )
 
 
-def find_by_prefix(
-    conn: Connection, number: str, name: str, limit: int, lapsed_ids: AbstractSet[int]
+def find_by_number_prefix(
+    conn: Connection, number: str, limit: int, lapsed_ids: AbstractSet[int]
 ) -> tuple[CreditCheck, ...]:
-    """Return at most `limit` credit checks whose corporation number begins with `number`; if `number` is empty, those
-    whose company name begins with `name`. They are sorted by number or name, then by descending id.
+    """Return at most `limit` credit checks whose corporation number begins with `number`, sorted by number, then by
+    descending id.
 
     `lapsed_ids` are the ids of credit checks whose purchase call has lapsed (its process crashed or froze). A credit
     check with one of these ids that is stored as pending is returned with an unknown outcome.
     """
-    if number:
-        return _read_records_in_range(conn, credit_checks.c.number_key, number, number + ":", limit, lapsed_ids)
-    return (
-        _read_records_in_range(conn, credit_checks.c.company_name, name, name + "\U0010ffff", limit, lapsed_ids)
-        if name
-        else ()
-    )
+    return _read_records_in_ranges(conn, "number_key", [(number, number + ":")], limit, lapsed_ids)
 
 
-def _read_records_in_range(
+def find_by_name_prefixes(
+    conn: Connection, names: Collection[str], limit: int, lapsed_ids: AbstractSet[int]
+) -> tuple[CreditCheck, ...]:
+    """Return at most `limit` credit checks whose company name begins with one of `names`: first those of the first
+    name, sorted by name, then by descending id. `lapsed_ids` as in `find_by_number_prefix`."""
+    ranges = [(name, name + "\U0010ffff") for name in names]
+    return _read_records_in_ranges(conn, "company_name", ranges, limit, lapsed_ids)
+
+
+def _read_records_in_ranges(
     conn: Connection,
-    column: ColumnElement[Any],
-    first_value: str,
-    end_value: str,
+    column_name: str,
+    ranges: Sequence[tuple[str, str]],
     limit: int,
     lapsed_ids: AbstractSet[int],
 ) -> tuple[CreditCheck, ...]:
-    """Return at most `limit` credit checks with `first_value` <= `column` < `end_value`, sorted by the value of the
-    column, then descending id. The query first reads at most `limit` distinct values, because a server would
-    otherwise sort all rows of the range.
+    """Return at most `limit` credit checks with first value <= column < end value of one of the ranges, sorted by the
+    first such range, the value of the column, then descending id."""
+    parameters: dict[str, object] = {"limit": limit}
+    for place, (first_value, end_value) in enumerate(ranges):
+        parameters |= {f"first_{place}": first_value, f"end_{place}": end_value}
+    rows = conn.execute(_make_ranges_query(column_name, len(ranges)), parameters)
+    return tuple(make_record(row, lapsed_ids) for row in rows)
+
+
+@cache
+def _make_ranges_query(column_name: str, range_count: int) -> Select[Any]:
+    """Return the query of `_read_records_in_ranges`. It first reads at most `limit` distinct values of each range
+    from the index, because a server would otherwise sort all rows of the ranges. The query is stored, because to make
+    it takes longer than to execute it.
     """
-    values_query = (
-        select(column.label("value")).where(column >= first_value, column < end_value).distinct().order_by(column)
+    column, limit = credit_checks.c[column_name], bindparam("limit", type_=Integer)
+    values_of_ranges = (
+        select(column.label("value"))
+        .where(column >= bindparam(f"first_{place}"), column < bindparam(f"end_{place}"))
+        .distinct()
+        .order_by(column)
+        .limit(limit)
+        .subquery()
+        for place in range(range_count)
     )
-    first_values = values_query.limit(limit).subquery()
-    rows = _CREDIT_CHECKS_QUERY.join_from(first_values, credit_checks, column == first_values.c.value).order_by(
-        column, credit_checks.c.id.desc()
+    values = union_all(
+        *(select(of_range.c.value, literal(place).label("place")) for place, of_range in enumerate(values_of_ranges))
+    ).subquery()
+    place = func.min(values.c.place).label("place")
+    first_values = (
+        select(values.c.value, place).group_by(values.c.value).order_by(place, values.c.value).limit(limit).subquery()
     )
-    return select_records(conn, rows.limit(limit), lapsed_ids)
+    rows = _CREDIT_CHECKS_QUERY.join_from(first_values, credit_checks, column == first_values.c.value)
+    return rows.order_by(first_values.c.place, column, credit_checks.c.id.desc()).limit(limit)
 
 
 def insert_pending_check(

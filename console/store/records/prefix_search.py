@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from console.domain.payments.records import Order, Payment
 from console.domain.records import CreditCheck
+from console.domain.registry.legal_forms import LEGAL_FORMS_BEFORE_NAMES, remove_legal_form, write_out_legal_forms
 from console.store.database.server import reads_views
 from console.store.payments import orders, payments
 from console.store.queues.table_queries import QueuedRecord
@@ -106,6 +107,16 @@ def list_name_spellings(text: str) -> tuple[str, ...]:
     plain_text = unicodedata.normalize("NFKC", text)
     forms = dict.fromkeys((text, plain_text, plain_text.lower(), plain_text.upper()))
     return tuple(dict.fromkeys(form.translate(table) for table in _NAME_TRANSLATIONS for form in forms))
+
+
+def list_company_beginnings(text: str) -> tuple[str, ...]:
+    """Return the beginnings of the stored name of a company that a person typed as `text`, the best first: its
+    spellings (`list_name_spellings`), those of the name without a legal form, and each of these after one of the
+    LEGAL_FORMS_BEFORE_NAMES. So アルファ also finds 株式会社アルファ, and ㈱アルファ finds アルファ株式会社.
+    """
+    spellings_without_form = list_name_spellings(remove_legal_form(write_out_legal_forms(text)))
+    names_after_form = (form + name for form in LEGAL_FORMS_BEFORE_NAMES for name in spellings_without_form)
+    return tuple(dict.fromkeys((*list_name_spellings(text), *spellings_without_form, *names_after_form)))
 
 
 def list_number_spellings(text: str) -> tuple[str, ...]:

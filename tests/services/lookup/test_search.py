@@ -19,8 +19,10 @@ from console.domain.queues.filters import RecordFilter
 from console.domain.queues.order import QueueSortOrder, SortColumn
 from console.domain.records import Certainty, PurchaseRequest
 from console.store.alerts import alerts
+from console.store.credit_checks import credit_checks
 from console.store.database.engine import Database
 from console.store.payments import orders, payments
+from console.store.records.prefix_search import list_company_beginnings
 from console.store.refunds import refunds
 from console.store.schema.core import credit_checks as check_table
 from console.store.schema.core import operations, request_ids
@@ -259,3 +261,33 @@ def test_a_name_is_found_in_its_usual_spellings(
     found = console.lookup.search(typed)
     assert list_found_records(found) == {("credit-check", check.id), ("payment", payment.id)}
     assert found.exact_match == ("payment", payment.id)
+
+
+@pytest.mark.parametrize(
+    ("stored", "typed"),
+    [
+        ("株式会社アルファ", "アルファ"),
+        ("株式会社アルファ", "㈱アル"),
+        ("アルファ株式会社", "株式会社アルファ"),
+        ("（株）ＡＢＣ", "abc"),  # full-width, as a name is stored
+    ],
+)
+def test_a_company_is_found_without_its_legal_form(
+    console: Console, connection: Connection, stored: str, typed: str
+) -> None:
+    """Names are found from their beginning. A legal form, before the name or typed in another way, hides none."""
+    check = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
+    connection.execute(update(check_table).values(company_name=stored))
+    assert list_found_records(console.lookup.search(typed)) == {("credit-check", check.id)}
+    assert list_found_records(console.lookup.search("ファ")) == set()
+
+
+def test_the_typed_name_comes_before_the_same_name_after_a_legal_form(
+    console: Console, connection: Connection
+) -> None:
+    """If there are more companies than the limit, those whose names begin with the typed text are found."""
+    for client, name in (("1", "株式会社アルファ"), ("2", "アルファ株式会社")):
+        check = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, client))
+        connection.execute(update(check_table).where(check_table.c.id == check.id).values(company_name=name))
+    found = credit_checks.find_by_name_prefixes(connection, list_company_beginnings("アルファ"), 1, frozenset())
+    assert [one.company_name for one in found] == ["アルファ株式会社"]
