@@ -13,6 +13,7 @@ from console.domain.payments.consistency import (
     PAID_BY_CALLBACK_STATES,
     PAID_STATES,
     WAITING_STATES,
+    has_unrefunded_amount,
 )
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState, find_payment_path
@@ -177,7 +178,8 @@ def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str
     payment is in the state `target`; None if they can.
     """
     is_open = payment.certainty is Certainty.UNKNOWN or payment.work.state is WorkState.NEEDS_REVIEW
-    is_reversal = target is PaymentState.REVERSED and payment.state in PAID_STATES
+    # of a payment that was refunded in full, nothing is left that could be reversed
+    is_reversal = target is PaymentState.REVERSED and has_unrefunded_amount(payment)
     if target is not payment.state and not find_decision_path(payment.state, target):
         return "no_such_step"
     return None if is_open or is_reversal else find_undecidable_reason(payment)

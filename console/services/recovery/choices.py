@@ -108,6 +108,7 @@ class DecisionChoiceReader:
             if probed_payment is not None
             else None
         )
+        open_proposal = self._find_open_proposal(conn, kind, record_id)
         facts = ChoiceFacts(
             record,
             now,
@@ -116,10 +117,12 @@ class DecisionChoiceReader:
             is_leased=lease_holder is not None,
             **_make_holder_facts(running_operation, lease_holder),
             question_possibility=question_possibility,
-            statement=find_last_provider_statement(record, now)
+            # Nobody has a reason to decide about a payment that the provider has confirmed, however long ago: a probe
+            # comes first. A proposal was made after that answer, so a second person may confirm it.
+            statement=find_last_provider_statement(record, now, accepts_old_confirmation=open_proposal is None)
             if question_possibility is ProviderQueryPossibility.YES and isinstance(record, Payment)
             else ProviderStatement.NOTHING,
-            open_proposal=self._find_open_proposal(conn, kind, record_id),
+            open_proposal=open_proposal,
             take=take,
             payment=payment,
             order=order,

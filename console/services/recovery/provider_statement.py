@@ -8,10 +8,11 @@ from console.domain.payments.consistency import (
     PAID_STATES,
     WAITING_STATES,
     is_answer_old,
+    is_final,
 )
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
-from console.domain.records import Certainty
+from console.domain.records import Certainty, WorkState
 from console.domain.recovery.records import ProviderStatement
 from console.services.payments.providers import find_payment_state_of_provider_word
 
@@ -24,17 +25,26 @@ _STATEMENT_OF_PAYMENT_STATE: Mapping[PaymentState, ProviderStatement] = {
 }
 
 
-def find_last_provider_statement(payment: Payment, now: datetime) -> ProviderStatement:
+def find_last_provider_statement(
+    payment: Payment, now: datetime, *, accepts_old_confirmation: bool = False
+) -> ProviderStatement:
     """Return the provider's last statement about the payment, derived from the payment's row. Return
     `ProviderStatement.NOTHING` if no statement is stored, or if the statement is too old to rely on at the time
-    `now`.
+    `now`. With `accepts_old_confirmation`, an old statement that a payment is paid is returned too, if the payment is
+    stored as paid and no person must look at it.
     """
     if payment.error_code == "other_amount":
         return ProviderStatement.OTHER_AMOUNT
     if payment.certainty is Certainty.UNKNOWN and payment.error_code in _NOT_FOUND_ERROR_CODES:
         return ProviderStatement.NOT_FOUND
     state = find_payment_state_of_provider_word(payment.provider, payment.provider_state)
-    if state is None or payment.told_at is None or is_answer_old(payment.told_at, payment, now):
+    if state is None or payment.told_at is None:
+        return ProviderStatement.NOTHING
+    is_paid_here = (
+        payment.state in PAID_STATES and is_final(payment) and payment.work.state is not WorkState.NEEDS_REVIEW
+    )
+    is_confirmation = state in PAID_STATES and is_paid_here
+    if is_answer_old(payment.told_at, payment, now) and not (accepts_old_confirmation and is_confirmation):
         return ProviderStatement.NOTHING
     own_minor = payment.captured_minor or payment.asked_minor
     return (

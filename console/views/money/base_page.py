@@ -108,6 +108,11 @@ class MoneyPage(RecordPage[MoneyView]):
         masked = case_words.mask_payer(payer)
         return TextLabel(masked, wraps_lines=True, is_selectable=True) if masked else None
 
+    def disable_unmasking_without_payer(self, payer: str | None) -> None:
+        """Disable the action that shows the payer if the payment has no payer (`payer` is None or empty): nothing is
+        masked then."""
+        self.action_bar.missing_record_reasons = {} if payer else {"unmask": self.context.translate("money.no_payer")}
+
     @Slot()
     def _show_unmasked_texts(self) -> None:
         """Show the payer and the answers anew, because they were unmasked or masked again. Scroll the unmasked payer

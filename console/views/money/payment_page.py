@@ -68,6 +68,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         self.tabs.show_view(details, refunds=details.refunds)
         self.fill_facts_panel(details)
         self._show_unknown_refund_bar(details)
+        self.disable_unmasking_without_payer(record.payer)
 
     def _show_unknown_refund_bar(self, details: PaymentDetails) -> None:
         """Show a bar if a refund of this payment has an unknown outcome, because another refund is possible only

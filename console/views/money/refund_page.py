@@ -56,6 +56,7 @@ class RefundPage(MoneyPage[RefundDetails]):
         self.answers.setVisible(bool(details.evidence))
         self.tabs.show_view(details, refunds=details.earlier)
         self.fill_facts_panel(details)
+        self.disable_unmasking_without_payer(payment.payer)
 
     def fill_facts_panel(self, details: RefundDetails) -> None:
         record, translate = details.record, self.context.translate

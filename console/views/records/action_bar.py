@@ -58,8 +58,8 @@ class ActionButtons(QObject):
         self.taken_reason = ""
         """Why the person can't take the record: another person has taken it. "" if no other person has."""
         self.missing_record_reasons: Mapping[str, str] = {}
-        """Why an action that only opens another record is impossible: there is no such record. By the names of the
-        actions."""
+        """Why an action that only opens another record or shows the payer is impossible: there is no such record or
+        payer. By the names of the actions."""
         self._buttons = {
             name: self._make_button(name)
             for name in (*action_names, *collaboration_actions.COLLABORATION_ACTIONS, *_RECORD_ACTIONS_IN_MENU)
@@ -125,9 +125,10 @@ class ActionButtons(QObject):
 
     def _find_disabled_reason(self, name: str, allowed_actions: Mapping[str, AllowedAction]) -> str:
         """Return the reason why the button of the action `name` is disabled; "" if the button is enabled. The
-        possible reasons are: the record that the action opens doesn't exist, the service doesn't allow the action,
-        the database is unreachable, a read-only switch is on, no worker is present, the person lacks the right,
-        another person has taken the record, or the program could not read the shown data again.
+        possible reasons are: the record that the action opens, or the payer that it shows, doesn't exist, the service
+        doesn't allow the action, the database is unreachable, a read-only switch is on, no worker is present, the
+        person lacks the right, another person has taken the record, or the program could not read the shown data
+        again.
         """
         if name in self.missing_record_reasons:
             return self.missing_record_reasons[name]

@@ -162,6 +162,13 @@ def test_people_decide_only_outcomes_with_a_transition(
         assert why == ("outcome_expected" if before in WAITING_STATES | PAID_BY_CALLBACK_STATES else "outcome_known")
 
 
+def test_a_payment_refunded_in_full_has_no_reversal() -> None:
+    """People can't decide that a payment was reversed of which nothing is left."""
+    paid = replace(PAYMENT, state=P.COMPLETED, certainty=Certainty.KNOWN, work=Work(), captured_minor=1_000)
+    assert find_payment_decision_refusal(paid, P.REVERSED) is None
+    assert find_payment_decision_refusal(replace(paid, refunded_minor=1_000), P.REVERSED) == "outcome_known"
+
+
 @pytest.mark.parametrize("order", OrderState)
 @pytest.mark.parametrize("state", PaymentState)
 def test_an_order_follows_a_payment_that_was_paid(state: PaymentState, order: OrderState) -> None:

@@ -5,19 +5,23 @@ the action's dry run announced.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
 from console.domain.payments.states import PaymentState
 from console.domain.recovery.records import ProviderStatement
+from console.domain.service_results import AllowedAction
 from console.services.credit_checks.refetch import make_lease_name
 from console.store.credit_checks import credit_checks
+from console.store.database.instants import convert_to_naive_utc
 from console.store.operations import leases
 from console.store.refunds import refunds
+from console.store.schema.payments import payments as payment_table
 from tests.support.choice_stage import ChoiceStage, open_choice_stage
 from tests.support.quick_desks import make_quick_folder
 
@@ -140,6 +144,26 @@ def test_choices_follow_the_state_of_a_payment(
     for state in sorted(WAITING_STATES | ENDED_UNPAID_STATES if is_unknown else set(PaymentState)):
         make = partial(desk.make_payment, state, statement, unknown=is_unknown, review=needs_review)
         require_table_agrees(desk, "op-a", "payment", make, skip=("probe", "take", "note"))
+
+
+def test_a_payment_confirmed_long_ago_offers_no_decision(desk: ChoiceStage) -> None:
+    """If the gateway has said that a payment is paid, the action to resolve is off, even if the answer is old.
+    A payment that a person must look at can be resolved.
+    """
+
+    def read_action(*, needs_review: bool) -> AllowedAction:
+        payment = desk.make_payment(PaymentState.COMPLETED, ProviderStatement.PAID, review=needs_review)
+        told_at = convert_to_naive_utc(desk.console._context.now() - timedelta(days=9))
+        query = update(payment_table).where(payment_table.c.id == payment.id)
+        query = query.values(told_at=told_at, version=payment_table.c.version + 1)
+        desk.console._context.write(lambda tx: tx.conn.execute(query))
+        with desk.console.acting_as("op-a"):
+            actions = desk.console.payments.read_payment(payment.id).actions
+        return next(action for action in actions if action.action == "resolve")
+
+    action = read_action(needs_review=False)
+    assert (action.allowed, action.reason) == (False, "reason.outcome_known")
+    assert read_action(needs_review=True).allowed
 
 
 @pytest.mark.parametrize("who", OPERATOR_NAMES)

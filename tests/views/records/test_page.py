@@ -45,6 +45,7 @@ class PaymentServices:
         self.is_away = False
         self.timeline: tuple[TimelineEntry, ...] = ()
         self.relations = PaymentRelations()
+        self.payer: str | None = "PAYER-36567306"
 
     @property
     def payments(self) -> "PaymentServices":
@@ -56,7 +57,7 @@ class PaymentServices:
     def read_payment(self, id: int) -> PaymentDetails:
         if self.is_away:
             raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
-        payment = make_payment(id=id, relations=self.relations)
+        payment = make_payment(id=id, relations=self.relations, payer=self.payer)
         explanation = explain_payment(payment, NOW)
         return PaymentDetails(payment, explanation, make_sides(), MONEY_PARTS, ORDER, (), (), self.timeline, (), ())
 
@@ -142,6 +143,19 @@ def test_the_next_step_after_a_failed_refund_opens_this_refund(page: PaymentPage
     assert page.list_helpful_actions(page.view)[0] == OPEN_REFUND_ACTION
     page.run_action_on_record(OPEN_REFUND_ACTION)
     assert opened_routes == [RefundRoute(29, (), page.sidebar_key)]
+
+
+@pytest.mark.parametrize("payer", ["PAYER-36567306", None])
+def test_a_payer_is_unmasked_only_if_there_is_one(
+    page: PaymentPage, services: PaymentServices, payer: str | None
+) -> None:
+    """Without a payer, the action that shows the payer is off, and says why."""
+    services.payer = payer
+    page.show_route(PaymentRoute(5))
+    button = page.action_bar.find_button("unmask")
+    assert button is not None
+    assert (button.reason == page.context.translate("money.no_payer")) == (payer is None)
+    assert payer is not None or not button.isEnabled()
 
 
 @pytest.mark.parametrize(
