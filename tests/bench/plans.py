@@ -226,8 +226,8 @@ SORTED_IN_MEMORY: dict[str, Query] = {
 }
 """Few rows, whatever the table's size: sorting them is cheap."""
 PREFIX_SEARCHES: dict[str, Query] = {
-    "numbers that begin so": lambda conn: credit_checks.find_by_prefix(conn, "7", "", 20, _NONE),
-    "names that begin so": lambda conn: credit_checks.find_by_prefix(conn, "", "架空商事9", 20, _NONE),
+    "numbers that begin so": lambda conn: credit_checks.find_by_number_prefix(conn, "7", 20, _NONE),
+    "names that begin so": lambda conn: credit_checks.find_by_name_prefixes(conn, ("架空商事9",), 20, _NONE),
 }
 
 

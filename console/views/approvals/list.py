@@ -405,8 +405,8 @@ class ApprovalListPanel(Surface):
     ) -> None:
         """Show the requests and proposals as cards in four groups: the requests that the acting person can decide,
         the proposals that the person can confirm, the person's own requests and proposals, and those that only other
-        people can decide. A selected refund request stays in its place after its decision, under a heading which says that it is
-        decided, until the person selects another card. A decided proposal disappears.
+        people can decide. A selected refund request stays in its place after its decision, under a heading which says
+        that it is decided, until the person selects another card. A decided proposal disappears.
 
         `summaries` has the summaries of the first refund requests by refund id. `is_automatic` is True if the program
         updates the list and not the person. Then, while the mouse pointer is over the list, only the texts of the

@@ -190,7 +190,7 @@ def _require_facts_of_changes(
     """Assert that each event and each item in the queue of changed companies contains the company's facts before and
     after the change.
     """
-    items = {item.change.number: item for item in scene.console.alerts.read_company_queue(1_000).items}
+    items = {item.change.corporation_number: item for item in scene.console.alerts.read_company_queue(1_000).items}
     for topic, text in scene.list_events():
         body = json.loads(text)
         index = next(index for index in changed_rows if make_corporation_number(index) == body["corporation_number"])
@@ -222,7 +222,8 @@ def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock
         scene.import_files(scene.write_difference(NEXT_DAY, moved.values()))
         assert scene.run_watch() == 3
         by_number = {
-            item.change.number: item.change.alert_id for item in scene.console.alerts.read_company_queue().items
+            item.change.corporation_number: item.change.alert_id
+            for item in scene.console.alerts.read_company_queue().items
         }
         acknowledge = scene.console.alerts.acknowledge
         seen = acknowledge(by_number[make_corporation_number(0)], "asked them", request_id="ack-1")
@@ -260,7 +261,7 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: ManualCloc
         scene.import_files(scene.write_difference(NEXT_DAY, moved.values()))
         assert scene.run_watch() == 2
         services, words = scene.console, scene.read_alert_texts()[make_corporation_number(0)]
-        first = {item.change.number: item.alert.id for item in services.alerts.read_company_queue().items}
+        first = {item.change.corporation_number: item.alert.id for item in services.alerts.read_company_queue().items}
         assert services.alerts.list_acknowledged_changes() == ()
         for id in first.values():
             services.alerts.acknowledge(id, "asked them")
@@ -290,7 +291,7 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: ManualCloc
         assert [step.words for step in services.incidents.read_incident(first[make_corporation_number(0)]).steps] == [
             "the wrong company"
         ]
-        assert [item.change.number for item in services.alerts.list_acknowledged_changes()] == [
+        assert [item.change.corporation_number for item in services.alerts.list_acknowledged_changes()] == [
             make_corporation_number(1)
         ]
         with pytest.raises(ConsoleError) as refused:
@@ -305,7 +306,7 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: ManualCloc
         (closed,) = (
             item.alert
             for item in services.alerts.read_company_queue().items
-            if item.change.number == make_corporation_number(1)
+            if item.change.corporation_number == make_corporation_number(1)
         )
         services.alerts.acknowledge(closed.id, "asked them")
         assert [item.alert.id for item in services.alerts.list_acknowledged_changes()] == [closed.id]

@@ -120,7 +120,7 @@ class DesksWithSameRegistry:
         """Return a dictionary from corporation number to the text of the company's open alert."""
         page = self.console.alerts.read_company_queue(1_000)
         texts = {alert.id: alert.observed for alert in self.console.alerts.list_alerts()}
-        return {item.change.number: texts[item.change.alert_id] for item in page.items}
+        return {item.change.corporation_number: texts[item.change.alert_id] for item in page.items}
 
     def list_events(self) -> list[tuple[str, str]]:
         """Return topic and body of each outbox event about a corporation, oldest first."""

@@ -367,8 +367,8 @@ def test_suggestions_begin_with_the_typed_digits(database: Database) -> None:
     """The suggestions are the corporation numbers that begin with the typed digits, in ascending order and at most as
     many as requested. Suggestions of names follow the same rules."""
     with database.read() as conn:
-        numbers = credit_checks.find_by_prefix(conn, "00000000000", "", 3, frozenset())
-        names = credit_checks.find_by_prefix(conn, "", "架空1", 3, frozenset())
+        numbers = credit_checks.find_by_number_prefix(conn, "00000000000", 3, frozenset())
+        names = credit_checks.find_by_name_prefixes(conn, ("架空1",), 3, frozenset())
         assert [one.id for one in numbers] == [1, 2, 3]
         assert [one.company_name for one in names] == ["架空12", "架空14", "架空16"]
-        assert credit_checks.find_by_prefix(conn, "", "", 3, frozenset()) == ()
+        assert credit_checks.find_by_name_prefixes(conn, ("空想",), 3, frozenset()) == ()
