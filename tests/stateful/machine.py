@@ -356,6 +356,7 @@ def run_purchase_machine(seed: int, examples: int, engine_of_run: Engine = "sqli
     """
 
     class CountedMachine(PurchaseMachine):
+        # Counts of its own, so that the counts of two runs in one process are not added up.
         counts: ClassVar[Counter[str]] = Counter()
         engine: ClassVar[Engine] = engine_of_run
 

@@ -343,6 +343,7 @@ def run_refund_machine(seed: int, examples: int) -> Counter[str]:
     """Run the state machine `examples` times, and return its counts. The same seed repeats the same steps."""
 
     class CountedMachine(RefundMachine):
+        # Counts of its own, so that the counts of two runs in one process are not added up.
         counts: ClassVar[Counter[str]] = Counter()
 
     crashing.run_machine(CountedMachine, seed, examples)
