@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRect, Qt
-from PySide6.QtGui import QCursor, QTextCursor, QWheelEvent
+from PySide6.QtGui import QCursor, QInputMethodEvent, QTextCursor, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QListWidget, QPlainTextEdit, QStackedWidget, QWidget
 from pytestqt.qtbot import QtBot
@@ -970,3 +970,29 @@ def test_a_typed_amount_looks_like_a_shown_one(show_widget: ShowWidget, appearan
     assert field.text() == "10,0,567.89"
     field.edit.undo()
     assert field.text() == "1,234,567.89"
+
+
+def test_a_composed_amount_is_kept_until_it_is_committed(show_widget: ShowWidget, appearance: Appearance) -> None:
+    """An input method may commit a part of an amount and go on composing; the field still shows the composed part."""
+    field = Field("Amount", is_right_aligned=True)
+    field.resize(300, 100)
+    show_widget(field)
+    commits_part = QInputMethodEvent("3333", [])
+    commits_part.setCommitString("1,2")
+    QApplication.sendEvent(field.edit, commits_part)
+    left_with_composed_text = find_left_end_of_text(field.edit)
+    QApplication.sendEvent(field.edit, QInputMethodEvent("", []))
+    assert field.text() == "1,2"
+    assert left_with_composed_text < find_left_end_of_text(field.edit) - 4 * 5, "four digits more"
+    commits_all = QInputMethodEvent("", [])
+    commits_all.setCommitString("3333")
+    QApplication.sendEvent(field.edit, commits_all)
+    assert field.text() == "1,23333"
+
+
+def find_left_end_of_text(edit: QWidget) -> int:
+    """Return the first column of the input's picture, in px, that has a colour other than the background."""
+    picture = edit.grab().toImage()
+    rows = range(picture.height() // 3, 2 * picture.height() // 3)
+    background = picture.pixel(5, rows[0])
+    return next(x for x in range(5, picture.width()) if any(picture.pixel(x, y) != background for y in rows))

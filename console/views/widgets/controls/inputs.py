@@ -58,6 +58,12 @@ class LineEdit(QLineEdit):
     outside the border."""
 
     focus_ring: int | None = None
+    is_composing = False
+    """True while an input method composes text that it hasn't committed yet."""
+
+    def inputMethodEvent(self, event: QInputMethodEvent) -> None:
+        self.is_composing = bool(event.preeditString())
+        super().inputMethodEvent(event)
 
 
 class MultiLineEdit(QPlainTextEdit):
@@ -197,7 +203,10 @@ class Field(QWidget):
     @Slot()
     def _set_font_of_separators(self) -> None:
         """Draw the comma and the point of the amount in the text font, because in the figures font they leave a gap.
-        Only an event of an input method can format letters of a QLineEdit; this one types nothing."""
+        Only an event of an input method can format letters of a QLineEdit; this one types nothing. While an input
+        method composes text, the event would remove that text, so the letters are formatted when it is committed."""
+        if isinstance(self.edit, LineEdit) and self.edit.is_composing:
+            return
         text_format = QTextCharFormat()
         text_format.setFont(current_appearance().font(self._role, uses_figures_font=False))
         cursor = self.edit.cursorPosition() if isinstance(self.edit, LineEdit) else 0
