@@ -159,32 +159,32 @@ def test_a_proposal_is_announced_to_the_second_person(
     person.wait_until(lambda: context.work_counts.decision_count == 0)
 
 
-def test_the_own_proposal_is_listed_with_other_proposals(
+def test_a_proposal_for_others_is_listed_with_its_reason(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """If a person can't confirm a proposal, it is listed under "Waiting for others" with the reason, and isn't
-    counted for this person.
+    """If a person can't confirm a proposal, it is listed with the reason, and isn't counted for this person. The
+    person's own proposal is below the heading of own requests, another one below "Waiting for others".
     """
     record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     propose_outcome(window_desks, record, "lead-b")
     person = open_window()
     expected = {
-        "lead-b": "You proposed it. A second person must confirm.",
-        "op-a": "Needs the role approver: lead-b.",
+        "lead-b": ("Your own (you can't approve these)", "You proposed it. A second person must confirm."),
+        "op-a": ("Waiting for others", "Needs the role approver: lead-b."),
     }
-    for name, reason in expected.items():
+    for name, (heading, reason) in expected.items():
         person = window_desks.switch_person(person, name)
-        expect_others_to_decide(person, reason)
+        expect_others_to_decide(person, heading, reason)
 
 
-def expect_others_to_decide(person: Person, reason: str) -> None:
-    """Check that the only proposal is listed under "Waiting for others" with this reason, and that it is neither
-    counted for this person nor announced.
+def expect_others_to_decide(person: Person, heading: str, reason: str) -> None:
+    """Check that the only proposal is listed below this heading with this reason, and that it is neither counted for
+    this person nor announced.
     """
     page, context = open_approvals(person), person.opening.context
     person.wait_until(lambda: page.proposal is not None)
     person.wait_until(lambda: [card.remark for card in page.list_panel.cards] == [reason])
-    assert page.list_panel.card_list.get_line(0) == "Waiting for others"
+    assert page.list_panel.card_list.get_line(0) == heading
     person.wait_until(lambda: page.proposal_panel.sentence_label.plain == reason)
     person.wait_until(lambda: context.work_counts.person == context.operator)
     assert context.work_counts.decision_count == 0
