@@ -314,7 +314,7 @@ class RefundMachine(RuleBasedStateMachine):
     # The world around
 
     @precondition(lambda self: bool(self.world.ledger.entries))
-    @rule(refund_index=refund_indexes, done=st.booleans())
+    @rule(refund_index=refund_indexes, is_completed=st.booleans())
     def end_accepted_refund(self, refund_index: int, is_completed: bool) -> None:
         """The provider ends a refund that it has accepted. It completes the refund with `is_completed`; otherwise
         Atom refuses the refund and PayPay completes it."""
