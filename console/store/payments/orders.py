@@ -37,7 +37,7 @@ _ORDERS_QUERY = select(*ORDER_COLUMNS)
 _ORDER_BY_ID_QUERY = _ORDERS_QUERY.where(orders.c.id == bindparam("order_id"))
 _ORDERS_BY_ID_QUERY = _ORDERS_QUERY.where(orders.c.id.in_(bindparam("ids", expanding=True)))
 _ORDER_BY_NUMBER_QUERY = _ORDERS_QUERY.where(orders.c.merch_txn_id == bindparam("order_number"))
-_ORDERS_OF_CORPORATION_QUERY = _ORDERS_QUERY.where(is_number_sql(orders.c.number_key)).order_by(orders.c.id.desc())
+_ORDERS_OF_CORPORATION_QUERY = _ORDERS_QUERY.where(is_number_sql(orders.c.number_key))
 _PAYMENT_IDS_OF_ORDERS_QUERY = (
     select(payments.c.order_id, payments.c.id)
     .where(payments.c.order_id.in_(bindparam("ids", expanding=True)))
@@ -87,7 +87,9 @@ def find_by_number(conn: Connection, merch_txn_id: str) -> Order | None:
 def find_by_corporation(conn: Connection, corporation_number: str) -> tuple[Order, ...]:
     """Return the orders of a corporation, newest first. Rows that can't be read are left out."""
     values = {"number": corporation_number}
-    return select_records(conn, _ORDERS_OF_CORPORATION_QUERY, values, skips_unreadable=True)
+    found = select_records(conn, _ORDERS_OF_CORPORATION_QUERY, values, skips_unreadable=True)
+    # Not by SQL: the index has the orders of each spelling of the number in order, and a server would sort them all.
+    return tuple(sorted(found, key=lambda order: order.id, reverse=True))
 
 
 def get_all_rows_query() -> Select[Any]:
