@@ -37,12 +37,12 @@ def format_daily_close_state(close: DailyClose, language: str) -> str:
 
 def _list_not_final_texts(close: DailyClose, reason: NotFinalReason, language: str) -> Sequence[str]:
     """Return the texts about one reason for which the daily close is not final."""
-    texts: list[str] = []
+    texts: Iterator[str] = iter(())
     if reason is NotFinalReason.STILL_UNKNOWN:
-        return list(_list_still_unknown_texts(close.unknown_records, language))
-    if reason is NotFinalReason.NOT_RECONCILED and close.reconciliation is not None:
-        texts.extend(_list_gaps_of_reconciliation(close.reconciliation, language))
-    return texts or [translate(f"close.point.{reason}", language)]
+        texts = _list_still_unknown_texts(close.unknown_records, language)
+    elif reason is NotFinalReason.NOT_RECONCILED and close.reconciliation is not None:
+        texts = _list_gaps_of_reconciliation(close.reconciliation, language)
+    return list(texts) or [translate(f"close.point.{reason}", language)]
 
 
 def _list_still_unknown_texts(records: Sequence[UnknownRecord], language: str) -> Iterator[str]:

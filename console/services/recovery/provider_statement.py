@@ -40,11 +40,8 @@ def find_last_provider_statement(
     state = find_payment_state_of_provider_word(payment.provider, payment.provider_state)
     if state is None or payment.told_at is None:
         return ProviderStatement.NOTHING
-    is_paid_here = (
-        payment.state in PAID_STATES and is_final(payment) and payment.work.state is not WorkState.NEEDS_REVIEW
-    )
-    is_confirmation = state in PAID_STATES and is_paid_here
-    if is_answer_old(payment.told_at, payment, now) and not (accepts_old_confirmation and is_confirmation):
+    is_accepted = accepts_old_confirmation and _is_confirmation(state, payment)
+    if is_answer_old(payment.told_at, payment, now) and not is_accepted:
         return ProviderStatement.NOTHING
     own_minor = payment.captured_minor or payment.asked_minor
     return (
@@ -52,3 +49,10 @@ def find_last_provider_statement(
         if state in PAID_STATES and payment.provider_minor not in (None, own_minor)
         else _STATEMENT_OF_PAYMENT_STATE[state]
     )
+
+
+def _is_confirmation(state: PaymentState, payment: Payment) -> bool:
+    """Return True if the provider's state `state` says that the payment is paid, the payment is stored as paid, and
+    no person must look at it."""
+    is_stored_as_paid = payment.state in PAID_STATES and is_final(payment)
+    return state in PAID_STATES and is_stored_as_paid and payment.work.state is not WorkState.NEEDS_REVIEW
