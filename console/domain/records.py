@@ -235,6 +235,8 @@ class CheckRelations:
       because it gave up its claim for a renewal that this database doesn't have; it may be the record itself
     - `contradicting_answer`: the provider's answer that contradicts the record, as its open alert stores it; None
       without such an alert
+    - `change_alert`: the id of the open alert about a change of the corporation of a bought credit check; None if
+      there is none
     - `read_only_switch`: the switch that stops purchases; None if no switch does, or if the record's next step isn't
       a purchase
     """
@@ -248,6 +250,7 @@ class CheckRelations:
     proposed_state: str | None = None
     contradicting_answer: str | None = None
     lacks_second_person: bool = False
+    change_alert: int | None = None
 
 
 class OperationState(StrEnum):

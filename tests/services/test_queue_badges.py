@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from console.domain.explanations.badges import NEXT_STEPS_WITHOUT_PERSON
 from console.domain.explanations.records import explain_record
 from console.domain.queues.filters import RecordFilter, get_record_kind
 from console.domain.records import WorkState
@@ -22,6 +23,21 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
     home: Path = tmp_path_factory.mktemp("badges") / "desk"
     with open_sample_desk(home, LANGUAGE="en") as made, made.console.acting_as("op-a"):
         yield made
+
+
+@pytest.mark.parametrize("name", RECORD_QUEUE_NAMES)
+def test_the_badge_agrees_with_the_next_step(desk: SampleDesk, name: str) -> None:
+    """No record has a badge for a person beside a sentence about an automatic step, or the other way round."""
+    now = desk.console._context.clock.now()
+    items: tuple[QueueItem, ...] = desk.console.recovery.read_queue(name, 1_000, None, RecordFilter()).items
+    explanations = [explain_record(item.record, now) for item in items]
+    for_nobody = (WorkBadge.NONE, WorkBadge.SCHEDULED)
+    assert [
+        one
+        for one in explanations
+        if one.work in (WorkBadge.POSSIBLE, *for_nobody)
+        and (one.work in for_nobody) is not (one.next_step.code in NEXT_STEPS_WITHOUT_PERSON)
+    ] == []
 
 
 def read_badges(desk: SampleDesk, name: str, chosen: RecordFilter) -> list[tuple[str, int, WorkBadge, WorkState]]:

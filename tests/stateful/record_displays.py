@@ -60,6 +60,7 @@ STEPS_WITHOUT_PERSON = frozenset(
         "nothing",
         "bought_since",
         "open_successor",
+        "order_expires",
         "order_shop_decides",
         "order_wait",
         "payment_confirmed_later",
@@ -68,6 +69,7 @@ STEPS_WITHOUT_PERSON = frozenset(
         "payment_probe_waiting",
         "payment_refund_approved",
         "payment_refund_approved_read_only",
+        "payment_refund_expires",
         "payment_refund_submitted",
         "payment_refund_submitting",
         "payment_reversible",
@@ -77,6 +79,7 @@ STEPS_WITHOUT_PERSON = frozenset(
         "refund_after_read_only",
         "refund_after_read_only_cooling_off",
         "refund_cooling_off",
+        "refund_expires",
         "refund_poll",
         "refund_sent_by_itself",
         "refund_wait",
@@ -319,6 +322,8 @@ def _check_nothing_contradicts(view: Any, page: Explanation) -> None:
     if page.work is WorkBadge.NONE:
         assert page.roles_that_may_act == () or page.next_step.action in (None, "open_payment", "open_refund"), page
         assert page.next_step.code in STEPS_WITHOUT_PERSON, page
+    if page.work is WorkBadge.POSSIBLE and page.certainty is not CertaintyBadge.UNKNOWN:
+        assert page.next_step.code not in STEPS_WITHOUT_PERSON, page
     if page.next_step.code == "next.nothing":
         assert page.work in (WorkBadge.NONE, WorkBadge.SCHEDULED), page
         assert page.certainty is not CertaintyBadge.SIDES_DISAGREE, page

@@ -44,28 +44,37 @@ have contradictory states or amounts.
 """
 
 
-_NEXT_STEPS_WITHOUT_PERSON = frozenset(
+NEXT_STEPS_WITHOUT_PERSON = frozenset(
     f"next.{name}"
     for name in (
         "bought_since",  # house: a next step
         "nothing",
         "open_successor",
+        "order_expires",
         "order_shop_decides",
         "order_wait",
         "payment_confirmed_later",
         "payment_may_begin_again",
         "payment_moved_by_itself",
+        "payment_probe_scheduled",
         "payment_probe_waiting",
         "payment_refund_approved",
         "payment_refund_approved_read_only",
+        "payment_refund_expires",
         "payment_refund_submitted",
         "payment_refund_submitting",
         "payment_reversible",
         "payment_wait",
+        "probe_scheduled",
+        "read_only",
+        "read_only_provider",
+        "refetch_scheduled",
         "refund_after_read_only",
         "refund_after_read_only_cooling_off",
         "refund_cooling_off",
+        "refund_expires",
         "refund_poll",
+        "refund_probe_scheduled",
         "refund_sent_by_itself",
         "refund_wait",
         "wait_for_answer",
@@ -78,12 +87,10 @@ must be done because another record has replaced this one.
 
 def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
     """Return the badge of work, from the stored work state by which queues are sorted, filtered and counted. If no
-    work is stored but the explanation advises a step for a person, return POSSIBLE, also if the console itself has no
-    action for this step (for example "ask your lead")."""
-    is_for_person = bool(explanation.roles_that_may_act) and explanation.next_step.action is not None
-    if work.state is WorkState.NONE and (
-        is_for_person or explanation.next_step.code not in _NEXT_STEPS_WITHOUT_PERSON
-    ):
+    person must look, but the next step of the explanation is one for a person, return POSSIBLE, also if the console
+    itself has no action for this step (for example "ask your lead"). The sentence of the next step decides, so that
+    badge and sentence don't contradict each other."""
+    if work.state is not WorkState.NEEDS_REVIEW and explanation.next_step.code not in NEXT_STEPS_WITHOUT_PERSON:
         return WorkBadge.POSSIBLE
     return WorkBadge(work.state.value)
 

@@ -211,7 +211,8 @@ def _explain_purchased_check(
     record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object], now: datetime
 ) -> Explanation:
     """Return the explanation of a purchased credit check. It says that AlarmBox contradicts the record, that the
-    record has no id of AlarmBox, that it is complete, or that parts of it are missing.
+    record has no id of AlarmBox, that it is complete, that its corporation has changed, or that parts of it are
+    missing.
     """
     roles = tuple(sorted(ROLES_BY_RIGHT["refetch"]))
     if record.work.state is WorkState.NEEDS_REVIEW and record.work.reason == WorkReason.CONTRADICTED:
@@ -225,6 +226,10 @@ def _explain_purchased_check(
         return Explanation("verdict.success_without_id", "why.success_without_id", step, facts, DECIDING_ROLES)
     if not record.incomplete:
         has_expired = record.expired_at is not None and record.expired_at <= now
+        if not has_expired and relations.change_alert is not None:  # the renewal of an expired one settles the change
+            command = f"support-console alerts ack {relations.change_alert} --note TEXT"
+            step = NextStep("next.company_changed", facts, command, OPEN_ALERT_ACTION)
+            return Explanation("verdict.complete", "why.complete_company_changed", step, facts, DECIDING_ROLES)
         if not has_expired:
             return Explanation("verdict.complete", "why.complete", NextStep("next.nothing", facts), facts)
         step = NextStep("next.may_renew", facts, _format_purchase_command(record, is_renewal=True), "renew")

@@ -276,25 +276,15 @@ def _find_payment_work_badge(
 
     - WAITING_FOR_APPROVAL: `explanation` advises a step of a refund that waits for approval; or it advises no step of
       a refund, and a proposed decision waits for a second person
-    - the payment's own work state, if it isn't NONE
-    - POSSIBLE: a person may do the next step, or the payment's pending refund needs a person or has an unknown
-      outcome
-    - NONE: nothing of the above applies, or the program polls a refund that the provider has accepted
+    - the badge of the payment's own work state and next step (`find_work_badge`). The work of a refund isn't the work
+      of the payment, by which queues sort and filter the payment
     """
     pending_refund = relations.pending_refund
     if pending_refund is not None and explanation.next_step.action == OPEN_REFUND_ACTION:
-        badge = explain_refund(pending_refund, now).work
-        if badge is WorkBadge.WAITING_FOR_APPROVAL:
-            return badge
-        # the work of the refund isn't the work of the payment, by which queues sort and filter the payment
-        is_accepted = pending_refund.state is RefundState.SUBMITTED and pending_refund.certainty is Certainty.KNOWN
-        is_for_program = is_accepted and badge is WorkBadge.SCHEDULED
-        if record.work.state is WorkState.NONE and badge is not WorkBadge.NONE and not is_for_program:
-            return WorkBadge.POSSIBLE
-        return WorkBadge(record.work.state.value)
-    if relations.awaits_second_person:
-        return WorkBadge.WAITING_FOR_APPROVAL
-    return find_work_badge(record.work, explanation)
+        is_waiting = explain_refund(pending_refund, now).work is WorkBadge.WAITING_FOR_APPROVAL
+    else:
+        is_waiting = relations.awaits_second_person
+    return WorkBadge.WAITING_FOR_APPROVAL if is_waiting else find_work_badge(record.work, explanation)
 
 
 def explain_order(record: Order, now: datetime) -> Explanation:
@@ -344,7 +334,10 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
         return Explanation(f"verdict.order_{record.state}", "why.order_stuck", step, facts, DECIDING_ROLES)
     if record.work.state is WorkState.NONE:
         return _explain_unfinished_payment_of_order(record, relations, facts) or _explain_idle_order(
-            record, facts, is_cancelled_unpaid=relations.is_cancelled_unpaid
+            record,
+            facts,
+            is_cancelled_unpaid=relations.is_cancelled_unpaid,
+            is_expiring=relations.is_saga_running,
         )
     shown_record = f"payment {record.payment_ids[-1]}" if record.payment_ids else f"order {record.id}"
     is_paid_late = record.work.reason == WorkReason.PAID_AFTER_CANCEL
@@ -388,16 +381,19 @@ def _explain_unfinished_payment_of_order(
     return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
 
 
-def _explain_idle_order(record: Order, facts: Facts, *, is_cancelled_unpaid: bool) -> Explanation:
+def _explain_idle_order(record: Order, facts: Facts, *, is_cancelled_unpaid: bool, is_expiring: bool) -> Explanation:
     """Return the explanation of an order whose work state is NONE, by its business state. `is_cancelled_unpaid` is
-    True if the program cancelled the order because the customer did not pay in time. The console sets no time limit
-    for an order without a payment: the shop decides how long such an order waits.
+    True if the program cancelled the order because the customer did not pay in time; `is_expiring` is True while the
+    program does the steps that lead to this. The console sets no time limit for an order without a payment: the shop
+    decides how long such an order waits.
     """
     has_payment = bool(record.payment_ids)
     is_paid_elsewhere = not has_payment and record.state not in (OrderState.PENDING, OrderState.CANCELLED)
     reason = "why.order_no_payment" if is_paid_elsewhere else f"why.order_{record.state}"
     next_step_code = "next.nothing"
-    if record.state is OrderState.PENDING:
+    if record.state is OrderState.PENDING and is_expiring:
+        reason, next_step_code = "why.order_expiring", "next.order_expires"
+    elif record.state is OrderState.PENDING:
         reason, next_step_code = (
             (reason, "next.order_wait") if has_payment else ("why.order_not_begun", "next.order_shop_decides")
         )

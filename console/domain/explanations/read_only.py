@@ -4,21 +4,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from console.domain.access.read_only import EVERYTHING_SCOPE, ReadOnlySwitch, is_action_stopped
-from console.domain.service_results import Explanation, NextStep
+from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 
 SWITCH_LIST_COMMAND = "support-console read-only list"
 
 
 def replace_stopped_next_step(explanation: Explanation, switch: ReadOnlySwitch | None) -> Explanation:
     """If `switch` stops the advised action, return the explanation with another next step: wait until the switch is
-    off. This step has no roles, because a person has nothing to do. Otherwise return the explanation unchanged.
-    Verdict, reason and badges stay the same. `switch` is a switch that is on; None if none is on.
+    off. This step has no roles, because a person has nothing to do, so the badge POSSIBLE is replaced by NONE, except
+    for an unknown outcome, beside which no badge says that there is nothing to do. Otherwise return the explanation
+    unchanged. Verdict, reason and the other badges stay the same. `switch` is a switch that is on; None if none is
+    on.
     """
     if switch is None or not is_action_stopped(explanation.next_step.action, switch):
         return explanation
     code = "next.read_only" if switch.scope == EVERYTHING_SCOPE else "next.read_only_provider"
     step = NextStep(code, {**explanation.facts, **make_prefixed_switch_facts(switch)}, SWITCH_LIST_COMMAND)
-    return replace(explanation, next_step=step, roles_that_may_act=())
+    is_possible = explanation.work is WorkBadge.POSSIBLE and explanation.certainty is not CertaintyBadge.UNKNOWN
+    work = WorkBadge.NONE if is_possible else explanation.work
+    return replace(explanation, next_step=step, roles_that_may_act=(), work=work)
 
 
 def make_prefixed_switch_facts(switch: ReadOnlySwitch) -> Mapping[str, object]:

@@ -2,6 +2,7 @@
 actions."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right
@@ -83,7 +84,8 @@ class CreditCheckDetailsReader:
                 **read_annotations(context, conn, CREDIT_CHECK_KIND, record_id),
             )
         self._opening_log.record_opening(AuditAction.CREDIT_CHECK_OPENED, CREDIT_CHECK_KIND, record_id)
-        return details
+        # without an alert about the record itself, its page opens the alert about a change of its corporation
+        return details if details.open_alert_id else replace(details, open_alert_id=relations.change_alert)
 
     def read_pdf(self, record_id: int, sha256: str | None = None) -> bytes:
         """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Writes an audit

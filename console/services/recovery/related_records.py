@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from console.domain.access.read_only import STOPPED_ACTIONS, ReadOnlySwitch, find_stopping_switch
 from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
+from console.domain.corporation_number import is_well_formed
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.payments import OPEN_REFUND_ACTION, explain_payment
 from console.domain.explanations.records import explain_record
@@ -30,6 +31,11 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
 from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION, is_decidable_check
 from console.domain.recovery.decision_table import is_decision_denied
+from console.domain.registry.watched_facts import (
+    CORPORATION_CHANGE_RULE,
+    CORPORATION_KIND,
+    compute_corporation_subject_id,
+)
 from console.domain.tasks.records import Alert, Saga
 from console.domain.tasks.states import SagaState
 from console.services.credit_checks.provider import CreditCheckAdapterSource
@@ -108,6 +114,7 @@ class RelatedRecordCompleter:
         )
         finds_purchases = not unknown_ids or self._has_provider_a_call_to_find_purchases()
         contradicting_answers = _read_contradicting_answers(conn, credit_checks.CREDIT_CHECK_KIND, checks)
+        change_alerts = _read_change_alerts(conn, checks)
         for check in checks:
             is_failed, pair = check.state is CheckState.ERROR, (check.client_id, check.corporation_number)
             relations = CheckRelations(
@@ -119,6 +126,7 @@ class RelatedRecordCompleter:
                 proposed_state=proposed_states.get(str(check.id)),
                 contradicting_answer=contradicting_answers.get(check.id),
                 lacks_second_person=str(check.id) in ids_without_second_person,
+                change_alert=change_alerts.get(check.id),
             )
             completed_check = replace(check, relations=relations)
             if self._may_be_stopped_by_switch(completed_check):
@@ -440,6 +448,22 @@ def _read_unfinished_payments(
     )
 
 
+def _read_change_alerts(conn: Connection, checks: Sequence[CreditCheck]) -> dict[int, int]:
+    """Return, by the id of a live bought credit check, the id of the open alert about a change of its corporation."""
+    subject_ids = {
+        check.id: compute_corporation_subject_id(check.corporation_number)
+        for check in checks
+        if check.is_live and check.state is CheckState.SUCCESS and is_well_formed(check.corporation_number)
+    }
+    open_alerts = alerts.read_open_alerts_of_subjects(conn, CORPORATION_KIND, set(subject_ids.values()))
+    return {
+        check_id: alert.id
+        for check_id, subject_id in subject_ids.items()
+        for alert in open_alerts.get(subject_id, ())
+        if alert.rule_id == CORPORATION_CHANGE_RULE
+    }
+
+
 def _make_order_relations(
     order: Order,
     order_payments: tuple[Payment, ...],
@@ -459,6 +483,7 @@ def _make_order_relations(
         alert_detected_at=alert.detected_at if alert else None,
         is_cancelled_unpaid=any(timeout_start.CANCELLED_ORDER_FACT_KEY in saga.facts for saga in order_sagas),
         is_saga_stuck=any(saga.state is SagaState.STUCK for saga in order_sagas),
+        is_saga_running=any(saga.state is SagaState.RUNNING for saga in order_sagas),
         pending_refund=find_pending_refund(order_refunds),
         unknown_payment=_find_payment_with_unknown_outcome(order, unfinished_payments),
         reviewed_payment=_find_payment_to_review(unfinished_payments),

@@ -125,6 +125,14 @@ SITUATIONS = {
         RENEW, NOBODY,
     ),
     "without an end": (replace(PURCHASED_CHECK, expired_at=None), "complete", "complete", "nothing", None, NOBODY),
+    "complete, company changed": (
+        replace(PURCHASED_CHECK, relations=CheckRelations(change_alert=5)), "complete", "complete_company_changed",
+        "company_changed", "support-console alerts ack 5 --note TEXT", PEOPLE,
+    ),
+    "just over, company changed": (
+        replace(PURCHASED_CHECK, expired_at=NOW, relations=CheckRelations(change_alert=5)), "complete",
+        "complete_expired", "may_renew", RENEW, NOBODY,
+    ),
     "incomplete": (
         replace(INCOMPLETE_CHECK, work=make_due_work("incomplete", 1)), "incomplete", "incomplete",
         "refetch_scheduled",
@@ -243,7 +251,7 @@ def test_a_contradiction_states_the_providers_answer() -> None:
             "unknown",
             "waiting_for_approval",
         ),
-        (replace(FAILED_CHECK, work=make_due_work("x")), {"awaits_second_person": True}, "known", "scheduled"),
+        (replace(FAILED_CHECK, work=make_due_work("x")), {"awaits_second_person": True}, "known", "possible"),
         (replace(PURCHASED_CHECK, work=make_review_work("contradicted")), {}, "sides_disagree", "needs_review"),
         (PURCHASED_CHECK, {}, "known", "none"),
     ],

@@ -372,6 +372,7 @@ LATE_PAYMENT_REVIEW = make_review_work("paid_after_cancel")
         ({"state": _O.CANCELLED}, {}, "cancelled", "cancelled", "nothing", None),
         ({"state": _O.CANCELLED}, {"is_cancelled_unpaid": True}, "cancelled", "cancelled_unpaid", "nothing", None),
         ({}, {"is_saga_stuck": True}, "paid", "stuck", "order_open_payment", SHOW),
+        ({"state": _O.PENDING}, {"is_saga_running": True}, "pending", "expiring", "order_expires", None),
         ({"work": make_review_work("x")}, {"is_saga_stuck": True}, "paid", "person", "order_open_payment", SHOW),
         ({"work": make_review_work("x")}, {}, "paid", "person", "order_open_payment", SHOW),
         (
@@ -570,7 +571,7 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
             "refund_approved_perhaps_made",
             "refund_approved",
             "known",
-            "possible",
+            "none",
         ),
     ],
 )

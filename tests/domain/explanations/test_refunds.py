@@ -246,7 +246,7 @@ def test_facts_of_sentences_have_attempts_and_age() -> None:
     [
         (REQUESTED_REFUND, {}, "known", "waiting_for_approval"),
         (REQUESTED_REFUND, {"approval_refusal": "refund_window"}, "known", "possible"),
-        (replace(REQUESTED_REFUND, decide_by=NOW - MICROSECOND), {}, "known", "possible"),
+        (replace(REQUESTED_REFUND, decide_by=NOW - MICROSECOND), {}, "known", "none"),
         (UNKNOWN_REFUND, {}, "unknown", "possible"),
         (replace(UNKNOWN_REFUND, work=DUE), {}, "unknown", "scheduled"),
         (replace(UNKNOWN_REFUND, work=DUE), {"awaits_second_person": True}, "unknown", "waiting_for_approval"),

@@ -14,6 +14,7 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.domain.registry.publication_days import is_publication_day
 from console.domain.tasks.records import COMPANY_TOPIC
+from console.domain.views.any_record import CreditCheckDetails
 from console.sandbox.registry import changes, write_whole_file
 from console.sandbox.registry.rows import RegistryRow
 from console.services.alerts import changed_companies
@@ -63,6 +64,15 @@ def plan_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
     indexes = [index for index in range(55) if index % 4 != 3][:39]
     told = {index: ways[index % len(ways)](rows[index]) for index in indexes}
     return told | {54: changes.delete_company(rows[54], NEXT_DAY)}
+
+
+def read_check(scene: DesksWithSameRegistry, index: int) -> CreditCheckDetails:
+    """Return the first credit check of the company, as its page shows it."""
+    number = make_corporation_number(index)
+    ((id,),) = scene.place.sql(
+        f"SELECT min(id) FROM {CHECKS_TABLE} WHERE corporation_number = '{number}' AND superseded_at IS NULL"
+    )
+    return scene.console.credit_checks.read_credit_check(int(id))
 
 
 def write_records(scene: DesksWithSameRegistry) -> None:
@@ -225,10 +235,18 @@ def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock
             item.change.corporation_number: item.change.alert_id
             for item in scene.console.alerts.read_company_queue().items
         }
+        scene.place.sql(f"UPDATE {CHECKS_TABLE} SET pdf_file_path = 'a.pdf'")
+        opened = read_check(scene, 0)
+        assert (opened.explanation.next_step.code, opened.open_alert_id) == (
+            "next.company_changed",
+            by_number[make_corporation_number(0)],
+        )
         acknowledge = scene.console.alerts.acknowledge
         seen = acknowledge(by_number[make_corporation_number(0)], "asked them", request_id="ack-1")
         assert acknowledge(by_number[make_corporation_number(0)], "asked them", request_id="ack-1") == seen
         assert seen.resolved_at is not None
+        acknowledged = read_check(scene, 0)
+        assert (acknowledged.explanation.next_step.code, acknowledged.open_alert_id) == ("next.nothing", None)
         hand_clock.at += timedelta(minutes=5)
         later = f"{hand_clock.now():%Y-%m-%d %H:%M:%S}"
         for index in (1, 2):

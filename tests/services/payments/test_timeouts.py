@@ -708,6 +708,18 @@ def list_stuck_cases(scene: PaymentDesk) -> list[tuple[str, str | None, str, int
     ]
 
 
+def test_an_order_says_that_its_payment_expires(scene: PaymentDesk, clock: MovedClock) -> None:
+    """While the steps after the time limit can't go on because the gateway doesn't answer, the explanation of the
+    order says that they go on automatically."""
+    start_with_stock(scene)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
+    scene.control.add_fault("status:503", call="paypay_payment", times=10_000)
+    run_timeout_task(scene)
+    assert read_single_saga(scene).record.state is SagaState.RUNNING
+    explanation = scene.payments.read_order(scene.read_order("ORD-1").id).explanation
+    assert (explanation.why, explanation.next_step.code) == ("why.order_expiring", "next.order_expires")
+
+
 @pytest.mark.expects_log("stays at release_stock")
 def test_a_stuck_saga_opens_one_case(scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stuck saga has one case, which leads to its payment, and the order's page shows the step and the reason. No
