@@ -41,7 +41,7 @@ class RecordHeader(Surface):
     company_requested = Signal()
 
     def __init__(self, context: WindowContext) -> None:
-        super().__init__()
+        super().__init__(edge="bottom")
         self._context = context
         copy_word = context.translate("action.copy")
         self.title = CopyableId("", "", context.translate("column.record"), copy_label=copy_word, role="title")
@@ -59,7 +59,7 @@ class RecordHeader(Surface):
         self._badge_panel = self._build_badges_and_step_buttons()
         self._grid = QGridLayout(self)
         margin = tokens().px("spacing", "page_margin")
-        self._grid.setContentsMargins(margin, 10, margin, 10)
+        self._grid.setContentsMargins(margin, 10, margin, 9)
         self._grid.setHorizontalSpacing(12)
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(1, 1)
