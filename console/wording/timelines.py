@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage, mask_text
 from console.domain.records import TimelineEntry
+from console.wording.evidence_words import format_evidence_source
 from console.wording.notices import format_notice_type
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences import findings
@@ -95,6 +96,9 @@ def format_event_sentence(event: TimelineEvent, language: str) -> str:
     if event.event_kind is TimelineEventKind.PROOF:
         summary = str(facts.get("summary") or "")
         facts = {**facts, "summary": wording.format_stated_reason(summary, language) or summary}
+    if event.event_kind is TimelineEventKind.ANSWER:
+        # "succeeded" alone would be read as paid, also in the answer to a call that only starts a payment
+        facts = {**facts, "source": format_evidence_source(event.what, language)}
     if event.event_kind is TimelineEventKind.NOTICE:
         source, type = str(facts.get("from") or ""), str(facts.get("told") or "")
         facts = {**facts, "told": format_notice_type(source, type, language)}

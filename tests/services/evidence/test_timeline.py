@@ -81,6 +81,8 @@ def test_the_timeline_of_a_payment_has_its_whole_chain(scene: PaymentDesk) -> No
         ("order", str(order)),
         ("refund", str(refund.id)),
     }
+    answers = [line for line in story.as_text("en").splitlines() if "Recorded an answer" in line]
+    assert "Recorded an answer (PayPay, payment start): succeeded." in answers[0], "not read as the payment itself"
     whats = [one.what for one in story.events]
     assert whats.index("refund.requested") < whats.index("refund.approved")
     assert story.next_cursor is None
