@@ -66,7 +66,7 @@ NEXT_STEPS_WITHOUT_PERSON = frozenset(
         "payment_reversible",
         "payment_wait",
         "probe_scheduled",
-        "read_only",
+        "read_only",  # house: a next step
         "read_only_provider",
         "refetch_scheduled",
         "refund_after_read_only",

@@ -227,9 +227,8 @@ def _explain_purchased_check(
     if not record.incomplete:
         has_expired = record.expired_at is not None and record.expired_at <= now
         if not has_expired and relations.change_alert is not None:  # the renewal of an expired one settles the change
-            command = f"support-console alerts ack {relations.change_alert} --note TEXT"
-            step = NextStep("next.company_changed", facts, command, OPEN_ALERT_ACTION)
-            return Explanation("verdict.complete", "why.complete_company_changed", step, facts, DECIDING_ROLES)
+            step = NextStep("next.company_changed", facts, action=OPEN_ALERT_ACTION)
+            return Explanation("verdict.complete", "why.complete_company_changed", step, facts)
         if not has_expired:
             return Explanation("verdict.complete", "why.complete", NextStep("next.nothing", facts), facts)
         step = NextStep("next.may_renew", facts, _format_purchase_command(record, is_renewal=True), "renew")

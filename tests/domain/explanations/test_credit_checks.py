@@ -127,7 +127,7 @@ SITUATIONS = {
     "without an end": (replace(PURCHASED_CHECK, expired_at=None), "complete", "complete", "nothing", None, NOBODY),
     "complete, company changed": (
         replace(PURCHASED_CHECK, relations=CheckRelations(change_alert=5)), "complete", "complete_company_changed",
-        "company_changed", "support-console alerts ack 5 --note TEXT", PEOPLE,
+        "company_changed", None, NOBODY,
     ),
     "just over, company changed": (
         replace(PURCHASED_CHECK, expired_at=NOW, relations=CheckRelations(change_alert=5)), "complete",
