@@ -10,6 +10,7 @@ import pytest
 from tests.crash import desk_request_kills, desk_request_statements
 from tests.support.places import Engine, Place, ServerPlace, use_shared_nodes
 from tests.support.pooled_databases import PooledDatabase
+from tests.support.pooled_teams import lend_team_database
 from tests.support.quick_desks import make_quick_folder
 
 pytestmark = pytest.mark.engines("mariadb")
@@ -17,11 +18,9 @@ pytestmark = pytest.mark.engines("mariadb")
 
 @pytest.fixture(scope="module")
 def team_database(engine: Engine) -> Iterator[PooledDatabase]:
-    """Yield a database of its own for these tests, because they change the rights of its accounts."""
-    with use_shared_nodes(engine) as nodes:
-        database = PooledDatabase(nodes)
+    """Yield a database that only these tests use meanwhile, because they change the rights of its accounts."""
+    with use_shared_nodes(engine) as nodes, lend_team_database(nodes) as database:
         yield database
-        database.drop_database()
 
 
 @pytest.fixture

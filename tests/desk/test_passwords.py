@@ -24,22 +24,21 @@ from tests.support import server_fixtures
 from tests.support.desks import make_environment
 from tests.support.money_desks import import_paid_payment, make_provider_settings
 from tests.support.places import Place, ServerPlace, get_nodes
-from tests.support.pooled_databases import PooledDatabase
+from tests.support.pooled_teams import lend_team_database
 from tests.support.team_mode import execute_desk_requests, get_password_of, start_team_mode
 
 
 @pytest.fixture(params=["asks", "acts"])
 def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
-    """Yield a team whose people are in team mode, and one whose people act themselves, on a database of its own,
+    """Yield a team whose people are in team mode, and one whose people act themselves, on a database of their own,
     because the tests change the rights of its accounts.
     """
     server_fixtures.require_server("mariadb")
-    database = PooledDatabase(get_nodes("mariadb"))
-    place = ServerPlace("mariadb", tmp_path, database)
-    if request.param == "asks":
-        start_team_mode(place, "op-a", "lead-b")
-    yield place
-    database.drop_database()
+    with lend_team_database(get_nodes("mariadb")) as database:
+        place = ServerPlace("mariadb", tmp_path, database)
+        if request.param == "asks":
+            start_team_mode(place, "op-a", "lead-b")
+        yield place
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.support import servers
 from tests.support.desks import NUMBERS, UNUSED_URL
 from tests.support.keyrings import MemoryKeyring
 from tests.support.places import Place, ServerPlace
-from tests.support.pooled_databases import PooledDatabase
+from tests.support.pooled_teams import lend_team_database
 from tests.support.quick_desks import make_quick_folder
 from tests.support.server_fixtures import require_server
 from tests.support.team_mode import execute_desk_requests, start_team_mode
@@ -39,12 +39,10 @@ OpenWindow = Callable[..., Person]
 def place() -> Iterator[Place]:
     """Yield a database of its own with a team, because the test changes op-a's rights."""
     require_server("mariadb")
-    database = PooledDatabase((servers.get_shared_mariadb(),))
-    with make_quick_folder() as folder:
+    with make_quick_folder() as folder, lend_team_database((servers.get_shared_mariadb(),)) as database:
         made = ServerPlace("mariadb", folder, database)
         start_team_mode(made, "op-a")
         yield made
-    database.drop_database()
 
 
 @pytest.fixture

@@ -27,10 +27,11 @@ from tests.support.desks import make_environment
 from tests.support.galera_cluster import wait_until_applied
 from tests.support.money_desks import call_for_ending, import_paid_payment, make_provider_settings, request_refund
 from tests.support.payment_desks import BANK_KEY
+from tests.support.pooled_teams import lend_team
 from tests.support.quick_desks import make_quick_folder
 from tests.support.refusals import call_for_refusal_code
 from tests.support.sql_server import SqlServer
-from tests.support.teams import ROLES_BY_PERSON, Team, open_team
+from tests.support.teams import Team
 
 PERSON_BY_ROLE = {"operator": "op-a", "approver": "lead-b", "auditor": "aud-e", "admin": "adm-f", "worker": "worker"}
 """Somebody of each role."""
@@ -241,7 +242,7 @@ def open_attacked_database(*nodes: SqlServer) -> Iterator[AttackedDatabase]:
     with (
         make_quick_folder() as folder,
         Sandbox() as sandbox,
-        open_team(nodes[0], ROLES_BY_PERSON) as people,
+        lend_team(nodes) as people,
         ExitStack() as closing,
     ):
         wait_until_applied(nodes)

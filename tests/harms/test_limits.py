@@ -11,7 +11,8 @@ from tests.harms.test_requests_of_people import RequestingTeam, _make_insert
 from tests.store.forbidden import NOW_SQL
 from tests.support import server_fixtures
 from tests.support.places import use_shared_nodes
-from tests.support.teams import ROLES_BY_PERSON, apply_accounts, open_team
+from tests.support.pooled_teams import lend_team
+from tests.support.teams import ROLES_BY_PERSON, apply_accounts
 
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
 PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "adm-f": ["admin"], "adm-g": ["admin"], "adm-h": ["admin"]}
@@ -23,7 +24,7 @@ UPDATE_LIMIT_SQL = f"UPDATE limits SET value = {NEW} WHERE name = '{NAME}' AND c
 @pytest.fixture(params=_ENGINES)
 def limit_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
     members = {**ROLES_BY_PERSON, "adm-g": ("admin",), "adm-h": ("admin",)}
-    with use_shared_nodes(request.param) as nodes, open_team(nodes[0], members) as people:
+    with use_shared_nodes(request.param) as nodes, lend_team(nodes, members) as people:
         entries = [{"name": people.names[who], "roles": roles, "acts": False} for who, roles in PEOPLE.items()]
         apply_accounts(people.owner, entries, {})
         yield RequestingTeam(people)

@@ -12,7 +12,8 @@ from tests.harms.test_requests_of_people import RequestingTeam, _make_insert
 from tests.store.forbidden import NOW_SQL
 from tests.support import server_fixtures
 from tests.support.places import use_shared_nodes
-from tests.support.teams import ROLES_BY_PERSON, apply_accounts, open_team
+from tests.support.pooled_teams import lend_team
+from tests.support.teams import apply_accounts
 
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
 PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "aud-e": ["auditor"], "adm-f": ["admin"]}
@@ -20,7 +21,7 @@ PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "aud-e": ["auditor"], "a
 
 @pytest.fixture(params=_ENGINES)
 def read_only_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
-    with use_shared_nodes(request.param) as nodes, open_team(nodes[0], ROLES_BY_PERSON) as people:
+    with use_shared_nodes(request.param) as nodes, lend_team(nodes) as people:
         entries = [{"name": people.names[who], "roles": roles, "acts": False} for who, roles in PEOPLE.items()]
         apply_accounts(people.owner, entries, {})
         yield RequestingTeam(people)

@@ -15,7 +15,8 @@ from console.domain.desk_requests.records import make_request_id
 from tests.store.forbidden import CHECKS_TABLE, NOW_SQL
 from tests.support import server_fixtures
 from tests.support.places import Engine, use_shared_nodes
-from tests.support.teams import Team, apply_accounts, open_team
+from tests.support.pooled_teams import lend_team
+from tests.support.teams import Team, apply_accounts
 
 LEASE_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000"
 CORPORATION_NUMBER = "1180301018771"
@@ -111,7 +112,7 @@ def open_requesting_team(engine: Engine, *, can_act: bool) -> Iterator[Requestin
     """Yield the people of PEOPLE on a server of `engine`, with the payments of `_make_payment_inserts`. If `can_act`
     is True, they execute their actions at their own desks; otherwise they send desk requests to the worker.
     """
-    with use_shared_nodes(engine) as nodes, open_team(nodes[0]) as people:
+    with use_shared_nodes(engine) as nodes, lend_team(nodes) as people:
         entries = [
             {"name": people.names[name], "roles": roles, "may_buy": True, "acts": can_act}
             for name, roles in PEOPLE.items()

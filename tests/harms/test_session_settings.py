@@ -10,7 +10,8 @@ from tests.store import forbidden, forbidden_money, forbidden_worker, money_scen
 from tests.store.forbidden import ForbiddenStatements
 from tests.store.plain_connections import PersonConnections, execute_case, fill_account_names
 from tests.support.places import Engine, use_shared_nodes
-from tests.support.teams import Team, open_team
+from tests.support.pooled_teams import lend_team
+from tests.support.teams import Team
 
 CASES_ENDED_BY_LEASE = ("running call", "lease: ")
 """Parts of the titles of statements that are refused while a lease of the seeds counts. It ends after ten minutes."""
@@ -52,7 +53,7 @@ pytestmark = pytest.mark.engines("mariadb")
 @pytest.fixture(scope="module")
 def team_with_records(engine: Engine) -> Iterator[Team]:
     """Yield a team with records of every kind. The tests of this module change no row."""
-    with use_shared_nodes(engine) as nodes, open_team(nodes[0]) as made:
+    with use_shared_nodes(engine) as nodes, lend_team(nodes) as made:
         for insert in (
             forbidden.insert_records,
             money_scene.insert_money_rows,

@@ -18,7 +18,8 @@ from console.store.database.server import make_people_database_name
 from tests.store.forbidden import NOW_SQL
 from tests.support import server_fixtures
 from tests.support.places import use_shared_nodes
-from tests.support.teams import Team, apply_accounts, open_team
+from tests.support.pooled_teams import lend_team
+from tests.support.teams import Team, apply_accounts
 
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
 PEOPLE = {"op-a": "operator", "lead-b": "approver", "aud-e": "auditor", "adm-f": "admin"}
@@ -77,7 +78,7 @@ def _make_insert(table: str, **values: object) -> str:
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def reading_team(request: pytest.FixtureRequest) -> Iterator[ReadingTeam]:
-    with use_shared_nodes(request.param) as nodes, open_team(nodes[0]) as people:
+    with use_shared_nodes(request.param) as nodes, lend_team(nodes) as people:
         entries = [{"name": people.names[name], "roles": [role], "acts": False} for name, role in PEOPLE.items()]
         apply_accounts(people.owner, entries, {})
         made = ReadingTeam(people)

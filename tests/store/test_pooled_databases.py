@@ -12,7 +12,7 @@ from tests.support.places import Place, ServerPlace
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.quick_desks import ManualClock
 
-_INSERT_LOST_OPERATION_SQL = (
+INSERT_LOST_OPERATION_SQL = (
     "INSERT INTO lost_operations (id, database_id, action, operator, desk, at, fingerprint, holds, told_at)"
     " VALUES ('a', 'b', 'purchase', 'op-a', 'd', NOW(6), 'f', FALSE, NOW(6))"
 )
@@ -30,7 +30,7 @@ def test_a_pooled_database_is_emptied_for_the_next_test(
     with place.desk(alarmbox, hand_clock) as desk:
         desk.credit_checks.purchase(PurchaseRequest(invent_numbers(1)[0], "1"))
         desk.recovery.run_all_tasks()
-    place.sql(_INSERT_LOST_OPERATION_SQL)
+    place.sql(INSERT_LOST_OPERATION_SQL)
     changed = {table for table, found in read_contents(place.database).items() if found != before[table]}
     assert changed >= {"audit_log", "changes", "leases", "lost_operations", "operations", "sessions", "tasks"}
     place.database.restore_content()

@@ -14,7 +14,7 @@ from console.store.constraints import server_triggers
 from console.store.database.engine import Database
 from tests.support.galera_cluster import wait_until_applied
 from tests.support.sql_server import SqlServer
-from tests.support.teams import ROLES_BY_PERSON, create_team
+from tests.support.teams import ROLES_BY_PERSON, Team, create_team
 from tests.support.waiting import wait_until
 
 PEOPLE = ("op-a", "op-b", "lead-b", "lead-c")
@@ -56,11 +56,8 @@ class PooledDatabase:
         self._lines: dict[str, Any] = {}
         with self._connect_as("").cursor() as cursor:
             self._numbered = {str(table) for (table,) in _execute_and_fetch(cursor, _SELECT_NUMBERED_TABLES_SQL)}
-            self._truncated = set(self._numbered)
-            self._delete_all_rows(
-                cursor, _list_filled_tables(cursor) - {"alembic_version", "console_meta", "limits", "operators"}
-            )
-            self._kept = _read_tables(cursor, _list_filled_tables(cursor))
+        self._truncated = set(self._numbered)
+        self.keep_content()
 
     def get_account_name(self, person: str) -> str:
         """Return the name of the person's account. Accounts belong to the whole server, so the account names of each
@@ -72,6 +69,11 @@ class PooledDatabase:
     def owner(self) -> str:
         """Return the database URL of the schema account."""
         return self._team.owner
+
+    @property
+    def team(self) -> Team:
+        """Return the team: its server and the accounts of its people."""
+        return self._team
 
     def get_password_of(self, person: str) -> str:
         return self._accounts[person][1]
@@ -111,6 +113,14 @@ class PooledDatabase:
                 marks = ", ".join(["%s"] * len(rows[0]))
                 cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
+    def keep_content(self) -> None:
+        """Delete the rows that the creation of accounts has left. `restore_content` restores the remaining rows."""
+        with self._connect_as("").cursor() as cursor:
+            self._delete_all_rows(
+                cursor, _list_filled_tables(cursor) - {"alembic_version", "console_meta", "limits", "operators"}
+            )
+            self._kept = _read_tables(cursor, _list_filled_tables(cursor))
+
     def execute_as_initial_content(self, statement: str) -> None:
         """Run the statement, and include its effect in the content that `restore_content` restores."""
         with self._connect_as("").cursor() as cursor:
@@ -120,7 +130,7 @@ class PooledDatabase:
     def drop_table_triggers(self, table: str) -> None:
         """Drop the triggers of a table. They are created again when the content is restored."""
         self._unguarded = True
-        of_this = f"trigger_schema = DATABASE() AND event_object_table = '{table}'"
+        of_this = f"event_object_schema = DATABASE() AND event_object_table = '{table}'"
         for (trigger,) in self.sql(f"SELECT trigger_name FROM information_schema.triggers WHERE {of_this}"):
             self.sql(f"DROP TRIGGER {trigger}")
 

@@ -36,7 +36,7 @@ _SELECT_COLUMNS_SQL = (
 )
 _SELECT_TRIGGERS_SQL = (
     "SELECT trigger_name, action_timing, event_manipulation, event_object_table, action_statement, sql_mode"
-    " FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
+    " FROM information_schema.triggers WHERE event_object_schema = DATABASE()"
     " ORDER BY event_object_table, event_manipulation, action_order"
 )
 _SELECT_PROCEDURES_SQL = (

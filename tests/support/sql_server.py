@@ -108,24 +108,29 @@ class SqlServer:
 
     def drop_database(self, url: str) -> None:
         """Drop a database that `create_database` has created, and its owner. First end the database sessions that are
-        still connected to it. Sessions that read information_schema aren't ended: while such a session reads the
-        triggers of all databases, the server's list of sessions shows each of these databases in turn as the
-        session's database.
+        still connected to it.
+        """
+        parts = urlsplit(url)
+        name, owner = parts.path.lstrip("/"), unquote(parts.username or "")
+        self.end_sessions(name)
+        patience = f"SET lock_wait_timeout = {PATIENCE_SECONDS:.0f}"
+        databases = [f"DROP DATABASE IF EXISTS `{database}`" for database in (make_people_database_name(name), name)]
+        self.sql(patience, *databases, f"DROP USER IF EXISTS `{owner}`@`%`")
+
+    def end_sessions(self, database: str) -> None:
+        """End the database sessions that are connected to this database. Sessions that read information_schema aren't
+        ended: while such a session reads the triggers of all databases, the server's list of sessions shows each of
+        these databases in turn as the session's database.
         """
         import pymysql
 
-        parts = urlsplit(url)
-        name, owner = parts.path.lstrip("/"), unquote(parts.username or "")
         for (connection,) in self.sql(
             "SELECT ID FROM information_schema.PROCESSLIST"
-            f" WHERE DB IN ('{name}', '{make_people_database_name(name)}')"
+            f" WHERE DB IN ('{database}', '{make_people_database_name(database)}')"
             " AND COALESCE(INFO, '') NOT LIKE '%information_schema%'"
         ):
             with suppress(pymysql.MySQLError):  # it left by itself
                 self.sql(f"KILL {connection}")
-        patience = f"SET lock_wait_timeout = {PATIENCE_SECONDS:.0f}"
-        databases = [f"DROP DATABASE IF EXISTS `{database}`" for database in (make_people_database_name(name), name)]
-        self.sql(patience, *databases, f"DROP USER IF EXISTS `{owner}`@`%`")
 
     @contextmanager
     def create_temporary_database(self, name: str | None = None) -> Iterator[str]:

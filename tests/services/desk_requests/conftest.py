@@ -10,6 +10,7 @@ import pytest
 from tests.support import server_fixtures
 from tests.support.places import Engine, Place, ServerPlace, use_shared_nodes
 from tests.support.pooled_databases import PooledDatabase
+from tests.support.pooled_teams import lend_team_database
 from tests.support.quick_desks import make_quick_folder
 
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
@@ -17,11 +18,9 @@ _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.M
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def team_database(request: pytest.FixtureRequest) -> Iterator[PooledDatabase]:
-    """Yield a database of a team that only this folder's tests use, because they change the rights of accounts."""
-    with use_shared_nodes(request.param) as nodes:
-        database = PooledDatabase(nodes)
+    """Yield a database that only one file uses at a time, because its tests change the rights of accounts."""
+    with use_shared_nodes(request.param) as nodes, lend_team_database(nodes) as database:
         yield database
-        database.drop_database()
 
 
 @pytest.fixture
