@@ -366,7 +366,7 @@ def _read_existing_triggers(conn: Connection) -> dict[str, tuple[str | None, str
     connected account may not read it."""
     rows = conn.exec_driver_sql(
         "SELECT trigger_name, action_statement, definer FROM information_schema.triggers"
-        " WHERE trigger_schema = DATABASE() AND LEFT(trigger_name, 8) = 'console_'"
+        " WHERE event_object_schema = DATABASE() AND LEFT(trigger_name, 8) = 'console_'"
     ).all()
     existing_triggers = {
         str(name): (body, str(definer)) for name, body, definer in rows

@@ -14,8 +14,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import event
 
 from console.store.access.people_views import make_view_statements
+from console.store.constraints import server_triggers
 from console.store.database.engine import Database
 from console.store.database.server import make_people_database_name
 from console.store.queues.chosen_records import SortPosition
@@ -240,3 +242,14 @@ def test_views_of_people_use_the_indexes_of_their_tables(
             of_tables,
         )
         assert len(plans.find_sort_steps(steps)) <= len(plans.find_sort_steps(of_tables)), (name, steps, of_tables)
+
+
+def test_the_check_of_triggers_reads_only_this_database(mariadb_database: Database) -> None:
+    """Other databases of the server may have many triggers, each of which the server would parse."""
+    sent: list[str] = []
+    with mariadb_database.read() as conn:
+        event.listen(conn, "before_cursor_execute", lambda _conn, _cursor, statement, *_: sent.append(statement))
+        server_triggers.find_trigger_faults(conn)
+        (statement,) = [one for one in sent if "information_schema.triggers" in one]
+        (plan,) = conn.exec_driver_sql(f"EXPLAIN {statement}").all()
+    assert "Scanned 1 database" in plan[-1]
