@@ -33,7 +33,7 @@ STAMPS := $(VENV)/.stamps
 help:  ## this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-setup: $(STAMPS)/project  ## the environment in .venv, from the hash-pinned lock; system packages first
+setup: $(STAMPS)/system $(STAMPS)/project  ## the environment in .venv, from the hash-pinned lock; system packages first
 
 run: setup  ## the demo: window, embedded database, sandbox provider, invented records
 	@scripts/display.sh
@@ -127,15 +127,19 @@ clean:  ## removes what make made, the environment included
 
 # ---- how the environment comes to be; each step leaves a stamp and is skipped until what it rests on changes
 
-$(STAMPS)/system: scripts/system_packages.sh
+$(STAMPS)/environment: scripts/system_packages.sh
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; $(PYTHON) is not. Another one: make PYTHON=/path/to/python3.11 …"; exit 1; }
-	@scripts/system_packages.sh window
+	@scripts/system_packages.sh python
 	@$(PY) -c 'import pip' 2>/dev/null || \
 	  { echo "Making the environment in $(VENV) …"; "$(PYTHON)" -m venv --clear $(VENV); }
 	@mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/locked: requirements.lock $(STAMPS)/system
+$(STAMPS)/system: scripts/system_packages.sh $(STAMPS)/environment
+	@scripts/system_packages.sh window
+	@touch $@
+
+$(STAMPS)/locked: requirements.lock $(STAMPS)/environment
 	@echo "Installing the pinned packages (each file is checked against its hash) …"
 	@$(PY) -m pip install -qq --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
@@ -154,12 +158,14 @@ $(STAMPS)/build-tools: scripts/system_packages.sh $(STAMPS)/system
 	@scripts/system_packages.sh build
 	@touch $@
 
-# pip unpacks the pinned packages on one core while apt-get installs on the other; apt-get runs one at a time, as its lock
-# demands.
+# pip unpacks the pinned packages on one core while apt-get installs all system packages on the other. Where that may not
+# be done, the steps after it say what is missing.
 .PHONY: $(STAMPS)/prepared
-$(STAMPS)/prepared: $(STAMPS)/system
-	@$(MAKE) --no-print-directory setup & python=$$!; \
-		$(MAKE) --no-print-directory $(STAMPS)/build-tools $(STAMPS)/servers; system=$$?; wait $$python && exit $$system
+$(STAMPS)/prepared: $(STAMPS)/environment
+	@$(MAKE) --no-print-directory $(STAMPS)/project & python=$$!; \
+		{ scripts/system_packages.sh window build servers || true; } && \
+		$(MAKE) --no-print-directory $(STAMPS)/system $(STAMPS)/build-tools $(STAMPS)/servers; \
+		system=$$?; wait $$python && exit $$system
 
 # Without the servers their tests are skipped, and say so; on CI that is no way to go on.
 $(STAMPS)/servers: scripts/system_packages.sh $(STAMPS)/system

@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
 # Names the system packages that are missing; installs them where this is root on Debian or Ubuntu.
 #
+#   scripts/system_packages.sh python   what the environment of Python needs
 #   scripts/system_packages.sh window   what PySide6's window needs (found by ldd over its libraries and plugins)
 #   scripts/system_packages.sh build    what PyInstaller needs to build the application
 #   scripts/system_packages.sh servers  the database servers that the tests start for themselves; none starts by itself
+#
+# With several groups their packages are installed in one run of apt-get, which reads the lists of packages once. Where
+# the script may not install, it then says nothing: a call with one group names what is missing there.
 #
 # SYSTEM_PACKAGES=skip goes on without looking: the terminal commands need none of them.
 # Exit status: 0 nothing is missing (any more), 1 something is, and the message says what to do.
 set -euo pipefail
 
-group=${1:-window}
+groups=("${@:-window}")
 python=${PYTHON:-python3}
 
 [ "${SYSTEM_PACKAGES:-}" = skip ] && exit 0
@@ -60,8 +64,9 @@ missing_for_window() {
   while read -r library package; do
     [ -z "$library" ] || grep -qxF -- "$library" <<<"$known" || echo "$package"
   done <<<"$window_libraries"
-  "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }
+
+missing_for_python() { "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv; }
 
 # PyInstaller reads libraries with objdump and ships the interpreter's own shared library.
 missing_for_build() {
@@ -108,26 +113,37 @@ services_as_before() {
   [ ! -e "$policy.before" ] || mv "$policy.before" "$policy"
 }
 
+missing=
+purposes=
 without="the terminal commands work, the window may not"
-case $group in
-  window) purpose="the window"; missing=$(missing_for_window) ;;
-  build) purpose="building the application"; missing=$(missing_for_build) ;;
-  servers)
-    purpose="the database servers of the tests"; missing=$(missing_for_servers)
-    without="the tests that need a server are skipped; where CI=true they fail" ;;
-  *) echo "usage: $0 window|build|servers" >&2; exit 1 ;;
-esac
-missing=$(sort -u <<<"$missing" | paste -sd' ' -)
+for group in "${groups[@]}"; do
+  case $group in
+    python) purpose="Python's environment"; added=$(missing_for_python) ;;
+    window) purpose="the window"; added=$(missing_for_window) ;;
+    build) purpose="building the application"; added=$(missing_for_build) ;;
+    servers)
+      purpose="the database servers of the tests"; added=$(missing_for_servers)
+      without="the tests that need a server are skipped; where CI=true they fail" ;;
+    *) echo "usage: $0 python|window|build|servers …" >&2; exit 1 ;;
+  esac
+  [ -n "$added" ] || continue
+  purposes="${purposes:+$purposes, }$purpose"
+  missing+="$added"$'\n'
+done
+missing=$(sort -u <<<"$missing" | xargs)
 [ -n "$missing" ] || exit 0
 
-echo "Missing system packages for $purpose: $missing"
 debian=no
 grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release 2>/dev/null && command -v apt-get >/dev/null && debian=yes
+may_install=no
+[ $debian = yes ] && [ "$(id -u)" = 0 ] && may_install=yes
+[ $may_install = yes ] || [ ${#groups[@]} = 1 ] || exit 0
 
-if [ $debian = yes ] && [ "$(id -u)" = 0 ]; then
+echo "Missing system packages for $purposes: $missing"
+if [ $may_install = yes ]; then
   echo "Installing them with apt-get (this is root on Debian or Ubuntu) …"
   export DEBIAN_FRONTEND=noninteractive
-  [ "$group" != servers ] || services_stay_off
+  services_stay_off
   # shellcheck disable=SC2086  # a list of names
   if log=$( (apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing) 2>&1); then
     echo "Installed."

@@ -164,3 +164,26 @@ def test_the_script_without_a_display_names_the_alternatives() -> None:
     assert done.returncode == 1
     for way_out in ("support-console doctor", "QT_QPA_PLATFORM=vnc make run", "xvfb-run"):
         assert way_out in done.stdout
+
+
+def test_packages_of_several_groups_are_installed_at_once(tmp_path: Path) -> None:
+    """With several groups, the script reads the lists of packages once and installs all missing packages together."""
+    seen = tmp_path / "seen"
+    grep = 'case "$*" in *debian*) exit 0 ;; esac; exit 1'
+    env = make_tool_environment(tmp_path, id="echo 0", grep=grep, ldconfig="true", apt_get=f'echo "$@" >>{seen}')
+    changed = {"GALERA": str(tmp_path / "none"), "POLICY_RC_D": str(tmp_path / "policy-rc.d")}
+    done = run_script("window", "build", "servers", env={**env, **changed})
+    assert done.returncode == 0, done.stdout
+    assert "Missing system packages for the window, " in done.stdout
+    update, install = seen.read_text().splitlines()
+    assert update == "update -qq"
+    assert {"galera-4", "libxcb-cursor0"} <= set(install.split())
+
+
+def test_several_groups_are_not_reported_where_they_cannot_be_installed(tmp_path: Path) -> None:
+    """Without the rights of root, a call with several groups prints nothing and succeeds: the calls with one group,
+    which follow, decide whether the work can continue.
+    """
+    env = make_tool_environment(tmp_path, ldconfig="true", id="echo 1000", apt_get="exit 9")
+    done = run_script("window", "servers", env={**env, "GALERA": str(tmp_path / "none")})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
