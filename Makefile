@@ -141,6 +141,9 @@ $(STAMPS)/system: scripts/system_packages.sh $(STAMPS)/environment
 
 $(STAMPS)/locked: requirements.lock $(STAMPS)/environment
 	@echo "Installing the pinned packages (each file is checked against its hash) …"
+	@# The pinned pip first: that of Debian 12 (23.0) takes 55 s of processor time here, the pinned one 20 s.
+	@sed -n '/^pip==/,/[^\\]$$/p' $< >$(STAMPS)/pip.lock
+	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r $(STAMPS)/pip.lock
 	@$(PY) -m pip install -qq --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
