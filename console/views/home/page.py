@@ -156,7 +156,12 @@ class HomePage(Page):
             context.runner,
             parent=self,
         )
-        self.table = FittedTable(self.rows, context.translate("home.oldest"), naming_columns=("company",))
+        self.table = FittedTable(
+            self.rows,
+            context.translate("home.oldest"),
+            hideable_columns=("certainty",),  # the reason contains more information
+            naming_columns=("company",),
+        )
         ColumnWidthStorage(context, self.table, "home")
         self.table.opened.connect(self._open_queue_item)
         self.table.current_changed.connect(self._show_current_row)

@@ -86,9 +86,9 @@ class FittedTable(RecordTable):
         """Set the widths of the columns. If a text would be cut off, make figures and states as narrow as their
         contents. If the table is still too narrow, take these steps until the columns fit: hide the columns of
         `hideable_columns`, one after the other; make columns of sentences narrow, except those whose width the person
-        has set; hide the columns of `naming_columns`; make columns of states up to a quarter narrower, which cuts off
-        long states. If the columns still don't fit, the table scrolls sideways, and the columns up to the one that
-        names the record stay visible.
+        has set; hide the columns of `naming_columns`; make columns of states narrower, which cuts off long states. If
+        the columns still don't fit, the table scrolls sideways, and the columns up to the one that names the record
+        stay visible.
 
         If a sentence and a corporation number would both be cut off, and a column of identifiers names the record,
         hide the column of the number: a part of a number names no corporation.
@@ -154,20 +154,22 @@ class FittedTable(RecordTable):
     def _narrow_state_columns(
         self, widths: dict[str, int], hidden_columns: Collection[str], available_px: int
     ) -> None:
-        """Make the columns of states narrower, the widest first, until the visible columns fit into `available_px`
-        px. Each column keeps at least three quarters of its width and room for its title; a column whose width the
-        person has set keeps its width. The end of a long state is then elided; its tooltip has the whole text.
+        """Make the columns of states narrower, until the visible columns fit into `available_px` px. First a
+        stretched column, whose long states are sentences, becomes as narrow as a column of sentences; then each other
+        column, the widest first, up to a quarter narrower. Each column keeps room for its title; a column whose width
+        the person has set keeps its width. The end of a long state is then elided; its tooltip has the whole text.
         """
         fixed_keys = {*hidden_columns, *self.preferred_widths}
         states = [
-            (widths[column.key], column_index, column.key)
+            (not column.is_stretched, -widths[column.key], column_index, column.key)
             for column_index, column in enumerate(self.rows.columns)
             if column.kind == "state" and column.key not in fixed_keys
         ]
-        for width, column_index, key in sorted(states, reverse=True):
-            smallest = max(self._measure_title_width(column_index), width * 3 // 4)
+        for is_word, _, column_index, key in sorted(states):
+            smallest = widths[key] * 3 // 4 if is_word else _compute_min_sentence_width()
+            smallest = max(self._measure_title_width(column_index), smallest)
             excess = _sum_visible_widths(widths, hidden_columns) - available_px
-            widths[key] -= max(0, min(excess, width - smallest))
+            widths[key] -= max(0, min(excess, widths[key] - smallest))
 
     def _widen_first_column(self, hidden_columns: set[str], widths: dict[str, int]) -> None:
         """Find the first visible column, and widen it so that its contents begin at the table's margin."""
@@ -199,44 +201,42 @@ class FittedTable(RecordTable):
 
     def _share_free_width(self, widths: dict[str, int], hidden_columns: Collection[str], free_px: int) -> None:
         """Widen the columns whose texts would be cut off, and write their new widths into `widths`. `free_px` is the
-        part of the table's width that no column uses yet. The width is given in this order:
+        part of the table's width that no column uses yet. Columns of texts, identifiers and states that are wider
+        than their contents first give up their unused width, and get back the part that no other column needs. The
+        width is given in this order:
 
         1. to each naming column (`naming_columns`) until it shows a corporation number completely;
-        2. to columns that aren't stretched;
-        3. to stretched columns.
-
-        A stretched naming column that is wider than its contents first gives up its unused width, and gets back the
-        part that no other column needs."""
-        shown_columns = [
-            (column_index, column)
+        2. to each column that isn't stretched, then to each stretched one, if its longest text then fits;
+        3. in equal parts to the columns whose longest text doesn't fit.
+        """
+        needed_widths = {
+            column.key: self._measure_needed_width(column_index)
             for column_index, column in enumerate(self.rows.columns)
-            if column.key not in hidden_columns
-        ]
-        lent_widths: dict[str, int] = {}
-        for column_index, column in shown_columns:
-            unused_width = widths[column.key] - self._measure_contents_width(column_index)
-            if column.is_stretched and column.key in self._naming_keys and unused_width > 0:
-                lent_widths[column.key] = unused_width
-                widths[column.key] -= unused_width
-                free_px += unused_width
-        for column_index, column in shown_columns:
-            if column.key in self._naming_keys and column.key not in self.preferred_widths:
-                needed_width = min(
-                    self._measure_number_width(column_index), self._measure_contents_width(column_index)
-                )
-                added_width = max(0, min(free_px, needed_width - widths[column.key]))
-                widths[column.key] += added_width
-                free_px -= added_width
-        for column_index, column in sorted(
-            shown_columns, key=lambda index_and_column: index_and_column[1].is_stretched
-        ):
-            if column.kind == "text" or column.is_stretched:
-                added_width = max(0, min(free_px, self._measure_contents_width(column_index) - widths[column.key]))
-                widths[column.key] += added_width
-                free_px -= added_width
+            if column.key not in {*hidden_columns, *self.preferred_widths}
+            and (column.kind in (*_TEXT_CELL_KINDS, "state") or column.is_stretched)
+        }
+        lent_widths = {key: max(0, widths[key] - needed_width) for key, needed_width in needed_widths.items()}
         for key, unused_width in lent_widths.items():
-            widths[key] += min(free_px, unused_width)
-            free_px -= min(free_px, unused_width)
+            widths[key] -= unused_width
+            free_px += unused_width
+
+        def widen_column(key: str, added_width: int) -> None:
+            nonlocal free_px
+            widths[key] += max(0, added_width)
+            free_px -= max(0, added_width)
+
+        for column_index, column in enumerate(self.rows.columns):
+            if column.key in self._naming_keys and column.key in needed_widths:
+                needed_width = min(self._measure_number_width(column_index), needed_widths[column.key])
+                widen_column(column.key, min(free_px, needed_width - widths[column.key]))
+        for column in sorted(self.rows.columns, key=lambda column: column.is_stretched):
+            if column.key in needed_widths and needed_widths[column.key] - widths[column.key] <= free_px:
+                widen_column(column.key, needed_widths[column.key] - widths[column.key])
+        cut_keys = [key for key, needed_width in needed_widths.items() if widths[key] < needed_width]
+        for count, key in enumerate(sorted(cut_keys, key=lambda key: needed_widths[key] - widths[key])):
+            widen_column(key, min(free_px // (len(cut_keys) - count), needed_widths[key] - widths[key]))
+        for key, unused_width in lent_widths.items():
+            widen_column(key, min(free_px, unused_width))
 
     def _grow_left_aligned_columns(
         self, widths: dict[str, int], hidden_columns: Collection[str], free_px: int
@@ -288,6 +288,13 @@ class FittedTable(RecordTable):
             if widths[key]
             < min(self._measure_number_width(shown_columns[key]), self._measure_contents_width(shown_columns[key]))
         }
+
+    def _measure_needed_width(self, column_index: int) -> int:
+        """Return the width in px that a column needs for its title and for its cells in the first 200 loaded rows, at
+        its place: the first visible column begins at the table's margin."""
+        is_moved = 0 < column_index == self.first_column
+        margin_px = max(0, self.margin - CELL_PADDING_PX) if is_moved else 0
+        return self._measure_contents_width(column_index) + margin_px
 
     def _measure_number_width(self, column_index: int) -> int:
         """Return the width in px that a column needs to show a corporation number completely."""
@@ -395,11 +402,7 @@ class FittedTable(RecordTable):
         needs the width of its contents."""
         needed_width = self._measure_contents_width(column_index)
         is_sentence = self.rows.columns[column_index].kind == "text"
-        return (
-            min(needed_width, round(_MIN_SENTENCE_COLUMN_PX * current_appearance().scale))
-            if is_sentence
-            else needed_width
-        )
+        return min(needed_width, _compute_min_sentence_width()) if is_sentence else needed_width
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.StyleChange and self._has_outdated_sizes():
@@ -409,6 +412,11 @@ class FittedTable(RecordTable):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.fit_columns()
+
+
+def _compute_min_sentence_width() -> int:
+    """Return the width in px of a column of sentences in a table that is too narrow."""
+    return round(_MIN_SENTENCE_COLUMN_PX * current_appearance().scale)
 
 
 def _hide_columns_until_fit(

@@ -4,7 +4,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from console.views.pages.static_table import StaticTable
-from console.views.tables.columns import AgeCell, Column
+from console.views.tables.columns import AgeCell, Column, StateCell
 from console.views.theme.theme import Appearance
 from tests.views.invented_checks import make_window_context
 
@@ -183,3 +183,65 @@ def test_a_list_of_a_dialog_has_fewer_rows_with_larger_text(appearance: Appearan
     height = table.compute_list_height(8) - appearance.row_height("header")
     assert height <= usual_height
     assert height > usual_height - appearance.row_height()
+
+
+def make_shown_table(qtbot: QtBot, columns: list[Column], width: int) -> StaticTable:
+    """Return a visible table of this width in px with these columns and one row."""
+    table = StaticTable(make_window_context(), columns, lambda line: line, "Lines", margin_px=8)
+    qtbot.addWidget(table)
+    table.resize(width, 200)
+    table.show()
+    table.show_rows([1])
+    return table
+
+
+def list_cut_columns(table: StaticTable) -> list[str]:
+    return [column.key for column in table.rows.columns if table.is_cell_cut(column.key, 1)]
+
+
+def test_a_column_gives_its_unused_width_to_a_text_that_would_be_cut(appearance: object, qtbot: QtBot) -> None:
+    """A column that is wider than its contents becomes narrower before a text of another column is cut off. A width
+    that the person has set is kept.
+    """
+    columns = [
+        Column("number", "Number", 200, lambda _: "7"),
+        Column("name", "Name", 120, lambda _: "A company with a long name", is_stretched=True),
+        Column("cause", "Cause", 200, lambda _: "Late"),
+    ]
+    table = make_shown_table(qtbot, columns, 540)
+    assert list_cut_columns(table) == []
+    table.set_preferred_widths({"number": 200, "cause": 200})
+    assert (table.columnWidth(0), table.columnWidth(2)) == (200, 200)
+    assert list_cut_columns(table) == ["name"]
+
+
+def test_texts_that_are_too_long_share_the_free_width(appearance: object, qtbot: QtBot) -> None:
+    """If two texts are too long for the table, none of them takes the whole free width. A text that fits is shown
+    completely.
+    """
+    columns = [
+        Column("check", "Check", 200, lambda _: "checked " * 200),
+        Column("who", "Who", 60, lambda _: "a person of the team"),
+        Column("next", "Next", 200, lambda _: "step " * 200, is_stretched=True),
+    ]
+    table = make_shown_table(qtbot, columns, 1000)
+    assert list_cut_columns(table) == ["check", "next"]
+    assert table.columnWidth(2) > 300, "wider than defined"
+
+
+def test_a_sentence_gives_way_to_the_word_of_a_state(appearance: object, qtbot: QtBot) -> None:
+    """In a narrow table, a stretched column of states, which contains sentences, is cut off before a word of another
+    column of states.
+    """
+    columns = [
+        Column("verdict", "Verdict", 150, lambda _: StateCell("Different amount", "warning", "bad"), "state"),
+        Column(
+            "cause",
+            "Cause",
+            220,
+            lambda _: StateCell("Another amount in the history of the provider", "warning", "care"),
+            "state",
+            is_stretched=True,
+        ),
+    ]
+    assert list_cut_columns(make_shown_table(qtbot, columns, 270)) == ["cause"]
