@@ -18,7 +18,7 @@ from console.views.queues.filter_lists import format_filter_operator_value
 from console.views.queues.rows import QueueListQuery, QueueRow, make_row_reader
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
-from console.views.tables.columns import Cell, Column
+from console.views.tables.columns import Cell, Column, HeadingText
 from console.wording import records as record_words
 from console.wording.sentences import catalogue as wording
 
@@ -149,7 +149,10 @@ def _make_group_column(context: WindowContext, column: Column, *, is_naming: boo
         return _format_single_sum(row) if column.kind == "amount" else ""
 
     def make_cell(row: GroupTableRow) -> Cell:
-        return make_group_cell(row) if isinstance(row, CauseRow) else column.make_cell(row)
+        if not isinstance(row, CauseRow):
+            return column.make_cell(row)
+        cell = make_group_cell(row)
+        return HeadingText(cell) if isinstance(cell, str) else cell
 
     def make_spoken_text(row: GroupTableRow) -> str:
         if not isinstance(row, CauseRow):
@@ -216,6 +219,9 @@ class GroupTable(FittedTable):
     """
 
     group_toggle_requested = Signal(object)
+
+    def is_heading_row(self, row: int) -> bool:
+        return isinstance(self.rows.row_at(row), CauseRow)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         row = self.current_item

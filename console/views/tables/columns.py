@@ -39,6 +39,13 @@ class AgeCell:
     unit: str
 
 
+class HeadingText(str):
+    """The text of a cell in a heading that is a row of the table. It is painted bold; if it is empty, nothing is
+    painted, because a heading lacks no value."""
+
+    __slots__ = ()
+
+
 Cell = str | StateCell | AgeCell
 
 

@@ -7,7 +7,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QR
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
-from console.views.tables.columns import AgeCell, Cell, Column, RowGroup, StateCell
+from console.views.tables.columns import AgeCell, Cell, Column, HeadingText, RowGroup, StateCell
 from console.views.tables.painted_table import PaintedTable
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import (
@@ -22,11 +22,11 @@ from console.views.theme.mixed_font_text import (
 )
 from console.views.theme.painting import draw_cached_icon, draw_frame, get_check_box_pixmap
 from console.views.theme.theme import current_appearance
+from console.wording.sentences.formats import NO_VALUE
 
 CELL_PADDING_PX = 8
 _ICON_SIDE_PX = 14
 _ICON_GAP_PX = 5
-NO_VALUE = "–"
 
 
 class CellBox(NamedTuple):
@@ -60,15 +60,17 @@ class CellDelegate(QStyledItemDelegate):
         return (self._table.margin if column_index == self._table.first_column else CELL_PADDING_PX), CELL_PADDING_PX
 
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, _row: int) -> None:
-        if cell == "":
+        is_heading = isinstance(cell, HeadingText)
+        if cell in ("", NO_VALUE) and not is_heading:
             self._draw_no_value(painter, box)
         else:
-            self._draw_text(painter, box, str(cell))
+            self._draw_text(painter, box, str(cell), is_bold=is_heading)
 
-    def _draw_text(self, painter: QPainter, box: CellBox, text: str) -> None:
+    def _draw_text(self, painter: QPainter, box: CellBox, text: str, *, is_bold: bool) -> None:
         appearance = current_appearance()
         painter.setPen(appearance.colour("muted" if self._column.is_muted else "text"))
-        draw_font_runs(painter, box.left, box.baseline, elide_font_runs(self._split_font_runs(text), box.width))
+        runs = elide_font_runs(self._split_font_runs(text), box.width, is_bold=is_bold)
+        draw_font_runs(painter, box.left, box.baseline, runs, is_bold=is_bold)
 
     def _split_font_runs(self, text: str) -> tuple[tuple[str, bool], ...]:
         """Return a cell's text split into font runs: pairs of a piece of the text, and True if the piece uses the
@@ -78,8 +80,8 @@ class CellDelegate(QStyledItemDelegate):
 
     def _draw_no_value(self, painter: QPainter, box: CellBox) -> None:
         painter.setPen(current_appearance().colour("muted"))
-        painter.setFont(current_appearance().font("data"))
-        width = measure_font_runs(((NO_VALUE, True),))
+        painter.setFont(current_appearance().font("body"))  # as in the texts beside a table
+        width = measure_font_runs(((NO_VALUE, False),))
         painter.drawText(
             round(box.right - width) if self._column.is_right_aligned else box.left, box.baseline, NO_VALUE
         )
@@ -98,7 +100,7 @@ class CellDelegate(QStyledItemDelegate):
 
     def measure_cell_width(self, cell: Cell) -> float:
         """Return the width of the cell's contents, in px."""
-        return measure_font_runs(self._split_font_runs(str(cell)))
+        return measure_font_runs(self._split_font_runs(str(cell)), is_bold=isinstance(cell, HeadingText))
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         cell = self._table.rows.cell(index.row(), index.column())
@@ -111,13 +113,14 @@ class AmountDelegate(CellDelegate):
     text font.
     """
 
-    def _draw_text(self, painter: QPainter, box: CellBox, text: str) -> None:
+    def _draw_text(self, painter: QPainter, box: CellBox, text: str, *, is_bold: bool) -> None:
         runs = split_amount_font_runs(text)
         painter.setPen(current_appearance().colour("text"))
-        draw_font_runs(painter, box.right - measure_font_runs(runs), box.baseline, runs)
+        left = box.right - measure_font_runs(runs, is_bold=is_bold)
+        draw_font_runs(painter, left, box.baseline, runs, is_bold=is_bold)
 
     def measure_cell_width(self, cell: Cell) -> float:
-        return measure_font_runs(split_amount_font_runs(str(cell)))
+        return measure_font_runs(split_amount_font_runs(str(cell)), is_bold=isinstance(cell, HeadingText))
 
 
 class AgeDelegate(CellDelegate):
@@ -238,10 +241,9 @@ def draw_group_heading(painter: QPainter, box: CellBox, group: RowGroup) -> None
         )
         x += icon_px + _ICON_GAP_PX
     painter.setPen(appearance.colour(group.tone))
-    painter.setFont(appearance.font("body"))
+    painter.setFont(appearance.font("body", is_bold=True))
     painter.drawText(x, box.baseline, group.word)
     painter.setPen(appearance.colour("muted"))
     painter.setFont(appearance.font("data"))
-    painter.drawText(
-        x + round(measure_font_runs(((group.word, False),))) + CELL_PADDING_PX, box.baseline, group.count
-    )
+    x += round(measure_font_runs(((group.word, False),), is_bold=True)) + CELL_PADDING_PX
+    painter.drawText(x, box.baseline, group.count)

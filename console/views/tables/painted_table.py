@@ -47,6 +47,10 @@ class PaintedTable(QTableView):
             0 if column_index < self.pinned_column_count else header.offset()
         )
 
+    def is_heading_row(self, _row: int) -> bool:
+        """Return True if this row of the table is the heading of the rows below it."""
+        return False
+
     def get_row_tone(self, row: int) -> Tone | None:
         """Return the colour tone of the mark at the left edge of a row; None if the row has no mark."""
         raise NotImplementedError  # RecordTable overrides it; its module imports this one

@@ -63,7 +63,7 @@ class RowPainter:
         top, height = rect.top(), rect.height()
         baseline = int(compute_centred_baseline(top, height - 1))
         if isinstance(entry, RowGroup):
-            painter.fillRect(rect, colour("raised"))
+            painter.fillRect(rect, colour("group"))
             margin = self._delegates[0].get_paddings(0)[0]
             draw_group_heading(painter, CellBox(rect.left() + margin, top, rect.width(), height - 1, baseline), entry)
         elif entry is None:
@@ -100,6 +100,8 @@ class RowPainter:
             painter.fillRect(rect, colour("selected"))
         elif row == table.hover_row:
             painter.fillRect(rect, colour("hover"))
+        elif table.is_heading_row(row):
+            painter.fillRect(rect, colour("group"))
         tone = "accent" if is_selected else table.get_row_tone(row)
         if tone:
             painter.fillRect(rect.left(), rect.top(), self._mark_px, rect.height() - 1, colour(tone))

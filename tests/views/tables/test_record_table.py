@@ -5,15 +5,18 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
-from PySide6.QtGui import QAccessible, QMouseEvent
+from PySide6.QtGui import QAccessible, QMouseEvent, QPainter, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import RowGroup
+from console.views.tables.delegates import CellBox
 from console.views.tables.record_table import RecordTable
+from console.views.theme.design_tokens import ThemeName
 from console.views.theme.theme import Appearance, current_appearance
+from console.wording.sentences.formats import NO_VALUE
 from tests.views.tables.conftest import PAGE_SIZE, VersionedRow, WatchedModel
 
 MakeTableFunction = Callable[..., RecordTable]
@@ -289,3 +292,36 @@ def test_the_rows_stay_when_their_height_changes(table: MakeTableFunction, appea
     top_row = view.rowAt(0)
     appearance.set_density("compact")
     assert view.rowAt(0) in (top_row, top_row + 1), "who has scrolled away from the current row isn't taken back"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])
+def test_a_heading_has_another_background_than_the_rows(
+    table: MakeTableFunction, appearance: Appearance, theme: ThemeName
+) -> None:
+    """In each theme, the heading of a group has a background of its own; no row and no title of a column has it."""
+    appearance.choose_theme(theme)
+    view = table(3, group_of=group_in_pairs)
+    picture = view.viewport().grab().toImage()
+    x = view.viewport().width() - 4
+    colours = [picture.pixelColor(x, view.rowViewportPosition(row) + 4).name() for row in range(view.rows.rowCount())]
+    heading_colour = appearance.colour("group").name()
+    headings = set(view.rows.list_heading_rows())
+    assert [row in headings for row in range(len(colours))] == [colour == heading_colour for colour in colours]
+    assert heading_colour not in {appearance.colour(name).name() for name in ("base", "raised", "hover", "selected")}
+
+
+@pytest.mark.parametrize("kind", ["data", "amount", "age", "state"])
+def test_a_missing_value_has_one_sign(table: MakeTableFunction, kind: str) -> None:
+    """A cell without a value, and one whose text is the sign for a missing value, are painted the same."""
+    view = table(1)
+    place = next(place for place, column in enumerate(view.rows.columns) if column.kind == kind)
+    delegate = view.delegates[place]
+    pictures = []
+    for cell in ("", NO_VALUE):
+        picture = QPixmap(80, 32)
+        picture.fill(Qt.GlobalColor.white)
+        painter = QPainter(picture)
+        delegate.draw_cell(painter, CellBox(0, 0, 80, 32, 20), cell, 0)
+        painter.end()
+        pictures.append(picture.toImage())
+    assert pictures[0] == pictures[1]

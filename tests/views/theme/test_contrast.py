@@ -36,6 +36,7 @@ def measure_ratios(theme: ThemeName) -> dict[str, float]:
     inks = ("text", "muted", "placeholder", "accent", *TONES, "border", "focus", "disabled_text")
     ratios = {ink: find_lowest_ratio(theme, ink, SURFACES) for ink in inks}
     ratios |= {f"{tone}_on_tint": compute_ratio(theme, tone, f"{tone}_tint") for tone in TONES}
+    ratios["word_on_group"] = min(compute_ratio(theme, ink, "group") for ink in ("text", "muted", *TONES))
     ratios |= {f"{ink}_on_tints": find_lowest_ratio(theme, ink, TINTS) for ink in ("text", "muted")}
     ratios["on_accent"] = find_lowest_ratio(theme, "on_accent", ("accent", "accent_hover", "accent_pressed"))
     ratios["on_danger"] = compute_ratio(theme, "on_danger", "danger_fill")
