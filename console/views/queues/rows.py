@@ -121,6 +121,7 @@ def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool
             "age",
             "corporation",
             "number",
+            "name",
             "client",
             "provider",
             "state",

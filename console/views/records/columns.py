@@ -179,7 +179,9 @@ def _make_name_column(factory: _RecordColumnFactory) -> Column:
             else case_words.format_short_title(record, context)
         )
 
-    if factory.has_several_kinds:
+    if factory.has_only_checks:
+        longest_name = context.translate("record.short", id=88_888)
+    elif factory.has_several_kinds:
         longest_name = context.translate("case.title.payment", number=longest_name)
     advance = current_appearance().font_metrics("data").horizontalAdvance(longest_name)
     width = round(advance / current_appearance().scale) + CELL_PADDING_PX + 4

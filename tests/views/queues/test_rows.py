@@ -22,6 +22,7 @@ from console.views.queues.rows import (
     make_row_reader,
 )
 from console.views.runtime.routes import RECORD_QUEUE_NAMES
+from console.views.tables.columns import AgeCell, HeadingText
 from tests.views.invented_checks import NOW, QueueServices, make_check, make_queue_item, make_window_context
 from tests.views.invented_payments import make_payment, make_refund
 
@@ -96,6 +97,7 @@ def test_no_default_column_repeats_another(queue: str, appearance: object) -> No
     of records that need a person has none for the next automatic attempt."""
     columns = make_queue_columns(make_window_context(), queue)
     shown = {column.key for column in arrange_columns(columns, ())}
+    assert "name" in shown, "each queue names its records"
     assert not shown & {"number", "kind"}
     assert ("certainty" in shown) is (queue not in ("unknown", "disagree"))
     assert ("next" in shown) is (queue not in ("review", "disagree"))
@@ -156,6 +158,7 @@ def test_amounts_of_several_kinds_are_not_added(
     row = CauseRow(CauseGroup("timeout", 3, sums))
     columns = make_grouped_table_columns(make_window_context(), make_queue_columns(make_window_context(), "unknown"))
     cells = {column.key: column.text(row) for column in columns if column.key in ("amount", "cause")}
+    assert all(isinstance(column.make_cell(row), HeadingText | AgeCell) for column in columns)
     assert cells["amount"] == amount
     assert cells["cause"].partition(" · ")[2] == beside_cause
     spoken = ", ".join(column.make_spoken_text(row) for column in columns if column.make_spoken_text is not None)
