@@ -30,6 +30,7 @@ from console.domain.payments.service_results import ApprovalInbox, RefundRequest
 from console.domain.recovery.records import WaitingProposal
 from console.views.approvals.cards import PROPOSAL_CARD_KIND, ApprovalCard, make_proposal_card, make_refund_card
 from console.views.help.command_keys import EXPORT_SHORTCUT
+from console.views.pages.base import compute_side_panel_width
 from console.views.runtime.context import WindowContext
 from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.runtime.routes import RecordRef
@@ -244,16 +245,16 @@ class _CardDelegate(QStyledItemDelegate):
         available_rect = QRectF(
             0, 0, self._list_widget.viewport().width() - 2 * _CARD_PADDING_X_PX, _UNLIMITED_WIDGET_SIZE_PX
         )
-        metrics = current_appearance().font_metrics("small")
+        metrics = current_appearance().font_metrics("small", is_bold=True)
         text_height_px = metrics.boundingRect(available_rect, Qt.TextFlag.TextWordWrap, heading).height()
         return max(current_appearance().row_height("group"), round(text_height_px) + 10)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex) -> None:
         line, box, colour = self._list_widget.get_line(index.row()), QRectF(option.rect), current_appearance().colour
         if isinstance(line, str):
-            painter.fillRect(box, colour("raised"))
-            painter.setPen(colour("muted"))
-            painter.setFont(current_appearance().font("small"))
+            painter.fillRect(box, colour("group"))
+            painter.setPen(colour("text"))
+            painter.setFont(current_appearance().font("small", is_bold=True))
             flags = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(box.adjusted(_CARD_PADDING_X_PX, 0, -_CARD_PADDING_X_PX, 0), flags, line)
         else:
@@ -371,7 +372,8 @@ class ApprovalListPanel(Surface):
         """Set the size of this panel: beside the request it has a fixed width; above the request, in a narrow
         window, it has the whole width and shows only the selected card, its position, and two buttons that select
         another card. So the whole page has one scroll bar."""
-        width_px = round(tokens().px("layout", "approval_list") * min(current_appearance().scale, 1.3))
+        width_px = compute_side_panel_width("approval_list", self.window())
+        width_px = max(width_px, round(tokens().px("layout", "approval_list") * min(current_appearance().scale, 1.3)))
         height_px = self._head.sizeHint().height() + compute_card_height_px() + 1
         self._step_panel.setVisible(not is_side_by_side)
         policies = Qt.ScrollBarPolicy

@@ -18,7 +18,12 @@ from console.views.lookup.company_tabs import COMPANY_TAB_NAMES, CompanyTab
 from console.views.lookup.company_totals import CompanyTotalsPanel
 from console.views.lookup.live_check_panel import LiveCheckPanel
 from console.views.lookup.open_items import OpenRecordList
-from console.views.pages.base import find_focused_widget, has_room_beside_lists, set_tab_order
+from console.views.pages.base import (
+    compute_side_panel_width,
+    find_focused_widget,
+    has_room_beside_lists,
+    set_tab_order,
+)
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
@@ -30,7 +35,6 @@ from console.views.registry.facts_view import CorporationFactsView
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef
 from console.views.tables.columns import Column
-from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
@@ -482,10 +486,8 @@ class CompanyPanel(QWidget):
         self.live_check_panel.setVisible(
             self._has_room_for_live_check_panel and bool(self.credit_checks) and self.is_showing_credit_checks
         )
-        is_wide = has_room_beside_lists(self.window())
-        self.live_check_panel.setFixedWidth(
-            tokens().px("layout", "company_side_panel" if is_wide else "approval_list")
-        )
+        panel_name = "company_side_panel" if has_room_beside_lists(self.window()) else "approval_list"
+        self.live_check_panel.setFixedWidth(compute_side_panel_width(panel_name, self.window()))
 
 
 def are_records_affected(records: Iterable[ShownRecord], changes: frozenset[tuple[str, int]]) -> bool:

@@ -16,6 +16,7 @@ from console.domain.payments.service_results import OrderDetails, PaymentDetails
 from console.domain.tasks.records import Note, Take
 from console.views.money.tabs import MoneyTabs
 from console.views.money.unmasking import PayerUnmasking
+from console.views.pages.base import compute_side_panel_width
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
 from console.views.presenters.credit_checks import get_actor_name
@@ -226,7 +227,7 @@ class MoneyPage(RecordPage[MoneyView]):
             content_layout.setContentsMargins(margin, 12, margin, 12)
         if is_beside:
             self._tabs_and_facts_layout.setDirection(QBoxLayout.Direction.LeftToRight)
-            self.facts_panel.setFixedWidth(tokens().px("layout", "preview_width"))
+            self.facts_panel.setFixedWidth(compute_side_panel_width("preview_width", self.window()))
             self.facts_panel.setMinimumHeight(0)
             return
         self._tabs_and_facts_layout.setDirection(QBoxLayout.Direction.TopToBottom)

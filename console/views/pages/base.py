@@ -52,6 +52,7 @@ _RIGHT_BY_KEY_HINT: Mapping[str, str] = {
 }  # fmt: skip
 """Name of the right to the action of a shortcut, by the wording key of its hint. A page shows no hint to a person
 without the right."""
+_WINDOW_WIDTH_OF_PANELS_PX = 1440  # width of the window for which the design tokens define the side panels
 _MIN_FULL_WINDOW_HEIGHT_PX = 480  # height of the lowest window that shows every part of a page, at text size 1
 
 
@@ -70,6 +71,13 @@ def find_focused_widget(window: QWidget) -> QWidget | None:
 def has_room_beside_lists(window: QWidget) -> bool:
     """Return True if the window is so wide, for the text size, that a panel has room beside a list."""
     return window.width() >= tokens().px("layout", "preview_hidden_below_width") * current_appearance().scale
+
+
+def compute_side_panel_width(panel_name: str, window: QWidget) -> int:
+    """Return the width, in px, of a panel beside a list or a record. `panel_name` is the panel's name in the design
+    tokens, which define its width in a window of `_WINDOW_WIDTH_OF_PANELS_PX`. In a wider window the panel keeps its
+    share of the window's width; in a narrower one it keeps its width."""
+    return round(tokens().px("layout", panel_name) * max(1.0, window.width() / _WINDOW_WIDTH_OF_PANELS_PX))
 
 
 class KeyHintPanel(Surface):

@@ -15,7 +15,7 @@ from console.domain.queues.saved_views import SavedView, ViewContent, parse_view
 from console.domain.views.any_record import QueueItem
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
-from console.views.pages.base import Page, has_room_beside_lists, set_tab_order
+from console.views.pages.base import Page, compute_side_panel_width, has_room_beside_lists, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import MAX_TRAIL_ROWS_PER_DIRECTION, FittedTable
 from console.views.presenters import records as case_words
@@ -776,6 +776,7 @@ class QueuesPage(Page):
     def _fit_preview(self) -> None:
         """Show the preview if the window is wide enough and the person hasn't closed it; then fit the columns of
         the tables."""
+        self.preview.setFixedWidth(compute_side_panel_width("preview_width", self.window()))
         self.preview.setVisible(self._is_preview_shown())
         for table in self._table_by_key.values():
             table.hidden_keys = self._list_hidden_columns()

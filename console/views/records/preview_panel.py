@@ -20,7 +20,6 @@ from console.views.presenters import records as case_words
 from console.views.presenters.money_view import make_shown_sides
 from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import WindowContext
-from console.views.theme.design_tokens import tokens
 from console.views.timelines.repeated_lines import group_repeated_lines
 from console.views.widgets.base import (
     BorderEdge,
@@ -69,7 +68,6 @@ class RecordPreview(Surface):
         super().__init__(edge="left")
         self._context = context
         self.setAccessibleName(context.translate("queue.preview"))
-        self.setFixedWidth(tokens().px("layout", "preview_width"))
         self.record: ShownRecord | None = None  # of the built widgets
         self._item: QueueItem | None = None
         self._action_buttons: tuple[KeyButton, ...] = ()

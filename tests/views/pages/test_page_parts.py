@@ -1,9 +1,10 @@
 """Tests of the parts that the base class of all pages makes, such as its bars: they are deleted with their page."""
 
 import shiboken6
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from console.views.pages.base import Page
+from console.views.pages.base import Page, compute_side_panel_width
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -38,3 +39,16 @@ def test_a_part_is_shown_only_in_the_layout(appearance: Appearance, qtbot: QtBot
     assert bar.mapTo(page, bar.rect().bottomLeft()).y() > page.height() // 2, "below the contents"
     page.add_key_hints()
     qtbot.waitUntil(page.hint_bar.isVisible)
+
+
+def test_a_side_panel_keeps_its_share_of_a_wide_window(appearance: Appearance, qtbot: QtBot) -> None:
+    """Up to a window of 1440 px, a panel beside a list has the width of the design tokens. In a wider window it has
+    the same share of the window's width.
+    """
+    window = QWidget()
+    qtbot.addWidget(window)
+    widths = []
+    for width in (1280, 1440, 1920):
+        window.resize(width, 800)
+        widths.append(compute_side_panel_width("preview_width", window))
+    assert widths == [344, 344, 459]
