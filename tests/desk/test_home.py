@@ -138,8 +138,7 @@ def test_home_opens_unscrolled_at_every_text_size(
     home = person.wait_for_page(HomePage)
     person.wait_until(lambda: home.table.rows.rowCount() == 1)
     person.wait_until_read()
-    area = person.frame.page_stack.currentWidget()
-    assert isinstance(area, PageScrollArea)
+    area = _get_scroll_area(home)
     assert area.verticalScrollBar().value() == 0
     focus = person.window.focusWidget()
     assert focus is not None
@@ -147,6 +146,27 @@ def test_home_opens_unscrolled_at_every_text_size(
     assert not focus.visibleRegion().isEmpty(), "focus out of sight"
     person.tab_to("Needs attention")
     assert home.table.hasFocus()
+
+
+def test_the_line_of_shortcuts_stays_while_the_page_scrolls(open_window: OpenWindow) -> None:
+    person = open_window()
+    person.window.resize(1280, 600)
+    home = person.wait_for_page(HomePage)
+    person.wait_until_read()
+    area = _get_scroll_area(home)
+    scroll_bar = area.verticalScrollBar()
+    assert scroll_bar.maximum() > 0
+    for position in (0, scroll_bar.maximum()):
+        scroll_bar.setValue(position)
+        line = home.hint_bar
+        assert line.visibleRegion().boundingRect() == line.rect()
+
+
+def _get_scroll_area(home: HomePage) -> PageScrollArea:
+    viewport = home.parentWidget()
+    area = viewport.parentWidget() if viewport is not None else None
+    assert isinstance(area, PageScrollArea)
+    return area
 
 
 def _get_current_record(home: HomePage) -> CreditCheck:

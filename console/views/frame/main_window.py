@@ -39,7 +39,7 @@ from console.views.runtime.routes import (
 from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import TextLabel, clear_layout
+from console.views.widgets.base import TextLabel, clear_layout, make_column
 from console.views.widgets.display.placeholders import SkeletonRows
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
 from console.views.widgets.window.sidebar import Sidebar, SidebarEntry
@@ -297,9 +297,8 @@ class WindowFrame(CoveredWindow):
     @property
     def current_page(self) -> Page | None:
         """The visible page; None before the services are open."""
-        scroll_area = self.page_stack.currentWidget()
-        page = scroll_area.widget() if isinstance(scroll_area, PageScrollArea) else None
-        return page if isinstance(page, Page) else None
+        holder = self.page_stack.currentWidget()
+        return next((page for page, area in self._scroll_areas.items() if area.parentWidget() is holder), None)
 
     def _show_page(self, route: Route, state: Mapping[str, Any] | None = None) -> None:
         """Show the page of the route in place of the visible page, and mark its sidebar entry. Then give the page the
@@ -329,10 +328,12 @@ class WindowFrame(CoveredWindow):
         visible. Qt changes this position, because it moves the focus to the next widget of that page when it hides
         the page.
         """
-        previous_area = self.page_stack.currentWidget()
-        scrolled_px = previous_area.verticalScrollBar().value() if isinstance(previous_area, PageScrollArea) else 0
-        self.page_stack.setCurrentWidget(area)
-        if isinstance(previous_area, PageScrollArea):
+        previous_page, holder = self.current_page, area.parentWidget()
+        previous_area = self._scroll_areas[previous_page] if previous_page is not None else None
+        scrolled_px = previous_area.verticalScrollBar().value() if previous_area is not None else 0
+        if holder is not None:
+            self.page_stack.setCurrentWidget(holder)
+        if previous_area is not None:
             previous_area.verticalScrollBar().setValue(scrolled_px)
 
     @Slot()
@@ -362,12 +363,22 @@ class WindowFrame(CoveredWindow):
         kind = NoRightPage if is_barred else type(route)
         if kind not in self._pages and self.make_page is not None:
             page = self._pages[kind] = NoRightPage(self.context) if is_barred else self.make_page(route)
-            self._scroll_areas[page] = PageScrollArea(page, self.page_stack)
+            self._scroll_areas[page] = self._make_scroll_area(page)
             page.page_name_changed.connect(self._show_window_title)
-            self.page_stack.addWidget(self._scroll_areas[page])
             page.screen_state_changed.connect(self.page_shown)
             page.screen_state_changed.connect(self._mark_entry_of_changed_page)
         return self._pages.get(kind)
+
+    def _make_scroll_area(self, page: Page) -> PageScrollArea:
+        """Return a scroll area with `page`. In the stack of pages, the page's line of shortcuts is below this area,
+        so that the line doesn't scroll away with the contents."""
+        holder = QWidget(self.page_stack)
+        area = PageScrollArea(page, holder)
+        holder_layout = make_column(area, page.hint_bar, gap_px=0)
+        holder_layout.setStretch(0, 1)
+        holder.setLayout(holder_layout)
+        self.page_stack.addWidget(holder)
+        return area
 
     @Slot()
     def _reopen_route_if_right_changed(self) -> None:
