@@ -91,7 +91,7 @@ def build_adoption_plan_json(plan: "AdoptionPlan", translator: Translator) -> "J
             "rows": count.duplicates,
             "claims": count.duplicate_claims,
             "examples": [
-                {"client_id": item.client_id, "corporation_number": item.corporation_number, "rows": item.rows}
+                {"client_id": item.client_id, "corporation_number": item.corporation_number, "rows": item.row_count}
                 for item in count.duplicate_examples
             ],
         },
@@ -145,7 +145,7 @@ def _format_adoption_row_count_lines(count: "AdoptionRowCounts", translator: Tra
         yield translator("cli.adopt.duplicates", rows=count.duplicates, claims=count.duplicate_claims)
     for claim in count.duplicate_examples:
         number, client = claim.corporation_number, claim.client_id
-        yield "  " + translator("cli.adopt.duplicate", number=number, client=client, rows=claim.rows)
+        yield "  " + translator("cli.adopt.duplicate", number=number, client=client, rows=claim.row_count)
     if count.unreadable:
         yield translator("cli.adopt.unreadable", rows=count.unreadable)
     for example in count.unreadable_examples:

@@ -91,7 +91,7 @@ def build_restore_result_json(result: "RestoreResult", translator: Translator) -
         "restored": True,
         "kept": None if result.earlier_database_file is None else str(result.earlier_database_file),
         "spool": result.spool,
-        "documents_restored": result.documents,
+        "documents_restored": result.document_count,
         "schema_before": result.schema_before,
         "missing": [build_any_value_json(facts, translator) for facts in result.lost_operations],
     }
@@ -118,7 +118,7 @@ def format_verified_backup_lines(backup: "VerifiedBackup", translator: Translato
 
 def format_restore_result_lines(result: "RestoreResult", translator: Translator) -> Iterator[str]:
     """Yield the answer of `db restore` as text."""
-    yield translator("cli.restore.done", taken_at=result.backup.manifest.taken_at, documents=result.documents)
+    yield translator("cli.restore.done", taken_at=result.backup.manifest.taken_at, documents=result.document_count)
     if result.earlier_database_file is not None:
         yield translator("cli.restore.kept", file=str(result.earlier_database_file))
     if result.backup.store_key == "missing":

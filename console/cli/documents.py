@@ -73,8 +73,8 @@ def _compare_document_versions(console: "Console", args: Namespace, writer: Answ
 
 def _build_comparison_json(comparison: "DocumentComparison", _: Translate) -> JsonObject:
     return {
-        "old_pages": comparison.old_pages,
-        "new_pages": comparison.new_pages,
+        "old_pages": comparison.old_page_count,
+        "new_pages": comparison.new_page_count,
         "differences": [
             {
                 "page": difference.page + 1,
@@ -85,7 +85,7 @@ def _build_comparison_json(comparison: "DocumentComparison", _: Translate) -> Js
             }
             for difference in comparison.differences
         ],
-        "pages_without_text": comparison.pages_without_text,
+        "pages_without_text": comparison.textless_page_count,
         "cut": comparison.is_cut,
     }
 

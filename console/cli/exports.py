@@ -2,7 +2,6 @@
 
 from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,11 +47,11 @@ def _warn_about_ignored_record_conditions(text: str, writer: AnswerWriter) -> No
 
 
 def _build_export_json(export: WrittenExport, _: Translate) -> JsonObject:
-    return asdict(export)
+    return {"file": export.file, "rows": export.row_count, "bytes": export.bytes, "notes": export.notes}
 
 
 def _format_export_lines(export: WrittenExport, translator: Translator) -> Lines:
-    return (translator("export.written", rows=export.rows, file=export.file), *export.notes)
+    return (translator("export.written", rows=export.row_count, file=export.file), *export.notes)
 
 
 EXPORT_COMMANDS: Mapping[str, Command] = {

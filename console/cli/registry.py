@@ -174,8 +174,8 @@ class _ImportProgressWriter:
         self._shown_at = now
         facts = {
             "file": progress.name,
-            "rows": progress.done_rows,
-            "total": progress.total_rows,
+            "rows": progress.done_row_count,
+            "total": progress.total_row_count,
             "rate": round(progress.rows_per_second),
         }
         self._writer.write_to_stderr(self._writer.translator(f"corporation.progress.{progress.step}", **facts))

@@ -92,7 +92,7 @@ def format_daily_close_notes(close: DailyClose, language: str) -> Iterator[str]:
         key = "close.reconciliation.own_days" if run.has_differences_of_day else "close.reconciliation"
         ids = translate("close.id_separator", language).join(map(str, run.run_ids))
         days = {"first": run.from_day.isoformat(), "last": run.to_day.isoformat()}
-        counts = {"matched": run.matched, "n": run.difference_count}
+        counts = {"matched": run.matched_count, "n": run.difference_count}
         yield translate(key, language, ids=ids, **days, **counts)
     yield _format_first_close(close, language)
     if not close.is_complete:

@@ -35,12 +35,12 @@ def format_page_difference_line(difference: PageDifference, language: str) -> st
 
 def format_comparison_summary_lines(comparison: DocumentComparison, language: str) -> list[str]:
     """Return sentences with the number of differences, and with the pages that could not be compared."""
-    page_counts = {"old": comparison.old_pages, "new": comparison.new_pages}
+    page_counts = {"old": comparison.old_page_count, "new": comparison.new_page_count}
     count = len(comparison.differences)
     key = "compare.summary" if count else "compare.same"
     lines = [translate(key, language, n=count, **page_counts)]
-    if comparison.pages_without_text:
-        lines.append(translate("compare.without_text", language, n=comparison.pages_without_text))
+    if comparison.textless_page_count:
+        lines.append(translate("compare.without_text", language, n=comparison.textless_page_count))
     if comparison.is_cut:
         lines.append(translate("compare.cut", language))
     return lines

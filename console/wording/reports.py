@@ -100,8 +100,8 @@ def format_queue_total(queue: QueueAges, language: str) -> str:
     """Return a text with the number of records in a queue, and with the number of records whose age is unknown. A `+`
     follows the first number if the queue has more records than were counted."""
     count_text = format_count(queue.total, is_capped=not queue.is_complete)
-    key = "reports.queue_ages.undated" if queue.undated else "reports.queue_ages.total"
-    return translate(key, language, n=count_text, undated=queue.undated)
+    key = "reports.queue_ages.undated" if queue.undated_count else "reports.queue_ages.total"
+    return translate(key, language, n=count_text, undated=queue.undated_count)
 
 
 def format_queue_age_lines(report: QueueAgeReport, language: str) -> Iterator[str]:

@@ -40,9 +40,9 @@ def format_training_score(score: TrainingScore, language: str) -> str:
         "training.score",
         language,
         person=score.person,
-        solved=score.solved,
-        total=score.total,
-        first=score.at_first_attempt,
+        solved=score.solved_count,
+        total=score.incident_count,
+        first=score.solved_at_first_attempt_count,
     )
 
 

@@ -36,19 +36,19 @@ class DayFacts:
     """The state at the time `now`. `rows` has the rows of each table, `ledger` the providers' payments with their
     refunds, `messages` the correctly signed messages to the receiver of alerts. Three fields come from the diary:
     `planted` has the rule that each faulty order breaks, `mended` the orders whose fault was removed, `stock` the
-    item and quantity of each order. `audit_trouble` is the error of the audit trail's verification (None: undamaged).
+    item and quantity of each order. `audit_error` is the error of the audit trail's verification (None: undamaged).
     """
 
     now: datetime
     rows: Mapping[str, Sequence[TableRow]]
     ledger: Sequence[TableRow]
     messages: Sequence[TableRow]
-    bad_signatures: int
+    bad_signature_count: int
     planted: Mapping[str, str]
     mended: frozenset[str]
     stock: Mapping[str, tuple[str, int]]
-    audit_trouble: str | None
-    audit_rows: int
+    audit_error: str | None
+    audit_row_count: int
     grace: timedelta
     """Of the rules, in the day's own seconds."""
 
@@ -72,12 +72,12 @@ def read_facts(surroundings: DaySurroundings, diary: Diary, *, audit: bool = Tru
         rows={table: _read_rows(surroundings, table, columns) for table, columns in _TABLES.items()},
         ledger=call_patiently(surroundings.control.payments_control.read_ledger)["payments"],
         messages=[event for event, signed in messages if signed],
-        bad_signatures=sum(not signed for _, signed in messages),
+        bad_signature_count=sum(not signed for _, signed in messages),
         planted=dict(diary.planted),
         mended=frozenset(diary.mended),
         stock=dict(diary.orders),
-        audit_trouble=trouble,
-        audit_rows=verified,
+        audit_error=trouble,
+        audit_row_count=verified,
         grace=timedelta(seconds=surroundings.day.grace),
     )
 

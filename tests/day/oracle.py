@@ -25,22 +25,22 @@ _KIND_BY_TABLE = {"payments": "payment", "refunds": "refund", "orders": "order"}
 @dataclass(frozen=True, slots=True)
 class AlertScore:
     """The numbers of planted faults, of raised alerts, and of alerts that were raised for a planted fault
-    (`correct`).
+    (`correct_count`).
     """
 
-    planted: int
-    raised: int
-    correct: int
+    planted_count: int
+    raised_count: int
+    correct_count: int
 
     @property
     def precision(self) -> float:
         """The share (0 to 1) of the raised alerts that are right; 1 if none was raised."""
-        return self.correct / self.raised if self.raised else 1.0
+        return self.correct_count / self.raised_count if self.raised_count else 1.0
 
     @property
     def recall(self) -> float:
         """The share (0 to 1) of the planted faults for which an alert was raised; 1 if none was planted."""
-        return self.correct / self.planted if self.planted else 1.0
+        return self.correct_count / self.planted_count if self.planted_count else 1.0
 
 
 def find_faults(facts: DayFacts) -> list[str]:
@@ -220,8 +220,8 @@ def check_messages(facts: DayFacts) -> Iterator[str]:
     """Yield a sentence for each fault of the messages about alerts: an event that the receiver didn't get or that the
     outbox doesn't have, a wrong signature, and events of an order in the wrong sequence.
     """
-    if facts.bad_signatures:
-        yield f"messages with a bad signature: {facts.bad_signatures}"
+    if facts.bad_signature_count:
+        yield f"messages with a bad signature: {facts.bad_signature_count}"
     kept = {str(row["event_id"]): row for row in facts["outbox"]}
     came = {str(event["event_id"]): event for event in facts.messages}
     yield from (f"never told: event {one} of {kept[one]['record_key']}" for one in sorted(kept.keys() - came.keys()))
@@ -251,5 +251,5 @@ def _find_wrong_sequences(messages: Sequence[TableRow]) -> Iterator[str]:
 
 def check_audit_trail(facts: DayFacts) -> Iterator[str]:
     """Yield the error of the audit trail, if it is damaged."""
-    if facts.audit_trouble is not None:
-        yield f"audit trail: {facts.audit_trouble}"
+    if facts.audit_error is not None:
+        yield f"audit trail: {facts.audit_error}"

@@ -96,7 +96,7 @@ class DayParameters:
     `uses_team_mode` the accounts of the operator and the approver are in team mode.
     """
 
-    orders: int
+    order_count: int
     seed: int
     scale: int = 30
     max_running_orders: int = 120
@@ -127,7 +127,7 @@ def make_order_plans(day: DayParameters) -> Sequence[OrderPlan]:
     the orders.
     """
     chance = random.Random(day.seed)
-    counts = {story: max(1, round(share * day.orders / 1000)) for story, share in _SHARE_BY_STORY.items()}
+    counts = {story: max(1, round(share * day.order_count / 1000)) for story, share in _SHARE_BY_STORY.items()}
     slow = {
         story
         for story in counts
@@ -135,10 +135,10 @@ def make_order_plans(day: DayParameters) -> Sequence[OrderPlan]:
     }
     early = _shuffle_stories(chance, {story: counts[story] for story in counts if story in slow}, 0)
     rest = {story: counts[story] for story in counts if story not in slow}
-    others = _shuffle_stories(chance, rest, day.orders - len(early))
-    places = set(chance.sample(range(int(day.orders * _EARLY_PART_OF_ORDERS)), len(early)))
+    others = _shuffle_stories(chance, rest, day.order_count - len(early))
+    places = set(chance.sample(range(int(day.order_count * _EARLY_PART_OF_ORDERS)), len(early)))
     drawn_early, drawn_others = iter(early), iter(others)
-    stories = (next(drawn_early if n in places else drawn_others) for n in range(day.orders))
+    stories = (next(drawn_early if n in places else drawn_others) for n in range(day.order_count))
     return [_make_order_plan(chance, f"D{n:06d}", story, day) for n, story in enumerate(stories)]
 
 

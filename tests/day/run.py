@@ -110,7 +110,7 @@ def _wait_until_quiet(surroundings: DaySurroundings, stories: OrderStories, prin
         if busy[:2] != before[:2]:
             print_line(f"  {len(busy)}: {busy[:4]}")
         before = busy
-        pause_seconds = max(_CHECK_INTERVAL_SECONDS, day.orders / _ORDERS_A_SECOND)
+        pause_seconds = max(_CHECK_INTERVAL_SECONDS, day.order_count / _ORDERS_A_SECOND)
         time.sleep(pause_seconds)  # house: between two checks of a whole day
     return False
 
@@ -135,8 +135,8 @@ def _count_all(surroundings: DaySurroundings, ended: DayFacts, faults: DayFaults
         notices=told["notices"], lost=told["lost"], doubled=told["doubled"], late=told["late"],
         deliveries=sum(n for name, n in told.items() if name.startswith("answered")),
         not_taken=told["answered 503"] + told["answered 0"], refused=told["answered 400"],
-        planted=scored.planted, raised=scored.raised, right=scored.correct,
-        messages=len(ended.messages), events=len(ended["outbox"]), audit_rows=ended.audit_rows,
+        planted=scored.planted_count, raised=scored.raised_count, right=scored.correct_count,
+        messages=len(ended.messages), events=len(ended["outbox"]), audit_rows=ended.audit_row_count,
     )  # fmt: skip
     names = {"orders": "status", "payments": "status", "refunds": "status", "alerts": "rule_id", "requests": "state"}
     for table, name in names.items():
@@ -151,7 +151,7 @@ def format_counts(ended_day: EndedDay) -> str:
         f"{told['orders']} orders in {told['seconds']} s; of {told['notices']} notices {told['lost']} lost,"
         f" {told['doubled']} doubled, {told['late']} late; {told['worker_kills']} workers and"
         f" {told['database_kills']} databases killed, {told['outages']} outages, {told['broken_answers']} broken"
-        f" answers; {scored.planted} planted, {scored.raised} raised, precision {scored.precision:.3f},"
+        f" answers; {scored.planted_count} planted, {scored.raised_count} raised, precision {scored.precision:.3f},"
         f" recall {scored.recall:.3f}"
     )
 

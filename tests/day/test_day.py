@@ -165,7 +165,7 @@ ALTERED_RESULTS: Mapping[str, tuple[ChangeFacts, str]] = {
         "stuck: event ",
     ),
     "a message that was lost": (lambda facts: replace(facts, messages=facts.messages[1:]), "never told: event "),
-    "a forged message": (lambda facts: replace(facts, bad_signatures=1), "bad signature"),
+    "a forged message": (lambda facts: replace(facts, bad_signature_count=1), "bad signature"),
     "stock that stays": (
         lambda facts: _change_row(
             facts, "stock_reservations", lambda row: row["status"] == "released", status="held"
@@ -177,7 +177,7 @@ ALTERED_RESULTS: Mapping[str, tuple[ChangeFacts, str]] = {
         lambda facts: _add_case(facts, is_resolved=True),
         "case that nobody planted: not_moved of ",
     ),
-    "a broken trail": (lambda facts: replace(facts, audit_trouble="audit_broken"), "audit trail: "),
+    "a broken trail": (lambda facts: replace(facts, audit_error="audit_broken"), "audit trail: "),
 }
 
 

@@ -46,7 +46,7 @@ class DayFaults:
             "worker_kills": day.worker_kill_count,
             "database_kills": day.database_kill_count,
         }
-        span = (_FIRST_FAULT_PART * day.orders, _LAST_FAULT_PART * day.orders)
+        span = (_FIRST_FAULT_PART * day.order_count, _LAST_FAULT_PART * day.order_count)
         return sorted((round(self._chance.uniform(*span)), kind) for kind, much in kinds.items() for _ in range(much))
 
     def __enter__(self) -> "DayFaults":

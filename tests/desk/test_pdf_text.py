@@ -212,7 +212,7 @@ def test_two_versions_of_a_pdf_are_shown_together(
     record = person.wait_for_page(CreditCheckPage)
     record.tabs.show_tab("documents")
     table = record.tabs._document_table
-    person.wait_until(lambda: [row.pages for row in table.all_rows if isinstance(row, DocumentRow)] == [2, 2])
+    person.wait_until(lambda: [row.page_count for row in table.all_rows if isinstance(row, DocumentRow)] == [2, 2])
     person.wait_until(lambda: documents.new_pdf._child is None and documents.old_pdf._child is None)
 
 

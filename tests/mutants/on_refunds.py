@@ -412,7 +412,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 _PROBING,
-                "        return refund.not_found + 1 >= rule.needed_answers and self._was_sent_long_ago(\n"
+                "        return refund.not_found + 1 >= rule.needed_answer_count and self._was_sent_long_ago(\n"
                 "            refund, rule.last_answer_after_seconds, asked_at\n        )\n",
                 "        return True\n",
             ),

@@ -60,7 +60,7 @@ class DeskRequestRace:
     """
 
     numbers: tuple[str, ...]
-    desks: int
+    desk_count: int
     kill_seconds: float
     seed: int | None = None
     function_by_number_index: Mapping[int, Callable[[], None]] = field(default_factory=dict)
@@ -77,7 +77,7 @@ def run_desk_request_race(race: DeskRequestRace, place: Place) -> Counter[str]:
             sandbox.control.add_random_faults(
                 *PURCHASE_FAULTS, seed=race.seed, rate=0.4, call="purchase", seconds=0.2
             )
-        with _run_workers_with_kills(place, sandbox.url, race.kill_seconds, _KillGate(place, race.desks), tally):
+        with _run_workers_with_kills(place, sandbox.url, race.kill_seconds, _KillGate(place, race.desk_count), tally):
             endings = _run_desks(race, place, sandbox.url)
         sandbox.control.release_calls()
         with _run_workers(place, sandbox.url):
@@ -142,12 +142,12 @@ def _send_request_once(console: Console, number: str, request_id: str) -> Purcha
 
 def _run_desks(race: DeskRequestRace, place: Place, provider: str) -> list[PurchaseEnding]:
     """Run the child processes of the desks, and return the ending of each call."""
-    barrier = get_context().Barrier(race.desks)
+    barrier = get_context().Barrier(race.desk_count)
     told = [
         place.make_environment(
             provider, PERSON_NAMES[desk % len(PERSON_NAMES)], desk, TIME_SCALE=TIME_SCALE, CLIENTS=CLIENT_ID
         )
-        for desk in range(race.desks)
+        for desk in range(race.desk_count)
     ]
     endings: list[PurchaseEnding] = []
     with start_children(request_all_purchases, [(desk, race.numbers, barrier) for desk in told]) as children:

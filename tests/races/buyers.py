@@ -55,8 +55,8 @@ class PurchaseRace:
     """
 
     numbers: tuple[str, ...]
-    processes: int = PROCESS_COUNT
-    desks: int = 2
+    process_count: int = PROCESS_COUNT
+    desk_count: int = 2
     seed: int | None = None
     uses_leases: bool = True
     renews: bool = False
@@ -79,7 +79,7 @@ def run_purchase_race(race: PurchaseRace, place: Place) -> Counter[str]:
     each buyer got the record or a refusal with a code.
     """
     with Sandbox() as sandbox:
-        told = [_make_desk_environment(race, place, sandbox, desk) for desk in range(race.desks)]
+        told = [_make_desk_environment(race, place, sandbox, desk) for desk in range(race.desk_count)]
         before = _prepare_database(race, told[0], sandbox, place)
         if race.seed is not None:
             rate = 0.4
@@ -163,10 +163,10 @@ def _prepare_database(
 
 def _run_buyers(race: PurchaseRace, environments: Sequence[dict[str, str]]) -> list[PurchaseEnding]:
     """Run the child processes of the buyers, and return the ending of each call."""
-    barrier = get_context().Barrier(race.processes)
+    barrier = get_context().Barrier(race.process_count)
     how = (race.numbers, race.renews, bool(race.function_by_number_index), barrier)
     with start_children(
-        buy_all, [(environments[i % len(environments)], *how) for i in range(race.processes)]
+        buy_all, [(environments[i % len(environments)], *how) for i in range(race.process_count)]
     ) as children:
         endings: list[PurchaseEnding] = []
         for turn in range(len(race.numbers)):

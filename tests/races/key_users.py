@@ -28,14 +28,14 @@ class RequestLoad:
     """The parameters of a run: the number of keys, the total rate (requests per second) and the number of processes.
     The processes use the keys one after another. `name` makes the keys of different runs different."""
 
-    keys: int
+    key_count: int
     requests_per_second: int
-    processes: int = 4
+    process_count: int = 4
     name: str = "run"
 
     @property
     def requests(self) -> int:
-        return self.keys * REQUESTS_PER_KEY
+        return self.key_count * REQUESTS_PER_KEY
 
     @property
     def seconds(self) -> float:
@@ -97,10 +97,10 @@ class LoadRun:
             child.wait_for_report(3 * self._wanted.seconds + 60) for child in self._children
         ]
         made = Counter(key for report in reports for key in report.created_keys)
-        assert made == Counter(range(self._wanted.keys)), "made twice or never"
+        assert made == Counter(range(self._wanted.key_count)), "made twice or never"
         told = sum((report.count_by_answer for report in reports), Counter[str]())
         assert set(told) <= {"created", "repeated", "in_progress"}, told
-        assert (told["created"], told.total()) == (self._wanted.keys, self._wanted.requests), told
+        assert (told["created"], told.total()) == (self._wanted.key_count, self._wanted.requests), told
         waits = sorted(wait for report in reports for wait in report.request_seconds)
         return LoadAnswers(told, tuple(waits), max(report.ended_at for report in reports) - self._began)
 
@@ -134,7 +134,7 @@ class ProcessReport:
 def run_load(load: RequestLoad, environments: Sequence[Mapping[str, str]]) -> Iterator[LoadRun]:
     """Context manager that yields the run. Its processes use the given environments of desks in turn; the processes
     are killed at the end of the block."""
-    each = [(dict(environments[number % len(environments)]), load, number) for number in range(load.processes)]
+    each = [(dict(environments[number % len(environments)]), load, number) for number in range(load.process_count)]
     with start_children(request_all_keys, each) as children:
         yield LoadRun(load, children)
 
@@ -150,9 +150,9 @@ def request_all_keys(pipe: Pipe, environment: Mapping[str, str], load: RequestLo
         )  # connections are made before the first request is due
         pipe.send("ready")
         began: float = pipe.recv()
-        for key in range(load.keys):
+        for key in range(load.key_count):
             due = began + key * REQUESTS_PER_KEY / load.requests_per_second
-            for _ in range(number, REQUESTS_PER_KEY, load.processes):
+            for _ in range(number, REQUESTS_PER_KEY, load.process_count):
                 time.sleep(max(0.0, due - time.monotonic()))  # house: requests at a given rate
                 asked = time.perf_counter()
                 told = make_request(once, load.make_key(key), f'{{"payment": {key}}}')

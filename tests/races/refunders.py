@@ -59,15 +59,15 @@ HANGING_FAULTS = ("hang", "hang_after_charge", "late_charge")
 @dataclass(frozen=True, slots=True)
 class RefundLoad:
     """The parameters of a run. `seed` draws actions and faults, `fault_rate` is the share (0 to 1) of refund calls
-    that meet a fault, and `visits_per_payment` is the number of actions of each process on each payment. With
+    that meet a fault, and `visit_count_per_payment` is the number of actions of each process on each payment. With
     `has_hanging_faults` some faults delay the answer.
     """
 
-    processes: int
-    payments: int
+    process_count: int
+    payment_count: int
     seed: int
     fault_rate: float = 0.6
-    visits_per_payment: int = VISIT_COUNT
+    visit_count_per_payment: int = VISIT_COUNT
     uses_leases: bool = True
     has_hanging_faults: bool = False
 
@@ -80,7 +80,7 @@ def run_refund_race(place: Place, load: RefundLoad) -> Counter[str]:
     with Sandbox() as sandbox, place.open_desk(sandbox, clock, **make_provider_settings(sandbox.url)) as console:
         place.sql("UPDATE limits SET value = 1500 WHERE name = 'second_checker_above'")
         ids = {}
-        for i in range(load.payments):
+        for i in range(load.payment_count):
             provider = "paypay" if (i + 1) % ATOM_PAYMENT_INTERVAL else "atom"
             ids[import_paid_payment(console, sandbox, f"ORD-{load.seed}-{i}", provider=provider).id] = provider
         _add_faults(sandbox, load)
@@ -113,7 +113,7 @@ def _add_faults(sandbox: Sandbox, load: RefundLoad) -> None:
 
 def _run_processes(place: Place, sandbox: Sandbox, load: RefundLoad, ids: Mapping[int, str]) -> Counter[str]:
     """Run the processes, and return how often each action had each ending. `ids` maps payment ids to providers."""
-    barrier = get_context().Barrier(load.processes)
+    barrier = get_context().Barrier(load.process_count)
     extra = make_provider_settings(sandbox.url) | ({} if load.uses_leases else {"LEASES": "off"})
     each = [
         (
@@ -123,7 +123,7 @@ def _run_processes(place: Place, sandbox: Sandbox, load: RefundLoad, ids: Mappin
             ids,
             barrier,
         )
-        for i in range(load.processes)
+        for i in range(load.process_count)
     ]
     with start_children(act_on_refunds, each) as children:
         return sum((child.wait_for_report() for child in children), Counter[str]())
@@ -139,7 +139,7 @@ def act_on_refunds(
     """
     chance = random.Random(f"{load.seed} {number}")
     which = random.Random(load.seed)
-    rounds = [payment for _ in range(load.visits_per_payment) for payment in which.sample(sorted(ids), len(ids))]
+    rounds = [payment for _ in range(load.visit_count_per_payment) for payment in which.sample(sorted(ids), len(ids))]
     endings: Counter[str] = Counter()
     with open_console(Settings.load(environment)) as console:
         half = HalfRequestIds(f"crowd {load.seed} {number} {os.getpid()}")

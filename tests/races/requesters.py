@@ -38,7 +38,9 @@ def run_refund_request_race(place: Place, processes: int, count: int, *, reserve
         endings = _run_processes(place, sandbox, processes, ids, reserves_only)
         odd = [code for code in endings if code not in EXPECTED_ENDINGS]
         assert not odd, odd
-        over = [row for row in money_truth.read_payment_rows(console.database) if row.reserved > row.captured]
+        over = [
+            row for row in money_truth.read_payment_rows(console.database) if row.reserved_minor > row.captured_minor
+        ]
         assert not over, f"more reserved than was captured: {over}"
         assert endings["done"] == (2 if reserves_only else 1) * count, endings
         if not reserves_only:

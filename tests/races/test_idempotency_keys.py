@@ -36,7 +36,8 @@ def test_one_of_ten_simultaneous_requests_creates_the_transaction(
     the payment. The nine others get the answer that the payment exists or is in progress."""
     extra = {"REDIS_URL": redis_server.url} if cached else {}
     with run_load(
-        RequestLoad(KEY_COUNT, requests_per_second=400, processes=REQUESTS_PER_KEY), make_environments(place, **extra)
+        RequestLoad(KEY_COUNT, requests_per_second=400, process_count=REQUESTS_PER_KEY),
+        make_environments(place, **extra),
     ) as run:
         heard = run.wait_for_answers()
     print(f"demand 15: {place.engine}{', Redis' * cached}: {heard}")

@@ -222,11 +222,11 @@ def test_the_environment_sets_the_address_of_paypay(context: ServiceContext) -> 
         == LOOPBACK
     )
     many = open_provider_adapter(context, "paypay", env=PAYPAY_SETTINGS).capabilities
-    assert (many.allows_repeated_refunds, many.max_refunds) == (True, 50)
+    assert (many.allows_repeated_refunds, many.max_refund_count) == (True, 50)
     one = open_provider_adapter(
         context, "paypay", "[paypay]\nrepeated_refunds = false\n", PAYPAY_SETTINGS
     ).capabilities
-    assert (one.allows_repeated_refunds, one.max_refunds) == (False, 1)
+    assert (one.allows_repeated_refunds, one.max_refund_count) == (False, 1)
 
 
 def get_paypay_url(alarmbox: PayPay | Atom) -> str:

@@ -75,9 +75,11 @@ def list_all_shards() -> Iterator[DemandShard]:
     from tests.soak.demands import DEMANDS
 
     for demand in DEMANDS:
-        yield from (DemandShard(demand.name, number, True, demand.limit_seconds) for number in range(demand.shards))
+        yield from (
+            DemandShard(demand.name, number, True, demand.limit_seconds) for number in range(demand.shard_count)
+        )
     for demand in DEMANDS:
-        more = range(demand.shards, demand.shards + demand.spare)
+        more = range(demand.shard_count, demand.shard_count + demand.spare)
         yield from (DemandShard(demand.name, number, False, demand.limit_seconds) for number in more)
 
 

@@ -11,13 +11,13 @@ from tests.day.run import format_counts, run_day
 from tests.soak.shards import Demand
 
 WHOLE_DAY = DayParameters(
-    orders=20_000, seed=1, scale=10, max_running_orders=100, code_seconds=40.0,
+    order_count=20_000, seed=1, scale=10, max_running_orders=100, code_seconds=40.0,
     outage_count=12, slow_period_count=10, worker_kill_count=40,
     database_kill_count=6, patience_seconds=1_500.0,
 )  # fmt: skip
 TEAM_MODE_DAY = replace(
     WHOLE_DAY,
-    orders=2_000,
+    order_count=2_000,
     outage_count=2,
     slow_period_count=2,
     worker_kill_count=40,
@@ -35,7 +35,7 @@ def run_day_in_team_mode(_shard: int, folder: Path) -> Counter[str]:
     """Simulate the day with 2,000 orders in team mode. The desks send desk requests, and workers execute them. The
     test kills one worker after another."""
     tally = _run_day(TEAM_MODE_DAY, folder, "a day in the life, asked")
-    assert tally["requests ended"] > TEAM_MODE_DAY.orders // 5, tally
+    assert tally["requests ended"] > TEAM_MODE_DAY.order_count // 5, tally
     return tally
 
 
@@ -46,7 +46,7 @@ def _run_day(day: DayParameters, folder: Path, name: str) -> Counter[str]:
     """
     ended = run_day(day, folder)
     print(f"demand {name}: {format_counts(ended)}")
-    assert ended.tally["orders"] >= day.orders, f"closed after {ended.tally['orders']} orders"
+    assert ended.tally["orders"] >= day.order_count, f"closed after {ended.tally['orders']} orders"
     wrong = oracle.find_faults(ended.facts)
     assert not wrong, "\n".join([f"{len(wrong)} wrong", *wrong[:40], worker_logs.list_log_errors(folder)])
     return ended.tally

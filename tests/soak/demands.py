@@ -50,7 +50,10 @@ def run_purchase_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     Every second shard runs without leases."""
     with open_place(engine, folder) as place:
         chosen = PurchaseRace(
-            invent_numbers(200, shard), desks=_DESK_COUNT_BY_ENGINE[engine], seed=shard, uses_leases=shard % 2 == 0
+            invent_numbers(200, shard),
+            desk_count=_DESK_COUNT_BY_ENGINE[engine],
+            seed=shard,
+            uses_leases=shard % 2 == 0,
         )
         return buyers.run_purchase_race(chosen, place)
 
@@ -61,7 +64,7 @@ def run_race_without_faults(engine: Engine, shard: int, folder: Path) -> Counter
     """
     with open_place(engine, folder) as place:
         chosen = PurchaseRace(
-            invent_numbers(200, 100 + shard), desks=_DESK_COUNT_BY_ENGINE[engine], uses_leases=shard % 2 == 0
+            invent_numbers(200, 100 + shard), desk_count=_DESK_COUNT_BY_ENGINE[engine], uses_leases=shard % 2 == 0
         )
         tally = buyers.run_purchase_race(chosen, place)
     assert tally["charged"] == 200, tally
@@ -73,7 +76,7 @@ def run_race_with_node_death(shard: int, folder: Path) -> Counter[str]:
     with faults. Without faults each number must be bought exactly once, with faults at most once."""
     with open_place("galera", folder) as place:
         seed = shard if shard % 4 >= 2 else None
-        chosen = PurchaseRace(invent_numbers(200, 200 + shard), desks=3, seed=seed, uses_leases=shard % 2 == 0)
+        chosen = PurchaseRace(invent_numbers(200, 200 + shard), desk_count=3, seed=seed, uses_leases=shard % 2 == 0)
         tally = buyers.run_purchase_race(add_node_death(get_shared_galera(), chosen, 60, 120), place)
     return tally + Counter(deaths=1)
 
@@ -85,7 +88,7 @@ def run_renewals(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     with open_place(engine, folder) as place:
         chosen = PurchaseRace(
             invent_numbers(50, shard),
-            desks=_DESK_COUNT_BY_ENGINE[engine],
+            desk_count=_DESK_COUNT_BY_ENGINE[engine],
             seed=seed,
             uses_leases=shard % 2 == 0,
             renews=True,

@@ -24,7 +24,7 @@ def run_refund_crowd(engine: Engine, shard: int, folder: Path) -> Counter[str]:
         return refunders.run_refund_race(
             place,
             RefundLoad(
-                16, 100, 100 + shard, visits_per_payment=4, uses_leases=shard % 2 == 0, has_hanging_faults=True
+                16, 100, 100 + shard, visit_count_per_payment=4, uses_leases=shard % 2 == 0, has_hanging_faults=True
             ),
         )
 

@@ -24,7 +24,7 @@ RECOVERY_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """A requirement that the soak checks with a full count, divided into `shards` parts.
+    """A requirement that the soak checks with a full count, divided into `shard_count` parts.
 
     `run(shard, folder)` runs the part with this number, and returns its counts; it raises AssertionError if the
     requirement is violated. `figure` is the sentence with the sums of the counts. `spare` is the number of further
@@ -32,7 +32,7 @@ class Demand:
     """
 
     name: str
-    shards: int
+    shard_count: int
     run: Callable[[int, Path], Counter[str]]
     figure: str
     spare: int = 0

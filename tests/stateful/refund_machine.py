@@ -56,7 +56,7 @@ class RefundMachine(RuleBasedStateMachine):
             self._settle()
         finally:
             self.counts.update(world.tally)
-            self.counts.update(refunds=len(world.ledger.entries), sendings=world.ledger.sendings)
+            self.counts.update(refunds=len(world.ledger.entries), sendings=world.ledger.sending_count)
             world.close()
 
     def _settle(self) -> None:
@@ -220,12 +220,12 @@ class RefundMachine(RuleBasedStateMachine):
         """Request and approve a refund to whose sending the provider gives no answer. With `late` the
         provider executes the refund in a later step. Meanwhile the other desk runs its due tasks after each time span
         of `later`."""
-        world, sent = self.world, self.world.ledger.sendings
+        world, sent = self.world, self.world.ledger.sending_count
         request = RefundRequest(world.payments[payment_index], "70", "sent back", True)
         refund = world.call_as(desk, MAKERS[1], lambda console: console.refunds.request(request))
         if isinstance(refund, Refund):
             self._approve_refund(desk, refund.id, CHECKERS[1], "silent_before", None)
-        if late and world.ledger.sendings > sent and world.last_instruction is not None:
+        if late and world.ledger.sending_count > sent and world.last_instruction is not None:
             world.late_instructions.append(world.last_instruction)
         for span in later:
             world.clock.at += span
@@ -260,10 +260,10 @@ class RefundMachine(RuleBasedStateMachine):
     @rule(desk=desk_numbers, refund_index=refund_indexes, crash=crash_failpoints)
     def probe(self, desk: int, refund_index: int, crash: str | None) -> None:
         """Probe the refund that `refund_index` chooses, and check that the probe sends no refund."""
-        row, sent = self._choose_refund(refund_index), self.world.ledger.sendings
+        row, sent = self._choose_refund(refund_index), self.world.ledger.sending_count
         if row is not None:
             self.world.call_as(desk, "op-a", lambda console: console.refunds.probe(row.id), crash)
-        assert self.world.ledger.sendings == sent, "a probe sent something"
+        assert self.world.ledger.sending_count == sent, "a probe sent something"
 
     @rule(desk=desk_numbers, behaviour=st.sampled_from(BEHAVIOURS), crash=crash_failpoints)
     def run_due_tasks(self, desk: int, behaviour: Behaviour, crash: str | None) -> None:

@@ -180,8 +180,10 @@ class RefundWorld(CrashingDesks):
         for payment in money_truth.read_payment_rows(database):
             theirs = [one for one in self.ledger.entries if one.payment == f"T-{payment.number}"]
             taken = sum(one.amount.minor for one in theirs if one.entry_state != "void")
-            assert taken <= payment.captured, f"more than was captured: {payment}"
-            assert taken <= payment.refunded + payment.reserved, f"refunded there, and free here: {payment}, {theirs}"
+            assert taken <= payment.captured_minor, f"more than was captured: {payment}"
+            assert taken <= payment.refunded_minor + payment.reserved_minor, (
+                f"refunded there, and free here: {payment}, {theirs}"
+            )
             opened = [row for row in rows if row.payment_id == payment.id and row.state in _OPEN_STATES]
             assert len(opened) <= 1, f"two open refunds: {opened}"
         for entry in self.ledger.entries:

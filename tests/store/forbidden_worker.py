@@ -5,7 +5,7 @@ forbidden.py).
 from collections.abc import Sequence
 
 from tests.store.forbidden import NOW_MS, NOW_SQL, WRONG_PERSON_MESSAGE, ForbiddenStatements
-from tests.store.money_scene import make_insert, make_update
+from tests.store.money_scene import make_column_update, make_insert, make_update
 from tests.support.teams import Team
 
 OPEN, ENDED = 1, 2
@@ -24,11 +24,6 @@ TWO_HOURS_AGO_SQL = f"{NOW_SQL} - INTERVAL 2 HOUR"
 
 def _make_forbidden(title: str, *sql: str, words: str = "denied") -> ForbiddenStatements:
     return ForbiddenStatements(title, sql, words)
-
-
-def make_plain_update(table: str, record: int, **values: str) -> str:
-    """Return an UPDATE of a row in a table that has no version column."""
-    return make_update(table, record, **values).replace("version = version + 1, ", "")
 
 
 def make_saga_insert(**more: str) -> str:
@@ -128,11 +123,11 @@ def make_request_id_insert(who: str = "{me}", lease: int = 45_000, fence: int = 
 
 
 def make_other_request_update(**values: str) -> str:
-    return make_plain_update("request_ids", 0, **values).replace("WHERE id = 0", "WHERE person = '{other}'")
+    return make_column_update("request_ids", 0, **values).replace("WHERE id = 0", "WHERE person = '{other}'")
 
 
 def make_acknowledge_update(record: int, who: str = "{me}") -> str:
-    return make_plain_update("alerts", record, acknowledged_by=f"'{who}'", acknowledged_at=NOW_SQL, note="'seen'")
+    return make_column_update("alerts", record, acknowledged_by=f"'{who}'", acknowledged_at=NOW_SQL, note="'seen'")
 
 
 def make_watched_corporation_insert(number: str = "8700110005901", **more: str) -> str:
@@ -155,21 +150,21 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("alert: a second open one", make_insert(
         "alerts", rule_id="'A'", subject_kind="'order'", subject_id="1", observed="'a'", expected="'b'",
         detected_at=NOW_SQL), words="Duplicate entry"),
-    _make_forbidden("alert: change what was found", make_plain_update("alerts", UNSEEN, observed="'x'")),
-    _make_forbidden("alert: change when it was found", make_plain_update("alerts", UNSEEN, detected_at=NOW_SQL)),
-    _make_forbidden("alert: another order", make_plain_update("alerts", UNSEEN, order_no="'ORD-9'")),
-    _make_forbidden("alert: open it again", make_plain_update("alerts", SEEN, resolved_at="NULL"),
+    _make_forbidden("alert: change what was found", make_column_update("alerts", UNSEEN, observed="'x'")),
+    _make_forbidden("alert: change when it was found", make_column_update("alerts", UNSEEN, detected_at=NOW_SQL)),
+    _make_forbidden("alert: another order", make_column_update("alerts", UNSEEN, order_no="'ORD-9'")),
+    _make_forbidden("alert: open it again", make_column_update("alerts", SEEN, resolved_at="NULL"),
     words="stays settled"),
-    _make_forbidden("alert: settled at another time", make_plain_update("alerts", SEEN, resolved_at=NOW_SQL),
+    _make_forbidden("alert: settled at another time", make_column_update("alerts", SEEN, resolved_at=NOW_SQL),
     words="stays settled"),
     _make_forbidden("alert: acknowledge in another's name", make_acknowledge_update(UNSEEN, "{other}"),
     words=WRONG_PERSON_MESSAGE),
     _make_forbidden("alert: acknowledge as oneself in capitals", make_acknowledge_update(UNSEEN, "{ME}"),
     words=WRONG_PERSON_MESSAGE),
     _make_forbidden("alert: take over who has seen it", make_acknowledge_update(SEEN), words="first stays so"),
-    _make_forbidden("alert: forget who has seen it", make_plain_update("alerts", SEEN, acknowledged_by="NULL"),
+    _make_forbidden("alert: forget who has seen it", make_column_update("alerts", SEEN, acknowledged_by="NULL"),
     words=WRONG_PERSON_MESSAGE),
-    _make_forbidden("alert: words under another's name", make_plain_update("alerts", SEEN, note="'x'"),
+    _make_forbidden("alert: words under another's name", make_column_update("alerts", SEEN, note="'x'"),
     words=WRONG_PERSON_MESSAGE),
     _make_forbidden("alert: delete", "DELETE FROM alerts"),
 
@@ -191,33 +186,34 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("saga: a time without an end", make_update("sagas", OPEN, ended_at=NOW_SQL),
     words="an end when it has ended"),
     _make_forbidden("saga: another order's", make_update("sagas", OPEN, subject_id="2")),
-    _make_forbidden("saga: without raising the version", make_plain_update("sagas", OPEN, step="'x'"),
+    _make_forbidden("saga: without raising the version", make_column_update("sagas", OPEN, step="'x'"),
     words="raises the version"),
     _make_forbidden("saga: delete", "DELETE FROM sagas"),
 
     _make_forbidden("stock: reserve", make_insert("stock_reservations", order_id="1", item="'a'", quantity="1")),
-    _make_forbidden("stock: hold again", make_plain_update("stock_reservations", ENDED, status="'held'"),
+    _make_forbidden("stock: hold again", make_column_update("stock_reservations", ENDED, status="'held'"),
     words="gives free"),
-    _make_forbidden("stock: use", make_plain_update("stock_reservations", OPEN, status="'used'"), words="gives free"),
-    _make_forbidden("stock: free what was used", make_plain_update("stock_reservations", 3, status="'released'"),
+    _make_forbidden("stock: use", make_column_update("stock_reservations", OPEN, status="'used'"),
+    words="gives free"),
+    _make_forbidden("stock: free what was used", make_column_update("stock_reservations", 3, status="'released'"),
     words="no such step"),
-    _make_forbidden("stock: another order's", make_plain_update("stock_reservations", OPEN, order_id="2")),
-    _make_forbidden("stock: another item", make_plain_update("stock_reservations", OPEN, item="'b'")),
-    _make_forbidden("stock: another number of pieces", make_plain_update("stock_reservations", OPEN, quantity="99")),
+    _make_forbidden("stock: another order's", make_column_update("stock_reservations", OPEN, order_id="2")),
+    _make_forbidden("stock: another item", make_column_update("stock_reservations", OPEN, item="'b'")),
+    _make_forbidden("stock: another number of pieces", make_column_update("stock_reservations", OPEN, quantity="99")),
     _make_forbidden("stock: delete", "DELETE FROM stock_reservations"),
 
     _make_forbidden(
         "event: begin as published", make_event_insert(published_at=NOW_SQL), words="before it is published"
     ),
     _make_forbidden("event: the same one twice", make_event_insert("e1"), words="Duplicate entry"),
-    _make_forbidden("event: other words", make_plain_update("outbox", OPEN, body="'y'")),
-    _make_forbidden("event: another topic", make_plain_update("outbox", OPEN, topic="'u'")),
-    _make_forbidden("event: another number", make_plain_update("outbox", OPEN, event_id="'e7'")),
-    _make_forbidden("event: publish it again", make_plain_update("outbox", ENDED, published_at="NULL"),
+    _make_forbidden("event: other words", make_column_update("outbox", OPEN, body="'y'")),
+    _make_forbidden("event: another topic", make_column_update("outbox", OPEN, topic="'u'")),
+    _make_forbidden("event: another number", make_column_update("outbox", OPEN, event_id="'e7'")),
+    _make_forbidden("event: publish it again", make_column_update("outbox", ENDED, published_at="NULL"),
     words="stays published"),
-    _make_forbidden("event: published at another time", make_plain_update("outbox", ENDED, published_at=NOW_SQL),
+    _make_forbidden("event: published at another time", make_column_update("outbox", ENDED, published_at=NOW_SQL),
     words="stays published"),
-    _make_forbidden("event: forget attempts", make_plain_update("outbox", OPEN, attempts="0"),
+    _make_forbidden("event: forget attempts", make_column_update("outbox", OPEN, attempts="0"),
     words="counted upwards"),
     _make_forbidden("event: delete", "DELETE FROM outbox"),
 
@@ -238,16 +234,16 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("reconciliation: an end without a time", make_update("reconciliations", OPEN, state="'done'"),
        words="an end when it has ended"),
     _make_forbidden("reconciliation: other days", make_update("reconciliations", OPEN, from_day="'2026-10-01'")),
-    _make_forbidden("reconciliation: without raising the version", make_plain_update("reconciliations", OPEN,
+    _make_forbidden("reconciliation: without raising the version", make_column_update("reconciliations", OPEN,
     matched="9"),
        words="raises the version"),
     _make_forbidden("reconciliation: delete", "DELETE FROM reconciliations"),
 
     _make_forbidden("difference: find one once it is done", make_difference_insert(ENDED), words=UNCHANGED_MESSAGE),
     _make_forbidden("difference: twice", make_difference_insert(key="k1"), words="Duplicate entry"),
-    _make_forbidden("difference: change what was found", make_plain_update("reconciliation_rows", OPEN,
+    _make_forbidden("difference: change what was found", make_column_update("reconciliation_rows", OPEN,
     theirs="'x'")),
-    _make_forbidden("difference: take its case back", make_plain_update("reconciliation_rows", ENDED,
+    _make_forbidden("difference: take its case back", make_column_update("reconciliation_rows", ENDED,
     case_opened="0"), words="as it was"),
     _make_forbidden("difference: delete", "DELETE FROM reconciliation_rows"),
 
@@ -261,7 +257,7 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("bulk: another maker", make_update("bulk_runs", OPEN, made_by="'{me}'")),
     _make_forbidden("bulk: begin again", make_update("bulk_runs", ENDED, state="'running'"),
     words="is done stays so"),
-    _make_forbidden("bulk: without raising the version", make_plain_update("bulk_runs", OPEN, state="'running'"),
+    _make_forbidden("bulk: without raising the version", make_column_update("bulk_runs", OPEN, state="'running'"),
     words="raises the version"),
     _make_forbidden("bulk: delete", "DELETE FROM bulk_runs"),
 
@@ -273,11 +269,11 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
        words="nothing joins"),
     _make_forbidden("bulk row: begin with a result", make_bulk_run_insert(), "SET @made = LAST_INSERT_ID()",
        make_bulk_row_insert("@made", result="'done'"), words="without a result"),
-    _make_forbidden("bulk row: another version", make_plain_update("bulk_rows", OPEN, saw="9")),
-    _make_forbidden("bulk row: another record", make_plain_update("bulk_rows", OPEN, subject_id="9")),
-    _make_forbidden("bulk row: another result", make_plain_update("bulk_rows", ENDED, result="'failed'"),
+    _make_forbidden("bulk row: another version", make_column_update("bulk_rows", OPEN, saw="9")),
+    _make_forbidden("bulk row: another record", make_column_update("bulk_rows", OPEN, subject_id="9")),
+    _make_forbidden("bulk row: another result", make_column_update("bulk_rows", ENDED, result="'failed'"),
     words="as it was told"),
-    _make_forbidden("bulk row: no result any more", make_plain_update("bulk_rows", ENDED, result="NULL"),
+    _make_forbidden("bulk row: no result any more", make_column_update("bulk_rows", ENDED, result="NULL"),
     words="as it was told"),
     _make_forbidden("bulk row: delete", "DELETE FROM bulk_rows"),
 
@@ -303,10 +299,10 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("note: delete", "DELETE FROM notes"),
 
     _make_forbidden("mention: in another's note", make_mention_insert(note=1), words="only the author"),
-    _make_forbidden("mention: another's done", make_plain_update("mentions", OPEN, done_at=NOW_SQL),
+    _make_forbidden("mention: another's done", make_column_update("mentions", OPEN, done_at=NOW_SQL),
     words="somebody else"),
-    _make_forbidden("mention: another person", make_plain_update("mentions", OPEN, person="'{me}'")),
-    _make_forbidden("mention: turned into a hand-over", make_plain_update("mentions", OPEN, how="'hand_over'")),
+    _make_forbidden("mention: another person", make_column_update("mentions", OPEN, person="'{me}'")),
+    _make_forbidden("mention: turned into a hand-over", make_column_update("mentions", OPEN, how="'hand_over'")),
     _make_forbidden("mention: delete", "DELETE FROM mentions"),
     _make_forbidden("incident: in another's name", make_step_insert("{other}"), words="somebody else"),
     _make_forbidden("incident: as oneself in capitals", make_step_insert("{ME}"), words="somebody else"),
@@ -316,7 +312,7 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("incident: use its places up", make_step_insert(position="2147483647"), words="the next one"),
     _make_forbidden("incident: change", "UPDATE incident_steps SET words = 'x'"),
     _make_forbidden("incident: delete", "DELETE FROM incident_steps"),
-    _make_forbidden("alert: take another's acknowledgement back", make_plain_update(
+    _make_forbidden("alert: take another's acknowledgement back", make_column_update(
         "alerts", ACKNOWLEDGED, acknowledged_by="NULL", acknowledged_at="NULL", note="NULL"), words="somebody else"),
 
     _make_forbidden("view: in another's name", make_view_insert("{other}"), words=WRONG_PERSON_MESSAGE),

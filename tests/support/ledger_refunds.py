@@ -71,7 +71,7 @@ class RefundLedger:
     before_call: Callable[[], None] = lambda: None
     during_call: Callable[[], None] = lambda: None
     entries: list[RefundEntry] = field(default_factory=list)
-    sendings: int = 0
+    sending_count: int = 0
     transaction_counters: list[OpenTransactionCounter] = field(default_factory=list)
 
     def add_refund(self, instruction: RefundInstruction, *, keeps_keys: bool) -> RefundEntry:
@@ -116,7 +116,7 @@ class RefundLedgerReader:
             currency="JPY" if self.keeps_keys else "INR",
             allows_partial_refunds=True,
             allows_repeated_refunds=True,
-            max_refunds=50 if self.keeps_keys else None,
+            max_refund_count=50 if self.keeps_keys else None,
             refund_window_days=365 if self.keeps_keys else None,
             can_cancel=False,
             keeps_idempotency_keys=self.keeps_keys,
@@ -172,7 +172,7 @@ class RefundLedgerProvider(RefundLedgerReader):
     def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         ledger = self.ledger
         ledger.check_no_transaction()
-        ledger.sendings += 1
+        ledger.sending_count += 1
         ledger.note_request(instruction)
         ledger.before_call()
         entry = (

@@ -126,19 +126,21 @@ class MoneyStage:
         """Execute the action at this desk, and return its ending (see `call_for_ending` in money_desks.py)."""
         return call_for_ending(lambda: _FUNCTION_BY_ACTION[target.action](console, target, self))
 
-    def check_ending(self, target: ActionTarget, code: str, situation: str) -> None:
-        """Compare the answer that the person got with the provider's ledger: an answer "nothing was sent" or "done"
-        must agree with the ledger.
+    def check_ending(self, target: ActionTarget, ending: str, situation: str) -> None:
+        """Compare `ending`, the result of `execute_action`, with the provider's ledger: an answer "nothing was sent"
+        or "done" must agree with the ledger.
         """
-        assert code in EXPECTED_REFUSALS | {"done"}, f"{code} at {situation}"
+        assert ending in EXPECTED_REFUSALS | {"done"}, f"{ending} at {situation}"
         sent = self.count_provider_refunds(target.number) - target.refund_count_before
         assert sent <= 1, f"refunded {sent} times at {situation}"
         assert not sent or target.action in ("approve", "due"), f"sent at {situation}"
         if target.action == "approve":
-            assert code != "done" or sent == 1, f"done, but not sent, at {situation}"
-            assert code == "done" or EXIT_STATUS[code] not in (3, 6) or not sent, f"{code}, but sent, at {situation}"
+            assert ending != "done" or sent == 1, f"done, but not sent, at {situation}"
+            assert ending == "done" or EXIT_STATUS[ending] not in (3, 6) or not sent, (
+                f"{ending}, but sent, at {situation}"
+            )
         if target.action == "ask":
-            assert (code == "done") <= (find_newest_refund(self.maker, target.payment) is not None), (
+            assert (ending == "done") <= (find_newest_refund(self.maker, target.payment) is not None), (
                 f"done, but lost, at {situation}"
             )
 
@@ -162,7 +164,7 @@ class MoneyStage:
         found = find_newest_refund(self.maker, target.payment) if target.payment else None
         return found is None or found.state in ENDED_REFUND_STATES or found.state is RefundState.REQUESTED
 
-    def _check_refund(self, target: ActionTarget, code: str, situation: str) -> None:
+    def _check_refund(self, target: ActionTarget, ending: str, situation: str) -> None:
         found, there = find_newest_refund(self.maker, target.payment), self.count_provider_refunds(target.number)
         if found is None:
             assert (target.action, there) == ("ask", 0), f"the refund is gone after {situation}"
@@ -174,7 +176,7 @@ class MoneyStage:
         )
         wanted |= (
             {RefundState.REQUESTED}
-            if code != "done" and target.action in ("approve", "reject", "withdraw")
+            if ending != "done" and target.action in ("approve", "reject", "withdraw")
             else set()
         )
         assert found.state in wanted, f"{found.state} after {situation}: {found}"
@@ -182,9 +184,9 @@ class MoneyStage:
         if found.state is RefundState.REQUESTED:
             self.maker.refunds.withdraw(found.id)
 
-    def _check_notice(self, target: ActionTarget, code: str, situation: str) -> None:
+    def _check_notice(self, target: ActionTarget, ending: str, situation: str) -> None:
         """Send the notice again, as a provider does. Check that the payment and its order are booked exactly once."""
-        assert code != "done" or self._count_events(target) == 1, f"done, and not kept, at {situation}"
+        assert ending != "done" or self._count_events(target) == 1, f"done, and not kept, at {situation}"
         with self.open_desk("notice") as fresh:
             assert not fresh.payments.receive_notice(_make_bank_notice(target, self)).is_refused, (
                 f"refused when repeated: {situation}"

@@ -50,7 +50,7 @@ class RefundRow:
     key: str | None
     id_at_provider: str | None
     sent_count: int
-    needed: int
+    needed_approval_count: int
     set_aside_id: int | None
 
     @property
@@ -69,10 +69,10 @@ class PaymentRow:
     id: int
     provider: str
     number: str
-    captured: int
-    reserved: int
-    refunded: int
-    aside: int
+    captured_minor: int
+    reserved_minor: int
+    refunded_minor: int
+    set_aside_minor: int
 
 
 def read_refund_rows(database: Database) -> tuple[RefundRow, ...]:
@@ -109,10 +109,14 @@ def check_sums(database: Database, rows: Iterable[RefundRow]) -> None:
     with database.read() as conn:
         aside = {int(of): int(minor) for of, minor in conn.execute(_SELECT_SET_ASIDES_SQL)}
     for payment in read_payment_rows(database):
-        left = payment.captured - payment.reserved - payment.refunded - payment.aside
-        assert min(left, payment.reserved, payment.refunded, payment.aside) >= 0, f"below zero: {payment}"
+        left = payment.captured_minor - payment.reserved_minor - payment.refunded_minor - payment.set_aside_minor
+        assert min(left, payment.reserved_minor, payment.refunded_minor, payment.set_aside_minor) >= 0, (
+            f"below zero: {payment}"
+        )
         wanted = (held[payment.id], gone[payment.id], aside.get(payment.id, 0))
-        assert (payment.reserved, payment.refunded, payment.aside) == wanted, f"{payment}, its refunds say {wanted}"
+        assert (payment.reserved_minor, payment.refunded_minor, payment.set_aside_minor) == wanted, (
+            f"{payment}, its refunds say {wanted}"
+        )
         assert opened[payment.id] <= 1, f"{opened[payment.id]} open refunds of {payment}"
 
 
@@ -174,7 +178,9 @@ def check_votes(database: Database, rows: Iterable[RefundRow]) -> None:
         given = votes[str(row.id)]
         assert len(set(given)) == len(given), f"voted twice: {row}, {given}"
         assert not any(is_same_person(one, row.maker) for one in given), f"approved by its maker: {row}"
-        assert not row.sent_count or len(given) >= row.needed, f"sent with {len(given)} approvals: {row}"
+        assert not row.sent_count or len(given) >= row.needed_approval_count, (
+            f"sent with {len(given)} approvals: {row}"
+        )
 
 
 def check_queues(console: Console, rows: Iterable[RefundRow]) -> None:

@@ -96,7 +96,8 @@ def make_view(record: Refund | None = None, *against: RiskSignal, **other: Any) 
     made = RefundDetails(
         requested, explain_refund(requested, NOW), make_payment(), ORDER, make_sides(),
         replace(MONEY_PARTS, waiting=8_500, refundable=3_500), against,
-        (WITHIN_LIMIT,), {}, (), (), (), (), payment_sides=make_sides(), needed_checkers=requested.checkers_needed,
+        (WITHIN_LIMIT,), {}, (), (), (), (), payment_sides=make_sides(),
+        needed_checker_count=requested.checkers_needed,
     )  # fmt: skip
     return replace(made, **other)
 

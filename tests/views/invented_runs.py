@@ -29,9 +29,10 @@ AMOUNT_ALERT = Alert(9, "reconcile_amount", "payment", 1, None, "取引完了 13
 def make_run(id: int = 3, **other: Any) -> ReconciliationRunItem:
     """Return an ended reconciliation run, with the given fields changed."""
     item = ReconciliationRunItem(
-        id, "paypay", RECONCILED_DAY, RECONCILED_DAY, RunState.DONE, matched=3, imported=1, missing_there=1,
-        different_state=0,
-        different_amount=1, asked_by="op-a", begun_at=NOW - timedelta(minutes=2), changed_at=NOW, ended_at=NOW,
+        id, "paypay", RECONCILED_DAY, RECONCILED_DAY, RunState.DONE, matched_count=3, imported_count=1,
+        missing_at_provider_count=1,
+        different_state_count=0,
+        different_amount_count=1, asked_by="op-a", begun_at=NOW - timedelta(minutes=2), changed_at=NOW, ended_at=NOW,
     )  # fmt: skip
     return replace(item, **other)
 

@@ -83,7 +83,7 @@ def build_corporation_changes_json(changes: Iterable[CorporationChange]) -> list
     """
     return [
         {
-            "corporation_number": change.number,
+            "corporation_number": change.corporation_number,
             "day": change.day.isoformat(),
             "facts": sorted(fact.value for fact in change.facts),
             "before": None if change.before is None else _build_published_corporation_fields(change.before),

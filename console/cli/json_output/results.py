@@ -4,7 +4,7 @@ the fields.
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.cli.json_output.records import (
@@ -276,7 +276,7 @@ class AuditExport:
     """
 
     file: str
-    rows: int
+    row_count: int
 
 
 def build_audit_verification_json(trail: "VerifiedTrail", _: Translate) -> JsonObject:
@@ -293,7 +293,7 @@ def build_audit_verification_json(trail: "VerifiedTrail", _: Translate) -> JsonO
 
 def build_audit_export_json(export: AuditExport, _: Translate) -> JsonObject:
     """Return the answer of the command `audit export` as JSON: the path of the file and the number of its rows."""
-    return asdict(export)
+    return {"file": export.file, "rows": export.row_count}
 
 
 def build_task_pass_json(task_pass: "TaskPass", _: Translate) -> JsonObject:

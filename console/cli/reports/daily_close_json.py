@@ -76,13 +76,17 @@ def _build_unknown_record_json(record: UnknownRecord) -> JsonObject:
 
 
 def _build_reconciliation_run_json(run: CloseReconciliation) -> JsonObject:
-    counts = ("matched", "imported", "missing_there", "different_state", "different_amount", "refused")
     return {
         "run": run.run_id,
         "runs": list(run.run_ids),
         "from": run.from_day.isoformat(),
         "to": run.to_day.isoformat(),
-        **{name: getattr(run, name) for name in counts},
+        "matched": run.matched_count,
+        "imported": run.imported_count,
+        "missing_there": run.missing_at_provider_count,
+        "different_state": run.different_state_count,
+        "different_amount": run.different_amount_count,
+        "refused": run.refused_row_count,
     }
 
 

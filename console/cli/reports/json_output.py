@@ -57,7 +57,7 @@ def _build_queue_ages_json(report: QueueAgeReport) -> JsonObject:
         {
             "queue": queue.queue,
             **dict(zip(AGE_CLASSES, queue.counts, strict=True)),
-            "undated": queue.undated,
+            "undated": queue.undated_count,
             "complete": queue.is_complete,
         }
         for queue in report.queues

@@ -240,7 +240,7 @@ def build_sandbox_check_fields(sample: "CheckSample", report: CheckReport) -> di
         "result": report.result,
         "purchase_date": report.purchase_date.isoformat() if report.purchase_date else None,
         "expiration_date": report.expiration_date.isoformat() if report.expiration_date else None,
-        "revision": sample.revisions,
+        "revision": sample.pdf_version_count,
     }
 
 

@@ -67,10 +67,10 @@ def build_training_json(overview: "TrainingOverview", language: str) -> JsonObje
         "running": overview.is_running,
         "score": {
             "person": score.person,
-            "solved": score.solved,
-            "at_first_attempt": score.at_first_attempt,
-            "attempts": score.attempts,
-            "total": score.total,
+            "solved": score.solved_count,
+            "at_first_attempt": score.solved_at_first_attempt_count,
+            "attempts": score.attempt_count,
+            "total": score.incident_count,
         },
         "incidents": [_build_training_incident_json(incident, language) for incident in overview.incidents],
     }
@@ -85,7 +85,7 @@ def _build_training_incident_json(incident: "TrainingIncident", language: str) -
         "situation": format_training_situation(incident, language),
         "why": format_training_verdict(incident, language) or None,
         "facts": dict(incident.facts),
-        "attempts": incident.attempts,
+        "attempts": incident.attempt_count,
         "solved": incident.is_solved,
         "checked_at": format_instant_for_json(incident.checked_at),
     }

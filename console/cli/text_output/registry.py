@@ -174,7 +174,7 @@ def _make_corporation_change_row(change: CorporationChange, translator: Translat
     facts = (_format_changed_fact(fact, change, translator) for fact in sorted(change.facts))
     return (
         change.day.isoformat(),
-        wording.format_corporation_number(change.number),
+        wording.format_corporation_number(change.corporation_number),
         name,
         translator("list.separator").join(facts),
     )

@@ -289,7 +289,7 @@ def format_audit_verification_lines(trail: "VerifiedTrail", translator: Translat
 
 def format_audit_export_lines(export: AuditExport, translator: Translator) -> Lines:
     """Return the answer of the command `audit export` as text: the file and the number of its rows."""
-    return (translator("audit_screen.exported", rows=export.rows, file=export.file),)
+    return (translator("audit_screen.exported", rows=export.row_count, file=export.file),)
 
 
 # -- database and worker

@@ -64,8 +64,8 @@ class CheckSample:
     received.
 
     `newer_sample` is the purchase that replaced it, `original_sample` the purchase of which it is a duplicate;
-    `revisions` is the number of versions of its PDF. `proposed_by` is the person who has proposed a decision (None:
-    no proposal); `status` is the stored state; `events` and `answers` are its audit entries and its evidence.
+    `pdf_version_count` is the number of versions of its PDF. `proposed_by` is the person who has proposed a decision
+    (None: no proposal); `status` is the stored state; `events` and `answers` are its audit entries and its evidence.
     """
 
     kind: str
@@ -83,7 +83,7 @@ class CheckSample:
     newer_sample: "CheckSample | None" = None
     original_sample: "CheckSample | None" = None
     proposed_by: str | None = None
-    revisions: int = 1
+    pdf_version_count: int = 1
     events: list[SampleEvent] = field(default_factory=list)
     answers: list[SampleAnswer] = field(default_factory=list)
     operation_id: str = ""

@@ -223,7 +223,7 @@ def _make_checks_with_two_reports(factory: CheckSampleFactory) -> Iterator[Check
     """
     for _ in range(8):
         sample = factory.make_purchased_check("two_reports", factory.pick_workday_instant(20, 300))
-        sample.revisions = 2
+        sample.pdf_version_count = 2
         at = sample.begun_at + timedelta(days=9)
         sample.events.append(
             SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_PDF_STORED, {"changes": {"pdf_file_path": []}})

@@ -123,7 +123,8 @@ def _store_documents_of_check(
     if sample.report is None:
         return []
     return [
-        context.documents.store(render_pdf(sample.report, revision)) for revision in range(1, sample.revisions + 1)
+        context.documents.store(render_pdf(sample.report, revision))
+        for revision in range(1, sample.pdf_version_count + 1)
     ]
 
 

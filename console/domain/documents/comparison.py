@@ -67,13 +67,13 @@ class PageComparison:
 
 @dataclass(frozen=True, slots=True)
 class DocumentComparison:
-    """The comparison of all pages of two versions of a PDF. `old_pages` and `new_pages` are numbers of pages;
-    `pages_without_text` is the number of pages that were compared as images alone. `is_cut` is True if the
+    """The comparison of all pages of two versions of a PDF. `old_page_count` and `new_page_count` are numbers of
+    pages; `textless_page_count` is the number of pages that were compared as images alone. `is_cut` is True if the
     comparison stopped early, or left out a part of a page, because there are too many words or differences.
     """
 
-    old_pages: int
-    new_pages: int
+    old_page_count: int
+    new_page_count: int
     differences: tuple[PageDifference, ...] = ()
-    pages_without_text: int = 0
+    textless_page_count: int = 0
     is_cut: bool = False

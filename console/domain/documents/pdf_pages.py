@@ -30,11 +30,11 @@ class PageSearchMatch:
 
 @dataclass(frozen=True, slots=True)
 class PageSearch:
-    """The result of a text search in a PDF. `unreadable_pages` is the number of pages that can't be read, so that the
-    text may be on them, too."""
+    """The result of a text search in a PDF. `unreadable_page_count` is the number of pages that can't be read, so
+    that the text may be on them, too."""
 
     matches: tuple[PageSearchMatch, ...]
-    unreadable_pages: int = 0
+    unreadable_page_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

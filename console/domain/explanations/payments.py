@@ -108,8 +108,6 @@ _WORK_REASONS_THAT_CALL_FOR_REFUND = frozenset(
 """Work reasons for which the next step of a person is to request a refund of the payment."""
 OPEN_REFUND_ACTION, OPEN_ORDER_ACTION = "open_refund", "open_order"
 """Names of the actions that open the page of the refund that the payment's next step names, or of its order."""
-NEXT_STEPS_THAT_BEGIN_AT_THE_SHOP = frozenset(("next.payment_ask_shop", "next.payment_refund_excess"))
-"""Wording codes of next steps that first ask the shop. Their action is right only after one of its answers."""
 _VERDICTS_WITHOUT_PROBLEM = frozenset(
     {
         "verdict.payment_complete",
@@ -524,11 +522,17 @@ def _choose_next_step_of_review(
 
 
 def _make_refund_request_step(
-    record: Payment, relations: PaymentRelations, code: str, facts: Facts, now: datetime
+    record: Payment,
+    relations: PaymentRelations,
+    code: str,
+    facts: Facts,
+    now: datetime,
+    *,
+    asks_shop_first: bool = False,
 ) -> NextStep:
-    """Return the next step "request a refund" with the wording code `code`. If a refund of the payment is pending,
-    return the next step of that refund; if no refund can be requested now, return a step whose sentence names
-    the reason.
+    """Return the next step "request a refund" with the wording code `code` and this `asks_shop_first`. If a refund of
+    the payment is pending, return the next step of that refund; if no refund can be requested now, return a step
+    whose sentence names the reason.
     """
     pending_refund = relations.pending_refund
     if pending_refund is not None:
@@ -539,7 +543,9 @@ def _make_refund_request_step(
         record.set_aside_minor > 0 and record.refundable_minor <= 0
     )  # the terminal can't refund this part
     command = f"support-console refund request {record.id} --amount N --reason TEXT"
-    return NextStep(code, facts, _format_show_command(record) if is_only_set_aside_left else command, "refund")
+    if is_only_set_aside_left:
+        command = _format_show_command(record)
+    return NextStep(code, facts, command, "refund", asks_shop_first)
 
 
 def _explain_review_of_order(
@@ -569,7 +575,7 @@ def _explain_order_not_set_to_paid(
             "missing": _make_money(order.total_minor - kept_minor, record.currency),
         }
         code_suffix = "payment_other_currency" if order.currency != record.currency else "payment_short"
-        step = _make_refund_request_step(record, relations, "next.payment_ask_shop", facts, now)
+        step = _make_refund_request_step(record, relations, "next.payment_ask_shop", facts, now, asks_shop_first=True)
         roles = _list_roles_for_refund(relations, now)
         return Explanation(f"verdict.{code_suffix}", f"why.{code_suffix}", step, facts, roles)
     is_scheduled = record.work.state is WorkState.SCHEDULED and record.work.at is not None
@@ -675,7 +681,8 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
     if record.state in PAID_BY_CALLBACK_STATES:
         return _explain_unconfirmed_notice(record, relations, facts)
     if order is not None and has_unrefunded_amount(record) and compute_order_difference_minor(record, order) > 0:
-        step = _make_refund_request_step(record, relations, "next.payment_refund_excess", facts, now)
+        code = "next.payment_refund_excess"
+        step = _make_refund_request_step(record, relations, code, facts, now, asks_shop_first=True)
         roles = _list_roles_for_refund(relations, now)
         return Explanation("verdict.payment_excess", "why.payment_excess", step, facts, roles)
     reversal_deadline = find_reversal_deadline(record)

@@ -115,7 +115,7 @@ class WrittenExport:
     these sentences."""
 
     file: str
-    rows: int
+    row_count: int
     bytes: int
     notes: tuple[str, ...] = ()
 

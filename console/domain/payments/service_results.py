@@ -204,7 +204,7 @@ class RefundDetails:
       the request, value now)
     - `version_at_request`: the payment's version at the request; None if it isn't known
     - `earlier`: the payment's other refunds
-    - `needed_checkers`: the number of approvals that the refund needs by the present limits
+    - `needed_checker_count`: the number of approvals that the refund needs by the present limits
     - `holder`: the person and process that call the provider or hold the refund's lease; `awaiting`: "second_person"
       while a decision waits for its second person; `taken`: the running take of the refund; `open_alert_id`: the id
       of the oldest open alert about it. Each is None if there is none.
@@ -228,7 +228,7 @@ class RefundDetails:
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
     open_alert_id: int | None = None
-    needed_checkers: int = 1
+    needed_checker_count: int = 1
     newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
     payment_sides: tuple[ComparedSide, ...] = ()
     corporation: "CorporationFacts | None" = None

@@ -46,9 +46,10 @@ screen.
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationRunItem:
-    """One reconciliation run in a list of runs. The counts `matched`, `imported`, `missing_there`, `different_state`
-    and `different_amount` are numbers of payments at the time of their comparison. `reason` is the error code of a
-    failed run. `ended_at` is None while the run has not ended.
+    """One reconciliation run in a list of runs. The counts `matched_count`, `imported_count`,
+    `missing_at_provider_count`, `different_state_count` and `different_amount_count` are numbers of payments at the
+    time of their comparison. `reason` is the error code of a failed run. `ended_at` is None while the run has not
+    ended.
     """
 
     id: int
@@ -56,11 +57,11 @@ class ReconciliationRunItem:
     from_day: date
     to_day: date
     state: RunState
-    matched: int
-    imported: int
-    missing_there: int
-    different_state: int
-    different_amount: int
+    matched_count: int
+    imported_count: int
+    missing_at_provider_count: int
+    different_state_count: int
+    different_amount_count: int
     asked_by: str
     begun_at: datetime
     changed_at: datetime
@@ -70,12 +71,12 @@ class ReconciliationRunItem:
     @property
     def differing_count(self) -> int:
         """The number of payments whose state or amount differs from the provider's."""
-        return self.different_state + self.different_amount
+        return self.different_state_count + self.different_amount_count
 
     @property
     def compared_count(self) -> int:
         """The number of payments that the run has compared, including imported and missing ones."""
-        return self.matched + self.imported + self.missing_there + self.differing_count
+        return self.matched_count + self.imported_count + self.missing_at_provider_count + self.differing_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class ReconciledFile:
     day: date
     sha256: str
     bytes: int | None = None
-    rows: int | None = None
+    row_count: int | None = None
     paid_minor: int | None = None
     refunded_minor: int | None = None
     earlier_run_ids: tuple[int, ...] = ()
@@ -117,8 +118,8 @@ class ReconciliationRunDetails:
         item = self.item
         of_part = {
             PART_DIFFER: item.differing_count,
-            PART_ONLY_OURS: item.missing_there,
-            PART_ONLY_THEIRS: item.imported,
+            PART_ONLY_OURS: item.missing_at_provider_count,
+            PART_ONLY_THEIRS: item.imported_count,
             PART_REFUSED: self.refused_row_count,
         }
         return sum(of_part.values()) if part == PART_ALL else of_part[part]

@@ -174,14 +174,14 @@ class RegistryStatus:
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
     """Progress of an import. `step` is the present step (`read`: the file is checked; `rows`: its rows are inserted;
-    `finish`: the indexes are built). `done_rows` of `total_rows` rows of the file `name` are done; `rows_per_second`
-    is the number of rows per second since the import began (0 until it is known).
+    `finish`: the indexes are built). `done_row_count` of `total_row_count` rows of the file `name` are done;
+    `rows_per_second` is the number of rows per second since the import began (0 until it is known).
     """
 
     step: str
     name: str
-    done_rows: int
-    total_rows: int
+    done_row_count: int
+    total_row_count: int
     rows_per_second: float
 
 
@@ -200,12 +200,12 @@ class ChangedFact(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CorporationChange:
-    """A change of the corporation `number` by a difference file: `facts` are the changed facts. `day` is the day of
-    the difference; `before` is None for a corporation that was not in the registry, `after` is None for one that was
-    deleted from it.
+    """A change of the corporation `corporation_number` by a difference file: `facts` are the changed facts. `day` is
+    the day of the difference; `before` is None for a corporation that was not in the registry, `after` is None for
+    one that was deleted from it.
     """
 
-    number: str
+    corporation_number: str
     day: date
     facts: frozenset[ChangedFact]
     before: Corporation | None

@@ -131,8 +131,8 @@ class CloseReconciliation:
 
     It is one run, or several if the provider's days begin at another time than Japanese days. `run_ids` are their
     ids, the newest last. If the provider is asked about each payment, `has_differences_of_day` is True: then the
-    differences and their counts are those of the payments of the Japanese day, and `matched` is the number of all
-    payments that agree of the runs' days. Otherwise all counts are those of the runs' days.
+    differences and their counts are those of the payments of the Japanese day, and `matched_count` is the number of
+    all payments that agree of the runs' days. Otherwise all counts are those of the runs' days.
 
     `early_run_id` is a run that began before the end of the part of the day that it compared; None if there is none.
     `days_without_run` are the provider's days of which a part belongs to the day, and which no complete run compared.
@@ -141,12 +141,12 @@ class CloseReconciliation:
     run_ids: tuple[int, ...]
     from_day: date
     to_day: date
-    matched: int
-    imported: int
-    missing_there: int
-    different_state: int
-    different_amount: int
-    refused: int
+    matched_count: int
+    imported_count: int
+    missing_at_provider_count: int
+    different_state_count: int
+    different_amount_count: int
+    refused_row_count: int
     differences: tuple[DifferenceItem, ...] = ()
     has_differences_of_day: bool = False
     early_run_id: int | None = None
@@ -160,7 +160,13 @@ class CloseReconciliation:
     @property
     def difference_count(self) -> int:
         """The number of all differences of the reconciliation, including those that aren't listed."""
-        return self.imported + self.missing_there + self.different_state + self.different_amount + self.refused
+        return (
+            self.imported_count
+            + self.missing_at_provider_count
+            + self.different_state_count
+            + self.different_amount_count
+            + self.refused_row_count
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +281,7 @@ def make_close_facts(close: DailyClose) -> Facts:
 
 def format_reconciliation(run: CloseReconciliation) -> str:
     """Return two counts of a reconciliation as text: the payments that agree / the differences, such as `120 / 3`."""
-    return f"{run.matched} / {run.difference_count}"
+    return f"{run.matched_count} / {run.difference_count}"
 
 
 def compare_close_facts(first_facts: Facts, present_facts: Facts) -> tuple[DailyCloseChange, ...] | None:

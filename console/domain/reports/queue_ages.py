@@ -11,19 +11,19 @@ AGE_CLASSES = ("hour", "four_hours", "day", "three_days", "older")
 
 @dataclass(frozen=True, slots=True)
 class QueueAges:
-    """The counts of records of one queue: `counts` has one number for each class of age, in the order of
-    AGE_CLASSES. `undated` is the number of records without a known age. `is_complete` is False if the queue may have
-    more records than are counted."""
+    """The counts of records of one queue: `counts` has one number for each class of age, in the order of AGE_CLASSES.
+    `undated_count` is the number of records without a known age. `is_complete` is False if the queue may have more
+    records than are counted."""
 
     queue: str
     counts: tuple[int, ...]
-    undated: int = 0
+    undated_count: int = 0
     is_complete: bool = True
 
     @property
     def total(self) -> int:
         """The number of all counted records of the queue, with and without a known age."""
-        return sum(self.counts) + self.undated
+        return sum(self.counts) + self.undated_count
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,15 +65,15 @@ class TrainingIncident:
     """One incident of the training as one person sees it. `key` is the incident's name in the code.
 
     `facts` are the numbers and amounts in the sentence about the incident; empty before the person starts it.
-    `verdict` is None before the first check of this attempt. `attempts` counts how often the person has started the
-    incident. `is_solved` stays True once an attempt was right. `checked_at` is the time of the last check.
+    `verdict` is None before the first check of this attempt. `attempt_count` counts how often the person has started
+    the incident. `is_solved` stays True once an attempt was right. `checked_at` is the time of the last check.
     """
 
     key: str
     state: TrainingState
     verdict: TrainingVerdict | None
     facts: Mapping[str, str]
-    attempts: int
+    attempt_count: int
     is_solved: bool
     checked_at: datetime | None = None
 
@@ -84,10 +84,10 @@ class TrainingScore:
     number of attempts."""
 
     person: str
-    solved: int
-    at_first_attempt: int
-    attempts: int
-    total: int
+    solved_count: int
+    solved_at_first_attempt_count: int
+    attempt_count: int
+    incident_count: int
 
 
 @dataclass(frozen=True, slots=True)

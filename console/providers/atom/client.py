@@ -71,7 +71,7 @@ class AtomReader:
         currency=ATOM_CURRENCY,
         allows_partial_refunds=True,
         allows_repeated_refunds=True,
-        max_refunds=None,
+        max_refund_count=None,
         refund_window_days=None,
         can_cancel=False,
         keeps_idempotency_keys=False,

@@ -18,13 +18,13 @@ _TEMPORARY_REASONS = frozenset({"connection_broken", "answer_cut", "not_connecte
 
 @dataclass(frozen=True, slots=True)
 class RetryLimits:
-    """Limits for the repetitions of a read; all durations are real seconds. `max_requests`: largest number of
+    """Limits for the repetitions of a read; all durations are real seconds. `max_request_count`: largest number of
     requests. The first pause takes `first_pause_seconds`; each later pause takes twice as long as the pause before
     it, at most `longest_pause_seconds`. Each pause is shortened by a random part of up to a quarter.
     `longest_total_seconds`: time from the first request to the start of the last one.
     """
 
-    max_requests: int = 3
+    max_request_count: int = 3
     first_pause_seconds: float = 2.0
     longest_pause_seconds: float = 60.0
     longest_total_seconds: float = 20.0
@@ -39,7 +39,7 @@ class RetryLimits:
 
 
 DEFAULT_RETRY_LIMITS = RetryLimits()
-NO_RETRIES = RetryLimits(max_requests=1)
+NO_RETRIES = RetryLimits(max_request_count=1)
 
 
 def read_with_retries(
@@ -53,14 +53,14 @@ def read_with_retries(
         clock.monotonic() + scale.scale_seconds(retry_limits.longest_total_seconds),
         tracing.get_retry_count(),
     )
-    for request_count in range(1, retry_limits.max_requests):
+    for request_count in range(1, retry_limits.max_request_count):
         with tracing.add_log_facts(retries=str(earlier_retries + request_count - 1)):
             outcome = ask_provider()
         pause = scale.scale_seconds(retry_limits.compute_pause_seconds(request_count, random.random()))  # noqa: S311 (spreads load, guards nothing)
         if not is_temporary_failure(outcome) or clock.monotonic() + pause > deadline:
             return outcome
         clock.sleep(pause)
-    with tracing.add_log_facts(retries=str(earlier_retries + retry_limits.max_requests - 1)):
+    with tracing.add_log_facts(retries=str(earlier_retries + retry_limits.max_request_count - 1)):
         return ask_provider()
 
 

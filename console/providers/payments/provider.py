@@ -20,13 +20,13 @@ from console.domain.provider_outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class NotFoundRule:
-    """Rule by which a provider's "not found" answers prove that a refund didn't happen. `needed_answers` is the
+    """Rule by which a provider's "not found" answers prove that a refund didn't happen. `needed_answer_count` is the
     number of "not found" answers that prove it. The first of these answers counts only if it comes at least
     `first_answer_after_seconds` real seconds after the refund was sent, the last answer only if it comes at least
     `last_answer_after_seconds` seconds after the sending.
     """
 
-    needed_answers: int = 2
+    needed_answer_count: int = 2
     first_answer_after_seconds: float = 60.0
     last_answer_after_seconds: float = 180.0
 
@@ -38,7 +38,7 @@ class PaymentCapabilities:
     - `currency`: the only currency of its payments
     - `allows_partial_refunds`: a refund may be smaller than the payment
     - `allows_repeated_refunds`: a payment may have several refunds
-    - `max_refunds`: largest number of refunds of one payment; None if the provider publishes no limit
+    - `max_refund_count`: largest number of refunds of one payment; None if the provider publishes no limit
     - `refund_window_days`: calendar days after the payment in which a refund is possible; None: no limit is stated
     - `can_cancel`: the provider has a call that cancels a payment
     - `keeps_idempotency_keys`: a request with a repeated refund key returns the earlier result
@@ -53,7 +53,7 @@ class PaymentCapabilities:
     currency: str
     allows_partial_refunds: bool
     allows_repeated_refunds: bool
-    max_refunds: int | None
+    max_refund_count: int | None
     refund_window_days: int | None
     can_cancel: bool
     keeps_idempotency_keys: bool

@@ -166,7 +166,7 @@ class PayPayReader:
             currency="JPY",
             allows_partial_refunds=True,
             allows_repeated_refunds=self._sender.config.allows_repeated_refunds,
-            max_refunds=MAX_REFUNDS if self._sender.config.allows_repeated_refunds else 1,
+            max_refund_count=MAX_REFUNDS if self._sender.config.allows_repeated_refunds else 1,
             refund_window_days=REFUND_WINDOW_DAYS,
             can_cancel=True,
             keeps_idempotency_keys=True,

@@ -26,12 +26,12 @@ _ESTIMATED_ROWS_PER_SECOND = 6_000  # measured on two cores: adoption of the row
 
 @dataclass(frozen=True, slots=True)
 class DuplicateClaim:
-    """A claim (client and corporation number) that more than one row of the table of credit checks has; `rows` is the
-    number of these rows. After the adoption only one of these rows has the claim."""
+    """A claim (client and corporation number) that more than one row of the table of credit checks has; `row_count`
+    is the number of these rows. After the adoption only one of these rows has the claim."""
 
     client_id: str
     corporation_number: str
-    rows: int
+    row_count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,9 +189,9 @@ class ChangedCompanyAlerts:
             for change in registry.list_changes(
                 min(row.registry_date for row in missing_rows.values()), list(missing_rows)
             ):
-                stored_facts = missing_rows[change.number].facts
+                stored_facts = missing_rows[change.corporation_number].facts
                 if ChangedFact.DELETED in change.facts and stored_facts is not None:
-                    facts[change.number] = replace(stored_facts, is_deleted=True)
+                    facts[change.corporation_number] = replace(stored_facts, is_deleted=True)
             if registry.covers_nation():
                 facts.update(
                     (number, replace(row.facts, is_deleted=True))
@@ -518,8 +518,8 @@ def _find_earlier_facts(
     earlier_facts: dict[str, WatchedFacts] = {}
     changes = registry.list_changes(min(first_days.values()), list(first_days)) if first_days else ()
     for change in sorted(changes, key=lambda change: change.day):
-        if change.before is not None and change.day >= first_days[change.number]:
-            earlier_facts.setdefault(change.number, make_watched_facts(change.before))
+        if change.before is not None and change.day >= first_days[change.corporation_number]:
+            earlier_facts.setdefault(change.corporation_number, make_watched_facts(change.before))
     for number, first_day in first_days.items():
         closure = present_facts_by_number[number].closure
         if number not in earlier_facts and closure is not None and closure.day >= first_day:

@@ -79,9 +79,9 @@ class RestoreResult:
 
     `earlier_database_file`: the new path of the database file that the restore replaced; None if there was no such
     file. `spool`: `kept` (this desk already had a spool, which stays), `restored`, or `none` (the backup has no
-    spool). `documents`: number of documents that were restored. `schema_before`: version of the backup's schema if it
-    differs from this program's version, so that an upgrade is necessary; otherwise None. `lost_operations`: facts of
-    the operations that are in this desk's spool and not in the restored database (see `database_rollback`).
+    spool). `document_count`: number of documents that were restored. `schema_before`: version of the backup's schema
+    if it differs from this program's version, so that an upgrade is necessary; otherwise None. `lost_operations`:
+    facts of the operations that are in this desk's spool and not in the restored database (see `database_rollback`).
     `has_raised_alert`: True if, before the database file was replaced, the alert that the database went back to an
     earlier state was raised.
     """
@@ -89,7 +89,7 @@ class RestoreResult:
     backup: VerifiedBackup
     earlier_database_file: Path | None
     spool: str
-    documents: int
+    document_count: int
     schema_before: str | None
     lost_operations: tuple[dict[str, object], ...] = ()
     has_raised_alert: bool = False
@@ -372,8 +372,8 @@ def record_restore(context: ServiceContext, result: RestoreResult, begun_at: dat
     def write_epoch_and_audit_entry(tx: Transaction) -> None:
         idempotency.replace_epoch(tx, context.make_holder(), context.now())
         if result.has_raised_alert and rollback is not None:
-            database_rollback.audit_loss_of_restored_file(tx, context, len(rollback.lost_operations))
-        facts = {"taken_at": result.backup.manifest.taken_at, "documents": result.documents}
+            database_rollback.audit_operations_lost_by_restore(tx, context, len(rollback.lost_operations))
+        facts = {"taken_at": result.backup.manifest.taken_at, "documents": result.document_count}
         context.record_audit(tx, AuditAction.DATABASE_RESTORED, context.database_id, facts, kind="database")
 
     if begun_at is None or not _is_restore_recorded(context, begun_at):
@@ -455,7 +455,7 @@ def store_restore_result(settings: Settings, result: RestoreResult, request_id: 
         "folder": str(result.backup.folder),
         "kept": None if result.earlier_database_file is None else str(result.earlier_database_file),
         "spool": result.spool,
-        "documents": result.documents,
+        "documents": result.document_count,
         "schema_before": result.schema_before,
         "missing": answer_serialization.serialize_value(list(result.lost_operations)),
     }

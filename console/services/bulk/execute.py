@@ -53,14 +53,14 @@ StopCheck = Callable[[], bool]
 @dataclass(frozen=True, slots=True)
 class BulkExecution:
     """The parameters of one execution of a bulk run. `person`: the acting person; `progress`: called after each
-    row; `should_stop`: called before each row, returns True to stop the run; `max_rows`: the largest number of
+    row; `should_stop`: called before each row, returns True to stop the run; `max_row_count`: the largest number of
     rows to process (None: no limit).
     """
 
     person: Person
     progress: ProgressReporter = lambda _done: None
     should_stop: StopCheck = lambda: False
-    max_rows: int | None = None
+    max_row_count: int | None = None
 
 
 @dataclass
@@ -81,8 +81,8 @@ class _ExecutedRun:
     @property
     def has_reached_limit(self) -> bool:
         """True if this execution of the bulk run has processed the largest number of rows
-        (`BulkExecution.max_rows`)."""
-        return self.execution.max_rows is not None and self.processed_count >= self.execution.max_rows
+        (`BulkExecution.max_row_count`)."""
+        return self.execution.max_row_count is not None and self.processed_count >= self.execution.max_row_count
 
 
 class _LeaseLost(Exception):

@@ -284,7 +284,7 @@ class BulkRunService(BulkRunReader):
             return self._pause_run_of_other_maker(run)
         try:
             self._context.require_right(run.action.value)
-            return self._executor.run(run.id, None, BulkExecution(person, max_rows=SHORT_BATCH_SIZE))
+            return self._executor.run(run.id, None, BulkExecution(person, max_row_count=SHORT_BATCH_SIZE))
         except ConsoleError as refusal:
             _log.info("bulk run %s: %s", run.name, refusal.code)
             return 0

@@ -46,14 +46,14 @@ class PdfComparison:
         the versions can't be opened.
         """
         comparison = DocumentComparison(self.old_pdf.count_pages(), self.new_pdf.count_pages())
-        page_count = max(comparison.old_pages, comparison.new_pages)
+        page_count = max(comparison.old_page_count, comparison.new_page_count)
         for index in range(page_count):
             progress(index, page_count)
             page_comparison = self._compare_page(index, comparison)
             comparison = replace(
                 comparison,
                 differences=comparison.differences + page_comparison.differences,
-                pages_without_text=comparison.pages_without_text + (not page_comparison.has_text),
+                textless_page_count=comparison.textless_page_count + (not page_comparison.has_text),
                 is_cut=comparison.is_cut or page_comparison.is_cut,
             )
             if len(comparison.differences) >= MAX_DOCUMENT_DIFFERENCES and index + 1 < page_count:
@@ -64,9 +64,9 @@ class PdfComparison:
     def _compare_page(self, index: int, comparison: DocumentComparison) -> PageComparison:
         """Return the comparison of the page with this index (from 0). A page that only one version has counts as one
         difference, and so does a page that can't be read."""
-        if index >= comparison.old_pages:
+        if index >= comparison.old_page_count:
             return PageComparison(index, (PageDifference(index, DifferenceKind.PAGE_ADDED),))
-        if index >= comparison.new_pages:
+        if index >= comparison.new_page_count:
             return PageComparison(index, (PageDifference(index, DifferenceKind.PAGE_REMOVED),))
         try:
             return self._compare_words(index)

@@ -87,7 +87,7 @@ class WrittenPack:
 class PackContent:
     """The content of an evidence pack that was written to an open file. `kind` and `record_id` name the pack's
     record. `title_by_language` has the first line of the record's timeline by language (as UTF-8), `last_event_at` is
-    the time of the last event in the timeline. `files` is the number of the pack's files, and `left_out` has the
+    the time of the last event in the timeline. `file_count` is the number of the pack's files, and `left_out` has the
     names of the files that were left out.
     """
 
@@ -95,7 +95,7 @@ class PackContent:
     record_id: int | str
     title_by_language: Mapping[str, bytes]
     last_event_at: datetime
-    files: int
+    file_count: int
     left_out: tuple[str, ...]
 
 
@@ -175,12 +175,12 @@ class EvidencePackWriter:
         content = self.write_content(pack_draft.file, kind, id, person)
         context.failpoints.reach("after_pack_written")
         size, digest = pack_draft.compute_length_and_sha256()
-        facts = {"sha256": digest, "bytes": size, "files": content.files}
+        facts = {"sha256": digest, "bytes": size, "files": content.file_count}
         record_entry = partial(
             context.record_audit, action=PACK_EXPORT_ACTION, subject_id=content.record_id, detail=facts, kind=kind
         )
         publish_with_audit_entry(context, pack_draft, record_entry, failpoint="before_pack_named")
-        return WrittenPack(str(pack_draft.final_path), size, digest, content.files, content.left_out)
+        return WrittenPack(str(pack_draft.final_path), size, digest, content.file_count, content.left_out)
 
 
 class _PackDraft:

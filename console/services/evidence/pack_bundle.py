@@ -71,7 +71,7 @@ class _BundledPack:
             "id": self.content.record_id,
             "bytes": self.digest.bytes,
             "sha256": self.digest.sha256,
-            "files": self.content.files,
+            "files": self.content.file_count,
             "left_out": [_PACK_TOO_LARGE_REASON] if self.is_left_out else list(self.content.left_out),
         }
 
@@ -171,7 +171,7 @@ class EvidenceBundleWriter:
                 pack_facts = {
                     "sha256": pack_digest.sha256,
                     "bytes": pack_digest.bytes,
-                    "files": content.files,
+                    "files": content.file_count,
                     "bundle": digest,
                 }
                 record_audit(pack.PACK_EXPORT_ACTION, content.record_id, pack_facts, kind=content.kind)

@@ -170,7 +170,7 @@ def store_operations_lost_by_restore(
     return _insert_alert(tx, database_id, observed, "what the database file before the restore has", now)
 
 
-def audit_loss_of_restored_file(tx: Transaction, context: ServiceContext, operation_count: int) -> None:
+def audit_operations_lost_by_restore(tx: Transaction, context: ServiceContext, operation_count: int) -> None:
     """Write the audit entry about the loss that `store_operations_lost_by_restore` has stored;
     `operation_count` is the number of lost operations."""
     _audit_database_loss(tx, context, (), None, operation_count)

@@ -163,7 +163,8 @@ def _make_run_item(run: ReconciliationRun, *, is_running: bool) -> Reconciliatio
     is_resumable = run.state == reconciliations.RUN_RUNNING and not is_running
     return ReconciliationRunItem(
         run.id, run.provider, run.from_day, run.to_day, RunState.RESUMABLE if is_resumable else RunState(run.state),
-        **{name: getattr(run, name) for name in reconciliations.COUNT_COLUMNS},
+        matched_count=run.matched, imported_count=run.imported, missing_at_provider_count=run.missing_there,
+        different_state_count=run.different_state, different_amount_count=run.different_amount,
         asked_by=run.asked_by, begun_at=run.begun_at, changed_at=run.changed_at, ended_at=run.ended_at,
         reason=run.reason,
     )  # fmt: skip

@@ -192,7 +192,7 @@ class RefundProber:
         rule = capabilities.not_found_rule
         if rule is None or not capabilities.keeps_idempotency_keys or not columns:
             return False
-        return refund.not_found + 1 >= rule.needed_answers and self._was_sent_long_ago(
+        return refund.not_found + 1 >= rule.needed_answer_count and self._was_sent_long_ago(
             refund, rule.last_answer_after_seconds, asked_at
         )
 

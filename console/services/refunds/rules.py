@@ -270,8 +270,8 @@ def _check_request_rules(
         ),
         RuleCheck(
             RefundWindowReason.REFUND_COUNT_REACHED,
-            capabilities.max_refunds is None or facts.accepted_refund_count < capabilities.max_refunds,
-            {"most": capabilities.max_refunds},
+            capabilities.max_refund_count is None or facts.accepted_refund_count < capabilities.max_refund_count,
+            {"most": capabilities.max_refund_count},
         ),
         RuleCheck(
             OverLimitReason.LIMIT_PER_PERSON_AND_DAY,

@@ -204,7 +204,7 @@ class RefundDetailsReader:
             money=compute_money_parts(payment, refund_facts.refunds),
             risk_signals=_find_current_signals(signal_facts, refund, stored_signals),
             checks=self._make_rule_checks(refund_facts, refund),
-            needed_checkers=refund_rules.count_needed_checkers(refund_facts, refund),
+            needed_checker_count=refund_rules.count_needed_checkers(refund_facts, refund),
             version_at_request=facts_at_request.get("version"),
             changed=_find_changed_payment_fields(facts_at_request, make_facts_at_request(refund_facts), refund),
             earlier=self._complete_records(

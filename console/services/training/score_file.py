@@ -104,10 +104,10 @@ class ScoreFile:
         attempts = self.read_attempts().values()
         return TrainingScore(
             person=self.person,
-            solved=sum(attempt.solved_at_attempt > 0 for attempt in attempts),
-            at_first_attempt=sum(attempt.solved_at_attempt == 1 for attempt in attempts),
-            attempts=sum(attempt.number for attempt in attempts),
-            total=len(INCIDENT_DECLARATIONS),
+            solved_count=sum(attempt.solved_at_attempt > 0 for attempt in attempts),
+            solved_at_first_attempt_count=sum(attempt.solved_at_attempt == 1 for attempt in attempts),
+            attempt_count=sum(attempt.number for attempt in attempts),
+            incident_count=len(INCIDENT_DECLARATIONS),
         )
 
 

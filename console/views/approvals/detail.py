@@ -601,7 +601,7 @@ class RefundRequestPanel(QScrollArea):
         """Return the last panel of the request, which explains the steps after the approval."""
         context, record = self._context, details.record
         provider = case_words.get_provider_name(details.payment.provider, context)
-        if len(record.checkers) + 1 < details.needed_checkers:
+        if len(record.checkers) + 1 < details.needed_checker_count:
             next_step_sentence = context.translate("approvals.after_first")
         elif record.sends_after is not None and record.sends_after > context.now():
             next_step_sentence = context.translate(

@@ -37,13 +37,13 @@ _DOCUMENT_FETCH_AUDIT_ACTIONS = (
 class DocumentRow:
     """One row of the table of documents: a stored PDF of the credit check or, with `document` None, the row which
     says that no current PDF is stored. `key` identifies the row: the SHA-256 of the stored PDF, "" without a PDF.
-    `pages` is the number of pages of the PDF; None if it isn't known."""
+    `page_count` is the number of pages of the PDF; None if it isn't known."""
 
     key: str
     name: str
     state: StateCell
     document: Document | None = None
-    pages: int | None = None
+    page_count: int | None = None
 
 
 class CreditCheckTabs(RecordTabs):
@@ -119,7 +119,7 @@ class CreditCheckTabs(RecordTabs):
 
     def _show_document_rows(self) -> list[DocumentRow]:
         """Show the table of documents with the known numbers of pages; return its rows."""
-        rows = [replace(row, pages=self._page_counts.get(row.key)) for row in self._document_rows]
+        rows = [replace(row, page_count=self._page_counts.get(row.key)) for row in self._document_rows]
         self._document_table.show_rows(rows)
         return rows
 
@@ -206,7 +206,7 @@ def _make_document_table(context: WindowContext) -> StaticTable:
         text_makers = {
             "fetched": lambda: wording.format_instant(document.fetched_at)[:-4],
             "size": lambda: wording.format_bytes(document.bytes),
-            "pages": lambda: "" if row.pages is None else str(row.pages),
+            "pages": lambda: "" if row.page_count is None else str(row.page_count),
             "sha256": lambda: wording.shorten_id(document.sha256),
         }
         return text_makers[column_key]()

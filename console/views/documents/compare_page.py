@@ -290,7 +290,7 @@ class PdfComparisonPage(Page):
         PDF."""
         comparison = self._comparison
         if comparison is not None:
-            last = max(comparison.old_pages, comparison.new_pages) - 1
+            last = max(comparison.old_page_count, comparison.new_page_count) - 1
             self.page_index = min(max(self.page_index + offset, 0), last)
             self._render_pages()
             announce(self.page_position_label, self.page_position_label.plain, is_stored=False)
@@ -301,11 +301,11 @@ class PdfComparisonPage(Page):
         pdf_pair, comparison, index = self._pdf_pair, self._comparison, self.page_index
         if pdf_pair is None or comparison is None:
             return
-        count = max(comparison.old_pages, comparison.new_pages)
+        count = max(comparison.old_page_count, comparison.new_page_count)
         self.page_position_label.show_text(self.context.translate("pdf.page", page=index + 1, count=count))
         pages_to_render = (
-            (self.old_view, pdf_pair.old_pdf, comparison.old_pages, "old"),
-            (self.new_view, pdf_pair.new_pdf, comparison.new_pages, "new"),
+            (self.old_view, pdf_pair.old_pdf, comparison.old_page_count, "old"),
+            (self.new_view, pdf_pair.new_pdf, comparison.new_page_count, "new"),
         )
         for view, document, pages, side in pages_to_render:
             if side in self._render_task_by_side:

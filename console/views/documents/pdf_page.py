@@ -569,8 +569,8 @@ class PdfPage(Page):
         else:
             self._show_match_position(self.context.translate("pdf.none_found"))
             self._render_page()
-        if search.unreadable_pages:
-            sentence = self.context.translate("pdf.unsearched", n=search.unreadable_pages)
+        if search.unreadable_page_count:
+            sentence = self.context.translate("pdf.unsearched", n=search.unreadable_page_count)
             self.context.show_toast(sentence, "", "square_bang", "care")
 
     def _show_match(self, match_number: int) -> None:

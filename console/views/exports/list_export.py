@@ -102,7 +102,7 @@ class ListExporter(QObject):
             return services.exports.write(request, Path(path), language, report_progress)
 
         def make_toast(written_export: WrittenExport) -> Toast:
-            sentence = translate("export.written", rows=written_export.rows, file=Path(written_export.file).name)
+            sentence = translate("export.written", rows=written_export.row_count, file=Path(written_export.file).name)
             return Toast(sentence, written_export.file, path=written_export.file)
 
         def format_progress(rows: int) -> str:

@@ -126,8 +126,8 @@ def format_provider_file(read_file: ReconciledFile, context: WindowContext) -> s
     """Return one line about a file of the provider that a run has read: day, number of rows, amounts and size in
     bytes. A value that isn't known (None) is left out."""
     texts = [context.translate("reconcile.file.day", day=read_file.day)]
-    if read_file.rows is not None:
-        texts.append(context.translate("reconcile.file.rows", n=read_file.rows))
+    if read_file.row_count is not None:
+        texts.append(context.translate("reconcile.file.rows", n=read_file.row_count))
     if read_file.paid_minor is not None:
         texts.append(
             context.translate("reconcile.file.paid", amount=wording.format_amount(read_file.paid_minor, "JPY"))

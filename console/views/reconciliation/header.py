@@ -72,10 +72,10 @@ class RunHeader(Surface):
         self.run_times_label.show_text(words.format_run_times(item, context))
         counts = {
             "rows": item.compared_count,
-            "agree": item.matched,
+            "agree": item.matched_count,
             "differ": item.differing_count,
-            "only_ours": item.missing_there,
-            "only_theirs": item.imported,
+            "only_ours": item.missing_at_provider_count,
+            "only_theirs": item.imported_count,
             "refused": run_details.refused_row_count,
             "waiting": run_details.open_case_count,
         }

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, does_right_change_records, is_same_person
-from console.domain.explanations.payments import NEXT_STEPS_THAT_BEGIN_AT_THE_SHOP
 from console.domain.payments.service_results import PaymentDetails, RefundDetails
 from console.domain.service_results import AllowedAction, OperationDetails, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
@@ -208,7 +207,7 @@ class ActionButtons(QObject):
         advised = explanation.next_step.action
         if advised is None or explanation.work is WorkBadge.NONE or (cannot_decide and advised == "resolve"):
             return None
-        if explanation.next_step.code in NEXT_STEPS_THAT_BEGIN_AT_THE_SHOP:
+        if explanation.next_step.asks_shop_first:
             return None
         name = _OPENING_ACTION_BY_ADVISED_ACTION.get(advised, advised)
         is_decision_disabled = name != advised and bool(

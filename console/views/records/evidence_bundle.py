@@ -88,6 +88,9 @@ class EvidenceBundleExport(QObject):
             message = translate("bundle.told", size=written_bundle.bytes, n=written_bundle.packs)
             return Toast(message, written_bundle.file, path=written_bundle.file)
         message = translate(
-            "bundle.told_part", size=written_bundle.bytes, packs=written_bundle.packs, n=len(written_bundle.left_out)
+            "bundle.told_part",
+            size=written_bundle.bytes,
+            packs=written_bundle.packs,
+            n=len(written_bundle.left_out),
         )
         return Toast(message, written_bundle.file, "square_bang", "care", path=written_bundle.file)

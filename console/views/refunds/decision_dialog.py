@@ -173,7 +173,7 @@ class ApproveDialog(_DecisionDialog):
             self._context, order.merch_txn_id if order else self._view.payment.merchant_payment_id
         )
         self.order_number_check.changed.connect(self._update_main_button)
-        self.needs_order_number = self._view.needed_checkers > 1
+        self.needs_order_number = self._view.needed_checker_count > 1
         final_bar = NotificationBar(
             translate("dialog.approve.final_lead"),
             translate(self._get_next_step_wording_key()),
@@ -200,7 +200,7 @@ class ApproveDialog(_DecisionDialog):
 
     def _get_next_step_wording_key(self) -> str:
         record, now = self._view.record, self._context.now()
-        if len(record.checkers) + 1 < self._view.needed_checkers:
+        if len(record.checkers) + 1 < self._view.needed_checker_count:
             return "dialog.approve.then_second"
         if record.sends_after is not None and record.sends_after > now:
             return "dialog.approve.then_waits"
@@ -210,7 +210,7 @@ class ApproveDialog(_DecisionDialog):
         translate, view = self._context.translate, self._view
         record = view.record
         fact_list = FactList()
-        approval_count, needed_count = len(record.checkers), view.needed_checkers
+        approval_count, needed_count = len(record.checkers), view.needed_checker_count
         if approval_count + 1 >= needed_count:
             state_words = [translate(f"state.refund.{state}") for state in ("requested", "approved")]
             fact_list.add_fact(

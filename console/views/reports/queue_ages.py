@@ -74,7 +74,7 @@ def _make_age_columns(context: WindowContext) -> Sequence[Column]:
             is_stretched=True,
         ),
         *(make_count_column(age_class_index, name) for age_class_index, name in enumerate(AGE_CLASSES)),
-        make_number_column("undated", translate("reports.age.undated"), lambda row: row.queue.undated, 110),
+        make_number_column("undated", translate("reports.age.undated"), lambda row: row.queue.undated_count, 110),
         Column(
             "total",
             translate("reports.success.total"),

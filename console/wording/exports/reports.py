@@ -124,7 +124,7 @@ def _make_queue_age_columns(context: TextContext) -> ExportColumns:
             lambda queue: report_words.get_queue_name(queue.queue, context.language),
         ),
         *(make_count_column(place, name) for place, name in enumerate(AGE_CLASSES)),
-        make_number_column(context, "reports.age.undated", lambda queue: queue.undated),
+        make_number_column(context, "reports.age.undated", lambda queue: queue.undated_count),
         make_number_column(context, "reports.success.total", lambda queue: queue.total),
     )
 

@@ -51,7 +51,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
         assert all(one.furigana for one in found.values())
         ours = [row.corporate_number for row in plan.changes]
         changes = reader.list_changes(plan.difference_file_day, ours)
-        assert sorted(change.number for change in changes) == sorted(ours)
+        assert sorted(change.corporation_number for change in changes) == sorted(ours)
         assert len(ours) == 8
         told = {fact for change in changes for fact in change.facts}
         assert told >= {ChangedFact.NAME, ChangedFact.ADDRESS, ChangedFact.CLOSED, ChangedFact.SUCCESSOR}

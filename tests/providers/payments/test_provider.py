@@ -385,7 +385,7 @@ def test_pauses_between_reads_double_up_to_a_minute() -> None:
         return troubled
 
     clock = InstantClock()
-    read_with_retries(note_and_return_trouble, RetryLimits(max_requests=50), clock, TimeScale(10))
+    read_with_retries(note_and_return_trouble, RetryLimits(max_request_count=50), clock, TimeScale(10))
     assert sum(clock.slept) <= 2.0
     assert len(asked) == len(clock.slept) + 1
     assert statistics.mean(clock.slept) < 2.0

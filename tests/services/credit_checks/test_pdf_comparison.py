@@ -40,7 +40,7 @@ def test_different_words_of_two_versions_are_reported() -> None:
         (1, DifferenceKind.CHANGED, "hold today", "ng"),
         (1, DifferenceKind.CHANGED, "1", "2 of 3"),
     ]
-    assert (comparison.old_pages, comparison.new_pages, comparison.is_cut) == (3, 3, False)
+    assert (comparison.old_page_count, comparison.new_page_count, comparison.is_cut) == (3, 3, False)
     first = comparison.differences[0]
     assert (len(first.old_boxes), len(first.new_boxes)) == (2, 1)
     (left, top, right, bottom) = first.new_boxes[0]
@@ -95,7 +95,7 @@ def test_a_page_with_another_image_is_reported() -> None:
     empty, drawn = pdf_bombs.make_page(b""), pdf_bombs.make_page(b"100 100 200 200 re f")
     assert [item[1] for item in list_differences(compare_pdfs(empty, drawn))] == [DifferenceKind.IMAGE]
     without = compare_pdfs(empty, empty)
-    assert (list_differences(without), without.pages_without_text) == ([], 1)
+    assert (list_differences(without), without.textless_page_count) == ([], 1)
     assert "1 page has no text" in format_comparison_summary_lines(without, "en")[1]
 
 

@@ -110,12 +110,12 @@ def test_every_exported_list_has_the_values_of_its_service(
         desk.console.exports.write(request, csv_file, language)
         # The trail grows by the exports themselves, and what is unknown grows older while they are written.
         if request.name is not ListName.AUDIT and request.subject != "time_to_truth":
-            assert written.rows == len(rows)
+            assert written.row_count == len(rows)
             compare_sheet(sheet_file, table, rows)
             compare_csv(csv_file, table, rows)
         assert csv_file.read_bytes().startswith(b"\xef\xbb\xbf")
         assert b"\n" not in csv_file.read_bytes().replace(b"\r\n", b"")
-        filled |= {request.name} if written.rows else set()
+        filled |= {request.name} if written.row_count else set()
     assert filled == set(ListName) - {ListName.RUNS, ListName.DIFFERENCES, ListName.COMPANIES}
 
 
@@ -224,7 +224,7 @@ def test_an_exported_search_says_what_it_lacks(
     about = [line for (line,) in openpyxl.load_workbook(sheet).worksheets[-1].values]
     assert set(cut) <= set(about)
     whole = desk.console.exports.write(ExportRequest(ListName.SEARCH, "client:99999"), tmp_path / "none.csv", "en")
-    assert (whole.rows, whole.notes) == (0, ())
+    assert (whole.row_count, whole.notes) == (0, ())
     companies = desk.console.exports.write(ExportRequest(ListName.COMPANIES, "Sora"), tmp_path / "c.csv", "en")
     assert [note.partition(".")[0] for note in companies.notes] == ["There is no corporation registry on this desk"]
 
@@ -273,7 +273,7 @@ def test_only_the_selected_records_are_exported(desk: SampleDesk, tmp_path: Path
     assert chosen
     file = tmp_path / "chosen.csv"
     written = desk.console.exports.write(ExportRequest(ListName.QUEUE, "unknown", "", chosen), file, "en")
-    assert written.rows == len(chosen)
+    assert written.row_count == len(chosen)
     newest = desk.console.audit.list_entries(1)[0]
     assert (newest.who, newest.what, newest.result) == ("aud-e", "list.exported", "done")
     facts = {name: newest.detail[name] for name in ("list", "subject", "chosen", "format", "n")}
@@ -291,7 +291,7 @@ def test_a_file_states_the_real_number_of_selected_records(desk: SampleDesk, tmp
     ):
         file = tmp_path / f"{len(chosen)}.xlsx"
         request = ExportRequest(ListName.QUEUE, "unknown", "", frozenset(chosen))
-        assert desk.console.exports.write(request, file, "en").rows == 2
+        assert desk.console.exports.write(request, file, "en").row_count == 2
         about = [line for (line,) in openpyxl.load_workbook(file).worksheets[-1].values]
         assert expected in about
 

@@ -72,7 +72,7 @@ def test_a_run_has_its_counts_and_its_file(reconciled_day: ReconciledDay) -> Non
     reconciled_day.scene.context.write(lambda tx: alerts.raise_alert(tx.conn, *raised))
     view = read_run(reconciled_day, first or 0)
     item = view.item
-    assert (item.state, item.compared_count, item.matched, item.differing_count) == (RunState.DONE, 6, 2, 2)
+    assert (item.state, item.compared_count, item.matched_count, item.differing_count) == (RunState.DONE, 6, 2, 2)
     assert {part: view.count_differences(part) for part in VERDICTS_OF_PART} == {
         "all": 4,
         "differ": 2,
@@ -81,7 +81,7 @@ def test_a_run_has_its_counts_and_its_file(reconciled_day: ReconciledDay) -> Non
         "refused": 0,
     }
     (file,) = view.files
-    assert (file.day, file.rows, file.paid_minor, file.refunded_minor) == (reconciled_day.day, 5, 9100, 0)
+    assert (file.day, file.row_count, file.paid_minor, file.refunded_minor) == (reconciled_day.day, 5, 9100, 0)
     assert (len(file.sha256), file.earlier_run_ids, view.open_case_count) == (64, (), 2)
     assert (view.newer_run_id, view.older_run_id) == (second, None)
     newest = read_run(reconciled_day)

@@ -120,7 +120,7 @@ def test_a_limit_that_was_lowered_since_needs_two(desk: RefundDesk, name: str) -
     lower_limit(desk, name, 3_000)
     assert desk.read_refund(refund).checkers_needed == 1
     lower_limit(desk, name, 2_999)
-    assert desk.refunds.read_refund(refund.id).needed_checkers == 2
+    assert desk.refunds.read_refund(refund.id).needed_checker_count == 2
     half = desk.approve_refund(refund, "lead-b")
     assert (half.state.value, half.checkers) == ("requested", ("lead-b",))
     told = explain_refund(half, desk.context.now())

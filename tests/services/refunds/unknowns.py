@@ -36,9 +36,9 @@ def run_refunds_with_timeouts(count: int, seed: int = 0) -> Counter[str]:
             world.ledger.is_readable = True  # without keys nothing is sent while the provider can't say what it has
             refund = _send_unknown_refund(world, provider, f"OUT{number}", behaviour)
             world.ledger.is_readable = readable
-            sent = world.ledger.sendings
+            sent = world.ledger.sending_count
             _try_every_action(world, refund)
-            tally.update(time_outs=1, again=world.ledger.sendings - sent)
+            tally.update(time_outs=1, again=world.ledger.sending_count - sent)
             row = world.read_refund_row(refund)
             assert (row.status, row.certainty, row.work_state) == ("submitting", "unknown", "needs_review"), row
         world.check_ledger()

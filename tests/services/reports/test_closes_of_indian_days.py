@@ -92,7 +92,7 @@ def test_differences_of_both_indian_days_are_those_of_the_japanese_day(console: 
         insert_difference(rows, 1, payment_id)
     reconciliation = read_reconciliation(console)
     listed = [item.difference.payment_id for item in reconciliation.differences]
-    assert (reconciliation.run_ids, listed, reconciliation.missing_there) == ((1,), [2, 3, 4], 3)
+    assert (reconciliation.run_ids, listed, reconciliation.missing_at_provider_count) == ((1,), [2, 3, 4], 3)
 
     insert_run(rows, place, "done", YESTERDAY - DAY, provider="atom", matched=5, missing_there=1)
     insert_difference(rows, 2, 3)
@@ -102,7 +102,7 @@ def test_differences_of_both_indian_days_are_those_of_the_japanese_day(console: 
     assert listed == [4, 3, None], "the newer run found payment 2 at Atom"
     assert (reconciliation.run_ids, reconciliation.run_id) == ((1, 2), 2)
     assert (reconciliation.from_day, reconciliation.to_day) == (YESTERDAY - DAY, YESTERDAY)
-    assert (reconciliation.matched, reconciliation.difference_count) == (12, 3)
+    assert (reconciliation.matched_count, reconciliation.difference_count) == (12, 3)
     notes = "\n".join(format_daily_close_notes(console.reports.read_daily_close("atom", YESTERDAY), "en"))
     assert "Reconciliation 1, 2 (gateway days 2026-11-18 to 2026-11-19): 12 matching payments" in notes
     assert "3 differences of this Japanese day." in notes

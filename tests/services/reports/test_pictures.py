@@ -43,7 +43,7 @@ def test_each_record_is_in_one_class_of_age(console: Console, place: Place, monk
     rows.insert_refund("submitting", NOW, certainty="unknown", work_state="needs_review", state_since=NOW - 5 * HOUR)
     rows.insert_refund("approved", NOW)
     ages = {queue.queue: queue for queue in console.reports.read_queue_ages().queues}
-    assert {name: (queue.counts, queue.undated) for name, queue in ages.items()} == {
+    assert {name: (queue.counts, queue.undated_count) for name, queue in ages.items()} == {
         "pending": ((0, 1, 0, 0, 0), 0),
         "unknown": ((2, 1, 3, 2, 2), 0),
         "error": ((0, 0, 0, 0, 0), 0),

@@ -184,7 +184,7 @@ def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, des
         play(console, get_incident(console, key).facts)
         training.check_incidents()
         assert (get_incident(console, key).state, get_incident(console, key).verdict) == ("wrong", verdict), key
-    assert (training.read_overview().score.solved, training.read_overview().score.attempts) == (0, 12)
+    assert (training.read_overview().score.solved_count, training.read_overview().score.attempt_count) == (0, 12)
     assert all(each.state == "wrong" for each in training.check_incidents().incidents)
     for key, play in RIGHT_PLAYS.items():
         training.begin_incident(key)
@@ -192,7 +192,7 @@ def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, des
         training.check_incidents()
         assert (get_incident(console, key).state, get_incident(console, key).verdict) == ("right", "right"), key
     assert training.read_overview().score == TrainingScore(
-        "sato", solved=12, at_first_attempt=0, attempts=24, total=12
+        "sato", solved_count=12, solved_at_first_attempt_count=0, attempt_count=24, incident_count=12
     )
     # another process reads and judges the same
     assert read_stored_overview(desk, must_check=True) == training.read_overview()
@@ -258,9 +258,9 @@ def test_an_ended_training_keeps_only_its_score(desk: Settings, tmp_path: Path) 
     assert not home.exists()
     view = read_stored_overview(own, must_check=True)
     states = {each.key: each.state for each in view.incidents if each.state != "not_begun"}
-    assert (view.is_running, states, view.score.solved) == (False, {"missing_pdf": "right"}, 1)
+    assert (view.is_running, states, view.score.solved_count) == (False, {"missing_pdf": "right"}, 1)
     other = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_OPERATOR": "tanaka"})
-    assert read_stored_overview(other, must_check=False).score.attempts == 0
+    assert read_stored_overview(other, must_check=False).score.attempt_count == 0
 
 
 def test_no_attempt_gets_the_companies_of_an_earlier_one(console: Console) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from tests.store import forbidden_worker as worker
 from tests.store.forbidden import NOW_SQL
-from tests.store.forbidden_worker import ENDED, FREE, HELD_BY_OTHER, OPEN, TAKEN_BEFORE, UNSEEN, make_plain_update
-from tests.store.money_scene import make_insert, make_update
+from tests.store.forbidden_worker import ENDED, FREE, HELD_BY_OTHER, OPEN, TAKEN_BEFORE, UNSEEN
+from tests.store.money_scene import make_column_update, make_insert, make_update
 from tests.store.plain_connections import (
     PersonConnections,
     connect_as_guest,
@@ -85,7 +85,7 @@ def test_an_alert_is_opened_acknowledged_and_resolved(execute_as_person: SqlClie
         expected="'b'",
         detected_at=NOW_SQL,
     )
-    settled = make_plain_update("alerts", UNSEEN, resolved_at=NOW_SQL)
+    settled = make_column_update("alerts", UNSEEN, resolved_at=NOW_SQL)
     assert execute_as_person(who, worker.make_acknowledge_update(UNSEEN), settled, found) == ""
 
 
@@ -101,7 +101,7 @@ def test_facts_of_a_watched_corporation_may_be_stored(execute_as_person: SqlClie
 @pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
 def test_an_outbox_event_is_stored_postponed_and_published(execute_as_person: SqlClient, who: str) -> None:
     """An event of the outbox may be stored, postponed and marked as published."""
-    late = make_plain_update(
+    late = make_column_update(
         "outbox", OPEN, attempts="attempts + 1", next_at=f"{NOW_SQL} + INTERVAL 1 HOUR", trouble="'timeout'"
     )
     assert (
@@ -109,7 +109,7 @@ def test_an_outbox_event_is_stored_postponed_and_published(execute_as_person: Sq
             who,
             worker.make_event_insert(),
             late,
-            make_plain_update("outbox", OPEN, published_at=NOW_SQL, trouble="NULL"),
+            make_column_update("outbox", OPEN, published_at=NOW_SQL, trouble="NULL"),
         )
         == ""
     )
@@ -120,7 +120,7 @@ def test_counts_of_a_reconciliation_only_rise(execute_as_person: SqlClient, who:
     """The counts of a reconciliation may only rise. The reconciliation's differences and their cases may be stored,
     and then the reconciliation may be ended."""
     counted = make_update("reconciliations", OPEN, matched="matched + 7", phase="'ours'", position="'x'")
-    opened = make_plain_update("reconciliation_rows", OPEN, case_opened="1")
+    opened = make_column_update("reconciliation_rows", OPEN, case_opened="1")
     ended = make_update("reconciliations", OPEN, state="'failed'", ended_at=NOW_SQL)
     assert (
         execute_as_person(who, worker.make_run_insert(), counted, worker.make_difference_insert(), opened, ended)
@@ -139,7 +139,7 @@ def test_a_bulk_run_is_created_and_executed(execute_as_person: SqlClient, who: s
         for state in ("running", "stopped", "running", "done")
     ]
     assert execute_as_person(who, *made, *rows, *states) == ""
-    result = make_plain_update("bulk_rows", OPEN, result="'done'", done_at=NOW_SQL)
+    result = make_column_update("bulk_rows", OPEN, result="'done'", done_at=NOW_SQL)
     assert execute_as_person(who, make_update("bulk_runs", OPEN, state="'running'"), result) == ""
 
 
@@ -169,7 +169,9 @@ def test_only_people_write_notes(execute_as_person: SqlClient) -> None:
 def test_a_stock_reservation_is_released(execute_as_person: SqlClient, who: str) -> None:
     """A reservation of stock may be released."""
     assert (
-        execute_as_person(who, make_plain_update("stock_reservations", OPEN, status="'released'", updated_at=NOW_SQL))
+        execute_as_person(
+            who, make_column_update("stock_reservations", OPEN, status="'released'", updated_at=NOW_SQL)
+        )
         == ""
     )
 

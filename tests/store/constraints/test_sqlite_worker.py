@@ -12,15 +12,11 @@ import pytest
 
 from console.domain.transitions import tables as states
 from console.store.constraints import sqlite_worker as worker_constraints
-from tests.store.money_scene import make_insert, make_update
+from tests.store.money_scene import make_column_update, make_insert, make_update
 
 NOW, LATER = "'2026-11-20 03:00:00.000000'", "'2026-11-20 04:00:00.000000'"
 BEGIN_COLUMNS = {"begun_at": NOW, "changed_at": NOW}
 OPEN, ENDED = 1, 2
-
-
-def make_plain_update(table: str, record: int, **values: str) -> str:
-    return make_update(table, record, **values).replace("version = version + 1, ", "")
 
 
 def make_alert_insert(number: int, order: int = 1, **more: str) -> str:
@@ -100,31 +96,31 @@ def make_bulk_row_insert(number: int, **more: str) -> str:
 ALLOWED_STATEMENTS = (
     make_view_insert(OPEN), make_update("saved_views", OPEN, name="'y'"),
     make_alert_insert(OPEN), make_alert_insert(ENDED, 2),
-    make_plain_update("alerts", ENDED, acknowledged_by="'op-a'", acknowledged_at=NOW, note="'seen'"),
-    make_plain_update("alerts", ENDED, resolved_at=NOW),
+    make_column_update("alerts", ENDED, acknowledged_by="'op-a'", acknowledged_at=NOW, note="'seen'"),
+    make_column_update("alerts", ENDED, resolved_at=NOW),
     make_saga_insert(OPEN), make_update("sagas", OPEN, step="'expire'", attempts="1"),
     make_saga_insert(ENDED), make_update("sagas", ENDED, state="'done'", ended_at=NOW),
-    make_event_insert(OPEN), make_plain_update("outbox", OPEN, attempts="1", trouble="'x'"),
-    make_event_insert(ENDED), make_plain_update("outbox", ENDED, published_at=NOW),
+    make_event_insert(OPEN), make_column_update("outbox", OPEN, attempts="1", trouble="'x'"),
+    make_event_insert(ENDED), make_column_update("outbox", ENDED, published_at=NOW),
     make_run_insert(OPEN), make_update("reconciliations", OPEN, matched="5"),
     make_run_insert(ENDED), make_update("reconciliations", ENDED, state="'failed'", ended_at=NOW),
     make_insert("reconciliation_rows", id="1", run_id="1", row_key="'k'", verdict="'missing_there'"),
-    make_plain_update("reconciliation_rows", OPEN, case_opened="1"),
+    make_column_update("reconciliation_rows", OPEN, case_opened="1"),
     make_bulk_run_insert(OPEN), make_update("bulk_runs", OPEN, state="'running'"), make_update("bulk_runs", OPEN,
     state="'stopped'"),
     make_bulk_run_insert(ENDED), make_update("bulk_runs", ENDED, state="'done'", ended_at=NOW),
-    make_bulk_row_insert(OPEN), make_bulk_row_insert(ENDED), make_plain_update("bulk_rows", ENDED, result="'done'",
+    make_bulk_row_insert(OPEN), make_bulk_row_insert(ENDED), make_column_update("bulk_rows", ENDED, result="'done'",
     done_at=NOW),
     make_insert("takes", kind="'order'", subject_id="1", person="'op-a'", taken_at=NOW, until=LATER),
     f"UPDATE takes SET until = {LATER} WHERE person = 'op-a'",
     make_insert("notes", id="1", kind="'order'", subject_id="1", person="'op-a'", words="'x'", at=NOW),
     make_insert("mentions", id="1", note_id="1", person="'lead-b'", at=NOW),
     make_insert("mentions", id="2", note_id="1", person="'op-a'", at=NOW),
-    make_plain_update("mentions", ENDED, done_at=NOW),
+    make_column_update("mentions", ENDED, done_at=NOW),
     make_step_insert(1), make_step_insert(2, action="'snooze'", until=LATER),
     make_insert("stock_reservations", id="1", order_id="1", item="'a'", quantity="1"),
     make_insert("stock_reservations", id="2", order_id="1", item="'a'", quantity="1"),
-    make_plain_update("stock_reservations", ENDED, status="'released'"),
+    make_column_update("stock_reservations", ENDED, status="'released'"),
     make_insert("tasks", name="'probes'", every_seconds="60", next_at=NOW),
     "UPDATE tasks SET taken = 3, version = version + 1",
     make_watched_corporation_insert(WATCHED_NUMBER),
@@ -134,44 +130,45 @@ ALLOWED_STATEMENTS = (
 
 REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
     ("alert: begin as settled", make_alert_insert(9, 9, resolved_at=NOW), "is open"),
-    ("alert: what was found", make_plain_update("alerts", OPEN, observed="'x'"), "stays what it is"),
-    ("alert: open it again", make_plain_update("alerts", ENDED, resolved_at="NULL"), "stays settled"),
-    ("alert: take over who has seen it", make_plain_update("alerts", ENDED, acknowledged_by="'b'"), "first stays so"),
+    ("alert: what was found", make_column_update("alerts", OPEN, observed="'x'"), "stays what it is"),
+    ("alert: open it again", make_column_update("alerts", ENDED, resolved_at="NULL"), "stays settled"),
+    ("alert: take over who has seen it",
+     make_column_update("alerts", ENDED, acknowledged_by="'b'"), "first stays so"),
     ("saga: begin as done", make_saga_insert(9, state="'done'", ended_at=NOW), "begins as running"),
     ("saga: open it again", make_update("sagas", ENDED, state="'running'", ended_at="NULL"), "stays as it is"),
     ("saga: an invented state", make_update("sagas", OPEN, state="'fine'", ended_at=NOW), "no such step"),
     ("saga: an end without a time", make_update("sagas", OPEN, state="'done'"), "has an end"),
     ("saga: another record's", make_update("sagas", OPEN, subject_id="9"), "stays what it is"),
-    ("saga: without raising the version", make_plain_update("sagas", OPEN, step="'x'"), "raises the version"),
+    ("saga: without raising the version", make_column_update("sagas", OPEN, step="'x'"), "raises the version"),
     ("event: begin as published", make_event_insert(9, published_at=NOW), "before it is published"),
-    ("event: other words", make_plain_update("outbox", OPEN, body="'y'"), "as it was kept"),
-    ("event: publish it again", make_plain_update("outbox", ENDED, published_at="NULL"), "stays published"),
+    ("event: other words", make_column_update("outbox", OPEN, body="'y'"), "as it was kept"),
+    ("event: publish it again", make_column_update("outbox", ENDED, published_at="NULL"), "stays published"),
     ("reconciliation: open it again", make_update("reconciliations", ENDED, state="'running'", ended_at="NULL"),
     "stays"),
     ("reconciliation: count less", make_update("reconciliations", OPEN, matched="4"), "stays counted"),
     ("reconciliation: other days", make_update("reconciliations", OPEN, from_day="'x'"), "stays what it is"),
-    ("difference: its case", make_plain_update("reconciliation_rows", OPEN, case_opened="0"), "as it was found"),
-    ("difference: what was found", make_plain_update("reconciliation_rows", OPEN, ours="'x'"), "as it was found"),
+    ("difference: its case", make_column_update("reconciliation_rows", OPEN, case_opened="0"), "as it was found"),
+    ("difference: what was found", make_column_update("reconciliation_rows", OPEN, ours="'x'"), "as it was found"),
     ("bulk: money", make_bulk_run_insert(9, action="'refund'"), "nothing with money"),
     ("bulk: begin as running", make_bulk_run_insert(9, state="'running'"), "begins as frozen"),
     ("bulk: another maker", make_update("bulk_runs", OPEN, made_by="'b'"), "stays what it is"),
     ("bulk: begin again", make_update("bulk_runs", ENDED, state="'running'"), "is done stays so"),
-    ("bulk row: another version", make_plain_update("bulk_rows", OPEN, saw="2"), "as it was seen"),
-    ("bulk row: another result", make_plain_update("bulk_rows", ENDED, result="'x'"), "as it was told"),
+    ("bulk row: another version", make_column_update("bulk_rows", OPEN, saw="2"), "as it was seen"),
+    ("bulk row: another result", make_column_update("bulk_rows", ENDED, result="'x'"), "as it was told"),
     ("bulk row: begin with a result", make_bulk_row_insert(9, result="'done'"), "without a result"),
     ("take: too early", f"UPDATE takes SET person = 'b', taken_at = {NOW}", "somebody else has"),
     ("note: change", "UPDATE notes SET words = 'y'", "never changed"),
-    ("alert: acknowledge for another after one", make_plain_update(
+    ("alert: acknowledge for another after one", make_column_update(
         "alerts", ENDED, acknowledged_by="NULL", note="'x'"), "first stays so"),
-    ("alert: take back what resolved it", make_plain_update(
+    ("alert: take back what resolved it", make_column_update(
         "alerts", ENDED, acknowledged_by="NULL", acknowledged_at="NULL", note="NULL"), "first stays so"),
     ("mention: begin as done", make_insert(
         "mentions", id="9", note_id="1", person="'x'", at=NOW, done_at=NOW), "begins open"),
     ("mention: by no way", make_insert(
         "mentions", id="9", note_id="1", person="'x'", at=NOW, how="'x'"), "note or a hand-over"),
-    ("mention: turned into a hand-over", make_plain_update("mentions", OPEN, how="'hand_over'"), "stays what it is"),
-    ("mention: of another person", make_plain_update("mentions", OPEN, person="'b'"), "stays what it is"),
-    ("mention: open it again", make_plain_update("mentions", ENDED, done_at="NULL"), "stays done"),
+    ("mention: turned into a hand-over", make_column_update("mentions", OPEN, how="'hand_over'"), "stays what it is"),
+    ("mention: of another person", make_column_update("mentions", OPEN, person="'b'"), "stays what it is"),
+    ("mention: open it again", make_column_update("mentions", ENDED, done_at="NULL"), "stays done"),
     ("incident: of no alert", make_step_insert(9, incident_id="999"), "begins with an alert"),
     ("incident: an invented step", make_step_insert(9, action="'close'"), "no such step"),
     ("incident: change", "UPDATE incident_steps SET person = 'b'", "never changed"),
@@ -183,8 +180,8 @@ REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
     ("view: by another person", "UPDATE saved_views SET changed_by = 'b', version = version + 1", "somebody else"),
     ("view: without its name", "UPDATE saved_views SET claim = NULL, version = version + 1", "has its name"),
     ("view: the same version", "UPDATE saved_views SET name = 'y'", "raises the version"),
-    ("stock: hold again", make_plain_update("stock_reservations", ENDED, status="'held'"), "no such step"),
-    ("stock: another order's", make_plain_update("stock_reservations", OPEN, order_id="2"), "its order's"),
+    ("stock: hold again", make_column_update("stock_reservations", ENDED, status="'held'"), "no such step"),
+    ("stock: another order's", make_column_update("stock_reservations", OPEN, order_id="2"), "its order's"),
     (
         "watched: begin with a change",
         make_watched_corporation_insert("8700110005901", facts_before="'{}'"),

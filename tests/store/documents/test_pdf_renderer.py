@@ -132,7 +132,7 @@ def test_a_page_that_cannot_be_read_hides_no_other_page() -> None:
         assert _read_refusal_reason(lambda: pages.read_page_text(1)) == "unreadable"
         search = pages.search("見本")
     assert [match.page for match in search.matches] == [0, 2]
-    assert search.unreadable_pages == 1
+    assert search.unreadable_page_count == 1
 
 
 @pytest.mark.parametrize("width", [-5, 0, 1, 100_000])

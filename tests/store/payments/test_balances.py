@@ -24,39 +24,43 @@ class ComputedSums:
     sums.
     """
 
-    captured: int = 0
-    reserved: int = 0
-    refunded: int = 0
-    aside: int = 0
+    captured_minor: int = 0
+    reserved_minor: int = 0
+    refunded_minor: int = 0
+    set_aside_minor: int = 0
 
     def apply_change(self, name: str, x: int) -> bool:
         """Apply the balance change `name` of `_BALANCE_CHANGES` with the amount `x` to these sums. If the change
         would break a rule, change nothing and return False.
         """
-        after = ComputedSums(self.captured, self.reserved, self.refunded, self.aside)
+        after = ComputedSums(self.captured_minor, self.reserved_minor, self.refunded_minor, self.set_aside_minor)
         match name:
             case "reserve":
-                after.reserved += x
+                after.reserved_minor += x
             case "reserve aside":
-                after.reserved, after.aside = after.reserved + x, after.aside - x
+                after.reserved_minor, after.set_aside_minor = after.reserved_minor + x, after.set_aside_minor - x
             case "release":
-                after.reserved -= x
+                after.reserved_minor -= x
             case "release aside":
-                after.reserved, after.aside = after.reserved - x, after.aside + x
+                after.reserved_minor, after.set_aside_minor = after.reserved_minor - x, after.set_aside_minor + x
             case "settle":
-                after.reserved, after.refunded = after.reserved - x, after.refunded + x
+                after.reserved_minor, after.refunded_minor = after.reserved_minor - x, after.refunded_minor + x
             case "set aside":
-                after.aside += x
+                after.set_aside_minor += x
             case _:
-                after.captured = x
-        left = after.captured - after.reserved - after.refunded - after.aside
-        allowed = x > 0 and min(left, after.reserved, after.aside) >= 0 and (name != "capture" or x > self.captured)
+                after.captured_minor = x
+        left = after.captured_minor - after.reserved_minor - after.refunded_minor - after.set_aside_minor
+        allowed = (
+            x > 0
+            and min(left, after.reserved_minor, after.set_aside_minor) >= 0
+            and (name != "capture" or x > self.captured_minor)
+        )
         if allowed:
-            self.captured, self.reserved, self.refunded, self.aside = (
-                after.captured,
-                after.reserved,
-                after.refunded,
-                after.aside,
+            self.captured_minor, self.reserved_minor, self.refunded_minor, self.set_aside_minor = (
+                after.captured_minor,
+                after.reserved_minor,
+                after.refunded_minor,
+                after.set_aside_minor,
             )
         return allowed
 
@@ -86,8 +90,10 @@ def test_sums_change_only_by_the_rules(rows: Connection, seed: int) -> None:
     payment, done = insert_begun_payment(rows), 0
     for _ in range(300):
         name = draw.choice(list(_BALANCE_CHANGES))
-        x = draw.choice([-1, 0, 1, expected.reserved, expected.aside, draw.randint(1, 40)]) + draw.choice([0, 0, 1])
-        x += expected.captured if name == "capture" and draw.random() < 0.5 else 0
+        x = draw.choice(
+            [-1, 0, 1, expected.reserved_minor, expected.set_aside_minor, draw.randint(1, 40)]
+        ) + draw.choice([0, 0, 1])
+        x += expected.captured_minor if name == "capture" and draw.random() < 0.5 else 0
         allowed = expected.apply_change(name, x)
         assert _BALANCE_CHANGES[name](rows, payment.id, x) is allowed, (seed, name, x, expected)
         assert read_sums(rows, payment.id) == expected, (seed, name, x)

@@ -81,7 +81,7 @@ def test_a_difference_changes_the_results_of_open_readers(tmp_path: Path) -> Non
     assert (found[make_number(6)].furigana, found[make_number(6)].is_hidden) == ("テイセイ", True)
     assert {make_number(5), make_number(21)}.isdisjoint(found)
     assert reader.read_successor_chain(make_number(2)) == (found[make_number(0)],)
-    told = {change.number: change for change in reader.list_changes(date(2025, 11, 4))}
+    told = {change.corporation_number: change for change in reader.list_changes(date(2025, 11, 4))}
     assert {told_number: change.facts for told_number, change in told.items()} == {
         make_number(20): {F.NEW}, make_number(0): {F.NAME}, make_number(1): {F.ADDRESS}, make_number(2): {F.CLOSED,
         F.SUCCESSOR},
@@ -95,7 +95,8 @@ def test_a_difference_changes_the_results_of_open_readers(tmp_path: Path) -> Non
     assert (renamed.name, told[make_number(5)].after, told[make_number(20)].before) == ("株式会社見本7", None, None)
     assert told[make_number(0)].day == date(2025, 11, 4)
     assert [
-        change.number for change in reader.list_changes(date(2025, 11, 4), [make_number(4), "x", make_number(99)])
+        change.corporation_number
+        for change in reader.list_changes(date(2025, 11, 4), [make_number(4), "x", make_number(99)])
     ] == [make_number(4)]
     assert reader.list_changes(date(2025, 11, 5)) == ()
     reader.close()
@@ -186,13 +187,16 @@ def test_changes_outlive_the_next_whole_and_are_deleted_after_three_months(files
     import_files(registry, files, WHOLE_FILE_NAME, "diff_20251104")
     import_files(registry, files, "00_zenkoku_all_20251128")
     reader = open_reader(registry)
-    assert [change.number for change in reader.list_changes(date(2025, 11, 1))] == [make_number(50)]
+    assert [change.corporation_number for change in reader.list_changes(date(2025, 11, 1))] == [make_number(50)]
     write_file(tmp_path, "00_zenkoku_all_20260130", [make_row(0)])
     write_file(tmp_path, "diff_20260202", [make_row(1)])
     write_file(tmp_path, "diff_20260205", [make_row(2)])
     import_files(registry, tmp_path, "00_zenkoku_all_20260130")
     import_files(registry, tmp_path, "diff_20260202")
-    assert [change.number for change in reader.list_changes(date(2025, 1, 1))] == [make_number(50), make_number(1)]
+    assert [change.corporation_number for change in reader.list_changes(date(2025, 1, 1))] == [
+        make_number(50),
+        make_number(1),
+    ]
     reader.close()
 
 

@@ -89,7 +89,10 @@ def test_a_desk_fetches_the_base_once_and_then_the_differences(team: PublishedRe
     status = fetch_registry(team.folder / "desk", team.documents)
     assert status == reader.read_status()
     assert (reader.registry_date, team.read_names("desk")) == (date(2025, 11, 5), ["丁", "戊"])
-    assert {change.number for change in reader.list_changes(date(2025, 11, 5))} == {make_number(0), make_number(1)}
+    assert {change.corporation_number for change in reader.list_changes(date(2025, 11, 5))} == {
+        make_number(0),
+        make_number(1),
+    }
     assert fetch_registry(team.folder / "desk", team.documents) is None
     assert team.fetch_names("late desk") == ["丁", "戊"]
     team.publish_companies(NEXT_FILE_NAME, "己")

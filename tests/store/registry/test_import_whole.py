@@ -133,7 +133,7 @@ def test_a_whole_file_stores_the_deletions_of_known_corporations(tmp_path: Path,
     reader = open_registry(registry)
     assert reader is not None
     (change,) = reader.list_changes(date(2025, 11, 1))
-    assert (change.number, change.day, change.after) == (make_number(0), date(2025, 11, 4), None)
+    assert (change.corporation_number, change.day, change.after) == (make_number(0), date(2025, 11, 4), None)
     assert change.before is not None
     assert change.before.name == "株式会社見本0"
     assert change.facts == {ChangedFact.DELETED}

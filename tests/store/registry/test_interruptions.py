@@ -100,7 +100,7 @@ def test_a_stopped_import_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     stops_at = [ROW_COUNT // 3, ROW_COUNT // 2]
 
     def should_stop() -> bool:
-        return told[-1:] != [] and told[-1].step == "rows" and told[-1].done_rows > stops_at[0]
+        return told[-1:] != [] and told[-1].step == "rows" and told[-1].done_row_count > stops_at[0]
 
     while stops_at:
         with pytest.raises(ConsoleError) as caught:
@@ -109,9 +109,9 @@ def test_a_stopped_import_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert open_registry(registry) is None
         stops_at.pop(0)
     assert import_registry_files(registry, [path], on_progress=told.append).rows == ROW_COUNT
-    done = [one.done_rows for one in told if one.step == "rows"]
+    done = [one.done_row_count for one in told if one.step == "rows"]
     assert done == sorted(set(done))
-    assert {one.total_rows for one in told} == {ROW_COUNT}
+    assert {one.total_row_count for one in told} == {ROW_COUNT}
 
 
 def test_a_simultaneous_import_is_refused(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_the_page_of_a_run_has_its_counts_and_file(show_page: ShowPageFunction) 
     )
     assert (
         words.format_provider_file(
-            replace(make_view().files[0], rows=None, paid_minor=None, earlier_run_ids=()), page.context
+            replace(make_view().files[0], row_count=None, paid_minor=None, earlier_run_ids=()), page.context
         ).count("·")
         == 2
     )
