@@ -202,8 +202,8 @@ class FittedTable(RecordTable):
     def _share_free_width(self, widths: dict[str, int], hidden_columns: Collection[str], free_px: int) -> None:
         """Widen the columns whose texts would be cut off, and write their new widths into `widths`. `free_px` is the
         part of the table's width that no column uses yet. Columns of texts, identifiers and states that are wider
-        than their contents first give up their unused width, and get back the part that no other column needs. The
-        width is given in this order:
+        than their contents first give up their unused width, and get back the part that no other column needs.
+        Columns of texts also give up what they have beyond their defined width. The width is given in this order:
 
         1. to each naming column (`naming_columns`) until it shows a corporation number completely;
         2. to each column that isn't stretched, then to each stretched one, if its longest text then fits;
@@ -215,10 +215,14 @@ class FittedTable(RecordTable):
             if column.key not in {*hidden_columns, *self.preferred_widths}
             and (column.kind in (*_TEXT_CELL_KINDS, "state") or column.is_stretched)
         }
-        lent_widths = {key: max(0, widths[key] - needed_width) for key, needed_width in needed_widths.items()}
-        for key, unused_width in lent_widths.items():
-            widths[key] -= unused_width
-            free_px += unused_width
+        unused_widths = {key: max(0, widths[key] - needed_width) for key, needed_width in needed_widths.items()}
+        for column_index, column in enumerate(self.rows.columns):
+            if column.key in needed_widths:
+                least_width = min(widths[column.key], needed_widths[column.key])
+                if column.kind == "text":
+                    least_width = min(least_width, self.get_column_width(column_index))
+                free_px += widths[column.key] - least_width
+                widths[column.key] = least_width
 
         def widen_column(key: str, added_width: int) -> None:
             nonlocal free_px
@@ -235,7 +239,7 @@ class FittedTable(RecordTable):
         cut_keys = [key for key, needed_width in needed_widths.items() if widths[key] < needed_width]
         for count, key in enumerate(sorted(cut_keys, key=lambda key: needed_widths[key] - widths[key])):
             widen_column(key, min(free_px // (len(cut_keys) - count), needed_widths[key] - widths[key]))
-        for key, unused_width in lent_widths.items():
+        for key, unused_width in unused_widths.items():
             widen_column(key, min(free_px, unused_width))
 
     def _grow_left_aligned_columns(

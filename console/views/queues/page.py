@@ -394,7 +394,7 @@ class QueuesPage(Page):
         table = kind(
             model,
             context.translate(f"queue.{queue}.title"),
-            hideable_columns=queue_rows.HIDEABLE_QUEUE_COLUMN_NAMES,
+            hideable_columns=queue_rows.list_hideable_column_keys(queue),
             naming_columns=queue_rows.RECORD_NAMING_COLUMN_KEYS,
         )
         if isinstance(table, GroupTable):

@@ -50,10 +50,8 @@ def get_row_record(row: QueueRow) -> ShownRecord:
     return row.item.record
 
 
-HIDEABLE_QUEUE_COLUMN_NAMES = ("number", "kind", "owner", "next", "provider", "people", "work")
-"""Keys of the columns that a narrow window hides, the first one first. State, certainty and cause are always visible;
-the work state is hidden only at the largest text, because the cause contains more information.
-"""
+_HIDEABLE_COLUMN_KEYS = ("number", "kind", "owner", "next", "provider", "people", "client", "work")
+_QUEUE_OF_ONE_STATE = "incomplete"
 _OPTIONAL_COLUMN_KEYS = frozenset(("number", "kind"))
 """Keys of the columns that a queue shows only if the person has chosen them: the columns of the company and of the
 record contain their texts.
@@ -96,6 +94,13 @@ database, so their column is sorted by the corporation number.
 """
 
 
+def list_hideable_column_keys(queue: str) -> tuple[str, ...]:
+    """Return the keys of the columns that a narrow window hides, the first one first. State, certainty and cause are
+    always visible, except the state in a queue whose records have the same one. The work state is hidden only at the
+    largest text, because the cause contains more information."""
+    return (*_HIDEABLE_COLUMN_KEYS[:-1], "state", "work") if queue == _QUEUE_OF_ONE_STATE else _HIDEABLE_COLUMN_KEYS
+
+
 def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool | None = None) -> list[Column]:
     """Return the columns of a queue's table. If `is_grouped` is True, the rows are grouped by work state, and the
     table has no column for the work state. If `is_grouped` is None, the rows are grouped only in the queues of
@@ -116,7 +121,7 @@ def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool |
 
 
 def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool) -> list[Column]:
-    if queue == "incomplete":  # contains credit checks only
+    if queue == _QUEUE_OF_ONE_STATE:  # contains credit checks only
         column_names = [
             "age",
             "corporation",
