@@ -214,7 +214,7 @@ ON_SENTENCES: tuple[Mutant, ...] = (
     _make_mutant(
         "a change of a company before the purchase is told",
         "console/services/alerts/changed_companies.py",
-        "change.before is not None and change.day >= first_days[change.number]",
+        "change.before is not None and change.day >= first_days[change.corporation_number]",
         "change.before is not None",
         _COMPANIES,
     ),

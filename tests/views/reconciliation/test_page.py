@@ -139,7 +139,7 @@ def test_the_page_of_a_failed_run_shows_dashes_for_uncounted_figures(show_page: 
     """The page of a failed run shows a dash for each figure that the run couldn't count, and does not state that
     there are no differences.
     """
-    item = make_run(state=RunState.FAILED, reason="provider_answer_unusable", different_amount=0, missing_there=0)
+    item = make_run(state=RunState.FAILED, reason="provider_answer_unusable", different_amount_count=0, missing_at_provider_count=0)
     page = show_page(make_view(item, files=(), open_case_count=0))
     known = {"rows": "4", "agree": "3", "only_theirs": "1"}
     assert read_figures(page) == {**dict.fromkeys(("differ", "only_ours", "refused", "waiting"), "–"), **known}
@@ -357,7 +357,7 @@ def test_an_auditor_can_only_open_records(show_page: ShowPageFunction) -> None:
 @pytest.mark.parametrize(("state", "shown"), [(RunState.FAILED, NO_VALUE), (RunState.DONE, "0")])
 def test_the_list_shows_dashes_for_unread_figures_of_a_failed_run(state: RunState, shown: str) -> None:
     """In the list of runs, a run that failed before its end shows a dash in place of each number of differences."""
-    item = make_run(2, state=state, different_amount=0, missing_there=0, imported=0)
+    item = make_run(2, state=state, different_amount_count=0, missing_at_provider_count=0, imported_count=0)
     cells = {column.key: column.make_cell(item) for column in make_run_columns(make_window_context())}
     assert {name: cells[name] for name in ("differ", "only_ours", "only_theirs")} == dict.fromkeys(
         ("differ", "only_ours", "only_theirs"), shown
