@@ -41,7 +41,7 @@ def format_incident_extent(incident: Incident, translate: Translate) -> str:
     """Return a text with the number of records that the incident affects, and with the sums of their amounts, one sum
     per currency."""
     sums = format_incident_sums(incident) if incident.extent.record_count else ()
-    return " · ".join((format_affected_record_count(incident, translate), *sums))
+    return wording.join_facts((format_affected_record_count(incident, translate), *sums), translate)
 
 
 def format_incident_sums(incident: Incident) -> Sequence[str]:

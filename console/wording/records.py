@@ -125,7 +125,9 @@ def format_sums_by_kind(sums_minor_by_kind: Mapping[str, Mapping[str, int]], tra
         for kind in _RECORD_KINDS_WITH_AMOUNT
         if sums_minor_by_kind.get(kind)
     }
-    return " · ".join(translate(f"queue.sums.{kind}", sums=text) for kind, text in sums_texts.items())
+    return wording.join_facts(
+        (translate(f"queue.sums.{kind}", sums=text) for kind, text in sums_texts.items()), translate
+    )
 
 
 def list_sum_texts(kind: str, sums_minor: Mapping[str, int]) -> list[str]:

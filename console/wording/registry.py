@@ -12,6 +12,7 @@ from console.domain.registry.facts import (
     find_other_names,
 )
 from console.wording.sentences.catalogue import capitalize_first_letter
+from console.wording.sentences.formats import join_facts
 
 Translate = Callable[..., str]
 """A function that returns the text of a wording key, filled with the named facts."""
@@ -126,4 +127,4 @@ def format_registry_line(facts: CorporationFacts, translate: Translate) -> str:
     address = format_corporation_address(corporation, translate)
     kind_and_address = translate("corporation.kind_and_address", kind=capitalize_first_letter(kind), address=address)
     parts = (corporation.furigana, kind_and_address if address else kind, source)
-    return " · ".join(part for part in parts if part)
+    return join_facts(parts, translate)

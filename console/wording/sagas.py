@@ -31,7 +31,9 @@ def format_saga_state(saga_progress: SagaProgress, language: str) -> str:
     """Return the state of a saga as text, with the reason if the saga isn't running."""
     word = wording.translate(f"state.saga.{saga_progress.record.state.value}", language)
     has_reason = saga_progress.record.state is not SagaState.RUNNING
-    return _join_nonempty_texts(word, format_saga_reason(saga_progress.record.reason, language) if has_reason else "")
+    return _join_nonempty_texts(
+        language, word, format_saga_reason(saga_progress.record.reason, language) if has_reason else ""
+    )
 
 
 def format_saga_time(saga_progress: SagaProgress, language: str) -> str:
@@ -58,7 +60,7 @@ def format_step_detail(step: SagaStep, language: str) -> str:
     at = wording.format_instant(step.at, "short") if step.at else ""
     if step.state is StepState.WAITING and at:
         at = wording.translate("saga.again", language, at=at)
-    return _join_nonempty_texts(format_saga_reason(step.reason, language), at)
+    return _join_nonempty_texts(language, format_saga_reason(step.reason, language), at)
 
 
 def format_saga_reason(code: str | None, language: str) -> str:
@@ -72,5 +74,5 @@ def format_saga_reason(code: str | None, language: str) -> str:
     return wording.translate(next(filter(wording.has_sentence, keys), "saga.reason.trouble"), language)
 
 
-def _join_nonempty_texts(*parts: str) -> str:
-    return " · ".join(part for part in parts if part)
+def _join_nonempty_texts(language: str, *parts: str) -> str:
+    return wording.translate("list.fact_separator", language).join(filter(None, parts))

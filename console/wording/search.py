@@ -21,7 +21,7 @@ def format_missing_records_note(group: FoundRecords, translate: Callable[..., st
         notes.append(translate("search.more", n=len(group.records)))
     if group.is_partial:
         notes.append(translate("search.partial"))
-    return wording.join_sentences(notes)
+    return wording.join_sentences(notes, translate)
 
 
 def format_search_notes(result: SearchResult, translate: Callable[..., str]) -> Iterator[str]:

@@ -195,12 +195,12 @@ def test_the_title_names_page_and_environment(open_window: OpenWindow, console: 
         "PDF of credit check 1 · Support console (TEST)",
     ]
     assert titles["ja"] == [
-        "与信チェック 1 · 購入済 · サポートコンソール（テスト）",
-        "与信チェック 2 · 結果不明 · サポートコンソール（テスト）",
-        "対応一覧 · サポートコンソール（テスト）",
+        "与信チェック 1・購入済・サポートコンソール（テスト）",
+        "与信チェック 2・結果不明・サポートコンソール（テスト）",
+        "対応一覧・サポートコンソール（テスト）",
         titles["ja"][3],
     ]
-    assert titles["ja"][3].endswith(" · サポートコンソール（テスト）")
+    assert titles["ja"][3].endswith("・サポートコンソール（テスト）")
 
 
 def test_a_change_of_language_deletes_all_former_pages(open_window: OpenWindow, console: Console) -> None:

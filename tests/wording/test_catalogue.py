@@ -469,18 +469,30 @@ def test_an_audit_entry_names_its_person_provider_switch_or_limit(
 
 
 @pytest.mark.parametrize(
-    ("sentences", "text"),
+    ("language", "sentences", "text"),
     [
-        (("決済は完了です。", "返金できます。"), "決済は完了です。返金できます。"),
-        (("Probe it.", "", "Then open it."), "Probe it. Then open it."),
+        ("ja", ("決済は完了です。", "返金できます。"), "決済は完了です。返金できます。"),
+        ("en", ("Probe it.", "", "Then open it."), "Probe it. Then open it."),
         (
+            "en",
             ("Resolved because: 店舗と合意済み", "Open the record."),
             "Resolved because: 店舗と合意済み · Open the record.",
         ),
+        ("ja", ("対象 2 件", "", "¥500"), "対象 2 件・¥500"),
     ],
 )
-def test_joined_sentences_keep_their_punctuation(sentences: tuple[str, ...], text: str) -> None:
+def test_joined_sentences_keep_their_punctuation(language: str, sentences: tuple[str, ...], text: str) -> None:
     """When texts are joined, a person's words and titles get no full stop, and Japanese sentences get no space
-    between them.
+    between them. Without a full stop, the separator of the language stands between two texts.
     """
-    assert wording.join_sentences(sentences) == text
+
+    def translate(key: str, **facts: object) -> str:
+        return wording.translate(key, language, **facts)
+
+    assert wording.join_sentences(sentences, translate) == text
+
+
+def test_each_language_has_one_separator_of_facts() -> None:
+    """No Japanese text has the separator of the English ones."""
+    texts = json.loads((resources_dir() / "words" / "ja.json").read_text(encoding="utf-8"))
+    assert [key for key, text in texts.items() if " · " in str(text)] == []

@@ -92,7 +92,7 @@ def _get_compared_state_word(side: ComparedSide, record: Payment | Refund | None
     word = translator(f"state.{'order' if side.name == 'order' else kind}.{side.state}")
     if side.name != "provider" or side.word is None:
         return word
-    return side.word if side.word.casefold() == word.casefold() else f"{word} · {side.word}"
+    return side.word if side.word.casefold() == word.casefold() else wording.join_facts((word, side.word), translator)
 
 
 def _get_word_of_incomplete_comparison(side: ComparedSide, translator: Translator) -> str:

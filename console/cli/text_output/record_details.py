@@ -124,7 +124,7 @@ def _format_saga_lines(sagas: Iterable[SagaProgress], translator: Translator) ->
             saga_wording.format_saga_state(saga, language),
             saga_wording.format_saga_time(saga, language),
         )
-        yield " · ".join(heading)
+        yield wording.join_facts(heading, translator)
         yield from format_aligned_lines(
             (
                 f"  {saga_wording.get_step_state_character(step)}",

@@ -90,7 +90,7 @@ def _format_related_corporation(match: RegistryMatch, translator: Translator) ->
         format_corporation_closure(corporation, translator),
         format_own_records_note(match, translator),
     )
-    return " · ".join(part for part in parts if part)
+    return wording.join_facts(parts, translator)
 
 
 def format_purchase_warning_lines(facts: CorporationFacts | None, translator: Translator) -> Iterator[str]:

@@ -43,7 +43,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
             alert_words.format_alert_rule(alert, context),
             alert_words.format_alert_record(alert_item, context),
         )
-        self._alert_title = f"{rule_text} · {record_text}"
+        self._alert_title = translate("incident.name", rule=rule_text, subject=record_text)
         super().__init__(
             translate("dialog.acknowledge.title"),
             self._alert_title,

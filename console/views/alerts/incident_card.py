@@ -168,7 +168,7 @@ class IncidentCard(Surface):
             )
         if alert.resolved_at:
             sentences.append(context.translate("alerts_screen.resolved_at", at=alert.resolved_at))
-        return " · ".join(sentences)
+        return wording.join_facts(sentences, context.translate)
 
     def _make_record_widgets(self, incident: Incident) -> Sequence[QWidget]:
         heading = TextLabel(

@@ -29,6 +29,7 @@ from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import incidents as incident_texts
 from console.views.presenters.columns import measure_column_width
+from console.views.records.columns import LARGE_TEXT_SCALE
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.routes import AlertsRoute
 from console.views.runtime.tasks import Failure
@@ -207,7 +208,7 @@ class AlertsPage(Page):
             return self.context.translate("act.none_selected")
         if self.table.is_current_row_removed:
             keys = ("queue.preview.removed", "incident.left_list")
-            return wording.join_sentences(self.context.translate(key) for key in keys)
+            return wording.join_sentences(map(self.context.translate, keys), self.context.translate)
         acknowledged_alerts = [alert for alert in self._list_open_alerts(incident) if alert.acknowledged_by]
         if button is self.acknowledge_button and acknowledged_alerts:
             actor_name = record_words.get_actor_name(acknowledged_alerts[0].acknowledged_by or "", self.context)
@@ -406,11 +407,11 @@ class AlertsPage(Page):
             sentences.insert(0, incident_texts.format_title_and_count(incident, self.context))
         shown_count = 1
         while shown_count < len(sentences):
-            label.show_text(wording.join_sentences(sentences[: shown_count + 1]))
+            label.show_text(wording.join_sentences(sentences[: shown_count + 1], self.context.translate))
             if label.heightForWidth(width) > _SUMMARY_LINES * current_appearance().line_height("body"):
                 break
             shown_count += 1
-        label.show_text(wording.join_sentences(sentences[:shown_count]))
+        label.show_text(wording.join_sentences(sentences[:shown_count], self.context.translate))
 
     @Slot()
     def _refit_summary(self) -> None:
@@ -674,6 +675,17 @@ def _get_incident_state_rank(incident: Incident) -> int:
 
 def _make_incident_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
+
+    def format_sums(incident: Incident) -> str:
+        return wording.join_facts(incident_words.format_incident_sums(incident), translate)
+
+    def format_sums_shortly(incident: Incident) -> str:
+        """Return the sums; at a large text size only the number of currencies, if there are several. Otherwise the
+        sums of a single row would cut off the texts of all incidents."""
+        count = len(incident_words.format_incident_sums(incident))
+        is_too_long = count > 1 and current_appearance().scale >= LARGE_TEXT_SCALE
+        return translate("incident.sums_of_currencies", n=count) if is_too_long else format_sums(incident)
+
     return [
         Column(
             "age", translate("column.age"), 84,
@@ -686,8 +698,8 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
                lambda incident: incident_texts.format_incident_subject(incident, context), "data"),
         Column("extent", translate("incident.column.extent"), 110,
                lambda incident: incident_words.format_affected_record_count(incident, translate)),
-        Column("sums", translate("column.amount"), 110,
-               lambda incident: " · ".join(incident_words.format_incident_sums(incident)), "amount"),
+        Column("sums", translate("column.amount"), 110, format_sums_shortly, "amount",
+               make_spoken_text=format_sums, make_full_text=format_sums),
         Column("owner", translate("incident.column.owner"), 150,
                lambda incident: incident_texts.make_owner_cell(incident, context), "state"),
     ]  # fmt: skip

@@ -223,7 +223,10 @@ class CommandPalette(QObject):
                 problem for problem in problems if problem.word != last_word or problem.kind not in incomplete
             )
         self.search_box.show_message(
-            wording.join_sentences(format_search_problem(problem, self._context.translate) for problem in problems)
+            wording.join_sentences(
+                (format_search_problem(problem, self._context.translate) for problem in problems),
+                self._context.translate,
+            )
         )
 
     def _show_failure(self, text: str, failure: Failure) -> None:

@@ -9,6 +9,7 @@ from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, make_route_to_record
 from console.views.runtime.status_values import Toast
+from console.wording.sentences.formats import join_facts
 
 _MAX_TITLES_IN_TOAST = 3
 _RequestOrProposal = Refund | WaitingProposal
@@ -26,7 +27,9 @@ def make_arrival_toast(new_items: Sequence[_RequestOrProposal], context: WindowC
         for item in new_items[:_MAX_TITLES_IN_TOAST]
     ]
     sentence = context.translate("approvals.arrived", n=len(new_items))
-    return Toast(sentence, " · ".join(titles), "half_disc", "progress", _find_record_route(new_items[0]))
+    return Toast(
+        sentence, join_facts(titles, context.translate), "half_disc", "progress", _find_record_route(new_items[0])
+    )
 
 
 def _find_record_route(item: _RequestOrProposal) -> RecordPageRoute | None:

@@ -116,7 +116,7 @@ class BulkPlanPage(QWidget):
         self.totals_label.show_text(bulk_words.format_plan_totals(self.limited_plan, context))
         recheck_sentence = context.translate("bulk.checked_again")
         duration_sentence = bulk_words.format_shortest_duration(self.limited_plan, context)
-        sentence = wording.join_sentences((duration_sentence, recheck_sentence))
+        sentence = wording.join_sentences((duration_sentence, recheck_sentence), context.translate)
         self.duration_label.show_text(sentence if self.limited_plan.row_counts.get(ForecastKind.WOULD_RUN) else "")
         self.duration_label.setVisible(bool(self.duration_label.plain))
         self.row_limit_changed.emit()

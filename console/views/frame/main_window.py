@@ -421,7 +421,7 @@ class WindowFrame(CoveredWindow):
         program = translate("app.window_title", environment=environment)
         cover, page = self.window_cover.cover, self.current_page
         page_name = cover.accessibleName() if cover is not None else page.page_name if page is not None else ""
-        self.window.setWindowTitle(" · ".join(part for part in (page_name, program) if part))
+        self.window.setWindowTitle(wording.join_facts((page_name, program), translate))
 
     @Slot()
     def _show_clock(self) -> None:

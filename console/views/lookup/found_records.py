@@ -83,7 +83,7 @@ class FoundRecordsPanel(QWidget):
         self.table.setAccessibleName(title)
         self.more_button.setVisible(any(group.has_more for group in groups))
         note_sentences = dict.fromkeys(format_missing_records_note(group, translate) for group in groups)
-        self.note_label.show_text(wording.join_sentences(note_sentences))
+        self.note_label.show_text(wording.join_sentences(note_sentences, translate))
         self.table.show_rows(records, is_automatic=is_automatic)
 
     def _make_row_group(self, record: ShownRecord) -> RowGroup:

@@ -335,7 +335,8 @@ class LookupPage(Page):
             shown_widget.show_records(result, is_automatic=True)
             return
         problems = wording.join_sentences(
-            format_search_problem(problem, self.context.translate) for problem in result.query.problems
+            (format_search_problem(problem, self.context.translate) for problem in result.query.problems),
+            self.context.translate,
         )
         self.number_field.show_search_problem(problems)
         records = tuple(result.records)
@@ -399,7 +400,7 @@ class LookupPage(Page):
         if result.companies.registry_date is None:
             hints.append(translate("lookup.no_registry"))
         return EmptyState(
-            translate("lookup.nothing", text=typed_text), wording.join_sentences(hints), icon_name="search"
+            translate("lookup.nothing", text=typed_text), wording.join_sentences(hints, translate), icon_name="search"
         )
 
     @Slot(str)

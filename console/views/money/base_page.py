@@ -173,7 +173,9 @@ class MoneyPage(RecordPage[MoneyView]):
             TextLabel(heading, "panel_title", "muted"),
             TextLabel(note.words, wraps_lines=True, is_selectable=True),
             TextLabel(
-                f"{author_name} · {wording.format_short_instant(note.at, self.context.now())}",
+                wording.join_facts(
+                    (author_name, wording.format_short_instant(note.at, self.context.now())), self.context.translate
+                ),
                 "small",
                 "muted",
                 wraps_lines=True,

@@ -118,7 +118,8 @@ class OrderPage(MoneyPage[OrderDetails]):
                 saga_wording.format_saga_time(visible_sagas[0], language),
             )
             lines = [make_saga_step_line(step, language) for step in visible_sagas[0].steps]
-            self.saga_step_list.show_steps(saga_wording.get_saga_title(language), " · ".join(state_text), lines)
+            state = wording.join_facts(state_text, self.context.translate)
+            self.saga_step_list.show_steps(saga_wording.get_saga_title(language), state, lines)
 
     def list_helpful_actions(self, details: OrderDetails) -> tuple[str, ...]:
         return ("open_payment",) if details.payments else ()

@@ -34,6 +34,7 @@ from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.badge import KeyCap
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.notification_bars import NotificationBar
+from console.wording.sentences.formats import join_facts
 
 T = TypeVar("T")
 _log = logging.getLogger("console.views")
@@ -525,7 +526,7 @@ class Page(QWidget):
     def set_page_name(self, *name_parts: str) -> None:
         """Set `page_name` to these parts, such as the number of a record and its state, and emit `page_name_changed`
         if it has changed."""
-        name = " · ".join(part for part in name_parts if part)
+        name = join_facts(name_parts, self.context.translate)
         if name != self.page_name:
             self.page_name = name
             self.setAccessibleName(name)

@@ -13,7 +13,7 @@ from console.wording.sentences import catalogue as wording
 
 def format_alert_explanation(alert_item: AlertItem, context: WindowContext) -> str:
     """Return the sentences that explain an alert: the defect and the facts, see `explain_alert`."""
-    return wording.join_sentences(explain_alert(alert_item, context))
+    return wording.join_sentences(explain_alert(alert_item, context), context.translate)
 
 
 def explain_alert(alert_item: AlertItem, context: WindowContext) -> tuple[str, str]:

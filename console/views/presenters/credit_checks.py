@@ -162,7 +162,7 @@ def make_entry_timeline_line(entry: TimelineEntry, context: WindowContext, zone:
     icon_name, tone = get_entry_icon_and_tone(entry)
     time = wording.format_short_instant(entry.at, context.now())
     sentence = wording.format_audit_entry(entry, context.language)
-    full_time = wording.format_instant_in_zones(entry.at, zone)
+    full_time = wording.format_instant_in_zones(entry.at, zone, context.translate("list.fact_separator"))
     return TimelineLine(time, full_time, icon_name, tone, get_actor_name(entry.actor, context), sentence)
 
 
@@ -182,7 +182,7 @@ def make_event_timeline_line(
         icon_name, tone = _ICON_AND_TONE_BY_OPERATION_STATE.get(str(event.facts.get("state")), ("ring_dot", "text"))
     time = wording.format_short_instant(event.at, context.now())
     sentence = story_words.format_event_sentence_with_record(event, timeline, context.language)
-    full_time = wording.format_instant_in_zones(event.at, zone)
+    full_time = wording.format_instant_in_zones(event.at, zone, context.translate("list.fact_separator"))
     return TimelineLine(time, full_time, icon_name, tone, get_actor_name(event.who, context), sentence)
 
 

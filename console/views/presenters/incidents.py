@@ -12,6 +12,7 @@ from console.views.runtime.routes import Route
 from console.views.tables.columns import StateCell
 from console.views.theme.design_tokens import Tone
 from console.wording import incident_words
+from console.wording.sentences.formats import join_facts
 
 _ICON_AND_TONE_BY_INCIDENT_STATE: Mapping[IncidentState, tuple[str, Tone]] = {
     IncidentState.OPEN: ("square_bang", "care"),
@@ -44,7 +45,7 @@ def format_incident_subject(incident: Incident, context: WindowContext) -> str:
 def format_incident_name(incident: Incident, context: WindowContext) -> str:
     """Return a text that names the incident: the text of the main alert's rule, and the subject of the incident."""
     rule = alert_words.format_alert_rule(incident.main_alert, context)
-    return f"{rule} · {format_incident_subject(incident, context)}"
+    return context.translate("incident.name", rule=rule, subject=format_incident_subject(incident, context))
 
 
 def format_affected_record(record: AffectedRecord, context: WindowContext) -> str:
@@ -93,12 +94,17 @@ def get_state_word_icon_and_tone(incident: Incident, context: WindowContext) -> 
 def format_title_and_count(incident: Incident, context: WindowContext) -> str:
     """Return the title of the incident, followed by the number of its alerts if it has more than one alert. A word
     follows if the incident is open and a person has acknowledged all of its open alerts."""
-    parts = [incident_words.format_incident_title(incident, context.translate)]
-    if len(incident.alerts) > 1:
-        parts.append(context.translate("incident.alerts", n=len(incident.alerts)))
-    if incident.state is IncidentState.OPEN and incident.is_acknowledged:
-        parts.append(context.translate("alerts_screen.seen"))
-    return " · ".join(parts)
+    title = incident_words.format_incident_title(incident, context.translate)
+    is_seen = incident.state is IncidentState.OPEN and incident.is_acknowledged
+    facts = (
+        context.translate("incident.alerts", n=len(incident.alerts)) if len(incident.alerts) > 1 else "",
+        context.translate("alerts_screen.seen") if is_seen else "",
+    )
+    return (
+        context.translate("incident.title_with_facts", title=title, facts=join_facts(facts, context.translate))
+        if any(facts)
+        else title
+    )
 
 
 def list_incident_sentences(incident: Incident, context: WindowContext) -> list[str]:

@@ -274,8 +274,13 @@ def format_set_asides(set_asides: Sequence[SetAside], context: WindowContext) ->
     include amounts whose refund was requested, although the payment's sum `set_aside_minor` no longer contains these
     amounts."""
     return "\n".join(
-        f"{wording.format_amount(set_aside.amount_minor, set_aside.currency)} · "
-        f"{context.translate(f'state.set_aside.{set_aside.state}')}"
+        wording.join_facts(
+            (
+                wording.format_amount(set_aside.amount_minor, set_aside.currency),
+                context.translate(f"state.set_aside.{set_aside.state}"),
+            ),
+            context.translate,
+        )
         for set_aside in set_asides
     )
 

@@ -91,7 +91,8 @@ def format_difference_advice(difference: DifferenceItem, context: WindowContext)
     """Return the sentence that explains the difference and, if a person must act, the action. If the table shows
     our word for the state at the provider, the text also contains the provider's own word."""
     advice, word = _format_advice(difference, context), texts.format_history_state_word(difference, context)
-    return wording.join_sentences((advice, context.translate("reconcile.history_word", word=word) if word else ""))
+    provider_word = context.translate("reconcile.history_word", word=word) if word else ""
+    return wording.join_sentences((advice, provider_word), context.translate)
 
 
 def _format_advice(difference: DifferenceItem, context: WindowContext) -> str:
@@ -142,7 +143,7 @@ def format_provider_file(read_file: ReconciledFile, context: WindowContext) -> s
         texts.append(wording.format_bytes(read_file.bytes))
     if read_file.earlier_run_ids:
         texts.append(context.translate("reconcile.file.before", run=read_file.earlier_run_ids[-1]))
-    return " · ".join(texts)
+    return wording.join_facts(texts, context.translate)
 
 
 def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:

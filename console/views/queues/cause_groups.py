@@ -188,7 +188,7 @@ def _format_cause(context: WindowContext, row: CauseRow) -> str:
 def _append_sums_to_text(text: str, context: WindowContext, row: CauseRow) -> str:
     """Return `text` followed by the group's sums, if the column of amounts can't show them; otherwise `text`
     alone."""
-    return " · ".join(filter(None, (text, _format_sums_after_cause(context, row))))
+    return wording.join_facts((text, _format_sums_after_cause(context, row)), context.translate)
 
 
 def _format_single_sum(row: CauseRow) -> str:

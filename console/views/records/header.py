@@ -191,7 +191,7 @@ class RecordHeader(Surface):
         registry."""
         translate = self._context.translate
         notices = () if facts is None else registry_words.list_registry_notices(facts, (our_name,), translate)
-        self.registry_notice_label.show_text(" · ".join(notices))
+        self.registry_notice_label.show_text(wording.join_facts(notices, translate))
         self.registry_notice_label.setVisible(bool(notices))
         self.registry_label.show_text("" if facts is None else registry_words.format_registry_line(facts, translate))
         self.registry_label.setVisible(facts is not None)

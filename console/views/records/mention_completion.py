@@ -75,7 +75,7 @@ class MentionCompletion(QObject):
         translate = self._context.translate
         sentences = [translate("mention.will_tell", names=mentioned_names.people)] if mentioned_names.people else []
         sentences += [translate("mention.unknown", name=name) for name in mentioned_names.unknown_names[:1]]
-        return wording.join_sentences(sentences)
+        return wording.join_sentences(sentences, translate)
 
     @Slot(str)
     def insert_name(self, person_name: str) -> None:

@@ -14,6 +14,7 @@ from console.views.records.mention_completion import MentionCompletion
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.widgets.controls.inputs import LineEdit, MultiLineField
 from console.wording import audit_words
+from console.wording.sentences import catalogue as wording
 
 
 class NoteDialog(FormDialog):
@@ -52,7 +53,7 @@ class NoteDialog(FormDialog):
 
     def _format_subtitle(self, context: WindowContext, record_name: str) -> str:
         """Return the name of the record, and the sentence about the effect of this dialog."""
-        return " · ".join(filter(None, (record_name, context.translate(f"dialog.{self.name}.subtitle"))))
+        return wording.join_facts((record_name, context.translate(f"dialog.{self.name}.subtitle")), context.translate)
 
     @Slot(str)
     def _show_record_name(self, record_name: str) -> None:

@@ -1,5 +1,6 @@
 """The widget that paints a chart from the values in a ChartContent, and the legend of the chart."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil
@@ -221,7 +222,7 @@ def _split_figure_into_lines(figure: str, width_px: float) -> list[str]:
     """Return the lines of a bar's figure, such as `9 · ¥468,500`: one line, or one for each of its parts if the
     figure is wider than `width_px` px."""
     is_too_wide = measure_font_runs(split_font_runs(figure), "small") > width_px
-    return figure.split(" · ") if is_too_wide else [figure]
+    return re.split(" · |・", figure) if is_too_wide else [figure]
 
 
 def _draw_bar_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, bar_place_width_px: float) -> None:

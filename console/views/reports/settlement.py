@@ -91,7 +91,11 @@ REPORT_DEFINITION: ReportDefinition[SettlementReport] = ReportDefinition(
     "settlement",
     lambda services: services.reports.read_settlement(),
     lambda report, context: wording.join_sentences(
-        (report_words.format_settlement_note(report, context.language), context.translate("reports.settlement.chart"))
+        (
+            report_words.format_settlement_note(report, context.language),
+            context.translate("reports.settlement.chart"),
+        ),
+        context.translate,
     ),
     _make_chart_content,
     _make_settlement_columns,

@@ -124,7 +124,8 @@ REPORT_DEFINITION: ReportDefinition[TimeToTruthReport] = ReportDefinition(
         (
             report_words.format_time_to_truth_note(report, context.language),
             context.translate("reports.time_to_truth.chart"),
-        )
+        ),
+        context.translate,
     ),
     _make_chart_content,
     _make_time_columns,

@@ -43,6 +43,7 @@ from console.wording.sentences.formats import (
     format_minute_instant,
     format_short_instant,
     get_currency_symbol,
+    join_facts,
     join_sentences,
     shorten_id,
     split_age_into_number_and_unit,
@@ -55,7 +56,8 @@ __all__ = [
     "list_placeholder_names", "NO_VALUE", "TimeStyle", "capitalize_first_letter", "split_age_into_number_and_unit",
     "format_amount", "format_amount_digits", "format_bytes", "format_count", "format_duration", "format_day",
     "format_instant", "format_instant_in_zones", "format_clock_instant", "format_minute_instant",
-    "format_short_instant", "format_corporation_number", "get_currency_symbol", "join_sentences", "shorten_id",
+    "format_short_instant", "format_corporation_number", "get_currency_symbol", "join_facts", "join_sentences",
+    "shorten_id",
 ]  # fmt: skip
 
 if TYPE_CHECKING:

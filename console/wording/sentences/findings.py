@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.domain.provider_outcome import OutcomeClass
-from console.wording.sentences.formats import format_amount, split_age_into_number_and_unit
+from console.wording.sentences.formats import format_amount, join_facts, split_age_into_number_and_unit
 
 Translate: TypeAlias = Callable[..., str]
 """A function that returns the sentence of a wording key in one language, like `catalogue.translate`."""
@@ -68,7 +68,7 @@ def format_finding(text: str, translate: Translate, currency: str | None = None,
     """
     if shows_codes and (match := _PROVIDER_ANSWER_PATTERN.fullmatch(text)) and match["status"]:
         answer = _format_provider_answer(match, translate)
-        return f"{answer} · HTTP {match['status']}"
+        return join_facts((answer, f"HTTP {match['status']}"), translate)
     match = _CURRENCY_PATTERN.search(text)
     known_currency = match["currency"] if match else currency
     separator = translate("list.separator")

@@ -1,7 +1,7 @@
 """Functions that format instants, ages, amounts and numbers as texts for people. Times are in Japanese time;
 amounts are computed with integers only."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta, timezone
 from typing import Literal
 
@@ -27,14 +27,22 @@ def capitalize_first_letter(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def join_sentences(sentences: Iterable[str]) -> str:
+def join_facts(facts: Iterable[str], translate: Callable[..., str]) -> str:
+    """Return facts, such as a name and an amount, as one text with the separator of the language of `translate`
+    between them; empty facts are left out."""
+    return translate("list.fact_separator").join(filter(None, facts))
+
+
+def join_sentences(sentences: Iterable[str], translate: Callable[..., str]) -> str:
     """Return the sentences as one text. Two Japanese sentences are joined without a space. After a text that has no
-    full stop, such as a title or the words of a person, a middle dot separates it from the next text, so that the two
-    texts are not read as one."""
+    full stop, such as a title or the words of a person, the separator of facts stands before the next text, so that
+    the two texts are not read as one."""
     text = ""
     for sentence in filter(None, sentences):
-        separator = "" if not text or text[-1] in "。！？" else " " if text[-1] in ".?!" else " · "
-        text += separator + sentence
+        if not text or text[-1] in "。！？":
+            text += sentence
+        else:
+            text = f"{text} {sentence}" if text[-1] in ".?!" else join_facts((text, sentence), translate)
     return text
 
 
@@ -52,11 +60,11 @@ def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
     return local.strftime(_STRFTIME_FORMAT_BY_STYLE[style].replace("%Y", f"{local.year:04}"))  # %Y drops zeros
 
 
-def format_instant_in_zones(at: datetime | None, zone: timezone, separator: str = " · ") -> str:
-    """Return an instant in Japanese time and in `zone`, the time zone of a provider, such as `2026-11-20 15:04:05 JST
-    · 11:34:05 IST`. If the day in `zone` differs from the day in Japan, the text has a day for each of the two times.
-    `separator` is the text between the two times. If `zone` is Japan's time zone, the text has only the Japanese
-    time. None becomes –."""
+def format_instant_in_zones(at: datetime | None, zone: timezone, separator: str) -> str:
+    """Return an instant in Japanese time and in `zone`, the time zone of a provider, such as `2026-11-20 15:04:05
+    JST · 11:34:05 IST`. If the day in `zone` differs from the day in Japan, the text has a day for each of the two
+    times. `separator` is the text between the two times. If `zone` is Japan's time zone, the text has only the
+    Japanese time. None becomes –."""
     text = format_instant(at)
     if at is None or zone == JST:
         return text
