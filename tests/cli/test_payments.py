@@ -89,9 +89,9 @@ def test_the_command_show_adds_our_word_to_the_gateways_code(desk: PayingTermina
     English word at PayPay.
     """
     atom, paypay = desk.make_booked_payment(ATOM_ORDER, 50_050, "atom"), desk.make_booked_payment()
-    word = {"ja": "支払済", "en": "Paid"}[language]
-    assert f"{word} · OTS0000" in desk("show", "payment", str(atom), LANGUAGE=language).out.decode()
-    assert f"{word} · COMPLETED" in desk("show", "payment", str(paypay), LANGUAGE=language).out.decode()
+    word = {"ja": "支払済・", "en": "Paid · "}[language]
+    assert f"{word}OTS0000" in desk("show", "payment", str(atom), LANGUAGE=language).out.decode()
+    assert f"{word}COMPLETED" in desk("show", "payment", str(paypay), LANGUAGE=language).out.decode()
 
 
 def test_a_payment_of_atom_is_imported(desk: PayingTerminal) -> None:
