@@ -34,6 +34,7 @@ from console.views.alerts.incident_dialogs import (
 from console.views.alerts.page import AlertsPage
 from console.views.presenters import alerts as alert_words
 from console.views.runtime.routes import AlertsRoute, LookupRoute, OrderRoute, PaymentRoute
+from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from tests.support.inline_runner import InlineRunner
@@ -196,6 +197,20 @@ def test_an_acknowledged_incident_is_marked_in_the_list(appearance: object) -> N
     assert sorted(marked) == [False, True]
     assert {page._make_row_group(incident).count for incident in page.table.all_rows} == {"2 (1 not acknowledged)"}
     assert not str(cause.make_cell(make_incident(seen, state=IncidentState.RESOLVED))).endswith("Acknowledged")
+
+
+@pytest.mark.parametrize(("scale", "shown"), [(1.0, "₹2,499.00 · ¥1,200"), (2.0, "2 currencies")])
+def test_several_sums_take_no_width_from_the_texts_at_a_large_text_size(
+    appearance: Appearance, scale: float, shown: str
+) -> None:
+    """At a large text size, the row of an incident shows the number of currencies in place of several sums. The
+    tooltip and the spoken text have the sums.
+    """
+    appearance.set_text_scale(scale)
+    incident = make_incident(PENDING_ORDER_ALERT, extent=IncidentExtent(8, 3, {"JPY": 1200, "INR": 249900}))
+    column = next(column for column in make_page(incident).table.rows.columns if column.key == "sums")
+    assert column.text(incident) == shown
+    assert column.format_full_text(incident) == column.format_spoken_cell(incident) == "₹2,499.00 · ¥1,200"
 
 
 def test_the_card_of_an_incident_has_alerts_records_and_steps(appearance: object) -> None:
