@@ -202,12 +202,15 @@ class PageHead(Surface):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit_right_side()
+        self._fit_widgets_beside_title()
         self.fit_sentence()
 
     def event(self, event: QEvent) -> bool:
-        """Fit the right side of the header again after a change of one of its texts. Return Qt's result."""
+        """Fit the right side of the header and the widget beside the title again after a change of one of their
+        texts. Return Qt's result."""
         if event.type() == QEvent.Type.LayoutRequest:
             self._fit_right_side()
+            self._fit_widgets_beside_title()
         return super().event(event)
 
     def minimumSizeHint(self) -> QSize:
@@ -293,9 +296,24 @@ class PageHead(Surface):
         return shown_button.mapToGlobal(QPoint(0, shown_button.height() + 2))
 
     def add_widget_beside_title(self, widget: QWidget) -> None:
-        """Put a widget beside the title, in the place of the sentence about the page's purpose."""
+        """Put a widget beside the title, in the place of the sentence about the page's purpose. While the widget
+        needs more than the line of the title, it is below the title, across the whole header."""
         self._grid.addWidget(widget, 0, 1)
-        self._widgets_beside_title.append(widget)
+        if widget not in self._widgets_beside_title:
+            self._widgets_beside_title.append(widget)
+
+    def _fit_widgets_beside_title(self) -> None:
+        """Put each widget beside the title if it fits there on one line, otherwise below the title."""
+        fixed_width = self._measure_row([self.title, self._right_side])
+        room = self.width() - 2 * self._margin - fixed_width
+        for widget in self._widgets_beside_title:
+            index = self._grid.indexOf(widget)
+            if index < 0:
+                continue  # the page has put it elsewhere
+            position = (1, 0, 1, 3) if widget.sizeHint().width() > room else (0, 1, 1, 1)
+            if self._grid.getItemPosition(index) != position:
+                self._grid.removeWidget(widget)
+                self._grid.addWidget(widget, *position)
 
     def fit_sentence(self) -> None:
         """Put the sentence about the page beside the title if it fits there, otherwise below the title."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QTextBlockFormat, QTextCursor
-from PySide6.QtWidgets import QStackedWidget, QTextEdit, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent, QTextBlockFormat, QTextCursor
+from PySide6.QtWidgets import QBoxLayout, QStackedWidget, QTextEdit, QVBoxLayout, QWidget
 
 from console.domain.records import EvidenceItem, TimelineEntry, is_attempt_overdue
 from console.views.pages.cut_text_line import add_cut_text_line
@@ -22,7 +22,7 @@ from console.views.theme.mixed_font_text import escape_direction_marks
 from console.views.theme.theme import current_appearance
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
-from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row, set_style_property
 from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.display.placeholders import EmptyState
 from console.wording import evidence_words
@@ -232,10 +232,13 @@ def format_stored_answer(stored_text: str | None) -> str:
         return stored_text or ""
 
 
+_MIN_WIDTH_OF_BOTH_HALVES_PX = 900  # at text size 1; beside the text of an answer, a narrower table cuts its cells
+
+
 class EvidenceView(QWidget):
-    """The content of the tab with the stored answers of the providers about a record: a table of the answers, and to
-    its right the text of the selected answer. If the summary of this answer is too long for the table, the whole
-    summary is above the text.
+    """The content of the tab with the stored answers of the providers about a record: a table of the answers, and the
+    text of the selected answer to its right, or below it if the tab is too narrow for both. If the summary of this
+    answer is too long for the table, the whole summary is above the text.
     """
 
     def __init__(self, context: WindowContext) -> None:
@@ -264,25 +267,40 @@ class EvidenceView(QWidget):
         self._unmasked_answers: Mapping[int, str] = {}
         # Not in `changeEvent`: Qt applies the style sheet to the field later, and would restore the previous font.
         current_appearance().changed.connect(self._set_answer_font)
+        current_appearance().changed.connect(self._arrange_halves)
         self._table.current_changed.connect(self._show_selected_answer)
         self._table.rows.page_applied.connect(self._select_first_answer)
         self._table.columns_fitted.connect(self._show_cut_summary)
         self._table.horizontalHeader().sectionResized.connect(self._show_cut_summary)
-        text_panel = Surface(edge="left")
-        text_layout = QVBoxLayout(text_panel)
+        self._text_panel = Surface(edge="left")
+        text_layout = QVBoxLayout(self._text_panel)
         text_layout.setContentsMargins(12, 8, 12, 8)
         text_layout.addWidget(self.summary_label)
         text_layout.addWidget(self._answer_text)
-        halves = make_row(self._table, text_panel, gap_px=0)
-        halves.setStretch(0, 3)
-        halves.setStretch(1, 2)
-        self.setLayout(halves)
+        self._halves = make_row(self._table, self._text_panel, gap_px=0)
+        self._halves.setStretch(0, 3)
+        self._halves.setStretch(1, 2)
+        self.setLayout(self._halves)
         self.setFocusProxy(self._table)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
         return self._table, self._answer_text
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange_halves()
+
+    @Slot()
+    def _arrange_halves(self) -> None:
+        """Put the text of the answer beside the table if the tab is wide enough for the text size, otherwise below
+        the table."""
+        is_wide = self.width() >= _MIN_WIDTH_OF_BOTH_HALVES_PX * current_appearance().scale
+        direction = QBoxLayout.Direction.LeftToRight if is_wide else QBoxLayout.Direction.TopToBottom
+        if direction != self._halves.direction():
+            self._halves.setDirection(direction)
+            set_style_property(self._text_panel, "edge", "left" if is_wide else "top")
 
     def _format_source(self, item: EvidenceItem) -> str:
         return evidence_words.format_evidence_source(item.source, self._context.language)

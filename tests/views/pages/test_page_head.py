@@ -4,6 +4,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from console.views.pages.base import PageHead
+from console.views.widgets.base import TextLabel
+from console.views.widgets.layout.flow_layout import make_flow_widget
 
 
 def test_the_header_is_as_high_on_each_page_of_the_same_tabs(qapp: QApplication, qtbot: QtBot) -> None:
@@ -21,3 +23,20 @@ def test_the_header_is_as_high_on_each_page_of_the_same_tabs(qapp: QApplication,
     assert alone.sentence_label.x() > alone.title.x()
     one_of_several.resize(3_000, 80)
     qtbot.waitUntil(lambda: sentence.x() > title.x())
+
+
+def test_a_widget_is_below_the_title_while_it_does_not_fit_beside_it(qapp: QApplication, qtbot: QtBot) -> None:
+    """A widget that is wider than the room beside the title is below the title, across the whole header. It returns
+    when there is room again, also after it was put beside the title for a second time."""
+    head, words = PageHead("Queues"), make_flow_widget(*(TextLabel("Condition") for _ in range(10)))
+    qtbot.addWidget(head)
+    head.add_widget_beside_title(words)
+    head.add_widget_beside_title(words)
+    head.show()
+    wide = words.sizeHint().width() + head.title.sizeHint().width() + 100
+    for width in (wide, wide - 200, wide):
+        head.resize(width, 200)
+        is_beside = width == wide
+        qtbot.waitUntil(lambda is_beside=is_beside: (words.x() > head.title.x()) == is_beside)
+        assert (words.y() < head.title.geometry().bottom()) == is_beside
+        assert is_beside or words.width() == width - 2 * head.title.x()

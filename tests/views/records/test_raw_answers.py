@@ -73,3 +73,23 @@ def test_the_summary_of_an_answer_is_shown_completely_once(
         assert not is_cut or tab.summary_label.plain == whole
         seen.add(is_cut)
     assert seen == {True, False}
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_an_answer_is_below_the_table_if_the_tab_is_too_narrow_for_both(
+    qtbot: QtBot, appearance: Appearance, scale: float
+) -> None:
+    """The text of the answer is beside the table only if the tab is wide enough for the text size; otherwise the
+    table and the text have the whole width of the tab."""
+    tab = EvidenceView(make_window_context())
+    qtbot.addWidget(tab)
+    tab.show_evidence((EVIDENCE_ITEM,))
+    tab.resize(1080, 600)
+    tab.show()
+    appearance.set_text_scale(scale)
+    table, text = tab._table, tab._text_panel
+    if scale == 1.0:
+        qtbot.waitUntil(lambda: table.geometry().right() < text.x() and table.y() == text.y())
+    else:
+        qtbot.waitUntil(lambda: table.geometry().bottom() < text.y())
+        assert table.width() == text.width() == tab.width()

@@ -418,6 +418,33 @@ def test_tabs_get_less_space_if_all_of_them_fit_then(qtbot: QtBot, count: str) -
     assert scrolled is False
 
 
+def test_a_tab_that_is_only_partly_visible_shows_the_beginning_of_its_word(qtbot: QtBot) -> None:
+    """A tab that does not fit shows as many letters of its word as fit, with "…", at either end of the bar. If there
+    is no room for two letters, it shows nothing."""
+    tabs = TabBar("Views")
+    qtbot.addWidget(tabs)
+    for word in ("Needs a person", "Refunds not finished", "Company changed"):
+        tabs.add_tab(word, "5")
+    tabs.show()
+
+    def list_drawn_texts(width: int) -> list[str]:
+        tabs.resize(width, tabs.sizeHint().height())
+        with record_drawn_texts() as drawn:
+            tabs.grab()
+        return [text.text for text in drawn]
+
+    assert "Company changed" in list_drawn_texts(tabs.sizeHint().width() + 5)
+    width_of_first_two = tabs.tabRect(2).left()
+    shown_words = set()
+    for width in range(width_of_first_two, width_of_first_two + 160, 8):
+        texts = list_drawn_texts(width)
+        assert "…" not in texts
+        shown_words.update(text for text in texts if text.endswith("…"))
+    assert any("Company changed".startswith(word.removesuffix("…")) for word in shown_words)
+    tabs.setCurrentIndex(2)
+    assert any("Refunds not finished".startswith(word[:-1]) for word in list_drawn_texts(300) if word.endswith("…"))
+
+
 def test_a_cut_name_is_complete_in_tooltip_and_accessible_name() -> None:
     """A company name that is cut on the screen is complete in the tooltip and in the accessible name, and is never
     interpreted as markup.

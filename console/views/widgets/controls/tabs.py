@@ -8,7 +8,7 @@ from PySide6.QtGui import QAccessible, QIcon, QPainter, QPaintEvent, QResizeEven
 from PySide6.QtWidgets import QTabBar, QToolButton, QWidget
 
 from console.views.theme.design_tokens import tokens
-from console.views.theme.mixed_font_text import compute_centred_baseline
+from console.views.theme.mixed_font_text import compute_centred_baseline, elide_text
 from console.views.theme.painting import draw_frame, get_icon_pixmap
 from console.views.theme.theme import current_appearance
 from console.views.widgets.accessibility import TabNode
@@ -16,6 +16,7 @@ from console.views.widgets.accessibility import TabNode
 _TAB_GAP_PX = 22  # px between two tabs, half of it on each side
 _NARROW_TAB_GAP_PX = 10  # the same in a bar that would be too narrow otherwise
 _COUNT_GAP_PX = 6
+_MIN_LETTERS_OF_CUT_WORD = 2
 
 
 class TabBar(QTabBar):
@@ -158,7 +159,7 @@ class TabBar(QTabBar):
         text_rect = rect.adjusted(self._gap_px / 2 if tab_index else self._margin, 0, -self._gap_px / 2, 0)
         baseline = compute_centred_baseline(rect.top(), rect.height())
         if not self._is_tab_fully_visible(text_rect):
-            self._draw_cut_tab(painter, text_rect, baseline)
+            self._draw_cut_tab(painter, word, text_rect, baseline)
             return
         painter.setFont(current_appearance().font("body", is_bold=is_current))
         painter.setPen(colour("text" if is_current else "muted"))
@@ -188,16 +189,16 @@ class TabBar(QTabBar):
         left, right = self._compute_visible_range()
         return tab_rect.left() >= left and tab_rect.right() <= right
 
-    def _draw_cut_tab(self, painter: QPainter, tab_rect: QRectF, baseline: float) -> None:
-        """Draw "…" in place of the text of a tab that is only partly visible, because a part of a word could be
-        misread."""
+    def _draw_cut_tab(self, painter: QPainter, word: str, tab_rect: QRectF, baseline: float) -> None:
+        """Draw the beginning of the word and "…" in the visible part of a tab that is only partly visible, because a
+        word without its beginning could be misread. Draw nothing if there is no room for two letters."""
         left, right = self._compute_visible_range()
-        width = current_appearance().font_metrics("body").horizontalAdvance("…")
-        x = max(tab_rect.left(), left) if tab_rect.right() > right else min(tab_rect.right(), right) - width
-        if left <= x and x + width <= right:
+        x = max(tab_rect.left(), left)
+        text = elide_text(word, min(tab_rect.right(), right) - x)
+        if len(text) > _MIN_LETTERS_OF_CUT_WORD:
             painter.setFont(current_appearance().font("body"))
             painter.setPen(current_appearance().colour("muted"))
-            painter.drawText(int(x), int(baseline), "…")
+            painter.drawText(int(x), int(baseline), text)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
