@@ -99,6 +99,25 @@ def test_the_read_only_switch_is_set_and_ended_by_keyboard(
     assert not any(one.is_on for one in console.read_only_switches.list_switches())
 
 
+@pytest.mark.parametrize(
+    ("scope", "words"),
+    [
+        (EVERYTHING_SCOPE, "Lookup, probes, re-fetches and withdrawing a refund request still work."),
+        ("paypay", "Nothing that costs or moves money is sent to PayPay. Everything else still works."),
+    ],
+)
+def test_the_bar_says_what_still_works(
+    window_desks: WindowTestDesks, open_window: Callable[..., Person], scope: str, words: str
+) -> None:
+    """The bar about the switch of one provider doesn't say that only reading is possible."""
+    person = open_window()
+    person.wait_for_page(HomePage)
+    with window_desks.open_acting_desk("lead-b") as lead:
+        lead.read_only_switches.set_switch(scope, True, REASON)
+        person.wait_until(lambda: REASON in read_bars(person))
+    assert read_bars(person).endswith(words)
+
+
 def test_a_running_bulk_run_can_be_stopped_while_everything_is_read_only(
     window_desks: WindowTestDesks, open_window: Callable[..., Person], console: Console, sandbox: Sandbox
 ) -> None:

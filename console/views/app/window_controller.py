@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication
 
-from console.domain.access.read_only import ReadOnlySwitch
+from console.domain.access.read_only import EVERYTHING_SCOPE, ReadOnlySwitch
 from console.services.desk_requests.waiting import RequestWait
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.app.last_screen import LastScreenStorage
@@ -418,8 +418,13 @@ class WindowController(QObject):
         self._rollback_bar, self._shown_connection_state = None, switch
         open_button = KeyButton(self.context.translate("screen.admin"), kind="inline")
         open_button.clicked.connect(partial(self.context.navigate, AdminRoute()))
+        scope_key = "everything" if switch.scope == EVERYTHING_SCOPE else "provider"
         sentence = self.context.translate(
-            "screen.read_only.words", who=switch.person, since=switch.at, note=switch.reason
+            f"screen.read_only.words.{scope_key}",
+            who=switch.person,
+            since=switch.at,
+            note=switch.reason,
+            scope=switch.scope,
         )
         lead = self.context.translate("cli.read_only.scope", scope=switch.scope)
         self.frame.show_bar(NotificationBar(lead, sentence, tone="care", icon_name="lock", button=open_button))

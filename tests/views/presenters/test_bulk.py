@@ -97,7 +97,7 @@ def test_an_end_is_green_only_if_nothing_stayed_open(counts: dict[str, int], ton
 @pytest.mark.parametrize(
     ("reason", "beginning"),
     [
-        (ErrorCode.READ_ONLY, "Paused by the read-only switch."),
+        (ErrorCode.READ_ONLY, "Paused because of read-only."),
         ("maker", "Waiting for op-a"),
         ("provider_unreachable:alarmbox", "Paused: AlarmBox refused three times in a row"),
     ],
