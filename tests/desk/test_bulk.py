@@ -197,7 +197,7 @@ def test_a_run_skips_records_changed_by_other_people(
         dialog.plan_page.table.rows.format_spoken_text(one)
         for one in dialog.plan_page.table.rows.iterate_loaded_rows()
     }
-    assert sum("skip, Taken by lead-b" in row for row in shown) == 1
+    assert sum("Skip, Taken by lead-b" in row for row in shown) == 1
     assert dialog.main_button.text() == "Re-fetch 1"
     person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
@@ -454,7 +454,7 @@ def test_results_of_a_run_are_filtered_and_exported(
     outcome.filter_list.setCurrentIndex(1)
     person.wait_until(lambda: outcome.table.rows.is_complete and outcome.table.rows.row_count == 1)
     (row,) = outcome.table.rows.iterate_loaded_rows()
-    assert "skipped, Incomplete, Taken by lead-b" in outcome.table.rows.format_spoken_text(row)
+    assert "Skipped, Incomplete, Taken by lead-b" in outcome.table.rows.format_spoken_text(row)
     file = tmp_path / "results.csv"
     outcome.exporter.export_list_to(str(file))
     person.wait_until(file.exists)

@@ -335,7 +335,7 @@ def test_a_company_missing_in_the_registry_is_not_called_open(
     found = list_companies(search_text(open_window(), prefix))
     state = next(column for column in found.table.rows.columns if column.key == "state")
     ours = [company for company in found.table.all_rows if not company.is_registered]
-    assert {state.text(company) for company in ours} == {"not in the registry"}
+    assert {state.text(company) for company in ours} == {"Not in the registry"}
 
 
 def test_no_key_acts_on_a_company_that_is_not_shown(

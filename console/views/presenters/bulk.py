@@ -28,6 +28,7 @@ from console.wording.bulk import get_company_name_or_number as get_company_name_
 from console.wording.bulk import get_row_badge_key
 from console.wording.bulk import get_row_outcome_word as get_row_outcome_word
 from console.wording.bulk import get_row_record_name as get_row_record_name
+from console.wording.sentences.catalogue import capitalize_first_letter
 
 _ROW_LIMIT_REACHED_REASON_CODE = "most"
 _ICON_AND_TONE_BY_FORECAST: Mapping[ForecastKind, tuple[str, Tone]] = {
@@ -68,14 +69,14 @@ def make_forecast_cell(forecast: RowForecast, action: BulkAction, context: Windo
     icon_name, tone = _ICON_AND_TONE_BY_FORECAST[forecast.kind]
     is_planned = forecast.kind is ForecastKind.WOULD_RUN
     key = f"bulk.verdict.would.{action.value}" if is_planned else f"bulk.verdict.{forecast.kind.value}"
-    return StateCell(context.translate(key), icon_name, tone)
+    return StateCell(capitalize_first_letter(context.translate(key)), icon_name, tone)
 
 
 def make_result_cell(row: BulkRow, action: BulkAction, context: WindowContext) -> StateCell:
     """Return the table cell with the result of one row of a bulk run."""
     name = get_row_outcome(row.result, row.reason) or "none"
     icon_name, tone = _ICON_AND_TONE_BY_ROW_RESULT.get(name, ("dash", "muted"))
-    return StateCell(get_row_outcome_word(name, action, context), icon_name, tone)
+    return StateCell(capitalize_first_letter(get_row_outcome_word(name, action, context)), icon_name, tone)
 
 
 def make_record_state_cell(record: RecoverableRecord | None, context: WindowContext) -> StateCell:
@@ -117,7 +118,7 @@ def format_shortest_duration(plan: BulkPlan, context: WindowContext) -> str:
 def make_run_state_cell(run: BulkRun, context: WindowContext) -> StateCell:
     """Return the table cell with the state of a bulk run."""
     icon_name, tone = _ICON_AND_TONE_BY_RUN_STATE.get(run.state, ("dash", "muted"))
-    return StateCell(context.translate(f"bulk.state.{run.state}"), icon_name, tone)
+    return StateCell(capitalize_first_letter(context.translate(f"bulk.state.{run.state}")), icon_name, tone)
 
 
 def format_run_progress(run: BulkRun, done_count: int, context: WindowContext) -> str:

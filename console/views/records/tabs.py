@@ -306,7 +306,7 @@ class EvidenceView(QWidget):
         return evidence_words.format_evidence_source(item.source, self._context.language)
 
     def _format_summary(self, item: EvidenceItem) -> str:
-        return wording.format_evidence_summary(item.summary, self._context.language)
+        return wording.capitalize_first_letter(wording.format_evidence_summary(item.summary, self._context.language))
 
     def show_evidence(self, items: Sequence[EvidenceItem]) -> None:
         self._table.show_rows(items)

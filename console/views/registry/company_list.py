@@ -138,7 +138,8 @@ def _make_company_columns(context: WindowContext, *, has_registry: bool) -> list
 
     def make_state_cell(company: FoundCompany) -> StateCell:
         if not company.is_registered:
-            return StateCell(translate("corporation.not_registered"), "dash", "muted")
+            not_registered = wording.capitalize_first_letter(translate("corporation.not_registered"))
+            return StateCell(not_registered, "dash", "muted")
         if company.closed_on:
             return StateCell(translate("corporation.closed_short", day=company.closed_on), "ring_slash", "care")
         return StateCell(translate("corporation.open"), "check", "muted")

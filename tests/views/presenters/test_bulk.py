@@ -140,7 +140,23 @@ def test_rows_are_tallied_by_outcome() -> None:
     )
     assert bulk_words.format_result_counts({"done": 2}, BulkAction.REFETCH, context) == "2 fetched"
     row = BulkRow(1, "payment", 5, 7, "done", STILL_UNKNOWN_OUTCOME)
-    assert bulk_words.make_result_cell(row, BulkAction.PROBE, context).word == "still unknown"
+    assert bulk_words.make_result_cell(row, BulkAction.PROBE, context).word == "Still unknown"
     unknown = make_payment(certainty=Certainty.UNKNOWN)
     assert bulk_words.make_record_state_cell(unknown, context).word == "Unknown"
     assert bulk_words.make_record_state_cell(make_payment(), context).word == "Completed"
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_each_state_cell_begins_with_a_capital(language: str) -> None:
+    """The words for the middle of a sentence begin with a capital in a cell, as the states of other tables do."""
+    context = make_window_context()
+    context.language = language
+    row = BulkRow(1, "payment", 1, 7)
+    cells = [
+        bulk_words.make_forecast_cell(RowForecast(row, kind), BulkAction.PROBE, context) for kind in ForecastKind
+    ]
+    cells.append(bulk_words.make_result_cell(row, BulkAction.PROBE, context))
+    cells.append(
+        bulk_words.make_run_state_cell(BulkRun(7, BulkAction.TAKE, "stopped", "op-a", NOW, 4, 4, 2), context)
+    )
+    assert [cell.word for cell in cells if cell.word[0].islower()] == []

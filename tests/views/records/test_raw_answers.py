@@ -62,7 +62,7 @@ def test_the_summary_of_an_answer_is_shown_completely_once(
     qtbot.addWidget(tab)
     tab.show_evidence((EVIDENCE_ITEM,))
     tab.show()
-    whole = wording.format_evidence_summary(EVIDENCE_ITEM.summary, language)
+    whole = wording.capitalize_first_letter(wording.format_evidence_summary(EVIDENCE_ITEM.summary, language))
     seen = set()
     for width in (560, 730, 900, 1500, 730):
         tab.resize(width, 240)
