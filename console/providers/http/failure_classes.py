@@ -1,5 +1,6 @@
 """Classification of failed calls: the exception and its causes show if a byte of the request can have been sent."""
 
+import errno
 from collections.abc import Iterator
 from functools import cache
 from typing import TypeAlias
@@ -18,6 +19,12 @@ BROKEN_ANSWER_REASONS = frozenset(
     }
 )
 """Reasons of calls that may have been sent, and whose answer didn't arrive or broke off."""
+
+OUT_OF_RESOURCES_REASON = "out_of_resources"
+"""Reason of calls that weren't sent because the operating system gave this process no further file descriptor, thread
+or memory: the fault is this machine's, not the provider's."""
+_RESOURCE_ERROR_NUMBERS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+_NO_THREAD_TEXT = "can't start new thread"
 
 
 class TransportFailure(Exception):
@@ -80,6 +87,17 @@ def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, Sending
             )
             return outcome_class, reason, sending_certainty
     return OutcomeClass.UNKNOWN, "unclassified", SendingCertainty.MAYBE
+
+
+def is_out_of_resources(error: BaseException) -> bool:
+    """True if the exception or one of its causes says that this process gets no further file descriptor, thread or
+    memory."""
+    return any(
+        isinstance(cause, MemoryError)
+        or (isinstance(cause, OSError) and cause.errno in _RESOURCE_ERROR_NUMBERS)
+        or (isinstance(cause, RuntimeError) and _NO_THREAD_TEXT in str(cause))
+        for cause in _list_causes(error)
+    )
 
 
 def _list_causes(error: BaseException) -> Iterator[BaseException]:

@@ -15,10 +15,12 @@ from console.domain.process import interrupts, sending_permission
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.answer_age import NO_CACHE_HEADERS, AnswerDates, was_stored_before_request
 from console.providers.http.failure_classes import (
+    OUT_OF_RESOURCES_REASON,
     AnswerTooLarge,
     TransportFailure,
     UnknownAnswerCoding,
     classify_exception,
+    is_out_of_resources,
 )
 from console.providers.http.socket_guard import Resolver, SocketGuard
 
@@ -119,7 +121,8 @@ class HttpTransport:
             request = self._prepare_request(method, path, headers, body)
             adapter, socket_guard = self._make_adapter(self._scale.scale_seconds(budget_seconds))
         except Exception as error:
-            raise TransportFailure(OutcomeClass.FAILED_DEFINITE, "not_prepared", SendingCertainty.NO) from error
+            reason = OUT_OF_RESOURCES_REASON if is_out_of_resources(error) else "not_prepared"
+            raise TransportFailure(OutcomeClass.FAILED_DEFINITE, reason, SendingCertainty.NO) from error
         status: int | None = None
         pieces: list[bytes] = []
         began_at = self._clock.monotonic()
@@ -267,9 +270,10 @@ def _make_failure(
     """Return the failure for an exception: the result of `classify_exception`, corrected by the guard's facts.
     `status` is the HTTP status; None if no answer has begun. `received_body` is the received part of the body.
 
-    If no byte of the request was sent, the class is FAILED_DEFINITE and `sent` is NO; an interrupt, or a missing
-    permission to send, replaces the reason. Otherwise the class is UNKNOWN for every exception, and an interrupt or
-    the end of the time budget replaces the reason. Once an answer has begun, `sent` is YES.
+    If no byte of the request was sent, the class is FAILED_DEFINITE and `sent` is NO; an interrupt, a missing
+    permission to send, or a lack of file descriptors, threads or memory replaces the reason. Otherwise the class is
+    UNKNOWN for every exception, and an interrupt or the end of the time budget replaces the reason. Once an answer
+    has begun, `sent` is YES.
     """
     outcome_class, reason, sending_certainty = classify_exception(error)
     cause = (
@@ -285,6 +289,8 @@ def _make_failure(
             reason = sending_permission.STOPPED_BEFORE_SENDING_REASON
         elif socket_guard.is_interrupted:
             reason = interrupts.INTERRUPT_REASON
+        elif is_out_of_resources(error):
+            reason = OUT_OF_RESOURCES_REASON
     elif status is not None or cause or sending_certainty is SendingCertainty.NO:
         outcome_class, sending_certainty = (
             OutcomeClass.UNKNOWN,

@@ -11,7 +11,11 @@ from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCH_WAITS, compu
 from console.providers.credit_checks.provider import CreditCheckReader, PdfAnswer
 from console.providers.http.answer_age import OLD_ANSWER_REASON
 from console.services.credit_checks import outcomes
-from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, find_auth_error_code
+from console.services.guarded.operation import (
+    OWN_FAULT_ERROR_CODES,
+    find_auth_error_code,
+    find_own_fault_error_code,
+)
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
@@ -165,8 +169,9 @@ class CreditCheckPartReader:
 def find_read_error_code(outcome: Outcome[object]) -> ErrorCode:
     """Return the error code for the outcome of a failed read at a provider: of the detail or PDF of a credit check,
     or of a payment, a refund or a list."""
-    if outcome.reason in OWN_FAULT_ERROR_CODES:
-        return ErrorCode(outcome.reason)
+    own_fault_code = find_own_fault_error_code(outcome)
+    if own_fault_code is not None:
+        return own_fault_code
     if outcome.reason == _BUG_REASON and (outcome.sent is SendingCertainty.NO or outcome.kind is OutcomeClass.AUTH):
         return ErrorCode.INTERNAL_ERROR
     if outcome.kind is OutcomeClass.AUTH:

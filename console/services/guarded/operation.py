@@ -12,7 +12,7 @@ from console.domain.process import interrupts
 from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import OperationState
 from console.providers.http.answer_age import OLD_ANSWER_REASON
-from console.providers.http.failure_classes import BROKEN_ANSWER_REASONS
+from console.providers.http.failure_classes import BROKEN_ANSWER_REASONS, OUT_OF_RESOURCES_REASON
 from console.providers.http.response_classes import UNREADABLE_REASON
 from console.store.database import boot_clock
 from console.store.database.engine import Transaction
@@ -187,6 +187,14 @@ refused the credentials: it could not be reached, or its answer could not be use
 """
 
 
+def find_own_fault_error_code(outcome: Outcome[Any]) -> ErrorCode | None:
+    """Return the error code of a fault of this program's environment that ended a call to a provider; None if the
+    outcome is no such fault."""
+    if outcome.reason == OUT_OF_RESOURCES_REASON:
+        return ErrorCode.STORAGE_FULL
+    return ErrorCode(outcome.reason) if outcome.reason in OWN_FAULT_ERROR_CODES else None
+
+
 def find_auth_error_code(reason: str) -> ErrorCode:
     """Return the error code for an outcome of the class AUTH with this reason: provider_auth, or provider_unreachable
     if the provider only asked for a newer access token, and gave no usable answer to the request for one."""
@@ -197,8 +205,9 @@ def find_auth_error_code(reason: str) -> ErrorCode:
 def find_error_code_of_effect_call(outcome: Outcome[Any]) -> ErrorCode:
     """Return the error code for the outcome of a call to a provider that should cost or move money and did not
     succeed."""
-    if outcome.reason in OWN_FAULT_ERROR_CODES and outcome.kind is not OutcomeClass.UNKNOWN:
-        return ErrorCode(outcome.reason)
+    own_fault_code = find_own_fault_error_code(outcome)
+    if own_fault_code is not None and outcome.kind is not OutcomeClass.UNKNOWN:
+        return own_fault_code
     if outcome.reason == ErrorCode.INTERNAL_ERROR and (
         outcome.sent is SendingCertainty.NO or outcome.kind is OutcomeClass.AUTH
     ):

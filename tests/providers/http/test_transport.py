@@ -162,8 +162,8 @@ def test_a_call_to_an_ip_address_starts_no_resolver_thread(monkeypatch: pytest.M
     monkeypatch.setattr("console.providers.http.socket_guard.Thread", _fail_to_start_socket_guard)
     with serve_scripts(make_answer_script(200, CHECK_ANSWER)) as server:
         assert send_purchase(make_transport(server.url)).status == 200
-        *_, sent = read_failure(make_transport(server.url.replace("127.0.0.1", "localhost")))
-        assert sent is SendingCertainty.NO
+        failure = read_failure(make_transport(server.url.replace("127.0.0.1", "localhost")))
+        assert failure == make_unsent_failure("out_of_resources")
 
 
 def test_a_thread_that_cannot_start_means_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +172,7 @@ def test_a_thread_that_cannot_start_means_never_sent(monkeypatch: pytest.MonkeyP
     """
     with serve_scripts(make_answer_script(200)) as server:
         monkeypatch.setattr("console.providers.http.transport.SocketGuard", _fail_to_start_socket_guard)
-        assert read_failure(make_transport(server.url)) == make_unsent_failure("not_prepared")
+        assert read_failure(make_transport(server.url)) == make_unsent_failure("out_of_resources")
 
 
 def _fail_to_start_socket_guard(*_: object, **__: object) -> None:

@@ -1,0 +1,94 @@
+"""A desk has no free file descriptors or threads: the fault is the desk's, and nothing was sent."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.states import RefundState
+from console.domain.records import Certainty, CheckState, PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.wording.sentences.catalogue import format_error_message
+from tests.support import money_truth
+from tests.support.invented import invent_numbers
+from tests.support.money_desks import import_paid_payment, make_provider_settings, request_refund
+from tests.support.places import Place
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no limit of descriptors")
+
+
+@contextmanager
+def _use_up_descriptors() -> Iterator[None]:
+    from tests.support.used_up_descriptors import use_up_descriptors  # needs a module that Windows lacks
+
+    with use_up_descriptors():
+        yield
+
+
+@contextmanager
+def _use_up_threads() -> Iterator[None]:
+    """Within the block, no new thread starts in the thread of this test."""
+    start, refused_thread = threading.Thread.start, threading.current_thread()
+
+    def refuse_start(thread: threading.Thread) -> None:
+        if threading.current_thread() is refused_thread:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse_start)
+        yield
+
+
+@pytest.mark.parametrize(
+    "use_up",
+    [
+        _use_up_descriptors,
+        pytest.param(_use_up_threads, marks=pytest.mark.expects_log("the heartbeat has no thread")),
+    ],
+)
+def test_a_desk_without_resources_blames_no_provider(
+    place: Place, use_up: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """While the desk can open no connection, a purchase and the approval of a refund end with storage_full: nothing
+    was sent, and the provider isn't called unreachable. Afterwards the purchase is possible, and the due task sends
+    the refund.
+    """
+    first, number = invent_numbers(2)
+    with Sandbox() as sandbox:
+        settings = make_provider_settings(sandbox.url)
+        with (
+            place.open_desk(sandbox, **settings) as maker,
+            place.open_desk(sandbox, person="lead-b", **settings) as checker,
+        ):
+            maker.credit_checks.purchase(PurchaseRequest(first, "1"))  # opens the connections that the desk keeps
+            for order_number in ("ORD-1", "ORD-2"):
+                refund = request_refund(maker, import_paid_payment(maker, sandbox, order_number).id)
+                if order_number == "ORD-1":
+                    checker.refunds.approve(refund.id)
+            with use_up():
+                refusals = [
+                    _refuse(lambda: maker.credit_checks.purchase(PurchaseRequest(number, "1"))),
+                    _refuse(lambda: checker.refunds.approve(refund.id)),
+                ]
+            for refusal in refusals:
+                assert (refusal.code, refusal.detail["reason"]) == (ErrorCode.STORAGE_FULL, "out_of_resources")
+                assert "no free file descriptors" in format_error_message(refusal, "en")
+            assert sandbox.ledger.list_charges_of_number(number) == []
+            approved = maker.refunds.read_refund(refund.id).record
+            assert (approved.state, approved.certainty) == (RefundState.APPROVED, Certainty.KNOWN)
+            assert (
+                maker.credit_checks.purchase(PurchaseRequest(number, "1")).state,
+                checker.refunds.submit(refund.id).state,
+            ) == (CheckState.SUCCESS, RefundState.SUBMITTED)
+            assert len(sandbox.ledger.list_charges_of_number(number)) == 1
+            money_truth.check_money(maker, sandbox)
+
+
+def _refuse(act: Callable[[], object]) -> ConsoleError:
+    with pytest.raises(ConsoleError) as refused:
+        act()
+    return refused.value
