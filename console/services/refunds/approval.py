@@ -27,7 +27,7 @@ from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
 from console.services.guarded.leases import refuse_running_operation
-from console.services.guarded.operation import StepReporter
+from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, StepReporter
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
@@ -94,6 +94,10 @@ class RefundDecisionService:
                 return self._submit_approved_refund(refund_id, progress, payment_asked_at_ms=payment_asked_at_ms)
             except interrupts.Interrupted:
                 raise ConsoleError(ErrorCode.INTERRUPTED, {"record": refund}) from None
+            except ConsoleError as error:
+                if error.code in OWN_FAULT_ERROR_CODES:
+                    error.detail.setdefault("record", refund)  # the approval stays: a due task sends the refund later
+                raise
 
     def _submit_approved_refund(
         self, refund_id: int, progress: StepReporter | None, *, payment_asked_at_ms: int | None

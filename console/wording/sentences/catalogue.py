@@ -215,8 +215,8 @@ def _is_credit_check_with_unknown_outcome(record: object) -> bool:
 
 def _list_record_kinds_of_error(detail: Mapping[str, object]) -> tuple[str, ...]:
     """Return the kinds of record that an error is about, such as payment or refund, the most specific first; an empty
-    list if the error names no record. `detail` is the error's detail: its `about` names the kind, or its `record` is
-    the record.
+    list if the error names no record. An approved refund, which a due task sends later, is also of the kind
+    approved_refund. `detail` is the error's detail: its `about` names the kind, or its `record` is the record.
     """
     record, about = detail.get("record"), detail.get("about")
     if isinstance(about, str):
@@ -224,7 +224,10 @@ def _list_record_kinds_of_error(detail: Mapping[str, object]) -> tuple[str, ...]
     if record is None:
         return ()
     from console.domain.payments.records import Payment, Refund
+    from console.domain.payments.states import RefundState
 
+    if isinstance(record, Refund) and record.state is RefundState.APPROVED:
+        return ("approved_refund", "refund")
     record_kind = {Payment: "payment", Refund: "refund"}.get(type(record))
     return (record_kind,) if record_kind else ()
 

@@ -11,6 +11,7 @@ from console.domain.records import Certainty, WorkState
 from console.domain.tasks.records import Alert
 from console.sandbox import SandboxControl
 from console.services.refunds.late_outcomes import apply_refund_report
+from console.wording.sentences.catalogue import format_error_message
 from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
 
 
@@ -31,6 +32,25 @@ def make_accepted_refund(desk: RefundDesk, provider: str = "paypay") -> tuple[Pa
     """Return a payment and its refund, which the provider accepted."""
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     return payment, desk.approve_refund(desk.request_refund(payment, "100"))
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+@pytest.mark.parametrize("is_unknown", [False, True])
+def test_a_probe_without_an_answer_never_says_that_nothing_was_sent(
+    desk: RefundDesk, provider: str, is_unknown: bool
+) -> None:
+    """If the gateway can't be reached while a sent refund is probed, the message warns of a second refund. It doesn't
+    say that the refund was not sent, because a person could then refund the money in another way.
+    """
+    make = make_unknown_refund if is_unknown else make_accepted_refund
+    _, refund = make(desk, provider)
+    assert refund.state is (RefundState.SUBMITTING if is_unknown else RefundState.SUBMITTED)
+    with desk.control.cause_outage():
+        refusal = call_for_refusal(lambda: desk.probe_refund(refund))
+    assert refusal.code == "provider_unreachable"
+    message = format_error_message(refusal, "en")
+    assert "The money may have been refunded. Don't refund again." in message
+    assert "not sent" not in message
 
 
 def test_the_page_of_an_order_names_its_unknown_refund(desk: RefundDesk) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.explanations.refunds import FINAL_REFUSAL_REASONS
 from console.domain.payments.records import OrderState, Refund
 from console.domain.payments.states import RefundState
@@ -16,6 +16,7 @@ from console.services.alerts.queue_age import QueueAgeAlerts
 from console.services.process.failpoints import Failpoints
 from console.store.operations import journal
 from console.store.payments import orders
+from console.wording.sentences.catalogue import format_error_message
 from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
 from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
@@ -72,6 +73,36 @@ class RunsDueTasksBeforeSending(Failpoints):
             self._is_over = True
             self._desk.move_clock(minutes=1)
             self._desk.run_due_tasks()
+
+
+@pytest.mark.parametrize("code", [ErrorCode.STORAGE_FULL, ErrorCode.DATABASE_UNREACHABLE, ErrorCode.DATABASE_LOCKED])
+def test_an_approval_without_a_sending_is_reported_as_stored(desk: RefundDesk, code: ErrorCode) -> None:
+    """If the disk or the database fails between the approval and the sending, the message says that the refund is
+    approved and will be sent. Otherwise the approver could refund the money in another way.
+    """
+    refund = desk.request_refund(desk.make_paid_payment())
+    desk.context.failpoints = _BreaksBeforeSending(code)
+    refusal = call_for_refusal(lambda: desk.approve_refund(refund))
+    desk.context.failpoints = Failpoints(None)
+    assert refusal.code == code
+    message = format_error_message(refusal, "en")
+    assert "The refund is approved but not sent" in message
+    assert "is sent automatically later with the same key" in message
+    assert desk.read_refund(refund).state is RefundState.APPROVED
+    desk.run_due_tasks()
+    assert desk.read_refund(refund).state is RefundState.SUBMITTED
+
+
+class _BreaksBeforeSending(Failpoints):
+    """Failpoints that raise an error of this desk before the first transaction of a sending."""
+
+    def __init__(self, code: ErrorCode) -> None:
+        super().__init__(None)
+        self._code = code
+
+    def reach(self, name: str) -> None:
+        if name == "before_tx1":
+            raise rebuild_error(self._code, {})
 
 
 def test_a_due_task_sends_a_just_approved_refund(desk: RefundDesk, control: SandboxControl) -> None:
