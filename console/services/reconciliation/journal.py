@@ -130,11 +130,12 @@ class StoredReconciliationRun:
         self._context.failpoints.reach("after_reconcile_row")
 
     def _write_row_in_transaction(self, tx: Transaction, key: str, effect: HistoryRowWriter) -> ReconciliationRun:
+        self._renew_lease(tx)  # first: the effect of a row of another process's run must not be tried
         difference = effect(tx)
         counts: Counter[str] = Counter({ReconciliationVerdict.MATCHED: self._match_count})
         if difference is None or reconciliations.add_difference(tx.conn, self.run.id, difference):
             counts[difference.verdict if difference else ReconciliationVerdict.MATCHED] += 1
-        return self._save_run_progress(tx, counts, position=key)
+        return self._change_run(tx, counts, position=key)
 
     def store_progress(self) -> None:
         """Store the counts and the position if they have changed since the last write."""
@@ -174,19 +175,29 @@ class StoredReconciliationRun:
         return self.run
 
     def _save_run_progress(self, tx: Transaction, counts: Counter[str], **values: object) -> ReconciliationRun:
-        """Renew the lease, add `counts` to the counts in the run's row, store `values` in the columns of these names,
-        and return the changed run. Raises in_progress if another process has acquired the lease or changed the
-        run."""
-        context, now = self._context, self._context.now()
-        seconds = context.scale.scale_lease_seconds(LEASE_SECONDS)
+        """Renew the lease, and change the run as `_change_run` does. Raises in_progress if another process has
+        acquired the lease or changed the run."""
+        self._renew_lease(tx)
+        return self._change_run(tx, counts, **values)
+
+    def _renew_lease(self, tx: Transaction) -> None:
+        """Renew the lease. Raises in_progress if another process has acquired it."""
+        context = self._context
+        if not leases.renew(tx.conn, self._lease, context.now(), context.scale.scale_lease_seconds(LEASE_SECONDS)):
+            raise self._make_taken_over_error()
+
+    def _change_run(self, tx: Transaction, counts: Counter[str], **values: object) -> ReconciliationRun:
+        """Add `counts` to the counts in the run's row, store `values` in the columns of these names, and return the
+        changed run. Raises in_progress if another process has changed the run."""
         totals = {
             name: getattr(self.run, name) + counts[name] for name in reconciliations.COUNT_COLUMNS if counts[name]
         }
         try:
-            if leases.renew(tx.conn, self._lease, now, seconds):
-                return reconciliations.save_progress(tx.conn, self.run, now, **totals, **values)
+            return reconciliations.save_progress(tx.conn, self.run, self._context.now(), **totals, **values)
         except StaleRow:
-            pass
-        raise ConsoleError(
+            raise self._make_taken_over_error() from None
+
+    def _make_taken_over_error(self) -> ConsoleError:
+        return ConsoleError(
             ErrorCode.IN_PROGRESS, {"reconciliation": self.run.id, "reason": InProgressReason.RECONCILIATION_RUNNING}
         )
