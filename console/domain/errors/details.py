@@ -616,11 +616,12 @@ class DocumentsUnreachableDetail(TypedDict):
 class StorageFullDetail(TypedDict, total=False):
     """Facts of the error `storage_full`: no space is free, or writing is forbidden (`not_writable`). `file`, `path`
     or `folder` is the path that can't be written. `free` (the free space) and `needs` (the needed space) are in
-    bytes. If `problem` is "counter_used_up", the table `table` has almost no unused row ids.
+    bytes. If `problem` is "counter_used_up", the table `table` has almost no unused row ids. If `reason` is
+    "out_of_resources", this process gets no further file descriptor.
     """
 
     problem: Literal["counter_used_up"] | ForeignText | None
-    reason: Literal["not_writable"]
+    reason: Literal["not_writable", "out_of_resources"]
     file: str
     path: str
     folder: str

@@ -18,6 +18,7 @@ from console.domain.error_reasons import DatabaseLockedProblem, DatabaseUnreacha
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.process.read_interruption import ReadInterrupted, get_current_interruption
 from console.domain.setting_problems import SettingProblem
+from console.settings.free_descriptors import has_free_descriptor
 from console.settings.private_files import find_unwritable_path, read_file_identity
 from console.store.database import error_codes, retry_policy
 from console.store.database import server as server_engine
@@ -465,6 +466,8 @@ def _raise_console_error(error: Exception, database_file: Path | None) -> None:
             ErrorCode.DATABASE_UNREACHABLE, {"problem": DatabaseUnreachableProblem.CONNECTION_LOST}
         ) from error
     code = error_codes.find_database_error_code(error) if isinstance(error, DBAPIError) else None
+    if code is ErrorCode.DATABASE_UNREACHABLE and not has_free_descriptor():
+        raise ConsoleError(ErrorCode.STORAGE_FULL, {"reason": "out_of_resources"}) from error
     if code in _FILE_ACCESS_CODES and database_file is not None:
         unwritable_path = find_unwritable_path(database_file)
         if unwritable_path is not None:

@@ -22,6 +22,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
 from console.settings.disk_sync import sync_folder
+from console.settings.free_descriptors import has_free_descriptor
 from console.settings.private_files import make_private_file, make_private_folder, read_file_identity
 
 if TYPE_CHECKING:
@@ -280,6 +281,8 @@ def translate_errors(path: Path) -> Iterator[None]:
         code = _get_error_code(error)
         if code in _LOCKED_CODES:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"file": str(path)}) from error
+        if code == sqlite3.SQLITE_CANTOPEN and not has_free_descriptor():
+            raise ConsoleError(ErrorCode.STORAGE_FULL, {"file": str(path), "reason": "out_of_resources"}) from error
         if code in _STORAGE_FULL_CODES:
             raise ConsoleError(
                 ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(str(error))}

@@ -13,6 +13,7 @@ from console.domain.records import Certainty, CheckState, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.wording.sentences.catalogue import format_error_message
 from tests.support import money_truth
+from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
 from tests.support.money_desks import import_paid_payment, make_provider_settings, request_refund
 from tests.support.places import Place
@@ -86,6 +87,36 @@ def test_a_desk_without_resources_blames_no_provider(
             ) == (CheckState.SUCCESS, RefundState.SUBMITTED)
             assert len(sandbox.ledger.list_charges_of_number(number)) == 1
             money_truth.check_money(maker, sandbox)
+
+
+def test_a_desk_that_can_open_no_connection_blames_no_database(place: Place, alarmbox: InMemoryAlarmBox) -> None:
+    """If the desk can't open its database because it has no free file descriptor, the purchase ends with
+    storage_full, and the database isn't called unreachable. Afterwards the purchase is possible.
+    """
+    (number,) = invent_numbers(1)
+    with place.desk(alarmbox) as console:
+        console.credit_checks.purchase(PurchaseRequest(number, "2"))  # loads the modules of a purchase
+        console.database.engine.dispose()
+        with _use_up_descriptors():
+            refusal = _refuse(lambda: console.credit_checks.purchase(PurchaseRequest(number, "1")))
+        assert (refusal.code, refusal.detail["reason"]) == (ErrorCode.STORAGE_FULL, "out_of_resources")
+        assert console.credit_checks.purchase(PurchaseRequest(number, "1")).state is CheckState.SUCCESS
+
+
+@pytest.mark.engines("sqlite")
+def test_a_desk_that_cannot_open_its_spool_names_the_cause(place: Place, alarmbox: InMemoryAlarmBox) -> None:
+    """If the desk can't open its spool because it has no free file descriptor, the message doesn't ask the person to
+    correct permissions.
+    """
+    (number,) = invent_numbers(1)
+    with place.desk(alarmbox) as console:
+        console.credit_checks.purchase(PurchaseRequest(number, "2"))
+        console._context.spool._file._close_idle_connections()
+        with _use_up_descriptors():
+            refusal = _refuse(lambda: console.credit_checks.purchase(PurchaseRequest(number, "1")))
+        assert (refusal.code, refusal.detail["reason"]) == (ErrorCode.STORAGE_FULL, "out_of_resources")
+        assert "no free file descriptors" in format_error_message(refusal, "en")
+        assert console.credit_checks.purchase(PurchaseRequest(number, "1")).state is CheckState.SUCCESS
 
 
 def _refuse(act: Callable[[], object]) -> ConsoleError:
