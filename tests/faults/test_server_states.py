@@ -154,22 +154,23 @@ def test_a_desk_writes_again_when_new_sessions_may_write(own_place: ServerPlace,
     database.close()
 
 
+@pytest.mark.parametrize("limit", [32 * 1024, 1024 * 1024])
 def test_a_statement_that_is_too_long_for_the_server_is_refused(
-    own_place: ServerPlace, own_server: Server, monkeypatch: pytest.MonkeyPatch
+    own_place: ServerPlace, own_server: Server, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server closes the connection on which a statement above its limit arrives. The program doesn't send the
     statement, and its error names the limit; a statement within the limit succeeds.
     """
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 600)
-    mebibyte, query = 1024 * 1024, text("SELECT LENGTH(:value)")
-    with set_global_variable(own_server, "max_allowed_packet", str(mebibyte)):
+    query = text("SELECT LENGTH(:value)")
+    with set_global_variable(own_server, "max_allowed_packet", str(limit)):
         database = Database(own_place.url())
         database.write(lambda tx: tx.conn.execute(text("SELECT 1")))  # connects: a lost connection is tried again
-        accepted, refused = "x" * (mebibyte - 100), "x" * mebibyte
+        accepted, refused = "x" * (limit - 100), "x" * limit
         assert database.write(lambda tx: tx.conn.scalar(query, {"value": accepted})) == len(accepted)
         refusal = call_for_refusal(lambda: database.write(lambda tx: tx.conn.scalar(query, {"value": refused})))
     database.close()
-    assert (refusal.code, "max_allowed_packet is 1048576" in str(refusal.detail["problem"])) == ("not_allowed", True)
+    assert (refusal.code, f"max_allowed_packet is {limit}" in str(refusal.detail["problem"])) == ("not_allowed", True)
 
 
 _STRANGE_SETTINGS = {

@@ -25,6 +25,9 @@ from pymysql.protocol import FieldDescriptorPacket
 LONGEST_PACKET_BYTES = 256 * 1024
 """Largest size (bytes) of the statements that wait to be sent together. It is far below the buffers in which a server
 keeps the answers until they are read."""
+_LONGEST_UNCHECKED_BYTES = 16 * 1024
+"""Length (bytes) up to which a statement is sent without reading the server's limit (`max_allowed_packet`) before.
+Few statements are longer: those with a provider's answer, a stored answer of a call, or a file."""
 _LARGEST_STATEMENT_QUERY = "SELECT @@SESSION.max_allowed_packet"
 _MAX_KNOWN_DESCRIPTIONS = 32
 """Largest number of descriptions that a connection remembers of results with equally many columns."""
@@ -111,7 +114,7 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
         statement = self.statement_prefix + (sql.encode(self.encoding) if isinstance(sql, str) else sql)
         is_deferred, check_row_count = self._defers_next, self._check_of_next
         self._defers_next, self._check_of_next = False, None
-        if len(statement) > LONGEST_PACKET_BYTES:
+        if len(statement) > _LONGEST_UNCHECKED_BYTES:
             self._require_accepted_length(statement)
         if self._deferred_bytes + len(statement) > LONGEST_PACKET_BYTES:
             self._flush()
