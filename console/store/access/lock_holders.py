@@ -94,19 +94,24 @@ class _ProcedureSqlParts:
     - `lock_waits_query`: for each transaction that waits for another transaction, the ids of the waiting and of the
       blocking session (`waiting_id`, `blocking_id`), the time at which the wait began (`wait_started`), and the time
       at which the blocking transaction began (`blocking_started`)
+    - `lock_waits_table`: the server's table of lock waits, from which `lock_waits_query` reads; it is empty while no
+      transaction waits
     - `lock_account`: statements that lock the account `account`
     - `wait_start`: the time at which the transaction in `l` began to wait
     - `statement_start`: the time at which the statement of `p` began
     - `runs_too_long`: true if the statement of `p` has taken MAX_SESSION_SECONDS
+    - `memory_sum`: the memory (bytes) of all sessions `p` of a query; 0 if the server doesn't show it
     - `memory_join`: join of `m`; `holds_memory`: true if the sessions of the account hold more than MAX_MEMORY_BYTES
       and `p` holds much of this memory
     """
 
     lock_waits_query: str
+    lock_waits_table: str
     lock_account: str
     wait_start: str
     statement_start: str
     runs_too_long: str
+    memory_sum: str
     memory_join: str
     holds_memory: str
 
@@ -122,11 +127,13 @@ _MARIADB_SQL = _ProcedureSqlParts(
     " AND w.trx_requested_lock_id = i.requested_lock_id"
     " JOIN information_schema.innodb_trx b ON b.trx_id = i.blocking_trx_id "
     " AND (b.trx_id <> 0 OR b.trx_rows_locked > 0) AND b.trx_mysql_thread_id <> w.trx_mysql_thread_id",
+    lock_waits_table="information_schema.innodb_lock_waits",
     # PREPARE would need one of the statements that one account can use up for the whole server.
     lock_account="EXECUTE IMMEDIATE CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');",
     wait_start="LEAST(l.wait_started, now_here - INTERVAL COALESCE(FLOOR(wp.time_ms / 1000), 0) SECOND)",
     statement_start="now_here - INTERVAL FLOOR(p.time_ms / 1000) SECOND",
     runs_too_long=f"p.time_ms >= {MAX_SESSION_SECONDS * 1000}",
+    memory_sum="SUM(p.memory_used)",
     memory_join="JOIN (SELECT user, SUM(memory_used) AS used, MAX(memory_used) AS largest"
     " FROM information_schema.processlist WHERE command <> 'Killed' GROUP BY user) m ON m.user = p.user",
     holds_memory=f"m.used >= {MAX_MEMORY_BYTES} AND p.memory_used >= m.largest / 2",
@@ -135,6 +142,7 @@ _MYSQL_SQL = _ProcedureSqlParts(
     lock_waits_query=f"SELECT {_WAIT_COLUMNS} FROM performance_schema.data_lock_waits i"  # noqa: S608  # constants
     " JOIN information_schema.innodb_trx w ON w.trx_id = i.requesting_engine_transaction_id"
     " JOIN information_schema.innodb_trx b ON b.trx_id = i.blocking_engine_transaction_id",
+    lock_waits_table="performance_schema.data_lock_waits",
     # QUOTE('%'): MySQL's information_schema shows a doubled quote of a procedure as a single one, so the stored text
     # would always differ from this one, and each upgrade would create the procedure again.
     lock_account="SET @console_statement = CONCAT('ALTER USER ', QUOTE(account), '@', QUOTE('%'), ' ACCOUNT LOCK');"
@@ -143,6 +151,7 @@ _MYSQL_SQL = _ProcedureSqlParts(
     wait_start="l.wait_started",
     statement_start="now_here - INTERVAL p.time SECOND",
     runs_too_long=f"(p.time >= {MAX_SESSION_SECONDS} OR p.time < -1)",
+    memory_sum="0",
     memory_join="",
     holds_memory="FALSE",
 )
@@ -208,7 +217,8 @@ def _make_procedure_body(conn: Connection) -> str:
       and which still runs;
     - NULL and NULL, if nothing blocks others, or if another worker looks for lock holders on this node.
 
-    One call costs a server about 4 ms, so of several workers only one looks: the one whose session has the user lock
+    A search costs a server about 4 ms, so it only begins if there is a sign of a blocking session
+    (`_make_sign_count_statements`), and of several workers only one looks: the one whose session has the user lock
     WATCHER_LOCK_SQL. A session keeps this lock until it ends. The procedure itself lets the server end an idle
     session, because a worker of an earlier version may call it, too. Any account may take a user lock, so the
     procedure heeds the lock only if a worker's session has it.
@@ -220,21 +230,29 @@ def _make_procedure_body(conn: Connection) -> str:
     lock_waits_query = sql.lock_waits_query
     return f"""watch: BEGIN
   DECLARE session_id, other_id, watcher_id BIGINT UNSIGNED;
+  DECLARE lock_session_id BIGINT UNSIGNED DEFAULT IS_USED_LOCK({WATCHER_LOCK_SQL});
+  DECLARE sign_count BIGINT;
   DECLARE account, reason VARCHAR(128) {_TEXT_TYPE};
   DECLARE now_here DATETIME DEFAULT CONVERT_TZ(SYSDATE(), @@SESSION.time_zone, 'SYSTEM');
   DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
   {_make_no_room_handler(sql) if is_mariadb(conn) else ""}
-  SELECT p.id INTO watcher_id
-    FROM information_schema.processlist p
-    JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
-    WHERE p.id = IS_USED_LOCK({WATCHER_LOCK_SQL}) AND p.id <> CONNECTION_ID()
-      AND FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', ''));
-  IF watcher_id IS NOT NULL THEN
-    SELECT account, reason;
-    LEAVE watch;
-  ELSEIF IS_USED_LOCK({WATCHER_LOCK_SQL}) IS NULL THEN
+  IF lock_session_id IS NULL THEN
     SET SESSION wait_timeout = {IDLE_WATCHER_SECONDS};
     DO GET_LOCK({WATCHER_LOCK_SQL}, 0);
+  ELSEIF lock_session_id <> CONNECTION_ID() THEN
+    SELECT p.id INTO watcher_id
+      FROM information_schema.processlist p
+      JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
+      WHERE p.id = lock_session_id AND FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', ''));
+    IF watcher_id IS NOT NULL THEN
+      SELECT account, reason;
+      LEAVE watch;
+    END IF;
+  END IF;
+  {_make_sign_count_statements(sql)}
+  IF sign_count = 0 THEN
+    SELECT account, reason;
+    LEAVE watch;
   END IF;
   {_make_blocking_session_query(sql)};
   IF session_id IS NOT NULL THEN
@@ -257,6 +275,29 @@ def _make_procedure_body(conn: Connection) -> str:
   END IF;
   SELECT account, reason;
 END"""  # noqa: S608  # constants of this program
+
+
+def _make_sign_count_statements(sql: _ProcedureSqlParts) -> str:
+    """Return the SQL statements of the procedure that set `sign_count`. It is 0 if none of the later queries can find
+    a row: no transaction waits for a lock or is as old as MAX_SESSION_SECONDS, and no person's session waits for a
+    metadata lock or runs a statement for so long, and all people's sessions together hold less than
+    MAX_MEMORY_BYTES. The statements cost the server much less than the later queries.
+
+    Each condition has its own SELECT … INTO of one table. In an IF, InnoDB would lock the rows of `operators`, and
+    the call would wait for a session that has locked them.
+    """
+    return f"""SELECT COUNT(*) INTO sign_count FROM {sql.lock_waits_table};
+  IF sign_count = 0 THEN
+    SELECT COUNT(*) INTO sign_count FROM information_schema.innodb_trx t
+      WHERE t.trx_started <= now_here - INTERVAL {MAX_SESSION_SECONDS} SECOND;
+  END IF;
+  IF sign_count = 0 THEN
+    SELECT COUNT(IF(p.state LIKE '%metadata lock' OR p.command <> 'Sleep' AND {sql.runs_too_long}, 1, NULL))
+      + COALESCE({sql.memory_sum} >= {MAX_MEMORY_BYTES}, 0) INTO sign_count
+      FROM information_schema.processlist p
+      JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
+      WHERE NOT FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', ''));
+  END IF;"""  # noqa: S608  # constants of this program
 
 
 def _make_repeated_blocker_statements(lock_account_sql: str) -> str:
