@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import pymysql
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import Connection, make_url
 
 from console.app import Console, open_console
 from console.domain.desk_requests.records import make_request_id
@@ -114,6 +114,8 @@ LOCKING_STATEMENTS = (
 )
 SECONDS_BETWEEN_CHECKS = 0.3
 """InnoDB renews its list of transactions only if nobody has read it for 0.1 s: who looks more often sees the same."""
+MOST_TEMPORARY_TABLES_WITHOUT_SIGN = 4
+"""Largest number of temporary tables of one call: three looks for signs, and the status that counts the tables."""
 TABLES_TO_LOCK = ("own_requests", "operations", "leases", "audit_log", "hansha_alarmbox_credit_checks", "operators")
 
 
@@ -647,6 +649,26 @@ def test_a_lock_on_the_people_does_not_stop_the_search(place: Place, worker: Con
         assert worker.blocking_session_ender.end_blocking_sessions() == 0
         cursor.execute("ROLLBACK")
     worker.blocking_session_ender.close()
+
+
+def test_a_call_without_a_sign_of_a_blocking_session_searches_nothing(place: Place, worker: Console) -> None:
+    """While nothing waits or lasts long, a call of the procedure only looks for signs, because a worker calls it each
+    second. The search makes more than ten temporary tables, and each look for signs makes one. On MySQL neither of
+    them makes temporary tables.
+    """
+    if place.engine == "mysql":
+        pytest.skip("a MySQL makes no temporary table of its sessions")
+
+    def count_temporary_tables(conn: Connection) -> int:
+        return int(conn.exec_driver_sql("SHOW SESSION STATUS LIKE 'Created_tmp_tables'").one()[1])
+
+    def has_only_looked_for_signs() -> bool:
+        before = count_temporary_tables(conn)
+        assert end_next_blocking_session(conn) is None
+        return count_temporary_tables(conn) - before <= MOST_TEMPORARY_TABLES_WITHOUT_SIGN
+
+    with closing(Database(place.url("worker"))) as database, database.read() as conn:
+        wait_until(has_only_looked_for_signs, "a call while no other test blocks sessions of this server")
 
 
 @contextmanager
