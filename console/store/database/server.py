@@ -206,6 +206,8 @@ def open_engine(server: Server, purpose: PoolPurpose) -> Engine:
         pool_size=POOL_SIZE,
         max_overflow=POOL_SIZE,
         pool_timeout=ANSWER_TIMEOUT_SECONDS,
+        # The connection that was used last seldom needs the check of an idle connection, which is a round trip.
+        pool_use_lifo=True,
         # Each transaction is ended by this program; the pool's ROLLBACK would cost a round trip.
         pool_reset_on_return=None,
         hide_parameters=True,
