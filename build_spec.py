@@ -160,7 +160,7 @@ def information_of_macos() -> dict[str, Any]:
 
 
 def _make_macos_application(folder: Any, work: Path) -> None:
-    """Make `Support console.app` from the collected folder."""
+    """Make `Support console.app` from `folder`, the result of PyInstaller's step COLLECT."""
     from PyInstaller.building.osx import BUNDLE
 
     icon = work / f"{NAME}.icns"

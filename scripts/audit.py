@@ -41,8 +41,8 @@ def main(service_url: str = VULNERABILITY_SERVICE_URL) -> int:
     pinned = dict(iterate_pins(LOCK.read_text()))
     try:
         vulnerabilities = find_vulnerabilities(pinned, service_url)
-    except (OSError, ValueError, KeyError, TypeError) as trouble:
-        print(f"The service of known vulnerabilities ({service_url}) is out of reach, so nothing is known: {trouble}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        print(f"The service of known vulnerabilities ({service_url}) is out of reach, so nothing is known: {error}")
         return 2
     runs = {one.metadata["Name"].lower().replace("_", "-") for one in list_bundled_distributions(("gs", "kafka"))}
     for line in _format_lines(vulnerabilities, pinned, runs):

@@ -217,8 +217,8 @@ def _is_time_difference(value: ast.expr) -> bool:
 
 def check_short_time_limits(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding for each call of a test that waits for an expected event with a time limit that is too short
-    for a busy machine. Limits below SHORTEST_PATIENCE_SECONDS are allowed: they are pauses between two checks of a
-    condition.
+    for a busy machine. Limits below SHORTEST_CHECKED_WAIT_SECONDS are allowed: they are pauses between two checks of
+    a condition.
     """
     if not re.match(r"tests/(?!soak|bench)", path):
         return
@@ -231,15 +231,15 @@ def check_short_time_limits(path: str, nodes: Sequence[ast.AST], lines: Sequence
             if ast.unparse(node.func) == "until":
                 limits += node.args[2:3]
             if any(_is_too_short_limit(limit) for limit in limits):
-                yield Finding(path, node.lineno, "a busy machine needs longer; wait PATIENCE_SECONDS")
+                yield Finding(path, node.lineno, "a busy machine needs longer; wait MAX_WAIT_SECONDS")
 
 
 def _is_too_short_limit(limit: ast.expr) -> bool:
     value = limit.value if isinstance(limit, ast.Constant) else None
-    return isinstance(value, int | float) and SHORTEST_PATIENCE_SECONDS <= value < PATIENCE_SECONDS
+    return isinstance(value, int | float) and SHORTEST_CHECKED_WAIT_SECONDS <= value < MAX_WAIT_SECONDS
 
 
-SHORTEST_PATIENCE_SECONDS, PATIENCE_SECONDS = 2, 300
+SHORTEST_CHECKED_WAIT_SECONDS, MAX_WAIT_SECONDS = 2, 300
 """Bounds (seconds) of the time limits in tests that are too short: from the first value up to the second one. The
 second value is the time limit of `tests/support/waiting.py`.
 """

@@ -83,9 +83,9 @@ def qapp(qapp: "QApplication") -> "QApplication":
 @pytest.fixture
 def qtbot(qapp: "QApplication", request: pytest.FixtureRequest) -> "QtBot":
     """Return a bot that waits for widgets and signals, also on a busy machine."""
-    from tests.support.patient_bot import PatientQtBot
+    from tests.support.long_wait_bot import LongWaitQtBot
 
-    return PatientQtBot(request)
+    return LongWaitQtBot(request)
 
 
 @pytest.fixture(autouse=True)

@@ -176,12 +176,12 @@ class ExceedsCapturedReason(Reason):
 class PossibleRepeatReason(Reason):
     """Reasons of the error `possible_repeat` (`detail.reason`): the way in which a request resembles an earlier one.
     EXACT_LOOKALIKE: an earlier refund has the same payment and amount. REQUEST_ID: the request id was used for
-    another request. OTHER_FINGERPRINT: the idempotency key was used for another request. ANSWER_NOT_KEPT: the request
-    was executed, but its answer isn't stored or can't be read at this desk. ANSWER_UNREADABLE: the worker that
-    answered runs another version of the program, and this desk can't read its answer.
+    another request. OTHER_FINGERPRINT: the idempotency key was used for another request. ANSWER_NOT_STORED: the
+    request was executed, but its answer isn't stored or can't be read at this desk. ANSWER_UNREADABLE: the worker
+    that answered runs another version of the program, and this desk can't read its answer.
     """
 
-    ANSWER_NOT_KEPT = "answer_not_kept"
+    ANSWER_NOT_STORED = "answer_not_kept"
     ANSWER_UNREADABLE = "answer_unreadable"
     EXACT_LOOKALIKE = "exact_lookalike"
     OTHER_FINGERPRINT = "other_fingerprint"
@@ -269,7 +269,7 @@ class UsageProblem(Reason):
     account. ACCOUNTS_OWNER_OF_SCHEMA: the account owns the schema. ANSWERS_NEED_STORE_KEY: the spool has answers that
     only the store key can decrypt. DESK_NEEDS_OWN_CREDENTIALS: no worker acts for the desk's person, so the desk
     needs its credentials. NO_CODE: the authorisation code is missing. NO_OLDER_VERSION: the PDF has only one version.
-    OPTIONS_BESIDE_VIEW: a filter or a sort order was given together with a saved view, which has its own.
+    OPTIONS_WITH_VIEW: a filter or a sort order was given together with a saved view, which has its own.
     OTHER_CORPORATION_NUMBER: the database already has the payment to import, with another corporation number than the
     given one. SAME_VERSION: the two versions to compare are the same one. SIGN_IN_IN_SETTINGS: the settings
     already have the account and password. UNKNOWN_PART: a list has no such part (tab).
@@ -351,7 +351,7 @@ class UsageProblem(Reason):
     TOO_MANY_VIEWS = "view_count"
     INVALID_VIEW_NAME = "view_name"
     VIEW_NAME_TAKEN = "view_name_taken"
-    OPTIONS_BESIDE_VIEW = "view_options"
+    OPTIONS_WITH_VIEW = "view_options"
 
 
 class DatabaseLockedProblem(Reason):

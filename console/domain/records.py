@@ -77,7 +77,7 @@ class WorkReason(StrEnum):
     NOT_SENT = "not_sent"
     """The approved refund could not be sent."""
     NUMBER_UNREADABLE = "number_unreadable"
-    ORDER_NO_LONGER_KEPT = "order_no_longer_kept"
+    ORDER_DELETED_AT_PROVIDER = "order_no_longer_kept"
     """The provider no longer stores the refund's order, so a probe can't show the outcome."""
     OTHER_AMOUNT = "other_amount"
     """The paid amount is not the requested one."""

@@ -131,22 +131,24 @@ class SenderAddressFinder:
     def __init__(self, trusted_proxies: Sequence[str]) -> None:
         self._trusted_networks = [ip_network(text) for text in trusted_proxies]
 
-    def is_trusted_proxy(self, peer: str | None) -> bool:
+    def is_trusted_proxy(self, remote_host: str | None) -> bool:
         """True if the TCP peer (IP address as text, None if unknown) is a trusted proxy, so that the receiver uses
         its header X-Forwarded-For.
         """
-        peer_address = parse_ip_address(peer)
+        peer_address = parse_ip_address(remote_host)
         return peer_address is not None and any(
             peer_address in network for network in self._trusted_networks if network.version == peer_address.version
         )
 
-    def find_sender_address(self, peer: str | None, forwarded_values: Sequence[str]) -> str | None:
+    def find_sender_address(self, remote_host: str | None, forwarded_values: Sequence[str]) -> str | None:
         """Return the IP address of the sender. This is the address of the TCP peer or, if the peer is a trusted
         proxy, the last address in X-Forwarded-For (`forwarded_values` are the values of this header). Return None if
         the text of this address is not an IP address.
         """
         joined_values = ",".join(forwarded_values)
-        claimed_address = joined_values.rpartition(",")[2] if joined_values and self.is_trusted_proxy(peer) else peer
+        claimed_address = (
+            joined_values.rpartition(",")[2] if joined_values and self.is_trusted_proxy(remote_host) else remote_host
+        )
         sender = parse_ip_address(claimed_address)
         return None if sender is None else str(sender)
 
@@ -188,12 +190,15 @@ class OpenConnections:
         self._waiting_slots: dict[str, dict[ConnectionSlot, None]] = {}
         self.connection_count = self.rejected_count = 0
 
-    def open_slot(self, peer: str | None, abort_connection: Callable[[], None]) -> "ConnectionSlot | None":
-        """Return a slot for a new connection from the address `peer`; None if the receiver must reject the
+    def open_slot(self, remote_host: str | None, abort_connection: Callable[[], None]) -> "ConnectionSlot | None":
+        """Return a slot for a new connection from the address `remote_host`; None if the receiver must reject the
         connection. `abort_connection` is a function that closes this connection. It is called at most once, when the
         connection loses its slot.
         """
-        address, is_direct = _make_address_key(peer), not self._sender_addresses.is_trusted_proxy(peer)
+        address, is_direct = (
+            _make_address_key(remote_host),
+            not self._sender_addresses.is_trusted_proxy(remote_host),
+        )
         if is_direct and self.refusal_buckets.is_blocked(address):
             self.rejected_count += 1
             return None
@@ -240,11 +245,11 @@ class OpenConnections:
             del self._slot_counts[address]
 
 
-def _make_address_key(peer: str | None) -> str:
+def _make_address_key(remote_host: str | None) -> str:
     """Return the key under which the connections of an address are counted: for IPv4 the address, for IPv6 its /64
     network, which belongs to one subscriber. Connections with an unknown address (None) share one key.
     """
-    ip_address = parse_ip_address(peer)
+    ip_address = parse_ip_address(remote_host)
     if isinstance(ip_address, IPv6Address):
         return str(ip_network((int(ip_address) >> 64 << 64, 64)))
     return str(ip_address or "?")

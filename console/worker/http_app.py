@@ -197,8 +197,8 @@ class Receiver:
                 await self._probe_threads[notice_source].run(notice.ask_provider)
 
     def _find_sender_address(self, request: Request) -> str | None:
-        peer = request.client.host if request.client else None
-        return self.sender_addresses.find_sender_address(peer, request.headers.getlist("x-forwarded-for"))
+        remote_host = request.client.host if request.client else None
+        return self.sender_addresses.find_sender_address(remote_host, request.headers.getlist("x-forwarded-for"))
 
     # -- health
 

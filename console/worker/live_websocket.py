@@ -360,8 +360,8 @@ class LiveFeedEndpoint:
         skipped_count = self._refusal_limit.take_token(time.monotonic())
         if skipped_count is None or reason == "closed":
             return
-        peer = websocket.client.host if websocket.client else None
-        origin = self._sender_addresses.find_sender_address(peer, websocket.headers.getlist("x-forwarded-for"))
+        remote_host = websocket.client.host if websocket.client else None
+        origin = self._sender_addresses.find_sender_address(remote_host, websocket.headers.getlist("x-forwarded-for"))
         with suppress(NoCapacity, ConsoleError):
             await self._threads.run(lambda: self._write_refusal_entry(reason, origin, skipped_count))
 

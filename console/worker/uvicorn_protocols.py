@@ -118,8 +118,10 @@ class NewConnectionProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         asyncio_transport = cast(asyncio.Transport, transport)
-        peer = asyncio_transport.get_extra_info("peername")
-        slot = self._config.open_connections.open_slot(peer[0] if peer else None, asyncio_transport.abort)
+        remote_host = asyncio_transport.get_extra_info("peername")
+        slot = self._config.open_connections.open_slot(
+            remote_host[0] if remote_host else None, asyncio_transport.abort
+        )
         if slot is None:
             asyncio_transport.abort()
             return

@@ -56,12 +56,12 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     for what in ("seal", "open"):
         ratio = each[what] / each[f"raw {what}"]
         name = f"Atom {what}, {len(plain):,} bytes"
-        peer, floor = (
+        comparison, floor = (
             f"primitives {format_duration(each[f'raw {what}'])}",
             f"cipher alone {format_duration(each['cipher'])}",
         )
         yield ReportRow(
-            "18", name, format_duration(each[what]), floor, peer, format_ratio(ratio), "≤ 1.2×", ratio <= 1.2
+            "18", name, format_duration(each[what]), floor, comparison, format_ratio(ratio), "≤ 1.2×", ratio <= 1.2
         )
 
 

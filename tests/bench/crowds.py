@@ -186,13 +186,20 @@ def _measure_longest_waits() -> Iterator[ReportRow]:
     only.
     """
     kept, alone = _run_writers(uses_queue=True), _run_writers(uses_queue=False)
-    for goal, figure, peer, met in (
+    for goal, figure, comparison, met in (
         ("≤ 1 s", format_duration(kept.longest), format_duration(alone.longest), kept.longest <= 1),
         ("≥ 0.3", f"{kept.share:.2f}", f"{alone.share:.2f}", kept.share >= 0.3),
     ):
         what = "longest wait" if goal == "≤ 1 s" else "smallest share of the largest"
         yield ReportRow(
-            "12", f"{PROCESS_COUNT} writers: {what}", figure, "–", f"SQLite's own waiting {peer}", "–", goal, met
+            "12",
+            f"{PROCESS_COUNT} writers: {what}",
+            figure,
+            "–",
+            f"SQLite's own waiting {comparison}",
+            "–",
+            goal,
+            met,
         )
 
 

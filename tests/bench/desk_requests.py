@@ -220,16 +220,16 @@ def _measure_idle_load(place: ServerPlace, url: str, server: SqlServer) -> Itera
             desk = 1 + number
             opened.enter_context(start_worker(place, url, desk=desk, person="worker", TIME_SCALE="1"))
         desks = [opened.enter_context(place.open_desk(nobody, desk=3 + n, TIME_SCALE="1")) for n in range(_DESKS)]
-        shares: dict[str, list[float]] = {who: [] for who in _INTERVALS_MS}
+        shares: dict[str, list[float]] = {person: [] for person in _INTERVALS_MS}
         for _ in range(_IDLE_MEASUREMENTS):
-            for who, (feed_ms, counts_ms) in _INTERVALS_MS.items():
+            for person, (feed_ms, counts_ms) in _INTERVALS_MS.items():
                 with _read_at_all_desks(desks, feed_ms, counts_ms):
-                    shares[who].append(_measure_processor_share(pid))
-        for who, measured in shares.items():
+                    shares[person].append(_measure_processor_share(pid))
+        for person, measured in shares.items():
             busy = compute_median(measured)
             yield ReportRow(
                 str(IDLE),
-                f"{_DESKS} desks, {who}, and {_WORKERS} workers that wait, MariaDB",
+                f"{_DESKS} desks, {person}, and {_WORKERS} workers that wait, MariaDB",
                 f"{100 * busy:.1f} % of one core",
                 f"the server alone {100 * nothing:.1f} %",
                 "–",

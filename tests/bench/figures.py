@@ -21,7 +21,7 @@ class ReportRow:
     subject: str
     figure: str
     floor_figure: str
-    peer_figure: str
+    comparison_figure: str
     ratio: str
     goal: str
     is_met: bool | None
@@ -78,4 +78,4 @@ def _format_three_digits(value: float) -> str:
 def format_cells(row: ReportRow) -> list[str]:
     """Return the cells of the row as they are printed."""
     met = {True: "met", False: "NOT MET", None: "not measured" if row.goal != "–" else "–"}[row.is_met]
-    return [row.number, row.subject, row.figure, row.floor_figure, row.peer_figure, row.ratio, row.goal, met]
+    return [row.number, row.subject, row.figure, row.floor_figure, row.comparison_figure, row.ratio, row.goal, met]

@@ -61,9 +61,9 @@ def _refresh_epoch(cache: RedisIdempotencyCache) -> str | None:
 
 def _measure_check(url: str) -> ReportRow:
     """Measure the check of a key whose result is cached."""
-    cache, peer, key = _connect_cache(url), Redis.from_url(url), make_payment_key("M-1", "ORD-000001")
+    cache, redis, key = _connect_cache(url), Redis.from_url(url), make_payment_key("M-1", "ORD-000001")
     cache.store_result(key, _PRINT, _RESULT, _refresh_epoch(cache))
-    peer.set(key, _RESULT)
+    redis.set(key, _RESULT)
 
     answered = count()
 
@@ -72,11 +72,11 @@ def _measure_check(url: str) -> ReportRow:
         if cache.find_result(key, _PRINT).result == _RESULT:
             next(answered)
 
-    took = measure_alternately({"check": check, "get": lambda: peer.get(key)}, _ROUNDS, warm_up_rounds=300)
+    took = measure_alternately({"check": check, "get": lambda: redis.get(key)}, _ROUNDS, warm_up_rounds=300)
     if next(answered) < _ROUNDS:  # now and then a second ends between the two lines above
         raise RuntimeError("not answered from Redis")
     cache.close()
-    peer.close()
+    redis.close()
     ours, theirs, p99 = (
         compute_median(took["check"]),
         compute_median(took["get"]),
@@ -97,20 +97,20 @@ def _measure_check(url: str) -> ReportRow:
 
 def _measure_first_use(url: str) -> ReportRow:
     """Measure the first use of a key."""
-    cache, peer, numbers = _connect_cache(url), Redis.from_url(url), count()
+    cache, redis, numbers = _connect_cache(url), Redis.from_url(url), count()
 
     def announce_first_use() -> None:
         _refresh_epoch(cache)
         cache.announce_use(make_payment_key("M-1", f"ORD-{next(numbers)}"), _PRINT)
 
     def set_get() -> None:
-        peer.set(
+        redis.set(
             f"idempotent:payment:M-2:ORD-{next(numbers)}", "running", nx=True, get=True, px=RUNNING_MARK_LIFETIME_MS
         )
 
     took = measure_alternately({"first": announce_first_use, "set": set_get}, _ROUNDS, warm_up_rounds=300)
     cache.close()
-    peer.close()
+    redis.close()
     ours, theirs = compute_median(took["first"]), compute_median(took["set"])
     return ReportRow(
         "14",
@@ -127,17 +127,17 @@ def _measure_first_use(url: str) -> ReportRow:
 def _measure_size(url: str) -> ReportRow:
     """Measure the memory of a cached result."""
     cache = _connect_cache(url)
-    with Redis.from_url(url) as peer:
-        before = _read_used_memory(peer)
+    with Redis.from_url(url) as redis:
+        before = _read_used_memory(redis)
         for number in range(_ENTRIES):
             cache.store_result(make_payment_key("M-1", f"ORD-{number:08}"), _PRINT, _RESULT, _refresh_epoch(cache))
-        size = (_read_used_memory(peer) - before) / _ENTRIES
+        size = (_read_used_memory(redis) - before) / _ENTRIES
     cache.close()
     return ReportRow("14", "memory of a stored result", f"{size:.0f} B", "–", "–", "–", "≤ 200 B", size <= 200)
 
 
-def _read_used_memory(peer: Redis) -> int:
-    memory: Any = peer.info("memory")
+def _read_used_memory(redis: Redis) -> int:
+    memory: Any = redis.info("memory")
     return int(memory["used_memory"])
 
 

@@ -44,7 +44,7 @@ def _measure_engine(engine: str, scene: PaymentDesk) -> Iterator[ReportRow]:
             booked.send(scene.payments.receive_notice, some)
             again.send(scene.payments.receive_notice, some)
             bare.send(inserts.write, inserts.read_new_rows(_A_ROUND))
-    number, peer = (
+    number, comparison = (
         str(GOAL_NUMBER),
         f"bare INSERTs of {inserts.rows_per_notice} rows {bare.format_figures()}",
     )
@@ -54,14 +54,21 @@ def _measure_engine(engine: str, scene: PaymentDesk) -> Iterator[ReportRow]:
         f"signed notice, 8 senders, {engine}",
         booked.format_figures(),
         "–",
-        peer,
+        comparison,
         format_ratio(ratio),
         "–",
         None,
     )
     ratio = again.compute_median_seconds_per_item() / bare.compute_median_seconds_per_item()
     yield ReportRow(
-        number, f"the same notice again, {engine}", again.format_figures(), "–", peer, format_ratio(ratio), "–", None
+        number,
+        f"the same notice again, {engine}",
+        again.format_figures(),
+        "–",
+        comparison,
+        format_ratio(ratio),
+        "–",
+        None,
     )
 
 
@@ -121,10 +128,10 @@ class PlainInserts:
     def _read_last_id(self, table: str) -> int:
         return int(self._place.sql(f"SELECT COALESCE(MAX(id), 0) FROM {table}")[0][0])
 
-    def read_new_rows(self, notices: int) -> list[list[tuple[str, Sequence[Any]]]]:
-        """Return the rows that were inserted since the last call, as one list of (table, row) for each of the
-        `notices` notices. The rows are distributed evenly over the notices."""
-        shares: list[list[tuple[str, Sequence[Any]]]] = [[] for _ in range(notices)]
+    def read_new_rows(self, notice_count: int) -> list[list[tuple[str, Sequence[Any]]]]:
+        """Return the rows that were inserted since the last call, as one list of (table, row) for each notice. The rows
+        are distributed evenly over the notices; `notice_count` is their number."""
+        shares: list[list[tuple[str, Sequence[Any]]]] = [[] for _ in range(notice_count)]
         for table in _WRITTEN_TABLES:
             found = self._place.sql(f"SELECT * FROM {table} WHERE id > {self._seen[table]} ORDER BY id")
             self._seen[table] = self._read_last_id(table)
@@ -135,9 +142,9 @@ class PlainInserts:
 
     def write(self, share: Sequence[tuple[str, Sequence[Any]]]) -> None:
         """Insert the rows of one notice in one transaction."""
-        line = self._get_connection()
-        cursor = line.cursor()
-        mark = "?" if isinstance(line, sqlite3.Connection) else "%s"
+        connection = self._get_connection()
+        cursor = connection.cursor()
+        mark = "?" if isinstance(connection, sqlite3.Connection) else "%s"
         cursor.execute("BEGIN IMMEDIATE" if mark == "?" else "BEGIN")
         for table, row in share:
             cursor.execute(f"INSERT INTO bare_{table} VALUES ({', '.join([mark] * len(row))})", row)

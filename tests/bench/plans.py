@@ -184,7 +184,7 @@ READS_BY_KEY: dict[str, Query] = {
     "records of numbers": lambda conn: our_records.find_our_numbers(conn, [CORPORATION_NUMBER, NUMBER_WITH_MONEY]),
     "set aside and open": lambda conn: set_asides.list_open_set_asides(conn, 10),
 }
-SORTED_IN_MEMORY: dict[str, Query] = {
+QUERIES_SORTED_IN_MEMORY: dict[str, Query] = {
     "claims on numbers": lambda conn: credit_checks.find_claim_holders(
         conn, {("1", CORPORATION_NUMBER), ("2", CORPORATION_NUMBER[::-1])}
     ),
@@ -258,7 +258,7 @@ ALL_QUERIES: dict[str, Query] = {
     **FILTERED_PAGE_QUERIES,
     **COUNT_QUERIES,
     **READS_BY_KEY,
-    **SORTED_IN_MEMORY,
+    **QUERIES_SORTED_IN_MEMORY,
     **PREFIX_SEARCHES,
 }
 

@@ -52,7 +52,7 @@ QUERIES_BY_INDEX: dict[str, Query] = {
     "notes of a record": lambda conn: notes.list_notes(conn, "payment", 7),
     "who took records": lambda conn: takes.read_takes(conn, "payment", [5, 6, 7], _NOW),
 }
-SORTED_IN_MEMORY: dict[str, Query] = {
+QUERIES_SORTED_IN_MEMORY: dict[str, Query] = {
     "reconciliations under way": lambda conn: reconciliations.list_unfinished_runs(conn, "paypay"),
 }
 """A few rows at most."""

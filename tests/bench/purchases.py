@@ -200,7 +200,7 @@ def _measure_on_server(engine: str, console: Console, connection: Any) -> Iterat
 
 def _make_comparison_row(
     number: str,
-    peer: str,
+    comparison: str,
     durations: Mapping[str, Sequence[float]],
     name: str | None,
     subject: str = "the same",
@@ -214,7 +214,7 @@ def _make_comparison_row(
         return ReportRow(number, subject, _format_figures(durations), "–", "no redis-server here", "–", goal, None)
     ours, theirs, bare = (compute_median(durations[one]) for one in ("guarded", name, "naive"))
     floor = f"naive, no lock {format_duration(bare)}"
-    peer_time, is_met = f"{peer} {format_duration(theirs)}", ours <= largest_ratio * theirs
+    peer_time, is_met = f"{comparison} {format_duration(theirs)}", ours <= largest_ratio * theirs
     return ReportRow(
         number, subject, _format_figures(durations), floor, peer_time, format_ratio(ours / theirs), goal, is_met
     )
@@ -242,14 +242,14 @@ def _measure_check(engine: str, console: Console) -> ReportRow:
     took = measure_alternately(
         {"check": lambda: keys.find_result("key", "print"), "read": read}, _CHECK_COUNT, warm_up_rounds=300
     )
-    check, peer = compute_median(took["check"]), compute_median(took["read"])
+    check, comparison = compute_median(took["check"]), compute_median(took["read"])
     return ReportRow(
         "13",
         f"idempotency check, key seen before, {engine}",
         format_duration(check),
         "–",
-        f"Core read by primary key {format_duration(peer)}",
-        format_ratio(check / peer),
+        f"Core read by primary key {format_duration(comparison)}",
+        format_ratio(check / comparison),
         "≤ 1.25×",
-        check <= 1.25 * peer,
+        check <= 1.25 * comparison,
     )

@@ -78,13 +78,13 @@ def _measure_view_counts(console: Console, label: str) -> ReportRow:
 
     took = measure_alternately({"views": count_all, "queues": console.recovery.count_queues}, _ROUNDS // 4)
     views, queues = compute_median(took["views"]), compute_median(took["queues"])
-    peer = f"counts of all queues {format_duration(queues)}"
+    comparison = f"counts of all queues {format_duration(queues)}"
     return ReportRow(
         "28",
         f"counts of {_VIEWS} views, {label}",
         format_duration(views),
         "–",
-        peer,
+        comparison,
         format_ratio(views / queues),
         "–",
         None,

@@ -53,11 +53,11 @@ def _measure_engine(engine: str, scene: PaymentDesk, url: str) -> Iterator[Repor
             # From an address that true notices come from: any other one is soon cut off and hears no refusal.
             refused.send(partial(ours.post, 400), [ReceivedNotice(post.source, post.body) for post in some])
             bare.send(partial(plain.post, 200), some)
-    number, peer = str(GOAL_NUMBER), f"bare Starlette + one INSERT {bare.format_figures()}"
+    number, comparison = str(GOAL_NUMBER), f"bare Starlette + one INSERT {bare.format_figures()}"
     for what, sent in (("booked", booked), ("come again", again), ("refused", refused)):
         ratio = format_ratio(sent.compute_median_seconds_per_item() / bare.compute_median_seconds_per_item())
         yield ReportRow(
-            number, f"receiver: notices {what}, {engine}", sent.format_figures(), "–", peer, ratio, "–", None
+            number, f"receiver: notices {what}, {engine}", sent.format_figures(), "–", comparison, ratio, "–", None
         )
 
 
@@ -69,9 +69,9 @@ class ServerConnections:
 
     def post(self, status: int, post: ReceivedNotice) -> None:
         """Send the notice. Raises AssertionError if the HTTP status isn't `status`."""
-        line = self._get_connection()
-        line.request("POST", f"/notices/{post.source}", post.body, dict(post.headers))
-        answer = line.getresponse()
+        connection = self._get_connection()
+        connection.request("POST", f"/notices/{post.source}", post.body, dict(post.headers))
+        answer = connection.getresponse()
         answer.read()
         if answer.status != status:
             raise AssertionError(f"{answer.status} instead of {status}")
@@ -80,8 +80,8 @@ class ServerConnections:
         if not hasattr(self._threads, "line"):
             self._threads.line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
             self._opened.callback(self._threads.line.close)
-        line: http.client.HTTPConnection = self._threads.line
-        return line
+        connection: http.client.HTTPConnection = self._threads.line
+        return connection
 
 
 @contextmanager

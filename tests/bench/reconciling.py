@@ -246,8 +246,8 @@ class PaymentDays:
     def _make_file_line(self, number: int) -> str:
         seconds = number % self._each * 80_000 // self._each
         at = datetime.combine(self.day, _FIRST_PAYMENT_TIME, JST) + timedelta(seconds=seconds)
-        who = f"0421{number},{PAYPAY_MERCHANT_ID}"
-        return f"{who},x,1,x,,取引完了,{at.isoformat()},3300,,PayPay,ORD-{number},\n"
+        person = f"0421{number},{PAYPAY_MERCHANT_ID}"
+        return f"{person},x,1,x,,取引完了,{at.isoformat()},3300,,PayPay,ORD-{number},\n"
 
     def announce(self, console: Console) -> bytes:
         """Store the event of a notice that announces the day's file, and return the file."""

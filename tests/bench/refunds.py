@@ -48,17 +48,19 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
 
 def _measure_engine(engine: str, place: Place, url: str, control: SandboxControl) -> Iterator[ReportRow]:
     with ExitStack() as opened, make_bench_folder() as folder:
-        maker, checker = (opened.enter_context(_open_desk(place, url, *who)) for who in (("op-a", 0), ("lead-b", 1)))
+        maker, checker = (
+            opened.enter_context(_open_desk(place, url, *person)) for person in (("op-a", 0), ("lead-b", 1))
+        )
         ours, floor = RefundMeasurement(maker, checker, control, engine), _open_floor(opened, folder)
         works = {"whole": ours.refund, "bare": ours.refund_by_adapter, "floor": floor.write}
         took = measure_alternately(works, _REFUNDS, _WARM)
     whole, bare, least = (compute_median(took[name]) for name in works)
     asking = sorted(ours.asking[-_REFUNDS:])
     figure = f"{format_duration(whole)}, p99 {format_duration(compute_percentile(took['whole'], 0.99))}"
-    peer = f"bare calls, a read and a refund {format_duration(bare)}"
+    comparison = f"bare calls, a read and a refund {format_duration(bare)}"
     calls = f"bare calls + {_WRITE_COUNT} fdatasyncs {format_duration(bare + least)}"
     what = f"refund from asking to completed, {engine}"
-    yield ReportRow(str(GOAL_NUMBER), what, figure, calls, peer, format_ratio(whole / bare), "–", None)
+    yield ReportRow(str(GOAL_NUMBER), what, figure, calls, comparison, format_ratio(whole / bare), "–", None)
     added = f"{format_duration(whole - bare)}, of which asking {format_duration(compute_median(asking))}"
     floor_alone = f"{_WRITE_COUNT} fdatasyncs {format_duration(least)}"
     yield ReportRow(
@@ -73,8 +75,8 @@ def _measure_engine(engine: str, place: Place, url: str, control: SandboxControl
     )
 
 
-def _open_desk(place: Place, url: str, who: str, desk: int) -> Console:
-    return open_console(Settings.load(place.make_environment(url, who, desk, **make_provider_settings(url))))
+def _open_desk(place: Place, url: str, person: str, desk: int) -> Console:
+    return open_console(Settings.load(place.make_environment(url, person, desk, **make_provider_settings(url))))
 
 
 def _open_floor(opened: ExitStack, folder: Path) -> DurableWrites:

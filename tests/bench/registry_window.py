@@ -24,7 +24,7 @@ from tests.support.first_use import note_earlier_use
 TYPED_TEXT_COUNT = 100
 _START_COUNT = 9
 _UNUSED_URL = "http://127.0.0.1:9"
-_PATIENCE_SECONDS = 20.0
+_MAX_WAIT_SECONDS = 20.0
 _GOAL_SECONDS = 0.1
 
 
@@ -60,13 +60,13 @@ def _measure_start(env: dict[str, str], without: dict[str, str]) -> ReportRow:
             if number >= 0:
                 seen[name].append(saw)
     figure, floor = compute_median(seen["with"]), compute_median(seen["without"])
-    name, peer = "registry: first painted frame", f"without one {format_duration(floor)}"
+    name, comparison = "registry: first painted frame", f"without one {format_duration(floor)}"
     return ReportRow(
         "27",
         name,
         format_duration(figure),
         "–",
-        peer,
+        comparison,
         format_ratio(figure / floor),
         "≤ 1.05×",
         figure <= 1.05 * floor,
@@ -104,7 +104,7 @@ def _insert_text(opening: WindowOpener, text: str) -> float:
 def _process_events_until(condition: Callable[[], bool]) -> None:
     """Process events until the condition is true. The loop sleeps between events, as that of a window does; otherwise
     it would use a core and Python's lock, which the search needs. Raises TimeoutError."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _MAX_WAIT_SECONDS
     clock = QTimer(interval=1, timerType=Qt.TimerType.PreciseTimer)
     clock.start()
     while not condition():

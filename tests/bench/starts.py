@@ -86,13 +86,13 @@ def _measure_windows(env: Mapping[str, str], goal_numbers: frozenset[int]) -> It
     if 2 in goal_numbers:
         empty = compute_median([one["frame"].resident for one in bare])
         frame, full = (compute_median([one[what].resident for one in ours]) for what in ("frame", "rows"))
-        peer = f"bare window {empty / _MEGABYTE:.0f} MB"
+        comparison = f"bare window {empty / _MEGABYTE:.0f} MB"
         yield ReportRow(
             "2",
             "memory at the first frame",
             f"{frame / _MEGABYTE:.0f} MB",
             "–",
-            peer,
+            comparison,
             format_ratio(frame / empty),
             "≤ 1.25×",
             frame <= 1.25 * empty,
@@ -103,7 +103,7 @@ def _measure_windows(env: Mapping[str, str], goal_numbers: frozenset[int]) -> It
             "memory with the first rows",
             f"{full / _MEGABYTE:.0f} MB",
             "–",
-            peer,
+            comparison,
             f"+ {more:.0f} MB",
             "≤ + 45 MB",
             more <= 45,
@@ -160,14 +160,14 @@ def _measure_command(env: Mapping[str, str]) -> ReportRow:
         },
         _COMMANDS,
     )
-    lookup, peer = compute_median(took["lookup"]), compute_median(took["import"])
+    lookup, comparison = compute_median(took["lookup"]), compute_median(took["import"])
     return ReportRow(
         "8",
         "`lookup` as a whole process",
         format_duration(lookup),
         f"python {format_duration(compute_median(took['python']))}",
-        f"`import sqlalchemy` {format_duration(peer)}",
-        format_ratio(lookup / peer),
+        f"`import sqlalchemy` {format_duration(comparison)}",
+        format_ratio(lookup / comparison),
         "≤ 1.5×",
-        lookup <= 1.5 * peer,
+        lookup <= 1.5 * comparison,
     )

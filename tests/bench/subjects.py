@@ -46,9 +46,9 @@ def open_desk(url: str) -> Iterator[Console]:
     """Yield a console on the existing database at `url`, with a temporary home folder. On a server, the database
     account in the URL identifies the person.
     """
-    who = OPERATOR if url.startswith("sqlite") else ""
+    person = OPERATOR if url.startswith("sqlite") else ""
     with TemporaryDirectory(prefix="console-bench-") as home:
-        told = make_environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=who)
+        told = make_environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=person)
         with open_console(Settings.load(told)) as console:
             yield console
 

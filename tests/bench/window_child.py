@@ -35,7 +35,7 @@ from tests.support.invented import invent_numbers
 
 _WIDTH, _HEIGHT = 1200, 800
 _COLUMNS = ("age", "corporation", "number", "client", "state", "certainty", "work", "cause", "next")
-_PATIENCE_MS = 20_000
+_MAX_WAIT_MS = 20_000
 _SHOWS, _SCROLLS, _FRAMES = 15, 600, 600
 _SCROLL_STEP = 40  # px of a notch of the wheel, about
 _ROUNDS, _IDLE_SECONDS_BEFORE_CHECK = 3, 10.0
@@ -130,7 +130,7 @@ class ShownTable:
 
 def _run_loop(loop: QEventLoop) -> None:
     """Run the event loop until it is ended, at most for the time limit."""
-    QTimer.singleShot(_PATIENCE_MS, loop, loop.quit)
+    QTimer.singleShot(_MAX_WAIT_MS, loop, loop.quit)
     loop.exec()
 
 

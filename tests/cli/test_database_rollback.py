@@ -14,7 +14,7 @@ from tests.support.invented import invent_numbers
 from tests.support.payment_desks import make_settings
 from tests.support.places import Place
 from tests.support.team_mode import pass_password
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 from tests.support.worker_process import fork_worker
 
 FIRST, LOST, OTHER = invent_numbers(3, seed=31)
@@ -38,7 +38,7 @@ class DeskCommands:
             return Terminal(env).json(*words, **more)
         env |= {f"CONSOLE_{name}": value for name, value in more.items()}
         with ForkedCommand("--json", *words, environment={**os.environ, **env}) as command:
-            out = command.read_output(PATIENCE_SECONDS)
+            out = command.read_output(MAX_WAIT_SECONDS)
             return CommandResult(command.wait(), out, command.read_errors())
 
     def buy(self, desk: int, number: str = LOST, **more: str) -> CommandResult:

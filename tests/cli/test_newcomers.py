@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Terminal
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 SETTINGS_WITHOUT_KEYS = {"SECRET_STORE_KEY": "", "SECRET_ALARMBOX_CLIENT_ID": "", "LANGUAGE": "ja"}
 
@@ -55,7 +55,7 @@ def test_doctor_on_a_full_disk_does_not_call_the_database_rolled_back(unopened_t
             ["/bin/sh", "-c", f"ulimit -f 8; exec {sys.executable} -m console {words}"],
             capture_output=True,
             env={**os.environ, **unopened_terminal.env},
-            timeout=PATIENCE_SECONDS,
+            timeout=MAX_WAIT_SECONDS,
             check=False,
         )
     checks = {check["name"]: check["message"] for check in json.loads(ended.stdout)["data"]["checks"]}

@@ -280,7 +280,7 @@ def test_every_payment_command_prints_text_without_wording_keys(desk: PayingTerm
     payment = desk.make_booked_payment()
     refund = desk.request_refund(payment).data["id"]
     order = desk.create_order("S-1", 3300)
-    for words, who in (
+    for words, person in (
         (("payment", "import", "paypay", ORDER), MAKER),
         (("show", "payment", str(payment)), MAKER),
         (("show", "refund", str(refund)), CHECKER),
@@ -294,6 +294,6 @@ def test_every_payment_command_prints_text_without_wording_keys(desk: PayingTerm
         (("refund", "request", str(payment), "--amount", "301", "--reason", "x"), MAKER),
         (("refund", "reject", str(refund + 2), "--reason", "no"), CHECKER),
     ):
-        ending = desk(*words, OPERATOR=who)
+        ending = desk(*words, OPERATOR=person)
         assert (ending.status, bool(ending.out)) == (0, True), (words, ending.err)
         assert "None" not in ending.out.decode().split(), words

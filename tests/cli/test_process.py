@@ -25,7 +25,7 @@ import pytest
 from console.cli.window.open_window import pause_garbage_collection
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 CORPORATION_NUMBER = "1180301018771"
 CONSOLE_COMMAND = (sys.executable, "-m", "console")
@@ -44,7 +44,7 @@ def run_process(
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         env=make_environment(terminal, **more),
-        timeout=PATIENCE_SECONDS,
+        timeout=MAX_WAIT_SECONDS,
         check=False,
     )
 
@@ -98,7 +98,7 @@ def test_bytes_that_are_no_utf8_are_refused(terminal: Terminal) -> None:
             [*map(os.fsencode, CONSOLE_COMMAND), b"--json", b"lookup", b"118\xff\xfe\xf0\x9f\xa6\x8a"],
             capture_output=True,
             env=make_environment(terminal, LC_ALL=locale),
-            timeout=PATIENCE_SECONDS,
+            timeout=MAX_WAIT_SECONDS,
             check=False,
         )
         answer = json.loads(ended.stdout.decode("utf-8"))
@@ -152,9 +152,9 @@ def test_an_interrupted_purchase_is_unknown(terminal: Terminal, sandbox: Sandbox
     with start_process(
         terminal, "--json", "purchase", CORPORATION_NUMBER, "--client", "1", CONSOLE_TIME_SCALE="1"
     ) as process:
-        reached = sandbox.control.wait_until_reached(PATIENCE_SECONDS / 2, held=1)
+        reached = sandbox.control.wait_until_reached(MAX_WAIT_SECONDS / 2, held=1)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        out, err = process.communicate(timeout=MAX_WAIT_SECONDS)
     assert reached, err
     answer = json.loads(out)
     assert (process.returncode, answer["error"]["code"]) == (4, "outcome_unknown")
@@ -172,15 +172,15 @@ def test_repeated_ctrl_c_gives_one_answer(terminal: Terminal, sandbox: Sandbox) 
     """
     sandbox.control.add_fault("hang_after_charge", call="purchase", times=1)
     with start_process(terminal, "--json", "purchase", CORPORATION_NUMBER, "--client", "1") as process:
-        assert sandbox.control.wait_until_reached(PATIENCE_SECONDS / 2, held=1)
+        assert sandbox.control.wait_until_reached(MAX_WAIT_SECONDS / 2, held=1)
         assert process.stdout is not None
         pressed = 0
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + MAX_WAIT_SECONDS
         while not select.select([process.stdout], [], [], 0.005)[0]:
             assert time.monotonic() < deadline
             process.send_signal(signal.SIGINT)
             pressed += 1
-        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        out, err = process.communicate(timeout=MAX_WAIT_SECONDS)
     assert b"Traceback" not in err
     assert (process.returncode, json.loads(out)["error"]["code"]) == (4, "outcome_unknown")
     assert pressed > 1
@@ -199,7 +199,7 @@ def test_a_signal_after_the_answer_keeps_the_exit_status(terminal: Terminal, num
         error = json.loads(process.stdout.readline())["error"]
         while process.poll() is None:
             process.send_signal(number)
-        _, err = process.communicate(timeout=PATIENCE_SECONDS)
+        _, err = process.communicate(timeout=MAX_WAIT_SECONDS)
     assert b"Traceback" not in err
     assert (process.returncode, error["code"]) == (2, "invalid_corporation_number")
 
@@ -245,11 +245,11 @@ def test_the_sandbox_prints_its_address_and_ends_by_sigterm(terminal: Terminal) 
         assert process.stdout is not None
         data = json.loads(process.stdout.readline())["data"]
         assert data["url"].endswith(f":{data['port']}")
-        with urlopen(f"{data['url']}/_sandbox/state", timeout=PATIENCE_SECONDS) as answer:
+        with urlopen(f"{data['url']}/_sandbox/state", timeout=MAX_WAIT_SECONDS) as answer:
             assert json.load(answer)["charges"] == 0
         taken = run_process(terminal, "sandbox", "--json", "--port", str(data["port"]))
         process.terminate()
-        assert process.wait(PATIENCE_SECONDS) == 0
+        assert process.wait(MAX_WAIT_SECONDS) == 0
         assert process.stdout.read() == b""
     assert json.loads(taken.stdout)["error"]["code"] == "usage"
 
@@ -297,7 +297,7 @@ def read_loaded_modules(terminal: Terminal, program: str, *words: str) -> set[st
         [sys.executable, "-c", f"import sys; {program}; print(*sys.modules, file=sys.stderr)", *words],
         capture_output=True,
         env=make_environment(terminal),
-        timeout=PATIENCE_SECONDS,
+        timeout=MAX_WAIT_SECONDS,
         check=False,
     )
     return set(ended.stderr.decode().splitlines()[-1].split())
@@ -371,7 +371,7 @@ def test_the_demo_is_a_complete_desk_that_is_deleted_at_its_end(terminal: Termin
         assert desk.json("audit", "verify", OPERATOR="aud-e").data["rows"] > ready["records"]
         assert "demo-" not in (home / "profile.toml").read_text(encoding="utf-8")
         process.terminate()
-        assert process.wait(PATIENCE_SECONDS) == 0
+        assert process.wait(MAX_WAIT_SECONDS) == 0
     assert not home.exists()
 
 
@@ -383,7 +383,7 @@ def test_the_demos_window_closes_in_good_order(terminal: Terminal) -> None:
         assert process.stdout is not None
         home = Path(json.loads(process.stdout.readline())["data"]["home"])
         process.terminate()
-        assert process.wait(PATIENCE_SECONDS) == 0
+        assert process.wait(MAX_WAIT_SECONDS) == 0
     assert not home.exists()
 
 
@@ -402,7 +402,7 @@ def test_the_demo_offers_a_prompt_in_a_terminal(terminal: Terminal) -> None:
         try:
             os.close(theirs)
             os.write(ours, b"--json purchase 9980000000001 --client 1\nas lead-b\n--json audit list\nexit\n")
-            out, _ = process.communicate(timeout=PATIENCE_SECONDS)
+            out, _ = process.communicate(timeout=MAX_WAIT_SECONDS)
         finally:
             process.kill()
             os.close(ours)
@@ -433,7 +433,7 @@ def run_demo_with_input(
             stdin=reading,
             capture_output=True,
             env=make_environment(terminal, **WITHOUT_DISPLAY),
-            timeout=PATIENCE_SECONDS,
+            timeout=MAX_WAIT_SECONDS,
             check=False,
         )
     finally:

@@ -98,20 +98,20 @@ def test_a_repeated_command_answers_as_the_first(desk: PayingTerminal, name: str
     """Each command that changes records, if it is repeated with its request id, returns the first answer; no provider
     is called and no row is written. The same request id with other arguments is refused.
     """
-    who, words = COMMANDS[name][0], COMMANDS[name][1](desk)
-    first = desk.json(*words, *REQUEST_ID_ARGUMENTS, OPERATOR=who)
+    person, words = COMMANDS[name][0], COMMANDS[name][1](desk)
+    first = desk.json(*words, *REQUEST_ID_ARGUMENTS, OPERATOR=person)
     assert "duplicate" not in first.data
     before = _count_provider_calls(desk), _count_rows(desk)
-    again = desk.json(*words, *REQUEST_ID_ARGUMENTS, OPERATOR=who)
+    again = desk.json(*words, *REQUEST_ID_ARGUMENTS, OPERATOR=person)
     assert remove_repetition_mark(again.data) == first.data
     assert (_count_provider_calls(desk), _count_rows(desk)) == before
-    other = desk.json(*words[:-1], words[-1] + "0", *REQUEST_ID_ARGUMENTS, OPERATOR=who)
+    other = desk.json(*words[:-1], words[-1] + "0", *REQUEST_ID_ARGUMENTS, OPERATOR=person)
     assert other.status in (2, 3), other
-    assert desk.json("probe", "order", "1", *REQUEST_ID_ARGUMENTS, OPERATOR=who).exit_status_and_code == (
+    assert desk.json("probe", "order", "1", *REQUEST_ID_ARGUMENTS, OPERATOR=person).exit_status_and_code == (
         3,
         "possible_repeat",
     )
-    sentence = desk(*words, *REQUEST_ID_ARGUMENTS, OPERATOR=who, LANGUAGE="en")
+    sentence = desk(*words, *REQUEST_ID_ARGUMENTS, OPERATOR=person, LANGUAGE="en")
     assert "Repeated request R-1" in sentence.out.decode()
     assert sentence.status == 0
 

@@ -23,9 +23,9 @@ _SQLITE_ERROR_TEXTS: dict[StatementFault, str] = {
 class FailureCountdown:
     """Counts SQL statements and makes the n-th one fail; with `lasting` all later ones fail, too."""
 
-    def __init__(self, nth: int, trouble: StatementFault, *, lasting: bool) -> None:
+    def __init__(self, nth: int, fault: StatementFault, *, lasting: bool) -> None:
         self.left = nth
-        self.trouble = trouble
+        self.fault = fault
         self._lasting = lasting
 
     @property
@@ -39,9 +39,9 @@ class FailureCountdown:
         return self.left == 0 or (self.left < 0 and self._lasting)
 
     def count_and_raise(self) -> None:
-        """Count a statement. If it must fail, raise the database error of the tested kind of trouble."""
+        """Count a statement. If it must fail, raise the database error of the tested kind of fault."""
         if self.count_and_check():
-            failure = sqlite3.OperationalError(_SQLITE_ERROR_TEXTS[self.trouble])
+            failure = sqlite3.OperationalError(_SQLITE_ERROR_TEXTS[self.fault])
             failure.sqlite_errorcode = sqlite3.SQLITE_FULL
             raise failure
 
@@ -51,7 +51,7 @@ def break_statements(
     console: Console, nth: int, fault: StatementFault, *, is_lasting: bool
 ) -> Iterator[FailureCountdown]:
     """Within the block, the n-th statement of the console's database fails, or the n-th write to its desk's spool.
-    With `is_lasting` all later ones fail, too. The kinds of trouble:
+    With `is_lasting` all later ones fail, too. The kinds of fault:
 
     - full, lost: the statement fails without an effect
     - commit_lost: COMMIT takes effect and then fails
@@ -85,7 +85,7 @@ def break_statements(
 
 def _make_connection_class(countdown: FailureCountdown) -> type[sqlite3.Connection]:
     """Return a class of SQLite connections whose statements (or only their COMMITs) fail as the countdown decides."""
-    commits_only = countdown.trouble == "commit_lost"
+    commits_only = countdown.fault == "commit_lost"
 
     class Cursor(sqlite3.Cursor):
         def execute(self, sql: str, *values: Any) -> Any:
@@ -173,16 +173,16 @@ def _raise_if_due(countdown: FailureCountdown, say: Callable[[str], None], word:
     """
     import pymysql
 
-    trouble = countdown.trouble
-    if (trouble == "commit_lost" and word != "COMMIT") or not countdown.count_and_check():
+    fault = countdown.fault
+    if (fault == "commit_lost" and word != "COMMIT") or not countdown.count_and_check():
         return
-    if trouble == "commit_lost":
+    if fault == "commit_lost":
         say("COMMIT")
-    if trouble == "deadlock":
+    if fault == "deadlock":
         say("ROLLBACK")
-    if _SERVER_ERRORS[trouble][0] == 2013:
+    if _SERVER_ERRORS[fault][0] == 2013:
         line._force_close()
-    raise pymysql.err.OperationalError(*_SERVER_ERRORS[trouble])
+    raise pymysql.err.OperationalError(*_SERVER_ERRORS[fault])
 
 
 def _run_on_server(line: Any, send: Callable[..., None], command: int, text: str) -> None:

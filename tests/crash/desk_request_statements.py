@@ -34,7 +34,7 @@ from tests.support.team_mode import answer_password_prompts, execute_desk_reques
 from tests.support.waiting import wait_until
 
 ACTIONS = ("purchase", "ask", "approve")
-STATEMENT_FAULTS: tuple[StatementFault, ...] = (*statements.TROUBLES, *statements.TROUBLES_OF_SERVERS)
+STATEMENT_FAULTS: tuple[StatementFault, ...] = (*statements.TESTED_FAULTS, *statements.SERVER_FAULTS)
 _USUAL_STATEMENT_COUNT_BY_ACTION: Mapping[str, int] = {
     "purchase": 75,
     "ask": 46,
@@ -78,41 +78,39 @@ def open_stage(place: Place) -> Iterator[TeamModeStage]:
             yield TeamModeStage(place, sandbox, clock, maker, checker)
 
 
-def fail_each_statement(stage: TeamModeStage, action: str, trouble: StatementFault) -> Counter[str]:
+def fail_each_statement(stage: TeamModeStage, action: str, fault: StatementFault) -> Counter[str]:
     """Let each statement of the action fail, once for a moment, and once until the worker gives up the desk request.
     Return the counts of the answers to the desk.
     """
     tally: Counter[str] = Counter()
     for lasting in (False, True):
-        tally += call_at_each_place(partial(fail_at_statement, stage, action, trouble, lasting=lasting))
+        tally += call_at_each_place(partial(fail_at_statement, stage, action, fault, lasting=lasting))
     stage.check_all_rules()
     return tally
 
 
 def fail_random_statements(stage: TeamModeStage, action: str, seed: int, place_count: int) -> Counter[str]:
-    """Let `place_count` random statements of the action fail, each with a random kind of trouble; every second
+    """Let `place_count` random statements of the action fail, each with a random kind of fault; every second
     failure lasts. Return the counts of the answers to the desk.
     """
     chance = random.Random(f"asked {action}{seed}")
     tally: Counter[str] = Counter()
     for i in range(place_count):
-        trouble = chance.choice(STATEMENT_FAULTS)
-        nth = chance.randint(
-            1, _USUAL_STATEMENT_COUNT_BY_ACTION.get(trouble, _USUAL_STATEMENT_COUNT_BY_ACTION[action])
-        )
-        ended = fail_at_statement(stage, action, trouble, nth, lasting=(seed + i) % 2 == 0)
+        fault = chance.choice(STATEMENT_FAULTS)
+        nth = chance.randint(1, _USUAL_STATEMENT_COUNT_BY_ACTION.get(fault, _USUAL_STATEMENT_COUNT_BY_ACTION[action]))
+        ended = fail_at_statement(stage, action, fault, nth, lasting=(seed + i) % 2 == 0)
         tally.update({ended or "undisturbed": 1})
     stage.check_all_rules()
     return tally
 
 
 def fail_at_statement(
-    stage: TeamModeStage, action: str, trouble: StatementFault, nth: int, *, lasting: bool
+    stage: TeamModeStage, action: str, fault: StatementFault, nth: int, *, lasting: bool
 ) -> str | None:
     """Let the n-th statement of the desk request fail, then let the worker continue without faults. Check the result,
     and return the code of the answer to the desk; None if the request has fewer statements.
     """
-    where = f"{action}, {trouble} at {nth}{', lasting' * lasting}"
+    where = f"{action}, {fault} at {nth}{', lasting' * lasting}"
     target = _prepare_target(stage, action)
     with (
         open_console_as(stage.place, stage.sandbox, stage.clock, _ASKERS[action]) as desk,
@@ -122,7 +120,7 @@ def fail_at_statement(
         worker.desk_requests.announce_presence()
         answer = thread.submit(_send_until_answered, stage, desk, target, where)
         wait_until(lambda: bool(stage.place.sql(_SELECT_ASKED_REQUEST_SQL)) or answer.done(), "the request")
-        with break_statements(worker, nth, trouble, is_lasting=lasting) as countdown:
+        with break_statements(worker, nth, fault, is_lasting=lasting) as countdown:
             with suppress(ConsoleError):  # logged by the thread of a worker
                 worker.desk_requests.execute_next()
             fired = countdown.fired

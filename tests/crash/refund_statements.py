@@ -10,53 +10,53 @@ from tests.crash.broken_statements import StatementFault, break_statements
 from tests.support.fault_places import call_at_each_place
 from tests.support.money_stage import MoneyStage
 
-TROUBLES: tuple[StatementFault, ...] = ("full", "lost", "commit_lost", "desk_full")
-TROUBLES_OF_SERVERS: tuple[StatementFault, ...] = ("deadlock", "lock_wait")
+TESTED_FAULTS: tuple[StatementFault, ...] = ("full", "lost", "commit_lost", "desk_full")
+SERVER_FAULTS: tuple[StatementFault, ...] = ("deadlock", "lock_wait")
 USUAL_STATEMENT_COUNT_BY_ACTION = {
     "ask": 30, "approve": 75, "reject": 25, "withdraw": 25, "probe": 45, "due": 70, "resolve": 45, "notice": 35,
 }  # fmt: skip
-_STATEMENTS_OF_RARE_TROUBLES: dict[StatementFault, int] = {"commit_lost": 5, "desk_full": 2}
+_STATEMENT_COUNT_BY_RARE_FAULT: dict[StatementFault, int] = {"commit_lost": 5, "desk_full": 2}
 
-RANDOM_TROUBLE_COUNT = 2
+RANDOM_FAULT_COUNT = 2
 
 
-def fail_each_statement(stage: MoneyStage, action: str, trouble: StatementFault) -> Counter[str]:
+def fail_each_statement(stage: MoneyStage, action: str, fault: StatementFault) -> Counter[str]:
     """Let each statement of the action fail: once alone, and once with all later statements. Return how often each
     ending occurred.
     """
     tally: Counter[str] = Counter()
     for lasting in (False, True):
-        tally += call_at_each_place(partial(fail_at_statement, stage, action, trouble, lasting=lasting))
+        tally += call_at_each_place(partial(fail_at_statement, stage, action, fault, lasting=lasting))
     stage.check_all_rules()
     return tally
 
 
 def fail_random_statements(
-    stage: MoneyStage, action: str, troubles: tuple[StatementFault, ...], seed: int
+    stage: MoneyStage, action: str, faults: tuple[StatementFault, ...], seed: int
 ) -> Counter[str]:
-    """Let the action fail with RANDOM_TROUBLE_COUNT of the troubles, each at a random statement; every second failure
+    """Let the action fail with RANDOM_FAULT_COUNT of these faults, each at a random statement; every second failure
     lasts. Return how often each ending occurred.
     """
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
-    for i, trouble in enumerate(chance.sample(troubles, RANDOM_TROUBLE_COUNT), seed):
-        nth = chance.randint(1, _STATEMENTS_OF_RARE_TROUBLES.get(trouble, USUAL_STATEMENT_COUNT_BY_ACTION[action]))
-        ended = fail_at_statement(stage, action, trouble, nth, lasting=i % 2 == 0)
+    for i, fault in enumerate(chance.sample(faults, RANDOM_FAULT_COUNT), seed):
+        nth = chance.randint(1, _STATEMENT_COUNT_BY_RARE_FAULT.get(fault, USUAL_STATEMENT_COUNT_BY_ACTION[action]))
+        ended = fail_at_statement(stage, action, fault, nth, lasting=i % 2 == 0)
         tally.update({ended or "undisturbed": 1})
     return tally
 
 
 def fail_at_statement(
-    stage: MoneyStage, action: str, trouble: StatementFault, nth: int, *, lasting: bool
+    stage: MoneyStage, action: str, fault: StatementFault, nth: int, *, lasting: bool
 ) -> str | None:
     """Run the action with a fault at its n-th statement, and check how it ended. Return "done" or the error code;
     None if the action has no such statement.
     """
-    where = f"{action}, {trouble} at {nth}{', lasting' * lasting}"
+    where = f"{action}, {fault} at {nth}{', lasting' * lasting}"
     target = stage.prepare_target(action)
     with stage.open_desk(action) as console:
-        console.recovery.count_queues()  # opens the desk, so that only the action itself meets trouble
-        with break_statements(console, nth, trouble, is_lasting=lasting) as countdown:
+        console.recovery.count_queues()  # opens the desk, so that only the action itself has a fault
+        with break_statements(console, nth, fault, is_lasting=lasting) as countdown:
             code = stage.execute_action(console, target)
             fired = countdown.fired
     stage.check_ending(target, code, where)

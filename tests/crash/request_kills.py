@@ -61,19 +61,20 @@ def kill_call_at_each_step(action: str, place: Place, seed: int, only_steps: Seq
             RequestKillCase(action, step, number, make_subject(action, number, console, sandbox), str(i))
             for i, (step, number) in enumerate(zip(steps, invent_numbers(len(steps), seed), strict=True), 1)
         ]
-        who, both = "lead-b" if action == "approve" else FIRST_PERSON, make_provider_settings(sandbox.url)
+        person, both = "lead-b" if action == "approve" else FIRST_PERSON, make_provider_settings(sandbox.url)
         for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
             told = {
-                one: place.make_environment(sandbox.url, who, **both, FAILPOINT=f"{one.step}:1:kill") for one in some
+                one: place.make_environment(sandbox.url, person, **both, FAILPOINT=f"{one.step}:1:kill")
+                for one in some
             }
             with start_children(make_call_until_killed, [(told[one], one) for one in some]) as children:
                 for case, child in zip(some, children, strict=True):
                     assert child.wait_for_report() == "open"
                     assert child.wait_for_end() == KILLED_EXIT_STATUS, f"{action} passed {case.step} unharmed"
-        with place.open_desk(sandbox, person=who, **both) as caller:
+        with place.open_desk(sandbox, person=person, **both) as caller:
             over = {case: _call_until_leases_expire(case, caller, sandbox) for case in cases}
         # A process of its own, as the next command is: what nobody sent is told by whoever opens the desk first.
-        with place.open_desk(sandbox, person=who, **both) as caller:
+        with place.open_desk(sandbox, person=person, **both) as caller:
             return Counter(_repeat_call(case, caller, sandbox, *over[case]) for case in cases)
 
 

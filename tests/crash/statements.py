@@ -18,8 +18,8 @@ from tests.support.places import MakePlace, Place
 from tests.support.quick_desks import ManualClock, use_lease_clock
 
 ACTIONS = ("purchase", "renewal", "refetch")
-TROUBLES: tuple[StatementFault, ...] = ("full", "lost", "commit_lost", "desk_full")
-TROUBLES_OF_SERVERS: tuple[StatementFault, ...] = ("deadlock", "lock_wait")
+TESTED_FAULTS: tuple[StatementFault, ...] = ("full", "lost", "commit_lost", "desk_full")
+SERVER_FAULTS: tuple[StatementFault, ...] = ("deadlock", "lock_wait")
 EXPECTED_REFUSALS = frozenset(
     ("storage_full", "outcome_unknown", "database_unreachable", "database_locked", "bad_profile")
 )
@@ -34,14 +34,14 @@ USUAL_STATEMENT_COUNT: dict[StatementFault, int] = {
 (NUMBER,) = invent_numbers(1)
 
 
-def fail_each_statement(fresh_place: MakePlace, action: str, trouble: StatementFault) -> Counter[str]:
+def fail_each_statement(fresh_place: MakePlace, action: str, fault: StatementFault) -> Counter[str]:
     """Let each statement of the action fail: once alone, and once with all later statements. Each run has a new
     database. Return the number of failed statements."""
     tally: Counter[str] = Counter()
     for lasting in (False, True):
         for nth in count(1):
             with fresh_place() as place:
-                if not fail_at_statement(nth, place, action, trouble, lasting=lasting):
+                if not fail_at_statement(nth, place, action, fault, lasting=lasting):
                     break
             tally["places"] += 1
     assert tally["places"], "nothing was ever asked"
@@ -49,36 +49,36 @@ def fail_each_statement(fresh_place: MakePlace, action: str, trouble: StatementF
 
 
 def fail_random_statements(
-    fresh_place: MakePlace, action: str, trouble: StatementFault, seed: int, place_count: int
+    fresh_place: MakePlace, action: str, fault: StatementFault, seed: int, place_count: int
 ) -> Counter[str]:
     """Let the first statement and some random statements fail, `place_count` statements in all. Return the number of
     runs in which a statement failed."""
-    chance = random.Random(f"{action}{trouble}{seed}")
-    drawn = [1, *(chance.randint(2, USUAL_STATEMENT_COUNT[trouble]) for _ in range(place_count - 1))]
+    chance = random.Random(f"{action}{fault}{seed}")
+    drawn = [1, *(chance.randint(2, USUAL_STATEMENT_COUNT[fault]) for _ in range(place_count - 1))]
     tally: Counter[str] = Counter()
     for i, nth in enumerate(drawn):
         with fresh_place() as place:
-            tally["places"] += fail_at_statement(nth, place, action, trouble, lasting=bool(i % 2))
+            tally["places"] += fail_at_statement(nth, place, action, fault, lasting=bool(i % 2))
     return tally
 
 
-def fail_at_statement(nth: int, place: Place, action: str, trouble: StatementFault, *, lasting: bool) -> bool:
+def fail_at_statement(nth: int, place: Place, action: str, fault: StatementFault, *, lasting: bool) -> bool:
     """Execute the action at a desk of its own, with a fault at the n-th statement, and check the result. Return False
     if the action has fewer statements."""
     clock = ManualClock()
     with use_lease_clock(clock):
-        return _run_with_fault(nth, place, clock, action, trouble, lasting=lasting)
+        return _run_with_fault(nth, place, clock, action, fault, lasting=lasting)
 
 
 def _run_with_fault(
-    nth: int, place: Place, clock: ManualClock, action: str, trouble: StatementFault, *, lasting: bool
+    nth: int, place: Place, clock: ManualClock, action: str, fault: StatementFault, *, lasting: bool
 ) -> bool:
     """Execute the action with the fault, and check how it ended. Then run the due tasks in a new process of the desk,
     and check the records."""
     alarmbox = InMemoryAlarmBox(today=clock.today)
     with place.desk(alarmbox, clock) as console:
         before = _prepare_purchase(console, clock, action)
-        with break_statements(console, nth, trouble, is_lasting=lasting) as countdown:
+        with break_statements(console, nth, fault, is_lasting=lasting) as countdown:
             ending = _execute_for_ending(console, action)
             fired = countdown.fired
         charged = len(alarmbox.charges)
@@ -100,7 +100,7 @@ def _run_with_fault(
 
 def _prepare_purchase(console: Console, clock: ManualClock, action: str) -> int:
     """Buy the credit check that a renewal or re-fetch needs. Return the number of charges."""
-    console.credit_checks.make_plan(NUMBER)  # opens the desk, so that only the action itself meets trouble
+    console.credit_checks.make_plan(NUMBER)  # opens the desk, so that only the action itself has a fault
     if action == "purchase":
         return 0
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))

@@ -20,7 +20,7 @@ from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock, open_quick_desk
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 (NUMBER,) = invent_numbers(1)
 STEPS_BEFORE_SENDING = ("after_tx1", "after_intent", "before_send")
@@ -122,7 +122,7 @@ def hold_lock(pipe: Pipe, file: str) -> None:
     """Target of a child process: lock the database for writing when the parent sends something, and unlock it at the
     next message.
     """
-    holder = sqlite3.connect(file, timeout=PATIENCE_SECONDS, isolation_level=None)
+    holder = sqlite3.connect(file, timeout=MAX_WAIT_SECONDS, isolation_level=None)
     pipe.send("open")
     pipe.recv()
     holder.execute("BEGIN IMMEDIATE")

@@ -46,7 +46,7 @@ def test_a_worker_ended_at_any_step_acts_at_most_once(place: Place, seed: int) -
     assert told["ends"] == 1
 
 
-@pytest.mark.expects_log("every kind of trouble")
+@pytest.mark.expects_log("every kind of fault")
 def test_a_failed_statement_of_the_worker_leaves_a_correct_record(place: Place, seed: int) -> None:
     """A random statement of the worker fails during a desk request. Afterwards the answer to the desk and the stored
     record agree with the provider's ledger, and each desk request has ended.

@@ -9,14 +9,14 @@ from tests.support.money_stage import ACTIONS, open_money_stage
 from tests.support.places import Place
 
 
-@pytest.mark.expects_log("every kind of trouble")
+@pytest.mark.expects_log("every kind of fault")
 def test_a_failed_statement_executes_no_refund_twice(place: Place, seed: int) -> None:
     """A random statement of an action on a refund fails. The provider executes an approved refund at most once, and
     the reported ending agrees with the provider. After the next due tasks no operation has the state `calling`.
     """
-    troubles = refund_statements.TROUBLES + (refund_statements.TROUBLES_OF_SERVERS if place.is_server else ())
+    faults = refund_statements.TESTED_FAULTS + (refund_statements.SERVER_FAULTS if place.is_server else ())
     with open_money_stage(place) as on:
         for action in ACTIONS:
-            tally = refund_statements.fail_random_statements(on, action, troubles, seed)
+            tally = refund_statements.fail_random_statements(on, action, faults, seed)
             print(f"demand 3: {place.engine}: {action}: {dict(tally)}: 0 twice, 0 untrue endings")
         on.check_all_rules()

@@ -15,7 +15,7 @@ from console.domain.records import Certainty
 from tests.support.money_desks import call_for_ending, find_newest_refund
 from tests.support.money_stage import ActionTarget, MoneyStage, open_money_stage
 from tests.support.places import Place
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 
 class PausedSending:
@@ -37,7 +37,7 @@ class PausedSending:
     def _pause_at_step(self, step: str) -> None:
         if step == self._step:
             self._asleep.set()
-            assert self._go.wait(PATIENCE_SECONDS)
+            assert self._go.wait(MAX_WAIT_SECONDS)
 
     @contextmanager
     def pause_sending(self) -> Iterator[None]:
@@ -46,11 +46,11 @@ class PausedSending:
         """
         self._thread.start()
         try:
-            assert self._asleep.wait(PATIENCE_SECONDS)
+            assert self._asleep.wait(MAX_WAIT_SECONDS)
             yield
         finally:
             self._go.set()
-            self._thread.join(PATIENCE_SECONDS)
+            self._thread.join(MAX_WAIT_SECONDS)
 
 
 def let_sending_lapse(stage: MoneyStage, target: ActionTarget) -> Refund:
@@ -81,7 +81,7 @@ def test_an_old_refusal_fails_no_newer_sending(place: Place) -> None:
             assert (undone.state, undone.certainty) == (RefundState.APPROVED, Certainty.KNOWN), undone
             with second.pause_sending():
                 first._go.set()
-                first._thread.join(PATIENCE_SECONDS)
+                first._thread.join(MAX_WAIT_SECONDS)
                 now = find_newest_refund(on.maker, target.payment)
                 assert now is not None
                 assert (now.state, now.certainty) == (RefundState.SUBMITTING, Certainty.KNOWN), f"overwritten: {now}"

@@ -11,8 +11,8 @@ from tests.support.places import Engine, MakePlace
 RANDOM_STATEMENT_COUNT = 3
 
 
-@pytest.mark.expects_log("every kind of trouble")
-@pytest.mark.parametrize("fault", statements.TROUBLES)
+@pytest.mark.expects_log("every kind of fault")
+@pytest.mark.parametrize("fault", statements.TESTED_FAULTS)
 @pytest.mark.parametrize("action", statements.ACTIONS)
 def test_a_failed_statement_leaves_a_correct_record(
     fresh_place: MakePlace, engine: Engine, action: str, fault: StatementFault, seed: int
@@ -26,8 +26,8 @@ def test_a_failed_statement_leaves_a_correct_record(
 
 
 @pytest.mark.engines("mariadb")
-@pytest.mark.expects_log("every kind of trouble")
-@pytest.mark.parametrize("fault", statements.TROUBLES_OF_SERVERS)
+@pytest.mark.expects_log("every kind of fault")
+@pytest.mark.parametrize("fault", statements.SERVER_FAULTS)
 @pytest.mark.parametrize("action", statements.ACTIONS)
 def test_a_statement_that_loses_a_lock_leaves_a_correct_record(
     fresh_place: MakePlace, action: str, fault: StatementFault, seed: int

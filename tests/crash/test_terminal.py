@@ -16,7 +16,7 @@ from console.sandbox.server import Sandbox
 from tests.support.desks import copy_empty_database, make_environment
 from tests.support.forked_command import ForkedCommand
 from tests.support.invented import invent_numbers
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 (NUMBER,) = invent_numbers(1)
 KILLED_EXIT_STATUS = -9
@@ -47,7 +47,7 @@ def read_result(running: ForkedCommand) -> tuple[int, Any]:
     """Wait for the end of the command. Return its exit status, and the data or the error of its JSON object (None if
     a signal ended the command).
     """
-    out, status = running.read_output(PATIENCE_SECONDS), running.wait()
+    out, status = running.read_output(MAX_WAIT_SECONDS), running.wait()
     if status < 0:
         return status, None
     told = json.loads(out)
@@ -95,7 +95,7 @@ def test_a_database_file_missing_at_the_answer_gives_exit_status_4(
     assert terminal.run("lookup", NUMBER)[0] == 0
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
     with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:
-        assert sandbox.control.wait_until_reached(held=1, timeout_seconds=PATIENCE_SECONDS)
+        assert sandbox.control.wait_until_reached(held=1, timeout_seconds=MAX_WAIT_SECONDS)
         (home / "console.db").rename(home / "elsewhere.db")
         sandbox.control.release_calls()
         status, error = read_result(buying)
@@ -144,9 +144,9 @@ def test_a_signal_at_each_step_ends_the_command_with_one_answer(
     """
     with terminal.start("purchase", NUMBER, "--client", "1", FAILPOINT=f"{step}:1:hang", TIME_SCALE="1") as buying:
         reached = "calling" if step == "after_tx1" else "done"
-        wait_until(lambda: _read_operation_states(home) == [reached], f"{step} to be reached", PATIENCE_SECONDS)
+        wait_until(lambda: _read_operation_states(home) == [reached], f"{step} to be reached", MAX_WAIT_SECONDS)
         if step == "after_detail":
-            wait_until(lambda: _has_company_name(home), "the detail to be written", PATIENCE_SECONDS)
+            wait_until(lambda: _has_company_name(home), "the detail to be written", MAX_WAIT_SECONDS)
         buying.send_signal(number)
         ended_with, told = read_result(buying)
     assert ended_with == status, told
@@ -168,7 +168,7 @@ def test_a_signal_during_the_providers_call_ends_the_command(
     """
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
     with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:
-        assert sandbox.control.wait_until_reached(held=1, timeout_seconds=PATIENCE_SECONDS)
+        assert sandbox.control.wait_until_reached(held=1, timeout_seconds=MAX_WAIT_SECONDS)
         for number in signal_numbers:
             buying.send_signal(number)
         status, error = read_result(buying)

@@ -10,7 +10,7 @@ from typing import Any
 
 from console.domain.errors import ConsoleError
 from tests.day.people import Diary
-from tests.day.surroundings import DaySurroundings, call_patiently
+from tests.day.surroundings import DaySurroundings, call_with_retries
 
 TableRow = Mapping[str, Any]
 _TABLES: Mapping[str, str] = {
@@ -64,19 +64,19 @@ def read_facts(surroundings: DaySurroundings, diary: Diary, *, audit: bool = Tru
     """Read the final state with the database account of the schema's owner. Without `audit` the audit trail isn't
     verified.
     """
-    (now,) = call_patiently(lambda: surroundings.owner_sql.sql("SELECT UTC_TIMESTAMP(6)"))[0]
+    (now,) = call_with_retries(lambda: surroundings.owner_sql.sql("SELECT UTC_TIMESTAMP(6)"))[0]
     messages = list(zip(surroundings.alert_receiver.events, surroundings.alert_receiver.signed, strict=False))
-    trouble, verified = _verify_audit(surroundings) if audit else (None, 0)
+    error, verified = _verify_audit(surroundings) if audit else (None, 0)
     return DayFacts(
         now=now,
         rows={table: _read_rows(surroundings, table, columns) for table, columns in _TABLES.items()},
-        ledger=call_patiently(surroundings.control.payments_control.read_ledger)["payments"],
+        ledger=call_with_retries(surroundings.control.payments_control.read_ledger)["payments"],
         messages=[event for event, signed in messages if signed],
         bad_signature_count=sum(not signed for _, signed in messages),
         planted=dict(diary.planted),
         mended=frozenset(diary.mended),
         stock=dict(diary.orders),
-        audit_error=trouble,
+        audit_error=error,
         audit_row_count=verified,
         grace=timedelta(seconds=surroundings.day.grace),
     )
@@ -84,7 +84,7 @@ def read_facts(surroundings: DaySurroundings, diary: Diary, *, audit: bool = Tru
 
 def _read_rows(surroundings: DaySurroundings, table: str, columns: str) -> Sequence[TableRow]:
     names = [name.strip() for name in columns.split(",")]
-    found = call_patiently(lambda: surroundings.owner_sql.sql(f"SELECT {columns} FROM {table}"))
+    found = call_with_retries(lambda: surroundings.owner_sql.sql(f"SELECT {columns} FROM {table}"))
     return [dict(zip(names, row, strict=True)) for row in found]
 
 

@@ -151,15 +151,17 @@ class NoticeDeliverer(ThreadingHTTPServer):
 
 def _send_notice(port: int, delivery: _Delivery) -> int:
     """Send the notice to this port. Return the HTTP status; 0 if there was no answer."""
-    line = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
     try:
-        line.request("POST", delivery.path, delivery.body, {"Content-Type": delivery.kind, "Connection": "close"})
-        answer = line.getresponse()
+        connection.request(
+            "POST", delivery.path, delivery.body, {"Content-Type": delivery.kind, "Connection": "close"}
+        )
+        answer = connection.getresponse()
         answer.read()
     except (OSError, http.client.HTTPException):
         return 0
     finally:
-        line.close()
+        connection.close()
     return answer.status
 
 

@@ -14,8 +14,8 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.services.process.passwords import use_password_reader
 from tests.day.plan import OrderPlan
-from tests.day.street import PaymentProgress
-from tests.day.surroundings import UNREACHABLE_EXIT_STATUS, DaySurroundings, call_patiently
+from tests.day.story_runner import PaymentProgress
+from tests.day.surroundings import UNREACHABLE_EXIT_STATUS, DaySurroundings, call_with_retries
 from tests.support.random_request_ids import HalfRequestIds
 from tests.support.team_mode import is_result_unknown
 from tests.support.waiting import wait_until
@@ -36,7 +36,7 @@ def _call_with_request_ids(
     `retried_codes` codes. For half of the actions, each call has the same request id; the others have none.
     """
     name = f"{description} {uuid4()}"
-    return call_patiently(lambda: HalfRequestIds(name)(act), retried_codes=retried_codes)
+    return call_with_retries(lambda: HalfRequestIds(name)(act), retried_codes=retried_codes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +133,13 @@ class Payers:
 
     def set_payment_state(self, payment: BegunPayment, state: str, *, never_lost: bool = False, **more: Any) -> None:
         """Change the state of the payment at the provider to `state`. With `never_lost` its notice isn't lost."""
-        call_patiently(
+        call_with_retries(
             lambda: self._money.change_payment_state(
                 payment.provider, payment.number, state, notify=not never_lost, **more
             )
         )
         if never_lost:
-            kind, body = call_patiently(lambda: self._money.compose_notice(payment.provider, payment.number))
+            kind, body = call_with_retries(lambda: self._money.compose_notice(payment.provider, payment.number))
             path = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}[payment.provider]
             self._surroundings.notice_deliverer.accept_notice(path, body, kind, never_lost=True)
 
@@ -185,7 +185,7 @@ class Operators:
                 self._diary.unanswered.append(f"{description}: {refusal.code}")
             return bool(answers)
 
-        wait_until(is_answered, f"an answer: {description}", self._surroundings.day.patience_seconds)
+        wait_until(is_answered, f"an answer: {description}", self._surroundings.day.max_wait_seconds)
         return answers[0]
 
     def request_refund(self, payment: BegunPayment, minor: int) -> int:
@@ -210,7 +210,7 @@ class Operators:
                 found.extend(int(id) for (id,) in rows)
             return bool(found)
 
-        wait_until(is_asked_for, f"a refund of {payment.order}", self._surroundings.day.patience_seconds)
+        wait_until(is_asked_for, f"a refund of {payment.order}", self._surroundings.day.max_wait_seconds)
         (refund,) = found
         return refund
 
@@ -226,7 +226,7 @@ class Operators:
         except ConsoleError as refusal:
             if refusal.code == _ALREADY_DECIDED_CODE:
                 return True
-            rows = call_patiently(
+            rows = call_with_retries(
                 lambda: self._surroundings.owner_sql.sql(f"SELECT status FROM refunds WHERE id = {refund}")
             )
             return str(rows[0][0]) != "requested"

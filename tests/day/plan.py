@@ -92,7 +92,7 @@ class OrderPlan:
 class DayParameters:
     """The parameters of a simulated day. Times are real seconds; the program under test divides its own waits by
     `scale`. At most `max_running_orders` orders run at the same time, and a payment code is valid for `code_seconds`.
-    A step waits at most `patience_seconds` seconds, and no order begins after `closing_seconds` seconds. With
+    A step waits at most `max_wait_seconds` seconds, and no order begins after `closing_seconds` seconds. With
     `uses_team_mode` the accounts of the operator and the approver are in team mode.
     """
 
@@ -105,7 +105,7 @@ class DayParameters:
     slow_period_count: int = 1
     worker_kill_count: int = 2
     database_kill_count: int = 1
-    patience_seconds: float = 120.0
+    max_wait_seconds: float = 120.0
     closing_seconds: float = 3_000.0
     uses_team_mode: bool = False
 

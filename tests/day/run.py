@@ -15,13 +15,13 @@ from threading import Event, Thread
 from typing import Any
 
 from tests.day import facts, oracle, plan, worker_logs
+from tests.day.day_faults import DayFaults
 from tests.day.facts import DayFacts
 from tests.day.people import Diary, ProgressReader
 from tests.day.plan import DayParameters
+from tests.day.story_runner import StoryRunner
 from tests.day.story_steps import OrderStories
-from tests.day.street import StoryRunner
 from tests.day.surroundings import DaySurroundings, open_surroundings
-from tests.day.trouble import DayFaults
 
 PrintLine = Callable[[str], None]
 _CHECK_INTERVAL_SECONDS = 0.5
@@ -60,9 +60,9 @@ def _run_programs_and_stories(day: DayParameters, folder: Path, print_line: Prin
         lives = OrderStories(place)
         street = StoryRunner(lives.make_all(plan.make_order_plans(day)), ProgressReader(place).read_progress, day)
         print_line(f"open after {time.monotonic() - began:.1f} s")
-        with DayFaults(place, lambda: street.begun) as trouble, _print_progress(street, trouble, print_line):
+        with DayFaults(place, lambda: street.begun) as error, _print_progress(street, error, print_line):
             street.run()
-        print_line(f"the last order has ended after {time.monotonic() - began:.1f} s: {dict(trouble.told)}")
+        print_line(f"the last order has ended after {time.monotonic() - began:.1f} s: {dict(error.told)}")
         quiet = _wait_until_quiet(place, lives, print_line)
         print_line(f"quiet ({quiet}) after {time.monotonic() - began:.1f} s")
         assert [worker.end() for worker in place.workers] == [0] * len(place.workers)
@@ -70,7 +70,7 @@ def _run_programs_and_stories(day: DayParameters, folder: Path, print_line: Prin
             is_closed=True
         )  # a worker may have sent a refund since the last question, and nobody sends one from now on
         ended = facts.read_facts(place, lives.diary)
-        tally = _count_all(place, ended, trouble, lives.diary)
+        tally = _count_all(place, ended, error, lives.diary)
     tally["seconds"] = round(time.monotonic() - began)
     return EndedDay(ended, tally)
 
@@ -95,10 +95,10 @@ def _print_progress(runner: StoryRunner, faults: DayFaults, print_line: PrintLin
 
 def _wait_until_quiet(surroundings: DaySurroundings, stories: OrderStories, print_line: PrintLine) -> bool:
     """Wait until the oracle reports no fault, and then for as long as a wrong alert would need to appear. Meanwhile
-    people continue to probe refunds. Return False if that isn't reached within `patience_seconds` seconds.
+    people continue to probe refunds. Return False if that isn't reached within `max_wait_seconds` seconds.
     """
     day = surroundings.day
-    deadline = time.monotonic() + day.patience_seconds
+    deadline = time.monotonic() + day.max_wait_seconds
     settle = day.grace + 2 * _INTERVAL_SECONDS / day.scale
     since, before = None, [""]
     while time.monotonic() < deadline:

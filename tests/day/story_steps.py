@@ -6,7 +6,7 @@ from typing import TypeAlias
 from console.domain.errors import EXIT_STATUS, ConsoleError
 from tests.day.people import BegunPayment, Diary, Operators, Payers, Shop
 from tests.day.plan import RULE_BY_STORY, OrderPlan, OrderStory
-from tests.day.street import PaymentProgress, ProgressCondition, RunningStory, Step
+from tests.day.story_runner import PaymentProgress, ProgressCondition, RunningStory, Step
 from tests.day.surroundings import DaySurroundings
 
 _MAX_ORDER_TRIES = 4

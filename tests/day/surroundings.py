@@ -23,7 +23,7 @@ from tests.support import servers, teams
 from tests.support.alert_receiver import SIGNATURE_KEY, AlertReceiver, receive_alerts
 from tests.support.desks import make_environment
 from tests.support.payment_desks import make_settings as known_providers
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 WORKER_COUNT = 3
 """Seconds for which the shop and people try again while a provider or the database is away."""
@@ -50,13 +50,13 @@ class PlainSql:
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run the statements in one transaction, and return the rows of the last one. The transaction is repeated if
         the connection is lost, so use only statements that may be repeated."""
-        return call_patiently(lambda: self._execute_once(statements), before_retry=self._close_connection)
+        return call_with_retries(lambda: self._execute_once(statements), before_retry=self._close_connection)
 
     def _execute_once(self, statements: Sequence[str]) -> list[tuple[Any, ...]]:
         if getattr(self._mine, "line", None) is None:
             self._mine.line = self._connect()
-        line = self._mine.line
-        with line.cursor() as cursor:
+        connection = self._mine.line
+        with connection.cursor() as cursor:
             cursor.execute("START TRANSACTION")
             for statement in statements:
                 cursor.execute(statement)
@@ -65,10 +65,10 @@ class PlainSql:
         return rows
 
     def _close_connection(self) -> None:
-        line, self._mine.line = getattr(self._mine, "line", None), None
-        if line is not None:
+        connection, self._mine.line = getattr(self._mine, "line", None), None
+        if connection is not None:
             with suppress(pymysql.MySQLError, OSError):
-                line.close()
+                connection.close()
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,10 @@ class DaySurroundings:
     """As the schema's owner: to look at everything."""
 
 
-def call_patiently(
+def call_with_retries(
     act: Callable[[], _ResultT],
     before_retry: Callable[[], None] = lambda: None,
-    seconds: float = PATIENCE_SECONDS,
+    seconds: float = MAX_WAIT_SECONDS,
     retried_codes: frozenset[str] = frozenset(),
 ) -> _ResultT:
     """Call `act` and return its result. If the database or a provider can't be reached, or after a refusal with one
@@ -106,8 +106,8 @@ def call_patiently(
     while True:
         try:
             return act()
-        except (pymysql.OperationalError, pymysql.InterfaceError, OSError) as trouble:
-            away: Exception = trouble
+        except (pymysql.OperationalError, pymysql.InterfaceError, OSError) as error:
+            away: Exception = error
         except ConsoleError as refusal:
             if EXIT_STATUS[refusal.code] != UNREACHABLE_EXIT_STATUS and refusal.code not in retried_codes:
                 raise

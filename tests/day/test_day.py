@@ -24,7 +24,7 @@ def ended_day() -> Iterator[EndedDay]:
     """Yield the final state of a simulated day, which is run once for all tests of this module."""
     server_fixtures.require_server("mariadb")
     with make_quick_folder() as folder:
-        yield run_day(DayParameters(ORDER_COUNT, seed=1, patience_seconds=500.0), folder)
+        yield run_day(DayParameters(ORDER_COUNT, seed=1, max_wait_seconds=500.0), folder)
 
 
 def test_a_whole_day_leaves_no_record_stuck(ended_day: EndedDay) -> None:
@@ -35,8 +35,8 @@ def test_a_whole_day_leaves_no_record_stuck(ended_day: EndedDay) -> None:
     assert oracle.find_faults(ended_day.facts) == []
     assert (scored.precision, scored.recall) == (1.0, 1.0)
     assert set(ended_day.facts.planted.values()) == set("ABC")
-    for trouble in ("lost", "doubled", "late", "worker_kills", "database_kills", "outages", "broken_answers"):
-        assert ended_day.tally[trouble] > 0, trouble
+    for error in ("lost", "doubled", "late", "worker_kills", "database_kills", "outages", "broken_answers"):
+        assert ended_day.tally[error] > 0, error
 
 
 def _change_row(facts: DayFacts, table: str, condition: Callable[[TableRow], bool], **values: Any) -> DayFacts:

@@ -22,11 +22,11 @@ def copy_logs(workers: Iterable[Program], folder: Path) -> None:
 def list_log_errors(folder: Path) -> str:
     """Return the newest lines of the copied logs that report an exception or an error, shortened, in the order of
     time."""
-    lines = sorted(line for log in folder.glob("*.log") for line in _read_trouble(log))
-    return "\n".join(["what the workers' logs tell of trouble:", *lines[-_MAX_SHOWN_LINES:]])
+    lines = sorted(line for log in folder.glob("*.log") for line in _read_error_lines(log))
+    return "\n".join(["the failures in the workers' logs:", *lines[-_MAX_SHOWN_LINES:]])
 
 
-def _read_trouble(log: Path) -> Iterator[str]:
+def _read_error_lines(log: Path) -> Iterator[str]:
     for text in log.read_text("utf-8", errors="replace").splitlines():
         try:
             line = json.loads(text)

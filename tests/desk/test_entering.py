@@ -136,7 +136,7 @@ def make_url_without_account(place: Place) -> str:
 
 def read_trail(place: Place) -> list[tuple[str, str]]:
     rows = place.sql("SELECT who, what FROM audit_log WHERE what LIKE 'session%' ORDER BY id")
-    return [(str(who), str(what)) for who, what in rows]
+    return [(str(person), str(what)) for person, what in rows]
 
 
 OpenSignIn = Callable[..., PersonBeforeWindow]
@@ -275,8 +275,8 @@ def test_an_administrator_and_an_auditor_sign_in(
     """
     install_appearance(qapp, theme="light")
     with open_team(sql_server, {"adm-f": ("admin",), "aud-e": ("auditor",)}) as people:
-        for who, kind in (("adm-f", AdminPage), ("aud-e", HomePage)):
-            told = {"HOME": str(tmp_path / who), "DATABASE_URL": people.urls[who], "LANGUAGE": "en"}
+        for person_name, kind in (("adm-f", AdminPage), ("aud-e", HomePage)):
+            told = {"HOME": str(tmp_path / person_name), "DATABASE_URL": people.urls[person_name], "LANGUAGE": "en"}
             settings = load_settings(
                 {f"CONSOLE_{key}": text for key, text in told.items()}, find_keyring=lambda: None
             )
@@ -290,7 +290,7 @@ def test_an_administrator_and_an_auditor_sign_in(
             context = person.opening.context
             person.wait_until(lambda seat=context: seat.connection_state.database_answer_seconds is not None)  # type: ignore[misc]  # of this turn
             person.frame.show_route(AuditRoute())
-            person.wait_for_page(AuditPage if who == "aud-e" else NoRightPage)
+            person.wait_for_page(AuditPage if person_name == "aud-e" else NoRightPage)
             person.wait_until_read()
             assert [
                 bar.accessibleName() for bar in person.window.findChildren(NotificationBar) if bar.isVisible()

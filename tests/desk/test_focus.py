@@ -64,7 +64,7 @@ class WatchedStage(UnpaintedStage):
         QApplication.instance().installEventFilter(self._stray_windows)  # type: ignore[union-attr]  # there is one
         self.window.activateWindow()
 
-    def shoot(self, name: str) -> Path:
+    def take_picture(self, name: str) -> Path:
         self.settle()
         self.wait_until(self._is_active)
         if not self._is_searching() and (fault := find_focus_fault()):
@@ -74,7 +74,7 @@ class WatchedStage(UnpaintedStage):
             self._read_again(name)
         return Path(name)
 
-    def shoot_over(self, name: str, part: QWidget, left: int, top: int) -> None:
+    def take_picture_with_overlay(self, name: str, part: QWidget, left: int, top: int) -> None:
         """Take no picture and check nothing, because a menu has no focus ring."""
 
     def _is_searching(self) -> bool:

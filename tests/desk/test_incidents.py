@@ -65,7 +65,7 @@ def test_an_incident_is_handled_by_keyboard(
     toasts: list[Toast] = []
     page.context.toast_requested.connect(toasts.append)
 
-    def is_state(state: IncidentState) -> bool:
+    def has_state(state: IncidentState) -> bool:
         return page.current_incident is not None and page.current_incident.state is state
 
     person.press("A")
@@ -84,16 +84,16 @@ def test_an_incident_is_handled_by_keyboard(
     person.wait_until(snooze.main_button.isEnabled)
     snooze.main_button.click()
     person.wait_without_dialog()
-    person.wait_until(lambda: is_state(IncidentState.SNOOZED))
+    person.wait_until(lambda: has_state(IncidentState.SNOOZED))
     person.press("S")
-    person.wait_until(lambda: is_state(IncidentState.OPEN))
+    person.wait_until(lambda: has_state(IncidentState.OPEN))
     person.press("E")
     resolve = person.wait_for_dialog(ResolveIncidentDialog)
     person.type_in("the shop has corrected the order")
     person.wait_until(resolve.main_button.isEnabled)
     resolve.main_button.click()
     person.wait_without_dialog()
-    person.wait_until(lambda: is_state(IncidentState.RESOLVED))
+    person.wait_until(lambda: has_state(IncidentState.RESOLVED))
     assert not {"S", "E"} & list_hinted_keys(page), "E reopens a resolved incident now, and S does nothing"
     person.press("E")
     reopen = person.wait_for_dialog(ReopenIncidentDialog)
@@ -101,7 +101,7 @@ def test_an_incident_is_handled_by_keyboard(
     person.wait_until(reopen.main_button.isEnabled)
     reopen.main_button.click()
     person.wait_without_dialog()
-    person.wait_until(lambda: is_state(IncidentState.OPEN))
+    person.wait_until(lambda: has_state(IncidentState.OPEN))
     person.press("H")
     hand_over = person.wait_for_dialog(HandOverIncidentDialog)
     assert hand_over.drop_down_list is not None

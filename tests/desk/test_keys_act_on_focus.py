@@ -323,7 +323,7 @@ def find_keys_without_effect(
     return silent
 
 
-@pytest.mark.parametrize("who", ["aud-e", "op-a", "lead-b"])
+@pytest.mark.parametrize("person_name", ["aud-e", "op-a", "lead-b"])
 @pytest.mark.parametrize("part", range(ROUTE_PARTS))
 def test_each_key_acts_or_shows_the_reason(
     person: Person,
@@ -331,7 +331,7 @@ def test_each_key_acts_or_shows_the_reason(
     recorded_actions: list[tuple[str, RecordRef]],
     monkeypatch: pytest.MonkeyPatch,
     part: int,
-    who: str,
+    person_name: str,
 ) -> None:
     """Each key of one letter either acts on the selected row or says why it doesn't. The test covers an auditor, who
     may change nothing, and an operator with orders, settled records, empty lists and the ends of lists.
@@ -339,7 +339,7 @@ def test_each_key_acts_or_shows_the_reason(
     monkeypatch.setattr(
         RecordActionHandlers, "set_order_paid", lambda *_: recorded_actions.append(("move_order", ("", 0)))
     )
-    person.opening.context.change_operator(who)
+    person.opening.context.change_operator(person_name)
     payment, check = desk.list_payments("complete")[-1], desk.list_checks("incomplete")[0]
     view = desk.console.payments.read_payment(payment.id)
     assert view.order is not None

@@ -15,9 +15,9 @@ from console.views.app.main import WindowOpener
 from console.views.home.page import HomePage
 from console.views.theme.theme import current_appearance, install_appearance
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
-PATIENCE_MS = round(PATIENCE_SECONDS * 1_000)
+MAX_WAIT_MS = round(MAX_WAIT_SECONDS * 1_000)
 
 
 @pytest.fixture
@@ -48,18 +48,18 @@ def test_an_unreachable_desk_opens_once_it_is_reachable(qtbot: QtBot, console: C
     opening = WindowOpener(console.settings, open_services)
     opening._retry_timer.setInterval(1)
     opening.window.show()
-    qtbot.waitUntil(lambda: hasattr(opening, "frame") and bool(find_visible_bars(opening)), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: hasattr(opening, "frame") and bool(find_visible_bars(opening)), timeout=MAX_WAIT_MS)
     (told,) = find_visible_bars(opening)
     assert told.accessibleName().startswith("Not opened. The database can't be reached.")
-    qtbot.waitUntil(lambda: len(tries) >= 3, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: len(tries) >= 3, timeout=MAX_WAIT_MS)
     assert opening.controller is None
     assert find_visible_bars(opening) == [told]
     back.set()
     qtbot.waitUntil(
-        lambda: opening.controller is not None and opening.frame.current_page is not None, timeout=PATIENCE_MS
+        lambda: opening.controller is not None and opening.frame.current_page is not None, timeout=MAX_WAIT_MS
     )
     assert isinstance(opening.frame.current_page, HomePage)
-    qtbot.waitUntil(opening.runner.is_idle, timeout=PATIENCE_MS)
+    qtbot.waitUntil(opening.runner.is_idle, timeout=MAX_WAIT_MS)
     assert len(tries) >= 4
     assert find_visible_bars(opening) == []
     opening.close()
@@ -80,11 +80,11 @@ def test_a_lasting_failure_is_not_retried_by_the_window(qtbot: QtBot, console: C
 
     opening = WindowOpener(console.settings, open_services)
     opening.window.show()
-    qtbot.waitUntil(lambda: hasattr(opening, "frame") and bool(find_visible_bars(opening)), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: hasattr(opening, "frame") and bool(find_visible_bars(opening)), timeout=MAX_WAIT_MS)
     assert not opening._retry_timer.isActive()
     (told,) = find_visible_bars(opening)
     assert told.button is not None
     told.button.click()
-    qtbot.waitUntil(lambda: opening.controller is not None, timeout=PATIENCE_MS)
-    qtbot.waitUntil(opening.runner.is_idle, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: opening.controller is not None, timeout=MAX_WAIT_MS)
+    qtbot.waitUntil(opening.runner.is_idle, timeout=MAX_WAIT_MS)
     opening.close()

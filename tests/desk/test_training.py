@@ -27,7 +27,7 @@ from console.views.training.page import TrainingPage
 from console.views.widgets.controls.inputs import MultiLineEdit
 from tests.desk.conftest import OpenWindow
 from tests.desk.window_person import Person
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.
     gate, start = Event(), TrainingService.begin_incident
 
     def start_after_all_presses(service: TrainingService, key: str) -> TrainingOverview:
-        assert gate.wait(PATIENCE_SECONDS)
+        assert gate.wait(MAX_WAIT_SECONDS)
         return start(service, key)
 
     monkeypatch.setattr(TrainingService, "begin_incident", start_after_all_presses)
@@ -103,12 +103,12 @@ def test_a_read_that_ends_during_a_start_starts_no_second_training(
     starts: list[str] = []
 
     def read_late(service: TrainingService) -> TrainingOverview:
-        assert read_gate.wait(PATIENCE_SECONDS)
+        assert read_gate.wait(MAX_WAIT_SECONDS)
         return read(service)
 
     def start_late(service: TrainingService, key: str) -> TrainingOverview:
         starts.append(key)
-        assert start_gate.wait(PATIENCE_SECONDS)
+        assert start_gate.wait(MAX_WAIT_SECONDS)
         return start(service, key)
 
     page = trainee.wait_for_page(TrainingPage)

@@ -55,7 +55,7 @@ from tests.desk.conftest import OpenWindow, buy_check, buy_with_unknown_outcome,
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person, get_accessible_name
 from tests.support.desks import NUMBERS
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 NUMBER, OTHER = NUMBERS[0], NUMBERS[1]
 
@@ -463,11 +463,11 @@ def test_a_desk_that_fails_to_open_shows_its_message_in_the_window(
     """If the program can't open its services, the window shows the message and a button to try again. The button
     works after the cause is removed.
     """
-    trouble = [ConsoleError(ErrorCode.DATABASE_LOCKED)]
+    error = [ConsoleError(ErrorCode.DATABASE_LOCKED)]
 
     def open_services() -> Console:
-        if trouble:
-            raise trouble.pop()
+        if error:
+            raise error.pop()
         return console
 
     opening = WindowOpener(console.settings, open_services)
@@ -519,7 +519,7 @@ def test_no_large_module_is_imported_before_the_first_frame(tmp_path: Path) -> N
         [sys.executable, "-c", script, str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=MAX_WAIT_SECONDS,
         check=True,
     )
     assert done.stdout.strip() == "[]"

@@ -21,12 +21,12 @@ from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog
 from console.views.pages.base import Page
 from console.views.widgets.window.dialog import DialogFrame
 from tests.support.first_use import note_earlier_use
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 PageT = TypeVar("PageT", bound=Page)
 DialogT = TypeVar("DialogT", bound=DialogFrame)
 WidgetT = TypeVar("WidgetT", bound=QWidget)
-PATIENCE_MS = round(PATIENCE_SECONDS * 1_000)
+MAX_WAIT_MS = round(MAX_WAIT_SECONDS * 1_000)
 _MAX_TABS = 40
 
 
@@ -46,7 +46,7 @@ class Person:
         self.window.resize(1440, 900)
         self.window.show()
         self.window.activateWindow()
-        bot.waitActive(self.window, timeout=PATIENCE_MS)
+        bot.waitActive(self.window, timeout=MAX_WAIT_MS)
         self.wait_until(lambda: self.opening.controller is not None and self.frame.current_page is not None)
         self.wait_until(self._has_loaded)
         self.wait_until_read()
@@ -64,7 +64,7 @@ class Person:
         return self.opening.frame
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        self._bot.waitUntil(condition, timeout=PATIENCE_MS)
+        self._bot.waitUntil(condition, timeout=MAX_WAIT_MS)
 
     def wait_until_read(self) -> None:
         """Wait until no read is running."""
@@ -140,7 +140,7 @@ class Person:
         self.wait_until(lambda: find_dialog() is not None)
         dialog = find_dialog()
         assert dialog is not None
-        self._bot.waitActive(dialog, timeout=PATIENCE_MS)
+        self._bot.waitActive(dialog, timeout=MAX_WAIT_MS)
         return dialog
 
     def wait_without_dialog(self) -> None:

@@ -73,10 +73,10 @@ def test_japans_time_zone_works_without_a_zone_table(error: Exception, monkeypat
     one.
     """
 
-    def raise_trouble(_name: str) -> zoneinfo.ZoneInfo:
+    def raise_error(_name: str) -> zoneinfo.ZoneInfo:
         raise error
 
-    monkeypatch.setattr(zoneinfo, "ZoneInfo", raise_trouble)
+    monkeypatch.setattr(zoneinfo, "ZoneInfo", raise_error)
     dates.get_zone.cache_clear()
     try:
         assert dates.get_zone("Asia/Tokyo") is dates.JST

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from console.domain.errors import ConsoleError
 from console.store.database.engine import Database, Transaction
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 _INCREMENT_COUNTER_SQL = text("UPDATE call_rates SET not_before = not_before + 1 WHERE name = :name")
 _READ_COUNTER_SQL = text("SELECT not_before FROM call_rates WHERE name = :name")
@@ -84,7 +84,7 @@ def run_crossing_transactions(databases: Sequence[Database], transaction_count: 
     start = Barrier(len(databases))
 
     def run_thread(number: int, database: Database) -> None:
-        start.wait(PATIENCE_SECONDS)
+        start.wait(MAX_WAIT_SECONDS)
         chance, pause = random.Random(number), Event()
         for _ in range(transaction_count):
             pause.wait(chance.uniform(0, 0.02))  # people who never pause would starve whoever goes the other way

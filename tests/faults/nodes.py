@@ -19,7 +19,7 @@ from tests.faults.scene import execute_as_owner
 from tests.faults.verdicts import TriedAuditEntry
 from tests.support.places import ServerPlace
 from tests.support.quick_desks import START_TIME
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 _WRITE_VALUE_SQL = text("UPDATE call_rates SET not_before = :value WHERE name = 'causal'")
 _READ_VALUE_SQL = text("SELECT not_before FROM call_rates WHERE name = 'causal'")
@@ -80,7 +80,7 @@ def compete_for_leases(databases: Sequence[Database], person_names: Sequence[str
     def compete(number: int) -> None:
         holder = HoldingProcess(person_names[number], f"desk-{number}", "host", number, f"session-{number}")
         for turn in range(rounds):
-            start.wait(PATIENCE_SECONDS)
+            start.wait(MAX_WAIT_SECONDS)
             name = f"fought-for-{turn}"
             taken = databases[number].write(lambda tx, name=name: leases.acquire(tx, name, holder, START_TIME, 30))  # type: ignore[misc]  # bound
             if taken is not None:

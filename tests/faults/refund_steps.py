@@ -24,7 +24,7 @@ CommandFault = Literal[
     "lost_request", "lost_reply", "half_reply", "killed", "commit_lost", "deadlock", "away", "away_after",
     "read_only", "restarted",
 ]  # fmt: skip
-TROUBLES: tuple[CommandFault, ...] = (
+TESTED_FAULTS: tuple[CommandFault, ...] = (
     "lost_request",
     "lost_reply",
     "half_reply",
@@ -35,7 +35,7 @@ TROUBLES: tuple[CommandFault, ...] = (
 )
 """The n-th command or its reply is lost once; its session is killed; the reply to its n-th COMMIT is lost; from it on
 the server is away for good."""
-_PROXY_FAULT_BY_TROUBLE: dict[CommandFault, BreakKind] = {
+_BREAK_KIND_BY_FAULT: dict[CommandFault, BreakKind] = {
     "lost_request": "lost_request",
     "lost_reply": "lost_reply",
     "half_reply": "half_reply",
@@ -46,7 +46,7 @@ _PROXY_FAULT_BY_TROUBLE: dict[CommandFault, BreakKind] = {
     "read_only": "passed",
     "restarted": "passed",
 }
-_LASTING_TROUBLES: tuple[CommandFault, ...] = ("away", "away_after")
+_LASTING_FAULTS: tuple[CommandFault, ...] = ("away", "away_after")
 _SHORT_RETRY_SETTINGS = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.COMMIT_CHECK_SECONDS": 0.2}
 USUAL_COMMAND_COUNT_BY_ACTION = {
     "ask": 40, "approve": 90, "reject": 35, "withdraw": 35, "probe": 60, "due": 90, "resolve": 60, "notice": 40,
@@ -63,34 +63,34 @@ COMMIT_COUNT_BY_COMMAND = {
 }
 BreakConnection = Callable[[int], None]
 
-RANDOM_TROUBLE_COUNT = 2
+RANDOM_FAULT_COUNT = 2
 
 
-def disturb_each_command(stage: MoneyStage, action: str, trouble: CommandFault) -> Counter[str]:
+def disturb_each_command(stage: MoneyStage, action: str, fault: CommandFault) -> Counter[str]:
     """Disturb each command of the action in turn. Return how often each ending occurred."""
-    tally = call_at_each_place(partial(fail_at_command, stage, action, trouble))
+    tally = call_at_each_place(partial(fail_at_command, stage, action, fault))
     stage.check_all_rules()
     return tally
 
 
 def disturb_random_commands(
-    stage: MoneyStage, action: str, troubles: tuple[CommandFault, ...], seed: int
+    stage: MoneyStage, action: str, faults: tuple[CommandFault, ...], seed: int
 ) -> Counter[str]:
-    """Disturb the action in RANDOM_TROUBLE_COUNT of the possible ways, each time at a random command. Return how
+    """Disturb the action in RANDOM_FAULT_COUNT of the possible ways, each time at a random command. Return how
     often each ending occurred.
     """
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
-    for trouble in chance.sample(troubles, RANDOM_TROUBLE_COUNT):
-        most = COMMIT_COUNT_BY_COMMAND[action] if trouble == "commit_lost" else USUAL_COMMAND_COUNT_BY_ACTION[action]
-        tally.update({fail_at_command(stage, action, trouble, chance.randint(1, most)) or "undisturbed": 1})
+    for fault in chance.sample(faults, RANDOM_FAULT_COUNT):
+        most = COMMIT_COUNT_BY_COMMAND[action] if fault == "commit_lost" else USUAL_COMMAND_COUNT_BY_ACTION[action]
+        tally.update({fail_at_command(stage, action, fault, chance.randint(1, most)) or "undisturbed": 1})
     return tally
 
 
 def fail_at_command(
     stage: MoneyStage,
     action: str,
-    trouble: CommandFault,
+    fault: CommandFault,
     nth: int,
     harm: BreakConnection | None = None,
     repair: Callable[[], None] = lambda: None,
@@ -99,7 +99,7 @@ def fail_at_command(
     error code; None if the action has no such command. `harm` is called before the command with the id of its session
     (None: only the proxy disturbs). `repair` is called after the action.
     """
-    where, lasting = f"{action}, {trouble} at {nth}", trouble in _LASTING_TROUBLES
+    where, lasting = f"{action}, {fault} at {nth}", fault in _LASTING_FAULTS
     assert isinstance(stage.place, ServerPlace)
     node = stage.place.database.nodes[0]
     target = stage.prepare_target(action)
@@ -113,17 +113,17 @@ def fail_at_command(
             stage.open_desk(action, proxy.make_url(stage.place.url(stage.get_person(action))))
         )
         console.recovery.count_queues()
-        if harm is None and trouble == "killed":
+        if harm is None and fault == "killed":
             harm = partial(_kill_session, node)
-        word = "COMMIT" if trouble == "commit_lost" else ""
+        word = "COMMIT" if fault == "commit_lost" else ""
         with proxy.cause_fault(
-            _PROXY_FAULT_BY_TROUBLE[trouble], nth, word, is_lasting=lasting, before_fault=harm or _leave_session_alone
+            _BREAK_KIND_BY_FAULT[fault], nth, word, is_lasting=lasting, before_fault=harm or _leave_session_alone
         ) as shot:
             code = stage.execute_action(console, target)
         if shot.has_happened:
             repair()
     stage.check_ending(target, code, where)
-    if trouble in ("lost_request", "lost_reply", "half_reply", "killed", "commit_lost"):
+    if fault in ("lost_request", "lost_reply", "half_reply", "killed", "commit_lost"):
         assert code in ("done", "database_unreachable"), f"one lost packet is no reason for {code}: {where}"
     stage.settle_and_check(target, code, where)
     return code if shot.has_happened else None

@@ -19,13 +19,13 @@ from tests.support.fault_places import call_at_each_place
 from tests.support.invented import invent_numbers
 from tests.support.servers import Server
 from tests.support.sql_proxy import BreakKind
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 CommandFault = Literal["lost_request", "lost_reply", "half_reply", "killed", "away", "away_after", "restarted"]
-TROUBLES: tuple[CommandFault, ...] = ("lost_request", "lost_reply", "half_reply", "killed", "away", "away_after")
+TESTED_FAULTS: tuple[CommandFault, ...] = ("lost_request", "lost_reply", "half_reply", "killed", "away", "away_after")
 """The n-th command or its reply is lost once; its session is killed; from it on the server is away for good."""
 
-_PROXY_FAULT_BY_TROUBLE: dict[CommandFault, tuple[BreakKind, bool]] = {
+_BREAK_KIND_BY_FAULT: dict[CommandFault, tuple[BreakKind, bool]] = {
     "lost_request": ("lost_request", False),
     "lost_reply": ("lost_reply", False),
     "half_reply": ("half_reply", False),
@@ -39,10 +39,10 @@ ACTIONS = tuple(USUAL_COMMAND_COUNT_BY_ACTION)
 _SHORT_RETRY_SETTINGS = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.COMMIT_CHECK_SECONDS": 0.2}
 
 
-def disturb_each_command(scene: FaultScene, action: str, trouble: CommandFault, seed: int) -> Counter[str]:
+def disturb_each_command(scene: FaultScene, action: str, fault: CommandFault, seed: int) -> Counter[str]:
     """Disturb each command of the action in turn. Return how often each ending occurred."""
     names = iter(invent_numbers(2_000, seed))
-    tally = call_at_each_place(lambda nth: fail_at_command(scene, action, trouble, nth, next(names)))
+    tally = call_at_each_place(lambda nth: fail_at_command(scene, action, fault, nth, next(names)))
     scene.verify_trail()
     return tally
 
@@ -53,11 +53,9 @@ def disturb_random_commands(scene: FaultScene, action: str, seed: int) -> Counte
     """
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
-    names = invent_numbers(len(TROUBLES), 10 * seed + ACTIONS.index(action))
-    for trouble, name in zip(TROUBLES, names, strict=True):
-        ending = fail_at_command(
-            scene, action, trouble, chance.randint(1, USUAL_COMMAND_COUNT_BY_ACTION[action]), name
-        )
+    names = invent_numbers(len(TESTED_FAULTS), 10 * seed + ACTIONS.index(action))
+    for fault, name in zip(TESTED_FAULTS, names, strict=True):
+        ending = fail_at_command(scene, action, fault, chance.randint(1, USUAL_COMMAND_COUNT_BY_ACTION[action]), name)
         tally.update({ending or "undisturbed": 1})
     return tally
 
@@ -74,7 +72,7 @@ def make_kill_and_wait(server: Server) -> tuple[Callable[[int], None], Callable[
         dead.set()
 
     def wait_for_death() -> None:
-        assert dead.wait(PATIENCE_SECONDS)
+        assert dead.wait(MAX_WAIT_SECONDS)
         back.join()
 
     return kill_server, wait_for_death
@@ -98,7 +96,7 @@ def kill_server_at_command(
 def fail_at_command(
     scene: FaultScene,
     action: str,
-    trouble: CommandFault,
+    fault: CommandFault,
     nth: int,
     number: str,
     harm: Callable[[int], None] | None = None,
@@ -108,8 +106,8 @@ def fail_at_command(
     error code; None if the action has no such command. `harm` is called before the command with the id of its session
     (None: only the proxy disturbs). `repair` is called after the action.
     """
-    kind, lasting = _PROXY_FAULT_BY_TROUBLE[trouble]
-    where = f"{action}, {trouble} at {nth}"
+    kind, lasting = _BREAK_KIND_BY_FAULT[fault]
+    where = f"{action}, {fault} at {nth}"
     act = _FUNCTION_BY_ACTION[action]
     with ExitStack() as around:
         if lasting:
@@ -120,7 +118,7 @@ def fail_at_command(
         subject = _prepare_records(scene, action, number)
         before = scene.alarmbox.count_charges(number)
         console.credit_checks.make_plan(number)
-        harm = harm or (scene.kill_session if trouble == "killed" else _leave_session_alone)
+        harm = harm or (scene.kill_session if fault == "killed" else _leave_session_alone)
         with scene.proxy.cause_fault(kind, nth, is_lasting=lasting, before_fault=harm) as shot:
             ending = act(scene, console, subject)
         if shot.has_happened:
@@ -130,7 +128,7 @@ def fail_at_command(
     if action == "purchase":
         check_ending(ending, charges, where)
     assert ending in EXPECTED_REFUSALS | {"done"}, f"{ending} at {where}"
-    if not lasting and trouble != "restarted" and ending not in ("done", "database_unreachable"):
+    if not lasting and fault != "restarted" and ending not in ("done", "database_unreachable"):
         raise AssertionError(f"one lost packet is no reason for {ending}: {where}")
     with scene.settle_and_check(number) as fresh:
         _check_records_after_action(scene, fresh, action, number, ending, where)

@@ -69,8 +69,8 @@ def test_a_lease_lasts_as_long_as_the_server_decides(
         with liar.read() as conn:
             assert conn.scalar(text("SELECT year(now())")) < 1971
     me, other = (
-        HoldingProcess(open_database_in_japan_time.get_account_name(who), who, "host", 1, who)
-        for who in ("op-a", "op-b")
+        HoldingProcess(open_database_in_japan_time.get_account_name(person), person, "host", 1, person)
+        for person in ("op-a", "op-b")
     )
     early, now = 0, datetime.now(UTC)
     for turn in range(40):

@@ -19,7 +19,7 @@ from tests.faults import nodes
 from tests.faults.scene import execute_as_owner
 from tests.support.places import ServerPlace
 from tests.support.quick_desks import START_TIME
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 pytestmark = pytest.mark.engines("galera")
 KIND, RECORDS = "payment", range(1, 6)
@@ -48,7 +48,7 @@ class FeedReader:
             yield self
         finally:
             self._over.set()
-            self._thread.join(PATIENCE_SECONDS)
+            self._thread.join(MAX_WAIT_SECONDS)
 
     def _read_until_stopped(self) -> None:
         while not self._over.wait(0.01):
@@ -64,7 +64,7 @@ class FeedReader:
         return mark
 
 
-def write_notes(database: Database, who: str, number: int) -> None:
+def write_notes(database: Database, person: str, number: int) -> None:
     """Write notes on a few records on which other threads also write. Every fifth transaction announces changes of
     many records.
     """
@@ -73,7 +73,7 @@ def write_notes(database: Database, who: str, number: int) -> None:
         record, others = chance.choice(RECORDS), CROWD if turn % 5 == 0 else 0
 
         def work(tx: Transaction, record: int = record, others: int = others, turn: int = turn) -> None:
-            notes.add_note(tx.conn, KIND, record, who, f"{number}-{turn}", START_TIME)
+            notes.add_note(tx.conn, KIND, record, person, f"{number}-{turn}", START_TIME)
             for one in range(others):
                 compare_and_swap.announce_change(tx.conn, "order", 1_000 * number + one, START_TIME)
 
@@ -81,10 +81,10 @@ def write_notes(database: Database, who: str, number: int) -> None:
 
 
 @contextmanager
-def commit_note_late(database: Database, who: str, record: int) -> Iterator[None]:
+def commit_note_late(database: Database, person: str, record: int) -> Iterator[None]:
     """Write a note before the block, and commit its transaction after the block."""
     with database.write_without_retries() as tx:
-        notes.add_note(tx.conn, KIND, record, who, "late", START_TIME)
+        notes.add_note(tx.conn, KIND, record, person, "late", START_TIME)
         yield
 
 
@@ -123,7 +123,7 @@ def run_threads(threads: Sequence[Thread]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(PATIENCE_SECONDS)
+        thread.join(MAX_WAIT_SECONDS)
         assert not thread.is_alive()
 
 

@@ -23,7 +23,7 @@ from tests.support.invented import invent_numbers
 from tests.support.places import ServerPlace
 from tests.support.servers import Cluster
 from tests.support.sql_proxy import SqlProxy
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 PEOPLE = ("op-a", "op-b", "lead-b")
 NUMBERS = iter(invent_numbers(100, seed=79))
@@ -93,7 +93,7 @@ def test_an_unanswered_commit_is_verified_on_another_node(galera_place: ServerPl
         with proxy.cause_fault("late", sql_prefix="COMMIT", is_lasting=True) as shot:
             told = database.write(note)
             shot.release_command()
-            assert shot.replied.wait(PATIENCE_SECONDS)
+            assert shot.replied.wait(MAX_WAIT_SECONDS)
         database.close()
     assert read_stored_tries(galera_place, note.name) == [told]
     assert told == (1 if when == "in between" else 2)

@@ -18,7 +18,7 @@ from tests.faults import losing_transactions
 from tests.faults.losing_transactions import COUNTER_NAMES, CrossingTransaction, ReadModifyWrite, count_reruns
 from tests.faults.scene import connect_to_place, execute_as_owner
 from tests.support.places import ServerPlace
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 TURNS, THREADS = 60, 3
 
@@ -117,18 +117,18 @@ def test_a_stopped_process_loses_its_database_locks(place: ServerPlace, lock: st
     def lock_and_wait(tx: Transaction) -> None:
         tx.conn.exec_driver_sql(lock)
         stopped.set()
-        assert woken.wait(PATIENCE_SECONDS)
+        assert woken.wait(MAX_WAIT_SECONDS)
         works[0](tx)
 
     with open_databases(place, 2) as (first, second), ThreadPoolExecutor(1) as thread:
         sleeper = thread.submit(first.write, lock_and_wait)
         try:
-            assert stopped.wait(PATIENCE_SECONDS)
+            assert stopped.wait(MAX_WAIT_SECONDS)
             second.write(works[1])
             assert not sleeper.done()
         finally:
             woken.set()
-        sleeper.result(PATIENCE_SECONDS)
+        sleeper.result(MAX_WAIT_SECONDS)
     assert (works[0].tries, read_counters(place)) == (2, [2, 2])
 
 

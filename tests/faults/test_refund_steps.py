@@ -16,19 +16,19 @@ def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 1.0)
 
 
-@pytest.mark.expects_log("every kind of trouble")
+@pytest.mark.expects_log("every kind of fault")
 def test_a_broken_command_loses_no_refund(place: ServerPlace, seed: int) -> None:
     """A random command of an action on a refund is disturbed. The provider executes an approved refund at most once,
     and the reported ending agrees with that. After the next due tasks no operation has the state `calling`.
     """
     with open_money_stage(place) as on:
         for action in ACTIONS:
-            tally = refund_steps.disturb_random_commands(on, action, refund_steps.TROUBLES, seed)
+            tally = refund_steps.disturb_random_commands(on, action, refund_steps.TESTED_FAULTS, seed)
             print(f"faults: refunds: {action}: {dict(tally)}: 0 twice, 0 untrue endings")
         on.check_all_rules()
 
 
-@pytest.mark.expects_log("every kind of trouble")
+@pytest.mark.expects_log("every kind of fault")
 def test_a_server_that_dies_or_is_read_only_loses_no_refund(
     own_place: ServerPlace, own_server: Server, seed: int
 ) -> None:

@@ -15,7 +15,7 @@ from tests.faults.verdicts import TriedAuditEntry, open_database_behind_proxy, r
 from tests.support.places import ServerPlace
 from tests.support.servers import Server
 from tests.support.sql_proxy import BreakKind
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 TRANSACTION_COUNT = 20
 
@@ -88,7 +88,7 @@ def test_only_a_session_that_holds_the_token_is_ended(place: ServerPlace) -> Non
 
 
 @pytest.mark.parametrize("is_committed", [False, True])
-def test_a_server_killed_at_commit_is_asked_after_its_restart(
+def test_a_commit_is_looked_up_after_the_server_was_killed_and_restarted(
     own_place: ServerPlace, own_server: Server, is_committed: bool
 ) -> None:
     """The server is killed before COMMIT arrives, or directly after it has executed COMMIT, and is restarted. After
@@ -105,7 +105,7 @@ def test_a_server_killed_at_commit_is_asked_after_its_restart(
             restart.start()
 
         def die_when_done() -> None:
-            shot.replied.wait(PATIENCE_SECONDS)
+            shot.replied.wait(MAX_WAIT_SECONDS)
             kill_server()
 
         killer = threading.Thread(target=die_when_done)

@@ -16,7 +16,7 @@ from console.store.database.engine import Database, Transaction
 from tests.faults.scene import execute_as_owner
 from tests.support.places import ServerPlace
 from tests.support.sql_proxy import BreakKind, SqlProxy
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 _USUAL_BREAKS: tuple[BreakKind, ...] = ("lost_reply", "lost_request", "half_reply", "lost_request")
 QUICK_BREAKS: tuple[BreakKind, ...] = (*_USUAL_BREAKS, *_USUAL_BREAKS, "lost_reply", "late")
@@ -29,8 +29,8 @@ class TriedAuditEntry:
     number of times that it was run.
     """
 
-    def __init__(self, name: str, who: str, chain: str = _CHAIN_NAME) -> None:
-        self.name, self.tries, self._who, self._chain = name, 0, who, chain
+    def __init__(self, name: str, person: str, chain: str = _CHAIN_NAME) -> None:
+        self.name, self.tries, self._who, self._chain = name, 0, person, chain
 
     def __call__(self, tx: Transaction) -> int:
         self.tries += 1
@@ -69,10 +69,10 @@ def lose_commit_answers(place: ServerPlace, count: int, kinds: tuple[BreakKind, 
     """
     tally: Counter[str] = Counter()
     with open_database_behind_proxy(place) as (proxy, database):
-        who = place.get_account_name("op-a")
-        database.write(TriedAuditEntry("warm", who))
+        person = place.get_account_name("op-a")
+        database.write(TriedAuditEntry("warm", person))
         for i in range(count):
-            kind, note = kinds[i % len(kinds)], TriedAuditEntry(f"n{i}", who)
+            kind, note = kinds[i % len(kinds)], TriedAuditEntry(f"n{i}", person)
             with proxy.cause_fault(kind, sql_prefix="COMMIT") as shot:
                 told = database.write(note)
                 shot.release_command()
@@ -91,11 +91,11 @@ def stop_commits(place: ServerPlace) -> Iterator[threading.Event]:
         with place.database.nodes[0].connect() as connection, connection.cursor() as cursor:
             cursor.execute("FLUSH TABLES WITH READ LOCK")
             stopped.set()
-            go.wait(PATIENCE_SECONDS)
+            go.wait(MAX_WAIT_SECONDS)
 
     thread = threading.Thread(target=hold_read_lock)
     thread.start()
-    assert stopped.wait(PATIENCE_SECONDS)
+    assert stopped.wait(MAX_WAIT_SECONDS)
     try:
         yield go
     finally:

@@ -61,51 +61,51 @@ class AttackedDatabase:
 
     # Honest acts
 
-    def get_desk(self, who: str) -> Console:
+    def get_desk(self, person: str) -> Console:
         """Return this person's desk. The first call opens it."""
-        if who not in self._desks:
-            settings = Settings.load(self.make_environment(who))
-            self._desks[who] = self._closing.enter_context(open_console(settings))
-        return self._desks[who]
+        if person not in self._desks:
+            settings = Settings.load(self.make_environment(person))
+            self._desks[person] = self._closing.enter_context(open_console(settings))
+        return self._desks[person]
 
-    def restart_desk(self, who: str) -> Console:
+    def restart_desk(self, person: str) -> Console:
         """Return this person's desk after a restart of its process, so that nothing is cached in memory."""
-        if who in self._desks:
-            self._desks.pop(who).close()
-        return self.get_desk(who)
+        if person in self._desks:
+            self._desks.pop(person).close()
+        return self.get_desk(person)
 
-    def make_environment(self, who: str, **extra: str) -> dict[str, str]:
+    def make_environment(self, person: str, **extra: str) -> dict[str, str]:
         """Return the environment variables of this person's desk; `extra` replaces or adds variables."""
         facts = {
-            "DATABASE_URL": self.people.urls[who],
+            "DATABASE_URL": self.people.urls[person],
             "DOCUMENTS_URL": (self.folder / "documents").as_uri(),
             "OPERATOR": "",
             "SECRET_NOTICE_BANK_KEY": BANK_KEY,
             **make_provider_settings(self.sandbox.url),
             **extra,
         }
-        return make_environment(self.folder / who, self.sandbox.url, **facts)
+        return make_environment(self.folder / person, self.sandbox.url, **facts)
 
     def take_unused_number(self) -> str:
         """Return the number of a corporation that this scene has neither bought nor looked up yet."""
         return next(self._numbers)
 
-    def buy(self, who: str, number: str, client: str = CLIENT_ID, *, renew: bool = False) -> CreditCheck:
+    def buy(self, person: str, number: str, client: str = CLIENT_ID, *, renew: bool = False) -> CreditCheck:
         """Buy a credit check at this person's desk. Raises the ConsoleError of the service."""
-        return self.get_desk(who).credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
+        return self.get_desk(person).credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
 
-    def buy_new(self, who: str = "op-b") -> CreditCheck:
+    def buy_new(self, person: str = "op-b") -> CreditCheck:
         """Buy a credit check of a new corporation and return its record, which is live."""
-        return self.buy(who, self.take_unused_number())
+        return self.buy(person, self.take_unused_number())
 
-    def buy_without_answer(self, who: str = "op-b") -> CreditCheck:
+    def buy_without_answer(self, person: str = "op-b") -> CreditCheck:
         """Buy a credit check whose answer never arrives although the provider charges for it. Return the record,
         whose outcome is unknown.
         """
         number = self.take_unused_number()
         self.sandbox.control.add_fault("close_after_charge", call="purchase", number=number)
-        assert call_for_refusal_code(lambda: self.buy(who, number)) == "outcome_unknown"
-        return self.get_desk(who).lookup.find_records(number).credit_checks[0]
+        assert call_for_refusal_code(lambda: self.buy(person, number)) == "outcome_unknown"
+        return self.get_desk(person).lookup.find_records(number).credit_checks[0]
 
     def make_paid_payment(self, minor: int = 3_000) -> Payment:
         """Create a payment of `minor` yen that its payer has paid and that is booked in the database, and return
@@ -114,9 +114,10 @@ class AttackedDatabase:
         self._orders += 1
         return import_paid_payment(self.get_desk("op-b"), self.sandbox, f"ORD-H{self._orders}", minor)
 
-    def request_refund(self, payment: Payment, who: str = "op-b", amount: int = 1_000) -> Refund:
-        """Request a refund of `amount` yen of this payment at the desk of the person `who`, and return the refund."""
-        return request_refund(self.get_desk(who), payment.id, amount)
+    def request_refund(self, payment: Payment, person: str = "op-b", amount: int = 1_000) -> Refund:
+        """Request a refund of `amount` yen of this payment at the desk of the person `person`, and return the
+        refund."""
+        return request_refund(self.get_desk(person), payment.id, amount)
 
     # The truth
 
@@ -131,7 +132,7 @@ class AttackedDatabase:
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Execute the statements as the schema account, and return the rows of the last statement."""
         rows: list[tuple[Any, ...]] = []
-        with self.people.open_connection("owner") as line, line.cursor() as cursor:
+        with self.people.open_connection("owner") as connection, connection.cursor() as cursor:
             with suppress(pymysql.MySQLError):  # on a cluster: know what other nodes have acknowledged
                 cursor.execute("SET SESSION wsrep_sync_wait = 7")
             for statement in statements:
@@ -154,7 +155,7 @@ class AttackedDatabase:
 
     # Attacks
 
-    def attack(self, who: str, attack: Attack, node: int = -1, **names: str) -> list[str]:
+    def attack(self, person: str, attack: Attack, node: int = -1, **names: str) -> list[str]:
         """Execute the statements of `attack` as a plain client with this person's account; a refused statement
         doesn't stop the next ones.
 
@@ -163,9 +164,9 @@ class AttackedDatabase:
         value.
         """
         there = replace(self.people, server=self.nodes[node])
-        told = {"me": self.people.names[who], "other": self.people.names["op-b"], **names}
+        told = {"me": self.people.names[person], "other": self.people.names["op-b"], **names}
         said = []
-        with there.open_connection(who) as line, line.cursor() as cursor:
+        with there.open_connection(person) as connection, connection.cursor() as cursor:
             for statement in attack.sql:
                 said.append(_execute_attack(cursor, _fill_in(statement, told)))
         return said
@@ -180,8 +181,8 @@ class AttackedDatabase:
         for way in list(attacks):
             self._attack_number += 1
             in_turn = {everybody[self._attack_number % len(everybody)]} | {"worker"}.intersection(everybody)
-            for who in everybody if self.tries_all_attacks else sorted(in_turn):
-                self.attack(who, way, -1, **names)
+            for person in everybody if self.tries_all_attacks else sorted(in_turn):
+                self.attack(person, way, -1, **names)
                 tried += 1
         return tried
 
@@ -219,9 +220,9 @@ class AttackedDatabase:
         """Let three people try to buy a credit check of this corporation for `client`, with and without a renewal.
         Raises AssertionError if AlarmBox has then charged for the corporation more than once.
         """
-        for who in ("op-a", "op-b", "lead-b"):
+        for person in ("op-a", "op-b", "lead-b"):
             for renew in (False, True):
-                call_for_ending(lambda: self.buy(who, number, client, renew=renew))  # noqa: B023  # called at once
+                call_for_ending(lambda: self.buy(person, number, client, renew=renew))  # noqa: B023  # called at once
         assert self.count_charges(number) == 1
 
     def close(self) -> None:

@@ -202,8 +202,8 @@ def test_a_running_purchase_keeps_its_claim(harm_scene: AttackedDatabase) -> Non
         (record,) = harm_scene.get_desk("op-b").lookup.find_records(number).credit_checks
         harm_scene.attack_as_each_role(make_not_bought_attacks(record))
         harm_scene.attack_as_each_role(make_column_attacks(record), WRITING_PEOPLE)
-        for who in ("op-b", "lead-b"):
-            assert call_for_ending(lambda: harm_scene.buy(who, number)) != "done"  # noqa: B023  # called at once
+        for person in ("op-b", "lead-b"):
+            assert call_for_ending(lambda: harm_scene.buy(person, number)) != "done"  # noqa: B023  # called at once
         harm_scene.sandbox.control.release_calls("purchase", number)
         buying.exception(30)
     assert harm_scene.count_charges(number) == 1
@@ -235,8 +235,8 @@ def test_a_check_in_another_spelling_keeps_its_claim(harm_scene: AttackedDatabas
             harm_scene.attack_as_each_role(
                 make_update_attacks(CHECKS_TABLE, change, f"id = {record.id}"), WRITING_PEOPLE
             )
-    for who in ("op-a", "lead-b"):
-        call_for_ending(lambda: harm_scene.buy(who, stray))  # noqa: B023  # called at once
+    for person in ("op-a", "lead-b"):
+        call_for_ending(lambda: harm_scene.buy(person, stray))  # noqa: B023  # called at once
     assert harm_scene.count_charges(stray) == 0
     harm_scene.check_ordinary_work()
 
@@ -257,12 +257,14 @@ def test_an_expired_check_is_renewed_once(harm_scene: AttackedDatabase) -> None:
     harm_scene.sandbox.control.change_settings(today=None)
     harm_scene.sql(old_purchases.SET_SENDING_TIME_SQL)
     harm_scene.attack_as_each_role(way for way in make_renewal_attacks(old) if "of its own" not in way.title)
-    assert {call_for_ending(lambda: harm_scene.buy(who, number)) for who in ("op-a", "op-b")} <= {"already_purchased"}  # noqa: B023  # called at once
+    for person in ("op-a", "op-b"):
+        ending = call_for_ending(lambda: harm_scene.buy(person, number))  # noqa: B023  # called at once
+        assert ending == "already_purchased"
     renewed = harm_scene.buy("lead-b", number, renew=True)
     assert (renewed.state, harm_scene.count_charges(number)) == ("success", 2)
     harm_scene.attack_as_each_role(harm_scene.choose_attacks(make_renewal_attacks(renewed)))
-    for who in PERSON_BY_ROLE.values():
-        call_for_ending(lambda: harm_scene.buy(who, number, renew=True))  # noqa: B023  # called at once
+    for person in PERSON_BY_ROLE.values():
+        call_for_ending(lambda: harm_scene.buy(person, number, renew=True))  # noqa: B023  # called at once
     assert harm_scene.count_charges(number) == 2
     harm_scene.check_ordinary_work()
 
@@ -292,9 +294,9 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: AttackedData
         told = make_forged_evidence(record, "alarmbox.purchase", FORGED_SUMMARY)
         for way in make_update_attacks(CHECKS_TABLE, bought | VERSION_UPDATE, f"id = {record.id}"):
             harm_scene.attack_as_each_role([way.prepend_statements("forged answer", told)], WRITING_PEOPLE)
-        for who in ("op-a", "op-b", "lead-b"):
+        for person in ("op-a", "op-b", "lead-b"):
             for renew in (False, True):
-                call_for_ending(lambda: harm_scene.buy(who, record.corporation_number, renew=renew))  # noqa: B023  # called at once
+                call_for_ending(lambda: harm_scene.buy(person, record.corporation_number, renew=renew))  # noqa: B023  # called at once
         assert harm_scene.count_charges(record.corporation_number) == before, given
     harm_scene.check_ordinary_work()
 

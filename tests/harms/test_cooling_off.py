@@ -85,14 +85,14 @@ def test_no_requester_shortens_the_cooling_off_period(harm_scene: AttackedDataba
     full cooling-off period after its approval.
     """
     scene, came = harm_scene, 0
-    for who in ("op-b", "lead-c"):
+    for person in ("op-b", "lead-c"):
         for way in scene.choose_attacks(make_forged_time_attacks(payment)):
-            scene.attack(who, way)
+            scene.attack(person, way)
             refund = find_open_refund(scene, payment)
             if refund is not None:
                 came += 1
                 assert approve_and_run_due(scene, refund) is RefundState.APPROVED, way
-                scene.get_desk(who).refunds.withdraw(refund.id)
+                scene.get_desk(person).refunds.withdraw(refund.id)
             assert scene.count_refunds(payment) == 0, way
             scene.sql(f"UPDATE payments SET reserved_minor = 0 WHERE id = {payment.id}")
     assert came > 0, "nothing was tried"

@@ -130,13 +130,18 @@ def attacked_team(request: pytest.FixtureRequest) -> Iterator[AttackedTeam]:
         refund = made.request_refund(payment)
         names = made.people.names
         people = [
-            {"name": names[who], "roles": list(roles), "may_buy": roles[0] in ("operator", "approver"), "acts": False}
-            for who, roles in ROLES_BY_PERSON.items()
+            {
+                "name": names[person],
+                "roles": list(roles),
+                "may_buy": roles[0] in ("operator", "approver"),
+                "acts": False,
+            }
+            for person, roles in ROLES_BY_PERSON.items()
             if roles != ("worker",)
         ]
         apply_accounts(made.people.owner, people, {})
-        for who in list(ROLES_BY_PERSON):
-            made.restart_desk(who)
+        for person in list(ROLES_BY_PERSON):
+            made.restart_desk(person)
         yield AttackedTeam(made, check, unknown, payment, refund, _read_column_types(made))
 
 
@@ -228,18 +233,18 @@ def list_server_statements(stage: AttackedTeam) -> Iterator[str]:
 
 
 @contextmanager
-def open_attacker_cursor(stage: AttackedTeam, who: str) -> Iterator[Any]:
+def open_attacker_cursor(stage: AttackedTeam, person: str) -> Iterator[Any]:
     """Yield a cursor of a plain client with this person's account, on another node than the worker's, in a session
     with its checks switched off.
     """
     there = replace(stage.scene.people, server=stage.scene.nodes[-1])
-    line = there.open_connection(who, local_infile=True)
+    connection = there.open_connection(person, local_infile=True)
     try:
-        with line.cursor() as cursor:
+        with connection.cursor() as cursor:
             cursor.execute(_SET_CHECKS_OFF_SQL)
             yield cursor
     finally:
-        line.close()
+        connection.close()
 
 
 def is_executed(cursor: Any, statement: str, names: Mapping[str, str]) -> bool:
@@ -257,22 +262,22 @@ def is_executed(cursor: Any, statement: str, names: Mapping[str, str]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("attacked_team", "who"),
-    [(one, who) for one in _ENGINES for who in PEOPLE_IN_TEAM_MODE],
+    ("attacked_team", "person"),
+    [(one, person) for one in _ENGINES for person in PEOPLE_IN_TEAM_MODE],
     indirect=["attacked_team"],
 )
-def test_a_person_in_team_mode_changes_nothing_by_sql(attacked_team: AttackedTeam, who: str) -> None:
+def test_a_person_in_team_mode_changes_nothing_by_sql(attacked_team: AttackedTeam, person: str) -> None:
     """A person in team mode tries every form of SQL statement with several values on each column of each table and
     view, then statements about sessions and the server. No statement changes a row of other people.
     """
-    names = {"me": attacked_team.scene.people.names[who], "other": attacked_team.scene.people.names["worker"]}
+    names = {"me": attacked_team.scene.people.names[person], "other": attacked_team.scene.people.names["worker"]}
     before, wishes, tried, passed = (
         attacked_team.read_protected_content(),
         attacked_team.scene.sql(SELECT_REQUESTS_SQL),
         0,
         [],
     )
-    with open_attacker_cursor(attacked_team, who) as cursor:
+    with open_attacker_cursor(attacked_team, person) as cursor:
         own_place = make_people_database_name(attacked_team.scene.people.database)
         for table, columns in attacked_team.column_types_by_table.items():
             mine = table.startswith(f"`{own_place}`") and table.rpartition(".")[2].strip("`") in OWN_TABLES
@@ -301,11 +306,11 @@ def test_a_person_in_team_mode_changes_nothing_by_sql(attacked_team: AttackedTea
 
 
 @pytest.mark.parametrize(
-    ("attacked_team", "who"),
+    ("attacked_team", "person"),
     [*((one, "op-a") for one in _ENGINES), *((one, "lead-b") for one in _ENGINES if one != "galera")],
     indirect=["attacked_team"],
 )
-def test_no_desk_request_changes_more_than_its_command_allows(attacked_team: AttackedTeam, who: str) -> None:
+def test_no_desk_request_changes_more_than_its_command_allows(attacked_team: AttackedTeam, person: str) -> None:
     """A person inserts desk requests of each command for each kind of record, with a hostile value in each column in
     turn, and the worker executes them. The provider charges nothing, and no money is refunded.
     """
@@ -319,14 +324,14 @@ def test_no_desk_request_changes_more_than_its_command_allows(attacked_team: Att
         "refund submit": f"[{attacked_team.refund.id}]",
         "resolve": f'["credit-check", "{attacked_team.unknown_check.id}", "error", "not on the bill", null, null]',
     }
-    if who == "lead-b":  # an approver approves, and that is no harm
+    if person == "lead-b":  # an approver approves, and that is no harm
         arguments.pop("refund approve")
     own_columns = attacked_team.column_types_by_table[
         f"`{make_people_database_name(attacked_team.scene.people.database)}`.`requests`"
     ]
-    names = {"me": attacked_team.scene.people.names[who], "other": attacked_team.scene.people.names["lead-c"]}
+    names = {"me": attacked_team.scene.people.names[person], "other": attacked_team.scene.people.names["lead-c"]}
     number = 0
-    with open_attacker_cursor(attacked_team, who) as cursor:
+    with open_attacker_cursor(attacked_team, person) as cursor:
         for command in DESK_REQUEST_FORM_BY_COMMAND:
             for kind, id in subjects:
                 kind_text, id_text = (f"'{kind}'", f"'{id}'") if kind else ("NULL", "NULL")
@@ -422,24 +427,24 @@ def test_the_worker_alone_stores_no_decision_and_frees_no_claim(attacked_team: A
 
 @pytest.mark.parametrize("attacked_team", [engine for engine in _ENGINES if engine != "galera"], indirect=True)
 @pytest.mark.parametrize(
-    ("who", "action", "kind"), [("op-b", "refund approve", "refund"), ("op-a", "resolve", "credit-check")]
+    ("person", "action", "kind"), [("op-b", "refund approve", "refund"), ("op-a", "resolve", "credit-check")]
 )
 def test_the_worker_and_one_person_do_not_count_as_two_people(
-    attacked_team: AttackedTeam, who: str, action: str, kind: str
+    attacked_team: AttackedTeam, person: str, action: str, kind: str
 ) -> None:
     """The worker executes a desk request of one person, who has requested the refund or is an operator. Still, none
     of the worker's statements approves a refund, stores a second vote or frees a claim.
     """
     subject = {"refund": attacked_team.refund.id, "credit-check": attacked_team.unknown_check.id}[kind]
     request = make_request_id()
-    with open_attacker_cursor(attacked_team, who) as cursor:
+    with open_attacker_cursor(attacked_team, person) as cursor:
         cursor.execute(
             "INSERT INTO requests (id, action, args, subject_kind, subject_id, proposed, amount_minor)"
             " VALUES (%s, %s, '[]', %s, %s, 'error', 1000)",
             (request, action, kind, str(subject)),
         )
     worker = attacked_team.scene.people.names["worker"]
-    names = {"me": attacked_team.scene.people.names[who], "other": attacked_team.scene.people.names["lead-b"]}
+    names = {"me": attacked_team.scene.people.names[person], "other": attacked_team.scene.people.names["lead-b"]}
     begin = (
         (
             f"UPDATE requests SET state = 'taken', taken_by = '{worker}', worker = 's', lease_clock = 'server',"

@@ -56,20 +56,20 @@ def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn_count: i
         attacked_team.scene.people.names,
     )
     others_request = make_request_id()
-    with people.open_connection("op-b") as line, line.cursor() as cursor:
+    with people.open_connection("op-b") as connection, connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO requests (id, action, args, evidence_sha256) VALUES ('{others_request}', 'probe', '[]',"
             " REPEAT('a', 64))"
         )
-    with people.open_connection(PERSON_WITH_FULL_QUOTA) as line, line.cursor() as cursor:
+    with people.open_connection(PERSON_WITH_FULL_QUOTA) as connection, connection.cursor() as cursor:
         for _ in range(MAX_WAITING_REQUESTS):
             cursor.execute(f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'probe', '[]')")
         settings = list(list_settings(cursor))
     before, settled, passed = attacked_team.read_protected_content(), 0, []
     for setting in random.sample(settings, drawn_count) if drawn_count else settings:
-        who = PEOPLE_IN_TEAM_MODE[settled % len(PEOPLE_IN_TEAM_MODE)]
-        words = {"me": names[who], "other": names["lead-b"], "others_request": others_request}
-        with people.open_connection(who) as line, line.cursor() as cursor:
+        person = PEOPLE_IN_TEAM_MODE[settled % len(PEOPLE_IN_TEAM_MODE)]
+        words = {"me": names[person], "other": names["lead-b"], "others_request": others_request}
+        with people.open_connection(person) as connection, connection.cursor() as cursor:
             if not _is_executed(cursor, f"SET SESSION {setting}"):
                 continue
             settled += 1
@@ -77,9 +77,9 @@ def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn_count: i
             passed += [
                 (setting, refused)
                 for refused in _REFUSED_STATEMENTS
-                if who != "aud-e" and _is_executed(cursor, refused.format(id=make_request_id(), **words))
+                if person != "aud-e" and _is_executed(cursor, refused.format(id=make_request_id(), **words))
             ]
-        with people.open_connection(PERSON_WITH_FULL_QUOTA) as line, line.cursor() as cursor:
+        with people.open_connection(PERSON_WITH_FULL_QUOTA) as connection, connection.cursor() as cursor:
             one_more = f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'probe', '[]')"
             if _is_executed(cursor, f"SET SESSION {setting}") and _is_executed(cursor, one_more):
                 passed.append((setting, "one more than a person may have waiting"))
@@ -102,7 +102,7 @@ def _judge_forged_requests(stage: AttackedTeam) -> None:
         f" FROM requests WHERE desk = '{_FORGED_DESK}'"
     )
     assert rows
-    asking = {stage.scene.people.names[who] for who in PEOPLE_IN_TEAM_MODE}
+    asking = {stage.scene.people.names[person] for person in PEOPLE_IN_TEAM_MODE}
     wrong = [row for row in rows if row[0] not in asking or row[1] != LONGEST_WAIT_SECONDS or row[3] != 1]
     assert wrong == []
 

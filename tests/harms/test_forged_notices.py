@@ -213,8 +213,8 @@ def test_people_insert_and_change_no_notice(harm_scene: AttackedDatabase) -> Non
     shop = ShopAndBank(harm_scene)
     number, event = shop.take_order_number(), f"kept-{shop.made}"
     (insert, *_) = make_insert_attacks("payment_events", make_event_row(event, number))
-    for who in ("op-a", "lead-b", "aud-e", "adm-f"):
-        assert harm_scene.attack(who, insert) != [""]
+    for person in ("op-a", "lead-b", "aud-e", "adm-f"):
+        assert harm_scene.attack(person, insert) != [""]
     for values in ({"who": "'{other}'"}, {"who": "NULL"}, {"done": "'refused_asked'"}, {"done": "'Unmatched'"}):
         (other, *_) = make_insert_attacks("payment_events", make_event_row(event, number) | values)
         assert "console: " in harm_scene.attack("worker", other)[0]
@@ -222,8 +222,8 @@ def test_people_insert_and_change_no_notice(harm_scene: AttackedDatabase) -> Non
     where = f"event_id = '{event}'"
     for values in ({"done": "'refused_asked'"}, {"done": "'invented'"}, {"signature": "'x'"}, {"who": "'x'"}):
         (update, *_) = make_update_attacks("payment_events", values, where)
-        for who in ("op-a", "worker"):
-            assert harm_scene.attack(who, update) != [""]
+        for person in ("op-a", "worker"):
+            assert harm_scene.attack(person, update) != [""]
     (settled, back) = (
         Attack("", (f"UPDATE payment_events SET done = '{word}' WHERE {where}",)) for word in ("kept", "unmatched")
     )

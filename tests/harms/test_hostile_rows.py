@@ -67,10 +67,10 @@ def test_no_account_restores_an_older_pair_of_tokens(harm_scene: AttackedDatabas
         ]
         harm_scene.attack_as_each_role(harm_scene.choose_attacks(ways), WRITING_PEOPLE)
     assert _read_tokens(harm_scene) == before
-    for who in WRITING_PEOPLE:
+    for person in WRITING_PEOPLE:
         forged = f"CONCAT('v', version + 1, '.{inner}')"
         harm_scene.attack(
-            who, Attack("renamed", (f"UPDATE provider_tokens SET sealed = {forged}, version = version + 1",))
+            person, Attack("renamed", (f"UPDATE provider_tokens SET sealed = {forged}, version = version + 1",))
         )
         harm_scene.buy_new("op-b")
     harm_scene.sandbox.control.expire_tokens()

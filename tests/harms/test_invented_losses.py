@@ -28,9 +28,9 @@ def _make_lost_operation_row(number: str, payment: str = "NULL") -> dict[str, st
     }  # fmt: skip
 
 
-def _write_loss_audit_entry(scene: AttackedDatabase, who: str) -> None:
+def _write_loss_audit_entry(scene: AttackedDatabase, person: str) -> None:
     """Write the audit entry that a desk writes when it reports a loss."""
-    context = scene.get_desk(who)._context
+    context = scene.get_desk(person)._context
     action = AuditAction.DATABASE_WENT_BACK
     context.write(lambda tx: context.record_audit(tx, action, 1, {}, kind="database", reason=ROLLBACK_RULE))
 
@@ -45,8 +45,8 @@ def test_no_account_stops_the_program_by_an_invented_loss(harm_scene: AttackedDa
     account that may act.
     """
     _check_refusal_of_losses_without_audit_entry(harm_scene)
-    for who in PEOPLE_WITH_ALERT_RIGHT:
-        _check_repeated_losses(harm_scene, who)
+    for person in PEOPLE_WITH_ALERT_RIGHT:
+        _check_repeated_losses(harm_scene, person)
 
 
 def _check_refusal_of_losses_without_audit_entry(harm_scene: AttackedDatabase) -> None:
@@ -79,15 +79,15 @@ def _check_refusal_of_losses_without_audit_entry(harm_scene: AttackedDatabase) -
     harm_scene.check_ordinary_work()
 
 
-def _check_repeated_losses(harm_scene: AttackedDatabase, who: str) -> None:
+def _check_repeated_losses(harm_scene: AttackedDatabase, person: str) -> None:
     """Let an account report a loss eight times, each time with an audit entry in its own name. Check that three
     reports stop purchases, each until a person acknowledges it, and that the others are refused.
     """
     stops = 0
     for _ in range(8):
-        _write_loss_audit_entry(harm_scene, who)
+        _write_loss_audit_entry(harm_scene, person)
         wait_until_applied(harm_scene.nodes)  # the next statement may go to another node
-        harm_scene.attack(who, next(make_insert_attacks("alerts", _make_alert_row())))
+        harm_scene.attack(person, next(make_insert_attacks("alerts", _make_alert_row())))
         if not _count_open_loss_alerts(harm_scene):
             continue
         stops += 1
@@ -97,7 +97,7 @@ def _check_repeated_losses(harm_scene: AttackedDatabase, who: str) -> None:
         harm_scene.get_desk("lead-b").alerts.acknowledge(alert.id, "nothing is missing")
     assert stops == 3
     writers = harm_scene.sql("SELECT DISTINCT who FROM audit_log WHERE what = 'database.went_back'")
-    assert (harm_scene.people.names[who],) in writers
+    assert (harm_scene.people.names[person],) in writers
     harm_scene.check_ordinary_work()
 
 

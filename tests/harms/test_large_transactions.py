@@ -34,16 +34,16 @@ def cluster() -> Iterator[RequestingTeam]:
                 node.sql(f"SET GLOBAL wsrep_max_ws_size = {before}")
 
 
-def _insert_files(team: RequestingTeam, who: str, count: int) -> None:
+def _insert_files(team: RequestingTeam, person: str, count: int) -> None:
     """Insert `count` files of the largest size in one transaction."""
-    with team.team.open_connection(who) as line, line.cursor() as cursor:
-        line.begin()
+    with team.team.open_connection(person) as connection, connection.cursor() as cursor:
+        connection.begin()
         for _ in range(count):
             request = make_request_id()
             cursor.execute(_ADD_REQUEST, (request,))
             for part in range(PARTS_OF_LARGEST_FILE):
                 cursor.execute(_ADD_PART, (request, part))
-        line.commit()
+        connection.commit()
 
 
 def test_a_cluster_takes_no_huge_transaction(cluster: RequestingTeam) -> None:

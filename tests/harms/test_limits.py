@@ -25,7 +25,7 @@ UPDATE_LIMIT_SQL = f"UPDATE limits SET value = {NEW} WHERE name = '{NAME}' AND c
 def limit_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
     members = {**ROLES_BY_PERSON, "adm-g": ("admin",), "adm-h": ("admin",)}
     with use_shared_nodes(request.param) as nodes, lend_team(nodes, members) as people:
-        entries = [{"name": people.names[who], "roles": roles, "acts": False} for who, roles in PEOPLE.items()]
+        entries = [{"name": people.names[person], "roles": roles, "acts": False} for person, roles in PEOPLE.items()]
         apply_accounts(people.owner, entries, {})
         yield RequestingTeam(people)
 
@@ -36,7 +36,7 @@ def read_limit(team: RequestingTeam) -> int:
 
 
 def take_limit_request(
-    team: RequestingTeam, who: str, *, value: int = NEW, old: int | None = None, **more: object
+    team: RequestingTeam, person: str, *, value: int = NEW, old: int | None = None, **more: object
 ) -> tuple[str, ...]:
     """Store a person's desk request to change the limit, and let the worker take it. Return the statements with which
     the worker's session begins. Without `old`, the request states the present value as the old one.
@@ -44,15 +44,15 @@ def take_limit_request(
     subject = f"{NAME} JPY {read_limit(team) if old is None else old}"
     facts: dict[str, object] = {"proposed": str(value), "confirmed": 1} | more
     return team.take_request(
-        team.store_request(who, str(facts.pop("action", "limits set")), "limit", subject, **facts)
+        team.store_request(person, str(facts.pop("action", "limits set")), "limit", subject, **facts)
     )
 
 
-def make_proposal_insert(who: str, old: int, value: int = NEW) -> str:
+def make_proposal_insert(person: str, old: int, value: int = NEW) -> str:
     return _make_insert(
         "approvals",
         {"subject_kind": "limit", "subject_id": f"{NAME} JPY {old}", "action": "limit", "proposed": value,
-         "person": f"{{{who}}}", "at": f"={NOW_SQL}"},
+         "person": f"{{{person}}}", "at": f"={NOW_SQL}"},
     )  # fmt: skip
 
 
@@ -81,22 +81,26 @@ def test_one_person_alone_cannot_change_a_limit(limit_team: RequestingTeam) -> N
     worker that has the request of only one administrator, or requests of people without this role.
     """
     old = read_limit(limit_team)
-    for who in (*PEOPLE, "worker"):
-        limit_team.check_refused(who, UPDATE_LIMIT_SQL)
-        limit_team.check_refused(who, f"REPLACE INTO limits (name, currency, value) VALUES ('{NAME}', 'JPY', {NEW})")
-        limit_team.check_refused(who, f"INSERT INTO limits (name, currency, value) VALUES ('{NAME}', 'EUR', {NEW})")
-        limit_team.check_refused(who, "DELETE FROM limits")
-        limit_team.check_refused(who, make_proposal_insert(who.replace("-", "_"), old))
+    for person in (*PEOPLE, "worker"):
+        limit_team.check_refused(person, UPDATE_LIMIT_SQL)
+        limit_team.check_refused(
+            person, f"REPLACE INTO limits (name, currency, value) VALUES ('{NAME}', 'JPY', {NEW})"
+        )
+        limit_team.check_refused(
+            person, f"INSERT INTO limits (name, currency, value) VALUES ('{NAME}', 'EUR', {NEW})"
+        )
+        limit_team.check_refused(person, "DELETE FROM limits")
+        limit_team.check_refused(person, make_proposal_insert(person.replace("-", "_"), old))
     alone = take_limit_request(limit_team, "adm-f")
     limit_team.check_refused("worker", *alone, UPDATE_LIMIT_SQL)
     limit_team.execute_in_session("worker", *alone, make_proposal_insert("adm_f", old))
     limit_team.check_refused("worker", *alone, UPDATE_LIMIT_SQL)
     limit_team.check_refused("worker", *take_limit_request(limit_team, "adm-f"), UPDATE_LIMIT_SQL)
     limit_team.check_refused("worker", *alone, make_proposal_insert("adm_g", old))
-    for who in ("op-a", "lead-b"):
-        taken = take_limit_request(limit_team, who)
+    for person in ("op-a", "lead-b"):
+        taken = take_limit_request(limit_team, person)
         limit_team.check_refused("worker", *taken, UPDATE_LIMIT_SQL)
-        limit_team.check_refused("worker", *taken, make_proposal_insert(who.replace("-", "_"), old))
+        limit_team.check_refused("worker", *taken, make_proposal_insert(person.replace("-", "_"), old))
     assert read_limit(limit_team) == old
 
 

@@ -184,9 +184,11 @@ def test_malformed_notes_and_mentions_leave_every_list_readable(scene_with_rows:
     """Malformed notes, mentions, views of the team, steps of incidents and read-only switches are inserted. Every
     list can still be read.
     """
-    for who in ("op-b", "lead-b", "worker"):
-        said = scene_with_rows.attack(who, Attack("noted", (SET_CHECKS_OFF_SQL, *insert_malformed_notes())), name="x")
-        assert who == "worker" or said.count("") > 300, set(said)
+    for person in ("op-b", "lead-b", "worker"):
+        said = scene_with_rows.attack(
+            person, Attack("noted", (SET_CHECKS_OFF_SQL, *insert_malformed_notes())), name="x"
+        )
+        assert person == "worker" or said.count("") > 300, set(said)
     assert list_failed_readings(scene_with_rows) == {}
     scene_with_rows.get_desk("op-a").recovery.add_note("order", 1, "still possible")
 
@@ -264,8 +266,8 @@ def test_a_malformed_row_ends_no_list_and_no_task(scene_with_rows: AttackedDatab
     """Each role inserts malformed rows, with deeply nested JSON, unknown words and extreme times. Every list can
     still be read, and every due task still runs.
     """
-    for who in ("op-b", "aud-e", "adm-f", "worker"):
-        said = scene_with_rows.attack(who, Attack("added", (SET_CHECKS_OFF_SQL, *AUDIT_INSERTS)))
+    for person in ("op-b", "aud-e", "adm-f", "worker"):
+        said = scene_with_rows.attack(person, Attack("added", (SET_CHECKS_OFF_SQL, *AUDIT_INSERTS)))
         assert said.count("") > 10, said
     assert list_failed_readings(scene_with_rows) == {}
 
@@ -317,8 +319,8 @@ def test_a_meaningless_row_does_not_stop_the_processing_of_others(scene_with_row
     """People and the worker insert meaningless rows. The program processes all other rows, and a meaningless row
     about a record leads to an alert.
     """
-    for who in ("op-b", "worker"):
-        scene_with_rows.attack(who, Attack("strange", (SET_CHECKS_OFF_SQL, *STRANGE_ROWS)))
+    for person in ("op-b", "worker"):
+        scene_with_rows.attack(person, Attack("strange", (SET_CHECKS_OFF_SQL, *STRANGE_ROWS)))
     assert list_failed_readings(scene_with_rows) == {}
     assert list_failed_readings(scene_with_rows) == {}, "a second time"
     found = scene_with_rows.sql(

@@ -50,26 +50,27 @@ def make_unknown_payment_insert(id: int) -> str:
     return _make_insert("payments", row)
 
 
-def make_operation_insert(id: str, payment: int, who: str) -> str:
+def make_operation_insert(id: str, payment: int, person: str) -> str:
     row = {
-        "id": id, "action": "payment.start", "subject_kind": "payment", "subject_id": payment, "operator": who,
+        "id": id, "action": "payment.start", "subject_kind": "payment", "subject_id": payment, "operator": person,
         "state": "unknown", "idempotency_key": id, "fence": 1, "started_at": f"={NOW}",
     }  # fmt: skip
     return _make_insert("operations", row)
 
 
-def make_evidence_insert(who: str, payment: int) -> str:
+def make_evidence_insert(person: str, payment: int) -> str:
     row = {
-        "subject_kind": "payment", "subject_id": payment, "source": "person", "who": f"{{{who}}}", "summary": "seen",
+        "subject_kind": "payment", "subject_id": payment, "source": "person", "who": f"{{{person}}}",
+        "summary": "seen",
         "sha256": "=SHA2('seen', 256)", "body": "seen", "at": f"={NOW}",
     }  # fmt: skip
     return _make_insert("evidence", row)
 
 
-def make_proposal_insert(who: str, payment: int, state: str = "completed") -> str:
+def make_proposal_insert(person: str, payment: int, state: str = "completed") -> str:
     row = {
         "subject_kind": "payment", "subject_id": payment, "action": "resolve", "proposed": state,
-        "person": f"{{{who}}}", "evidence_id": "=LAST_INSERT_ID()", "at": f"={NOW}",
+        "person": f"{{{person}}}", "evidence_id": "=LAST_INSERT_ID()", "at": f"={NOW}",
     }  # fmt: skip
     return _make_insert("approvals", row)
 
@@ -84,9 +85,9 @@ def make_paid_update(payment: int) -> str:
 
 
 def take_resolve_request(
-    team: RequestingTeam, who: str, kind: str, id: object, state: str = "completed"
+    team: RequestingTeam, person: str, kind: str, id: object, state: str = "completed"
 ) -> tuple[str, str]:
-    return team.take_request(team.store_request(who, "resolve", kind, id, proposed=state))
+    return team.take_request(team.store_request(person, "resolve", kind, id, proposed=state))
 
 
 @pytest.mark.parametrize(

@@ -39,30 +39,32 @@ class RequestingTeam:
 
     team: Team
 
-    def execute_in_session(self, who: str, *statements: str) -> list[tuple[Any, ...]]:
+    def execute_in_session(self, person: str, *statements: str) -> list[tuple[Any, ...]]:
         """Execute the statements in one session, each in a transaction of its own, and return the rows of the last
         statement. Raises pymysql.MySQLError at the first refused statement."""
         names = {short.replace("-", "_"): name for short, name in self.team.names.items()}
-        connection = self.team.open_connection(who)
+        connection = self.team.open_connection(person)
         try:
             with connection.cursor() as cursor:
                 for statement in statements:
-                    cursor.execute(statement.format(me=self.team.names.get(who, who), **names))
+                    cursor.execute(statement.format(me=self.team.names.get(person, person), **names))
                 return list(cursor.fetchall())
         finally:
             connection.close()
 
-    def check_refused(self, who: str, *statements: str) -> None:
+    def check_refused(self, person: str, *statements: str) -> None:
         with pytest.raises(pymysql.MySQLError):
-            self.execute_in_session(who, *statements)
+            self.execute_in_session(person, *statements)
 
-    def store_request(self, who: str, action: str, kind: str | None = None, id: object = None, **more: object) -> str:
+    def store_request(
+        self, person: str, action: str, kind: str | None = None, id: object = None, **more: object
+    ) -> str:
         """Store a desk request as this person's desk stores it, and return its id. `more` has further columns of the
         row."""
         request = make_request_id()
         values = {"id": request, "action": action, "args": ARGUMENTS_BY_ACTION.get(action, "[]"), "desk": "d",
                   "subject_kind": kind, "subject_id": id, "confirmed": 1}  # fmt: skip
-        self.execute_in_session(who, _make_insert("requests", values | more))
+        self.execute_in_session(person, _make_insert("requests", values | more))
         return request
 
     def take_request(self, request: str) -> tuple[str, str]:
@@ -84,11 +86,11 @@ def _make_insert(table: str, values: Mapping[str, object]) -> str:
     return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(texts)})"
 
 
-def make_vote_insert(who: str, refund_id: int = REFUND) -> str:
+def make_vote_insert(person: str, refund_id: int = REFUND) -> str:
     return _make_insert(
         "approvals",
         {"subject_kind": "refund", "subject_id": refund_id, "action": "refund.approve", "proposed": "approved",
-         "person": f"{{{who}}}", "at": f"={NOW}"},
+         "person": f"{{{person}}}", "at": f"={NOW}"},
     )  # fmt: skip
 
 
@@ -170,13 +172,13 @@ def test_a_vote_needs_the_password(requesting_team: RequestingTeam) -> None:
     requesting_team.check_refused("worker", *requesting_team.take_request(request), make_vote_insert("lead_b"))
 
 
-@pytest.mark.parametrize("who", ["op_a", "lead_c", "worker"])
-def test_a_desk_request_permits_nothing_in_another_persons_name(requesting_team: RequestingTeam, who: str) -> None:
+@pytest.mark.parametrize("person", ["op_a", "lead_c", "worker"])
+def test_a_desk_request_permits_nothing_in_another_persons_name(requesting_team: RequestingTeam, person: str) -> None:
     """With lead-b's request, the worker can store neither an approval in another person's name nor one in its own
     name.
     """
     taken = requesting_team.take_request(requesting_team.store_request("lead-b", "refund approve", "refund", REFUND))
-    requesting_team.check_refused("worker", *taken, make_vote_insert(who))
+    requesting_team.check_refused("worker", *taken, make_vote_insert(person))
 
 
 @pytest.mark.parametrize(
@@ -210,7 +212,7 @@ def make_check_insert(number: str = CORPORATION_NUMBER) -> str:
 
 
 @pytest.mark.parametrize(
-    ("who", "action", "number"),
+    ("person", "action", "number"),
     [
         ("op-a", "purchase", OTHER_CORPORATION_NUMBER), ("op-a", "purchase", ""), ("op-a", "purchase",
         f"{CORPORATION_NUMBER} "),
@@ -218,9 +220,9 @@ def make_check_insert(number: str = CORPORATION_NUMBER) -> str:
     ],
 )  # fmt: skip
 def test_the_worker_cannot_store_a_purchase_of_another_company(
-    requesting_team: RequestingTeam, who: str, action: str, number: str
+    requesting_team: RequestingTeam, person: str, action: str, number: str
 ) -> None:
-    taken = requesting_team.take_request(requesting_team.store_request(who, action, "company", number))
+    taken = requesting_team.take_request(requesting_team.store_request(person, action, "company", number))
     requesting_team.check_refused("worker", *taken, make_check_insert())
     requesting_team.check_refused("worker", make_check_insert())
     asked = requesting_team.take_request(
@@ -255,11 +257,11 @@ def test_the_worker_alone_stores_no_approval_of_a_person(requesting_team: Reques
         requesting_team.take_request(late)
 
 
-def make_audit_insert(who: str, session: str, request: str, action: str = "refund.approved") -> str:
+def make_audit_insert(person: str, session: str, request: str, action: str = "refund.approved") -> str:
     """Return the INSERT statement of the first audit entry of a session's chain. Its detail names the desk request
     and the worker."""
     detail = f'{{{{"request":"{request}","worker":"{{worker}}"}}}}'
-    values = {"session": session, "seq": 1, "at": f"={NOW}", "who": f"{{{who}}}", "desk": "d", "what": action,
+    values = {"session": session, "seq": 1, "at": f"={NOW}", "who": f"{{{person}}}", "desk": "d", "what": action,
               "subject_kind": "refund", "subject_id": REFUND, "result": "done", "detail": detail,
               "prev_hash": "0" * 64, "hash": "a" * 64}  # fmt: skip
     return _make_insert("audit_log", values)

@@ -70,56 +70,56 @@ def connections(team_with_records: Team) -> Iterator[PersonConnections]:
     made.close()
 
 
-def _list_trigger_refusals(people: Team, lines: PersonConnections, who: str) -> tuple[ForbiddenStatements, ...]:
+def _list_trigger_refusals(people: Team, lines: PersonConnections, person: str) -> tuple[ForbiddenStatements, ...]:
     """Return the forbidden statements that this person's grants allow, which only a trigger rule can therefore
     refuse.
     """
-    return tuple(case for case in STATEMENT_CASES if "console: " in (execute_case(people, lines, who, case) or ""))
+    return tuple(case for case in STATEMENT_CASES if "console: " in (execute_case(people, lines, person, case) or ""))
 
 
-def _can_execute(line: pymysql.Connection, statements: tuple[str, ...]) -> bool:
+def _can_execute(connection: pymysql.Connection, statements: tuple[str, ...]) -> bool:
     """Execute these statements in a transaction that is rolled back. Return True if the server executed all of
     them.
     """
-    line.begin()
+    connection.begin()
     try:
-        with line.cursor() as cursor:
+        with connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
     except pymysql.MySQLError:
         return False
     finally:
-        line.rollback()
+        connection.rollback()
     return True
 
 
 @pytest.mark.parametrize(
     "drawn_count", [DRAWN_STATEMENT_COUNT, pytest.param(len(SESSION_SETTINGS), marks=pytest.mark.soak)]
 )
-@pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
+@pytest.mark.parametrize("person", ["op-a", "lead-b", "worker"])
 def test_no_setting_lets_a_forbidden_statement_pass(
-    team_with_records: Team, connections: PersonConnections, who: str, drawn_count: int
+    team_with_records: Team, connections: PersonConnections, person: str, drawn_count: int
 ) -> None:
     """After each session setting, the server still refuses each forbidden statement. The statement may also fail with
     another error because of the setting.
     """
     before, cases, passed, settled = (
         forbidden.read_all_rows(team_with_records),
-        _list_trigger_refusals(team_with_records, connections, who),
+        _list_trigger_refusals(team_with_records, connections, person),
         [],
         0,
     )
     for setting in random.sample(SESSION_SETTINGS, drawn_count):
-        with connections.open_new_connection(who) as line:
+        with connections.open_new_connection(person) as connection:
             try:
-                line.cursor().execute(f"SET SESSION {setting}")
+                connection.cursor().execute(f"SET SESSION {setting}")
             except pymysql.MySQLError:
                 continue
             settled += 1
             passed += [
                 (setting, case.title)
                 for case in cases
-                if _can_execute(line, fill_account_names(team_with_records, who, case))
+                if _can_execute(connection, fill_account_names(team_with_records, person, case))
             ]
     assert passed == []
     assert forbidden.read_all_rows(team_with_records) == before

@@ -34,9 +34,9 @@ def test_each_role_is_connected_with_its_own_account(harm_scene: AttackedDatabas
     """An attack runs on a connection with the account of the attacking role. Its statements are executed one after
     the other.
     """
-    for who in PERSON_BY_ROLE.values():
+    for person in PERSON_BY_ROLE.values():
         there = Attack("me", ("SELECT 1 FROM operators WHERE name = '{me}'", "SELECT nonsense", "DO 1"))
-        first, second, third = harm_scene.attack(who, there)
+        first, second, third = harm_scene.attack(person, there)
         assert (first, third) == ("", "")
         assert "nonsense" in second
 

@@ -192,16 +192,16 @@ def _store_request(
 
 
 def _execute_as_person(
-    team: RequestingTeam, who: str, statements: tuple[Statement | str, ...], *, ends: str = "COMMIT"
+    team: RequestingTeam, person: str, statements: tuple[Statement | str, ...], *, ends: str = "COMMIT"
 ) -> None:
-    connection = team.team.open_connection(who)
+    connection = team.team.open_connection(person)
     try:
         with connection.cursor() as cursor:
             cursor.execute("START TRANSACTION")
             for statement in statements:
                 sql, values = (statement, {}) if isinstance(statement, str) else statement
                 named = {name: team.team.names.get(str(value)[1:-1], value) for name, value in values.items()}
-                for name, account in {**team.team.names, "me": team.team.names[who]}.items():
+                for name, account in {**team.team.names, "me": team.team.names[person]}.items():
                     sql = sql.replace(f"{{{name}}}", account)
                 cursor.execute(sql, named or None)
             cursor.execute(ends)
@@ -409,8 +409,8 @@ def test_the_worker_stores_only_the_persons_file(team_with_open_records: Request
         assert not _can_write(team_with_open_records, worded, taken, _make_evidence_insert(body, summary))
 
 
-def make_audit_insert(detail: str, who: str, session: str) -> Statement:
-    values = {"session": session, "seq": 1, "at": f"={NOW}", "who": who, "desk": "d", "what": "record.note",
+def make_audit_insert(detail: str, person: str, session: str) -> Statement:
+    values = {"session": session, "seq": 1, "at": f"={NOW}", "who": person, "desk": "d", "what": "record.note",
               "subject_kind": "payment", "subject_id": FREE, "result": "done", "detail": detail,
               "prev_hash": "0" * 64, "hash": "a" * 64}  # fmt: skip
     return _make_insert("audit_log", values)

@@ -141,8 +141,8 @@ def test_the_shop_chooses_only_ids_near_the_present_ones(harm_scene: AttackedDat
     )
     before = harm_scene.read_next_ids()[table]
     with (
-        harm_scene.people.server.connect(shop, "pw", harm_scene.people.database) as line,
-        line.cursor() as cursor,
+        harm_scene.people.server.connect(shop, "pw", harm_scene.people.database) as connection,
+        connection.cursor() as cursor,
     ):
         cursor.execute(_make_insert(table, {"id": str(before + 500)} | rows))
         forged: list[Attack] = [

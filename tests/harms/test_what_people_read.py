@@ -43,22 +43,22 @@ class ReadingTeam:
 
     connection_by_person: dict[str, Any] = field(default_factory=dict)
 
-    def execute_as_person(self, who: str, *statements: str) -> list[tuple[Any, ...]]:
-        if who not in self.connection_by_person:
-            self.connection_by_person[who] = self.team.open_connection(who)
-        with self.connection_by_person[who].cursor() as cursor:
+    def execute_as_person(self, person: str, *statements: str) -> list[tuple[Any, ...]]:
+        if person not in self.connection_by_person:
+            self.connection_by_person[person] = self.team.open_connection(person)
+        with self.connection_by_person[person].cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
             return list(cursor.fetchall())
 
-    def check_refused(self, who: str, *statements: str) -> None:
+    def check_refused(self, person: str, *statements: str) -> None:
         with pytest.raises(pymysql.MySQLError):
-            self.execute_as_person(who, *statements)
+            self.execute_as_person(person, *statements)
 
-    def list_readable_columns(self, who: str) -> dict[str, list[str]]:
+    def list_readable_columns(self, person: str) -> dict[str, list[str]]:
         """Return the columns of every table and view that the server shows to this person, by `schema`.`table`."""
         rows = self.execute_as_person(
-            who,
+            person,
             "SELECT table_schema, table_name, column_name FROM information_schema.columns"
             " WHERE table_schema NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')",
         )
@@ -161,19 +161,19 @@ def _make_rows_with_payer_names(at: str) -> Iterator[str]:
     )
 
 
-def list_hidden_texts(who: str) -> tuple[str, ...]:
+def list_hidden_texts(person: str) -> tuple[str, ...]:
     """Return the texts that the database must hide from this person everywhere."""
-    own = {"lead-b": TEXTS_OF_LEAD_B, "aud-e": ("signed-in-lead-b",)}.get(who, ())
+    own = {"lead-b": TEXTS_OF_LEAD_B, "aud-e": ("signed-in-lead-b",)}.get(person, ())
     return (*SECRETS, *(text for text in TEXTS_OF_LEAD_B if text not in own))
 
 
-@pytest.mark.parametrize("who", PEOPLE)
-def test_rights_of_people_are_on_views_only(reading_team: ReadingTeam, who: str) -> None:
+@pytest.mark.parametrize("person", PEOPLE)
+def test_rights_of_people_are_on_views_only(reading_team: ReadingTeam, person: str) -> None:
     """A person's grants are only SELECT on views and INSERT on the two views of requests. The person has no right on
     a column, a table or a whole database.
     """
     holder = f"`{make_people_database_name(reading_team.team.database)}`."
-    for (line,) in reading_team.execute_as_person(who, "SHOW GRANTS"):
+    for (line,) in reading_team.execute_as_person(person, "SHOW GRANTS"):
         if " ON " in line and not line.startswith("GRANT USAGE ON *.*"):
             rights, _, place = line.removeprefix("GRANT ").partition(" ON ")
             assert place.startswith(holder), line
@@ -182,8 +182,8 @@ def test_rights_of_people_are_on_views_only(reading_team: ReadingTeam, who: str)
             assert rights == ("INSERT" if inserted else "SELECT"), line
 
 
-@pytest.mark.parametrize("who", PEOPLE)
-def test_people_reach_no_table(reading_team: ReadingTeam, who: str) -> None:
+@pytest.mark.parametrize("person", PEOPLE)
+def test_people_reach_no_table(reading_team: ReadingTeam, person: str) -> None:
     """A person in team mode can't read, write, lock or describe a table, or find it in the server's own lists."""
     database = reading_team.team.database
     tables = [
@@ -199,48 +199,48 @@ def test_people_reach_no_table(reading_team: ReadingTeam, who: str) -> None:
             f"DELETE FROM {place}", f"INSERT INTO {place} VALUES ()", f"CREATE TABLE mine LIKE {place}",
             f"CHECKSUM TABLE {place}",
         ):  # fmt: skip
-            reading_team.check_refused(who, statement)
-    reading_team.check_refused(who, f"USE `{database}`")
+            reading_team.check_refused(person, statement)
+    reading_team.check_refused(person, f"USE `{database}`")
     for view in ("payments", "requests", "audit_log"):
         place = f"`{make_people_database_name(database)}`.`{view}`"
-        reading_team.check_refused(who, f"SHOW CREATE VIEW {place}")
-        reading_team.check_refused(who, f"LOCK TABLES {place} WRITE")
-        reading_team.check_refused(who, f"CREATE OR REPLACE VIEW {place} AS SELECT 1")
-        reading_team.check_refused(who, f"UPDATE {place} SET id = id")
-        reading_team.check_refused(who, f"DELETE FROM {place}")
+        reading_team.check_refused(person, f"SHOW CREATE VIEW {place}")
+        reading_team.check_refused(person, f"LOCK TABLES {place} WRITE")
+        reading_team.check_refused(person, f"CREATE OR REPLACE VIEW {place} AS SELECT 1")
+        reading_team.check_refused(person, f"UPDATE {place} SET id = id")
+        reading_team.check_refused(person, f"DELETE FROM {place}")
     assert all(
         place.startswith(f"`{make_people_database_name(database)}`.")
-        for place in reading_team.list_readable_columns(who)
+        for place in reading_team.list_readable_columns(person)
     )
 
 
-@pytest.mark.parametrize("who", PEOPLE)
-def test_people_read_no_secret(reading_team: ReadingTeam, who: str) -> None:
+@pytest.mark.parametrize("person", PEOPLE)
+def test_people_read_no_secret(reading_team: ReadingTeam, person: str) -> None:
     """A person reads each column of each view. The person also uses conditions that collect the values into a user
     variable before the view's own condition removes the rows. No secret appears.
     """
     seen: dict[str, str] = {}
-    for place, columns in reading_team.list_readable_columns(who).items():
+    for place, columns in reading_team.list_readable_columns(person).items():
         with suppress(pymysql.MySQLError):  # one may insert requests, and not read them there
-            seen[place] = repr(reading_team.execute_as_person(who, f"SELECT * FROM {place}"))
+            seen[place] = repr(reading_team.execute_as_person(person, f"SELECT * FROM {place}"))
         for column in columns:
             taken = f"(@taken := CONCAT(COALESCE(@taken, ''), ' ', COALESCE(`{column}`, ''))) IS NOT NULL"
             for condition in (taken, f"{taken} OR TRUE", f"`{column}` IS NOT NULL AND {taken}"):
                 with suppress(pymysql.MySQLError):
                     filtered = f"SELECT 1 FROM {place} WHERE {condition}"
-                    kept = reading_team.execute_as_person(who, "SET @taken = NULL", filtered, "SELECT @taken")
+                    kept = reading_team.execute_as_person(person, "SET @taken = NULL", filtered, "SELECT @taken")
                     seen[f"{place} {column} {condition}"] = repr(kept)
-    assert len(seen) > (20 if who == "adm-f" else 400)
+    assert len(seen) > (20 if person == "adm-f" else 400)
     for where, text in seen.items():
         assert len(text) < _LARGEST_READ_BYTES
-        assert not [secret for secret in list_hidden_texts(who) if secret in text], where
+        assert not [secret for secret in list_hidden_texts(person) if secret in text], where
 
 
-def _read_plan(readers: ReadingTeam, who: str, statement: str) -> str:
+def _read_plan(readers: ReadingTeam, person: str, statement: str) -> str:
     """Return the plan of a running statement, as another session of the same person reads it; "" if the server
     refuses it.
     """
-    waiting = readers.team.open_connection(who)
+    waiting = readers.team.open_connection(person)
 
     def execute_waiting() -> None:
         with suppress(pymysql.MySQLError), waiting.cursor() as cursor:
@@ -252,15 +252,15 @@ def _read_plan(readers: ReadingTeam, who: str, statement: str) -> str:
     while thread.is_alive() and not plan:
         for words in ("SHOW EXPLAIN FORMAT=JSON FOR", "EXPLAIN FORMAT=JSON FOR CONNECTION"):
             with suppress(pymysql.MySQLError):
-                plan = plan or repr(readers.execute_as_person(who, f"{words} {number}"))
+                plan = plan or repr(readers.execute_as_person(person, f"{words} {number}"))
     with suppress(pymysql.MySQLError):
-        readers.execute_as_person(who, f"KILL {number}")
+        readers.execute_as_person(person, f"KILL {number}")
     thread.join()
     return plan
 
 
-@pytest.mark.parametrize("who", ["op-a", "aud-e"])
-def test_no_secret_is_in_a_plan(reading_team: ReadingTeam, who: str) -> None:
+@pytest.mark.parametrize("person", ["op-a", "aud-e"])
+def test_no_secret_is_in_a_plan(reading_team: ReadingTeam, person: str) -> None:
     """MariaDB shows the values of a row that it finds by its id in the plan of a running statement. Also there, a
     person sees no secret.
     """
@@ -268,12 +268,12 @@ def test_no_secret_is_in_a_plan(reading_team: ReadingTeam, who: str) -> None:
     names = [f"x{number}" for number in range(14)]
     # The server gives the plan between two rows: a statement that sleeps gives it when it wakes up, or never.
     endless = " ".join(f"JOIN {people}.payments {name}" for name in names)
-    for place, columns in reading_team.list_readable_columns(who).items():
+    for place, columns in reading_team.list_readable_columns(person).items():
         key = next((name for name in ("id", "payment_id") if name in columns), None)
         if key is None or place.endswith(("`requests`", "`request_files`")):
             continue
         ((number,),) = reading_team.execute_as_person(
-            who, f"SELECT MIN(`{key}`) FROM {place}"
+            person, f"SELECT MIN(`{key}`) FROM {place}"
         )  # a cluster doesn't number from 1
         if number is None:
             continue  # without a row of this number the statement ends at once
@@ -281,10 +281,12 @@ def test_no_secret_is_in_a_plan(reading_team: ReadingTeam, who: str) -> None:
         condition = f"v.`{key}` = '{number}' AND CONCAT_WS(' ', {row}) <> x0.id AND {'.id + '.join(names)}.id < 0"
         plan, is_expected = "", reading_team.team.server.is_mariadb
         while not plan or (is_expected and "query_block" not in plan):  # a busy server may give none in its time
-            plan = _read_plan(reading_team, who, f"SELECT STRAIGHT_JOIN 1 FROM {place} v {endless} WHERE {condition}")
+            plan = _read_plan(
+                reading_team, person, f"SELECT STRAIGHT_JOIN 1 FROM {place} v {endless} WHERE {condition}"
+            )
             if not is_expected:
                 break
-        assert not [secret for secret in list_hidden_texts(who) if secret in plan], place
+        assert not [secret for secret in list_hidden_texts(person) if secret in plan], place
         read += 1
     assert read > 5
 
@@ -312,15 +314,15 @@ _SERVER_DIAGNOSTICS = (
 """Tables of a server about itself."""
 
 
-@pytest.mark.parametrize("who", PEOPLE)
-def test_no_secret_is_in_a_diagnostic(reading_team: ReadingTeam, who: str) -> None:
+@pytest.mark.parametrize("person", PEOPLE)
+def test_no_secret_is_in_a_diagnostic(reading_team: ReadingTeam, person: str) -> None:
     """A person lets the server explain a statement, trace its optimisation, describe a view, and list its tables and
     sessions. No secret appears in the results or in the message of a refusal.
     """
     switched_on = ("SET optimizer_trace = 'enabled=on'", "SET optimizer_trace_max_mem_size = 16777216",
                    "SET profiling = 1")  # fmt: skip
     statements = [f"SELECT * FROM {table}" for table in _SERVER_DIAGNOSTICS]
-    for place, columns in reading_team.list_readable_columns(who).items():
+    for place, columns in reading_team.list_readable_columns(person).items():
         key = next((name for name in ("id", "payment_id") if name in columns), columns[0])
         for condition in (f"`{key}` = 1", f"`{columns[-1]}` LIKE '%e%'"):
             query = f"SELECT * FROM {place} WHERE {condition}"
@@ -330,74 +332,75 @@ def test_no_secret_is_in_a_diagnostic(reading_team: ReadingTeam, who: str) -> No
             )
     for statement in switched_on:
         with suppress(pymysql.MySQLError):
-            reading_team.execute_as_person(who, statement)
+            reading_team.execute_as_person(person, statement)
     answered = 0
     for statement in statements:
         try:
-            text = repr(reading_team.execute_as_person(who, statement))
+            text = repr(reading_team.execute_as_person(person, statement))
             answered += 1
         except pymysql.MySQLError as refusal:
             text = repr(refusal)
-        assert not [secret for secret in list_hidden_texts(who) if secret in text], statement
+        assert not [secret for secret in list_hidden_texts(person) if secret in text], statement
     assert answered > 50
 
 
-@pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e"])
-def test_payers_are_masked_and_still_compared(reading_team: ReadingTeam, who: str) -> None:
+@pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-e"])
+def test_payers_are_masked_and_still_compared(reading_team: ReadingTeam, person: str) -> None:
     """The views mask payers as the screens do. A person can still see which payments have the same payer."""
-    assert [row[0] for row in reading_team.execute_as_person(who, "SELECT payer_ref FROM payments ORDER BY id")] == [
-        "****5678", "****5678", "****da-7", None,
-    ]  # fmt: skip
+    rows = reading_team.execute_as_person(person, "SELECT payer_ref FROM payments ORDER BY id")
+    assert [row[0] for row in rows] == ["****5678", "****5678", "****da-7", None]
     same = reading_team.execute_as_person(
-        who, f"SELECT other_id FROM {SAME_PAYER_VIEW} WHERE payment_id = 1 ORDER BY other_id"
+        person, f"SELECT other_id FROM {SAME_PAYER_VIEW} WHERE payment_id = 1 ORDER BY other_id"
     )
     assert same == [(1,), (2,)]
-    saw = [str(text) for (text,) in reading_team.execute_as_person(who, "SELECT saw FROM refunds ORDER BY id")]
+    saw = [str(text) for (text,) in reading_team.execute_as_person(person, "SELECT saw FROM refunds ORDER BY id")]
     assert "****5678" in saw[0]
     assert '"version": 1' in saw[0]
     assert saw[1:] == ['{"payer": null}', "{}"]
     for pattern in ("PAYER%", "Y%"):
         assert reading_team.execute_as_person(
-            who, f"SELECT COUNT(*) FROM payments WHERE payer_ref LIKE '{pattern}'"
+            person, f"SELECT COUNT(*) FROM payments WHERE payer_ref LIKE '{pattern}'"
         ) == [(0,)]
 
 
-@pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e"])
-def test_payers_are_masked_in_texts(reading_team: ReadingTeam, who: str) -> None:
+@pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-e"])
+def test_payers_are_masked_in_texts(reading_team: ReadingTeam, person: str) -> None:
     """A text about a payment, a refund or an order is masked if it contains the name of the payer of this payment, or
     of the payment of this refund or order. An older program may have written such texts, or a person in a note, a
     ticket or a comment.
     """
     masked = "****5678 ****5678"
     texts = [masked, masked, "****da-7", "plain", "plain", masked]
-    assert reading_team.execute_as_person(who, "SELECT summary, body FROM evidence ORDER BY id") == [
+    assert reading_team.execute_as_person(person, "SELECT summary, body FROM evidence ORDER BY id") == [
         (text, text) for text in texts
     ]
-    found = reading_team.execute_as_person(who, "SELECT observed, expected, note FROM alerts ORDER BY id")
+    found = reading_team.execute_as_person(person, "SELECT observed, expected, note FROM alerts ORDER BY id")
     assert found == [(text, text, text) for text in texts]
-    assert reading_team.execute_as_person(who, "SELECT body FROM payment_events") == [(masked,)]
-    assert reading_team.execute_as_person(who, "SELECT ours, theirs FROM reconciliation_rows") == [(masked, masked)]
+    assert reading_team.execute_as_person(person, "SELECT body FROM payment_events") == [(masked,)]
+    assert reading_team.execute_as_person(person, "SELECT ours, theirs FROM reconciliation_rows") == [
+        (masked, masked)
+    ]
     for table in ("notes", "incident_steps"):
-        assert reading_team.execute_as_person(who, f"SELECT words FROM {table} ORDER BY id") == [
+        assert reading_team.execute_as_person(person, f"SELECT words FROM {table} ORDER BY id") == [
             (text,) for text in texts
         ]
-    assert reading_team.execute_as_person(who, "SELECT reason, ticket, radar FROM refunds WHERE id = 1") == [
+    assert reading_team.execute_as_person(person, "SELECT reason, ticket, radar FROM refunds WHERE id = 1") == [
         ("sent back to ****5678", "T ****5678", '[{"comment": "****5678 knows"}]')
     ]
 
 
 @pytest.mark.parametrize(
-    ("who", "entries"),
+    ("person", "entries"),
     [("op-a", ["payment.opened", "payment.probed"]),
      ("lead-b", ["session_created", "payment.opened", "payment.probed"]),
      ("aud-e", ["session_created", "payment.opened", "payment.probed"])],
 )  # fmt: skip
-def test_people_read_only_their_own_audit_entries(reading_team: ReadingTeam, who: str, entries: list[str]) -> None:
+def test_people_read_only_their_own_audit_entries(reading_team: ReadingTeam, person: str, entries: list[str]) -> None:
     """A person can read only the audit entries of the own actions and those about records. The auditor can read all
     entries.
     """
     owner = reading_team.team.names["lead-b"]
-    seen = reading_team.execute_as_person(who, f"SELECT what FROM audit_log WHERE who = '{owner}' ORDER BY id")
+    seen = reading_team.execute_as_person(person, f"SELECT what FROM audit_log WHERE who = '{owner}' ORDER BY id")
     assert [what for (what,) in seen] == entries
 
 
@@ -408,16 +411,16 @@ def test_an_administrator_reads_no_records(reading_team: ReadingTeam) -> None:
     assert reading_team.execute_as_person("adm-f", "SELECT COUNT(*) > 0 FROM limits") == [(1,)]
 
 
-@pytest.mark.parametrize("who", PEOPLE)
-def test_people_read_only_their_own_requests(reading_team: ReadingTeam, who: str) -> None:
+@pytest.mark.parametrize("person", PEOPLE)
+def test_people_read_only_their_own_requests(reading_team: ReadingTeam, person: str) -> None:
     """A person can read only the own desk requests, in the view `own_requests`. No person can change a request or
     read an attached file.
     """
     mine = make_request_id()
-    reading_team.execute_as_person(who, _make_insert("requests", id=mine, action="probe", args="mine"))
-    assert (mine, "mine") in reading_team.execute_as_person(who, "SELECT id, args FROM own_requests")
-    names = {name for (name,) in reading_team.execute_as_person(who, "SELECT who FROM own_requests")}
-    assert names == {reading_team.team.names[who]}
+    reading_team.execute_as_person(person, _make_insert("requests", id=mine, action="probe", args="mine"))
+    assert (mine, "mine") in reading_team.execute_as_person(person, "SELECT id, args FROM own_requests")
+    names = {name for (name,) in reading_team.execute_as_person(person, "SELECT who FROM own_requests")}
+    assert names == {reading_team.team.names[person]}
     for statement in (
         "SELECT id FROM requests", "SELECT 1 FROM request_files", "DELETE FROM requests",
         "UPDATE requests SET args = ''",
@@ -425,4 +428,4 @@ def test_people_read_only_their_own_requests(reading_team: ReadingTeam, who: str
         f"INSERT INTO requests (id, action, args) VALUES ('{mine}', 'probe', '') ON DUPLICATE KEY UPDATE args = 'x'",
         _make_insert("own_requests", id=make_request_id(), action="probe", args=""),
     ):  # fmt: skip
-        reading_team.check_refused(who, statement)
+        reading_team.check_refused(person, statement)

@@ -42,7 +42,7 @@ class ColumnStage(LegibleStage):
     sizes: tuple[tuple[int, int], ...] = USUAL_SIZES
     find_faults_of_table: Callable[[FittedTable], Iterator[str]]
 
-    def shoot(self, name: str) -> Path:
+    def take_picture(self, name: str) -> Path:
         """Check the visible tables instead of taking a picture."""
         for size in self.sizes:
             self.window.resize(*size)

@@ -103,7 +103,7 @@ class LegibleStage(UnpaintedStage):
         self.seen: set[type[QWidget]] = set()
         super().__init__(desk, sight, folder)
 
-    def shoot(self, name: str) -> Path:
+    def take_picture(self, name: str) -> Path:
         """Check the visible windows instead of taking a picture."""
         self.settle()
         self.seen |= {type(part) for part in QApplication.allWidgets() if part.isVisible()}
@@ -111,8 +111,8 @@ class LegibleStage(UnpaintedStage):
         self.found += (f"{self.sight.name} {name}: {fault}" for fault in faults)
         return Path()
 
-    def shoot_over(self, name: str, part: QWidget, left: int, top: int) -> None:
-        self.shoot(name)
+    def take_picture_with_overlay(self, name: str, part: QWidget, left: int, top: int) -> None:
+        self.take_picture(name)
 
 
 def find_accessibility_faults(window: QWidget) -> list[str]:

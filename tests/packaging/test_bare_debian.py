@@ -19,7 +19,7 @@ import pytest
 import console
 from scripts.bundle import appimage, debian
 from tests.support.vnc_screen import wait_for_colours
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 BARE_SYSTEM_FOLDER = os.environ.get("CONSOLE_TEST_BARE_DEBIAN", "")
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,11 +107,11 @@ def check_window(system: DebianCopy, *words: str) -> bool:
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=kept, start_new_session=True) as window,
     ):
         try:
-            painted = wait_for_colours(port, patience_seconds=120) > 50
+            painted = wait_for_colours(port, max_wait_seconds=120) > 50
         finally:
             # An AppImage's runtime waits for the program and does not tell it.
             os.killpg(window.pid, signal.SIGTERM)
-            status = window.wait(timeout=PATIENCE_SECONDS)
+            status = window.wait(timeout=MAX_WAIT_SECONDS)
     assert "Traceback" not in log.read_text(encoding="utf-8"), log.read_text(encoding="utf-8")
     return painted and status in (0, 143, -signal.SIGTERM)
 

@@ -22,7 +22,7 @@ from console.services.monitoring.installation import MANIFEST_NAME
 from scripts.bundle import contents
 from tests.packaging import built_inputs
 from tests.support.vnc_screen import wait_for_colours
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -55,7 +55,7 @@ def run_program(program: Path, home: Path, *words: str, language: str = "en") ->
     """Run the program with another working directory than its own folder, as a person would."""
     command, env = [str(program), *words], make_plain_environment(home, CONSOLE_LANGUAGE=language)
     return subprocess.run(
-        command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False, timeout=PATIENCE_SECONDS
+        command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False, timeout=MAX_WAIT_SECONDS
     )
 
 
@@ -104,7 +104,7 @@ def test_the_built_application_shows_its_first_page_in_an_empty_home(program: Pa
             assert wait_for_colours(port) > 50
         finally:
             window.terminate()
-            status = window.wait(timeout=PATIENCE_SECONDS)
+            status = window.wait(timeout=MAX_WAIT_SECONDS)
     assert status in (0, 143)
     assert "Traceback" not in log.read_text(encoding="utf-8")
 
@@ -121,7 +121,7 @@ def make_signature_header(body: bytes) -> dict[str, str]:
 
 def post_notice(url: str, body: bytes, headers: dict[str, str]) -> int:
     try:
-        with urlopen(Request(url, data=body, headers=headers), timeout=PATIENCE_SECONDS) as answer:
+        with urlopen(Request(url, data=body, headers=headers), timeout=MAX_WAIT_SECONDS) as answer:
             return int(answer.status)
     except HTTPError as refused:
         with refused:
@@ -148,16 +148,16 @@ def test_a_built_worker_receives_notices_and_ends_by_sigterm(program: Path, tmp_
             assert worker.stdout is not None
             ready = json.loads(worker.stdout.readline() or b"{}").get("data") or pytest.fail(log.read_text())
             url = ready["url"]
-            with urlopen(f"{url}/healthz", timeout=PATIENCE_SECONDS) as healthy:
+            with urlopen(f"{url}/healthz", timeout=MAX_WAIT_SECONDS) as healthy:
                 assert healthy.status == 200
             assert post_notice(f"{url}/notices/bank", body, make_signature_header(body)) == 200
             assert post_notice(f"{url}/notices/bank", body, make_signature_header(body + b" ")) == 400
-            with connect(f"{url.replace('http', 'ws', 1)}/live", open_timeout=PATIENCE_SECONDS, proxy=None) as line:
+            with connect(f"{url.replace('http', 'ws', 1)}/live", open_timeout=MAX_WAIT_SECONDS, proxy=None) as line:
                 line.send(LIVE_TOKEN)
-                assert json.loads(line.recv(timeout=PATIENCE_SECONDS))
+                assert json.loads(line.recv(timeout=MAX_WAIT_SECONDS))
         finally:
             worker.terminate()
-            status = worker.wait(timeout=PATIENCE_SECONDS)
+            status = worker.wait(timeout=MAX_WAIT_SECONDS)
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     assert (status, [line for line in lines if line["level"] in ("ERROR", "CRITICAL")]) == (0, [])
     with closing(sqlite3.connect(tmp_path / "console.db")) as database:
@@ -185,7 +185,7 @@ def test_the_built_demo_opens_its_window_with_records(program: Path, tmp_path: P
             assert found["data"]["credit_checks"]
         finally:
             demo.terminate()
-            status = demo.wait(timeout=PATIENCE_SECONDS)
+            status = demo.wait(timeout=MAX_WAIT_SECONDS)
     assert status == 0
     assert not Path(ready["home"]).exists()
 

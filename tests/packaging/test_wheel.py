@@ -20,7 +20,7 @@ import console
 from console.store.schema.core import SCHEMA_VERSION
 from tests.store import pdf_bombs
 from tests.support.vnc_screen import wait_for_colours
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[2]
 COPIED_SOURCES = ("console", "resources", "setup.py", "MANIFEST.in", "pyproject.toml", "README.md")
@@ -80,7 +80,7 @@ def run_program(program: Path, home: Path, *words: str, language: str = "en") ->
     """Run the program from a folder that is not its own, as a person would."""
     command, env = [str(program), *words], make_plain_environment(home, CONSOLE_LANGUAGE=language)
     return subprocess.run(
-        command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False, timeout=PATIENCE_SECONDS
+        command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False, timeout=MAX_WAIT_SECONDS
     )
 
 
@@ -129,7 +129,7 @@ def test_the_installed_window_opens_and_ends_by_sigterm(program_path: Path, tmp_
             assert wait_for_colours(port) > 50
         finally:
             window.terminate()
-            status = window.wait(timeout=PATIENCE_SECONDS)
+            status = window.wait(timeout=MAX_WAIT_SECONDS)
     assert status in (0, 143)
 
 

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from json import dumps
 from urllib.parse import parse_qs
 
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 Script = Callable[[socket.socket, threading.Event], None]
 """The script of a connection whose request was read; the event says that the test is over."""
@@ -65,7 +65,7 @@ class RawServer:
         with socket.socket() as knock:
             knock.connect(("127.0.0.1", self.port))
         for thread in self._threads:
-            thread.join(PATIENCE_SECONDS)
+            thread.join(MAX_WAIT_SECONDS)
         self._listener.close()
 
     def _accept_connections(self) -> None:
@@ -84,7 +84,7 @@ class RawServer:
         try:
             if self._tls:
                 connection = self._tls.wrap_socket(connection, server_side=True)
-            connection.settimeout(PATIENCE_SECONDS)
+            connection.settimeout(MAX_WAIT_SECONDS)
             self.requests.append(_read_request(connection))
             script(connection, self._stop)
         except OSError:

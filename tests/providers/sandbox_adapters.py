@@ -62,8 +62,8 @@ def make_merchant(changes: Mapping[str, Any]) -> AtomMerchant:
 
 def make_atom(url: str, *, scale: float = 1.0, **changes: Any) -> Atom:
     """Return an Atom adapter with the sandbox's merchant; `changes` replaces single fields of the merchant."""
-    who = make_merchant(changes)
-    config = AtomConfig(AtomUrls.make_urls_of_origin(url, who.verification), who, NO_RETRIES)
+    person = make_merchant(changes)
+    config = AtomConfig(AtomUrls.make_urls_of_origin(url, person.verification), person, NO_RETRIES)
     return make_atom_adapter(config, rate_limiter=CountingRateLimiter(), clock=SystemClock(), scale=TimeScale(scale))
 
 

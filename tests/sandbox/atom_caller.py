@@ -60,13 +60,13 @@ class AtomCaller:
     """A client of the simulated Atom. Amounts are given as texts; the client writes them as numbers into the JSON."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self.line = Caller(sandbox)
+        self.http_caller = Caller(sandbox)
 
     def send_post(
         self, path: str, text: str, *, merch_id: str = known.ATOM_MERCH_ID, key: str = known.ATOM_REQUEST_KEY
     ) -> Answer:
         form = urlencode({"merchId": merch_id, "encData": encrypt_text(text, key, known.ATOM_REQUEST_SALT)})
-        return self.line.send_request("POST", path, form, Content_Type=FORM_CONTENT_TYPE)
+        return self.http_caller.send_request("POST", path, form, Content_Type=FORM_CONTENT_TYPE)
 
     def start_payment(self, number: str = ORDER_NUMBER, amount: str = "500.00", **pay: Any) -> Answer:
         asked = {"payInstrument": {

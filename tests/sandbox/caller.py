@@ -37,11 +37,11 @@ class Answer:
 
 
 class Caller:
-    """An HTTP client of one sandbox; `patience` is the timeout of each read, in seconds."""
+    """An HTTP client of one sandbox; `timeout_seconds` is the timeout of each read, in seconds."""
 
-    def __init__(self, sandbox: Sandbox, patience: float = 60.0) -> None:
+    def __init__(self, sandbox: Sandbox, timeout_seconds: float = 60.0) -> None:
         self.port = sandbox.port
-        self.patience = patience
+        self.timeout_seconds = timeout_seconds
         self.access = ""
 
     def call_by_name(self, call: str, check_id: int) -> Answer:
@@ -57,14 +57,14 @@ class Caller:
         return asked[call]()
 
     def send_request(self, method: str, path: str, body: str | bytes = b"", **headers: str) -> Answer:
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout_seconds)
         try:
-            line.request(method, path, body, {name.replace("_", "-"): text for name, text in headers.items()})
-            with line.getresponse() as answer:
+            connection.request(method, path, body, {name.replace("_", "-"): text for name, text in headers.items()})
+            with connection.getresponse() as answer:
                 named = {name.lower(): text for name, text in answer.getheaders()}
                 return Answer(answer.status, named, answer.read())
         finally:
-            line.close()
+            connection.close()
 
     def request_token(self, refresh_token: str = REFRESH_TOKEN, **form: str) -> Answer:
         wanted = {

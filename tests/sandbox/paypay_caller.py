@@ -36,13 +36,13 @@ class PayPayCaller:
     """A client of the simulated PayPay that uses a new connection and a new nonce for each call."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self.line = Caller(sandbox)
+        self.http_caller = Caller(sandbox)
 
     def send_request(self, method: str, path: str, data: Any = None, query: str = "", **header: Any) -> Answer:
         body = b"" if data is None else json.dumps(data, ensure_ascii=False).encode()
         signed = make_authorization(method, path, body, **header)
         more = {"Content_Type": JSON_CONTENT_TYPE} if body else {}
-        return self.line.send_request(method, path + query, body, Authorization=signed, **more)
+        return self.http_caller.send_request(method, path + query, body, Authorization=signed, **more)
 
     def create_payment(self, number: str = ORDER_NUMBER, amount: int = 3300, **fields: Any) -> Answer:
         asked = {

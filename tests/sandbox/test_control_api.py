@@ -20,7 +20,7 @@ from tests.sandbox.faults import test_responses as test_faults_answers
 from tests.sandbox.faults import test_transport as test_faults_line
 from tests.sandbox.payments import test_faults as test_paypay_atom_faults
 from tests.sandbox.payments import test_notices as test_paypay_atom_notices
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 SANDBOX_DOCUMENTATION_PATH = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
@@ -163,22 +163,22 @@ def test_an_unknown_address_is_answered_with_json(caller: Caller, method: str, p
 
 def test_an_unreadable_request_address_is_refused(caller: Caller) -> None:
     """An HTTP request whose address can't be parsed gets status 400, and the server continues to serve."""
-    with socket.create_connection(("127.0.0.1", caller.port), timeout=PATIENCE_SECONDS) as line:
-        line.sendall(b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert line.recv(1000).startswith(b"HTTP/1.1 400 ")
+    with socket.create_connection(("127.0.0.1", caller.port), timeout=MAX_WAIT_SECONDS) as connection:
+        connection.sendall(b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 400 ")
     assert caller.buy_check().status == 201
 
 
 def test_several_requests_use_one_connection(caller: Caller, control: SandboxControl) -> None:
     """Several requests may use one connection, and the call log shows that they used the same one."""
-    line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=PATIENCE_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=MAX_WAIT_SECONDS)
     try:
         for _ in range(3):
-            line.request("GET", "/ps/v1/credit_checks/1", headers={"Authorization": f"Bearer {caller.access}"})
-            with line.getresponse() as answer:
+            connection.request("GET", "/ps/v1/credit_checks/1", headers={"Authorization": f"Bearer {caller.access}"})
+            with connection.getresponse() as answer:
                 assert (answer.status, len(answer.read()) > 0) == (404, True)
     finally:
-        line.close()
+        connection.close()
     entries = control.read_requests(call="detail")
     assert [entry["turn"] for entry in entries] == [1, 2, 3]
     assert len({entry["connection"] for entry in entries}) == 1
@@ -189,16 +189,16 @@ def test_several_requests_use_one_connection(caller: Caller, control: SandboxCon
 )
 def test_a_body_too_large_or_without_length_is_refused(caller: Caller, headers: dict[str, str], status: int) -> None:
     """The sandbox refuses a request whose body is too large or has no length, before it reads the body."""
-    line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=PATIENCE_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=MAX_WAIT_SECONDS)
     try:
-        line.putrequest("POST", "/oauth/token")
+        connection.putrequest("POST", "/oauth/token")
         for name, value in headers.items():
-            line.putheader(name, value)
-        line.endheaders()
-        with line.getresponse() as answer:
+            connection.putheader(name, value)
+        connection.endheaders()
+        with connection.getresponse() as answer:
             assert answer.status == status
     finally:
-        line.close()
+        connection.close()
 
 
 def test_a_started_sandbox_serves_until_it_is_stopped() -> None:
@@ -212,10 +212,10 @@ def test_a_started_sandbox_serves_until_it_is_stopped() -> None:
 
     thread = threading.Thread(target=run_sandbox, args=(0, note_ready))
     thread.start()
-    assert told.wait(PATIENCE_SECONDS)
+    assert told.wait(MAX_WAIT_SECONDS)
     assert Caller(ready[0]).make_authorized_caller().buy_check().status == 201
     ready[0].stop()
-    thread.join(PATIENCE_SECONDS)
+    thread.join(MAX_WAIT_SECONDS)
     assert not thread.is_alive()
 
 

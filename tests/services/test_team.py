@@ -37,17 +37,17 @@ class TeamDesks:
         self._people, self._folder, self._alarmbox, self._closing = people, folder, alarmbox, closing
         self._desks: dict[str, Console] = {}
 
-    def __call__(self, who: str, desk: str = "") -> Console:
+    def __call__(self, person: str, desk: str = "") -> Console:
         """Return the desk of this operator. `desk` names the spool (default: the operator's own)."""
-        if who not in self._desks:
-            url = self._people.urls[who] if who != "owner" else self._people.owner
-            home = self._folder / (desk or who)
+        if person not in self._desks:
+            url = self._people.urls[person] if person != "owner" else self._people.owner
+            home = self._folder / (desk or person)
             shared = f"file://{self._folder}/documents"
             opened = open_quick_desk(
                 home, self._alarmbox, DATABASE_URL=url, DOCUMENTS_URL=shared, OPERATOR="", TIME_SCALE="1"
             )
-            self._desks[who] = self._closing.enter_context(opened)
-        return self._desks[who]
+            self._desks[person] = self._closing.enter_context(opened)
+        return self._desks[person]
 
 
 @pytest.fixture
@@ -98,14 +98,16 @@ def test_two_people_decide_a_purchase_in_team_mode(team_desks: TeamDesks, alarmb
     """The first person proposes an outcome. An operator cannot confirm it; an approver with separate evidence can."""
     record = make_unknown_purchase(team_desks("op-a"), alarmbox)
 
-    def resolve_as(who: str) -> object:
-        return team_desks(who).recovery.resolve("credit-check", record.id, "error", f"{who} has looked").awaiting
+    def resolve_as(person: str) -> object:
+        return (
+            team_desks(person).recovery.resolve("credit-check", record.id, "error", f"{person} has looked").awaiting
+        )
 
     assert resolve_as("op-a") == "second_person"
     assert call_for_refusal_code(lambda: resolve_as("op-a")) == "same_person"
     assert call_for_refusal_code(lambda: resolve_as("op-b")) == "not_allowed"
-    for who in ("aud-e", "adm-f", "worker"):
-        assert call_for_refusal_code(lambda: resolve_as(who)) == "not_allowed"  # noqa: B023  # called at once
+    for person in ("aud-e", "adm-f", "worker"):
+        assert call_for_refusal_code(lambda: resolve_as(person)) == "not_allowed"  # noqa: B023  # called at once
     assert resolve_as("lead-b") is None
     assert team_desks("op-b").credit_checks.read_credit_check(record.id).record.state == "error"
     assert buy_check(team_desks("op-b")).state == "success"
@@ -185,12 +187,12 @@ def test_the_workers_account_runs_due_tasks(people: Team, team_desks: TeamDesks,
     assert call_for_refusal_code(lambda: buy_check(team_desks("worker"), "77")) == "not_allowed"
 
 
-def _insert_lapsed_operation(cursor: object, who: str) -> None:
+def _insert_lapsed_operation(cursor: object, person: str) -> None:
     """Insert an operation of this person that is stored as being sent although its process has ended."""
     cursor.execute(  # type: ignore[attr-defined]  # PyMySQL's
         "INSERT INTO operations (id, action, subject_kind, state, idempotency_key, fingerprint, operator, desk, host,"
         " process, session, started_at, lease_clock, lease_expires) VALUES (UUID(), 'credit-check.purchase',"
-        f" 'credit-check', 'calling', UUID(), 'f', '{who}', 'd', 'h', 1, 's', UTC_TIMESTAMP(), 'server', 5)"
+        f" 'credit-check', 'calling', UUID(), 'f', '{person}', 'd', 'h', 1, 's', UTC_TIMESTAMP(), 'server', 5)"
     )
 
 
@@ -214,18 +216,18 @@ def test_the_next_person_at_a_desk_delivers_its_answer(
     assert (record.state, record.certainty) == ("success" if behaviour == "answers" else "error", "known")
 
 
-def _remove_account_role(people: Team, who: str) -> None:
+def _remove_account_role(people: Team, person: str) -> None:
     """Remove the role of this person's database account."""
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(f"REVOKE `{people.database}/operator` FROM {people.get_grantee(who)}")
+        cursor.execute(f"REVOKE `{people.database}/operator` FROM {people.get_grantee(person)}")
 
 
-def _restore_account_role(people: Team, who: str) -> None:
+def _restore_account_role(people: Team, person: str) -> None:
     """Give the role back to this person's database account."""
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(f"GRANT `{people.database}/operator` TO {people.get_grantee(who)}")
+        cursor.execute(f"GRANT `{people.database}/operator` TO {people.get_grantee(person)}")
         if not people.server.is_mariadb:
-            cursor.execute(f"SET DEFAULT ROLE ALL TO {people.get_grantee(who)}")
+            cursor.execute(f"SET DEFAULT ROLE ALL TO {people.get_grantee(person)}")
 
 
 @pytest.mark.parametrize("brought_back", ["row", "row and journal"])

@@ -282,12 +282,12 @@ def test_no_password_is_ever_shown(tmp_path: Path, caplog: pytest.LogCaptureFixt
     is refused.
     """
     settings = load_desk_settings(tmp_path, MemoryKeyring())
-    trouble = read_missing_password_error(settings)
+    error = read_missing_password_error(settings)
     settings.sign_in.set_entered_account("op-a", CANARY)
     assert settings.database_url
     with caplog.at_level(logging.INFO):
         logging.getLogger("test").info("%s %r", settings.sign_in, settings)
-    shown = [caplog.text, repr(dataclasses.asdict(settings)), repr(trouble.detail), settings.masked_database_url]
+    shown = [caplog.text, repr(dataclasses.asdict(settings)), repr(error.detail), settings.masked_database_url]
     assert [text for text in shown if "canary" in text] == []
     with pytest.raises(TypeError):
         pickle.dumps(settings.sign_in)

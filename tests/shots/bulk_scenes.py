@@ -26,12 +26,12 @@ def show_selection(stage: WindowStage) -> None:
         QTest.keyClick(page.table, key)
     for _ in range(2):
         QTest.keyClick(page.table, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
-    stage.shoot("queue-chosen")
+    stage.take_picture("queue-chosen")
     page.selection.select_all()
-    stage.shoot("queue-chosen-all")
+    stage.take_picture("queue-chosen-all")
     page = _open_queue(stage, "refunds")
     QTest.keyClick(page.table, Qt.Key.Key_Space)
-    stage.shoot("queue-chosen-refund")
+    stage.take_picture("queue-chosen-refund")
     page.selection.clear_selection()
 
 
@@ -46,24 +46,24 @@ def show_dry_runs(stage: WindowStage) -> None:
     page.selection.select_all()
     page.queue_actions.begin_bulk_run(BulkAction.PROBE)
     dialog = _wait_for_plan(stage)
-    stage.shoot("bulk-plan")
+    stage.take_picture("bulk-plan")
     assert dialog.plan_page is not None
     dialog.plan_page.row_limit_list.setCurrentIndex(2)
-    stage.shoot("bulk-plan-first")
+    stage.take_picture("bulk-plan-first")
     dialog.reject()
     page.queue_actions.begin_bulk_run(BulkAction.REFETCH)
     _wait_for_plan(stage)
-    stage.shoot("bulk-plan-nothing")
+    stage.take_picture("bulk-plan-nothing")
     stage.find(BulkDialog).reject()
     page.queue_actions.begin_bulk_run(BulkAction.NOTE)
     dialog = stage.find(BulkDialog)
-    stage.shoot("bulk-note")
+    stage.take_picture("bulk-note")
     assert dialog.note_field is not None
     dialog.note_field.edit.setPlainText("AlarmBox へ電話で確認中。折り返し待ち。")  # type: ignore[union-attr]  # an area
     stage.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     _wait_for_plan(stage)
-    stage.shoot("bulk-note-plan")
+    stage.take_picture("bulk-note-plan")
     dialog.reject()
     page.selection.clear_selection()
 
@@ -84,16 +84,16 @@ def show_runs(stage: WindowStage) -> None:
     stage.wait_until(lambda: stage.desk.sandbox.control.read_state()["held"] != [])
     stage.wait_until(lambda: dialog.progress_page is not None and dialog.main_button.isEnabled())
     stage.opening.runner.is_idle = lambda: True  # type: ignore[method-assign]  # it is held on purpose
-    stage.shoot("bulk-running")
+    stage.take_picture("bulk-running")
     del stage.opening.runner.is_idle
     stage.desk.sandbox.control.clear_faults()
     stage.desk.sandbox.control.release_calls()
     stage.wait_until(lambda: not dialog.is_running_here)
     stage.wait_until(lambda: dialog.run is not None and dialog.run.state != "running")
-    stage.shoot("bulk-stopped")
+    stage.take_picture("bulk-stopped")
     assert dialog.progress_page is not None
     dialog.progress_page.filter_list.setCurrentIndex(1)
-    stage.shoot("bulk-not-done")
+    stage.take_picture("bulk-not-done")
     dialog.reject()
 
 
@@ -105,7 +105,7 @@ def show_unfinished_work(stage: WindowStage) -> None:
     dialog = open_unfinished_work_dialog(stage.frame)
     for name in dialog.TAB_NAMES[: dialog.tabs.count()]:
         dialog.show_tab(name)
-        stage.shoot(f"unfinished-{name}")
+        stage.take_picture(f"unfinished-{name}")
     dialog.reject()
 
 

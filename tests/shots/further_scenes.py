@@ -47,16 +47,16 @@ def show_company_tabs(stage: WindowStage) -> None:
     company = stage.find(LookupPage).company_panel
     for tab in company.company_tabs:
         company.tabs.setCurrentIndex(tab.tab_index)
-        stage.shoot(f"company-tab-{tab.name}")
+        stage.take_picture(f"company-tab-{tab.name}")
 
 
 def show_further_pages(stage: WindowStage) -> None:
     stage.show_route(ReconcileRunsRoute())
-    stage.shoot("reconcile-runs")
+    stage.take_picture("reconcile-runs")
     unknown = (item.record for item in stage.desk.console.recovery.read_queue("unknown").items)
     check = next(record for record in unknown if isinstance(record, CreditCheck) and record.operation_id)
     stage.show_route(OperationRoute(check.operation_id or ""))
-    stage.shoot("operation")
+    stage.take_picture("operation")
 
 
 def show_notes(stage: WindowStage) -> None:
@@ -66,9 +66,9 @@ def show_notes(stage: WindowStage) -> None:
     ref = ("credit-check", page.view.record.id)
     collaboration = page.collaboration
     collaboration.open_note_dialog(*ref)
-    _shoot_dialog(stage, NoteDialog, "dialog-note")
+    _take_picture_of_dialog(stage, NoteDialog, "dialog-note")
     collaboration.hand_over(*ref)
-    _shoot_dialog(stage, HandOverDialog, "dialog-hand-over")
+    _take_picture_of_dialog(stage, HandOverDialog, "dialog-hand-over")
 
 
 def show_incidents(stage: WindowStage) -> None:
@@ -84,9 +84,9 @@ def show_incidents(stage: WindowStage) -> None:
         lambda: page.table.go_to_item(lambda incident: incident.main_alert.rule_id != CORPORATION_CHANGE_RULE)
     )
     page.hand_over_current_incident()
-    _shoot_dialog(stage, HandOverIncidentDialog, "dialog-incident-hand-over")
+    _take_picture_of_dialog(stage, HandOverIncidentDialog, "dialog-incident-hand-over")
     page.resolve_or_reopen_current_incident()
-    _shoot_dialog(stage, ResolveIncidentDialog, "dialog-incident-resolve")
+    _take_picture_of_dialog(stage, ResolveIncidentDialog, "dialog-incident-resolve")
     assert page.current_incident is not None
     with stage.desk.console.acting_as("lead-b"):
         ids = [alert.id for alert in page.current_incident.alerts if alert.resolved_at is None]
@@ -94,7 +94,7 @@ def show_incidents(stage: WindowStage) -> None:
     page.read_data_again()
     stage.wait_until(lambda: page.current_incident is not None and page.current_incident.is_acknowledged)
     stage.settle()
-    stage.shoot("alerts-acknowledged")
+    stage.take_picture("alerts-acknowledged")
     stage.desk.console.incidents.resolve(page.current_incident.id, "店舗と合意済み")
     stage.show_route(AlertsRoute(page.current_incident.main_alert.id))
     page.read_data_again()
@@ -102,24 +102,24 @@ def show_incidents(stage: WindowStage) -> None:
         lambda: page.current_incident is not None and page.current_incident.state is IncidentState.RESOLVED
     )
     stage.settle()
-    stage.shoot("alerts-resolved")
+    stage.take_picture("alerts-resolved")
     page.resolve_or_reopen_current_incident()
-    _shoot_dialog(stage, ReopenIncidentDialog, "dialog-incident-reopen")
+    _take_picture_of_dialog(stage, ReopenIncidentDialog, "dialog-incident-reopen")
 
 
 def show_further_dialogs(stage: WindowStage) -> None:
     stage.show_route(QueuesRoute("unknown"))
     context, window = stage.opening.context, stage.window
     LimitDialog(context, Limit("per_refund", "JPY", 1_000_000, 1_500_000, "adm-f"), window).open()
-    _shoot_dialog(stage, LimitDialog, "dialog-limit")
+    _take_picture_of_dialog(stage, LimitDialog, "dialog-limit")
     open_announcements_dialog(stage.frame)
-    _shoot_dialog(stage, AnnouncementsDialog, "dialog-notices")
+    _take_picture_of_dialog(stage, AnnouncementsDialog, "dialog-notices")
     leftovers = LeftoverCredentials(("CONSOLE_SECRET_PAYPAY_API_KEY",), ("alarmbox", "paypay"))
     LeftoverCredentialsDialog(context, leftovers, window).open()
-    _shoot_dialog(stage, LeftoverCredentialsDialog, "dialog-leftovers")
+    _take_picture_of_dialog(stage, LeftoverCredentialsDialog, "dialog-leftovers")
     request = PasswordRequest(context.translate("act.limit"), True, window, lambda _: None, lambda: None)
-    _shoot_and_close(stage, open_password_dialog(context, request, window), "dialog-password")
-    _shoot_and_close(stage, open_running_calls_dialog(stage.frame), "dialog-close")
+    _take_picture_and_close(stage, open_password_dialog(context, request, window), "dialog-password")
+    _take_picture_and_close(stage, open_running_calls_dialog(stage.frame), "dialog-close")
 
 
 def show_withdrawal(stage: WindowStage) -> None:
@@ -127,15 +127,15 @@ def show_withdrawal(stage: WindowStage) -> None:
     page = stage.find(ApprovalsPage)
     own = next(refund for refund in page.inbox.other_refunds if refund.maker == stage.opening.context.operator)
     page.action_handlers.withdraw(stage.desk.console.refunds.read_refund(own.id))
-    _shoot_dialog(stage, WithdrawDialog, "dialog-withdraw")
+    _take_picture_of_dialog(stage, WithdrawDialog, "dialog-withdraw")
 
 
-def _shoot_dialog(stage: WindowStage, kind: type[DialogFrame], name: str) -> None:
-    _shoot_and_close(stage, stage.find(kind), name)
+def _take_picture_of_dialog(stage: WindowStage, kind: type[DialogFrame], name: str) -> None:
+    _take_picture_and_close(stage, stage.find(kind), name)
 
 
-def _shoot_and_close(stage: WindowStage, dialog: DialogFrame, name: str) -> None:
-    stage.shoot(name)
+def _take_picture_and_close(stage: WindowStage, dialog: DialogFrame, name: str) -> None:
+    stage.take_picture(name)
     dialog.reject()
     stage.settle()
 

@@ -51,7 +51,7 @@ def show_payments(stage: WindowStage) -> None:
         stage.show_route(PaymentRoute(payment.id, trail, "queues"))
         page = stage.find(PaymentPage)
         stage.wait_until(lambda page=page, id=payment.id: page.view is not None and page.view.record.id == id)  # type: ignore[misc]  # of this turn
-        stage.shoot(f"payment-{kind}")
+        stage.take_picture(f"payment-{kind}")
 
 
 def show_payment_tabs(stage: WindowStage) -> None:
@@ -60,7 +60,7 @@ def show_payment_tabs(stage: WindowStage) -> None:
     page = stage.find(PaymentPage)
     for name in ("attempts", "refunds", "evidence", "audit"):
         page.tabs.show_tab(name)
-        stage.shoot(f"payment-tab-{name}")
+        stage.take_picture(f"payment-tab-{name}")
     page.tabs.show_tab("timeline")
 
 
@@ -74,10 +74,10 @@ def show_unmasking(stage: WindowStage) -> None:
     dialog = stage.find(UnmaskDialog)
     dialog.reason_text_field.edit.setPlainText("11 月 20 日の電話の確認")  # type: ignore[union-attr]  # an edit of several lines
     stage.wait_until(dialog.main_button.isEnabled)
-    stage.shoot("dialog-unmask")
+    stage.take_picture("dialog-unmask")
     dialog.main_button.click()
     stage.wait_until(lambda: page.unmasking.texts is not None)
-    stage.shoot("payment-unmasked")
+    stage.take_picture("payment-unmasked")
     page.unmasking.mask()
 
 
@@ -87,7 +87,7 @@ def show_orders(stage: WindowStage) -> None:
     assert view.order is not None
     stage.show_route(OrderRoute(view.order.id))
     stage.find(OrderPage).tabs.show_tab("payments")
-    stage.shoot("order")
+    stage.take_picture("order")
     for kind in ("expired", "waiting"):
         payment = stage.desk.list_payments(kind)[-1]
         if kind == "waiting":
@@ -96,7 +96,7 @@ def show_orders(stage: WindowStage) -> None:
         assert view.order is not None
         stage.show_route(OrderRoute(view.order.id))
         stage.find(OrderPage).tabs.show_tab("timeline")
-        stage.shoot(f"order-{kind}")
+        stage.take_picture(f"order-{kind}")
 
 
 def _show_expired_payment(stage: WindowStage, payment_id: int) -> None:
@@ -119,17 +119,17 @@ def show_refunds(stage: WindowStage) -> None:
         for payment in stage.desk.list_payments(kind)[-1:]:
             stage.show_route(RefundRoute(stage.desk.console.payments.read_payment(payment.id).refunds[0].id))
             stage.find(RefundPage)
-            stage.shoot(f"refund-{kind}")
+            stage.take_picture(f"refund-{kind}")
 
 
 def show_money_lists(stage: WindowStage) -> None:
     for queue in ("review", "unknown", "refunds", "pending", "error"):
         stage.show_route(QueuesRoute(queue))
-        stage.shoot(f"queue-money-{queue}")
+        stage.take_picture(f"queue-money-{queue}")
     stage.show_route(SetAsidesRoute())
-    stage.shoot("set-asides")
+    stage.take_picture("set-asides")
     stage.show_route(LookupRoute(stage.desk.list_payments("complete")[-1].corporation))
-    stage.shoot("company-payments")
+    stage.take_picture("company-payments")
 
 
 def show_unmatched_notices(stage: WindowStage) -> None:
@@ -150,7 +150,7 @@ def show_unmatched_notices(stage: WindowStage) -> None:
     stage.show_route(UnmatchedNoticesRoute())
     page = stage.find(UnmatchedNoticesPage)
     stage.wait_until(lambda: len(page.table.all_rows) > 1 and page.candidates is not None)
-    stage.shoot("queue-notices")
+    stage.take_picture("queue-notices")
 
 
 def show_refund_dialog(stage: WindowStage) -> None:
@@ -159,11 +159,11 @@ def show_refund_dialog(stage: WindowStage) -> None:
     page = stage.find(PaymentPage)
     page.run_action_on_record("refund")
     dialog = stage.find(RefundDialog)
-    stage.shoot("dialog-refund-begin")
+    stage.take_picture("dialog-refund-begin")
     dialog.probe_button.click()
     stage.wait_until(lambda: not dialog.is_answer_old)
     dialog.form.amount_edit.setText("999999999")
-    stage.shoot("dialog-refund-too-much")
+    stage.take_picture("dialog-refund-too-much")
     dialog.form.amount_edit.setText(str(max(1, payment.amount_minor // 2)) if payment.currency == "JPY" else "1.00")
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.form.explanation_edit.setText("同じ品を 2 回注文。1 点分のみ返金")
@@ -172,16 +172,16 @@ def show_refund_dialog(stage: WindowStage) -> None:
     for field in dialog.form._answer_field_by_rule.values():
         field.edit.setText("別の注文の二重購入分")  # type: ignore[union-attr]  # a line
     stage.wait_until(dialog.main_button.isEnabled)
-    stage.shoot("dialog-refund")
+    stage.take_picture("dialog-refund")
     dialog.main_button.click()
-    stage.shoot("dialog-refund-review")
+    stage.take_picture("dialog-refund-review")
     dialog.main_button.click()
     stage.wait_until(lambda: not dialog.is_busy)
-    stage.shoot("dialog-refund-asked")
+    stage.take_picture("dialog-refund-asked")
     dialog.cancel_button.click()
     stage.settle()
     page.run_action_on_record("refund")
-    stage.shoot("dialog-refund-off")
+    stage.take_picture("dialog-refund-off")
     stage.find(RefundDialog).reject()
 
 
@@ -190,23 +190,23 @@ def show_approvals(stage: WindowStage) -> None:
     context.change_operator("lead-b")
     stage.show_route(ApprovalsRoute())
     page = stage.find(ApprovalsPage)
-    stage.shoot("approvals")
+    stage.take_picture("approvals")
     page.probe_payment()
     stage.settle()
     bar = page.request_panel.verticalScrollBar()
     bar.setValue(bar.maximum())
-    stage.shoot("approvals-end")
+    stage.take_picture("approvals-end")
     for kind, act in (("approve", page.action_handlers.approve), ("decline", page.action_handlers.reject)):
         view = page.request_panel.details
         assert isinstance(view, RefundDetails)
         act(view)
         dialog = stage.find(ApproveDialog if kind == "approve" else RejectDialog)
-        stage.shoot(f"dialog-{kind}")
+        stage.take_picture(f"dialog-{kind}")
         dialog.reject()
         stage.settle()
     context.change_operator("op-a")
     stage.settle()
-    stage.shoot("approvals-own")
+    stage.take_picture("approvals-own")
 
 
 def show_proposals(stage: WindowStage) -> None:
@@ -227,9 +227,9 @@ def show_proposals(stage: WindowStage) -> None:
     stage.show_route(ApprovalsRoute())
     page = stage.find(ApprovalsPage)
     page.list_panel.select_card(next(card.ref for card in page.list_panel.cards if card.ref[0] == PROPOSAL_CARD_KIND))
-    stage.shoot("approvals-proposal")
+    stage.take_picture("approvals-proposal")
     QTest.keyClick(page.list_panel.card_list, Qt.Key.Key_Return)
-    stage.shoot("approvals-proposal-record")
+    stage.take_picture("approvals-proposal-record")
     stage.opening.context.change_operator("op-a")
     stage.settle()
 
@@ -247,7 +247,7 @@ def show_resolve_money(stage: WindowStage) -> None:
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.form.reason_text_field.edit.setText("精算明細 11 月 20 日分")  # type: ignore[union-attr]  # a line
     stage.wait_until(dialog.main_button.isEnabled)
-    stage.shoot("dialog-resolve-refund")
+    stage.take_picture("dialog-resolve-refund")
     dialog.reject()
 
 
@@ -255,16 +255,16 @@ def show_alerts(stage: WindowStage) -> None:
     with act_as(WORKER):
         AlertRuleEvaluator(stage.desk.console._context).update_alerts()
     stage.show_route(AlertsRoute())
-    stage.shoot("alerts")
+    stage.take_picture("alerts")
     page = stage.find(AlertsPage)
     page.snooze_or_unsnooze_current_incident()
     snooze = stage.find(SnoozeIncidentDialog)
-    stage.shoot("dialog-snooze")
+    stage.take_picture("dialog-snooze")
     snooze.reject()
     page.open_acknowledge_dialog()
     dialog = stage.find(AcknowledgeAlertsDialog)
     dialog.note_field.edit.setPlainText("店舗に確認中。返金を申請します")  # type: ignore[union-attr]  # an area
-    stage.shoot("dialog-acknowledge")
+    stage.take_picture("dialog-acknowledge")
     dialog.reject()
 
 

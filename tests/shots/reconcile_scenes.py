@@ -27,9 +27,9 @@ def show_reconciliation(stage: WindowStage) -> None:
     reconcile."""
     context = stage.opening.context
     stage.show_route(ReconcileRoute())
-    stage.shoot("reconcile-never")
+    stage.take_picture("reconcile-never")
     stage.show_route(ReconcileRunsRoute())
-    stage.shoot("reconcile-runs-never")
+    stage.take_picture("reconcile-runs-never")
     now = context.now()
     demo_reconcile.prepare_reconciliation_days(stage.desk.console, stage.desk.sandbox, SAMPLE_SEED, now, "op-a")
     _begin_run(stage)
@@ -40,15 +40,15 @@ def show_reconciliation(stage: WindowStage) -> None:
         page.table.go_to_row(row)
         if page.current_difference is not None and page.current_difference.action == "probe":
             break
-    stage.shoot("reconcile")
+    stage.take_picture("reconcile")
     for number, part in enumerate(("differ", "only_ours", "only_theirs", "refused"), 1):
         page.tabs.setCurrentIndex(number)
-        stage.shoot(f"reconcile-{part}")
+        stage.take_picture(f"reconcile-{part}")
     page.tabs.setCurrentIndex(0)
     _show_other_runs(stage)
     context.change_operator("aud-e")
     stage.show_route(ReconcileRoute())
-    stage.shoot("reconcile-auditor")
+    stage.take_picture("reconcile-auditor")
     context.change_operator("op-a")
 
 
@@ -58,16 +58,16 @@ def _begin_run(stage: WindowStage) -> None:
     page.begin_button.click()
     dialog = stage.find(ReconcileDialog)
     stage.wait_until(dialog.main_button.isEnabled)
-    stage.shoot("dialog-reconcile")
+    stage.take_picture("dialog-reconcile")
     dialog.last_day_field.edit.setText("2026-13-01")  # type: ignore[union-attr]  # a line
     dialog._handle_typed_day()
-    stage.shoot("dialog-reconcile-wrong-day")
+    stage.take_picture("dialog-reconcile-wrong-day")
     dialog.last_day_field.edit.setText(dialog.first_day_field.text())  # type: ignore[union-attr]
     dialog._handle_typed_day()
     dialog.dry_run_box.setChecked(True)
     dialog.main_button.click()
     stage.wait_until(lambda: not dialog.is_busy)
-    stage.shoot("dialog-reconcile-dry")
+    stage.take_picture("dialog-reconcile-dry")
     dialog.reject()
     stage.settle()
     page.begin_button.click()
@@ -75,7 +75,7 @@ def _begin_run(stage: WindowStage) -> None:
     stage.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     stage.wait_until(lambda: not dialog.is_busy)
-    stage.shoot("dialog-reconcile-done")
+    stage.take_picture("dialog-reconcile-done")
     dialog.reject()
     stage.settle()
 
@@ -107,7 +107,7 @@ def _show_other_runs(stage: WindowStage) -> None:
 
     broken = context.write(lambda tx: insert_run(tx, 3))
     stage.show_route(ReconcileRoute(broken.id))
-    stage.shoot("reconcile-broken-off")
+    stage.take_picture("reconcile-broken-off")
     holder = HoldingProcess("lead-b", "desk-2", "host-2", 7, "session-2")
     lease = context.write(lambda tx: leases.acquire(tx, "reconciliation_paypay", holder, now, 600.0))
     running = context.write(lambda tx: insert_run(tx, 4))
@@ -115,16 +115,16 @@ def _show_other_runs(stage: WindowStage) -> None:
     details = stage.find(ReconcilePage).run_details
     assert details is not None
     assert details.files, "compared rows without a file that was read"
-    stage.shoot("reconcile-running")
+    stage.take_picture("reconcile-running")
     failed = context.write(
         lambda tx: reconciliations.save_progress(
             tx.conn, insert_run(tx, 5), now, state=reconciliations.RUN_FAILED, reason="provider_answer_unusable"
         )
     )
     stage.show_route(ReconcileRoute(failed.id))
-    stage.shoot("reconcile-failed")
+    stage.take_picture("reconcile-failed")
     stage.show_route(ReconcileRunsRoute())
-    stage.shoot("reconcile-runs")
+    stage.take_picture("reconcile-runs")
     if lease is not None:
         context.write(lambda tx: leases.release(tx.conn, lease))
 

@@ -64,31 +64,31 @@ def show_registry(stage: WindowStage) -> None:
         page.table.go_to_row(row)
         if page.current_incident is not None and page.current_incident.main_alert.rule_id == "corporation_changed":
             break
-    stage.shoot("alerts-company-changed")
+    stage.take_picture("alerts-company-changed")
     stage.show_route(ChangedCompaniesRoute())
-    stage.shoot("queue-companies")
+    stage.take_picture("queue-companies")
     stage.show_route(QueuesRoute("unknown"))
     assert stage.opening.controller is not None
     stage.opening.controller.command_palette.open()
     box = stage.opening.controller.command_palette.search_box
     box.input.insert("みなも堂")
     stage.settle()
-    stage.shoot("search-name")
+    stage.take_picture("search-name")
     box.close()
     for name, text in (("found", "みなも堂"), ("closed", closed), ("merged", merged), ("renamed", renamed)):
         stage.show_route(LookupRoute(text))
-        stage.shoot(f"company-{name}")
+        stage.take_picture(f"company-{name}")
     for name, number in (("closed", closed), ("merged", merged), ("renamed", renamed)):
         check = lookup.find_records(number).credit_checks[0]
         stage.show_route(CreditCheckRoute(check.id))
-        stage.shoot(f"credit-check-{name}")
+        stage.take_picture(f"credit-check-{name}")
     stage.show_route(LookupRoute(find_free_number(22)))
-    stage.shoot("company-not-in-registry")
+    stage.take_picture("company-not-in-registry")
     stage.show_route(LookupRoute(merged))
     stage.find(LookupPage).company_panel.open_purchase_dialog()
     dialog = stage.find(PurchaseDialog)
     stage.settle()
-    stage.shoot("dialog-purchase-merged")
+    stage.take_picture("dialog-purchase-merged")
     dialog.reject()
 
 

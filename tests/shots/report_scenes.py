@@ -14,11 +14,11 @@ def show_reports(stage: WindowStage) -> None:
     page = stage.find(ReportsPage)
     for section in page.sections:
         stage.show_route(ReportsRoute(section.name))
-        stage.shoot(f"report-{section.name}")
+        stage.take_picture(f"report-{section.name}")
     with_picture = next(section for section in page.sections if isinstance(section, ChartSection))
     stage.show_route(ReportsRoute(with_picture.name))
     with_picture.toggle_chart_and_table()
-    stage.shoot("report-table")
+    stage.take_picture("report-table")
     with_picture.toggle_chart_and_table()
 
 

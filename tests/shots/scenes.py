@@ -60,7 +60,7 @@ def show_home(stage: WindowStage) -> None:
     ):
         stage.show_route(CreditCheckRoute(sample.id))
     stage.show_route(HomeRoute())
-    stage.shoot("home")
+    stage.take_picture("home")
 
 
 def show_first_tasks(stage: WindowStage) -> None:
@@ -71,30 +71,30 @@ def show_first_tasks(stage: WindowStage) -> None:
     preferences.store(FIRST_TASKS_ENDED_PREFERENCE, None)
     tasks.mark_done(FirstTask.HELP)
     stage.find(FirstTasksPanel).buttons[FirstTask.SEARCH].setFocus()
-    stage.shoot("first-tasks")
+    stage.take_picture("first-tasks")
     tasks.dismiss_tasks()
 
 
 def show_queues(stage: WindowStage) -> None:
     for queue in ("review", "unknown", "disagree", "incomplete", "error"):
         stage.show_route(QueuesRoute(queue))
-        stage.shoot(f"queue-{queue}")
+        stage.take_picture(f"queue-{queue}")
 
 
 def show_company(stage: WindowStage) -> None:
     stage.show_route(LookupRoute(stage.desk.list_checks("several_clients")[0].number))
-    stage.shoot("company")
+    stage.take_picture("company")
     stage.show_route(
         LookupRoute(next(s for s in stage.desk.list_checks("incomplete") if s.column_values.get("work_at")).number)
     )
-    stage.shoot("company-open-matters")
+    stage.take_picture("company-open-matters")
     stage.show_route(LookupRoute(find_free_number(7)))
-    stage.shoot("company-none")
+    stage.take_picture("company-none")
     page = stage.find(LookupPage)
     known = stage.desk.list_checks("complete")[0].number
     page.number_field.edit.selectAll()
     page.number_field.edit.insert(known[:5] + str((int(known[5]) + 1) % 10) + known[6:])
-    stage.shoot("lookup-wrong-digit")
+    stage.take_picture("lookup-wrong-digit")
 
 
 def show_records(stage: WindowStage) -> None:
@@ -111,7 +111,7 @@ def show_records(stage: WindowStage) -> None:
     trail = tuple(kinds.values())
     for name, id in kinds.items():
         stage.show_route(CreditCheckRoute(id, trail, "queues"))
-        stage.shoot(f"record-{name}")
+        stage.take_picture(f"record-{name}")
 
 
 def show_record_tabs(stage: WindowStage) -> None:
@@ -119,7 +119,7 @@ def show_record_tabs(stage: WindowStage) -> None:
     page = stage.find(CreditCheckPage)
     for name in ("documents", "history", "evidence", "audit"):
         page.tabs.show_tab(name)
-        stage.shoot(f"record-tab-{name}")
+        stage.take_picture(f"record-tab-{name}")
     page.tabs.show_tab("timeline")
 
 
@@ -133,11 +133,11 @@ def show_evidence_messages(stage: WindowStage) -> None:
         for name in ("evidence-pack", "evidence-pack-refused"):
             page.evidence.write_pack("credit-check", record.id, Path(folder, "case.zip"))
             stage.settle()
-            stage.shoot(name)
+            stage.take_picture(name)
     page.hide_bar("act")
     page.evidence.copy_timeline("credit-check", record.id)
     stage.settle()
-    stage.shoot("story-copied")
+    stage.take_picture("story-copied")
 
 
 def show_pdf(stage: WindowStage) -> None:
@@ -147,7 +147,7 @@ def show_pdf(stage: WindowStage) -> None:
     page.search_field.setText("credit check")
     QTest.keyClick(page.search_field, Qt.Key.Key_Return)
     stage.settle()
-    stage.shoot("pdf")
+    stage.take_picture("pdf")
 
 
 def show_comparison(stage: WindowStage) -> None:
@@ -155,17 +155,17 @@ def show_comparison(stage: WindowStage) -> None:
     stage.show_route(PdfComparisonRoute(stage.desk.list_checks("two_reports")[0].id))
     page = stage.find(PdfComparisonPage)
     stage.wait_until(lambda: len(page.difference_table.all_rows) > 1 and bool(page.new_view.marks))
-    stage.shoot("pdf-compare")
+    stage.take_picture("pdf-compare")
     page.select_difference_by_step(1)
     stage.wait_until(lambda: page.page_index == 1 and bool(page.new_view.marks))
-    stage.shoot("pdf-compare-changed")
+    stage.take_picture("pdf-compare-changed")
 
 
 def show_audit(stage: WindowStage) -> None:
     stage.show_route(AuditRoute())
     stage.find(AuditPage).verify_button.click()
     stage.settle()
-    stage.shoot("audit")
+    stage.take_picture("audit")
 
 
 def show_admin(stage: WindowStage) -> None:
@@ -176,20 +176,20 @@ def show_admin(stage: WindowStage) -> None:
         stage.desk.console.read_only_switches.set_switch("paypay", True, "PayPay の障害（18 時まで）")
     page.read_data_again()
     stage.settle()
-    stage.shoot("admin-read-only")
+    stage.take_picture("admin-read-only")
     dialog = ReadOnlySwitchDialog(page.context, "everything", page.window(), is_on=True)
     dialog.open()
     stage.settle()
-    stage.shoot("admin-switch")
+    stage.take_picture("admin-switch")
     dialog.reject()
     page.tabs.setCurrentIndex(1)
     stage.settle()
-    stage.shoot("admin-limits")
+    stage.take_picture("admin-limits")
     stage.wait_until(lambda: page.health_table.current_item is not None)
     for place, name in ((3, "health"), (4, "schedules"), (5, "reasons")):
         page.tabs.setCurrentIndex(place)
         stage.settle()
-        stage.shoot(f"admin-{name}")
+        stage.take_picture(f"admin-{name}")
     with act_as("lead-b"):
         stage.desk.console.read_only_switches.set_switch("paypay", False, "復旧")
 
@@ -203,7 +203,7 @@ def show_search(stage: WindowStage) -> None:
     wide = "".join(chr(ord(digit) + 0xFEE0) for digit in number)
     box.input.insert(f"{wide[:5]}-{wide[5:9]}-{wide[9:]}")
     stage.settle()
-    stage.shoot("search")
+    stage.take_picture("search")
     box.close()
 
 
@@ -211,30 +211,30 @@ def show_menu(stage: WindowStage) -> None:
     assert stage.opening.controller is not None
     menu = stage.opening.controller.person_menu.build_menu()
     menu.popup(stage.window.mapToGlobal(QPoint(0, 0)))
-    stage.shoot_over("person-menu", menu, stage.window.width() - menu.width() - 8, 44)
+    stage.take_picture_with_overlay("person-menu", menu, stage.window.width() - menu.width() - 8, 44)
     menu.close()
 
 
 def show_dialogs(stage: WindowStage) -> None:
     assert stage.opening.controller is not None
     stage.show_route(QueuesRoute("unknown"))
-    _shoot_dialog(stage, open_unfinished_work_dialog(stage.frame), "dialog-unfinished")
+    _take_picture_of_dialog(stage, open_unfinished_work_dialog(stage.frame), "dialog-unfinished")
     left_open = open_unfinished_work_dialog(stage.frame)
     left_open.show_tab("own")
-    _shoot_dialog(stage, left_open, "dialog-left-open")
-    _shoot_dialog(stage, open_shortcuts_dialog(stage.frame, stage.frame.current_page), "dialog-keys")
-    _shoot_dialog(stage, open_help_dialog(stage.frame, stage.frame.current_page), "dialog-help")
-    _shoot_dialog(stage, open_about_dialog(stage.frame), "dialog-about")
+    _take_picture_of_dialog(stage, left_open, "dialog-left-open")
+    _take_picture_of_dialog(stage, open_shortcuts_dialog(stage.frame, stage.frame.current_page), "dialog-keys")
+    _take_picture_of_dialog(stage, open_help_dialog(stage.frame, stage.frame.current_page), "dialog-help")
+    _take_picture_of_dialog(stage, open_about_dialog(stage.frame), "dialog-about")
     notifications = NotificationsDialog(stage.frame.context, stage.window, has_desktop=True)
     notifications.open()
-    _shoot_dialog(stage, notifications, "dialog-notifications")
+    _take_picture_of_dialog(stage, notifications, "dialog-notifications")
 
 
 def show_lock(stage: WindowStage) -> None:
     assert stage.opening.controller is not None
     stage.show_route(HomeRoute())
     stage.opening.controller.idle_lock.lock_window()
-    stage.shoot("locked")
+    stage.take_picture("locked")
     stage.opening.controller.idle_lock.unlock_window()
 
 
@@ -244,11 +244,11 @@ def show_sign_in(stage: WindowStage) -> None:
         form = SignInForm(stage.opening.context, "db.example:3306/console", "", can_store_password=can_keep)
         stage.frame.window_cover.show_cover(PrivacyCover(stage.opening.context, form))
         form.focus_first_input()
-        stage.shoot(name)
+        stage.take_picture(name)
         form.user_field.edit.setText("op-a")  # type: ignore[union-attr]  # a line
         form.show_failure(Failure(ErrorCode.BAD_PROFILE, {"problem": "access_denied"}))
         form.help_button.click()
-        stage.shoot(f"{name}-refused")
+        stage.take_picture(f"{name}-refused")
     stage.frame.window_cover.remove_cover()
 
 
@@ -258,7 +258,7 @@ def show_unlock(stage: WindowStage) -> None:
     stage.frame.window_cover.show_cover(PrivacyCover(stage.opening.context, form))
     form.focus_first_input()
     form.show_failure(None)
-    stage.shoot("locked-password")
+    stage.take_picture("locked-password")
     stage.frame.window_cover.remove_cover()
 
 
@@ -272,7 +272,7 @@ def show_missing_rights(stage: WindowStage) -> None:
     for name, route in (("adm-f", HomeRoute()), ("aud-e", QueuesRoute("unknown"))):
         context.change_operator(name)
         stage.show_route(route)
-        stage.shoot(f"role-{name}")
+        stage.take_picture(f"role-{name}")
     context.store_people(people)
     context.change_operator(operator or "op-a")
 
@@ -296,20 +296,20 @@ def show_purchase(stage: WindowStage) -> None:
         stage.show_route(LookupRoute(number, opens_purchase=True))
         dialog = stage.find(PurchaseDialog)
         if name == "bought":
-            stage.shoot("dialog-purchase-choose")
+            stage.take_picture("dialog-purchase-choose")
         choice = dialog.form.client_input
         assert isinstance(choice, DropDownList)
         choice.setCurrentIndex(1)
         dialog.form.purpose_boxes[0].setChecked(True)
         stage.wait_until(dialog.main_button.isEnabled)
         if name == "bought":
-            stage.shoot("dialog-purchase")
+            stage.take_picture("dialog-purchase")
         dialog.main_button.click()
         if name == "asking":
             stage.wait_until(lambda number=number: control.read_state()["held"] != [])  # type: ignore[misc]  # of this turn
             QTest.qWait(300)
             stage.opening.runner.is_idle = lambda: True  # type: ignore[method-assign]  # it is held on purpose
-            stage.shoot("dialog-purchase-asking")
+            stage.take_picture("dialog-purchase-asking")
             del stage.opening.runner.is_idle
             control.release_calls()
         stage.wait_until(lambda dialog=dialog: not dialog.is_busy)  # type: ignore[misc]  # of this turn
@@ -317,7 +317,7 @@ def show_purchase(stage: WindowStage) -> None:
             stage.wait_until(
                 lambda: bool(stage.find(LookupPage).company_panel.credit_checks)
             )  # the page behind has read it too
-            stage.shoot(f"dialog-purchase-{name}")
+            stage.take_picture(f"dialog-purchase-{name}")
         dialog.cancel_button.click()
         stage.settle()
 
@@ -331,10 +331,10 @@ def show_refetch(stage: WindowStage) -> None:
     page.action_handlers.refetch(page.view.record)
     dialog = stage.find(RefetchDialog)
     stage.wait_until(dialog.main_button.isEnabled)
-    stage.shoot("dialog-refetch")
+    stage.take_picture("dialog-refetch")
     dialog.main_button.click()
     stage.wait_until(lambda: not dialog.is_busy)
-    stage.shoot("dialog-refetch-done")
+    stage.take_picture("dialog-refetch-done")
     dialog.cancel_button.click()
 
 
@@ -344,24 +344,24 @@ def show_resolve(stage: WindowStage) -> None:
     assert page.view is not None
     page.action_handlers.resolve(page.view.record)
     dialog = stage.find(ResolveDialog)
-    stage.shoot("dialog-resolve-empty")
+    stage.take_picture("dialog-resolve-empty")
     dialog.form.kind_buttons["file"].setChecked(True)
     evidence = Path(__file__)
     dialog.form.file_field.edit.setText(str(evidence))  # type: ignore[union-attr]  # a line
     dialog.form.not_bought_button.setChecked(True)
     dialog.form.reason_text_field.edit.setText("11 月 20 日の一覧にありません")  # type: ignore[union-attr]  # a line
     stage.wait_until(dialog.main_button.isEnabled)
-    stage.shoot("dialog-resolve")
+    stage.take_picture("dialog-resolve")
     dialog.main_button.click()
     stage.wait_until(lambda: not dialog.is_busy)
-    stage.shoot("dialog-resolve-awaiting")
+    stage.take_picture("dialog-resolve-awaiting")
     dialog.cancel_button.click()
 
 
-def _shoot_dialog(stage: WindowStage, dialog: DialogFrame, name: str) -> None:
+def _take_picture_of_dialog(stage: WindowStage, dialog: DialogFrame, name: str) -> None:
     if isinstance(dialog, UnfinishedWorkDialog):
         stage.settle()
-    stage.shoot(name)
+    stage.take_picture(name)
     dialog.reject()
     stage.settle()
 

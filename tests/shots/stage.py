@@ -21,7 +21,7 @@ from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.first_use import note_earlier_use
 from tests.support.sample_desk import SampleDesk, open_sample_desk
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 WidgetType = TypeVar("WidgetType", bound=QWidget)
 
@@ -45,7 +45,7 @@ class WindowLook:
 
 
 class WindowStage:
-    """The window of a desk with invented records. The method `shoot` takes a picture of the window."""
+    """The window of a desk with invented records. The method `take_picture` takes a picture of the window."""
 
     def __init__(self, desk: SampleDesk, sight: WindowLook, folder: Path) -> None:
         self.desk, self.sight = desk, sight
@@ -67,8 +67,8 @@ class WindowStage:
         return self.opening.frame
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Process events until the condition is true. Raises TimeoutError after PATIENCE_SECONDS."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        """Process events until the condition is true. Raises TimeoutError after MAX_WAIT_SECONDS."""
+        deadline = time.monotonic() + MAX_WAIT_SECONDS
         while not condition():
             if time.monotonic() > deadline:
                 page = self.frame.current_page
@@ -95,7 +95,7 @@ class WindowStage:
         self.wait_until(lambda: any(found.isVisible() for found in self.window.findChildren(kind)))
         return next(found for found in self.window.findChildren(kind) if found.isVisible())
 
-    def shoot(self, name: str) -> Path:
+    def take_picture(self, name: str) -> Path:
         """Take a picture of the window with the dialogs over it, and return the file's path. The window or dialog in
         which the person would type is active, and the first 600 ms of each dialog, in which its main button is
         disabled, are over."""
@@ -110,7 +110,7 @@ class WindowStage:
         picture.save(str(target))
         return target
 
-    def shoot_over(self, name: str, part: QWidget, left: int, top: int) -> None:
+    def take_picture_with_overlay(self, name: str, part: QWidget, left: int, top: int) -> None:
         """Take a picture of the window with the widget `part` painted over it at this position (px). The widget is a
         window of its own."""
         self.settle()

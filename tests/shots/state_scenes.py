@@ -55,22 +55,22 @@ def show_large_amounts(stage: WindowStage) -> None:
         stage.wait_until(
             lambda page=page, payment=payment: page.view is not None and page.view.record.id == payment.id  # type: ignore[misc]  # of this turn
         )
-        stage.shoot(f"amount-payment-{provider}")
+        stage.take_picture(f"amount-payment-{provider}")
         page.run_action_on_record("refund")
         dialog = stage.find(RefundDialog)
         stage.wait_until(lambda dialog=dialog: not dialog.form.is_plan_due and not dialog._is_reading_plan)  # type: ignore[misc]  # of this turn
-        stage.shoot(f"amount-refund-{provider}")
+        stage.take_picture(f"amount-refund-{provider}")
         dialog.reject()
         stage.settle()
         stage.show_route(LookupRoute(payment.corporation_number or ""))
-        stage.shoot(f"amount-company-{provider}")
+        stage.take_picture(f"amount-company-{provider}")
     number = stage.desk.list_payments("complete")[-1].corporation
     order_id = _add_order(stage, NewOrder("S-999999999999", 999_999_999_999, "JPY", number))
     stage.show_route(OrderRoute(order_id))
     stage.find(OrderPage)
-    stage.shoot("amount-order")
+    stage.take_picture("amount-order")
     stage.show_route(QueuesRoute("review"))
-    stage.shoot("amount-queue")
+    stage.take_picture("amount-queue")
 
 
 def _pay_largest(stage: WindowStage, provider: str) -> Payment:
@@ -127,7 +127,7 @@ def show_long_texts(stage: WindowStage) -> None:
     }
     for name, route in routes.items():
         stage.show_route(route)
-        stage.shoot(f"long-{name}")
+        stage.take_picture(f"long-{name}")
 
 
 def show_read_only(stage: WindowStage) -> None:
@@ -135,9 +135,9 @@ def show_read_only(stage: WindowStage) -> None:
     with _use_read_only_mode(stage):
         for name, route in _list_routes(stage).items():
             stage.show_route(route)
-            stage.shoot(f"read-only-{name}")
+            stage.take_picture(f"read-only-{name}")
         stage.show_route(PaymentRoute(stage.desk.list_payments("complete")[-1].id))
-        stage.shoot("read-only-refundable")
+        stage.take_picture("read-only-refundable")
 
 
 @contextmanager
@@ -165,7 +165,7 @@ def show_disconnected(stage: WindowStage) -> None:
         stage.show_route(route)
         with let_method_fail(services.desk_status, "read_desk_update", error):
             stage.wait_until(lambda: stage.opening.context.connection_state.lost_since is not None)
-            stage.shoot(f"disconnected-{name}")
+            stage.take_picture(f"disconnected-{name}")
         stage.wait_until(lambda: stage.opening.context.connection_state.lost_since is None)
 
 
@@ -186,7 +186,7 @@ def show_unreadable(stage: WindowStage) -> None:
         with let_method_fail(service, method, error):
             page.read_data_again()
             stage.settle()
-            stage.shoot(f"unreadable-{name}")
+            stage.take_picture(f"unreadable-{name}")
         page.read_data_again()
         stage.settle()
 

@@ -27,7 +27,7 @@ def show_training(stage: WindowStage) -> None:
         stage.show_route(TrainingRoute())
         page = stage.find(TrainingPage)
         stage.wait_until(lambda: page.current_incident is not None)
-        stage.shoot("training")
+        stage.take_picture("training")
         for key in ("missing_pdf", "wrong_amount", "double_payment", "due_approval"):
             service.begin_incident(key)
         facts = {each.key: each.facts for each in service.read_overview().incidents}
@@ -38,7 +38,7 @@ def show_training(stage: WindowStage) -> None:
         stage.settle()
         for row, name in ((_WRONG_ROW, "training-wrong"), (_OPEN_ROW, "training-open")):
             page.table.go_to_row(row)
-            stage.shoot(name)
+            stage.take_picture(name)
         stage.show_route(HomeRoute())
         desk.training = None
         stage.frame.rebuild_bars_and_page()

@@ -71,9 +71,9 @@ def end_worker_at_each_step(shard: int, folder: Path) -> Counter[str]:
 def fail_each_worker_statement(shard: int, folder: Path) -> Counter[str]:
     """Let each SQL statement of one action of a worker fail with one kind of error. The number of the shard decides
     the action and the kind of error."""
-    action, trouble = list(product(desk_request_statements.ACTIONS, desk_request_statements.STATEMENT_FAULTS))[shard]
+    action, fault = list(product(desk_request_statements.ACTIONS, desk_request_statements.STATEMENT_FAULTS))[shard]
     with _open_own_place(folder) as place, desk_request_statements.open_stage(place) as on:
-        return desk_request_statements.fail_each_statement(on, action, trouble)
+        return desk_request_statements.fail_each_statement(on, action, fault)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from tests.support.pooled_databases import PooledDatabase
 from tests.support.waiting import wait_until
 
 ACCOUNT_NAMES = ("op-a", "op-b", "lead-b")
-_ACTIONS_AND_TROUBLES = tuple((action, trouble) for action in steps.ACTIONS for trouble in steps.TROUBLES)
+_ACTIONS_AND_FAULTS = tuple((action, fault) for action in steps.ACTIONS for fault in steps.TESTED_FAULTS)
 _DEATHS, _KILLS = 64, 5
 
 
@@ -33,7 +33,7 @@ def break_each_command(shard: int, folder: Path) -> Counter[str]:
     and the way of breaking.
     """
     with _start_mariadb(folder) as (_, place), open_scene(place) as stage:
-        return steps.disturb_each_command(stage, *_ACTIONS_AND_TROUBLES[shard], shard)
+        return steps.disturb_each_command(stage, *_ACTIONS_AND_FAULTS[shard], shard)
 
 
 def kill_server_at_each_command(shard: int, folder: Path) -> Counter[str]:
@@ -135,7 +135,7 @@ DemandRow = tuple[str, int, Callable[[int, Path], Counter[str]], str]
 DEMANDS: tuple[DemandRow, ...] = (
     (
         "3 commands",
-        len(_ACTIONS_AND_TROUBLES),
+        len(_ACTIONS_AND_FAULTS),
         break_each_command,
         "{places} broken commands to a server: 0 doubles, 0 untrue endings",
     ),

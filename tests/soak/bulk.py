@@ -24,7 +24,7 @@ from tests.support.worker_process import WorkerProcess, start_worker
 FIND_PURCHASES_SETTING = {"ALARMBOX_FIND_PURCHASES": "1"}
 FAST_CLOCK_SETTING = {"TIME_SCALE": "4"}
 """Leases of 11 seconds, and a turn of the due task each half second."""
-_PATIENCE_SECONDS = 1_700.0
+_MAX_WAIT_SECONDS = 1_700.0
 _PART_SIZE = 500
 
 
@@ -90,10 +90,10 @@ def _continue_by_workers(place: Place, sandbox: Sandbox, run_id: int, points: Se
             def is_reached(point: int = point) -> bool:
                 return _count_done_rows(place, run_id) >= point
 
-            wait_until(is_reached, f"{point} rows are done", _PATIENCE_SECONDS)
+            wait_until(is_reached, f"{point} rows are done", _MAX_WAIT_SECONDS)
             _kill_running_worker(place, run_id, workers)
         ended = f"SELECT COUNT(*) FROM bulk_runs WHERE id = {run_id} AND state = 'done'"
-        wait_until(lambda: place.sql(ended) == [(1,)], "the run is done", _PATIENCE_SECONDS)
+        wait_until(lambda: place.sql(ended) == [(1,)], "the run is done", _MAX_WAIT_SECONDS)
 
 
 def _kill_running_worker(place: Place, run_id: int, workers: Sequence[WorkerProcess]) -> None:

@@ -13,7 +13,7 @@ from tests.soak.shards import Demand
 WHOLE_DAY = DayParameters(
     order_count=20_000, seed=1, scale=10, max_running_orders=100, code_seconds=40.0,
     outage_count=12, slow_period_count=10, worker_kill_count=40,
-    database_kill_count=6, patience_seconds=1_500.0,
+    database_kill_count=6, max_wait_seconds=1_500.0,
 )  # fmt: skip
 TEAM_MODE_DAY = replace(
     WHOLE_DAY,

@@ -39,9 +39,9 @@ from tests.support.servers import get_shared_galera, start_own_run
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOWEST_WRITE_MS = 2_000
-_TROUBLES_BY_ENGINE: dict[Engine, tuple[StatementFault, ...]] = {
-    "sqlite": statements.TROUBLES,
-    "mariadb": (*statements.TROUBLES, *statements.TROUBLES_OF_SERVERS),
+_FAULTS_BY_ENGINE: dict[Engine, tuple[StatementFault, ...]] = {
+    "sqlite": statements.TESTED_FAULTS,
+    "mariadb": (*statements.TESTED_FAULTS, *statements.SERVER_FAULTS),
 }
 
 
@@ -150,9 +150,9 @@ def break_each_statement(engine: Engine, shard: int, _folder: Path) -> Counter[s
     """Let each SQL statement of one action fail with one kind of error. The number of the shard decides the action
     and the kind of error.
     """
-    action, trouble = list(product(statements.ACTIONS, _TROUBLES_BY_ENGINE[engine]))[shard]
+    action, fault = list(product(statements.ACTIONS, _FAULTS_BY_ENGINE[engine]))[shard]
     with start_own_run():
-        return statements.fail_each_statement(partial(open_empty_place_anywhere, engine), action, trouble)
+        return statements.fail_each_statement(partial(open_empty_place_anywhere, engine), action, fault)
 
 
 def run_unanswered_purchases(engine: Engine, shard: int, folder: Path) -> Counter[str]:

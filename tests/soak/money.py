@@ -20,11 +20,11 @@ from tests.support.payment_desks import open_payment_desk
 from tests.support.places import Engine
 from tests.support.servers import start_own_run
 
-_TROUBLES_BY_ENGINE: dict[Engine, tuple[StatementFault, ...]] = {
-    "sqlite": refund_statements.TROUBLES,
-    "mariadb": (*refund_statements.TROUBLES, *refund_statements.TROUBLES_OF_SERVERS),
+_FAULTS_BY_ENGINE: dict[Engine, tuple[StatementFault, ...]] = {
+    "sqlite": refund_statements.TESTED_FAULTS,
+    "mariadb": (*refund_statements.TESTED_FAULTS, *refund_statements.SERVER_FAULTS),
 }
-_ACTIONS_AND_TROUBLES = tuple(product(ACTIONS, refund_steps.TROUBLES))
+_ACTIONS_AND_FAULTS = tuple(product(ACTIONS, refund_steps.TESTED_FAULTS))
 
 
 def run_refund_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
@@ -60,9 +60,9 @@ def break_each_statement(engine: Engine, shard: int, folder: Path) -> Counter[st
     """Let each SQL statement of one action fail with one kind of error. The number of the shard decides the action
     and the kind of error.
     """
-    action, trouble = list(product(ACTIONS, _TROUBLES_BY_ENGINE[engine]))[shard]
+    action, fault = list(product(ACTIONS, _FAULTS_BY_ENGINE[engine]))[shard]
     with open_place(engine, folder) as place, open_money_stage(place) as on:
-        return refund_statements.fail_each_statement(on, action, trouble)
+        return refund_statements.fail_each_statement(on, action, fault)
 
 
 def break_each_command(shard: int, folder: Path) -> Counter[str]:
@@ -70,7 +70,7 @@ def break_each_command(shard: int, folder: Path) -> Counter[str]:
     and the way of breaking.
     """
     with open_place("mariadb", folder) as place, open_money_stage(place) as on:
-        return refund_steps.disturb_each_command(on, *_ACTIONS_AND_TROUBLES[shard])
+        return refund_steps.disturb_each_command(on, *_ACTIONS_AND_FAULTS[shard])
 
 
 def run_unanswered_refunds(shard: int, _folder: Path) -> Counter[str]:
@@ -120,18 +120,18 @@ DEMANDS: tuple[Demand, ...] = (
     *make_demands(
         ("sqlite",),
         "3 refund statements",
-        len(ACTIONS) * len(_TROUBLES_BY_ENGINE["sqlite"]),
+        len(ACTIONS) * len(_FAULTS_BY_ENGINE["sqlite"]),
         break_each_statement,
         BROKEN_PLACES_FIGURES_FORMAT,
     ),
     *make_demands(
         ("mariadb",),
         "3 refund statements",
-        len(ACTIONS) * len(_TROUBLES_BY_ENGINE["mariadb"]),
+        len(ACTIONS) * len(_FAULTS_BY_ENGINE["mariadb"]),
         break_each_statement,
         BROKEN_PLACES_FIGURES_FORMAT,
     ),
-    Demand("3 refund commands", len(_ACTIONS_AND_TROUBLES), break_each_command, BROKEN_PLACES_FIGURES_FORMAT),
+    Demand("3 refund commands", len(_ACTIONS_AND_FAULTS), break_each_command, BROKEN_PLACES_FIGURES_FORMAT),
     Demand("13 refunds", 5, run_unanswered_refunds, "{again} re-sends after {time_outs} time-outs of refunds"),
     Demand("14", 5, run_late_refunds, "{doubles} doubles in {effects} effects around the second “not found”"),
     *make_demands(

@@ -193,14 +193,14 @@ def deliver_notice(worker: WorkerProcess, post: ReceivedNotice) -> int:
 
 def send_request(worker: WorkerProcess, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> int:
     """Send one request on a connection of its own. Return the HTTP status."""
-    line = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=60)
     try:
-        line.request(method, path, body, dict(headers))
-        answer = line.getresponse()
+        connection.request(method, path, body, dict(headers))
+        answer = connection.getresponse()
         answer.read()
         return answer.status
     finally:
-        line.close()
+        connection.close()
 
 
 _COUNT_EFFECTS_SQL = {
@@ -230,8 +230,8 @@ def _listen(worker: WorkerProcess, token: str, work: SteadyWork, stop_event: Eve
     bearer, url = {"Authorization": f"Bearer {token}"}, f"ws://127.0.0.1:{worker.port}/live"
     while not stop_event.wait(0.2):
         heard = 0
-        with suppress(ConnectionClosed, OSError), connect(url, additional_headers=bearer, proxy=None) as line:
+        with suppress(ConnectionClosed, OSError), connect(url, additional_headers=bearer, proxy=None) as connection:
             while heard < _LISTEN_SECONDS and not stop_event.is_set():
                 with suppress(TimeoutError):
-                    work.done["told"] += len(json.loads(line.recv(1.0)).get("changes", ()))
+                    work.done["told"] += len(json.loads(connection.recv(1.0)).get("changes", ()))
                 heard += 1

@@ -437,15 +437,15 @@ class PaymentHistory(RecordHistory):
         newest = self._newest_refund()
         return "nothing" if newest is None else follow_advice(self.stage, "refund", newest)
 
-    def _call_with_newest_refund(self, who: str, act: Callable[[int], Any]) -> str:
-        """Call `act` with the id of the newest refund as the person `who`, and return the ending. Return "nothing" if
-        there is no refund.
+    def _call_with_newest_refund(self, person: str, act: Callable[[int], Any]) -> str:
+        """Call `act` with the id of the newest refund as the person `person`, and return the ending. Return "nothing"
+        if there is no refund.
         """
         newest = self._newest_refund()
         return (
             "nothing"
             if newest is None
-            else str(self.stage.call_as(who, lambda: self.stage.call_and_store_answer(lambda: act(newest))))
+            else str(self.stage.call_as(person, lambda: self.stage.call_and_store_answer(lambda: act(newest))))
         )
 
     def _newest_refund(self) -> int | None:

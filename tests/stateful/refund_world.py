@@ -94,14 +94,14 @@ class RefundWorld(CrashingDesks):
         ]
 
     def call_as(
-        self, desk_number: int, who: str, act: Callable[[Console], ResultT], crash_at: str | None = None
+        self, desk_number: int, person: str, act: Callable[[Console], ResultT], crash_at: str | None = None
     ) -> ResultT | str | None:
-        """Call `act` with the console of the desk number `desk_number`, as the person `who`. Return the result of
+        """Call `act` with the console of the desk number `desk_number`, as the person `person`. Return the result of
         `act`, the code of its ConsoleError, or None if the process crashed, as `call_at_desk` does.
         """
 
         def act_as_person(console: Console) -> ResultT:
-            with console.acting_as(who):
+            with console.acting_as(person):
                 return act(console)
 
         return self.call_at_desk(desk_number, act_as_person, crash_at)

@@ -6,7 +6,7 @@ from threading import Barrier
 from typing import TypeVar
 
 from console.store.database.engine import Database, Transaction
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 ResultT = TypeVar("ResultT")
 THREAD_COUNT = 6
@@ -21,7 +21,7 @@ def run_at_once(
     barrier = Barrier(many)
 
     def run_transaction(number: int) -> ResultT:
-        barrier.wait(PATIENCE_SECONDS)
+        barrier.wait(MAX_WAIT_SECONDS)
         return databases[number % len(databases)].write(lambda tx: work(tx, number))
 
     with ThreadPoolExecutor(many) as threads:

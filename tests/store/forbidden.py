@@ -40,7 +40,7 @@ def _make_forbidden(title: str, *sql: str, words: str = "denied") -> ForbiddenSt
 
 def make_audit_insert(
     at: str = NOW_SQL,
-    who: str = "{me}",
+    person: str = "{me}",
     session: str = "UUID()",
     seq: int = 1,
     previous_hash: str = FIRST_PREVIOUS_HASH,
@@ -49,25 +49,26 @@ def make_audit_insert(
 ) -> str:
     return (
         "INSERT INTO audit_log (id, session, seq, at, who, desk, what, result, detail, prev_hash, hash) VALUES"
-        f" ({number}, {session}, {seq}, {at}, '{who}', 'desk', '{action}', 'done', '{{{{}}}}',"
+        f" ({number}, {session}, {seq}, {at}, '{person}', 'desk', '{action}', 'done', '{{{{}}}}',"
         f" '{previous_hash}', '{ANY_HASH}')"
     )
 
 
 def make_operation_insert(
-    who: str = "{me}", state: str = "calling", key: str = "UUID()", lease: str = "45000"
+    person: str = "{me}", state: str = "calling", key: str = "UUID()", lease: str = "45000"
 ) -> str:
     return (
         "INSERT INTO operations (id, action, subject_kind, state, idempotency_key, fingerprint, operator, desk, host,"
         " process, session, started_at, lease_clock, lease_expires) VALUES (UUID(), 'credit-check.refetch',"
-        f" 'credit-check', '{state}', {key}, 'f', '{who}', 'd', 'h', 1, 's', {NOW_SQL}, 'server', {NOW_MS} + {lease})"
+        f" 'credit-check', '{state}', {key}, 'f', '{person}', 'd', 'h', 1,"
+        f" 's', {NOW_SQL}, 'server', {NOW_MS} + {lease})"
     )
 
 
-def make_evidence_insert(who: str = "{me}", subject: int = UNKNOWN) -> str:
+def make_evidence_insert(person: str = "{me}", subject: int = UNKNOWN) -> str:
     return (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body)"
-        f" VALUES ('credit-check', {subject}, NULL, {NOW_SQL}, 'person', '{who}',"
+        f" VALUES ('credit-check', {subject}, NULL, {NOW_SQL}, 'person', '{person}',"
         f" '{ANY_HASH}', 'a letter', 'a letter')"
     )
 
@@ -108,14 +109,16 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "audit: add a trigger", "CREATE TRIGGER t BEFORE INSERT ON audit_log FOR EACH ROW SET NEW.who = 'x'"
     ),
-    _make_forbidden("audit: write as somebody else", make_audit_insert(who="{other}"), words=WRONG_PERSON_MESSAGE),
+    _make_forbidden("audit: write as somebody else", make_audit_insert(person="{other}"), words=WRONG_PERSON_MESSAGE),
     _make_forbidden(
-        "audit: write as oneself with a blank", make_audit_insert(who="{me} "), words=WRONG_PERSON_MESSAGE
+        "audit: write as oneself with a blank", make_audit_insert(person="{me} "), words=WRONG_PERSON_MESSAGE
     ),
-    _make_forbidden("audit: write as oneself in capitals", make_audit_insert(who="{ME}"), words=WRONG_PERSON_MESSAGE),
+    _make_forbidden(
+        "audit: write as oneself in capitals", make_audit_insert(person="{ME}"), words=WRONG_PERSON_MESSAGE
+    ),
     _make_forbidden(
         "audit: write with a letter that looks the same",
-        make_audit_insert(who="{homoglyph}"),
+        make_audit_insert(person="{homoglyph}"),
         words=WRONG_PERSON_MESSAGE,
     ),
     _make_forbidden(
@@ -159,7 +162,7 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
         words="its number from the database",
     ),
     _make_forbidden(
-        "journal: begin in another's name", make_operation_insert(who="{other}"), words=WRONG_PERSON_MESSAGE
+        "journal: begin in another's name", make_operation_insert(person="{other}"), words=WRONG_PERSON_MESSAGE
     ),
     _make_forbidden("journal: begin with an end", make_operation_insert(state="done"), words="begins as calling"),
     _make_forbidden(
@@ -412,7 +415,9 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
         "decision: reopen", "UPDATE approvals SET closed_at = NULL WHERE closed_at IS NOT NULL", words="stays closed"
     ),
     _make_forbidden("decision: delete", "DELETE FROM approvals"),
-    _make_forbidden("evidence: in another's name", make_evidence_insert(who="{other}"), words=WRONG_PERSON_MESSAGE),
+    _make_forbidden(
+        "evidence: in another's name", make_evidence_insert(person="{other}"), words=WRONG_PERSON_MESSAGE
+    ),
     _make_forbidden("evidence: change", "UPDATE evidence SET body = 'nothing'"),
     _make_forbidden("evidence: delete", "DELETE FROM evidence"),
     _make_forbidden(
@@ -486,7 +491,7 @@ def insert_records(team: Team) -> None:
         f"INSERT INTO {CHECKS_TABLE} ({columns}) VALUES {', '.join(rows)}",
         f"INSERT INTO {CHECKS_TABLE} (id, client_id, corporation_number) VALUES ({BY_OTHERS}, 6, '118-0301018771')",
         *(_make_operation_insert(number, state, other) for number, state in _STATE_BY_OPERATION.items()),
-        make_evidence_insert(who=other, subject=PROPOSED),
+        make_evidence_insert(person=other, subject=PROPOSED),
         _make_insert("approvals", **_make_proposal_columns(PROPOSED, other)),
         _make_insert("approvals", **_make_proposal_columns(RENEWAL, other), closed_at=NOW_SQL),
         _make_insert("leases", name="'held'", **_make_lease_columns(other), lease_expires=f"{NOW_MS} + 600000"),
@@ -500,7 +505,7 @@ def insert_records(team: Team) -> None:
             "alerts", rule_id="'contradicted'", subject_kind="'credit-check'", subject_id=str(BOUGHT), observed="'a'",
             expected="'b'", detected_at=NOW_SQL,
         ),
-        make_audit_insert(who=other, session="'chain-of-other'").replace("{{}}", "{}"),
+        make_audit_insert(person=other, session="'chain-of-other'").replace("{{}}", "{}"),
     )  # fmt: skip
     with database.cursor() as cursor:
         for statement in statements:
@@ -512,31 +517,31 @@ def _make_insert(table: str, **values: str) -> str:
     return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
 
 
-def _make_proposal_columns(record: int, who: str) -> dict[str, str]:
+def _make_proposal_columns(record: int, person: str) -> dict[str, str]:
     return {
         "subject_kind": "'credit-check'",
         "subject_id": f"'{record}'",
         "action": "'resolve'",
         "proposed": "'error'",
-        "person": f"'{who}'",
+        "person": f"'{person}'",
         "evidence_id": "1",
         "at": NOW_SQL,
     }
 
 
-def _make_lease_columns(who: str) -> dict[str, str]:
-    return {"slot": "0", "operator": f"'{who}'", "lease_clock": "'server'", "fence": "4"}
+def _make_lease_columns(person: str) -> dict[str, str]:
+    return {"slot": "0", "operator": f"'{person}'", "lease_clock": "'server'", "fence": "4"}
 
 
 _STATE_BY_OPERATION = {1: "done", 2: "unknown", 3: "calling", 4: "done", 5: "done", 7: "unknown"}
 
 
-def _make_operation_insert(number: int, state: str, who: str) -> str:
+def _make_operation_insert(number: int, state: str, person: str) -> str:
     return (
         "INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key, fingerprint, operator,"
         " desk, host, process, session, started_at, lease_clock, lease_expires, answer_lock) VALUES"
         f" ('op-{number}', 'credit-check.purchase', 'credit-check', {number}, '{state}', 'key-{number}', 'f',"
-        f" '{who}', 'd', 'h', 1, 's', {NOW_SQL}, 'server', {NOW_MS} + 600000, SHA2('{ANSWER_KEY}', 256))"
+        f" '{person}', 'd', 'h', 1, 's', {NOW_SQL}, 'server', {NOW_MS} + 600000, SHA2('{ANSWER_KEY}', 256))"
     )
 
 

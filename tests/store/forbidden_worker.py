@@ -74,48 +74,48 @@ def make_bulk_run_insert(**more: str) -> str:
     return make_insert("bulk_runs", **(written | more))
 
 
-def make_take_insert(payment_id: int = FREE, who: str = "{me}", hours: int = 1) -> str:
+def make_take_insert(payment_id: int = FREE, person: str = "{me}", hours: int = 1) -> str:
     return make_insert(
         "takes",
         kind="'order'",
         subject_id=str(payment_id),
-        person=f"'{who}'",
+        person=f"'{person}'",
         taken_at=NOW_SQL,
         until=f"{NOW_SQL} + INTERVAL {hours} HOUR",
     )
 
 
-def make_take_update(payment_id: int, who: str = "{me}", hours: int = 1) -> str:
+def make_take_update(payment_id: int, person: str = "{me}", hours: int = 1) -> str:
     return (
-        f"UPDATE takes SET person = '{who}', taken_at = {NOW_SQL}, until = {NOW_SQL} + INTERVAL {hours} HOUR"
+        f"UPDATE takes SET person = '{person}', taken_at = {NOW_SQL}, until = {NOW_SQL} + INTERVAL {hours} HOUR"
         f" WHERE kind = 'order' AND subject_id = {payment_id}"
     )
 
 
-def make_note_insert(who: str = "{me}") -> str:
-    return make_insert("notes", kind="'order'", subject_id="1", person=f"'{who}'", words="'called'", at=NOW_SQL)
+def make_note_insert(person: str = "{me}") -> str:
+    return make_insert("notes", kind="'order'", subject_id="1", person=f"'{person}'", words="'called'", at=NOW_SQL)
 
 
-def make_mention_insert(note: int = 1, who: str = "{me}") -> str:
-    return make_insert("mentions", note_id=str(note), person=f"'{who}'", at=NOW_SQL)
+def make_mention_insert(note: int = 1, person: str = "{me}") -> str:
+    return make_insert("mentions", note_id=str(note), person=f"'{person}'", at=NOW_SQL)
 
 
-def make_step_insert(who: str = "{me}", **more: str) -> str:
+def make_step_insert(person: str = "{me}", **more: str) -> str:
     written = {"incident_id": str(UNSEEN), "position": "1", "action": "'take'"} | more
-    return make_insert("incident_steps", person=f"'{who}'", at=NOW_SQL, **written)
+    return make_insert("incident_steps", person=f"'{person}'", at=NOW_SQL, **written)
 
 
-def make_view_insert(who: str = "{me}", **more: str) -> str:
+def make_view_insert(person: str = "{me}", **more: str) -> str:
     written = {
-        "is_team": "0", "maker": f"'{who}'", "changed_by": f"'{who}'", "name": "'x'", "claim": "'c9'",
+        "is_team": "0", "maker": f"'{person}'", "changed_by": f"'{person}'", "name": "'x'", "claim": "'c9'",
         "content": "'{{}}'", "changed_at": NOW_SQL,
     }  # fmt: skip
     return make_insert("saved_views", **(written | more))
 
 
-def make_request_id_insert(who: str = "{me}", lease: int = 45_000, fence: int = 1) -> str:
+def make_request_id_insert(person: str = "{me}", lease: int = 45_000, fence: int = 1) -> str:
     written = {
-        "person": f"'{who}'", "request_id": "'r9'", "command": "'purchase'", "fingerprint": "'f'",
+        "person": f"'{person}'", "request_id": "'r9'", "command": "'purchase'", "fingerprint": "'f'",
         "state": "'running'", "begun_ms": NOW_MS, "desk": "'d'", "host": "'h'", "process": "1", "since": NOW_SQL,
         "token": "UUID()", "lease_clock": "'server'", "lease_expires": f"{NOW_MS} + {lease}", "fence": str(fence),
     }  # fmt: skip
@@ -126,8 +126,8 @@ def make_other_request_update(**values: str) -> str:
     return make_column_update("request_ids", 0, **values).replace("WHERE id = 0", "WHERE person = '{other}'")
 
 
-def make_acknowledge_update(record: int, who: str = "{me}") -> str:
-    return make_column_update("alerts", record, acknowledged_by=f"'{who}'", acknowledged_at=NOW_SQL, note="'seen'")
+def make_acknowledge_update(record: int, person: str = "{me}") -> str:
+    return make_column_update("alerts", record, acknowledged_by=f"'{person}'", acknowledged_at=NOW_SQL, note="'seen'")
 
 
 def make_watched_corporation_insert(number: str = "8700110005901", **more: str) -> str:
@@ -277,8 +277,8 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     words="as it was told"),
     _make_forbidden("bulk row: delete", "DELETE FROM bulk_rows"),
 
-    _make_forbidden("take: in another's name", make_take_insert(who="{other}"), words=WRONG_PERSON_MESSAGE),
-    _make_forbidden("take: as oneself in capitals", make_take_insert(who="{ME}"), words=WRONG_PERSON_MESSAGE),
+    _make_forbidden("take: in another's name", make_take_insert(person="{other}"), words=WRONG_PERSON_MESSAGE),
+    _make_forbidden("take: as oneself in capitals", make_take_insert(person="{ME}"), words=WRONG_PERSON_MESSAGE),
     _make_forbidden("take: for a week", make_take_insert(hours=168), words="longer than a day"),
     _make_forbidden("take: what somebody else has", make_take_update(HELD_BY_OTHER), words="somebody else has"),
     _make_forbidden("take: what somebody else has, with a forged NOW()", "SET timestamp = 2145916800",

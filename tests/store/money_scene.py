@@ -79,14 +79,14 @@ def make_refund_insert(payment_id: int = FREE, minor: int = REFUND_AMOUNT_MINOR,
     return make_insert("refunds", **(written | more))
 
 
-def make_vote_insert(refund_id: int | str, who: str = "'{me}'", action: str = "'refund.approve'") -> str:
+def make_vote_insert(refund_id: int | str, person: str = "'{me}'", action: str = "'refund.approve'") -> str:
     return make_insert(
         "approvals",
         subject_kind="'refund'",
         subject_id=f"{refund_id}",
         action=action,
         proposed="'approved'",
-        person=who,
+        person=person,
         at=NOW_SQL,
     )
 
@@ -104,8 +104,8 @@ def make_proposal_insert(record_id: int, proposed: str = "failed", kind: str = "
     )
 
 
-def make_proof_insert(record_id: int, who: str = "{me}", kind: str = "refund") -> str:
-    return make_evidence_insert(who, record_id).replace("'credit-check'", f"'{kind}'")
+def make_proof_insert(record_id: int, person: str = "{me}", kind: str = "refund") -> str:
+    return make_evidence_insert(person, record_id).replace("'credit-check'", f"'{kind}'")
 
 
 def make_answer_insert(

@@ -54,18 +54,18 @@ class PersonConnections:
         self._kept: dict[str, Any] = {}
 
     @contextmanager
-    def open_new_connection(self, who: str) -> Iterator[Any]:
-        with self._people.open_connection(who) as line:
+    def open_new_connection(self, person: str) -> Iterator[Any]:
+        with self._people.open_connection(person) as line:
             yield line
 
-    def get_connection(self, who: str) -> Any:
-        if who not in self._kept:
-            self._kept[who] = self._people.open_connection(who)
-        return self._kept[who]
+    def get_connection(self, person: str) -> Any:
+        if person not in self._kept:
+            self._kept[person] = self._people.open_connection(person)
+        return self._kept[person]
 
-    def wait_for_replication(self, who: str) -> None:
+    def wait_for_replication(self, person: str) -> None:
         """Wait until the cluster node of this person's connection has the changes that other nodes have committed."""
-        with self.get_connection(who).cursor() as cursor:
+        with self.get_connection(person).cursor() as cursor:
             cursor.execute("SET SESSION wsrep_sync_wait = 7")
             cursor.execute("SELECT 1 FROM audit_log LIMIT 1")
 
@@ -77,9 +77,9 @@ class PersonConnections:
 AUDIT_TRIGGER_NAME = next(one.name for one in server_triggers.make_all_triggers() if one.table == "audit_log")
 
 
-def fill_account_names(team: Team, who: str, case: ForbiddenStatements) -> tuple[str, ...]:
-    """Return the statements of `case` with the account names filled in, as if the person `who` executes them."""
-    me, role = team.names[who], ROLES_BY_PERSON[who][0]
+def fill_account_names(team: Team, person: str, case: ForbiddenStatements) -> tuple[str, ...]:
+    """Return the statements of `case` with the account names filled in, as if the person `person` executes them."""
+    me, role = team.names[person], ROLES_BY_PERSON[person][0]
     names = {
         "me": me,
         "other": team.names["op-b"],
@@ -92,12 +92,12 @@ def fill_account_names(team: Team, who: str, case: ForbiddenStatements) -> tuple
     return tuple(statement.format(**names) for statement in case.sql)
 
 
-def execute_case(team: Team, lines: PersonConnections, who: str, case: ForbiddenStatements) -> str | None:
-    """Execute the statements of `case` as the person `who`, and return the message with which the database refused
+def execute_case(team: Team, lines: PersonConnections, person: str, case: ForbiddenStatements) -> str | None:
+    """Execute the statements of `case` as the person `person`, and return the message with which the database refused
     the last one. Return None if the last statement succeeded.
     """
-    *before, last = fill_account_names(team, who, case)
-    own = lines.open_new_connection(who) if before else nullcontext(lines.get_connection(who))
+    *before, last = fill_account_names(team, person, case)
+    own = lines.open_new_connection(person) if before else nullcontext(lines.get_connection(person))
     with own as connection, connection.cursor() as cursor:
         connection.begin()
         try:
@@ -112,11 +112,11 @@ def execute_case(team: Team, lines: PersonConnections, who: str, case: Forbidden
     return None
 
 
-def execute_statements(lines: PersonConnections, who: str, *statements: str) -> str:
+def execute_statements(lines: PersonConnections, person: str, *statements: str) -> str:
     """Execute these statements in one transaction that is rolled back. Return the message with which the database
     refused one of them, or "" if all succeeded.
     """
-    connection = lines.get_connection(who)
+    connection = lines.get_connection(person)
     with connection.cursor() as cursor:
         connection.begin()
         try:
@@ -129,8 +129,8 @@ def execute_statements(lines: PersonConnections, who: str, *statements: str) -> 
     return ""
 
 
-def fill_own_name(statement: str, team: Team, who: str) -> str:
-    return statement.format(me=team.names[who])
+def fill_own_name(statement: str, team: Team, person: str) -> str:
+    return statement.format(me=team.names[person])
 
 
 def execute_for_refusal(cursor: Any, statement: str) -> str:

@@ -28,7 +28,7 @@ from console.store.refunds import approvals
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 pytestmark = pytest.mark.engines("sqlite", "mariadb", "galera")
 NOW = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
@@ -51,8 +51,8 @@ def make_operation(
     return NewOperation(str(uuid.uuid4()), action, "credit-check", subject, "1", NUMBER, key, "fingerprint")
 
 
-def begin_operation(database: Database, operation: NewOperation, who: HoldingProcess) -> int:
-    return database.write(lambda tx: journal.begin_operation(tx, operation, who, NOW, LEASE_SECONDS))
+def begin_operation(database: Database, operation: NewOperation, person: HoldingProcess) -> int:
+    return database.write(lambda tx: journal.begin_operation(tx, operation, person, NOW, LEASE_SECONDS))
 
 
 # The journal
@@ -70,7 +70,7 @@ def test_a_key_begins_once(databases: tuple[Database, ...], process_holder: Hold
     barrier = Barrier(8)
 
     def begin_key(i: int) -> int:
-        barrier.wait(PATIENCE_SECONDS)
+        barrier.wait(MAX_WAIT_SECONDS)
         try:
             return begin_operation(databases[i % 2], make_operation("at once"), process_holder)
         except IntegrityError:
@@ -178,16 +178,18 @@ def test_evidence_is_stored_unchanged(databases: tuple[Database, ...], place: Pl
     by operation, from the oldest to the newest.
     """
     here, there = databases
-    who, operation = place.get_account_name("op-a"), str(uuid.uuid4())
+    person, operation = place.get_account_name("op-a"), str(uuid.uuid4())
 
     def read_time() -> datetime:
         with here.read() as conn:
             return read_current_time(conn, NOW)
 
     def add_answer(tx: Transaction) -> None:
-        evidence.add_answer(tx.conn, ("credit-check", 1), operation, "alarmbox.purchase", who, PURCHASED_OUTCOME, NOW)
+        evidence.add_answer(
+            tx.conn, ("credit-check", 1), operation, "alarmbox.purchase", person, PURCHASED_OUTCOME, NOW
+        )
         evidence.add_person_evidence(
-            tx.conn, ("credit-check", 1), operation, who, PersonEvidence(ANSWER_TEXT.encode()), NOW
+            tx.conn, ("credit-check", 1), operation, person, PersonEvidence(ANSWER_TEXT.encode()), NOW
         )
 
     before = read_time()
@@ -195,7 +197,7 @@ def test_evidence_is_stored_unchanged(databases: tuple[Database, ...], place: Pl
     after = read_time()
     with there.read() as conn:
         answer, proof = evidence.find_by_subject(conn, "credit-check", 1)
-        assert (answer.body, proof.body, proof.who) == (ANSWER_TEXT, ANSWER_TEXT, who)
+        assert (answer.body, proof.body, proof.who) == (ANSWER_TEXT, ANSWER_TEXT, person)
         assert before <= answer.at <= proof.at <= after
         assert answer.summary == "HTTP 201 SUCCEEDED answered"
         assert evidence.find_by_operation(conn, operation) == (answer, proof)
@@ -229,19 +231,19 @@ def test_a_proposal_is_visible_until_it_is_closed(databases: tuple[Database, ...
     separate row.
     """
     here, there = databases
-    who = place.get_account_name("op-a")
+    person = place.get_account_name("op-a")
 
     def add_proposal(tx: Transaction) -> None:
         proof = evidence.add_person_evidence(
-            tx.conn, ("credit-check", 1), None, who, PersonEvidence(b"their list is empty"), NOW
+            tx.conn, ("credit-check", 1), None, person, PersonEvidence(b"their list is empty"), NOW
         )
-        approvals.insert_proposal(tx.conn, "credit-check", "1", "error", who, proof, NOW)
+        approvals.insert_proposal(tx.conn, "credit-check", "1", "error", person, proof, NOW)
 
     here.write(add_proposal)
     with there.read() as conn:
         first = approvals.find_open_proposal(conn, "credit-check", "1")
         assert first is not None
-        assert (first.person, first.proposed_state) == (who, "error")
+        assert (first.person, first.proposed_state) == (person, "error")
     there.write(lambda tx: approvals.close_proposals(tx.conn, "credit-check", "1", NOW))
     with here.read() as conn:
         assert approvals.find_open_proposal(conn, "credit-check", "1") is None

@@ -52,7 +52,7 @@ def read_schema_rights_and_rows(server: SqlServer, owner: str) -> dict[str, list
         ]
         found[label] = sorted(text.replace(database, "DATABASE").replace(name, "OWNER") for text in texts)
 
-    with server.connect(name, password, database) as line, line.cursor() as cursor:
+    with server.connect(name, password, database) as connection, connection.cursor() as cursor:
         for label, sql in _SCHEMA_QUERY_BY_PART.items():
             read_query(label, sql)
         cursor.execute("SHOW FULL TABLES WHERE table_type = 'BASE TABLE'")

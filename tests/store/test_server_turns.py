@@ -6,7 +6,7 @@ import fcntl
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.support.servers import start_own_run, use_shared_server
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 
 def test_a_process_waiting_for_exclusive_use_is_not_overtaken() -> None:
@@ -33,6 +33,6 @@ def test_a_process_waiting_for_exclusive_use_is_not_overtaken() -> None:
             first = pool.submit(take_turn, "alone", alone=True)
             wait_until(is_process_waiting, "the one who wants to be alone")
             second = pool.submit(take_turn, "later", alone=False)
-        first.result(PATIENCE_SECONDS)
-        second.result(PATIENCE_SECONDS)
+        first.result(MAX_WAIT_SECONDS)
+        second.result(MAX_WAIT_SECONDS)
     assert order == ["together", "alone", "later"]

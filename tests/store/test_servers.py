@@ -27,7 +27,7 @@ from tests.support.servers import (
     start_private_mariadb,
     start_private_redis,
 )
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 OWNER_PROGRAM = """
 import sys
@@ -79,7 +79,7 @@ def test_simultaneous_processes_get_the_same_server() -> None:
     """
     with start_own_run() as run:
         askers = [start_python(REQUESTER_PROGRAM) for _ in range(3)]
-        answers = {asker.communicate(timeout=PATIENCE_SECONDS)[0] for asker in askers}
+        answers = {asker.communicate(timeout=MAX_WAIT_SECONDS)[0] for asker in askers}
         assert answers == {f"{run.get_pid('redis')}\n"}
 
 
@@ -106,7 +106,7 @@ def run_owner() -> Iterator[tuple["subprocess.Popen[str]", int, Path]]:
     assert process.stdout is not None
     pid, folder = process.stdout.readline().split()
     yield process, int(pid), Path(folder)
-    process.communicate(timeout=PATIENCE_SECONDS)
+    process.communicate(timeout=MAX_WAIT_SECONDS)
 
 
 def kill_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
@@ -118,7 +118,7 @@ def kill_keeper(process: "subprocess.Popen[str]", folder: Path) -> None:
 
 
 def end_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
-    process.communicate(timeout=PATIENCE_SECONDS)
+    process.communicate(timeout=MAX_WAIT_SECONDS)
 
 
 @pytest.mark.usefixtures("_requires_redis")

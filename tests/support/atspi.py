@@ -17,13 +17,13 @@ from pathlib import Path
 from jeepney import DBusAddress, MatchRule, Message, message_bus, new_method_call
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 _LAUNCHER_PATHS = (Path("/usr/libexec/at-spi-bus-launcher"), Path("/usr/lib/at-spi2-core/at-spi-bus-launcher"))
 _ACCESSIBLE_INTERFACE = "org.a11y.atspi.Accessible"
 _REGISTRY_BUS_NAME = "org.a11y.atspi.Registry"
 _ROOT_REFERENCE = (_REGISTRY_BUS_NAME, "/org/a11y/atspi/accessible/root")
-LOCK_WAIT_SECONDS = PATIENCE_SECONDS
+LOCK_WAIT_SECONDS = MAX_WAIT_SECONDS
 """Longest time (seconds) of the wait for one answer on the bus."""
 WINDOW_SECONDS = 600
 """Longest time (seconds) of the wait for a node or an announcement of the program, on a machine with a high load. The

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 REDIRECT_ADDRESS = "https://desk.example.jp/alarmbox"
 
@@ -18,13 +18,13 @@ def visit_consent_page(url: str) -> str:
     redirects the browser, return the address of the redirection.
     """
     address = urlsplit(url)
-    line = http.client.HTTPConnection(address.netloc, timeout=PATIENCE_SECONDS)
+    connection = http.client.HTTPConnection(address.netloc, timeout=MAX_WAIT_SECONDS)
     try:
-        line.request("GET", f"{address.path}?{address.query}")
-        with line.getresponse() as answer:
+        connection.request("GET", f"{address.path}?{address.query}")
+        with connection.getresponse() as answer:
             page, location = answer.read().decode(), answer.getheader("Location")
     finally:
-        line.close()
+        connection.close()
     return location or page.partition("<code id=authorization_code>")[2].partition("</code>")[0]
 
 

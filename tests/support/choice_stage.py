@@ -268,21 +268,21 @@ class ChoiceStage:
 
     # People
 
-    def call_as(self, who: str, act: Callable[[], Any]) -> Any:
-        """Call `act` as the person `who`, and return its result."""
-        with self.console.acting_as(who):
+    def call_as(self, person: str, act: Callable[[], Any]) -> Any:
+        """Call `act` as the person `person`, and return its result."""
+        with self.console.acting_as(person):
             return act()
 
-    def list_choices(self, who: str, kind: str, record_id: int) -> dict[str, DecisionChoice]:
+    def list_choices(self, person: str, kind: str, record_id: int) -> dict[str, DecisionChoice]:
         """Return the choices that the decision table offers the person on this record, by name."""
-        with self.console.acting_as(who):
+        with self.console.acting_as(person):
             return {choice.name: choice for choice in self.console.recovery.find_choices(kind, record_id)}
 
-    def execute_choice(self, who: str, kind: str, record: Any, choice: str) -> str:
-        """Execute the choice `choice` on a record as the person `who`. Return "done", "awaiting" (a second person
+    def execute_choice(self, person: str, kind: str, record: Any, choice: str) -> str:
+        """Execute the choice `choice` on a record as the person `person`. Return "done", "awaiting" (a second person
         must decide), or the error code.
         """
-        with self.console.acting_as(who):
+        with self.console.acting_as(person):
             return self.call_and_store_answer(lambda: self._call_service(kind, record, choice))
 
     def call_and_store_answer(self, act: Callable[[], Any]) -> str:

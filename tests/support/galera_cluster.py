@@ -21,14 +21,14 @@ from tests.support import mariadb_server
 from tests.support.mariadb_server import Server
 from tests.support.server_run import ServerRun, find_free_port, give_to_server_user
 from tests.support.sql_server import SqlServer
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 GALERA_LIBRARIES = (Path("/usr/lib/galera/libgalera_smm.so"), Path("/usr/lib64/galera-4/libgalera_smm.so"))
 _RECOVERED_POSITION_PATTERN = re.compile(r"WSREP: Recovered position: *([0-9a-f-]{36}):(-?\d+)")
 _SYNCED, _NEW = "4", "--wsrep-new-cluster"
 _ACCOUNT_TABLES = ("global_priv", "db", "tables_priv", "columns_priv", "procs_priv", "roles_mapping", "proc")
 _ACCOUNT_COUNTS = "SELECT " + ", ".join(f"(SELECT COUNT(*) FROM mysql.{table})" for table in _ACCOUNT_TABLES)
-LOCK_WAIT_SECONDS = 2 * PATIENCE_SECONDS
+LOCK_WAIT_SECONDS = 2 * MAX_WAIT_SECONDS
 """Time limit (seconds) of waits for actions of the nodes themselves; on an idle machine such an action takes up to
 half a minute.
 """

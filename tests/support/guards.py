@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 if TYPE_CHECKING:
     from console.store.database.engine import Database
@@ -105,7 +105,7 @@ def collect_warnings() -> Iterator[list[str]]:
 
 # ---------------------------------------------------------------- threads
 
-GRACE_SECONDS = PATIENCE_SECONDS
+GRACE_SECONDS = MAX_WAIT_SECONDS
 LIBRARY_PATHS = ("/threading.py", "/concurrent/futures/", "/socketserver.py", "/site-packages/")
 
 

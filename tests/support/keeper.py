@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 SOCKET, PID = "keeper", "keeper.pid"
-_PATIENCE_SECONDS = 300.0
+_MAX_WAIT_SECONDS = 300.0
 _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -129,7 +129,7 @@ def answer_requests(keeper: ServerKeeper, listener: socket.socket, owner: int) -
         if owner in ready:
             return keeper.end()
         connection, _ = listener.accept()
-        connection.settimeout(_PATIENCE_SECONDS)
+        connection.settimeout(_MAX_WAIT_SECONDS)
         with connection, connection.makefile("rw") as line, suppress(OSError):
             if not _answer_one_request(keeper, line):
                 return None
@@ -137,7 +137,7 @@ def answer_requests(keeper: ServerKeeper, listener: socket.socket, owner: int) -
 
 def _answer_one_request(keeper: ServerKeeper, line: TextIO) -> bool:
     """Answer one request. Return False if it was the request to end the keeper. If the request raises an exception,
-    the answer has its text under `trouble`, and the keeper continues.
+    the answer has its text under `error`, and the keeper continues.
     """
     try:
         request = json.loads(line.readline())
@@ -146,8 +146,8 @@ def _answer_one_request(keeper: ServerKeeper, line: TextIO) -> bool:
             line.write("{}\n")
             return False
         answer = keeper.execute_request(request)
-    except Exception as trouble:
-        answer = {"trouble": f"{type(trouble).__name__}: {trouble}"}
+    except Exception as error:
+        answer = {"trouble": f"{type(error).__name__}: {error}"}
     line.write(json.dumps(answer) + "\n")
     return True
 

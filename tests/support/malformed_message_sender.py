@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from tests.support.malformed_messages import KIND_NAMES, MalformedMessage, make_message
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 """Seconds after which a connection that is neither answered nor closed is given up."""
 
@@ -46,14 +46,14 @@ class MessageConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._give_up, transport)
+        self._timer = asyncio.get_running_loop().call_later(MAX_WAIT_SECONDS, self._give_up, transport)
         transport.write(self._rubbish.sent_bytes)
         if self._rubbish.closes_connection:
             with suppress(OSError):  # turned away at the door
                 transport.write_eof()
 
     def _give_up(self, transport: asyncio.Transport) -> None:
-        self._heard = b"nothing for %d seconds" % PATIENCE_SECONDS
+        self._heard = b"nothing for %d seconds" % MAX_WAIT_SECONDS
         transport.abort()
 
     def data_received(self, data: bytes) -> None:

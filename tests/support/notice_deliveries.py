@@ -93,8 +93,8 @@ def deliver_notices(scene: PaymentDesk, posts: Sequence[ReceivedNotice], seed: i
             try:
                 result = scene.payments.receive_notice(post)
                 break
-            except ConsoleError as trouble:
-                if trouble.exit_status != 6:
+            except ConsoleError as error:
+                if error.exit_status != 6:
                     raise
                 again += 1
         with lock:

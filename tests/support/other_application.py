@@ -23,7 +23,7 @@ from sqlalchemy import make_url
 
 from tests.support.invented import invent_numbers
 from tests.support.legacy import TABLE_NAME
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 LONGEST_WAIT_MS = 1_000
 PAUSE_SECONDS, PAUSE_AT_A_FILE = 0.005, 0.03
@@ -85,7 +85,7 @@ class OtherApplication:
 
     def _open_connection(self) -> Any:
         if self._is_file:
-            return sqlite3.connect(str(self._url.database), timeout=PATIENCE_SECONDS, isolation_level=None)
+            return sqlite3.connect(str(self._url.database), timeout=MAX_WAIT_SECONDS, isolation_level=None)
         url = self._url
         return pymysql.connect(
             host=url.host,
@@ -149,8 +149,8 @@ class OtherApplication:
             cursor.execute(f"INSERT INTO {TABLE_NAME} ({_COLUMN_LIST}) VALUES ({marks})", values)
         except (pymysql.IntegrityError, sqlite3.IntegrityError):
             self._met.refused_count += 1
-        except (pymysql.MySQLError, sqlite3.Error) as trouble:
-            self._met.error_messages.append(str(trouble))
+        except (pymysql.MySQLError, sqlite3.Error) as error:
+            self._met.error_messages.append(str(error))
         else:
             self._met.inserted_rows.append((int(cursor.lastrowid), client, number))
 

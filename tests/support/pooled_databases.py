@@ -93,8 +93,8 @@ class PooledDatabase:
         last one. On a cluster the statements see all changes that other nodes have acknowledged.
         """
         rows: list[tuple[Any, ...]] = []
-        line = self._connect_as(by)
-        with line.cursor() as cursor:
+        connection = self._connect_as(by)
+        with connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
                 rows = list(cursor.fetchall())
@@ -147,15 +147,15 @@ class PooledDatabase:
         self.nodes[0].sql(f"DROP USER IF EXISTS `{self.get_account_name(_SHOP_ACCOUNT)}`@`%`")
         self._team.drop()
 
-    def _connect_as(self, who: str) -> Any:
+    def _connect_as(self, person: str) -> Any:
         """Return the open connection of this account. On a cluster, return a new connection to the first node that
         answers.
         """
         alone = len(self.nodes) == 1
-        if not alone or who not in self._lines:
-            self._lines[who] = self._find_node().connect(*self._accounts[who], self._team.database)
-            self._lines[who].query(_READ_LIVE_STATISTICS_SQL if alone else "SET wsrep_sync_wait = 7")
-        return self._lines[who]
+        if not alone or person not in self._lines:
+            self._lines[person] = self._find_node().connect(*self._accounts[person], self._team.database)
+            self._lines[person].query(_READ_LIVE_STATISTICS_SQL if alone else "SET wsrep_sync_wait = 7")
+        return self._lines[person]
 
     def _find_node(self) -> SqlServer:
         """Return the only node, or wait for the first node that answers. On a busy machine it can take some time

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import keeper
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 SERVER_RUN_VARIABLE = "TESTS_SERVER_RUN"
 _NEEDED_FREE_BYTES = 3 << 30
@@ -66,9 +66,9 @@ class ServerRun:
 
         Raises RuntimeError with the keeper's message if the request fails.
         """
-        with socket.socket(socket.AF_UNIX) as line:
-            line.connect(str(self.folder / keeper.SOCKET))
-            with line.makefile("rw") as stream:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.folder / keeper.SOCKET))
+            with connection.makefile("rw") as stream:
                 stream.write(json.dumps({"do": do, "name": name, **more}) + "\n")
                 stream.flush()
                 answer: dict[str, Any] = json.loads(stream.readline())
@@ -101,7 +101,7 @@ class ServerRun:
         """Return the process id, even after the process has ended."""
         return int(self.send_to_keeper("state", name)["pid"])
 
-    def wait_for_end(self, name: str, seconds: float = PATIENCE_SECONDS) -> int:
+    def wait_for_end(self, name: str, seconds: float = MAX_WAIT_SECONDS) -> int:
         """Wait until the process has ended by itself, and return its exit status.
 
         Raises AssertionError if the process runs longer than `seconds`.
@@ -145,7 +145,7 @@ class ServerRun:
         try:
             with suppress(OSError, json.JSONDecodeError):  # it was on its way out already
                 self.send_to_keeper("end")
-            select.select([handle], [], [], PATIENCE_SECONDS)
+            select.select([handle], [], [], MAX_WAIT_SECONDS)
         finally:
             os.close(handle)
         shutil.rmtree(self.folder, ignore_errors=True)

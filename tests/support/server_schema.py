@@ -64,7 +64,7 @@ def create_schema(server: SqlServer, owner: str) -> None:
 
 def describe_database(server: SqlServer, owner: str) -> list[Statement]:
     """Return the statements that create a database equal to the database of the URL `owner`, with its rows."""
-    with server.connect(database=_get_database_name(owner)) as line, line.cursor() as cursor:
+    with server.connect(database=_get_database_name(owner)) as connection, connection.cursor() as cursor:
         return list(_describe_tables_and_triggers(cursor))
 
 
@@ -72,7 +72,7 @@ def run_description(server: SqlServer, owner: str, statements: Sequence[Statemen
     """Run the statements in the empty database of the URL `owner`, and give this database a new database id."""
     parts = urlsplit(owner)
     account = unquote(parts.username or ""), unquote(parts.password or "")
-    with server.connect(*account, _get_database_name(owner)) as line, line.cursor() as cursor:
+    with server.connect(*account, _get_database_name(owner)) as connection, connection.cursor() as cursor:
         for sql, values in statements:
             cursor.execute(sql, (str(uuid.uuid4()),) if sql == _SET_DATABASE_ID_SQL else values or None)
 

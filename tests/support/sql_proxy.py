@@ -17,7 +17,7 @@ from threading import Event, Lock, Thread
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 BreakKind = Literal["lost_request", "lost_reply", "half_reply", "passed", "unheard", "unanswered", "late"]
 IMMEDIATE_BREAKS: tuple[BreakKind, ...] = ("lost_request", "lost_reply", "half_reply")
@@ -68,7 +68,7 @@ class ProxyFault:
 
     def wait_for_release(self) -> None:
         """Wait until `release_command` is called."""
-        assert self._release_event.wait(PATIENCE_SECONDS), "nobody let it go"
+        assert self._release_event.wait(MAX_WAIT_SECONDS), "nobody let it go"
 
 
 class _ProxiedConnection:
@@ -102,7 +102,7 @@ class _ProxiedConnection:
         """
         self.shut_down()
         for thread in self._threads:
-            thread.join(PATIENCE_SECONDS)
+            thread.join(MAX_WAIT_SECONDS)
         self._client.close()
         self._server.close()
 
@@ -212,7 +212,7 @@ class SqlProxy:
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(PATIENCE_SECONDS)
+        self._thread.join(MAX_WAIT_SECONDS)
         self._listener.close()
         for line in self._lines:
             line.end()
@@ -287,7 +287,7 @@ class SqlProxy:
             self._silent.append(client)
             return
         try:
-            server = socket.create_connection(self._upstream, PATIENCE_SECONDS)
+            server = socket.create_connection(self._upstream, MAX_WAIT_SECONDS)
         except OSError:
             client.close()
             return

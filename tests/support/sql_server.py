@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from console.store.database.server import make_people_database_name
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 _DATABASE_ACCESS_DENIED_ERROR_NUMBER = 1044
 
@@ -52,7 +52,7 @@ class SqlServer:
         if user:  # as desks do: who asks in another zone than an offset is refused
             more = {"init_command": "SET SESSION time_zone = '+00:00'", **more}
         where = {"host": self.host, "port": self.port, "database": database}
-        how = {"connect_timeout": PATIENCE_SECONDS, "autocommit": True, "charset": "utf8mb4", "ssl_disabled": True}
+        how = {"connect_timeout": MAX_WAIT_SECONDS, "autocommit": True, "charset": "utf8mb4", "ssl_disabled": True}
         try:
             return pymysql.connect(**account, **{**where, **how, **more})
         except pymysql.err.OperationalError as refused:
@@ -60,7 +60,7 @@ class SqlServer:
                 raise
         return pymysql.connect(**account, **{**where, "database": make_people_database_name(database), **how, **more})
 
-    def sql(self, *statements: str, seconds: float = PATIENCE_SECONDS) -> tuple[tuple[Any, ...], ...]:
+    def sql(self, *statements: str, seconds: float = MAX_WAIT_SECONDS) -> tuple[tuple[Any, ...], ...]:
         """Run the statements as the administrator, each with a time limit of `seconds`. Return the rows of the last
         one.
         """
@@ -113,7 +113,7 @@ class SqlServer:
         parts = urlsplit(url)
         name, owner = parts.path.lstrip("/"), unquote(parts.username or "")
         self.end_sessions(name)
-        patience = f"SET lock_wait_timeout = {PATIENCE_SECONDS:.0f}"
+        patience = f"SET lock_wait_timeout = {MAX_WAIT_SECONDS:.0f}"
         databases = [f"DROP DATABASE IF EXISTS `{database}`" for database in (make_people_database_name(name), name)]
         self.sql(patience, *databases, f"DROP USER IF EXISTS `{owner}`@`%`")
 

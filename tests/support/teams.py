@@ -53,19 +53,19 @@ class Team:
     def database(self) -> str:
         return self.owner.rpartition("/")[2]
 
-    def get_password_of(self, who: str) -> str:
+    def get_password_of(self, person: str) -> str:
         """Return the password of the person's account."""
-        return unquote(urlsplit(self.urls[who]).password or "")
+        return unquote(urlsplit(self.urls[person]).password or "")
 
-    def get_grantee(self, who: str) -> str:
+    def get_grantee(self, person: str) -> str:
         """Return the grantee of a person's rights in SQL form. On MariaDB this is the person's own role, on MySQL the
         account.
         """
-        return f"`console:{self.names[who]}`" if self.server.is_mariadb else f"`{self.names[who]}`@`%`"
+        return f"`console:{self.names[person]}`" if self.server.is_mariadb else f"`{self.names[person]}`@`%`"
 
-    def open_connection(self, who: str, **more: Any) -> Any:
+    def open_connection(self, person: str, **more: Any) -> Any:
         """Return a PyMySQL connection of this person with AUTOCOMMIT; "owner" means the schema account."""
-        parts = urlsplit(self.owner if who == "owner" else self.urls[who])
+        parts = urlsplit(self.owner if person == "owner" else self.urls[person])
         return self.server.connect(parts.username or "", parts.password or "", self.database, **more)
 
     def drop(self) -> None:

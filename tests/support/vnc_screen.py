@@ -4,16 +4,16 @@ import socket
 import struct
 import time
 
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
-LOCK_WAIT_SECONDS = PATIENCE_SECONDS
+LOCK_WAIT_SECONDS = MAX_WAIT_SECONDS
 
 
-def wait_for_colours(port: int, *, patience_seconds: float = LOCK_WAIT_SECONDS) -> int:
+def wait_for_colours(port: int, *, max_wait_seconds: float = LOCK_WAIT_SECONDS) -> int:
     """Wait until the screen shows more than one colour, and return the number of its colours. Return 0 or 1 if that
-    doesn't happen within `patience_seconds` seconds. An empty screen has one colour, a painted window has many.
+    doesn't happen within `max_wait_seconds` seconds. An empty screen has one colour, a painted window has many.
     """
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + max_wait_seconds
     colour_count = 0
     with _wait_for_connection(port, deadline) as stream:
         width, height = _make_handshake(stream)

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 from threading import Event
 
-PATIENCE_SECONDS = 300.0
+MAX_WAIT_SECONDS = 300.0
 """Time limit (seconds) of a wait for an event that must happen. It is longer than even a slow, busy machine needs."""
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = MAX_WAIT_SECONDS) -> None:
     """Check the condition every 20 ms until it is true.
 
     Raises AssertionError with the text `what` if the condition isn't true after `seconds`.

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.support.forked_command import ForkedCommand
 from tests.support.payment_desks import make_settings
 from tests.support.places import Place
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 _WORKER_COMMAND_WORDS = ("--json", "worker")
@@ -99,6 +99,6 @@ def _wait_until_ready(process: "subprocess.Popen[bytes] | ForkedCommand", log: P
     finally:
         process.terminate()
         try:
-            process.wait(PATIENCE_SECONDS)
+            process.wait(MAX_WAIT_SECONDS)
         except (subprocess.TimeoutExpired, AssertionError):
             process.kill()

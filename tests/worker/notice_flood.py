@@ -26,13 +26,13 @@ from tests.support.malformed_message_sender import AttackParameters, format_para
 from tests.support.malformed_messages import ALIVE, CHANNEL, KIND_NAMES, REFUSED, make_message
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 from tests.support.worker_process import ROOT, WorkerProcess, start_worker
 from tests.worker.running_receiver import post_notice
 
 SENDER_TIMEOUT_SECONDS = {"paypay": 1.5, "atom": 5.0, "bank": 5.0}
 """Seconds after which a sender gives a try up. PayPay's is its own; the others name none."""
-LONG_TIMEOUT_SECONDS = PATIENCE_SECONDS
+LONG_TIMEOUT_SECONDS = MAX_WAIT_SECONDS
 _REFUSAL_RESPONSE = (
     "HTTP/1.1 400 Bad Request\r\ncontent-length: 8\r\ncontent-type: text/plain; charset=utf-8\r\n"
     "Connection: close\r\n\r\nrefused\n"
@@ -49,11 +49,11 @@ class DeliveryTries:
     count_by_error: Counter[str] = field(default_factory=Counter)
     lock: Lock = field(default_factory=Lock)
 
-    def add_try(self, source: str, seconds: float, trouble: str | None) -> None:
+    def add_try(self, source: str, seconds: float, error: str | None) -> None:
         with self.lock:
             self.seconds_by_source[source].append(seconds)
-            if trouble:
-                self.count_by_error[f"{source}: {trouble}"] += 1
+            if error:
+                self.count_by_error[f"{source}: {error}"] += 1
 
     def format_figures(self) -> str:
         parts = []
@@ -181,8 +181,8 @@ def _watch_worker(worker: WorkerProcess, samples: WorkerSamples) -> Iterator[Non
         try:
             while not stop.wait(0.5):
                 samples.take_sample(worker)
-        except Exception as trouble:
-            failed.append(trouble)
+        except Exception as error:
+            failed.append(error)
 
     samples.take_sample(worker)
     thread = Thread(target=take_samples)
@@ -217,15 +217,15 @@ def _deliver_notices(
 def _send_notice(port: int, post: ReceivedNotice, deliveries: DeliveryTries) -> None:
     deadline = time.monotonic() + 4 * LONG_TIMEOUT_SECONDS
     while True:
-        began, trouble = time.perf_counter(), None
+        began, error = time.perf_counter(), None
         try:
             status = post_notice(port, post, SENDER_TIMEOUT_SECONDS[post.source])
             assert status in (200, 503), f"{status} for a real notice of {post.source}"
-            trouble = None if status == 200 else "come again"
+            error = None if status == 200 else "come again"
         except (OSError, http.client.HTTPException) as broken:
-            trouble = type(broken).__name__
-        deliveries.add_try(post.source, time.perf_counter() - began, trouble)
-        if trouble is None:
+            error = type(broken).__name__
+        deliveries.add_try(post.source, time.perf_counter() - began, error)
+        if error is None:
             return
         assert time.monotonic() < deadline, f"nobody takes a notice of {post.source}: {deliveries.count_by_error}"
         Event().wait(0.1)

@@ -13,11 +13,11 @@ from console.app import Console
 from console.domain.payments.records import ReceivedNotice
 from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_receiver_app, serve
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 CHANNEL_TOKEN = "a-channel-token-for-tests"
 NOTICE_PATH_BY_PROVIDER = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}
-WAIT_LIMIT_SECONDS = PATIENCE_SECONDS
+WAIT_LIMIT_SECONDS = MAX_WAIT_SECONDS
 """Seconds after which a test gives up."""
 
 
@@ -53,13 +53,13 @@ class RunningReceiver:
         """Send these bytes on a new connection, read until the receiver closes the connection, and return the
         answer.
         """
-        with self.open_connection() as line:
+        with self.open_connection() as connection:
             for piece in pieces:
                 try:
-                    line.sendall(piece)
+                    connection.sendall(piece)
                 except (ConnectionResetError, BrokenPipeError):  # answered before the end
                     break
-            return parse_answer(read_all(line))
+            return parse_answer(read_all(connection))
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
         return self.send_bytes(format_request("POST", path, body, {"connection": "close"} | dict(headers or {})))
@@ -78,16 +78,16 @@ def post_notice(port: int, post: ReceivedNotice, seconds: float = WAIT_LIMIT_SEC
 
     Raises OSError or http.client.HTTPException if there is no valid answer.
     """
-    line = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
-        line.request(
+        connection.request(
             "POST", NOTICE_PATH_BY_PROVIDER.get(post.source, f"/notices/{post.source}"), post.body, dict(post.headers)
         )
-        answer = line.getresponse()
+        answer = connection.getresponse()
         answer.read()
         return answer.status
     finally:
-        line.close()
+        connection.close()
 
 
 def format_request(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
@@ -96,12 +96,12 @@ def format_request(method: str, path: str, body: bytes, headers: Mapping[str, st
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body
 
 
-def read_all(line: socket.socket) -> bytes:
-    """Read from the socket `line` until the other side closes or resets the connection, and return all bytes."""
+def read_all(connection: socket.socket) -> bytes:
+    """Read from this socket until the other side closes or resets the connection, and return all bytes."""
     found = b""
     while True:
         try:
-            piece = line.recv(65536)
+            piece = connection.recv(65536)
         except ConnectionResetError:
             return found
         if not piece:

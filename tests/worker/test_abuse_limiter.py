@@ -93,12 +93,12 @@ def test_a_trusted_proxy_is_never_refused() -> None:
 
 def _send_from_address(receiver: RunningReceiver, source: str, content: bytes) -> int:
     """Send these bytes from the address `source`, and return the status of the answer, or 0 if there is none."""
-    with socket.create_connection((receiver.host, receiver.port), WAIT_LIMIT_SECONDS, (source, 0)) as line:
+    with socket.create_connection((receiver.host, receiver.port), WAIT_LIMIT_SECONDS, (source, 0)) as connection:
         try:
-            line.sendall(content)
+            connection.sendall(content)
         except (ConnectionResetError, BrokenPipeError):
             return 0
-        return parse_answer(read_all(line)).status
+        return parse_answer(read_all(connection)).status
 
 
 @pytest.mark.engines("sqlite")

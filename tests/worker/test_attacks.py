@@ -67,9 +67,9 @@ def test_a_continue_reply_is_sent_only_if_the_body_will_be_read(
     large.
     """
     head = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: %d\r\n\r\n"
-    with receiver.open_connection() as line:
-        line.sendall(head % 2)
-        assert line.recv(12) == b"HTTP/1.1 100"
+    with receiver.open_connection() as connection:
+        connection.sendall(head % 2)
+        assert connection.recv(12) == b"HTTP/1.1 100"
     assert receiver.send_bytes(head % (1 << 30)).body == REFUSED_BODY
 
 

@@ -66,10 +66,10 @@ def test_a_connection_with_an_unfinished_head_is_closed(scene: PaymentDesk, cont
     """
     with (
         run_receiver(scene.taker, head_timeout_seconds=0.2, idle_timeout_seconds=1) as receiver,
-        receiver.open_connection() as line,
+        receiver.open_connection() as connection,
     ):
-        line.sendall(content)
-        assert wait_until_closed(line)
+        connection.sendall(content)
+        assert wait_until_closed(connection)
 
 
 def test_a_notice_whose_body_is_late_may_be_sent_again(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,9 +79,9 @@ def test_a_notice_whose_body_is_late_may_be_sent_again(scene: PaymentDesk, monke
     monkeypatch.setattr(abuse_limiter, "REFILLED_TOKENS_PER_SECOND", 0.0)
     with run_receiver(scene.taker, body_timeout_seconds=0.05) as receiver:
         for _ in range(2):
-            with receiver.open_connection() as line:
-                line.sendall(REQUEST_HEAD + b"content-length: 10\r\n\r\nabc")
-                answer = parse_answer(read_all(line))
+            with receiver.open_connection() as connection:
+                connection.sendall(REQUEST_HEAD + b"content-length: 10\r\n\r\nabc")
+                answer = parse_answer(read_all(connection))
             assert (answer.status, answer.headers["retry-after"], answer.headers["connection"]) == (503, "1", "close")
         assert receiver.get("/healthz").status == 0
 
@@ -91,9 +91,12 @@ def test_a_connection_ends_after_so_many_requests(scene: PaymentDesk) -> None:
     `connection: close`.
     """
     ask = b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n"
-    with run_receiver(scene.taker, max_requests_per_connection=3) as receiver, receiver.open_connection() as line:
-        line.sendall(ask * 5)
-        found = read_all(line)
+    with (
+        run_receiver(scene.taker, max_requests_per_connection=3) as receiver,
+        receiver.open_connection() as connection,
+    ):
+        connection.sendall(ask * 5)
+        found = read_all(connection)
     assert (found.count(b"HTTP/1.1 200"), found.lower().count(b"connection: close")) == (3, 1)
 
 
@@ -187,9 +190,9 @@ def test_a_client_that_sends_too_much_receives_its_refusal(
     said = b"content-length: %d\r\n\r\n%b" % (len(body), body)
     if chunked:
         said = b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-    with receiver.open_connection() as line:
-        line.sendall(REQUEST_HEAD + said)
-        assert parse_answer(read_all(line)).body == b"refused\n"
+    with receiver.open_connection() as connection:
+        connection.sendall(REQUEST_HEAD + said)
+        assert parse_answer(read_all(connection)).body == b"refused\n"
 
 
 def test_a_head_above_the_limit_is_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:

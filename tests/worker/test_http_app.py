@@ -258,12 +258,12 @@ def test_the_answer_to_one_request_does_not_end_the_connection(scene: PaymentDes
     scene.insert_order("ORD-1", 3300)
     first, second = scene.make_bank_notice("e-1", "ORD-1"), scene.make_bank_notice("e-2", "ORD-9")
     pieces = [format_request("POST", "/notices/bank", one.body, dict(one.headers)) for one in (first, second)]
-    with receiver.open_connection() as line:
+    with receiver.open_connection() as connection:
         for piece in pieces:
-            line.sendall(piece)
+            connection.sendall(piece)
             found = b""
             while not found.endswith(b"OK"):
-                found += line.recv(65536)
+                found += connection.recv(65536)
             assert found.startswith(b"HTTP/1.1 200")
     rows = scene.place.sql("SELECT event_id FROM payment_events ORDER BY id")
     assert [name for (name,) in rows] == ["e-1", "e-2"]

@@ -45,20 +45,22 @@ def connect_listener(
     """
     url = f"ws://127.0.0.1:{receiver.port}{path}"
     told = AUTHORIZATION_HEADER if headers is None else headers
-    with connect(url, additional_headers=told, open_timeout=WAIT_LIMIT_SECONDS, proxy=None, max_size=1 << 24) as line:
+    with connect(
+        url, additional_headers=told, open_timeout=WAIT_LIMIT_SECONDS, proxy=None, max_size=1 << 24
+    ) as connection:
         if first is not None:
-            line.send(first)
-        yield line
+            connection.send(first)
+        yield connection
 
 
-def receive_message(line: ClientConnection) -> Any:
-    return json.loads(line.recv(WAIT_LIMIT_SECONDS))
+def receive_message(connection: ClientConnection) -> Any:
+    return json.loads(connection.recv(WAIT_LIMIT_SECONDS))
 
 
-def read_close_code(line: ClientConnection) -> int | None:
+def read_close_code(connection: ClientConnection) -> int | None:
     """Read until the receiver closes the connection, and return the close code, or None if there was none."""
     try:
-        while line.recv(WAIT_LIMIT_SECONDS):
+        while connection.recv(WAIT_LIMIT_SECONDS):
             pass
     except ConnectionClosed as closed:
         return closed.rcvd.code if closed.rcvd else None
@@ -109,10 +111,10 @@ def test_a_returning_client_gets_a_new_snapshot(scene: PaymentDesk, receiver: Ru
 def test_the_live_feed_contains_no_personal_data(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The live feed contains no number, no sum and no name of a payer, company or order."""
     order = scene.insert_order("ORD-CANARY-1", 4711, corporation="7010001065142")
-    with connect_listener(receiver) as line:
-        text = str(line.recv(WAIT_LIMIT_SECONDS))
+    with connect_listener(receiver) as connection:
+        text = str(connection.recv(WAIT_LIMIT_SECONDS))
         scene.payments.start(order, "paypay")
-        text += str(line.recv(WAIT_LIMIT_SECONDS))
+        text += str(connection.recv(WAIT_LIMIT_SECONDS))
     assert [word for word in ("CANARY", "4711", "7010001065142", "paypay") if word in text] == []
 
 

@@ -204,17 +204,17 @@ def receiver(scene: PaymentDesk) -> Iterator[RunningReceiver]:
 @contextmanager
 def open_raw_channel(receiver: RunningReceiver) -> Iterator[socket.socket]:
     """Yield the socket of an open WebSocket, without a client library, so that a test can break the protocol."""
-    with closing(receiver.open_connection()) as line:
-        line.sendall(HANDSHAKE)
-        assert line.recv(12) == b"HTTP/1.1 101"
-        yield line
+    with closing(receiver.open_connection()) as connection:
+        connection.sendall(HANDSHAKE)
+        assert connection.recv(12) == b"HTTP/1.1 101"
+        yield connection
 
 
 def test_a_first_message_that_is_no_text_opens_nothing(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     url = f"ws://127.0.0.1:{receiver.port}/live"
-    with connect(url, open_timeout=WAIT_LIMIT_SECONDS, proxy=None) as line:
-        line.send(CHANNEL_TOKEN.encode())
-        assert read_close_code(line) == 1008
+    with connect(url, open_timeout=WAIT_LIMIT_SECONDS, proxy=None) as connection:
+        connection.send(CHANNEL_TOKEN.encode())
+        assert read_close_code(connection) == 1008
 
 
 @pytest.mark.parametrize("headers", [AUTHORIZATION_HEADER, {}])
@@ -222,20 +222,20 @@ def test_a_too_large_message_closes_the_websocket(
     scene: PaymentDesk, receiver: RunningReceiver, headers: dict[str, str]
 ) -> None:
     """A message that is too large ends the connection, both of a client without a token and of an accepted client."""
-    with connect_listener(receiver, headers=headers) as line:
-        line.send("x" * (door.MAX_LISTENER_MESSAGE_BYTES + 1))
-        assert read_close_code(line) == 1009
+    with connect_listener(receiver, headers=headers) as connection:
+        connection.send("x" * (door.MAX_LISTENER_MESSAGE_BYTES + 1))
+        assert read_close_code(connection) == 1009
 
 
 def test_messages_of_a_listener_are_ignored(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The receiver ignores texts, bytes and pings of a client, and continues to send changes."""
-    with connect_listener(receiver) as line:
-        assert receive_message(line)["type"] == "snapshot"
-        line.send("anything")
-        line.send(b"\0" * 100)
-        assert line.ping().wait(WAIT_LIMIT_SECONDS)
+    with connect_listener(receiver) as connection:
+        assert receive_message(connection)["type"] == "snapshot"
+        connection.send("anything")
+        connection.send(b"\0" * 100)
+        assert connection.ping().wait(WAIT_LIMIT_SECONDS)
         scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
-        assert receive_message(line)["type"] == "changes"
+        assert receive_message(connection)["type"] == "changes"
 
 
 @pytest.mark.parametrize("flood", [b"\x89\xfd" + EMPTY_MASK + b"x" * 125, b"\x00\x80" + EMPTY_MASK])
@@ -246,22 +246,22 @@ def test_a_flood_of_frames_is_cut_off(
     before the receiver has stored much data.
     """
     monkeypatch.setattr(door, "MAX_UNREAD_BYTES_PER_LISTENER", 64 * 1024)
-    with open_raw_channel(receiver) as line:
-        line.sendall(b"\x01\x80" + EMPTY_MASK if flood[0] == 0 else b"")
-        assert wait_until_cut_off(line, flood * 500)
+    with open_raw_channel(receiver) as connection:
+        connection.sendall(b"\x01\x80" + EMPTY_MASK if flood[0] == 0 else b"")
+        assert wait_until_cut_off(connection, flood * 500)
     assert receiver.get("/healthz").status == 200
 
 
-def wait_until_cut_off(line: socket.socket, content: bytes) -> bool:
+def wait_until_cut_off(connection: socket.socket, content: bytes) -> bool:
     """Send `content` again and again until the receiver closes the connection. Return True then."""
     with suppress(ConnectionError):
         while True:
-            line.sendall(content)
+            connection.sendall(content)
     return True
 
 
 def test_bytes_before_the_handshake_answer_are_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A WebSocket handshake is refused if the client sends further bytes before the answer to it."""
-    with receiver.open_connection() as line:
-        line.sendall(HANDSHAKE + b"\x81\x80" + EMPTY_MASK)
-        assert b"400 Bad Request" in read_all(line)
+    with receiver.open_connection() as connection:
+        connection.sendall(HANDSHAKE + b"\x81\x80" + EMPTY_MASK)
+        assert b"400 Bad Request" in read_all(connection)

@@ -18,7 +18,7 @@ from console.sandbox.server import Sandbox
 from console.store.operations import leases
 from tests.support.payment_desks import make_settings as providers
 from tests.support.places import Place
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 
 class RunningWorker:
@@ -34,7 +34,7 @@ class RunningWorker:
         """Send these signals to the worker. Return its exit status, and the lines of its log."""
         for number in numbers:
             self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=PATIENCE_SECONDS)
+        out, err = self.process.communicate(timeout=MAX_WAIT_SECONDS)
         assert out == b""
         return self.process.returncode, [json.loads(line) for line in err.splitlines()]
 
@@ -74,13 +74,13 @@ def test_a_worker_runs_all_tasks_until_a_signal(place: Place, sandbox: Sandbox, 
     signal it exits with 0 and holds no lease of a task; each line of its log is a JSON object.
     """
     with start_ready_worker(place, sandbox) as worker, place.open_desk(sandbox) as console:
-        with urlopen(f"{worker.data['url']}/healthz", timeout=PATIENCE_SECONDS) as answer:
+        with urlopen(f"{worker.data['url']}/healthz", timeout=MAX_WAIT_SECONDS) as answer:
             assert answer.status == 200
         names = worker.data["tasks"]
         wait_until(
             lambda: {task.name for task in console.scheduler.read_states() if task.ended_at} == set(names),
             "all have run",
-            PATIENCE_SECONDS,
+            MAX_WAIT_SECONDS,
         )
         status, log = worker.stop_by_signals(number)
         assert (status, list_acquired_lease_names(console)) == (0, set())
@@ -100,7 +100,7 @@ def test_two_workers_share_the_tasks_of_a_team(place: Place, sandbox: Sandbox) -
         wait_until(
             lambda: len([task for task in console.scheduler.read_states() if task.ended_at]) >= 15,
             "the tasks have run",
-            PATIENCE_SECONDS,
+            MAX_WAIT_SECONDS,
         )
         assert [worker.stop_by_signals(signal.SIGTERM)[0] for worker in (one, two)] == [0, 0]
         assert list_acquired_lease_names(console) == set()
@@ -118,7 +118,7 @@ def test_a_task_that_does_not_end_is_cut_off(place: Place, sandbox: Sandbox) -> 
         wait_until(
             lambda: len([task for task in console.scheduler.read_states() if task.ended_at]) >= 14,
             "the others have run",
-            PATIENCE_SECONDS,
+            MAX_WAIT_SECONDS,
         )
         status, log = worker.stop_by_signals(signal.SIGTERM)
     assert status == 0
@@ -130,7 +130,7 @@ def test_a_second_signal_ends_a_worker_with_a_hanging_task(place: Place, sandbox
     """After a second signal the worker ends without waiting for a hanging task, and still exits with 0."""
     with start_ready_worker(place, sandbox, FAILPOINT="after_task_begin:1:hang", TIME_SCALE="1") as worker:
         with place.open_desk(sandbox) as console:
-            wait_until(lambda: bool(list_acquired_lease_names(console)), "a task hangs", PATIENCE_SECONDS)
+            wait_until(lambda: bool(list_acquired_lease_names(console)), "a task hangs", MAX_WAIT_SECONDS)
         status, log = worker.stop_by_signals(signal.SIGTERM, signal.SIGINT)
     assert status == 0
     assert "cut off" in log[-1]["message"]
@@ -144,5 +144,5 @@ def test_a_port_that_is_taken_is_refused_before_anything_runs(place: Place, sand
         place.open_desk(sandbox) as console,
     ):
         assert worker.answer["error"]["code"] == "bad_profile"
-        assert worker.process.wait(PATIENCE_SECONDS) == 2
+        assert worker.process.wait(MAX_WAIT_SECONDS) == 2
         assert console.scheduler.read_states() == ()

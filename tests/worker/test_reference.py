@@ -152,11 +152,11 @@ def test_every_message_of_live_is_described(scene: PaymentDesk, receiver: Runnin
     scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
     url, token = f"ws://127.0.0.1:{receiver.port}/live", {"token": CHANNEL_TOKEN}
     make_message_validator("token").validate(token)
-    with connect(url, open_timeout=WAIT_LIMIT_SECONDS, proxy=None) as line:
-        line.send(json.dumps(token))
-        snapshot = json.loads(line.recv(WAIT_LIMIT_SECONDS))
+    with connect(url, open_timeout=WAIT_LIMIT_SECONDS, proxy=None) as connection:
+        connection.send(json.dumps(token))
+        snapshot = json.loads(connection.recv(WAIT_LIMIT_SECONDS))
         scene.payments.start(scene.insert_order("ORD-2", 3300), "paypay")
-        changes = json.loads(line.recv(WAIT_LIMIT_SECONDS))
+        changes = json.loads(connection.recv(WAIT_LIMIT_SECONDS))
     make_message_validator("snapshot").validate(snapshot)
     make_message_validator("changes").validate(changes)
     records = [*changes["changes"], *(one for queue in snapshot["queues"] for one in queue["items"])]
@@ -164,9 +164,9 @@ def test_every_message_of_live_is_described(scene: PaymentDesk, receiver: Runnin
     with pytest.raises(InvalidStatus) as refused:
         connect(f"{url}?channels=other", additional_headers={"Authorization": f"Bearer {CHANNEL_TOKEN}"}, proxy=None)
     assert refused.value.response.status_code == 403
-    with connect(url, open_timeout=WAIT_LIMIT_SECONDS, proxy=None) as line:
-        line.send("a wrong token")
+    with connect(url, open_timeout=WAIT_LIMIT_SECONDS, proxy=None) as connection:
+        connection.send("a wrong token")
         with pytest.raises(ConnectionClosed) as closed:
-            line.recv(WAIT_LIMIT_SECONDS)
+            connection.recv(WAIT_LIMIT_SECONDS)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == live.REFUSED_CLOSE_CODE

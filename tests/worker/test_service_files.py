@@ -14,7 +14,7 @@ import pytest
 
 from console.resource_paths import resources_dir
 from console.worker.connection_limits import MAX_BODY_BYTES
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 UNIT_FILE = resources_dir() / "worker" / "support-console-worker.service"
 LARGEST_EXPOSURE = 2.0
@@ -34,7 +34,7 @@ def unit_file(tmp_path: Path) -> Path:
 
 def run_systemd_analyze(*words: str) -> subprocess.CompletedProcess[str]:
     command, env = ["systemd-analyze", *words], {**os.environ, "LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS, env=env)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=MAX_WAIT_SECONDS, env=env)
 
 
 @needs_systemd

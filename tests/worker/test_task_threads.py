@@ -12,7 +12,7 @@ from console.sandbox.server import Sandbox
 from console.services.tasks.scheduler import Scheduler
 from console.worker.task_threads import DueTaskThreads
 from tests.support.places import Place
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 
 class CountedStop(Event):
@@ -78,7 +78,7 @@ def test_a_spare_thread_runs_due_tasks_behind_a_long_task(place: Place, sandbox:
 
     def wait_for_release() -> int:
         began.set()
-        assert release.wait(PATIENCE_SECONDS)
+        assert release.wait(MAX_WAIT_SECONDS)
         return 0
 
     def run_quickly() -> int:
@@ -90,12 +90,12 @@ def test_a_spare_thread_runs_due_tasks_behind_a_long_task(place: Place, sandbox:
         threads = DueTaskThreads(Scheduler(console._context, console._context.heartbeat, tasks), stop)
         try:
             threads.start()
-            assert began.wait(PATIENCE_SECONDS)
-            assert ran.wait(PATIENCE_SECONDS)
+            assert began.wait(MAX_WAIT_SECONDS)
+            assert ran.wait(MAX_WAIT_SECONDS)
         finally:
             release.set()
             stop.set()
-            assert threads.wait_until_idle(PATIENCE_SECONDS, Event())
+            assert threads.wait_until_idle(MAX_WAIT_SECONDS, Event())
 
 
 @pytest.mark.engines("sqlite")

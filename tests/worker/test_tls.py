@@ -21,7 +21,7 @@ from console.worker.http_app import make_receiver_app, serve
 from console.worker.uvicorn_protocols import make_tls_context
 from tests.providers.certificates import CertificateAuthority
 from tests.support.payment_desks import PaymentDesk
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 from tests.worker.running_receiver import (
     CHANNEL_TOKEN,
     WAIT_LIMIT_SECONDS,
@@ -76,7 +76,7 @@ def test_the_containers_health_check_uses_the_workers_settings(receiver: Running
             env=environment,
             capture_output=True,
             check=False,
-            timeout=PATIENCE_SECONDS,
+            timeout=MAX_WAIT_SECONDS,
         )
         assert done.returncode == expected, done.stderr
 
@@ -91,11 +91,11 @@ def test_a_notice_over_tls_is_accepted(
         said = format_request("POST", "/notices/bank", post.body, {"connection": "close"} | dict(post.headers))
         with make_trusting_context(authority).wrap_socket(
             receiver.open_connection(), server_hostname="127.0.0.1"
-        ) as line:
-            assert line.version() in ("TLSv1.2", "TLSv1.3")
+        ) as connection:
+            assert connection.version() in ("TLSv1.2", "TLSv1.3")
             for begin in range(0, len(said), size):
-                line.sendall(said[begin : begin + size])
-            assert parse_answer(read_all(line)).status == 200
+                connection.sendall(said[begin : begin + size])
+            assert parse_answer(read_all(connection)).status == 200
         assert scene.read_order(name).state == "paid"
 
 
@@ -109,8 +109,8 @@ def test_live_changes_are_sent_over_tls(
         additional_headers=told,
         open_timeout=WAIT_LIMIT_SECONDS,
         proxy=None,
-    ) as line:
-        assert '"snapshot"' in str(line.recv(WAIT_LIMIT_SECONDS))
+    ) as connection:
+        assert '"snapshot"' in str(connection.recv(WAIT_LIMIT_SECONDS))
 
 
 @pytest.mark.parametrize(

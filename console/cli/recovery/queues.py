@@ -72,7 +72,7 @@ def _read_saved_view_page(console: "Console", args: Namespace) -> SavedViewPage:
     """Return a page of a saved view. Raises ConsoleError `usage` if the arguments also name a queue, a filter or a
     sort order, or group by cause."""
     if args.name is not None or args.filter or args.sort or args.by_cause:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.OPTIONS_BESIDE_VIEW})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.OPTIONS_WITH_VIEW})
     view = console.saved_views.read_view(args.view)
     parsed_view = console.saved_views.parse_view_content(view.content)
     record_filter = parsed_view.filter.record_filter

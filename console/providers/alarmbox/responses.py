@@ -12,7 +12,7 @@ from console.domain.corporation_number import FIRST_ASSIGNMENT_DAY, CorporationN
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, is_valid_credit_check_id
 from console.providers.alarmbox.pdf_extraction import decode_pdf, separate_pdf_text
-from console.providers.credit_checks.provider import MADE_WITHOUT_ID_REASON, PdfAnswer
+from console.providers.credit_checks.provider import PURCHASED_WITHOUT_ID_REASON, PdfAnswer
 from console.providers.http import list_pages
 from console.providers.http.response_classes import (
     LIST_STATUS_CLASSES,
@@ -46,7 +46,7 @@ _REASONS_WITHOUT_ID = frozenset({NO_ID_REASON, BAD_ID_REASON, UNREADABLE_REASON}
 
 def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckReport]:
     """Return the function that converts AlarmBox's answer to a purchase into an outcome. A success is UNKNOWN if it
-    has no id of AlarmBox (MADE_WITHOUT_ID_REASON if it has other contents of the credit check), or another
+    has no id of AlarmBox (PURCHASED_WITHOUT_ID_REASON if it has other contents of the credit check), or another
     corporation number than `corporation_number`. A refusal is UNKNOWN if its body has the id of a credit check or
     can't be read."""
 
@@ -67,7 +67,7 @@ def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckRep
         if outcome.kind in REFUSAL_OUTCOME_CLASSES and not _is_readable_refusal(answer.body):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=UNREADABLE_REASON)
         if outcome.reason in _REASONS_WITHOUT_ID and _shows_purchase_without_id(answer, corporation_number):
-            return replace(outcome, reason=MADE_WITHOUT_ID_REASON)
+            return replace(outcome, reason=PURCHASED_WITHOUT_ID_REASON)
         return outcome
 
     return convert_answer

@@ -6,7 +6,7 @@ from typing import Protocol
 from console.domain.provider_outcome import Outcome
 from console.domain.records import CheckReport, PurchaseRequest
 
-MADE_WITHOUT_ID_REASON = "made_without_id"
+PURCHASED_WITHOUT_ID_REASON = "made_without_id"
 """Reason of an unknown purchase whose answer (status 2xx) has the contents of the purchased credit check, but not its
 id: the provider says that it has made the purchase, but nobody can read the credit check without the id.
 """

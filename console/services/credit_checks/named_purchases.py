@@ -19,7 +19,7 @@ from console.domain.errors.details import AnyRecord, ProviderAnswerFacts
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, EvidenceItem, is_valid_credit_check_id
-from console.providers.credit_checks.provider import MADE_WITHOUT_ID_REASON, CreditCheckReader
+from console.providers.credit_checks.provider import PURCHASED_WITHOUT_ID_REASON, CreditCheckReader
 from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
 from console.services.credit_checks.listed_purchases import may_report_be_of_purchase_sent_at
 from console.services.credit_checks.outcomes import LATE_PURCHASE_CALL_NAME, PURCHASE_CALL_NAME
@@ -76,7 +76,7 @@ def refuse_denial_of_named_purchase(
         now = read_current_time(conn, context.now())
         answers = _list_unsettling_answers(conn, operation_id, entry)
         reason_by_id = _find_named_ids(conn, answers)
-    is_made = any(MADE_WITHOUT_ID_REASON in summary_words for _, summary_words in answers)
+    is_made = any(PURCHASED_WITHOUT_ID_REASON in summary_words for _, summary_words in answers)
     if is_made and not is_absent_in_list:
         raise _make_named_purchase_error(record, EvidenceMismatchReason.MADE_WITHOUT_ID)
     for credit_check_id, reason in reason_by_id.items():

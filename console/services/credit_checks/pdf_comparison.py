@@ -70,10 +70,10 @@ class PdfComparison:
             return PageComparison(index, (PageDifference(index, DifferenceKind.PAGE_REMOVED),))
         try:
             return self._compare_words(index)
-        except ConsoleError as trouble:
-            if trouble.code != ErrorCode.PROVIDER_ANSWER_UNUSABLE:
+        except ConsoleError as error:
+            if error.code != ErrorCode.PROVIDER_ANSWER_UNUSABLE:
                 raise
-            reason = str(trouble.detail.get("reason", ""))
+            reason = str(error.detail.get("reason", ""))
             return PageComparison(index, (PageDifference(index, DifferenceKind.UNREADABLE, reason=reason),))
 
     def _compare_words(self, index: int) -> PageComparison:

@@ -523,7 +523,7 @@ def _make_answer_without_values(text: str) -> str:
     """
     answer, is_repetition = parse_stored_answer(text)
     if answer.error is None:
-        replacement = ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT})
+        replacement = ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_STORED})
     else:
         replacement = rebuild_error(answer.error.code, {}, exit_status=answer.error.exit_status)
     return _serialize_answer(CallAnswer(error=replacement), is_repetition=is_repetition)

@@ -69,8 +69,8 @@ def _open_workbook(file: BinaryIO) -> Iterator[Any]:
         try:
             yield workbook
             workbook.close()
-        except FileCreateError as trouble:
-            raise OSError(str(trouble)) from trouble
+        except FileCreateError as error:
+            raise OSError(str(error)) from error
         finally:
             for sheet in workbook.worksheets():
                 sheet.row_data_fh.close()

@@ -400,7 +400,7 @@ class RequestIdService:
             record = any_record.find(conn, row.subject_kind or "", int(number), journal.list_lapsed_by_kind(conn))
             operation = journal.find_with_state_after_lapse(conn, row.operation_id) if row.operation_id else None
         detail: PossibleRepeatDetail = {
-            "reason": PossibleRepeatReason.ANSWER_NOT_KEPT,
+            "reason": PossibleRepeatReason.ANSWER_NOT_STORED,
             "request_id": request.request_id,
             "command": row.command,
             "since": row.holder.since,

@@ -200,13 +200,13 @@ def retry_set_order_paid(context: ServiceContext, payment: Payment) -> bool:
     try:
         set_order_paid(context, payment.id)
     except Exception:
-        context.write(lambda tx: _plan_next_set_paid_attempt(context, tx, payment.id))
+        context.write(lambda tx: _plan_next_attempt_to_set_order_paid(context, tx, payment.id))
         raise
     return True
 
 
 @payments.run_again_if_stale()
-def _plan_next_set_paid_attempt(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
+def _plan_next_attempt_to_set_order_paid(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
     """Schedule the next attempt to set the payment's order to paid; after the last attempt, set the payment's work to
     needs_review. Do nothing if the payment's work is no longer to set its order to paid."""
     current_payment = payments.find(tx.conn, payment_id)

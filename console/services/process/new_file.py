@@ -43,7 +43,7 @@ def open_new_file(path: Path) -> Iterator[UnfinishedFile]:
             yield draft
     except FileExistsError as exists:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILE_EXISTS, "file": str(path)}) from exists
-    except OSError as trouble:
+    except OSError as error:
         # A relative path in a deleted working directory has no folder that a person could name.
         if path.is_absolute() and not _may_be_folder(path.parent):
             facts: UsageDetail = {
@@ -51,10 +51,10 @@ def open_new_file(path: Path) -> Iterator[UnfinishedFile]:
                 "file": str(path),
                 "folder": str(path.parent),
             }
-            raise ConsoleError(ErrorCode.USAGE, facts) from trouble
+            raise ConsoleError(ErrorCode.USAGE, facts) from error
         raise ConsoleError(
-            ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(trouble.strerror or str(trouble))}
-        ) from trouble
+            ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(error.strerror or str(error))}
+        ) from error
 
 
 def publish_with_audit_entry(

@@ -234,7 +234,7 @@ def make_refetch_answer_finder(context: ServiceContext) -> AnswerFinder:
         raise ConsoleError(
             ErrorCode.POSSIBLE_REPEAT,
             {
-                "reason": PossibleRepeatReason.ANSWER_NOT_KEPT,
+                "reason": PossibleRepeatReason.ANSWER_NOT_STORED,
                 "command": request_id_use.command,
                 "since": request_id_use.holder.since,
                 "record": record,

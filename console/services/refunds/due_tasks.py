@@ -235,5 +235,5 @@ def _is_lasting_error(error: Exception, attempts: int) -> bool:
     if error.code in LASTING_REFUND_ERROR_CODES:
         return reason not in TEMPORARY_NOT_ALLOWED_REASONS
     if error.code == ErrorCode.PROVIDER_ANSWER_UNUSABLE:
-        return reason == refund_outcomes.NO_LONGER_STORED_REASON or attempts + 1 >= MAX_UNUSABLE_ANSWERS
+        return reason == refund_outcomes.ORDER_DELETED_AT_PROVIDER_REASON or attempts + 1 >= MAX_UNUSABLE_ANSWERS
     return False

@@ -51,7 +51,7 @@ outcome.
 """
 ANSWER_MISMATCH_REASONS = frozenset({"other_id", "other_payment", "other_amount", "other_currency", "listed_twice"})
 """Outcome reasons of an answer that is about another refund, payment or amount than the question."""
-NO_LONGER_STORED_REASON = WorkReason.ORDER_NO_LONGER_KEPT
+ORDER_DELETED_AT_PROVIDER_REASON = WorkReason.ORDER_DELETED_AT_PROVIDER
 """Reason of an unknown outcome: the provider has deleted the order of the refund, so that no probe can show the
 outcome. A person must review the refund."""
 
@@ -355,8 +355,8 @@ def mark_refund_unknown(context: ServiceContext, tx: Transaction, refund: Refund
     )
     if cause in ANSWER_MISMATCH_REASONS:
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.ANSWER_DOES_NOT_FIT)
-    elif cause == NO_LONGER_STORED_REASON:
-        work = Work(WorkState.NEEDS_REVIEW, reason=NO_LONGER_STORED_REASON)
+    elif cause == ORDER_DELETED_AT_PROVIDER_REASON:
+        work = Work(WorkState.NEEDS_REVIEW, reason=ORDER_DELETED_AT_PROVIDER_REASON)
     unknown_columns = {"certainty": Certainty.UNKNOWN, "error_code": cause[:64]}
     refunds.change_refund(tx.conn, refund, now, **unknown_columns, **refunds.make_work_values(work))
     if cause in ANSWER_MISMATCH_REASONS:

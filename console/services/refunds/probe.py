@@ -35,7 +35,7 @@ from console.services.refunds import records as refund_records
 from console.services.refunds.lease import RefundLeaseService
 from console.services.refunds.outcomes import (
     ANSWER_MISMATCH_REASONS,
-    NO_LONGER_STORED_REASON,
+    ORDER_DELETED_AT_PROVIDER_REASON,
     POLL_REASON,
     PROBE_REASON,
 )
@@ -233,8 +233,8 @@ class RefundProber:
             rule, expected = WorkReason.ANSWER_DOES_NOT_FIT, refund_outcomes.format_expected_refund(refund)
             refund_outcomes.open_case(context, tx, refund.id, rule, outcome.reason, expected)
             work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.ANSWER_DOES_NOT_FIT, refund.work.attempt)
-        elif outcome.reason == NO_LONGER_STORED_REASON:
-            work = Work(WorkState.NEEDS_REVIEW, None, NO_LONGER_STORED_REASON, refund.work.attempt)
+        elif outcome.reason == ORDER_DELETED_AT_PROVIDER_REASON:
+            work = Work(WorkState.NEEDS_REVIEW, None, ORDER_DELETED_AT_PROVIDER_REASON, refund.work.attempt)
         if work != refund.work:
             values |= refunds.make_work_values(work)
         if values:
@@ -385,9 +385,9 @@ class RefundProber:
             refund_outcomes.open_contradiction_case(context, tx, refund, "not_found")
             return
         values = refund_outcomes.make_report_columns(outcome.found, now)
-        if outcome.reason == NO_LONGER_STORED_REASON:
+        if outcome.reason == ORDER_DELETED_AT_PROVIDER_REASON:
             values |= refunds.make_work_values(
-                Work(WorkState.NEEDS_REVIEW, None, NO_LONGER_STORED_REASON, refund.work.attempt)
+                Work(WorkState.NEEDS_REVIEW, None, ORDER_DELETED_AT_PROVIDER_REASON, refund.work.attempt)
             )
         elif is_automatic:
             values |= refunds.make_work_values(self._make_next_poll_work(refund, capabilities))

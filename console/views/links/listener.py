@@ -39,8 +39,8 @@ class LinkListener(QObject):
         self._server.newConnection.connect(self._accept_clients)
         try:
             self._listen_on_socket(make_socket_name(home))
-        except OSError as trouble:
-            _window_log.info("links can't be received: %s", trouble)
+        except OSError as error:
+            _window_log.info("links can't be received: %s", error)
 
     @property
     def is_listening(self) -> bool:

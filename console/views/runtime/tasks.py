@@ -29,7 +29,7 @@ PoolName = Literal["quick", "slow", "long", "files", "documents"]
 READING_POOL_NAMES: frozenset[PoolName] = frozenset({"quick", "documents"})
 """The thread pools whose calls only read."""
 _REASONS_AFTER_ACTION = (
-    PossibleRepeatReason.ANSWER_NOT_KEPT,
+    PossibleRepeatReason.ANSWER_NOT_STORED,
     PossibleRepeatReason.ANSWER_UNREADABLE,
     AlreadyDecidedReason.LATE_ANSWER,
 )

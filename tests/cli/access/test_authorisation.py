@@ -23,7 +23,7 @@ from console.sandbox.server import Sandbox
 from tests.cli.conftest import CommandResult, Terminal
 from tests.sandbox.caller import Caller
 from tests.support.authorisation_browser import REDIRECT_ADDRESS, BrowserInput, visit_consent_page
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 CORPORATION_NUMBER = "1180301018771"
 COMMAND_WORDS = ("provider", "authorise", "alarmbox")
@@ -235,7 +235,7 @@ def test_the_code_is_not_echoed(unauthorised_desk: UnauthorisedDesk) -> None:
     os.write(ours, f"{code}\n".encode())
     while b"renewed automatically" not in seen:
         seen += os.read(ours, 4096)
-    assert child.wait(timeout=PATIENCE_SECONDS) == 0
+    assert child.wait(timeout=MAX_WAIT_SECONDS) == 0
     os.close(ours)
     assert code.encode() not in seen
 

@@ -126,8 +126,8 @@ def test_only_approvers_and_administrators_set_read_only(desk: PayingTerminal) -
     with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
         for name, roles in (("op-a", "operator"), ("lead-b", "approver"), ("adm-f", "admin"), ("aud-e", "auditor")):
             conn.execute("INSERT INTO operators (name, roles, may_buy) VALUES (?, ?, 1)", (name, roles))
-    for who in ("op-a", "aud-e"):
-        assert set_read_only(desk, "on", person=who).exit_status_and_code == (3, "not_allowed"), who
+    for person in ("op-a", "aud-e"):
+        assert set_read_only(desk, "on", person=person).exit_status_and_code == (3, "not_allowed"), person
     for reason in ("", "   ", "x" * 201):
         assert desk.json("read-only", "on", "--reason", reason, OPERATOR="lead-b").exit_status_and_code == (
             2,

@@ -18,7 +18,7 @@ from console.settings.settings import load_settings
 from tests.cli.conftest import Terminal
 from tests.support.keyrings import LockedKeyring, MemoryKeyring
 from tests.support.places import Place
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 SERVER_AND_DATABASE = "127.0.0.1:9/console"
 DATABASE_URL = f"mysql+pymysql://{SERVER_AND_DATABASE}"
@@ -303,7 +303,7 @@ def test_a_password_is_typed_without_an_echo() -> None:
     os.write(ours, b"hidden-word\n")
     while not seen.endswith((b"11\r\n", b"Error\r\n")):
         seen += os.read(ours, 1024)
-    child.wait(timeout=PATIENCE_SECONDS)
+    child.wait(timeout=MAX_WAIT_SECONDS)
     os.close(ours)
     assert b"length 11" in seen
     assert b"hidden-word" not in seen

@@ -16,7 +16,7 @@ import console
 from console.resource_paths import resources_dir
 from console.wording.sentences.catalogue import LANGUAGES
 from tests.cli.conftest import Terminal
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 PROGRAM_WITH_ACTION_AT_IMPORT = """
 import runpy, signal, sys
@@ -50,7 +50,7 @@ def _run_python(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env={**os.environ, **terminal.env, **more},
-        timeout=PATIENCE_SECONDS,
+        timeout=MAX_WAIT_SECONDS,
         cwd=folder,
         check=False,
     )

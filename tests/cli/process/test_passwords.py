@@ -16,7 +16,7 @@ from console.cli.text_output.translator import Translator
 from console.domain.process import interrupts
 from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 PASSWORD_FD_VARIABLE = "CONSOLE_OPERATOR_PASSWORD_FD"
 
@@ -128,7 +128,7 @@ def test_the_typed_password_is_not_shown(typed_bytes: bytes, expected_output: by
     os.write(ours, typed_bytes)
     while expected_output not in seen and b"Error" not in seen:
         seen += os.read(ours, 1024)
-    child.wait(timeout=PATIENCE_SECONDS)
+    child.wait(timeout=MAX_WAIT_SECONDS)
     os.close(ours)
     assert expected_output in seen
     assert b"hidden-word" not in seen

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 # SIGUSR1 takes the place of SIGBREAK, which exists on Windows only. The thread that Windows starts for the handler
 # raises the signal, so the signal doesn't end the wait of the main thread, as on Windows.
@@ -59,7 +59,7 @@ def test_the_end_of_the_console_on_windows_stops_the_process(event: int, expecte
         [sys.executable, "-c", WINDOWS_PROGRAM, str(event)],
         capture_output=True,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=MAX_WAIT_SECONDS,
         check=False,
     )
     assert (ended.stdout.strip(), ended.stderr, ended.returncode) == (expected, "", 0)

@@ -12,7 +12,7 @@ from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
 from tests.store.money_rows import insert_paid_payment
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 CORPORATION_NUMBER = "1180301018771"
 FULL_DEVICE = Path("/dev/full")
@@ -27,7 +27,7 @@ def run_in_shell(terminal: Terminal, words: str, redirections: str) -> "subproce
         text=True,
         stdin=subprocess.DEVNULL,
         env={**os.environ, **terminal.env, "CONSOLE_LANGUAGE": "en"},
-        timeout=PATIENCE_SECONDS,
+        timeout=MAX_WAIT_SECONDS,
         check=False,
     )
 
@@ -113,7 +113,7 @@ def test_no_file_gets_the_number_of_a_closed_stream(terminal: Terminal) -> None:
     ended = subprocess.run(
         ["/bin/sh", "-c", '"$0" -c "$1" <&- >&- 2>&-', sys.executable, code],
         env={**os.environ, **terminal.env},
-        timeout=PATIENCE_SECONDS,
+        timeout=MAX_WAIT_SECONDS,
         check=False,
     )
     assert ended.returncode == 0

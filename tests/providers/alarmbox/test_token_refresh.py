@@ -27,7 +27,7 @@ from tests.providers.raw_server import (
     make_reset_script,
     serve_scripts,
 )
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 PURCHASE_REQUEST_LINE = "POST /ps/v1/credit_checks"
 TOKEN_REQUEST_LINE = "POST /oauth/token"
@@ -329,7 +329,7 @@ def test_a_failing_token_store_raises_nothing(error: Exception, reason: str) -> 
 def test_simultaneous_calls_refresh_the_tokens_once() -> None:
     """Two calls that get a 401 at the same time lead to one refresh, and each call then gets its answer."""
     tokens = MemoryTokens(make_token_pair())
-    gate = threading.Barrier(2, timeout=PATIENCE_SECONDS)
+    gate = threading.Barrier(2, timeout=MAX_WAIT_SECONDS)
 
     def wait_and_refuse(connection: object, test_ended: threading.Event) -> None:
         gate.wait()

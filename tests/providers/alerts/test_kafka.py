@@ -9,7 +9,7 @@ import pytest
 
 from console.domain.alerts.events import AlertMessage
 from console.providers.alerts.kafka import KafkaAlertPublisher
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 TOPIC = "alerts.order_payment_inconsistency.v1"
 IS_KAFKA_REQUIRED = "CI" in os.environ or os.environ.get("CONSOLE_TEST_REQUIRE_SERVERS") == "1"
@@ -26,7 +26,7 @@ def brokers() -> Iterator[tuple[str, ...]]:
     from confluent_kafka import Producer
 
     owner = Producer({"test.mock.num.brokers": 3, "log_level": 0})
-    yield tuple(f"{one.host}:{one.port}" for one in owner.list_topics(timeout=PATIENCE_SECONDS).brokers.values())
+    yield tuple(f"{one.host}:{one.port}" for one in owner.list_topics(timeout=MAX_WAIT_SECONDS).brokers.values())
     owner.flush(1)
 
 
@@ -39,7 +39,7 @@ def receive_events(brokers: tuple[str, ...], count: int) -> list[tuple[int, str,
     from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
     consumer = Consumer({"bootstrap.servers": ",".join(brokers), "group.id": "tests", "log_level": 0})
-    partitions = consumer.list_topics(TOPIC, timeout=PATIENCE_SECONDS).topics[TOPIC].partitions
+    partitions = consumer.list_topics(TOPIC, timeout=MAX_WAIT_SECONDS).topics[TOPIC].partitions
     consumer.assign([TopicPartition(TOPIC, number, OFFSET_BEGINNING) for number in partitions])
     found: list[tuple[int, str, str, str]] = []
     while len(found) < count:

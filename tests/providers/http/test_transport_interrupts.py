@@ -19,7 +19,7 @@ from console.providers.http.transport import TransportFailure
 from tests.providers.raw_server import RawServer, Script, make_bytes_script, make_hang_script, serve_scripts
 from tests.providers.sending import WHOLE_ANSWER, make_transport, send_purchase
 from tests.support.children import Child, Pipe, start_children
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 BUDGET_SECONDS = 1.0
 UNSENT_OUTCOME = (OutcomeClass.FAILED_DEFINITE, interrupts.INTERRUPT_REASON, SendingCertainty.NO)
@@ -144,7 +144,7 @@ def _serve_answer_later(answer: bytes) -> Iterator[tuple[RawServer, threading.Ev
     go_on = threading.Event()
 
     def wait_and_answer(connection: socket.socket, test_ended: threading.Event) -> None:
-        go_on.wait(PATIENCE_SECONDS)
+        go_on.wait(MAX_WAIT_SECONDS)
         make_bytes_script(answer)(connection, test_ended)
 
     with serve_scripts(wait_and_answer) as server:

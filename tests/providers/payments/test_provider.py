@@ -346,13 +346,13 @@ class InstantClock(ManualClock):
 def test_a_read_is_repeated_after_a_passing_failure() -> None:
     """After a temporary failure the program repeats a read a few times, but never repeats a refund."""
     patient = RetryLimits(first_pause_seconds=0.01)
-    trouble = make_sealed_script({"payInstrument": make_details("OTS0951")})
+    error = make_sealed_script({"payInstrument": make_details("OTS0951")})
     with serve_scripts(
-        trouble, make_answer_script(503), make_bytes_script(PROVIDER_EXAMPLES["atom"].paid_answer)
+        error, make_answer_script(503), make_bytes_script(PROVIDER_EXAMPLES["atom"].paid_answer)
     ) as server:
         assert make_atom(server.url, retry_limits=patient).read_payment(ATOM_QUESTION).kind is OutcomeClass.SUCCEEDED
         assert server.connections == 3
-    with serve_scripts(trouble) as server:
+    with serve_scripts(error) as server:
         adapter = make_atom(server.url, retry_limits=patient)
         assert adapter.read_refund(ATOM_REFUND).kind is OutcomeClass.UNKNOWN
         assert server.connections == 3
@@ -376,19 +376,19 @@ def test_pauses_between_reads_double_up_to_a_minute() -> None:
     quarter and divided by the time scale. Their sum stays within the time limit."""
     assert [RetryLimits().compute_pause_seconds(asked, 1.0) for asked in range(1, 8)] == [2, 4, 8, 16, 32, 60, 60]
     assert RetryLimits().compute_pause_seconds(2, 0.0) == 3.0
-    troubled: Outcome[None] = Outcome(OutcomeClass.UNKNOWN, "provider_error", SendingCertainty.YES)
-    assert is_temporary_failure(troubled)
+    failed_outcome: Outcome[None] = Outcome(OutcomeClass.UNKNOWN, "provider_error", SendingCertainty.YES)
+    assert is_temporary_failure(failed_outcome)
     asked: list[int] = []
 
-    def note_and_return_trouble() -> Outcome[None]:
+    def note_and_return_error() -> Outcome[None]:
         asked.append(1)
-        return troubled
+        return failed_outcome
 
     clock = InstantClock()
-    read_with_retries(note_and_return_trouble, RetryLimits(max_request_count=50), clock, TimeScale(10))
+    read_with_retries(note_and_return_error, RetryLimits(max_request_count=50), clock, TimeScale(10))
     assert sum(clock.slept) <= 2.0
     assert len(asked) == len(clock.slept) + 1
     assert statistics.mean(clock.slept) < 2.0
     asked.clear()
-    read_with_retries(note_and_return_trouble, NO_RETRIES, clock, TimeScale())
+    read_with_retries(note_and_return_error, NO_RETRIES, clock, TimeScale())
     assert len(asked) == 1

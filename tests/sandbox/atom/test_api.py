@@ -35,7 +35,7 @@ from tests.sandbox.atom_caller import (
     get_status_code,
 )
 from tests.sandbox.caller import FORM_CONTENT_TYPE
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 PROVIDER_VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "provider_vectors.json").read_text("utf-8"))
 
@@ -166,13 +166,14 @@ def test_wrong_keys_are_refused_with_their_status(atom_caller: AtomCaller) -> No
         atom_caller.send_post("/ots/aipay/auth", "{}", merch_id="1").status,
         atom_caller.verify_payment(key="other").status,
     ) == (403, 401)
-    line = atom_caller.line
+    connection = atom_caller.http_caller
     assert (
-        line.send_request("POST", "/ots/payment/refund", "encData=00", Content_Type=FORM_CONTENT_TYPE).status == 400
+        connection.send_request("POST", "/ots/payment/refund", "encData=00", Content_Type=FORM_CONTENT_TYPE).status
+        == 400
     )
-    assert line.send_request("POST", "/ots/payment/refund", "{}", Content_Type="application/json").status == 400
+    assert connection.send_request("POST", "/ots/payment/refund", "{}", Content_Type="application/json").status == 400
     form = f"merchId={known.ATOM_MERCH_ID}&encData=12"
-    assert line.send_request("POST", "/ots/payment/refund", form, Content_Type=FORM_CONTENT_TYPE).body == b""
+    assert connection.send_request("POST", "/ots/payment/refund", form, Content_Type=FORM_CONTENT_TYPE).body == b""
 
 
 @pytest.mark.parametrize(
@@ -389,7 +390,9 @@ def test_a_test_adds_another_merchant(sandbox: Sandbox, control: SandboxControl)
         response_hash_key="KEYRESP123657234",
     )
     form = f"merchId=317157&encData={vector['expected_hex']}"
-    answer = AtomCaller(sandbox).line.send_request("POST", "/ots/aipay/auth", form, Content_Type=FORM_CONTENT_TYPE)
+    answer = AtomCaller(sandbox).http_caller.send_request(
+        "POST", "/ots/aipay/auth", form, Content_Type=FORM_CONTENT_TYPE
+    )
     sealed = answer.body.decode().split("encData=")[1]
     assert json.loads(decrypt_text(sealed, "K2", "S2"))["responseDetails"]["txnStatusCode"] == "OTS0000"
     assert control.payments_control.read_payment("atom", ORDER_NUMBER)["amount_minor"] == 50000
@@ -404,7 +407,7 @@ def test_simultaneous_refunds_never_exceed_the_captured_amount(
     gate = threading.Barrier(8)
 
     def wait_and_refund(index: int) -> str:
-        gate.wait(PATIENCE_SECONDS)
+        gate.wait(MAX_WAIT_SECONDS)
         return get_status_code(atom_caller.refund_payment(paid_payment_id, "120.00", f"R{index}"))
 
     with ThreadPoolExecutor(8) as pool:

@@ -24,7 +24,7 @@ def executor() -> Iterator[ThreadPoolExecutor]:
 
 def make_client_with_short_timeout(sandbox: Sandbox, caller: Caller) -> Caller:
     """Return a client of the sandbox with a short timeout."""
-    hasty = Caller(sandbox, patience=0.1)
+    hasty = Caller(sandbox, timeout_seconds=0.1)
     hasty.access = caller.access
     return hasty
 

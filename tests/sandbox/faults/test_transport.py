@@ -7,7 +7,7 @@ import pytest
 
 from console.sandbox import Sandbox, SandboxControl
 from tests.sandbox.caller import CORPORATION_NUMBER, Caller
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 # fault → what the caller's HTTP library raises, and how many charges there are
 CONNECTION_FAULTS: dict[str, tuple[type[Exception], int]] = {
@@ -69,25 +69,27 @@ def test_a_fault_answers_with_a_failure_status(
 def test_a_reset_reaches_the_client_as_econnreset(caller: Caller, control: SandboxControl) -> None:
     """With this fault the client's socket gets the error ECONNRESET instead of an orderly end of the connection."""
     control.add_fault("reset")
-    with socket.create_connection(("127.0.0.1", caller.port), timeout=PATIENCE_SECONDS) as line:
-        line.sendall(b"POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n")
-        line.sendall(b"Content-Type: application/x-www-form-urlencoded\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", caller.port), timeout=MAX_WAIT_SECONDS) as connection:
+        connection.sendall(b"POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n")
+        connection.sendall(b"Content-Type: application/x-www-form-urlencoded\r\n\r\n")
         with pytest.raises(ConnectionResetError):
-            line.recv(1000)
+            connection.recv(1000)
 
 
 def test_half_a_body_arrives_before_the_reset(caller: Caller, control: SandboxControl) -> None:
     """With this fault the client receives the status and half of the body; then the sandbox resets the connection."""
     control.add_fault("reset_mid_body", call="purchase")
-    line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=PATIENCE_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=MAX_WAIT_SECONDS)
     try:
         headers = {"Authorization": f"Bearer {caller.access}", "Content-Type": "application/json"}
-        line.request("POST", "/ps/v1/credit_checks", f'{{"corporation_number":"{CORPORATION_NUMBER}"}}', headers)
-        with line.getresponse() as answer:
+        connection.request(
+            "POST", "/ps/v1/credit_checks", f'{{"corporation_number":"{CORPORATION_NUMBER}"}}', headers
+        )
+        with connection.getresponse() as answer:
             assert answer.status == 201
             assert answer.read(20).startswith(b'{"credit_check":')
     finally:
-        line.close()
+        connection.close()
 
 
 def test_a_fault_sends_two_answers_to_one_request(caller: Caller, control: SandboxControl, sandbox: Sandbox) -> None:
@@ -96,9 +98,9 @@ def test_a_fault_sends_two_answers_to_one_request(caller: Caller, control: Sandb
     body = f'{{"corporation_number":"{CORPORATION_NUMBER}"}}'
     head = f"Authorization: Bearer {caller.access}\r\nContent-Type: application/json\r\n"
     request = f"POST /ps/v1/credit_checks HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}"
-    with socket.create_connection(("127.0.0.1", caller.port), timeout=PATIENCE_SECONDS) as line:
-        line.sendall(request.encode())
-        received = b"".join(iter(lambda: line.recv(65536), b""))
+    with socket.create_connection(("127.0.0.1", caller.port), timeout=MAX_WAIT_SECONDS) as connection:
+        connection.sendall(request.encode())
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
     assert received.count(b"HTTP/1.1 201 ") == 2
     assert sandbox.ledger.charge_count == 1
 
@@ -137,7 +139,7 @@ def test_outage_ends_by_itself(sandbox: Sandbox, control: SandboxControl) -> Non
     seconds = 0.05
     control.begin_outage(seconds)
     while not refuses_connections(sandbox.port):
-        assert seconds < PATIENCE_SECONDS, "no outage was seen"
+        assert seconds < MAX_WAIT_SECONDS, "no outage was seen"
         seconds *= 2
         control.begin_outage(seconds)
     while refuses_connections(sandbox.port):
@@ -148,7 +150,7 @@ def test_outage_ends_by_itself(sandbox: Sandbox, control: SandboxControl) -> Non
 def refuses_connections(port: int) -> bool:
     """Return True if the operating system refuses a connection to this port."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS).close()
+        socket.create_connection(("127.0.0.1", port), timeout=MAX_WAIT_SECONDS).close()
     except ConnectionRefusedError:
         return True
     return False

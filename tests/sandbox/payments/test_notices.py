@@ -332,13 +332,13 @@ def test_a_daily_file_covers_one_japanese_day(sandbox: Sandbox, control: Sandbox
 def test_the_address_of_a_daily_file_is_signed_and_expires(sandbox: Sandbox, control: SandboxControl) -> None:
     """The URL of PayPay's daily file is signed and valid for two hours."""
     path = control.payments_control.publish_recon_file("2026-11-20").removeprefix(sandbox.url)
-    line = Caller(sandbox)
-    assert line.send_request("GET", path).status == 200
+    connection = Caller(sandbox)
+    assert connection.send_request("GET", path).status == 200
     other_day, no_time = path.replace("20261120", "20261121"), path.replace("sig=", "sig=-")
     for wrong in (path + "0", path.split("?")[0], other_day, no_time):
-        assert line.send_request("GET", wrong).status == 403
+        assert connection.send_request("GET", wrong).status == 403
     control.change_settings(now=(datetime.now().astimezone() + timedelta(hours=2, minutes=1)).isoformat())
-    assert line.send_request("GET", path).status == 403
+    assert connection.send_request("GET", path).status == 403
 
 
 @pytest.mark.parametrize(

@@ -101,22 +101,25 @@ def test_a_request_with_a_bad_signature_is_refused(
 def test_a_request_that_differs_from_the_signed_one_is_refused(sandbox: Sandbox) -> None:
     """The sandbox refuses a request if its body, path, method or merchant differs from the signed values, or if its
     nonce was used before."""
-    line = Caller(sandbox)
+    connection = Caller(sandbox)
     signed = make_authorization("GET", "/v2/codes/payments/A", b"")
-    assert line.send_request("GET", "/v2/codes/payments/B", Authorization=signed).status == 401
-    assert line.send_request("DELETE", "/v2/codes/payments/A", Authorization=signed).status == 405
-    assert line.send_request("GET", "/v2/codes/payments/A", Authorization=signed, X_ASSUME_MERCHANT="1").status == 401
-    assert line.send_request("GET", "/v2/codes/payments/A", Authorization=signed).status == 400
-    assert line.send_request("GET", "/v2/codes/payments/A", Authorization=signed).status == 401
+    assert connection.send_request("GET", "/v2/codes/payments/B", Authorization=signed).status == 401
+    assert connection.send_request("DELETE", "/v2/codes/payments/A", Authorization=signed).status == 405
+    assert (
+        connection.send_request("GET", "/v2/codes/payments/A", Authorization=signed, X_ASSUME_MERCHANT="1").status
+        == 401
+    )
+    assert connection.send_request("GET", "/v2/codes/payments/A", Authorization=signed).status == 400
+    assert connection.send_request("GET", "/v2/codes/payments/A", Authorization=signed).status == 401
     signed = make_authorization("POST", "/v2/refunds", b'{"a":1}')
     assert (
-        line.send_request(
+        connection.send_request(
             "POST", "/v2/refunds", b'{"a":2}', Authorization=signed, Content_Type=JSON_CONTENT_TYPE
         ).status
         == 401
     )
     for header in ("", "hmac", "hmac OPA-Auth:a:b:c:d:e", "hmac OPA-Auth:a:b:c:1:e", "hmac OPA-Auth:::::"):
-        assert line.send_request("GET", "/v2/codes/payments/A", Authorization=header).status == 401
+        assert connection.send_request("GET", "/v2/codes/payments/A", Authorization=header).status == 401
 
 
 def test_the_merchant_in_the_query_counts(sandbox: Sandbox) -> None:

@@ -438,7 +438,7 @@ def test_changes_of_accounts_are_audited(accounts: AccountsByFile) -> None:
     accounts.apply_entries(op | {"disabled": True})
     told = accounts.read_rows("SELECT what, who, detail FROM audit_log WHERE RIGHT(subject_id, 6) = %s ORDER BY id")
     assert [what for what, *_ in told] == ["operator.added", "operator.changed", "operator.disabled"]
-    assert {who for _, who, _ in told} == {accounts.console.database.account_name}
+    assert {person for _, person, _ in told} == {accounts.console.database.account_name}
     assert "geheim" not in repr(told)
 
 

@@ -214,11 +214,11 @@ def test_no_account_replaces_the_stored_merchant(place: Place, sandbox: Sandbox,
         f"INSERT INTO console_meta VALUES ('merchant.atom', '{mine}')",
         f"INSERT INTO console_meta VALUES ('database_id', 'loopback **** {digest} {mine}')",
     )
-    with closing(_open_connection(place, person)) as line, line.cursor() as cursor:
+    with closing(_open_connection(place, person)) as connection, connection.cursor() as cursor:
         for statement in forged:
             with pytest.raises(pymysql.MySQLError):
                 cursor.execute(statement)
-            line.rollback()
+            connection.rollback()
     assert place.sql("SELECT value FROM console_meta WHERE name = 'merchant.paypay'") == stored
     assert StoredMerchant.parse(str(stored[0][0])).stored_by == place.get_account_name("op-a")
     with place.open_desk(sandbox, desk=2, **make_provider_settings(sandbox.url)) as console:

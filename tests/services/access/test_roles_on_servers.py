@@ -29,10 +29,10 @@ def desks(sql_server: SqlServer) -> Iterator[Mapping[str, Console]]:
         shelf = (folder / "documents").as_uri()
         alarmbox = InMemoryAlarmBox()  # one provider, whose ids are of all
         opened = {
-            who: open_quick_desk(
-                folder / who, alarmbox, DATABASE_URL=people.urls[who], OPERATOR="", DOCUMENTS_URL=shelf
+            person: open_quick_desk(
+                folder / person, alarmbox, DATABASE_URL=people.urls[person], OPERATOR="", DOCUMENTS_URL=shelf
             )
-            for who in OPERATOR_NAMES
+            for person in OPERATOR_NAMES
         }
         opened["op-a"].credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
         yield opened
@@ -40,35 +40,35 @@ def desks(sql_server: SqlServer) -> Iterator[Mapping[str, Console]]:
             desk.close()
 
 
-@pytest.mark.parametrize("who", OPERATOR_NAMES)
+@pytest.mark.parametrize("person", OPERATOR_NAMES)
 @pytest.mark.parametrize(("kind", "act"), [(kind, act) for kind, acts in ACTIONS_BY_KIND.items() for act in acts])
 def test_accounts_have_the_rights_of_their_role(
-    desks: Mapping[str, Console], tmp_path: Path, who: str, kind: str, act: str
+    desks: Mapping[str, Console], tmp_path: Path, person: str, kind: str, act: str
 ) -> None:
     """The server never refuses an action that the person's role allows. The service refuses any other action with the
     reason `role`.
     """
     try:
-        ACTIONS_BY_KIND[kind][act](desks[who], tmp_path)
+        ACTIONS_BY_KIND[kind][act](desks[person], tmp_path)
     except ConsoleError as refused:
         code, reason = refused.code.value, refused.detail.get("reason")
     else:
         code, reason = "", None
-    if OPERATOR_NAMES[who] in PEOPLE_BY_KIND[kind]:
+    if OPERATOR_NAMES[person] in PEOPLE_BY_KIND[kind]:
         assert code != "not_allowed", reason
     else:
         assert (code, reason) == ("not_allowed", "role")
 
 
-@pytest.mark.parametrize("who", OPERATOR_NAMES)
+@pytest.mark.parametrize("person", OPERATOR_NAMES)
 def test_only_people_who_change_records_use_request_ids(
-    desks: Mapping[str, Console], tmp_path: Path, who: str
+    desks: Mapping[str, Console], tmp_path: Path, person: str
 ) -> None:
     """Only people who may change records can use request ids. The service refuses an auditor, an administrator and a
     worker by the role, before the server refuses them by a grant.
     """
-    desk, file = desks[who], tmp_path / "trail.csv"
-    if who in ("op-a", "lead-b"):
+    desk, file = desks[person], tmp_path / "trail.csv"
+    if person in ("op-a", "lead-b"):
         assert desk.audit.export_csv(file, request_id="mine") == desk.audit.export_csv(file, request_id="mine")
         return
     error = call_for_refusal(

@@ -262,29 +262,29 @@ def test_an_address_with_account_and_password_needs_no_keyring(place: Place) -> 
         assert console.sessions.confirm_password(split_database_url(place)[1])
 
 
-@pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e", "adm-f", "worker"])
-def test_every_role_signs_in_with_its_own_rights_only(sql_server: SqlServer, tmp_path: Path, who: str) -> None:
+@pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-e", "adm-f", "worker"])
+def test_every_role_signs_in_with_its_own_rights_only(sql_server: SqlServer, tmp_path: Path, person: str) -> None:
     """The account of each role has enough database rights to sign in, write the audit entries of its session, confirm
     its password and sign out.
     """
     with open_team(sql_server) as people:
-        told = make_settings(tmp_path / who, people.urls[who], MemoryKeyring())
-        password = unquote(urlsplit(people.urls[who]).password or "")
+        told = make_settings(tmp_path / person, people.urls[person], MemoryKeyring())
+        password = unquote(urlsplit(people.urls[person]).password or "")
         with open_console(told) as console:
             me = console.sessions.read_identity()
             assert (me.person.name, me.is_known_operator, set(me.person.roles)) == (
-                people.names[who],
+                people.names[person],
                 True,
-                set(ROLES_BY_PERSON[who]),
+                set(ROLES_BY_PERSON[person]),
             )
             assert console.sessions.record_sign_in(must_store_password=True)
             assert console.sessions.confirm_password(password)
             assert not console.sessions.confirm_password("wrong")
             assert console.sessions.sign_out()
         with people.open_connection("owner") as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT what FROM audit_log WHERE who = %s ORDER BY id", (people.names[who],))
+            cursor.execute("SELECT what FROM audit_log WHERE who = %s ORDER BY id", (people.names[person],))
             what = [row[0] for row in cursor.fetchall()]
-            cursor.execute("SELECT operator FROM sessions WHERE operator = %s", (people.names[who],))
+            cursor.execute("SELECT operator FROM sessions WHERE operator = %s", (people.names[person],))
             runs = cursor.fetchall()
         assert what == ["session_created", "session_confirmed", "session_deleted"]
         assert len(runs) == 1

@@ -556,7 +556,7 @@ def test_an_interrupted_run_loses_no_alert(fresh_place: MakePlace, engine: str, 
     """A run is broken in turn at each SQL statement, or its COMMIT gets no answer: after the next run no alert is
     lost and none is raised twice. Each of the three parametrised cases takes every third statement.
     """
-    troubles: tuple[StatementFault, ...] = ("lost", "commit_lost") if engine == "sqlite" else ("deadlock",)
+    faults: tuple[StatementFault, ...] = ("lost", "commit_lost") if engine == "sqlite" else ("deadlock",)
     with fresh_place() as place:
         clock = ManualClock()
         rows = make_registry_rows(range(40))
@@ -566,13 +566,13 @@ def test_an_interrupted_run_loses_no_alert(fresh_place: MakePlace, engine: str, 
             scene.import_files(scene.whole)
             assert scene.run_watch() == 0
             day, present, raised = WHOLE_DAY, dict(rows), 0
-            for trouble in troubles:
+            for error in faults:
                 for nth in count(first, STATEMENT_PARTS):
                     day = _find_next_publication_day(day)
                     index = nth % len(rows)
-                    present[index] = changes.rename_company(present[index], f"株式会社{trouble}{nth}".upper(), day)
+                    present[index] = changes.rename_company(present[index], f"株式会社{error}{nth}".upper(), day)
                     scene.import_files(scene.write_difference(day, [present[index]]))
-                    with break_statements(scene.console, nth, trouble, is_lasting=False) as countdown:
+                    with break_statements(scene.console, nth, error, is_lasting=False) as countdown:
                         try:
                             scene.run_watch()
                         except Exception:  # whatever it is, the next run goes on
@@ -580,7 +580,7 @@ def test_an_interrupted_run_loses_no_alert(fresh_place: MakePlace, engine: str, 
                     scene.run_watch()
                     raised += 1
                     names = Counter(json.loads(body)["event"] for _, body in scene.list_events())
-                    assert names["AlertRaised"] == raised, (trouble, nth)
+                    assert names["AlertRaised"] == raised, (error, nth)
                     if not countdown.fired:
                         break
 

@@ -242,7 +242,7 @@ def test_another_person_reopens_an_acknowledged_incident(scene: PaymentDesk, clo
         "SELECT what, who, detail FROM audit_log WHERE what IN ('alert.unacknowledged', 'incident.reopened')"
         " AND result = 'done' ORDER BY id"
     )
-    assert [(what, who) for what, who, _ in said] == [
+    assert [(what, person) for what, person, _ in said] == [
         ("incident.reopened", name), ("alert.unacknowledged", name), ("alert.unacknowledged", name),
     ]  # fmt: skip
     assert all("the shop has not been called" in detail for _, _, detail in said)

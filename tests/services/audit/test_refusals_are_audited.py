@@ -104,10 +104,10 @@ def count_refusals(scene: PaymentDesk) -> int:
 def read_last_refusal(scene: PaymentDesk) -> tuple[str, str]:
     """Return the action of the newest audit entry about a refusal, and its sentence in English."""
     query = "SELECT who, what, reason, detail FROM audit_log WHERE result = 'refused' ORDER BY id DESC LIMIT 1"
-    ((who, what, reason, detail),) = scene.place.sql(query)
+    ((person, what, reason, detail),) = scene.place.sql(query)
     facts = {**json.loads(str(detail)), "reason": reason}
     at = datetime(2026, 11, 20, tzinfo=UTC)
-    return str(what), wording.format_audit_entry(TimelineEntry(at, str(who), str(what), facts, "refused"), "en")
+    return str(what), wording.format_audit_entry(TimelineEntry(at, str(person), str(what), facts, "refused"), "en")
 
 
 def make_expected_words(refusal: ConsoleError) -> str:

@@ -494,8 +494,8 @@ def test_two_processes_execute_each_row_of_a_run_once(place: Place) -> None:
     with place.desk(make_alarmbox(ROW_COUNT)) as console:
         run = console.bulk.create_run("probe", make_unknown_checks(console, ROW_COUNT))
         each = [
-            (place.get_home(desk), place.make_settings(who, desk), ROW_COUNT, run.id)
-            for desk, who in ((1, "op-a"), (2, "lead-b"))
+            (place.get_home(desk), place.make_settings(person, desk), ROW_COUNT, run.id)
+            for desk, person in ((1, "op-a"), (2, "lead-b"))
         ]
         with start_children(_run_or_send_refusal, each) as children:
             ended = sorted(child.wait_for_report() for child in children)

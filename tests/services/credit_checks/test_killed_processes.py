@@ -32,9 +32,9 @@ def console(place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock) -> Ite
         yield desk
 
 
-def raise_exception(trouble: BaseException) -> None:
+def raise_exception(error: BaseException) -> None:
     """Raise this exception. A lambda calls this function because a lambda can't contain `raise`."""
-    raise trouble
+    raise error
 
 
 def read_operation_state(console: Console, record: CreditCheck) -> tuple[str, str | None]:

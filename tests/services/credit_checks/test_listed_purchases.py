@@ -25,7 +25,7 @@ from tests.support.lost_operations import store_lost_operations
 from tests.support.places import CHECKS_TABLE, Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 (NUMBER,) = invent_numbers(1)
 
@@ -329,7 +329,7 @@ def test_only_one_of_simultaneous_decisions_gets_the_id(
         future = pool.submit(lambda: other.recovery.resolve("credit-check", records[1].id, "success", "seen", 1))
         future.add_done_callback(lambda _future: has_second_begun.set())
         futures.append(future)
-        assert has_second_begun.wait(PATIENCE_SECONDS)
+        assert has_second_begun.wait(MAX_WAIT_SECONDS)
         write(*given)
 
     def decide_first() -> None:

@@ -20,7 +20,7 @@ from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 (NUMBER,) = invent_numbers(1)
 
@@ -170,7 +170,7 @@ def test_an_answer_waits_for_an_uncommitted_decision_about_its_id(
     def write_after_answer(*given: Any) -> None:
         if current_thread() is not main_thread():
             decides.set()
-            assert answers.wait(PATIENCE_SECONDS)
+            assert answers.wait(MAX_WAIT_SECONDS)
         write(*given)
 
     def resolve_at_other_desk() -> None:
@@ -179,7 +179,7 @@ def test_an_answer_waits_for_an_uncommitted_decision_about_its_id(
                 lambda: other.recovery.resolve("credit-check", decided.id, "success", "seen on their page", 1)
             )
         )
-        assert decides.wait(PATIENCE_SECONDS)
+        assert decides.wait(MAX_WAIT_SECONDS)
 
     with (
         place.desk(listing_alarmbox, hand_clock) as console,

@@ -17,7 +17,7 @@ from tests.support.desks import NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock, use_lease_clock
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 FIRST, SECOND = NUMBERS[:2]
 
@@ -80,7 +80,7 @@ def test_a_waiting_purchase_is_made_after_the_running_one(
                 sandbox.control.release_calls()
 
         assert other.credit_checks.purchase(make_request(SECOND), release_when_waiting).state == "success"
-        assert running_purchase.result(PATIENCE_SECONDS).state == "success"
+        assert running_purchase.result(MAX_WAIT_SECONDS).state == "success"
 
 
 def test_a_plan_shows_only_the_running_purchase_of_its_number(
@@ -95,7 +95,7 @@ def test_a_plan_shows_only_the_running_purchase_of_its_number(
         assert (running.operator, running.name) == (place.get_account_name("op-a"), "alarmbox_credit_check_1")
         assert other.credit_checks.make_plan(SECOND).purchase_holder is None
         sandbox.control.release_calls()
-        assert running_purchase.result(PATIENCE_SECONDS).state == "success"
+        assert running_purchase.result(MAX_WAIT_SECONDS).state == "success"
         assert other.credit_checks.make_plan(FIRST).purchase_holder is None
 
 

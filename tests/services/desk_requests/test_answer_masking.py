@@ -150,6 +150,6 @@ def test_answers_mask_the_texts_that_views_mask() -> None:
     assert set(MASKED_FIELDS_BY_CLASS) == set(class_by_table.values())
 
 
-def test_the_trail_knows_all_kinds_with_payers() -> None:
+def test_audit_entries_mask_payers_of_the_kinds_that_have_them() -> None:
     """Audit entries mask payers for the same kinds of records for which the database knows payers."""
     assert context._KINDS_WITH_PAYERS == KINDS_WITH_PAYERS

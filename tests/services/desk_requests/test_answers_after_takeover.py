@@ -26,7 +26,7 @@ from tests.support.payment_desks import make_settings
 from tests.support.places import Place, ServerPlace
 from tests.support.team_mode import answer_password_prompts, execute_desk_requests, start_team_mode
 from tests.support.teams import apply_accounts
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 ADMINISTRATORS = ("op-b", "lead-c")
 ALERT_ID = 77
@@ -72,7 +72,7 @@ class TakeoverScene:
                 "UPDATE requests SET lease_expires = 1 WHERE state = 'taken'",
             )
             with execute_desk_requests(self.second):
-                return answer.result(PATIENCE_SECONDS)
+                return answer.result(MAX_WAIT_SECONDS)
 
     def list_steps(self) -> list[str]:
         """Return the stored actions on incidents, oldest first."""
@@ -94,7 +94,8 @@ def _open_administrators(
     request the same value of a limit.
     """
     people = [
-        {"name": scene.place.get_account_name(who), "roles": ["admin"], "acts": False} for who in ADMINISTRATORS
+        {"name": scene.place.get_account_name(person_name), "roles": ["admin"], "acts": False}
+        for person_name in ADMINISTRATORS
     ]
     apply_accounts(scene.place.database._team.owner, people, {})
     with ExitStack() as stack:
@@ -180,7 +181,7 @@ def test_a_refetch_that_was_stored_is_not_reported_as_refused(scene: TakeoverSce
         lambda: scene.desk.credit_checks.refetch(check.id, expected_version=check.version)
     )
     assert isinstance(answer, ConsoleError)
-    assert answer.detail["reason"] == PossibleRepeatReason.ANSWER_NOT_KEPT
+    assert answer.detail["reason"] == PossibleRepeatReason.ANSWER_NOT_STORED
 
 
 def test_a_switch_is_not_set_again(scene: TakeoverScene) -> None:
@@ -226,7 +227,7 @@ def test_a_limit_that_changed_meanwhile_is_refused_truthfully(scene: TakeoverSce
         wait_until(lambda: scene.first.desk_requests.count_waiting_requests() > 0, "the request")
         scene.place.sql("UPDATE limits SET value = 7 WHERE name = 'per_refund' AND currency = 'JPY'")
         with execute_desk_requests(scene.first):
-            refused = answer.result(PATIENCE_SECONDS)
+            refused = answer.result(MAX_WAIT_SECONDS)
     assert isinstance(refused, ConsoleError)
     assert (refused.code, refused.detail["about"]) == ("stale_view", "limit")
     refusals = scene.place.sql("SELECT who, what, subject_kind, reason FROM audit_log WHERE result = 'refused'")

@@ -39,7 +39,7 @@ from tests.support.team_mode import (
     start_team_mode,
 )
 from tests.support.teams import apply_accounts
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 OTHER_VERSION = "99.8.7"
 
@@ -89,7 +89,7 @@ def test_an_answer_arrives_without_progress_steps(place: Place, sandbox: Sandbox
         bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"), steps.append)
         wait_until(worker.desk_requests.execute_next, "the request")
         with pytest.raises(ConsoleError) as unknown:
-            bought.result(PATIENCE_SECONDS)
+            bought.result(MAX_WAIT_SECONDS)
     assert unknown.value.code == "outcome_unknown"
     assert steps == ["asking"]
 
@@ -318,7 +318,7 @@ def test_a_worker_audits_the_records_that_a_person_opens(place: Place, sandbox: 
         with execute_desk_requests(worker):
             wait_until(lambda: not worker.desk_requests.count_waiting_requests(), "the entries to be written")
     rows = place.sql("SELECT what, result, who, detail FROM audit_log WHERE detail LIKE '%\"request\"%' ORDER BY id")
-    assert {who for _, _, who, _ in rows} == {place.get_account_name("op-a")}
+    assert {person for _, _, person, _ in rows} == {place.get_account_name("op-a")}
     written = [(what, result) for what, result, _, _ in rows]
     assert ("credit-check.opened", "done") in written
     assert all(place.get_account_name("worker") in detail for *_, detail in rows)
@@ -362,7 +362,7 @@ def test_a_request_without_an_answer_is_unknown(place: Place, sandbox: Sandbox) 
             context = worker._context
             context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), 0.001))
             with pytest.raises(ConsoleError) as unknown:
-                bought.result(PATIENCE_SECONDS)
+                bought.result(MAX_WAIT_SECONDS)
     assert (unknown.value.code, unknown.value.detail["reason"]) == ("outcome_unknown", "asked")
 
 
@@ -382,7 +382,7 @@ def test_a_desk_that_loses_its_rights_while_it_waits_knows_no_outcome(place: Pla
         wait_until(lambda: bool(place.sql("SELECT id FROM requests WHERE action = 'purchase'")), "the request")
         end_team_mode(place, "op-a")
         with pytest.raises(ConsoleError) as unknown:
-            bought.result(PATIENCE_SECONDS)
+            bought.result(MAX_WAIT_SECONDS)
         assert (unknown.value.code, unknown.value.detail["reason"]) == ("outcome_unknown", "asked")
         wait_until(worker.desk_requests.execute_next, "the request")
         assert len(sandbox.ledger.list_charges_of_number(number)) == 1

@@ -190,5 +190,5 @@ def test_an_entry_refused_in_the_persons_name_is_written_by_the_worker(
     assert scene.worker.desk_requests.execute_next()
     assert scene.place.sql("SELECT state FROM requests") == [("ended",)]
     action = "request.given_up" if is_given_up else "request.unreadable"
-    ((who, detail),) = scene.place.sql(f"SELECT who, detail FROM audit_log WHERE what = '{action}'")
-    assert (who, json.loads(detail)["person"]) == (scene.worker.database.account_name, scene.name)
+    ((person, detail),) = scene.place.sql(f"SELECT who, detail FROM audit_log WHERE what = '{action}'")
+    assert (person, json.loads(detail)["person"]) == (scene.worker.database.account_name, scene.name)

@@ -24,7 +24,7 @@ from console.store.operations import leases
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.team_mode import execute_desk_requests, start_team_mode
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 
 def store_request(desk: Console, action: str = "probe", subject: str | None = "1") -> str:
@@ -194,7 +194,7 @@ def test_a_second_worker_answers_with_a_killed_workers_purchase(
         first.desk_requests._make_answer(left)
         place.sql("UPDATE requests SET lease_expires = 1")
         with execute_desk_requests(second):
-            assert bought.result(PATIENCE_SECONDS).corporation_number == number
+            assert bought.result(MAX_WAIT_SECONDS).corporation_number == number
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
 
 
@@ -218,8 +218,8 @@ def test_a_worker_that_counted_as_ended_still_writes_the_outcome(place: Place, s
         wait_until(lambda: len(sandbox.ledger.list_charges_of_number(number)) == 1, "the charge")
         place.sql("UPDATE requests SET lease_expires = 0")
         sandbox.control.release_calls()
-        assert executed.result(PATIENCE_SECONDS)
-        assert bought.result(PATIENCE_SECONDS).credit_check_id is not None
+        assert executed.result(MAX_WAIT_SECONDS)
+        assert bought.result(MAX_WAIT_SECONDS).credit_check_id is not None
     assert place.sql("SELECT state, fence FROM requests") == [("ended", 1)]
 
 

@@ -59,10 +59,10 @@ def open_connection(place: Place, person: str = "op-a") -> Any:
     )
 
 
-def insert_request(line: Any, action: str, args: str, **more: object) -> str:
+def insert_request(connection: Any, action: str, args: str, **more: object) -> str:
     """Insert a desk request by plain SQL, and return its id."""
     values = {"id": make_request_id(), "action": action, "args": args} | more
-    with line.cursor() as cursor:
+    with connection.cursor() as cursor:
         marks = ", ".join(["%s"] * len(values))
         cursor.execute(f"INSERT INTO requests ({', '.join(values)}) VALUES ({marks})", list(values.values()))
     return str(values["id"])
@@ -229,9 +229,9 @@ def test_a_shortened_audit_entry_keeps_its_request_id(place: Place, worker: Cons
         request = insert_request(line, "audit", json.dumps(entry | {"detail": {"a": "x" * length}}))
     while worker.desk_requests.execute_next():
         pass
-    ((who, text),) = place.sql("SELECT who, detail FROM audit_log WHERE what = 'credit-check.opened'")
+    ((person, text),) = place.sql("SELECT who, detail FROM audit_log WHERE what = 'credit-check.opened'")
     detail = json.loads(text)
-    assert (who, detail["request"], detail["worker"]) == (
+    assert (person, detail["request"], detail["worker"]) == (
         place.get_account_name("op-a"),
         request,
         place.get_account_name("worker"),
@@ -373,19 +373,19 @@ def test_an_uncommitted_request_does_not_delay_another_person(place: Place, work
     person's requests.
     """
     read_committed = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
-    with closing(open_connection(place)) as line, closing(open_connection(place, "lead-b")) as other:
-        with line.cursor() as cursor, other.cursor() as cursor_of_other:
+    with closing(open_connection(place)) as connection, closing(open_connection(place, "lead-b")) as other:
+        with connection.cursor() as cursor, other.cursor() as cursor_of_other:
             cursor.execute(read_committed)
             cursor.execute("BEGIN")
             cursor_of_other.execute(read_committed)
             cursor_of_other.execute("SET SESSION innodb_lock_wait_timeout = 300")
-        insert_request(line, "probe", "[]")
+        insert_request(connection, "probe", "[]")
         insert_request(other, "probe", "[]")
         place.sql(f"UPDATE requests SET expires_at = '2020-01-01' WHERE who = '{place.get_account_name('lead-b')}'")
         insert_request(other, "probe", "[]")
         while worker.desk_requests.execute_next():
             pass
-        line.rollback()
+        connection.rollback()
     assert sorted(place.sql("SELECT state FROM requests")) == [("ended",), ("lapsed",)]
 
 
@@ -401,8 +401,8 @@ def test_a_person_stores_a_limited_number_of_requests(place: Place) -> None:
     assert MAX_REQUESTS_PER_HOUR == 10_000
     add = "INSERT INTO request_files (request, part, content) VALUES (%s, %s, 'x')"
     # First the files: an insertion reads all requests of its person, which takes long when there are 10,000 of them.
-    with closing(open_connection(place)) as line, line.cursor() as cursor:
-        parts = [insert_request(line, "resolve", "[]", evidence_sha256="0" * 64) for _ in range(51)]
+    with closing(open_connection(place)) as connection, connection.cursor() as cursor:
+        parts = [insert_request(connection, "resolve", "[]", evidence_sha256="0" * 64) for _ in range(51)]
         for request in parts[:50]:
             for part in range(10):
                 cursor.execute(add, (request, part))
@@ -416,13 +416,13 @@ def test_a_person_stores_a_limited_number_of_requests(place: Place) -> None:
         f" FROM ({table}) numbers WHERE n >= {len(parts)}",
         f"UPDATE requests SET who = '{place.get_account_name('op-a')}' WHERE state = 'ended'",
     )
-    with closing(open_connection(place)) as line, closing(open_connection(place, "lead-b")) as other:
+    with closing(open_connection(place)) as connection, closing(open_connection(place, "lead-b")) as other:
         with pytest.raises(pymysql.MySQLError, match="in an hour"):
-            insert_request(line, "probe", "[]")
+            insert_request(connection, "probe", "[]")
         insert_request(other, "probe", "[]")
     place.sql("UPDATE requests SET at = at - INTERVAL 1 HOUR WHERE state = 'ended'")
-    with closing(open_connection(place)) as line, line.cursor() as cursor:
-        insert_request(line, "probe", "[]")
+    with closing(open_connection(place)) as connection, connection.cursor() as cursor:
+        insert_request(connection, "probe", "[]")
         with pytest.raises(pymysql.MySQLError, match="too many files"):
             cursor.execute(add, (parts[50], 0))
 

@@ -42,7 +42,9 @@ def test_a_second_administrator_sets_the_proposed_limit(place: Place, sandbox: S
     """
     assert isinstance(place, ServerPlace)
     roles = {"op-b": ["admin"], "lead-c": ["admin"], "op-a": ["operator"]}
-    people = [{"name": place.get_account_name(who), "roles": given, "acts": False} for who, given in roles.items()]
+    people = [
+        {"name": place.get_account_name(person), "roles": given, "acts": False} for person, given in roles.items()
+    ]
     apply_accounts(place.database._team.owner, people, {})
     with (
         place.open_desk(sandbox, person="worker", desk=1) as worker,
@@ -80,7 +82,7 @@ def test_a_second_administrator_sets_the_proposed_limit(place: Place, sandbox: S
         with answer_password_prompts(place, "lead-c"):
             assert second.limits.set_limit("per_refund", "EUR", 5).value == 5
     rows = place.sql("SELECT who, what FROM audit_log WHERE what IN ('limit.proposed', 'limit.changed') ORDER BY id")
-    assert [(who, str(what)) for who, what in rows] == [
+    assert [(person, str(what)) for person, what in rows] == [
         (place.get_account_name("op-b"), "limit.proposed"), (place.get_account_name("lead-c"), "limit.changed"),
     ] * 2  # fmt: skip
 

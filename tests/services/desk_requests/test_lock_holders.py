@@ -40,7 +40,8 @@ from tests.support.invented import invent_numbers
 from tests.support.places import Place, ServerPlace
 from tests.support.refusals import call_for_refusal_code
 from tests.support.team_mode import execute_desk_requests, start_team_mode
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS as MAX_TEST_WAIT_SECONDS
+from tests.support.waiting import wait_until
 
 
 def open_connection(place: Place, person: str, desk: int = 0) -> Any:
@@ -74,7 +75,7 @@ def execute_and_end_lock_holders(worker: Console) -> Iterator[None]:
             yield
     finally:
         over.set()
-        assert thread.wait_until_idle(PATIENCE_SECONDS, Event())
+        assert thread.wait_until_idle(MAX_TEST_WAIT_SECONDS, Event())
 
 
 def buy_as_lead(place: Place, sandbox: Sandbox, number: str) -> None:
@@ -128,7 +129,7 @@ def test_a_session_that_locks_other_peoples_rows_is_ended(place: Place, sandbox:
         for count, (statements, number) in enumerate(
             zip(LOCKING_STATEMENTS, invent_numbers(len(LOCKING_STATEMENTS), seed=101), strict=True)
         ):
-            with closing(open_connection(place, "op-a", 1)) as line, line.cursor() as cursor:
+            with closing(open_connection(place, "op-a", 1)) as connection, connection.cursor() as cursor:
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
                 cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
                 cursor.execute("BEGIN")
@@ -156,7 +157,7 @@ def wait_for_sessions_end(place: Place, person: str) -> None:
     """
     assert isinstance(place, ServerPlace)
     query = f"SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{place.get_account_name(person)}'"
-    with closing(connect_as_owner(place)) as line, line.cursor() as cursor:
+    with closing(connect_as_owner(place)) as connection, connection.cursor() as cursor:
 
         def have_ended() -> bool:
             cursor.execute(query)
@@ -185,7 +186,7 @@ def lock_repeatedly_until_account_is_locked(place: Place, statement: str, over: 
     """
     while not over.is_set():
         try:
-            with closing(open_connection(place, "op-a", 1)) as line, line.cursor() as cursor:
+            with closing(open_connection(place, "op-a", 1)) as connection, connection.cursor() as cursor:
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
                 cursor.execute("BEGIN")
                 cursor.execute(statement)
@@ -219,8 +220,8 @@ def test_an_account_that_blocks_others_repeatedly_is_locked(
     def are_all_sessions_ended() -> bool:
         """Try to store a request as lead-b; return True if no attacking session of op-a is running any more."""
         with (
-            closing(open_connection(place, "lead-b", 1)) as line,
-            line.cursor() as cursor,
+            closing(open_connection(place, "lead-b", 1)) as connection,
+            connection.cursor() as cursor,
             suppress(pymysql.MySQLError),
         ):
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
@@ -369,22 +370,22 @@ def test_a_session_that_only_reads_is_not_ended(place: Place, worker: Console) -
     no session that only reads.
     """
     assert isinstance(place, ServerPlace)
-    readers, (who, waits) = ("lead-c", "op-b"), ("op-a", "lead-b")
+    readers, (person, waits) = ("lead-c", "op-b"), ("op-a", "lead-b")
     start_team_mode(place, *readers)
     with ExitStack() as stack:
         lines = [
             stack.enter_context(closing(open_connection(place, name, 1)))
-            for name in (readers[0], who, readers[1], waits)
+            for name in (readers[0], person, readers[1], waits)
         ]
         cursors = [stack.enter_context(line.cursor()) for line in lines]
-        for cursor, name in zip(cursors, (readers[0], who, readers[1], waits), strict=True):
+        for cursor, name in zip(cursors, (readers[0], person, readers[1], waits), strict=True):
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
             if name == waits:
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
                 asks = f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'audit', '{{}}')"
                 execute_in_thread(stack, cursor, asks)
                 continue
-            isolation = "SERIALIZABLE" if name == who else "REPEATABLE READ"
+            isolation = "SERIALIZABLE" if name == person else "REPEATABLE READ"
             cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}")
             cursor.execute("BEGIN")
             cursor.execute("SELECT COUNT(*) FROM own_requests WHERE id > 'f'")
@@ -513,8 +514,8 @@ def test_a_session_that_cannot_be_ended_does_not_stop_ending_others(
     assert isinstance(place, ServerPlace)
     with ExitStack() as stack:
         for table in ("operators", "limits"):
-            line = stack.enter_context(closing(open_connection(place, "op-a", 1)))
-            cursor = stack.enter_context(line.cursor())
+            connection = stack.enter_context(closing(open_connection(place, "op-a", 1)))
+            cursor = stack.enter_context(connection.cursor())
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
             cursor.execute("BEGIN")
@@ -548,7 +549,7 @@ def test_a_session_that_cannot_be_ended_does_not_stop_ending_others(
 
 def test_a_session_that_blocks_no_other_stays_connected(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """The worker doesn't end the session of an open transaction for which no other session waits."""
-    with closing(open_connection(place, "op-a", 1)) as line, line.cursor() as cursor:
+    with closing(open_connection(place, "op-a", 1)) as connection, connection.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT COUNT(*) FROM sagas")
         assert worker.blocking_session_ender.end_blocking_sessions() == 0
@@ -574,7 +575,7 @@ def prepared_transaction(place: Place) -> Iterator[None]:
     """
     assert isinstance(place, ServerPlace)
     server = place.database.nodes[0]
-    with closing(open_connection(place, "op-a", 1)) as line, line.cursor() as cursor:
+    with closing(open_connection(place, "op-a", 1)) as connection, connection.cursor() as cursor:
         try:
             cursor.execute("XA START 'a','b',7")
         except pymysql.MySQLError:
@@ -626,7 +627,11 @@ def test_repeated_short_waits_end_the_blocking_session(place: Place, worker: Con
         over.wait(SECONDS_BETWEEN_CHECKS)
         return worker.blocking_session_ender.end_blocking_sessions()
 
-    with prepared_transaction(place), closing(open_connection(place, "lead-b", 1)) as line, line.cursor() as cursor:
+    with (
+        prepared_transaction(place),
+        closing(open_connection(place, "lead-b", 1)) as connection,
+        connection.cursor() as cursor,
+    ):
         asking = Thread(target=wait_for_lock_repeatedly, args=(cursor,))
         asking.start()
         try:
@@ -711,8 +716,8 @@ def take_watcher_lock(place: Place, person: str) -> Iterator[None]:
             cursor = stack.enter_context(stack.enter_context(closing(connect_as_owner(place))).cursor())
             cursor.execute(f"SELECT {WATCHER_LOCK_SQL}")
             (name,) = cursor.fetchone()
-            line = stack.enter_context(closing(open_connection(place, person, node)))
-            holding = stack.enter_context(line.cursor())
+            connection = stack.enter_context(closing(open_connection(place, person, node)))
+            holding = stack.enter_context(connection.cursor())
             holding.execute("SELECT GET_LOCK(%s, 0)", (name,))
             assert holding.fetchone() == (1,)
         yield
@@ -734,7 +739,7 @@ def test_a_worker_ends_no_session_while_another_one_watches(place: Place, worker
             assert ender.end_blocking_sessions() == 0
             assert not has_ended_session(place, locking)
         wait_until(lambda: ender.end_blocking_sessions() == 1, "the end of the session that locks")
-    with closing(connect_as_owner(place)) as line, line.cursor() as cursor:
+    with closing(connect_as_owner(place)) as connection, connection.cursor() as cursor:
         assert is_watcher_lock_taken(cursor)
     ender.close()
     wait_for_sessions_end(place, "op-a")
@@ -748,7 +753,7 @@ def test_a_person_with_the_lock_of_the_watching_worker_stops_no_worker(place: Pl
     ender = worker.blocking_session_ender
     with block_writers_of_limits(place), take_watcher_lock(place, "lead-b"):
         assert ender.end_blocking_sessions() == 1
-    with closing(open_connection(place, "op-a", 1)) as line, line.cursor() as cursor:
+    with closing(open_connection(place, "op-a", 1)) as connection, connection.cursor() as cursor:
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
         cursor.execute("BEGIN")
         cursor.execute("SELECT COUNT(*) FROM audit_log WHERE id > 1000000000")
@@ -784,7 +789,7 @@ def test_a_node_that_is_away_keeps_no_session_of_another_node(
     """
     assert isinstance(place, ServerPlace)
     url = make_url(place.url("worker", 1))
-    with socket() as closed_port, closing(connect_as_owner(place)) as line, line.cursor() as cursor:
+    with socket() as closed_port, closing(connect_as_owner(place)) as connection, connection.cursor() as cursor:
         closed_port.bind(("127.0.0.1", 0))
         nodes = {"fallback": (f"127.0.0.1:{url.port}",)}
         url = url.set(host="127.0.0.1", port=closed_port.getsockname()[1], query={**url.query, **nodes})
@@ -807,8 +812,8 @@ def test_a_worker_whose_search_fails_leaves_its_place_and_tries_again(
     over = Event()
     thread = BlockingSessionsThread(worker.blocking_session_ender, over)
     with (
-        closing(connect_as_owner(place)) as line,
-        line.cursor() as cursor,
+        closing(connect_as_owner(place)) as connection,
+        connection.cursor() as cursor,
         closing(Database(place.database._team.owner)) as owner,
         owner.read() as conn,
     ):
@@ -827,7 +832,7 @@ def test_a_worker_whose_search_fails_leaves_its_place_and_tries_again(
             wait_until(lambda: is_watcher_lock_taken(cursor), "a worker that watches again", seconds=50)
         finally:
             over.set()
-            assert thread.wait_until_idle(PATIENCE_SECONDS, Event())
+            assert thread.wait_until_idle(MAX_TEST_WAIT_SECONDS, Event())
 
 
 def test_a_worker_without_a_server_right_is_reported(place: Place) -> None:

@@ -54,13 +54,13 @@ def open_locking_transaction(place: Place, statement: str, *requests: str) -> It
     """Inside the block op-a has one open transaction without time limits, which has executed the statement once for
     each request. The block gets the connection.
     """
-    with closing(open_connection(place, "op-a", 1)) as line, line.cursor() as cursor:
+    with closing(open_connection(place, "op-a", 1)) as connection, connection.cursor() as cursor:
         cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         cursor.execute("BEGIN")
         for request in requests:
             cursor.execute(allow_for_readers(place, statement).format(request=request, withdrawal=make_request_id()))
-        yield line
+        yield connection
 
 
 with_each_locking_statement = pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_an_open_transaction_delays_no_other_persons_requests(
     desk, worker = desk_and_worker
     (number,) = invent_numbers(1, seed=111)
     requests = [store_request(desk, subject=str(count)) for count in range(REQUEST_THREAD_COUNT + 2)]
-    with open_locking_transaction(place, statement, *requests) as line:
+    with open_locking_transaction(place, statement, *requests) as connection:
         with execute_desk_requests(worker), place.open_desk(sandbox, person="lead-b", desk=1) as other:
             try:
                 buy_as_lead(place, sandbox, number)
@@ -102,7 +102,7 @@ def test_an_open_transaction_delays_no_other_persons_requests(
                 )
                 states = [read_request_state(desk, request) for request in requests]
             finally:
-                line.commit()  # the worker can end only without the thread that waits
+                connection.commit()  # the worker can end only without the thread that waits
         assert states == [DeskRequestState.WAITING] * len(requests)
 
 
@@ -133,9 +133,9 @@ def test_a_locked_lapsed_request_delays_no_other_request(
     request = store_request(desk)
     place.sql("UPDATE requests SET expires_at = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND")
     with execute_desk_requests(worker):
-        with open_locking_transaction(place, LOCK_REQUEST_SQL, request) as line:
+        with open_locking_transaction(place, LOCK_REQUEST_SQL, request) as connection:
             buy_as_lead(place, sandbox, number)
-            line.commit()
+            connection.commit()
         wait_until(
             lambda: place.sql(f"SELECT state FROM requests WHERE id = '{request}'") == [("lapsed",)], "its end"
         )
@@ -153,14 +153,14 @@ def test_progress_steps_of_locked_requests_do_not_block_the_worker(
     for count in range(20):
         store_request(desk, subject=str(count))
     running = [taken for _ in range(20) if (taken := take_next_request(worker, 600)) is not None]
-    with open_locking_transaction(place, LOCK_REQUEST_SQL, *(taken.id for taken in running)) as line:
+    with open_locking_transaction(place, LOCK_REQUEST_SQL, *(taken.id for taken in running)) as connection:
         for taken in running:
             worker.desk_requests._remember_latest_step(taken, "asking")
         with execute_desk_requests(worker):
             try:
                 buy_as_lead(place, sandbox, number)
             finally:
-                line.commit()
+                connection.commit()
 
 
 @pytest.mark.usefixtures("long_waits")
@@ -178,7 +178,7 @@ def test_a_locked_request_of_an_ended_worker_stops_no_other_worker(
         for _ in requests_of_desk:
             assert ended._context.write(lambda tx: requests.take_next_request(tx, holder, 600))
     with (
-        open_locking_transaction(place, LOCK_REQUEST_SQL, requests_of_desk[0]) as line,
+        open_locking_transaction(place, LOCK_REQUEST_SQL, requests_of_desk[0]) as connection,
         execute_desk_requests(worker),
     ):
         try:
@@ -189,7 +189,7 @@ def test_a_locked_request_of_an_ended_worker_stops_no_other_worker(
             assert read_request_state(desk, requests_of_desk[0]) is DeskRequestState.TAKEN
             buy_as_lead(place, sandbox, invent_numbers(1, seed=114)[0])
         finally:
-            line.commit()
+            connection.commit()
         wait_until(
             lambda: read_request_state(desk, requests_of_desk[0]) is DeskRequestState.ENDED,
             "the end of the locked request",

@@ -29,7 +29,7 @@ from tests.services.desk_requests.test_execution import store_request, take_next
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.team_mode import execute_desk_requests, start_team_mode
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_a_waiting_window_learns_that_its_worker_died(
         place.sql("UPDATE requests SET lease_expires = 1")
         wait_until(lambda: wait.is_abandoned, "the end of the lease")
         with execute_desk_requests(worker):
-            assert bought.result(PATIENCE_SECONDS).corporation_number == number
+            assert bought.result(MAX_WAIT_SECONDS).corporation_number == number
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
 
 
@@ -228,7 +228,7 @@ def test_a_waiting_window_reports_a_withdrawal(
         assert not wait.is_taken
         assert desk.own_requests.withdraw(wait.desk_request_id)
         with pytest.raises(ConsoleError) as told:
-            bought.result(PATIENCE_SECONDS)
+            bought.result(MAX_WAIT_SECONDS)
     assert (told.value.code, told.value.detail["reason"]) == ("interrupted", "withdrawn")
     assert wait.is_over
     assert not sandbox.ledger.list_charges_of_number(number)

@@ -15,21 +15,21 @@ from tests.support.team_mode import start_team_mode
 OLD_REQUESTS = 2_000
 
 
-def count_rows_read(line: Any) -> int:
+def count_rows_read(connection: Any) -> int:
     """Return the number of rows that the database server has read for this session so far."""
-    with line.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
         return sum(int(count) for _, count in cursor.fetchall())
 
 
-def count_rows_read_for_request(line: Any, action: str) -> int:
+def count_rows_read_for_request(connection: Any, action: str) -> int:
     """Store one request with one part of a file; return the number of rows that the server has read for that."""
-    before = count_rows_read(line)
-    unread = count_rows_read(line) - before  # what the question itself reads
-    request = insert_request(line, action, "[]", evidence_sha256="0" * 64)
-    with line.cursor() as cursor:
+    before = count_rows_read(connection)
+    unread = count_rows_read(connection) - before  # what the question itself reads
+    request = insert_request(connection, action, "[]", evidence_sha256="0" * 64)
+    with connection.cursor() as cursor:
         cursor.execute("INSERT INTO request_files (request, part, content) VALUES (%s, 0, 'x')", (request,))
-    return count_rows_read(line) - before - 2 * unread
+    return count_rows_read(connection) - before - 2 * unread
 
 
 def store_old_requests(place: Place, person: str, count: int) -> None:
@@ -97,13 +97,13 @@ def test_no_time_zone_moves_the_time_of_a_request(place: Place, zone: str) -> No
     stored time.
     """
     start_team_mode(place, "op-a")
-    with closing(open_connection(place)) as line, line.cursor() as cursor:
+    with closing(open_connection(place)) as connection, connection.cursor() as cursor:
         cursor.execute(f"SET SESSION time_zone = '{zone}'")
         if zone == "SYSTEM":
             with pytest.raises(pymysql.MySQLError, match="offset"):
-                insert_request(line, "probe", "[]")
+                insert_request(connection, "probe", "[]")
         else:
-            insert_request(line, "probe", "[]")
+            insert_request(connection, "probe", "[]")
     rows = place.sql("SELECT ABS(TIMESTAMPDIFF(MINUTE, at, UTC_TIMESTAMP(6))) FROM requests")
     assert rows == ([] if zone == "SYSTEM" else [(0,)])
 

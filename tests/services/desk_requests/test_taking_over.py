@@ -13,7 +13,7 @@ from console.sandbox.server import Sandbox
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.team_mode import start_team_mode
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 from tests.support.worker_process import fork_worker
 
 
@@ -55,6 +55,6 @@ def test_a_killed_workers_request_is_taken_over(place: Place, sandbox: Sandbox) 
                 "UPDATE leases SET lease_expires = 1 WHERE name LIKE 'purchase%'",
             )
             with pytest.raises(ConsoleError) as unknown:
-                bought.result(PATIENCE_SECONDS)
+                bought.result(MAX_WAIT_SECONDS)
     assert unknown.value.code == "outcome_unknown"
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1

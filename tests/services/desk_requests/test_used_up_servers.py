@@ -197,11 +197,11 @@ def end_filling_sessions(people: Team, folder: str) -> Generator[EndedSession, N
         worker = stack.enter_context(closing(Database(people.urls["worker"])))
 
         def hold_disk_table() -> None:
-            line = stack.enter_context(closing(people.open_connection("op-a")))
-            cursor = stack.enter_context(line.cursor())
+            connection = stack.enter_context(closing(people.open_connection("op-a")))
+            cursor = stack.enter_context(connection.cursor())
             cursor.execute("SET SESSION max_statement_time = 0")
             execute_in_thread(stack, cursor, _HOLD_DISK_TABLE_SQL)
-            state = f"SELECT state FROM information_schema.processlist WHERE id = {line.thread_id()}"
+            state = f"SELECT state FROM information_schema.processlist WHERE id = {connection.thread_id()}"
             wait_until(lambda: people.server.sql(state) == (("User sleep",),), "the temporary table")
             rest = fill_folder(folder)
             stack.callback(rest.unlink, missing_ok=True)

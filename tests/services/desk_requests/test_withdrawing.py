@@ -30,7 +30,7 @@ from tests.services.desk_requests.test_execution import store_request, take_lock
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.team_mode import execute_desk_requests, start_team_mode
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 RACE_COUNT = 25
 
@@ -94,9 +94,9 @@ def test_a_person_withdraws_only_own_requests(
     request, entry = store_request(desk), NewDeskRequest(make_request_id(), AUDIT_REQUEST_ACTION, "{}")
     desk._context.write(lambda tx: requests.insert_request(tx, entry, "desk"))
     others = [(desk, what) for what in (entry.id, make_request_id(), request.upper(), f"{request} ")]
-    for who, what in ((other, request), (worker, request), *others):
+    for person, what in ((other, request), (worker, request), *others):
         with pytest.raises(ConsoleError) as refused:
-            insert_withdrawal(who, what)
+            insert_withdrawal(person, what)
         assert refused.value.code == "not_allowed"
     assert insert_withdrawal(desk, request)
     ((withdrawal,),) = place.sql("SELECT id FROM requests WHERE action = 'withdraw'")
@@ -128,7 +128,7 @@ def test_either_the_worker_or_the_withdrawal_gets_the_request(
 
         with ThreadPoolExecutor(2) as threads:
             withdrawn, taken = threads.submit(race_to_withdraw), threads.submit(race_to_take)
-            assert withdrawn.result(PATIENCE_SECONDS) is not taken.result(PATIENCE_SECONDS)
+            assert withdrawn.result(MAX_WAIT_SECONDS) is not taken.result(MAX_WAIT_SECONDS)
         state = place.sql(f"SELECT state FROM requests WHERE id = '{request}'")
         assert state == [("asked" if withdrawn.result() else "taken",)]
         winners.add(withdrawn.result())
@@ -150,7 +150,7 @@ def test_a_request_being_taken_is_not_reported_as_lapsed(
         def take_and_wait(tx: Transaction) -> TakenDeskRequest | None:
             taken = requests.take_next_request(tx, worker._context.make_holder(), 45.0)
             is_taken.set()
-            may_commit.wait(PATIENCE_SECONDS)
+            may_commit.wait(MAX_WAIT_SECONDS)
             return taken
 
         return worker._context.write(take_and_wait)
@@ -169,19 +169,19 @@ def test_a_request_being_taken_is_not_reported_as_lapsed(
                 "UPDATE requests SET expires_at = UTC_TIMESTAMP(6) + INTERVAL 2 SECOND WHERE action = 'purchase'"
             )
             late = threads.submit(take_slowly)
-            assert is_taken.wait(PATIENCE_SECONDS)
+            assert is_taken.wait(MAX_WAIT_SECONDS)
             wait_until(is_over, "the end of its time")
             wait_until(lambda: bought.done() or is_asking_for_withdrawal(place), "the desk to see it")
         finally:
             may_commit.set()
-        taken = late.result(PATIENCE_SECONDS)
+        taken = late.result(MAX_WAIT_SECONDS)
         if taken is not None:
             answer = json.dumps(
                 {"answer": serialize_answer(CallAnswer(error=ConsoleError(ErrorCode.NO_OPERATOR))), "repeated": False}
             )
             worker._context.write(lambda tx: requests.store_answer(tx, taken, answer))
         with pytest.raises(ConsoleError) as told:
-            bought.result(PATIENCE_SECONDS)
+            bought.result(MAX_WAIT_SECONDS)
     assert told.value.code == ("worker_away" if taken is None else "no_operator")
 
 
@@ -207,7 +207,7 @@ def test_a_lapsed_request_is_reported_and_listed(
         )
         place.sql("UPDATE requests SET expires_at = UTC_TIMESTAMP(6) WHERE action = 'purchase'")
         with pytest.raises(ConsoleError) as away:
-            bought.result(PATIENCE_SECONDS)
+            bought.result(MAX_WAIT_SECONDS)
     assert (away.value.code, take_next_request(worker)) == ("worker_away", None)
     assert [one.state for one in desk.own_requests.list_recent()] == [OwnRequestState.LAPSED]
 
@@ -232,7 +232,7 @@ def test_ctrl_c_withdraws_the_waiting_request(
     try:
         wait_until(is_request_stored, "the request")
         child.send_signal(signal.SIGINT)
-        out, _ = child.communicate(timeout=PATIENCE_SECONDS)
+        out, _ = child.communicate(timeout=MAX_WAIT_SECONDS)
     finally:
         with suppress(ProcessLookupError):
             child.kill()

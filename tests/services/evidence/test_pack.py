@@ -43,7 +43,7 @@ from tests.support.quick_desks import ManualClock, make_quick_folder, open_quick
 from tests.support.refusals import call_for_refusal_code
 from tests.support.sql_server import SqlServer
 from tests.support.teams import open_team
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 NUMBERS = invent_numbers(3, seed=58)
 PAYER = "payer-ref-81726354"
@@ -191,27 +191,27 @@ def test_the_export_of_a_pack_is_audited(pack_desk: PackDesk) -> None:
     the file.
     """
     written = pack_desk.write_pack()
-    ((who, result, detail),) = pack_desk.read_audit_entries()
+    ((person, result, detail),) = pack_desk.read_audit_entries()
     facts = json.loads(detail)
-    assert (who, result, facts["sha256"], facts["bytes"]) == ("aud-e", "done", written.sha256, written.bytes)
+    assert (person, result, facts["sha256"], facts["bytes"]) == ("aud-e", "done", written.sha256, written.bytes)
 
 
 @pytest.mark.parametrize(
-    ("who", "may"),
+    ("person", "may"),
     [("aud-e", True), ("op-a", True), ("lead-b", True), ("adm-f", False), ("robot", False), ("nobody", False)],
 )
-def test_roles_that_may_export_a_pack(pack_desk: PackDesk, who: str, may: bool) -> None:
+def test_roles_that_may_export_a_pack(pack_desk: PackDesk, person: str, may: bool) -> None:
     """Persons with a right to export the audit trail, or their own rows of it, can export a pack. For other roles the
     export is refused, writes no file, and has an audit entry.
     """
     if may:
-        assert pack_desk.write_pack(by=who).bytes
+        assert pack_desk.write_pack(by=person).bytes
         return
     with pytest.raises(ConsoleError) as caught:
-        pack_desk.write_pack(by=who)
+        pack_desk.write_pack(by=person)
     assert caught.value.code == "not_allowed"
     assert list(pack_desk.folder.iterdir()) == []
-    assert [row[:2] for row in pack_desk.read_audit_entries()] == [(who, "refused")]
+    assert [row[:2] for row in pack_desk.read_audit_entries()] == [(person, "refused")]
 
 
 def test_an_operators_pack_has_only_own_audit_rows(pack_desk: PackDesk) -> None:
@@ -353,7 +353,7 @@ def verify_in_process(file: Path) -> dict[str, object]:
         "    'problems': [[one.file, one.code] for one in verdict.problems][:5]}))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, str(file)], capture_output=True, timeout=PATIENCE_SECONDS, check=False
+        [sys.executable, "-c", program, str(file)], capture_output=True, timeout=MAX_WAIT_SECONDS, check=False
     )
     assert done.returncode == 0, done.stderr.decode()[-2_000:]
     found = json.loads(done.stdout)
@@ -745,24 +745,24 @@ def test_database_accounts_may_read_the_rows_of_a_pack(sql_server: SqlServer) ->
     with open_team(sql_server) as people, _make_folder() as folder:
         shared = (folder / "documents").as_uri()
 
-        def open_desk(who: str) -> Console:
-            url = people.urls[who]
+        def open_desk(person: str) -> Console:
+            url = people.urls[person]
             return open_quick_desk(
-                folder / who, InMemoryAlarmBox(), DATABASE_URL=url, DOCUMENTS_URL=shared, OPERATOR=""
+                folder / person, InMemoryAlarmBox(), DATABASE_URL=url, DOCUMENTS_URL=shared, OPERATOR=""
             )
 
         with open_desk("op-a") as desk:
             record = desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
-        for who in ("aud-e", "lead-b", "worker", "adm-f"):
-            with open_desk(who) as desk:
-                file = folder / f"{who}.zip"
+        for person in ("aud-e", "lead-b", "worker", "adm-f"):
+            with open_desk(person) as desk:
+                file = folder / f"{person}.zip"
                 try:
                     desk.recovery.write_evidence_pack("credit-check", record.id, file)
                     assert desk.recovery.read_timeline("credit-check", record.id).events
                     audit: Any = verify_pack(file).manifest["audit"]
-                    whose[who] = (verify_pack(file).is_intact, audit["rows"] > 0, audit["withheld"] > 0)
+                    whose[person] = (verify_pack(file).is_intact, audit["rows"] > 0, audit["withheld"] > 0)
                 except ConsoleError as refusal:
-                    whose[who] = refusal.code
+                    whose[person] = refusal.code
     refused = "not_allowed"
     assert whose == {
         "aud-e": (True, True, False),

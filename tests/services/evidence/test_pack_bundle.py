@@ -66,7 +66,7 @@ def test_each_pack_of_a_bundle_has_the_bytes_of_a_single_pack(
     verdict = verify_pack(path, written.sha256)
     assert verdict.is_intact, verdict.problems
     assert (verdict.manifest["form"], verdict.audit_row_count > 2) == (BUNDLE_FORMAT_NAME, True)
-    of_packs = [json.loads(detail) for who, result, detail in pack_desk.read_audit_entries()][2:]
+    of_packs = [json.loads(detail) for person, result, detail in pack_desk.read_audit_entries()][2:]
     assert [(one["sha256"], one["bundle"]) for one in of_packs] == [
         (one.sha256, written.sha256) for one in alone.values()
     ]

@@ -208,13 +208,13 @@ def shop(
 class RaisesOnce(Failpoints):
     """Failpoints that raise an error when the code reaches one named failpoint for the first time."""
 
-    def __init__(self, place: str, trouble: BaseException) -> None:
+    def __init__(self, place: str, error: BaseException) -> None:
         super().__init__(None)
-        self._place, self._trouble = place, [trouble]
+        self._place, self._errors = place, [error]
 
     def reach(self, name: str) -> None:
-        if name == self._place and self._trouble:
-            raise self._trouble.pop()
+        if name == self._place and self._errors:
+            raise self._errors.pop()
 
 
 class ProcessKilled(BaseException):

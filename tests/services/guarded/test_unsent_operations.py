@@ -158,7 +158,7 @@ def test_an_unsent_operation_stays_unknown_until_its_record_is_accepted(
     console: Console, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database refuses to store that nothing was sent for a purchase: the outcome stays unknown, so that people
-    can decide about it, and the desk tries again.
+    can decide about it, and the desk later tries again to store the fact.
     """
     with pytest.MonkeyPatch.context() as patch:
         console._context.failpoints = DiesAfterClaim(console, patch)

@@ -467,7 +467,7 @@ def test_another_proposed_outcome_replaces_the_proposal(
         0,
     )
     proposed = scene.place.sql("SELECT who FROM audit_log WHERE what = 'payment.resolve_proposed' ORDER BY id")
-    assert [str(who).partition(".")[0] for (who,) in proposed] == ["op-a", "lead-b"]
+    assert [str(person).partition(".")[0] for (person,) in proposed] == ["op-a", "lead-b"]
     proposals = [
         wording.format_audit_entry(entry, "en")
         for entry in scene.payments.read_payment(payment.id).timeline

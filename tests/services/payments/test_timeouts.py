@@ -24,7 +24,7 @@ from console.store.payments import stock_reservations as stock_rows
 from console.store.tasks import sagas as sagas_table
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.payment_desks import PaymentDesk
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 pytestmark = pytest.mark.usefixtures("moved_server_clock")
 TIME_TO_PAY = timedelta(seconds=300)
@@ -542,12 +542,12 @@ def test_two_workers_run_each_timeout_effect_once(scene: PaymentDesk, clock: Mov
     start, failed = Barrier(2), list[BaseException]()
 
     def run_timeouts_in_thread() -> None:
-        start.wait(PATIENCE_SECONDS)
+        start.wait(MAX_WAIT_SECONDS)
         try:
             for _ in range(3):
                 run_timeout_task(scene)
-        except BaseException as trouble:  # told to the test
-            failed.append(trouble)
+        except BaseException as error:  # told to the test
+            failed.append(error)
 
     _run_together([Thread(target=run_timeouts_in_thread) for _ in range(2)])
     assert failed == []
@@ -565,7 +565,7 @@ def _run_together(threads: Sequence[Thread]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(PATIENCE_SECONDS)
+        thread.join(MAX_WAIT_SECONDS)
 
 
 def test_a_failed_payment_cancels_its_order_after_its_deadline(scene: PaymentDesk, clock: MovedClock) -> None:
@@ -608,7 +608,7 @@ def test_a_cancelled_order_gets_no_payment(
     start = Barrier(2)
 
     def start_payment_in_thread() -> None:
-        start.wait(PATIENCE_SECONDS)
+        start.wait(MAX_WAIT_SECONDS)
         try:
             scene.payments.start(order, "paypay")
             results.append("begun")
@@ -616,7 +616,7 @@ def test_a_cancelled_order_gets_no_payment(
             results.append(getattr(refusal, "code", repr(refusal)))
 
     def run_timeout_in_thread() -> None:
-        start.wait(PATIENCE_SECONDS)
+        start.wait(MAX_WAIT_SECONDS)
         run_timeout_task(scene)
 
     _run_together([Thread(target=start_payment_in_thread), Thread(target=run_timeout_in_thread)])

@@ -10,7 +10,7 @@ import pytest
 from console.services.process import audit_chain_lock as turns
 from console.services.process.audit_chain_lock import AuditChainLock
 from console.store.database.engine import Transaction
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 
 def test_the_audit_lock_is_held_until_commit() -> None:
@@ -39,7 +39,7 @@ def test_a_wait_for_the_audit_lock_ends(monkeypatch: pytest.MonkeyPatch) -> None
     with turn.allow_locking():
         turn.acquire(Transaction(sentinel.conn))
         with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(lock_and_release, turn).result(timeout=PATIENCE_SECONDS)
+            assert pool.submit(lock_and_release, turn).result(timeout=MAX_WAIT_SECONDS)
         assert not is_audit_lock_free(turn)
 
 

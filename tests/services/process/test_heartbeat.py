@@ -25,7 +25,7 @@ from tests.crash.signals import SignalTestStage, open_stage
 from tests.support.money_desks import import_paid_payment, insert_order, request_refund
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 LEASE_SECONDS = 2.0
 FAST_TIME_SCALE = TimeScale(100)
@@ -48,7 +48,7 @@ def test_a_hanging_renewal_delays_no_other_renewal(heartbeat: Heartbeat) -> None
     def make_hanging_beat(which: int) -> Callable[[], None]:
         def count_and_hang() -> None:
             hanging[which] += 1
-            let_go.wait(PATIENCE_SECONDS)
+            let_go.wait(MAX_WAIT_SECONDS)
 
         return count_and_hang
 
@@ -69,7 +69,7 @@ def test_the_thread_ends_with_the_last_beat(heartbeat: Heartbeat) -> None:
     beaten = Event()
     for _ in range(2):
         heartbeat.add_beat("only", beaten.set)
-        assert beaten.wait(PATIENCE_SECONDS)
+        assert beaten.wait(MAX_WAIT_SECONDS)
         heartbeat.remove_beat("only")
         wait_until(lambda: heartbeat._thread is None, "the thread to end")
         beaten.clear()
@@ -91,8 +91,8 @@ def test_used_up_memory_ends_no_heartbeat(heartbeat: Heartbeat, monkeypatch: pyt
 
     monkeypatch.setattr("console.services.process.heartbeat.Thread", ThreadWithoutMemory)
     heartbeat.add_beat("lease", renewed.set)
-    assert failed.wait(PATIENCE_SECONDS)
-    assert renewed.wait(PATIENCE_SECONDS)
+    assert failed.wait(MAX_WAIT_SECONDS)
+    assert renewed.wait(MAX_WAIT_SECONDS)
 
 
 @pytest.mark.expects_log("each renewal that is left out")
@@ -121,10 +121,10 @@ def test_a_thread_that_cannot_start_misses_one_beat_only(
         refused.clear()
         threads_allowed = 1
         heartbeat.add_beat("second", renewed.set)  # the timer, but no thread of a beat
-        assert refused.wait(PATIENCE_SECONDS)
+        assert refused.wait(MAX_WAIT_SECONDS)
         assert not renewed.is_set()
         threads_allowed = 1_000
-        assert renewed.wait(PATIENCE_SECONDS)
+        assert renewed.wait(MAX_WAIT_SECONDS)
 
         threads_allowed = 0
         without_timer = Heartbeat(FAST_TIME_SCALE)
@@ -242,7 +242,7 @@ def test_a_lease_is_kept_while_a_provider_hangs(place: Place, call_name: str) ->
             assert acquire_lease(on.maker._context, name) is None
             on.sandbox.control.clear_faults()
             on.sandbox.control.release_calls()
-            asking.join(PATIENCE_SECONDS)
+            asking.join(MAX_WAIT_SECONDS)
         lease = acquire_lease(on.maker._context, name)
         assert lease is not None
         with keep_lease_renewed(on.maker._context, lease):
@@ -271,7 +271,7 @@ def test_a_heartbeat_closed_during_its_start_ends(monkeypatch: pytest.MonkeyPatc
     class SlowlyStarted(Thread):
         def start(self) -> None:
             starting.set()
-            assert go_on.wait(PATIENCE_SECONDS)
+            assert go_on.wait(MAX_WAIT_SECONDS)
             super().start()
 
     monkeypatch.setattr("console.services.process.heartbeat.Thread", SlowlyStarted)
@@ -286,7 +286,7 @@ def test_a_heartbeat_closed_during_its_start_ends(monkeypatch: pytest.MonkeyPatc
     adding = Thread(target=heartbeat.add_beat, args=("lease", lambda: None))
     closing = Thread(target=close_heartbeat)
     adding.start()
-    assert starting.wait(PATIENCE_SECONDS)
+    assert starting.wait(MAX_WAIT_SECONDS)
     closing.start()
     closing.join(0.2)  # without the lock it has failed by now
     go_on.set()

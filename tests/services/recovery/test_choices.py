@@ -56,55 +56,55 @@ def desk() -> Iterator[ChoiceStage]:
         yield made
 
 
-def _list_refusal_codes(who: str, choice: str, reason: str) -> tuple[str, ...]:
+def _list_refusal_codes(person: str, choice: str, reason: str) -> tuple[str, ...]:
     """Return the error codes with which the services may refuse this action to this person for this reason. The
     services check the person's right before the record.
     """
-    lacks = who == "aud-f" or (who == "op-e" and choice == "buy")
+    lacks = person == "aud-f" or (person == "op-e" and choice == "buy")
     codes = ERROR_CODES_BY_REASON[reason]
     said = (codes,) if isinstance(codes, str) else codes
     return (*said, "not_allowed") if lacks else said
 
 
 def require_table_agrees(
-    desk: ChoiceStage, who: str, kind: str, make: Callable[[], Any], skip: tuple[str, ...] = ()
+    desk: ChoiceStage, person: str, kind: str, make: Callable[[], Any], skip: tuple[str, ...] = ()
 ) -> None:
     """Check each action: the service refuses an action that the table excludes without changing the record, and
     executes an action that the table offers. `make` returns a new record in the tested situation. The actions in
     `skip` are not tried.
     """
     record, ruled_out = make(), list[str]()
-    for what, choice in desk.list_choices(who, kind, record.id).items():
+    for what, choice in desk.list_choices(person, kind, record.id).items():
         if what in skip:
             continue
         if choice.allowed:
-            _require_executed(desk, who, kind, make(), what)
+            _require_executed(desk, person, kind, make(), what)
             continue
         assert choice.reason is not None
         reason = choice.reason.removeprefix("reason.")
         ruled_out.append(what)
-        said = desk.execute_choice(who, kind, record, what)
-        told = f"{who}: {what} of {kind} {record} is ruled out by {reason}, and ends with {said}"
-        assert said in _list_refusal_codes(who, what, reason), told
+        said = desk.execute_choice(person, kind, record, what)
+        told = f"{person}: {what} of {kind} {record} is ruled out by {reason}, and ends with {said}"
+        assert said in _list_refusal_codes(person, what, reason), told
     assert desk.console.recovery.read_record(kind, record.id).record == record, f"one of {ruled_out} changed {record}"
 
 
-def _require_executed(desk: ChoiceStage, who: str, kind: str, record: Any, what: str) -> None:
+def _require_executed(desk: ChoiceStage, person: str, kind: str, record: Any, what: str) -> None:
     """Execute the offered action and check its result. A decision that needs a second person is confirmed by another
     person.
     """
-    choice = desk.list_choices(who, kind, record.id)[what]
-    said = desk.execute_choice(who, kind, record, what)
+    choice = desk.list_choices(person, kind, record.id)[what]
+    said = desk.execute_choice(person, kind, record, what)
     half = choice.needs_second_person and what.startswith("resolve.") and choice.allowed_roles != ("approver",)
     assert said in (("awaiting",) if half else RESULT_CODES_OF_EXECUTED_CHOICES), (
-        f"{who}: {what} of {kind} {record}: {said}"
+        f"{person}: {what} of {kind} {record}: {said}"
     )
     if half:
-        assert desk.execute_choice("lead-b" if who != "lead-b" else "op-a", kind, record, what) in (
+        assert desk.execute_choice("lead-b" if person != "lead-b" else "op-a", kind, record, what) in (
             "done",
             "not_allowed",
         )
-        if who == "lead-b":
+        if person == "lead-b":
             return
     if choice.effect is not None:
         _require_announced_effect(desk, kind, record, choice.effect)
@@ -166,23 +166,26 @@ def test_a_payment_confirmed_long_ago_offers_no_decision(desk: ChoiceStage) -> N
     assert read_action(needs_review=True).allowed
 
 
-@pytest.mark.parametrize("who", OPERATOR_NAMES)
-def test_choices_about_a_payment_follow_the_role(desk: ChoiceStage, who: str) -> None:
+@pytest.mark.parametrize("person", OPERATOR_NAMES)
+def test_choices_about_a_payment_follow_the_role(desk: ChoiceStage, person: str) -> None:
     """For each role, the table's actions on a payment agree with the services: decide, request a refund, set an order
     to paid, take, and add a note.
     """
-    require_table_agrees(desk, who, "payment", partial(desk.make_payment, PaymentState.USER_PAYMENT, unknown=True))
+    require_table_agrees(desk, person, "payment", partial(desk.make_payment, PaymentState.USER_PAYMENT, unknown=True))
     require_table_agrees(
-        desk, who, "payment", partial(desk.make_payment, PaymentState.COMPLETED, ProviderStatement.PAID)
+        desk, person, "payment", partial(desk.make_payment, PaymentState.COMPLETED, ProviderStatement.PAID)
     )
     require_table_agrees(
-        desk, who, "payment", lambda: desk.make_payment(PaymentState.COMPLETED, ProviderStatement.PAID, order=False)
+        desk,
+        person,
+        "payment",
+        lambda: desk.make_payment(PaymentState.COMPLETED, ProviderStatement.PAID, order=False),
     )
 
 
-@pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
+@pytest.mark.parametrize("person", ["op-a", "op-e", "lead-b"])
 @pytest.mark.parametrize("first", ["completed", "payment_failed"])
-def test_a_proposal_about_a_payment_needs_another_approver(desk: ChoiceStage, who: str, first: str) -> None:
+def test_a_proposal_about_a_payment_needs_another_approver(desk: ChoiceStage, person: str, first: str) -> None:
     """A proposal about a payment cannot be confirmed by the proposer or by another operator, or with another
     outcome.
     """
@@ -192,7 +195,7 @@ def test_a_proposal_about_a_payment_needs_another_approver(desk: ChoiceStage, wh
         assert desk.execute_choice("op-a", "payment", payment, f"resolve.{first}") == "awaiting"
         return desk.console.payments.read_payment(payment.id).record
 
-    require_table_agrees(desk, who, "payment", propose_outcome, skip=("probe",))
+    require_table_agrees(desk, person, "payment", propose_outcome, skip=("probe",))
 
 
 @pytest.mark.parametrize("kind", ["payment", "credit-check"])
@@ -258,23 +261,23 @@ def _mark_viewing_over(tx: Any, record: Any) -> None:
     credit_checks.change_record(tx.conn, found, found.changed_at or record.created_at, viewing_over=True)
 
 
-@pytest.mark.parametrize("who", OPERATOR_NAMES)
+@pytest.mark.parametrize("person", OPERATOR_NAMES)
 @pytest.mark.parametrize("state", ["unknown", "not bought", "bought", "incomplete", "viewing over"])
-def test_choices_for_credit_checks_follow_state_and_role(desk: ChoiceStage, who: str, state: str) -> None:
+def test_choices_for_credit_checks_follow_state_and_role(desk: ChoiceStage, person: str, state: str) -> None:
     """For credit checks in each state, the table's actions agree with the services, for an operator without the right
     to buy, an approver and an auditor.
     """
     require_table_agrees(
         desk,
-        who,
+        person,
         "credit-check",
         _make_check_builders(desk)[state],
         skip=("resolve.error",) if state == "unknown" else (),
     )
 
 
-@pytest.mark.parametrize("who", OPERATOR_NAMES)
-def test_only_an_unlisted_unknown_purchase_can_be_denied(desk: ChoiceStage, who: str) -> None:
+@pytest.mark.parametrize("person", OPERATOR_NAMES)
+def test_only_an_unlisted_unknown_purchase_can_be_denied(desk: ChoiceStage, person: str) -> None:
     """An unknown purchase that was not charged can be decided as not made. If AlarmBox lists the purchase, nobody can
     decide that.
     """
@@ -282,14 +285,14 @@ def test_only_an_unlisted_unknown_purchase_can_be_denied(desk: ChoiceStage, who:
     def make_unknown_check() -> Any:
         return desk.make_check("silent_before_charge")
 
-    require_table_agrees(desk, who, "credit-check", make_unknown_check, skip=("probe", "resolve.success"))
+    require_table_agrees(desk, person, "credit-check", make_unknown_check, skip=("probe", "resolve.success"))
     charged = _make_check_builders(desk)["unknown"]()
-    if desk.list_choices(who, "credit-check", charged.id)["resolve.error"].allowed:
-        assert desk.execute_choice(who, "credit-check", charged, "resolve.error") == "evidence_mismatch"
+    if desk.list_choices(person, "credit-check", charged.id)["resolve.error"].allowed:
+        assert desk.execute_choice(person, "credit-check", charged, "resolve.error") == "evidence_mismatch"
 
 
-@pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
-def test_a_proposal_about_a_credit_check_needs_an_approver(desk: ChoiceStage, who: str) -> None:
+@pytest.mark.parametrize("person", ["op-a", "op-e", "lead-b"])
+def test_a_proposal_about_a_credit_check_needs_an_approver(desk: ChoiceStage, person: str) -> None:
     """A proposed outcome of a credit check can be confirmed only by an approver, not by the proposer or an
     operator.
     """
@@ -299,7 +302,7 @@ def test_a_proposal_about_a_credit_check_needs_an_approver(desk: ChoiceStage, wh
         assert desk.execute_choice("op-a", "credit-check", record, "resolve.error") == "awaiting"
         return desk.console.credit_checks.read_credit_check(record.id).record
 
-    require_table_agrees(desk, who, "credit-check", propose_outcome, skip=("probe", "resolve.success"))
+    require_table_agrees(desk, person, "credit-check", propose_outcome, skip=("probe", "resolve.success"))
 
 
 def test_choices_for_credit_checks_without_a_list_call_equal_the_services(desk: ChoiceStage) -> None:
@@ -329,8 +332,8 @@ def test_choices_for_credit_checks_exclude_leased_or_taken_ones(desk: ChoiceStag
 # Orders
 
 
-@pytest.mark.parametrize("who", OPERATOR_NAMES)
-def test_choices_for_orders_follow_their_state(desk: ChoiceStage, who: str) -> None:
+@pytest.mark.parametrize("person", OPERATOR_NAMES)
+def test_choices_for_orders_follow_their_state(desk: ChoiceStage, person: str) -> None:
     """For a paid order that was not set to paid, an unpaid order and an order that was set to paid, the table's
     actions agree with the services. The outcome of an order cannot be decided.
     """
@@ -343,17 +346,17 @@ def test_choices_for_orders_follow_their_state(desk: ChoiceStage, who: str) -> N
         return desk.console.payments.read_order(payment.order_id).record
 
     require_table_agrees(
-        desk, who, "order", lambda: make_order_with_payment(PaymentState.COMPLETED, ProviderStatement.PAID)
+        desk, person, "order", lambda: make_order_with_payment(PaymentState.COMPLETED, ProviderStatement.PAID)
     )
     require_table_agrees(
         desk,
-        who,
+        person,
         "order",
         lambda: make_order_with_payment(PaymentState.COMPLETED, ProviderStatement.PAID, moved=True),
     )
     require_table_agrees(
         desk,
-        who,
+        person,
         "order",
         lambda: make_order_with_payment(PaymentState.EXPIRED, ProviderStatement.EXPIRED),
         skip=("take", "note"),
@@ -366,10 +369,10 @@ def test_choices_for_orders_follow_their_state(desk: ChoiceStage, who: str) -> N
 def _make_refund_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
     """Return functions that create refunds, by the name of the refund's state."""
 
-    def make_ending_builder(act: Callable[[Any], Any], who: str) -> Callable[[], Any]:
+    def make_ending_builder(act: Callable[[Any], Any], person: str) -> Callable[[], Any]:
         def make_ended_refund() -> Any:
             asked = desk.make_refund()
-            desk.call_as(who, lambda: act(asked))
+            desk.call_as(person, lambda: act(asked))
             return desk.console.refunds.read_refund(asked.id).record
 
         return make_ended_refund
@@ -399,17 +402,17 @@ _REFUND_STATES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-f"])
+@pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-f"])
 @pytest.mark.parametrize("state", _REFUND_STATES)
-def test_choices_follow_the_state_of_a_refund(desk: ChoiceStage, who: str, state: str) -> None:
+def test_choices_follow_the_state_of_a_refund(desk: ChoiceStage, person: str, state: str) -> None:
     """Only unknown refunds can be decided. While a payment has an open or unknown refund, no other refund of it can
     be requested.
     """
-    require_table_agrees(desk, who, "refund", _make_refund_builders(desk)[state])
+    require_table_agrees(desk, person, "refund", _make_refund_builders(desk)[state])
 
 
-@pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
-def test_a_proposal_about_a_refund_needs_another_approver(desk: ChoiceStage, who: str) -> None:
+@pytest.mark.parametrize("person", ["op-a", "op-e", "lead-b"])
+def test_a_proposal_about_a_refund_needs_another_approver(desk: ChoiceStage, person: str) -> None:
     """A proposal about a refund cannot be confirmed by the proposer or another operator, but another outcome can be
     proposed.
     """
@@ -419,7 +422,7 @@ def test_a_proposal_about_a_refund_needs_another_approver(desk: ChoiceStage, who
         assert desk.execute_choice("op-a", "refund", refund, "resolve.failed") == "awaiting"
         return desk.console.refunds.read_refund(refund.id).record
 
-    require_table_agrees(desk, who, "refund", propose_outcome, skip=("probe",))
+    require_table_agrees(desk, person, "refund", propose_outcome, skip=("probe",))
 
 
 def _return_record(record: Any) -> Any:

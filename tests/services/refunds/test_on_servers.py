@@ -39,14 +39,14 @@ class PeopleDesks:
         self._folder, self._control, self._people = folder, control, people
         self._open: dict[str, RefundDesk] = {}
 
-    def get_desk(self, who: str) -> RefundDesk:
+    def get_desk(self, person: str) -> RefundDesk:
         """Return the desk of this operator; it is opened at its first use."""
-        if who not in self._open:
-            url = self._people.owner if who == "owner" else self._people.urls[who]
-            made = RefundDesk(self._folder / who, self._control, scale=1, DATABASE_URL=url, OPERATOR="")
+        if person not in self._open:
+            url = self._people.owner if person == "owner" else self._people.urls[person]
+            made = RefundDesk(self._folder / person, self._control, scale=1, DATABASE_URL=url, OPERATOR="")
             made.clock.offset = next(iter(self._open.values()), made).clock.offset
-            self._open[who] = made
-        return self._open[who]
+            self._open[person] = made
+        return self._open[person]
 
     def make_paid_payment(self, minor: int = 3_300) -> Payment:
         """Return a paid payment of `minor` yen."""
@@ -341,8 +341,8 @@ def test_a_wrong_clock_does_not_prove_that_nothing_happened(desks: PeopleDesks, 
     uses the times of the server's clock.
     """
     payment = desks.make_paid_payment()
-    for who, minutes in (("lead-b", sender), ("worker", asker)):
-        desks.get_desk(who).clock.offset += timedelta(minutes=minutes)
+    for person, minutes in (("lead-b", sender), ("worker", asker)):
+        desks.get_desk(person).clock.offset += timedelta(minutes=minutes)
     refund = desks.make_unknown_refund(payment)
     for _ in range(3):
         assert call_for_code(lambda: desks.get_desk("worker").refunds.probe(refund.id)) == "outcome_unknown"

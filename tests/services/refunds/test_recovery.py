@@ -250,7 +250,9 @@ def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provid
     silence_provider(desk, provider)
     version = desk.read_refund(second).version
     for person in ("op-a", "lead-b"):
-        refusal = call_for_refusal(lambda who=person: desk.resolve_refund(second, "completed", who, number))
+        refusal = call_for_refusal(
+            lambda person_name=person: desk.resolve_refund(second, "completed", person_name, number)
+        )
         assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "used_by_other_record")
     assert (desk.read_refund(second).certainty, desk.read_refund(second).version) == (Certainty.UNKNOWN, version)
     own_key = desk.read_refund(second).provider_refund_key

@@ -199,7 +199,7 @@ def test_a_request_on_an_old_view_is_refused(desk: RefundDesk) -> None:
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 256])
 def test_a_request_without_a_reason_is_refused(desk: RefundDesk, reason: str) -> None:
-    """A request is refused without a reason that is usable for approvers and for PayPay."""
+    """A request is refused if it has no reason, or one that approvers and PayPay can't use."""
     payment = desk.make_paid_payment()
     assert call_for_code(lambda: desk.request_refund(payment, reason=reason)) == "usage"
 

@@ -13,9 +13,9 @@ from tests.support.refund_desks import RefundDesk, call_for_code
 from tests.support.sent_statements import record_statements
 
 
-def read_actions(desk: RefundDesk, refund_id: int, who: str) -> dict[str, AllowedAction]:
+def read_actions(desk: RefundDesk, refund_id: int, person: str) -> dict[str, AllowedAction]:
     """Return the person's actions on the refund by name."""
-    with desk.console.acting_as(who):
+    with desk.console.acting_as(person):
         return {action.action: action for action in desk.refunds.read_refund(refund_id).actions}
 
 
@@ -82,14 +82,14 @@ def test_possible_actions_follow_the_rights_of_a_person(desk: RefundDesk) -> Non
     """
     desk.insert_team()
     refund = desk.request_refund(desk.make_paid_payment(), by="lead-d")
-    for who, approve, withdraw in (
+    for person, approve, withdraw in (
         ("lead-b", None, "reason.refund_not_maker"),
         ("lead-d", "reason.refund_own", None),
         ("op-a", "reason.role", "reason.refund_not_maker"),
         ("aud-f", "reason.role", "reason.refund_not_maker"),
     ):
-        seen = read_actions(desk, refund.id, who)
-        assert (seen["approve"].reason, seen["withdraw"].reason) == (approve, withdraw), who
+        seen = read_actions(desk, refund.id, person)
+        assert (seen["approve"].reason, seen["withdraw"].reason) == (approve, withdraw), person
         assert seen["reject"].allowed == seen["approve"].allowed
         assert not seen["submit"].allowed
     desk.withdraw_refund(refund, by="lead-d")

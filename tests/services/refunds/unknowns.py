@@ -74,9 +74,9 @@ def _try_every_action(refund_world: RefundWorld, refund: int) -> None:
         *(4 * ((MAKER, lambda console: console.refunds.probe(refund)),)),
         *(10 * ((MAKER, lambda console: console.recovery.run_all_tasks()),)),
     )
-    for who, act in acts:
+    for person, act in acts:
         refund_world.clock.at += timedelta(days=2)
-        refund_world.call_as(0, who, act)
+        refund_world.call_as(0, person, act)
 
 
 def run_refunds_with_late_effects(count: int, seed: int = 0) -> Counter[str]:

@@ -28,7 +28,7 @@ from console.wording.sentences.catalogue import translate
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 expects_task_failures = pytest.mark.expects_log("tasks fail here on purpose")
 PROBE_INTERVAL = timedelta(seconds=get_interval("probes").seconds)
@@ -42,7 +42,7 @@ class CountedTasks:
         self.runs: list[str] = []
         self.act: Callable[[], int] = lambda: 0
         self.heartbeat = Heartbeat(self.context.scale)
-        self.heartbeat._beat_seconds = PATIENCE_SECONDS  # `beat` calls them: no thread does so on a slow machine
+        self.heartbeat._beat_seconds = MAX_WAIT_SECONDS  # `beat` calls them: no thread does so on a slow machine
         self.scheduler = self.make_scheduler()
 
     def make_scheduler(self) -> Scheduler:
@@ -66,13 +66,13 @@ class CountedTasks:
         """Return the stored row of the task `probes`."""
         return next(task for task in self.scheduler.read_states() if task.name == "probes")
 
-    def let_probes_fail(self, trouble: Exception) -> None:
+    def let_probes_fail(self, error: Exception) -> None:
         """Let the task `probes` raise this error."""
 
-        def raise_trouble() -> int:
-            raise trouble
+        def raise_error() -> int:
+            raise error
 
-        self.act = raise_trouble
+        self.act = raise_error
 
     def renew_leases_once(self) -> None:
         """Renew all leases once, as the heartbeat's thread does every 15 seconds."""

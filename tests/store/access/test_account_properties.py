@@ -63,7 +63,7 @@ def test_a_second_account_of_a_name_is_a_fault(team: Team, owner_database: Datab
 def test_an_account_without_a_password_is_a_fault(team: Team, owner_database: Database) -> None:
     """An account whose person has set an empty password is reported as `no_password`."""
     grant_account_reads(team, owner_database)
-    with team.open_connection("lead-b") as line, line.cursor() as cursor:
+    with team.open_connection("lead-b") as connection, connection.cursor() as cursor:
         cursor.execute("SET PASSWORD = ''")
     assert read_check_result(owner_database) == (False, [f"no_password {team.names['lead-b']}@%"])
 

@@ -286,7 +286,7 @@ def test_an_adopted_table_equals_a_created_one(database: Database, engine: Engin
             **plans.QUERY_BY_PAGE,
             **plans.COUNT_QUERIES,
             **plans.READS_BY_KEY,
-            **plans.SORTED_IN_MEMORY,
+            **plans.QUERIES_SORTED_IN_MEMORY,
             **plans.PREFIX_SEARCHES,
         }
         assert {name: list_plan_steps(database, ask) for name, ask in asked.items()} == {

@@ -27,7 +27,7 @@ from console.store.database import boot_clock, retry_policy
 from console.store.spool.spool import ChainHead
 from tests.store.audit_desk import DESK_NAME, ENTRY_INSTANT, DatabaseWithThreeChains, fill_chains, write_rows
 from tests.support.desks import MovedClock
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 
 def count_verified_rows(desk: DatabaseWithThreeChains) -> int:
@@ -123,7 +123,7 @@ def test_an_unstored_anchor_undoes_no_commit(desk: DatabaseWithThreeChains) -> N
 
 def test_threads_of_one_process_share_a_chain(desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty rows that six threads write at the same time form one chain without a gap, and no thread is refused."""
-    monkeypatch.setattr(retry_policy, "OWN_CHAIN_RETRY_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(retry_policy, "OWN_CHAIN_RETRY_SECONDS", MAX_WAIT_SECONDS)
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda _: desk.append_entries("chain-a"), range(60)))
     assert count_verified_rows(desk) == 60

@@ -96,17 +96,17 @@ STATEMENT_BY_BYPASS = {
 """The classical ways around four eyes, and the statement that tries each."""
 
 
-@pytest.mark.parametrize("who", ["op-a", "lead-b"])
+@pytest.mark.parametrize("person", ["op-a", "lead-b"])
 def test_the_database_refuses_each_known_bypass_of_four_eyes(
-    team: Team, connections: PersonConnections, who: str
+    team: Team, connections: PersonConnections, person: str
 ) -> None:
     """The database refuses to the requester and to the approver each known way around the approval by two people.
     Afterwards all rows are unchanged."""
     before, by_title = forbidden.read_all_rows(team), {case.title: case for case in ALL_FORBIDDEN_STATEMENTS}
     refused = [
-        way for way, title in STATEMENT_BY_BYPASS.items() if execute_case(team, connections, who, by_title[title])
+        way for way, title in STATEMENT_BY_BYPASS.items() if execute_case(team, connections, person, by_title[title])
     ]
-    print(f"demand 19: {who}: {len(refused)} of {len(STATEMENT_BY_BYPASS)} bypasses refused")
+    print(f"demand 19: {person}: {len(refused)} of {len(STATEMENT_BY_BYPASS)} bypasses refused")
     assert refused == list(STATEMENT_BY_BYPASS)
     assert forbidden.read_all_rows(team) == before
 
@@ -132,8 +132,8 @@ def test_the_docs_list_each_forbidden_statement() -> None:
 # ---------------------------------------------------------------- what passes
 
 
-@pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
-def test_statements_with_the_own_name_are_accepted(team: Team, connections: PersonConnections, who: str) -> None:
+@pytest.mark.parametrize("person", ["op-a", "lead-b", "worker"])
+def test_statements_with_the_own_name_are_accepted(team: Team, connections: PersonConnections, person: str) -> None:
     """The database accepts an insert of an audit entry, of an operation and of evidence, and a renewal of a lease, if
     each has the account's own name and the right time.
     """
@@ -142,22 +142,22 @@ def test_statements_with_the_own_name_are_accepted(team: Team, connections: Pers
         f"UPDATE leases SET operator = '{{me}}', fence = fence + 1, lease_expires = {forbidden.NOW_MS} + 45000"
         " WHERE name = 'free'"
     )
-    assert [execute_statements(connections, who, fill_own_name(one, team, who)) for one in (*own, free)] == [
+    assert [execute_statements(connections, person, fill_own_name(one, team, person)) for one in (*own, free)] == [
         "",
         "",
         "",
         "",
     ]
-    assert execute_statements(connections, who, forbidden.make_check_update(forbidden.BOUGHT, result="'ok'")) == ""
+    assert execute_statements(connections, person, forbidden.make_check_update(forbidden.BOUGHT, result="'ok'")) == ""
 
 
 @pytest.mark.parametrize("what", ["audit.root", "audit.root "])
 def test_only_a_worker_inserts_roots_of_the_trail(team: Team, connections: PersonConnections, what: str) -> None:
     """The database accepts an audit root only from a worker's account. It also refuses a root whose action has an
     additional blank, which servers ignore when they compare texts."""
-    for who in ("op-a", "lead-b", "aud-e", "adm-f"):
+    for person in ("op-a", "lead-b", "aud-e", "adm-f"):
         assert "a worker's to write" in execute_statements(
-            connections, who, fill_own_name(forbidden.make_audit_insert(action=what), team, who)
+            connections, person, fill_own_name(forbidden.make_audit_insert(action=what), team, person)
         )
     assert (
         execute_statements(
@@ -178,11 +178,11 @@ def test_a_denied_purchase_needs_a_second_approver(team: Team, connections: Pers
     is an approver and has stored evidence."""
     proposed = forbidden.PROPOSED
 
-    def store_second_decision(who: str, *before: str) -> str:
+    def store_second_decision(person: str, *before: str) -> str:
         return execute_statements(
             connections,
-            who,
-            *(fill_own_name(one, team, who) for one in (*before, *make_not_bought_statements(proposed))),
+            person,
+            *(fill_own_name(one, team, person) for one in (*before, *make_not_bought_statements(proposed))),
         )
 
     evidence = forbidden.make_evidence_insert(subject=proposed)

@@ -58,8 +58,10 @@ class SqlClient:
     def __init__(self, team: Team, lines: PersonConnections) -> None:
         self._people, self._lines = team, lines
 
-    def __call__(self, who: str, *statements: str) -> str:
-        return execute_statements(self._lines, who, *(fill_own_name(one, self._people, who) for one in statements))
+    def __call__(self, person: str, *statements: str) -> str:
+        return execute_statements(
+            self._lines, person, *(fill_own_name(one, self._people, person) for one in statements)
+        )
 
 
 @pytest.fixture
@@ -70,16 +72,18 @@ def execute_as_person(team: Team, connections: PersonConnections) -> SqlClient:
 # ---------------------------------------------------------------- refunds
 
 
-@pytest.mark.parametrize("who", ["op-a", "lead-b"])
-def test_a_refund_request_after_its_reservation_is_accepted(execute_as_person: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("person", ["op-a", "lead-b"])
+def test_a_refund_request_after_its_reservation_is_accepted(execute_as_person: SqlClient, person: str) -> None:
     """The database accepts a refund request after its amount was reserved: for the whole refundable amount, for a
     part of it, and with two approvers for a large amount. A second reservation of the same money is refused."""
-    assert execute_as_person(who, make_reserve_update(), make_refund_insert()) == ""
-    assert execute_as_person(who, make_reserve_update(minor=1000), make_refund_insert(minor=1000)) == ""
+    assert execute_as_person(person, make_reserve_update(), make_refund_insert()) == ""
+    assert execute_as_person(person, make_reserve_update(minor=1000), make_refund_insert(minor=1000)) == ""
     large = {"checkers_needed": "2", "sends_after": f"{NOW_SQL} + INTERVAL 15 MINUTE"}
-    assert execute_as_person(who, make_reserve_update(BIG, 600_000), make_refund_insert(BIG, 600_000, **large)) == ""
+    assert (
+        execute_as_person(person, make_reserve_update(BIG, 600_000), make_refund_insert(BIG, 600_000, **large)) == ""
+    )
     assert "Duplicate entry" in execute_as_person(
-        who, make_reserve_update(), make_refund_insert(), make_reserve_update(), make_refund_insert()
+        person, make_reserve_update(), make_refund_insert(), make_reserve_update(), make_refund_insert()
     )
 
 
@@ -237,17 +241,17 @@ def test_declines_withdrawals_and_expiries_are_accepted(execute_as_person: SqlCl
     )
 
 
-@pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
-def test_a_sent_refund_is_written_in_the_right_order(execute_as_person: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("person", ["op-a", "lead-b", "worker"])
+def test_a_sent_refund_is_written_in_the_right_order(execute_as_person: SqlClient, person: str) -> None:
     """The database requires this order: first the refund, then the row of the journal. The provider's answer is
     stored before the refund gets its final state, and the payment's sums change last."""
     begun = money.make_sending_insert(APPROVED).replace("UUID(), 'refund.submit'", "'op-new', 'refund.submit'")
-    assert execute_as_person(who, make_refund_update(APPROVED, **SENT_COLUMNS), begun) == ""
-    assert "only a refund that is approved" in execute_as_person(who, begun)
+    assert execute_as_person(person, make_refund_update(APPROVED, **SENT_COLUMNS), begun) == ""
+    assert "only a refund that is approved" in execute_as_person(person, begun)
     accepted = {"status": "'submitted'", "certainty": "'known'", "refund_txn_id": "'4711'"}
     assert (
         execute_as_person(
-            who, make_answer_insert("HTTP 200 PENDING accepted"), make_refund_update(SENDING, **accepted)
+            person, make_answer_insert("HTTP 200 PENDING accepted"), make_refund_update(SENDING, **accepted)
         )
         == ""
     )
@@ -256,16 +260,16 @@ def test_a_sent_refund_is_written_in_the_right_order(execute_as_person: SqlClien
         make_refund_update(SENDING, **COMPLETED_REFUND_COLUMNS),
         make_payment_update(SENDING, **REFUNDED_COLUMNS),
     )
-    assert execute_as_person(who, *done) == ""
+    assert execute_as_person(person, *done) == ""
     refused = (
         make_answer_insert("HTTP 400 FAILED_DEFINITE no"),
         make_refund_update(SENDING, **FAILED_REFUND_COLUMNS),
         make_payment_update(SENDING, **RELEASE_COLUMNS),
     )
-    assert execute_as_person(who, *refused) == ""
+    assert execute_as_person(person, *refused) == ""
     assert (
         execute_as_person(
-            who, make_answer_insert("UNKNOWN timeout"), make_refund_update(SENDING, work_state="'needs_review'")
+            person, make_answer_insert("UNKNOWN timeout"), make_refund_update(SENDING, work_state="'needs_review'")
         )
         == ""
     )
@@ -301,8 +305,8 @@ def test_a_second_person_decides_an_unknown_refund(execute_as_person: SqlClient)
         make_payment_update(GIVEN_UP, **RELEASE_COLUMNS),
     )
     assert execute_as_person("lead-b", *second) == ""
-    for who in ("op-a", "op-b", "worker"):
-        assert "refunded: only the provider" in execute_as_person(who, *second)
+    for person in ("op-a", "op-b", "worker"):
+        assert "refunded: only the provider" in execute_as_person(person, *second)
     assert "refunded: only the provider" in execute_as_person(
         "lead-b", make_proof_insert(GIVEN_UP), make_refund_update(GIVEN_UP, **COMPLETED_REFUND_COLUMNS)
     )
@@ -311,18 +315,18 @@ def test_a_second_person_decides_an_unknown_refund(execute_as_person: SqlClient)
 # ---------------------------------------------------------------- payments and orders
 
 
-@pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
-def test_a_payment_moves_from_its_insertion_to_its_end(execute_as_person: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("person", ["op-a", "lead-b", "worker"])
+def test_a_payment_moves_from_its_insertion_to_its_end(execute_as_person: SqlClient, person: str) -> None:
     """A payment is inserted without money. After the provider's notice is stored, the database accepts the changes of
     its state step by step, and then of the captured amount, the excess and the order."""
     begun = money.make_payment_insert(order_id=str(UNPAID), asked_minor="1000")
-    assert execute_as_person(who, begun) == ""
+    assert execute_as_person(person, begun) == ""
     told = execute_as_person(
-        who,
+        person,
         "INSERT INTO payment_events (source, event_id, kind, received_at, done, body, who)"
         f" SELECT 'bank', 'e2', 'x', {NOW_SQL}, 'unmatched', '', SUBSTRING_INDEX(USER(), '@', 1)",
     )
-    assert (told == "") is (who == "worker"), told
+    assert (told == "") is (person == "worker"), told
     answered = (
         begun, "SET @made = LAST_INSERT_ID()",
         make_answer_insert("HTTP 200 SUCCEEDED answered", "@made", "paypay.payment", "payment"),
@@ -334,10 +338,10 @@ def test_a_payment_moves_from_its_insertion_to_its_end(execute_as_person: SqlCli
         status="'open'",
             created_at=NOW_SQL, changed_at=NOW_SQL),
     )  # fmt: skip
-    assert execute_as_person(who, *answered, money.make_update("orders", UNPAID, status="'paid'")) == ""
+    assert execute_as_person(person, *answered, money.make_update("orders", UNPAID, status="'paid'")) == ""
     partly = [step.replace("1000", "999") for step in answered]
     for paid in (partly, (begun,)):
-        assert "and in full" in execute_as_person(who, *paid, money.make_update("orders", UNPAID, status="'paid'"))
+        assert "and in full" in execute_as_person(person, *paid, money.make_update("orders", UNPAID, status="'paid'"))
 
 
 def test_two_people_decide_about_a_payment(execute_as_person: SqlClient) -> None:
@@ -347,8 +351,8 @@ def test_two_people_decide_about_a_payment(execute_as_person: SqlClient) -> None
     second = (make_proof_insert(BIG, kind="payment"), make_payment_update(BIG, status="'reversed'"))
     assert execute_as_person("lead-b", *second) == ""
     assert "money has moved only" in execute_as_person("lead-b", second[1])
-    for who in ("op-a", "op-b", "worker"):
-        assert "money has moved only" in execute_as_person(who, *second)
+    for person in ("op-a", "op-b", "worker"):
+        assert "money has moved only" in execute_as_person(person, *second)
 
 
 def test_the_worker_changes_accounts_within_their_limit(execute_as_person: SqlClient) -> None:
@@ -361,14 +365,14 @@ def test_the_worker_changes_accounts_within_their_limit(execute_as_person: SqlCl
     assert "its limit" in execute_as_person("worker", back, held, held)
 
 
-@pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
-def test_order_columns_accept_only_values_of_a_payment(execute_as_person: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("person", ["op-a", "lead-b", "worker"])
+def test_order_columns_accept_only_values_of_a_payment(execute_as_person: SqlClient, person: str) -> None:
     """The order's columns about its payment accept only the values of a payment of this order. The payment's token
     may be stored before the payment is paid."""
     told = {"atom_token_id": "'T-4'", "atom_txn_id": "'A-4'", "payment_method": "'atom'"}
-    assert execute_as_person(who, money.make_update("orders", money.BY_ATOM, **told)) == ""
-    assert execute_as_person(who, money.make_update("orders", money.AT_ATOM, atom_token_id="'T-5'")) == ""
-    assert execute_as_person(who, money.make_update("orders", CANCELLED, payment_method="'paypay'")) == ""
+    assert execute_as_person(person, money.make_update("orders", money.BY_ATOM, **told)) == ""
+    assert execute_as_person(person, money.make_update("orders", money.AT_ATOM, atom_token_id="'T-5'")) == ""
+    assert execute_as_person(person, money.make_update("orders", CANCELLED, payment_method="'paypay'")) == ""
 
 
 @pytest.fixture

@@ -33,8 +33,10 @@ class SqlClient:
     def __init__(self, team: Team, lines: PersonConnections) -> None:
         self._people, self._lines = team, lines
 
-    def __call__(self, who: str, *statements: str) -> str:
-        return execute_statements(self._lines, who, *(fill_own_name(one, self._people, who) for one in statements))
+    def __call__(self, person: str, *statements: str) -> str:
+        return execute_statements(
+            self._lines, person, *(fill_own_name(one, self._people, person) for one in statements)
+        )
 
 
 @pytest.fixture
@@ -42,38 +44,38 @@ def execute_as_person(team: Team, connections: PersonConnections) -> SqlClient:
     return SqlClient(team, connections)
 
 
-@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
-def test_a_task_row_is_begun_and_ended(execute_as_person: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("person", ACCOUNTS_OF_EACH_ROLE)
+def test_a_task_row_is_begun_and_ended(execute_as_person: SqlClient, person: str) -> None:
     """The row of a due task may be inserted, and a run of the task may be begun and ended, even by another account
     than the one that inserted the row."""
     made = make_insert("tasks", name="'outbox'", every_seconds="5", next_at=NOW_SQL)
     ended = "UPDATE tasks SET version = version + 1, ended_at = NULL, taken = 9, failures = 1, trouble = 'x'"
-    assert execute_as_person(who, made, ended) == ""
+    assert execute_as_person(person, made, ended) == ""
 
 
-@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
-def test_a_request_id_is_stored_and_answered(execute_as_person: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("person", ACCOUNTS_OF_EACH_ROLE)
+def test_a_request_id_is_stored_and_answered(execute_as_person: SqlClient, person: str) -> None:
     """A person's account may store a request id in the person's own name, add its record and operation, end it with
     its answer, and use it again afterwards."""
     tied = "UPDATE request_ids SET subject_kind = 'payment', operation_id = 'o' WHERE person = '{me}'"
     ended = "UPDATE request_ids SET state = 'kept', answer = 'x', lease_expires = 0 WHERE person = '{me}'"
     anew = "UPDATE request_ids SET state = 'running', fence = fence + 1, answer = NULL WHERE person = '{me}'"
-    assert execute_as_person(who, worker.make_request_id_insert(), tied, ended, anew) == ""
+    assert execute_as_person(person, worker.make_request_id_insert(), tied, ended, anew) == ""
 
 
-@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
-def test_a_saga_moves_to_its_next_and_final_states(execute_as_person: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("person", ACCOUNTS_OF_EACH_ROLE)
+def test_a_saga_moves_to_its_next_and_final_states(execute_as_person: SqlClient, person: str) -> None:
     """A saga may move to its next step and to each of its final states. After its end a new saga may begin for the
     same record."""
-    assert execute_as_person(who, make_update("sagas", OPEN, step="'expire'", attempts="0")) == ""
-    assert execute_as_person(who, make_update("sagas", OPEN, state="'stuck'", next_at="NULL")) == ""
+    assert execute_as_person(person, make_update("sagas", OPEN, step="'expire'", attempts="0")) == ""
+    assert execute_as_person(person, make_update("sagas", OPEN, state="'stuck'", next_at="NULL")) == ""
     for state in ("done", "compensated"):
         ended = make_update("sagas", OPEN, state=f"'{state}'", ended_at=NOW_SQL, next_at="NULL")
-        assert execute_as_person(who, ended, worker.make_saga_insert(subject_id="1")) == ""
+        assert execute_as_person(person, ended, worker.make_saga_insert(subject_id="1")) == ""
 
 
-@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
-def test_an_alert_is_opened_acknowledged_and_resolved(execute_as_person: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("person", ACCOUNTS_OF_EACH_ROLE)
+def test_an_alert_is_opened_acknowledged_and_resolved(execute_as_person: SqlClient, person: str) -> None:
     """An alert may be opened, acknowledged in the person's own name, and resolved. Afterwards an alert of the same
     rule and record may be opened again."""
     found = make_insert(
@@ -86,27 +88,27 @@ def test_an_alert_is_opened_acknowledged_and_resolved(execute_as_person: SqlClie
         detected_at=NOW_SQL,
     )
     settled = make_column_update("alerts", UNSEEN, resolved_at=NOW_SQL)
-    assert execute_as_person(who, worker.make_acknowledge_update(UNSEEN), settled, found) == ""
+    assert execute_as_person(person, worker.make_acknowledge_update(UNSEEN), settled, found) == ""
 
 
-@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
-def test_facts_of_a_watched_corporation_may_be_stored(execute_as_person: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("person", ACCOUNTS_OF_EACH_ROLE)
+def test_facts_of_a_watched_corporation_may_be_stored(execute_as_person: SqlClient, person: str) -> None:
     """An account may store a watched corporation for the first time, and may change its facts together with a newer
     registry date.
     """
     changed_facts = worker.make_watched_rewrite(facts="'x'", facts_before="facts", registry_date="'2026-11-04'")
-    assert execute_as_person(who, worker.make_watched_corporation_insert(), changed_facts) == ""
+    assert execute_as_person(person, worker.make_watched_corporation_insert(), changed_facts) == ""
 
 
-@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
-def test_an_outbox_event_is_stored_postponed_and_published(execute_as_person: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("person", ACCOUNTS_OF_EACH_ROLE)
+def test_an_outbox_event_is_stored_postponed_and_published(execute_as_person: SqlClient, person: str) -> None:
     """An event of the outbox may be stored, postponed and marked as published."""
     late = make_column_update(
         "outbox", OPEN, attempts="attempts + 1", next_at=f"{NOW_SQL} + INTERVAL 1 HOUR", trouble="'timeout'"
     )
     assert (
         execute_as_person(
-            who,
+            person,
             worker.make_event_insert(),
             late,
             make_column_update("outbox", OPEN, published_at=NOW_SQL, trouble="NULL"),
@@ -115,21 +117,21 @@ def test_an_outbox_event_is_stored_postponed_and_published(execute_as_person: Sq
     )
 
 
-@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
-def test_counts_of_a_reconciliation_only_rise(execute_as_person: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("person", ACCOUNTS_OF_EACH_ROLE)
+def test_counts_of_a_reconciliation_only_rise(execute_as_person: SqlClient, person: str) -> None:
     """The counts of a reconciliation may only rise. The reconciliation's differences and their cases may be stored,
     and then the reconciliation may be ended."""
     counted = make_update("reconciliations", OPEN, matched="matched + 7", phase="'ours'", position="'x'")
     opened = make_column_update("reconciliation_rows", OPEN, case_opened="1")
     ended = make_update("reconciliations", OPEN, state="'failed'", ended_at=NOW_SQL)
     assert (
-        execute_as_person(who, worker.make_run_insert(), counted, worker.make_difference_insert(), opened, ended)
+        execute_as_person(person, worker.make_run_insert(), counted, worker.make_difference_insert(), opened, ended)
         == ""
     )
 
 
-@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
-def test_a_bulk_run_is_created_and_executed(execute_as_person: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("person", ACCOUNTS_OF_EACH_ROLE)
+def test_a_bulk_run_is_created_and_executed(execute_as_person: SqlClient, person: str) -> None:
     """A person stores a bulk run with its rows in their own name. The executing account may store the results, stop
     the run, continue it and end it."""
     made = (worker.make_bulk_run_insert(most="2"), "SET @made = LAST_INSERT_ID()")
@@ -138,21 +140,21 @@ def test_a_bulk_run_is_created_and_executed(execute_as_person: SqlClient, who: s
         make_update("bulk_runs", "@made", state=f"'{state}'", most="1")
         for state in ("running", "stopped", "running", "done")
     ]
-    assert execute_as_person(who, *made, *rows, *states) == ""
+    assert execute_as_person(person, *made, *rows, *states) == ""
     result = make_column_update("bulk_rows", OPEN, result="'done'", done_at=NOW_SQL)
-    assert execute_as_person(who, make_update("bulk_runs", OPEN, state="'running'"), result) == ""
+    assert execute_as_person(person, make_update("bulk_runs", OPEN, state="'running'"), result) == ""
 
 
-@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
-def test_a_take_is_begun_extended_and_ended(execute_as_person: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("person", ACCOUNTS_OF_EACH_ROLE)
+def test_a_take_is_begun_extended_and_ended(execute_as_person: SqlClient, person: str) -> None:
     """A person may take a record that has no take, or on which another person's take has ended. The take may then be
     extended and ended.
     """
     mine = worker.make_take_update(FREE)
     given_up = f"UPDATE takes SET until = {NOW_SQL} WHERE subject_id = {FREE}"
-    assert execute_as_person(who, worker.make_take_insert(), mine, given_up, mine) == ""
-    assert execute_as_person(who, worker.make_take_update(TAKEN_BEFORE)) == ""
-    assert "somebody else has" in execute_as_person(who, worker.make_take_update(HELD_BY_OTHER))
+    assert execute_as_person(person, worker.make_take_insert(), mine, given_up, mine) == ""
+    assert execute_as_person(person, worker.make_take_update(TAKEN_BEFORE)) == ""
+    assert "somebody else has" in execute_as_person(person, worker.make_take_update(HELD_BY_OTHER))
 
 
 def test_only_people_write_notes(execute_as_person: SqlClient) -> None:
@@ -165,12 +167,12 @@ def test_only_people_write_notes(execute_as_person: SqlClient) -> None:
     assert "this role notes nothing" in execute_as_person("worker", worker.make_note_insert())
 
 
-@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
-def test_a_stock_reservation_is_released(execute_as_person: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("person", ACCOUNTS_OF_EACH_ROLE)
+def test_a_stock_reservation_is_released(execute_as_person: SqlClient, person: str) -> None:
     """A reservation of stock may be released."""
     assert (
         execute_as_person(
-            who, make_column_update("stock_reservations", OPEN, status="'released'", updated_at=NOW_SQL)
+            person, make_column_update("stock_reservations", OPEN, status="'released'", updated_at=NOW_SQL)
         )
         == ""
     )

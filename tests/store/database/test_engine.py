@@ -20,7 +20,7 @@ from console.store.schema.core import SCHEMA_VERSION
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support import guards
 from tests.support.permissions import remove_permissions
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 PROCESSES, TURNS = 8, 25
 
@@ -29,7 +29,7 @@ def call_in_processes(count: int, call: Callable[..., str], *arguments: object) 
     """Call `call` in `count` new processes at the same time, and return the results of the calls."""
     with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as processes:
         return [
-            future.result(PATIENCE_SECONDS) for future in [processes.submit(call, *arguments) for _ in range(count)]
+            future.result(MAX_WAIT_SECONDS) for future in [processes.submit(call, *arguments) for _ in range(count)]
         ]
 
 

@@ -4,8 +4,7 @@ import pymysql
 import pytest
 from sqlalchemy.exc import DatabaseError
 
-from console.store.database import error_codes as troubles
-from console.store.database import retry_policy
+from console.store.database import error_codes, retry_policy
 
 TRIGGER_ERROR_MESSAGE = (
     "Trigger 'console_refunds_update' has an error in its body: 'You have an error in your SQL syntax'"
@@ -27,15 +26,15 @@ def test_each_database_error_has_its_transaction_outcome(number: int, words: str
     """A transaction that lost a race may run again, even if a node aborted it while reading a trigger. A transaction
     with a fault of this program may not run again.
     """
-    trouble = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(number, words))
-    assert troubles.get_error_consequence(trouble) == transaction_outcome
+    error = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(number, words))
+    assert error_codes.get_error_consequence(error) == transaction_outcome
 
 
 @pytest.mark.parametrize(
     ("number", "words", "code"),
     [
         (1062, "Duplicate entry for key 'uq_audit_chain'", "database_locked"),
-        (1644, troubles.AUDIT_TIME_MESSAGE, "database_locked"),
+        (1644, error_codes.AUDIT_TIME_MESSAGE, "database_locked"),
         (0, "", "database_unreachable"),
     ],
 )
@@ -44,8 +43,8 @@ def test_no_lost_race_or_connection_is_a_bug(number: int, words: str, code: str)
     its own for it. It doesn't count as a bug of the program.
     """
     lost = DatabaseError("X", {}, pymysql.err.InterfaceError(number, words), connection_invalidated=not number)
-    assert troubles.get_error_consequence(lost) in ("undone", "gone")
-    assert troubles.find_database_error_code(lost) == code
+    assert error_codes.get_error_consequence(lost) in ("undone", "gone")
+    assert error_codes.find_database_error_code(lost) == code
 
 
 @pytest.mark.parametrize(
@@ -57,17 +56,17 @@ def test_a_locked_account_is_no_wrong_password(number: int, problem: str) -> Non
     """The servers' errors about a locked account, also after too many wrong passwords, have a problem of their own,
     and none of them counts as a bug of the program."""
     refused = DatabaseError("X", {}, pymysql.err.OperationalError(number, "refused"))
-    code = troubles.find_database_error_code(refused)
+    code = error_codes.find_database_error_code(refused)
     assert code == "bad_profile"
-    assert troubles.make_error_detail(refused, code) == {"variable": "CONSOLE_DATABASE_URL", "problem": problem}
+    assert error_codes.make_error_detail(refused, code) == {"variable": "CONSOLE_DATABASE_URL", "problem": problem}
 
 
 @pytest.mark.parametrize("number", [1036, 1290, 1836, 1874])
 def test_a_server_that_accepts_no_change_is_read_only(number: int) -> None:
     """The errors of a read-only server, also of one whose InnoDB is read-only, are no bug of the program."""
     refused = DatabaseError("X", {}, pymysql.err.OperationalError(number, "refused"))
-    assert troubles.find_database_error_code(refused) == "read_only"
-    assert troubles.is_node_read_only(refused)
+    assert error_codes.find_database_error_code(refused) == "read_only"
+    assert error_codes.is_node_read_only(refused)
 
 
 def test_a_race_against_the_own_chain_is_run_again_after_a_long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +84,7 @@ def test_a_half_read_trigger_counts_as_a_lost_database() -> None:
     syntax error has no error code and counts as a bug."""
     half = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, TRIGGER_ERROR_MESSAGE))
     wrong = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, "near 'X'"))
-    assert (troubles.find_database_error_code(half), troubles.find_database_error_code(wrong)) == (
+    assert (error_codes.find_database_error_code(half), error_codes.find_database_error_code(wrong)) == (
         "database_locked",
         None,
     )
@@ -111,8 +110,9 @@ def test_a_limit_or_setting_of_the_server_is_no_bug(
     """If a setting or a limit of the server doesn't allow a statement, the error has an error code and the server's
     message. It doesn't count as a bug of the program."""
     refused = DatabaseError("INSERT", {}, pymysql.err.OperationalError(number, words))
-    found = troubles.find_database_error_code(refused)
+    found = error_codes.find_database_error_code(refused)
     assert found == code
     assert (
-        troubles.make_error_detail(refused, found).items() >= {"problem": f"({number}, {words!r})", **detail}.items()
+        error_codes.make_error_detail(refused, found).items()
+        >= {"problem": f"({number}, {words!r})", **detail}.items()
     )

@@ -30,12 +30,12 @@ from tests.bench.plans import (
     FILTERED_PAGE_QUERIES,
     MERGED_PAGES,
     PREFIX_SEARCHES,
+    QUERIES_SORTED_IN_MEMORY,
     QUERY_BY_PAGE,
     QUERY_BY_SEARCH,
     QUEUE_PART_BY_NAME,
     READS_BY_KEY,
     SEARCHES_OF_NEWEST_ROWS,
-    SORTED_IN_MEMORY,
     VIEW_COUNTS,
     Query,
 )
@@ -96,7 +96,7 @@ def test_every_query_follows_an_index(database: Database, query_function: Query)
     assert not plans.find_sort_steps(steps), steps
 
 
-@pytest.mark.parametrize("query_function", SORTED_IN_MEMORY.values(), ids=SORTED_IN_MEMORY)
+@pytest.mark.parametrize("query_function", QUERIES_SORTED_IN_MEMORY.values(), ids=QUERIES_SORTED_IN_MEMORY)
 def test_few_rows_are_found_through_an_index(database: Database, query_function: Query) -> None:
     """Queries that sort their rows in memory first find these few rows through an index."""
     steps = plans.read_plan_steps(database, query_function)

@@ -12,7 +12,7 @@ import pytest
 from console.store.database.engine import Database
 from tests.bench import plans, plans_worker
 from tests.bench.plans import Query
-from tests.bench.plans_worker import QUERIES_BY_INDEX, SORTED_IN_MEMORY
+from tests.bench.plans_worker import QUERIES_BY_INDEX, QUERIES_SORTED_IN_MEMORY
 from tests.support import server_schema
 from tests.support.servers import Server
 
@@ -48,7 +48,7 @@ def test_every_query_follows_an_index(database: Database, query_function: Query)
     assert not plans.find_sort_steps(steps), steps
 
 
-@pytest.mark.parametrize("query_function", SORTED_IN_MEMORY.values(), ids=SORTED_IN_MEMORY)
+@pytest.mark.parametrize("query_function", QUERIES_SORTED_IN_MEMORY.values(), ids=QUERIES_SORTED_IN_MEMORY)
 def test_few_rows_are_found_through_an_index(database: Database, query_function: Query) -> None:
     """Queries that sort their rows in memory first find these few rows through an index."""
     steps = plans.read_plan_steps(database, query_function)

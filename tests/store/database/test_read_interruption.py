@@ -14,7 +14,7 @@ from console.domain.process import read_interruption
 from console.domain.process.read_interruption import ReadInterrupted, ReadInterruption
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 ENDLESS_SQL = {
     "sqlite": "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n",
@@ -27,7 +27,7 @@ def join_interrupting_thread() -> None:
     """Wait until the thread that ends the statements of cancelled reads has ended."""
     for thread in threading.enumerate():
         if thread.name == "read interruption":
-            thread.join(PATIENCE_SECONDS)
+            thread.join(MAX_WAIT_SECONDS)
             assert not thread.is_alive()
 
 
@@ -55,9 +55,9 @@ def test_an_interrupted_read_ends_its_statement(place: Place) -> None:
         running = ReadInterruption()
         thread = Thread(target=run_endless_read, args=(running,), daemon=True)
         thread.start()
-        assert has_begun.wait(PATIENCE_SECONDS)
+        assert has_begun.wait(MAX_WAIT_SECONDS)
         running.interrupt()
-        thread.join(PATIENCE_SECONDS)
+        thread.join(MAX_WAIT_SECONDS)
         assert endings == [ReadInterrupted]
         has_begun.clear()
         run_endless_read(running)
@@ -88,7 +88,7 @@ def test_attempts_to_end_a_statement_keep_a_minimum_interval(
 ) -> None:
     """Between two attempts to end a statement a minimum time passes, even if an earlier or a nested read of the call
     has ended. When the read ends, this wait ends too."""
-    monkeypatch.setattr(read_interruption, "_REPEAT_INTERVAL_SECONDS", 2 * PATIENCE_SECONDS)
+    monkeypatch.setattr(read_interruption, "_REPEAT_INTERVAL_SECONDS", 2 * MAX_WAIT_SECONDS)
     interruption, first, second = ReadInterruption(), Event(), Event()
 
     def end_statement() -> None:
@@ -105,7 +105,7 @@ def test_attempts_to_end_a_statement_keep_a_minimum_interval(
             if is_nested:
                 pass_read()
             interruption.interrupt()
-            assert first.wait(PATIENCE_SECONDS)
+            assert first.wait(MAX_WAIT_SECONDS)
             assert not second.wait(0.5)
 
     with pytest.raises(ReadInterrupted) as ending:
@@ -123,20 +123,20 @@ def test_a_finished_read_does_not_wait_for_its_interruption() -> None:
     @contextmanager
     def open_statement_ender() -> Iterator[Callable[[], None]]:
         is_opening.set()
-        assert may_open.wait(PATIENCE_SECONDS)
+        assert may_open.wait(MAX_WAIT_SECONDS)
         yield lambda: attempts.append("ended")
 
     def read() -> None:
         try:
             with interruption.make_interruptible(open_statement_ender):
                 interruption.interrupt()
-                assert is_opening.wait(PATIENCE_SECONDS)
+                assert is_opening.wait(MAX_WAIT_SECONDS)
         except ReadInterrupted:
             endings.append("interrupted")
 
     thread = Thread(target=read, daemon=True)
     thread.start()
-    thread.join(PATIENCE_SECONDS / 2)
+    thread.join(MAX_WAIT_SECONDS / 2)
     assert endings == ["interrupted"]
     may_open.set()
     join_interrupting_thread()

@@ -15,7 +15,7 @@ import pytest
 
 from console.store.database import sqlite_write_queue
 from console.store.database.sqlite_write_queue import WriteQueueLock
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 fcntl = pytest.importorskip("fcntl", reason="the locks of Windows are replayed by those of Linux")
 pytestmark = pytest.mark.skipif(not hasattr(fcntl, "F_OFD_SETLK"), reason="the system has no locks of open files")
@@ -124,7 +124,7 @@ def test_a_thread_waits_no_longer_because_of_other_threads(tmp_path: Path, monke
     thread = Thread(target=write, daemon=True)
     with queue.hold_writer_lock():
         thread.start()
-        assert has_written.wait(PATIENCE_SECONDS)
-    thread.join(PATIENCE_SECONDS)
+        assert has_written.wait(MAX_WAIT_SECONDS)
+    thread.join(MAX_WAIT_SECONDS)
     with queue.hold_writer_lock():  # the thread has released no lock that it didn't have
         assert queue._thread_lock.locked()

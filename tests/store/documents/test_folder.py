@@ -21,7 +21,7 @@ from console.store.documents.documents import LARGEST_BYTES, Documents
 from console.store.documents.folder import DocumentFolder
 from tests.store import processes
 from tests.support.refusals import call_for_refusal
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 PDF_BYTES = b"%PDF-1.7 a report %%EOF"
 PDF_SHA256 = sha256(PDF_BYTES).hexdigest()
@@ -332,6 +332,6 @@ def test_kill_at_every_line_leaves_no_half_document(tmp_path: Path) -> None:
     """A process that stores a document is killed before each line of the code. Afterwards each file with the name of
     a document is complete, and the next process can store the document."""
     worker = processes.start_script("kill_at_each_line.py", "documents", tmp_path)
-    out, err = worker.communicate(timeout=PATIENCE_SECONDS)
+    out, err = worker.communicate(timeout=MAX_WAIT_SECONDS)
     assert worker.returncode == 0, err
     assert int(out) > 20

@@ -14,7 +14,7 @@ from console.store.documents.documents import Documents
 from console.store.documents.gcs_bucket import DocumentBucket
 from tests.store import processes
 from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, BucketServer, start_bucket_server
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 PDF_BYTES = b"%PDF-1.7 a report %%EOF"
 DIGEST = sha256(PDF_BYTES).hexdigest()
@@ -155,7 +155,7 @@ def test_a_kill_during_an_upload_leaves_no_partial_document(bucket_server: Bucke
     with processes.begin_together([processes.start_script("documents_worker.py", BUCKET_URL)]):
         bucket_server.open.clear()
         while "POST" not in "".join(bucket_server.requests):
-            assert bucket_server.received.acquire(timeout=PATIENCE_SECONDS)
+            assert bucket_server.received.acquire(timeout=MAX_WAIT_SECONDS)
     bucket_server.open.set()
     documents = Documents(BUCKET_URL)
     for path in bucket_server.list_object_paths():

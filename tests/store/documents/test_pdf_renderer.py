@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError
 from console.store.documents import pdf_renderer as pdf_pages
 from console.store.documents.pdf_renderer import PdfDocument
 from tests.store import pdf_bombs, processes
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 REPORT_PDF = pdf_bombs.make_report("株式会社見本", "調査結果 ＯＫ", "カブシキガイシャ")
 HARMLESS_PAGE = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 200]>>"
@@ -177,7 +177,7 @@ def test_thirty_harmful_pdfs_end_within_their_limits(tmp_path: Path) -> None:
     for name, make in pdf_bombs.HARMFUL_PDFS.items():
         (tmp_path / f"{name}.pdf").write_bytes(make())
     worker = processes.start_script("pdf_runner.py", tmp_path, limit)
-    out, err = worker.communicate(timeout=PATIENCE_SECONDS)
+    out, err = worker.communicate(timeout=MAX_WAIT_SECONDS)
     assert worker.returncode == 0, err
     told = json.loads(out)
     reasons = {"not_pdf", "too_large", "encrypted", "unreadable", "too_many_pages", "no_such_page"}

@@ -12,7 +12,7 @@ from console.store.operations import leases, rate_gate
 from console.store.operations.leases import HoldingProcess, Lease
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 pytestmark = pytest.mark.engines("sqlite", "mariadb", "galera")
 NOW = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
@@ -25,8 +25,8 @@ def make_holder(place: Place, desk: str = "desk-1") -> HoldingProcess:
     return HoldingProcess(place.get_account_name("op-a"), desk, "host", 7, f"session-of-{desk}")
 
 
-def acquire_lease(database: Database, who: HoldingProcess, slots: int = 1, name: str = LEASE_NAME) -> Lease | None:
-    return database.write(lambda tx: leases.acquire(tx, name, who, NOW, LEASE_SECONDS, slots))
+def acquire_lease(database: Database, person: HoldingProcess, slots: int = 1, name: str = LEASE_NAME) -> Lease | None:
+    return database.write(lambda tx: leases.acquire(tx, name, person, NOW, LEASE_SECONDS, slots))
 
 
 def require_lease(lease: Lease | None) -> Lease:
@@ -119,7 +119,7 @@ def test_simultaneous_processes_acquire_at_most_the_slots(
     barrier = Barrier(8)
 
     def acquire_as_desk(i: int) -> Lease | None:
-        barrier.wait(PATIENCE_SECONDS)
+        barrier.wait(MAX_WAIT_SECONDS)
         return acquire_lease(databases[i % 2], make_holder(place, f"desk-{i}"), slots, name=f"fresh-{slots}")
 
     with ThreadPoolExecutor(8) as threads:
@@ -195,7 +195,7 @@ def test_simultaneous_first_calls_get_different_starts(databases: tuple[Database
     barrier = Barrier(8)
 
     def reserve_call_start(i: int) -> float:
-        barrier.wait(PATIENCE_SECONDS)
+        barrier.wait(MAX_WAIT_SECONDS)
         return databases[i % 2].write(lambda tx: rate_gate.reserve_call_start(tx.conn, "fresh", 100.0))
 
     with ThreadPoolExecutor(8) as threads:

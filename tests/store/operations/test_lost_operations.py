@@ -51,18 +51,20 @@ def list_states(database: Database) -> list[str]:
         return [state for _, _, state in lost_operations.list_lost_operations(conn, 10)]
 
 
-def add_evidence(tx: Transaction, who: str) -> int:
+def add_evidence(tx: Transaction, person: str) -> int:
     row = {"subject_kind": "operation", "operation_id": OPERATION, "at": NOW.replace(tzinfo=None), "source": "person"}
-    result = tx.conn.execute(insert(evidence).values(**row, who=who, sha256="a" * 64, summary="", body="seen"))
+    result = tx.conn.execute(insert(evidence).values(**row, who=person, sha256="a" * 64, summary="", body="seen"))
     assert result.inserted_primary_key is not None
     return int(result.inserted_primary_key[0])
 
 
-def insert_proposal(tx: Transaction, who: str, *, is_closed: bool) -> None:
+def insert_proposal(tx: Transaction, person: str, *, is_closed: bool) -> None:
     at = NOW.replace(tzinfo=None)
     row = {"subject_kind": "operation", "subject_id": OPERATION, "action": "resolve", "proposed": "error", "at": at}
     ended = at + timedelta(minutes=1) if is_closed else None
-    tx.conn.execute(insert(approvals).values(**row, person=who, evidence_id=add_evidence(tx, who), closed_at=ended))
+    tx.conn.execute(
+        insert(approvals).values(**row, person=person, evidence_id=add_evidence(tx, person), closed_at=ended)
+    )
 
 
 def holds_claim(database: Database) -> bool:
@@ -81,7 +83,7 @@ def holds_claim(database: Database) -> bool:
         ("op-a", True, (), True),
         ("op-a", True, ("op-a",), True),
     ],
-    ids=["two people", "a proposal that is open", "one who closes their own", "one with two proofs"],
+    ids=["two people", "a proposal that is open", "one person closes their own", "one with two proofs"],
 )
 def test_a_lost_purchase_keeps_its_claim_until_two_decisions(
     database: Database, place: Place, proposer: str, is_closed: bool, deciders: tuple[str, ...], is_claimed: bool
@@ -92,8 +94,8 @@ def test_a_lost_purchase_keeps_its_claim_until_two_decisions(
     place.drop_table_triggers("evidence")
     assert holds_claim(database)
     database.write(lambda tx: insert_proposal(tx, proposer, is_closed=is_closed))
-    for who in deciders:
-        database.write(partial(add_evidence, who=who))
+    for person in deciders:
+        database.write(partial(add_evidence, person=person))
     assert holds_claim(database) is is_claimed
     assert list_states(database) == ["open" if is_claimed else "decided"]
 

@@ -133,8 +133,8 @@ def test_the_latest_runs_are_listed_newest_first(own_rows: Connection, begin_run
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_simultaneous_beginnings_return_one_run(databases: tuple[Database, ...]) -> None:
     """Many processes begin a run of the same days at the same moment, and all of them get the same run."""
-    who = databases[0].account_name or FIRST_PERSON
-    given = run_at_once(databases, lambda tx, _: reconciliations.open_run(tx.conn, "paypay", FROM, TO, who, NOW))
+    person = databases[0].account_name or FIRST_PERSON
+    given = run_at_once(databases, lambda tx, _: reconciliations.open_run(tx.conn, "paypay", FROM, TO, person, NOW))
     assert len(set(given)) == 1
     row = ReconciliationDifference("ORD-1", ReconciliationVerdict.IMPORTED, None, None, "x")
     assert sum(run_at_once(databases, lambda tx, _: reconciliations.add_difference(tx.conn, given[0], row))) == 1

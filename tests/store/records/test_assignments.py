@@ -30,8 +30,8 @@ def databases_of_two_people(place: Place) -> Iterator[tuple[Database, Database]]
         yield mine, theirs
 
 
-def take_record(database: Database, who: str, now: datetime = NOW, duration: timedelta = HALF_AN_HOUR) -> bool:
-    return database.write(lambda tx: takes.take_record(tx.conn, KIND, RECORD, who, now, now + duration))
+def take_record(database: Database, person: str, now: datetime = NOW, duration: timedelta = HALF_AN_HOUR) -> bool:
+    return database.write(lambda tx: takes.take_record(tx.conn, KIND, RECORD, person, now, now + duration))
 
 
 def find_taker(database: Database, now: datetime = NOW) -> str | None:

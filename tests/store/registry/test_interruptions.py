@@ -19,7 +19,7 @@ from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import hold_import_lock
 from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 ROW_COUNT = 40
 
@@ -38,7 +38,7 @@ def test_an_import_killed_at_any_line_can_continue(scenario: str, each: int, few
     """The import is killed with SIGKILL at each line of the import and of the swap of the files. The registry in use
     remains complete, and the next import continues. Outside of a soak only every third or fifth line is tested."""
     words = [sys.executable, "-m", "tests.store.registry.kill_imports", scenario, str(tmp_path), str(each)]
-    ran = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=MAX_WAIT_SECONDS, check=False)
     assert ran.returncode == 0, ran.stderr
     assert int(ran.stdout) > fewest
 
@@ -82,7 +82,7 @@ def test_killed_or_simultaneous_imports_leave_a_complete_registry(
         [*inside, sys.executable, *words],
         capture_output=True,
         text=True,
-        timeout=3 * count + PATIENCE_SECONDS,
+        timeout=3 * count + MAX_WAIT_SECONDS,
         check=False,
     )
     assert ran.returncode == 0, (words, ran.stderr)
@@ -176,11 +176,11 @@ def test_a_reader_has_an_answer_at_each_moment_of_the_imports(
 
     thread = threading.Thread(target=find_until_over)
     thread.start()
-    assert has_read.wait(PATIENCE_SECONDS)
+    assert has_read.wait(MAX_WAIT_SECONDS)
     for name in names[1:]:
         import_registry_files(registry, [tmp_path / f"{name}.zip"])
     is_over.set()
-    thread.join(PATIENCE_SECONDS)
+    thread.join(MAX_WAIT_SECONDS)
     assert not thread.is_alive()
     assert seen == sorted(seen)
     assert {"20251031", "20251110"} <= set(seen) <= {name[-8:] for name in names}

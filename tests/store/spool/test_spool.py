@@ -31,7 +31,7 @@ from console.store.spool.spool import ChainHead, Intent, Spool, SpoolState, Star
 from console.store.spool.sqlite_file import SqliteValue, write_transaction
 from tests.store import processes
 from tests.store.spool_worker import DATABASE_ID, PURCHASE_ANSWER, STORE_KEY, begin_operation, make_intent
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 INSTANT = datetime(2026, 11, 20, 3, 0, 0, 123456, tzinfo=UTC)
 FIRST_FORM = (
@@ -263,7 +263,7 @@ def test_kill_at_every_line_loses_nothing(tmp_path: Path) -> None:
 
 def _run_script(script: str, *arguments: object) -> list[str]:
     worker = processes.start_script(script, *arguments)
-    out, err = worker.communicate(timeout=PATIENCE_SECONDS)
+    out, err = worker.communicate(timeout=MAX_WAIT_SECONDS)
     assert worker.returncode == 0, err
     return out.splitlines()
 

@@ -142,9 +142,9 @@ def test_a_person_stores_bulk_runs_only_in_the_own_name(own_rows: Connection) ->
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_one_of_many_processes_writes_a_row_result(databases: tuple[Database, ...]) -> None:
     """If many processes write the result of a row, or a state of the run, exactly one of them succeeds."""
-    who = databases[0].account_name or FIRST_PERSON
+    person = databases[0].account_name or FIRST_PERSON
     number = databases[0].write(
-        lambda tx: bulk.insert_run(tx.conn, BulkAction.PROBE, make_chosen_rows(1, 2), who, NOW)
+        lambda tx: bulk.insert_run(tx.conn, BulkAction.PROBE, make_chosen_rows(1, 2), person, NOW)
     )
     told = run_at_once(databases, lambda tx, i: bulk.write_result(tx.conn, number, 1, f"r{i}", None, NOW))
     assert sum(told) == 1

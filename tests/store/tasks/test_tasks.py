@@ -49,9 +49,9 @@ def test_failures_are_counted_until_one_goes_well(own_rows: Connection) -> None:
     both.
     """
     task = tasks.find_or_insert_task(own_rows, "probes", 60, NOW)
-    for failures, trouble in enumerate(("provider_down", "busy"), 1):
-        task = tasks.end_run(own_rows, tasks.begin_run(own_rows, task, NOW), NOW, 0, trouble, NOW)
-        assert (task.failures, task.error_code) == (failures, trouble)
+    for failures, error in enumerate(("provider_down", "busy"), 1):
+        task = tasks.end_run(own_rows, tasks.begin_run(own_rows, task, NOW), NOW, 0, error, NOW)
+        assert (task.failures, task.error_code) == (failures, error)
     task = tasks.end_run(own_rows, tasks.begin_run(own_rows, task, NOW), NOW, 3, None, NOW)
     assert find_task(own_rows, "probes") == task
     assert (task.failures, task.error_code) == (0, None)

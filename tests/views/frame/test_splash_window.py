@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from console.views.frame.splash_window import MainWindow, compute_size_without_frame
 from console.views.theme.design_tokens import ThemeName, tokens
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 _PROGRAM = """
 import sys
@@ -32,7 +32,7 @@ def test_no_large_module_is_imported_before_the_first_frame() -> None:
     the tokens.
     """
     completed = subprocess.run(
-        [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
+        [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True, timeout=MAX_WAIT_SECONDS
     )
     loaded = completed.stdout.split()
     assert "console.views.theme.design_tokens" in loaded
@@ -49,7 +49,7 @@ def test_no_source_is_read_at_an_import() -> None:
         "print([name for name in linecache.cache if name.startswith(console.__path__[0])])"
     )
     completed = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=MAX_WAIT_SECONDS
     )
     assert completed.stdout.strip() == "[]"
 

@@ -15,7 +15,7 @@ from console.domain.links.link import Link
 from console.settings import window_socket
 from console.settings.window_socket import ANSWER_LINK_REFUSED, make_socket_name, send_link
 from console.views.links.listener import LinkListener
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the sockets of Unix")
 LINK = "support-console:record/payment/5"
@@ -33,7 +33,7 @@ def send_raw_message(home: Path, message: bytes) -> bytes:
     connection.
     """
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(PATIENCE_SECONDS)
+        client.settimeout(MAX_WAIT_SECONDS)
         client.connect(make_socket_name(home))
         client.sendall(message)
         return client.recv(64)

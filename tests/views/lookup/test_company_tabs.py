@@ -29,9 +29,11 @@ CHECK_REF = ("credit-check", CHECK.id)
 TOTALS = (CompanyTotals("JPY", 248_500, 41_000, 0, 500), CompanyTotals("INR", 12_345))
 
 
-def make_event(source: str, who: str, what: str, step: TimelineEventKind = TimelineEventKind.CHANGE) -> TimelineEvent:
-    facts = {"from": who, "told": what}
-    return TimelineEvent(NOW, step, who, what, CHECK_REF[0], str(CHECK_REF[1]), source, "1", facts=facts)
+def make_event(
+    source: str, person: str, what: str, step: TimelineEventKind = TimelineEventKind.CHANGE
+) -> TimelineEvent:
+    facts = {"from": person, "told": what}
+    return TimelineEvent(NOW, step, person, what, CHECK_REF[0], str(CHECK_REF[1]), source, "1", facts=facts)
 
 
 ROWS_BY_TAB: dict[str, tuple[Any, ...]] = {

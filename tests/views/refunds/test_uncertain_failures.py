@@ -52,7 +52,7 @@ UNCERTAIN_FAILURES = {
         ErrorCode.DATABASE_UNREACHABLE, {"problem": DatabaseUnreachableProblem.CONNECTION_LOST}
     ),
     "executed, answer not stored": Failure(
-        ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT}
+        ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_STORED}
     ),
     "the answer can't be read": Failure(
         ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_UNREADABLE}

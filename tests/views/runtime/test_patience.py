@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 from pytestqt.wait_signal import SignalBlocker
 
-from tests.support.patient_bot import PATIENCE_MS
+from tests.support.long_wait_bot import MAX_WAIT_MS
 
 
 def test_signals_and_windows_are_waited_for_longer(qtbot: QtBot) -> None:
@@ -16,12 +16,12 @@ def test_signals_and_windows_are_waited_for_longer(qtbot: QtBot) -> None:
     qtbot.addWidget(widget)
     signal = qtbot.waitSignal(timer.timeout)
     assert isinstance(signal, SignalBlocker)
-    assert signal.timeout == PATIENCE_MS
+    assert signal.timeout == MAX_WAIT_MS
     with signal:
         timer.start(0)
     timer.stop()
-    assert qtbot.waitActive(widget)._timeout == PATIENCE_MS
-    assert qtbot.waitExposed(widget)._timeout == PATIENCE_MS
+    assert qtbot.waitActive(widget)._timeout == MAX_WAIT_MS
+    assert qtbot.waitExposed(widget)._timeout == MAX_WAIT_MS
 
 
 def test_a_test_may_wait_shorter(qtbot: QtBot) -> None:

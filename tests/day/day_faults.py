@@ -9,11 +9,11 @@ from threading import Event, Thread
 from typing import Any
 
 from tests.day.plan import DayParameters
-from tests.day.surroundings import DaySurroundings, call_patiently
+from tests.day.surroundings import DaySurroundings, call_with_retries
 
 _OUTAGE_SECONDS, _SLOW_SECONDS, _SLOW_DELAY = (1.0, 3.0), 2.0, 0.12
 _LAST_FAULT_PART = 0.85
-"""Of the day's orders: then all trouble is over, and what it left is put right."""
+"""Part of the orders of the day after which no fault begins, and the workers repair the effects of earlier ones."""
 _FIRST_FAULT_PART = 0.08
 _FAULTY_ANSWERS: tuple[tuple[float, tuple[str, ...], tuple[str, ...]], ...] = (
     (0.03, ("paypay_create", "atom_auth"), ("status:503", "status_after_charge:500", "reset", "close_after_charge")),
@@ -72,11 +72,11 @@ class DayFaults:
         self._over.set()
         self._thread.join()
         self.told["broken_answers"] = sum(int(rule["met"]) for rule in self._list_fault_rules())
-        call_patiently(self._surroundings.control.clear_faults)
+        call_with_retries(self._surroundings.control.clear_faults)
         assert not self.went_wrong, self.went_wrong
 
     def _list_fault_rules(self) -> list[dict[str, Any]]:
-        return list(call_patiently(self._surroundings.control.read_state)["rules"])
+        return list(call_with_retries(self._surroundings.control.read_state)["rules"])
 
     def _cause_planned_faults(self) -> None:
         for at, kind in self._plan:
@@ -86,22 +86,22 @@ class DayFaults:
                 return
             try:
                 getattr(self, f"_cause_{kind}")()
-            except Exception as trouble:
-                self.went_wrong.append(f"{kind}: {trouble!r}")
+            except Exception as error:
+                self.went_wrong.append(f"{kind}: {error!r}")
                 return
             self.told[kind] += 1
 
     def _cause_outages(self) -> None:
         """Let no provider be reachable for some seconds."""
         seconds = self._chance.uniform(*_OUTAGE_SECONDS)
-        call_patiently(lambda: self._surroundings.control.begin_outage(seconds))
+        call_with_retries(lambda: self._surroundings.control.begin_outage(seconds))
         self._over.wait(seconds)
 
     def _cause_slow_spells(self) -> None:
         """Let all providers answer slowly for some seconds."""
-        call_patiently(lambda: self._surroundings.control.change_settings(delay_seconds=_SLOW_DELAY))
+        call_with_retries(lambda: self._surroundings.control.change_settings(delay_seconds=_SLOW_DELAY))
         self._over.wait(_SLOW_SECONDS)
-        call_patiently(lambda: self._surroundings.control.change_settings(delay_seconds=0.0))
+        call_with_retries(lambda: self._surroundings.control.change_settings(delay_seconds=0.0))
 
     def _cause_worker_kills(self) -> None:
         worker = self._chance.choice(self._surroundings.workers)

@@ -55,18 +55,18 @@ class _WaitingStory:
 
 
 class StoryRunner:
-    """Runs at most `day.under_way` stories at the same time; when one ends, the next one begins. `trouble` collects
+    """Runs at most `day.under_way` stories at the same time; when one ends, the next one begins. `errors` collects
     the exceptions of stories, and the conditions that didn't become true in time.
     """
 
     def __init__(
         self, stories: Iterator[tuple[str, RunningStory]], read_progress: ProgressFunction, day: DayParameters
     ) -> None:
-        self._lives, self._look, self._room, self._patience = (
+        self._lives, self._look, self._room, self._max_wait_seconds = (
             stories,
             read_progress,
             day.max_running_orders,
-            day.patience_seconds,
+            day.max_wait_seconds,
         )
         self._closes = time.monotonic() + day.closing_seconds
         self._due: list[tuple[float, int, str, RunningStory]] = []
@@ -75,17 +75,17 @@ class StoryRunner:
         self._under_way = 0
         self._over = False
         self.begun = self.ended = 0
-        self.trouble: list[str] = []
+        self.errors: list[str] = []
 
     def run(self) -> None:
-        """Run until all stories have ended. Raises AssertionError with the collected trouble."""
+        """Run until all stories have ended. Raises AssertionError with the collected errors."""
         threads = [Thread(target=self._execute_due_steps, name=f"street-{n}") for n in range(THREAD_COUNT)]
         threads.append(Thread(target=self._continue_waiting_stories, name="street-watch"))
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert not self.trouble, "\n".join(self.trouble[:20])
+        assert not self.errors, "\n".join(self.errors[:20])
 
     def _execute_due_steps(self) -> None:
         """Target of several threads: execute the next step of each due story until all stories have ended."""
@@ -95,8 +95,8 @@ class StoryRunner:
                 step = next(alive)
             except StopIteration:
                 self._end_story()
-            except Exception as trouble:
-                self.trouble.append(f"{name}: {trouble!r}")
+            except Exception as error:
+                self.errors.append(f"{name}: {error!r}")
                 self._end_story()
             else:
                 self._wait_for_step(name, alive, step)
@@ -153,8 +153,8 @@ class StoryRunner:
             for payment, parked in waiting.items():
                 if payment in seen and parked.condition.is_met(seen[payment]):
                     self._continue_story(payment, parked)
-                elif time.monotonic() - parked.since > self._patience:
-                    self.trouble.append(
+                elif time.monotonic() - parked.since > self._max_wait_seconds:
+                    self.errors.append(
                         f"{parked.name}: waited in vain: {parked.condition.description}; {seen.get(payment)}"
                     )
                     with self._changed:
