@@ -136,7 +136,7 @@ class PlainInserts:
             found = self._place.sql(f"SELECT * FROM {table} WHERE id > {self._seen[table]} ORDER BY id")
             self._seen[table] = self._read_last_id(table)
             for place, row in enumerate(found):
-                shares[place % notices].append((table, row))
+                shares[place % notice_count].append((table, row))
         self.rows_per_notice = len(shares[0])
         return shares
 
