@@ -87,7 +87,10 @@ def merge_objects(parts: Collection[Shape]) -> ObjectShape:
     merged = ObjectShape()
     for part in parts:
         objects = [
-            opened for given in list_alternatives(part) for opened in [_open_shape(given)] if opened is not None
+            opened
+            for given in list_alternatives(part)
+            for opened in [_convert_to_object_shape(given)]
+            if opened is not None
         ]
         for name in dict.fromkeys(name for given in objects for name in given.fields):
             having = [given.fields[name] for given in objects if name in given.fields]
@@ -102,7 +105,7 @@ def merge_objects(parts: Collection[Shape]) -> ObjectShape:
     return merged
 
 
-def _open_shape(shape: Shape) -> ObjectShape | None:
+def _convert_to_object_shape(shape: Shape) -> ObjectShape | None:
     """Return the shape as an `ObjectShape`, to which a TypedDict and the type of a mapping are converted; None for
     null."""
     match shape:

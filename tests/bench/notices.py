@@ -129,8 +129,8 @@ class PlainInserts:
         return int(self._place.sql(f"SELECT COALESCE(MAX(id), 0) FROM {table}")[0][0])
 
     def read_new_rows(self, notice_count: int) -> list[list[tuple[str, Sequence[Any]]]]:
-        """Return the rows that were inserted since the last call, as one list of (table, row) for each notice. The rows
-        are distributed evenly over the notices; `notice_count` is their number."""
+        """Return the rows that were inserted since the last call, as one list of (table, row) for each notice. The
+        rows are distributed evenly over the notices; `notice_count` is their number."""
         shares: list[list[tuple[str, Sequence[Any]]]] = [[] for _ in range(notice_count)]
         for table in _WRITTEN_TABLES:
             found = self._place.sql(f"SELECT * FROM {table} WHERE id > {self._seen[table]} ORDER BY id")

@@ -33,7 +33,7 @@ from console.sandbox.server import Sandbox
 from tests.support.environment import isolate_environment
 
 ROOT = Path(__file__).resolve().parents[2]
-NUMBER, OTHER, MERGED = "1180301018771", "5010001192707", "7010001065142"
+NUMBER, OTHER_NUMBER, MERGED_NUMBER = "1180301018771", "5010001192707", "7010001065142"
 _COMMAND_GROUPS = {
     "refund",
     "payment",
@@ -143,8 +143,8 @@ def _run_day_commands(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tup
     yield run_and_name("purchase", NUMBER, "--client", "1", "--deal", "2", "--reason", "1")
     yield run_and_name("purchase", NUMBER, "--client", "1", "--request-id", "r-1")
     sandbox.control.add_fault("status:503", call="purchase", times=1)
-    yield run_and_name("purchase", OTHER, "--client", "2", "--request-id", "r-2")
-    yield run_and_name("purchase", OTHER, "--client", "2", "--request-id", "r-2")
+    yield run_and_name("purchase", OTHER_NUMBER, "--client", "2", "--request-id", "r-2")
+    yield run_and_name("purchase", OTHER_NUMBER, "--client", "2", "--request-id", "r-2")
     yield run_and_name("purchase", "1", "--client", "2")
     yield run_and_name("lookup", NUMBER)
     yield run_and_name("probe", "credit-check", "2")
@@ -202,7 +202,7 @@ def _run_day_commands(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tup
     yield run_and_name("read-only", "list")
     yield run_and_name("read-only", "on", "--provider", "paypay", "--reason", "incident", OPERATOR="lead-b")
     yield run_and_name("read-only", "on", "--reason", "restore", OPERATOR="lead-b")
-    yield run_and_name("purchase", OTHER, "--client", "3", OPERATOR="lead-b")
+    yield run_and_name("purchase", OTHER_NUMBER, "--client", "3", OPERATOR="lead-b")
     yield run_and_name("read-only", "list")
     yield run_and_name("read-only", "off", "--reason", "restored", OPERATOR="lead-b")
     yield run_and_name("read-only", "off", "--provider", "paypay", "--reason", "over", OPERATOR="lead-b")
@@ -272,7 +272,7 @@ def _run_list_commands(run_command: Any, folder: Path, day: str) -> Iterator[tup
 def _run_registry_commands(run_command: Any, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Run the commands of a corporation registry, and `lookup` and `show` of a corporation in it."""
     row = make_company_row(NUMBER, "株式会社架空商事", furigana="カクウショウジ")
-    closed = merge_company(make_company_row(MERGED, "旧社名株式会社"), NUMBER, date(2026, 4, 1))
+    closed = merge_company(make_company_row(MERGED_NUMBER, "旧社名株式会社"), NUMBER, date(2026, 4, 1))
     yield run_command("registry", "status")
     yield run_command(
         "registry", "import", str(write_whole_file(folder, date(2026, 10, 30), 0, 1, first_rows=(row, closed)))
@@ -288,7 +288,7 @@ def _run_registry_commands(run_command: Any, folder: Path) -> Iterator[tuple[str
     yield run_command("find", "旧社名")
     yield run_command("registry", "changes", "--since", "2026-11-01")
     yield run_command("lookup", NUMBER)
-    yield run_command("lookup", MERGED)
+    yield run_command("lookup", MERGED_NUMBER)
     yield run_command("show", "credit-check", "1")
 
 

@@ -47,7 +47,7 @@ from tests.support.permissions import remove_permissions
 from tests.support.server_fixtures import require_engine
 from tests.support.waiting import wait_until
 
-KEPT, LOST, NEW = invent_numbers(3, seed=53)
+KEPT_NUMBER, LOST_NUMBER, NEW_NUMBER = invent_numbers(3, seed=53)
 expects_loss_log = pytest.mark.expects_log("a loss is an error in the log")
 
 
@@ -84,7 +84,7 @@ def compute_digests(folder: Path) -> dict[str, str]:
 @pytest.fixture
 def backup(terminal: Terminal, tmp_path: Path) -> Path:
     """Return a backup of a desk with one purchase and its PDF."""
-    assert buy_check(terminal, KEPT).status == 0
+    assert buy_check(terminal, KEPT_NUMBER).status == 0
     folder = tmp_path / "backup"
     made = terminal.json("db", "backup", str(folder)).data
     assert (made["documents"], made["unreadable_documents"]) == (1, [])
@@ -99,22 +99,22 @@ def test_a_restored_older_backup_charges_no_purchase_again(
     """A restore names the operations that the backup lacks. After it, each purchase is refused, and no credit check
     is charged twice.
     """
-    lost = buy_check(terminal, LOST).data["operation_id"]
+    lost = buy_check(terminal, LOST_NUMBER).data["operation_id"]
     restored = terminal.json("db", "restore", str(backup)).data
     assert [operation["operation_id"] for operation in restored["missing"]] == [lost]
     assert restored["spool"] == "kept"
     assert Path(restored["kept"]).is_file()
-    assert len(read_checks(terminal, KEPT)) == 1
-    assert read_checks(terminal, LOST) == []
-    for number in (LOST, NEW):
+    assert len(read_checks(terminal, KEPT_NUMBER)) == 1
+    assert read_checks(terminal, LOST_NUMBER) == []
+    for number in (LOST_NUMBER, NEW_NUMBER):
         assert buy_check(terminal, number).exit_status_and_code == (3, "database_went_back")
     (alert,) = terminal.json("alerts", "list").data["alerts"]
     assert alert["rule_id"] == "database_went_back"
     assert terminal.json("alerts", "ack", str(alert["id"]), "--note", "yesterday's backup").status == 0
     assert read_lost_operation_states(terminal) == {lost: "open"}
     assert f"support-console show operation {lost}" in terminal("alerts", "lost").out.decode("utf-8")
-    assert buy_check(terminal, LOST).exit_status_and_code == (3, "already_purchased")
-    assert buy_check(terminal, NEW).status == 0
+    assert buy_check(terminal, LOST_NUMBER).exit_status_and_code == (3, "already_purchased")
+    assert buy_check(terminal, NEW_NUMBER).status == 0
     assert terminal.json("probe", "operation", lost, CONSOLE_ALARMBOX_FIND_PURCHASES="1").status == 0
     assert read_lost_operation_states(terminal) == {lost: "restored"}
     assert sandbox.ledger.charge_count == 3
@@ -135,19 +135,19 @@ def test_a_restore_by_another_desk_repeats_no_purchase(
     url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
     other = Terminal(make_environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
     if has_opened:
-        assert len(read_checks(other, KEPT)) == 1
-    lost = buy_check(terminal, LOST).data["operation_id"]
+        assert len(read_checks(other, KEPT_NUMBER)) == 1
+    lost = buy_check(terminal, LOST_NUMBER).data["operation_id"]
     restored = other.json("db", "restore", str(backup)).data
     assert restored["spool"] == ("kept" if has_opened else "restored")
     assert [operation["operation_id"] for operation in restored["missing"]] == [lost]
-    assert buy_check(other, LOST).exit_status_and_code == (3, "database_went_back")
+    assert buy_check(other, LOST_NUMBER).exit_status_and_code == (3, "database_went_back")
     (alert,) = other.json("alerts", "list").data["alerts"]
     assert other.json("alerts", "ack", str(alert["id"]), "--note", "yesterday's backup").status == 0
-    assert buy_check(other, LOST).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
+    assert buy_check(other, LOST_NUMBER).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
     assert sandbox.ledger.charge_count == 2
     assert terminal.json("probe", "operation", lost).status == 0
-    assert buy_check(other, LOST).exit_status_and_code == (3, "already_purchased")
-    assert buy_check(other, NEW).status == 0
+    assert buy_check(other, LOST_NUMBER).exit_status_and_code == (3, "already_purchased")
+    assert buy_check(other, NEW_NUMBER).status == 0
     assert sandbox.ledger.charge_count == 3
 
 
@@ -161,7 +161,7 @@ def test_a_restore_that_was_killed_loses_no_purchase(
     """
     url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
     other = Terminal(make_environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
-    lost = buy_check(terminal, LOST).data["operation_id"]
+    lost = buy_check(terminal, LOST_NUMBER).data["operation_id"]
     with monkeypatch.context() as killed:
         killed.setattr("console.app.restore_backup", _restore_until_exchanged)
         assert other("db", "restore", str(backup)).status == 6
@@ -169,7 +169,7 @@ def test_a_restore_that_was_killed_loses_no_purchase(
     assert [operation["operation_id"] for operation in restored["missing"]] == [lost]
     (alert,) = other.json("alerts", "list").data["alerts"]
     assert other.json("alerts", "ack", str(alert["id"]), "--note", "yesterday's backup").status == 0
-    assert buy_check(other, LOST).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
+    assert buy_check(other, LOST_NUMBER).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
     assert sandbox.ledger.charge_count == 2
 
 
@@ -194,20 +194,20 @@ def test_no_desk_buys_again_after_a_killed_restore(
         for name in ("second", "third")
     )
     if has_opened:
-        assert len(read_checks(third, KEPT)) == 1
-    lost = buy_check(terminal, LOST).data["operation_id"]
+        assert len(read_checks(third, KEPT_NUMBER)) == 1
+    lost = buy_check(terminal, LOST_NUMBER).data["operation_id"]
     with monkeypatch.context() as killed:
         killed.setattr("console.services.backup.backup.sqlite_copy.replace_database_file", _exchange_and_end)
         assert second("db", "restore", str(backup)).status == 6
-    assert read_checks(second, LOST) == []
-    assert buy_check(third, LOST).exit_status_and_code == (3, "database_went_back")
+    assert read_checks(second, LOST_NUMBER) == []
+    assert buy_check(third, LOST_NUMBER).exit_status_and_code == (3, "database_went_back")
     (alert,) = third.json("alerts", "list").data["alerts"]
     assert third.json("alerts", "ack", str(alert["id"]), "--note", "yesterday's backup").status == 0
-    assert buy_check(third, LOST).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
+    assert buy_check(third, LOST_NUMBER).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
     assert sandbox.ledger.charge_count == 2
     restored = second.json("db", "restore", str(backup)).data
     assert [operation["operation_id"] for operation in restored["missing"]] == [lost]
-    assert buy_check(third, LOST).exit_status_and_code == (3, "database_went_back")
+    assert buy_check(third, LOST_NUMBER).exit_status_and_code == (3, "database_went_back")
     assert sandbox.ledger.charge_count == 2
 
 
@@ -232,7 +232,7 @@ def test_a_payment_found_only_in_the_replaced_file_is_not_started_again(
         )
         for name in ("first", "second", "third")
     )
-    assert buy_check(terminal, KEPT).status == 0
+    assert buy_check(terminal, KEPT_NUMBER).status == 0
     with closing(sqlite3.connect(get_database_file(terminal))) as conn:
         conn.execute(
             "INSERT INTO orders (id, merch_txn_id, total_amount, currency, created_at, updated_at)"
@@ -300,17 +300,17 @@ def test_an_acknowledged_loss_does_not_acknowledge_a_later_restore(
     """
     url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
     other = Terminal(make_environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
-    assert len(read_checks(other, KEPT)) == 1
-    assert buy_check(terminal, LOST).status == 0
+    assert len(read_checks(other, KEPT_NUMBER)) == 1
+    assert buy_check(terminal, LOST_NUMBER).status == 0
     assert other.json("db", "restore", str(backup)).status == 0
-    assert len(read_checks(terminal, KEPT)) == 1
+    assert len(read_checks(terminal, KEPT_NUMBER)) == 1
     (alert,) = other.json("alerts", "list").data["alerts"]
     assert other.json("alerts", "ack", str(alert["id"]), "--note", "the first backup").status == 0
     assert terminal.json("db", "backup", str(tmp_path / "second")).status == 0
-    assert buy_check(terminal, NEW).status == 0
+    assert buy_check(terminal, NEW_NUMBER).status == 0
     assert other.json("db", "restore", str(tmp_path / "second")).status == 0
-    assert buy_check(other, NEW).exit_status_and_code == (3, "database_went_back")
-    assert sandbox.ledger.count_charges_of_number(NEW) == 1
+    assert buy_check(other, NEW_NUMBER).exit_status_and_code == (3, "database_went_back")
+    assert sandbox.ledger.count_charges_of_number(NEW_NUMBER) == 1
 
 
 def test_a_restore_on_a_new_machine_restores_all_parts(
@@ -324,12 +324,12 @@ def test_a_restore_on_a_new_machine_restores_all_parts(
     done = new.json(*words).data
     assert (done["kept"], done["spool"], done["documents_restored"], done["missing"]) == (None, "restored", 1, [])
     assert compute_digests(get_home(new) / "documents") == compute_digests(get_home(terminal) / "documents")
-    (check,) = read_checks(new, KEPT)
+    (check,) = read_checks(new, KEPT_NUMBER)
     assert new.json("refetch", str(check["id"]), "--pdf").status in (0, 3)
-    assert buy_check(new, NEW).status == 0
+    assert buy_check(new, NEW_NUMBER).status == 0
     repeated = new.json(*words).data
     assert (repeated["duplicate"], repeated["documents_restored"]) == (True, 1)
-    assert len(read_checks(new, NEW)) == 1
+    assert len(read_checks(new, NEW_NUMBER)) == 1
     other = new.json("db", "restore", str(tmp_path), "--request-id", "r-1")
     assert other.exit_status_and_code == (3, "possible_repeat")
 
@@ -356,7 +356,7 @@ def test_a_killed_restore_is_not_repeated_under_its_request_id(
     """A restore is killed after it has exchanged the database file and before its result is stored. The repeated call
     replaces the database no second time: it completes the restore, and answers with what the first call did.
     """
-    lost = buy_check(terminal, LOST).data["operation_id"]
+    lost = buy_check(terminal, LOST_NUMBER).data["operation_id"]
     words = ("db", "restore", str(backup), "--request-id", "r-1")
     with monkeypatch.context() as killed:
         killed.setattr(f"console.services.backup.backup.{last_step}", _end_process)
@@ -385,7 +385,7 @@ def test_a_restore_and_another_command_never_share_a_request_id(terminal: Termin
     assert refused.error["detail"]["command"] == "db upgrade"
     assert list_replaced_files(terminal) == []
     assert terminal.json(*restore_words, "r-2").status == 0
-    for words in (("db", "upgrade"), ("purchase", NEW, "--client", "1")):
+    for words in (("db", "upgrade"), ("purchase", NEW_NUMBER, "--client", "1")):
         refused = terminal.json(*words, "--request-id", "r-2")
         assert refused.exit_status_and_code == (3, "possible_repeat")
         assert refused.error["detail"]["command"] == "db restore"
@@ -402,7 +402,7 @@ def test_a_purchase_sent_after_the_backup_cannot_be_repeated(
     """
     folder, real = tmp_path / "backup", Spool.mark_calling
     assert (
-        buy_check(terminal, NEW).status == 0
+        buy_check(terminal, NEW_NUMBER).status == 0
     )  # so that the backup has tokens with which the restored desk could buy
 
     def back_up_first(spool: Spool, operation_id: str) -> bool:
@@ -414,15 +414,15 @@ def test_a_purchase_sent_after_the_backup_cannot_be_repeated(
         return real(spool, operation_id)
 
     monkeypatch.setattr(Spool, "mark_calling", back_up_first)
-    bought = buy_check(terminal, KEPT)
+    bought = buy_check(terminal, KEPT_NUMBER)
     assert (bought.status, sandbox.ledger.charge_count) == (0, 2)
     new = Terminal(make_environment(tmp_path / "new", sandbox.url))
     assert new.json("db", "restore", str(folder)).data["spool"] == "restored"
     wait_until_lapsed(new, bought.data["operation_id"])
-    assert buy_check(new, KEPT).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
+    assert buy_check(new, KEPT_NUMBER).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
     new.json("worker", "--once")
-    assert buy_check(new, KEPT).exit_status_and_code == (3, "already_purchased")
-    assert (read_checks(new, KEPT)[0]["certainty"], sandbox.ledger.charge_count) == ("unknown", 2)
+    assert buy_check(new, KEPT_NUMBER).exit_status_and_code == (3, "already_purchased")
+    assert (read_checks(new, KEPT_NUMBER)[0]["certainty"], sandbox.ledger.charge_count) == ("unknown", 2)
 
 
 def test_a_purchase_sent_after_a_folder_copy_cannot_be_repeated(
@@ -432,7 +432,7 @@ def test_a_purchase_sent_after_a_folder_copy_cannot_be_repeated(
     original desk sends after the copy can't be made again at the copied desk.
     """
     real = Spool.mark_calling
-    assert buy_check(terminal, NEW).status == 0  # so that the copy has tokens with which its desk could buy
+    assert buy_check(terminal, NEW_NUMBER).status == 0  # so that the copy has tokens with which its desk could buy
 
     def copy_first(spool: Spool, operation_id: str) -> bool:
         monkeypatch.setattr(Spool, "mark_calling", real)
@@ -440,14 +440,14 @@ def test_a_purchase_sent_after_a_folder_copy_cannot_be_repeated(
         return real(spool, operation_id)
 
     monkeypatch.setattr(Spool, "mark_calling", copy_first)
-    bought = buy_check(terminal, KEPT)
+    bought = buy_check(terminal, KEPT_NUMBER)
     assert (bought.status, sandbox.ledger.charge_count) == (0, 2)
     new = Terminal(make_environment(tmp_path / "new", sandbox.url))
     wait_until_lapsed(new, bought.data["operation_id"])
-    assert buy_check(new, KEPT).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
+    assert buy_check(new, KEPT_NUMBER).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
     new.json("worker", "--once")
-    assert buy_check(new, KEPT).exit_status_and_code == (3, "already_purchased")
-    assert (read_checks(new, KEPT)[0]["certainty"], sandbox.ledger.charge_count) == ("unknown", 2)
+    assert buy_check(new, KEPT_NUMBER).exit_status_and_code == (3, "already_purchased")
+    assert (read_checks(new, KEPT_NUMBER)[0]["certainty"], sandbox.ledger.charge_count) == ("unknown", 2)
 
 
 def wait_until_lapsed(terminal: Terminal, operation: str) -> None:
@@ -694,7 +694,7 @@ def test_another_databases_backup_is_refused(sandbox: Sandbox, backup: Path, tmp
     """
     other = Terminal(make_environment(tmp_path / "other", sandbox.url))
     assert other.json("db", "upgrade").status == 0
-    assert read_checks(other, KEPT) == []
+    assert read_checks(other, KEPT_NUMBER) == []
     assert other.json("db", "restore", str(backup), "--check").exit_status_and_code == (3, "not_our_database")
     get_database_file(other).unlink()
     assert other.json("db", "restore", str(backup)).exit_status_and_code == (3, "not_our_database")
@@ -733,7 +733,7 @@ def test_a_file_of_another_program_in_use_is_not_exchanged(terminal: Terminal, b
     kept = Path(terminal.json("db", "restore", str(backup)).data["kept"])
     with closing(sqlite3.connect(kept)) as conn:
         assert conn.execute("SELECT title FROM theses").fetchall() == [("four years",)]
-    assert len(read_checks(terminal, KEPT)) == 1
+    assert len(read_checks(terminal, KEPT_NUMBER)) == 1
 
 
 def test_a_database_that_cannot_be_read_now_is_not_exchanged(terminal: Terminal, backup: Path) -> None:
@@ -747,7 +747,7 @@ def test_a_database_that_cannot_be_read_now_is_not_exchanged(terminal: Terminal,
         for more in (("--check",), ()):
             assert terminal.json("db", "restore", str(backup), *more).exit_status_and_code == (6, "database_locked")
     assert compute_digests(get_home(terminal)).keys() == before.keys()
-    assert len(read_checks(terminal, KEPT)) == 1
+    assert len(read_checks(terminal, KEPT_NUMBER)) == 1
 
 
 @expects_loss_log
@@ -757,7 +757,7 @@ def test_two_restores_in_one_second_keep_both_files(
     """A restore stores the replaced database file under another name. If a second restore would use the same name, it
     chooses a different one, so the file of the first restore isn't overwritten.
     """
-    assert buy_check(terminal, NEW).status == 0
+    assert buy_check(terminal, NEW_NUMBER).status == 0
     real = sqlite_copy.replace_database_file
     monkeypatch.setattr(
         sqlite_copy, "replace_database_file", lambda copy, file, *_: real(copy, file, "console.db.kept")
@@ -775,7 +775,7 @@ def test_a_database_without_hard_links_is_restored(
     """On a file system without hard links, a restore keeps the replaced file by renaming it. If the new file can't
     take its place, the former one gets its name back.
     """
-    assert buy_check(terminal, NEW).status == 0
+    assert buy_check(terminal, NEW_NUMBER).status == 0
 
     def raise_no_links(self: Path, target: Path) -> None:
         raise PermissionError("no links here")
@@ -787,9 +787,9 @@ def test_a_database_without_hard_links_is_restored(
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", raise_disk_error)
         assert terminal.json("db", "restore", str(backup)).exit_status_and_code == (6, "storage_full")
-    assert len(read_checks(terminal, NEW)) == 1
+    assert len(read_checks(terminal, NEW_NUMBER)) == 1
     kept = Path(terminal.json("db", "restore", str(backup)).data["kept"])
-    assert (len(read_checks(terminal, KEPT)), read_checks(terminal, NEW)) == (1, [])
+    assert (len(read_checks(terminal, KEPT_NUMBER)), read_checks(terminal, NEW_NUMBER)) == (1, [])
     with closing(sqlite3.connect(kept)) as conn:
         assert conn.execute("SELECT COUNT(*) FROM hansha_alarmbox_credit_checks").fetchall() == [(2,)]
 
@@ -809,12 +809,12 @@ def test_a_database_behind_a_link_is_replaced_for_every_desk(
         make_environment(tmp_path / "other", sandbox.url) | {"CONSOLE_DATABASE_URL": f"sqlite:///{file}"}
     )
     other.env["CONSOLE_DOCUMENTS_URL"] = f"file:{get_home(terminal)}/documents"
-    assert buy_check(other, NEW).status == 0
+    assert buy_check(other, NEW_NUMBER).status == 0
     restored = terminal.json("db", "restore", str(backup)).data
     assert get_database_file(terminal).is_symlink()
     assert Path(restored["kept"]).parent == file.parent
-    assert [read_checks(desk, NEW) for desk in (terminal, other)] == [[], []]
-    assert buy_check(other, NEW).exit_status_and_code == (3, "database_went_back")
+    assert [read_checks(desk, NEW_NUMBER) for desk in (terminal, other)] == [[], []]
+    assert buy_check(other, NEW_NUMBER).exit_status_and_code == (3, "database_went_back")
 
 
 @expects_loss_log
@@ -833,9 +833,9 @@ def test_a_backup_names_documents_that_are_missing(terminal: Terminal, tmp_path:
     """If a record's PDF is missing in the folder of documents, or can't be read, the backup is made and names this
     document.
     """
-    for number in (KEPT, NEW):
+    for number in (KEPT_NUMBER, NEW_NUMBER):
         assert buy_check(terminal, number).status == 0
-    paths = [read_checks(terminal, number)[0]["pdf_file_path"] for number in (KEPT, NEW)]
+    paths = [read_checks(terminal, number)[0]["pdf_file_path"] for number in (KEPT_NUMBER, NEW_NUMBER)]
     lost, damaged = (get_home(terminal) / "documents" / path for path in paths)
     lost.unlink()
     damaged.write_bytes(b"%PDF-")
@@ -896,7 +896,7 @@ def test_a_full_disk_is_reported_and_leaves_no_partial_backup(
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert told.exit_status_and_code == (6, "storage_full")
     assert compute_digests(get_home(terminal)).keys() == before.keys()
-    assert len(read_checks(terminal, KEPT)) == 1
+    assert len(read_checks(terminal, KEPT_NUMBER)) == 1
     assert list(tmp_path.glob("new*")) == []
 
 
@@ -922,7 +922,7 @@ def test_a_backup_in_a_readable_folder_is_private(terminal: Terminal, tmp_path: 
     """Only the current user can read the files and folders of a backup, also if other users may read the target
     folder, and whatever the umask is.
     """
-    buy_check(terminal, KEPT)
+    buy_check(terminal, KEPT_NUMBER)
     folder = tmp_path / "shared"
     folder.mkdir()
     folder.chmod(0o755)
@@ -949,7 +949,7 @@ def test_a_restore_that_breaks_off_leaves_a_whole_database(
     """The test interrupts a restore at each step that changes a file. After each interruption, the present or the
     restored database is complete, and a second restore succeeds.
     """
-    assert buy_check(terminal, NEW).status == 0
+    assert buy_check(terminal, NEW_NUMBER).status == 0
 
     def break_off(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -960,7 +960,7 @@ def test_a_restore_that_breaks_off_leaves_a_whole_database(
             assert step == "rename"  # there was nothing to move aside
     with closing(sqlite3.connect(get_database_file(terminal))) as conn:
         assert conn.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    assert len(read_checks(terminal, KEPT)) == 1
+    assert len(read_checks(terminal, KEPT_NUMBER)) == 1
 
 
 def test_a_damaged_database_is_replaced_and_kept(terminal: Terminal, backup: Path) -> None:
@@ -975,7 +975,7 @@ def test_a_damaged_database_is_replaced_and_kept(terminal: Terminal, backup: Pat
     kept = Path(restored["kept"])
     assert kept.read_bytes() == damaged
     assert kept.with_name(kept.name + "-wal").read_bytes() == b"stale"
-    assert len(read_checks(terminal, KEPT)) == 1
+    assert len(read_checks(terminal, KEPT_NUMBER)) == 1
 
 
 def test_the_log_of_a_deleted_file_is_not_written_into_the_restored_one(terminal: Terminal, backup: Path) -> None:
@@ -997,7 +997,7 @@ def test_the_log_of_a_deleted_file_is_not_written_into_the_restored_one(terminal
         with closing(sqlite3.connect(get_home(terminal) / name)) as conn:
             assert conn.execute("SELECT name FROM sqlite_schema WHERE name = 'stale'").fetchall() == []
         assert len(list(get_home(terminal).glob(f"{name}.before-restore-*-wal"))) == 1
-    assert len(read_checks(terminal, KEPT)) == 1
+    assert len(read_checks(terminal, KEPT_NUMBER)) == 1
 
 
 @pytest.fixture
@@ -1047,11 +1047,11 @@ def test_a_servers_backup_is_restored_only_into_an_empty_database(
     with monkeypatch.context() as patch:
         patch.setattr(server_dump, "load_dump", break_off)
         assert owner.json("db", "restore", folder).status != 0
-    assert owner.json("lookup", KEPT).exit_status_and_code[1] in ("schema_mismatch", "not_our_database")
+    assert owner.json("lookup", KEPT_NUMBER).exit_status_and_code[1] in ("schema_mismatch", "not_our_database")
     restored = owner.json("db", "restore", folder).data
     assert restored["database_id"] == made["database_id"]
     assert [check["name"] for check in owner.json("db", "check").data["checks"] if not check["ok"]] == []
-    assert owner.json("lookup", KEPT).exit_status_and_code == (
+    assert owner.json("lookup", KEPT_NUMBER).exit_status_and_code == (
         3,
         "not_allowed",
     )  # it is no person: the database answers again
@@ -1314,6 +1314,6 @@ def test_circular_links_are_refused(terminal: Terminal, tmp_path: Path) -> None:
     assert terminal.json("db", "backup", str(circle)).exit_status_and_code == (2, "bad_backup")
     assert terminal.json("db", "backup", str(circle / "new")).status != 70
     assert terminal.json("db", "restore", str(circle)).exit_status_and_code == (2, "bad_backup")
-    for words in (("lookup", KEPT), ("db", "upgrade")):
+    for words in (("lookup", KEPT_NUMBER), ("db", "upgrade")):
         assert terminal.json(*words, DATABASE_URL=f"sqlite:///{circle}").exit_status_and_code == (2, "bad_profile")
     assert list(tmp_path.glob("*.partial")) == []

@@ -17,7 +17,7 @@ from tests.support.team_mode import pass_password
 from tests.support.waiting import MAX_WAIT_SECONDS
 from tests.support.worker_process import fork_worker
 
-FIRST, LOST, OTHER = invent_numbers(3, seed=31)
+FIRST_NUMBER, LOST_NUMBER, OTHER_NUMBER = invent_numbers(3, seed=31)
 ORDER, CODE = "ORD-1", "database_went_back"
 A, B, WORKERS = 0, 1, 2
 REFUSALS_BY_DESK = {(3, "already_purchased"), (3, "in_progress")}
@@ -41,7 +41,7 @@ class DeskCommands:
             out = command.read_output(MAX_WAIT_SECONDS)
             return CommandResult(command.wait(), out, command.read_errors())
 
-    def buy(self, desk: int, number: str = LOST, **more: str) -> CommandResult:
+    def buy(self, desk: int, number: str = LOST_NUMBER, **more: str) -> CommandResult:
         return self(desk, "purchase", number, "--client", "1", **more)
 
     def request_and_approve_refund(self, desk: int, payment: int) -> CommandResult:
@@ -64,7 +64,7 @@ class DeskCommands:
     def read_charges_and_refunds(self) -> tuple[int, int]:
         """Return the charges for the lost number and the refunds of the payment, by the providers' ledgers."""
         there = self.sandbox.control.payments_control.read_payment("paypay", ORDER)
-        return self.sandbox.ledger.count_charges_of_number(LOST), len(there["refunds"])
+        return self.sandbox.ledger.count_charges_of_number(LOST_NUMBER), len(there["refunds"])
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCom
     place, url = desks.place, desks.sandbox.url
     desks.sandbox.control.payments_control.register_payment("paypay", ORDER, 3300)
     payment = int(desks(A, "payment", "import", "paypay", ORDER).data["id"])
-    assert desks(B, "lookup", LOST).data["credit_checks"] == []
-    assert desks.buy(A, FIRST).data["state"] == "success"  # and a pair of tokens is stored
+    assert desks(B, "lookup", LOST_NUMBER).data["credit_checks"] == []
+    assert desks.buy(A, FIRST_NUMBER).data["state"] == "success"  # and a pair of tokens is stored
     put_back = backups.take_backup(place)
     with fork_worker(place, url, desk=WORKERS, person=place.notice_account_name):
         if is_killed:
@@ -95,12 +95,12 @@ def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCom
     put_back()
 
     with fork_worker(place, url, desk=WORKERS, person=place.notice_account_name):
-        assert desks(A, "lookup", LOST).data["credit_checks"] == []
+        assert desks(A, "lookup", LOST_NUMBER).data["credit_checks"] == []
         told = desks.buy(B)
         assert told.exit_status_and_code == (3, CODE)
         missing = {one["kind"]: one["operation_id"] for one in told.error["detail"]["missing"]}
         assert set(missing) == {"credit-check", "refund"}
-        assert desks.buy(A, OTHER).exit_status_and_code == (3, CODE)
+        assert desks.buy(A, OTHER_NUMBER).exit_status_and_code == (3, CODE)
         assert desks.request_and_approve_refund(B, payment).exit_status_and_code in {(3, CODE), *REFUSALS_BY_DESK}
         assert desks.read_charges_and_refunds() == (1, 1)
 
@@ -110,18 +110,18 @@ def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCom
         again = desks.buy(B)
         assert again.exit_status_and_code == (3, "already_purchased"), again.error["detail"]
         assert desks.request_and_approve_refund(B, payment).exit_status_and_code in REFUSALS_BY_DESK
-        assert desks.buy(B, OTHER).data["state"] == "success"
+        assert desks.buy(B, OTHER_NUMBER).data["state"] == "success"
         assert desks.read_charges_and_refunds() == (1, 1)
 
         assert desks(B, "probe", "operation", missing["refund"]).status == 0
         # Nobody has the provider's id of a purchase whose process was killed before the answer: people settle it.
         assert desks(B, "probe", "operation", missing["credit-check"]).status == (4 if is_killed else 0)
         assert desks.list_lost_operations(B)[missing["credit-check"]] == ("open" if is_killed else "restored")
-        found = [(one["state"], one["certainty"]) for one in desks(B, "lookup", LOST).data["credit_checks"]]
+        found = [(one["state"], one["certainty"]) for one in desks(B, "lookup", LOST_NUMBER).data["credit_checks"]]
         assert found == ([] if is_killed else [("success", "known")])
         assert desks.buy(B).exit_status_and_code == (3, "already_purchased")
     assert desks.read_charges_and_refunds() == (1, 1)
-    assert desks.sandbox.ledger.count_charges_of_number(OTHER) == 1
+    assert desks.sandbox.ledger.count_charges_of_number(OTHER_NUMBER) == 1
 
 
 @pytest.mark.engines("sqlite")
@@ -130,7 +130,12 @@ def test_no_folder_is_made_for_a_database(desks: DeskCommands) -> None:
     unreachable and the folder isn't created.
     """
     away = desks.place.folder / "away"
-    for words in (("lookup", LOST), ("purchase", LOST, "--client", "1"), ("db", "upgrade"), ("worker", "--once")):
+    for words in (
+        ("lookup", LOST_NUMBER),
+        ("purchase", LOST_NUMBER, "--client", "1"),
+        ("db", "upgrade"),
+        ("worker", "--once"),
+    ):
         ended = desks(A, *words, DATABASE_URL=f"sqlite:///{away / 'console.db'}")
         assert ended.exit_status_and_code == (6, "database_unreachable")
         assert not away.exists()

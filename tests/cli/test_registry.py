@@ -17,15 +17,15 @@ from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
 from tests.cli.paying_terminal import PayingTerminal
 from tests.support.registries import (
-    CLOSED,
-    HOSTILE,
-    MERGED,
-    MIDDLE,
+    CLOSED_NUMBER,
+    HOSTILE_NUMBER,
+    MERGED_NUMBER,
+    MIDDLE_NUMBER,
     NEW_NAME,
     NUMBER_OF_IMAGE_NAME,
-    OPEN,
     OPEN_NAME,
-    SUCCESSOR,
+    OPEN_NUMBER,
+    SUCCESSOR_NUMBER,
     write_renaming_difference,
     write_small_whole_file,
 )
@@ -57,9 +57,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryDesk]:
         without = {
             "status": terminal("registry", "status").out.decode(),
             "find": terminal("registry", "find", "架空").out.decode(),
-            "number": terminal("lookup", OPEN).out.decode(),
+            "number": terminal("lookup", OPEN_NUMBER).out.decode(),
             "name": terminal("lookup", "架空商事").err,
-            "json": json.dumps(terminal.json("lookup", OPEN).data),
+            "json": json.dumps(terminal.json("lookup", OPEN_NUMBER).data),
             "status.json": json.dumps(terminal.json("registry", "status").data),
             "status of a name": str(terminal.json("lookup", "架空商事").exit_status_and_code),
         }
@@ -81,7 +81,7 @@ def test_a_lookup_has_the_registry_facts_of_the_number(desk: RegistryDesk) -> No
     """`lookup` returns the corporation's registry facts in JSON exactly as published, and in text with their date,
     publisher and licence.
     """
-    corporation = desk.terminal.json("lookup", OPEN).data["corporation"]
+    corporation = desk.terminal.json("lookup", OPEN_NUMBER).data["corporation"]
     promised = {
         "name": OPEN_NAME,
         "furigana": "カクウショウジ",
@@ -92,19 +92,19 @@ def test_a_lookup_has_the_registry_facts_of_the_number(desk: RegistryDesk) -> No
         "registry_date": "2026-10-30",
     }
     assert {name: corporation[name] for name in promised} == promised
-    text = desk.terminal("lookup", OPEN, LANGUAGE="ja").out.decode()
+    text = desk.terminal("lookup", OPEN_NUMBER, LANGUAGE="ja").out.decode()
     for part in (OPEN_NAME, "カクウショウジ", "2015-10-05", "2026-10-30 時点", REGISTRY_PUBLISHER, REGISTRY_LICENCE):
         assert part in text
 
 
 def test_a_merger_is_followed_to_the_last_successor(desk: RegistryDesk) -> None:
-    corporation = desk.terminal.json("lookup", MERGED).data["corporation"]
+    corporation = desk.terminal.json("lookup", MERGED_NUMBER).data["corporation"]
     assert corporation["closed"] == {"date": "2026-04-01", "cause": "11"}
-    assert corporation["successor"] == MIDDLE
-    assert [one["corporation_number"] for one in corporation["successors"]] == [MIDDLE, SUCCESSOR]
-    (predecessor,) = desk.terminal.json("lookup", SUCCESSOR).data["corporation"]["predecessors"]
-    assert predecessor["corporation_number"] == MIDDLE
-    text = desk.terminal("lookup", MERGED).out.decode()
+    assert corporation["successor"] == MIDDLE_NUMBER
+    assert [one["corporation_number"] for one in corporation["successors"]] == [MIDDLE_NUMBER, SUCCESSOR_NUMBER]
+    (predecessor,) = desk.terminal.json("lookup", SUCCESSOR_NUMBER).data["corporation"]["predecessors"]
+    assert predecessor["corporation_number"] == MIDDLE_NUMBER
+    text = desk.terminal("lookup", MERGED_NUMBER).out.decode()
     assert "2026-04-01, merger" in text
     assert "承継合同会社" in text
 
@@ -121,13 +121,13 @@ def test_a_buyer_is_advised_and_not_refused(desk: RegistryDesk) -> None:
     """A purchase for a closed or merged company is made. Before the purchase, the command says on stderr that the
     company is closed, or names its successor.
     """
-    merged = desk.terminal.json("purchase", MERGED, "--client", "1")
+    merged = desk.terminal.json("purchase", MERGED_NUMBER, "--client", "1")
     assert merged.status == 0
-    assert merged.data["corporation"]["successors"][-1]["corporation_number"] == SUCCESSOR
-    assert SUCCESSOR in merged.err.replace(" ", "")  # grouped, as on the screens
-    closed = desk.terminal("purchase", CLOSED, "--client", "1")
+    assert merged.data["corporation"]["successors"][-1]["corporation_number"] == SUCCESSOR_NUMBER
+    assert SUCCESSOR_NUMBER in merged.err.replace(" ", "")  # grouped, as on the screens
+    closed = desk.terminal("purchase", CLOSED_NUMBER, "--client", "1")
     assert (closed.status, "was closed on 2026-06-01 (end of liquidation)" in closed.err) == (0, True)
-    assert desk.terminal("purchase", SUCCESSOR, "--client", "1").err == ""
+    assert desk.terminal("purchase", SUCCESSOR_NUMBER, "--client", "1").err == ""
     shown = desk.terminal("show", "credit-check", str(merged.data["id"])).out.decode()
     assert "Name on our record" in shown
     assert "On record" in shown, "the successor has a record by now"
@@ -138,7 +138,7 @@ def test_rows_without_a_provider_s_name_have_the_official_one_marked(desk: Regis
     official name of the corporation registry, marked as such.
     """
     desk.sandbox.control.add_fault("status:503", call="purchase", times=1)
-    assert desk.terminal("purchase", HOSTILE, "--client", "2").status == 4
+    assert desk.terminal("purchase", HOSTILE_NUMBER, "--client", "2").status == 4
     (item,) = desk.terminal.json("queue", "unknown").data["items"]
     assert item["company_name"] is None
     assert item["registry_name"]["registry_date"] == "2026-10-30"
@@ -180,7 +180,7 @@ def test_a_pack_names_the_registrys_publisher_date_and_licence(desk: RegistryDes
     """
     pack = desk.folder / "case.zip"
     desk.terminal.json("purchase", UNKNOWN_TO_REGISTRY, "--client", "1")
-    record = desk.terminal.json("purchase", OPEN, "--client", "1").data["id"]
+    record = desk.terminal.json("purchase", OPEN_NUMBER, "--client", "1").data["id"]
     desk.terminal.json("show", "credit-check", str(record), "--pack", str(pack)).data  # noqa: B018  # it succeeds
     with zipfile.ZipFile(pack) as archive:
         told = json.loads(archive.read("registry.json"))
@@ -216,7 +216,7 @@ def test_a_difference_is_imported_once_and_lists_its_changes(desk: RegistryDesk)
     assert [file["kind"] for file in status["files"]] == ["whole", "difference"]
     assert status["source"] == REGISTRY_PUBLISHER
     (change,) = terminal.json("registry", "changes", "--since", "2026-11-01").data["items"]
-    assert (change["corporation_number"], change["facts"]) == (OPEN, ["name"])
+    assert (change["corporation_number"], change["facts"]) == (OPEN_NUMBER, ["name"])
     assert (change["before"]["name"], change["after"]["name"]) == (OPEN_NAME, NEW_NAME)
     assert f"{OPEN_NAME} → {NEW_NAME}" in terminal("registry", "changes", "--since", "2026-11-01").out.decode()
     assert terminal.json("registry", "changes", "--since", "2026-11-03", "--all").data["items"] == []
@@ -289,7 +289,7 @@ def test_corporations_are_found_by_name_reading_and_postcode(desk: RegistryDesk)
     """
     terminal = desk.terminal
     (item,) = terminal.json("registry", "find", "架空商事").data["items"]
-    promised = {"corporation_number": OPEN, "name": OPEN_NAME, "furigana": "カクウショウジ", "kind": "301"}
+    promised = {"corporation_number": OPEN_NUMBER, "name": OPEN_NAME, "furigana": "カクウショウジ", "kind": "301"}
     assert {name: item[name] for name in promised} == promised
     assert {"address", "closed", "successor", "ours"} <= item.keys()
     for words in (
@@ -298,13 +298,15 @@ def test_corporations_are_found_by_name_reading_and_postcode(desk: RegistryDesk)
         ["㈱架空商事"],
         ["架空商事", "--prefecture", "東京都"],
     ):
-        assert [one["corporation_number"] for one in terminal.json("find", *words).data["items"]] == [OPEN], words
+        assert [one["corporation_number"] for one in terminal.json("find", *words).data["items"]] == [OPEN_NUMBER], (
+            words
+        )
     assert terminal.json("find", "架空商事", "--prefecture", "大阪府").data["items"] == []
     answer = terminal.json("registry", "find", "100-0013").data
     assert answer["registry_date"] == "2026-10-30"
-    assert {one["corporation_number"] for one in answer["items"]} >= {OPEN, MERGED, SUCCESSOR}
+    assert {one["corporation_number"] for one in answer["items"]} >= {OPEN_NUMBER, MERGED_NUMBER, SUCCESSOR_NUMBER}
     assert len(terminal.json("registry", "find", "100-0013", "--limit", "2").data["items"]) == 2
-    terminal.json("purchase", MIDDLE, "--client", "1")
+    terminal.json("purchase", MIDDLE_NUMBER, "--client", "1")
     first = terminal.json("find", "100-0013").data["items"][0]
     assert first["ours"] is True
     text = terminal("find", "100-0013").out.decode()
@@ -340,12 +342,12 @@ def test_a_match_of_another_spelling_is_reported_and_opens_no_record(desk: Regis
     terminal = desk.terminal
     for words in (("registry", "find"), ("find",), ("lookup",)):
         answer = terminal.json(*words, "カクーショージ").data
-        assert [one["corporation_number"] for one in answer["items"]] == [OPEN], words
+        assert [one["corporation_number"] for one in answer["items"]] == [OPEN_NUMBER], words
         assert answer["other_spelling"] == "カクウショウジ"
         text = terminal(*words, "カクーショージ", LANGUAGE="ja").out.decode()
         assert "入力どおりに一致する法人はありません。「カクウショウジ」" in text
     assert terminal.json("find", "カクウショウジ").data["other_spelling"] is None
-    assert terminal.json("lookup", "カクウショウジ").data["corporation_number"] == OPEN
+    assert terminal.json("lookup", "カクウショウジ").data["corporation_number"] == OPEN_NUMBER
 
 
 def test_a_search_for_one_character_asks_for_two(desk: RegistryDesk) -> None:
@@ -404,14 +406,14 @@ def test_a_lookup_accepts_a_company_name(desk: RegistryDesk) -> None:
     """
     terminal = desk.terminal
     found = terminal.json("lookup", "承継合同会社").data
-    assert (found["corporation_number"], found["corporation"]["name"]) == (SUCCESSOR, "承継合同会社")
+    assert (found["corporation_number"], found["corporation"]["name"]) == (SUCCESSOR_NUMBER, "承継合同会社")
     several = terminal.json("lookup", "100-0013").data
     assert several["corporation_number"] is None
     assert (several["credit_checks"], several["registry_date"]) == ([], "2026-10-30")
     assert len(several["items"]) > 2
     assert terminal.json("lookup", "どこにもない名称").data["items"] == []
     assert terminal("lookup", "どこにもない名称").status == 0
-    for wrong in (OPEN[:-1], OPEN[:-1] + "0", "", "12345678901234", "!?"):
+    for wrong in (OPEN_NUMBER[:-1], OPEN_NUMBER[:-1] + "0", "", "12345678901234", "!?"):
         assert terminal.json("lookup", wrong).exit_status_and_code == (2, "invalid_corporation_number"), wrong
     for hostile in ("%", "_", '"', "NEAR(a b)", "名" * 10_000, "\u202e", "🦊", "a' OR 1=1 --", "\x00"):
         assert terminal.json("find", hostile).status == 0, hostile
@@ -435,7 +437,7 @@ def test_find_and_lookup_take_conditions(desk: RegistryDesk) -> None:
     each unknown condition.
     """
     terminal = desk.terminal
-    bought = terminal.json("purchase", SUCCESSOR, "--client", "3").data
+    bought = terminal.json("purchase", SUCCESSOR_NUMBER, "--client", "3").data
     answer = terminal.json("find", "provider:alarmbox", "client:3", "foo:bar", "status:zzz").data
     assert [one["id"] for one in answer["credit_checks"]] == [bought["id"]]
     assert (answer["items"], answer["payments"], answer["exact"], answer["filter"]) == (
@@ -447,7 +449,7 @@ def test_find_and_lookup_take_conditions(desk: RegistryDesk) -> None:
     assert [one["code"] for one in answer["problems"]] == ["unknown_operator", "unknown_value"]
     of_company = terminal.json("find", "承継合同会社", "kind:credit-check").data
     assert bought["id"] in [one["id"] for one in of_company["credit_checks"]]
-    assert [one["corporation_number"] for one in of_company["items"]] == [SUCCESSOR]
+    assert [one["corporation_number"] for one in of_company["items"]] == [SUCCESSOR_NUMBER]
     by_condition = terminal.json("lookup", "client:3").data
     assert (by_condition["corporation_number"], len(by_condition["credit_checks"])) == (None, 1)
     by_operation = terminal.json("lookup", bought["operation_id"]).data

@@ -35,13 +35,13 @@ from tests.cli.paying_terminal import PayingTerminal
 from tests.support.invented import invent_numbers
 
 PACK_FOLDER = Path(__file__).resolve().parents[1] / "vectors" / "packs"
-BOUGHT, REFUSED, UNKNOWN = invent_numbers(3, seed=71)
+BOUGHT, REFUSED_NUMBER, UNKNOWN = invent_numbers(3, seed=71)
 
 
 def write_packs(folder: Path, home: Path, sandbox: Sandbox) -> None:
     """Write evidence packs of a successful, a refused and an unknown purchase, and of a refund at each gateway."""
     desk = PayingTerminal(home, sandbox)
-    faults = (("status:422", REFUSED), ("status:503", UNKNOWN))
+    faults = (("status:422", REFUSED_NUMBER), ("status:503", UNKNOWN))
     desk.json("purchase", BOUGHT, "--client", "1")
     for fault, number in faults:
         sandbox.control.add_fault(fault, call="purchase", times=1)

@@ -1,5 +1,5 @@
-"""Stops processes that buy with SIGSTOP until their leases have expired: after the provider's answer but before the
-write of the outcome, or before the sending.
+"""Stops processes in the middle of a purchase by the signal SIGSTOP, until their leases have expired. A process is
+stopped before it sends the purchase, or after the provider's answer but before it writes the outcome.
 """
 
 import os

@@ -44,13 +44,16 @@ from tests.support.invented import invent_numbers
 WHOLE_DAY, NEXT_DAY = date(2026, 11, 18), date(2026, 11, 19)
 WATCHED_COMPANY_COUNT = 40
 WATCHED_NUMBERS = invent_numbers(WATCHED_COMPANY_COUNT, 72)
-SUCCESSOR, UNWATCHED = invent_numbers(2, 73)
+SUCCESSOR_NUMBER, UNWATCHED_NUMBER = invent_numbers(2, 73)
 REGISTRY_ROW_BY_NUMBER = {
     number: make_company_row(number, f"株式会社見張{index}") for index, number in enumerate(WATCHED_NUMBERS)
 }
-UNCHANGED_COMPANIES = [make_company_row(SUCCESSOR, "株式会社承継先"), make_company_row(UNWATCHED, "株式会社他人")]
+UNCHANGED_COMPANIES = [
+    make_company_row(SUCCESSOR_NUMBER, "株式会社承継先"),
+    make_company_row(UNWATCHED_NUMBER, "株式会社他人"),
+]
 CHANGE_FUNCTIONS = (
-    lambda row: merge_company(row, SUCCESSOR, NEXT_DAY),
+    lambda row: merge_company(row, SUCCESSOR_NUMBER, NEXT_DAY),
     lambda row: close_company(row, NEXT_DAY),
     lambda row: rename_company(row, "株式会社新しい名", NEXT_DAY),
     lambda row: move_company(row, "別町１－１", NEXT_DAY),
@@ -141,7 +144,7 @@ def test_a_change_is_acknowledged_by_keyboard(
     assert "国税庁" in page.source_label.plain
     person.press("S")
     person.wait_until_read()
-    assert person.wait_for_page(LookupPage).company_panel.number == SUCCESSOR
+    assert person.wait_for_page(LookupPage).company_panel.number == SUCCESSOR_NUMBER
     person.press("Esc")
     person.wait_until(lambda: person.frame.current_route == ChangedCompaniesRoute())
     _select_company(person, page, closed)

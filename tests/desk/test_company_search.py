@@ -52,12 +52,12 @@ from tests.support.invented import invent_numbers
 from tests.support.money_desks import import_paid_payment, request_refund
 
 REGISTRY_DATE = date(2026, 11, 20)
-OPEN, CLOSED, MERGED, SUCCESSOR, ABSENT = invent_numbers(5, 71)
+OPEN_NUMBER, CLOSED_NUMBER, MERGED_NUMBER, SUCCESSOR_NUMBER, ABSENT_NUMBER = invent_numbers(5, 71)
 REGISTRY_ROWS = [
-    make_company_row(OPEN, "株式会社みなも堂印刷", furigana="ミナモドウインサツ"),
-    close_company(make_company_row(CLOSED, "みなも堂商事有限会社"), date(2026, 10, 31)),
-    merge_company(make_company_row(MERGED, "株式会社霧沢建材"), SUCCESSOR, date(2026, 9, 1)),
-    make_company_row(SUCCESSOR, "株式会社オリゾン測器"),
+    make_company_row(OPEN_NUMBER, "株式会社みなも堂印刷", furigana="ミナモドウインサツ"),
+    close_company(make_company_row(CLOSED_NUMBER, "みなも堂商事有限会社"), date(2026, 10, 31)),
+    merge_company(make_company_row(MERGED_NUMBER, "株式会社霧沢建材"), SUCCESSOR_NUMBER, date(2026, 9, 1)),
+    make_company_row(SUCCESSOR_NUMBER, "株式会社オリゾン測器"),
 ]
 
 
@@ -93,7 +93,7 @@ def test_a_credit_check_is_found_by_a_part_of_a_name_in_five_keys(
     on the company, Enter on the credit check.
     """
     import_registry(window_desks, tmp_path)
-    check = buy_check(window_desks.console, OPEN)
+    check = buy_check(window_desks.console, OPEN_NUMBER)
     person = open_window()
     person.press("Ctrl+K")
     assert person.opening.controller is not None
@@ -108,7 +108,7 @@ def test_a_credit_check_is_found_by_a_part_of_a_name_in_five_keys(
     person.press("Enter")
     person.wait_until_read()
     page = person.wait_for_page(LookupPage)
-    assert page.company_panel.number == OPEN  # with records of ours it stands before the closed one
+    assert page.company_panel.number == OPEN_NUMBER  # with records of ours it stands before the closed one
     assert page.company_panel.name_label.plain == "株式会社みなも堂印刷"
     assert page.company_panel.furigana_label.plain == "ミナモドウインサツ"
     person.press("Enter")
@@ -126,13 +126,13 @@ def test_several_matching_companies_are_listed(
     page = search_text(person, "みなも堂")
     found = page.result_stack.currentWidget()
     assert isinstance(found, CompanyList)
-    assert [company.number for company in found.table.all_rows] == [OPEN, CLOSED]
+    assert [company.number for company in found.table.all_rows] == [OPEN_NUMBER, CLOSED_NUMBER]
     assert found.table.all_rows[1].closure_word
     person.press("Down")
     person.press("Enter")
     person.wait_until_read()
-    assert page.company_panel.number == CLOSED
-    assert search_text(person, "霧沢建材").company_panel.number == MERGED  # a single one opens at once
+    assert page.company_panel.number == CLOSED_NUMBER
+    assert search_text(person, "霧沢建材").company_panel.number == MERGED_NUMBER  # a single one opens at once
     assert isinstance(search_text(person, "該当しない名前").result_stack.currentWidget(), EmptyState)
 
 
@@ -153,7 +153,7 @@ def test_the_title_of_a_company_list_describes_its_search(
     page = search_text(person, "みなもどーいんさつ")
     other = page.result_stack.currentWidget()
     assert isinstance(other, CompanyList), "found by another spelling, so it doesn't open at once"
-    assert [company.number for company in other.table.all_rows] == [OPEN]
+    assert [company.number for company in other.table.all_rows] == [OPEN_NUMBER]
     titles = [label.plain for label in other.findChildren(TextLabel)]
     assert any("ミナモドウインサツ" in title and "みなもどーいんさつ" in title for title in titles), titles
     message = search_text(person, "空").result_stack.currentWidget()
@@ -169,21 +169,21 @@ def test_the_page_of_a_closed_company_shows_closure_and_successor(
     successor's page has a link back. The dialog of a purchase also shows the closure.
     """
     import_registry(window_desks, tmp_path)
-    buy_check(window_desks.console, SUCCESSOR)
+    buy_check(window_desks.console, SUCCESSOR_NUMBER)
     person = open_window()
-    page = search_text(person, CLOSED)
+    page = search_text(person, CLOSED_NUMBER)
     facts = page.company_panel.registry_facts
     person.wait_until(lambda: "2026-10-31" in read_visible_facts(facts))
     person.wait_until(lambda: REGISTRY_DATE.isoformat() in read_visible_facts(facts))
-    search_text(person, MERGED)
+    search_text(person, MERGED_NUMBER)
     (link,) = (stop for stop in facts.focus_stops if isinstance(stop, LinkButton))
     link.click()
     person.wait_until_read()
-    assert page.company_panel.number == SUCCESSOR
+    assert page.company_panel.number == SUCCESSOR_NUMBER
     (back,) = (stop for stop in facts.focus_stops if isinstance(stop, LinkButton))
     back.click()
     person.wait_until_read()
-    assert page.company_panel.number == MERGED
+    assert page.company_panel.number == MERGED_NUMBER
     person.press("B")
     dialog = person.wait_for_dialog(PurchaseDialog)
     assert any("株式会社オリゾン測器" in bar.accessibleName() for bar in dialog.form.findChildren(NotificationBar))
@@ -195,8 +195,8 @@ def test_the_page_of_a_closed_company_shows_closure_and_successor(
     successor.click()
     person.wait_without_dialog()
     person.wait_until_read()
-    assert page.company_panel.number == SUCCESSOR
-    search_text(person, ABSENT)
+    assert page.company_panel.number == SUCCESSOR_NUMBER
+    search_text(person, ABSENT_NUMBER)
     person.wait_until(
         lambda: REGISTRY_DATE.isoformat() in read_visible_facts(facts)
     )  # the registry doesn't have this number, and says so
@@ -208,9 +208,9 @@ def test_pages_of_records_show_closure_and_successor_of_the_company(
 ) -> None:
     """The pages of a credit check, a payment and a refund have the official name, the closure and the successor,
     each with the day and the source of the registry."""
-    check = buy_check(window_desks.console, MERGED)
+    check = buy_check(window_desks.console, MERGED_NUMBER)
     payment = import_paid_payment(
-        window_desks.acting_desk, sandbox, "ORD-20261120-000123", 12_000, corporation_number=CLOSED
+        window_desks.acting_desk, sandbox, "ORD-20261120-000123", 12_000, corporation_number=CLOSED_NUMBER
     )
     with window_desks.open_acting_desk("op-a") as desk:
         refund = request_refund(desk, payment.id, 8_500)
@@ -255,11 +255,11 @@ def test_pages_of_records_show_closure_and_successor_of_the_company(
 def test_a_differing_company_name_is_shown(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
-    check = buy_check(window_desks.console, OPEN)
-    row = rename_company(make_company_row(OPEN, "旧名株式会社"), "株式会社新しい名", date(2026, 11, 1))
+    check = buy_check(window_desks.console, OPEN_NUMBER)
+    row = rename_company(make_company_row(OPEN_NUMBER, "旧名株式会社"), "株式会社新しい名", date(2026, 11, 1))
     import_registry(window_desks, tmp_path, [row])
     person = open_window()
-    page = search_text(person, OPEN)
+    page = search_text(person, OPEN_NUMBER)
     assert page.company_panel.name_label.plain == "株式会社新しい名"
     assert check.company_name
     person.wait_until(lambda: (check.company_name or "") in read_visible_facts(page.company_panel.registry_facts))
@@ -271,7 +271,7 @@ def test_rows_show_the_official_company_name(
     """A record without a company name from the provider shows the official name of the corporation registry, marked
     as such.
     """
-    check: CreditCheck = buy_with_unknown_outcome(window_desks.console, sandbox, OPEN)
+    check: CreditCheck = buy_with_unknown_outcome(window_desks.console, sandbox, OPEN_NUMBER)
     import_registry(window_desks, tmp_path)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
@@ -290,7 +290,7 @@ def test_the_page_of_a_company_names_facts_missing_without_a_registry(
     """Without a corporation registry, the page of a company names the facts that a registry would add. With a
     registry, the page shows these facts."""
     person = open_window()
-    page = search_text(person, OPEN)
+    page = search_text(person, OPEN_NUMBER)
     hint = page.context.translate("lookup.no_registry_facts")
     facts = page.company_panel.registry_facts
     person.wait_until(lambda: read_visible_facts(facts) == hint)
@@ -344,14 +344,14 @@ def test_no_key_acts_on_a_company_that_is_not_shown(
     """While a list of found records, or nothing yet, is shown in place of a company, no key acts on the company that
     was looked up before: B would open its purchase, and Ctrl+C would copy its number.
     """
-    record = buy_with_unknown_outcome(console, sandbox, OPEN)
+    record = buy_with_unknown_outcome(console, sandbox, OPEN_NUMBER)
     person = open_window()
-    person.frame.show_route(LookupRoute(ABSENT))
+    person.frame.show_route(LookupRoute(ABSENT_NUMBER))
     page = person.wait_for_page(LookupPage)
     person.wait_until_read()
-    assert page.company_panel.number == ABSENT
+    assert page.company_panel.number == ABSENT_NUMBER
     assert page.company_panel.buy_button.hasFocus()
-    person.frame.show_route(LookupRoute(OPEN))
+    person.frame.show_route(LookupRoute(OPEN_NUMBER))
     assert not page.company_panel.isVisible()  # as soon as another number is looked up
     assert not page.company_panel.buy_button.hasFocus()
     person.wait_until_read()

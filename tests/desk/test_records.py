@@ -37,7 +37,7 @@ from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment
 
-NUMBER, OTHER = NUMBERS[0], NUMBERS[1]
+NUMBER, OTHER_NUMBER = NUMBERS[0], NUMBERS[1]
 
 
 def open_record(person: Person, id: int, trail: tuple[int, ...] = ()) -> CreditCheckPage:
@@ -79,7 +79,7 @@ def test_a_record_being_read_shows_a_message(
     """
     first, second = (
         buy_with_unknown_outcome(console, sandbox, NUMBER),
-        buy_with_unknown_outcome(console, sandbox, OTHER),
+        buy_with_unknown_outcome(console, sandbox, OTHER_NUMBER),
     )
     person = open_window()
     page = open_record(person, first.id)
@@ -239,7 +239,7 @@ def test_disabled_actions_name_the_people_who_have_the_right(
     assert not lookup.company_panel.buy_button.isEnabled()
     assert "operator" in lookup.company_panel.buy_button.reason
     with pytest.raises(ConsoleError, match="not_allowed"), window_desks.open_acting_desk("aud-e") as auditor:
-        auditor.credit_checks.purchase(PurchaseRequest(OTHER, "1"))
+        auditor.credit_checks.purchase(PurchaseRequest(OTHER_NUMBER, "1"))
 
 
 def test_a_probe_without_a_change_reports_its_finding(
@@ -248,7 +248,7 @@ def test_a_probe_without_a_change_reports_its_finding(
     """A probe of a bought credit check says in a toast that nothing changed. A probe of an unknown purchase that
     finds nothing says in a bar that it is still unknown.
     """
-    bought, unknown = buy_check(console, NUMBER), buy_with_unknown_outcome(console, sandbox, OTHER)
+    bought, unknown = buy_check(console, NUMBER), buy_with_unknown_outcome(console, sandbox, OTHER_NUMBER)
     person = open_window()
     page = open_record(person, bought.id)
     person.press("P")
@@ -374,7 +374,7 @@ def test_new_arrivals_move_no_row(open_window: OpenWindow, console: Console, san
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
     person.wait_until(lambda: page.current_row is not None)
-    late = buy_with_unknown_outcome(console, sandbox, OTHER)
+    late = buy_with_unknown_outcome(console, sandbox, OTHER_NUMBER)
     person.wait_until(page.new_arrivals.button.isVisible)
     assert page.row_model.row_count == 1
     assert page.new_arrivals.button.text() == "Show 1 new record"
@@ -394,7 +394,7 @@ def test_a_filtered_list_does_not_announce_records_outside_its_filter(
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
     person.wait_until(lambda: page.current_row is not None)
-    buy_with_unknown_outcome(console, sandbox, OTHER)
+    buy_with_unknown_outcome(console, sandbox, OTHER_NUMBER)
     person.wait_until(page.new_arrivals.button.isVisible)
     page.filter.edit.setText("no such company")
     page.filter.changed.emit()

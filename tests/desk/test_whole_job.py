@@ -18,7 +18,7 @@ from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome, buy_without_pdf, read_provider_id
 from tests.support.desks import NUMBERS
 
-LACKING, UNANSWERED = NUMBERS[0], NUMBERS[1]
+LACKING_NUMBER, UNANSWERED_NUMBER = NUMBERS[0], NUMBERS[1]
 
 
 def read_check(console: Console, id: int) -> CreditCheckDetails:
@@ -32,12 +32,12 @@ def test_the_whole_job_is_done_with_the_keyboard_alone(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A person looks up, re-fetches and resolves records with the keyboard alone."""
-    lacking = buy_without_pdf(console, sandbox, LACKING)
-    unknown = buy_with_unknown_outcome(console, sandbox, UNANSWERED)
+    lacking = buy_without_pdf(console, sandbox, LACKING_NUMBER)
+    unknown = buy_with_unknown_outcome(console, sandbox, UNANSWERED_NUMBER)
     person = open_window()
 
     person.press("Alt+3")
-    person.type_in(LACKING)
+    person.type_in(LACKING_NUMBER)
     person.press("Return")
     lookup = person.wait_for_page(LookupPage)
     person.wait_until(lambda: lookup.company_panel.current_record is not None)
@@ -72,7 +72,7 @@ def test_the_whole_job_is_done_with_the_keyboard_alone(
     person.tab_to("AlarmBox number")
     person.press("Space")
     person.press("Tab")
-    person.type_in(str(read_provider_id(sandbox, UNANSWERED)))
+    person.type_in(str(read_provider_id(sandbox, UNANSWERED_NUMBER)))
     assert settling.form.outcome == "success", "the only result that this evidence carries"
     reasons = settling.form.reason_list
     assert settling.form.find_disabled_reason() == translate("dialog.resolve.needs_words", "en")
@@ -100,13 +100,13 @@ def test_a_job_is_done_through_the_accessibility_tree(
     """A person looks up, re-fetches and resolves records by accessibility alone: each control is found by its
     accessible name and pressed by its accessible action.
     """
-    lacking = buy_without_pdf(console, sandbox, LACKING)
-    unknown = buy_with_unknown_outcome(console, sandbox, UNANSWERED)
+    lacking = buy_without_pdf(console, sandbox, LACKING_NUMBER)
+    unknown = buy_with_unknown_outcome(console, sandbox, UNANSWERED_NUMBER)
     person = open_window()
     button = QAccessible.Role.Button
 
     person.press("Alt+3")
-    person.wait_for_control("Corporation number", role=QAccessible.Role.EditableText).write(LACKING)
+    person.wait_for_control("Corporation number", role=QAccessible.Role.EditableText).write(LACKING_NUMBER)
     person.wait_for_control("Look up").press()
     person.wait_for_control("Open record").press()
     record = person.wait_for_page(CreditCheckPage)
@@ -135,7 +135,9 @@ def test_a_job_is_done_through_the_accessibility_tree(
     settling = person.wait_for_dialog(ResolveDialog)
     person.wait_for_control("AlarmBox number", settling, QAccessible.Role.RadioButton).toggle()
     entry = QAccessible.Role.EditableText
-    person.wait_for_control("AlarmBox number", settling, entry).write(str(read_provider_id(sandbox, UNANSWERED)))
+    person.wait_for_control("AlarmBox number", settling, entry).write(
+        str(read_provider_id(sandbox, UNANSWERED_NUMBER))
+    )
     person.wait_for_control("Bought", settling, QAccessible.Role.RadioButton).toggle()
     settling.form.reason_list.setCurrentIndex(0)
     person.wait_for_control("Reason in words", settling, entry).write("seen on their list")

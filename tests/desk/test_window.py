@@ -57,7 +57,7 @@ from tests.desk.window_person import Person, get_accessible_name
 from tests.support.desks import NUMBERS
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-NUMBER, OTHER = NUMBERS[0], NUMBERS[1]
+NUMBER, OTHER_NUMBER = NUMBERS[0], NUMBERS[1]
 
 
 def find_nameless_controls(root: QWidget) -> list[str]:
@@ -83,7 +83,7 @@ def test_every_control_on_every_page_has_a_name(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, language: str
 ) -> None:
     """Each control that Tab reaches has an accessible name, on each page and in both languages."""
-    bought, unknown = buy_check(console, NUMBER), buy_with_unknown_outcome(console, sandbox, OTHER)
+    bought, unknown = buy_check(console, NUMBER), buy_with_unknown_outcome(console, sandbox, OTHER_NUMBER)
     routes: list[Route] = [
         HomeRoute(),
         QueuesRoute("unknown"),
@@ -107,7 +107,10 @@ def test_every_control_in_every_dialog_has_a_name(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """Every control of every dialog has an accessible name, which a screen reader speaks."""
-    lacking, unknown = buy_without_pdf(console, sandbox, NUMBER), buy_with_unknown_outcome(console, sandbox, OTHER)
+    lacking, unknown = (
+        buy_without_pdf(console, sandbox, NUMBER),
+        buy_with_unknown_outcome(console, sandbox, OTHER_NUMBER),
+    )
     person = open_window()
     context, window = person.opening.context, person.window
     dialogs = [
@@ -133,7 +136,7 @@ def test_the_refetch_dialog_promises_to_keep_only_a_stored_copy(
     """Before a re-fetch, the dialog says that the older copy of the PDF stays stored. It doesn't say so if no copy is
     stored.
     """
-    lacking, complete = buy_without_pdf(console, sandbox, NUMBER), buy_check(console, OTHER)
+    lacking, complete = buy_without_pdf(console, sandbox, NUMBER), buy_check(console, OTHER_NUMBER)
     person = open_window()
     context, window = person.opening.context, person.window
     for record, is_promised in ((lacking, False), (complete, True)):
@@ -172,7 +175,7 @@ def test_the_title_names_page_and_environment(open_window: OpenWindow, console: 
     """The title of the window has the page, its most important figure, the program and the environment, so that a
     screen reader can distinguish windows.
     """
-    bought, unknown = buy_check(console, NUMBER), buy_with_unknown_outcome(console, sandbox, OTHER)
+    bought, unknown = buy_check(console, NUMBER), buy_with_unknown_outcome(console, sandbox, OTHER_NUMBER)
     person = open_window()
     routes: list[Route] = [
         CreditCheckRoute(bought.id),

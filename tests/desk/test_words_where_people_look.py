@@ -59,7 +59,9 @@ capitals."""
 
 
 RAW_ON_SCREENS = (*RAW_CODES, re.compile(r"\bHTTP \d{3}\b"), re.compile(r"\bev-[0-9a-z]+\b"))
-"""A screen shows the HTTP status of an answer in the list of raw answers alone."""
+"""The patterns that `check_screens` looks for. HTTP statuses are among them, because a screen shows one in the list
+of raw answers alone.
+"""
 
 
 def find_internal_codes(

@@ -195,8 +195,8 @@ _SESSION_VARIABLES_QUERY = text(
 
 
 def test_settings_of_the_whole_server_do_not_apply_to_the_console(own_place: ServerPlace, own_server: Server) -> None:
-    """If an administrator has set other values than the defaults for the whole server, such as a limit of rows, they
-    don't apply to the sessions of a desk, nor its time limits to those of the commands `db …`.
+    """An administrator has changed the defaults of the whole server, such as a limit of rows: the sessions of a desk
+    don't get these values. The sessions of the commands `db …` have no time limits either.
     """
     behaviour = (2**64 - 1, 0, "NO_CHAIN", 1024, "", 1, "InnoDB", 1, "DEFAULT")
     with ExitStack() as changed:

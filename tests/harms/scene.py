@@ -33,8 +33,14 @@ from tests.support.refusals import call_for_refusal_code
 from tests.support.sql_server import SqlServer
 from tests.support.teams import Team
 
-PERSON_BY_ROLE = {"operator": "op-a", "approver": "lead-b", "auditor": "aud-e", "admin": "adm-f", "worker": "worker"}
-"""Somebody of each role."""
+PERSON_NAME_BY_ROLE = {
+    "operator": "op-a",
+    "approver": "lead-b",
+    "auditor": "aud-e",
+    "admin": "adm-f",
+    "worker": "worker",
+}
+"""For each role, the name of a person who has it."""
 CHECKS_TABLE = "hansha_alarmbox_credit_checks"
 UTC = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
 CLIENT_ID = "1"
@@ -172,7 +178,7 @@ class AttackedDatabase:
         return said
 
     def attack_as_each_role(
-        self, attacks: Iterable[Attack], roles: Iterable[str] = PERSON_BY_ROLE.values(), **names: str
+        self, attacks: Iterable[Attack], roles: Iterable[str] = PERSON_NAME_BY_ROLE.values(), **names: str
     ) -> int:
         """Let every role try all of these attacks. Unless `tries_all_attacks` is True, only the worker and one
         other role, in turn, try each attack. Return the number of tries.

@@ -14,7 +14,7 @@ from tests.harms.attacks import (
     make_ending_attacks,
     make_update_attacks,
 )
-from tests.harms.scene import CHECKS_TABLE, CLIENT_ID, PERSON_BY_ROLE, UTC, AttackedDatabase, set_validity_end
+from tests.harms.scene import CHECKS_TABLE, CLIENT_ID, PERSON_NAME_BY_ROLE, UTC, AttackedDatabase, set_validity_end
 from tests.support import old_purchases
 from tests.support.money_desks import call_for_ending
 from tests.support.refusals import call_for_refusal_code
@@ -263,7 +263,7 @@ def test_an_expired_check_is_renewed_once(harm_scene: AttackedDatabase) -> None:
     renewed = harm_scene.buy("lead-b", number, renew=True)
     assert (renewed.state, harm_scene.count_charges(number)) == ("success", 2)
     harm_scene.attack_as_each_role(harm_scene.choose_attacks(make_renewal_attacks(renewed)))
-    for person in PERSON_BY_ROLE.values():
+    for person in PERSON_NAME_BY_ROLE.values():
         call_for_ending(lambda: harm_scene.buy(person, number, renew=True))  # noqa: B023  # called at once
     assert harm_scene.count_charges(number) == 2
     harm_scene.check_ordinary_work()

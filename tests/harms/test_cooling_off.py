@@ -15,7 +15,7 @@ from tests.harms.attacks import (
     make_insert_attacks,
     make_update_attacks,
 )
-from tests.harms.scene import PERSON_BY_ROLE, UTC, AttackedDatabase
+from tests.harms.scene import PERSON_NAME_BY_ROLE, UTC, AttackedDatabase
 from tests.support.money_desks import call_for_ending
 
 LARGE_YEN = 200_000
@@ -123,7 +123,7 @@ def test_no_role_shortens_a_cooling_off_period(harm_scene: AttackedDatabase, pay
     for values in earlier:
         for way in make_update_attacks("refunds", {**raised, **values}, f"id = {refund.id}"):
             scene.attack_as_each_role(
-                (way, way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)), PERSON_BY_ROLE.values()
+                (way, way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)), PERSON_NAME_BY_ROLE.values()
             )
     limits = Attack(
         "limits", ("UPDATE limits SET value = 0 WHERE name = 'cooling_off_seconds'", "DELETE FROM limits")

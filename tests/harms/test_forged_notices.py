@@ -17,7 +17,7 @@ from console.domain.payments.records import ReceivedNotice
 from console.services.process.context import WORKER, act_as
 from console.settings.settings import Settings
 from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, Attack, make_insert_attacks, make_update_attacks
-from tests.harms.scene import PERSON_BY_ROLE, AttackedDatabase
+from tests.harms.scene import PERSON_NAME_BY_ROLE, AttackedDatabase
 from tests.support.payment_desks import BANK_KEY, make_signed_notice
 from tests.support.waiting import wait_until
 
@@ -184,7 +184,7 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: AttackedDatabase) ->
     names = {"worker": harm_scene.people.names["worker"]}
     tried = harm_scene.attack_as_each_role(
         (*make_forged_notice_attacks(victim, genuine), *make_altered_notice_attacks(victim, event)),
-        PERSON_BY_ROLE.values(),
+        PERSON_NAME_BY_ROLE.values(),
         **names,
     )
     assert tried > (200 if harm_scene.tries_all_attacks else 80)

@@ -4,7 +4,7 @@ trail has its name.
 
 from console.domain.audit.actions import AuditAction
 from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, make_ending_attacks, make_insert_attacks
-from tests.harms.scene import PERSON_BY_ROLE, UTC, AttackedDatabase
+from tests.harms.scene import PERSON_NAME_BY_ROLE, UTC, AttackedDatabase
 from tests.support.galera_cluster import wait_until_applied
 from tests.support.refusals import call_for_refusal_code
 
@@ -102,4 +102,4 @@ def _check_repeated_losses(harm_scene: AttackedDatabase, person: str) -> None:
 
 
 def test_every_account_with_alert_right_is_tried() -> None:
-    assert set(PEOPLE_WITH_ALERT_RIGHT) <= set(PERSON_BY_ROLE.values())
+    assert set(PEOPLE_WITH_ALERT_RIGHT) <= set(PERSON_NAME_BY_ROLE.values())

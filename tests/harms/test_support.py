@@ -9,7 +9,7 @@ from tests.harms.attacks import (
     make_insert_attacks,
     make_update_attacks,
 )
-from tests.harms.scene import CHECKS_TABLE, PERSON_BY_ROLE, AttackedDatabase
+from tests.harms.scene import CHECKS_TABLE, PERSON_NAME_BY_ROLE, AttackedDatabase
 
 
 def test_ordinary_work_succeeds_without_an_attack(harm_scene: AttackedDatabase) -> None:
@@ -34,7 +34,7 @@ def test_each_role_is_connected_with_its_own_account(harm_scene: AttackedDatabas
     """An attack runs on a connection with the account of the attacking role. Its statements are executed one after
     the other.
     """
-    for person in PERSON_BY_ROLE.values():
+    for person in PERSON_NAME_BY_ROLE.values():
         there = Attack("me", ("SELECT 1 FROM operators WHERE name = '{me}'", "SELECT nonsense", "DO 1"))
         first, second, third = harm_scene.attack(person, there)
         assert (first, third) == ("", "")

@@ -15,7 +15,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.report_rows import NOW, ReportRows
 
-NUMBER, OTHER = "1180301018771", "5010001192707"
+NUMBER, OTHER_NUMBER = "1180301018771", "5010001192707"
 ONE_DAY = timedelta(days=1)
 
 
@@ -41,7 +41,7 @@ def test_sums_of_twelve_months_include_payments_by_order(console: Console, place
     rows.insert_payment("paypay", "completed", NOW, **{**paid, "paid_at": NOW - 366 * ONE_DAY})
     rows.insert_payment("paypay", "completed", NOW, **{**paid, "certainty": "unknown"})
     rows.insert_payment("paypay", "reversed", NOW, **paid)
-    rows.insert_payment("paypay", "completed", NOW, **{**paid, "corporation_number": OTHER})
+    rows.insert_payment("paypay", "completed", NOW, **{**paid, "corporation_number": OTHER_NUMBER})
     ids = [row[0] for row in place.sql("SELECT id FROM payments ORDER BY id")]
     rows.insert_refund("completed", NOW, payment_id=ids[0], state_since=NOW - ONE_DAY)
     rows.insert_refund("completed", NOW, payment_id=ids[0], state_since=NOW - 366 * ONE_DAY, refund_amount=7)
@@ -50,7 +50,7 @@ def test_sums_of_twelve_months_include_payments_by_order(console: Console, place
     rows.insert_refund("completed", NOW, payment_id=ids[6], state_since=NOW)
     result = console.lookup.find_records(NUMBER)
     assert result.totals == (CompanyTotals("JPY", 3_800, 1_000, 200, 30), CompanyTotals("INR", 99))
-    assert console.lookup.find_records(OTHER).totals == (CompanyTotals("JPY", 3_300, 1_000),)
+    assert console.lookup.find_records(OTHER_NUMBER).totals == (CompanyTotals("JPY", 3_300, 1_000),)
 
 
 def test_a_company_has_notes_documents_and_events_of_its_records(console: Console, place: Place) -> None:

@@ -8,12 +8,12 @@ from tests.store.forbidden import NOW_MS, NOW_SQL, WRONG_PERSON_MESSAGE, Forbidd
 from tests.store.money_scene import make_column_update, make_insert, make_update
 from tests.support.teams import Team
 
-OPEN, ENDED = 1, 2
-WATCHED, FACTS = "1180301018771", "[]"
+OPEN_ROW, ENDED_ROW = 1, 2
+WATCHED_NUMBER, FACTS = "1180301018771", "[]"
 """Of each table a row that may go on and one that is done."""
-HELD_BY_OTHER, TAKEN_BEFORE, FREE = 1, 2, 3
+TAKEN_ORDER, FORMERLY_TAKEN_ORDER, UNTAKEN_ORDER = 1, 2, 3
 """Orders: taken by op-b, taken by op-b until a while ago, never taken."""
-SEEN, UNSEEN, ACKNOWLEDGED = 101, 102, 103
+RESOLVED_ALERT, OPEN_ALERT, ACKNOWLEDGED_ALERT = 101, 102, 103
 """Alerts: acknowledged by op-b and resolved, open, and acknowledged by op-b and open."""
 _OWN_PERSON_MESSAGE = "its own person's"
 MONEY_ACTIONS = ("refund", "approve", "resolve")
@@ -53,7 +53,7 @@ def make_run_insert(**more: str) -> str:
     return make_insert("reconciliations", **(written | more))
 
 
-def make_difference_insert(run: int = OPEN, key: str = "k9") -> str:
+def make_difference_insert(run: int = OPEN_ROW, key: str = "k9") -> str:
     return make_insert("reconciliation_rows", run_id=str(run), row_key=f"'{key}'", verdict="'missing_there'")
 
 
@@ -74,7 +74,7 @@ def make_bulk_run_insert(**more: str) -> str:
     return make_insert("bulk_runs", **(written | more))
 
 
-def make_take_insert(payment_id: int = FREE, person: str = "{me}", hours: int = 1) -> str:
+def make_take_insert(payment_id: int = UNTAKEN_ORDER, person: str = "{me}", hours: int = 1) -> str:
     return make_insert(
         "takes",
         kind="'order'",
@@ -101,7 +101,7 @@ def make_mention_insert(note: int = 1, person: str = "{me}") -> str:
 
 
 def make_step_insert(person: str = "{me}", **more: str) -> str:
-    written = {"incident_id": str(UNSEEN), "position": "1", "action": "'take'"} | more
+    written = {"incident_id": str(OPEN_ALERT), "position": "1", "action": "'take'"} | more
     return make_insert("incident_steps", person=f"'{person}'", at=NOW_SQL, **written)
 
 
@@ -137,10 +137,12 @@ def make_watched_corporation_insert(number: str = "8700110005901", **more: str) 
 
 def make_watched_rewrite(**values: str) -> str:
     """Return an UPDATE that writes these values, SQL expressions by column, into the row of the watched corporation
-    WATCHED.
+    WATCHED_NUMBER.
     """
     told = ", ".join(f"{name} = {value}" for name, value in values.items())
-    return f"UPDATE watched_corporations SET version = version + 1, {told} WHERE corporation_number = '{WATCHED}'"
+    return (
+        f"UPDATE watched_corporations SET version = version + 1, {told} WHERE corporation_number = '{WATCHED_NUMBER}'"
+    )
 
 
 FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
@@ -150,21 +152,24 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("alert: a second open one", make_insert(
         "alerts", rule_id="'A'", subject_kind="'order'", subject_id="1", observed="'a'", expected="'b'",
         detected_at=NOW_SQL), words="Duplicate entry"),
-    _make_forbidden("alert: change what was found", make_column_update("alerts", UNSEEN, observed="'x'")),
-    _make_forbidden("alert: change when it was found", make_column_update("alerts", UNSEEN, detected_at=NOW_SQL)),
-    _make_forbidden("alert: another order", make_column_update("alerts", UNSEEN, order_no="'ORD-9'")),
-    _make_forbidden("alert: open it again", make_column_update("alerts", SEEN, resolved_at="NULL"),
+    _make_forbidden("alert: change what was found", make_column_update("alerts", OPEN_ALERT, observed="'x'")),
+    _make_forbidden("alert: change when it was found", make_column_update("alerts", OPEN_ALERT, detected_at=NOW_SQL)),
+    _make_forbidden("alert: another order", make_column_update("alerts", OPEN_ALERT, order_no="'ORD-9'")),
+    _make_forbidden("alert: open it again", make_column_update("alerts", RESOLVED_ALERT, resolved_at="NULL"),
     words="stays settled"),
-    _make_forbidden("alert: settled at another time", make_column_update("alerts", SEEN, resolved_at=NOW_SQL),
+    _make_forbidden("alert: settled at another time", make_column_update("alerts", RESOLVED_ALERT,
+        resolved_at=NOW_SQL),
     words="stays settled"),
-    _make_forbidden("alert: acknowledge in another's name", make_acknowledge_update(UNSEEN, "{other}"),
+    _make_forbidden("alert: acknowledge in another's name", make_acknowledge_update(OPEN_ALERT, "{other}"),
     words=WRONG_PERSON_MESSAGE),
-    _make_forbidden("alert: acknowledge as oneself in capitals", make_acknowledge_update(UNSEEN, "{ME}"),
+    _make_forbidden("alert: acknowledge as oneself in capitals", make_acknowledge_update(OPEN_ALERT, "{ME}"),
     words=WRONG_PERSON_MESSAGE),
-    _make_forbidden("alert: take over who has seen it", make_acknowledge_update(SEEN), words="first stays so"),
-    _make_forbidden("alert: forget who has seen it", make_column_update("alerts", SEEN, acknowledged_by="NULL"),
+    _make_forbidden("alert: take over who has seen it", make_acknowledge_update(RESOLVED_ALERT),
+        words="first stays so"),
+    _make_forbidden("alert: forget who has seen it", make_column_update("alerts", RESOLVED_ALERT,
+        acknowledged_by="NULL"),
     words=WRONG_PERSON_MESSAGE),
-    _make_forbidden("alert: words under another's name", make_column_update("alerts", SEEN, note="'x'"),
+    _make_forbidden("alert: words under another's name", make_column_update("alerts", RESOLVED_ALERT, note="'x'"),
     words=WRONG_PERSON_MESSAGE),
     _make_forbidden("alert: delete", "DELETE FROM alerts"),
 
@@ -172,48 +177,50 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
         "saga: begin as done", make_saga_insert(state="'done'", ended_at=NOW_SQL), words="begins as running"
     ),
     _make_forbidden("saga: a second one under way", make_saga_insert(subject_id="1"), words="Duplicate entry"),
-    _make_forbidden("saga: open it again", make_update("sagas", ENDED, state="'running'", ended_at="NULL"),
+    _make_forbidden("saga: open it again", make_update("sagas", ENDED_ROW, state="'running'", ended_at="NULL"),
     words=UNCHANGED_MESSAGE),
-    _make_forbidden("saga: another step after the end", make_update("sagas", ENDED, step="'ask'"),
+    _make_forbidden("saga: another step after the end", make_update("sagas", ENDED_ROW, step="'ask'"),
     words=UNCHANGED_MESSAGE),
-    _make_forbidden("saga: another end", make_update("sagas", ENDED, state="'compensated'"), words=UNCHANGED_MESSAGE),
-    _make_forbidden("saga: an invented state", make_update("sagas", OPEN, state="'fine'", ended_at=NOW_SQL),
+    _make_forbidden("saga: another end", make_update("sagas", ENDED_ROW, state="'compensated'"),
+        words=UNCHANGED_MESSAGE),
+    _make_forbidden("saga: an invented state", make_update("sagas", OPEN_ROW, state="'fine'", ended_at=NOW_SQL),
     words="no such step"),
-    _make_forbidden("saga: an end without a time", make_update("sagas", OPEN, state="'done'"),
+    _make_forbidden("saga: an end without a time", make_update("sagas", OPEN_ROW, state="'done'"),
     words="an end when it has ended"),
-    _make_forbidden("saga: stuck and ended", make_update("sagas", OPEN, state="'stuck'", ended_at=NOW_SQL),
+    _make_forbidden("saga: stuck and ended", make_update("sagas", OPEN_ROW, state="'stuck'", ended_at=NOW_SQL),
     words="an end when it has"),
-    _make_forbidden("saga: a time without an end", make_update("sagas", OPEN, ended_at=NOW_SQL),
+    _make_forbidden("saga: a time without an end", make_update("sagas", OPEN_ROW, ended_at=NOW_SQL),
     words="an end when it has ended"),
-    _make_forbidden("saga: another order's", make_update("sagas", OPEN, subject_id="2")),
-    _make_forbidden("saga: without raising the version", make_column_update("sagas", OPEN, step="'x'"),
+    _make_forbidden("saga: another order's", make_update("sagas", OPEN_ROW, subject_id="2")),
+    _make_forbidden("saga: without raising the version", make_column_update("sagas", OPEN_ROW, step="'x'"),
     words="raises the version"),
     _make_forbidden("saga: delete", "DELETE FROM sagas"),
 
     _make_forbidden("stock: reserve", make_insert("stock_reservations", order_id="1", item="'a'", quantity="1")),
-    _make_forbidden("stock: hold again", make_column_update("stock_reservations", ENDED, status="'held'"),
+    _make_forbidden("stock: hold again", make_column_update("stock_reservations", ENDED_ROW, status="'held'"),
     words="gives free"),
-    _make_forbidden("stock: use", make_column_update("stock_reservations", OPEN, status="'used'"),
+    _make_forbidden("stock: use", make_column_update("stock_reservations", OPEN_ROW, status="'used'"),
     words="gives free"),
     _make_forbidden("stock: free what was used", make_column_update("stock_reservations", 3, status="'released'"),
     words="no such step"),
-    _make_forbidden("stock: another order's", make_column_update("stock_reservations", OPEN, order_id="2")),
-    _make_forbidden("stock: another item", make_column_update("stock_reservations", OPEN, item="'b'")),
-    _make_forbidden("stock: another number of pieces", make_column_update("stock_reservations", OPEN, quantity="99")),
+    _make_forbidden("stock: another order's", make_column_update("stock_reservations", OPEN_ROW, order_id="2")),
+    _make_forbidden("stock: another item", make_column_update("stock_reservations", OPEN_ROW, item="'b'")),
+    _make_forbidden("stock: another number of pieces", make_column_update("stock_reservations", OPEN_ROW,
+        quantity="99")),
     _make_forbidden("stock: delete", "DELETE FROM stock_reservations"),
 
     _make_forbidden(
         "event: begin as published", make_event_insert(published_at=NOW_SQL), words="before it is published"
     ),
     _make_forbidden("event: the same one twice", make_event_insert("e1"), words="Duplicate entry"),
-    _make_forbidden("event: other words", make_column_update("outbox", OPEN, body="'y'")),
-    _make_forbidden("event: another topic", make_column_update("outbox", OPEN, topic="'u'")),
-    _make_forbidden("event: another number", make_column_update("outbox", OPEN, event_id="'e7'")),
-    _make_forbidden("event: publish it again", make_column_update("outbox", ENDED, published_at="NULL"),
+    _make_forbidden("event: other words", make_column_update("outbox", OPEN_ROW, body="'y'")),
+    _make_forbidden("event: another topic", make_column_update("outbox", OPEN_ROW, topic="'u'")),
+    _make_forbidden("event: another number", make_column_update("outbox", OPEN_ROW, event_id="'e7'")),
+    _make_forbidden("event: publish it again", make_column_update("outbox", ENDED_ROW, published_at="NULL"),
     words="stays published"),
-    _make_forbidden("event: published at another time", make_column_update("outbox", ENDED, published_at=NOW_SQL),
+    _make_forbidden("event: published at another time", make_column_update("outbox", ENDED_ROW, published_at=NOW_SQL),
     words="stays published"),
-    _make_forbidden("event: forget attempts", make_column_update("outbox", OPEN, attempts="0"),
+    _make_forbidden("event: forget attempts", make_column_update("outbox", OPEN_ROW, attempts="0"),
     words="counted upwards"),
     _make_forbidden("event: delete", "DELETE FROM outbox"),
 
@@ -224,26 +231,27 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("reconciliation: begin with counts", make_run_insert(matched="9"), words="begins with nothing"),
     _make_forbidden("reconciliation: a second one of the same days", make_run_insert(to_day="'2026-11-02'"),
     words="Duplicate entry"),
-    _make_forbidden("reconciliation: open it again", make_update("reconciliations", ENDED, state="'running'",
+    _make_forbidden("reconciliation: open it again", make_update("reconciliations", ENDED_ROW, state="'running'",
     ended_at="NULL"),
        words=UNCHANGED_MESSAGE),
-    _make_forbidden("reconciliation: count once it is done", make_update("reconciliations", ENDED, matched="9"),
+    _make_forbidden("reconciliation: count once it is done", make_update("reconciliations", ENDED_ROW, matched="9"),
     words=UNCHANGED_MESSAGE),
-    _make_forbidden("reconciliation: count less", make_update("reconciliations", OPEN, missing_there="0"),
+    _make_forbidden("reconciliation: count less", make_update("reconciliations", OPEN_ROW, missing_there="0"),
     words="stays counted"),
-    _make_forbidden("reconciliation: an end without a time", make_update("reconciliations", OPEN, state="'done'"),
+    _make_forbidden("reconciliation: an end without a time", make_update("reconciliations", OPEN_ROW, state="'done'"),
        words="an end when it has ended"),
-    _make_forbidden("reconciliation: other days", make_update("reconciliations", OPEN, from_day="'2026-10-01'")),
-    _make_forbidden("reconciliation: without raising the version", make_column_update("reconciliations", OPEN,
+    _make_forbidden("reconciliation: other days", make_update("reconciliations", OPEN_ROW, from_day="'2026-10-01'")),
+    _make_forbidden("reconciliation: without raising the version", make_column_update("reconciliations", OPEN_ROW,
     matched="9"),
        words="raises the version"),
     _make_forbidden("reconciliation: delete", "DELETE FROM reconciliations"),
 
-    _make_forbidden("difference: find one once it is done", make_difference_insert(ENDED), words=UNCHANGED_MESSAGE),
+    _make_forbidden("difference: find one once it is done", make_difference_insert(ENDED_ROW),
+        words=UNCHANGED_MESSAGE),
     _make_forbidden("difference: twice", make_difference_insert(key="k1"), words="Duplicate entry"),
-    _make_forbidden("difference: change what was found", make_column_update("reconciliation_rows", OPEN,
+    _make_forbidden("difference: change what was found", make_column_update("reconciliation_rows", OPEN_ROW,
     theirs="'x'")),
-    _make_forbidden("difference: take its case back", make_column_update("reconciliation_rows", ENDED,
+    _make_forbidden("difference: take its case back", make_column_update("reconciliation_rows", ENDED_ROW,
     case_opened="0"), words="as it was"),
     _make_forbidden("difference: delete", "DELETE FROM reconciliation_rows"),
 
@@ -252,16 +260,16 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("bulk: begin as running", make_bulk_run_insert(state="'running'"), words="begins as frozen"),
     *(_make_forbidden(f"bulk: {action}", make_bulk_run_insert(action=f"'{action}'"),
     words="nothing with money") for action in MONEY_ACTIONS),
-    _make_forbidden("bulk: another action", make_update("bulk_runs", OPEN, action="'note'")),
-    _make_forbidden("bulk: other words", make_update("bulk_runs", OPEN, words="'x'")),
-    _make_forbidden("bulk: another maker", make_update("bulk_runs", OPEN, made_by="'{me}'")),
-    _make_forbidden("bulk: begin again", make_update("bulk_runs", ENDED, state="'running'"),
+    _make_forbidden("bulk: another action", make_update("bulk_runs", OPEN_ROW, action="'note'")),
+    _make_forbidden("bulk: other words", make_update("bulk_runs", OPEN_ROW, words="'x'")),
+    _make_forbidden("bulk: another maker", make_update("bulk_runs", OPEN_ROW, made_by="'{me}'")),
+    _make_forbidden("bulk: begin again", make_update("bulk_runs", ENDED_ROW, state="'running'"),
     words="is done stays so"),
-    _make_forbidden("bulk: without raising the version", make_column_update("bulk_runs", OPEN, state="'running'"),
+    _make_forbidden("bulk: without raising the version", make_column_update("bulk_runs", OPEN_ROW, state="'running'"),
     words="raises the version"),
     _make_forbidden("bulk: delete", "DELETE FROM bulk_runs"),
 
-    _make_forbidden("bulk row: join another's set", make_bulk_row_insert(OPEN, 2), words="nothing joins"),
+    _make_forbidden("bulk row: join another's set", make_bulk_row_insert(OPEN_ROW, 2), words="nothing joins"),
     _make_forbidden("bulk row: join one's own set later", make_bulk_run_insert(), "SET @made = LAST_INSERT_ID()",
        make_update("bulk_runs", "@made", state="'running'"), make_bulk_row_insert("@made"), words="nothing joins"),
     _make_forbidden("bulk row: one more than was frozen", make_bulk_run_insert(), "SET @made = LAST_INSERT_ID()",
@@ -269,27 +277,28 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
        words="nothing joins"),
     _make_forbidden("bulk row: begin with a result", make_bulk_run_insert(), "SET @made = LAST_INSERT_ID()",
        make_bulk_row_insert("@made", result="'done'"), words="without a result"),
-    _make_forbidden("bulk row: another version", make_column_update("bulk_rows", OPEN, saw="9")),
-    _make_forbidden("bulk row: another record", make_column_update("bulk_rows", OPEN, subject_id="9")),
-    _make_forbidden("bulk row: another result", make_column_update("bulk_rows", ENDED, result="'failed'"),
+    _make_forbidden("bulk row: another version", make_column_update("bulk_rows", OPEN_ROW, saw="9")),
+    _make_forbidden("bulk row: another record", make_column_update("bulk_rows", OPEN_ROW, subject_id="9")),
+    _make_forbidden("bulk row: another result", make_column_update("bulk_rows", ENDED_ROW, result="'failed'"),
     words="as it was told"),
-    _make_forbidden("bulk row: no result any more", make_column_update("bulk_rows", ENDED, result="NULL"),
+    _make_forbidden("bulk row: no result any more", make_column_update("bulk_rows", ENDED_ROW, result="NULL"),
     words="as it was told"),
     _make_forbidden("bulk row: delete", "DELETE FROM bulk_rows"),
 
     _make_forbidden("take: in another's name", make_take_insert(person="{other}"), words=WRONG_PERSON_MESSAGE),
     _make_forbidden("take: as oneself in capitals", make_take_insert(person="{ME}"), words=WRONG_PERSON_MESSAGE),
     _make_forbidden("take: for a week", make_take_insert(hours=168), words="longer than a day"),
-    _make_forbidden("take: what somebody else has", make_take_update(HELD_BY_OTHER), words="somebody else has"),
+    _make_forbidden("take: what somebody else has", make_take_update(TAKEN_ORDER), words="somebody else has"),
     _make_forbidden("take: what somebody else has, with a forged NOW()", "SET timestamp = 2145916800",
-    make_take_update(HELD_BY_OTHER),
+    make_take_update(TAKEN_ORDER),
        words="somebody else has"),
     _make_forbidden("take: give free what somebody else has",
-    f"UPDATE takes SET until = {NOW_SQL} WHERE subject_id = {HELD_BY_OTHER}",
+    f"UPDATE takes SET until = {NOW_SQL} WHERE subject_id = {TAKEN_ORDER}",
        words="somebody else has"),
-    _make_forbidden("take: give somebody else what is free", make_take_update(TAKEN_BEFORE, "{other}"),
+    _make_forbidden("take: give somebody else what is free", make_take_update(FORMERLY_TAKEN_ORDER, "{other}"),
     words=WRONG_PERSON_MESSAGE),
-    _make_forbidden("take: another record", f"UPDATE takes SET subject_id = 9 WHERE subject_id = {TAKEN_BEFORE}"),
+    _make_forbidden("take: another record",
+        f"UPDATE takes SET subject_id = 9 WHERE subject_id = {FORMERLY_TAKEN_ORDER}"),
     _make_forbidden("take: delete", "DELETE FROM takes"),
 
     _make_forbidden("note: in another's name", make_note_insert("{other}"), words=WRONG_PERSON_MESSAGE),
@@ -299,10 +308,10 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("note: delete", "DELETE FROM notes"),
 
     _make_forbidden("mention: in another's note", make_mention_insert(note=1), words="only the author"),
-    _make_forbidden("mention: another's done", make_column_update("mentions", OPEN, done_at=NOW_SQL),
+    _make_forbidden("mention: another's done", make_column_update("mentions", OPEN_ROW, done_at=NOW_SQL),
     words="somebody else"),
-    _make_forbidden("mention: another person", make_column_update("mentions", OPEN, person="'{me}'")),
-    _make_forbidden("mention: turned into a hand-over", make_column_update("mentions", OPEN, how="'hand_over'")),
+    _make_forbidden("mention: another person", make_column_update("mentions", OPEN_ROW, person="'{me}'")),
+    _make_forbidden("mention: turned into a hand-over", make_column_update("mentions", OPEN_ROW, how="'hand_over'")),
     _make_forbidden("mention: delete", "DELETE FROM mentions"),
     _make_forbidden("incident: in another's name", make_step_insert("{other}"), words="somebody else"),
     _make_forbidden("incident: as oneself in capitals", make_step_insert("{ME}"), words="somebody else"),
@@ -313,14 +322,15 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("incident: change", "UPDATE incident_steps SET words = 'x'"),
     _make_forbidden("incident: delete", "DELETE FROM incident_steps"),
     _make_forbidden("alert: take another's acknowledgement back", make_column_update(
-        "alerts", ACKNOWLEDGED, acknowledged_by="NULL", acknowledged_at="NULL", note="NULL"), words="somebody else"),
+        "alerts", ACKNOWLEDGED_ALERT, acknowledged_by="NULL", acknowledged_at="NULL", note="NULL"),
+            words="somebody else"),
 
     _make_forbidden("view: in another's name", make_view_insert("{other}"), words=WRONG_PERSON_MESSAGE),
     _make_forbidden("view: as oneself in capitals", make_view_insert("{ME}"), words=WRONG_PERSON_MESSAGE),
     _make_forbidden("view: begin as deleted", make_view_insert(claim="NULL", deleted_at=NOW_SQL),
     words="begins with its name"),
     _make_forbidden("view: begin with a high version", make_view_insert(version="2"), words="begins with its name"),
-    _make_forbidden("view: change the own one of another", make_update("saved_views", OPEN, name="'y'",
+    _make_forbidden("view: change the own one of another", make_update("saved_views", OPEN_ROW, name="'y'",
     changed_by="'{me}'"),
        words="of somebody else"),
     _make_forbidden("view: delete", "DELETE FROM saved_views"),
@@ -342,7 +352,7 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
 
     _make_forbidden("watched: begin with a change", make_watched_corporation_insert(facts_before=f"'{FACTS}'"),
     words="without a change"),
-    _make_forbidden("watched: twice", make_watched_corporation_insert(WATCHED), words="Duplicate entry"),
+    _make_forbidden("watched: twice", make_watched_corporation_insert(WATCHED_NUMBER), words="Duplicate entry"),
     _make_forbidden("watched: another number", make_watched_rewrite(corporation_number="'8700110005901'")),
     _make_forbidden("watched: older facts", make_watched_rewrite(registry_date="'2026-11-01'"),
     words="an older registry"),
@@ -371,15 +381,15 @@ def _make_worker_inserts() -> list[str]:
     states = ("held", "released", "used")
     return [
         make_insert("tasks", name="'probes'", every_seconds="60", next_at=NOW_SQL, taken="3"),
-        make_saga_insert(id=str(OPEN), subject_id="1"),
-        make_saga_insert(id=str(ENDED), subject_id="2", state="'done'", ended_at=NOW_SQL),
+        make_saga_insert(id=str(OPEN_ROW), subject_id="1"),
+        make_saga_insert(id=str(ENDED_ROW), subject_id="2", state="'done'", ended_at=NOW_SQL),
         *(
             make_insert("stock_reservations", id=f"{n}", **stock, status=f"'{state}'")
             for n, state in enumerate(states, 1)
         ),
-        make_watched_corporation_insert(WATCHED),
-        make_event_insert("e1", id=str(OPEN), attempts="2"),
-        make_event_insert("e2", id=str(ENDED), published_at=f"{NOW_SQL} - INTERVAL 1 HOUR"),
+        make_watched_corporation_insert(WATCHED_NUMBER),
+        make_event_insert("e1", id=str(OPEN_ROW), attempts="2"),
+        make_event_insert("e2", id=str(ENDED_ROW), published_at=f"{NOW_SQL} - INTERVAL 1 HOUR"),
     ]
 
 
@@ -390,25 +400,27 @@ def _make_alert_inserts() -> list[str]:
         "acknowledged_by": "'{me}'",
         "acknowledged_at": NOW_SQL,
     }
-    done = {"id": str(ENDED), "state": "'done'", "matched": "5", "ended_at": NOW_SQL}
+    done = {"id": str(ENDED_ROW), "state": "'done'", "matched": "5", "ended_at": NOW_SQL}
     return [
-        make_insert("alerts", id=str(SEEN), rule_id="'B'", subject_id="2", **alert, **seen),
-        make_insert("alerts", id=str(UNSEEN), rule_id="'A'", subject_id="1", **alert),
+        make_insert("alerts", id=str(RESOLVED_ALERT), rule_id="'B'", subject_id="2", **alert, **seen),
+        make_insert("alerts", id=str(OPEN_ALERT), rule_id="'A'", subject_id="1", **alert),
         make_insert(
             "alerts",
-            id=str(ACKNOWLEDGED),
+            id=str(ACKNOWLEDGED_ALERT),
             rule_id="'A'",
             subject_id="3",
             **alert,
             **{name: seen[name] for name in ("acknowledged_by", "acknowledged_at")},
         ),
-        make_run_insert(id=str(OPEN), to_day="'2026-11-02'", missing_there="4"),
+        make_run_insert(id=str(OPEN_ROW), to_day="'2026-11-02'", missing_there="4"),
         make_run_insert(**done),
-        make_difference_insert(OPEN, "k1").replace("(run_id", "(id, run_id").replace("VALUES (", f"VALUES ({OPEN}, "),
+        make_difference_insert(OPEN_ROW, "k1")
+        .replace("(run_id", "(id, run_id")
+        .replace("VALUES (", f"VALUES ({OPEN_ROW}, "),
         make_insert(
             "reconciliation_rows",
-            id=str(ENDED),
-            run_id=str(ENDED),
+            id=str(ENDED_ROW),
+            run_id=str(ENDED_ROW),
             row_key="'k2'",
             verdict="'missing_there'",
             case_opened="1",
@@ -418,15 +430,15 @@ def _make_alert_inserts() -> list[str]:
 
 def _make_person_inserts() -> list[str]:
     return [
-        make_bulk_run_insert(id=str(OPEN), most="2"),
-        make_bulk_run_insert(id=str(ENDED), state="'done'", ended_at=NOW_SQL),
-        make_bulk_row_insert(OPEN, id=str(OPEN)),
-        make_bulk_row_insert(ENDED, id=str(ENDED), result="'done'", done_at=NOW_SQL),
-        make_take_insert(HELD_BY_OTHER),
-        make_take_insert(TAKEN_BEFORE, hours=-1),
+        make_bulk_run_insert(id=str(OPEN_ROW), most="2"),
+        make_bulk_run_insert(id=str(ENDED_ROW), state="'done'", ended_at=NOW_SQL),
+        make_bulk_row_insert(OPEN_ROW, id=str(OPEN_ROW)),
+        make_bulk_row_insert(ENDED_ROW, id=str(ENDED_ROW), result="'done'", done_at=NOW_SQL),
+        make_take_insert(TAKEN_ORDER),
+        make_take_insert(FORMERLY_TAKEN_ORDER, hours=-1),
         make_note_insert(),
-        make_insert("mentions", id=str(OPEN), note_id="1", person="'{me}'", at=NOW_SQL),
-        make_view_insert(id=str(OPEN), claim="'c1'"),
+        make_insert("mentions", id=str(OPEN_ROW), note_id="1", person="'{me}'", at=NOW_SQL),
+        make_view_insert(id=str(OPEN_ROW), claim="'c1'"),
         make_step_insert(position="1"),
         make_request_id_insert(),
     ]

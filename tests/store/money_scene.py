@@ -6,12 +6,15 @@ from tests.store.forbidden import ANY_HASH, NOW_SQL, make_evidence_insert, make_
 from tests.support.teams import Team
 
 (
-    ASKED, OWN, TWO, APPROVED, COOLING, SENDING, SUBMITTED, COMPLETED, FAILED, DECLINED, GONE, LATE, GIVEN_UP, VOTED,
+    REQUESTED_REFUND, OWN_REFUND, TWO, APPROVED_REFUND, COOLING_REFUND, SENDING_REFUND, SUBMITTED_REFUND,
+    COMPLETED_REFUND, FAILED_REFUND, DECLINED_REFUND, GONE_REFUND, LATE_REFUND, GIVEN_UP_REFUND, VOTED_REFUND,
 ) = range(1, 15)  # fmt: skip
 """Refunds, each of the payment of the same number."""
-FREE, WAITING, ASIDE, BIG, REVERSED = range(21, 26)
+FREE_PAYMENT, WAITING_PAYMENT, SET_ASIDE_PAYMENT, BIG_PAYMENT, REVERSED_PAYMENT = range(21, 26)
 """Payments that nothing is refunded of."""
-UNPAID, CANCELLED, PAID_FOR, BY_ATOM, AT_ATOM, SHOPS = range(1, 7)
+UNPAID_ORDER, CANCELLED_ORDER, PAID_ORDER, ORDER_PAID_AT_ATOM, ORDER_WAITING_AT_ATOM, ORDER_WITH_SHOP_TEXTS = range(
+    1, 7
+)
 """Orders; the last three have a payment at Atom: paid, waiting, paid with the shop's own words in the order."""
 REFUNDED_ORDER_ID = 31
 """An order that waits; its payment at Atom was paid, and in part given back."""
@@ -65,11 +68,11 @@ def make_payment_update(record: int | str, **values: str) -> str:
     return make_update("payments", record, **values)
 
 
-def make_reserve_update(record: int = FREE, minor: int = REFUND_AMOUNT_MINOR) -> str:
+def make_reserve_update(record: int = FREE_PAYMENT, minor: int = REFUND_AMOUNT_MINOR) -> str:
     return make_payment_update(record, reserved_minor=f"reserved_minor + {minor}")
 
 
-def make_refund_insert(payment_id: int = FREE, minor: int = REFUND_AMOUNT_MINOR, **more: str) -> str:
+def make_refund_insert(payment_id: int = FREE_PAYMENT, minor: int = REFUND_AMOUNT_MINOR, **more: str) -> str:
     """Return the INSERT of a refund request in the form in which the services write it."""
     written = {
         "payment_id": str(payment_id), "refund_amount": str(minor), "currency": "'JPY'", "status": "'requested'",
@@ -109,7 +112,7 @@ def make_proof_insert(record_id: int, person: str = "{me}", kind: str = "refund"
 
 
 def make_answer_insert(
-    summary: str, record_id: int | str = SENDING, source: str = "paypay.refund", kind: str = "refund"
+    summary: str, record_id: int | str = SENDING_REFUND, source: str = "paypay.refund", kind: str = "refund"
 ) -> str:
     """Return the INSERT of a provider's answer in the form in which the services store it."""
     return make_insert(
@@ -158,22 +161,34 @@ def insert_money_rows(team: Team) -> None:
 
 
 def _choose_paid_state(number: int) -> str:
-    return "reversed" if number == REVERSED else "completed"
+    return "reversed" if number == REVERSED_PAYMENT else "completed"
 
 
 def _make_payment_inserts() -> list[str]:
-    held = dict.fromkeys((*range(ASKED, SUBMITTED + 1), GONE, LATE, GIVEN_UP, VOTED), f"{REFUND_AMOUNT_MINOR}, 0, 0")
-    held |= {COMPLETED: f"0, {REFUND_AMOUNT_MINOR}, 0", ASIDE: "0, 0, 400"}
-    captured = {WAITING: 0, BIG: 2_000_000}
+    held = dict.fromkeys(
+        (*range(REQUESTED_REFUND, SUBMITTED_REFUND + 1), GONE_REFUND, LATE_REFUND, GIVEN_UP_REFUND, VOTED_REFUND),
+        f"{REFUND_AMOUNT_MINOR}, 0, 0",
+    )
+    held |= {COMPLETED_REFUND: f"0, {REFUND_AMOUNT_MINOR}, 0", SET_ASIDE_PAYMENT: "0, 0, 400"}
+    captured = {WAITING_PAYMENT: 0, BIG_PAYMENT: 2_000_000}
     columns = "id, order_id, provider, merchant_payment_id, provider_payment_id, status, currency, asked_minor"
     columns += ", captured_minor, reserved_minor, refunded_minor, set_aside_minor, created_at, changed_at"
     rows = []
-    for number in (*range(ASKED, VOTED + 1), FREE, WAITING, ASIDE, BIG, REVERSED):
+    for number in (
+        *range(REQUESTED_REFUND, VOTED_REFUND + 1),
+        FREE_PAYMENT,
+        WAITING_PAYMENT,
+        SET_ASIDE_PAYMENT,
+        BIG_PAYMENT,
+        REVERSED_PAYMENT,
+    ):
         state, theirs = (
-            ("user_payment", "NULL") if number == WAITING else (_choose_paid_state(number), f"'pp-{number}'")
+            ("user_payment", "NULL") if number == WAITING_PAYMENT else (_choose_paid_state(number), f"'pp-{number}'")
         )
         sums = f"1000, {captured.get(number, 1000)}, {held.get(number, '0, 0, 0')}"
-        order = {COMPLETED: CANCELLED, WAITING: UNPAID, REVERSED: PAID_FOR}.get(number, "NULL")
+        order = {COMPLETED_REFUND: CANCELLED_ORDER, WAITING_PAYMENT: UNPAID_ORDER, REVERSED_PAYMENT: PAID_ORDER}.get(
+            number, "NULL"
+        )
         named = f"{number}, {order}, 'paypay', 'ORD-{number}', {theirs}"
         rows.append(f"({named}, '{state}', 'JPY', {sums}, {NOW_SQL}, {NOW_SQL})")
     return [f"INSERT INTO payments ({columns}) VALUES {', '.join(rows)}"]
@@ -189,20 +204,20 @@ def _make_refund_inserts(other: str, lead: str) -> list[str]:
     }
     unknown = {"status": "'submitting'", "certainty": "'unknown'"} | key
     by_number: dict[int, dict[str, str]] = {
-        ASKED: {},
-        OWN: {"maker": f"'{lead}'"},
+        REQUESTED_REFUND: {},
+        OWN_REFUND: {"maker": f"'{lead}'"},
         TWO: {"checkers_needed": "2"},
-        APPROVED: {"status": "'approved'"},
-        COOLING: {"status": "'approved'", "sends_after": f"{NOW_SQL} + INTERVAL 1 HOUR"},
-        SENDING: unknown,
-        SUBMITTED: {"status": "'submitted'", "refund_txn_id": "'t7'"} | key,
-        COMPLETED: {"status": "'completed'", "refund_txn_id": "'t8'", "order_id": str(CANCELLED)} | key,
-        FAILED: {"status": "'failed'"} | key,
-        DECLINED: {"status": "'rejected'", "declined_because": "'no'"},
-        GONE: {"maker": "'gone'"},
-        LATE: {"decide_by": f"{NOW_SQL} - INTERVAL 1 HOUR"},
-        GIVEN_UP: unknown,
-        VOTED: {},
+        APPROVED_REFUND: {"status": "'approved'"},
+        COOLING_REFUND: {"status": "'approved'", "sends_after": f"{NOW_SQL} + INTERVAL 1 HOUR"},
+        SENDING_REFUND: unknown,
+        SUBMITTED_REFUND: {"status": "'submitted'", "refund_txn_id": "'t7'"} | key,
+        COMPLETED_REFUND: {"status": "'completed'", "refund_txn_id": "'t8'", "order_id": str(CANCELLED_ORDER)} | key,
+        FAILED_REFUND: {"status": "'failed'"} | key,
+        DECLINED_REFUND: {"status": "'rejected'", "declined_because": "'no'"},
+        GONE_REFUND: {"maker": "'gone'"},
+        LATE_REFUND: {"decide_by": f"{NOW_SQL} - INTERVAL 1 HOUR"},
+        GIVEN_UP_REFUND: unknown,
+        VOTED_REFUND: {},
     }
     seeded = []
     for number, values in by_number.items():
@@ -215,12 +230,20 @@ def _make_refund_inserts(other: str, lead: str) -> list[str]:
 
 def _make_decision_inserts(other: str, lead: str) -> list[str]:
     votes = [
-        make_vote_insert(number, f"'{lead}'") for number in (APPROVED, COOLING, SENDING, SUBMITTED, COMPLETED, VOTED)
+        make_vote_insert(number, f"'{lead}'")
+        for number in (
+            APPROVED_REFUND,
+            COOLING_REFUND,
+            SENDING_REFUND,
+            SUBMITTED_REFUND,
+            COMPLETED_REFUND,
+            VOTED_REFUND,
+        )
     ]
-    given_up = (make_proof_insert(GIVEN_UP, other), make_proposal_insert(GIVEN_UP).format(me=other))
+    given_up = (make_proof_insert(GIVEN_UP_REFUND, other), make_proposal_insert(GIVEN_UP_REFUND).format(me=other))
     reversed_ = (
-        make_proof_insert(BIG, other, "payment"),
-        make_proposal_insert(BIG, "reversed", "payment").format(me=other),
+        make_proof_insert(BIG_PAYMENT, other, "payment"),
+        make_proposal_insert(BIG_PAYMENT, "reversed", "payment").format(me=other),
     )
     return [*votes, *given_up, *reversed_]
 
@@ -236,25 +259,29 @@ def _make_other_inserts() -> list[str]:
         "changed_at": NOW_SQL,
     }
     return [
-        make_insert("orders", id=str(BY_ATOM), **(order | {"merch_txn_id": "'ORD-4'", "status": "'paid'"})),
-        make_insert("orders", id=str(AT_ATOM), **(order | {"merch_txn_id": "'ORD-5'"})),
-        make_insert("orders", id=str(SHOPS), **(order | theirs | {"merch_txn_id": "'ORD-6'", "status": "'paid'"})),
+        make_insert("orders", id=str(ORDER_PAID_AT_ATOM), **(order | {"merch_txn_id": "'ORD-4'",
+            "status": "'paid'"})),
+        make_insert("orders", id=str(ORDER_WAITING_AT_ATOM), **(order | {"merch_txn_id": "'ORD-5'"})),
+        make_insert("orders", id=str(ORDER_WITH_SHOP_TEXTS), **(order | theirs | {"merch_txn_id": "'ORD-6'",
+            "status": "'paid'"})),
         *(make_insert("payments", order_id=str(of), merchant_payment_id=f"'ORD-{of}'", handle=f"'T-{of}'",
               status="'completed'", provider_payment_id=f"'A-{of}'", captured_minor="1000", **atom)
-          for of in (BY_ATOM, SHOPS)),
-        make_insert("payments", order_id=str(AT_ATOM), merchant_payment_id="'ORD-5'", handle="'T-5'",
+          for of in (ORDER_PAID_AT_ATOM, ORDER_WITH_SHOP_TEXTS)),
+        make_insert("payments", order_id=str(ORDER_WAITING_AT_ATOM), merchant_payment_id="'ORD-5'", handle="'T-5'",
             provider_payment_id="'A-5'", status="'user_payment'", **atom),
         make_insert("orders", id=str(REFUNDED_ORDER_ID), **(order | {"merch_txn_id": "'ORD-70'"})),
         make_insert("payments", order_id=str(REFUNDED_ORDER_ID), merchant_payment_id="'ORD-70'", status="'completed'",
             provider_payment_id="'A-7'", captured_minor="1000", refunded_minor="1", **atom),
-        make_insert("orders", id=str(UNPAID), **order),
-        make_insert("orders", id=str(CANCELLED), **(order | {"merch_txn_id": "'ORD-2'", "status": "'cancelled'"})),
-        make_insert("orders", id=str(PAID_FOR), **(order | {"merch_txn_id": "'ORD-3'", "status": "'paid'"})),
+        make_insert("orders", id=str(UNPAID_ORDER), **order),
+        make_insert("orders", id=str(CANCELLED_ORDER), **(order | {"merch_txn_id": "'ORD-2'",
+            "status": "'cancelled'"})),
+        make_insert("orders", id=str(PAID_ORDER), **(order | {"merch_txn_id": "'ORD-3'", "status": "'paid'"})),
         make_insert("accounts", id="1", corporation_number="'1180301018771'", currency="'JPY'", limit_minor="600",
             balance_minor="600"),
-        make_insert("set_asides", id="1", payment_id=str(ASIDE), account_id="1", amount_minor="400", currency="'JPY'",
+        make_insert("set_asides", id="1", payment_id=str(SET_ASIDE_PAYMENT), account_id="1", amount_minor="400",
+            currency="'JPY'",
             status="'open'", created_at=NOW_SQL, changed_at=NOW_SQL),
-        make_insert("payment_events", source="'bank'", event_id="'e1'", payment_id=str(FREE),
+        make_insert("payment_events", source="'bank'", event_id="'e1'", payment_id=str(FREE_PAYMENT),
         kind="'payment.succeeded'",
             received_at=NOW_SQL, done="'booked'", body="''"),
     ]  # fmt: skip

@@ -13,20 +13,20 @@ from console.sandbox.registry import (
 )
 from tests.support.desks import NUMBERS
 
-OPEN, MERGED, MIDDLE, SUCCESSOR, CLOSED, HOSTILE = NUMBERS
+OPEN_NUMBER, MERGED_NUMBER, MIDDLE_NUMBER, SUCCESSOR_NUMBER, CLOSED_NUMBER, HOSTILE_NUMBER = NUMBERS
 WHOLE_DAY, DIFFERENCE_DAY = date(2026, 10, 30), date(2026, 11, 2)
 OPEN_NAME, NEW_NAME = "架空商事株式会社", "新架空商事株式会社"
 NUMBER_OF_IMAGE_NAME = "8700110005901"
 """The number of a corporation whose name the publisher has only as an image."""
 HOSTILE_NAME = "=HYPERLINK(1)\u202e" + "長" * 135
-_OPEN_ROW = make_company_row(OPEN, OPEN_NAME, furigana="カクウショウジ")
+_OPEN_ROW = make_company_row(OPEN_NUMBER, OPEN_NAME, furigana="カクウショウジ")
 REGISTRY_ROWS = (
     _OPEN_ROW,
-    merge_company(make_company_row(MERGED, "旧社名株式会社"), MIDDLE, date(2026, 4, 1)),
-    merge_company(make_company_row(MIDDLE, "中間株式会社"), SUCCESSOR, date(2026, 5, 1)),
-    make_company_row(SUCCESSOR, "承継合同会社"),
-    close_company(make_company_row(CLOSED, "閉鎖有限会社"), date(2026, 6, 1)),
-    make_company_row(HOSTILE, HOSTILE_NAME),
+    merge_company(make_company_row(MERGED_NUMBER, "旧社名株式会社"), MIDDLE_NUMBER, date(2026, 4, 1)),
+    merge_company(make_company_row(MIDDLE_NUMBER, "中間株式会社"), SUCCESSOR_NUMBER, date(2026, 5, 1)),
+    make_company_row(SUCCESSOR_NUMBER, "承継合同会社"),
+    close_company(make_company_row(CLOSED_NUMBER, "閉鎖有限会社"), date(2026, 6, 1)),
+    make_company_row(HOSTILE_NUMBER, HOSTILE_NAME),
     make_company_row(NUMBER_OF_IMAGE_NAME, "")._replace(name_image_id="00031415"),
 )
 

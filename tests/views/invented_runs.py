@@ -82,8 +82,8 @@ class ReconcileServices:
         return self
 
     @property
-    def views(self) -> "ReconcileViewsOf":
-        return ReconcileViewsOf(self)
+    def views(self) -> "ReconciliationReader":
+        return ReconciliationReader(self)
 
     def acting_as(self, _name: str | None) -> Any:
         from contextlib import nullcontext
@@ -102,7 +102,7 @@ class ReconcileServices:
         )  # fmt: skip
 
 
-class ReconcileViewsOf:
+class ReconciliationReader:
     """The methods of the reconciliation service that only read."""
 
     def __init__(self, services: ReconcileServices) -> None:

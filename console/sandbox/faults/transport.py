@@ -146,7 +146,7 @@ def answer_twice(call_in_progress: CallInProgress) -> None:
 
 
 @register_fault("garbage", "bytes that are no HTTP", "happens")
-def answer_garbage(call_in_progress: CallInProgress) -> None:
+def answer_with_garbage(call_in_progress: CallInProgress) -> None:
     call_in_progress.execute_call()
     call_in_progress.send_and_close(b"\x15\x03\x01\x00\x02\x02\x0a this is not HTTP\r\n\r\n")
 

@@ -84,8 +84,8 @@ NO_SUCH_ACCOUNT_ERROR = 1396  # ALTER USER of an account that doesn't exist
 _READ_ONLY_NODE_ERRORS = {1036, 1290, 1836, 1874}
 _READ_ONLY_SESSION_ERROR = 1792  # a session gets transaction_read_only from the server when it begins
 _TRIGGERS_REFUSED_ERROR = 1419
-_COUNTER_AT_END_ERRORS = {167, 1467}  # the table's AUTO_INCREMENT is at its end: no row gets a number any more
-_STORAGE_FULL_ERRORS = {3, 1021, 1026, 1030, 1114} | _COUNTER_AT_END_ERRORS
+_COUNTER_EXHAUSTED_ERRORS = {167, 1467}  # the table's AUTO_INCREMENT is at its end: no row gets a number any more
+_STORAGE_FULL_ERRORS = {3, 1021, 1026, 1030, 1114} | _COUNTER_EXHAUSTED_ERRORS
 # No memory, no room for locks or transactions, or a transaction too large for the binary log's memory.
 _NO_MEMORY_ERRORS = {5, 1037, 1038, 1041, 1197, 1206, 1637, 1705}
 # A setting or a limit of the server doesn't allow the statement: too many rows to read, an error without a number of
@@ -119,7 +119,7 @@ _PROBLEM_BY_NUMBER = (
     (_NO_FREE_CONNECTION_ERRORS, DatabaseUnreachableProblem.TOO_MANY_CONNECTIONS),
     (_MISSING_RIGHT_ERRORS, NotAllowedReason.NO_GRANT),
     ({_TRIGGERS_REFUSED_ERROR}, NotAllowedReason.BINARY_LOG_REFUSES_TRIGGERS),
-    (_COUNTER_AT_END_ERRORS, "counter_used_up"),
+    (_COUNTER_EXHAUSTED_ERRORS, "counter_used_up"),
     (_REFUSED_BY_RULE_ERRORS | _REFUSED_BY_SETTING_ERRORS, NotAllowedReason.REFUSED_BY_THE_DATABASE),
 )
 """Pairs of error numbers and the name of the problem that these errors mean, for the detail of a ConsoleError."""

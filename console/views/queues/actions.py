@@ -107,7 +107,8 @@ class QueuePageActions(QObject):
 
     def export_evidence(self, name: str) -> None:
         """Export the evidence packs of the selected records; without a selection, the evidence pack of the current
-        record. If `name` is `copy_story`, copy the timeline of the current record to the clipboard instead."""
+        record. If the action `name` is `copy_story`, copy the timeline of the current record to the clipboard
+        instead."""
         if name == "evidence_pack" and self._selection:
             request = self._selection.make_bulk_request(BulkAction.NOTE)  # the records are the same for each action
             self.evidence_bundle.choose_bundle_path(

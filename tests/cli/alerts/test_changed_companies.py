@@ -18,7 +18,7 @@ from console.sandbox.server import Sandbox
 from console.store.registry.import_files import import_registry_files
 from tests.cli.paying_terminal import PayingTerminal
 
-NUMBER, SUCCESSOR = "1180301018771", "8700110005901"
+NUMBER, SUCCESSOR_NUMBER = "1180301018771", "8700110005901"
 WHOLE_DAY, NEXT_DAY = date(2026, 11, 17), date(2026, 11, 18)
 
 
@@ -34,11 +34,14 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
             "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id, company_name,"
             f" purchased_at, expired_at, result) VALUES (1, '{NUMBER}', 7, 'x', '2026-11-01', '2099-01-01', 'ok')"
         )
-    company, successor = make_company_row(NUMBER, "株式会社消える"), make_company_row(SUCCESSOR, "株式会社残る")
+    company, successor = (
+        make_company_row(NUMBER, "株式会社消える"),
+        make_company_row(SUCCESSOR_NUMBER, "株式会社残る"),
+    )
     folder = made.home / "registry"
     import_registry_files(folder, [write_whole_file(tmp_path, WHOLE_DAY, 20, 1, first_rows=[company, successor])])
     made.json("worker", "--once")
-    merged = changes.merge_company(company, SUCCESSOR, NEXT_DAY)
+    merged = changes.merge_company(company, SUCCESSOR_NUMBER, NEXT_DAY)
     import_registry_files(folder, [write_difference_file(tmp_path, NEXT_DAY, 5, 1, whole_rows=20, changes=[merged])])
     ran = {run["task"]: run["count"] for run in made.json("worker", "--once").data["ran"]}
     assert ran["company_changes"] == 1
@@ -54,9 +57,9 @@ def test_a_change_is_listed_and_acknowledged(desk: PayingTerminal) -> None:
     assert (item["changed"], item["registry_date"]) == (["closed", "successor"], "2026-11-18")
     assert (item["before"]["closed"], item["before"]["successor"]) == (None, None)
     assert item["after"]["closed"] == {"date": "2026-11-18", "cause": "merger"}
-    assert item["after"]["successor"] == SUCCESSOR
-    assert [(one["corporation_number"], one["ours"]) for one in item["successors"]] == [(SUCCESSOR, False)]
-    back = desk.json("lookup", SUCCESSOR).data["corporation"]["predecessors"]
+    assert item["after"]["successor"] == SUCCESSOR_NUMBER
+    assert [(one["corporation_number"], one["ours"]) for one in item["successors"]] == [(SUCCESSOR_NUMBER, False)]
+    back = desk.json("lookup", SUCCESSOR_NUMBER).data["corporation"]["predecessors"]
     assert [(one["corporation_number"], one["ours"]) for one in back] == [(NUMBER, True)]
     assert item["next_step"]["command"] == f"support-console alerts ack {item['alert_id']} --note TEXT"
     (alert,) = desk.json("alerts", "list").data["alerts"]
@@ -79,7 +82,8 @@ def test_entries_have_actions_with_commands(desk: PayingTerminal) -> None:
     assert (renew["action"], renew["allowed"], renew["command"]) == ("renew", False, None)
     assert "2099" in renew["reason"]
     assert successor == {
-        "action": "open_successor", "allowed": True, "command": f"support-console lookup {SUCCESSOR}", "reason": None,
+        "action": "open_successor", "allowed": True, "command": f"support-console lookup {SUCCESSOR_NUMBER}",
+            "reason": None,
     }  # fmt: skip
     assert renewal not in desk("queue", "companies").out.decode()
     with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:

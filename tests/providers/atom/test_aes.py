@@ -194,7 +194,7 @@ def test_the_setting_of_the_amount_format_decides_the_decimals(
 @pytest.mark.parametrize(
     "vector", PROVIDER_TEST_VECTORS["ndps_dates"], ids=[v["id"] for v in PROVIDER_TEST_VECTORS["ndps_dates"]]
 )
-def test_a_time_is_written_as_in_india(vector: dict[str, Any]) -> None:
+def test_a_time_is_written_in_indian_local_time(vector: dict[str, Any]) -> None:
     """A time is written in Indian time and read back as the same instant. The published examples also state the same
     instant in Japanese time."""
     at = datetime.fromtimestamp(vector["epoch"], UTC)

@@ -29,7 +29,7 @@ from tests.providers.raw_server import (
     serve_scripts,
 )
 
-NUMBER, OTHER = "1180301018771", "7000012050002"
+NUMBER, OTHER_NUMBER = "1180301018771", "7000012050002"
 DIFFERENCE_DAY = date(2026, 11, 2)
 COMPANY_ROW = make_company_row(NUMBER, "架空,商事株式会社", furigana="カクウショウジ")._replace(
     update_date=DIFFERENCE_DAY.isoformat()
@@ -40,9 +40,11 @@ COMPANY_CSV_LINE = format_csv_line(COMPANY_ROW)
 @pytest.fixture(scope="module")
 def sandbox_with_difference() -> Iterator[Sandbox]:
     with start_sandbox() as sandbox:
-        sandbox.control.publish_difference(DIFFERENCE_DAY, 4_500, [merge_company(COMPANY_ROW, OTHER, DIFFERENCE_DAY)])
         sandbox.control.publish_difference(
-            date(2026, 11, 4), 0, [delete_company(make_company_row(OTHER, "消えた会社"), DIFFERENCE_DAY)]
+            DIFFERENCE_DAY, 4_500, [merge_company(COMPANY_ROW, OTHER_NUMBER, DIFFERENCE_DAY)]
+        )
+        sandbox.control.publish_difference(
+            date(2026, 11, 4), 0, [delete_company(make_company_row(OTHER_NUMBER, "消えた会社"), DIFFERENCE_DAY)]
         )
         yield sandbox
 
@@ -67,10 +69,12 @@ def test_the_parts_of_a_difference_have_all_rows_of_the_day(sandbox_with_differe
 def test_a_read_of_numbers_returns_all_facts(sandbox_with_difference: Sandbox) -> None:
     """A request for some corporation numbers returns all facts of these corporations."""
     invented = InventedRegistry(1_000, 1, FIRST_WHOLE_FILE_DAY).make_row_at(2)
-    outcome = make_api(sandbox_with_difference.url).read_corporations([NUMBER, OTHER, invented.corporate_number])
+    outcome = make_api(sandbox_with_difference.url).read_corporations(
+        [NUMBER, OTHER_NUMBER, invented.corporate_number]
+    )
     assert outcome.found is not None
     ours, theirs = outcome.found  # the other one is deleted
-    assert (ours.number, ours.name, ours.successor) == (NUMBER, "架空,商事株式会社", OTHER)
+    assert (ours.number, ours.name, ours.successor) == (NUMBER, "架空,商事株式会社", OTHER_NUMBER)
     assert (ours.process, ours.closure) == (CorporationEvent.MERGED, Closure(DIFFERENCE_DAY, CloseCause.MERGER))
     assert ours.address == "東京都千代田区霞が関３丁目１－１"
     assert (theirs.number, theirs.name) == (invented.corporate_number, invented.name)
@@ -137,7 +141,7 @@ def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        make_answer(format_csv_line(COMPANY_ROW._replace(corporate_number=OTHER))),
+        make_answer(format_csv_line(COMPANY_ROW._replace(corporate_number=OTHER_NUMBER))),
         make_answer(COMPANY_CSV_LINE, COMPANY_CSV_LINE),
         make_answer(format_csv_line(COMPANY_ROW._replace(kind="999"))),
         make_answer(format_csv_line(COMPANY_ROW._replace(process="02"))),

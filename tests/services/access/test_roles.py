@@ -15,7 +15,7 @@ from tests.support.desks import NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import make_quick_folder, open_quick_desk
 
-NUMBER, FREE = NUMBERS[0], NUMBERS[1]
+NUMBER, FREE_NUMBER = NUMBERS[0], NUMBERS[1]
 OPERATORS_BY_ROLE = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
     Person("op-c", frozenset({OPERATOR}), may_buy=False),
@@ -41,7 +41,7 @@ OPERATOR_ACTIONS: dict[str, ServiceAction] = {
     "refetch": lambda desk, _: desk.credit_checks.refetch(1),
 }
 PURCHASE_ACTIONS: dict[str, ServiceAction] = {
-    "purchase": lambda desk, _: desk.credit_checks.purchase(PurchaseRequest(FREE, "2"))
+    "purchase": lambda desk, _: desk.credit_checks.purchase(PurchaseRequest(FREE_NUMBER, "2"))
 }
 DECISION_ACTIONS: dict[str, ServiceAction] = {
     "resolve": lambda desk, _: desk.recovery.resolve("credit-check", 1, "error", "words")

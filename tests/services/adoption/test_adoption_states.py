@@ -20,7 +20,7 @@ from tests.support.places import Engine, Place, get_nodes
 from tests.support.quick_desks import open_quick_desk
 from tests.support.sql_server import SqlServer
 
-BOUGHT, PENDING, FAILED, CLAIMED, ODD, LATER = invent_numbers(6, seed=63)
+BOUGHT, PENDING_NUMBER, FAILED_NUMBER, CLAIMED_NUMBER, ODD_NUMBER, LATER = invent_numbers(6, seed=63)
 STATUS_COLUMN = ", status VARCHAR(20) NOT NULL DEFAULT 'pending'"
 COMMENTED_STATUS_COLUMN = STATUS_COLUMN + " COMMENT 'it''s theirs'"
 
@@ -45,8 +45,16 @@ def database(database_url: str) -> Iterator[Database]:
 def make_rows_of_every_state(database: Database) -> None:
     """Create the table with rows of every state, with and without the provider's id of the credit check."""
     more = COMMENTED_STATUS_COLUMN if database.is_server else STATUS_COLUMN
-    made = [make_bought_row(BOUGHT, 1), make_row(corporation_number=PENDING), make_row(corporation_number=FAILED)]
-    made += [make_row(corporation_number=CLAIMED), make_bought_row(ODD, 5), make_row(corporation_number=FAILED)]
+    made = [
+        make_bought_row(BOUGHT, 1),
+        make_row(corporation_number=PENDING_NUMBER),
+        make_row(corporation_number=FAILED_NUMBER),
+    ]
+    made += [
+        make_row(corporation_number=CLAIMED_NUMBER),
+        make_bought_row(ODD_NUMBER, 5),
+        make_row(corporation_number=FAILED_NUMBER),
+    ]
     legacy.create_table_with_rows(database, made, more=more)
     words = ("success", "pending", "error", "success", "error", "error")
     execute_statements(
@@ -115,11 +123,11 @@ def test_adopted_rows_of_each_state_hold_their_claim(database: Database, home: P
     with open_quick_desk(
         home, alarmbox, DATABASE_URL=database_url, OPERATOR="" if database.is_server else "op-a"
     ) as console:
-        for number in (BOUGHT, PENDING, CLAIMED, ODD):
+        for number in (BOUGHT, PENDING_NUMBER, CLAIMED_NUMBER, ODD_NUMBER):
             with pytest.raises(ConsoleError, match="already_purchased"):
                 console.credit_checks.purchase(PurchaseRequest(number, "1"))
-        assert console.credit_checks.purchase(PurchaseRequest(FAILED, "1")).state == "success"
-        (claimed,) = console.lookup.find_records(CLAIMED).credit_checks
+        assert console.credit_checks.purchase(PurchaseRequest(FAILED_NUMBER, "1")).state == "success"
+        (claimed,) = console.lookup.find_records(CLAIMED_NUMBER).credit_checks
         assert (claimed.state, claimed.credit_check_id, claimed.work.reason) == ("success", None, "written_by_other")
         assert {item.record.id for item in console.recovery.read_queue("review").items} == {2, 4}
         assert console.recovery.read_record("credit-check", 4).explanation.next_step.code == "next.ask_the_writer"
@@ -237,7 +245,10 @@ def test_one_decision_sets_incomplete_rows_aside(database: Database, home: Path,
     assert charged is not None
     legacy.create_table_with_rows(
         database,
-        [make_bought_row(BOUGHT, charged.credit_check_id), make_bought_row(PENDING, 2, pdf_file_path="theirs/2.pdf")],
+        [
+            make_bought_row(BOUGHT, charged.credit_check_id),
+            make_bought_row(PENDING_NUMBER, 2, pdf_file_path="theirs/2.pdf"),
+        ],
     )
     with open_adoption_service(home, database_url) as service:
         with pytest.raises(ConsoleError) as early:

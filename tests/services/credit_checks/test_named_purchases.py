@@ -18,7 +18,7 @@ from tests.support.places import CHECKS_TABLE, Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
-NUMBER, OTHER = invent_numbers(2)
+NUMBER, OTHER_NUMBER = invent_numbers(2)
 
 
 @dataclass
@@ -277,7 +277,7 @@ def test_an_answer_that_names_another_purchase_can_be_denied(
         assert buy_check(console, "2").credit_check_id == 1
         contradicting_alarmbox.is_contradicting = True
     else:
-        number, day = (OTHER if named == "another company's" else NUMBER), contradicting_alarmbox.today()
+        number, day = (OTHER_NUMBER if named == "another company's" else NUMBER), contradicting_alarmbox.today()
         contradicting_alarmbox.charges.append(
             Charge(1, number, "1", day - timedelta(days=40 if named == "an old one" else 0), None)
         )

@@ -19,7 +19,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-FIRST, SECOND = NUMBERS[:2]
+FIRST_NUMBER, SECOND_NUMBER = NUMBERS[:2]
 
 
 def make_request(number: str, client: str = "1") -> PurchaseRequest:
@@ -29,12 +29,12 @@ def make_request(number: str, client: str = "1") -> PurchaseRequest:
 
 @contextmanager
 def hanging_purchase(console: Console, sandbox: Sandbox) -> Iterator[Future[CreditCheck]]:
-    """Inside the block a purchase of the number FIRST waits for AlarmBox's answer; the block gets the purchase's
-    future.
+    """Inside the block a purchase of the number FIRST_NUMBER waits for AlarmBox's answer; the block gets the
+    purchase's future.
     """
-    sandbox.control.add_fault("hang", call="purchase", number=FIRST)
+    sandbox.control.add_fault("hang", call="purchase", number=FIRST_NUMBER)
     with ThreadPoolExecutor(1) as thread:
-        buying = thread.submit(console.credit_checks.purchase, make_request(FIRST))
+        buying = thread.submit(console.credit_checks.purchase, make_request(FIRST_NUMBER))
         assert sandbox.control.wait_until_reached(held=1)
         try:
             yield buying
@@ -44,7 +44,7 @@ def hanging_purchase(console: Console, sandbox: Sandbox) -> Iterator[Future[Cred
 
 @pytest.fixture
 def running_purchase(place: Place, sandbox: Sandbox) -> Iterator[Future[CreditCheck]]:
-    """A purchase of the number FIRST that waits for AlarmBox's answer for longer than any test takes."""
+    """A purchase of the number FIRST_NUMBER that waits for AlarmBox's answer for longer than any test takes."""
     with place.open_desk(sandbox, TIME_SCALE="1") as console, hanging_purchase(console, sandbox) as buying:
         yield buying
 
@@ -58,15 +58,15 @@ def test_a_waiting_purchase_names_the_lease_holder(
     steps: list[str] = []
     with place.open_desk(sandbox, person="op-b", TIME_SCALE="100") as other:
         with pytest.raises(ConsoleError) as caught:
-            other.credit_checks.purchase(make_request(SECOND), steps.append)
+            other.credit_checks.purchase(make_request(SECOND_NUMBER), steps.append)
         assert (caught.value.code, caught.value.exit_status) == ("lease_timeout", 3)
         holder = caught.value.detail["holder"]
         assert isinstance(holder, dict)
         assert holder["operator"] == place.get_account_name("op-a")
         assert caught.value.detail["since"] is not None
-        assert other.lookup.find_records(SECOND).credit_checks == ()
+        assert other.lookup.find_records(SECOND_NUMBER).credit_checks == ()
     assert set(steps) == {"waiting"}
-    assert sandbox.control.count_charges(SECOND) == 0
+    assert sandbox.control.count_charges(SECOND_NUMBER) == 0
 
 
 def test_a_waiting_purchase_is_made_after_the_running_one(
@@ -79,7 +79,7 @@ def test_a_waiting_purchase_is_made_after_the_running_one(
             if step == "waiting":
                 sandbox.control.release_calls()
 
-        assert other.credit_checks.purchase(make_request(SECOND), release_when_waiting).state == "success"
+        assert other.credit_checks.purchase(make_request(SECOND_NUMBER), release_when_waiting).state == "success"
         assert running_purchase.result(MAX_WAIT_SECONDS).state == "success"
 
 
@@ -90,13 +90,13 @@ def test_a_plan_shows_only_the_running_purchase_of_its_number(
     number shows nobody, although a purchase of that number would wait for the same lease.
     """
     with place.open_desk(sandbox, person="op-b") as other:
-        running = other.credit_checks.make_plan(FIRST).purchase_holder
+        running = other.credit_checks.make_plan(FIRST_NUMBER).purchase_holder
         assert running is not None
         assert (running.operator, running.name) == (place.get_account_name("op-a"), "alarmbox_credit_check_1")
-        assert other.credit_checks.make_plan(SECOND).purchase_holder is None
+        assert other.credit_checks.make_plan(SECOND_NUMBER).purchase_holder is None
         sandbox.control.release_calls()
         assert running_purchase.result(MAX_WAIT_SECONDS).state == "success"
-        assert other.credit_checks.make_plan(FIRST).purchase_holder is None
+        assert other.credit_checks.make_plan(FIRST_NUMBER).purchase_holder is None
 
 
 @pytest.mark.parametrize("extra", [{"LEASES": "off"}, {}], ids=["without leases", "another client"])
@@ -108,9 +108,9 @@ def test_a_purchase_of_another_client_does_not_wait(
     """
     client = "1" if extra else "2"
     with place.open_desk(sandbox, None, person="op-b", desk=0, **extra) as other:
-        assert other.credit_checks.purchase(make_request(SECOND, client)).state == "success"
+        assert other.credit_checks.purchase(make_request(SECOND_NUMBER, client)).state == "success"
         with pytest.raises(ConsoleError) as caught:
-            other.credit_checks.purchase(make_request(FIRST))
+            other.credit_checks.purchase(make_request(FIRST_NUMBER))
         assert caught.value.code == "already_purchased"
         assert not running_purchase.done()
 
@@ -130,8 +130,8 @@ def test_a_wrong_wall_clock_takes_over_no_running_purchase(place: Place, skew: t
 
             def lookup_while_waiting() -> None:
                 other.recovery.run_all_tasks()
-                looked.append(other.lookup.find_records(FIRST).credit_checks[0].certainty)
+                looked.append(other.lookup.find_records(FIRST_NUMBER).credit_checks[0].certainty)
 
             alarmbox.during_call = lookup_while_waiting
-            assert console.credit_checks.purchase(make_request(FIRST)).state == "success"
+            assert console.credit_checks.purchase(make_request(FIRST_NUMBER)).state == "success"
     assert looked == ["known"]

@@ -24,7 +24,7 @@ from tests.support.invented import invent_numbers
 from tests.support.payment_desks import PaymentDesk
 from tests.support.places import Place
 
-NUMBER, OTHER = invent_numbers(2, seed=91)
+NUMBER, OTHER_NUMBER = invent_numbers(2, seed=91)
 
 
 @contextmanager
@@ -146,6 +146,6 @@ def test_a_wait_for_a_lease_is_logged(place: Place, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(context.clock, "sleep", release_and_sleep)
         with collect_events() as told:
             console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
-            console.credit_checks.purchase(PurchaseRequest(OTHER, "1"))
+            console.credit_checks.purchase(PurchaseRequest(OTHER_NUMBER, "1"))
         (waited,) = select_events(told, LogEvent.LEASE_WAITED)
         assert (waited["lease"], waited["free"], waited["seconds"] > 0) == (name, True, True)

@@ -24,7 +24,7 @@ from tests.support.desks import NUMBERS
 from tests.support.payment_desks import PaymentDesk
 
 pytestmark = pytest.mark.engines("sqlite")
-ONE, OTHER = NUMBERS[0], NUMBERS[1]
+ONE, OTHER_NUMBER = NUMBERS[0], NUMBERS[1]
 
 
 def read_account_sums(scene: PaymentDesk) -> list[tuple[object, ...]]:
@@ -44,7 +44,7 @@ def test_an_account_counts_paid_instead_of_reserved_amounts(scene: PaymentDesk) 
     there ends. The reservations of other payments stay.
     """
     scene.insert_account(ONE, 10_000)
-    scene.insert_account(OTHER, 10_000)
+    scene.insert_account(OTHER_NUMBER, 10_000)
     scene.insert_account(ONE, 10_000, "INR")
     make_reserved_payment(scene, "ORD-1", 1000)
     report_paid(scene, make_reserved_payment(scene, "ORD-2", 3300))
@@ -56,9 +56,11 @@ def test_a_payment_without_an_account_changes_no_account(scene: PaymentDesk) -> 
     """A payment without a corporation, and one of a corporation without an account, change no account."""
     scene.insert_account(ONE, 10_000)
     assert report_paid(scene, make_payment(scene, "ORD-1")).captured_minor == 3300
-    assert report_paid(scene, make_payment(scene, "ORD-2", corporation_number=OTHER)).captured_minor == 3300
+    assert report_paid(scene, make_payment(scene, "ORD-2", corporation_number=OTHER_NUMBER)).captured_minor == 3300
     apply_reports(
-        scene, make_payment(scene, "ORD-3", corporation_number=OTHER), make_report(PaymentState.PAYMENT_FAILED, 1)
+        scene,
+        make_payment(scene, "ORD-3", corporation_number=OTHER_NUMBER),
+        make_report(PaymentState.PAYMENT_FAILED, 1),
     )
     assert read_account_sums(scene) == [(0, 0)]
 

@@ -32,7 +32,7 @@ from tests.support.desks import NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 
-NUMBER, OTHER = NUMBERS[:2]
+NUMBER, OTHER_NUMBER = NUMBERS[:2]
 REVIEW_WORK = Work(WorkState.NEEDS_REVIEW, reason="contradicted")
 _TABLES_WITHOUT_TRIGGERS = ("approvals", "operations", "orders", "payments", "refunds")
 
@@ -86,7 +86,7 @@ def test_a_lookup_returns_all_records_of_a_number(console: Console, connection: 
     assert [one.id for one in found.credit_checks] == [check.id]
     assert [one.payment_ids for one in found.orders] == [(payment.id,)]
     assert (found.payments, found.refunds) == ((payment,), (refund,))
-    nothing = console.lookup.find_records(OTHER)
+    nothing = console.lookup.find_records(OTHER_NUMBER)
     assert (nothing.credit_checks, nothing.orders, nothing.payments, nothing.refunds) == ((), (), (), ())
 
 

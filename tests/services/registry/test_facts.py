@@ -31,13 +31,13 @@ from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal_code
 from tests.support.registries import (
-    CLOSED,
+    CLOSED_NUMBER,
     HOSTILE_NAME,
-    MERGED,
-    MIDDLE,
-    OPEN,
+    MERGED_NUMBER,
+    MIDDLE_NUMBER,
+    OPEN_NUMBER,
     REGISTRY_ROWS,
-    SUCCESSOR,
+    SUCCESSOR_NUMBER,
     WHOLE_DAY,
     write_small_whole_file,
 )
@@ -99,9 +99,9 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
     """The plan of a purchase offers the last successor of a merged company. It offers none for a closed company, or
     if the successor was also closed.
     """
-    assert console.credit_checks.make_plan(MERGED).corporation is None
+    assert console.credit_checks.make_plan(MERGED_NUMBER).corporation is None
     (lost,) = make_numbers(1)
-    into_closed = merge_company(make_company_row(lost, "消滅株式会社"), CLOSED, date(2026, 3, 1))
+    into_closed = merge_company(make_company_row(lost, "消滅株式会社"), CLOSED_NUMBER, date(2026, 3, 1))
     import_into_registry(
         console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=[*REGISTRY_ROWS, into_closed])
     )
@@ -110,13 +110,13 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
     assert (vanished.purchase_warning, vanished.offered_successor) == ("merged", None)
     for language in ("en", "ja"):
         warning = format_purchase_warning(vanished, make_translate(language))
-        assert group_digits(CLOSED) in warning, "not offered, but named: a person can look it up"
-    merged = console.credit_checks.make_plan(MERGED).corporation
-    closed = console.credit_checks.make_plan(CLOSED).corporation
-    ordinary = console.credit_checks.make_plan(OPEN).corporation
+        assert group_digits(CLOSED_NUMBER) in warning, "not offered, but named: a person can look it up"
+    merged = console.credit_checks.make_plan(MERGED_NUMBER).corporation
+    closed = console.credit_checks.make_plan(CLOSED_NUMBER).corporation
+    ordinary = console.credit_checks.make_plan(OPEN_NUMBER).corporation
     assert merged is not None
     assert merged.offered_successor is not None
-    assert (merged.purchase_warning, merged.offered_successor.number) == ("merged", SUCCESSOR)
+    assert (merged.purchase_warning, merged.offered_successor.number) == ("merged", SUCCESSOR_NUMBER)
     assert closed is not None
     assert (closed.purchase_warning, closed.offered_successor) == ("closed", None)
     assert ordinary is not None
@@ -198,10 +198,10 @@ def test_only_the_worker_imports_the_registry_on_a_server(
             assert asking._context.acts_through_worker
             import_into_registry(asking, whole)
             assert call_for_refusal_code(lambda: asking.registry.import_files([whole])) == "not_allowed"
-            assert asking.registry.find_corporation(OPEN) is not None
-            facts = asking.lookup.find_records(SUCCESSOR).corporation
+            assert asking.registry.find_corporation(OPEN_NUMBER) is not None
+            facts = asking.lookup.find_records(SUCCESSOR_NUMBER).corporation
             assert facts is not None
-            assert [match.corporation.number for match in facts.predecessors] == [MIDDLE]
+            assert [match.corporation.number for match in facts.predecessors] == [MIDDLE_NUMBER]
     finally:
         end_team_mode(place, "op-a")
 
@@ -216,18 +216,19 @@ def test_each_kind_of_record_marks_its_company_as_ours(console: Console, tmp_pat
         place.drop_table_triggers(table)
 
     def list_our_matches() -> list[tuple[str, bool, bool]]:
-        facts = console.registry.read_facts(MERGED)
+        facts = console.registry.read_facts(MERGED_NUMBER)
         assert facts is not None
         return [(match.corporation.number, match.has_records, match.has_open_records) for match in facts.successors]
 
-    assert list_our_matches() == [(MIDDLE, False, False), (SUCCESSOR, False, False)]
+    assert list_our_matches() == [(MIDDLE_NUMBER, False, False), (SUCCESSOR_NUMBER, False, False)]
     place.sql(
-        f"INSERT INTO orders (merch_txn_id, total_amount, corporation_number) VALUES ('ORD-1', 3300, '{SUCCESSOR}')"
+        f"INSERT INTO orders (merch_txn_id, total_amount, corporation_number)"
+        f" VALUES ('ORD-1', 3300, '{SUCCESSOR_NUMBER}')"
     )
     order_id = int(place.sql("SELECT id FROM orders WHERE merch_txn_id = 'ORD-1'")[0][0])
-    assert list_our_matches() == [(MIDDLE, False, False), (SUCCESSOR, True, False)]
+    assert list_our_matches() == [(MIDDLE_NUMBER, False, False), (SUCCESSOR_NUMBER, True, False)]
     payment = console._context.write(lambda tx: insert_paid_payment(tx.conn, "ORD-1", order_id=order_id))
-    assert list_our_matches() == [(MIDDLE, False, False), (SUCCESSOR, True, False)]
+    assert list_our_matches() == [(MIDDLE_NUMBER, False, False), (SUCCESSOR_NUMBER, True, False)]
     # The list of requests reads the clock of the database: a limit in the tests' own past would leave this one out.
     decide_by = console._context.now() + timedelta(hours=72)
     refund = console._context.write(
@@ -235,9 +236,9 @@ def test_each_kind_of_record_marks_its_company_as_ours(console: Console, tmp_pat
             tx.conn, payment, maker=place.get_account_name("op-a"), decide_by=decide_by
         )
     )
-    assert list_our_matches() == [(MIDDLE, False, False), (SUCCESSOR, True, True)]
-    other = console._context.write(lambda tx: insert_paid_payment(tx.conn, "ORD-2", corporation_number=MIDDLE))
-    assert list_our_matches() == [(MIDDLE, True, False), (SUCCESSOR, True, True)]
+    assert list_our_matches() == [(MIDDLE_NUMBER, False, False), (SUCCESSOR_NUMBER, True, True)]
+    other = console._context.write(lambda tx: insert_paid_payment(tx.conn, "ORD-2", corporation_number=MIDDLE_NUMBER))
+    assert list_our_matches() == [(MIDDLE_NUMBER, True, False), (SUCCESSOR_NUMBER, True, True)]
 
     keys = [("order", order_id), ("payment", payment.id), ("refund", refund.id), ("payment", other.id)]
     stored = console.lookup.read_records(keys)
@@ -251,7 +252,7 @@ def test_each_kind_of_record_marks_its_company_as_ours(console: Console, tmp_pat
     assert [one.registry_entry is not None for one in (*inbox.refunds_to_decide, *inbox.other_refunds)] == [True]
     view = console.refunds.read_refund(refund.id)
     assert view.corporation is not None
-    assert view.corporation.number == SUCCESSOR
+    assert view.corporation.number == SUCCESSOR_NUMBER
 
 
 def test_companies_with_open_records_come_first(console: Console, tmp_path: Path, place: Place) -> None:
@@ -312,7 +313,7 @@ def test_the_search_keeps_its_function_name_and_defaults(console: Console) -> No
 def test_a_company_name_differs_only_if_people_see_a_difference() -> None:
     """Names that differ only in width, case, spaces or short forms of the legal form count as equal."""
     official = Corporation(
-        OPEN, "株式会社ＡＢＣ商事", "", "", CorporationKind.STOCK_COMPANY, "", "", "", "", "", "", "",
+        OPEN_NUMBER, "株式会社ＡＢＣ商事", "", "", CorporationKind.STOCK_COMPANY, "", "", "", "", "", "", "",
         CorporationEvent.NEW, WHOLE_DAY, WHOLE_DAY, WHOLE_DAY,
     )  # fmt: skip
     same = ("株式会社ABC商事", "㈱ａｂｃ商事", "(株) ABC 商事", None, "")

@@ -22,7 +22,7 @@ from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import ManualClock, open_quick_desk
 
 WHOLE_DAY, DAY = date(2026, 11, 13), date(2026, 11, 16)
-KNOWN, NEW, NOBODY = "1180301018771", add_check_digit("980000000001"), add_check_digit("980000000002")
+KNOWN, NEW_NUMBER, NOBODY_NUMBER = "1180301018771", add_check_digit("980000000001"), add_check_digit("980000000002")
 
 
 @pytest.fixture
@@ -33,7 +33,9 @@ def desk(
     facts = {"REGISTRY_URL": sandbox.url, "SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID}
     planted = [make_company_row(KNOWN, "架空商事株式会社")]
     sandbox.registry.publish_whole(5, 1, WHOLE_DAY, planted)
-    sandbox.registry.publish_difference(DAY, 0, [close_company(make_company_row(NEW, "見本物産合同会社"), DAY)])
+    sandbox.registry.publish_difference(
+        DAY, 0, [close_company(make_company_row(NEW_NUMBER, "見本物産合同会社"), DAY)]
+    )
     with closing(open_quick_desk(home, alarmbox, hand_clock, **facts)) as console:
         console.registry.import_files([write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=planted)])
         yield console
@@ -51,19 +53,19 @@ def test_only_numbers_missing_in_the_registry_are_queried(
     known = desk.registry.find_corporation(KNOWN)
     assert known is not None
     assert count_queries(sandbox) == 0
-    facts = desk.registry.read_facts(NEW)
+    facts = desk.registry.read_facts(NEW_NUMBER)
     assert facts is not None
     assert facts.corporation is not None
     assert (facts.corporation.name, facts.purchase_warning) == ("見本物産合同会社", "closed")
     assert facts.registry_date == date(2026, 11, 20)  # the day on which the publisher was asked
-    looked_up = desk.lookup.find_records(NEW)
+    looked_up = desk.lookup.find_records(NEW_NUMBER)
     assert looked_up.corporation == facts
     assert count_queries(sandbox) == 1
     for _ in range(2):
-        assert desk.registry.find_corporation(NOBODY) is None
+        assert desk.registry.find_corporation(NOBODY_NUMBER) is None
     assert count_queries(sandbox) == 2
     hand_clock.sleep(REGISTRY_ANSWER_LIFETIME_SECONDS)
-    assert desk.registry.find_corporation(NOBODY) is None
+    assert desk.registry.find_corporation(NOBODY_NUMBER) is None
     assert count_queries(sandbox) == 3
 
 
@@ -74,12 +76,12 @@ def test_an_unreachable_publisher_is_not_called_for_a_while(
     """After a failed query, the desk sends no further query for a while."""
     sandbox.control.add_fault(fault, call="registry_num", times=1)
     for _ in range(3):
-        facts = desk.registry.read_facts(NEW)
+        facts = desk.registry.read_facts(NEW_NUMBER)
         assert facts is not None
         assert (facts.corporation, facts.registry_date) == (None, WHOLE_DAY)
     assert count_queries(sandbox) == 1
     hand_clock.sleep(QUERY_PAUSE_AFTER_FAILURE_SECONDS)
-    assert desk.registry.find_corporation(NEW) is not None
+    assert desk.registry.find_corporation(NEW_NUMBER) is not None
 
 
 def test_a_desk_without_an_application_id_calls_no_publisher(
@@ -87,7 +89,7 @@ def test_a_desk_without_an_application_id_calls_no_publisher(
 ) -> None:
     """A desk without an application id sends no query."""
     with closing(open_quick_desk(home, alarmbox, hand_clock, REGISTRY_URL=sandbox.url)) as console:
-        assert console.registry.read_facts(NEW) is None  # no registry: nothing is said, and nobody asked
+        assert console.registry.read_facts(NEW_NUMBER) is None  # no registry: nothing is said, and nobody asked
         console.registry.import_files([write_whole_file(tmp_path, WHOLE_DAY, 5, 1)])
-        assert console.registry.find_corporation(NEW) is None
+        assert console.registry.find_corporation(NEW_NUMBER) is None
     assert count_queries(sandbox) == 0

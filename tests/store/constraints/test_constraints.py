@@ -42,7 +42,13 @@ ALL_FORBIDDEN_STATEMENTS = (
     *forbidden_money.FORBIDDEN_MONEY_STATEMENTS,
     *forbidden_worker.FORBIDDEN_WORKER_STATEMENTS,
 )
-PERSON_BY_ROLE = {"operator": "op-a", "approver": "lead-b", "auditor": "aud-e", "admin": "adm-f", "worker": "worker"}
+PERSON_NAME_BY_ROLE = {
+    "operator": "op-a",
+    "approver": "lead-b",
+    "auditor": "aud-e",
+    "admin": "adm-f",
+    "worker": "worker",
+}
 
 
 pytestmark = pytest.mark.engines("mariadb")
@@ -59,7 +65,7 @@ def team(engine: Engine) -> Iterator[Team]:
         yield made
 
 
-@pytest.mark.parametrize("role", PERSON_BY_ROLE)
+@pytest.mark.parametrize("role", PERSON_NAME_BY_ROLE)
 def test_forbidden_statements_are_refused_to_each_role(team: Team, connections: PersonConnections, role: str) -> None:
     """The database refuses each forbidden statement to the account of each role in a plain client. Afterwards all
     rows are unchanged."""
@@ -67,7 +73,7 @@ def test_forbidden_statements_are_refused_to_each_role(team: Team, connections: 
     let_through = [
         case.title
         for case in ALL_FORBIDDEN_STATEMENTS
-        if execute_case(team, connections, PERSON_BY_ROLE[role], case) is None
+        if execute_case(team, connections, PERSON_NAME_BY_ROLE[role], case) is None
     ]
     assert let_through == []
     assert forbidden.read_all_rows(team) == before

@@ -19,7 +19,7 @@ from console.store.schema.core import operations
 from tests.support.places import Engine, open_empty_place_anywhere
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-NUMBER, OTHER, NONE = "7123456789012", "2000000000000", "5000000000000"
+NUMBER, OTHER_NUMBER, NONE = "7123456789012", "2000000000000", "5000000000000"
 
 
 def make_check_row(number: int, corporation_number: str, work: str | None = "none") -> dict[str, object]:
@@ -54,7 +54,7 @@ def database(engine: Engine) -> Iterator[Database]:
         rows = [
             make_check_row(1, NUMBER),
             make_check_row(2, NUMBER),
-            make_check_row(3, OTHER),
+            make_check_row(3, OTHER_NUMBER),
             make_check_row(4, f"T{NUMBER}", None),
         ]
         purchase = "credit-check.purchase"
@@ -71,7 +71,7 @@ def database(engine: Engine) -> Iterator[Database]:
 
 
 @pytest.mark.parametrize("name", ["somebody", "nobody", None])
-@pytest.mark.parametrize("number", [NUMBER, OTHER, NONE])
+@pytest.mark.parametrize("number", [NUMBER, OTHER_NUMBER, NONE])
 def test_the_joined_read_equals_the_separate_reads(database: Database, number: str, name: str | None) -> None:
     """The joined statement returns the same person, the same records in the same order and the same lapsed calls as
     separate queries, with and without such records."""

@@ -25,7 +25,7 @@ from tests.store.money_rows import (
     reread_refund,
 )
 
-NUMBER, OTHER = "7123456789012", "2000000000000"
+NUMBER, OTHER_NUMBER = "7123456789012", "2000000000000"
 
 
 def insert_order(conn: Connection, number: str, corporation: str | None = None) -> int:
@@ -48,7 +48,7 @@ def test_a_number_finds_its_orders_payments_and_refunds_once(rows: Connection) -
     own = insert_paid_payment(rows, "P-3", corporation_number=NUMBER)
     of_foreign_order = insert_paid_payment(rows, "P-4", order_id=foreign, corporation_number=NUMBER)
     insert_paid_payment(rows, "P-5", order_id=foreign)
-    insert_paid_payment(rows, "P-6", corporation_number=OTHER)
+    insert_paid_payment(rows, "P-6", corporation_number=OTHER_NUMBER)
     given_back = [insert_requested_refund(rows, payment) for payment in (through_order, both, of_foreign_order)]
     for name, role in (("lead-c", "approver"), ("aud-e", "auditor"), ("lead-b", "approver")):
         insert_person(rows, Person(name, frozenset({role}), may_buy=False))
@@ -118,7 +118,7 @@ def test_one_read_reports_the_existence_of_other_records(rows: Connection, kind:
     )
     assert (
         joined_reads.search_corporation_number(
-            rows, OTHER, None, includes_unlisted_names=False
+            rows, OTHER_NUMBER, None, includes_unlisted_names=False
         ).has_orders_or_payments
         is False
     )

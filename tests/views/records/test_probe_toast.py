@@ -28,7 +28,7 @@ RECORD_BY_NAME: dict[str, ShownRecord] = {
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("name", RECORD_BY_NAME)
-def test_the_toast_of_an_unchanged_record_says_so(name: str, language: Literal["ja", "en"]) -> None:
+def test_the_toast_of_an_unchanged_record_says_that_nothing_changed(name: str, language: Literal["ja", "en"]) -> None:
     """If a probe changes nothing, the toast for every kind of record says so, with the time and the record. A higher
     version alone doesn't count as a change.
     """
