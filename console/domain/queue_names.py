@@ -1,12 +1,12 @@
 """The names of the queues."""
 
-DISAGREEMENT_QUEUE_NAME = "disagree"
+MISMATCH_QUEUE_NAME = "disagree"
 """The queue *Mismatch*."""
 NOTICES_QUEUE_NAME, COMPANIES_QUEUE_NAME = "notices", "companies"
 QUEUES_WITHOUT_RECORDS = (NOTICES_QUEUE_NAME, COMPANIES_QUEUE_NAME)
 """The queues of unmatched notices and of changed companies."""
 QUEUE_NAMES = (
-    *("pending", "error", "incomplete", "unknown", "review", "refunds", DISAGREEMENT_QUEUE_NAME),
+    *("pending", "error", "incomplete", "unknown", "review", "refunds", MISMATCH_QUEUE_NAME),
     *QUEUES_WITHOUT_RECORDS,
 )
 """All queues, in the order of the terminal's help."""

@@ -156,7 +156,7 @@ def is_paid_amount_unknown(payment: Payment) -> bool:
     return payment.certainty is Certainty.UNKNOWN and not payment.captured_minor
 
 
-def has_amount_disagreement(record: ShownRecord, now: datetime) -> bool:
+def has_amount_mismatch(record: ShownRecord, now: datetime) -> bool:
     """Return True if our payment, the provider and the order disagree, at the instant `now`, about the amount of a
     payment. For an order, return True if they disagree about one of the order's payments. For a record of another
     kind, return False."""
@@ -184,7 +184,7 @@ def format_amount_with_difference_mark(record: ShownRecord, context: TextContext
     """Return the amount of a record as text. If our payment, the provider and the order disagree about the amount, a
     ≠ precedes it."""
     text = format_record_amount(record)
-    if has_amount_disagreement(record, context.now()):
+    if has_amount_mismatch(record, context.now()):
         return context.translate("money.amount_differs", amount=text)
     return text
 

@@ -126,7 +126,7 @@ def open_surroundings(day: DayParameters, folder: Path) -> Iterator[DaySurroundi
         providers.begin()
         team = teams.create_team(server, _ROLES_BY_PERSON, has_team_mode=day.uses_team_mode)
         told = stack.enter_context(receive_alerts())
-        told.answers = _answer_alert
+        told.answers = _get_alert_answer_status
         providers.wait_ready()
 
         def make_desk_environment(person: str, home: str) -> dict[str, str]:
@@ -165,7 +165,7 @@ def open_surroundings(day: DayParameters, folder: Path) -> Iterator[DaySurroundi
         )  # fmt: skip
 
 
-def _answer_alert(_: dict[str, Any], nth: int) -> int:
+def _get_alert_answer_status(_: dict[str, Any], nth: int) -> int:
     """Return the HTTP status with which the receiver of alerts answers: 503 for every seventh message, which the
     worker must then send again.
     """

@@ -58,7 +58,7 @@ ON_SENTENCES: tuple[Mutant, ...] = (
     ),
     _make_mutant(
         "a payment that the provider was never asked about is a mismatch",
-        "console/store/schema/disagreement_columns.py",
+        "console/store/schema/mismatch_columns.py",
         "told_at IS NOT NULL AND",
         "told_at IS NULL AND",
         _QUEUES_TESTS,

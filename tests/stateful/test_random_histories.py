@@ -120,7 +120,7 @@ def read_advice(history: random_histories.PaymentHistory, kind: str, record_id: 
 
 @pytest.mark.usefixtures("cooling_off")
 @pytest.mark.parametrize("scope", [EVERYTHING_SCOPE, "paypay"])
-def test_a_refund_that_waits_for_the_end_of_a_switch_says_so(desk: ChoiceStage, scope: str) -> None:
+def test_a_waiting_refund_names_the_person_of_the_read_only_switch(desk: ChoiceStage, scope: str) -> None:
     """While a read-only switch is on, a requested refund can't be approved, and an approved refund is not sent,
     before and after the end of its cooling-off period. The refund's page, its payment's page and every list name the
     person who set the switch. After the end of the switch the refund is sent.

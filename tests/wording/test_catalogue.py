@@ -358,11 +358,11 @@ def test_instants_are_formatted() -> None:
     assert (wording.format_instant(None), wording.format_day(date(2026, 1, 2))) == ("–", "2026-01-02")
 
 
-CLOCK_SENTENCES = sorted(key for key, text in wording.read_sentences("en").items() if ":clock}" in text)
+CLOCK_TIME_SENTENCE_KEYS = sorted(key for key, text in wording.read_sentences("en").items() if ":clock}" in text)
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
-@pytest.mark.parametrize("key", CLOCK_SENTENCES)
+@pytest.mark.parametrize("key", CLOCK_TIME_SENTENCE_KEYS)
 def test_a_time_of_another_day_is_shown_with_its_day(language: str, key: str) -> None:
     """A sentence about a time on another day contains the day. Without it, "since 15:04:05" on Monday would be read
     as today, although the read-only switch was set on Friday.

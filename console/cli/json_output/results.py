@@ -25,7 +25,7 @@ from console.domain.records import AuditEntry, CreditCheck
 
 if TYPE_CHECKING:
     from console.domain.audit.verification import VerifiedTrail
-    from console.domain.queues.disagreements import Disagreement
+    from console.domain.queues.mismatches import Mismatch
     from console.domain.registry.facts import CorporationFacts
     from console.domain.service_results import HealthCheck, RefetchResult, TaskPass
     from console.domain.views.any_record import AnyRecordDetails, LookupResult, QueueItem, QueuePage, ResolveResult
@@ -114,23 +114,23 @@ def build_queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject
         "badges": build_badges_json(item.record, item.explanation, translate),
         "since": format_instant_for_json(item.since),
         "taken_by": item.owner,
-        **({"disagreement": _build_disagreement_json(item.disagreement, translate)} if item.disagreement else {}),
+        **({"disagreement": _build_mismatch_json(item.mismatch, translate)} if item.mismatch else {}),
     }
 
 
-_DISAGREEMENT_SIDE_FIELDS = ("state", "word", "minor", "refunded_minor", "currency", "asked", "differs")
+_MISMATCH_SIDE_FIELDS = ("state", "word", "minor", "refunded_minor", "currency", "asked", "differs")
 
 
-def _build_disagreement_json(disagreement: "Disagreement", translate: Translate) -> JsonObject:
+def _build_mismatch_json(mismatch: "Mismatch", translate: Translate) -> JsonObject:
     """Return the differences between our record, the provider and the order as JSON: in `sides` the state and
     amounts that each of them has, and the open alert about the record."""
     names = ("rule", "observed", "expected", "detected_at")
     return {
         "sides": [
-            {"side": side.name, **build_attributes_json(side, _DISAGREEMENT_SIDE_FIELDS, translate)}
-            for side in disagreement.sides
+            {"side": side.name, **build_attributes_json(side, _MISMATCH_SIDE_FIELDS, translate)}
+            for side in mismatch.sides
         ],
-        **build_attributes_json(disagreement, names, translate),
+        **build_attributes_json(mismatch, names, translate),
     }
 
 

@@ -330,10 +330,10 @@ def _format_queue_item_detail_lines(item: "AnyQueueItem", translator: Translator
     from console.domain.views.any_record import QueueItem
     from console.domain.views.unmatched_notices import UnmatchedNoticeItem
 
-    if isinstance(item, QueueItem) and item.disagreement is not None:
-        from console.wording.disagreements import format_disagreement
+    if isinstance(item, QueueItem) and item.mismatch is not None:
+        from console.wording.mismatches import format_mismatch
 
-        yield format_disagreement(item.record, item.disagreement, translator.language)
+        yield format_mismatch(item.record, item.mismatch, translator.language)
     elif isinstance(item, UnmatchedNoticeItem):
         from console.cli.text_output.notices import format_candidate_lines
 

@@ -1,7 +1,7 @@
 """Derive the badges of a record: the badge of its state, and the badge of work (the person or program that does the
 next step).
 
-For the badge of certainty, the module only lists the verdicts that state a disagreement between this database, the
+For the badge of certainty, the module only lists the verdicts that state a mismatch between this database, the
 provider and the order. A verdict is the wording key of the sentence about a record's state.
 """
 
@@ -13,7 +13,7 @@ from console.domain.service_results import Explanation, WorkBadge
 if TYPE_CHECKING:  # imported for types only: a list of credit checks doesn't need them
     from console.domain.payments.records import Order, Payment, Refund
 
-VERDICTS_OF_DISAGREEMENT = frozenset(
+VERDICTS_OF_MISMATCH = frozenset(
     f"verdict.{name}"
     for name in (
         "contradicted",  # house: a verdict

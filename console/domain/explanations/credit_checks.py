@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from console.domain.access.permissions import ROLES_BY_RIGHT
-from console.domain.explanations.badges import VERDICTS_OF_DISAGREEMENT, find_work_badge
+from console.domain.explanations.badges import VERDICTS_OF_MISMATCH, find_work_badge
 from console.domain.explanations.read_only import replace_stopped_next_step
 from console.domain.records import (
     Certainty,
@@ -45,7 +45,7 @@ def explain_credit_check(record: CreditCheck, now: datetime) -> Explanation:
     relations = record.relations or CheckRelations()
     explanation = _explain_without_badges(record, relations, now)
     certainty = CertaintyBadge(record.certainty.value)
-    if certainty is CertaintyBadge.KNOWN and explanation.verdict in VERDICTS_OF_DISAGREEMENT:
+    if certainty is CertaintyBadge.KNOWN and explanation.verdict in VERDICTS_OF_MISMATCH:
         certainty = CertaintyBadge.SIDES_DISAGREE
     elif certainty is CertaintyBadge.KNOWN and _is_unconfirmed(record):
         certainty = CertaintyBadge.UNCONFIRMED

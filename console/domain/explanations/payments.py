@@ -15,7 +15,7 @@ from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
 from console.domain.clock import TimeScale, compute_age
 from console.domain.explanations.alerts import explain_alert
-from console.domain.explanations.badges import VERDICTS_OF_DISAGREEMENT, find_work_badge
+from console.domain.explanations.badges import VERDICTS_OF_MISMATCH, find_work_badge
 from console.domain.explanations.read_only import make_prefixed_switch_facts, replace_stopped_next_step
 from console.domain.explanations.refunds import explain_refund
 from console.domain.money import Money, make_stored_money
@@ -256,7 +256,7 @@ def _find_certainty_badge(
     if record.certainty is Certainty.UNKNOWN or verdict == "verdict.payment_refund_unknown":
         return CertaintyBadge.UNKNOWN
     sides = _compare_payment_sides(record, relations, now)
-    if verdict in VERDICTS_OF_DISAGREEMENT or any(side.differs for side in sides):
+    if verdict in VERDICTS_OF_MISMATCH or any(side.differs for side in sides):
         return CertaintyBadge.SIDES_DISAGREE
     is_only_noticed = record.state in PAID_BY_CALLBACK_STATES and relations.known_provider_state not in PAID_STATES
     if record.state is PaymentState.INITIALIZING or is_only_noticed or verdict == "verdict.payment_overdue":
@@ -292,7 +292,7 @@ def explain_order(record: Order, now: datetime) -> Explanation:
     """
     relations = record.relations or OrderRelations()
     explanation = _explain_alert_of_order(record, relations, now) or _explain_order_state(record, relations, now)
-    if explanation.verdict in VERDICTS_OF_DISAGREEMENT:
+    if explanation.verdict in VERDICTS_OF_MISMATCH:
         certainty = CertaintyBadge.SIDES_DISAGREE
     elif record.work.reason == WorkReason.STATE_UNREADABLE:
         certainty = CertaintyBadge.UNCONFIRMED

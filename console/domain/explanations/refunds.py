@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from console.domain.access.permissions import APPROVER, OPERATOR
-from console.domain.explanations.badges import VERDICTS_OF_DISAGREEMENT, find_work_badge
+from console.domain.explanations.badges import VERDICTS_OF_MISMATCH, find_work_badge
 from console.domain.explanations.read_only import (
     SWITCH_LIST_COMMAND,
     make_prefixed_switch_facts,
@@ -46,7 +46,7 @@ def explain_refund(record: Refund, now: datetime) -> Explanation:
     relations = record.relations or RefundRelations()
     explanation = _explain_without_badges(record, relations, now)
     certainty = CertaintyBadge(record.certainty.value)
-    if certainty is CertaintyBadge.KNOWN and explanation.verdict in VERDICTS_OF_DISAGREEMENT:
+    if certainty is CertaintyBadge.KNOWN and explanation.verdict in VERDICTS_OF_MISMATCH:
         certainty = CertaintyBadge.SIDES_DISAGREE
     elif certainty is CertaintyBadge.KNOWN and (
         record.state is RefundState.SUBMITTING or is_refund_perhaps_made(record)

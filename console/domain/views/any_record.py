@@ -9,7 +9,7 @@ from console.domain.records import CreditCheck, Document, EvidenceItem, LeaseHol
 if TYPE_CHECKING:  # imported for types only: a lookup of credit checks doesn't need them
     from console.domain.payments.records import Order, Payment, Refund
     from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
-    from console.domain.queues.disagreements import Disagreement
+    from console.domain.queues.mismatches import Mismatch
     from console.domain.registry.facts import CorporationFacts
     from console.domain.service_results import AllowedAction, Explanation, NextStep, OperationDetails
     from console.domain.tasks.records import Note, Take
@@ -72,7 +72,7 @@ class LookupResult:
 class QueueItem:
     """A record in a queue with its explanation. `since` is the instant (UTC) at which the record got its present
     state, None if no such instant is stored. `owner` is the person whose take of the record is running; None for no
-    take. `disagreement` is set only in the queue of disagreeing records: it has the states and amounts that our
+    take. `mismatch` is set only in the queue of disagreeing records: it has the states and amounts that our
     database, the provider and the order state.
     """
 
@@ -80,7 +80,7 @@ class QueueItem:
     explanation: "Explanation"
     since: datetime | None
     owner: str | None = None
-    disagreement: "Disagreement | None" = None
+    mismatch: "Mismatch | None" = None
 
 
 @dataclass(frozen=True, slots=True)

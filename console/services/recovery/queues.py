@@ -11,11 +11,11 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Payment, Refund
-from console.domain.queue_names import DISAGREEMENT_QUEUE_NAME
+from console.domain.queue_names import MISMATCH_QUEUE_NAME
 from console.domain.queues.causes import CausePage, group_by_cause
-from console.domain.queues.disagreements import Disagreement, describe_disagreement
 from console.domain.queues.filter_text import format_filter
 from console.domain.queues.filters import NO_FILTER, RecordFilter, get_record_kind
+from console.domain.queues.mismatches import Mismatch, describe_mismatch
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, format_sort_order
 from console.domain.records import LeaseHolder, Operation
 from console.domain.service_results import NextStep, QueueCount
@@ -80,10 +80,10 @@ class QueueReader:
             stored_records, next_position = read_records(conn, name, limit, position, choice)
             records = complete_readable_records(self._complete_records, conn, stored_records)
             owners = self._read_owners(conn, records)
-            disagreements = (
-                self._read_disagreements(conn, records) if name == DISAGREEMENT_QUEUE_NAME else [None] * len(records)
+            mismatches = (
+                self._read_mismatches(conn, records) if name == MISMATCH_QUEUE_NAME else [None] * len(records)
             )
-        items = tuple(starmap(self._make_queue_item, zip(records, owners, disagreements, strict=True)))
+        items = tuple(starmap(self._make_queue_item, zip(records, owners, mismatches, strict=True)))
         return QueuePage(
             name,
             items,
@@ -132,9 +132,9 @@ class QueueReader:
         owners = (running_takes[get_record_kind(record)].get(record.id) for record in records)
         return [take.person if take is not None else None for take in owners]
 
-    def _read_disagreements(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[Disagreement]:
+    def _read_mismatches(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[Mismatch]:
         """Return, for each record, the values in which our record, the provider and the order disagree. They come
-        from one open alert or case about the disagreement, if there is one. For a payment, also return the state and
+        from one open alert or case about the mismatch, if there is one. For a payment, also return the state and
         the amount that each of these three sides has."""
         ids: dict[str, list[int]] = {}
         for record in records:
@@ -144,7 +144,7 @@ class QueueReader:
         }
         now = self._context.now()
         return [
-            describe_disagreement(record, open_alerts[get_record_kind(record)].get(record.id, ()), now)
+            describe_mismatch(record, open_alerts[get_record_kind(record)].get(record.id, ()), now)
             for record in records
         ]
 
@@ -162,11 +162,9 @@ class QueueReader:
             )
         return CausePage(name, group_by_cause(totals), is_capped, bool(record_filter))
 
-    def _make_queue_item(
-        self, record: QueuedRecord, owner: str | None, disagreement: Disagreement | None
-    ) -> QueueItem:
+    def _make_queue_item(self, record: QueuedRecord, owner: str | None, mismatch: Mismatch | None) -> QueueItem:
         explanation = explain_record(record, self._context.now())
-        return QueueItem(record, explanation, record.state_since, owner, disagreement)
+        return QueueItem(record, explanation, record.state_since, owner, mismatch)
 
     def read_counts(self) -> tuple[QueueCount, ...]:
         """Return for each queue the number of its records (at most MAX_COUNTED_RECORDS), and the time at which the

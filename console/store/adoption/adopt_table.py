@@ -21,8 +21,8 @@ from console.store.database import online_ddl
 from console.store.database.engine import Database, Transaction
 from console.store.migrations import upgrade as migrate
 from console.store.schema import claim_columns as claim_sql
-from console.store.schema import disagreement_columns as disagreement_sql
 from console.store.schema import legacy_table
+from console.store.schema import mismatch_columns as mismatch_sql
 from console.store.schema.core import credit_checks
 from console.store.schema.legacy_table import TABLE_NAME, LegacyTable
 
@@ -215,7 +215,7 @@ def _make_derived_column_clause(column: SchemaColumn[Any], table: LegacyTable, d
         "seen_work": claim_sql.EFFECTIVE_WORK_SQL,
         "claim_number": claim_sql.make_claim_number_sql(dialect, source),
         "missing": claim_sql.IS_INCOMPLETE_SQL,
-        "disagrees": disagreement_sql.CREDIT_CHECK_SQL,
+        "disagrees": mismatch_sql.CREDIT_CHECK_SQL,
     }
     kind, expression = _make_type_sql(column, dialect), expressions[column.name]
     return f"ADD COLUMN {column.name} {kind} AS ({expression}) VIRTUAL{_get_invisible_option(table)}"

@@ -217,7 +217,7 @@ def list_lost_starts_holding_claim(conn: Connection, keys: StartKeys) -> tuple[I
     key, by the beginning of a later key, or by the fingerprint. A start without a stored `provider_key` is left out
     if its payment was restored. For the other starts the caller checks by the `provider_key` whether the payment was
     restored."""
-    later_key_pattern = re.sub("[/%_]", r"/\g<0>", keys.later_key_beginning) + "%"
+    later_key_pattern = re.sub("[/%_]", r"/\g<0>", keys.later_key_prefix) + "%"
     values = {"first_key": keys.first_key, "later_key_pattern": later_key_pattern, "fingerprint": keys.fingerprint}
     return tuple(_make_intent(row) for row in conn.execute(_PAYMENT_START_INTENTS_QUERY, values))
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from console.domain.desk_requests.records import AUDIT_REQUEST_ACTION, WITHDRAW_ACTION
 from console.store.schema import claim_columns as claim_sql
-from console.store.schema import disagreement_columns as disagreement_sql
+from console.store.schema import mismatch_columns as mismatch_sql
 from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, Id, Instant, LongText, SharedColumnInstant
 
 SCHEMA_VERSION = "0026"
@@ -110,7 +110,7 @@ credit_checks = Table(
     Column("seen_work", String(16), Computed(claim_sql.EFFECTIVE_WORK_SQL, persisted=False)),
     Column("claim_number", String(64), Computed(claim_sql.CLAIM_NUMBER_SQL["sqlite"], persisted=False)),
     Column("missing", Integer, Computed(claim_sql.IS_INCOMPLETE_SQL, persisted=False)),
-    Column("disagrees", Integer, Computed(disagreement_sql.CREDIT_CHECK_SQL, persisted=False)),
+    Column("disagrees", Integer, Computed(mismatch_sql.CREDIT_CHECK_SQL, persisted=False)),
     Index("uq_credit_checks_claim", "client_id", "claim_number", unique=True),
     Index("ix_credit_checks_number", "number_key", "id"),
     Index("ix_credit_checks_status", "seen_status", "certainty", "seen_work", "state_since", "id"),

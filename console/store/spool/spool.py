@@ -193,7 +193,7 @@ class StartKeys(NamedTuple):
     """
 
     first_key: str
-    later_key_beginning: str
+    later_key_prefix: str
     fingerprint: str
 
 
@@ -441,7 +441,7 @@ class Spool:
     def list_starts_holding_claim(self, database_id: str, keys: StartKeys) -> tuple[Intent, ...]:
         """Return this desk's starts of payments that the provider may have accepted according to this spool and that
         match `keys`: by the first key, by the beginning of a later key, or by the fingerprint. Oldest first."""
-        later_end = keys.later_key_beginning[:-1] + chr(ord(keys.later_key_beginning[-1]) + 1)
+        later_end = keys.later_key_prefix[:-1] + chr(ord(keys.later_key_prefix[-1]) + 1)
         sent_entries = self._read_entries(
             _STARTS_BY_KEYS_CONDITION,
             (
@@ -450,7 +450,7 @@ class Spool:
                 database_id,
                 keys.first_key,
                 database_id,
-                keys.later_key_beginning,
+                keys.later_key_prefix,
                 later_end,
             ),
         )

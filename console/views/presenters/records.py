@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeAlias
 
-from console.domain.explanations.badges import VERDICTS_OF_DISAGREEMENT
+from console.domain.explanations.badges import VERDICTS_OF_MISMATCH
 from console.domain.explanations.records import explain_record as explain_record
 from console.domain.payments.records import Order, Payment
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
@@ -32,7 +32,7 @@ from console.wording.records import get_record_provider_name as get_record_provi
 from console.wording.records import get_state_badge_key as get_state_badge_key
 from console.wording.records import get_unanswered_side_key_suffix as get_unanswered_side_key_suffix
 from console.wording.records import get_work_badge_key as get_work_badge_key
-from console.wording.records import has_amount_disagreement as has_amount_disagreement
+from console.wording.records import has_amount_mismatch as has_amount_mismatch
 from console.wording.records import mask_payer as mask_payer
 from console.wording.sentences import catalogue as wording
 
@@ -89,7 +89,7 @@ _ICON_AND_TONE_BY_EXPLANATION_VERDICT: Mapping[str, tuple[str, Tone]] = {
     "payment_refund_approved": ("ring_check", "progress"),
     "payment_refund_approved_perhaps_made": ("question", "unknown"),
     "payment_order_moved": ("square_bang", "care"),
-    **{verdict.removeprefix("verdict."): ("not_equal", "bad") for verdict in VERDICTS_OF_DISAGREEMENT},
+    **{verdict.removeprefix("verdict."): ("not_equal", "bad") for verdict in VERDICTS_OF_MISMATCH},
 }
 """Icon and colour tone of each verdict of an explanation; the key is the verdict's code without the prefix
 `verdict.`.

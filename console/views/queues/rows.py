@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from console.domain.payments.records import Order, Payment
-from console.domain.queue_names import DISAGREEMENT_QUEUE_NAME
+from console.domain.queue_names import MISMATCH_QUEUE_NAME
 from console.domain.queues.filters import NO_FILTER, RecordFilter, matches_filter
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import CreditCheck
@@ -22,7 +22,7 @@ from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.runtime.routes import RecordRef
 from console.views.tables.columns import Column, RowGroup, make_check_box_column
 from console.views.theme.design_tokens import tokens
-from console.wording.disagreements import format_disagreement
+from console.wording.mismatches import format_mismatch
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ _OPTIONAL_COLUMN_KEYS = frozenset(("number", "kind"))
 """Keys of the columns that a queue shows only if the person has chosen them: the columns of the company and of the
 record contain their texts.
 """
-_QUEUES_NAMED_AFTER_CERTAINTY = frozenset({"unknown", DISAGREEMENT_QUEUE_NAME})
+_QUEUES_NAMED_AFTER_CERTAINTY = frozenset({"unknown", MISMATCH_QUEUE_NAME})
 """Queues in which the column of the certainty is optional, too, because the queue's name already states the certainty
 of all its rows. If the outcome of a mismatch is unknown, the text in the column of its difference begins with
 "unknown".
@@ -151,7 +151,7 @@ def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool
         ]
         column_names.append("next")
         return make_record_columns(context, column_names, get_row_record, lambda row: row.item.since, ("refund",))
-    if queue == DISAGREEMENT_QUEUE_NAME:
+    if queue == MISMATCH_QUEUE_NAME:
         column_names = [
             "age",
             "company",
@@ -198,11 +198,7 @@ def _make_difference_column(context: WindowContext) -> Column:
 def format_item_difference(queue_item: QueueItem, context: WindowContext) -> str:
     """Return the text with the states or amounts in which the sides of a queue's item differ; "" if the queue doesn't
     compare the sides of records."""
-    return (
-        format_disagreement(queue_item.record, queue_item.disagreement, context.language)
-        if queue_item.disagreement
-        else ""
-    )
+    return format_mismatch(queue_item.record, queue_item.mismatch, context.language) if queue_item.mismatch else ""
 
 
 def _get_credit_check(row: QueueRow) -> CreditCheck:

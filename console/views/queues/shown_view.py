@@ -42,7 +42,7 @@ class ShownSavedView(QObject):
         self._requested_view_id = 0  # of the view that is being read or shown; 0 after the person has left it
         self._unchanged_content: ViewContent | None = None
         self.further_entries: list[tuple[str, str, Callable[[], None]]] = []
-        """Further entries of the menu: wording key, key of the keyboard, and the function to call."""
+        """Further entries of the menu: wording key, shortcut, and the function to call."""
         self.button = KeyButton(context.translate("view.menu"), VIEW_MENU_SHORTCUT, binds_key=False)
         self.button.clicked.connect(self.open_menu)
         head.add_button(self.button)

@@ -231,8 +231,8 @@ def _make_state_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_certainty_column(factory: _RecordColumnFactory) -> Column:
-    disagreement_states = ("old",) if factory.has_only_checks else ("sides_disagree", "may_be_reversed")
-    longest_word = factory.find_longest_word("certainty", "known", "unknown", "unconfirmed", *disagreement_states)
+    mismatch_states = ("old",) if factory.has_only_checks else ("sides_disagree", "may_be_reversed")
+    longest_word = factory.find_longest_word("certainty", "known", "unknown", "unconfirmed", *mismatch_states)
     return factory.make_badge_column(
         "certainty", longest_word, lambda record: case_words.get_certainty_badge_key(record, factory.context.now())
     )

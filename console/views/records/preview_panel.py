@@ -40,7 +40,7 @@ from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording import records as record_texts
 from console.wording import registry as registry_words
-from console.wording.disagreements import format_disagreement
+from console.wording.mismatches import format_mismatch
 from console.wording.sentences import catalogue as wording
 
 _PANEL_PADDING_PX = 16
@@ -221,7 +221,7 @@ class RecordPreview(Surface):
             if isinstance(record, CreditCheck)
             else case_words.format_amount_with_difference_mark(record, context)
         )
-        is_different = case_words.has_amount_disagreement(record, context.now())
+        is_different = case_words.has_amount_mismatch(record, context.now())
         return [*widgets, TextLabel(detail, "body", "bad" if is_different else "muted")]
 
     def _make_state_section(self, item: QueueItem, parent: QWidget) -> QWidget:
@@ -242,8 +242,8 @@ class RecordPreview(Surface):
             )
         _, reason, next_step = words.format_explanation(item.explanation, context)
         facts = [(context.translate("record.label.why"), reason), (context.translate("record.label.next"), next_step)]
-        if item.disagreement is not None:
-            difference_text = format_disagreement(record, item.disagreement, context.language)
+        if item.mismatch is not None:
+            difference_text = format_mismatch(record, item.mismatch, context.language)
             facts.insert(0, (context.translate("column.difference"), difference_text))
         layout.addWidget(FactList(facts, parent=section))
         layout.addLayout(self._make_action_buttons(item, section))

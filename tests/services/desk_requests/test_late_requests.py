@@ -219,12 +219,12 @@ def test_a_bulk_run_that_was_begun_is_continued_late(scene: LateScene, monkeypat
         run = scene.desk.bulk.create_run("take", [ChosenRecord("credit-check", check.id, check.version)])
     request = scene.store_request("bulk run", run.id, None, kind="bulk-run", id=run.id)
 
-    def raise_killed(*_: object) -> None:
+    def raise_process_killed(*_: object) -> None:
         raise Killed
 
     taken = scene.take_request()
     with monkeypatch.context() as patch:
-        patch.setattr(BulkExecutor, "_run_rows", raise_killed)
+        patch.setattr(BulkExecutor, "_run_rows", raise_process_killed)
         with pytest.raises(Killed):
             scene.first.desk_requests._make_answer(taken)
     assert scene.place.sql("SELECT state FROM bulk_runs") == [("running",)]

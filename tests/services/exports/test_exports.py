@@ -355,7 +355,7 @@ FILE_WRITERS: dict[str, tuple[str, Callable[[SampleDesk, Path], object]]] = {
 
 
 @pytest.mark.parametrize("action", FILE_WRITERS)
-def test_a_file_that_gets_no_name_has_an_entry_that_says_so(
+def test_a_file_that_gets_no_name_has_an_audit_entry_about_the_failure(
     desk: SampleDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:
     """If another program creates the file while the export writes, the export is refused. The audit entry about the

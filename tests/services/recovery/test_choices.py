@@ -199,7 +199,7 @@ def test_a_proposal_about_a_payment_needs_another_approver(desk: ChoiceStage, pe
 
 
 @pytest.mark.parametrize("kind", ["payment", "credit-check"])
-def test_a_proposal_that_nobody_can_confirm_says_so(desk: ChoiceStage, kind: str) -> None:
+def test_a_page_states_that_nobody_can_confirm_a_proposal(desk: ChoiceStage, kind: str) -> None:
     """If all approvers are disabled after a person has proposed an outcome, the next step of the record says that a
     second person is missing. Before that, the next step says that the record waits for a second person.
     """

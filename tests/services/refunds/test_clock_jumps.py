@@ -1,5 +1,5 @@
-"""Tests of refunds on a desk whose clock jumps by a day forward or back and is then corrected. Each refund is found,
-followed and sent once, and the time to decide does not become shorter.
+"""Tests of refunds on a desk whose clock jumps by a day forward or back and is then corrected. Each refund is sent
+once, probed and polled, and the time in which an approver may decide doesn't become shorter.
 """
 
 from collections.abc import Iterator

@@ -461,7 +461,7 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
     assert (sources.count("person"), sources.count("atom.refund_status")) == (1, 1)
 
 
-def test_a_proposal_that_nobody_can_confirm_says_so(desk: RefundDesk) -> None:
+def test_a_page_states_that_nobody_can_confirm_a_proposal(desk: RefundDesk) -> None:
     """While the proposer is the only person who may confirm, the pages of the refund and its payment state that
     nobody can confirm the proposal.
     """

@@ -192,7 +192,7 @@ def test_an_unknown_person_is_refused_the_view(desk: RefundDesk) -> None:
         assert call_for_code(lambda: desk.refunds.read_refund(99)) == "not_found"
 
 
-def test_a_refund_without_another_approver_says_so(desk: RefundDesk) -> None:
+def test_a_page_states_that_a_refund_has_no_other_approver(desk: RefundDesk) -> None:
     """If all approvers except the requester are disabled, the pages of the refund and its payment state that no other
     person may approve it. After one of these approvers is enabled again, the pages show the usual next step.
     """

@@ -81,7 +81,9 @@ def test_outages_are_those_of_the_alerts(console: Console, place: Place) -> None
     )
 
 
-def test_a_figure_at_its_row_limit_says_so(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_states_that_older_payments_are_missing(
+    console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If there are more payments than are counted, the newest ones are counted, and the report says that older
     payments are missing.
     """

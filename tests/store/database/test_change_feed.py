@@ -14,7 +14,7 @@ from console.store.database.engine import Database
 from tests.support.places import Place
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-CHECK = credit_checks.CREDIT_CHECK_KIND
+CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def announce_changes(database: Database, *records: int) -> None:
 def read_new_changes(database: Database, mark: FeedMark | None) -> tuple[FeedMark, list[int]]:
     with database.read() as conn:
         mark, changed = change_feed.list_changes_since(conn, mark)
-    return mark, [record for kind, record in changed if kind == CHECK]
+    return mark, [record for kind, record in changed if kind == CHECK_KIND]
 
 
 def test_each_change_is_reported_once(database: Database) -> None:

@@ -53,8 +53,8 @@ def test_no_lost_race_or_connection_is_a_bug(number: int, words: str, code: str)
      (3955, "account_locked"), (1862, "password_expired"), (1820, "password_expired")],
 )  # fmt: skip
 def test_a_locked_account_is_no_wrong_password(number: int, problem: str) -> None:
-    """The servers' errors about a locked account, also after too many wrong passwords, have a problem of their own,
-    and none of them counts as a bug of the program."""
+    """The servers' errors about a locked account, also after too many wrong passwords, are reported with another
+    `problem` than a wrong password, and none of them counts as a bug of the program."""
     refused = DatabaseError("X", {}, pymysql.err.OperationalError(number, "refused"))
     code = error_codes.find_database_error_code(refused)
     assert code == "bad_profile"

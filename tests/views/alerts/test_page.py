@@ -92,7 +92,7 @@ def make_page(*incidents: Incident) -> AlertsPage:
     return page
 
 
-def test_a_cut_list_says_so(appearance: object) -> None:
+def test_a_cut_list_states_the_number_of_missing_alerts(appearance: object) -> None:
     """A bar has the number of alerts that the list leaves out, until the list is whole again."""
     page = make_page(make_incident(PENDING_ORDER_ALERT))
     page._show_incidents((make_incident(PENDING_ORDER_ALERT),), 1_200)

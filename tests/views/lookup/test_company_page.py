@@ -165,7 +165,7 @@ def test_a_company_without_open_issues_has_no_issue_list(appearance: object) -> 
     assert page.open_items.isHidden()
 
 
-def test_a_re_read_without_a_change_leaves_the_open_issues_alone(qtbot: QtBot, appearance: object) -> None:
+def test_a_re_read_without_a_change_keeps_the_buttons_of_open_issues(qtbot: QtBot, appearance: object) -> None:
     """After a read that found no change, the button of the open issue is still the same widget."""
     page = make_page(CHECK_WITHOUT_PDF)
     qtbot.addWidget(page)

@@ -93,7 +93,9 @@ def test_only_taken_pages_are_announced_as_sent(
     assert [toast.message for toast in toasts] == [message]
 
 
-def test_a_printout_leaves_the_window_alone(appearance: object, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_printout_is_made_outside_the_thread_of_the_window(
+    appearance: object, qtbot: QtBot, tmp_path: Path
+) -> None:
     """The contents are read and printed outside the thread of the window, which the layout of a thousand rows would
     stop for many seconds. An error in it is reported like one of the read.
     """

@@ -8,8 +8,8 @@ import pytest
 
 from console.domain.payments.records import RefundRelations
 from console.domain.queues.causes import CauseGroup
-from console.domain.queues.disagreements import Disagreement
 from console.domain.queues.filter_text import parse_filter
+from console.domain.queues.mismatches import Mismatch
 from console.domain.records import Certainty, Work, WorkState
 from console.views.queues.cause_groups import CauseRow, make_grouped_table_columns
 from console.views.queues.column_choice import arrange_columns
@@ -105,9 +105,9 @@ def test_no_default_column_repeats_another(queue: str, appearance: object) -> No
     assert {column.key for column in arrange_columns(columns, ("number", "age"))} == chosen
 
 
-def test_a_mismatch_of_unknown_outcome_says_so(appearance: object) -> None:
+def test_a_mismatch_of_unknown_outcome_is_shown_as_unknown(appearance: object) -> None:
     """In the queue of mismatches, the column of the mismatch says "Unknown" for a payment with an unknown outcome."""
-    row = QueueRow(replace(make_queue_item(make_check()), record=make_payment(), disagreement=Disagreement()))
+    row = QueueRow(replace(make_queue_item(make_check()), record=make_payment(), mismatch=Mismatch()))
     difference = next(one for one in make_queue_columns(make_window_context(), "disagree") if one.key == "cause")
     assert difference.make_cell(row) == ""
     unknown = replace(make_payment(), certainty=Certainty.UNKNOWN)

@@ -404,7 +404,7 @@ def test_a_refused_amount_shows_no_results_of_another_amount(qtbot: QtBot) -> No
     assert made._rule_lines.isVisibleTo(made)
 
 
-def test_a_request_that_too_few_others_can_approve_says_so() -> None:
+def test_the_form_states_that_nobody_else_can_approve() -> None:
     """If no other person may approve refunds, the form says so. If no people are registered, the form shows a dash,
     because then any other name may approve.
     """

@@ -4,7 +4,7 @@ mismatches reads it: records that differ between this database, the provider and
 import sqlalchemy as sa
 
 from console.store.migrations.ddl_helpers import add_hidden_column, create_index
-from console.store.schema import disagreement_columns as disagreement_sql
+from console.store.schema import mismatch_columns as mismatch_sql
 from console.store.schema.core import credit_checks
 from console.store.schema.payments import orders, payments, refunds
 
@@ -12,10 +12,10 @@ revision = "0021"
 down_revision = "0020"
 
 _TABLES = {
-    credit_checks: ("ix_credit_checks_disagrees", disagreement_sql.CREDIT_CHECK_SQL),
-    orders: ("ix_orders_disagrees", disagreement_sql.ORDER_SQL),
-    payments: ("ix_payments_disagrees", disagreement_sql.PAYMENT_SQL),
-    refunds: ("ix_refunds_disagrees", disagreement_sql.REFUND_SQL),
+    credit_checks: ("ix_credit_checks_disagrees", mismatch_sql.CREDIT_CHECK_SQL),
+    orders: ("ix_orders_disagrees", mismatch_sql.ORDER_SQL),
+    payments: ("ix_payments_disagrees", mismatch_sql.PAYMENT_SQL),
+    refunds: ("ix_refunds_disagrees", mismatch_sql.REFUND_SQL),
 }
 
 

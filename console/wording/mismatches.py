@@ -5,28 +5,26 @@ from collections.abc import Iterator
 
 from console.domain.payments.records import Payment
 from console.domain.payments.service_results import ComparedSide
-from console.domain.queues.disagreements import Disagreement
+from console.domain.queues.mismatches import Mismatch
 from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RULES
 from console.wording.sentences import catalogue as wording
 
 
-def format_disagreement(record: object, disagreement: Disagreement, language: str) -> str:
+def format_mismatch(record: object, mismatch: Mismatch, language: str) -> str:
     """Return a text with each side that differs from our record, and with the difference, such as `PayPay (amount)
     ¥11,500 ≠ ¥12,000`. If the sides don't differ now, or if a reconciliation found the difference, the text begins
     with the finding of the open case.
     """
-    side_texts = (
-        list(_format_differences_by_side(record, disagreement, language)) if isinstance(record, Payment) else []
-    )
-    if disagreement.rule is not None and (not side_texts or disagreement.rule in RECONCILIATION_CASE_RULES):
-        side_texts.insert(0, _format_case_finding(disagreement, language))
+    side_texts = list(_format_differences_by_side(record, mismatch, language)) if isinstance(record, Payment) else []
+    if mismatch.rule is not None and (not side_texts or mismatch.rule in RECONCILIATION_CASE_RULES):
+        side_texts.insert(0, _format_case_finding(mismatch, language))
     return wording.translate("list.separator", language).join(side_texts)
 
 
-def _format_differences_by_side(payment: Payment, disagreement: Disagreement, language: str) -> Iterator[str]:
+def _format_differences_by_side(payment: Payment, mismatch: Mismatch, language: str) -> Iterator[str]:
     """Yield, for each side that differs from our record: the name of the side, the differing field, and the values of
     this field on that side and in our record."""
-    for side in disagreement.sides:
+    for side in mismatch.sides:
         for field in side.differs:
             yield wording.translate(
                 "difference.of_side",
@@ -34,7 +32,7 @@ def _format_differences_by_side(payment: Payment, disagreement: Disagreement, la
                 side=_get_side_name(side, payment, language),
                 field=wording.translate(f"field.{field}", language),
                 theirs=_format_side_value(side, field, language),
-                ours=_format_side_value(disagreement.sides[0], field, language),
+                ours=_format_side_value(mismatch.sides[0], field, language),
             )
 
 
@@ -61,16 +59,14 @@ def _format_side_value(side: ComparedSide, field: str, language: str) -> str:
     return wording.NO_VALUE
 
 
-def _format_case_finding(disagreement: Disagreement, language: str) -> str:
+def _format_case_finding(mismatch: Mismatch, language: str) -> str:
     """Return a sentence about the open case or alert: its rule, its observed and its expected value."""
-    observed, expected = disagreement.observed or "", disagreement.expected or ""
-    key = "difference.of_reconciliation" if disagreement.rule in RECONCILIATION_CASE_RULES else "difference.of_case"
+    observed, expected = mismatch.observed or "", mismatch.expected or ""
+    key = "difference.of_reconciliation" if mismatch.rule in RECONCILIATION_CASE_RULES else "difference.of_case"
     return wording.translate(
         key,
         language,
-        rule=wording.translate(
-            wording.find_alert_rule_sentence_key(disagreement.rule or "") or "column.cause", language
-        ),
+        rule=wording.translate(wording.find_alert_rule_sentence_key(mismatch.rule or "") or "column.cause", language),
         theirs=wording.format_finding(observed, language, expected),
         ours=wording.format_finding(expected, language, observed),
     )

@@ -3,14 +3,14 @@ record, the provider's last answer or notice, a reconciliation, and the order. T
 records with 1.
 """
 
-from console.domain.queues.disagreement_reasons import DISAGREEMENT_REASONS_BY_KIND
+from console.domain.queues.mismatch_reasons import MISMATCH_REASONS_BY_KIND
 from console.domain.records import WorkReason
 
 
 def _make_needs_review_sql(kind: str) -> str:
     """Return SQL that is true for a record of this kind whose work says that a person must look, because its sides
     disagree."""
-    reasons = ", ".join(f"'{reason}'" for reason in sorted(DISAGREEMENT_REASONS_BY_KIND[kind]))
+    reasons = ", ".join(f"'{reason}'" for reason in sorted(MISMATCH_REASONS_BY_KIND[kind]))
     return f"work_state = 'needs_review' AND work_reason IN ({reasons})"
 
 

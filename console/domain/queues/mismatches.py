@@ -1,4 +1,4 @@
-"""Disagreements: records whose sides have different states or amounts. The sides are our database, the provider's
+"""Mismatches: records whose sides have different states or amounts. The sides are our database, the provider's
 last answer or notice, a reconciliation, and the order. A side that the program has never read is not compared.
 """
 
@@ -9,14 +9,14 @@ from datetime import datetime
 from console.domain.payments.consistency import compare_payment_sides
 from console.domain.payments.records import Payment, PaymentRelations
 from console.domain.payments.service_results import ComparedSide
-from console.domain.queues.disagreement_reasons import DISAGREEMENT_REASONS_BY_KIND
+from console.domain.queues.mismatch_reasons import MISMATCH_REASONS_BY_KIND
 from console.domain.tasks.records import Alert, AlertRule
 
-_DISAGREEMENT_RULES = frozenset(AlertRule).union(*DISAGREEMENT_REASONS_BY_KIND.values())
+_MISMATCH_RULES = frozenset(AlertRule).union(*MISMATCH_REASONS_BY_KIND.values())
 
 
 @dataclass(frozen=True, slots=True)
-class Disagreement:
+class Mismatch:
     """The states and amounts by which the sides of a record (our record, the provider, the order) disagree.
 
     - `sides`: the sides of a payment that have stated a state or amount, our record first. The field `differs` of a
@@ -32,18 +32,18 @@ class Disagreement:
     detected_at: datetime | None = None
 
 
-def describe_disagreement(record: object, open_alerts: Sequence[Alert], now: datetime) -> Disagreement:
+def describe_mismatch(record: object, open_alerts: Sequence[Alert], now: datetime) -> Mismatch:
     """Return the states and amounts of a payment's sides (for other records, no sides), and one open alert or case
-    about the disagreement. `open_alerts` are all open alerts about this record. If an alert fits the reason of the
-    record's work, this alert is used, otherwise the oldest alert about a disagreement.
+    about the mismatch. `open_alerts` are all open alerts about this record. If an alert fits the reason of the
+    record's work, this alert is used, otherwise the oldest alert about a mismatch.
     """
     reason = getattr(getattr(record, "work", None), "reason", None)
-    disagreement_alerts = [alert for alert in open_alerts if alert.rule_id in _DISAGREEMENT_RULES]
-    alert = min(disagreement_alerts, key=lambda candidate: (candidate.rule_id != reason, candidate.id), default=None)
+    mismatch_alerts = [alert for alert in open_alerts if alert.rule_id in _MISMATCH_RULES]
+    alert = min(mismatch_alerts, key=lambda candidate: (candidate.rule_id != reason, candidate.id), default=None)
     sides = _list_read_payment_sides(record, now) if isinstance(record, Payment) else ()
     if alert is None:
-        return Disagreement(sides)
-    return Disagreement(sides, alert.rule_id, alert.observed, alert.expected, alert.detected_at)
+        return Mismatch(sides)
+    return Mismatch(sides, alert.rule_id, alert.observed, alert.expected, alert.detected_at)
 
 
 def _list_read_payment_sides(payment: Payment, now: datetime) -> tuple[ComparedSide, ...]:

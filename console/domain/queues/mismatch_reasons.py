@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from console.domain.records import WorkReason
 
-DISAGREEMENT_REASONS_BY_KIND: Mapping[str, frozenset[str]] = {
+MISMATCH_REASONS_BY_KIND: Mapping[str, frozenset[str]] = {
     "payment": frozenset(
         {
             WorkReason.AMOUNT_DIFFERS,

@@ -3,22 +3,22 @@ provider was not queried is no mismatch.
 """
 
 from console.domain.payments.records import PaymentImport
-from console.domain.queue_names import DISAGREEMENT_QUEUE_NAME
+from console.domain.queue_names import MISMATCH_QUEUE_NAME
 from console.domain.views.any_record import QueueItem
-from console.wording.disagreements import format_disagreement
+from console.wording.mismatches import format_mismatch
 from tests.support.payment_desks import PaymentDesk
 
 
 def read_mismatch_queue(scene: PaymentDesk) -> dict[tuple[str, int], QueueItem]:
     """Return the items of the queue by kind and id."""
-    page = scene.console.recovery.read_queue(DISAGREEMENT_QUEUE_NAME)
+    page = scene.console.recovery.read_queue(MISMATCH_QUEUE_NAME)
     return {(type(item.record).__name__, item.record.id): item for item in page.items}
 
 
-def format_mismatch(item: QueueItem, language: str = "en") -> str:
+def format_item_mismatch(item: QueueItem, language: str = "en") -> str:
     """Return the sentence that describes the mismatch of the item."""
-    assert item.disagreement is not None
-    return format_disagreement(item.record, item.disagreement, language)
+    assert item.mismatch is not None
+    return format_mismatch(item.record, item.mismatch, language)
 
 
 def test_each_mismatch_has_its_differing_side(scene: PaymentDesk) -> None:
@@ -35,12 +35,12 @@ def test_each_mismatch_has_its_differing_side(scene: PaymentDesk) -> None:
     )
     rows = read_mismatch_queue(scene)
     assert {key for key in rows if key[0] == "Payment"} == {("Payment", late), ("Payment", short)}
-    assert format_mismatch(rows["Payment", late]).startswith("Order (State) Cancelled ≠ ")
-    assert "Order (Amount) ¥4,400 ≠ ¥3,300" in format_mismatch(rows["Payment", short])
-    assert "注文（金額）¥4,400 ≠ ¥3,300" in format_mismatch(rows["Payment", short], "ja")
+    assert format_item_mismatch(rows["Payment", late]).startswith("Order (State) Cancelled ≠ ")
+    assert "Order (Amount) ¥4,400 ≠ ¥3,300" in format_item_mismatch(rows["Payment", short])
+    assert "注文（金額）¥4,400 ≠ ¥3,300" in format_item_mismatch(rows["Payment", short], "ja")
     for payment in (late, short):
         assert rows["Payment", payment].explanation == scene.payments.read_payment(payment).explanation
-    sides = rows["Payment", short].disagreement
+    sides = rows["Payment", short].mismatch
     assert sides is not None
     assert [(side.name, side.minor) for side in sides.sides] == [("ours", 3300), ("provider", 3300), ("order", 4400)]
     assert sides.rule == "not_moved"
@@ -67,6 +67,6 @@ def test_a_different_amount_is_a_mismatch_until_the_next_answer(scene: PaymentDe
     scene.place.drop_table_triggers("payments")
     scene.place.sql(f"UPDATE payments SET provider_minor = 3200 WHERE id = {payment.id}")
     (item,) = read_mismatch_queue(scene).values()
-    assert format_mismatch(item) == "PayPay (Amount) ¥3,200 ≠ ¥3,300"
+    assert format_item_mismatch(item) == "PayPay (Amount) ¥3,200 ≠ ¥3,300"
     scene.payments.probe(payment.id)
     assert read_mismatch_queue(scene) == {}
