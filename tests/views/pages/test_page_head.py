@@ -1,6 +1,8 @@
 """Tests of the header of a page: the position of its sentence is the same on all pages with the same tabs."""
 
-from PySide6.QtWidgets import QApplication
+from functools import partial
+
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.views.pages.base import PageHead
@@ -37,6 +39,11 @@ def test_a_widget_is_below_the_title_while_it_does_not_fit_beside_it(qapp: QAppl
     for width in (wide, wide - 200, wide):
         head.resize(width, 200)
         is_beside = width == wide
-        qtbot.waitUntil(lambda is_beside=is_beside: (words.x() > head.title.x()) == is_beside)
+        qtbot.waitUntil(partial(_is_beside, words, head.title, is_beside))
         assert (words.y() < head.title.geometry().bottom()) == is_beside
         assert is_beside or words.width() == width - 2 * head.title.x()
+
+
+def _is_beside(widget: QWidget, title: QWidget, is_expected: bool, /) -> bool:
+    """Return True if `widget` is to the right of the title exactly when `is_expected`."""
+    return (widget.x() > title.x()) == is_expected

@@ -435,7 +435,7 @@ def test_a_tab_that_is_only_partly_visible_shows_the_beginning_of_its_word(qtbot
 
     assert "Company changed" in list_drawn_texts(tabs.sizeHint().width() + 5)
     width_of_first_two = tabs.tabRect(2).left()
-    shown_words = set()
+    shown_words: set[str] = set()
     for width in range(width_of_first_two, width_of_first_two + 160, 8):
         texts = list_drawn_texts(width)
         assert "…" not in texts
