@@ -179,6 +179,7 @@ def test_not_bought_takes_two_people(
     page = open_record(person, record.id)
     person.press("E")
     first = person.wait_for_dialog(ResolveDialog)
+    person.wait_until(lambda: not first.form.is_reading_choices)
     first.form.kind_buttons["file"].setChecked(True)
     assert isinstance(first.form.file_field.edit, LineEdit)
     first.form.file_field.edit.setText(str(proof))

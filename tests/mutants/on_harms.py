@@ -139,7 +139,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         "    KILL CONNECTION session_id;", "    DO session_id;",
         "tests/services/desk_requests/test_lock_holders.py::test_a_session_that_locks_other_peoples_rows_is_ended"),
     _make_mutant("a person's user lock stops the search for lock holders", _LOCK_HOLDERS_FILE,
-        "\n      AND FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', ''));", ";",
+        "lock_session_id AND FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', ''));", "lock_session_id;",
         "tests/services/desk_requests/test_lock_holders.py::test_a_person_with_the_lock_of_the_watching_worker_stops_no_worker"),
     _make_mutant("each worker searches for lock holders", _LOCK_HOLDERS_FILE,
         "    DO GET_LOCK({WATCHER_LOCK_SQL}, 0);", "    DO 1;",

@@ -248,7 +248,7 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
         Column("incident", translate("training.column.incident"), 290,
                partial(words.format_training_incident_title, language=context.language)),
         Column("attempts", translate("training.column.attempts"), 90,
-               lambda incident: str(incident.attempts), "amount"),
+               lambda incident: str(incident.attempt_count), "amount"),
         Column("why", translate("training.column.why"), 320,
                partial(words.format_training_verdict, language=context.language), is_stretched=True),
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from typing import Literal
 
 import pytest
 
@@ -147,7 +148,7 @@ def test_rows_are_tallied_by_outcome() -> None:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_each_state_cell_begins_with_a_capital(language: str) -> None:
+def test_each_state_cell_begins_with_a_capital(language: Literal["ja", "en"]) -> None:
     """The words for the middle of a sentence begin with a capital in a cell, as the states of other tables do."""
     context = make_window_context()
     context.language = language

@@ -139,7 +139,12 @@ def test_the_page_of_a_failed_run_shows_dashes_for_uncounted_figures(show_page: 
     """The page of a failed run shows a dash for each figure that the run couldn't count, and does not state that
     there are no differences.
     """
-    item = make_run(state=RunState.FAILED, reason="provider_answer_unusable", different_amount_count=0, missing_at_provider_count=0)
+    item = make_run(
+        state=RunState.FAILED,
+        reason="provider_answer_unusable",
+        different_amount_count=0,
+        missing_at_provider_count=0,
+    )
     page = show_page(make_view(item, files=(), open_case_count=0))
     known = {"rows": "4", "agree": "3", "only_theirs": "1"}
     assert read_figures(page) == {**dict.fromkeys(("differ", "only_ours", "refused", "waiting"), "–"), **known}
