@@ -67,7 +67,7 @@ class LateAnswerCase:
         record = self.stage.maker.recovery.read_record(SUBJECT_KIND_BY_ACT[self.action], str(self.record)).record
         return str(record.state), record.certainty  # type: ignore[union-attr]  # every kind has one
 
-    def find_record(self) -> bool:
+    def find_and_store_id(self) -> bool:
         """Look for the action's record. Return True, and store its id, if it exists."""
         on = self.stage
         if self.action == "purchase":
@@ -93,7 +93,7 @@ def check_late_answer(stage: SignalTestStage, action: str, *, is_decided: bool) 
         assert child.wait_for_report() == "open"
         assert stage.sandbox.control.wait_until_reached(held=1)
         stopped_at = _stop_process(child)
-        assert late.find_record()
+        assert late.find_and_store_id()
         wait_until(lambda: late.read_shown_state()[1] is Certainty.UNKNOWN, "its lease to run out")
         if is_decided:
             _decide_as_two_people(late)

@@ -5,7 +5,7 @@ from tests.mutants.mutant import Mutant, SourceChange
 
 _BALANCES_FILE = "console/store/payments/balances.py"
 _PAYMENTS, _REFUNDS = (f"console/store/{name}/{name}.py" for name in ("payments", "refunds"))
-_ACCOUNTS, _SWAPS = "console/store/payments/account_limits.py", "console/store/database/compare_and_swap.py"
+_ACCOUNTS_FILE, _SWAPS_FILE = "console/store/payments/account_limits.py", "console/store/database/compare_and_swap.py"
 _SUMS, _REFUND_ROWS = ("tests/store/payments/test_balances.py",), ("tests/store/refunds/test_refunds.py",)
 _PAYMENT_ROWS, _LIMITS = ("tests/store/payments/test_payments.py",), ("tests/store/payments/test_limits.py",)
 _QUEUE_TESTS = ("tests/store/queues/test_queues.py",)
@@ -123,14 +123,14 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     ),
     _make_mutant(
         "whoever comes last writes",
-        _SWAPS,
+        _SWAPS_FILE,
         ', table.c.version == bindparam("version_as_read"), *same_sql',
         ", *same_sql",
         _PAYMENT_ROWS,
     ),
     _make_mutant(
         "what the shop wrote is written over",
-        _SWAPS,
+        _SWAPS_FILE,
         '== bindparam("version_as_read"), *same_sql',
         '== bindparam("version_as_read")',
         ("tests/store/payments/test_orders.py",),
@@ -187,14 +187,14 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     ),
     _make_mutant(
         "an account gives room that others hold",
-        _ACCOUNTS,
+        _ACCOUNTS_FILE,
         "- accounts.c.balance_minor - accounts.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER",
         "- accounts.c.balance_minor >= _AMOUNT_MINOR_PARAMETER",
         _LIMITS,
     ),
     _make_mutant(
         "more is booked than there is room",
-        _ACCOUNTS,
+        _ACCOUNTS_FILE,
         "max(0, min(amount_minor, account.limit_minor - account.balance_minor - reserved_minor))",
         "max(0, amount_minor)",
         _LIMITS,

@@ -13,7 +13,7 @@ _DUE_PAYMENTS_TESTS = "tests/services/payments/test_due_payments_move_on.py"
 _LISTED_PURCHASES_TESTS = "tests/services/credit_checks/test_listed_purchases.py"
 _OTHER_AMOUNT_TESTS = "tests/services/payments/test_other_amounts.py"
 _OTHER_MERCHANT_TESTS = "tests/services/payments/test_other_merchant.py"
-_REFUNDS, _RUNS = "tests/services/refunds", "tests/services/reconciliation/test_run.py"
+_REFUNDS, _RUNS_TESTS = "tests/services/refunds", "tests/services/reconciliation/test_run.py"
 _REVERSED_AMOUNT_TESTS = (
     "tests/services/payments/test_apply_report.py::test_a_reversal_of_another_amount_needs_a_person"
 )
@@ -256,7 +256,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 ":",
             ),
         ),
-        (f"{_RUNS}::test_a_refund_of_a_second_capture_is_not_matched_to_the_first",),
+        (f"{_RUNS_TESTS}::test_a_refund_of_a_second_capture_is_not_matched_to_the_first",),
         "sqlite",
     ),
     Mutant(
@@ -376,7 +376,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "context.now()",
             ),
         ),
-        (f"{_RUNS}::test_an_answer_that_says_nothing_of_a_payment_is_evidence",),
+        (f"{_RUNS_TESTS}::test_an_answer_that_says_nothing_of_a_payment_is_evidence",),
         "sqlite",
     ),
     Mutant(

@@ -4,7 +4,7 @@ exports, daily closes that include unknown money, and restores into a database i
 
 from tests.mutants.mutant import Mutant, SourceChange
 
-_CELLS, _SERVICE = "console/services/exports/cells.py", "console/services/exports/export_service.py"
+_CELLS_FILE, _SERVICE_FILE = "console/services/exports/cells.py", "console/services/exports/export_service.py"
 _EXPORTS_TESTS = ("tests/services/exports/test_exports.py",)
 
 
@@ -21,38 +21,38 @@ def _make_mutant(
 ON_EXPORTS: tuple[Mutant, ...] = (
     _make_mutant(
         "a formula behind a space is exported as it is",
-        _CELLS,
+        _CELLS_FILE,
         "line.lstrip().startswith(FORMULA_CHARACTERS)",
         "line.startswith(FORMULA_CHARACTERS)",
     ),
     _make_mutant(
         "marks of the reading direction are exported",
-        _CELLS,
+        _CELLS_FILE,
         'unicodedata.category(character) == "Zs" else " "',
         'unicodedata.category(character) in ("Zs", "Cf") else " "',
     ),
     _make_mutant(
         "a reference of many digits is a number in CSV",
-        _CELLS,
+        _CELLS_FILE,
         'return f"{_APOSTROPHE}{text}" if _is_number_like(text) else text',
         "return text",
     ),
     _make_mutant(
         "instants are exported in UTC",
-        _CELLS,
+        _CELLS_FILE,
         'return convert_to_local(value, JST).replace(tzinfo=None).isoformat(" ", "seconds")',
         'return value.replace(tzinfo=None).isoformat(" ", "seconds")',
     ),
     _make_mutant(
         "a cancelled export leaves its file",
-        _SERVICE,
+        _SERVICE_FILE,
         "        write_table(draft.file, table, rows)\n",
         "        try:\n            write_table(draft.file, table, rows)\n"
         "        except BaseException:\n            draft.publish()\n            raise\n",
     ),
     _make_mutant(
         "an export is not in the trail",
-        _SERVICE,
+        _SERVICE_FILE,
         "publish_with_audit_entry(self._context, draft, record_entry)",
         "draft.publish()",
     ),

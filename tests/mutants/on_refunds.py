@@ -2,13 +2,16 @@
 
 from tests.mutants.mutant import JOURNAL_WITHOUT_FENCE, Mutant, SourceChange
 
-_MONEY, _SUBMITTING = "console/store/payments/balances.py", "console/services/refunds/submit.py"
+_MONEY_FILE, _SUBMITTING_FILE = "console/store/payments/balances.py", "console/services/refunds/submit.py"
 _IDEMPOTENCY_KEY_FILE = "console/services/refunds/idempotency_key.py"
-_DECIDABLE, _PROBING = "console/domain/recovery/decidable.py", "console/services/refunds/probe.py"
+_DECIDABLE_FILE, _PROBING_FILE = "console/domain/recovery/decidable.py", "console/services/refunds/probe.py"
 _REQUESTS_AT_ONCE_TESTS = "tests/races/test_requests_at_once.py"
 _UNANSWERED_REFUNDS_TESTS = "tests/races/test_unanswered_refunds.py"
 _LATE_EFFECTS_TESTS = (f"{_UNANSWERED_REFUNDS_TESTS}::test_a_late_refund_after_a_time_out_is_made_once",)
-_START, _RECEIVE = "tests/services/payments/test_start.py", "tests/services/payment_intake/test_receive.py"
+_START_TESTS, _RECEIVE_TESTS = (
+    "tests/services/payments/test_start.py",
+    "tests/services/payment_intake/test_receive.py",
+)
 _EARLIER_REFUNDS_TESTS = "tests/services/refunds/test_earlier_refunds.py"
 _VOTES_TESTS = "tests/services/refunds/test_votes.py"
 _START_EDGES_TESTS = "tests/services/payments/test_start_edges.py"
@@ -93,7 +96,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "without a list of the refunds one more is sent",
         (
             SourceChange(
-                _SUBMITTING,
+                _SUBMITTING_FILE,
                 "        if self._list_failure is not None:\n",
                 "        if self._list_failure is not None and _subject is None:\n",
             ),
@@ -107,7 +110,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "console/services/payments/start.py", "        _refuse_if_notice_unmatched(conn, order)\n", ""
             ),
         ),
-        (f"{_START}::test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code",),
+        (f"{_START_TESTS}::test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code",),
     ),
     Mutant(
         "an unmatched notice ends as soon as its payment is there, whatever the provider says",
@@ -121,7 +124,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "                    common.settle_event(self._context, *facts)\n",
             ),
         ),
-        (f"{_RECEIVE}::test_a_notice_matched_later_makes_the_program_ask_the_provider",),
+        (f"{_RECEIVE_TESTS}::test_a_notice_matched_later_makes_the_program_ask_the_provider",),
     ),
     Mutant(
         "a code that ends after the questions is followed by another one unasked",
@@ -143,7 +146,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "            ends_at = payment.expires_at\n",
             ),
         ),
-        (f"{_START}::test_a_refused_number_is_probed_before_the_next_start",),
+        (f"{_START_TESTS}::test_a_refused_number_is_probed_before_the_next_start",),
     ),
     Mutant(
         "one answer that is older than the webhook ends it",
@@ -154,7 +157,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "        if effect is None:\n",
             ),
         ),
-        (f"{_RECEIVE}::test_an_answer_older_than_the_webhook_is_read_again",),
+        (f"{_RECEIVE_TESTS}::test_an_answer_older_than_the_webhook_is_read_again",),
     ),
     Mutant(
         "an answer about the payment without its refunds sends one more",
@@ -368,13 +371,13 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "what is left is a sum under a lock, and the payment is not written",
-        (SourceChange(_MONEY, _RESERVATION_CODE, _SUM_OF_REFUNDS_CODE),),
+        (SourceChange(_MONEY_FILE, _RESERVATION_CODE, _SUM_OF_REFUNDS_CODE),),
         (f"{_REQUESTS_AT_ONCE_TESTS}::test_simultaneous_reservations_never_exceed_the_captured_amount",),
         "galera",
     ),
     Mutant(
         "what is left is read before it is reserved",
-        (SourceChange(_MONEY, _RESERVATION_CODE, _READ_BEFORE_WRITE_CODE),),
+        (SourceChange(_MONEY_FILE, _RESERVATION_CODE, _READ_BEFORE_WRITE_CODE),),
         (f"{_REQUESTS_AT_ONCE_TESTS}::test_simultaneous_reservations_never_exceed_the_captured_amount",),
         "mariadb",
     ),
@@ -411,7 +414,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "a refund that is not found did not happen",
         (
             SourceChange(
-                _PROBING,
+                _PROBING_FILE,
                 "        return refund.not_found + 1 >= rule.needed_answer_count and self._was_sent_long_ago(\n"
                 "            refund, rule.last_answer_after_seconds, asked_at\n        )\n",
                 "        return True\n",
@@ -423,7 +426,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "what Atom does not find did not happen",
         (
             SourceChange(
-                _PROBING,
+                _PROBING_FILE,
                 "        if rule is None or not capabilities.keeps_idempotency_keys or not columns:\n"
                 "            return False\n",
                 "        if rule is None:\n            return True\n"
@@ -436,7 +439,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "what arrived after all may be withdrawn",
         (
             SourceChange(
-                _DECIDABLE,
+                _DECIDABLE_FILE,
                 'return "refund_contradicted" if refund.work.reason in WORK_REASONS_OF_CONTRADICTION else None',
                 "return None",
             ),
@@ -445,7 +448,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "silence about an earlier refund is a no",
-        (SourceChange(_SUBMITTING, "        self._refund_prober.ask_about_earlier_refunds(pair)\n", ""),),
+        (SourceChange(_SUBMITTING_FILE, "        self._refund_prober.ask_about_earlier_refunds(pair)\n", ""),),
         ("tests/crash/test_refund_late_effects.py",),
         "says_nothing",
     ),
@@ -478,7 +481,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "a maker may approve",
         (
             SourceChange(
-                _DECIDABLE,
+                _DECIDABLE_FILE,
                 "if person is not None and is_same_person(person, refund.maker):",
                 "if False:",
             ),
@@ -501,7 +504,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "who approves twice counts as two",
         (
             SourceChange(
-                _DECIDABLE,
+                _DECIDABLE_FILE,
                 "any(is_same_person(person, checker) for checker in refund.checkers)",
                 "False",
             ),
@@ -609,7 +612,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "a refused repeat counts as failed, whatever the first attempt did",
         (
             SourceChange(
-                _SUBMITTING,
+                _SUBMITTING_FILE,
                 "    if refund_outcomes.is_refused(outcome) and refund_with_payment.refund.sent_count:\n",
                 "    if False:\n",
             ),

@@ -2,14 +2,14 @@
 
 from tests.mutants.mutant import Mutant, SourceChange
 
-_ORDER, _ROWS = "console/store/registry/import_order.py", "console/store/registry/file_rows.py"
-_SOURCE, _DISTRIBUTION = "console/store/registry/source_file.py", "console/store/registry/distribution.py"
+_ORDER_FILE, _ROWS_FILE = "console/store/registry/import_order.py", "console/store/registry/file_rows.py"
+_SOURCE_FILE, _DISTRIBUTION_FILE = "console/store/registry/source_file.py", "console/store/registry/distribution.py"
 _DIFFERENCES_TESTS = ("tests/store/registry/test_differences.py",)
 _BAD_FILES_TESTS = ("tests/store/registry/test_bad_files.py",)
 _INTERRUPTIONS_TESTS = ("tests/store/registry/test_interruptions.py",)
 _REGISTRY_FILE_MODULE = "console/store/registry/registry_file.py"
 _DISTRIBUTION_TESTS = ("tests/store/registry/test_distribution.py",)
-_UPDATES, _UPDATE_TESTS = "console/services/registry/updates.py", ("tests/services/registry/test_updates.py",)
+_UPDATES_FILE, _UPDATE_TESTS = "console/services/registry/updates.py", ("tests/services/registry/test_updates.py",)
 
 
 def _make_mutant(name: str, file: str, old_text: str, new_text: str, tests: tuple[str, ...]) -> Mutant:
@@ -19,29 +19,31 @@ def _make_mutant(name: str, file: str, old_text: str, new_text: str, tests: tupl
 ON_REGISTRY: tuple[Mutant, ...] = (
     _make_mutant(
         "a day of the registry is left out",
-        _ORDER,
+        _ORDER_FILE,
         "    if missing_days:\n",
         "    if not source:\n",
         _DIFFERENCES_TESTS,
     ),
     _make_mutant(
         "a difference is applied twice",
-        _ORDER,
+        _ORDER_FILE,
         "    if source.day <= complete_until:\n",
         "    if source.day < complete_until:\n",
         _DIFFERENCES_TESTS,
     ),
     _make_mutant(
         "the registry goes back",
-        _ORDER,
+        _ORDER_FILE,
         "    if complete_until < current_coverage.registry_date:\n",
         "    if complete_until < current_coverage.whole_file_day:\n",
         _DIFFERENCES_TESTS,
     ),
-    _make_mutant("a wrong check digit is taken", _ROWS, " and are_well_formed(column)\n", "\n", _BAD_FILES_TESTS),
+    _make_mutant(
+        "a wrong check digit is taken", _ROWS_FILE, " and are_well_formed(column)\n", "\n", _BAD_FILES_TESTS
+    ),
     _make_mutant(
         "a file of two encodings is taken",
-        _SOURCE,
+        _SOURCE_FILE,
         "    return not any(_UTF8_KANA_OR_KANJI_PATTERN.search(field) and _is_utf8(field) for field in fields)\n",
         "    return any(fields)\n",
         _BAD_FILES_TESTS,
@@ -76,21 +78,21 @@ ON_REGISTRY: tuple[Mutant, ...] = (
     ),
     _make_mutant(
         "a part that is answered twice is imported",
-        _UPDATES,
+        _UPDATES_FILE,
         ":= _get_first_line_unnumbered(part)) in known_lines:\n",
         ":= _get_first_line_unnumbered(part)) in ():\n",
         _UPDATE_TESTS,
     ),
     _make_mutant(
         "the refusal of a file that couldn't be read is kept",
-        _UPDATES,
+        _UPDATES_FILE,
         "RegistryFileProblem.FILE_CHANGED, RegistryFileProblem.FILE_UNREADABLE, ",
         "RegistryFileProblem.FILE_CHANGED, ",
         _UPDATE_TESTS,
     ),
     _make_mutant(
         "a harmed registry is put in use at a desk",
-        _DISTRIBUTION,
+        _DISTRIBUTION_FILE,
         "    if _hash_file(path) != stored_file.sha256:\n",
         "    if not _hash_file(path):\n",
         _DISTRIBUTION_TESTS,

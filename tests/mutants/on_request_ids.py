@@ -4,8 +4,8 @@ answer.
 
 from tests.mutants.mutant import Mutant, SourceChange
 
-_IDS, _ROWS = "console/services/guarded/request_ids.py", "console/store/operations/request_ids.py"
-_DESK, _RECORDS = "console/services/process/context.py", "console/services/recovery/replayed_answers.py"
+_IDS_FILE, _ROWS_FILE = "console/services/guarded/request_ids.py", "console/store/operations/request_ids.py"
+_DESK_FILE, _RECORDS_FILE = "console/services/process/context.py", "console/services/recovery/replayed_answers.py"
 _REQUEST_IDS_TESTS = "tests/services/guarded/test_request_ids.py"
 _REQUEST_KILLS_TESTS = "tests/crash/test_request_kills.py"
 _ANSWERS_AFTER_FAULTS_TESTS = "tests/services/guarded/test_answers_after_faults.py"
@@ -16,7 +16,7 @@ def _make_mutant(name: str, file: str, old_text: str, new_text: str, *tests: str
 
 
 ON_REQUEST_IDS: tuple[Mutant, ...] = (
-    _make_mutant("who lost it goes on writing", _DESK,
+    _make_mutant("who lost it goes on writing", _DESK_FILE,
         "(tx.conn, request_binding.owned_request, kind, subject, operation_id):",
         "(tx.conn, request_binding.owned_request, kind, subject, operation_id)"
         " or request_binding is not None:",
@@ -24,66 +24,66 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
     _make_mutant("the operation is not tied", "console/services/guarded/pipeline.py",
         "            context.bind_to_request_id(tx, subject.kind, subject.id, operation_id)\n", "",
         _REQUEST_KILLS_TESTS),
-    _make_mutant("nothing that is written is tied", _DESK,
+    _make_mutant("nothing that is written is tied", _DESK_FILE,
         "            self.bind_to_request_id(tx, kind, subject_id)\n", "            pass\n", _REQUEST_KILLS_TESTS),
-    _make_mutant("what another transaction wrote is not tied", _DESK,
+    _make_mutant("what another transaction wrote is not tied", _DESK_FILE,
         "(request_binding.is_committed or request_binding.storing_transaction is tx)",
         "(request_binding.is_committed or request_binding.storing_transaction is not tx)", _REQUEST_KILLS_TESTS),
-    _make_mutant("an answer that can't be read is acted again", _IDS,
+    _make_mutant("an answer that can't be read is acted again", _IDS_FILE,
         "            raise self._count_and_return_refusal(self._make_unreadable_first_answer_error(request, row))"
         " from None\n",
         "            return None  # type: ignore[return-value]\n",
         f"{_REQUEST_IDS_TESTS}::test_an_answer_stored_with_an_old_field_name_is_still_repeated"),
-    _make_mutant("other arguments are the same", _IDS,
+    _make_mutant("other arguments are the same", _IDS_FILE,
         "        if (row.command, row.fingerprint) != (request.command, request.fingerprint):",
         "        if row.command != request.command:",
         f"{_REQUEST_IDS_TESTS}::test_other_arguments_and_other_commands_are_refused"),
-    _make_mutant("who runs is not looked for", _IDS,
+    _make_mutant("who runs is not looked for", _IDS_FILE,
         "            self._refuse_running_call(request, row)\n", "",
         f"{_REQUEST_IDS_TESTS}::test_a_repeat_is_refused_while_the_first_call_runs"),
-    _make_mutant("the operation's own lease is not looked at", _IDS,
+    _make_mutant("the operation's own lease is not looked at", _IDS_FILE,
         "            if operation is None or operation.state is not OperationState.CALLING:",
         "            if operation is None or operation.state is not None:",
         f"{_REQUEST_IDS_TESTS}::test_a_running_operation_refuses_its_repeated_request_id"),
-    _make_mutant("an unknown outcome stays unknown", _IDS,
+    _make_mutant("an unknown outcome stays unknown", _IDS_FILE,
         "return find_answer(row) or self._replace_with_present_record(answer)",
         "return self._replace_with_present_record(answer)",
         f"{_REQUEST_IDS_TESTS}::test_a_repeat_of_an_unknown_outcome_gets_its_present_state"),
-    _make_mutant("an unknown outcome is told with its record as it was", _IDS,
+    _make_mutant("an unknown outcome is told with its record as it was", _IDS_FILE,
         "return find_answer(row) or self._replace_with_present_record(answer)", "return find_answer(row) or answer",
         f"{_REQUEST_IDS_TESTS}::test_a_repeat_of_a_probe_without_a_result_gets_the_present_record"),
-    _make_mutant("a refusal keeps the id", _IDS,
+    _make_mutant("a refusal keeps the id", _IDS_FILE,
         "_EXIT_STATUSES_WITH_EFFECT = (0, 4, 5)", "_EXIT_STATUSES_WITH_EFFECT = (0, 3, 4, 5, 6)",
         f"{_REQUEST_IDS_TESTS}::test_a_call_that_sent_nothing_releases_its_request_id"),
-    _make_mutant("a provider's refusal frees the id", _IDS,
+    _make_mutant("a provider's refusal frees the id", _IDS_FILE,
         "_EXIT_STATUSES_WITH_EFFECT = (0, 4, 5)", "_EXIT_STATUSES_WITH_EFFECT = (0, 4)",
         f"{_REQUEST_IDS_TESTS}::test_a_repeat_gets_the_providers_first_refusal"),
-    _make_mutant("an id is kept for good", _ROWS,
+    _make_mutant("an id is kept for good", _ROWS_FILE,
         "self.age >= ANSWER_RETENTION", "self.age >= 2 * ANSWER_RETENTION",
         f"{_REQUEST_IDS_TESTS}::test_an_id_is_free_after_a_day"),
-    _make_mutant("an id is everybody's", _IDS,
+    _make_mutant("an id is everybody's", _IDS_FILE,
         "        person = self._context.operator or WORKER\n", '        person = "anybody"\n',
         f"{_REQUEST_IDS_TESTS}::test_a_request_id_belongs_to_one_person"),
-    _make_mutant("what people settled as not bought may be bought again", _RECORDS,
+    _make_mutant("what people settled as not bought may be bought again", _RECORDS_FILE,
         "        return None if _was_never_sent(request_id_use, answers)"
         " else _make_refusal_answer(operation, record)\n\n"
         "    return find_answer\n\n\ndef make_start_answer_finder(",
         "        return None\n\n    return find_answer\n\n\ndef make_start_answer_finder(",
         f"{_REQUEST_IDS_TESTS}::test_a_denied_purchase_is_answered_as_refused"),
-    _make_mutant("a success is not looked for after a failing read", _IDS,
+    _make_mutant("a success is not looked for after a failing read", _IDS_FILE,
         "if not (binding.is_committed and _may_error_hide_success(error)):", "if error is not None:",
         f"{_ANSWERS_AFTER_FAULTS_TESTS}::test_a_call_with_a_failed_read_after_commit_returns_its_result"),
-    _make_mutant("what failed after its commit frees the id", _IDS,
+    _make_mutant("what failed after its commit frees the id", _IDS_FILE,
         "            if _may_error_hide_success(error):\n                self._end_lease(leased_request)\n",
         "            if isinstance(error, OutcomeUnrecorded):\n                pass\n",
         f"{_ANSWERS_AFTER_FAULTS_TESTS}::test_a_call_with_a_failed_read_after_commit_returns_its_result"),
-    _make_mutant("an answer is stored once only", _IDS,
+    _make_mutant("an answer is stored once only", _IDS_FILE,
         "_MAX_ANSWER_STORE_ATTEMPTS = 3", "_MAX_ANSWER_STORE_ATTEMPTS = 1",
         f"{_ANSWERS_AFTER_FAULTS_TESTS}::test_an_answer_that_could_not_be_stored_is_stored_later"),
-    _make_mutant("an answer that was found is found anew each time", _IDS,
+    _make_mutant("an answer that was found is found anew each time", _IDS_FILE,
         "if answer is not None and _is_final_answer(answer):", "if answer is None:",
         f"{_ANSWERS_AFTER_FAULTS_TESTS}::test_an_answer_that_could_not_be_stored_is_stored_later"),
-    _make_mutant("who approved hears of the sending by others", _RECORDS,
+    _make_mutant("who approved hears of the sending by others", _RECORDS_FILE,
         "            if operation is None:\n"
         "                return CallAnswer(refund) if _is_acting_person_checker(context, refund) else None\n",
         "", f"{_ANSWERS_AFTER_FAULTS_TESTS}::test_an_approval_is_returned_despite_its_refunds_unknown_outcome"),

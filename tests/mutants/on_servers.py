@@ -16,17 +16,17 @@ _COMMIT_VERDICT_CODE = (
     "            if not self._was_committed(tx, session, commit_at, error):\n"
     "                raise CommitUnproven(tx) from error\n"
 )
-_WORDS, _TRIED = "console/store/constraints/sql_expressions.py", ("tests/store/constraints/test_constraints.py",)
-_REFUNDS, _TABLES = "console/store/constraints/refunds.py", "console/store/schema/core.py"
+_WORDS_FILE, _TRIED = "console/store/constraints/sql_expressions.py", ("tests/store/constraints/test_constraints.py",)
+_REFUNDS_FILE, _TABLES_FILE = "console/store/constraints/refunds.py", "console/store/schema/core.py"
 ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "whoever proposes may be the second person too",
-        (SourceChange(_WORDS, "CAST(a.person AS BINARY) <> me AND ", ""),),
+        (SourceChange(_WORDS_FILE, "CAST(a.person AS BINARY) <> me AND ", ""),),
         _TRIED,
     ),
     Mutant(
         "triggers believe NOW()",
-        (SourceChange(_WORDS, '"CONVERT_TZ(SYSDATE(6), @@session', '"CONVERT_TZ(NOW(6), @@session'),),
+        (SourceChange(_WORDS_FILE, '"CONVERT_TZ(SYSDATE(6), @@session', '"CONVERT_TZ(NOW(6), @@session'),),
         _TRIED,
     ),
     Mutant(
@@ -53,12 +53,20 @@ ON_SERVERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "no trigger looks whose request is approved",
-        (SourceChange(_REFUNDS, """{is_other_person_sql('me', 'r.maker')} AND {UTC_NOW_SQL}""", "{UTC_NOW_SQL}"),),
+        (
+            SourceChange(
+                _REFUNDS_FILE, """{is_other_person_sql('me', 'r.maker')} AND {UTC_NOW_SQL}""", "{UTC_NOW_SQL}"
+            ),
+        ),
         _TRIED,
     ),
     Mutant(
         "a decision may carry any time",
-        (SourceChange(_REFUNDS, 'TriggerRule(_make_is_present_time_sql("NEW.at"), "a', 'TriggerRule("TRUE", "a'),),
+        (
+            SourceChange(
+                _REFUNDS_FILE, 'TriggerRule(_make_is_present_time_sql("NEW.at"), "a', 'TriggerRule("TRUE", "a'
+            ),
+        ),
         ("tests/harms/test_limits.py::test_a_proposal_has_the_servers_present_time",),
     ),
     Mutant(
@@ -84,19 +92,19 @@ ON_SERVERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "one approver counts as two",
-        (SourceChange(_TABLES, '"vote_of", "person", unique=True', '"vote_of", "person", unique=False'),),
+        (SourceChange(_TABLES_FILE, '"vote_of", "person", unique=True', '"vote_of", "person", unique=False'),),
         _TRIED,
     ),
     Mutant(
         "a refund is asked for without its reservation",
-        (SourceChange(_REFUNDS, " AND p.reserved_minor = NEW.refund_amount + {_OTHER_REFUNDS_SUM_SQL}", ""),),
+        (SourceChange(_REFUNDS_FILE, " AND p.reserved_minor = NEW.refund_amount + {_OTHER_REFUNDS_SUM_SQL}", ""),),
         _TRIED,
     ),
     Mutant(
         "an unknown refund is done because somebody says so",
         (
             SourceChange(
-                _REFUNDS,
+                _REFUNDS_FILE,
                 "{_has_answer_sql(OutcomeClass.SUCCEEDED)} OR {_make_is_second_person_sql(RefundState.COMPLETED)}",
                 "TRUE",
             ),

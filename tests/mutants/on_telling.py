@@ -2,8 +2,8 @@
 
 from tests.mutants.mutant import Mutant, SourceChange
 
-_PAYMENTS, _DECIDABLE = "console/domain/explanations/payments.py", "console/domain/recovery/decidable.py"
-_SIDES, _RELATED = "console/domain/payments/consistency.py", "console/services/recovery/related_records.py"
+_PAYMENTS_FILE, _DECIDABLE_FILE = "console/domain/explanations/payments.py", "console/domain/recovery/decidable.py"
+_SIDES_FILE, _RELATED_FILE = "console/domain/payments/consistency.py", "console/services/recovery/related_records.py"
 _RANDOM_HISTORIES_TESTS = ("tests/stateful/test_random_histories.py",)
 _COMPANY_PAGE_TESTS = ("tests/views/lookup/test_company_page.py",)
 _PAYMENT_EXPLANATIONS_TESTS = ("tests/domain/explanations/test_payments.py",)
@@ -23,7 +23,7 @@ _QUEUES_TESTS = ("tests/store/queues/test_queues.py",)
 ON_SENTENCES: tuple[Mutant, ...] = (
     _make_mutant(
         "a refund whose maker is the only approver waits for another one",
-        _RELATED,
+        _RELATED_FILE,
         'count_other_approvers("refund_approve", (refund.maker, *refund.checkers)) == 0',
         'count_other_approvers("refund_approve", ()) == 0',
         ("tests/services/refunds/test_views.py",),
@@ -65,13 +65,13 @@ ON_SENTENCES: tuple[Mutant, ...] = (
     ),
     _make_mutant(
         "an order that is not covered is advised to be moved",
-        _PAYMENTS,
+        _PAYMENTS_FILE,
         "    if order is not None and not is_order_covered(list_paid_order_payments(record), order):\n",
         "    if order is None and not is_order_covered(list_paid_order_payments(record), order):\n",
     ),
     _make_mutant(
         "an unknown purchase was not bought",
-        _DECIDABLE,
+        _DECIDABLE_FILE,
         '        return "bought_perhaps"\n    if check.credit_check_id is None:\n',
         '        return "not_bought"\n    if check.credit_check_id is None:\n',
     ),
@@ -130,40 +130,40 @@ ON_SENTENCES: tuple[Mutant, ...] = (
     ),
     _make_mutant(
         "nothing to do while a refund waits for approval",
-        _PAYMENTS,
+        _PAYMENTS_FILE,
         "    if pending_refund is not None:\n"
         "        return _explain_pending_refund(pending_refund, relations, facts, now)\n",
         "",
     ),
     _make_mutant(
         "nothing to do while a refund is unknown",
-        _PAYMENTS,
+        _PAYMENTS_FILE,
         "    if pending_refund is not None and pending_refund.certainty is Certainty.UNKNOWN:\n",
         "    if pending_refund is not None and pending_refund.id < 0:\n",
         (*_PAYMENT_EXPLANATIONS_TESTS, *_RANDOM_HISTORIES_TESTS),
     ),
     _make_mutant(
         "a refund shows its payment's state as its own",
-        _SIDES,
+        _SIDES_FILE,
         "        state=refund.state.value,\n",
         "        state=payment.state.value,\n",
     ),
     _make_mutant(
         "a list doesn't know of refunds",
-        _RELATED,
+        _RELATED_FILE,
         "                refunds=tuple(refunds_by_payment_id.get(payment.id, ())),\n",
         "",
     ),
     _make_mutant(
         "a sum that no provider can have told is told as another one",
-        _PAYMENTS,
+        _PAYMENTS_FILE,
         "else make_stored_money(record.provider_minor, record.currency),\n",
         "else _make_money(record.provider_minor, record.currency),\n",
         _PAYMENT_EXPLANATIONS_TESTS,
     ),
     _make_mutant(
         "a second refund is advised while one is open",
-        _PAYMENTS,
+        _PAYMENTS_FILE,
         "    if pending_refund is not None:\n"
         "        return _choose_next_step_of_refund(pending_refund, facts, relations.read_only_switch, now)\n",
         "",
@@ -171,7 +171,7 @@ ON_SENTENCES: tuple[Mutant, ...] = (
     ),
     _make_mutant(
         "a refund is advised although none can be requested",
-        _PAYMENTS,
+        _PAYMENTS_FILE,
         "    if relations.refund_refusal is not None:\n",
         "    if relations.refund_refusal is None and record.id < 0:\n",
         _PAYMENT_EXPLANATIONS_TESTS,
@@ -192,7 +192,7 @@ ON_SENTENCES: tuple[Mutant, ...] = (
     ),
     _make_mutant(
         "a payment of which only a callback is known is confirmed",
-        _PAYMENTS,
+        _PAYMENTS_FILE,
         "    if record.state in PAID_BY_CALLBACK_STATES:\n",
         "    if record.id < 0:\n",
         _PAYMENT_EXPLANATIONS_TESTS,

@@ -193,7 +193,7 @@ def _find_taken_by_other_reason(facts: ChoiceFacts) -> str | None:
     return None if is_same_person(facts.take.person, facts.person.name) else "taken"
 
 
-def _get_order_decided_by_payments_reason(_facts: ChoiceFacts) -> str:
+def _get_reason_against_order_decision(_facts: ChoiceFacts) -> str:
     """Return the reason that excludes every decision about an order: people decide about its payments instead."""
     return "order_follows"
 
@@ -402,7 +402,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             _list_evidence_of_provider_read,
         ),
         _MOVE_ORDER_CHOICE_RULE,
-        ChoiceRule("resolve", "resolve", (_get_order_decided_by_payments_reason,)),
+        ChoiceRule("resolve", "resolve", (_get_reason_against_order_decision,)),
         _TAKE_CHOICE_RULE,
         _NOTE_CHOICE_RULE,
     ),
