@@ -383,7 +383,7 @@ def test_a_rolled_back_database_is_announced_until_its_alert_closes(
     (alert,) = console.alerts.list_alerts()
     with window_desks.open_acting_desk("lead-b") as lead:
         lead.alerts.acknowledge(alert.id, "restored on purpose")
-    person.wait_until(lambda: not _list_visible_bars(person))
+    person.wait_until(lambda: not any(told[-1][1] in shown for shown in _list_visible_bars(person)))
 
 
 def save_picture(person: Person, name: str) -> None:
