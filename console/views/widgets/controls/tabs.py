@@ -8,7 +8,7 @@ from PySide6.QtGui import QAccessible, QIcon, QPainter, QPaintEvent, QResizeEven
 from PySide6.QtWidgets import QTabBar, QToolButton, QWidget
 
 from console.views.theme.design_tokens import tokens
-from console.views.theme.mixed_font_text import compute_centred_baseline, elide_text
+from console.views.theme.mixed_font_text import compute_centred_baseline
 from console.views.theme.painting import draw_frame, get_icon_pixmap
 from console.views.theme.theme import current_appearance
 from console.views.widgets.accessibility import TabNode
@@ -194,7 +194,8 @@ class TabBar(QTabBar):
         word without its beginning could be misread. Draw nothing if there is no room for two letters."""
         left, right = self._compute_visible_range()
         x = max(tab_rect.left(), left)
-        text = elide_text(word, min(tab_rect.right(), right) - x)
+        visible_px = int(min(tab_rect.right(), right) - x)
+        text = current_appearance().font_metrics("body").elidedText(word, Qt.TextElideMode.ElideRight, visible_px)
         if len(text) > _MIN_LETTERS_OF_CUT_WORD:
             painter.setFont(current_appearance().font("body"))
             painter.setPen(current_appearance().colour("muted"))
