@@ -81,6 +81,16 @@ def can_this_process_write_to(path: Path) -> bool:
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
+def has_free_descriptor() -> bool:
+    """Return False if the operating system gives this process no further file descriptor now. SQLite and the clients
+    of servers don't tell this cause from a missing file or an unreachable server."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno not in (errno.EMFILE, errno.ENFILE)
+    return True
+
+
 def is_on_read_only_file_system(path: Path) -> bool:
     """Return True if the file or folder is on a file system that is mounted read-only. Return False on Windows."""
     return hasattr(os, "statvfs") and bool(os.statvfs(path).f_flag & os.ST_RDONLY)

@@ -100,7 +100,7 @@ def format_queue_total(queue: QueueAges, language: str) -> str:
     """Return a text with the number of records in a queue, and with the number of records whose age is unknown. A `+`
     follows the first number if the queue has more records than were counted."""
     count_text = format_count(queue.total, is_capped=not queue.is_complete)
-    key = "reports.queue_ages.undated" if queue.undated_count else "reports.queue_ages.total"
+    key = "reports.queue_ages.undated" if queue.undated_count else "reports.record_count"
     return translate(key, language, n=count_text, undated=queue.undated_count)
 
 
@@ -128,8 +128,13 @@ def format_refund_funnel_note(report: RefundFunnelReport, language: str) -> str:
 
 def format_count_and_sum(value: CountAndSum, currency: str, language: str) -> str:
     """Return a count with a sum of money, such as `3 · ¥9,000`."""
-    return translate(
-        "reports.count_and_sum", language, n=format_count(value.count), amount=Money(value.minor, currency)
+    return translate("list.fact_separator", language).join(list_count_and_sum(value, currency, language))
+
+
+def list_count_and_sum(value: CountAndSum, currency: str, language: str) -> tuple[str, str]:
+    """Return the texts of a count and of a sum of money, such as `3` and `¥9,000`."""
+    return translate("reports.record_count", language, n=format_count(value.count)), format_amount(
+        value.minor, currency
     )
 
 

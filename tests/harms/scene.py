@@ -31,16 +31,8 @@ from tests.support.pooled_teams import lend_team
 from tests.support.quick_desks import make_quick_folder
 from tests.support.refusals import call_for_refusal_code
 from tests.support.sql_server import SqlServer
-from tests.support.teams import Team
+from tests.support.teams import PERSON_NAME_BY_ROLE, Team
 
-PERSON_NAME_BY_ROLE = {
-    "operator": "op-a",
-    "approver": "lead-b",
-    "auditor": "aud-e",
-    "admin": "adm-f",
-    "worker": "worker",
-}
-"""For each role, the name of a person who has it."""
 CHECKS_TABLE = "hansha_alarmbox_credit_checks"
 UTC = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
 CLIENT_ID = "1"

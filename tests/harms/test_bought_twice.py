@@ -14,10 +14,11 @@ from tests.harms.attacks import (
     make_ending_attacks,
     make_update_attacks,
 )
-from tests.harms.scene import CHECKS_TABLE, CLIENT_ID, PERSON_NAME_BY_ROLE, UTC, AttackedDatabase, set_validity_end
+from tests.harms.scene import CHECKS_TABLE, CLIENT_ID, UTC, AttackedDatabase, set_validity_end
 from tests.support import old_purchases
 from tests.support.money_desks import call_for_ending
 from tests.support.refusals import call_for_refusal_code
+from tests.support.teams import PERSON_NAME_BY_ROLE
 
 PAST_INSTANT_SQL = "'2020-01-01 00:00:00'"
 WRITING_PEOPLE = ("op-a", "lead-b", "worker")

@@ -15,8 +15,9 @@ from tests.harms.attacks import (
     make_insert_attacks,
     make_update_attacks,
 )
-from tests.harms.scene import PERSON_NAME_BY_ROLE, UTC, AttackedDatabase
+from tests.harms.scene import UTC, AttackedDatabase
 from tests.support.money_desks import call_for_ending
+from tests.support.teams import PERSON_NAME_BY_ROLE
 
 LARGE_YEN = 200_000
 """Above the limit: fifteen minutes of cooling-off, 45 s for the desks of these tests."""

@@ -25,11 +25,11 @@ from console.store.constraints import fitness
 from console.store.database.engine import Database
 from console.store.database.server import make_people_database_name
 from console.wiring.desk_requests import DESK_REQUEST_FORM_BY_COMMAND
-from tests.harms.scene import CHECKS_TABLE, PERSON_NAME_BY_ROLE, AttackedDatabase, open_attacked_database
+from tests.harms.scene import CHECKS_TABLE, AttackedDatabase, open_attacked_database
 from tests.support import server_fixtures
 from tests.support.places import use_shared_nodes
 from tests.support.team_mode import execute_desk_requests
-from tests.support.teams import ROLES_BY_PERSON, apply_accounts
+from tests.support.teams import PERSON_NAME_BY_ROLE, ROLES_BY_PERSON, apply_accounts
 
 PEOPLE_IN_TEAM_MODE = tuple(who for role, who in PERSON_NAME_BY_ROLE.items() if role != "worker")
 OWN_TABLES = ("requests", "request_files")

@@ -17,8 +17,9 @@ from console.domain.payments.records import ReceivedNotice
 from console.services.process.context import WORKER, act_as
 from console.settings.settings import Settings
 from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, Attack, make_insert_attacks, make_update_attacks
-from tests.harms.scene import PERSON_NAME_BY_ROLE, AttackedDatabase
+from tests.harms.scene import AttackedDatabase
 from tests.support.payment_desks import BANK_KEY, make_signed_notice
+from tests.support.teams import PERSON_NAME_BY_ROLE
 from tests.support.waiting import wait_until
 
 UTC_NOW_SQL = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"

@@ -4,9 +4,10 @@ trail has its name.
 
 from console.domain.audit.actions import AuditAction
 from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, make_ending_attacks, make_insert_attacks
-from tests.harms.scene import PERSON_NAME_BY_ROLE, UTC, AttackedDatabase
+from tests.harms.scene import UTC, AttackedDatabase
 from tests.support.galera_cluster import wait_until_applied
 from tests.support.refusals import call_for_refusal_code
+from tests.support.teams import PERSON_NAME_BY_ROLE
 
 ROLLBACK_RULE = "database_went_back"
 PEOPLE_WITH_ALERT_RIGHT = ("op-a", "lead-b", "worker")

@@ -9,7 +9,8 @@ from tests.harms.attacks import (
     make_insert_attacks,
     make_update_attacks,
 )
-from tests.harms.scene import PERSON_NAME_BY_ROLE, UTC, AttackedDatabase
+from tests.harms.scene import UTC, AttackedDatabase
+from tests.support.teams import PERSON_NAME_BY_ROLE
 
 PEOPLE = tuple(who for role, who in PERSON_NAME_BY_ROLE.items() if role != "worker")
 NOW_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"

@@ -9,7 +9,8 @@ from tests.harms.attacks import (
     make_insert_attacks,
     make_update_attacks,
 )
-from tests.harms.scene import CHECKS_TABLE, PERSON_NAME_BY_ROLE, AttackedDatabase
+from tests.harms.scene import CHECKS_TABLE, AttackedDatabase
+from tests.support.teams import PERSON_NAME_BY_ROLE
 
 
 def test_ordinary_work_succeeds_without_an_attack(harm_scene: AttackedDatabase) -> None:

@@ -26,6 +26,14 @@ from tests.support import server_schema
 from tests.support.sql_server import SqlServer
 
 UNUSED_URL = "http://127.0.0.1:9"
+PERSON_NAME_BY_ROLE = {
+    "operator": "op-a",
+    "approver": "lead-b",
+    "auditor": "aud-e",
+    "admin": "adm-f",
+    "worker": "worker",
+}
+"""For each role, the name of a person who has it."""
 ROLES_BY_PERSON: Mapping[str, tuple[str, ...]] = {
     "op-a": ("operator",),
     "op-b": ("operator",),

@@ -86,10 +86,9 @@ must be done because another record has replaced this one.
 
 
 def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
-    """Return the badge of work, from the stored work state by which queues are sorted, filtered and counted. If no
-    person must look, but the next step of the explanation is one for a person, return POSSIBLE, also if the console
-    itself has no action for this step (for example "ask your lead"). The sentence of the next step decides, so that
-    badge and sentence don't contradict each other."""
+    """Return the badge of work: the stored work state, by which queues are sorted, filtered and counted. But return
+    POSSIBLE if that state isn't NEEDS_REVIEW and the sentence of the next step asks a person, also if the console has
+    no action for this step (for example "ask your lead"). So badge and sentence don't contradict each other."""
     if work.state is not WorkState.NEEDS_REVIEW and explanation.next_step.code not in NEXT_STEPS_WITHOUT_PERSON:
         return WorkBadge.POSSIBLE
     return WorkBadge(work.state.value)

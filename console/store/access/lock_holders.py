@@ -236,19 +236,7 @@ def _make_procedure_body(conn: Connection) -> str:
   DECLARE now_here DATETIME DEFAULT CONVERT_TZ(SYSDATE(), @@SESSION.time_zone, 'SYSTEM');
   DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
   {_make_no_room_handler(sql) if is_mariadb(conn) else ""}
-  IF lock_session_id IS NULL THEN
-    SET SESSION wait_timeout = {IDLE_WATCHER_SECONDS};
-    DO GET_LOCK({WATCHER_LOCK_SQL}, 0);
-  ELSEIF lock_session_id <> CONNECTION_ID() THEN
-    SELECT p.id INTO watcher_id
-      FROM information_schema.processlist p
-      JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
-      WHERE p.id = lock_session_id AND FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', ''));
-    IF watcher_id IS NOT NULL THEN
-      SELECT account, reason;
-      LEAVE watch;
-    END IF;
-  END IF;
+  {_make_watcher_statements()}
   {_make_sign_count_statements(sql)}
   IF sign_count = 0 THEN
     SELECT account, reason;
@@ -275,6 +263,24 @@ def _make_procedure_body(conn: Connection) -> str:
   END IF;
   SELECT account, reason;
 END"""  # noqa: S608  # constants of this program
+
+
+def _make_watcher_statements() -> str:
+    """Return the SQL statements of the procedure that leave it if the session of another worker has the user lock
+    WATCHER_LOCK_SQL, and that take the lock if no session has it."""
+    return f"""IF lock_session_id IS NULL THEN
+    SET SESSION wait_timeout = {IDLE_WATCHER_SECONDS};
+    DO GET_LOCK({WATCHER_LOCK_SQL}, 0);
+  ELSEIF lock_session_id <> CONNECTION_ID() THEN
+    SELECT p.id INTO watcher_id
+      FROM information_schema.processlist p
+      JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
+      WHERE p.id = lock_session_id AND FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', ''));
+    IF watcher_id IS NOT NULL THEN
+      SELECT account, reason;
+      LEAVE watch;
+    END IF;
+  END IF;"""  # noqa: S608  # constants of this program
 
 
 def _make_sign_count_statements(sql: _ProcedureSqlParts) -> str:

@@ -18,8 +18,7 @@ from console.domain.error_reasons import DatabaseLockedProblem, DatabaseUnreacha
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.process.read_interruption import ReadInterrupted, get_current_interruption
 from console.domain.setting_problems import SettingProblem
-from console.settings.free_descriptors import has_free_descriptor
-from console.settings.private_files import find_unwritable_path, read_file_identity
+from console.settings.private_files import find_unwritable_path, has_free_descriptor, read_file_identity
 from console.store.database import error_codes, retry_policy
 from console.store.database import server as server_engine
 from console.store.database import sqlite as sqlite_engine

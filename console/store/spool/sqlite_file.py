@@ -22,8 +22,12 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
 from console.settings.disk_sync import sync_folder
-from console.settings.free_descriptors import has_free_descriptor
-from console.settings.private_files import make_private_file, make_private_folder, read_file_identity
+from console.settings.private_files import (
+    has_free_descriptor,
+    make_private_file,
+    make_private_folder,
+    read_file_identity,
+)
 
 if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail

@@ -216,13 +216,7 @@ class FittedTable(RecordTable):
             and (column.kind in (*_TEXT_CELL_KINDS, "state") or column.is_stretched)
         }
         unused_widths = {key: max(0, widths[key] - needed_width) for key, needed_width in needed_widths.items()}
-        for column_index, column in enumerate(self.rows.columns):
-            if column.key in needed_widths:
-                least_width = min(widths[column.key], needed_widths[column.key])
-                if column.kind == "text":
-                    least_width = min(least_width, self.get_column_width(column_index))
-                free_px += widths[column.key] - least_width
-                widths[column.key] = least_width
+        free_px += self._take_unused_width(widths, needed_widths)
 
         def widen_column(key: str, added_width: int) -> None:
             nonlocal free_px
@@ -241,6 +235,19 @@ class FittedTable(RecordTable):
             widen_column(key, min(free_px // (len(cut_keys) - count), needed_widths[key] - widths[key]))
         for key, unused_width in unused_widths.items():
             widen_column(key, min(free_px, unused_width))
+
+    def _take_unused_width(self, widths: dict[str, int], needed_widths: Mapping[str, int]) -> int:
+        """Make the columns of `needed_widths` as narrow as their contents, and columns of texts not wider than their
+        defined width. Write their new widths into `widths`, and return the width in px that they have given up."""
+        freed_px = 0
+        for column_index, column in enumerate(self.rows.columns):
+            if column.key in needed_widths:
+                least_width = min(widths[column.key], needed_widths[column.key])
+                if column.kind == "text":
+                    least_width = min(least_width, self.get_column_width(column_index))
+                freed_px += widths[column.key] - least_width
+                widths[column.key] = least_width
+        return freed_px
 
     def _grow_left_aligned_columns(
         self, widths: dict[str, int], hidden_columns: Collection[str], free_px: int

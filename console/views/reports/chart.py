@@ -1,6 +1,5 @@
 """The widget that paints a chart from the values in a ChartContent, and the legend of the chart."""
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil
@@ -155,7 +154,7 @@ def _draw_strip(painter: QPainter, strip: BarStrip, box: QRectF, icon_line_heigh
     appearance = current_appearance()
     label_height = appearance.line_height("small")
     bar_place_width = box.width() / max(1, len(strip.bars))
-    line_count = max((len(_split_figure_into_lines(bar.figure, bar_place_width)) for bar in strip.bars), default=1)
+    line_count = max((len(_list_figure_lines(bar, bar_place_width)) for bar in strip.bars), default=1)
     height_above_bars = appearance.line_height("body") + icon_line_height_px + line_count * label_height + 8
     _draw_strip_title(painter, strip, box)
     bar_area = QRectF(
@@ -208,7 +207,7 @@ def _draw_bar(painter: QPainter, strip: BarStrip, bar: Bar, bar_place: QRectF) -
         fill_area(painter, QRectF(x, part_bottom - height, part_width, height), part.style)
         top = min(top, part_bottom - height)
     label_height = current_appearance().line_height("small")
-    for number, line in enumerate(reversed(_split_figure_into_lines(bar.figure, bar_place.width())), 1):
+    for number, line in enumerate(reversed(_list_figure_lines(bar, bar_place.width())), 1):
         _draw_centred_text(
             painter,
             line,
@@ -218,11 +217,11 @@ def _draw_bar(painter: QPainter, strip: BarStrip, bar: Bar, bar_place: QRectF) -
         )
 
 
-def _split_figure_into_lines(figure: str, width_px: float) -> list[str]:
-    """Return the lines of a bar's figure, such as `9 · ¥468,500`: one line, or one for each of its parts if the
-    figure is wider than `width_px` px."""
-    is_too_wide = measure_font_runs(split_font_runs(figure), "small") > width_px
-    return re.split(" · |・", figure) if is_too_wide else [figure]
+def _list_figure_lines(bar: Bar, width_px: float) -> tuple[str, ...]:
+    """Return the lines of the figure above a bar, such as `9 · ¥468,500`: one line, or the bar's `figure_lines` if
+    the figure is wider than `width_px` px."""
+    is_too_wide = measure_font_runs(split_font_runs(bar.figure), "small") > width_px
+    return bar.figure_lines if bar.figure_lines and is_too_wide else (bar.figure,)
 
 
 def _draw_bar_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, bar_place_width_px: float) -> None:

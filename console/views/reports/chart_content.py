@@ -31,11 +31,13 @@ class BarPart:
 @dataclass(frozen=True, slots=True)
 class Bar:
     """One bar of a strip: the text below the bar (`label`), the text above the bar (`figure`), and the parts of the
-    bar. The parts are painted one above the other; in a strip with `is_grouped`, side by side."""
+    bar. The parts are painted one above the other; in a strip with `is_grouped`, side by side. `figure_lines` are the
+    lines that replace the figure where it is too wide; () if it has one line there, too."""
 
     label: str
     figure: str
     parts: tuple[BarPart, ...]
+    figure_lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,15 +62,17 @@ def _make_chart_content(report: RefundFunnelReport, context: WindowContext) -> C
 
 
 def _make_bar_strip(funnel: RefundFunnel, context: WindowContext) -> BarStrip:
-    bars = tuple(
-        Bar(
-            context.translate(f"reports.refund_funnel.{name}"),
-            report_words.format_count_and_sum(funnel.get_step(name), funnel.currency, context.language),
-            (BarPart(float(funnel.get_step(name).count), _get_style_of_step(name)),),
-        )
-        for name in _REFUND_STEP_AND_ENDING_NAMES
-    )
+    bars = tuple(_make_bar(name, funnel.get_step(name), funnel, context) for name in _REFUND_STEP_AND_ENDING_NAMES)
     return BarStrip(funnel.currency, "", bars, float(funnel.requested.count))
+
+
+def _make_bar(name: str, value: CountAndSum, funnel: RefundFunnel, context: WindowContext) -> Bar:
+    return Bar(
+        context.translate(f"reports.refund_funnel.{name}"),
+        report_words.format_count_and_sum(value, funnel.currency, context.language),
+        (BarPart(float(value.count), _get_style_of_step(name)),),
+        report_words.list_count_and_sum(value, funnel.currency, context.language),
+    )
 
 
 def _format_share(row: _FunnelStepRow) -> str:

@@ -35,20 +35,13 @@ from tests.store.plain_connections import (
 from tests.support.places import Engine
 from tests.support.servers import Cluster
 from tests.support.sql_server import SqlServer
-from tests.support.teams import Team, open_team
+from tests.support.teams import PERSON_NAME_BY_ROLE, Team, open_team
 
 ALL_FORBIDDEN_STATEMENTS = (
     *forbidden.FORBIDDEN_AUDIT_STATEMENTS,
     *forbidden_money.FORBIDDEN_MONEY_STATEMENTS,
     *forbidden_worker.FORBIDDEN_WORKER_STATEMENTS,
 )
-PERSON_NAME_BY_ROLE = {
-    "operator": "op-a",
-    "approver": "lead-b",
-    "auditor": "aud-e",
-    "admin": "adm-f",
-    "worker": "worker",
-}
 
 
 pytestmark = pytest.mark.engines("mariadb")
