@@ -2,9 +2,9 @@
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QWindow
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDialog, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.views.theme.design_tokens import tokens
@@ -61,6 +61,29 @@ def test_a_line_is_as_high_in_a_low_dialog_as_elsewhere(qtbot: QtBot) -> None:
     content = bar.parentWidget()
     assert content is not None
     qtbot.waitUntil(lambda: content.height() - bar.geometry().bottom() - 1 == bar.y())
+
+
+def test_a_dialog_is_moved_by_dragging_and_not_by_a_click(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drag on an empty area of the dialog asks the window system once to move it. A click on it doesn't, nor do
+    movements after the click, nor a drag with the right button.
+    """
+    _, dialog, _, _ = open_dialog(qtbot)
+    moves: list[QWindow] = []
+    monkeypatch.setattr(QWindow, "startSystemMove", lambda window: moves.append(window))
+    start = QPoint(5, 5)
+    step = QPoint(QApplication.startDragDistance(), 0)
+    left, right = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
+    QTest.mouseClick(dialog, left, pos=start)
+    QTest.mouseMove(dialog, start + 2 * step)
+    QTest.mousePress(dialog, right, pos=start)
+    QTest.mouseMove(dialog, start + 2 * step)
+    QTest.mouseRelease(dialog, right, pos=start + 2 * step)
+    assert moves == []
+    QTest.mousePress(dialog, left, pos=start)
+    for count in (1, 2, 3):
+        QTest.mouseMove(dialog, start + count * step)
+    assert moves == [dialog.windowHandle()]
+    QTest.mouseRelease(dialog, left, pos=start + 3 * step)
 
 
 @pytest.mark.qt_log_ignore("This plugin does not support setting window masks", extend=True)

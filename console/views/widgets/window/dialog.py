@@ -18,6 +18,7 @@ from PySide6.QtGui import (
     QShowEvent,
 )
 from PySide6.QtWidgets import (
+    QApplication,
     QCheckBox,
     QComboBox,
     QDialog,
@@ -119,6 +120,7 @@ class DialogFrame(QDialog):
         self._disabled_reason = self._hint_before_refusal = ""
         self._footer_widgets: tuple[QWidget, ...] = ()
         self._position_on_screen: QPoint | None = None  # None until the dialog is open
+        self._drag_start: QPoint | None = None  # None unless the left button was pressed on an empty area
         self.cancel_button = KeyButton(cancel_text, "Esc", binds_key=False)
         self.cancel_button.setDefault(True)
         self.cancel_button.setAutoDefault(True)
@@ -523,8 +525,17 @@ class DialogFrame(QDialog):
             self.setMask(QRegion(path.toFillPolygon().toPolygon()))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Let the person move the dialog by dragging any empty area, because a frameless window has no title bar."""
-        if event.button() == Qt.MouseButton.LeftButton and self.windowHandle() is not None:
+        self._drag_start = event.position().toPoint() if event.button() == Qt.MouseButton.LeftButton else None
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Let the person move the dialog by dragging any empty area, because a frameless window has no title bar. A
+        click alone must not begin it: a window manager that hears of it after the button was released moves the
+        dialog with the mouse until the next click."""
+        if self._drag_start is None or not event.buttons() & Qt.MouseButton.LeftButton:
+            return
+        distance_px = (event.position().toPoint() - self._drag_start).manhattanLength()
+        if distance_px >= QApplication.startDragDistance() and self.windowHandle() is not None:
+            self._drag_start = None
             self.windowHandle().startSystemMove()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
