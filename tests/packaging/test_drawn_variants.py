@@ -37,6 +37,17 @@ def test_at_least_one_variant_runs_and_other_seeds_draw_others() -> None:
     assert {name for (name,) in drawn} == set(VARIANT_IDS)
 
 
+def test_few_functions_with_one_drawn_variant_run_on_the_cluster() -> None:
+    """A costly function runs on the cluster with about one seed of eight, on the single server with the others. If
+    the budget has room for both, it runs on both.
+    """
+    variants = [f"tests/a/test_b.py::test_c[{engine}]" for engine in ("galera", "mariadb")]
+    drawn = [draw_variants(variants, COSTLY, random.Random(seed)) for seed in range(400)]
+    assert 25 < drawn.count(variants[:1]) < 100
+    assert drawn.count(variants[:1]) + drawn.count(variants[1:]) == 400
+    assert sorted(draw_variants(variants, COSTLY, random.Random(1), budget=2 * COSTLY)) == variants
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_every_case_runs_on_one_database(seed: int) -> None:
     """A test has thirty cases on two databases. Each cheap case is chosen once, on one of the databases. Of costlier
