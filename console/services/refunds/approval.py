@@ -5,6 +5,7 @@ only.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from console.domain.access.permissions import is_same_person
@@ -35,7 +36,6 @@ from console.services.refunds import outcomes as refund_outcomes
 from console.services.refunds import payment_precheck
 from console.services.refunds import records as refund_records
 from console.services.refunds import rules as refund_rules
-from console.services.refunds.records import RefundWithPayment
 from console.services.refunds.submit import SIMILAR_REFUND_REASON, RefundSubmitter
 from console.store.database import boot_clock
 from console.store.database.engine import Transaction
@@ -45,6 +45,18 @@ from console.store.refunds import refunds
 
 REFUND_KIND = refunds.REFUND_KIND
 LONGEST_REASON_CHARACTERS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Approval:
+    """A refund with its stored approval. `cooling_off_end` is the end of its cooling-off period, None if that isn't
+    in the future. `payment_asked_at_ms` is the uptime in milliseconds at which the provider was asked about the
+    payment; None if it wasn't asked, or if its answer isn't complete.
+    """
+
+    refund: Refund
+    cooling_off_end: datetime | None
+    payment_asked_at_ms: int | None
 
 
 class RefundDecisionService:
@@ -86,12 +98,15 @@ class RefundDecisionService:
             with refusals.audit_refusals(self._context, AuditAction.REFUND_APPROVE, refund_id, kind=REFUND_KIND):
                 person = self._context.require_right("refund_approve").name
                 database_rollback.require_no_database_rollback(self._context)
-                refund, payment_asked_at_ms = self._approve_refund(refund_id, person, expected_version)
-            if refund.state is not RefundState.APPROVED or self._find_cooling_off_end(refund_id) is not None:
+                approval = self._approve_refund(refund_id, person, expected_version)
+            refund = approval.refund
+            if refund.state is not RefundState.APPROVED or approval.cooling_off_end is not None:
                 return refund
             try:
                 interrupts.raise_if_interrupt_pending()
-                return self._submit_approved_refund(refund_id, progress, payment_asked_at_ms=payment_asked_at_ms)
+                return self._submit_approved_refund(
+                    refund_id, progress, payment_asked_at_ms=approval.payment_asked_at_ms
+                )
             except interrupts.Interrupted:
                 raise ConsoleError(ErrorCode.INTERRUPTED, {"record": refund}) from None
             except ConsoleError as error:
@@ -119,18 +134,18 @@ class RefundDecisionService:
                 return refund
             raise
 
-    def _approve_refund(self, refund_id: int, person: str, expected_version: int | None) -> tuple[Refund, int | None]:
+    def _approve_refund(self, refund_id: int, person: str, expected_version: int | None) -> _Approval:
         """Store the person's approval, except if the refund is approved and this person is already one of its
-        checkers. Return the refund, and the uptime in milliseconds at which the provider was asked about the payment;
-        None if it wasn't asked, or if its answer isn't complete. `expected_version` is the version of the refund that
-        the person's screen shows."""
+        checkers. Nothing is read after the approval was stored: an error of this method says that it isn't stored.
+        `expected_version` is the version of the refund that the person's screen shows."""
         context = self._context
         pair = refund_records.read_refund_with_payment(context, refund_id)
         refund = pair.refund
         if refund.state is RefundState.APPROVED and _is_person_among_names(person, refund.checkers):
             if expected_version is not None and expected_version != refund.version:
                 raise make_stale_view_error(refund, expected_version)
-            return refund, None
+            with context.database.read() as conn:
+                return _Approval(refund, refund_rules.find_remaining_cooling_off_end(context, conn, pair), None)
         self._expire_if_overdue(refund)
         with context.database.read() as conn:
             self._require_approvable_refund(conn, refund, person, expected_version)
@@ -141,9 +156,11 @@ class RefundDecisionService:
         answers = payment_precheck.require_refundable_payment(context, reader, pair)
         interrupts.raise_if_interrupt_pending()  # a signal may have cut off the question to the provider
         context.failpoints.reach("before_vote")
-        context.write(lambda tx: self._store_approval(tx, refund_id, person, expected_version, reader))
+        approved_refund, cooling_off_end = context.write(
+            lambda tx: self._store_approval(tx, refund_id, person, expected_version, reader)
+        )
         context.failpoints.reach("after_vote")
-        return refund_records.read_refund(context, refund_id), asked_at_ms if answers.are_complete else None
+        return _Approval(approved_refund, cooling_off_end, asked_at_ms if answers.are_complete else None)
 
     def _require_approvable_refund(
         self, conn: Connection, refund: Refund, person: str, expected_version: int | None
@@ -167,10 +184,11 @@ class RefundDecisionService:
     @refunds.run_again_if_stale()
     def _store_approval(
         self, tx: Transaction, refund_id: int, person: str, expected_version: int | None, reader: PaymentReader
-    ) -> None:
-        """Insert the person's approval. Raises stale_view if the refund's version isn't `expected_version` (None: any
-        version). If this approval is the last necessary one, set the refund's state to approved; otherwise only raise
-        the refund's version.
+    ) -> tuple[Refund, datetime | None]:
+        """Insert the person's approval. If this approval is the last necessary one, set the refund's state to
+        approved; otherwise only raise the refund's version. Return the refund, and the end of its cooling-off period
+        if that is in the future. Raises stale_view if the refund's version isn't `expected_version` (None: any
+        version).
         """
         context, now = self._context, self._context.now()
         database_rollback.refuse_after_database_rollback(tx.conn)
@@ -189,27 +207,14 @@ class RefundDecisionService:
         approval_count = len(refund.checkers) + 1
         needed_count = refund_rules.count_needed_checkers(refund_facts, refund)
         is_approved = approval_count >= needed_count
-        work = refunds.make_work_values(self._make_submission_work(tx.conn, pair))
+        cooling_off_end = refund_rules.find_remaining_cooling_off_end(context, tx.conn, pair)
+        work = refunds.make_work_values(_make_submission_work(cooling_off_end, now))
         values = {"status": RefundState.APPROVED, **work} if is_approved else {}
         refunds.change_refund(tx.conn, refund, now, **values)
         facts = {"given": approval_count, "needed": needed_count}
         audit_action = AuditAction.REFUND_APPROVED if is_approved else AuditAction.REFUND_HALF_APPROVED
         context.record_audit(tx, audit_action, refund_id, facts, kind=REFUND_KIND)
-
-    def _make_submission_work(self, conn: Connection, refund_with_payment: RefundWithPayment) -> Work:
-        """Return the work of an approved refund. A due task sends the refund, now or at the end of the cooling-off
-        period, unless this process sends it first."""
-        until = refund_rules.find_remaining_cooling_off_end(self._context, conn, refund_with_payment)
-        if until is not None:
-            return Work(WorkState.SCHEDULED, until, refund_outcomes.COOLING_OFF_REASON)
-        return Work(WorkState.SCHEDULED, self._context.now(), refund_outcomes.SUBMISSION_REASON)
-
-    def _find_cooling_off_end(self, refund_id: int) -> datetime | None:
-        """Return the end of the refund's cooling-off period if it is in the future, otherwise None."""
-        with self._context.database.read() as conn:
-            return refund_rules.find_remaining_cooling_off_end(
-                self._context, conn, refund_records.require_refund_with_payment(conn, refund_id)
-            )
+        return refund_records.require_refund_after_lapse(tx.conn, refund_id), cooling_off_end
 
     # Reject, withdraw, expire
 
@@ -334,7 +339,7 @@ class RefundDecisionService:
         context = self._context
 
         @refunds.run_again_if_stale()
-        def end_request(tx: Transaction) -> None:
+        def end_request(tx: Transaction) -> Refund:
             refund = refund_records.require_refund_after_lapse(tx.conn, refund_id)
             refuse_if_not_endable(refund, tx.conn)
             work = refunds.make_work_values(Work())
@@ -343,11 +348,20 @@ class RefundDecisionService:
             context.record_audit(
                 tx, AuditAction(f"refund.{state}"), refund_id, {"payment": refund.payment_id}, kind=REFUND_KIND
             )
+            return refund_records.require_refund_after_lapse(tx.conn, refund_id)
 
         context.failpoints.reach("before_vote")
-        context.write(end_request)
+        ended_refund = context.write(end_request)
         context.failpoints.reach("after_vote")
-        return refund_records.read_refund(context, refund_id)
+        return ended_refund
+
+
+def _make_submission_work(cooling_off_end: datetime | None, now: datetime) -> Work:
+    """Return the work of an approved refund. A due task sends the refund, now or at the end of the cooling-off
+    period, unless this process sends it first."""
+    if cooling_off_end is not None:
+        return Work(WorkState.SCHEDULED, cooling_off_end, refund_outcomes.COOLING_OFF_REASON)
+    return Work(WorkState.SCHEDULED, now, refund_outcomes.SUBMISSION_REASON)
 
 
 def require_requested_refund(conn: Connection, refund: Refund) -> None:

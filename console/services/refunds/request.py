@@ -279,9 +279,9 @@ class RefundRequestService:
             maker = self._context.require_right("refund_request").name
             valid_request = self._validate_request(request, maker)
             self._context.failpoints.reach("before_request")
-            refund_id = self._write_request(valid_request)
+            refund = self._write_request(valid_request)
             self._context.failpoints.reach("after_request")
-        return refund_records.read_refund(self._context, refund_id)
+        return refund
 
     def propose_refund(self, set_aside: SetAside) -> int:
         """Request the refund of the set-aside `set_aside`, with the program itself as the maker; two people must
@@ -300,7 +300,7 @@ class RefundRequestService:
             ),
             maker,
         )
-        return self._write_request(replace(valid_request, is_by_program=True))
+        return self._write_request(replace(valid_request, is_by_program=True)).id
 
     def _validate_request(self, request: RefundRequest, maker: str) -> _ValidRequest:
         with self._context.database.read() as conn:
@@ -321,8 +321,8 @@ class RefundRequestService:
         reader = self._payment_providers.get_reader(payment.provider)
         return _ValidRequest(replace(request, reason=reason, ticket=ticket), maker, amount_minor, reader)
 
-    def _write_request(self, valid_request: _ValidRequest) -> int:
-        """Insert the refund, and return its id. A unique index allows only one open refund of a payment. Raises
+    def _write_request(self, valid_request: _ValidRequest) -> Refund:
+        """Insert the refund, and return it. A unique index allows only one open refund of a payment. Raises
         in_progress if another refund of the payment is open, and the error of `_insert_refund` if the request is
         refused.
         """
@@ -338,9 +338,9 @@ class RefundRequestService:
             ) from None
 
     @refunds.run_again_if_stale()
-    def _insert_refund(self, tx: Transaction, valid_request: _ValidRequest) -> int:
-        """Check the rules, reserve the amount on the payment's row, and insert the refund. Return its id. The lock
-        on the payment's row makes parallel requests run one after another.
+    def _insert_refund(self, tx: Transaction, valid_request: _ValidRequest) -> Refund:
+        """Check the rules, reserve the amount on the payment's row, and insert the refund. Return it. The lock on
+        the payment's row makes parallel requests run one after another.
 
         Raises stale_view if the payment's version differs from the request's field `saw`; exceeds_captured if the
         amount is more than the refundable amount, or not the whole set-aside; not_found if the payment has no such
@@ -390,7 +390,7 @@ class RefundRequestService:
             **({"second_checker": list(reasons)} if reasons else {}),
         }
         context.record_audit(tx, AuditAction.REFUND_REQUESTED, refund_id, audit_facts, kind=REFUND_KIND)
-        return refund_id
+        return refund_records.require_refund_after_lapse(tx.conn, refund_id)
 
     def _check_rules_and_find_signals(
         self, conn: Connection, refund_facts: RefundFacts, valid_request: _ValidRequest, set_aside: SetAside | None

@@ -84,9 +84,9 @@ class RefundResolver:
             person = self._context.require_right("resolve").name
             with self._lease_service.hold_refund_lease(refund_id, expected_version) as refund_with_payment:
                 self._context.failpoints.reach("before_resolve")
-                awaited_step = self._decide_refund(refund_with_payment, state, number, person_proof, person)
+                result = self._decide_refund(refund_with_payment, state, number, person_proof, person)
                 self._context.failpoints.reach("after_resolve")
-        return ResolveResult(refund_records.read_refund(self._context, refund_id), awaiting=awaited_step)
+        return result
 
     def _decide_refund(
         self,
@@ -95,14 +95,14 @@ class RefundResolver:
         number: str | None,
         proof: PersonEvidence,
         person: str,
-    ) -> str | None:
+    ) -> ResolveResult:
         """Ask the provider about the refund and store its answer, even if the decision is refused afterwards. A
         definite answer settles the refund as the provider says. If it contradicts the decision of `person` that the
         refund's state is `state`, this method then raises evidence_mismatch.
 
-        Without a definite answer, two people must agree: return "second_person" if the second person must still
-        decide, and None if the refund is settled. `number` is the refund's id at the provider that the person gave,
-        None for the decision `failed`; `proof` is the person's evidence. For the decision `failed`, also raises
+        Without a definite answer, two people must agree: the result awaits "second_person" if the second person must
+        still decide, and None if the refund is settled. `number` is the refund's id at the provider that the person
+        gave, None for the decision `failed`; `proof` is the person's evidence. For the decision `failed`, also raises
         evidence_mismatch if this desk's spool has the answer that the refund was made, or if the provider's answer
         says "not found" and contains the refund.
         """
@@ -112,13 +112,15 @@ class RefundResolver:
         outcome = reader.read_refund(refund_with_payment.refund_instruction)
         context.write(lambda tx: refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome))
         if outcome.kind in (*OUTCOME_CLASSES_WITH_EFFECT, OutcomeClass.FAILED_DEFINITE):
-            mismatch = context.write(
-                lambda tx: self._settle_by_provider_answer(tx, refund, outcome, state, number, proof)
+            mismatch, current_refund = context.write(
+                lambda tx: (
+                    self._settle_by_provider_answer(tx, refund, outcome, state, number, proof),
+                    refund_records.require_refund_after_lapse(tx.conn, refund.id),
+                )
             )
             if mismatch is not None:
-                current_refund = refund_records.read_refund(context, refund.id)
                 raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current_refund, "reason": mismatch})
-            return None
+            return ResolveResult(current_refund)
         if state is RefundState.FAILED:
             refuse_denial_of_unclear_answer(outcome.reason, refund)
             _refuse_denial_of_reported_refund(outcome, refund)
@@ -126,8 +128,13 @@ class RefundResolver:
         if state is RefundState.FAILED and refund.state is RefundState.SUBMITTING:
             entry = find_own_spool_entry(context, refund.operation_id)
             refuse_decision_against_answer(context, entry, refund.operation_id, refund)
-        is_proposed = context.write(lambda tx: self._write_decision(tx, refund, state, number, proof, person))
-        return "second_person" if is_proposed else None
+        is_proposed, decided_refund = context.write(
+            lambda tx: (
+                self._write_decision(tx, refund, state, number, proof, person),
+                refund_records.require_refund_after_lapse(tx.conn, refund.id),
+            )
+        )
+        return ResolveResult(decided_refund, awaiting="second_person" if is_proposed else None)
 
     # Settled by the provider's answer
 

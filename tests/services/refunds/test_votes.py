@@ -3,15 +3,19 @@ and sending.
 """
 
 import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from threading import Barrier, Thread, current_thread
 
 import pytest
 
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.states import RefundState
 from console.domain.process import interrupts
 from console.domain.records import WorkState
 from console.sandbox import SandboxControl
 from console.services.process.failpoints import Failpoints
+from tests.support.failing_methods import let_method_fail
 from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
 
 
@@ -376,3 +380,80 @@ def test_an_interrupt_before_the_vote_stores_no_vote(desk: RefundDesk, control: 
             desk.approve_refund(refund)
         presser.join()
     assert (desk.read_refund(refund).state, desk.read_refund(refund).checkers) == (RefundState.REQUESTED, ())
+
+
+class _FailingDatabase:
+    """Failpoints after which the database can't be read: from the failpoint with the name `step` on."""
+
+    def __init__(self, desk: RefundDesk, step: str, stack: ExitStack) -> None:
+        self._desk, self._step, self._stack = desk, step, stack
+
+    def reach(self, name: str) -> None:
+        if name == self._step:
+            error = ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
+            self._stack.enter_context(let_method_fail(self._desk.context.database, "read", error))
+
+
+@contextmanager
+def _lose_database_after(desk: RefundDesk, step: str) -> Iterator[None]:
+    with ExitStack() as stack:
+        calm, desk.context.failpoints = desk.context.failpoints, _FailingDatabase(desk, step, stack)  # type: ignore[assignment]
+        yield
+    desk.context.failpoints = calm
+
+
+def test_stored_decisions_are_returned_without_a_further_read(desk: RefundDesk) -> None:
+    """If the database can't be read directly after a request, a first approval, a rejection, a withdrawal or an
+    approval with a cooling-off period was stored, the caller still gets the stored refund, and isn't asked to try
+    again.
+    """
+    desk.insert_team()
+    payment = desk.make_paid_payment(minor=900_000)
+    with _lose_database_after(desk, "after_request"):
+        refund = desk.request_refund(payment, "600000")
+    assert refund == desk.read_refund(refund)
+    with _lose_database_after(desk, "after_vote"):
+        half = desk.approve_refund(refund, by="lead-b")
+    assert (half, half.checkers) == (desk.read_refund(refund), ("lead-b",))
+    with _lose_database_after(desk, "after_vote"):
+        cooling = desk.approve_refund(refund, by="lead-c")
+    assert (cooling, cooling.state) == (desk.read_refund(refund), RefundState.APPROVED)
+    with _lose_database_after(desk, "after_vote"):
+        withdrawn = desk.withdraw_refund(refund)
+    assert (withdrawn, withdrawn.state) == (desk.read_refund(refund), RefundState.WITHDRAWN)
+    other = desk.request_refund(payment, "700")
+    with _lose_database_after(desk, "after_vote"):
+        rejected = desk.reject_refund(other)
+    assert (rejected, rejected.state) == (desk.read_refund(other), RefundState.REJECTED)
+    assert desk.list_provider_keys(payment) == []
+
+
+def test_a_stored_approval_is_named_if_the_refund_cannot_be_sent(desk: RefundDesk) -> None:
+    """If the database can't be read directly after the last approval was stored, the error contains the approved
+    refund, so that nobody reads that the approval failed. A due task sends the refund.
+    """
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
+    with _lose_database_after(desk, "after_vote"):
+        refusal = call_for_refusal(lambda: desk.approve_refund(refund))
+    assert (refusal.code, refusal.detail["record"]) == ("database_unreachable", desk.read_refund(refund))
+    assert (desk.read_refund(refund).state, desk.list_provider_keys(payment)) == (RefundState.APPROVED, [])
+    desk.run_due_tasks()
+    assert (desk.read_refund(refund).state, len(desk.list_provider_keys(payment))) == (RefundState.SUBMITTED, 1)
+
+
+def test_a_stored_outcome_is_returned_without_a_further_read(desk: RefundDesk) -> None:
+    """If the database can't be read directly after a proposed outcome, or after the second person's decision, was
+    stored, the person still gets the stored refund."""
+    desk.insert_team()
+    refund = desk.request_refund(desk.make_paid_payment())
+    desk.control.add_fault("reset", call="paypay_refund", times=1)
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
+    desk.control.add_fault("status:503", call="paypay_refund_details", times="always")
+    with _lose_database_after(desk, "after_resolve"):
+        first = desk.resolve_refund(refund, "completed", "op-e", "PP-1")
+    assert (first.awaiting, first.record) == ("second_person", desk.read_refund(refund))
+    with _lose_database_after(desk, "after_resolve"):
+        second = desk.resolve_refund(refund, "completed", "lead-c", "PP-1")
+    assert (second.awaiting, second.record) == (None, desk.read_refund(refund))
+    assert second.record.state is RefundState.COMPLETED
