@@ -91,7 +91,7 @@ def test_an_unknown_person_sees_a_next_step(window_desks: WindowTestDesks, open_
     page = person.wait_for_page(NoRightPage)
     assert (
         page.reason_label.plain
-        == "nobody-here is not registered in this database. Ask an administrator to add the name."
+        == "nobody-here is not registered in this database, or is disabled. Ask an administrator."
     )
 
 

@@ -390,9 +390,11 @@ class AlreadyDecidedDetail(_SharedFacts, total=False):
 class NotAllowedDetail(_SharedFacts, total=False):
     """Facts of the error `not_allowed`. `needs` has the roles that may do the action, `needs_rights` the database
     rights that the account lacks. `maker` is the requester of a refund, `until` the end of its cooling-off period.
+    `hint` is "rule" if a rule of the database refused the change; `problem` is then the rule's message.
     """
 
     reason: NotAllowedReason | None
+    hint: Literal["rule"]
     operator: str
     needs: list[str]
     needs_rights: list[str]

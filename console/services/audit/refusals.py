@@ -9,7 +9,7 @@ from console.domain.errors.details import InProgressDetail, LeaseHolderFacts
 from console.domain.process import interrupts
 from console.domain.reason import Reason
 from console.domain.records import CreditCheck, LeaseHolder
-from console.services.process.context import ServiceContext
+from console.services.process.context import ServiceContext, remember_required_rights
 from console.services.process.failure_suppression import log_and_suppress
 
 REFUSED_EXIT_STATUS = 3
@@ -40,7 +40,8 @@ def audit_refusals(
     """
     with interrupts.defer_signals():
         try:
-            yield
+            with remember_required_rights():
+                yield
         except ConsoleError as refusal:
             if refusal.exit_status == REFUSED_EXIT_STATUS and not refusal.is_audited:
                 refusal.is_audited = True

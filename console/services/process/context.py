@@ -28,6 +28,7 @@ from console.services.process.heartbeat import Heartbeat
 from console.settings.settings import Settings
 from console.store.access import operators as people
 from console.store.database.engine import Database, Transaction
+from console.store.database.error_codes import RULE_HINT
 from console.store.database.sqlalchemy_names import Connection
 from console.store.documents.documents import Documents
 from console.store.migrations import upgrade as migrate
@@ -99,6 +100,28 @@ def get_executed_desk_request_id() -> str | None:
     """Return the id of the desk request that this thread executes at present; None if it executes none."""
     request = _executed_request.get()
     return None if request is None else request.id
+
+
+_required_rights: ContextVar[frozenset[str] | None] = ContextVar("rights", default=None)
+
+
+@contextmanager
+def remember_required_rights() -> Iterator[None]:
+    """Context manager: the rights that `require_right` checks within the block are checked again if a rule of the
+    database refuses a write of the block (`ServiceContext.write`). A person may have lost them meanwhile.
+    """
+    token = _required_rights.set(frozenset())
+    try:
+        yield
+    finally:
+        _required_rights.reset(token)
+
+
+def _note_required_right(action: str) -> None:
+    """Add the right to those of the innermost block of `remember_required_rights`; outside of a block, do nothing."""
+    rights = _required_rights.get()
+    if rights is not None:
+        _required_rights.set(rights | {action})
 
 
 _binding_of_writes_to_request_id: ContextVar[RequestBinding | None] = ContextVar("request", default=None)
@@ -242,37 +265,39 @@ class ServiceContext:
         On a server the threads of a process share one audit chain. A thread therefore holds the chain's lock from its
         first audit entry until the COMMIT. Without the lock, more transactions would have to be repeated.
 
-        The database may refuse the changes while this thread executes a desk request, because the request's lease has
-        expired. Then the lease is renewed and `write_changes` runs a second time.
+        A rule of the database may refuse the changes, because another process has changed something since
+        `write_changes` or its caller has read it, or because the lease of the desk request that this thread executes
+        has expired. Then the lease is renewed, the rights are checked again (`remember_required_rights`), and
+        `write_changes` runs a second time. So its own checks raise the error that names the cause.
         """
         try:
             return self._write_once(write_changes)
         except ConsoleError as refusal:
-            if not self._renew_request_lease(refusal):
+            if refusal.detail.get("hint") != RULE_HINT:
                 raise
+        self._renew_request_lease()
+        for action in _required_rights.get() or ():
+            self.require_right_despite_read_only(action)
         return self._write_once(write_changes)
 
     def _write_once(self, write_changes: Callable[[Transaction], T]) -> T:
         with self._chain_lock.allow_locking():
             return self.database.write(write_changes)
 
-    def _renew_request_lease(self, refusal: ConsoleError) -> bool:
+    def _renew_request_lease(self) -> None:
         """Renew the lease of the desk request that this thread executes, after the database has refused a change. The
         lease expires if the database is unreachable for too long, or if another worker believes that this worker has
-        ended.
-
-        Return False if the error `refusal` is not a refusal by the database, if another worker has taken the request,
-        or if this thread executes no request. A lease that hasn't expired is renewed too, because the heartbeat's
-        thread may have renewed it after the refusal.
+        ended. A lease that hasn't expired is renewed too, because the heartbeat's thread may have renewed it after
+        the refusal. Do nothing if another worker has taken the request, or if this thread executes no request.
         """
         request = _executed_request.get()
-        if request is None or refusal.detail.get("reason") != NotAllowedReason.REFUSED_BY_THE_DATABASE:
-            return False
+        if request is None:
+            return
         from console.store.desk_requests import requests  # imported here: only a worker executes desk requests
 
         lease_seconds = self.heartbeat.scale_lease_seconds
         with act_for_requester(None):
-            return self.database.write(lambda tx: requests.renew_lease(tx.conn, request, lease_seconds))
+            self.database.write(lambda tx: requests.renew_lease(tx.conn, request, lease_seconds))
 
     @cached_property
     def heartbeat(self) -> Heartbeat:
@@ -447,6 +472,7 @@ class ServiceContext:
         the person's roles lack the right.
         """
         name = self.operator
+        _note_required_right(action)
         if action not in RIGHTS_STOPPED_BY_SWITCH or name is None:
             return self.require_right_despite_read_only(action)
         from console.services.process.read_only import refuse_if_read_only  # no reading command needs it

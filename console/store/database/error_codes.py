@@ -96,6 +96,11 @@ _REFUSED_BY_SETTING_ERRORS = {
     1071, 1104, 1105, 1153, 1173, 1175, 1436, 1598, 1665, 1709, 1785, 1845, 1846, 3098, 3750, 4165,
 }  # fmt: skip
 _REFUSED_BY_RULE_ERRORS = {1644, 3819, 4025}
+_SQLITE_TRIGGER_REFUSAL = "SQLITE_CONSTRAINT_TRIGGER"
+RULE_HINT = "rule"
+"""Value of `hint` in the detail of `not_allowed` if a trigger or constraint of this program refused the change. Its
+message is English and names columns, so the texts on screen don't contain it.
+"""
 _ERRORS_OF_CODE: Mapping[ErrorCode, set[int]] = {
     ErrorCode.DATABASE_LOCKED: _LOST_RACE_ERRORS | _INTERRUPTED_ERRORS,
     ErrorCode.DATABASE_UNREACHABLE: _CONNECTION_LOST_ERRORS | {2005, 2026},
@@ -143,6 +148,8 @@ def find_database_error_code(error: DatabaseError | DBAPIError) -> ErrorCode | N
     number, message = find_error_number(error), str(error.orig)
     if _is_race_without_error_number(number, message):
         return ErrorCode.DATABASE_LOCKED
+    if is_refused_by_rule(error):
+        return ErrorCode.NOT_ALLOWED
     code = _find_code_of_sqlite_message(message) if number is None else _CODE_BY_NUMBER.get(number)
     if code is None and error.connection_invalidated:
         return ErrorCode.DATABASE_UNREACHABLE
@@ -178,9 +185,23 @@ def make_error_detail(error: DatabaseError | DBAPIError, code: ErrorCode) -> "Er
         problem = DatabaseUnreachableProblem.TLS_UNVERIFIED
     if code == ErrorCode.BAD_PROFILE:  # the database's message would show which part of the login was wrong
         return {"variable": "CONSOLE_DATABASE_URL", "problem": problem}
+    if code == ErrorCode.NOT_ALLOWED and is_refused_by_rule(error):
+        return {
+            "reason": NotAllowedReason.REFUSED_BY_THE_DATABASE,
+            "problem": str(error.orig),
+            "hint": RULE_HINT,
+        }
     if code == ErrorCode.NOT_ALLOWED:
         return {"reason": problem, "problem": str(error.orig)}
     return {"problem": problem or str(error.orig)}
+
+
+def is_refused_by_rule(error: DatabaseError | DBAPIError) -> bool:
+    """True if a trigger or constraint of this program refused the statement."""
+    return (
+        find_error_number(error) in _REFUSED_BY_RULE_ERRORS
+        or getattr(error.orig, "sqlite_errorname", None) == _SQLITE_TRIGGER_REFUSAL
+    )
 
 
 def get_error_consequence(error: BaseException) -> ErrorConsequence:

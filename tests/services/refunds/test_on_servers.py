@@ -3,7 +3,7 @@ services.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,11 @@ from console.sandbox import SandboxControl
 from console.services.payments.next_work import open_case
 from console.services.refunds.late_outcomes import apply_refund_report
 from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import account_limits as accounts
 from console.store.payments import payments, set_asides
+from console.store.refunds import refunds
+from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.quick_desks import make_quick_folder
 from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
 from tests.support.sql_server import SqlServer
@@ -486,6 +489,45 @@ def test_the_database_refuses_an_approval_by_the_requester(
     monkeypatch.setattr("console.domain.recovery.decidable.is_same_person", lambda one, other: False)
     refusal = call_for_refusal(lambda: desks.approve_refund(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "refused_by_the_database")
+    for language in LANGUAGES:
+        assert "console: " not in format_error_message(refusal, language), "the trigger's message is for the log"
+    assert (desks.read_refund(refund).state, desks.read_refund(refund).checkers) == (RefundState.REQUESTED, ())
+
+
+_CHANGES_BEFORE_THE_VOTE = {
+    "disabled approver": ("UPDATE operators SET disabled_at = NOW() WHERE name = '{approver}'", "unknown_operator"),
+    "approver without role": ("UPDATE operators SET roles = 'auditor' WHERE name = '{approver}'", "role"),
+    "disabled maker": ("UPDATE operators SET disabled_at = NOW() WHERE name = '{maker}'", "maker_active"),
+    "maker in capitals": ("UPDATE refunds SET maker = UPPER(maker) WHERE id = {refund}", "maker_active"),
+    "maker is the approver": ("UPDATE refunds SET maker = UPPER('{approver}') WHERE id = {refund}", None),
+}
+
+
+@pytest.mark.parametrize("change", _CHANGES_BEFORE_THE_VOTE)
+def test_a_change_just_before_the_vote_is_named(
+    desks: PeopleDesks, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """If the approver is disabled, or maker or approver change, after the service's checks and before the vote is
+    stored, the vote is refused with the cause in the program's own words, and not with the message of a trigger.
+    """
+    refund = desks.request_refund(desks.make_paid_payment())
+    statement, reason = _CHANGES_BEFORE_THE_VOTE[change]
+    approver, owner = desks.get_desk("lead-b").context.operator, desks.get_desk("owner")
+    statements = [statement.format(approver=approver, maker=refund.maker, refund=refund.id)]
+    people = owner.sql("SELECT name, roles FROM operators WHERE disabled_at IS NULL")
+    insert_vote = refunds.insert_vote
+
+    def change_and_insert_vote(conn: Connection, refund_id: int, person: str, now: datetime) -> bool:
+        if statements:
+            owner.sql(statements.pop())
+        return insert_vote(conn, refund_id, person, now)
+
+    monkeypatch.setattr(refunds, "insert_vote", change_and_insert_vote)
+    refusal = call_for_refusal(lambda: desks.approve_refund(refund))
+    for name, roles in people:
+        owner.sql(f"UPDATE operators SET disabled_at = NULL, roles = '{roles}' WHERE name = '{name}'")
+    expected_code = "not_allowed" if reason else "same_person"
+    assert (refusal.code, refusal.detail.get("reason")) == (expected_code, reason)
     assert (desks.read_refund(refund).state, desks.read_refund(refund).checkers) == (RefundState.REQUESTED, ())
 
 

@@ -15,6 +15,7 @@ from console.domain.process import interrupts
 from console.domain.records import WorkState
 from console.sandbox import SandboxControl
 from console.services.process.failpoints import Failpoints
+from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.failing_methods import let_method_fail
 from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
 
@@ -457,3 +458,15 @@ def test_a_stored_outcome_is_returned_without_a_further_read(desk: RefundDesk) -
         second = desk.resolve_refund(refund, "completed", "lead-c", "PP-1")
     assert (second.awaiting, second.record) == (None, desk.read_refund(refund))
     assert second.record.state is RefundState.COMPLETED
+
+
+def test_a_refusal_by_a_trigger_is_no_bug(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a trigger of SQLite refuses an approval that the service's checks have missed, the refusal is `not_allowed`
+    and not `internal_error`. Its text on screen doesn't contain the trigger's message.
+    """
+    refund = desk.request_refund(desk.make_paid_payment(), by="lead-b")
+    monkeypatch.setattr("console.domain.recovery.decidable.is_same_person", lambda one, other: False)
+    refusal = call_for_refusal(lambda: desk.approve_refund(refund))
+    assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "refused_by_the_database")
+    assert all(str(refusal.detail["problem"]) not in format_error_message(refusal, one) for one in LANGUAGES)
+    assert (desk.read_refund(refund).state, desk.read_refund(refund).checkers) == (RefundState.REQUESTED, ())
