@@ -91,6 +91,11 @@ ON_SERVERS: tuple[Mutant, ...] = (
         ("tests/store/constraints/test_sql_expressions.py",),
     ),
     Mutant(
+        "two spellings of one approver count as two",
+        (SourceChange(_REFUNDS_FILE, "count_people_sql('a.person')", "'COUNT(DISTINCT a.person)'"),),
+        ("tests/store/constraints/test_constraints_money.py::test_two_spellings_of_one_approver_count_as_one",),
+    ),
+    Mutant(
         "one approver counts as two",
         (SourceChange(_TABLES_FILE, '"vote_of", "person", unique=True', '"vote_of", "person", unique=False'),),
         _TRIED,

@@ -41,6 +41,7 @@ from console.store.constraints.sql_expressions import (
     TriggerEvent,
     TriggerRule,
     are_unchanged_sql,
+    count_people_sql,
     enters_state_sql,
     equals_sql,
     exists_sql,
@@ -92,7 +93,7 @@ _EXCEEDS_LIMIT_OF_ONE_CHECKER_SQL = exists_sql(
 """SQL condition: the refund's amount needs a second approver by the limits of now, which may have been lowered since
 the request."""
 _HAS_ENOUGH_VOTES_SQL = make_aggregate_sql(
-    f"COUNT(DISTINCT a.person) >= GREATEST(OLD.checkers_needed, 1 + {_EXCEEDS_LIMIT_OF_ONE_CHECKER_SQL})"
+    f"{count_people_sql('a.person')} >= GREATEST(OLD.checkers_needed, 1 + {_EXCEEDS_LIMIT_OF_ONE_CHECKER_SQL})"
     " AND SUM(CAST(a.person AS BINARY) = me) = 1",
     f"approvals a JOIN operators p ON p.name = a.person WHERE {_IS_VOTE_FOR_REFUND_SQL}"
     f" AND {is_other_person_sql('a.person', 'OLD.maker')}"

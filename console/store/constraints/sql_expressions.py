@@ -190,7 +190,17 @@ def is_other_person_sql(person: str, maker: str) -> str:
     """Return an SQL condition: `person` and `maker` (SQL of two names) are different people. The names are compared
     trimmed and in lower case. `permissions.is_same_person` also compares full-width and other forms, but the database
     accounts of this program can't have such names."""
-    return f"CAST(LOWER(TRIM({person})) AS BINARY) <> CAST(LOWER(TRIM({maker})) AS BINARY)"
+    return f"{_make_comparable_name_sql(person)} <> {_make_comparable_name_sql(maker)}"
+
+
+def count_people_sql(person: str) -> str:
+    """Return an SQL aggregate: the number of different people in `person` (SQL of a name). Two spellings that
+    `is_other_person_sql` doesn't distinguish are one person."""
+    return f"COUNT(DISTINCT {_make_comparable_name_sql(person)})"
+
+
+def _make_comparable_name_sql(person: str) -> str:
+    return f"CAST(LOWER(TRIM({person})) AS BINARY)"
 
 
 IS_EVIDENCE_FROM_PROVIDER = "e.source LIKE '%_.%'"
@@ -277,7 +287,7 @@ def is_second_person_sql(subject_id: str, kind: str = "credit-check", *proposed:
         f" WHERE a.subject_kind = '{kind}' AND p.disabled_at IS NULL AND ({person_has_role_sql(OPERATOR, APPROVER)})"
         f" AND a.subject_id = CAST({subject_id} AS CHAR) AND a.closed_at IS NULL"
         f" AND a.proposed IN ({final_states_sql})"
-        f" AND CAST(a.person AS BINARY) <> me AND e.subject_kind = '{kind}' AND e.subject_id = {subject_id}"
+        f" AND {is_other_person_sql('a.person', 'me')} AND e.subject_kind = '{kind}' AND e.subject_id = {subject_id}"
         " AND a.action = 'resolve' AND e.source = 'person' AND CAST(e.who AS BINARY) = me"
         f" AND {is_same_decision_requested_sql}"
     )

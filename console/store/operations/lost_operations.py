@@ -45,7 +45,7 @@ _DECIDED_LOST_OPERATION_CONDITION = exists().where(
     evidence.c.operation_id == lost_operations.c.id,
     evidence.c.source == "person",
     evidence.c.id > approvals.c.evidence_id,
-    evidence.c.who != approvals.c.person,
+    func.lower(func.trim(evidence.c.who)) != func.lower(func.trim(approvals.c.person)),
     ~exists().where(_any_proposal.c.evidence_id == evidence.c.id),
 )
 _FAILED_LOST_OPERATION_CONDITION = exists().where(

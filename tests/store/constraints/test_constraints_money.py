@@ -208,6 +208,46 @@ def test_a_second_vote_approves_the_refund(team: Team, execute_as_person: SqlCli
     assert "as many approvers" in demoted
 
 
+def test_two_spellings_of_one_approver_count_as_one(team: Team, execute_as_person: SqlClient) -> None:
+    """If the table of people has an approver twice, in capitals the second time, the two votes count as one: the
+    database refuses the approval of a refund that needs two. The trigger that refuses such a name is dropped first,
+    as in a database that was filled before this trigger existed.
+    """
+    capitals = team.names["lead-b"].upper()
+    with team.open_connection("owner") as owner, owner.cursor() as cursor:
+        _drop_triggers(cursor, "operators", "INSERT")
+        cursor.execute("INSERT INTO operators (name, roles) VALUES (%s, 'approver')", (capitals,))
+        cursor.execute(make_vote_insert(TWO, f"'{capitals}'"))
+        refused = execute_as_person("lead-b", make_vote_insert(TWO), make_refund_update(TWO, status="'approved'"))
+        cursor.execute("DELETE FROM operators WHERE name = %s", (capitals,))
+        _delete_votes(cursor, TWO)
+    assert "as many approvers" in refused
+
+
+def test_two_spellings_of_one_person_decide_nothing(team: Team, execute_as_person: SqlClient) -> None:
+    """If the table of people has an approver twice, in capitals the second time, the approver can't be the second
+    person of a decision which the name in capitals has proposed."""
+    capitals = team.names["lead-b"].upper()
+    proposal = f"subject_kind = 'refund' AND subject_id = '{GIVEN_UP_REFUND}' AND action = 'resolve'"
+    decision = (
+        make_proof_insert(GIVEN_UP_REFUND),
+        make_refund_update(GIVEN_UP_REFUND, **FAILED_REFUND_COLUMNS),
+        make_payment_update(GIVEN_UP_REFUND, **RELEASE_COLUMNS),
+    )
+    assert execute_as_person("lead-b", *decision) == ""
+    with team.open_connection("owner") as owner, owner.cursor() as cursor:
+        _drop_triggers(cursor, "operators", "INSERT")
+        _drop_triggers(cursor, "approvals", "UPDATE")
+        cursor.execute("INSERT INTO operators (name, roles) VALUES (%s, 'approver')", (capitals,))
+        cursor.execute(f"SELECT person FROM approvals WHERE {proposal}")
+        ((proposer,),) = cursor.fetchall()
+        cursor.execute(f"UPDATE approvals SET person = %s WHERE {proposal}", (capitals,))
+        refused = execute_as_person("lead-b", *decision)
+        cursor.execute(f"UPDATE approvals SET person = %s WHERE {proposal}", (proposer,))
+        cursor.execute("DELETE FROM operators WHERE name = %s", (capitals,))
+    assert refused != ""
+
+
 @pytest.mark.parametrize("change", ["roles = 'auditor'", "disabled_at = UTC_TIMESTAMP()"])
 def test_a_vote_for_a_former_requester_is_refused(team: Team, execute_as_person: SqlClient, change: str) -> None:
     """If the requester has lost the right to request, the database refuses a vote for the refund. If a vote is
@@ -235,13 +275,18 @@ def test_a_vote_for_a_former_requester_is_refused(team: Team, execute_as_person:
 
 def _delete_votes(cursor: Any, refund_id: int) -> None:
     """Delete the votes of a refund, after dropping the trigger that would refuse this."""
+    _drop_triggers(cursor, "approvals", "DELETE")
+    cursor.execute(f"DELETE FROM approvals WHERE vote_of = '{refund_id}'")
+
+
+def _drop_triggers(cursor: Any, table: str, event: str) -> None:
     cursor.execute(
         "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
-        " AND event_object_table = 'approvals' AND event_manipulation = 'DELETE'"
+        " AND event_object_table = %s AND event_manipulation = %s",
+        (table, event),
     )
     for (name,) in cursor.fetchall():
         cursor.execute(f"DROP TRIGGER {name}")
-    cursor.execute(f"DELETE FROM approvals WHERE vote_of = '{refund_id}'")
 
 
 def test_declines_withdrawals_and_expiries_are_accepted(execute_as_person: SqlClient) -> None:
