@@ -453,17 +453,30 @@ def renew_lock_procedure(conn: Connection) -> bool:
     must then grant the right to execute it again.
     """
     body = _make_procedure_body(conn)
-    stored_body = conn.exec_driver_sql(
-        "SELECT routine_definition FROM information_schema.routines"
-        " WHERE routine_schema = DATABASE() AND routine_name = %s",
-        (END_LOCK_HOLDER_PROCEDURE,),
-    ).scalar()
-    if stored_body == body:
+    if _read_procedure_bodies(conn) == [body]:
         return False
     name = quote_identifier(END_LOCK_HOLDER_PROCEDURE)
     run_statement(conn, f"DROP PROCEDURE IF EXISTS {name}")
     run_statement(conn, f"CREATE PROCEDURE {name}() SQL SECURITY DEFINER\n{body}")
     return True
+
+
+def is_procedure_current(conn: Connection) -> bool:
+    """True if the stored procedure END_LOCK_HOLDER_PROCEDURE exists and has the text of this program version, or if
+    the connected account may not read its text."""
+    return _read_procedure_bodies(conn) in ([_make_procedure_body(conn)], [None])
+
+
+def _read_procedure_bodies(conn: Connection) -> list[str | None]:
+    """Return the text of the stored procedure END_LOCK_HOLDER_PROCEDURE in a list; None in it if the connected
+    account may not read the text. The list is empty if there is no such procedure, or if this account may not see it.
+    """
+    rows = conn.exec_driver_sql(
+        "SELECT routine_definition FROM information_schema.routines"
+        " WHERE routine_schema = DATABASE() AND routine_name = %s",
+        (END_LOCK_HOLDER_PROCEDURE,),
+    )
+    return list(rows.scalars())
 
 
 def list_missing_procedure_rights(conn: Connection) -> Sequence[str]:

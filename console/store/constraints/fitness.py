@@ -200,11 +200,18 @@ def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[Fitn
 
 
 def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Make two checks; each failure yields a finding, which is only reported. On a connection of the schema account,
-    check that the stored procedure that ends blocking sessions has its rights; only this account can see these
-    rights. On a connection of a worker to MySQL, check that the worker can roll prepared transactions back.
+    """Make three checks; each failure yields a finding, which is only reported. On a connection of the schema
+    account, check that the stored procedure that ends blocking sessions is the one of this program version, and that
+    it has its rights; only this account can see both. On a connection of a worker to MySQL, check that the worker can
+    roll prepared transactions back.
     """
     if grants.may_grant_rights(conn):
+        yield FitnessFinding(
+            "lock_procedure",
+            lock_holders.is_procedure_current(conn),
+            {"procedure": lock_holders.END_LOCK_HOLDER_PROCEDURE},
+            stops_purchases=False,
+        )
         missing_procedure_rights = lock_holders.list_missing_procedure_rights(conn)
         yield FitnessFinding(
             "lock_holders",

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
+from console.store.access.lock_holders import END_LOCK_HOLDER_PROCEDURE
 from console.store.constraints import fitness, server_triggers
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
@@ -100,6 +101,23 @@ def test_missing_rights_for_ending_sessions_are_reported(sql_server: SqlServer) 
             sql_server.sql(f"REVOKE {right} FROM `{owner.account_name}`@`%`")
             assert find_failed_checks(owner)["lock_holders"] is False
             sql_server.sql(f"GRANT {right} TO `{owner.account_name}`@`%`")
+        owner.close()
+
+
+@pytest.mark.parametrize("is_dropped", [False, True])
+def test_an_older_procedure_for_ending_sessions_is_reported(sql_server: SqlServer, *, is_dropped: bool) -> None:
+    """If an upgrade stopped before it had replaced the workers' stored procedure, or the procedure is missing, the
+    schema account's check reports it. `db upgrade` replaces it."""
+    with open_team(sql_server, {"op-a": ("operator",)}) as team:
+        owner = Database(team.owner)
+        assert "lock_procedure" not in find_failed_checks(owner)
+        with team.open_connection("owner") as connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP PROCEDURE {END_LOCK_HOLDER_PROCEDURE}")
+            if not is_dropped:
+                cursor.execute(f"CREATE PROCEDURE {END_LOCK_HOLDER_PROCEDURE}() SELECT 'of an earlier version'")
+        assert find_failed_checks(owner)["lock_procedure"] is False
+        migrate.upgrade(owner)
+        assert "lock_procedure" not in find_failed_checks(owner)
         owner.close()
 
 
