@@ -67,6 +67,7 @@ class CountLineButton(PaintedButton):
 
     def __init__(self, line: CountLine) -> None:
         super().__init__(line.word)
+        self.count_texts: Sequence[str] = ()  # the numbers of all lines of the panel: their column is as wide
         self.focus_ring = None  # type: ignore[assignment]  # none around it: it is drawn inside
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._set_contents_and_accessible_name(line)
@@ -150,11 +151,17 @@ class CountLineButton(PaintedButton):
             x + measure_font_runs(split_font_runs(line.word)),
             measure_font_runs(runs, "small"),
             right_x,
-            box.right() - _COUNT_LINE_PADDING_PX - 48 * current_appearance().scale,
+            box.right() - _COUNT_LINE_PADDING_PX - self.measure_count_column(),
         )
         if line.detail and detail_x is not None:
             painter.setPen(current_appearance().colour("muted"))
             draw_font_runs(painter, detail_x, baseline, runs, "small")
+
+    def measure_count_column(self) -> float:
+        """Return the width in px of the column in which the numbers of all lines of the panel, or the shortcuts of a
+        panel without numbers, are right-aligned."""
+        widths = [measure_font_runs(((text, True),), "figure") for text in self.count_texts]
+        return max(widths, default=48 * current_appearance().scale)
 
 
 class CountPanel(Surface):
@@ -194,6 +201,7 @@ class CountPanel(Surface):
             self._add_line(line)
         for button, line in zip(self._buttons, lines, strict=False):
             button.show_line(line)
+            button.count_texts = [line.count_text for line in lines if not line.figure_icon_name]
         for number, button in enumerate(self._buttons):
             button.setVisible(number < len(lines))
         self._footer_label.show_text(footer)

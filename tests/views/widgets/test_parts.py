@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QListWidget, QPlainTextEdit, QStackedWidget, QWidget
 from pytestqt.qtbot import QtBot
 
-from console.views.home.count_panels import find_detail_x
+from console.views.home.count_panels import CountLine, CountLineButton, CountPanel, find_detail_x
 from console.views.theme.design_tokens import ThemeName
 from console.views.theme.mixed_font_text import measure_font_runs, split_amount_font_runs
 from console.views.theme.theme import Appearance, current_appearance
@@ -615,6 +615,23 @@ def test_an_age_without_room_at_the_edge_moves_to_its_number() -> None:
     assert find_detail_x(word_end=50, detail_width=40, right_x=200, column_right=180) == 128
     assert find_detail_x(word_end=125, detail_width=40, right_x=200, column_right=180) == 148
     assert find_detail_x(word_end=145, detail_width=40, right_x=200, column_right=180) is None
+
+
+def test_the_ages_of_a_panel_are_aligned_beside_its_widest_number(show_widget: ShowWidget) -> None:
+    """In a panel that is just wide enough for its longest line, every age ends at the same x position, because the
+    column of numbers is as wide as the widest number and not wider.
+    """
+    panel = CountPanel("Team")
+    show_widget(panel)
+    words = {"Unknown": "7", "Refunds not finished": "1,204"}
+    panel.show_lines(
+        [CountLine(word, "question", "muted", word, "oldest 32 h", count) for word, count in words.items()]
+    )
+    short, long = panel.focus_stops
+    column_px = measure_font_runs(((words["Refunds not finished"], True),), "figure")
+    for button in (short, long):
+        assert isinstance(button, CountLineButton)
+        assert button.measure_count_column() == column_px
 
 
 def test_the_wheel_changes_only_a_list_with_the_focus(show_widget: ShowWidget) -> None:
