@@ -1,9 +1,10 @@
 """A thread of the worker that regularly ends the database sessions of people whose locks block other sessions."""
 
 import logging
-from threading import Event, Thread
+from threading import Event
 
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.process.daemon_threads import DaemonThread
 from console.services.access.blocking_sessions import BlockingSessionEnder
 
 PAUSE_BETWEEN_LOCK_PASSES_SECONDS = 1.0
@@ -20,7 +21,7 @@ class BlockingSessionsThread:
 
     def __init__(self, session_ender: BlockingSessionEnder, stop_event: Event) -> None:
         self._session_ender, self._stop_event = session_ender, stop_event
-        self._thread = Thread(target=self._end_sessions_until_stopped, name="lock-watch", daemon=True)
+        self._thread = DaemonThread(self._end_sessions_until_stopped, "lock-watch")
 
     def start(self) -> None:
         self._thread.start()

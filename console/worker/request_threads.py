@@ -3,11 +3,13 @@ and wakes those threads."""
 
 import logging
 from contextlib import suppress
+from functools import partial
 from queue import Full, Queue
-from threading import Event, Thread
+from threading import Event
 
 from console.domain.desk_requests.records import PRESENCE_LEASE_SECONDS, PRESENCE_RENEWAL_SECONDS
 from console.domain.errors import ConsoleError
+from console.domain.process.daemon_threads import DaemonThread
 from console.services.desk_requests.execution import RequestExecutor
 from console.worker.task_threads import compute_pause_after_failures
 
@@ -41,10 +43,10 @@ class DeskRequestThreads:
         self._executing_ids: set[int] = set()
         """Numbers of the threads that execute a request."""
         self._threads = [
-            Thread(target=self._poll_requests_until_stopped, name="requests-look", daemon=True),
-            Thread(target=self._take_locked_requests_until_stopped, name="requests-locked", daemon=True),
+            DaemonThread(self._poll_requests_until_stopped, "requests-look"),
+            DaemonThread(self._take_locked_requests_until_stopped, "requests-locked"),
             *(
-                Thread(target=self._execute_requests_until_stopped, args=(i,), name=f"requests-{i}", daemon=True)
+                DaemonThread(partial(self._execute_requests_until_stopped, i), f"requests-{i}")
                 for i in range(REQUEST_THREAD_COUNT)
             ),
         ]

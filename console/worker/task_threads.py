@@ -3,9 +3,11 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event, Lock, Thread
+from functools import partial
+from threading import Event, Lock
 
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.process.daemon_threads import DaemonThread
 from console.services.tasks.scheduler import Scheduler
 
 TASK_THREAD_COUNT = 3
@@ -30,8 +32,7 @@ class DueTaskThreads:
         self._busy_count = 0
         self._lock = Lock()
         self._threads = [
-            Thread(target=self._run_tasks_until_stopped, args=(i,), name=f"tasks-{i}", daemon=True)
-            for i in range(TASK_THREAD_COUNT)
+            DaemonThread(partial(self._run_tasks_until_stopped, i), f"tasks-{i}") for i in range(TASK_THREAD_COUNT)
         ]
 
     def start(self) -> None:

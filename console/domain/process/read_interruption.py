@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
+from console.domain.process.daemon_threads import DaemonThread
+
 _REPEAT_INTERVAL_SECONDS = 0.05
 """Pause in seconds between two attempts to end the running statement."""
 _log = logging.getLogger("console.store")
@@ -54,7 +56,7 @@ class ReadInterruption:
             self.is_interrupted = True
             is_reading = bool(self._reads)
         if is_reading:
-            threading.Thread(target=self._end_statements, name="read interruption", daemon=True).start()
+            DaemonThread(self._end_statements, "read interruption").start()
 
     def _end_statements(self) -> None:
         """End the running statement of the innermost open read, and repeat this until that read has ended, because

@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import suppress
-from threading import RLock, Thread, Timer
+from functools import partial
+from threading import RLock
 from types import TracebackType
 from typing import Any, Self
 
 from console.domain.clock import Clock
 from console.domain.network.url_policy import is_ip_address
 from console.domain.process import sending_permission
+from console.domain.process.daemon_threads import DaemonThread, DaemonTimer
 from console.providers.http.failure_classes import AddressNotAllowed
 
 Resolver = Callable[..., Sequence[tuple[Any, ...]]]
@@ -49,8 +51,7 @@ class SocketGuard:
         self._resolve, self._has_system_resolver = resolve_host or socket.getaddrinfo, resolve_host is None
         self._lock = RLock()  # a signal handler may call `interrupt` while the same thread holds it
         self._handle: socket.socket | None = None
-        self._timer = Timer(budget_seconds, self._shut_down_at_budget_end)
-        self._timer.daemon = True
+        self._timer = DaemonTimer(budget_seconds, self._shut_down_at_budget_end)
         self.has_begun = self.is_budget_over = self.is_interrupted = self.has_shut_down_socket = False
         self.is_forbidden = False
         self._timer.start()
@@ -98,7 +99,7 @@ class SocketGuard:
         """Return the addresses from the resolver, which runs in another thread. Raises TimeoutError after
         `timeout_seconds` or at the end of the budget, or the resolver's own error."""
         future_addresses: Future[Sequence[tuple[Any, ...]]] = Future()
-        Thread(target=self._run_resolver, args=(future_addresses, host, port), daemon=True).start()
+        DaemonThread(partial(self._run_resolver, future_addresses, host, port), "resolver").start()
         return self._await_addresses(
             future_addresses, self._clock.monotonic() + self._compute_time_left(timeout_seconds)
         )

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 
 from console.domain.clock import TimeScale
+from console.domain.process.daemon_threads import DaemonThread
 
 BEAT_INTERVAL_SECONDS = 15.0
 """Time in seconds between two renewals of a lease by the heartbeat."""
@@ -35,7 +36,7 @@ class Heartbeat:
         self._beating_keys: set[str] = set()
         self._lock = Lock()
         self._stop = Event()
-        self._thread: Thread | None = None
+        self._thread: DaemonThread | None = None
 
     def add_beat(self, key: str, renew: Callable[[], None]) -> None:
         """Register the function `renew` under `key`. The timer thread calls it once per beat interval until
@@ -85,12 +86,12 @@ class Heartbeat:
                 self._beating_keys.discard(key)
 
 
-def _start_thread(name: str, function: Callable[[], None]) -> Thread | None:
+def _start_thread(name: str, function: Callable[[], None]) -> DaemonThread | None:
     """Start a thread that calls `function`, and return it. Return None, with a warning in the log, if the operating
     system starts no further thread, or if the memory is used up: the timer must go on in its next interval.
     """
     try:
-        thread = Thread(target=function, name=name, daemon=True)
+        thread = DaemonThread(function, name)
         thread.start()
     except (RuntimeError, MemoryError):
         _log.warning("a heartbeat can't start its thread", exc_info=True)

@@ -10,12 +10,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from console.domain.error_reasons import DatabaseLockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.process.daemon_threads import DaemonThread
 from console.store.database import error_codes
 from console.store.database.engine import Database
 
@@ -101,12 +103,10 @@ class _LockWaitWatch:
         self.was_cancelled = False
         self._database = database
         self._end_event = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: DaemonThread | None = None
 
     def begin(self, connection_id: int) -> None:
-        self._thread = threading.Thread(
-            target=self._watch_until_end, args=(connection_id,), name="ddl watch", daemon=True
-        )
+        self._thread = DaemonThread(partial(self._watch_until_end, connection_id), "ddl watch")
         self._thread.start()
 
     def end(self) -> None:

@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from shutil import copyfileobj
-from threading import Lock, Timer
+from threading import Lock
 from typing import IO, Any, BinaryIO, NoReturn
 
 from console.domain.documents.pdf_pages import (
@@ -41,6 +41,7 @@ from console.domain.documents.pdf_pages import (
 )
 from console.domain.error_reasons import UnusableAnswerReason
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.process.daemon_threads import DaemonTimer
 from console.domain.reason import ForeignText
 from console.resource_paths import resources_dir
 from console.store.documents import pdf_child_process
@@ -215,8 +216,7 @@ class _RequestTimer:
     def __init__(self, child: subprocess.Popen[bytes], time_limit_seconds: float) -> None:
         self.has_expired = False
         self._child = child
-        self._timer = Timer(time_limit_seconds, self._kill_child)
-        self._timer.daemon = True
+        self._timer = DaemonTimer(time_limit_seconds, self._kill_child)
         self._timer.start()
 
     def stop(self) -> None:

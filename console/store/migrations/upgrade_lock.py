@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from console.domain.error_reasons import DatabaseLockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.process.daemon_threads import DaemonThread
 from console.store.database.engine import Database
 
 LOCK_TABLE = "console_upgrade"
@@ -48,7 +49,7 @@ class UpgradeLock:
         self._token = str(uuid.uuid4())
         self._end_event = threading.Event()
         self._is_lost = False
-        self._heartbeat = threading.Thread(target=self._renew_until_released, name="upgrade lock", daemon=True)
+        self._heartbeat = DaemonThread(self._renew_until_released, "upgrade lock")
 
     def require_lock(self) -> None:
         """Renew the lock. Raise ConsoleError `database_locked` if this process has lost the lock: the lock expired,

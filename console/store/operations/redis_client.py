@@ -8,11 +8,12 @@ answering, the thread tries again at most every five seconds. Until a connection
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from console.domain.errors import ConsoleError
+from console.domain.process.daemon_threads import DaemonThread
 from console.store.database.boot_clock import read_uptime_ms
 
 _log = logging.getLogger("console.cache")
@@ -44,7 +45,7 @@ class RedisClient:
         self._idle_connections: list[Any] = []
         self._is_reachable = self._is_closed = self._has_warned = False
         self._lock = Lock()
-        self._connecting_thread: Thread | None = None
+        self._connecting_thread: DaemonThread | None = None
         self._next_attempt_ms = 0
         self._warned_at_ms = -_WARNING_INTERVAL_MS
 
@@ -75,7 +76,7 @@ class RedisClient:
             if now < self._next_attempt_ms or self._is_closed:
                 return
             self._next_attempt_ms = now + _RECONNECT_PAUSE_MS
-            self._connecting_thread = Thread(target=self._connect, name="cache", daemon=True)
+            self._connecting_thread = DaemonThread(self._connect, "cache")
             self._connecting_thread.start()
 
     def connect(self) -> bool:

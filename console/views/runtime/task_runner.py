@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable
 import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
+from console.domain.errors import ConsoleError, ErrorCode
 from console.views.runtime.tasks import READING_POOL_NAMES, ProgressReporter, Runner, Task, TaskHandle, make_failure
 from console.views.runtime.worker_threads import ThreadPool
 
@@ -121,7 +122,11 @@ class TaskRunner(QObject, Runner):
         if _is_interruptible_read(task):
             self.read_began.emit()
         call_context = contextvars.copy_context()
-        self._pools[task.pool_name].submit(lambda: call_context.run(self._run_task, task))
+        try:
+            self._pools[task.pool_name].submit(lambda: call_context.run(self._run_task, task))
+        except (RuntimeError, MemoryError):  # the call was not begun
+            failure = make_failure(ConsoleError(ErrorCode.STORAGE_FULL, {"reason": "out_of_resources"}), task.label)
+            self._post_callback(lambda: self._finish_task(task, lambda: task.on_failed(failure)))
 
     def _run_task(self, task: Task) -> None:
         """Run the call of a task in the worker thread, and pass its value or failure to the GUI thread. Every

@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
+from console.domain.process.daemon_threads import DaemonThread
+
 
 class ThreadPool:
     """A pool of at most `max_threads` threads, which begin the jobs in the order of their submission.
@@ -18,16 +20,21 @@ class ThreadPool:
     def __init__(self, pool_name: str, max_threads: int) -> None:
         self._name, self._max_threads = pool_name, max_threads
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._threads: list[threading.Thread] = []
+        self._threads: list[DaemonThread] = []
         self._unfinished_job_count = 0  # jobs submitted and not yet ended
 
     def submit(self, run_job: Callable[[], None]) -> None:
         """Add a job to the queue. If all threads are busy and the pool has fewer than `max_threads` threads, start a
-        further thread."""
+        further thread. If that isn't possible, the job waits for a thread of the pool; raises RuntimeError or
+        MemoryError if the pool has none."""
         with self._job_end_condition:
+            if self._unfinished_job_count >= len(self._threads) < self._max_threads:
+                try:
+                    self._start_thread()
+                except (RuntimeError, MemoryError):
+                    if not self._threads:
+                        raise
             self._unfinished_job_count += 1
-            if self._unfinished_job_count > len(self._threads) < self._max_threads:
-                self._start_thread()
         self._jobs.put(run_job)
 
     def end_threads(self, *, waits_for_end: bool) -> None:
@@ -55,10 +62,9 @@ class ThreadPool:
         return True
 
     def _start_thread(self) -> None:
-        name = f"{self._name}-{len(self._threads)}"
-        thread = threading.Thread(target=self._run_jobs, name=name, daemon=True)
-        self._threads.append(thread)
+        thread = DaemonThread(self._run_jobs, f"{self._name}-{len(self._threads)}")
         thread.start()
+        self._threads.append(thread)
 
     def _run_jobs(self) -> None:
         while job := self._jobs.get():

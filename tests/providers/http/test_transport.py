@@ -159,7 +159,7 @@ def test_a_call_to_an_ip_address_starts_no_resolver_thread(monkeypatch: pytest.M
     """A call to an IP address starts no thread for resolving the host name, because a busy machine could delay the
     thread. A call to a host name starts one.
     """
-    monkeypatch.setattr("console.providers.http.socket_guard.Thread", _fail_to_start_socket_guard)
+    monkeypatch.setattr("console.providers.http.socket_guard.DaemonThread", _fail_to_start_socket_guard)
     with serve_scripts(make_answer_script(200, CHECK_ANSWER)) as server:
         assert send_purchase(make_transport(server.url)).status == 200
         failure = read_failure(make_transport(server.url.replace("127.0.0.1", "localhost")))

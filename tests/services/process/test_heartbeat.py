@@ -13,6 +13,7 @@ import pytest
 from console.app import Console
 from console.domain.clock import TimeScale
 from console.domain.errors import ConsoleError
+from console.domain.process.daemon_threads import DaemonThread
 from console.sandbox.server import Sandbox
 from console.services.credit_checks import refetch
 from console.services.credit_checks.provider_tokens import REFRESH_LEASE_NAME
@@ -82,14 +83,14 @@ def test_used_up_memory_ends_no_heartbeat(heartbeat: Heartbeat, monkeypatch: pyt
     """
     failed, renewed = Event(), Event()
 
-    class ThreadWithoutMemory(Thread):
-        def __init__(self, *, name: str, **facts: Any) -> None:
+    class ThreadWithoutMemory(DaemonThread):
+        def __init__(self, function: Callable[[], object], name: str) -> None:
             if name == "heartbeat of a lease" and not failed.is_set():
                 failed.set()
                 raise MemoryError
-            super().__init__(name=name, **facts)
+            super().__init__(function, name)
 
-    monkeypatch.setattr("console.services.process.heartbeat.Thread", ThreadWithoutMemory)
+    monkeypatch.setattr("console.services.process.heartbeat.DaemonThread", ThreadWithoutMemory)
     heartbeat.add_beat("lease", renewed.set)
     assert failed.wait(MAX_WAIT_SECONDS)
     assert renewed.wait(MAX_WAIT_SECONDS)
@@ -268,13 +269,13 @@ def test_a_heartbeat_closed_during_its_start_ends(monkeypatch: pytest.MonkeyPatc
     """
     starting, go_on = Event(), Event()
 
-    class SlowlyStarted(Thread):
+    class SlowlyStarted(DaemonThread):
         def start(self) -> None:
             starting.set()
             assert go_on.wait(MAX_WAIT_SECONDS)
             super().start()
 
-    monkeypatch.setattr("console.services.process.heartbeat.Thread", SlowlyStarted)
+    monkeypatch.setattr("console.services.process.heartbeat.DaemonThread", SlowlyStarted)
     heartbeat, failures = Heartbeat(FAST_TIME_SCALE), list[BaseException]()
 
     def close_heartbeat() -> None:

@@ -338,3 +338,23 @@ def test_a_failing_receiver_does_not_hold_up_the_others(
         runner.run(lambda: 2, answers.take, answers.take_failure, caller=answers, key=1)
         qtbot.waitUntil(lambda: answers.values == [2])
     assert [type(error[1]) for error in errors] == [ValueError]
+
+
+def test_a_call_without_a_thread_fails_and_the_next_one_runs(
+    runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the operating system starts no thread for a call, the call is not begun: it ends with `storage_full`, and
+    nothing waits for it. The next call runs as soon as threads start again.
+    """
+
+    def refuse_start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse_start)
+        runner.run(lambda: "lost", answers.take, answers.take_failure, caller=answers, key=1)
+        qtbot.waitUntil(runner.is_idle)
+    runner.run(lambda: "next", answers.take, answers.take_failure, caller=answers, key=1)
+    qtbot.waitUntil(lambda: answers.values == ["next"])
+    assert [failure.code for failure in answers.failures] == ["storage_full"]
+    assert answers.in_gui_thread

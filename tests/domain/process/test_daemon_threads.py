@@ -1,0 +1,78 @@
+"""Tests that the start of a daemon thread always ends, also if the operating system has no memory for its first
+call.
+"""
+
+import sys
+from collections.abc import Iterator
+from threading import Event
+from typing import Any
+
+import pytest
+
+from console.domain.process import daemon_threads
+from console.domain.process.daemon_threads import DaemonThread, DaemonTimer
+from tests.support.waiting import MAX_WAIT_SECONDS
+
+
+@pytest.fixture(autouse=True)
+def errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """Return the errors of threads that end before they run. Each thread must run within a short time."""
+    found: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", found.append)
+    monkeypatch.setattr(daemon_threads, "LONGEST_START_SECONDS", 0.05)
+    yield found
+    found.clear()
+
+
+def _raise_memory_error() -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize("kind", ["thread", "timer"])
+def test_the_start_of_a_thread_without_memory_ends(kind: str) -> None:
+    """A thread that ends before it says that it runs can't be started: `start` raises the error of a thread that the
+    operating system refuses, and doesn't wait for ever."""
+    called = Event()
+    thread = DaemonThread(called.set, "x") if kind == "thread" else DaemonTimer(0, called.set)
+    thread._set_ident = _raise_memory_error  # type: ignore[attr-defined]  # the first call of a new thread
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        thread.start()
+    assert not called.is_set()
+
+
+@pytest.mark.parametrize("kind", ["thread", "timer"])
+def test_a_thread_that_was_given_up_does_nothing(kind: str) -> None:
+    """A thread that runs after its start was given up calls nothing: the caller has already told that it couldn't be
+    started."""
+    called, may_run, has_ended = Event(), Event(), Event()
+    thread = DaemonThread(called.set, "x") if kind == "thread" else DaemonTimer(0, called.set)
+    set_ident, run = thread._set_ident, thread.run  # type: ignore[union-attr]
+
+    def wait_and_set_ident() -> None:
+        may_run.wait(MAX_WAIT_SECONDS)
+        set_ident()
+
+    def run_to_end() -> None:
+        run()
+        has_ended.set()
+
+    thread._set_ident, thread.run = wait_and_set_ident, run_to_end  # type: ignore[union-attr, method-assign]
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        thread.start()
+    may_run.set()
+    assert has_ended.wait(MAX_WAIT_SECONDS)
+    assert not called.is_set()
+
+
+def test_a_started_thread_and_timer_call_their_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon_threads, "LONGEST_START_SECONDS", MAX_WAIT_SECONDS)
+    called, fired, cancelled = Event(), Event(), Event()
+    DaemonThread(called.set, "x").start()
+    DaemonTimer(0, fired.set).start()
+    timer = DaemonTimer(MAX_WAIT_SECONDS, cancelled.set)
+    timer.start()
+    timer.cancel()
+    timer.join(MAX_WAIT_SECONDS)
+    assert called.wait(MAX_WAIT_SECONDS)
+    assert fired.wait(MAX_WAIT_SECONDS)
+    assert not cancelled.is_set()
