@@ -32,8 +32,9 @@ from tests.bench.figures import HEADINGS, ReportRow, format_cells
 from tests.support.environment import isolate_environment
 
 GOALS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)
-"""From 20 on figures of our own: PayPay's signature, the refund pipeline, notices, the receiver, the feed, desks that
-ask, the corporation registry, filters and views of queues, and an act until it is heard.
+"""Numbers of the goals. Those from 20 on are goals that this project has added: PayPay's signature, the refund
+pipeline, notices, the receiver, the feed, desks that ask, the corporation registry, filters and views of queues, and
+an act until it is heard.
 """
 LARGE, KEYS, SERVER_KEYS = 10_000_000, 10_000, 500
 PAYMENTS, DAY = 1_000_000, 10_000

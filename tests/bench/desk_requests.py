@@ -41,13 +41,15 @@ ASKING, IDLE = 25, 26
 _PURCHASES, _WARM, _AFTER_QUIET = 150, 5, 20
 """_AFTER_QUIET: purchases of which each comes after nobody has asked for so long that the worker polls less often."""
 _SLOW_PURCHASES, _SLOW_SECONDS = 20, 1.0
-"""Where the provider takes so long for each of its three answers, a desk looks less often in the end."""
+"""Number of purchases from a slow provider, and the seconds that it takes for each of its three answers. A desk that
+waits so long polls the row of its request less often.
+"""
 _DESKS, _WORKERS = 50, 2
 _INTERVALS_MS = {
     "nobody at them": (UNATTENDED_CHANGE_FEED_INTERVAL_MS, UNATTENDED_WORK_COUNTS_INTERVAL_MS),
     "somebody at each": (CHANGE_FEED_INTERVAL_MS, WORK_COUNTS_INTERVAL_MS),
 }
-"""How often a window reads the feed and its counts, by who is there."""
+"""Intervals (ms) at which a window reads the change feed and the counts of open work, by the presence of people."""
 _IDLE_SECONDS_BEFORE_CHECK, _FIRST_READINGS_SECONDS = 20.0, 4.0
 _IDLE_MEASUREMENTS = 5
 """Number of measurements of the load for each interval of reads, in turn."""

@@ -224,7 +224,9 @@ QUERIES_SORTED_IN_MEMORY: dict[str, Query] = {
     "decisions that wait": lambda conn: approvals.read_open_proposals(conn, "refund", ["1", "2"]),
     "proposals that wait": lambda conn: approvals.list_open_proposals(conn, 10),
 }
-"""Few rows, whatever the table's size: sorting them is cheap."""
+"""Queries by name that sort their result in memory. The result has few rows even if the table is large, so the sort
+is fast.
+"""
 PREFIX_SEARCHES: dict[str, Query] = {
     "numbers that begin so": lambda conn: credit_checks.find_by_number_prefix(conn, "7", 20, _NONE),
     "names that begin so": lambda conn: credit_checks.find_by_name_prefixes(conn, ("架空商事9",), 20, _NONE),
@@ -246,12 +248,12 @@ QUERY_BY_SEARCH: dict[str, Query] = {
         conn, [CORPORATION_NUMBER, NUMBER_WITH_MONEY]
     ),
 }
-"""Searches that an index answers; the rows are few, and are sorted by work state."""
+"""Queries by name of the searches that an index answers. The few rows that are found are sorted by work state."""
 SEARCHES_OF_NEWEST_ROWS: dict[str, Query] = {
     f"search of the newest {kind}s": _make_search_query(f"kind:{kind} amount:>100")
     for kind in ("payment", "order", "refund")
 }
-"""Searches that read the newest rows by primary key, until the answer is full."""
+"""Queries by name of the searches that read rows by primary key, newest first, until the page is full."""
 ALL_QUERIES: dict[str, Query] = {
     **QUERY_BY_PAGE,
     **MERGED_PAGES,

@@ -40,10 +40,10 @@ from tests.support.servers import find_missing_reason, start_private_mariadb
 
 GOAL_NUMBER, GROWN, GOAL = 19, 10, 1.1
 MEMORY_KIB = 16 << 10
-"""So much more is still flat: what allocators keep."""
+"""Largest growth of memory (KiB) that counts as none, because memory allocators keep freed memory."""
 _ROUNDS, _NOWHERE = 9, "http://127.0.0.1:9"
 _FIRST_PAYMENT_TIME = time_of_day(0, 30)
-"""When the first payment of a day is paid, in Japan; the last one 80,000 seconds later."""
+"""Time of day in Japan at which the first payment of a day is paid. The last one is paid 80,000 seconds later."""
 _DAILY_FILE_HEADER = (
     "決済番号,加盟店ID,屋号,店舗ID,店舗名,端末番号/PosID,取引ステータス,取引日時,取引金額,レシート番号,支払い方法,"
     "マーチャント決済ID,支払い詳細\n"

@@ -33,7 +33,9 @@ GOAL_NUMBER = 21
 _REFUNDS, _WARM = 100, 5
 _CAPTURED, _BACK = 3_300, Money(100, "JPY")
 _WRITE_COUNT = 6
-"""Of a refund: the request, the provider's present word, the vote, the claim, the intent, the record."""
+"""Number of writes of one refund: the request, the provider's present state, the vote, the claim, the intent, the
+outcome.
+"""
 
 
 def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:

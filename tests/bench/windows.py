@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _UNUSED_URL = "http://127.0.0.1:9"
 _HANG_SECONDS = 10
 _PDF_BYTES = 16_500_000
-"""As Base64 in JSON these are 22 MB."""
+"""Size (bytes) of the PDF. In the provider's JSON it takes 22 MB, as Base64."""
 
 ChildFigures = dict[str, Any]
 

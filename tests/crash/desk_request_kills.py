@@ -43,7 +43,7 @@ EXIT_STATUS_BY_ENDING: Mapping[WorkerEnding, int] = {
     "told to end": 0,
     "told twice": 0,
 }
-"""How the worker ends at the step, and its exit status."""
+"""Ways in which the worker is ended at the step, each with the exit status of the worker."""
 _DESK, _FIRST, _SECOND = 1, 2, 3
 _EXIT_STATUSES_BEFORE_SENDING = (3, 6, 130)
 _SELECT_OPEN_REQUESTS_SQL = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'taken')"

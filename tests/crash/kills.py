@@ -36,7 +36,8 @@ STEPS: dict[str, tuple[str, ...]] = {
 }
 _STEPS_BEFORE_SENDING = ("before_tx1", "after_tx1", "after_intent", "before_send")
 _STEPS_AFTER_TX1 = ("after_tx1",)
-"""The desk can prove that nothing was sent; after the intent it can't."""
+"""Steps of a purchase after whose kill the desk's spool proves that nothing was sent. A spool with an intent doesn't
+prove that."""
 
 
 @dataclass

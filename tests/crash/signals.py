@@ -39,9 +39,9 @@ SIGNAL_BY_MODE: Mapping[str, tuple[int, bool]] = {
     "twice": (signal.SIGINT, True),
     "SIGTERM": (signal.SIGTERM, True),
 }
-"""Which signal, and whether it comes again at every step after the first one."""
+"""Signals by mode. The second value is True if the signal is sent again at every step after the first one."""
 StepsByMode = Mapping[str, Sequence[str]]
-"""The steps at which it comes, by mode."""
+"""The steps at which the signal is sent, by mode."""
 CLIENT_ID = "1"
 """A client of each mode buys on its own, so that no lease is waited for."""
 _REFUND_ACTIONS = ("approve", "submit", "approve at Atom")

@@ -50,7 +50,7 @@ class DayFacts:
     audit_error: str | None
     audit_row_count: int
     grace: timedelta
-    """Of the rules, in the day's own seconds."""
+    """Grace period of the alert rules, in the time of the simulated day."""
 
     def __getitem__(self, table: str) -> Sequence[TableRow]:
         return self.rows[table]

@@ -17,7 +17,9 @@ from threading import Condition, Lock, Thread
 
 DELIVERY_THREADS = 6
 LOST, DOUBLED, LATE = 0.12, 0.25, 0.25
-"""So many of the notices are lost, come two to four times, or up to LATEST_SECONDS late."""
+"""Parts (0 to 1) of the notices that are lost, delivered two to four times, or delivered up to MAX_DELAY_SECONDS
+late.
+"""
 MAX_DELAY_SECONDS = 2.5
 _AGAIN_SECONDS, _GIVES_UP_SECONDS, _ANSWER_SECONDS = 0.4, 60.0, 10.0
 TAKEN, REFUSED = 200, 400

@@ -12,7 +12,9 @@ from tests.day.books import check_books, check_cases, check_stock
 from tests.day.facts import PLANTED_RULES, DayFacts, TableRow
 
 TOLERATED_DELAY = timedelta(seconds=20)
-"""So long a step may be overdue: it has its turn within a task's interval, and the machine is busy."""
+"""Longest time by which a step may be overdue, because the task that runs it has an interval and the machine is
+busy.
+"""
 _END_STATES = {
     "payments": frozenset({"completed", "payment_failed", "expired", "reversed"}),
     "refunds": frozenset({"completed", "failed", "rejected", "withdrawn", "expired"}),

@@ -56,9 +56,11 @@ _SHARE_BY_STORY: Mapping[OrderStory, int] = {
     OrderStory.PAID_AFTER_EXPIRY: 8, OrderStory.PAID_AFTER_EXPIRY_AND_REFUNDED: 6,
     OrderStory.PAID_AFTER_FAILURE: 6, OrderStory.PAID_AFTER_FAILURE_AND_SHIPPED: 4, OrderStory.PAID_AFTER_CANCEL: 6,
 }  # fmt: skip
-"""Of a thousand orders; the others are paid at once."""
+"""Number of orders of each story in a thousand orders. The other orders are paid without a failure or delay."""
 _EARLY_PART_OF_ORDERS = 0.6
-"""Of the day: what is planted needs its grace and then somebody to see to it, an unknown refund its probes."""
+"""Part (0 to 1) of the day in which stories with a planted fault begin. The rest of the day is for the grace period,
+the person who handles the alert, and the probes of unknown refunds.
+"""
 _PAYPAY_STORIES = frozenset(
     {OrderStory.SET_PAID_WITHOUT_PAYMENT, OrderStory.PAID_AFTER_EXPIRY, OrderStory.PAID_AFTER_EXPIRY_AND_REFUNDED}
 )

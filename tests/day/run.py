@@ -28,7 +28,7 @@ _CHECK_INTERVAL_SECONDS = 0.5
 _PROGRESS_INTERVAL_SECONDS = 20.0
 _ORDERS_A_SECOND = 4_000
 _INTERVAL_SECONDS = 60
-"""Of the task that looks for alerts, in the product's own time."""
+"""Interval (seconds of the product's clock) of the due task that evaluates the alert rules."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ _CODE_REFUSALS = frozenset(
         "provider_answer_unusable",
     }
 )
-"""How a beginning may end that gives the payer nothing to pay by."""
+"""Error codes with which the start of a payment may be refused, so that the payer gets no payment code."""
 _StoryFunction: TypeAlias = Callable[["OrderStories", OrderPlan, BegunPayment], RunningStory]
 
 

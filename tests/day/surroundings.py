@@ -91,7 +91,7 @@ class DaySurroundings:
     auditor: Console
     shop_sql: PlainSql
     owner_sql: PlainSql
-    """As the schema's owner: to look at everything."""
+    """Connection with the account of the schema's owner, which may read all tables."""
 
 
 def call_with_retries(

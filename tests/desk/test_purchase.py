@@ -54,7 +54,9 @@ def buy_in_dialog(person: Person) -> PurchaseDialog:
 
 
 REAL_TIME_SETTINGS = {"TIME_SCALE": "1"}
-"""With the usual scale a call that hangs is given up after 1.5 s, which a busy machine spends on one page."""
+"""Setting with which waits aren't shortened. With the scale of the other tests a call that hangs is broken off after
+1.5 s, and a busy machine needs that time for one page.
+"""
 
 
 def start_hanging_purchase_and_close_dialog(person: Person, dialog: PurchaseDialog, sandbox: Sandbox) -> None:

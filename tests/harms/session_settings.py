@@ -26,8 +26,8 @@ _FACTS_QUERIES = {
         " FROM performance_schema.variables_metadata WHERE variable_scope LIKE 'SESSION%'"
     ),
 }
-"""For a table of the server (its schema and its name): the query that reads name, type, lowest and highest value and
-the list of values of each variable that a session may change.
+"""Queries by table of the server (its schema and its name). Each reads name, type, lowest and highest value and the
+list of values of each variable that a session may change.
 """
 
 

@@ -11,7 +11,7 @@ from tests.support.teams import PERSON_NAME_BY_ROLE
 
 ROLLBACK_RULE = "database_went_back"
 PEOPLE_WITH_ALERT_RIGHT = ("op-a", "lead-b", "worker")
-"""Those whose accounts may write alerts."""
+"""Names of the people and the worker whose database accounts may write alerts."""
 
 
 def _make_alert_row(subject: str = "1", kind: str = "'database'", rule: str = f"'{ROLLBACK_RULE}'") -> dict[str, str]:

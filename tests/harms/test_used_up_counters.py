@@ -17,7 +17,8 @@ LARGEST_ID = 9_223_372_036_854_775_806
 DISTANT_IDS = (LARGEST_ID, 2**31 - 2, 5_000_000, -1)
 """The last number, the last of a narrow column, one that leaves nothing between, and one below all."""
 MAX_COUNTER_GROWTH = 500_000
-"""So far a counter may move while all of this is tried: what was tried on rows that may be added takes numbers."""
+"""Largest growth of a counter during the attempts of this test: each attempt to insert an allowed row uses a number.
+"""
 
 
 def _make_insertable_rows(scene: AttackedDatabase) -> dict[str, dict[str, str]]:

@@ -30,7 +30,7 @@ SCENES_WITH_TABLES = (
     ("payment_tabs", "orders", "money_lists", "unmatched_notices"),
 )
 MIN_TABLES = 6
-"""Each part of the scenes has more; a table without rows shows nothing."""
+"""Smallest number of tables with rows that each part of the scenes must show; a table without rows tests nothing."""
 
 
 class ColumnStage(LegibleStage):

@@ -51,7 +51,9 @@ SCENES = {
 }
 SCENES_PER_PART = 6
 PART_COUNT = -(-len(SCENES) // SCENES_PER_PART)
-"""The scenes are looked at in parts, each on a window of its own: one window with all pages grows slow."""
+"""Number of parts into which the scenes are divided. Each part has its own window, because a window with all pages
+is slow.
+"""
 SCREENS: Mapping[str, tuple[str, ...]] = {
     "home": ("HomePage",),
     "queues": ("QueuesPage",),

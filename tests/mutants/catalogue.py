@@ -423,4 +423,4 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
 )
 QUICK_MUTANTS = ("what the desk remembers is not asked", "no intent on the desk")
-"""Few and fast enough for every run of the suite."""
+"""Mutants that every run of the test suite tries, because their tests are fast."""

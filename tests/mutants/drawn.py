@@ -38,7 +38,9 @@ from tests.mutants.targets import FLOOR_PERCENT, TESTS_BY_SOURCE_FILE
 
 MUTANTS_PER_FILE = 8
 LOCK_WAIT_SECONDS = 600
-"""For the tests of one mutant: a change that makes them wait for ever is noticed too."""
+"""Time limit (seconds) of the tests of one mutant. A mutant that makes a test wait without end is noticed by this
+limit.
+"""
 SQLITE_ONLY_OPTIONS = ("-p", "no:xdist", "-k", "not mariadb and not galera and not mysql and not on_servers")
 _NEEDS_ARGUMENTS = {"VariableReplacer", "VariableInserter"}
 _EQUIVALENT_OPERATORS = {

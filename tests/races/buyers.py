@@ -36,13 +36,15 @@ PURCHASE_FAULTS = (
     ),
     *("other_number", "hang_after_charge", "late_charge", "redirect_after_charge", "garbage"),
 )
-"""With and without an effect, some of them before the answer, some in the middle, one after it."""
+"""Faults of the sandbox in a purchase, with and without an effect: before the answer, during it or after it."""
 
 
 CODES_WITHOUT_RECORD = ("lease_timeout", "database_locked")
 """Refusals before there is a record; every other one names the record that it is about."""
 CODES_WITH_NODE_DEATH = (*CODES_WITHOUT_RECORD, "database_unreachable")
-"""Where a server is killed, some are refused because they can't reach any before they have sent something."""
+"""Error codes of refusals without a record if a database server is killed: a buyer may reach no server before the
+sending.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,11 +35,11 @@ from tests.support.waiting import wait_until
 
 DESK_COUNT = 3
 REFUND_AMOUNTS_BY_PROVIDER = {"paypay": ("500", "1000", "1600"), "atom": ("5.00", "10.00", "16.00")}
-"""The sums that are requested of a payment; the last one needs two approvers here."""
+"""Amounts of the refunds that are requested for each payment, by provider. The last amount needs two approvers."""
 ATOM_PAYMENT_INTERVAL = 3
-"""Every third payment is one of Atom's, which takes each request for another refund and forgets no unknown."""
+"""Interval of Atom's payments: every third payment is one. Atom books each request as another refund."""
 VISIT_COUNT = 5
-"""How often everybody comes by at each payment."""
+"""Number of times that each person acts on each payment."""
 SENDING_FAULTS = (
     *("result_after:SERVICE_ERROR", "result:SERVICE_ERROR", "status:500", "status_after_charge:500", "reset"),
     *("reset_after_charge", "close_after_charge", "refuse", "truncate"),
@@ -53,7 +53,7 @@ ATOM_SENDING_FAULTS = (
 ATOM_READING_FAULTS = ("reset", "status:500", "odd_status", "no_seal")
 READING_FAULTS = ("result:RESOURCE_NOT_FOUND", "reset", "status:500", "odd_status", "result:UNAUTHORIZED")
 HANGING_FAULTS = ("hang", "hang_after_charge", "late_charge")
-"""Those that take their time: a crowd that has little of it does without."""
+"""Faults that take long. A race with a short time limit doesn't use them."""
 
 
 @dataclass(frozen=True, slots=True)

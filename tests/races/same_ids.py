@@ -22,7 +22,7 @@ RETRY_ERROR_CODES = ("in_progress", "lease_timeout", "database_locked")
 """Refusals after which a caller asks again with the same id."""
 DESK_COUNT = 2
 CodeAndRecordId = tuple[str, int | None]
-"""How a call ended: acted, repeated, or a code; and the record's id."""
+"""Result of a call (acted, repeated or an error code), and the id of its record (None after a refusal)."""
 
 
 def run_same_request_id_race(place: Place, numbers: Sequence[str], processes: int) -> Counter[str]:

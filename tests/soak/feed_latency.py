@@ -38,18 +38,20 @@ from tests.support.worker_process import WorkerProcess, start_worker
 
 DURATION_SECONDS = 90.0
 LONGEST_DELAY_SECONDS = 2.0
-"""Within this 99 of 100 changes are seen."""
+"""Longest time (seconds) within which a desk must see 99 of 100 changes."""
 LISTENING_SECONDS = 20.0
-"""So long desks listen on when nobody does anything any more: a change that isn't told by then is lost."""
+"""Time (seconds) for which desks read the change feed after the last act. A change that no desk has seen by then is
+lost.
+"""
 ACTION_INTERVAL_MS = 1_000
-"""Between two acts of one person, on average."""
+"""Average time (ms) between two acts of one person."""
 _NOTICE_SECONDS = 0.25
 _PAYMENTS, _YEN = 60, 3_300
 _PEOPLE_AT_DESKS = ("op-a", "op-b", "op-c", "lead-b", "lead-c")
 _ROLES = {name: ("approver" if name.startswith("lead") else "operator",) for name in _PEOPLE_AT_DESKS}
 _WORKER_COUNT = 2
 _KILLED_NODE = 1
-"""Which node dies."""
+"""Index of the node of the cluster that is killed."""
 ROOT = Path(__file__).resolve().parents[2]
 FeedRecord = tuple[str, int]
 """The record of a row of the feed: kind and id."""

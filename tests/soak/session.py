@@ -35,10 +35,12 @@ RECORD_COUNT = 1_000
 HANG_SECONDS, PDF_BYTES = 10, 16_500_000
 """The seconds of a slow provider's call, and the bytes of its large PDF: 22 MB as Base64 in JSON."""
 GOAL_WORK_SECONDS = 0.033
-"""Of one turn of the event loop. Not asserted: other programs of a busy machine lengthen processor time, too."""
+"""Goal for the work (seconds) in one turn of the event loop. It isn't asserted, because other programs of a busy
+machine also lengthen the processor time.
+"""
 MAX_GROWTH_MB = 16.0
 SETTLING_SHARE = 0.3
-"""Of the session: until each kind of page has been open once or more, and caches are filled."""
+"""Part (0 to 1) of the session in which each kind of page is opened for the first time and caches are filled."""
 _CHANGE_SECONDS = 0.5
 
 

@@ -19,7 +19,9 @@ ALL_ENGINES: tuple[Engine, ...] = (*SINGLE_SERVER_ENGINES, "galera")
 
 
 RECOVERY_SECONDS = 15.0
-"""For what a killed process left, where several shards share the machine; 5 on a quiet one."""
+"""Time (seconds) to recover the records of a killed process while several shards share the machine. A quiet machine
+needs 5.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,9 @@ from tests.support.worker_process import WorkerProcess, start_worker
 
 DEFAULT_MINUTES = 60.0
 SETTLING_SHARE = 1 / 2
-"""Of the run: until every thread has met its largest piece of work, and caches are filled."""
+"""Part (0 to 1) of the run in which every thread does its largest piece of work for the first time and caches are
+filled.
+"""
 BYTES_PER_MIB = 1 << 20
 MAX_PER_HOUR = 2 * BYTES_PER_MIB
 TIME_SCALE = "4"

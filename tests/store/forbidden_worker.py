@@ -9,8 +9,8 @@ from tests.store.money_scene import make_column_update, make_insert, make_update
 from tests.support.teams import Team
 
 OPEN_ROW, ENDED_ROW = 1, 2
+"""Ids of two rows of each table: the first is open, the second has ended."""
 WATCHED_NUMBER, FACTS = "1180301018771", "[]"
-"""Of each table a row that may go on and one that is done."""
 TAKEN_ORDER, FORMERLY_TAKEN_ORDER, UNTAKEN_ORDER = 1, 2, 3
 """Orders: taken by op-b, taken by op-b until a while ago, never taken."""
 RESOLVED_ALERT, OPEN_ALERT, ACKNOWLEDGED_ALERT = 101, 102, 103

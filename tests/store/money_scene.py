@@ -17,7 +17,7 @@ UNPAID_ORDER, CANCELLED_ORDER, PAID_ORDER, ORDER_PAID_AT_ATOM, ORDER_WAITING_AT_
 )
 """Orders; the last three have a payment at Atom: paid, waiting, paid with the shop's own words in the order."""
 REFUNDED_ORDER_ID = 31
-"""An order that waits; its payment at Atom was paid, and in part given back."""
+"""Id of a pending order whose payment at Atom was paid and partly refunded."""
 REFUND_AMOUNT_MINOR = 300
 SET_CHECKS_OFF_SQL = (
     "SET SESSION foreign_key_checks = 0, unique_checks = 0, sql_mode = ''",

@@ -16,7 +16,7 @@ INSERT_LOST_OPERATION_SQL = (
     "INSERT INTO lost_operations (id, database_id, action, operator, desk, at, fingerprint, holds, told_at)"
     " VALUES ('a', 'b', 'purchase', 'op-a', 'd', NOW(6), 'f', FALSE, NOW(6))"
 )
-"""A row that nobody may delete, not even who owns the database."""
+"""Statement that adds a row which no account may delete, not even the owner of the database."""
 
 
 @pytest.mark.engines("mariadb", "galera")

@@ -53,7 +53,7 @@ _PLACES_WITHOUT_TURNS = (
 left out, so they run with each seed.
 """
 _SERVER_SHARE = {"mariadb": 0.6, "galera": 2.7}
-"""By engine, the average processor seconds of the database servers for one processor second of a test. A server
+"""Average processor seconds, by engine, of the database servers for one processor second of a test. A server
 serves several tests at once, so its seconds can't be measured for one test.
 """
 _SHARE_OF_CLUSTER = 0.25

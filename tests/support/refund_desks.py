@@ -40,8 +40,9 @@ from tests.support.quick_desks import open_quick_desk
 
 TIME_SCALE = 20
 PROVIDER_TIME_SCALE = 4
-"""By what the time limits of calls to the simulated providers are divided. A busy machine needs more than a twentieth
-of them: where a question before a sending ran out of time, the refund was not sent."""
+"""Divisor of the time limits of calls to the simulated providers. TIME_SCALE would be too large for a busy machine:
+if a question before the sending reached its time limit, the refund would not be sent.
+"""
 TEAM = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
     Person("op-e", frozenset({OPERATOR}), may_buy=True),

@@ -26,7 +26,9 @@ MALFORMED_REQUESTS = (
         "upgrade": "websocket", "connection": "upgrade", "sec-websocket-version": "13", "sec-websocket-key": "A" * 22,
     }) + b"and more",
 )  # fmt: skip
-"""Each is refused in a place of its own: by the services, by the routes, by the reader of HTTP, at the handshake."""
+"""Malformed requests that different parts of the receiver refuse: the services, the routes, the HTTP reader, the
+handshake.
+"""
 
 
 class ManualClock:

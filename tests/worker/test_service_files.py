@@ -18,7 +18,9 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 
 UNIT_FILE = resources_dir() / "worker" / "support-console-worker.service"
 LARGEST_EXPOSURE = 2.0
-"""Of 10, by `systemd-analyze security`: 10 is a service without any protection."""
+"""Largest allowed exposure of a service in `systemd-analyze security`: 0 to 10, where 10 is a service without
+protection.
+"""
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
 OPENAPI = Path(__file__).parents[2] / "docs" / "reference" / "receiver.openapi.json"

@@ -13,7 +13,9 @@ _END_EVENTS = (2, 5, 6)
 """CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT and CTRL_SHUTDOWN_EVENT of Windows. When the handler of such an event returns,
 Windows ends the process."""
 _END_OF_PROCESS_WAIT_SECONDS = 60.0
-"""How long the handler waits for the process to end by itself. Windows waits five seconds, then ends the process."""
+"""Longest time (seconds) that the handler waits for the process to end by itself. Windows waits five seconds, then
+ends the process.
+"""
 _SIGNAL_CHECK_SECONDS = 0.5
 """Pause (seconds) after which a wait on Windows looks for signals, because a signal doesn't end the wait there."""
 _event_handlers: list[Callable[[int], object]] = []

@@ -271,7 +271,7 @@ _CONTRADICTING_REFUND_STATES: Mapping[RefundState, frozenset[RefundState]] = {
         frozenset({RefundState.SUBMITTED, RefundState.COMPLETED}),
     ),
 }
-"""For each final state of a refund, the provider's states that contradict it."""
+"""The provider's states that contradict a final state of a refund, by this final state."""
 
 
 def _get_own_amount_minor(payment: Payment) -> int:

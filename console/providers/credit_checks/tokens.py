@@ -91,8 +91,9 @@ class AuthorisedTokenStore(TokenStore, Protocol):
         ...
 
     def store_spooled_pair(self) -> TokenPair | None:
-        """Store the pair of an earlier authorisation that could not be stored, and return it. Return None if this
-        desk has none, or if a newer pair was stored since then."""
+        """Store the token pair of an earlier authorisation that could not be stored then, and return it. Return None
+        if this desk has no such pair, or if a newer pair has been stored since then.
+        """
         ...
 
 

@@ -26,7 +26,7 @@ _STALE_WARNING_PATTERN = re.compile(r"(?:^|,)\s*11[0-3]\b")
 """Matches the codes of the header `warning` of an answer that is stale or may be: 110 to 113."""
 _LONGEST_AGE_DIGITS = 9
 _REFERENCE_DATE_LIFETIME_SECONDS = 3_600.0
-"""How long the date of an answer is compared with those of later ones."""
+"""Time (seconds) during which the date of an answer is compared with the dates of later answers."""
 
 
 def was_stored_before_request(headers: Mapping[str, str], seconds_since_sending: float) -> bool:

@@ -70,7 +70,9 @@ clone, fork, vfork, execve, keyctl, execveat, io_uring_setup and clone3, in the 
 no vfork. io_uring could open connections without `socket`; shmat and keyctl could read memory and keys of other
 processes."""
 _FIRST_X32_CALL = 0x40000000
-"""From here on, x86-64 has the same system calls once more, under other numbers."""
+"""Smallest number of the system calls of the x32 interface: x86-64 has the same system calls once more from this
+number on.
+"""
 
 _JOB_EXTENDED_LIMITS = 9
 """JobObjectExtendedLimitInformation of Windows."""

@@ -4,7 +4,9 @@ import re
 import sys
 
 _MACOS_SYMBOL_BY_MODIFIER = {"Alt": "⌥", "Shift": "⇧", "Ctrl": "⌘"}
-"""On macOS, Qt reads Ctrl as ⌘ and Alt as ⌥. The order is that of the menus of macOS."""
+"""Symbols of the modifier keys on macOS, by their names in Qt: Ctrl is ⌘, and Alt is ⌥. They have the order of the
+menus of macOS.
+"""
 _MACOS_KEYS_BY_SYSTEM_SHORTCUT = {"Ctrl+Tab": "Meta+Tab", "Ctrl+Shift+Tab": "Meta+Shift+Tab"}
 """⌘Tab belongs to macOS, which changes to another program. Its programs use the key ⌃ in its place; Qt calls it
 Meta."""

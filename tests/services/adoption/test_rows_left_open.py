@@ -149,7 +149,7 @@ def test_people_cannot_deny_a_row_that_its_writer_calls_bought(console: Console,
     assert (reasons["resolve.success"], reasons["resolve.error"]) == (None, "reason.outcome_known")
 
 
-def test_the_writers_answer_ends_a_proposal(console: Console, place: Place) -> None:
+def test_an_id_from_the_other_application_ends_a_proposal(console: Console, place: Place) -> None:
     """The other application stores the AlarmBox id between the decisions of two people: the second decision is
     refused, and the row is a success.
     """

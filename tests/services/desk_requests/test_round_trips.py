@@ -18,8 +18,8 @@ from tests.support.sent_statements import record_packets
 from tests.support.team_mode import start_team_mode
 
 MOST_BEFORE_CALL, MOST_AFTER_CALL = 14, 8
-"""Further ones make each request slower: a decision. Five of them are the purchase's own before the call, and four of
-them afterwards (decision 0056).
+"""Largest numbers of statements before and after the call to the provider. Before the call five of them, and after
+it four, are those of the purchase itself. A further statement makes each request slower and needs a decision (0056).
 """
 _PROVIDER_CALL = [b"the call to the provider"]
 

@@ -13,9 +13,11 @@ from tests.support.sent_statements import record_packets, record_statements
 from tests.support.waiting import MAX_WAIT_SECONDS
 
 MOST_ROUND_TRIPS = {"sqlite": 17, "mariadb": 18, "mysql": 18}
-"""By engine; COMMIT is counted for servers alone. A further statement makes each purchase slower: a decision."""
+"""Largest number of statements of a purchase, by engine. COMMIT is counted for servers only. A further statement
+makes each purchase slower and needs a decision.
+"""
 MOST_PACKETS = 10
-"""On MariaDB: each of them is a round trip."""
+"""Largest number of packets to a MariaDB server in a purchase. Each packet is a round trip."""
 
 
 @pytest.mark.engines("sqlite", "mariadb")

@@ -28,7 +28,7 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 
 pytestmark = pytest.mark.usefixtures("moved_server_clock")
 TIME_TO_PAY = timedelta(seconds=300)
-"""How long a code of the sandbox's PayPay can be paid."""
+"""Time during which a payment code of the sandbox's PayPay can be paid."""
 PAST_TIME_TO_PAY = TIME_TO_PAY + timedelta(seconds=5)
 
 

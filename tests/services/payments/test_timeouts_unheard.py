@@ -12,7 +12,7 @@ from tests.support.desks import MovedClock
 from tests.support.payment_desks import PaymentDesk
 
 PAST_TIME_TO_PAY = timedelta(seconds=305)
-"""When no code of the sandbox's PayPay can be paid any more."""
+"""Time after which a payment code of the sandbox's PayPay can no longer be paid."""
 PAYMENT_COUNT = 6
 pytestmark = pytest.mark.engines("sqlite")
 

@@ -45,7 +45,7 @@ ERROR_CODES_BY_REASON: dict[str, str | tuple[str, ...]] = {
 }  # fmt: skip
 """The service's refusals of choices that the table excludes, by the table's reason."""
 RESULT_CODES_OF_EXECUTED_CHOICES = ("done", "outcome_unknown", "provider_unreachable")
-"""It was done, or the provider was asked in vain."""
+"""Results of choices that were executed: the action was done, or the provider was asked and gave no usable answer."""
 OPERATOR_NAMES = ("op-a", "op-e", "lead-b", "aud-f")
 
 

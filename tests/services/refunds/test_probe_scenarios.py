@@ -39,7 +39,9 @@ STATE_BY_ANSWER_CLASS = {
     "UNKNOWN": (RefundState.SUBMITTING, Certainty.UNKNOWN),
     "FAILED_DEFINITE": (RefundState.APPROVED, Certainty.KNOWN),
 }
-"""How a refund stands when its last answer was of this class: what certainly never left may be sent again."""
+"""State and certainty of a refund by the class of the provider's last answer. A refund that certainly failed may be
+sent again.
+"""
 
 
 class ScriptedCalls:

@@ -23,7 +23,7 @@ from tests.support.places import Place
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 SHORT_RUN_MINUTES = 5
-"""So many minutes after the clock is right again all is caught up."""
+"""Number of minutes, after the clock is right again, within which the worker has run all overdue tasks."""
 parametrize_by_jump = pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
 EXPECTS_LOG_OF_REFUSED_QUERIES = pytest.mark.expects_log(
     "a provider that judges the time of a question refuses all of them meanwhile"

@@ -20,7 +20,7 @@ ENDLESS_SQL = {
     "sqlite": "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n",
     "mysql": "SELECT BENCHMARK(1000000000000000, SHA2('x', 512))",
 }
-"""After this time a test fails instead of waiting on."""
+"""SQL statements that practically never end, by engine."""
 
 
 def join_interrupting_thread() -> None:

@@ -75,9 +75,12 @@ class SearchBox(QObject):
         such as (("↓", "↑"), "Choose")."""
         super().__init__(window)
         self.may_pick: Callable[[], bool] = lambda: True
-        """Asked at Enter: False keeps the box open, because the results of the text aren't here yet."""
+        """Function that is called at Enter. It returns False to keep the box open, because the results of the text
+        haven't arrived.
+        """
         self.may_close: Callable[[], bool] = lambda: True
-        """Asked at Esc: False keeps the box open, because the key has ended a search."""
+        """Function that is called at Esc. It returns False to keep the box open, because the key has ended a search.
+        """
         self._window = window
         self._previous_focus: QWidget | None = None
         self.overlay = OverlayLayer(window)
