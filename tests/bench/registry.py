@@ -133,7 +133,7 @@ def _measure_find(folder: Path, reader: RegistryReader) -> ReportRow:
 
 
 def _measure_difference_import(folder: Path, reader: RegistryReader, difference: Path, count: int) -> ReportRow:
-    """Measure the import of a difference while another thread finds corporations; also report the slowest find."""
+    """Measure the import of a difference while another thread reads corporations; also report the slowest read."""
     reads: list[float] = []
     numbers = _draw_numbers(folder)
     is_over = threading.Event()

@@ -266,7 +266,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         "tests/harms/test_texts_of_people.py::test_an_acknowledgement_ends_only_by_its_author_or_a_reopening"),
     _make_mutant("each write makes a payment young again", "console/store/payments/payments.py",
         '    if path or values.get("certainty", payment.certainty) != payment.certainty:\n', "    if True:\n",
-        f"{_STATE_SINCE_TESTS}::test_the_state_of_a_payment_has_its_time", "sqlite"),
+        f"{_STATE_SINCE_TESTS}::test_a_payment_stores_since_when_it_has_its_state", "sqlite"),
     _make_mutant("what others change keeps its old date", "console/store/constraints/state_since.py",
         "NEW.version IS OLD.version AND {old_state_sql} IS NOT {new_state_sql}",
         "0 AND {old_state_sql} IS NOT {new_state_sql}",

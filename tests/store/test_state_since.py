@@ -46,7 +46,7 @@ def find_order(conn: Connection, order_id: int) -> Order:
     return order
 
 
-def test_the_state_of_a_payment_has_its_time(rows: Connection) -> None:
+def test_a_payment_stores_since_when_it_has_its_state(rows: Connection) -> None:
     """A change of the state, and an unknown outcome, set the time since which the payment has its state. Work, the
     answer to a probe and a reservation leave this time unchanged."""
     payment = insert_begun_payment(rows)

@@ -53,12 +53,16 @@ class ActionButtons(QObject):
         super().__init__()
         self._context = context
         self.outdated_reason = ""
-        """Why no action that changes something is possible: the shown data could not be read again. "" if it was."""
+        """Sentence that says why no action that changes something is possible: the shown data could not be read
+        again. "" if they could.
+        """
         self.taken_reason = ""
-        """Why the person can't take the record: another person has taken it. "" if no other person has."""
+        """Sentence that says why the person can't take the record: another person has taken it. "" if nobody else
+        has.
+        """
         self.missing_record_reasons: Mapping[str, str] = {}
-        """Why an action that only opens another record or shows the payer is impossible: there is no such record or
-        payer. By the names of the actions."""
+        """Sentences, by the name of the action, that say why an action that only opens another record or shows the
+        payer is impossible: there is no such record or payer."""
         self._buttons = {
             name: self._make_button(name)
             for name in (*action_names, *collaboration_actions.COLLABORATION_ACTIONS, *_RECORD_ACTIONS_IN_MENU)

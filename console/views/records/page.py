@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 
 ViewT = TypeVar("ViewT", bound=RecordView)
 _STALE_CONTENT_MILLISECONDS = 150
-"""How long the contents of the earlier record stay while another one is being read. Most records are read before, and
-then nothing disappears and comes back."""
+"""Time (ms) for which the page still shows the earlier record while another one is being read. Most records are read
+within this time, so the page doesn't become empty for a moment."""
 ACTIONS_OF_ALL_RECORD_KINDS = (
     *collaboration_actions.COLLABORATION_ACTIONS,
     *evidence_actions.EVIDENCE_EXPORT_ACTIONS,
