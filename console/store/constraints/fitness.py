@@ -209,7 +209,7 @@ def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFindin
         yield FitnessFinding(
             "lock_procedure",
             lock_holders.is_procedure_current(conn),
-            {"procedure": lock_holders.END_LOCK_HOLDER_PROCEDURE},
+            {"procedure": grants.END_LOCK_HOLDER_PROCEDURE},
             stops_purchases=False,
         )
         missing_procedure_rights = lock_holders.list_missing_procedure_rights(conn)

@@ -33,8 +33,8 @@ def test_the_start_of_a_thread_without_memory_ends(kind: str) -> None:
     """A thread that ends before it says that it runs can't be started: `start` raises the error of a thread that the
     operating system refuses, and doesn't wait for ever."""
     called = Event()
-    thread = DaemonThread(called.set, "x") if kind == "thread" else DaemonTimer(0, called.set)
-    thread._set_ident = _raise_memory_error  # type: ignore[attr-defined]  # the first call of a new thread
+    thread: Any = DaemonThread(called.set, "x") if kind == "thread" else DaemonTimer(0, called.set)
+    thread._set_ident = _raise_memory_error  # the first call of a new thread
     with pytest.raises(RuntimeError, match="can't start new thread"):
         thread.start()
     assert not called.is_set()
@@ -45,8 +45,8 @@ def test_a_thread_that_was_given_up_does_nothing(kind: str) -> None:
     """A thread that runs after its start was given up calls nothing: the caller has already told that it couldn't be
     started."""
     called, may_run, has_ended = Event(), Event(), Event()
-    thread = DaemonThread(called.set, "x") if kind == "thread" else DaemonTimer(0, called.set)
-    set_ident, run = thread._set_ident, thread.run  # type: ignore[union-attr]
+    thread: Any = DaemonThread(called.set, "x") if kind == "thread" else DaemonTimer(0, called.set)
+    set_ident, run = thread._set_ident, thread.run
 
     def wait_and_set_ident() -> None:
         may_run.wait(MAX_WAIT_SECONDS)
@@ -56,7 +56,7 @@ def test_a_thread_that_was_given_up_does_nothing(kind: str) -> None:
         run()
         has_ended.set()
 
-    thread._set_ident, thread.run = wait_and_set_ident, run_to_end  # type: ignore[union-attr, method-assign]
+    thread._set_ident, thread.run = wait_and_set_ident, run_to_end
     with pytest.raises(RuntimeError, match="can't start new thread"):
         thread.start()
     may_run.set()

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
-from console.store.access.lock_holders import END_LOCK_HOLDER_PROCEDURE
+from console.store.access.grants import END_LOCK_HOLDER_PROCEDURE
 from console.store.constraints import fitness, server_triggers
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
