@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QEvent, QTimer, Signal, Slot
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtWidgets import QWidget
 
 from console.views.pages.fitted_table import FittedTable
 from console.views.runtime.context import WindowContext
@@ -14,6 +14,7 @@ from console.views.runtime.tasks import Runner, Task, TaskHandle
 from console.views.tables.columns import Column, RowGroup
 from console.views.tables.paged_model import PagedModel
 from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.layout.current_page_stack import CurrentPageStack
 
 
 class _CallingThreadRunner(Runner):
@@ -182,7 +183,7 @@ class StaticTable(FittedTable):
         return self._rows
 
 
-class TableOrEmptyState(QStackedWidget):
+class TableOrEmptyState(CurrentPageStack):
     """Shows a table, or an EmptyState with a message if the table has no rows."""
 
     def __init__(self, table: StaticTable, empty_state: EmptyState, parent: QWidget | None = None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent, QTextBlockFormat, QTextCursor
-from PySide6.QtWidgets import QBoxLayout, QStackedWidget, QTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QTextEdit, QVBoxLayout, QWidget
 
 from console.domain.records import EvidenceItem, TimelineEntry, is_attempt_overdue
 from console.views.pages.cut_text_line import add_cut_text_line
@@ -25,6 +25,7 @@ from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row, set_style_property
 from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.layout.current_page_stack import CurrentPageStack
 from console.wording import evidence_words
 from console.wording.sentences import catalogue as wording
 
@@ -57,7 +58,7 @@ class RecordTabs(QWidget):
         self.tabs = TabBar(translate("record.tabs"))
         header = Surface(self, edge="bottom")
         header.setLayout(make_row(self.tabs, None))
-        self._content_stack = QStackedWidget(self)
+        self._content_stack = CurrentPageStack(self, min_height_px=min_row_count * current_appearance().row_height())
         self._timeline_list, self._note_list = (
             TimelineList(
                 translate("record.tab.timeline"), repeated_event_texts=words.make_repeated_event_texts(context)
@@ -77,7 +78,6 @@ class RecordTabs(QWidget):
             self._content_stack.addWidget(_add_empty_state(tab, context, self._content_stack))
         self.tabs.currentChanged.connect(self._content_stack.setCurrentIndex)
         self.setLayout(make_column(header, self._content_stack, gap_px=0))
-        self._content_stack.setMinimumHeight(min_row_count * current_appearance().row_height())
 
     @property
     def current_name(self) -> str:
@@ -105,7 +105,7 @@ class RecordTabs(QWidget):
         for number, count in enumerate(counts):
             self.tabs.set_count(number, wording.format_count(count))
             shown_widget = self._content_stack.widget(number)
-            if isinstance(shown_widget, QStackedWidget) and self._tabs[number].name in _TABS_WITH_EMPTY_STATE:
+            if isinstance(shown_widget, CurrentPageStack) and self._tabs[number].name in _TABS_WITH_EMPTY_STATE:
                 shown_widget.setCurrentIndex(0 if count else 1)
 
     @property
@@ -151,7 +151,7 @@ def _add_empty_state(tab: RecordTab, context: WindowContext, parent: QWidget) ->
     the content and with the text to show if the tab has no content."""
     if tab.name not in _TABS_WITH_EMPTY_STATE:
         return tab.content
-    stack = QStackedWidget(parent)
+    stack = CurrentPageStack(parent)
     stack.addWidget(tab.content)
     stack.addWidget(make_empty_tab_state(tab.name, context))
     return stack
@@ -233,6 +233,7 @@ def format_stored_answer(stored_text: str | None) -> str:
 
 
 _MIN_WIDTH_OF_BOTH_HALVES_PX = 900  # at text size 1; beside the text of an answer, a narrower table cuts its cells
+_MIN_VISIBLE_ANSWER_LINES = 10  # with less room, the page scrolls and shows the whole answer
 
 
 class EvidenceView(QWidget):
@@ -261,7 +262,7 @@ class EvidenceView(QWidget):
         self._answer_text = QTextEdit()
         self._answer_text.setReadOnly(True)
         self._answer_text.setTabChangesFocus(True)
-        self._answer_text.setFont(current_appearance().font("data"))
+        self._set_answer_font()
         self._answer_text.setAccessibleName(translate("record.answer_text"))
         self._selectable_text_flags = self._answer_text.textInteractionFlags()
         self._unmasked_answers: Mapping[int, str] = {}
@@ -329,8 +330,9 @@ class EvidenceView(QWidget):
 
     def _set_answer_line_height(self) -> None:
         """Set the line height of the shown answer to the line height of its text role, because lines with the font's
-        own line height would touch each other."""
+        own line height would touch each other. Also set the minimum height of the field, in lines."""
         appearance, cursor = current_appearance(), QTextCursor(self._answer_text.document())
+        self._answer_text.setMinimumHeight(_MIN_VISIBLE_ANSWER_LINES * appearance.line_height("data"))
         gap_px = appearance.line_height("data") - appearance.font_metrics("data").height()
         line_format = QTextBlockFormat()
         line_format.setLineHeight(gap_px, QTextBlockFormat.LineHeightTypes.LineDistanceHeight.value)

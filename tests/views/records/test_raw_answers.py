@@ -65,7 +65,7 @@ def test_the_summary_of_an_answer_is_shown_completely_once(
     whole = wording.capitalize_first_letter(wording.format_evidence_summary(EVIDENCE_ITEM.summary, language))
     seen = set()
     for width in (560, 730, 900, 1500, 730):
-        tab.resize(width, 240)
+        tab.resize(width, 320)
         tab.grab()
         qtbot.waitUntil(lambda: tab.focus_stops[0].current_item is not None)  # type: ignore[attr-defined]  # a table
         is_cut = tab._table.is_cell_cut("summary", EVIDENCE_ITEM)

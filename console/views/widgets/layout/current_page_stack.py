@@ -12,8 +12,11 @@ class CurrentPageStack(QStackedWidget):
     next to the scroll bar of the table.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, min_height_px: int = 0) -> None:
+        """`min_height_px` is the height that the stack has at least, also if its visible widget needs less. Don't use
+        `setMinimumHeight`: in a layout, it would replace the height that the visible widget needs."""
         super().__init__(parent)
+        self._min_height_px = min_height_px
         self.currentChanged.connect(self._update_size)
 
     def _update_size(self, _number: int) -> None:
@@ -22,14 +25,14 @@ class CurrentPageStack(QStackedWidget):
     def minimumSizeHint(self) -> QSize:
         current_widget = self.currentWidget()
         if current_widget is None:
-            return QSize()
+            return QSize(0, self._min_height_px)
         size, layout = (
             current_widget.minimumSizeHint().expandedTo(current_widget.minimumSize()),
             current_widget.layout(),
         )
-        if layout is not None and layout.hasHeightForWidth() and self.width() >= size.width():
+        if layout is not None and current_widget.hasHeightForWidth() and self.width() >= size.width():
             size.setHeight(layout.totalMinimumHeightForWidth(self.width()))  # of texts that wrap
-        return size
+        return size.expandedTo(QSize(0, self._min_height_px))
 
     def hasHeightForWidth(self) -> bool:
         return False  # a layout would ask Qt's layout of the stack, which asks all widgets
