@@ -74,9 +74,9 @@ def make_refund_card(
 
 
 def make_proposal_card(proposal: WaitingProposal, context: WindowContext) -> ApprovalCard:
-    """Return the card of a proposed outcome. Its last line shows the proposed state, or the reason why the acting
-    person can't confirm the proposal."""
-    remark = format_proposal_refusal(proposal, context)
+    """Return the card of a proposed outcome. Its last line shows the proposed state, with the icon of a person if the
+    acting person can't confirm the proposal. The reason is too long for a card: the heading of the group and the
+    panel beside the cards state it."""
     corporation_number = proposal.corporation_number
     title = format_proposal_title(proposal, context)
     return ApprovalCard(
@@ -88,8 +88,8 @@ def make_proposal_card(proposal: WaitingProposal, context: WindowContext) -> App
         if corporation_number
         else context.translate("approvals.proposed_by", person=proposal.person),
         context.format_age(proposal.since),
-        remark or context.translate("approvals.proposed", state=format_proposed_state(proposal, context)),
-        "person" if remark else "",
+        context.translate("approvals.proposed", state=format_proposed_state(proposal, context)),
+        "person" if proposal.refusal else "",
     )
 
 

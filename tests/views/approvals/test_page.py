@@ -116,13 +116,13 @@ def test_a_provider_answer_is_recent_for_fifteen_minutes(appearance: object) -> 
 
 def test_a_changed_value_is_shown_beside_the_value_at_the_request(appearance: object) -> None:
     """If a value has changed since the request, the request shows the old value, the present value and the mark
-    "differs".
+    "Differs".
     """
     detail = RefundRequestPanel(make_window_context())
     detail.show_details(make_view(changed={"captured_minor": (12_000, 11_000)}))
     texts = read_shown_texts(detail)
     heading = texts.index(f"Now, v{make_view().payment.version}")
-    assert texts[texts.index("Paid", heading) + 1 :][:3] == ["¥12,000", "¥11,000", "≠ differs"]
+    assert texts[texts.index("Paid", heading) + 1 :][:3] == ["¥12,000", "¥11,000", "≠ Differs"]
 
 
 def test_the_disabled_approve_button_shows_its_reason(appearance: object) -> None:
