@@ -60,7 +60,9 @@ def format_step_detail(step: SagaStep, language: str) -> str:
     at = wording.format_instant(step.at, "short") if step.at else ""
     if step.state is StepState.WAITING and at:
         at = wording.translate("saga.again", language, at=at)
-    return _join_nonempty_texts(language, format_saga_reason(step.reason, language), at)
+    return wording.capitalize_first_letter(
+        _join_nonempty_texts(language, format_saga_reason(step.reason, language), at)
+    )
 
 
 def format_saga_reason(code: str | None, language: str) -> str:

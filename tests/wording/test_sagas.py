@@ -65,7 +65,7 @@ def test_a_step_that_waits_says_why_and_until_when() -> None:
     waits = make_progress(reason="provider_unreachable", next_at=NOW + timedelta(minutes=5))
     (first, *others) = waits.steps
     assert (first.state, waits.current_step) == (StepState.WAITING, first)
-    assert saga_wording.format_step_detail(first, "en") == "the gateway can't be reached · again at 11-20 12:05"
+    assert saga_wording.format_step_detail(first, "en") == "The gateway can't be reached · again at 11-20 12:05"
     assert saga_wording.format_step_detail(first, "ja") == "決済会社に接続不可・11-20 12:05 に再試行"
     assert {one.state for one in others} == {StepState.OPEN}
 

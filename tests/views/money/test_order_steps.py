@@ -36,7 +36,7 @@ def test_steps_of_an_order_show_their_state() -> None:
     assert [line.icon_name for line in lines] == ["check", "check", "hourglass", "ring"]
     assert [line.is_bold for line in lines] == [False, False, True, False]
     assert lines[2].format_spoken_text() == (
-        "Cancel the order, Waiting, another payment can still be paid · again at 11-20 12:05"
+        "Cancel the order, Waiting, Another payment can still be paid · again at 11-20 12:05"
     )
     step_list = StepList("After a payment's time")
     for _ in range(2):  # anew each time it is read
