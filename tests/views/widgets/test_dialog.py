@@ -1,7 +1,7 @@
 """Tests of the frame of every dialog: it ignores certain presses of Enter, Esc and the main button."""
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QCoreApplication, QPoint, Qt
 from PySide6.QtGui import QGuiApplication, QWindow
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
@@ -70,20 +70,19 @@ def test_a_dialog_is_moved_by_dragging_and_not_by_a_click(qtbot: QtBot, monkeypa
     _, dialog, _, _ = open_dialog(qtbot)
     moves: list[QWindow] = []
     monkeypatch.setattr(QWindow, "startSystemMove", lambda window: moves.append(window))
-    start = QPoint(5, 5)
-    step = QPoint(QApplication.startDragDistance(), 0)
+    start, *later = (QPoint(5 + count * QApplication.startDragDistance(), 5) for count in range(4))
     left, right = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
     QTest.mouseClick(dialog, left, pos=start)
-    QTest.mouseMove(dialog, start + 2 * step)
+    QTest.mouseMove(dialog, later[1])
     QTest.mousePress(dialog, right, pos=start)
-    QTest.mouseMove(dialog, start + 2 * step)
-    QTest.mouseRelease(dialog, right, pos=start + 2 * step)
+    QTest.mouseMove(dialog, later[1])
+    QTest.mouseRelease(dialog, right, pos=later[1])
     assert moves == []
     QTest.mousePress(dialog, left, pos=start)
-    for count in (1, 2, 3):
-        QTest.mouseMove(dialog, start + count * step)
+    for position in later:
+        QTest.mouseMove(dialog, position)
     assert moves == [dialog.windowHandle()]
-    QTest.mouseRelease(dialog, left, pos=start + 3 * step)
+    QTest.mouseRelease(dialog, left, pos=later[2])
 
 
 @pytest.mark.qt_log_ignore("This plugin does not support setting window masks", extend=True)
@@ -280,6 +279,24 @@ def test_an_open_dialog_stays_inside_a_window_that_becomes_smaller(qtbot: QtBot)
     window.resize(700, 400)
     qtbot.waitUntil(lambda: window.geometry().contains(dialog.geometry()))
     assert dialog.rect().contains(dialog.cancel_button.mapTo(dialog, dialog.cancel_button.rect().bottomRight()))
+
+
+def test_a_scroll_bar_ends_when_the_whole_content_fits(qtbot: QtBot) -> None:
+    """The content of a dialog scrolls in a low window, and beside the scroll bar a text can need one line more. When
+    the window becomes higher, the scroll bar is hidden, at every length of the text.
+    """
+    window, dialog, _, _ = open_dialog(qtbot)
+    window.resize(900, 900)
+    text = TextLabel("", wraps_lines=True)
+    dialog.show_content(text)
+    bar = dialog._scroll_area.verticalScrollBar()
+    for words in range(80, 100):
+        text.show_text("charge " * words)
+        dialog._scroll_area.setFixedHeight(40)
+        QCoreApplication.processEvents()
+        dialog.fit_size()
+        QCoreApplication.processEvents()
+        assert not bar.isVisible(), words
 
 
 def make_column_of_lines(count: int) -> QWidget:

@@ -260,7 +260,13 @@ class DialogFrame(QDialog):
             else parent.window().height() - 2 * _DIALOG_MARGIN_PX - frame_height
         )
         content_height = self._inner_areas.fit_inner_areas(compute_content_height, available_height)
-        self._scroll_area.setFixedHeight(min(content_height, max(_MIN_CONTENT_HEIGHT_PX, available_height)))
+        max_height = max(_MIN_CONTENT_HEIGHT_PX, available_height)
+        # Qt keeps a scroll bar that was needed at an earlier height, if the narrower text needs one line more.
+        policies = Qt.ScrollBarPolicy
+        self._scroll_area.setVerticalScrollBarPolicy(
+            policies.ScrollBarAlwaysOff if content_height <= max_height else policies.ScrollBarAsNeeded
+        )
+        self._scroll_area.setFixedHeight(min(content_height, max_height))
         dialog_layout.activate()
         self._resize_in_place(frame_height + self._scroll_area.height())
 
