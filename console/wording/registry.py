@@ -51,10 +51,7 @@ def format_corporation_closure(corporation: Corporation, translate: Translate) -
 def format_corporation_closure_heading(facts: CorporationFacts, translate: Translate) -> str:
     """Return a heading with the day and the cause of the corporation's closure; "" if the corporation isn't closed
     or not in the registry."""
-    closure = facts.corporation.closure if facts.corporation is not None else None
-    if closure is None:
-        return ""
-    return translate("corporation.closed_lead", day=closure.day.isoformat(), cause=closure.cause.value)
+    return format_corporation_closure(facts.corporation, translate) if facts.corporation is not None else ""
 
 
 def format_own_records_note(match: RegistryMatch, translate: Translate) -> str:

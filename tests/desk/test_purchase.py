@@ -110,9 +110,9 @@ def test_the_dialog_links_to_a_live_check_instead_of_buying(
     dialog = person.wait_for_dialog(PurchaseDialog)
     choice = dialog.form.client_input
     assert isinstance(choice, DropDownList)
-    assert dialog.form._live_check_label.plain == "for client 2"
+    assert dialog.form._live_check_label.plain == "For client 2"
     choice.setCurrentText("1")
-    assert dialog.form._live_check_label.plain == "none for this client (there is one for client 2)"
+    assert dialog.form._live_check_label.plain == "None for this client (there is one for client 2)"
     choice.setCurrentText("2")
     assert "bought already" in dialog.hint.plain
     person.wait_for_control("Open record", dialog).press()

@@ -53,9 +53,9 @@ def test_different_words_of_two_versions_are_reported() -> None:
         (0, DifferenceKind.REMOVED, "b", "")
     ]
     assert list_differences(compare_pdfs(old, old)) == []
-    assert [format_page_difference_line(one, "en") for one in added.differences] == ["+ Page 1: added: c"]
+    assert [format_page_difference_line(one, "en") for one in added.differences] == ["+ Page 1: Added: c"]
     assert format_comparison_summary_lines(compare_pdfs(old, old), "ja") == [
-        "差異は見つかりませんでした。ページ数は、旧版が 3、新版が 3 です。"
+        "差異は見つかりませんでした。旧版は 3 ページ、新版は 3 ページです。"
     ]
 
 
