@@ -319,7 +319,9 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "one person frees what the database lost",
         (
             SourceChange(
-                "console/store/operations/lost_operations.py", "    evidence.c.who != approvals.c.person,\n", ""
+                "console/store/operations/lost_operations.py",
+                "    func.lower(func.trim(evidence.c.who)) != func.lower(func.trim(approvals.c.person)),\n",
+                "",
             ),
         ),
         ("tests/store/operations/test_lost_operations.py",),

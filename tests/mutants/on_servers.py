@@ -21,7 +21,7 @@ _REFUNDS_FILE, _TABLES_FILE = "console/store/constraints/refunds.py", "console/s
 ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "whoever proposes may be the second person too",
-        (SourceChange(_WORDS_FILE, "CAST(a.person AS BINARY) <> me AND ", ""),),
+        (SourceChange(_WORDS_FILE, "{is_other_person_sql('a.person', 'me')} AND ", ""),),
         _TRIED,
     ),
     Mutant(
