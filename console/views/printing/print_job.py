@@ -1,13 +1,16 @@
 """Prints text, tables and page images to a printer that the person selects in the operating system's print dialog.
 Text is black on white in every theme of the window."""
 
+import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from html import escape
 from io import SEEK_END
 from itertools import compress
 from pathlib import Path
+from secrets import token_hex
 
 from PySide6.QtCore import QMarginsF, QRectF, QSizeF, Qt, QThread
 from PySide6.QtGui import QFont, QGuiApplication, QImage, QPageLayout, QPainter, QTextDocument
@@ -15,6 +18,7 @@ from PySide6.QtPrintSupport import QPrintDialog, QPrinter
 from PySide6.QtWidgets import QDialog, QWidget
 
 from console.domain.documents.pdf_pages import PageImage
+from console.settings.disk_sync import sync_file
 from console.views.theme.fonts import list_font_families
 from console.wording.sentences.catalogue import NO_VALUE
 
@@ -116,8 +120,9 @@ def print_sheet(sheet: PrintedSheet, printer: QPrinter) -> bool:
     document.setPageSize(
         QSizeF(paint_rect_inches.width() * dots_per_inch, paint_rect_inches.height() * dots_per_inch)
     )
-    document.print_(printer)
-    return _has_taken_pages(printer)
+    with _print_into_draft(printer) as publish:
+        document.print_(printer)
+        return publish()
 
 
 def _remove_empty_columns(sheet: PrintedSheet) -> PrintedSheet:
@@ -145,6 +150,12 @@ def print_images(images: Sequence[PrintedPage], footer_text: str, printer: QPrin
     """Print each image on a page of its own, as large as possible, with the text `footer_text` below it. Return False
     if the printer or its file didn't take the pages, otherwise True."""
     printer.setPageMargins(_PAPER_MARGINS_MM, QPageLayout.Unit.Millimeter)
+    with _print_into_draft(printer) as publish:
+        return _draw_pages(images, footer_text, printer) and publish()
+
+
+def _draw_pages(images: Sequence[PrintedPage], footer_text: str, printer: QPrinter) -> bool:
+    """Draw each image on a page of its own. Return False if the printer or its file can't be opened."""
     painter: QPainter | None = None
     for image in images:
         is_wide = image.width > image.height
@@ -159,7 +170,43 @@ def print_images(images: Sequence[PrintedPage], footer_text: str, printer: QPrin
         _draw_page(painter, image, footer_text, QRectF(painter.viewport()))
     if painter is not None:
         painter.end()
-    return _has_taken_pages(printer)
+    return True
+
+
+@contextmanager
+def _print_into_draft(printer: QPrinter) -> Iterator[Callable[[], bool]]:
+    """Context manager: if the person has selected a PDF file, let `printer` write a draft in the same folder. Yield a
+    function that returns True if the pages were taken; it gives a complete draft the name of the file, and replaces
+    an earlier file, as the dialog has asked the person. An incomplete draft is deleted: Qt writes page by page, so a
+    full disk or the end of the process would leave a part of the document under the name of the whole.
+
+    A device or a pipe is written directly, because a draft would replace it.
+    """
+    chosen_name = printer.outputFileName()
+    final_path = Path(os.path.realpath(chosen_name))  # unlike Path.resolve, it raises nothing for a circle of links
+    is_pdf_file = bool(chosen_name) and printer.outputFormat() is QPrinter.OutputFormat.PdfFormat
+    if not is_pdf_file or (final_path.exists() and not final_path.is_file()):
+        yield lambda: _has_taken_pages(printer)
+        return
+    draft = final_path.with_name(f".{token_hex(8)}.part.pdf")
+
+    def publish() -> bool:
+        if not _has_taken_pages(printer):
+            return False
+        try:
+            sync_file(draft)
+            draft.replace(final_path)
+        except OSError:
+            return False
+        return True
+
+    printer.setOutputFileName(str(draft))
+    try:
+        yield publish
+    finally:
+        printer.setOutputFileName(chosen_name)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def _has_taken_pages(printer: QPrinter) -> bool:

@@ -2,6 +2,7 @@
 little memory.
 """
 
+import sys
 import zlib
 from contextlib import nullcontext
 from pathlib import Path
@@ -77,6 +78,30 @@ def test_pages_that_were_not_taken_are_reported(
     sheet, image = PrintedSheet("A", ["B"] * 200, "op-a"), compress_page(PageImage(2, 2, b"\xff" * 12))
     assert print_sheet(sheet, make_pdf_printer(tmp_path / file)) is is_printed
     assert print_images([image], "op-a", make_pdf_printer(tmp_path / file)) is is_printed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for the size of a file")
+def test_a_full_disk_leaves_no_part_of_a_printed_file(appearance: object, tmp_path: Path) -> None:
+    """If the disk is full while a PDF file is printed, there is no file with a part of the pages, and an earlier file
+    of this name stays as it was. A repeated print then replaces it."""
+    import resource
+
+    sheet, image = PrintedSheet("A", ["B" * 50] * 2_000, "op-a"), compress_page(PageImage(2, 2, b"\xff" * 12))
+    earlier, new = tmp_path / "earlier.pdf", tmp_path / "new.pdf"
+    earlier.write_bytes(b"the earlier file")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, limits[1]))
+    try:
+        for file in (earlier, new):
+            assert not print_sheet(sheet, make_pdf_printer(file))
+            assert not print_images([image], "op-a", make_pdf_printer(file))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == [earlier]
+    assert earlier.read_bytes() == b"the earlier file"
+    assert print_sheet(sheet, make_pdf_printer(earlier))
+    assert earlier.read_bytes().startswith(b"%PDF")
+    assert list(tmp_path.iterdir()) == [earlier]
 
 
 @pytest.mark.qt_log_ignore("QPainter::begin", extend=True)
