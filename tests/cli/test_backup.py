@@ -2,6 +2,7 @@
 purchase is made twice.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -1317,3 +1318,25 @@ def test_circular_links_are_refused(terminal: Terminal, tmp_path: Path) -> None:
     for words in (("lookup", KEPT_NUMBER), ("db", "upgrade")):
         assert terminal.json(*words, DATABASE_URL=f"sqlite:///{circle}").exit_status_and_code == (2, "bad_profile")
     assert list(tmp_path.glob("*.partial")) == []
+
+
+@pytest.mark.parametrize("is_present", [False, True])
+def test_a_backup_that_is_told_as_failed_is_none(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_present: bool
+) -> None:
+    """If the disk fails after the backup has got its name, the command exits with `storage_full`, and no backup with
+    this name is left. A new folder's name is free for the next try."""
+    folder = tmp_path / "backups" / "b"
+    (folder if is_present else folder.parent).mkdir(parents=True)
+
+    def fail_to_sync(synced: Path) -> None:
+        if synced == (folder if is_present else folder.parent) and (folder / archive.MANIFEST_NAME).exists():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "sync_folder", fail_to_sync)
+        assert terminal.json("db", "backup", str(folder)).exit_status_and_code == (6, "storage_full")
+    assert terminal.json("db", "restore", str(folder), "--check").exit_status_and_code == (2, "bad_backup")
+    if not is_present:
+        assert list(folder.parent.iterdir()) == []
+        assert terminal.json("db", "backup", str(folder)).status == 0

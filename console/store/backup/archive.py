@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -166,7 +166,12 @@ def _move_finished_files(partial_folder: Path, folder: Path) -> None:
         if entry.name == MANIFEST_NAME:
             sync_folder(folder)
         entry.rename(folder / entry.name)
-    sync_folder(folder)
+    try:
+        sync_folder(folder)
+    except OSError:  # told as failed, so it must not look like a backup
+        with suppress(OSError):
+            (folder / MANIFEST_NAME).unlink()
+        raise
 
 
 def _rename_finished_folder(partial_folder: Path, folder: Path) -> None:
@@ -179,7 +184,12 @@ def _rename_finished_folder(partial_folder: Path, folder: Path) -> None:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise make_bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder)) from None
         raise
-    sync_folder(folder.parent)
+    try:
+        sync_folder(folder.parent)
+    except OSError:  # told as failed, so the caller deletes it, and the next backup may have this name
+        with suppress(OSError):
+            folder.rename(partial_folder)
+        raise
 
 
 def write_manifest(writer: ArchiveWriter, manifest: BackupManifest) -> None:
