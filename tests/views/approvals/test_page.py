@@ -114,6 +114,16 @@ def test_a_provider_answer_is_recent_for_fifteen_minutes(appearance: object) -> 
     )
 
 
+def test_the_amounts_of_a_request_have_no_part_of_zero(appearance: object) -> None:
+    """The part of this request is beside the paid amount, because parts of zero are left out."""
+    detail = RefundRequestPanel(make_window_context())
+    detail.show_details(make_view())
+    texts = read_shown_texts(detail)
+    heading = texts.index("Money, including this request")
+    assert {"Paid", "This request", "Refundable"} <= set(texts[heading:])
+    assert "On its way" not in texts
+
+
 def test_a_changed_value_is_shown_beside_the_value_at_the_request(appearance: object) -> None:
     """If a value has changed since the request, the request shows the old value, the present value and the mark
     "Differs".
@@ -190,6 +200,9 @@ def test_own_proposals_are_listed_with_the_own_requests(appearance: object) -> N
         ("own", [1]),
         ("others", [2]),
     ]
+    cards = {card.ref[1]: card for card in page.list_panel.cards}
+    assert {card.remark for card in cards.values()} == {"Proposed outcome: Completed"}  # short enough for each card
+    assert [cards[number].icon_name for number in (1, 2, 3)] == ["person", "person", ""]
 
 
 def test_an_own_request_that_may_have_been_sent_is_not_withdrawn(appearance: object) -> None:
