@@ -383,7 +383,7 @@ def test_the_key_t_takes_the_current_row(
     unfinished = open_unfinished_work_dialog(person.frame)
     unfinished.show_tab("held")
     person.wait_until(lambda: unfinished.leases_and_takes_table.current_item is not None)
-    assert _format_spoken_table(unfinished).startswith(f"Credit check {current.record.id}, taken, op-a")
+    assert _format_spoken_table(unfinished).startswith(f"Taken: Credit check {current.record.id}, op-a")
 
 
 def _format_spoken_table(dialog: UnfinishedWorkDialog) -> str:

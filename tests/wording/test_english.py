@@ -216,7 +216,7 @@ def test_english_buttons_begin_with_a_verb_or_noun() -> None:
 LABEL_KEYS_PATTERN = (
     r"(action|column|deal|decision_reason|field|kind|purchase_reason|refund_reason|screen|state)\."
     r"|corporation\.(closed|open|ours)$|word\.unset$|dialog\.\w+\.choose(_\w+)?$"
-    r"|compare\.difference\.|dialog\.purchase\.(last|live|none|running)"
+    r"|search\.digit_fits$|compare\.difference\.|dialog\.purchase\.(last|live|none|running)"
 )
 
 
