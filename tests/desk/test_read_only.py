@@ -127,9 +127,10 @@ def test_a_running_bulk_run_can_be_stopped_while_everything_is_read_only(
     """
     record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     run = console.bulk.create_run("take", [ChosenRecord("credit-check", record.id, record.version)])
-    context, other_process = console._context, HoldingProcess("op-a", "desk-2", "host-2", 7, "session-2")
-    context.write(lambda tx: leases.acquire(tx, make_lease_name(run.id), other_process, context.now(), 3_600.0))
-    context.write(lambda tx: bulk_runs.write_run_state(tx.conn, run, context.now(), bulk_runs.RUN_RUNNING))
+    now, other_process = console._context.now(), HoldingProcess("op-a", "desk-2", "host-2", 7, "session-2")
+    with window_desks.write_as_owner() as tx:
+        leases.acquire(tx, make_lease_name(run.id), other_process, now, 3_600.0)
+        bulk_runs.write_run_state(tx.conn, run, now, bulk_runs.RUN_RUNNING)
     person = open_window()
     person.wait_for_page(HomePage)
     BulkDialog(person.frame.context, person.window, console.bulk.read_run(run.id)).open()

@@ -8,9 +8,14 @@ from pathlib import Path
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QWidget
+from sqlalchemy import update
 
 from console.app import Console
+from console.domain.records import Work, WorkState
 from console.sandbox.server import Sandbox
+from console.store.database.instants import convert_to_naive_utc
+from console.store.payments import payments
+from console.store.schema.payments import payments as payment_table
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.money.payment_page import PaymentPage
 from console.views.records.evidence_wizard import TEXT_EVIDENCE
@@ -19,7 +24,8 @@ from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.runtime.routes import CreditCheckRoute, PaymentRoute
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.test_evidence import show_page
-from tests.support.desks import NUMBERS, MovedClock
+from tests.desk.window_desks import WindowTestDesks
+from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment
 
 
@@ -44,13 +50,17 @@ def test_each_excluded_result_shows_its_reason(open_window: OpenWindow, console:
 
 
 def test_the_dry_run_names_the_money(
-    open_window: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The dry run in the dialog shows the refundable amount before and after the decision, as the service computes
-    it.
+    it. A person must look at the payment, and the provider's answer about it is old.
     """
     payment = import_paid_payment(console, sandbox, "ORD-1", minor=3_000)
-    clock.offset += timedelta(days=2)  # what the provider said is old by now
+    with window_desks.write_as_owner() as tx:
+        told_at = convert_to_naive_utc(console._context.now() - timedelta(days=2))
+        work = payments.make_work_values(Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
+        query = update(payment_table).where(payment_table.c.id == payment.id)
+        tx.conn.execute(query.values(told_at=told_at, version=payment_table.c.version + 1, **work))
     person = open_window()
     page = show_page(person, PaymentRoute(payment.id), PaymentPage)
     assert isinstance(page, PaymentPage)
