@@ -79,6 +79,7 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome, buy_without_pdf
 from tests.desk.test_incidents import raise_two_alerts
 from tests.desk.test_own_requests import through_a_worker
+from tests.desk.test_printed_payers import set_payer_name
 from tests.desk.test_records import fill_not_bought_form
 from tests.desk.test_refunds import UnreachableBeforeMove, insert_order
 from tests.desk.test_resolving_refunds import make_unknown_refund
@@ -590,7 +591,9 @@ def prepare_note(stage: CaseStage) -> ActingPress:
 
 @register_case("FormDialog.send_call", dialog=UnmaskDialog, audit_actions=("payment.unmask",))
 def prepare_unmask(stage: CaseStage) -> ActingPress:
-    open_payment(stage, make_paid_payment(stage))
+    payment = make_paid_payment(stage)
+    set_payer_name(stage.window_desks, payment.id)
+    open_payment(stage, payment)
     dialog = open_dialog_by_key(stage, UnmaskDialog, "U")
     set_field_text(dialog.reason_text_field, "the caller names it")
     return make_dialog_press(stage, dialog, dialog_stays_open=False)
