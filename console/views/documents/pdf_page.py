@@ -143,7 +143,7 @@ class PdfPage(Page):
             self.tools,
             (),
             (),
-            menu_button_text=translate("pdf.more_tools"),
+            menu_button_text=translate("action.more"),
             format_menu_text=lambda action, reason: translate("act.about", title=action, message=reason),
             opens_menu_below=True,
         )
