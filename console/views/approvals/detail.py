@@ -536,8 +536,9 @@ class RefundRequestPanel(QScrollArea):
     def _make_money_panel(self, details: RefundDetails) -> QWidget:
         """Return the panel that divides the payment's amount into parts: refunded, being sent, unknown, set aside,
         requested by this refund, requested by other waiting refunds, and still refundable. Parts of zero are left
-        out, so that the others fit beside each other. If this refund was sent or has ended, the panel has no part
-        "requested by this refund": its amount then belongs to one of the other parts, or to none."""
+        out, so that the others fit beside each other, except the refunded part: the approver sees that nothing was
+        refunded before. If this refund was sent or has ended, the panel has no part "requested by this refund": its
+        amount then belongs to one of the other parts, or to none."""
         context, money, requested_minor = self._context, details.money, details.record.amount_minor
         own_parts: list[MoneyPart] = []
         if details.record.state in _REFUND_STATES_BEFORE_SENDING:
@@ -551,7 +552,8 @@ class RefundRequestPanel(QScrollArea):
         money_parts, remaining_part = money_facts.make_money_parts(money, context, refundable_before_minor)
         strip = MoneyPanel(context.translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
-        strip.show_money_parts([*(part for part in money_parts if not part.is_muted), *own_parts], remaining_part)
+        shown_parts = [part for part in money_parts if not part.is_muted or part.key == "refunded"]
+        strip.show_money_parts([*shown_parts, *own_parts], remaining_part)
         title_key = "approvals.money" if own_parts else "money.strip"
         return make_titled_panel(context.translate(title_key), strip, heading_level=3)
 

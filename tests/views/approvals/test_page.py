@@ -114,13 +114,13 @@ def test_a_provider_answer_is_recent_for_fifteen_minutes(appearance: object) -> 
     )
 
 
-def test_the_amounts_of_a_request_have_no_part_of_zero(appearance: object) -> None:
-    """The part of this request is beside the paid amount, because parts of zero are left out."""
+def test_the_amounts_of_a_request_have_few_parts_of_zero(appearance: object) -> None:
+    """The part of this request is beside the refunded amount: of the parts of zero only the refunded one is shown."""
     detail = RefundRequestPanel(make_window_context())
     detail.show_details(make_view())
     texts = read_shown_texts(detail)
     heading = texts.index("Money, including this request")
-    assert {"Paid", "This request", "Refundable"} <= set(texts[heading:])
+    assert {"Paid", "Refunded", "This request", "Refundable"} <= set(texts[heading:])
     assert "On its way" not in texts
 
 
