@@ -198,7 +198,7 @@ def test_two_versions_of_a_pdf_are_shown_together(
     assert "24" in page.summary_label.plain or "differences" in page.summary_label.plain
     person.press("N")
     person.wait_until(lambda: page.page_index == 1 and len(page.new_view.marks) > 2)
-    assert announced_sentences[-1].sentence.startswith("≠ Page 2: changed:")
+    assert announced_sentences[-1].sentence.startswith("≠ Page 2: Changed:")
     assert sum(mark.is_current for mark in page.new_view.marks) == 1
     person.press("B")
     person.wait_until(lambda: page.page_index == 0)

@@ -162,8 +162,9 @@ def test_a_proposal_is_announced_to_the_second_person(
 def test_a_proposal_for_others_is_listed_with_its_reason(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """If a person can't confirm a proposal, it is listed with the reason, and isn't counted for this person. The
-    person's own proposal is below the heading of own requests, another one below "Waiting for others".
+    """If a person can't confirm a proposal, its card has the icon of a person, the panel states the reason, and it
+    isn't counted for this person. The person's own proposal is below the heading of own requests, another one below
+    "Waiting for others".
     """
     record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     propose_outcome(window_desks, record, "lead-b")
@@ -178,12 +179,12 @@ def test_a_proposal_for_others_is_listed_with_its_reason(
 
 
 def expect_others_to_decide(person: Person, heading: str, reason: str) -> None:
-    """Check that the only proposal is listed below this heading with this reason, and that it is neither counted for
-    this person nor announced.
+    """Check that the only proposal is listed below this heading as one for others, that the panel states this reason,
+    and that it is neither counted for this person nor announced.
     """
     page, context = open_approvals(person), person.opening.context
     person.wait_until(lambda: page.proposal is not None)
-    person.wait_until(lambda: [card.remark for card in page.list_panel.cards] == [reason])
+    person.wait_until(lambda: [card.icon_name for card in page.list_panel.cards] == ["person"])
     assert page.list_panel.card_list.get_line(0) == heading
     person.wait_until(lambda: page.proposal_panel.sentence_label.plain == reason)
     person.wait_until(lambda: context.work_counts.person == context.operator)
