@@ -5,10 +5,11 @@ with each seed, except those marked with `nightly`, and so do the functions that
 `tests/mutants`, and those of `_PLACES_WITHOUT_TURNS`. Of a function that runs, costly variants are drawn. A function
 has a budget of processor seconds: `_SECONDS_OF_GUARDS`, `_SECONDS_OF_MONEY` or, for all other folders, `_SECONDS`. If
 its variants need more, as many of them are drawn as fit into the budget, at least one. Each next drawn variant has as
-many parameter values as possible that no earlier one has (a database, language or role). The values other than the
-database are the case of a variant. If all cases together need at most `_SECONDS_OF_CASES`
-(`_SECONDS_OF_MONEY_CASES`), every case runs on at least one database. For a test marked with `parts_by_day`, the mark
-states the number of variants that run; each variant checks a part of the whole.
+many parameter values as possible that no earlier one has (a database, language or role); three of four functions
+prefer another database to the cluster. The values other than the database are the case of a variant. If all cases
+together need at most `_SECONDS_OF_CASES` (`_SECONDS_OF_MONEY_CASES`), every case runs on at least one database. For a
+test marked with `parts_by_day`, the mark states the number of variants that run; each variant checks a part of the
+whole.
 
 `variant_seconds.txt` has the processor seconds of one variant, by test function. Approximate values are enough, so
 the file may be old. `make nightly ARGS=--keep-seconds` measures them and writes the file (see docs/decisions/0077).

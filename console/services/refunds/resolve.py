@@ -1,7 +1,9 @@
 """Decisions of people about the outcome of an unknown refund. One person is enough if the provider's answer
 confirms the decision; otherwise two people must agree."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import EvidenceMismatchReason, UsageProblem
@@ -33,6 +35,7 @@ from console.store.database.engine import Transaction
 from console.store.records import evidence
 from console.store.refunds import refunds
 
+T = TypeVar("T")
 REFUND_KIND = refunds.REFUND_KIND
 RESOLVE_ACTION = AuditAction.REFUND_RESOLVE
 LONGEST_REFUND_NUMBER_CHARACTERS = 64
@@ -112,11 +115,8 @@ class RefundResolver:
         outcome = reader.read_refund(refund_with_payment.refund_instruction)
         context.write(lambda tx: refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome))
         if outcome.kind in (*OUTCOME_CLASSES_WITH_EFFECT, OutcomeClass.FAILED_DEFINITE):
-            mismatch, current_refund = context.write(
-                lambda tx: (
-                    self._settle_by_provider_answer(tx, refund, outcome, state, number, proof),
-                    refund_records.require_refund_after_lapse(tx.conn, refund.id),
-                )
+            mismatch, current_refund = self._write_and_read_refund(
+                refund.id, lambda tx: self._settle_by_provider_answer(tx, refund, outcome, state, number, proof)
             )
             if mismatch is not None:
                 raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current_refund, "reason": mismatch})
@@ -128,13 +128,17 @@ class RefundResolver:
         if state is RefundState.FAILED and refund.state is RefundState.SUBMITTING:
             entry = find_own_spool_entry(context, refund.operation_id)
             refuse_decision_against_answer(context, entry, refund.operation_id, refund)
-        is_proposed, decided_refund = context.write(
-            lambda tx: (
-                self._write_decision(tx, refund, state, number, proof, person),
-                refund_records.require_refund_after_lapse(tx.conn, refund.id),
-            )
+        is_proposed, decided_refund = self._write_and_read_refund(
+            refund.id, lambda tx: self._write_decision(tx, refund, state, number, proof, person)
         )
         return ResolveResult(decided_refund, awaiting="second_person" if is_proposed else None)
+
+    def _write_and_read_refund(self, refund_id: int, write: Callable[[Transaction], T]) -> tuple[T, Refund]:
+        """Call `write` in a transaction. Return its value, and the refund as this transaction leaves it. A read after
+        COMMIT could fail, and the person would be told that nothing was stored."""
+        return self._context.write(
+            lambda tx: (write(tx), refund_records.require_refund_after_lapse(tx.conn, refund_id))
+        )
 
     # Settled by the provider's answer
 
