@@ -5,15 +5,19 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-_DESCRIPTORS_ABOVE_USED_ONES = 50
+_DESCRIPTOR_LIMIT = 4
+"""Limit within the block: no new descriptor may have this number or a larger one. The descriptors below it are open
+as long as the process (standard streams, the channel of a test worker), so nothing that is closed meanwhile, for
+example by another thread, makes a number free. `poll` accepts at most so many descriptors.
+"""
 
 
 @contextmanager
 def use_up_descriptors() -> Iterator[None]:
     """Within the block, this process can open no further file or socket. Open files and connections stay usable."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    used = [os.open(os.devnull, os.O_RDONLY)]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (used[0] + _DESCRIPTORS_ABOVE_USED_ONES, limits[1]))
+    used: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTOR_LIMIT, limits[1]))
     try:
         with suppress(OSError):  # too many open files
             while True:
