@@ -115,8 +115,9 @@ class BulkRunService(BulkRunReader):
                     {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(rows), "most": MAX_ROWS_PER_BULK_RUN},
                 )
             self._require_records_left_today(person, len(rows))
-            run_id = self._context.write(lambda tx: self._insert_run(tx, bulk_action, rows, person, note_text))
-        return self.read_run(run_id)
+            return self._context.write(
+                lambda tx: require_run(tx.conn, self._insert_run(tx, bulk_action, rows, person, note_text))
+            )
 
     def _require_records_left_today(self, person: str, count: int) -> None:
         """Raise usage if `person` would have chosen more than MAX_BULK_RECORDS_PER_DAY records within 24 hours,
@@ -226,8 +227,7 @@ class BulkRunService(BulkRunReader):
                 bulk.write_run_state(tx.conn, run, self._context.now(), bulk.RUN_STOPPED, reason="asked")
                 self._context.record_audit(tx, AuditAction.BULK_STOPPED, run_id, kind=BULK_RUN_KIND)
 
-        self._context.write(stop_if_running)
-        return self.read_run(run_id)
+        return self._context.write_and_read(stop_if_running, lambda conn: require_run(conn, run_id))[1]
 
     def discard(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
         """End a bulk run that is not in the state running; its rows without a result are never executed. Return the
@@ -253,8 +253,9 @@ class BulkRunService(BulkRunReader):
                     "maker": run.made_by,
                 }
                 raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
-            self._context.write(lambda tx: self._discard_run(tx, run_id))
-        return self.read_run(run_id)
+            return self._context.write_and_read(
+                lambda tx: self._discard_run(tx, run_id), lambda conn: require_run(conn, run_id)
+            )[1]
 
     @compare_and_swap.run_again_if_stale()
     def _discard_run(self, tx: Transaction, run_id: int) -> None:

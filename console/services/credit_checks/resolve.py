@@ -258,11 +258,14 @@ class PurchaseResolver:
         no report."""
         context = self._context
         outcome, report = self._read_purchase(record, id_at_provider, is_decision=proof is not None)
-        mismatch = context.write(lambda tx: self._settle_by_report(tx, record, proof, outcome, report))
+        mismatch, current_record = context.write_and_read(
+            lambda tx: self._settle_by_report(tx, record, proof, outcome, report),
+            lambda conn: check_records.require_record(conn, record.id),
+        )
         if mismatch is not None:
             raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": mismatch})
         self._end_spooled_operation(record, is_bought=True, id_at_provider=id_at_provider)
-        return check_records.read_current_credit_check(self._context, record.id)
+        return current_record
 
     def _read_purchase(
         self, record: CreditCheck, id_at_provider: int, *, is_decision: bool
@@ -388,8 +391,9 @@ class PurchaseResolver:
                 tx, record, decision, lambda _proposer: self._settle_as_bought(tx, record, outcome, report, "resolve")
             )
 
-        is_awaiting = context.write(write_decision)
-        current_record = check_records.read_current_credit_check(context, record.id)
+        is_awaiting, current_record = context.write_and_read(
+            write_decision, lambda conn: check_records.require_record(conn, record.id)
+        )
         return ResolveResult(current_record, awaiting="second_person" if is_awaiting else None)
 
     # Not bought, decided by two people
@@ -409,20 +413,20 @@ class PurchaseResolver:
             proof,
             refusal_facts={"record": record},
         )
-        if self._context.write(
+        is_awaiting, current_record = self._context.write_and_read(
             lambda tx: self._write_decision(
                 tx, record, decision, lambda proposer: self._settle_as_not_bought(tx, record, proposer)
-            )
-        ):
-            return ResolveResult(
-                check_records.read_current_credit_check(self._context, record.id), awaiting="second_person"
-            )
+            ),
+            lambda conn: check_records.require_record(conn, record.id),
+        )
+        if is_awaiting:
+            return ResolveResult(current_record, awaiting="second_person")
         if entry is None:
             self._end_spooled_operation(record, is_bought=False)
         else:  # an answer that has come meanwhile keeps the claim
             with log_and_suppress("end of a resolved operation"):
                 self._context.spool.give_up_claim(entry)
-        return ResolveResult(check_records.read_current_credit_check(self._context, record.id))
+        return ResolveResult(current_record)
 
     def _write_decision(
         self, tx: Transaction, record: CreditCheck, decision: PersonDecision, settle: Callable[[str], None]

@@ -3,6 +3,7 @@ decision; otherwise two people must agree.
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -138,14 +139,20 @@ class PaymentResolver:
                 refuse_denial_of_unclear_answer(answer.reason, payment)
                 _refuse_unpaid_decision_against_answer(answer, payment)
         try:
-            is_proposed = self._context.write(
-                lambda tx: self._decide_by_people(tx, payment, target, proof, person, answer, id_at_provider)
+            is_proposed, decided_payment = self._context.write_and_read(
+                lambda tx: self._decide_by_people(tx, payment, target, proof, person, answer, id_at_provider),
+                lambda conn: payment_work.require_payment_after_lapse(conn, payment.id),
             )
         except payments.StaleRow:
             raise make_stale_view_error(self._payment_prober.read_payment(payment.id), payment.version) from None
-        return ResolveResult(
-            self._payment_prober.read_payment(payment.id), awaiting="second_person" if is_proposed else None
-        )
+        return ResolveResult(self._read_again(decided_payment), awaiting="second_person" if is_proposed else None)
+
+    def _read_again(self, stored_payment: Payment) -> Payment:
+        """Return the payment as it is stored now: after COMMIT, the work of the payment may have changed with the
+        state of its order. If the database can't be read, return `stored_payment`, the payment at COMMIT."""
+        with suppress(ConsoleError):
+            return self._payment_prober.read_payment(stored_payment.id)
+        return stored_payment
 
     def _store_answer(self, payment: Payment, answer: Outcome[PaymentReport]) -> None:
         """Store the provider's answer in a transaction of its own, because the decision may still be refused."""
@@ -172,10 +179,11 @@ class PaymentResolver:
                 ErrorCode.EVIDENCE_MISMATCH,
                 {"record": payment, "reason": ForeignText(sourced_report.report.provider_state)},
             )
-        effect = self._context.write(
-            lambda tx: self._write_provider_answer(tx, payment, target, proof, person, sourced_report)
+        effect, settled_payment = self._context.write_and_read(
+            lambda tx: self._write_provider_answer(tx, payment, target, proof, person, sourced_report),
+            lambda conn: payment_work.require_payment_after_lapse(conn, payment.id),
         )
-        current_payment = self._payment_prober.read_payment(payment.id)
+        current_payment = self._read_again(settled_payment)
         if effect == "unknown":
             is_id_of_other_payment = current_payment.error_code == OTHER_PAYMENT_REASON
             reason = (

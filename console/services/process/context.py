@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 WORKER = "worker"
 STORE_KEY_FINGERPRINT_NAME = "store_key_fingerprint"
 T = TypeVar("T")
+R = TypeVar("R")
 _acting_name: ContextVar[str | None] = ContextVar("acting", default=None)
 
 
@@ -279,6 +280,17 @@ class ServiceContext:
         for action in _required_rights.get() or ():
             self.require_right_despite_read_only(action)
         return self._write_once(write_changes)
+
+    def write_and_read(
+        self, write_changes: Callable[[Transaction], T], read: Callable[[Connection], R]
+    ) -> tuple[T, R]:
+        """Run `write_changes` in a write transaction (`write`). Return its result, and the result of `read`, which
+        runs at the end of the same transaction. For example, `read` returns the changed record.
+
+        A read after COMMIT could fail. The person would then be told that nothing was changed, although the change
+        is stored.
+        """
+        return self.write(lambda tx: (write_changes(tx), read(tx.conn)))
 
     def _write_once(self, write_changes: Callable[[Transaction], T]) -> T:
         with self._chain_lock.allow_locking():

@@ -134,10 +134,9 @@ class RefundResolver:
         return ResolveResult(decided_refund, awaiting="second_person" if is_proposed else None)
 
     def _write_and_read_refund(self, refund_id: int, write: Callable[[Transaction], T]) -> tuple[T, Refund]:
-        """Call `write` in a transaction. Return its value, and the refund as this transaction leaves it. A read after
-        COMMIT could fail, and the person would be told that nothing was stored."""
-        return self._context.write(
-            lambda tx: (write(tx), refund_records.require_refund_after_lapse(tx.conn, refund_id))
+        """Call `write` in a transaction. Return its value, and the refund as this transaction leaves it."""
+        return self._context.write_and_read(
+            write, lambda conn: refund_records.require_refund_after_lapse(conn, refund_id)
         )
 
     # Settled by the provider's answer

@@ -12,10 +12,12 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.recovery.decision_reasons import DecisionReason, StatedReason
+from console.domain.views.any_record import ResolveResult
 from console.sandbox.server import Sandbox
 from console.services.credit_checks.readings import CreditCheckPartReader, FetchedPart
 from console.wording.timelines import format_event_sentence
 from tests.support.desks import NUMBERS, MovedClock
+from tests.support.failing_methods import let_reads_fail_after_commit
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal_code
 
@@ -106,6 +108,42 @@ def test_resolve_as_error_takes_two_people(console: Console, sandbox: Sandbox, p
     assert isinstance(second.record, CreditCheck)
     assert (second.record.state, second.awaiting) == ("error", None)
     assert buy_check(console).state == "success"
+
+
+def resolve_and_lose_database(
+    console: Console, record_id: int, state: str, id_at_provider: int | None = None
+) -> ResolveResult:
+    """Resolve the purchase as the console's person. The database can't be read from the COMMIT of the decision on."""
+    before = console.credit_checks.read_credit_check(record_id).record
+
+    def is_stored() -> bool:
+        return console.credit_checks.read_credit_check(record_id).record.version != before.version
+
+    with let_reads_fail_after_commit(console.database, is_stored):
+        return console.recovery.resolve("credit-check", record_id, state, "their letter", id_at_provider)
+
+
+def test_a_stored_decision_is_returned_without_a_further_read(
+    console: Console, sandbox: Sandbox, place: Place
+) -> None:
+    """If the database can't be read directly after a person's decision about a purchase was stored, the person still
+    gets the credit check as it is stored, and isn't told that nothing was changed. This is so for the first and the
+    second person, and for a decision that AlarmBox confirms.
+    """
+    record = make_unknown_purchase(console, sandbox, "status:500")
+    first = resolve_and_lose_database(console, record.id, "error")
+    assert (first.awaiting, first.record) == (
+        "second_person",
+        console.credit_checks.read_credit_check(record.id).record,
+    )
+    with place.open_console_of_person(console, "lead-b") as other:
+        second = resolve_and_lose_database(other, record.id, "error")
+        assert (second.awaiting, second.record) == (None, other.credit_checks.read_credit_check(record.id).record)
+    assert second.record.state == "error"
+    bought = make_unknown_purchase(console, sandbox)
+    confirmed = resolve_and_lose_database(console, bought.id, "success", read_charged_id(sandbox))
+    assert (confirmed.awaiting, confirmed.record) == (None, console.credit_checks.read_credit_check(bought.id).record)
+    assert confirmed.record.state == "success"
 
 
 def test_the_reason_of_each_person_is_kept(console: Console, sandbox: Sandbox, place: Place) -> None:

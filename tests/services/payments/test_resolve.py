@@ -12,11 +12,13 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment
 from console.domain.queues.filters import find_cause
 from console.domain.records import Certainty, WorkState
+from console.domain.views.any_record import ResolveResult
 from console.sandbox.server import Sandbox
 from console.services.process.failpoints import Failpoints
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import NUMBERS, MovedClock
+from tests.support.failing_methods import let_reads_fail_after_commit
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
@@ -71,6 +73,39 @@ def test_one_person_decides_a_payment_with_the_providers_confirmation(scene: Pay
     assert scene.read_order("ORD-1").state == "paid"
     with expect_refusal("nothing_to_resolve"):
         scene.payments.resolve(payment.id, "completed", "again")
+
+
+def resolve_and_lose_database(desk: PaymentDesk, payment_id: int, state: str) -> ResolveResult:
+    """Resolve the payment as the desk's person. The database can't be read from the COMMIT of the decision on."""
+    before = desk.read_payment(payment_id)
+
+    def is_stored() -> bool:
+        return desk.read_payment(payment_id).version != before.version
+
+    with let_reads_fail_after_commit(desk.context.database, is_stored):
+        return desk.payments.resolve(payment_id, state, "their letter")
+
+
+def test_a_stored_decision_is_returned_without_a_further_read(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
+    """If the database can't be read directly after a person's decision about a payment was stored, the person still
+    gets the payment as it is stored, and isn't told that nothing was changed. This is so for the first and the second
+    person, and for a decision that the provider confirms.
+    """
+    confirmed_payment = make_unknown_payment(scene)
+    scene.money.change_payment_state("paypay", "ORD-1", "failed")
+    confirmed = resolve_and_lose_database(scene, confirmed_payment.id, "payment_failed")
+    assert (confirmed.awaiting, confirmed.record) == (None, scene.read_payment(confirmed_payment.id))
+    assert confirmed.record.state == "payment_failed"
+    payment = make_unknown_payment(scene, "ORD-2")
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
+    first = resolve_and_lose_database(scene, payment.id, "payment_failed")
+    assert (first.awaiting, first.record) == ("second_person", scene.read_payment(payment.id))
+    with open_desk_of("lead-b") as lead:
+        second = resolve_and_lose_database(lead, payment.id, "payment_failed")
+        assert (second.awaiting, second.record) == (None, lead.read_payment(payment.id))
+    assert second.record.state == "payment_failed"
 
 
 def test_an_outcome_denied_by_the_provider_is_refused(scene: PaymentDesk) -> None:
