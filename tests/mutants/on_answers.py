@@ -74,7 +74,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "console/domain/payments/report_rules.py",
                 "not is_newer or keeps_other_amount_unknown(payment, report)",
                 "not is_newer",
-                "test_an_attempt_over_the_requested_amount_ends_no_other_amount",
+                "test_an_unpaid_attempt_over_the_requested_amount_leaves_another_paid_amount_unknown",
             ),
             (
                 "the right amount hides it",
@@ -1195,7 +1195,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             (
                 "tests/services/credit_checks/test_killed_processes.py::"
-                "test_a_lapse_makes_no_earlier_screen_a_second_decision"
+                "test_a_person_with_a_view_from_before_the_lapse_is_no_second_person"
             ),
         ),
         "sqlite",

@@ -15,7 +15,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.report_rows import NOW, ReportRows
 
-NUMBER, OTHER_NUMBER = "1180301018771", "5010001192707"
+CORPORATION_NUMBER, OTHER_NUMBER = "1180301018771", "5010001192707"
 ONE_DAY = timedelta(days=1)
 
 
@@ -32,8 +32,8 @@ def test_sums_of_twelve_months_include_payments_by_order(console: Console, place
     separately.
     """
     rows = ReportRows(place)
-    paid = {"captured_minor": 3_300, "paid_at": NOW - ONE_DAY, "corporation_number": NUMBER}
-    order = {"merch_txn_id": "ORD-1", "total_amount": 500, "corporation_number": NUMBER}
+    paid = {"captured_minor": 3_300, "paid_at": NOW - ONE_DAY, "corporation_number": CORPORATION_NUMBER}
+    order = {"merch_txn_id": "ORD-1", "total_amount": 500, "corporation_number": CORPORATION_NUMBER}
     rows.insert_row("orders", {"id": 71, "currency": "JPY", "status": "paid", **order})
     rows.insert_payment("paypay", "completed", NOW, **paid)
     rows.insert_payment("atom", "completed", NOW, **{**paid, "captured_minor": 99, "currency": "INR"})
@@ -48,7 +48,7 @@ def test_sums_of_twelve_months_include_payments_by_order(console: Console, place
     rows.insert_refund("submitted", NOW, payment_id=ids[2], refund_amount=200, state_since=NOW)
     rows.insert_refund("submitting", NOW, payment_id=ids[3], refund_amount=30, certainty="unknown", state_since=NOW)
     rows.insert_refund("completed", NOW, payment_id=ids[6], state_since=NOW)
-    result = console.lookup.find_records(NUMBER)
+    result = console.lookup.find_records(CORPORATION_NUMBER)
     assert result.totals == (CompanyTotals("JPY", 3_800, 1_000, 200, 30), CompanyTotals("INR", 99))
     assert console.lookup.find_records(OTHER_NUMBER).totals == (CompanyTotals("JPY", 3_300, 1_000),)
 

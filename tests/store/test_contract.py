@@ -33,7 +33,7 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 pytestmark = pytest.mark.engines("sqlite", "mariadb", "galera")
 NOW = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
 LEASE_SECONDS = 60.0
-(NUMBER,) = invent_numbers(1)
+(CORPORATION_NUMBER,) = invent_numbers(1)
 ANSWER_TEXT = "名前 🏢 ' \" % :x \\ ends with spaces  "
 PURCHASED_OUTCOME: Outcome[object] = Outcome(
     OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, None, 201, ANSWER_TEXT
@@ -48,7 +48,9 @@ def process_holder(place: Place) -> HoldingProcess:
 def make_operation(
     key: str = "key-1", subject: int = 1, action: str = AuditAction.CREDIT_CHECK_PURCHASE
 ) -> NewOperation:
-    return NewOperation(str(uuid.uuid4()), action, "credit-check", subject, "1", NUMBER, key, "fingerprint")
+    return NewOperation(
+        str(uuid.uuid4()), action, "credit-check", subject, "1", CORPORATION_NUMBER, key, "fingerprint"
+    )
 
 
 def begin_operation(database: Database, operation: NewOperation, person: HoldingProcess) -> int:
@@ -127,7 +129,7 @@ def test_only_the_holder_ends_an_operation(
     assert not here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, LEASE_SECONDS))
     with here.read() as conn:
         assert [one.state for one in journal.list_unfinished_operations(conn)] == ["unknown"]
-        assert [one.id for one in journal.list_open_purchases(conn, NUMBER)] == [operation.id]
+        assert [one.id for one in journal.list_open_purchases(conn, CORPORATION_NUMBER)] == [operation.id]
 
 
 def test_instants_keep_their_microseconds(databases: tuple[Database, ...], process_holder: HoldingProcess) -> None:
@@ -277,15 +279,17 @@ def test_a_change_on_an_old_version_is_refused(
 
     def insert_pending_check(tx: Transaction) -> int:
         operation = make_operation()
-        record_id = credit_checks.insert_pending_check(tx.conn, "1", NUMBER, operation.id, NOW, None)
+        record_id = credit_checks.insert_pending_check(tx.conn, "1", CORPORATION_NUMBER, operation.id, NOW, None)
         journal.begin_operation(tx, operation, process_holder, NOW, LEASE_SECONDS)
         return record_id
 
     record_id = here.write(insert_pending_check)
     with pytest.raises(IntegrityError):
-        there.write(lambda tx: credit_checks.insert_pending_check(tx.conn, "1", NUMBER, "other", NOW, None))
+        there.write(
+            lambda tx: credit_checks.insert_pending_check(tx.conn, "1", CORPORATION_NUMBER, "other", NOW, None)
+        )
     with there.read() as conn:
-        read = credit_checks.find_live_check(conn, "1", NUMBER)
+        read = credit_checks.find_live_check(conn, "1", CORPORATION_NUMBER)
     assert read is not None
     assert (read.id, read.version, read.created_at) == (record_id, 1, NOW)
     here.write(lambda tx: credit_checks.change_record(tx.conn, read, NOW, error_code=ANSWER_TEXT))

@@ -228,9 +228,9 @@ def test_a_new_account_needs_a_password_before_anything_is_written(accounts: Acc
 
 def test_a_password_refused_by_the_server_is_named_by_its_variable(tmp_path: Path) -> None:
     """A server plugin that refuses weak passwords refuses one person's password: the error names its variable. The
-    accounts of the people before are created, no row is written, and another run with a better password completes the
-    file. After too many wrong passwords the server locks the account, which isn't reported as a wrong password; a new
-    password unlocks it.
+    accounts of the people who come before this person in the file are created, no row is written, and another run
+    with a better password completes the file. After too many wrong passwords the server locks the account, which
+    isn't reported as a wrong password; a new password unlocks it.
     """
     require_server("mariadb")
     people = [{"name": name, "roles": ["operator"], "password_env": name.upper()} for name in ("a", "b")]
@@ -264,9 +264,9 @@ def test_a_password_refused_by_the_server_is_named_by_its_variable(tmp_path: Pat
         server.connect("b", "Good-password-3").close()
 
 
-def test_capital_letters_that_the_server_ignores_are_no_other_database(tmp_path: Path) -> None:
-    """A server on Windows ignores the case of a database's name. A URL with capital letters there gives the same
-    accounts and rights as one without.
+def test_a_database_name_in_capital_letters_is_the_same_database(tmp_path: Path) -> None:
+    """A server on Windows ignores the case of a database's name. There, a URL with this name in capital letters gives
+    the same accounts and rights as a URL with the name in small letters.
     """
     require_server("mariadb")
     with (
@@ -570,7 +570,7 @@ def test_an_account_file_cannot_name_the_schema_account(accounts: AccountsByFile
     assert refused.value.detail["problem"] == "accounts_schema_account"
 
 
-def test_an_administrators_account_of_the_server_becomes_nobodys(accounts: AccountsByFile) -> None:
+def test_an_account_with_rights_on_the_whole_server_is_given_to_nobody(accounts: AccountsByFile) -> None:
     """A new person has the name of an account with rights on the whole server: the file is refused, and the account
     keeps its password. An account without such rights, as a broken off run leaves it, is completed.
     """

@@ -15,7 +15,7 @@ from tests.support.desks import NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import make_quick_folder, open_quick_desk
 
-NUMBER, FREE_NUMBER = NUMBERS[0], NUMBERS[1]
+CORPORATION_NUMBER, FREE_NUMBER = NUMBERS[0], NUMBERS[1]
 OPERATORS_BY_ROLE = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
     Person("op-c", frozenset({OPERATOR}), may_buy=False),
@@ -26,9 +26,9 @@ OPERATORS_BY_ROLE = (
 )
 ServiceAction = Callable[[Console, Path], object]
 READING_ACTIONS: dict[str, ServiceAction] = {
-    "lookup": lambda desk, _: desk.lookup.find_records(NUMBER),
-    "search": lambda desk, _: desk.lookup.search(NUMBER[:5]),
-    "similar_numbers": lambda desk, _: desk.lookup.find_similar_corporation_numbers(NUMBER[:-1] + "9"),
+    "lookup": lambda desk, _: desk.lookup.find_records(CORPORATION_NUMBER),
+    "search": lambda desk, _: desk.lookup.search(CORPORATION_NUMBER[:5]),
+    "similar_numbers": lambda desk, _: desk.lookup.find_similar_corporation_numbers(CORPORATION_NUMBER[:-1] + "9"),
     "show": lambda desk, _: desk.recovery.read_record("credit-check", 1),
     "pdf": lambda desk, _: desk.credit_checks.read_pdf(1),
     "queue": lambda desk, _: desk.recovery.read_queue("review"),
@@ -75,9 +75,9 @@ PERSON_ACTION_COMBINATIONS = [
 
 @pytest.fixture(scope="module")
 def console() -> Iterator[Console]:
-    """A desk with one purchased credit check and the people of the table TEAM."""
+    """A desk with one purchased credit check and the people of OPERATORS_BY_ROLE."""
     with make_quick_folder() as folder, open_quick_desk(folder / "desk", InMemoryAlarmBox()) as desk:
-        desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+        desk.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
         for person in OPERATORS_BY_ROLE:
             desk.people.add_person(person)
         yield desk
@@ -109,5 +109,5 @@ def test_an_unknown_person_has_no_right(console: Console) -> None:
     `unknown_operator`.
     """
     with console.acting_as("mallory"), pytest.raises(ConsoleError) as caught:
-        console.lookup.find_records(NUMBER)
+        console.lookup.find_records(CORPORATION_NUMBER)
     assert (caught.value.code, caught.value.detail["reason"]) == ("not_allowed", "unknown_operator")

@@ -11,7 +11,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.domain.records import PurchaseRequest
-from tests.services.access.test_roles import ACTIONS_BY_KIND, NUMBER, PEOPLE_BY_KIND
+from tests.services.access.test_roles import ACTIONS_BY_KIND, CORPORATION_NUMBER, PEOPLE_BY_KIND
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import make_quick_folder, open_quick_desk
 from tests.support.refusals import call_for_refusal
@@ -19,7 +19,7 @@ from tests.support.sql_server import SqlServer
 from tests.support.teams import open_team
 
 OPERATOR_NAMES = {"op-a": "op-a", "lead-b": "lead-b", "aud-e": "aud-e", "adm-f": "adm-f", "worker": "auto-g"}
-"""Accounts of the team, and whose row of the table each is."""
+"""Dictionary from each account of the team to the person of OPERATORS_BY_ROLE whose rights the account has."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def desks(sql_server: SqlServer) -> Iterator[Mapping[str, Console]]:
             )
             for person in OPERATOR_NAMES
         }
-        opened["op-a"].credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+        opened["op-a"].credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
         yield opened
         for desk in opened.values():
             desk.close()

@@ -44,7 +44,7 @@ from tests.support.quick_desks import open_quick_desk
 from tests.support.servers import Cluster, start_private_mariadb
 from tests.support.sql_server import SqlServer
 
-ONE, TWO, THREE = invent_numbers(3, seed=31)
+FIRST_NUMBER, SECOND_NUMBER, THIRD_NUMBER = invent_numbers(3, seed=31)
 _ROWS_ADDED_DURING_ADOPTION = 400
 """Rows that come in while an adoption goes on."""
 ORIGINAL_COLUMNS = "id, client_id, credit_check_id, company_name, purchased_at, expired_at, result, pdf_file_path"
@@ -128,7 +128,9 @@ LIVE_ROW_CASES: dict[str, tuple[list[legacy.Row], int]] = {
     "in another spelling": ([make_bought_row("T{}", 1), make_bought_row(" {} ", 2), make_bought_row("", 3)], 2),
     "in a third spelling": ([make_bought_row("\u3000{}\t", 1), make_bought_row("{}-", 2)], 1),
 }
-"""Rows of one claim each, and which of them stays; their number comes from the test."""
+"""Dictionary from the name of a case to its rows, which all have one claim, and the index of the row that stays live.
+The test replaces `{}` in the rows by the corporation number.
+"""
 
 
 def test_the_kept_row_of_each_claim_follows_the_rules(database: Database, home: Path, database_url: str) -> None:
@@ -170,34 +172,35 @@ def test_a_unique_index_of_another_application_prevents_rewriting(
     legacy.create_table_with_rows(
         database,
         [
-            make_bought_row(ONE, 1),
-            make_bought_row(f"T{ONE}", 1, purchased_at="2024-01-01"),
-            make_bought_row(f"T{TWO}", 3),
+            make_bought_row(FIRST_NUMBER, 1),
+            make_bought_row(f"T{FIRST_NUMBER}", 1, purchased_at="2024-01-01"),
+            make_bought_row(f"T{SECOND_NUMBER}", 3),
         ],
     )
     create_unique_index(database, "client_id, corporation_number, credit_check_id")
     with open_adoption_service(home, database_url) as service:
         service.run()
     found = read_rows(database, "corporation_number, duplicate_of")
-    assert found == [(ONE, None), (f"T{ONE}", 1), (TWO, None)]
+    assert found == [(FIRST_NUMBER, None), (f"T{FIRST_NUMBER}", 1), (SECOND_NUMBER, None)]
 
 
 @pytest.mark.parametrize(
     ("state", "plain_row"),
     [
-        ("error", make_row(corporation_number=ONE, pdf_file_path="one.pdf")),
-        ("success", make_bought_row(ONE, 1, purchased_at="2024-01-01", pdf_file_path="one.pdf")),
+        ("error", make_row(corporation_number=FIRST_NUMBER, pdf_file_path="one.pdf")),
+        ("success", make_bought_row(FIRST_NUMBER, 1, purchased_at="2024-01-01", pdf_file_path="one.pdf")),
     ],
     ids=["an error", "an earlier purchase"],
 )
 def test_a_bought_row_is_no_duplicate_of_a_row_that_comes_after_it(
     database: Database, home: Path, database_url: str, state: str, plain_row: legacy.Row
 ) -> None:
-    """A unique index of the other application prevents that the number of a bought row is rewritten, because an error
-    or an earlier purchase has the same digits. The adoption ends with an error that names the index, and the bought
-    row doesn't become a duplicate: without its claim, the same credit check could be bought a second time.
+    """A unique index of the other application prevents that the number of a bought row is rewritten, because a row
+    with an error or a row of an earlier purchase has the same digits. The adoption ends with an error that names the
+    index, and the bought row doesn't become a duplicate: without its claim, the same credit check could be bought a
+    second time.
     """
-    bought_row = make_bought_row(f"T{ONE}", 2, purchased_at="2026-01-01", pdf_file_path="one.pdf")
+    bought_row = make_bought_row(f"T{FIRST_NUMBER}", 2, purchased_at="2026-01-01", pdf_file_path="one.pdf")
     legacy.create_table_with_rows(
         database, [plain_row, bought_row], more=", status VARCHAR(20) NOT NULL DEFAULT 'pending'"
     )
@@ -221,7 +224,9 @@ def test_rows_of_different_clients_are_no_duplicates(database: Database, home: P
     """Rows of two clients with the same corporation number are not duplicates, because a claim belongs to one
     client.
     """
-    legacy.create_table_with_rows(database, [make_bought_row(ONE, 1), make_bought_row(ONE, 1, client_id=2)])
+    legacy.create_table_with_rows(
+        database, [make_bought_row(FIRST_NUMBER, 1), make_bought_row(FIRST_NUMBER, 1, client_id=2)]
+    )
     with open_adoption_service(home, database_url) as service:
         assert service.run().duplicates == 0
 
@@ -240,7 +245,7 @@ def test_an_interrupted_adoption_continues(home: Path, database: Database, datab
             service.run()
             broken.append(name)
     assert broken == []
-    legacy.insert_rows(database, [make_bought_row(ONE, 9), make_row(corporation_number=f"T{TWO}")])
+    legacy.insert_rows(database, [make_bought_row(FIRST_NUMBER, 9), make_row(corporation_number=f"T{SECOND_NUMBER}")])
     with open_adoption_service(home, database_url) as service:
         service.run()
         assert service.make_plan().state == "adopted"
@@ -334,25 +339,25 @@ def test_rows_inserted_during_the_adoption_compete_for_the_claim(
     the better of these two rows holds the claim.
     """
     late = [
-        make_bought_row(ONE, 3, purchased_at="2026-02-01"),
-        make_row(corporation_number=f"T{TWO}"),
-        make_bought_row(f"T{THREE}", 4),
+        make_bought_row(FIRST_NUMBER, 3, purchased_at="2026-02-01"),
+        make_row(corporation_number=f"T{SECOND_NUMBER}"),
+        make_bought_row(f"T{THIRD_NUMBER}", 4),
     ]
     late += [make_row(corporation_number="none")]
     with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
-        legacy.create_table_with_rows(database, [make_bought_row(ONE, 1), make_bought_row(TWO, 2)])
+        legacy.create_table_with_rows(database, [make_bought_row(FIRST_NUMBER, 1), make_bought_row(SECOND_NUMBER, 2)])
         add_during_adoption(monkeypatch, database, lambda: legacy.insert_rows(database, late))
         with open_adoption_service(home, url) as service:
             done = service.run()
         found = read_rows(database, "corporation_number, duplicate_of, work_reason")
         database.close()
     assert found == [
-        (ONE, 3, "duplicate"),
-        (TWO, None, None),
-        (ONE, None, None),
-        (TWO, 2, "duplicate"),
-        (THREE, None, None),
+        (FIRST_NUMBER, 3, "duplicate"),
+        (SECOND_NUMBER, None, None),
+        (FIRST_NUMBER, None, None),
+        (SECOND_NUMBER, 2, "duplicate"),
+        (THIRD_NUMBER, None, None),
         ("none", None, "number_unreadable"),
     ]
     assert (done.duplicates, done.unreadable, done.respelled) == (2, 1, 2)
@@ -389,7 +394,7 @@ def test_rows_added_during_the_adoption_are_read_once(
     )
     with start_private_mariadb(extra_config=("userstat=ON",)) as server, open_temporary_database(server, home) as url:
         database = Database(url, without_time_limit=True)
-        legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
+        legacy.create_table_with_rows(database, [make_bought_row(FIRST_NUMBER, 1)])
         read_before: list[int] = []
 
         def add_late_rows() -> None:
@@ -413,7 +418,7 @@ def test_rows_added_after_the_adoption_are_read_once(home: Path, alarmbox: InMem
     server_fixtures.require_engine("mariadb")
     with start_private_mariadb(extra_config=("userstat=ON",)) as server, open_temporary_database(server, home) as url:
         database = Database(url, without_time_limit=True)
-        legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
+        legacy.create_table_with_rows(database, [make_bought_row(FIRST_NUMBER, 1)])
         with open_adoption_service(home, url) as service:
             service.run()
         legacy.insert_rows(
@@ -464,10 +469,10 @@ def test_a_foreign_unique_index_is_named_in_the_error(
     """During the adoption the other application adds a unique index that prevents the adoption's writes: the error
     names the index. Formerly the error said that other transactions lock the database.
     """
-    late = [make_bought_row(f"T{ONE}", 2, client_id=2)]
+    late = [make_bought_row(f"T{FIRST_NUMBER}", 2, client_id=2)]
     with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
-        legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
+        legacy.create_table_with_rows(database, [make_bought_row(FIRST_NUMBER, 1)])
 
         def add_late_rows() -> None:
             legacy.insert_rows(database, late)
@@ -497,13 +502,13 @@ def test_an_undecided_row_does_not_end_the_adoption(
     """
     with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
-        legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
+        legacy.create_table_with_rows(database, [make_bought_row(FIRST_NUMBER, 1)])
 
         def add_late_rows() -> None:
             legacy.insert_rows(
                 database,
                 [
-                    make_bought_row(ONE, 2, purchased_at="2024-01-01"),
+                    make_bought_row(FIRST_NUMBER, 2, purchased_at="2024-01-01"),
                     *legacy.make_rows(3 * ROWS_PER_TRANSACTION, seed=8),
                 ],
             )
@@ -572,21 +577,26 @@ def test_a_desk_works_with_the_adopted_table(home: Path, database: Database, dat
     server).
     """
     legacy.create_table_with_rows(
-        database, [make_bought_row(f"T{ONE}", 71), make_bought_row(ONE, 72), make_row(corporation_number=TWO)]
+        database,
+        [
+            make_bought_row(f"T{FIRST_NUMBER}", 71),
+            make_bought_row(FIRST_NUMBER, 72),
+            make_row(corporation_number=SECOND_NUMBER),
+        ],
     )
     with open_adoption_service(home, database_url) as service:
         service.run()
     with open_desk(home, database_url, database, InMemoryAlarmBox()) as console:
-        assert [record.id for record in console.lookup.find_records(ONE).credit_checks] == [2, 1]
+        assert [record.id for record in console.lookup.find_records(FIRST_NUMBER).credit_checks] == [2, 1]
         assert {item.record.id for item in console.recovery.read_queue("review").items} == {1, 3}
-        for number in (ONE, TWO):
+        for number in (FIRST_NUMBER, SECOND_NUMBER):
             with pytest.raises(ConsoleError) as refused:
                 console.credit_checks.purchase(PurchaseRequest(number, "1"))
             assert refused.value.code == "already_purchased"
-        fresh = console.credit_checks.purchase(PurchaseRequest(THREE, "1"))
+        fresh = console.credit_checks.purchase(PurchaseRequest(THIRD_NUMBER, "1"))
         assert (fresh.id, fresh.state) == (4, "success")
         with pytest.raises(IntegrityError):
-            legacy.insert_rows(database, [make_row(corporation_number=f"{ONE[:1]}-{ONE[1:]}")])
+            legacy.insert_rows(database, [make_row(corporation_number=f"{FIRST_NUMBER[:1]}-{FIRST_NUMBER[1:]}")])
         assert [run.count for run in console.recovery.run_all_tasks() if run.task == "rows_by_others"] == [0]
 
 
@@ -594,7 +604,9 @@ def test_due_tasks_keep_the_decisions_of_the_adoption(home: Path, database: Data
     """A row that the adoption has marked as a duplicate stays a duplicate, also after the other application has
     completed its purchase. A number of thirteen letters counts as unreadable and stays as written.
     """
-    legacy.create_table_with_rows(database, [make_bought_row(ONE, 71), make_row(corporation_number=ONE)])
+    legacy.create_table_with_rows(
+        database, [make_bought_row(FIRST_NUMBER, 71), make_row(corporation_number=FIRST_NUMBER)]
+    )
     with open_adoption_service(home, database_url) as service:
         service.run()
     legacy.insert_rows(database, [make_row(corporation_number="ABCDEFGHIJKLM")])
@@ -604,7 +616,7 @@ def test_due_tasks_keep_the_decisions_of_the_adoption(home: Path, database: Data
         console.recovery.run_all_tasks()
         waiting = {item.record.id: item.record.work.reason for item in console.recovery.read_queue("review").items}
     assert waiting == {2: "duplicate", 3: "number_unreadable"}
-    assert read_rows(database, "corporation_number, duplicate_of")[1:] == [(ONE, 1), ("ABCDEFGHIJKLM", None)]
+    assert read_rows(database, "corporation_number, duplicate_of")[1:] == [(FIRST_NUMBER, 1), ("ABCDEFGHIJKLM", None)]
 
 
 @pytest.mark.parametrize(
@@ -645,14 +657,16 @@ def require_dates_in_zone(
     """Assert that the dates of rows from before and after the adoption are read in `zone` and stay stored as written.
     Assert that the dates of our own purchases are stored in UTC.
     """
-    legacy.create_table_with_rows(database, [make_bought_row(ONE, 71, purchased_at=written, expired_at=None)])
+    legacy.create_table_with_rows(
+        database, [make_bought_row(FIRST_NUMBER, 71, purchased_at=written, expired_at=None)]
+    )
     with open_adoption_service(home, url) as service:
         service.run(zone)
-    legacy.insert_rows(database, [make_bought_row(TWO, 72, purchased_at=written)])
+    legacy.insert_rows(database, [make_bought_row(SECOND_NUMBER, 72, purchased_at=written)])
     with open_desk(home, url, database, InMemoryAlarmBox()) as console:
-        for number in (ONE, TWO):
+        for number in (FIRST_NUMBER, SECOND_NUMBER):
             assert console.lookup.find_records(number).credit_checks[0].purchased_at == instant
-        ours = console.credit_checks.purchase(PurchaseRequest(THREE, "1"))
+        ours = console.credit_checks.purchase(PurchaseRequest(THIRD_NUMBER, "1"))
         (kept,) = read_rows(database, "dates_zone, purchased_at")[2:]
         assert kept[0] is None
         assert ours.purchased_at is not None
@@ -665,10 +679,10 @@ def test_a_refetch_keeps_the_time_zone_of_the_row(home: Path, database: Database
     application still reads the row.
     """
     alarmbox = InMemoryAlarmBox()
-    charged = alarmbox.buy_check(PurchaseRequest(ONE, "1")).found
+    charged = alarmbox.buy_check(PurchaseRequest(FIRST_NUMBER, "1")).found
     assert charged is not None
     legacy.create_table_with_rows(
-        database, [make_row(corporation_number=ONE, credit_check_id=charged.credit_check_id)]
+        database, [make_row(corporation_number=FIRST_NUMBER, credit_check_id=charged.credit_check_id)]
     )
     with open_adoption_service(home, database_url) as service:
         service.run("Asia/Tokyo")
@@ -689,9 +703,11 @@ def test_a_foreign_path_is_kept_and_never_followed(home: Path, path: str) -> Non
     """
     alarmbox, url = InMemoryAlarmBox(), f"sqlite:///{home}/other.db"
     database = Database(url)
-    charged = alarmbox.buy_check(PurchaseRequest(ONE, "1")).found
+    charged = alarmbox.buy_check(PurchaseRequest(FIRST_NUMBER, "1")).found
     assert charged is not None
-    legacy.create_table_with_rows(database, [make_bought_row(ONE, charged.credit_check_id, pdf_file_path=path)])
+    legacy.create_table_with_rows(
+        database, [make_bought_row(FIRST_NUMBER, charged.credit_check_id, pdf_file_path=path)]
+    )
     with open_adoption_service(home, url) as service:
         service.run()
     with open_desk(home, url, database, alarmbox) as console:

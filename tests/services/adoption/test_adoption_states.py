@@ -20,7 +20,9 @@ from tests.support.places import Engine, Place, get_nodes
 from tests.support.quick_desks import open_quick_desk
 from tests.support.sql_server import SqlServer
 
-BOUGHT, PENDING_NUMBER, FAILED_NUMBER, CLAIMED_NUMBER, ODD_NUMBER, LATER = invent_numbers(6, seed=63)
+BOUGHT_NUMBER, PENDING_NUMBER, FAILED_NUMBER, CLAIMED_NUMBER, NUMBER_OF_ERROR_WITH_ID, LATER_NUMBER = invent_numbers(
+    6, seed=63
+)
 STATUS_COLUMN = ", status VARCHAR(20) NOT NULL DEFAULT 'pending'"
 COMMENTED_STATUS_COLUMN = STATUS_COLUMN + " COMMENT 'it''s theirs'"
 
@@ -46,13 +48,13 @@ def make_rows_of_every_state(database: Database) -> None:
     """Create the table with rows of every state, with and without the provider's id of the credit check."""
     more = COMMENTED_STATUS_COLUMN if database.is_server else STATUS_COLUMN
     made = [
-        make_bought_row(BOUGHT, 1),
+        make_bought_row(BOUGHT_NUMBER, 1),
         make_row(corporation_number=PENDING_NUMBER),
         make_row(corporation_number=FAILED_NUMBER),
     ]
     made += [
         make_row(corporation_number=CLAIMED_NUMBER),
-        make_bought_row(ODD_NUMBER, 5),
+        make_bought_row(NUMBER_OF_ERROR_WITH_ID, 5),
         make_row(corporation_number=FAILED_NUMBER),
     ]
     legacy.create_table_with_rows(database, made, more=more)
@@ -123,7 +125,7 @@ def test_adopted_rows_of_each_state_hold_their_claim(database: Database, home: P
     with open_quick_desk(
         home, alarmbox, DATABASE_URL=database_url, OPERATOR="" if database.is_server else "op-a"
     ) as console:
-        for number in (BOUGHT, PENDING_NUMBER, CLAIMED_NUMBER, ODD_NUMBER):
+        for number in (BOUGHT_NUMBER, PENDING_NUMBER, CLAIMED_NUMBER, NUMBER_OF_ERROR_WITH_ID):
             with pytest.raises(ConsoleError, match="already_purchased"):
                 console.credit_checks.purchase(PurchaseRequest(number, "1"))
         assert console.credit_checks.purchase(PurchaseRequest(FAILED_NUMBER, "1")).state == "success"
@@ -152,7 +154,10 @@ def test_a_status_column_with_other_words_is_an_obstacle(
     that only the collation treats as equal to ours. The adoption is refused and changes nothing.
     """
     legacy.create_table_with_rows(
-        database, [make_bought_row(BOUGHT, 1)], more=more, options="COLLATE utf8mb4_general_ci" * database.is_server
+        database,
+        [make_bought_row(BOUGHT_NUMBER, 1)],
+        more=more,
+        options="COLLATE utf8mb4_general_ci" * database.is_server,
     )
     if word is not None:
         execute_statements(database, f"UPDATE {TABLE_NAME} SET status = '{word}'")
@@ -187,16 +192,19 @@ def test_the_other_application_updates_the_status_of_its_row(
     and the next due task doesn't overwrite it.
     """
     with place.desk(InMemoryAlarmBox()) as console:
-        insert = f"INSERT INTO {TABLE_NAME} (client_id, corporation_number, status) VALUES (1, '{LATER}', '{before}')"
+        insert = (
+            f"INSERT INTO {TABLE_NAME} (client_id, corporation_number, status)"
+            f" VALUES (1, '{LATER_NUMBER}', '{before}')"
+        )
         place.execute_as_shop(insert)
         console.recovery.run_all_tasks()
-        (found,) = console.lookup.find_records(LATER).credit_checks
+        (found,) = console.lookup.find_records(LATER_NUMBER).credit_checks
         assert (found.state, found.work.reason) == (before, "written_by_other")
         given = f", credit_check_id = {credit_check_id}" if credit_check_id else ""
         place.execute_as_shop(f"UPDATE {TABLE_NAME} SET status = '{after}'{given} WHERE id = {found.id}")
         ended = after == "error" or credit_check_id is not None
         for _ in range(2):
-            (found,) = console.lookup.find_records(LATER).credit_checks
+            (found,) = console.lookup.find_records(LATER_NUMBER).credit_checks
             assert (found.state, found.work.reason) == (after, None if ended else "written_by_other")
             console.recovery.run_all_tasks()
 
@@ -212,11 +220,11 @@ def test_the_other_application_cannot_end_a_purchased_row(sql_server: SqlServer,
         service.run()
     team = teams.create_accounts(sql_server, owner, {"op-a": ("operator",)})
     with open_quick_desk(home / "a", InMemoryAlarmBox(), DATABASE_URL=team.urls["op-a"], OPERATOR="") as console:
-        ours = console.credit_checks.purchase(PurchaseRequest(LATER, "1"))
+        ours = console.credit_checks.purchase(PurchaseRequest(LATER_NUMBER, "1"))
     account = sql_server.create_database()
     name, password = str(Database(account).url.username), str(Database(account).url.password)
     sql_server.sql(f"GRANT SELECT, INSERT, UPDATE ON `{team.database}`.{TABLE_NAME} TO `{name}`@`%`")
-    insert = f"INSERT INTO {TABLE_NAME} (client_id, corporation_number, status) VALUES (2, '{BOUGHT}', '{{}}')"
+    insert = f"INSERT INTO {TABLE_NAME} (client_id, corporation_number, status) VALUES (2, '{BOUGHT_NUMBER}', '{{}}')"
     refused = [
         f"UPDATE {TABLE_NAME} SET status = '{word}' WHERE id = {record}"
         for record in (1, 5, ours.id)
@@ -241,12 +249,12 @@ def test_one_decision_sets_incomplete_rows_aside(database: Database, home: Path,
     queue. Their records still show them as incomplete and can be re-fetched.
     """
     alarmbox = InMemoryAlarmBox()
-    charged = alarmbox.buy_check(PurchaseRequest(BOUGHT, "1")).found
+    charged = alarmbox.buy_check(PurchaseRequest(BOUGHT_NUMBER, "1")).found
     assert charged is not None
     legacy.create_table_with_rows(
         database,
         [
-            make_bought_row(BOUGHT, charged.credit_check_id),
+            make_bought_row(BOUGHT_NUMBER, charged.credit_check_id),
             make_bought_row(PENDING_NUMBER, 2, pdf_file_path="theirs/2.pdf"),
         ],
     )
@@ -266,7 +274,7 @@ def test_one_decision_sets_incomplete_rows_aside(database: Database, home: Path,
         with open_adoption_service(home, database_url) as service:
             assert [service.accept_incomplete_rows() for _ in range(2)] == [1, 0]
         assert console.recovery.read_queue("incomplete").items == ()
-        assert console.lookup.find_records(BOUGHT).credit_checks[0].incomplete == ("pdf",)
+        assert console.lookup.find_records(BOUGHT_NUMBER).credit_checks[0].incomplete == ("pdf",)
         assert console.credit_checks.refetch(1).record.incomplete == ()
     with database.read() as conn:
         told = conn.exec_driver_sql("SELECT count(*) FROM audit_log WHERE what = 'credit-check.incomplete_accepted'")
@@ -282,7 +290,7 @@ def test_an_index_created_after_the_adoption_refuses_a_purchase_without_a_charge
     charged."""
     url, alarmbox = f"sqlite:///{tmp_path}/other.db", InMemoryAlarmBox()
     opened = Database(url, without_time_limit=True)
-    row = make_bought_row(BOUGHT, 1) if renews else make_row(corporation_number=BOUGHT)
+    row = make_bought_row(BOUGHT_NUMBER, 1) if renews else make_row(corporation_number=BOUGHT_NUMBER)
     legacy.create_table_with_rows(opened, [row], more=STATUS_COLUMN)
     execute_statements(opened, f"UPDATE {TABLE_NAME} SET status = '{'success' if renews else 'error'}'")
     with open_adoption_service(home, url) as service:
@@ -293,7 +301,7 @@ def test_an_index_created_after_the_adoption_refuses_a_purchase_without_a_charge
         open_quick_desk(home, alarmbox, DATABASE_URL=url, OPERATOR="op-a") as console,
         pytest.raises(ConsoleError) as refused,
     ):
-        console.credit_checks.purchase(PurchaseRequest(BOUGHT, "1", renew=renews))
+        console.credit_checks.purchase(PurchaseRequest(BOUGHT_NUMBER, "1", renew=renews))
     assert (refused.value.code, refused.value.detail["problem"]) == ("schema_mismatch", "foreign_unique_index")
     assert "corporation_number" in str(refused.value.detail["names"])
-    assert alarmbox.count_charges(BOUGHT) == 0
+    assert alarmbox.count_charges(BOUGHT_NUMBER) == 0

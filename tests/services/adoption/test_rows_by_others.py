@@ -17,7 +17,7 @@ from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal_code
 
-(NUMBER,) = invent_numbers(1)
+(CORPORATION_NUMBER,) = invent_numbers(1)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def console(place: Place, alarmbox: InMemoryAlarmBox) -> Iterator[Console]:
         yield desk
 
 
-def insert_as_other_application(place: Place, spelling: str = NUMBER, **more: object) -> int:
+def insert_as_other_application(place: Place, spelling: str = CORPORATION_NUMBER, **more: object) -> int:
     """Insert a row as the other application does, without the server's strict mode, and return the row's id."""
     values = {"client_id": 1, "corporation_number": spelling, **more}
     given = ", ".join("NULL" if value is None else f"'{value}'" for value in values.values())
@@ -41,11 +41,11 @@ def insert_as_other_application(place: Place, spelling: str = NUMBER, **more: ob
 
 
 def buy_check(console: Console, *, renew: bool = False) -> CreditCheck:
-    return console.credit_checks.purchase(PurchaseRequest(NUMBER, "1", renew=renew))
+    return console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1", renew=renew))
 
 
 def read_purchase_error_code(console: Console) -> str:
-    """Try to purchase NUMBER, which must be refused, and return the code of the error."""
+    """Try to purchase CORPORATION_NUMBER, which must be refused, and return the code of the error."""
     return call_for_refusal_code(lambda: buy_check(console))
 
 
@@ -53,14 +53,22 @@ def test_a_refetch_leaves_a_bought_row_bought(console: Console, alarmbox: InMemo
     """A row of the other application with the provider's id is a success before and after a re-fetch, also if no due
     task has adopted it yet.
     """
-    charged = alarmbox.buy_check(PurchaseRequest(NUMBER, "1")).found
+    charged = alarmbox.buy_check(PurchaseRequest(CORPORATION_NUMBER, "1")).found
     row = insert_as_other_application(place, credit_check_id=charged.credit_check_id if charged else None)
     result = console.credit_checks.refetch(row)
     assert (result.record.state, result.record.incomplete) == ("success", ())
     assert read_purchase_error_code(console) == "already_purchased"
 
 
-@pytest.mark.parametrize("spelling", [f"T{NUMBER}", f"Ｔ{NUMBER}", f"{NUMBER[:4]}\t{NUMBER[4:]}", f"\ufeff{NUMBER}"])
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        f"T{CORPORATION_NUMBER}",
+        f"Ｔ{CORPORATION_NUMBER}",
+        f"{CORPORATION_NUMBER[:4]}\t{CORPORATION_NUMBER[4:]}",
+        f"\ufeff{CORPORATION_NUMBER}",
+    ],
+)
 @pytest.mark.parametrize("credit_check_id", [None, 77])
 def test_rows_in_spellings_that_sql_cannot_compare_hold_the_claim(
     console: Console, alarmbox: InMemoryAlarmBox, place: Place, spelling: str, credit_check_id: int | None
@@ -70,10 +78,10 @@ def test_rows_in_spellings_that_sql_cannot_compare_hold_the_claim(
     """
     row = insert_as_other_application(place, spelling, credit_check_id=credit_check_id)
     for _ in range(2):
-        (found,) = console.lookup.find_records(NUMBER).credit_checks
+        (found,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
         assert (found.id, found.corporation_number, found.state) == (
             row,
-            NUMBER,
+            CORPORATION_NUMBER,
             "success" if credit_check_id else "pending",
         )
         assert read_purchase_error_code(console) == "already_purchased"
@@ -92,9 +100,9 @@ def test_a_row_in_another_spelling_holds_its_claim_among_many_unadopted_rows(
         *(("SET sql_mode = ''",) if place.is_server else ()),
         f"INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id) VALUES {others}",
     )
-    row = insert_as_other_application(place, f"T{NUMBER}", credit_check_id=77)
+    row = insert_as_other_application(place, f"T{CORPORATION_NUMBER}", credit_check_id=77)
     assert read_purchase_error_code(console) == "already_purchased"
-    assert [found.id for found in console.lookup.find_records(NUMBER).credit_checks] == [row]
+    assert [found.id for found in console.lookup.find_records(CORPORATION_NUMBER).credit_checks] == [row]
     assert alarmbox.charges == []
 
 
@@ -111,11 +119,13 @@ def test_an_expired_row_in_another_spelling_can_be_renewed(console: Console, pla
     """The other application wrote a row with the number in another spelling, and the row's validity has ended. A new
     purchase is possible only as a renewal; the renewal supersedes the row.
     """
-    row = insert_as_other_application(place, f"T{NUMBER}", credit_check_id=77, expired_at="2020-01-01 00:00:00")
+    row = insert_as_other_application(
+        place, f"T{CORPORATION_NUMBER}", credit_check_id=77, expired_at="2020-01-01 00:00:00"
+    )
     new = buy_check(console, renew=True)
     assert console.credit_checks.read_credit_check(row).record.superseded_by == new.id
     console.recovery.run_all_tasks()
-    assert [r.id for r in console.lookup.find_records(NUMBER).credit_checks] == [new.id, row]
+    assert [r.id for r in console.lookup.find_records(CORPORATION_NUMBER).credit_checks] == [new.id, row]
 
 
 def test_a_second_spelling_of_a_held_number_is_a_duplicate(console: Console, place: Place) -> None:
@@ -123,9 +133,9 @@ def test_a_second_spelling_of_a_held_number_is_a_duplicate(console: Console, pla
     it into the review queue. A lookup of the number finds both records.
     """
     held = buy_check(console)
-    row = insert_as_other_application(place, f"T{NUMBER}", credit_check_id=77)
+    row = insert_as_other_application(place, f"T{CORPORATION_NUMBER}", credit_check_id=77)
     console.recovery.run_all_tasks()
-    both = console.lookup.find_records(NUMBER).credit_checks
+    both = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
     assert [(r.id, r.duplicate_of) for r in both] == [(row, held.id), (held.id, None)]
     assert [item.record.id for item in console.recovery.read_queue("review").items] == [row]
 
@@ -144,7 +154,7 @@ def test_a_pending_adopted_row_becomes_bought_by_its_writer(console: Console, pl
     assert console.recovery.read_queue("review").items == console.recovery.read_queue("pending").items == ()
 
 
-@pytest.mark.parametrize("spelling", [NUMBER, f"{NUMBER[:4]}-{NUMBER[4:]}"])
+@pytest.mark.parametrize("spelling", [CORPORATION_NUMBER, f"{CORPORATION_NUMBER[:4]}-{CORPORATION_NUMBER[4:]}"])
 def test_the_writer_corrects_an_unreadable_number(console: Console, place: Place, spelling: str) -> None:
     """The other application corrects an unreadable number, as the record's next step advises. The due task adopts the
     row again, the row holds its claim, and its case is closed.
@@ -158,7 +168,7 @@ def test_the_writer_corrects_an_unreadable_number(console: Console, place: Place
     for _ in range(2):
         console.recovery.run_all_tasks()
         record = console.credit_checks.read_credit_check(row).record
-        assert (record.corporation_number, record.work.reason) == (NUMBER, "written_by_other")
+        assert (record.corporation_number, record.work.reason) == (CORPORATION_NUMBER, "written_by_other")
     assert [alert for alert in console.alerts.list_alerts() if alert.resolved_at is None] == []
     assert read_purchase_error_code(console) == "already_purchased"
 
@@ -169,7 +179,7 @@ def test_invalid_dates_are_missing_values(console: Console, place: Place, invali
     row = insert_as_other_application(place, credit_check_id=5, purchased_at=invalid_date, expired_at=invalid_date)
     assert "dates" in console.credit_checks.read_credit_check(row).record.incomplete
     console.recovery.run_all_tasks()
-    assert [r.id for r in console.lookup.find_records(NUMBER).credit_checks] == [row]
+    assert [r.id for r in console.lookup.find_records(CORPORATION_NUMBER).credit_checks] == [row]
 
 
 @pytest.mark.expects_log("the spoilt row is told")

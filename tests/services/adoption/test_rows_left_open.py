@@ -18,16 +18,16 @@ from tests.support.invented import invent_numbers
 from tests.support.places import CHECKS_TABLE, Place
 from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
-NUMBER, OTHER_NUMBER = invent_numbers(2, seed=83)
+CORPORATION_NUMBER, OTHER_NUMBER = invent_numbers(2, seed=83)
 
 
 @pytest.fixture
 def alarmbox() -> InMemoryAlarmBox:
-    """The simulated AlarmBox, where the other application bought two credit checks of NUMBER and one of OTHER_NUMBER
-    on 1 April 2024.
+    """The simulated AlarmBox, where the other application bought two credit checks of CORPORATION_NUMBER and one of
+    OTHER_NUMBER on 1 April 2024.
     """
     alarmbox = InMemoryAlarmBox(today=lambda: datetime(2024, 4, 1, tzinfo=JST).date())
-    for number in (NUMBER, NUMBER, OTHER_NUMBER):
+    for number in (CORPORATION_NUMBER, CORPORATION_NUMBER, OTHER_NUMBER):
         alarmbox.buy_check(PurchaseRequest(number, "1"))
     alarmbox.today = lambda: datetime.now(JST).date()
     return alarmbox
@@ -40,7 +40,7 @@ def console(place: Place, alarmbox: InMemoryAlarmBox) -> Iterator[Console]:
 
 
 def write_adopted_row(
-    place: Place, console: Console, status: str = "pending", number: str = NUMBER, client: int = 1
+    place: Place, console: Console, status: str = "pending", number: str = CORPORATION_NUMBER, client: int = 1
 ) -> int:
     """Insert a row as the other application does, run the due tasks that adopt it, and return its id."""
     place.execute_as_shop(
@@ -61,7 +61,7 @@ def make_resolve_call(
 
 
 def buy_check(console: Console, *, renew: bool = False) -> CreditCheck:
-    return console.credit_checks.purchase(PurchaseRequest(NUMBER, "1", renew=renew))
+    return console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1", renew=renew))
 
 
 def read_record(console: Console, record_id: int) -> CreditCheck:
@@ -97,7 +97,7 @@ def test_two_people_give_the_id_of_an_open_row(
     assert call_for_refusal_code(first) == "nothing_to_resolve"
     assert console.recovery.read_queue("review").items == ()
     renewed = buy_check(console, renew=True)
-    assert (read_record(console, row).superseded_by, alarmbox.count_charges(NUMBER)) == (renewed.id, 3)
+    assert (read_record(console, row).superseded_by, alarmbox.count_charges(CORPORATION_NUMBER)) == (renewed.id, 3)
     assert call_for_refusal_code(lambda: buy_check(console, renew=True)) == "not_expired"
 
 
@@ -136,7 +136,7 @@ def test_two_people_decide_that_nothing_was_bought(
         assert make_resolve_call(other, row, "error")().awaiting is None
     record = read_record(console, row)
     assert (record.state, record.certainty, record.is_live) == ("error", "known", False)
-    assert (buy_check(console).state, alarmbox.count_charges(NUMBER)) == ("success", 3)
+    assert (buy_check(console).state, alarmbox.count_charges(CORPORATION_NUMBER)) == ("success", 3)
 
 
 def test_people_cannot_deny_a_row_that_its_writer_calls_bought(console: Console, place: Place) -> None:
@@ -184,15 +184,17 @@ def test_an_id_after_an_error_stops_the_next_purchase(
     (case,) = [alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted"]
     assert case.observed == "bought 1"
     console.alerts.acknowledge(case.id, "looked at their screen: it is a check of 2024")
-    assert (buy_check(console).state, alarmbox.count_charges(NUMBER)) == ("success", 3)
+    assert (buy_check(console).state, alarmbox.count_charges(CORPORATION_NUMBER)) == ("success", 3)
 
 
 def test_a_row_that_no_due_task_has_adopted_cannot_be_resolved(console: Console, place: Place) -> None:
     """A row that no due task has adopted cannot be resolved, because its number may need another spelling and the row
     may be a duplicate.
     """
-    place.execute_as_shop(f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (1, 'T{NUMBER}')")
-    (found,) = console.lookup.find_records(NUMBER).credit_checks
+    place.execute_as_shop(
+        f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (1, 'T{CORPORATION_NUMBER}')"
+    )
+    (found,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
     assert call_for_refusal_code(make_resolve_call(console, found.id, "error")) == "nothing_to_resolve"
     console.recovery.run_all_tasks()
     assert make_resolve_call(console, found.id, "error")().awaiting == "second_person"
@@ -215,14 +217,14 @@ def test_no_row_is_renewed_while_its_duplicate_may_be_valid(
     duplicate, and a re-fetch gets the date of a bought one.
     """
     dates = {"purchased_at": "2024-04-01 00:00:00", "expired_at": "2025-04-01 00:00:00"}
-    row = insert_as_other_application(place, NUMBER, credit_check_id=1, status="success", **dates)
+    row = insert_as_other_application(place, CORPORATION_NUMBER, credit_check_id=1, status="success", **dates)
     console.recovery.run_all_tasks()
-    other_row = insert_as_other_application(place, f"T{NUMBER}", **duplicate)
+    other_row = insert_as_other_application(place, f"T{CORPORATION_NUMBER}", **duplicate)
     console.recovery.run_all_tasks()
     assert read_record(console, other_row).duplicate_of == row
     error = call_for_refusal(lambda: buy_check(console, renew=True))
     assert (error.code, error.detail["record"].id) == ("already_purchased", other_row)  # type: ignore[union-attr]
-    assert alarmbox.count_charges(NUMBER) == 2
+    assert alarmbox.count_charges(CORPORATION_NUMBER) == 2
     if duplicate:
         console.credit_checks.refetch(other_row)
     else:

@@ -22,7 +22,9 @@ from tests.support.quick_desks import open_quick_desk
 from tests.support.sql_server import SqlServer
 from tests.support.teams import Team
 
-BOUGHT, PENDING_NUMBER, DOUBLED_NUMBER, FRESH, LATER, LATER_TOO = invent_numbers(6, seed=77)
+BOUGHT_NUMBER, PENDING_NUMBER, DOUBLED_NUMBER, FREE_NUMBER, LATER_NUMBER, SECOND_LATER_NUMBER = invent_numbers(
+    6, seed=77
+)
 ROLES_BY_MEMBER = {"op-a": ("operator",), "lead-b": ("approver",), "worker": ("worker",)}
 TABLE_OPTIONS_BY_NAME = {
     "usual": {},
@@ -41,7 +43,7 @@ def team(request: pytest.FixtureRequest, sql_server: SqlServer, tmp_path: Path) 
     owner = sql_server.create_database()
     database = Database(owner, without_time_limit=True)
     rows = [
-        make_bought_row(BOUGHT, 71),
+        make_bought_row(BOUGHT_NUMBER, 71),
         make_row(corporation_number=PENDING_NUMBER),
         make_bought_row(DOUBLED_NUMBER, 72),
         make_bought_row(DOUBLED_NUMBER, 73),
@@ -68,11 +70,11 @@ def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
             return closing.enter_context(desk)
 
         op, lead, worker = open_services("op-a"), open_services("lead-b"), open_services("worker")
-        for number in (BOUGHT, PENDING_NUMBER, DOUBLED_NUMBER):
+        for number in (BOUGHT_NUMBER, PENDING_NUMBER, DOUBLED_NUMBER):
             with pytest.raises(ConsoleError, match="already_purchased"):
                 op.credit_checks.purchase(PurchaseRequest(number, "1"))
-        assert op.credit_checks.purchase(PurchaseRequest(FRESH, "1")).state == "success"
-        renewed = lead.credit_checks.purchase(PurchaseRequest(BOUGHT, "1", renew=True))
+        assert op.credit_checks.purchase(PurchaseRequest(FREE_NUMBER, "1")).state == "success"
+        renewed = lead.credit_checks.purchase(PurchaseRequest(BOUGHT_NUMBER, "1", renew=True))
         assert renewed.state == "success"
         alarmbox.behaviour = "refuses"
         with pytest.raises(ConsoleError, match="provider_refused"):
@@ -82,7 +84,7 @@ def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
         ran = {run.task: run.count for run in worker.recovery.run_all_tasks()}
         assert ran["rows_by_others"] == 3
         assert op.lookup.find_records(PENDING_NUMBER).credit_checks[0].state == "success"
-        assert op.lookup.find_records(LATER).credit_checks[0].work.reason == "written_by_other"
+        assert op.lookup.find_records(LATER_NUMBER).credit_checks[0].work.reason == "written_by_other"
 
 
 def _write_as_other_application(team: Team) -> None:
@@ -96,12 +98,14 @@ def _write_as_other_application(team: Team) -> None:
     )
     with team.server.connect(name, "pw", team.database) as connection, connection.cursor() as cursor:
         insert = f"INSERT INTO {TABLE_NAME} (client_id, corporation_number, credit_check_id) VALUES (%s, %s, %s)"
-        cursor.executemany(insert, [(1, LATER, None), (2, LATER_TOO, 74)])
+        cursor.executemany(insert, [(1, LATER_NUMBER, None), (2, SECOND_LATER_NUMBER, 74)])
         cursor.execute(
             f"UPDATE {TABLE_NAME} SET credit_check_id = 75 WHERE corporation_number = %s", (PENDING_NUMBER,)
         )
         with pytest.raises(pymysql.MySQLError, match="original columns"):
-            cursor.execute(f"UPDATE {TABLE_NAME} SET status = 'error' WHERE corporation_number = %s", (BOUGHT,))
+            cursor.execute(
+                f"UPDATE {TABLE_NAME} SET status = 'error' WHERE corporation_number = %s", (BOUGHT_NUMBER,)
+            )
     team.server.sql(f"DROP USER `{name}`@`%`")
 
 

@@ -40,12 +40,20 @@ from tests.support.places import CHECKS_TABLE, MakePlace, Place
 from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.team_mode import execute_desk_requests, use_team_mode
 
-CHECKED, PAID, PAID_BY_ORDER, REFUNDED = range(30), range(30, 40), range(40, 45), range(45, 55)
+CHECKED_COMPANY_INDEXES = range(30)
+"""Indexes of the companies with live credit checks."""
+PAID_COMPANY_INDEXES = range(30, 40)
+"""Indexes of the companies with open payments that contain the corporation number."""
+COMPANY_INDEXES_OF_PAID_ORDERS = range(40, 45)
+"""Indexes of the companies with open payments whose orders contain the corporation number."""
+REFUNDED_COMPANY_INDEXES = range(45, 55)
+"""Indexes of the companies with open refunds."""
 UNWATCHED_COMPANY_INDEXES = range(55, 60)
-"""Indexes of the companies: with live checks, with open payments, with open refunds, and with ended records alone."""
+"""Indexes of the companies that have only ended records."""
 SUCCESSOR_COMPANY_INDEX = 59
+"""Index of the company into which others are merged. It has only an expired credit check, so it isn't watched."""
 STATEMENT_PARTS = 3
-"""Its expired check makes it none that is watched."""
+"""Number of test cases among which the SQL statements of an interrupted run are divided."""
 
 
 def plan_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
@@ -79,14 +87,14 @@ def write_records(scene: DesksWithSameRegistry) -> None:
     """Write the records of sixty companies: live credit checks, open payments and open refunds, and ended records for
     the companies in UNWATCHED_COMPANY_INDEXES.
     """
-    for index in CHECKED:
+    for index in CHECKED_COMPANY_INDEXES:
         scene.insert_check(index)
     scene.insert_check(0, client=2)
-    for index in PAID:
+    for index in PAID_COMPANY_INDEXES:
         scene.insert_payment(index)
-    for index in PAID_BY_ORDER:
+    for index in COMPANY_INDEXES_OF_PAID_ORDERS:
         scene.insert_payment(index, by_order=True)
-    for index in REFUNDED:
+    for index in REFUNDED_COMPANY_INDEXES:
         scene.insert_refund(index)
     scene.insert_check(55, expires_at=EXPIRED_AT)
     scene.insert_payment(56, is_paid=True)

@@ -333,8 +333,8 @@ def test_an_attempt_that_ended_unpaid_is_no_affected_money(scene: PaymentDesk, c
 
 @pytest.mark.engines("sqlite")
 def test_a_queue_with_records_above_the_age_limit_is_one_incident(scene: PaymentDesk, clock: MovedClock) -> None:
-    """A queue whose oldest record is over its age limit is one incident with the number and sum of the records over
-    the limit. The incident closes when these records have left the queue.
+    """A queue whose oldest record is over its age limit is one incident with the count of the records over the limit
+    and the sum of their amounts. The incident closes when these records have left the queue.
     """
     scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
     scene.place.sql("UPDATE payments SET certainty = 'unknown', version = version + 1")

@@ -16,7 +16,7 @@ from tests.support.places import Place
 from tests.support.waiting import wait_until
 from tests.support.worker_process import fork_worker
 
-ONE, TWO, THREE = invent_numbers(3, seed=41)
+FIRST_NUMBER, SECOND_NUMBER, THIRD_NUMBER = invent_numbers(3, seed=41)
 WORKER_COUNT = 3
 pytestmark = pytest.mark.expects_log("a loss is an error in the log")
 
@@ -79,9 +79,9 @@ def test_the_loss_alert_and_its_acknowledgement_are_published(
     the event once. The worker then sends the event of the acknowledgement. When the database is put back once more,
     the alert has the same id and its event is sent too.
     """
-    buy_check(place, sandbox, ONE)
+    buy_check(place, sandbox, FIRST_NUMBER)
     put_back = backups.take_backup(place)
-    buy_check(place, sandbox, TWO)
+    buy_check(place, sandbox, SECOND_NUMBER)
     put_back()
     alert_id = open_and_read_loss_alert(place, sandbox)
     receiver.answers = lambda _event, nth: 503 if nth == 1 else 204
@@ -100,9 +100,9 @@ def test_an_event_that_the_database_lacks_is_made_again(
     """The database was restored without the event about the stop of all desks: the event is created again and sent
     once.
     """
-    buy_check(place, sandbox, ONE)
+    buy_check(place, sandbox, FIRST_NUMBER)
     put_back = backups.take_backup(place)
-    buy_check(place, sandbox, TWO)
+    buy_check(place, sandbox, SECOND_NUMBER)
     put_back()
     alert_id = open_and_read_loss_alert(place, sandbox)
     place.drop_table_triggers("outbox")

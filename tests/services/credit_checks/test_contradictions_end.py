@@ -16,7 +16,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
-NUMBER, OTHER_NUMBER = invent_numbers(2)
+CORPORATION_NUMBER, OTHER_NUMBER = invent_numbers(2)
 
 
 class MisnamingAlarmBox(InMemoryAlarmBox):
@@ -88,7 +88,7 @@ def test_an_answer_that_agrees_again_ends_the_case(
     """A re-fetch or probe gets one wrong answer, which opens a case. When the next answer agrees with the record, the
     case closes and the record leaves the review queue.
     """
-    record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    record = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
     charges = list(alarmbox.charges)
     spoil_answers(alarmbox)
     if ask_provider is refetch_record:
@@ -101,7 +101,7 @@ def test_an_answer_that_agrees_again_ends_the_case(
     ask_provider(console, record)
     assert list_observed_of_open_alerts(console, record) == []
     assert console.recovery.read_queue("review").items == ()
-    assert console.lookup.find_records(NUMBER).credit_checks[0].work.state is WorkState.NONE
+    assert console.lookup.find_records(CORPORATION_NUMBER).credit_checks[0].work.state is WorkState.NONE
 
 
 @pytest.mark.parametrize("ask_provider", [refetch_record, probe_record])
@@ -111,11 +111,11 @@ def test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading(
     """A successful re-fetch or probe does not close a case about a second purchase, because it only shows that the
     report can be read.
     """
-    record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    record = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
     open_contradiction(console, record, "bought 7")
     ask_provider(console, record)
     assert list_observed_of_open_alerts(console, record) == ["bought 7"]
-    work = console.lookup.find_records(NUMBER).credit_checks[0].work
+    work = console.lookup.find_records(CORPORATION_NUMBER).credit_checks[0].work
     assert (work.state, work.reason) == (WorkState.NEEDS_REVIEW, "contradicted")
 
 
@@ -125,7 +125,7 @@ def test_a_contradiction_about_the_purchase_replaces_one_about_reading(
     """First AlarmBox doesn't show the check, and then an answer names another purchase. The case is now about the
     other purchase, and a re-fetch that succeeds doesn't close it.
     """
-    record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    record = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
     charges = list(alarmbox.charges)
     hide_check(alarmbox)
     call_for_refusal(lambda: refetch_record(console, record))
@@ -140,7 +140,7 @@ def test_an_acknowledged_contradiction_hides_no_other_one(console: Console, alar
     """A person acknowledges the case about a contradiction. Another contradiction of the same purchase opens an alert
     that isn't acknowledged.
     """
-    record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    record = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
     for observed in ("bought 7", "bought 7", "bought 8"):
         open_contradiction(console, record, observed)
         (case,) = (alert for alert in console.alerts.list_alerts() if alert.resolved_at is None)

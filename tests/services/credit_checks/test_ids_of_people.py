@@ -16,7 +16,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
-(NUMBER,) = invent_numbers(1, seed=84)
+(CORPORATION_NUMBER,) = invent_numbers(1, seed=84)
 
 
 def test_a_check_that_had_expired_before_is_another_purchase(place: Place) -> None:
@@ -24,23 +24,23 @@ def test_a_check_that_had_expired_before_is_another_purchase(place: Place) -> No
     The decision is refused, because the settled record could be renewed at once.
     """
     alarmbox = InMemoryAlarmBox(today=lambda: datetime(2024, 4, 1, tzinfo=JST).date())
-    alarmbox.buy_check(PurchaseRequest(NUMBER, "1"))
+    alarmbox.buy_check(PurchaseRequest(CORPORATION_NUMBER, "1"))
     alarmbox.today = lambda: datetime.now(JST).date()
     with place.desk(alarmbox) as console:
         alarmbox.behaviour = "silent_after_charge"
         assert (
-            call_for_refusal_code(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+            call_for_refusal_code(lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1")))
             == "outcome_unknown"
         )
         alarmbox.behaviour = "answers"
-        (record,) = console.lookup.find_records(NUMBER).credit_checks
+        (record,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
         with pytest.raises(ConsoleError, match="evidence_mismatch") as refused:
             console.recovery.resolve("credit-check", record.id, "success", "on their screen", 1)
         assert refused.value.detail["reason"] == "expired_before"
-        renewal = PurchaseRequest(NUMBER, "1", renew=True)
+        renewal = PurchaseRequest(CORPORATION_NUMBER, "1", renew=True)
         assert call_for_refusal_code(lambda: console.credit_checks.purchase(renewal)) == "already_purchased"
         settled = console.recovery.resolve("credit-check", record.id, "success", "on their screen", 2).record
-        assert (settled.state, alarmbox.count_charges(NUMBER)) == ("success", 2)
+        assert (settled.state, alarmbox.count_charges(CORPORATION_NUMBER)) == ("success", 2)
         assert call_for_refusal_code(lambda: console.credit_checks.purchase(renewal)) == "not_expired"
 
 
@@ -51,10 +51,10 @@ def test_a_check_that_was_bought_before_is_another_purchase(
     purchase was sent. The decision is refused, because the purchase that was sent would be forgotten. Nor does this
     id restore a purchase that the database has lost.
     """
-    alarmbox.charges.append(Charge(1, NUMBER, "1", hand_clock.today() - timedelta(days=200), None))
+    alarmbox.charges.append(Charge(1, CORPORATION_NUMBER, "1", hand_clock.today() - timedelta(days=200), None))
     with place.desk(alarmbox, hand_clock) as console:
         alarmbox.behaviour = "silent_after_charge"
-        error = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+        error = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1")))
         record = error.detail["record"]
         assert isinstance(record, CreditCheck)
         error = call_for_refusal(lambda: console.recovery.resolve("credit-check", record.id, "success", "seen", 1))
@@ -77,14 +77,15 @@ class RepeatingAlarmBox(InMemoryAlarmBox):
 
 
 def test_a_renewal_answered_with_an_earlier_id_is_unknown(place: Place, hand_clock: ManualClock) -> None:
-    """AlarmBox answers a renewal with the id of the expired credit check. The renewal is unknown and needs a person:
-    with another id it is bought, and two people can decide that it was not, after which the number can be renewed.
+    """AlarmBox answers a renewal with the id of the expired credit check. The outcome of the renewal is unknown, and
+    a person must look. If a person enters another id, the renewal counts as bought. If two people decide that the
+    renewal was not made, the number can be renewed again.
     """
     alarmbox = RepeatingAlarmBox(today=hand_clock.today)
     with place.desk(alarmbox, hand_clock) as console:
-        console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+        console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
         hand_clock.at += timedelta(days=370)
-        renewal = PurchaseRequest(NUMBER, "1", renew=True)
+        renewal = PurchaseRequest(CORPORATION_NUMBER, "1", renew=True)
         error = call_for_refusal(lambda: console.credit_checks.purchase(renewal))
         record = error.detail["record"]
         assert isinstance(record, CreditCheck)

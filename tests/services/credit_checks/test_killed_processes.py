@@ -17,8 +17,8 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
-(NUMBER,) = invent_numbers(1)
-PURCHASE_REQUEST = PurchaseRequest(NUMBER, "1")
+(CORPORATION_NUMBER,) = invent_numbers(1)
+PURCHASE_REQUEST = PurchaseRequest(CORPORATION_NUMBER, "1")
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_an_operation_of_an_ended_process_lapses_with_its_lease(
         alarmbox.during_call = vanish
         with pytest.raises(SimulatedCrash):
             console.credit_checks.purchase(PURCHASE_REQUEST)
-    (record,) = console.lookup.find_records(NUMBER).credit_checks
+    (record,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
     assert read_operation_state(console, record) == ("calling", None)
     clock.at += timedelta(minutes=5)
     assert read_operation_state(console, record) == ("unknown", "lapsed")
@@ -75,19 +75,19 @@ def test_an_operation_of_an_ended_process_lapses_with_its_lease(
     assert read_operation_state(console, record) == ("unknown", "lapsed")
 
 
-def test_a_lapse_makes_no_earlier_screen_a_second_decision(
+def test_a_person_with_a_view_from_before_the_lapse_is_no_second_person(
     console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock, place: Place
 ) -> None:
-    """Two people have the version before the lapse was stored on their screens. The first may still decide, because
-    the lapse changed nothing that they read. The second has not seen the first person's proposal: their decision from
-    this version is refused, and from the new version it counts.
+    """The screens of two people show the version of the record from before the lapse was stored. The first person may
+    still propose an outcome, because the lapse changed nothing on the screen. The second person has not seen this
+    proposal, so a decision from the earlier version is refused; from the new version it counts.
     """
     with simulate_crash(console._context) as vanish:
         alarmbox.during_call = vanish
         with pytest.raises(SimulatedCrash):
             console.credit_checks.purchase(PURCHASE_REQUEST)
     clock.at += timedelta(minutes=5)
-    (seen,) = console.lookup.find_records(NUMBER).credit_checks
+    (seen,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
     console.recovery.run_all_tasks()  # stores the lapse
     proposed = console.recovery.resolve("credit-check", seen.id, "error", "no charge", None, seen.version)
     assert isinstance(proposed.record, CreditCheck)

@@ -16,7 +16,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
-(NUMBER,) = invent_numbers(1)
+(CORPORATION_NUMBER,) = invent_numbers(1)
 
 
 @pytest.mark.engines("mariadb", "galera")
@@ -32,7 +32,7 @@ def test_a_late_answer_that_loses_a_race_is_run_again(
         place.desk(alarmbox, hand_clock, FAILPOINT="before_tx2:1:raise") as console,
         place.desk(alarmbox, hand_clock, person="lead-b", desk=1) as other,
     ):
-        lost = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+        lost = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1")))
         assert lost.code == "outcome_unknown"
 
         def read_and_let_other_desk_change(conn: Connection, *which: Any) -> CreditCheck | None:
@@ -52,7 +52,7 @@ def test_a_late_answer_that_loses_a_race_is_run_again(
             )
             assert console.recovery.run_all_tasks()
         assert times == 0
-        (record,) = console.lookup.find_records(NUMBER).credit_checks
+        (record,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
         assert (record.state, record.certainty, len(alarmbox.charges)) == ("success", "known", 1)
         told = place.sql("SELECT COUNT(*) FROM audit_log WHERE what = 'operation.undelivered'")
         assert told == [(0,)]

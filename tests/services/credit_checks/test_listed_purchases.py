@@ -27,7 +27,7 @@ from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-(NUMBER,) = invent_numbers(1)
+(CORPORATION_NUMBER,) = invent_numbers(1)
 
 
 @dataclass
@@ -78,13 +78,13 @@ def console(place: Place, listing_alarmbox: ListingAlarmBox, hand_clock: ManualC
 def buy_with_unknown_outcome(
     console: Console, alarmbox: ListingAlarmBox, client: str, behaviour: Behaviour
 ) -> CreditCheck:
-    """Buy NUMBER for the client while the simulated AlarmBox has this behaviour. Return the record, whose outcome is
-    unknown.
+    """Buy CORPORATION_NUMBER for the client while the simulated AlarmBox has this behaviour. Return the record, whose
+    outcome is unknown.
     """
     alarmbox.behaviour = behaviour
-    record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, client))).detail[
-        "record"
-    ]
+    record = call_for_refusal(
+        lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, client))
+    ).detail["record"]
     assert isinstance(record, CreditCheck)
     return record
 
@@ -132,7 +132,7 @@ def test_a_lost_purchase_with_a_known_id_has_the_listed_id(
     """The database has lost client 1's purchase, but the desk's spool has its AlarmBox id, which is the listed one.
     So a probe doesn't settle client 2's purchase with the listed id.
     """
-    delete_purchase(place, console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    delete_purchase(place, console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1")))
     second = buy_with_unknown_outcome(console, listing_alarmbox, "2", "silent_before_charge")
     assert read_probe_refusal(console, second) == ("outcome_unknown", "several_wait")
 
@@ -144,7 +144,7 @@ def test_another_applications_purchase_may_have_the_listed_id(
     unknown purchase.
     """
     second = buy_with_unknown_outcome(console, listing_alarmbox, "2", "silent_after_charge")
-    place.sql(f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
+    place.sql(f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (3, '{CORPORATION_NUMBER}')")
     assert read_probe_refusal(console, second) == ("outcome_unknown", "several_wait")
 
 
@@ -154,7 +154,7 @@ def test_a_listed_purchase_without_a_day_makes_the_list_ambiguous(
     """The list has our unknown purchase and one that a person made on AlarmBox's own page today. Ours, or both
     purchases, are listed without a day: either may be ours, so the purchase stays unknown.
     """
-    listing_alarmbox.charges.append(Charge(1, NUMBER, "", listing_alarmbox.today(), None))
+    listing_alarmbox.charges.append(Charge(1, CORPORATION_NUMBER, "", listing_alarmbox.today(), None))
     record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge")
     listing_alarmbox.undated = {2}
     assert read_probe_refusal(console, record) == ("outcome_unknown", "several_found")
@@ -213,7 +213,9 @@ def test_a_listed_purchase_prevents_a_denial(
     """
     record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_before_charge")
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
-    listing_alarmbox.charges.append(Charge(1, NUMBER, "1", listing_alarmbox.today(), record.id))  # it was only late
+    listing_alarmbox.charges.append(
+        Charge(1, CORPORATION_NUMBER, "1", listing_alarmbox.today(), record.id)
+    )  # it was only late
     with place.open_console_of_person(console, "lead-b") as other:
         for desk in (console, other):
             refused = call_for_refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id))
@@ -243,9 +245,9 @@ def test_an_old_list_permits_no_denial(console: Console, listing_alarmbox: Listi
         require_refusal(other)
         listing_alarmbox.is_cached = False
         assert deny_purchase(other, "credit-check", record.id) is None
-    listing_alarmbox.charges.append(Charge(1, NUMBER, "1", listing_alarmbox.today(), record.id))
+    listing_alarmbox.charges.append(Charge(1, CORPORATION_NUMBER, "1", listing_alarmbox.today(), record.id))
     listing_alarmbox.behaviour, listing_alarmbox.is_cached = "answers", True
-    refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1")))
     assert (refused.code, refused.detail["reason"]) == ("provider_unreachable", "old_answer")
     assert len(listing_alarmbox.charges) == 1
 
@@ -270,18 +272,20 @@ def test_a_listed_purchase_prevents_the_denial_of_another_applications_row(
     """The first person decides that a row of another application was not purchased, and then AlarmBox lists its
     purchase. The second person's decision is refused.
     """
-    place.execute_as_shop(f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
+    place.execute_as_shop(
+        f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (3, '{CORPORATION_NUMBER}')"
+    )
     console.recovery.run_all_tasks()
-    (row,) = console.lookup.find_records(NUMBER).credit_checks
+    (row,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
     assert deny_purchase(console, "credit-check", row.id) == "second_person"
-    listing_alarmbox.charges.append(Charge(1, NUMBER, "3", listing_alarmbox.today(), None))
+    listing_alarmbox.charges.append(Charge(1, CORPORATION_NUMBER, "3", listing_alarmbox.today(), None))
     with place.open_console_of_person(console, "lead-b") as other:
         assert (
             call_for_refusal(lambda: deny_purchase(other, "credit-check", row.id)).detail["reason"]
             == "listed_purchase"
         )
     assert (
-        call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "3"))).code
+        call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "3"))).code
         == "already_purchased"
     )
 
@@ -294,11 +298,13 @@ def test_an_unrelated_listed_purchase_prevents_no_denial(
     record), or can't be read. Two people can then deny the unknown purchase.
     """
     if listed == "ours":
-        assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state == CheckState.SUCCESS
+        assert console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "2")).state == CheckState.SUCCESS
     record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_before_charge")
     days = {"earlier": 2, "over": 400}.get(listed)
     if days is not None:
-        listing_alarmbox.charges.append(Charge(1, NUMBER, "", listing_alarmbox.today() - timedelta(days=days), None))
+        listing_alarmbox.charges.append(
+            Charge(1, CORPORATION_NUMBER, "", listing_alarmbox.today() - timedelta(days=days), None)
+        )
     listing_alarmbox.is_readable = listed != "silent"
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
     with place.open_console_of_person(console, "lead-b") as other:
@@ -351,7 +357,11 @@ def test_only_one_of_simultaneous_decisions_gets_the_id(
         monkeypatch.setattr(outcomes, "write_successful_purchase", start_second_decision)
         first = pool_of_first.submit(decide_first)
         ends += [first.exception(20), futures[0].exception(20)]
-        owners = [one.id for one in console.lookup.find_records(NUMBER).credit_checks if one.credit_check_id == 1]
+        owners = [
+            one.id
+            for one in console.lookup.find_records(CORPORATION_NUMBER).credit_checks
+            if one.credit_check_id == 1
+        ]
     assert owners == [record.id for record, end in zip(records, ends, strict=True) if end is None]
     (lost,) = filter(None, ends)
     assert isinstance(lost, ConsoleError)
@@ -408,7 +418,9 @@ def test_a_purchase_of_the_day_before_makes_the_list_ambiguous(
     """A person bought the same check on AlarmBox's own page around midnight, so the list has two purchases. The probe
     leaves our purchase unknown.
     """
-    listing_alarmbox.charges.append(Charge(1, NUMBER, "", listing_alarmbox.today() - timedelta(days=1), None))
+    listing_alarmbox.charges.append(
+        Charge(1, CORPORATION_NUMBER, "", listing_alarmbox.today() - timedelta(days=1), None)
+    )
     record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge")
     assert read_probe_refusal(console, record) == ("outcome_unknown", "several_found")
 
@@ -419,8 +431,8 @@ def test_a_list_without_a_purchase_that_we_know_settles_nothing(
     """AlarmBox's list lacks client 2's purchase of today, which is stored here, so it may also lack the unknown
     purchase. The probe leaves the unknown purchase unknown.
     """
-    console.credit_checks.purchase(PurchaseRequest(NUMBER, "2"))
-    listing_alarmbox.charges.append(Charge(2, NUMBER, "", listing_alarmbox.today(), None))
+    console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "2"))
+    listing_alarmbox.charges.append(Charge(2, CORPORATION_NUMBER, "", listing_alarmbox.today(), None))
     record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge")
     listing_alarmbox.hidden = {1, 3}
     assert read_probe_refusal(console, record) == ("outcome_unknown", "list_incomplete")
@@ -440,24 +452,26 @@ def test_a_denied_purchase_that_is_listed_later_stops_the_next_one(
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
     with place.open_console_of_person(console, "lead-b") as other:
         assert deny_purchase(other, "credit-check", record.id) is None
-    listing_alarmbox.charges.append(Charge(1, NUMBER, "1", listing_alarmbox.today(), record.id))
+    listing_alarmbox.charges.append(Charge(1, CORPORATION_NUMBER, "1", listing_alarmbox.today(), record.id))
     listing_alarmbox.behaviour = "answers"
     if not is_late:
-        unanswered = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+        unanswered = call_for_refusal(
+            lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
+        )
         assert (unanswered.code, listing_alarmbox.call_counts["check"]) == ("provider_unreachable", 1)
         listing_alarmbox.is_readable = True
-    refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1")))
     assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
     assert (len(listing_alarmbox.charges), listing_alarmbox.call_counts["check"]) == (1, 1)
     (case,) = [alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted"]
     assert case.observed == "bought 1"
     # Another client's purchase is a purchase of its own, and doesn't ask.
     asked = listing_alarmbox.call_counts["list"]
-    assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state is CheckState.SUCCESS
+    assert console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "2")).state is CheckState.SUCCESS
     assert listing_alarmbox.call_counts["list"] == asked
     with place.open_console_of_person(console, "lead-b") as other:
         other.alerts.acknowledge(case.id, "bought by hand for another office")
-    assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")).state is CheckState.SUCCESS
+    assert console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1")).state is CheckState.SUCCESS
 
 
 def test_a_denied_purchase_that_is_not_listed_is_bought_again(
@@ -469,7 +483,7 @@ def test_a_denied_purchase_that_is_not_listed_is_bought_again(
     with place.open_console_of_person(console, "lead-b") as other:
         deny_purchase(other, "credit-check", record.id)
     listing_alarmbox.behaviour = "answers"
-    assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")).state is CheckState.SUCCESS
+    assert console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1")).state is CheckState.SUCCESS
     assert len(listing_alarmbox.charges) == 1
 
 
@@ -491,15 +505,19 @@ def test_each_listed_purchase_after_a_denial_needs_a_person(
     """
     buy_and_deny_unmade_purchase(console, listing_alarmbox, place)
     for id_at_provider in (1, 2):
-        listing_alarmbox.charges.append(Charge(id_at_provider, NUMBER, "", listing_alarmbox.today(), None))
+        listing_alarmbox.charges.append(
+            Charge(id_at_provider, CORPORATION_NUMBER, "", listing_alarmbox.today(), None)
+        )
         for _ in range(2):
-            refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+            refused = call_for_refusal(
+                lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
+            )
             assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
         (case,) = [alert for alert in console.alerts.list_alerts() if alert.acknowledged_by is None]
         assert case.observed == f"bought {id_at_provider}"
         with place.open_console_of_person(console, "lead-b") as other:
             other.alerts.acknowledge(case.id, "bought by hand")
-    assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")).state is CheckState.SUCCESS
+    assert console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1")).state is CheckState.SUCCESS
     assert listing_alarmbox.call_counts["check"] == 2
 
 
@@ -512,8 +530,8 @@ def test_the_purchase_of_an_earlier_denial_stops_the_next_one(
     first, day = buy_and_deny_unmade_purchase(console, listing_alarmbox, place), listing_alarmbox.today()
     hand_clock.at += timedelta(days=5)
     buy_and_deny_unmade_purchase(console, listing_alarmbox, place)
-    listing_alarmbox.charges.append(Charge(1, NUMBER, "1", day, first.id))
-    refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    listing_alarmbox.charges.append(Charge(1, CORPORATION_NUMBER, "1", day, first.id))
+    refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1")))
     assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
     (case,) = [alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted"]
     assert (case.subject_id, case.observed) == (first.id, "bought 1")
@@ -529,7 +547,7 @@ def test_a_denied_purchase_may_have_the_listed_id(
     """
     denied = buy_and_deny_unmade_purchase(console, listing_alarmbox, place)
     second = buy_with_unknown_outcome(console, listing_alarmbox, client, "silent_before_charge")
-    listing_alarmbox.charges.append(Charge(1, NUMBER, "1", listing_alarmbox.today(), denied.id))
+    listing_alarmbox.charges.append(Charge(1, CORPORATION_NUMBER, "1", listing_alarmbox.today(), denied.id))
     assert read_probe_refusal(console, second) == ("outcome_unknown", "several_wait")
     named = console.recovery.resolve("credit-check", second.id, "success", "their screen", 1)
     assert isinstance(named.record, CreditCheck)
@@ -553,20 +571,22 @@ def test_a_denied_lost_purchase_that_is_listed_later_stops_the_next_one(
     assert deny_purchase(console, "operation", operation_id) == "second_person"
     with place.open_console_of_person(console, "lead-b") as other:
         assert deny_purchase(other, "operation", operation_id) is None
-    listing_alarmbox.charges.append(Charge(1, NUMBER, "1", listing_alarmbox.today(), None))
+    listing_alarmbox.charges.append(Charge(1, CORPORATION_NUMBER, "1", listing_alarmbox.today(), None))
     listing_alarmbox.behaviour = "answers"
     if answer_to_reading == "silent":
         listing_alarmbox.is_readable = False
-        unanswered = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+        unanswered = call_for_refusal(
+            lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
+        )
         assert unanswered.code == "provider_unreachable"
         listing_alarmbox.is_readable = True
-    refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1")))
     assert (refused.code, refused.detail["operation_id"]) == ("already_purchased", operation_id)
     assert listing_alarmbox.call_counts["check"] == 1
     console.recovery.resolve("operation", operation_id, "success", "their screen", 1)
-    (bought,) = console.lookup.find_records(NUMBER).credit_checks
+    (bought,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
     assert (bought.state, bought.credit_check_id, bought.operation_id) == (CheckState.SUCCESS, 1, operation_id)
-    again = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    again = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1")))
     assert again.detail["record"] == bought
 
 
@@ -588,9 +608,9 @@ def test_a_wrong_expiration_date_in_the_list_frees_no_claim(
     alarmbox = WrongExpiryAlarmBox(today=hand_clock.today, undated=set() if is_dated else {1})
     alarmbox.behaviour = "silent_after_charge"
     with place.desk(alarmbox, hand_clock) as console:
-        record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))).detail[
-            "record"
-        ]
+        record = call_for_refusal(
+            lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
+        ).detail["record"]
         assert isinstance(record, CreditCheck)
         hand_clock.at += timedelta(days=1)
         error = call_for_refusal(lambda: console.recovery.resolve("credit-check", record.id, "error", "x"))

@@ -18,7 +18,7 @@ from tests.support.places import CHECKS_TABLE, Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
-NUMBER, OTHER_NUMBER = invent_numbers(2)
+CORPORATION_NUMBER, OTHER_NUMBER = invent_numbers(2)
 
 
 @dataclass
@@ -30,7 +30,9 @@ class ContradictingAlarmBox(InMemoryAlarmBox):
 
     named_id: int | None = None
     body: str = ""
-    """The body of the answer in place of a refusal with `named_id`; `%s` in it stands for the id of the purchase."""
+    """The body of the answer to a purchase. An empty text stands for a refusal with `named_id`, and `%s` stands for
+    the id of the purchase.
+    """
     reason: str = "refused_but_made"
     status: int = 422
     makes_purchase: bool = True
@@ -83,7 +85,7 @@ def console(
 
 
 def buy_check(console: Console, client: str = "1") -> CreditCheck:
-    return console.credit_checks.purchase(PurchaseRequest(NUMBER, client))
+    return console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, client))
 
 
 def buy_with_unknown_outcome(console: Console, client: str = "1") -> CreditCheck:
@@ -116,7 +118,7 @@ def test_a_purchase_named_by_its_refusal_cannot_be_denied(
     assert call_for_refusal_code(lambda: buy_check(console)) == "already_purchased"
     console.recovery.resolve("credit-check", str(record.id), "success", "their screen", 1)
     assert console.credit_checks.read_credit_check(record.id).record.state is CheckState.SUCCESS
-    assert contradicting_alarmbox.count_charges(NUMBER) == 1
+    assert contradicting_alarmbox.count_charges(CORPORATION_NUMBER) == 1
 
 
 def test_a_lost_purchase_named_by_its_refusal_cannot_be_denied(
@@ -160,7 +162,7 @@ def test_a_purchase_named_by_an_unusable_success_cannot_be_denied(
             assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "named_purchase")
     console.recovery.resolve("credit-check", str(record.id), "success", "their screen", 1)
     assert console.credit_checks.read_credit_check(record.id).record.state is CheckState.SUCCESS
-    assert contradicting_alarmbox.count_charges(NUMBER) == 1
+    assert contradicting_alarmbox.count_charges(CORPORATION_NUMBER) == 1
 
 
 def test_a_purchase_that_its_answer_shows_without_an_id_cannot_be_denied(
@@ -182,7 +184,7 @@ def test_a_purchase_that_its_answer_shows_without_an_id_cannot_be_denied(
             assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "made_without_id")
     contradicting_alarmbox.is_silent = False
     console.recovery.resolve("credit-check", str(record.id), "success", "their screen", 1)
-    assert contradicting_alarmbox.count_charges(NUMBER) == 1
+    assert contradicting_alarmbox.count_charges(CORPORATION_NUMBER) == 1
 
 
 def test_a_lost_purchase_that_its_answer_shows_without_an_id_cannot_be_denied(
@@ -204,7 +206,7 @@ def test_alarmboxs_list_decides_about_an_answer_without_an_id(
     console: Console, contradicting_alarmbox: ContradictingAlarmBox
 ) -> None:
     """AlarmBox's answer shows a credit check without its id, but AlarmBox's list doesn't have the purchase: people
-    can deny it. Without an answer to the question for the list they can't.
+    can deny it. If AlarmBox doesn't answer the request for its list, they can't.
     """
     contradicting_alarmbox.answer_success(
         "made_without_id", '{"credit_check":{"purchase_date":"2026-11-20","result":"ok"}}'
@@ -228,7 +230,7 @@ def test_alarmboxs_list_decides_about_an_answer_without_an_id(
 def test_a_refusal_in_utf16_names_the_purchase_too(
     console: Console, contradicting_alarmbox: ContradictingAlarmBox
 ) -> None:
-    """AlarmBox makes a purchase and refuses it in UTF-16: the id is found beside the NUL characters."""
+    """AlarmBox makes a purchase and refuses it in UTF-16: the program finds the id between the NUL characters."""
     contradicting_alarmbox.body = '\ufffd\ufffd{"credit_check_id":%s}'.replace('"', '"\0').replace("_", "_\0")
     record = buy_with_unknown_outcome(console)
     refused = call_for_refusal(lambda: deny_purchase(console, "credit-check", record.id))
@@ -277,7 +279,10 @@ def test_an_answer_that_names_another_purchase_can_be_denied(
         assert buy_check(console, "2").credit_check_id == 1
         contradicting_alarmbox.is_contradicting = True
     else:
-        number, day = (OTHER_NUMBER if named == "another company's" else NUMBER), contradicting_alarmbox.today()
+        number, day = (
+            (OTHER_NUMBER if named == "another company's" else CORPORATION_NUMBER),
+            contradicting_alarmbox.today(),
+        )
         contradicting_alarmbox.charges.append(
             Charge(1, number, "1", day - timedelta(days=40 if named == "an old one" else 0), None)
         )

@@ -37,7 +37,7 @@ from tests.support.refusals import call_for_refusal
 from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
 pytestmark = pytest.mark.engines("sqlite")
-(NUMBER,) = invent_numbers(1)
+(CORPORATION_NUMBER,) = invent_numbers(1)
 LONG_TEXT = "x" * 70
 ONE_DAY = timedelta(days=1)
 SUCCESS, ERROR, PENDING = CheckState.SUCCESS, CheckState.ERROR, CheckState.PENDING
@@ -64,12 +64,12 @@ class PurchaseDesk:
         return self.read_record()
 
     def buy(self, *, renew: bool = False) -> CreditCheck:
-        """Buy or renew NUMBER for client 1."""
-        return self.console.credit_checks.purchase(PurchaseRequest(NUMBER, "1", renew=renew))
+        """Buy or renew CORPORATION_NUMBER for client 1."""
+        return self.console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1", renew=renew))
 
     def read_record(self) -> CreditCheck:
-        """Return the newest record of NUMBER."""
-        return self.console.lookup.find_records(NUMBER).credit_checks[0]
+        """Return the newest record of CORPORATION_NUMBER."""
+        return self.console.lookup.find_records(CORPORATION_NUMBER).credit_checks[0]
 
     def deliver_late_answer(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> bool:
         """Deliver a late answer to the record's purchase; return True if the program accepted it."""
@@ -128,9 +128,16 @@ def purchase_desk(place: Place, hand_clock: ManualClock) -> Iterator[PurchaseDes
         yield PurchaseDesk(place, console, alarmbox, hand_clock)
 
 
-def make_success(number: int = 12345) -> Outcome[CheckReport]:
-    """Return AlarmBox's answer that the purchase was made and has this id."""
-    return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, CheckReport(number, NUMBER), 201, "{}")
+def make_success(id_at_provider: int = 12345) -> Outcome[CheckReport]:
+    """Return AlarmBox's answer that the purchase was made and has the AlarmBox id `id_at_provider`."""
+    return Outcome(
+        OutcomeClass.SUCCEEDED,
+        "answered",
+        SendingCertainty.YES,
+        CheckReport(id_at_provider, CORPORATION_NUMBER),
+        201,
+        "{}",
+    )
 
 
 def make_answer(kind: OutcomeClass, reason: str = "http_422") -> Outcome[CheckReport]:
@@ -292,7 +299,7 @@ def test_a_denied_but_bought_purchase_stops_the_next_one(purchase_desk: Purchase
     assert call_for_refusal(purchase_desk.buy).code == "provider_refused"
     purchase_desk.alarmbox.behaviour, record = "answers", purchase_desk.read_record()
     assert explain_record(record, purchase_desk.context.now()).next_step.action == "purchase"
-    assert purchase_desk.console.credit_checks.make_plan(NUMBER).denied_checks == ()
+    assert purchase_desk.console.credit_checks.make_plan(CORPORATION_NUMBER).denied_checks == ()
     assert purchase_desk.deliver_late_answer(record, make_success())
     charges = len(purchase_desk.alarmbox.charges)
     explanation = explain_record(purchase_desk.read_record(), purchase_desk.context.now())
@@ -311,16 +318,16 @@ def test_a_denied_but_bought_purchase_stops_the_next_one(purchase_desk: Purchase
         blocker = refused.detail["record"]
         assert isinstance(blocker, CreditCheck)
         assert blocker.id == record.id
-    assert [denied.id for denied in purchase_desk.console.credit_checks.make_plan(NUMBER).denied_checks] == [
-        record.id
-    ]
+    assert [
+        denied.id for denied in purchase_desk.console.credit_checks.make_plan(CORPORATION_NUMBER).denied_checks
+    ] == [record.id]
     assert len(purchase_desk.alarmbox.charges) == charges
-    assert purchase_desk.console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state is SUCCESS
+    assert purchase_desk.console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "2")).state is SUCCESS
     (case,) = [alert for alert in purchase_desk.console.alerts.list_alerts() if alert.rule_id == "contradicted"]
     assert purchase_desk.read_next_step(record) == "next.check_purchase_history"
     purchase_desk.console.alerts.acknowledge(case.id, "their screen has nothing")
     assert purchase_desk.read_next_step(record) == "next.may_buy_again"
-    assert purchase_desk.console.credit_checks.make_plan(NUMBER).denied_checks == ()
+    assert purchase_desk.console.credit_checks.make_plan(CORPORATION_NUMBER).denied_checks == ()
     purchase_desk.console.alerts.undo_acknowledgement(case.id)
     assert call_for_refusal(purchase_desk.buy).code == "already_purchased"
     purchase_desk.console.alerts.acknowledge(case.id, "their screen has nothing")
@@ -336,7 +343,7 @@ def test_an_earlier_refusal_advises_no_purchase_blocked_by_a_denied_one(purchase
     assert call_for_refusal(partial(purchase_desk.buy)).code == "provider_refused"
     first = purchase_desk.read_record()
     assert call_for_refusal(partial(purchase_desk.buy)).code == "provider_refused"
-    records = purchase_desk.console.lookup.find_records(NUMBER).credit_checks
+    records = purchase_desk.console.lookup.find_records(CORPORATION_NUMBER).credit_checks
     second = next(record for record in records if record.id != first.id)
     first, second = sorted((first, second), key=lambda record: record.id)
     purchase_desk.alarmbox.behaviour = "answers"
@@ -370,7 +377,7 @@ def test_a_renewal_that_was_denied_and_bought_is_not_bought_again(purchase_desk:
 
 
 @pytest.mark.parametrize(
-    ("state", "kind", "theirs", "differs"),
+    ("state", "kind", "reported_id", "differs"),
     [
         (SUCCESS, OutcomeClass.SUCCEEDED, 1, False),
         (SUCCESS, OutcomeClass.SUCCEEDED, 2, True),
@@ -385,20 +392,21 @@ def test_a_renewal_that_was_denied_and_bought_is_not_bought_again(purchase_desk:
     ],
 )
 def test_an_answer_contradicts_only_a_different_known_outcome(
-    state: CheckState, kind: OutcomeClass, theirs: int | None, differs: bool
+    state: CheckState, kind: OutcomeClass, reported_id: int | None, differs: bool
 ) -> None:
     """A late answer counts as a contradiction only if the record has a known outcome and the answer states a
     different one. No answer contradicts a record without an outcome.
     """
     record = CreditCheck(
-        17, NUMBER, "1", state, Certainty.KNOWN, Work(), 1, None, None, None, None, None, (), None, "op", 1,
+        17, CORPORATION_NUMBER, "1", state, Certainty.KNOWN, Work(), 1, None, None, None, None, None, (), None,
+        "op", 1,
     )  # fmt: skip
-    outcome = Outcome(kind, "x", SendingCertainty.YES, None if theirs is None else CheckReport(theirs))
+    outcome = Outcome(kind, "x", SendingCertainty.YES, None if reported_id is None else CheckReport(reported_id))
     assert outcomes.is_contradicting_answer(record, outcome) is differs
 
 
 @pytest.mark.parametrize(
-    ("is_found", "reason", "state", "work_reason"),
+    ("has_list", "reason", "state", "work_reason"),
     [
         (False, "read_timeout", WorkState.NEEDS_REVIEW, "no_list_call"),
         (True, "read_timeout", WorkState.SCHEDULED, "unknown"),
@@ -407,13 +415,13 @@ def test_an_answer_contradicts_only_a_different_known_outcome(
     ],
 )
 def test_an_unknown_purchase_is_probed_or_waits_for_a_person(
-    purchase_desk: PurchaseDesk, is_found: bool, reason: str, state: WorkState, work_reason: str
+    purchase_desk: PurchaseDesk, has_list: bool, reason: str, state: WorkState, work_reason: str
 ) -> None:
     """An unknown purchase is probed automatically if AlarmBox has a list of purchases. A person must look if AlarmBox
-    has no list, or if its answer was for no record of ours.
+    has no list, or if its answer doesn't fit the purchase.
     """
     record = purchase_desk.make_unknown_purchase()
-    purchase_desk.alarmbox.lists_purchases = is_found
+    purchase_desk.alarmbox.lists_purchases = has_list
     purchase_desk.record_outcome(record, make_answer(OutcomeClass.UNKNOWN, reason))
     work = purchase_desk.read_record().work
     assert (work.state, work.reason, work.attempt) == (state, work_reason, 0)
@@ -496,16 +504,20 @@ def test_a_purchase_settled_before_its_lapse_keeps_its_outcome(purchase_desk: Pu
 
 def test_an_outcome_without_its_record_is_refused(purchase_desk: PurchaseDesk) -> None:
     """Recording an outcome for a record that doesn't exist is refused with `not_found`."""
-    error = call_for_refusal(lambda: purchase_desk.record_outcome(replace(CHECK, id=99), make_success()))
+    error = call_for_refusal(lambda: purchase_desk.record_outcome(replace(PENDING_CHECK, id=99), make_success()))
     assert (error.code, error.detail["id"]) == ("not_found", "99")
 
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-CHECK = CreditCheck(
-    17, NUMBER, "1", PENDING, Certainty.KNOWN, Work(), None, None, None, None, None, None, (), None, "op-1", 1,
+PENDING_CHECK = CreditCheck(
+    17, CORPORATION_NUMBER, "1", PENDING, Certainty.KNOWN, Work(), None, None, None, None, None, None, (), None,
+    "op-1", 1,
 )  # fmt: skip
-CHECK_REPORT = CheckReport(12345, NUMBER)
-BEGINS, ENDS = datetime(2026, 11, 19, 15, tzinfo=UTC), datetime(2027, 11, 19, 15, tzinfo=UTC)
+CHECK_REPORT = CheckReport(12345, CORPORATION_NUMBER)
+PURCHASE_DAY_START, EXPIRATION_DAY_END = (
+    datetime(2026, 11, 19, 15, tzinfo=UTC),
+    datetime(2027, 11, 19, 15, tzinfo=UTC),
+)
 
 
 @pytest.mark.parametrize(
@@ -518,8 +530,8 @@ BEGINS, ENDS = datetime(2026, 11, 19, 15, tzinfo=UTC), datetime(2027, 11, 19, 15
             {"company_name": "A" * 255, "result": "ok"},
         ),
         (replace(CHECK_REPORT, company_name=""), None, {}),
-        (replace(CHECK_REPORT, purchase_date=date(2026, 11, 20)), None, {"purchased_at": BEGINS}),
-        (replace(CHECK_REPORT, expiration_date=date(2027, 11, 19)), None, {"expired_at": ENDS}),
+        (replace(CHECK_REPORT, purchase_date=date(2026, 11, 20)), None, {"purchased_at": PURCHASE_DAY_START}),
+        (replace(CHECK_REPORT, expiration_date=date(2027, 11, 19)), None, {"expired_at": EXPIRATION_DAY_END}),
         (replace(CHECK_REPORT, expired=False), NOW - ONE_DAY, {}),
         (replace(CHECK_REPORT, expired=True), None, {"expired_at": NOW}),
         (replace(CHECK_REPORT, expired=True), NOW - ONE_DAY, {"expired_at": NOW - ONE_DAY}),
@@ -548,18 +560,18 @@ def test_a_report_changes_only_its_own_fields(
     """Values for which AlarmBox's report has no field stay unchanged (`stored_expiry` is the stored end of the
     viewing period). If the report says that the period is over, this counts more than the report's dates.
     """
-    found = outcomes.make_report_values(report, replace(CHECK, expired_at=stored_expiry), NOW)
+    found = outcomes.make_report_values(report, replace(PENDING_CHECK, expired_at=stored_expiry), NOW)
     naive = {name: at.replace(tzinfo=None) if isinstance(at, datetime) else at for name, at in values.items()}
     assert found == naive
 
 
 def test_a_viewing_period_ends_at_its_stated_day(purchase_desk: PurchaseDesk) -> None:
-    """AlarmBox's report says that the viewing period is over: the period ends at the day stated in the report. Until
-    that instant has come, the earlier stored end stays.
+    """AlarmBox's report says that the viewing period is over, and states its last day: the period ends at the end of
+    that day. If by the desk's clock that moment hasn't come yet, the earlier stored end stays.
     """
     report = replace(CHECK_REPORT, expired=True, expiration_date=date(2026, 11, 19))
     ends = datetime(2026, 11, 19, 15, tzinfo=UTC)
-    held = replace(CHECK, expired_at=ends - ONE_DAY)
+    held = replace(PENDING_CHECK, expired_at=ends - ONE_DAY)
     assert outcomes.make_report_values(report, held, ends)["expired_at"] == ends.replace(tzinfo=None)
     early = outcomes.make_report_values(report, held, ends - timedelta(seconds=1))
     assert early["expired_at"] == (ends - ONE_DAY).replace(tzinfo=None)

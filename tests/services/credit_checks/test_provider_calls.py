@@ -1,4 +1,6 @@
-"""Tests of when the program calls AlarmBox, and how often (requirements 6 and 13), observed at the HTTP transport."""
+"""Tests of the moments and the number of the calls to AlarmBox (requirements 6 and 13), observed at the HTTP
+transport.
+"""
 
 import sqlite3
 from collections import Counter
@@ -22,7 +24,7 @@ from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.refusals import call_for_refusal
 
 TIMEOUT_COUNT = 20  # a fiftieth of the thousand
-ONE, TWO = NUMBERS[:2]
+FIRST_NUMBER, SECOND_NUMBER = NUMBERS[:2]
 
 
 class TransportObserver:
@@ -82,20 +84,22 @@ def _send_every_call(console: Console, sandbox: Sandbox, clock: MovedClock, plac
     """Perform a purchase, re-fetch, probe, decision, renewal without an answer and due tasks, so that each kind of
     call to AlarmBox is sent.
     """
-    record = console.credit_checks.purchase(PurchaseRequest(ONE, "1"))
+    record = console.credit_checks.purchase(PurchaseRequest(FIRST_NUMBER, "1"))
     console.credit_checks.refetch(record.id)
     console.credit_checks.probe(record.id)
     for fault in ("close_after_charge", "token_expired"):
-        sandbox.control.add_fault(fault, call="purchase", number=TWO)
-    unknown = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(TWO, "1"))).detail["record"]
+        sandbox.control.add_fault(fault, call="purchase", number=SECOND_NUMBER)
+    unknown = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(SECOND_NUMBER, "1"))).detail[
+        "record"
+    ]
     assert isinstance(unknown, CreditCheck)
-    (charge,) = sandbox.control.read_ledger(TWO)["entries"]
+    (charge,) = sandbox.control.read_ledger(SECOND_NUMBER)["entries"]
     console.recovery.resolve("credit-check", unknown.id, "success", "seen on their screen", int(charge["id"]))
-    sandbox.control.add_fault("close_after_charge", call="purchase", number=ONE)
+    sandbox.control.add_fault("close_after_charge", call="purchase", number=FIRST_NUMBER)
     clock.offset += timedelta(days=400)
     place.move_lease_clock(timedelta(days=400))
     sandbox.control.change_settings(today=clock.now().date().isoformat())
-    lost = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True)))
+    lost = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(FIRST_NUMBER, "1", renew=True)))
     assert lost.code == "outcome_unknown"
     clock.offset += timedelta(minutes=5)
     console.recovery.run_all_tasks()
@@ -143,27 +147,31 @@ def _try_every_action(console: Console, clock: ManualClock, number: str, *, rene
 
 
 def test_only_a_purchase_sends_the_purchase_call(place: Place) -> None:
-    """Once a check, or a part of it, is bought, none of the other actions on it sends the purchase call again."""
+    """After a credit check has been bought, a re-fetch of its detail, its PDF or both, and every other action on the
+    record, send no purchase call.
+    """
     clock, alarmbox = ManualClock(), InMemoryAlarmBox(lists_purchases=True)
     alarmbox.today = clock.today
     with use_lease_clock(clock), place.desk(alarmbox, clock) as console:
-        bought = console.credit_checks.purchase(PurchaseRequest(ONE, "1"))
+        bought = console.credit_checks.purchase(PurchaseRequest(FIRST_NUMBER, "1"))
         for detail, pdf in ((True, True), (True, False), (False, True)):
             with suppress(ConsoleError):
                 console.credit_checks.refetch(bought.id, detail=detail, pdf=pdf)
-        _try_every_action(console, clock, ONE, renew=False)
+        _try_every_action(console, clock, FIRST_NUMBER, renew=False)
         assert alarmbox.call_counts["check"] == 1
         assert not hasattr(alarmbox.make_reader(), "buy_check")
 
 
-def test_a_release_takes_two_persons_and_evidence(place: Place) -> None:
+def test_a_number_is_bought_again_only_after_two_people_decide_with_evidence(place: Place) -> None:
     """A corporation number with an unknown purchase can be bought again only after two people have decided with
     evidence that nothing was bought. The second person must be an approver.
     """
     clock, alarmbox = ManualClock(), InMemoryAlarmBox(behaviour="silent_before_charge")
     alarmbox.today = clock.today
     with use_lease_clock(clock), place.desk(alarmbox, clock) as console:
-        record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).detail["record"]
+        record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(FIRST_NUMBER, "1"))).detail[
+            "record"
+        ]
         assert isinstance(record, CreditCheck)
 
         def resolve_as_error(evidence: str, by: Console = console) -> object:
@@ -175,7 +183,7 @@ def test_a_release_takes_two_persons_and_evidence(place: Place) -> None:
             with console.acting_as(name):
                 assert call_for_refusal(lambda: resolve_as_error("again")).code in ("same_person", "not_allowed")
         assert (
-            call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).code
+            call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(FIRST_NUMBER, "1"))).code
             == "already_purchased"
         )
         with place.open_console_of_person(console, "lead-b") as other:
@@ -185,4 +193,4 @@ def test_a_release_takes_two_persons_and_evidence(place: Place) -> None:
         ]
         assert [item.who for item in kept] == [place.get_account_name("op-a"), place.get_account_name("lead-b")]
         alarmbox.behaviour = "answers"
-        assert console.credit_checks.purchase(PurchaseRequest(ONE, "1")).state == "success"
+        assert console.credit_checks.purchase(PurchaseRequest(FIRST_NUMBER, "1")).state == "success"

@@ -28,7 +28,7 @@ from tests.support.refusals import call_for_refusal
 from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 from tests.support.truth import read_check_rows
 
-ONE, TWO = invent_numbers(2)
+FIRST_NUMBER, SECOND_NUMBER = invent_numbers(2)
 
 
 @pytest.fixture
@@ -42,11 +42,11 @@ def console(place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock) -> Ite
         yield desk
 
 
-def buy_check(console: Console, number: str = ONE, client: str = "1", *, renew: bool = False) -> CreditCheck:
+def buy_check(console: Console, number: str = FIRST_NUMBER, client: str = "1", *, renew: bool = False) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
 
 
-def read_single_record(console: Console, number: str = ONE) -> CreditCheck:
+def read_single_record(console: Console, number: str = FIRST_NUMBER) -> CreditCheck:
     """Return the only record of the number."""
     (record,) = console.lookup.find_records(number).credit_checks
     return record
@@ -86,7 +86,7 @@ def test_progress_that_raises_loses_no_answer(console: Console, alarmbox: InMemo
         if code == step:
             raise RuntimeError("the window is gone")
 
-    console.credit_checks.purchase(PurchaseRequest(ONE, "1"), raise_at_step)
+    console.credit_checks.purchase(PurchaseRequest(FIRST_NUMBER, "1"), raise_at_step)
     assert (read_single_record(console).state, len(alarmbox.charges)) == ("success", 1)
 
 
@@ -100,7 +100,7 @@ def test_progress_that_raises_before_the_call_sends_nothing(console: Console, al
             raise RuntimeError("left")
 
     with pytest.raises(RuntimeError, match="left"):
-        console.credit_checks.purchase(PurchaseRequest(ONE, "1"), leave_when_asking)
+        console.credit_checks.purchase(PurchaseRequest(FIRST_NUMBER, "1"), leave_when_asking)
     assert (read_single_record(console).state, read_single_record(console).certainty, alarmbox.charges) == (
         "error",
         "known",
@@ -122,7 +122,7 @@ def test_a_success_is_returned_despite_an_unreadable_record(
         if code == "detail":
             break_database(monkeypatch, console)
 
-    record = console.credit_checks.purchase(PurchaseRequest(ONE, "1"), break_at_detail)
+    record = console.credit_checks.purchase(PurchaseRequest(FIRST_NUMBER, "1"), break_at_detail)
     monkeypatch.undo()
     assert (record.state, record.certainty, record.credit_check_id) == ("success", "known", 1)
     assert (record.id, record.incomplete) == (read_single_record(console).id, ("pdf",))
@@ -268,7 +268,7 @@ def test_a_missing_database_file_is_not_written(
     alarmbox.during_call = move_file_away
     lost = call_for_refusal(lambda: buy_check(console))
     assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
-    assert call_for_refusal(lambda: buy_check(console, TWO)).code == "database_unreachable"
+    assert call_for_refusal(lambda: buy_check(console, SECOND_NUMBER)).code == "database_unreachable"
     assert file.exists() is replaced
     elsewhere.replace(file)
     alarmbox.during_call = lambda: None
@@ -333,7 +333,7 @@ def test_a_renewal_with_a_lost_row_is_restored(
         console.recovery.resolve("operation", operation, "success", "seen on their screen", renewed.credit_check_id)
     else:
         console.recovery.probe("operation", operation)
-    restored, superseded = console.lookup.find_records(ONE).credit_checks
+    restored, superseded = console.lookup.find_records(FIRST_NUMBER).credit_checks
     assert (restored.state, restored.credit_check_id, restored.is_live) == ("success", renewed.credit_check_id, True)
     assert (superseded.id, superseded.is_live, superseded.superseded_by) == (old.id, False, restored.id)
     clock.at += timedelta(minutes=1)
@@ -501,7 +501,8 @@ def test_a_probe_ignores_a_listed_purchase_of_a_running_call(
     place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock
 ) -> None:
     """Two clients buy the same number, and client 1's outcome is unknown. While client 2's call runs, a probe of
-    client 1's purchase can't decide whose the listed id is, and the purchase stays unknown.
+    client 1's purchase can't decide to which of the two purchases the listed id belongs, and the purchase stays
+    unknown.
     """
     alarmbox.lists_purchases = True
     with place.desk(alarmbox, clock, ALARMBOX_FIND_PURCHASES="1") as console:
@@ -642,9 +643,9 @@ def sell_with_dates_of_an_earlier_purchase(alarmbox: InMemoryAlarmBox) -> None:
 def test_a_renewal_made_by_another_desk_is_not_repeated(
     place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This desk queries AlarmBox whether an old check has expired. Meanwhile another desk renews that check, and the
-    dates of the new check are over as well. This desk doesn't renew the new check, because it hasn't queried AlarmBox
-    about it.
+    """This desk asks AlarmBox if an old check has expired. Meanwhile another desk renews that check, and the dates of
+    the new check are over as well. This desk doesn't renew the new check, because it hasn't asked AlarmBox about the
+    new check.
     """
     with place.desk(alarmbox, clock) as console, place.desk(alarmbox, clock, person="op-b", desk=1) as other:
         buy_check(console)
@@ -708,7 +709,7 @@ def test_a_renewal_that_was_not_made_restores_the_old_record(
     clock.at += timedelta(days=400)
     alarmbox.behaviour = behaviour
     assert call_for_refusal(lambda: buy_check(console, renew=True)).exit_status in (5, 6)
-    newest, restored = console.lookup.find_records(ONE).credit_checks
+    newest, restored = console.lookup.find_records(FIRST_NUMBER).credit_checks
     assert (newest.state, restored.id, restored.is_live) == ("error", old.id, True)
     assert call_for_refusal(lambda: buy_check(console)).code == "already_purchased"
     alarmbox.behaviour = "answers"
@@ -758,13 +759,13 @@ def test_the_answer_to_a_renewals_read_is_shown_with_its_record(
     """Before the renewal of another application's check the desk queries AlarmBox about that check. The answer is
     shown on the check's page, in its timeline and in its evidence pack, but isn't evidence of its purchase.
     """
-    alarmbox.charges.append(Charge(1, ONE, "1", clock.today(), None))
+    alarmbox.charges.append(Charge(1, FIRST_NUMBER, "1", clock.today(), None))
     with place.desk(alarmbox, clock) as console:
         place.sql(
             "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id, expired_at)"
-            f" VALUES (1, '{ONE}', 1, '{clock.at:%Y-%m-%d %H:%M:%S}')"
+            f" VALUES (1, '{FIRST_NUMBER}', 1, '{clock.at:%Y-%m-%d %H:%M:%S}')"
         )
-        (old,) = console.lookup.find_records(ONE).credit_checks
+        (old,) = console.lookup.find_records(FIRST_NUMBER).credit_checks
         clock.at += timedelta(days=400)
         assert buy_check(console, renew=True).state == "success"
         shown = console.credit_checks.read_credit_check(old.id).evidence
@@ -786,14 +787,14 @@ def test_a_check_without_an_id_is_not_renewed(place: Place, alarmbox: InMemoryAl
     with place.desk(alarmbox, clock) as console:
         place.sql(
             "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, status, expired_at)"
-            f" VALUES (1, '{ONE}', 'success', '{clock.at:%Y-%m-%d %H:%M:%S}')"
+            f" VALUES (1, '{FIRST_NUMBER}', 'success', '{clock.at:%Y-%m-%d %H:%M:%S}')"
         )
-        (old,) = console.lookup.find_records(ONE).credit_checks
+        (old,) = console.lookup.find_records(FIRST_NUMBER).credit_checks
         clock.at += timedelta(days=1)
         refused = call_for_refusal(lambda: buy_check(console, renew=True))
         assert (refused.code, refused.detail["record"]) == ("already_purchased", old)
         assert alarmbox.charges == []
-        assert not console.credit_checks.make_plan(ONE).is_renewal
+        assert not console.credit_checks.make_plan(FIRST_NUMBER).is_renewal
         actions = console.credit_checks.read_credit_check(old.id).actions
         renewal = next(action for action in actions if action.action == "renew")
         assert (renewal.allowed, renewal.reason) == (False, "reason.renewal_without_id")
@@ -857,18 +858,18 @@ def test_a_date_before_the_first_corporation_numbers_renews_nothing(
     monkeypatch.setattr(InMemoryAlarmBox, "report_charge", report_odd_dates)
     with place.desk(alarmbox, clock) as console:
         if shown is None:
-            alarmbox.buy_check(PurchaseRequest(ONE, "1"))
+            alarmbox.buy_check(PurchaseRequest(FIRST_NUMBER, "1"))
             (charge,) = alarmbox.charges
             place.execute_as_shop(
                 "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id)"
-                f" VALUES (1, '{ONE}', {charge.id})"
+                f" VALUES (1, '{FIRST_NUMBER}', {charge.id})"
             )
             console.recovery.run_all_tasks()
         else:
             buy_check(console)
-        (found,) = console.lookup.find_records(ONE).credit_checks
+        (found,) = console.lookup.find_records(FIRST_NUMBER).credit_checks
         console.credit_checks.refetch(found.id)
-        (found,) = console.lookup.find_records(ONE).credit_checks
+        (found,) = console.lookup.find_records(FIRST_NUMBER).credit_checks
         assert (found.expired_at, "dates" in found.incomplete) == (None, True)
         clock.at += timedelta(days=1)
         assert call_for_refusal(lambda: buy_check(console, renew=True)).code == "not_expired"

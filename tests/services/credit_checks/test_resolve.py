@@ -74,7 +74,9 @@ def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandb
 
 
 @pytest.mark.parametrize("fault", ["status:429", "status:500", "status:400"])
-def test_resolve_with_an_unread_id_knows_nothing(console: Console, sandbox: Sandbox, fault: str) -> None:
+def test_resolve_with_an_id_that_alarmbox_cannot_confirm_stays_unknown(
+    console: Console, sandbox: Sandbox, fault: str
+) -> None:
     """A person resolves a purchase with an id, but AlarmBox's answer about the id fails. The decision ends with
     `outcome_unknown` (exit status 4), and the purchase stays unknown.
     """

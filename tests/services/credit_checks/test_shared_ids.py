@@ -22,7 +22,7 @@ from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-(NUMBER,) = invent_numbers(1)
+(CORPORATION_NUMBER,) = invent_numbers(1)
 
 
 @pytest.fixture
@@ -32,14 +32,14 @@ def listing_alarmbox(hand_clock: ManualClock, alarmbox: InMemoryAlarmBox) -> InM
 
 
 def buy_check(console: Console, client: str) -> CreditCheck:
-    return console.credit_checks.purchase(PurchaseRequest(NUMBER, client))
+    return console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, client))
 
 
 def buy_with_unknown_outcome(
     console: Console, alarmbox: InMemoryAlarmBox, client: str, behaviour: Behaviour
 ) -> CreditCheck:
-    """Buy NUMBER for the client while the simulated AlarmBox has this behaviour. Return the record, whose outcome is
-    unknown.
+    """Buy CORPORATION_NUMBER for the client while the simulated AlarmBox has this behaviour. Return the record, whose
+    outcome is unknown.
     """
     alarmbox.behaviour = behaviour
     record = call_for_refusal(lambda: buy_check(console, client)).detail["record"]
@@ -50,7 +50,7 @@ def buy_with_unknown_outcome(
 
 def read_owners(console: Console, id_at_provider: int) -> list[str]:
     """Return the clients whose credit checks have this AlarmBox id."""
-    checks = console.lookup.find_records(NUMBER).credit_checks
+    checks = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
     return sorted(check.client_id for check in checks if check.credit_check_id == id_at_provider)
 
 
@@ -66,7 +66,9 @@ def assert_case_about_decided(console: Console, decided_check: CreditCheck, own:
     (case,) = read_cases(console)
     assert (case.rule_id, case.subject_id) == ("contradicted", decided_check.id)
     assert case.observed == f"1 was bought for credit check {own.id}"
-    work = {one.id: (one.state, one.work.reason) for one in console.lookup.find_records(NUMBER).credit_checks}
+    work = {
+        one.id: (one.state, one.work.reason) for one in console.lookup.find_records(CORPORATION_NUMBER).credit_checks
+    }
     assert work[decided_check.id] == ("success", "contradicted")
 
 

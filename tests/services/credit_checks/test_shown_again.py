@@ -16,7 +16,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
-(NUMBER,) = invent_numbers(1)
+(CORPORATION_NUMBER,) = invent_numbers(1)
 
 
 @dataclass
@@ -52,8 +52,8 @@ def console(place: Place, alarmbox: ForbiddingAlarmBox, hand_clock: ManualClock)
 
 
 def read_record(console: Console) -> CreditCheck:
-    """Return the newest record of NUMBER."""
-    return console.lookup.find_records(NUMBER).credit_checks[0]
+    """Return the newest record of CORPORATION_NUMBER."""
+    return console.lookup.find_records(CORPORATION_NUMBER).credit_checks[0]
 
 
 def test_a_probe_restores_the_viewing_of_a_credit_check(console: Console, alarmbox: ForbiddingAlarmBox) -> None:
@@ -61,7 +61,7 @@ def test_a_probe_restores_the_viewing_of_a_credit_check(console: Console, alarmb
     sends no call. After AlarmBox allows reading again, a probe makes it possible to re-fetch the report.
     """
     alarmbox.is_forbidding = True
-    record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    record = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
     assert read_record(console).viewing_over
     asked = alarmbox.call_counts["detail"]
     assert call_for_refusal(lambda: console.credit_checks.refetch(record.id)).code == "viewing_period_over"

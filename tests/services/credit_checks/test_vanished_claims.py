@@ -22,7 +22,7 @@ from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
 PROBE_ROUND_COUNT = 10
-ONE, TWO = invent_numbers(2)
+FIRST_NUMBER, SECOND_NUMBER = invent_numbers(2)
 DELETE_CHECK_SQL = "DELETE FROM hansha_alarmbox_credit_checks WHERE id = {}"
 DELETE_OPERATIONS_SQL = "DELETE FROM operations WHERE subject_id = {}"
 
@@ -38,7 +38,7 @@ def console(place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock) -> Ite
         yield desk
 
 
-def buy_check(console: Console, number: str = ONE, *, renew: bool = False) -> CreditCheck:
+def buy_check(console: Console, number: str = FIRST_NUMBER, *, renew: bool = False) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, "1", renew=renew))
 
 
@@ -99,7 +99,7 @@ def test_a_confirmed_resolution_restores_a_lost_purchase(
     assert isinstance(shown, OperationDetails)
     assert (shown.record.source, shown.explanation.next_step.code) == ("desk", "next.resolve_operation")
     console.recovery.resolve("operation", operation_id, "success", "seen on their screen", lost.credit_check_id)
-    (back,) = console.lookup.find_records(ONE).credit_checks
+    (back,) = console.lookup.find_records(FIRST_NUMBER).credit_checks
     assert (back.id, back.state, back.credit_check_id) == (lost.id, "success", lost.credit_check_id)
     again = console.recovery.read_record("operation", operation_id)
     assert isinstance(again, OperationDetails)
@@ -119,8 +119,8 @@ def test_the_providers_answer_about_a_lost_purchase_is_evidence(
     lost = call_for_refusal(lambda: buy_check(console)).detail["record"]
     alarmbox.behaviour = "answers"
     assert isinstance(lost, CreditCheck)
-    of_other_number = buy_check(console, TWO).credit_check_id
-    of_other_client = console.credit_checks.purchase(PurchaseRequest(ONE, "2")).credit_check_id
+    of_other_number = buy_check(console, SECOND_NUMBER).credit_check_id
+    of_other_client = console.credit_checks.purchase(PurchaseRequest(FIRST_NUMBER, "2")).credit_check_id
     delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     operation_id = lost.operation_id or ""
     answers = ((77, None), (of_other_number, "other_number"), (of_other_client, "used_by_other_record"))
@@ -153,13 +153,13 @@ def test_a_lost_purchase_is_restored_under_another_row_id(
     with place.desk(alarmbox, clock) as after:
         (alert,) = after.alerts.list_alerts()
         after.alerts.acknowledge(alert.id, "the backup is meant to stay")
-        assert buy_check(after, TWO).id == lost.id
+        assert buy_check(after, SECOND_NUMBER).id == lost.id
         view = after.recovery.read_record("operation", lost.operation_id or "")
         assert isinstance(view, OperationDetails)
-        assert (view.record.subject_id, view.record.corporation_number, view.timeline) == (None, ONE, ())
+        assert (view.record.subject_id, view.record.corporation_number, view.timeline) == (None, FIRST_NUMBER, ())
         assert call_for_refusal(lambda: buy_check(after)).detail["source"] == "desk"
         after.recovery.probe("operation", lost.operation_id or "")
-        (back,) = after.lookup.find_records(ONE).credit_checks
+        (back,) = after.lookup.find_records(FIRST_NUMBER).credit_checks
         assert back.id != lost.id
         assert (back.state, back.credit_check_id) == ("success", lost.credit_check_id)
 
@@ -199,7 +199,7 @@ def test_pages_name_a_lost_renewal_and_advise_no_purchase(
     """
     alarmbox.behaviour = "refuses"
     assert call_for_refusal(lambda: buy_check(console)).code == "provider_refused"
-    (failed,) = console.lookup.find_records(ONE).credit_checks
+    (failed,) = console.lookup.find_records(FIRST_NUMBER).credit_checks
     alarmbox.behaviour = "answers"
     old = buy_check(console)
     clock.at += timedelta(days=400)
@@ -278,7 +278,9 @@ def test_a_lost_purchase_with_a_spooled_answer_cannot_be_denied(
     """
 
     def delete_record() -> None:
-        (row,) = place.sql(f"SELECT id FROM hansha_alarmbox_credit_checks WHERE corporation_number = '{ONE}'")
+        (row,) = place.sql(
+            f"SELECT id FROM hansha_alarmbox_credit_checks WHERE corporation_number = '{FIRST_NUMBER}'"
+        )
         place.sql(DELETE_CHECK_SQL.format(row[0]), DELETE_OPERATIONS_SQL.format(row[0]))
 
     alarmbox.during_call = delete_record
@@ -380,10 +382,10 @@ def test_a_restored_older_backup_asks_the_provider_first(
     delete_rows(place, bought, *UNDO_ANSWER_STATEMENTS)
     alarmbox.is_readable = readable
     if readable:
-        alarmbox.charges[0] = replace(alarmbox.charges[0], number=TWO)
+        alarmbox.charges[0] = replace(alarmbox.charges[0], number=SECOND_NUMBER)
     refused = call_for_refusal(lambda: console.recovery.probe("credit-check", bought.id))
     assert refused.code == ("evidence_mismatch" if readable else "provider_unreachable")
-    (now,) = console.lookup.find_records(ONE).credit_checks
+    (now,) = console.lookup.find_records(FIRST_NUMBER).credit_checks
     assert (now.state, now.certainty) == ("pending", "unknown")
 
 
@@ -437,7 +439,7 @@ def test_a_restored_purchase_frees_no_later_lost_renewal(
     assert (error.code, error.detail.get("operation_id")) == ("already_purchased", renewed.operation_id)
     restored = console.recovery.probe("operation", renewed.operation_id or "")
     assert isinstance(restored, CreditCheck)
-    assert (restored.state, restored.credit_check_id, alarmbox.count_charges(ONE)) == ("success", 2, 2)
+    assert (restored.state, restored.credit_check_id, alarmbox.count_charges(FIRST_NUMBER)) == ("success", 2, 2)
 
 
 @pytest.mark.expects_log("answers that can't be recorded")
@@ -461,7 +463,7 @@ def test_no_desk_denies_an_answer_that_another_desk_could_not_deliver(
     assert (error.code, error.detail["reason"]) == ("evidence_mismatch", "answer_on_desk")
     restored = console.recovery.probe("operation", str(operation_id))
     assert isinstance(restored, CreditCheck)
-    assert (restored.state, alarmbox.count_charges(ONE)) == ("success", 1)
+    assert (restored.state, alarmbox.count_charges(FIRST_NUMBER)) == ("success", 1)
 
 
 @dataclass
@@ -480,7 +482,7 @@ def test_a_report_without_a_number_restores_only_the_answered_purchase(place: Pl
     with place.desk(alarmbox, clock) as desk:
         bought = buy_check(desk)
         delete_rows(place, bought, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
-        alarmbox.buy_check(PurchaseRequest(ONE, "1"))  # by hand, on AlarmBox's screen
+        alarmbox.buy_check(PurchaseRequest(FIRST_NUMBER, "1"))  # by hand, on AlarmBox's screen
         operation_id = bought.operation_id or ""
         error = call_for_refusal(lambda: desk.recovery.resolve("operation", operation_id, "success", "seen", 2))
         assert (error.code, error.detail["reason"]) == ("evidence_mismatch", "no_number")

@@ -18,7 +18,9 @@ _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.M
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def team_database(request: pytest.FixtureRequest) -> Iterator[PooledDatabase]:
-    """Yield a database that only one file uses at a time, because its tests change the rights of accounts."""
+    """Yield a database that only one test file uses at a time, because the tests change the rights of its
+    accounts.
+    """
     with use_shared_nodes(request.param) as nodes, lend_team_database(nodes) as database:
         yield database
 

@@ -76,7 +76,7 @@ def test_the_doctor_reports_a_missing_worker(place: Place, sandbox: Sandbox) -> 
 
 def test_views_without_their_tables_are_a_schema_mismatch(place: Place) -> None:
     """While `db restore` on a server hasn't loaded the tables, a desk in team mode has its views and no tables behind
-    them. The desk is refused with `schema_mismatch`; it reports no bug. The test renames one of the tables.
+    them. The desk is refused with `schema_mismatch`, not with an internal error. The test renames one of the tables.
     """
     assert isinstance(place, ServerPlace)
     start_team_mode(place, "op-a")

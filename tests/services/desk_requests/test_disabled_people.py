@@ -66,7 +66,7 @@ class DisabledScene:
         return taken
 
     def use_up_executions(self) -> None:
-        """Let workers take the request as often as allowed and end each time."""
+        """Take the request as often as a request may be executed; each time the lease ends without an answer."""
         for _ in range(MAX_EXECUTIONS_PER_REQUEST):
             self.take_request()
             self.place.sql("UPDATE requests SET lease_expires = 1")

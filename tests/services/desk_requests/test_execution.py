@@ -199,9 +199,9 @@ def test_a_second_worker_answers_with_a_killed_workers_purchase(
 
 
 def test_a_worker_that_counted_as_ended_still_writes_the_outcome(place: Place, sandbox: Sandbox) -> None:
-    """While a first worker waits for AlarmBox, a second worker takes it for ended and ends the first worker's lease
-    of the request. Then the first worker gets AlarmBox's answer: it writes the purchase, and the desk gets the
-    result.
+    """While a first worker waits for AlarmBox, a second worker assumes that the first worker has ended, and ends the
+    first worker's lease of the request. Then the first worker gets AlarmBox's answer: it writes the purchase, and the
+    desk gets the result.
     """
     (number,) = invent_numbers(1, seed=9)
     start_team_mode(place, "op-a")
@@ -262,7 +262,7 @@ def test_a_write_is_repeated_after_the_heartbeat_renewed_the_lease(
 @pytest.mark.skipif(os.name == "nt", reason="there is no such limit")
 def test_a_full_disk_of_the_worker_is_not_a_program_error() -> None:
     """If the worker can't write the evidence of a decision to a temporary file, the person's decision is refused with
-    `storage_full` and the file, not with an internal error.
+    `storage_full` and the path of the file, not with an internal error.
     """
     import resource
 

@@ -148,18 +148,18 @@ def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Cons
     """For every command, the worker ends each request that has hostile arguments. No internal error occurs, and no
     purchase is made.
     """
-    with closing(open_connection(place)) as line:
+    with closing(open_connection(place)) as connection:
         for command, form in DESK_REQUEST_FORM_BY_COMMAND.items():
-            insert_request(line, command, '[{"made": "subprocess:Popen", "of": {"args": "id"}}]')
+            insert_request(connection, command, '[{"made": "subprocess:Popen", "of": {"args": "id"}}]')
             for text in {text for text in _make_hostile_arguments(command) if len(text) < LONGEST_ARGUMENTS_BYTES}:
                 with suppress(ValueError):
                     facts = form.read_facts(worker._context, read_arguments(text, form.argument_types, None))
                     told = {"subject_kind": facts.kind, "subject_id": facts.id, "proposed": facts.proposed}
-                    insert_request(line, command, text, amount_minor=facts.amount_minor, **told)
+                    insert_request(connection, command, text, amount_minor=facts.amount_minor, **told)
             while worker.desk_requests.execute_next():
                 pass
         for command in ("", "PURCHASE", "purchase ", "__init__", "db upgrade", "x" * 40):
-            insert_request(line, command, "[]")
+            insert_request(connection, command, "[]")
     while worker.desk_requests.execute_next():
         pass
     ends = read_answers(place)
@@ -185,10 +185,10 @@ def test_a_request_whose_columns_contradict_its_arguments_is_refused(
         {"subject_kind": "company", "subject_id": number, "proposed": "error"},
         {"subject_kind": "company", "subject_id": number, "evidence_sha256": "0" * 64},
     )  # fmt: skip
-    with closing(open_connection(place)) as line:
+    with closing(open_connection(place)) as connection:
         for lie in lies:
-            insert_request(line, "purchase", json.dumps([request]), **lie)
-        insert_request(line, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="2")
+            insert_request(connection, "purchase", json.dumps([request]), **lie)
+        insert_request(connection, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="2")
     while worker.desk_requests.execute_next():
         pass
     assert {code for _, _, code in read_answers(place)} == {"usage"}
@@ -225,8 +225,8 @@ def test_a_shortened_audit_entry_keeps_its_request_id(place: Place, worker: Cons
     entry = {"what": "credit-check.opened", "subject_kind": "credit-check", "subject_id": "1", "result": "done",
              "reason": None, "detail": {"a": ""}}  # fmt: skip
     length = LONGEST_ARGUMENTS_BYTES - len(json.dumps(entry))
-    with closing(open_connection(place)) as line:
-        request = insert_request(line, "audit", json.dumps(entry | {"detail": {"a": "x" * length}}))
+    with closing(open_connection(place)) as connection:
+        request = insert_request(connection, "audit", json.dumps(entry | {"detail": {"a": "x" * length}}))
     while worker.desk_requests.execute_next():
         pass
     ((person, text),) = place.sql("SELECT who, detail FROM audit_log WHERE what = 'credit-check.opened'")
@@ -253,17 +253,17 @@ def test_an_audit_entry_of_an_unknown_action_is_refused(place: Place, sandbox: S
         {"what": "x" * 100, "result": "refused"}, {"what": None}, {"result": "x"}, {"subject_id": {"a": 1}},
         {"subject_kind": 7}, {"detail": [1]}, {"detail": {"a": "\ud800"}}, {"reason": []},
     ]  # fmt: skip
-    with closing(open_connection(place)) as line:
+    with closing(open_connection(place)) as connection:
         for more in forged:
-            insert_request(line, "audit", json.dumps(entry | more))
+            insert_request(connection, "audit", json.dumps(entry | more))
         for text in (*INVALID_ARGUMENT_TEXTS, json.dumps(entry).replace("{}", '{"a": 1e999}')):
-            insert_request(line, "audit", text)
+            insert_request(connection, "audit", text)
         insert_request(
-            line,
+            connection,
             "audit",
             json.dumps(entry | {"subject_id": "9" * 300, "reason": "r" * 300, "subject_kind": "k" * 99}),
         )
-        insert_request(line, "audit", json.dumps(entry))
+        insert_request(connection, "audit", json.dumps(entry))
     while worker.desk_requests.execute_next():
         pass
     assert place.sql("SELECT DISTINCT state FROM requests") == [("ended",)]
@@ -285,9 +285,10 @@ def test_a_request_ends_if_the_database_refuses_its_audit_entry(
     """The database refuses to store the audit entry that a request contains: the worker ends the request, and the
     audit trail has an entry about the refused request.
     """
-    with closing(open_connection(place)) as line:
-        insert_request(line, "audit", json.dumps({"what": "story.opened", "subject_kind": None, "subject_id": None,
-                                          "result": "done", "reason": None, "detail": {}}))  # fmt: skip
+    with closing(open_connection(place)) as connection:
+        insert_request(connection, "audit", json.dumps({"what": "story.opened", "subject_kind": None,
+                                                        "subject_id": None, "result": "done", "reason": None,
+                                                        "detail": {}}))  # fmt: skip
     root = parse_audit_entry("x", json.dumps({"what": "audit.exported", "subject_kind": "audit", "subject_id": None,
                                      "result": "done", "reason": None, "detail": {}}))  # fmt: skip
     forged = type(root)(
@@ -307,8 +308,8 @@ def test_a_request_that_ends_every_worker_is_given_up(place: Place, sandbox: San
     its answer is an unknown outcome, and an audit entry is written.
     """
     context = worker._context
-    with closing(open_connection(place)) as line:
-        insert_request(line, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="1")
+    with closing(open_connection(place)) as connection:
+        insert_request(connection, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="1")
     for _ in range(MAX_EXECUTIONS_PER_REQUEST):
         taken = context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), 45))
         assert taken is not None
@@ -337,10 +338,10 @@ def test_many_requests_of_one_person_do_not_delay_another(place: Place, worker: 
         return None if taken is None else taken.person
 
     mine, other = place.get_account_name("op-a"), place.get_account_name("lead-b")
-    with closing(open_connection(place)) as line, closing(open_connection(place, "lead-b")) as second:
+    with closing(open_connection(place)) as connection, closing(open_connection(place, "lead-b")) as second:
         for number in range(60):
             insert_request(
-                line, "probe", "[]", subject_kind="credit-check", subject_id="1" if number < 40 else str(number)
+                connection, "probe", "[]", subject_kind="credit-check", subject_id="1" if number < 40 else str(number)
             )
         assert take_request() == mine
         insert_request(second, "probe", "[]", subject_kind="credit-check", subject_id="1")
@@ -359,8 +360,8 @@ def test_many_requests_about_one_record_do_not_delay_another_person(place: Place
     """Two people send requests about one record: the worker takes a request of each person in turn, and executes each
     person's requests in the order in which they were sent.
     """
-    with closing(open_connection(place)) as line, closing(open_connection(place, "lead-b")) as other:
-        mine = [insert_request(line, "probe", "[]", subject_kind="refund", subject_id="1") for _ in range(5)]
+    with closing(open_connection(place)) as connection, closing(open_connection(place, "lead-b")) as other:
+        mine = [insert_request(connection, "probe", "[]", subject_kind="refund", subject_id="1") for _ in range(5)]
         theirs = [insert_request(other, "probe", "[]", subject_kind="refund", subject_id="1") for _ in range(2)]
     while worker.desk_requests.execute_next():
         pass
@@ -435,9 +436,9 @@ def test_uncommitted_requests_count_for_the_limit(place: Place, isolation: str) 
     start_team_mode(place, "op-a")
     columns = "id, action, args, who, at, expires_at, evidence_sha256"
     with ExitStack() as stack:
-        lines = [stack.enter_context(closing(open_connection(place))) for _ in range(2)]
-        for line in lines:
-            cursor = stack.enter_context(line.cursor())
+        connections = [stack.enter_context(closing(open_connection(place))) for _ in range(2)]
+        for connection in connections:
+            cursor = stack.enter_context(connection.cursor())
             cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}")
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
             cursor.execute("BEGIN")
@@ -445,7 +446,7 @@ def test_uncommitted_requests_count_for_the_limit(place: Place, isolation: str) 
                 f"INSERT INTO requests ({columns}) SELECT '{make_request_id()}', 'probe', '[]', '', NOW(), NOW(), '0'"
                 " FROM operators LIMIT 1"
             )
-            if line is lines[0]:
+            if connection is connections[0]:
                 cursor.execute(asks)
             else:
                 with pytest.raises(pymysql.MySQLError, match="Lock wait timeout"):
@@ -468,8 +469,8 @@ def test_one_request_id_of_two_people_means_two_requests(place: Place, sandbox: 
         third = invent_numbers(3, seed=79)[2]
         again = other.credit_checks.purchase(PurchaseRequest(third, "1"), request_id=row)
     assert [record.corporation_number for record in (mine, theirs, again)] == [first, second, third]
-    with closing(open_connection(place, "lead-b")) as line, pytest.raises(pymysql.MySQLError):
-        insert_request(line, "probe", "[]", id=row)
+    with closing(open_connection(place, "lead-b")) as connection, pytest.raises(pymysql.MySQLError):
+        insert_request(connection, "probe", "[]", id=row)
     assert place.sql(f"SELECT who, action FROM requests WHERE id = '{row}'") == [
         (place.get_account_name("op-a"), "purchase")
     ]

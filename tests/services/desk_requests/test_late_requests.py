@@ -1,5 +1,5 @@
-"""A worker takes a desk request and ends. Hours later the next worker executes nothing that no worker had begun, and
-still answers what one had begun.
+"""A worker takes a desk request and ends. Hours later the next worker executes no request that was not begun in time,
+and still answers each request that was begun.
 """
 
 import json
@@ -33,8 +33,8 @@ UNKNOWN_ANSWER = ("outcome_unknown", {"reason": "asked"})
 """Code and detail of the answer to a request whose outcome nobody knows."""
 
 
-class Killed(BaseException):
-    """Stands for the end of a worker's process."""
+class SimulatedKill(BaseException):
+    """An exception that stands for the end of a worker's process."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,11 @@ def test_a_request_whose_worker_died_before_any_write_lapses(
 
     def kill_at_step(name: str) -> None:
         if name == "after_request_id":
-            raise Killed
+            raise SimulatedKill
 
     monkeypatch.setattr(scene.first._context.failpoints, "reach", kill_at_step)
     taken = scene.take_request()
-    with pytest.raises(Killed):
+    with pytest.raises(SimulatedKill):
         scene.first.desk_requests._make_answer(taken)
     assert scene.place.sql("SELECT state, subject_kind FROM request_ids") == [("running", None)]
     scene.make_taken_requests_old()
@@ -220,12 +220,12 @@ def test_a_bulk_run_that_was_begun_is_continued_late(scene: LateScene, monkeypat
     request = scene.store_request("bulk run", run.id, None, kind="bulk-run", id=run.id)
 
     def raise_process_killed(*_: object) -> None:
-        raise Killed
+        raise SimulatedKill
 
     taken = scene.take_request()
     with monkeypatch.context() as patch:
         patch.setattr(BulkExecutor, "_run_rows", raise_process_killed)
-        with pytest.raises(Killed):
+        with pytest.raises(SimulatedKill):
             scene.first.desk_requests._make_answer(taken)
     assert scene.place.sql("SELECT state FROM bulk_runs") == [("running",)]
     scene.make_taken_requests_old()

@@ -20,7 +20,7 @@ from tests.support.places import Place, ServerPlace
 from tests.support.team_mode import answer_password_prompts, execute_desk_requests
 from tests.support.teams import apply_accounts
 
-NEW_LIMIT = 1_234_567
+NEW_LIMIT_JPY = 1_234_567
 
 
 def read_limit(console: Console) -> Limit:
@@ -56,26 +56,26 @@ def test_a_second_administrator_sets_the_proposed_limit(place: Place, sandbox: S
         before = read_limit(first)
         assert before.proposed is None
         with answer_password_prompts(place, "op-b"):
-            proposed = first.limits.set_limit("per_refund", "JPY", NEW_LIMIT, request_id="mine")
-            assert read_refusal_code(first, "per_refund", "JPY", NEW_LIMIT) == "same_person"
+            proposed = first.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY, request_id="mine")
+            assert read_refusal_code(first, "per_refund", "JPY", NEW_LIMIT_JPY) == "same_person"
         assert (proposed.value, proposed.proposed, proposed.proposed_by) == (
             before.value,
-            NEW_LIMIT,
+            NEW_LIMIT_JPY,
             place.get_account_name("op-b"),
         )
         assert read_limit(second) == proposed
         assert (
-            read_refusal_code(second, "per_refund", "JPY", NEW_LIMIT) == "not_allowed"
+            read_refusal_code(second, "per_refund", "JPY", NEW_LIMIT_JPY) == "not_allowed"
         )  # nobody has typed the password
         with answer_password_prompts(place, "op-a"):
-            assert read_refusal_code(operator, "per_refund", "JPY", NEW_LIMIT) == "not_allowed"
+            assert read_refusal_code(operator, "per_refund", "JPY", NEW_LIMIT_JPY) == "not_allowed"
         with answer_password_prompts(place, "lead-c"):
-            assert read_refusal_code(second, "per_dream", "JPY", NEW_LIMIT) == "not_found"
+            assert read_refusal_code(second, "per_dream", "JPY", NEW_LIMIT_JPY) == "not_found"
             assert read_refusal_code(second, "per_refund", "JPY", LARGEST_LIMIT + 1) == "invalid_amount"
-            now_set = second.limits.set_limit("per_refund", "JPY", NEW_LIMIT)
-        assert (now_set.value, now_set.proposed) == (NEW_LIMIT, None)
+            now_set = second.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY)
+        assert (now_set.value, now_set.proposed) == (NEW_LIMIT_JPY, None)
         with answer_password_prompts(place, "op-b"):
-            assert first.limits.set_limit("per_refund", "JPY", NEW_LIMIT, request_id="mine") == proposed
+            assert first.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY, request_id="mine") == proposed
             assert read_limit(first) == now_set
             added = first.limits.set_limit("per_refund", "EUR", 5)
         assert (added.value, added.proposed) == (None, 5)
@@ -96,14 +96,14 @@ def test_two_administrator_names_decide_on_an_embedded_database(tmp_path: Path) 
         for name, role in (("adm-f", ADMIN), ("adm-g", ADMIN), ("op-a", OPERATOR)):
             console.people.add_person(Person(name, frozenset({role}), may_buy=False))
         before = read_limit(console)
-        console.limits.set_limit("per_refund", "JPY", NEW_LIMIT)
-        assert read_refusal_code(console, "per_refund", "JPY", NEW_LIMIT) == "same_person"
+        console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY)
+        assert read_refusal_code(console, "per_refund", "JPY", NEW_LIMIT_JPY) == "same_person"
         with console.acting_as("op-a"):
-            assert read_refusal_code(console, "per_refund", "JPY", NEW_LIMIT) == "not_allowed"
+            assert read_refusal_code(console, "per_refund", "JPY", NEW_LIMIT_JPY) == "not_allowed"
         with console.acting_as("adm-g"):
-            assert read_limit(console) == Limit("per_refund", "JPY", before.value, NEW_LIMIT, "adm-f")
-            assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT).value == NEW_LIMIT
-        assert read_limit(console) == Limit("per_refund", "JPY", NEW_LIMIT)
+            assert read_limit(console) == Limit("per_refund", "JPY", before.value, NEW_LIMIT_JPY, "adm-f")
+            assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).value == NEW_LIMIT_JPY
+        assert read_limit(console) == Limit("per_refund", "JPY", NEW_LIMIT_JPY)
 
 
 @pytest.mark.parametrize("change", ["roles = 'operator'", "disabled_at = '2026-11-20 00:00:00'"])
@@ -116,13 +116,13 @@ def test_a_proposal_of_a_former_administrator_does_not_count(tmp_path: Path, cha
         for name in ("adm-f", "adm-g", "adm-h"):
             console.people.add_person(Person(name, frozenset({ADMIN}), may_buy=False))
         before = read_limit(console)
-        console.limits.set_limit("per_refund", "JPY", NEW_LIMIT)
+        console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY)
         with closing(sqlite3.connect(tmp_path / "console.db")) as owner, owner:
             owner.execute(f"UPDATE operators SET {change} WHERE name = 'adm-f'")
         with console.acting_as("adm-g"):
             assert read_limit(console) == before
-            assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT).proposed_by == "adm-g"
-            assert read_limit(console) == Limit("per_refund", "JPY", before.value, NEW_LIMIT, "adm-g")
-            assert read_refusal_code(console, "per_refund", "JPY", NEW_LIMIT) == "same_person"
+            assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).proposed_by == "adm-g"
+            assert read_limit(console) == Limit("per_refund", "JPY", before.value, NEW_LIMIT_JPY, "adm-g")
+            assert read_refusal_code(console, "per_refund", "JPY", NEW_LIMIT_JPY) == "same_person"
         with console.acting_as("adm-h"):
-            assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT).value == NEW_LIMIT
+            assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).value == NEW_LIMIT_JPY

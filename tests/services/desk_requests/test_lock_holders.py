@@ -114,9 +114,13 @@ LOCKING_STATEMENTS = (
     ),
 )
 SECONDS_BETWEEN_CHECKS = 0.3
-"""InnoDB renews its list of transactions only if nobody has read it for 0.1 s: who looks more often sees the same."""
+"""Seconds between two looks of the worker for blocking sessions. It is longer than 0.1 s, because InnoDB renews its
+list of transactions only if nobody has read the list for 0.1 s.
+"""
 MOST_TEMPORARY_TABLES_WITHOUT_SIGN = 4
-"""Largest number of temporary tables of one call: three looks for signs, and the status that counts the tables."""
+"""Largest number of temporary tables that one call of the procedure makes if it finds no sign of a blocking session:
+three for its looks for signs, and one for the statement by which the test counts the tables.
+"""
 TABLES_TO_LOCK = ("own_requests", "operations", "leases", "audit_log", "hansha_alarmbox_credit_checks", "operators")
 
 
@@ -256,11 +260,12 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
     """
     assert isinstance(place, ServerPlace)
     looking, waiting = (
-        stack.enter_context(closing(line)) for line in (connect_as_owner(place), open_connection(place, "lead-b", 1))
+        stack.enter_context(closing(connection))
+        for connection in (connect_as_owner(place), open_connection(place, "lead-b", 1))
     )
     cursor, waiting_cursor = stack.enter_context(looking.cursor()), stack.enter_context(waiting.cursor())
-    lines = [stack.enter_context(closing(open_connection(place, "op-a", 1))) for _ in range(3)]
-    holding = [stack.enter_context(line.cursor()) for line in lines]
+    connections = [stack.enter_context(closing(open_connection(place, "op-a", 1))) for _ in range(3)]
+    holding = [stack.enter_context(connection.cursor()) for connection in connections]
     for each in (*holding, waiting_cursor):
         each.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
     for each in holding:
@@ -282,7 +287,7 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
         waiting_cursor,
         f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'audit', '{{}}')",
     )
-    stack.callback(lambda: [line._force_close() for line in lines])
+    stack.callback(lambda: [connection._force_close() for connection in connections])
     wait = (
         "SELECT MAX(trx_wait_started), COUNT(*) FROM information_schema.innodb_trx"
         f" JOIN information_schema.processlist p ON p.id = trx_mysql_thread_id WHERE p.id = {waiting.thread_id()}"
@@ -302,7 +307,7 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
     wait_until(lambda: read_row("SELECT MICROSECOND(SYSDATE(6)) < 200000")[0] == 1, "the beginning of a second")
     (handed_on,) = read_row("SELECT SYSDATE()")
     lock_gap(1)
-    lines[0].commit()
+    connections[0].commit()
     wait_until(lambda: (read_wait()[0] != before) == dates_anew, "the wait for the second session")
     if queued:
         holding[2].execute("BEGIN")
@@ -310,7 +315,7 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
         execute_in_thread(stack, holding[1], "SELECT COUNT(*) FROM limits FOR UPDATE")
         waits = (
             "SELECT COUNT(*) FROM information_schema.innodb_trx"
-            f" WHERE trx_mysql_thread_id = {lines[1].thread_id()} AND trx_state = 'LOCK WAIT'"
+            f" WHERE trx_mysql_thread_id = {connections[1].thread_id()} AND trx_state = 'LOCK WAIT'"
         )
 
         def is_queued() -> bool:
@@ -373,11 +378,11 @@ def test_a_session_that_only_reads_is_not_ended(place: Place, worker: Console) -
     readers, (person, waits) = ("lead-c", "op-b"), ("op-a", "lead-b")
     start_team_mode(place, *readers)
     with ExitStack() as stack:
-        lines = [
+        connections = [
             stack.enter_context(closing(open_connection(place, name, 1)))
             for name in (readers[0], person, readers[1], waits)
         ]
-        cursors = [stack.enter_context(line.cursor()) for line in lines]
+        cursors = [stack.enter_context(connection.cursor()) for connection in connections]
         for cursor, name in zip(cursors, (readers[0], person, readers[1], waits), strict=True):
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
             if name == waits:
@@ -394,11 +399,11 @@ def test_a_session_that_only_reads_is_not_ended(place: Place, worker: Console) -
             """Let the worker look for blocking sessions; return True if the locking session has ended."""
             Event().wait(SECONDS_BETWEEN_CHECKS)
             worker.blocking_session_ender.end_blocking_sessions()
-            return has_ended_session(place, lines[1])
+            return has_ended_session(place, connections[1])
 
         wait_until(look_for_lock_holders, "the end of the session that locks")
-        assert not has_ended_session(place, lines[0])
-        assert not has_ended_session(place, lines[2])
+        assert not has_ended_session(place, connections[0])
+        assert not has_ended_session(place, connections[2])
     worker.blocking_session_ender.close()
 
 
@@ -454,12 +459,12 @@ def read_entries_about(place: Place, person: str) -> list[str]:
     return [str(detail) for (detail,) in details if place.get_account_name(person) in str(detail)]
 
 
-def has_ended_session(place: Place, line: Any) -> bool:
+def has_ended_session(place: Place, connection: Any) -> bool:
     """Return True if the server has closed the session of this connection."""
     assert isinstance(place, ServerPlace)
     with closing(connect_as_owner(place)) as other, other.cursor() as cursor:
         cursor.execute(
-            f"SELECT COUNT(*) FROM information_schema.processlist WHERE id = {line.thread_id()}"
+            f"SELECT COUNT(*) FROM information_schema.processlist WHERE id = {connection.thread_id()}"
             " AND command <> 'Killed'"
         )
         return bool(cursor.fetchone() == (0,))
@@ -472,14 +477,14 @@ def test_a_wait_for_an_own_session_counts_only_a_little(place: Place, worker: Co
     assert isinstance(place, ServerPlace)
     wait_for_sessions_end(place, "op-a")
     with ExitStack() as stack:
-        lines = [stack.enter_context(closing(open_connection(place, "op-a", 1))) for _ in range(2)]
-        for line in lines:
-            cursor = stack.enter_context(line.cursor())
+        connections = [stack.enter_context(closing(open_connection(place, "op-a", 1))) for _ in range(2)]
+        for connection in connections:
+            cursor = stack.enter_context(connection.cursor())
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             cursor.execute("BEGIN")
             asks = f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'probe', '[]')"
-            if line is lines[0]:
+            if connection is connections[0]:
                 cursor.execute(asks)
             else:
                 execute_in_thread(stack, cursor, asks)
@@ -487,7 +492,7 @@ def test_a_wait_for_an_own_session_counts_only_a_little(place: Place, worker: Co
         def look_for_lock_holders() -> bool:
             Event().wait(SECONDS_BETWEEN_CHECKS)
             worker.blocking_session_ender.end_blocking_sessions()
-            return has_ended_session(place, lines[0])
+            return has_ended_session(place, connections[0])
 
         wait_until(look_for_lock_holders, "the end of the first session")
     wait_for_sessions_end(place, "op-a")
@@ -730,8 +735,9 @@ def is_watcher_lock_taken(cursor: Any) -> bool:
 
 
 def test_a_worker_ends_no_session_while_another_one_watches(place: Place, worker: Console) -> None:
-    """While another worker's session has the user lock, a worker doesn't end a session that blocks others. After that
-    session has ended, it does, and has the lock."""
+    """While another worker's session has the user lock, a worker doesn't end a session that blocks others. After the
+    other worker's session has ended, the worker ends the blocking session, and has the user lock.
+    """
     assert isinstance(place, ServerPlace)
     ender = worker.blocking_session_ender
     with block_writers_of_limits(place) as locking:
@@ -781,7 +787,7 @@ def test_another_worker_watches_after_the_first_has_stopped(place: Place, worker
     wait_for_sessions_end(place, "op-a")
 
 
-def test_a_node_that_is_away_keeps_no_session_of_another_node(
+def test_an_unreachable_node_does_not_stop_the_search_on_other_nodes(
     place: Place, sandbox: Sandbox, worker: Console
 ) -> None:
     """The first node of a worker's database can't be reached. The worker still looks for blocking sessions on the
@@ -802,11 +808,12 @@ def test_a_node_that_is_away_keeps_no_session_of_another_node(
 
 
 @pytest.mark.expects_log("the procedure is missing, or may not be executed yet")
-def test_a_worker_whose_search_fails_leaves_its_place_and_tries_again(
+def test_a_worker_whose_search_fails_releases_the_watcher_lock_and_tries_again(
     place: Place, worker: Console, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The procedure is missing, as during an upgrade, or the server refuses it for a reason without an error code.
-    The worker gives its place to another worker, and watches again seconds after the procedure was mended.
+    The worker releases the user lock of the watching worker, so that another worker can watch, and watches again
+    seconds after the procedure was mended.
     """
     assert isinstance(place, ServerPlace)
     over = Event()
@@ -856,9 +863,11 @@ def test_an_account_has_a_limited_number_of_connections(place: Place, sandbox: S
     assert isinstance(place, ServerPlace)
     with ExitStack() as stack:
         wait_for_sessions_end(place, "op-a")
-        lines = [stack.enter_context(closing(open_connection(place, "op-a", 1))) for _ in range(MAX_CONNECTIONS)]
+        connections = [
+            stack.enter_context(closing(open_connection(place, "op-a", 1))) for _ in range(MAX_CONNECTIONS)
+        ]
         with pytest.raises(pymysql.MySQLError, match="max_user_connections"):
             open_connection(place, "op-a", 1)
-        assert len(lines) == MAX_CONNECTIONS
+        assert len(connections) == MAX_CONNECTIONS
         stack.enter_context(execute_desk_requests(worker))
         buy_as_lead(place, sandbox, number)

@@ -31,9 +31,11 @@ INSERT_WITHDRAWAL_SQL = (
     "INSERT INTO requests (id, action, args, subject_kind, subject_id)"
     " VALUES ('{withdrawal}', 'withdraw', '[]', 'request', '{request}')"
 )
-"""A person withdraws an own request, and does not commit: then nobody knows if it may be taken."""
+"""A statement by which a person withdraws an own request. Until its transaction ends, nobody knows if a worker may
+take the request.
+"""
 LOCK_REQUEST_SQL = "SELECT COUNT(*) FROM own_requests WHERE id = '{request}' FOR UPDATE"
-"""A person locks an own request."""
+"""A statement by which a person locks an own request."""
 
 
 @pytest.fixture

@@ -32,11 +32,13 @@ TABLE_BY_KIND = {
     "operation": "operations",
 }
 _VARYING_FACT_PATTERN = re.compile(r"\b(handle|url|file|bytes|sha256|files)=('[^']*'|None|[0-9]+)")
-"""Facts that only payers may use, such as the URL of a payment, and facts of a file that contains the time of its
-writing.
+"""Pattern of the facts that only payers may use, such as the URL of a payment, and of the facts about a file that
+contains the time of its writing.
 """
 _OPENED_RECORD_COUNT = 3
-"""Records of each kind that are opened: so few that their openings are not written to the trail meanwhile."""
+"""Number of records of each kind that the test opens: so few that their audit entries are not written before the test
+has read the trail.
+"""
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def place_with_records(place: Place, clock: MovedClock) -> Place:
 
 
 def read_everything(place: Place, desk: Console, folder: Path) -> Iterator[tuple[str, object]]:
-    """Return everything that the screens read, in a dictionary by the name of each reading."""
+    """Yield everything that the screens read, as pairs: the name of the reading and its result."""
     yield from (("queue " + name, desk.recovery.read_queue(name, 500)) for name in QUEUE_NAMES)
     yield "counts", desk.recovery.count_queues()
     yield "unfinished", desk.recovery.list_unfinished_operations()
@@ -118,7 +120,7 @@ def test_a_desk_in_team_mode_reads_the_first_close_of_another_person(
     place_with_records: Place, sandbox: Sandbox, clock: MovedClock, tmp_path: Path
 ) -> None:
     """The daily close of a day that another person has closed names this person and the time. The list of audit
-    entries still has only one's own entries.
+    entries still has only the entries of the person who reads.
     """
     place, day = place_with_records, (clock.now().astimezone(JST) - timedelta(days=1)).date()
     assert isinstance(place, ServerPlace)

@@ -16,7 +16,7 @@ from tests.support.refusals import call_for_refusal
 from tests.support.team_mode import answer_password_prompts, execute_desk_requests, start_team_mode
 from tests.support.teams import apply_accounts
 
-HUGE, LONG, LONE_SURROGATE = 10**80, "x" * 200, "a\ud800b"
+HUGE_INTEGER, LONG_TEXT, LONE_SURROGATE = 10**80, "x" * 200, "a\ud800b"
 CallByName = Mapping[str, Callable[[], object]]
 
 
@@ -25,22 +25,22 @@ def list_unreadable_calls(desk: Console, lead: Console, admin: Console) -> CallB
     be stored or are too long. A desk that doesn't check them gets an error of the database's driver.
     """
     return {
-        "approve a huge id": lambda: lead.refunds.approve(HUGE),
+        "approve a huge id": lambda: lead.refunds.approve(HUGE_INTEGER),
         "approve the first id that doesn't fit": lambda: lead.refunds.approve(2**63),
-        "withdraw a huge id": lambda: desk.refunds.withdraw(HUGE),
-        "submit a huge id": lambda: desk.refunds.submit(HUGE),
+        "withdraw a huge id": lambda: desk.refunds.withdraw(HUGE_INTEGER),
+        "submit a huge id": lambda: desk.refunds.submit(HUGE_INTEGER),
         "note with a lone surrogate": lambda: desk.recovery.add_note("payment", 1, LONE_SURROGATE),
         "note with NUL": lambda: desk.recovery.add_note("payment", 1, "a\0b"),
         "note of 27 KiB": lambda: desk.recovery.add_note("payment", 1, "あ" * 9000),
-        "take a huge incident": lambda: desk.incidents.take(HUGE),
+        "take a huge incident": lambda: desk.incidents.take(HUGE_INTEGER),
         "snooze until a time without a zone": lambda: desk.incidents.snooze(
             1, MovedClock().now().replace(tzinfo=None) + timedelta(hours=1), "n"
         ),
-        "acknowledge a huge alert": lambda: desk.alerts.acknowledge(HUGE, "n"),
-        "end a huge mention": lambda: desk.mentions.mark_done(HUGE),
-        "start a payment of a huge order": lambda: desk.payments.start(HUGE, "paypay"),
+        "acknowledge a huge alert": lambda: desk.alerts.acknowledge(HUGE_INTEGER, "n"),
+        "end a huge mention": lambda: desk.mentions.mark_done(HUGE_INTEGER),
+        "start a payment of a huge order": lambda: desk.payments.start(HUGE_INTEGER, "paypay"),
         "refund a huge payment": lambda: desk.refunds.request(
-            RefundRequest(HUGE, "1", "r", reason_code=RefundReason.RETURNED)
+            RefundRequest(HUGE_INTEGER, "1", "r", reason_code=RefundReason.RETURNED)
         ),
         "limit with a lone surrogate": lambda: admin.limits.set_limit(LONE_SURROGATE, "JPY", 5),
         "an integer with more digits than Python converts": lambda: lead.refunds.approve(10**5000),
@@ -91,12 +91,12 @@ def test_long_texts_in_facts_of_a_request_are_cut(place: Place, sandbox: Sandbox
         place.open_desk(sandbox, clock, person="op-b", desk=4) as admin,
     ):
         calls: dict[str, Callable[[], object]] = {
-            "note": lambda: desk.recovery.add_note(LONG, 1, "a"),
-            "probe": lambda: desk.recovery.probe(LONG, 1),
-            "resolve": lambda: desk.recovery.resolve("refund", 1, LONG, "proof"),
-            "hand over": lambda: desk.incidents.hand_over(1, LONG, "n"),
-            "limit": lambda: admin.limits.set_limit(LONG, LONG, 5),
-            "switch": lambda: lead.read_only_switches.set_switch(LONG, True, "a"),
+            "note": lambda: desk.recovery.add_note(LONG_TEXT, 1, "a"),
+            "probe": lambda: desk.recovery.probe(LONG_TEXT, 1),
+            "resolve": lambda: desk.recovery.resolve("refund", 1, LONG_TEXT, "proof"),
+            "hand over": lambda: desk.incidents.hand_over(1, LONG_TEXT, "n"),
+            "limit": lambda: admin.limits.set_limit(LONG_TEXT, LONG_TEXT, 5),
+            "switch": lambda: lead.read_only_switches.set_switch(LONG_TEXT, True, "a"),
             "purchase": lambda: desk.credit_checks.purchase(PurchaseRequest("9" * 300, "1")),
             "purchase of an emoji": lambda: desk.credit_checks.purchase(PurchaseRequest("😀" * 70, "1")),
         }

@@ -12,7 +12,7 @@ from tests.services.desk_requests.test_hostile_requests import insert_request, o
 from tests.support.places import Place
 from tests.support.team_mode import start_team_mode
 
-OLD_REQUESTS = 2_000
+OLD_REQUEST_COUNT = 2_000
 
 
 def count_rows_read(connection: Any) -> int:
@@ -56,11 +56,11 @@ def test_old_requests_are_not_read(place: Place, action: str) -> None:
     because of them.
     """
     start_team_mode(place, "op-a")
-    with closing(open_connection(place)) as line:
-        few = count_rows_read_for_request(line, action)
-        store_old_requests(place, "op-a", OLD_REQUESTS)
-        many = count_rows_read_for_request(line, action)
-    print(f"rows read: {few} without old requests, {many} with {OLD_REQUESTS}")
+    with closing(open_connection(place)) as connection:
+        few = count_rows_read_for_request(connection, action)
+        store_old_requests(place, "op-a", OLD_REQUEST_COUNT)
+        many = count_rows_read_for_request(connection, action)
+    print(f"rows read: {few} without old requests, {many} with {OLD_REQUEST_COUNT}")
     assert many < few + 20
 
 
@@ -73,19 +73,19 @@ def test_an_open_transaction_of_one_person_delays_no_other_person(place: Place, 
     people = ("lead-b", "op-a", "op-b")
     start_team_mode(place, *people)
     with ExitStack() as stack:
-        lines = [stack.enter_context(closing(open_connection(place, person))) for person in people]
-        for line in lines:
-            store_request_and_entry(line)
+        connections = [stack.enter_context(closing(open_connection(place, person))) for person in people]
+        for connection in connections:
+            store_request_and_entry(connection)
         place.sql("UPDATE requests SET state = 'lapsed', ended_at = at, at = at - INTERVAL 3 HOUR")
-        for line in lines:
-            cursor = stack.enter_context(line.cursor())
+        for connection in connections:
+            cursor = stack.enter_context(connection.cursor())
             cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}")
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 300")
-        before, open_line, after = lines
-        open_line.begin()
-        for line in (open_line, before, after):
-            store_request_and_entry(line)
-        open_line.rollback()
+        before, open_session, after = connections
+        open_session.begin()
+        for connection in (open_session, before, after):
+            store_request_and_entry(connection)
+        open_session.rollback()
     rows = place.sql("SELECT who, COUNT(*) FROM requests GROUP BY who ORDER BY who")
     assert rows == [(place.get_account_name(name), 2 if name == "op-a" else 4) for name in people]
 
@@ -108,7 +108,7 @@ def test_no_time_zone_moves_the_time_of_a_request(place: Place, zone: str) -> No
     assert rows == ([] if zone == "SYSTEM" else [(0,)])
 
 
-def store_request_and_entry(line: Any) -> None:
+def store_request_and_entry(connection: Any) -> None:
     """Store two requests: an ordinary one, and a request for an audit entry."""
-    insert_request(line, "probe", "[]")
-    insert_request(line, "audit", "{}")
+    insert_request(connection, "probe", "[]")
+    insert_request(connection, "audit", "{}")

@@ -20,7 +20,7 @@ from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place
 from tests.support.team_mode import answer_password_prompts, execute_desk_requests, start_team_mode
 
-TYPED, WORDS = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
+TYPED_TEXT, STORED_TEXT = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
 INVISIBLE_CHARACTERS = "\u200b\ufeff\u2060\u200f\u2800\u3164\ue000\U000e007f"
 """Invisible characters that a server doesn't know as white space: among them a byte order mark, a mark of the writing
 direction, the fillers of Braille and Hangul, a character for private use and the end of a flag.
@@ -31,9 +31,9 @@ ALERT_ID = 77
 @pytest.mark.parametrize(
     ("typed", "ticket"),
     [
-        (TYPED, " T-1 "),
+        (TYPED_TEXT, " T-1 "),
         (
-            f"{INVISIBLE_CHARACTERS}\n{WORDS} {INVISIBLE_CHARACTERS}",
+            f"{INVISIBLE_CHARACTERS}\n{STORED_TEXT} {INVISIBLE_CHARACTERS}",
             f"{INVISIBLE_CHARACTERS}T-1{INVISIBLE_CHARACTERS}",
         ),
     ],
@@ -70,25 +70,25 @@ def test_a_worker_stores_exactly_the_typed_texts(
         assert probed is not None
         run = desk.bulk.create_run("note", (ChosenRecord("payment", paid.id, probed.version),), typed)
         desk.bulk.run(run.id)
-        assert place.sql("SELECT words, COUNT(*) FROM notes GROUP BY words") == [(WORDS, 3)]
+        assert place.sql("SELECT words, COUNT(*) FROM notes GROUP BY words") == [(STORED_TEXT, 3)]
         incident = desk.incidents.snooze(ALERT_ID, clock.now() + timedelta(hours=1), typed)
         desk.incidents.wake(incident.id)
         desk.incidents.hand_over(incident.id, place.get_account_name("lead-b"), typed)
         desk.incidents.resolve(incident.id, typed)
         desk.incidents.reopen(incident.id, typed)
-        assert place.sql("SELECT DISTINCT words FROM incident_steps WHERE words IS NOT NULL") == [(WORDS,)]
-        assert desk.alerts.acknowledge(ALERT_ID, typed).note == WORDS
-        assert checker.incidents.reopen(ALERT_ID, typed).steps[-1].words == WORDS
+        assert place.sql("SELECT DISTINCT words FROM incident_steps WHERE words IS NOT NULL") == [(STORED_TEXT,)]
+        assert desk.alerts.acknowledge(ALERT_ID, typed).note == STORED_TEXT
+        assert checker.incidents.reopen(ALERT_ID, typed).steps[-1].words == STORED_TEXT
         assert place.sql("SELECT acknowledged_by, acknowledged_at, note FROM alerts") == [(None, None, None)]
         checker.read_only_switches.set_switch("atom", True, typed)
-        assert place.sql("SELECT reason FROM read_only_switches") == [(WORDS,)]
+        assert place.sql("SELECT reason FROM read_only_switches") == [(STORED_TEXT,)]
         asked = desk.refunds.request(
             RefundRequest(paid.id, "1000", typed, ticket=ticket, reason_code=RefundReason.WRONG_AMOUNT)
         )
-        assert (asked.reason, asked.ticket) == (WORDS, "T-1")
+        assert (asked.reason, asked.ticket) == (STORED_TEXT, "T-1")
         with answer_password_prompts(place, "lead-b"):
             declined = checker.refunds.reject(asked.id, typed)
-        assert declined.declined_because == WORDS
+        assert declined.declined_because == STORED_TEXT
         asked = desk.refunds.request(RefundRequest(paid.id, "500", "", reason_code=RefundReason.RETURNED))
         assert asked.reason == ""
         desk.refunds.withdraw(asked.id)
@@ -138,18 +138,18 @@ def test_an_incident_may_be_named_by_any_of_its_alerts(place: Place, sandbox: Sa
         desk = scene.console
         desk.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
         desk.alerts.acknowledge_alerts([ALERT_ID, ALERT_ID + 1], "")
-        reopened = colleague.incidents.reopen(ALERT_ID + 1, TYPED)
-        assert (reopened.id, [step.words for step in reopened.steps]) == (ALERT_ID, [WORDS])
+        reopened = colleague.incidents.reopen(ALERT_ID + 1, TYPED_TEXT)
+        assert (reopened.id, [step.words for step in reopened.steps]) == (ALERT_ID, [STORED_TEXT])
         assert place.sql("SELECT DISTINCT acknowledged_by FROM alerts") == [(None,)]
         with pytest.raises(ConsoleError) as refused:
-            desk.incidents.resolve(ALERT_ID, TYPED, ALERT_ID)
+            desk.incidents.resolve(ALERT_ID, TYPED_TEXT, ALERT_ID)
         assert refused.value.code == "stale_view"
-        assert desk.incidents.resolve(ALERT_ID, TYPED, ALERT_ID + 1).state is IncidentState.RESOLVED
+        assert desk.incidents.resolve(ALERT_ID, TYPED_TEXT, ALERT_ID + 1).state is IncidentState.RESOLVED
         until = clock.now() + timedelta(hours=1)
-        assert desk.incidents.snooze(ALERT_ID, until, TYPED, ALERT_ID + 1).state is IncidentState.SNOOZED
+        assert desk.incidents.snooze(ALERT_ID, until, TYPED_TEXT, ALERT_ID + 1).state is IncidentState.SNOOZED
         assert colleague.incidents.take(ALERT_ID + 1).owner == place.get_account_name("lead-b")
         assert desk.incidents.hand_over(
-            ALERT_ID + 1, place.get_account_name("op-a"), TYPED
+            ALERT_ID + 1, place.get_account_name("op-a"), TYPED_TEXT
         ).owner == place.get_account_name("op-a")
 
 
@@ -159,10 +159,10 @@ def test_evidence_of_a_desk_request_is_stored_unchanged(place: Place, sandbox: S
     """
     start_team_mode(place, "op-a")
     given = (
-        (TYPED, StatedReason(DecisionReason.NOT_LISTED, TYPED)),
+        (TYPED_TEXT, StatedReason(DecisionReason.NOT_LISTED, TYPED_TEXT)),
         (
             f"{INVISIBLE_CHARACTERS}a bill{INVISIBLE_CHARACTERS}",
-            StatedReason(DecisionReason.NOT_LISTED, f"{WORDS}{INVISIBLE_CHARACTERS}"),
+            StatedReason(DecisionReason.NOT_LISTED, f"{STORED_TEXT}{INVISIBLE_CHARACTERS}"),
         ),
         ("number 7\nis on the bill", None),
         ("[not_listed] by a script", None),
@@ -181,8 +181,8 @@ def test_evidence_of_a_desk_request_is_stored_unchanged(place: Place, sandbox: S
             maker.recovery.resolve("credit-check", record.id, "error", proof, reason=reason)
     kept = dict(place.sql("SELECT body, summary FROM evidence WHERE source = 'person'"))
     assert kept == {
-        TYPED: f"[not_listed] {WORDS}",
-        f"{INVISIBLE_CHARACTERS}a bill{INVISIBLE_CHARACTERS}": f"[not_listed] {WORDS}",
+        TYPED_TEXT: f"[not_listed] {STORED_TEXT}",
+        f"{INVISIBLE_CHARACTERS}a bill{INVISIBLE_CHARACTERS}": f"[not_listed] {STORED_TEXT}",
         "number 7\nis on the bill": "number 7\nis on the bill",
         "[not_listed] by a script": " [not_listed] by a script",
     }

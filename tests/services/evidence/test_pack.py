@@ -214,7 +214,7 @@ def test_roles_that_may_export_a_pack(pack_desk: PackDesk, person: str, may: boo
     assert [row[:2] for row in pack_desk.read_audit_entries()] == [(person, "refused")]
 
 
-def test_an_operators_pack_has_only_own_audit_rows(pack_desk: PackDesk) -> None:
+def test_an_approvers_pack_has_only_own_audit_rows(pack_desk: PackDesk) -> None:
     """A pack that an approver exports contains the approver's own audit rows in full, and only the hashes of other
     people's rows. A pack that an auditor exports contains all rows in full.
     """
@@ -335,8 +335,10 @@ def test_a_part_larger_than_the_manifest_says_is_not_unpacked(pack_desk: PackDes
     assert ("record.json", "altered") in list_problems(verify_pack(bomb))
 
 
-_PEAK, _SECONDS = 400 << 20, 30.0
-"""Bytes and seconds that any file of a few megabytes may cost; the machine may be busy."""
+_MAX_PEAK_BYTES, _MAX_PROCESSOR_SECONDS = 400 << 20, 30.0
+"""Largest peak memory (bytes) and processor time (seconds) of the verification of a file of a few megabytes. They are
+much larger than usual, because the test machine may be busy.
+"""
 
 
 def verify_in_process(file: Path) -> dict[str, object]:
@@ -376,7 +378,9 @@ def write_pack_file(path: Path, contents: dict[str, bytes], packing: int = zipfi
 
 
 def _make_withheld_row(number: int) -> bytes:
-    """Return the JSON of an audit row with this number whose content the pack withholds."""
+    """Return the JSON of an audit row whose content the pack withholds; `number` is its id and its sequence
+    number.
+    """
     row = {"anchor": [], "hash": "a" * 64, "id": number, "prev_hash": "b" * 64, "seq": number, "session": "s"}
     return json.dumps({"withheld": row}).encode()
 
@@ -410,7 +414,7 @@ def test_a_small_file_is_verified_with_bounded_memory(tmp_path: Path, title: str
     """
     found = verify_in_process(write_pack_file(tmp_path / "bomb.zip", EXPANDING_PARTS_BY_TITLE[title]()))
     assert not found["whole"]
-    assert (found["peak"] < _PEAK, found["seconds"] < _SECONDS) == (True, True), found  # type: ignore[operator]
+    assert (found["peak"] < _MAX_PEAK_BYTES, found["seconds"] < _MAX_PROCESSOR_SECONDS) == (True, True), found  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
@@ -432,7 +436,7 @@ def test_a_huge_manifest_is_verified_with_bounded_memory(tmp_path: Path, inside:
         pack.writestr("manifest.json", b'{"files": [' + inside * ((23 << 20) // len(inside)) + b"1]}")
     found = verify_in_process(file)
     assert not found["whole"]
-    assert (found["peak"] < _PEAK, found["seconds"] < _SECONDS) == (True, True), found  # type: ignore[operator]
+    assert (found["peak"] < _MAX_PEAK_BYTES, found["seconds"] < _MAX_PROCESSOR_SECONDS) == (True, True), found  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("part", ["manifest.json", "audit.json"])
@@ -472,7 +476,7 @@ def test_a_part_longer_than_stated_is_not_unpacked(tmp_path: Path) -> None:
     file.write_bytes(raw.replace(said, (9).to_bytes(4, "little")))
     found = verify_in_process(file)
     assert not found["whole"]
-    assert found["peak"] < _PEAK  # type: ignore[operator]
+    assert found["peak"] < _MAX_PEAK_BYTES  # type: ignore[operator]
 
 
 HOSTILE_TEXT = "../../../etc/passwd\r\n=cmd|' /C calc'!A0\x1b[2J\u202e\x00@SUM(A1)"
@@ -606,7 +610,7 @@ def test_ctrl_c_during_the_export_leaves_no_file(pack_desk: PackDesk, monkeypatc
 
 
 @pytest.mark.parametrize("unnamed", [True, False])
-def test_only_one_of_two_simultaneous_exports_writes_the_file(
+def test_only_one_of_four_simultaneous_exports_writes_the_file(
     pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch, unnamed: bool
 ) -> None:
     """Four exports write a pack to the same path at the same time: one succeeds with an intact pack, the others are

@@ -57,12 +57,12 @@ def pay_and_refund(scene: PaymentDesk, number: str = "ORD-1") -> tuple[int, Paym
     return order, scene.read_payment(payment.id), refund
 
 
-def has_events_in_order(story: TimelinePage, *wanted: tuple[str, str]) -> bool:
+def has_events_in_order(story: TimelinePage, *expected_events: tuple[str, str]) -> bool:
     """Return True if the timeline contains events with these steps and record kinds in this order; other events may
     be between them.
     """
     rest = iter((one.event_kind.value, one.kind) for one in story.events)
-    return all(any(found == one for found in rest) for one in wanted)
+    return all(any(found == one for found in rest) for one in expected_events)
 
 
 def test_the_timeline_of_a_payment_has_its_whole_chain(scene: PaymentDesk) -> None:
@@ -137,7 +137,7 @@ def test_timelines_of_a_credit_check_and_its_operation_have_the_purchase(timelin
     assert context.database.dialect == "sqlite"
 
 
-def test_an_unknown_outcome_settled_by_two_people(scene: PaymentDesk) -> None:
+def test_the_timeline_of_an_unknown_purchase_has_the_decisions_of_both_people(scene: PaymentDesk) -> None:
     """The timeline of an unknown purchase contains each person's evidence and decision, and the proposal contains the
     id of its evidence.
     """

@@ -207,9 +207,10 @@ def read_report(desk: SampleDesk, folder: Path, name: str) -> list[dict[str, Any
 def test_an_exported_search_says_what_it_lacks(
     desk: SampleDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An exported search names the words of the text that it doesn't use as conditions, and the kinds of records of
-    which more records match, on the last sheet of a workbook and in the answer, because a CSV file has no such sheet.
-    Companies that a desk without a registry can't find are named, too.
+    """The last sheet of an exported workbook, and the notes in the result of the export, name the words of the search
+    that weren't used as conditions, and the kinds of records of which more records match than were exported. The
+    result has these notes because a CSV file has no such sheet. A desk without a registry notes that it can't find
+    companies.
     """
     monkeypatch.setattr("console.wiring.exports._MAX_SEARCH_RESULTS", 1)
     text = "provider:paypay amount:abc"
@@ -321,7 +322,7 @@ def write_alerts(desk: SampleDesk, file: Path) -> object:
     return desk.console.exports.write(ExportRequest(ListName.ALERTS), file, "en")
 
 
-def find_pdf_owner(desk: SampleDesk) -> int:
+def find_check_with_pdf(desk: SampleDesk) -> int:
     """Return the id of a credit check that has a PDF."""
     with desk.console._context.database.read() as conn:
         query = "SELECT MIN(id) FROM hansha_alarmbox_credit_checks WHERE pdf_file_path IS NOT NULL"
@@ -333,15 +334,15 @@ def write_audit_trail(desk: SampleDesk, file: Path) -> object:
 
 
 def save_pdf(desk: SampleDesk, file: Path) -> object:
-    return desk.console.pdf_copy_writer.save(find_pdf_owner(desk), file)
+    return desk.console.pdf_copy_writer.save(find_check_with_pdf(desk), file)
 
 
 def write_pack(desk: SampleDesk, file: Path) -> object:
-    return desk.console.recovery.write_evidence_pack("credit-check", find_pdf_owner(desk), file)
+    return desk.console.recovery.write_evidence_pack("credit-check", find_check_with_pdf(desk), file)
 
 
 def write_bundle(desk: SampleDesk, file: Path) -> object:
-    return desk.console.recovery.write_evidence_bundle([("credit-check", str(find_pdf_owner(desk)))], file)
+    return desk.console.recovery.write_evidence_bundle([("credit-check", str(find_check_with_pdf(desk)))], file)
 
 
 FILE_WRITERS: dict[str, tuple[str, Callable[[SampleDesk, Path], object]]] = {
@@ -442,7 +443,7 @@ def test_a_refused_export_writes_no_file(desk: SampleDesk, tmp_path: Path) -> No
 
 
 def make_hostile_table() -> ExportTable:
-    """Return a table with one row for each text of HOSTILE, and a row with a number of 22 digits."""
+    """Return a table with one row for each text of HOSTILE_TEXTS, and a row with a number of 22 digits."""
     columns = [
         ExportColumn("=TITLE", CellKind.TEXT, lambda row: row[0]),
         ExportColumn("Amount", CellKind.AMOUNT, lambda row: row[1]),

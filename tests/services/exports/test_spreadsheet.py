@@ -30,9 +30,11 @@ from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 SOFFICE = shutil.which("soffice")
 CSV_LANGUAGES = {"ja": 1041, "en": 1033}
-"""Windows' numbers of the languages by which the program decides whether a text is a number or a day."""
-SAVED_RATIO, SAVED_PRECISION = 1e-14, timedelta(milliseconds=1)
-"""A spreadsheet keeps 15 digits of a number, and an instant is a number of days."""
+"""Windows' numbers of the languages by whose rules LibreOffice decides if a text is a number or a day."""
+MAX_RELATIVE_DIFFERENCE, MAX_INSTANT_DIFFERENCE = 1e-14, timedelta(milliseconds=1)
+"""Largest difference between a written and a saved value: for a number, relative to the number; for an instant, as a
+duration. A spreadsheet stores 15 digits of a number, and an instant as a number of days.
+"""
 TEXTS_CHANGED_BY_SPREADSHEETS = (
     "007", "1180301018771", "1-2", "1/2", "1 1/2", "1..2", "1,5", "1,2,3", "1,234", "0.50", "1.", "1.10", "(5)", "5-",
     "1E5", "1e-5", "true", "FALSE", "００７", "１２３", "１-２", "1 2", "1 000", "1 1803 0101 8771", "12:30",
@@ -44,7 +46,7 @@ TEXTS_CHANGED_BY_SPREADSHEETS = (
     "50%", "5 %", "１２％", "5.5%", "￥500", "¥1,500", "$5", "$1,234.50", "€5", "5 €", "₹1,500.00", "1+", " 0", "12 ",
     "٣",
 )  # fmt: skip
-"""Texts of people and providers that are no numbers and days, but look like such."""
+"""Texts of people and providers that look like numbers or days, but are neither."""
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -89,9 +91,9 @@ def read_cells(file: Path, sheet: int = 0) -> list[list[tuple[str, Any]]]:
 def is_same_value(read_value: object, written: object) -> bool:
     """Return True if the two values are equal within the precision of a spreadsheet."""
     if isinstance(read_value, datetime) and isinstance(written, datetime):
-        return abs(read_value - written) < SAVED_PRECISION
+        return abs(read_value - written) < MAX_INSTANT_DIFFERENCE
     if isinstance(read_value, float) and isinstance(written, float | int):
-        return math.isclose(read_value, written, rel_tol=SAVED_RATIO)
+        return math.isclose(read_value, written, rel_tol=MAX_RELATIVE_DIFFERENCE)
     return read_value == written and isinstance(read_value, str) == isinstance(written, str)
 
 

@@ -196,7 +196,7 @@ class GiftCardDesk:
 
 
 @pytest.fixture
-def shop(
+def gift_card_desk(
     place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[GiftCardDesk]:
     """Yield a desk with the invented action registered and one gift card to send."""
@@ -205,7 +205,7 @@ def shop(
         yield GiftCardDesk(place, console, monkeypatch)
 
 
-class RaisesOnce(Failpoints):
+class OnceRaisingFailpoints(Failpoints):
     """Failpoints that raise an error when the code reaches one named failpoint for the first time."""
 
     def __init__(self, place: str, error: BaseException) -> None:
@@ -221,7 +221,7 @@ class ProcessKilled(BaseException):
     """Exception that simulates the end of the process by kill -9."""
 
 
-def kill_process_at_failpoint(shop: GiftCardDesk, failpoint: str) -> None:
+def kill_process_at_failpoint(gift_card_desk: GiftCardDesk, failpoint: str) -> None:
     """Send the gift card, and simulate the end of the process by kill -9 at this failpoint: nothing is written
     afterwards.
     """
@@ -231,94 +231,112 @@ def kill_process_at_failpoint(shop: GiftCardDesk, failpoint: str) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
 
-        class Dies(Failpoints):
+        class KillingFailpoints(Failpoints):
             def reach(self, name: str) -> None:
                 if name == failpoint:
-                    patch.setattr(shop.console.database, "write", raise_process_killed)
-                    patch.setattr(shop.context.spool, "store_answer", raise_process_killed)
+                    patch.setattr(gift_card_desk.console.database, "write", raise_process_killed)
+                    patch.setattr(gift_card_desk.context.spool, "store_answer", raise_process_killed)
                     raise ProcessKilled
 
-        shop.context.failpoints = Dies(None)
+        gift_card_desk.context.failpoints = KillingFailpoints(None)
         with pytest.raises(ProcessKilled):
-            shop.send_gift_guarded()
-    shop.context.failpoints = Failpoints(None)
+            gift_card_desk.send_gift_guarded()
+    gift_card_desk.context.failpoints = Failpoints(None)
 
 
 # ---- pipeline, journal, audit trail
 
 
-def test_the_pipeline_performs_an_invented_action(shop: GiftCardDesk) -> None:
+def test_the_pipeline_performs_an_invented_action(gift_card_desk: GiftCardDesk) -> None:
     """The pipeline performs the invented action with one call to its provider. The journal, the spool and the audit
     trail have entries as for any other action.
     """
-    assert shop.send_gift_guarded() == 1
-    assert (shop.read_gift, shop.read_journal_state, shop.cards.calls) == ("sent", "done", 1)
-    assert shop.list_audit_entries() == [("gift.send.started", "done")]
-    (entry,) = shop.context.spool.read_entries(shop.context.database_id)
+    assert gift_card_desk.send_gift_guarded() == 1
+    assert (gift_card_desk.read_gift, gift_card_desk.read_journal_state, gift_card_desk.cards.calls) == (
+        "sent",
+        "done",
+        1,
+    )
+    assert gift_card_desk.list_audit_entries() == [("gift.send.started", "done")]
+    (entry,) = gift_card_desk.context.spool.read_entries(gift_card_desk.context.database_id)
     assert (entry.intent.action, entry.state, entry.holds_claim) == ("gift.send", SpoolState.ENDED, True)
 
 
-def test_a_refusal_is_audited(shop: GiftCardDesk) -> None:
+def test_a_refusal_is_audited(gift_card_desk: GiftCardDesk) -> None:
     """A gift card that was already sent is sent again: the action is refused before anything is written, and the
     refusal is audited.
     """
-    shop.send_gift_guarded()
-    assert call_for_refusal(shop.send_gift_guarded).code == "already_decided"
-    assert (shop.list_audit_entries()[-1], shop.cards.calls) == (("gift.send", "refused"), 1)
+    gift_card_desk.send_gift_guarded()
+    assert call_for_refusal(gift_card_desk.send_gift_guarded).code == "already_decided"
+    assert (gift_card_desk.list_audit_entries()[-1], gift_card_desk.cards.calls) == (("gift.send", "refused"), 1)
 
 
-def test_a_refused_call_releases_its_claim(shop: GiftCardDesk) -> None:
+def test_a_refused_call_releases_its_claim(gift_card_desk: GiftCardDesk) -> None:
     """The provider refuses the gift card: the caller gets the error that the action declares for this outcome, and
     the card can be sent again.
     """
-    shop.cards.answer = OUTCOME_BY_ANSWER["refused"]
-    assert call_for_refusal(shop.send_gift_guarded).code == "provider_refused"
-    assert (shop.read_gift, shop.read_journal_state) == ("wanted", "failed")
-    shop.cards.answer = OUTCOME_BY_ANSWER["sent"]
-    assert shop.send_gift_guarded() == 1
+    gift_card_desk.cards.answer = OUTCOME_BY_ANSWER["refused"]
+    assert call_for_refusal(gift_card_desk.send_gift_guarded).code == "provider_refused"
+    assert (gift_card_desk.read_gift, gift_card_desk.read_journal_state) == ("wanted", "failed")
+    gift_card_desk.cards.answer = OUTCOME_BY_ANSWER["sent"]
+    assert gift_card_desk.send_gift_guarded() == 1
 
 
 # ---- spool, and recovery
 
 
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
-def test_an_answer_that_was_not_recorded_is_delivered(shop: GiftCardDesk) -> None:
+def test_an_answer_that_was_not_recorded_is_delivered(gift_card_desk: GiftCardDesk) -> None:
     """The database fails after the call to the provider: the spool keeps the provider's answer, and a due task writes
     it into the database later.
     """
-    shop.context.failpoints = RaisesOnce("before_tx2", RuntimeError("the database"))
-    lost = call_for_refusal(shop.send_gift_guarded)
+    gift_card_desk.context.failpoints = OnceRaisingFailpoints("before_tx2", RuntimeError("the database"))
+    lost = call_for_refusal(gift_card_desk.send_gift_guarded)
     told: Mapping[str, object] = lost.detail
     assert (lost.code, told["record"], told["provider_id"]) == ("outcome_unknown", 1, "gift-1")
-    assert shop.read_gift == "sending"
-    shop.console.recovery.run_all_tasks()
-    assert (shop.read_gift, shop.read_journal_state, shop.cards.calls) == ("sent", "done", 1)
-    assert shop.context.spool.list_undelivered_entries(shop.context.database_id) == ()
+    assert gift_card_desk.read_gift == "sending"
+    gift_card_desk.console.recovery.run_all_tasks()
+    assert (gift_card_desk.read_gift, gift_card_desk.read_journal_state, gift_card_desk.cards.calls) == (
+        "sent",
+        "done",
+        1,
+    )
+    assert gift_card_desk.context.spool.list_undelivered_entries(gift_card_desk.context.database_id) == ()
 
 
-def test_a_kill_before_the_call_is_settled_as_not_sent(shop: GiftCardDesk, hand_clock: ManualClock) -> None:
+def test_a_kill_before_the_call_is_settled_as_not_sent(gift_card_desk: GiftCardDesk, hand_clock: ManualClock) -> None:
     """A process is killed between its claim and the call to the provider: the due tasks settle the operation as not
     sent.
     """
-    kill_process_at_failpoint(shop, "after_tx1")
+    kill_process_at_failpoint(gift_card_desk, "after_tx1")
     hand_clock.at += LONGER_THAN_A_LEASE
-    shop.console.recovery.run_all_tasks()
-    assert (shop.read_gift, shop.read_journal_state, shop.cards.calls) == ("wanted", "failed", 0)
+    gift_card_desk.console.recovery.run_all_tasks()
+    assert (gift_card_desk.read_gift, gift_card_desk.read_journal_state, gift_card_desk.cards.calls) == (
+        "wanted",
+        "failed",
+        0,
+    )
 
 
-def test_a_kill_after_the_call_leaves_an_unknown_outcome(shop: GiftCardDesk, hand_clock: ManualClock) -> None:
+def test_a_kill_after_the_call_leaves_an_unknown_outcome(
+    gift_card_desk: GiftCardDesk, hand_clock: ManualClock
+) -> None:
     """A process is killed after the call to the provider, and its lease expires: the journal and the gift card's row
     have an unknown outcome, never a failure.
     """
-    kill_process_at_failpoint(shop, "after_send")
-    with shop.context.database.read() as conn:
+    kill_process_at_failpoint(gift_card_desk, "after_send")
+    with gift_card_desk.context.database.read() as conn:
         assert journal.list_lapsed_subjects(conn, "gift") == frozenset()
     hand_clock.at += LONGER_THAN_A_LEASE
-    with shop.context.database.read() as conn:
+    with gift_card_desk.context.database.read() as conn:
         assert journal.list_lapsed_subjects(conn, "gift") == {1}
         assert journal.list_lapsed_by_kind(conn) == {"gift": {1}}
-    shop.console.recovery.run_all_tasks()
-    assert (shop.read_gift, shop.read_journal_state, shop.cards.calls) == ("unknown", "unknown", 1)
+    gift_card_desk.console.recovery.run_all_tasks()
+    assert (gift_card_desk.read_gift, gift_card_desk.read_journal_state, gift_card_desk.cards.calls) == (
+        "unknown",
+        "unknown",
+        1,
+    )
 
 
 # ---- words, and the registry
@@ -344,11 +362,11 @@ def test_every_registered_action_has_words(console: Console, language: str) -> N
     assert found == {name: set() for name in found}
 
 
-def test_missing_words_of_the_invented_action_are_reported(shop: GiftCardDesk) -> None:
+def test_missing_words_of_the_invented_action_are_reported(gift_card_desk: GiftCardDesk) -> None:
     """The function that searches for missing wording keys reports the keys of the invented action, which has no
     texts.
     """
-    assert find_missing_words(shop.sending.action, set(read_sentences("en"))) == {  # type: ignore[arg-type]  # of any attempt
+    assert find_missing_words(gift_card_desk.sending.action, set(read_sentences("en"))) == {  # type: ignore[arg-type]  # of any attempt
         "operation.gift.send",
         "timeline.gift.send.started",
         "timeline.gift.send.lapsed",
@@ -401,13 +419,13 @@ def test_recovery_document_lists_every_ending_of_an_action(console: Console) -> 
     [{"has_effect": False}, {"kind": "payment"}, {"answer": None}, {"settle": None}, {"name": "gift.burn"}],
 )
 def test_a_declaration_that_contradicts_itself_is_refused(
-    shop: GiftCardDesk, wrong_fields: dict[str, object]
+    gift_card_desk: GiftCardDesk, wrong_fields: dict[str, object]
 ) -> None:
     """The declaration of an action with effect is refused with ValueError if it says that the action only reads, or
     if it lacks the function that settles the action later.
     """
     with pytest.raises(ValueError, match=r"gift\."):
-        replace(shop.sending.action, **wrong_fields)  # type: ignore[arg-type]  # wrong on purpose
+        replace(gift_card_desk.sending.action, **wrong_fields)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_the_decision_record_has_the_declaration_of_these_tests() -> None:

@@ -19,7 +19,7 @@ REASONS_TO_RUN_AGAIN = {
 """The commands that find no answer of an earlier call, with the reason why they may run again after they have
 written."""
 _FINDER_POSITION = 4
-"""Place of `find_answer` among the arguments of `act_once`."""
+"""Index (from 0) of `find_answer` among the positional arguments of `act_once`."""
 
 
 def _list_calls_without_finder() -> Iterator[str]:

@@ -35,7 +35,10 @@ FAILURE_ERRORS: tuple[Exception, ...] = (
     ConsoleError(ErrorCode.STORAGE_FULL), _make_sql_error(1205), _make_sql_error(1213),
     _make_sql_error(2013), InterfaceError("SELECT", {}, pymysql.err.InterfaceError(0, "")), RuntimeError("a bug"),
 )  # fmt: skip
-READ, STORE = "console.services.refunds.records.read_refund", "console.store.operations.request_ids.end_use"
+READ_REFUND_FUNCTION, STORE_ANSWER_FUNCTION = (
+    "console.services.refunds.records.read_refund",
+    "console.store.operations.request_ids.end_use",
+)
 
 
 @pytest.fixture
@@ -47,8 +50,8 @@ def money_stage(place: Place) -> Iterator[MoneyStage]:
 
 @contextmanager
 def raise_at_first_calls(name: str, failure: Exception, times: int) -> Iterator[list[int]]:
-    """Inside the block, the function raises `failure` at its first `times` calls. The block gets a list that grows by
-    one item with each failure.
+    """Inside the block, the function with the import path `name` raises `failure` at its first `times` calls. The
+    block gets a list that grows by one item with each failure.
     """
     failed: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -112,7 +115,10 @@ def test_a_call_that_fails_after_commit_returns_its_result(place: Place, money_s
         assert read_answer(act) == (first, True)
         assert _read_refund_states(place, payment) == [("requested",)]
     payment, act = _prepare_request(money_stage, "longer")
-    with raise_after_commit(FAILURE_ERRORS[0]), raise_at_first_calls(READ, FAILURE_ERRORS[0], times=99):
+    with (
+        raise_after_commit(FAILURE_ERRORS[0]),
+        raise_at_first_calls(READ_REFUND_FUNCTION, FAILURE_ERRORS[0], times=99),
+    ):
         assert getattr(read_answer(act)[0], "code", None) == "database_unreachable"
     first, is_repetition = read_answer(act)
     assert (isinstance(first, Refund), is_repetition) == (True, True), first
@@ -126,12 +132,12 @@ def test_an_answer_that_could_not_be_stored_is_stored_later(place: Place, money_
     """
     for nth, failure in enumerate(FAILURE_ERRORS):
         _, act = _prepare_request(money_stage, f"moment-{nth}")
-        with raise_at_first_calls(STORE, failure, times=2) as failed:
+        with raise_at_first_calls(STORE_ANSWER_FUNCTION, failure, times=2) as failed:
             first, _ = read_answer(act)
         assert (len(failed), isinstance(first, Refund)) == (2, True), (failure, first)
         assert read_answer(act) == (first, True)
     payment, act = _prepare_request(money_stage, "longer")
-    with raise_at_first_calls(STORE, FAILURE_ERRORS[0], times=99):
+    with raise_at_first_calls(STORE_ANSWER_FUNCTION, FAILURE_ERRORS[0], times=99):
         first, _ = read_answer(act)
     assert isinstance(first, Refund)
     money_stage.move_clocks()

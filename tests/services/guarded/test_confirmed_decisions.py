@@ -63,8 +63,9 @@ def test_a_decision_at_a_terminal_needs_the_password(
 
 
 def test_the_second_decision_of_an_acting_person_needs_the_password(place: Place, sandbox: Sandbox) -> None:
-    """The first person's decision about an unknown purchase asks for no password, the second person's does, once. A
-    thread that can't ask, as in a program that uses the Python interface, asks nobody.
+    """The program doesn't ask the first person who decides about an unknown purchase for the password, and asks the
+    second person once. In a thread that can't ask for a password, as in a program that uses the Python interface, the
+    second decision is accepted without it.
     """
     numbers, typed = invent_numbers(2, seed=12), list[str]()
 

@@ -1,5 +1,5 @@
 """The idempotency service reads Redis as a cache before the database: it gives the same answers as without Redis,
-only sooner. Also tests the texts of the idempotency keys.
+only sooner. Two tests check the texts of the idempotency keys.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +34,7 @@ from tests.support.server_fixtures import require_server
 from tests.support.servers import RedisServer, start_private_redis
 
 UNUSED_REDIS_URL = "redis://127.0.0.1:9/0"
-KEY, PRINT, RESULT = make_payment_key("M-1", "ORD-1"), "3300 JPY", '{"payment": 17}'
+IDEMPOTENCY_KEY, FINGERPRINT, RESULT = make_payment_key("M-1", "ORD-1"), "3300 JPY", '{"payment": 17}'
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,7 @@ def open_desk_with_redis(place: Place, server: RedisServer, clock: ManualClock, 
     with place.desk(InMemoryAlarmBox(), clock, desk=number, REDIS_URL=server.url) as console:
         assert get_cache(console.idempotency_keys).connect()
         assert console.idempotency_keys.release_key(acquire_key(console.idempotency_keys, key="any other key"))
-        assert console.idempotency_keys.find_result("any other key", PRINT) is None
+        assert console.idempotency_keys.find_result("any other key", FINGERPRINT) is None
         yield console
 
 
@@ -109,7 +109,7 @@ def get_cache(key_service: IdempotencyKeyService) -> RedisIdempotencyCache:
 
 
 def acquire_key(
-    key_service: IdempotencyKeyService, fingerprint: str = PRINT, key: str = KEY
+    key_service: IdempotencyKeyService, fingerprint: str = FINGERPRINT, key: str = IDEMPOTENCY_KEY
 ) -> AcquiredIdempotencyKey:
     """Acquire the idempotency key and return it."""
     taken = key_service.acquire_key(key, fingerprint, action="payment.start", subject=("payment", 1))
@@ -146,8 +146,11 @@ def test_a_stored_result_is_answered_without_the_database(
     transactions: list[int] = []
     console.database.observer = transactions.append
     for _ in range(100):
-        assert key_service.find_result(KEY, PRINT) == RESULT
-        assert key_service.acquire_key(KEY, PRINT, action="payment.start", subject=("payment", 1)) == RESULT
+        assert key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == RESULT
+        assert (
+            key_service.acquire_key(IDEMPOTENCY_KEY, FINGERPRINT, action="payment.start", subject=("payment", 1))
+            == RESULT
+        )
     assert transactions == []
 
 
@@ -162,8 +165,8 @@ def test_the_database_is_read_again_after_a_second(
     console.database.observer = transactions.append
     for _ in range(3):
         uptime.at += timedelta(seconds=1)
-        assert key_service.find_result(KEY, PRINT) == RESULT
-        assert key_service.find_result(KEY, PRINT) == RESULT
+        assert key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == RESULT
+        assert key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == RESULT
     assert transactions == [1, -1] * 3
 
 
@@ -174,13 +177,13 @@ def test_only_results_are_answered_from_the_cache(
     all facts.
     """
     acquire_key(other_key_service)
-    running = call_for_refusal(lambda: key_service.find_result(KEY, PRINT))
+    running = call_for_refusal(lambda: key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT))
     assert (running.code, set(running.detail)) == ("in_progress", {"operation_id", "since", "holder"})
     assert call_for_refusal(lambda: acquire_key(key_service)).code == "in_progress"
-    assert call_for_refusal(lambda: key_service.find_result(KEY, "9900 JPY")).code == "possible_repeat"
+    assert call_for_refusal(lambda: key_service.find_result(IDEMPOTENCY_KEY, "9900 JPY")).code == "possible_repeat"
     uptime.at += timedelta(minutes=1)
     uptime.sleep(0)  # time has passed for the database's clock too
-    assert call_for_refusal(lambda: key_service.find_result(KEY, PRINT)).code == "outcome_unknown"
+    assert call_for_refusal(lambda: key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT)).code == "outcome_unknown"
 
 
 def test_another_fingerprint_is_refused_despite_redis(
@@ -188,8 +191,8 @@ def test_another_fingerprint_is_refused_despite_redis(
 ) -> None:
     """Redis has the result of a key: a call with this key and another fingerprint is still refused."""
     store_result(other_key_service)
-    assert key_service.find_result(KEY, PRINT) == RESULT
-    assert call_for_refusal(lambda: key_service.find_result(KEY, "9900 JPY")).code == "possible_repeat"
+    assert key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == RESULT
+    assert call_for_refusal(lambda: key_service.find_result(IDEMPOTENCY_KEY, "9900 JPY")).code == "possible_repeat"
     assert call_for_refusal(lambda: acquire_key(key_service, "9900 JPY")).code == "possible_repeat"
 
 
@@ -200,10 +203,13 @@ def test_a_released_key_is_free_everywhere(
     first = acquire_key(other_key_service)
     assert call_for_refusal(lambda: acquire_key(key_service)).code == "in_progress"
     assert other_key_service.release_key(first)
-    assert key_service.find_result(KEY, PRINT) is None
+    assert key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) is None
     assert key_service.store_result(acquire_key(key_service, "9900 JPY"), "second")
-    assert other_key_service.find_result(KEY, "9900 JPY") == "second"
-    assert call_for_refusal(lambda: other_key_service.find_result(KEY, PRINT)).code == "possible_repeat"
+    assert other_key_service.find_result(IDEMPOTENCY_KEY, "9900 JPY") == "second"
+    assert (
+        call_for_refusal(lambda: other_key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT)).code
+        == "possible_repeat"
+    )
 
 
 def test_a_deleted_result_is_unavailable_on_every_desk(
@@ -213,12 +219,16 @@ def test_a_deleted_result_is_unavailable_on_every_desk(
     desk.
     """
     store_result(key_service)
-    assert other_key_service.find_result(KEY, PRINT) == RESULT
-    assert key_service.delete_result(KEY)
-    assert other_key_service.find_result(KEY, PRINT) is None
-    assert key_service.find_result(KEY, PRINT) is None
+    assert other_key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == RESULT
+    assert key_service.delete_result(IDEMPOTENCY_KEY)
+    assert other_key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) is None
+    assert key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) is None
     store_result(other_key_service, "second")
-    assert key_service.find_result(KEY, PRINT) == other_key_service.find_result(KEY, PRINT) == "second"
+    assert (
+        key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT)
+        == other_key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT)
+        == "second"
+    )
 
 
 def test_a_slow_reader_restores_no_deleted_result_in_redis(
@@ -233,11 +243,11 @@ def test_a_slow_reader_restores_no_deleted_result_in_redis(
     store_result(key_service)
     delete_all_entries(redis_server)
     call_once_before_cache_method(
-        monkeypatch, get_cache(other_key_service), "store_result", lambda: key_service.delete_result(KEY)
+        monkeypatch, get_cache(other_key_service), "store_result", lambda: key_service.delete_result(IDEMPOTENCY_KEY)
     )
-    assert other_key_service.find_result(KEY, PRINT) == RESULT  # it was so when it was read
-    assert other_key_service.find_result(KEY, PRINT) is None
-    assert key_service.find_result(KEY, PRINT) is None
+    assert other_key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == RESULT  # it was so when it was read
+    assert other_key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) is None
+    assert key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) is None
 
 
 def test_a_slow_reader_with_the_new_epoch_restores_no_deleted_result(
@@ -253,16 +263,16 @@ def test_a_slow_reader_with_the_new_epoch_restores_no_deleted_result(
     """
 
     def delete_result() -> None:
-        assert key_service.delete_result(KEY)
+        assert key_service.delete_result(IDEMPOTENCY_KEY)
         delete_all_entries(redis_server)
         uptime.at += timedelta(seconds=1)
-        other_key_service.find_result("any other key", PRINT)
+        other_key_service.find_result("any other key", FINGERPRINT)
 
     store_result(key_service)
     delete_all_entries(redis_server)
     call_once_before_cache_method(monkeypatch, get_cache(other_key_service), "store_result", delete_result)
-    assert other_key_service.find_result(KEY, PRINT) == RESULT
-    assert other_key_service.find_result(KEY, PRINT) is None
+    assert other_key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == RESULT
+    assert other_key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) is None
 
 
 def test_a_slow_writer_restores_no_deleted_result_in_redis(
@@ -276,13 +286,17 @@ def test_a_slow_writer_restores_no_deleted_result_in_redis(
     """
 
     def replace_result() -> None:
-        assert other_key_service.delete_result(KEY)
+        assert other_key_service.delete_result(IDEMPOTENCY_KEY)
         store_result(other_key_service, "second")
 
     call_once_before_cache_method(monkeypatch, get_cache(key_service), "store_result", replace_result)
     store_result(key_service, "first")
     for _ in range(3):
-        assert key_service.find_result(KEY, PRINT) == other_key_service.find_result(KEY, PRINT) == "second"
+        assert (
+            key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT)
+            == other_key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT)
+            == "second"
+        )
         uptime.at += timedelta(seconds=1)
 
 
@@ -296,14 +310,14 @@ def test_a_delete_without_redis_takes_effect_within_a_second(
     killed after COMMIT: other desks use the old result for at most one second.
     """
     store_result(key_service)
-    assert other_key_service.find_result(KEY, PRINT) == RESULT
+    assert other_key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == RESULT
     monkeypatch.setattr(get_cache(key_service)._redis_client, "send_command", lambda *_: None)
-    assert key_service.delete_result(KEY)
-    assert key_service.find_result(KEY, PRINT) is None
+    assert key_service.delete_result(IDEMPOTENCY_KEY)
+    assert key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) is None
     uptime.at += timedelta(seconds=1)
-    assert other_key_service.find_result(KEY, PRINT) is None
+    assert other_key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) is None
     store_result(other_key_service, "second")
-    assert key_service.find_result(KEY, PRINT) == "second"
+    assert key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == "second"
 
 
 @pytest.mark.engines("sqlite")
@@ -318,7 +332,7 @@ def test_a_restored_database_ignores_later_results_in_redis(
     place.sql(f"VACUUM INTO '{backup}'")
     store_result(key_service)
     if forgotten:
-        key_service.delete_result(KEY)
+        key_service.delete_result(IDEMPOTENCY_KEY)
         store_result(key_service, "of a day that never was")
     else:
         uptime.at += timedelta(hours=1)
@@ -328,7 +342,7 @@ def test_a_restored_database_ignores_later_results_in_redis(
     ) as restored:
         assert get_cache(restored.idempotency_keys).connect()
         for _ in range(2):
-            assert restored.idempotency_keys.find_result(KEY, PRINT) is None
+            assert restored.idempotency_keys.find_result(IDEMPOTENCY_KEY, FINGERPRINT) is None
         assert isinstance(acquire_key(restored.idempotency_keys), AcquiredIdempotencyKey)
 
 
@@ -351,7 +365,7 @@ def test_an_epoch_from_the_future_does_not_count(
     with key_service._context.database.read() as conn:
         found = rows.read_current_epoch(conn, uptime.now())
     assert bool(found) is (advance < rows.LONGEST_EPOCH_AGE)
-    assert key_service.find_result(KEY, PRINT) == RESULT
+    assert key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == RESULT
 
 
 def test_emptying_redis_allows_no_second_action(
@@ -365,7 +379,11 @@ def test_emptying_redis_allows_no_second_action(
     assert call_for_refusal(lambda: acquire_key(other_key_service)).code == "in_progress"
     assert key_service.store_result(first, RESULT)
     delete_all_entries(redis_server)
-    assert key_service.find_result(KEY, PRINT) == other_key_service.find_result(KEY, PRINT) == RESULT
+    assert (
+        key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT)
+        == other_key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT)
+        == RESULT
+    )
 
 
 @pytest.mark.engines("sqlite")

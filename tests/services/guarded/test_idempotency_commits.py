@@ -13,7 +13,7 @@ from tests.support.desks import UNUSED_URL
 from tests.support.places import Place, ServerPlace
 from tests.support.sql_proxy import IMMEDIATE_BREAKS, BreakKind, SqlProxy
 
-PRINT, RESULT = "3300 JPY", '{"payment": 17}'
+FINGERPRINT, RESULT = "3300 JPY", '{"payment": 17}'
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def key_service(place: Place, proxy: SqlProxy) -> Iterator[IdempotencyKeyService
 
 def acquire_key(key_service: IdempotencyKeyService, key: str) -> AcquiredIdempotencyKey:
     """Acquire the idempotency key through the proxy and return it."""
-    taken = key_service.acquire_key(key, PRINT, action="payment.start", subject=("payment", 1))
+    taken = key_service.acquire_key(key, FINGERPRINT, action="payment.start", subject=("payment", 1))
     assert isinstance(taken, AcquiredIdempotencyKey)
     return taken
 
@@ -55,14 +55,14 @@ def test_each_step_is_repeatable_after_an_unanswered_commit(
         taken = acquire_key(key_service, key)
     with proxy.cause_fault(kind, sql_prefix="COMMIT") as storing:
         assert key_service.store_result(taken, RESULT)
-    assert key_service.find_result(key, PRINT) == RESULT
+    assert key_service.find_result(key, FINGERPRINT) == RESULT
     with proxy.cause_fault(kind, sql_prefix="COMMIT") as forgetting:
         assert key_service.delete_result(key)
-    assert key_service.find_result(key, PRINT) is None
+    assert key_service.find_result(key, FINGERPRINT) is None
     again = acquire_key(key_service, key)
     with proxy.cause_fault(kind, sql_prefix="COMMIT") as releasing:
         assert key_service.release_key(again)
-    assert key_service.find_result(key, PRINT) is None
+    assert key_service.find_result(key, FINGERPRINT) is None
     assert all(shot.has_happened for shot in (taking, storing, forgetting, releasing))
     states = place.sql("SELECT state FROM operations ORDER BY state")
     assert [str(state) for (state,) in states] == ["done", "done", "failed"]

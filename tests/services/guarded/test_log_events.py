@@ -24,7 +24,7 @@ from tests.support.invented import invent_numbers
 from tests.support.payment_desks import PaymentDesk
 from tests.support.places import Place
 
-NUMBER, OTHER_NUMBER = invent_numbers(2, seed=91)
+CORPORATION_NUMBER, OTHER_NUMBER = invent_numbers(2, seed=91)
 
 
 @contextmanager
@@ -118,9 +118,9 @@ def test_duplicates_and_waits_of_all_desks_are_counted(place: Place) -> None:
         figures = MetricFigureReader(worker._context, worker._service_builder.readers.queues, lambda: (0, 0))
         figures.read_figures()
         with collect_events() as told:
-            desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+            desk.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
             with pytest.raises(ConsoleError, match="already_purchased"):
-                desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+                desk.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
         assert [one["code"] for one in select_events(told, LogEvent.DUPLICATE_REFUSED)] == ["already_purchased"]
         figures.read_figures()
         assert figures.count_refused_duplicates() == 1
@@ -145,7 +145,7 @@ def test_a_wait_for_a_lease_is_logged(place: Place, monkeypatch: pytest.MonkeyPa
 
         monkeypatch.setattr(context.clock, "sleep", release_and_sleep)
         with collect_events() as told:
-            console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+            console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
             console.credit_checks.purchase(PurchaseRequest(OTHER_NUMBER, "1"))
         (waited,) = select_events(told, LogEvent.LEASE_WAITED)
         assert (waited["lease"], waited["free"], waited["seconds"] > 0) == (name, True, True)

@@ -31,7 +31,7 @@ def _use_up_descriptors() -> Iterator[None]:
 
 @contextmanager
 def _use_up_threads() -> Iterator[None]:
-    """Within the block, no new thread starts in the thread of this test."""
+    """Within the block, the test's thread can start no other thread."""
     start, refused_thread = threading.Thread.start, threading.current_thread()
 
     def refuse_start(thread: threading.Thread) -> None:

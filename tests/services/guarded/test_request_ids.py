@@ -29,7 +29,7 @@ from tests.support.places import FIRST_PERSON, Place
 from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.refusals import call_for_refusal
 
-NUMBER, OTHER_NUMBER = invent_numbers(2, 7)
+CORPORATION_NUMBER, OTHER_NUMBER = invent_numbers(2, 7)
 REQUEST_ID = "nightly-2026.11_21-A"
 _TABLES_WRITTEN_BY_CALLS = (
     "hansha_alarmbox_credit_checks",
@@ -61,14 +61,14 @@ def console(place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock) -> Ite
 
 
 def buy_check(
-    console: Console, number: str = NUMBER, client: str = "1", request_id: str | None = REQUEST_ID
+    console: Console, number: str = CORPORATION_NUMBER, client: str = "1", request_id: str | None = REQUEST_ID
 ) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, client), request_id=request_id)
 
 
-def read_purchase_error(console: Console, *asked: Any, **named: Any) -> ConsoleError:
+def read_purchase_error(console: Console, *arguments: Any, **keywords: Any) -> ConsoleError:
     """Return the error with which the purchase is refused."""
-    return call_for_refusal(lambda: buy_check(console, *asked, **named))
+    return call_for_refusal(lambda: buy_check(console, *arguments, **keywords))
 
 
 def read_written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
@@ -80,13 +80,13 @@ def require_no_effect(place: Place, alarmbox: InMemoryAlarmBox, call: Callable[[
     """Return the call's result or error; assert that the call sends nothing to AlarmBox and writes nothing into the
     database.
     """
-    before, asked = read_written_rows(place), dict(alarmbox.call_counts)
+    before, calls_before = read_written_rows(place), dict(alarmbox.call_counts)
     try:
         answer = call()
     except ConsoleError as error:
         answer = error
     assert read_written_rows(place) == before
-    assert dict(alarmbox.call_counts) == asked
+    assert dict(alarmbox.call_counts) == calls_before
     return answer
 
 
@@ -104,7 +104,7 @@ def test_a_repeated_purchase_returns_the_first_record(
             with request_ids.watch_for_repeated_request() as again:
                 assert require_no_effect(place, alarmbox, lambda desk=desk: buy_check(desk)) == record  # type: ignore[misc]
             assert again.is_repetition
-    assert alarmbox.count_charges(NUMBER) == 1
+    assert alarmbox.count_charges(CORPORATION_NUMBER) == 1
 
 
 def test_a_purchase_without_a_request_id_stores_none(
@@ -149,7 +149,7 @@ def test_a_call_that_sent_nothing_releases_its_request_id(console: Console, alar
     assert read_purchase_error(console).exit_status == 6
     alarmbox.behaviour = "answers"
     assert buy_check(console).state == "success"
-    assert alarmbox.count_charges(NUMBER) == 1
+    assert alarmbox.count_charges(CORPORATION_NUMBER) == 1
 
 
 def test_other_arguments_and_other_commands_are_refused(
@@ -159,7 +159,7 @@ def test_other_arguments_and_other_commands_are_refused(
     nothing is sent.
     """
     record = buy_check(console)
-    asked = dict(alarmbox.call_counts)
+    calls_before = dict(alarmbox.call_counts)
     for other in (
         lambda: buy_check(console, OTHER_NUMBER),
         lambda: buy_check(console, client="2"),
@@ -170,7 +170,7 @@ def test_other_arguments_and_other_commands_are_refused(
     ):
         error = call_for_refusal(other)
         assert (error.code, error.detail["reason"]) == ("possible_repeat", "request_id")
-    assert dict(alarmbox.call_counts) == asked
+    assert dict(alarmbox.call_counts) == calls_before
     refusals = "SELECT COUNT(*) FROM audit_log WHERE what = 'request.repeated' AND result = 'refused'"
     assert place.sql(refusals) == [(6,)]
 
@@ -373,7 +373,7 @@ def test_a_repeat_without_a_stored_answer_gets_the_record(
             clock.at += timedelta(minutes=2)
             assert buy_check(console) == record  # found in the record, and kept from now on
         assert require_no_effect(place, alarmbox, lambda: buy_check(console)) == record
-    assert alarmbox.count_charges(NUMBER) == 1
+    assert alarmbox.count_charges(CORPORATION_NUMBER) == 1
 
 
 def save_view(console: Console) -> SavedView:
@@ -459,7 +459,7 @@ def test_a_process_that_slept_past_its_lease_does_not_act(
     with request_ids.watch_for_repeated_request() as watch:
         record = buy_check(console)
     assert (record.state, watch.is_repetition) == ("success", True)
-    assert alarmbox.count_charges(NUMBER) == 1
+    assert alarmbox.count_charges(CORPORATION_NUMBER) == 1
     assert buy_check(console) == record
 
 
@@ -482,8 +482,8 @@ def test_a_claim_under_a_reused_request_id_is_undone(
     monkeypatch.setattr(checks, "_validate_purchase_request", sleep_and_return)
     error = read_purchase_error(console)
     assert (error.code, error.detail["reason"]) == ("possible_repeat", "request_id")
-    assert alarmbox.count_charges(NUMBER) == 0
-    assert place.sql(f"SELECT COUNT(*) FROM operations WHERE corporation_number = '{NUMBER}'") == [(0,)]
+    assert alarmbox.count_charges(CORPORATION_NUMBER) == 0
+    assert place.sql(f"SELECT COUNT(*) FROM operations WHERE corporation_number = '{CORPORATION_NUMBER}'") == [(0,)]
 
 
 def test_a_repeat_with_an_unreadable_answer_gets_the_record_or_a_refusal(
@@ -513,15 +513,15 @@ def test_an_answer_stored_with_an_old_field_name_is_still_repeated(
     record = buy_check(console)
     console.recovery.take("credit-check", record.id, request_id="take")
     console.credit_checks.refetch(record.id, request_id="fetch")
-    asked = dict(alarmbox.call_counts)
+    calls_before = dict(alarmbox.call_counts)
     place.sql(f"UPDATE request_ids SET answer = REPLACE(answer, '\"{field}\":', '\"earlier_{field}\":')")
     assert buy_check(console).id == record.id
     again = call_for_refusal(lambda: console.credit_checks.refetch(record.id, request_id="fetch"))
     assert (again.code, again.detail["reason"]) == ("possible_repeat", "answer_not_kept")
-    named = again.detail["record"]
-    assert isinstance(named, CreditCheck)
-    assert named.id == record.id
-    assert dict(alarmbox.call_counts) == asked
+    named_record = again.detail["record"]
+    assert isinstance(named_record, CreditCheck)
+    assert named_record.id == record.id
+    assert dict(alarmbox.call_counts) == calls_before
 
 
 # Stored endings
@@ -534,8 +534,8 @@ def test_a_stored_answer_is_read_back_equal() -> None:
     at = datetime(2026, 11, 21, 3, 4, 5, 678, tzinfo=UTC)
     facts = {
         "record": CreditCheck(
-            1, NUMBER, "1", CheckState.SUCCESS, Certainty.KNOWN, Work(), 5, "架空", "ok", at, at, None, ("pdf",),
-            None, "o", 3,
+            1, CORPORATION_NUMBER, "1", CheckState.SUCCESS, Certainty.KNOWN, Work(), 5, "架空", "ok", at, at, None,
+            ("pdf",), None, "o", 3,
         ),
         "state": PaymentState.COMPLETED, "day": date(2026, 11, 21), "sum": Money(5, "JPY"), "set": frozenset({"a"}),
         "list": [1, None, True, "x"], "map": {"deep": (1, 2)},

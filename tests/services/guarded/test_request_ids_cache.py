@@ -22,7 +22,7 @@ from tests.support.refusals import call_for_refusal
 from tests.support.server_fixtures import require_server
 from tests.support.servers import RedisServer, start_private_redis
 
-NUMBER, OTHER_NUMBER = invent_numbers(2, 11)
+CORPORATION_NUMBER, OTHER_NUMBER = invent_numbers(2, 11)
 REQUEST_ID = "R-1"
 
 
@@ -67,7 +67,7 @@ def get_cache(console: Console) -> RedisIdempotencyCache:
     return cache
 
 
-def buy_check(console: Console, number: str = NUMBER, request_id: str = REQUEST_ID) -> CreditCheck:
+def buy_check(console: Console, number: str = CORPORATION_NUMBER, request_id: str = REQUEST_ID) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, "1"), request_id=request_id)
 
 
@@ -90,7 +90,7 @@ def test_a_repeat_is_answered_without_the_database(
     assert steps == []
     after = console.metric_figures.count_cache_hits()
     assert (after.part - before.part, after.total - before.total) == (10, 10)
-    assert alarmbox.count_charges(NUMBER) == 1
+    assert alarmbox.count_charges(CORPORATION_NUMBER) == 1
 
 
 def test_the_hit_rate_counts_misses(console: Console, uptime: ManualClock) -> None:
@@ -199,7 +199,7 @@ def test_redis_entries_reveal_no_content(place: Place, console: Console, own_red
     assert len(told) >= 1
     for word in (
         REQUEST_ID,
-        NUMBER,
+        CORPORATION_NUMBER,
         place.get_account_name(FIRST_PERSON),
         make_request_key(place.get_account_name(FIRST_PERSON), REQUEST_ID),
         "credit",

@@ -19,7 +19,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
-(NUMBER,) = invent_numbers(1)
+(CORPORATION_NUMBER,) = invent_numbers(1)
 LONGER_THAN_A_LEASE = timedelta(minutes=5)
 
 
@@ -30,16 +30,16 @@ def console(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -
 
 
 def buy_check(console: Console) -> CreditCheck:
-    return console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    return console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
 
 
 def read_single_record(console: Console) -> CreditCheck:
-    """Return the only credit check of the corporation number NUMBER."""
-    (record,) = console.lookup.find_records(NUMBER).credit_checks
+    """Return the only credit check of the number CORPORATION_NUMBER."""
+    (record,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
     return record
 
 
-class SleepsAfterClaim(Failpoints):
+class FailpointsWithSleepAfterClaim(Failpoints):
     """Failpoints at which the thread sleeps once, after the claim and before the intent. During the sleep they call
     `meanwhile`.
     """
@@ -55,7 +55,7 @@ class SleepsAfterClaim(Failpoints):
             self._meanwhile()
 
 
-def test_a_late_sleeper_sends_nothing(
+def test_a_process_that_slept_past_its_lease_sends_nothing(
     place: Place, console: Console, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
     """A process sleeps after its claim until its lease has expired. Meanwhile the desk records that nothing was sent,
@@ -68,11 +68,14 @@ def test_a_late_sleeper_sends_nothing(
             assert (read_single_record(other).state, read_single_record(other).certainty) == ("error", "known")
             assert buy_check(other).state == "success"
 
-    console._context.failpoints = SleepsAfterClaim(act_during_sleep)
+    console._context.failpoints = FailpointsWithSleepAfterClaim(act_during_sleep)
     late = call_for_refusal(lambda: buy_check(console))
     assert (late.code, late.exit_status, late.detail["reason"]) == ("interrupted", 6, "told_not_sent")
     assert len(alarmbox.charges) == 1
-    assert [one.state for one in console.lookup.find_records(NUMBER).credit_checks] == ["success", "error"]
+    assert [one.state for one in console.lookup.find_records(CORPORATION_NUMBER).credit_checks] == [
+        "success",
+        "error",
+    ]
     console._context.failpoints = Failpoints(None)
     assert console._context.spool.list_unsent_entries(console._context.database_id) == ()
 
@@ -91,12 +94,12 @@ def test_a_prepared_operation_with_a_valid_lease_is_not_ended(
                 SpoolState.PREPARED
             ]
 
-    console._context.failpoints = SleepsAfterClaim(act_during_lease)
+    console._context.failpoints = FailpointsWithSleepAfterClaim(act_during_lease)
     assert buy_check(console).state == "success"
     assert len(alarmbox.charges) == 1
 
 
-class DiesAfterClaim(Failpoints):
+class FailpointsWithKillAfterClaim(Failpoints):
     """Failpoints that end the thread after the claim and before the intent, as a kill of the process would: nothing
     is written afterwards.
     """
@@ -129,7 +132,7 @@ def test_any_action_at_an_open_desk_ends_an_unsent_operation(
     decision record that nothing was sent; the person's decision itself is refused.
     """
     with pytest.MonkeyPatch.context() as patch:
-        console._context.failpoints = DiesAfterClaim(console, patch)
+        console._context.failpoints = FailpointsWithKillAfterClaim(console, patch)
         with pytest.raises(ProcessKilled):
             buy_check(console)
     console._context.failpoints = Failpoints(None)
@@ -161,7 +164,7 @@ def test_an_unsent_operation_stays_unknown_until_its_record_is_accepted(
     can decide about it, and the desk later tries again to store the fact.
     """
     with pytest.MonkeyPatch.context() as patch:
-        console._context.failpoints = DiesAfterClaim(console, patch)
+        console._context.failpoints = FailpointsWithKillAfterClaim(console, patch)
         with pytest.raises(ProcessKilled):
             buy_check(console)
     console._context.failpoints = Failpoints(None)
@@ -201,5 +204,5 @@ def test_a_claim_that_was_never_committed_is_forgotten(
 def _make_intent(database_id: str, operation_id: str, console: Console) -> Intent:
     """Return the spool's intent of a purchase."""
     at = console._context.now()
-    sent = ("credit-check.purchase", "1", NUMBER, 1, "op-a", "desk", at, "f")
+    sent = ("credit-check.purchase", "1", CORPORATION_NUMBER, 1, "op-a", "desk", at, "f")
     return replace(Intent(operation_id, database_id, *sent), at=at)

@@ -65,7 +65,7 @@ def console(place: Place, connection: Connection) -> Iterator[Console]:
 
 
 def list_found_records(result: SearchResult) -> set[tuple[str, int]]:
-    """Search for the text, and return the kind and id of each found record."""
+    """Return the kind and id of each record in the search result."""
     return {(kind, record.id) for kind, group in result.groups.items() for record in group.records}
 
 
@@ -158,11 +158,12 @@ def test_each_identifier_finds_its_record(console: Console, connection: Connecti
         assert not list_found_records(answer) or answer.query.has_conditions, text
 
 
-def test_a_search_with_conditions_says_if_it_did_not_examine_all_names(
+def test_a_search_with_conditions_says_if_it_did_not_examine_all_records(
     console: Console, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Conditions are checked only for the first records whose number begins with the words. If there are more, the
-    result says that not all records were searched: a record that fulfils the conditions may be among the others.
+    """A search text has the beginning of a number and conditions: the conditions are checked only for the first
+    records whose numbers begin so. If there are more such records, the result says that not all of them were checked,
+    because one of the others may fulfil the conditions.
     """
     monkeypatch.setattr("console.services.lookup.search._MAX_PREFIX_MATCHES", 2)
     for number in ("ORD-1", "ORD-2"):
@@ -222,7 +223,9 @@ def test_another_person_s_request_is_not_found(console: Console, connection: Con
 def test_the_shop_s_spelling_of_a_number_hides_no_order(
     console: Console, connection: Connection, written: str
 ) -> None:
-    """The order's page shows the normalised number, so a search for it and the lookup find the order."""
+    """The shop has written an order's corporation number in another spelling. The order's page shows the normalised
+    number; a search for this number and the lookup find the order.
+    """
     order_id = orders.insert_order(
         connection, orders.NewOrder("ORD-1", 50_000, corporation_number=written.format(CORPORATION_NUMBER)), NOW
     )
@@ -275,7 +278,9 @@ def test_a_name_is_found_in_its_usual_spellings(
 def test_a_company_is_found_without_its_legal_form(
     console: Console, connection: Connection, stored: str, typed: str
 ) -> None:
-    """Names are found from their beginning. A legal form, before the name or typed in another way, hides none."""
+    """A search finds companies whose names begin with the typed text, also if the stored name or the typed text has a
+    legal form before or after the name.
+    """
     check = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
     connection.execute(update(check_table).values(company_name=stored))
     assert list_found_records(console.lookup.search(typed)) == {("credit-check", check.id)}
@@ -285,7 +290,9 @@ def test_a_company_is_found_without_its_legal_form(
 def test_the_typed_name_comes_before_the_same_name_after_a_legal_form(
     console: Console, connection: Connection
 ) -> None:
-    """If there are more companies than the limit, those whose names begin with the typed text are found."""
+    """More companies match than may be found: a company whose stored name begins with the typed text is found before
+    one whose name has a legal form before this text.
+    """
     for client, name in (("1", "株式会社アルファ"), ("2", "アルファ株式会社")):
         check = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, client))
         connection.execute(update(check_table).where(check_table.c.id == check.id).values(company_name=name))

@@ -24,28 +24,30 @@ from tests.support.desks import NUMBERS
 from tests.support.payment_desks import PaymentDesk
 
 pytestmark = pytest.mark.engines("sqlite")
-ONE, OTHER_NUMBER = NUMBERS[0], NUMBERS[1]
+CORPORATION_NUMBER, OTHER_NUMBER = NUMBERS[0], NUMBERS[1]
 
 
 def read_account_sums(scene: PaymentDesk) -> list[tuple[object, ...]]:
-    """Return the booked and the reserved sum (minor units) of each account in a dictionary by the account's id."""
+    """Return the booked and the reserved sum (minor units) of each account, ordered by the id of the account."""
     return [tuple(row) for row in scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts ORDER BY id")]
 
 
 def make_reserved_payment(scene: PaymentDesk, number: str, minor: int) -> Payment:
-    """Insert a payment of the corporation ONE for which its account has reserved `minor` yen; return the payment."""
-    which = f"corporation_number = '{ONE}' AND currency = 'JPY'"
+    """Insert a payment of the corporation CORPORATION_NUMBER for which its account has reserved `minor` yen; return
+    the payment.
+    """
+    which = f"corporation_number = '{CORPORATION_NUMBER}' AND currency = 'JPY'"
     scene.place.sql(f"UPDATE accounts SET reserved_minor = reserved_minor + {minor} WHERE {which}")
-    return make_payment(scene, number, corporation_number=ONE, account_minor=minor)
+    return make_payment(scene, number, corporation_number=CORPORATION_NUMBER, account_minor=minor)
 
 
 def test_an_account_counts_paid_instead_of_reserved_amounts(scene: PaymentDesk) -> None:
     """A payment is paid: its amount is booked in the account of its own corporation and currency, and its reservation
     there ends. The reservations of other payments stay.
     """
-    scene.insert_account(ONE, 10_000)
+    scene.insert_account(CORPORATION_NUMBER, 10_000)
     scene.insert_account(OTHER_NUMBER, 10_000)
-    scene.insert_account(ONE, 10_000, "INR")
+    scene.insert_account(CORPORATION_NUMBER, 10_000, "INR")
     make_reserved_payment(scene, "ORD-1", 1000)
     report_paid(scene, make_reserved_payment(scene, "ORD-2", 3300))
     assert read_account_sums(scene) == [(3300, 1000), (0, 0), (0, 0)]
@@ -54,7 +56,7 @@ def test_an_account_counts_paid_instead_of_reserved_amounts(scene: PaymentDesk) 
 
 def test_a_payment_without_an_account_changes_no_account(scene: PaymentDesk) -> None:
     """A payment without a corporation, and one of a corporation without an account, change no account."""
-    scene.insert_account(ONE, 10_000)
+    scene.insert_account(CORPORATION_NUMBER, 10_000)
     assert report_paid(scene, make_payment(scene, "ORD-1")).captured_minor == 3300
     assert report_paid(scene, make_payment(scene, "ORD-2", corporation_number=OTHER_NUMBER)).captured_minor == 3300
     apply_reports(
@@ -73,8 +75,8 @@ def test_an_amount_above_the_limit_is_set_aside(scene: PaymentDesk, limit: int, 
     """A payment exceeds the limit of its account: exactly the part above the limit is set aside, and one case
     contains the sums.
     """
-    scene.insert_account(ONE, limit)
-    payment = report_paid(scene, make_payment(scene, "ORD-1", corporation_number=ONE))
+    scene.insert_account(CORPORATION_NUMBER, limit)
+    payment = report_paid(scene, make_payment(scene, "ORD-1", corporation_number=CORPORATION_NUMBER))
     assert read_account_sums(scene) == [(booked, 0)]
     assert (payment.captured_minor, payment.set_aside_minor) == (3300, excess)
     asides = scene.payments.list_set_asides()
@@ -89,7 +91,7 @@ def test_a_payment_that_ends_unpaid_releases_its_reservation(scene: PaymentDesk,
     """A payment that ends unpaid releases its own reservation in the account, and only once; the reservations of
     other payments stay.
     """
-    scene.insert_account(ONE, 10_000)
+    scene.insert_account(CORPORATION_NUMBER, 10_000)
     make_reserved_payment(scene, "ORD-1", 1000)
     ended = apply_reports(
         scene, make_reserved_payment(scene, "ORD-2", 3300), make_report(end, 1), make_report(end, 2)
@@ -101,9 +103,9 @@ def test_a_reversed_payment_leaves_its_account(scene: PaymentDesk) -> None:
     """A booked payment is reversed: the account's balance no longer contains the amount of this payment. Other
     payments stay booked.
     """
-    scene.insert_account(ONE, 4000)
-    report_paid(scene, make_payment(scene, "ORD-1", corporation_number=ONE))
-    payment = report_paid(scene, make_payment(scene, "ORD-2", corporation_number=ONE))
+    scene.insert_account(CORPORATION_NUMBER, 4000)
+    report_paid(scene, make_payment(scene, "ORD-1", corporation_number=CORPORATION_NUMBER))
+    payment = report_paid(scene, make_payment(scene, "ORD-2", corporation_number=CORPORATION_NUMBER))
     assert (read_account_sums(scene), payment.set_aside_minor) == ([(4000, 0)], 2600)
     apply_reports(scene, payment, make_report(PaymentState.PAYMENT_FAILED, 2))
     assert read_account_sums(scene) == [(3300, 0)]
@@ -242,7 +244,7 @@ def test_a_refund_that_ends_after_the_reversal_changes_nothing(
     """A payment is reversed while the provider has accepted its refund. Whether the refund ends before or after the
     reversal, completed or failed, the account finally contains nothing of the payment.
     """
-    history = _PaymentHistory(scene, ONE)
+    history = _PaymentHistory(scene, CORPORATION_NUMBER)
     for act in ("pay", "accept", refund_end):
         history.apply_action(act, 0, 1000)
     assert read_account_sums(scene) == [(before, 0)]
@@ -269,7 +271,7 @@ def test_money_set_aside_ends_with_its_refund_or_the_reversal(
     """After the refund of money set aside, or the reversal of its payment, nothing waits for a refund: the list and
     the due task are empty, and no case asks for a refund.
     """
-    history = _PaymentHistory(scene, ONE)
+    history = _PaymentHistory(scene, CORPORATION_NUMBER)
     for which in (0, 1):
         history.apply_action("pay", which, 0)
     assert "set_aside" in scene.list_open_alert_rules()
@@ -289,7 +291,7 @@ def test_money_set_aside_ends_with_its_refund_or_the_reversal(
 
 def test_money_set_aside_waits_again_after_a_failed_refund(scene: PaymentDesk) -> None:
     """If the refund of money set aside fails, the money is listed again, and its case stays open."""
-    history = _PaymentHistory(scene, ONE)
+    history = _PaymentHistory(scene, CORPORATION_NUMBER)
     for action, which in (("pay", 0), ("pay", 1), ("accept_set_aside", 1), ("fail", 1)):
         history.apply_action(action, which, 0)
     assert [item.record.state for item in scene.payments.list_set_asides()] == [SetAsideState.OPEN]

@@ -39,7 +39,7 @@ _OUTCOME_CLASS_BY_STATE = {
 def make_report(
     state: PaymentState, minute: int, source: ReportSource = ReportSource.READ, **more: Any
 ) -> ReportWithSource:
-    """Return a provider's report of 3,300 yen in this state. Its time is `minute` minutes after START."""
+    """Return a provider's report of 3,300 yen in this state. Its time is `minute` minutes after START_TIME."""
     told: dict[str, Any] = {
         "merchant_payment_id": "-",
         "provider_payment_id": None,

@@ -19,8 +19,8 @@ from tests.support.refusals import call_for_refusal
 
 
 def receive_bank_notice(scene: PaymentDesk, event_id: str, amount: str, seconds: int, **fields: object) -> None:
-    """Receive a bank's notice about the order ORD-1, which was true so many seconds after now. By default it says
-    that the amount was paid.
+    """Receive a bank's notice about the order ORD-1. Its event occurred `seconds` after the present time (before it,
+    if negative). By default the notice says that the amount was paid.
     """
     at = (scene.context.now() + timedelta(seconds=seconds)).isoformat()
     scene.payments.receive_notice(scene.make_bank_notice(event_id, "ORD-1", amount, occurred_at=at, **fields))
@@ -33,9 +33,11 @@ def read_bank_payment(scene: PaymentDesk) -> Payment:
 
 
 @pytest.mark.parametrize("kind", ["payment.failed", "payment.expired", "payment.pending"])
-def test_an_attempt_over_the_requested_amount_ends_no_other_amount(scene: PaymentDesk, kind: str) -> None:
+def test_an_unpaid_attempt_over_the_requested_amount_leaves_another_paid_amount_unknown(
+    scene: PaymentDesk, kind: str
+) -> None:
     """The bank reports 5,000 yen as paid for an order of 3,300. A later notice about an unpaid attempt over 3,300
-    changes nothing: nobody knows that the 5,000 yen went back.
+    changes nothing, because it does not say that the 5,000 yen were given back.
     """
     scene.insert_order("ORD-1", 3300)
     receive_bank_notice(scene, "e1", "5000", -60)
@@ -46,8 +48,10 @@ def test_an_attempt_over_the_requested_amount_ends_no_other_amount(scene: Paymen
     assert scene.list_open_alert_rules() == ["amount_differs"]
 
 
-def test_a_failure_over_the_other_amount_ends_it(scene: PaymentDesk) -> None:
-    """If the payment of the other amount itself fails later, the money isn't here any more."""
+def test_a_failure_notice_over_the_paid_amount_ends_the_payment(scene: PaymentDesk) -> None:
+    """The bank reports 5,000 yen as paid for an order of 3,300, and later the failure of an attempt over 5,000 yen:
+    the payment has failed, and no case stays open, because the 5,000 yen were not collected.
+    """
     scene.insert_order("ORD-1", 3300)
     receive_bank_notice(scene, "e1", "5000", -60)
     receive_bank_notice(scene, "e2", "5000", -30, type="payment.failed")
@@ -83,7 +87,7 @@ def test_a_second_payment_counts_after_a_reversal(scene: PaymentDesk) -> None:
 @pytest.mark.parametrize("kind", ["payment.reversed", "payment.failed"])
 def test_a_reversal_that_may_be_of_the_second_payment_needs_a_person(scene: PaymentDesk, kind: str) -> None:
     """An order was paid by two transfers, and the bank takes one of them back. Its notice names the order alone, so
-    the booked payment isn't reversed: a person must look at which of the two went back.
+    the booked payment isn't reversed: a person must find out which transfer was taken back.
     """
     scene.insert_order("ORD-1", 3300)
     receive_bank_notice(scene, "A", "3300", -60)
@@ -115,9 +119,9 @@ def test_two_people_decide_which_of_two_payments_was_reversed(
 def test_a_failed_read_after_a_callback_of_another_amount_permits_no_second_code(
     scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Atom's signed callback says that 600 rupees were captured for a price of 500. Its answer to a question, which
-    it finds by the amount, has only a failed attempt over 500: the payment stays unknown, and the order gets no
-    second code.
+    """Atom's signed callback says that 600 rupees were captured for a price of 500. A read asks Atom for the payment
+    by the amount 500, and Atom's answer has only a failed attempt over 500: the payment stays unknown, and the order
+    gets no second code.
     """
     begin_attempt = PaymentLedger.begin_attempt
 
@@ -205,7 +209,8 @@ def test_people_book_the_amount_of_a_callback_that_no_read_finds(
 
 def test_a_decision_closes_no_case_that_its_own_answer_opens(scene: PaymentDesk) -> None:
     """The start of a payment got no answer, and the payer paid by two attempts. A person decides that the payment is
-    completed: Atom's answer confirms it and reports the second capture, which nobody has seen yet.
+    completed: Atom's answer confirms that and also reports the second capture. The case about the second capture,
+    which no person has seen yet, stays open.
     """
     scene.control.add_fault("status_after_charge:500", call="atom_auth")
     call_for_refusal(scene.payments.start, scene.insert_order("ORD-1", 50_000, "INR"), "atom")

@@ -457,7 +457,7 @@ def test_a_proposal_waits_for_a_second_person(
         assert lead.console.recovery.list_proposals() == ()
 
 
-def test_both_people_must_give_the_same_number(
+def test_both_people_must_give_the_same_provider_id(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
     """Two people must give the same provider's id of the payment, because one person's mistake would direct later
@@ -512,7 +512,7 @@ def test_another_proposed_outcome_replaces_the_proposal(
 
 
 @pytest.mark.engines("sqlite")
-def test_the_number_proposed_by_a_former_person_is_replaced(
+def test_the_provider_id_proposed_by_a_former_operator_is_replaced(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
     """A person has proposed an outcome with a provider's id, and is no longer an operator. Two other people replace
@@ -538,7 +538,7 @@ def test_the_number_proposed_by_a_former_person_is_replaced(
     assert (after.state, after.provider_payment_id) == ("completed", "0421-right")
 
 
-def test_a_failed_attempt_contradicts_two_people_without_a_number(
+def test_a_failed_attempt_contradicts_two_people_without_a_provider_id(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
     """Two people have decided that a payment is completed, without giving the provider's id. The provider later
@@ -580,7 +580,7 @@ def test_a_number_in_the_evidence_text_is_no_provider_id(
     assert scene.read_payment(payment.id).provider_payment_id is None
 
 
-def test_the_number_of_another_payment_decides_nothing(
+def test_the_provider_id_of_another_payment_decides_nothing(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
     """A decision gives the provider's id of another payment. It is refused from two people, and also from one person
@@ -605,7 +605,7 @@ def test_the_number_of_another_payment_decides_nothing(
     assert scene.list_open_alert_rules() == ["other_payment"]
 
 
-def test_a_missing_number_is_set_by_the_next_read(
+def test_a_missing_provider_id_is_set_by_the_next_read(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
     """Two people have decided without the provider's id: the provider's next answer stores the id and opens no case.

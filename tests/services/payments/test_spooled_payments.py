@@ -20,13 +20,13 @@ def start_payment(scene: PaymentDesk) -> Payment:
     return scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
 
 
-def delete_payment(scene: PaymentDesk, payment: Payment, *, journal: bool) -> str:
-    """Delete the payment's row and, with `journal`, also its operation's row, as a restored backup would. Return the
-    operation's id.
+def delete_payment(scene: PaymentDesk, payment: Payment, *, deletes_journal_row: bool) -> str:
+    """Delete the payment's row and, with `deletes_journal_row`, also its operation's row, as a restored backup would.
+    Return the operation's id.
     """
     for table in ("payments", "operations"):
         scene.place.drop_table_triggers(table)
-    if journal:
+    if deletes_journal_row:
         scene.place.sql(f"DELETE FROM operations WHERE id = '{payment.operation_id}'")
     scene.place.sql(f"DELETE FROM payments WHERE id = {payment.id}")
     return payment.operation_id or ""
@@ -39,16 +39,16 @@ def read_operation(scene: PaymentDesk, operation: str) -> OperationDetails:
     return view
 
 
-@pytest.mark.parametrize("journal", [True, False])
-@pytest.mark.parametrize("paid", [True, False])
-def test_a_lost_payment_is_restored_by_a_probe(scene: PaymentDesk, journal: bool, paid: bool) -> None:
+@pytest.mark.parametrize("deletes_journal_row", [True, False])
+@pytest.mark.parametrize("is_paid", [True, False])
+def test_a_lost_payment_is_restored_by_a_probe(scene: PaymentDesk, deletes_journal_row: bool, is_paid: bool) -> None:
     """A payment that the database has lost is shown as started, not as failed. Its page advises a probe, which
     restores the payment under its number and order, paid or unpaid.
     """
     payment = start_payment(scene)
-    if paid:
+    if is_paid:
         scene.money.change_payment_state("paypay", "ORD-1", "paid")
-    operation = delete_payment(scene, payment, journal=journal)
+    operation = delete_payment(scene, payment, deletes_journal_row=deletes_journal_row)
     view = read_operation(scene, operation)
     assert (view.record.source, view.record.state) == ("desk", OperationState.DONE)
     assert view.explanation.next_step.command == f"support-console probe operation {operation}"
@@ -56,22 +56,24 @@ def test_a_lost_payment_is_restored_by_a_probe(scene: PaymentDesk, journal: bool
     assert isinstance(back, Payment)
     assert (back.id, back.merchant_payment_id, back.asked_minor) == (payment.id, "ORD-1", 3300)
     assert back.order_id == payment.order_id
-    assert back.state.value == ("completed" if paid else "user_payment")
-    assert scene.read_order("ORD-1").state.value == ("paid" if paid else "pending")
+    assert back.state.value == ("completed" if is_paid else "user_payment")
+    assert scene.read_order("ORD-1").state.value == ("paid" if is_paid else "pending")
     assert read_operation(scene, operation).record.source == "database"
     scene.console.audit.verify_chains()
 
 
-@pytest.mark.parametrize("journal", [True, False])
+@pytest.mark.parametrize("deletes_journal_row", [True, False])
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_an_order_with_a_lost_payment_gets_no_second_one(scene: PaymentDesk, provider: str, journal: bool) -> None:
+def test_an_order_with_a_lost_payment_gets_no_second_one(
+    scene: PaymentDesk, provider: str, deletes_journal_row: bool
+) -> None:
     """The database has lost a payment that the payer may have paid: the payment's order gets no second payment until
     the lost one is restored.
     """
     order = scene.insert_order("ORD1", 3300, "JPY" if provider == "paypay" else "INR")
     payment = scene.payments.start(order, provider).payment
     scene.money.change_payment_state(provider, "ORD1", "paid")
-    operation = delete_payment(scene, payment, journal=journal)
+    operation = delete_payment(scene, payment, deletes_journal_row=deletes_journal_row)
     sent = len(scene.control.read_requests())
     for _ in range(2):
         refused = call_for_refusal(lambda: scene.payments.start(order, provider))
@@ -95,7 +97,7 @@ def test_a_lost_start_known_to_another_desk_stops_every_desk(scene: PaymentDesk)
     has no entry of this start, starts no second payment.
     """
     context, order = scene.context, scene.insert_order("ORD1", 3300, "INR")
-    operation = delete_payment(scene, scene.payments.start(order, "atom").payment, journal=True)
+    operation = delete_payment(scene, scene.payments.start(order, "atom").payment, deletes_journal_row=True)
     entries = context.spool.read_entries(context.database_id)
     store_lost_operations(context, entries)
     context.spool.mark_ended(operation, holds_claim=False)
@@ -116,7 +118,7 @@ def test_a_lost_payment_denied_at_another_desk_permits_a_new_start(
     scene.control.add_fault("reset", call="paypay_create", times=1)
     payment = call_for_refusal(lambda: scene.payments.start(order, "paypay")).detail["record"]
     assert isinstance(payment, Payment)
-    operation = delete_payment(scene, payment, journal=True)
+    operation = delete_payment(scene, payment, deletes_journal_row=True)
     entries = context.spool.read_entries(context.database_id)
     store_lost_operations(context, entries)
     assert scene.console.recovery.resolve("operation", operation, "payment_failed", "not on their screen").awaiting
@@ -128,13 +130,13 @@ def test_a_lost_payment_denied_at_another_desk_permits_a_new_start(
     assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1"
 
 
-def test_a_long_number_that_another_desk_knows_is_begun_by_no_desk(scene: PaymentDesk) -> None:
+def test_a_lost_start_with_a_long_order_number_stops_every_desk(scene: PaymentDesk) -> None:
     """The idempotency key of a long order number is too long for the table of lost operations. The table has the
     fingerprint of the lost start instead, which prevents a second payment until the lost one is restored.
     """
     context, number = scene.context, "ORD-" + "7" * 60
     order = scene.insert_order(number, 3300)
-    operation = delete_payment(scene, scene.payments.start(order, "paypay").payment, journal=True)
+    operation = delete_payment(scene, scene.payments.start(order, "paypay").payment, deletes_journal_row=True)
     entries = context.spool.read_entries(context.database_id)
     store_lost_operations(context, entries)
     assert scene.place.sql("SELECT provider_key FROM lost_operations") == [(None,)]
@@ -157,7 +159,7 @@ def test_a_refused_start_is_failed(scene: PaymentDesk) -> None:
         "record"
     ]
     assert isinstance(payment, Payment)
-    operation = delete_payment(scene, payment, journal=True)
+    operation = delete_payment(scene, payment, deletes_journal_row=True)
     view = read_operation(scene, operation)
     assert view.record.state is OperationState.FAILED
     assert view.explanation.next_step.command is None
@@ -174,7 +176,7 @@ def test_a_payment_with_a_lost_answer_is_unknown(scene: PaymentDesk, sandbox: Sa
         "record"
     ]
     assert isinstance(payment, Payment)
-    operation = delete_payment(scene, payment, journal=True)
+    operation = delete_payment(scene, payment, deletes_journal_row=True)
     assert read_operation(scene, operation).record.state is OperationState.UNKNOWN
     recovery = scene.console.recovery
     assert call_for_refusal(lambda: recovery.probe("operation", operation)).code == "outcome_unknown"
@@ -196,7 +198,7 @@ def test_a_lost_payment_is_restored_only_to_its_own_order(scene: PaymentDesk) ->
     scene.insert_order("ORD", 3300)
     payment = scene.payments.start(scene.insert_order("ORD-2", 3300), "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-2", "paid")
-    operation = delete_payment(scene, payment, journal=True)
+    operation = delete_payment(scene, payment, deletes_journal_row=True)
     scene.place.drop_table_triggers("orders")
     scene.place.sql("DELETE FROM orders WHERE merch_txn_id = 'ORD-2'")
     back = scene.console.recovery.probe("operation", operation)
@@ -215,7 +217,7 @@ def test_a_lost_second_payment_is_restored_to_its_order(scene: PaymentDesk) -> N
     payment = scene.payments.start(order, "paypay").payment
     assert payment.merchant_payment_id == "ORD-2"
     scene.money.change_payment_state("paypay", "ORD-2", "paid")
-    operation = delete_payment(scene, payment, journal=True)
+    operation = delete_payment(scene, payment, deletes_journal_row=True)
     scene.insert_order("ORD-2", 3300)
     back = scene.console.recovery.probe("operation", operation)
     assert isinstance(back, Payment)
@@ -253,7 +255,7 @@ def test_the_second_lost_start_of_an_order_is_known_too(
     context, order = scene.context, scene.insert_order("ORD-1", 3300)
     first, second = start_payment_twice(scene, order)
     scene.money.change_payment_state("paypay", "ORD-1-2", "paid")
-    operations = [delete_payment(scene, payment, journal=True) for payment in (second, first)]
+    operations = [delete_payment(scene, payment, deletes_journal_row=True) for payment in (second, first)]
     if known_part == "database":
         entries = context.spool.read_entries(context.database_id)
         store_lost_operations(context, entries)
@@ -282,7 +284,7 @@ def test_a_lost_start_before_a_change_of_the_total_is_known(scene: PaymentDesk, 
     """
     context, order = scene.context, scene.insert_order(number, 3300)
     first, second = start_payment_twice(scene, order)
-    operations = [delete_payment(scene, payment, journal=True) for payment in (second, first)]
+    operations = [delete_payment(scene, payment, deletes_journal_row=True) for payment in (second, first)]
     if known_part == "database":
         entries = context.spool.read_entries(context.database_id)
         store_lost_operations(context, entries)
@@ -303,32 +305,32 @@ def test_restored_starts_stop_no_later_one(scene: PaymentDesk) -> None:
     """
     order = scene.insert_order("ORD-1", 3300)
     second = start_payment_twice(scene, order)[1]
-    operation = delete_payment(scene, second, journal=True)
+    operation = delete_payment(scene, second, deletes_journal_row=True)
     assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).detail["operation_id"] == operation
     scene.console.recovery.probe("operation", operation)
     scene.place.sql("UPDATE payments SET status = 'expired', version = version + 1")
     assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-3"
 
 
-@pytest.mark.parametrize("paid", [True, False])
-def test_a_lost_payment_known_to_the_gateway_cannot_be_denied(scene: PaymentDesk, paid: bool) -> None:
+@pytest.mark.parametrize("is_paid", [True, False])
+def test_a_lost_payment_known_to_the_gateway_cannot_be_denied(scene: PaymentDesk, is_paid: bool) -> None:
     """Two people want to deny a lost payment, and the program asks the gateway first: if the gateway has the payment,
     it is restored as paid or waiting, and can't be denied.
     """
     payment, order = start_payment(scene), scene.read_order("ORD-1")
-    if paid:
+    if is_paid:
         scene.money.change_payment_state("paypay", "ORD-1", "paid")
-    operation = delete_payment(scene, payment, journal=True)
+    operation = delete_payment(scene, payment, deletes_journal_row=True)
     refused = call_for_refusal(
         lambda: scene.console.recovery.resolve("operation", operation, "payment_failed", "not there")
     )
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")
     back = scene.find_payment("paypay", "ORD-1")
     assert back is not None
-    assert back.state.value == ("completed" if paid else "user_payment")
+    assert back.state.value == ("completed" if is_paid else "user_payment")
     assert scene.place.sql(f"SELECT COUNT(*) FROM approvals WHERE subject_id = '{operation}'") == [(0,)]
     assert call_for_refusal(lambda: scene.payments.start(order.id, "paypay")).code == (
-        "already_decided" if paid else "in_progress"
+        "already_decided" if is_paid else "in_progress"
     )
 
 
@@ -339,7 +341,7 @@ def test_a_lost_payment_contained_in_not_found_cannot_be_denied(scene: PaymentDe
     in its table. In each case no proposal is stored."""
     payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
     scene.money.change_payment_state("atom", "ORD-1", "paid", notify=False)
-    operation = delete_payment(scene, payment, journal=True)
+    operation = delete_payment(scene, payment, deletes_journal_row=True)
     if reason == "old_answer":
         scene.control.add_fault("stored", call="atom_verification", times="always")
     elif reason == "unusable_answer":
@@ -358,7 +360,7 @@ def test_one_person_denies_a_lost_payment_ended_at_the_gateway(scene: PaymentDes
     """If the gateway reports that the payment code has expired, one person can resolve a lost payment as not paid."""
     payment = start_payment(scene)
     scene.money.change_payment_state("paypay", "ORD-1", "expired")
-    operation = delete_payment(scene, payment, journal=True)
+    operation = delete_payment(scene, payment, deletes_journal_row=True)
     assert scene.console.recovery.resolve("operation", operation, "payment_failed", "not paid").awaiting is None
     back = scene.find_payment("paypay", "ORD-1")
     assert back is not None

@@ -274,19 +274,19 @@ def test_an_order_that_could_not_be_set_to_paid_is_set_later(scene: PaymentDesk,
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
-    scene.context.failpoints = RaisesAlways("before_order_move")
+    scene.context.failpoints = AlwaysRaisingFailpoints("before_order_move")
     scene.payments.probe(payment.id)
     behind = scene.read_payment(payment.id)
     assert (behind.state, behind.work.reason) == ("completed", "move_order")
     assert scene.read_order("ORD-1").state == "pending"
-    scene.context.failpoints = RaisesAlways("")
+    scene.context.failpoints = AlwaysRaisingFailpoints("")
     clock.offset += timedelta(minutes=5)
     assert {run.task: run.count for run in scene.run_due_tasks()}["order_moves"] == 1
     assert scene.read_order("ORD-1").state == "paid"
     assert scene.read_payment(payment.id).work.state is WorkState.NONE
 
 
-class RaisesAlways(Failpoints):
+class AlwaysRaisingFailpoints(Failpoints):
     """Failpoints that raise an error each time the code reaches the failpoint with this name."""
 
     def __init__(self, name: str) -> None:
@@ -320,7 +320,7 @@ def test_a_start_that_the_database_could_not_record_is_delivered(scene: PaymentD
     payer can pay the code.
     """
     order = scene.insert_order("ORD-1", 3300)
-    scene.context.failpoints = RaisesAlways("before_tx2")
+    scene.context.failpoints = AlwaysRaisingFailpoints("before_tx2")
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     entry = scene.context.spool.list_undelivered_entries(scene.context.database_id)[0]
     assert entry.answer is not None
@@ -418,7 +418,7 @@ def test_a_late_code_stops_the_next_payment_and_needs_a_person(scene: PaymentDes
     person must look, the page doesn't show the code, and the order gets no other code.
     """
     order = scene.insert_order("ORD-1", 3300)
-    scene.context.failpoints = RaisesAlways("before_tx2")
+    scene.context.failpoints = AlwaysRaisingFailpoints("before_tx2")
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     scene.place.drop_table_triggers("payments")
     scene.place.sql("UPDATE payments SET status = 'expired', certainty = 'known'")
@@ -464,7 +464,7 @@ def test_a_late_answer_closes_a_proposal(scene: PaymentDesk, monkeypatch: pytest
     the proposal.
     """
     order, uptime = scene.insert_order("ORD-1", 3300), boot_clock.read_uptime_ms
-    scene.context.failpoints = RaisesAlways("before_tx2")
+    scene.context.failpoints = AlwaysRaisingFailpoints("before_tx2")
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     scene.context.failpoints = Failpoints(None)
     scene.place.move_lease_clock(timedelta(minutes=10))
@@ -489,7 +489,7 @@ def test_a_locked_keyring_opens_no_case_about_a_stored_answer(
     that the answer can't be recorded. After the keyring is unlocked, the answer is delivered without a person.
     """
     order = scene.insert_order("ORD-1", 3300)
-    scene.context.failpoints = RaisesAlways("before_tx2")
+    scene.context.failpoints = AlwaysRaisingFailpoints("before_tx2")
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     scene.context.failpoints = Failpoints(None)
     deliver = scene.console.scheduler._tasks["spool_delivery"]
@@ -517,7 +517,7 @@ def test_an_answer_that_is_delivered_twice_is_written_once(
     delivered again, and nothing is written a second time.
     """
     order = scene.insert_order("ORD-1", 3300)
-    scene.context.failpoints = RaisesAlways("before_tx2")
+    scene.context.failpoints = AlwaysRaisingFailpoints("before_tx2")
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     scene.context.failpoints = Failpoints(None)
     with monkeypatch.context() as crash, simulate_crash(scene.context) as vanish:

@@ -135,7 +135,9 @@ def test_a_start_of_an_ended_process_is_unknown_and_read(
 
 
 def make_overdue_order(scene: PaymentDesk, clock: MovedClock) -> int:
-    """Return an order whose payment has expired by our clock; the provider has not been queried about it since."""
+    """Return the id of an order whose payment has expired by our clock; the provider has not been queried about the
+    payment since.
+    """
     order = scene.insert_order("ORD-1", 3300)
     scene.payments.start(order, "paypay")
     scene.control.change_settings(advance_seconds=600)
@@ -185,7 +187,7 @@ def test_no_second_code_while_the_first_one_can_be_paid(scene: PaymentDesk, cloc
     assert scene.control.payments_control.read_payment("paypay", "ORD-1")["state"] == "GONE"
 
 
-def test_an_open_code_of_another_amount_is_no_running_operation(scene: PaymentDesk) -> None:
+def test_an_open_code_of_another_amount_prevents_a_second_code(scene: PaymentDesk) -> None:
     """If the shop has changed the order's total while the payer can still pay the first payment code, no second code
     is created.
     """
@@ -207,13 +209,13 @@ def test_a_code_that_expires_before_the_claim_prevents_a_second_code(scene: Paym
     scene.payments.start(order, "paypay")
     scene.place.sql(f"UPDATE orders SET total_amount = 9900 WHERE id = {order}")
 
-    class EndsMeanwhile(Failpoints):
+    class ClockMovingFailpoints(Failpoints):
         def reach(self, name: str) -> None:
             if name == "before_tx1":
                 scene.context.failpoints = Failpoints(None)
                 clock.offset += timedelta(seconds=600)
 
-    scene.context.failpoints = EndsMeanwhile(None)
+    scene.context.failpoints = ClockMovingFailpoints(None)
     refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
     assert len(scene.control.read_requests(call="paypay_create")) == 1
@@ -375,8 +377,8 @@ def deny_payment(
 
 @pytest.mark.parametrize("code", ["OTS0951", "OTS0510"])
 def test_an_error_of_atom_says_nothing_about_the_payment(scene: PaymentDesk, code: str) -> None:
-    """An error of Atom with HTTP status 200 is not an answer about the payment: for a payment that has failed here, a
-    new payment can be started.
+    """An error of Atom with HTTP status 200 is not an answer about the payment: after a payment has failed here, a
+    new payment of its order can be started.
     """
     order = scene.insert_order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment

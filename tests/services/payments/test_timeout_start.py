@@ -1,4 +1,4 @@
-"""Tests of when the deadline of a payment has passed, and for which payments the timeout saga begins."""
+"""Tests of the deadline of a payment, and of the payments for which the timeout saga begins."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -65,7 +65,7 @@ def list_overdue(
 
 
 def make_waiting_payment(scene: PaymentDesk, number: str, minutes: float | None, order: int | None = None) -> Payment:
-    """Insert a waiting payment whose deadline is this many minutes after START (None: no deadline)."""
+    """Insert a waiting payment whose deadline is this many minutes after START_TIME (None: no deadline)."""
     ends = None if minutes is None else START_TIME + timedelta(minutes=minutes)
     return make_payment(scene, number, order, expires_at=ends)
 

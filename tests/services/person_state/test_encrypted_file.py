@@ -14,7 +14,7 @@ from console.settings.person_files import get_person_file_path
 from console.store.operations.request_ids import ANSWER_RETENTION
 from tests.support.desks import MovedClock, open_desk
 
-LONGEST_TYPED_CHARACTERS = 100_000  # of a multi-line input
+MAX_TYPED_CHARACTER_COUNT = 100_000  # of a multi-line input
 DRAFT_WORDS = "佐藤さんが二重に注文した"
 
 
@@ -44,7 +44,7 @@ def test_long_drafts_are_read_again(tmp_path: Path, sandbox: Sandbox) -> None:
     without an answer, are there at the next start.
     """
     clock = MovedClock()
-    drafts = {f"draft.note-payment.{id}": make_entry(clock, "状" * LONGEST_TYPED_CHARACTERS) for id in (1, 2)}
+    drafts = {f"draft.note-payment.{id}": make_entry(clock, "状" * MAX_TYPED_CHARACTER_COUNT) for id in (1, 2)}
     attempt = {"attempt.1": make_entry(clock, "id-1")}
     with open_desk(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
         for entries in (attempt, drafts):

@@ -32,7 +32,7 @@ from tests.support.desks import NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 
-NUMBER, OTHER_NUMBER = NUMBERS[:2]
+CORPORATION_NUMBER, OTHER_NUMBER = NUMBERS[:2]
 REVIEW_WORK = Work(WorkState.NEEDS_REVIEW, reason="contradicted")
 _TABLES_WITHOUT_TRIGGERS = ("approvals", "operations", "orders", "payments", "refunds")
 
@@ -56,7 +56,7 @@ def console(place: Place, connection: Connection) -> Iterator[Console]:
 
 def insert_order(connection: Connection, number: str = "ORD-1") -> int:
     """Insert an order of the corporation and return its id."""
-    return orders.insert_order(connection, orders.NewOrder(number, 3_300, corporation_number=NUMBER), NOW)
+    return orders.insert_order(connection, orders.NewOrder(number, 3_300, corporation_number=CORPORATION_NUMBER), NOW)
 
 
 def list_kinds_and_ids(items: tuple[QueueItem, ...]) -> list[tuple[str, int]]:
@@ -79,10 +79,10 @@ def test_a_lookup_returns_all_records_of_a_number(console: Console, connection: 
     """A lookup of a corporation number returns its credit check, order, payment and refund. The lookup of another
     number returns nothing.
     """
-    check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    check = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
     payment = insert_paid_payment(connection, order_id=insert_order(connection))
     refund = insert_requested_refund(connection, payment)
-    found = console.lookup.find_records(NUMBER)
+    found = console.lookup.find_records(CORPORATION_NUMBER)
     assert [one.id for one in found.credit_checks] == [check.id]
     assert [one.payment_ids for one in found.orders] == [(payment.id,)]
     assert (found.payments, found.refunds) == ((payment,), (refund,))

@@ -16,7 +16,7 @@ from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.engines("sqlite")
-(NUMBER,) = invent_numbers(1)
+(CORPORATION_NUMBER,) = invent_numbers(1)
 ROUND_COUNT = len(PURCHASE_PROBE_WAITS) + 2
 
 
@@ -32,8 +32,8 @@ def console(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -
 
 
 def read_record(console: Console) -> CreditCheck:
-    """Return the newest record of NUMBER."""
-    return console.lookup.find_records(NUMBER).credit_checks[0]
+    """Return the newest record of CORPORATION_NUMBER."""
+    return console.lookup.find_records(CORPORATION_NUMBER).credit_checks[0]
 
 
 def run_for_days(console: Console, clock: ManualClock) -> None:
@@ -62,7 +62,7 @@ def test_a_purchase_without_the_list_call_needs_a_person(
     for a person.
     """
     alarmbox.behaviour = "silent_after_charge"
-    call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1")))
     assert read_record(console).work.state is WorkState.SCHEDULED
     alarmbox.lists_purchases = False
     run_for_days(console, hand_clock)
@@ -80,7 +80,7 @@ def test_an_unconfirmed_purchase_is_probed_a_limited_number_of_times(
     """If the spool has the id from the answer but AlarmBox does not show that credit check, the purchase waits for a
     person after its schedule of probes.
     """
-    console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
     lose_the_answer(place)
     alarmbox.is_readable, before = False, alarmbox.call_counts["detail"]
     run_for_days(console, hand_clock)
@@ -100,7 +100,7 @@ def test_a_check_that_is_shown_no_longer_is_not_due_for_ever(
     due for ever.
     """
     alarmbox.is_readable = False
-    console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
     place.sql(f"UPDATE {CHECKS_TABLE} SET viewing_over=1")
     assert read_record(console).work.state is WorkState.SCHEDULED
     run_for_days(console, hand_clock)

@@ -19,7 +19,7 @@ from console.store.schema.core import operations
 from tests.support.places import Engine, open_empty_place_anywhere
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-NUMBER, OTHER_NUMBER, NONE = "7123456789012", "2000000000000", "5000000000000"
+CORPORATION_NUMBER, OTHER_NUMBER, NUMBER_WITHOUT_RECORDS = "7123456789012", "2000000000000", "5000000000000"
 
 
 def make_check_row(number: int, corporation_number: str, work: str | None = "none") -> dict[str, object]:
@@ -52,10 +52,10 @@ def database(engine: Engine) -> Iterator[Database]:
         for guarded in (table.name, operations.name):
             place.drop_table_triggers(guarded)
         rows = [
-            make_check_row(1, NUMBER),
-            make_check_row(2, NUMBER),
+            make_check_row(1, CORPORATION_NUMBER),
+            make_check_row(2, CORPORATION_NUMBER),
             make_check_row(3, OTHER_NUMBER),
-            make_check_row(4, f"T{NUMBER}", None),
+            make_check_row(4, f"T{CORPORATION_NUMBER}", None),
         ]
         purchase = "credit-check.purchase"
         calls = [
@@ -71,7 +71,7 @@ def database(engine: Engine) -> Iterator[Database]:
 
 
 @pytest.mark.parametrize("name", ["somebody", "nobody", None])
-@pytest.mark.parametrize("number", [NUMBER, OTHER_NUMBER, NONE])
+@pytest.mark.parametrize("number", [CORPORATION_NUMBER, OTHER_NUMBER, NUMBER_WITHOUT_RECORDS])
 def test_the_joined_read_equals_the_separate_reads(database: Database, number: str, name: str | None) -> None:
     """The joined statement returns the same person, the same records in the same order and the same lapsed calls as
     separate queries, with and without such records."""
@@ -92,7 +92,7 @@ def test_lapsed_and_unadopted_credit_checks_are_marked(database: Database) -> No
     """
     with database.read() as conn:
         found = joined_reads.search_corporation_number(
-            conn, NUMBER, None, includes_unlisted_names=False
+            conn, CORPORATION_NUMBER, None, includes_unlisted_names=False
         ).credit_checks
         assert [(one.id, one.certainty.value) for one in found] == [(4, "known"), (2, "known"), (1, "unknown")]
         assert joined_reads.find_record(conn, 99) is None
@@ -107,6 +107,8 @@ def test_a_search_is_one_statement(database: Database) -> None:
 
     with database.read() as conn:
         event.listen(conn, "before_cursor_execute", listen)
-        person = joined_reads.search_corporation_number(conn, NUMBER, "somebody", includes_unlisted_names=True).person
+        person = joined_reads.search_corporation_number(
+            conn, CORPORATION_NUMBER, "somebody", includes_unlisted_names=True
+        ).person
     assert person == Person("somebody", frozenset({"operator"}), may_buy=True)
     assert len(asked) == 1

@@ -25,7 +25,7 @@ from tests.store.money_rows import (
     reread_refund,
 )
 
-NUMBER, OTHER_NUMBER = "7123456789012", "2000000000000"
+CORPORATION_NUMBER, OTHER_NUMBER = "7123456789012", "2000000000000"
 
 
 def insert_order(conn: Connection, number: str, corporation: str | None = None) -> int:
@@ -41,12 +41,12 @@ def find_order(conn: Connection, order_id: int) -> Order:
 def test_a_number_finds_its_orders_payments_and_refunds_once(rows: Connection) -> None:
     """The search returns the orders of a corporation number, the payments of the number or of these orders, and the
     refunds of these payments. Each record is returned once, and the newest is first."""
-    one, empty = insert_order(rows, "ORD-1", NUMBER), insert_order(rows, "ORD-2", "７123-456789012")
+    one, empty = insert_order(rows, "ORD-1", CORPORATION_NUMBER), insert_order(rows, "ORD-2", "７123-456789012")
     foreign = insert_order(rows, "ORD-3")
     through_order = insert_paid_payment(rows, "P-1", order_id=one)
-    both = insert_paid_payment(rows, "P-2", order_id=one, corporation_number=NUMBER)
-    own = insert_paid_payment(rows, "P-3", corporation_number=NUMBER)
-    of_foreign_order = insert_paid_payment(rows, "P-4", order_id=foreign, corporation_number=NUMBER)
+    both = insert_paid_payment(rows, "P-2", order_id=one, corporation_number=CORPORATION_NUMBER)
+    own = insert_paid_payment(rows, "P-3", corporation_number=CORPORATION_NUMBER)
+    of_foreign_order = insert_paid_payment(rows, "P-4", order_id=foreign, corporation_number=CORPORATION_NUMBER)
     insert_paid_payment(rows, "P-5", order_id=foreign)
     insert_paid_payment(rows, "P-6", corporation_number=OTHER_NUMBER)
     given_back = [insert_requested_refund(rows, payment) for payment in (through_order, both, of_foreign_order)]
@@ -54,7 +54,7 @@ def test_a_number_finds_its_orders_payments_and_refunds_once(rows: Connection) -
         insert_person(rows, Person(name, frozenset({role}), may_buy=False))
         refunds.insert_vote(rows, given_back[1].id, name, NOW)
     insert_requested_refund(rows, insert_paid_payment(rows, "P-7"))
-    found = money_by_corporation.list_records_of_number(rows, NUMBER)
+    found = money_by_corporation.list_records_of_number(rows, CORPORATION_NUMBER)
     assert found.orders == (find_order(rows, empty), find_order(rows, one))
     assert found.orders[1].payment_ids == (through_order.id, both.id)
     assert found.payments == (of_foreign_order, own, both, through_order)
@@ -67,11 +67,11 @@ def test_lapsed_calls_are_shown_as_unknown(rows: Connection) -> None:
     """A lapsed call that moves money makes its own record unknown. Other records, and records whose lapsed call moves
     no money, stay known.
     """
-    payment = insert_begun_payment(rows, "P-1", corporation_number=NUMBER)
-    sound = insert_begun_payment(rows, "P-2", corporation_number=NUMBER)
+    payment = insert_begun_payment(rows, "P-1", corporation_number=CORPORATION_NUMBER)
+    sound = insert_begun_payment(rows, "P-2", corporation_number=CORPORATION_NUMBER)
     refund = move_refund_to(
         rows,
-        insert_requested_refund(rows, insert_paid_payment(rows, "P-3", corporation_number=NUMBER)),
+        insert_requested_refund(rows, insert_paid_payment(rows, "P-3", corporation_number=CORPORATION_NUMBER)),
         RefundState.SUBMITTING,
     )
     calls = [
@@ -83,7 +83,7 @@ def test_lapsed_calls_are_shown_as_unknown(rows: Connection) -> None:
         | {"subject_kind": "refund", "id": "c", "idempotency_key": "c"},
     ]
     rows.execute(insert(operations), calls)
-    found = money_by_corporation.list_records_of_number(rows, NUMBER)
+    found = money_by_corporation.list_records_of_number(rows, CORPORATION_NUMBER)
     assert [(one.merchant_payment_id, one.certainty.value) for one in found.payments] == [
         ("P-3", "known"),
         ("P-2", "known"),
@@ -100,19 +100,19 @@ def test_one_read_reports_the_existence_of_other_records(rows: Connection, kind:
     """
     assert (
         joined_reads.search_corporation_number(
-            rows, NUMBER, None, includes_unlisted_names=False
+            rows, CORPORATION_NUMBER, None, includes_unlisted_names=False
         ).has_orders_or_payments
         is False
     )
     if kind == "payment":
-        insert_paid_payment(rows, corporation_number=NUMBER)
+        insert_paid_payment(rows, corporation_number=CORPORATION_NUMBER)
     else:
-        order_id = insert_order(rows, "ORD-1", NUMBER)
+        order_id = insert_order(rows, "ORD-1", CORPORATION_NUMBER)
         if kind != "order":
             insert_paid_payment(rows, order_id=order_id)
     assert (
         joined_reads.search_corporation_number(
-            rows, NUMBER, None, includes_unlisted_names=False
+            rows, CORPORATION_NUMBER, None, includes_unlisted_names=False
         ).has_orders_or_payments
         is True
     )
@@ -122,22 +122,22 @@ def test_one_read_reports_the_existence_of_other_records(rows: Connection, kind:
         ).has_orders_or_payments
         is False
     )
-    assert money_by_corporation.list_records_of_number(rows, NUMBER) != RecordsOfNumber()
+    assert money_by_corporation.list_records_of_number(rows, CORPORATION_NUMBER) != RecordsOfNumber()
 
 
 def test_a_search_by_corporation_is_one_statement(rows: Connection) -> None:
     """The search sends one SQL statement, however many records it finds. If a refund has votes, it sends a second
     statement that reads whether the votes count."""
-    payment = insert_paid_payment(rows, order_id=insert_order(rows, "ORD-1", NUMBER))
+    payment = insert_paid_payment(rows, order_id=insert_order(rows, "ORD-1", CORPORATION_NUMBER))
     refund = insert_requested_refund(rows, payment)
     heard: list[str] = []
     event.listen(rows, "before_cursor_execute", lambda _conn, _cursor, sql, *_: heard.append(sql))
-    found = money_by_corporation.list_records_of_number(rows, NUMBER)
+    found = money_by_corporation.list_records_of_number(rows, CORPORATION_NUMBER)
     assert (len(found.orders), len(found.payments), len(found.refunds), len(heard)) == (1, 1, 1, 1)
     insert_person(rows, Person("lead-b", frozenset({"approver"}), may_buy=False))
     refunds.insert_vote(rows, refund.id, "lead-b", NOW)
     heard.clear()
-    money_by_corporation.list_records_of_number(rows, NUMBER)
+    money_by_corporation.list_records_of_number(rows, CORPORATION_NUMBER)
     assert len(heard) == 2
 
 
