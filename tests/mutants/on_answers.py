@@ -388,7 +388,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "outcome.found, facts)\n",
             ),
         ),
-        (f"{_REFUNDS}/test_recovery.py::test_an_answer_contradicts_the_refund_with_its_number",),
+        (f"{_REFUNDS}/test_recovery.py::test_an_answer_contradicts_the_refund_with_its_provider_id",),
     ),
     Mutant(
         "a late answer leaves its number with another refund",
@@ -399,7 +399,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "outcome.kind\n",
             ),
         ),
-        (f"{_REFUNDS}/test_recovery.py::test_an_answer_contradicts_the_refund_with_its_number",),
+        (f"{_REFUNDS}/test_recovery.py::test_an_answer_contradicts_the_refund_with_its_provider_id",),
     ),
     Mutant(
         "a code ends by the clock of the desk",

@@ -57,7 +57,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "    if any(owner.id == refund.id for owner in owners):",
             ),
         ),
-        ("tests/services/refunds/test_recovery.py::test_the_number_of_another_refund_completes_nothing",),
+        ("tests/services/refunds/test_recovery.py::test_the_provider_id_of_another_refund_completes_nothing",),
     ),
     Mutant(
         "an answer about an earlier sending settles a refund",

@@ -31,7 +31,7 @@ def people(sql_server: SqlServer) -> Iterator[Team]:
 
 
 class TeamDesks:
-    """Opens a desk for an operator of the team at its first use, and returns it."""
+    """A function object that opens the desk of an operator of the team at its first use, and returns it."""
 
     def __init__(self, people: Team, folder: Path, alarmbox: InMemoryAlarmBox, closing: ExitStack) -> None:
         self._people, self._folder, self._alarmbox, self._closing = people, folder, alarmbox, closing

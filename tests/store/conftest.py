@@ -82,7 +82,7 @@ def acting_person(account: Database) -> str:
 
 
 class _EndOfTest(Exception):
-    """Raised at the end of a test to roll its transaction back."""
+    """An exception that is raised at the end of a test to roll its transaction back."""
 
 
 @pytest.fixture

@@ -19,9 +19,20 @@ NOW_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
 ANY_HASH = "a" * 64
 ANSWER_KEY = "b" * 64
 """A fact that only the process which began an operation knows."""
-BOUGHT, UNKNOWN, RUNNING, SUPERSEDED, RENEWAL, BY_OTHERS, PROPOSED, LEFT_OPEN = range(1, 9)
+(
+    BOUGHT_CHECK,
+    UNKNOWN_CHECK,
+    RUNNING_CHECK,
+    SUPERSEDED_CHECK,
+    RENEWAL_CHECK,
+    CHECK_OF_OTHER_APPLICATION,
+    CHECK_WITH_PROPOSAL,
+    CHECK_LEFT_OPEN,
+) = range(1, 9)
 REFUSAL_ERROR_NUMBERS = {1044, 1045, 1062, 1142, 1143, 1227, 1370, 1396, 1410, 1419, 1644, 1959, 3530}
-"""Error numbers by which a server says that an account may not, or not twice."""
+"""Error numbers with which a server refuses a statement because the account lacks a right, because a trigger or a
+constraint forbids it, or because such a row exists already.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,7 @@ def make_operation_insert(
     )
 
 
-def make_evidence_insert(person: str = "{me}", subject: int = UNKNOWN) -> str:
+def make_evidence_insert(person: str = "{me}", subject: int = UNKNOWN_CHECK) -> str:
     return (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body)"
         f" VALUES ('credit-check', {subject}, NULL, {NOW_SQL}, 'person', '{person}',"
@@ -76,7 +87,7 @@ def make_evidence_insert(person: str = "{me}", subject: int = UNKNOWN) -> str:
 def make_approval_insert(person: str = "{me}", closed_at: str = "NULL", evidence_id: str = "LAST_INSERT_ID()") -> str:
     return (
         "INSERT INTO approvals (subject_kind, subject_id, action, proposed, person, evidence_id, at, closed_at)"
-        f" VALUES ('credit-check', '{UNKNOWN}', 'resolve', 'error', '{person}', {evidence_id}, {NOW_SQL},"
+        f" VALUES ('credit-check', '{UNKNOWN_CHECK}', 'resolve', 'error', '{person}', {evidence_id}, {NOW_SQL},"
         f" {closed_at})"
     )
 
@@ -256,80 +267,86 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     ),
     _make_forbidden("lease: delete one", "DELETE FROM leases WHERE name = 'held'"),
     _make_forbidden(
-        "charge: success becomes error", make_check_update(BOUGHT, **NOT_BOUGHT_COLUMNS), words="no such step"
+        "charge: success becomes error", make_check_update(BOUGHT_CHECK, **NOT_BOUGHT_COLUMNS), words="no such step"
     ),
     _make_forbidden(
-        "charge: success becomes pending", make_check_update(BOUGHT, status="'pending'"), words="no such step"
+        "charge: success becomes pending", make_check_update(BOUGHT_CHECK, status="'pending'"), words="no such step"
     ),
     _make_forbidden(
-        "charge: an invented status", make_check_update(BOUGHT, status="'success '"), words="no such step"
+        "charge: an invented status", make_check_update(BOUGHT_CHECK, status="'success '"), words="no such step"
     ),
     _make_forbidden(
-        "charge: clear the provider's id", make_check_update(BOUGHT, credit_check_id="NULL"), words="stays bought"
+        "charge: clear the provider's id",
+        make_check_update(BOUGHT_CHECK, credit_check_id="NULL"),
+        words="stays bought",
     ),
     _make_forbidden(
-        "charge: change the provider's id", make_check_update(BOUGHT, credit_check_id="99"), words="stays bought"
+        "charge: change the provider's id",
+        make_check_update(BOUGHT_CHECK, credit_check_id="99"),
+        words="stays bought",
     ),
-    _make_forbidden("charge: delete the record", f"DELETE FROM {CHECKS_TABLE} WHERE id = {BOUGHT}"),
+    _make_forbidden("charge: delete the record", f"DELETE FROM {CHECKS_TABLE} WHERE id = {BOUGHT_CHECK}"),
     _make_forbidden(
         "charge: replace the record",
         f"REPLACE INTO {CHECKS_TABLE} (id, client_id, corporation_number) VALUES (1, 1, '1')",
     ),
-    _make_forbidden("charge: give it to another client", make_check_update(BOUGHT, client_id="99")),
+    _make_forbidden("charge: give it to another client", make_check_update(BOUGHT_CHECK, client_id="99")),
     _make_forbidden(
         "charge: give it to another company",
-        make_check_update(BOUGHT, corporation_number="'7010001065142'"),
+        make_check_update(BOUGHT_CHECK, corporation_number="'7010001065142'"),
         words="never changes",
     ),
     _make_forbidden(
-        "charge: call it a duplicate", make_check_update(BOUGHT, duplicate_of=str(RENEWAL)), words="a duplicate has"
+        "charge: call it a duplicate",
+        make_check_update(BOUGHT_CHECK, duplicate_of=str(RENEWAL_CHECK)),
+        words="a duplicate has",
     ),
     _make_forbidden(
         "charge: supersede it without a renewal",
-        make_check_update(BOUGHT, superseded_at=NOW_SQL, superseded_by=str(RENEWAL)),
+        make_check_update(BOUGHT_CHECK, superseded_at=NOW_SQL, superseded_by=str(RENEWAL_CHECK)),
         words="only a renewal",
     ),
     _make_forbidden(
         "charge: supersede it before it expired",
-        make_check_update(BOUGHT, superseded_at=NOW_SQL),
+        make_check_update(BOUGHT_CHECK, superseded_at=NOW_SQL),
         words="only a renewal",
     ),
     _make_forbidden(
         "charge: bring a superseded record back",
-        make_check_update(SUPERSEDED, superseded_at="NULL", superseded_by="NULL"),
+        make_check_update(SUPERSEDED_CHECK, superseded_at="NULL", superseded_by="NULL"),
         words="only a renewal",
     ),
     _make_forbidden(
         "charge: supersede a success without the provider's id",
-        make_check_update(LEFT_OPEN, superseded_at=NOW_SQL),
+        make_check_update(CHECK_LEFT_OPEN, superseded_at=NOW_SQL),
         words="only a renewal",
     ),
     _make_forbidden(
         "charge: name another application's purchase",
-        make_check_update(LEFT_OPEN, credit_check_id="99"),
+        make_check_update(CHECK_LEFT_OPEN, credit_check_id="99"),
         words="only two people say",
     ),
     _make_forbidden(
         "charge: name another application's purchase on one's own reading",
-        make_evidence_insert(subject=LEFT_OPEN)
+        make_evidence_insert(subject=CHECK_LEFT_OPEN)
         .replace("'person'", "'alarmbox.resolve'")
         .replace("'a letter', 'a letter'", "'HTTP 200 SUCCEEDED answered', ''"),
-        make_check_update(LEFT_OPEN, credit_check_id="99"),
+        make_check_update(CHECK_LEFT_OPEN, credit_check_id="99"),
         words="only two people say",
     ),
     _make_forbidden(
         "charge: call it somebody else's row",
-        make_check_update(BOUGHT, work_state="NULL"),
+        make_check_update(BOUGHT_CHECK, work_state="NULL"),
         words="no such state of work",
     ),
     _make_forbidden(
         "charge: without raising the version",
-        make_check_update(BOUGHT, version="version", result="'ok'"),
+        make_check_update(BOUGHT_CHECK, version="version", result="'ok'"),
         words="raises",
     ),
     _make_forbidden(
         "unknown: error on one person's word",
-        make_check_update(UNKNOWN, **NOT_BOUGHT_COLUMNS),
+        make_check_update(UNKNOWN_CHECK, **NOT_BOUGHT_COLUMNS),
         words=NOT_BOUGHT_MESSAGE,
     ),
     _make_forbidden(
@@ -337,35 +354,39 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
         make_evidence_insert(),
         make_approval_insert(),
         make_evidence_insert(),
-        make_check_update(UNKNOWN, **NOT_BOUGHT_COLUMNS),
+        make_check_update(UNKNOWN_CHECK, **NOT_BOUGHT_COLUMNS),
         words=NOT_BOUGHT_MESSAGE,
     ),
     _make_forbidden(
         "unknown: error with all checks switched off",
         "SET SESSION foreign_key_checks = 0, unique_checks = 0, sql_mode = ''",
         "SET @off = 1 /*M! , SESSION check_constraint_checks = 0 */",  # of MariaDB alone
-        make_check_update(UNKNOWN, **NOT_BOUGHT_COLUMNS),
+        make_check_update(UNKNOWN_CHECK, **NOT_BOUGHT_COLUMNS),
         words=NOT_BOUGHT_MESSAGE,
     ),
     _make_forbidden(
         "unknown: success without an answer",
-        make_check_update(UNKNOWN, status="'success'", certainty="'known'", credit_check_id="5"),
+        make_check_update(UNKNOWN_CHECK, status="'success'", certainty="'known'", credit_check_id="5"),
         words="only the provider's answer",
     ),
     _make_forbidden(
-        "unknown: simply known again", make_check_update(UNKNOWN, certainty="'known'"), words="with an outcome alone"
+        "unknown: simply known again",
+        make_check_update(UNKNOWN_CHECK, certainty="'known'"),
+        words="with an outcome alone",
     ),
     _make_forbidden(
-        "unknown: an invented certainty", make_check_update(UNKNOWN, certainty="'sure'"), words="no such certainty"
+        "unknown: an invented certainty",
+        make_check_update(UNKNOWN_CHECK, certainty="'sure'"),
+        words="no such certainty",
     ),
     _make_forbidden(
         "unknown: a success that nobody knows",
-        make_check_update(BOUGHT, certainty="'unknown'"),
+        make_check_update(BOUGHT_CHECK, certainty="'unknown'"),
         words="has ended is known",
     ),
     _make_forbidden(
         "unknown: free the claim of a running call",
-        make_check_update(RUNNING, **NOT_BOUGHT_COLUMNS),
+        make_check_update(RUNNING_CHECK, **NOT_BOUGHT_COLUMNS),
         words=NOT_BOUGHT_MESSAGE,
     ),
     _make_forbidden(
@@ -382,12 +403,12 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "claim: a renewal of a live row",
         f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, work_state, operation_id, renews)"
-        f" VALUES (5, '7010001065142', 'none', 'op-1', {BOUGHT})",
+        f" VALUES (5, '7010001065142', 'none', 'op-1', {BOUGHT_CHECK})",
         words="a renewal takes over",
     ),
     _make_forbidden(
         "claim: another company's number for a row by others",
-        make_check_update(BY_OTHERS, corporation_number="'7010001065142'", work_state="'none'"),
+        make_check_update(CHECK_OF_OTHER_APPLICATION, corporation_number="'7010001065142'", work_state="'none'"),
         words="never changes",
     ),
     _make_forbidden(
@@ -479,21 +500,24 @@ def insert_records(team: Team) -> None:
     columns = "id, client_id, corporation_number, credit_check_id, status, certainty, expired_at, work_state"
     columns += ", operation_id, superseded_at, superseded_by, renews"
     rows = (
-        f"({BOUGHT}, 1, '1180301018771', 111, {bought}, 'none', 'op-1', NULL, NULL, NULL)",
-        f"({UNKNOWN}, 2, '1180301018771', NULL, {unknown}, 'needs_review', 'op-2', NULL, NULL, NULL)",
-        f"({RUNNING}, 3, '1180301018771', NULL, {pending}, 'none', 'op-3', NULL, NULL, NULL)",
-        f"({SUPERSEDED}, 4, '1180301018771', 114, {expired}, 'none', 'op-4', {NOW_SQL}, {RENEWAL}, NULL)",
-        f"({RENEWAL}, 4, '1180301018771', 115, {bought}, 'none', 'op-5', NULL, NULL, {SUPERSEDED})",
-        f"({PROPOSED}, 7, '1180301018771', NULL, {unknown}, 'needs_review', 'op-7', NULL, NULL, NULL)",
-        f"({LEFT_OPEN}, 8, '1180301018771', NULL, {expired}, 'needs_review', NULL, NULL, NULL, NULL)",
+        f"({BOUGHT_CHECK}, 1, '1180301018771', 111, {bought}, 'none', 'op-1', NULL, NULL, NULL)",
+        f"({UNKNOWN_CHECK}, 2, '1180301018771', NULL, {unknown}, 'needs_review', 'op-2', NULL, NULL, NULL)",
+        f"({RUNNING_CHECK}, 3, '1180301018771', NULL, {pending}, 'none', 'op-3', NULL, NULL, NULL)",
+        f"({SUPERSEDED_CHECK}, 4, '1180301018771', 114, {expired}, 'none', 'op-4', {NOW_SQL}, {RENEWAL_CHECK}, NULL)",
+        f"({RENEWAL_CHECK}, 4, '1180301018771', 115, {bought}, 'none', 'op-5', NULL, NULL, {SUPERSEDED_CHECK})",
+        f"({CHECK_WITH_PROPOSAL}, 7, '1180301018771', NULL, {unknown}, 'needs_review', 'op-7', NULL, NULL, NULL)",
+        f"({CHECK_LEFT_OPEN}, 8, '1180301018771', NULL, {expired}, 'needs_review', NULL, NULL, NULL, NULL)",
     )
     statements = (
         f"INSERT INTO {CHECKS_TABLE} ({columns}) VALUES {', '.join(rows)}",
-        f"INSERT INTO {CHECKS_TABLE} (id, client_id, corporation_number) VALUES ({BY_OTHERS}, 6, '118-0301018771')",
+        (
+            f"INSERT INTO {CHECKS_TABLE} (id, client_id, corporation_number)"
+            f" VALUES ({CHECK_OF_OTHER_APPLICATION}, 6, '118-0301018771')"
+        ),
         *(_make_operation_insert(number, state, other) for number, state in _STATE_BY_OPERATION.items()),
-        make_evidence_insert(person=other, subject=PROPOSED),
-        _make_insert("approvals", **_make_proposal_columns(PROPOSED, other)),
-        _make_insert("approvals", **_make_proposal_columns(RENEWAL, other), closed_at=NOW_SQL),
+        make_evidence_insert(person=other, subject=CHECK_WITH_PROPOSAL),
+        _make_insert("approvals", **_make_proposal_columns(CHECK_WITH_PROPOSAL, other)),
+        _make_insert("approvals", **_make_proposal_columns(RENEWAL_CHECK, other), closed_at=NOW_SQL),
         _make_insert("leases", name="'held'", **_make_lease_columns(other), lease_expires=f"{NOW_MS} + 600000"),
         _make_insert("leases", name="'free'", **_make_lease_columns(other), lease_expires="0"),
         _make_insert(
@@ -502,7 +526,8 @@ def insert_records(team: Team) -> None:
             changed_at=NOW_SQL,
         ),
         _make_insert(
-            "alerts", rule_id="'contradicted'", subject_kind="'credit-check'", subject_id=str(BOUGHT), observed="'a'",
+            "alerts", rule_id="'contradicted'", subject_kind="'credit-check'", subject_id=str(BOUGHT_CHECK),
+            observed="'a'",
             expected="'b'", detected_at=NOW_SQL,
         ),
         make_audit_insert(person=other, session="'chain-of-other'").replace("{{}}", "{}"),

@@ -24,7 +24,7 @@ ReportPromise = Callable[[str], None]
 
 
 def write_to_spool(home: Path, promise: ReportPromise) -> None:
-    """Store a purchase in the spool whose answer doesn't reach the database, then a purchase that ends normally.
+    """Store in the spool a purchase whose answer doesn't reach the database, and then a purchase that ends normally.
     Report each stored step by calling `promise`.
     """
     spool = Spool(home, Cipher(STORE_KEY))
@@ -94,8 +94,9 @@ def main(scenario: str, folder: Path) -> int:
 
 
 def _run_until_line(work: Callable[[Path, ReportPromise], None], home: Path, line: int) -> tuple[bool, list[str]]:
-    """Fork a process that is killed at the line with this number. Return whether the process reached its end, and the
-    lines with which it has reported stored results."""
+    """Fork a process that is killed at the line with this number. Return True if the process reached its end, and the
+    lines with which it has reported stored results.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

@@ -6,16 +6,20 @@ from tests.store.forbidden import ANY_HASH, NOW_SQL, make_evidence_insert, make_
 from tests.support.teams import Team
 
 (
-    REQUESTED_REFUND, OWN_REFUND, TWO, APPROVED_REFUND, COOLING_REFUND, SENDING_REFUND, SUBMITTED_REFUND,
+    REQUESTED_REFUND, OWN_REFUND, TWO_VOTE_REFUND, APPROVED_REFUND, COOLING_REFUND, SENDING_REFUND, SUBMITTED_REFUND,
     COMPLETED_REFUND, FAILED_REFUND, DECLINED_REFUND, GONE_REFUND, LATE_REFUND, GIVEN_UP_REFUND, VOTED_REFUND,
 ) = range(1, 15)  # fmt: skip
-"""Refunds, each of the payment of the same number."""
+"""Ids of refunds in different states. Each refund is of the payment with the same id; TWO_VOTE_REFUND needs two
+votes.
+"""
 FREE_PAYMENT, WAITING_PAYMENT, SET_ASIDE_PAYMENT, BIG_PAYMENT, REVERSED_PAYMENT = range(21, 26)
-"""Payments that nothing is refunded of."""
+"""Ids of payments without refunds."""
 UNPAID_ORDER, CANCELLED_ORDER, PAID_ORDER, ORDER_PAID_AT_ATOM, ORDER_WAITING_AT_ATOM, ORDER_WITH_SHOP_TEXTS = range(
     1, 7
 )
-"""Orders; the last three have a payment at Atom: paid, waiting, paid with the shop's own words in the order."""
+"""Ids of orders. The last three have a payment at Atom: a paid one, a waiting one, and a paid one with the shop's own
+texts in the columns of the order.
+"""
 REFUNDED_ORDER_ID = 31
 """Id of a pending order whose payment at Atom was paid and partly refunded."""
 REFUND_AMOUNT_MINOR = 300
@@ -206,7 +210,7 @@ def _make_refund_inserts(other: str, lead: str) -> list[str]:
     by_number: dict[int, dict[str, str]] = {
         REQUESTED_REFUND: {},
         OWN_REFUND: {"maker": f"'{lead}'"},
-        TWO: {"checkers_needed": "2"},
+        TWO_VOTE_REFUND: {"checkers_needed": "2"},
         APPROVED_REFUND: {"status": "'approved'"},
         COOLING_REFUND: {"status": "'approved'", "sends_after": f"{NOW_SQL} + INTERVAL 1 HOUR"},
         SENDING_REFUND: unknown,

@@ -95,7 +95,9 @@ def make_page_with_picture(width: int, height: int, kind: bytes, data: bytes) ->
 
 
 def make_nested_forms(depth: int, forms_per_level: int) -> bytes:
-    """Return a PDF in which each form draws the next one `forms_per_level` times: fan ** depth drawings."""
+    """Return a PDF in which each form draws the next one `forms_per_level` times, which makes forms_per_level **
+    depth drawings.
+    """
     head = "/Type/XObject/Subtype/Form/BBox[0 0 595 842]"
     forms = [
         make_stream(b"/X Do " * forms_per_level, f"{head}/Resources<</XObject<</X {number + 1} 0 R>>>>".encode())

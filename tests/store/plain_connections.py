@@ -92,12 +92,12 @@ def fill_account_names(team: Team, person: str, case: ForbiddenStatements) -> tu
     return tuple(statement.format(**names) for statement in case.sql)
 
 
-def execute_case(team: Team, lines: PersonConnections, person: str, case: ForbiddenStatements) -> str | None:
+def execute_case(team: Team, connections: PersonConnections, person: str, case: ForbiddenStatements) -> str | None:
     """Execute the statements of `case` as the person `person`, and return the message with which the database refused
     the last one. Return None if the last statement succeeded.
     """
     *before, last = fill_account_names(team, person, case)
-    own = lines.open_new_connection(person) if before else nullcontext(lines.get_connection(person))
+    own = connections.open_new_connection(person) if before else nullcontext(connections.get_connection(person))
     with own as connection, connection.cursor() as cursor:
         connection.begin()
         try:
@@ -112,11 +112,11 @@ def execute_case(team: Team, lines: PersonConnections, person: str, case: Forbid
     return None
 
 
-def execute_statements(lines: PersonConnections, person: str, *statements: str) -> str:
+def execute_statements(connections: PersonConnections, person: str, *statements: str) -> str:
     """Execute these statements in one transaction that is rolled back. Return the message with which the database
     refused one of them, or "" if all succeeded.
     """
-    connection = lines.get_connection(person)
+    connection = connections.get_connection(person)
     with connection.cursor() as cursor:
         connection.begin()
         try:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 PASSED_VARIABLES = ("STORAGE_EMULATOR_HOST",)
 ROOT = Path(__file__).resolve().parents[2]
-LOCK_WAIT_SECONDS = 900
-"""A process that hangs ends then; one that works on a busy machine has ended long before."""
+MAX_PROCESS_SECONDS = 900
+"""Longest time (seconds) to wait for the output of a process. A process that works ends long before that, even on a
+busy machine; a process that hangs fails the test.
+"""
 
 
 def start_script(script: str, *arguments: object) -> subprocess.Popen[str]:
@@ -52,7 +54,7 @@ def read_outcomes(workers: Sequence[subprocess.Popen[str]]) -> list[str]:
     said = []
     with begin_together(workers):
         for worker in workers:
-            out, err = worker.communicate(timeout=LOCK_WAIT_SECONDS)
+            out, err = worker.communicate(timeout=MAX_PROCESS_SECONDS)
             assert worker.returncode == 0, err
             said.append(out)
     return said

@@ -1,10 +1,10 @@
-"""Checks the configured MySQL server, on which every test for MariaDB also runs."""
+"""A test of the configured MySQL server, on which every test for MariaDB also runs."""
 
 from tests.support import server_fixtures
 from tests.support.servers import SqlServer
 
 OLDEST_VERSION = (8, 0, 16)
-"""The first one that enforces CHECK constraints."""
+"""First version of MySQL that enforces CHECK constraints."""
 
 
 def test_a_mysql_server_is_given(mysql_server: SqlServer) -> None:

@@ -46,7 +46,7 @@ _CHANGES = (_grant_server_right, _grant_right, _drop_trigger, _replace_procedure
 
 def test_a_team_is_lent_again_as_if_it_were_new(engine: Engine) -> None:
     """People begin team mode, an account is locked, and a row is written: the next test gets the same database, with
-    the rights and the rows of before.
+    the rights and the rows that it had before these changes.
     """
     with use_shared_nodes(engine) as nodes:
         team = PooledTeam(nodes, ROLES_BY_PERSON)

@@ -30,8 +30,8 @@ from tests.store.money_rows import (
 )
 from tests.support.places import CHECKS_TABLE, Engine, Place
 
-SOON, LATER = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
-SCHEDULED_COLUMNS = {"work_state": WorkState.SCHEDULED, "work_at": LATER, "work_reason": "unknown"}
+ONE_HOUR_AFTER, TWO_HOURS_AFTER = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
+SCHEDULED_COLUMNS = {"work_state": WorkState.SCHEDULED, "work_at": TWO_HOURS_AFTER, "work_reason": "unknown"}
 
 
 def find_check(conn: Connection, record_id: int) -> CreditCheck:
@@ -51,17 +51,27 @@ def test_a_payment_stores_since_when_it_has_its_state(rows: Connection) -> None:
     answer to a probe and a reservation leave this time unchanged."""
     payment = insert_begun_payment(rows)
     assert payment.state_since == NOW
-    payments.change_payment(rows, payment, SOON, **SCHEDULED_COLUMNS, provider_state="CREATED", told_at=SOON)
-    assert (reread_payment(rows, payment.id).state_since, reread_payment(rows, payment.id).changed_at) == (NOW, SOON)
-    payments.change_payment(rows, reread_payment(rows, payment.id), SOON, certainty=Certainty.UNKNOWN)
-    assert reread_payment(rows, payment.id).state_since == SOON
-    payments.change_payment(rows, reread_payment(rows, payment.id), LATER, certainty=Certainty.UNKNOWN)
-    assert reread_payment(rows, payment.id).state_since == SOON
-    payments.change_payment(rows, reread_payment(rows, payment.id), LATER, status=PaymentState.TOKEN_GENERATED)
-    assert reread_payment(rows, payment.id).state_since == LATER
+    payments.change_payment(
+        rows, payment, ONE_HOUR_AFTER, **SCHEDULED_COLUMNS, provider_state="CREATED", told_at=ONE_HOUR_AFTER
+    )
+    assert (reread_payment(rows, payment.id).state_since, reread_payment(rows, payment.id).changed_at) == (
+        NOW,
+        ONE_HOUR_AFTER,
+    )
+    payments.change_payment(rows, reread_payment(rows, payment.id), ONE_HOUR_AFTER, certainty=Certainty.UNKNOWN)
+    assert reread_payment(rows, payment.id).state_since == ONE_HOUR_AFTER
+    payments.change_payment(rows, reread_payment(rows, payment.id), TWO_HOURS_AFTER, certainty=Certainty.UNKNOWN)
+    assert reread_payment(rows, payment.id).state_since == ONE_HOUR_AFTER
+    payments.change_payment(
+        rows, reread_payment(rows, payment.id), TWO_HOURS_AFTER, status=PaymentState.TOKEN_GENERATED
+    )
+    assert reread_payment(rows, payment.id).state_since == TWO_HOURS_AFTER
     done = insert_paid_payment(rows, "ORD-2")
-    assert balances.reserve_amount(rows, done.id, 500, LATER)
-    assert (reread_payment(rows, done.id).state_since, reread_payment(rows, done.id).changed_at) == (NOW, LATER)
+    assert balances.reserve_amount(rows, done.id, 500, TWO_HOURS_AFTER)
+    assert (reread_payment(rows, done.id).state_since, reread_payment(rows, done.id).changed_at) == (
+        NOW,
+        TWO_HOURS_AFTER,
+    )
 
 
 def test_a_lapsed_call_is_unknown_since_its_beginning(rows: Connection) -> None:
@@ -71,7 +81,7 @@ def test_a_lapsed_call_is_unknown_since_its_beginning(rows: Connection) -> None:
     seen = payments.find(rows, payment.id, frozenset({payment.id}))
     assert seen is not None
     assert (seen.certainty, seen.state_since) == (Certainty.UNKNOWN, NOW)
-    payments.change_payment(rows, seen, SOON, certainty=Certainty.UNKNOWN)
+    payments.change_payment(rows, seen, ONE_HOUR_AFTER, certainty=Certainty.UNKNOWN)
     assert reread_payment(rows, payment.id).state_since == NOW
 
 
@@ -81,10 +91,13 @@ def test_the_state_of_a_refund_has_its_time(rows: Connection) -> None:
     """
     refund = insert_requested_refund(rows, insert_paid_payment(rows))
     assert refund.state_since == NOW
-    refunds.change_refund(rows, refund, SOON, **SCHEDULED_COLUMNS)
-    assert (reread_refund(rows, refund.id).state_since, reread_refund(rows, refund.id).changed_at) == (NOW, SOON)
-    refunds.change_refund(rows, reread_refund(rows, refund.id), LATER, status=RefundState.WITHDRAWN)
-    assert reread_refund(rows, refund.id).state_since == LATER
+    refunds.change_refund(rows, refund, ONE_HOUR_AFTER, **SCHEDULED_COLUMNS)
+    assert (reread_refund(rows, refund.id).state_since, reread_refund(rows, refund.id).changed_at) == (
+        NOW,
+        ONE_HOUR_AFTER,
+    )
+    refunds.change_refund(rows, reread_refund(rows, refund.id), TWO_HOURS_AFTER, status=RefundState.WITHDRAWN)
+    assert reread_refund(rows, refund.id).state_since == TWO_HOURS_AFTER
 
 
 def test_the_state_of_a_credit_check_has_its_time(rows: Connection) -> None:
@@ -93,12 +106,14 @@ def test_the_state_of_a_credit_check_has_its_time(rows: Connection) -> None:
     record_id = credit_checks.insert_pending_check(rows, "1", "1180301018771", "op-1", NOW, None)
     record = find_check(rows, record_id)
     assert (record.state_since, record.sent_at) == (NOW, NOW)
-    credit_checks.change_record(rows, record, SOON, certainty="unknown", **credit_checks.make_work_values(Work()))
-    assert find_check(rows, record_id).state_since == SOON
-    credit_checks.change_record(rows, find_check(rows, record_id), LATER, error_code="read_timeout")
-    credit_checks.increment_version(rows, find_check(rows, record_id), LATER)
+    credit_checks.change_record(
+        rows, record, ONE_HOUR_AFTER, certainty="unknown", **credit_checks.make_work_values(Work())
+    )
+    assert find_check(rows, record_id).state_since == ONE_HOUR_AFTER
+    credit_checks.change_record(rows, find_check(rows, record_id), TWO_HOURS_AFTER, error_code="read_timeout")
+    credit_checks.increment_version(rows, find_check(rows, record_id), TWO_HOURS_AFTER)
     record = find_check(rows, record_id)
-    assert (record.state_since, record.sent_at, record.changed_at) == (SOON, NOW, LATER)
+    assert (record.state_since, record.sent_at, record.changed_at) == (ONE_HOUR_AFTER, NOW, TWO_HOURS_AFTER)
 
 
 def test_the_state_of_an_order_has_its_time(rows: Connection) -> None:
@@ -106,12 +121,14 @@ def test_the_state_of_an_order_has_its_time(rows: Connection) -> None:
     as scheduled work.
     """
     order_id = orders.insert_order(rows, orders.NewOrder("ORD-9", 3_300), NOW)
-    orders.write_order_work(rows, find_order(rows, order_id), SOON, Work(WorkState.SCHEDULED, LATER, "waiting"))
-    orders.fill_empty_columns(rows, find_order(rows, order_id), SOON, {"payment_method": "paypay"})
-    orders.change_order(rows, find_order(rows, order_id), SOON, work_reason="unknown")
+    orders.write_order_work(
+        rows, find_order(rows, order_id), ONE_HOUR_AFTER, Work(WorkState.SCHEDULED, TWO_HOURS_AFTER, "waiting")
+    )
+    orders.fill_empty_columns(rows, find_order(rows, order_id), ONE_HOUR_AFTER, {"payment_method": "paypay"})
+    orders.change_order(rows, find_order(rows, order_id), ONE_HOUR_AFTER, work_reason="unknown")
     assert find_order(rows, order_id).state_since == NOW
-    orders.change_order(rows, find_order(rows, order_id), LATER, status=OrderState.PAID)
-    assert find_order(rows, order_id).state_since == LATER
+    orders.change_order(rows, find_order(rows, order_id), TWO_HOURS_AFTER, status=OrderState.PAID)
+    assert find_order(rows, order_id).state_since == TWO_HOURS_AFTER
 
 
 STATEMENTS_OF_OTHER_APPLICATIONS = {
@@ -179,7 +196,7 @@ AUDIT_ENTRIES = (
     ("credit-check", "1", AuditAction.CREDIT_CHECK_NOT_BOUGHT),
     ("order", "2", AuditAction.ORDER_PAID),
 )
-BEGUN, WRITTEN = "2026-10-01 03:00:00.000000", "2026-10-09 03:00:00.000000"
+BEGUN_AT, WRITTEN_AT = "2026-10-01 03:00:00.000000", "2026-10-09 03:00:00.000000"
 EXPECTED_STATE_SINCE = {
     "payments": {1: "2026-10-02", 2: "2026-10-05", 3: "2026-10-09"},
     "orders": {1: "2026-10-09", 2: "2026-10-07"},
@@ -194,7 +211,7 @@ def upgraded_database(engine: Engine, tmp_path: Path, request: pytest.FixtureReq
         create_old_schema(old, request.param)
         with old.write_without_retries() as tx:
             drop_triggers(tx.conn)
-            for statement in INSERT_OLD_ROWS_SQL.format(begun=BEGUN, written=WRITTEN).split(";"):
+            for statement in INSERT_OLD_ROWS_SQL.format(begun=BEGUN_AT, written=WRITTEN_AT).split(";"):
                 tx.conn.exec_driver_sql(statement)
             for seq, (kind, subject, what) in enumerate(AUDIT_ENTRIES):
                 values = {"seq": seq, "day": seq + 2, "what": what, "kind": kind, "subject": subject}

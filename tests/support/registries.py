@@ -14,7 +14,7 @@ from console.sandbox.registry import (
 from tests.support.desks import NUMBERS
 
 OPEN_NUMBER, MERGED_NUMBER, MIDDLE_NUMBER, SUCCESSOR_NUMBER, CLOSED_NUMBER, HOSTILE_NUMBER = NUMBERS
-WHOLE_DAY, DIFFERENCE_DAY = date(2026, 10, 30), date(2026, 11, 2)
+WHOLE_FILE_DAY, DIFFERENCE_DAY = date(2026, 10, 30), date(2026, 11, 2)
 OPEN_NAME, NEW_NAME = "架空商事株式会社", "新架空商事株式会社"
 NUMBER_OF_IMAGE_NAME = "8700110005901"
 """The number of a corporation whose name the publisher has only as an image."""
@@ -33,7 +33,7 @@ REGISTRY_ROWS = (
 
 def write_small_whole_file(folder: Path, invented: int = 20) -> Path:
     """Write a whole file with the corporations of ROWS and with `invented` invented ones. Return the file's path."""
-    return write_whole_file(folder, WHOLE_DAY, invented, 7, first_rows=REGISTRY_ROWS)
+    return write_whole_file(folder, WHOLE_FILE_DAY, invented, 7, first_rows=REGISTRY_ROWS)
 
 
 def write_renaming_difference(folder: Path) -> Path:

@@ -24,11 +24,11 @@ from console.wording.sentences import catalogue as wording
 from tests.crash.broken_statements import StatementFault, break_statements
 from tests.services.alerts.watched_companies import (
     EXPIRED_AT,
-    INVENTED_ROWS,
+    INVENTED_ROW_COUNT,
     NEXT_DAY,
     SEED,
     THIRD_DAY,
-    WHOLE_DAY,
+    WHOLE_FILE_DAY,
     DesksWithSameRegistry,
     make_corporation_number,
     make_registry_rows,
@@ -376,11 +376,11 @@ def test_a_change_before_the_first_run_raises_an_alert(place: Place, hand_clock:
     raise no alert. A company without live records raises no alert, but its facts are stored.
     """
     rows = make_registry_rows(range(6))
-    planted = rows | {
-        3: changes.close_company(rows[3], WHOLE_DAY),
+    rows_by_index = rows | {
+        3: changes.close_company(rows[3], WHOLE_FILE_DAY),
         4: changes.close_company(rows[4], date(2026, 10, 1)),
     }
-    with open_company_desks(place, hand_clock, planted) as scene:
+    with open_company_desks(place, hand_clock, rows_by_index) as scene:
         for index in range(5):
             scene.insert_check(index, bought_at="2026-11-20 02:00:00" if index == 2 else "2026-11-01 00:00:00")
         renamed = [changes.rename_company(rows[index], "新名株式会社", NEXT_DAY) for index in (0, 2, 5)]
@@ -430,7 +430,7 @@ def test_a_whole_file_of_the_nation_deletes_a_watched_company(
         folder = scene.folder / "next"
         folder.mkdir()
         first_rows = [*deleted, rows[1], rows[2]]
-        scene.import_files(write_whole_file(folder, NEXT_DAY, INVENTED_ROWS, SEED, first_rows=first_rows))
+        scene.import_files(write_whole_file(folder, NEXT_DAY, INVENTED_ROW_COUNT, SEED, first_rows=first_rows))
         assert (scene.run_watch(), scene.run_watch()) == (1, 0)
         assert scene.read_alert_texts() == {make_corporation_number(0): "company deleted"}
 
@@ -573,7 +573,7 @@ def test_an_interrupted_run_loses_no_alert(fresh_place: MakePlace, engine: str, 
                 scene.insert_check(index)
             scene.import_files(scene.whole)
             assert scene.run_watch() == 0
-            day, present, raised = WHOLE_DAY, dict(rows), 0
+            day, present, raised = WHOLE_FILE_DAY, dict(rows), 0
             for error in faults:
                 for nth in count(first, STATEMENT_PARTS):
                     day = _find_next_publication_day(day)

@@ -22,8 +22,8 @@ from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import CHECKS_TABLE, Place
 from tests.support.quick_desks import ManualClock
 
-WHOLE_DAY, NEXT_DAY, THIRD_DAY = date(2026, 11, 17), date(2026, 11, 18), date(2026, 11, 19)
-SEED, INVENTED_ROWS = 16, 300
+WHOLE_FILE_DAY, NEXT_DAY, THIRD_DAY = date(2026, 11, 17), date(2026, 11, 18), date(2026, 11, 19)
+SEED, INVENTED_ROW_COUNT = 16, 300
 BOUGHT_AT, EXPIRES_AT, EXPIRED_AT = "2026-11-01 00:00:00", "2027-01-31 15:00:00", "2026-11-10 15:00:00"
 TABLES_WITHOUT_TRIGGERS = ("orders", "payments", "refunds")
 """Tables whose triggers the tests remove, because the tests insert rows there by SQL, without a service."""
@@ -44,9 +44,13 @@ class DesksWithSameRegistry:
     companies.
     """
 
-    def __init__(self, place: Place, folder: Path, desks: list[Console], planted: Mapping[int, RegistryRow]) -> None:
-        self.place, self.folder, self.desks, self.planted = place, folder, desks, planted
-        self.whole = write_whole_file(folder, WHOLE_DAY, INVENTED_ROWS, SEED, first_rows=planted.values())
+    def __init__(
+        self, place: Place, folder: Path, desks: list[Console], rows_by_index: Mapping[int, RegistryRow]
+    ) -> None:
+        self.place, self.folder, self.desks, self.rows_by_index = place, folder, desks, rows_by_index
+        self.whole = write_whole_file(
+            folder, WHOLE_FILE_DAY, INVENTED_ROW_COUNT, SEED, first_rows=rows_by_index.values()
+        )
 
     @property
     def console(self) -> Console:
@@ -58,7 +62,13 @@ class DesksWithSameRegistry:
         companies; return its path.
         """
         return write_difference_file(
-            self.folder, day, 100, SEED, whole_rows=INVENTED_ROWS, whole_file_day=WHOLE_DAY, changes=list(rows)
+            self.folder,
+            day,
+            100,
+            SEED,
+            whole_rows=INVENTED_ROW_COUNT,
+            whole_file_day=WHOLE_FILE_DAY,
+            changes=list(rows),
         )
 
     def import_files(self, *paths: Path) -> RegistryStatus:
@@ -130,9 +140,9 @@ class DesksWithSameRegistry:
 
 @contextmanager
 def open_company_desks(
-    place: Place, clock: ManualClock, planted: Mapping[int, RegistryRow], desks: int = 1
+    place: Place, clock: ManualClock, rows_by_index: Mapping[int, RegistryRow], desks: int = 1
 ) -> Iterator[DesksWithSameRegistry]:
-    """Open `desks` desks on the test's database; `planted` has the registry rows of the companies by index."""
+    """Open `desks` desks on the test's database; `rows_by_index` has the registry rows of the companies by index."""
     for table in TABLES_WITHOUT_TRIGGERS:
         place.drop_table_triggers(table)
     with ExitStack() as stack:
@@ -140,4 +150,4 @@ def open_company_desks(
         folder = place.folder / "published"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        yield DesksWithSameRegistry(place, folder, consoles, planted)
+        yield DesksWithSameRegistry(place, folder, consoles, rows_by_index)

@@ -30,7 +30,7 @@ from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 LEASE_SECONDS = 2.0
 FAST_TIME_SCALE = TimeScale(100)
-"""A beat every 0.15 s."""
+"""Time scale with which the heartbeat renews each lease every 0.15 s."""
 
 
 @pytest.fixture

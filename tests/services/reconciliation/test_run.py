@@ -54,7 +54,7 @@ def write_payments_of_each_verdict(days: ReconciledDay) -> None:
     days.announce_file()
 
 
-def test_every_planted_difference_is_found_and_no_other(reconciled_day: ReconciledDay) -> None:
+def test_every_written_difference_is_found_and_no_other(reconciled_day: ReconciledDay) -> None:
     """The run finds each difference once, with its verdict, and no other difference. Each lasting difference has a
     case, and a payment that only the provider has is imported.
     """

@@ -54,7 +54,7 @@ def read_run(days: ReconciledDay, run_id: int = 0) -> ReconciliationRunDetails:
     return view
 
 
-def get_number(days: ReconciledDay, item: DifferenceItem) -> str:
+def get_payment_number(days: ReconciledDay, item: DifferenceItem) -> str:
     """Return the payment number of the difference."""
     assert item.payment is not None
     return item.payment.merchant_payment_id
@@ -100,7 +100,7 @@ def test_each_difference_leads_to_its_next_step(reconciled_day: ReconciledDay) -
     write_payments_of_each_verdict(reconciled_day)
     run = reconciled_day.reconcile_day().run_id or 0
     found = get_run_reader(reconciled_day).list_differences(run).items
-    assert {get_number(reconciled_day, one): (one.difference.verdict.value, one.action) for one in found} == {
+    assert {get_payment_number(reconciled_day, one): (one.difference.verdict.value, one.action) for one in found} == {
         "ORD-theirs": ("imported", None),
         "ORD-ours": ("missing_there", "probe"),
         "ORD-wait": ("different_state", None),
@@ -108,7 +108,7 @@ def test_each_difference_leads_to_its_next_step(reconciled_day: ReconciledDay) -
     }
     assert {one.case.rule_id for one in found if one.case} == {"reconcile_missing_there", "reconcile_amount"}
     assert [
-        get_number(reconciled_day, one)
+        get_payment_number(reconciled_day, one)
         for one in get_run_reader(reconciled_day).list_differences(run, "only_theirs").items
     ] == ["ORD-theirs"]
     reconciled_day.add_provider_payment(
@@ -123,9 +123,9 @@ def test_each_difference_leads_to_its_next_step(reconciled_day: ReconciledDay) -
     assert read_run(reconciled_day, run).open_case_count == 1
 
 
-def read_payment_id(days: ReconciledDay, name: str) -> int:
+def read_payment_id(days: ReconciledDay, number: str) -> int:
     """Return the id of the PayPay payment with this number."""
-    payment = days.scene.find_payment("paypay", name)
+    payment = days.scene.find_payment("paypay", number)
     assert payment is not None
     return payment.id
 

@@ -43,7 +43,9 @@ ERROR_CODES_BY_REASON: dict[str, str | tuple[str, ...]] = {
     "refund_open": "in_progress", "refund_not_paid": "exceeds_captured", "refund_nothing_left": "exceeds_captured",
     "refund_no_number": "exceeds_captured",
 }  # fmt: skip
-"""The service's refusals of choices that the table excludes, by the table's reason."""
+"""Error codes with which the service refuses an action that the decision table excludes, by the table's reason for
+the exclusion.
+"""
 RESULT_CODES_OF_EXECUTED_CHOICES = ("done", "outcome_unknown", "provider_unreachable")
 """Results of choices that were executed: the action was done, or the provider was asked and gave no usable answer."""
 OPERATOR_NAMES = ("op-a", "op-e", "lead-b", "aud-f")

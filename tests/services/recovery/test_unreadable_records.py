@@ -46,7 +46,7 @@ SORT_ORDER_BY_NAME = {
 }
 
 
-def read_refs(console: Console, queue: str, limit: int, order: QueueSortOrder) -> list[tuple[str, int]]:
+def read_kinds_and_ids(console: Console, queue: str, limit: int, order: QueueSortOrder) -> list[tuple[str, int]]:
     """Read the queue page by page, and return kind and id of its records."""
     found, cursor = list[tuple[str, int]](), None
     while True:
@@ -68,7 +68,7 @@ def test_an_unreadable_payment_hides_no_other_record(
     ids = [insert_begun_payment(connection, f"P-{number}", work=REVIEW_WORK).id for number in range(4)]
     connection.exec_driver_sql(f"UPDATE payments SET status = 'future' WHERE id = {ids[1]}")
     others = [("Payment", id) for id in ids if id != ids[1]]
-    assert sorted(read_refs(console, "review", limit, order)) == others
+    assert sorted(read_kinds_and_ids(console, "review", limit, order)) == others
     due_tasks.open_cases_of_unreadable_rows(console._context)
     assert [(one.subject_kind, one.subject_id) for one in console.alerts.list_alerts()] == [("payment", ids[1])]
     (incident,) = console.incidents.list_incidents()
@@ -85,7 +85,7 @@ def test_an_order_with_an_unreadable_payment_hides_no_other_order(console: Conso
     first, second = (insert_order(connection, f"ORD-{number}") for number in (1, 2))
     payment = insert_begun_payment(connection, "P-1", order_id=first)
     connection.exec_driver_sql(f"UPDATE payments SET status = 'future' WHERE id = {payment.id}")
-    assert read_refs(console, "pending", 50, DEFAULT_SORT_ORDER) == [("Order", second)]
+    assert read_kinds_and_ids(console, "pending", 50, DEFAULT_SORT_ORDER) == [("Order", second)]
     due_tasks.open_cases_of_unreadable_rows(console._context)
     (incident,) = console.incidents.list_incidents()
     assert (incident.cause.kind, incident.cause.id) == ("order", first)
@@ -114,7 +114,7 @@ def make_refunds(connection: Connection, state: RefundState | None = None, **fac
     return ids
 
 
-LIST_CASES: Mapping[
+LISTS_BY_NAME: Mapping[
     str, tuple[str, Callable[[Connection], list[int]], Callable[[Connection, int], Sequence[Any]]]
 ] = {
     "due payments": (
@@ -150,10 +150,10 @@ LIST_CASES: Mapping[
 }
 
 
-@pytest.mark.parametrize("name", LIST_CASES)
+@pytest.mark.parametrize("name", LISTS_BY_NAME)
 def test_unreadable_rows_stop_no_work_on_others(connection: Connection, name: str) -> None:
     """Unreadable rows are left out, also if more of them come first than a list may have rows."""
-    table, make_rows, list_rows = LIST_CASES[name]
+    table, make_rows, list_rows = LISTS_BY_NAME[name]
     ids = make_rows(connection)
     assert sorted(row.id for row in list_rows(connection, 10)) == ids
     column = {"payments": "late_after", "refunds": "reason_code"}[table]
@@ -283,7 +283,9 @@ def test_a_text_in_a_column_of_amounts_hides_no_other_record(
     place.drop_table_triggers(table)
     connection.exec_driver_sql(f"UPDATE {table} SET {column} = '3,300' WHERE id = 1")
     queue = "refunds" if table == "refunds" else "pending"
-    listed = {ref for ref in read_refs(console, queue, 50, DEFAULT_SORT_ORDER) if f"{ref[0].lower()}s" == table}
+    listed = {
+        ref for ref in read_kinds_and_ids(console, queue, 50, DEFAULT_SORT_ORDER) if f"{ref[0].lower()}s" == table
+    }
     kind = {"orders": "Order", "payments": "Payment", "refunds": "Refund"}[table]
     assert (kind, 1) not in listed
     assert any(id != 1 for _, id in listed)
@@ -307,7 +309,7 @@ def test_a_text_that_is_not_utf8_hides_no_record(place: Place, console: Console,
     ]
     place.drop_table_triggers("orders")
     connection.exec_driver_sql("UPDATE orders SET payment_method = CAST(x'8ba08d73' AS TEXT) WHERE id = 1")
-    assert read_refs(console, "pending", 50, DEFAULT_SORT_ORDER) == [("Order", id) for id in ids]
+    assert read_kinds_and_ids(console, "pending", 50, DEFAULT_SORT_ORDER) == [("Order", id) for id in ids]
     assert [order.id for order in console.lookup.find_records(NUMBERS[0]).orders] == ids[::-1]
     found = [order for order in console.lookup.search("O-").orders.records if isinstance(order, Order)]
     assert {order.id: order.payment_method for order in found} == {1: "\ufffd\ufffd\ufffds", 2: None}

@@ -114,7 +114,9 @@ MAKE_REFUND_BY_STATE: Mapping[str, Callable[[RefundDesk, Payment], Refund]] = {
 
 
 class ActionAccepted(Exception):
-    """Raised instead of COMMIT if the service would have written the action's change; the change is rolled back."""
+    """An exception that is raised instead of COMMIT if the service would have written the action's change; the change
+    is rolled back.
+    """
 
 
 def is_action_accepted(desk: RefundDesk, refund: Refund, act: Callable[[], object]) -> bool:

@@ -1,4 +1,6 @@
-"""Tests of probes of refunds: which answers settle a refund, which never do, and what follows after each."""
+"""Tests of probes of refunds: the answers that settle a refund, the answers that never settle one, and the next step
+after each answer.
+"""
 
 from datetime import timedelta
 
@@ -18,8 +20,8 @@ from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refus
 def make_unknown_refund(
     desk: RefundDesk, provider: str = "paypay", *, is_executed: bool = False
 ) -> tuple[Payment, Refund]:
-    """Return a payment and its refund of 100 units, whose sending got no answer. `is_executed` tells whether the
-    provider has made it.
+    """Return a payment and its refund of 100 yen (at Atom 100 rupees), whose sending got no answer. `is_executed`
+    tells whether the provider has made it.
     """
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     refund = desk.request_refund(payment, "100")

@@ -10,7 +10,9 @@ from tests.support.refund_desks import RefundDesk, call_for_code
 
 
 def set_aside(desk: RefundDesk, payment: Payment, minor: int = 300) -> int:
-    """Set a part of the payment aside, as if it exceeded its account's limit; return the id of the set-aside."""
+    """Set `minor` yen of the payment aside, as if they exceeded the limit of its account; return the id of the
+    set-aside.
+    """
     now = desk.context.now()
     if not desk.sql("SELECT id FROM accounts"):
         named = "id, corporation_number, currency, limit_minor"

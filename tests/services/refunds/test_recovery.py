@@ -25,8 +25,8 @@ READ_CALL_BY_PROVIDER = {"paypay": "paypay_refund_details", "atom": "atom_refund
 def make_unknown_refund(
     desk: RefundDesk, provider: str = "atom", *, is_executed: bool = False
 ) -> tuple[Payment, Refund]:
-    """Return a payment and its refund of 100 units, whose sending got no answer. `is_executed` tells whether the
-    provider has made it.
+    """Return a payment and its refund of 100 yen (at Atom 100 rupees), whose sending got no answer. `is_executed`
+    tells whether the provider has made it.
     """
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     refund = desk.request_refund(payment, "100")
@@ -155,7 +155,7 @@ def test_an_answer_about_an_earlier_sending_settles_nothing(
     """
     payment, refund = make_unknown_refund(desk)
 
-    class Overtaken:
+    class OvertakenReader:
         """A reader for the provider that sends the refund again while it is queried, so that its answer is about the
         earlier sending.
         """
@@ -170,7 +170,7 @@ def test_an_answer_about_an_earlier_sending_settles_nothing(
             )
             return Outcome(OutcomeClass.FAILED_DEFINITE, "refund_failed", SendingCertainty.YES)
 
-    monkeypatch.setattr(desk.providers, "get_reader", lambda _name: Overtaken())
+    monkeypatch.setattr(desk.providers, "get_reader", lambda _name: OvertakenReader())
     desk.probe_refund(refund)
     now = desk.read_refund(refund)
     assert (now.state, now.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
@@ -191,7 +191,7 @@ def test_an_answer_overtaken_by_a_refusal_is_compared_with_it(
     late: Outcome[RefundReport] = Outcome(OutcomeClass.FAILED_DEFINITE, "refused", SendingCertainty.YES, status=400)
     kind = OutcomeClass.UNKNOWN if reported_code == "other_amount" else OutcomeClass.PENDING
 
-    class Overtaken:
+    class OvertakenReader:
         """A reader for the provider that, while it is queried, lets the desk deliver the late answer to the refund's
         sending.
         """
@@ -205,7 +205,7 @@ def test_an_answer_overtaken_by_a_refusal_is_compared_with_it(
             )
             return Outcome(kind, reported_code, SendingCertainty.YES, report)
 
-    monkeypatch.setattr(desk.providers, "get_reader", lambda _name: Overtaken())
+    monkeypatch.setattr(desk.providers, "get_reader", lambda _name: OvertakenReader())
     desk.probe_refund(refund)
     monkeypatch.undo()
     now = desk.read_refund(refund)
@@ -237,7 +237,9 @@ def test_a_late_refusal_of_an_earlier_sending_settles_nothing(desk: RefundDesk, 
 
 @pytest.mark.parametrize("order_of_first", ["ORD-9", "ORD-8"])
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provider: str, order_of_first: str) -> None:
+def test_the_provider_id_of_another_refund_completes_nothing(
+    desk: RefundDesk, provider: str, order_of_first: str
+) -> None:
     """If the given id belongs to another refund at the provider, it does not complete this refund."""
     payment = desk.make_paid_payment("ORD-9", 50_000, provider)
     paid_first = payment if order_of_first == "ORD-9" else desk.make_paid_payment(order_of_first, 50_000, provider)
@@ -260,7 +262,7 @@ def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provid
 
 
 @pytest.mark.parametrize("is_first_denied", [False, True])
-def test_an_answer_contradicts_the_refund_with_its_number(desk: RefundDesk, *, is_first_denied: bool) -> None:
+def test_an_answer_contradicts_the_refund_with_its_provider_id(desk: RefundDesk, *, is_first_denied: bool) -> None:
     """Two people complete the second refund with the id that the provider gave to the first refund. The late answer
     settles the first refund, whatever people decided about it, and opens a case about the second.
     """

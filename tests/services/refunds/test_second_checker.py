@@ -18,7 +18,7 @@ def set_condition(desk: RefundDesk, name: str, value: int, currency: str = "JPY"
 
 
 def count_requested_and_approved(desk: RefundDesk) -> list[tuple[int, int]]:
-    """Return the numbers of requested and approved refunds for each currency in the report."""
+    """Return the counts of requested and of approved refunds for each currency in the report."""
     with desk.context.database.read() as conn:
         report = read_refund_funnel(conn, desk.clock.now())
     return [(one.requested.count, one.approved.count) for one in report.funnels]

@@ -61,7 +61,7 @@ def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, con
     assert key.replace("-", "").isalnum()
 
 
-class RunsDueTasksBeforeSending(Failpoints):
+class FailpointsWithDueTasksBeforeSending(Failpoints):
     """Failpoints that run the due tasks once between the approval and the sending, as a worker may do."""
 
     def __init__(self, desk: RefundDesk) -> None:
@@ -81,7 +81,7 @@ def test_an_approval_without_a_sending_is_reported_as_stored(desk: RefundDesk, c
     approved and will be sent. Otherwise the approver could refund the money in another way.
     """
     refund = desk.request_refund(desk.make_paid_payment())
-    desk.context.failpoints = _BreaksBeforeSending(code)
+    desk.context.failpoints = _FailpointsWithErrorBeforeSending(code)
     refusal = call_for_refusal(lambda: desk.approve_refund(refund))
     desk.context.failpoints = Failpoints(None)
     assert refusal.code == code
@@ -93,7 +93,7 @@ def test_an_approval_without_a_sending_is_reported_as_stored(desk: RefundDesk, c
     assert desk.read_refund(refund).state is RefundState.SUBMITTED
 
 
-class _BreaksBeforeSending(Failpoints):
+class _FailpointsWithErrorBeforeSending(Failpoints):
     """Failpoints that raise an error of this desk before the first transaction of a sending."""
 
     def __init__(self, code: ErrorCode) -> None:
@@ -110,7 +110,7 @@ def test_a_due_task_sends_a_just_approved_refund(desk: RefundDesk, control: Sand
     refund is sent once.
     """
     refund = desk.request_refund(desk.make_paid_payment())
-    desk.context.failpoints = RunsDueTasksBeforeSending(desk)
+    desk.context.failpoints = FailpointsWithDueTasksBeforeSending(desk)
     approved = desk.approve_refund(refund)
     assert (approved.state, approved.checkers) == (RefundState.SUBMITTED, ("lead-b",))
     assert len(control.read_requests(call="paypay_refund")) == 1

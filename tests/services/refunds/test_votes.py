@@ -383,8 +383,10 @@ def test_an_interrupt_before_the_vote_stores_no_vote(desk: RefundDesk, control: 
     assert (desk.read_refund(refund).state, desk.read_refund(refund).checkers) == (RefundState.REQUESTED, ())
 
 
-class _FailingDatabase:
-    """Failpoints after which the database can't be read: from the failpoint with the name `step` on."""
+class _FailpointsBreakingDatabase:
+    """Failpoints that make each read of the database fail as soon as the code has reached the failpoint with the name
+    `step`.
+    """
 
     def __init__(self, desk: RefundDesk, step: str, stack: ExitStack) -> None:
         self._desk, self._step, self._stack = desk, step, stack
@@ -398,7 +400,7 @@ class _FailingDatabase:
 @contextmanager
 def _lose_database_after(desk: RefundDesk, step: str) -> Iterator[None]:
     with ExitStack() as stack:
-        calm, desk.context.failpoints = desk.context.failpoints, _FailingDatabase(desk, step, stack)  # type: ignore[assignment]
+        calm, desk.context.failpoints = desk.context.failpoints, _FailpointsBreakingDatabase(desk, step, stack)  # type: ignore[assignment]
         yield
     desk.context.failpoints = calm
 

@@ -22,7 +22,9 @@ _CASES_WITHOUT_ANSWER: tuple[tuple[str, Behaviour, bool], ...] = (
     ("atom", "silent_after", False),
     ("paypay", "silent_before", False),
 )
-"""Provider, what became of the call, whether the provider can be asked afterwards; where it can, it knows nothing."""
+"""Cases in which the sending of a refund gets no answer: the provider, the behaviour of the simulated ledger, and
+True if the provider answers later queries (it then doesn't have the refund).
+"""
 
 
 def run_refunds_with_timeouts(count: int, seed: int = 0) -> Counter[str]:
@@ -81,9 +83,9 @@ def _try_every_action(refund_world: RefundWorld, refund: int) -> None:
 
 def run_refunds_with_late_effects(count: int, seed: int = 0) -> Counter[str]:
     """Let `count` refunds take effect up to a second before or after PayPay's second answer `not found`, when the
-    program sends the same key again. Check that each refund ends as submitted. Return a counter: `effects` (refunds),
-    `before` (refunds that took effect before the second answer), `doubles` (additional refunds at the provider) and
-    `found` (successful probes of another refund that the provider has made).
+    program sends the same key again. Check that each refund gets the state `submitted`. Return a counter: `effects`
+    (refunds), `before` (refunds that took effect before the second answer), `doubles` (additional refunds at the
+    provider) and `found` (successful probes of another refund that the provider has made).
     """
     world, chance, tally = RefundWorld(), random.Random(seed), Counter[str]()
     rule, scale = NotFoundRule(), world.processes[0].console._context.scale

@@ -38,7 +38,7 @@ from tests.support.registries import (
     OPEN_NUMBER,
     REGISTRY_ROWS,
     SUCCESSOR_NUMBER,
-    WHOLE_DAY,
+    WHOLE_FILE_DAY,
     write_small_whole_file,
 )
 from tests.support.team_mode import end_team_mode, start_team_mode
@@ -73,7 +73,7 @@ def test_a_page_costs_one_query_of_the_registry(
     rows = [
         make_company_row(number, f"株式会社{place}番") for place, number in enumerate(make_numbers(RECORD_COUNT)[2:])
     ]
-    import_into_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=rows))
+    import_into_registry(console, write_whole_file(tmp_path, WHOLE_FILE_DAY, 5, 1, first_rows=rows))
     asked: list[int] = []
     find_many = RegistryReader.find_many
 
@@ -86,7 +86,7 @@ def test_a_page_costs_one_query_of_the_registry(
     assert asked == [RECORD_COUNT]
     entries = [item.record.registry_entry for item in page.items]
     assert sum(entry is not None for entry in entries) == RECORD_COUNT - 2
-    assert {entry.registry_date for entry in entries if entry} == {WHOLE_DAY}
+    assert {entry.registry_date for entry in entries if entry} == {WHOLE_FILE_DAY}
     assert len(chosen) == len(page.items)
 
 
@@ -103,7 +103,7 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
     (lost,) = make_numbers(1)
     into_closed = merge_company(make_company_row(lost, "消滅株式会社"), CLOSED_NUMBER, date(2026, 3, 1))
     import_into_registry(
-        console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=[*REGISTRY_ROWS, into_closed])
+        console, write_whole_file(tmp_path, WHOLE_FILE_DAY, 5, 1, first_rows=[*REGISTRY_ROWS, into_closed])
     )
     vanished = console.credit_checks.make_plan(lost).corporation
     assert vanished is not None
@@ -133,7 +133,7 @@ def test_an_export_names_the_source_of_company_names(
     rows = [make_company_row(hostile, HOSTILE_NAME), make_company_row(long_name, "@" + "長" * 149)]
     run = console.bulk.create_run("take", chosen)
     console.bulk.run(run.id)
-    import_into_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=rows))
+    import_into_registry(console, write_whole_file(tmp_path, WHOLE_FILE_DAY, 5, 1, first_rows=rows))
     file = tmp_path / "results.csv"
     console.exports.write(ExportRequest(ListName.BULK, str(run.id)), file, "en")
     titles, *exported = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
@@ -157,7 +157,8 @@ def test_a_damaged_registry_is_no_obstacle(
     make_unknown_checks(console, 1)
     (number,) = make_numbers(1)
     import_into_registry(
-        console, write_whole_file(tmp_path, WHOLE_DAY, 50, 1, first_rows=[make_company_row(number, "株式会社一番")])
+        console,
+        write_whole_file(tmp_path, WHOLE_FILE_DAY, 50, 1, first_rows=[make_company_row(number, "株式会社一番")]),
     )
     assert console.lookup.find_records(number).corporation is not None
     file = find_registry_file(console._context.registry_folder)
@@ -189,7 +190,7 @@ def test_only_the_worker_imports_the_registry_on_a_server(
         with pytest.raises(ConsoleError) as refused:
             person.registry.import_files([whole])
         assert (refused.value.code, refused.value.detail["reason"]) == ("not_allowed", "role")
-        assert worker.registry.import_files([whole]).registry_date == WHOLE_DAY
+        assert worker.registry.import_files([whole]).registry_date == WHOLE_FILE_DAY
     trail = place.sql("SELECT what, result FROM audit_log WHERE subject_kind = 'registry' ORDER BY id")
     assert [tuple(row) for row in trail] == [("registry.import", "refused"), ("registry.imported", "done")]
     start_team_mode(place, "op-a")
@@ -271,7 +272,8 @@ def test_companies_with_open_records_come_first(console: Console, tmp_path: Path
     payment = console._context.write(lambda tx: insert_paid_payment(tx.conn, "ORD-1", order_id=order_id))
     console._context.write(lambda tx: insert_requested_refund(tx.conn, payment, maker=place.get_account_name("op-a")))
     last = [
-        close_company(make_company_row(one, f"株式会社遠い{one[:2]}の見本"), WHOLE_DAY) for one in make_numbers(3)
+        close_company(make_company_row(one, f"株式会社遠い{one[:2]}の見本"), WHOLE_FILE_DAY)
+        for one in make_numbers(3)
     ]
     rows = [*(make_row(index) for index in range(1_200)), *map(list, last)]
     import_into_registry(console, write_file(tmp_path, WHOLE_FILE_NAME, rows))
@@ -314,7 +316,7 @@ def test_a_company_name_differs_only_if_people_see_a_difference() -> None:
     """Names that differ only in width, case, spaces or short forms of the legal form count as equal."""
     official = Corporation(
         OPEN_NUMBER, "株式会社ＡＢＣ商事", "", "", CorporationKind.STOCK_COMPANY, "", "", "", "", "", "", "",
-        CorporationEvent.NEW, WHOLE_DAY, WHOLE_DAY, WHOLE_DAY,
+        CorporationEvent.NEW, WHOLE_FILE_DAY, WHOLE_FILE_DAY, WHOLE_FILE_DAY,
     )  # fmt: skip
     same = ("株式会社ABC商事", "㈱ａｂｃ商事", "(株) ABC 商事", None, "")
     assert find_other_names((*same, "株式会社旧名", "株式会社旧名", "ABC商事合同会社"), official) == (

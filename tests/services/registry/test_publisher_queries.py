@@ -21,8 +21,12 @@ from console.services.registry.publisher_queries import (
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import ManualClock, open_quick_desk
 
-WHOLE_DAY, DAY = date(2026, 11, 13), date(2026, 11, 16)
-KNOWN, NEW_NUMBER, NOBODY_NUMBER = "1180301018771", add_check_digit("980000000001"), add_check_digit("980000000002")
+WHOLE_FILE_DAY, DIFFERENCE_DAY = date(2026, 11, 13), date(2026, 11, 16)
+KNOWN_NUMBER, NEW_NUMBER, UNASSIGNED_NUMBER = (
+    "1180301018771",
+    add_check_digit("980000000001"),
+    add_check_digit("980000000002"),
+)
 
 
 @pytest.fixture
@@ -31,13 +35,13 @@ def desk(
 ) -> Iterator[Console]:
     """Yield a desk with a registry and an application id. One corporation is newer than the registry's file."""
     facts = {"REGISTRY_URL": sandbox.url, "SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID}
-    planted = [make_company_row(KNOWN, "架空商事株式会社")]
-    sandbox.registry.publish_whole(5, 1, WHOLE_DAY, planted)
+    published_rows = [make_company_row(KNOWN_NUMBER, "架空商事株式会社")]
+    sandbox.registry.publish_whole(5, 1, WHOLE_FILE_DAY, published_rows)
     sandbox.registry.publish_difference(
-        DAY, 0, [close_company(make_company_row(NEW_NUMBER, "見本物産合同会社"), DAY)]
+        DIFFERENCE_DAY, 0, [close_company(make_company_row(NEW_NUMBER, "見本物産合同会社"), DIFFERENCE_DAY)]
     )
     with closing(open_quick_desk(home, alarmbox, hand_clock, **facts)) as console:
-        console.registry.import_files([write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=planted)])
+        console.registry.import_files([write_whole_file(tmp_path, WHOLE_FILE_DAY, 5, 1, first_rows=published_rows)])
         yield console
 
 
@@ -50,7 +54,7 @@ def test_only_numbers_missing_in_the_registry_are_queried(
     desk: Console, sandbox: Sandbox, hand_clock: ManualClock
 ) -> None:
     """A corporation number that the registry lacks is queried once; a number that the registry has is not queried."""
-    known = desk.registry.find_corporation(KNOWN)
+    known = desk.registry.find_corporation(KNOWN_NUMBER)
     assert known is not None
     assert count_queries(sandbox) == 0
     facts = desk.registry.read_facts(NEW_NUMBER)
@@ -62,10 +66,10 @@ def test_only_numbers_missing_in_the_registry_are_queried(
     assert looked_up.corporation == facts
     assert count_queries(sandbox) == 1
     for _ in range(2):
-        assert desk.registry.find_corporation(NOBODY_NUMBER) is None
+        assert desk.registry.find_corporation(UNASSIGNED_NUMBER) is None
     assert count_queries(sandbox) == 2
     hand_clock.sleep(REGISTRY_ANSWER_LIFETIME_SECONDS)
-    assert desk.registry.find_corporation(NOBODY_NUMBER) is None
+    assert desk.registry.find_corporation(UNASSIGNED_NUMBER) is None
     assert count_queries(sandbox) == 3
 
 
@@ -78,7 +82,7 @@ def test_an_unreachable_publisher_is_not_called_for_a_while(
     for _ in range(3):
         facts = desk.registry.read_facts(NEW_NUMBER)
         assert facts is not None
-        assert (facts.corporation, facts.registry_date) == (None, WHOLE_DAY)
+        assert (facts.corporation, facts.registry_date) == (None, WHOLE_FILE_DAY)
     assert count_queries(sandbox) == 1
     hand_clock.sleep(QUERY_PAUSE_AFTER_FAILURE_SECONDS)
     assert desk.registry.find_corporation(NEW_NUMBER) is not None
@@ -90,6 +94,6 @@ def test_a_desk_without_an_application_id_calls_no_publisher(
     """A desk without an application id sends no query."""
     with closing(open_quick_desk(home, alarmbox, hand_clock, REGISTRY_URL=sandbox.url)) as console:
         assert console.registry.read_facts(NEW_NUMBER) is None  # no registry: nothing is said, and nobody asked
-        console.registry.import_files([write_whole_file(tmp_path, WHOLE_DAY, 5, 1)])
+        console.registry.import_files([write_whole_file(tmp_path, WHOLE_FILE_DAY, 5, 1)])
         assert console.registry.find_corporation(NEW_NUMBER) is None
     assert count_queries(sandbox) == 0

@@ -14,7 +14,7 @@ from console.sandbox.server import Sandbox
 from tests.support.desks import MovedClock
 from tests.support.places import Place
 
-WHOLE_DAY, MON, TUE = date(2026, 11, 13), date(2026, 11, 16), date(2026, 11, 17)
+WHOLE_FILE_DAY, MONDAY, TUESDAY = date(2026, 11, 13), date(2026, 11, 16), date(2026, 11, 17)
 SAMPLE_COMPANY = make_company_row("1180301018771", "架空商事株式会社")
 
 
@@ -36,27 +36,32 @@ def test_a_workers_registry_reaches_the_desks(
             for desk in (1, 2)
         )
         person = stack.enter_context(place.open_desk(sandbox, clock, desk=3, REGISTRY_FOLDER=str(folders[0])))
-        write_whole_file(folders[0], WHOLE_DAY, 50, 1, first_rows=[SAMPLE_COMPANY])
+        write_whole_file(folders[0], WHOLE_FILE_DAY, 50, 1, first_rows=[SAMPLE_COMPANY])
         assert {run.task: run.count for run in first.recovery.run_all_tasks()}["registry"] == 1
         assert person.registry.read_status() is None
         fetched = person.registry.fetch_published_registry()
         assert fetched is not None
-        assert (fetched.registry_date, fetched.rows) == (WHOLE_DAY, 51)
+        assert (fetched.registry_date, fetched.rows) == (WHOLE_FILE_DAY, 51)
         assert person.registry.fetch_published_registry() is None
         found = person.registry.find_corporation(SAMPLE_COMPANY.corporate_number)
         assert found is not None
         write_difference_file(
-            folders[1], MON, 5, 1, whole_rows=50, changes=[rename_company(SAMPLE_COMPANY, "架空物産株式会社", MON)]
+            folders[1],
+            MONDAY,
+            5,
+            1,
+            whole_rows=50,
+            changes=[rename_company(SAMPLE_COMPANY, "架空物産株式会社", MONDAY)],
         )
         assert {run.task: run.count for run in second.recovery.run_all_tasks()}["registry"] == 1
         fetched = person.registry.fetch_published_registry()
         assert fetched is not None
-        assert fetched.registry_date == MON
+        assert fetched.registry_date == MONDAY
         renamed = person.registry.find_corporation(SAMPLE_COMPANY.corporate_number)
         assert renamed is not None
         assert renamed.name == "架空物産株式会社"
         with pytest.raises(ConsoleError) as refused:
-            person.registry.import_files([write_difference_file(tmp_path, TUE, 5, 1, whole_rows=50)])
+            person.registry.import_files([write_difference_file(tmp_path, TUESDAY, 5, 1, whole_rows=50)])
         assert refused.value.code == ErrorCode.NOT_ALLOWED
         manifest = place.documents / "registry.json"
         manifest.write_bytes(manifest.read_bytes()[:-9])

@@ -32,8 +32,8 @@ from console.wiring.providers import open_registry_api
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import ManualClock, open_quick_desk
 
-WHOLE_DAY, MON, TUE, WED, THU = (date(2026, 11, day) for day in (13, 16, 17, 18, 19))
-ROWS, SEED = 300, 5
+WHOLE_FILE_DAY, MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2026, 11, day) for day in (13, 16, 17, 18, 19))
+ROW_COUNT, SEED = 300, 5
 SAMPLE_COMPANY = make_company_row("1180301018771", "架空商事株式会社")
 
 
@@ -55,11 +55,11 @@ class WatchedFolderDesk:
 
     def put_whole(self) -> Path:
         """Write a whole file into the watched folder and return its path."""
-        return write_whole_file(self.watched, WHOLE_DAY, ROWS, SEED, first_rows=[SAMPLE_COMPANY])
+        return write_whole_file(self.watched, WHOLE_FILE_DAY, ROW_COUNT, SEED, first_rows=[SAMPLE_COMPANY])
 
     def put_difference(self, day: date) -> Path:
         """Write the difference file of this day into the watched folder and return its path."""
-        return write_difference_file(self.watched, day, 20, SEED, whole_rows=ROWS)
+        return write_difference_file(self.watched, day, 20, SEED, whole_rows=ROW_COUNT)
 
     def read_registry_date(self) -> date | None:
         """Return the registry date; None if there is no registry."""
@@ -87,7 +87,7 @@ def folder_desk_with_api(
     file.
     """
     facts = {"REGISTRY_URL": sandbox.url, "SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID}
-    sandbox.registry.publish_whole(ROWS, SEED, WHOLE_DAY, [SAMPLE_COMPANY])
+    sandbox.registry.publish_whole(ROW_COUNT, SEED, WHOLE_FILE_DAY, [SAMPLE_COMPANY])
     with closing(open_quick_desk(home, alarmbox, hand_clock, REGISTRY_FOLDER=str(tmp_path), **facts)) as console:
         yield WatchedFolderDesk(console, tmp_path)
 
@@ -96,12 +96,12 @@ def test_each_file_in_the_folder_is_imported_once(folder_desk: WatchedFolderDesk
     """The task imports each file that appears in the folder once."""
     assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (0, None)
     folder_desk.put_whole()
-    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_DAY)
+    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_FILE_DAY)
     assert folder_desk.updates.import_new_files() == 0
-    folder_desk.put_difference(MON)
-    folder_desk.put_difference(TUE)
+    folder_desk.put_difference(MONDAY)
+    folder_desk.put_difference(TUESDAY)
     (folder_desk.watched / "notes.txt").write_text("not one of theirs")
-    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (2, TUE)
+    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (2, TUESDAY)
     assert folder_desk.updates.import_new_files() == 0
     assert folder_desk.imports == 2
     assert sorted(path.suffix for path in folder_desk.watched.iterdir()) == [".txt", ".zip", ".zip", ".zip"]
@@ -115,7 +115,7 @@ def test_a_growing_file_is_not_imported(folder_desk: WatchedFolderDesk, tmp_path
         whole.write_bytes(content[:part])
         assert (folder_desk.updates.import_new_files(), folder_desk.imports) == (0, 0)
     whole.write_bytes(content)
-    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_DAY)
+    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_FILE_DAY)
 
 
 def test_a_truncated_file_is_reported_until_it_is_replaced(folder_desk: WatchedFolderDesk) -> None:
@@ -132,21 +132,21 @@ def test_a_truncated_file_is_reported_until_it_is_replaced(folder_desk: WatchedF
         assert (detail["file"], detail["problem"]) == (whole.name, RegistryFileProblem.INCOMPLETE_ZIP)
     assert folder_desk.imports == 1
     whole.write_bytes(content)
-    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_DAY)
+    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_FILE_DAY)
 
 
-UNREADABLE_REFUSAL_NOTES: list[object] = [
+UNREADABLE_STORED_REFUSALS: list[object] = [
     None, [], {}, "x", 5, {"stamp": []}, {"code": None}, {"code": "no_such_code"}, {"code": []}, {"stamp": "xx"},
     {"detail": None}, {"detail": {"problem": {}}}, {"detail": [[]]},
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("strange_value", UNREADABLE_REFUSAL_NOTES, ids=str)
+@pytest.mark.parametrize("strange_value", UNREADABLE_STORED_REFUSALS, ids=str)
 def test_a_stored_refusal_that_cannot_be_read_is_forgotten(
     folder_desk: WatchedFolderDesk, strange_value: object
 ) -> None:
-    """If the stored note about a refused file is unreadable, for example from a newer release, the task reads the
-    file again and continues.
+    """If the stored refusal of a file is unreadable, for example from a newer release, the task reads the file again
+    and continues.
     """
     whole = folder_desk.put_whole()
     whole.write_bytes(whole.read_bytes()[:-40])
@@ -171,7 +171,7 @@ def test_a_file_that_is_deleted_hides_no_other(
 ) -> None:
     """If a file is deleted while the worker reads the folder, the other files are still imported."""
     folder_desk.put_whole()
-    gone, is_file = folder_desk.put_difference(MON), Path.is_file
+    gone, is_file = folder_desk.put_difference(MONDAY), Path.is_file
 
     def is_file_until_now(path: Path) -> bool:
         was_file = is_file(path)
@@ -180,7 +180,7 @@ def test_a_file_that_is_deleted_hides_no_other(
         return was_file
 
     monkeypatch.setattr(Path, "is_file", is_file_until_now)
-    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_DAY)
+    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_FILE_DAY)
 
 
 def test_a_file_replaced_during_its_import_is_imported_later(
@@ -193,7 +193,7 @@ def test_a_file_replaced_during_its_import_is_imported_later(
 
     def replace_checked_file(progress: ImportProgress) -> None:
         if progress.step == "read":
-            write_whole_file(whole.parent, WHOLE_DAY, 7, 2)
+            write_whole_file(whole.parent, WHOLE_FILE_DAY, 7, 2)
 
     with monkeypatch.context() as patch:
         replacing = partial(import_registry_files, on_progress=replace_checked_file)
@@ -201,7 +201,7 @@ def test_a_file_replaced_during_its_import_is_imported_later(
         with pytest.raises(ConsoleError) as refused:
             folder_desk.updates.import_new_files()
     assert dict(refused.value.detail)["problem"] == RegistryFileProblem.FILE_CHANGED
-    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_DAY)
+    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_FILE_DAY)
 
 
 def test_a_file_that_could_not_be_read_is_read_again(
@@ -220,7 +220,7 @@ def test_a_file_that_could_not_be_read_is_read_again(
         with pytest.raises(ConsoleError) as refused:
             folder_desk.updates.import_new_files()
     assert refused.value.detail["problem"] == RegistryFileProblem.FILE_UNREADABLE
-    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_DAY)
+    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_FILE_DAY)
 
 
 def test_files_of_prefectures_may_arrive_one_after_the_other(folder_desk: WatchedFolderDesk) -> None:
@@ -228,15 +228,15 @@ def test_files_of_prefectures_may_arrive_one_after_the_other(folder_desk: Watche
     prefecture. It succeeds as soon as the second file arrives.
     """
     for prefecture in ("13", "27"):
-        write_whole_file(folder_desk.watched, WHOLE_DAY, ROWS, SEED, prefecture=prefecture)
+        write_whole_file(folder_desk.watched, WHOLE_FILE_DAY, ROW_COUNT, SEED, prefecture=prefecture)
     assert folder_desk.updates.import_new_files() == 2
-    write_whole_file(folder_desk.watched, MON, ROWS, SEED, prefecture="13")
+    write_whole_file(folder_desk.watched, MONDAY, ROW_COUNT, SEED, prefecture="13")
     for _ in range(2):
         with pytest.raises(ConsoleError) as refused:
             folder_desk.updates.import_new_files()
         assert refused.value.detail["problem"] == RegistryOrderProblem.PREFECTURES_MISSING
-    write_whole_file(folder_desk.watched, MON, ROWS, SEED, prefecture="27")
-    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (2, MON)
+    write_whole_file(folder_desk.watched, MONDAY, ROW_COUNT, SEED, prefecture="27")
+    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (2, MONDAY)
 
 
 def test_a_damaged_registry_is_replaced_by_the_whole_file_in_the_folder(folder_desk: WatchedFolderDesk) -> None:
@@ -246,7 +246,7 @@ def test_a_damaged_registry_is_replaced_by_the_whole_file_in_the_folder(folder_d
     whole = folder_desk.put_whole()
     folder_desk.updates.import_new_files()
     (folder_desk.folder / "current").write_bytes(b"")
-    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_DAY)
+    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_FILE_DAY)
     whole.unlink()
     (folder_desk.folder / "current").write_bytes(b"")
     with pytest.raises(ConsoleError) as failed:
@@ -263,7 +263,7 @@ def test_a_bad_difference_does_not_change_the_registry(folder_desk: WatchedFolde
         with pytest.raises(ConsoleError) as refused:
             folder_desk.updates.import_new_files()
         assert refused.value.code == ErrorCode.BAD_REGISTRY_FILE
-    assert (folder_desk.imports, folder_desk.read_registry_date()) == (2, WHOLE_DAY)
+    assert (folder_desk.imports, folder_desk.read_registry_date()) == (2, WHOLE_FILE_DAY)
     (folder_desk.watched / "diff_20261116.zip").unlink()
     assert folder_desk.updates.import_new_files() == 0
 
@@ -272,13 +272,13 @@ def test_a_missing_day_is_reported_until_its_difference_appears(folder_desk: Wat
     """The task reports a day without a difference until its difference file appears."""
     folder_desk.put_whole()
     folder_desk.updates.import_new_files()
-    folder_desk.put_difference(TUE)
+    folder_desk.put_difference(TUESDAY)
     with pytest.raises(ConsoleError) as refused:
         folder_desk.updates.import_new_files()
     assert refused.value.code == ErrorCode.REGISTRY_ORDER
-    assert dict(refused.value.detail)["missing_days"] == [MON.isoformat()]
-    folder_desk.put_difference(MON)
-    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (2, TUE)
+    assert dict(refused.value.detail)["missing_days"] == [MONDAY.isoformat()]
+    folder_desk.put_difference(MONDAY)
+    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (2, TUESDAY)
 
 
 def test_missing_days_are_requested_up_to_yesterday(
@@ -290,10 +290,10 @@ def test_missing_days_are_requested_up_to_yesterday(
     assert folder_desk_with_api.updates.import_new_files() == 0  # no registry yet: the Web-API isn't asked
     assert sandbox.control.read_requests("registry_diff") == []
     folder_desk_with_api.put_whole()
-    sandbox.registry.publish_difference(MON, 4_100)
-    sandbox.registry.publish_difference(WED, 0, [close_company(SAMPLE_COMPANY, WED)])
+    sandbox.registry.publish_difference(MONDAY, 4_100)
+    sandbox.registry.publish_difference(WEDNESDAY, 0, [close_company(SAMPLE_COMPANY, WEDNESDAY)])
     assert folder_desk_with_api.updates.import_new_files() == 1 + 3
-    assert folder_desk_with_api.read_registry_date() == WED
+    assert folder_desk_with_api.read_registry_date() == WEDNESDAY
     reader = open_registry(folder_desk_with_api.folder)
     assert reader is not None
     with closing(reader):
@@ -304,20 +304,23 @@ def test_missing_days_are_requested_up_to_yesterday(
     assert asked == 3 + 1 + 1 + 1  # three parts, an empty day, Wednesday, and Thursday, which isn't there
     assert folder_desk_with_api.updates.import_new_files() == 0
     assert len(sandbox.control.read_requests("registry_diff")) == asked  # not again within the hour
-    sandbox.registry.publish_difference(THU, 3)
+    sandbox.registry.publish_difference(THURSDAY, 3)
     hand_clock.at += timedelta(hours=1)
-    assert (folder_desk_with_api.updates.import_new_files(), folder_desk_with_api.read_registry_date()) == (1, THU)
+    assert (folder_desk_with_api.updates.import_new_files(), folder_desk_with_api.read_registry_date()) == (
+        1,
+        THURSDAY,
+    )
     assert list((folder_desk_with_api.folder / "fetched").iterdir()) == []
 
 
-def test_a_clock_that_was_ahead_stops_no_questions(
+def test_a_clock_that_was_ahead_stops_no_requests(
     folder_desk_with_api: WatchedFolderDesk,
     sandbox: Sandbox,
     hand_clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """While the wall clock is 30 days ahead, the Web-API has not published the next day. After the clock is correct
-    again, it is asked again within the hour, not only after 30 days.
+    again, the desk asks the Web-API again within the hour, not only after 30 days.
     """
     monotonic_at = hand_clock.monotonic()
     monkeypatch.setattr(hand_clock, "monotonic", lambda: monotonic_at)
@@ -337,15 +340,15 @@ def test_a_clock_that_was_ahead_stops_no_questions(
 def test_rows_of_a_day_that_counts_as_a_holiday_are_fetched_with_the_next_day(
     folder_desk_with_api: WatchedFolderDesk, sandbox: Sandbox
 ) -> None:
-    """The publisher has a difference of a day on which offices don't work by this version, as after a later act about
-    holidays. Its rows are fetched together with those of the next publication day.
+    """The publisher has a difference of a day that this version of the program counts as a holiday, as after a later
+    act has changed the holidays. Its rows are fetched together with those of the next publication day.
     """
     folder_desk_with_api.put_whole()
-    saturday = WHOLE_DAY + timedelta(days=1)
+    saturday = WHOLE_FILE_DAY + timedelta(days=1)
     sandbox.registry.publish_difference(saturday, 0, [close_company(SAMPLE_COMPANY, saturday)])
-    sandbox.registry.publish_difference(MON, 3)
+    sandbox.registry.publish_difference(MONDAY, 3)
     assert folder_desk_with_api.updates.import_new_files() == 1 + 1
-    assert folder_desk_with_api.read_registry_date() == MON
+    assert folder_desk_with_api.read_registry_date() == MONDAY
     reader = open_registry(folder_desk_with_api.folder)
     assert reader is not None
     with closing(reader):
@@ -361,10 +364,10 @@ def test_a_leftover_of_a_killed_import_is_deleted(folder_desk_with_api: WatchedF
     folder_desk_with_api.put_whole()
     fetched = folder_desk_with_api.folder / "fetched"
     fetched.mkdir(parents=True)
-    for day in (WHOLE_DAY, THU):
+    for day in (WHOLE_FILE_DAY, THURSDAY):
         (fetched / f"diff_{day:%Y%m%d}.zip").write_bytes(b"PK")
     folder_desk_with_api.updates.import_new_files()
-    assert [path.name for path in fetched.iterdir()] == [f"diff_{THU:%Y%m%d}.zip"]
+    assert [path.name for path in fetched.iterdir()] == [f"diff_{THURSDAY:%Y%m%d}.zip"]
 
 
 def test_the_difference_of_today_is_not_requested(
@@ -373,13 +376,13 @@ def test_the_difference_of_today_is_not_requested(
     """The desk does not request the difference of the present day from the publisher."""
     folder_desk_with_api.put_whole()
     hand_clock.at = datetime(2026, 11, 16, 23, 59, tzinfo=JST)
-    sandbox.registry.publish_difference(MON, 3)
+    sandbox.registry.publish_difference(MONDAY, 3)
     assert (folder_desk_with_api.updates.import_new_files(), folder_desk_with_api.read_registry_date()) == (
         1,
-        WHOLE_DAY,
+        WHOLE_FILE_DAY,
     )
     hand_clock.at = datetime(2026, 11, 17, 0, 1, tzinfo=JST)
-    assert (folder_desk_with_api.updates.import_new_files(), folder_desk_with_api.read_registry_date()) == (1, MON)
+    assert (folder_desk_with_api.updates.import_new_files(), folder_desk_with_api.read_registry_date()) == (1, MONDAY)
 
 
 @pytest.mark.parametrize(
@@ -399,14 +402,14 @@ def test_a_call_that_fails_in_the_middle_leaves_nothing(
     imports everything.
     """
     folder_desk_with_api.put_whole()
-    sandbox.registry.publish_difference(MON, 4_100)
+    sandbox.registry.publish_difference(MONDAY, 4_100)
     sandbox.control.add_fault(fault, call="registry_diff", nth=2)
     with pytest.raises(ConsoleError) as failed:
         folder_desk_with_api.updates.import_new_files()
     assert failed.value.code == code
-    assert folder_desk_with_api.read_registry_date() == WHOLE_DAY
+    assert folder_desk_with_api.read_registry_date() == WHOLE_FILE_DAY
     assert list((folder_desk_with_api.folder / "fetched").iterdir()) == []
-    assert (folder_desk_with_api.updates.import_new_files(), folder_desk_with_api.read_registry_date()) == (1, MON)
+    assert (folder_desk_with_api.updates.import_new_files(), folder_desk_with_api.read_registry_date()) == (1, MONDAY)
 
 
 def test_a_repeated_part_is_not_imported_as_the_next_part(
@@ -416,7 +419,7 @@ def test_a_repeated_part_is_not_imported_as_the_next_part(
     because the rows of the second part would be missing.
     """
     folder_desk_with_api.put_whole()
-    sandbox.registry.publish_difference(MON, 6_000)
+    sandbox.registry.publish_difference(MONDAY, 6_000)
     read, first = RegistryApi.read_difference, list[DifferencePart]()
 
     def read_and_note_part(
@@ -435,8 +438,8 @@ def test_a_repeated_part_is_not_imported_as_the_next_part(
         ErrorCode.PROVIDER_ANSWER_UNUSABLE,
         "repeated_part",
     )
-    assert folder_desk_with_api.read_registry_date() == WHOLE_DAY
-    assert (folder_desk_with_api.updates.import_new_files(), folder_desk_with_api.read_registry_date()) == (1, MON)
+    assert folder_desk_with_api.read_registry_date() == WHOLE_FILE_DAY
+    assert (folder_desk_with_api.updates.import_new_files(), folder_desk_with_api.read_registry_date()) == (1, MONDAY)
 
 
 @pytest.mark.expects_log("a missing day is told by the task's failure")
@@ -446,14 +449,14 @@ def test_the_scheduler_runs_the_update_and_the_doctor_reports_failures(
     """The scheduler runs the task, and the command `doctor` reports its failures."""
     folder_desk.put_whole()
     assert {run.task: run.count for run in folder_desk.console.recovery.run_all_tasks()}["registry"] == 1
-    folder_desk.put_difference(TUE)
+    folder_desk.put_difference(TUESDAY)
     for _ in range(3):
         with pytest.raises(ConsoleError) as failed:
             folder_desk.console.recovery.run_all_tasks()
         assert failed.value.code == ErrorCode.REGISTRY_ORDER
     checks = {check.name: check for check in folder_desk.console.health.run_all_checks()}
     assert not checks["tasks"].ok
-    assert checks["registry"].facts == {"day": WHOLE_DAY.isoformat(), "n": ROWS + 1}
+    assert checks["registry"].facts == {"day": WHOLE_FILE_DAY.isoformat(), "n": ROW_COUNT + 1}
     assert "registry" in str(checks["tasks"].facts)
 
 

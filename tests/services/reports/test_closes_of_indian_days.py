@@ -10,7 +10,7 @@ import pytest
 from console.app import Console
 from console.domain.reports.daily_close import CloseReconciliation, NotFinalReason
 from console.wording.daily_close import format_daily_close_notes, format_daily_close_state
-from tests.services.reports.test_daily_close import BEGIN, DAY, END, SECOND, YESTERDAY, insert_run
+from tests.services.reports.test_daily_close import DAY_BEGIN, DAY_END, ONE_DAY, ONE_SECOND, YESTERDAY, insert_run
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.payment_desks import make_settings
 from tests.support.places import Place
@@ -18,7 +18,7 @@ from tests.support.quick_desks import ManualClock
 from tests.support.report_rows import NOW, ReportRows
 
 HOUR = timedelta(hours=1)
-INDIAN_MIDNIGHT = BEGIN + 3.5 * HOUR
+INDIAN_MIDNIGHT = DAY_BEGIN + 3.5 * HOUR
 """The instant within yesterday in Japan at which the Indian day changes."""
 
 
@@ -53,25 +53,25 @@ def test_a_japanese_day_needs_a_run_of_both_indian_days(console: Console, place:
     Japanese day. A run of the second one may begin before the Indian day ends.
     """
     rows = ReportRows(place)
-    insert_payment(rows, 1, BEGIN + HOUR, BEGIN + HOUR)
+    insert_payment(rows, 1, DAY_BEGIN + HOUR, DAY_BEGIN + HOUR)
 
     def is_reconciled() -> bool:
         close = console.reports.read_daily_close("atom", YESTERDAY)
         return NotFinalReason.NOT_RECONCILED not in close.open_points
 
-    insert_run(rows, place, "done", begun_at=END, provider="atom")
+    insert_run(rows, place, "done", begun_at=DAY_END, provider="atom")
     assert not is_reconciled(), "the first hours are of the Indian day before"
     close = console.reports.read_daily_close("atom", YESTERDAY)
-    missing = f"no complete reconciliation covers the gateway day {YESTERDAY - DAY}"
+    missing = f"no complete reconciliation covers the gateway day {YESTERDAY - ONE_DAY}"
     assert missing in format_daily_close_state(close, "en"), "the note below lists the run of the other Indian day"
-    assert f"提供元の日付 {YESTERDAY - DAY} の照合が未完了" in format_daily_close_state(close, "ja")
-    insert_run(rows, place, "done", YESTERDAY - DAY, INDIAN_MIDNIGHT - SECOND, provider="atom")
+    assert f"提供元の日付 {YESTERDAY - ONE_DAY} の照合が未完了" in format_daily_close_state(close, "ja")
+    insert_run(rows, place, "done", YESTERDAY - ONE_DAY, INDIAN_MIDNIGHT - ONE_SECOND, provider="atom")
     assert not is_reconciled(), "begun before the Indian day was over"
     close = console.reports.read_daily_close("atom", YESTERDAY)
     assert "reconciliation 2 started before the day was over" in format_daily_close_state(close, "en")
-    insert_run(rows, place, "done", YESTERDAY - DAY, INDIAN_MIDNIGHT, provider="atom")
+    insert_run(rows, place, "done", YESTERDAY - ONE_DAY, INDIAN_MIDNIGHT, provider="atom")
     assert is_reconciled()
-    insert_run(rows, place, "done", begun_at=END - SECOND, provider="atom")
+    insert_run(rows, place, "done", begun_at=DAY_END - ONE_SECOND, provider="atom")
     assert not is_reconciled(), "the newest run of the second Indian day has not compared the last second"
 
 
@@ -81,34 +81,38 @@ def test_differences_of_both_indian_days_are_those_of_the_japanese_day(console: 
     counts only for the Indian day of which it is the newest run.
     """
     rows = ReportRows(place)
-    insert_payment(rows, 1, BEGIN - HOUR, BEGIN - SECOND)  # the day before in Japan, on the first Indian day
-    insert_payment(rows, 2, BEGIN - SECOND, BEGIN)
-    insert_payment(rows, 3, INDIAN_MIDNIGHT - SECOND, INDIAN_MIDNIGHT)  # begun on the first Indian day
+    insert_payment(
+        rows, 1, DAY_BEGIN - HOUR, DAY_BEGIN - ONE_SECOND
+    )  # the day before in Japan, on the first Indian day
+    insert_payment(rows, 2, DAY_BEGIN - ONE_SECOND, DAY_BEGIN)
+    insert_payment(rows, 3, INDIAN_MIDNIGHT - ONE_SECOND, INDIAN_MIDNIGHT)  # begun on the first Indian day
     insert_payment(rows, 4, INDIAN_MIDNIGHT, None)
-    insert_payment(rows, 5, END - SECOND, END)  # the day after in Japan
-    insert_payment(rows, 6, END, None)
-    insert_run(rows, place, "done", YESTERDAY - DAY, to_day=YESTERDAY, provider="atom", matched=7, missing_there=6)
+    insert_payment(rows, 5, DAY_END - ONE_SECOND, DAY_END)  # the day after in Japan
+    insert_payment(rows, 6, DAY_END, None)
+    insert_run(
+        rows, place, "done", YESTERDAY - ONE_DAY, to_day=YESTERDAY, provider="atom", matched=7, missing_there=6
+    )
     for payment_id in (1, 2, 3, 4, 5, 6):
         insert_difference(rows, 1, payment_id)
     reconciliation = read_reconciliation(console)
     listed = [item.difference.payment_id for item in reconciliation.differences]
     assert (reconciliation.run_ids, listed, reconciliation.missing_at_provider_count) == ((1,), [2, 3, 4], 3)
 
-    insert_run(rows, place, "done", YESTERDAY - DAY, provider="atom", matched=5, missing_there=1)
+    insert_run(rows, place, "done", YESTERDAY - ONE_DAY, provider="atom", matched=5, missing_there=1)
     insert_difference(rows, 2, 3)
     insert_difference(rows, 2, None)
     reconciliation = read_reconciliation(console)
     listed = [item.difference.payment_id for item in reconciliation.differences]
     assert listed == [4, 3, None], "the newer run found payment 2 at Atom"
     assert (reconciliation.run_ids, reconciliation.run_id) == ((1, 2), 2)
-    assert (reconciliation.from_day, reconciliation.to_day) == (YESTERDAY - DAY, YESTERDAY)
+    assert (reconciliation.from_day, reconciliation.to_day) == (YESTERDAY - ONE_DAY, YESTERDAY)
     assert (reconciliation.matched_count, reconciliation.difference_count) == (12, 3)
     notes = "\n".join(format_daily_close_notes(console.reports.read_daily_close("atom", YESTERDAY), "en"))
     assert "Reconciliation 1, 2 (gateway days 2026-11-18 to 2026-11-19): 12 matching payments" in notes
     assert "3 differences of this Japanese day." in notes
 
 
-@pytest.mark.parametrize("begun_at", [BEGIN, INDIAN_MIDNIGHT - SECOND, INDIAN_MIDNIGHT, END - SECOND])
+@pytest.mark.parametrize("begun_at", [DAY_BEGIN, INDIAN_MIDNIGHT - ONE_SECOND, INDIAN_MIDNIGHT, DAY_END - ONE_SECOND])
 def test_the_worker_compares_both_indian_days_of_a_payment(
     place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, begun_at: datetime
 ) -> None:
@@ -120,5 +124,5 @@ def test_the_worker_compares_both_indian_days_of_a_payment(
         insert_payment(ReportRows(place), 1, begun_at, begun_at)
         for _ in range(3):
             due_days += [day for name, day, _ in console.reconciliation._find_due_days() if name == "atom"]
-            hand_clock.at += DAY
-    assert due_days == [YESTERDAY - DAY, YESTERDAY]
+            hand_clock.at += ONE_DAY
+    assert due_days == [YESTERDAY - ONE_DAY, YESTERDAY]

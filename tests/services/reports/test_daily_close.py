@@ -38,9 +38,9 @@ from tests.support.quick_desks import ManualClock
 from tests.support.refund_desks import RefundDesk, call_for_code, open_refund_desk
 from tests.support.report_rows import NOW, ReportRows
 
-DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+ONE_DAY, ONE_SECOND = timedelta(days=1), timedelta(seconds=1)
 TODAY, YESTERDAY = date(2026, 11, 20), date(2026, 11, 19)
-BEGIN, END = NOW - timedelta(hours=36), NOW - timedelta(hours=12)
+DAY_BEGIN, DAY_END = NOW - timedelta(hours=36), NOW - timedelta(hours=12)
 """The first instant of yesterday in Japan, and the first one after it."""
 
 
@@ -124,29 +124,33 @@ def insert_day(rows: ReportRows) -> None:
     """Insert the rows of yesterday in Japan and around it: one second before and after, another provider and
     currency, reversed and unknown payments, and outcomes that were unknown at the day's beginning or end.
     """
-    paid = {"captured_minor": 3_300, "paid_at": BEGIN}
-    rows.insert_payment("paypay", "completed", BEGIN, id=1, **paid)
-    rows.insert_payment("paypay", "payment_success", BEGIN, id=2, **{**paid, "paid_at": END - SECOND})
-    rows.insert_payment("paypay", "completed", BEGIN, id=3, **{**paid, "paid_at": BEGIN - SECOND})
-    rows.insert_payment("paypay", "completed", BEGIN, id=4, **{**paid, "paid_at": END})
-    rows.insert_payment("paypay", "completed", BEGIN, id=5, **{**paid, "currency": "INR", "captured_minor": 70_000})
-    rows.insert_payment("atom", "completed", BEGIN, id=6, **{**paid, "currency": "INR"})
-    rows.insert_payment("paypay", "reversed", BEGIN, id=7, state_since=END - SECOND, **paid)
-    rows.insert_payment("paypay", "user_payment", BEGIN, id=8, certainty="unknown", state_since=END - SECOND)
-    rows.insert_payment("paypay", "user_payment", BEGIN, id=9, certainty="unknown", state_since=END)
+    paid = {"captured_minor": 3_300, "paid_at": DAY_BEGIN}
+    rows.insert_payment("paypay", "completed", DAY_BEGIN, id=1, **paid)
+    rows.insert_payment("paypay", "payment_success", DAY_BEGIN, id=2, **{**paid, "paid_at": DAY_END - ONE_SECOND})
+    rows.insert_payment("paypay", "completed", DAY_BEGIN, id=3, **{**paid, "paid_at": DAY_BEGIN - ONE_SECOND})
+    rows.insert_payment("paypay", "completed", DAY_BEGIN, id=4, **{**paid, "paid_at": DAY_END})
+    rows.insert_payment(
+        "paypay", "completed", DAY_BEGIN, id=5, **{**paid, "currency": "INR", "captured_minor": 70_000}
+    )
+    rows.insert_payment("atom", "completed", DAY_BEGIN, id=6, **{**paid, "currency": "INR"})
+    rows.insert_payment("paypay", "reversed", DAY_BEGIN, id=7, state_since=DAY_END - ONE_SECOND, **paid)
+    rows.insert_payment(
+        "paypay", "user_payment", DAY_BEGIN, id=8, certainty="unknown", state_since=DAY_END - ONE_SECOND
+    )
+    rows.insert_payment("paypay", "user_payment", DAY_BEGIN, id=9, certainty="unknown", state_since=DAY_END)
     refund = {"refund_amount": 500, "payment_id": 1}
-    rows.insert_refund("completed", BEGIN, **{**refund, "id": 21, "state_since": BEGIN})
-    rows.insert_refund("completed", BEGIN, **{**refund, "id": 22, "state_since": BEGIN - SECOND})
-    rows.insert_refund("completed", BEGIN, **{**refund, "id": 23, "state_since": BEGIN, "payment_id": 6})
+    rows.insert_refund("completed", DAY_BEGIN, **{**refund, "id": 21, "state_since": DAY_BEGIN})
+    rows.insert_refund("completed", DAY_BEGIN, **{**refund, "id": 22, "state_since": DAY_BEGIN - ONE_SECOND})
+    rows.insert_refund("completed", DAY_BEGIN, **{**refund, "id": 23, "state_since": DAY_BEGIN, "payment_id": 6})
     rows.insert_refund(
-        "submitting", BEGIN, **{**refund, "id": 24, "certainty": "unknown", "state_since": BEGIN - DAY}
+        "submitting", DAY_BEGIN, **{**refund, "id": 24, "certainty": "unknown", "state_since": DAY_BEGIN - ONE_DAY}
     )
     # Known by now: before the day, within the day, after the day; and one that its own process learned.
     for id, begun, ended, fence in (
-        (31, BEGIN - DAY, BEGIN - SECOND, 2),
-        (32, BEGIN - SECOND, BEGIN, 2),
-        (33, END - SECOND, NOW, 2),
-        (34, END - SECOND, NOW, 1),
+        (31, DAY_BEGIN - ONE_DAY, DAY_BEGIN - ONE_SECOND, 2),
+        (32, DAY_BEGIN - ONE_SECOND, DAY_BEGIN, 2),
+        (33, DAY_END - ONE_SECOND, NOW, 2),
+        (34, DAY_END - ONE_SECOND, NOW, 1),
     ):
         rows.insert_refund("completed", begun, **{**refund, "id": id, "state_since": ended})
         call = {"subject_id": id, "ended_at": ended, "fence": fence}
@@ -202,7 +206,11 @@ def test_a_close_names_reversals_on_another_day_than_the_payment(console: Consol
     closes of both days name the first two, in the words of the screen, too.
     """
     rows = ReportRows(place)
-    for paid_at, reversed_at in ((BEGIN - SECOND, BEGIN), (BEGIN - DAY, END - SECOND), (BEGIN, END - SECOND)):
+    for paid_at, reversed_at in (
+        (DAY_BEGIN - ONE_SECOND, DAY_BEGIN),
+        (DAY_BEGIN - ONE_DAY, DAY_END - ONE_SECOND),
+        (DAY_BEGIN, DAY_END - ONE_SECOND),
+    ):
         money = {"captured_minor": 3_300, "refunded_minor": 300, "paid_at": paid_at, "state_since": reversed_at}
         rows.insert_payment("paypay", "reversed", paid_at, **money)
     moved = (MovedReversal("JPY", YESTERDAY - timedelta(days=1), YESTERDAY, 2, 6_000),)
@@ -252,7 +260,7 @@ def test_a_daily_close_counts_the_unknown_at_both_ends_of_the_day(
     monkeypatch.setattr(store, "MAX_OPERATIONS", 3)
     assert not console.reports.read_daily_close("paypay", YESTERDAY).is_complete
     for provider, day, code in (
-        ("paypay", TODAY + DAY, ErrorCode.USAGE),
+        ("paypay", TODAY + ONE_DAY, ErrorCode.USAGE),
         ("nobody", YESTERDAY, ErrorCode.NOT_FOUND),
     ):
         with pytest.raises(ConsoleError) as refused:
@@ -269,9 +277,9 @@ def test_lapsed_calls_count_as_unknown_in_a_close(
     rows = ReportRows(place)
     with place.keep_connection_open():
         for _ in range(500):
-            rows.insert_operation("credit-check", "credit_check.purchase", "calling", BEGIN - DAY)
-    rows.insert_payment("paypay", "initializing", BEGIN, id=900, state_since=BEGIN)
-    rows.insert_operation("payment", "payment.start", "calling", BEGIN, subject_id=900)
+            rows.insert_operation("credit-check", "credit_check.purchase", "calling", DAY_BEGIN - ONE_DAY)
+    rows.insert_payment("paypay", "initializing", DAY_BEGIN, id=900, state_since=DAY_BEGIN)
+    rows.insert_operation("payment", "payment.start", "calling", DAY_BEGIN, subject_id=900)
     close = console.reports.read_daily_close("paypay", YESTERDAY)
     assert ([record.id for record in close.unknown_records], close.is_complete) == ([900], True)
     monkeypatch.setattr(store, "MAX_OPERATIONS", 500)
@@ -284,11 +292,11 @@ def test_a_close_is_final_without_open_money(console: Console, place: Place) -> 
     Differences are listed and do not prevent a final close.
     """
     rows = ReportRows(place)
-    rows.insert_payment("paypay", "completed", BEGIN, id=1, captured_minor=3_300, paid_at=BEGIN)
-    rows.insert_payment("paypay", "user_payment", BEGIN, id=2, certainty="unknown", state_since=BEGIN)
+    rows.insert_payment("paypay", "completed", DAY_BEGIN, id=1, captured_minor=3_300, paid_at=DAY_BEGIN)
+    rows.insert_payment("paypay", "user_payment", DAY_BEGIN, id=2, certainty="unknown", state_since=DAY_BEGIN)
     insert_run(rows, place, "failed")
-    insert_run(rows, place, "done", YESTERDAY - DAY)
-    insert_run(rows, place, "done", begun_at=END - SECOND)
+    insert_run(rows, place, "done", YESTERDAY - ONE_DAY)
+    insert_run(rows, place, "done", begun_at=DAY_END - ONE_SECOND)
 
     def list_open_points() -> tuple[NotFinalReason, ...]:
         return console.reports.read_daily_close("paypay", YESTERDAY).open_points
@@ -469,12 +477,12 @@ def test_ctrl_c_during_a_pdf_ends_its_writing(monkeypatch: pytest.MonkeyPatch) -
     lost: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", lost.append)
 
-    class Pressed(BytesIO):
+    class InterruptedWrites(BytesIO):
         def write(self, data: Any) -> int:
             signal.raise_signal(signal.SIGINT)
             return super().write(data)
 
-    monkeypatch.setattr("console.services.exports.pdf_document.io.BytesIO", Pressed)
+    monkeypatch.setattr("console.services.exports.pdf_document.io.BytesIO", InterruptedWrites)
     with interrupts.handle_signals(defers_first_signal=False), pytest.raises(KeyboardInterrupt):
         write_pdf_document(BytesIO(), ExportDocument("title", ("line",), ()))
     assert lost == []

@@ -29,7 +29,7 @@ from console.store.audit.trail import LONGEST_DETAIL_CHARACTERS
 from console.wording.daily_close import format_daily_close_change_lines, format_daily_close_notes
 from console.wording.exports.daily_close import make_daily_close_document
 from console.wording.sentences.text_context import FileTextContext
-from tests.services.reports.test_daily_close import BEGIN, YESTERDAY
+from tests.services.reports.test_daily_close import DAY_BEGIN, YESTERDAY
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
@@ -68,7 +68,7 @@ def list_close_entries(console: Console) -> list[AuditEntry]:
 
 
 def insert_close_entry(rows: ReportRows, detail: object) -> None:
-    """Insert an audit entry about a close of yesterday with this detail, which no chain covers."""
+    """Insert an audit entry about a close of yesterday with this detail. The entry belongs to no audit chain."""
     entry = {"session": "s", "seq": 1, "at": NOW, "who": "fin-d", "desk": "d", "what": "daily_close.written"}
     subject = {"subject_kind": "daily-close", "subject_id": f"paypay {YESTERDAY.isoformat()}", "result": "done"}
     rows.insert_row("audit_log", {**entry, **subject, "detail": json.dumps(detail), "prev_hash": "", "hash": ""})
@@ -134,7 +134,7 @@ def test_a_cut_first_close_is_named_without_changes(console: Console, place: Pla
     compared, and lists no changes.
     """
     rows = ReportRows(place)
-    rows.insert_payment("paypay", "completed", BEGIN, id=1, captured_minor=3_300, paid_at=BEGIN)
+    rows.insert_payment("paypay", "completed", DAY_BEGIN, id=1, captured_minor=3_300, paid_at=DAY_BEGIN)
     insert_close_entry(rows, {"cut": '{"final":false,"money":{"JPY":'})
     close = console.reports.read_daily_close("paypay", YESTERDAY)
     assert close.first_close is not None
@@ -150,7 +150,7 @@ def test_a_close_that_does_not_fit_on_the_disk_has_no_entry(
     console: Console, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The content is written to the disk before the audit entry. If the disk is full, there is neither."""
-    ReportRows(place).insert_payment("paypay", "completed", BEGIN, id=1, captured_minor=3_300, paid_at=BEGIN)
+    ReportRows(place).insert_payment("paypay", "completed", DAY_BEGIN, id=1, captured_minor=3_300, paid_at=DAY_BEGIN)
 
     def fail(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -168,7 +168,7 @@ def test_a_close_whose_file_got_no_name_is_no_first_close(
     """If the file can't get its name after the audit entry, a second entry with the same SHA-256 says so, and the
     close doesn't count. A close that was written before with the same content still counts.
     """
-    ReportRows(place).insert_payment("paypay", "completed", BEGIN, id=1, captured_minor=3_300, paid_at=BEGIN)
+    ReportRows(place).insert_payment("paypay", "completed", DAY_BEGIN, id=1, captured_minor=3_300, paid_at=DAY_BEGIN)
     publish = UnfinishedFile.publish
 
     def write_with_taken_name(name: str) -> None:

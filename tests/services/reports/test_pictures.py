@@ -18,7 +18,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.report_rows import NOW, ReportRows
 
-SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
+ONE_SECOND, HOUR, ONE_DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 TODAY, YESTERDAY = date(2026, 11, 20), date(2026, 11, 19)
 
 
@@ -35,11 +35,21 @@ def test_each_record_is_in_one_class_of_age(console: Console, place: Place, monk
     is marked as incomplete.
     """
     rows = ReportRows(place)
-    for age in (timedelta(), HOUR - SECOND, HOUR, 4 * HOUR, DAY - SECOND, DAY, 3 * DAY - SECOND, 3 * DAY, 40 * DAY):
+    for age in (
+        timedelta(),
+        HOUR - ONE_SECOND,
+        HOUR,
+        4 * HOUR,
+        ONE_DAY - ONE_SECOND,
+        ONE_DAY,
+        3 * ONE_DAY - ONE_SECOND,
+        3 * ONE_DAY,
+        40 * ONE_DAY,
+    ):
         rows.insert_payment("paypay", "user_payment", NOW, certainty="unknown", state_since=NOW - age)
     rows.insert_payment("paypay", "user_payment", NOW, state_since=NOW - 2 * HOUR)
-    rows.insert_payment("paypay", "completed", NOW, work_state="needs_review", state_since=NOW - 2 * DAY)
-    rows.insert_payment("paypay", "completed", NOW, state_since=NOW - 2 * DAY)
+    rows.insert_payment("paypay", "completed", NOW, work_state="needs_review", state_since=NOW - 2 * ONE_DAY)
+    rows.insert_payment("paypay", "completed", NOW, state_since=NOW - 2 * ONE_DAY)
     rows.insert_refund("submitting", NOW, certainty="unknown", work_state="needs_review", state_since=NOW - 5 * HOUR)
     rows.insert_refund("approved", NOW)
     ages = {queue.queue: queue for queue in console.reports.read_queue_ages().queues}
@@ -66,7 +76,7 @@ def test_refund_figures_count_each_currency_separately(
     requests before the period do not count.
     """
     rows = ReportRows(place)
-    planted: list[tuple[str, dict[str, Any]]] = [
+    inserted: list[tuple[str, dict[str, Any]]] = [
         ("requested", {}),
         ("approved", {}),
         ("submitting", {"first_sent_at": NOW, "certainty": "unknown"}),
@@ -77,9 +87,9 @@ def test_refund_figures_count_each_currency_separately(
         ("expired", {}),
         ("completed", {"first_sent_at": NOW, "currency": "INR", "refund_amount": 70_000}),
     ]
-    rows.insert_refund("completed", NOW - 91 * DAY, first_sent_at=NOW)
-    for status, facts in planted:
-        rows.insert_refund(status, NOW - DAY, **facts)
+    rows.insert_refund("completed", NOW - 91 * ONE_DAY, first_sent_at=NOW)
+    for status, facts in inserted:
+        rows.insert_refund(status, NOW - ONE_DAY, **facts)
     withdrawn = place.sql("SELECT id FROM refunds WHERE status = 'withdrawn'")[0][0]
     rejected = place.sql("SELECT id FROM refunds WHERE status = 'rejected'")[0][0]
     for seq, (of, what) in enumerate([(withdrawn, "refund.approved"), (rejected, "refund.half_approved")]):
@@ -116,22 +126,22 @@ def test_payments_and_refunds_count_for_their_japanese_day(
     rows, midnight = ReportRows(place), datetime(2026, 11, 19, 15, 0, tzinfo=UTC)
     paid = {"captured_minor": 3_300, "certainty": "known"}
     rows.insert_payment("paypay", "completed", NOW, paid_at=midnight, **paid)
-    rows.insert_payment("paypay", "payment_success", NOW, paid_at=midnight - SECOND, **paid)
+    rows.insert_payment("paypay", "payment_success", NOW, paid_at=midnight - ONE_SECOND, **paid)
     rows.insert_payment("paypay", "reversed", NOW, paid_at=midnight, **paid)
     rows.insert_payment("paypay", "completed", NOW, paid_at=midnight, **{**paid, "certainty": "unknown"})
     rows.insert_payment(
         "paypay", "completed", NOW, paid_at=midnight, **{**paid, "currency": "INR", "captured_minor": 99}
     )
-    rows.insert_payment("atom", "completed", NOW, paid_at=NOW - 20 * DAY, **paid)
+    rows.insert_payment("atom", "completed", NOW, paid_at=NOW - 20 * ONE_DAY, **paid)
     ids = [row[0] for row in place.sql("SELECT id FROM payments ORDER BY id")]
     done = {"first_sent_at": NOW, "state_since": midnight}
     rows.insert_refund("completed", NOW, payment_id=ids[0], **done)
-    rows.insert_refund("completed", NOW, payment_id=ids[5], **{**done, "state_since": midnight - SECOND})
+    rows.insert_refund("completed", NOW, payment_id=ids[5], **{**done, "state_since": midnight - ONE_SECOND})
     rows.insert_refund("submitted", NOW, payment_id=ids[1], **done)
     rows.insert_refund(
         "completed", NOW, payment_id=ids[4], **{**done, "currency": "INR", "work_state": "needs_review"}
     )
-    rows.insert_payment("paypay", "reversed", NOW, paid_at=midnight - SECOND, refunded_minor=300, **paid)
+    rows.insert_payment("paypay", "reversed", NOW, paid_at=midnight - ONE_SECOND, refunded_minor=300, **paid)
     series = {(one.provider, one.currency): one for one in console.reports.read_settlement().series}
     counted = {key: [day for day in one.days if day.payments or day.refunds] for key, one in series.items()}
     assert counted == {
@@ -154,17 +164,22 @@ def test_the_time_to_truth_excludes_calls_with_their_own_answer(
     """
     rows = ReportRows(place)
     action = "refund.submit"
-    rows.insert_operation("refund", action, "done", NOW - DAY, ended_at=NOW - DAY + SECOND)
-    rows.insert_operation("refund", action, "done", NOW - DAY, ended_at=NOW - DAY + 5 * SECOND, fence=2)
-    rows.insert_operation("refund", action, "failed", NOW - 20 * DAY, ended_at=NOW - 10 * DAY, fence=3)
-    rows.insert_operation("refund", action, "unknown", NOW - 2 * DAY)
-    rows.insert_operation("refund", "refund.read", "failed", NOW - DAY, ended_at=NOW, fence=2)
-    rows.insert_operation("refund", action, "done", NOW - 91 * DAY, ended_at=NOW, fence=2)
+    rows.insert_operation("refund", action, "done", NOW - ONE_DAY, ended_at=NOW - ONE_DAY + ONE_SECOND)
+    rows.insert_operation("refund", action, "done", NOW - ONE_DAY, ended_at=NOW - ONE_DAY + 5 * ONE_SECOND, fence=2)
+    rows.insert_operation("refund", action, "failed", NOW - 20 * ONE_DAY, ended_at=NOW - 10 * ONE_DAY, fence=3)
+    rows.insert_operation("refund", action, "unknown", NOW - 2 * ONE_DAY)
+    rows.insert_operation("refund", "refund.read", "failed", NOW - ONE_DAY, ended_at=NOW, fence=2)
+    rows.insert_operation("refund", action, "done", NOW - 91 * ONE_DAY, ended_at=NOW, fence=2)
     rows.insert_operation("payment", "payment.start", "unknown", NOW - HOUR)
     kinds = {kind.kind: kind for kind in console.reports.read_time_to_truth().kinds}
     refund = kinds["refund"]
-    assert (refund.settled, refund.median, refund.p90, refund.longest) == (2, 5 * SECOND, 10 * DAY, 10 * DAY)
-    assert (refund.late, refund.open, refund.oldest_open, refund.is_complete) == (1, 1, 2 * DAY, True)
+    assert (refund.settled, refund.median, refund.p90, refund.longest) == (
+        2,
+        5 * ONE_SECOND,
+        10 * ONE_DAY,
+        10 * ONE_DAY,
+    )
+    assert (refund.late, refund.open, refund.oldest_open, refund.is_complete) == (1, 1, 2 * ONE_DAY, True)
     assert timedelta(days=5) < refund.schedule < timedelta(days=6)
     assert (kinds["payment"].settled, kinds["payment"].median, kinds["payment"].oldest_open) == (0, None, HOUR)
     assert kinds["credit-check"].open == 0
@@ -181,7 +196,7 @@ def test_lapsed_calls_count_as_unknown(console: Console, place: Place, monkeypat
     with place.keep_connection_open():
         for _ in range(501):
             rows.insert_operation("payment", "payment.start", "calling", NOW - HOUR)
-    rows.insert_operation("refund", "refund.submit", "calling", NOW - SECOND)
+    rows.insert_operation("refund", "refund.submit", "calling", NOW - ONE_SECOND)
     kinds = {kind.kind: kind for kind in console.reports.read_time_to_truth().kinds}
     assert {name: (kind.open, kind.is_complete) for name, kind in kinds.items()} == {
         "credit-check": (0, True),
@@ -200,7 +215,7 @@ def test_a_percentile_is_one_of_the_times(count: int, percent: int, place: int) 
     """A percentile is the smallest measured time that at least this percentage of the times does not exceed. No value
     between two measured times is computed.
     """
-    assert compute_percentile([number * SECOND for number in range(1, count + 1)], percent) == place * SECOND
+    assert compute_percentile([number * ONE_SECOND for number in range(1, count + 1)], percent) == place * ONE_SECOND
     assert compute_percentile([], percent) is None
     late = compute_time_to_truth(
         "payment", [UnknownOutcome(NOW - HOUR, NOW), UnknownOutcome(NOW - 2 * HOUR, NOW)], HOUR, NOW

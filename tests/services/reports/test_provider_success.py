@@ -19,7 +19,7 @@ from tests.support.report_rows import NOW, ReportRows
 
 HOUR = timedelta(hours=1)
 MIDNIGHT = datetime(2026, 11, 19, 15, 0, tzinfo=UTC)
-"""The begin of 2026-11-20 in Japan."""
+"""The beginning of 2026-11-20 in Japan."""
 
 
 @pytest.fixture

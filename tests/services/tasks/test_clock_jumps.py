@@ -22,7 +22,7 @@ from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 
-BEFORE, DURING, AFTER = NUMBERS = invent_numbers(3, seed=24)
+NUMBER_BEFORE_JUMP, NUMBER_DURING_JUMP, NUMBER_AFTER_JUMP = NUMBERS = invent_numbers(3, seed=24)
 ONE_DAY = timedelta(days=1)
 
 
@@ -79,13 +79,13 @@ def test_a_worker_with_a_clock_behind_makes_nothing_due(
     alarmbox.lists_purchases, alarmbox.behaviour = True, "silent_after_charge"
     hand_clock.at = datetime.now(UTC)
     with place.desk(alarmbox, hand_clock) as console:
-        buy_without_answer(console, BEFORE)
-        before = read_record(console, BEFORE)
+        buy_without_answer(console, NUMBER_BEFORE_JUMP)
+        before = read_record(console, NUMBER_BEFORE_JUMP)
         with act_as(WORKER):
             correction = ClockJumpCorrection(console._context)
             monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at - timedelta(minutes=10))
             assert correction.make_future_dated_rows_due() == 0
-        assert read_record(console, BEFORE).work == before.work
+        assert read_record(console, NUMBER_BEFORE_JUMP).work == before.work
         assert before.work.state is WorkState.SCHEDULED
 
 
@@ -107,16 +107,21 @@ def test_a_postponed_record_is_due_after_a_clock_jump(
             assert made is not None
             return sagas.postpone_step(tx.conn, made, context.now(), context.now() + ONE_DAY, "away")
 
-        for subject, (number, wrong) in enumerate(((BEFORE, timedelta()), (DURING, ONE_DAY)), 1):
+        for subject, (number, wrong) in enumerate(
+            ((NUMBER_BEFORE_JUMP, timedelta()), (NUMBER_DURING_JUMP, ONE_DAY)), 1
+        ):
             off[0] = wrong
             buy_without_answer(console, number)
             context.write(lambda tx, of=subject: start_postponed_saga(tx, of))  # type: ignore[misc]  # of this turn
-        off[0], waits = timedelta(), read_record(console, BEFORE).work
+        off[0], waits = timedelta(), read_record(console, NUMBER_BEFORE_JUMP).work
         with act_as(WORKER):
             assert [ClockJumpCorrection(context).make_future_dated_rows_due() for _ in range(2)] == [2, 0]
         with context.database.read() as conn:
             assert [saga.subject_id for saga in sagas.list_due_sagas(conn, context.now(), 9)] == [2]
-        assert (read_record(console, DURING).work.at, read_record(console, BEFORE).work) == (context.now(), waits)
+        assert (read_record(console, NUMBER_DURING_JUMP).work.at, read_record(console, NUMBER_BEFORE_JUMP).work) == (
+            context.now(),
+            waits,
+        )
 
 
 @pytest.mark.parametrize("jump", [ONE_DAY, -ONE_DAY], ids=["forth", "back"])

@@ -21,10 +21,10 @@ from tests.support.desks import MovedClock
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 
-DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+ONE_DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 SHORT_RUN_MINUTES = 5
 """Number of minutes, after the clock is right again, within which the worker has run all overdue tasks."""
-parametrize_by_jump = pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
+parametrize_by_jump = pytest.mark.parametrize("jump", [ONE_DAY, -ONE_DAY], ids=["forth", "back"])
 EXPECTS_LOG_OF_REFUSED_QUERIES = pytest.mark.expects_log(
     "a provider that judges the time of a question refuses all of them meanwhile"
 )
@@ -171,7 +171,7 @@ def test_a_day_compared_too_early_is_compared_again(scene: PaymentDesk, clock: M
     """If a clock that is ahead takes today for yesterday, a reconciliation run compares only half of the day. The
     whole day is compared later.
     """
-    midnight = datetime.combine(scene.context.now().astimezone(JST).date() + DAY, time(), JST)
+    midnight = datetime.combine(scene.context.now().astimezone(JST).date() + ONE_DAY, time(), JST)
     clock.offset = morning = midnight + timedelta(hours=1) - scene.context.now()
     early, late = scene.context.now().isoformat(), (midnight + timedelta(hours=23)).isoformat()
     scene.insert_order("ORD-1", 3300)

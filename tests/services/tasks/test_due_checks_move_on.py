@@ -96,8 +96,8 @@ def test_an_unconfirmed_purchase_is_probed_a_limited_number_of_times(
 def test_a_check_that_is_shown_no_longer_is_not_due_for_ever(
     console: Console, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, place: Place
 ) -> None:
-    """If a process dies between AlarmBox's first 403 and the end of the record's schedule, the record does not stay
-    due for ever.
+    """If a process dies between AlarmBox's first 403 and the end of the record's schedule, the next re-fetch is
+    refused at most once, and afterwards the record has no scheduled step any more.
     """
     alarmbox.is_readable = False
     console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))

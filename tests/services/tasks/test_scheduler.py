@@ -1,5 +1,5 @@
-"""Tests of the scheduler: which process runs a task, when the task is due again, and what the program reports about
-it.
+"""Tests of the scheduler: the process that runs a task, the time at which the task is due again, and the reports
+about late and failed tasks.
 """
 
 from collections.abc import Callable, Iterator

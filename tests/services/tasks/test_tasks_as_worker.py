@@ -22,12 +22,14 @@ from tests.support.places import Place
 from tests.support.reconciled_day import ReconciledDay
 
 TIME_STEP = timedelta(minutes=6)
-"""A code of the sandbox's PayPay can be paid for five minutes; an alert's grace is as long."""
+"""Duration by which the test moves its clock. It is longer than five minutes, which is the time in which a code of
+the sandbox's PayPay can be paid, and the grace period of an alert.
+"""
 TASKS_WITH_WORK = {
     "rows_by_others", "refetches", "payment_polls", "payment_timeouts", "refund_submissions", "alert_rules", "outbox",
     "reconciliation", "bulk_runs",
 }  # fmt: skip
-"""Tasks that take something of what people left."""
+"""Due tasks that process at least one of the records that the operators and the other application have left."""
 
 
 @pytest.mark.engines("mariadb", "galera")

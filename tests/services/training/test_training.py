@@ -28,14 +28,14 @@ IncidentFacts = Mapping[str, str]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Settings:
+def desk_settings(tmp_path: Path) -> Settings:
     """Return the settings of the person's own desk, whose home folder stores the score of the training."""
     return Settings.load({"CONSOLE_HOME": str(tmp_path / "desk"), "CONSOLE_OPERATOR": "sato"})
 
 
 @pytest.fixture
-def console(desk: Settings) -> Iterator[Console]:
-    with open_training(desk, approver_pause_seconds=APPROVER_PAUSE_SECONDS) as opened:
+def console(desk_settings: Settings) -> Iterator[Console]:
+    with open_training(desk_settings, approver_pause_seconds=APPROVER_PAUSE_SECONDS) as opened:
         yield opened
 
 
@@ -118,7 +118,7 @@ def request_again_with_other_reason(console: Console, facts: IncidentFacts) -> N
 
 
 IncidentAction = Callable[[Console, IncidentFacts], object]
-WRONG_PLAYS: Mapping[str, tuple[TrainingVerdict, IncidentAction]] = {
+WRONG_ACTION_BY_INCIDENT: Mapping[str, tuple[TrainingVerdict, IncidentAction]] = {
     "lost_answer": (TrainingVerdict.BOUGHT_TWICE, settle_as_not_bought_and_buy),
     "missing_pdf": (TrainingVerdict.BOUGHT_TWICE, lambda desk, facts: buy_check(desk, facts["number"], "2")),
     "merged_company": (TrainingVerdict.BOUGHT_OLD_COMPANY, lambda desk, facts: buy_check(desk, facts["number"])),
@@ -152,7 +152,7 @@ WRONG_PLAYS: Mapping[str, tuple[TrainingVerdict, IncidentAction]] = {
     ),
     "due_approval": (TrainingVerdict.REFUNDED_TWICE, lambda desk, facts: desk.refunds.approve(int(facts["refund"]))),
 }
-RIGHT_PLAYS: Mapping[str, IncidentAction] = {
+RIGHT_ACTION_BY_INCIDENT: Mapping[str, IncidentAction] = {
     "lost_answer": lambda desk, facts: desk.recovery.resolve(
         "credit-check", int(facts["record"]), "success", "the provider's screen", int(facts["provider_id"])
     ),
@@ -170,32 +170,34 @@ RIGHT_PLAYS: Mapping[str, IncidentAction] = {
 }
 
 
-def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, desk: Settings) -> None:
+def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, desk_settings: Settings) -> None:
     """Each incident is judged as open after its start, and as wrong after a wrong action that the ledger shows.
     Started again and settled correctly, the incident is judged as right. The score is stored for the person.
     """
     training = get_training(console)
-    assert {each.key for each in INCIDENT_DECLARATIONS} == set(WRONG_PLAYS) == set(RIGHT_PLAYS)
+    assert (
+        {each.key for each in INCIDENT_DECLARATIONS} == set(WRONG_ACTION_BY_INCIDENT) == set(RIGHT_ACTION_BY_INCIDENT)
+    )
     assert [each.state for each in training.check_incidents().incidents] == [TrainingState.NOT_BEGUN] * 12
-    for key, (verdict, play) in WRONG_PLAYS.items():
+    for key, (verdict, act) in WRONG_ACTION_BY_INCIDENT.items():
         training.begin_incident(key)
         training.check_incidents()
         assert (get_incident(console, key).state, get_incident(console, key).verdict) == ("open", "left_open"), key
-        play(console, get_incident(console, key).facts)
+        act(console, get_incident(console, key).facts)
         training.check_incidents()
         assert (get_incident(console, key).state, get_incident(console, key).verdict) == ("wrong", verdict), key
     assert (training.read_overview().score.solved_count, training.read_overview().score.attempt_count) == (0, 12)
     assert all(each.state == "wrong" for each in training.check_incidents().incidents)
-    for key, play in RIGHT_PLAYS.items():
+    for key, act in RIGHT_ACTION_BY_INCIDENT.items():
         training.begin_incident(key)
-        play(console, get_incident(console, key).facts)
+        act(console, get_incident(console, key).facts)
         training.check_incidents()
         assert (get_incident(console, key).state, get_incident(console, key).verdict) == ("right", "right"), key
     assert training.read_overview().score == TrainingScore(
         "sato", solved_count=12, solved_at_first_attempt_count=0, attempt_count=24, incident_count=12
     )
     # another process reads and judges the same
-    assert read_stored_overview(desk, must_check=True) == training.read_overview()
+    assert read_stored_overview(desk_settings, must_check=True) == training.read_overview()
     told = build_training_json(training.read_overview(), "en")
     assert json.loads(json.dumps(told))["score"]["solved"] == 12
     assert console.audit.verify_chains() > 0
@@ -244,7 +246,7 @@ def test_a_training_reaches_nothing_real(tmp_path: Path) -> None:
             require_training_profile(Settings.load(base | local | changed), url)
 
 
-def test_an_ended_training_keeps_only_its_score(desk: Settings, tmp_path: Path) -> None:
+def test_an_ended_training_keeps_only_its_score(desk_settings: Settings, tmp_path: Path) -> None:
     """A person's next training starts with the score of the earlier one and without its open incidents. Another
     person has no score.
     """
@@ -252,7 +254,7 @@ def test_an_ended_training_keeps_only_its_score(desk: Settings, tmp_path: Path) 
     with open_training(own, approver_pause_seconds=APPROVER_PAUSE_SECONDS) as opened:
         for key in ("missing_pdf", "lost_answer"):
             get_training(opened).begin_incident(key)
-        RIGHT_PLAYS["missing_pdf"](opened, get_incident(opened, "missing_pdf").facts)
+        RIGHT_ACTION_BY_INCIDENT["missing_pdf"](opened, get_incident(opened, "missing_pdf").facts)
         home = opened.settings.home
         assert read_stored_overview(own, must_check=True).is_running
     assert not home.exists()
@@ -274,7 +276,7 @@ def test_no_attempt_gets_the_companies_of_an_earlier_one(console: Console) -> No
     training.begin_incident("merged_company")
     training.check_incidents()
     assert get_incident(console, "merged_company").state == "open"
-    RIGHT_PLAYS["merged_company"](console, get_incident(console, "merged_company").facts)
+    RIGHT_ACTION_BY_INCIDENT["merged_company"](console, get_incident(console, "merged_company").facts)
     training.check_incidents()
     assert get_incident(console, "merged_company").state == "right"
     status = console.registry.read_status()

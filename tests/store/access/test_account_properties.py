@@ -81,11 +81,11 @@ def test_an_unencrypted_remote_account_is_reported(
 
 
 @pytest.mark.parametrize(
-    ("address", "is_so"),
+    ("address", "accepts_remote"),
     [("127.0.0.1", False), ("::1", False), ("*", True), ("", True), ("127.0.0.1,10.0.0.5", True), ("0.0.0.0", True)],
 )
 def test_the_check_reads_the_addresses_at_which_a_server_listens(
-    owner_database: Database, monkeypatch: pytest.MonkeyPatch, address: str, is_so: bool
+    owner_database: Database, monkeypatch: pytest.MonkeyPatch, address: str, accepts_remote: bool
 ) -> None:
     """The check reads the server's variable `bind_address`. It then reports whether the server accepts connections
     from other machines or only on loopback.
@@ -93,7 +93,7 @@ def test_the_check_reads_the_addresses_at_which_a_server_listens(
     told_by_server = {"bind_address": address, "skip_networking": "OFF"}
     monkeypatch.setattr(account_looks, "_read_variable", lambda _conn, name: told_by_server.get(name))
     with owner_database.read() as conn:
-        assert account_looks.accepts_remote_connections(conn) is is_so
+        assert account_looks.accepts_remote_connections(conn) is accepts_remote
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 
 HOUR_AFTER = NOW + timedelta(hours=1)
-A, B = AlertRule.PAID_UNNOTICED.value, AlertRule.PAID_WITHOUT_PAYMENT.value
+RULE_A, RULE_B = AlertRule.PAID_UNNOTICED.value, AlertRule.PAID_WITHOUT_PAYMENT.value
 
 
-def raise_order_alert(conn: Connection, order: int = 1, rule: str = A) -> Alert:
+def raise_order_alert(conn: Connection, order: int = 1, rule: str = RULE_A) -> Alert:
     found = alerts.raise_alert(conn, rule, "order", order, f"ORD-{order}", "pending", "paid", NOW)
     assert found is not None
     return found
@@ -27,10 +27,10 @@ def test_a_record_has_one_open_alert_per_rule(own_rows: Connection) -> None:
     """While an alert is open, the same rule adds no second alert for the record. A new alert is added for another
     rule, for another record, and for the same mismatch after the first alert was resolved."""
     first = raise_order_alert(own_rows)
-    assert alerts.raise_alert(own_rows, A, "order", 1, "ORD-1", "other", "words", HOUR_AFTER) is None
+    assert alerts.raise_alert(own_rows, RULE_A, "order", 1, "ORD-1", "other", "words", HOUR_AFTER) is None
     assert alerts.find(own_rows, first.id) == first
-    assert first == Alert(first.id, A, "order", 1, "ORD-1", "pending", "paid", NOW)
-    others = (raise_order_alert(own_rows, rule=B), raise_order_alert(own_rows, order=2))
+    assert first == Alert(first.id, RULE_A, "order", 1, "ORD-1", "pending", "paid", NOW)
+    others = (raise_order_alert(own_rows, rule=RULE_B), raise_order_alert(own_rows, order=2))
     assert alerts.resolve(own_rows, first.id, HOUR_AFTER)
     assert raise_order_alert(own_rows).id > others[1].id
 
@@ -62,13 +62,13 @@ def test_pages_of_alerts_have_their_order(own_rows: Connection) -> None:
     alerts of one record can be listed too.
     """
     one, two, three = (raise_order_alert(own_rows, order) for order in (1, 2, 3))
-    other = raise_order_alert(own_rows, rule=B)
+    other = raise_order_alert(own_rows, rule=RULE_B)
     alerts.resolve(own_rows, two.id, NOW)
     settled = alerts.find(own_rows, two.id)
     assert alerts.list_open_alerts(own_rows, 2) == (one, three)
     assert alerts.list_open_alerts(own_rows, 2, three.id) == (other,)
-    assert alerts.list_open_alerts_of_rule(own_rows, A, 9) == (one, three)
-    assert alerts.list_open_alerts_of_rule(own_rows, A, 9, one.id) == (three,)
+    assert alerts.list_open_alerts_of_rule(own_rows, RULE_A, 9) == (one, three)
+    assert alerts.list_open_alerts_of_rule(own_rows, RULE_A, 9, one.id) == (three,)
     assert alerts.list_alerts(own_rows, 2) == (other, three)
     assert alerts.list_alerts(own_rows, 9, three.id) == (settled, one)
     assert alerts.find_by_subject(own_rows, "order", 1) == (one, other)
@@ -81,7 +81,7 @@ def test_each_change_of_an_alert_is_in_the_change_feed(own_rows: Connection) -> 
     found = raise_order_alert(own_rows)
     mark, told = change_feed.list_changes_since(own_rows, mark)
     assert told == (("alert", found.id),)
-    alerts.raise_alert(own_rows, A, "order", 1, None, "x", "y", NOW)
+    alerts.raise_alert(own_rows, RULE_A, "order", 1, None, "x", "y", NOW)
     mark, told = change_feed.list_changes_since(own_rows, mark)
     assert told == ()
     alerts.resolve(own_rows, found.id, NOW)
@@ -104,7 +104,7 @@ def test_a_decision_leaves_the_alert_of_a_rule_open(own_rows: Connection) -> Non
 def test_simultaneous_findings_open_one_alert(databases: tuple[Database, ...]) -> None:
     """Several workers find the mismatch of one order at the same moment: one worker opens the alert, and the call of
     each other worker returns None."""
-    told = run_at_once(databases, lambda tx, _: alerts.raise_alert(tx.conn, A, "order", 1, None, "a", "b", NOW))
+    told = run_at_once(databases, lambda tx, _: alerts.raise_alert(tx.conn, RULE_A, "order", 1, None, "a", "b", NOW))
     assert sum(found is not None for found in told) == 1
     with databases[0].read() as conn:
         assert len(alerts.list_open_alerts(conn, 9)) == 1

@@ -191,15 +191,15 @@ def test_a_wrong_time_is_read_again(desk: DatabaseWithThreeChains, monkeypatch: 
 
 
 class RecordingClock(MovedClock):
-    """A clock that records the instants that its `now` has returned in `told`."""
+    """A clock that records the instants that its `now` has returned in `returned_instants`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: list[datetime] = []
+        self.returned_instants: list[datetime] = []
 
     def now(self) -> datetime:
-        self.told.append(super().now())
-        return self.told[-1]
+        self.returned_instants.append(super().now())
+        return self.returned_instants[-1]
 
 
 def append_entries_at_uptimes(
@@ -240,4 +240,4 @@ def test_entries_have_the_time_of_a_desk_with_the_same_clock(
     even after a slow read."""
     clock, hour_us = RecordingClock(), 3_600_000_000
     _, second, third = append_entries_at_uptimes(desk, monkeypatch, clock, 0, hour_us, hour_us // 2, hour_us // 2)
-    assert [second, third] == clock.told[1:]
+    assert [second, third] == clock.returned_instants[1:]

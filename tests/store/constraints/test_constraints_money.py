@@ -23,7 +23,7 @@ from tests.store.money_scene import (
     SENT_COLUMNS,
     SET_ASIDE_PAYMENT,
     SUBMITTED_REFUND,
-    TWO,
+    TWO_VOTE_REFUND,
     UNPAID_ORDER,
     make_answer_insert,
     make_insert,
@@ -189,7 +189,7 @@ def test_an_approval_needs_its_vote_first(execute_as_person: SqlClient) -> None:
         )
         == ""
     )
-    assert execute_as_person("lead-b", make_vote_insert(TWO), make_refund_update(TWO)) == ""
+    assert execute_as_person("lead-b", make_vote_insert(TWO_VOTE_REFUND), make_refund_update(TWO_VOTE_REFUND)) == ""
     assert "only an approver" in execute_as_person("op-a", make_vote_insert(REQUESTED_REFUND))
 
 
@@ -198,12 +198,20 @@ def test_a_second_vote_approves_the_refund(team: Team, execute_as_person: SqlCli
     the approval if that person is no longer an approver."""
     lead = team.names["lead-c"]
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(make_vote_insert(TWO, f"'{lead}'"))
-        decided = execute_as_person("lead-b", make_vote_insert(TWO), make_refund_update(TWO, status="'approved'"))
+        cursor.execute(make_vote_insert(TWO_VOTE_REFUND, f"'{lead}'"))
+        decided = execute_as_person(
+            "lead-b",
+            make_vote_insert(TWO_VOTE_REFUND),
+            make_refund_update(TWO_VOTE_REFUND, status="'approved'"),
+        )
         cursor.execute("UPDATE operators SET roles = 'operator' WHERE name = %s", (lead,))
-        demoted = execute_as_person("lead-b", make_vote_insert(TWO), make_refund_update(TWO, status="'approved'"))
+        demoted = execute_as_person(
+            "lead-b",
+            make_vote_insert(TWO_VOTE_REFUND),
+            make_refund_update(TWO_VOTE_REFUND, status="'approved'"),
+        )
         cursor.execute("UPDATE operators SET roles = 'approver' WHERE name = %s", (lead,))
-        _delete_votes(cursor, TWO)
+        _delete_votes(cursor, TWO_VOTE_REFUND)
     assert decided == ""
     assert "as many approvers" in demoted
 
@@ -217,10 +225,14 @@ def test_two_spellings_of_one_approver_count_as_one(team: Team, execute_as_perso
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
         _drop_triggers(cursor, "operators", "INSERT")
         cursor.execute("INSERT INTO operators (name, roles) VALUES (%s, 'approver')", (capitals,))
-        cursor.execute(make_vote_insert(TWO, f"'{capitals}'"))
-        refused = execute_as_person("lead-b", make_vote_insert(TWO), make_refund_update(TWO, status="'approved'"))
+        cursor.execute(make_vote_insert(TWO_VOTE_REFUND, f"'{capitals}'"))
+        refused = execute_as_person(
+            "lead-b",
+            make_vote_insert(TWO_VOTE_REFUND),
+            make_refund_update(TWO_VOTE_REFUND, status="'approved'"),
+        )
         cursor.execute("DELETE FROM operators WHERE name = %s", (capitals,))
-        _delete_votes(cursor, TWO)
+        _delete_votes(cursor, TWO_VOTE_REFUND)
     assert "as many approvers" in refused
 
 

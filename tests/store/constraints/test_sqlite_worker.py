@@ -16,7 +16,7 @@ from tests.store.money_scene import make_column_update, make_insert, make_update
 
 NOW, LATER = "'2026-11-20 03:00:00.000000'", "'2026-11-20 04:00:00.000000'"
 BEGIN_COLUMNS = {"begun_at": NOW, "changed_at": NOW}
-OPEN, ENDED = 1, 2
+OPEN_ROW, ENDED_ROW = 1, 2
 
 
 def make_alert_insert(number: int, order: int = 1, **more: str) -> str:
@@ -54,7 +54,7 @@ def make_watched_corporation_insert(number: str, **more: str) -> str:
 
 
 def make_step_insert(position: int, **more: str) -> str:
-    told = {"action": "'take'", "incident_id": str(OPEN), "position": str(position)} | more
+    told = {"action": "'take'", "incident_id": str(OPEN_ROW), "position": str(position)} | more
     return make_insert("incident_steps", id=str(position), person="'op-a'", at=NOW, **told)
 
 
@@ -94,94 +94,98 @@ def make_bulk_row_insert(number: int, **more: str) -> str:
 
 
 ALLOWED_STATEMENTS = (
-    make_view_insert(OPEN), make_update("saved_views", OPEN, name="'y'"),
-    make_alert_insert(OPEN), make_alert_insert(ENDED, 2),
-    make_column_update("alerts", ENDED, acknowledged_by="'op-a'", acknowledged_at=NOW, note="'seen'"),
-    make_column_update("alerts", ENDED, resolved_at=NOW),
-    make_saga_insert(OPEN), make_update("sagas", OPEN, step="'expire'", attempts="1"),
-    make_saga_insert(ENDED), make_update("sagas", ENDED, state="'done'", ended_at=NOW),
-    make_event_insert(OPEN), make_column_update("outbox", OPEN, attempts="1", trouble="'x'"),
-    make_event_insert(ENDED), make_column_update("outbox", ENDED, published_at=NOW),
-    make_run_insert(OPEN), make_update("reconciliations", OPEN, matched="5"),
-    make_run_insert(ENDED), make_update("reconciliations", ENDED, state="'failed'", ended_at=NOW),
+    make_view_insert(OPEN_ROW), make_update("saved_views", OPEN_ROW, name="'y'"),
+    make_alert_insert(OPEN_ROW), make_alert_insert(ENDED_ROW, 2),
+    make_column_update("alerts", ENDED_ROW, acknowledged_by="'op-a'", acknowledged_at=NOW, note="'seen'"),
+    make_column_update("alerts", ENDED_ROW, resolved_at=NOW),
+    make_saga_insert(OPEN_ROW), make_update("sagas", OPEN_ROW, step="'expire'", attempts="1"),
+    make_saga_insert(ENDED_ROW), make_update("sagas", ENDED_ROW, state="'done'", ended_at=NOW),
+    make_event_insert(OPEN_ROW), make_column_update("outbox", OPEN_ROW, attempts="1", trouble="'x'"),
+    make_event_insert(ENDED_ROW), make_column_update("outbox", ENDED_ROW, published_at=NOW),
+    make_run_insert(OPEN_ROW), make_update("reconciliations", OPEN_ROW, matched="5"),
+    make_run_insert(ENDED_ROW), make_update("reconciliations", ENDED_ROW, state="'failed'", ended_at=NOW),
     make_insert("reconciliation_rows", id="1", run_id="1", row_key="'k'", verdict="'missing_there'"),
-    make_column_update("reconciliation_rows", OPEN, case_opened="1"),
-    make_bulk_run_insert(OPEN), make_update("bulk_runs", OPEN, state="'running'"), make_update("bulk_runs", OPEN,
+    make_column_update("reconciliation_rows", OPEN_ROW, case_opened="1"),
+    make_bulk_run_insert(OPEN_ROW), make_update("bulk_runs", OPEN_ROW, state="'running'"),
+    make_update("bulk_runs", OPEN_ROW,
     state="'stopped'"),
-    make_bulk_run_insert(ENDED), make_update("bulk_runs", ENDED, state="'done'", ended_at=NOW),
-    make_bulk_row_insert(OPEN), make_bulk_row_insert(ENDED), make_column_update("bulk_rows", ENDED, result="'done'",
+    make_bulk_run_insert(ENDED_ROW), make_update("bulk_runs", ENDED_ROW, state="'done'", ended_at=NOW),
+    make_bulk_row_insert(OPEN_ROW), make_bulk_row_insert(ENDED_ROW),
+    make_column_update("bulk_rows", ENDED_ROW, result="'done'",
     done_at=NOW),
     make_insert("takes", kind="'order'", subject_id="1", person="'op-a'", taken_at=NOW, until=LATER),
     f"UPDATE takes SET until = {LATER} WHERE person = 'op-a'",
     make_insert("notes", id="1", kind="'order'", subject_id="1", person="'op-a'", words="'x'", at=NOW),
     make_insert("mentions", id="1", note_id="1", person="'lead-b'", at=NOW),
     make_insert("mentions", id="2", note_id="1", person="'op-a'", at=NOW),
-    make_column_update("mentions", ENDED, done_at=NOW),
+    make_column_update("mentions", ENDED_ROW, done_at=NOW),
     make_step_insert(1), make_step_insert(2, action="'snooze'", until=LATER),
     make_insert("stock_reservations", id="1", order_id="1", item="'a'", quantity="1"),
     make_insert("stock_reservations", id="2", order_id="1", item="'a'", quantity="1"),
-    make_column_update("stock_reservations", ENDED, status="'released'"),
+    make_column_update("stock_reservations", ENDED_ROW, status="'released'"),
     make_insert("tasks", name="'probes'", every_seconds="60", next_at=NOW),
     "UPDATE tasks SET taken = 3, version = version + 1",
     make_watched_corporation_insert(WATCHED_NUMBER),
     make_watched_update("facts = '{\"name\":\"x\"}', facts_before = '{}', registry_date = '2026-11-02'"),
 )  # fmt: skip
-"""Statements that services write, in their order."""
+"""SQL statements that services write, in the order in which they write them. The database accepts all of them."""
 
 REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
     ("alert: begin as settled", make_alert_insert(9, 9, resolved_at=NOW), "is open"),
-    ("alert: what was found", make_column_update("alerts", OPEN, observed="'x'"), "stays what it is"),
-    ("alert: open it again", make_column_update("alerts", ENDED, resolved_at="NULL"), "stays settled"),
+    ("alert: what was found", make_column_update("alerts", OPEN_ROW, observed="'x'"), "stays what it is"),
+    ("alert: open it again", make_column_update("alerts", ENDED_ROW, resolved_at="NULL"), "stays settled"),
     ("alert: take over who has seen it",
-     make_column_update("alerts", ENDED, acknowledged_by="'b'"), "first stays so"),
+     make_column_update("alerts", ENDED_ROW, acknowledged_by="'b'"), "first stays so"),
     ("saga: begin as done", make_saga_insert(9, state="'done'", ended_at=NOW), "begins as running"),
-    ("saga: open it again", make_update("sagas", ENDED, state="'running'", ended_at="NULL"), "stays as it is"),
-    ("saga: an invented state", make_update("sagas", OPEN, state="'fine'", ended_at=NOW), "no such step"),
-    ("saga: an end without a time", make_update("sagas", OPEN, state="'done'"), "has an end"),
-    ("saga: another record's", make_update("sagas", OPEN, subject_id="9"), "stays what it is"),
-    ("saga: without raising the version", make_column_update("sagas", OPEN, step="'x'"), "raises the version"),
+    ("saga: open it again", make_update("sagas", ENDED_ROW, state="'running'", ended_at="NULL"), "stays as it is"),
+    ("saga: an invented state", make_update("sagas", OPEN_ROW, state="'fine'", ended_at=NOW), "no such step"),
+    ("saga: an end without a time", make_update("sagas", OPEN_ROW, state="'done'"), "has an end"),
+    ("saga: another record's", make_update("sagas", OPEN_ROW, subject_id="9"), "stays what it is"),
+    ("saga: without raising the version", make_column_update("sagas", OPEN_ROW, step="'x'"), "raises the version"),
     ("event: begin as published", make_event_insert(9, published_at=NOW), "before it is published"),
-    ("event: other words", make_column_update("outbox", OPEN, body="'y'"), "as it was kept"),
-    ("event: publish it again", make_column_update("outbox", ENDED, published_at="NULL"), "stays published"),
-    ("reconciliation: open it again", make_update("reconciliations", ENDED, state="'running'", ended_at="NULL"),
+    ("event: other words", make_column_update("outbox", OPEN_ROW, body="'y'"), "as it was kept"),
+    ("event: publish it again", make_column_update("outbox", ENDED_ROW, published_at="NULL"), "stays published"),
+    ("reconciliation: open it again", make_update("reconciliations", ENDED_ROW, state="'running'", ended_at="NULL"),
     "stays"),
-    ("reconciliation: count less", make_update("reconciliations", OPEN, matched="4"), "stays counted"),
-    ("reconciliation: other days", make_update("reconciliations", OPEN, from_day="'x'"), "stays what it is"),
-    ("difference: its case", make_column_update("reconciliation_rows", OPEN, case_opened="0"), "as it was found"),
-    ("difference: what was found", make_column_update("reconciliation_rows", OPEN, ours="'x'"), "as it was found"),
+    ("reconciliation: count less", make_update("reconciliations", OPEN_ROW, matched="4"), "stays counted"),
+    ("reconciliation: other days", make_update("reconciliations", OPEN_ROW, from_day="'x'"), "stays what it is"),
+    ("difference: its case", make_column_update("reconciliation_rows", OPEN_ROW, case_opened="0"), "as it was found"),
+    ("difference: what was found", make_column_update("reconciliation_rows", OPEN_ROW, ours="'x'"),
+        "as it was found"),
     ("bulk: money", make_bulk_run_insert(9, action="'refund'"), "nothing with money"),
     ("bulk: begin as running", make_bulk_run_insert(9, state="'running'"), "begins as frozen"),
-    ("bulk: another maker", make_update("bulk_runs", OPEN, made_by="'b'"), "stays what it is"),
-    ("bulk: begin again", make_update("bulk_runs", ENDED, state="'running'"), "is done stays so"),
-    ("bulk row: another version", make_column_update("bulk_rows", OPEN, saw="2"), "as it was seen"),
-    ("bulk row: another result", make_column_update("bulk_rows", ENDED, result="'x'"), "as it was told"),
+    ("bulk: another maker", make_update("bulk_runs", OPEN_ROW, made_by="'b'"), "stays what it is"),
+    ("bulk: begin again", make_update("bulk_runs", ENDED_ROW, state="'running'"), "is done stays so"),
+    ("bulk row: another version", make_column_update("bulk_rows", OPEN_ROW, saw="2"), "as it was seen"),
+    ("bulk row: another result", make_column_update("bulk_rows", ENDED_ROW, result="'x'"), "as it was told"),
     ("bulk row: begin with a result", make_bulk_row_insert(9, result="'done'"), "without a result"),
     ("take: too early", f"UPDATE takes SET person = 'b', taken_at = {NOW}", "somebody else has"),
     ("note: change", "UPDATE notes SET words = 'y'", "never changed"),
     ("alert: acknowledge for another after one", make_column_update(
-        "alerts", ENDED, acknowledged_by="NULL", note="'x'"), "first stays so"),
+        "alerts", ENDED_ROW, acknowledged_by="NULL", note="'x'"), "first stays so"),
     ("alert: take back what resolved it", make_column_update(
-        "alerts", ENDED, acknowledged_by="NULL", acknowledged_at="NULL", note="NULL"), "first stays so"),
+        "alerts", ENDED_ROW, acknowledged_by="NULL", acknowledged_at="NULL", note="NULL"), "first stays so"),
     ("mention: begin as done", make_insert(
         "mentions", id="9", note_id="1", person="'x'", at=NOW, done_at=NOW), "begins open"),
     ("mention: by no way", make_insert(
         "mentions", id="9", note_id="1", person="'x'", at=NOW, how="'x'"), "note or a hand-over"),
-    ("mention: turned into a hand-over", make_column_update("mentions", OPEN, how="'hand_over'"), "stays what it is"),
-    ("mention: of another person", make_column_update("mentions", OPEN, person="'b'"), "stays what it is"),
-    ("mention: open it again", make_column_update("mentions", ENDED, done_at="NULL"), "stays done"),
+    ("mention: turned into a hand-over", make_column_update("mentions", OPEN_ROW, how="'hand_over'"),
+        "stays what it is"),
+    ("mention: of another person", make_column_update("mentions", OPEN_ROW, person="'b'"), "stays what it is"),
+    ("mention: open it again", make_column_update("mentions", ENDED_ROW, done_at="NULL"), "stays done"),
     ("incident: of no alert", make_step_insert(9, incident_id="999"), "begins with an alert"),
     ("incident: an invented step", make_step_insert(9, action="'close'"), "no such step"),
     ("incident: change", "UPDATE incident_steps SET person = 'b'", "never changed"),
     ("view: begin as deleted", make_view_insert(9, deleted_at=NOW), "begins with its name"),
     ("view: of another maker", make_view_insert(9, changed_by="'op-b'"), "begins with its name"),
-    ("view: a second one of a name", make_view_insert(9, claim=f"'c{OPEN}'"), "UNIQUE"),
+    ("view: a second one of a name", make_view_insert(9, claim=f"'c{OPEN_ROW}'"), "UNIQUE"),
     ("view: another maker", "UPDATE saved_views SET maker = 'b', version = version + 1", "its maker's"),
     ("view: for the team", "UPDATE saved_views SET is_team = 1, version = version + 1", "its maker's"),
     ("view: by another person", "UPDATE saved_views SET changed_by = 'b', version = version + 1", "somebody else"),
     ("view: without its name", "UPDATE saved_views SET claim = NULL, version = version + 1", "has its name"),
     ("view: the same version", "UPDATE saved_views SET name = 'y'", "raises the version"),
-    ("stock: hold again", make_column_update("stock_reservations", ENDED, status="'held'"), "no such step"),
-    ("stock: another order's", make_column_update("stock_reservations", OPEN, order_id="2"), "its order's"),
+    ("stock: hold again", make_column_update("stock_reservations", ENDED_ROW, status="'held'"), "no such step"),
+    ("stock: another order's", make_column_update("stock_reservations", OPEN_ROW, order_id="2"), "its order's"),
     (
         "watched: begin with a change",
         make_watched_corporation_insert("8700110005901", facts_before="'{}'"),
@@ -196,9 +200,9 @@ REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
     ),
     ("task: another name", "UPDATE tasks SET name = 'x', version = version + 1", "keeps its name"),
     *((f"{table}: replace", again.replace("INSERT", "REPLACE", 1), "never replaced") for table, again in (
-        ("alert", make_alert_insert(ENDED, 2)), ("saga", make_saga_insert(ENDED)), ("event",
-        make_event_insert(ENDED)), ("reconciliation", make_run_insert(ENDED)),
-        ("bulk", make_bulk_run_insert(ENDED)), ("bulk row", make_bulk_row_insert(ENDED)),
+        ("alert", make_alert_insert(ENDED_ROW, 2)), ("saga", make_saga_insert(ENDED_ROW)), ("event",
+        make_event_insert(ENDED_ROW)), ("reconciliation", make_run_insert(ENDED_ROW)),
+        ("bulk", make_bulk_run_insert(ENDED_ROW)), ("bulk row", make_bulk_row_insert(ENDED_ROW)),
     )),
     *((f"{table}: delete", f"DELETE FROM {table}", "never deleted") for table in (
         "alerts", "bulk_rows", "bulk_runs", "incident_steps", "mentions", "notes", "outbox",

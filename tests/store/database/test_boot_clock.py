@@ -60,7 +60,7 @@ def no_remembered_id() -> Iterator[None]:
 
 
 def read_boot_id_at(moment: datetime, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return the id of the boot that a process reads which starts when the wall clock shows `moment`."""
+    """Return the id of the boot, as a process reads it that starts at the time `moment` of the wall clock."""
     monkeypatch.setattr(SystemClock, "now", lambda _clock: moment)
     boot_clock.read_boot_id.cache_clear()
     return boot_clock.read_boot_id()

@@ -1,5 +1,6 @@
-"""Tests of transactions on SQLite: which transactions wait, that no update is lost, and the error codes of failed
-transactions."""
+"""Tests of transactions on SQLite: their waits for one another, the protection against lost updates, and the error
+codes of failed transactions.
+"""
 
 import gc
 import multiprocessing
@@ -22,7 +23,7 @@ from tests.support import guards
 from tests.support.permissions import remove_permissions
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-PROCESSES, TURNS = 8, 25
+PROCESS_COUNT, INCREMENT_COUNT = 8, 25
 
 
 def call_in_processes(count: int, call: Callable[..., str], *arguments: object) -> list[str]:
@@ -56,11 +57,11 @@ def test_no_update_is_lost(database: Database) -> None:
     """Many processes read, increase and write one row at the same time, and the final number counts every change."""
     with database.write_without_retries() as tx:
         migrate.write_meta(tx.conn, "sum", "0")
-    call_in_processes(PROCESSES, increment_number, str(database.file), TURNS)
+    call_in_processes(PROCESS_COUNT, increment_number, str(database.file), INCREMENT_COUNT)
     with database.read() as conn:
         total = int(migrate.read_meta(conn, "sum") or 0)
-    print(f"demand 18: {total} of {PROCESSES * TURNS} read-modify-writes kept")
-    assert total == PROCESSES * TURNS
+    print(f"demand 18: {total} of {PROCESS_COUNT * INCREMENT_COUNT} read-modify-writes kept")
+    assert total == PROCESS_COUNT * INCREMENT_COUNT
 
 
 def test_a_write_transaction_acquires_its_lock_first(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""Tests which error code each database error gets, and whether its transaction may run again."""
+"""Tests of the error code that each database error gets, and of the rule by which its transaction may run again."""
 
 import pymysql
 import pytest

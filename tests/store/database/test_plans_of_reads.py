@@ -20,7 +20,7 @@ _SMALL_TABLES = frozenset(
         "lost_operations", "any_proposal",
     }
 )  # fmt: skip
-"""Tables whose rows don't become more with the years, and an alias in a condition on the rows of such a table."""
+"""Tables that stay small over the years, and `any_proposal`, an alias of such a table in a condition."""
 _PRIMARY_KEY_READ_PATTERN = re.compile(r" ORDER BY \w+\.id( DESC)?\s+LIMIT \?")
 """The end of a statement that reads rows by their primary key until the page is full."""
 

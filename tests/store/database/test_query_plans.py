@@ -42,7 +42,7 @@ from tests.bench.plans import (
 from tests.support import server_schema
 from tests.support.servers import Server
 
-_ROWS, _PAYMENTS = 5_000, 10_000
+_ROW_COUNT, _PAYMENT_COUNT = 5_000, 10_000
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def mariadb_database(mariadb_server: Server) -> Iterator[Database]:
         opened = Database(url, without_time_limit=True)
         server_schema.create_schema(mariadb_server, url)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
-            filling.fill_server(cursor, _ROWS, _PAYMENTS)
+            filling.fill_server(cursor, _ROW_COUNT, _PAYMENT_COUNT)
         yield opened
         opened.close()
 

@@ -20,14 +20,14 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 fcntl = pytest.importorskip("fcntl", reason="the locks of Windows are replayed by those of Linux")
 pytestmark = pytest.mark.skipif(not hasattr(fcntl, "F_OFD_SETLK"), reason="the system has no locks of open files")
 
-LOCK, UNLOCK = 2, 0  # the numbers of LK_NBLCK and LK_UNLCK
+LOCK_MODE, UNLOCK_MODE = 2, 0  # the numbers of LK_NBLCK and LK_UNLCK
 
 
 def lock_like_windows(file: int, mode: int, byte_count: int) -> None:
     """Lock or unlock bytes from the file's position on, as msvcrt.locking does: the lock belongs to the opened file,
     a byte that is locked through another opened file can't be locked, and only a locked byte can be unlocked.
     """
-    kind = {LOCK: fcntl.F_WRLCK, UNLOCK: fcntl.F_UNLCK}[mode]
+    kind = {LOCK_MODE: fcntl.F_WRLCK, UNLOCK_MODE: fcntl.F_UNLCK}[mode]
     offset = os.lseek(file, 0, os.SEEK_CUR)
     try:
         fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", kind, os.SEEK_SET, offset, byte_count, 0))
@@ -37,7 +37,7 @@ def lock_like_windows(file: int, mode: int, byte_count: int) -> None:
 
 @pytest.fixture
 def windows(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
-    msvcrt = SimpleNamespace(locking=lock_like_windows, LK_NBLCK=LOCK, LK_UNLCK=UNLOCK)
+    msvcrt = SimpleNamespace(locking=lock_like_windows, LK_NBLCK=LOCK_MODE, LK_UNLCK=UNLOCK_MODE)
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "msvcrt", msvcrt)
         patch.setattr(sys, "platform", "win32")
@@ -50,7 +50,7 @@ def is_byte_free(database: Path, offset: int) -> bool:
     file = os.open(f"{database}-turn", os.O_RDWR)
     try:
         os.lseek(file, offset, os.SEEK_SET)
-        lock_like_windows(file, LOCK, 1)
+        lock_like_windows(file, LOCK_MODE, 1)
     except PermissionError:
         return False
     finally:

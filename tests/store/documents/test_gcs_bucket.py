@@ -85,7 +85,7 @@ def test_every_spelling_of_a_bucket_url_is_accepted(bucket_server: BucketServer,
 @pytest.mark.parametrize(
     "url", ["gs:", "gs://", "gs:///x", "gs://B/x", "gs://bucket/x?y", "gs://bucket/日", "gs://b/../"]
 )
-def test_only_a_bucket_url_is_taken(url: str) -> None:
+def test_only_a_bucket_url_is_accepted(url: str) -> None:
     """A URL that isn't a valid URL of a bucket is refused as a wrong setting, with the name of its variable."""
     with pytest.raises(ConsoleError) as caught:
         Documents(url)

@@ -70,12 +70,12 @@ child.main(sys.argv[1:])
 
 
 def can_refuse_files() -> bool:
-    """Return whether the kernel has Landlock."""
+    """Return True if the kernel has Landlock."""
     return sys.platform == "linux" and int(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1)) > 0
 
 
 def can_refuse_system_calls() -> bool:
-    """Return whether the kernel has seccomp filters, on a processor for which the child has a filter."""
+    """Return True if the kernel has seccomp filters and the child has a filter for this kind of processor."""
     status = Path("/proc/self/status")
     has_filters = status.exists() and "\nSeccomp_filters:" in status.read_text()
     return has_filters and os.uname().machine in pdf_child_process._REFUSED_SYSTEM_CALLS

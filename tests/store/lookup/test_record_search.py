@@ -32,7 +32,10 @@ from tests.store.queues.test_chosen_records import (
 from tests.store.queues.test_queues import NOW, with_and_without_lapsed
 from tests.support.places import Engine, open_empty_place_anywhere
 
-_NEVER, _ALWAYS = -1, 20_000
+_NO_ROWS, _ALL_ROWS = -1, 20_000
+"""Largest counts of rows for which a search reads ranges of an index: with the first the search never does, with the
+second it always does.
+"""
 PAID_ON, BEGUN_ON = date(2026, 3, 2), date(2026, 3, 5)
 NUMBER_OF_ORDER, NUMBER_OF_PAYMENT = "2010401907731", "5010401907732"
 """Corporation numbers of an order that has two payments, and of a payment that has two refunds."""
@@ -77,13 +80,13 @@ def _find_records(conn: Connection, search: RecordSearch) -> set[tuple[str, int]
 
 
 @with_and_without_lapsed
-@pytest.mark.parametrize("max_rows", [_NEVER, _ALWAYS], ids=["newest rows", "ranges of an index"])
+@pytest.mark.parametrize("max_index_rows", [_NO_ROWS, _ALL_ROWS], ids=["newest rows", "ranges of an index"])
 def test_a_search_finds_the_records_of_its_filter(
-    database: Database, lapsed: queues.LapsedIds, max_rows: int, monkeypatch: pytest.MonkeyPatch
+    database: Database, lapsed: queues.LapsedIds, max_index_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A search finds the records that fulfil its filter, whether it reads the newest rows or ranges of an index, and
     even while calls have lapsed."""
-    monkeypatch.setattr(record_search, "MAX_ROWS_OF_INDEX_SEARCH", max_rows)
+    monkeypatch.setattr(record_search, "MAX_ROWS_OF_INDEX_SEARCH", max_index_rows)
     with database.read() as conn:
         whole = _read_all_records(conn, lapsed)
         for text in FILTER_TEXTS:
@@ -109,12 +112,12 @@ def test_a_record_must_fulfil_words_and_conditions(database: Database) -> None:
         assert everything == {("payment", 1), ("payment", 2), ("payment", 3), ("payment", 4), ("refund", 7)}
 
 
-@pytest.mark.parametrize("max_rows", [_NEVER, _ALWAYS])
+@pytest.mark.parametrize("max_index_rows", [_NO_ROWS, _ALL_ROWS])
 def test_a_day_is_the_day_in_japan_of_the_payment(
-    database: Database, max_rows: int, monkeypatch: pytest.MonkeyPatch
+    database: Database, max_index_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A search finds a payment by the Japanese day on which it was paid or begun, in tables of any size."""
-    monkeypatch.setattr(record_search, "MAX_ROWS_OF_INDEX_SEARCH", max_rows)
+    monkeypatch.setattr(record_search, "MAX_ROWS_OF_INDEX_SEARCH", max_index_rows)
     with database.read() as conn:
         for day, row_id in ((PAID_ON, 2), (BEGUN_ON, 5)):
             assert _find_records(conn, RecordSearch(_make_choice(NO_FILTER), DayRange(day, day), {}, 50)) == {

@@ -28,21 +28,23 @@ _READING_KEYWORDS = ("SELECT", "SHOW", "SET", "PRAGMA", "DESCRIBE", "BEGIN")
 _LOCK_NAME = "console_upgrade"
 _PART_COUNT = 8
 _BEFORE_FIRST_TABLES = 1
-"""A statement of the first upgrade of a database, before which no table of the program exists."""
+"""Number of a statement of the first upgrade of a database; before this statement no table of the program exists."""
 _SOAKED_PARTS = (pytest.param(part, marks=pytest.mark.soak) for part in range(_PART_COUNT))
 _for_each_part = pytest.mark.parametrize("part", [None, *_SOAKED_PARTS])
-"""All statements, in parts of which the soak runs each; make test draws three statements."""
+"""Mark with which a test is interrupted at statements of every part in `make soak`, and at three random statements in
+`make test`.
+"""
 
 
 class UpgradeInterrupted(Exception):
-    """Raised in place of a killed process: the database connection is closed, and the program sends no further
-    statement.
+    """An exception that stands for the kill of the process: the database connection is closed, and the program sends
+    no further statement.
     """
 
 
 class ChangeCounter:
-    """Counts the statements that change the database, and raises UpgradeInterrupted before the statement with the
-    number `breaks_before`. With None it never raises.
+    """A counter of the statements that change the database. It raises UpgradeInterrupted before the statement with
+    the number `breaks_before` (None: never).
     """
 
     def __init__(self, breaks_before: int | None) -> None:

@@ -19,11 +19,11 @@ from console.store.schema.core import SCHEMA_VERSION
 from tests.store.migrations.test_old_chain import open_empty_database, read_schema
 from tests.store.test_state_since import (
     AUDIT_ENTRIES,
-    BEGUN,
+    BEGUN_AT,
     EXPECTED_STATE_SINCE,
     INSERT_ENTRY_SQL,
     INSERT_OLD_ROWS_SQL,
-    WRITTEN,
+    WRITTEN_AT,
     convert_to_instant,
 )
 from tests.support.places import CHECKS_TABLE, Engine
@@ -80,7 +80,7 @@ def insert_rows(conn: Connection) -> None:
     for name in conn.exec_driver_sql(triggers).scalars().all():
         conn.exec_driver_sql(f"DROP TRIGGER {name}")
     for statement in (
-        *INSERT_OLD_ROWS_SQL.format(begun=BEGUN, written=WRITTEN).split(";"),
+        *INSERT_OLD_ROWS_SQL.format(begun=BEGUN_AT, written=WRITTEN_AT).split(";"),
         INSERT_PERSON_SQL,
         INSERT_REQUESTS_SQL,
     ):
@@ -134,7 +134,7 @@ def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path, monkeyp
         with database.write_without_retries() as tx:
             insert_rows(tx.conn)
             for number in (11, 12, 13):
-                tx.conn.exec_driver_sql(INSERT_EXPIRED_PAYMENT_SQL.format(number=number, written=WRITTEN))
+                tx.conn.exec_driver_sql(INSERT_EXPIRED_PAYMENT_SQL.format(number=number, written=WRITTEN_AT))
             rows = read_unchanged_rows(tx.conn)
         assert rows["requests"] == [("a", "op", "ended", "a", 0), ("b", "op", "lapsed", None, 0)]
         undone: list[str] = []
@@ -160,11 +160,13 @@ def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path, monkeyp
     assert sum(changed_row_counts) > 2 == max(changed_row_counts)
 
 
-INSERT_MERCHANTS_SQL = {
+STORED_MERCHANT_BY_NAME = {
     "merchant.alarmbox": "production ****-one 0123456789abcdef0123456789abcdef op-a",
     "merchant.paypay": "loopback **************0001 fedcba9876543210fedcba9876543210 worker",
 }
-"""The values that schema 0025 stores. A version before has no name for them, and doesn't read them."""
+"""The merchants that schema 0025 stores in `console_meta`, by the name of their row. Earlier versions of the program
+don't read these rows.
+"""
 
 
 @contextmanager
@@ -221,7 +223,7 @@ def test_the_version_before_is_installed_again_and_replaced(
         schema = read_schema(database)
         with database.write_without_retries() as tx:
             insert_rows(tx.conn)
-            for name, value in INSERT_MERCHANTS_SQL.items():
+            for name, value in STORED_MERCHANT_BY_NAME.items():
                 migrate.write_meta(tx.conn, name, value)
             rows = read_unchanged_rows(tx.conn)
         migrate.upgrade(database)  # creates the triggers that `insert_rows` has dropped
@@ -250,7 +252,7 @@ def test_the_version_before_is_installed_again_and_replaced(
             assert upgraded[part] == expected, part
         with database.read() as conn:
             assert read_unchanged_rows(conn) == rows
-            assert dict(tuple(row) for row in conn.execute(stored)) == INSERT_MERCHANTS_SQL
+            assert dict(tuple(row) for row in conn.execute(stored)) == STORED_MERCHANT_BY_NAME
 
 
 @pytest.mark.engines("mariadb", "galera")

@@ -1,5 +1,6 @@
-"""Tests of the Redis cache of the idempotency service: which entries the cache accepts, which it forgets, and that no
-caller waits for it longer than its time limit."""
+"""Tests of the Redis cache of the idempotency service: the entries that it accepts, the results that it forgets, and
+the time limit of each wait for it.
+"""
 
 import logging
 import time
@@ -24,7 +25,7 @@ from tests.support.server_fixtures import require_server
 from tests.support.servers import RedisServer, start_private_redis
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
-KEY, PRINT, RESULT = "idempotent:payment:M-1:ORD-1", "3300 JPY", '{"payment": 17}'
+IDEMPOTENCY_KEY, FINGERPRINT, RESULT = "idempotent:payment:M-1:ORD-1", "3300 JPY", '{"payment": 17}'
 STORE_KEY = "a store key of enough characters"
 CACHE_UNREACHABLE_MESSAGE = "the cache is away ({}); the database answers alone"
 
@@ -109,7 +110,7 @@ def _raise_time_limits(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
 
 
 def store_and_find_result(cache: RedisIdempotencyCache, result: str = RESULT, epoch: str = "first") -> None:
-    cache.store_result(KEY, PRINT, result, epoch)
+    cache.store_result(IDEMPOTENCY_KEY, FINGERPRINT, result, epoch)
 
 
 def read_only_entry_name(client: Redis) -> bytes:
@@ -133,10 +134,10 @@ def read_entry(client: Redis, name: bytes) -> bytes:
 
 def test_a_final_result_is_recalled(cache: RedisIdempotencyCache) -> None:
     """A lookup with the same key and fingerprint returns the stored result, and so does `announce_use`."""
-    assert cache.find_result(KEY, PRINT).result is None
+    assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
     store_and_find_result(cache)
-    assert cache.find_result(KEY, PRINT).result == RESULT
-    assert cache.announce_use(KEY, PRINT).result == RESULT
+    assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
+    assert cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
 
 
 def test_results_of_any_text_are_returned(cache: RedisIdempotencyCache) -> None:
@@ -144,9 +145,9 @@ def test_results_of_any_text_are_returned(cache: RedisIdempotencyCache) -> None:
     is only in the database."""
     for result in ("", "架空商事", "x" * caches.LARGEST_RESULT_BYTES):
         store_and_find_result(cache, result)
-        assert cache.find_result(KEY, PRINT).result == result
-    cache.store_result("other", PRINT, "x" * (caches.LARGEST_RESULT_BYTES + 1), "first")
-    assert cache.find_result("other", PRINT) == caches.CacheLookup(epoch="first")
+        assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result == result
+    cache.store_result("other", FINGERPRINT, "x" * (caches.LARGEST_RESULT_BYTES + 1), "first")
+    assert cache.find_result("other", FINGERPRINT) == caches.CacheLookup(epoch="first")
 
 
 def test_a_lookup_with_other_values_finds_no_result(
@@ -154,39 +155,39 @@ def test_a_lookup_with_other_values_finds_no_result(
 ) -> None:
     """A lookup with another fingerprint, key, epoch, database or store key finds no result."""
     store_and_find_result(cache)
-    assert cache.find_result(KEY, "9900 JPY").result is None
-    assert cache.find_result(KEY + "0", PRINT).result is None
+    assert cache.find_result(IDEMPOTENCY_KEY, "9900 JPY").result is None
+    assert cache.find_result(IDEMPOTENCY_KEY + "0", FINGERPRINT).result is None
     with (
         open_cache(redis_server.url) as other_database,
         open_cache(redis_server.url, database_id, "x" * 16) as other_key,
     ):
-        assert other_database.find_result(KEY, PRINT) == caches.CacheLookup(epoch="first")
-        assert other_key.find_result(KEY, PRINT) == caches.CacheLookup(epoch="first")
+        assert other_database.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup(epoch="first")
+        assert other_key.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup(epoch="first")
     with open_cache(redis_server.url, database_id) as same:
-        assert same.find_result(KEY, PRINT).result == RESULT
+        assert same.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
 
 
 def test_the_first_announcement_of_a_key_is_distinguished(cache: RedisIdempotencyCache) -> None:
     """The first process that announces the use of a key gets `is_missing`, because the cache has no entry. The next
     process gets an answer without `is_missing`, because another process has announced the key."""
-    assert cache.announce_use(KEY, PRINT) == caches.CacheLookup(is_missing=True, epoch="first")
-    assert cache.announce_use(KEY, PRINT) == caches.CacheLookup(is_missing=False, epoch="first")
+    assert cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup(is_missing=True, epoch="first")
+    assert cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup(is_missing=False, epoch="first")
     store_and_find_result(cache)
-    assert cache.announce_use(KEY, PRINT).result == RESULT
+    assert cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
 
 
 def test_entries_contain_no_readable_content_and_expire(own_server: RedisServer, other_program_client: Redis) -> None:
     """The names and values of entries contain no key, fingerprint or result in readable form. Redis deletes results
     and marks of running uses after their lifetime."""
     with open_cache(own_server.url) as cache:
-        cache.announce_use(KEY, PRINT)
+        cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT)
         assert_expires_after(other_program_client, caches.RUNNING_MARK_LIFETIME_MS)
         store_and_find_result(cache)
         assert_expires_after(other_program_client, caches.RESULT_LIFETIME_MS)
         stored = read_only_entry_name(other_program_client) + read_entry(
             other_program_client, read_only_entry_name(other_program_client)
         )
-        cache.forget_result(KEY)
+        cache.forget_result(IDEMPOTENCY_KEY)
         assert_expires_after(other_program_client, caches.FORGOTTEN_MARK_LIFETIME_MS)
     assert not any(word in stored for word in (b"M-1", b"ORD-1", b"3300", b"payment", b"17"))
     assert (caches.RESULT_LIFETIME_MS, caches.RUNNING_MARK_LIFETIME_MS, caches.FORGOTTEN_MARK_LIFETIME_MS) == (
@@ -212,10 +213,10 @@ def test_a_forgotten_result_is_forgotten_at_once(
     another process doesn't restore it."""
     with open_cache(redis_server.url, database_id) as unaware:
         store_and_find_result(cache)
-        cache.forget_result(KEY)
-        assert unaware.find_result(KEY, PRINT).result is None
+        cache.forget_result(IDEMPOTENCY_KEY)
+        assert unaware.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
         store_and_find_result(unaware)
-        assert unaware.find_result(KEY, PRINT).result is None
+        assert unaware.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
 
 
 def test_a_late_entry_belongs_to_its_epoch(
@@ -223,14 +224,14 @@ def test_a_late_entry_belongs_to_its_epoch(
 ) -> None:
     """Redis has lost the mark of a forgotten result, and a slow process writes the result again. A process that has
     read the new epoch doesn't accept this entry."""
-    cache.forget_result(KEY)
+    cache.forget_result(IDEMPOTENCY_KEY)
     with Redis.from_url(redis_server.url) as client:
-        client.delete(cache._entry_cipher.make_entry_name(KEY))  # type: ignore[union-attr]  # connected, so there
+        client.delete(cache._entry_cipher.make_entry_name(IDEMPOTENCY_KEY))  # type: ignore[union-attr]  # connected, so there
     store_and_find_result(cache, epoch="first")
     cache.refresh_epoch(lambda: "second")
-    assert cache.find_result(KEY, PRINT) == caches.CacheLookup(is_missing=False, epoch="second")
+    assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup(is_missing=False, epoch="second")
     store_and_find_result(cache, epoch="second")
-    assert cache.find_result(KEY, PRINT).result == RESULT
+    assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
 
 
 def test_an_old_epoch_is_read_again_before_use(cache: RedisIdempotencyCache, uptime: ManualUptime) -> None:
@@ -238,9 +239,13 @@ def test_an_old_epoch_is_read_again_before_use(cache: RedisIdempotencyCache, upt
     again from the database."""
     store_and_find_result(cache)
     uptime.pass_seconds(1.1)
-    assert cache.find_result(KEY, PRINT) == cache.announce_use(KEY, PRINT) == caches.CacheLookup()
+    assert (
+        cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT)
+        == cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT)
+        == caches.CacheLookup()
+    )
     cache.refresh_epoch(lambda: "first")
-    assert cache.find_result(KEY, PRINT).result == RESULT
+    assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
 
 
 def test_an_answer_read_after_a_pause_is_ignored(
@@ -257,7 +262,7 @@ def test_an_answer_read_after_a_pause_is_ignored(
         return found
 
     monkeypatch.setattr(cache._redis_client, "send_command", ask_and_pass_an_hour)
-    assert cache.find_result(KEY, PRINT).result is None
+    assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
 
 
 # Entries of strangers
@@ -295,13 +300,13 @@ def test_spoiled_redis_entries_give_no_result(own_server: RedisServer, other_pro
         name = read_only_entry_name(other_program_client)
         for why, spoil in make_damaging_functions(other_program_client, name).items():
             spoil()
-            assert cache.find_result(KEY, PRINT).result is None, why
-            assert cache.announce_use(KEY, PRINT).result is None, why
+            assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None, why
+            assert cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT).result is None, why
             store_and_find_result(cache)
             assert cache.state == "on", why
         other_program_client.delete(name)
         store_and_find_result(cache)
-        assert cache.find_result(KEY, PRINT).result == RESULT
+        assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
 
 
 def test_an_entry_copied_to_another_key_gives_no_result(own_server: RedisServer, other_program_client: Redis) -> None:
@@ -309,10 +314,10 @@ def test_an_entry_copied_to_another_key_gives_no_result(own_server: RedisServer,
     with open_cache(own_server.url) as cache:
         store_and_find_result(cache)
         name = read_only_entry_name(other_program_client)
-        cache.announce_use(KEY + "0", PRINT)
+        cache.announce_use(IDEMPOTENCY_KEY + "0", FINGERPRINT)
         (other,) = set(list_entry_names(other_program_client)) - {name}
         other_program_client.set(other, read_entry(other_program_client, name))
-        assert cache.find_result(KEY + "0", PRINT).result is None
+        assert cache.find_result(IDEMPOTENCY_KEY + "0", FINGERPRINT).result is None
 
 
 @pytest.mark.expects_log("a value that is too large to be an answer")
@@ -324,7 +329,7 @@ def test_a_huge_value_is_not_read(
     with open_cache(own_server.url, caplog=caplog) as cache:
         store_and_find_result(cache)
         other_program_client.set(read_only_entry_name(other_program_client), b"d" + bytes(50_000_000))
-        assert cache.find_result(KEY, PRINT).result is None
+        assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
     assert caplog.messages == [CACHE_UNREACHABLE_MESSAGE.format("TimeoutError")]
 
 
@@ -348,7 +353,7 @@ def test_a_server_that_is_no_redis_gives_no_result(why: str, caplog: pytest.LogC
     one line to the log.
     """
     with start_strange_server(INVALID_REDIS_VALUES[why]) as url, open_cache(url, caplog=caplog) as cache:
-        assert cache.find_result(KEY, PRINT).result is None
+        assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
         assert cache.state == "off"
     assert len(caplog.messages) == 1
 
@@ -362,7 +367,7 @@ def test_a_slowly_sent_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> N
         start_strange_server(b"$64\r\n" + b"x" * 64, drip_seconds=0.01) as url,
         open_cache(url, caplog=caplog) as cache,
     ):
-        assert cache.find_result(KEY, PRINT).result is None
+        assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
         assert cache.state == "off"
     assert len(caplog.messages) == 1
 
@@ -374,7 +379,7 @@ def test_a_redis_answer_of_another_type_gives_no_result(answer: bytes) -> None:
         cache = RedisIdempotencyCache(url, "database", lambda: STORE_KEY)
         assert cache.connect()
         cache.refresh_epoch(lambda: "first")
-        assert cache.find_result(KEY, PRINT).result is None
+        assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
         cache.close()
 
 
@@ -395,14 +400,14 @@ def test_a_killed_server_is_logged_once_and_found_again(
         with monkeypatch.context() as patch:
             connected: list[RedisClient] = []
             patch.setattr(RedisClient, "_connect", connected.append)
-            assert {cache.find_result(KEY, PRINT).result for _ in range(100)} == {None}
+            assert {cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result for _ in range(100)} == {None}
             assert connected == []
         assert cache.state == "off"
         uptime.pass_seconds(5)
-        cache.find_result(KEY, PRINT)
+        cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT)
         own_server.start()
         uptime.pass_seconds(5)
-        cache.find_result(KEY, PRINT)
+        cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT)
         wait_until(lambda: cache.state == "on", "the cache to be back")
         wait_until(lambda: len(caplog.messages) == 2, "it to be told")
     assert caplog.messages == [CACHE_UNREACHABLE_MESSAGE.format("ConnectionError"), "the cache answers again"]
@@ -419,20 +424,20 @@ def test_a_hung_server_is_waited_for_once(
         store_and_find_result(cache)
         own_server.pause()
         began = time.monotonic()
-        assert cache.find_result(KEY, PRINT).result is None
+        assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
         assert time.monotonic() - began >= ANSWER_TIMEOUT_SECONDS  # house: at least, however busy the machine is
         monkeypatch.setattr(redis_link, "ANSWER_TIMEOUT_SECONDS", MAX_WAIT_SECONDS)
         for _ in range(100):
-            cache.find_result(KEY, PRINT)
+            cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT)
         uptime.pass_seconds(5)
         for _ in range(100):
-            cache.find_result(KEY, PRINT)
+            cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT)
         own_server.resume()
         uptime.pass_seconds(5)
         cache.refresh_epoch(lambda: "first")
-        cache.find_result(KEY, PRINT)
+        cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT)
         wait_until(lambda: cache.state == "on", "the cache to be back")
-        assert cache.find_result(KEY, PRINT).result == RESULT
+        assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
     assert caplog.messages == [CACHE_UNREACHABLE_MESSAGE.format("TimeoutError")]
 
 
@@ -443,9 +448,9 @@ def test_an_emptied_redis_gives_no_result_and_no_log_line(
     with open_cache(own_server.url) as cache:
         store_and_find_result(cache)
         other_program_client.flushall()
-        assert cache.find_result(KEY, PRINT) == caches.CacheLookup(epoch="first")
+        assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup(epoch="first")
         store_and_find_result(cache)
-        assert cache.find_result(KEY, PRINT).result == RESULT
+        assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
         assert cache.state == "on"
 
 
@@ -458,12 +463,12 @@ def test_a_missing_server_is_looked_for_in_the_background(
     cache = RedisIdempotencyCache("redis://127.0.0.1:9/0", "database", lambda: STORE_KEY)
     assert (cache.state, caplog.messages) == ("off", [])
     for _ in range(3):
-        assert cache.find_result(KEY, PRINT) == caches.CacheLookup()
+        assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup()
         wait_until(lambda: bool(caplog.messages), "it to be told")
         uptime.pass_seconds(5)
     cache.close()
     assert caplog.messages == [CACHE_UNREACHABLE_MESSAGE.format("ConnectionError")]
-    assert cache.find_result(KEY, PRINT) == caches.CacheLookup()
+    assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup()
 
 
 @pytest.mark.expects_log("an account without a right")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.engines("sqlite", "mariadb", "galera")
 NOW = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
 LEASE_NAME = "alarmbox_credit_check_1"
 LEASE_SECONDS = 60.0
-SOON, LATER = timedelta(seconds=59), timedelta(seconds=2)
+JUST_BEFORE_EXPIRY, TWO_SECONDS = timedelta(seconds=59), timedelta(seconds=2)
 
 
 def make_holder(place: Place, desk: str = "desk-1") -> HoldingProcess:
@@ -66,9 +66,9 @@ def test_a_lease_expires_by_the_databases_clock(
     can't release the lease of the next holder."""
     here, there = databases
     lost, lost_fence = require_lease(acquire_lease(here, make_holder(place))), read_fencing_token(here)
-    hand_clock.at += SOON
+    hand_clock.at += JUST_BEFORE_EXPIRY
     assert acquire_lease(there, make_holder(place, "desk-2")) is None
-    hand_clock.at += LATER
+    hand_clock.at += TWO_SECONDS
     taken = require_lease(acquire_lease(there, make_holder(place, "desk-2")))
     assert not here.write(lambda tx: leases.renew(tx.conn, lost, NOW, LEASE_SECONDS))
     here.write(lambda tx: leases.release(tx.conn, lost))
@@ -88,10 +88,10 @@ def test_a_heartbeat_moves_the_end_of_its_lease(
     here, there = databases
     mine = require_lease(acquire_lease(here, make_holder(place)))
     for _ in range(3):
-        hand_clock.at += SOON
+        hand_clock.at += JUST_BEFORE_EXPIRY
         assert here.write(lambda tx: leases.renew(tx.conn, mine, NOW, LEASE_SECONDS))
         assert acquire_lease(there, make_holder(place, "desk-2")) is None
-    hand_clock.at += SOON + LATER
+    hand_clock.at += JUST_BEFORE_EXPIRY + TWO_SECONDS
     assert not here.write(lambda tx: leases.renew(tx.conn, mine, NOW, LEASE_SECONDS))
 
 

@@ -16,17 +16,17 @@ from console.store.spool.spool import Intent, SpoolEntry, SpoolState
 from tests.support.places import Place
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-OPERATION, NUMBER = "5b7c1f1e-0000-4000-8000-000000000001", "7010705000725"
+OPERATION_ID, CORPORATION_NUMBER = "5b7c1f1e-0000-4000-8000-000000000001", "7010705000725"
 
 
 def make_entry(operation_id: str, *, holds_claim: bool) -> SpoolEntry:
-    """Return an entry of a desk's spool about a purchase of the corporation number NUMBER."""
+    """Return an entry of a desk's spool about a purchase of the number CORPORATION_NUMBER."""
     intent = Intent(
         operation_id,
         "a database",
         AuditAction.CREDIT_CHECK_PURCHASE,
         "1",
-        NUMBER,
+        CORPORATION_NUMBER,
         17,
         "op-a",
         "a desk",
@@ -40,7 +40,7 @@ def make_entry(operation_id: str, *, holds_claim: bool) -> SpoolEntry:
 @pytest.fixture
 def database(databases: tuple[Database, ...]) -> Database:
     database = databases[0]
-    entry = make_entry(OPERATION, holds_claim=True)
+    entry = make_entry(OPERATION_ID, holds_claim=True)
     database.write(lambda tx: lost_operations.insert_lost_operations(tx.conn, [entry], "a database", NOW))
     return database
 
@@ -52,7 +52,12 @@ def list_states(database: Database) -> list[str]:
 
 
 def add_evidence(tx: Transaction, person: str) -> int:
-    row = {"subject_kind": "operation", "operation_id": OPERATION, "at": NOW.replace(tzinfo=None), "source": "person"}
+    row = {
+        "subject_kind": "operation",
+        "operation_id": OPERATION_ID,
+        "at": NOW.replace(tzinfo=None),
+        "source": "person",
+    }
     result = tx.conn.execute(insert(evidence).values(**row, who=person, sha256="a" * 64, summary="", body="seen"))
     assert result.inserted_primary_key is not None
     return int(result.inserted_primary_key[0])
@@ -60,7 +65,13 @@ def add_evidence(tx: Transaction, person: str) -> int:
 
 def insert_proposal(tx: Transaction, person: str, *, is_closed: bool) -> None:
     at = NOW.replace(tzinfo=None)
-    row = {"subject_kind": "operation", "subject_id": OPERATION, "action": "resolve", "proposed": "error", "at": at}
+    row = {
+        "subject_kind": "operation",
+        "subject_id": OPERATION_ID,
+        "action": "resolve",
+        "proposed": "error",
+        "at": at,
+    }
     ended = at + timedelta(minutes=1) if is_closed else None
     tx.conn.execute(
         insert(approvals).values(**row, person=person, evidence_id=add_evidence(tx, person), closed_at=ended)
@@ -69,8 +80,8 @@ def insert_proposal(tx: Transaction, person: str, *, is_closed: bool) -> None:
 
 def holds_claim(database: Database) -> bool:
     with database.read() as conn:
-        held = lost_operations.list_purchases_holding_claim(conn, "1", NUMBER)
-        assert held == lost_operations.list_purchases_holding_claim(conn, None, NUMBER)
+        held = lost_operations.list_purchases_holding_claim(conn, "1", CORPORATION_NUMBER)
+        assert held == lost_operations.list_purchases_holding_claim(conn, None, CORPORATION_NUMBER)
     return bool(held)
 
 
@@ -106,7 +117,7 @@ def test_the_list_names_each_state(database: Database) -> None:
     claim, and an operation that is in the journal again is listed as restored. The list is cut at its limit, and the
     total number is returned too.
     """
-    later = [make_entry(f"{OPERATION[:-1]}{n}", holds_claim=holds) for n, holds in ((2, False), (3, True))]
+    later = [make_entry(f"{OPERATION_ID[:-1]}{n}", holds_claim=holds) for n, holds in ((2, False), (3, True))]
     database.write(
         lambda tx: lost_operations.insert_lost_operations(tx.conn, later, "a database", NOW + timedelta(hours=1))
     )

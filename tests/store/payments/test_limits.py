@@ -18,7 +18,7 @@ CORPORATION_NUMBER = "1180301018771"
 
 
 def open_account(conn: Connection, limit: int = 10_000) -> Account:
-    """Open an account of the corporation NUMBER with this limit, and return the account."""
+    """Open an account of the corporation CORPORATION_NUMBER with this limit, and return the account."""
     return read_account(conn, accounts.open_account(conn, CORPORATION_NUMBER, "JPY", limit))
 
 

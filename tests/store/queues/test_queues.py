@@ -177,7 +177,7 @@ def _make_payment_rows() -> list[dict[str, object]]:
     ]
 
 
-PAID_SINCE = {101, 104}
+FAILED_PAYMENTS_PAID_LATER = {101, 104}
 _NAIVE_NOW = convert_to_naive_utc(NOW)
 _PAID_COLUMNS = {"captured_minor": 3_300, "told_at": _NAIVE_NOW}
 WORK_AND_FACTS_BY_PAYMENT: Mapping[int, tuple[str, dict[str, object]]] = {
@@ -218,7 +218,7 @@ def _make_refund_rows() -> list[dict[str, object]]:
     ]
 
 
-REFUNDED_SINCE = {101}
+FAILED_REFUNDS_COMPLETED_LATER = {101}
 
 
 def read_all_pages(
@@ -256,13 +256,17 @@ PAYMENT_RULE_BY_QUEUE: Mapping[str, Callable[[Payment], bool]] = {
     ),
     "unknown": lambda one: one.certainty.value == "unknown",
     "error": lambda one: (
-        one.state.value == "payment_failed" and one.certainty.value == "known" and one.id not in PAID_SINCE
+        one.state.value == "payment_failed"
+        and one.certainty.value == "known"
+        and one.id not in FAILED_PAYMENTS_PAID_LATER
     ),
 }
 REFUND_RULE_BY_QUEUE: Mapping[str, Callable[[Refund], bool]] = {
     "unknown": lambda one: one.certainty.value == "unknown",
     "error": lambda one: (
-        one.state.value == "failed" and one.certainty.value == "known" and one.id not in REFUNDED_SINCE
+        one.state.value == "failed"
+        and one.certainty.value == "known"
+        and one.id not in FAILED_REFUNDS_COMPLETED_LATER
     ),
     "refunds": lambda one: one.state.value in ("requested", "approved", "submitting", "submitted"),
 }

@@ -17,21 +17,21 @@ from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 from tests.support.places import FIRST_PERSON
 
-FROM, TO = date(2026, 11, 1), date(2026, 11, 2)
+FIRST_DAY, LAST_DAY = date(2026, 11, 1), date(2026, 11, 2)
 FIVE_MINUTES_AFTER = NOW + timedelta(minutes=5)
 
 
 class BeginRun(Protocol):
-    def __call__(self, provider: str = "paypay", to: date = TO) -> ReconciliationRun: ...
+    def __call__(self, provider: str = "paypay", to: date = LAST_DAY) -> ReconciliationRun: ...
 
 
 @pytest.fixture
 def begin_run(own_rows: Connection, acting_person: str) -> BeginRun:
     """Return a function that begins a run, or returns the unfinished run of the same days."""
 
-    def open_run(provider: str = "paypay", to: date = TO) -> ReconciliationRun:
+    def open_run(provider: str = "paypay", to: date = LAST_DAY) -> ReconciliationRun:
         run = reconciliations.find(
-            own_rows, reconciliations.open_run(own_rows, provider, FROM, to, acting_person, NOW)
+            own_rows, reconciliations.open_run(own_rows, provider, FIRST_DAY, to, acting_person, NOW)
         )
         assert run is not None
         return run
@@ -49,12 +49,12 @@ def test_a_second_call_continues_the_run_of_the_same_days(
     assert (run.state, run.phase, run.from_day, run.to_day, run.asked_by) == (
         "running",
         "theirs",
-        FROM,
-        TO,
+        FIRST_DAY,
+        LAST_DAY,
         acting_person,
     )
     assert begin_run() == run
-    others = begin_run(to=FROM), begin_run("atom")
+    others = begin_run(to=FIRST_DAY), begin_run("atom")
     assert reconciliations.list_unfinished_runs(own_rows, "paypay") == (run, others[0])
     ended = reconciliations.save_progress(own_rows, run, FIVE_MINUTES_AFTER, state=reconciliations.RUN_DONE)
     assert begin_run().id > others[1].id
@@ -122,7 +122,7 @@ def test_the_latest_runs_are_listed_newest_first(own_rows: Connection, begin_run
     """The latest runs of one provider or of all providers are listed from the newest to the oldest. Each change of a
     run is in the change feed."""
     mark, _ = change_feed.list_changes_since(own_rows, None)
-    one, two, three = begin_run(), begin_run("atom"), begin_run(to=FROM)
+    one, two, three = begin_run(), begin_run("atom"), begin_run(to=FIRST_DAY)
     assert reconciliations.list_latest_runs(own_rows, "paypay", 9) == (three, one)
     assert reconciliations.list_latest_runs(own_rows, None, 2) == (three, two)
     assert set(change_feed.list_changes_since(own_rows, mark)[1]) == {
@@ -134,7 +134,9 @@ def test_the_latest_runs_are_listed_newest_first(own_rows: Connection, begin_run
 def test_simultaneous_beginnings_return_one_run(databases: tuple[Database, ...]) -> None:
     """Many processes begin a run of the same days at the same moment, and all of them get the same run."""
     person = databases[0].account_name or FIRST_PERSON
-    given = run_at_once(databases, lambda tx, _: reconciliations.open_run(tx.conn, "paypay", FROM, TO, person, NOW))
+    given = run_at_once(
+        databases, lambda tx, _: reconciliations.open_run(tx.conn, "paypay", FIRST_DAY, LAST_DAY, person, NOW)
+    )
     assert len(set(given)) == 1
     row = ReconciliationDifference("ORD-1", ReconciliationVerdict.IMPORTED, None, None, "x")
     assert sum(run_at_once(databases, lambda tx, _: reconciliations.add_difference(tx.conn, given[0], row))) == 1

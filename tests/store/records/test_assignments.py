@@ -17,7 +17,7 @@ from tests.support.places import FIRST_PERSON, Place
 
 OTHER_PERSON = "lead-b"
 HALF_AN_HOUR = timedelta(minutes=30)
-KIND, RECORD = "payment", 7
+RECORD_KIND, RECORD_ID = "payment", 7
 
 
 @pytest.fixture
@@ -31,12 +31,12 @@ def databases_of_two_people(place: Place) -> Iterator[tuple[Database, Database]]
 
 
 def take_record(database: Database, person: str, now: datetime = NOW, duration: timedelta = HALF_AN_HOUR) -> bool:
-    return database.write(lambda tx: takes.take_record(tx.conn, KIND, RECORD, person, now, now + duration))
+    return database.write(lambda tx: takes.take_record(tx.conn, RECORD_KIND, RECORD_ID, person, now, now + duration))
 
 
 def find_taker(database: Database, now: datetime = NOW) -> str | None:
     with database.read() as conn:
-        found = takes.read_takes(conn, KIND, [RECORD, 99], now).get(RECORD)
+        found = takes.read_takes(conn, RECORD_KIND, [RECORD_ID, 99], now).get(RECORD_ID)
     return found.person if found else None
 
 
@@ -59,9 +59,9 @@ def test_a_record_has_one_take_at_a_time(place: Place, databases_of_two_people: 
     assert take_record(mine, me)
     assert not take_record(theirs, other)
     assert find_taker(theirs) == me
-    assert not theirs.write(lambda tx: takes.release_take(tx.conn, KIND, RECORD, other, NOW))
-    assert mine.write(lambda tx: takes.release_take(tx.conn, KIND, RECORD, me, NOW))
-    assert not mine.write(lambda tx: takes.release_take(tx.conn, KIND, RECORD, me, NOW))
+    assert not theirs.write(lambda tx: takes.release_take(tx.conn, RECORD_KIND, RECORD_ID, other, NOW))
+    assert mine.write(lambda tx: takes.release_take(tx.conn, RECORD_KIND, RECORD_ID, me, NOW))
+    assert not mine.write(lambda tx: takes.release_take(tx.conn, RECORD_KIND, RECORD_ID, me, NOW))
     assert find_taker(mine) is None
     assert take_record(theirs, other)
     assert find_taker(mine) == other
@@ -75,11 +75,11 @@ def test_a_take_ends_after_its_duration(place: Place, databases_of_two_people: t
     )
     assert take_record(mine, me)
     with mine.read() as conn:
-        taken = takes.read_takes(conn, KIND, [RECORD])[RECORD]
+        taken = takes.read_takes(conn, RECORD_KIND, [RECORD_ID])[RECORD_ID]
     assert abs(taken.until - taken.taken_at - HALF_AN_HOUR) < timedelta(seconds=1)
     now = end_all_takes(place)
     assert find_taker(theirs, now) is None
-    assert not mine.write(lambda tx: takes.release_take(tx.conn, KIND, RECORD, me, now))
+    assert not mine.write(lambda tx: takes.release_take(tx.conn, RECORD_KIND, RECORD_ID, me, now))
     assert take_record(theirs, other, now)
     assert not take_record(mine, me, now)
 
@@ -116,7 +116,7 @@ def test_a_person_takes_records_only_in_the_own_name(
 def test_an_empty_list_of_records_needs_no_query(databases_of_two_people: tuple[Database, Database]) -> None:
     """For an empty list of records the result is empty, and the program sends no query."""
     with databases_of_two_people[0].read() as conn:
-        assert takes.read_takes(conn, KIND, []) == {}
+        assert takes.read_takes(conn, RECORD_KIND, []) == {}
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
@@ -129,7 +129,9 @@ def test_only_one_of_simultaneous_takes_succeeds(
     names = (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON))
     won = run_at_once(
         databases_of_two_people,
-        lambda tx, i: takes.take_record(tx.conn, KIND, RECORD, names[i % 2], NOW, NOW + HALF_AN_HOUR) and i % 2,
+        lambda tx, i: (
+            takes.take_record(tx.conn, RECORD_KIND, RECORD_ID, names[i % 2], NOW, NOW + HALF_AN_HOUR) and i % 2
+        ),
     )
     winners = {names[one] for one in won if one is not False}
     assert len(winners) == 1

@@ -10,7 +10,7 @@ from console.domain.corporation_number import compute_check_digit
 from console.store.registry.file_rows import FileColumns
 
 WHOLE_FILE_NAME = "00_zenkoku_all_20251031"
-"""A Friday."""
+"""Name of a whole file of 2025-10-31, which is a Friday."""
 
 
 def make_number(index: int) -> str:

@@ -24,7 +24,7 @@ from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, w
 
 WATCHED_FILES = ("import_whole.py", "import_difference.py", "import_files.py", "registry_file.py", "progress.py")
 DRAWN_KILL_COUNT = 40
-NEXT, DIFFERENCE = "00_zenkoku_all_20251128", "diff_20251201"
+NEXT_WHOLE_FILE_NAME, DIFFERENCE_FILE_NAME = "00_zenkoku_all_20251128", "diff_20251201"
 Tracer = Callable[[FrameType, str, Any], Any]
 
 
@@ -55,9 +55,12 @@ def prepare_registry(scenario: str, folder: Path) -> tuple[Path, list[str]]:
     source_file._BLOCK_BYTES, import_whole._BLOCKS_PER_COMMIT = 500, 2
     rows = [make_row(index) for index in range(12)]
     write_file(folder, WHOLE_FILE_NAME, rows)
-    write_file(folder, NEXT, [*rows, make_row(20)])
-    write_file(folder, DIFFERENCE, [make_row(0, name="新商号"), make_row(21), make_row(1, process="99")])
-    first, names = {"whole": ([WHOLE_FILE_NAME], [NEXT, DIFFERENCE]), "difference": ([NEXT], [DIFFERENCE])}[scenario]
+    write_file(folder, NEXT_WHOLE_FILE_NAME, [*rows, make_row(20)])
+    write_file(folder, DIFFERENCE_FILE_NAME, [make_row(0, name="新商号"), make_row(21), make_row(1, process="99")])
+    first, names = {
+        "whole": ([WHOLE_FILE_NAME], [NEXT_WHOLE_FILE_NAME, DIFFERENCE_FILE_NAME]),
+        "difference": ([NEXT_WHOLE_FILE_NAME], [DIFFERENCE_FILE_NAME]),
+    }[scenario]
     base = folder / f"before {scenario}"
     import_files(base, folder, first)
     return base, names

@@ -35,7 +35,7 @@ from tests.store.registry.kill_imports import (
 
 SCENARIO_NAMES = ("whole", "difference")
 PROCESS_COUNT = 4
-DONE, REFUSED = 0, 3
+DONE_STATUS, REFUSED_STATUS = 0, 3
 _CHILD_ENDED = {signal.SIGCHLD}
 
 
@@ -55,17 +55,18 @@ class RegistryUnderImport:
         return chosen
 
     def fork_import(self, *expected: ErrorCode, before_import: Callable[[], object] = lambda: None) -> int:
-        """Start the import in a child process, and return its process id. The child ends with the status REFUSED if
-        the import is refused with an expected error code."""
+        """Start the import in a child process, and return its process id. The child ends with the status
+        REFUSED_STATUS if the import is refused with an expected error code.
+        """
         child = os.fork()
         if child == 0:
             status = 1
             try:
                 before_import()
                 import_files(self.registry, self.folder, self.names)
-                status = DONE
+                status = DONE_STATUS
             except ConsoleError as refusal:
-                status = REFUSED if refusal.code in expected else 1
+                status = REFUSED_STATUS if refusal.code in expected else 1
                 if status == 1:
                     print(refusal.code, dict(refusal.detail), file=sys.stderr)
             finally:
@@ -130,9 +131,9 @@ def fetch_while_publishing(registry: RegistryUnderImport, count: int) -> int:
             partial(fetch_registry, desk, documents),
         )
         for act in (publish, fetch):
-            longest = _SHORTEST_DISTRIBUTION_SECONDS
+            longest = _FIRST_MAX_KILL_SECONDS
             while _kill_child_after(_fork(act), registry.chance.uniform(0, longest)):
-                killed, longest = killed + 1, longest * _LONGER_AFTER_DEATH
+                killed, longest = killed + 1, longest * _MAX_KILL_SECONDS_GROWTH
                 assert _read_registry_status(registry.registry) == after
                 if act is fetch:
                     assert _read_registry_status(desk) in (before, after)
@@ -145,9 +146,9 @@ def fetch_while_publishing(registry: RegistryUnderImport, count: int) -> int:
     return killed
 
 
-_SHORTEST_DISTRIBUTION_SECONDS, _LONGER_AFTER_DEATH = 0.01, 1.3
-"""Longest time (seconds) after which the first publication or fetch is killed, and its growth with each death, so
-that one comes to its end on every machine.
+_FIRST_MAX_KILL_SECONDS, _MAX_KILL_SECONDS_GROWTH = 0.01, 1.3
+"""Longest time (seconds) after which the first attempt at a publication or fetch is killed, and the factor by which
+this time grows with each further attempt, so that an attempt ends by itself on every machine.
 """
 
 
@@ -158,7 +159,7 @@ def _fork(act: Callable[[], object]) -> int:
         status = 1
         try:
             act()
-            status = DONE
+            status = DONE_STATUS
         finally:
             os._exit(status)
     return child
@@ -180,7 +181,7 @@ def _kill_child_after(child: int, seconds: float) -> bool:
     status = os.waitpid(child, 0)[1]
     while signal.sigtimedwait(_CHILD_ENDED, 0) is not None:
         pass
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) in (DONE, REFUSED), status
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) in (DONE_STATUS, REFUSED_STATUS), status
     return os.WIFSIGNALED(status)
 
 
@@ -199,8 +200,8 @@ def import_at_once(registry: RegistryUnderImport, count: int) -> int:
         statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         os.close(reading)
         os.close(writing)
-        assert {DONE} <= set(statuses) <= {DONE, REFUSED}, statuses
-        refused += statuses.count(REFUSED)
+        assert {DONE_STATUS} <= set(statuses) <= {DONE_STATUS, REFUSED_STATUS}, statuses
+        refused += statuses.count(REFUSED_STATUS)
         registry.check_registry()
     return refused
 
@@ -216,8 +217,8 @@ def import_with_size_limits(registry: RegistryUnderImport, count: int) -> int:
         limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (most, most))
         child = registry.fork_import(ErrorCode.STORAGE_FULL, before_import=limit)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        assert status in (DONE, REFUSED), (status, most)
-        refused += status == REFUSED
+        assert status in (DONE_STATUS, REFUSED_STATUS), (status, most)
+        refused += status == REFUSED_STATUS
         registry.check_registry()
     return refused
 
@@ -233,9 +234,9 @@ def import_on_full_disk(registry: RegistryUnderImport, count: int) -> int:
         free = os.statvfs(registry.folder).f_bavail * os.statvfs(registry.folder).f_frsize
         ballast.write_bytes(bytes(max(0, free - room)))
         status = os.waitstatus_to_exitcode(os.waitpid(registry.fork_import(ErrorCode.STORAGE_FULL), 0)[1])
-        assert status in (DONE, REFUSED), (status, room)
+        assert status in (DONE_STATUS, REFUSED_STATUS), (status, room)
         ballast.unlink()
-        refused += status == REFUSED
+        refused += status == REFUSED_STATUS
         registry.check_registry()
     return refused
 

@@ -21,11 +21,11 @@ from console.store.registry.source_file import MAX_DIRECTORY_BYTES, open_source
 from console.wording.sentences import catalogue
 from tests.store.registry.files import WHOLE_FILE_NAME, make_csv_text, make_number, make_row, write_file, write_zip
 
-INVALID_NUMBER = P.INVALID_CORPORATION_NUMBER
+INVALID_NUMBER_PROBLEM = P.INVALID_CORPORATION_NUMBER
 
 FILE_NAME = "00_zenkoku_all_20251128"
 ROW_COUNT = 6_000
-"""Rows that fill more than one block of the reader."""
+"""Number of rows that fill more than one block of the reader."""
 VALID_ROWS = [make_row(index) for index in range(4)]
 
 
@@ -41,13 +41,14 @@ BAD_ROWS: dict[str, tuple[list[str], P, str]] = {
     "29 fields": (make_row(2)[:-1], P.WRONG_FIELD_COUNT, ""),
     "31 fields": ([*make_row(2), ""], P.WRONG_FIELD_COUNT, ""),
     "no fields": ([], P.WRONG_FIELD_COUNT, ""),
-    "check digit": (make_row(2, corporate_number=make_wrong_number()), INVALID_NUMBER, "corporateNumber"),
-    "12 digits": (make_row(2, corporate_number=make_number(2)[1:]), INVALID_NUMBER, "corporateNumber"),
+    "check digit": (make_row(2, corporate_number=make_wrong_number()), INVALID_NUMBER_PROBLEM, "corporateNumber"),
+    "12 digits": (make_row(2, corporate_number=make_number(2)[1:]), INVALID_NUMBER_PROBLEM, "corporateNumber"),
     "wide digits": (
-        make_row(2, corporate_number=make_number(2).translate(WIDE_DIGITS)), INVALID_NUMBER, "corporateNumber",
+        make_row(2, corporate_number=make_number(2).translate(WIDE_DIGITS)), INVALID_NUMBER_PROBLEM,
+        "corporateNumber",
     ),
-    "no number": (make_row(2, corporate_number=""), INVALID_NUMBER, "corporateNumber"),
-    "successor": (make_row(2, successor_corporate_number=make_wrong_number()), INVALID_NUMBER,
+    "no number": (make_row(2, corporate_number=""), INVALID_NUMBER_PROBLEM, "corporateNumber"),
+    "successor": (make_row(2, successor_corporate_number=make_wrong_number()), INVALID_NUMBER_PROBLEM,
     "successorCorporateNumber"),
     "name of 151": (make_row(2, name="株" * 151), P.FIELD_TOO_LONG, "name"),
     "street of 301": (make_row(2, street_number="町" * 301), P.FIELD_TOO_LONG, "streetNumber"),

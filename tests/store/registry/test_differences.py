@@ -232,8 +232,9 @@ def test_of_several_rows_in_a_difference_the_one_updated_last_counts(tmp_path: P
 def test_the_changes_are_complete_since_the_day_after_the_whole_file(
     files: Path, tmp_path: Path, names: tuple[str, ...], complete_since: date
 ) -> None:
-    """The status of the registry says from which day the registry has all changes: a whole file doesn't say what it
-    has changed."""
+    """The status of the registry has the day since which the registry has all changes. That day comes after the day
+    of the whole file, because a whole file doesn't contain the changes that led to it.
+    """
     registry = tmp_path / "registry"
     for name in names:
         status = import_files(registry, files, name)

@@ -152,7 +152,7 @@ def test_only_other_forms_are_stored() -> None:
     assert list(fold_streets(columns, folded)) == ["梅田2-4-9", "霞ガ関3-1-1"]
 
 
-def test_a_registry_of_form_2_is_searched_and_changed(tmp_path: Path) -> None:
+def test_a_registry_in_format_2_is_searched_and_changed(tmp_path: Path) -> None:
     """A registry in format 2 of an earlier program, which has no comparison forms, can be searched and changed. The
     import of the next whole file creates a registry with comparison forms."""
     folder = tmp_path / "registry"
@@ -187,7 +187,7 @@ def test_a_registry_of_form_2_is_searched_and_changed(tmp_path: Path) -> None:
     reader.close()
 
 
-def test_a_prefecture_is_added_to_a_registry_of_form_2(tmp_path: Path) -> None:
+def test_a_prefecture_is_added_to_a_registry_in_format_2(tmp_path: Path) -> None:
     """A file of another prefecture can be added to a registry in format 2 of an earlier program."""
     folder = tmp_path / "registry"
     import_registry_files(folder, [write_file(tmp_path, "13_tokyo_all_20251031", [make_row(0, name="ひかり")])])

@@ -20,7 +20,7 @@ from console.store.registry.search_expressions import FullTextExpressions
 from console.store.registry.search_index import CLOSED_TERMS_TABLE, OPEN_TERMS_TABLE
 from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
 
-LOOK_ALIKES, CLOSED_LOOK_ALIKES = 300, 60
+SIMILAR_NAME_COUNT, CLOSED_SIMILAR_NAME_COUNT = 300, 60
 TERM_TABLES = (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE)
 CLOSURE_FIELDS = {"close_date": "2020-01-31", "close_cause": "01", "process": "21"}
 OSAKA_FIELDS = {
@@ -66,7 +66,10 @@ KEY_BY_NUMBER = {value: key for key, value in NUMBER_BY_KEY.items()}
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryReader]:
     folder = tmp_path_factory.mktemp("registry")
-    rows = [make_row(index, **(CLOSURE_FIELDS if index < CLOSED_LOOK_ALIKES else {})) for index in range(LOOK_ALIKES)]
+    rows = [
+        make_row(index, **(CLOSURE_FIELDS if index < CLOSED_SIMILAR_NAME_COUNT else {}))
+        for index in range(SIMILAR_NAME_COUNT)
+    ]
     rows += [make_row(1000 + index, **fields) for index, fields in enumerate(FIELDS_BY_KEY.values())]
     reader = _make_registry(folder, rows)
     yield reader
@@ -205,11 +208,11 @@ def test_a_frequent_text_returns_the_requested_number(registry: RegistryReader) 
 
 def test_open_corporations_come_first_among_many(registry: RegistryReader) -> None:
     """Of many matches the open corporations come first, although the closed ones have the lower row ids."""
-    found = registry.search("見本", limit=LOOK_ALIKES // 3)
+    found = registry.search("見本", limit=SIMILAR_NAME_COUNT // 3)
     assert [one.name for one in found if one.closure is not None] == []
-    everything = registry.search("見本", limit=LOOK_ALIKES)
-    assert len(everything) == LOOK_ALIKES
-    assert all(one.closure is not None for one in everything[-CLOSED_LOOK_ALIKES:])
+    everything = registry.search("見本", limit=SIMILAR_NAME_COUNT)
+    assert len(everything) == SIMILAR_NAME_COUNT
+    assert all(one.closure is not None for one in everything[-CLOSED_SIMILAR_NAME_COUNT:])
 
 
 def test_an_earlier_match_uses_no_place_of_a_later_rank(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, w
 SPELLING_FILES = [
     Path(__file__).with_name(name) for name in ("spellings.txt", "spellings_heard.txt", "spellings_said.txt")
 ]
-FEWEST, SHARE, FIRST = 520, 0.98, 3
-INVENTED_ROWS = 3_000
+MIN_SPELLING_COUNT, MIN_FOUND_SHARE, FIRST_RESULT_COUNT = 520, 0.98, 3
+INVENTED_ROW_COUNT = 3_000
 
 
 class ExpectedCorporation(NamedTuple):
@@ -71,7 +71,7 @@ def make_look_alikes(name: str) -> Iterator[dict[str, str]]:
 
 def test_the_lists_are_long_enough() -> None:
     """The lists have at least the required numbers of corporations and of spellings."""
-    assert sum(len(set(expected.spellings)) for expected in read_list()) >= FEWEST
+    assert sum(len(set(expected.spellings)) for expected in read_list()) >= MIN_SPELLING_COUNT
 
 
 def test_spellings_find_the_expected_corporation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +79,7 @@ def test_spellings_find_the_expected_corporation(tmp_path: Path, capsys: pytest.
     similar names have lower row ids, so the order of the rows doesn't help."""
     listed = list(read_list())
     others = [fields for expected in listed for fields in make_look_alikes(expected.fields["name"])]
-    rows = [list(one) for one in InventedRegistry(INVENTED_ROWS, 3, date(2025, 10, 31)).iterate_rows()]
+    rows = [list(one) for one in InventedRegistry(INVENTED_ROW_COUNT, 3, date(2025, 10, 31)).iterate_rows()]
     rows += [make_row(index, furigana="", **fields) for index, fields in enumerate(others)]
     rows += [make_row(100_000 + index, **expected.fields) for index, expected in enumerate(listed)]
     import_registry_files(tmp_path / "registry", [write_file(tmp_path, WHOLE_FILE_NAME, rows)])
@@ -90,9 +90,11 @@ def test_spellings_find_the_expected_corporation(tmp_path: Path, capsys: pytest.
         for spelling in expected.spellings:
             found = reader.search(spelling)
             asked += 1
-            if make_number(100_000 + index) not in [one.number for one in found[:FIRST]]:
-                misses.append(f"{spelling} → {expected.fields['name']}: {[one.name for one in found[:FIRST]]}")
+            if make_number(100_000 + index) not in [one.number for one in found[:FIRST_RESULT_COUNT]]:
+                misses.append(
+                    f"{spelling} → {expected.fields['name']}: {[one.name for one in found[:FIRST_RESULT_COUNT]]}"
+                )
     reader.close()
     with capsys.disabled():
         print(f"\n{asked - len(misses)} of {asked} spellings", *misses, sep="\n    ")
-    assert len(misses) <= (1 - SHARE) * asked, "\n".join(misses)
+    assert len(misses) <= (1 - MIN_FOUND_SHARE) * asked, "\n".join(misses)

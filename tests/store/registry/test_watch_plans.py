@@ -22,7 +22,7 @@ from tests.bench.plans import Query
 from tests.support import server_schema
 from tests.support.servers import Server
 
-WATCHED, PAYMENTS, CHANGED = 100_000, 40_000, 6_000
+WATCHED_COUNT, PAYMENT_COUNT, CHANGED_COUNT = 100_000, 40_000, 6_000
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 NUMBERS = [filling.compute_corporation_number(row) for row in range(1, ROWS_PER_PAGE + 1)]
 SUBJECT_IDS = [compute_corporation_subject_id(number) for number in NUMBERS]
@@ -55,7 +55,7 @@ QUERY_BY_NAME: dict[str, Query] = {
             now=NOW,
         )
         for kind in live_records.LIVE_RECORD_KINDS
-        for place, after in {"first": 0, "last": WATCHED - IDS_PER_PAGE}.items()
+        for place, after in {"first": 0, "last": WATCHED_COUNT - IDS_PER_PAGE}.items()
     },
 }
 
@@ -65,7 +65,7 @@ def database_with_many_rows(mariadb_server: Server) -> Iterator[Database]:
     with mariadb_server.create_temporary_database() as url, closing(Database(url, without_time_limit=True)) as opened:
         server_schema.create_schema(mariadb_server, url)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
-            filling.fill_server(cursor, WATCHED, PAYMENTS)
+            filling.fill_server(cursor, WATCHED_COUNT, PAYMENT_COUNT)
             cursor.execute(
                 "INSERT IGNORE INTO watched_corporations (corporation_number, facts, registry_date, changed_at)"
                 f" SELECT corporation_number, '{{}}', '2026-11-18', NOW() FROM {filling.CHECKS_TABLE}"
@@ -73,7 +73,7 @@ def database_with_many_rows(mariadb_server: Server) -> Iterator[Database]:
             cursor.execute(
                 "INSERT INTO alerts (rule_id, subject_kind, subject_id, observed, expected, detected_at)"
                 f" SELECT '{CORPORATION_CHANGE_RULE}', '{CORPORATION_KIND}', corporation_number, '', '', NOW()"
-                f" FROM watched_corporations LIMIT {CHANGED}"
+                f" FROM watched_corporations LIMIT {CHANGED_COUNT}"
             )
             cursor.execute("ANALYZE TABLE watched_corporations, alerts")
         yield opened
@@ -93,4 +93,4 @@ def test_the_database_has_a_hundred_thousand_watched_rows(database_with_many_row
     """
     with database_with_many_rows.read() as conn:
         counted = conn.exec_driver_sql("SELECT COUNT(*) FROM watched_corporations").scalar_one()
-    assert counted > 0.8 * WATCHED
+    assert counted > 0.8 * WATCHED_COUNT

@@ -34,7 +34,7 @@ from tests.store.spool_worker import DATABASE_ID, PURCHASE_ANSWER, STORE_KEY, be
 from tests.support.waiting import MAX_WAIT_SECONDS
 
 INSTANT = datetime(2026, 11, 20, 3, 0, 0, 123456, tzinfo=UTC)
-FIRST_FORM = (
+FIRST_VERSION_SCHEMA_SQL = (
     "CREATE TABLE desk(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE intents(
         operation_id TEXT PRIMARY KEY, database_id TEXT NOT NULL, action TEXT NOT NULL,
@@ -49,7 +49,7 @@ FIRST_FORM = (
         database_id TEXT NOT NULL, chain TEXT NOT NULL, seq INTEGER NOT NULL, row_id INTEGER NOT NULL,
         hash TEXT NOT NULL, PRIMARY KEY(database_id, chain, seq, row_id)) WITHOUT ROWID""",
 )
-"""The tables as the first program made them."""
+"""SQL statements with which the first version of the program created the tables of a spool."""
 
 
 def make_refund_intent(operation_id: str) -> Intent:
@@ -323,7 +323,7 @@ def test_a_spool_of_the_first_version_accepts_refunds(tmp_path: Path) -> None:
     it.
     """
     with closing(sqlite3.connect(tmp_path / "desk.db")) as old, old:
-        for statement in (*FIRST_FORM, "PRAGMA application_id=1146309425", "PRAGMA user_version=1"):
+        for statement in (*FIRST_VERSION_SCHEMA_SQL, "PRAGMA application_id=1146309425", "PRAGMA user_version=1"):
             old.execute(statement)
         old.execute("INSERT INTO desk VALUES ('desk_id', 'the-old-desk')")
         row = ("op-0", DATABASE_ID, "credit-check.purchase", "1", "7" * 13, 3, "op-a", "d", INSTANT.isoformat(), "f")

@@ -1,5 +1,5 @@
-"""Tests of the rows of due tasks: the time at which each task is due, the result of its last run, and which process
-may write the row.
+"""Tests of the rows of due tasks: the time at which each task is due, the result of its last run, and the process
+that may write the row.
 """
 
 from datetime import timedelta
