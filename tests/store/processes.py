@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PASSED_VARIABLES = ("STORAGE_EMULATOR_HOST",)
-ROOT = Path(__file__).resolve().parents[2]
+REPOSITORY_ROOT = Path(__file__).resolve().parents[2]
 MAX_PROCESS_SECONDS = 900
 """Longest time (seconds) to wait for the output of a process. A process that works ends long before that, even on a
 busy machine; a process that hangs fails the test.
@@ -23,8 +23,11 @@ def start_script(script: str, *arguments: object) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), **{name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}},
+        cwd=REPOSITORY_ROOT,
+        env={
+            "PYTHONPATH": str(REPOSITORY_ROOT),
+            **{name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ},
+        },
     )
 
 

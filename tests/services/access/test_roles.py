@@ -51,7 +51,7 @@ AUDIT_ACTIONS: dict[str, ServiceAction] = {
     "audit verify": lambda desk, _: desk.audit.verify_chains(),
     "audit export": lambda desk, folder: desk.audit.export_csv(folder / "audit.csv"),
 }
-PEOPLE_BY_KIND = {
+PEOPLE_BY_ACTION_KIND = {
     "looking": {"op-a", "op-c", "lead-b", "aud-e", "auto-g"},
     "acting": {"op-a", "op-c", "lead-b", "auto-g"},
     "buying": {"op-a", "lead-b"},
@@ -95,7 +95,7 @@ def test_every_role_has_exactly_its_rights(console: Console, tmp_path: Path, nam
             code, reason, needs = refused.code.value, refused.detail.get("reason"), refused.detail.get("needs")
         else:
             code, reason, needs = "", None, None
-    if name in PEOPLE_BY_KIND[kind]:
+    if name in PEOPLE_BY_ACTION_KIND[kind]:
         assert code != "not_allowed"
     else:
         assert (code, reason) == ("not_allowed", "may_not_buy" if name == "op-c" else "role")

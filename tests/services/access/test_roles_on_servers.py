@@ -11,7 +11,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.domain.records import PurchaseRequest
-from tests.services.access.test_roles import ACTIONS_BY_KIND, CORPORATION_NUMBER, PEOPLE_BY_KIND
+from tests.services.access.test_roles import ACTIONS_BY_KIND, CORPORATION_NUMBER, PEOPLE_BY_ACTION_KIND
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import make_quick_folder, open_quick_desk
 from tests.support.refusals import call_for_refusal
@@ -19,7 +19,9 @@ from tests.support.sql_server import SqlServer
 from tests.support.teams import open_team
 
 OPERATOR_NAMES = {"op-a": "op-a", "lead-b": "lead-b", "aud-e": "aud-e", "adm-f": "adm-f", "worker": "auto-g"}
-"""Dictionary from each account of the team to the person of OPERATORS_BY_ROLE whose rights the account has."""
+"""Dictionary from each account of the team to the person whose rights the account has, as `test_roles.py`
+lists them.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def test_accounts_have_the_rights_of_their_role(
         code, reason = refused.code.value, refused.detail.get("reason")
     else:
         code, reason = "", None
-    if OPERATOR_NAMES[person] in PEOPLE_BY_KIND[kind]:
+    if OPERATOR_NAMES[person] in PEOPLE_BY_ACTION_KIND[kind]:
         assert code != "not_allowed", reason
     else:
         assert (code, reason) == ("not_allowed", "role")

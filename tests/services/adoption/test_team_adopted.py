@@ -37,7 +37,7 @@ TABLE_OPTIONS_BY_NAME = {
 @pytest.fixture(params=TABLE_OPTIONS_BY_NAME)
 def team(request: pytest.FixtureRequest, sql_server: SqlServer, tmp_path: Path) -> Iterator[Team]:
     """Yield a database with an adopted table (one purchased row, one pending row, two purchased rows of one claim)
-    and the accounts of MEMBERS, which were created after the adoption.
+    and the accounts of ROLES_BY_MEMBER, which were created after the adoption.
     """
     how: Mapping[str, Any] = TABLE_OPTIONS_BY_NAME[request.param]
     owner = sql_server.create_database()

@@ -25,9 +25,9 @@ from console.store.payments.payments import NewPayment
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import ManualClock, open_quick_desk
 
-ORDER_PRICE = 3300
+ORDER_PRICE_YEN = 3300
 MINUTE = timedelta(minutes=1)
-SCALED_GRACE = 5 * MINUTE / 20
+SCALED_GRACE_PERIOD = 5 * MINUTE / 20
 _PAID_STATES = ("payment_success", "callback_received", "signature_verified", "completed")
 _order_numbers = itertools.count(1)
 
@@ -42,7 +42,7 @@ class RecordedPayment:
     state: str = "initializing"
     had_ended_before: bool = False
     paid_known_at: datetime | None = None
-    refunded: int = 0
+    refunded_yen: int = 0
 
     @property
     def paid(self) -> bool:
@@ -52,7 +52,7 @@ class RecordedPayment:
     @property
     def keeps_money_of_payer(self) -> bool:
         """True if the payment was paid and a part of the money was not refunded."""
-        return self.paid and self.refunded < ORDER_PRICE
+        return self.paid and self.refunded_yen < ORDER_PRICE_YEN
 
 
 @dataclass
@@ -75,14 +75,14 @@ class OrderHistory:
         """Create the order in the database."""
         self.state_changed_at = self.clock.now()
         self.id = self.context.write(
-            lambda tx: orders.insert_order(tx.conn, NewOrder(self.number, ORDER_PRICE), self.clock.now())
+            lambda tx: orders.insert_order(tx.conn, NewOrder(self.number, ORDER_PRICE_YEN), self.clock.now())
         )
 
     # Events
 
     def add_payment(self, _: int) -> None:
         """Add a new payment to the order."""
-        new = NewPayment("paypay", f"{self.number}-{len(self.payments)}", "JPY", ORDER_PRICE, order_id=self.id)
+        new = NewPayment("paypay", f"{self.number}-{len(self.payments)}", "JPY", ORDER_PRICE_YEN, order_id=self.id)
         made = self.context.write(lambda tx: payments.insert_payment(tx.conn, new, self.clock.now()))
         self.payments.append(RecordedPayment(made))
 
@@ -117,7 +117,7 @@ class OrderHistory:
             assert found is not None
             payments.change_payment(tx.conn, found, now, status=state)
             if state is PaymentState.PAYMENT_SUCCESS:
-                payments.set_captured_amount(tx.conn, paying.id, ORDER_PRICE, now)
+                payments.set_captured_amount(tx.conn, paying.id, ORDER_PRICE_YEN, now)
 
         self.context.write(move_in_transaction)
         if state is PaymentState.PAYMENT_SUCCESS:
@@ -132,14 +132,14 @@ class OrderHistory:
         paying = self._choose_payment(choice)
         if paying is None or not paying.keeps_money_of_payer:
             return
-        minor = (ORDER_PRICE - paying.refunded) if choice % 2 else 1
+        minor = (ORDER_PRICE_YEN - paying.refunded_yen) if choice % 2 else 1
 
         def work(tx: Any) -> None:
             assert payments.reserve_amount(tx.conn, paying.id, minor, self.clock.now())
             assert payments.settle_refund(tx.conn, paying.id, minor, self.clock.now())
 
         self.context.write(work)
-        paying.refunded += minor
+        paying.refunded_yen += minor
 
     def change_order_as_console(self, choice: int) -> None:
         """Change the order's state by the console's own code, which adds the change to the change feed."""
@@ -171,7 +171,7 @@ class OrderHistory:
 
     def pass_grace_period(self, choice: int) -> None:
         """Move the clock forward by a whole grace period if `choice` is odd, else by one millisecond less."""
-        self.clock.at += SCALED_GRACE if choice % 2 else SCALED_GRACE - timedelta(milliseconds=1)
+        self.clock.at += SCALED_GRACE_PERIOD if choice % 2 else SCALED_GRACE_PERIOD - timedelta(milliseconds=1)
 
     def _choose_payment(self, choice: int) -> RecordedPayment | None:
         """Return the payment that `choice` selects; None if the order has no payment."""
@@ -189,11 +189,11 @@ class OrderHistory:
             return "C"
         if self.state == "pending" and kept:
             since = min(one.paid_known_at for one in kept if one.paid_known_at)
-            return "A" if self.alert_rule == "A" or now - since >= SCALED_GRACE else None
+            return "A" if self.alert_rule == "A" or now - since >= SCALED_GRACE_PERIOD else None
         says_paid = self.state in ("paid", "shipped", "delivered")
         if says_paid and self.payments and not any(one.paid for one in self.payments):
             assert self.state_changed_at is not None
-            return "B" if self.alert_rule == "B" or now - self.state_changed_at >= SCALED_GRACE else None
+            return "B" if self.alert_rule == "B" or now - self.state_changed_at >= SCALED_GRACE_PERIOD else None
         return None
 
     def check_alert(self, _: int = 0) -> None:

@@ -23,7 +23,7 @@ from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 
-NUMBERS = invent_numbers(130, seed=5)
+CORPORATION_NUMBERS = invent_numbers(130, seed=5)
 _COUNT_ROOTS_SQL = "SELECT count(*) FROM audit_log WHERE what = 'audit.root'"
 _SELECT_NEWEST_ENTRY_SQL = "SELECT max(id) FROM audit_log WHERE session = '{}'"
 
@@ -40,7 +40,7 @@ def open_three_desks(
         place.desk(alarmbox, clock, person="worker", desk=2) as worker,
         place.desk(alarmbox, clock, desk=3) as other,
     ):
-        bought.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+        bought.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))
         yield bought, worker, other
 
 
@@ -167,7 +167,7 @@ def test_rows_that_appear_late_are_covered_by_the_next_root(
     with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, _):
         for i in range(1, 4):
             let_hour_pass(place, hand_clock)
-            bought.credit_checks.purchase(PurchaseRequest(NUMBERS[i], "1"))
+            bought.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[i], "1"))
             worker.recovery.run_all_tasks()
         with bought.database.read() as conn:
             since = audit_roots.read_covered_rows(conn)
@@ -323,7 +323,7 @@ def test_the_database_refuses_a_root_without_all_its_chains(
     without the newest row.
     """
     with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
-        bought.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
+        bought.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[1], "1"))
         forge_root(place, worker, "worker", make_false_root_detail(other, lambda head: [head]))
         assert find_root_fault(other) is None
         chain = bought._context.session
@@ -366,7 +366,7 @@ def test_a_late_commit_is_no_forged_root(place: Place, alarmbox: InMemoryAlarmBo
     fault is reported.
     """
     with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
-        other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
+        other.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[1], "1"))
         place.drop_table_triggers("audit_log")
         newest = _SELECT_NEWEST_ENTRY_SQL.format(bought._context.session)
         place.sql(f"CREATE TABLE late AS SELECT * FROM audit_log WHERE id = ({newest})")
@@ -374,7 +374,7 @@ def test_a_late_commit_is_no_forged_root(place: Place, alarmbox: InMemoryAlarmBo
         let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
         place.sql("INSERT INTO audit_log SELECT * FROM late")
-        other.credit_checks.purchase(PurchaseRequest(NUMBERS[2], "1"))
+        other.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[2], "1"))
         let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
         assert place.sql(_COUNT_ROOTS_SQL)[0][0] == 2
@@ -391,7 +391,7 @@ def test_rows_of_the_last_minute_wait_for_the_next_root(
     """
     with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
-        other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
+        other.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[1], "1"))
         ((newest,),) = place.sql(_SELECT_NEWEST_ENTRY_SQL.format(bought._context.session))
         worker.recovery.run_all_tasks()
         with other.database.read() as conn:

@@ -32,24 +32,24 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 
 @dataclass
 class ListingAlarmBox(InMemoryAlarmBox):
-    """A simulated AlarmBox with a list of purchases. The list has no day for the ids in `undated`, and lacks the ids
-    in `hidden`. With `is_cached`, a cache returns an old list instead.
+    """A simulated AlarmBox with a list of purchases. The list has no day for the ids in `undated_ids`, and lacks the
+    ids in `hidden_ids`. With `is_cached`, a cache returns an old list instead.
     """
 
     lists_purchases: bool = True
-    undated: set[int] = field(default_factory=set)
-    hidden: set[int] = field(default_factory=set)
+    undated_ids: set[int] = field(default_factory=set)
+    hidden_ids: set[int] = field(default_factory=set)
     is_cached: bool = False
 
     def make_reader(self) -> LedgerReader:
         if self.is_cached:
             return CachedReader(self)
-        whole = replace(self, charges=[charge for charge in self.charges if charge.id not in self.hidden])
-        return LedgerReader(whole if self.hidden else self)
+        whole = replace(self, charges=[charge for charge in self.charges if charge.id not in self.hidden_ids])
+        return LedgerReader(whole if self.hidden_ids else self)
 
     def report_charge(self, charge: Charge) -> CheckReport:
         report = super().report_charge(charge)
-        return replace(report, purchase_date=None) if charge.id in self.undated else report
+        return replace(report, purchase_date=None) if charge.id in self.undated_ids else report
 
 
 class CachedReader(LedgerReader):
@@ -156,9 +156,9 @@ def test_a_listed_purchase_without_a_day_makes_the_list_ambiguous(
     """
     listing_alarmbox.charges.append(Charge(1, CORPORATION_NUMBER, "", listing_alarmbox.today(), None))
     record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge")
-    listing_alarmbox.undated = {2}
+    listing_alarmbox.undated_ids = {2}
     assert read_probe_refusal(console, record) == ("outcome_unknown", "several_found")
-    listing_alarmbox.undated = {1, 2}
+    listing_alarmbox.undated_ids = {1, 2}
     assert read_probe_refusal(console, record) == ("outcome_unknown", "several_found")
 
 
@@ -169,7 +169,7 @@ def test_a_single_listed_purchase_without_a_day_proves_nothing(
     purchase unknown.
     """
     record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge")
-    listing_alarmbox.undated = {1}
+    listing_alarmbox.undated_ids = {1}
     assert read_probe_refusal(console, record) == ("outcome_unknown", "undated_found")
 
 
@@ -434,9 +434,9 @@ def test_a_list_without_a_purchase_that_we_know_settles_nothing(
     console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "2"))
     listing_alarmbox.charges.append(Charge(2, CORPORATION_NUMBER, "", listing_alarmbox.today(), None))
     record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge")
-    listing_alarmbox.hidden = {1, 3}
+    listing_alarmbox.hidden_ids = {1, 3}
     assert read_probe_refusal(console, record) == ("outcome_unknown", "list_incomplete")
-    listing_alarmbox.hidden = set()
+    listing_alarmbox.hidden_ids = set()
     assert read_probe_refusal(console, record) == ("outcome_unknown", "several_found")
 
 
@@ -605,7 +605,7 @@ def test_a_wrong_expiration_date_in_the_list_frees_no_claim(
     """A listed purchase whose expiration date isn't after its purchase date counts as valid, so people can't deny the
     unknown purchase, on the next day either. The same holds if AlarmBox states no purchase date.
     """
-    alarmbox = WrongExpiryAlarmBox(today=hand_clock.today, undated=set() if is_dated else {1})
+    alarmbox = WrongExpiryAlarmBox(today=hand_clock.today, undated_ids=set() if is_dated else {1})
     alarmbox.behaviour = "silent_after_charge"
     with place.desk(alarmbox, hand_clock) as console:
         record = call_for_refusal(

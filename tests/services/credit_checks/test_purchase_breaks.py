@@ -251,9 +251,9 @@ def test_a_full_disk_before_the_call_sends_nothing(
 
 @pytest.mark.expects_log("the database is taken away")
 @pytest.mark.engines("sqlite")
-@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("is_replaced", [False, True])
 def test_a_missing_database_file_is_not_written(
-    console: Console, alarmbox: InMemoryAlarmBox, place: Place, replaced: bool
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, is_replaced: bool
 ) -> None:
     """The database file is moved or replaced during the call: the answer waits in the spool, and no other file is
     written. After the file is back, the due tasks deliver the answer.
@@ -262,14 +262,14 @@ def test_a_missing_database_file_is_not_written(
 
     def move_file_away() -> None:
         file.rename(elsewhere)
-        if replaced:
+        if is_replaced:
             file.write_bytes(elsewhere.read_bytes())
 
     alarmbox.during_call = move_file_away
     lost = call_for_refusal(lambda: buy_check(console))
     assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
     assert call_for_refusal(lambda: buy_check(console, SECOND_NUMBER)).code == "database_unreachable"
-    assert file.exists() is replaced
+    assert file.exists() is is_replaced
     elsewhere.replace(file)
     alarmbox.during_call = lambda: None
     console.recovery.run_all_tasks()
@@ -314,9 +314,9 @@ def test_a_renewal_with_a_lost_row_is_not_bought_again(
     assert len(alarmbox.charges) == 2
 
 
-@pytest.mark.parametrize("by_person", [False, True])
+@pytest.mark.parametrize("is_by_person", [False, True])
 def test_a_renewal_with_a_lost_row_is_restored(
-    console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock, place: Place, by_person: bool
+    console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock, place: Place, is_by_person: bool
 ) -> None:
     """A renewal that the database has lost is restored by a probe or by a person's decision, and gets the claim of
     the check that it renewed. Without this, people could only deny the renewal, and the corporation would be bought
@@ -329,7 +329,7 @@ def test_a_renewal_with_a_lost_row_is_restored(
     back = "UPDATE hansha_alarmbox_credit_checks SET superseded_at = NULL, superseded_by = NULL"
     place.sql(f"DELETE FROM operations WHERE subject_id = {renewed.id}", f"{back} WHERE id = {old.id}")
     operation = renewed.operation_id or ""
-    if by_person:
+    if is_by_person:
         console.recovery.resolve("operation", operation, "success", "seen on their screen", renewed.credit_check_id)
     else:
         console.recovery.probe("operation", operation)

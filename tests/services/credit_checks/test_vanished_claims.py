@@ -250,7 +250,7 @@ def deny_operation_as_two_people(console: Console, place: Place, operation_id: s
     return ends[0], ends[1]
 
 
-DENIED_ANSWER = "evidence_mismatch.answer_on_desk"
+ANSWER_ON_DESK_REFUSAL = "evidence_mismatch.answer_on_desk"
 
 
 def test_a_lost_purchase_with_a_spooled_success_cannot_be_denied(
@@ -261,7 +261,10 @@ def test_a_lost_purchase_with_a_spooled_success_cannot_be_denied(
     """
     lost = buy_check(console)
     delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
-    assert deny_operation_as_two_people(console, place, lost.operation_id or "") == (DENIED_ANSWER, DENIED_ANSWER)
+    assert deny_operation_as_two_people(console, place, lost.operation_id or "") == (
+        ANSWER_ON_DESK_REFUSAL,
+        ANSWER_ON_DESK_REFUSAL,
+    )
     assert call_for_refusal(lambda: buy_check(console)).detail["source"] == "desk"
     assert len(alarmbox.charges) == 1
     back = console.recovery.probe("operation", lost.operation_id or "")
@@ -286,7 +289,10 @@ def test_a_lost_purchase_with_a_spooled_answer_cannot_be_denied(
     alarmbox.during_call = delete_record
     operation_id = str(call_for_refusal(lambda: buy_check(console)).detail["operation_id"])
     alarmbox.during_call = lambda: None
-    assert deny_operation_as_two_people(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
+    assert deny_operation_as_two_people(console, place, operation_id) == (
+        ANSWER_ON_DESK_REFUSAL,
+        ANSWER_ON_DESK_REFUSAL,
+    )
     assert call_for_refusal(lambda: buy_check(console)).detail["source"] == "desk"
     assert len(alarmbox.charges) == 1
 
@@ -310,7 +316,10 @@ def test_an_answer_after_the_denial_holds_the_number_again(
     spool.store_answer(operation_id, Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, report))
     assert call_for_refusal(lambda: buy_check(console)).detail["source"] == "desk"
     assert len(alarmbox.charges) == 1
-    assert deny_operation_as_two_people(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
+    assert deny_operation_as_two_people(console, place, operation_id) == (
+        ANSWER_ON_DESK_REFUSAL,
+        ANSWER_ON_DESK_REFUSAL,
+    )
     back = console.recovery.probe("operation", operation_id)
     assert isinstance(back, CreditCheck)
     assert (back.state, back.credit_check_id) == ("success", report.credit_check_id)
@@ -328,7 +337,7 @@ def test_a_lost_purchase_bought_at_another_desk_cannot_be_denied(
     store_lost_operations(context, entries)
     console.close()
     with place.desk(alarmbox, desk=1) as other:
-        assert deny_operation_as_two_people(other, place, lost.operation_id or "")[0] == DENIED_ANSWER
+        assert deny_operation_as_two_people(other, place, lost.operation_id or "")[0] == ANSWER_ON_DESK_REFUSAL
         assert call_for_refusal(lambda: buy_check(other)).detail["source"] == "desk"
 
 
@@ -369,9 +378,9 @@ def test_a_backup_from_before_the_answer_keeps_the_claim(
     console.audit.verify_chains()
 
 
-@pytest.mark.parametrize("readable", [True, False])
+@pytest.mark.parametrize("is_readable", [True, False])
 def test_a_restored_older_backup_asks_the_provider_first(
-    console: Console, alarmbox: InMemoryAlarmBox, place: Place, readable: bool
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, is_readable: bool
 ) -> None:
     """A restored backup contains the purchase with an unknown outcome. AlarmBox doesn't answer, or now has another
     number under the purchase's id: a probe is refused, and the purchase stays unknown.
@@ -380,11 +389,11 @@ def test_a_restored_older_backup_asks_the_provider_first(
     for table in ("hansha_alarmbox_credit_checks", "operations"):
         place.drop_table_triggers(table)
     delete_rows(place, bought, *UNDO_ANSWER_STATEMENTS)
-    alarmbox.is_readable = readable
-    if readable:
+    alarmbox.is_readable = is_readable
+    if is_readable:
         alarmbox.charges[0] = replace(alarmbox.charges[0], number=SECOND_NUMBER)
     refused = call_for_refusal(lambda: console.recovery.probe("credit-check", bought.id))
-    assert refused.code == ("evidence_mismatch" if readable else "provider_unreachable")
+    assert refused.code == ("evidence_mismatch" if is_readable else "provider_unreachable")
     (now,) = console.lookup.find_records(FIRST_NUMBER).credit_checks
     assert (now.state, now.certainty) == ("pending", "unknown")
 

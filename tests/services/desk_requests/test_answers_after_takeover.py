@@ -38,10 +38,10 @@ class TakeoverScene:
     """The desks of op-a and of lead-b, and two workers."""
 
     place: ServerPlace
-    first: Console
-    second: Console
+    first_worker: Console
+    second_worker: Console
     desk: Console
-    lead: Console
+    lead_desk: Console
     monkeypatch: pytest.MonkeyPatch
 
     def kill_after_commit(
@@ -55,23 +55,23 @@ class TakeoverScene:
         request id (with `is_answer_found`, before it stores the answer in the request). After `change`, the second
         worker takes the request over. Return the result of `call`, or its error.
         """
-        self.first.desk_requests.announce_presence()
+        self.first_worker.desk_requests.announce_presence()
         with ThreadPoolExecutor(1) as thread:
             answer = thread.submit(_get_result_or_error, call)
-            wait_until(lambda: self.first.desk_requests.count_waiting_requests() > 0, "the request")
-            context = self.first._context
+            wait_until(lambda: self.first_worker.desk_requests.count_waiting_requests() > 0, "the request")
+            context = self.first_worker._context
             taken = context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), 45.0))
             assert taken is not None
             with self.monkeypatch.context() as patch:
                 if not is_answer_found:
                     patch.setattr(RequestIdService, "_end_call", lambda *_: True)
-                self.first.desk_requests._make_answer(taken)
+                self.first_worker.desk_requests._make_answer(taken)
             change()
             self.place.sql(
                 "UPDATE request_ids SET lease_expires = 1 WHERE lease_expires > 0",
                 "UPDATE requests SET lease_expires = 1 WHERE state = 'taken'",
             )
-            with execute_desk_requests(self.second):
+            with execute_desk_requests(self.second_worker):
                 return answer.result(MAX_WAIT_SECONDS)
 
     def list_steps(self) -> list[str]:
@@ -153,8 +153,8 @@ def test_each_step_of_an_incident_is_stored_once(scene: TakeoverScene, clock: Mo
 def test_a_given_up_take_is_reported_as_given_up(scene: TakeoverScene) -> None:
     """A person gives up a take: the answer is True, although the second worker finds no take."""
     (number,) = invent_numbers(1, seed=51)
-    scene.first.desk_requests.announce_presence()
-    with execute_desk_requests(scene.first):
+    scene.first_worker.desk_requests.announce_presence()
+    with execute_desk_requests(scene.first_worker):
         check = scene.desk.credit_checks.purchase(PurchaseRequest(number, "1"))
         scene.desk.recovery.take("credit-check", check.id)
     assert scene.kill_after_commit(lambda: scene.desk.recovery.give_up_take("credit-check", check.id)) is True
@@ -174,8 +174,8 @@ def test_a_refetch_that_was_stored_is_not_reported_as_refused(scene: TakeoverSce
     else; the answer says that the request was carried out.
     """
     (number,) = invent_numbers(1, seed=52)
-    scene.first.desk_requests.announce_presence()
-    with execute_desk_requests(scene.first):
+    scene.first_worker.desk_requests.announce_presence()
+    with execute_desk_requests(scene.first_worker):
         check = scene.desk.credit_checks.purchase(PurchaseRequest(number, "1"))
     answer = scene.kill_after_commit(
         lambda: scene.desk.credit_checks.refetch(check.id, expected_version=check.version)
@@ -196,7 +196,7 @@ def test_a_switch_is_not_set_again(scene: TakeoverScene) -> None:
         )
 
     stored = scene.kill_after_commit(
-        lambda: scene.lead.read_only_switches.set_switch("atom", True, "incident"), set_to_off
+        lambda: scene.lead_desk.read_only_switches.set_switch("atom", True, "incident"), set_to_off
     )
     assert getattr(stored, "is_on", None) is True, stored
     assert scene.place.sql("SELECT is_on FROM read_only_switches ORDER BY id") == [(1,), (0,)]
@@ -210,7 +210,7 @@ def test_the_second_administrator_gets_the_changed_limit(
     value than in the request, answers with the changed limit.
     """
     with _open_administrators(scene, sandbox) as (propose, confirm):
-        with execute_desk_requests(scene.first):
+        with execute_desk_requests(scene.first_worker):
             propose()
         limit = scene.kill_after_commit(confirm, is_answer_found=is_answer_found)
     assert isinstance(limit, Limit), limit
@@ -221,12 +221,12 @@ def test_a_limit_that_changed_meanwhile_is_refused_truthfully(scene: TakeoverSce
     """The limit has another value than the administrator's screen has shown: the request is refused as `stale_view`,
     not as a request of another program version. The refusal is in the audit trail in the administrator's name.
     """
-    scene.first.desk_requests.announce_presence()
+    scene.first_worker.desk_requests.announce_presence()
     with _open_administrators(scene, sandbox) as (propose, _), ThreadPoolExecutor(1) as thread:
         answer = thread.submit(_get_result_or_error, propose)
-        wait_until(lambda: scene.first.desk_requests.count_waiting_requests() > 0, "the request")
+        wait_until(lambda: scene.first_worker.desk_requests.count_waiting_requests() > 0, "the request")
         scene.place.sql("UPDATE limits SET value = 7 WHERE name = 'per_refund' AND currency = 'JPY'")
-        with execute_desk_requests(scene.first):
+        with execute_desk_requests(scene.first_worker):
             refused = answer.result(MAX_WAIT_SECONDS)
     assert isinstance(refused, ConsoleError)
     assert (refused.code, refused.detail["about"]) == ("stale_view", "limit")

@@ -27,7 +27,7 @@ from tests.support.places import Place, ServerPlace
 from tests.support.team_mode import execute_desk_requests, start_team_mode
 from tests.support.waiting import wait_until
 
-OPENING_TEXT = json.dumps(
+OPENED_RECORD_ENTRY = json.dumps(
     {"what": "credit-check.opened", "subject_kind": "credit-check", "subject_id": "1", "result": "done",
      "reason": None, "detail": {}}
 )  # fmt: skip
@@ -40,7 +40,7 @@ class DisabledScene:
     place: ServerPlace
     worker: Console
     desk: Console
-    other: Console
+    other_desk: Console
 
     @property
     def name(self) -> str:
@@ -98,8 +98,8 @@ def test_openings_of_a_disabled_person_reach_the_trail(scene: DisabledScene) -> 
     """A person has opened records and is disabled before a worker writes the entries: each entry is written in the
     person's name at the first attempt, and then the entry of another person.
     """
-    for desk in (*[scene.desk] * 3, scene.other):
-        store_request(desk, "audit", OPENING_TEXT)
+    for desk in (*[scene.desk] * 3, scene.other_desk):
+        store_request(desk, "audit", OPENED_RECORD_ENTRY)
     scene.disable_person()
     assert [scene.worker.desk_requests.execute_next() for _ in range(5)] == [True] * 4 + [False]
     assert scene.place.sql("SELECT DISTINCT state, fence FROM requests") == [("ended", 1)]
@@ -138,7 +138,7 @@ def test_the_database_accepts_only_audit_entries_for_a_disabled_person(scene: Di
     """While the worker executes a request of a person, it may store a request id in the person's name, with which
     each act begins. After the person has been disabled, the database refuses that.
     """
-    store_request(scene.desk, "audit", OPENING_TEXT)
+    store_request(scene.desk, "audit", OPENED_RECORD_ENTRY)
     taken = scene.take_request()
 
     def store_request_id(id: str) -> None:
@@ -159,7 +159,7 @@ def test_a_request_of_a_disabled_person_is_given_up(scene: DisabledScene, action
     """Eight executions of a request have not ended, and its person has been disabled: the request ends, also if it is
     for an audit entry, and an audit entry says so.
     """
-    arguments = {"probe": '["credit-check", "1"]', "audit": OPENING_TEXT}
+    arguments = {"probe": '["credit-check", "1"]', "audit": OPENED_RECORD_ENTRY}
     store_request(scene.desk, action, arguments[action], "credit-check", 1)
     scene.use_up_executions()
     scene.disable_person()
@@ -176,7 +176,7 @@ def test_an_entry_refused_in_the_persons_name_is_written_by_the_worker(
     """The database refuses every audit entry in the person's name: the worker writes an entry in its own name, with
     the person as a fact, and the request ends.
     """
-    store_request(scene.desk, "audit", OPENING_TEXT)
+    store_request(scene.desk, "audit", OPENED_RECORD_ENTRY)
     if is_given_up:
         scene.use_up_executions()
     record_all = AuditTrail.record_all

@@ -44,8 +44,8 @@ class LateScene:
     place: Place
     sandbox: Sandbox
     desk: Console
-    first: Console
-    second: Console
+    first_worker: Console
+    second_worker: Console
 
     def store_request(self, action: str, *arguments: object, kind: str, id: object) -> str:
         """Store a desk request of op-a, and return its id."""
@@ -56,7 +56,7 @@ class LateScene:
 
     def take_request(self) -> TakenDeskRequest:
         """Let the first worker take the next request, and return it."""
-        context = self.first._context
+        context = self.first_worker._context
         taken = context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), 45.0))
         assert taken is not None
         return taken
@@ -83,8 +83,8 @@ class LateScene:
     def buy(self, seed: int) -> CreditCheck:
         """Buy the credit check of a company by way of the first worker."""
         (number,) = invent_numbers(1, seed=seed)
-        self.first.desk_requests.announce_presence()
-        with execute_desk_requests(self.first):
+        self.first_worker.desk_requests.announce_presence()
+        with execute_desk_requests(self.first_worker):
             return self.desk.credit_checks.purchase(PurchaseRequest(number, "1"))
 
 
@@ -107,10 +107,10 @@ def test_a_request_that_no_worker_began_is_not_run_late(scene: LateScene, *, is_
     request = scene.store_request("purchase", PurchaseRequest(number, "1"), kind="company", id=number)
     taken = scene.take_request()
     if is_given_back:
-        scene.first._context.write(lambda tx: requests.end_lease(tx.conn, taken))
+        scene.first_worker._context.write(lambda tx: requests.end_lease(tx.conn, taken))
     scene.make_taken_requests_old(60)
-    assert scene.second.desk_requests.count_waiting_requests() == 1
-    assert not scene.second.desk_requests.execute_next()
+    assert scene.second_worker.desk_requests.count_waiting_requests() == 1
+    assert not scene.second_worker.desk_requests.execute_next()
     assert scene.read_state(request) == "lapsed"
     assert [own.state for own in scene.desk.own_requests.list_recent()] == [OwnRequestState.LAPSED]
     assert scene.sandbox.ledger.list_charges_of_number(number) == []
@@ -129,13 +129,13 @@ def test_a_request_whose_worker_died_before_any_write_lapses(
         if name == "after_request_id":
             raise SimulatedKill
 
-    monkeypatch.setattr(scene.first._context.failpoints, "reach", kill_at_step)
+    monkeypatch.setattr(scene.first_worker._context.failpoints, "reach", kill_at_step)
     taken = scene.take_request()
     with pytest.raises(SimulatedKill):
-        scene.first.desk_requests._make_answer(taken)
+        scene.first_worker.desk_requests._make_answer(taken)
     assert scene.place.sql("SELECT state, subject_kind FROM request_ids") == [("running", None)]
     scene.make_taken_requests_old()
-    scene.second.desk_requests.execute_next()
+    scene.second_worker.desk_requests.execute_next()
     assert scene.read_state(request) == "lapsed"
     assert scene.sandbox.ledger.list_charges_of_number(number) == []
 
@@ -182,9 +182,9 @@ def test_a_late_request_is_answered_with_its_stored_answer(scene: LateScene) -> 
     """
     (number,) = invent_numbers(1, seed=63)
     request = scene.store_request("purchase", PurchaseRequest(number, "1"), kind="company", id=number)
-    scene.first.desk_requests._make_answer(scene.take_request())
+    scene.first_worker.desk_requests._make_answer(scene.take_request())
     scene.make_taken_requests_old()
-    assert scene.second.desk_requests.execute_next()
+    assert scene.second_worker.desk_requests.execute_next()
     answer = scene.read_answer(request)
     assert isinstance(answer.value, CreditCheck)
     assert answer.value.corporation_number == number
@@ -201,10 +201,10 @@ def test_a_begun_request_is_executed_again_only_shortly_after_its_time(
     check = scene.buy(64)
     request = scene.store_request("take", "credit-check", check.id, kind="credit-check", id=check.id)
     with monkeypatch.context() as patch:
-        patch.setattr(type(scene.first.request_ids), "_end_call", lambda *_: True)
-        scene.first.desk_requests._make_answer(scene.take_request())
+        patch.setattr(type(scene.first_worker.request_ids), "_end_call", lambda *_: True)
+        scene.first_worker.desk_requests._make_answer(scene.take_request())
     scene.make_taken_requests_old(seconds)
-    assert scene.second.desk_requests.execute_next()
+    assert scene.second_worker.desk_requests.execute_next()
     error = scene.read_answer(request).error
     assert (error and (error.code, error.detail)) == (None if is_executed else UNKNOWN_ANSWER)
     assert scene.place.sql("SELECT fence FROM request_ids WHERE command = 'take'") == [(1 + is_executed,)]
@@ -215,7 +215,7 @@ def test_a_bulk_run_that_was_begun_is_continued_late(scene: LateScene, monkeypat
     next worker continues the run and answers the request.
     """
     check = scene.buy(65)
-    with execute_desk_requests(scene.first):
+    with execute_desk_requests(scene.first_worker):
         run = scene.desk.bulk.create_run("take", [ChosenRecord("credit-check", check.id, check.version)])
     request = scene.store_request("bulk run", run.id, None, kind="bulk-run", id=run.id)
 
@@ -226,10 +226,10 @@ def test_a_bulk_run_that_was_begun_is_continued_late(scene: LateScene, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(BulkExecutor, "_run_rows", raise_process_killed)
         with pytest.raises(SimulatedKill):
-            scene.first.desk_requests._make_answer(taken)
+            scene.first_worker.desk_requests._make_answer(taken)
     assert scene.place.sql("SELECT state FROM bulk_runs") == [("running",)]
     scene.make_taken_requests_old()
-    assert scene.second.desk_requests.execute_next()
+    assert scene.second_worker.desk_requests.execute_next()
     assert scene.read_answer(request).error is None
     assert scene.place.sql("SELECT state FROM bulk_runs") == [("done",)]
 
@@ -242,7 +242,7 @@ def test_run_of_due_tasks_taken_over_late_is_not_repeated(scene: LateScene) -> N
     scene.desk._context.write(lambda tx: requests.insert_request(tx, request, "desk"))
     scene.take_request()
     scene.make_taken_requests_old()
-    assert scene.second.desk_requests.execute_next()
+    assert scene.second_worker.desk_requests.execute_next()
     error = scene.read_answer(request.id).error
     assert (error and (error.code, error.detail)) == UNKNOWN_ANSWER
     assert scene.place.sql("SELECT COUNT(*) FROM tasks") == [(0,)]
@@ -254,9 +254,9 @@ def test_a_worker_that_slept_executes_nothing_late(scene: LateScene) -> None:
     """
     scene.store_request("probe", "credit-check", 1, kind="credit-check", id=1)
     taken = scene.take_request()
-    assert scene.first._context.write(lambda tx: requests.renew_lease(tx.conn, taken, 45.0))
+    assert scene.first_worker._context.write(lambda tx: requests.renew_lease(tx.conn, taken, 45.0))
     scene.make_taken_requests_old()
-    assert not scene.first._context.write(lambda tx: requests.renew_lease(tx.conn, taken, 45.0))
+    assert not scene.first_worker._context.write(lambda tx: requests.renew_lease(tx.conn, taken, 45.0))
 
 
 _TAKE_OVER_SQL = (
@@ -290,13 +290,13 @@ def test_the_database_refuses_late_executions(
     request = scene.store_request("note", "credit-check", check.id, "called", kind="credit-check", id=check.id)
     taken = scene.take_request()
     if is_begun:
-        scene.first.desk_requests._make_answer(taken)
+        scene.first_worker.desk_requests._make_answer(taken)
     if is_old:
         scene.make_taken_requests_old()
     else:
         scene.place.sql("UPDATE requests SET lease_expires = 1 WHERE state = 'taken'")
-    sql = statement.format(worker=scene.first.database.account_name, lease_ms=_LEASE_MS_SQL, request=request)
-    database = scene.first.database
+    sql = statement.format(worker=scene.first_worker.database.account_name, lease_ms=_LEASE_MS_SQL, request=request)
+    database = scene.first_worker.database
     if is_accepted:
         database.write(lambda tx: tx.conn.execute(text(sql)))
     else:

@@ -37,7 +37,7 @@ class WaitingRefund:
 
     place: Place
     refund: Refund
-    checker: Console
+    checker_desk: Console
 
     def count_decision_requests(self) -> int:
         """Return the number of stored desk requests that contain a decision about a refund."""
@@ -74,7 +74,7 @@ def test_an_approval_needs_the_password(waiting_refund: WaitingRefund) -> None:
     """An approval without the password, or with a wrong password, stores no desk request; a wrong password is
     audited. To request a refund, a person doesn't need the password.
     """
-    checker, refund, place = waiting_refund.checker, waiting_refund.refund, waiting_refund.place
+    checker, refund, place = waiting_refund.checker_desk, waiting_refund.refund, waiting_refund.place
     with pytest.raises(ConsoleError) as needed:
         checker.refunds.approve(refund.id)
     with pytest.raises(ConsoleError) as empty, use_password_reader(lambda: ""):
@@ -136,10 +136,10 @@ def test_the_connection_that_checks_a_password_is_closed(waiting_refund: Waiting
     def list_open_session_ids() -> set[object]:
         return {id for (id,) in place.sql(sessions)}
 
-    waiting_refund.checker.refunds.read_inbox()
+    waiting_refund.checker_desk.refunds.read_inbox()
     before = list_open_session_ids()
     with answer_password_prompts(place, "lead-b"):
-        waiting_refund.checker.refunds.reject(waiting_refund.refund.id, "no reason")
+        waiting_refund.checker_desk.refunds.reject(waiting_refund.refund.id, "no reason")
     wait_until(
         lambda: len(list_open_session_ids() - before) <= 1, "the connection to be closed"
     )  # the desk's own for writes
@@ -149,7 +149,7 @@ def test_an_unconfirmed_request_decides_nothing(waiting_refund: WaitingRefund) -
     """A program stores a desk request for a decision without having confirmed the password: the worker refuses the
     request, and nothing is decided. The refusal is in the audit trail in the person's name.
     """
-    checker, refund, place = waiting_refund.checker, waiting_refund.refund, waiting_refund.place
+    checker, refund, place = waiting_refund.checker_desk, waiting_refund.refund, waiting_refund.place
     request = NewDeskRequest(
         make_request_id(), "refund reject", f'[{refund.id}, "no", null]', "refund", str(refund.id)
     )

@@ -26,7 +26,7 @@ MARKED_PERSON = "カナリア花子 canary-person-51ce@example.jp"
 MARKED_STATEMENT = f"{MARKED_PERSON} says so on the phone"
 MARKED_COMMENT = f"asked by {MARKED_PERSON}"
 MARKED_WORDS = (*SECRET_SETTINGS.values(), "canary-person", "カナリア花子")
-NUMBERS = invent_numbers(6, seed=22)
+CORPORATION_NUMBERS = invent_numbers(6, seed=22)
 
 
 @contextmanager
@@ -122,16 +122,16 @@ def _cause_every_kind_of_result(
         request = PurchaseRequest(number, "1", comment=MARKED_COMMENT)
         return record_texts_of(lambda: console.credit_checks.purchase(request), texts)
 
-    buy_and_record_texts(NUMBERS[0])
-    for number, fault in zip(NUMBERS[1:4], ("close_after_charge", "html", "token_expired"), strict=True):
+    buy_and_record_texts(CORPORATION_NUMBERS[0])
+    for number, fault in zip(CORPORATION_NUMBERS[1:4], ("close_after_charge", "html", "token_expired"), strict=True):
         sandbox.control.add_fault(fault, call="purchase", number=number)
         buy_and_record_texts(number)
-    (unknown,) = console.lookup.find_records(NUMBERS[1]).credit_checks
+    (unknown,) = console.lookup.find_records(CORPORATION_NUMBERS[1]).credit_checks
     record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), texts)
     record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), texts)
     _break_the_database(console, unknown, texts, monkeypatch)
     sandbox.control.revoke_tokens()
-    buy_and_record_texts(NUMBERS[4])
+    buy_and_record_texts(CORPORATION_NUMBERS[4])
     record_texts_of(console.recovery.run_all_tasks, texts)
 
 

@@ -45,7 +45,7 @@ from tests.support.sql_server import SqlServer
 from tests.support.teams import open_team
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-NUMBERS = invent_numbers(3, seed=58)
+CORPORATION_NUMBERS = invent_numbers(3, seed=58)
 PAYER = "payer-ref-81726354"
 ROLE_BY_PERSON = {
     "op-a": "operator",
@@ -91,7 +91,7 @@ def pack_desk() -> Iterator[PackDesk]:
     with make_quick_folder() as home:
         console = open_quick_desk(home / "desk", InMemoryAlarmBox(), ManualClock())
         with console:
-            record = console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+            record = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))
             for name, role in ROLE_BY_PERSON.items():
                 _add_person(console, Person(name, frozenset({role}), may_buy=role in ("operator", "approver")))
             (home / "packs").mkdir()
@@ -109,12 +109,12 @@ def read_parts(path: Path) -> dict[str, bytes]:
         return {name: pack.read(name) for name in pack.namelist()}
 
 
-def rewrite_pack(path: Path, changed: dict[str, bytes | None], *, listed: bool = False) -> Path:
-    """Write a copy of the pack in which these parts are replaced (None: removed), and return its path. With `listed`
-    the copy's manifest is made to match the new parts.
+def rewrite_pack(path: Path, changed: dict[str, bytes | None], *, updates_manifest: bool = False) -> Path:
+    """Write a copy of the pack in which these parts are replaced (None: removed), and return its path. With
+    `updates_manifest` the copy's manifest is made to match the new parts.
     """
     contents = {name: content for name, content in (read_parts(path) | changed).items() if content is not None}
-    if listed:
+    if updates_manifest:
         manifest = json.loads(contents["manifest.json"])
         for one in manifest["files"]:
             content = contents[one["name"]]
@@ -262,7 +262,7 @@ def test_an_edited_audit_row_is_found(pack_desk: PackDesk, what: str) -> None:
     lines = json.loads(read_parts(path)["audit.json"])
     row = next(line["row"] for line in lines if "row" in line)
     row[what] = row[what] + 1 if isinstance(row[what], int) else "f" + row[what][1:] + "0"
-    verdict = verify_pack(rewrite_pack(path, {"audit.json": json.dumps(lines).encode()}, listed=True))
+    verdict = verify_pack(rewrite_pack(path, {"audit.json": json.dumps(lines).encode()}, updates_manifest=True))
     assert verdict.problems
     assert {one.file for one in verdict.problems} == {"audit.json"}
 
@@ -278,7 +278,7 @@ def test_a_row_with_recomputed_hashes_differs_from_its_anchor(pack_desk: PackDes
     row = [line["row"] for line in lines if "row" in line][-1]
     row["who"] = "somebody"
     row["hash"] = compute_row_hash(row["prev_hash"], [row[name] for name in HASHED_COLUMNS])
-    forged = rewrite_pack(Path(written.file), {"audit.json": json.dumps(lines).encode()}, listed=True)
+    forged = rewrite_pack(Path(written.file), {"audit.json": json.dumps(lines).encode()}, updates_manifest=True)
     assert ("audit.json", "replaced") in list_problems(verify_pack(forged))
     for line in lines:
         line.get("row", {})["anchor"] = []
@@ -299,7 +299,7 @@ def test_two_audit_rows_with_one_sequence_number_are_found(pack_desk: PackDesk, 
     forged = {**true, "id": true["id"] + 1_000_000, "who": "somebody", "anchor": []}
     forged["hash"] = compute_row_hash(forged["prev_hash"], [forged[name] for name in HASHED_COLUMNS])
     lines.insert(lines.index({"row": true}) + (not is_first), {"row": forged})
-    verdict = verify_pack(rewrite_pack(path, {"audit.json": json.dumps(lines).encode()}, listed=True))
+    verdict = verify_pack(rewrite_pack(path, {"audit.json": json.dumps(lines).encode()}, updates_manifest=True))
     found = {(one.row, one.code) for one in verdict.problems}
     assert {(true["id"], "unlinked"), (forged["id"], "unlinked")} <= found
 
@@ -609,14 +609,14 @@ def test_ctrl_c_during_the_export_leaves_no_file(pack_desk: PackDesk, monkeypatc
     assert (lost, list(pack_desk.folder.iterdir())) == ([], [])
 
 
-@pytest.mark.parametrize("unnamed", [True, False])
+@pytest.mark.parametrize("has_unnamed_files", [True, False])
 def test_only_one_of_four_simultaneous_exports_writes_the_file(
-    pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch, unnamed: bool
+    pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch, has_unnamed_files: bool
 ) -> None:
     """Four exports write a pack to the same path at the same time: one succeeds with an intact pack, the others are
     refused, and no other file remains in the folder.
     """
-    if not unnamed:
+    if not has_unnamed_files:
         monkeypatch.setattr("console.settings.unfinished_files._UNNAMED_FILE_FLAG", 0)
     start, endings = Barrier(4), []
 
@@ -756,7 +756,7 @@ def test_database_accounts_may_read_the_rows_of_a_pack(sql_server: SqlServer) ->
             )
 
         with open_desk("op-a") as desk:
-            record = desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+            record = desk.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))
         for person in ("aud-e", "lead-b", "worker", "adm-f"):
             with open_desk(person) as desk:
                 file = folder / f"{person}.zip"

@@ -15,7 +15,14 @@ from console.domain.records import PurchaseRequest
 from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, encode_json
 from console.services.evidence.pack_bundle import EvidenceBundleWriter
 from console.services.evidence.pack_verification import verify_pack
-from tests.services.evidence.test_pack import NUMBERS, PackDesk, list_problems, pack_desk, read_parts, rewrite_pack
+from tests.services.evidence.test_pack import (
+    CORPORATION_NUMBERS,
+    PackDesk,
+    list_problems,
+    pack_desk,
+    read_parts,
+    rewrite_pack,
+)
 from tests.support.bulk_stage import make_unknown_checks
 
 __all__ = ["pack_desk"]
@@ -24,7 +31,7 @@ __all__ = ["pack_desk"]
 @pytest.fixture
 def records(pack_desk: PackDesk) -> list[tuple[str, int]]:
     """The kind and id of each of two purchased credit checks, the newer one first."""
-    second = pack_desk.console.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
+    second = pack_desk.console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[1], "1"))
     return [("credit-check", second.id), ("credit-check", pack_desk.record.id)]
 
 
@@ -130,10 +137,10 @@ def test_a_changed_pack_is_found(pack_desk: PackDesk, records: list[tuple[str, i
     inner.write_bytes(read_parts(path)[name])
     forged = rewrite_pack(inner, {"record.json": encode_json({})}).read_bytes()
     assert list_problems(verify_pack(rewrite_pack(path, {name: forged}))) == {(name, "altered")}
-    assert list_problems(verify_pack(rewrite_pack(path, {name: forged}, listed=True))) == {
+    assert list_problems(verify_pack(rewrite_pack(path, {name: forged}, updates_manifest=True))) == {
         (f"{name}/record.json", "altered")
     }
-    nested = rewrite_pack(path, {name: path.read_bytes()}, listed=True)  # a bundle in a bundle is no pack
+    nested = rewrite_pack(path, {name: path.read_bytes()}, updates_manifest=True)  # a bundle in a bundle is no pack
     assert (f"{name}/manifest.json", "unreadable") in list_problems(verify_pack(nested))
 
 

@@ -24,7 +24,7 @@ from tests.support.invented import invent_numbers
 from tests.support.payment_desks import PaymentDesk, make_settings
 from tests.support.quick_desks import ManualClock, make_quick_folder, open_quick_desk
 
-NUMBERS = invent_numbers(3, seed=57)
+CORPORATION_NUMBERS = invent_numbers(3, seed=57)
 PAYER = "payer-ref-81726354"
 
 
@@ -141,9 +141,9 @@ def test_the_timeline_of_an_unknown_purchase_has_the_decisions_of_both_people(sc
     """The timeline of an unknown purchase contains each person's evidence and decision, and the proposal contains the
     id of its evidence.
     """
-    scene.control.add_fault("status_after_charge:500", call="purchase", number=NUMBERS[0])
+    scene.control.add_fault("status_after_charge:500", call="purchase", number=CORPORATION_NUMBERS[0])
     with pytest.raises(ConsoleError) as caught:
-        scene.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+        scene.console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))
     record = caught.value.detail["record"]
     assert isinstance(record, CreditCheck)
     scene.console.recovery.resolve("credit-check", record.id, "error", "no such purchase on their list")
@@ -364,7 +364,8 @@ def timeline_service() -> Iterator[TimelineService]:
 
 def _buy_check(timeline_service: TimelineService, client: str = "1") -> CreditCheck:
     """Buy a credit check for the client and return it."""
-    record: CreditCheck = timeline_service.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], client))  # type: ignore[attr-defined]
+    request = PurchaseRequest(CORPORATION_NUMBERS[0], client)
+    record: CreditCheck = timeline_service.console.credit_checks.purchase(request)  # type: ignore[attr-defined]
     return record
 
 

@@ -321,9 +321,13 @@ def test_a_delete_without_redis_takes_effect_within_a_second(
 
 
 @pytest.mark.engines("sqlite")
-@pytest.mark.parametrize("forgotten", [False, True])
+@pytest.mark.parametrize("is_forgotten", [False, True])
 def test_a_restored_database_ignores_later_results_in_redis(
-    key_service: IdempotencyKeyService, place: Place, redis_server: RedisServer, uptime: ManualClock, forgotten: bool
+    key_service: IdempotencyKeyService,
+    place: Place,
+    redis_server: RedisServer,
+    uptime: ManualClock,
+    is_forgotten: bool,
 ) -> None:
     """A backup is restored, and Redis still has results from after the backup: they aren't used for the restored
     database, neither an hour later nor after a result was deleted.
@@ -331,7 +335,7 @@ def test_a_restored_database_ignores_later_results_in_redis(
     backup = place.folder / "backup.db"
     place.sql(f"VACUUM INTO '{backup}'")
     store_result(key_service)
-    if forgotten:
+    if is_forgotten:
         key_service.delete_result(IDEMPOTENCY_KEY)
         store_result(key_service, "of a day that never was")
     else:

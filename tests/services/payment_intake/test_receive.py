@@ -16,7 +16,7 @@ from tests.support.desks import MovedClock
 from tests.support.payment_desks import PaymentDesk
 from tests.support.refusals import call_for_refusal
 
-REFUSED_NOTICE = NoticeResult(is_refused=True)
+REFUSED_NOTICE_RESULT = NoticeResult(is_refused=True)
 
 
 def begin_and_pay(scene: PaymentDesk, provider: str, number: str = "ORD-1", **paid: object) -> int:
@@ -219,7 +219,7 @@ def test_a_webhook_from_another_address_is_refused(scene: PaymentDesk, peer: str
     """
     payment_id = begin_and_pay(scene, "paypay")
     post = replace(scene.make_provider_notice("paypay", "ORD-1"), peer=peer)
-    assert scene.payments.receive_notice(post) == REFUSED_NOTICE
+    assert scene.payments.receive_notice(post) == REFUSED_NOTICE_RESULT
     assert scene.read_payment(payment_id).state == "token_generated"
     assert scene.count_audit_entries("payment.callback_refused") == 1
     assert scene.payments.count_refused_notices() == 1
@@ -308,7 +308,7 @@ def test_a_false_callback_changes_nothing(scene: PaymentDesk, clock: MovedClock,
     clock.stop()  # or else the payment's own poll would ask too
     payment_id = begin_and_pay(scene, "atom")
     before = scene.read_payment(payment_id)
-    assert scene.deliver_notice("atom", "ORD-1", manner=manner) == REFUSED_NOTICE
+    assert scene.deliver_notice("atom", "ORD-1", manner=manner) == REFUSED_NOTICE_RESULT
     assert scene.read_payment(payment_id) == before
     assert (scene.payments.count_refused_notices(), scene.count_audit_entries("payment.callback_refused")) == (1, 1)
     assert len(scene.control.read_requests(call="atom_verification")) == 0
@@ -332,7 +332,7 @@ def test_every_altered_encrypted_callback_is_refused_alike(scene: PaymentDesk) -
     bodies = [b"", b"encData=", good[:-2], good[:-32], turned, good[:200], b"encData=00", b"\xff" * 40,
               good + b"&encData=00", b"{}", good.replace(b"encData", b"encdata")]  # fmt: skip
     results = {scene.payments.receive_notice(ReceivedNotice("atom", body)) for body in bodies}
-    assert results == {REFUSED_NOTICE}
+    assert results == {REFUSED_NOTICE_RESULT}
     assert scene.read_payment(payment_id).state == "token_generated"
     assert scene.payments.count_refused_notices() == len(bodies)
 

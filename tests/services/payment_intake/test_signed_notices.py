@@ -19,7 +19,7 @@ from console.wording.sentences.catalogue import translate
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import PaymentDesk, make_signed_notice
 
-REFUSED_NOTICE = NoticeResult(is_refused=True)
+REFUSED_NOTICE_RESULT = NoticeResult(is_refused=True)
 
 
 def test_a_signed_notice_is_evidence_by_itself(scene: PaymentDesk) -> None:
@@ -78,8 +78,8 @@ def test_one_event_id_with_two_contents_opens_a_case(
     assert not any("Probe" in step for step in steps), "its source can't be asked"
 
 
-@pytest.mark.parametrize("acknowledged", [False, True])
-def test_each_further_content_of_an_event_is_audited_once(scene: PaymentDesk, acknowledged: bool) -> None:
+@pytest.mark.parametrize("is_acknowledged", [False, True])
+def test_each_further_content_of_an_event_is_audited_once(scene: PaymentDesk, is_acknowledged: bool) -> None:
     """Notices with one event id have different contents. After a person has acknowledged the case, a notice with a
     further content opens a new case. Each content is audited once.
     """
@@ -87,12 +87,12 @@ def test_each_further_content_of_an_event_is_audited_once(scene: PaymentDesk, ac
     scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     second, third = scene.make_bank_notice("ev-1", "ORD-1", amount="9900"), scene.make_bank_notice("ev-1", "ORD-2")
     scene.payments.receive_notice(second)
-    if acknowledged:
+    if is_acknowledged:
         (case,) = scene.place.sql("SELECT id FROM alerts WHERE rule_id = 'contradicted'")
         scene.console.alerts.acknowledge(case[0], "asked the bank")
     for post in (third, second, third):
         assert scene.payments.receive_notice(post).done == "repeated"
-    earlier = "" if acknowledged else "; payment.succeeded ORD-1 9900 JPY"
+    earlier = "" if is_acknowledged else "; payment.succeeded ORD-1 9900 JPY"
     told = scene.place.sql("SELECT observed, acknowledged_by FROM alerts WHERE resolved_at IS NULL")
     assert told == [(f"payment.succeeded ORD-2 3300 JPY{earlier}", None)]
     (event_id,) = scene.place.sql("SELECT id FROM payment_events")[0]
@@ -249,7 +249,7 @@ def test_every_invalid_notice_gets_the_same_refusal(scene: PaymentDesk) -> None:
     """Each invalid notice gets the same refusal. The program audits it with its reason, and nothing else changes."""
     scene.insert_order("ORD-1", 3300)
     posts = make_invalid_notices(scene)
-    wrong = [name for name, post in posts.items() if scene.payments.receive_notice(post) != REFUSED_NOTICE]
+    wrong = [name for name, post in posts.items() if scene.payments.receive_notice(post) != REFUSED_NOTICE_RESULT]
     assert wrong == []
     assert scene.find_payment("bank", "ORD-1") is None
     assert scene.count_audit_entries("payment.callback_refused") == len(posts)
@@ -279,7 +279,7 @@ def test_notices_of_unknown_sources_do_not_block_a_valid_source(scene: PaymentDe
     genuine = scene.make_bank_notice("ev-1", "ORD-1")
     scene.insert_order("ORD-1", 3300)
     for number in range(200):
-        assert scene.payments.receive_notice(replace(genuine, source=f"nobody{number}")) == REFUSED_NOTICE
+        assert scene.payments.receive_notice(replace(genuine, source=f"nobody{number}")) == REFUSED_NOTICE_RESULT
     assert scene.payments.receive_notice(genuine).done == "booked"
 
 

@@ -201,7 +201,7 @@ class _PaymentHistory:
         )
 
 
-_NEW_NUMBERS = count(7_000_000_000_000)
+_NEW_CORPORATION_NUMBERS = count(7_000_000_000_000)
 _HISTORY_STEPS = st.tuples(
     st.sampled_from(
         (
@@ -228,7 +228,7 @@ def test_an_account_equals_paid_less_returned_amounts(
     """After each step of any sequence of payments, refunds and reversals, the account's balance is the paid sum up to
     the limit, less the sum that was given back. The second payment exceeds the limit.
     """
-    number = str(next(_NEW_NUMBERS))
+    number = str(next(_NEW_CORPORATION_NUMBERS))
     history = _PaymentHistory(scene, number)
     for acts, which, minor in ((("pay",), 0, 0), (("pay",), 1, 0), *steps):
         for act in acts:

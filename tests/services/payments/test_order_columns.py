@@ -80,12 +80,12 @@ def test_a_failed_payment_writes_no_payment_method(scene: PaymentDesk) -> None:
     assert read_columns(scene) == (scene.read_payment(payment).handle, None, None)
 
 
-@pytest.mark.parametrize("filled", [True, False])
-def test_a_different_value_of_the_shop_is_kept_and_audited(scene: PaymentDesk, filled: bool) -> None:
+@pytest.mark.parametrize("is_filled", [True, False])
+def test_a_different_value_of_the_shop_is_kept_and_audited(scene: PaymentDesk, is_filled: bool) -> None:
     """The shop has written a value that differs from the payment's value: the shop's value stays, and the audit trail
     has one entry for each such column. An empty text doesn't count as a value.
     """
-    theirs = ("'T-9'", "'11000'", "'card'") if filled else ("''", "''", "''")
+    theirs = ("'T-9'", "'11000'", "'card'") if is_filled else ("''", "''", "''")
     names = _SHOP_COLUMNS.split(", ")
     payment = start_at_atom(scene, ", ".join(f"{name} = {value}" for name, value in zip(names, theirs, strict=True)))
     scene.money.change_payment_state("atom", "ORD-1", "paid")
@@ -93,8 +93,8 @@ def test_a_different_value_of_the_shop_is_kept_and_audited(scene: PaymentDesk, f
     scene.payments.probe(payment)
     paid = scene.read_payment(payment)
     ours = (paid.handle, paid.provider_payment_id, "atom")
-    assert read_columns(scene) == (("T-9", "11000", "card") if filled else ours)
-    assert scene.count_audit_entries("order.differs") == (3 if filled else 0)
+    assert read_columns(scene) == (("T-9", "11000", "card") if is_filled else ours)
+    assert scene.count_audit_entries("order.differs") == (3 if is_filled else 0)
     assert scene.read_order("ORD-1").state == "paid"
 
 

@@ -238,16 +238,16 @@ def test_an_unconfirmed_unpaid_code_prevents_another_code(scene: PaymentDesk, cl
 
 
 @pytest.mark.usefixtures("moved_server_clock")
-@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.parametrize("has_ended", [False, True])
 def test_a_no_data_answer_that_contains_the_payment_prevents_a_second_code(
-    scene: PaymentDesk, clock: MovedClock, ended: bool
+    scene: PaymentDesk, clock: MovedClock, has_ended: bool
 ) -> None:
     """Atom's answer has the code for `no data` but contains Atom's id of the paid payment: no second payment code is
     created. This holds if the payment has expired here, and if it was reported as cancelled before.
     """
     order = scene.insert_order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
-    if ended:
+    if has_ended:
         scene.money.change_payment_state("atom", "ORD-1", "cancelled", notify=False)
         assert scene.payments.probe(first.id).state == "payment_failed"
     else:

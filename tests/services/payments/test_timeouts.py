@@ -101,7 +101,7 @@ def read_final_states(scene: PaymentDesk, payment: Payment, number: str = "ORD-1
 
 
 TEST_START_TIME = convert_to_naive_utc(datetime(2026, 11, 20, 3, 0, tzinfo=UTC))
-EXPIRED_STATES = ("expired", "cancelled", ["released", "released"])
+STATES_AFTER_EXPIRY = ("expired", "cancelled", ["released", "released"])
 
 
 def test_the_steps_of_a_timeout_run_once_in_order(scene: PaymentDesk, clock: MovedClock) -> None:
@@ -113,7 +113,7 @@ def test_the_steps_of_a_timeout_run_once_in_order(scene: PaymentDesk, clock: Mov
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     asked = len(scene.control.read_requests(call="paypay_payment"))
     assert run_due_and_count(scene) >= 1
-    assert read_final_states(scene, payment) == EXPIRED_STATES
+    assert read_final_states(scene, payment) == STATES_AFTER_EXPIRY
     assert len(scene.control.read_requests(call="paypay_payment")) > asked
     seen = read_single_saga(scene)
     assert (seen.record.state, seen.record.reason, read_step_states(seen)) == (SagaState.DONE, None, ["done"] * 4)
@@ -150,7 +150,7 @@ def test_an_unreadable_payment_stops_no_other_expiry(scene: PaymentDesk, clock: 
     scene.place.sql(f"UPDATE payments SET work_state = 'of_a_newer_one' WHERE id = {unreadable.id}")
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     run_timeout_task(scene)
-    assert read_final_states(scene, payment) == EXPIRED_STATES
+    assert read_final_states(scene, payment) == STATES_AFTER_EXPIRY
 
 
 def run_timeout_task(scene: PaymentDesk) -> int:
@@ -284,7 +284,7 @@ def test_a_success_after_the_cancellation_opens_a_case(
     run_timeout_task(scene)
     if point is None:
         pay_and_notify()
-    assert read_final_states(scene, payment) == ("completed", *EXPIRED_STATES[1:])
+    assert read_final_states(scene, payment) == ("completed", *STATES_AFTER_EXPIRY[1:])
     assert "paid_after_cancel" in scene.list_open_alert_rules()
     assert (read_single_saga(scene).record.state, read_step_states(read_single_saga(scene))) == (
         SagaState.DONE,
@@ -292,7 +292,7 @@ def test_a_success_after_the_cancellation_opens_a_case(
     )
     pass_time(scene, clock, timedelta(days=2))
     run_timeout_task(scene)
-    assert read_final_states(scene, payment) == ("completed", *EXPIRED_STATES[1:])
+    assert read_final_states(scene, payment) == ("completed", *STATES_AFTER_EXPIRY[1:])
 
 
 @pytest.mark.parametrize(("state", "reason"), [("authorized", "in_between"), ("paid_otherwise", "unknown")])
@@ -366,7 +366,7 @@ def test_a_provider_that_is_down_for_a_day_is_asked_rarely(
         pass_time(scene, clock, timedelta(hours=1))
         run_timeout_task(scene)
     for number, payment in enumerate(made[:3]):
-        assert read_final_states(scene, payment, f"ORD-{number}") == EXPIRED_STATES
+        assert read_final_states(scene, payment, f"ORD-{number}") == STATES_AFTER_EXPIRY
     assert read_final_states(scene, made[3], "ORD-3") == ("completed", "paid", ["held", "held"])
     assert scene.count_audit_entries("order.cancelled") == 3
 
@@ -387,7 +387,7 @@ def test_a_clock_that_jumps_loses_and_doubles_nothing(scene: PaymentDesk, clock:
     for _ in range(27):
         pass_time(scene, clock, timedelta(hours=1))
         run_timeout_task(scene)
-    assert read_final_states(scene, early) == EXPIRED_STATES
+    assert read_final_states(scene, early) == STATES_AFTER_EXPIRY
     assert read_final_states(scene, late, "ORD-2") == ("completed", "paid", ["held", "held"])
     assert [len(read_sagas(scene, number)) for number in ("ORD-1", "ORD-2")] == [1, 1]
     for what in ("payment.expired", "order.cancelled", "order.stock_released"):
@@ -413,7 +413,7 @@ def test_a_clock_put_back_between_read_and_expiry_expires_nothing_wrongly(
     for _ in range(2):
         pass_time(scene, clock, timedelta(hours=1))
         run_timeout_task(scene)
-    assert read_final_states(scene, payment) == EXPIRED_STATES
+    assert read_final_states(scene, payment) == STATES_AFTER_EXPIRY
 
 
 def test_an_order_is_cancelled_after_both_payments_ended(scene: PaymentDesk, clock: MovedClock) -> None:
@@ -439,7 +439,7 @@ def test_an_order_is_cancelled_after_both_payments_ended(scene: PaymentDesk, clo
     run_timeout_task(scene)
     pass_time(scene, clock, timedelta(minutes=1))
     run_timeout_task(scene)
-    assert read_final_states(scene, second) == EXPIRED_STATES
+    assert read_final_states(scene, second) == STATES_AFTER_EXPIRY
     assert [seen.record.state for seen in read_sagas(scene)] == [SagaState.DONE, SagaState.DONE]
     assert scene.count_audit_entries("order.cancelled") == 1
 
@@ -554,7 +554,7 @@ def test_two_workers_run_each_timeout_effect_once(scene: PaymentDesk, clock: Mov
     pass_time(scene, clock, timedelta(minutes=2))
     run_timeout_task(scene)
     for number, payment in enumerate(made):
-        assert read_final_states(scene, payment, f"ORD-{number}") == EXPIRED_STATES
+        assert read_final_states(scene, payment, f"ORD-{number}") == STATES_AFTER_EXPIRY
         assert len(read_sagas(scene, f"ORD-{number}")) == 1
     for what in ("payment.expired", "order.cancelled", "order.stock_released"):
         assert scene.count_audit_entries(what) == 6
@@ -582,7 +582,7 @@ def test_a_failed_payment_cancels_its_order_after_its_deadline(scene: PaymentDes
     assert scene.read_order("ORD-1").state == "pending"
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     run_timeout_task(scene)
-    assert read_final_states(scene, payment) == ("payment_failed", *EXPIRED_STATES[1:])
+    assert read_final_states(scene, payment) == ("payment_failed", *STATES_AFTER_EXPIRY[1:])
     assert read_step_states(read_single_saga(scene)) == ["skipped", "skipped", "done", "done"]
 
 
@@ -592,7 +592,7 @@ def test_a_probe_by_a_person_does_not_expire_a_payment(scene: PaymentDesk, clock
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     assert scene.payments.probe(payment.id).state in ("token_generated", "user_payment")
     run_timeout_task(scene)
-    assert read_final_states(scene, payment) == EXPIRED_STATES
+    assert read_final_states(scene, payment) == STATES_AFTER_EXPIRY
 
 
 def test_a_cancelled_order_gets_no_payment(
@@ -744,7 +744,7 @@ def test_a_stuck_saga_opens_one_case(scene: PaymentDesk, clock: MovedClock, monk
     run_due_and_count(scene)
     assert read_stock_states(scene) == ["held", "held"]
     scene.payments.probe(payment.id)
-    assert read_final_states(scene, payment) == EXPIRED_STATES
+    assert read_final_states(scene, payment) == STATES_AFTER_EXPIRY
     assert (
         read_single_saga(scene).record.state,
         read_step_states(read_single_saga(scene)),
@@ -784,7 +784,7 @@ def test_a_stuck_saga_continues_after_its_case_was_closed(
     payment = make_stuck_payment(scene, clock, monkeypatch)
     scene.place.sql(f"UPDATE alerts SET resolved_at = detected_at WHERE rule_id = '{STUCK_SAGA_RULE}'")
     assert run_due_and_count(scene) == 1
-    assert read_final_states(scene, payment) == EXPIRED_STATES
+    assert read_final_states(scene, payment) == STATES_AFTER_EXPIRY
 
 
 def test_an_expired_payment_releases_its_reservation(scene: PaymentDesk, clock: MovedClock) -> None:

@@ -30,18 +30,18 @@ def test_a_waiting_or_unknown_payment_can_still_be_paid(state: PaymentState, cer
     assert can_still_be_paid(payment) is (state in WAITING_STATES or certainty is Certainty.UNKNOWN)
 
 
-@pytest.mark.parametrize("final", [True, False])
+@pytest.mark.parametrize("is_final", [True, False])
 @pytest.mark.parametrize("provider_state", [None, "0421"])
 @pytest.mark.parametrize("state", PaymentState)
 def test_an_unpaid_state_counts_only_without_an_attempt(
-    state: PaymentState, provider_state: str | None, final: bool
+    state: PaymentState, provider_state: str | None, is_final: bool
 ) -> None:
     """The provider's state "unpaid" of a payment code counts only if the payer has begun no attempt, because a begun
     attempt can still collect the money.
     """
-    report = PaymentReport("ORD-1", provider_state, "x", state, final, Money(3300, "JPY"))
+    report = PaymentReport("ORD-1", provider_state, "x", state, is_final, Money(3300, "JPY"))
     outcome = Outcome(OutcomeClass.PENDING, "told", SendingCertainty.YES, report, 200, "{}")
-    assert is_unpaid_outcome(outcome) is (state in WAITING_STATES and not final and provider_state is None)
+    assert is_unpaid_outcome(outcome) is (state in WAITING_STATES and not is_final and provider_state is None)
 
 
 @pytest.mark.parametrize("kind", OutcomeClass)
@@ -50,8 +50,10 @@ def test_an_answer_without_a_report_proves_no_unpaid_state(kind: OutcomeClass) -
     assert is_unpaid_outcome(Outcome(kind, "x", SendingCertainty.YES)) is (kind is OutcomeClass.NOT_FOUND)
 
 
-@pytest.mark.parametrize("under_way", [False, True])
-def test_a_saga_runs_only_after_the_payments_deadline(scene: PaymentDesk, clock: MovedClock, under_way: bool) -> None:
+@pytest.mark.parametrize("is_under_way", [False, True])
+def test_a_saga_runs_only_after_the_payments_deadline(
+    scene: PaymentDesk, clock: MovedClock, is_under_way: bool
+) -> None:
     """`run_saga_now` does nothing before the payment's deadline, or if the payment is unknown. After the deadline it
     starts the saga or continues an open one until the order is cancelled.
     """
@@ -59,7 +61,7 @@ def test_a_saga_runs_only_after_the_payments_deadline(scene: PaymentDesk, clock:
     assert take(payment.id) is None
     assert take(payment.id + 1) is None
     pass_time(scene, clock, PAST_TIME_TO_PAY)
-    if under_way:
+    if is_under_way:
         assert (
             scene.context.write(lambda tx: timeout_start.begin_timeout_saga(scene.context, tx, payment)) is not None
         )

@@ -16,7 +16,7 @@ from console.services.process.context import act_as
 from console.services.recovery import left_open
 from tests.support.payment_desks import PaymentDesk
 
-NUMBERS = ("1180301018771", "4000012090001")
+CORPORATION_NUMBERS = ("1180301018771", "4000012090001")
 
 
 def make_unknown_check(scene: PaymentDesk, number: str) -> CreditCheck:
@@ -45,7 +45,7 @@ def test_left_open_records_are_listed_with_their_reason(scene: PaymentDesk) -> N
     leave the list.
     """
     console, now = scene.console, scene.context.now()
-    unknown, other = (make_unknown_check(scene, number) for number in NUMBERS)
+    unknown, other = (make_unknown_check(scene, number) for number in CORPORATION_NUMBERS)
     payment = scene.payments.start(scene.insert_order("ORD-1", 3_300), "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).state == "completed"

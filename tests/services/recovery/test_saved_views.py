@@ -18,7 +18,7 @@ from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
 
 REVIEW_VIEW = ViewContent("review")
-NULL_EXPRESSION = "-"
+NAME_OF_EMPTY_FILTER = "-"
 PENDING_VIEW = ViewContent(
     "pending", "provider:paypay amount:>=1000JPY", "", "-amount", ("age", "amount"), by_cause=True
 )
@@ -143,7 +143,7 @@ def test_counts_are_those_of_the_filter(scene: PaymentDesk, monkeypatch: pytest.
              "kind:payment flavour:sweet", "kind:payment age:<1h certainty:known")  # fmt: skip
     views = scene.console.saved_views
     for text in texts:
-        views.save_view(f"f {text or NULL_EXPRESSION}", False, ViewContent("pending", text))
+        views.save_view(f"f {text or NAME_OF_EMPTY_FILTER}", False, ViewContent("pending", text))
     views.save_view("words", False, ViewContent("pending", "", "さくら"))
     gone = views.save_view("gone", True, REVIEW_VIEW)
     scene.place.sql("UPDATE saved_views SET version = version + 1, content = REPLACE(content, 'review', 'nowhere')"
@@ -155,8 +155,8 @@ def test_counts_are_those_of_the_filter(scene: PaymentDesk, monkeypatch: pytest.
     for text in texts:
         chosen = views.parse_view_content(ViewContent("pending", text)).filter.record_filter
         items = scene.console.recovery.read_queue("pending", 50, record_filter=chosen).items
-        assert counts[f"f {text or NULL_EXPRESSION}"].count == len(items)
-        assert counts[f"f {text or NULL_EXPRESSION}"].oldest == min(
+        assert counts[f"f {text or NAME_OF_EMPTY_FILTER}"].count == len(items)
+        assert counts[f"f {text or NAME_OF_EMPTY_FILTER}"].oldest == min(
             (item.since for item in items if item.since), default=None
         )
     assert counts["f kind:payment"].count == counts["f kind:payment flavour:sweet"].count == 3

@@ -142,8 +142,8 @@ def test_a_refusal_of_a_repeat_is_no_proof(desk: RefundDesk, refusal: str, answe
     desk.check_payment_agrees(payment)
 
 
-@pytest.mark.parametrize("denied", [True, False])
-def test_a_no_data_answer_that_contains_the_refund_permits_no_other(desk: RefundDesk, denied: bool) -> None:
+@pytest.mark.parametrize("is_denied", [True, False])
+def test_a_no_data_answer_that_contains_the_refund_permits_no_other(desk: RefundDesk, is_denied: bool) -> None:
     """If Atom's answer about a refund has the code for `no data` but contains the refund, the answer does not count.
     Two people cannot decide that the refund failed, and no other refund is sent.
     """
@@ -153,7 +153,7 @@ def test_a_no_data_answer_that_contains_the_refund_permits_no_other(desk: Refund
     assert call_for_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
     no_data = {"payInstrument.responseDetails.statusCode": "OTS0401"}
     desk.control.add_fault("set_fields", call="atom_refund_status", times="always", fields=no_data)
-    if denied:
+    if is_denied:
         for person in ("op-e", "lead-b"):
             refusal = call_for_refusal(lambda by=person: desk.resolve_refund(first, "failed", by))
             assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "refused_but_made")

@@ -36,12 +36,12 @@ def write_backup(home: Path, backup: Path) -> None:
         conn.execute(f"VACUUM INTO '{backup}'")
 
 
-def restore_backup(home: Path, backup: Path, *, desk_too: bool) -> None:
-    """Restore the backup. With `desk_too`, also delete the spool, so that no desk has the refund."""
+def restore_backup(home: Path, backup: Path, *, deletes_spool: bool) -> None:
+    """Restore the backup. With `deletes_spool`, also delete the spool, so that no desk has the refund."""
     for side in ("-wal", "-shm"):
         (home / f"console.db{side}").unlink(missing_ok=True)
     shutil.copy(backup, home / "console.db")
-    if desk_too:
+    if deletes_spool:
         for part in home.glob("desk.db*"):
             part.unlink()
 
@@ -58,7 +58,7 @@ def test_a_lost_refund_requested_again_gets_the_same_key(
         write_backup(home, backup_path)
         first = desk.approve_refund(desk.request_refund(payment, "100"))
         assert first.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
-    restore_backup(home, backup_path, desk_too=True)
+    restore_backup(home, backup_path, deletes_spool=True)
     with open_refund_desk(home, control) as desk:
         second = desk.approve_refund(desk.request_refund(payment, "100"))
         assert second.provider_refund_key == first.provider_refund_key
@@ -75,7 +75,7 @@ def test_a_refund_of_another_amount_after_a_restore_waits_for_a_person(
         payment = desk.make_paid_payment()
         write_backup(home, backup_path)
         first = desk.approve_refund(desk.request_refund(payment, "1000"))
-    restore_backup(home, backup_path, desk_too=True)
+    restore_backup(home, backup_path, deletes_spool=True)
     with open_refund_desk(home, control) as desk:
         refund = desk.request_refund(payment, "500")
         refusal = call_for_refusal(lambda: desk.approve_refund(refund))
@@ -98,7 +98,7 @@ def test_a_desk_that_knows_a_lost_refund_stops_approvals(
         payment = desk.make_paid_payment()
         write_backup(home, backup_path)
         sent = desk.approve_refund(desk.request_refund(payment, "1000"))
-    restore_backup(home, backup_path, desk_too=False)
+    restore_backup(home, backup_path, deletes_spool=False)
     with open_refund_desk(home, control) as desk:
         (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
         with desk.console.acting_as("lead-b"):
@@ -127,7 +127,7 @@ def test_one_person_alone_cannot_release_a_lost_refund(
         control.add_fault("reset", call="paypay_refund", times=1)
         assert call_for_code(lambda: desk.approve_refund(sent)) == "outcome_unknown"
         sent = desk.read_refund(sent)
-    restore_backup(home, backup_path, desk_too=False)
+    restore_backup(home, backup_path, deletes_spool=False)
     with open_refund_desk(home, control) as desk:  # the desk that sent it tells the database
         (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
         with desk.console.acting_as("lead-b"):
@@ -183,15 +183,15 @@ def _share_adapters(desk: RefundDesk) -> None:
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-@pytest.mark.parametrize("same_desk", [True, False])
+@pytest.mark.parametrize("is_same_desk", [True, False])
 def test_the_id_of_a_lost_payment_may_be_taken(
-    home: Path, control: SandboxControl, backup_path: Path, provider: str, *, same_desk: bool
+    home: Path, control: SandboxControl, backup_path: Path, provider: str, *, is_same_desk: bool
 ) -> None:
     """If a new payment has the id of a lost payment, the lost payment is restored under another id. The lost refund
     then belongs to the restored payment, not to the new one.
     """
     refund, start = _start_pay_and_refund(home, control, backup_path, provider)
-    restore_backup(home, backup_path, desk_too=False)
+    restore_backup(home, backup_path, deletes_spool=False)
     with open_refund_desk(home, control) as desk:
         _share_adapters(desk)
         (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
@@ -208,7 +208,7 @@ def test_the_id_of_a_lost_payment_may_be_taken(
         back = desk.console.recovery.probe("operation", start)
         assert isinstance(back, Payment)
         assert (back.merchant_payment_id, back.id != other.id) == ("ORD1", True)
-    if not same_desk:
+    if not is_same_desk:
         for part in home.glob("desk.db*"):
             part.unlink()
     with open_refund_desk(home, control) as desk:
@@ -221,7 +221,7 @@ def test_the_id_of_a_lost_payment_may_be_taken(
         assert (view.record.subject_id, view.timeline) == (None, ())
         found = desk.console.recovery.probe("operation", refund.operation_id or "")
         assert isinstance(found, Operation)
-        assert found.state is (OperationState.DONE if same_desk else OperationState.UNKNOWN)
+        assert found.state is (OperationState.DONE if is_same_desk else OperationState.UNKNOWN)
         told = desk.sql("SELECT subject_id FROM alerts WHERE rule_id = 'unknown_refund'")
         assert [tuple(row) for row in told] == [(back.id,)]
         assert desk.list_provider_keys(back) == [refund.provider_refund_key]

@@ -15,7 +15,7 @@ from console.providers.payments.provider import NotFoundRule
 from tests.stateful.refund_world import CHECKERS, MAKERS, RefundWorld
 from tests.support.ledger_refunds import Behaviour
 
-MAKER, (CHECKER, OTHER) = MAKERS[0], CHECKERS
+MAKER, (CHECKER, OTHER_CHECKER) = MAKERS[0], CHECKERS
 _AMOUNT_BY_PROVIDER = {"paypay": ("500", 500), "atom": ("5.00", 500)}
 _CASES_WITHOUT_ANSWER: tuple[tuple[str, Behaviour, bool], ...] = (
     ("atom", "silent_before", True),
@@ -70,7 +70,7 @@ def _try_every_action(refund_world: RefundWorld, refund: int) -> None:
     acts: tuple[tuple[str, Callable[[Console], object]], ...] = (
         (MAKER, lambda console: console.refunds.submit(refund)),
         (CHECKER, lambda console: console.refunds.approve(refund)),
-        (OTHER, lambda console: console.refunds.reject(refund, "no")),
+        (OTHER_CHECKER, lambda console: console.refunds.reject(refund, "no")),
         (MAKER, lambda console: console.refunds.withdraw(refund)),
         (MAKER, lambda console: console.refunds.request(again)),
         *(4 * ((MAKER, lambda console: console.refunds.probe(refund)),)),

@@ -14,7 +14,7 @@ from console.domain.transitions import tables as states
 from console.store.constraints import sqlite_worker as worker_constraints
 from tests.store.money_scene import make_column_update, make_insert, make_update
 
-NOW, LATER = "'2026-11-20 03:00:00.000000'", "'2026-11-20 04:00:00.000000'"
+NOW, ONE_HOUR_LATER = "'2026-11-20 03:00:00.000000'", "'2026-11-20 04:00:00.000000'"
 BEGIN_COLUMNS = {"begun_at": NOW, "changed_at": NOW}
 OPEN_ROW, ENDED_ROW = 1, 2
 
@@ -113,13 +113,13 @@ ALLOWED_STATEMENTS = (
     make_bulk_row_insert(OPEN_ROW), make_bulk_row_insert(ENDED_ROW),
     make_column_update("bulk_rows", ENDED_ROW, result="'done'",
     done_at=NOW),
-    make_insert("takes", kind="'order'", subject_id="1", person="'op-a'", taken_at=NOW, until=LATER),
-    f"UPDATE takes SET until = {LATER} WHERE person = 'op-a'",
+    make_insert("takes", kind="'order'", subject_id="1", person="'op-a'", taken_at=NOW, until=ONE_HOUR_LATER),
+    f"UPDATE takes SET until = {ONE_HOUR_LATER} WHERE person = 'op-a'",
     make_insert("notes", id="1", kind="'order'", subject_id="1", person="'op-a'", words="'x'", at=NOW),
     make_insert("mentions", id="1", note_id="1", person="'lead-b'", at=NOW),
     make_insert("mentions", id="2", note_id="1", person="'op-a'", at=NOW),
     make_column_update("mentions", ENDED_ROW, done_at=NOW),
-    make_step_insert(1), make_step_insert(2, action="'snooze'", until=LATER),
+    make_step_insert(1), make_step_insert(2, action="'snooze'", until=ONE_HOUR_LATER),
     make_insert("stock_reservations", id="1", order_id="1", item="'a'", quantity="1"),
     make_insert("stock_reservations", id="2", order_id="1", item="'a'", quantity="1"),
     make_column_update("stock_reservations", ENDED_ROW, status="'released'"),
@@ -244,7 +244,9 @@ def test_each_forbidden_statement_has_its_message(client: sqlite3.Connection, st
 
 def test_a_record_can_be_taken_after_the_end_of_a_take(client: sqlite3.Connection) -> None:
     """As soon as a person's take of a record has ended, the database lets another person take the record."""
-    client.execute(f"UPDATE takes SET person = 'b', taken_at = {LATER}, until = '2026-11-20 05:00:00.000000'")
+    client.execute(
+        f"UPDATE takes SET person = 'b', taken_at = {ONE_HOUR_LATER}, until = '2026-11-20 05:00:00.000000'"
+    )
     assert client.execute("SELECT person FROM takes").fetchall() == [("b",)]
 
 

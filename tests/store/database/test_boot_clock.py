@@ -17,7 +17,7 @@ from console.domain.clock import SystemClock
 from console.services.guarded.operation import LeaseDeadline
 from console.store.database import boot_clock
 
-RAW_CLOCK = 4  # the number of CLOCK_MONOTONIC_RAW on macOS
+RAW_CLOCK_ID = 4  # the number of CLOCK_MONOTONIC_RAW on macOS
 
 
 def test_a_lease_ends_during_the_sleep_of_macos(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,11 +27,11 @@ def test_a_lease_ends_during_the_sleep_of_macos(monkeypatch: pytest.MonkeyPatch)
     slept_ms = 0
 
     def read_clock_ns(clock: int) -> int:
-        assert clock == RAW_CLOCK
+        assert clock == RAW_CLOCK_ID
         return (5_000 + slept_ms) * 1_000_000
 
     monkeypatch.delattr(time, "CLOCK_BOOTTIME", raising=False)
-    monkeypatch.setattr(time, "CLOCK_MONOTONIC_RAW", RAW_CLOCK, raising=False)
+    monkeypatch.setattr(time, "CLOCK_MONOTONIC_RAW", RAW_CLOCK_ID, raising=False)
     monkeypatch.setattr(time, "clock_gettime_ns", read_clock_ns, raising=False)
     monkeypatch.setattr(time, "monotonic_ns", lambda: 5_000_000_000)
     deadline = LeaseDeadline(boot_clock.read_uptime_ms(), 60)

@@ -158,15 +158,15 @@ def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
         assert refused.value.code == "not_our_database"
 
 
-@pytest.mark.parametrize(("version", "newer"), [("0000", False), ("9999", True)])
-def test_a_database_of_another_version_is_refused(database: Database, version: str, newer: bool) -> None:
+@pytest.mark.parametrize(("version", "is_newer"), [("0000", False), ("9999", True)])
+def test_a_database_of_another_version_is_refused(database: Database, version: str, is_newer: bool) -> None:
     """A program and a database whose schema versions differ refuse to work together. The error names both versions
     and says which one is older."""
     with database.write_without_retries() as tx:
         tx.conn.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
     with pytest.raises(ConsoleError) as refused:
         migrate.ensure_schema(database)
-    assert (refused.value.code, refused.value.detail["newer"]) == ("schema_mismatch", newer)
+    assert (refused.value.code, refused.value.detail["newer"]) == ("schema_mismatch", is_newer)
     for language in LANGUAGES:
         message = format_error_message(refused.value, language)
         assert version in message, language

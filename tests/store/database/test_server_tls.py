@@ -20,7 +20,7 @@ from tests.providers.certificates import CertificateAuthority
 from tests.support import server_fixtures, servers
 from tests.support.tls import TlsProperties
 
-ROOT = Path(__file__).parent.parent.parent.parent
+REPOSITORY_ROOT = Path(__file__).parent.parent.parent.parent
 OLD_TLS_OPTION = "tls_version = TLSv1.1"
 
 
@@ -163,5 +163,5 @@ def test_only_the_engine_modules_open_connections() -> None:
     options.
     """
     connects = re.compile(r"pymysql\.connect\(|create_engine\(|dialect\.connect\(")
-    found = [file for file in (ROOT / "console").rglob("*.py") if connects.search(file.read_text())]
+    found = [file for file in (REPOSITORY_ROOT / "console").rglob("*.py") if connects.search(file.read_text())]
     assert {file.name for file in found} == {"server.py", "sqlite.py"}

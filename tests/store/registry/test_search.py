@@ -84,8 +84,9 @@ def _make_registry(folder: Path, rows: list[list[str]]) -> RegistryReader:
 
 
 def search_and_check(registry: RegistryReader, text: str, **others: object) -> list[str]:
-    """Search the registry for the text. Return the keys of the found rows of ROWS, and the names of other found rows.
-    Check that the search that returns only corporation numbers finds the same corporations."""
+    """Search the registry for the text. Return the keys of the found corporations of FIELDS_BY_KEY, and the names of
+    other found corporations. Check that the search that returns only corporation numbers finds the same corporations.
+    """
     found = registry.search(text, **others)  # type: ignore[arg-type]
     numbers, _ = registry.search_corporation_numbers(text, **{"limit": 50} | others)  # type: ignore[arg-type]
     assert numbers == tuple(one.number for one in found)

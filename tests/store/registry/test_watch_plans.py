@@ -24,15 +24,15 @@ from tests.support.servers import Server
 
 WATCHED_COUNT, PAYMENT_COUNT, CHANGED_COUNT = 100_000, 40_000, 6_000
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-NUMBERS = [filling.compute_corporation_number(row) for row in range(1, ROWS_PER_PAGE + 1)]
-SUBJECT_IDS = [compute_corporation_subject_id(number) for number in NUMBERS]
+CORPORATION_NUMBERS = [filling.compute_corporation_number(row) for row in range(1, ROWS_PER_PAGE + 1)]
+SUBJECT_IDS = [compute_corporation_subject_id(number) for number in CORPORATION_NUMBERS]
 QUERY_BY_NAME: dict[str, Query] = {
     "first page": lambda conn: watched_corporations.read_page(conn, "", ROWS_PER_PAGE),
-    "later page": lambda conn: watched_corporations.read_page(conn, NUMBERS[-1], ROWS_PER_PAGE),
-    "rows of numbers": lambda conn: watched_corporations.find_by_numbers(conn, NUMBERS),
-    "live records of numbers": lambda conn: live_records.find_record_beginnings(conn, NUMBERS, NOW),
+    "later page": lambda conn: watched_corporations.read_page(conn, CORPORATION_NUMBERS[-1], ROWS_PER_PAGE),
+    "rows of numbers": lambda conn: watched_corporations.find_by_numbers(conn, CORPORATION_NUMBERS),
+    "live records of numbers": lambda conn: live_records.find_record_beginnings(conn, CORPORATION_NUMBERS, NOW),
     "renewed checks of numbers": lambda conn: live_records.find_renewed_numbers(
-        conn, dict.fromkeys(NUMBERS, NOW), NOW
+        conn, dict.fromkeys(CORPORATION_NUMBERS, NOW), NOW
     ),
     "open alerts of numbers": lambda conn: alerts.read_open_alerts_of_subjects(conn, CORPORATION_KIND, SUBJECT_IDS),
     "open changes": lambda conn: alerts.list_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, ROWS_PER_PAGE),
@@ -40,7 +40,7 @@ QUERY_BY_NAME: dict[str, Query] = {
         conn, CORPORATION_CHANGE_RULE, ROWS_PER_PAGE, 3_000
     ),
     "count of open changes": lambda conn: alerts.count_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, 1_001),
-    "records of numbers": lambda conn: our_records.find_our_numbers(conn, NUMBERS),
+    "records of numbers": lambda conn: our_records.find_our_numbers(conn, CORPORATION_NUMBERS),
     "open records": our_records.list_numbers_of_open_records,
     **{
         f"newest {kind}": partial(live_records.find_highest_record_id, kind=kind)
