@@ -19,7 +19,7 @@ from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.servers.commands import DemoCommand
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, details
-from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
+from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES
 from console.services.refunds.rules import _ERROR_CODE_OF_RULE_TYPE
 from scripts.reference.code_reader import ShapeReader
 from scripts.reference.declared_types import read_code, read_hints, read_names_of_module
@@ -216,7 +216,7 @@ def _read_facts_by_code(reader: ShapeReader) -> dict[ErrorCode, Shape]:
                 kinds[code].append(hints["detail"])
     for code in _ERROR_CODES_OF_OUTCOMES:  # `make_outcome_error`
         kinds[code].append(details.ProviderAnswerFacts)
-    for code in OWN_FAULT_ERROR_CODES:
+    for code in OWN_FAILURE_ERROR_CODES:
         kinds[code].append(details.RefetchFacts)
     for code in _ERROR_CODE_OF_RULE_TYPE.values():
         kinds[code].append(details.RefundRuleFacts)

@@ -19,7 +19,7 @@ MAX_SESSIONS_ENDED_PER_PASS = 100
 FORGET_PREPARED_TRANSACTIONS_AFTER_SECONDS = 10.0
 """If no pass finds a blocking prepared transaction for this time (seconds), the times at which earlier passes found
 prepared transactions are forgotten. A write that waits for a lock gives up after some seconds and tries again, and a
-pass between the two finds no blocking transaction.
+pass between the two attempts finds no blocking transaction.
 """
 PASSES_BEFORE_REPORT_OF_UNENDED_SESSION = 3
 """Number of consecutive passes that find a session unended before it is reported."""
@@ -85,8 +85,8 @@ class BlockingSessionEnder:
             ]
 
     def _record_audit(self, tx: Transaction, action: AuditAction, facts: dict[str, str]) -> None:
-        """Write one audit entry, without a wait for the locks of other sessions: this thread would have to end the
-        session that holds them. The entry is written after a later pass then."""
+        """Write one audit entry. If another session holds a lock that the write needs, fail at once instead of
+        waiting, because only this thread could end that session. The entry is then written after a later pass."""
         with avoid_lock_waits(tx.conn):
             self._context.record_audit(tx, action, None, facts, kind="session")
 
@@ -123,7 +123,7 @@ class _ServerNode:
         self._unended_account: str | None = None
         """Account of the session that the last pass found unended; None if it found none."""
         self._unended_passes = 0
-        """Number of consecutive passes that found an unended session of this account."""
+        """Number of consecutive passes that found an unended session of the account `_unended_account`."""
 
     def end_blocking_sessions(
         self, now: float, repeatedly_blocking_accounts: frozenset[str]

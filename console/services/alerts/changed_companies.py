@@ -73,7 +73,7 @@ class CompanyWatchPosition:
     last_ids: tuple[int, ...] = (0,) * len(live_records.LIVE_RECORD_KINDS)
 
     @property
-    def registry(self) -> tuple[date, int]:
+    def registry_date_and_rows(self) -> tuple[date, int]:
         """Date and number of rows of the registry that the last finished run compared. Two such pairs are compared in
         order: a pair with a later date, or with the same date and more rows, belongs to a newer registry."""
         return self.registry_date, self.registry_rows
@@ -130,10 +130,10 @@ class ChangedCompanyAlerts:
                 live_records.find_highest_record_id(conn, kind) for kind in live_records.LIVE_RECORD_KINDS
             )
             reread_id_count = 0 if conn.dialect.name == "sqlite" else IDS_READ_AGAIN_PER_RUN
-        if (registry_date, row_count) < position.registry:
+        if (registry_date, row_count) < position.registry_date_and_rows:
             return
         last_ids = [max(0, last_id - reread_id_count) for last_id in position.last_ids]
-        if (registry_date, row_count) > position.registry:
+        if (registry_date, row_count) > position.registry_date_and_rows:
             last_ids = [0] * len(last_ids)
             yield from self._compare_all_watched_corporations(registry, registry_date)
         for kind, last_id, newest_id in zip(live_records.LIVE_RECORD_KINDS, last_ids, newest_ids, strict=True):

@@ -58,9 +58,9 @@ class AlertService:
     """Lists alerts and cases, and stores acknowledgements.
 
     An alert is resolved when the facts match again. For two rules (RULES_RESOLVED_BY_ACKNOWLEDGEMENT) an
-    acknowledgement also resolves the alert. The first is the alert that the database went back to an earlier state:
-    its acknowledgement permits operations with money again. The second is the alert about a changed corporation,
-    because the change itself stays.
+    acknowledgement also resolves the alert. The first of these rules raises the alert that the database went back to
+    an earlier state: its acknowledgement permits operations with money again. The second rule raises the alert about
+    a changed corporation, which can't be resolved otherwise, because the change itself stays.
 
     `request_id` in the methods is the id of the caller's request: a call with the id of an earlier request changes
     nothing and gets the earlier answer. With None, a repeated call is executed again.
@@ -78,10 +78,11 @@ class AlertService:
         self._context, self._request_ids, self._complete_payments = context, request_ids, complete_payments
 
     def list_alerts(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[Alert, ...]:
-        """Return first the open alerts, then the resolved alerts, each group newest first. `limit` is the largest
-        number of open alerts of each rule that has a queue of its own (RULES_WITH_QUEUE), and of all alerts as soon
-        as resolved alerts are listed: the open alerts of the other rules are always listed, up to
-        MAX_OPEN_ALERTS_PER_RULE of each rule. Raises not_allowed if the acting person has no right to read."""
+        """Return first the open alerts, then the resolved alerts, each group newest first. Of the open alerts, at
+        most `limit` are listed of each rule that has a queue of its own (RULES_WITH_QUEUE), and
+        MAX_OPEN_ALERTS_PER_RULE (or `limit`, if that is larger) of each other rule. Resolved alerts are listed only
+        as long as the list has fewer than `limit` alerts. Raises not_allowed if the acting person has no right to
+        read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = list_open_alerts_of_all_rules(conn, limit)

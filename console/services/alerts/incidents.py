@@ -45,7 +45,7 @@ from console.store.operations.request_ids import RequestIdUse
 
 MAX_OPEN_ALERTS_WITH_QUEUE = MAX_COUNTED_INCIDENTS + 1
 """Largest number of open alerts that are read of a rule with a queue of its own (see RULES_WITH_QUEUE): one more than
-is counted, so that a count of a cut list is shown as `1,000+`.
+MAX_COUNTED_INCIDENTS, so that the screen shows `1,000+` if more incidents may exist than were counted.
 """
 MAX_LISTED_RECORDS_PER_INCIDENT = 50
 MAX_ALERTS_SEARCHED_FOR_CLOSED_INCIDENTS = 200
@@ -274,7 +274,8 @@ class IncidentService:
     def _find_incident_of_earlier_call(self, request_id_use: RequestIdUse) -> CallAnswer | None:
         """Return the incident on which an earlier call with this request id stored a step, in its present form; None
         if that call wrote none. The transaction of a step also stores the id of one of the incident's alerts in the
-        request id's row, so this answers a call whose process was killed before it could store its answer."""
+        request id's row. So this method finds the answer to a call whose process was killed before it could store the
+        answer."""
         if request_id_use.subject_kind not in (INCIDENT_KIND, alerts.ALERT_KIND) or request_id_use.subject_id is None:
             return None
         with self._context.database.read() as conn:
@@ -554,8 +555,9 @@ def _list_newest_alert_argument(newest_alert_id: int | None) -> tuple[int, ...]:
 
 
 def _require_no_newer_alert(incident: Incident, newest_alert_ids: Sequence[object]) -> None:
-    """Raise stale_view if the incident has an alert that is newer than the one of `newest_alert_ids` (empty: not
-    compared): the person decides about alerts that were on the screen, and the step would also cover the newer one.
+    """Raise stale_view if the incident has an alert that is newer than the alert with the id in `newest_alert_ids`
+    (empty: not compared): the person decides about the alerts that were on the screen, and the step would also cover
+    the newer alert.
     """
     for saw in newest_alert_ids:
         now = incident.extent.newest_alert_id

@@ -158,8 +158,9 @@ class OutboxSender:
 
     def _resolve_unpublished_age_alert(self) -> None:
         """Resolve the alert about the age of unpublished events, if one is open: without a publisher no event can be
-        sent, so nothing is late. Do nothing at a server if another worker may have a publisher, because its settings
-        can differ: at a desk, and while an event waits for a further attempt that a worker has scheduled.
+        sent, so nothing is late. On a database server, a worker with other settings may have a publisher. So, on a
+        server, do nothing if this process isn't a worker, or while an event waits for a further attempt that a worker
+        has scheduled.
         """
         context = self._context
         if context.database.is_server and WORKER not in context.read_person().roles:

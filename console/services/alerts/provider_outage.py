@@ -106,7 +106,7 @@ def _find_failed_call_series(conn: Connection, now: datetime) -> dict[str, tuple
     of the series and the number of its calls. Only the calls since CALL_LOOK_BACK_PERIOD before `now` count; a
     provider without such calls is left out. The value is None if the provider's last call had a usable answer. The
     calls are read page by page; after a provider's first usable answer, its earlier calls are left out, so that the
-    calls of a busy provider don't hide those of the others.
+    calls of a busy provider don't hide the calls of other providers.
     """
     series_by_provider: dict[str, tuple[datetime, int] | None] = {}
     answering_providers: set[str] = set()

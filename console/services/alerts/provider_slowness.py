@@ -92,8 +92,8 @@ def _read_durations(conn: Connection, since: datetime) -> dict[str, list[float]]
     """For each guarded operation that has ended since the instant `since`, compute the seconds per answer of its
     provider. Return these values by provider. An operation with several calls, such as the detail and the PDF of a
     re-fetch, counts once, with its duration divided by the number of its answers. Of a busy provider only the newest
-    operations are measured (_MAX_MEASURED_OPERATIONS and the rest of a page), so that its calls don't hide those of
-    the others.
+    operations are measured (_MAX_MEASURED_OPERATIONS and the rest of a page), so that its operations don't hide the
+    operations of other providers.
     """
     answer_counts: dict[str, Counter[str]] = {}
     needless_sources: set[str] = set()

@@ -158,7 +158,7 @@ class AuditService:
 
 def _find_rows_of_written_file(path: Path, use: RequestIdUse) -> int | None:
     """Return the number of rows of an export whose process ended before it stored this answer. Return None if the
-    file that this process was writing isn't at `path`."""
+    file that the ended process was writing isn't at `path`."""
     row_count, _, digest = (use.subject_id or "").partition("-")
     try:
         with open_ordinary_file(path) as file:

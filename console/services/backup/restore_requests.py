@@ -1,5 +1,5 @@
-"""Request ids of restores. A restored database has the id of the restore that made it, so that a repeated call finds
-it even if the process of the first call was killed, and so that no other command accepts the id.
+"""Request ids of restores. A restored database contains the request id of its restore, so that a repeated call finds
+this restore even if the process of the first call was killed, and so that no other command accepts the id.
 """
 
 import json
@@ -31,8 +31,8 @@ _LONGEST_HOST_CHARACTERS = 64
 
 @dataclass(frozen=True, slots=True)
 class RestoreFacts:
-    """The facts of a restore that are known when its database takes its place: the fields of `RestoreResult` with the
-    same names. `earlier_database_file` is a path as text, or None."""
+    """The facts of a restore that are known when the restored database takes the place of the earlier one: the fields
+    of `RestoreResult` with the same names. `earlier_database_file` is a path as text, or None."""
 
     earlier_database_file: str | None
     spool: str
@@ -43,7 +43,8 @@ class RestoreFacts:
 
 @dataclass(frozen=True, slots=True)
 class BegunRestore:
-    """A restore under a request id whose database is in its place. `since` is the time of the restore."""
+    """A restore with a request id whose restored database has taken the place of the earlier one. `since` is the time
+    of the restore."""
 
     facts: RestoreFacts
     since: datetime
@@ -69,9 +70,9 @@ def make_restore_request(settings: Settings, folder: str, request_id: str) -> Re
 
 
 def find_begun_restore(settings: Settings, request: RequestKey) -> BegunRestore | None:
-    """Return the restore that an earlier call of this request has made; None if the present database has no such
-    restore, or can't be read: it may be damaged, which is why it is restored. Raises possible_repeat if the request
-    id was used for another command, or for the restore of another folder.
+    """Return the restore that an earlier call of this request has made; None if the present database contains no such
+    restore, or if it can't be read (a person may restore a database because it is damaged). Raises possible_repeat if
+    the request id was used for another command, or for the restore of another folder.
     """
     with closing(Database(settings.database_url)) as database:
         if database.file is not None and sqlite_copy.find_database_id(database.file) is None:

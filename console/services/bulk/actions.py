@@ -13,7 +13,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.services.annotations.notes import NoteService
 from console.services.annotations.takes import TakeService
-from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
+from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.operations import rate_gate
@@ -70,7 +70,7 @@ class BulkActionRunner:
         """Wait until the next call to `provider` may start, probe or re-fetch the row's record, and return the
         outcome of the row. If `provider` is None, the record has no provider, and the method doesn't wait.
         `was_begun` is True if an earlier process had started this row: the record may then have a newer version.
-        Raises an error with a code of OWN_FAULT_ERROR_CODES if this installation fails, for example if the database
+        Raises an error with a code of OWN_FAILURE_ERROR_CODES if this installation fails, for example if the database
         is unreachable; such an error is not a result of the row.
         """
         self._wait_for_call_start(provider, _MAX_PROVIDER_CALLS_PER_ROW[run.action])
@@ -85,7 +85,7 @@ class BulkActionRunner:
 
     def run_local_action(self, tx: Transaction, run: BulkRun, row: BulkRow) -> RowOutcome:
         """Take the row's record or add the run's note to it, in the caller's transaction. Return the outcome of the
-        row: done, or refused with the reason. Raises an error with a code of OWN_FAULT_ERROR_CODES if this
+        row: done, or refused with the reason. Raises an error with a code of OWN_FAILURE_ERROR_CODES if this
         installation fails, for example if the database is unreachable; such an error is not a result of the row.
         """
         try:
@@ -127,11 +127,11 @@ class BulkActionRunner:
 
 def convert_error_to_row_outcome(error: ConsoleError) -> RowOutcome:
     """Return the result of a row of a bulk run whose action raised `error`. Raises `error` again if its code is one
-    of OWN_FAULT_ERROR_CODES: this installation has failed, for example because the database is unreachable, so the
+    of OWN_FAILURE_ERROR_CODES: this installation has failed, for example because the database is unreachable, so the
     error is not a result of the row.
     """
     code, reason = error.code, error.detail.get("reason")
-    if code in OWN_FAULT_ERROR_CODES:
+    if code in OWN_FAILURE_ERROR_CODES:
         raise error
     if code == ErrorCode.STALE_VIEW:
         return RowOutcome(RowResult.SKIPPED, "changed")

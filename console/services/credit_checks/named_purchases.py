@@ -34,8 +34,8 @@ from console.store.spool.spool import SpoolEntry
 
 _MAX_NAMED_IDS = 3
 _INCOMPLETE_ID = -1
-"""Stands for an id with which the text of an answer ends, because the answer broke off: further digits may be
-missing. AlarmBox can't be asked about it.
+"""Value in place of an id that may be incomplete: the text of the answer ends with this id, because the answer broke
+off, so further digits may be missing. AlarmBox can't be asked about such an id.
 """
 _NAMED_ID_PATTERN = re.compile(r"credit_check_id\W{1,12}([0-9]{1,40})")
 _PURCHASE_ANSWER_SOURCES = frozenset(
@@ -67,14 +67,14 @@ def refuse_denial_of_named_purchase(
     the answer. A named credit check is certainly not this purchase if AlarmBox doesn't have it, or if it is of
     another corporation, has expired, or was made earlier than the day before `sent_at` (None: its day doesn't
     decide). Raises evidence_mismatch (detail.record `record`) if a named credit check may be this purchase, if the
-    answer has more than three ids, or if an id is incomplete or larger than AlarmBox can be asked about;
-    detail.reason is `refused_but_made` if the answer is a refusal, `made_without_id` if it shows the credit check
-    without its id, otherwise `named_purchase`. Also raises the error of `find_read_error_code` if AlarmBox gives no
-    report; and the errors of `open_reader`.
+    answer has more than three ids, or if an id is incomplete or larger than the largest id about which AlarmBox can
+    be asked; detail.reason is `refused_but_made` if the answer is a refusal, `made_without_id` if it shows the credit
+    check without its id, otherwise `named_purchase`. Also raises the error of `find_read_error_code` if AlarmBox
+    gives no report; and the errors of `open_reader`.
     """
     with context.database.read() as conn:
         now = read_current_time(conn, context.now())
-        answers = _list_unsettling_answers(conn, operation_id, entry)
+        answers = _list_answers_with_unknown_outcome(conn, operation_id, entry)
         reason_by_id = _find_named_ids(conn, answers)
     is_made = any(PURCHASED_WITHOUT_ID_REASON in summary_words for _, summary_words in answers)
     if is_made and not is_absent_in_list:
@@ -95,13 +95,13 @@ def refuse_denial_of_named_purchase(
             raise _make_named_purchase_error(record, reason)
 
 
-def _list_unsettling_answers(
+def _list_answers_with_unknown_outcome(
     conn: Connection, operation_id: str | None, entry: SpoolEntry | None
 ) -> list[tuple[str, list[str]]]:
     """Return the answers to a purchase that don't settle it, each as its text and the words of its summary. These
     answers are in the evidence of the operation and in the spool's `entry`."""
     items = evidence.find_by_operation(conn, operation_id) if operation_id is not None else ()
-    answers = [(item.body, item.summary.split()) for item in items if _is_unsettling_answer(item)]
+    answers = [(item.body, item.summary.split()) for item in items if _is_answer_with_unknown_outcome(item)]
     if entry is not None and entry.answer is not None and entry.answer.kind is OutcomeClass.UNKNOWN:
         answers.append((entry.answer.evidence, [entry.answer.reason]))
     return answers
@@ -128,9 +128,10 @@ def _find_named_ids(
     }
 
 
-def _is_unsettling_answer(item: EvidenceItem) -> bool:
-    """True if the evidence is an answer that leaves the outcome of the purchase unknown: an answer to the purchase
-    itself, or a refusal of a question about it that contains what was asked for."""
+def _is_answer_with_unknown_outcome(item: EvidenceItem) -> bool:
+    """True if the evidence is an answer that leaves the outcome of the purchase unknown: an unusable answer to the
+    purchase itself, or a contradictory answer (REFUSED_BUT_MADE_REASON), which refuses the request and contains the
+    requested credit check."""
     words = item.summary.split()
     is_unknown_purchase = item.source in _PURCHASE_ANSWER_SOURCES and OutcomeClass.UNKNOWN.value in words
     return is_unknown_purchase or REFUSED_BUT_MADE_REASON in words

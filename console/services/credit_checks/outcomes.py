@@ -48,12 +48,13 @@ from console.store.schema.core import UNCOUNTED_EVIDENCE_KIND_SUFFIX
 
 CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME, RESTORE_CALL_NAME = "purchase", "purchase.late", "restore"
-"""Names in the evidence of a provider's answer: to a purchase, one that settled the credit check; one that came after
-the credit check was decided; and the detail by which a credit check that the database had lost is restored."""
+"""Names of calls in the evidence of a provider's answers. PURCHASE_CALL_NAME: the answer to the purchase settled the
+credit check. LATE_PURCHASE_CALL_NAME: the answer to the purchase came after the credit check was decided.
+RESTORE_CALL_NAME: the program read the detail to restore a credit check that the database had lost."""
 LIST_CALL_NAME = "probe"
-"""Name of the call for AlarmBox's list of a corporation's purchases, as the evidence of its answer has it."""
+"""Name, in the evidence of its answer, of the call for AlarmBox's list of a corporation's purchases."""
 RENEWAL_CALL_NAME = "renewal"
-"""Name of the read call to the provider before a renewal, as the evidence of its answer has it."""
+"""Name, in the evidence of its answer, of the read call to the provider before a renewal."""
 READING_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")
 """Reasons of a failed read of the detail or PDF that contradict the state of a bought credit check, so that a case is
 opened: the report names another corporation, or the provider has no such credit check."""
@@ -382,14 +383,14 @@ def _open_cases_about_shared_id(
     outcome: Outcome[CheckReport],
     credit_checks_of_number: Iterable[CreditCheck],
 ) -> None:
-    """The provider's answer to the purchase of `record` contains the id of a credit check at the provider. Open a
-    case about each other credit check to which a probe or a person gave the same id. The id belongs to `record`,
-    because the provider answered the purchase of `record` with it. `credit_checks_of_number` are the credit checks of
-    the corporation number, read in this transaction.
+    """Open a case about each other credit check to which a probe or a person gave the id that is in `outcome`, the
+    provider's answer to the purchase of `record`. The id belongs to `record`, because the provider answered the
+    purchase of `record` with it. `credit_checks_of_number` are the credit checks of the corporation number, read in
+    this transaction.
 
-    At the same time, a person's decision may give this id to one of these credit checks. Then this transaction waits
-    for the transaction of the decision; or the transaction of the decision comes later, finds the id in `record`, and
-    refuses the decision.
+    At the same time, a person's decision may give this id to one of these credit checks. In this case, either this
+    transaction waits for the transaction of the decision; or the transaction of the decision comes later, finds the
+    id in `record`, and refuses the decision.
     """
     if outcome.kind is not OutcomeClass.SUCCEEDED or outcome.found is None:
         return

@@ -32,14 +32,14 @@ class CreditCheckPdfReader:
         return PdfDocument(self._details_reader.read_pdf(record_id, sha256))
 
     def list_versions(self, record_id: int) -> tuple[Document, ...]:
-        """Return the stored PDFs of the credit check, newest first. Raises not_found for an unknown credit check, and
-        not_allowed if the acting person has no right to read."""
+        """Return the stored PDFs of the credit check, newest first. Raises not_found if there is no such credit
+        check, and not_allowed if the acting person has no right to read."""
         return self._details_reader.list_documents(record_id)
 
     def count_pages(self, record_id: int) -> Mapping[str, int]:
         """Return the number of pages of the newest five stored PDFs of the credit check, by SHA-256. A PDF whose
-        pages can't be read is left out. Raises not_found for an unknown credit check, documents_unreachable if the
-        storage of the documents can't be reached, and not_allowed if the acting person has no right to read.
+        pages can't be read is left out. Raises not_found if there is no such credit check, documents_unreachable if
+        the storage of the documents can't be reached, and not_allowed if the acting person has no right to read.
         """
         counts: dict[str, int] = {}
         for document, content in islice(self._details_reader.iterate_pdf_contents(record_id), _MAX_COUNTED_PDFS):
@@ -53,10 +53,10 @@ class CreditCheckPdfReader:
     ) -> PdfComparison:
         """Return two opened versions of the credit check's PDF, to compare them. `old_sha256` and `new_sha256` are
         SHA-256 hashes; without `new_sha256`, the newest version is used, and without `old_sha256`, the version before
-        `new_sha256`. The caller must close the comparison. Raises not_found for an unknown credit check, if no PDF
-        has one of the hashes, or if a PDF's file is missing or damaged; documents_unreachable if the storage of the
-        documents can't be reached; not_allowed if the acting person has no right to read; usage: one_version if the
-        credit check has no version before the newer one, same_version if both hashes name the same version.
+        `new_sha256`. The caller must close the comparison. Raises not_found if there is no such credit check, if no
+        PDF has one of the hashes, or if a PDF's file is missing or damaged; documents_unreachable if the storage of
+        the documents can't be reached; not_allowed if the acting person has no right to read; usage: one_version if
+        the credit check has no version before the newer one, same_version if both hashes name the same version.
         """
         versions = self.list_versions(record_id)
         new_index = _find_version_index(versions, new_sha256, 0, record_id)

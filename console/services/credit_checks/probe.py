@@ -1,4 +1,4 @@
-"""Probe credit checks: call the provider only to read, and settle an unknown purchase if the answer is
+"""Probe credit checks: call the provider only to read, and settle a purchase with an unknown outcome if the answer is
 unambiguous."""
 
 from collections.abc import Callable
@@ -56,8 +56,8 @@ class CreditCheckProber:
         True for a due task, which also schedules the next probe if the purchase stays unknown.
 
         Raises outcome_unknown (detail.record) if the purchase stays unknown; in_progress while the call of the
-        purchase runs; not_found for an unknown credit check; not_allowed if the acting person has no right to probe;
-        an error with a code of NO_ANSWER_ERROR_CODES if the provider gave no answer.
+        purchase runs; not_found if there is no such credit check; not_allowed if the acting person has no right to
+        probe; an error with a code of NO_ANSWER_ERROR_CODES if the provider gave no answer.
         """
         with refusals.audit_refusals(self._context, PROBE_ACTION, record_id):
             self._context.require_right("probe")
@@ -277,9 +277,9 @@ class CreditCheckProber:
         outcomes.write_successful_purchase(self._context, tx, record, report, {"by": "probe"})
 
     def plan_next_probe(self, record: CreditCheck) -> None:
-        """Schedule the next probe of an unknown purchase whose due probe failed with a fault of this program; after
-        the last probe of the schedule, set the work of the credit check to needs_review. Do nothing if the credit
-        check has changed since `record` was read."""
+        """Schedule the next probe of a purchase with an unknown outcome whose due probe failed because of an error in
+        this program; after the last probe of the schedule, set the work of the credit check to needs_review. Do
+        nothing if the credit check has changed since `record` was read."""
 
         def plan_if_unchanged(tx: Transaction) -> None:
             current = credit_checks.find(tx.conn, record.id)

@@ -138,11 +138,11 @@ class CreditCheckPurchaseService:
         expected_version: int | None = None,
         progress: StepReporter | None = None,
     ) -> RefetchResult:
-        """Re-fetch detail and PDF of a bought credit check; this costs nothing. Return the credit check, the names of
-        its changed fields, and its documents.
+        """Re-fetch the detail and the PDF of a bought credit check, as far as `detail` and `pdf` are True; this costs
+        nothing. Return the credit check, the names of its changed fields, and its documents.
 
         `expected_version` is the version of the credit check on the caller's screen (None: any version). Raises
-        not_found for an unknown credit check; not_allowed if the acting person has no right to re-fetch;
+        not_found if there is no such credit check; not_allowed if the acting person has no right to re-fetch;
         not_refetchable if the credit check isn't bought; viewing_period_over if the provider no longer shows the
         credit check; stale_view if its version is not `expected_version`; in_progress while another process has its
         lease; bad_profile if the provider is not configured. If the read of a part fails, raises the error of the
@@ -238,7 +238,7 @@ class _PurchaseAttempt:
         A duplicate is a row of another application for the same client and corporation number. It can be a later
         purchase than the credit check that holds the claim.
 
-        Raises the errors of `_has_asked_whether_expired`.
+        Raises the errors of `_ask_if_expired`.
         """
         context, request = self._context, self._request
         with context.database.read() as conn:
@@ -248,10 +248,10 @@ class _PurchaseAttempt:
         return frozenset(
             (earlier_check.id, earlier_check.credit_check_id)
             for earlier_check in earlier_checks
-            if self._has_asked_whether_expired(reader, earlier_check)
+            if self._ask_if_expired(reader, earlier_check)
         )
 
-    def _has_asked_whether_expired(self, reader: CreditCheckReader, earlier_check: CreditCheck) -> bool:
+    def _ask_if_expired(self, reader: CreditCheckReader, earlier_check: CreditCheck) -> bool:
         """Ask the provider about a credit check that has expired by our dates, and return True. Return False, without
         a call, for any other credit check: `check` then raises the right refusal. The stored row alone is no proof of
         the expiry: a renewal costs money again, and a database account that may write credit checks could change the
@@ -361,7 +361,7 @@ class _PurchaseAttempt:
         permitted renewal of the credit check. Raises already_purchased if the purchase isn't a renewal of a
         successful credit check, if another renewal was faster, or if a duplicate of the credit check is or may be a
         valid purchase; not_expired if the credit check has not expired."""
-        # Without the provider's id nobody can ask whether it has expired (`_has_asked_whether_expired`).
+        # Without the provider's id nobody can ask whether it has expired (`_ask_if_expired`).
         if (
             not self._request.renew
             or live_credit_check.state.value != "success"

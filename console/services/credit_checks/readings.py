@@ -12,9 +12,9 @@ from console.providers.credit_checks.provider import CreditCheckReader, PdfAnswe
 from console.providers.http.answer_age import OLD_ANSWER_REASON
 from console.services.credit_checks import outcomes
 from console.services.guarded.operation import (
-    OWN_FAULT_ERROR_CODES,
+    OWN_FAILURE_ERROR_CODES,
     find_auth_error_code,
-    find_own_fault_error_code,
+    find_own_failure_error_code,
 )
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
@@ -29,7 +29,7 @@ NO_ANSWER_ERROR_CODES = frozenset(
         ErrorCode.RATE_LIMITED,
         ErrorCode.PROVIDER_UNREACHABLE,
         ErrorCode.INTERNAL_ERROR,
-        *OWN_FAULT_ERROR_CODES,
+        *OWN_FAILURE_ERROR_CODES,
     }
 )
 """Error codes of a read to which the provider gave no answer. The caller of a probe gets these codes; other failed
@@ -169,9 +169,9 @@ class CreditCheckPartReader:
 def find_read_error_code(outcome: Outcome[object]) -> ErrorCode:
     """Return the error code for the outcome of a failed read at a provider: of the detail or PDF of a credit check,
     or of a payment, a refund or a list."""
-    own_fault_code = find_own_fault_error_code(outcome)
-    if own_fault_code is not None:
-        return own_fault_code
+    own_failure_code = find_own_failure_error_code(outcome)
+    if own_failure_code is not None:
+        return own_failure_code
     if outcome.reason == _BUG_REASON and (outcome.sent is SendingCertainty.NO or outcome.kind is OutcomeClass.AUTH):
         return ErrorCode.INTERNAL_ERROR
     if outcome.kind is OutcomeClass.AUTH:

@@ -28,7 +28,7 @@ from console.services.credit_checks.readings import (
 )
 from console.services.guarded.action import GuardedAction, GuardedService, record_reading_lapse
 from console.services.guarded.leases import acquire_lease, keep_lease_renewed
-from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, ClaimedOperation, ClaimedRecord, StepReporter
+from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES, ClaimedOperation, ClaimedRecord, StepReporter
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
@@ -118,12 +118,12 @@ class RefetchService:
         `expected_version` is the version of the credit check on the caller's screen (None: any version). The method
         calls `progress` with the name of each part (DETAIL_PART, PDF_PART).
 
-        Before the first call to the provider, raises not_found for an unknown credit check; not_allowed if the acting
-        person has no right to re-fetch; not_refetchable if the credit check isn't bought; viewing_period_over if the
-        provider no longer shows the credit check; stale_view if its version is not `expected_version`; in_progress
-        while another process has its lease; bad_profile if the provider is not configured. If the read of a part
-        fails after that, raises the code of the most severe failure, with detail.record and, except for bad_profile,
-        detail.failed (one entry for each failed part).
+        Before the first call to the provider, raises not_found if there is no such credit check; not_allowed if the
+        acting person has no right to re-fetch; not_refetchable if the credit check isn't bought; viewing_period_over
+        if the provider no longer shows the credit check; stale_view if its version is not `expected_version`;
+        in_progress while another process has its lease; bad_profile if the provider is not configured. If the read of
+        a part fails after that, raises the code of the most severe failure, with detail.record and, except for
+        bad_profile, detail.failed (one entry for each failed part).
         """
         part_names = tuple(name for name, is_requested in ((DETAIL_PART, detail), (PDF_PART, pdf)) if is_requested)
         attempt = _RefetchAttempt(self._context, self._part_reader, record_id, part_names, expected_version, progress)
@@ -261,13 +261,13 @@ class _RefetchAttempt:
 
     def _make_unrecorded_error(self, code: ErrorCode, problem: str | None) -> ConsoleError:
         """Return the error of a re-fetch whose results are not stored, because the database failed or another process
-        has ended the operation. The error has the failure's code `code` if this is one of OWN_FAULT_ERROR_CODES,
+        has ended the operation. The error has the failure's code `code` if this is one of OWN_FAILURE_ERROR_CODES,
         otherwise database_unreachable. `problem` becomes detail.problem (None: the failure has no such detail).
         """
         record = self._record_before
         with log_and_suppress(f"reading credit check {self._id} again"):
             record = check_records.read_current_credit_check(self._context, self._id)
-        error_code = code if code in OWN_FAULT_ERROR_CODES else ErrorCode.DATABASE_UNREACHABLE
+        error_code = code if code in OWN_FAILURE_ERROR_CODES else ErrorCode.DATABASE_UNREACHABLE
         reason = OutcomeUnknownReason.ANSWER_NOT_RECORDED
         failed_parts: list[FailedPart] = [
             {"part": name, "code": error_code, "reason": reason} for name in self._part_names
@@ -277,8 +277,8 @@ class _RefetchAttempt:
 
     def _make_failed_parts_error(self, record: CreditCheck, failed_parts: list[FetchedPart]) -> ConsoleError:
         """Return the error of a re-fetch of which at least one part has failed, with the code and the facts of the
-        most severe failure. The facts of a fault of this program's environment are those of its own error, such as
-        the folder that can't be written."""
+        most severe failure. If this program's environment has failed, the facts are those of the program's own error,
+        such as the folder that can't be written."""
         failure_facts = _make_failed_part_facts(failed_parts)
         worst_part, worst_failure = min(
             zip(failed_parts, failure_facts, strict=True),
@@ -286,7 +286,7 @@ class _RefetchAttempt:
         )
         code, own_error = ErrorCode(worst_failure["code"]), worst_part.own_error
         facts: Mapping[str, object] = {"reason": worst_failure["reason"]}
-        if code in OWN_FAULT_ERROR_CODES:
+        if code in OWN_FAILURE_ERROR_CODES:
             facts = {} if own_error is None else own_error.detail
         return _make_incomplete_error(code, {**facts, "record": record, "failed": failure_facts})
 
@@ -328,13 +328,13 @@ def _find_failed_part_code(part: FetchedPart) -> ErrorCode:
 
 def _make_incomplete_error(code: ErrorCode, facts: Mapping[str, object]) -> ConsoleError:
     """Return the error of a re-fetch that did not fetch every requested part (detail, PDF). The error's exit status
-    is 5 if the viewing period is over, 6 for a code of OWN_FAULT_ERROR_CODES, otherwise the exit status of `code`.
+    is 5 if the viewing period is over, 6 for a code of OWN_FAILURE_ERROR_CODES, otherwise the exit status of `code`.
     The error's detail has `facts`; for bad_profile it has only the record in `facts`, because `BadProfileDetail` has
     no fields for the other facts.
     """
     if code == ErrorCode.BAD_PROFILE:
         return rebuild_error(code, {"record": facts["record"], "about": "refetch"})
-    status = 5 if code == ErrorCode.VIEWING_PERIOD_OVER else 6 if code in OWN_FAULT_ERROR_CODES else None
+    status = 5 if code == ErrorCode.VIEWING_PERIOD_OVER else 6 if code in OWN_FAILURE_ERROR_CODES else None
     return rebuild_error(code, {**facts, "about": "refetch"}, exit_status=status)
 
 

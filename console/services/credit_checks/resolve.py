@@ -46,7 +46,7 @@ from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_
 from console.services.credit_checks.refetch import make_lease_name
 from console.services.guarded.desk_answers import find_own_spool_entry, refuse_decision_against_answer
 from console.services.guarded.leases import hold_lease, refuse_running_operation
-from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, OperationSettler
+from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES, OperationSettler
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person, is_version_decidable
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
@@ -87,7 +87,7 @@ class PurchaseResolver:
         expected_version: int | None = None,
         reason: StatedReason | None = None,
     ) -> ResolveResult:
-        """Decide the outcome of an unknown purchase in the acting person's name. Return the credit check, and True if
+        """Decide the unknown outcome of a purchase in the acting person's name. Return the credit check, and True if
         a second person must still confirm the decision.
 
         `target_state` is "success" or "error"; `proof` is the path of a file or the text of a statement;
@@ -100,8 +100,8 @@ class PurchaseResolver:
 
         Raises usage for another target state, or for "success" without `id_at_provider` or with one that AlarmBox
         can't have given; no_evidence if the evidence is empty, unreadable or larger than LARGEST_EVIDENCE_BYTES;
-        not_found for an unknown credit check; not_allowed if the acting person has no right to decide, or can't be
-        the second person; same_person if the proposer decides again; nothing_to_resolve if the outcome is known;
+        not_found if there is no such credit check; not_allowed if the acting person has no right to decide, or can't
+        be the second person; same_person if the proposer decides again; nothing_to_resolve if the outcome is known;
         in_progress while the purchase runs or another process has the lease; stale_view if the version is not
         `expected_version`, or changes during the decision; evidence_mismatch if the provider's report does not fit
         the credit check; evidence_mismatch also for the target state "error" if this desk has AlarmBox's answer that
@@ -155,7 +155,7 @@ class PurchaseResolver:
         """Context manager: acquire the lease of a credit check about which people may decide, and yield the credit
         check. If its operation has lapsed (its process ended during the call to the provider), the unknown outcome is
         recorded first. `expected_version` is the version on the caller's screen (None: any version). Raises not_found
-        for an unknown credit check; nothing_to_resolve if people have nothing to decide; in_progress while its
+        if there is no such credit check; nothing_to_resolve if people have nothing to decide; in_progress while its
         purchase runs or another process has the lease; stale_view if its version is not `expected_version` or if it
         changes during the block.
         """
@@ -170,8 +170,8 @@ class PurchaseResolver:
                 ) from None
 
     def _require_decidable_record(self, record_id: int, expected_version: int | None) -> CreditCheck:
-        """Return the credit check if people can decide about it; if its purchase has lapsed, first record that.
-        Raises not_found for an unknown credit check, stale_view if its version is not the expected version,
+        """Return the credit check if people can decide about it; if its purchase has lapsed, first record the lapse.
+        Raises not_found if there is no such credit check, stale_view if its version is not the expected version,
         in_progress while its purchase runs, or nothing_to_resolve if people have nothing to decide."""
         record = check_records.read_current_credit_check(self._context, record_id)
         if expected_version is not None and not is_version_decidable(
@@ -192,9 +192,9 @@ class PurchaseResolver:
         return record
 
     def _refuse_decision_against_answer(self, entry: SpoolEntry | None, record: CreditCheck) -> None:
-        """Refuse the decision that the unknown credit check was not bought if a desk has AlarmBox's answer that it
-        was bought. `entry` is the entry of this desk's spool about the purchase. Raises stale_view if that answer has
-        settled the credit check since `record` was read, otherwise evidence_mismatch.
+        """Refuse the decision that the credit check, whose outcome is unknown, was not bought if a desk has
+        AlarmBox's answer that it was bought. `entry` is the entry of this desk's spool about the purchase. Raises
+        stale_view if that answer has settled the credit check since `record` was read, otherwise evidence_mismatch.
         """
         try:
             refuse_decision_against_answer(self._context, entry, record.operation_id, record)
@@ -222,8 +222,8 @@ class PurchaseResolver:
     ) -> None:
         """Refuse the decision that the credit check was not bought if AlarmBox's contradictory answer to the purchase
         names a credit check that may be the result of this purchase, or shows the credit check without its id.
-        `entry` is the entry of this desk's spool about the purchase. `is_absent_in_list`: AlarmBox's list of
-        purchases doesn't have the purchase."""
+        `entry` is the entry of this desk's spool about the purchase. `is_absent_in_list` is True if AlarmBox's list
+        of purchases doesn't have the purchase."""
         context = self._context
 
         def store_answer(tx: Transaction, outcome: Outcome[CheckReport]) -> object:
@@ -251,11 +251,11 @@ class PurchaseResolver:
         return entry.id_at_provider if entry is not None and entry.proves_effect else None
 
     def confirm_purchase(self, record: CreditCheck, id_at_provider: int, proof: PersonEvidence | None) -> CreditCheck:
-        """Read the purchase with AlarmBox's id `id_at_provider`, settle the unknown credit check as bought if the
-        answer fits the credit check, and return the credit check. `proof` is a person's evidence, None for an id that
-        this desk has from AlarmBox. The caller holds the lease of the credit check. Raises evidence_mismatch if the
-        report does not fit the credit check, and the error of `make_unconfirmed_error` if the provider's answer has
-        no report."""
+        """Read the purchase with AlarmBox's id `id_at_provider`, settle the credit check, whose outcome is unknown,
+        as bought if the answer fits it, and return the credit check. `proof` is a person's evidence, None for an id
+        that this desk has from AlarmBox. The caller holds the lease of the credit check. Raises evidence_mismatch if
+        the report does not fit the credit check, and the error of `make_unconfirmed_error` if the provider's answer
+        has no report."""
         context = self._context
         outcome, report = self._read_purchase(record, id_at_provider, is_decision=proof is not None)
         mismatch, current_record = context.write_and_read(
@@ -487,8 +487,8 @@ def find_time_mismatch(report: CheckReport, sent_at: datetime | None, now: datet
     purchase, or if `sent_at` is None or after `now` (the server's time, if there is a server), because nobody knows
     the time.
 
-    With an earlier purchase, the purchase that was sent would be forgotten, and the corporation could be renewed
-    while it is valid.
+    If an earlier purchase were accepted instead, the program would no longer know of the sent purchase, and could buy
+    the credit check again while the sent purchase is valid.
     """
     first_day = find_first_possible_day(sent_at, now)
     if first_day is not None and outcomes.had_reported_check_expired_before(report, sent_at):
@@ -505,15 +505,15 @@ def make_unconfirmed_error(
     `is_decision` is True if the read should have confirmed a person's decision, False for a probe.
 
     The error has the code of `find_read_error_code` if this code is provider_unreachable or one of
-    OWN_FAULT_ERROR_CODES or, for a probe, one of NO_ANSWER_ERROR_CODES; for any other code it is outcome_unknown. The
-    answer "not found" always becomes evidence_mismatch.
+    OWN_FAILURE_ERROR_CODES or, for a probe, one of NO_ANSWER_ERROR_CODES; for any other code it is outcome_unknown.
+    The answer "not found" always becomes evidence_mismatch.
     """
     detail: ProviderAnswerFacts = {"record": record, "reason": outcome.reason, "status": outcome.status}
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return make_outcome_error(ErrorCode.EVIDENCE_MISMATCH, detail)
     code = find_read_error_code(outcome)
     unchanged_codes = (
-        {ErrorCode.PROVIDER_UNREACHABLE, *OWN_FAULT_ERROR_CODES} if is_decision else NO_ANSWER_ERROR_CODES
+        {ErrorCode.PROVIDER_UNREACHABLE, *OWN_FAILURE_ERROR_CODES} if is_decision else NO_ANSWER_ERROR_CODES
     )
     return make_outcome_error(code if code in unchanged_codes else ErrorCode.OUTCOME_UNKNOWN, detail)
 

@@ -61,7 +61,7 @@ class CreditCheckDetailsReader:
 
     def read_credit_check(self, record_id: int) -> CreditCheckDetails:
         """Return one credit check with the data of its screen, and write an audit entry about the opening. Raises
-        not_found for an unknown credit check, and not_allowed if the acting person has no right to read."""
+        not_found if there is no such credit check, and not_allowed if the acting person has no right to read."""
         context = self._context
         with context.database.read() as conn:
             person = context.find_reading_person(conn)
@@ -112,8 +112,8 @@ class CreditCheckDetailsReader:
     def iterate_pdf_contents(self, record_id: int) -> Iterator[tuple[Document, bytes]]:
         """Yield each stored PDF of the credit check, newest first, with its content, for a caller that shows nothing
         of the content: no audit entry is written. A PDF whose file is missing or altered is left out. Raises
-        not_found for an unknown credit check, documents_unreachable if the storage of the documents can't be reached,
-        and not_allowed if the acting person has no right to read."""
+        not_found if there is no such credit check, documents_unreachable if the storage of the documents can't be
+        reached, and not_allowed if the acting person has no right to read."""
         for document in self.list_documents(record_id):
             try:
                 content = self._context.documents.read(document.path)
@@ -124,8 +124,8 @@ class CreditCheckDetailsReader:
                 yield document, content
 
     def list_documents(self, record_id: int) -> tuple[Document, ...]:
-        """Return the stored PDFs of the credit check, newest first. Raises not_found for an unknown credit check, and
-        not_allowed if the acting person has no right to read."""
+        """Return the stored PDFs of the credit check, newest first. Raises not_found if there is no such credit
+        check, and not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             record = check_records.require_record(conn, record_id)

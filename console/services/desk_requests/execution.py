@@ -35,7 +35,7 @@ from console.services.desk_requests.locked_requests import LockedRequests
 from console.services.desk_requests.own_requests import parse_stored_answer
 from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
-from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
+from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES
 from console.services.guarded.request_ids import ActNotAnswered, forbid_acting, watch_for_repeated_request
 from console.services.process.context import WORKER, ServiceContext, act_for_requester, require_confirmation
 from console.services.process.failure_suppression import log_and_suppress
@@ -80,7 +80,8 @@ class RequestExecutor:
         self._presence_lease: Lease | None = None
         self._silent_tokens: frozenset[str] = frozenset()
         self.is_standby = False
-        """True while another worker of this account looks for requests as often as it can."""
+        """True while this worker looks for requests less often, because another worker of this account looks for them
+        as often as it can."""
         self._progress_steps: dict[str, tuple[TakenDeskRequest, str]] = {}
         self._last_steps: dict[str, str] = {}
         """The last progress step of each desk request that is being executed. It is stored with the answer, because
@@ -295,7 +296,7 @@ class RequestExecutor:
             try:
                 self._context.write(lambda tx: requests.store_answer(tx, taken_request, text, last_step))
             except Exception as error:
-                if isinstance(error, ConsoleError) and error.code in OWN_FAULT_ERROR_CODES:
+                if isinstance(error, ConsoleError) and error.code in OWN_FAILURE_ERROR_CODES:
                     raise
                 refusal = error
             else:
@@ -353,7 +354,7 @@ class RequestExecutor:
             with act_for_requester(None if is_own_entry else taken_request):
                 self._context.write(write_entry)
         except Exception as refusal:
-            if isinstance(refusal, ConsoleError) and refusal.code in OWN_FAULT_ERROR_CODES:
+            if isinstance(refusal, ConsoleError) and refusal.code in OWN_FAILURE_ERROR_CODES:
                 raise
             _log.warning("desk request %s: its audit entry can't be written", taken_request.id, exc_info=True)
             return False
@@ -385,9 +386,9 @@ class RequestExecutor:
     def _make_answer(self, taken_request: TakenDeskRequest) -> str:
         """Run the command of a desk request and return its answer as JSON, with masked payers. An exception of the
         command other than ConsoleError is logged and becomes the error internal_error. Raises Interrupted if a signal
-        asks this process to end before the command has started; ActNotAnswered within `forbid_acting` if only a run
-        of the command could answer the request; and the error of the database if the payers can't be read: the next
-        worker that takes the request finds the same answer under the request id.
+        asks this process to end before the command has started; ActNotAnswered, inside a block of `forbid_acting`, if
+        only a run of the command could answer the request; and the error of the database if the payers can't be read:
+        the next worker that takes the request finds the same answer under the request id.
         """
         with act_for_requester(taken_request), watch_for_repeated_request() as repeats:
             answer = self._run_command_and_make_answer(taken_request)
@@ -462,8 +463,8 @@ class RequestExecutor:
         return ConsoleError(ErrorCode.STALE_VIEW, detail)
 
     def _remember_latest_step(self, taken_request: TakenDeskRequest, step: str) -> None:
-        """Keep the latest progress step of a desk request in memory until `store_progress_steps` stores it. A
-        COMMIT at this place would delay the call to the provider."""
+        """Keep the latest progress step of a desk request in memory until `store_progress_steps` stores it. A COMMIT
+        for each step would delay the call to the provider."""
         self._progress_steps[taken_request.id] = taken_request, step
         self._last_steps[taken_request.id] = step
 

@@ -45,9 +45,9 @@ _LONGEST_ANSWER_VALUE_CHARACTERS = 2 * _LONGEST_STORED_ANSWER_CHARACTERS
 _ANSWER_KEYS = ("id", "at", "source", "summary", "kind", "of", "body", "sha256")
 _REASONS_NOT_FROM_BODY = BROKEN_ANSWER_REASONS | {INTERRUPT_REASON, OLD_ANSWER_REASON, "earlier_id"}
 """Reasons of outcomes that the stored body of an answer doesn't decide: the answer broke off, was too large or came
-from a cache (the program doesn't store the headers), or the record here decided about it.
+from a cache (the program doesn't store the headers), or the stored record also decided about the outcome.
 """
-_OTHER_NUMBER_REASON, _READS_OF_CHECKS = "other_number", ("detail", "pdf")
+_OTHER_NUMBER_REASON, _CREDIT_CHECK_READ_CALL_NAMES = "other_number", ("detail", "pdf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,7 @@ def _is_decided_by_body(provider: str, call: str, decision: tuple[str, str, int 
     outcome, reason, status = decision
     if reason in _REASONS_NOT_FROM_BODY:
         return False
-    if provider == CREDIT_CHECK_PROVIDER and reason == _OTHER_NUMBER_REASON and call in _READS_OF_CHECKS:
+    if provider == CREDIT_CHECK_PROVIDER and reason == _OTHER_NUMBER_REASON and call in _CREDIT_CHECK_READ_CALL_NAMES:
         return False  # the adapter doesn't know the number of the record
     if provider == CREDIT_CHECK_PROVIDER and outcome == OutcomeClass.AUTH and reason != f"http_{status}":
         return False  # the answer to a request for tokens decided

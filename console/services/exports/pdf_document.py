@@ -142,8 +142,9 @@ class _DocumentLayout:
             self._write_row(table, row, widths, titles)
 
     def _compute_column_widths(self, rows: Sequence[Sequence[str]]) -> list[float]:
-        """Return the widths of a table's columns in points. A column is as wide as its texts, but at most
-        _MAX_CELL_WIDTH_POINTS and a gap. All columns together are at most as wide as the page without its margins."""
+        """Return the widths of a table's columns in points. A column is as wide as its widest text, at most
+        _MAX_CELL_WIDTH_POINTS, plus the gap between two columns. All columns together are at most as wide as the page
+        without its margins."""
         natural_widths = [
             min(max(self._measure_text(text, _CELL_SIZE) for text in column), _MAX_CELL_WIDTH_POINTS) + _CELL_GAP
             for column in zip(*rows, strict=True)

@@ -61,7 +61,8 @@ def call_with_confirmation(
 
 def require_confirmed_decision() -> None:
     """Raise not_allowed (reason `password_needed`) if this thread runs a decision that its person must confirm with
-    the password, and the person has not: a desk request, or a call of an acting person."""
+    the password, and the person has not confirmed it. The decision is that of a desk request or of the acting
+    person's own call."""
     require_confirmation()
     if _is_call_confirmed.get() is False:
         facts: NotAllowedDetail = {"reason": NotAllowedReason.PASSWORD_NEEDED}

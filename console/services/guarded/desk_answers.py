@@ -58,8 +58,8 @@ def refuse_decision_against_answer(
 
 
 def _has_undelivered_answer_with_effect(conn: Connection, operation_id: str) -> bool:
-    """True if a desk has written an audit entry that it could not deliver the provider's answer about the operation,
-    and this answer says that the operation happened or that the provider has accepted it."""
+    """True if an audit entry says that a desk could not deliver the provider's answer about the operation, and this
+    answer says that the operation happened or that the provider has accepted it."""
     return any(
         entry.what == AuditAction.OPERATION_UNDELIVERED and entry.detail.get("outcome") in OUTCOME_CLASSES_WITH_EFFECT
         for entry in audit.list_entries_of_subject(conn, OPERATION_KIND, operation_id)

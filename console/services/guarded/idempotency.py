@@ -113,7 +113,7 @@ class IdempotencyKeyService:
     def acquire_key(
         self, key: str, fingerprint: str, *, action: str, subject: tuple[str, int]
     ) -> AcquiredIdempotencyKey | str:
-        """Acquire the idempotency key for one attempt and return a AcquiredIdempotencyKey; if a result is stored
+        """Acquire the idempotency key for one attempt and return an AcquiredIdempotencyKey; if a result is stored
         under the key, return this result. `fingerprint` is the digest of the attempt's request, `action` the name of
         the attempted action, `subject` the kind and the id of its record. Raises possible_repeat if an attempt with
         another fingerprint has used the key, in_progress (with the holder) while such an attempt runs, and

@@ -57,19 +57,16 @@ class ClaimedRecord:
 class GuardedOperation(Generic[T]):
     """Description of one guarded operation for the pipeline, which calls the callables in the caller's thread.
 
-    - `lease`: name of the lease, None if the operation needs no lease.
-    - `waits_for_lease`: True if the operation waits for a lease that is held; if False, the pipeline refuses it with
-      in_progress then.
-    - `has_effect`: True if the operation costs or moves money.
-    - `check` raises the refusal of an operation that can't succeed, before and during the wait for the lease.
-    - `may_be_refused`: returns True if the operation may have to be refused. If it returns False, two steps are left
-      out in the first transaction (tx1): `check`, and the search for an open alert that the database has gone back to
-      an earlier state.
-    - `claim` repeats the checks and writes the claim, in the first transaction (tx1).
-    - `call` calls the provider, while no transaction is open.
-    - `record` writes the outcome into the record, in the second transaction (tx2).
-    - `deliver` settles the operation with an outcome that tx2 did not record, because another process had ended the
-      operation; it returns False if the operation or its record is missing.
+    - `lease`: name of the lease, None if the operation needs no lease. - `waits_for_lease`: True if the operation
+    waits while another holder has the lease; False if the pipeline refuses the operation with in_progress instead. -
+    `has_effect`: True if the operation costs or moves money. - `check` raises the refusal of an operation that can't
+    succeed, before and during the wait for the lease. - `may_be_refused`: returns True if the operation may have to
+    be refused. If it returns False, two steps are left out in the first transaction (tx1): `check`, and the search
+    for an open alert that the database has gone back to an earlier state. - `claim` repeats the checks and writes the
+    claim, in the first transaction (tx1). - `call` calls the provider, while no transaction is open. - `record`
+    writes the outcome into the record, in the second transaction (tx2). - `deliver` settles the operation with an
+    outcome that tx2 did not record, because another process had ended the operation; it returns False if the
+    operation or its record is missing.
     """
 
     action: AuditAction
@@ -154,7 +151,7 @@ class OperationSettler(Protocol):
         ...
 
 
-OWN_FAULT_ERROR_CODES = frozenset(
+OWN_FAILURE_ERROR_CODES = frozenset(
     {
         ErrorCode.DATABASE_UNREACHABLE,
         ErrorCode.DATABASE_LOCKED,
@@ -164,8 +161,8 @@ OWN_FAULT_ERROR_CODES = frozenset(
         ErrorCode.SCHEMA_MISMATCH,
     }
 )
-"""Error codes of faults of this program's environment (database, disk, documents). An outcome with one of these
-reasons is never reported as the provider's fault.
+"""Error codes of failures in this program's own environment (database, disk, documents). An outcome with one of these
+reasons is never reported as a failure of the provider.
 """
 
 
@@ -182,22 +179,23 @@ _REASONS_WITHOUT_TOKEN_ANSWER = BROKEN_ANSWER_REASONS | {
     "token_unreadable",
     UNREADABLE_REASON,
 }
-"""Reasons for which a provider that no longer accepted the access token gave no newer one, although it has not
-refused the credentials: it could not be reached, or its answer could not be used.
+"""Reasons for which this program got no newer access token after the provider refused the outdated one: the provider
+could not be reached, or its answer could not be used. The provider has not refused the credentials.
 """
 
 
-def find_own_fault_error_code(outcome: Outcome[Any]) -> ErrorCode | None:
-    """Return the error code of a fault of this program's environment that ended a call to a provider; None if the
-    outcome is no such fault."""
+def find_own_failure_error_code(outcome: Outcome[Any]) -> ErrorCode | None:
+    """Return the error code of a failure in this program's own environment (database, disk, documents) that ended a
+    call to a provider; None if the outcome has another cause."""
     if outcome.reason == OUT_OF_RESOURCES_REASON:
         return ErrorCode.STORAGE_FULL
-    return ErrorCode(outcome.reason) if outcome.reason in OWN_FAULT_ERROR_CODES else None
+    return ErrorCode(outcome.reason) if outcome.reason in OWN_FAILURE_ERROR_CODES else None
 
 
 def find_auth_error_code(reason: str) -> ErrorCode:
     """Return the error code for an outcome of the class AUTH with this reason: provider_auth, or provider_unreachable
-    if the provider only asked for a newer access token, and gave no usable answer to the request for one."""
+    if the provider only refused an outdated access token, and gave no usable answer to the request for a newer
+    one."""
     is_token_missing = reason in _REASONS_WITHOUT_TOKEN_ANSWER or reason.startswith(("http_3", "http_5"))
     return ErrorCode.PROVIDER_UNREACHABLE if is_token_missing else ErrorCode.PROVIDER_AUTH
 
@@ -205,9 +203,9 @@ def find_auth_error_code(reason: str) -> ErrorCode:
 def find_error_code_of_effect_call(outcome: Outcome[Any]) -> ErrorCode:
     """Return the error code for the outcome of a call to a provider that should cost or move money and did not
     succeed."""
-    own_fault_code = find_own_fault_error_code(outcome)
-    if own_fault_code is not None and outcome.kind is not OutcomeClass.UNKNOWN:
-        return own_fault_code
+    own_failure_code = find_own_failure_error_code(outcome)
+    if own_failure_code is not None and outcome.kind is not OutcomeClass.UNKNOWN:
+        return own_failure_code
     if outcome.reason == ErrorCode.INTERNAL_ERROR and (
         outcome.sent is SendingCertainty.NO or outcome.kind is OutcomeClass.AUTH
     ):

@@ -377,7 +377,7 @@ class RequestIdService:
     ) -> CallAnswer:
         """Return the stored answer of the first call with this request id. If the outcome in this answer is unknown,
         return an answer with the present state of the record. Raises possible_repeat with the record if the stored
-        text can't be read and `find_answer` returns None. `epoch` is the epoch of the Redis server.
+        text can't be read and `find_answer` returns None. `epoch` is the epoch of the Redis cache.
         """
         try:
             answer = answer_serialization.deserialize_answer(row.answer or "")

@@ -68,7 +68,7 @@ def decide_with_second_person(
     `propose` with the id of the stored evidence; `propose` changes the record and returns the facts of the audit
     entry. Raises same_person if the proposer decides again; not_allowed if the second person has no right
     resolve_second or has not typed the password; evidence_mismatch (detail.reason other_id) if the second person
-    states another id of the record (`PersonDecision.number`) than the first person.
+    states another id of the record (`PersonDecision.id_at_provider`) than the first person.
 
     If a decision replaces the open proposal, the person who decides becomes the first person, and another person must
     then agree. A decision for another target always replaces the proposal. If the proposer is disabled or has lost
@@ -85,13 +85,13 @@ def decide_with_second_person(
         and proposal.proposed_state == decision.target
         and may_proposer_still_decide(context, tx.conn, proposal.person)
     ):
-        is_number_agreed = (
+        is_id_agreed = (
             not decision.needs_id_at_provider
             or _read_proposed_id_at_provider(tx, proposal) == decision.id_at_provider
         )
-        is_second_person = is_number_agreed or not _may_replace_id_at_provider(decision, proposal.person)
+        is_second_person = is_id_agreed or not _may_replace_id_at_provider(decision, proposal.person)
         if is_second_person:
-            _require_second_person(context, decision, proposal.person, is_number_agreed=is_number_agreed)
+            _require_second_person(context, decision, proposal.person, is_id_agreed=is_id_agreed)
     proof = (
         _prepend_id_at_provider(decision.id_at_provider, decision.proof)
         if decision.needs_id_at_provider
@@ -115,8 +115,8 @@ def decide_with_second_person(
 def is_version_decidable(context: ServiceContext, kind: str, record: CreditCheck | Refund, version: int) -> bool:
     """True if a person may decide about the record after having read this version of it: it is the present version,
     or the only change since then recorded that the operation has lapsed (its process ended during the call to the
-    provider). Such a change raises the version, but what the person read said the same. A person who has not seen an
-    open proposal, or a later probe, may not decide.
+    provider). Such a change raises the version, but the screen showed the unknown outcome of the lapsed operation
+    already before the change. A person who has not seen an open proposal, or a later probe, may not decide.
     """
     if version == record.version:
         return True
@@ -161,8 +161,8 @@ def read_proposed_states(
 
 
 ApproverCounter = Callable[[str, Collection[str]], int | None]
-"""A function of the name of a right and of the names of people: it returns how many enabled approvers with this right
-there are besides these people, or None if no person is registered, because then every name may act."""
+"""Type of a function that gets the name of a right and the names of people to leave out. It returns the number of the
+other enabled approvers with this right; None if no person is registered, because every name may then act."""
 
 
 def make_approver_counter(conn: Connection) -> ApproverCounter:
@@ -187,8 +187,8 @@ def make_approver_counter(conn: Connection) -> ApproverCounter:
 def list_ids_without_second_person(
     conn: Connection, kind: str, proposed_ids: Collection[str], count_other_approvers: ApproverCounter
 ) -> frozenset[str]:
-    """`proposed_ids` are the ids of records of this kind with a proposed state. Return the ids whose proposal no
-    person can confirm now, because no approver except the proposer has the right to confirm proposals."""
+    """Return those of `proposed_ids`, the ids of records of this kind with a proposed state, whose proposal no person
+    can confirm now: no approver except the proposer has the right to confirm proposals."""
     proposals = approvals.read_open_proposals(conn, kind, proposed_ids) if proposed_ids else {}
     return frozenset(
         id for id, (_, proposer) in proposals.items() if count_other_approvers("resolve_second", (proposer,)) == 0
@@ -213,18 +213,18 @@ def may_proposer_still_decide(context: ServiceContext, conn: Connection, propose
 
 
 def _may_replace_id_at_provider(decision: PersonDecision, proposer: str) -> bool:
-    """True if a decision for the proposed target with another `number` (the provider's id of the record) replaces the
-    proposal of `proposer`: only the proposer can correct this id.
+    """True if a decision for the proposed target with another `id_at_provider` (the provider's id of the record)
+    replaces the proposal of `proposer`: only the proposer can correct this id.
     """
     return decision.id_at_provider is not None and is_same_person(decision.person, proposer)
 
 
 def _require_second_person(
-    context: ServiceContext, decision: PersonDecision, proposer: str, *, is_number_agreed: bool
+    context: ServiceContext, decision: PersonDecision, proposer: str, *, is_id_agreed: bool
 ) -> None:
     """Check that this person may be the second person of the decision. Raises same_person if this person is the
     proposer; not_allowed if the person has no right resolve_second, or has not just typed the password again;
-    evidence_mismatch if `is_number_agreed` is False, because the person and the proposer state different ids that the
+    evidence_mismatch if `is_id_agreed` is False, because the person and the proposer state different ids that the
     provider gave to the record.
     """
     if is_same_person(decision.person, proposer):
@@ -240,7 +240,7 @@ def _require_second_person(
             },
         )
     require_confirmed_decision()
-    if not is_number_agreed:
+    if not is_id_agreed:
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": decision.record, "reason": EvidenceMismatchReason.OTHER_ID}
         )

@@ -69,7 +69,8 @@ _DATABASE_ERROR_CODES = (
 )
 """Error codes which mean that the database is not available."""
 _CHECKS_THAT_NEED_DATABASE = frozenset({"lease_clock", "merchants", "tasks", "went_back"})
-"""Names of the checks that can't be made if the database has no room to write. Other checks need room themselves."""
+"""Names of the checks that can't be made if the database can't write because its disk is full: the error storage_full
+then says nothing about the subject of the check. In every other check, this error is the result of the check."""
 
 
 _CheckFacts: TypeAlias = dict[str, object]
@@ -249,9 +250,10 @@ class HealthCheckService:
 
     def _check_folder_privacy(self) -> _CheckFacts:
         """Check that other users of this machine have no access to the home folder and to the database file, and that
-        not all of them can read the files of secrets. A group may read these: systemd passes them so. On Windows no
-        permission is checked; the check only tells if the home folder or the database file is outside of the folder
-        of the person's profile, which Windows closes to other users.
+        the files of secrets are not readable for every user. A group of users may read a file of secrets, because
+        systemd passes secrets in such files. On Windows no permission is checked; the check only tells if the home
+        folder or the database file is outside of the folder of the person's profile, which Windows closes to other
+        users.
         """
         home, database_file = self._settings.home, self._settings.database_path
         if sys.platform == "win32":
@@ -541,7 +543,7 @@ class HealthCheckService:
 
     def _check_notice_keys(self) -> _CheckFacts:
         """Check that the key of each source of signed notices has at least MIN_NOTICE_KEY_LENGTH characters. A notice
-        books money, and its signature is the only proof: who has one signed notice can guess a short key.
+        books money, and its signature is the only proof: a person who has one signed notice can guess a short key.
         """
         from console.services.payment_intake.signed_notices import (
             MIN_NOTICE_KEY_LENGTH,

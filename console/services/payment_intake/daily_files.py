@@ -21,7 +21,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.setting_problems import SettingProblem
 from console.providers.payments.plugin import DailyFiles, ProviderPlugin
-from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
+from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES
 from console.services.payment_intake.common import NOTICE_KIND
 from console.services.payments.providers import make_adapter_arguments
 from console.services.process.context import ServiceContext
@@ -135,7 +135,7 @@ class DailyFileStore:
         provider_unreachable if nothing was sent; provider_auth if the server answers with HTTP status 401;
         rate_limited if the server answers with 429; provider_refused if the server answers with 403, 404 or 410,
         because it no longer has the file; provider_answer_unusable if the content can't be read; an error with a code
-        of OWN_FAULT_ERROR_CODES if this installation fails."""
+        of OWN_FAILURE_ERROR_CODES if this installation fails."""
         outcome = self.daily.download_file(
             self._decrypt_address(event), make_adapter_arguments(self._context, self._plugin)
         )
@@ -236,7 +236,7 @@ def _make_download_error(outcome: Outcome[bytes], event: PaymentEvent) -> Consol
         detail: BadProfileDetail = {"day": event.order_no, "cause": outcome.reason, "status": outcome.status}
         variable, problem = f"{event.source}.recon_hosts", SettingProblem.HOST_NOT_ALLOWED
         return ConsoleError(ErrorCode.BAD_PROFILE, {**detail, "variable": variable, "problem": problem})
-    if outcome.reason in OWN_FAULT_ERROR_CODES:
+    if outcome.reason in OWN_FAILURE_ERROR_CODES:
         return make_outcome_error(ErrorCode(outcome.reason), facts)
     if outcome.sent is SendingCertainty.NO:
         return make_outcome_error(ErrorCode.PROVIDER_UNREACHABLE, facts)

@@ -87,7 +87,7 @@ class PaymentDueTasks:
         )
 
     def _probe_payment(self, payment: Payment) -> Payment:
-        """Probe a due payment and return it. If a fault of this program ends the probe, schedule the payment's next
+        """Probe a due payment and return it. If an error in this program ends the probe, schedule the payment's next
         probe for a later time and raise the error, so that the task can handle the other due payments first. After
         the last probe of the schedule, a person must look at the payment.
         """

@@ -230,8 +230,8 @@ class HintHandler:
         )
 
     def _is_already_booked(self, payment: Payment, event: PaymentEvent) -> bool:
-        """True if the payment is already completed here and the hint reports it as paid, with the same amount or
-        without an amount.
+        """True if the payment is already completed in our database and the hint reports it as paid, with the same
+        amount or without an amount.
         """
         is_completed = payment.state is PaymentState.COMPLETED and self._is_reported_as_paid(event)
         return is_completed and event.amount_minor in (None, payment.captured_minor)

@@ -100,7 +100,7 @@ class PaymentImporter:
     ) -> Payment:
         payment = self._find_existing_payment(request)
         if payment is not None:
-            _require_number_of_payment(payment, number)
+            _require_same_corporation_number(payment, number)
             return self._probe_existing_payment(payment)
         asked_at, outcome = read_question_time(self._context), reader.read_payment(question)
         by_code = True
@@ -182,7 +182,7 @@ class PaymentImporter:
                 tx, AuditAction.PAYMENT_IMPORTED, payment_id, {"provider": request.provider}, kind=PAYMENT_KIND
             )
             payment = payment_work.require_payment(tx, payment_id)
-        _require_number_of_payment(payment, number)
+        _require_same_corporation_number(payment, number)
         return payment_work.require_payment(
             tx, apply_report(context, tx, payment, sourced_report, is_read_in_transaction=True).payment_id
         )
@@ -208,7 +208,7 @@ class PaymentImporter:
             raise RunAgain from None
 
 
-def _require_number_of_payment(payment: Payment, number: str | None) -> None:
+def _require_same_corporation_number(payment: Payment, number: str | None) -> None:
     """Raise usage if the request names a corporation number and the stored payment has another number or no number,
     because an import changes no payment that our database already has. `number` is None if the request names no
     corporation number.

@@ -272,9 +272,9 @@ class NoticeReceiver:
 
     def _find_payment(self, event: PaymentEvent) -> Payment | None:
         """Return the payment of an unmatched hint or callback; None if the payment is still missing in our database.
-        The program no longer has the content of the notice, so the provider must be asked about a found payment:
-        here, a payment with this number may have been started again and have ended unpaid, although the payer has
-        paid.
+        The program no longer has the content of the notice, so the provider must be asked about a found payment: in
+        our database, a payment with this number may have been started again and have ended unpaid, although the payer
+        has paid.
         """
         with self._context.database.read() as conn:
             return payments.find_by_payment_number(conn, event.source, event.order_no or "")

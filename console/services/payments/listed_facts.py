@@ -48,8 +48,8 @@ def end_case_that_lacks_a_fact(
     Each fact begins with a key, such as the key of a refund; the key ends at the first space. A fact counts as
     acknowledged if its key is in the text of a case that a person has acknowledged. The text of the new case also
     contains the unacknowledged facts of the open case. Facts of the open case for whose key `is_over` returns True
-    are left out, because they are no longer true. An example is a refund that this database lacked and that exists
-    here now. Raises RunAgain if another process has just ended the open case.
+    are left out, because they are no longer true. An example is a refund that this database lacked and has now.
+    Raises RunAgain if another process has just ended the open case.
     """
     cases_of_payment = alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, payment_id)
     cases = [case for case in cases_of_payment if case.rule_id == rule]

@@ -17,11 +17,11 @@ from console.store.payments import payments
 
 PAYMENT_KIND = payments.PAYMENT_KIND
 PROBE_REASON, POLL_REASON = WorkReason.UNKNOWN, WorkReason.WAITING
+"""Reasons of work on a payment. PROBE_REASON: a due task must probe the payment, because its outcome is unknown.
+POLL_REASON: a due task must read the open payment at its provider."""
 CONFIRM_REASON, MOVE_ORDER_REASON = WorkReason.CONFIRM, WorkReason.MOVE_ORDER
-"""Reasons for which work on a payment is scheduled. PROBE_REASON: probe a payment with an unknown outcome.
-POLL_REASON: read an open payment. CONFIRM_REASON: read the payment after a callback. MOVE_ORDER_REASON: set the order
-to paid.
-"""
+"""Reasons of work on a payment. CONFIRM_REASON: a due task must read the payment at its provider, because a callback
+has arrived. MOVE_ORDER_REASON: a due task must set the payment's order to paid."""
 
 
 def require_payment(tx: Transaction, payment_id: int) -> Payment:

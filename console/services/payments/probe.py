@@ -277,7 +277,7 @@ class PaymentProber:
     # Next probe
 
     def plan_next_probe(self, payment: Payment) -> None:
-        """Schedule the next probe of a payment, because its due probe could not be sent or was ended by a fault of
+        """Schedule the next probe of a payment, because its due probe could not be sent or was ended by an error in
         this program. After the last probe of the schedule, set the payment's work to needs_review.
         """
         self._context.write(lambda tx: self._complete_probe(tx, payment, is_automatic=True))

@@ -43,8 +43,9 @@ class PaymentProviders:
     """
 
     def __init__(self, make_adapter: Callable[[str], PaymentProvider]) -> None:
-        """`make_adapter` creates the adapter of the provider with the given name. It raises not_found if no payment
-        provider has this name, and bad_profile if the provider is not configured on this desk.
+        """Store the function `make_adapter`, which creates the adapter of the provider with the given name. It raises
+        not_found if no payment provider has this name, and bad_profile if the provider is not configured on this
+        desk.
         """
         self._make_adapter = make_adapter
         self._adapters: dict[str, PaymentProvider] = {}

@@ -80,7 +80,7 @@ class PaymentResolver:
         expected_version: int | None = None,
         reason: StatedReason | None = None,
     ) -> ResolveResult:
-        """Decide the outcome of a payment. Return the payment, and whether a second person must still agree.
+        """Decide the outcome of a payment. Return the payment, and True if a second person must still agree.
 
         `target_state` is one of DECIDABLE_PAYMENT_STATES; `proof` is the path of a file, or the text of a written
         statement; `id_at_provider` is the id that the provider gave to the payment, None if the person doesn't have
@@ -119,7 +119,7 @@ class PaymentResolver:
         self, payment: Payment, target: PaymentState, proof: PersonEvidence, person: str, id_at_provider: str | None
     ) -> ResolveResult:
         """Ask the provider, and record the decision of `person` that the payment's state is `target`. Return the
-        payment and whether a second person must still agree. If the answer contains the payment's state and no
+        payment, and True if a second person must still agree. If the answer contains the payment's state and no
         unexpected amount, one person is enough, but the answer must confirm the decision; otherwise two people must
         agree. `proof` is the person's evidence; `id_at_provider` is the provider's payment id, None if the person
         doesn't have it."""

@@ -76,9 +76,9 @@ from console.store.spool.spool import Intent, StartKeys
 
 PAYMENT_KIND = payments.PAYMENT_KIND
 MAX_ENDED_PAYMENT_AGE = timedelta(days=1)
-"""The provider is asked about a payment that ended unpaid, before another payment of the order is started, until this
-time has passed since the payment's expiry time (since its beginning, if it has no expiry time). It is asked about a
-payment that people have decided to be unpaid whatever its age.
+"""Largest age of an ended payment about which the provider is asked before another payment of the order is started.
+The age is the time since the payment's expiry time (since its beginning, if it has no expiry time). It is not limited
+if people have decided that the payment is unpaid.
 """
 _log = logging.getLogger("console.guard")
 
@@ -155,7 +155,7 @@ class _StartAttempt:
 
     def _require_pending_order(self, order_id: int, currency: str) -> Order:
         """Return the order. Raises not_found if the order is missing, usage if its currency is not `currency`, and
-        invalid_amount if its total is not an amount above 0. The order's state is not checked here; the method
+        invalid_amount if its total is not an amount above 0. This method doesn't check the order's state; the method
         `check` checks it."""
         with self._context.database.read() as conn:
             order = _require_order(conn, order_id)
@@ -294,8 +294,8 @@ class _StartAttempt:
     def _delete_code(self, payment: Payment) -> bool:
         """Delete the payment's code at the provider. If our clock is ahead, or if people have ended the payment, the
         code may still be valid there, and the payer could pay both this code and the new one. Return True if the code
-        can no longer be paid; at a provider that has no call that deletes codes, if its expiry time has passed.
-        Raises read_only while a read-only switch stops the start.
+        can no longer be paid. At a provider without a call that deletes codes, this is so if the code's expiry time
+        has passed. Raises read_only while a read-only switch stops the start.
         """
         if payment.handle is None:
             return True
@@ -514,8 +514,8 @@ PaymentStartService: TypeAlias = GuardedService[_StartAttempt, ServiceContext, S
 _OPEN_PAYMENT_STATES = frozenset({PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
 """States of a payment that has begun and that the payer can still pay."""
 _REASONS_WITHOUT_PAYMENT_STATE = frozenset({"provider_error", "bad_question", *ANSWER_MISMATCH_REASONS})
-"""Reasons of answers with HTTP status 200 that say nothing about the payment: Atom states its own errors so, and an
-answer about another payment opens a case, which stops the start by itself.
+"""Reasons of answers with HTTP status 200 that say nothing about the payment. Atom states its own errors with this
+status. An answer about another payment opens a case, and this case stops the start.
 """
 
 
@@ -529,7 +529,8 @@ def _make_unclear_payment_error(payment: Payment) -> ConsoleError:
 def _may_mean_paid(outcome: Outcome[PaymentReport] | None) -> bool:
     """True if the provider's answer to a question about a payment can't be used but may say that the payment is paid.
     Examples are an answer with a state that is in no table, "not found" together with the payment, or an old answer
-    from a cache. An error of the provider and a refused question say nothing about the payment: then False."""
+    from a cache. An error of the provider and a refused question say nothing about the payment, so the result is
+    False."""
     if (
         outcome is None
         or outcome.kind is not OutcomeClass.UNKNOWN

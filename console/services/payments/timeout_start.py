@@ -17,7 +17,7 @@ PAYMENT_TIMEOUT_KIND = "payment_timeout"
 ASK_STEP, EXPIRE_STEP, CANCEL_STEP, RELEASE_STEP = "ask_provider", "expire_payment", "cancel_order", "release_stock"
 TIMEOUT_SAGA_STEP_NAMES = (ASK_STEP, EXPIRE_STEP, CANCEL_STEP, RELEASE_STEP)
 STUCK_SAGA_RULE = WorkReason.TIMEOUT_STUCK
-"""Alert rule of the case about a saga that is stuck because of a fault of this program."""
+"""Alert rule of the case about a saga that is stuck because of an error in this program."""
 CANCELLED_ORDER_FACT_KEY = "cancelled"
 """Key of a saga's fact: the id of the order that the saga has cancelled."""
 

@@ -125,8 +125,8 @@ class PaymentTimeoutSagas:
         )
 
     def run_saga_now(self, payment_id: int) -> Saga | None:
-        """Begin or resume the saga of one payment now. Return the saga as it was before this call; None if the
-        payment has no saga and its expiry time has not passed.
+        """Begin or resume the saga of one payment now. Return the saga as it was before this call executed its steps;
+        None if the payment has no saga and its expiry time has not passed.
         """
         with self._context.database.read() as conn:
             payment, saga = (
@@ -152,7 +152,7 @@ class PaymentTimeoutSagas:
         self._resume_saga(self._sagas.resume(saga, lambda tx: self._record_resumed_saga(tx, saga)))
 
     def _open_stuck_saga_case(self, tx: Transaction, saga: Saga) -> None:
-        """Open a case about a saga whose step has failed too often because of a fault of this program."""
+        """Open a case about a saga whose step has failed too often because of an error in this program."""
         observed = f"{saga.step}: {saga.reason}"
         payment_work.open_case(self._context, tx, saga.subject_id, timeout_start.STUCK_SAGA_RULE, observed, "done")
 

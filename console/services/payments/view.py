@@ -54,8 +54,9 @@ class PaymentDetailsReader:
         complete_records: RecordsCompleter,
         read_actions: ActionReader,
     ) -> None:
-        """`complete_records` returns records with their relations (facts of related rows); `read_actions` returns
-        the actions on a payment or order, each with the reason if it is not possible now."""
+        """Store the service context, the log `opening_log` (it writes the audit entries about opened records) and two
+        functions. `complete_records` returns records with their relations (facts of related rows); `read_actions`
+        returns the actions on a payment or order, each with the reason if it is not possible now."""
         self._context = context
         self._opening_log = opening_log
         self._complete_records, self._read_actions = complete_records, read_actions

@@ -118,8 +118,9 @@ def remember_required_rights() -> Iterator[None]:
         _required_rights.reset(token)
 
 
-def _note_required_right(action: str) -> None:
-    """Add the right to those of the innermost block of `remember_required_rights`; outside of a block, do nothing."""
+def _remember_required_right(action: str) -> None:
+    """Add the right `action` to the rights of the innermost block of `remember_required_rights`; outside of a block,
+    do nothing."""
     rights = _required_rights.get()
     if rights is not None:
         _required_rights.set(rights | {action})
@@ -437,8 +438,8 @@ class ServiceContext:
 
     @property
     def allows_names_without_operator_row(self) -> bool:
-        """True on every database except a server: there, a person needs no entry in the table `operators` while this
-        table is empty. Every name then has all roles.
+        """True if the database is not on a server: in such a database, a person needs no entry in the table
+        `operators` while this table is empty, and every name then has all roles.
         """
         return not self.database.is_server
 
@@ -484,7 +485,7 @@ class ServiceContext:
         the person's roles lack the right.
         """
         name = self.operator
-        _note_required_right(action)
+        _remember_required_right(action)
         if action not in RIGHTS_STOPPED_BY_SWITCH or name is None:
             return self.require_right_despite_read_only(action)
         from console.services.process.read_only import refuse_if_read_only  # no reading command needs it
@@ -585,8 +586,8 @@ class ServiceContext:
 
 
 def is_cipher_missing_for_now(error: ConsoleError) -> bool:
-    """True if `ServiceContext.cipher` has raised `error` for a reason that goes by itself: the keyring is locked, or
-    the database can't be read. False if this desk has no usable store key of this database.
+    """True if `ServiceContext.cipher` has raised `error` for a temporary reason: the keyring is locked, or the
+    database can't be read. False if this desk has no usable store key of this database.
     """
     return error.code != ErrorCode.BAD_PROFILE or error.detail.get("problem") == SettingProblem.KEYRING_FAILED
 

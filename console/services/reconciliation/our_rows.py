@@ -126,7 +126,7 @@ class OwnRecordComparison:
         key_prefix: str = "ours:",
     ) -> None:
         """Write to the run journal that the provider doesn't have this payment of ours, and open a case about it
-        (except in a dry run). `observed` says what the provider has instead. The key of the difference is
+        (except in a dry run). `observed` is the text about the provider's side. The key of the difference is
         `key_prefix` followed by `key`."""
         own_text = format_own_state(payment) or ""
         expected = ReconciliationDifference(
@@ -363,7 +363,8 @@ class OwnRecordComparison:
 
 def _record_refused_row(run_journal: ReconciliationRunJournal, payment: Payment, reason: str, key: str) -> None:
     """Write our payment to the run journal as a row that can't be compared. `reason` is the code of the reason, `key`
-    the key of the row. The run doesn't end with an error here, because every later run would also end at this row."""
+    the key of the row. This row doesn't end the run with an error, because every later run would also end at this
+    row."""
     difference = make_refused_row_difference(key, reason, payment.merchant_payment_id)
     run_journal.write_row(key, difference, lambda _tx: difference)
 

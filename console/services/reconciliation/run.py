@@ -197,8 +197,7 @@ class ReconciliationService:
         if history is None:
             self._own_record_comparison.compare_with_provider_answers(provider, run_journal, span, None)
         elif (
-            self._provider_history_comparison.compare(provider, history, run_journal, None)
-            and history.has_no_refused_row()
+            self._provider_history_comparison.compare(provider, history, run_journal, None) and history.is_complete()
         ):
             self._own_record_comparison.compare_with_history(provider, history, run_journal, span, None)
 
@@ -287,7 +286,7 @@ class ReconciliationService:
             if not self._provider_history_comparison.compare(run.provider, history, stored_run, run.position):
                 return stored_run.run
             stored_run.begin_phase(OWN_ROWS_PHASE)
-        if history.has_no_refused_row() and not self._own_record_comparison.compare_with_history(
+        if history.is_complete() and not self._own_record_comparison.compare_with_history(
             run.provider, history, stored_run, span, stored_run.run.position
         ):
             return stored_run.run
@@ -417,9 +416,10 @@ class ReconciliationService:
         return due_days
 
     def _find_comparable_days(self, provider: str, now: datetime) -> list[date]:
-        """Return the days that can be compared at `now`: for a provider with daily files the announced days,
-        otherwise yesterday if a Japanese day of which it has a part has payments or notices. The daily close of such
-        a Japanese day needs all days of the provider that have a part of it, also a day without payments.
+        """Return the days that can be compared at `now`: for a provider with daily files, the announced days; for any
+        other provider, yesterday, if a Japanese day that overlaps with yesterday has payments or notices. The daily
+        close of this Japanese day needs every day of the provider that overlaps with the Japanese day, also a day
+        without payments.
         """
         with self._context.database.read() as conn:
             if provider in self._daily_file_stores:

@@ -44,9 +44,9 @@ class HistorySource(Protocol):
         """
         ...
 
-    def has_no_refused_row(self) -> bool:
-        """True if no row of the history was rejected. If a row was rejected, a payment that is missing in the history
-        may still exist at the provider.
+    def is_complete(self) -> bool:
+        """True if a payment or refund that is missing in the history is also missing at the provider; False if a row
+        was rejected, because the missing payment or refund may be in this row.
         """
         ...
 
@@ -82,8 +82,8 @@ class FileHistory:
     def __init__(
         self, daily_files: DailyFiles[Any], merchant_id: str, files: Mapping[date, tuple[str, Callable[[], bytes]]]
     ) -> None:
-        """`daily_files` reads the provider's files, `merchant_id` is our merchant id in them. `files` has for each
-        day the SHA-256 of the file and the function that returns its content.
+        """Store the arguments. `daily_files` reads the provider's files, `merchant_id` is our merchant id in these
+        files. `files` has for each day the SHA-256 of the file and the function that returns its content.
         """
         self._daily_files, self._merchant_id, self._files = daily_files, merchant_id, files
         self._row_index, self._is_read_to_end, self._refused_count = HistoryIndex(), False, 0
@@ -116,8 +116,9 @@ class FileHistory:
             for _ in self.read_rows(None):
                 pass
 
-    def has_no_refused_row(self) -> bool:
-        """True if no row was rejected. Reads all files first, unless they have been read to the end."""
+    def is_complete(self) -> bool:
+        """True if no row was rejected, so that a payment or refund that is missing in the files is also missing at
+        the provider. Reads all files first, unless they have been read to the end."""
         self._read_all_files()
         return self._refused_count == 0
 
@@ -185,8 +186,9 @@ class NoticeHistory:
         with self._context.database.read() as conn:
             return our_records.list_events_of_source(conn, self._source, page_position, self._ends_at, ROWS_PER_PAGE)
 
-    def has_no_refused_row(self) -> bool:
-        """Return True: the notices are stored here, so all of them can be read."""
+    def is_complete(self) -> bool:
+        """Return True, also if a notice was rejected because its signature can't be verified: `has_paid_payment`
+        searches all stored notices."""
         return True
 
     def has_paid_payment(self, payment: Payment) -> bool:

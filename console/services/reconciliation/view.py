@@ -43,8 +43,8 @@ class ReconciliationRunReader:
     """
 
     def __init__(self, context: ServiceContext, list_providers: Callable[[], tuple[str, ...]]) -> None:
-        """`list_providers` is a function that returns the names of the providers that can be reconciled on this desk.
-        The object calls it each time it needs the names.
+        """Store the service context and the function `list_providers`. It returns the names of the providers that can
+        be reconciled on this desk, and is called each time that the names are needed.
         """
         self._context, self.providers = context, list_providers
 

@@ -160,8 +160,8 @@ class DecisionChoiceReader:
         )
 
     def _find_question_possibility_of_purchase(self) -> ProviderQueryPossibility:
-        """Return whether this desk can ask AlarmBox about a purchase with an unknown outcome: YES, NO_CALL (AlarmBox
-        has no call for it), or NOT_SET_UP (this desk has no usable settings for AlarmBox)."""
+        """Return the possibility of asking AlarmBox from this desk about a purchase with an unknown outcome: YES,
+        NO_CALL (AlarmBox has no call for it), or NOT_SET_UP (this desk has no usable settings for AlarmBox)."""
         try:
             finds_purchases = self._adapter_source.get_reader().capabilities.finds_purchases
         except ConsoleError:
@@ -169,8 +169,9 @@ class DecisionChoiceReader:
         return ProviderQueryPossibility.YES if finds_purchases else ProviderQueryPossibility.NO_CALL
 
     def _find_question_possibility_of_payment(self, payment: Payment | None) -> ProviderQueryPossibility:
-        """Return whether this desk can ask the provider about the payment: YES, NO_CALL (the provider has no call for
-        it, or `payment` is None), or NOT_SET_UP (this desk has no usable settings for the provider)."""
+        """Return the possibility of asking the provider from this desk about the payment: YES, NO_CALL (the provider
+        has no call for it, or `payment` is None), or NOT_SET_UP (this desk has no usable settings for the
+        provider)."""
         if payment is None:
             return ProviderQueryPossibility.NO_CALL
         try:
@@ -184,8 +185,8 @@ class DecisionChoiceReader:
         return ProviderQueryPossibility.YES
 
     def _add_money_facts(self, conn: Connection, facts: ChoiceFacts) -> ChoiceFacts:
-        """Return a copy of `facts` that also has the facts for actions about money: the payment's refunds, the
-        reason why no refund can be requested now, and whether the paid payments cover the order's total."""
+        """Return a copy of `facts` that also has the facts for actions about money: the payment's refunds, the reason
+        why no refund can be requested now, and a flag that is True if the paid payments cover the order's total."""
         payment, order = facts.payment, facts.order
         # A payment that a callback alone calls paid counts here: the choices that complete it confirm it.
         is_covered = order is not None and is_order_covered(

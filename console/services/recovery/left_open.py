@@ -32,8 +32,8 @@ class LeftOpenService:
         own_requests: OwnDeskRequestService,
         list_incidents: Callable[[], tuple[Incident, ...]],
     ) -> None:
-        """`own_requests` lists the desk requests of the acting person; `list_incidents` returns the incidents with
-        an open alert."""
+        """Store the service context and two sources: `own_requests` lists the desk requests of the acting person;
+        `list_incidents` returns the incidents with an open alert."""
         self._context, self._own_requests, self._list_open_incidents = context, own_requests, list_incidents
 
     def list_items(self, drafts: Sequence[Draft] = ()) -> tuple[LeftOpen, ...]:

@@ -348,7 +348,7 @@ class OperationRecovery:
     ) -> None:
         """Refuse the decision that a lost purchase was not made, if AlarmBox's stored contradictory answer about the
         purchase contains the id of a credit check that may be this purchase, or shows the credit check without its
-        id. `is_absent_in_list`: AlarmBox's list of purchases doesn't have the purchase."""
+        id. `is_absent_in_list` is True if AlarmBox's list of purchases doesn't have the purchase."""
         context, intent = self._context, entry.intent
         source, subject = f"{CREDIT_CHECK_PROVIDER}.{outcomes.RESTORE_CALL_NAME}", (OPERATION_KIND, None)
         operator, number = context.make_holder().operator, intent.corporation_number or ""
@@ -376,10 +376,11 @@ class OperationRecovery:
         """Read the purchase with AlarmBox's id `id_at_provider`. If the answer confirms the purchase, insert the lost
         credit check of the spool entry again. `person_evidence` is None for a probe. Return the credit check.
 
-        Raises evidence_mismatch if the answer is about another corporation or, for an id that this desk doesn't have
-        from AlarmBox, names no corporation or was bought before; also if another record has this id. Raises
-        already_purchased if the corporation has another live credit check of the same client that had not expired
-        when the lost purchase was sent. Raises the errors of `make_unconfirmed_error` if the answer has no report.
+        Raises evidence_mismatch if the answer is about another corporation, or if another record has this id. If this
+        desk doesn't have the id from AlarmBox, also raises evidence_mismatch if the answer names no corporation, or
+        if the purchase in it was made before the lost purchase was sent. Raises already_purchased if the corporation
+        has another live credit check of the same client that had not expired when the lost purchase was sent. Raises
+        the errors of `make_unconfirmed_error` if the answer has no report.
         """
         context, intent = self._context, entry.intent
         outcome = self._get_check_reader().read_detail(id_at_provider)

@@ -48,8 +48,8 @@ class QueueReader:
         context: ServiceContext,
         complete_records: RecordsCompleter,
     ) -> None:
-        """`complete_records` is a function that returns the records with their relations: facts of related rows, from
-        which the explanation of their state is made."""
+        """Store the service context and the function `complete_records`, which returns the records with their
+        relations: facts of related rows, from which the explanation of their state is made."""
         self._context = context
         self._complete_records = complete_records
 

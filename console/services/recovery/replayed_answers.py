@@ -221,9 +221,9 @@ def make_order_move_answer_finder(context: ServiceContext, payment_id: int) -> A
 
 
 def make_refetch_answer_finder(context: ServiceContext) -> AnswerFinder:
-    """Return the function that answers a repeated re-fetch of a credit check. If the first call has stored what it
-    fetched, the function raises possible_repeat, with the credit check: which fields have changed is no longer known.
-    Otherwise it returns None, because the parts can be read again at no cost."""
+    """Return the function that answers a repeated re-fetch of a credit check. If the first call has stored the
+    fetched parts, the function raises possible_repeat, with the credit check, because the names of the changed fields
+    are no longer known. Otherwise it returns None, because the parts can be read again at no cost."""
 
     def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:

@@ -241,8 +241,8 @@ class SavedViewService:
 
     def _find_view_of_earlier_call(self, request_id_use: RequestIdUse) -> CallAnswer | None:
         """Return the view that an earlier call with this request id stored or changed, in its present form; None if
-        that call wrote none. The transaction that writes a view also stores the view's id in the request id's row,
-        so this answers a call whose process was killed before it could store its answer."""
+        that call wrote none. The transaction that writes a view also stores the view's id in the request id's row, so
+        this method finds the answer to a call whose process was killed before it could store the answer."""
         if request_id_use.subject_kind != VIEW_KIND or request_id_use.subject_id is None:
             return None
         with self._context.database.read() as conn:

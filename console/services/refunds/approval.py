@@ -28,7 +28,7 @@ from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
 from console.services.guarded.leases import refuse_running_operation
-from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, StepReporter
+from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES, StepReporter
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
@@ -110,7 +110,7 @@ class RefundDecisionService:
             except interrupts.Interrupted:
                 raise ConsoleError(ErrorCode.INTERRUPTED, {"record": refund}) from None
             except ConsoleError as error:
-                if error.code in OWN_FAULT_ERROR_CODES:
+                if error.code in OWN_FAILURE_ERROR_CODES:
                     error.detail.setdefault("record", refund)  # the approval stays: a due task sends the refund later
                 raise
 
@@ -379,8 +379,8 @@ def _require_decidable_refund(
 ) -> None:
     """Check that this person may approve (`is_approval`) or reject the refund. Raises same_person if the person is
     the maker or, for an approval, has approved it before; already_decided if the refund doesn't wait for a decision;
-    in_progress while a process sends it. `now` is the present time; whether the refund has expired isn't checked
-    here, because the caller checks that by the clock of the database server."""
+    in_progress while a process sends it. `now` is the present time; this function doesn't check the expiry of the
+    refund, because the caller checks it by the clock of the database server."""
     reason = find_decision_refusal(refund, person, now, is_approval=is_approval)
     if reason == "refund_decided":
         require_requested_refund(conn, refund)

@@ -10,7 +10,7 @@ from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
 from console.domain.payments.records import Refund, SetAside
 from console.domain.tasks.retry_schedules import REFUND_SENDING_WAITS, compute_next_attempt_time_of_endless_schedule
 from console.providers.payments.provider import PaymentReader
-from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
+from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.process.failpoints import FailpointReached
@@ -46,8 +46,8 @@ MAX_UNUSABLE_ANSWERS = 4
 can't be used; with the waits between them, these attempts take about an hour and a half. After that, a person must
 look at the answers. At this time the refund's time limit has not passed yet.
 """
-_ERROR_CODES_OF_ALL_REFUNDS = OWN_FAULT_ERROR_CODES | {ErrorCode.DATABASE_WENT_BACK}
-"""Error codes of faults of the database or of this desk, and of a database that went back to an earlier state."""
+_ERROR_CODES_OF_ALL_REFUNDS = OWN_FAILURE_ERROR_CODES | {ErrorCode.DATABASE_WENT_BACK}
+"""Error codes of failures of the database or of this desk, and of a database that went back to an earlier state."""
 
 
 class RefundDueTasks:

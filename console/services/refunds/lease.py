@@ -1,5 +1,5 @@
-"""The lease that covers all refunds of a payment. A process holds it while it sends or probes a refund, or stores
-a person's decision about an unknown refund."""
+"""The lease that covers all refunds of a payment. A process holds it while it sends or probes a refund, or stores a
+person's decision about the unknown outcome of a refund."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,8 @@ def make_refund_lease_name(payment_id: int) -> str:
 
 
 class RefundLeaseService:
-    """Acquires the lease that covers all refunds of a payment, to probe or decide an unknown refund."""
+    """Acquires the lease that covers all refunds of a payment, to probe a refund with an unknown outcome or to decide
+    about it."""
 
     def __init__(self, context: ServiceContext, submit_action: OperationSettler) -> None:
         self._context = context

@@ -72,8 +72,8 @@ class RefundLimitService:
     ) -> CallAnswer | None:
         """Return the limit that an earlier call with this request id proposed or set, in its present form; None if
         that call wrote nothing. While the acting person's proposal is open, the limit contains it. The transaction
-        that writes a proposal or a limit also stores the limit in the request id's row, so this answers a call whose
-        process was killed before it could store its answer.
+        that writes a proposal or a limit also stores the limit in the request id's row, so this method finds the
+        answer to a call whose process was killed before it could store the answer.
         """
         if request_id_use.subject_kind != LIMIT_KIND:
             return None

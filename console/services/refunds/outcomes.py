@@ -44,11 +44,11 @@ from console.store.refunds import approvals, refunds
 
 REFUND_KIND = refunds.REFUND_KIND
 SUBMISSION_REASON, COOLING_OFF_REASON = WorkReason.SUBMISSION, WorkReason.COOLING_OFF
+"""Reasons of work on a refund. SUBMISSION_REASON: a due task must send the refund. COOLING_OFF_REASON: a due task must
+send the refund after its cooling-off period."""
 POLL_REASON, PROBE_REASON = WorkReason.POLL, WorkReason.UNKNOWN
-"""Reasons for which work on a refund is scheduled. SUBMISSION_REASON: send the refund. COOLING_OFF_REASON: send it
-after the cooling-off period. POLL_REASON: read an accepted refund. PROBE_REASON: probe a refund with an unknown
-outcome.
-"""
+"""Reasons of work on a refund. POLL_REASON: a due task must read the accepted refund at its provider. PROBE_REASON: a
+due task must probe the refund, because its outcome is unknown."""
 ANSWER_MISMATCH_REASONS = frozenset({"other_id", "other_payment", "other_amount", "other_currency", "listed_twice"})
 """Outcome reasons of an answer that is about another refund, payment or amount than the question."""
 ORDER_DELETED_AT_PROVIDER_REASON = WorkReason.ORDER_DELETED_AT_PROVIDER
@@ -276,7 +276,7 @@ def postpone_refund_sending(
     """Schedule the next attempt to send an approved refund, because an attempt has ended before the refund was sent.
     A person must review the refund after the last attempt, or if `is_lasting` is True (a later attempt would end in
     the same way). `cause` is stored in the column `error_code`, except if the provider may already be processing the
-    refund. It is None if an audit entry already states the cause.
+    refund. `cause` is None if an audit entry already states the cause.
     """
     work = _make_next_sending_work(context, refund)
     if is_lasting:
@@ -478,9 +478,9 @@ def settle_refund(
     capabilities: PaymentCapabilities | None,
     answer_origin: str,
 ) -> None:
-    """Settle an unknown refund with the provider's answer, which the caller has already stored as evidence.
-    `answer_origin` is stored in the audit entry: the name of the call or task that got the answer, such as `probe`;
-    `capabilities` are the provider's, None if the caller doesn't have them."""
+    """Settle a refund with an unknown outcome by the provider's answer, which the caller has already stored as
+    evidence. `answer_origin` is stored in the audit entry: the name of the call or task that got the answer, such as
+    `probe`; `capabilities` are the provider's, None if the caller doesn't have them."""
     end_submission(context, tx, refund, outcome)
     write_known_outcome(context, tx, refund, outcome, capabilities, {"by": answer_origin})
 
@@ -535,17 +535,17 @@ def _open_cases_about_shared_id(
 
 
 def list_refunds_with_key_or_id(
-    context: ServiceContext, tx: Transaction, payment_id: int, number: str
+    context: ServiceContext, tx: Transaction, payment_id: int, key_or_id: str
 ) -> list[Refund]:
-    """Return our refunds at the provider of this payment that have `number` as their idempotency key or as the id
-    that the provider gave to them. Transactions that call this function with the same number run one after another,
-    because the database has no unique index of the refund ids.
+    """Return our refunds at the provider of this payment that have `key_or_id` as their idempotency key or as the id
+    that the provider gave to them. Transactions that call this function with the same key or id run one after
+    another, because the database has no unique index of the refund ids.
     """
-    lock_until_commit(context, tx, f"refund_number_{number}")
+    lock_until_commit(context, tx, f"refund_number_{key_or_id}")
     provider = payment_work.require_payment(tx, payment_id).provider
     owners = (
-        *filter(None, [refunds.find_by_idempotency_key(tx.conn, number)]),
-        *refunds.list_by_id_at_provider(tx.conn, number),
+        *filter(None, [refunds.find_by_idempotency_key(tx.conn, key_or_id)]),
+        *refunds.list_by_id_at_provider(tx.conn, key_or_id),
     )
     return [owner for owner in owners if payment_work.require_payment(tx, owner.payment_id).provider == provider]
 

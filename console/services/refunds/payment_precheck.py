@@ -40,7 +40,7 @@ from console.store.refunds import refunds
 
 T = TypeVar("T")
 REFUND_LIST_CALL_NAME = "refund_list"
-"""Name of the call that lists all refunds of a payment, as the evidence of its answer has it."""
+"""Name, in the evidence of its answer, of the call that lists all refunds of a payment."""
 _ANSWERED_OUTCOME_CLASSES = (
     OutcomeClass.SUCCEEDED,
     OutcomeClass.PENDING,
@@ -212,9 +212,9 @@ def _list_uncounted_refunds(
     listed_refunds: Collection[ListedRefund],
 ) -> list[ListedRefund]:
     """Return the listed refunds that the payment's sums `refunded_minor` and `reserved_minor` don't include. These
-    are refunds that this database doesn't have, and refunds that have ended without effect here although the provider
-    has made them. After a person has acknowledged such refunds, they no longer prevent another refund; but the payer
-    has received their amounts.
+    are refunds that this database doesn't have, and refunds that have ended without effect in this database although
+    the provider has made them. After a person has acknowledged such refunds, they no longer prevent another refund;
+    but the payer has received their amounts.
     """
     payment = refund_with_payment.payment
     counted_keys = {find_refund_key(context, conn, refund_with_payment.refund, payment)} | {

@@ -48,8 +48,8 @@ from console.store.refunds import refunds
 REFUND_KIND = refunds.REFUND_KIND
 PROBE_ACTION = AuditAction.REFUND_PROBE
 _STATES_ENDED_WITHOUT_EFFECT = ENDED_REFUND_STATES - {RefundState.COMPLETED}
-"""States of a refund that has ended here without money given back. If the refund was sent, the provider may still
-process it."""
+"""States of a refund that has ended in our database without money given back. If the refund was sent, the provider
+may still process it."""
 
 RefundAnswer = Outcome[RefundReport]
 
@@ -128,10 +128,10 @@ class RefundProber:
         asked_at: datetime,
         is_automatic: bool,
     ) -> str | None:
-        """Settle the unknown refund if the provider's answer proves its outcome. Return None if the refund is
-        settled, otherwise the reason code of the answer. `queried_refund` is the refund as it was when the provider
-        was asked, `asked_at` the time of the question by the clock of the database; `is_automatic` is True for a due
-        task, which also schedules the next probe.
+        """Settle the refund, whose outcome is unknown, if the provider's answer proves the outcome. Return None if
+        the refund is settled, otherwise the reason code of the answer. `queried_refund` is the refund as it was when
+        the provider was asked, `asked_at` the time of the question by the clock of the database; `is_automatic` is
+        True for a due task, which also schedules the next probe.
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, queried_refund.id)

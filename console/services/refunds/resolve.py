@@ -1,5 +1,5 @@
-"""Decisions of people about the outcome of an unknown refund. One person is enough if the provider's answer
-confirms the decision; otherwise two people must agree."""
+"""Decisions of people about the unknown outcome of a refund. One person is enough if the provider's answer confirms
+the decision; otherwise two people must agree."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -38,12 +38,13 @@ from console.store.refunds import refunds
 T = TypeVar("T")
 REFUND_KIND = refunds.REFUND_KIND
 RESOLVE_ACTION = AuditAction.REFUND_RESOLVE
-LONGEST_REFUND_NUMBER_CHARACTERS = 64
+LONGEST_REFUND_ID_CHARACTERS = 64
 _REFUND_STATE_BY_DECISION = {"completed": RefundState.COMPLETED, "failed": RefundState.FAILED}
 
 
 class RefundResolver:
-    """Stores people's decisions about unknown refunds. This class can query providers but not send refunds."""
+    """Stores people's decisions about refunds with an unknown outcome. This class can query providers but not send
+    refunds."""
 
     def __init__(
         self, context: ServiceContext, payment_providers: PaymentProviders, lease_service: RefundLeaseService
@@ -61,8 +62,8 @@ class RefundResolver:
         expected_version: int | None = None,
         reason: StatedReason | None = None,
     ) -> ResolveResult:
-        """Decide the outcome of an unknown refund as the acting person: `target_state` is `completed` or `failed`.
-        Return the refund, and whether a second person must still agree.
+        """Decide the unknown outcome of a refund as the acting person: `target_state` is `completed` or `failed`.
+        Return the refund, and True if a second person must still agree.
 
         The program asks the provider first, and a definite answer settles the refund. If the provider gives no
         definite answer, two people decide with evidence; the second person must be an approver. `proof` is the path
@@ -80,14 +81,14 @@ class RefundResolver:
         the refund's version is not `expected_version`, or changes during the decision.
         """
         person_proof = read_proof(proof, reason)
-        state, number = _parse_decision(target_state, id_at_provider)
+        state, id_at_provider = _parse_decision(target_state, id_at_provider)
         with refusals.audit_refusals(
             self._context, RESOLVE_ACTION, refund_id, {"as": target_state}, kind=REFUND_KIND
         ):
             person = self._context.require_right("resolve").name
             with self._lease_service.hold_refund_lease(refund_id, expected_version) as refund_with_payment:
                 self._context.failpoints.reach("before_resolve")
-                result = self._decide_refund(refund_with_payment, state, number, person_proof, person)
+                result = self._decide_refund(refund_with_payment, state, id_at_provider, person_proof, person)
                 self._context.failpoints.reach("after_resolve")
         return result
 
@@ -95,7 +96,7 @@ class RefundResolver:
         self,
         refund_with_payment: RefundWithPayment,
         state: RefundState,
-        number: str | None,
+        id_at_provider: str | None,
         proof: PersonEvidence,
         person: str,
     ) -> ResolveResult:
@@ -104,10 +105,10 @@ class RefundResolver:
         refund's state is `state`, this method then raises evidence_mismatch.
 
         Without a definite answer, two people must agree: the result awaits "second_person" if the second person must
-        still decide, and None if the refund is settled. `number` is the refund's id at the provider that the person
-        gave, None for the decision `failed`; `proof` is the person's evidence. For the decision `failed`, also raises
-        evidence_mismatch if this desk's spool has the answer that the refund was made, or if the provider's answer
-        says "not found" and contains the refund.
+        still decide, and None if the refund is settled. `id_at_provider` is the refund's id at the provider that the
+        person gave, None for the decision `failed`; `proof` is the person's evidence. For the decision `failed`, also
+        raises evidence_mismatch if this desk's spool has the answer that the refund was made, or if the provider's
+        answer says "not found" and contains the refund.
         """
         context, refund = self._context, refund_with_payment.refund
         refuse_record_of_other_merchant(context, self._payment_providers, refund_with_payment.payment)
@@ -116,7 +117,8 @@ class RefundResolver:
         context.write(lambda tx: refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome))
         if outcome.kind in (*OUTCOME_CLASSES_WITH_EFFECT, OutcomeClass.FAILED_DEFINITE):
             mismatch, current_refund = self._write_and_read_refund(
-                refund.id, lambda tx: self._settle_by_provider_answer(tx, refund, outcome, state, number, proof)
+                refund.id,
+                lambda tx: self._settle_by_provider_answer(tx, refund, outcome, state, id_at_provider, proof),
             )
             if mismatch is not None:
                 raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current_refund, "reason": mismatch})
@@ -129,7 +131,7 @@ class RefundResolver:
             entry = find_own_spool_entry(context, refund.operation_id)
             refuse_decision_against_answer(context, entry, refund.operation_id, refund)
         is_proposed, decided_refund = self._write_and_read_refund(
-            refund.id, lambda tx: self._write_decision(tx, refund, state, number, proof, person)
+            refund.id, lambda tx: self._write_decision(tx, refund, state, id_at_provider, proof, person)
         )
         return ResolveResult(decided_refund, awaiting="second_person" if is_proposed else None)
 
@@ -148,13 +150,13 @@ class RefundResolver:
         decided_refund: Refund,
         outcome: Outcome[RefundReport],
         state: RefundState,
-        number: str | None,
+        id_at_provider: str | None,
         proof: PersonEvidence,
     ) -> EvidenceMismatchReason | None:
         """Settle the refund `decided_refund` with the provider's stored answer, and store the person's evidence
         `proof`. Return None if the answer confirms the person's decision `state`, otherwise the reason of the
-        mismatch. `number` is the refund's id at the provider that the person gave, None for the decision `failed`; if
-        the answer has another id, settle nothing.
+        mismatch. `id_at_provider` is the refund's id at the provider that the person gave, None for the decision
+        `failed`; if the answer has another id, settle nothing.
 
         If the refund has been settled since it was read, for example by a report about its payment, the answer counts
         as a late answer. A late answer never settles a refund twice. The only exception is a refund that the provider
@@ -163,7 +165,11 @@ class RefundResolver:
         context = self._context
         refund = refund_outcomes.require_refund(tx, decided_refund.id)
         reported_number = outcome.found.provider_refund_id if outcome.found else None
-        if state is RefundState.COMPLETED and number not in (None, reported_number, refund.provider_refund_key):
+        if state is RefundState.COMPLETED and id_at_provider not in (
+            None,
+            reported_number,
+            refund.provider_refund_key,
+        ):
             return EvidenceMismatchReason.OTHER_ID
         evidence.add_person_evidence(
             tx.conn,
@@ -205,26 +211,26 @@ class RefundResolver:
         tx: Transaction,
         decided_refund: Refund,
         state: RefundState,
-        number: str | None,
+        id_at_provider: str | None,
         proof: PersonEvidence,
         person: str,
     ) -> bool:
         """Write the first person's proposal that the refund's state is `state`, or settle the refund with the second
         person's decision. Return True if a second person must still agree. `decided_refund` is the refund as it was
-        read; `number` is the refund's id at the provider that the person gave, None for the decision `failed`;
-        `proof` is the person's evidence. Raises StaleRow if the refund has changed since it was read, and
-        evidence_mismatch if another refund has `number`.
+        read; `id_at_provider` is the refund's id at the provider that the person gave, None for the decision
+        `failed`; `proof` is the person's evidence. Raises StaleRow if the refund has changed since it was read, and
+        evidence_mismatch if another refund has `id_at_provider`.
         """
         context, now = self._context, self._context.now()
         refund = refund_outcomes.require_refund(tx, decided_refund.id)
         if refund.version != decided_refund.version:
             raise refunds.StaleRow(refund.id)
-        if number is not None:
-            _refuse_id_of_other_refund(context, tx, refund, number)
+        if id_at_provider is not None:
+            _refuse_id_of_other_refund(context, tx, refund, id_at_provider)
 
         def write_proposal(proof_id: int) -> dict[str, object]:
             refunds.change_refund(tx.conn, refund, now)
-            return {"as": state.value, "evidence": proof_id, "provider_id": number}
+            return {"as": state.value, "evidence": proof_id, "provider_id": id_at_provider}
 
         decision = PersonDecision(
             (REFUND_KIND, refund.id),
@@ -235,28 +241,35 @@ class RefundResolver:
             proof,
             refusal_facts={"record": refund},
             needs_id_at_provider=state is RefundState.COMPLETED,
-            id_at_provider=number,
+            id_at_provider=id_at_provider,
         )
         return decide_with_second_person(
             context,
             tx,
             decision,
-            settle=lambda proposer: self._settle_by_people(tx, refund, state, number, proposer),
+            settle=lambda proposer: self._settle_by_people(tx, refund, state, id_at_provider, proposer),
             propose=write_proposal,
         )
 
     def _settle_by_people(
-        self, tx: Transaction, refund: Refund, state: RefundState, number: str | None, proposer: str
+        self, tx: Transaction, refund: Refund, state: RefundState, id_at_provider: str | None, proposer: str
     ) -> None:
-        """Set the refund to the state `state` about which two people have agreed. `number` is the refund's id at the
-        provider that the two people gave, None for the state `failed`. `proposer` is the name of the first person."""
+        """Set the refund to the state `state` about which two people have agreed. `id_at_provider` is the refund's id
+        at the provider that the two people gave, None for the state `failed`. `proposer` is the name of the first
+        person."""
         context, is_completed = self._context, state is RefundState.COMPLETED
         kind = OutcomeClass.SUCCEEDED if is_completed else OutcomeClass.FAILED_DEFINITE
         outcome: Outcome[RefundReport] = Outcome(kind, RESOLVED_BY_PEOPLE_CAUSE, SendingCertainty.MAYBE)
         refund_outcomes.end_submission(context, tx, refund, outcome)
         if is_completed:
             refund_outcomes.mark_refund_completed(
-                context, tx, refund, None, {"by": "people", "first": proposer}, number, cause=RESOLVED_BY_PEOPLE_CAUSE
+                context,
+                tx,
+                refund,
+                None,
+                {"by": "people", "first": proposer},
+                id_at_provider,
+                cause=RESOLVED_BY_PEOPLE_CAUSE,
             )
         else:
             refund_outcomes.mark_refund_failed(
@@ -264,10 +277,10 @@ class RefundResolver:
             )
 
 
-def _refuse_id_of_other_refund(context: ServiceContext, tx: Transaction, refund: Refund, number: str) -> None:
-    """Raise evidence_mismatch if another refund of ours at the same provider has `number` as its idempotency key or
-    as its id at the provider."""
-    owners = refund_outcomes.list_refunds_with_key_or_id(context, tx, refund.payment_id, number)
+def _refuse_id_of_other_refund(context: ServiceContext, tx: Transaction, refund: Refund, id_at_provider: str) -> None:
+    """Raise evidence_mismatch if another refund of ours at the same provider has `id_at_provider` as its idempotency
+    key or as its id at the provider."""
+    owners = refund_outcomes.list_refunds_with_key_or_id(context, tx, refund.payment_id, id_at_provider)
     if any(owner.id != refund.id for owner in owners):
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": EvidenceMismatchReason.USED_BY_OTHER_RECORD}
@@ -294,18 +307,18 @@ def _get_settlement_columns(refund: Refund) -> tuple[RefundState, Certainty, str
 def _parse_decision(target_state: str, id_at_provider: str | None) -> tuple[RefundState, str | None]:
     """Return the decided state of the refund, and the refund's id at the provider (None for `failed`). Raises usage
     for another target state, if the id is missing for `completed`, or if it is too long or not printable ASCII."""
-    state, number = _REFUND_STATE_BY_DECISION.get(target_state), (id_at_provider or "").strip() or None
+    state, stated_id = _REFUND_STATE_BY_DECISION.get(target_state), (id_at_provider or "").strip() or None
     if state is None:
         raise ConsoleError(
             ErrorCode.USAGE,
             {"problem": UsageProblem.INVALID_OUTCOME_OF_REFUND, "allowed": sorted(_REFUND_STATE_BY_DECISION)},
         )
-    if state is RefundState.COMPLETED and number is None:
+    if state is RefundState.COMPLETED and stated_id is None:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
-    if number is not None and (
-        len(number) > LONGEST_REFUND_NUMBER_CHARACTERS or not number.isascii() or not number.isprintable()
+    if stated_id is not None and (
+        len(stated_id) > LONGEST_REFUND_ID_CHARACTERS or not stated_id.isascii() or not stated_id.isprintable()
     ):
         raise ConsoleError(
-            ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING, "longest": LONGEST_REFUND_NUMBER_CHARACTERS}
+            ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING, "longest": LONGEST_REFUND_ID_CHARACTERS}
         )
-    return state, number if state is RefundState.COMPLETED else None
+    return state, stated_id if state is RefundState.COMPLETED else None

@@ -178,8 +178,8 @@ class _SubmissionAttempt:
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Set the refund from approved to submitting, store its idempotency key, and return the claim.
 
-        Another process may have changed the row since the check, so its state is checked again. The data for the
-        call to the provider are read here too, so that nothing must be read between the claim and the call.
+        Another process may have changed the row since the check, so its state is checked again. This method also
+        reads the data for the call to the provider, so that nothing must be read between the claim and the call.
         """
         context, now = self._context, self._context.now()
         refund = refund_outcomes.require_refund(tx, self._refund_id)

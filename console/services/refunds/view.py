@@ -83,8 +83,9 @@ class RefundDetailsReader:
         complete_records: RecordsCompleter,
         read_actions: ActionReader,
     ) -> None:
-        """`complete_records` returns records with their relations (facts of related rows); `read_actions` returns
-        the actions on a record, each with the reason if it is not possible now."""
+        """Store the service context, the payment providers, the log `opening_log` (it writes the audit entries about
+        opened records) and two functions. `complete_records` returns records with their relations (facts of related
+        rows); `read_actions` returns the actions on a record, each with the reason if it is not possible now."""
         self._context = context
         self._payment_providers = payment_providers
         self._opening_log = opening_log

@@ -42,8 +42,8 @@ class RegistryService:
     def __init__(
         self, context: ServiceContext, act_once: ActOnceFunction, watch_companies: Callable[[], object]
     ) -> None:
-        """`act_once` is a function that runs an action at most once per request id and stores the action's answer.
-        `watch_companies` is a function that compares the watched corporations with the registry in use."""
+        """Store the service context and two functions. `act_once` runs an action at most once per request id and
+        stores the action's answer. `watch_companies` compares the watched corporations with the registry in use."""
         self._context, self._act_once, self._watch_companies = context, act_once, watch_companies
 
     # Search and facts

@@ -57,8 +57,9 @@ class RegistryUpdater:
         self._context, self._folder = context, context.registry_folder
         self._import_files, self._open_api, self._should_stop = import_files, open_api, should_stop
         self._next_query_at = float("-inf")
-        """Time before which the Web-API isn't asked (monotonic seconds). A wall clock that was ahead for a moment
-        would otherwise stop the questions for as long as it was ahead."""
+        """Time before which the Web-API isn't asked, in monotonic seconds. The clock of the calendar isn't used: if
+        it was wrongly ahead when this time was computed, the Web-API would not be asked until the clock reaches that
+        wrong time."""
 
     def import_new_files(self) -> int:
         """Due task: import the new files, and on a database server publish the new registry to the desks. Return the
@@ -113,8 +114,9 @@ class RegistryUpdater:
     def _import_fetched_differences(self) -> int:
         """Fetch and import the differences from the day after the registry date to yesterday. Today's difference is
         left out, because the publisher may still add rows to it. The days between two publication days are fetched
-        with the second one: a day that is no publication day by this version may be one by a later act. Stop at the
-        first day that the publisher has not published yet. Return the number of imported days.
+        together with the second of them: a day that this program version counts as a day without publication may have
+        become a publication day by a later law. Stop at the first day that the publisher has not published yet.
+        Return the number of imported days.
         """
         status = self._read_status()
         clock = self._context.clock

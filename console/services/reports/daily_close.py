@@ -123,8 +123,8 @@ def _sum_unknown_records(records: Iterable[UnknownRecord]) -> dict[str, CountAnd
 
 
 def _read_provider_days(conn: Connection, provider: str, period: Period) -> tuple[ProviderDay, ...]:
-    """Return the days of the provider's time zone that have a part of the period, the first one first, each with its
-    reconciliation run. A Japanese day has parts of two Indian days."""
+    """Return the days of the provider's time zone that overlap with the period, the first one first, each with its
+    reconciliation run. A Japanese day overlaps with two Indian days."""
     zone = get_time_zone(provider)
     return tuple(
         ProviderDay(day, *get_utc_span(day, day, zone), store.find_complete_run_of_day(conn, provider, day))
@@ -175,8 +175,9 @@ def _get_run_id(run: ReconciliationRun) -> int:
 
 
 def _find_early_run_id(provider_days: Sequence[ProviderDay], period: Period) -> int | None:
-    """Return the id of the first run that began before the end of the part of the period that its day has, so that it
-    hasn't compared the rest of this part; None if there is none."""
+    """Return the id of the first run that began too early; None if there is no such run. A run compares a day of the
+    provider's time zone, which overlaps with the period. A run began too early if this overlap had not ended, so that
+    the run hasn't compared the rest of the overlap."""
     early_runs = (
         day.run for day in provider_days if day.run is not None and day.run.begun_at < min(day.end, period.end)
     )
@@ -188,7 +189,7 @@ def _list_reasons_why_not_final(
 ) -> tuple[NotFinalReason, ...]:
     """Return the reasons why the close isn't final; empty if it is final. `period` is the Japanese day,
     `unknown_at_end` are the records whose outcome was unknown at its end, and `provider_days` are the provider's days
-    that have a part of it. Each of them needs a complete run.
+    that overlap with it. Each of these days needs a complete run.
     """
     is_open_by_reason = {
         NotFinalReason.DAY_RUNNING: now < period.end,

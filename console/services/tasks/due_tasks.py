@@ -21,7 +21,7 @@ from console.services.credit_checks.readings import PDF_PART
 from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded import unsent_operations
 from console.services.guarded.action import ServicesByAction, record_operation_lapse, record_reading_lapse
-from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, ignore_step
+from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES, ignore_step
 from console.services.process.context import ServiceContext, is_cipher_missing_for_now
 from console.services.process.failpoints import FailpointReached
 from console.services.process.failure_suppression import log_and_suppress
@@ -127,7 +127,7 @@ class DueTasks:
         try:
             is_delivered = service.deliver_outcome(operation_id, entry.answer)
         except ConsoleError as refusal:
-            if refusal.code in OWN_FAULT_ERROR_CODES:
+            if refusal.code in OWN_FAILURE_ERROR_CODES:
                 raise
             return self._record_failed_delivery(entry, kind, refusal.code)
         except FailpointReached:
@@ -222,7 +222,7 @@ class DueTasks:
         return self._run_action_for_due_credit_checks("unknown", self._probe_credit_check)
 
     def _probe_credit_check(self, record: CreditCheck) -> None:
-        """Probe a due credit check. If a fault of this program ends the probe, schedule the next probe of the credit
+        """Probe a due credit check. If an error in this program ends the probe, schedule the next probe of the credit
         check and raise the error. The next probe is later, so that the task handles the other due credit checks
         first. After the last probe of the schedule, a person must look at the credit check.
         """
@@ -409,7 +409,7 @@ def act_on_unchanged_record(
 ) -> int:
     """Call `act` with the due record and return 1, also if `act` fails (the failure is logged under `name`). If
     another process has changed the record since this process read it, return 0 without calling `act`. `find` returns
-    the stored record with an id."""
+    the stored record with the given id."""
     with context.database.read() as conn:
         current_record = find(conn, record.id)
     if current_record is None or current_record.version != record.version:

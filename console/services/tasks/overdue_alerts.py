@@ -32,7 +32,7 @@ class OverdueTaskAlerts:
     """
 
     def __init__(self, context: ServiceContext, names: Collection[str]) -> None:
-        """`names` are the names of all due tasks of this process."""
+        """Store the service context and `names`, the names of all due tasks of this process."""
         self._context = context
         self._numbers = {compute_task_subject_id(name): name for name in names}
         self._next_check_at = float("-inf")

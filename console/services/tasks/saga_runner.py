@@ -35,8 +35,8 @@ _TRANSIENT_ERROR_CODES = frozenset(code for code, status in EXIT_STATUS.items() 
     ErrorCode.READ_ONLY,
     ErrorCode.SCHEMA_MISMATCH,
 }
-"""Error codes of problems that end without a person or concern only this desk, such as an unreachable provider or
-database, or a lease that another process holds.
+"""Error codes of problems that end without an action of a person, or that concern only this desk. Examples are an
+unreachable provider or database, and a lease that another process holds.
 """
 _log = logging.getLogger("console.worker")
 
@@ -227,8 +227,8 @@ class SagaRunner:
         return self._write_change_or_read_saga(saga, count_error)
 
     def _write_change_or_read_saga(self, saga: Saga, change_saga: Callable[[Transaction, Saga], Saga]) -> Saga:
-        """Call `change_saga` in a transaction; this function writes the changed saga and returns it. Return the
-        changed saga. If another process has changed the saga meanwhile, write nothing and return the saga as it is
+        """Call `change_saga` in a transaction, and return its result. `change_saga` writes the changed saga and
+        returns it. If another process has changed the saga meanwhile, write nothing and return the saga as it is
         now."""
         try:
             return self._write_saga_change(saga, change_saga)

@@ -49,7 +49,7 @@ from console.store.tasks import tasks
 
 MONEY_TASK_NAMES = frozenset({"refund_submissions", "payment_timeouts", "bulk_runs", "set_aside_refunds"})
 """Names of the tasks that send money, request refunds, decide about orders or act in the name of people. None of them
-runs while an open alert says that the database went back in time.
+runs while an open alert says that the database has gone back to an earlier state.
 """
 MAX_WAIT_FOR_TASK_RUN_SECONDS = 60.0
 """Longest time in seconds for which `run_all` waits for a task that another process runs."""
@@ -167,9 +167,10 @@ class Scheduler:
         """Run the due tasks that no other process runs, and return their runs. After `should_stop` returns True, no
         other task begins.
 
-        A task that becomes due within `early_margin` also runs now; callers that call this method rarely use this. If
-        a task fails, the failure is logged and stored in the task's row, and the next task runs. Raises not_allowed
-        for a database account that may not run tasks, and database_unreachable if the database doesn't answer.
+        A task that becomes due within `early_margin` also runs now; this is for callers that call this method only at
+        long intervals. If a task fails, the failure is logged and stored in the task's row, and the next task runs.
+        Raises not_allowed for a database account that may not run tasks, and database_unreachable if the database
+        doesn't answer.
         """
         pass_began_at = self._context.now()
         due_names = self._list_due_task_names(early_margin)
@@ -223,7 +224,7 @@ class Scheduler:
     # Due tasks
 
     def _exclude_money_tasks_after_rollback(self, names: Sequence[str]) -> Sequence[str]:
-        """Return the task names. If an open alert says that the database was set back to an earlier state, leave out
+        """Return the task names. If an open alert says that the database has gone back to an earlier state, leave out
         the names in MONEY_TASK_NAMES."""
         database_rollback.find_database_rollback(self._context)
         with self._context.database.read() as conn:
@@ -244,8 +245,8 @@ class Scheduler:
         return [name for name in due_names if TASK_LEASE_PREFIX + name not in held_lease_names]
 
     def _is_due(self, task: ScheduledTask, early_margin: timedelta = timedelta()) -> bool:
-        """True if the task is due now or within `early_margin`. Also True if its next run is so late that this task
-        never waits so long: a clock that was ahead must have stored that time."""
+        """True if the task is due now or within `early_margin`. Also True if the time of its next run is further in
+        the future than this task ever waits: a process whose clock was ahead must have stored that time."""
         wait = task.next_at - self._context.now()
         scale = self._context.scale
         return wait <= scale.scale_delta(early_margin) or wait > scale.scale_delta(

@@ -1,5 +1,5 @@
-"""The file with a person's score in the training: for each incident the present attempt, its verdict, and whether
-the person has solved the incident. The file is in the desk's ordinary home folder, so that it stays when a
+"""The file with a person's score in the training: for each incident the present attempt, its verdict, and the number
+of the first attempt that solved the incident. The file is in the desk's ordinary home folder, so that it stays when a
 training ends.
 """
 
