@@ -192,7 +192,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 OUTCOMES_FILE,
-                '            write_unknown_purchase(context, tx, record, "lapsed", self.capabilities)\n',
+                '            write_purchase_with_unknown_outcome(context, tx, record, "lapsed", self.capabilities)\n',
                 '            write_failed_purchase(context, tx, record, "lapsed")\n',
             ),
         ),

@@ -38,8 +38,8 @@ ON_SENTENCES: tuple[Mutant, ...] = (
     _make_mutant(
         "a queue accepts the cursor of another sort order",
         "console/services/process/list_cursors.py",
-        "    if mark != _compute_mark(list_parts):\n",
-        "    if not mark:\n",
+        "    if list_hash != _compute_list_hash(list_parts):\n",
+        "    if not list_hash:\n",
         ("tests/services/recovery/test_queue_cursors.py",),
     ),
     _make_mutant(

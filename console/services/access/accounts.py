@@ -72,8 +72,9 @@ class _AccountChange:
         )
 
     def make_result(self, *, has_passwords: bool) -> AccountResult:
-        """Return the result for this person that the command prints: created, updated, disabled or unchanged, and
-        whether the password was set. `has_passwords` is False on an SQLite database, which has no accounts."""
+        """Return the result for this person that the command prints: created, updated, disabled or unchanged, and a
+        flag that is True if the password was set. `has_passwords` is False on an SQLite database, which has no
+        accounts."""
         change = "disabled" if self.entry.is_disabled else "updated" if self.stored_person else "created"
         password_state = "none" if not has_passwords else "set" if self.password else "kept"
         return AccountResult(
@@ -121,14 +122,13 @@ class DatabaseAccountService:
         result for each person, and the SQL statements with masked passwords. If a run was interrupted, a repeated run
         completes it.
 
-        Except for errors of the server during its statements, all errors are raised before anything is written.
-        One of them is `bad_profile` (`account_missing`): the server has no account for a known person, for example
-        after the database was restored on another server, and the environment has no password for it.
-        Raises `usage` for a mistake in the file; also if an entry without the keys `acts` and `asks` would change
-        whether a person acts or a worker acts for the person (a dry run lists these people instead). Raises
-        `bad_profile` for a missing or unsuitable password, or for a password that the server's rules refuse, and
-        `not_allowed` if the connected account may not create accounts. A dry run writes nothing and ignores the
-        request id.
+        Except for errors of the server during its statements, all errors are raised before anything is written. One
+        of them is `bad_profile` (`account_missing`): the server has no account for a known person, for example after
+        the database was restored on another server, and the environment has no password for it. Raises `usage` for a
+        mistake in the file; also if an entry without the keys `acts` and `asks` would change the account that acts
+        for a person, a worker's or the person's own one (a dry run lists these people instead). Raises `bad_profile`
+        for a missing or unsuitable password, or for a password that the server's rules refuse, and `not_allowed` if
+        the connected account may not create accounts. A dry run writes nothing and ignores the request id.
         """
         return self._request_ids.act_once(
             "db accounts apply",
@@ -224,9 +224,10 @@ class DatabaseAccountService:
 
 
 def _refuse_implicit_changes(changes: Sequence[_AccountChange]) -> None:
-    """Raise ConsoleError `usage` if an entry without the keys `acts` and `asks` would change whether a person acts
-    or a worker acts for the person. Without this check, one run with a file of an earlier version, in which
-    people acted themselves by default, would make a worker act for every person of the team.
+    """Raise ConsoleError `usage` if an entry without the keys `acts` and `asks` would change the account that acts
+    for a person: a worker's account instead of the person's own one, or the reverse. Without this check, one run with
+    a file of an earlier version, in which people acted themselves by default, would make a worker act for every
+    person of the team.
     """
     unstated_entries = [
         change.entry for change in changes if change.has_changed_actor and change.entry.has_no_acts_key
@@ -243,7 +244,8 @@ def _refuse_accounts_of_others(conn: Connection, changes: Sequence[_AccountChang
     server, such as that of a database administrator or of a replica. Otherwise the command would change this
     account's password and limits, and the person would have the account's rights, which no trigger refuses. Raise it
     also for a person whose account belongs to another database of the server: the command would change the password
-    there, too, and end at the first GRANT of the account's own role."""
+    with which the person signs in to that database, and end with an error at the first GRANT of the account's own
+    role."""
     new_entries = [change.entry for change in changes if change.stored_person is None]
     names = account_properties.find_names_with_rights_on_server(conn, [entry.person.name for entry in new_entries])
     for entry in new_entries:
@@ -300,8 +302,8 @@ class _AccountStatementExecutor:
     def _apply_account_change(self, change: _AccountChange, granted_roles: AbstractSet[str]) -> None:
         """Execute the SQL statements that create or change the account of one person, which has the server's roles
         `granted_roles`; in a dry run, only list the statements. If the server refuses the password, or if it has no
-        account for a person who isn't disabled and there is no password, raise bad_profile: the earlier statements
-        stay executed, and a repeated run of the command completes the file."""
+        account for an enabled person and the environment has no password for this person, raise bad_profile: the
+        earlier statements stay executed, and a repeated run of the command completes the file."""
         server = self._database.server
         account = change.make_target_account(
             granted_roles,

@@ -34,7 +34,8 @@ class BlockingSessionEnder:
         self._context = context
         self._nodes = [_ServerNode(database) for database in _open_node_databases(context.database)]
         self._ended_sessions: list[tuple[float, EndedSession]] = []
-        """The sessions that were ended lately, each with the time (monotonic seconds) of its end."""
+        """The sessions that were ended in the last `lock_holders.REPEATED_BLOCKING_PERIOD_SECONDS`, each with the
+        time (monotonic seconds) of its end. Older sessions are removed at the next pass."""
         self._sessions_to_report: list[EndedSession] = []
 
     def end_blocking_sessions(self) -> int:

@@ -27,7 +27,8 @@ class ReadOnlySwitchService:
 
     def list_switches(self) -> tuple[ReadOnlySwitch, ...]:
         """Return the present setting of each read-only switch that a person has ever set, ordered by scope
-        (everything, or one provider). Needs no right: every person may see why a change is refused."""
+        (everything, or one provider). Needs no right: every person may see the reason for which a change is
+        refused."""
         with self._context.database.read() as conn:
             return read_only_switches.read_switches(conn)
 

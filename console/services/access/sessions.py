@@ -75,7 +75,7 @@ class SignInService:
     def sign_out(self) -> bool:
         """Remove the password from the keyring and from this process. Return True if the audit entry about the
         sign-out was written; the person is signed out even if the database is unreachable. Raises bad_profile if the
-        keyring can't be changed; the person is still signed in then."""
+        keyring can't be changed; in this case the person stays signed in."""
         was_stored = self._sign_in.sign_out()
         try:
             self._context.write(

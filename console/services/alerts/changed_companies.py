@@ -406,8 +406,8 @@ def find_acknowledged_changes(
     """Return those of `given_alerts` about changed corporations that a person has acknowledged and that can be
     reopened, each with its change. An alert can be reopened if it is the newest alert about its corporation and the
     corporation is still watched. It can't be reopened if, after it was raised, the corporation's facts were written
-    again or its credit checks were renewed. `now` is the present time, by which it is decided whether a credit check
-    has expired.
+    again or its credit checks were renewed. `now` is the present time; a credit check counts as expired if its
+    validity ended before this time.
     """
     acknowledged_alerts = {
         format_number_of_subject(alert.subject_id): alert

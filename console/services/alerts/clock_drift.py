@@ -110,12 +110,13 @@ class ClockDriftAlerts:
 
 
 def _measure_clocks_of_requests(conn: Connection) -> dict[str, tuple[str, float]]:
-    """Return a dict with the desks that have stored desk requests lately. The key is the id of the desk; the value is
-    the name of the person at the desk and the difference of the desk's clock from the database server's clock, in
-    seconds. A desk whose requests prove no difference is left out. The difference is computed from the delays of the
-    desk's requests: each is the time from the instant in the id of a request to the instant at which the server
-    stored the request. All people who work at a desk use its clock, so the requests of all these people are compared.
-    The shortest delay decides the result, so the name is that of the person whose request had this delay.
+    """Return a dict with the desks that have stored desk requests within the period that
+    `clocks.read_desk_request_delays` reads. The key is the id of the desk; the value is the name of the person at the
+    desk and the difference of the desk's clock from the database server's clock, in seconds. A desk whose requests
+    prove no difference is left out. The difference is computed from the delays of the desk's requests: each is the
+    time from the instant in the id of a request to the instant at which the server stored the request. All people who
+    work at a desk use its clock, so the requests of all these people are compared. The shortest delay decides the
+    result, so the name is that of the person whose request had this delay.
     """
     delays_of_desk: dict[str, dict[str, tuple[float, ...]]] = {}
     for (desk, person), delays in clocks.read_desk_request_delays(conn).items():

@@ -584,7 +584,7 @@ def _load_server_dump(
 
 def _require_same_database(database: Database, spool: Spool, manifest: BackupManifest) -> None:
     """Raise not_our_database if a database other than that of the backup is at the address of this desk's database
-    now, or was there, according to this desk's `spool`, when the desk last used the address. An address without a
+    now, or was at this address, according to this desk's `spool`, when the desk last used it. An address without a
     database is accepted.
     """
     known_id = spool.read_value(database_rollback.make_database_address_key(database)) if spool.file_exists else None
@@ -599,8 +599,8 @@ def _require_same_database(database: Database, spool: Spool, manifest: BackupMan
 
 
 def _find_present_database_id(database: Database) -> str | None:
-    """Return the id of the database that is at this desk's database address now; None if no database with an id is
-    there."""
+    """Return the id of the database that is at this desk's database address now; None if no database with an id is at
+    this address."""
     if database.file is not None:
         return sqlite_copy.find_database_id(database.file)
     try:

@@ -109,7 +109,7 @@ def _write_outcome(
     elif outcome.kind in _NOT_BOUGHT_OUTCOME_CLASSES:
         write_failed_purchase(context, tx, record, outcome.reason)
     else:
-        write_unknown_purchase(context, tx, record, outcome.reason, capabilities)
+        write_purchase_with_unknown_outcome(context, tx, record, outcome.reason, capabilities)
 
 
 def store_answer_evidence(
@@ -252,7 +252,7 @@ def write_failed_purchase(
         context.record_audit(tx, AuditAction.CREDIT_CHECK_RESTORED, superseded_check.id, {"instead_of": record.id})
 
 
-def write_unknown_purchase(
+def write_purchase_with_unknown_outcome(
     context: ServiceContext, tx: Transaction, record: CreditCheck, cause: str, capabilities: CreditCheckCapabilities
 ) -> None:
     """Set the certainty of the credit check to unknown, because the provider may have charged the purchase. The
@@ -317,7 +317,7 @@ class PurchaseSettler:
         credit check becomes unknown."""
         context, record = self.context, credit_checks.find(tx.conn, operation.subject_id or 0)
         if record is not None and record.state is CheckState.PENDING:
-            write_unknown_purchase(context, tx, record, "lapsed", self.capabilities)
+            write_purchase_with_unknown_outcome(context, tx, record, "lapsed", self.capabilities)
         else:
             record_reading_lapse(context, tx, operation)
 

@@ -67,7 +67,7 @@ class CreditCheckProber:
         record = check_records.read_current_credit_check(self._context, record_id)
         if record.certainty is Certainty.UNKNOWN:
             try:
-                return self._probe_unknown_purchase(record_id, is_automatic)
+                return self._probe_purchase_with_unknown_outcome(record_id, is_automatic)
             except ConsoleError as refusal:  # The record was settled meanwhile.
                 if refusal.code != ErrorCode.NOTHING_TO_RESOLVE:
                     raise
@@ -100,11 +100,11 @@ class CreditCheckProber:
 
     # Unknown: look for the purchase
 
-    def _probe_unknown_purchase(self, record_id: int, is_automatic: bool) -> CreditCheck:
+    def _probe_purchase_with_unknown_outcome(self, record_id: int, is_automatic: bool) -> CreditCheck:
         """Probe a credit check whose outcome is unknown, under its lease, and return the settled credit check. If the
         credit check can't be settled, raises outcome_unknown, in_progress, or an error with a code of
         NO_ANSWER_ERROR_CODES."""
-        with self._decisions.hold_lease_of_unknown_record(record_id, None) as record:
+        with self._decisions.hold_lease_of_undecided_record(record_id, None) as record:
             reader = self._open_reader()
             id_at_provider = self._decisions.find_id_at_provider_in_spool(record)
             if id_at_provider is not None:

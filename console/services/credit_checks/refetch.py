@@ -40,7 +40,7 @@ from console.store.records import evidence
 
 _log = logging.getLogger("console.guard")
 _FIELDS_COMPARED_FOR_CHANGES = ("company_name", "result", "purchased_at", "expired_at", "pdf_file_path")
-_ERROR_CODES_BY_SEVERITY = (
+_ERROR_CODES_MOST_SEVERE_FIRST = (
     ErrorCode.VIEWING_PERIOD_OVER,
     ErrorCode.PROVIDER_AUTH,
     ErrorCode.RATE_LIMITED,
@@ -56,6 +56,7 @@ _ERROR_CODES_BY_SEVERITY = (
     ErrorCode.SCHEMA_MISMATCH,
     ErrorCode.INTERNAL_ERROR,
 )
+"""Error codes of a failed read of the detail or PDF, the most severe first."""
 
 
 def make_lease_name(record_id: int) -> str:
@@ -282,7 +283,7 @@ class _RefetchAttempt:
         failure_facts = _make_failed_part_facts(failed_parts)
         worst_part, worst_failure = min(
             zip(failed_parts, failure_facts, strict=True),
-            key=lambda failure: _ERROR_CODES_BY_SEVERITY.index(failure[1]["code"]),
+            key=lambda failure: _ERROR_CODES_MOST_SEVERE_FIRST.index(failure[1]["code"]),
         )
         code, own_error = ErrorCode(worst_failure["code"]), worst_part.own_error
         facts: Mapping[str, object] = {"reason": worst_failure["reason"]}

@@ -130,7 +130,7 @@ class PurchaseResolver:
         expected_version: int | None,
     ) -> ResolveResult:
         person = self._context.require_right("resolve")
-        with self.hold_lease_of_unknown_record(record_id, expected_version) as record:
+        with self.hold_lease_of_undecided_record(record_id, expected_version) as record:
             self._context.failpoints.reach("before_resolve")
             if id_at_provider is not None and target_state == "success":
                 if record.certainty is Certainty.UNKNOWN:
@@ -151,7 +151,7 @@ class PurchaseResolver:
         return result
 
     @contextmanager
-    def hold_lease_of_unknown_record(self, record_id: int, expected_version: int | None) -> Iterator[CreditCheck]:
+    def hold_lease_of_undecided_record(self, record_id: int, expected_version: int | None) -> Iterator[CreditCheck]:
         """Context manager: acquire the lease of a credit check about which people may decide, and yield the credit
         check. If its operation has lapsed (its process ended during the call to the provider), the unknown outcome is
         recorded first. `expected_version` is the version on the caller's screen (None: any version). Raises not_found

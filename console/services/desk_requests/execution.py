@@ -255,9 +255,10 @@ class RequestExecutor:
         )
 
     def _execute_request(self, taken_request: TakenDeskRequest) -> bool:
-        """Execute a desk request and store its answer. A late request is only answered, or marked as lapsed if no
-        worker has begun its command. If a signal asks this process to end before the command has started, release
-        the request, so that another worker can take it immediately, and return False."""
+        """Execute a desk request and store its answer. If the time limit of the request has passed (`is_late`), its
+        command is not begun: the request gets the answer of an earlier worker, or is marked as lapsed if no worker
+        has begun its command. If a signal asks this process to end before the command has started, release the
+        request, so that another worker can take it immediately, and return False."""
         try:
             if taken_request.fencing_token > MAX_EXECUTIONS_PER_REQUEST:
                 answer = self._answer_given_up_request(taken_request)

@@ -24,7 +24,8 @@ _INVISIBLE_CODE_POINTS = (
     *range(0x2066, 0x206A),
 )
 _ESCAPE_BY_CODE_POINT = {code: f"\\u{code:04x}" for code in _INVISIBLE_CODE_POINTS}
-_FIRST_YEAR, _LAST_YEAR = 1980, 2107  # First and last year that a ZIP can store.
+_FIRST_ZIP_YEAR, _LAST_ZIP_YEAR = 1980, 2107
+"""First and last year of a date that a ZIP file can store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ class PackWriter:
         """Set the date of the files that are added to the ZIP from now on. A date that a ZIP file can't store
         becomes 1 January 1980."""
         utc_date = file_date.astimezone(UTC)
-        is_storable_year = _FIRST_YEAR <= utc_date.year <= _LAST_YEAR
-        self._zip_date = utc_date.timetuple()[:6] if is_storable_year else (_FIRST_YEAR, 1, 1, 0, 0, 0)
+        is_storable_year = _FIRST_ZIP_YEAR <= utc_date.year <= _LAST_ZIP_YEAR
+        self._zip_date = utc_date.timetuple()[:6] if is_storable_year else (_FIRST_ZIP_YEAR, 1, 1, 0, 0, 0)
 
     @property
     def size(self) -> int:

@@ -92,6 +92,8 @@ def _confirm_password(context: ServiceContext, command: str, arguments: tuple[ob
 
 @contextmanager
 def _mark_call(*, is_confirmed: bool) -> Iterator[None]:
+    """Context manager: within the block, this thread runs a call for which the person has typed the password
+    (`is_confirmed` is True) or has not typed it yet (False)."""
     token = _is_call_confirmed.set(is_confirmed)
     try:
         yield

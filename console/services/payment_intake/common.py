@@ -29,6 +29,10 @@ EVENT_BOOKED, EVENT_REPEATED, EVENT_UNCHANGED, EVENT_QUEUED, EVENT_UNMATCHED, EV
     payment_events.UNMATCHED_RESULT,
     "kept",
 )
+"""States of the event of a notice that is not refused. EVENT_BOOKED: the notice's report has changed our payment.
+EVENT_REPEATED: the notice was stored before. EVENT_UNCHANGED: the report has changed nothing. EVENT_QUEUED: the
+provider must still be asked about the payment. EVENT_UNMATCHED: the notice belongs to no payment and no order of
+ours. EVENT_STORED_ONLY: the notice is stored and has no other effect."""
 EVENT_REFUSED, EVENT_REFUSED_UNANSWERED, EVENT_REFUSED_ANSWERED = "refused", "refused_to_ask", "refused_asked"
 """States of the event of a refused notice. EVENT_REFUSED_UNANSWERED: the provider must still be asked about the
 payment, because the notice may be a damaged genuine one. EVENT_REFUSED_ANSWERED: the provider has answered.

@@ -1,5 +1,5 @@
 """Book payments on the accounts of corporations, subtract refunds and reversals, and release the amounts that
-payments have reserved there. The part of a payment that exceeds the account's limit is set aside.
+payments have reserved on these accounts. The part of a payment that exceeds the account's limit is set aside.
 """
 
 from console.domain.money import Money
@@ -21,8 +21,8 @@ def find_account(tx: Transaction, payment: Payment) -> Account | None:
 
 @accounts.run_again_if_stale()
 def book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amount: Money) -> None:
-    """Book the paid amount on the payment's account, and release the amount that the payment had reserved there.
-    Do nothing without an account.
+    """Book the paid amount on the payment's account, and release the amount that the payment had reserved on this
+    account. Do nothing without an account.
 
     The payer has already paid, so the part that exceeds the account's limit can't be refused: it is set aside, and
     a case is opened about it.

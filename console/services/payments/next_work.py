@@ -1,4 +1,5 @@
-"""Choose the work of a payment: its next step, the time of the step, and whether a due task or a person does it."""
+"""Choose the work of a payment: its next step, the time of the step, and the actor of the step (a due task or a
+person)."""
 
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode

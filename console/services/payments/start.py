@@ -99,8 +99,8 @@ class PaymentStarter:
         self._payment_prober = payment_prober
 
     def start(self, order_id: int, provider: str) -> StartResult:
-        """Start a payment for an order at the provider, or return the payment that is already open there. The result
-        contains the code or URL with which the payer can pay.
+        """Start a payment for an order at the provider, or return the payment that is already open at this provider.
+        The result contains the code or URL with which the payer can pay.
 
         Raises not_allowed if the acting person has no right to start payments; not_found if the order or the provider
         is missing; bad_profile if the provider is not configured on this desk; usage if the order's currency is not
@@ -293,9 +293,9 @@ class _StartAttempt:
 
     def _delete_code(self, payment: Payment) -> bool:
         """Delete the payment's code at the provider. If our clock is ahead, or if people have ended the payment, the
-        code may still be valid there, and the payer could pay both this code and the new one. Return True if the code
-        can no longer be paid. At a provider without a call that deletes codes, this is so if the code's expiry time
-        has passed. Raises read_only while a read-only switch stops the start.
+        code may still be valid at the provider, and the payer could pay both this code and the new one. Return True
+        if the code can no longer be paid. At a provider without a call that deletes codes, this is so if the code's
+        expiry time has passed. Raises read_only while a read-only switch stops the start.
         """
         if payment.handle is None:
             return True

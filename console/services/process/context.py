@@ -273,14 +273,14 @@ class ServiceContext:
         `write_changes` runs a second time. So its own checks raise the error that names the cause.
         """
         try:
-            return self._write_once(write_changes)
+            return self._try_to_write(write_changes)
         except ConsoleError as refusal:
             if refusal.detail.get("hint") != RULE_HINT:
                 raise
         self._renew_request_lease()
         for action in _required_rights.get() or ():
             self.require_right_despite_read_only(action)
-        return self._write_once(write_changes)
+        return self._try_to_write(write_changes)
 
     def write_and_read(
         self, write_changes: Callable[[Transaction], T], read: Callable[[Connection], R]
@@ -293,7 +293,7 @@ class ServiceContext:
         """
         return self.write(lambda tx: (write_changes(tx), read(tx.conn)))
 
-    def _write_once(self, write_changes: Callable[[Transaction], T]) -> T:
+    def _try_to_write(self, write_changes: Callable[[Transaction], T]) -> T:
         with self._chain_lock.allow_locking():
             return self.database.write(write_changes)
 

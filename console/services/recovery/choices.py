@@ -263,6 +263,9 @@ def _make_probe_lease_name(record: RecoverableRecord, payment: Payment) -> str:
 
 
 class _LeaseHolderFacts(TypedDict, total=False):
+    """The name of the person whose process works on a record now (`holder`), and the time at which that work began
+    (`holder_since`). Both keys are missing if no process works on the record."""
+
     holder: str
     holder_since: datetime
 

@@ -67,8 +67,8 @@ from console.store.spool.spool import Intent, SpoolEntry, SpoolState
 OPERATION_KIND = "operation"
 _LONGEST_ID_CHARACTERS = 18
 _ERROR_CODES_WITHOUT_DEFINITE_ANSWER = frozenset({ErrorCode.OUTCOME_UNKNOWN, *NO_ANSWER_ERROR_CODES})
-"""Error codes of a probe whose answer, if there is one, doesn't show whether the operation has happened. Two people
-can decide then."""
+"""Error codes of a probe whose answer, if there is one, doesn't show whether the operation has happened. After such
+an error, two people can decide."""
 
 
 class RecordRecovery(Protocol):

@@ -109,8 +109,8 @@ def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) ->
 
     If the first call did not begin to send, the function returns the refund if the acting person is one of its
     checkers (even while another process sends the refund), otherwise None. It also returns None if the sending ended
-    without being sent and no answer is stored. It raises in_progress while the first call is still sending the
-    refund.
+    before the request was sent, and no answer is stored. It raises in_progress while the first call is still sending
+    the refund.
     """
 
     def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:

@@ -75,9 +75,9 @@ class RefundDecisionService:
     def approve(
         self, refund_id: int, expected_version: int | None = None, progress: StepReporter | None = None
     ) -> Refund:
-        """Approve a refund as the acting person. After the last necessary approval, also send the refund, unless its
-        cooling-off period has not ended. If this person has already approved the refund, only send it. Return the
-        refund.
+        """Approve a refund as the acting person. After the last necessary approval, also send the refund if its
+        cooling-off period has ended or if it has none. If this person has already approved the refund, only send it.
+        Return the refund.
 
         `expected_version` is the version of the refund that the person's screen shows; with None, versions are not
         compared. `progress` is called with the name of each step of the sending.

@@ -196,7 +196,7 @@ def mark_refund_submitted(
     facts: Mapping[str, object] | None = None,
 ) -> None:
     """Set the refund to submitted: the provider has accepted the refund but not completed it. The program never sends
-    the refund again; due polls read whether the provider has completed it. `facts` are more values for the audit
+    the refund again; due polls ask the provider if it has completed the refund. `facts` are more values for the audit
     entry. `report` is the provider's report about the refund, None if its answer had no report. `capabilities` are
     the provider's, None if the caller doesn't have them.
     """

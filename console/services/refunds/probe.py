@@ -82,7 +82,7 @@ class RefundProber:
         refund = refund_records.read_refund(self._context, refund_id)
         if refund.certainty is Certainty.UNKNOWN:
             try:
-                return self._probe_unknown_refund(refund_id, is_automatic=is_automatic)
+                return self._probe_refund_with_unknown_outcome(refund_id, is_automatic=is_automatic)
             except ConsoleError as refusal:  # The refund was settled meanwhile.
                 if refusal.code != ErrorCode.NOTHING_TO_RESOLVE:
                     raise
@@ -95,7 +95,7 @@ class RefundProber:
 
     # Unknown outcome
 
-    def _probe_unknown_refund(self, refund_id: int, *, is_automatic: bool) -> Refund:
+    def _probe_refund_with_unknown_outcome(self, refund_id: int, *, is_automatic: bool) -> Refund:
         context = self._context
         with self._lease_service.hold_refund_lease(refund_id, None) as refund_with_payment:
             refuse_record_of_other_merchant(context, self._payment_providers, refund_with_payment.payment)

@@ -137,8 +137,8 @@ def _find_lookalike_signals(
     refund_facts: RefundFacts, amount_minor: int, own_refund_id: int | None
 ) -> Iterator[RiskSignal]:
     """Yield a signal about the newest refund of the same payment and amount (`amount_minor`, minor units) that was
-    requested within LOOKALIKE_REFUND_PERIOD and did not end without effect. The refund with the id `own_refund_id`
-    itself doesn't count.
+    requested within LOOKALIKE_REFUND_PERIOD. Refunds that ended without effect, and the refund with the id
+    `own_refund_id` itself, don't count.
     """
     since = refund_facts.now - LOOKALIKE_REFUND_PERIOD
     lookalike_refund = next(

@@ -184,8 +184,8 @@ def check_refund_rules(
     set_aside_minor: int | None = None,
 ) -> tuple[RuleCheck, ...]:
     """Return the checks of the rules for a refund of `amount_minor` (minor units). The first broken rule refuses the
-    refund. `reader` is the adapter of the payment's provider. It states the provider's own rules: whether partial
-    refunds are possible, how many refunds, and until when.
+    refund. `reader` is the adapter of the payment's provider. It states the provider's own rules: the possibility of
+    partial refunds, the largest number of refunds, and the time limit.
 
     `is_before_request` is True for a refund that is not requested yet. Four more rules are then checked. The amount
     must be within the refundable amount (or within `set_aside_minor`, the amount of its set-aside in minor units).

@@ -135,6 +135,8 @@ def _read_registry_unless_damaged(read_from_registry: Callable[[], ResultT]) -> 
 
 
 def _find_numbers_with_our_records(conn: Connection, corporations: Sequence[Corporation]) -> Mapping[str, bool]:
+    """Return, for each number of `corporations` that records of ours have, True if one of these records is open,
+    otherwise False."""
     if not corporations:
         return {}
     from console.store.registry import our_records

@@ -276,8 +276,8 @@ class DueTasks:
         return sum(self._adopt_rows_in_batches(partial(find_rows, up_to_id=up_to_id)) for find_rows in finders)
 
     def _adopt_rows_in_batches(self, find_rows: _ForeignRowFinder) -> int:
-        """Adopt the rows that `find_rows` finds, in batches, until it finds no row that this call has not tried, or
-        the task must stop. Return the number of adopted rows."""
+        """Adopt the rows that `find_rows` finds, in batches, until this call has tried all of them, or the task must
+        stop. Return the number of adopted rows."""
         adopted_ids, failed_ids = set[int](), set[int]()
         with self._context.database.read() as conn:
             has_rows = bool(find_rows(conn, limit=1))

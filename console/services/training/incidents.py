@@ -204,7 +204,7 @@ def _judge_forged_notice(actual_records: ActualRecordReader, facts: IncidentFact
 # -- refunds
 
 
-def _create_unknown_refund(actors: TrainingActors, _attempt: int) -> IncidentFacts:
+def _create_refund_with_unknown_outcome(actors: TrainingActors, _attempt: int) -> IncidentFacts:
     order = actors.add_order(8_800)
     payment = actors.pay_order(order, 8_800)
     refund = actors.request_refund(payment, 3_300, "part_returned")
@@ -212,7 +212,7 @@ def _create_unknown_refund(actors: TrainingActors, _attempt: int) -> IncidentFac
     return {"order": order, "amount": "3300", "refund": str(refund)}
 
 
-def _judge_unknown_refund(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
+def _judge_refund_with_unknown_outcome(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
     if len(actual_records.ledger.list_refunded_amounts(facts["order"])) > 1:
         return TrainingVerdict.REFUNDED_TWICE
     refund = actual_records.require_refund(int(facts["refund"]))
@@ -264,7 +264,7 @@ INCIDENT_DECLARATIONS = (
     IncidentDeclaration("provider_only", _create_payment_only_at_provider, _judge_payment_only_at_provider),
     IncidentDeclaration("notice_without_payment", _create_notice_without_payment, _judge_notice_without_payment),
     IncidentDeclaration("forged_notice", _create_forged_notice, _judge_forged_notice),
-    IncidentDeclaration("refund_unknown", _create_unknown_refund, _judge_unknown_refund),
+    IncidentDeclaration("refund_unknown", _create_refund_with_unknown_outcome, _judge_refund_with_unknown_outcome),
     IncidentDeclaration("refund_refused", _create_refused_refund, _judge_refund_of_amount),
     IncidentDeclaration("due_approval", _create_refund_to_approve, _judge_refund_to_approve),
 )

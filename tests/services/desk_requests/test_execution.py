@@ -232,11 +232,11 @@ def test_a_write_is_repeated_after_the_heartbeat_renewed_the_lease(
     """
     desk, worker, _ = desk_and_workers
     context = worker._context
-    write_once, refused = context._write_once, []
+    try_to_write, refused = context._try_to_write, []
 
     def refuse_and_renew(write_changes: Callable[[Transaction], object]) -> object:
         try:
-            return write_once(write_changes)
+            return try_to_write(write_changes)
         except ConsoleError as refusal:
             refused.append(refusal.code)
             place.sql("UPDATE requests SET lease_expires = CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000")
@@ -248,7 +248,7 @@ def test_a_write_is_repeated_after_the_heartbeat_renewed_the_lease(
         context.write(lambda tx: leases.acquire(tx, f"probe:{number}", context.make_holder(), context.now(), 45.0))
         return "sound"
 
-    monkeypatch.setattr(context, "_write_once", refuse_and_renew)
+    monkeypatch.setattr(context, "_try_to_write", refuse_and_renew)
     worker.desk_requests._commands = {"probe": write_after_the_lease}
     request = store_request(desk)
     assert worker.desk_requests.execute_next()
