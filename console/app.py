@@ -556,7 +556,7 @@ def open_console(
         opened_resources.callback(database.close)
         opened_resources.callback(spool.close)
         database_state = _sign_in_to_database(settings, database)
-        database.executed_request = get_executed_desk_request_id
+        database.get_executed_request_id = get_executed_desk_request_id
         context = ServiceContext(
             settings=settings,
             database=database,

@@ -39,7 +39,7 @@ class AlertSettings:
         """Check that the configured publisher can work, and return the key that signs the webhook's messages (""
         for Kafka). `get_secret` returns a secret by its name, None if it is missing.
 
-        Raises bad_profile if the key is missing or too short, or if Kafka support isn't installed.
+        Raises ConsoleError `bad_profile` if the key is missing or too short, or if Kafka support isn't installed.
         """
         if self.brokers and find_spec("confluent_kafka") is None:
             raise make_bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.KAFKA_SUPPORT_MISSING)
@@ -53,8 +53,8 @@ class AlertSettings:
 
 
 def read_alert_settings(setting_source: SettingSource) -> AlertSettings:
-    """Return the settings of the publisher of alerts. Raises bad_profile for an invalid URL or broker, and if both a
-    webhook and Kafka are configured."""
+    """Return the settings of the publisher of alerts. Raises ConsoleError `bad_profile` for an invalid URL or broker,
+    and if both a webhook and Kafka are configured."""
     private_networks_of_webhook = setting_source.get("ALERTS_WEBHOOK_NETWORKS", parse_private_networks, ())
     webhook = setting_source.get(
         "ALERTS_WEBHOOK_URL", lambda raw: parse_call_url(raw, private_networks_of_webhook), None
@@ -68,8 +68,8 @@ def read_alert_settings(setting_source: SettingSource) -> AlertSettings:
 
 
 def parse_kafka_brokers(raw: RawSetting) -> tuple[str, ...]:
-    """Return the addresses of Kafka brokers in a text that separates them by commas. Raises bad_profile for an
-    invalid address."""
+    """Return the addresses of Kafka brokers in a text that separates them by commas. Raises ConsoleError
+    `bad_profile` for an invalid address."""
     broker_addresses = tuple(part.strip() for part in raw.text.split(","))
     for broker in broker_addresses:
         match = _KAFKA_BROKER_PATTERN.fullmatch(broker)

@@ -36,8 +36,8 @@ class DatabaseSignIn(HiddenSecrets):
     """The database account with which this process signs in at its database server. SQLite has no accounts and
     needs no sign-in.
 
-    `sign_in_reason` is the code of the reason why a person must sign in: `none` (no account is stored) or `refused`
-    (the database has refused the account). It is None if no person must sign in.
+    `sign_in_reason` is the code of the reason for which a person must sign in: `none` (no account is stored) or
+    `refused` (the database has refused the account). It is None if no person must sign in.
     """
 
     def __init__(self, url: str, operator: str | None, secrets: SecretStore) -> None:
@@ -106,8 +106,8 @@ class DatabaseSignIn(HiddenSecrets):
     def database_url(self) -> str:
         """Return the URL of the database, with the name and password of the account. Don't show this URL to people.
 
-        Raises bad_profile: `sign_in_missing` if no account is known, `sign_in_unnamed` if the environment has a
-        password but no name, `keyring_failed` if the keyring can't be read.
+        Raises ConsoleError `bad_profile`: `sign_in_missing` if no account is known, `sign_in_unnamed` if the
+        environment has a password but no name, `keyring_failed` if the keyring can't be read.
         """
         if not self.is_server:
             return self._url
@@ -139,8 +139,8 @@ class DatabaseSignIn(HiddenSecrets):
     # -- sign-in and sign-out
 
     def set_entered_account(self, user: str, password: str) -> None:
-        """Use this account from now on, in this process only. Raises usage if `user` can't be the name of an
-        account."""
+        """Use this account from now on, in this process only. Raises ConsoleError `usage` if `user` can't be the name
+        of an account."""
         if not _ACCOUNT_NAME_PATTERN.fullmatch(user):
             from console.domain.error_reasons import UsageProblem  # late: each import delays the first frame
 
@@ -159,8 +159,8 @@ class DatabaseSignIn(HiddenSecrets):
     def store_password(self) -> None:
         """Store the account in use and its password in the keyring.
 
-        Raises bad_profile: `sign_in_missing` if no account is in use, `no_keyring` or `keyring_failed` if the
-        keyring can't store it.
+        Raises ConsoleError `bad_profile`: `sign_in_missing` if no account is in use, `no_keyring` or `keyring_failed`
+        if the keyring can't store it.
         """
         if self._account_in_use is None:
             raise make_bad_profile_error(
@@ -187,15 +187,15 @@ class DatabaseSignIn(HiddenSecrets):
     def find_stored_user(self) -> str | None:
         """Return the name of the account that the keyring contains with its password for this database: the account
         whose name is configured or, without such a name, the account that has signed in last. Return None if the
-        keyring has none. Raises bad_profile if the keyring can't be read."""
+        keyring has none. Raises ConsoleError `bad_profile` if the keyring can't be read."""
         account = self._read_stored_account()
         return None if account is None else account[0]
 
     def sign_out(self) -> bool:
         """Delete the keyring's entries of this database's account, then require a new sign-in in this process. Return
-        True if the keyring had such an entry. The entries of another account that has signed in last stay, so that
-        this account can sign out, too. If the keyring fails, raises bad_profile; then the account stays in use, and
-        the keyring may still contain the password."""
+        True if the keyring had such an entry. If another account has signed in last, the entries of that account
+        stay, so that it can be signed out later. If the keyring fails, raises ConsoleError `bad_profile`; then the
+        account stays in use, and the keyring may still contain the password."""
         user = self.user
         entries = [] if user is None else [self._make_password_entry_name(user)]
         if self._read_last_signed_in_user() in (None, user):

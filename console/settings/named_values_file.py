@@ -68,7 +68,8 @@ class NamedValuesFile:
 
     def read(self) -> NamedValues:
         """Return the values of the file. There are no values if the file is missing or can't be used; a file that
-        can't be used is renamed. Raises storage_full if it can't be renamed, or if the file can't be read now."""
+        can't be used is renamed. Raises ConsoleError `storage_full` if it can't be renamed, or if the file can't be
+        read now."""
         try:
             return NamedValues(self._read_values())
         except UnreadableNamedValuesFile:
@@ -77,15 +78,15 @@ class NamedValuesFile:
 
     def change(self, changes: Mapping[str, JsonValue | None]) -> NamedValues:
         """Store new values under these names (None deletes a value), and return all values of the file. Raises
-        storage_full if the file can't be read or written now."""
+        ConsoleError `storage_full` if the file can't be read or written now."""
         return self.change_stored(lambda _: changes)
 
     def change_stored(
         self, make_changes: Callable[[Mapping[str, JsonValue]], Mapping[str, JsonValue | None]]
     ) -> NamedValues:
         """Store the new values that `make_changes` returns for the stored values (None deletes a value), and return
-        all values of the file. No other process changes the file meanwhile. Raises storage_full if the file can't be
-        read or written now."""
+        all values of the file. No other process changes the file meanwhile. Raises ConsoleError `storage_full` if the
+        file can't be read or written now."""
         with self._lock_file():
             named_values = self._read_or_set_file_aside()
             values = {**named_values.values, **make_changes(named_values.values)}
@@ -95,7 +96,7 @@ class NamedValuesFile:
 
     def _lock_file(self) -> Any:
         """Return a context manager that holds the lock of this file, so that only one process at a time changes it.
-        Raises storage_full if the lock can't be acquired."""
+        Raises ConsoleError `storage_full` if the lock can't be acquired."""
         return hold_exclusive_file_lock(self.path.with_name(self.path.name + ".lock"))
 
     def _read_or_set_file_aside(self) -> NamedValues:
@@ -138,8 +139,8 @@ class NamedValuesFile:
 
     def _write_values(self, values: Mapping[str, JsonValue]) -> None:
         """Replace the file by a new one with these values and mode 0600. The new content is written to the disk
-        (fsync) before the replacement. Raises storage_full if the file can't be written or replaced, or if it would
-        be larger than a file that `_read_values` accepts."""
+        (fsync) before the replacement. Raises ConsoleError `storage_full` if the file can't be written or replaced,
+        or if it would be larger than a file that `_read_values` accepts."""
         import tempfile  # imported here, so that the first frame of a window doesn't wait for it
 
         table = {"version": FORMAT_VERSION, "values": dict(values)}

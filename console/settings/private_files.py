@@ -110,7 +110,7 @@ def hold_exclusive_file_lock(path: Path, busy_error: ConsoleError | None = None)
     """Context manager: hold a lock during the block, so that only one process of the desk at a time executes the
     block. `path` is the file of the lock. A process waits for the lock for at most 30 seconds; with `busy_error` it
     doesn't wait, and raises this error if another process holds the lock. The operating system releases the lock when
-    its process ends. Raises storage_full if the lock can't be acquired.
+    its process ends. Raises ConsoleError `storage_full` if the lock can't be acquired.
     """
     import sqlite3
 

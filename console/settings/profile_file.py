@@ -43,9 +43,9 @@ def read_profile(file: Path) -> dict[str, RawSetting]:
     """Return the settings in the profile file, by the name of the setting; an empty dictionary if the file is
     missing.
 
-    Raises bad_profile if the file can't be read or parsed, is larger than 1 MiB, or can be changed by another
-    account. Also raises bad_profile for an unknown key and for a value of a wrong type. The error contains the file
-    and, for a mistake in a line, the line and the key.
+    Raises ConsoleError `bad_profile` if the file can't be read or parsed, is larger than 1 MiB, or can be changed by
+    another account. Also raises ConsoleError `bad_profile` for an unknown key and for a value of a wrong type. The
+    error contains the file and, for a mistake in a line, the line and the key.
     """
     content = _read_profile_bytes(file)
     if content is None:
@@ -55,8 +55,8 @@ def read_profile(file: Path) -> dict[str, RawSetting]:
 
 
 def _read_profile_bytes(file: Path) -> bytes | None:
-    """Return the content of the profile file; None if it is missing. Raises bad_profile if the file can't be read, is
-    larger than MAX_PROFILE_BYTES, or can be changed by another account.
+    """Return the content of the profile file; None if it is missing. Raises ConsoleError `bad_profile` if the file
+    can't be read, is larger than MAX_PROFILE_BYTES, or can be changed by another account.
     """
     try:
         with open_ordinary_file(file) as stream:
@@ -78,8 +78,8 @@ def _require_unshared_path(
     file: Path, status: os.stat_result, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]
 ) -> None:
     """Check that only the current user or the administrator can write to the profile file or to its folder. `status`
-    is the status of the checked file or folder. Raises bad_profile if another account can write to it; detail.problem
-    is `problem`, and `facts` are added to the detail.
+    is the status of the checked file or folder. Raises ConsoleError `bad_profile` if another account can write to it;
+    detail.problem is `problem`, and `facts` are added to the detail.
 
     A folder with the sticky bit is accepted, because in such a folder an account can't replace the files of another
     account.
@@ -94,8 +94,8 @@ def _require_unshared_path(
 
 def _read_entries(file: Path, content: bytes, keys: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield key and text of each value of the profile file that isn't empty. `keys` are the allowed full keys. Raises
-    bad_profile for a key that isn't in `keys`, for a value of a wrong type, and for a content that isn't TOML in
-    UTF-8."""
+    ConsoleError `bad_profile` for a key that isn't in `keys`, for a value of a wrong type, and for a content that
+    isn't TOML in UTF-8."""
     sections = frozenset(key.partition(".")[0] for key in keys if "." in key)
     for key, value in _flatten_entries(_parse_profile(file, content), sections):
         text = _format_profile_value(value)
@@ -107,8 +107,8 @@ def _read_entries(file: Path, content: bytes, keys: Collection[str]) -> Iterator
 
 
 def _parse_profile(file: Path, content: bytes) -> dict[str, object]:
-    """Return the content of the profile file as a table. Raises bad_profile, with the line, if it isn't TOML in
-    UTF-8."""
+    """Return the content of the profile file as a table. Raises ConsoleError `bad_profile`, with the line, if it
+    isn't TOML in UTF-8."""
     import tomllib
 
     try:

@@ -38,10 +38,10 @@ class ProviderAccess:
 
     - `hosts`: the provider's own hosts, each with the name of its environment; a profile file may use only these
       hosts
-    - `credentials`: secrets that enable the provider when all of them are set
-    - `additional_secrets`: other secrets that a call needs
-    - `merchant`: the name of the secret that identifies our merchant and stays the same if a key is replaced; "" if
-      there is no such secret
+    - `credentials`: the names of the secrets that enable the provider when all of them are set
+    - `additional_secrets`: the names of the other secrets that a call needs
+    - `merchant_credential_name`: the name of the secret that identifies our merchant, also after a key is replaced;
+      "" if there is no such secret
     - `profile_keys`: keys in the provider's section of the profile file
     - `variable_by_profile_key`: other full keys of the profile file (such as `receiver.x`), each with its environment
       variable without `CONSOLE_`
@@ -50,7 +50,7 @@ class ProviderAccess:
     hosts: Mapping[str, str]
     credentials: tuple[str, ...]
     additional_secrets: tuple[str, ...] = ()
-    merchant: str = ""
+    merchant_credential_name: str = ""
     profile_keys: tuple[str, ...] = ()
     variable_by_profile_key: Mapping[str, str] = field(default_factory=dict)
 
@@ -73,9 +73,9 @@ class ConfiguredProvider(ProviderTraits, Generic[ProviderSettingsT]):
     of its secrets. `read_settings` reads the provider's settings.
 
     `read_settings` gets the source of the settings, the configured origin (None: the provider's own hosts), and the
-    additional hosts that a profile file may use. It raises bad_profile for an invalid setting. `list_environments`
-    returns the names of the provider's environments to which the URLs in the settings belong. Normally this is one
-    name; there are several names if a profile file mixes the URLs of several environments.
+    additional hosts that a profile file may use. It raises ConsoleError `bad_profile` for an invalid setting.
+    `list_environments` returns the names of the provider's environments to which the URLs in the settings belong.
+    Normally this is one name; there are several names if a profile file mixes the URLs of several environments.
     """
 
     access: ProviderAccess
@@ -104,7 +104,7 @@ ALARMBOX_ACCESS = ProviderAccess(
     hosts={"api.alarmbox.jp": PRODUCTION},
     # The refresh token is not among them, because after its first use it is in the database.
     credentials=("CLIENT_ID", "CLIENT_SECRET"),
-    merchant="CLIENT_ID",
+    merchant_credential_name="CLIENT_ID",
     profile_keys=("spacing_seconds", "test_account"),
     variable_by_profile_key={
         "alarmbox.find_purchases": "ALARMBOX_FIND_PURCHASES",
@@ -175,15 +175,15 @@ def choose_spacing_seconds(url: str | None, spacing_seconds: float) -> float:
 
 
 def parse_seconds(raw: RawSetting) -> float:
-    """Return the number of seconds in the text of a setting. Raises bad_profile for a text that is no number from 0
-    to 3,600.
+    """Return the number of seconds in the text of a setting. Raises ConsoleError `bad_profile` for a text that is no
+    number from 0 to 3,600.
     """
     return raw.parse_number(0, 3600)
 
 
 def make_pattern_parser(pattern: re.Pattern[str]) -> Callable[[RawSetting], str]:
-    """Return a parser that returns a text if the whole text matches `pattern`, and raises bad_profile for any other
-    text."""
+    """Return a parser that returns a text if the whole text matches `pattern`, and raises ConsoleError `bad_profile`
+    for any other text."""
 
     def parse_matching_text(raw: RawSetting) -> str:
         if not pattern.fullmatch(raw.text):
@@ -195,8 +195,8 @@ def make_pattern_parser(pattern: re.Pattern[str]) -> Callable[[RawSetting], str]
 
 def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str:
     """Return the URL of a call: an origin that `parse_provider_url` accepts, and a path. The address of the host may
-    be in one of `private_networks`. Raises bad_profile for an origin that `parse_provider_url` refuses, and for a
-    path with other characters than letters, digits and `._~-/`.
+    be in one of `private_networks`. Raises ConsoleError `bad_profile` for an origin that `parse_provider_url`
+    refuses, and for a path with other characters than letters, digits and `._~-/`.
     """
     origin, path = _split_origin_and_path(raw)
     if not _CALL_URL_PATH_PATTERN.fullmatch(path):
@@ -206,16 +206,17 @@ def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str
 
 def parse_origins(raw: RawSetting, hosts: Collection[str], domain: str) -> tuple[str, ...]:
     """Return the origins (scheme, host and port) in a text that separates them by commas. In a profile file, each
-    origin must be one of `hosts` or a host under `domain`, because the program trusts files that it downloads
-    from there. Raises bad_profile for another host in a profile file, and for an origin that `parse_provider_url`
-    refuses.
+    origin must be one of `hosts` or a host under `domain`, because the program trusts files that it downloads from
+    there. Raises ConsoleError `bad_profile` for another host in a profile file, and for an origin that
+    `parse_provider_url` refuses.
     """
     raw_origins = (RawSetting(raw.name, part.strip(), raw.file) for part in raw.text.split(","))
     return tuple(require_known_host(part, parse_provider_url(part), hosts, domain) for part in raw_origins)
 
 
 def _split_origin_and_path(raw: RawSetting) -> tuple[str, str]:
-    """Return the origin and the path of a URL. Raises bad_profile for a URL with a query or a fragment."""
+    """Return the origin and the path of a URL. Raises ConsoleError `bad_profile` for a URL with a query or a
+    fragment."""
     try:
         parts = urlsplit(raw.text)
     except ValueError:

@@ -106,7 +106,7 @@ class SecretStore(HiddenSecrets):
             name.removesuffix(_SECRET_FILE_VARIABLE_SUFFIX): SECRET_VARIABLE_PREFIX + name
             for name in names_in_environment
         }
-        self.files = tuple(
+        self.secret_files = tuple(
             Path(value) for name, value in names_in_environment.items() if name.endswith(_SECRET_FILE_VARIABLE_SUFFIX)
         )
         """The files from which secrets were read."""
@@ -139,8 +139,8 @@ class SecretStore(HiddenSecrets):
         """Return the secret with this name from the environment variables, otherwise (with `must_ask_keyring`) from
         the keyring; None if it is missing.
 
-        Raises bad_profile if the keyring can't be read, and ValueError for a text that can't be the name of a
-        secret.
+        Raises ConsoleError `bad_profile` if the keyring can't be read, and ValueError for a text that can't be the
+        name of a secret.
         """
         if not _SECRET_NAME_PATTERN.fullmatch(secret_name):
             raise ValueError(f"not the name of a secret: {secret_name!r}")
@@ -152,7 +152,7 @@ class SecretStore(HiddenSecrets):
 
     def has_keyring(self) -> bool:
         """Return True if the operating system has a keyring, even if the keyring is locked. Reading an entry of a
-        locked keyring with `read_keyring_entry` raises bad_profile.
+        locked keyring with `read_keyring_entry` raises ConsoleError `bad_profile`.
         """
         try:
             return self._open_keyring() is not None
@@ -161,16 +161,17 @@ class SecretStore(HiddenSecrets):
 
     def read_keyring_entry(self, entry: str, secret_name: str) -> str | None:
         """Return the value of an entry in the keyring; None if there is no such entry or no keyring. Raises
-        bad_profile if the keyring can't be read. The error names the environment variable that a person can set
-        instead: that of the secret `secret_name`.
+        ConsoleError `bad_profile` if the keyring can't be read. The error names the environment variable that a
+        person can set instead: that of the secret `secret_name`.
         """
         backend = self._find_keyring(secret_name)
         with _convert_keyring_errors(secret_name):
             return backend.get_password(self.keyring_service, entry) if backend else None
 
     def store_keyring_entry(self, entry: str, value: str, secret_name: str) -> None:
-        """Store an entry in the keyring. Raises bad_profile if there is no keyring or if it refuses the entry. The
-        error names the environment variable that a person can set instead: that of the secret `secret_name`.
+        """Store an entry in the keyring. Raises ConsoleError `bad_profile` if there is no keyring or if it refuses
+        the entry. The error names the environment variable that a person can set instead: that of the secret
+        `secret_name`.
         """
         backend = self._find_keyring(secret_name)
         if backend is None:
@@ -179,9 +180,9 @@ class SecretStore(HiddenSecrets):
             backend.set_password(self.keyring_service, entry, value)
 
     def delete_keyring_entry(self, entry: str, secret_name: str) -> bool:
-        """Delete an entry in the keyring. Return True if the entry existed. Raises bad_profile if the keyring can't
-        be read or doesn't delete the entry. The error names the environment variable that a person can set instead:
-        that of the secret `secret_name`.
+        """Delete an entry in the keyring. Return True if the entry existed. Raises ConsoleError `bad_profile` if the
+        keyring can't be read or doesn't delete the entry. The error names the environment variable that a person can
+        set instead: that of the secret `secret_name`.
         """
         backend = self._find_keyring(secret_name)
         if backend is None or self.read_keyring_entry(entry, secret_name) is None:
@@ -194,7 +195,7 @@ class SecretStore(HiddenSecrets):
         """Return the store key, which encrypts stored tokens and spooled answers. It is read from the environment
         variable or the keyring. With `may_create`, a missing key is created in the keyring.
 
-        Raises bad_profile if the key is missing or has fewer than 16 characters.
+        Raises ConsoleError `bad_profile` if the key is missing or has fewer than 16 characters.
         """
         return self._read_encryption_key(STORE_KEY_NAME, may_create=may_create)
 
@@ -203,7 +204,8 @@ class SecretStore(HiddenSecrets):
         as drafts. It is read from the environment variable or the keyring; a missing key is created in the
         keyring.
 
-        Raises bad_profile if the key is missing and there is no keyring, or if it has fewer than 16 characters.
+        Raises ConsoleError `bad_profile` if the key is missing and there is no keyring, or if it has fewer than 16
+        characters.
         """
         return self._read_encryption_key(DRAFT_KEY_NAME, may_create=True)
 
@@ -220,7 +222,8 @@ class SecretStore(HiddenSecrets):
         return _parse_secret(SECRET_VARIABLE_PREFIX + name, name, value) if value else value
 
     def _find_keyring(self, secret_name: str) -> Keyring | None:
-        """Return the keyring; None if this machine has none. Raises bad_profile if the keyring can't be opened."""
+        """Return the keyring; None if this machine has none. Raises ConsoleError `bad_profile` if the keyring can't
+        be opened."""
         with _convert_keyring_errors(secret_name):
             return self._open_keyring()
 
@@ -240,8 +243,9 @@ class SecretStore(HiddenSecrets):
 
 @contextmanager
 def _convert_keyring_errors(secret_name: str) -> Iterator[None]:
-    """Context manager: if the keyring raises an exception in the block, raise bad_profile instead. The error names
-    the environment variable of the secret `secret_name`, which a person can set instead of the keyring's entry.
+    """Context manager: if the keyring raises an exception in the block, raise ConsoleError `bad_profile` instead. The
+    error names the environment variable of the secret `secret_name`, which a person can set instead of the keyring's
+    entry.
     """
     try:
         yield
@@ -251,9 +255,9 @@ def _convert_keyring_errors(secret_name: str) -> Iterator[None]:
 
 def _read_environment_secrets(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the name and value of each secret. `variables` are the environment variables without the prefix
-    `CONSOLE_SECRET_`; if a name ends in `_FILE`, the value is read from the file that the variable names.
-    Raises bad_profile if a secret is set twice, if its file can't be read, or if a provider can't have given such a
-    secret.
+    `CONSOLE_SECRET_`; if a name ends in `_FILE`, the value is read from the file that the variable names. Raises
+    ConsoleError `bad_profile` if a secret is set twice, if its file can't be read, or if a provider can't have given
+    such a secret.
     """
     for name, value in variables.items():
         variable = SECRET_VARIABLE_PREFIX + name
@@ -270,9 +274,9 @@ def _parse_secret(variable: str, secret_name: str, text: str) -> str:
     """Return the secret in `text` without one final line break, which `echo` and editors add. `variable` is the
     environment variable of the secret, or of the path of its file.
 
-    Raises bad_profile if the secret is empty or contains a line break or a control character, or if an identifier
-    (such as `PAYPAY_MERCHANT_ID`) contains other characters than visible ASCII: no provider has such secrets, and
-    they would break headers and signatures, so that no call could be sent.
+    Raises ConsoleError `bad_profile` if the secret is empty or contains a line break or a control character, or if an
+    identifier (such as `PAYPAY_MERCHANT_ID`) contains other characters than visible ASCII: no provider has such
+    secrets, and they would break headers and signatures, so that no call could be sent.
     """
     secret = _remove_final_line_break(text)
     if not secret or not secret.isprintable():
@@ -290,8 +294,8 @@ def _read_secret_file(variable: str, file: Path) -> str:
     """Return the text in the file of a secret, without the byte order mark and the final newline that editors add.
     `variable` is the environment variable that names the file.
 
-    Raises bad_profile if the file can't be read, isn't a regular file (reading a pipe might never end), is empty or
-    larger than 64 KiB, or has more than one line or a control character.
+    Raises ConsoleError `bad_profile` if the file can't be read, isn't a regular file (reading a pipe might never
+    end), is empty or larger than 64 KiB, or has more than one line or a control character.
     """
     try:
         with open_ordinary_file(file) as secret_file:

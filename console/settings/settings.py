@@ -68,6 +68,11 @@ class Settings:
     Secrets, and URLs that may contain a password, are not fields. Methods read them by name, so that no `repr`,
     `asdict` or pickle contains them.
 
+    `receiver_bind` is the IP address at which the receiver of notices listens, `receiver_trusted_proxies` the
+    networks (CIDR) of the proxies before it. `registry_folder` is the watched folder. `idle_lock_seconds` is the time
+    without input after which the window locks. `operator_password_fd` is the file descriptor from which a program
+    gives the operator's password.
+
     A field is None if the setting isn't set. This means, for `operator`: the operator has no name; for `clients`:
     every client id is accepted; for `contact_name` and `contact_telephone`: the sign-in shows no contact person; for
     `database_path`: the database is on a server; for a value of `provider_urls`: the provider's own hosts are used;
@@ -112,8 +117,8 @@ class Settings:
         """Read the settings from `env` (None: the environment of the process) and from `profile.toml` in the home
         folder, and return them. No file or folder is created.
 
-        Raises bad_profile for an invalid setting, with detail.variable and detail.problem; for the profile file also
-        with file and line.
+        Raises ConsoleError `bad_profile` for an invalid setting, with detail.variable and detail.problem; for the
+        profile file also with file and line.
         """
         return load_settings(os.environ if env is None else env)
 
@@ -121,7 +126,8 @@ class Settings:
     def database_url(self) -> str:
         """The SQLAlchemy URL of the database. For a server it contains the password, so don't show it to people.
 
-        Raises bad_profile if the database account or its password is unknown, so that a person must sign in.
+        Raises ConsoleError `bad_profile` if the database account or its password is unknown, so that a person must
+        sign in.
         """
         return self.sign_in.database_url()
 
@@ -185,13 +191,17 @@ class Settings:
             environments = (find_provider_environment(url, access),)
         elif plugin := next((plugin for plugin in plugins if plugin.name == provider), None):
             environments = plugin.list_environments(self.provider_settings[provider])
-        merchant_id = self.read_secret(f"{provider.upper()}_{access.merchant}") if access.merchant else ""
+        merchant_id = (
+            self.read_secret(f"{provider.upper()}_{access.merchant_credential_name}")
+            if access.merchant_credential_name
+            else ""
+        )
         return ProviderMerchant("+".join(sorted(set(environments))), merchant_id or "")
 
     def get_merchant_variable(self, provider: str) -> str:
         """Return the name of the environment variable with the secret that names our merchant at the provider, such
         as `CONSOLE_SECRET_PAYPAY_MERCHANT_ID`. The variable needn't be set."""
-        return f"CONSOLE_SECRET_{provider.upper()}_{get_access_by_provider()[provider].merchant}"
+        return f"CONSOLE_SECRET_{provider.upper()}_{get_access_by_provider()[provider].merchant_credential_name}"
 
     def read_secret(self, secret_name: str) -> str | None:
         """Return a secret by its name (such as `ALARMBOX_CLIENT_ID`) from the environment variables, otherwise
@@ -218,14 +228,14 @@ class Settings:
 
     def list_credential_keyring_entries(self) -> tuple[str, ...]:
         """Return the names of the keyring's entries that contain a provider's secret or the store key. Raises
-        bad_profile if the keyring can't be read."""
+        ConsoleError `bad_profile` if the keyring can't be read."""
         return tuple(name for name in _list_credential_names() if self.secrets.read_keyring_entry(name, name))
 
     def read_store_key(self) -> str:
         """Return the store key, which encrypts stored tokens and spooled answers; it has at least 16 characters.
         For an SQLite database, a missing key is created in the keyring.
 
-        Raises bad_profile if the key is missing and can't be created.
+        Raises ConsoleError `bad_profile` if the key is missing and can't be created.
         """
         return self.secrets.read_store_key(may_create=self.database_path is not None)
 
@@ -234,7 +244,8 @@ class Settings:
         drafts. With an SQLite database this is the store key, with a database server a key which only this desk
         has. A missing key is created in the keyring.
 
-        Raises bad_profile if the key is missing and there is no keyring, or if it has fewer than 16 characters.
+        Raises ConsoleError `bad_profile` if the key is missing and there is no keyring, or if it has fewer than 16
+        characters.
         """
         return self.read_store_key() if self.database_path is not None else self.secrets.read_draft_key()
 
@@ -267,8 +278,8 @@ def load_settings(
     env: Mapping[str, str], *, find_keyring: Callable[[], Keyring | None] = find_system_keyring
 ) -> Settings:
     """Read the settings from `env` (environment variables) and from `profile.toml` in the home folder, and return
-    them. `find_keyring` returns the keyring of the operating system, None if there is none. Raises bad_profile for an
-    invalid setting.
+    them. `find_keyring` returns the keyring of the operating system, None if there is none. Raises ConsoleError
+    `bad_profile` for an invalid setting.
     """
     home = _get_home_folder(env)
     setting_source = _SettingSource(env, read_profile(home / "profile.toml"))
@@ -339,9 +350,9 @@ def load_settings(
 def _read_provider_url(
     provider: str, access: ProviderAccess, setting_source: "_SettingSource", hosts: Collection[str]
 ) -> str | None:
-    """Return the origin that is configured for the provider; None if no origin is configured. Raises bad_profile for
-    an invalid URL. Also raises bad_profile for a host in a profile file that is neither one of the provider's own
-    hosts nor one of `hosts`."""
+    """Return the origin that is configured for the provider; None if no origin is configured. Raises ConsoleError
+    `bad_profile` for an invalid URL. Also raises ConsoleError `bad_profile` for a host in a profile file that is
+    neither one of the provider's own hosts nor one of `hosts`."""
     known_hosts = {*access.hosts, *hosts}
     return setting_source.get(
         f"{provider.upper()}_URL", lambda raw: require_known_host(raw, parse_provider_url(raw), known_hosts), None
@@ -349,8 +360,8 @@ def _read_provider_url(
 
 
 def _require_consistent_settings(settings: Settings, *, has_configured_environment: bool) -> Settings:
-    """Check the rules that concern several settings, and return the settings. Raises bad_profile if a test switch
-    or the environment `training` is combined with a real provider.
+    """Check the rules that concern several settings, and return the settings. Raises ConsoleError `bad_profile` if a
+    test switch or the environment `training` is combined with a real provider.
 
     `has_configured_environment`: the setting `environment` is set. If it isn't, the environment of the returned
     settings is `test` for a test account at AlarmBox, or if all configured providers are on this machine.

@@ -32,7 +32,7 @@ _QUERY_PATTERN = re.compile(r"\?[A-Za-z_]+=[^&]*(?:&[A-Za-z_]+=[^&]*)*\Z", re.S)
 def parse_provider_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str:
     """Return the normalized origin (scheme, host and port) of a provider: https, or http on this machine; without
     path, user and password. The address of the host may be in one of `private_networks` (see
-    `parse_private_networks`). Raises bad_profile for any other URL.
+    `parse_private_networks`). Raises ConsoleError `bad_profile` for any other URL.
     """
     try:
         return str(parse_base_url(raw.text, raw.name, [parse_private_network(text) for text in private_networks]))
@@ -43,7 +43,7 @@ def parse_provider_url(raw: RawSetting, private_networks: Sequence[str] = ()) ->
 def require_known_host(raw: RawSetting, url: str, hosts: Collection[str], domain: str | None = None) -> str:
     """Return the URL if its host is allowed. An environment variable may contain any host. In a profile file, the
     host must be one of `hosts`, a host under `domain` (None: no domain is allowed), or this machine. Raises
-    bad_profile for any other host in a profile file.
+    ConsoleError `bad_profile` for any other host in a profile file.
 
     The reason is that another person may have written the profile file, and the program sends credentials to the host
     in it.
@@ -57,7 +57,7 @@ def require_known_host(raw: RawSetting, url: str, hosts: Collection[str], domain
 
 def parse_hosts(raw: RawSetting) -> tuple[str, ...]:
     """Return the hosts in a text that separates them by commas. A profile file may use these hosts in addition to the
-    providers' own hosts. Raises bad_profile for an invalid host."""
+    providers' own hosts. Raises ConsoleError `bad_profile` for an invalid host."""
     try:
         return tuple(parse_base_url(f"https://{part.strip()}").host for part in raw.text.split(","))
     except ConsoleError as unfit:
@@ -65,8 +65,8 @@ def parse_hosts(raw: RawSetting) -> tuple[str, ...]:
 
 
 def parse_private_networks(raw: RawSetting) -> tuple[str, ...]:
-    """Return the private networks (CIDR) in a text that separates them by commas. Raises bad_profile for a network
-    that is not private."""
+    """Return the private networks (CIDR) in a text that separates them by commas. Raises ConsoleError `bad_profile`
+    for a network that is not private."""
     try:
         return tuple(str(parse_private_network(part.strip())) for part in raw.text.split(","))
     except ValueError:
@@ -80,7 +80,8 @@ def is_loopback_url(url: str) -> bool:
 
 def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
     """Return the URL of the database and, for SQLite, the absolute path of its file (None for a server). Raises
-    bad_profile for an invalid URL, and for a database in memory, because purchases in such a database would be lost.
+    ConsoleError `bad_profile` for an invalid URL, and for a database in memory, because purchases in such a database
+    would be lost.
 
     A server's URL with two `@` is invalid. The part of the password after the first `@` would count as the server's
     name, which messages and logs show. A server's port is a number from 1 to 65535: the database driver would use
@@ -112,8 +113,8 @@ def _has_valid_port(address: str) -> bool:
 
 
 def _require_no_password_in_url(raw: RawSetting) -> None:
-    """Raise bad_profile if a profile file contains a password in a URL, because people copy and back up such
-    files. The password must be in the environment or the keyring."""
+    """Raise ConsoleError `bad_profile` if a profile file contains a password in a URL, because people copy and back
+    up such files. The password must be in the environment or the keyring."""
     if raw.file is not None and _PASSWORD_IN_URL_PATTERN.search(raw.text):
         raise raw.make_error(SettingProblem.PASSWORD_IN_FILE)
 
@@ -126,7 +127,7 @@ def make_sqlite_url(file: Path) -> str:
 def parse_redis_url(raw: RawSetting) -> str:
     """Return the URL of the Redis cache after checking it: `rediss://` for any host (the certificate is verified);
     `redis://` and `unix://` only on this machine, `unix://` not on Windows, where Python has no such sockets. Raises
-    bad_profile for any other URL, and for a password in a profile file."""
+    ConsoleError `bad_profile` for any other URL, and for a password in a profile file."""
     import socket
 
     _require_no_password_in_url(raw)
@@ -146,7 +147,7 @@ def parse_redis_url(raw: RawSetting) -> str:
 
 def parse_documents_url(raw: RawSetting) -> str:
     """Return the URL of the document store after checking it: `file:///absolute/folder` (percent-encoded) or
-    `gs://bucket/prefix`. Raises bad_profile for any other URL, and if the path is a file."""
+    `gs://bucket/prefix`. Raises ConsoleError `bad_profile` for any other URL, and if the path is a file."""
     if _DOCUMENTS_BUCKET_URL_PATTERN.fullmatch(raw.text):
         return raw.text.rstrip("/")
     match = _DOCUMENTS_FOLDER_URL_PATTERN.fullmatch(raw.text)

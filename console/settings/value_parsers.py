@@ -37,7 +37,8 @@ class RawSetting:
     """A setting as text, before it is parsed. `name` is the environment variable or the key in the profile file;
     `file` is the profile file, None for an environment variable.
 
-    The methods parse the text. They raise bad_profile with the name of the setting and the code of the mistake.
+    The methods parse the text. They raise ConsoleError `bad_profile` with the name of the setting and the code of the
+    mistake.
     """
 
     name: str
@@ -51,19 +52,19 @@ class RawSetting:
         return make_bad_profile_error(self.name, problem, **file | facts)
 
     def parse_flag(self) -> bool:
-        """Return True for the text `1`, False for `0`. Raises bad_profile for any other text."""
+        """Return True for the text `1`, False for `0`. Raises ConsoleError `bad_profile` for any other text."""
         return make_choice_parser("0", "1")(self) == "1"
 
     def parse_operator(self) -> str:
-        """Return the name of an operator: 1 to 32 letters, digits, dots, underscores and hyphens. Raises
-        bad_profile for any other text."""
+        """Return the name of an operator: 1 to 32 letters, digits, dots, underscores and hyphens. Raises ConsoleError
+        `bad_profile` for any other text."""
         if not _OPERATOR_PATTERN.fullmatch(self.text):
             raise self.make_error(SettingProblem.BAD_OPERATOR)
         return self.text
 
     def parse_single_line(self) -> str:
         """Return a text of one line without white space at both ends: 1 to 60 printable characters. Raises
-        bad_profile for any other text."""
+        ConsoleError `bad_profile` for any other text."""
         line = self.text.strip()
         if not line.isprintable() or not 0 < len(line) <= _LONGEST_LINE_CHARACTERS:
             raise self.make_error(SettingProblem.BAD_LINE)
@@ -71,36 +72,37 @@ class RawSetting:
 
     def parse_telephone(self) -> str:
         """Return a telephone number as it is written: 3 to 30 digits, spaces, +, -, dots and parentheses. Raises
-        bad_profile for any other text."""
+        ConsoleError `bad_profile` for any other text."""
         number = self.text.strip()
         if not _TELEPHONE_PATTERN.fullmatch(number):
             raise self.make_error(SettingProblem.BAD_TELEPHONE)
         return number
 
     def parse_clients(self) -> frozenset[str]:
-        """Return the client ids in a text that separates them by commas. Raises bad_profile for a malformed id."""
+        """Return the client ids in a text that separates them by commas. Raises ConsoleError `bad_profile` for a
+        malformed id."""
         ids = [part.strip() for part in self.text.split(",")]
         if not all(CLIENT_ID_PATTERN.fullmatch(client) for client in ids):
             raise self.make_error(SettingProblem.BAD_CLIENTS)
         return frozenset(ids)
 
     def parse_number(self, minimum: float, maximum: float) -> float:
-        """Return a decimal number from `minimum` to `maximum`, both included. Raises bad_profile for any other text;
-        only the digits 0 to 9 are accepted."""
+        """Return a decimal number from `minimum` to `maximum`, both included. Raises ConsoleError `bad_profile` for
+        any other text; only the digits 0 to 9 are accepted."""
         if not _DECIMAL_PATTERN.fullmatch(self.text) or not minimum <= float(self.text) <= maximum:
             raise self.make_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:.9g}", high=f"{maximum:.9g}")
         return float(self.text)
 
     def parse_integer(self, minimum: int, maximum: int) -> int:
-        """Return an integer from `minimum` to `maximum`, both included. Raises bad_profile for any other text;
-        only the digits 0 to 9 are accepted."""
+        """Return an integer from `minimum` to `maximum`, both included. Raises ConsoleError `bad_profile` for any
+        other text; only the digits 0 to 9 are accepted."""
         if not (self.text.isascii() and self.text.isdigit() and minimum <= self.parse_number(minimum, maximum)):
             raise self.make_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:.9g}", high=f"{maximum:.9g}")
         return int(self.text)
 
     def parse_failpoint(self) -> tuple[str, int, str]:
-        """Return the step, count and action in a text of the form `step:count:action`. Raises bad_profile for
-        another form, and for a step that the command `doctor` doesn't list."""
+        """Return the step, count and action in a text of the form `step:count:action`. Raises ConsoleError
+        `bad_profile` for another form, and for a step that the command `doctor` doesn't list."""
         match = _FAILPOINT_PATTERN.fullmatch(self.text)
         if match is None:
             raise self.make_error(SettingProblem.BAD_FAILPOINT)
@@ -109,21 +111,21 @@ class RawSetting:
         return match[1], int(match[2]), match[3]
 
     def parse_ip_address(self) -> str:
-        """Return an IP address in its normal form. Raises bad_profile for any other text."""
+        """Return an IP address in its normal form. Raises ConsoleError `bad_profile` for any other text."""
         from ipaddress import ip_address
 
         return self._normalise_by(ip_address, self.text)
 
     def parse_networks(self) -> tuple[str, ...]:
-        """Return the networks (CIDR) in a text that separates them by commas. Raises bad_profile for a malformed
-        network."""
+        """Return the networks (CIDR) in a text that separates them by commas. Raises ConsoleError `bad_profile` for a
+        malformed network."""
         from ipaddress import ip_network
 
         return tuple(self._normalise_by(ip_network, part.strip()) for part in self.text.split(","))
 
     def _normalise_by(self, parse: Callable[[str], object], text: str) -> str:
-        """Parse `text` with the function `parse`, and return the parsed value as text. Raises bad_profile if `parse`
-        raises ValueError."""
+        """Parse `text` with the function `parse`, and return the parsed value as text. Raises ConsoleError
+        `bad_profile` if `parse` raises ValueError."""
         try:
             return str(parse(text))
         except ValueError as cause:
@@ -131,7 +133,7 @@ class RawSetting:
 
     def parse_path(self) -> Path:
         """Return an absolute path. A relative path begins at the working directory, `~` is the user's home folder.
-        Raises bad_profile for a text with a zero byte, and for `~user` of an unknown user."""
+        Raises ConsoleError `bad_profile` for a text with a zero byte, and for `~user` of an unknown user."""
         if "\0" in self.text:
             raise self.make_error(SettingProblem.BAD_PATH)
         try:
@@ -140,16 +142,16 @@ class RawSetting:
             raise self.make_error(SettingProblem.BAD_PATH) from cause
 
     def parse_folder(self) -> Path:
-        """Return the absolute path of a folder, which needn't exist. Raises bad_profile if the text is no valid path,
-        if the path is that of a file, or if the program may not read the folder above the path.
+        """Return the absolute path of a folder, which needn't exist. Raises ConsoleError `bad_profile` if the text is
+        no valid path, if the path is that of a file, or if the program may not read the folder above the path.
         """
         path = self.parse_path()
         self._require_no_file(path)
         return path
 
     def parse_home_folder(self) -> Path:
-        """Return the path of the home folder as `parse_folder` does. Also raises bad_profile for a relative path,
-        which would mean another folder in each working directory, and for a folder below a file.
+        """Return the path of the home folder as `parse_folder` does. Also raises ConsoleError `bad_profile` for a
+        relative path, which would mean another folder in each working directory, and for a folder below a file.
         """
         path = self.parse_folder()
         if not Path(self.text).expanduser().is_absolute():
@@ -165,9 +167,9 @@ class RawSetting:
 
     def find_file_mode(self, path: Path) -> int | None:
         """Return the mode of the file or folder at `path` (as in `os.stat_result.st_mode`); None if the path doesn't
-        exist. Raises bad_profile if the operating system can't read the mode, because the name is too long or a
-        folder above can't be read. (In these cases, `Path.exists` and `Path.is_dir` return False from Python 3.14
-        on.)"""
+        exist. Raises ConsoleError `bad_profile` if the operating system can't read the mode, because the name is too
+        long or a folder above can't be read. (In these cases, `Path.exists` and `Path.is_dir` return False from
+        Python 3.14 on.)"""
         try:
             return path.stat().st_mode
         except (FileNotFoundError, NotADirectoryError):
@@ -177,8 +179,8 @@ class RawSetting:
 
 
 def make_choice_parser(*allowed_words: ChoiceT) -> Callable[[RawSetting], ChoiceT]:
-    """Return a parser that accepts only one of `allowed_words` and returns this word. It raises bad_profile for any
-    other text."""
+    """Return a parser that accepts only one of `allowed_words` and returns this word. It raises ConsoleError
+    `bad_profile` for any other text."""
 
     def parse_choice(raw: RawSetting) -> ChoiceT:
         for word in allowed_words:

@@ -329,7 +329,7 @@ PLUGIN = ProviderPlugin(
         hosts={"api.kaede-pay.example": "production"},
         credentials=("SHOP", "API_KEY"),
         additional_secrets=("NOTICE_KEY",),
-        merchant="SHOP",
+        merchant_credential_name="SHOP",
         profile_keys=("spacing_seconds",),
     ),
     read_settings=_read_settings,

@@ -22,7 +22,7 @@ _STRING_START_PATTERN = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*"')
 
 @dataclass(frozen=True, slots=True)
 class PdfTextPosition:
-    """Position of the PDF's Base64 text in the JSON body: from `start` to before `end`."""
+    """Position (in bytes) of the PDF's Base64 text in the JSON text `body`: from `start` to before `end`."""
 
     body: bytes = field(repr=False)
     start: int

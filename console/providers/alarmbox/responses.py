@@ -74,8 +74,8 @@ def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckRep
 
 
 def _shows_purchase_without_id(answer: HttpAnswer, corporation_number: str) -> bool:
-    """True if an answer with status 2xx has the contents of a credit check, at any depth, but no id (0 is none). The
-    contents must not be of another corporation than `corporation_number`."""
+    """True if an answer with status 2xx has the contents of a credit check, at any depth, but no id; the id 0 counts
+    as missing. The contents must not be of another corporation than `corporation_number`."""
     if not 200 <= answer.status < 300 or _NONZERO_ID_PATTERN.search(answer.body):
         return False
     checks = list(filter(_has_report_contents, iterate_nested_objects(_parse_body(answer.body))))

@@ -24,7 +24,7 @@ class KafkaAlertPublisher:
     """Publishes alert events to Kafka through one idempotent producer, which is created at the first event. `brokers`
     are the addresses of the Kafka brokers, such as `kafka.example.com:9093`; connections use TLS, except if all
     brokers are on this machine. `further_settings` are settings of the client library by name, which replace the
-    settings of this class; None for none.
+    settings of this class; None: there are no such settings.
     """
 
     def __init__(

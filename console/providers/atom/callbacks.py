@@ -1,5 +1,5 @@
-"""Atom's callbacks: each is decrypted, and is used only if its signature is valid. The answer doesn't show the sender
-why a callback is refused.
+"""Atom's callbacks: each is decrypted, and is used only if its signature is valid. The answer doesn't tell the sender
+the reason for a refusal.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ def parse_callback(body: bytes, merchant: AtomMerchant) -> SignedCallback:
     """Parse the form that Atom sends as a callback. The function raises no exception, whatever `body` contains.
 
     Format, padding, text, merchant and signature are all checked before the result of any check is used. So a sender
-    can't learn from the return value or from the duration of the call which check has failed.
+    can't learn from the return value or from the duration of the call the check that has failed.
     """
     sha256 = hashlib.sha256(body).hexdigest()
     if len(body) > LARGEST_CALLBACK_BYTES:

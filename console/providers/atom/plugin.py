@@ -49,7 +49,7 @@ _PROVIDER_ACCESS = ProviderAccess(
         "REQUEST_HASH_KEY",
         "RESPONSE_HASH_KEY",
     ),
-    merchant="MERCH_ID",
+    merchant_credential_name="MERCH_ID",
     profile_keys=(
         "environment",
         "verification",

@@ -30,8 +30,8 @@ class RetryLimits:
     longest_total_seconds: float = 20.0
 
     def compute_pause_seconds(self, request_count: int, random_fraction: float) -> float:
-        """Return the seconds to wait after the request number `request_count` (the first is 1) and before the next
-        one; `random_fraction` is a random number from 0 to 1.
+        """Return the seconds to wait after `request_count` requests (at least 1) have been sent, before the next
+        request; `random_fraction` is a random number from 0 to 1.
         """
         return min(self.longest_pause_seconds, self.first_pause_seconds * 2.0 ** (request_count - 1)) * (
             0.75 + 0.25 * random_fraction

@@ -98,8 +98,9 @@ VERDICTS_BY_CALL: Mapping[AtomCall, Mapping[str, CodeOutcome]] = {
         **_VERDICT_BY_DENIED_CODE,
     },
 }
-"""Meaning of each status code in the answer to each call. A code that isn't listed means UNKNOWN. The code OTS0000
-alone decides only a payment's state; for the other calls the answer's contents decide.
+"""Meaning of each status code in the answer to each call. A code that isn't listed means UNKNOWN. The success code
+OTS0000 is listed only for the call that reads a payment; after a success, the contents of the answer to any other
+call decide.
 """
 
 REFUND_REMARK_MEANINGS: Mapping[str, tuple[CodeOutcome, RefundState]] = {

@@ -14,7 +14,8 @@ from console.domain.clock import CLOCK_TOLERANCE
 OLD_ANSWER_REASON = "old_answer"
 """Reason of an answer that a cache had stored before the request was sent. The outcome is UNKNOWN."""
 NO_CACHE_HEADERS = {"Cache-Control": "no-cache, no-store", "Pragma": "no-cache"}
-"""Headers of every request: caches that obey them ask the provider. Some, such as those of CloudFront, don't."""
+"""Headers of every request: caches that obey them ask the provider. Some caches, such as those of CloudFront, don't
+obey them."""
 _CACHE_HEADERS = ("x-cache", "x-cache-status", "cf-cache-status", "x-proxy-cache")
 _CACHE_HIT_PATTERN = re.compile(r"(?<!refresh)(?<!refresh_)hit(?![a-z])|(?:stale|updating)(?![a-z])", re.IGNORECASE)
 """Matches the words with which caches say that they haven't asked the server again. `RefreshHit` and

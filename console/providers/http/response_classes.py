@@ -41,8 +41,8 @@ REFUSAL_OUTCOME_CLASSES = frozenset({OutcomeClass.FAILED_DEFINITE, OutcomeClass.
 """Outcome classes that mean, for a call with an effect, that nothing has happened at the provider."""
 REFUSED_BUT_MADE_REASON = "refused_but_made"
 """Reason of an answer that refuses a call by its status or code, but contains the object that the call would have
-created; and of an answer that says "not found" to a question, but contains what was asked for. The answer contradicts
-itself, so the outcome is UNKNOWN.
+created; and of an answer that says "not found" to a question, but contains the requested object. The answer
+contradicts itself, so the outcome is UNKNOWN.
 """
 _FIELDS_WITHOUT_INFORMATION = frozenset(
     {"message", "error", "errorMessage", "error_description", "code", "requestId", "request_id"}

@@ -200,7 +200,7 @@ def _read_answer(
     """Read the complete body of an answer, and return the answer with it. The body is read in pieces of `piece_bytes`
     bytes, which are added to `pieces`, so that the caller has them after an error. Raises UnknownAnswerCoding for a
     body in a coding that isn't decoded. Raises AnswerTooLarge for a body of more than `max_body_bytes` bytes. Raises
-    TimeoutError if the guard shut the socket down and the answer doesn't show where its body ends (by its length or
+    TimeoutError if the guard shut the socket down and the answer doesn't state the end of its body (by its length or
     by chunks), because the body may be incomplete.
     """
     headers = {name.lower(): value for name, value in response.headers.items()}

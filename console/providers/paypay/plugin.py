@@ -197,7 +197,7 @@ PLUGIN = ProviderPlugin(
             "apigw.sandbox.paypay.ne.jp": "sandbox",
         },
         credentials=("API_KEY", "API_SECRET", "MERCHANT_ID"),
-        merchant="MERCHANT_ID",
+        merchant_credential_name="MERCHANT_ID",
         profile_keys=("environment", "recon_hosts", "repeated_refunds", "spacing_seconds"),
         variable_by_profile_key={"receiver.paypay_webhook_sources": "PAYPAY_WEBHOOK_SOURCES"},
     ),

@@ -51,9 +51,9 @@ CONTENT_FIELDS_BY_CALL: Mapping[PayPayCall, frozenset[str]] = {
     PayPayCall.REFUND: frozenset({"merchantRefundId"}),
     PayPayCall.REFUND_STATUS: frozenset({"status"}),
 }
-"""The fields with a value that an answer has only if PayPay has made, or has, the object of the call: the code, the
-payment (also that of a deleted code) or the refund. The ids of the question don't count in an answer to a question,
-because it may repeat them.
+"""Names of the answer's fields that have a value only if the object of the call exists at PayPay: the code, the
+payment (for DELETE_CODE, the payment by the code) or the refund. The ids that a request to read contains aren't
+listed, because the answer may repeat them.
 """
 
 # For every answer without a row in VERDICTS_BY_CALL_AND_CODE. If a read is refused, see `_convert_verdict_for_read`.

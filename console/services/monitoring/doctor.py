@@ -263,7 +263,7 @@ class HealthCheckService:
             [database_file] if database_file is not None and is_open_to_others(database_file.parent) else []
         )
         open_paths = [path for path in (home, *exposed_database_files) if is_open_to_others(path)]
-        open_paths += filter(is_readable_by_everybody, self._settings.secrets.files)
+        open_paths += filter(is_readable_by_everybody, self._settings.secrets.secret_files)
         return {"ok": not open_paths, "folder": str(open_paths[0] if open_paths else home)}
 
     def _check_free_space(self) -> _CheckFacts:

@@ -166,7 +166,8 @@ _RECORD_WRITER_RIGHTS = (
 _HASH_CHAIN_RIGHTS: RightSet = frozenset(("audit_log", "SELECT", column) for column in ("session", "seq", "hash"))
 
 _RIGHTS_OF_BACKUP_ACCOUNTS = frozenset(("SELECT", "LOCK TABLES", "PROCESS", "RELOAD"))
-"""Rights of accounts that read a database for a backup (docs/backup.md). They show no trigger."""
+"""Rights of accounts that read a database for a backup (docs/backup.md). An account with these rights alone can't see
+triggers."""
 _PROCEDURE_PREFIX = "PROCEDURE "
 _DESK_REQUEST_TABLES = ("requests", "request_files")
 # Rights of people for whom a worker acts, all of them on views.
@@ -388,9 +389,9 @@ def _parse_roles(roles: str) -> frozenset[str]:
 
 
 def list_tables_with_visible_triggers(conn: Connection) -> frozenset[str] | None:
-    """Return the tables whose triggers the connected account can see: of an account that may only read, such as one
-    for backups, none. Return None for the schema account, which can see all triggers, and for another account that
-    belongs to no operator.
+    """Return the tables whose triggers the connected account can see; no table for an account that may only read,
+    such as one for backups. Return None for the schema account, which can see all triggers, and for another account
+    that belongs to no operator.
     """
     roles = _read_roles_of_account(conn)
     if roles is None:

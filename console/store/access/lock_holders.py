@@ -60,11 +60,13 @@ is shorter than `retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits for t
 """
 IDLE_WATCHER_SECONDS = 5
 """Time (seconds) after which a database server closes the connection of a worker that looks for lock holders, if the
-worker has called the procedure no more, because its process is stopped. Then another worker takes its place.
+worker no longer calls the procedure, because its process is stopped. After that, another worker looks for lock
+holders.
 """
 WATCHER_LOCK_SQL = "CONCAT('console_', SHA2(DATABASE(), 224))"
-"""SQL of the name of the user lock (`GET_LOCK`) that the worker has which looks for lock holders on this node. A name
-of a user lock applies to all databases of a server, and has at most 64 characters on MySQL. MySQL 9 has no MD5.
+"""SQL of the name of a user lock (`GET_LOCK`). The worker that looks for lock holders on this node holds this lock. A
+name of a user lock applies to all databases of a server, and has at most 64 characters on MySQL. The name contains a
+SHA-2 digest, because MySQL 9 has no function MD5.
 """
 BLOCKS_REASON = "blocks"
 BLOCKS_UNCLEAR_REASON = "blocks_unclear"
@@ -211,7 +213,7 @@ def _make_procedure_body(conn: Connection) -> str:
     """Return the SQL body of the stored procedure END_LOCK_HOLDER_PROCEDURE. Each call of the procedure ends at most
     one session of a person: a session that blocks others or runs for too long. It returns two values:
 
-    - the account of that session, and the reason why it was ended;
+    - the account of that session, and the reason of its end;
     - "" and `prepared`, if no session blocks others, but a prepared transaction does;
     - an account and `unended`, if only a session of this account blocks others which the server was ordered to end
       and which still runs;
@@ -219,9 +221,9 @@ def _make_procedure_body(conn: Connection) -> str:
 
     A search costs a server about 4 ms, so it only begins if there is a sign of a blocking session
     (`_make_sign_count_statements`), and of several workers only one looks: the one whose session has the user lock
-    WATCHER_LOCK_SQL. A session keeps this lock until it ends. The procedure itself lets the server end an idle
-    session, because a worker of an earlier version may call it, too. Any account may take a user lock, so the
-    procedure heeds the lock only if a worker's session has it.
+    WATCHER_LOCK_SQL. A session keeps this lock until it ends. The procedure itself, and not the worker, sets the time
+    after which the server ends the idle session, because a worker of an earlier version may also call the procedure.
+    Any account may acquire a user lock, so the procedure ignores the lock unless a worker's session has it.
 
     The server ends a session only between two rows or functions, and one function can take hours. So the procedure
     skips a session that it has already ordered the server to end; otherwise it would never end another session.
@@ -267,7 +269,7 @@ END"""  # noqa: S608  # constants of this program
 
 def _make_watcher_statements() -> str:
     """Return the SQL statements of the procedure that leave it if the session of another worker has the user lock
-    WATCHER_LOCK_SQL, and that take the lock if no session has it."""
+    WATCHER_LOCK_SQL, and that acquire the lock if no session has it."""
     return f"""IF lock_session_id IS NULL THEN
     SET SESSION wait_timeout = {IDLE_WATCHER_SECONDS};
     DO GET_LOCK({WATCHER_LOCK_SQL}, 0);
@@ -286,8 +288,8 @@ def _make_watcher_statements() -> str:
 def _make_sign_count_statements(sql: _ProcedureSqlParts) -> str:
     """Return the SQL statements of the procedure that set `sign_count`. It is 0 if none of the later queries can find
     a row: no transaction waits for a lock or is as old as MAX_SESSION_SECONDS, and no person's session waits for a
-    metadata lock or runs a statement for so long, and all people's sessions together hold less than
-    MAX_MEMORY_BYTES. The statements cost the server much less than the later queries.
+    metadata lock or runs a statement that has taken MAX_SESSION_SECONDS, and all people's sessions together hold less
+    than MAX_MEMORY_BYTES. The statements cost the server much less than the later queries.
 
     Each condition has its own SELECT … INTO of one table. In an IF, InnoDB would lock the rows of `operators`, and
     the call would wait for a session that has locked them.

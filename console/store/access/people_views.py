@@ -82,8 +82,9 @@ _JOIN_PAYMENT_OF_INCIDENT_SQL = " LEFT JOIN {0}.alerts alert ON alert.id = m.inc
 """SQL that joins the payment of the first alert of an incident, which gives the incident its id."""
 _KINDS_WITH_HISTORY = ("credit-check", "order", "payment", "refund", "operation", DAILY_CLOSE_KIND)
 """Kinds of subjects whose audit entries every reader may see, because the screens show the history of these subjects.
-A daily close is compared with the first close of its day, whoever wrote it. The list of audit entries has only one's
-own entries for a person who isn't an auditor.
+Daily closes are among them, because the screens compare a daily close with the first one of its day, which another
+person may have written. The kinds have no influence on the list of audit entries: a person who isn't an auditor sees
+only their own entries in it.
 """
 
 

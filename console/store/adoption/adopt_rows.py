@@ -40,8 +40,8 @@ _CLAIM_ORDER = (
 """SQL order of rows with one claim: the first row keeps the claim."""
 
 OriginalRow = tuple[int, str, object, int | None, str]
-"""A row of the table: id, client id, corporation number as written, credit_check_id, and state (`pending` if the
-table has no column `status`).
+"""A row of the other application's table of credit checks: id, client id, corporation number as written,
+credit_check_id, and state (`pending` if the table has no column `status`).
 """
 
 
@@ -85,8 +85,8 @@ def count_credit_check_rows(conn: Connection) -> int:
 
 
 def read_original_rows(conn: Connection, after_id: int, up_to_id: int, *, has_status: bool) -> Iterator[OriginalRow]:
-    """Yield each credit check with `after_id` < id <= `up_to_id`, sorted by id. `has_status`: the table has a column
-    `status`. Used by the check that runs before the first change of the table."""
+    """Yield each credit check with `after_id` < id <= `up_to_id`, sorted by id. `has_status` is True if the table has
+    a column `status`. The check that runs before the first change of the table calls this function."""
     status = credit_checks.c.status if has_status else literal(CheckState.PENDING.value)
     query = select(
         credit_checks.c.id,

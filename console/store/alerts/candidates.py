@@ -117,9 +117,9 @@ def list_candidate_order_ids(conn: Connection, after_id: int, up_to_id: int) -> 
 
 
 def read_orders_with_payments(conn: Connection, ids: Collection[int]) -> tuple[OrderWithPayments, ...]:
-    """Return the orders with these ids, each with all its payments. An order whose stored state is unreadable is
-    left out, because it waits for a person's review already. An order is also left out if this program can't read
-    its row or the row of one of its payments, because nobody can say whether it agrees with its payments."""
+    """Return the orders with these ids, each with all its payments. An order whose stored state is unreadable is left
+    out, because it waits for a person's review already. An order is also left out if this program can't read its row
+    or the row of one of its payments, because the program can't compare it with its payments."""
     payments_by_order_id: dict[int, list[Payment]] = {}
     values = {"ids": sorted(ids)}
     found = payments.select_records(conn, _PAYMENTS_OF_ORDERS_QUERY, values, skips_unreadable=True) if ids else ()

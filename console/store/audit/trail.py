@@ -120,8 +120,8 @@ class _ChainEnd:
 
         `now` is the desk's time. It is also returned if it differs from the server's time by at most
         `uncertainty_us`. This matters for the timeline, which sorts by time: a provider's answer gets the desk's
-        time, and less than a millisecond later an audit entry reports what the answer changed. With the desk's time
-        the entry comes after the answer.
+        time, and less than a millisecond later an audit entry reports the change that the answer caused. With the
+        desk's time the entry comes after the answer.
         """
         desk_time = now.astimezone(UTC).replace(tzinfo=None)
         if conn.dialect.name == "sqlite":
@@ -299,7 +299,7 @@ class AuditTrail:
         self._committed_end, self._uncommitted_end = chain_end, None
 
     def _mark_session_as_inserted(self) -> None:
-        """Don't call `insert_session` again, because a transaction with it was committed."""
+        """Record that a transaction with a call of `insert_session` was committed, so that it isn't called again."""
         self._insert_session = None
 
     def _store_committed_anchors(self, heads: Sequence[ChainHead]) -> None:

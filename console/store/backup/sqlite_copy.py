@@ -243,8 +243,8 @@ def _give_database_name(draft: Path, database: Path, former_path: Path | None) -
 def _link_former_database(database: Path, former_file_name: str) -> Path:
     """Create a second name for the database file in the same folder: `former_file_name`, with a number if that name
     is used. Return the path with this name. On a file system without hard links (FAT, some shares), the file is
-    renamed instead, so that there is no file `database` until the new one gets this name. A copy would lack what
-    another desk writes meanwhile.
+    renamed instead, so that there is no file `database` until the new one gets this name. The file isn't copied,
+    because a copy would lack the changes that another desk writes meanwhile.
     """
     require_unused_database(database)
     former_path = database.with_name(former_file_name)

@@ -65,7 +65,7 @@ REQUESTER_SQL_ALSO_IF_DISABLED = (
 )
 """SQL expression: the name of the person for whom this session executes a desk request, also if the person has been
 disabled since. NULL if the session's account isn't a worker's or executes no request. Only the audit trail uses it:
-an entry says what the person did or requested before, and what has become of it.
+an entry reports an earlier act or request of the person, and its result.
 """
 REQUESTER_SQL = f"{REQUESTER_SQL_ALSO_IF_DISABLED[:-1]} AND p.disabled_at IS NULL)"
 """SQL expression: the name of the person for whom this session executes a desk request. NULL if the session's account

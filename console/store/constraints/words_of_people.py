@@ -77,16 +77,17 @@ def _make_is_typed_evidence_sql() -> str:
 _IS_EVIDENCE_FILE_SQL = (
     "(CAST(NEW.sha256 AS BINARY) = r.evidence_sha256 OR NEW.body LIKE 'number %' OR NEW.body LIKE 'no number%')"
 )
-"""SQL condition: the new row of `evidence` has the digest of the file in the desk request `r`. The digest of a file
-after a line with the provider's id is another one, which isn't compared; nor is the readable text of a file, of
-which a server can't decode every byte as this program does.
+"""SQL condition: the new row of `evidence` has the digest of the file in the desk request `r`, or its text begins
+with a line about the provider's id (`number ID` or `no number`). With such a line the row has another digest than the
+file, so the digest isn't compared. The text of the file isn't compared either, because a server can't decode every
+byte as this program does.
 """
 
 
 def _make_is_evidence_summary_sql() -> str:
     """Return an SQL condition: the summary of the new row of `evidence` is the reason that the person has stated in
-    the desk request `r`, in the form `[CODE] WORDS`. If the person has stated no reason, it is the first 200
-    characters of the evidence, perhaps after a space.
+    the desk request `r`, in the form `[CODE] WORDS`. If the person has stated no reason, the summary is the first 200
+    characters of the evidence, with or without a space before them.
     """
     code = _make_argument_sql(f"{_REASON_PATH}.of.code.is")
     beginning = "CAST(LEFT(NEW.body, 200) AS BINARY)"
@@ -105,4 +106,5 @@ IS_EVIDENCE_OF_REQUEST_SQL = (
     f" AND IF(r.evidence_sha256 IS NULL, {_make_is_typed_evidence_sql()}, {_IS_EVIDENCE_FILE_SQL})"
     f" AND {_make_is_evidence_summary_sql()}"
 )
-"""SQL condition: the new row of `evidence` has what the person has given with the desk request `r`."""
+"""SQL condition: the new row of `evidence` has the evidence and the reason that the person has given in the desk
+request `r`."""

@@ -37,8 +37,8 @@ STOCK_TABLE = "stock_reservations"
 LONGEST_TAKE_HOURS = 25
 """Longest time (hours) for which a person may take a record: a day, and one hour for a difference between clocks."""
 DATABASE_LOSS_REPORT_SECONDS = 60
-"""Longest time (seconds) between the audit entry about a loss of the database and the alert and the lost operations
-of the same transaction."""
+"""Longest time (seconds) from the audit entry about a loss of the database to the alert and the lost operations,
+which are inserted in the transaction of the audit entry."""
 MAX_DATABASE_LOSS_REPORTS_PER_DAY = 3
 """Number of losses of the database that one account may report within 24 hours. A desk that may not report a further
 loss still refuses its own operations.

@@ -394,8 +394,9 @@ def find_by_name_prefixes(
     conn: Connection, names: Collection[str], limit: int, lapsed_ids: AbstractSet[int]
 ) -> tuple[CreditCheck, ...]:
     """Return at most `limit` credit checks whose company name begins with one of `names`: first those of the first
-    name, sorted by name, then by descending id. An empty name finds nothing. `lapsed_ids` as in
-    `find_by_number_prefix`."""
+    name, sorted by name, then by descending id. An empty name finds nothing. `lapsed_ids` are the ids of credit
+    checks whose purchase call has lapsed (its process crashed or froze). A credit check with one of these ids that is
+    stored as pending is returned with an unknown outcome."""
     ranges = [(name, name + "\U0010ffff") for name in names if name]
     return _read_records_in_ranges(conn, "company_name", ranges, limit, lapsed_ids) if ranges else ()
 

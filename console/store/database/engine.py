@@ -87,7 +87,7 @@ class Database:
         self.dialect = "sqlite" if backend == "sqlite" else "mysql"
         self.observer: Callable[[int], None] | None = None
         self.database_check: Callable[[Connection], object] | None = None
-        self.executed_request: Callable[[], str | None] = _get_no_executed_request
+        self.get_executed_request_id: Callable[[], str | None] = _get_no_executed_request
         """Function that returns the id of the desk request that the calling thread executes; None if it executes
         none.
         """
@@ -283,7 +283,7 @@ class Database:
         the triggers read. A session keeps the value until the id changes. The statement is sent together with the
         next statement; if the transaction ends before, the next transaction writes the id.
         """
-        request, info = self.executed_request(), conn.info
+        request, info = self.get_executed_request_id(), conn.info
         if info.get(_EXECUTED_REQUEST_KEY) != request:
 
             def remember_request(_row_count: int) -> None:
@@ -362,8 +362,8 @@ class Database:
 
     def _require_same_file(self, conn: Connection | None = None) -> None:
         """Raise ConsoleError `database_unreachable` if the SQLite file was moved or replaced since it was opened, or
-        if its write-ahead log was since the connection `conn` has opened it. Also raise it if the operating system
-        can't tell, for example because its folder may no longer be read.
+        if its write-ahead log was moved or replaced since the connection `conn` opened it. Also raise this error if
+        the program can't check that, for example because it may no longer read the folder.
 
         Open connections would still write to the original file, and a new connection would create an empty file under
         the path. Other programs wouldn't see these writes.
@@ -421,7 +421,7 @@ class Database:
 
 
 def _get_no_executed_request() -> None:
-    """Return None: the calling thread executes no desk request. Default of `Database.executed_request`."""
+    """Return None: the calling thread executes no desk request. Default of `Database.get_executed_request_id`."""
 
 
 def _find_first_committed(lost_transactions: list[Transaction], conn: Connection) -> Transaction | None:

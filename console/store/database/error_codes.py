@@ -25,7 +25,7 @@ class RunAgain(Exception):
 
 
 # SQLite has no error numbers in its exceptions, only messages.
-_CODE_OF_SQLITE_MESSAGE = (
+_SQLITE_MESSAGE_PARTS_AND_CODES = (
     ("database is locked", ErrorCode.DATABASE_LOCKED),
     ("database table is locked", ErrorCode.DATABASE_LOCKED),
     ("disk is full", ErrorCode.STORAGE_FULL),
@@ -114,7 +114,7 @@ _ERRORS_OF_CODE: Mapping[ErrorCode, set[int]] = {
 }
 _CODE_BY_NUMBER = {number: code for code, numbers in _ERRORS_OF_CODE.items() for number in numbers}
 """The error code that a person sees, by the error number of the server or of the client library."""
-_PROBLEM_BY_NUMBER = (
+_ERROR_NUMBERS_AND_PROBLEMS = (
     (_ACCOUNT_LOCKED_ERRORS, SettingProblem.ACCOUNT_LOCKED),
     (_PASSWORD_EXPIRED_ERRORS, SettingProblem.PASSWORD_EXPIRED),
     (_LOGIN_REFUSED_ERRORS, SettingProblem.ACCESS_DENIED),
@@ -127,7 +127,7 @@ _PROBLEM_BY_NUMBER = (
     (_COUNTER_EXHAUSTED_ERRORS, "counter_used_up"),
     (_REFUSED_BY_RULE_ERRORS | _REFUSED_BY_SETTING_ERRORS, NotAllowedReason.REFUSED_BY_THE_DATABASE),
 )
-"""Pairs of error numbers and the name of the problem that these errors mean, for the detail of a ConsoleError."""
+"""Pairs for the detail of a ConsoleError: error numbers, and the name of the problem that these errors mean."""
 
 
 def find_error_number(error: DatabaseError | DBAPIError) -> int | None:
@@ -158,7 +158,7 @@ def find_database_error_code(error: DatabaseError | DBAPIError) -> ErrorCode | N
 
 def _find_code_of_sqlite_message(message: str) -> ErrorCode | None:
     """Return the error code for this message of SQLite, which gives no error numbers; None for another message."""
-    return next((code for part, code in _CODE_OF_SQLITE_MESSAGE if part in message.lower()), None)
+    return next((code for part, code in _SQLITE_MESSAGE_PARTS_AND_CODES if part in message.lower()), None)
 
 
 def _is_tls_failure(error: DatabaseError | DBAPIError) -> bool:
@@ -175,7 +175,7 @@ def make_error_detail(error: DatabaseError | DBAPIError, code: ErrorCode) -> "Er
     message.
     """
     number = find_error_number(error)
-    problem: str | None = next((name for numbers, name in _PROBLEM_BY_NUMBER if number in numbers), None)
+    problem: str | None = next((name for numbers, name in _ERROR_NUMBERS_AND_PROBLEMS if number in numbers), None)
     if _is_race_without_error_number(number, str(error.orig)):
         problem = DatabaseLockedProblem.LOST_EVERY_RACE
     is_file_error = number is None and _find_code_of_sqlite_message(str(error.orig)) is not None

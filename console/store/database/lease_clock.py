@@ -23,8 +23,8 @@ class lease_now(FunctionElement[int]):
 
 
 class database_unix_ms(FunctionElement[int]):
-    """SQL function: milliseconds since 1970-01-01 UTC, by the database's own clock. For instants that must stay
-    comparable after a reboot; not for leases."""
+    """SQL function: milliseconds since 1970-01-01 UTC, by the database's own clock. It is used for instants that must
+    stay comparable after a reboot, and not for leases."""
 
     type = BigInteger()
     inherit_cache = True

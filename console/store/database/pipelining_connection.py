@@ -30,7 +30,7 @@ _LONGEST_UNCHECKED_BYTES = 16 * 1024
 Few statements are longer: those with a provider's answer, a stored answer of a call, or a file."""
 _LARGEST_STATEMENT_QUERY = "SELECT @@SESSION.max_allowed_packet"
 _MAX_KNOWN_DESCRIPTIONS = 32
-"""Largest number of descriptions that a connection remembers of results with equally many columns."""
+"""Largest number of descriptions of results that a connection remembers for each number of columns."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,10 +64,11 @@ _DEFAULT_SESSION_VARIABLES = (
     " lc_messages = 'en_US' /*M!100000 , check_constraint_checks = 1, default_regex_flags = '',"
     " alter_algorithm = 'DEFAULT' */"
 )
-"""The default values of variables that decide what statements do. An administrator may have set others for the whole
-server. For example, a limit of rows would leave records out, and with other flags of regular expressions the triggers
-would refuse the answers of providers. SQLAlchemy finds the columns of a table by the quotes of SHOW CREATE TABLE, and
-with `alter_algorithm` a migration could be refused. `error_codes` reads messages in English.
+"""The default values of variables that change the effect or the result of statements. An administrator may have set
+others for the whole server. For example, a limit of rows would leave records out, and with other flags of regular
+expressions the triggers would refuse the answers of providers. SQLAlchemy finds the columns of a table by the quotes
+of SHOW CREATE TABLE, and with `alter_algorithm` a migration could be refused. `error_codes` reads messages in
+English.
 """
 _GALERA_SETTING = "/*M!100000 , wsrep_sync_wait = 3 */"
 _SESSION_SETTINGS = (
@@ -414,7 +415,7 @@ def _open_driver_connection(
 
 def _is_read_only(connection: DBAPIConnection) -> bool:
     """True if the node of this connection refuses changes (`read_only` or `innodb_read_only`). With `read_only`, an
-    account of an administrator may change rows there all the same. If the node doesn't answer this, close the
+    account of an administrator may change rows there all the same. If the node doesn't answer the query, close the
     connection and raise the driver's error."""
     try:
         cursor = connection.cursor()
@@ -497,8 +498,8 @@ def avoid_lock_waits(conn: Connection) -> Iterator[None]:
 
 
 def was_committed(conn: Connection, has_proof: Callable[[Connection], bool], lost_session: ServerSession) -> bool:
-    """Return True if the COMMIT of the session `lost_session` took effect, False if it never will. `conn` can't be
-    used afterwards.
+    """Return True if the COMMIT of the session `lost_session` took effect, False if it will never take effect. `conn`
+    can't be used afterwards.
 
     `has_proof` looks with a lock for the row that only the lost transaction can have written, so it waits for a
     COMMIT that still runs. If the COMMIT never reached the server, the session `lost_session` still holds its row

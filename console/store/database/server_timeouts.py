@@ -1,8 +1,8 @@
 """Ends the wait for a server's answer early if the server no longer works.
 
 PyMySQL waits for its whole read timeout, even if the server has crashed meanwhile. On the waiting connection, a slow
-statement looks the same as a crashed server. So a check on another connection shows whether the node froze, crashed
-or lost its quorum.
+statement looks the same as a crashed server. So the program checks on another connection if the node has frozen,
+crashed or lost its quorum.
 """
 
 import io

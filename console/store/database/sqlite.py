@@ -26,8 +26,9 @@ _LOG_IDENTITY_KEY = "log_identity"
 
 
 def store_log_identity(conn: Connection, path: str) -> None:
-    """Store which write-ahead log this connection to the SQLite file `path` uses, unless it is stored. The connection
-    must have opened the log: in a new, empty file only a write transaction does so.
+    """Store the identity of the write-ahead log that this connection to the SQLite file `path` uses, unless an
+    identity is stored already. The connection must have opened the log: in a new, empty file only a write transaction
+    does so.
     """
     _store_log_identity(conn.info, path)
 

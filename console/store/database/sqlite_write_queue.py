@@ -44,7 +44,8 @@ class WriteQueueLock:
     @contextmanager
     def hold_writer_lock(self) -> Iterator[None]:
         """Context manager: hold the writer's lock during the block. If the lock isn't free after
-        _LONGEST_WAIT_SECONDS, which other threads of this process may have used up, the block runs without it.
+        _LONGEST_WAIT_SECONDS, the block runs without it. The time for which the writer waits for other threads of
+        this process counts, too.
         """
         if self._path is None:
             yield

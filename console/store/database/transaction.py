@@ -16,7 +16,7 @@ CommitProof = Callable[[Connection], bool]
 
 class Transaction:
     """One write transaction: its connection, the function `proof` that proves the COMMIT on another connection (None:
-    not set), and the hooks that run after COMMIT. `result` is what the caller's function returned.
+    not set), and the hooks that run after COMMIT. `result` is the value that the caller's function returned.
     """
 
     def __init__(self, conn: Connection) -> None:

@@ -614,8 +614,7 @@ def _read_takable_requests(
 
 
 def _read_lapsed_requests(conn: Connection, locked_requests: LockedIds, limit: int) -> Sequence[Any]:
-    """Return (id, person) of at most `limit` desk requests that have lapsed, but whose stored state doesn't say so
-    yet."""
+    """Return (id, person) of at most `limit` desk requests that have lapsed, but have another stored state."""
     return conn.execute(
         _LAPSED_REQUESTS_QUERY, {"locked_ids": list(locked_requests.locked_ids), "limit": limit}
     ).all()
@@ -677,8 +676,8 @@ def mark_taken_request_lapsed(tx: Transaction, taken_request: TakenDeskRequest) 
 
 
 def write_progress(conn: Connection, taken_request: TakenDeskRequest, step: str) -> None:
-    """Store in the desk request which step of its execution this worker has reached (`step`). The window of the
-    sender shows the step. Raises RequestLocked if another transaction locks the request.
+    """Store in the desk request the step of its execution that this worker has reached (`step`). The window of the
+    sender shows this step. Raises RequestLocked if another transaction locks the request.
     """
     with _change_without_waiting(conn, taken_request.id, taken_request.person):
         conn.execute(

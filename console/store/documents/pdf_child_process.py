@@ -5,7 +5,7 @@ has no data that a hostile PDF could steal. Protocol: first the document's lengt
 document. Then each request is one JSON line. Each answer is one JSON line, followed by as many payload bytes as its
 member "bytes" says.
 
-What limits the process depends on the system:
+The limits of the process depend on the operating system:
 
 - Linux: memory, processor time, no core file, no writes to files and no new process (rlimits). The kernel also
   refuses to open any file outside the folder of the fonts (Landlock), and to open a network connection or to start a
@@ -75,10 +75,11 @@ number on.
 """
 
 _JOB_EXTENDED_LIMITS = 9
-"""JobObjectExtendedLimitInformation of Windows."""
+"""Number of the information class JobObjectExtendedLimitInformation of Windows: the extended limits of a job object.
+"""
 _JOB_LIMIT_FLAGS = 0x2 | 0x8 | 0x100 | 0x400
-"""JOB_OBJECT_LIMIT_PROCESS_TIME, _ACTIVE_PROCESS, _PROCESS_MEMORY and _DIE_ON_UNHANDLED_EXCEPTION. The last one
-prevents the dialog about a crashed program."""
+"""Flags of a job object of Windows: JOB_OBJECT_LIMIT_PROCESS_TIME, _ACTIVE_PROCESS, _PROCESS_MEMORY and
+_DIE_ON_UNHANDLED_EXCEPTION. The last flag prevents the dialog about a crashed program."""
 
 _pdfium_objects_in_use: list[object] = []
 
@@ -207,9 +208,9 @@ def _limit_windows_job(job: int, allowed_seconds: int) -> None:
 
 
 def _confine_on_linux(fonts: str) -> None:
-    """Let the Linux kernel refuse from now on what this process doesn't need: all files except those in the folder
-    `fonts`, network connections, and new programs. Each part is left out where the kernel doesn't support it. All
-    modules must have been imported before.
+    """Let the Linux kernel refuse from now on everything that this process doesn't need: all files except those in
+    the folder `fonts`, network connections, and new programs. Each part is left out where the kernel doesn't support
+    it. All modules must have been imported before.
     """
     processor = os.uname().machine if sys.platform == "linux" else ""
     if processor not in _REFUSED_SYSTEM_CALLS or sys.maxsize < 1 << 32:  # a 32-bit program has other system calls

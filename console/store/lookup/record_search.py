@@ -182,7 +182,7 @@ def _make_id_query(
     search: RecordSearch,
 ) -> Select[Any]:
     """Return the query of the ids of the rows that fulfil `indexed_condition` and all `conditions`, each with the
-    rank of its work. It selects at most one row more than the limit of the search, so that the caller sees whether
+    rank of its work. It selects at most one row more than the limit of the search, so that the caller detects that
     there are more."""
     rank = literal(0) if indexed_condition.is_newest else _make_work_rank_sql(queries)
     sort_columns = [queries.id.desc()] if indexed_condition.is_newest else [rank, queries.id.desc()]

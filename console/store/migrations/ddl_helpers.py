@@ -145,10 +145,10 @@ def _is_column_hidden(table: str, column: str) -> bool:
 
 
 def replace_derived_column(table: str, column: sa.Column[Any], index: str) -> None:
-    """Give a derived column another expression, by dropping and adding the column. First drops `index`, which
-    contains the column; the caller creates it again.
+    """Give a derived column another expression, by dropping and adding the column. The function first drops `index`,
+    which contains the column; the caller creates it again.
 
-    May be run again after an interruption. A table that waits for adoption isn't changed.
+    The function may be run again after an interruption. A table that waits for adoption isn't changed.
     """
     if waits_for_adoption(table):
         return

@@ -86,8 +86,8 @@ class UpgradeResult:
 
 
 def ensure_schema(database: Database) -> dict[str, str]:
-    """Check the schema. Return the contents of the table `console_meta` (`database_id`, …) with the version of
-    the schema under `schema`. Creates a missing or empty SQLite database.
+    """Check the schema. Return the contents of the table `console_meta` (`database_id`, …) with the version of the
+    schema under `schema`. If the SQLite database is missing or empty, create it.
 
     Raises ConsoleError: `not_our_database` if the tables are those of another program; `schema_mismatch` if the
     schema has another version, or if the table of credit checks waits for adoption; another error if the database
@@ -332,9 +332,9 @@ def _run_alembic(conn: Connection, require_lock: Callable[[], None]) -> None:
 
 
 def _store_database_id(conn: Connection) -> None:
-    """Store a random id of the database in `console_meta`, unless it has an id already. Also store two facts: the
-    name of the version table if another application used the database first, and whether the table of credit checks
-    waits for adoption.
+    """Store a random id of the database in `console_meta`, unless it has an id already. If another application used
+    the database first, also store the name of the version table. If the table of credit checks waits for adoption,
+    also store this fact.
 
     A restored backup has the same id. A desk's spool stores for each of its rows the id of the database to which the
     row belongs.

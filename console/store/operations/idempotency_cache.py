@@ -88,26 +88,28 @@ class IdempotencyCache:
         return None
 
     def refresh_epoch(self, read_epoch: Callable[[], str]) -> str | None:
-        """Interface: return the present epoch of the database. Here: return None, because without Redis no epoch is
-        needed."""
+        """Interface: return the present epoch of the database. In this class: return None, because without Redis no
+        epoch is needed."""
         return None
 
     def find_result(self, key: str, fingerprint: str) -> CacheLookup:
-        """Interface: look up the result of the idempotency key, for a request with this fingerprint. Here: return a
-        look-up without a result, because there is no Redis to ask."""
+        """Interface: look up the result of the idempotency key, for a request with this fingerprint. In this class:
+        return a look-up without a result, because there is no Redis to ask."""
         return _EMPTY_LOOKUP
 
     def announce_use(self, key: str, fingerprint: str) -> CacheLookup:
         """Interface: look up the result of the idempotency key; if there is no result, make other processes see that
-        an operation uses the key now. Here: return a look-up without a result, because there is no Redis to ask."""
+        an operation uses the key now. In this class: return a look-up without a result, because there is no Redis to
+        ask."""
         return _EMPTY_LOOKUP
 
     def store_result(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
-        """Interface: store the committed result of an idempotency key. Here: do nothing, because there is no
+        """Interface: store the committed result of an idempotency key. In this class: do nothing, because there is no
         Redis."""
 
     def forget_result(self, key: str) -> None:
-        """Interface: forget the stored result of an idempotency key. Here: do nothing, because there is no Redis."""
+        """Interface: forget the stored result of an idempotency key. In this class: do nothing, because there is no
+        Redis."""
 
     def close(self) -> None:
         """Do nothing, because there are no connections to close."""
@@ -279,7 +281,7 @@ def _make_associated_data(name: bytes, epoch: str, fingerprint: str) -> bytes:
 
 class _CacheEntryCipher:
     """Makes the names of the entries of one database in Redis, and encrypts their content. Neither a name nor an
-    entry shows which payment it is about.
+    entry identifies the operation that it is about.
 
     AES-SIV (RFC 5297) needs no nonce, which would make each entry a tenth larger. Without a nonce, equal results
     of one key give equal entries, which is harmless.

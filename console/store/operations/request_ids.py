@@ -274,9 +274,9 @@ def renew_lease(conn: Connection, leased_request_id: LeasedRequestId, lease_seco
 def store_result_ids(
     conn: Connection, leased_request_id: LeasedRequestId, kind: str, subject_id: str | None, operation_id: str | None
 ) -> bool:
-    """Store in the row of the request id which record and which operation the action wrote, in the action's
-    transaction. An id is None if the action wrote no record or no operation. A later call replaces the operation but
-    not the record.
+    """Store in the row of the request id the ids of the record and of the operation that the action wrote, in the
+    action's transaction. An id is None if the action wrote no record or no operation. A later call replaces the
+    operation but not the record.
 
     Return False if another process has acquired the id meanwhile.
     """

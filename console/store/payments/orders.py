@@ -73,7 +73,8 @@ def find(conn: Connection, order_id: int) -> Order | None:
 
 
 def find_by_ids(conn: Connection, ids: Collection[int], *, skips_unreadable: bool = False) -> tuple[Order, ...]:
-    """Return the orders with these ids, in any order. For `skips_unreadable` see `select_records`."""
+    """Return the orders with these ids, in any order. If `skips_unreadable` is True, leave out the rows that this
+    program can't read and report them (`unreadable_rows`)."""
     if not ids:
         return ()
     return select_records(conn, _ORDERS_BY_ID_QUERY, {"ids": sorted(ids)}, skips_unreadable=skips_unreadable)
@@ -111,8 +112,8 @@ def select_records(
 
 
 def read_orders(conn: Connection, rows: Sequence[Row[Any]], *, skips_unreadable: bool = False) -> tuple[Order, ...]:
-    """Return the orders of rows of `get_all_rows_query()`, with the ids of their payments. For `skips_unreadable` see
-    `select_records`."""
+    """Return the orders of rows of `get_all_rows_query()`, with the ids of their payments. If `skips_unreadable` is
+    True, leave out the rows that this program can't read and report them (`unreadable_rows`)."""
     ids: dict[int, tuple[int, ...]] = {}
     for order_id, payment_id in (
         conn.execute(_PAYMENT_IDS_OF_ORDERS_QUERY, {"ids": [row.id for row in rows]}) if rows else ()

@@ -35,7 +35,7 @@ def list_overdue_payments(conn: Connection, saga_kind: str, now: datetime, limit
     """Return at most `limit` payments that wait for their payer, with a known outcome, and whose `payment_expires_at`
     is before `now`; the earliest comes first.
 
-    Payments with an unfinished saga of the kind `saga_kind` are left out, and rows that can't be read.
+    Payments with an unfinished saga of the kind `saga_kind`, and rows that can't be read, are left out.
     """
     values = {"saga_kind": saga_kind, "now": convert_to_naive_utc(now), "limit": limit}
     return select_records(conn, _OVERDUE_PAYMENTS_QUERY, values, skips_unreadable=True)

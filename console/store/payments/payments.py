@@ -173,8 +173,8 @@ def find_by_orders(
     skips_unreadable: bool = False,
 ) -> tuple[Payment, ...]:
     """Return all payments of these orders, newest first. `lapsed_ids` are the ids of payments whose call has lapsed
-    (its process crashed or froze); these payments are returned with an unknown outcome. For `skips_unreadable` see
-    `select_records`.
+    (its process crashed or froze); these payments are returned with an unknown outcome. If `skips_unreadable` is
+    True, leave out the rows that this program can't read and report them (`unreadable_rows`).
     """
     if not order_ids:
         return ()
@@ -229,8 +229,8 @@ def find_by_ids(
     skips_unreadable: bool = False,
 ) -> tuple[Payment, ...]:
     """Return the payments with these ids, in any order. `lapsed_ids` are the ids of records whose call has lapsed
-    (its process crashed or froze); these records are returned with an unknown outcome. For `skips_unreadable` see
-    `select_records`.
+    (its process crashed or froze); these records are returned with an unknown outcome. If `skips_unreadable` is True,
+    leave out the rows that this program can't read and report them (`unreadable_rows`).
     """
     if not ids:
         return ()
@@ -249,8 +249,8 @@ def select_records(
     """Run a query that the caller has made from `get_all_rows_query()`, with the parameters `values`, and return its
     payments. `lapsed_ids` are the ids of records whose call has lapsed (its process crashed or froze); these records
     are returned with an unknown outcome. If `skips_unreadable` is True, leave out the rows that this program can't
-    read and report them (`unreadable_rows`). A sum would be wrong without them, and so would a rule that doesn't ask
-    which rows are missing.
+    read and report them (`unreadable_rows`). A caller that computes a sum must not leave them out, because the sum
+    would be wrong.
     """
     if not skips_unreadable:
         return tuple(make_record(row, lapsed_ids) for row in conn.execute(query, values))

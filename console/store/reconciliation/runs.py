@@ -20,7 +20,7 @@ from console.store.schema.worker import reconciliation_rows, reconciliations
 
 RECONCILIATION_KIND = "reconciliation"
 RUN_RUNNING, RUN_DONE, RUN_FAILED = "running", "done", "failed"
-"""States of a run: it is compared now or was interrupted; it has ended; it has ended with an error."""
+"""States of a run: it is running or was interrupted; it has ended without an error; it has ended with an error."""
 COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
 """Columns with the counts of a run."""
 _LONGEST_TEXT_CHARACTERS = 255

@@ -342,8 +342,8 @@ def _make_saga_ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
 def _make_saga_event(
     row: Row[Any], at: datetime, event_code: str, table_and_event: str, kind: str, id: str
 ) -> TimelineEvent:
-    """Return the event of a saga at the instant `at`. `event_code` says which one: begun or ended. `table_and_event`
-    names the table and the event; the history shows it as the source of the event.
+    """Return the event of a saga at the instant `at`. `event_code` is the code of the event: begun or ended.
+    `table_and_event` names the table and the event; the history shows it as the source of the event.
     """
     facts = {"saga": row.kind, "state": row.state, "step": row.step, "reason": row.reason, "attempts": row.attempts}
     return TimelineEvent(

@@ -35,7 +35,7 @@ _LARGEST_CHARACTER = "\U0010ffff"
 _DASHES_TO_HYPHEN = str.maketrans(dict.fromkeys("‐‑‒–—―−─ー", "-"))
 """Characters that a Japanese keyboard or a word processor gives for a hyphen; ー is the key beside 0."""
 _LETTERS_AND_DIGITS_PATTERN = re.compile(r"([A-Za-z]{1,8})([0-9]{3,})")
-"""A number as people type it who leave out its hyphen: `S100042`."""
+"""Matches a number that a person has typed without its hyphen, such as `S100042`."""
 _SHOWN_REFUND_PATTERN = re.compile(r"R-?([1-9][0-9]{0,17})")
 
 

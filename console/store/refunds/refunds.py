@@ -232,8 +232,8 @@ def find_by_payments(
     skips_unreadable: bool = False,
 ) -> tuple[Refund, ...]:
     """Return all refunds of these payments, newest first. `lapsed_ids` are the ids of refunds whose call has lapsed
-    (its process crashed or froze); these refunds are returned with an unknown outcome. For `skips_unreadable` see
-    `select_records`.
+    (its process crashed or froze); these refunds are returned with an unknown outcome. If `skips_unreadable` is True,
+    leave out the rows that this program can't read and report them (`unreadable_rows`).
     """
     if not payment_ids:
         return ()
@@ -249,8 +249,8 @@ def find_by_ids(
     skips_unreadable: bool = False,
 ) -> tuple[Refund, ...]:
     """Return the refunds with these ids, in any order. `lapsed_ids` are the ids of refunds whose call has lapsed (its
-    process crashed or froze); these refunds are returned with an unknown outcome. For `skips_unreadable` see
-    `select_records`.
+    process crashed or froze); these refunds are returned with an unknown outcome. If `skips_unreadable` is True,
+    leave out the rows that this program can't read and report them (`unreadable_rows`).
     """
     if not ids:
         return ()
@@ -275,8 +275,8 @@ def list_refunds_waiting_for_decision(
 ) -> tuple[Refund, ...]:
     """Return at most `limit` requested refunds, which wait for a checker's decision, oldest first; `after_id` is the
     last id of the previous page. A request whose time limit `decide_by` is before `now` is left out: nobody can
-    approve it now, and a due task sets it to expired. Rows that can't be read are left out of this and the following
-    lists, so that one of them doesn't stop the work on the others.
+    approve it now, and a due task sets it to expired. Rows that can't be read are left out, so that one of them
+    doesn't stop the work on the others.
     """
     parameters = {"now": convert_to_naive_utc(now), "after": after_id, "limit": limit}
     return select_records(conn, _REFUNDS_WAITING_FOR_DECISION_QUERY, parameters, skips_unreadable=True)
@@ -407,8 +407,8 @@ def read_refunds(
     skips_unreadable: bool = False,
 ) -> tuple[Refund, ...]:
     """Convert rows of `get_all_rows_query()` into refunds with their approvers. `lapsed_ids` are the ids of refunds
-    whose call has lapsed (its process crashed or froze); these refunds are returned with an unknown outcome. For
-    `skips_unreadable` see `select_records`.
+    whose call has lapsed (its process crashed or froze); these refunds are returned with an unknown outcome. If
+    `skips_unreadable` is True, leave out the rows that this program can't read and report them (`unreadable_rows`).
 
     If a refund is still in the state requested, `checkers` contains only people who are approvers now, because the
     approval of a former approver doesn't count. In any later state, `checkers` contains all people who approved the

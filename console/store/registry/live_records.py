@@ -144,9 +144,10 @@ def find_record_beginnings(conn: Connection, numbers: Collection[str], now: date
 
 
 def find_renewed_numbers(conn: Connection, since: Mapping[str, datetime], now: datetime) -> frozenset[str]:
-    """Return the corporation numbers in `since` whose credit checks were renewed: the corporation has at least one
-    live credit check, every live one was successfully bought, and begun after the number's instant in `since`, and an
-    earlier credit check was bought before: a first purchase renews nothing."""
+    """Return the corporation numbers in `since` whose credit checks were renewed. Three conditions are true for such
+    a corporation. It has at least one live credit check. Each live credit check was successfully bought, and its
+    purchase began after the number's instant in `since`. At least one credit check was bought at this instant or
+    earlier, because a first purchase isn't a renewal."""
     is_renewed: dict[str, bool] = {}
     earlier_numbers: set[str] = set()
     values = {"numbers": sorted(since), "expires_after": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}

@@ -32,7 +32,7 @@ class Rank(IntEnum):
     - NAME: the name without the legal form
     - BEGINNING: the beginning of a name
     - PART: another part of a name
-    - ELSEWHERE: a text of the address or post code
+    - ELSEWHERE: a part of the address or of the post code
     """
 
     WHOLE_NAME = 0

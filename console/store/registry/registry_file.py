@@ -197,12 +197,13 @@ def _delete_unused_registries(folder: Path) -> None:
         shutil.rmtree(unused_folder, ignore_errors=True)
 
 
-def _replace_current_file(folder: Path, file_name: str) -> None:
-    """Replace the file `current` by one with this name, and sync it to the disk."""
+def _replace_current_file(folder: Path, folder_name: str) -> None:
+    """Write the folder name `folder_name` into the file `current` in place of the earlier name, and sync the file to
+    the disk."""
     draft = folder / f"{CURRENT_REGISTRY_NAME}.tmp"
     draft.unlink(missing_ok=True)
     make_private_file(draft)
-    draft.write_text(file_name, encoding="ascii")
+    draft.write_text(folder_name, encoding="ascii")
     sync_file(draft)
     draft.replace(folder / CURRENT_REGISTRY_NAME)
     sync_folder(folder)

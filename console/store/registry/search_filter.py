@@ -37,14 +37,14 @@ def _have_all_words_searchable_text(words: Sequence[SearchWord]) -> bool:
 
 
 def _make_words_condition(words: Sequence[SearchWord], values: dict[str, str]) -> str:
-    """Return the SQL condition that a corporation has each of the first _MAX_WORDS words. Adds the parameters to
-    `values`."""
+    """Return the SQL condition that a corporation has each of the first _MAX_WORDS words. The function adds the
+    parameters of the condition to `values`."""
     return f"({' AND '.join(_make_word_condition(word, values) for word in words[:_MAX_WORDS])})"
 
 
 def _make_word_condition(word: SearchWord, values: dict[str, str]) -> str:
-    """Return the SQL condition that a name, the address or the post code of a corporation matches the word. Adds the
-    parameters to `values`."""
+    """Return the SQL condition that a name, the address or the post code of a corporation matches the word. The
+    function adds the parameters of the condition to `values`."""
     names = [_add_parameter(bare_name, values) for bare_name in dict.fromkeys(word.bare_names)]
     conditions = [f"instr(c.{column}, {name})" for name in names for column in _NAME_COLUMNS]
     if word.address:
@@ -56,8 +56,8 @@ def _make_word_condition(word: SearchWord, values: dict[str, str]) -> str:
 
 
 def _make_number_condition(digits: str, values: dict[str, str]) -> str:
-    """Return the SQL condition that the corporation number begins with `digits`, with or without its check digit.
-    Adds the parameter to `values`."""
+    """Return the SQL condition that the corporation number begins with `digits`, with or without its check digit. The
+    function adds the parameters of the condition to `values`."""
     name = _add_parameter(digits, values)
     return " OR ".join(f"substr(printf('%013d', c.number), {start}, length({name})) = {name}" for start in (1, 2))
 

@@ -26,7 +26,7 @@ from console.settings.private_files import open_ordinary_file
 from console.store.documents.zip_directory import measure_zip_directory
 
 MAX_CSV_BYTES = 8 * 1024**3
-"""Largest accepted size of a CSV. The nation's has less than 2 GiB."""
+"""Largest accepted size of a CSV. The CSV of the nation has less than 2 GiB."""
 MAX_DIRECTORY_BYTES = 1024**2
 """Largest accepted directory of a ZIP. The publisher's ZIP files contain two files."""
 MAX_COMPRESSION_RATIO = 200

@@ -302,8 +302,9 @@ def list_differences_in_period(
     conn: Connection, provider_days: Collection[ProviderDay], period: Period, limit: int
 ) -> tuple[ReconciliationDifference, ...]:
     """Return at most `limit` differences that the runs of these days of a provider found, sorted by id. The provider
-    has no history, so the runs ask about each payment that began on these days. A difference is returned if its
-    payment was paid in the period; if it isn't paid, if it began in the period; and if its payment isn't known.
+    has no history, so the runs ask about each payment that began on these days. A difference is returned in three
+    cases: its payment was paid in the period; its payment isn't paid and began in the period; its payment isn't
+    known.
     """
     query = runs.get_all_differences_query().select_from(_DIFFERENCES_AND_PAYMENTS)
     query = query.where(*_make_difference_conditions(provider_days, period))

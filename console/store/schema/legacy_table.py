@@ -98,7 +98,7 @@ class LegacyTable:
     @property
     def computes_claims(self) -> bool:
         """True if the database computes the claim of each new row: the derived columns exist, and the adoption has
-        decided which of the existing rows are duplicates."""
+        marked the duplicates among the existing rows."""
         return "claim_number" in self.columns and self.columns["duplicate_of"].default is None
 
     @property

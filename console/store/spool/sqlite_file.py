@@ -164,7 +164,7 @@ class LocalJournal:
 
     def _require_same_log(self, conn: _Connection) -> None:
         """Raise ConsoleError `bad_profile` if the write-ahead log that `conn` uses isn't beside the file any more,
-        because another program has deleted or replaced it: no other process would see what this process writes.
+        because another program has deleted or replaced it: no other process would see the writes of this process.
         SQLite itself deletes a log only after the last connection of all processes was closed. The error is raised
         for each later connection, too, because SQLite shares the index of the deleted log within a process.
         """

@@ -176,10 +176,10 @@ def test_a_request_that_was_not_named_is_named_by_the_next_transaction(database:
     """The program writes the id of the executed desk request into a variable of the database session, together with
     the first statement of a transaction. If a transaction fails before its first statement, the next transaction
     writes the id."""
-    database.executed_request = lambda: "another"
+    database.get_executed_request_id = lambda: "another"
     named = text("SELECT @console_request")
     database.write(lambda tx: tx.conn.execute(text("SELECT 1")))  # connects
-    database.executed_request = lambda: None
+    database.get_executed_request_id = lambda: None
 
     def fail_before_any_statement(_tx: Transaction) -> None:
         raise ValueError
@@ -187,5 +187,5 @@ def test_a_request_that_was_not_named_is_named_by_the_next_transaction(database:
     with pytest.raises(ValueError):  # raised here
         database.write(fail_before_any_statement)
     assert database.write(lambda tx: tx.conn.execute(named).scalar_one()) is None
-    database.executed_request = lambda: "a third"
+    database.get_executed_request_id = lambda: "a third"
     assert database.write(lambda tx: tx.conn.execute(named).scalar_one()) == "a third"

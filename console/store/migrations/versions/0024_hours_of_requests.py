@@ -1,5 +1,5 @@
 """Add two derived columns of desk requests: `asked_hour`, the number of the hour in which the request was stored, and
-`waiting`, which says whether the request waits for a worker.
+`waiting`, which is 0 if the request doesn't wait for a worker.
 
 Each of these columns gets an index together with the person who sent the request. So the triggers that count a
 person's requests read only the requests of the latest hours, or only the waiting requests. The index of the states
