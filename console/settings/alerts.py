@@ -21,19 +21,19 @@ _KAFKA_BROKER_PATTERN = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9](?:[A-Za-z0-9
 class AlertSettings:
     """Settings of the publisher of alerts.
 
-    `webhook` is an https URL, or a URL on this machine; None without a webhook. `webhook_networks` are private
+    `webhook_url` is an https URL, or a URL on this machine; None without a webhook. `webhook_networks` are private
     networks (CIDR) in which the host of the webhook may be. `brokers` are the addresses of Kafka brokers as
     `host:port`.
     """
 
-    webhook: str | None = None
+    webhook_url: str | None = None
     brokers: tuple[str, ...] = ()
     webhook_networks: tuple[str, ...] = ()
 
     @property
     def publisher_kind(self) -> Literal["webhook", "kafka"] | None:
         """The kind of the configured publisher of alerts; None if no publisher is configured."""
-        return "webhook" if self.webhook else "kafka" if self.brokers else None
+        return "webhook" if self.webhook_url else "kafka" if self.brokers else None
 
     def require_usable_publisher(self, get_secret: Callable[[str], str | None]) -> str:
         """Check that the configured publisher can work, and return the key that signs the webhook's messages (""
@@ -43,8 +43,8 @@ class AlertSettings:
         """
         if self.brokers and find_spec("confluent_kafka") is None:
             raise make_bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.KAFKA_SUPPORT_MISSING)
-        key = (get_secret(WEBHOOK_KEY_NAME) or "") if self.webhook else ""
-        if self.webhook and len(key) < MIN_WEBHOOK_KEY_LENGTH:
+        key = (get_secret(WEBHOOK_KEY_NAME) or "") if self.webhook_url else ""
+        if self.webhook_url and len(key) < MIN_WEBHOOK_KEY_LENGTH:
             raise make_bad_profile_error(
                 f"CONSOLE_SECRET_{WEBHOOK_KEY_NAME}",
                 SettingProblem.TOKEN_TOO_SHORT if key else SettingProblem.SETTING_MISSING,
@@ -62,7 +62,7 @@ def read_alert_settings(setting_source: SettingSource) -> AlertSettings:
     settings = AlertSettings(
         webhook, setting_source.get("ALERTS_KAFKA_BROKERS", parse_kafka_brokers, ()), private_networks_of_webhook
     )
-    if settings.webhook and settings.brokers:
+    if settings.webhook_url and settings.brokers:
         raise make_bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.TWO_ALERT_DESTINATIONS)
     return settings
 

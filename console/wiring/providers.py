@@ -145,11 +145,15 @@ def open_publisher(context: "ServiceContext") -> "AlertPublisher | None":
     """
     alerts = context.settings.alerts
     key = alerts.require_usable_publisher(context.settings.read_secret)
-    if alerts.webhook is not None:
+    if alerts.webhook_url is not None:
         from console.providers.alerts.webhook import WebhookAlertPublisher
 
         return WebhookAlertPublisher(
-            alerts.webhook, key, clock=context.clock, scale=context.scale, private_networks=alerts.webhook_networks
+            alerts.webhook_url,
+            key,
+            clock=context.clock,
+            scale=context.scale,
+            private_networks=alerts.webhook_networks,
         )
     if alerts.brokers:
         from console.providers.alerts.kafka import KafkaAlertPublisher

@@ -52,7 +52,7 @@ ON_REGISTRY: tuple[Mutant, ...] = (
         "what a killed deletion left stays",
         _REGISTRY_FILE_MODULE,
         "sorted(folder.glob(_REGISTRY_FOLDER_PATTERN))",
-        "sorted(file.parent for file in folder.glob(f'{_REGISTRY_FOLDER_PATTERN}/{FILE_NAME}'))",
+        "sorted(file.parent for file in folder.glob(f'{_REGISTRY_FOLDER_PATTERN}/{REGISTRY_FILE_NAME}'))",
         _INTERRUPTIONS_TESTS,
     ),
     _make_mutant(

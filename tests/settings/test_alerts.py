@@ -29,7 +29,7 @@ def test_alerts_have_one_receiver_or_none(tmp_path: Path) -> None:
     """Alerts are published to a webhook or to Kafka brokers. If neither is set, they are not published."""
     assert load_alert_settings(tmp_path).alerts == AlertSettings()
     hook = load_alert_settings(tmp_path, ALERTS_WEBHOOK_URL="https://Example.com/alerts/v1").alerts
-    assert (hook.publisher_kind, hook.webhook) == ("webhook", "https://example.com/alerts/v1")
+    assert (hook.publisher_kind, hook.webhook_url) == ("webhook", "https://example.com/alerts/v1")
     kafka = load_alert_settings(tmp_path, ALERTS_KAFKA_BROKERS="kafka-1:9092, [::1]:9093").alerts
     assert (kafka.publisher_kind, kafka.brokers) == ("kafka", ("kafka-1:9092", "[::1]:9093"))
 
@@ -40,7 +40,7 @@ def test_a_webhook_may_be_in_a_listed_private_network(tmp_path: Path) -> None:
     """
     told = {"ALERTS_WEBHOOK_NETWORKS": "10.20.0.0/24, fd12::/48"}
     hook = load_alert_settings(tmp_path, ALERTS_WEBHOOK_URL="https://10.20.0.5:8443/a", **told).alerts
-    assert (hook.webhook, hook.webhook_networks) == ("https://10.20.0.5:8443/a", ("10.20.0.0/24", "fd12::/48"))
+    assert (hook.webhook_url, hook.webhook_networks) == ("https://10.20.0.5:8443/a", ("10.20.0.0/24", "fd12::/48"))
     for url in ("https://10.20.1.5/a", "https://169.254.169.254/a", "http://10.20.0.5/a"):
         with pytest.raises(ConsoleError) as refused:
             load_alert_settings(tmp_path, ALERTS_WEBHOOK_URL=url, **told)
@@ -68,7 +68,7 @@ def test_alert_settings_name_their_missing_part(tmp_path: Path, monkeypatch: pyt
     """A webhook needs a key of 16 characters, and Kafka needs the optional package. If one is missing, the settings
     are refused with the name of the missing part.
     """
-    hook, kafka = AlertSettings(webhook="https://example.com/a"), AlertSettings(brokers=("127.0.0.1:9",))
+    hook, kafka = AlertSettings(webhook_url="https://example.com/a"), AlertSettings(brokers=("127.0.0.1:9",))
     assert hook.require_usable_publisher({"ALERTS_WEBHOOK_KEY": "x" * 16}.get) == "x" * 16
     assert kafka.require_usable_publisher(lambda _: None) == ""
     monkeypatch.setattr("console.settings.alerts.find_spec", lambda _: None)

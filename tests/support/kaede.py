@@ -149,7 +149,7 @@ class KaedeReader:
         can_cancel=False,
         keeps_idempotency_keys=True,
         not_found_rule=NotFoundRule(),
-        asks_by_amount_and_day=False,
+        needs_amount_and_day=False,
         refund_probe_delay_seconds=10.0,
     )
 

@@ -121,7 +121,7 @@ class RefundLedgerReader:
             can_cancel=False,
             keeps_idempotency_keys=self.keeps_keys,
             not_found_rule=NotFoundRule() if self.keeps_keys else None,
-            asks_by_amount_and_day=not self.keeps_keys,
+            needs_amount_and_day=not self.keeps_keys,
             refund_probe_delay_seconds=30.0,
             has_slow_refunds=not self.keeps_keys,
         )

@@ -18,11 +18,11 @@ def explain_notice(
     cases: Sequence[Alert],
     *,
     can_import: bool,
-    asks_by_amount_and_day: bool = False,
+    needs_amount_and_day: bool = False,
 ) -> Explanation:
     """Return the explanation of an unmatched notice. `same_number_records` are the payments and orders of this
     database with the number that the notice states, `cases` the open cases about the notice. `can_import` is True if
-    a person can import the payment, because the program can query its provider about it. `asks_by_amount_and_day` is
+    a person can import the payment, because the program can query its provider about it. `needs_amount_and_day` is
     True if the provider finds a payment only by its amount and day.
     """
     facts: dict[str, object] = {
@@ -37,7 +37,7 @@ def explain_notice(
     }
     reason_key = _find_unmatched_reason(notice, same_number_records)
     step = _choose_next_step(
-        notice, reason_key, facts, can_import=can_import, asks_by_amount_and_day=asks_by_amount_and_day
+        notice, reason_key, facts, can_import=can_import, needs_amount_and_day=needs_amount_and_day
     )
     work = WorkBadge.SCHEDULED if step.code == "next.notice_wait" else WorkBadge.NEEDS_REVIEW
     return Explanation("verdict.notice_unmatched", reason_key, step, facts, (APPROVER, OPERATOR), work=work)
@@ -70,17 +70,17 @@ def _choose_next_step(
     facts: dict[str, object],
     *,
     can_import: bool,
-    asks_by_amount_and_day: bool,
+    needs_amount_and_day: bool,
 ) -> NextStep:
     """Return the next step of an unmatched notice: wait for the due task, import the payment, or acknowledge the
     case. `unmatched_reason` is the wording key of the reason; the other arguments are those of `explain_notice`."""
     if unmatched_reason == "why.notice_record_since":
         return NextStep("next.notice_wait", facts)
     amount = _find_amount(notice)
-    lacks_fact = asks_by_amount_and_day and (amount is None or notice.occurred_at is None)
+    lacks_fact = needs_amount_and_day and (amount is None or notice.occurred_at is None)
     if can_import and notice.order_no and not lacks_fact:
         command = f"support-console payment import {notice.source} {notice.order_no}"
-        if asks_by_amount_and_day and amount is not None and notice.occurred_at is not None:
+        if needs_amount_and_day and amount is not None and notice.occurred_at is not None:
             day = notice.occurred_at.astimezone(provider_registry.get_time_zone(notice.source)).date()
             command += f" --amount {format_decimal(amount)} --date {day}"
         return NextStep("next.notice_import", facts, command)

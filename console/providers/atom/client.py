@@ -76,7 +76,7 @@ class AtomReader:
         can_cancel=False,
         keeps_idempotency_keys=False,
         not_found_rule=None,
-        asks_by_amount_and_day=True,
+        needs_amount_and_day=True,
         refund_probe_delay_seconds=READ_TIMEOUT_SECONDS,
         has_slow_refunds=True,
     )

@@ -43,7 +43,7 @@ class PaymentCapabilities:
     - `can_cancel`: the provider has a call that cancels a payment
     - `keeps_idempotency_keys`: a request with a repeated refund key returns the earlier result
     - `not_found_rule`: None if the answer "not found" never decides a refund
-    - `asks_by_amount_and_day`: the provider finds a payment only if its amount and day are given
+    - `needs_amount_and_day`: the provider finds a payment only if the query states its amount and day
     - `refund_probe_delay_seconds`: real seconds after the sending of a refund before which an automatic probe is
       useless
     - `has_slow_refunds`: an accepted refund takes hours or longer
@@ -58,7 +58,7 @@ class PaymentCapabilities:
     can_cancel: bool
     keeps_idempotency_keys: bool
     not_found_rule: NotFoundRule | None
-    asks_by_amount_and_day: bool
+    needs_amount_and_day: bool
     refund_probe_delay_seconds: float
     has_slow_refunds: bool = False
     lists_refunds_with_payment: bool = False

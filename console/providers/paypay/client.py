@@ -171,7 +171,7 @@ class PayPayReader:
             can_cancel=True,
             keeps_idempotency_keys=True,
             not_found_rule=NotFoundRule(),
-            asks_by_amount_and_day=False,
+            needs_amount_and_day=False,
             refund_probe_delay_seconds=POST_READ_TIMEOUT_SECONDS,
             lists_refunds_with_payment=True,
         )

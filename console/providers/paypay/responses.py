@@ -55,7 +55,7 @@ to another request.
 """
 
 CURRENCY = "JPY"
-LARGEST_AMOUNT = 99_999_999_999
+LARGEST_AMOUNT_YEN = 99_999_999_999
 _RESULT_CODE_PATTERN = re.compile(r"[A-Z0-9_]{1,64}")
 _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -341,7 +341,7 @@ def _parse_amount(value: object) -> Money:
     for 3300.0, "3300" and true."""
     fields = value if isinstance(value, dict) else {}
     minor = fields.get("amount")
-    if type(minor) is not int or minor > LARGEST_AMOUNT:
+    if type(minor) is not int or minor > LARGEST_AMOUNT_YEN:
         raise UnusableAnswer("bad_amount")
     if fields.get("currency") != CURRENCY:
         raise UnusableAnswer("other_currency")
@@ -388,4 +388,4 @@ def is_valid_id(text: str) -> bool:
 
 def is_valid_amount(money: Money) -> bool:
     """True if PayPay can execute a payment or refund of this amount: 1 to 99,999,999,999 yen."""
-    return money.currency == CURRENCY and 1 <= money.minor <= LARGEST_AMOUNT
+    return money.currency == CURRENCY and 1 <= money.minor <= LARGEST_AMOUNT_YEN

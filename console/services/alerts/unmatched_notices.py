@@ -133,9 +133,9 @@ class UnmatchedNoticeReader:
         reader = self._payment_providers.find_reader(notice.source)
         if reader is None:
             return explain_notice(notice, records_with_same_number, cases, can_import=False)
-        asks_by_amount_and_day = reader.capabilities.asks_by_amount_and_day
+        needs_amount_and_day = reader.capabilities.needs_amount_and_day
         return explain_notice(
-            notice, records_with_same_number, cases, can_import=True, asks_by_amount_and_day=asks_by_amount_and_day
+            notice, records_with_same_number, cases, can_import=True, needs_amount_and_day=needs_amount_and_day
         )
 
 

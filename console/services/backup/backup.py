@@ -123,7 +123,7 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": DatabaseLockedProblem.ANOTHER_UPGRADE})
         if spool.file_exists:
             spool_copy = writer.create_file(archive.SPOOL_FILE)
-            sqlite_copy.copy_sqlite_file(spool.home / spools.FILE_NAME, spool_copy)
+            sqlite_copy.copy_sqlite_file(spool.home / spools.SPOOL_FILE_NAME, spool_copy)
             spools.mark_prepared_as_calling(spool_copy)
             writer.add_written_file(archive.SPOOL_FILE)
         with database.read() as conn:  # after the copy, so that no document of its records is left out
@@ -226,7 +226,7 @@ def restore(
     file open.
     """
     backup = check_backup(settings, folder)
-    manifest, spool_file = backup.manifest, settings.home / spools.FILE_NAME
+    manifest, spool_file = backup.manifest, settings.home / spools.SPOOL_FILE_NAME
     schema_before = manifest.schema if manifest.schema != SCHEMA_VERSION else None
     replaced_file_suffix = f"{_REPLACED_FILE_SUFFIX}{clock.now():%Y%m%dT%H%M%SZ}"
     database = Database(settings.database_url, without_time_limit=True)

@@ -122,7 +122,7 @@ class IdempotencyKeyService:
         cache_answer = self._cache.announce_use(key, fingerprint)
         stored_result = cache_answer.result
         if (
-            stored_result is None and not cache_answer.is_missing
+            stored_result is None and not cache_answer.is_entry_missing
         ):  # A stored result is read without a write transaction.
             stored_result = self._read_result(key, fingerprint, cache_answer.epoch)
         if stored_result is not None:

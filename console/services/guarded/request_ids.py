@@ -284,7 +284,7 @@ class RequestIdService:
             with suppress(ValueError):
                 return answer_serialization.deserialize_answer(cache_answer.result)
         self._refuse_roles_without_request_ids()
-        row = None if cache_answer.is_missing and may_act else self._find_row_of_request(request)
+        row = None if cache_answer.is_entry_missing and may_act else self._find_row_of_request(request)
         while True:
             answer = None if row is None else self._find_answer(request, row, find_answer, cache_answer.epoch)
             if answer is not None:

@@ -47,7 +47,7 @@ from console.store.documents.folder import parse_root_folder
 from console.store.migrations import upgrade as migrate
 from console.store.operations.provider_tokens import read_token
 from console.store.spool.cipher import Cipher
-from console.store.spool.spool import FILE_NAME, Spool
+from console.store.spool.spool import SPOOL_FILE_NAME, Spool
 from console.store.tasks import tasks
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class HealthCheckService:
                 return {
                     "from": upgraded.version_before,
                     "to": upgraded.version_after,
-                    "completed": upgraded.is_completed,
+                    "completed": upgraded.has_recreated_parts,
                 }
             if not database.is_server:  # on a server only the owner of the schema upgrades it
                 migrate.upgrade(database)
@@ -214,7 +214,7 @@ class HealthCheckService:
             return f"doctor.{verdict}.bad", "doctor.unnamed.next" if has_no_account_name else "doctor.sign_in.next"
         if problem in UNUSABLE_ACCOUNT_PROBLEMS:
             return f"error.bad_profile.{problem}", "doctor.unseen.next"
-        is_about_spool = Path(str(error.detail.get("file"))).name == FILE_NAME
+        is_about_spool = Path(str(error.detail.get("file"))).name == SPOOL_FILE_NAME
         next_step = "doctor.spool.next" if is_about_spool else f"doctor.{name}.next"
         if error.code == ErrorCode.BAD_PROFILE and problem:
             return f"error.bad_profile.{problem}", next_step

@@ -91,7 +91,7 @@ class PaymentImporter:
         capabilities, amount = reader.capabilities, None
         if request.amount is not None:
             amount = _parse_positive_amount(request.amount, capabilities.currency)
-        if capabilities.asks_by_amount_and_day and (amount is None or request.day is None):
+        if capabilities.needs_amount_and_day and (amount is None or request.day is None):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AMOUNT_AND_DAY_MISSING})
         return PaymentQuestion(request.merchant_payment_id, amount=amount, day=request.day), corporation_number
 
@@ -104,7 +104,7 @@ class PaymentImporter:
             return self._probe_existing_payment(payment)
         asked_at, outcome = read_question_time(self._context), reader.read_payment(question)
         by_code = True
-        if outcome.kind is OutcomeClass.NOT_FOUND and not reader.capabilities.asks_by_amount_and_day:
+        if outcome.kind is OutcomeClass.NOT_FOUND and not reader.capabilities.needs_amount_and_day:
             outcome, by_code = reader.read_payment(replace(question, by_code=False)), False
         sourced_report = ReportWithSource(
             self._require_report(outcome, reader), asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome
@@ -141,7 +141,7 @@ class PaymentImporter:
         """
         detail: ProviderAnswerFacts = {"reason": outcome.reason, "status": outcome.status}
         if outcome.kind is OutcomeClass.NOT_FOUND:
-            if reader.capabilities.asks_by_amount_and_day:
+            if reader.capabilities.needs_amount_and_day:
                 detail["hint"] = "amount_and_day"
             raise make_outcome_error(ErrorCode.PROVIDER_REFUSED, detail)
         code = find_read_error_code(outcome)

@@ -184,7 +184,7 @@ def make_client_command(database: Database, mariadb: str, mysql: str) -> list[st
     with database.read() as conn:
         driver: Any = conn.connection.dbapi_connection
         node = [f"--host={driver.host}", f"--port={driver.port}"]
-    arguments = database.server.arguments if database.server else {}
+    arguments = database.server.driver_arguments if database.server else {}
     files = {name: arguments.get(name) for name in ("ssl_ca", "ssl_cert", "ssl_key")}
     if arguments.get("ssl_disabled"):
         tls = ["--skip-ssl"] if is_mariadb else ["--ssl-mode=DISABLED"]

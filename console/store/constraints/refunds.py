@@ -31,7 +31,7 @@ from console.store.constraints.sql_expressions import (
     BINDS_SCHEMA_ACCOUNT,
     CERTAINTY_RULE,
     EXECUTED_REQUEST_SQL,
-    IS_EVIDENCE_FROM_PROVIDER,
+    IS_EVIDENCE_FROM_PROVIDER_SQL,
     IS_REQUEST_CONFIRMED_SQL,
     NEVER_TRUE_SQL,
     REFUSAL_OUTCOMES,
@@ -154,7 +154,7 @@ _IS_EVIDENCE_OF_LAST_SENDING_SQL = "e.operation_id = OLD.operation_id"
 """SQL condition: the evidence `e` belongs to the operation that sent the refund last."""
 _NOT_FOUND_COUNT_SQL = make_aggregate_sql(
     "COUNT(*)",
-    f"evidence e WHERE e.subject_kind = 'refund' AND e.subject_id = OLD.id AND {IS_EVIDENCE_FROM_PROVIDER}"
+    f"evidence e WHERE e.subject_kind = 'refund' AND e.subject_id = OLD.id AND {IS_EVIDENCE_FROM_PROVIDER_SQL}"
     f" AND {has_outcome_sql(OutcomeClass.NOT_FOUND)} AND {_IS_EVIDENCE_OF_LAST_SENDING_SQL}",
 )
 """SQL expression: the number of answers after the last sending by which the provider said that it has no such

@@ -20,7 +20,7 @@ from console.store.audit.roots import ROOT_ACTION as ROOT
 from console.store.constraints.sql_expressions import (
     BINDS_SCHEMA_ACCOUNT,
     EXECUTED_REQUEST_SQL,
-    IS_EVIDENCE_FROM_PROVIDER,
+    IS_EVIDENCE_FROM_PROVIDER_SQL,
     NEVER_TRUE_SQL,
     REFUSAL_OUTCOMES,
     SCHEMA_ACCOUNT_ONLY_RULE,
@@ -146,7 +146,7 @@ _ENDED_OPERATION_STATES = make_state_list_sql(
     state for state, targets in OPERATION_TRANSITIONS.items() if not targets
 )
 _HAS_PROVIDER_REFUSAL_SQL = exists_sql(
-    f"evidence e WHERE e.operation_id = OLD.id AND {IS_EVIDENCE_FROM_PROVIDER}"
+    f"evidence e WHERE e.operation_id = OLD.id AND {IS_EVIDENCE_FROM_PROVIDER_SQL}"
     f" AND {has_outcome_sql(*REFUSAL_OUTCOMES, OutcomeClass.NOT_FOUND)}"
 )
 _WAS_FAILED_BY_PEOPLE_SQL = is_second_person_sql("OLD.subject_id", "refund", RefundState.FAILED.value)

@@ -203,7 +203,7 @@ def _make_comparable_name_sql(person: str) -> str:
     return f"CAST(LOWER(TRIM({person})) AS BINARY)"
 
 
-IS_EVIDENCE_FROM_PROVIDER = "e.source LIKE '%_.%'"
+IS_EVIDENCE_FROM_PROVIDER_SQL = "e.source LIKE '%_.%'"
 """SQL condition: the evidence `e` comes from a provider. Its source has the form `provider.call`; the source of
 evidence from people has no dot.
 """
@@ -218,7 +218,7 @@ def has_provider_answer_sql(operation_id: str) -> str:
     """Return an SQL condition: an answer of a provider about this operation is stored as evidence. `operation_id` is
     SQL of the operation's id.
     """
-    return exists_sql(f"evidence e WHERE e.operation_id = {operation_id} AND {IS_EVIDENCE_FROM_PROVIDER}")
+    return exists_sql(f"evidence e WHERE e.operation_id = {operation_id} AND {IS_EVIDENCE_FROM_PROVIDER_SQL}")
 
 
 def has_provider_refusal_sql(operation_id: str) -> str:

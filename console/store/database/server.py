@@ -125,12 +125,13 @@ def reads_views(conn: Connection) -> bool:
 @dataclass(frozen=True, slots=True)
 class Server:
     """A server database. It consists of the URL that names it, its nodes (host, port) in the order in which they are
-    tried, and the driver's arguments for a connection. `has_no_time_limit`: statements may take any time.
+    tried, and the driver's arguments for a connection (`driver_arguments`). `has_no_time_limit`: statements may take
+    any time.
     """
 
     url: URL
     nodes: tuple[tuple[str, int], ...]
-    arguments: Mapping[str, Any]
+    driver_arguments: Mapping[str, Any]
     has_no_time_limit: bool
 
     @property
@@ -201,7 +202,7 @@ def open_engine(server: Server, purpose: PoolPurpose) -> Engine:
     for "write" they use READ COMMITTED, and a transaction begins with its first statement."""
     engine = create_engine(
         server.url,
-        connect_args=dict(server.arguments),
+        connect_args=dict(server.driver_arguments),
         isolation_level="AUTOCOMMIT" if purpose == "read" else None,
         skip_autocommit_rollback=True,
         pool_size=POOL_SIZE,
@@ -354,7 +355,7 @@ class _ConnectionOpener:
             connection.ping(reconnect=False)
         except Exception as ping_error:
             raise DisconnectionError from ping_error
-        limit_answer_time(dbapi, self._server.arguments["read_timeout"])
+        limit_answer_time(dbapi, self._server.driver_arguments["read_timeout"])
 
 
 def _open_connection(

@@ -70,14 +70,14 @@ _STATE_QUERY_BY_VERSION_TABLE = {
 class UpgradeResult:
     """Result of an upgrade: the version of the schema before it (None: a new database) and after it.
 
-    `is_completed`: the schema had this program's version already, but parts of it were missing or altered and were
-    created again. These parts are the triggers, the procedure that ends blocking sessions, and the rights of roles.
-    An earlier upgrade had been interrupted, or a person had changed the parts.
+    `has_recreated_parts` is True if the schema had this program's version already, but parts of it were missing or
+    altered and were created again. These parts are the triggers, the procedure that ends blocking sessions, and the
+    rights of roles. An earlier upgrade had been interrupted, or a person had changed the parts.
     """
 
     version_before: str | None
     version_after: str
-    is_completed: bool
+    has_recreated_parts: bool
 
     @property
     def versions(self) -> tuple[str | None, str]:

@@ -51,13 +51,13 @@ _STORE_RESULT_SCRIPT = (
 @dataclass(frozen=True, slots=True)
 class CacheLookup:
     """Result of one look-up of an idempotency key in Redis. `result` is the stored result of the operation that uses
-    the key, if this result may be used; otherwise None. `is_missing`: Redis had no entry for the key, didn't answer,
-    or wasn't asked. `epoch` is the epoch to which the look-up belongs, even if Redis couldn't be reached; None if the
-    epoch or the store key wasn't known.
+    the key, if this result may be used; otherwise None. `is_entry_missing`: Redis had no entry for the key, didn't
+    answer, or wasn't asked. `epoch` is the epoch to which the look-up belongs, even if Redis couldn't be reached;
+    None if the epoch or the store key wasn't known.
     """
 
     result: str | None = None
-    is_missing: bool = True
+    is_entry_missing: bool = True
     epoch: str | None = None
 
 
@@ -196,7 +196,7 @@ class RedisIdempotencyCache(IdempotencyCache):
     def announce_use(self, key: str, fingerprint: str) -> CacheLookup:
         """Look up the result of the operation with this idempotency key in Redis. If Redis has no entry for the key,
         store an entry for 30 seconds, so that other processes see that an operation uses the key now. In this case
-        the returned look-up has `is_missing`.
+        the returned look-up has `is_entry_missing`.
         """
         return self._send_key_command(
             key, fingerprint, "SET", _RUNNING_MARK, "NX", "GET", "PX", RUNNING_MARK_LIFETIME_MS
@@ -258,7 +258,7 @@ class RedisIdempotencyCache(IdempotencyCache):
         )
         usable_result = result if self._get_known_epoch() == epoch else None
         self.used_answer_count += usable_result is not None
-        return CacheLookup(usable_result, is_missing=False, epoch=epoch)
+        return CacheLookup(usable_result, is_entry_missing=False, epoch=epoch)
 
     def _get_known_epoch(self) -> str | None:
         """Return the epoch that this process has read in the last EPOCH_VALID_MS; None if that was longer ago."""

@@ -166,7 +166,7 @@ def begin_operation(
         "operator": holder.operator,
         "desk": holder.desk,
         "host": holder.host,
-        "process": holder.process,
+        "process": holder.process_id,
         "session": holder.session,
         "started_at": convert_to_naive_utc(now),
         "answer_lock": hashlib.sha256(operation.answer_key.encode()).hexdigest() if operation.answer_key else None,

@@ -37,7 +37,7 @@ class HoldingProcess:
     operator: str
     desk: str
     host: str
-    process: int
+    process_id: int
     session: str
 
 
@@ -178,7 +178,7 @@ def _make_lease_values(holder: HoldingProcess, now: datetime, lease_seconds: flo
         "person_name": holder.operator,
         "desk_": holder.desk,
         "host_": holder.host,
-        "process_": holder.process,
+        "process_": holder.process_id,
         "since_": convert_to_naive_utc(now),
         **_make_expiry_values(now, lease_seconds),
     }

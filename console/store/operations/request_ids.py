@@ -234,7 +234,7 @@ def acquire_request_id(
         "fingerprint_": request.fingerprint,
         "desk_": holder.desk,
         "host_": holder.host,
-        "process_": holder.process,
+        "process_": holder.process_id,
         "since_": convert_to_naive_utc(now),
         "token_": token,
         "lease_ms": int(lease_seconds * 1000),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from console.settings.private_files import make_private_folder
 
-FOLDER_NAME = "fetched"
+FETCHED_FOLDER_NAME = "fetched"
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def create_difference_file(
     """Context manager: create the file `diff_YYYYMMDD.zip` for the day in the folder `fetched` of the registry's
     folder; yield its path and a function that adds lines of CSV (without line breaks) to it. The file is complete at
     the end of the block, and deleted if the block raises an exception."""
-    folder = registry_folder / FOLDER_NAME
+    folder = registry_folder / FETCHED_FOLDER_NAME
     make_private_folder(folder)
     path = folder / f"diff_{day:%Y%m%d}.zip"
     try:
@@ -37,7 +37,7 @@ def delete_imported_difference_files(registry_folder: Path, registry_date: date)
     """Delete the files of `create_difference_file` of days up to the registry's date. A process that was killed after
     an import has left them."""
     last_name = f"diff_{registry_date:%Y%m%d}.zip"
-    for path in (registry_folder / FOLDER_NAME).glob("diff_*.zip"):
+    for path in (registry_folder / FETCHED_FOLDER_NAME).glob("diff_*.zip"):
         if path.name <= last_name:
             path.unlink(missing_ok=True)
 

@@ -28,7 +28,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.settings.disk_sync import sync_file, sync_folder
 from console.settings.private_files import make_private_file, make_private_folder
 
-FILE_NAME = "registry.db"
+REGISTRY_FILE_NAME = "registry.db"
 CURRENT_REGISTRY_NAME = "current"
 UNFINISHED_BUILD_NAME = "building"
 T = TypeVar("T")
@@ -70,7 +70,7 @@ def find_registry_file(folder: Path) -> Path | None:
         return None
     if not _CURRENT_FOLDER_NAME_PATTERN.fullmatch(name):
         raise DamagedRegistry("no name of a registry's folder")
-    return folder / name.decode("ascii") / FILE_NAME
+    return folder / name.decode("ascii") / REGISTRY_FILE_NAME
 
 
 def open_for_reading(file: Path) -> sqlite3.Connection:
@@ -133,7 +133,7 @@ def hold_import_lock(folder: Path) -> Iterator[None]:
 
 def make_building_path(folder: Path) -> Path:
     """Return the path of the registry.db of the build."""
-    return folder / UNFINISHED_BUILD_NAME / FILE_NAME
+    return folder / UNFINISHED_BUILD_NAME / REGISTRY_FILE_NAME
 
 
 def start_building(folder: Path) -> Path:
@@ -166,7 +166,9 @@ def recover_unfinished_build(folder: Path) -> None:
     use. The caller holds the import lock.
     """
     whole_folders = [
-        unused_folder for unused_folder in _list_unused_registries(folder) if (unused_folder / FILE_NAME).exists()
+        unused_folder
+        for unused_folder in _list_unused_registries(folder)
+        if (unused_folder / REGISTRY_FILE_NAME).exists()
     ]
     if whole_folders and not make_building_path(folder).parent.exists():
         with suppress(OSError):  # Windows, while another process has it open

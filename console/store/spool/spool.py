@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # commands that only read need no answer codec
     from console.domain.errors.details import InternalErrorDetail
     from console.store.spool.answer_codec import Answer
 
-FILE_NAME = "desk.db"
+SPOOL_FILE_NAME = "desk.db"
 
 UPGRADE_TO_VERSION_2_SQL = (
     "ALTER TABLE intents ADD COLUMN payment_id INTEGER",
@@ -258,7 +258,7 @@ class Spool:
     def __init__(self, home: Path, cipher: Cipher | None) -> None:
         self.home = home
         self._file = LocalJournal(
-            home / FILE_NAME,
+            home / SPOOL_FILE_NAME,
             _CREATE_TABLES_SQL,
             _UPGRADES_SQL,
             self._mark_copied_entries_as_calling,
@@ -616,5 +616,7 @@ class Spool:
 
 def _require_int(value: SqliteValue) -> int:
     if not isinstance(value, int):
-        raise ConsoleError(ErrorCode.BAD_PROFILE, {"file": FILE_NAME, "problem": SettingProblem.DESK_FILE_DAMAGED})
+        raise ConsoleError(
+            ErrorCode.BAD_PROFILE, {"file": SPOOL_FILE_NAME, "problem": SettingProblem.DESK_FILE_DAMAGED}
+        )
     return value

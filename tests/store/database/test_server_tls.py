@@ -144,7 +144,7 @@ def test_a_remote_server_is_verified_completely(query: str) -> None:
     """For a server on another machine, the program verifies the certificate chain and the name with the operating
     system's authorities, whatever options the URL has."""
     server = server_engine.parse_server_url(make_url(f"mysql+pymysql://op-a:pw@db.example.jp/console{query}"))
-    given = dict(server.arguments)
+    given = dict(server.driver_arguments)
     assert (given["ssl_verify_cert"], given["ssl_verify_identity"], bool(given["ssl_ca"])) == (True, True, True)
 
 
@@ -155,7 +155,7 @@ def test_one_remote_node_requires_verification_of_all_nodes() -> None:
     server = server_engine.parse_server_url(
         make_url("mysql+pymysql://a:b@127.0.0.1/console?fallback=db.example.jp:3306")
     )
-    assert server.arguments["ssl_verify_identity"] is True
+    assert server.driver_arguments["ssl_verify_identity"] is True
 
 
 def test_only_the_engine_modules_open_connections() -> None:

@@ -61,8 +61,8 @@ class ChangeCounter:
 
 def upgrade_until(database: Database, breaks_before: int | None = None) -> int:
     """Upgrade the database, or interrupt the upgrade before the statement with the number `breaks_before`. Return the
-    number of statements that have changed the database. Check that a complete upgrade sets `is_completed` exactly if
-    the database already had the newest version and a statement still changed it.
+    number of statements that have changed the database. Check that a complete upgrade sets `has_recreated_parts`
+    exactly if the database already had the newest version and a statement still changed it.
     """
     changes = ChangeCounter(breaks_before)
     event.listen(database.engine, "before_cursor_execute", changes.count_change)
@@ -73,7 +73,7 @@ def upgrade_until(database: Database, breaks_before: int | None = None) -> int:
         event.remove(database.engine, "before_cursor_execute", changes.count_change)
     if breaks_before is None:
         has_completed = changes.number > 0 and ended.version_before == SCHEMA_VERSION
-        assert ended.is_completed is has_completed
+        assert ended.has_recreated_parts is has_completed
     return changes.number
 
 

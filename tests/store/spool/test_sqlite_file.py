@@ -13,7 +13,7 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.store.spool.cipher import Cipher
-from console.store.spool.spool import FILE_NAME, NEWEST_SPOOL_VERSION, ChainHead, Spool
+from console.store.spool.spool import NEWEST_SPOOL_VERSION, SPOOL_FILE_NAME, ChainHead, Spool
 from console.store.spool.sqlite_file import SQLITE_APPLICATION_ID
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.store import processes
@@ -69,7 +69,7 @@ def test_an_unwritable_spool_file_raises_storage_full(tmp_path: Path, what: str)
     home.mkdir()
     if what == "file":
         begin_operation(Spool(home, None), make_intent("first"))
-        (home / FILE_NAME).chmod(0o400)
+        (home / SPOOL_FILE_NAME).chmod(0o400)
     home.chmod(0o500)
     assert _read_code_and_problem(home)[0] == "storage_full"
     home.chmod(0o700)
@@ -77,7 +77,7 @@ def test_an_unwritable_spool_file_raises_storage_full(tmp_path: Path, what: str)
 
 def test_a_damaged_spool_file_is_reported_and_kept(tmp_path: Path) -> None:
     """Opening a spool file that isn't a database raises `bad_profile`, and the file is unchanged."""
-    file = tmp_path / FILE_NAME
+    file = tmp_path / SPOOL_FILE_NAME
     file.write_bytes(b"not a database, whatever it is" * 100)
     assert _read_code_and_problem(tmp_path) == ("bad_profile", "damaged")
     assert file.read_bytes() == b"not a database, whatever it is" * 100
@@ -90,7 +90,7 @@ def test_damage_behind_the_first_page_is_reported(tmp_path: Path) -> None:
     spool = Spool(tmp_path, None)
     begin_operation(spool, make_intent("op-1"))
     spool.close()
-    file = tmp_path / FILE_NAME
+    file = tmp_path / SPOOL_FILE_NAME
     whole = file.read_bytes()
     file.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
     assert _read_code_and_problem(tmp_path) == ("bad_profile", "damaged")
@@ -106,7 +106,7 @@ def test_damage_behind_the_first_page_is_reported(tmp_path: Path) -> None:
 )
 def test_a_file_of_others_or_of_a_newer_program_is_refused(tmp_path: Path, script: str, problem: str) -> None:
     """A spool file of another program, or of a newer version of this program, is refused with the reason."""
-    conn = sqlite3.connect(tmp_path / FILE_NAME)
+    conn = sqlite3.connect(tmp_path / SPOOL_FILE_NAME)
     conn.executescript(script)
     conn.close()
     assert _read_code_and_problem(tmp_path) == ("bad_profile", problem)
@@ -115,7 +115,7 @@ def test_a_file_of_others_or_of_a_newer_program_is_refused(tmp_path: Path, scrip
 def test_a_newer_file_is_refused_with_both_versions(tmp_path: Path) -> None:
     """The refusal of a newer spool file names, in both languages, the file's version and the version that this
     program can read."""
-    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as conn:
+    with closing(sqlite3.connect(tmp_path / SPOOL_FILE_NAME)) as conn:
         conn.executescript(f"PRAGMA application_id={SQLITE_APPLICATION_ID}; PRAGMA user_version=9999")
     with pytest.raises(ConsoleError) as refused:
         begin_operation(Spool(tmp_path, None), make_intent("op"))
@@ -144,7 +144,7 @@ def test_a_spool_whose_log_was_deleted_is_used_no_more(tmp_path: Path, spool: Sp
     """
     begin_operation(spool, make_intent("op-1"))
     for suffix in ("-wal", "-shm"):
-        (tmp_path / f"{FILE_NAME}{suffix}").unlink()
+        (tmp_path / f"{SPOOL_FILE_NAME}{suffix}").unlink()
     with pytest.raises(ConsoleError) as refused_write:
         begin_operation(spool, make_intent("op-2"))
     with pytest.raises(ConsoleError) as refused_read:
