@@ -20,7 +20,7 @@ WINDOW_NAME = "support-console-window"
 """Name of the second program on Windows. It starts the window without opening a console window."""
 
 # Files that are opened, not imported. Alembic reads the migrations as source.
-DATA = {
+DATA_FOLDERS = {
     "resources": "resources",
     "console/store/migrations": "console/store/migrations",
 }
@@ -31,11 +31,11 @@ PACKAGE_DATA = {"budoux": ("models/ja.json", "skip_nodes.json")}
 
 # Imported by a name that only exists at run time: our commands and pages, the database drivers that
 # SQLAlchemy looks up by URL, what the migrations import, the keyring's backends.
-COLLECTED = ("console", "alembic.ddl", "keyring.backends")
-HIDDEN = ("pymysql", "sqlalchemy.dialects.sqlite.pysqlite", "sqlalchemy.dialects.mysql.pymysql")
+COLLECTED_PACKAGES = ("console", "alembic.ddl", "keyring.backends")
+HIDDEN_MODULES = ("pymysql", "sqlalchemy.dialects.sqlite.pysqlite", "sqlalchemy.dialects.mysql.pymysql")
 
 # Parts of Qt that the window doesn't use, and tools that a library mentions but never needs here.
-UNUSED = (
+UNUSED_MODULES = (
     *(f"PySide6.Qt{part}" for part in ("Qml", "Quick", "QuickWidgets", "QuickControls2", "Sql", "Test")),
     *(f"PySide6.Qt{part}" for part in ("Help", "Designer", "UiTools", "OpenGL", "OpenGLWidgets", "Xml")),
     *("tkinter", "pytest", "hypothesis", "mypy", "setuptools", "pip", "numpy", "PIL", "IPython", "pygments"),
@@ -43,13 +43,13 @@ UNUSED = (
 
 # Python has modules for them, and PyInstaller takes what is there; their licences (GPL, AGPL) would become the
 # application's.
-FORBIDDEN = ("readline", "_gdbm", "_dbm", "dbm.gnu", "dbm.ndbm")
+FORBIDDEN_MODULES = ("readline", "_gdbm", "_dbm", "dbm.gnu", "dbm.ndbm")
 # The packages of each extra; only an application that was built with the extra has them.
-EXTRAS = {
+PACKAGES_BY_EXTRA = {
     "gs": ("gcsfs", "fsspec", "google", "grpc", "aiohttp", "googleapiclient"),
     "kafka": ("confluent_kafka",),
 }
-BINARIES = "binaries.json"
+BINARIES_FILE_NAME = "binaries.json"
 """Name of the file in the work folder that has the source path of each binary of the application."""
 
 
@@ -59,7 +59,7 @@ def parse_extras(words: Sequence[str]) -> argparse.Namespace:
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT)
-    parser.add_argument("--with", dest="extras", action="append", choices=sorted(EXTRAS), default=[])
+    parser.add_argument("--with", dest="extras", action="append", choices=sorted(PACKAGES_BY_EXTRA), default=[])
     return parser.parse_args(words)
 
 
@@ -67,8 +67,12 @@ def hidden_imports(extras: Sequence[str]) -> list[str]:
     """Return the names of the modules that the program imports without a statement that PyInstaller can find."""
     from PyInstaller.utils.hooks import collect_submodules
 
-    named = [name for extra in extras for name in EXTRAS[extra] if find_spec(name)]
-    return [*HIDDEN, *named, *(module for package in COLLECTED for module in collect_submodules(package))]
+    named = [name for extra in extras for name in PACKAGES_BY_EXTRA[extra] if find_spec(name)]
+    return [
+        *HIDDEN_MODULES,
+        *named,
+        *(module for package in COLLECTED_PACKAGES for module in collect_submodules(package)),
+    ]
 
 
 def data_files() -> list[tuple[str, str]]:
@@ -77,7 +81,7 @@ def data_files() -> list[tuple[str, str]]:
     """
     from PyInstaller.utils.hooks import copy_metadata
 
-    opened = [(str(ROOT / source), target) for source, target in DATA.items()]
+    opened = [(str(ROOT / source), target) for source, target in DATA_FOLDERS.items()]
     for name, files in PACKAGE_DATA.items():
         spec = find_spec(name)
         folders = spec.submodule_search_locations if spec is not None else None
@@ -88,34 +92,43 @@ def data_files() -> list[tuple[str, str]]:
 
 
 def assemble(words: Sequence[str]) -> None:
-    """Collect the application; called by `support-console.spec`, inside PyInstaller."""
+    """Let PyInstaller collect the files of the application. `support-console.spec` calls this function inside
+    PyInstaller; `words` are the arguments that `parse_extras` reads.
+    """
     from PyInstaller.building.api import COLLECT, EXE, PYZ
     from PyInstaller.building.build_main import Analysis
     from PyInstaller.config import CONF
 
     extras = parse_extras(words).extras
-    left_out = [name for extra, names in EXTRAS.items() if extra not in extras for name in names]
+    left_out = [name for extra, names in PACKAGES_BY_EXTRA.items() if extra not in extras for name in names]
     found = Analysis(
         [str(ROOT / "console" / "__main__.py")],
         pathex=[str(ROOT)],
         datas=data_files(),
         hiddenimports=hidden_imports(extras),
-        excludes=[*UNUSED, *FORBIDDEN, *left_out],
+        excludes=[*UNUSED_MODULES, *FORBIDDEN_MODULES, *left_out],
     )
-    found.binaries = contents.choose_entries(found.binaries, _libraries_of)
+    found.binaries = contents.choose_entries(found.binaries, _list_libraries)
     found.datas = contents.choose_data(found.datas, found.binaries)
     work = Path(CONF["workpath"])
-    (work / BINARIES).write_text(
+    (work / BINARIES_FILE_NAME).write_text(
         json.dumps({path: source for path, source, kind in found.binaries if kind != "SYMLINK"})
     )
     archive = PYZ(found.pure)
     is_stripped = PLATFORM == "linux"
     programs = [
         EXE(
-            archive, found.scripts, UTF8, exclude_binaries=True, name=name, console=console, strip=is_stripped, **look
+            archive,
+            found.scripts,
+            UTF8_OPTIONS,
+            exclude_binaries=True,
+            name=name,
+            console=console,
+            strip=is_stripped,
+            **look,
         )
         for name, console in ([(NAME, True), (WINDOW_NAME, False)] if PLATFORM == "win32" else [(NAME, True)])
-        for look in [_look_of_program(work)]
+        for look in [_make_icon_and_version_arguments(work)]
     ]
     folder = COLLECT(*programs, found.binaries, found.datas, name=NAME, strip=is_stripped)
     if PLATFORM == "darwin":
@@ -123,16 +136,16 @@ def assemble(words: Sequence[str]) -> None:
 
 
 # A frozen interpreter doesn't turn to UTF-8 in the C locale by itself; JSON and Japanese need it.
-UTF8 = [("X utf8=1", None, "OPTION")]
+UTF8_OPTIONS = [("X utf8=1", None, "OPTION")]
 
 
-def _libraries_of(file: str) -> list[str]:
+def _list_libraries(file: str) -> list[str]:
     from PyInstaller.depend.bindepend import get_imports
 
     return [name for name, _ in get_imports(file)]
 
 
-def _look_of_program(work: Path) -> dict[str, Any]:
+def _make_icon_and_version_arguments(work: Path) -> dict[str, Any]:
     """Return the arguments for the icon and the version resource of a program on Windows; {} on other systems, whose
     packages contain both.
     """
@@ -180,7 +193,7 @@ def build(dist: Path = ROOT / "dist", work: Path = ROOT / "build", extras: Seque
     options = ["--noconfirm", "--log-level=ERROR", f"--distpath={dist}", f"--workpath={work}"]
     work.mkdir(parents=True, exist_ok=True)
     run([*options, str(ROOT / "support-console.spec"), "--", *(word for one in extras for word in ("--with", one))])
-    sources = json.loads(next(work.rglob(BINARIES)).read_text())
+    sources = json.loads(next(work.rglob(BINARIES_FILE_NAME)).read_text())
     third_party.write_documents(folder, extras, sources)
     contents.check_folder(folder, extras)
     manifest.write_manifest(folder)
@@ -188,7 +201,7 @@ def build(dist: Path = ROOT / "dist", work: Path = ROOT / "build", extras: Seque
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Build into the folder that the command line names."""
+    """Build the application into the folder that the command line names, and return the exit status 0."""
     args = parse_extras(sys.argv[1:] if argv is None else argv)
     target = args.folder.resolve()
     print("Building the one-folder application; this takes about a minute.", flush=True)

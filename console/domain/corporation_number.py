@@ -52,9 +52,9 @@ def read_number(text: str, *, allows_test_numbers: bool = False) -> CorporationN
     """Normalise and check a corporation number that a person typed. Return the number, or a `RejectedNumber` with the
     reason.
 
-    `allows_test_numbers`: accept AlarmBox's TEST_NUMBERS too. The normalisation only replaces full-width digits and
-    removes separators. It doesn't use NFKC, which would replace ① by 1, and doesn't use str.isdigit, which accepts
-    digits of other scripts.
+    If `allows_test_numbers` is True, accept the ALARMBOX_TEST_NUMBERS too. The normalisation only replaces full-width
+    digits and removes separators. It doesn't use NFKC, which would replace ① by 1, and doesn't use str.isdigit, which
+    accepts digits of other scripts.
     """
     bare_text, is_prefix_stripped = _strip_invoice_prefix(
         text[:_LONGEST_INPUT_CHARACTERS].translate(_CHARACTER_NORMALISATION)

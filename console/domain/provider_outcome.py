@@ -31,8 +31,8 @@ OUTCOME_CLASSES_WITH_EFFECT = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING)
 
 
 class SendingCertainty(StrEnum):
-    """Answer to the question whether a byte of the request has reached the provider: certainly not (NO), possibly
-    (MAYBE), or certainly (YES).
+    """Certainty that a byte of the request has reached the provider: it certainly has not (NO), possibly has (MAYBE),
+    or certainly has (YES).
     """
 
     NO = "no"

@@ -1,10 +1,10 @@
 """The names of the queues."""
 
 MISMATCH_QUEUE_NAME = "disagree"
-"""The queue *Mismatch*."""
+"""Name of the queue of records whose sides disagree. The screens call this queue Mismatch."""
 NOTICES_QUEUE_NAME, COMPANIES_QUEUE_NAME = "notices", "companies"
 QUEUES_WITHOUT_RECORDS = (NOTICES_QUEUE_NAME, COMPANIES_QUEUE_NAME)
-"""The queues of unmatched notices and of changed companies."""
+"""Names of the queues whose rows are no records: unmatched notices, and changed companies."""
 QUEUE_NAMES = (
     *("pending", "error", "incomplete", "unknown", "review", "refunds", MISMATCH_QUEUE_NAME),
     *QUEUES_WITHOUT_RECORDS,

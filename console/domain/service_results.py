@@ -29,8 +29,8 @@ alert."""
 class NextStep:
     """The next step of a record: a wording code with facts, and the terminal command for the step; None if there is
     no command. `action` is the name of the action that does the step (see `AllowedAction`); None if the step is no
-    action, such as to wait. `asks_shop_first` is True if the person must ask the shop before the action, because only
-    one of the shop's answers calls for it.
+    action, such as to wait. `asks_shop_first` is True if the person must ask the shop before the action, because the
+    action is right only after one of the shop's possible answers.
     """
 
     code: str

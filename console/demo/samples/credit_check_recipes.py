@@ -217,7 +217,7 @@ def _make_renewed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
             yield older
 
 
-def _make_checks_with_two_reports(factory: CheckSampleFactory) -> Iterator[CheckSample]:
+def _make_checks_with_two_pdfs(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield credit checks whose PDF the provider has replaced: the newer PDF is current, and the older one is still
     stored.
     """
@@ -318,7 +318,7 @@ def _make_duplicate_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]
 CHECK_SAMPLE_RECIPES: tuple[Callable[[CheckSampleFactory], Iterator[CheckSample]], ...] = (
     _make_running_checks, _make_lapsed_checks, _make_unknown_checks, _make_checks_with_proposed_outcome,
     _make_checks_with_unusable_answer, _make_failed_checks, _make_incomplete_checks,
-    _make_checks_after_viewing_period, _make_renewed_checks, _make_checks_with_two_reports,
+    _make_checks_after_viewing_period, _make_renewed_checks, _make_checks_with_two_pdfs,
     _make_checks_for_several_clients, _make_contradicted_checks, _make_checks_by_other_programs,
     _make_duplicate_checks,
 )  # fmt: skip

@@ -63,13 +63,13 @@ def write_samples(
     stored before the rows, so that no row refers to a missing file. `render_pdf` returns the PDF for a report and its
     version number (from 1).
     """
-    reports, people_of = (
+    documents_by_sample_id, people_of = (
         _store_documents(context, [sample for sample in samples if sample.has_pdf], render_pdf),
         tuple(team),
     )
 
     def write_samples_and_audit_trail(tx: Transaction) -> None:
-        _write_samples_in_transaction(tx, context, samples, people_of, reports)
+        _write_samples_in_transaction(tx, context, samples, people_of, documents_by_sample_id)
         money_writer.write_samples(context, tx, payments)
         checks = ((event, CREDIT_CHECK_KIND, sample.id) for sample in samples for event in sample.events)
         _write_audit_trail(context, tx, [*checks, *money_writer.list_audit_events(payments)])
@@ -82,12 +82,14 @@ def _write_samples_in_transaction(
     context: ServiceContext,
     samples: Sequence[CheckSample],
     team: Sequence[Person],
-    reports: dict[int, list[StoredDocument]],
+    documents_by_sample_id: dict[int, list[StoredDocument]],
 ) -> None:
     for person in team:
         people.insert_person(tx.conn, person)
     renewed_ids = {sample.newer_sample.id: sample.id for sample in samples if sample.newer_sample}
-    own_rows = [_make_check_row(sample, reports, renewed_ids) for sample in samples if sample.journal_state]
+    own_rows = [
+        _make_check_row(sample, documents_by_sample_id, renewed_ids) for sample in samples if sample.journal_state
+    ]
     insert_rows(tx, schema.credit_checks, own_rows)
     insert_rows(
         tx,
@@ -98,7 +100,11 @@ def _write_samples_in_transaction(
         tx, schema.operations, [_make_operation_row(context, sample) for sample in samples if sample.journal_state]
     )
     insert_rows(tx, schema.evidence, [row for sample in samples for row in _make_evidence_rows(sample)])
-    insert_rows(tx, schema.documents, [row for sample in samples for row in _make_document_rows(sample, reports)])
+    insert_rows(
+        tx,
+        schema.documents,
+        [row for sample in samples for row in _make_document_rows(sample, documents_by_sample_id)],
+    )
     insert_rows(tx, schema.approvals, [_make_proposal_row(sample) for sample in samples if sample.proposed_by])
     insert_rows(tx, schema.alerts, [_make_case_row(sample) for sample in samples if sample.kind == "contradicted"])
 
@@ -129,11 +135,12 @@ def _store_documents_of_check(
 
 
 def _make_check_row(
-    sample: CheckSample, reports: dict[int, list[StoredDocument]], renewed_ids: dict[int, int]
+    sample: CheckSample, documents_by_sample_id: dict[int, list[StoredDocument]], renewed_ids: dict[int, int]
 ) -> ColumnValues:
-    """Return the row of a sample credit check in the table of credit checks. `reports` are the stored PDFs by sample
-    id; `renewed_ids` has, by the id of a newer sample, the id of the older credit check that it renews."""
-    stored_documents = reports.get(sample.id, [])
+    """Return the row of a sample credit check in the table of credit checks. `documents_by_sample_id` are the stored
+    PDFs; `renewed_ids` has, by the id of a newer sample, the id of the older credit check that it renews.
+    """
+    stored_documents = documents_by_sample_id.get(sample.id, [])
     changed_at = max((event.at for event in sample.events), default=sample.begun_at)
     is_unknown = sample.column_values.get("certainty") == Certainty.UNKNOWN
     row = (
@@ -215,8 +222,10 @@ def _make_evidence_rows(sample: CheckSample) -> Iterator[ColumnValues]:
         yield make_answer_row(answer, (CREDIT_CHECK_KIND, sample.id), sample.operation_id)
 
 
-def _make_document_rows(sample: CheckSample, reports: dict[int, list[StoredDocument]]) -> Iterator[ColumnValues]:
-    for number, stored_document in enumerate(reports.get(sample.id, [])):
+def _make_document_rows(
+    sample: CheckSample, documents_by_sample_id: dict[int, list[StoredDocument]]
+) -> Iterator[ColumnValues]:
+    for number, stored_document in enumerate(documents_by_sample_id.get(sample.id, [])):
         yield {
             "subject_kind": CREDIT_CHECK_KIND,
             "subject_id": sample.id,

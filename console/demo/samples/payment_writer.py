@@ -145,8 +145,8 @@ def _find_instant_of_state(sample: PaymentSample, state: PaymentState) -> dateti
 
 
 def _write_saga(conn: Connection, sample: PaymentSample) -> None:
-    """Write the completed saga that has ended the payment of the sample, which must be expired. The saga's start is
-    stored with an earlier time than its steps, so that the timeline shows the start first."""
+    """Write the completed saga that has ended the sample's payment; the payment must be in the state `expired`. The
+    saga's start is stored with an earlier time than its steps, so that the timeline shows the start first."""
     at, step_times = sample.latest_event_at, dict[str, str]()
     kind, begun_at = timeout_start.PAYMENT_TIMEOUT_KIND, at - ONE_SECOND
     saga = sagas.start_saga(conn, kind, payments.PAYMENT_KIND, sample.id, timeout_start.ASK_STEP, {}, begun_at)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MERGED_PAIR_COUNT = 20
 """Number of corporations that are merged into another one in each further registry file of the training."""
 _MERGERS_DAYS_AGO = 60
-"""Number of days between the mergers of these corporations and the day of the registry file."""
+"""Number of days between the mergers of the merged corporations and the day of the registry file."""
 _REGISTRY_FILE_SEED = 20261120
 
 

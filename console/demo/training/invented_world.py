@@ -64,8 +64,9 @@ class SandboxTrainingActors:
         return self._merged_pairs[self._used_pair_count - 1]
 
     def publish_merged_corporations(self) -> None:
-        """Import a corporation registry with further merged corporations. The earlier ones stay in it, because
-        records of earlier attempts name them."""
+        """Import a corporation registry with further merged corporations. The merged corporations of earlier calls
+        stay in the registry, because records of earlier attempts name them.
+        """
         pairs = [*self._merged_pairs, *make_merged_pairs()]
         import_merged_corporations(self._console, self._folder, pairs)
         self._merged_pairs = pairs

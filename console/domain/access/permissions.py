@@ -44,8 +44,9 @@ ROLES_BY_RIGHT: Mapping[str, frozenset[str]] = {
 MAKER_ROLES = ROLES_BY_RIGHT["refund_request"] | ROLES_BY_RIGHT["refund_propose"]
 """Roles of which the maker of a refund must have one: at the request, at the approval and at the sending."""
 ROLES_THAT_SEND_REQUEST_IDS = frozenset({OPERATOR, APPROVER, WORKER})
-"""Roles that may make calls with request ids. Of all accounts on a database server only theirs may read and store
-request ids (`store/access/grants.py`)."""
+"""Roles that may make calls with request ids. On a database server only the accounts with one of these roles may read
+and store request ids (`store/access/grants.py`).
+"""
 READING_RIGHTS = frozenset({"read", "audit_own", "audit", "audit_any"})
 """Rights to read. A desk reads the database itself, even if a worker does all other actions for its person."""
 

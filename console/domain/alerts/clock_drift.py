@@ -16,7 +16,9 @@ MIN_LATE_REQUEST_COUNT = 3
 """Smallest number of requests of a desk, all of them late, from which on its clock counts as behind, because a single
 request may have had a slow connection."""
 ALERT_LIFETIME = timedelta(days=1)
-"""Time after which an alert is resolved although its desk was not measured again; the desk may be switched off."""
+"""Time after which an alert about a wrong clock is resolved although the desk's clock was not measured again; the
+desk may be switched off.
+"""
 
 
 def compute_desk_subject_id(desk: str) -> int:

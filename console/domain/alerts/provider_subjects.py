@@ -8,7 +8,7 @@ PROVIDER_KIND = "provider"
 AUTHORISATION_RULE = "authorise_again"
 """Rule of the case about a provider that no longer accepts the stored tokens: a person must authorise it again."""
 AUTHORISATION_OBSERVED, AUTHORISATION_EXPECTED = "authorise_again", "answers"
-"""The texts `observed` and `expected` of this case."""
+"""The texts `observed` and `expected` of the case about a provider that must be authorised again."""
 
 
 def compute_provider_subject_id(provider: str) -> int:

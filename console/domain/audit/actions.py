@@ -49,6 +49,7 @@ class AuditAction(StrEnum):
     PAYMENT_EXPIRED = "payment.expired"
     PAYMENT_EXPIRY_UNDONE = "payment.expiry_undone"
     PAYMENT_IMPORT = "payment.import"
+    """A person has tried to import a payment and was refused."""
     PAYMENT_IMPORTED = "payment.imported"
     PAYMENT_LATE_ANSWER = "payment.late_answer"
     PAYMENT_MOVE_ORDER = "payment.move_order"
@@ -67,11 +68,15 @@ class AuditAction(StrEnum):
     PAYMENT_PROBE = "payment.probe"
     PAYMENT_PROBED = "payment.probed"
     PAYMENT_RECONCILE = "payment.reconcile"
+    """A person has requested a reconciliation and was refused."""
     PAYMENT_RECONCILE_AMOUNT = "payment.reconcile_amount"
     PAYMENT_RECONCILE_MISSING_THERE = "payment.reconcile_missing_there"
+    """The provider's history lacks the payment. A case was opened."""
     PAYMENT_RECONCILE_STATE = "payment.reconcile_state"
     PAYMENT_RECONCILE_UNKNOWN_REFUND = "payment.reconcile_unknown_refund"
+    """The provider's history has a refund that this console has not sent. A case was opened."""
     PAYMENT_RECONCILED = "payment.reconciled"
+    """The provider's history agrees with the payment again. The cases of the reconciliation were closed."""
     PAYMENT_RESOLVE = "payment.resolve"
     PAYMENT_RESOLVE_PROPOSED = "payment.resolve_proposed"
     PAYMENT_REVERSED = "payment.reversed"
@@ -84,9 +89,12 @@ class AuditAction(StrEnum):
     instead.
     """
     PAYMENT_TIMEOUT_RESUMED = "payment.timeout_resumed"
+    """The program has continued the saga that ends a payment whose time limit has passed."""
     PAYMENT_TIMEOUT_STUCK = "payment.timeout_stuck"
+    """A step of the saga that ends an overdue payment failed. A case was opened."""
     PAYMENT_UNKNOWN = "payment.unknown"
     PAYMENT_UNKNOWN_REFUND = "payment.unknown_refund"
+    """The provider reports a refund that this console has not sent. A case was opened."""
     PAYMENT_UNMASK = "payment.unmask"
     """A person has seen the payer, or answers that name it, without masks."""
 
@@ -128,6 +136,7 @@ class AuditAction(StrEnum):
     REFUND_RESOLVE = "refund.resolve"
     REFUND_RESOLVE_PROPOSED = "refund.resolve_proposed"
     REFUND_SLOW = "refund.slow"
+    """The provider accepted the refund 24 hours ago and has not completed it."""
     REFUND_SUBMIT = "refund.submit"
     REFUND_SUBMIT_LAPSED = "refund.submit.lapsed"
     REFUND_SUBMIT_STARTED = "refund.submit.started"
@@ -141,6 +150,7 @@ class AuditAction(StrEnum):
     OPERATION_RESOLVE_PROPOSED = "operation.resolve_proposed"
     OPERATION_RESOLVED = "operation.resolved"
     OPERATION_SHOW = "operation.show"
+    """A person has opened an operation."""
     OPERATION_UNDELIVERED = "operation.undelivered"
     """The answer in a desk's spool could not be written into the database."""
 
@@ -170,6 +180,7 @@ class AuditAction(StrEnum):
     BULK_FROZEN = "bulk.frozen"
     """A person has stored a bulk run with its fixed list of records."""
     BULK_RUN = "bulk.run"
+    """A person has continued a bulk run, or was refused."""
     BULK_STOPPED = "bulk.stopped"
 
     RECONCILIATION_BEGUN = "reconciliation.begun"
@@ -197,7 +208,9 @@ class AuditAction(StrEnum):
     AUDIT_ROOT = "audit.root"
 
     LOCK_HOLDER_ENDED = "lock_holder.ended"
+    """A worker has ended a database session whose locks blocked other sessions."""
     LOCK_HOLDER_LOCKED_OUT = "lock_holder.locked_out"
+    """A worker has locked a database account whose sessions blocked other sessions repeatedly."""
 
     LIMIT_CHANGED = "limit.changed"
     LIMIT_PROPOSED = "limit.proposed"
@@ -214,12 +227,14 @@ class AuditAction(StrEnum):
     READ_ONLY_OFF = "read_only.off"
     READ_ONLY_ON = "read_only.on"
     READ_ONLY_SET = "read_only.set"
+    """A person has tried to set a read-only switch and was refused."""
 
     OPERATOR_ADDED = "operator.added"
     OPERATOR_CHANGED = "operator.changed"
     OPERATOR_DISABLED = "operator.disabled"
 
     SESSION_CONFIRMED = "session_confirmed"
+    """A person has typed the password to confirm an action."""
     SESSION_CREATED = "session_created"
     SESSION_DELETED = "session_deleted"
     SESSION_MISSING = "session_missing"
@@ -230,6 +245,7 @@ class AuditAction(StrEnum):
     REQUEST_REPEATED = "request.repeated"
     """A call with the request id of an earlier call got the stored answer."""
     REQUEST_UNREADABLE = "request.unreadable"
+    """A worker could not read a desk request."""
 
     TASKS_RUN = "tasks.run"
 

@@ -16,9 +16,9 @@ from console.domain.errors import ConsoleError
 LONGEST_WAIT_FOR_WORKER_SECONDS = 60
 """Seconds for which a desk request waits for a worker. After this time no worker executes the request."""
 TAKEOVER_MARGIN_SECONDS = 60
-"""Seconds after the end of a request's wait in which a worker that takes the request over still executes its command,
-if an earlier worker has begun it. After that, a worker only answers the request: the desk no longer waits, or soon
-stops.
+"""Length (seconds) of the period after the end of a request's wait in which a worker still executes the command of a
+request that it takes over from an earlier worker. After this period, a worker that takes the request over answers it
+without executing its command: the desk has ended its wait, or ends it soon.
 """
 PRESENCE_LEASE_NAME = "desk_requests"
 """Name of the lease that a worker holds while it executes desk requests. By this lease the desks see that a worker is

@@ -153,7 +153,7 @@ class UnknownClientDetail(TypedDict):
 class NotFoundDetail(TypedDict, total=False):
     """Facts of the error `not_found`. For a record, `kind` and `id` name the missing record; if a payment has no
     order, `kind` is "order" and `payment` is the id of the payment. For a table, `problem` is "no_table" and `table`
-    its name. For a document, `document` is its path and `reason` states what is wrong with it.
+    its name. For a document, `document` is its path and `reason` is the code of its fault.
     """
 
     kind: str

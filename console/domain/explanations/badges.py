@@ -87,8 +87,10 @@ must be done because another record has replaced this one.
 
 def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
     """Return the badge of work: the stored work state, by which queues are sorted, filtered and counted. But return
-    POSSIBLE if that state isn't NEEDS_REVIEW and the sentence of the next step asks a person, also if the console has
-    no action for this step (for example "ask your lead"). So badge and sentence don't contradict each other."""
+    POSSIBLE if that state isn't NEEDS_REVIEW and the sentence of the next step asks a person to do something, even if
+    the console has no action for this step (for example "ask your lead"). So badge and sentence don't contradict each
+    other.
+    """
     if work.state is not WorkState.NEEDS_REVIEW and explanation.next_step.code not in NEXT_STEPS_WITHOUT_PERSON:
         return WorkBadge.POSSIBLE
     return WorkBadge(work.state.value)

@@ -274,8 +274,8 @@ def _find_payment_work_badge(
 
     - WAITING_FOR_APPROVAL: `explanation` advises a step of a refund that waits for approval; or it advises no step of
       a refund, and a proposed decision waits for a second person
-    - the badge of the payment's own work state and next step (`find_work_badge`). The work of a refund isn't the work
-      of the payment, by which queues sort and filter the payment
+    - the badge of the payment's own work state and next step (`find_work_badge`). The badge doesn't depend on the
+      work of a refund, because queues sort and filter a payment by its own work state
     """
     pending_refund = relations.pending_refund
     if pending_refund is not None and explanation.next_step.action == OPEN_REFUND_ACTION:
@@ -530,9 +530,9 @@ def _make_refund_request_step(
     *,
     asks_shop_first: bool = False,
 ) -> NextStep:
-    """Return the next step "request a refund" with the wording code `code` and this `asks_shop_first`. If a refund of
-    the payment is pending, return the next step of that refund; if no refund can be requested now, return a step
-    whose sentence names the reason.
+    """Return the next step "request a refund" with the wording code `code`. `asks_shop_first` is True if the person
+    must ask the shop before the request. If a refund of the payment is pending, return the next step of that refund;
+    if no refund can be requested now, return a step whose sentence names the reason.
     """
     pending_refund = relations.pending_refund
     if pending_refund is not None:
@@ -609,8 +609,9 @@ def _is_decision_overdue(refund: Refund, now: datetime) -> bool:
 
 
 def _list_roles_for_refund(relations: PaymentRelations, now: datetime) -> tuple[str, ...]:
-    """Return the roles that may do the next step of the payment's refund. Return none if the next step is that the
-    refund expires, because no person does this."""
+    """Return the roles that may do the next step of the payment's refund. Return () if the next step is that the
+    refund expires, because no person does this.
+    """
     pending_refund = relations.pending_refund
     return () if pending_refund is not None and _is_decision_overdue(pending_refund, now) else DECIDING_ROLES
 

@@ -11,10 +11,10 @@ SWITCH_LIST_COMMAND = "support-console read-only list"
 
 def replace_stopped_next_step(explanation: Explanation, switch: ReadOnlySwitch | None) -> Explanation:
     """If `switch` stops the advised action, return the explanation with another next step: wait until the switch is
-    off. This step has no roles, because a person has nothing to do, so the badge POSSIBLE is replaced by NONE, except
-    for an unknown outcome, beside which no badge says that there is nothing to do. Otherwise return the explanation
-    unchanged. Verdict, reason and the other badges stay the same. `switch` is a switch that is on; None if none is
-    on.
+    off. No role does this step, because a person has nothing to do. So the badge of work POSSIBLE becomes NONE,
+    except for a record with an unknown outcome: its badge of work never says that nothing must be done. Verdict,
+    reason and the other badges are unchanged. If the switch stops nothing, return the explanation unchanged. `switch`
+    is a switch that is on; None if no switch is on.
     """
     if switch is None or not is_action_stopped(explanation.next_step.action, switch):
         return explanation

@@ -11,7 +11,9 @@ if TYPE_CHECKING:  # imported for types only: a list of credit checks doesn't ne
     from console.domain.payments.records import Order, Payment, Refund
 
 SECOND_PERSON_STEPS = frozenset({"next.second_person", "next.payment_second_person", "next.refund_second_person"})
-"""The next steps that only a second person can take: the decision about an outcome that somebody has proposed."""
+"""Wording codes of the next steps that only a second person can do: decide about an outcome that somebody has
+proposed.
+"""
 
 
 def explain_record(record: "CreditCheck | Order | Payment | Refund", now: datetime) -> Explanation:

@@ -49,9 +49,13 @@ that `provider` offers the names of all providers.
 
 
 _OPERATORS_WITH_TRANSLATED_VALUES = ("status", "certainty", "work", "provider", "kind")
-"""The operators whose values are offered for a typed word without an operator."""
+"""The operators whose values are offered for a typed word without an operator, if a translation of the value begins
+with the word.
+"""
 _VALUES_WITHOUT_TRANSLATION = {"certainty": frozenset(map(str, Certainty))}
-"""Values that are offered only after their operator: those of `status` contain the unknown outcome."""
+"""Values that are offered only after their operator is typed, by operator. For example, a typed translation of
+`unknown` offers `status:unknown` and not also `certainty:unknown`.
+"""
 WordLister: TypeAlias = Callable[[str, str], tuple[str, ...]]
 """A function that returns the words in the person's language for an operator and its value ("" for the operator
 alone)."""

@@ -26,8 +26,8 @@ class InvalidCorporationNumber(ConsoleError):
 
 def parse_number(text: str, *, allows_test_numbers: bool = False) -> CorporationNumber:
     """Return the corporation number that a person typed, normalised and checked by the rules of `read_number`. Raises
-    InvalidCorporationNumber for any other text, with the first rule that the text breaks. With `allows_test_numbers`,
-    AlarmBox's TEST_NUMBERS are accepted too.
+    InvalidCorporationNumber for any other text, with the first rule that the text breaks. If `allows_test_numbers` is
+    True, the ALARMBOX_TEST_NUMBERS are accepted too.
     """
     number = read_number(text, allows_test_numbers=allows_test_numbers)
     if isinstance(number, RejectedNumber):

@@ -4,8 +4,8 @@ code, or words. The rules are the same for the terminal (`find`, `lookup`) and t
 - 13 digits with the right check digit, alone or together with words, are a corporation number. Spaces and hyphens
   between the digits, and the T of an invoice registration number, are ignored. 12 digits are a company registry
   number (会社法人等番号), to which the check digit is added.
-- 100-0001, a beginning of it such as 100-00, 〒1000001 and 〒100 are post codes. 7 digits are a post code too, and
-  also the beginning of a number; so are 3 digits together with other words.
+- 100-0001, a beginning of it such as 100-00, 〒1000001 and 〒100 are post codes. 7 digits count as a post code and as
+  the beginning of a number. 3 digits together with other words count as a post code and as a part of a name.
 - Other digits are the beginning of a corporation number or of a company registry number if there are at least 4 of
   them. They may also be part of a name.
 - Everything else is words. A corporation matches if each word is in its name, furigana, English name, address or post

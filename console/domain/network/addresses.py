@@ -9,7 +9,9 @@ Address = IPv4Address | IPv6Address
 _GLOBAL_UNICAST_NETWORK = IPv6Network("2000::/3")
 _NAT64_NETWORK = IPv6Network("64:ff9b::/96")
 _ISATAP_INTERFACE_IDS = (0x00005EFE, 0x02005EFE)
-"""Upper half of an IPv6 interface identifier whose lower half is an IPv4 address (ISATAP, RFC 5214)."""
+"""The two values of the upper half of an IPv6 interface identifier whose lower half is an IPv4 address (ISATAP, RFC
+5214).
+"""
 
 
 @lru_cache

@@ -30,8 +30,8 @@ PAID_STATES = frozenset(
 PAID_BY_CALLBACK_STATES = frozenset({PaymentState.CALLBACK_RECEIVED, PaymentState.SIGNATURE_VERIFIED})
 """Payment states in which a callback says that the payer has paid, and the provider has not been asked yet."""
 CONFIRMED_PAID_STATES = PAID_STATES - PAID_BY_CALLBACK_STATES
-"""Payment states in which an answer of the provider, a signed notice, or people say that the payer has paid. A
-payment counts for its order only in these.
+"""Payment states in which an answer of the provider, a signed notice, or people say that the payer has paid. Only in
+these states does a payment count for its order.
 """
 WAITING_STATES = frozenset({PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
 """Payment states in which the payer has not paid and may still pay."""

@@ -105,8 +105,8 @@ def list_provider_names() -> tuple[str, ...]:
 
 
 def get_time_zone(provider_name: str) -> timezone:
-    """Return the time zone of the provider's calendar days. If `name` is no payment provider, return the time zone of
-    Japan.
+    """Return the time zone of the provider's calendar days. If `provider_name` is no payment provider, return the
+    time zone of Japan.
     """
     provider = find_provider(provider_name)
     return provider.time_zone if provider else JST

@@ -112,9 +112,9 @@ def compute_report_effect(
 
 
 def keeps_other_amount_unknown(payment: Payment, report: PaymentReport) -> bool:
-    """True if the payment's outcome is unknown because the provider has reported another amount as paid, and this
-    report of no payment says nothing about that amount. Then the outcome stays unknown: a failed or open attempt over
-    the requested amount doesn't give the paid money back.
+    """True if the payment's outcome is unknown because the provider has reported another amount as paid, and
+    `report`, which doesn't report a success, is not about that amount. Then the outcome stays unknown: a failed or
+    open attempt to pay the requested amount doesn't give the paid money back.
     """
     return find_other_paid_amount(payment) is not None and report.amount != find_other_paid_amount(payment)
 
@@ -193,9 +193,9 @@ def _compute_repeated_success_effect(
 
 
 def _may_be_second_payment(payment: Payment, report: PaymentReport, report_source: ReportSource) -> bool:
-    """True if the provider has reported another amount as paid before this report of success, and both may be
-    payments of their own. They are one payment if a read replaces an earlier read: each states what the provider has
-    stored at its time. A notice is about one payment, so a later report doesn't correct it.
+    """True if the provider has reported another amount as paid before this report of success, and the two reports may
+    be about two payments. Two reads are about one payment: the later read replaces the earlier one. A notice is about
+    one payment, so a later report doesn't correct it.
     """
     other_amount = find_other_paid_amount(payment)
     is_read_after_read = report_source is ReportSource.READ and payment.last_event_id is None
@@ -271,18 +271,19 @@ def _compute_failure_effect(payment: Payment, report: PaymentReport, report_sour
 
 def _may_be_failed_attempt(provider_state: str | None, report_source: ReportSource) -> bool:
     """True if a report of a failure, with the provider's word for the state, may be about a further attempt to pay
-    that failed after the payment had been paid. A signed notice is about one attempt and has no id of it, so only
-    REVERSAL_NOTICE_TYPE says that paid money went back. A read describes everything that the provider has."""
+    that failed after the payment had been paid. A signed notice is about one attempt and doesn't state its id, so
+    only a notice of the type REVERSAL_NOTICE_TYPE proves that paid money went back. A read describes everything that
+    the provider has."""
     return report_source is ReportSource.NOTICE and provider_state != REVERSAL_NOTICE_TYPE
 
 
 def replace_unclear_reversal(
     effect: ReportEffect, report: PaymentReport, report_source: ReportSource
 ) -> ReportEffect:
-    """Return the effect of a report about a payment of whose number the provider has reported a further payment. If
-    `effect` reverses the payment, and the report is a notice without a provider's payment id, the further payment may
-    be the reversed one: return the effect of a contradiction then. Otherwise return `effect` unchanged: a read
-    describes everything that was paid under the number.
+    """Return the effect of `report`. The provider has reported that a further payment was made with the payment
+    number of the report's payment. If `effect` reverses the payment, and the report is a notice without a provider's
+    payment id, the further payment may be the reversed one: return the effect of a contradiction then. Otherwise
+    return `effect` unchanged: a read describes everything that was paid under the number.
     """
     is_reversal = effect.new_states[-1:] == (PaymentState.REVERSED,)
     is_unclear = is_reversal and report_source is ReportSource.NOTICE and report.provider_payment_id is None

@@ -75,8 +75,8 @@ def find_payment_path(start: PaymentState, target: PaymentState) -> tuple[Paymen
     payment with these two states has certainly had: token_generated, user_payment and payment_success.
 
     After callback_received the path also contains signature_verified, because the evidence for `target` confirms the
-    callback as a valid signature would. A path from there to reversed also contains completed. No path contains a
-    failure, an expiry or the receipt of a callback between `start` and `target`.
+    callback as a valid signature would. A path from signature_verified to reversed also contains completed. No path
+    contains a failure, an expiry or the receipt of a callback between `start` and `target`.
     """
     shortest: list[tuple[PaymentState, ...]] = [()]
     for path in shortest:

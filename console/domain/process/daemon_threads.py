@@ -34,7 +34,7 @@ class _StartEvent(Event):
         return True
 
 
-class _LimitedStart(Thread):
+class _ThreadWithLimitedStart(Thread):
     """A thread whose `start` raises RuntimeError if the thread doesn't run within LONGEST_START_SECONDS. A thread
     that begins later does nothing."""
 
@@ -42,12 +42,12 @@ class _LimitedStart(Thread):
         self._started = _StartEvent()
 
     def run(self) -> None:
-        """Call the function of the thread, unless `start` has given the thread up."""
+        """Call the function of the thread; do nothing if `start` has already raised RuntimeError."""
         if not self._started.is_given_up:
             super().run()
 
 
-class DaemonThread(_LimitedStart):
+class DaemonThread(_ThreadWithLimitedStart):
     """A daemon thread that calls `function` once. `start` raises RuntimeError if the thread can't be started."""
 
     def __init__(self, function: Callable[[], object], name: str) -> None:
@@ -55,7 +55,7 @@ class DaemonThread(_LimitedStart):
         self._limit_start()
 
 
-class DaemonTimer(_LimitedStart, Timer):
+class DaemonTimer(_ThreadWithLimitedStart, Timer):
     """A daemon thread that calls `function` after `interval_seconds`, unless it is cancelled before. `start` raises
     RuntimeError if the thread can't be started."""
 

@@ -4,8 +4,8 @@ checks it before it sends the first byte.
 
 A process may be suspended between its claim and its request, for example because the machine sleeps. If its lease
 expires in this time, people may decide that the operation was not executed, and another person may begin the
-operation again. After a long time, what the provider answered during the preparation may no longer be true: for
-example, a person may have made the refund on the provider's own page.
+operation again. After a long time, the provider's answers during the preparation may no longer be true: for example,
+a person may have made the refund on the provider's own page.
 """
 
 from collections.abc import Callable, Iterator

@@ -22,7 +22,7 @@ person's name.
 """
 LONGEST_NAME_CHARACTERS = 60
 MAX_OWN_VIEWS, MAX_TEAM_VIEWS = 50, 50
-"""Numbers of views that one person, and that the team, may have."""
+"""Largest number of views of one person, and largest number of views of the team."""
 MAX_VIEW_COLUMNS = 40
 """Largest number of columns that a view may name."""
 LONGEST_COLUMN_CHARACTERS = 40

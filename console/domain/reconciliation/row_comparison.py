@@ -30,8 +30,8 @@ CASE_RULE_BY_VERDICT = {
 }
 """Rule of the case that is opened about a difference, by the verdict of the comparison."""
 CLOCK_TOLERANCE = timedelta(minutes=5)
-"""Largest accepted difference between the clocks of the provider and of this program. Two times of one event may
-differ by it without being a difference of the records.
+"""Largest accepted difference between the clocks of the provider and of this program. If two times of one event
+differ by no more than this, the records agree.
 """
 
 _SENT_REFUND_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED})

@@ -91,9 +91,9 @@ def _find_probe_in_progress_reason(facts: ChoiceFacts) -> str | None:
 def _find_unanswerable_probe_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes a probe because this desk has no settings for the provider, or because the
     provider has no call for the unknown outcome. None if a probe can get an answer."""
-    if facts.question_possibility is ProviderQueryPossibility.NOT_SET_UP and _can_call_provider(facts.record):
+    if facts.query_possibility is ProviderQueryPossibility.NOT_SET_UP and _can_call_provider(facts.record):
         return "provider_not_set_up"
-    if facts.question_possibility is not ProviderQueryPossibility.NO_CALL or not _has_unknown_outcome(facts.record):
+    if facts.query_possibility is not ProviderQueryPossibility.NO_CALL or not _has_unknown_outcome(facts.record):
         return None
     return (
         OutcomeUnknownReason.NO_LIST_CALL
@@ -105,7 +105,7 @@ def _find_unanswerable_probe_reason(facts: ChoiceFacts) -> str | None:
 def _find_provider_not_set_up_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes a choice because this desk has no settings for the provider; None if the desk
     has them."""
-    return "provider_not_set_up" if facts.question_possibility is ProviderQueryPossibility.NOT_SET_UP else None
+    return "provider_not_set_up" if facts.query_possibility is ProviderQueryPossibility.NOT_SET_UP else None
 
 
 def _find_not_refetchable_reason(facts: ChoiceFacts) -> str | None:
@@ -275,7 +275,7 @@ _PROVIDER_STATEMENTS_FOR_DECISION: Mapping[PaymentState, tuple[ProviderStatement
 def is_decision_denied(target: PaymentState, statement: ProviderStatement) -> bool:
     """Return True if the provider's recent report contradicts the decision that a payment has the state `target`. The
     decision table then refuses the decision, because the service would query the provider again and follow its
-    answer. A payment that is paid with another amount can only be decided as completed.
+    answer. For a payment that is paid with another amount, people can only decide that it is completed.
     """
     if statement is ProviderStatement.OTHER_AMOUNT:
         return target is not PaymentState.COMPLETED
@@ -287,8 +287,8 @@ def _make_decision_rule(
     rules: tuple[RefusalFinder, ...],
     compute_effect: Callable[[ChoiceFacts], DecisionEffect | None],
 ) -> ChoiceRule:
-    """Return the row of the decision table for the decision that a payment or refund has the state `target`.
-    `rules` exclude the decision, `compute_effect` computes its effect."""
+    """Return the row of the decision table for the decision that a payment or refund has the state `target`. `rules`
+    are the rules that can exclude the decision, `compute_effect` computes its effect."""
     return ChoiceRule(
         f"resolve.{target}", "resolve", rules, _list_decision_evidence, _needs_document, compute_effect, target.value
     )

@@ -45,8 +45,9 @@ class ProviderStatement(StrEnum):
 
 
 class ProviderQueryPossibility(StrEnum):
-    """Whether this desk can query the provider about a record. `YES`: it can. `NO_CALL`: the provider has no such
-    call. `NOT_SET_UP`: this desk has no settings for the provider."""
+    """Possibility of a query of the provider about a record by this desk. `YES`: this desk can query the provider.
+    `NO_CALL`: the provider has no call for such a query. `NOT_SET_UP`: this desk has no settings for the provider.
+    """
 
     YES = "yes"
     NO_CALL = "no_call"
@@ -96,7 +97,8 @@ class ChoiceFacts:
 
     - `is_call_running`: a living process is calling the provider for the record.
     - `is_leased`: a process holds the record's lease for a probe or decision.
-    - `question_possibility`: whether this desk can query the provider; `statement`: the provider's last report.
+    - `query_possibility`: the possibility of a query of the provider by this desk; `statement`: the provider's last
+      report.
     - `take`: the mark of the person who works on the record now.
     - `payment` and `order` belong to the record; `refunds` belong to the payment.
     - `is_order_covered`: the order's paid payments cover the order's total.
@@ -113,7 +115,7 @@ class ChoiceFacts:
     person: Person | None = None
     is_call_running: bool = False
     is_leased: bool = False
-    question_possibility: ProviderQueryPossibility = ProviderQueryPossibility.YES
+    query_possibility: ProviderQueryPossibility = ProviderQueryPossibility.YES
     statement: ProviderStatement = ProviderStatement.NOTHING
     open_proposal: OpenProposal | None = None
     take: Take | None = None

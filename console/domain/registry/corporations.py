@@ -164,8 +164,8 @@ class RegistryStatus:
     @property
     def changes_complete_since(self) -> date:
         """The first day from which the registry has all changes of corporations. It is the day after that of the
-        whole files, because a whole file doesn't say what it has changed, or a later day if the oldest differences
-        are deleted (CHANGE_RETENTION_DAYS)."""
+        whole files, because a whole file doesn't state the changes since the day before, or a later day if the oldest
+        differences are deleted (CHANGE_RETENTION_DAYS)."""
         oldest_kept_day = self.registry_date - timedelta(days=CHANGE_RETENTION_DAYS)
         whole_days = (file.day + timedelta(days=1) for file in self.files if not file.is_difference)
         return max(oldest_kept_day, *whole_days)

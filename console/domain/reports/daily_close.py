@@ -132,7 +132,7 @@ class CloseReconciliation:
     It is one run, or several if the provider's days begin at another time than Japanese days. `run_ids` are their
     ids, the newest last. If the provider is asked about each payment, `has_differences_of_day` is True: then the
     differences and their counts are those of the payments of the Japanese day, and `matched_count` is the number of
-    all payments that agree of the runs' days. Otherwise all counts are those of the runs' days.
+    the agreeing payments of all days of the runs. Otherwise all counts are those of the runs' days.
 
     `early_run_id` is a run that began before the end of the part of the day that it compared; None if there is none.
     `days_without_run` are the provider's days of which a part belongs to the day, and which no complete run compared.
@@ -289,8 +289,8 @@ def compare_close_facts(first_facts: Facts, present_facts: Facts) -> tuple[Daily
     later close. The sequence is: the changed sums per currency, the removed and added records with an unknown
     outcome, the change of the reconciliation's result.
 
-    Return None if facts are missing or malformed, so that the closes can't be compared: an entry may be cut, and the
-    people's accounts may write entries about closes themselves.
+    Return None if facts are missing or malformed, so that the closes can't be compared: an audit entry may be cut,
+    and a person can write a malformed entry with the own database account.
     """
     first, present = _parse_facts(first_facts), _parse_facts(present_facts)
     if first is None or present is None:

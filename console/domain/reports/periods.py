@@ -35,6 +35,6 @@ class Period:
 
 
 def make_period_until(now: datetime, days: int) -> Period:
-    """Return the period of this many Japanese days that ends with the day of the instant `now`."""
+    """Return the period of `days` Japanese days that ends with the day of the instant `now`."""
     today = now.astimezone(JST).date()
     return Period(today - timedelta(days=days - 1), today)

@@ -126,11 +126,12 @@ def is_task_running(task: ScheduledTask) -> bool:
 
 
 def is_task_overdue(task: ScheduledTask, now: datetime, scale: TimeScale) -> bool:
-    """True if the program must raise an alert about the task, in one of four cases. The task's due time passed
-    longer ago than its interval (at least `OVERDUE_GRACE_PERIOD`); a run hasn't ended after twice the interval (at
-    least `LONGEST_RUN_TIME`); runs begin again and again and none ends, so that the due time passed longer ago than
-    such a run may take and the interval together; or more than `MAX_CONSECUTIVE_FAILURES` consecutive runs failed.
-    `scale` divides these times in tests.
+    """True if the program must raise an alert about the task, in one of four cases. (1) No run is running, and the
+    task's due time passed longer ago than its interval (at least `OVERDUE_GRACE_PERIOD`). (2) The present run hasn't
+    ended after its time limit, which is twice the interval (at least `LONGEST_RUN_TIME`). (3) The present run is
+    within its time limit, but the due time passed longer ago than the time limit and the interval together, because
+    earlier runs didn't end either. (4) More than `MAX_CONSECUTIVE_FAILURES` consecutive runs failed. `scale` divides
+    these times in tests.
     """
     if task.failures > MAX_CONSECUTIVE_FAILURES:
         return True

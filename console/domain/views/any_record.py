@@ -1,4 +1,4 @@
-"""Results of services for records of any kind: views, pages of queues, and results of actions."""
+"""Results of services for records of any kind: the details of a record, pages of queues, and results of actions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,7 +46,7 @@ class CreditCheckDetails:
 
 
 AnyRecordDetails: TypeAlias = "CreditCheckDetails | OperationDetails | OrderDetails | PaymentDetails | RefundDetails"
-"""The view of one record of any kind, for its screen or for the command `show`."""
+"""The details of one record of any kind, for its screen or for the command `show`."""
 
 
 @dataclass(frozen=True, slots=True)

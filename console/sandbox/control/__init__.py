@@ -1,3 +1,3 @@
-"""The sandbox's control API, through which tests and the demo set faults and move payments, and the client of this
-API.
+"""The sandbox's control API, through which tests and the demo set faults and change the states of payments, and the
+client of this API.
 """

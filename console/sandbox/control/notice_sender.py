@@ -28,9 +28,9 @@ MAX_LOGGED_NOTICES = 20_000
 @dataclass(slots=True)
 class SentNotice:
     """Record of a notice that the sandbox has sent about the payment with the merchant's payment id `number`. `seq`
-    is the position of the notice among all that the sandbox has sent, `manner` names how its signature was made or
-    damaged. `statuses` has the HTTP status of each attempt, None for an attempt without an answer. `size` is the size
-    of the body in bytes, `at` the time of sending in UTC, such as `2026-11-20T03:20:01.123Z`.
+    is the position of the notice among all that the sandbox has sent, `manner` names the way in which its signature
+    was made or damaged. `statuses` has the HTTP status of each attempt, None for an attempt without an answer. `size`
+    is the size of the body in bytes, `at` the time of sending in UTC, such as `2026-11-20T03:20:01.123Z`.
     """
 
     seq: int

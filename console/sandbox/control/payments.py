@@ -1,4 +1,6 @@
-"""The part of the control API for payments: it moves payments and refunds, sends notices, and returns the ledger."""
+"""The part of the control API for payments: it changes the states of payments and refunds, sends notices, and returns
+the ledger.
+"""
 
 from collections.abc import Callable
 from datetime import date, datetime

@@ -97,7 +97,7 @@ class DecisionChoiceReader:
         payment = _find_payment(conn, record)
         order = record if isinstance(record, Order) else _find_order(conn, payment)
         probed_payment = _find_probed_payment(conn, record, payment)
-        now, question_possibility = self._context.now(), self._find_question_possibility_of_payment(probed_payment)
+        now, query_possibility = self._context.now(), self._find_question_possibility_of_payment(probed_payment)
         running_operation = journal.find_running_money_operation(conn, kind, record_id) or (
             journal.find_running_money_operation(conn, payments.PAYMENT_KIND, probed_payment.id)
             if probed_payment is not None
@@ -116,11 +116,11 @@ class DecisionChoiceReader:
             is_call_running=running_operation is not None,
             is_leased=lease_holder is not None,
             **_make_holder_facts(running_operation, lease_holder),
-            question_possibility=question_possibility,
+            query_possibility=query_possibility,
             # Nobody has a reason to decide about a payment that the provider has confirmed, however long ago: a probe
             # comes first. A proposal was made after that answer, so a second person may confirm it.
             statement=find_last_provider_statement(record, now, accepts_old_confirmation=open_proposal is None)
-            if question_possibility is ProviderQueryPossibility.YES and isinstance(record, Payment)
+            if query_possibility is ProviderQueryPossibility.YES and isinstance(record, Payment)
             else ProviderStatement.NOTHING,
             open_proposal=open_proposal,
             take=take,
@@ -152,7 +152,7 @@ class DecisionChoiceReader:
             is_call_running=running_operation is not None,
             is_leased=lease_holder is not None,
             **_make_holder_facts(running_operation, lease_holder),
-            question_possibility=self._find_question_possibility_of_purchase(),
+            query_possibility=self._find_question_possibility_of_purchase(),
             open_proposal=self._find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
             take=take,
             is_claimed_by_other=live_check is not None and live_check.id != record.id,

@@ -181,11 +181,11 @@ def test_a_probe_is_excluded_if_no_provider_can_be_asked() -> None:
     provider."""
     assert (
         get_choice(
-            ChoiceFacts(CHECK, NOW, OPERATORS, question_possibility=ProviderQueryPossibility.NO_CALL), "probe"
+            ChoiceFacts(CHECK, NOW, OPERATORS, query_possibility=ProviderQueryPossibility.NO_CALL), "probe"
         ).reason
         == "reason.no_list_call"
     )
-    unset = ChoiceFacts(PAYMENT, NOW, OPERATORS, question_possibility=ProviderQueryPossibility.NOT_SET_UP)
+    unset = ChoiceFacts(PAYMENT, NOW, OPERATORS, query_possibility=ProviderQueryPossibility.NOT_SET_UP)
     assert get_choice(unset, "probe").reason == "reason.provider_not_set_up"
 
 
@@ -207,7 +207,7 @@ def test_a_bought_credit_check_can_be_refetched(state: CheckState, number: int |
     over = get_choice(ChoiceFacts(replace(check, viewing_over=True), NOW, OPERATORS), "refetch")
     assert over.reason == ("reason.viewing_over" if bought else refusal)
     unset = get_choice(
-        ChoiceFacts(check, NOW, OPERATORS, question_possibility=ProviderQueryPossibility.NOT_SET_UP), "probe"
+        ChoiceFacts(check, NOW, OPERATORS, query_possibility=ProviderQueryPossibility.NOT_SET_UP), "probe"
     )
     assert unset.reason == ("reason.provider_not_set_up" if bought else None)
     late = get_choice(
@@ -215,7 +215,7 @@ def test_a_bought_credit_check_can_be_refetched(state: CheckState, number: int |
             replace(check, viewing_over=True),
             NOW,
             OPERATORS,
-            question_possibility=ProviderQueryPossibility.NOT_SET_UP,
+            query_possibility=ProviderQueryPossibility.NOT_SET_UP,
         ),
         "probe",
     )
@@ -258,18 +258,18 @@ def test_a_refund_that_was_never_sent_cannot_be_probed() -> None:
     ):
         refund = replace(REFUND, provider_refund_key=key, certainty=certainty)
         found = get_choice(
-            ChoiceFacts(refund, NOW, OPERATORS, question_possibility=ProviderQueryPossibility.NOT_SET_UP), "probe"
+            ChoiceFacts(refund, NOW, OPERATORS, query_possibility=ProviderQueryPossibility.NOT_SET_UP), "probe"
         )
         assert found.allowed is not asks
     assert (
         get_choice(
-            ChoiceFacts(REFUND, NOW, OPERATORS, question_possibility=ProviderQueryPossibility.NO_CALL), "probe"
+            ChoiceFacts(REFUND, NOW, OPERATORS, query_possibility=ProviderQueryPossibility.NO_CALL), "probe"
         ).reason
         == "reason.no_read_call"
     )
     known = replace(REFUND, certainty=Certainty.KNOWN)
     assert get_choice(
-        ChoiceFacts(known, NOW, OPERATORS, question_possibility=ProviderQueryPossibility.NO_CALL), "probe"
+        ChoiceFacts(known, NOW, OPERATORS, query_possibility=ProviderQueryPossibility.NO_CALL), "probe"
     ).allowed
 
 
@@ -329,7 +329,7 @@ def test_a_warning_ends_with_the_banks_days(after: timedelta, has_warning: bool)
 def test_a_probe_is_allowed_although_its_provider_cannot_be_asked() -> None:
     """If the provider can't be called, a person with the right role can still probe the record, and the answer says
     that no provider can be called. For an auditor, the reason names the needed role."""
-    facts = ChoiceFacts(CHECK, NOW, OPERATORS, question_possibility=ProviderQueryPossibility.NO_CALL)
+    facts = ChoiceFacts(CHECK, NOW, OPERATORS, query_possibility=ProviderQueryPossibility.NO_CALL)
     assert make_allowed_action(facts, "probe").allowed
     assert make_allowed_action(replace(facts, person=None), "probe").allowed
     auditor = replace(facts, person=Person("aud-e", frozenset({AUDITOR}), may_buy=False))
