@@ -1,7 +1,7 @@
 """Puts `resources/` into the wheel, as `console/resources`; everything else is in pyproject.toml.
 
-`resources/` is at the top level of the repository. To map it as a package there would make the editable install an
-import hook, which every start of the program would pay for (docs/decisions/0001).
+`resources/` is at the top level of the repository. If setuptools mapped it as a package at this place, the editable
+install would be an import hook, which would slow down every start of the program (docs/decisions/0001).
 """
 
 import shutil

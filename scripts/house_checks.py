@@ -29,7 +29,7 @@ BINARY_SUFFIXES = {".png", ".ttf", ".otf", ".pdf", ".ico", ".icns", ".db", ".qm"
 
 
 class Finding(NamedTuple):
-    """One broken rule: the path and line of the code, and a sentence that says what to write instead."""
+    """One broken rule: the path and line of the code, and a sentence with the right form (`advice`)."""
 
     path: str
     line: int

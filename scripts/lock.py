@@ -3,7 +3,7 @@ present pyproject.toml.
 
 python -m scripts.lock             # keep every pin that still fits
 python -m scripts.lock --upgrade   # take the newest versions that fit
-python -m scripts.lock --check     # no network; what `make check` runs
+python -m scripts.lock --check     # no network; `make check` runs this
 """
 
 import argparse

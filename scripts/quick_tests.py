@@ -17,9 +17,9 @@ from tests.support.longest_first import read_table
 
 ROOT = Path(__file__).resolve().parents[1]
 ALWAYS_RUN_TESTS = "tests/domain"
-# Of files that aren't modules: what reads them.
+# The tests of the files that no module imports, by the folder or file that they read.
 TESTS_BY_READ_FOLDER = {"resources": "tests/wording", "docs": "tests/packaging", "Makefile": "tests/packaging"}
-_WORKERS, _SECONDS = 2, 25
+_TEST_PROCESS_COUNT, _TIME_LIMIT_SECONDS = 2, 25
 _SECONDS_OF_UNLISTED_FILE = 0.7  # of a file that is too short for the table
 _IMPORT_PATTERN = re.compile(r"^\s*(?:from (\S+) import (\([^)]*\)|[^#\n]+)|import (\S+))", re.MULTILINE)
 
@@ -45,7 +45,7 @@ def choose_tests(
         affected,
         key=lambda file: (file not in changed_paths, _get_folder(file) not in near, seconds_by_file.get(file, 0)),
     )
-    chosen, rest = [ALWAYS_RUN_TESTS], float(_WORKERS * _SECONDS)
+    chosen, rest = [ALWAYS_RUN_TESTS], float(_TEST_PROCESS_COUNT * _TIME_LIMIT_SECONDS)
     left_out: list[str] = []
     for file in ranked:
         rest -= seconds_by_file.get(file, _SECONDS_OF_UNLISTED_FILE)

@@ -53,7 +53,7 @@ def find_keys(root: Path, families: frozenset[str]) -> tuple[UsedKey, ...]:
 @cache
 def find_audit_actions(root: Path) -> tuple[UsedKey, ...]:
     """Return every action of the audit trail that the modules name: as a member of AuditAction, or by a text that is
-    made into one.
+    converted to a member.
     """
     return tuple(
         UsedKey(text, f"{file}:{node.lineno}")

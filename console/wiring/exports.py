@@ -178,7 +178,7 @@ def _make_lookup_list(services: ExportReadServices, request: ExportRequest, cont
 
 def _make_search_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     """Return the list of the records that a search finds. This function and `_make_companies_list` search before they
-    return, because the note says which matches are missing and which conditions aren't used.
+    return, because the note names the missing matches and the unused conditions.
     """
     result = services.lookup.search(request.subject, _MAX_SEARCH_RESULTS)
     note = "\n".join(format_search_notes(result, context.translate))

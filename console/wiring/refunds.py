@@ -197,9 +197,9 @@ class RefundService:
         return self._details_reader.read_inbox()
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
-        """Return the payment of each of these refunds and the number of warnings about the refund, by the refund's
-        id, for the list of approvals. The method reads only the first 30 ids. Raises not_found if a refund does not
-        exist, not_allowed if the acting person has no right to read.
+        """Return, by the id of each of these refunds, its payment and the number of its risk signals and broken
+        rules, for the list of approvals. The method reads only the first 30 ids. Raises not_found if a refund does
+        not exist, not_allowed if the acting person has no right to read.
         """
         return self._details_reader.read_summaries(refund_ids)
 

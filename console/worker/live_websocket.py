@@ -47,7 +47,8 @@ MAX_AUDITED_REFUSALS, AUDITED_REFUSALS_PER_SECOND = 5, 1 / 60
 AUDITED_REFUSALS_PER_SECOND.
 """
 _MAX_LAST_SENT_RECORDS = 1_000
-"""Number of records for which the hub stores the last sent state: as many as one reading of the feed returns."""
+"""Number of records for which `LiveFeedHub` stores the last sent state: as many as one reading of the feed returns.
+"""
 _log = logging.getLogger("console.worker")
 
 
@@ -89,8 +90,8 @@ class LiveFeedChanges:
         nothing new.
 
         `snapshot_versions` has the records of the listener's snapshot, by kind and id, without those that a later
-        message has already replaced. A change that equals its record there (except `since`) or has an older version
-        is left out. For any other change, the record's entry in `snapshot_versions` is removed.
+        message has already replaced. A change that equals its record in `snapshot_versions` (except `since`) or has
+        an older version is left out. For any other change, the record's entry in `snapshot_versions` is removed.
         """
         changes_in_snapshot = {
             change

@@ -34,7 +34,7 @@ class BlockingSessionsThread:
 
     def _end_sessions_until_stopped(self) -> None:
         """Run one pass after another until `stop_event` is set, with a pause after each pass. The pause doesn't grow
-        after a failed pass: a later pass may succeed, and blocking sessions wait for no other one. Of consecutive
+        after a failed pass: the next pass may succeed, and nothing else ends the blocking sessions. Of consecutive
         passes with the same error code, only the first is logged."""
         last_error_code: ErrorCode | None = None
         while not self._stop_event.is_set():

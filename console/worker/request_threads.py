@@ -39,7 +39,7 @@ class DeskRequestThreads:
         self._wake_signals: Queue[None] = Queue(REQUEST_THREAD_COUNT)
         self._locked_signals: Queue[None] = Queue(1)
         self._has_polled = Event()
-        """Set after the first poll, whether or not it reached the database."""
+        """Event that is set after the first poll, even if the poll did not reach the database."""
         self._executing_ids: set[int] = set()
         """Numbers of the threads that execute a request."""
         self._threads = [

@@ -45,8 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def make_appdir(application: Path, folder: Path) -> Path:
-    """Delete and create the AppDir `folder`: the files of an installation and, at its top, the files that a desktop
-    looks for.
+    """Create the AppDir `folder` and return its path; an existing folder is deleted before. It contains the files of
+    an installation and, at its top, the files that a desktop looks for.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -59,7 +59,9 @@ def make_appdir(application: Path, folder: Path) -> Path:
 
 
 def make_appimage(folder: Path, runtime: Path, target: Path) -> Path:
-    """Write the AppImage of an AppDir and return it."""
+    """Write the AppImage of the AppDir `folder` into the folder `target`, and return its path. `runtime` is the file
+    of the AppImage runtime.
+    """
     image = target / f"{linux_tree.PACKAGE_NAME}.squashfs"
     image.unlink(missing_ok=True)
     options = ["-root-owned", "-noappend", "-comp", "zstd", "-no-progress", "-quiet"]

@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def make_package(application: Path, target: Path, version: str = console.__version__) -> Path:
-    """Make the package of a built application in the folder `target` and return it."""
+    """Make the package of a built application in the folder `target` and return the package's path."""
     package = target / f"{linux_tree.PACKAGE_NAME}_{version}_{find_architecture()}.deb"
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch) / "root"

@@ -1,7 +1,7 @@
 """Write the generated files of docs/reference.
 
 python -m scripts.reference           # writes them
-python -m scripts.reference --check   # writes nothing; exit status 1 if one of them is out of step
+python -m scripts.reference --check   # writes nothing; exit status 1 if one of them differs from the code
 """
 
 import sys

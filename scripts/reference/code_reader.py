@@ -1,5 +1,5 @@
 """Reads the source of a function that returns a JSON object, and derives the names and types of the object's fields
-from it and from declared types. No function is called.
+from this source and from declared types. No function is called.
 
 Such a function consists of dict displays, comprehensions, conditions and calls of other such functions. If a
 construct or a type can't be read, the exception `UnreadableConstruct` names the line: annotate the variable there, or
@@ -165,7 +165,7 @@ class FunctionBodyReader:
     # -- statements
 
     def run_statements(self, body: Iterable[ast.stmt]) -> tuple[list[Shape], bool]:
-        """Return the returned shapes, and whether the end of the statements can be reached."""
+        """Return the shapes that the statements return, and True if their end can be reached."""
         returned: list[Shape] = []
         for statement in body:
             found, goes_on = self._run_statement(statement)
@@ -359,20 +359,20 @@ class FunctionBodyReader:
 
     def _read_dictcomp(self, node: ast.DictComp) -> Shape:
         parts: list[Shape] = []
-        for frame in self._iterate_frames_per_item(node.generators):
+        for frame in self._iterate_readers_per_item(node.generators):
             pair = frame._make_pair_object(frame.read(node.key), frame.read(node.value))
             parts.append(UnionShape((pair, ObjectShape())) if node.generators[0].ifs else pair)
         return merge_objects(parts)
 
     def _read_listcomp(self, node: ast.ListComp | ast.GeneratorExp) -> Shape:
-        items = [frame.read(node.elt) for frame in self._iterate_frames_per_item(node.generators)]
+        items = [frame.read(node.elt) for frame in self._iterate_readers_per_item(node.generators)]
         return ArrayShape(make_one_of(items)) if items else ArrayShape(None)
 
     _read_generatorexp = _read_listcomp
 
-    def _iterate_frames_per_item(self, generators: list[ast.comprehension]) -> "Iterable[FunctionBodyReader]":
-        """Yield one frame for each known item over which the comprehension iterates; yield a single frame if all
-        items have the same shape.
+    def _iterate_readers_per_item(self, generators: list[ast.comprehension]) -> "Iterable[FunctionBodyReader]":
+        """Yield one reader, in which the comprehension's variables have the shape of the item, for each known item
+        over which the comprehension iterates; yield a single reader if all items have the same shape.
         """
         generator = generators[0]
         source = self.read(generator.iter)
@@ -486,7 +486,7 @@ class FunctionBodyReader:
         return self.reader.read_call(self.read(node.func), args, keywords)
 
     def _read_method_result(self, node: ast.Attribute, call: ast.Call) -> Shape | None:
-        """Return what a method of a built-in type returns; None for any other."""
+        """Return the shape of the result of a built-in type's method; None for any other method."""
         source, name = self.read(node.value), node.attr
         if name == "items":
             if isinstance(source, ConstantShape) and isinstance(source.value, Mapping):
@@ -586,7 +586,9 @@ def _bind_self(function: FunctionType, self_shape: Shape) -> FunctionSource:
 
 
 def _get_entered_shape(shape: Shape) -> Shape:
-    """Return what `with … as` binds: for a generator of one value that value, otherwise the object itself."""
+    """Return the shape of the value that `with … as` binds: for a generator of one value the shape of that value,
+    otherwise the shape of the object itself.
+    """
     parts = typing.get_args(shape.hint) if isinstance(shape, TypedShape) else ()
     return TypedShape(parts[0]) if parts else shape
 

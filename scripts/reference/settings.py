@@ -144,11 +144,11 @@ def _describe_refusal(name: str, parse: Callable[[RawSetting], Any]) -> tuple[st
             if problem == "not_one_of":
                 return _TYPE_BY_PROBLEM[problem], detail["allowed"]
             sentence = wording.translate(f"error.bad_profile.{problem}", "en", **{**detail, "variable": "it"})
-            return _TYPE_BY_PROBLEM[problem], _extract_wanted_part(sentence, parse)
+            return _TYPE_BY_PROBLEM[problem], _extract_accepted_values(sentence, parse)
     raise AssertionError(f"{name} accepts everything")
 
 
-def _extract_wanted_part(sentence: str, parse: Callable[[RawSetting], Any]) -> str:
+def _extract_accepted_values(sentence: str, parse: Callable[[RawSetting], Any]) -> str:
     """Return the part of the sentence that describes the values that a setting accepts."""
     if parse is RawSetting.parse_path:
         return "the path of a file"

@@ -29,8 +29,9 @@ class ConstantShape:
 
 @dataclass
 class ObjectShape:
-    """A JSON object with its fields. `required` are the fields that are always there; `name` is the name under which
-    the schema describes it once.
+    """A JSON object with its fields. `required` are the names of the fields that are always present; `rest` is the
+    shape of all other fields, None if there are no other fields; `name` is the name under which the schema describes
+    the object once.
     """
 
     fields: dict[str, "Shape"] = field(default_factory=dict)
@@ -124,7 +125,7 @@ def _convert_to_object_shape(shape: Shape) -> ObjectShape | None:
 
 
 def get_item_shape(shape: Shape) -> Shape:
-    """Return the shape of the items over which a loop goes."""
+    """Return the shape of the items over which a loop iterates."""
     found: list[Shape] = []
     for part in list_alternatives(shape):
         match part:
@@ -271,7 +272,7 @@ _SCHEMA_BY_CLASS: Mapping[type, Schema] = {
 
 
 def _join_schemas(parts: list[Schema]) -> Schema:
-    """Return the schema of a value that fits one of these; plain types and constants are written as one list."""
+    """Return the schema of a value that fits one of `parts`; plain types and constants are written as one list."""
     known = [value for part in parts for value in part.get("enum", [part["const"]] if "const" in part else [])]
     plain = [part["type"] for part in parts if set(part) == {"type"}]
     if "string" in plain:

@@ -73,7 +73,7 @@ def _make_closing_alteration(cause: str) -> "_RowAlteration":
 
 def _give_name_image(row: RegistryRow, random_number: int, _day: date) -> RegistryRow:
     """Return the row with an image of its name. In addition to the image, the row has a similar name in characters,
-    or no name in characters; `random_number` selects which."""
+    or no name in characters; `random_number` selects one of these two forms."""
     return row._replace(name_image_id=f"{10_000_000 + random_number}", name=row.name if random_number % 2 else "")
 
 

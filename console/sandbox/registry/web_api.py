@@ -106,8 +106,8 @@ class SimulatedRegistry:
 
     def _make_reply(self, query: Mapping[str, str], rows: Iterable[RegistryRow]) -> HttpReply:
         """Return the answer with one part of the rows, in the format that the query's `type` names. The query's
-        `divide` is the number of the part, from 1. The head of the answer states how many rows and how many parts
-        there are in all. Raises `RequestRefused`, 400, if the rows have no part with this number."""
+        `divide` is the number of the part, from 1. The head of the answer states the total number of rows and the
+        total number of parts. Raises `RequestRefused`, 400, if the rows have no part with this number."""
         part_number = query.get("divide", "1")
         _refuse_unless(
             part_number.isdecimal() and 1 <= int(part_number) <= 99_999, "017", "分割番号に誤りがあります。"

@@ -22,7 +22,7 @@ class HoldEnding(Enum):
 
 @dataclass(slots=True)
 class HeldBackCall:
-    """One provider call that a fault holds back. When its wait ends, `ending` gets the reason why the wait ended, and
+    """One provider call that a fault holds back. When its wait ends, `ending` gets the event that ended the wait, and
     then `end_event` is set.
     """
 
