@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK, DOCS_LOCK = ROOT / "requirements.lock", ROOT / "docs.lock"
+LOCK_FILE, DOCS_LOCK_FILE = ROOT / "requirements.lock", ROOT / "docs.lock"
 PYPROJECT_FILE = ROOT / "pyproject.toml"
 
 # pip-compile resolves for the machine it runs on. These are what Windows, macOS and Debian 12 (Python 3.11.2) need
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.check:
         write_locks(upgrade=args.upgrade)
         return 0
-    locks = ((LOCK, read_requirements()), (DOCS_LOCK, read_docs_requirements()))
+    locks = ((LOCK_FILE, read_requirements()), (DOCS_LOCK_FILE, read_docs_requirements()))
     faults = [
         f"{lock.name}: {fault}"
         for lock, requirements in locks
@@ -75,11 +75,13 @@ def write_locks(*, upgrade: bool) -> None:
     print("Resolving versions and collecting hashes; this asks the configured package index.", flush=True)
     options = ["--upgrade"] if upgrade else []
     _resolve_versions(
-        LOCK, read_requirements(), ["--extra", "dev", *options, "pyproject.toml"], MARKER_BY_FOREIGN_PACKAGE
+        LOCK_FILE, read_requirements(), ["--extra", "dev", *options, "pyproject.toml"], MARKER_BY_FOREIGN_PACKAGE
     )
     _add_markers_of_other_systems()
     requirements = read_docs_requirements()
-    _resolve_versions(DOCS_LOCK, requirements, ["--constraint", LOCK.name, *options], map(str, requirements))
+    _resolve_versions(
+        DOCS_LOCK_FILE, requirements, ["--constraint", LOCK_FILE.name, *options], map(str, requirements)
+    )
 
 
 def _resolve_versions(
@@ -97,7 +99,7 @@ def _resolve_versions(
         *("--no-emit-trusted-host", "--no-emit-options", "--output-file", str(lock_file), *options, "-"),
     ]
     subprocess.run(command, cwd=ROOT, check=True, text=True, input="\n".join(additional_requirements) + "\n")
-    source = "another system" if lock_file == LOCK else "pyproject.toml"
+    source = "another system" if lock_file == LOCK_FILE else "pyproject.toml"
     lock_file.write_text(
         LOCK_FILE_HEADER.format(digest=compute_inputs_digest(requirements))
         + lock_file.read_text().replace("-r -\n", f"{source}\n")
@@ -152,7 +154,7 @@ def compute_inputs_digest(requirements: Sequence[Requirement]) -> str:
 
 def _add_markers_of_other_systems() -> None:
     """Add an environment marker to each pinned package that only other operating systems need."""
-    LOCK.write_text("\n".join(map(_add_marker, LOCK.read_text().splitlines())) + "\n")
+    LOCK_FILE.write_text("\n".join(map(_add_marker, LOCK_FILE.read_text().splitlines())) + "\n")
 
 
 def _add_marker(line: str) -> str:

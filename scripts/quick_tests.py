@@ -20,7 +20,7 @@ ALWAYS_RUN_TESTS = "tests/domain"
 # The tests of the files that no module imports, by the folder or file that they read.
 TESTS_BY_READ_FOLDER = {"resources": "tests/wording", "docs": "tests/packaging", "Makefile": "tests/packaging"}
 _TEST_PROCESS_COUNT, _TIME_LIMIT_SECONDS = 2, 25
-_SECONDS_OF_UNLISTED_FILE = 0.7  # of a file that is too short for the table
+_RUN_SECONDS_OF_UNLISTED_FILE = 0.7  # of a file that is too short for the table
 _IMPORT_PATTERN = re.compile(r"^\s*(?:from (\S+) import (\([^)]*\)|[^#\n]+)|import (\S+))", re.MULTILINE)
 
 
@@ -48,7 +48,7 @@ def choose_tests(
     chosen, rest = [ALWAYS_RUN_TESTS], float(_TEST_PROCESS_COUNT * _TIME_LIMIT_SECONDS)
     left_out: list[str] = []
     for file in ranked:
-        rest -= seconds_by_file.get(file, _SECONDS_OF_UNLISTED_FILE)
+        rest -= seconds_by_file.get(file, _RUN_SECONDS_OF_UNLISTED_FILE)
         (chosen if rest >= 0 else left_out).append(file)
     return chosen, left_out
 

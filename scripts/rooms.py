@@ -1,4 +1,4 @@
-"""Measures how the packages of the program import each other, and checks that they have no import cycles.
+"""Measures the imports between the packages of the program, and checks that they have no import cycles.
 
     python -m scripts.rooms
 

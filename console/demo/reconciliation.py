@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _PROVIDER_ONLY_YEN_AMOUNTS = (1_980, 4_400, 7_700, 15_400)
 _PREPARED_DAYS_AGO = (2, 1)
-"""Number of days before today (in Japan) of the two prepared days. The older day is reconciled here; the person who
-uses the demo can reconcile the newer one.
+"""Number of days before today (in Japan) of the two prepared days. The demo itself reconciles the older day; the
+person who uses the demo can reconcile the newer one.
 """
 _PROVIDER_ONLY_PAYMENTS_PER_DAY = 2
 

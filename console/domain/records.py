@@ -144,9 +144,9 @@ class Work:
 
 
 def find_next_attempt_time(work: Work, now: datetime) -> datetime | None:
-    """Return the time of the next scheduled attempt; None if no attempt is scheduled, or if its time has passed. In
-    the latter case a worker or desk makes the attempt at its next run of the due tasks; a sentence with the past time
-    would be wrong.
+    """Return the time of the next scheduled attempt; None if no attempt is scheduled, or if its time has passed. If
+    its time has passed, a worker or desk makes the attempt at its next run of the due tasks; a sentence with the past
+    time would be wrong.
     """
     return work.at if work.at is not None and work.at > now else None
 

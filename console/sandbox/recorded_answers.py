@@ -85,7 +85,8 @@ def encrypt_recorded_body(provider: str, body: bytes) -> bytes:
 def _replace_masks(text: str) -> str:
     """Return Atom's recorded answer without masks: a masked token becomes an invented token, and any other masked
     field becomes null. The reader of Atom's answers expects an object in some of these fields (the payer's data),
-    which a mask isn't. Null is harmless there, because no masked field except the token decides an outcome."""
+    which a mask isn't. Null is harmless in these fields, because no masked field except the token decides an outcome.
+    """
     return _MASKED_FIELD_PATTERN.sub(
         lambda match: f'"{match[1]}":{"1" if match[1] == _MASKED_ID_FIELD_NAME else "null"}', text
     )

@@ -135,7 +135,9 @@ class ShapeReader:
     def _read_argument(
         self, name: str, given_shapes: Mapping[str, Shape], hints: Mapping[str, Any], defaults: Mapping[str, Any]
     ) -> Shape:
-        """Return the shape of an argument: the given one, without what the declared type doesn't allow."""
+        """Return the shape of an argument: the given shape, without the alternatives that the declared type doesn't
+        allow.
+        """
         declared = TypedShape(hints[name]) if name in hints else None
         if name not in given_shapes:
             default = defaults.get(name)

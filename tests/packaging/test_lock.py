@@ -9,7 +9,7 @@ from scripts import lock
 
 @pytest.fixture(scope="module")
 def lock_text() -> str:
-    return lock.LOCK.read_text(encoding="utf-8")
+    return lock.LOCK_FILE.read_text(encoding="utf-8")
 
 
 def test_the_lock_file_satisfies_the_present_requirements(lock_text: str) -> None:
@@ -23,7 +23,7 @@ def test_the_docs_lock_has_the_same_versions_as_the_program_lock(lock_text: str)
     """The lock file of the documentation agrees with its requirements. A package in this lock file and in the
     program's has the same version in each, because they are installed into one environment.
     """
-    docs = lock.DOCS_LOCK.read_text(encoding="utf-8")
+    docs = lock.DOCS_LOCK_FILE.read_text(encoding="utf-8")
     assert list(lock.find_faults(docs, lock.read_docs_requirements())) == []
     pinned = dict(lock.iterate_pins(lock_text))
     assert {name: version for name, version in lock.iterate_pins(docs) if pinned.get(name, version) != version} == {}

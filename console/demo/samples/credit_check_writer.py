@@ -43,7 +43,7 @@ PdfRenderer = Callable[[CheckReport, int], bytes]
 
 _RUNNING_LEASE_DURATION_MS = 3_600_000
 """Duration (milliseconds) of the lease of a sample purchase that is shown as running."""
-_DOCUMENT_WRITER_THREADS = 8
+_DOCUMENT_WRITER_THREAD_COUNT = 8
 _PDF_FETCH_DELAY = timedelta(seconds=4)
 _DEFAULT_CHECK_COLUMN_VALUES = {
     "certainty": "known", "work_state": "none", "work_at": None, "work_reason": None, "work_attempts": 0,
@@ -115,7 +115,7 @@ def _store_documents(
     """Store the PDFs of all samples, which `render_pdf` makes. Several threads store them in parallel, because each
     thread waits for the disk. Return the stored documents of each sample, by the sample's id.
     """
-    with ThreadPoolExecutor(_DOCUMENT_WRITER_THREADS) as pool:
+    with ThreadPoolExecutor(_DOCUMENT_WRITER_THREAD_COUNT) as pool:
         documents_of_samples = pool.map(
             lambda sample: _store_documents_of_check(context, sample, render_pdf), samples
         )

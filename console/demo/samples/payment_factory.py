@@ -34,7 +34,11 @@ REFUND_REASON_TEXTS = (
 _PAYMENT_YEN_AMOUNTS = (3_300, 5_500, 12_800, 19_800, 33_000, 66_000, 98_000)
 _PAYMENT_PAISE_AMOUNTS = (50_000, 120_050, 249_900, 1_500_000, 3_250_075)
 _REFUND_KEY_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-_FIRST_REFUND_SERIAL, _FIRST_PAYPAY_SERIAL, _FIRST_ATOM_SERIAL = 40_001, 4_212_345_600_000_000_001, 21_000_000_000_001
+_FIRST_ATOM_REFUND_ID, _FIRST_PAYPAY_PAYMENT_ID, _FIRST_ATOM_PAYMENT_ID = (
+    40_001,
+    4_212_345_600_000_000_001,
+    21_000_000_000_001,
+)
 
 
 @dataclass(slots=True)
@@ -173,7 +177,7 @@ class PaymentSampleFactory:
         self.random = random.Random(f"money {seed}")  # noqa: S311 - repeatable on purpose, nothing secret
         self.now = now
         self.corporations = corporations
-        self._serial = 0
+        self._payment_count = 0
 
     def pick_instant_ago(self, least_minutes: float, most_minutes: float) -> datetime:
         """Return a random instant from `least_minutes` to `most_minutes` before now."""
@@ -198,13 +202,15 @@ class PaymentSampleFactory:
         """Return a sample payment that is not paid yet; the provider has issued its code (PayPay) or token (atom).
         `kind` is the name of the situation that the sample shows, `at` the instant at which the payment began.
         `provider` and `amount_minor` (in minor units) are drawn at random if they are None."""
-        self._serial += 1
+        self._payment_count += 1
         provider = provider or self.random.choice(("paypay", "paypay", "atom"))
         day = at.astimezone(JST).strftime("%Y%m%d")
-        reference = f"ORD-{day}-{self._serial:06d}" if provider == "paypay" else f"ORD{day}{self._serial:06d}"
+        reference = (
+            f"ORD-{day}-{self._payment_count:06d}" if provider == "paypay" else f"ORD{day}{self._payment_count:06d}"
+        )
         sample = PaymentSample(
-            kind, provider, self.random.choice(self.corporations), at, f"S-{100_000 + self._serial}", reference,
-            amount_minor
+            kind, provider, self.random.choice(self.corporations), at,
+            f"S-{100_000 + self._payment_count}", reference, amount_minor
             or self.random.choice(_PAYMENT_YEN_AMOUNTS if provider == "paypay" else _PAYMENT_PAISE_AMOUNTS),
             PaymentState.USER_PAYMENT, OrderState.PENDING,
             "created" if provider == "paypay" else "opened", operation_id=self._draw_uuid(),
@@ -385,13 +391,13 @@ class PaymentSampleFactory:
         return (
             refund.idempotency_key
             if sample.provider == "paypay"
-            else str(_FIRST_REFUND_SERIAL + self.random.randrange(10**6))
+            else str(_FIRST_ATOM_REFUND_ID + self.random.randrange(10**6))
         )
 
     def _make_next_provider_payment_id(self, provider: str) -> str:
         """Return the next payment id that this provider would assign."""
-        first = _FIRST_PAYPAY_SERIAL if provider == "paypay" else _FIRST_ATOM_SERIAL
-        text = str(first + self._serial)
+        first = _FIRST_PAYPAY_PAYMENT_ID if provider == "paypay" else _FIRST_ATOM_PAYMENT_ID
+        text = str(first + self._payment_count)
         return f"0{text}" if provider == "paypay" else text
 
     def _draw_uuid(self) -> str:

@@ -121,8 +121,8 @@ def _is_training_running(run: Mapping[str, str]) -> bool:
 
 def _write_profile(home: Path, sandbox: "Sandbox", person: str, language: str) -> dict[str, str]:
     """Write the profile file of the training into `home`, and return the environment variables for its settings;
-    `person` is the name of the trainee. Most secrets are generated here. They exist only in these variables and at
-    the simulated providers, and are written to no file."""
+    `person` is the name of the trainee. This function generates most of the secrets. They exist only in these
+    variables and at the simulated providers, and are written to no file."""
     client, secret, refresh = (f"training-{secrets.token_urlsafe(16)}" for _ in range(3))
     sandbox.control.register_client(client, secret, refresh)
     urls = {f"CONSOLE_{name.upper()}_URL": sandbox.url for name in get_access_by_provider()}

@@ -382,8 +382,8 @@ def _explain_unfinished_payment_of_order(
 def _explain_idle_order(record: Order, facts: Facts, *, is_cancelled_unpaid: bool, is_expiring: bool) -> Explanation:
     """Return the explanation of an order whose work state is NONE, by its business state. `is_cancelled_unpaid` is
     True if the program cancelled the order because the customer did not pay in time; `is_expiring` is True while the
-    program does the steps that lead to this. The console sets no time limit for an order without a payment: the shop
-    decides how long such an order waits.
+    program does the steps that lead to this. The console sets no time limit for an order without a payment: only the
+    shop limits the time for which such an order waits.
     """
     has_payment = bool(record.payment_ids)
     is_paid_elsewhere = not has_payment and record.state not in (OrderState.PENDING, OrderState.CANCELLED)

@@ -17,7 +17,10 @@ from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import Certainty, CheckState, WorkState
 
 MAX_COMPLETIONS = 40
-_MIN_NAME_CHARACTERS, _MIN_ASCII_WORD_CHARACTERS = 2, 3
+_MIN_TYPED_CHARACTERS, _MIN_TYPED_ASCII_CHARACTERS = 2, 3
+"""Smallest numbers of characters of a typed word without an operator: of a word for which completions are offered, and
+of a word in ASCII for which values are offered, too.
+"""
 _LAST_WORD_PATTERN = re.compile(r"\S*\Z")
 _WHOLE_AMOUNT_PATTERN = re.compile(r"[1-9１-９][0-9０-９]{1,8}")
 STATES_BY_KIND: Mapping[str, tuple[str, ...]] = {
@@ -117,10 +120,10 @@ def _list_word_completions(word: str, list_words: WordLister) -> Iterator[tuple[
         yield "amount", word
         return
     if not colon:
-        if len(name) >= _MIN_NAME_CHARACTERS:
+        if len(name) >= _MIN_TYPED_CHARACTERS:
             yield from ((operator, "") for operator in OFFERED_VALUES_BY_OPERATOR if operator.startswith(name))
             yield from ((operator, "") for operator in _list_operators_with_word(name, list_words))
-            is_long_enough = len(name) >= (_MIN_ASCII_WORD_CHARACTERS if name.isascii() else _MIN_NAME_CHARACTERS)
+            is_long_enough = len(name) >= (_MIN_TYPED_ASCII_CHARACTERS if name.isascii() else _MIN_TYPED_CHARACTERS)
             for operator in _OPERATORS_WITH_TRANSLATED_VALUES if is_long_enough else ():
                 yield from _list_value_completions(operator, name, list_words, matches_codes=False)
         return
@@ -132,7 +135,7 @@ def _list_word_completions(word: str, list_words: WordLister) -> Iterator[tuple[
 def _list_operators_with_word(word: str, list_words: WordLister) -> list[str]:
     """Return the operators whose words in the person's language begin with `word` or, for a word with other letters
     than ASCII, contain it: `状態` is a part of the words for `status:`. `list_words` returns these words."""
-    if len(word) < _MIN_NAME_CHARACTERS:
+    if len(word) < _MIN_TYPED_CHARACTERS:
         return []
     return [
         operator

@@ -344,8 +344,8 @@ def compute_refundable_minor(payment: Payment) -> int:
 
 def compute_reversed_minor(payment: Payment) -> int:
     """Return the part of a payment's captured amount (minor units) that the payer's bank has taken back by the
-    reversal: all that isn't refunded or reserved for a refund, also what was set aside. 0 if the payment isn't
-    reversed."""
+    reversal: all that isn't refunded or reserved for a refund, including the amount that was set aside. 0 if the
+    payment isn't reversed."""
     if payment.state is not PaymentState.REVERSED:
         return 0
     return max(0, payment.captured_minor - payment.refunded_minor - payment.reserved_minor)

@@ -36,7 +36,9 @@ class ReadInterruption:
 
     def __init__(self) -> None:
         self._lock = threading.Condition()
-        """Held while the reads change or a statement is ended. Notified when a read ends."""
+        """Condition whose lock a thread holds while it changes the list of reads or ends a statement. It is notified
+        when a read ends.
+        """
         self._reads: list[OpenStatementEnder] = []
         self.is_interrupted = False
 
