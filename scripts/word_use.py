@@ -32,6 +32,7 @@ class UsedKey:
     file_and_line: str
 
     def covers_key(self, key: str) -> bool:
+        """True if `key` is this key; a `*` in this key stands for any text."""
         if "*" not in self.text:
             return self.text == key
         return bool(re.fullmatch(re.escape(self.text).replace(r"\*", ".+"), key))
@@ -65,6 +66,9 @@ def find_audit_actions(root: Path) -> tuple[UsedKey, ...]:
 
 
 def _iterate_actions(node: ast.Attribute | ast.Call) -> Iterator[str]:
+    """Yield the audit actions that the syntax node names: a member of AuditAction, or the texts that a call converts
+    to one.
+    """
     if isinstance(node, ast.Call):
         if getattr(node.func, "id", None) == AuditAction.__name__:
             yield from _iterate_literal_texts(node.args[0])

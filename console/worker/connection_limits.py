@@ -308,6 +308,7 @@ class ServiceCallThreads:
         return await asyncio.shield(future)
 
     def _finish_call(self, future: "asyncio.Future[ResultT]") -> None:
+        """Count a service call as ended."""
         self.unfinished_calls -= 1
         if not future.cancelled():
             future.exception()  # read the exception, so that asyncio doesn't report it as unhandled

@@ -218,6 +218,9 @@ class FunctionBodyReader:
     def _run_branches(
         self, is_true: bool | None, body: list[ast.stmt], orelse: list[ast.stmt]
     ) -> tuple[list[Shape], bool]:
+        """Read the two branches of a condition; only one of them if `is_true` states the value of the condition
+        (None: not known). Return the shapes that the branches return, and True if the end of a branch can be reached.
+        """
         if is_true is not None:
             return self.run_statements(body if is_true else orelse)
         first, second = (FunctionBodyReader(self.reader, self.module, dict(self.env)) for _ in range(2))
@@ -231,6 +234,9 @@ class FunctionBodyReader:
         return returned + other, bool(ends)
 
     def _run_match(self, subject: ast.expr, cases: list[ast.match_case]) -> tuple[list[Shape], bool]:
+        """Read the first case of a match statement that the shape of `subject` allows. Return the shapes that the
+        case returns, and True if its end can be reached.
+        """
         given = self.read(subject)
         for case in cases:
             pattern = case.pattern
@@ -264,10 +270,13 @@ class FunctionBodyReader:
             self._follow_call(node)
 
     def _follow_call(self, node: ast.Call) -> None:
+        """Read the body of the called function, and the bodies of the functions that are its arguments, because each
+        of them may write an answer.
+        """
         callee, args = self.read(node.func), [self.read(arg) for arg in node.args]
         for given in args:
             if isinstance(given, ConstantShape) and isinstance(given.value, FunctionSource):
-                self.reader.read_call(given, [TypedShape(_get_first_hint(given.value))], {})
+                self.reader.read_call(given, [TypedShape(_get_type_of_first_parameter(given.value))], {})
         if isinstance(callee, ConstantShape) and isinstance(callee.value, FunctionType):
             self.reader.read_body(read_code(callee.value), args, {}, read_hints(callee.value))
 
@@ -301,12 +310,16 @@ class FunctionBodyReader:
         return False if self._read_or_none(node) == NULL_SHAPE else None  # null counts as false
 
     def _read_or_none(self, node: ast.expr) -> Shape | None:
+        """Return the shape of an expression; None for a comparison, and for an expression that can't be read."""
         try:
             return None if isinstance(node, ast.Compare) else self.read(node)
         except UnreadableConstruct:  # both branches are read
             return None
 
     def _read_constant_value(self, node: ast.expr) -> Any:
+        """Return the value of an expression whose value is known. Raises UnreadableConstruct for any other
+        expression.
+        """
         found = self.read(node)
         if not isinstance(found, ConstantShape):
             raise UnreadableConstruct(f"{self.module}:{node.lineno} {ast.unparse(node)}")
@@ -578,6 +591,7 @@ def _find_shape_set_in_init(source: TypedShape, kind: type, name: str) -> Shape 
 
 
 def _bind_self(function: FunctionType, self_shape: Shape) -> FunctionSource:
+    """Return the source of the method `function` without its parameter `self`, which has the shape `self_shape`."""
     code = read_code(function)
     node = ast.FunctionDef(**{name: getattr(code.node, name) for name in code.node._fields})
     node.args = ast.arguments(
@@ -596,6 +610,7 @@ def _get_entered_shape(shape: Shape) -> Shape:
 
 
 def _get_part_shape(shape: Shape, at: int) -> Shape:
+    """Return the shape of the part of a tuple at the position `at`, from 0."""
     if isinstance(shape, ObjectShape) and shape.name == TUPLE_SHAPE_NAME:
         return shape.fields[str(at)]
     if isinstance(shape, ConstantShape):
@@ -625,7 +640,7 @@ def _is_union_of_tuples(shape: UnionShape) -> bool:
     return all(isinstance(part, ObjectShape) and part.name == TUPLE_SHAPE_NAME for part in shape.shapes)
 
 
-def _get_first_hint(code: FunctionSource) -> Any:
+def _get_type_of_first_parameter(code: FunctionSource) -> Any:
     annotation = code.node.args.args[0].annotation
     names = {
         **read_names_of_module(code.module),
@@ -646,4 +661,5 @@ def _name_object(shape: Shape, code: FunctionSource, kinds: list[Any]) -> Shape:
 
 
 def _make_bool_or_type_shape(value: Any) -> Shape:
+    """Return the shape of a default value: the constant for True and False, otherwise any value of its type."""
     return ConstantShape(value) if isinstance(value, bool) else TypedShape(type(value))

@@ -126,6 +126,9 @@ def _get_value_shape(command: "ServiceCommand[Any]") -> Shape:
 
 
 def _add_answer_to_repeated_request(shape: Shape) -> Shape:
+    """Return the shape of the answer to a repeated request: the given shape with the further field `duplicate`, which
+    is true.
+    """
     return make_one_of(
         [merge_objects([part, ObjectShape({"duplicate": ConstantShape(True)})]) for part in list_alternatives(shape)]
     )
@@ -230,6 +233,7 @@ def _read_facts_by_code(reader: ShapeReader) -> dict[ErrorCode, Shape]:
 
 
 def _make_optional_object(shapes: list[Shape]) -> ObjectShape:
+    """Return the object that has the fields of all these shapes, each of them optional."""
     merged = ObjectShape()
     for shape in shapes:
         for name, value in merge_objects([shape]).fields.items():

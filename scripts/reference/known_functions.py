@@ -31,6 +31,9 @@ from scripts.reference.shapes import (
 
 
 def _read_attributes(reader: ShapeReader, args: list[Shape], computed: dict[str, Shape]) -> Shape:
+    """Return the object with the attributes that the constant `args[1]` names, read from the value `args[0]`.
+    `computed` has the shapes of those fields that are computed in another way.
+    """
     source, names = args[0], args[1]
     assert isinstance(names, ConstantShape), names
     work = reader.read_returned_shape(records.build_work_json, TypedShape(Work))
@@ -145,6 +148,9 @@ def _make_typed_reader(kind: Any) -> KnownFunctionReader:
 
 
 def _read_first_argument(_: ShapeReader, args: list[Shape], __: dict[str, Shape]) -> Shape:
+    """Return the shape of the first argument, for a function that converts its argument to JSON without a change of
+    the shape.
+    """
     return args[0]
 
 

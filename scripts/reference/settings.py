@@ -139,7 +139,7 @@ def _describe_refusal(name: str, parse: Callable[[RawSetting], Any]) -> tuple[st
             detail: Mapping[str, Any] = refusal.detail
             problem = str(detail["problem"])
             if problem == "out_of_range":
-                kind = "number" if _takes_fractions(name, parse) else "integer"
+                kind = "number" if _accepts_fractions(name, parse) else "integer"
                 return kind, f"{detail['low']} to {detail['high']}"
             if problem == "not_one_of":
                 return _TYPE_BY_PROBLEM[problem], detail["allowed"]
@@ -156,7 +156,7 @@ def _extract_accepted_values(sentence: str, parse: Callable[[RawSetting], Any]) 
     return wanted.split(" Nothing was")[0].removeprefix("a form ").rstrip(".")
 
 
-def _takes_fractions(name: str, parse: Callable[[RawSetting], Any]) -> bool:
+def _accepts_fractions(name: str, parse: Callable[[RawSetting], Any]) -> bool:
     try:
         parse(RawSetting(name, "1.5"))
     except ConsoleError:

@@ -226,7 +226,7 @@ class SchemaWriter:
         if typing.is_typeddict(kind):
             return self._write_object(merge_objects([TypedShape(kind)]))
         if isinstance(kind, type) and is_dataclass(kind):
-            hints = typing.get_type_hints(kind, localns=_read_late_names(kind))
+            hints = typing.get_type_hints(kind, localns=_read_names_of_defining_module(kind))
             shape: dict[str, Shape] = {item.name: TypedShape(hints[item.name]) for item in fields(kind)}
             return self._write_definition(kind.__name__, lambda: self._write_object(ObjectShape(shape, set(shape))))
         return _find_plain_schema(kind) or self._write_collection(hint, kind)
@@ -253,6 +253,9 @@ class SchemaWriter:
 
 
 def _find_plain_schema(kind: Any) -> Schema | None:
+    """Return the schema of a class whose values are written as one text or number, such as an enumeration; None for
+    any other class.
+    """
     if _is_subclass_hint(kind, enum.Enum):
         return {"enum": [member.value for member in kind]}
     for base, schema in _SCHEMA_BY_CLASS.items():
@@ -289,7 +292,10 @@ def _join_schemas(parts: list[Schema]) -> Schema:
     return joined[0] if len(joined) == 1 and not others else {"anyOf": [*others, *joined]}
 
 
-def _read_late_names(kind: Any) -> dict[str, Any]:
+def _read_names_of_defining_module(kind: Any) -> dict[str, Any]:
+    """Return the names of the module that defines the class `kind`. The import is in the function, because the two
+    modules import each other.
+    """
     from scripts.reference.declared_types import read_names_of_module
 
     return read_names_of_module(kind.__module__)

@@ -18,8 +18,8 @@ from console.domain.records import Certainty, CheckState, WorkState
 
 MAX_COMPLETIONS = 40
 _MIN_TYPED_CHARACTERS, _MIN_TYPED_ASCII_CHARACTERS = 2, 3
-"""Smallest numbers of characters of a typed word without an operator: of a word for which completions are offered, and
-of a word in ASCII for which values are offered, too.
+"""Smallest numbers of characters of a typed word without an operator: of a word for which completions are offered,
+and of a word in ASCII for which values are offered, too.
 """
 _LAST_WORD_PATTERN = re.compile(r"\S*\Z")
 _WHOLE_AMOUNT_PATTERN = re.compile(r"[1-9１-９][0-9０-９]{1,8}")
@@ -169,4 +169,5 @@ def _list_value_completions(
 
 
 def _fold_words(words: tuple[str, ...]) -> Iterator[str]:
+    """Yield the words in NFKC form and in lower case."""
     return (unicodedata.normalize("NFKC", one).lower() for one in words)

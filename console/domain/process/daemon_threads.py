@@ -39,6 +39,7 @@ class _ThreadWithLimitedStart(Thread):
     that begins later does nothing."""
 
     def _limit_start(self) -> None:
+        """Replace the event for which `Thread.start` waits by a `_StartEvent`."""
         self._started = _StartEvent()
 
     def run(self) -> None:

@@ -99,6 +99,7 @@ def _list_different_spellings(normalised_text: str) -> Iterator[str]:
 
 
 def _fold_words(text: str) -> tuple[str, ...]:
+    """Return the comparison forms of the words of the text, without empty ones."""
     return tuple(filter(None, map(fold_text, text.split())))
 
 
@@ -114,6 +115,7 @@ def _list_long_vowel_spellings(plain_text: str) -> Iterator[str]:
 
 
 def _list_particle_spellings(plain_text: str) -> Iterator[str]:
+    """Yield the text with 乃, 之 or ノ in place of the possessive particle between two kanji."""
     return (_POSSESSIVE_PARTICLE_PATTERN.sub(sign, plain_text) for sign in "乃之ノ")
 
 
