@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 _REFUND_CALL, _REFUND_STATUS_CALL, _START_CALL, _CANCEL_CALL = "refund", "refund_status", "start", "cancel"
 _ANSWER_NOT_DECRYPTED_REASON = "not_opened"
-"""Reason of an answer that could not be decrypted; it is replayed as it is."""
+"""Recorded reason of an answer that this program could not decrypt. The replay sends the bytes of such an answer
+unchanged, without encrypting them first.
+"""
 _LONGEST_TEXT_CHARACTERS, _ID_LIMIT = 2_000, 1 << 63
 """Limits for the values of a recorded call: the longest text, and the first number that is too large for an id."""
 _AdapterCallFunction: TypeAlias = Callable[[], Outcome[Any]]

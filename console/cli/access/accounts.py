@@ -1,5 +1,5 @@
-"""The command `db accounts apply`: create the people that a file lists in the database, with their rights. With
-`--dry-run` the command only prints the SQL, with masked passwords.
+"""The command `db accounts apply`: read the people and their rights from a file, and create them in the database.
+With `--dry-run` the command only prints the SQL, with masked passwords.
 """
 
 import os
@@ -21,9 +21,9 @@ MAX_ACCOUNTS_FILE_BYTES = 1024 * 1024
 
 
 class ApplyAccountsCommand:
-    """The command `db accounts apply`. It writes the people that a file lists to the database: as rows of the table
-    `operators` and, on a database server, also as database accounts. It reads passwords only from environment
-    variables.
+    """The command `db accounts apply`. It reads a list of people from a file and writes these people to the database:
+    as rows of the table `operators` and, on a database server, also as database accounts. It reads passwords only
+    from environment variables.
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:

@@ -84,8 +84,8 @@ class WhoAmICommand:
 
 
 class ForgetCredentialsCommand:
-    """The command `forget-credentials`, for a desk for whose person a worker makes the provider calls. It deletes
-    from the keyring the provider credentials, which this desk no longer needs.
+    """The command `forget-credentials`, for the desk of a person in team mode: a worker makes the person's calls to
+    providers. The command deletes from the keyring the provider credentials, which this desk no longer needs.
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:

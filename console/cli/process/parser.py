@@ -61,7 +61,8 @@ class _VersionAction(argparse.Action):
 
 class _SingleValueAction(argparse.Action):
     """Stores the value of an option or argument. An option that is given twice with two different values is refused,
-    because the last one would win silently: `--amount 100 --amount 900` would request 900."""
+    because argparse would use the last value without a message: `--amount 100 --amount 900` would request 900.
+    """
 
     _was_given = False
 

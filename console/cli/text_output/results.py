@@ -308,7 +308,8 @@ def format_health_check_lines(checks: "Iterable[HealthCheck]", translator: Trans
 
 def format_upgrade_lines(revisions: Mapping[str, object], translator: Translator) -> Lines:
     """Return the answer of the command `db upgrade` as text. `revisions` has the schema versions `from` and `to`, and
-    under `completed` whether a schema of this version was incomplete."""
+    the value `completed`, which is True if the schema already had the version `to` but was incomplete.
+    """
     same_key = "cli.upgraded.completed" if revisions.get("completed") else "cli.upgraded.same"
     key = same_key if revisions["from"] == revisions["to"] else "cli.upgraded"
     return (translator(key, before=revisions["from"], after=revisions["to"]),)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from console.domain.links.link import Link
 
 NO_DISPLAY_EXIT_STATUS = 6
-"""Exit status if there is no display for the window. Nothing was done then."""
+"""Exit status if there is no display for the window. The command has done nothing in this case."""
 
 
 def has_display() -> bool:

@@ -55,11 +55,14 @@ _MAX_CARD_HEIGHT_PX = 288  # at text size 1; a higher window shows more incident
 _SUMMARY_LINES = 2  # least height of the sentence about an incident, so that the buttons below it seldom move
 _MISSING_INCIDENT_BAR_NAME, _LEFT_LIST_BAR_NAME = "missing incident", "left list"
 _READ_REASON_AFTER_STEP = "stepped"
-"""Reason of the read after a step of the person that removes no incident from the list, such as a take. The answer
-to the step may be slow: if another incident, which is the current one by then, has left the list, its row stays.
+"""Reason with which the page reads its data again after a step that removes no incident from the list, such as a
+take. The person may have selected another incident before this read ends; if that incident has left the list, its row
+stays.
 """
 _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CORPORATION_CHANGE_RULE})
-"""Rules of the alerts that an acknowledgement closes. It can't be undone, so the person confirms it in a dialog."""
+"""Rules of the alerts that an acknowledgement closes. This acknowledgement can't be undone, so the person confirms it
+in a dialog.
+"""
 
 
 class AlertsPage(Page):
@@ -285,8 +288,10 @@ class AlertsPage(Page):
         is_automatic: bool = False,
     ) -> None:
         """Show the incidents. If the list was cut, a bar has the number of alerts that aren't listed.
-        `linked_alert_id` is the alert of the link for which the incidents were read; 0 for none. The answer to an
-        earlier read may lack the incident of a link that the person has opened meanwhile, so it doesn't select one.
+        `linked_alert_id` is the alert of the link for which the incidents were read; 0 for none. If the person has
+        opened another link since this read began, the page doesn't select an incident now, because the read may lack
+        the incident of that link. `is_automatic` is True if the person has not requested the read (see
+        StaticTable.show_rows).
         """
         self.mark_data_read()
         if self._awaited_alert_id == linked_alert_id:
@@ -316,7 +321,9 @@ class AlertsPage(Page):
 
     def _make_row_group(self, incident: Incident) -> RowGroup:
         """Return the heading of the incidents in the same state, with their number. The side bar counts only open
-        incidents that nobody has acknowledged, so the heading also says this number if it is another one."""
+        incidents that nobody has acknowledged, so the heading of the open incidents also contains this second number
+        if it differs from the first.
+        """
         state_word, icon_name, tone = incident_texts.get_state_word_icon_and_tone(incident, self.context)
         number = self._count_by_state.get(incident.state, 0)
         count = wording.format_count(number)
@@ -679,7 +686,7 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
     def format_sums(incident: Incident) -> str:
         return wording.join_facts(incident_words.format_incident_sums(incident), translate)
 
-    def format_sums_shortly(incident: Incident) -> str:
+    def format_short_sums(incident: Incident) -> str:
         """Return the sums; at a large text size only the number of currencies, if there are several. Otherwise the
         sums of a single row would cut off the texts of all incidents."""
         count = len(incident_words.format_incident_sums(incident))
@@ -698,7 +705,7 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
                lambda incident: incident_texts.format_incident_subject(incident, context), "data"),
         Column("extent", translate("incident.column.extent"), 110,
                lambda incident: incident_words.format_affected_record_count(incident, translate)),
-        Column("sums", translate("column.amount"), 110, format_sums_shortly, "amount",
+        Column("sums", translate("column.amount"), 110, format_short_sums, "amount",
                make_spoken_text=format_sums, make_full_text=format_sums),
         Column("owner", translate("incident.column.owner"), 150,
                lambda incident: incident_texts.make_owner_cell(incident, context), "state"),

@@ -35,8 +35,8 @@ time, unattended desks would cause a third of the load of a waiting team on its 
 """
 FEED_READINGS_PER_WORKER_PRESENCE_READING = 4
 """Number of readings of the change feed for one reading of the presence of workers and of the read-only switches.
-While no worker is present, each reading reads all of them. A desk that sends its requests to a worker reads the
-switches by a further statement only if one has changed.
+While no worker is present, each reading of the feed also reads the presence and the switches. A desk that sends its
+requests to a worker reads the switches only if one of them has changed.
 """
 WORK_COUNTS_INTERVAL_MS, UNATTENDED_WORK_COUNTS_INTERVAL_MS = 120_000, 300_000
 """Time between two readings of the counts, of the saved views and of the people, while a person is at the desk and
@@ -53,8 +53,8 @@ start.
 _WORKER_ACTOR_NAME = "worker"
 
 _FeedReading = tuple[DeskUpdate, float, tuple[ReadOnlySwitch, ...] | None]
-"""Result of one reading: the changes and the presence of workers, the seconds that they took, and the read-only
-switches; None if this reading doesn't read them.
+"""Result of one reading: the changes and the presence of workers, the response time of the database in seconds, and
+the read-only switches (None if this reading has not read the switches).
 """
 
 

@@ -47,7 +47,9 @@ from console.wording.search import format_search_problem
 from console.wording.sentences import catalogue as wording
 
 _SEARCH_DELAY_MS = 40
-"""A search begins this long after a key that follows another key in less time. After other keys it begins at once."""
+"""Delay of a search if the person changes the text twice within this time: the search begins this long after the last
+change. In any other case the search begins immediately after the change.
+"""
 _MAX_RECORDS_PER_KIND = 50
 _MAX_ENTRIES_PER_GROUP = 8
 _ALL_RECORDS_ENTRY_KEY = ""

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from console.views.runtime.tasks import Failure
 
 MAX_WAIT_FOR_CALLS_SECONDS, MAX_WAIT_AFTER_INTERRUPT_SECONDS = 3.0, 10.0
-"""The first is the time in seconds that a closing window waits for running calls to end. It then interrupts the other
-calls; the second is the time in seconds that it waits until their results are recorded.
+"""The first is the time in seconds that a closing window waits for running calls to end. The window then interrupts
+the calls that are still running; the second is the time in seconds that the window waits until the results of these
+calls are recorded.
 """
 OPENING_RETRY_INTERVAL_MS = 5_000
 """Milliseconds between two attempts to open the services while the database is unreachable."""

@@ -96,7 +96,9 @@ def import_page_class(route_class: type[Route]) -> Callable[[WindowContext], Pag
 
 
 _PREPARATION_INTERVAL_MS = 1_000
-"""Time between the opening of the first page and the first preparation for later, and between two preparations."""
+"""Milliseconds between the opening of the first page and the first preparation (see `_run_next_preparation`), and
+between two preparations.
+"""
 _ROUTES_OF_PREPARED_PAGES = (QueuesRoute, LookupRoute, CreditCheckRoute, PaymentRoute, ApprovalsRoute, AlertsRoute)
 _CONNECTION_TOAST_TOPIC = "connection"  # of the toasts about the database and the worker
 

@@ -279,8 +279,10 @@ class RefundRequestPanel(QScrollArea):
         self._arrange_request_and_comparison()
 
     def _arrange_request_and_comparison(self) -> None:
-        """Put the comparison beside the request, or below it if there is too little room: with a corporation registry
-        the request names its source, whose words need more than half of the narrowest page."""
+        """Put the comparison beside the request, or below it if there is too little room: if this desk has a
+        corporation registry, the request also names the source of the registry's facts, and this text needs more than
+        half of the width of the narrowest page.
+        """
         panels = self._request_and_comparison_box
         if panels is None or not shiboken6.isValid(panels):
             return

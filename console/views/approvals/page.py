@@ -309,8 +309,10 @@ class ApprovalsPage(Page):
             self._show_decided_proposal()
 
     def _show_decided_proposal(self) -> None:
-        """Show that the proposal of the selected card no longer waits: the pointer keeps its card in the list. No key
-        may decide the request that was shown before."""
+        """Show that the proposal of the selected card no longer waits for a second person. (Its card is still in the
+        list, because no card is removed while the mouse pointer is over the list.) From now on, no key acts on the
+        request or proposal that was shown before.
+        """
         self.refund_id, self.proposal, self.empty_state_button = 0, None, None
         empty_state = EmptyState(self.context.translate("queue.preview.removed"), icon_name="check")
         replace_by_empty_state(self.content, self.empty_state, empty_state)

@@ -354,7 +354,7 @@ _TONE_BY_DIFFERENCE_KIND: dict[DifferenceKind, Tone] = {
     DifferenceKind.REMOVED: "bad",
     DifferenceKind.CHANGED: "care",
 }
-"""The colour of the marks of each kind that has marks."""
+"""The tone of the marks on the pages, by the kind of the difference. A kind that isn't in it has no marks."""
 
 
 def _make_difference_columns(context: WindowContext) -> Sequence[Column]:

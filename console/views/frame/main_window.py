@@ -47,7 +47,7 @@ from console.views.widgets.window.window_bars import EnvironmentFrame, StatusBar
 from console.wording.sentences import catalogue as wording
 
 _QUEUES_COUNTED_IN_SIDEBAR = ("review", "notices", "companies")
-"""Queues whose entries wait for a person."""
+"""Names of the queues whose entries wait for a person. The sidebar shows the number of these entries."""
 ROUTE_BY_SIDEBAR_KEY: dict[str, Route] = {
     "home": HomeRoute(),
     "queues": QueuesRoute(),
@@ -256,7 +256,9 @@ class WindowFrame(CoveredWindow):
     def go_back(self) -> None:
         """Open the previous route of the history; do nothing if there is no previous route. The list of the page has
         the same scroll position as before, and the focus returns to the widget that had it. If the person comes back
-        from a record of this list, its row is the current row, also after the keys "[" and "]"."""
+        from the page of a record of this list, the row of this record becomes the current row, even if the person has
+        come to the record from another one with the key "[" or "]".
+        """
         if len(self._history) > 1:
             left_route = self._history.pop().route
             history_entry = self._history[-1]

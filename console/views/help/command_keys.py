@@ -1,4 +1,4 @@
-"""The keyboard shortcuts that work in the whole window, and the one of every list."""
+"""The keyboard shortcuts that work in the whole window, and the shortcut that exports a list."""
 
 from collections.abc import Mapping
 

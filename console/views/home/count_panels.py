@@ -28,13 +28,14 @@ _COUNT_LINE_PADDING_PX = 16
 
 @dataclass(frozen=True, slots=True)
 class CountLine:
-    """The contents of one line of a CountPanel: an icon (`icon_name` in the colour `tone`), a text (`word`), a muted
-    text (`detail`), and a number (`count_text`) at the right. `key` names the page that a press on the line opens,
-    such as a queue; "" if a press opens no page.
+    """The contents of one line of a CountPanel: an icon (`icon_name` in the colour `tone`), a text (`word`), a
+    further text in the muted colour (`detail`, the muted text), and a number (`count_text`) at the right. `key` names
+    the page that a press on the line opens, such as a queue; "" if a press opens no page.
 
     If `figure_icon_name` is given, the right end shows a state in place of the number: this icon in the colour
     `figure_tone`, and `count_text` as its name. If `shortcut` is given, the right end shows this key combination as a
-    key cap."""
+    key cap.
+    """
 
     key: str
     icon_name: str
@@ -48,10 +49,11 @@ class CountLine:
 
 
 def find_detail_x(word_end: float, detail_width: float, right_x: float, column_right: float) -> float | None:
-    """Return the x coordinate at which a line's muted text begins; None if the line has no room for this text. The
-    muted text is `detail_width` wide. It is between the line's word, which ends at `word_end`, and the number, which
-    begins at `right_x`. The muted texts of all lines end at `column_right`; a text that would overlap its word there
-    ends beside the number instead. All values are in px."""
+    """Return the x coordinate at which the text in the muted colour (the muted text) of a line begins; None if the
+    line has no room for this text. The muted text is `detail_width` wide. It is between the line's word, which ends
+    at `word_end`, and the number, which begins at `right_x`. The muted texts of all lines end at `column_right`; a
+    text that would overlap its word there ends beside the number instead. All values are in px.
+    """
     return next(
         (
             end - 12 - detail_width

@@ -244,7 +244,9 @@ class UnfinishedWorkDialog(DialogFrame):
 
     @Slot()
     def _read_lists_after_action(self) -> None:
-        """Read the lists again after the person's own action in this dialog. Its row leaves the list at once."""
+        """Read the lists again after the person's own action in this dialog. The row that the action has ended leaves
+        the list immediately, even while the mouse pointer is over the list.
+        """
         self._show_bar("act", None)
         self._read_lists(is_automatic=False)
 

@@ -493,7 +493,8 @@ class CompanyPanel(QWidget):
 def are_records_affected(records: Iterable[ShownRecord], changes: frozenset[tuple[str, int]]) -> bool:
     """Return True if a list that shows `records` must be read again after these changes, which are given as (kind,
     id): a changed record is in the list, or it has a higher id than all records of its kind in the list. It may then
-    be a new record that belongs into the list."""
+    be a new record of the list.
+    """
     refs = {case_words.make_record_ref(record) for record in records}
     newest_ids = {kind: max((id for own_kind, id in refs if own_kind == kind), default=0) for kind, _ in changes}
     return any((kind, id) in refs or id > newest_ids[kind] for kind, id in changes if kind in RECORD_KINDS)

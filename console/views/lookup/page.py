@@ -177,7 +177,8 @@ class LookupPage(Page):
 
     def _act_on_shown_company(self, act: Callable[[], None]) -> None:
         """Call `act`, the action of a pressed key on the company or its current record. While no company is shown,
-        only say so: the hidden panel still has the company that was looked up before."""
+        only show a message which says this: the hidden panel still has the company that was looked up before.
+        """
         if self.result_stack.currentWidget() is self.company_panel:
             act()
         else:

@@ -67,9 +67,10 @@ class PageScrollArea(QScrollArea):
         self._keeps_opened_tab = False
 
     def _scroll_to_tab_bar(self, tab_bar: TabBar) -> None:
-        """Make the tab bar the first visible line. Exception: if the tab bar and the first rows below it are visible
-        at the top of the unscrolled page, scroll to the top only if the bar is hidden now, and otherwise don't
-        scroll."""
+        """Make the tab bar the first visible line, unless the tab bar and the first rows below it are visible while
+        the page isn't scrolled. In this case scroll to the top of the page if the bar is hidden now; otherwise don't
+        scroll.
+        """
         scroll_bar, bar_top = self.verticalScrollBar(), self._compute_distance_from_page_top(tab_bar)
         if not self._is_tab_visible_without_scrolling(tab_bar):
             scroll_bar.setValue(bar_top)

@@ -24,7 +24,8 @@ from console.wording.sentences import catalogue as wording
 
 PAID_PART_KEY, REVERSED_PART_KEY, SET_ASIDE_PART_KEY = "paid", "reversed", "set_aside"
 OWN_SIDE_INDEX, GATEWAY_SIDE_INDEX, ORDER_SIDE_INDEX = 0, 1, 2
-"""Indexes of our side, the payment provider's side and the order's side."""
+"""Indexes of our side, the payment provider's side and the order's side in the sequence of the three compared sides.
+"""
 
 
 def make_shown_sides(
