@@ -55,7 +55,9 @@ def format_incident_sums(incident: Incident) -> Sequence[str]:
 
 def list_playbook_step_keys(incident: Incident) -> Sequence[str]:
     """Return the wording keys of the incident's playbook: the steps that people should follow, in their order. The
-    steps for some kinds of record have their own words; for example, the program can't ask the source of a notice."""
+    steps for some kinds of subject have texts of their own. For example, a person must ask the sender of a notice in
+    writing, because the program can't ask the sender.
+    """
     alert = incident.main_alert
     name = get_playbook(alert.rule_id)
     if wording.has_sentence(f"playbook.{name}_{alert.subject_kind}.1"):

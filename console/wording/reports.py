@@ -119,9 +119,10 @@ def format_queue_age_lines(report: QueueAgeReport, language: str) -> Iterator[st
 
 
 def format_refund_funnel_note(report: RefundFunnelReport, language: str) -> str:
-    """Return the sentence that says which refunds the report has counted: the refunds that were requested since the
+    """Return the sentence about the refunds that the report has counted: the refunds that were requested since the
     first day of its period. If the report isn't complete, it has counted only the newest of these refunds, and the
-    sentence says so."""
+    sentence says so.
+    """
     key = "reports.refund_funnel.note" if report.is_complete else "reports.refund_funnel.capped"
     return translate(key, language, since=report.period.first)
 

@@ -25,8 +25,9 @@ def format_missing_records_note(group: FoundRecords, translate: Callable[..., st
 
 
 def format_search_notes(result: SearchResult, translate: Callable[..., str]) -> Iterator[str]:
-    """Yield the sentences about the found records of a search: which words of the text weren't used as conditions,
-    and which kinds of records lack matches."""
+    """Yield the sentences about the found records of a search: one for each word of the text that is an invalid
+    condition, and one for each kind of record of which not all matches are listed.
+    """
     for problem in result.query.problems:
         yield format_search_problem(problem, translate)
     for kind, group in result.groups.items():
@@ -36,8 +37,10 @@ def format_search_notes(result: SearchResult, translate: Callable[..., str]) -> 
 
 
 def format_company_notes(matches: RegistryMatches, translate: Callable[..., str]) -> Iterator[str]:
-    """Yield the sentences about the companies that a search has found: that the desk has no registry, that they match
-    another spelling, that there are more, or that the text is too short."""
+    """Yield the sentences about the companies that a search has found: one for each of these cases that applies: the
+    desk has no registry; the companies match another spelling of the text; there are more companies; the text is too
+    short.
+    """
     if matches.registry_date is None:
         yield translate("corporation.absent")
     if matches.other_spelling:

@@ -434,7 +434,9 @@ def test_the_counts_agree_with_the_rows_just_read(
     monkeypatch.setattr(refresh, "_end_work_counts_reading", lambda _counts: None)  # they arrive later
     old = context.work_counts
     outdated = tuple(replace(one, count=one.count + 5) for one in old.queue_counts)
-    context.store_work_counts(replace(old, queue_counts=outdated, alert_count=old.alert_count + 5))
+    context.store_work_counts(
+        replace(old, queue_counts=outdated, waiting_incident_count=old.waiting_incident_count + 5)
+    )
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
     person.wait_until(lambda: page.row_model.has_read_all_rows)
@@ -443,7 +445,7 @@ def test_the_counts_agree_with_the_rows_just_read(
     assert (count.count, page.row_model.row_count, len(asked)) == (2, 2, 1)
     assert page.tabs.tabText(QUEUE_TAB_NAMES.index("unknown")) == "Unknown 2"
     person.frame.show_route(AlertsRoute())
-    person.wait_until(lambda: context.work_counts.alert_count == old.alert_count)
+    person.wait_until(lambda: context.work_counts.waiting_incident_count == old.waiting_incident_count)
 
 
 def test_home_opens_the_queues(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:

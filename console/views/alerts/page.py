@@ -308,7 +308,7 @@ class AlertsPage(Page):
             incident.state is IncidentState.OPEN and not incident.is_acknowledged for incident in sorted_incidents
         )
         self.incident_list.show_rows(sorted_incidents, is_automatic=is_automatic)
-        self.context.correct_alert_count(self._unacknowledged_count)
+        self.context.correct_waiting_incident_count(self._unacknowledged_count)
         self._show_incident(self.table.current_item)
 
     def _show_unlisted_alert_count(self, count: int) -> None:

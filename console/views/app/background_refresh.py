@@ -141,9 +141,10 @@ class BackgroundRefresh(QObject):
     @Slot()
     def read_change_feed(self) -> None:
         """Read from the change feed which records have changed since the previous call, and emit the context's signal
-        `changed` with their kinds and ids. The first call emits nothing. Every fourth call also reads whether a
-        worker is present and, if they may have changed, the read-only switches. While no worker is present, every
-        call does this."""
+        `records_changed` with their kinds and ids. The first call emits nothing. Every fourth call also reads whether
+        a worker is present and, if they may have changed, the read-only switches. While no worker is present, every
+        call does this.
+        """
         if not self._mark_call_running("feed"):
             return
         latest_mark, known_switches = self._latest_mark, self._known_switches_version
@@ -170,7 +171,8 @@ class BackgroundRefresh(QObject):
 
     def _store_feed_reading(self, reading: _FeedReading) -> None:
         """Store in the context the presence of workers, the response time of the database and the read-only switches.
-        If records have changed since an earlier call, emit the context's signal `changed` and read the counts again.
+        If records have changed since an earlier call, emit the context's signal `records_changed` and read the counts
+        again.
         """
         self._running_call_kinds.discard("feed")
         news, response_seconds, switches = reading
@@ -218,8 +220,8 @@ class BackgroundRefresh(QObject):
     @Slot()
     def read_work_counts(self) -> None:
         """Read the counts that the window shows: records in the queues, unfinished operations and bulk runs, refunds
-        and proposals that the acting person may decide, unacknowledged alerts, and mentions. Also read the events
-        that concern the person. Store all of them in the context as WorkCounts.
+        and proposals that the acting person may decide, incidents with an unacknowledged alert, and mentions. Also
+        read the events that concern the person. Store all of them in the context as WorkCounts.
 
         If an earlier call of this method is still running, read everything again after it has ended, because the
         earlier call may have read some of the numbers too early.

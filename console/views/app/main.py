@@ -215,7 +215,9 @@ class WindowOpener(QObject):
 
     @Slot(Qt.ApplicationState)
     def _read_values_of_other_windows(self, state: Qt.ApplicationState) -> None:
-        """When the person comes back from another program, read what they have sent or typed in another window."""
+        """When the person comes back to this window, read the drafts and unanswered request ids that the person has
+        changed in another window meanwhile.
+        """
         if state is Qt.ApplicationState.ApplicationActive:
             self.context.person_values.read_shared_values()
 

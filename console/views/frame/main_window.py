@@ -436,9 +436,9 @@ class WindowFrame(CoveredWindow):
     @Slot()
     def _show_sidebar_counts(self) -> None:
         """Show the counts of the sidebar entries: records that need a review together with changed companies and
-        unmatched notices; refunds and proposals that the acting person may decide; unacknowledged alerts; and
-        the person's mentions. The entry of the mentions is below the home page and only exists while there is a
-        mention.
+        unmatched notices; refunds and proposals that the acting person may decide; open incidents with an alert that
+        nobody has acknowledged; and the person's mentions. The entry of the mentions is below the home page and only
+        exists while there is a mention.
         """
         counts = [
             count for name in _QUEUES_COUNTED_IN_SIDEBAR if (count := self.context.work_counts.find_queue_count(name))
@@ -450,11 +450,11 @@ class WindowFrame(CoveredWindow):
         self.sidebar.set_count("queues", wording.format_count(total, is_capped=is_capped) if total else "")
         decision_count = self.context.work_counts.decision_count
         self.sidebar.set_count("approvals", wording.format_count(decision_count) if decision_count else "")
-        alert_count = self.context.work_counts.alert_count
-        shown_alert_count = wording.format_count(
-            min(alert_count, MAX_COUNTED_INCIDENTS), is_capped=alert_count > MAX_COUNTED_INCIDENTS
+        incident_count = self.context.work_counts.waiting_incident_count
+        shown_incident_count = wording.format_count(
+            min(incident_count, MAX_COUNTED_INCIDENTS), is_capped=incident_count > MAX_COUNTED_INCIDENTS
         )
-        self.sidebar.set_count("alerts", shown_alert_count if alert_count else "")
+        self.sidebar.set_count("alerts", shown_incident_count if incident_count else "")
         mention_count = len(self.context.work_counts.mentions)
         mentions = wording.format_count(mention_count, is_capped=mention_count >= MAX_LISTED_MENTIONS)
         mentions_entry = SidebarEntry(

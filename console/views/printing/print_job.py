@@ -120,7 +120,7 @@ def print_sheet(sheet: PrintedSheet, printer: QPrinter) -> bool:
     document.setPageSize(
         QSizeF(paint_rect_inches.width() * dots_per_inch, paint_rect_inches.height() * dots_per_inch)
     )
-    with _print_into_draft(printer) as publish:
+    with _print_into_temporary_file(printer) as publish:
         document.print_(printer)
         return publish()
 
@@ -150,7 +150,7 @@ def print_images(images: Sequence[PrintedPage], footer_text: str, printer: QPrin
     """Print each image on a page of its own, as large as possible, with the text `footer_text` below it. Return False
     if the printer or its file didn't take the pages, otherwise True."""
     printer.setPageMargins(_PAPER_MARGINS_MM, QPageLayout.Unit.Millimeter)
-    with _print_into_draft(printer) as publish:
+    with _print_into_temporary_file(printer) as publish:
         return _draw_pages(images, footer_text, printer) and publish()
 
 
@@ -174,13 +174,14 @@ def _draw_pages(images: Sequence[PrintedPage], footer_text: str, printer: QPrint
 
 
 @contextmanager
-def _print_into_draft(printer: QPrinter) -> Iterator[Callable[[], bool]]:
-    """Context manager: if the person has selected a PDF file, let `printer` write a draft in the same folder. Yield a
-    function that returns True if the pages were taken; it gives a complete draft the name of the file, and replaces
-    an earlier file, as the dialog has asked the person. An incomplete draft is deleted: Qt writes page by page, so a
-    full disk or the end of the process would leave a part of the document under the name of the whole.
+def _print_into_temporary_file(printer: QPrinter) -> Iterator[Callable[[], bool]]:
+    """Context manager: if the person has selected a PDF file, let `printer` write a temporary file in the same
+    folder. Yield a function that returns True if the printer has taken the pages. The function gives a complete
+    temporary file the name that the person has selected, and replaces an earlier file of this name; the print dialog
+    has asked the person about that. An incomplete temporary file is deleted: Qt writes page by page, so a full disk
+    or the end of the process would leave a part of the document under the name of the whole.
 
-    A device or a pipe is written directly, because a draft would replace it.
+    A device or a pipe is written directly, because a temporary file would replace it.
     """
     chosen_name = printer.outputFileName()
     final_path = Path(os.path.realpath(chosen_name))  # unlike Path.resolve, it raises nothing for a circle of links
@@ -188,25 +189,25 @@ def _print_into_draft(printer: QPrinter) -> Iterator[Callable[[], bool]]:
     if not is_pdf_file or (final_path.exists() and not final_path.is_file()):
         yield lambda: _has_taken_pages(printer)
         return
-    draft = final_path.with_name(f".{token_hex(8)}.part.pdf")
+    temporary_file = final_path.with_name(f".{token_hex(8)}.part.pdf")
 
     def publish() -> bool:
         if not _has_taken_pages(printer):
             return False
         try:
-            sync_file(draft)
-            draft.replace(final_path)
+            sync_file(temporary_file)
+            temporary_file.replace(final_path)
         except OSError:
             return False
         return True
 
-    printer.setOutputFileName(str(draft))
+    printer.setOutputFileName(str(temporary_file))
     try:
         yield publish
     finally:
         printer.setOutputFileName(chosen_name)
         with suppress(OSError):
-            draft.unlink(missing_ok=True)
+            temporary_file.unlink(missing_ok=True)
 
 
 def _has_taken_pages(printer: QPrinter) -> bool:

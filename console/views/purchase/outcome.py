@@ -104,8 +104,10 @@ def _make_next_steps_panel(context: WindowContext, plan: PurchasePlan) -> QWidge
 def make_refusal_content(context: WindowContext, record: CreditCheck | Operation | None, failure: Failure) -> QWidget:
     """Return the content of the dialog after a purchase that was refused or was not sent: the failure, and the badges
     of `record` if it is a credit check. `record` is None if no record of the purchase is known. If the exit status of
-    the failure is 5 or 6, nothing was bought, and the content says once that nothing was charged. It doesn't say so
-    if the purchase may have been executed all the same, because its answer is missing."""
+    the failure is 5 or 6, nothing was bought, and one sentence of the content says that nothing was charged. The
+    content has no such sentence if the answer of the provider is missing, because the purchase may then have been
+    executed.
+    """
     is_not_bought = EXIT_STATUS.get(failure.code, 70) in (5, 6) and not failure.may_have_acted
     text, not_charged = context.format_failure(failure), context.translate("dialog.purchase.not_charged")
     lead = not_charged if is_not_bought and not_charged not in text else ""

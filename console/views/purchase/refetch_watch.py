@@ -11,7 +11,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
 from console.wording.sentences import catalogue as wording
 
-_POLL_MILLISECONDS = 1_000
+_READ_INTERVAL_MS = 1_000
 
 
 class RefetchWatch(QObject):
@@ -34,13 +34,13 @@ class RefetchWatch(QObject):
         self._context, self._record_id, self._since = context, record_id, since
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(_POLL_MILLISECONDS)
+        self._timer.setInterval(_READ_INTERVAL_MS)
         self._timer.timeout.connect(self.read)
 
     @Slot()
     def read(self) -> None:
         """Read the credit check now. As long as the re-fetch runs, read it again after each pause of
-        `_POLL_MILLISECONDS`."""
+        `_READ_INTERVAL_MS`."""
         record_id = self._record_id
         self._context.run_read(
             lambda services: services.credit_checks.read_credit_check(record_id),

@@ -54,7 +54,9 @@ _ICON_BY_CHANGED_FACT = {
     ChangedFact.NAME: "not_equal",
     ChangedFact.ADDRESS: "not_equal",
 }
-"""Icon of a change, by the fact that names it: the first one in this order that a corporation has."""
+"""Icon of the change of a company, by the changed fact. If several facts have changed, the first of them in this
+sequence gives the change its icon and its name.
+"""
 
 
 class ChangedCompaniesPage(Page):

@@ -34,7 +34,9 @@ _STATE_CLASS_BY_RECORD_KIND = {
     "payment": PaymentState, "refund": RefundState, "order": OrderState, "credit-check": CheckState,
 }  # fmt: skip
 _MAX_NAMED_FILTER_VALUES = 2
-"""Number of values of one condition that are named; more are counted, so that the sentence stays short."""
+"""Largest number of values that the text of one condition names. If a condition has more values, its text has only
+their number, so that the sentence stays short.
+"""
 
 OfferedFilterOperator = tuple[str, str]
 """A filter operator such as `amount:>10000`, and the text that a filter list shows for it."""

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 MAX_COMPARED_QUEUE_ITEMS = 200
 """Number of items that are read from the beginning of the queue and compared with the table."""
 _MAX_SEARCHED_ROWS = 1_000
-"""Number of rows of the table, from its beginning, that are searched in the queue after those items."""
+"""Largest number of rows of the table, from its beginning, whose records are searched in the rest of the queue if
+they aren't among its first MAX_COMPARED_QUEUE_ITEMS items.
+"""
 _ITEMS_PER_SEARCHED_PAGE = 1_000
 _MAX_SEARCHED_PAGES = 5
 

@@ -171,8 +171,10 @@ class UnmatchedNoticesPage(Page):
     @Slot(object)
     def _show_notice(self, row: object) -> None:
         """Show below the list the reason why the notice `row` belongs to no record, the next step, and the notice's
-        number and time; then read the similar records. Until they are read, a notice that is shown again keeps its
-        links, and another one has none. If `row` isn't an UnmatchedNoticeItem, hide this area."""
+        number and time; then read the similar records. Until the similar records are read, the links of the earlier
+        read stay if they are the links of this notice; otherwise no links are shown. If `row` isn't an
+        UnmatchedNoticeItem, hide this area.
+        """
         self.footer.setVisible(isinstance(row, UnmatchedNoticeItem))
         if not isinstance(row, UnmatchedNoticeItem):
             self.candidates = self._shown_notice_id = None

@@ -51,9 +51,9 @@ from console.wording.sentences import catalogue as wording
 _GROUPING_SHORTCUT, _COLUMNS_SHORTCUT, _PREVIEW_SHORTCUT = "G", "C", "I"
 _PREVIEW_OPEN_PREFERENCE = "queues.preview"
 _REASONS_TO_KEEP_ROWS = frozenset({"probed", "taken", "noted"})
-"""Reasons of a read after the person's action on one record, which may leave the list by the action or meanwhile. Its
-row keeps its place, with a mark: otherwise a key that the person presses when a slow answer comes would act on the
-next record.
+"""Reasons with which the page reads its data again after the person's action on one record. If this record has left
+the list, its row keeps its place, with a mark. Otherwise the next record would move to this place, and a key that the
+person presses at this moment would act on the next record.
 """
 
 

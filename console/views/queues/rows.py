@@ -57,9 +57,9 @@ _OPTIONAL_COLUMN_KEYS = frozenset(("number", "kind"))
 record contain their texts.
 """
 _QUEUES_NAMED_AFTER_CERTAINTY = frozenset({"unknown", MISMATCH_QUEUE_NAME})
-"""Queues in which the column of the certainty is optional, too, because the queue's name already states the certainty
-of all its rows. If the outcome of a mismatch is unknown, the text in the column of its difference begins with
-"unknown".
+"""Queues that show the column of the certainty only if the person has chosen it, because the queue's name already
+states the certainty of all its rows. If the outcome of a mismatch is unknown, the text in the column of its
+difference begins with "unknown".
 """
 _QUEUES_WITHOUT_NEXT_ATTEMPT = frozenset({"review"})
 """Queues that show the column of the next automatic attempt only if the person has chosen it, because no record in
@@ -96,8 +96,9 @@ database, so their column is sorted by the corporation number.
 
 def list_hideable_column_keys(queue: str) -> tuple[str, ...]:
     """Return the keys of the columns that a narrow window hides, the first one first. State, certainty and cause are
-    always visible, except the state in a queue whose records have the same one. The work state is hidden only at the
-    largest text, because the cause contains more information."""
+    always visible, except the state in a queue whose records all have the same state. The work state is hidden only
+    at the largest text size, because the cause contains more information.
+    """
     return (*_HIDEABLE_COLUMN_KEYS[:-1], "state", "work") if queue == _QUEUE_OF_ONE_STATE else _HIDEABLE_COLUMN_KEYS
 
 

@@ -34,7 +34,9 @@ _RIGHT_BY_RECORD_ACTION = {
 }  # fmt: skip
 
 _OPENING_ACTION_BY_ADVISED_ACTION = {"approve": "open_approval", "reject": "open_approval"}
-"""The action of a page that leads to the advised one, where they have different names."""
+"""For an action of a next step that the page of a record doesn't offer itself: the action of this page that opens the
+page with the advised action.
+"""
 _RECORD_ACTIONS_IN_MENU = (*evidence_actions.EVIDENCE_EXPORT_ACTIONS, "print")
 
 

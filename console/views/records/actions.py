@@ -51,9 +51,9 @@ class RecordActionHandlers(QObject):
         return self._page
 
     def set_current_record(self, ref: RecordRef | None) -> None:
-        """Store `record` as the current record of the page; for None, do nothing. If the current record changes,
-        remove the bar with the result of an action, because a person would read the result as one about the new
-        current record. While a probe runs, the bar stays, because it names the probed record.
+        """Store `ref` (kind and id) as the current record of the page; for None, do nothing. If the current record
+        changes, remove the bar with the result of an action, because a person would read the result as one about the
+        new current record. While a probe runs, the bar stays, because it names the probed record.
         """
         if ref is not None and ref != self._current_ref:
             self._current_ref = ref
@@ -154,7 +154,9 @@ class RecordActionHandlers(QObject):
 
     def show_failed_read(self, failure: Failure) -> None:
         """Show the reason why the data that an action needs could not be read, in a bar of the page that stays until
-        the person closes it. The action has not begun, so it was not done, whatever the failure is."""
+        the person closes it. The title of the bar says that the action was not done, for every kind of failure,
+        because the action has not begun.
+        """
         title, message = self._context.translate("act.refused"), self._context.format_failure(failure)
         close_button = self._make_close_button()
         self._page.show_bar(

@@ -86,7 +86,9 @@ class EvidenceForm(QWidget):
         )
         self._choice_by_outcome: Mapping[str, DecisionChoice] = {}
         self.is_reading_choices = False
-        """True while the choices are being read: only they tell whether the person's decision is the second one."""
+        """True while the decision choices are being read (see `store_decision_choices`). Until they are read, the
+        form doesn't know whether another person has proposed an outcome.
+        """
         self.second_person_label = TextLabel("", "body", "muted", wraps_lines=True)
         self.file_field.label.hide()  # the radio button above is its label
         self._kind_group, self._outcome_group = (

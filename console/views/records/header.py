@@ -23,7 +23,8 @@ from console.wording import registry as registry_words
 from console.wording.sentences import catalogue as wording
 
 _MIN_VERDICT_PX = 120
-"""The width at text size 1 that a long verdict needs in the line above a scrolled record."""
+"""Smallest width (px at text size 1) in which the line above a scrolled record shows the beginning of a long verdict.
+"""
 
 
 class RecordHeader(Surface):

@@ -140,8 +140,9 @@ _TABS_WITH_EMPTY_STATE = frozenset({"timeline", "attempts", "notes", "evidence",
 
 
 def make_empty_tab_state(tab_name: str, context: WindowContext) -> EmptyState:
-    """Return the widget to show in a tab without content. Its text says that there is no content, and what the
-    content would be."""
+    """Return the widget to show in a tab without content. Its text says that there is no content, and describes the
+    content that the tab can have.
+    """
     words_key = f"record.no_{tab_name}"
     return EmptyState(context.translate(words_key), context.translate(f"{words_key}_hint"), icon_name="dash")
 

@@ -329,8 +329,9 @@ class RefundForm(QWidget):
         return self.amount_field.isEnabled()
 
     def set_takes_input(self, takes_input: bool) -> None:
-        """Enable or disable the inputs. The links to the similar refunds stay enabled: the open refund that excludes
-        another one is among them."""
+        """Enable or disable the inputs. The links to the similar refunds stay enabled: one of them may lead to the
+        open refund because of which the person can't request another one.
+        """
         for widget in (
             self.amount_field,
             self.full_amount_button,

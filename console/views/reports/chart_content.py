@@ -32,7 +32,8 @@ class BarPart:
 class Bar:
     """One bar of a strip: the text below the bar (`label`), the text above the bar (`figure`), and the parts of the
     bar. The parts are painted one above the other; in a strip with `is_grouped`, side by side. `figure_lines` are the
-    lines that replace the figure where it is too wide; () if it has one line there, too."""
+    lines that replace the figure where it is too wide; () if the figure has only one line in any case.
+    """
 
     label: str
     figure: str

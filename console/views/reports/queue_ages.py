@@ -20,7 +20,9 @@ _STYLE_BY_AGE_RANGE = (
     BarPartStyle("cross", "care"),
     BarPartStyle("solid", "bad"),
 )
-"""The older the class, the darker its fill."""
+"""The style of the bars for each range of ages, from the youngest to the oldest range: the older the records, the
+darker the fill.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class WindowContext(QObject):
     - toast_requested(object): the frame must show this Toast.
     - refusal_shown: a page shows in a bar that an action was refused, so the frame must remove earlier toasts about
       files.
-    - changed(object): these records have changed: a frozenset of (kind, id).
+    - records_changed(object): these records have changed: a frozenset of (kind, id).
     - work_counts_changed, connection_state_changed, visits_changed: `work_counts`, `connection_state` or `visits` has
       a new value. connection_state_changed also signals a new value of `last_due_tasks_at`, the instant at which due
       tasks last ran.
@@ -401,8 +401,9 @@ class WindowContext(QObject):
     def translate(self, key: str, /, **placeholder_values: object) -> str:
         """Return the text of the wording key `key` in the window's language. `placeholder_values` are the values of
         the placeholders in the text. An instant in the format `short` is written with its year if it isn't in the
-        current year, and an instant in the format `clock` with its day if it isn't of today in Japan. A sentence
-        that itself names a shortcut names it as the keyboard of the person does; a fact such as a note isn't changed.
+        current year, and an instant in the format `clock` with its day if it isn't of today in Japan. If the text of
+        the wording key itself names a shortcut such as "Ctrl+K", the returned text names the keys of the person's
+        keyboard, such as "⌘K" on macOS.
         """
         text = wording.translate(key, self.language, **{"now": self.now(), **placeholder_values})
         return show_keys(text) if wording.names_shortcut(key, self.language) else text
@@ -680,13 +681,13 @@ class WindowContext(QObject):
             )
             self._correct_work_counts(queue_counts=queue_counts)
 
-    def correct_alert_count(self, count: int) -> None:
-        """Set the number of open alerts to `count`, the number of the alerts that a page has just read. Emit
-        `work_counts_outdated`, because other counts may be outdated, too. Do nothing if the number is already
-        `count`, or if the alerts weren't counted yet.
+    def correct_waiting_incident_count(self, count: int) -> None:
+        """Set the number of open incidents with an unacknowledged alert to `count`, which a page has just counted.
+        Emit `work_counts_outdated`, because other counts may be outdated, too. Do nothing if the number is already
+        `count`, or if the incidents weren't counted yet.
         """
-        if self.work_counts.read_at is not None and self.work_counts.alert_count != count:
-            self._correct_work_counts(alert_count=count)
+        if self.work_counts.read_at is not None and self.work_counts.waiting_incident_count != count:
+            self._correct_work_counts(waiting_incident_count=count)
 
     def replace_decisions_to_make(self, decisions_to_make: tuple[Refund | WaitingProposal, ...]) -> None:
         """Store `decisions_to_make` as the refunds and proposals about which the person may decide; a page has just

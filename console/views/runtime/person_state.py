@@ -50,8 +50,10 @@ class PersonValues(StoredPersonValues):
         return _ServiceValueSource(lambda call: self._bind_call(call, person)())
 
     def _is_shared_value(self, value_name: str) -> bool:
-        """True for drafts and unanswered request ids: what the person has sent in one window is no draft in another
-        one. Each window has its own last screen and visited records."""
+        """True for drafts and unanswered request ids, which all windows of the person share: a draft that the person
+        has sent in one window must not stay in another window. Each window has its own last screen and visited
+        records.
+        """
         return value_name.startswith((DRAFT_PREFIX, ATTEMPT_PREFIX))
 
     def get_value(self, value_name: str) -> JsonValue | None:

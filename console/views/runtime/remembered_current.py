@@ -27,8 +27,9 @@ class RememberedCurrentItem(_ItemView):
 
     _remembered_index: QPersistentModelIndex | None = None
     _height_before_resize = 0
-    """The height in px that the visible part of the list had after its last change. The event of a change doesn't
-    have it: Qt reports no old size for a list that was hidden meanwhile."""
+    """The height in px that the visible part of the list had after its last change. Qt's resize event doesn't contain
+    this height in every case: Qt reports no old size for a list that was hidden meanwhile.
+    """
 
     def currentIndex(self) -> QModelIndex:
         remembered_index = self._remembered_index

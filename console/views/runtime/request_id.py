@@ -67,8 +67,9 @@ def _make_stored_id_name(attempt: Hashable) -> str:
 
 def _is_final_answer(failure: Failure) -> bool:
     """Return True if the failure is the final answer to a call: the service has stored the failure under the request
-    id, or refuses to use the id again. After any other failure, a retry must use the same id, because the answer
-    may have been lost; so it was if a worker didn't answer this desk."""
+    id, or refuses to use the id again. After any other failure, a retry must use the same id, because the answer may
+    have been lost. Also return False if a worker didn't answer this desk.
+    """
     if failure.is_answer_missing:
         return False
     return EXIT_STATUS.get(failure.code) in _STORED_FAILURE_EXIT_STATUSES or failure.code == ErrorCode.POSSIBLE_REPEAT

@@ -8,7 +8,9 @@ from console.domain.queue_names import COMPANIES_QUEUE_NAME, NOTICES_QUEUE_NAME,
 
 RECORD_QUEUE_NAMES = ("review", "unknown", "disagree", "refunds", "incomplete", "pending", "error")
 QUEUE_TAB_NAMES = (*RECORD_QUEUE_NAMES, *QUEUES_WITHOUT_RECORDS)
-"""All queues in the order of their tabs. The last two have no records, and pages of their own."""
+"""Names of all queues in the order of their tabs. The entries of the last two queues aren't records, so these queues
+have pages of their own.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,9 @@ class SetAsidesRoute:
 
 @dataclass(frozen=True, slots=True)
 class AlertsRoute:
-    """The route to the page of the incidents, with the incident `id` as the current one; 0 means the first one."""
+    """The route to the page of the incidents, with the incident `id` as the current one; 0 means the first incident.
+    The id of an incident is the id of one of its alerts.
+    """
 
     id: int = 0
 

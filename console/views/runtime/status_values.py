@@ -45,9 +45,10 @@ class Toast:
 class WorkCounts:
     """The counts that the sidebar and the home page show, read in one call. `queue_counts` are the queues with their
     numbers of records. `unfinished_operations` are the unfinished operations. `decisions_to_make` are the refunds and
-    proposals about which `person` may decide. `alert_count` is the number of incidents that wait for a person.
-    `unfinished_run_count` is the number of unfinished bulk runs. `lost_operation_count` is the number of operations
-    that the database has lost because it was set back to an earlier state; None if it was never set back.
+    proposals about which `person` may decide. `waiting_incident_count` is the number of open incidents with an alert
+    that no person has acknowledged. `unfinished_run_count` is the number of unfinished bulk runs.
+    `lost_operation_count` is the number of operations that the database has lost because it was set back to an
+    earlier state; None if it was never set back.
 
     `person` is the person who was the acting person when the counts were read. `mentions` are the open mentions of
     this person, newest first. `events` are the events that concern this person, including events that were already
@@ -58,7 +59,7 @@ class WorkCounts:
     unfinished_operations: tuple[UnfinishedWork, ...] = ()
     read_at: datetime | None = None
     decisions_to_make: tuple[Refund | WaitingProposal, ...] = ()
-    alert_count: int = 0
+    waiting_incident_count: int = 0
     unfinished_run_count: int = 0
     lost_operation_count: int | None = None
     person: str | None = None

@@ -137,8 +137,9 @@ class StoredPersonValues(QObject):
             self._timer.start()
 
     def read_shared_values(self) -> None:
-        """Read in a worker thread what other windows of the person have changed meanwhile, and adopt the shared
-        values. If the file can't be read, the values stay."""
+        """Read the file in a worker thread, and use those shared values that other windows of the person have
+        changed. If the file can't be read, the values stay.
+        """
         person, value_source = self.person, self._value_source
         if value_source is None:
             return
@@ -151,8 +152,9 @@ class StoredPersonValues(QObject):
 
     def _adopt_shared_values(self, stored_entries: NamedValues) -> None:
         """Replace the shared values by those of the file, and emit `changed_elsewhere` if one differs. A change of
-        this window that isn't written yet stays. Do nothing while this window writes, because the file was perhaps
-        read before."""
+        this window that isn't written yet stays. Do nothing while this window writes to the file, because the file
+        may have been read before this write.
+        """
         if self._write_count or stored_entries.set_aside_path is not None:
             return
         own = {name: value for name, value in self._values.items() if not self._is_shared_value(name)}

@@ -30,8 +30,8 @@ class UnlockForm(PasswordForm):
         self, context: WindowContext, locked_since: datetime, *, needs_password: bool, people: Sequence[Person] = ()
     ) -> None:
         """`locked_since` is the instant at which the window was locked. If `needs_password` is True, the person must
-        type the password. `people` are the names of the people who may continue, from which the form lets the person
-        at the window select one. `people` is empty if only the acting person can continue.
+        type the password. `people` are the people who may continue; the form lets the person at the window select one
+        of them. `people` is empty if only the acting person can continue.
         """
         super().__init__(context, "lock.title", "lock.act")
         self.needs_password, translate = needs_password, context.translate

@@ -4,12 +4,13 @@ import re
 import sys
 
 _MACOS_SYMBOL_BY_MODIFIER = {"Alt": "⌥", "Shift": "⇧", "Ctrl": "⌘"}
-"""Symbols of the modifier keys on macOS, by their names in Qt: Ctrl is ⌘, and Alt is ⌥. They have the order of the
-menus of macOS.
+"""Symbols of the modifier keys on macOS, by their names in Qt: Ctrl is ⌘, and Alt is ⌥. They are in the order in
+which the menus of macOS show them.
 """
 _MACOS_KEYS_BY_SYSTEM_SHORTCUT = {"Ctrl+Tab": "Meta+Tab", "Ctrl+Shift+Tab": "Meta+Shift+Tab"}
-"""⌘Tab belongs to macOS, which changes to another program. Its programs use the key ⌃ in its place; Qt calls it
-Meta."""
+"""Keys that the program uses on macOS in place of these shortcuts, because macOS itself uses ⌘Tab to change to
+another program. Programs on macOS use the key ⌃ there in place of ⌘; Qt calls the key ⌃ Meta.
+"""
 _MACOS_CONTROL_SYMBOL = "⌃"
 _SHORTCUT_PATTERN = re.compile(r"((?:(?:Ctrl|Alt|Shift)\+)+)([A-Z][A-Za-z0-9]*|\S)")
 

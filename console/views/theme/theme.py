@@ -60,8 +60,10 @@ class Appearance(QObject):
         self.scale = 1.0
         self.density: Density = "comfortable"
         self.revision = 0
-        """Rises each time that the theme, the text scale or the density changes. Qt also sends StyleChange to each
-        widget that gets a new parent; a widget that has stored the revision of its sizes can ignore that event."""
+        """A number that rises each time that the theme, the text scale or the density changes. Qt also sends
+        StyleChange to each widget that gets a new parent; a widget that has stored the revision of its sizes can
+        ignore that event.
+        """
         self._applied_look: tuple[str, float, Density] | None = None
         self._colours: dict[str, QColor] = {}
         self._fonts: dict[tuple[TextRoleName, bool, bool | None], QFont] = {}
@@ -196,7 +198,7 @@ class Appearance(QObject):
 
 
 _STYLE_INSTALLED_PROPERTY = "console_style"
-"""Qt property of the application after its style was set, so that the style is set only once."""
+"""Name of the Qt property that the application has after its style was set, so that the style is set only once."""
 _COLOUR_BY_TINT = {"text_tint": "neutral_tint", "muted_tint": "neutral_tint", "accent_tint": "selected"}
 
 

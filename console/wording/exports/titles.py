@@ -62,9 +62,10 @@ def format_export_description_lines(
 
 
 def format_selection(selected_count: int, row_count: int, translate: Translate) -> str:
-    """Return the line that an exported or printed list has only the selected records. It has both numbers if
-    `row_count`, the number of rows, is smaller than the number of selected records: the others had left the list
-    before they were read."""
+    """Return the line which says that an exported or printed list has only the selected records. The line has the
+    number of selected records and, if it is smaller, also the number of rows (`row_count`): the missing records had
+    left the list before the program read them.
+    """
     if row_count < selected_count:
         return translate("export.about.chosen_left", n=selected_count, rows=row_count)
     return translate("export.about.chosen", n=selected_count)

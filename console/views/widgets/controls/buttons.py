@@ -371,8 +371,8 @@ class IconButton(PaintedButton):
 class LinkButton(PaintedButton):
     """A button that looks like a link. Its text has the accent colour; an arrow follows if the link opens another
     page (`has_arrow`), and a key cap if `key` isn't "". If `tone` is given, the text has the colour of this tone and
-    is underlined; in high contrast every link is. If `is_bold` is True, the text is bold, because it is the main
-    figure of its panel.
+    is underlined; in high contrast every link is underlined. If `is_bold` is True, the text is bold, because it is
+    the main figure of its panel.
     """
 
     def __init__(

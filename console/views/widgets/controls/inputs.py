@@ -45,10 +45,11 @@ _COMPLETION_LIST_KEYS = (
     Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_Backtab,
 )  # fmt: skip
 LONGEST_TYPED_CHARACTERS = 100_000
-"""Most characters of a multi-line input. A text of some megabytes would stop the window for minutes."""
+"""Largest number of characters of a multi-line input. A text of some megabytes would stop the window for minutes."""
 _TEXT_INSET_PX = 10
 """Space between the left edge of an input and its text. In a text input, the style sheet's border and padding and
-Qt's own margin of 2 px leave this space; drop-down lists and currency symbols keep the same."""
+Qt's own margin of 2 px leave this space; drop-down lists and currency symbols have the same space.
+"""
 _DROP_DOWN_ARROW_PX, _SPACE_AROUND_ARROW_PX = 14, 20
 _SEPARATOR_PATTERN = re.compile(r"[,.]")
 
@@ -203,8 +204,10 @@ class Field(QWidget):
     @Slot()
     def _set_font_of_separators(self) -> None:
         """Draw the comma and the point of the amount in the text font, because in the figures font they leave a gap.
-        Only an event of an input method can format letters of a QLineEdit; this one types nothing. While an input
-        method composes text, the event would remove that text, so the letters are formatted when it is committed."""
+        Only an event of an input method can format letters of a QLineEdit; the event that this function sends inserts
+        no text. While an input method composes text, such an event would remove the composed text, so the letters are
+        formatted after the input method has committed this text.
+        """
         if isinstance(self.edit, LineEdit) and self.edit.is_composing:
             return
         text_format = QTextCharFormat()

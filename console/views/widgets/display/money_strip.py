@@ -89,7 +89,7 @@ class MoneyPartButton(LinkButton):
     copied = Signal(str)
 
     def __init__(self, part: MoneyPart, description: str, *, is_bold: bool) -> None:
-        """`description` is the tooltip, which says what the link opens; screen readers read it too."""
+        """`description` is the tooltip, which describes the rows that the link opens; screen readers read it too."""
         super().__init__(part.amount_text, role="figure", tone=_find_amount_tone(part), is_bold=is_bold)
         self._copied_text = part.copied_text
         self.setAccessibleName(f"{part.name} {part.amount_text}")

@@ -39,8 +39,8 @@ class RecordSideState:
 
     If `is_different` is True, this state contradicts the state on another side; the panel then has a red border, and
     screen readers read `differs_word`. `has_different_amount` is True if the amounts contradict each other. If
-    `is_amount_missing` is True, this side has given no amount; `amount` is then a dash, which is muted and which
-    screen readers leave out.
+    `is_amount_missing` is True, this side has given no amount; `amount` is then a dash, which has the muted colour
+    and which screen readers leave out.
     """
 
     name: str
@@ -351,9 +351,10 @@ _FACT_GAP_PX = 12  # at text size 1
 
 
 class FactList(QWidget):
-    """A list of labels (muted) and their values in two columns, for side panels and dialogs. `facts` are the first
-    lines, each as a pair of label and value. Each fact whose value takes one line of text is as high as a value with
-    a copy button. `gap_px` is the gap between labels and values, in px at text size 1."""
+    """A list of labels (in the muted colour) and their values in two columns, for side panels and dialogs. `facts`
+    are the first lines, each as a pair of label and value. Each fact whose value takes one line of text is as high as
+    a value with a copy button. `gap_px` is the gap between labels and values, in px at text size 1.
+    """
 
     def __init__(
         self,

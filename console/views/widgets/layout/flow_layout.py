@@ -21,8 +21,9 @@ class FlowLayout(QLayout):
         super().__init__()
         self._items: list[QLayoutItem] = []
         self._height_by_width: dict[int, int] = {}
-        """Results of `heightForWidth`, both in px. The layouts around this one ask for the same widths many times
-        while a page is arranged."""
+        """Results of `heightForWidth`: the height by the width, both in px. The layouts around this one ask for the
+        same widths many times while a page is arranged.
+        """
         self._gap, self._line_gap = gap_px, line_gap_px
         self.setContentsMargins(0, 0, 0, 0)
         for widget in widgets:

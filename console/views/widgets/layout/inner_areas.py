@@ -35,10 +35,14 @@ class InnerScrollAreas(QObject):
         super().__init__(outer_area)
         self._outer_area, self._refit = outer_area, refit
         self._own_heights: dict[QWidget, tuple[tuple[int, int], tuple[int, int]]] = {}
-        """The least and largest heights of the areas that are as high as their contents, and of the widgets around
-        them that had to become taller, too: their own heights, and those that this object has set."""
+        """For each inner area that this object has made as high as its contents, and for each widget around it that
+        this object has made taller: a pair (minimum height, maximum height) of the heights that it had before, and a
+        pair of the heights that this object has set, in px.
+        """
         self._own_bar_policies: dict[QAbstractScrollArea, Qt.ScrollBarPolicy] = {}
-        """The areas without a vertical bar, because they are as high as their contents, with their own policies."""
+        """For each inner area whose vertical scroll bar this object has removed: the scroll bar policy that the area
+        had before.
+        """
         self._fitted_state: object = None
         self._timer = QTimer(self, singleShot=True, interval=0)
         self._timer.timeout.connect(self._fit_again)

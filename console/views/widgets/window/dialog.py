@@ -535,8 +535,9 @@ class DialogFrame(QDialog):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Let the person move the dialog by dragging any empty area, because a frameless window has no title bar. A
-        click alone must not begin it: a window manager that hears of it after the button was released moves the
-        dialog with the mouse until the next click."""
+        click alone must not begin a move: a window manager that gets the request after the mouse button was released
+        lets the dialog follow the mouse pointer until the next click.
+        """
         if self._drag_start is None or not event.buttons() & Qt.MouseButton.LeftButton:
             return
         distance_px = (event.position().toPoint() - self._drag_start).manhattanLength()

@@ -174,8 +174,9 @@ def make_failure_bar(
     failure: Failure, text: str, title: str = "", *, button: KeyButton | None = None
 ) -> NotificationBar:
     """Return a bar with the message `text` of a failed action. Its icon and tone say whether the action was not done
-    or may have been executed. So does `title` (`WindowContext.format_failure_title`); it is "" in a dialog, whose own
-    title says it."""
+    or may have been executed. `title`, the text of `WindowContext.format_failure_title`, says this, too; it is "" in
+    a dialog whose own title says it.
+    """
     icon_name, tone = failure.icon_and_tone
     return NotificationBar(title, text, tone=tone, icon_name=icon_name, button=button)
 

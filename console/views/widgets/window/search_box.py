@@ -53,11 +53,11 @@ class SearchBox(QObject):
     narrower in a narrow window.
 
     Signals:
-    - typed(str): the person has changed the text of the input or completed it, or the box has opened with the text
-      "". The argument is the whole text.
-    - picked(object): the person has picked the result with this key. The key "" (Ctrl+Enter) means all records that
-      match the text. For a result that completes the text, the signal isn't emitted: the text changes, and the box
-      stays open.
+    - text_changed(str): the person has changed the text of the input or completed it, or the box has opened with the
+      text "". The argument is the whole text.
+    - result_picked(object): the person has picked the result with this key. The key "" (Ctrl+Enter) means all records
+      that match the text. For a result that completes the text, the signal isn't emitted: the text changes, and the
+      box stays open.
     - closed: the person has closed the box without picking a result.
     """
 
@@ -191,8 +191,9 @@ class SearchBox(QObject):
             self.list.pick_current_result()
 
     def _pick_result(self, key: object) -> None:
-        """Close the box and emit `picked` with the key of the result. If the key is a TextCompletion, only put its
-        text into the input; the box stays open."""
+        """Close the box and emit `result_picked` with the key of the result. If the key is a TextCompletion, only put
+        its text into the input; the box stays open.
+        """
         if isinstance(key, TextCompletion):
             self._insert_completion(key)
             return

@@ -35,9 +35,9 @@ class ResultEntry:
     (`detail`), an amount, the name of a provider, a state, and at the right end a text such as an age (`right_text`)
     and a key cap (`key_cap` is the name of the key). A part that is "" or None isn't shown.
 
-    ResultList emits `key` when the person picks the result. A result with a `disabled_reason` is muted, shows this
-    reason in place of `detail`, and can't be picked. If `right_spoken_text` isn't "", screen readers read this text
-    in place of `right_text`, for example a spoken form of an age.
+    ResultList emits `key` when the person picks the result. A result with a `disabled_reason` has the muted colour,
+    shows this reason in place of `detail`, and can't be picked. If `right_spoken_text` isn't "", screen readers read
+    this text in place of `right_text`, for example a spoken form of an age.
     """
 
     key: object
