@@ -78,8 +78,9 @@ def _require_adoptable_database(plan: "AdoptionPlan", writer: AnswerWriter, *, m
 
 
 def build_adoption_plan_json(plan: "AdoptionPlan", translator: Translator) -> "JsonObject":
-    """Return the answer of `db adopt --dry-run` as a JSON object: how many rows will be live, duplicates, unreadable
-    and so on (see AdoptionRowCounts), the steps, and the obstacles."""
+    """Return the answer of `db adopt --dry-run` as a JSON object: the counts of rows by the state that they will
+    have, such as live, duplicate or unreadable (see AdoptionRowCounts), the steps, and the obstacles.
+    """
     count = plan.row_counts
     return {
         "dry_run": True,
@@ -120,8 +121,9 @@ def build_adoption_plan_json(plan: "AdoptionPlan", translator: Translator) -> "J
 
 
 def format_adoption_plan_lines(plan: "AdoptionPlan", translator: Translator) -> Iterator[str]:
-    """Yield the answer of `db adopt --dry-run` as sentences: how many rows will be live, duplicates, unreadable and
-    so on (see AdoptionRowCounts), the steps, and the obstacles."""
+    """Yield the answer of `db adopt --dry-run` as sentences: the counts of rows by the state that they will have,
+    such as live, duplicate or unreadable (see AdoptionRowCounts), the steps, and the obstacles.
+    """
     if plan.state == "adopted":
         yield translator("cli.adopt.nothing", table=plan.table, rows=plan.row_counts.rows)
         return
@@ -161,8 +163,9 @@ def _format_adoption_row_count_lines(count: "AdoptionRowCounts", translator: Tra
 
 
 def build_adoption_result_json(result: "AdoptionResult") -> "JsonObject":
-    """Return the answer of `db adopt` as a JSON object: how many rows the table has by their result (see
-    AdoptionRowCounts), and the executed steps."""
+    """Return the answer of `db adopt` as a JSON object: the counts of rows by the state that they have now, such as
+    live, duplicate or unreadable (see AdoptionRowCounts), and the executed steps.
+    """
     return {
         "dry_run": False,
         "table": result.table,
@@ -178,8 +181,9 @@ def build_adoption_result_json(result: "AdoptionResult") -> "JsonObject":
 
 
 def format_adoption_result_lines(result: "AdoptionResult", translator: Translator) -> Lines:
-    """Return the answer of `db adopt` as sentences: how many rows the table has by their result (see
-    AdoptionRowCounts), and the next command."""
+    """Return the answer of `db adopt` as sentences: the counts of rows by the state that they have now, such as live,
+    duplicate or unreadable (see AdoptionRowCounts), and the next command.
+    """
     has_changes = result.steps or result.taken_in or result.duplicates or result.unreadable
     if not has_changes:
         return [translator("cli.adopt.nothing", table=result.table, rows=result.rows)]

@@ -25,7 +25,8 @@ _event_handlers: list[Callable[[int], object]] = []
 def stop_at_end_of_console() -> None:
     """On Windows, let the end of the console window, of the person's session or of the system act like Ctrl+Break
     (SIGBREAK), so that a command or the worker has some seconds to store the answer of a provider. Must be called
-    after the first handler of a signal was set. On other systems, do nothing: SIGHUP and SIGTERM arrive there.
+    after the first handler of a signal was set. On other systems, do nothing, because the process gets SIGHUP or
+    SIGTERM.
     """
     if sys.platform == "win32":
         import ctypes

@@ -38,7 +38,7 @@ CommandLineRunner = Callable[[Sequence[str]], int]
 """Type of `console.cli.main.main`, which runs one command line and returns its exit status."""
 
 SAMPLE_SEED = 20261120
-"""Seed of the demo's sample records and daily files: every demo has the same ones."""
+"""Seed of the demo's sample records and daily files: every demo has the same records and files."""
 FAST_TIME_SCALE = 20
 """Factor by which the demo shortens all waits with the option for a fast clock (CONSOLE_TIME_SCALE)."""
 _MAX_LISTED_TRIAL_PURCHASES = 3

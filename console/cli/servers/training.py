@@ -1,5 +1,5 @@
-"""The command `training`: open the window with invented incidents, list the incidents and the score, or check how
-they were settled.
+"""The command `training`: open the window with invented incidents, list the incidents and the score, or judge the
+incidents that a person has settled.
 """
 
 from argparse import Namespace

@@ -10,8 +10,8 @@ from console.wording.sentences import catalogue as wording
 
 
 def format_notice_lines(items: Iterable[UnmatchedNoticeItem], translator: Translator) -> Lines:
-    """Return one line for each notice: its sender, payment number, type, amount and time, and how the program has
-    verified the sender (by the signature, by the network address, or not at all).
+    """Return one line for each notice: its sender, payment number, type, amount and time, and the proof of the
+    sender: the signature, the network address, or none.
     """
     return format_aligned_lines(_make_notice_cells(item.notice, translator) for item in items)
 

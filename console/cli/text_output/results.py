@@ -141,8 +141,8 @@ def format_corporation_section(
     facts: "CorporationFacts | None", records: Iterable[AnyRecord], translator: Translator
 ) -> Lines:
     """Return the registry data of a corporation number, and the company names in `records` that differ from the
-    official one. `facts` is None if this desk has no registry; then return a line about the data that a registry
-    would add.
+    official one. `facts` is None if this desk has no registry; in this case, return a line about the data that a
+    registry would add.
     """
     if facts is None:
         return ("", translator("corporation.absent"))

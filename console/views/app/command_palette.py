@@ -153,8 +153,9 @@ class CommandPalette(QObject):
         return list_completions(self._typed_text, self.search_box.cursor_index, list_words)
 
     def _show_check_digit_result(self) -> None:
-        """If the typed text is a corporation number, show it in groups of digits, and whether its check digit is
-        correct."""
+        """If the typed text is a corporation number, show it in groups of digits, with a text which says that its
+        check digit is correct or wrong.
+        """
         try:
             number = parse_number(self._typed_text)
         except InvalidCorporationNumber as invalid:

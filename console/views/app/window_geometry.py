@@ -15,8 +15,8 @@ _MAX_GEOMETRY_TEXT_LENGTH = 2_000
 
 
 class WindowGeometry(QObject):
-    """Stores the position and size of a window, and whether the window is maximized, in the person's preferences
-    after each change.
+    """Stores the position, the size and the maximized state of a window in the person's preferences after each
+    change.
     """
 
     def __init__(self, window: QWidget, preferences: "Preferences") -> None:

@@ -470,8 +470,9 @@ class RefundRequestPanel(QScrollArea):
         return [(context.translate("column.corporation"), text)]
 
     def _make_comparison_panel(self, details: RefundDetails) -> QWidget:
-        """Return a table with one line per field of the payment: its value when the maker requested the refund,
-        its present value, and whether these two values differ."""
+        """Return a table with one line per field of the payment: its value when the maker requested the refund, its
+        present value, and a word which says that these two values are equal or differ.
+        """
         translate, payment = self._context.translate, details.payment
         panel = QWidget()
         grid = QGridLayout(panel)

@@ -583,8 +583,9 @@ class PdfPage(Page):
 
     @Slot()
     def _compare_versions(self) -> None:
-        """Open the page that compares the shown PDF with the newest version; for the newest version, with the one
-        before it. If only one version is stored, show a toast."""
+        """Open the page that compares the shown PDF with the newest version; if the shown PDF is the newest version,
+        with the version before it. If only one version is stored, show a toast.
+        """
         route = self.route
         self.context.run_read(
             lambda services: services.pdfs.list_versions(route.record),

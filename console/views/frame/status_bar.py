@@ -1,5 +1,6 @@
-"""The cells of the status bar: the state and response times of the database and the providers, unfinished work,
-due tasks, and whether the window is read-only."""
+"""The cells of the status bar: the state and response times of the database and the providers, unfinished work, due
+tasks, and the reason why the window is read-only, if it is.
+"""
 
 from datetime import datetime, timedelta
 

@@ -251,8 +251,9 @@ class UnfinishedWorkDialog(DialogFrame):
         self._read_lists(is_automatic=False)
 
     def _read_lists(self, *, is_automatic: bool) -> None:
-        """Read the rows of all tabs in a worker thread, then show them. For `is_automatic` see
-        StaticTable.show_rows."""
+        """Read the rows of all tabs in a worker thread, then show them. `is_automatic` is True if the person has not
+        requested this read (see StaticTable.show_rows).
+        """
         drafts = self._context.person_values.list_drafts()
 
         def read_in_thread(services: "Console") -> UnfinishedWorkLists:

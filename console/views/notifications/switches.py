@@ -1,5 +1,6 @@
-"""The person's preference for each kind of event: whether the program notifies the person about it. Without a stored
-preference, the program notifies the person."""
+"""The person's preference for each kind of event: True if the program notifies the person about events of this kind.
+Without a stored preference, the program notifies the person.
+"""
 
 from console.domain.notifications.events import PersonalEventKind
 from console.views.runtime.preferences import Preferences

@@ -569,7 +569,8 @@ class Page(QWidget):
     def restore_screen_state(self, state: Mapping[str, Any]) -> None:
         """Restore a state that `get_screen_state` has returned earlier, for example the selected tab. A value that
         the page can't apply, because it is missing or has another type, is ignored. The window calls this after
-        `show_route`. Here it does nothing; a page with a state overrides it."""
+        `show_route`. The default does nothing; a page with a state overrides this method.
+        """
 
     def find_shown_route(self, route: Route) -> Route:
         """Return the route to the contents that the page shows at present; a link to the page names these contents.

@@ -203,7 +203,8 @@ class FittedTable(RecordTable):
         """Widen the columns whose texts would be cut off, and write their new widths into `widths`. `free_px` is the
         part of the table's width that no column uses yet. Columns of texts, identifiers and states that are wider
         than their contents first give up their unused width, and get back the part that no other column needs.
-        Columns of texts also give up what they have beyond their defined width. The width is given in this order:
+        Columns of texts also give up the width that they have beyond their defined width. The width is given in this
+        order:
 
         1. to each naming column (`naming_columns`) until it shows a corporation number completely;
         2. to each column that isn't stretched, then to each stretched one, if its longest text then fits;

@@ -64,8 +64,9 @@ class RunStatusContent(NamedTuple):
 
 
 def make_forecast_cell(forecast: RowForecast, action: BulkAction, context: WindowContext) -> StateCell:
-    """Return the table cell with the forecast for one row of a bulk run: whether the run would execute the action on
-    the row, skip the row, or refuse the row."""
+    """Return the table cell with the forecast for one row of a bulk run: the run would execute the action on the row,
+    skip the row, or refuse the row.
+    """
     icon_name, tone = _ICON_AND_TONE_BY_FORECAST[forecast.kind]
     is_planned = forecast.kind is ForecastKind.WOULD_RUN
     key = f"bulk.verdict.would.{action.value}" if is_planned else f"bulk.verdict.{forecast.kind.value}"

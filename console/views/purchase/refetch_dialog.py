@@ -301,8 +301,9 @@ class _RefetchContent(QWidget):
 def _make_refetch_content(
     context: WindowContext, result: RefetchResult, record_before: CreditCheck
 ) -> _RefetchContent:
-    """Return the content of the dialog after a re-fetch: the fields that have changed since `record_before`, and
-    whether a new PDF was stored in addition to the old one."""
+    """Return the content of the dialog after a re-fetch: the fields that have changed since `record_before` and, if a
+    new PDF was stored in addition to the old PDF, a sentence about this.
+    """
     lines: list[QWidget] = []
     if result.changed_fields:
         lines.append(_make_text_line(context.translate("dialog.refetch.changed", changed=result.changed_fields)))

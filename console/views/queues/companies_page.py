@@ -186,8 +186,9 @@ class ChangedCompaniesPage(Page):
         self, items: Sequence[ChangedCompanyItem], *, lists_acknowledged: bool, is_automatic: bool = False
     ) -> None:
         """Show the changes `items` in the table. `lists_acknowledged` is True if `items` also contains the
-        acknowledged changes; if its value differs from that of the last read, show a toast. For `is_automatic` see
-        StaticTable.show_rows."""
+        acknowledged changes; if its value differs from that of the last read, show a toast. `is_automatic` is True if
+        the person has not requested this update (see StaticTable.show_rows).
+        """
         self.mark_data_read()
         if lists_acknowledged != self._has_listed_acknowledged:
             self._has_listed_acknowledged = lists_acknowledged

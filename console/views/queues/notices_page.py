@@ -148,7 +148,9 @@ class UnmatchedNoticesPage(Page):
 
     def _show_page(self, page: UnmatchedNoticePage, *, is_automatic: bool = False) -> None:
         """Show the notices of the first page of the queue in the table. If this page contains all notices, also
-        correct the count of the queue. For `is_automatic` see StaticTable.show_rows."""
+        correct the count of the queue. `is_automatic` is True if the person has not requested this update (see
+        StaticTable.show_rows).
+        """
         self.mark_data_read()
         self.table_or_empty_state.show_rows(page.items, is_automatic=is_automatic)
         if page.next_cursor is None:

@@ -55,16 +55,17 @@ class ActionButtons(QObject):
         super().__init__()
         self._context = context
         self.outdated_reason = ""
-        """Sentence that says why no action that changes something is possible: the shown data could not be read
-        again. "" if they could.
+        """Sentence with the reason why no action that changes something is possible: the program could not read the
+        shown data again. "" if the last read has succeeded.
         """
         self.taken_reason = ""
-        """Sentence that says why the person can't take the record: another person has taken it. "" if nobody else
-        has.
+        """Sentence with the reason why the person can't take the record: another person has taken it. "" if no other
+        person has taken the record.
         """
         self.missing_record_reasons: Mapping[str, str] = {}
-        """Sentences, by the name of the action, that say why an action that only opens another record or shows the
-        payer is impossible: there is no such record or payer."""
+        """For each action that is impossible because the record that it opens, or the payer that it shows, doesn't
+        exist: a sentence with this reason, by the name of the action.
+        """
         self._buttons = {
             name: self._make_button(name)
             for name in (*action_names, *collaboration_actions.COLLABORATION_ACTIONS, *_RECORD_ACTIONS_IN_MENU)

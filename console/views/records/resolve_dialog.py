@@ -33,8 +33,9 @@ _FINAL_REFUSAL_ERROR_CODES = frozenset(
 
 class ResolveForm(EvidenceForm):
     """The form in which a person settles a credit check with an unknown outcome. The result "bought" needs as
-    evidence the number that AlarmBox gave to the purchase; the result "not bought" needs other evidence.
-    `proposer`: see EvidenceForm."""
+    evidence the number that AlarmBox gave to the purchase; the result "not bought" needs other evidence. `proposer`
+    is the person whose proposed decision waits for a second person; None if no decision waits.
+    """
 
     proposed_reasons = {
         NUMBER_EVIDENCE: DecisionReason.PROVIDER_SCREEN,
@@ -118,10 +119,11 @@ class ResolveForm(EvidenceForm):
 
 
 class ResolveDialog(EvidenceDialog[ResolveForm]):
-    """The dialog in which a person settles a credit check with an unknown outcome (see ResolveForm; for `proposer`,
-    see EvidenceForm). After most refusals the person can correct the inputs and send them again. After an error with
-    a code of _FINAL_REFUSAL_ERROR_CODES, the person can only close the dialog. The same applies if the record has
-    changed since the dialog was opened; the dialog then shows the changed fields.
+    """The dialog in which a person settles a credit check with an unknown outcome (see ResolveForm). After most
+    refusals the person can correct the inputs and send them again. After an error with a code of
+    _FINAL_REFUSAL_ERROR_CODES, the person can only close the dialog. If the record has changed since the dialog was
+    opened, the dialog shows the changed fields, and the person can only close the dialog, too. `proposer` is the
+    person whose proposed decision waits for a second person; None if no decision waits.
     """
 
     def __init__(

@@ -25,7 +25,8 @@ class ResolveMoneyForm(EvidenceForm):
     """The form in which a person settles a payment or refund with an unknown outcome. If the person gives as evidence
     the id that the provider gave to the payment or refund, and chooses "completed", the service asks the provider to
     confirm the result, and no second person is needed. Every other decision needs two people. The result "completed"
-    of a refund always needs the id that the provider gave to the refund. `proposer`: see EvidenceForm.
+    of a refund always needs the id that the provider gave to the refund. `proposer` is the person whose proposed
+    decision waits for a second person; None if no decision waits.
     """
 
     proposed_reasons = {TEXT_EVIDENCE: DecisionReason.PROVIDER_REPLY}  # a number or file may come from several places
@@ -114,9 +115,9 @@ class ResolveMoneyForm(EvidenceForm):
 
 
 class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
-    """The dialog in which a person settles a payment or refund with an unknown outcome (see ResolveMoneyForm; for
-    `proposer`, see EvidenceForm). After the service has stored or refused the decision, the person can only close the
-    dialog.
+    """The dialog in which a person settles a payment or refund with an unknown outcome (see ResolveMoneyForm).
+    `proposer` is the person whose proposed decision waits for a second person; None if no decision waits. After the
+    service has stored or refused the decision, the person can only close the dialog.
     """
 
     def __init__(self, context: WindowContext, record: MoneyRecord, proposer: str | None, parent: QWidget) -> None:

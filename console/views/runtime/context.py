@@ -146,7 +146,9 @@ class WindowContext(QObject):
         self.ask_password: Callable[[PasswordRequest], None] | None = None
         """A function that asks the person for the password of a decision; the WindowController sets it."""
         self.own_bulk_runs: set[int] = set()
-        """Ids of the bulk runs that this window has executed; a toast has shown, or will show, how each ended."""
+        """Ids of the bulk runs that this window has executed; a toast has shown, or will show, the result of each of
+        these runs.
+        """
         self._running_acting_calls: list[TaskHandle] = []
         self._running_attempts: set[tuple[QObject, Hashable]] = set()
         self.person_values = PersonValues(self.bind_services, self.now, runner, self)
@@ -293,11 +295,12 @@ class WindowContext(QObject):
         began_at: float,
         failure: Failure | None,
     ) -> None:
-        """Remove the attempt from the running ones, so that the same caller may begin it again. Store how long the
-        provider `provider` took to answer. `caller_and_attempt` and `request_id` identify the attempt; `failure` is
-        None if it has succeeded. `began_at` is the time in seconds, by the clock `monotonic`, at which the attempt
+        """Remove the attempt from the running ones, so that the same caller may begin it again. Store the time that
+        the provider `provider` took to answer. `caller_and_attempt` and `request_id` identify the attempt; `failure`
+        is None if it has succeeded. `began_at` is the time in seconds, by the clock `monotonic`, at which the attempt
         began. If the service refused the call for lack of a right, also request that the window reads the operators
-        again."""
+        again.
+        """
         self._running_attempts.discard(caller_and_attempt)
         self._attempt_request_ids.end_attempt(caller_and_attempt[1], request_id, failure)
         self._store_answer_time(provider, self.monotonic() - began_at, failure)
@@ -498,10 +501,11 @@ class WindowContext(QObject):
         return self.translate("reason.worker_away", since=away_since)
 
     def find_missing_right_reason(self, right: str) -> str:
-        """Return the text which says why the acting person doesn't have this right. The reasons are: the database has
-        no operator of the person's name; the person has no role with this right; or, for the right to buy, the person
-        has such a role but isn't allowed to buy. Return "" if the person has the right, if every person has all
-        roles, if the operators aren't read yet, or if `right` is ""."""
+        """Return the text with the reason why the acting person doesn't have this right. The possible reasons are:
+        the database has no operator of the person's name; the person has no role with this right; or, for the right
+        to buy, the person has such a role but isn't allowed to buy. Return "" if the person has the right, if every
+        person has all roles, if the operators aren't read yet, or if `right` is "".
+        """
         person = self.current_person
         if (
             not right

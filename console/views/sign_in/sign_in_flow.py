@@ -25,9 +25,9 @@ _SIGN_IN_SETTING_PROBLEMS = (
 
 
 class SignInDefaults(NamedTuple):
-    """The initial values of the sign-in form: the stored user name ("" if none is stored), and whether the keyring of
-    the operating system can store a password (`can_store_password`). A worker thread reads these values, because a
-    keyring may be slow.
+    """The initial values of the sign-in form: the stored user name ("" if none is stored), and `can_store_password`,
+    which is True if the keyring of the operating system can store a password. A worker thread reads these values,
+    because a keyring may be slow.
     """
 
     user: str

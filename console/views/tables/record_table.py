@@ -237,7 +237,9 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     @Slot()
     def _store_scroll_position(self) -> None:
-        """Before the rows change, store the row at the top of the table, and whether the current row is visible."""
+        """Before the rows change, store the row at the top of the table and the visibility of the current row
+        (visible or not).
+        """
         self._was_current_row_visible = self._is_current_row_visible()
         top_row = self.rowAt(0)
         if top_row >= 0 and self.verticalScrollBar().value() > 0:

@@ -9,7 +9,7 @@ which the menus of macOS show them.
 """
 _MACOS_KEYS_BY_SYSTEM_SHORTCUT = {"Ctrl+Tab": "Meta+Tab", "Ctrl+Shift+Tab": "Meta+Shift+Tab"}
 """Keys that the program uses on macOS in place of these shortcuts, because macOS itself uses ⌘Tab to change to
-another program. Programs on macOS use the key ⌃ there in place of ⌘; Qt calls the key ⌃ Meta.
+another program. Programs on macOS use the key ⌃ in place of ⌘ for such a shortcut; Qt calls the key ⌃ Meta.
 """
 _MACOS_CONTROL_SYMBOL = "⌃"
 _SHORTCUT_PATTERN = re.compile(r"((?:(?:Ctrl|Alt|Shift)\+)+)([A-Z][A-Za-z0-9]*|\S)")

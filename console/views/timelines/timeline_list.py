@@ -115,8 +115,9 @@ class TimelineList(RememberedCurrentItem, QListView):
         the lines before, and `old_row` is the row of the line that was current. The same event stays current. If it
         isn't shown any more, the line in the same row becomes current, or the last line if there are fewer.
 
-        If the two versions have no event in common, the list shows another record by now. Then a list without the
-        keyboard focus gets no current line."""
+        If the two versions have no event in common, the list shows another record by now. In this case, a list
+        without the keyboard focus gets no current line.
+        """
         old_keys, new_keys = _list_line_keys(old_lines), _list_line_keys(self._model.lines)
         group = old_lines[old_row].group
         same_rows = [row for row, key in enumerate(new_keys) if key == old_keys[old_row]]

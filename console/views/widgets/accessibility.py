@@ -146,8 +146,8 @@ class _VisibleChildrenInterface(QAccessibleWidget):
     """The accessibility interface of a widget. Its children are the visible child widgets, in reading order.
 
     The class stores no reference to the widget. If a screen reader runs, Qt requests the interface of some widgets
-    inside their constructors, when PySide knows only the base class of the widget; a reference stored then would
-    remain an object of the base class.
+    inside their constructors, when PySide knows only the base class of the widget; a reference that is stored at that
+    time would remain an object of the base class.
     """
 
     def __init__(self, widget: QWidget, role: QAccessible.Role) -> None:

@@ -21,8 +21,9 @@ def join_around_fact(text_before: str, text_after: str) -> str:
     space between two Japanese letters, and no space after the end of a sentence. A full stop at the end of a fact,
     for example of a reason that a person has typed, is left out before a comma and before a closing bracket.
 
-    One of the pieces is a fact (the value of a placeholder). Whether the fact ends with a Japanese or a Latin letter,
-    such as 会社名 or PDF, is known only when the sentence is built.
+    One of the pieces is a fact (the value of a placeholder). This function is called when the sentence is built,
+    because the fact, and with it its first and last letter, is not known earlier: 会社名 ends with a Japanese letter,
+    PDF with a Latin letter.
     """
     if text_before.endswith(SENTENCE_ENDS) and text_after.startswith(" "):
         return text_before + text_after[1:]

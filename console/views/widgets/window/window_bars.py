@@ -189,7 +189,8 @@ class StatusCell(Surface):
 
 class StatusBar(Surface):
     """The bar at the bottom of the window. The cells at the left show the connections to the database and the
-    providers; the cells at the right show unfinished work and whether the person can write.
+    providers; the cells at the right show unfinished work and, if the person can't change data at present, the
+    reason.
 
     Signals:
     - link_pressed(str): the person has pressed the link with this key.
