@@ -41,7 +41,7 @@ def _list_not_final_texts(close: DailyClose, reason: NotFinalReason, language: s
     if reason is NotFinalReason.STILL_UNKNOWN:
         texts = _list_still_unknown_texts(close.unknown_records, language)
     elif reason is NotFinalReason.NOT_RECONCILED and close.reconciliation is not None:
-        texts = _list_gaps_of_reconciliation(close.reconciliation, language)
+        texts = _list_reconciliation_gap_texts(close.reconciliation, language)
     return list(texts) or [translate(f"close.point.{reason}", language)]
 
 
@@ -60,7 +60,7 @@ def _list_still_unknown_texts(records: Sequence[UnknownRecord], language: str) -
             yield translate(f"close.point.{kind}_unknown", language, n=len(still_unknown), amounts=amounts)
 
 
-def _list_gaps_of_reconciliation(reconciliation: CloseReconciliation, language: str) -> Iterator[str]:
+def _list_reconciliation_gap_texts(reconciliation: CloseReconciliation, language: str) -> Iterator[str]:
     """Yield a sentence about the provider's days that no complete run compared, and one about a run that began too
     early."""
     if reconciliation.days_without_run:

@@ -19,7 +19,7 @@ from console.views.widgets.controls.inputs import MultiLineField
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import make_failure_bar
 
-_EFFECT_WORDS_KEY_BY_RULE_ID = {
+_EFFECT_WORDING_KEY_BY_RULE_ID = {
     CORPORATION_CHANGE_RULE: "dialog.acknowledge.effect_settles",
     ErrorCode.DATABASE_WENT_BACK: "dialog.acknowledge.effect_permits",
     WorkReason.UNMATCHED_NOTICE: "dialog.acknowledge.effect_notice",
@@ -68,7 +68,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
         )
         draft_bar = [self._draft.bar] if self._draft.bar is not None else []
         content = QWidget()
-        effect_key = _EFFECT_WORDS_KEY_BY_RULE_ID.get(alert.rule_id, "dialog.acknowledge.effect")
+        effect_key = _EFFECT_WORDING_KEY_BY_RULE_ID.get(alert.rule_id, "dialog.acknowledge.effect")
         effect_label = TextLabel(translate(effect_key), wraps_lines=True)
         content.setLayout(make_column(*draft_bar, self.note_field, effect_label, gap_px=12))
         self.show_content(content)

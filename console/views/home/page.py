@@ -295,7 +295,7 @@ class HomePage(Page):
 
     @Slot()
     def _show_response_times(self) -> None:
-        """Show the response times of the database and of the providers, and the time at which the due tasks last ran."""
+        """Show the response times of the database and of the providers, and the time of the last due tasks."""
         context = self.context
         due = (
             context.translate("home.providers_foot", at=context.last_due_tasks_at)

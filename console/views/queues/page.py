@@ -98,7 +98,7 @@ class QueuesPage(Page):
         self.queue = "review"
         self._stored_row_key: tuple[object, ...] | None = None
         self._restored_view_id = 0
-        self._state_over_view: Mapping[str, Any] | None = None
+        self._state_of_changed_view: Mapping[str, Any] | None = None
         """The stored state to restore once the view with the id `_restored_view_id` has been read, because the person
         had changed the filter, order or grouping of the view; None if the view was shown unchanged."""
         self.by_cause = False
@@ -254,7 +254,7 @@ class QueuesPage(Page):
         self._restore_list(state)
         view = state.get("view")
         if isinstance(view, int) and view > 0:
-            self._state_over_view = state if state.get("view_changed") is True else None
+            self._state_of_changed_view = state if state.get("view_changed") is True else None
             self._restored_view_id = view
             self.shown_saved_view.open_view(view)
 
@@ -314,7 +314,7 @@ class QueuesPage(Page):
         if view is None:
             self.columns.show_view_columns(None)
         elif view.id == self._restored_view_id:
-            state, self._state_over_view, self._restored_view_id = self._state_over_view, None, 0
+            state, self._state_of_changed_view, self._restored_view_id = self._state_of_changed_view, None, 0
             if state is not None:
                 self._restore_list(state)
         self._show_header_sentence()

@@ -26,9 +26,9 @@ from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
-_KNOWN_OUTCOME_ICON: tuple[str, Tone] = ("check", "good")
-_UNKNOWN_OUTCOME_ICON: tuple[str, Tone] = ("question", "unknown")
-_CONTRADICTED_ICON: tuple[str, Tone] = ("not_equal", "bad")
+_KNOWN_OUTCOME_ICON_AND_TONE: tuple[str, Tone] = ("check", "good")
+_UNKNOWN_OUTCOME_ICON_AND_TONE: tuple[str, Tone] = ("question", "unknown")
+_CONTRADICTED_ICON_AND_TONE: tuple[str, Tone] = ("not_equal", "bad")
 
 
 class RecordActionHandlers(QObject):
@@ -366,7 +366,7 @@ def make_probe_toast(
     `record_before` and `record_after` are the versions of the record before and after the probe."""
     title, translate = _format_title(record_after, context), context.translate
     is_unknown = not isinstance(record_after, Operation | Order) and record_after.certainty is Certainty.UNKNOWN
-    icon_name, tone = _UNKNOWN_OUTCOME_ICON if is_unknown else _KNOWN_OUTCOME_ICON
+    icon_name, tone = _UNKNOWN_OUTCOME_ICON_AND_TONE if is_unknown else _KNOWN_OUTCOME_ICON_AND_TONE
     # An operation of the spool becomes a record when its answer is delivered.
     is_unchanged = type(record_before) is type(record_after) and _get_probed_values(
         record_before
@@ -374,7 +374,7 @@ def make_probe_toast(
     changes = format_probed_changes(record_before, record_after, context)
     title_and_changes = translate("act.about", title=title, message=changes) if changes else title
     if not isinstance(record_after, Operation) and _waits_because_of_contradiction(record_after):
-        icon_name, tone = _CONTRADICTED_ICON
+        icon_name, tone = _CONTRADICTED_ICON_AND_TONE
         return Toast(translate("dialog.probe.contradicted"), title_and_changes, icon_name=icon_name, tone=tone)
     if is_unchanged or isinstance(record_after, Operation):
         message = translate("record.no_change", at=context.now())

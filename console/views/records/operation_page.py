@@ -36,7 +36,7 @@ from console.views.widgets.display.record_parts import EXPLANATION_GAP_PX, FactL
 from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
-_ICON_BY_OPERATION_STATE = {
+_ICON_AND_TONE_BY_OPERATION_STATE = {
     "calling": ("half_disc", "progress"),
     "unknown": ("question", "unknown"),
     "done": ("disc", "good"),
@@ -145,7 +145,7 @@ class OperationPage(Page):
     def _show_badges(self, view: OperationDetails) -> None:
         clear_layout(self.badge_row)
         state = view.record.state.value
-        icon_name, tone = _ICON_BY_OPERATION_STATE[state]
+        icon_name, tone = _ICON_AND_TONE_BY_OPERATION_STATE[state]
         self.badge_row.addWidget(Badge(self.context.translate(f"state.operation.{state}"), icon_name, tone))  # type: ignore[arg-type]  # a tone
 
     def _show_facts(self, view: OperationDetails) -> None:

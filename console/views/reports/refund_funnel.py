@@ -30,12 +30,12 @@ _REFUND_STEP_AND_ENDING_NAMES = (*FUNNEL_STEPS, *OTHER_REFUND_ENDINGS, "unknown"
 @dataclass(frozen=True, slots=True)
 class _FunnelStepRow:
     """One row of the report's table: the number and the sum of the refunds of one currency that have reached the
-    step or ending `name`. `requested` is the number of requested refunds."""
+    step or ending `name`. `requested_count` is the number of requested refunds."""
 
     currency: str
     name: str
     value: CountAndSum
-    requested: int
+    requested_count: int
 
 
 def _get_style_of_step(step_name: str) -> BarPartStyle:
@@ -76,7 +76,7 @@ def _make_bar(name: str, value: CountAndSum, funnel: RefundFunnel, context: Wind
 
 
 def _format_share(row: _FunnelStepRow) -> str:
-    return report_words.format_percent(100 * row.value.count / row.requested if row.requested else None)
+    return report_words.format_percent(100 * row.value.count / row.requested_count if row.requested_count else None)
 
 
 def _make_funnel_columns(context: WindowContext) -> Sequence[Column]:

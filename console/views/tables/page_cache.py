@@ -55,7 +55,7 @@ class PageCache:
     get_key: Callable[[Any], Hashable]
     get_group: Callable[[Any], RowGroup] | None
     pages: list[CachedPage] = field(default_factory=list)
-    _end_rows: list[int] = field(default_factory=list)
+    _end_positions: list[int] = field(default_factory=list)
 
     def reset_pages(self, placeholder_count: int) -> None:
         """Discard all pages and start with one page of `placeholder_count` placeholder rows."""
@@ -63,18 +63,18 @@ class PageCache:
         self.recompute_row_positions()
 
     def __len__(self) -> int:
-        return self._end_rows[-1] if self._end_rows else 0
+        return self._end_positions[-1] if self._end_positions else 0
 
     def locate_row(self, row: int) -> tuple[int, int]:
         """Return the number of the page that contains the row at this position of the list, and the index of the row
         in this page.
         """
-        page_number = bisect_right(self._end_rows, row)
-        return page_number, row - (self._end_rows[page_number - 1] if page_number else 0)
+        page_number = bisect_right(self._end_positions, row)
+        return page_number, row - (self._end_positions[page_number - 1] if page_number else 0)
 
     def get_first_row(self, page_number: int) -> int:
         """Return the position of the first row of page `page_number` in the list."""
-        return self._end_rows[page_number - 1] if page_number else 0
+        return self._end_positions[page_number - 1] if page_number else 0
 
     def get_entry(self, row: int) -> RowOrHeading | None:
         """Return the row or heading at this position of the list; None while the page of this position isn't
@@ -86,11 +86,11 @@ class PageCache:
     def recompute_row_positions(self) -> None:
         """Compute again the position at which each page ends in the list. Call this after the number of entries of
         a page has changed."""
-        row_total, end_rows = 0, []
+        row_total, end_positions = 0, []
         for cached_page in self.pages:
             row_total += cached_page.entry_count
-            end_rows.append(row_total)
-        self._end_rows = end_rows
+            end_positions.append(row_total)
+        self._end_positions = end_positions
 
     def add_group_headings(self, page_number: int, rows: Sequence[Any]) -> list[RowOrHeading]:
         """Return the rows of page `page_number`, with a heading before each row that begins a new group. The first

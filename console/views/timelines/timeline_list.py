@@ -27,7 +27,7 @@ from console.views.timelines.timeline_line import TimelineLine
 
 ModelIndex = QModelIndex | QPersistentModelIndex
 _TIME_COLUMN_PX, _PERSON_COLUMN_PX = 76, 84  # least widths of the times and of the names, in px at text size 1
-_MAX_PERSON_SHARE = 4  # the names have at most a quarter of the list
+_MAX_PERSON_WIDTH_RATIO = 0.25  # largest width of the names, as a part of the width of the list
 _PERSON_GAP_PX = 8
 _ICON_SIDE_PX = 14
 _MIN_TEXT_WIDTH_PX = 120  # narrower than in any window; while Qt lays a list out, its width may be 0
@@ -187,7 +187,7 @@ class TimelineList(RememberedCurrentItem, QListView):
         may begin alike, but leaves three quarters of the list to the times and texts."""
         least = round(_PERSON_COLUMN_PX * current_appearance().scale)
         longest = max((measure_font_runs(split_font_runs(name)) for name in self._actor_texts), default=0)
-        return max(least, min(ceil(longest) + _PERSON_GAP_PX, self.width() // _MAX_PERSON_SHARE))
+        return max(least, min(ceil(longest) + _PERSON_GAP_PX, int(self.width() * _MAX_PERSON_WIDTH_RATIO)))
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
