@@ -501,7 +501,20 @@ def _make_reason_facts(reason: str, facts: ChoiceFacts) -> Mapping[str, object]:
         return {"holder": facts.take.person, "until": facts.take.until}
     if reason == ErrorCode.IN_PROGRESS and facts.holder is not None:
         return {"holder": facts.holder, "since": facts.holder_since}
+    if reason == "outcome_known":
+        return _make_unknown_refund_facts(facts)
     return facts.refund_refusal_facts if reason == facts.refund_refusal else {}
+
+
+def _make_unknown_refund_facts(facts: ChoiceFacts) -> Mapping[str, object]:
+    """Return the id of the refund with an unknown outcome of a payment whose own outcome is known; no facts for
+    another record, or if no outcome is unknown. The badge of such a payment says "unknown", so that the sentence must
+    name the refund, which is resolved on its own page.
+    """
+    if not isinstance(facts.record, Payment):
+        return {}
+    unknown_refund = next((refund for refund in facts.refunds if refund.certainty is Certainty.UNKNOWN), None)
+    return {} if unknown_refund is None else {"refund": unknown_refund.id}
 
 
 _UNANSWERABLE_PROBE_REASONS = frozenset(

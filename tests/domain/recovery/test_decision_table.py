@@ -8,7 +8,8 @@ import pytest
 
 from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR, WORKER
 from console.domain.access.read_only import EVERYTHING_SCOPE, READ_ONLY_SWITCH_REASON, ReadOnlySwitch
-from console.domain.payments.records import Order, OrderState, Payment, Refund
+from console.domain.explanations.payments import explain_payment
+from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck, Person, Work, WorkState
 from console.domain.recovery.decision_table import (
@@ -25,6 +26,7 @@ from console.domain.recovery.records import (
     ProviderStatement,
 )
 from console.domain.tasks.records import Take
+from console.wording.sentences.catalogue import translate
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 P, R = PaymentState, RefundState
@@ -174,6 +176,36 @@ def test_the_reason_names_the_person_with_the_take() -> None:
     ruled = get_choice(ChoiceFacts(PAYMENT, NOW, OPERATORS, take=taken), "take")
     assert (ruled.reason, ruled.facts["holder"], ruled.facts["until"]) == ("reason.taken", "lead-b", taken.until)
     assert get_choice(ChoiceFacts(PAYMENT, NOW, APPROVERS, take=taken), "take").allowed
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_resolve_and_refund_of_a_payment_lead_to_its_unknown_refund(language: str) -> None:
+    """If the outcome of a payment is known and that of its refund is unknown, the reasons that exclude *Resolve* and
+    *Refund* name the refund and the same way on as the next step of the payment. Without such a refund, the outcome
+    is only called known.
+    """
+    relations = PaymentRelations(refunds=(replace(REFUND, work=Work()),))
+    step = explain_payment(replace(PAYMENT, relations=relations), NOW).next_step
+    assert step.code == "next.payment_refund_unknown"
+    way_on = {"en": ("pen", "resolve it"), "ja": ("返金", "を開いて結果を確定してください")}[language]
+    facts = ChoiceFacts(
+        PAYMENT,
+        NOW,
+        OPERATORS,
+        statement=ProviderStatement.PAID,
+        refunds=(REFUND,),
+        refund_refusal="refund_unknown",
+        refund_refusal_facts={"refund": REFUND.id},
+    )
+    actions = [make_allowed_action(facts, name) for name in ("resolve", "refund")]
+    assert [action.reason for action in actions] == ["reason.outcome_known", "reason.refund_unknown"]
+    sentences = [translate(action.reason or "", language, **action.facts) for action in actions]
+    for sentence in (*sentences, translate(step.code, language, **step.facts)):
+        assert "R-9" in sentence
+        assert all(part in sentence for part in way_on)
+    settled = replace(facts, refunds=(replace(REFUND, certainty=Certainty.KNOWN),))
+    known = make_allowed_action(settled, "resolve")
+    assert (known.reason, known.facts) == ("reason.outcome_known", {})
 
 
 def test_a_probe_is_excluded_if_no_provider_can_be_asked() -> None:
