@@ -57,7 +57,8 @@ class CertaintyBadge(StrEnum):
 class WorkBadge(StrEnum):
     """Person or program that does a record's next step, as the badge of work shows it. NONE (no step), SCHEDULED (the
     program) and NEEDS_REVIEW (a person) are stored work states. WAITING_FOR_APPROVAL: an approver or a second person.
-    POSSIBLE: no work is stored, but a person may do the next step.
+    POSSIBLE: no work is stored, but a person may do the next step. AUTOMATIC: no work is stored, but the program does
+    the next step, for example that of the record's payment or refund.
     """
 
     NONE = "none"
@@ -65,6 +66,7 @@ class WorkBadge(StrEnum):
     NEEDS_REVIEW = "needs_review"
     WAITING_FOR_APPROVAL = "waiting_for_approval"
     POSSIBLE = "possible"
+    AUTOMATIC = "automatic"
 
 
 @dataclass(frozen=True, slots=True)

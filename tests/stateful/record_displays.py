@@ -25,7 +25,7 @@ from console.domain.access.read_only import find_stopping_switch, is_action_stop
 from console.domain.bulk.records import ChosenRecord
 from console.domain.clock import CLOCK_TOLERANCE, SystemClock, compute_age
 from console.domain.errors import ConsoleError
-from console.domain.explanations.badges import find_state_badge
+from console.domain.explanations.badges import NEXT_STEPS_OF_PROGRAM, find_state_badge
 from console.domain.explanations.records import explain_record
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
@@ -321,7 +321,9 @@ def _check_nothing_contradicts(view: Any, page: Explanation) -> None:
     record = view.record
     if page.work is WorkBadge.NONE:
         assert page.roles_that_may_act == () or page.next_step.action in (None, "open_payment", "open_refund"), page
-        assert page.next_step.code in STEPS_WITHOUT_PERSON, page
+        assert page.next_step.code in STEPS_WITHOUT_PERSON - NEXT_STEPS_OF_PROGRAM, page
+    if page.work is WorkBadge.AUTOMATIC:
+        assert page.next_step.code in NEXT_STEPS_OF_PROGRAM, page
     if page.work is WorkBadge.POSSIBLE and page.certainty is not CertaintyBadge.UNKNOWN:
         assert page.next_step.code not in STEPS_WITHOUT_PERSON, page
     if page.next_step.code == "next.nothing":

@@ -44,17 +44,11 @@ have contradictory states or amounts.
 """
 
 
-NEXT_STEPS_WITHOUT_PERSON = frozenset(
+NEXT_STEPS_OF_PROGRAM = frozenset(
     f"next.{name}"
     for name in (
-        "bought_since",  # house: a next step
-        "nothing",
-        "open_successor",
-        "order_expires",
-        "order_shop_decides",
-        "order_wait",
+        "order_expires",  # house: a next step
         "payment_confirmed_later",
-        "payment_may_begin_again",
         "payment_moved_by_itself",
         "payment_probe_scheduled",
         "payment_probe_waiting",
@@ -63,11 +57,7 @@ NEXT_STEPS_WITHOUT_PERSON = frozenset(
         "payment_refund_expires",
         "payment_refund_submitted",
         "payment_refund_submitting",
-        "payment_reversible",
-        "payment_wait",
         "probe_scheduled",
-        "read_only",  # house: a next step
-        "read_only_provider",
         "refetch_scheduled",
         "refund_after_read_only",
         "refund_after_read_only_cooling_off",
@@ -80,19 +70,41 @@ NEXT_STEPS_WITHOUT_PERSON = frozenset(
         "wait_for_answer",
     )
 )
+"""Next steps that the program does, now or at a later time, without a person: it asks the provider, sends, records an
+answer, moves an order to paid, or lets a refund expire."""
+NEXT_STEPS_WITHOUT_PERSON = NEXT_STEPS_OF_PROGRAM | frozenset(
+    f"next.{name}"
+    for name in (
+        "bought_since",
+        "nothing",
+        "open_successor",
+        "order_shop_decides",
+        "order_wait",
+        "payment_may_begin_again",
+        "payment_reversible",
+        "payment_wait",
+        "read_only",  # house: a next step
+        "read_only_provider",
+    )
+)
 """Next steps that no person at a desk does. The program, the provider, the shop or the customer does them, or nothing
 must be done because another record has replaced this one.
 """
 
 
 def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
-    """Return the badge of work: the stored work state, by which queues are sorted, filtered and counted. But return
-    POSSIBLE if that state isn't NEEDS_REVIEW and the sentence of the next step asks a person to do something, even if
-    the console has no action for this step (for example "ask your lead"). So badge and sentence don't contradict each
-    other.
+    """Return the badge of work: the stored work state, by which queues are sorted, filtered and counted, except in
+    two cases, so that badge and sentence don't contradict each other.
+
+    - If that state isn't NEEDS_REVIEW and the sentence of the next step asks a person, return POSSIBLE, also if the
+      console has no action for this step (for example "ask your lead").
+    - If that state is NONE and the sentence says that the program does the next step, return AUTOMATIC.
     """
-    if work.state is not WorkState.NEEDS_REVIEW and explanation.next_step.code not in NEXT_STEPS_WITHOUT_PERSON:
+    code = explanation.next_step.code
+    if work.state is not WorkState.NEEDS_REVIEW and code not in NEXT_STEPS_WITHOUT_PERSON:
         return WorkBadge.POSSIBLE
+    if work.state is WorkState.NONE and code in NEXT_STEPS_OF_PROGRAM:
+        return WorkBadge.AUTOMATIC
     return WorkBadge(work.state.value)
 
 

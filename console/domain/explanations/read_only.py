@@ -11,17 +11,18 @@ SWITCH_LIST_COMMAND = "support-console read-only list"
 
 def replace_stopped_next_step(explanation: Explanation, switch: ReadOnlySwitch | None) -> Explanation:
     """If `switch` stops the advised action, return the explanation with another next step: wait until the switch is
-    off. No role does this step, because a person has nothing to do. So the badge of work POSSIBLE becomes NONE,
-    except for a record with an unknown outcome: its badge of work never says that nothing must be done. Verdict,
-    reason and the other badges are unchanged. If the switch stops nothing, return the explanation unchanged. `switch`
-    is a switch that is on; None if no switch is on.
+    off. No role does this step, because a person has nothing to do. So the badges of work POSSIBLE and AUTOMATIC
+    become NONE, except for a record with an unknown outcome: its badge of work never says that nothing must be done.
+    Verdict, reason and the other badges are unchanged. If the switch stops nothing, return the explanation unchanged.
+    `switch` is a switch that is on; None if no switch is on.
     """
     if switch is None or not is_action_stopped(explanation.next_step.action, switch):
         return explanation
     code = "next.read_only" if switch.scope == EVERYTHING_SCOPE else "next.read_only_provider"
     step = NextStep(code, {**explanation.facts, **make_prefixed_switch_facts(switch)}, SWITCH_LIST_COMMAND)
-    is_possible = explanation.work is WorkBadge.POSSIBLE and explanation.certainty is not CertaintyBadge.UNKNOWN
-    work = WorkBadge.NONE if is_possible else explanation.work
+    is_derived = explanation.work in (WorkBadge.POSSIBLE, WorkBadge.AUTOMATIC)
+    is_idle = is_derived and explanation.certainty is not CertaintyBadge.UNKNOWN
+    work = WorkBadge.NONE if is_idle else explanation.work
     return replace(explanation, next_step=step, roles_that_may_act=(), work=work)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from console.domain.payments.records import Payment, Refund
 from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import CreditCheck
+from console.domain.service_results import WorkBadge
 from console.views.presenters import columns
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
@@ -241,8 +242,7 @@ def _make_certainty_column(factory: _RecordColumnFactory) -> Column:
 def _make_work_column(factory: _RecordColumnFactory) -> Column:
     """Return the column with the badge of the record's work: it says whether the record needs no next step, has a
     scheduled next step, or needs a step by a person."""
-    awaiting_keys = (case_words.WAITING_FOR_APPROVAL_BADGE_KEY,)
-    longest_word = factory.find_longest_word("work", "none", "scheduled", "needs_review", "possible", *awaiting_keys)
+    longest_word = factory.find_longest_word("work", *(badge.value for badge in WorkBadge))
     return factory.make_badge_column(
         "work", longest_word, lambda record: case_words.get_work_badge_key(record, factory.context.now())
     )

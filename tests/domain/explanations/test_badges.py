@@ -1,31 +1,58 @@
 """Tests that the badge of work and the sentence of the next step don't contradict each other."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
 
 import pytest
 
-from console.domain.explanations.badges import NEXT_STEPS_WITHOUT_PERSON, find_work_badge
+from console.domain.explanations.badges import NEXT_STEPS_OF_PROGRAM, NEXT_STEPS_WITHOUT_PERSON, find_work_badge
+from console.domain.explanations.payments import explain_order
 from console.domain.explanations.read_only import replace_stopped_next_step
+from console.domain.payments.records import Order, OrderRelations, OrderState
 from console.domain.records import ReadOnlySwitch, Work, WorkState
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
-from console.wording.sentences.catalogue import has_sentence
+from console.wording.sentences.catalogue import has_sentence, translate
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
+STEPS_OF_CUSTOMER_OR_SHOP = frozenset({"next.order_wait", "next.order_shop_decides", "next.payment_wait"})
+"""Next steps that the customer or the shop does; only then the program records it, or nothing at all."""
 
 
 @pytest.mark.parametrize("code", sorted(NEXT_STEPS_WITHOUT_PERSON))
 def test_a_step_without_a_person_is_never_called_possible(code: str) -> None:
     """If the sentence says that the step is done automatically, the badge doesn't say that a person can act, even if
-    a person may do the step sooner. If the sentence asks a person, no badge says that the program does the step.
+    a person may do the step sooner, and no badge says that there is nothing to do. If the sentence asks a person, no
+    badge says that the program does the step.
     """
     assert has_sentence(code)
     for state, action, roles in product(WorkState, (None, "probe"), ((), ("operator",))):
         automatic = Explanation("verdict", "why", NextStep(code, action=action), roles_that_may_act=roles)
-        assert find_work_badge(Work(state), automatic) == state.value
+        is_idle = state is WorkState.NONE and code in NEXT_STEPS_OF_PROGRAM
+        assert find_work_badge(Work(state), automatic) == (WorkBadge.AUTOMATIC if is_idle else state.value)
         for_person = Explanation("verdict", "why", NextStep("next.resolve", action=action), roles_that_may_act=roles)
         expected = WorkBadge.NEEDS_REVIEW if state is WorkState.NEEDS_REVIEW else WorkBadge.POSSIBLE
         assert find_work_badge(Work(state), for_person) is expected
+
+
+@pytest.mark.parametrize("code", sorted(NEXT_STEPS_WITHOUT_PERSON))
+def test_only_steps_of_the_program_are_called_automatic(code: str) -> None:
+    """A sentence that says "automatically" is one of the program's steps, except while the program waits for the
+    customer's payment or for the shop. The sentence "nothing to do" is none of them.
+    """
+    says_automatic = "自動" in translate(code, "ja") and code not in STEPS_OF_CUSTOMER_OR_SHOP
+    assert says_automatic == (code in NEXT_STEPS_OF_PROGRAM)
+
+
+def test_an_order_whose_payment_expires_is_called_automatic() -> None:
+    """An order that the program cancels if its payment stays unpaid doesn't say that there is nothing to do. An order
+    that waits for its customer says so.
+    """
+    order = Order(3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (5,), 2)
+    expiring = explain_order(replace(order, relations=OrderRelations(is_saga_running=True)), NOW)
+    assert (expiring.next_step.code, expiring.work) == ("next.order_expires", WorkBadge.AUTOMATIC)
+    waiting = explain_order(order, NOW)
+    assert (waiting.next_step.code, waiting.work) == ("next.order_wait", WorkBadge.NONE)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +61,7 @@ def test_a_step_without_a_person_is_never_called_possible(code: str) -> None:
         (WorkBadge.POSSIBLE, CertaintyBadge.KNOWN, WorkBadge.NONE),
         (WorkBadge.POSSIBLE, CertaintyBadge.UNKNOWN, WorkBadge.POSSIBLE),
         (WorkBadge.NEEDS_REVIEW, CertaintyBadge.KNOWN, WorkBadge.NEEDS_REVIEW),
+        (WorkBadge.AUTOMATIC, CertaintyBadge.KNOWN, WorkBadge.NONE),
     ],
 )
 def test_no_action_is_called_possible_while_read_only_is_on(

@@ -240,7 +240,7 @@ def test_a_contradiction_states_the_providers_answer() -> None:
     ("record", "relations", "certainty", "work"),
     [
         (UNKNOWN_CHECK, {}, "unknown", "possible"),
-        (PENDING_CHECK, {}, "unconfirmed", "none"),
+        (PENDING_CHECK, {}, "unconfirmed", "automatic"),
         (replace(PENDING_CHECK, work=make_review_work("written_by_other")), {}, "unconfirmed", "needs_review"),
         (replace(PURCHASED_CHECK, credit_check_id=None), {}, "unconfirmed", "possible"),
         (INCOMPLETE_CHECK, {}, "known", "possible"),

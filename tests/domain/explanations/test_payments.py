@@ -544,13 +544,19 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
         (UNKNOWN_OPEN_REFUND, "refund_unknown", "refund_unknown", "unknown", "possible"),
         (replace(UNKNOWN_OPEN_REFUND, work=DUE), "refund_unknown", "refund_probe_scheduled", "unknown", "possible"),
         (replace(UNKNOWN_OPEN_REFUND, work=BARE_DUE), "refund_unknown", "refund_unknown", "unknown", "possible"),
-        (replace(OPEN_REFUND, state=RefundState.SUBMITTED), "refund_submitted", "refund_submitted", "known", "none"),
+        (
+            replace(OPEN_REFUND, state=RefundState.SUBMITTED),
+            "refund_submitted",
+            "refund_submitted",
+            "known",
+            "automatic",
+        ),
         (
             replace(OPEN_REFUND, state=RefundState.SUBMITTED, work=DUE),
             "refund_submitted",
             "refund_submitted",
             "known",
-            "none",
+            "automatic",
         ),
         (
             replace(OPEN_REFUND, state=RefundState.APPROVED, work=make_review_work("not_sent")),
@@ -571,7 +577,7 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
             "refund_approved_perhaps_made",
             "refund_approved",
             "known",
-            "none",
+            "automatic",
         ),
     ],
 )

@@ -395,7 +395,7 @@ def test_rupees_have_indian_grouping_and_two_decimals() -> None:
         ),
         (
             make_refund(state=RefundState.SUBMITTING),
-            ("refund.submitting", "certainty.unconfirmed", "work.none"),
+            ("refund.submitting", "certainty.unconfirmed", "work.automatic"),
         ),
         (replace(ORDER, state=OrderState.SHIPPED), ("order.shipped", "certainty.known", "work.none")),
         (make_check(), ("credit_check.success", "certainty.known", "work.possible")),
