@@ -135,15 +135,17 @@ class LiveCheckPanel(Surface):
         return []
 
     def _make_fact_list(self, record: CreditCheck) -> FactList:
-        context, nothing_text = self._context, wording.NO_VALUE
+        context, missing_word = self._context, record_words.get_missing_value_word(record, self._context)
         translate = context.translate
         facts = FactList()
+        result_word = record_words.get_result_word(record, context)
+        facts.add_fact(translate("field.result"), TextLabel(result_word or missing_word, is_bold=bool(result_word)))
         facts.add_fact(
-            translate("field.result"),
-            TextLabel(record_words.get_result_word(record, context) or nothing_text, is_bold=True),
+            translate("field.purchased_at"),
+            TextLabel(record_words.format_purchase_day(record, context), wraps_lines=True),
         )
-        facts.add_fact(translate("field.purchased_at"), TextLabel(wording.format_instant(record.purchased_at, "day")))
-        facts.add_fact(translate("field.expired_at"), TextLabel(wording.format_instant(record.expired_at, "until")))
+        expiry_text = wording.format_instant(record.expired_at, "until") if record.expired_at else missing_word
+        facts.add_fact(translate("field.expired_at"), TextLabel(expiry_text))
         facts.add_fact(translate("column.document"), self._make_document_line(record))
         if record.work.at is not None:
             next_text = translate(f"record.planned.{record.work.reason}", attempt=record.work.attempt + 1)

@@ -8,7 +8,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
 from console.domain.clock import compute_age
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage
-from console.domain.records import CreditCheck, TimelineEntry
+from console.domain.records import Certainty, CheckState, CreditCheck, TimelineEntry
 from console.domain.service_results import Explanation, NextStep
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import AgeCell, Cell, StateCell
@@ -80,6 +80,26 @@ _ICON_AND_TONE_BY_AUDIT_ACTION: Mapping[str, tuple[str, Tone]] = {
     "probed": ("circle_arrow", "text"),
     "refetch": ("reload", "text"),
 }
+
+
+def format_purchase_day(record: CreditCheck, context: WindowContext) -> str:
+    """Return the day on which a credit check was bought, or a text that says why the day isn't known."""
+    if record.purchased_at is not None:
+        return wording.format_instant(record.purchased_at, "day")
+    if record.certainty is Certainty.UNKNOWN:
+        reason = "unknown"
+    elif record.state is CheckState.SUCCESS:
+        reason = "viewing_over" if record.viewing_over else "not_fetched"
+    else:
+        reason = "running" if record.state is CheckState.PENDING else "error"
+    return context.translate(f"record.purchase_day.{reason}")
+
+
+def get_missing_value_word(record: CreditCheck, context: WindowContext) -> str:
+    """Return the text for a value that a credit check lacks: the words "not fetched" if the credit check was bought,
+    so that AlarmBox has the value, otherwise the sign for no value."""
+    is_bought = record.state is CheckState.SUCCESS
+    return context.translate("record.document.not_yet") if is_bought else wording.NO_VALUE
 
 
 def make_state_cell(key: str, language: Language, extra_text: str = "") -> StateCell:

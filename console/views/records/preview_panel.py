@@ -375,11 +375,16 @@ class RecordPreview(Surface):
     def _add_check_facts(self, record: CreditCheck, fact_list: FactList) -> None:
         context = self._context
         fact_list.add_fact(
-            context.translate("field.result"), TextLabel(words.get_result_word(record, context) or wording.NO_VALUE)
+            context.translate("field.result"),
+            TextLabel(words.get_result_word(record, context) or words.get_missing_value_word(record, context)),
         )
-        purchase_day = wording.format_instant(record.purchased_at, "day")
-        fact_list.add_fact(context.translate("field.purchased_at"), TextLabel(purchase_day))
-        validity_end = wording.format_instant(record.expired_at, "until") if record.expired_at else wording.NO_VALUE
+        purchase_day = words.format_purchase_day(record, context)
+        fact_list.add_fact(context.translate("field.purchased_at"), TextLabel(purchase_day, wraps_lines=True))
+        validity_end = (
+            wording.format_instant(record.expired_at, "until")
+            if record.expired_at
+            else words.get_missing_value_word(record, context)
+        )
         fact_list.add_fact(context.translate("field.expired_at"), TextLabel(validity_end))
         fact_list.add_fact(
             context.translate("field.provider_id"),

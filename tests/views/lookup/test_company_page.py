@@ -87,6 +87,30 @@ def test_a_bought_check_without_its_pdf_shows_a_red_note(appearance: object) -> 
     assert page.buy_button.kind == "default"
 
 
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_the_panel_says_why_the_day_of_the_purchase_is_not_known(
+    language: Literal["ja", "en"], appearance: object
+) -> None:
+    """Beside *Bought* the panel has the day, or the reason for which it isn't known, never only the sign for a
+    missing value. The other values of a bought credit check that were not fetched say so.
+    """
+    without_dates = replace(CHECK_WITHOUT_PDF, purchased_at=None, expired_at=None, result=None)
+    reason_by_check = {
+        "not_fetched": without_dates,
+        "viewing_over": replace(without_dates, viewing_over=True),
+        "unknown": UNKNOWN_CHECK,
+        "running": RUNNING_CHECK,
+    }
+    for reason, record in reason_by_check.items():
+        page = make_page(replace(record, purchased_at=None), language)
+        shown = read_texts(page.live_check_panel)
+        label = shown.index(page._context.translate("field.purchased_at"))
+        assert shown[label + 1] == page._context.translate(f"record.purchase_day.{reason}")
+        if record.state is CheckState.SUCCESS:
+            assert "–" not in shown
+            assert shown.count(page._context.translate("record.document.not_yet")) == 2
+
+
 def test_a_failed_purchase_is_no_current_credit_check(appearance: object) -> None:
     """If the only purchase for a client failed, the title of the panel says that the client has no live
     credit check.
