@@ -62,6 +62,12 @@ class ActionButtons(QObject):
         """Sentence with the reason why the person can't take the record: another person has taken it. "" if no other
         person has taken the record.
         """
+        self.is_own_take = False
+        """True if the person has taken the record. The person can't take it again, only extend the own take."""
+        self.obstacle = ""
+        """Sentence that says why no recommended action is possible at this desk at present, such as a lost
+        connection. "" if one is possible, or if none would be possible at another time either.
+        """
         self.missing_record_reasons: Mapping[str, str] = {}
         """For each action that is impossible because the record that it opens, or the payer that it shows, doesn't
         exist: a sentence with this reason, by the name of the action.
@@ -122,12 +128,14 @@ class ActionButtons(QObject):
                 button.disable_with_reason(disabled_reason)
             else:
                 button.enable_button()
-        possible_actions = [
-            name
-            for name in helpful_actions
-            if name == "purchase" or not self._find_disabled_reason(name, allowed_actions)
-        ]
-        self._show_helpful_actions(view, possible_actions, explanation_form)
+        self._buttons["take"].show_text(
+            self._context.translate("action.extend_take" if self.is_own_take else "action.take")
+        )
+        reasons = {name: self._find_disabled_reason(name, allowed_actions) for name in helpful_actions}
+        possible_actions = [name for name, reason in reasons.items() if name == "purchase" or not reason]
+        obstacles = (self._find_obstacle(name) for name in helpful_actions) if not possible_actions else ()
+        self.obstacle = next(filter(None, obstacles), "")
+        self._show_helpful_actions(view, possible_actions, explanation_form, next(iter(reasons.values()), ""))
 
     def _find_disabled_reason(self, name: str, allowed_actions: Mapping[str, AllowedAction]) -> str:
         """Return the reason why the button of the action `name` is disabled; "" if the button is enabled. The
@@ -149,6 +157,14 @@ class ActionButtons(QObject):
         if name == "take":
             return unavailable_reason or self.taken_reason
         return unavailable_reason or (self.outdated_reason if does_right_change_records(right) else "")
+
+    def _find_obstacle(self, name: str) -> str:
+        """Return the reason why nobody can run the action `name` at this desk at present, whatever the record's
+        state; "" if there is none."""
+        right = _RIGHT_BY_RECORD_ACTION.get(name, name)
+        return self._find_unavailable_reason(name) or (
+            self.outdated_reason if does_right_change_records(right) else ""
+        )
 
     def _find_unavailable_reason(self, name: str) -> str:
         """Return the reason why no person at this desk can run the action `name` at present; "" if the action is
@@ -173,8 +189,15 @@ class ActionButtons(QObject):
         return self._context.translate(action.reason or "reason.role", **action.facts)
 
     def _show_helpful_actions(
-        self, view: RecordView, action_names: Sequence[str], explanation_form: ExplanationForm
+        self,
+        view: RecordView,
+        action_names: Sequence[str],
+        explanation_form: ExplanationForm,
+        disabled_reason: str,
     ) -> None:
+        """Show a button for each of the possible actions `action_names`. Without one, show a text which says that no
+        action is possible, and why: `self.obstacle`, or `disabled_reason`, the reason why the first recommended
+        action is disabled ("" if none is recommended)."""
         proposer = (
             find_proposer(view) if isinstance(view, (CreditCheckDetails, PaymentDetails, RefundDetails)) else None
         )
@@ -183,7 +206,8 @@ class ActionButtons(QObject):
         lacks_right = proposer is not None and bool(self._context.find_missing_right_reason("resolve_second"))
         cannot_decide = is_own_proposal or lacks_right
         primary_action = self._find_primary_action(view, action_names, cannot_decide=cannot_decide)
-        shown_actions = (*action_names, view.explanation.next_step.code, primary_action)
+        reason = None if action_names else self.obstacle or disabled_reason or None
+        shown_actions = (*action_names, view.explanation.next_step.code, primary_action, reason)
         if shown_actions == self._shown_actions:
             return  # the same buttons stay, so that the focused one keeps the focus
         is_same_record, self._shown_actions = bool(self._shown_actions), shown_actions
@@ -199,7 +223,12 @@ class ActionButtons(QObject):
             explanation_form.show_action_widgets(*buttons, DisabledReasonsLabel(*buttons))
         else:
             explanation_form.show_action_widgets(
-                TextLabel(self._context.translate("record.nothing_to_press"), "body", "muted")
+                TextLabel(
+                    self._context.translate("record.nothing_to_press", reason=reason),
+                    "body",
+                    "muted",
+                    wraps_lines=True,
+                )
             )
 
     def _find_primary_action(

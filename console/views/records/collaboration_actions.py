@@ -137,6 +137,12 @@ class CollaborationActions(QObject):
         holder_name = record_words.get_actor_name(take.person, context)
         return context.translate("reason.taken", holder=holder_name, until=take.until)
 
+    def is_own_take(self, take: Take | None) -> bool:
+        """Return True if the acting person has taken the record of this take, and the take hasn't ended."""
+        if take is None or take.until <= self._context.now():
+            return False
+        return is_same_person(take.person, self._context.operator or "")
+
     def show_take(self, take: Take | None) -> None:
         """Show a bar with the person who has taken the record and the end of the take; hide the bar if the record
         isn't taken (None)."""

@@ -182,8 +182,7 @@ class RecordHeader(Surface):
         self.company_label.show_text(company)
         self.company_label.setVisible(bool(company))  # an empty name would indent the number
         self.detail_label.show_text(detail)
-        self._show_badges(badge_keys)
-        self._fit_to_width()
+        self.show_badges(badge_keys)
 
     def show_registry_facts(self, facts: CorporationFacts | None, our_name: str | None) -> None:
         """Show the facts of the corporation registry about the record's corporation. The facts are None if this desk
@@ -213,7 +212,8 @@ class RecordHeader(Surface):
         texts = (self.title.short_form, *(badge.accessibleName() for badge in self.badges), verdict)
         self.title.setAccessibleName(", ".join(text for text in texts if text))
 
-    def _show_badges(self, badge_keys: tuple[str, ...]) -> None:
+    def show_badges(self, badge_keys: tuple[str, ...]) -> None:
+        """Show the badges with the keys `badge_keys`: state and certainty, and mostly also work."""
         state_key, certainty_key = badge_keys[:2]
         self.badge_keys = badge_keys
         notable_key = state_key if certainty_key == "certainty.known" else certainty_key
@@ -225,6 +225,7 @@ class RecordHeader(Surface):
         for badge in self.badges:
             self._badge_layout.addWidget(badge)
             badge.show()  # hidden widgets have no size, and the row is measured next
+        self._fit_to_width()
 
     @Slot()
     def _go_to_previous_record(self) -> None:

@@ -13,7 +13,7 @@ from console.domain.audit.record_entries import find_new_entries, reports_event
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderDetails
 from console.domain.records import CreditCheck, LeaseHolder, TimelineEntry
-from console.domain.service_results import OPEN_ALERT_ACTION
+from console.domain.service_results import OPEN_ALERT_ACTION, WorkBadge
 from console.views.pages.base import KeyHint, Page, find_focused_widget, set_tab_order
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.presenters import credit_checks as record_words
@@ -347,10 +347,9 @@ class RecordPage(Page, Generic[ViewT]):
         our_name = view.record.company_name if isinstance(view.record, CreditCheck) else None
         self.head.show_registry_facts(view.corporation, our_name)
         show_explanation(self.form, view.explanation, self.context)
-        self.title_line.show_record(self.head.title.short_form, self.head.badge_keys, self.form.verdict)
+        self._update_actions()
         self.head.set_spoken_title(record_words.format_explanation(view.explanation, self.context)[0])
         self._announce_change()
-        self._update_actions()
         self._show_lease_holder(view.holder if not isinstance(view, OrderDetails) else None)
         self.collaboration.show_take(view.taken)
         self._set_tab_order()
@@ -412,7 +411,19 @@ class RecordPage(Page, Generic[ViewT]):
         if self.view is not None:
             self.action_bar.outdated_reason = self.find_outdated_reason()
             self.action_bar.taken_reason = self.collaboration.find_taken_by_other_reason(self.view.taken)
+            self.action_bar.is_own_take = self.collaboration.is_own_take(self.view.taken)
             self.action_bar.show_actions(self.view, self.form, self._list_offered_actions(self.view))
+            self._show_present_badges(self.view)
+
+    def _show_present_badges(self, view: ViewT) -> None:
+        """Show the badges of the record in the header and in the line above the contents. Leave out the badge "action
+        possible" while no action is possible at this desk, for example without a connection."""
+        badge_keys: tuple[str, ...] = case_words.get_page_badge_keys(view)
+        if view.explanation.work is WorkBadge.POSSIBLE and self.action_bar.obstacle:
+            badge_keys = badge_keys[:-1]
+        if badge_keys != self.head.badge_keys:
+            self.head.show_badges(badge_keys)
+        self.title_line.show_record(self.head.title.short_form, badge_keys, self.form.verdict)
 
     def update_outdated_actions(self) -> None:
         self._update_actions()

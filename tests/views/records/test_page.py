@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from PySide6.QtCore import Qt
@@ -21,13 +21,15 @@ from console.domain.explanations.payments import (
 from console.domain.payments.records import PaymentRelations
 from console.domain.payments.service_results import PaymentDetails
 from console.domain.payments.states import RefundState
-from console.domain.records import TimelineEntry
+from console.domain.records import Certainty, TimelineEntry
 from console.domain.service_results import NextStep, WorkBadge
+from console.domain.tasks.records import Take
 from console.views.money.payment_page import PaymentPage
 from console.views.records.action_bar import ActionButtons
 from console.views.records.header import make_explanation_form
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import PaymentRoute, RefundRoute
+from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
@@ -45,6 +47,7 @@ class PaymentServices:
         self.timeline: tuple[TimelineEntry, ...] = ()
         self.relations = PaymentRelations()
         self.payer: str | None = "PAYER-36567306"
+        self.taken: Take | None = None
 
     @property
     def payments(self) -> "PaymentServices":
@@ -58,7 +61,10 @@ class PaymentServices:
             raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
         payment = make_payment(id=id, relations=self.relations, payer=self.payer)
         explanation = explain_payment(payment, NOW)
-        return PaymentDetails(payment, explanation, make_sides(), MONEY_PARTS, ORDER, (), (), self.timeline, (), ())
+        details = PaymentDetails(
+            payment, explanation, make_sides(), MONEY_PARTS, ORDER, (), (), self.timeline, (), ()
+        )
+        return replace(details, taken=self.taken)
 
 
 @pytest.fixture
@@ -194,3 +200,41 @@ def test_a_click_meant_for_the_button_before_has_no_effect(page: PaymentPage) ->
     assert requested == ["probe"]
     button.click()
     assert requested == ["probe", "move_order"]
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_the_page_offers_to_extend_an_own_take(
+    page: PaymentPage, services: PaymentServices, language: Literal["ja", "en"]
+) -> None:
+    """A record that the person has taken can't be taken again: the button says that it extends the take. After the
+    take has ended, the button says *Take* again."""
+    page.context.language, person = language, page.context.operator or ""
+    button = page.find_button("take")
+    assert button is not None
+    for until, action in ((NOW + timedelta(minutes=30), "extend_take"), (NOW - timedelta(minutes=1), "take")):
+        services.taken = Take("payment", 5, person, NOW - timedelta(minutes=2), until)
+        page.show_route(PaymentRoute(5))
+        assert (button.text(), button.isEnabled()) == (page.context.translate(f"action.{action}"), True)
+
+
+def test_no_badge_calls_an_action_possible_without_a_connection(page: PaymentPage, services: PaymentServices) -> None:
+    """While the desk has no connection, the text about the possible actions gives that reason, and the page has no
+    badge *Action possible*, neither in the header nor in the line above the contents. Both are back after it."""
+    services.relations = PaymentRelations(
+        refunds=(make_refund(state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN),)
+    )
+    page.show_route(PaymentRoute(5))
+    possible = page.context.translate("state.work.possible")
+
+    def read_badges() -> tuple[bool, bool]:
+        return tuple(possible in [badge.word for badge in place.badges] for place in (page.head, page.title_line))
+
+    assert read_badges() == (True, True)
+    page.context.update_connection_state(lost_since=NOW)
+    reason = page.context.find_lost_connection_reason()
+    assert reason
+    texts = [label.plain for label in page.form.findChildren(TextLabel)]
+    assert page.context.translate("record.nothing_to_press", reason=reason) in texts
+    assert read_badges() == (False, False)
+    page.context.update_connection_state(lost_since=None)
+    assert read_badges() == (True, True)
