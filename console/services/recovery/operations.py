@@ -560,7 +560,9 @@ class OperationRecovery:
 
     def _explain_operation(self, operation: Operation, record: CreditCheck | None) -> Explanation:
         if operation.source == "desk" and operation.state is OperationState.FAILED:
-            return Explanation("verdict.operation_failed_money", "why.operation", NextStep("next.nothing", {}, None))
+            step = NextStep("next.nothing", {}, None)
+            facts = _make_operation_facts(operation)
+            return Explanation("verdict.operation_failed_money", "why.operation_failed", step, facts)
         if operation.source == "desk" and _is_payment_start(operation):
             command = f"support-console probe operation {operation.id}"
             step = NextStep("next.probe_operation", {"id": operation.id}, command)
@@ -581,7 +583,14 @@ class OperationRecovery:
         show_command = f"support-console show {kind} {number}" if number else None
         step = NextStep("next.nothing" if has_ended else "next.open_record", {"id": number}, show_command)
         state = f"{operation.state.value}_money" if kind in self._recoveries else operation.state.value
-        return Explanation(f"verdict.operation_{state}", "why.operation", step)
+        reason = f"why.operation_{operation.state.value}"
+        return Explanation(f"verdict.operation_{state}", reason, step, _make_operation_facts(operation))
+
+
+def _make_operation_facts(operation: Operation) -> Mapping[str, object]:
+    """Return the facts for the sentence that says why an operation has its state: its times, and the cause of its
+    failure."""
+    return {"since": operation.started_at, "ended_at": operation.ended_at, "cause": operation.reason}
 
 
 def _refuse_unpaid_decision_on_unusable_answer(error: ConsoleError, operation: Operation) -> None:

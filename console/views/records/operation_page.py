@@ -32,7 +32,7 @@ from console.views.widgets.base import (
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.badge import Badge
 from console.views.widgets.display.copyable_id import CopyableId
-from console.views.widgets.display.record_parts import EXPLANATION_GAP_PX, FactList
+from console.views.widgets.display.record_parts import FactList
 from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
@@ -161,8 +161,8 @@ class OperationPage(Page):
                 (translate("column.who"), words.get_actor_name(operation.operator, self.context)),
                 (translate("column.since"), format_time_in_sentence(operation.started_at, self.context)),
             ],
-            gap_px=EXPLANATION_GAP_PX,  # the values begin below the texts of the explanation
         )
+        facts.align_values_below(self.explanation_form)
         fact_panel = Surface(edge="bottom")
         fact_panel.setLayout(make_column(facts, margins=(24, 12, 24, 12)))
         self._layout.replaceWidget(self.fact_panel, fact_panel)

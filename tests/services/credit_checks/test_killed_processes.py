@@ -11,6 +11,8 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.service_results import OperationDetails
+from console.wording.sentences.catalogue import format_cause, translate
+from console.wording.sentences.formats import format_instant
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
@@ -38,9 +40,14 @@ def raise_exception(error: BaseException) -> None:
 
 
 def read_operation_state(console: Console, record: CreditCheck) -> tuple[str, str | None]:
-    """Return state and reason of the operation that bought the record."""
+    """Return state and reason of the operation that bought the record, after a check that the line *Why* of its page
+    gives the time and the cause of this state."""
     seen = console.recovery.read_record("operation", record.operation_id or "")
     assert isinstance(seen, OperationDetails)
+    assert seen.explanation.why == f"why.operation_{seen.record.state}"
+    reason = translate(seen.explanation.why, "en", **seen.explanation.facts)
+    assert format_instant(seen.record.started_at, "short") in reason
+    assert format_cause(seen.record.reason, lambda key: translate(key, "en")) in reason
     return seen.record.state, seen.record.reason
 
 

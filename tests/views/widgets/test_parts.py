@@ -346,6 +346,27 @@ def test_values_of_aligned_lists_begin_at_one_place(
     assert len(places) == 1
 
 
+@pytest.mark.parametrize("label", ["Ours", "Number at the gateway"])
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_facts_below_an_explanation_begin_at_the_place_of_its_texts(
+    show_widget: ShowWidget, appearance: Appearance, scale: float, label: str
+) -> None:
+    """The values of facts below an explanation begin at the same x position as its texts, at each text size,
+    whichever of the two has the longest label."""
+    window, facts = QWidget(), FactList(((label, "0421"),))
+    form = ExplanationForm(("Verdict", "Why", "Next", "You can"))
+    facts.align_values_below(form)
+    form.show_explanation("xxx", "because", "nothing", icon_name="check")
+    window.setLayout(make_column(form, make_column(facts, margins=(24, 0, 24, 0))))
+    show_widget(window)
+    appearance.set_text_scale(scale)
+    window.resize(1200, 400)
+    QApplication.processEvents()
+    shown = {text.plain: text for text in window.findChildren(TextLabel)}
+    places = {shown[text].mapTo(window, QPoint()).x() for text in ("because", "nothing", "0421")}
+    assert len(places) == 1
+
+
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
 def test_the_texts_of_a_bar_stand_on_one_baseline(
     show_widget: ShowWidget, appearance: Appearance, scale: float

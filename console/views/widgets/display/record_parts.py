@@ -26,7 +26,7 @@ from console.views.widgets.layout.flow_layout import FlowLayout, make_flow_holde
 
 _FORM_LABEL_WIDTH_PX = 80
 _TOOL_GAP_PX = 4  # between the text of a side and the line with its buttons
-EXPLANATION_GAP_PX = 8
+_EXPLANATION_GAP_PX = 8
 """The gap in px between the labels and the texts of an ExplanationForm."""
 
 
@@ -295,15 +295,20 @@ class ExplanationForm(QWidget):
         self._action_layout = FlowLayout()
         grid = QGridLayout(self)
         grid.setContentsMargins(24, 12, 24, 12)
-        grid.setHorizontalSpacing(EXPLANATION_GAP_PX)
+        grid.setHorizontalSpacing(_EXPLANATION_GAP_PX)
         grid.setVerticalSpacing(6)
         grid.setColumnStretch(1, 1)
+        self._grid = grid
+        self.labels: list[TextLabel] = []
+        """The labels of the lines."""
         verdict_row = QHBoxLayout()
         verdict_row.setSpacing(8)
         verdict_row.addWidget(self._verdict_icon, 0, Qt.AlignmentFlag.AlignTop)
         verdict_row.addWidget(self._verdict_label, 1)
         for row, label in enumerate(labels):
-            grid.addWidget(_make_form_label(label, is_beside_buttons=row == len(labels) - 1), row, 0)
+            label_widget = _make_form_label(label, is_beside_buttons=row == len(labels) - 1)
+            self.labels.append(label_widget)
+            grid.addWidget(label_widget, row, 0)
         grid.addLayout(verdict_row, 0, 1)
         grid.addWidget(self._why_label, 1, 1)
         grid.addWidget(self._next_step_label, 2, 1)
@@ -324,6 +329,11 @@ class ExplanationForm(QWidget):
     @property
     def verdict(self) -> str:
         return self._verdict_label.plain
+
+    @property
+    def gap_px(self) -> int:
+        """The gap between the labels and the texts, in px."""
+        return self._grid.horizontalSpacing()
 
     def show_action_widgets(self, *widgets: QWidget) -> None:
         """Replace the buttons and labels of the line "you can". In `widgets`, the ReasonLabel of a button follows
@@ -353,18 +363,17 @@ _FACT_GAP_PX = 12  # at text size 1
 class FactList(QWidget):
     """A list of labels (in the muted colour) and their values in two columns, for side panels and dialogs. `facts`
     are the first lines, each as a pair of label and value. Each fact whose value takes one line of text is as high as
-    a value with a copy button. `gap_px` is the gap between labels and values, in px at text size 1.
+    a value with a copy button.
     """
 
     def __init__(
         self,
         facts: Sequence[tuple[str, str]] = (),
         *,
-        gap_px: int = _FACT_GAP_PX,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._gap_px = gap_px
+        self._form_above: ExplanationForm | None = None
         self._lines: list[tuple[TextLabel, QVBoxLayout, bool]] = []  # label, layout of the value, has a button
         self._aligned_lists: tuple[FactList, ...] = (self,)
         # No QFormLayout: it keeps heights for two widths and the rows of one, and may cut off lines at the other.
@@ -382,14 +391,21 @@ class FactList(QWidget):
         self._aligned_lists = other._aligned_lists = (self, other)
         self._fit_to_text_size()
 
+    def align_values_below(self, form: ExplanationForm) -> None:
+        """Let the values of this list begin at the same x position as the texts of the explanation above it."""
+        self._form_above = form
+        self._fit_to_text_size()
+
     def _fit_to_text_size(self) -> None:
         """Set the gap between labels and values, the heights of the lines and the width of the labels according to
         the text size. In large text, a gap of a fixed width would look like a space between two words."""
-        self._grid.setHorizontalSpacing(round(self._gap_px * current_appearance().scale))
+        gap_px = round(_FACT_GAP_PX * current_appearance().scale)
+        self._grid.setHorizontalSpacing(gap_px if self._form_above is None else self._form_above.gap_px)
         for line in self._lines:
             _fit_fact_line(*line)
-        if len(self._aligned_lists) > 1:
+        if len(self._aligned_lists) > 1 or self._form_above is not None:
             labels = [label for fact_list in self._aligned_lists for label, _, _ in fact_list._lines]
+            labels += self._form_above.labels if self._form_above is not None else []
             width = max((label.measure_line_width() for label in labels), default=0)
             for label in labels:
                 label.setMinimumWidth(max(_FORM_LABEL_WIDTH_PX, width))
