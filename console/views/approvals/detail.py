@@ -570,7 +570,7 @@ class RefundRequestPanel(QScrollArea):
         panel = QWidget()
         heading = TextLabel(self._context.translate("approvals.checked"), "panel_title", "muted", heading_level=3)
         lines = (
-            make_flow_widget(*passed_check_lines, gap_px=20, line_gap_px=6)
+            make_flow_widget(*passed_check_lines, gap_px=20, line_gap_px=6, has_equal_columns=True)
             if passed_check_lines
             else TextLabel(wording.NO_VALUE)
         )

@@ -5,7 +5,7 @@ the right."""
 from PySide6.QtCore import QObject, Slot
 
 from console.views.runtime.context import WindowContext
-from console.views.widgets.base import TextLabel, set_visible_in_parent
+from console.views.widgets.base import FlowLabel, set_visible_in_parent
 from console.views.widgets.controls.buttons import KeyButton
 
 
@@ -79,7 +79,7 @@ def change_blocking_right(button: KeyButton, right_name: str) -> None:
         binding.change_right(right_name)
 
 
-class DisabledReasonsLabel(TextLabel):
+class DisabledReasonsLabel(FlowLabel):
     """A label below several buttons that shows the reason why each disabled one is disabled; it shows equal reasons
     once.
     """

@@ -15,7 +15,7 @@ from console.views.presenters.records import RecordView
 from console.views.printing.print_job import PRINT_SHORTCUT
 from console.views.records import collaboration_actions, evidence_actions
 from console.views.runtime.context import WindowContext
-from console.views.widgets.base import Surface, TextLabel, make_column
+from console.views.widgets.base import FlowLabel, Surface, make_column
 from console.views.widgets.controls.action_row import ActionRow
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.record_parts import ExplanationForm
@@ -223,7 +223,7 @@ class ActionButtons(QObject):
             explanation_form.show_action_widgets(*buttons, DisabledReasonsLabel(*buttons))
         else:
             explanation_form.show_action_widgets(
-                TextLabel(
+                FlowLabel(
                     self._context.translate("record.nothing_to_press", reason=reason),
                     "body",
                     "muted",

@@ -13,6 +13,7 @@ from console.views.records.evidence_dialog import EvidenceDialog
 from console.views.records.evidence_wizard import FILE_EVIDENCE, NUMBER_EVIDENCE, TEXT_EVIDENCE, EvidenceForm
 from console.views.runtime.context import WindowContext
 from console.views.widgets.controls.inputs import Field, RadioButton
+from console.wording.sentences import catalogue as wording
 
 _RESULT_NAMES_BY_RECORD_KIND = {
     "payment": ("completed", "payment_failed", "reversed"),
@@ -147,8 +148,21 @@ def _format_dialog_title(context: WindowContext, record: MoneyRecord) -> str:
 
 
 def _format_dialog_subtitle(context: WindowContext, record: MoneyRecord) -> str:
+    """Return the subtitle of the dialog: company, payment (of a refund), amount, provider and version of the record,
+    as far as they are known; for an operation, the name of its action."""
     if isinstance(record, Operation):
         return context.translate("operation.refund.submit")
-    return context.translate(
-        "dialog.resolve_money.subtitle", amount=case_words.format_record_amount(record), version=record.version
+    translate, number = context.translate, case_words.get_corporation_number(record)
+    payment = record.relations.payment if isinstance(record, Refund) and record.relations is not None else None
+    return wording.join_facts(
+        (
+            case_words.get_record_company_name(record, context) or wording.format_corporation_number(number)
+            if number
+            else "",
+            case_words.format_record_title(payment, context) if payment is not None else "",
+            case_words.format_record_amount(record),
+            case_words.get_record_provider_name(record, context),
+            translate("record.side.version", version=record.version),
+        ),
+        translate,
     )

@@ -282,7 +282,7 @@ class RefundForm(QWidget):
         lines.append(
             refund_words.make_icon_line("person", "muted", refund_words.format_checkers(self.plan, self._context))
         )
-        return make_flow_widget(*lines, gap_px=20, line_gap_px=6)
+        return make_flow_widget(*lines, gap_px=20, line_gap_px=6, has_equal_columns=True)
 
     # -- inputs
 

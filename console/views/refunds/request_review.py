@@ -72,6 +72,7 @@ class RefundReview(QWidget):
                     refund_words.make_icon_line("person", "muted", refund_words.format_checkers(plan, context)),
                     gap_px=20,
                     line_gap_px=6,
+                    has_equal_columns=True,
                 ),
                 self.second_checker_label,
                 self.order_number_check,

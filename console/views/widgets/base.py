@@ -196,6 +196,16 @@ def compute_half_leading_px(role: TextRoleName) -> int:
     return int((current_appearance().line_height(role) - current_appearance().font_metrics(role).height()) // 2)
 
 
+class FlowLabel(TextLabel):
+    """A label in a FlowLayout. The text takes one line if there is room for it, otherwise several; a TextLabel would
+    wrap its text although the line has room."""
+
+    def sizeHint(self) -> QSize:
+        lines = self.plain.split("\n")
+        width = max(measure_font_runs(split_font_runs(line), self._role, is_bold=self._bold) for line in lines)
+        return QSize(ceil(width) + 1, len(lines) * current_appearance().line_height(self._role))
+
+
 class ElidedLabel(QWidget):
     """A label of one line. If the text is too long for the width of the label, its end is replaced by "…". The
     tooltip and the accessible name contain the whole text."""

@@ -2,6 +2,7 @@
 and which inputs it requires.
 """
 
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
@@ -208,6 +209,23 @@ def open_dialog(
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.open()
     return dialog, desk, at
+
+
+@pytest.mark.parametrize("width_px", [300, 640, 1000])
+def test_the_checks_of_a_refund_are_in_columns(parent: QWidget, qtbot: QtBot, width_px: int) -> None:
+    """The checks, the cooling-off period and the approvers are in columns of equal width, so that each line has its
+    items below those of the line above it."""
+    dialog, _, _ = open_dialog(parent, qtbot, make_plan())
+    lines = dialog.form._rule_lines
+    lines.setParent(None)
+    qtbot.addWidget(lines)
+    lines.resize(width_px, lines.heightForWidth(width_px))
+    lines.show()
+    items = [child for child in lines.findChildren(QWidget) if child.parentWidget() is lines]
+    item_count_by_y = Counter(item.y() for item in items)
+    assert len(items) >= 3
+    assert len({item.x() for item in items}) == max(item_count_by_y.values())
+    assert all(count == max(item_count_by_y.values()) for count in [*item_count_by_y.values()][:-1])
 
 
 def test_similar_payments_are_distinguished_by_order_and_company(parent: QWidget, qtbot: QtBot) -> None:

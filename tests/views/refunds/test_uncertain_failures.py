@@ -17,6 +17,7 @@ from console.domain.error_reasons import (
 )
 from console.domain.errors import ErrorCode
 from console.domain.payments.limits import Limit
+from console.domain.payments.records import RefundRelations
 from console.domain.service_results import PurchasePlan
 from console.domain.tasks.records import Alert, AlertItem, BulkAction
 from console.views.admin.limit_dialog import LimitDialog
@@ -37,6 +38,7 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel
 from console.views.widgets.window.notification_bars import NotificationBar
+from console.wording.sentences import catalogue as wording
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_check, make_window_context
 from tests.views.invented_payments import make_payment, make_plan, make_refund, make_view
@@ -195,3 +197,18 @@ def test_a_failed_read_before_an_action_says_that_it_was_not_done(appearance: ob
     RecordActionHandlers(page.context, page).show_failed_read(UNCERTAIN_FAILURES["an error in the program"])
     assert find_bar(page).tone == "bad"
     assert "Not done" in find_bar(page).sentence
+
+
+def test_the_dialog_of_a_refund_names_its_payment(parent: QWidget) -> None:
+    """The dialog in which a person resolves a refund names the company, the payment and its provider, so that two
+    refunds of the same amount can be distinguished. A payment has its own number in the title."""
+    payment = make_payment()
+    refund = make_refund(relations=RefundRelations(payment))
+    context = make_window_context()
+    dialog = ResolveMoneyDialog(context, refund, None, parent)
+    payment_title = context.translate("case.title.payment", number=payment.merchant_payment_id)
+    number = wording.format_corporation_number(payment.corporation_number or "")
+    subtitle = f"{number} · {payment_title} · −¥8,500 · PayPay · v1"
+    assert subtitle in [label.plain for label in dialog.findChildren(TextLabel)]
+    of_payment = ResolveMoneyDialog(context, payment, None, parent)
+    assert f"{number} · ¥12,000 · PayPay · v7" in [label.plain for label in of_payment.findChildren(TextLabel)]

@@ -16,9 +16,14 @@ class FlowLayout(QLayout):
     """A layout that places items side by side in lines. Each item has its preferred size; a line is as high as its
     highest item. An item that is wider than a line has a line of its own, in which its text wraps."""
 
-    def __init__(self, *widgets: QWidget, gap_px: int = 8, line_gap_px: int = 4) -> None:
-        """`gap_px` is the distance between the items of a line, `line_gap_px` the distance between lines, in px."""
+    def __init__(
+        self, *widgets: QWidget, gap_px: int = 8, line_gap_px: int = 4, has_equal_columns: bool = False
+    ) -> None:
+        """`gap_px` is the distance between the items of a line, `line_gap_px` the distance between lines, in px. If
+        `has_equal_columns` is True, all lines have the same number of items, in columns of equal width, as many as
+        have room for the widest item."""
         super().__init__()
+        self._has_equal_columns = has_equal_columns
         self._items: list[QLayoutItem] = []
         self._height_by_width: dict[int, int] = {}
         """Results of `heightForWidth`: the height by the width, both in px. The layouts around this one ask for the
@@ -88,6 +93,9 @@ class FlowLayout(QLayout):
 
     def _split_items_into_lines(self, line_width_px: int) -> list[list[QLayoutItem]]:
         """Return the visible items of each line, for lines that are `line_width_px` px long."""
+        if self._has_equal_columns:
+            items, count = self._list_visible_items(), self._count_columns(line_width_px)
+            return [items[first : first + count] for first in range(0, len(items), count)]
         lines: list[list[QLayoutItem]] = [[]]
         used_width = 0
         for item in self._list_visible_items():
@@ -98,6 +106,11 @@ class FlowLayout(QLayout):
             used_width += item_width + (self._gap if lines[-1] else 0)
             lines[-1].append(item)
         return lines
+
+    def _count_columns(self, line_width_px: int) -> int:
+        """Return the number of equal columns in lines that are `line_width_px` px long."""
+        widest = max((item.sizeHint().width() for item in self._list_visible_items()), default=0)
+        return max(1, (line_width_px + self._gap) // max(1, widest + self._gap))
 
     def _arrange_lines(self, rect: QRect, *, must_place: bool) -> int:
         """Return the total height in px that the lines need in `rect`. If `must_place` is True, also place the items
@@ -115,14 +128,17 @@ class FlowLayout(QLayout):
     def _place_line(self, items: list[QLayoutItem], x: int, y: int, line_height_px: int, line_width_px: int) -> None:
         """Place the items of one line, starting at (x, y). `line_width_px` is the length of the line in px; no item
         extends beyond its end."""
-        line_end = x + line_width_px
+        line_end, column_width = x + line_width_px, 0
+        if self._has_equal_columns:
+            column_count = self._count_columns(line_width_px)
+            column_width = (line_width_px - self._gap * (column_count - 1)) // column_count
         for item in items:
             size = _measure_size_in_line(item, line_width_px)
             item_width = min(size.width(), line_end - x)
             item.setGeometry(
                 QRect(QPoint(x, y + (line_height_px - size.height()) // 2), QSize(item_width, size.height()))
             )
-            x += item_width + self._gap
+            x += max(item_width, column_width) + self._gap
 
 
 def _measure_size_in_line(item: QLayoutItem, line_width_px: int) -> QSize:
@@ -161,11 +177,16 @@ class DividedFlow(QWidget):
 
 
 def make_flow_widget(
-    *widgets: QWidget, gap_px: int = 8, line_gap_px: int = 4, parent: QWidget | None = None
+    *widgets: QWidget,
+    gap_px: int = 8,
+    line_gap_px: int = 4,
+    has_equal_columns: bool = False,
+    parent: QWidget | None = None,
 ) -> QWidget:
     """Return a widget that places `widgets` side by side with a FlowLayout. `gap_px` (between items) and
-    `line_gap_px` (between lines) are in px."""
-    return make_flow_holder(FlowLayout(*widgets, gap_px=gap_px, line_gap_px=line_gap_px), parent)
+    `line_gap_px` (between lines) are in px; for `has_equal_columns`, see FlowLayout."""
+    flow = FlowLayout(*widgets, gap_px=gap_px, line_gap_px=line_gap_px, has_equal_columns=has_equal_columns)
+    return make_flow_holder(flow, parent)
 
 
 def make_flow_holder(flow: FlowLayout, parent: QWidget | None = None) -> QWidget:
