@@ -90,6 +90,7 @@ def show_runs(stage: WindowStage) -> None:
     stage.desk.sandbox.control.release_calls()
     stage.wait_until(lambda: not dialog.is_running_here)
     stage.wait_until(lambda: dialog.run is not None and dialog.run.state != "running")
+    stage.wait_until(dialog.main_button.isEnabled)  # shortly after its meaning has changed
     stage.take_picture("bulk-stopped")
     assert dialog.progress_page is not None
     dialog.progress_page.filter_list.setCurrentIndex(1)

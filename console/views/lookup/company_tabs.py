@@ -132,7 +132,7 @@ class CompanyTab(QWidget):
             return
         context, read_at = self._context, self._read_at
         sentence = (
-            context.translate("company_page.stale", at=read_at, age=context.format_age(read_at))
+            context.translate("company_page.stale", at=read_at, age=context.format_age_beside_time(read_at))
             if read_at
             else context.translate("company_page.not_read")
         )

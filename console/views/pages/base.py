@@ -759,7 +759,7 @@ class Page(QWidget):
             code = {} if failure.support_code else {"support_code": failure.code}
             text = translate("screen.state.failed", message=text, at=failed_at, **code)
         if self._loaded_at is not None:
-            age = self.context.format_age(self._loaded_at)
+            age = self.context.format_age_beside_time(self._loaded_at)
             text = translate("screen.state.outdated", message=text, at=self._loaded_at, age=age)
         return translate("screen.reading_cancelled" if was_cancelled else "screen.not_read"), text
 

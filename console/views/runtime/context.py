@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -56,6 +56,8 @@ request id that it must pass to the service.
 """
 LongActingCall = Callable[["Console", str, ProgressReporter], T]
 _MAX_RECORD_VISITS = 20
+_MIN_SHOWN_AGE = timedelta(minutes=1)
+"""Age from which a sentence gives an age beside a time of day; until then, the time of day alone says more."""
 _MAX_REQUEST_ID_STORING_SECONDS = 2.0
 """Seconds that an acting call waits at most until its request id is on the disk."""
 _FIRST_SERVER_ERROR_STATUS = 500
@@ -441,6 +443,12 @@ class WindowContext(QObject):
     def format_age(self, at: datetime) -> str:
         """Return the time since the instant `at`, as text in the window's language."""
         return wording.format_age(compute_age(at, self.now()), self.language)
+
+    def format_age_beside_time(self, at: datetime) -> str | None:
+        """Return the time since the instant `at` for a sentence that also gives this instant to the second. Return
+        None while less than _MIN_SHOWN_AGE has passed."""
+        age = compute_age(at, self.now())
+        return None if age is None or age < _MIN_SHOWN_AGE else wording.format_age(age, self.language)
 
     def change_language(self, language: Language) -> None:
         """Switch the window to this language, store the language as a preference of the person, and emit

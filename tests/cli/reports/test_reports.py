@@ -77,7 +77,7 @@ def test_a_daily_close_has_its_json_file_and_text(tmp_path: Path, sandbox: Sandb
         0,
         {"count": 1, "minor": 1000},
     )
-    for language, words in (("ja", "未確定"), ("en", "NOT YET FINAL")):
+    for language, words in (("ja", "未確定"), ("en", "Not yet final")):
         text = desk(*close, LANGUAGE=language).out.decode()
         assert words in text
         assert "close." not in text.replace("close.pdf", "")

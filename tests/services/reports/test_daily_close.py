@@ -332,7 +332,7 @@ def test_a_close_has_every_sum_and_later_changes(console: Console, place: Place,
     first = read_pdf_pages(write_daily_close("first.pdf"))
     assert "Daily close PayPay 2026-11-19" in first[0]
     assert (
-        "NOT YET FINAL: 1 payment is still unknown (¥1,000); 1 refund is still unknown (¥500); no complete"
+        "Not yet final: 1 payment is still unknown (¥1,000); 1 refund is still unknown (¥500); no complete"
         in first[0]
     )
     assert "This is the first close of this day." in first[0]
@@ -365,7 +365,7 @@ def test_a_close_has_every_sum_and_later_changes(console: Console, place: Place,
     ((number,),) = place.sql("SELECT merchant_payment_id FROM payments WHERE id = 8")
     assert f"Unknown record Payment {number} –" in changed
     assert "Payment 8" not in changed
-    assert "NOT YET FINAL: 1 refund is still unknown (¥500)." in changed
+    assert "Not yet final: 1 refund is still unknown (¥500)." in changed
     entries = [entry for entry in console.audit.list_entries(20) if entry.what == "daily_close.written"]
     assert len(entries) == 7
     facts = entries[0].detail
@@ -395,7 +395,7 @@ def compare_workbook(file: Path, close: DailyClose) -> None:
     """Check that each sum and each open record of the close is in the right cell of the workbook."""
     about, sums, unknown, changes = openpyxl.load_workbook(file).worksheets
     assert about["A1"].value == "Daily close PayPay 2026-11-19"
-    assert about["A2"].value.startswith("NOT YET FINAL")
+    assert about["A2"].value.startswith("Not yet final")
     titles, *found = sums.values
     assert titles == ("Sum", "Number", "Amount", "Currency")
     scales = {"JPY": 1, "INR": 100}

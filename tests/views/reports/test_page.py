@@ -291,7 +291,7 @@ def test_the_daily_close_is_shown_and_exported(
     assert isinstance(section, DailyCloseSection)
     yesterday = NOW.astimezone(JST).date() - timedelta(days=1)
     assert reports.asked[-1] == ("atom", yesterday)
-    assert {"ja": "未確定", "en": "NOT YET FINAL"}[language] in section.state_label.plain
+    assert {"ja": "未確定", "en": "Not yet final"}[language] in section.state_label.plain
     unknown_texts = {
         "ja": ("結果不明の決済 1 件（¥9,900）", "結果不明の返金 1 件（¥500）"),
         "en": ("1 payment is still unknown (¥9,900)", "1 refund is still unknown (¥500)"),
