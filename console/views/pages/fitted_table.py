@@ -9,12 +9,13 @@ from PySide6.QtCore import QEvent, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHeaderView
 
+from console.views.tables.columns import Column
 from console.views.tables.delegates import CELL_PADDING_PX
 from console.views.tables.paged_model import PagedModel
 from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
-from console.wording.sentences.formats import format_corporation_number
+from console.wording.sentences.formats import NO_VALUE, format_corporation_number
 
 _MAX_MEASURED_ROWS = 200  # rows whose cells are measured
 _MIN_SENTENCE_COLUMN_PX = 90  # width of a column of sentences in a table that is too narrow, at text size 1
@@ -50,7 +51,7 @@ class FittedTable(RecordTable):
     ) -> None:
         self._hideable_keys, self._naming_keys = tuple(hideable_columns), tuple(naming_columns)
         self.hidden_keys: frozenset[str] = frozenset()
-        self._measured_px: dict[int, int] = {}  # width of each column's contents, until a cell changes
+        self._measured_px: dict[int, tuple[int, ...]] = {}  # of each column's title and cells, until a cell changes
         super().__init__(rows, accessible_name, margin_px=margin_px)
         for signal in (rows.dataChanged, rows.rowsInserted, rows.rowsRemoved, rows.changed, rows.modelReset):
             signal.connect(self._discard_contents_widths)
@@ -91,7 +92,9 @@ class FittedTable(RecordTable):
         stay visible.
 
         If a sentence and a corporation number would both be cut off, and a column of identifiers names the record,
-        hide the column of the number: a part of a number names no corporation.
+        hide the column of the number: a part of a number names no corporation. If a sentence would be cut off, hide
+        the columns of `hideable_columns` that are empty, and further ones if the sentences of a stretched column then
+        have enough room.
         """
         self.first_column = 0  # not that of the last fitting, by which the contents would be measured
         room, hidden_keys = self.viewport().width(), set(self.hidden_keys)
@@ -121,8 +124,11 @@ class FittedTable(RecordTable):
         self._pin_columns(hidden_keys if excess > 0 else None)
         if excess <= 0:
             self._share_free_width(widths, hidden_keys, -excess)
-            if cut_keys := self._find_naming_columns_to_hide(widths, hidden_keys):
-                hidden_keys |= cut_keys
+            if keys_to_hide := (
+                self._find_naming_columns_to_hide(widths, hidden_keys)
+                | self._find_columns_beside_cut_text(widths, hidden_keys)
+            ):
+                hidden_keys |= keys_to_hide
                 self._widen_first_column(hidden_keys, widths)
                 self._share_free_width(widths, hidden_keys, room - _sum_visible_widths(widths, hidden_keys))
             self._grow_left_aligned_columns(widths, hidden_keys, room - _sum_visible_widths(widths, hidden_keys))
@@ -208,7 +214,8 @@ class FittedTable(RecordTable):
 
         1. to each naming column (`naming_columns`) until it shows a corporation number completely;
         2. to each column that isn't stretched, then to each stretched one, if its longest text then fits;
-        3. in equal parts to the columns whose longest text doesn't fit.
+        3. to the columns whose longest text doesn't fit, in proportion to the width that their rows lack on average,
+           so that one long text doesn't take the width that many other rows need.
         """
         needed_widths = {
             column.key: self._measure_needed_width(column_index)
@@ -231,9 +238,19 @@ class FittedTable(RecordTable):
         for column in sorted(self.rows.columns, key=lambda column: column.is_stretched):
             if column.key in needed_widths and needed_widths[column.key] - widths[column.key] <= free_px:
                 widen_column(column.key, needed_widths[column.key] - widths[column.key])
-        cut_keys = [key for key, needed_width in needed_widths.items() if widths[key] < needed_width]
-        for count, key in enumerate(sorted(cut_keys, key=lambda key: needed_widths[key] - widths[key])):
-            widen_column(key, min(free_px // (len(cut_keys) - count), needed_widths[key] - widths[key]))
+        lacking_px_by_key = {
+            column.key: self._sum_lacking_width(column_index, widths[column.key])
+            for column_index, column in enumerate(self.rows.columns)
+            if widths[column.key] < needed_widths.get(column.key, 0)
+        }
+        sum_of_lacking_px = sum(lacking_px_by_key.values())
+        # First the columns that need the least of their share, because the others get the rest of it.
+        for key in sorted(
+            lacking_px_by_key, key=lambda key: (needed_widths[key] - widths[key]) / lacking_px_by_key[key]
+        ):
+            share_px = free_px * lacking_px_by_key[key] // sum_of_lacking_px
+            sum_of_lacking_px -= lacking_px_by_key[key]
+            widen_column(key, min(share_px, needed_widths[key] - widths[key]))
         for key, unused_width in unused_widths.items():
             widen_column(key, min(free_px, unused_width))
 
@@ -300,6 +317,34 @@ class FittedTable(RecordTable):
             if widths[key]
             < min(self._measure_number_width(shown_columns[key]), self._measure_contents_width(shown_columns[key]))
         }
+
+    def _find_columns_beside_cut_text(self, widths: Mapping[str, int], hidden_columns: Collection[str]) -> set[str]:
+        """Return the keys of the visible columns of `hideable_columns` that give their width to a column of texts
+        which would be cut off: the columns without any text, and, if the texts of the stretched columns are then
+        complete, further columns in the order of `hideable_columns`. Return an empty set if no text is cut off."""
+        missing_widths = {
+            column: self._measure_needed_width(column_index) - widths[column.key]
+            for column_index, column in enumerate(self.rows.columns)
+            if column.kind == "text" and column.key not in {*hidden_columns, *self.preferred_widths}
+        }
+        if max(missing_widths.values(), default=0) <= 0:
+            return set()
+        candidates = [key for key in self._hideable_keys if key in widths and key not in hidden_columns]
+        empty_keys = {
+            column.key for column in self.rows.columns if column.key in candidates and self._is_empty(column)
+        }
+        missing_px = sum(max(0, width) for column, width in missing_widths.items() if column.is_stretched)
+        keys_to_hide = set(empty_keys)
+        for key in (*empty_keys, *(key for key in candidates if key not in empty_keys)):
+            if missing_px > 0:
+                keys_to_hide.add(key)
+                missing_px -= widths[key]
+        return keys_to_hide if missing_px <= 0 else empty_keys
+
+    def _is_empty(self, column: Column) -> bool:
+        """Return True if no cell of the column has a text in the first 200 loaded rows."""
+        rows = islice(self.rows.iterate_loaded_rows(), _MAX_MEASURED_ROWS)
+        return all(column.text(row) in ("", NO_VALUE) for row in rows)
 
     def _measure_needed_width(self, column_index: int) -> int:
         """Return the width in px that a column needs for its title and for its cells in the first 200 loaded rows, at
@@ -384,12 +429,23 @@ class FittedTable(RecordTable):
 
     def _measure_contents_width(self, column_index: int) -> int:
         """Return the width in px that a column needs for its title and for its cells in the first 200 loaded rows."""
+        return max(self._measure_title_and_cells(column_index))
+
+    def _sum_lacking_width(self, column_index: int, width: int) -> int:
+        """Return how many px the title and the cells in the first 200 loaded rows lack together, if the column has
+        the width `width` in px; at least 1, because the longest text of the column doesn't fit."""
+        return max(1, sum(max(0, needed_px - width) for needed_px in self._measure_title_and_cells(column_index)))
+
+    def _measure_title_and_cells(self, column_index: int) -> tuple[int, ...]:
+        """Return the widths in px that the title and each cell in the first 200 loaded rows need in a column."""
         if column_index not in self._measured_px:
             column, delegate = self.rows.columns[column_index], self.delegates[column_index]
             rows = islice(self.rows.iterate_loaded_rows(), _MAX_MEASURED_ROWS)
-            width = max((delegate.measure_cell_width(column.make_cell(row)) for row in rows), default=0)
-            needed_width = ceil(width) + sum(delegate.get_paddings(column_index)) + 1
-            self._measured_px[column_index] = max(self._measure_title_width(column_index), needed_width)
+            paddings_px = sum(delegate.get_paddings(column_index))
+            self._measured_px[column_index] = (
+                self._measure_title_width(column_index),
+                *(ceil(delegate.measure_cell_width(column.make_cell(row))) + paddings_px + 1 for row in rows),
+            )
         return self._measured_px[column_index]
 
     @Slot()

@@ -245,3 +245,58 @@ def test_a_sentence_gives_way_to_the_word_of_a_state(appearance: object, qtbot: 
         ),
     ]
     assert list_cut_columns(make_shown_table(qtbot, columns, 270)) == ["cause"]
+
+
+def test_one_long_text_does_not_take_the_width_that_many_rows_need(appearance: object, qtbot: QtBot) -> None:
+    """If two columns are too narrow for their longest texts, the column whose texts are long in many rows gets the
+    larger part of the free width: the other one, which is empty in all rows but one, is cut off only there.
+    """
+    columns = [
+        Column("result", "Result", 100, lambda line: "A result that fits into it" if line else "r" * 120),
+        Column("next", "Next step", 100, lambda line: "" if line else "n" * 120, is_stretched=True),
+    ]
+    table = StaticTable(make_window_context(), columns, lambda line: line, "Lines", margin_px=8)
+    qtbot.addWidget(table)
+    table.resize(500, 200)
+    table.show()
+    table.show_rows([0, 1, 2, 3, 4, 5])
+    assert [line for line in range(6) if table.is_cell_cut("result", line)] == [0]
+    assert table.columnWidth(0) + table.columnWidth(1) == table.viewport().width()
+
+
+@pytest.mark.parametrize("has_owner", [True, False])
+def test_an_empty_column_gives_way_to_a_text_that_would_be_cut(
+    appearance: object, qtbot: QtBot, *, has_owner: bool
+) -> None:
+    """A hideable column without any text is hidden before a sentence is cut off, even if the sentence stays too long
+    for the table. A column with texts stays.
+    """
+    columns = [
+        Column("owner", "Taken by", 80, lambda _: "op-a" if has_owner else ""),
+        Column("cause", "Cause", 200, lambda _: "sentence " * 90),
+    ]
+    table = StaticTable(make_window_context(), columns, str, "Lines", hideable_columns=("owner",))
+    qtbot.addWidget(table)
+    table.resize(560, 200)
+    table.show()
+    table.show_rows([1])
+    assert table.isColumnHidden(0) is not has_owner
+    table.resize(8000, 200)
+    assert not table.isColumnHidden(0), "the sentence fits"
+
+
+@pytest.mark.parametrize(("word_count", "is_hidden"), [(4, False), (9, True), (90, False)])
+def test_a_column_is_hidden_only_if_the_stretched_texts_then_fit(
+    appearance: object, qtbot: QtBot, word_count: int, *, is_hidden: bool
+) -> None:
+    columns = [
+        Column("what", "What", 200, lambda _: "sentence " * word_count, is_stretched=True),
+        Column("sum", "Sum", 120, lambda _: "¥1,234,567,890", "amount"),
+    ]
+    table = StaticTable(make_window_context(), columns, str, "Lines", hideable_columns=("sum",))
+    qtbot.addWidget(table)
+    table.resize(640, 200)
+    table.show()
+    table.show_rows([1])
+    assert table.isColumnHidden(1) is is_hidden
+    assert table.is_cell_cut("what", 1) is (word_count == 90)
