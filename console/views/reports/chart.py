@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from console.views.reports.chart_content import (
     MARKED_RANGE_STYLE,
     Bar,
+    BarPart,
     BarPartStyle,
     BarStrip,
     ChartContent,
@@ -155,6 +156,8 @@ def _draw_strip(painter: QPainter, strip: BarStrip, box: QRectF, icon_line_heigh
     label_height = appearance.line_height("small")
     bar_place_width = box.width() / max(1, len(strip.bars))
     line_count = max((len(_list_figure_lines(bar, bar_place_width)) for bar in strip.bars), default=1)
+    if any(_measure_figure_width(bar, bar_place_width) > bar_place_width for bar in strip.bars):
+        line_count += 1  # a figure stands above that of the bar beside it
     height_above_bars = appearance.line_height("body") + icon_line_height_px + line_count * label_height + 8
     _draw_strip_title(painter, strip, box)
     bar_area = QRectF(
@@ -166,6 +169,7 @@ def _draw_strip(painter: QPainter, strip: BarStrip, box: QRectF, icon_line_heigh
             bar_area.left() + number * bar_place_width, bar_area.top(), bar_place_width, bar_area.height()
         )
         _draw_bar(painter, strip, bar, bar_place)
+    _draw_figures(painter, strip, bar_area, line_count)
     painter.setPen(QPen(appearance.colour("border"), 1))
     painter.drawLine(bar_area.bottomLeft(), bar_area.bottomRight())
     _draw_bar_labels(painter, strip.bars, bar_area, bar_place_width)
@@ -193,28 +197,77 @@ def _draw_strip_title(painter: QPainter, strip: BarStrip, box: QRectF) -> None:
 
 
 def _draw_bar(painter: QPainter, strip: BarStrip, bar: Bar, bar_place: QRectF) -> None:
-    width = min(_MAX_BAR_WIDTH_PX * current_appearance().scale, bar_place.width() * 0.64)
-    left, bottom, top = bar_place.center().x() - width / 2, bar_place.bottom(), bar_place.bottom()
+    for part, area in compute_part_areas(strip, bar, bar_place):
+        fill_area(painter, area, part.style)
+
+
+def compute_part_areas(strip: BarStrip, bar: Bar, bar_place: QRectF) -> list[tuple[BarPart, QRectF]]:
+    """Return the parts of a bar that have a value, each with its rectangle in px. `bar_place` is the place of the bar
+    above its label. Parts beside each other have the same width in each bar, and are centred in the place."""
+    width, bottom = _compute_bar_width(bar_place.width()), bar_place.bottom()
+    shown_parts = [part for part in bar.parts if part.value > 0]
     part_width = width / max(1, len(bar.parts)) if strip.is_grouped else width
-    for number, part in enumerate(bar.parts):
-        height = (
-            bar_place.height() * min(1.0, part.value / strip.full_height_value) if strip.full_height_value else 0.0
-        )
-        if part.value > 0:
-            height = max(2.0, height)
-        part_bottom = bottom if strip.is_grouped else top
-        x = left + number * part_width if strip.is_grouped else left
-        fill_area(painter, QRectF(x, part_bottom - height, part_width, height), part.style)
-        top = min(top, part_bottom - height)
+    x = bar_place.center().x() - (part_width * len(shown_parts) if strip.is_grouped else width) / 2
+    areas = []
+    for part in shown_parts:
+        share = min(1.0, part.value / strip.full_height_value) if strip.full_height_value else 0.0
+        height = max(2.0, bar_place.height() * share)
+        areas.append((part, QRectF(x, bottom - height, part_width, height)))
+        if strip.is_grouped:
+            x += part_width
+        else:
+            bottom -= height
+    return areas
+
+
+def _compute_bar_width(bar_place_width_px: float) -> float:
+    """Return the width in px of a bar, or of the bars beside each other, if bars are this far apart in px."""
+    return min(_MAX_BAR_WIDTH_PX * current_appearance().scale, bar_place_width_px * 0.64)
+
+
+def _draw_figures(painter: QPainter, strip: BarStrip, area: QRectF, line_count: int) -> None:
+    """Draw the figures above the bars. `area` is the rectangle of the bars; above it is room for `line_count`
+    lines."""
     label_height = current_appearance().line_height("small")
-    for number, line in enumerate(reversed(_list_figure_lines(bar, bar_place.width())), 1):
-        _draw_centred_text(
-            painter,
-            line,
-            bar_place,
-            compute_centred_baseline(top - number * label_height - 2, label_height, "small"),
-            "text",
-        )
+    for lines, box in compute_figure_boxes(strip, area, line_count):
+        for number, line in enumerate(lines):
+            baseline = compute_centred_baseline(box.top() + number * label_height, label_height, "small")
+            _draw_centred_text(painter, line, box, baseline, "text")
+
+
+def compute_figure_boxes(strip: BarStrip, area: QRectF, line_count: int) -> list[tuple[tuple[str, ...], QRectF]]:
+    """Return the lines and the rectangle, in px, of each figure of a strip. `area` is the rectangle of the bars;
+    above it is room for `line_count` lines. A figure is directly above its bar. One that is wider than the place of
+    its bar may extend over the places beside it, but not over their bars; if it would touch another figure, it is one
+    line higher. A figure without room is left out, because the table of the report also has it."""
+    label_height = current_appearance().line_height("small")
+    bar_place_width = area.width() / max(1, len(strip.bars))
+    max_width = 2 * bar_place_width - _compute_bar_width(bar_place_width)
+    placed_figures: list[tuple[tuple[str, ...], QRectF]] = []
+    for number, bar in enumerate(strip.bars):
+        lines, width = _list_figure_lines(bar, bar_place_width), _measure_figure_width(bar, bar_place_width)
+        if not any(lines) or width > max_width:
+            continue
+        bar_place = QRectF(area.left() + number * bar_place_width, area.top(), bar_place_width, area.height())
+        tops = (part_area.top() for _, part_area in compute_part_areas(strip, bar, bar_place))
+        left = max(area.left(), min(bar_place.center().x() - width / 2, area.right() - width))
+        height = len(lines) * label_height
+        box = QRectF(left, min(tops, default=area.bottom()) - 2 - height, width, height)
+        for _ in range(2):
+            is_free = not any(
+                box.adjusted(-_LABEL_GAP_PX, 0, _LABEL_GAP_PX, 0).intersects(b) for _, b in placed_figures
+            )
+            if is_free and box.top() >= area.top() - line_count * label_height - 4:
+                placed_figures.append((lines, box))
+                break
+            box.translate(0, -label_height)
+    return placed_figures
+
+
+def _measure_figure_width(bar: Bar, bar_place_width_px: float) -> float:
+    """Return the width in px of the longest line of a bar's figure."""
+    lines = _list_figure_lines(bar, bar_place_width_px)
+    return max(measure_font_runs(split_font_runs(line), "small") for line in lines)
 
 
 def _list_figure_lines(bar: Bar, width_px: float) -> tuple[str, ...]:

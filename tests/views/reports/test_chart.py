@@ -3,10 +3,12 @@ fit.
 """
 
 import pytest
+from PySide6.QtCore import QRectF
 from pytestqt.qtbot import QtBot
 
-from console.views.reports.chart import Chart, compute_label_interval
-from console.views.reports.chart_content import Bar, BarStrip, ChartContent
+from console.views.reports.chart import Chart, compute_figure_boxes, compute_label_interval, compute_part_areas
+from console.views.reports.chart_content import Bar, BarPart, BarPartStyle, BarStrip, ChartContent
+from console.views.theme.theme import Appearance
 
 
 @pytest.mark.parametrize(
@@ -43,3 +45,46 @@ def test_strips_stand_side_by_side_only_if_their_texts_fit(qtbot: QtBot, appeara
         chart.resize(700, chart.minimumHeight())
         tops = {box.top() for box in chart.compute_strip_boxes()}
         assert len(tops) == 3 - places, detail
+
+
+PAID, REFUNDED = BarPartStyle("solid", "good"), BarPartStyle("hatch", "care")
+
+
+def make_daily_strip(amounts: tuple[tuple[float, float], ...]) -> BarStrip:
+    """Return a strip with a bar for each day, whose parts are the amounts paid in and refunded on that day."""
+    bars = tuple(
+        Bar("11-29", "¥1,234,567" if paid or refunded else "", (BarPart(paid, PAID), BarPart(refunded, REFUNDED)))
+        for paid, refunded in amounts
+    )
+    return BarStrip("PayPay", "", bars, 100.0, is_grouped=True)
+
+
+@pytest.mark.parametrize("amounts", [(100.0, 0.0), (0.0, 50.0), (100.0, 50.0)])
+def test_the_bars_of_a_day_are_centred_above_its_label(appearance: object, amounts: tuple[float, float]) -> None:
+    """A day without a refund has its bar in the middle too, and not beside the room for the missing bar."""
+    strip, place = make_daily_strip((amounts,)), QRectF(300, 0, 90, 200)
+    areas = [area for _, area in compute_part_areas(strip, strip.bars[0], place)]
+    assert (areas[0].left() + areas[-1].right()) / 2 == pytest.approx(place.center().x())
+    assert len({area.width() for area in areas}) == 1
+
+
+@pytest.mark.parametrize("paid", [(100.0, 100.0, 100.0), (100.0, 0.0, 90.0), (5.0, 100.0, 5.0), (99.0, 100.0, 4.0)])
+def test_a_figure_wider_than_its_place_is_drawn_without_touching_another(
+    appearance: Appearance, paid: tuple[float, ...]
+) -> None:
+    """At a large text size a figure is wider than the place of its day. It extends over the places beside it, one
+    line higher if it would touch another figure, and covers no bar.
+    """
+    appearance.set_text_scale(2.0)
+    strip, area = make_daily_strip(tuple((value, 0.0) for value in paid)), QRectF(0, 200, 330, 300)
+    boxes = [box for _, box in compute_figure_boxes(strip, area, 2)]
+    assert len(boxes) == sum(value > 0 for value in paid)
+    assert boxes[0].width() > area.width() / 3
+    bars = [
+        part_area
+        for number, bar in enumerate(strip.bars)
+        for _, part_area in compute_part_areas(strip, bar, QRectF(number * 110, 200, 110, 300))
+    ]
+    for number, box in enumerate(boxes):
+        assert not any(box.intersects(other) for other in (*boxes[:number], *boxes[number + 1 :], *bars))
+        assert area.left() <= box.left() < box.right() <= area.right()
