@@ -168,10 +168,14 @@ def test_a_lookup_with_other_values_finds_no_result(
 
 
 def test_the_first_announcement_of_a_key_is_distinguished(cache: RedisIdempotencyCache) -> None:
-    """The first process that announces the use of a key gets `is_entry_missing`, because the cache has no entry. The next
-    process gets an answer without `is_entry_missing`, because another process has announced the key."""
-    assert cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup(is_entry_missing=True, epoch="first")
-    assert cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup(is_entry_missing=False, epoch="first")
+    """The first process that announces the use of a key gets `is_entry_missing`, because the cache has no entry. The
+    next process gets an answer without `is_entry_missing`, because another process has announced the key."""
+    assert cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup(
+        is_entry_missing=True, epoch="first"
+    )
+    assert cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup(
+        is_entry_missing=False, epoch="first"
+    )
     store_and_find_result(cache)
     assert cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
 
@@ -229,7 +233,9 @@ def test_a_late_entry_belongs_to_its_epoch(
         client.delete(cache._entry_cipher.make_entry_name(IDEMPOTENCY_KEY))  # type: ignore[union-attr]  # connected, so there
     store_and_find_result(cache, epoch="first")
     cache.refresh_epoch(lambda: "second")
-    assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup(is_entry_missing=False, epoch="second")
+    assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup(
+        is_entry_missing=False, epoch="second"
+    )
     store_and_find_result(cache, epoch="second")
     assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
 
