@@ -22,7 +22,8 @@ prepared transactions are forgotten. A write that waits for a lock gives up afte
 pass between the two attempts finds no blocking transaction.
 """
 PASSES_BEFORE_REPORT_OF_UNENDED_SESSION = 3
-"""Number of consecutive passes that find a session unended before it is reported."""
+"""Number of consecutive passes that find the same blocking session, which the server was told to end and has not
+ended, before the session is reported in the log."""
 _log = logging.getLogger("console.worker")
 
 
@@ -122,9 +123,11 @@ class _ServerNode:
         self._detection_times: dict[str, float] = {}
         self._last_pass_at = float("-inf")
         self._unended_account: str | None = None
-        """Account of the session that the last pass found unended; None if it found none."""
+        """Account of the blocking session that the server had not ended at the time of the last pass; None if there
+        was no such session."""
         self._unended_passes = 0
-        """Number of consecutive passes that found an unended session of the account `_unended_account`."""
+        """Number of consecutive passes that found a blocking session of the account `_unended_account` which the
+        server had not ended."""
 
     def end_blocking_sessions(
         self, now: float, repeatedly_blocking_accounts: frozenset[str]

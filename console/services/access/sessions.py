@@ -86,7 +86,7 @@ class SignInService:
         return True
 
     def _store_password(self) -> bool:
-        """Store the password in the keyring. Return False if there is no keyring, or if it is locked."""
+        """Store the password in the keyring. Return True, or False if there is no keyring, or if it is locked."""
         try:
             self._sign_in.store_password()
         except ConsoleError:  # no keyring, or a locked one: the password is stored nowhere else

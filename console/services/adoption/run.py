@@ -117,8 +117,8 @@ class AdoptionRun:
 
     def _run_remaining_steps(self) -> bool:
         """Execute every step that is not yet done: first the columns, then the rows, then the indexes, then the rows
-        that were added while the indexes were built. Return False if a new duplicate violated the unique index over
-        claims, or kept it from being created."""
+        that were added while the indexes were built. Return True, or False if a new duplicate violated the unique
+        index over claims, or kept it from being created."""
         self._passed_up_to_id = 0
         try:
             self._run_steps(lambda step: not step.name.startswith("index") and step.name != "claims")

@@ -38,7 +38,7 @@ def find_outage_start(alert: Alert) -> datetime:
 
 
 class ProviderOutageAlerts:
-    """Decides for each provider if it is away, which means that it gives no usable answers for some time. The
+    """Decides for each provider if it is away, which means that it has given no usable answers for some time. The
     decision is made from the stored evidence of all desks' and workers' calls to providers. Raises and resolves the
     alerts about providers that are away."""
 

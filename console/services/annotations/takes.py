@@ -53,15 +53,15 @@ class TakeService:
         return takes.read_takes(tx.conn, kind, (record_id,))[record_id]
 
     def give_up_take(self, kind: str, record_id: int) -> bool:
-        """End the acting person's own take of the record. Return False if the person has no take of the record.
-        Raises not_allowed if the acting person has no right to take records."""
+        """End the acting person's own take of the record. Return True, or False if the person has no take of the
+        record. Raises not_allowed if the acting person has no right to take records."""
         with refusals.audit_refusals(self._context, TAKE_ACTION, record_id, kind=kind):
             self._context.require_right("take")
             return self._context.write(lambda tx: self.give_up_take_in_transaction(tx, kind, record_id))
 
     def give_up_take_in_transaction(self, tx: Transaction, kind: str, record_id: int) -> bool:
         """End the acting person's own take of the record, in the caller's transaction. The caller has checked the
-        right. Return False if the person has no take of the record."""
+        right. Return True, or False if the person has no take of the record."""
         context = self._context
         is_released = takes.release_take(tx.conn, kind, record_id, context.make_holder().operator, context.now())
         if is_released:

@@ -152,7 +152,7 @@ class BulkExecutor:
                 return
 
     def _run_rows_of_page(self, executed_run: _ExecutedRun, rows: Sequence[BulkRow]) -> bool:
-        """Execute `rows` of the bulk run one after the other. Return False if the run was stopped or paused
+        """Execute `rows` of the bulk run one after the other. Return True, or False if the run was stopped or paused
         meanwhile."""
         for row in cancellation.iterate_until_stopped(rows):
             if executed_run.has_reached_limit:
@@ -165,8 +165,9 @@ class BulkExecutor:
         return True
 
     def _run_row(self, executed_run: _ExecutedRun, row: BulkRow) -> bool:
-        """Forecast a row of the bulk run, execute its action and store the result. Return False if the run is
-        paused. Raises not_allowed if the acting person has lost the right to execute the action since the run began.
+        """Forecast a row of the bulk run, execute its action and store the result. Return True, or False if the run
+        is paused. Raises not_allowed if the acting person has lost the right to execute the action since the run
+        began.
         """
         # A probe and a re-fetch check the right themselves. The forecast has the roles from the beginning of the run.
         if not self._actions.calls_provider(executed_run.run.action):

@@ -88,9 +88,9 @@ class ProviderAuthorisation:
         return AuthorisationRequest(calls.make_authorize_url(state), state)
 
     def complete_earlier_authorisation(self) -> CompletedAuthorisation | None:
-        """Store the pair of an earlier authorisation that the database could not store and that this desk has kept.
-        Sends nothing to the provider. Return the completed authorisation; None if there is nothing to complete, so
-        that the person must begin.
+        """Store the pair of an earlier authorisation that the database could not store and that this desk's spool
+        still has. Sends nothing to the provider. Return the completed authorisation; None if there is nothing to
+        complete, so that the person must begin.
 
         Raises no_operator, not_allowed and bad_profile as `begin` does; lease_timeout if another desk holds the
         tokens' lease for REFRESH_LEASE_WAIT_SECONDS; interrupted after a signal; and the error of a database that

@@ -101,9 +101,9 @@ class CreditCheckProber:
     # Unknown: look for the purchase
 
     def _probe_purchase_with_unknown_outcome(self, record_id: int, is_automatic: bool) -> CreditCheck:
-        """Probe a credit check whose outcome is unknown, under its lease, and return the settled credit check. If the
-        credit check can't be settled, raises outcome_unknown, in_progress, or an error with a code of
-        NO_ANSWER_ERROR_CODES."""
+        """Probe a credit check whose outcome is unknown, under its lease, and return the settled credit check.
+        `is_automatic` is True for a due task. If the credit check can't be settled, raises outcome_unknown,
+        in_progress, or an error with a code of NO_ANSWER_ERROR_CODES."""
         with self._decisions.hold_lease_of_undecided_record(record_id, None) as record:
             reader = self._open_reader()
             id_at_provider = self._decisions.find_id_at_provider_in_spool(record)

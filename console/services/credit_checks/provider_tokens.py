@@ -136,7 +136,7 @@ class DatabaseTokenStore:
 
     def _spool_pair(self, new_pair: TokenPair, version_before: int) -> bool:
         """Store the encrypted pair in this desk's spool, on the disk, with the version of the row that it replaces.
-        Return False if this fails."""
+        Return True, or False if this fails."""
         expires_at = new_pair.expires_at.isoformat() if new_pair.expires_at else None
         content = json.dumps([new_pair.access_token, new_pair.refresh_token, expires_at, version_before])
         encrypted_text = self._cipher.encrypt(content.encode()).decode()
@@ -281,8 +281,8 @@ class DatabaseTokenStore:
         self, tx: Transaction, stored_token: StoredToken | None, new_row: StoredToken, action: AuditAction
     ) -> bool:
         """Write `new_row` in place of the row `stored_token` (None: no row is stored), with an audit entry, and close
-        the case about an authorisation that the provider refused. Return False, and write nothing, if another desk
-        has replaced the row meanwhile."""
+        the case about an authorisation that the provider refused. Return True; return False, and write nothing, if
+        another desk has replaced the row meanwhile."""
         now = self._context.now()
         is_stored = tokens.replace_token(tx.conn, self._provider, stored_token, new_row, now)
         if is_stored:

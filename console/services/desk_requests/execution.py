@@ -160,18 +160,18 @@ class RequestExecutor:
         return bool(self._locked_requests)
 
     def store_progress_steps(self) -> None:
-        """Store the latest progress step of each desk request whose command has reported a step since the last
-        call. Only one thread calls this method, so that the steps keep their order. A step of a request that another
-        transaction locks is left out: a wait would hold up the requests of other people."""
+        """Store the latest progress step of each desk request whose command has reported a step since the last call.
+        Only one thread calls this method, so that the steps keep their order. A step of a request that another
+        transaction locks is left out: a wait would delay the requests of other people."""
         while self._progress_steps:
             _, (taken_request, step) = self._progress_steps.popitem()
             with log_and_suppress("progress of a desk request"), suppress(requests.RequestLocked):
                 self._context.write(partial(_write_progress_step, taken_request=taken_request, step=step))
 
     def execute_next(self, *, only_first_of_person: bool = False) -> bool:
-        """Take the next desk request and execute it. Return False if no request can be taken now, or if a signal asks
-        this process to end before the command has started. With `only_first_of_person`, take no request of a person
-        for whom a worker is executing another request.
+        """Take the next desk request and execute it. Return True, or False if no request can be taken now, or if a
+        signal asks this process to end before the command has started. With `only_first_of_person`, take no request
+        of a person for whom a worker is executing another request.
         """
         try:
             taken_request = self._take_next_request(only_first_of_person=only_first_of_person)
@@ -224,8 +224,8 @@ class RequestExecutor:
     def take_locked_request(self) -> bool:
         """Take one of the desk requests that were found locked: wait for the request's locks, so that
         `BlockingSessionEnder` finds the session that holds them. A thread that calls `execute_next` then executes the
-        taken request. Return False if no request is locked, or if the request is still locked after the wait. Only
-        one thread may call this method."""
+        taken request. Return True, or False if no request is locked, or if the request is still locked after the
+        wait. Only one thread may call this method."""
         next_locked = self._locked_requests.choose_next()
         if next_locked is None:
             return False
@@ -258,7 +258,7 @@ class RequestExecutor:
         """Execute a desk request and store its answer. If the time limit of the request has passed (`is_late`), its
         command is not begun: the request gets the answer of an earlier worker, or is marked as lapsed if no worker
         has begun its command. If a signal asks this process to end before the command has started, release the
-        request, so that another worker can take it immediately, and return False."""
+        request, so that another worker can take it immediately, and return False. Otherwise return True."""
         try:
             if taken_request.fencing_token > MAX_EXECUTIONS_PER_REQUEST:
                 answer = self._answer_given_up_request(taken_request)
@@ -336,13 +336,14 @@ class RequestExecutor:
     ) -> None:
         """Write the first of the audit entries that the database accepts; with `ends_request`, also end the desk
         request in the same transaction. If the database refuses all of them, only the log says so."""
-        any(self._is_entry_accepted(taken_request, entry, ends_request=ends_request) for entry in entries)
+        any(self._try_to_write_entry(taken_request, entry, ends_request=ends_request) for entry in entries)
 
-    def _is_entry_accepted(
+    def _try_to_write_entry(
         self, taken_request: TakenDeskRequest, entry: NewAuditEntry, *, ends_request: bool
     ) -> bool:
-        """Write the audit entry; with `ends_request`, also end the desk request in the same transaction. Return False
-        if the database refuses the entry. An entry in the worker's own name is written without the person's request.
+        """Write the audit entry; with `ends_request`, also end the desk request in the same transaction. Return True,
+        or False if the database refuses the entry. An entry in the worker's own name is written without the person's
+        request.
         """
 
         def write_entry(tx: Transaction) -> None:

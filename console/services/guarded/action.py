@@ -229,7 +229,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         return True
 
     def record_lapse(self, operation_id: str) -> bool:
-        """Record that the process of an operation ended during the call to the provider. Return False if the
+        """Record that the process of an operation ended during the call to the provider. Return True, or False if the
         operation has not lapsed or another process has recorded the lapse.
 
         The operation ends as not sent if the spool of this desk proves that nothing was sent. Otherwise its
@@ -258,7 +258,7 @@ def record_operation_lapse(
     """Record in the journal that the process of the operation ended during the call to the provider. In the same
     transaction, call `record_lapse`, which writes this into the operation's record.
 
-    Return False if the operation has not lapsed or another process has recorded the lapse.
+    Return True, or False if the operation has not lapsed or another process has recorded the lapse.
     """
 
     @run_again_if_stale()

@@ -486,8 +486,8 @@ def _raise_alert(
 
 
 def _insert_alert(tx: Transaction, database_id: str, observed: str, expected: str, now: datetime) -> bool:
-    """Insert an alert of the rule `database_went_back`, and its event into the outbox; return False if such an alert
-    is open already. `observed` and `expected` are the texts of the alert.
+    """Insert an alert of the rule `database_went_back`, and its event into the outbox. Return True, or False if such
+    an alert is open already. `observed` and `expected` are the texts of the alert.
     """
     # Imported late, as in `find_open_database_rollback`: every start looks for a loss.
     from console.store.alerts import alerts, outbox

@@ -140,22 +140,22 @@ class IdempotencyKeyService:
                     raise
 
     def store_result(self, acquired_key: AcquiredIdempotencyKey, result: str) -> bool:
-        """End the attempt that holds the idempotency key, and store its result for later callers. Return False, and
-        store nothing, if another process has ended the attempt meanwhile."""
+        """End the attempt that holds the idempotency key, and store its result for later callers. Return True; return
+        False, and store nothing, if another process has ended the attempt meanwhile."""
         is_stored = self._end_attempt(acquired_key, OperationState.DONE, result)
         if is_stored:
             self._cache.store_result(acquired_key.key, acquired_key.fingerprint, result, acquired_key.epoch)
         return is_stored
 
     def release_key(self, acquired_key: AcquiredIdempotencyKey) -> bool:
-        """End an attempt that had no effect, and free its idempotency key for another attempt. Return False if
-        another process has ended the attempt meanwhile.
+        """End an attempt that had no effect, and free its idempotency key for another attempt. Return True, or False
+        if another process has ended the attempt meanwhile.
         """
         return self._end_attempt(acquired_key, OperationState.FAILED, None)
 
     def delete_result(self, key: str) -> bool:
-        """Delete the stored result of an idempotency key; its rows in the journal stay. Return False if the key
-        has no attempt that is done or failed."""
+        """Delete the stored result of an idempotency key; its rows in the journal stay. Return True, or False if the
+        key has no attempt that is done or failed."""
 
         def delete_stored_result(tx: Transaction) -> bool:
             attempt = idempotency.find_use(tx.conn, key)
@@ -221,7 +221,7 @@ class IdempotencyKeyService:
 
     def _end_attempt(self, acquired_key: AcquiredIdempotencyKey, state: OperationState, result: str | None) -> bool:
         """End the attempt that holds the key with this state and result; in the state failed, the key becomes free.
-        Return False, and write nothing, if another process has ended the attempt meanwhile."""
+        Return True; return False, and write nothing, if another process has ended the attempt meanwhile."""
 
         def end_operation(tx: Transaction) -> bool:
             is_owner = idempotency.end_operation(

@@ -140,14 +140,14 @@ class OperationSettler(Protocol):
     """Settles the operations of one guarded action that were not ended by the process which had begun them."""
 
     def deliver_outcome(self, operation_id: str, outcome: Outcome[Any]) -> bool:
-        """Settle the operation with the outcome that its second transaction (tx2) did not record. Return False if
-        the operation or its record is missing.
+        """Settle the operation with the outcome that its second transaction (tx2) did not record. Return True, or
+        False if the operation or its record is missing.
         """
         ...
 
     def record_lapse(self, operation_id: str) -> bool:
-        """Record that the process of the operation ended during the call to the provider. Return False if the
-        operation has not lapsed or another process has recorded the lapse."""
+        """Record that the process of the operation ended during the call to the provider. Return True, or False if
+        the operation has not lapsed or another process has recorded the lapse."""
         ...
 
 

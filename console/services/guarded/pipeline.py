@@ -423,7 +423,7 @@ class GuardedPipeline:
         self, operation: GuardedOperation[T], claimed_operation: ClaimedOperation, outcome: Outcome[T]
     ) -> bool:
         """Run the second transaction (tx2): end the journal row, release the lease, and write the outcome into the
-        record. Return False if another process had ended the operation; then only the lease is released."""
+        record. Return True, or False if another process had ended the operation; then only the lease is released."""
         context, state = self._context, find_journal_state(outcome, operation.has_effect)
         key = self._make_answer_key(operation, claimed_operation.operation_id)
 
@@ -446,8 +446,8 @@ class GuardedPipeline:
             leases.release(tx.conn, claimed_operation.lease)
 
     def _spool_answer(self, claimed_operation: ClaimedOperation, outcome: Outcome[T]) -> bool:
-        """Write the outcome into the desk's spool, because the second transaction (tx2) has failed. Return False if
-        this fails, too; the failure is logged."""
+        """Write the outcome into the desk's spool, because the second transaction (tx2) has failed. Return True, or
+        False if this fails, too; the failure is logged."""
         _log.exception("operation %s: the outcome could not be recorded", claimed_operation.operation_id)
         answer: Answer = replace(outcome, found=find_storable_report(outcome.found))  # type: ignore[arg-type, assignment]  # narrowed
         try:

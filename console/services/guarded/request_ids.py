@@ -99,8 +99,8 @@ def return_done(_: RequestIdUse) -> CallAnswer | None:
 
 
 class ActNotAnswered(Exception):
-    """Raised within `forbid_acting` by a call of `act_once` whose answer is neither stored nor found from the record,
-    so that only a run of `act` could answer it."""
+    """Raised within `forbid_acting` by a call of `act_once` whose answer is not stored and can't be derived from the
+    record, so that only a run of `act` could answer it."""
 
 
 _is_acting_forbidden: ContextVar[bool] = ContextVar("is_acting_forbidden", default=False)
@@ -502,9 +502,9 @@ class RequestIdService:
             self._context.write(lambda tx: request_ids.end_lease(tx.conn, leased_request))
 
     def _end_call(self, leased_request: LeasedRequestId, answer: CallAnswer) -> bool:
-        """Store the answer of a call under its request id, or release the id after a refusal. Return False if another
-        call has acquired the id meanwhile. Do nothing for OutcomeUnrecorded. If the database fails, nothing is
-        raised: the lease of the id expires, and `find_answer` finds the answer for later calls."""
+        """Store the answer of a call under its request id, or release the id after a refusal. Return True, or False
+        if another call has acquired the id meanwhile. Do nothing for OutcomeUnrecorded. If the database fails,
+        nothing is raised: the lease of the id expires, and `find_answer` finds the answer for later calls."""
         is_still_held = True
         if isinstance(answer.error, OutcomeUnrecorded):
             return is_still_held
@@ -516,8 +516,8 @@ class RequestIdService:
 
     def _store_answer(self, leased_request: LeasedRequestId, answer: CallAnswer) -> bool:
         """Store the answer in the row of the request id if this call still holds the id, and also in the Redis cache
-        if the answer is final. If the call had no effect, release the id instead. Return False if another call has
-        acquired the id meanwhile.
+        if the answer is final. If the call had no effect, release the id instead. Return True, or False if another
+        call has acquired the id meanwhile.
         """
         is_stored = _had_effect(answer)
         text = answer_serialization.serialize_answer(answer) if is_stored else None

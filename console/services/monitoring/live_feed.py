@@ -123,8 +123,8 @@ def _read_summary(
     conn: Connection, kind: str, record_id: int, lapsed_ids: Mapping[str, AbstractSet[int]]
 ) -> RecordSummary:
     """Return the summary of the record with its present state. If there is no such record, or if it has a value that
-    this program doesn't know, such as one of a newer version, the summary has only kind and id, so that one record
-    doesn't keep the listeners from the changes of all others."""
+    this program doesn't know, such as one of a newer version, the summary has only kind and id, so that the listeners
+    still get the changes of all other records."""
     try:
         record = any_record.find(conn, kind, record_id, lapsed_ids)
     except READ_ERRORS as fault:

@@ -118,7 +118,7 @@ class SignedNoticeHandler:
     def _open_case_if_contradicted(self, event: PaymentEvent, notice: SignedNotice) -> None:
         """Open a case about the stored event `event` if the genuine notice has the same event id but other content:
         another type, order, amount or currency. The notice is not booked, because an event id identifies exactly one
-        event. The case is needed because its content may report money that was really paid."""
+        event. The case is needed because the notice may report money that was really paid."""
         stored_facts = (event.kind, event.order_no, event.amount_minor, event.currency)
         if stored_facts != (notice.type, notice.order_no, notice.amount.minor, notice.amount.currency):
             self._context.write(lambda tx: self._open_case_of_different_content(tx, event, notice))

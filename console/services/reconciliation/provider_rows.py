@@ -66,7 +66,7 @@ class ProviderHistoryComparison:
         """Compare the rows of the history that follow the row with the key `last_key` (None: all rows), and record
         the results in the run journal.
 
-        Return False if the process was stopped before the end. Raises provider_answer_unusable if more than
+        Return True, or False if the process was stopped before the end. Raises provider_answer_unusable if more than
         MAX_REFUSED_ROWS rows were rejected.
         """
         refused_count, is_complete = 0, False

@@ -310,8 +310,9 @@ class RefundProber:
                 )
 
     def _probe_known_refund(self, refund_id: int, *, is_automatic: bool) -> None:
-        """Ask the provider about a refund whose outcome is known, and compare the answer with the refund. Raises an
-        error with a code of NO_ANSWER_ERROR_CODES if the provider gave no answer."""
+        """Ask the provider about a refund whose outcome is known, and compare the answer with the refund.
+        `is_automatic` is True for a due task. Raises an error with a code of NO_ANSWER_ERROR_CODES if the provider
+        gave no answer."""
         refund_with_payment = refund_records.read_refund_with_payment(self._context, refund_id)
         outcome = self._query_and_compare_refund(refund_with_payment, is_automatic=is_automatic)
         code = find_read_error_code(outcome)
@@ -323,7 +324,7 @@ class RefundProber:
         self, refund_with_payment: RefundWithPayment, *, is_automatic: bool
     ) -> RefundAnswer:
         """Ask the provider about a refund whose outcome is known. Compare the answer with the refund in a separate
-        transaction (`_compare_known_refund`), and return the answer."""
+        transaction (`_compare_known_refund`), and return the answer. `is_automatic` is True for a due task."""
         context, reader = self._context, self._payment_providers.get_reader(refund_with_payment.payment.provider)
         refuse_record_of_other_merchant(context, self._payment_providers, refund_with_payment.payment)
         context.failpoints.reach("before_probe")
