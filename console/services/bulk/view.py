@@ -90,9 +90,9 @@ class BulkRunReader:
         self, run_id: int, result_filter: str | None = None, after_position: int = 0, limit: int = 1_000
     ) -> tuple[BulkRow, ...]:
         """Return a page of at most `limit` rows of the bulk run, ordered by position. `result_filter` restricts the
-        page to rows with one result, such as `refused`; the value `not_done` restricts it to all rows that are not
-        done (None: all rows). `after_position` is the position of the last row of the previous page; 0 for the first
-        page."""
+        page to rows with one result, such as `refused`; the value `not_done` restricts it to the rows that are not
+        done. With None, rows with every result, and without a result, are listed. `after_position` is the position of
+        the last row of the previous page; 0 for the first page."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             if result_filter != NOT_DONE_ROWS_FILTER:

@@ -364,10 +364,10 @@ class PurchaseResolver:
         """Propose, or confirm as the second person, that the credit check of another application is the purchase with
         AlarmBox's id `id_at_provider`. Each person's decision reads the purchase at AlarmBox.
 
-        The read shows that a purchase for this corporation exists. It doesn't show that this credit check is that
-        purchase and not a later purchase. So one person is not enough: with the id of an earlier, expired purchase,
-        the credit check could be renewed, which costs money again. Raises evidence_mismatch if the report doesn't fit
-        the credit check, and the error of `make_unconfirmed_error` if AlarmBox's answer has no report.
+        The read shows that a purchase for this corporation exists. It doesn't show if the credit check is this
+        purchase or a later one. So one person is not enough: with the id of an earlier, expired purchase, the credit
+        check could be renewed, which costs money again. Raises evidence_mismatch if the report doesn't fit the credit
+        check, and the error of `make_unconfirmed_error` if AlarmBox's answer has no report.
         """
         context = self._context
         outcome, report = self._read_purchase(record, id_at_provider, is_decision=True)

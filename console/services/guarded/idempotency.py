@@ -57,8 +57,9 @@ def make_payment_key(merchant_id: str, order_number: str, repetition_number: int
 
 
 def is_payment_key_of_other_merchant(key: str, *own_names: str) -> bool:
-    """True if `make_payment_key` has made the idempotency key `key` with a merchant id that is not in `own_names`
-    (the ids of our own merchant).
+    """True if `make_payment_key` has made the idempotency key `key` with a merchant id that is not in `own_names`.
+    These names are the id of our own merchant and, for the keys of an earlier program version, the name of the
+    provider.
     """
     is_payment_key = key.startswith(_join_key("payment", ""))
     return is_payment_key and not any(key.startswith(make_payment_key(name, "")) for name in own_names)
