@@ -71,8 +71,8 @@ class ReplayResult:
 
 
 class MalformedEvidencePack(Exception):
-    """An evidence pack whose files fit their manifest, but whose contents don't have the form that this program
-    writes.
+    """Raised for an evidence pack whose files fit their manifest, but whose contents don't have the form that this
+    program writes.
     """
 
 

@@ -14,8 +14,8 @@ def format_notice_amount(notice: UnmatchedNotice) -> str:
 
 def format_notice_type(notice_source: str, type: str, language: str) -> str:
     """Return the words for the type of a notice. The type is a code of its sender (`notice_source`), such as
-    `payment.succeeded`. If there is no sentence for this type itself, the code follows the words in brackets: `Paid
-    (COMPLETED)`.
+    `payment.succeeded`. If there is no sentence for this type itself, the text is words about the state, followed by
+    the code in brackets, such as `Paid (COMPLETED)`.
     """
     if wording.has_sentence(f"notice.type.{type}"):
         return wording.translate(f"notice.type.{type}", language)

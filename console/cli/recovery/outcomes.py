@@ -67,8 +67,10 @@ def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "Re
 
 
 def _parse_stated_reason(args: Namespace) -> StatedReason | None:
-    """Return the decision reason from the options `--reason-code` and `--reason`. Return None if neither is given;
-    scripts may leave the reason out. Raises ConsoleError `usage` if only one of them is given."""
+    """Return the stated reason (a decision reason and the person's own words) from the options `--reason-code` and
+    `--reason`. Return None if neither is given; scripts may leave the reason out. Raises ConsoleError `usage` if only
+    one of them is given.
+    """
     if args.reason_code is None and args.reason is None:
         return None
     if args.reason_code is None or args.reason is None:

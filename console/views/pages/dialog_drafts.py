@@ -27,9 +27,9 @@ class DialogDraft(QObject):
     secrets such as passwords. `kind` is the name of the dialog. `subject` is the id of the record, or the corporation
     number; `title` is the text that names this record or corporation on the screens.
 
-    The constructor fills the input widgets with an existing draft. `bar` is then a bar that names the draft, with a
-    button that clears the inputs; the dialog shows this bar above its form. A draft only fills the inputs: the dialog
-    checks them as if the person had just typed them.
+    If a draft is stored, the constructor fills the input widgets with this draft, and `bar` is a bar that names the
+    draft, with a button that clears the inputs; the dialog shows this bar above its form. A draft only fills the
+    inputs: the dialog checks them as if the person had just typed them.
 
     Signals:
     - title_read(str): `read_title` has read the title.

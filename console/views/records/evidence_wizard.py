@@ -44,8 +44,9 @@ class EvidenceForm(QWidget):
 
     changed = Signal()
     proposed_reasons: Mapping[str, DecisionReason] = {}
-    """The codes of the reasons that follow from a kind of evidence, by that kind. The form selects the code, and the
-    person can select another one."""
+    """For each kind of evidence, the decision reason that the form selects as a proposal; the person can select
+    another decision reason.
+    """
 
     def __init__(
         self,

@@ -24,7 +24,9 @@ class NoteDialog(FormDialog):
 
     right_name = "note"
     name = "note"
-    """The word that begins the draft's kind, and the part of the wording keys `dialog.{name}.…`."""
+    """The first word of the kind of this dialog's draft, and the part `{name}` of the dialog's wording keys
+    `dialog.{name}.…`.
+    """
 
     def __init__(self, context: WindowContext, kind: str, id: int, parent: QWidget) -> None:
         translate = context.translate

@@ -6,8 +6,8 @@ from typing import Literal
 from console.views.theme.design_tokens import Tone
 
 FillPattern = Literal["solid", "hatch", "back_hatch", "cross", "dots", "empty"]
-"""Pattern that fills the area of a part. Parts of one chart differ in their fill, because colour is never the only
-sign.
+"""Pattern that fills the area of a part of a bar. Parts of one chart differ in their fill, because colour is never
+the only sign.
 """
 
 
