@@ -14,8 +14,10 @@ from console.settings.urls import is_loopback_url, parse_provider_url, require_k
 from console.settings.value_parsers import RawSetting
 
 _LONG_ID_CHARACTERS = 8
-PRODUCTION, LOOPBACK = "production", "loopback"
-"""Names of two environments of a provider: its real one, and a simulated provider on this machine."""
+PRODUCTION = "production"
+"""Name of a provider's real environment."""
+LOOPBACK = "loopback"
+"""Name of the environment of a simulated provider on this machine."""
 _CALL_URL_PATH_PATTERN = re.compile(r"/[A-Za-z0-9/._~-]{0,200}")
 
 ValueT = TypeVar("ValueT")

@@ -9,7 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-ANSWER_LINK_SHOWN, ANSWER_LINK_REFUSED = b"shown\n", b"refused\n"
+ANSWER_LINK_SHOWN = b"shown\n"
+ANSWER_LINK_REFUSED = b"refused\n"
 MAX_LINK_MESSAGE_BYTES = 256
 LINK_ANSWER_TIMEOUT_SECONDS = 3.0
 _SOCKET_FOLDER_MODE = 0o700

@@ -39,8 +39,10 @@ _NONZERO_ID_PATTERN = re.compile(rb"credit_check_id\W{1,12}0*[1-9]")
 _NUMBER_PATTERN = re.compile(r"[0-9]{13}")
 _DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-NO_ID_REASON, BAD_ID_REASON = "no_id", "bad_id"
-"""Reasons of an answer in which a credit check has no id, or one that can't be an id. The outcome is UNKNOWN."""
+NO_ID_REASON = "no_id"
+"""Reason of an answer in which a credit check has no id. The outcome is UNKNOWN."""
+BAD_ID_REASON = "bad_id"
+"""Reason of an answer in which the id of a credit check can't be an id of AlarmBox. The outcome is UNKNOWN."""
 _REASONS_WITHOUT_ID = frozenset({NO_ID_REASON, BAD_ID_REASON, UNREADABLE_REASON})
 
 

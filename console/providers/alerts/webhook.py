@@ -12,7 +12,8 @@ from console.domain.network.url_policy import parse_private_network
 from console.providers.http.socket_guard import Resolver
 from console.providers.http.transport import HttpTransport, TransportFailure
 
-READ_TIMEOUT_SECONDS, BUDGET_SECONDS = 10.0, 15.0
+READ_TIMEOUT_SECONDS = 10.0
+BUDGET_SECONDS = 15.0
 LARGEST_ANSWER_BYTES = 65_536  # bytes; the body isn't used
 
 

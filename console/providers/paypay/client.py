@@ -45,11 +45,12 @@ PRODUCTION_URL = "https://apigw.paypay.ne.jp"
 STAGING_URL = "https://apigw.stg.paypay.ne.jp"
 SANDBOX_URL = "https://apigw.sandbox.paypay.ne.jp"
 CONNECT_TIMEOUT_SECONDS = 5.0
-POST_READ_TIMEOUT_SECONDS, BODYLESS_READ_TIMEOUT_SECONDS = 30.0, 15.0
-POST_BUDGET_SECONDS, BODYLESS_BUDGET_SECONDS = 45.0, 25.0
-"""Longest duration of a whole call: with the method POST, and with a method whose requests have no body (GET,
-DELETE).
-"""
+POST_READ_TIMEOUT_SECONDS = 30.0
+BODYLESS_READ_TIMEOUT_SECONDS = 15.0
+POST_BUDGET_SECONDS = 45.0
+"""Longest duration of a whole call with the method POST."""
+BODYLESS_BUDGET_SECONDS = 25.0
+"""Longest duration of a whole call with a method whose requests have no body (GET, DELETE)."""
 MAX_PARALLEL_CALLS = 2
 REFUND_WINDOW_DAYS = 365
 MAX_REFUNDS = 50

@@ -29,7 +29,8 @@ from console.providers.paypay.responses import is_valid_id
 
 LARGEST_FILE_BYTES = 32 * MEBIBYTE
 LONGEST_LINE_BYTES = 8 << 10
-READ_TIMEOUT_SECONDS, BUDGET_SECONDS = 30.0, 300.0
+READ_TIMEOUT_SECONDS = 30.0
+BUDGET_SECONDS = 300.0
 STATES_BY_LINE_STATUS: Mapping[str, tuple[PaymentState, RefundState | None]] = {
     "取引完了": (PaymentState.PAYMENT_SUCCESS, None),
     "取引失敗": (PaymentState.PAYMENT_FAILED, None),
@@ -39,8 +40,13 @@ STATES_BY_LINE_STATUS: Mapping[str, tuple[PaymentState, RefundState | None]] = {
 """Meaning of a line's status in the daily file: the state of the payment and, for a line about a refund, the state of
 the refund.
 """
-_PAYMENT_COLUMN, _STATE_COLUMN, _TIME_COLUMN, _AMOUNT_COLUMN = "決済番号", "取引ステータス", "取引日時", "取引金額"
-_MERCHANT_COLUMN, _METHOD_COLUMN, _MERCHANT_PAYMENT_COLUMN = "加盟店ID", "支払い方法", "マーチャント決済ID"
+_PAYMENT_COLUMN = "決済番号"
+_STATE_COLUMN = "取引ステータス"
+_TIME_COLUMN = "取引日時"
+_AMOUNT_COLUMN = "取引金額"
+_MERCHANT_COLUMN = "加盟店ID"
+_METHOD_COLUMN = "支払い方法"
+_MERCHANT_PAYMENT_COLUMN = "マーチャント決済ID"
 _NEEDED_COLUMNS = (
     _PAYMENT_COLUMN,
     _MERCHANT_COLUMN,

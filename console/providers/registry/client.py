@@ -28,11 +28,12 @@ MAX_ANSWER_BYTES = 16 * MEBIBYTE
 """Size (bytes) of the largest accepted answer. An answer with 2,000 rows (the maximum) and the longest texts is
 smaller.
 """
-READ_TIMEOUT_SECONDS, BUDGET_SECONDS = 30.0, 120.0
-NUMBER_READ_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS = 5.0, 8.0
-"""Read timeout and time budget of a request for corporation numbers. They are short, because a person waits for the
-answer.
-"""
+READ_TIMEOUT_SECONDS = 30.0
+BUDGET_SECONDS = 120.0
+NUMBER_READ_TIMEOUT_SECONDS = 5.0
+"""Read timeout of a request for corporation numbers. It is short, because a person waits for the answer."""
+NUMBER_BUDGET_SECONDS = 8.0
+"""Longest duration of a whole request for corporation numbers."""
 
 _OUTCOME_CLASS_BY_STATUS: StatusTable = {
     400: OutcomeClass.FAILED_DEFINITE,  # a parameter that the publisher doesn't accept; the body has a code

@@ -39,11 +39,18 @@ SAME_PAYER_VIEW = "same_payer"
 """Name of the view of all pairs of payments with the same payer. A person sees payers only masked and can't compare
 them.
 """
-OWN_REQUESTS_VIEW, WORKERS_VIEW = "own_requests", "workers"
-"""Names of two views: the desk requests of the account that reads, and the presence leases of the workers."""
-UNMASKED_PAYERS_VIEW, UNMASKED_EVIDENCE_VIEW = "unmasked_payers", "unmasked_evidence"
-"""Names of two views with the unmasked payers of payments and the unmasked texts of evidence. A text is NULL unless
-the account that reads has an audit entry about its unmasking that is younger than UNMASKED_SECONDS."""
+OWN_REQUESTS_VIEW = "own_requests"
+"""Name of the view of the desk requests of the account that reads."""
+WORKERS_VIEW = "workers"
+"""Name of the view of the presence leases of the workers."""
+UNMASKED_PAYERS_VIEW = "unmasked_payers"
+"""Name of the view of the unmasked payers of payments. A payer is NULL unless the account that reads has an audit
+entry about its unmasking that is younger than UNMASKED_SECONDS.
+"""
+UNMASKED_EVIDENCE_VIEW = "unmasked_evidence"
+"""Name of the view of the unmasked texts of evidence. A text is NULL unless the account that reads has an audit entry
+about its unmasking that is younger than UNMASKED_SECONDS.
+"""
 LIMIT_PROPOSALS_VIEW = "limit_proposals"
 """Name of the view of the proposals to change the limits of refunds. Administrators read it."""
 

@@ -30,8 +30,12 @@ from console.store.database.instants import convert_to_naive_utc, read_current_t
 from console.store.schema.core import audit_log
 from console.store.spool.spool import ChainHead
 
-ROOT_ACTION, AUDIT_KIND, ROOT_SUBJECT_ID = AuditAction.AUDIT_ROOT, "audit", "root"
-"""Action, kind and id of the subject in the audit entries of roots."""
+ROOT_ACTION = AuditAction.AUDIT_ROOT
+"""Action in the audit entries of roots."""
+AUDIT_KIND = "audit"
+"""Kind of the subject in the audit entries of roots."""
+ROOT_SUBJECT_ID = "root"
+"""Id of the subject in the audit entries of roots."""
 HEADS_PER_ROW = 100
 """Largest number of chain heads (the last row of each session) that one audit entry of a root stores in its
 column `detail`. A root that covers more heads is written as several audit entries.

@@ -30,12 +30,10 @@ FORMAT_VERSION = 1
 _FORMAT_PREFIX = "support-console-backup/"
 FORMAT_NAME = f"{_FORMAT_PREFIX}{FORMAT_VERSION}"
 MANIFEST_NAME = "manifest.json"
-SQLITE_FILE, DUMP_FILE, VERSION_DUMP_FILE, SPOOL_FILE = (
-    "database.sqlite",
-    "tables.sql",
-    "version.sql",
-    "desk.db",
-)
+SQLITE_FILE = "database.sqlite"
+DUMP_FILE = "tables.sql"
+VERSION_DUMP_FILE = "version.sql"
+SPOOL_FILE = "desk.db"
 DOCUMENTS_FOLDER_NAME = "documents"
 LARGEST_MANIFEST_BYTES = 512 << 20
 """Largest length (bytes) of a manifest that is read: enough for some millions of documents."""

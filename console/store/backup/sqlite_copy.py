@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 _META_TABLES = ("console_meta", OWN_VERSION_TABLE, "alembic_version")
 _META_QUERY = "SELECT name, value FROM console_meta"
-_PURCHASE_ACTION, _START_ACTION = AuditAction.CREDIT_CHECK_PURCHASE.value, AuditAction.PAYMENT_START.value
+_PURCHASE_ACTION = AuditAction.CREDIT_CHECK_PURCHASE.value
+_START_ACTION = AuditAction.PAYMENT_START.value
 _ENDED_STATES = ", ".join(f"'{state.value}'" for state in sorted(ENDED_WITHOUT_MONEY_STATES))
 # The purchases of the journal but the refused ones, and those that the database had lost already
 _JOURNAL_PURCHASES_QUERY = (

@@ -42,10 +42,11 @@ _COLUMNS_OF_THE_CONSOLE = (
     "incomplete_accepted", "superseded_at", "superseded_by", "renews", "duplicate_of", "operation_id", "asked_at",
     "created_at", "changed_at", "state_since", "version",
 )  # fmt: skip
-_PENDING_STATE_SQL, _SUCCESS_STATE_SQL, _ERROR_STATE_SQL = (
-    f"'{state.value}'" for state in (CheckState.PENDING, CheckState.SUCCESS, CheckState.ERROR)
-)
-_KNOWN_CERTAINTY_SQL, _UNKNOWN_CERTAINTY_SQL = f"'{Certainty.KNOWN.value}'", f"'{Certainty.UNKNOWN.value}'"
+_PENDING_STATE_SQL = f"'{CheckState.PENDING.value}'"
+_SUCCESS_STATE_SQL = f"'{CheckState.SUCCESS.value}'"
+_ERROR_STATE_SQL = f"'{CheckState.ERROR.value}'"
+_KNOWN_CERTAINTY_SQL = f"'{Certainty.KNOWN.value}'"
+_UNKNOWN_CERTAINTY_SQL = f"'{Certainty.UNKNOWN.value}'"
 _WORK_STATES = ", ".join(f"'{state.value}'" for state in WorkState)
 _HAS_VALID_STATUS_SQL = has_state_sql("NEW.status", CheckState)
 _HAS_VALID_WORK_STATE_SQL = f"(NEW.work_state IS NULL OR CAST(NEW.work_state AS BINARY) IN ({_WORK_STATES}))"

@@ -18,8 +18,10 @@ from console.store.database.engine import Database
 from console.store.database.server import reads_views
 from console.store.schema.core import credit_checks
 
-OLDEST_MARIADB, OLDEST_MYSQL = (10, 11), (8, 0, 16)
-"""The oldest supported versions of MariaDB and of MySQL."""
+OLDEST_MARIADB = (10, 11)
+"""The oldest supported version of MariaDB."""
+OLDEST_MYSQL = (8, 0, 16)
+"""The oldest supported version of MySQL."""
 MIN_CLUSTER_NODES = 3
 """Smallest sufficient number of nodes of a Galera cluster; a smaller cluster is reported. With two nodes, the loss of
 one loses the quorum."""

@@ -49,9 +49,10 @@ MONEY_MOVED_STATES = (
 )
 """Payment states which mean that the payer's money was collected."""
 INITIAL_PAYMENT_STATES = (PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
-_QUERY_CALL_NAME, _START_CALL_NAME = "payment", "start"
-"""Names of two provider calls, as in the source of evidence (`provider.call`): the query of a payment's state, and
-the start of a payment."""
+_QUERY_CALL_NAME = "payment"
+"""Name of the provider call that queries a payment's state, as in the source of evidence (`provider.call`)."""
+_START_CALL_NAME = "start"
+"""Name of the provider call that starts a payment, as in the source of evidence (`provider.call`)."""
 _PAYMENT_SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor")
 _HAS_SUM_CHANGED_SQL = f"(NOT ({are_unchanged_sql(*_PAYMENT_SUM_COLUMNS)}))"
 
@@ -84,13 +85,10 @@ def _has_answer_sql(*outcomes: OutcomeClass, condition_sql: str) -> str:
     )
 
 
-_IS_START_CALL_SQL, _IS_NO_START_CALL_SQL = (
-    f"{_CALL_NAME_SQL} = '{_START_CALL_NAME}'",
-    f"{_CALL_NAME_SQL} <> '{_START_CALL_NAME}'",
-)
-"""Two SQL conditions on the evidence `e`. The first is true for the answer to the call that starts a payment, the
-second for the answer to any other call.
-"""
+_IS_START_CALL_SQL = f"{_CALL_NAME_SQL} = '{_START_CALL_NAME}'"
+"""SQL condition: the evidence `e` is the answer to the call that starts a payment."""
+_IS_NO_START_CALL_SQL = f"{_CALL_NAME_SQL} <> '{_START_CALL_NAME}'"
+"""SQL condition: the evidence `e` is the answer to another call than the one that starts a payment."""
 _WAS_PAYMENT_PAID_SQL = _has_answer_sql(OutcomeClass.SUCCEEDED, condition_sql=_IS_NO_START_CALL_SQL)
 _WAS_PAYMENT_TAKEN_BACK_SQL = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, condition_sql=_IS_NO_START_CALL_SQL)
 _WAS_DECIDED_BY_PEOPLE_SQL = is_second_person_sql(

@@ -62,7 +62,9 @@ from console.store.constraints.sql_expressions import (
 )
 from console.store.constraints.words_of_people import has_words_of_person_sql, is_request_argument_sql
 
-_VOTE_ACTION, _RESOLVE_ACTION, _REFUND_KIND = "'refund.approve'", "'resolve'", "'refund'"
+_VOTE_ACTION = "'refund.approve'"
+_RESOLVE_ACTION = "'resolve'"
+_REFUND_KIND = "'refund'"
 LONGEST_DECISION_HOURS = 73
 """Largest time (hours) from a request to its `decide_by`: three days, and one hour for a difference between clocks.
 """

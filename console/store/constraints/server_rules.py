@@ -138,9 +138,8 @@ def _make_earlier_token_hashes_sql(row: str) -> str:
     return f"CAST(LEFT({row}.used_first, CHAR_LENGTH(OLD.used_first) - 1) AS BINARY)"
 
 
-_IS_PURCHASE_SQL, _IS_REFUND_SQL = (
-    f"NEW.action = '{MONEY_ACTION_BY_KIND[kind]}'" for kind in ("credit-check", "refund")
-)
+_IS_PURCHASE_SQL = f"NEW.action = '{MONEY_ACTION_BY_KIND['credit-check']}'"
+_IS_REFUND_SQL = f"NEW.action = '{MONEY_ACTION_BY_KIND['refund']}'"
 _IS_PURCHASE_REQUEST_SQL = "r.action = 'purchase'"
 _ENDED_OPERATION_STATES = make_state_list_sql(
     state for state, targets in OPERATION_TRANSITIONS.items() if not targets

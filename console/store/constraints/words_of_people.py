@@ -5,10 +5,14 @@ and only the person could insert it. So a row in the person's name contains exac
 typed. A faulty worker program, or a thief of its password, can't write another text.
 """
 
-_EVIDENCE_PATH, _PROVIDER_ID_PATH, _REASON_PATH = "$[3]", "$[4]", "$[6]"
-"""JSON paths of the arguments of the command `resolve`: the person's evidence (if it is a text), the id that the
-provider has given to the purchase, payment or refund, and the stated reason.
+_EVIDENCE_PATH = "$[3]"
+"""JSON path of the person's evidence (if it is a text) in the arguments of the command `resolve`."""
+_PROVIDER_ID_PATH = "$[4]"
+"""JSON path of the id that the provider has given to the purchase, payment or refund, in the arguments of the command
+`resolve`.
 """
+_REASON_PATH = "$[6]"
+"""JSON path of the stated reason in the arguments of the command `resolve`."""
 
 
 def is_request_argument_sql(value_sql: str, path: str) -> str:

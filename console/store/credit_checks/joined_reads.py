@@ -28,7 +28,8 @@ _joined_tables = _person_row.outerjoin(IDS_BY_NUMBER_SUBQUERY, true()).outerjoin
 )
 _LAPSED_CHECK_CONDITION = journal.is_lapsed_sql(credit_checks.CREDIT_CHECK_KIND, checks.c.id)
 # Declared by name only, so that a program without payments doesn't import the tables of payments.
-_orders, _payments = table("orders", column("number_key")), table("payments", column("corporation_number"))
+_orders = table("orders", column("number_key"))
+_payments = table("payments", column("corporation_number"))
 ORDERS_OR_PAYMENTS_EXIST_EXPRESSION = or_(
     exists().where(is_number_sql(_orders.c.number_key)),
     exists().where(_payments.c.corporation_number == bindparam("number")),
@@ -40,7 +41,8 @@ _NUMBER_SEARCH_QUERY = select(
 _CREDIT_CHECK_BY_ID_QUERY = select(_LAPSED_CHECK_CONDITION, *CREDIT_CHECK_COLUMNS).where(
     checks.c.id == bindparam("record_id")
 )
-_PERSON_COLUMNS, _CHECK_COLUMNS = slice(0, 3), slice(5, None)
+_PERSON_COLUMNS = slice(0, 3)
+_CHECK_COLUMNS = slice(5, None)
 
 
 class NumberSearchResult(NamedTuple):

@@ -44,7 +44,8 @@ DATABASE_CHECK_INTERVAL_SECONDS = 1.0
 _EXECUTED_REQUEST_KEY = "executed_request"
 """Key in `Connection.info` of the desk request that the session's SQL variable `@console_request` names."""
 _SET_EXECUTED_REQUEST_STATEMENT = text("SET @console_request = :request")
-_MIN_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.005, 0.2
+_MIN_WAIT_SECONDS = 0.005
+_MAX_WAIT_SECONDS = 0.2
 _SERVER_BACKENDS = ("mysql", "mariadb")
 _FILE_ACCESS_CODES = (ErrorCode.DATABASE_UNREACHABLE, ErrorCode.READ_ONLY)
 """Error codes of SQLite's messages "unable to open database file" and "attempt to write a readonly database"."""

@@ -47,18 +47,24 @@ MAX_CHARACTERS_PER_PAGE = 100_000  # per page
 MAX_WORDS = 4_000  # per page
 LONGEST_WORD_CHARACTERS = 64  # characters; a longer one counts as several
 _FIRST_CJK_CHARACTER_CODE = 0x2E80  # from here on: Chinese and Japanese characters
-_NO_CHARACTER, _UNKNOWN_CHARACTER = 0, 0xFFFD
-"""Code in place of the second half of a character that needs two UTF-16 codes, and the code U+FFFD of a character
-without a meaning."""
+_NO_CHARACTER = 0
+"""Code in place of the second half of a character that needs two UTF-16 codes."""
+_UNKNOWN_CHARACTER = 0xFFFD
+"""Code of a character without a meaning (U+FFFD)."""
 
 _WIDE_LATIN_CODES = range(0xFF01, 0xFF5F)
 _GRID_UNITS_PER_PAGE_SIDE = 1_000_000
 """Number of units into which the width and the height of a page are divided; PDFium returns a position in these
 units."""
 
-_LANDLOCK_CREATE_RULESET, _LANDLOCK_ADD_RULE, _LANDLOCK_RESTRICT_SELF = 444, 445, 446
-"""Numbers of Linux system calls, the same for x86-64 and ARM64."""
-_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 22, 38
+_LANDLOCK_CREATE_RULESET = 444
+"""Number of the Linux system call landlock_create_ruleset, the same for x86-64 and ARM64."""
+_LANDLOCK_ADD_RULE = 445
+"""Number of the Linux system call landlock_add_rule, the same for x86-64 and ARM64."""
+_LANDLOCK_RESTRICT_SELF = 446
+"""Number of the Linux system call landlock_restrict_self, the same for x86-64 and ARM64."""
+_PR_SET_SECCOMP = 22
+_PR_SET_NO_NEW_PRIVS = 38
 _LANDLOCK_READ_RIGHTS = 0b1100
 """Access rights of Landlock: to read files and to list folders."""
 _REFUSED_SYSTEM_CALLS = {

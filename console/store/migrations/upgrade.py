@@ -32,9 +32,12 @@ OWN_VERSION_TABLE = "console_alembic_version"
 may belong to that application.
 """
 
-ADOPTION_KEY, ADOPTION_WAITING, ADOPTION_DONE = "adoption", "waiting", "done"
-"""Name of the value in `console_meta` about the adoption, and the two values: the table of credit checks waits for
-adoption, or the adoption is done."""
+ADOPTION_KEY = "adoption"
+"""Name of the value in `console_meta` about the adoption."""
+ADOPTION_WAITING = "waiting"
+"""Value of ADOPTION_KEY: the table of credit checks waits for adoption."""
+ADOPTION_DONE = "done"
+"""Value of ADOPTION_KEY: the adoption is done."""
 
 VERSION_TABLE_META_KEY = "versions"
 """Name of the value in `console_meta` that has the name of the version table."""

@@ -25,17 +25,23 @@ from console.store.database.boot_clock import read_uptime_ms
 from console.store.operations.redis_client import RedisClient
 from console.store.spool.cipher import derive_key
 
-RESULT_LIFETIME_MS, RUNNING_MARK_LIFETIME_MS, FORGOTTEN_MARK_LIFETIME_MS = 86_400_000, 30_000, 300_000
-"""Times (milliseconds) for which Redis keeps a result, the mark that an operation uses a key, and the mark of a
-forgotten result."""
+RESULT_LIFETIME_MS = 86_400_000
+"""Time (milliseconds) for which Redis keeps a result."""
+RUNNING_MARK_LIFETIME_MS = 30_000
+"""Time (milliseconds) for which Redis keeps the mark that an operation uses a key."""
+FORGOTTEN_MARK_LIFETIME_MS = 300_000
+"""Time (milliseconds) for which Redis keeps the mark of a forgotten result."""
 
 LARGEST_RESULT_BYTES = 8 * 1024
 """Largest result (bytes) that is stored in Redis."""
 EPOCH_VALID_MS = 1_000
 """Time (milliseconds) after its reading for which an epoch may be used."""
-_RUNNING_MARK, _FORGOTTEN_MARK, _RESULT_MARK = b"r", b"t", b"d"
-"""First byte of an entry in Redis: an operation uses the key now; the result was forgotten; an encrypted result
-follows."""
+_RUNNING_MARK = b"r"
+"""First byte of an entry in Redis: an operation uses the key now."""
+_FORGOTTEN_MARK = b"t"
+"""First byte of an entry in Redis: the result was forgotten."""
+_RESULT_MARK = b"d"
+"""First byte of an entry in Redis: an encrypted result follows."""
 
 _ENTRY_NAME_BYTES = 16
 # A result never overwrites the entry ("t") that marks a forgotten result.

@@ -32,9 +32,12 @@ ANSWER_RETENTION = timedelta(hours=24)
 """Time for which the answer to a call is kept under its request id, from the beginning of the call. For this time,
 the id can't be used for another call.
 """
-USE_RUNNING, USE_ANSWERED, USE_FREE = "running", "kept", "free"
-"""States of the use of a request id: the action runs; its answer is stored; the id may be used again, because the
-action had no effect."""
+USE_RUNNING = "running"
+"""State of the use of a request id: the action runs."""
+USE_ANSWERED = "kept"
+"""State of the use of a request id: the answer of the action is stored."""
+USE_FREE = "free"
+"""State of the use of a request id: the id may be used again, because the action had no effect."""
 
 _REQUEST_ID_CONDITION = and_(
     request_ids.c.person == bindparam("person_name"), request_ids.c.request_id == bindparam("used_id")

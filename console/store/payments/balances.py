@@ -46,10 +46,8 @@ _RELEASE_TO_REFUNDABLE_STATEMENT = _SUBTRACT_FROM_RESERVED_STATEMENT
 _RELEASE_TO_SET_ASIDE_STATEMENT = _SUBTRACT_FROM_RESERVED_STATEMENT.values(
     set_aside_minor=payments.c.set_aside_minor + _AMOUNT_MINOR_PARAMETER
 )
-_NEW_REFUNDED_AMOUNT_EXPRESSION, _PROVIDER_REFUNDED_EXPRESSION = (
-    payments.c.refunded_minor + _AMOUNT_MINOR_PARAMETER,
-    payments.c.provider_refunded_minor,
-)
+_NEW_REFUNDED_AMOUNT_EXPRESSION = payments.c.refunded_minor + _AMOUNT_MINOR_PARAMETER
+_PROVIDER_REFUNDED_EXPRESSION = payments.c.provider_refunded_minor
 # The provider has confirmed the refund, but perhaps its last statement about the payment doesn't contain it yet.
 # Raise the stored total of that statement, so that it doesn't differ from ours. This assignment comes first, because
 # on a server later assignments read the new values.

@@ -19,8 +19,12 @@ from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.worker import reconciliation_rows, reconciliations
 
 RECONCILIATION_KIND = "reconciliation"
-RUN_RUNNING, RUN_DONE, RUN_FAILED = "running", "done", "failed"
-"""States of a run: it is running or was interrupted; it has ended without an error; it has ended with an error."""
+RUN_RUNNING = "running"
+"""State of a reconciliation run that is running or was interrupted."""
+RUN_DONE = "done"
+"""State of a reconciliation run that has ended without an error."""
+RUN_FAILED = "failed"
+"""State of a reconciliation run that has ended with an error."""
 COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
 """Columns with the counts of a run."""
 _LONGEST_TEXT_CHARACTERS = 255

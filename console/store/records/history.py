@@ -32,7 +32,8 @@ from console.store.schema.payments import payment_events
 from console.store.schema.worker import reconciliation_rows, reconciliations, sagas
 
 ROWS_PER_BATCH = 200
-OPERATION_KIND, PAYMENT_KIND = "operation", "payment"
+OPERATION_KIND = "operation"
+PAYMENT_KIND = "payment"
 PATTERNS_OF_READING_ACTIONS = ("%.opened", "%.pdf_read", "%.listed", "%.exported")
 """SQL patterns of the actions whose audit entries only report that a person has read something."""
 

@@ -13,7 +13,8 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.schema.core import approvals, credit_checks
 from console.store.schema.payments import payments, refunds
 
-RESOLVE_ACTION, APPROVE_ACTION = "resolve", "refund.approve"
+RESOLVE_ACTION = "resolve"
+APPROVE_ACTION = "refund.approve"
 REFUND_KIND = "refund"
 _OPEN_PROPOSAL_CONDITIONS = (approvals.c.action == RESOLVE_ACTION, approvals.c.closed_at.is_(None))
 _PROPOSED_STATES_QUERY = select(approvals.c.subject_id, approvals.c.proposed, approvals.c.person).where(

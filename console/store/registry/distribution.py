@@ -49,8 +49,10 @@ if TYPE_CHECKING:
 
 PART_BYTES = 16 * 1024**2
 """Size (bytes) of each part of a file before it is compressed; the last part may be smaller."""
-_FETCHED_FOLDER_NAME, _SNAPSHOT_FOLDER_NAME = "fetched", "snapshot"
-"""Names of two folders in the folder of the registry: for fetched files, and for the copy that becomes a new base."""
+_FETCHED_FOLDER_NAME = "fetched"
+"""Name of the folder for fetched files, in the folder of the registry."""
+_SNAPSHOT_FOLDER_NAME = "snapshot"
+"""Name of the folder for the copy that becomes a new base, in the folder of the registry."""
 _SNAPSHOT_FILE_NAME = "copy.db"
 _MANIFEST_NAME = "registry.json"
 _COMPRESSION_LEVEL = 1  # a higher one makes the parts little smaller

@@ -26,8 +26,11 @@ from console.domain.registry.spelling import (
 )
 from console.store.registry.file_rows import FileColumns
 
-_LINE_SEPARATOR, _ENGLISH_SEPARATOR, _MARK_OF_EMPTY_TEXT = "\n", "\t", " "
-_NARROW_DIGITS, _WIDE_DIGITS = "0123456789", "０１２３４５６７８９"
+_LINE_SEPARATOR = "\n"
+_ENGLISH_SEPARATOR = "\t"
+_MARK_OF_EMPTY_TEXT = " "
+_NARROW_DIGITS = "0123456789"
+_WIDE_DIGITS = "０１２３４５６７８９"
 _BYTES_OTHER_THAN_DIGITS = bytes(set(range(256)) - set(b"0123456789\n"))
 _LAST_CHARACTERS_OF_PLACES = frozenset("都道府県市区町村")
 

@@ -50,7 +50,8 @@ from console.store.registry.search_index import (
 )
 from console.store.registry.source_file import SourceFile, make_bad_file_error, make_stopped_error
 
-_CACHE_KIB, _SORTING_CACHE_KIB = 32 * 1024, 8 * 1024
+_CACHE_KIB = 32 * 1024
+_SORTING_CACHE_KIB = 8 * 1024
 _BLOCKS_PER_COMMIT = 64
 _BUILD_STEPS_VERSION = 3
 """Version of the steps of a build. The build of a program with other steps isn't continued."""

@@ -110,7 +110,8 @@ StoredCorporationRow: TypeAlias = tuple[Any, ...]
 PlaceKey: TypeAlias = tuple[str, str, str, str]
 """Prefecture code, city code, prefecture and city."""
 
-_PLACE_INDEX, _READ_COLUMN_COUNT = COLUMN_NAMES.index("place_id"), len(COLUMN_NAMES)
+_PLACE_INDEX = COLUMN_NAMES.index("place_id")
+_READ_COLUMN_COUNT = len(COLUMN_NAMES)
 _FIRST_PUBLICATION_DAY_ORDINAL = FIRST_PUBLICATION_DAY.toordinal()
 _CORPORATION_KIND_BY_NUMBER: Mapping[int, CorporationKind] = {int(kind): kind for kind in CorporationKind}
 _EVENT_BY_NUMBER: Mapping[int, CorporationEvent] = {int(process): process for process in CorporationEvent}

@@ -19,10 +19,13 @@ from console.store.registry.search_index import (
 )
 
 _SHORTEST_BEGINNING_CHARACTERS = 2
-_MAX_NAME_TERMS, _MAX_TERMS = 4, 6
-"""Largest number of terms in one full-text expression for a name, and in any other expression. The four rarest terms
-of a name are enough to find few other rows. Addresses have more terms in common, so an expression for them needs more
-terms.
+_MAX_NAME_TERMS = 4
+"""Largest number of terms in one full-text expression for a name. The four rarest terms of a name are enough to find
+few other rows.
+"""
+_MAX_TERMS = 6
+"""Largest number of terms in one full-text expression for other texts. Addresses have more terms in common, so an
+expression for them needs more terms.
 """
 
 

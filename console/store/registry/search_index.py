@@ -25,7 +25,8 @@ from console.domain.registry.spelling import ComparisonForms, fold_text, list_co
 from console.store.registry.file_rows import FileColumns
 from console.store.registry.folded_texts import FoldedColumns, list_name_readings, separate_digits
 
-OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE = "open_terms", "closed_terms"
+OPEN_TERMS_TABLE = "open_terms"
+CLOSED_TERMS_TABLE = "closed_terms"
 _INDEX_TOKENIZER = "ascii tokenchars ''^$@#=~''"
 _BULK_LOAD_HASH_BYTES = 24 * 1024**2
 """Memory (bytes) in which a table of the index collects terms during a bulk load."""

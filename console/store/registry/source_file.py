@@ -48,7 +48,8 @@ _UTF8_KANA_OR_KANJI_PATTERN = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}")
 _PRIVATE_USE_PATTERN = re.compile("[\x80\ue000-\uf8ff]")
 """Matches a character to which Python decodes bytes that have no meaning in Shift_JIS."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_UTF8, _SHIFT_JIS = "utf-8", "cp932"
+_UTF8 = "utf-8"
+_SHIFT_JIS = "cp932"
 
 
 @dataclass(frozen=True, slots=True)

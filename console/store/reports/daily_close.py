@@ -36,8 +36,10 @@ became known later: those of the newest records. At most this number of lapsed o
 oldest ones.
 """
 _IDS_PER_QUERY = 500
-_PAYMENT_KIND, _REFUND_KIND = "payment", "refund"
-_KNOWN_CERTAINTY, _UNKNOWN_CERTAINTY = Certainty.KNOWN.value, Certainty.UNKNOWN.value
+_PAYMENT_KIND = "payment"
+_REFUND_KIND = "refund"
+_KNOWN_CERTAINTY = Certainty.KNOWN.value
+_UNKNOWN_CERTAINTY = Certainty.UNKNOWN.value
 _ALL_WORK_STATES = [
     state.value for state in WorkState
 ]  # names each value, so that the index of states is read by a range

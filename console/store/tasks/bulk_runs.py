@@ -20,9 +20,16 @@ from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.worker import bulk_rows, bulk_runs
 
 BULK_RUN_KIND = "bulk-run"
-RUN_FROZEN, RUN_RUNNING, RUN_PAUSED, RUN_STOPPED, RUN_DONE = "frozen", "running", "paused", "stopped", "done"
-"""States of a bulk run: its list of records is stored and it has not begun; it is executed now, or its process has
-crashed; it is paused; it has stopped before its last record; all of its records are processed."""
+RUN_FROZEN = "frozen"
+"""State of a bulk run whose list of records is stored and that has not begun."""
+RUN_RUNNING = "running"
+"""State of a bulk run that is executed now, or whose process has crashed."""
+RUN_PAUSED = "paused"
+"""State of a bulk run that is paused and can be continued."""
+RUN_STOPPED = "stopped"
+"""State of a bulk run that has stopped before its last record."""
+RUN_DONE = "done"
+"""State of a bulk run of which all records are processed."""
 
 _ROWS_PER_INSERT = 1_000
 """Largest number of rows in one INSERT."""
@@ -88,7 +95,8 @@ _highest_position = (
 _CHOSEN_RECORD_COUNT_QUERY = select(func.coalesce(func.sum(_highest_position), 0)).where(
     bulk_runs.c.made_by == bindparam("person"), bulk_runs.c.made_at > bindparam("since")
 )
-_INSERT_BULK_RUN_STATEMENT, _INSERT_BULK_ROWS_STATEMENT = into(bulk_runs), into(bulk_rows)
+_INSERT_BULK_RUN_STATEMENT = into(bulk_runs)
+_INSERT_BULK_ROWS_STATEMENT = into(bulk_rows)
 _WRITE_ROW_RESULT_STATEMENT = (
     update(bulk_rows)
     .where(_ROW_OF_RUN_CONDITION, bulk_rows.c.position == bindparam("row_position"), bulk_rows.c.result.is_(None))
