@@ -125,8 +125,8 @@ class AtomReader:
         return self._ask_with_retries(lambda: self._sender.send(AtomCall.REFUND_STATUS, text, read_content))
 
     def parse_callback(self, body: bytes) -> SignedCallback:
-        """Parse the form that Atom has sent to our return address or callback address, and check its signature. Sends
-        nothing.
+        """Parse the form that Atom has sent to our return address or callback address, and check its signature. The
+        method sends nothing.
         """
         return parse_callback(body, self._sender.merchant)
 

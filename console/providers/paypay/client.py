@@ -204,14 +204,14 @@ class PayPayReader:
         )
 
     def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
-        """Return PayPay's limit for refunds (aware): 23:59:59 in Japan on the 365th day after the payment. Never
-        None.
+        """Return PayPay's limit for refunds (aware): 23:59:59 in Japan on the 365th day after the payment. The result
+        is never None.
         """
         return _find_time_after_days(paid_at, REFUND_WINDOW_DAYS, time(23, 59, 59))
 
     def find_cancel_deadline(self, paid_at: datetime) -> datetime | None:
-        """Return PayPay's limit for cancellations (aware): 00:14:59 in Japan on the day after the payment. Never
-        None.
+        """Return PayPay's limit for cancellations (aware): 00:14:59 in Japan on the day after the payment. The result
+        is never None.
         """
         return _find_time_after_days(paid_at, 1, time(0, 14, 59))
 

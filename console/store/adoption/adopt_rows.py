@@ -102,7 +102,7 @@ def read_original_rows(conn: Connection, after_id: int, up_to_id: int, *, has_st
 
 def list_distinct_statuses(conn: Connection) -> tuple[str, ...]:
     """Return the distinct values of the column `status` of the table of credit checks, without empty ones. They are
-    compared byte by byte, independently of the column's collation. Reads the whole table once."""
+    compared byte by byte, independently of the column's collation. The function reads the whole table once."""
     exact_status = cast(credit_checks.c.status, LargeBinary)
     return tuple(
         bytes(status_bytes).decode(errors="replace")

@@ -219,7 +219,7 @@ def find_first_root_fault(conn: Connection) -> tuple[int, str] | None:
     if there is no fault. For the reasons `missing` and `replaced` (see `AuditVerificationResult`) this is the row
     of a head; for `forged` it is the row of the root.
 
-    Uses constant memory for any number of roots.
+    The function uses constant memory for any number of roots.
     """
     return min(_find_root_faults(conn), default=None)
 

@@ -280,7 +280,7 @@ def require_unused_database(database: Path) -> None:
 def _leave_wal_mode(database: Path) -> None:
     """End the WAL mode of an SQLite file, which moves the content of the write-ahead log into the file. Raises
     ConsoleError `database_locked` (in_use) if another process has the file open, because only the last connection can
-    end the WAL mode. Must not be called for a damaged file, because SQLite deletes its log.
+    end the WAL mode. This function must not be called for a damaged file, because SQLite deletes its log.
     """
     try:
         with closing(sqlite3.connect(database, timeout=2.0, isolation_level=None)) as conn:

@@ -559,7 +559,8 @@ def increment_version(conn: Connection, record: CreditCheck, now: datetime) -> N
 
 @cache
 def _make_update_statement(columns: tuple[str, ...]) -> Update:
-    """Return the compare-and-swap statement that writes these columns. Cached for each combination of columns."""
+    """Return the compare-and-swap statement that writes these columns. The statement is cached for each combination
+    of columns."""
     update_statement = update(credit_checks).where(
         credit_checks.c.id == bindparam("record_id"), credit_checks.c.version == bindparam("version_as_read")
     )

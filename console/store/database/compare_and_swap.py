@@ -64,7 +64,7 @@ def update_if_unchanged(
 @cache
 def _make_update_statement(table: Table, columns: tuple[str, ...], unchanged_columns: tuple[str, ...]) -> Update:
     """Return the compare-and-swap statement that writes `columns` and compares the version and the columns
-    `unchanged_columns`. Cached for each combination.
+    `unchanged_columns`. The statement is cached for each combination of columns.
     """
     same_sql = [table.c[column] == bindparam(f"as_read_{column}") for column in unchanged_columns]
     statement = update(table).where(

@@ -442,8 +442,8 @@ def _is_node_serving(open_node: Callable[[str], DBAPIConnection], driver_error: 
 
 
 def _has_unread_bytes(connection: Any) -> bool:
-    """True if the connection has unread bytes, which means that the server has closed it while it was idle. Needs no
-    round trip.
+    """True if the connection has unread bytes, which means that the server has closed it while it was idle. The check
+    needs no round trip.
     """
     if not connection.open:
         return True
@@ -472,7 +472,7 @@ class ServerSession:
 
 
 def get_session(conn: Connection) -> ServerSession:
-    """Return the session of a connection. Needs no round trip."""
+    """Return the session of a connection. The function needs no round trip."""
     dbapi: Any = conn.connection.dbapi_connection
     return ServerSession((dbapi.host, dbapi.port), dbapi.thread_id())
 
@@ -480,8 +480,8 @@ def get_session(conn: Connection) -> ServerSession:
 @contextmanager
 def avoid_lock_waits(conn: Connection) -> Iterator[None]:
     """Context manager: a statement in the block fails with LOCK_WAIT_TIMEOUT_ERROR instead of waiting for a row's
-    lock (on MySQL after one second, the shortest wait there). Costs two round trips on MySQL, none on MariaDB, where
-    the setting is part of the statement.
+    lock (on MySQL after one second, the shortest wait there). This costs two round trips on MySQL, none on MariaDB,
+    where the setting is part of the statement.
     """
     driver_connection: Any = conn.connection.dbapi_connection
     is_mariadb = getattr(conn.dialect, "is_mariadb", False)

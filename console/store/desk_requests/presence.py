@@ -45,7 +45,7 @@ def read_seconds_since_presence_renewal(conn: Connection, lease_seconds: float) 
 
 def find_newest_worker(conn: Connection, lease_seconds: float) -> AliveWorker | None:
     """Return the worker that has renewed its presence lease last; None if no such lease is live. `lease_seconds` is
-    the length of the lease. Costs one read of a few rows by the primary key.
+    the length of the lease. The function reads a few rows once, by the primary key.
     """
     row = conn.execute(_NEWEST_WORKER_QUERY).first()
     return None if row is None else AliveWorker(str(row.operator), max(0.0, lease_seconds - row.remaining_ms / 1000))

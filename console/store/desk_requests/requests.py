@@ -405,7 +405,7 @@ def insert_withdrawal(tx: Transaction, desk_request_id: str, desk: str) -> None:
 
 def read_progress(conn: Connection, desk_request_id: str) -> DeskRequestProgress | None:
     """Return the progress of the desk request with this id; None if no such request of the connected account is
-    stored. Costs two reads by the primary key."""
+    stored. The function makes two reads by the primary key."""
     row = conn.execute(
         _REQUEST_PROGRESS_QUERY,
         {"desk_request_id": desk_request_id, "withdrawal_id": make_withdrawal_id(desk_request_id)},

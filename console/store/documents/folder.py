@@ -43,7 +43,7 @@ _DISCONNECTED_ERRORS = {
 
 
 class DocumentFolder:
-    """Storage of documents in a folder of the file system. Implements `DocumentStorage`."""
+    """Storage of documents in a folder of the file system; it implements `DocumentStorage`."""
 
     def __init__(self, url: str, has_documents: Callable[[], bool]) -> None:
         """`url`: `file:` with an absolute folder. `has_documents` returns True if the database has documents; then an

@@ -44,7 +44,7 @@ _OBJECT_PATH = "b/{}/o/{}"
 
 
 class DocumentBucket:
-    """Storage of documents in a bucket of Google Cloud Storage. Implements `DocumentStorage`. Logs in with
+    """Storage of documents in a bucket of Google Cloud Storage; it implements `DocumentStorage`. It logs in with
     Google's application default credentials."""
 
     def __init__(self, url: str, timeout_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:

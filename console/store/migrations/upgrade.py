@@ -200,11 +200,11 @@ def _read_table_names(conn: Connection) -> set[str]:
 def upgrade(database: Database) -> UpgradeResult:
     """Upgrade the schema to this program's version, and create missing and altered constraints again.
 
-    May be run at any time, by two desks at the same time, and again after an interruption. Another application's
-    table of credit checks isn't changed before its adoption. Raises ConsoleError `not_our_database` if the tables are
-    those of another program (`_require_upgradable`); `schema_mismatch` for a database of a newer program, or one
-    older than BASELINE_VERSION; on a server `database_locked` if this process lost the upgrade lock, because it was
-    suspended (checked between the steps).
+    This function may be run at any time, by two desks at the same time, and again after an interruption. Another
+    application's table of credit checks isn't changed before its adoption. Raises ConsoleError `not_our_database` if
+    the tables are those of another program (`_require_upgradable`); `schema_mismatch` for a database of a newer
+    program, or one older than BASELINE_VERSION; on a server `database_locked` if this process lost the upgrade lock,
+    because it was suspended (checked between the steps).
     """
     _create_database_folder(database)
     if database.is_server:

@@ -85,7 +85,8 @@ class UpgradeLock:
         return bool(conn.scalar(_LOCK_HOLDER_QUERY) == self._token)
 
     def _renew_until_released(self) -> None:
-        """Renew the lock every _HEARTBEAT_INTERVAL_SECONDS until it is released. Runs in a thread of its own."""
+        """Renew the lock every _HEARTBEAT_INTERVAL_SECONDS until it is released. The method runs in a thread of its
+        own."""
         while not self._end_event.wait(_HEARTBEAT_INTERVAL_SECONDS):
             try:
                 self._is_lost = not self._database.write(lambda tx: self._renew_lock(tx.conn)) or self._is_lost

@@ -116,8 +116,8 @@ def iterate_evidence_pages(
 
 
 def count_notices(conn: Connection, since: datetime) -> Counter[tuple[str, str]]:
-    """Return the number of providers' notices received since the instant `since`, by (source, result). Counts
-    at most MAX_ROWS notices, the newest ones."""
+    """Return the number of providers' notices received since the instant `since`, by (source, result). Only the
+    newest MAX_ROWS notices are counted."""
     return Counter((str(row.source), str(row.done)) for row in _read_newest_rows(conn, _NEWEST_NOTICES_QUERY, since))
 
 

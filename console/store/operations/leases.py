@@ -203,7 +203,7 @@ def _insert_lease(conn: Connection, values: dict[str, object]) -> None:
 
 
 def release(conn: Connection, lease: Lease) -> None:
-    """Release a lease. Does nothing if another process has acquired it meanwhile."""
+    """Release a lease. If another process has acquired it meanwhile, do nothing."""
     execute_later(
         conn, _RELEASE_LEASE_STATEMENT, {"lease_name": lease.name, "lease_slot": lease.slot, "own_token": lease.token}
     )

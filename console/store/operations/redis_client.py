@@ -32,7 +32,7 @@ _PERMISSION_CHECK_COMMAND = (
 
 
 class RedisClient:
-    """Connections to one Redis server. Can be used from any thread.
+    """Connections to one Redis server. Any thread can use it.
 
     `prepare`, if given, runs in the background thread before each connection. If it raises an exception, no
     connection is opened.

@@ -440,7 +440,8 @@ class Spool:
 
     def list_starts_holding_claim(self, database_id: str, keys: StartKeys) -> tuple[Intent, ...]:
         """Return this desk's starts of payments that the provider may have accepted according to this spool and that
-        match `keys`: by the first key, by the beginning of a later key, or by the fingerprint. Oldest first."""
+        match `keys`: by the first key, by the beginning of a later key, or by the fingerprint; the oldest comes
+        first."""
         later_end = keys.later_key_prefix[:-1] + chr(ord(keys.later_key_prefix[-1]) + 1)
         sent_entries = self._read_entries(
             _STARTS_BY_KEYS_CONDITION,
