@@ -17,7 +17,7 @@ from console.sandbox.control.client import SandboxControl
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 EXAMPLE_PATTERN = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CLASS_BY_VARIABLE = {"control": SandboxControl}
-"""Variables that the sentences around an example introduce."""
+"""Class of each variable that an example uses and that only the sentences around the example introduce."""
 
 
 def find_examples() -> Iterator[tuple[str, str]]:

@@ -224,8 +224,13 @@ def format_time_to_truth_summary(kind: TimeToTruth, language: str) -> str:
     """Return a text about one kind of record, with three numbers of its unknown outcomes: the outcomes that are known
     by now, those of the known outcomes that took longer than planned, and the outcomes that are still unknown.
     """
-    key = "reports.time_to_truth.summary_open" if kind.open else "reports.time_to_truth.summary"
-    facts = {"settled": kind.settled, "late": kind.late, "open": kind.open, "oldest": kind.oldest_open}
+    key = "reports.time_to_truth.summary_open" if kind.open_count else "reports.time_to_truth.summary"
+    facts = {
+        "settled": kind.settled_count,
+        "late": kind.late_count,
+        "open": kind.open_count,
+        "oldest": kind.oldest_open,
+    }
     return translate(key, language, **facts)
 
 

@@ -105,9 +105,9 @@ def _build_time_to_truth_of_kind_json(kind: TimeToTruth) -> JsonObject:
     times = ("median", "p90", "longest", "schedule", "oldest_open")
     return {
         "kind": kind.kind,
-        "settled": kind.settled,
-        "late": kind.late,
-        "open": kind.open,
+        "settled": kind.settled_count,
+        "late": kind.late_count,
+        "open": kind.open_count,
         **{f"{name}_seconds": _convert_to_whole_seconds(getattr(kind, name)) for name in times},
         "complete": kind.is_complete,
     }

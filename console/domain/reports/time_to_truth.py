@@ -32,23 +32,23 @@ class UnknownOutcome:
 class TimeToTruth:
     """Figures about the calls for one kind of record whose outcome was unknown.
 
-    - `settled`: the number of calls whose outcome is known by now. `median`, `p90` (90th percentile) and `longest`
-      are times from the beginning of such a call until its outcome was written; None if `settled` is 0
-    - `schedule`: the time from a call to its last automatic probe; then a person must look. `late` is the number of
-      settled calls whose outcome was unknown for longer
-    - `open`: the number of calls whose outcome is still unknown; `oldest_open` is the time since the first of them
-      began, None if `open` is 0
+    - `settled_count`: the number of calls whose outcome is known now. `median`, `p90` (90th percentile) and `longest`
+      are times from the beginning of such a call until its outcome was written; None if `settled_count` is 0
+    - `schedule`: the time from a call to its last automatic probe; then a person must look. `late_count` is the
+      number of settled calls whose outcome was unknown for a longer time
+    - `open_count`: the number of calls with a still unknown outcome; `oldest_open` is the time since the first of
+      them began, None if `open_count` is 0
     - `is_complete`: False if there are more operations than the report reads
     """
 
     kind: str
     schedule: timedelta
-    settled: int
+    settled_count: int
     median: timedelta | None
     p90: timedelta | None
     longest: timedelta | None
-    late: int
-    open: int
+    late_count: int
+    open_count: int
     oldest_open: timedelta | None
     is_complete: bool = True
 

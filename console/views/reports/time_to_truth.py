@@ -89,7 +89,7 @@ def _make_time_columns(context: WindowContext) -> Sequence[Column]:
 
     def make_count_column(key: str) -> Column:
         return make_number_column(
-            key, translate(f"reports.time_to_truth.{key}"), lambda row: getattr(row.figures, key), 100
+            key, translate(f"reports.time_to_truth.{key}"), lambda row: getattr(row.figures, f"{key}_count"), 100
         )
 
     def make_time_column(key: str) -> Column:
@@ -131,5 +131,5 @@ REPORT_DEFINITION: ReportDefinition[TimeToTruthReport] = ReportDefinition(
     _make_time_columns,
     lambda report: [_TimeToTruthRow(kind) for kind in report.kinds],
     lambda row: row.figures.kind if isinstance(row, _TimeToTruthRow) else None,
-    lambda report: not any(kind.settled or kind.open for kind in report.kinds),
+    lambda report: not any(kind.settled_count or kind.open_count for kind in report.kinds),
 )

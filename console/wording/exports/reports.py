@@ -192,7 +192,9 @@ def _list_settlement_rows(report: SettlementReport) -> Sequence[Any]:
 
 def _make_time_to_truth_columns(context: TextContext) -> ExportColumns:
     def make_count_column(sum_name: str) -> ExportColumn:
-        return make_number_column(context, f"reports.time_to_truth.{sum_name}", lambda kind: getattr(kind, sum_name))
+        return make_number_column(
+            context, f"reports.time_to_truth.{sum_name}", lambda kind: getattr(kind, f"{sum_name}_count")
+        )
 
     def make_time_column(sum_name: str) -> ExportColumn:
         return _make_duration_column(

@@ -186,7 +186,7 @@ def test_a_report_is_exported_as_its_table(desk: SampleDesk, tmp_path: Path) -> 
     truth = {row["Kind"]: row for row in read_report(desk, tmp_path, "time_to_truth")}
     for kind in shown.time_to_truth.kinds:
         row = truth[report_words.get_record_kind_name(kind.kind, "en")]
-        assert (row["Known"], row["Unknown"]) == (kind.settled, kind.open)
+        assert (row["Known"], row["Unknown"]) == (kind.settled_count, kind.open_count)
         assert row["Schedule (seconds)"] == int(kind.schedule.total_seconds())
     about = str(list(openpyxl.load_workbook(tmp_path / "settlement.xlsx").worksheets[1].values))
     assert "Unknown payments are left out" in about

@@ -173,16 +173,16 @@ def test_the_time_to_truth_excludes_calls_with_their_own_answer(
     rows.insert_operation("payment", "payment.start", "unknown", NOW - HOUR)
     kinds = {kind.kind: kind for kind in console.reports.read_time_to_truth().kinds}
     refund = kinds["refund"]
-    assert (refund.settled, refund.median, refund.p90, refund.longest) == (
+    assert (refund.settled_count, refund.median, refund.p90, refund.longest) == (
         2,
         5 * ONE_SECOND,
         10 * ONE_DAY,
         10 * ONE_DAY,
     )
-    assert (refund.late, refund.open, refund.oldest_open, refund.is_complete) == (1, 1, 2 * ONE_DAY, True)
+    assert (refund.late_count, refund.open_count, refund.oldest_open, refund.is_complete) == (1, 1, 2 * ONE_DAY, True)
     assert timedelta(days=5) < refund.schedule < timedelta(days=6)
-    assert (kinds["payment"].settled, kinds["payment"].median, kinds["payment"].oldest_open) == (0, None, HOUR)
-    assert kinds["credit-check"].open == 0
+    assert (kinds["payment"].settled_count, kinds["payment"].median, kinds["payment"].oldest_open) == (0, None, HOUR)
+    assert kinds["credit-check"].open_count == 0
     monkeypatch.setattr(time_to_truth, "MAX_OPERATIONS", 2)
     kinds = {kind.kind: kind for kind in console.reports.read_time_to_truth().kinds}
     assert (kinds["refund"].is_complete, kinds["payment"].is_complete) == (False, True)
@@ -198,7 +198,7 @@ def test_lapsed_calls_count_as_unknown(console: Console, place: Place, monkeypat
             rows.insert_operation("payment", "payment.start", "calling", NOW - HOUR)
     rows.insert_operation("refund", "refund.submit", "calling", NOW - ONE_SECOND)
     kinds = {kind.kind: kind for kind in console.reports.read_time_to_truth().kinds}
-    assert {name: (kind.open, kind.is_complete) for name, kind in kinds.items()} == {
+    assert {name: (kind.open_count, kind.is_complete) for name, kind in kinds.items()} == {
         "credit-check": (0, True),
         "payment": (501, True),
         "refund": (1, True),
@@ -220,4 +220,4 @@ def test_a_percentile_is_one_of_the_times(count: int, percent: int, place: int) 
     late = compute_time_to_truth(
         "payment", [UnknownOutcome(NOW - HOUR, NOW), UnknownOutcome(NOW - 2 * HOUR, NOW)], HOUR, NOW
     )
-    assert late.late == 1, "a time of exactly the schedule is in time"
+    assert late.late_count == 1, "a time of exactly the schedule is in time"
