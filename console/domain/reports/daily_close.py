@@ -290,7 +290,7 @@ def compare_close_facts(first_facts: Facts, present_facts: Facts) -> tuple[Daily
     outcome, the change of the reconciliation's result.
 
     Return None if facts are missing or malformed, so that the closes can't be compared: an audit entry may be cut,
-    and a person can write a malformed entry with the own database account.
+    and people can write malformed entries with their own database accounts.
     """
     first, present = _parse_facts(first_facts), _parse_facts(present_facts)
     if first is None or present is None:
