@@ -1,5 +1,5 @@
-"""Tests of database accounts that are created from an account file: who can sign in with which rights, after every
-kind of change, and after a crash at any statement.
+"""Tests of database accounts that are created from an account file: the sign-in and the rights of each person after
+every kind of change, and after a crash at any statement.
 """
 
 import json

@@ -19,8 +19,8 @@ RIGHTS_NOT_STOPPED_BY_SWITCH = READING_RIGHTS | {
     "refund_withdraw", "registry_import",
     "save_view", "set_read_only", "schema", "unmask",
 }  # fmt: skip
-"""Rights that people keep while the switch is on: to read records here and at the providers, to withdraw a request,
-to set the switch to off, and to save views, which changes no record.
+"""Rights that people keep while the switch is on: to read records in the database and at the providers, to withdraw a
+request, to set the switch to off, and to save views, which changes no record.
 """
 
 

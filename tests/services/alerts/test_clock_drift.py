@@ -28,8 +28,8 @@ def run_drift_alert(scene: PaymentDesk, seconds: float) -> int:
 
 @pytest.mark.engines("mariadb")
 def test_a_clock_drift_raises_one_alert_until_it_ends(scene: PaymentDesk) -> None:
-    """A clock that is 5 s behind raises one alert, and 6 s raise no second one. The right clock closes the alert. A
-    difference of one second raises none.
+    """A clock that is 5 s behind raises one alert, and a difference of 6 s, measured later, raises no second alert.
+    The right clock closes the alert. A difference of one second raises no alert.
     """
     assert (run_drift_alert(scene, 1.0), scene.place.sql(_SELECT_DRIFT_ALERTS_SQL)) == (0, [])
     assert [run_drift_alert(scene, seconds) for seconds in (-5.0, -6.0)] == [1, 0]
@@ -67,8 +67,9 @@ class ServerContext:
 
 @pytest.mark.engines("sqlite")
 def test_no_age_ends_the_alert_of_a_wrong_clock(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the times of an invented server: the alert stays the same one after more than a day of wrong
-    measurements, and closes when the clock is right."""
+    """The test invents the times of the server: the alert stays open for more than a day of wrong measurements,
+    without a second alert, and closes when the clock is right.
+    """
     context, now = cast(ServiceContext, ServerContext(scene.context)), scene.context.now()
     monkeypatch.setattr(clocks, "read_desk_request_delays", lambda _conn: {})
     monkeypatch.setattr(clocks, "read_server_time", lambda _conn: now)

@@ -165,8 +165,8 @@ def test_a_paid_order_without_a_paid_payment_raises_rule_b(rules_desk: AlertRule
 
 
 def test_an_expired_payment_paid_later_raises_rule_c(rules_desk: AlertRulesDesk) -> None:
-    """If a payment that has expired here is paid later, an alert of rule C is raised at once. It closes when the shop
-    ships the order.
+    """If a payment that has expired in our database is paid later, an alert of rule C is raised at once. It closes
+    when the shop ships the order.
     """
     scene, payment = rules_desk.scene, rules_desk.start_payment()
     scene.place.sql("UPDATE payments SET status = 'expired', version = version + 1")

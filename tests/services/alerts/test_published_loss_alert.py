@@ -28,7 +28,7 @@ def receiver() -> Iterator[AlertReceiver]:
 
 
 def buy_check(place: Place, sandbox: Sandbox, number: str) -> None:
-    """Open a new desk and buy a credit check of this corporation number there."""
+    """Open a new desk and buy at this desk a credit check of this corporation number."""
     with place.open_desk(sandbox) as desk:
         desk.credit_checks.purchase(PurchaseRequest(number, "1"))
 

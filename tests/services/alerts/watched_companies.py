@@ -26,7 +26,7 @@ WHOLE_FILE_DAY, NEXT_DAY, THIRD_DAY = date(2026, 11, 17), date(2026, 11, 18), da
 SEED, INVENTED_ROW_COUNT = 16, 300
 BOUGHT_AT, EXPIRES_AT, EXPIRED_AT = "2026-11-01 00:00:00", "2027-01-31 15:00:00", "2026-11-10 15:00:00"
 TABLES_WITHOUT_TRIGGERS = ("orders", "payments", "refunds")
-"""Tables whose triggers the tests remove, because the tests insert rows there by SQL, without a service."""
+"""Tables whose triggers the tests remove, because the tests insert rows into them by SQL, without a service."""
 
 
 def make_corporation_number(index: int) -> str:

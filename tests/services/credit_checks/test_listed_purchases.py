@@ -119,7 +119,7 @@ def test_a_lost_purchase_of_another_client_may_have_the_listed_id(
     console: Console, listing_alarmbox: ListingAlarmBox, place: Place
 ) -> None:
     """The database has lost client 1's purchase, and only the desk's spool still has it. The listed purchase may be
-    that one, so a probe doesn't settle client 2's purchase with it.
+    client 1's, so a probe doesn't settle client 2's purchase with it.
     """
     delete_purchase(place, buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_after_charge"))
     second = buy_with_unknown_outcome(console, listing_alarmbox, "2", "silent_before_charge")
@@ -428,8 +428,8 @@ def test_a_purchase_of_the_day_before_makes_the_list_ambiguous(
 def test_a_list_without_a_purchase_that_we_know_settles_nothing(
     console: Console, listing_alarmbox: ListingAlarmBox
 ) -> None:
-    """AlarmBox's list lacks client 2's purchase of today, which is stored here, so it may also lack the unknown
-    purchase. The probe leaves the unknown purchase unknown.
+    """AlarmBox's list lacks client 2's purchase of today, which is stored in our database, so it may also lack the
+    unknown purchase. The probe leaves the unknown purchase unknown.
     """
     console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "2"))
     listing_alarmbox.charges.append(Charge(2, CORPORATION_NUMBER, "", listing_alarmbox.today(), None))

@@ -1,4 +1,6 @@
-"""Tests of failures at every step of a purchase: whatever fails, the record agrees with the charges at AlarmBox."""
+"""Tests of failures at every step of a purchase: after each failure the record agrees with the charges at
+AlarmBox.
+"""
 
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator

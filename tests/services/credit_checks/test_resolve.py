@@ -198,7 +198,7 @@ def test_a_probe_without_the_list_call_stays_unknown(console: Console, sandbox: 
 
 def test_a_probe_with_the_list_call_settles_an_unknown_purchase(place: Place, sandbox: Sandbox) -> None:
     """AlarmBox's list has exactly one purchase since the day of sending that belongs to no record: the probe settles
-    the unknown purchase with the id of that one.
+    the unknown purchase with the id of this listed purchase.
     """
     sandbox.control.change_settings(offers_purchase_list=True)
     with place.open_desk(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:

@@ -1,5 +1,5 @@
-"""Tests that an AlarmBox id of a purchase belongs to one credit check here. AlarmBox's answer can show that a person
-has given this id to the wrong credit check.
+"""Tests that an AlarmBox id of a purchase belongs to one credit check in our database. AlarmBox's answer can show
+that a person has given this id to the wrong credit check.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor

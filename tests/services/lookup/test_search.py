@@ -162,8 +162,8 @@ def test_a_search_with_conditions_says_if_it_did_not_examine_all_records(
     console: Console, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A search text has the beginning of a number and conditions: the conditions are checked only for the first
-    records whose numbers begin so. If there are more such records, the result says that not all of them were checked,
-    because one of the others may fulfil the conditions.
+    records whose numbers have this beginning. If there are more such records, the result says that not all of them
+    were checked, because one of the others may fulfil the conditions.
     """
     monkeypatch.setattr("console.services.lookup.search._MAX_PREFIX_MATCHES", 2)
     for number in ("ORD-1", "ORD-2"):

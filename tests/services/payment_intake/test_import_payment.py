@@ -1,5 +1,5 @@
-"""A payment that exists at the provider but not here is imported in the state that the provider reports. Repeated
-imports create it only once.
+"""A payment that exists at the provider but not in our database is imported in the state that the provider reports.
+Repeated imports create it only once.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -49,8 +49,8 @@ def test_a_paid_payment_is_booked_once(scene: PaymentDesk) -> None:
 
 @pytest.mark.parametrize("stored", [None, NUMBERS[1]])
 def test_an_import_never_changes_a_stored_corporation_number(scene: PaymentDesk, stored: str | None) -> None:
-    """A payment is stored here, and it is imported with another corporation number: the import is refused, asks no
-    provider and changes nothing. An import with the stored number, in any spelling, is accepted.
+    """A payment is stored in our database, and it is imported with another corporation number: the import is refused,
+    asks no provider and changes nothing. An import with the stored number, in any spelling, is accepted.
     """
     scene.money.register_payment("paypay", "ORD-1", 3300)
     first = import_payment(scene, corporation_number=stored)

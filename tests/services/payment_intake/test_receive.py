@@ -50,8 +50,8 @@ OLD_PAYPAY_ANSWER = {"data": {"status": "CREATED", "acceptedAt": 0, "requestedAt
 
 
 def make_expired_paid_payment(scene: PaymentDesk) -> int:
-    """Return the id of a payment that the payer has paid at the provider, but that has expired here and isn't polled
-    any more.
+    """Return the id of a payment that the payer has paid at the provider, but that has expired in our database and
+    isn't polled any more.
     """
     payment_id = begin_and_pay(scene, "paypay")
     scene.place.drop_table_triggers("payments")
@@ -95,8 +95,9 @@ def test_a_false_webhook_is_asked_about_a_limited_number_of_times(scene: Payment
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_a_notice_matched_later_makes_the_program_ask_the_provider(scene: PaymentDesk, provider: str) -> None:
-    """A notice matches no payment. Then a payment with the notice's number is started here and ends unpaid: the
-    program asks the provider, and the money is booked. The notice's case stays open until the provider has answered.
+    """A notice matches no payment. Then a payment with the notice's number is started by this program and ends
+    unpaid: the program asks the provider, and the money is booked. The notice's case stays open until the provider
+    has answered.
     """
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     scene.money.register_payment(provider, "ORD-1", minor)
@@ -227,7 +228,9 @@ def test_a_webhook_from_another_address_is_refused(scene: PaymentDesk, peer: str
 
 
 def test_a_notice_about_an_unknown_payment_opens_a_case(scene: PaymentDesk) -> None:
-    """A notice about a payment that is not stored here is acknowledged, stored as unmatched, and opens one case."""
+    """A notice about a payment that is not stored in our database is acknowledged, stored as unmatched, and opens one
+    case.
+    """
     scene.money.register_payment("paypay", "ORD-9", 3300)
     assert scene.deliver_notice("paypay", "ORD-9") == NoticeResult(False, "unmatched")
     assert scene.deliver_notice("paypay", "ORD-9") == NoticeResult(False, "repeated")

@@ -506,7 +506,7 @@ def test_a_time_of_payment_that_can_not_be_right_is_not_taken(
 def test_a_time_of_payment_before_the_start_is_not_stored(scene: PaymentDesk) -> None:
     """A report has a time of payment before the payment's start. For a payment that this program started, the time
     isn't stored, except if it is only some minutes too early, as from a slow clock. For an imported payment the time
-    is stored, because the payment can be older than its row here.
+    is stored, because the payment can be older than its row in our database.
     """
     early = START_TIME - timedelta(minutes=6)
     for number, operation_id, paid_at, expected in (

@@ -331,8 +331,8 @@ def test_a_start_that_the_database_could_not_record_is_delivered(scene: PaymentD
 
 
 def test_an_ended_payment_that_was_paid_perhaps_stops_the_next_one(scene: PaymentDesk) -> None:
-    """A payment has ended unpaid here, and then its gateway reports another amount as paid: the order gets no other
-    code at any gateway until people have decided.
+    """A payment has ended unpaid in our database, and then its gateway reports another amount as paid: the order gets
+    no other code at any gateway until people have decided.
     """
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
@@ -414,8 +414,8 @@ def test_an_unmatched_notice_of_a_failure_stops_no_code(scene: PaymentDesk) -> N
 @pytest.mark.engines("sqlite")
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
 def test_a_late_code_stops_the_next_payment_and_needs_a_person(scene: PaymentDesk) -> None:
-    """The answer with the code arrives after the payment has ended here, and the payer may still pay the code: a
-    person must look, the page doesn't show the code, and the order gets no other code.
+    """The answer with the code arrives after the payment has ended in our database, and the payer may still pay the
+    code: a person must look, the page doesn't show the code, and the order gets no other code.
     """
     order = scene.insert_order("ORD-1", 3300)
     scene.context.failpoints = AlwaysRaisingFailpoints("before_tx2")

@@ -147,8 +147,8 @@ def make_overdue_order(scene: PaymentDesk, clock: MovedClock) -> int:
 
 @pytest.mark.usefixtures("moved_server_clock")
 def test_a_code_paid_in_its_last_second_prevents_a_second_code(scene: PaymentDesk, clock: MovedClock) -> None:
-    """If a payment code has expired here but was paid in its last second, the program queries the provider before it
-    creates another code, and creates none.
+    """If a payment code has expired in our database but was paid in its last second, the program queries the provider
+    before it creates another code, and creates none.
     """
     order = make_overdue_order(scene, clock)
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
@@ -243,7 +243,7 @@ def test_a_no_data_answer_that_contains_the_payment_prevents_a_second_code(
     scene: PaymentDesk, clock: MovedClock, has_ended: bool
 ) -> None:
     """Atom's answer has the code for `no data` but contains Atom's id of the paid payment: no second payment code is
-    created. This holds if the payment has expired here, and if it was reported as cancelled before.
+    created. This holds if the payment has expired in our database, and if it was reported as cancelled before.
     """
     order = scene.insert_order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
@@ -266,8 +266,8 @@ def test_a_no_data_answer_that_contains_the_payment_prevents_a_second_code(
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_a_failed_payment_is_read_before_the_next_start(scene: PaymentDesk, provider: str) -> None:
-    """If a payment has failed here and was paid later, the program queries the provider about it once more before it
-    starts a new payment.
+    """If a payment has failed in our database and was paid later, the program queries the provider about it once more
+    before it starts a new payment.
     """
     order = scene.insert_order("ORD-1", 50_000, "JPY" if provider == "paypay" else "INR")
     first = scene.payments.start(order, provider).payment
@@ -377,8 +377,8 @@ def deny_payment(
 
 @pytest.mark.parametrize("code", ["OTS0951", "OTS0510"])
 def test_an_error_of_atom_says_nothing_about_the_payment(scene: PaymentDesk, code: str) -> None:
-    """An error of Atom with HTTP status 200 is not an answer about the payment: after a payment has failed here, a
-    new payment of its order can be started.
+    """An error of Atom with HTTP status 200 is not an answer about the payment: after a payment has failed in our
+    database, a new payment of its order can be started.
     """
     order = scene.insert_order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment

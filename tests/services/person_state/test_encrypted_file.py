@@ -41,7 +41,7 @@ def test_the_encrypted_file_contains_no_stored_text(tmp_path: Path, sandbox: San
 
 def test_long_drafts_are_read_again(tmp_path: Path, sandbox: Sandbox) -> None:
     """A person has pasted the longest possible texts into two forms. Both drafts, and the request id of a call
-    without an answer, are there at the next start.
+    without an answer, are read again at the next start.
     """
     clock = MovedClock()
     drafts = {f"draft.note-payment.{id}": make_entry(clock, "状" * MAX_TYPED_CHARACTER_COUNT) for id in (1, 2)}

@@ -224,7 +224,7 @@ def test_an_invalid_period_is_refused(reconciled_day: ReconciledDay, first: int,
 
 @pytest.mark.engines("sqlite")
 def test_unknown_providers_are_refused(reconciled_day: ReconciledDay) -> None:
-    """A reconciliation of an unknown provider, or of a source of notices without a key here, is refused with
+    """A reconciliation of an unknown provider, or of a source of notices whose key this desk lacks, is refused with
     `not_found`.
     """
     with pytest.raises(ConsoleError) as caught:
@@ -277,8 +277,8 @@ def test_an_acknowledged_foreign_refund_hides_no_other_one(reconciled_day: Recon
 
 @pytest.mark.engines("sqlite")
 def test_a_refund_of_an_unknown_payment_is_a_difference(reconciled_day: ReconciledDay) -> None:
-    """If the daily file has a refund of a payment that is not stored here, the run reads and imports the payment, and
-    opens a case about the refund.
+    """If the daily file has a refund of a payment that is not stored in our database, the run reads and imports the
+    payment, and opens a case about the refund.
     """
     before = reconciled_day.noon - timedelta(days=2)
     refund = {"key": "RFD-X", "amount_minor": 1000, "at": reconciled_day.noon.isoformat()}
@@ -389,7 +389,9 @@ def test_a_refund_of_a_second_capture_is_not_matched_to_the_first(
 
 @pytest.mark.engines("sqlite")
 def test_a_late_success_is_booked(reconciled_day: ReconciledDay) -> None:
-    """If a payment has expired here but is paid in the daily file, the run books it and reports the difference."""
+    """If a payment has expired in our database but is paid in the daily file, the run books it and reports the
+    difference.
+    """
     payment = reconciled_day.insert_our_payment("ORD-1", paid=False)
     reconciled_day.scene.place.drop_table_triggers("payments")
     reconciled_day.scene.place.sql(f"UPDATE payments SET status = 'expired' WHERE id = {payment.id}")
@@ -417,8 +419,8 @@ def test_a_row_gives_the_missing_provider_id(reconciled_day: ReconciledDay) -> N
 
 @pytest.mark.engines("sqlite")
 def test_a_completed_payment_failed_at_the_provider_needs_a_person(reconciled_day: ReconciledDay) -> None:
-    """If a payment is completed here and failed in the daily file, our state does not change and a person must
-    look.
+    """If a payment is completed in our database and failed in the daily file, our state does not change and a person
+    must look.
     """
     reconciled_day.scene.control.change_settings(paypay_lists_failed_payments=True)
     payment = reconciled_day.insert_our_payment(
@@ -438,8 +440,8 @@ def test_a_completed_payment_failed_at_the_provider_needs_a_person(reconciled_da
 
 @pytest.mark.engines("sqlite")
 def test_a_waiting_payment_failed_at_the_provider_becomes_failed(reconciled_day: ReconciledDay) -> None:
-    """If a payment waits here and has failed at the provider, the run sets it to failed and counts it as different.
-    The next run counts it as matched.
+    """If a payment waits in our database and has failed at the provider, the run sets it to failed and counts it as
+    different. The next run counts it as matched.
     """
     reconciled_day.scene.control.change_settings(paypay_lists_failed_payments=True)
     payment = reconciled_day.insert_our_payment("ORD-1", paid=False)

@@ -1,4 +1,4 @@
-"""Tests of an earlier refund of a payment that ended here without effect although the provider made it."""
+"""Tests of an earlier refund of a payment that ended without effect in our database although the provider made it."""
 
 import pytest
 
@@ -44,8 +44,8 @@ def acknowledge_contradiction(desk: RefundDesk) -> None:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_an_acknowledged_refund_that_arrived_counts_as_refunded(desk: RefundDesk, provider: str) -> None:
-    """If a person has acknowledged an earlier refund that the provider made, its amount is free here. The next refund
-    still cannot exceed the amount that remains at the provider, also if the provider itself has no limit.
+    """If a person has acknowledged an earlier refund that the provider made, its amount is free in our database. The
+    next refund still cannot exceed the amount that remains at the provider, also if the provider itself has no limit.
     """
     desk.control.change_settings(accepts_refunds_above_captured=True)
     payment = desk.make_paid_payment("ORD1", 50_000, provider)

@@ -1,4 +1,4 @@
-"""Tests of the published scenarios step by step: which state remains after an interrupted or unclear call and after
+"""Tests of the published scenarios step by step: the state after an interrupted or unclear call, and the state after
 the answers to later probes. Adapters and services are the real ones; the published test vectors supply the HTTP
 answers.
 """

@@ -208,9 +208,9 @@ def test_only_the_worker_imports_the_registry_on_a_server(
 
 
 def test_each_kind_of_record_marks_its_company_as_ours(console: Console, tmp_path: Path, place: Place) -> None:
-    """A company counts as having records here because of its order, or because of a payment with its corporation
-    number. An open refund of a payment of its order makes it count as having open records. Each of these records
-    shows the company's name, when read by its id and in a queue.
+    """A company counts as having records in our database because of its order, or because of a payment with its
+    corporation number. An open refund of a payment of its order makes it count as having open records. Each of these
+    records shows the company's name, when read by its id and in a queue.
     """
     import_into_registry(console, write_small_whole_file(tmp_path))
     for table in ("orders", "payments", "refunds"):

@@ -242,8 +242,9 @@ def read_columns_and_indexes(database: Database) -> dict[str, tuple[object, ...]
 
 def copy_adopted_table(database: Database, our_database: Database) -> None:
     """Copy the rows of the adopted table, and the alerts that the adoption has opened about them, into a table that
-    the program has created. Adopted rows have no date of their state, so the copies and the originals get the same
-    date here."""
+    the program has created. Adopted rows have no date of their state, so this function gives the copies and the
+    originals the same date.
+    """
     for table in (credit_checks, alerts):
         columns = ", ".join(column.name for column in table.c if column.computed is None)
         source = f"`{database.url.database}`.{table.name}"

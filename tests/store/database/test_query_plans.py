@@ -1,8 +1,8 @@
 """Tests that each query reads its table through an index, whatever the size of the table.
 
 SQLite makes its plans on an empty database without ANALYZE, as in most desks, so that a plan depends on the schema
-alone. A server makes its plans from the statistics of the rows, so its tables have a few thousand rows here, as a
-desk's tables would have.
+alone. A server makes its plans from the statistics of the rows, so its tables have a few thousand rows in these
+tests, as a desk's tables would have.
 """
 
 import re

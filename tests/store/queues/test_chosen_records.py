@@ -153,9 +153,9 @@ def _choose_page_size(turn: int, name: str, lapsed: queues.LapsedIds, small: int
 
 
 def _is_in_turn(turn: int, name: str, lapsed: queues.LapsedIds, database: Database) -> bool:
-    """Return True if the filter or sort order number `turn` is tested here, which holds for every second one. SQLite
-    and a server test different ones, and so do the tests with and without lapsed calls. So each queue is tested with
-    each filter or sort order in some of these tests. The soak tests test all of them.
+    """Return True if the filter or sort order number `turn` is tested in the present test, which tests every second
+    one. SQLite and a server test different ones, and so do the tests with and without lapsed calls. So each queue is
+    tested with each filter or sort order in some of these tests. The soak tests test all of them.
     """
     return (turn + queues.RECORD_QUEUE_NAMES.index(name) + bool(lapsed) + database.is_server) % 2 == 0
 
