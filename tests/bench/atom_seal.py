@@ -19,7 +19,7 @@ from tests.bench.figures import (
     measure_alternately,
 )
 
-_ROUNDS, _EACH = 400, 50
+_ROUND_COUNT, _CALLS_PER_ROUND = 400, 50
 _PASSWORD_HEX = "0123456789ABCDEF0123456789ABCDEF"
 _INITIALISATION_VECTOR = bytes(range(16))
 _REQUEST_TEXT = json.dumps(
@@ -51,8 +51,10 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
         "raw open": lambda: _decrypt_with_primitives(sealed, key),
         "cipher": lambda: _encrypt_padded_bytes(whole, made),
     }
-    took = measure_alternately({name: repeat_work(work, _EACH) for name, work in works.items()}, _ROUNDS)
-    each = {name: compute_median(seconds) / _EACH for name, seconds in took.items()}
+    took = measure_alternately(
+        {name: repeat_work(work, _CALLS_PER_ROUND) for name, work in works.items()}, _ROUND_COUNT
+    )
+    each = {name: compute_median(seconds) / _CALLS_PER_ROUND for name, seconds in took.items()}
     for what in ("seal", "open"):
         ratio = each[what] / each[f"raw {what}"]
         name = f"Atom {what}, {len(plain):,} bytes"

@@ -37,20 +37,21 @@ from tests.support.team_mode import start_team_mode
 from tests.support.waiting import wait_until
 from tests.support.worker_process import start_worker
 
-ASKING, IDLE = 25, 26
-_PURCHASES, _WARM, _AFTER_QUIET = 150, 5, 20
-"""_AFTER_QUIET: purchases of which each comes after nobody has asked for so long that the worker polls less often."""
-_SLOW_PURCHASES, _SLOW_SECONDS = 20, 1.0
+REQUEST_GOAL_NUMBER, IDLE_LOAD_GOAL_NUMBER = 25, 26
+_PURCHASE_COUNT, _WARM_UP_COUNT, _COUNT_AFTER_PAUSE = 150, 5, 20
+"""Numbers of purchases: measured without a pause; not measured, before those; and each after a pause so long that the
+worker polls less often."""
+_SLOW_PURCHASE_COUNT, _SLOW_SECONDS = 20, 1.0
 """Number of purchases from a slow provider, and the seconds that it takes for each of its three answers. A desk that
 waits so long polls the row of its request less often.
 """
-_DESKS, _WORKERS = 50, 2
+_DESK_COUNT, _WORKER_COUNT = 50, 2
 _INTERVALS_MS = {
     "nobody at them": (UNATTENDED_CHANGE_FEED_INTERVAL_MS, UNATTENDED_WORK_COUNTS_INTERVAL_MS),
     "somebody at each": (CHANGE_FEED_INTERVAL_MS, WORK_COUNTS_INTERVAL_MS),
 }
 """Intervals (ms) at which a window reads the change feed and the counts of open work, by the presence of people."""
-_IDLE_SECONDS_BEFORE_CHECK, _FIRST_READINGS_SECONDS = 20.0, 4.0
+_MEASURED_IDLE_SECONDS, _FIRST_READS_SECONDS = 20.0, 4.0
 _IDLE_MEASUREMENTS = 5
 """Number of measurements of the load for each interval of reads, in turn."""
 _SELECT_PRESENCE_LEASES_SQL = f"SELECT name FROM leases WHERE name = '{PRESENCE_LEASE_NAME}'"
@@ -58,18 +59,19 @@ _SELECT_REQUEST_TIME_SQL = (
     "SELECT UNIX_TIMESTAMP(CONVERT_TZ(at, '+00:00', @@session.time_zone)) FROM requests"
     " WHERE action = 'purchase' ORDER BY at DESC, id DESC LIMIT 1"
 )
-"""SQL: when the newest purchase was asked for: the server's clock, which is this machine's."""
+"""SQL that reads the time at which the newest desk request for a purchase was stored (seconds since the epoch), by
+the server's clock, which is the clock of this machine."""
 
 
 def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     """Yield the report rows of the requested goals of this module, on each server."""
-    for engine, nodes in start_servers_on_disk(goal_numbers & {ASKING, IDLE}):
+    for engine, nodes in start_servers_on_disk(goal_numbers & {REQUEST_GOAL_NUMBER, IDLE_LOAD_GOAL_NUMBER}):
         with make_bench_folder() as folder, start_provider_process() as url:
             place = ServerPlace("mariadb" if len(nodes) == 1 else "galera", folder, PooledDatabase(nodes))
             start_team_mode(place, "op-a")
-            if ASKING in goal_numbers:
+            if REQUEST_GOAL_NUMBER in goal_numbers:
                 yield from _measure_requests(engine, place, url)
-            if IDLE in goal_numbers and len(nodes) == 1:
+            if IDLE_LOAD_GOAL_NUMBER in goal_numbers and len(nodes) == 1:
                 yield from _measure_idle_load(place, url, nodes[0])
 
 
@@ -125,11 +127,11 @@ def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[Rep
     ):
         wait_until(lambda: bool(place.sql(_SELECT_PRESENCE_LEASES_SQL)), "a worker that is there", 60.0)
         chance = random.Random(25)
-        quick = _WARM + _PURCHASES
-        for turn, number in enumerate(invent_numbers(quick + _AFTER_QUIET + _SLOW_PURCHASES, seed=25)):
-            if turn == quick + _AFTER_QUIET:
+        quick = _WARM_UP_COUNT + _PURCHASE_COUNT
+        for turn, number in enumerate(invent_numbers(quick + _COUNT_AFTER_PAUSE + _SLOW_PURCHASE_COUNT, seed=25)):
+            if turn == quick + _COUNT_AFTER_PAUSE:
                 SandboxControl(url).change_settings(delay_seconds=_SLOW_SECONDS)
-            is_after_quiet = quick <= turn < quick + _AFTER_QUIET
+            is_after_quiet = quick <= turn < quick + _COUNT_AFTER_PAUSE
             time.sleep(
                 chance.uniform(0, REQUEST_POLL_PAUSE_SECONDS)
                 + (QUICK_REQUEST_POLL_PERIOD_SECONDS if is_after_quiet else 0)
@@ -150,21 +152,21 @@ def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[Rep
         bare = _measure_floor(place.database.nodes[0])
     relay.close()
     for what, took, p50, p99 in (
-        (f"desk asks → first byte to the provider, {engine}", sent[_WARM:], 0.06, 0.25),
+        (f"desk asks → first byte to the provider, {engine}", sent[_WARM_UP_COUNT:], 0.06, 0.25),
         (
             f"the same, when nobody has asked for {QUICK_REQUEST_POLL_PERIOD_SECONDS:.0f} s",
             sent_after_quiet,
             0.06,
             0.25,
         ),
-        (f"its last answer → at the desk, {engine}", heard[_WARM:], None, 0.3),
+        (f"its last answer → at the desk, {engine}", heard[_WARM_UP_COUNT:], None, 0.3),
         ("the same, three calls of a second", heard_late, None, 0.3),
     ):
         seconds = sorted(took)
         middle, end = compute_median(seconds), compute_percentile(seconds, 0.99)
         goal = "p99 ≤ 300 ms" if p50 is None else "p50 ≤ 60 ms, p99 ≤ 250 ms"
         yield ReportRow(
-            str(ASKING),
+            str(REQUEST_GOAL_NUMBER),
             what,
             f"{format_duration(middle)}, p99 {format_duration(end)}",
             f"bare INSERT + SELECT as often {format_duration(compute_median(bare))}",
@@ -180,7 +182,7 @@ def _measure_floor(server: SqlServer) -> list[float]:
     the row. Return the sorted durations (seconds).
     """
     server.sql("CREATE DATABASE bare", "CREATE TABLE bare.requests(id INT PRIMARY KEY)")
-    seen, over, took = [0.0] * _PURCHASES, Event(), []
+    seen, over, took = [0.0] * _PURCHASE_COUNT, Event(), []
     chance = random.Random(25)
     with server.connect() as reader, server.connect() as writer, reader.cursor() as read, writer.cursor() as write:
 
@@ -193,7 +195,7 @@ def _measure_floor(server: SqlServer) -> list[float]:
 
         looker = Thread(target=look_for_request)
         looker.start()
-        for number in range(_PURCHASES):
+        for number in range(_PURCHASE_COUNT):
             time.sleep(chance.uniform(0, REQUEST_POLL_PAUSE_SECONDS))
             write.execute(f"INSERT INTO bare.requests VALUES ({number})")
             began = time.perf_counter()
@@ -218,10 +220,12 @@ def _measure_idle_load(place: ServerPlace, url: str, server: SqlServer) -> Itera
     pid = int(Path(file).read_text())
     nothing = _measure_processor_share(pid)
     with ExitStack() as opened, Sandbox() as nobody:
-        for number in range(_WORKERS):
+        for number in range(_WORKER_COUNT):
             desk = 1 + number
             opened.enter_context(start_worker(place, url, desk=desk, person="worker", TIME_SCALE="1"))
-        desks = [opened.enter_context(place.open_desk(nobody, desk=3 + n, TIME_SCALE="1")) for n in range(_DESKS)]
+        desks = [
+            opened.enter_context(place.open_desk(nobody, desk=3 + n, TIME_SCALE="1")) for n in range(_DESK_COUNT)
+        ]
         shares: dict[str, list[float]] = {person: [] for person in _INTERVALS_MS}
         for _ in range(_IDLE_MEASUREMENTS):
             for person, (feed_ms, counts_ms) in _INTERVALS_MS.items():
@@ -230,8 +234,8 @@ def _measure_idle_load(place: ServerPlace, url: str, server: SqlServer) -> Itera
         for person, measured in shares.items():
             busy = compute_median(measured)
             yield ReportRow(
-                str(IDLE),
-                f"{_DESKS} desks, {person}, and {_WORKERS} workers that wait, MariaDB",
+                str(IDLE_LOAD_GOAL_NUMBER),
+                f"{_DESK_COUNT} desks, {person}, and {_WORKER_COUNT} workers that wait, MariaDB",
                 f"{100 * busy:.1f} % of one core",
                 f"the server alone {100 * nothing:.1f} %",
                 "–",
@@ -251,7 +255,7 @@ def _read_at_all_desks(desks: Sequence[Console], feed_ms: int, counts_ms: int) -
     threads = [Thread(target=_poll_as_desk, args=(desk, n, *intervals, over, lock)) for n, desk in enumerate(desks)]
     for thread in threads:
         thread.start()
-    over.wait(_FIRST_READINGS_SECONDS + feed_ms / 1_000)
+    over.wait(_FIRST_READS_SECONDS + feed_ms / 1_000)
     try:
         yield
     finally:
@@ -269,7 +273,7 @@ def _poll_as_desk(
     mark: FeedMark | None = None
     switches: int | None = None
     turn = number
-    while not stop_event.wait(feed_seconds * (1 if mark else number / _DESKS)):
+    while not stop_event.wait(feed_seconds * (1 if mark else number / _DESK_COUNT)):
         turn += 1
         reads_presence = turn % FEED_READINGS_PER_WORKER_PRESENCE_READING == 0
         news = desk.desk_status.read_desk_update(mark, with_presence=reads_presence)
@@ -296,9 +300,9 @@ def _read_counts(desk: Console) -> None:
 
 
 def _measure_processor_share(pid: int) -> float:
-    """Return the part of one core (0 to 1) that the process uses, measured over _IDLE_SECONDS_BEFORE_CHECK."""
+    """Return the part of one core (0 to 1) that the process uses, measured over _MEASURED_IDLE_SECONDS."""
     before, began = _read_processor_seconds(pid), time.monotonic()
-    time.sleep(_IDLE_SECONDS_BEFORE_CHECK)
+    time.sleep(_MEASURED_IDLE_SECONDS)
     return (_read_processor_seconds(pid) - before) / (time.monotonic() - began)
 
 

@@ -14,13 +14,14 @@ from console.store.schema import core
 from tests.bench import filling_money
 
 TABLE_FORM_VERSION = 4
-"""Raised whenever what is written here changes: kept tables of another form are made anew."""
+"""Number of the present form of the filled tables. A change of the SQL in this file raises it, and existing tables
+with another number are filled again."""
 
 OPERATOR = "op-a"
 ENDED_PURCHASE_COUNT = 100_000
 CHECKS_TABLE = "hansha_alarmbox_credit_checks"
 ROWS_PER_PAYMENT = 10
-"""A payment for every so many credit checks."""
+"""Number of credit checks for each payment."""
 
 _NUMBER_STEP = 7_654_321  # coprime to 10^8, so that numbers come in no order and yet once each
 _COUNTER_SQL_BY_ENGINE = {

@@ -23,8 +23,8 @@ from tests.bench.figures import (
 )
 from tests.support import servers
 
-_ROUNDS, _ENTRIES, _PROCESSES, _SECONDS = 3_000, 50_000, 4, 3.0
-_PRINT, _RESULT = "3300 JPY", '{"payment": 17}'
+_ROUND_COUNT, _CACHED_KEY_COUNT, _PROCESS_COUNT, _MEASURED_SECONDS = 3_000, 50_000, 4, 3.0
+_FINGERPRINT, _RESULT = "3300 JPY", '{"payment": 17}'
 _STORE_KEY = "a store key for measuring"
 _MIN_PER_SECOND = 10_000
 
@@ -62,18 +62,18 @@ def _refresh_epoch(cache: RedisIdempotencyCache) -> str | None:
 def _measure_check(url: str) -> ReportRow:
     """Measure the check of a key whose result is cached."""
     cache, redis, key = _connect_cache(url), Redis.from_url(url), make_payment_key("M-1", "ORD-000001")
-    cache.store_result(key, _PRINT, _RESULT, _refresh_epoch(cache))
+    cache.store_result(key, _FINGERPRINT, _RESULT, _refresh_epoch(cache))
     redis.set(key, _RESULT)
 
     answered = count()
 
     def check() -> None:
         _refresh_epoch(cache)
-        if cache.find_result(key, _PRINT).result == _RESULT:
+        if cache.find_result(key, _FINGERPRINT).result == _RESULT:
             next(answered)
 
-    took = measure_alternately({"check": check, "get": lambda: redis.get(key)}, _ROUNDS, warm_up_rounds=300)
-    if next(answered) < _ROUNDS:  # now and then a second ends between the two lines above
+    took = measure_alternately({"check": check, "get": lambda: redis.get(key)}, _ROUND_COUNT, warm_up_rounds=300)
+    if next(answered) < _ROUND_COUNT:  # now and then a second ends between the two lines above
         raise RuntimeError("not answered from Redis")
     cache.close()
     redis.close()
@@ -101,14 +101,14 @@ def _measure_first_use(url: str) -> ReportRow:
 
     def announce_first_use() -> None:
         _refresh_epoch(cache)
-        cache.announce_use(make_payment_key("M-1", f"ORD-{next(numbers)}"), _PRINT)
+        cache.announce_use(make_payment_key("M-1", f"ORD-{next(numbers)}"), _FINGERPRINT)
 
     def set_get() -> None:
         redis.set(
             f"idempotent:payment:M-2:ORD-{next(numbers)}", "running", nx=True, get=True, px=RUNNING_MARK_LIFETIME_MS
         )
 
-    took = measure_alternately({"first": announce_first_use, "set": set_get}, _ROUNDS, warm_up_rounds=300)
+    took = measure_alternately({"first": announce_first_use, "set": set_get}, _ROUND_COUNT, warm_up_rounds=300)
     cache.close()
     redis.close()
     ours, theirs = compute_median(took["first"]), compute_median(took["set"])
@@ -129,9 +129,11 @@ def _measure_size(url: str) -> ReportRow:
     cache = _connect_cache(url)
     with Redis.from_url(url) as redis:
         before = _read_used_memory(redis)
-        for number in range(_ENTRIES):
-            cache.store_result(make_payment_key("M-1", f"ORD-{number:08}"), _PRINT, _RESULT, _refresh_epoch(cache))
-        size = (_read_used_memory(redis) - before) / _ENTRIES
+        for number in range(_CACHED_KEY_COUNT):
+            cache.store_result(
+                make_payment_key("M-1", f"ORD-{number:08}"), _FINGERPRINT, _RESULT, _refresh_epoch(cache)
+            )
+        size = (_read_used_memory(redis) - before) / _CACHED_KEY_COUNT
     cache.close()
     return ReportRow("14", "memory of a stored result", f"{size:.0f} B", "–", "–", "–", "≤ 200 B", size <= 200)
 
@@ -143,12 +145,12 @@ def _read_used_memory(redis: Redis) -> int:
 
 def _measure_rate(url: str) -> ReportRow:
     """Measure the checks per second of known keys, in several processes."""
-    with get_context("spawn").Pool(_PROCESSES) as pool:
-        done = pool.map(_count_checks_for_seconds, [url] * _PROCESSES)
-    rate = sum(done) / _SECONDS
+    with get_context("spawn").Pool(_PROCESS_COUNT) as pool:
+        done = pool.map(_count_checks_for_seconds, [url] * _PROCESS_COUNT)
+    rate = sum(done) / _MEASURED_SECONDS
     return ReportRow(
         "13",
-        f"checks a second, Redis, {_PROCESSES} processes",
+        f"checks a second, Redis, {_PROCESS_COUNT} processes",
         f"{rate:.0f} a second",
         "–",
         "–",
@@ -161,10 +163,10 @@ def _measure_rate(url: str) -> ReportRow:
 def _count_checks_for_seconds(url: str) -> int:
     """Check a known key for some seconds, and return the number of checks."""
     cache, key, asked = _connect_cache(url), make_payment_key("M-1", "ORD-000001"), 0
-    cache.store_result(key, _PRINT, _RESULT, _refresh_epoch(cache))
-    until = time.monotonic() + _SECONDS
+    cache.store_result(key, _FINGERPRINT, _RESULT, _refresh_epoch(cache))
+    until = time.monotonic() + _MEASURED_SECONDS
     while time.monotonic() < until:
         _refresh_epoch(cache)
-        asked += cache.find_result(key, _PRINT).result == _RESULT
+        asked += cache.find_result(key, _FINGERPRINT).result == _RESULT
     cache.close()
     return asked

@@ -19,9 +19,10 @@ from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place, SqlitePlace
 
 GOAL_NUMBER = 22
-_ROUNDS, _A_ROUND = 5, 200
+_ROUND_COUNT, _NOTICES_PER_ROUND = 5, 200
 _WRITTEN_TABLES = ("payment_events", "payments", "evidence", "audit_log", "changes", "alerts")
-"""The tables that a notice may write; `alerts` only if something is odd."""
+"""The tables that a notice may write. It writes `alerts` only if the notice or its payment contradicts our records.
+"""
 
 ResultT = TypeVar("ResultT")
 
@@ -36,14 +37,14 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
 
 def _measure_engine(engine: str, scene: PaymentDesk) -> Iterator[ReportRow]:
     """Yield the report rows of new and repeated notices on one engine."""
-    posts = notice_deliveries.prepare_notices(scene, _ROUNDS * _A_ROUND, 0, 0)
+    posts = notice_deliveries.prepare_notices(scene, _ROUND_COUNT * _NOTICES_PER_ROUND, 0, 0)
     booked, again, bare = SendingTimes(), SendingTimes(), SendingTimes()
     with PlainInserts(scene.place) as inserts:
-        for begin in range(0, len(posts), _A_ROUND):
-            some = posts[begin : begin + _A_ROUND]
+        for begin in range(0, len(posts), _NOTICES_PER_ROUND):
+            some = posts[begin : begin + _NOTICES_PER_ROUND]
             booked.send(scene.payments.receive_notice, some)
             again.send(scene.payments.receive_notice, some)
-            bare.send(inserts.write, inserts.read_new_rows(_A_ROUND))
+            bare.send(inserts.write, inserts.read_new_rows(_NOTICES_PER_ROUND))
     number, comparison = (
         str(GOAL_NUMBER),
         f"bare INSERTs of {inserts.rows_per_notice} rows {bare.format_figures()}",

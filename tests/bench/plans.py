@@ -77,7 +77,8 @@ QUERY_BY_PAGE: dict[str, Query] = {
 MERGED_PAGES: dict[str, Query] = {
     name: ask for name, (_, _, ask) in _PAGE_QUERIES.items() if name not in QUERY_BY_PAGE
 }
-"""Pages of several states: the first few of each are put in order afterwards."""
+"""Queries by name of the pages that contain records of several states. Such a query reads the first rows of each
+state by an index, and then sorts these few rows together."""
 FILTER_BY_NAME = {
     "residual": "provider:paypay amount:>100 cause:timeout owner:- status:pending,submitting,payment_failed",
     "by age": "age:>2d provider:paypay",

@@ -55,25 +55,26 @@ QUERIES_BY_INDEX: dict[str, Query] = {
 QUERIES_SORTED_IN_MEMORY: dict[str, Query] = {
     "reconciliations under way": lambda conn: reconciliations.list_unfinished_runs(conn, "paypay"),
 }
-"""A few rows at most."""
+"""Queries by name that sort their result in memory. The result has only a few rows."""
 
 # One of a hundred rows is open, held, waiting or under way; a bulk run has as many rows as a page.
-_AT, _LATE = "'2026-11-20 02:00:00'", "i % 100 = 0"
-_ENDED_AT_SQL = f"IF({_LATE}, NULL, {_AT})"
-_TASK_STATE_SQL = f"IF({_LATE}, 'running', 'done')"
-_INSTANT_SQL_BY_COLUMN = {"begun_at": _AT, "changed_at": _AT, "ended_at": _ENDED_AT_SQL}
+_INSTANT_SQL, _IS_OPEN_SQL = "'2026-11-20 02:00:00'", "i % 100 = 0"
+_ENDED_AT_SQL = f"IF({_IS_OPEN_SQL}, NULL, {_INSTANT_SQL})"
+_TASK_STATE_SQL = f"IF({_IS_OPEN_SQL}, 'running', 'done')"
+_INSTANT_SQL_BY_COLUMN = {"begun_at": _INSTANT_SQL, "changed_at": _INSTANT_SQL, "ended_at": _ENDED_AT_SQL}
 _COLUMN_SQL_BY_TABLE: dict[str, dict[str, str]] = {
     "alerts": {
         "rule_id": "IF(i % 3, 'A', 'B')", "subject_kind": "'order'", "subject_id": "i", "observed": "''",
-        "expected": "''", "detected_at": _AT, "resolved_at": _ENDED_AT_SQL,
+        "expected": "''", "detected_at": _INSTANT_SQL, "resolved_at": _ENDED_AT_SQL,
     },
     "sagas": {
         "kind": "'timeout'", "subject_kind": "'payment'", "subject_id": "i", "state": _TASK_STATE_SQL, "step": "''",
-        "facts": "'{}'", "next_at": _AT, **_INSTANT_SQL_BY_COLUMN,
+        "facts": "'{}'", "next_at": _INSTANT_SQL, **_INSTANT_SQL_BY_COLUMN,
     },
     "outbox": {
-        "topic": "'t'", "event_id": "CONCAT('e', i)", "record_key": "i % 1000", "body": "''", "created_at": _AT,
-        "next_at": _AT, "published_at": _ENDED_AT_SQL,
+        "topic": "'t'", "event_id": "CONCAT('e', i)", "record_key": "i % 1000", "body": "''",
+        "created_at": _INSTANT_SQL,
+        "next_at": _INSTANT_SQL, "published_at": _ENDED_AT_SQL,
     },
     "stock_reservations": {"order_id": "i DIV 3", "item": "'a'", "quantity": "1"},
     "reconciliations": {
@@ -82,15 +83,16 @@ _COLUMN_SQL_BY_TABLE: dict[str, dict[str, str]] = {
     },
     "reconciliation_rows": {"run_id": "i % 60", "row_key": "i", "verdict": "'imported'"},
     "bulk_runs": {
-        "action": "'probe'", "state": _TASK_STATE_SQL, "most": "100", "made_by": "''", "made_at": _AT,
-        "changed_at": _AT,
+        "action": "'probe'", "state": _TASK_STATE_SQL, "most": "100", "made_by": "''", "made_at": _INSTANT_SQL,
+        "changed_at": _INSTANT_SQL,
     },
     "bulk_rows": {
         "run_id": "i % 60", "position": "i DIV 60", "kind": "'payment'", "subject_id": "i", "saw": "1",
         "result": "IF(i % 2, 'done', NULL)",
     },
-    "notes": {"kind": "'payment'", "subject_id": "i DIV 3", "person": "''", "words": "''", "at": _AT},
-    "takes": {"kind": "'payment'", "subject_id": "i", "person": "''", "taken_at": _AT, "until": _AT},
+    "notes": {"kind": "'payment'", "subject_id": "i DIV 3", "person": "''", "words": "''", "at": _INSTANT_SQL},
+    "takes": {"kind": "'payment'", "subject_id": "i", "person": "''", "taken_at": _INSTANT_SQL,
+        "until": _INSTANT_SQL},
 }  # fmt: skip
 
 

@@ -38,7 +38,8 @@ from tests.support.teams import Team, open_team
 _PURCHASE_COUNT = 300
 _CHECK_COUNT = 1_000
 _LARGEST_RATIO = 4.0
-"""Goal of a guarded purchase: of its durable writes on SQLite, and of GET_LOCK around a naive one on MariaDB."""
+"""Largest allowed duration of a guarded purchase: on SQLite as a multiple of its durable writes alone, on MariaDB as
+a multiple of an unprotected purchase under GET_LOCK."""
 _NOT_ASKED_OUTCOME: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "not_asked", SendingCertainty.NO)
 
 

@@ -14,8 +14,8 @@ from tests.bench.figures import ReportRow, compute_median, format_duration, form
 from tests.bench.subjects import PAGE_SIZE, open_desk
 
 ROW_COUNT = 200_000
-"""Records of the table if `--rows` isn't given; in full 10,000,000."""
-_QUEUE, _ROUNDS, _VIEWS = "incomplete", 60, 20
+"""Number of credit checks in the table if `--rows` isn't given. A complete measurement has 10,000,000."""
+_QUEUE, _ROUND_COUNT, _VIEW_COUNT = "incomplete", 60, 20
 _FILTER_BY_LABEL = {
     "a filter": "provider:alarmbox kind:credit-check certainty:known age:>1h",
     "20 conditions": (
@@ -27,7 +27,7 @@ _FILTER_WITHOUT_MATCH = "cause:no_such_cause"
 
 
 def measure_rows(goal_numbers: frozenset[int], large: int | None) -> Iterator[ReportRow]:
-    """Measure pages and counts on an SQLite database with `large` credit checks (None: ROWS)."""
+    """Measure pages and counts on an SQLite database with `large` credit checks (None: ROW_COUNT)."""
     if 28 in goal_numbers:
         count = large or ROW_COUNT
         with open_desk(f"sqlite:///{make_big_table(count)}") as console:
@@ -47,7 +47,7 @@ def _measure_pages(console: Console, label: str) -> Iterator[ReportRow]:
         for name, one in chosen.items()
     }
     took = measure_alternately(
-        works | {"plain": lambda: console.recovery.read_queue(_QUEUE, PAGE_SIZE)}, _ROUNDS, warm_up_rounds=20
+        works | {"plain": lambda: console.recovery.read_queue(_QUEUE, PAGE_SIZE)}, _ROUND_COUNT, warm_up_rounds=20
     )
     plain = compute_median(took["plain"])
     for name in chosen:
@@ -69,19 +69,20 @@ def _measure_view_counts(console: Console, label: str) -> ReportRow:
     """Measure the counts of saved views. The figure has no goal, because the window reads the counts only every two
     minutes, and each count covers only a part of the queue."""
     choices = [
-        QueueChoice(parse_filter(f"age:>{hours}h").record_filter, now=datetime.now(UTC)) for hours in range(_VIEWS)
+        QueueChoice(parse_filter(f"age:>{hours}h").record_filter, now=datetime.now(UTC))
+        for hours in range(_VIEW_COUNT)
     ]
 
     def count_all() -> object:
         with console.database.read() as conn:
             return view_counts.count_records_of_choices(conn, _QUEUE, journal.list_lapsed_by_kind(conn), choices)
 
-    took = measure_alternately({"views": count_all, "queues": console.recovery.count_queues}, _ROUNDS // 4)
+    took = measure_alternately({"views": count_all, "queues": console.recovery.count_queues}, _ROUND_COUNT // 4)
     views, queues = compute_median(took["views"]), compute_median(took["queues"])
     comparison = f"counts of all queues {format_duration(queues)}"
     return ReportRow(
         "28",
-        f"counts of {_VIEWS} views, {label}",
+        f"counts of {_VIEW_COUNT} views, {label}",
         format_duration(views),
         "–",
         comparison,

@@ -22,7 +22,7 @@ from tests.support.payment_desks import PaymentDesk, make_settings, open_payment
 from tests.support.places import SqlitePlace
 
 GOAL_NUMBER = 23
-_ROUNDS, _A_ROUND = 5, 200
+_ROUND_COUNT, _NOTICES_PER_ROUND = 5, 200
 
 
 def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
@@ -40,14 +40,14 @@ def _measure_engine(engine: str, scene: PaymentDesk, url: str) -> Iterator[Repor
     place = scene.place
     env = place.make_environment(url, desk=1, **make_settings(url), SECRET_LIVE_TOKEN="a-token-for-the-bench")
     file = str(place.file) if isinstance(place, SqlitePlace) else ""
-    posts = notice_deliveries.prepare_notices(scene, _ROUNDS * _A_ROUND, 0, 0)
+    posts = notice_deliveries.prepare_notices(scene, _ROUND_COUNT * _NOTICES_PER_ROUND, 0, 0)
     booked, again, refused, bare = SendingTimes(), SendingTimes(), SendingTimes(), SendingTimes()
     with (
         start_server({"kind": "ours", "env": env}) as ours,
         start_server({"kind": "bare", "url": place.url(""), "file": file}) as plain,
     ):
-        for begin in range(0, len(posts), _A_ROUND):
-            some = posts[begin : begin + _A_ROUND]
+        for begin in range(0, len(posts), _NOTICES_PER_ROUND):
+            some = posts[begin : begin + _NOTICES_PER_ROUND]
             booked.send(partial(ours.post, 200), some)
             again.send(partial(ours.post, 200), some)
             # From an address that true notices come from: any other one is soon cut off and hears no refusal.

@@ -30,8 +30,8 @@ from tests.support.money_desks import make_provider_settings
 from tests.support.places import Place
 
 GOAL_NUMBER = 21
-_REFUNDS, _WARM = 100, 5
-_CAPTURED, _BACK = 3_300, Money(100, "JPY")
+_REFUND_COUNT, _WARM_UP_COUNT = 100, 5
+_CAPTURED_MINOR, _REFUNDED_MONEY = 3_300, Money(100, "JPY")
 _WRITE_COUNT = 6
 """Number of writes of one refund: the request, the provider's present state, the vote, the claim, the intent, the
 outcome.
@@ -55,9 +55,9 @@ def _measure_engine(engine: str, place: Place, url: str, control: SandboxControl
         )
         ours, floor = RefundMeasurement(maker, checker, control, engine), _open_floor(opened, folder)
         works = {"whole": ours.refund, "bare": ours.refund_by_adapter, "floor": floor.write}
-        took = measure_alternately(works, _REFUNDS, _WARM)
+        took = measure_alternately(works, _REFUND_COUNT, _WARM_UP_COUNT)
     whole, bare, least = (compute_median(took[name]) for name in works)
-    asking = sorted(ours.asking[-_REFUNDS:])
+    asking = sorted(ours.request_durations[-_REFUND_COUNT:])
     figure = f"{format_duration(whole)}, p99 {format_duration(compute_percentile(took['whole'], 0.99))}"
     comparison = f"bare calls, a read and a refund {format_duration(bare)}"
     calls = f"bare calls + {_WRITE_COUNT} fdatasyncs {format_duration(bare + least)}"
@@ -88,30 +88,31 @@ def _open_floor(opened: ExitStack, folder: Path) -> DurableWrites:
 
 
 class RefundMeasurement:
-    """Refunds through the console, and, as the floor, the same two calls by the same adapter alone. `asking` has the
-    duration of each refund request (seconds).
+    """Refunds through the console, and, as the floor, the same two calls by the same adapter alone.
+    `request_durations` has the duration of each refund request (seconds).
     """
 
     def __init__(self, maker: Console, checker: Console, control: SandboxControl, mark: str) -> None:
-        self._maker, self._checker, self.asking = maker, checker, list[float]()
+        self._maker, self._checker, self.request_durations = maker, checker, list[float]()
         self._adapter, self._keys = open_adapter(maker._context, "paypay"), count(1)
         self._mark = mark.upper()
         everybody = [
-            self._make_paid_payment(control, f"{self._mark}-{number}") for number in range(2 * (_REFUNDS + _WARM))
+            self._make_paid_payment(control, f"{self._mark}-{number}")
+            for number in range(2 * (_REFUND_COUNT + _WARM_UP_COUNT))
         ]
         self._ours, self._bare = iter(everybody[::2]), iter(everybody[1::2])
 
     def _make_paid_payment(self, control: SandboxControl, number: str) -> Payment:
-        control.payments_control.register_payment("paypay", number, _CAPTURED)
+        control.payments_control.register_payment("paypay", number, _CAPTURED_MINOR)
         return self._maker.payments.import_payment(PaymentImport("paypay", number))
 
     def refund(self) -> None:
         """Request and approve a refund through the console."""
         payment = next(self._ours)
-        asked = RefundRequest(payment.id, str(_BACK.minor), "sent back")
+        asked = RefundRequest(payment.id, str(_REFUNDED_MONEY.minor), "sent back")
         began = self._maker._context.clock.monotonic()
         requested = self._maker.refunds.request(asked)
-        self.asking.append(self._maker._context.clock.monotonic() - began)
+        self.request_durations.append(self._maker._context.clock.monotonic() - began)
         done = self._checker.refunds.approve(requested.id)
         if done.state is not RefundState.COMPLETED:
             raise RuntimeError(f"the refund is {done.state}")
@@ -120,10 +121,10 @@ class RefundMeasurement:
         """Read a payment and refund it by the adapter alone."""
         payment = next(self._bare)
         ours, theirs = payment.merchant_payment_id, payment.provider_payment_id or ""
-        self._adapter.read_payment(PaymentQuestion(ours, theirs, Money(_CAPTURED, "JPY")))
+        self._adapter.read_payment(PaymentQuestion(ours, theirs, Money(_CAPTURED_MINOR, "JPY")))
         key = f"BARE-{self._mark}-{next(self._keys)}"
         done = self._adapter.refund(
-            RefundInstruction(key, ours, theirs, _BACK, self._maker._context.now(), "sent back")
+            RefundInstruction(key, ours, theirs, _REFUNDED_MONEY, self._maker._context.now(), "sent back")
         )
         if done.found is None:
             raise RuntimeError(f"the bare refund was {done.kind}")

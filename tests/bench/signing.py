@@ -11,7 +11,7 @@ from tests.bench.atom_seal import repeat_work
 from tests.bench.figures import ReportRow, compute_median, format_duration, format_ratio, measure_alternately
 
 GOAL_NUMBER = 20
-_ROUNDS, _EACH = 400, 50
+_ROUND_COUNT, _CALLS_PER_ROUND = 400, 50
 _PAYPAY_KEY = PayPayKey("an-api-key", "a-secret-of-forty-four-characters-or-about-so")
 _PATH, _NONCE, _EPOCH, _KIND = "/v2/refunds", "1a2b3c4d", 1_795_000_000, "application/json;charset=UTF-8"
 _REQUEST_BODY = json.dumps(
@@ -32,8 +32,10 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     if GOAL_NUMBER not in goal_numbers:
         return
     works = {"signed": _sign, "bare": _hash_by_hand, "hmac": _compute_hmac}
-    took = measure_alternately({name: repeat_work(work, _EACH) for name, work in works.items()}, _ROUNDS)
-    signed, bare, mac = (compute_median(took[name]) / _EACH for name in works)
+    took = measure_alternately(
+        {name: repeat_work(work, _CALLS_PER_ROUND) for name, work in works.items()}, _ROUND_COUNT
+    )
+    signed, bare, mac = (compute_median(took[name]) / _CALLS_PER_ROUND for name in works)
     name = f"PayPay signature, {len(_REQUEST_BODY)} bytes"
     comparison, floor = f"hashes by hand {format_duration(bare)}", f"one HMAC {format_duration(mac)}"
     yield ReportRow(

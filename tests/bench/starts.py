@@ -16,7 +16,7 @@ from tests.bench.reads import SMALL_ROW_COUNT
 from tests.support.desks import make_environment
 
 ROOT = Path(__file__).resolve().parents[2]
-_WARM_STARTS, _COLD_STARTS, _COMMANDS = 15, 5, 15
+_WARM_START_COUNT, _COLD_START_COUNT, _COMMAND_COUNT = 15, 5, 15
 _MEGABYTE = 1_000_000
 _MAX_SECONDS = 30.0
 
@@ -76,10 +76,10 @@ def evict_files() -> None:
 
 def _measure_windows(env: Mapping[str, str], goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     """Measure goals 1 and 2."""
-    bare, ours = _start_alternately(env, _WARM_STARTS, has_cold_cache=False)
+    bare, ours = _start_alternately(env, _WARM_START_COUNT, has_cold_cache=False)
     if 1 in goal_numbers:
         yield _make_first_frame_row("warm", bare, ours, 1.25)
-        yield _make_first_frame_row("cold", *_start_alternately(env, _COLD_STARTS, has_cold_cache=True), 1.3)
+        yield _make_first_frame_row("cold", *_start_alternately(env, _COLD_START_COUNT, has_cold_cache=True), 1.3)
         later = compute_median([one["rows"].seconds - one["frame"].seconds for one in ours])
         shown = "first rows after the first frame, 1 M records"
         yield ReportRow("1", shown, format_duration(later), "–", "–", "–", "≤ 300 ms", later <= 0.3)
@@ -158,7 +158,7 @@ def _measure_command(env: Mapping[str, str]) -> ReportRow:
             "import": lambda: run("-c", "import sqlalchemy"),
             "python": lambda: run("-c", "pass"),
         },
-        _COMMANDS,
+        _COMMAND_COUNT,
     )
     lookup, comparison = compute_median(took["lookup"]), compute_median(took["import"])
     return ReportRow(

@@ -36,9 +36,9 @@ from tests.support.invented import invent_numbers
 _WIDTH, _HEIGHT = 1200, 800
 _COLUMNS = ("age", "corporation", "number", "client", "state", "certainty", "work", "cause", "next")
 _MAX_WAIT_MS = 20_000
-_SHOWS, _SCROLLS, _FRAMES = 15, 600, 600
+_SHOWN_TABLE_COUNT, _SCROLLED_PAGE_COUNT, _FRAME_COUNT = 15, 600, 600
 _SCROLL_STEP = 40  # px of a notch of the wheel, about
-_ROUNDS, _IDLE_SECONDS_BEFORE_CHECK = 3, 10.0
+_ROUND_COUNT, _IDLE_SECONDS = 3, 10.0
 
 
 class WindowApplication:
@@ -143,12 +143,13 @@ def _read_resident_bytes() -> int:
 
 def measure_table(rows: int, large: int, large_url: str) -> dict[str, Any]:
     """Measure, alternately, the time to show no rows, `rows` rows, and `large` rows of another database. Return the
-    medians (seconds), the growth of the memory by 600 scrolled pages (bytes), and the reached row.
+    medians (seconds), the growth of the memory by 600 scrolled pages (bytes), and the index of the row
+    that is at the top after that.
     """
     stage = WindowApplication()
     beside = stage.open_other_console(large_url)
     took: dict[str, list[float]] = {"empty": [], "small": [], "large": []}
-    for number in range(-2, _SHOWS):
+    for number in range(-2, _SHOWN_TABLE_COUNT):
         for name, count, console in (("empty", 0, None), ("small", rows, None), ("large", large, beside)):
             shown = stage.show_table(count, console)
             if number >= 0:
@@ -160,10 +161,11 @@ def measure_table(rows: int, large: int, large_url: str) -> dict[str, Any]:
 
 
 def _scroll_pages(shown: ShownTable) -> tuple[int, int]:
-    """Scroll 600 pages. Return the growth of the memory (bytes) and the reached row."""
+    """Scroll 600 pages. Return the growth of the memory (bytes), and the index of the row that is at the top after
+    that."""
     gc.collect()
     before = _read_resident_bytes()
-    for _ in range(_SCROLLS):
+    for _ in range(_SCROLLED_PAGE_COUNT):
         shown.scroll_one_page_down()
     gc.collect()
     grown, reached = _read_resident_bytes() - before, shown.table.rowAt(0)
@@ -182,7 +184,7 @@ def measure_frames() -> dict[str, Any]:
     shown = stage.show_table(1_000)
     items = _make_qt_items(shown)
     took: dict[str, list[float]] = {"ours": [], "items": []}
-    for number in range(-50, _FRAMES):
+    for number in range(-50, _FRAME_COUNT):
         for name, view in (("ours", shown.table), ("items", items)):
             bar = view.verticalScrollBar()
             # Back and forth over rows that are here: reading pages is not what is measured.
@@ -256,12 +258,12 @@ def measure_gaps() -> dict[str, Any]:
     (seconds), and how the calls ended.
     """
     stage = WindowApplication()
-    checks, fresh = stage.console.credit_checks, iter(invent_numbers(1 + 3 * _ROUNDS))
+    checks, fresh = stage.console.credit_checks, iter(invent_numbers(1 + 3 * _ROUND_COUNT))
     bought = checks.purchase(PurchaseRequest(next(fresh), "1"))
     shown = stage.show_table(1_000)
     watch = EventLoopGaps()
     found: dict[str, list[Any]] = {"idle": [], "busy": [], "ended": []}
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUND_COUNT):
         found["idle"].append(_measure_longest_gap(watch, stage, [])[0])
         calls: list[Callable[[], object]] = [partial(checks.refetch, bought.id, detail=False)]
         calls += [partial(checks.purchase, PurchaseRequest(next(fresh), "1")) for _ in range(3)]
@@ -277,7 +279,7 @@ def _measure_longest_gap(
     watch: EventLoopGaps, stage: WindowApplication, calls: Sequence[Callable[[], object]]
 ) -> tuple[float, list[str]]:
     """Start the calls, and wait until all have ended; without calls wait ten seconds. Return the longest time between
-    two turns of the event loop (seconds), and for each call "done" or its error code.
+    two passes of the event loop (seconds), and for each call "done" or its error code.
     """
     loop, ended = QEventLoop(), list[str]()
 
@@ -296,7 +298,7 @@ def _measure_longest_gap(
             label="call",
             pool_name="slow",
         )
-    QTimer.singleShot(60_000 if calls else int(_IDLE_SECONDS_BEFORE_CHECK * 1000), loop, loop.quit)
+    QTimer.singleShot(60_000 if calls else int(_IDLE_SECONDS * 1000), loop, loop.quit)
     loop.exec()
     return watch.read_and_reset_longest(), ended
 

@@ -130,8 +130,8 @@ def _measure_gaps() -> ReportRow:
 
 
 def _format_median_and_largest(gaps: Sequence[float]) -> str:
-    """Return the median and the largest of the rounds as text: single long times may come from other programs of the
-    machine."""
+    """Return the median and the largest of the rounds as text. The median counts, because a single long time may come
+    from another program of the machine."""
     return f"{format_duration(compute_median(gaps))}, max {format_duration(max(gaps))}"
 
 
