@@ -77,8 +77,8 @@ def wait_for_end(person: Person, dialog: BulkDialog) -> None:
 
 
 def count_repeated_pdf_downloads(sandbox: Sandbox, records: Sequence[CreditCheck]) -> list[int]:
-    """Return, for each record, how often AlarmBox has sent its PDF, without the first attempt, when the PDF was
-    missing.
+    """Return, for each record, the number of times that AlarmBox has sent its PDF. The first attempt, at which the
+    PDF was missing, isn't counted.
     """
     return [len(sandbox.control.read_requests("pdf", one.corporation_number)) - 1 for one in records]
 

@@ -57,7 +57,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
 ) -> None:
     """The spoken sentences of ten actions of a day equal the stored transcript. On every screen each control has a
     name, no text is a placeholder, and exactly one node has the focus. Each shown bar or toast is announced in the
-    same turn of the event loop.
+    pass of the event loop in which it is shown.
     """
     import_paid_payment(console, sandbox, ORDER_NUMBER, 12_000)
     lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]

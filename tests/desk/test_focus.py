@@ -65,7 +65,7 @@ class WatchedStage(UnpaintedStage):
         self.window.activateWindow()
 
     def take_picture(self, name: str) -> Path:
-        self.settle()
+        self.wait_until_idle()
         self.wait_until(self._is_active)
         if not self._is_searching() and (fault := find_focus_fault()):
             self.faults.append(f"{name}: {fault}")
@@ -91,7 +91,7 @@ class WatchedStage(UnpaintedStage):
         before = QApplication.focusWidget()
         role = (type(before), before.accessibleName()) if before is not None else None
         page.refresh("changed")
-        self.settle()
+        self.wait_until_idle()
         after = QApplication.focusWidget()
         if after is None or (type(after), after.accessibleName()) != role:
             self.faults.append(f"{name}: the focus went from {role} to {after} when the page was read again")

@@ -131,7 +131,7 @@ def test_a_record_is_handed_over_with_a_note(
     assert len(console.recovery.read_record("payment", payment.id).notes) == 1  # type: ignore[union-attr]  # a payment
 
 
-def test_a_selection_of_takes_is_given_up(
+def test_a_selection_of_takes_is_given_back(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A button gives back the person's own takes of the selected records."""
@@ -250,7 +250,7 @@ def select_file_toasts(shown: tuple[ToastFrame, ...]) -> list[ToastFrame]:
     return [toast for toast in shown if toast.path]
 
 
-def test_the_list_of_left_open_records_gives_them_up(
+def test_the_list_of_left_open_records_gives_them_back(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """A key opens the list of the records that the person has left open; there they can be given back or handed over.

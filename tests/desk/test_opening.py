@@ -32,7 +32,7 @@ def find_visible_bars(opening: WindowOpener) -> list[NotificationBar]:
 
 
 @pytest.mark.usefixtures("themed_application")
-def test_an_unreachable_desk_opens_once_it_is_reachable(qtbot: QtBot, console: Console) -> None:
+def test_a_window_opens_once_its_database_is_reachable(qtbot: QtBot, console: Console) -> None:
     """While the database can't be reached, the window tries again repeatedly and shows one and the same bar. When the
     database is reachable, the window shows Home without the bar.
     """

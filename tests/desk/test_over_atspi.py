@@ -19,8 +19,8 @@ from console.demo import registry
 registry.REGISTRY_ROW_COUNT = 5_000
 raise SystemExit(main(["demo"]))
 """
-"""The demo with fewer rows in its registry, of which this test shows none: to import all of them took half of the
-processor time.
+"""Program that runs the demo with fewer rows in its corporation registry. The test shows none of them, and importing
+all rows took half of the processor time.
 """
 WORDS_OF_STATES = {"Unknown", "In progress", "Needs a person"}
 
@@ -52,7 +52,7 @@ def screen_reader(tmp_path: Path, demo_stderr_file: Path) -> Iterator[atspi.Scre
             yield made
         finally:
             demo.terminate()
-            demo.wait(atspi.LOCK_WAIT_SECONDS)
+            demo.wait(atspi.ANSWER_WAIT_SECONDS)
 
 
 @pytest.mark.nightly("test_day_aloud.py and test_whole_job.py use the same tree of the window, without a bus")

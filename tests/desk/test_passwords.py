@@ -1,4 +1,5 @@
-"""The window of a person in team mode, and of one who acts: each decision needs the password."""
+"""The window of a person in team mode, and of a person who acts without a worker: each decision needs the
+password."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -30,8 +31,8 @@ from tests.support.team_mode import execute_desk_requests, get_password_of, star
 
 @pytest.fixture(params=["asks", "acts"])
 def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
-    """Yield a team whose people are in team mode, and one whose people act themselves, on a database of their own,
-    because the tests change the rights of its accounts.
+    """Yield a team on a database of its own, because the tests change the rights of its accounts. Each test runs with
+    people in team mode, and with people who act without a worker.
     """
     server_fixtures.require_server("mariadb")
     with lend_team_database(get_nodes("mariadb")) as database:

@@ -81,7 +81,7 @@ from tests.desk.test_incidents import raise_two_alerts
 from tests.desk.test_own_requests import through_a_worker
 from tests.desk.test_printed_payers import set_payer_name
 from tests.desk.test_records import fill_not_bought_form
-from tests.desk.test_refunds import UnreachableBeforeMove, insert_order
+from tests.desk.test_refunds import UnreachableBeforeOrderIsPaid, insert_order
 from tests.desk.test_resolving_refunds import make_unknown_refund
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
@@ -306,7 +306,7 @@ def run_case(stage: CaseStage, example: RepeatedPressExample, press_method: str)
     if press.dialog is not None:  # a page's key may come after the first answer, and has an answer of its own then
         assert len({toast.message for toast in stage.toasts}) <= 1, [toast.message for toast in stage.toasts]
     answers = [toast for toast in stage.toasts if "a note mentions you" not in toast.detail]  # that one is told anew
-    assert by_keys or len(answers) <= 1, "two presses in one turn of the event loop have one answer"
+    assert by_keys or len(answers) <= 1, "two presses in one pass of the event loop have one answer"
     bad_toasts = [toast.message for toast in stage.toasts if toast.tone in ("bad", "care")]
     bad_bars = [
         bar.accessibleName()
@@ -929,7 +929,7 @@ def prepare_move_order(stage: CaseStage) -> ActingPress:
     payment = stage.console.payments.start(order, "paypay").payment
     stage.sandbox.control.payments_control.change_payment_state("paypay", number, "paid")
     acting = stage.window_desks.acting_desk._context
-    before, acting.failpoints = acting.failpoints, UnreachableBeforeMove()
+    before, acting.failpoints = acting.failpoints, UnreachableBeforeOrderIsPaid()
     stage.console.payments.probe(payment.id)
     acting.failpoints = before
     page = open_payment(stage, payment)
@@ -946,7 +946,8 @@ TESTED_ELSEWHERE = {
     "BulkRunDialog._stop_run": _TEST_OF_REPEATED_PRESSES,
     "LeftoverCredentialsDialog._delete_credentials": _TEST_OF_REPEATED_PRESSES,
 }
-"""Places that start a call and have no case here, with the test that presses them twice."""
+"""Places in the code that start an acting call and have no case in this file, each with the test that presses their
+button twice."""
 DIALOGS_WITHOUT_ACTING_CALL = {
     "RunningCallsDialog", "ColumnsDialog", "HelpDialog", "AnnouncementsDialog", "NotificationsDialog",
     "UnfinishedWorkDialog",
@@ -955,7 +956,7 @@ DIALOGS_WITHOUT_ACTING_CALL = {
 
 
 CASES_THAT_CONTINUE = {"mention_done"}
-"""Cases in which the answer shows the next record of a list, so that a second press is meant for that one."""
+"""Cases in which the answer shows the next record of a list, so that a second press is meant for the next record."""
 
 
 def find_acting_calls() -> set[str]:

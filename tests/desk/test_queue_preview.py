@@ -60,7 +60,7 @@ def test_the_preview_shows_sides_and_steps(
         page.preview.show_queue_item(page.current_row)
     person.wait_until(lambda: any("Last steps" in text for text in read_visible_labels(page)))
     person.wait_until_read()
-    # Qt shows a new label only in the next turn of the event loop.
+    # Qt shows a new label only in the next pass of the event loop.
     person.wait_until(lambda: any("Last steps" in text for text in read_visible_labels(page)))
     assert sum("Last steps" in text for text in read_visible_labels(page)) == 1
     whole = format_item_difference(page.current_row, person.opening.context)

@@ -272,7 +272,7 @@ def test_the_search_box_finds_a_payment_by_its_numbers(
         )
 
 
-class UnreachableBeforeMove(Failpoints):
+class UnreachableBeforeOrderIsPaid(Failpoints):
     """Failpoints that raise an error each time before an order is set to paid, as if the database could not be
     reached.
     """
@@ -286,7 +286,7 @@ class UnreachableBeforeMove(Failpoints):
 
 
 @pytest.mark.expects_log("what was tolerated is told")
-def test_an_unpaid_order_is_moved_by_hand(
+def test_an_unpaid_order_is_set_to_paid_by_hand(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The page of a payment marks its order if the order wasn't set to paid. The key M sets the order to paid, and
@@ -296,7 +296,7 @@ def test_an_unpaid_order_is_moved_by_hand(
     payment = console.payments.start(order, "paypay").payment
     sandbox.control.payments_control.change_payment_state("paypay", "ORD-7", "paid")
     acting = window_desks.acting_desk._context
-    before, acting.failpoints = acting.failpoints, UnreachableBeforeMove()
+    before, acting.failpoints = acting.failpoints, UnreachableBeforeOrderIsPaid()
     console.payments.probe(payment.id)
     person = open_window()
     page = open_payment(person, payment)

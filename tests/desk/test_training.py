@@ -143,7 +143,7 @@ def check_training(person: Person) -> TrainingPage:
     return page
 
 
-def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> None:
+def test_two_incidents_are_worked_on_with_the_ordinary_screens(trainee: Person) -> None:
     """In a training, S shows the situation of an incident. A re-fetch solves the first incident. The second one ends
     wrong because the person acknowledges without a probe. The page shows score and reason, and N leads to the next
     incident.

@@ -54,13 +54,13 @@ RAW_CODES = (
     re.compile(r"\b\d+ (?:JPY|INR)\b"),  # minor units
     re.compile(r"\b[a-z]+=[^ ]"),  # order=pending
 )
-"""The patterns that no text for people contains. A code may stand beside its word where its provider gave it, in
-capitals."""
+"""The patterns that no text for people contains. A provider's own code, in capitals, isn't among them: a page may
+show it beside its word."""
 
 
 RAW_ON_SCREENS = (*RAW_CODES, re.compile(r"\bHTTP \d{3}\b"), re.compile(r"\bev-[0-9a-z]+\b"))
-"""The patterns that `check_screens` looks for. HTTP statuses are among them, because a screen shows one in the list
-of raw answers alone.
+"""The patterns that `check_screens` looks for. HTTP statuses are among them, because a screen may show them only in
+the list of raw answers.
 """
 
 
@@ -149,7 +149,7 @@ def read_shown_texts(person: Person) -> Iterator[str]:
 
 LANGUAGES, ROUTE_PARTS = ("ja", "en"), 3
 DECIDED_ON_APPROVALS = {"approve": "open_approval", "reject": "open_approval"}
-"""The action of a refund's page that leads to the advised decision."""
+"""For each advised decision about a refund, the action of the refund's page that leads to it."""
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -266,7 +266,7 @@ PEOPLE = {person.name: tuple(sorted(person.roles)) for person in TEAM} | {
     "robot": (WORKER,),
     _WORKER: (WORKER,),
 }
-"""The persons with an account on the MariaDB of `AskingSeats`, and their roles."""
+"""The people with an account on the MariaDB server of `TeamModeDesks`, and their roles."""
 
 
 @contextmanager

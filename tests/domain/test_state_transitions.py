@@ -21,7 +21,6 @@ from console.domain.tasks import retry_schedules as schedules
 from console.domain.transitions import tables as states
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-P, R = PaymentState, RefundState
 
 
 @pytest.mark.parametrize(
@@ -84,7 +83,7 @@ def test_a_purchase_needs_the_persons_permission_to_buy() -> None:
 
 
 def test_two_spellings_of_a_name_are_one_person() -> None:
-    """Names that differ only in case or blanks belong to the same person, so such two names can't be the two
+    """Names that differ only in case or blanks belong to the same person, so two such names can't be the two
     approvers of a refund.
     """
     for name in (" OP-A ", "ｏｐ-ａ", "\u3000Op-A", "OP\uff0dA"):
@@ -148,29 +147,54 @@ def test_an_ended_operation_keeps_its_state(after: OperationState) -> None:
 def test_a_refund_reserves_its_amount_until_its_end() -> None:
     """A refund reserves its amount until it has ended. The states requested, approved and submitting count as an open
     refund of the payment."""
-    ended = {R.REJECTED, R.WITHDRAWN, R.EXPIRED, R.COMPLETED, R.FAILED}
+    ended = {
+        RefundState.REJECTED,
+        RefundState.WITHDRAWN,
+        RefundState.EXPIRED,
+        RefundState.COMPLETED,
+        RefundState.FAILED,
+    }
     assert ended == states.ENDED_REFUND_STATES
-    assert {R.REQUESTED, R.APPROVED, R.SUBMITTING} == OPEN_REFUND_STATES
+    assert {RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING} == OPEN_REFUND_STATES
     assert set(RefundState) - ended == RESERVING_REFUND_STATES
 
 
 PATHS_BETWEEN_STATES = {
-    (P.INITIALIZING, P.USER_PAYMENT): (P.TOKEN_GENERATED, P.USER_PAYMENT),
-    (P.INITIALIZING, P.PAYMENT_FAILED): (P.TOKEN_GENERATED, P.USER_PAYMENT, P.PAYMENT_FAILED),
-    (P.INITIALIZING, P.EXPIRED): (P.EXPIRED,),
-    (P.INITIALIZING, P.COMPLETED): (P.TOKEN_GENERATED, P.USER_PAYMENT, P.PAYMENT_SUCCESS, P.COMPLETED),
-    (P.TOKEN_GENERATED, P.PAYMENT_SUCCESS): (P.USER_PAYMENT, P.PAYMENT_SUCCESS),
-    (P.USER_PAYMENT, P.REVERSED): (P.PAYMENT_SUCCESS, P.REVERSED),
-    (P.EXPIRED, P.COMPLETED): (P.PAYMENT_SUCCESS, P.COMPLETED),
-    (P.PAYMENT_FAILED, P.SIGNATURE_VERIFIED): (),
-    (P.EXPIRED, P.PAYMENT_FAILED): (),
-    (P.PAYMENT_SUCCESS, P.SIGNATURE_VERIFIED): (),
-    (P.COMPLETED, P.PAYMENT_SUCCESS): (),
-    (P.COMPLETED, P.COMPLETED): (),
-    (P.REVERSED, P.COMPLETED): (),
-    (P.CALLBACK_RECEIVED, P.COMPLETED): (P.SIGNATURE_VERIFIED, P.COMPLETED),
-    (P.CALLBACK_RECEIVED, P.REVERSED): (P.SIGNATURE_VERIFIED, P.COMPLETED, P.REVERSED),
-    (P.SIGNATURE_VERIFIED, P.REVERSED): (P.COMPLETED, P.REVERSED),
+    (PaymentState.INITIALIZING, PaymentState.USER_PAYMENT): (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT),
+    (PaymentState.INITIALIZING, PaymentState.PAYMENT_FAILED): (
+        PaymentState.TOKEN_GENERATED,
+        PaymentState.USER_PAYMENT,
+        PaymentState.PAYMENT_FAILED,
+    ),
+    (PaymentState.INITIALIZING, PaymentState.EXPIRED): (PaymentState.EXPIRED,),
+    (PaymentState.INITIALIZING, PaymentState.COMPLETED): (
+        PaymentState.TOKEN_GENERATED,
+        PaymentState.USER_PAYMENT,
+        PaymentState.PAYMENT_SUCCESS,
+        PaymentState.COMPLETED,
+    ),
+    (PaymentState.TOKEN_GENERATED, PaymentState.PAYMENT_SUCCESS): (
+        PaymentState.USER_PAYMENT,
+        PaymentState.PAYMENT_SUCCESS,
+    ),
+    (PaymentState.USER_PAYMENT, PaymentState.REVERSED): (PaymentState.PAYMENT_SUCCESS, PaymentState.REVERSED),
+    (PaymentState.EXPIRED, PaymentState.COMPLETED): (PaymentState.PAYMENT_SUCCESS, PaymentState.COMPLETED),
+    (PaymentState.PAYMENT_FAILED, PaymentState.SIGNATURE_VERIFIED): (),
+    (PaymentState.EXPIRED, PaymentState.PAYMENT_FAILED): (),
+    (PaymentState.PAYMENT_SUCCESS, PaymentState.SIGNATURE_VERIFIED): (),
+    (PaymentState.COMPLETED, PaymentState.PAYMENT_SUCCESS): (),
+    (PaymentState.COMPLETED, PaymentState.COMPLETED): (),
+    (PaymentState.REVERSED, PaymentState.COMPLETED): (),
+    (PaymentState.CALLBACK_RECEIVED, PaymentState.COMPLETED): (
+        PaymentState.SIGNATURE_VERIFIED,
+        PaymentState.COMPLETED,
+    ),
+    (PaymentState.CALLBACK_RECEIVED, PaymentState.REVERSED): (
+        PaymentState.SIGNATURE_VERIFIED,
+        PaymentState.COMPLETED,
+        PaymentState.REVERSED,
+    ),
+    (PaymentState.SIGNATURE_VERIFIED, PaymentState.REVERSED): (PaymentState.COMPLETED, PaymentState.REVERSED),
 }
 
 

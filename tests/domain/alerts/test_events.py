@@ -11,7 +11,7 @@ NOW = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
 DATABASE_ID = "7d3a6f0e-52a4-4f4a-9d55-2d8f0f6d1c11"
 OTHER_ALERT_ID = "7d3a6f0e-52a4-4f4a-9d55-2d8f0f6d1c12"
 ALERT = Alert(4, "A", "order", 3, "注文-1", "order=pending", "order=paid", NOW)
-SETTLED_ALERT = replace(ALERT, resolved_at=NOW + timedelta(minutes=5))
+RESOLVED_ALERT = replace(ALERT, resolved_at=NOW + timedelta(minutes=5))
 
 
 def test_the_event_of_a_raised_alert_has_its_facts() -> None:
@@ -36,7 +36,7 @@ def test_the_event_of_a_raised_alert_has_its_facts() -> None:
 
 def test_the_event_of_a_resolved_alert_has_its_end_time() -> None:
     """The event of a resolved alert also states since when it is resolved."""
-    told = json.loads(make_alert_message("AlertResolved", SETTLED_ALERT, DATABASE_ID).body)
+    told = json.loads(make_alert_message("AlertResolved", RESOLVED_ALERT, DATABASE_ID).body)
     assert (told["event"], told["resolved_at"]) == ("AlertResolved", "2026-11-20T03:25:01Z")
 
 

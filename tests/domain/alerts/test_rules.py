@@ -185,7 +185,7 @@ def test_rows_of_other_programs_are_judged_too() -> None:
     assert find_rule(make_order(OrderState.CANCELLED), bare) is not None
 
 
-def test_each_rule_has_one_action_and_a_grace() -> None:
+def test_each_rule_has_one_action_and_a_grace_period() -> None:
     """Each alert rule has one action. Orders get a grace period of five minutes; payments that came too late get
     none.
     """

@@ -22,11 +22,13 @@ PENDING_CHECK = replace(PURCHASED_CHECK, state=CheckState.PENDING, credit_check_
 UNKNOWN_CHECK = replace(PENDING_CHECK, certainty=Certainty.UNKNOWN)
 FAILED_CHECK = replace(PENDING_CHECK, state=CheckState.ERROR)
 INCOMPLETE_CHECK = replace(PURCHASED_CHECK, incomplete=("pdf",))
-NOBODY, BUYERS, PEOPLE = (), ("approver", "operator"), ("approver", "operator")
+NO_ROLES, BUYER_ROLES, DECIDER_ROLES = (), ("approver", "operator"), ("approver", "operator")
 READER_ROLES = ("approver", "operator", "worker")
-SHOW, PROBE = "support-console show credit-check 17", "support-console probe credit-check 17"
+SHOW_COMMAND, PROBE_COMMAND = "support-console show credit-check 17", "support-console probe credit-check 17"
 RESOLVE_COMMAND = "support-console resolve credit-check 17 --as"
-BUY, RENEW = (f"support-console purchase 1180301018771 --client 42{more}" for more in ("", " --renew"))
+BUY_COMMAND, RENEW_COMMAND = (
+    f"support-console purchase 1180301018771 --client 42{more}" for more in ("", " --renew")
+)
 
 
 def make_review_work(reason: str | None = None, attempt: int = 0) -> Work:
@@ -40,98 +42,102 @@ def make_due_work(reason: str | None = None, attempt: int = 0) -> Work:
 SITUATIONS = {
     "superseded": (
         replace(PURCHASED_CHECK, superseded_by=18), "superseded", "superseded", "open_successor",
-        "support-console show credit-check 18", NOBODY,
+        "support-console show credit-check 18", NO_ROLES,
     ),
     "superseded before anything else": (
         replace(UNKNOWN_CHECK, superseded_by=18, duplicate_of=9), "superseded", "superseded", "open_successor",
-        "support-console show credit-check 18", NOBODY,
+        "support-console show credit-check 18", NO_ROLES,
     ),
     "duplicate": (
         replace(UNKNOWN_CHECK, duplicate_of=9), "duplicate", "duplicate", "compare_duplicate",
-        "support-console show credit-check 9", PEOPLE,
+        "support-console show credit-check 9", DECIDER_ROLES,
     ),
-    "running": (PENDING_CHECK, "pending", "running", "wait_for_answer", SHOW, NOBODY),
+    "running": (PENDING_CHECK, "pending", "running", "wait_for_answer", SHOW_COMMAND, NO_ROLES),
     "running, to be looked at": (
-        replace(PENDING_CHECK, work=make_due_work()), "pending", "running", "wait_for_answer", SHOW, NOBODY,
+        replace(PENDING_CHECK, work=make_due_work()), "pending", "running", "wait_for_answer", SHOW_COMMAND, NO_ROLES,
     ),
     "written by another": (
         replace(PENDING_CHECK, work=make_review_work("written_by_other")), "pending_by_other", "written_by_other",
-        "ask_the_writer", SHOW, PEOPLE,
+        "ask_the_writer", SHOW_COMMAND, DECIDER_ROLES,
     ),
     "unreadable": (
         replace(PENDING_CHECK, work=make_review_work("number_unreadable")), "pending_by_other", "number_unreadable",
-        "have_it_corrected", SHOW, PEOPLE,
+        "have_it_corrected", SHOW_COMMAND, DECIDER_ROLES,
     ),
-    "not bought": (FAILED_CHECK, "error", "not_bought", "may_buy_again", BUY, BUYERS),
+    "not bought": (FAILED_CHECK, "error", "not_bought", "may_buy_again", BUY_COMMAND, BUYER_ROLES),
     "not bought, as two people have decided": (
-        replace(FAILED_CHECK, error_code="resolved_by_people"), "error", "not_bought", "may_buy_again_decided", BUY,
-        BUYERS,
+        replace(FAILED_CHECK, error_code="resolved_by_people"), "error", "not_bought", "may_buy_again_decided",
+        BUY_COMMAND,
+        BUYER_ROLES,
     ),
     "not bought, and bought as AlarmBox says": (
         replace(FAILED_CHECK, work=make_review_work("contradicted")), "contradicted", "denied_but_bought",
-        "check_purchase_history", SHOW, PEOPLE,
+        "check_purchase_history", SHOW_COMMAND, DECIDER_ROLES,
     ),
     "unknown, nobody asks": (
         replace(UNKNOWN_CHECK, work=make_review_work("no_list_call")), "unknown", "no_answer", "resolve",
-        f"{RESOLVE_COMMAND} success --provider-id ID --evidence FILE", PEOPLE,
+        f"{RESOLVE_COMMAND} success --provider-id ID --evidence FILE", DECIDER_ROLES,
     ),
     "unknown, asked again": (
-        replace(UNKNOWN_CHECK, work=make_due_work("unknown", 2)), "unknown", "no_answer", "probe_scheduled", PROBE,
-        PEOPLE,
+        replace(UNKNOWN_CHECK, work=make_due_work("unknown", 2)), "unknown", "no_answer", "probe_scheduled",
+        PROBE_COMMAND,
+        DECIDER_ROLES,
     ),
     "unknown, of a process that is gone": (
         replace(UNKNOWN_CHECK, work=make_review_work("lapsed"), error_code="bad_id"), "unknown", "lapsed", "resolve",
-        f"{RESOLVE_COMMAND} success --provider-id ID --evidence FILE", PEOPLE,
+        f"{RESOLVE_COMMAND} success --provider-id ID --evidence FILE", DECIDER_ROLES,
     ),
     "unknown, another number": (
         replace(UNKNOWN_CHECK, work=make_review_work(), error_code="other_number"), "unknown", "answer_does_not_fit",
-        "resolve", f"{RESOLVE_COMMAND} success --provider-id ID --evidence FILE", PEOPLE,
+        "resolve", f"{RESOLVE_COMMAND} success --provider-id ID --evidence FILE", DECIDER_ROLES,
     ),
     "unknown, unreadable id": (
         replace(UNKNOWN_CHECK, work=make_due_work(), error_code="bad_id"), "unknown", "answer_does_not_fit",
-        "probe_scheduled", PROBE,
-        PEOPLE,
+        "probe_scheduled", PROBE_COMMAND,
+        DECIDER_ROLES,
     ),
-    "complete": (PURCHASED_CHECK, "complete", "complete", "nothing", None, NOBODY),
+    "complete": (PURCHASED_CHECK, "complete", "complete", "nothing", None, NO_ROLES),
     "complete, a reading is due": (
-        replace(PURCHASED_CHECK, work=make_due_work()), "complete", "complete", "nothing", None, NOBODY,
+        replace(PURCHASED_CHECK, work=make_due_work()), "complete", "complete", "nothing", None, NO_ROLES,
     ),
     "complete, looked at for something else": (
         replace(PURCHASED_CHECK, work=make_review_work("refetches_ended")), "complete", "complete", "nothing", None,
-        NOBODY,
+        NO_ROLES,
     ),
     "complete, contradicted once": (
-        replace(PURCHASED_CHECK, work=make_due_work("contradicted")), "complete", "complete", "nothing", None, NOBODY,
+        replace(PURCHASED_CHECK, work=make_due_work("contradicted")), "complete", "complete", "nothing", None,
+        NO_ROLES,
     ),
     "contradicted": (
         replace(PURCHASED_CHECK, work=make_review_work("contradicted")), "contradicted", "contradicted",
-        "compare_with_provider", SHOW,
-        PEOPLE,
+        "compare_with_provider", SHOW_COMMAND,
+        DECIDER_ROLES,
     ),
     "no id": (
         replace(INCOMPLETE_CHECK, credit_check_id=None), "success_without_id", "success_without_id", "ask_the_writer",
-        SHOW,
-        PEOPLE,
+        SHOW_COMMAND,
+        DECIDER_ROLES,
     ),
     "its last instant": (
         replace(PURCHASED_CHECK, expired_at=NOW + timedelta(microseconds=1)), "complete", "complete", "nothing",
-        None, NOBODY,
+        None, NO_ROLES,
     ),
     "just over": (
-        replace(PURCHASED_CHECK, expired_at=NOW), "complete", "complete_expired", "may_renew", RENEW, NOBODY,
+        replace(PURCHASED_CHECK, expired_at=NOW), "complete", "complete_expired", "may_renew", RENEW_COMMAND,
+        NO_ROLES,
     ),
     "long over": (
         replace(PURCHASED_CHECK, expired_at=NOW - timedelta(days=1)), "complete", "complete_expired", "may_renew",
-        RENEW, NOBODY,
+        RENEW_COMMAND, NO_ROLES,
     ),
-    "without an end": (replace(PURCHASED_CHECK, expired_at=None), "complete", "complete", "nothing", None, NOBODY),
+    "without an end": (replace(PURCHASED_CHECK, expired_at=None), "complete", "complete", "nothing", None, NO_ROLES),
     "complete, company changed": (
         replace(PURCHASED_CHECK, relations=CheckRelations(change_alert=5)), "complete", "complete_company_changed",
-        "company_changed", None, NOBODY,
+        "company_changed", None, NO_ROLES,
     ),
     "just over, company changed": (
         replace(PURCHASED_CHECK, expired_at=NOW, relations=CheckRelations(change_alert=5)), "complete",
-        "complete_expired", "may_renew", RENEW, NOBODY,
+        "complete_expired", "may_renew", RENEW_COMMAND, NO_ROLES,
     ),
     "incomplete": (
         replace(INCOMPLETE_CHECK, work=make_due_work("incomplete", 1)), "incomplete", "incomplete",
@@ -148,17 +154,17 @@ SITUATIONS = {
     "incomplete, too late": (
         replace(INCOMPLETE_CHECK, viewing_over=True, work=make_due_work(), expired_at=NOW), "incomplete",
         "incomplete",
-        "viewing_over_expired", RENEW, READER_ROLES,
+        "viewing_over_expired", RENEW_COMMAND, READER_ROLES,
     ),
     "incomplete, too late to read and too early to renew": (
         replace(INCOMPLETE_CHECK, viewing_over=True, work=make_due_work()), "incomplete", "incomplete",
         "viewing_over",
-        SHOW, READER_ROLES,
+        SHOW_COMMAND, READER_ROLES,
     ),
     "incomplete, too late to read, and nobody knows when it can be renewed": (
         replace(INCOMPLETE_CHECK, viewing_over=True, work=make_due_work(), expired_at=None), "incomplete",
         "incomplete",
-        "viewing_over_no_date", SHOW, READER_ROLES,
+        "viewing_over_no_date", SHOW_COMMAND, READER_ROLES,
     ),
 }  # fmt: skip
 
@@ -176,16 +182,16 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
 @pytest.mark.parametrize(
     ("work", "relations", "next_step", "roles"),
     [
-        (Work(), {}, "may_buy_again", BUYERS),
-        (Work(), {"claim_holder": 18}, "bought_since", NOBODY),
-        (Work(), {"open_denials": (9,)}, "other_denied_but_bought", NOBODY),
-        (Work(), {"claim_holder": 18, "open_denials": (9,)}, "bought_since", NOBODY),
-        (Work(), {"lost_renewal": 16}, "other_renewal_lost", NOBODY),
-        (Work(), {"claim_holder": 18, "lost_renewal": 16}, "bought_since", NOBODY),
-        (make_review_work("contradicted"), {"open_denials": (9, 17)}, "check_purchase_history", PEOPLE),
-        (make_review_work("contradicted"), {"open_denials": (9,)}, "other_denied_but_bought", NOBODY),
-        (make_review_work("contradicted"), {}, "may_buy_again", BUYERS),
-        (make_review_work("contradicted"), {"claim_holder": 18}, "bought_since", NOBODY),
+        (Work(), {}, "may_buy_again", BUYER_ROLES),
+        (Work(), {"claim_holder": 18}, "bought_since", NO_ROLES),
+        (Work(), {"open_denials": (9,)}, "other_denied_but_bought", NO_ROLES),
+        (Work(), {"claim_holder": 18, "open_denials": (9,)}, "bought_since", NO_ROLES),
+        (Work(), {"lost_renewal": 16}, "other_renewal_lost", NO_ROLES),
+        (Work(), {"claim_holder": 18, "lost_renewal": 16}, "bought_since", NO_ROLES),
+        (make_review_work("contradicted"), {"open_denials": (9, 17)}, "check_purchase_history", DECIDER_ROLES),
+        (make_review_work("contradicted"), {"open_denials": (9,)}, "other_denied_but_bought", NO_ROLES),
+        (make_review_work("contradicted"), {}, "may_buy_again", BUYER_ROLES),
+        (make_review_work("contradicted"), {"claim_holder": 18}, "bought_since", NO_ROLES),
     ],
 )
 def test_a_purchase_is_advised_only_if_the_number_is_free(

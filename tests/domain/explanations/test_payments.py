@@ -24,20 +24,27 @@ from console.domain.service_results import CertaintyBadge, WorkBadge
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 MOMENT, DAY = timedelta(microseconds=1), timedelta(days=1)
-P, _O = PaymentState, OrderState
 PAID_PAYMENT = Payment(
-    5, 3, "paypay", "ORD-1", "0421", None, None, P.COMPLETED, Certainty.KNOWN, Work(), "JPY", 3300, 3300, 0, 0, 0, 7,
+    5, 3, "paypay", "ORD-1", "0421", None, None, PaymentState.COMPLETED, Certainty.KNOWN, Work(), "JPY", 3300, 3300,
+    0, 0, 0, 7,
     paid_at=NOW, created_at=NOW - DAY, state_since=NOW,
 )  # fmt: skip
-UNKNOWN_PAYMENT = replace(PAID_PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
-ORDER = Order(3, "ORD-1", None, _O.PAID, "JPY", 3300, (4, 5), 2, created_at=NOW - DAY, state_since=NOW - 2 * DAY)
-PENDING_ORDER = replace(ORDER, state=_O.PENDING)
+UNKNOWN_PAYMENT = replace(
+    PAID_PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0
+)
+ORDER = Order(
+    3, "ORD-1", None, OrderState.PAID, "JPY", 3300, (4, 5), 2, created_at=NOW - DAY, state_since=NOW - 2 * DAY
+)
+PENDING_ORDER = replace(ORDER, state=OrderState.PENDING)
 AWAITS_SECOND_PERSON = PaymentRelations(awaits_second_person=True)
-NOBODY, PEOPLE = (), ("approver", "operator")
-DUE, BARE_DUE = Work(WorkState.SCHEDULED, NOW, "unknown", 2), Work(WorkState.SCHEDULED, None, "not_moved")
-SHOW, PROBE = "support-console show payment 5", "support-console probe payment 5"
+NO_ROLES, DECIDER_ROLES = (), ("approver", "operator")
+SCHEDULED_WORK, SCHEDULED_WORK_WITHOUT_REASON = (
+    Work(WorkState.SCHEDULED, NOW, "unknown", 2),
+    Work(WorkState.SCHEDULED, None, "not_moved"),
+)
+SHOW_COMMAND, PROBE_COMMAND = "support-console show payment 5", "support-console probe payment 5"
 MOVE_ORDER_COMMAND = "support-console payment move-order 5"
-REFUND = "support-console refund request 5 --amount N --reason TEXT"
+REFUND_COMMAND = "support-console refund request 5 --amount N --reason TEXT"
 
 
 def make_resolve_command(outcome: str) -> str:
@@ -49,17 +56,19 @@ def make_review_work(reason: str | None) -> Work:
 
 
 SITUATIONS = {
-    "unknown": (UNKNOWN_PAYMENT, None, "unknown", "no_answer", "probe", PROBE, PEOPLE),
+    "unknown": (UNKNOWN_PAYMENT, None, "unknown", "no_answer", "probe", PROBE_COMMAND, DECIDER_ROLES),
     "unknown, asked again": (
-        replace(UNKNOWN_PAYMENT, work=DUE), None, "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE,
+        replace(UNKNOWN_PAYMENT, work=SCHEDULED_WORK), None, "unknown", "no_answer", "probe_scheduled", PROBE_COMMAND,
+        DECIDER_ROLES,
     ),
     "unknown, for a person": (
         replace(UNKNOWN_PAYMENT, work=make_review_work("ended")), None, "unknown", "no_answer", "resolve",
-        make_resolve_command("completed"), PEOPLE,
+        make_resolve_command("completed"), DECIDER_ROLES,
     ),
     **{
-        f"unknown, {cause}": (replace(UNKNOWN_PAYMENT, error_code=cause), None, "unknown", why, "probe", PROBE,
-        PEOPLE)
+        f"unknown, {cause}": (replace(UNKNOWN_PAYMENT, error_code=cause), None, "unknown", why, "probe",
+            PROBE_COMMAND,
+        DECIDER_ROLES)
         for cause, why in {
             "not_found": "not_found", "no_such_payment": "not_found", "no_such_code": "not_found",
             "other_amount": "other_amount", "other_currency": "answer_does_not_fit",
@@ -69,112 +78,132 @@ SITUATIONS = {
     **{
         f"for a person: {reason}": (
             replace(PAID_PAYMENT, work=make_review_work(reason)), PENDING_ORDER, told, told, following, command,
-            PEOPLE,
+            DECIDER_ROLES,
         )
         for reason, told, following, command in (
-            ("paid_after_cancel", "paid_after_cancel", "refund_or_ship", REFUND),
-            ("paid_twice", "paid_twice", "refund_second", REFUND),
-            ("set_aside", "set_aside", "refund_set_aside", REFUND),
-            ("no_order", "no_order", "find_order", SHOW),
-            ("amount_differs", "amount_differs", "compare_amounts", PROBE),
-            ("other_payment", "other_payment", "compare", PROBE),
-            ("unknown_refund", "unknown_refund", "compare", PROBE),
-            ("contradicted", "contradicted", "compare", PROBE),
-            ("reconcile_state", "reconcile_state", "reconcile", PROBE),
+            ("paid_after_cancel", "paid_after_cancel", "refund_or_ship", REFUND_COMMAND),
+            ("paid_twice", "paid_twice", "refund_second", REFUND_COMMAND),
+            ("set_aside", "set_aside", "refund_set_aside", REFUND_COMMAND),
+            ("no_order", "no_order", "find_order", SHOW_COMMAND),
+            ("amount_differs", "amount_differs", "compare_amounts", PROBE_COMMAND),
+            ("other_payment", "other_payment", "compare", PROBE_COMMAND),
+            ("unknown_refund", "unknown_refund", "compare", PROBE_COMMAND),
+            ("contradicted", "contradicted", "compare", PROBE_COMMAND),
+            ("reconcile_state", "reconcile_state", "reconcile", PROBE_COMMAND),
             ("reversed", "reversed_there", "tell_order", make_resolve_command("reversed")),
             ("not_moved", "not_moved", "move_order", MOVE_ORDER_COMMAND),
-            ("timeout_stuck", "timeout_stuck", "go_on", PROBE),
-            ("probes_ended", "person", "look", SHOW),
-            (None, "person", "look", SHOW),
+            ("timeout_stuck", "timeout_stuck", "go_on", PROBE_COMMAND),
+            ("probes_ended", "person", "look", SHOW_COMMAND),
+            (None, "person", "look", SHOW_COMMAND),
         )
     },
     "reversed, for a person": (
-        replace(PAID_PAYMENT, state=P.REVERSED, work=make_review_work("reversed")), None, "reversed", "reversed",
-        "tell_order", make_resolve_command("reversed"), PEOPLE,
+        replace(PAID_PAYMENT, state=PaymentState.REVERSED, work=make_review_work("reversed")), None, "reversed",
+        "reversed",
+        "tell_order", make_resolve_command("reversed"), DECIDER_ROLES,
     ),
-    "order behind": (PAID_PAYMENT, PENDING_ORDER, "not_moved", "not_moved", "move_order", MOVE_ORDER_COMMAND, PEOPLE),
+    "order behind": (PAID_PAYMENT, PENDING_ORDER, "not_moved", "not_moved", "move_order", MOVE_ORDER_COMMAND,
+        DECIDER_ROLES),
     "order behind, by itself": (
-        replace(PAID_PAYMENT, work=DUE), PENDING_ORDER, "not_moved", "not_moved", "moved_by_itself",
-        MOVE_ORDER_COMMAND, PEOPLE,
+        replace(PAID_PAYMENT, work=SCHEDULED_WORK), PENDING_ORDER, "not_moved", "not_moved", "moved_by_itself",
+        MOVE_ORDER_COMMAND, DECIDER_ROLES,
     ),
     "order behind, nobody knows when": (
-        replace(PAID_PAYMENT, work=BARE_DUE), PENDING_ORDER, "not_moved", "not_moved", "move_order",
-        MOVE_ORDER_COMMAND, PEOPLE,
+        replace(PAID_PAYMENT, work=SCHEDULED_WORK_WITHOUT_REASON), PENDING_ORDER, "not_moved", "not_moved",
+        "move_order",
+        MOVE_ORDER_COMMAND, DECIDER_ROLES,
     ),
     "order to be moved, and not read": (
-        replace(PAID_PAYMENT, work=replace(DUE, reason="move_order")), None, "not_moved", "not_moved",
+        replace(PAID_PAYMENT, work=replace(SCHEDULED_WORK, reason="move_order")), None, "not_moved", "not_moved",
         "moved_by_itself",
-        MOVE_ORDER_COMMAND, PEOPLE,
+        MOVE_ORDER_COMMAND, DECIDER_ROLES,
     ),
     "order moved meanwhile": (
-        replace(PAID_PAYMENT, work=replace(DUE, reason="move_order")), ORDER, "noticed", "noticed", "confirmed_later",
-        PROBE,
-        NOBODY,
+        replace(PAID_PAYMENT, work=replace(SCHEDULED_WORK, reason="move_order")), ORDER, "noticed", "noticed",
+        "confirmed_later",
+        PROBE_COMMAND,
+        NO_ROLES,
     ),
-    "noticed": (replace(PAID_PAYMENT, work=DUE), ORDER, "noticed", "noticed", "confirmed_later", PROBE, NOBODY),
-    "complete": (PAID_PAYMENT, ORDER, "complete", "complete", None, None, NOBODY),
+    "noticed": (replace(PAID_PAYMENT, work=SCHEDULED_WORK), ORDER, "noticed", "noticed", "confirmed_later",
+        PROBE_COMMAND, NO_ROLES),
+    "complete": (PAID_PAYMENT, ORDER, "complete", "complete", None, None, NO_ROLES),
     **{
         f"noticed, and nobody asks: {state}": (
-            replace(PAID_PAYMENT, state=state), ORDER, "noticed", "noticed", "probe", PROBE, PEOPLE,
+            replace(PAID_PAYMENT, state=state), ORDER, "noticed", "noticed", "probe", PROBE_COMMAND, DECIDER_ROLES,
         )
-        for state in (P.CALLBACK_RECEIVED, P.SIGNATURE_VERIFIED)
+        for state in (PaymentState.CALLBACK_RECEIVED, PaymentState.SIGNATURE_VERIFIED)
     },
     "complete, of no order": (replace(PAID_PAYMENT, order_id=None), None, "complete", "complete_alone", None, None,
-        NOBODY),
-    "a yen went back": (replace(PAID_PAYMENT, refunded_minor=1), ORDER, "partly", "partly", None, None, NOBODY),
+        NO_ROLES),
+    "a yen went back": (replace(PAID_PAYMENT, refunded_minor=1), ORDER, "partly", "partly", None, None, NO_ROLES),
     "all but a yen went back": (replace(PAID_PAYMENT, refunded_minor=3299), ORDER, "partly", "partly", None, None,
-        NOBODY),
+        NO_ROLES),
     "all of it went back": (replace(PAID_PAYMENT, refunded_minor=3300), ORDER, "refunded", "refunded", None, None,
-        NOBODY),
-    "more than that": (replace(PAID_PAYMENT, refunded_minor=3301), ORDER, "refunded", "refunded", None, None, NOBODY),
+        NO_ROLES),
+    "more than that": (replace(PAID_PAYMENT, refunded_minor=3301), ORDER, "refunded", "refunded", None, None,
+        NO_ROLES),
     "the bank may take it back": (
-        replace(PAID_PAYMENT, provider="atom"), ORDER, "reversible", "reversible", "reversible", None, NOBODY,
+        replace(PAID_PAYMENT, provider="atom"), ORDER, "reversible", "reversible", "reversible", None, NO_ROLES,
     ),
     **{
-        str(state): (replace(PAID_PAYMENT, state=state), PENDING_ORDER, verdict, verdict, following, command, NOBODY)
+        str(state): (replace(PAID_PAYMENT, state=state), PENDING_ORDER, verdict, verdict, following, command,
+            NO_ROLES)
         for state, verdict, following, command in (
-            (P.INITIALIZING, "starting", "wait", PROBE), (P.TOKEN_GENERATED, "waiting", "wait", PROBE),
-            (P.USER_PAYMENT, "waiting", "wait", PROBE), (P.PAYMENT_FAILED, "failed", "may_begin_again", None),
-            (P.EXPIRED, "expired", "may_begin_again", None), (P.REVERSED, "reversed", None, None),
+            (PaymentState.INITIALIZING, "starting", "wait", PROBE_COMMAND), (PaymentState.TOKEN_GENERATED, "waiting",
+                "wait",
+                PROBE_COMMAND),
+            (PaymentState.USER_PAYMENT, "waiting", "wait", PROBE_COMMAND), (PaymentState.PAYMENT_FAILED, "failed",
+                "may_begin_again", None),
+            (PaymentState.EXPIRED, "expired", "may_begin_again", None), (PaymentState.REVERSED, "reversed", None,
+                None),
         )
     },
     "decided by people: not paid": (
-        replace(PAID_PAYMENT, state=P.PAYMENT_FAILED, error_code="resolved_by_people"), PENDING_ORDER, "failed",
-        "decided_by_people", "may_begin_again", None, NOBODY,
+        replace(PAID_PAYMENT, state=PaymentState.PAYMENT_FAILED, error_code="resolved_by_people"), PENDING_ORDER,
+        "failed",
+        "decided_by_people", "may_begin_again", None, NO_ROLES,
     ),
     "decided by people: paid": (
         replace(PAID_PAYMENT, error_code="resolved_by_people"), ORDER, "complete", "decided_by_people", None, None,
-        NOBODY,
+        NO_ROLES,
     ),
     "waits for the customer, until later": (
-        replace(PAID_PAYMENT, state=P.USER_PAYMENT, expires_at=NOW + MOMENT), PENDING_ORDER, "waiting", "waiting",
-        "wait", PROBE,
-        NOBODY,
+        replace(PAID_PAYMENT, state=PaymentState.USER_PAYMENT, expires_at=NOW + MOMENT), PENDING_ORDER, "waiting",
+        "waiting",
+        "wait", PROBE_COMMAND,
+        NO_ROLES,
     ),
     "nobody knows whether it was paid in time": (
-        replace(PAID_PAYMENT, state=P.USER_PAYMENT, expires_at=NOW), PENDING_ORDER, "overdue", "overdue", "probe",
-        PROBE, NOBODY,
+        replace(PAID_PAYMENT, state=PaymentState.USER_PAYMENT, expires_at=NOW), PENDING_ORDER, "overdue", "overdue",
+        "probe",
+        PROBE_COMMAND, NO_ROLES,
     ),
     "nobody knows whether it was paid in time, asked again": (
-        replace(PAID_PAYMENT, state=P.TOKEN_GENERATED, expires_at=NOW - DAY, work=DUE), PENDING_ORDER, "overdue",
+        replace(PAID_PAYMENT, state=PaymentState.TOKEN_GENERATED, expires_at=NOW - DAY, work=SCHEDULED_WORK),
+        PENDING_ORDER,
         "overdue",
-        "confirmed_later", PROBE, NOBODY,
+        "overdue",
+        "confirmed_later", PROBE_COMMAND, NO_ROLES,
     ),
     "not begun": (
-        replace(PAID_PAYMENT, state=P.EXPIRED, error_code="not_connected"), PENDING_ORDER, "failed", "not_begun",
+        replace(PAID_PAYMENT, state=PaymentState.EXPIRED, error_code="not_connected"), PENDING_ORDER, "failed",
+        "not_begun",
         "may_begin_again",
-        None, NOBODY,
+        None, NO_ROLES,
     ),
     "expired, and its order cancelled": (
-        replace(PAID_PAYMENT, state=P.EXPIRED), replace(ORDER, state=_O.CANCELLED), "expired", "expired", None, None,
-        NOBODY,
+        replace(PAID_PAYMENT, state=PaymentState.EXPIRED), replace(ORDER, state=OrderState.CANCELLED), "expired",
+        "expired", None, None,
+        NO_ROLES,
     ),
     "failed, and its order paid": (
-        replace(PAID_PAYMENT, state=P.PAYMENT_FAILED), ORDER, "failed", "failed", None, None, NOBODY,
+        replace(PAID_PAYMENT, state=PaymentState.PAYMENT_FAILED), ORDER, "failed", "failed", None, None, NO_ROLES,
     ),
     "waits, and is asked about": (
-        replace(PAID_PAYMENT, state=P.USER_PAYMENT, work=DUE), None, "waiting", "waiting", "probe_waiting", PROBE,
-        NOBODY,
+        replace(PAID_PAYMENT, state=PaymentState.USER_PAYMENT, work=SCHEDULED_WORK), None, "waiting", "waiting",
+        "probe_waiting",
+        PROBE_COMMAND,
+        NO_ROLES,
     ),
 }  # fmt: skip
 
@@ -193,19 +222,19 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
 @pytest.mark.parametrize(
     ("other", "next_step"),
     [
-        ({"state": P.COMPLETED}, "other_live"),
-        ({"state": P.USER_PAYMENT}, "other_live"),
-        ({"state": P.EXPIRED, "certainty": Certainty.UNKNOWN}, "other_live"),
-        ({"state": P.PAYMENT_FAILED, "work": make_review_work("contradicted")}, "other_live"),
-        ({"state": P.PAYMENT_FAILED}, "may_begin_again"),
-        ({"state": P.EXPIRED}, "may_begin_again"),
-        ({"state": P.REVERSED}, "may_begin_again"),
+        ({"state": PaymentState.COMPLETED}, "other_live"),
+        ({"state": PaymentState.USER_PAYMENT}, "other_live"),
+        ({"state": PaymentState.EXPIRED, "certainty": Certainty.UNKNOWN}, "other_live"),
+        ({"state": PaymentState.PAYMENT_FAILED, "work": make_review_work("contradicted")}, "other_live"),
+        ({"state": PaymentState.PAYMENT_FAILED}, "may_begin_again"),
+        ({"state": PaymentState.EXPIRED}, "may_begin_again"),
+        ({"state": PaymentState.REVERSED}, "may_begin_again"),
     ],
 )
 def test_a_new_payment_is_advised_only_where_no_other_may_be_paid(other: dict[str, object], next_step: str) -> None:
     """No new payment of an order is advised while another payment of the order can still be paid. Otherwise the
     service would refuse the new payment, or the customer would pay twice."""
-    failed = replace(PAID_PAYMENT, state=P.PAYMENT_FAILED, captured_minor=0)
+    failed = replace(PAID_PAYMENT, state=PaymentState.PAYMENT_FAILED, captured_minor=0)
     sibling = replace(PAID_PAYMENT, id=4, **other)  # type: ignore[arg-type]  # the rows above fit
     told = explain_payment(replace(failed, relations=PaymentRelations(PENDING_ORDER, (failed, sibling))), NOW)
     assert (told.verdict, told.next_step.code) == ("verdict.payment_failed", f"next.payment_{next_step}")
@@ -217,19 +246,19 @@ def test_no_probe_is_advised_if_the_provider_cannot_be_called(expires_at: dateti
     """No probe is advised if the provider only sends notices, as a bank does, because the service refuses a probe of
     such a payment.
     """
-    waiting = replace(PAID_PAYMENT, state=P.USER_PAYMENT, provider="bank", expires_at=expires_at)
+    waiting = replace(PAID_PAYMENT, state=PaymentState.USER_PAYMENT, provider="bank", expires_at=expires_at)
     step = explain_payment(
         replace(waiting, relations=PaymentRelations(PENDING_ORDER, can_ask_provider=False)), NOW
     ).next_step
-    assert (step.action, step.command) == (None, SHOW)
+    assert (step.action, step.command) == (None, SHOW_COMMAND)
 
 
-@pytest.mark.parametrize("state", P)
+@pytest.mark.parametrize("state", PaymentState)
 def test_an_explanation_offers_no_probe_without_a_reachable_provider(state: PaymentState) -> None:
     """The explanation of a payment whose provider can't be called never has the command, the button or the sentence
     of a probe, in any state and for any reason.
     """
-    meanings = (None, P.COMPLETED, P.PAYMENT_FAILED)
+    meanings = (None, PaymentState.COMPLETED, PaymentState.PAYMENT_FAILED)
     for work, reason, certainty, meaning in product(WorkState, (None, *WorkReason), Certainty, meanings):
         at = NOW if work is WorkState.SCHEDULED else None
         record = replace(
@@ -245,7 +274,9 @@ def test_an_explanation_offers_no_probe_without_a_reachable_provider(state: Paym
 
 def test_a_payment_overdue_is_not_confirmed() -> None:
     """A payment that is still open after its time limit isn't shown as confirmed."""
-    overdue = replace(PAID_PAYMENT, state=P.USER_PAYMENT, expires_at=NOW, relations=PaymentRelations(PENDING_ORDER))
+    overdue = replace(
+        PAID_PAYMENT, state=PaymentState.USER_PAYMENT, expires_at=NOW, relations=PaymentRelations(PENDING_ORDER)
+    )
     assert explain_payment(overdue, NOW).certainty is CertaintyBadge.UNCONFIRMED
 
 
@@ -253,7 +284,7 @@ def test_a_reversed_payment_of_a_paid_order_states_the_reversed_amount() -> None
     """For a reversed payment of a paid order, the reversed amount excludes what was refunded before. It contains what
     was set aside. No probe is advised. The next step is to settle the order."""
     kept = replace(ORDER, payment_ids=(5,))
-    taken = replace(PAID_PAYMENT, state=P.REVERSED, relations=PaymentRelations(kept))
+    taken = replace(PAID_PAYMENT, state=PaymentState.REVERSED, relations=PaymentRelations(kept))
     for refunded, set_aside, reversed_minor in ((0, 0, 3300), (1300, 0, 2000), (1300, 500, 2000)):
         told = explain_payment(replace(taken, refunded_minor=refunded, set_aside_minor=set_aside), NOW)
         assert told.verdict == "verdict.payment_sides_differ"
@@ -262,7 +293,9 @@ def test_a_reversed_payment_of_a_paid_order_states_the_reversed_amount() -> None
         assert (told.next_step.command, told.work) == ("support-console show order 3", "possible")
     told = explain_payment(replace(taken, refunded_minor=3300), NOW)
     assert "reversed" not in told.facts, "all of it was refunded before, so the bank took nothing"
-    paid_there = replace(taken, told_at=NOW, relations=PaymentRelations(kept, known_provider_state=P.COMPLETED))
+    paid_there = replace(
+        taken, told_at=NOW, relations=PaymentRelations(kept, known_provider_state=PaymentState.COMPLETED)
+    )
     assert explain_payment(paid_there, NOW).next_step.action == "probe", "the gateway may have changed its answer"
 
 
@@ -270,7 +303,7 @@ def test_the_next_step_of_a_proposal_is_the_second_decision() -> None:
     """If a proposal waits for a second person, the next step is the decision of that person. For an unknown payment
     it is about the outcome. For a known payment it is about the proposed reversal, which only an approver can decide.
     """
-    for work in (Work(), DUE, make_review_work("probes_ended")):
+    for work in (Work(), SCHEDULED_WORK, make_review_work("probes_ended")):
         step = explain_payment(replace(UNKNOWN_PAYMENT, work=work, relations=AWAITS_SECOND_PERSON), NOW).next_step
         assert (step.code, step.command) == ("next.payment_second_person", make_resolve_command("payment_failed"))
         told = explain_payment(replace(PAID_PAYMENT, work=work, relations=AWAITS_SECOND_PERSON), NOW)
@@ -334,7 +367,7 @@ def test_facts_of_sentences_have_attempts_and_amount() -> None:
     """The facts of a sentence count the attempts from one, with their total. The amount is the captured one, or the
     requested one if none was captured."""
     aside = replace(
-        PAID_PAYMENT, asked_minor=3500, refunded_minor=200, set_aside_minor=100, work=DUE, provider_minor=0
+        PAID_PAYMENT, asked_minor=3500, refunded_minor=200, set_aside_minor=100, work=SCHEDULED_WORK, provider_minor=0
     )
     facts = explain_payment(replace(aside, relations=PaymentRelations(ORDER)), NOW - timedelta(seconds=1)).facts
     assert (facts["amount"], facts["asked"], facts["told"]) == (
@@ -362,19 +395,33 @@ LATE_PAYMENT_REVIEW = make_review_work("paid_after_cancel")
     ("changed_fields", "relations", "verdict", "reason", "next_step", "command"),
     [
         ({}, {}, "paid", "paid", "nothing", None),
-        ({"state": _O.PENDING}, {}, "pending", "pending", "order_wait", None),
-        ({"state": _O.PENDING}, {"is_cancelled_unpaid": True}, "pending", "pending", "order_wait", None),
-        ({"state": _O.PENDING, "payment_ids": ()}, {}, "pending", "not_begun", "order_shop_decides", None),
+        ({"state": OrderState.PENDING}, {}, "pending", "pending", "order_wait", None),
+        ({"state": OrderState.PENDING}, {"is_cancelled_unpaid": True}, "pending", "pending", "order_wait", None),
+        ({"state": OrderState.PENDING, "payment_ids": ()}, {}, "pending", "not_begun", "order_shop_decides", None),
         ({"payment_ids": ()}, {}, "paid", "no_payment", "nothing", None),
-        ({"state": _O.SHIPPED, "payment_ids": ()}, {}, "shipped", "no_payment", "nothing", None),
-        ({"state": _O.REFUNDED, "payment_ids": ()}, {}, "refunded", "no_payment", "nothing", None),
-        ({"state": _O.CANCELLED, "payment_ids": ()}, {}, "cancelled", "cancelled", "nothing", None),
-        ({"state": _O.CANCELLED}, {}, "cancelled", "cancelled", "nothing", None),
-        ({"state": _O.CANCELLED}, {"is_cancelled_unpaid": True}, "cancelled", "cancelled_unpaid", "nothing", None),
-        ({}, {"is_saga_stuck": True}, "paid", "stuck", "order_open_payment", SHOW),
-        ({"state": _O.PENDING}, {"is_saga_running": True}, "pending", "expiring", "order_expires", None),
-        ({"work": make_review_work("x")}, {"is_saga_stuck": True}, "paid", "person", "order_open_payment", SHOW),
-        ({"work": make_review_work("x")}, {}, "paid", "person", "order_open_payment", SHOW),
+        ({"state": OrderState.SHIPPED, "payment_ids": ()}, {}, "shipped", "no_payment", "nothing", None),
+        ({"state": OrderState.REFUNDED, "payment_ids": ()}, {}, "refunded", "no_payment", "nothing", None),
+        ({"state": OrderState.CANCELLED, "payment_ids": ()}, {}, "cancelled", "cancelled", "nothing", None),
+        ({"state": OrderState.CANCELLED}, {}, "cancelled", "cancelled", "nothing", None),
+        (
+            {"state": OrderState.CANCELLED},
+            {"is_cancelled_unpaid": True},
+            "cancelled",
+            "cancelled_unpaid",
+            "nothing",
+            None,
+        ),
+        ({}, {"is_saga_stuck": True}, "paid", "stuck", "order_open_payment", SHOW_COMMAND),
+        ({"state": OrderState.PENDING}, {"is_saga_running": True}, "pending", "expiring", "order_expires", None),
+        (
+            {"work": make_review_work("x")},
+            {"is_saga_stuck": True},
+            "paid",
+            "person",
+            "order_open_payment",
+            SHOW_COMMAND,
+        ),
+        ({"work": make_review_work("x")}, {}, "paid", "person", "order_open_payment", SHOW_COMMAND),
         (
             {"work": make_review_work("x"), "payment_ids": ()},
             {},
@@ -383,7 +430,7 @@ LATE_PAYMENT_REVIEW = make_review_work("paid_after_cancel")
             "order_open_payment",
             COMMAND_TO_SHOW_THE_ORDER,
         ),
-        ({"work": LATE_PAYMENT_REVIEW}, {}, "paid_late", "paid_late", "order_open_payment", SHOW),
+        ({"work": LATE_PAYMENT_REVIEW}, {}, "paid_late", "paid_late", "order_open_payment", SHOW_COMMAND),
     ],
 )
 def test_each_situation_of_an_order_has_verdict_reason_and_next_step(
@@ -400,7 +447,7 @@ def test_each_situation_of_an_order_has_verdict_reason_and_next_step(
     explained = explain_order(order, NOW)
     assert (explained.verdict, explained.why) == (f"verdict.order_{verdict}", f"why.order_{reason}")
     assert (explained.next_step.code, explained.next_step.command) == (f"next.{next_step}", command)
-    assert explained.roles_that_may_act == (PEOPLE if command else NOBODY)
+    assert explained.roles_that_may_act == (DECIDER_ROLES if command else NO_ROLES)
 
 
 UNKNOWN_REFUND = Refund(
@@ -412,25 +459,25 @@ UNKNOWN_REFUND = Refund(
     ("state", "relations", "codes", "badges"),
     [
         (
-            _O.PAID,
+            OrderState.PAID,
             {"pending_refund": UNKNOWN_REFUND},
             ("verdict.payment_refund_unknown", "why.payment_refund_unknown"),
             (CertaintyBadge.UNKNOWN, WorkBadge.POSSIBLE),
         ),
         (
-            _O.PAID,
+            OrderState.PAID,
             {"pending_refund": replace(UNKNOWN_REFUND, state=RefundState.REQUESTED, certainty=Certainty.KNOWN)},
             ("verdict.order_paid", "why.order_refund_open"),
             (CertaintyBadge.KNOWN, WorkBadge.POSSIBLE),
         ),
         (
-            _O.PENDING,
+            OrderState.PENDING,
             {"unknown_payment": replace(PAID_PAYMENT, certainty=Certainty.UNKNOWN)},
             ("verdict.order_pending", "why.order_payment_unknown"),
             (CertaintyBadge.UNKNOWN, WorkBadge.POSSIBLE),
         ),
         (
-            _O.PAID,
+            OrderState.PAID,
             {
                 "reviewed_payment": replace(
                     PAID_PAYMENT, work=Work(WorkState.NEEDS_REVIEW, None, WorkReason.PAID_TWICE)
@@ -511,8 +558,8 @@ UNKNOWN_OPEN_REFUND = replace(OPEN_REFUND, state=RefundState.SUBMITTED, certaint
 
 def test_no_attempt_is_announced_for_a_past_time() -> None:
     """If an attempt is overdue because no worker runs, the next step states no time for it."""
-    with_refund = PaymentRelations(ORDER, refunds=(replace(UNKNOWN_OPEN_REFUND, work=DUE),))
-    record = replace(PAID_PAYMENT, work=DUE, relations=with_refund)
+    with_refund = PaymentRelations(ORDER, refunds=(replace(UNKNOWN_OPEN_REFUND, work=SCHEDULED_WORK),))
+    record = replace(PAID_PAYMENT, work=SCHEDULED_WORK, relations=with_refund)
     before = explain_payment(record, NOW - timedelta(seconds=1)).next_step
     assert (before.facts["at"], before.facts["refund_at"]) == (NOW, NOW)
     due = explain_payment(record, NOW).next_step
@@ -542,8 +589,20 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
             "waiting_for_approval",
         ),
         (UNKNOWN_OPEN_REFUND, "refund_unknown", "refund_unknown", "unknown", "possible"),
-        (replace(UNKNOWN_OPEN_REFUND, work=DUE), "refund_unknown", "refund_probe_scheduled", "unknown", "possible"),
-        (replace(UNKNOWN_OPEN_REFUND, work=BARE_DUE), "refund_unknown", "refund_unknown", "unknown", "possible"),
+        (
+            replace(UNKNOWN_OPEN_REFUND, work=SCHEDULED_WORK),
+            "refund_unknown",
+            "refund_probe_scheduled",
+            "unknown",
+            "possible",
+        ),
+        (
+            replace(UNKNOWN_OPEN_REFUND, work=SCHEDULED_WORK_WITHOUT_REASON),
+            "refund_unknown",
+            "refund_unknown",
+            "unknown",
+            "possible",
+        ),
         (
             replace(OPEN_REFUND, state=RefundState.SUBMITTED),
             "refund_submitted",
@@ -552,7 +611,7 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
             "automatic",
         ),
         (
-            replace(OPEN_REFUND, state=RefundState.SUBMITTED, work=DUE),
+            replace(OPEN_REFUND, state=RefundState.SUBMITTED, work=SCHEDULED_WORK),
             "refund_submitted",
             "refund_submitted",
             "known",
@@ -573,7 +632,9 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
             "possible",
         ),
         (
-            replace(OPEN_REFUND, state=RefundState.APPROVED, work=DUE, error_code="similar_refund_running"),
+            replace(
+                OPEN_REFUND, state=RefundState.APPROVED, work=SCHEDULED_WORK, error_code="similar_refund_running"
+            ),
             "refund_approved_perhaps_made",
             "refund_approved",
             "known",
@@ -614,7 +675,8 @@ def test_an_overdue_refund_expires_without_a_decision(record: Payment, checkers:
 
 
 @pytest.mark.parametrize(
-    ("aside", "captured", "command"), [(1, 1, SHOW), (300, 300, SHOW), (1, 2, REFUND), (0, 300, REFUND)]
+    ("aside", "captured", "command"),
+    [(1, 1, SHOW_COMMAND), (300, 300, SHOW_COMMAND), (1, 2, REFUND_COMMAND), (0, 300, REFUND_COMMAND)],
 )
 def test_a_payment_with_only_a_set_aside_amount_has_the_command_to_show_it(
     aside: int, captured: int, command: str

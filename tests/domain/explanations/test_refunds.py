@@ -22,144 +22,167 @@ REQUESTED_REFUND = Refund(
 APPROVED_REFUND = replace(REQUESTED_REFUND, state=RefundState.APPROVED, checkers=("lead-b",))
 SENT_REFUND = replace(APPROVED_REFUND, state=RefundState.SUBMITTED, last_sent_at=NOW)
 UNKNOWN_REFUND = replace(APPROVED_REFUND, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN)
-DUE, PERSON = Work(WorkState.SCHEDULED, NOW, "unknown", 3), Work(WorkState.NEEDS_REVIEW, None, "probes_ended")
-NOBODY, APPROVERS, PEOPLE = (), ("approver",), ("approver", "operator")
-SHOW, PROBE, APPROVE = (f"support-console {what} 9" for what in ("show refund", "probe refund", "refund approve"))
+SCHEDULED_WORK, REVIEW_WORK = (
+    Work(WorkState.SCHEDULED, NOW, "unknown", 3),
+    Work(WorkState.NEEDS_REVIEW, None, "probes_ended"),
+)
+NO_ROLES, APPROVER_ROLES, DECIDER_ROLES = (), ("approver",), ("approver", "operator")
+SHOW_COMMAND, PROBE_COMMAND, APPROVE_COMMAND = (
+    f"support-console {what} 9" for what in ("show refund", "probe refund", "refund approve")
+)
 RESOLVE_COMMAND = "support-console resolve refund 9 --as"
-MADE, NOT_MADE = (
+MADE_COMMAND, NOT_MADE_COMMAND = (
     f"{RESOLVE_COMMAND} completed --provider-id ID --evidence FILE",
     f"{RESOLVE_COMMAND} failed --evidence FILE",
 )
 
 SITUATIONS = {
-    "asked for": (REQUESTED_REFUND, "requested", "requested", "decide", APPROVE, APPROVERS),
+    "asked for": (REQUESTED_REFUND, "requested", "requested", "decide", APPROVE_COMMAND, APPROVER_ROLES),
     "asked for, without an end": (
-        replace(REQUESTED_REFUND, decide_by=None), "requested", "requested", "decide", APPROVE, APPROVERS,
+        replace(REQUESTED_REFUND, decide_by=None), "requested", "requested", "decide", APPROVE_COMMAND,
+        APPROVER_ROLES,
     ),
     "its last instant": (
-        replace(REQUESTED_REFUND, decide_by=NOW + MICROSECOND), "requested", "requested", "decide", APPROVE,
-        APPROVERS,
+        replace(REQUESTED_REFUND, decide_by=NOW + MICROSECOND), "requested", "requested", "decide", APPROVE_COMMAND,
+        APPROVER_ROLES,
     ),
     "the last moment": (
-        replace(REQUESTED_REFUND, decide_by=NOW), "requested", "requested", "decide", APPROVE, APPROVERS,
+        replace(REQUESTED_REFUND, decide_by=NOW), "requested", "requested", "decide", APPROVE_COMMAND, APPROVER_ROLES,
     ),
     "too old": (
-        replace(REQUESTED_REFUND, decide_by=NOW - MICROSECOND), "requested", "too_old", "expires", None, NOBODY,
+        replace(REQUESTED_REFUND, decide_by=NOW - MICROSECOND), "requested", "too_old", "expires", None, NO_ROLES,
     ),
     "long too old": (replace(REQUESTED_REFUND, decide_by=NOW - ONE_DAY), "requested", "too_old", "expires", None,
-        NOBODY),
+        NO_ROLES),
     "half approved": (
-        replace(REQUESTED_REFUND, checkers=("lead-b",)), "requested", "half_approved", "decide", APPROVE, APPROVERS,
+        replace(REQUESTED_REFUND, checkers=("lead-b",)), "requested", "half_approved", "decide", APPROVE_COMMAND,
+        APPROVER_ROLES,
     ),
-    "approved": (APPROVED_REFUND, "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
+    "approved": (APPROVED_REFUND, "approved", "approved", "sent_by_itself", APPROVE_COMMAND, NO_ROLES),
     "cooling off": (
-        replace(APPROVED_REFUND, sends_after=NOW + MICROSECOND), "approved", "cooling_off", "cooling_off", SHOW,
-        NOBODY,
+        replace(APPROVED_REFUND, sends_after=NOW + MICROSECOND), "approved", "cooling_off", "cooling_off",
+        SHOW_COMMAND,
+        NO_ROLES,
     ),
-    "cooled off": (replace(APPROVED_REFUND, sends_after=NOW), "approved", "approved", "sent_by_itself", APPROVE,
-        NOBODY),
+    "cooled off": (replace(APPROVED_REFUND, sends_after=NOW), "approved", "approved", "sent_by_itself",
+        APPROVE_COMMAND,
+        NO_ROLES),
     "cooled off long ago": (
-        replace(APPROVED_REFUND, sends_after=NOW - ONE_DAY), "approved", "approved", "sent_by_itself", APPROVE,
-        NOBODY,
+        replace(APPROVED_REFUND, sends_after=NOW - ONE_DAY), "approved", "approved", "sent_by_itself",
+        APPROVE_COMMAND,
+        NO_ROLES,
     ),
     "could not be sent": (
-        replace(APPROVED_REFUND, error_code="storage_full"), "approved", "not_sent", "sent_by_itself", APPROVE,
-        NOBODY,
+        replace(APPROVED_REFUND, error_code="storage_full"), "approved", "not_sent", "sent_by_itself",
+        APPROVE_COMMAND,
+        NO_ROLES,
     ),
     "perhaps made by an earlier attempt": (
         replace(APPROVED_REFUND, sent_count=1, error_code="similar_refund_running"), "approved_perhaps_made",
         "perhaps_made",
-        "sent_by_itself", APPROVE, NOBODY,
+        "sent_by_itself", APPROVE_COMMAND, NO_ROLES,
     ),
     "perhaps made, and not sent automatically any more": (
-        replace(APPROVED_REFUND, error_code="similar_refund_running", work=replace(PERSON, reason="not_sent")),
-        "approved_perhaps_made", "person", "look", SHOW, PEOPLE,
+        replace(APPROVED_REFUND, error_code="similar_refund_running", work=replace(REVIEW_WORK, reason="not_sent")),
+        "approved_perhaps_made", "person", "look", SHOW_COMMAND, DECIDER_ROLES,
     ),
     "sent, and not found": (
         replace(APPROVED_REFUND, sent_count=1, not_found=1, error_code="x"), "approved", "did_not_happen",
         "sent_by_itself",
-        APPROVE, NOBODY,
+        APPROVE_COMMAND, NO_ROLES,
     ),
     "sent, and not missed": (
-        replace(APPROVED_REFUND, sent_count=1), "approved", "approved", "sent_by_itself", APPROVE, NOBODY,
+        replace(APPROVED_REFUND, sent_count=1), "approved", "approved", "sent_by_itself", APPROVE_COMMAND, NO_ROLES,
     ),
     "not found, and never sent": (
-        replace(APPROVED_REFUND, not_found=1), "approved", "approved", "sent_by_itself", APPROVE, NOBODY,
+        replace(APPROVED_REFUND, not_found=1), "approved", "approved", "sent_by_itself", APPROVE_COMMAND, NO_ROLES,
     ),
-    "being sent": (replace(APPROVED_REFUND, state=RefundState.SUBMITTING), "submitting", "submitting", "wait", SHOW,
-        NOBODY),
-    "accepted": (SENT_REFUND, "submitted", "submitted", "poll", PROBE, NOBODY),
+    "being sent": (replace(APPROVED_REFUND, state=RefundState.SUBMITTING), "submitting", "submitting", "wait",
+        SHOW_COMMAND,
+        NO_ROLES),
+    "accepted": (SENT_REFUND, "submitted", "submitted", "poll", PROBE_COMMAND, NO_ROLES),
     "accepted a day ago": (
-        replace(SENT_REFUND, last_sent_at=NOW - ONE_DAY), "submitted", "submitted", "poll", PROBE, NOBODY,
+        replace(SENT_REFUND, last_sent_at=NOW - ONE_DAY), "submitted", "submitted", "poll", PROBE_COMMAND, NO_ROLES,
     ),
     "accepted more than a day ago": (
-        replace(SENT_REFUND, last_sent_at=NOW - ONE_DAY - MICROSECOND), "submitted", "submitted_long", "poll", PROBE,
-        NOBODY,
+        replace(SENT_REFUND, last_sent_at=NOW - ONE_DAY - MICROSECOND), "submitted", "submitted_long", "poll",
+        PROBE_COMMAND,
+        NO_ROLES,
     ),
     "accepted, as somebody wrote": (
         replace(SENT_REFUND, last_sent_at=None, state_since=NOW - 2 * ONE_DAY), "submitted", "submitted_long", "poll",
-        PROBE, NOBODY,
+        PROBE_COMMAND, NO_ROLES,
     ),
     "accepted, nobody knows when": (
-        replace(SENT_REFUND, last_sent_at=None, state_since=None), "submitted", "submitted", "poll", PROBE, NOBODY,
+        replace(SENT_REFUND, last_sent_at=None, state_since=None), "submitted", "submitted", "poll", PROBE_COMMAND,
+        NO_ROLES,
     ),
-    "unknown": (UNKNOWN_REFUND, "unknown", "no_answer", "probe", PROBE, PEOPLE),
-    "unknown, asked again": (replace(UNKNOWN_REFUND, work=DUE), "unknown", "no_answer", "probe_scheduled", PROBE,
-        PEOPLE),
+    "unknown": (UNKNOWN_REFUND, "unknown", "no_answer", "probe", PROBE_COMMAND, DECIDER_ROLES),
+    "unknown, asked again": (replace(UNKNOWN_REFUND, work=SCHEDULED_WORK), "unknown", "no_answer", "probe_scheduled",
+        PROBE_COMMAND,
+        DECIDER_ROLES),
     "unknown, not found": (
-        replace(UNKNOWN_REFUND, work=DUE, not_found=1), "unknown", "not_found", "probe_scheduled", PROBE, PEOPLE,
+        replace(UNKNOWN_REFUND, work=SCHEDULED_WORK, not_found=1), "unknown", "not_found", "probe_scheduled",
+        PROBE_COMMAND, DECIDER_ROLES,
     ),
-    "unknown, for a person": (replace(UNKNOWN_REFUND, work=PERSON), "unknown", "no_answer", "resolve", MADE, PEOPLE),
-    "made": (replace(SENT_REFUND, state=RefundState.COMPLETED), "completed", "completed", "nothing", None, NOBODY),
+    "unknown, for a person": (replace(UNKNOWN_REFUND, work=REVIEW_WORK), "unknown", "no_answer", "resolve",
+        MADE_COMMAND, DECIDER_ROLES),
+    "made": (replace(SENT_REFUND, state=RefundState.COMPLETED), "completed", "completed", "nothing", None, NO_ROLES),
     "rejected": (replace(REQUESTED_REFUND, state=RefundState.REJECTED), "rejected", "rejected", "nothing", None,
-        NOBODY),
+        NO_ROLES),
     "withdrawn": (replace(REQUESTED_REFUND, state=RefundState.WITHDRAWN), "withdrawn", "withdrawn", "nothing", None,
-        NOBODY),
-    "expired": (replace(REQUESTED_REFUND, state=RefundState.EXPIRED), "expired", "expired", "ask_anew", None, NOBODY),
+        NO_ROLES),
+    "expired": (replace(REQUESTED_REFUND, state=RefundState.EXPIRED), "expired", "expired", "ask_anew", None,
+        NO_ROLES),
     "approved, and expired unsent": (
-        replace(APPROVED_REFUND, state=RefundState.EXPIRED), "expired", "expired_unsent", "ask_anew", None, NOBODY,
+        replace(APPROVED_REFUND, state=RefundState.EXPIRED), "expired", "expired_unsent", "ask_anew", None, NO_ROLES,
     ),
     "half approved, and expired": (
         replace(APPROVED_REFUND, state=RefundState.EXPIRED, checkers_needed=2), "expired", "expired", "ask_anew",
-        None, NOBODY,
+        None, NO_ROLES,
     ),
     "decided by people: made": (
         replace(SENT_REFUND, state=RefundState.COMPLETED, error_code="resolved_by_people"), "completed",
         "decided_by_people",
-        "nothing", None, NOBODY,
+        "nothing", None, NO_ROLES,
     ),
     "decided by people: not made": (
         replace(SENT_REFUND, state=RefundState.FAILED, error_code="resolved_by_people"), "not_made",
         "decided_by_people",
-        "ask_anew", None, NOBODY,
+        "ask_anew", None, NO_ROLES,
     ),
-    "refused": (replace(SENT_REFUND, state=RefundState.FAILED), "failed", "failed", "ask_anew", None, NOBODY),
+    "refused": (replace(SENT_REFUND, state=RefundState.FAILED), "failed", "failed", "ask_anew", None, NO_ROLES),
     **{
         f"refused for good: {reason}": (
             replace(SENT_REFUND, state=RefundState.FAILED, error_code=reason), "failed", "failed", "final", None,
-            NOBODY,
+            NO_ROLES,
         )
         for reason in sorted(FINAL_REFUSAL_REASONS)
     },
-    "for a person": (replace(SENT_REFUND, work=PERSON), "submitted", "person", "resolve", MADE, PEOPLE),
+    "for a person": (replace(SENT_REFUND, work=REVIEW_WORK), "submitted", "person", "resolve", MADE_COMMAND,
+        DECIDER_ROLES),
     "contradicted": (
-        replace(SENT_REFUND, work=replace(PERSON, reason="contradicted")), "contradicted", "contradicted", "look",
-        SHOW, PEOPLE,
+        replace(SENT_REFUND, work=replace(REVIEW_WORK, reason="contradicted")), "contradicted", "contradicted",
+        "look",
+        SHOW_COMMAND, DECIDER_ROLES,
     ),
     **{
         f"{state.value}, and the gateway has another one under its key": (
-            replace(SENT_REFUND, state=state, work=replace(PERSON, reason="answer_does_not_fit")), "contradicted",
-            "contradicted", "look", SHOW, PEOPLE,
+            replace(SENT_REFUND, state=state, work=replace(REVIEW_WORK, reason="answer_does_not_fit")),
+            "contradicted",
+            "contradicted", "look", SHOW_COMMAND, DECIDER_ROLES,
         )
         for state in (RefundState.APPROVED, RefundState.WITHDRAWN, RefundState.COMPLETED, RefundState.FAILED)
     },
     "accepted, and an answer is about another one": (
-        replace(SENT_REFUND, work=replace(PERSON, reason="answer_does_not_fit")), "submitted", "person", "resolve",
-        MADE, PEOPLE,
+        replace(SENT_REFUND, work=replace(REVIEW_WORK, reason="answer_does_not_fit")), "submitted", "person",
+        "resolve",
+        MADE_COMMAND, DECIDER_ROLES,
     ),
     "contradicted once": (
-        replace(SENT_REFUND, work=replace(DUE, reason="contradicted")), "submitted", "submitted", "poll", PROBE,
-        NOBODY,
+        replace(SENT_REFUND, work=replace(SCHEDULED_WORK, reason="contradicted")), "submitted", "submitted", "poll",
+        PROBE_COMMAND,
+        NO_ROLES,
     ),
 }  # fmt: skip
 
@@ -220,20 +243,20 @@ def test_a_new_request_is_advised_only_if_the_amount_is_refundable(
     assert explain_refund(ended, NOW).next_step.code == ("next.refund_ask_anew" if is_left else "next.nothing")
 
 
-@pytest.mark.parametrize("work", [Work(), DUE, PERSON])
+@pytest.mark.parametrize("work", [Work(), SCHEDULED_WORK, REVIEW_WORK])
 def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
     """If a proposal waits for a second person, the next step is the decision of the second person."""
     step = explain_refund(
         replace(UNKNOWN_REFUND, work=work, relations=RefundRelations(awaits_second_person=True)), NOW
     ).next_step
-    assert (step.code, step.command) == ("next.refund_second_person", NOT_MADE)
+    assert (step.code, step.command) == ("next.refund_second_person", NOT_MADE_COMMAND)
 
 
 def test_facts_of_sentences_have_attempts_and_age() -> None:
     """The facts of a sentence count the attempts from one, with their total. The time since which the refund has been
     in its state is None if it isn't known."""
     facts = explain_refund(
-        replace(UNKNOWN_REFUND, work=DUE, checkers=("lead-b", "lead-c"), checkers_needed=2), NOW
+        replace(UNKNOWN_REFUND, work=SCHEDULED_WORK, checkers=("lead-b", "lead-c"), checkers_needed=2), NOW
     ).facts
     assert (facts["id"], facts["payment"], facts["amount"], facts["maker"]) == (9, 5, Money(500, "JPY"), "op-a")
     assert (facts["given"], facts["needed"], facts["attempt"], facts["of"]) == (2, 2, 4, 10)
@@ -248,11 +271,21 @@ def test_facts_of_sentences_have_attempts_and_age() -> None:
         (REQUESTED_REFUND, {"approval_refusal": "refund_window"}, "known", "possible"),
         (replace(REQUESTED_REFUND, decide_by=NOW - MICROSECOND), {}, "known", "automatic"),
         (UNKNOWN_REFUND, {}, "unknown", "possible"),
-        (replace(UNKNOWN_REFUND, work=DUE), {}, "unknown", "scheduled"),
-        (replace(UNKNOWN_REFUND, work=DUE), {"awaits_second_person": True}, "unknown", "waiting_for_approval"),
+        (replace(UNKNOWN_REFUND, work=SCHEDULED_WORK), {}, "unknown", "scheduled"),
+        (
+            replace(UNKNOWN_REFUND, work=SCHEDULED_WORK),
+            {"awaits_second_person": True},
+            "unknown",
+            "waiting_for_approval",
+        ),
         (replace(APPROVED_REFUND, state=RefundState.SUBMITTING), {}, "unconfirmed", "automatic"),
         (replace(APPROVED_REFUND, error_code="similar_refund_running"), {}, "unconfirmed", "automatic"),
-        (replace(SENT_REFUND, work=replace(PERSON, reason="contradicted")), {}, "sides_disagree", "needs_review"),
+        (
+            replace(SENT_REFUND, work=replace(REVIEW_WORK, reason="contradicted")),
+            {},
+            "sides_disagree",
+            "needs_review",
+        ),
         (replace(SENT_REFUND, state=RefundState.COMPLETED), {}, "known", "none"),
     ],
 )
@@ -266,7 +299,7 @@ def test_badges_of_a_refund_match_its_state(
 
 def test_no_attempt_is_announced_for_a_past_time() -> None:
     """If an attempt is overdue because no worker runs, the next step states no time for it."""
-    record = replace(UNKNOWN_REFUND, work=DUE)
+    record = replace(UNKNOWN_REFUND, work=SCHEDULED_WORK)
     assert explain_refund(record, NOW - MICROSECOND).next_step.facts["at"] == NOW
     step = explain_refund(record, NOW).next_step
     assert (step.code, step.facts["at"]) == ("next.refund_probe_scheduled", None)

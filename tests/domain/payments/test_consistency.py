@@ -18,10 +18,10 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
-P, Ord, R = PaymentState, OrderState, RefundState
 PAID_PAYMENT = Payment(
     id=5, order_id=3, provider="paypay", merchant_payment_id="ORD-1", provider_payment_id="0421",
-    corporation_number=None, payer=None, state=P.COMPLETED, certainty=Certainty.KNOWN, work=Work(), currency="JPY",
+    corporation_number=None, payer=None, state=PaymentState.COMPLETED, certainty=Certainty.KNOWN, work=Work(),
+    currency="JPY",
     asked_minor=3300, captured_minor=3300, reserved_minor=0, refunded_minor=0, set_aside_minor=0, version=4,
     paid_at=NOW - timedelta(minutes=6), provider_state="COMPLETED", provider_minor=3300, provider_refunded_minor=0,
     told_at=NOW - timedelta(minutes=3), changed_at=NOW - timedelta(minutes=6), state_since=NOW - timedelta(minutes=6),
@@ -30,7 +30,7 @@ ORDER = Order(
     3,
     "ORD-1",
     None,
-    Ord.PAID,
+    OrderState.PAID,
     "JPY",
     3300,
     (5,),
@@ -41,7 +41,7 @@ ORDER = Order(
 
 
 def compare_sides(
-    payment: Payment, order: Order | None = ORDER, provider_state: PaymentState | None = P.PAYMENT_SUCCESS
+    payment: Payment, order: Order | None = ORDER, provider_state: PaymentState | None = PaymentState.PAYMENT_SUCCESS
 ) -> Any:
     return compare_payment_sides(payment, order, provider_state, NOW, writer_name="op-a")
 
@@ -71,17 +71,21 @@ def test_an_unread_or_missing_side_has_no_difference() -> None:
 @pytest.mark.parametrize(
     ("changed", "provider_state", "differs"),
     [
-        ({}, P.PAYMENT_FAILED, ("state",)),
-        ({}, P.USER_PAYMENT, ("state",)),
+        ({}, PaymentState.PAYMENT_FAILED, ("state",)),
+        ({}, PaymentState.USER_PAYMENT, ("state",)),
         ({}, None, ()),  # a word that no table has proves nothing
-        ({"provider_minor": 3301}, P.PAYMENT_SUCCESS, ("amount",)),
-        ({"provider_refunded_minor": 1000}, P.PAYMENT_SUCCESS, ("refunded",)),
-        ({"state": P.SIGNATURE_VERIFIED}, P.PAYMENT_SUCCESS, ()),
-        ({"state": P.REVERSED}, P.PAYMENT_FAILED, ()),
-        ({"state": P.REVERSED}, P.PAYMENT_SUCCESS, ("state",)),
-        ({"state": P.EXPIRED, "captured_minor": 0}, P.USER_PAYMENT, ()),
-        ({"state": P.EXPIRED, "captured_minor": 0}, P.PAYMENT_SUCCESS, ("state",)),
-        ({"state": P.USER_PAYMENT, "captured_minor": 0, "provider_minor": 3301}, P.USER_PAYMENT, ("amount",)),
+        ({"provider_minor": 3301}, PaymentState.PAYMENT_SUCCESS, ("amount",)),
+        ({"provider_refunded_minor": 1000}, PaymentState.PAYMENT_SUCCESS, ("refunded",)),
+        ({"state": PaymentState.SIGNATURE_VERIFIED}, PaymentState.PAYMENT_SUCCESS, ()),
+        ({"state": PaymentState.REVERSED}, PaymentState.PAYMENT_FAILED, ()),
+        ({"state": PaymentState.REVERSED}, PaymentState.PAYMENT_SUCCESS, ("state",)),
+        ({"state": PaymentState.EXPIRED, "captured_minor": 0}, PaymentState.USER_PAYMENT, ()),
+        ({"state": PaymentState.EXPIRED, "captured_minor": 0}, PaymentState.PAYMENT_SUCCESS, ("state",)),
+        (
+            {"state": PaymentState.USER_PAYMENT, "captured_minor": 0, "provider_minor": 3301},
+            PaymentState.USER_PAYMENT,
+            ("amount",),
+        ),
     ],
 )
 def test_differences_of_the_provider_are_named(
@@ -96,14 +100,14 @@ def test_differences_of_the_provider_are_named(
 @pytest.mark.parametrize(
     ("order", "payment", "differs"),
     [
-        ({"state": Ord.PENDING}, {}, ("state",)),
-        ({"state": Ord.CANCELLED}, {}, ("state",)),
-        ({"state": Ord.SHIPPED}, {}, ()),
+        ({"state": OrderState.PENDING}, {}, ("state",)),
+        ({"state": OrderState.CANCELLED}, {}, ("state",)),
+        ({"state": OrderState.SHIPPED}, {}, ()),
         ({"total_minor": 3000}, {}, ("amount",)),
         ({"currency": "INR"}, {}, ("currency",)),
-        ({}, {"state": P.REVERSED}, ("state",)),
-        ({"payment_ids": (5, 6)}, {"state": P.REVERSED}, ()),  # another one may have paid it
-        ({"state": Ord.PENDING}, {"state": P.USER_PAYMENT, "captured_minor": 0}, ()),
+        ({}, {"state": PaymentState.REVERSED}, ("state",)),
+        ({"payment_ids": (5, 6)}, {"state": PaymentState.REVERSED}, ()),  # another one may have paid it
+        ({"state": OrderState.PENDING}, {"state": PaymentState.USER_PAYMENT, "captured_minor": 0}, ()),
     ],
 )
 def test_differences_of_the_order_are_named(
@@ -117,11 +121,11 @@ def test_differences_of_the_order_are_named(
 @pytest.mark.parametrize(
     ("state", "certainty", "age", "old"),
     [
-        (P.COMPLETED, Certainty.KNOWN, timedelta(hours=24), False),
-        (P.COMPLETED, Certainty.KNOWN, timedelta(hours=24, seconds=1), True),
-        (P.USER_PAYMENT, Certainty.KNOWN, timedelta(minutes=15), False),
-        (P.USER_PAYMENT, Certainty.KNOWN, timedelta(minutes=15, seconds=1), True),
-        (P.COMPLETED, Certainty.UNKNOWN, timedelta(minutes=16), True),
+        (PaymentState.COMPLETED, Certainty.KNOWN, timedelta(hours=24), False),
+        (PaymentState.COMPLETED, Certainty.KNOWN, timedelta(hours=24, seconds=1), True),
+        (PaymentState.USER_PAYMENT, Certainty.KNOWN, timedelta(minutes=15), False),
+        (PaymentState.USER_PAYMENT, Certainty.KNOWN, timedelta(minutes=15, seconds=1), True),
+        (PaymentState.COMPLETED, Certainty.UNKNOWN, timedelta(minutes=16), True),
     ],
 )
 def test_an_answer_grows_old(state: PaymentState, certainty: Certainty, age: timedelta, old: bool) -> None:
@@ -145,11 +149,11 @@ def test_every_yen_of_a_payment_is_in_one_part() -> None:
     money = compute_money_parts(
         payment,
         [
-            make_refund(2000, R.COMPLETED),
-            make_refund(1000, R.SUBMITTED),
-            make_refund(500, R.SUBMITTING, Certainty.UNKNOWN),
-            make_refund(500, R.REQUESTED),
-            make_refund(900, R.FAILED),
+            make_refund(2000, RefundState.COMPLETED),
+            make_refund(1000, RefundState.SUBMITTED),
+            make_refund(500, RefundState.SUBMITTING, Certainty.UNKNOWN),
+            make_refund(500, RefundState.REQUESTED),
+            make_refund(900, RefundState.FAILED),
         ],
     )
     parts = (money.refunded, money.on_its_way, money.unknown, money.waiting, money.set_aside, money.refundable)
@@ -159,7 +163,7 @@ def test_every_yen_of_a_payment_is_in_one_part() -> None:
 
 def test_a_reversed_payment_has_no_refundable_amount() -> None:
     """A reversed payment has no refundable amount, whatever amount was captured."""
-    assert compute_money_parts(replace(PAID_PAYMENT, state=P.REVERSED), []).refundable == 0
+    assert compute_money_parts(replace(PAID_PAYMENT, state=PaymentState.REVERSED), []).refundable == 0
 
 
 @pytest.mark.parametrize("read_amount", [0, 500, 5000])
@@ -167,7 +171,7 @@ def test_rows_read_at_another_moment_make_no_part_negative(read_amount: int) -> 
     """On a server the rows of a payment are read one after the other, so they may contradict each other. The parts
     still add up to the captured amount, and no part is negative."""
     payment = replace(PAID_PAYMENT, captured_minor=3300, reserved_minor=1000)
-    money = compute_money_parts(payment, [make_refund(read_amount, R.SUBMITTED)] if read_amount else [])
+    money = compute_money_parts(payment, [make_refund(read_amount, RefundState.SUBMITTED)] if read_amount else [])
     parts = (money.on_its_way, money.unknown, money.waiting, money.refundable)
     assert min(parts) >= 0
     assert sum(parts) == 3300
@@ -178,7 +182,9 @@ def test_the_provider_side_has_the_time_and_currency_of_its_answer() -> None:
     answer. A side without an amount has no currency."""
     _, provider, _ = compare_sides(PAID_PAYMENT)
     assert (provider.since, provider.currency, provider.minor) == (PAID_PAYMENT.paid_at, "JPY", 3300)
-    _, provider, _ = compare_sides(replace(PAID_PAYMENT, provider_minor=None), provider_state=P.USER_PAYMENT)
+    _, provider, _ = compare_sides(
+        replace(PAID_PAYMENT, provider_minor=None), provider_state=PaymentState.USER_PAYMENT
+    )
     assert (provider.since, provider.currency, provider.minor) == (PAID_PAYMENT.told_at, None, None)
     _, provider, _ = compare_sides(replace(PAID_PAYMENT, provider_minor=0), provider_state=None)
     assert (provider.since, provider.currency, provider.state) == (PAID_PAYMENT.told_at, "JPY", None)
@@ -196,7 +202,10 @@ def test_the_reserved_amount_is_divided_by_the_state_of_refunds(
     """
     money = compute_money_parts(
         replace(PAID_PAYMENT, reserved_minor=1000),
-        [make_refund(accepted, R.SUBMITTED), make_refund(unknown, R.SUBMITTING, Certainty.UNKNOWN)],
+        [
+            make_refund(accepted, RefundState.SUBMITTED),
+            make_refund(unknown, RefundState.SUBMITTING, Certainty.UNKNOWN),
+        ],
     )
     assert (money.on_its_way, money.unknown, money.waiting) == parts
 

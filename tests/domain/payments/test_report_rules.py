@@ -25,12 +25,12 @@ from console.domain.records import Certainty, Work
 from console.domain.transitions.tables import require_transition
 
 START_TIME = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-P = PaymentState
 ReportFact = tuple[PaymentReport, datetime, ReportSource]
 
 STARTED_PAYMENT = Payment(
     id=5, order_id=3, provider="bank", merchant_payment_id="ORD-1", provider_payment_id=None,
-    corporation_number=None, payer=None, state=P.USER_PAYMENT, certainty=Certainty.KNOWN, work=Work(), currency="JPY",
+    corporation_number=None, payer=None, state=PaymentState.USER_PAYMENT, certainty=Certainty.KNOWN, work=Work(),
+    currency="JPY",
     asked_minor=3300, captured_minor=0, reserved_minor=0, refunded_minor=0, set_aside_minor=0, version=1,
 )  # fmt: skip
 
@@ -44,7 +44,7 @@ def make_fact(
         provider_payment_id="0421" if paid or source is ReportSource.READ else None,
         provider_state=f"{state}@{minute}",
         state=state,
-        is_final=state is not P.USER_PAYMENT,
+        is_final=state is not PaymentState.USER_PAYMENT,
         amount=None if minor is None else Money(minor, "JPY"),
     )
     return report, START_TIME + timedelta(minutes=minute), source
@@ -69,7 +69,7 @@ def apply_changes(
 ) -> Payment:
     if news.booked_amount is not None:
         assert payment.captured_minor == 0, "booked twice"
-        assert state in PAID_STATES or state is P.REVERSED
+        assert state in PAID_STATES or state is PaymentState.REVERSED
         payment = replace(
             payment, captured_minor=news.booked_amount.minor, provider_payment_id=report.provider_payment_id
         )
@@ -86,38 +86,40 @@ def apply_facts(payment: Payment, facts: tuple[ReportFact, ...]) -> Payment:
 
 
 FACTS_BY_STORY = {
-    "paid": (make_fact(P.USER_PAYMENT, 0), make_fact(P.PAYMENT_SUCCESS, 1)),
-    "failed": (make_fact(P.USER_PAYMENT, 0), make_fact(P.PAYMENT_FAILED, 1)),
+    "paid": (make_fact(PaymentState.USER_PAYMENT, 0), make_fact(PaymentState.PAYMENT_SUCCESS, 1)),
+    "failed": (make_fact(PaymentState.USER_PAYMENT, 0), make_fact(PaymentState.PAYMENT_FAILED, 1)),
     "failed, then paid late": (
-        make_fact(P.USER_PAYMENT, 0),
-        make_fact(P.PAYMENT_FAILED, 1),
-        make_fact(P.PAYMENT_SUCCESS, 2),
+        make_fact(PaymentState.USER_PAYMENT, 0),
+        make_fact(PaymentState.PAYMENT_FAILED, 1),
+        make_fact(PaymentState.PAYMENT_SUCCESS, 2),
     ),
     "paid, then taken back": (
-        make_fact(P.USER_PAYMENT, 0),
-        make_fact(P.PAYMENT_SUCCESS, 1),
-        make_fact(P.PAYMENT_FAILED, 2),
+        make_fact(PaymentState.USER_PAYMENT, 0),
+        make_fact(PaymentState.PAYMENT_SUCCESS, 1),
+        make_fact(PaymentState.PAYMENT_FAILED, 2),
     ),
     "failed, paid late, taken back": (
-        make_fact(P.PAYMENT_FAILED, 0),
-        make_fact(P.PAYMENT_SUCCESS, 1),
-        make_fact(P.PAYMENT_FAILED, 2),
+        make_fact(PaymentState.PAYMENT_FAILED, 0),
+        make_fact(PaymentState.PAYMENT_SUCCESS, 1),
+        make_fact(PaymentState.PAYMENT_FAILED, 2),
     ),
-    "expired, then paid late": (make_fact(P.EXPIRED, 0), make_fact(P.PAYMENT_SUCCESS, 1)),
+    "expired, then paid late": (make_fact(PaymentState.EXPIRED, 0), make_fact(PaymentState.PAYMENT_SUCCESS, 1)),
     "a callback, then its read": (
-        make_fact(P.PAYMENT_SUCCESS, 0, ReportSource.CALLBACK),
-        make_fact(P.PAYMENT_SUCCESS, 1),
+        make_fact(PaymentState.PAYMENT_SUCCESS, 0, ReportSource.CALLBACK),
+        make_fact(PaymentState.PAYMENT_SUCCESS, 1),
     ),
     "notices alone": (
-        make_fact(P.USER_PAYMENT, 0, ReportSource.NOTICE),
-        make_fact(P.PAYMENT_SUCCESS, 1, ReportSource.NOTICE),
-        make_fact(P.PAYMENT_FAILED, 2, ReportSource.NOTICE),
+        make_fact(PaymentState.USER_PAYMENT, 0, ReportSource.NOTICE),
+        make_fact(PaymentState.PAYMENT_SUCCESS, 1, ReportSource.NOTICE),
+        make_fact(PaymentState.PAYMENT_FAILED, 2, ReportSource.NOTICE),
     ),
 }
 
 
 @pytest.mark.parametrize("name", FACTS_BY_STORY)
-@pytest.mark.parametrize("start_state", [P.INITIALIZING, P.TOKEN_GENERATED, P.USER_PAYMENT])
+@pytest.mark.parametrize(
+    "start_state", [PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT]
+)
 def test_reports_in_every_sequence_lead_to_the_same_state(name: str, start_state: PaymentState) -> None:
     """The reports of a payment lead to the same state, money and provider state in every order, whether each arrives
     once or twice.
@@ -132,31 +134,33 @@ def test_reports_in_every_sequence_lead_to_the_same_state(name: str, start_state
 
 ANY_FACT = st.builds(
     make_fact,
-    st.sampled_from([P.USER_PAYMENT, P.PAYMENT_SUCCESS, P.PAYMENT_FAILED, P.EXPIRED]),
+    st.sampled_from(
+        [PaymentState.USER_PAYMENT, PaymentState.PAYMENT_SUCCESS, PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED]
+    ),
     st.integers(0, 6),
     st.sampled_from([ReportSource.READ, ReportSource.CALLBACK, ReportSource.NOTICE]),
     st.sampled_from([3300, 3300, 3300, 3301, None]),
 )
 
 
-@given(st.lists(ANY_FACT, max_size=12), st.sampled_from(list(P)))
+@given(st.lists(ANY_FACT, max_size=12), st.sampled_from(list(PaymentState)))
 def test_no_report_leaves_the_transition_table_or_books_twice(
     facts: list[ReportFact], start_state: PaymentState
 ) -> None:
     """For every sequence of reports from every state, each step is in the transition table, and the requested amount
     is captured at most once. A reversed payment stays reversed, and an older report never replaces a newer one.
     """
-    captured = 3300 if start_state in PAID_STATES or start_state is P.REVERSED else 0
+    captured = 3300 if start_state in PAID_STATES or start_state is PaymentState.REVERSED else 0
     payment = replace(
         STARTED_PAYMENT, state=start_state, captured_minor=captured, provider_payment_id="0421" if captured else None
     )
     for one in facts:
         before, payment = payment, apply_report(payment, one)
         assert payment.captured_minor in (0, 3300)
-        assert before.state is not P.REVERSED or payment.state is P.REVERSED
+        assert before.state is not PaymentState.REVERSED or payment.state is PaymentState.REVERSED
         assert before.told_at is None or (payment.told_at or START_TIME) >= before.told_at
         if before.state in PAID_STATES:
-            assert payment.state in PAID_STATES or payment.state is P.REVERSED
+            assert payment.state in PAID_STATES or payment.state is PaymentState.REVERSED
 
 
 @given(st.lists(ANY_FACT, max_size=12))
@@ -165,9 +169,9 @@ def test_only_a_read_completes_and_no_callback_reverses(facts: list[ReportFact])
     payment = STARTED_PAYMENT
     for one in facts:
         before, payment = payment, apply_report(payment, one)
-        if payment.state is P.COMPLETED and before.state is not P.COMPLETED:
+        if payment.state is PaymentState.COMPLETED and before.state is not PaymentState.COMPLETED:
             assert one[2] is ReportSource.READ
-        if payment.state is P.REVERSED and before.state in PAID_STATES:
+        if payment.state is PaymentState.REVERSED and before.state in PAID_STATES:
             assert one[2] is not ReportSource.CALLBACK
 
 
@@ -184,7 +188,7 @@ def test_a_report_with_another_amount_or_currency_books_nothing(
 ) -> None:
     """A report with another amount, another currency or no amount books nothing and doesn't change the state. The
     outcome becomes unknown."""
-    report = replace(make_fact(P.PAYMENT_SUCCESS, 1)[0], amount=amount)
+    report = replace(make_fact(PaymentState.PAYMENT_SUCCESS, 1)[0], amount=amount)
     news = compute_report_effect(STARTED_PAYMENT, report, START_TIME, ReportSource.READ)
     assert (news.unknown_reason, news.case_rule, news.new_states, news.booked_amount) == (
         unknown_reason,
@@ -197,7 +201,7 @@ def test_a_report_with_another_amount_or_currency_books_nothing(
 def test_more_captures_on_one_order_are_a_case() -> None:
     """If the provider has captured several times for one payment, the first capture is booked and a case is opened
     for the others."""
-    report = replace(make_fact(P.PAYMENT_SUCCESS, 1)[0], further_captures=("0422", "0423"))
+    report = replace(make_fact(PaymentState.PAYMENT_SUCCESS, 1)[0], further_captures=("0422", "0423"))
     news = compute_report_effect(STARTED_PAYMENT, report, START_TIME, ReportSource.READ)
     assert (news.case_rule, news.case_observed, news.booked_amount) == (
         "paid_twice",
@@ -208,10 +212,12 @@ def test_more_captures_on_one_order_are_a_case() -> None:
 
 def test_a_report_of_the_same_instant_counts() -> None:
     """A report with the same time as the last one isn't ignored as old, because providers state whole seconds."""
-    waiting = apply_report(replace(STARTED_PAYMENT, state=P.TOKEN_GENERATED), make_fact(P.USER_PAYMENT, 1))
+    waiting = apply_report(
+        replace(STARTED_PAYMENT, state=PaymentState.TOKEN_GENERATED), make_fact(PaymentState.USER_PAYMENT, 1)
+    )
     assert waiting.told_at == START_TIME + timedelta(minutes=1)
-    assert apply_report(waiting, make_fact(P.PAYMENT_FAILED, 1)).state is P.PAYMENT_FAILED
-    assert apply_report(waiting, make_fact(P.PAYMENT_FAILED, 0.99)).state is P.USER_PAYMENT
+    assert apply_report(waiting, make_fact(PaymentState.PAYMENT_FAILED, 1)).state is PaymentState.PAYMENT_FAILED
+    assert apply_report(waiting, make_fact(PaymentState.PAYMENT_FAILED, 0.99)).state is PaymentState.USER_PAYMENT
 
 
 @pytest.mark.parametrize(
@@ -221,13 +227,15 @@ def test_a_report_of_the_same_instant_counts() -> None:
 def test_a_completed_payment_read_as_waiting_opens_a_case(source: ReportSource, case: str | None) -> None:
     """If a read reports that a completed payment is waiting, a case is opened. A notice with this content may have
     been delayed, so it has no effect."""
-    done = apply_facts(STARTED_PAYMENT, (make_fact(P.PAYMENT_SUCCESS, 0),))
-    assert done.state is P.COMPLETED
-    news = compute_report_effect(done, *make_fact(P.USER_PAYMENT, 1, source))
+    done = apply_facts(STARTED_PAYMENT, (make_fact(PaymentState.PAYMENT_SUCCESS, 0),))
+    assert done.state is PaymentState.COMPLETED
+    news = compute_report_effect(done, *make_fact(PaymentState.USER_PAYMENT, 1, source))
     assert (news.case_rule, news.is_newest, news.new_states) == (case, case is not None, ())
 
 
-def read_report_effect(state: P, source: ReportSource, reported_state: P, **more: object) -> ReportEffect:
+def read_report_effect(
+    state: PaymentState, source: ReportSource, reported_state: PaymentState, **more: object
+) -> ReportEffect:
     """Return the effect of one report, from this source and with this state, on a payment in the state `state`."""
     held = 3300 if state in PAID_STATES else 0
     payment_id = "0421" if held else None
@@ -246,36 +254,46 @@ def read_report_effect(state: P, source: ReportSource, reported_state: P, **more
 def test_the_evidence_of_a_success_decides_the_state(state: PaymentState, source: ReportSource) -> None:
     """The source of a report of success decides the new state. A read or a decision of two people leads to completed,
     a callback to callback-verified, and a notice to success."""
-    path = read_report_effect(state, source, P.PAYMENT_SUCCESS).new_states
+    path = read_report_effect(state, source, PaymentState.PAYMENT_SUCCESS).new_states
     end = {
-        ReportSource.READ: (P.COMPLETED,),
-        ReportSource.PEOPLE: (P.COMPLETED,),
+        ReportSource.READ: (PaymentState.COMPLETED,),
+        ReportSource.PEOPLE: (PaymentState.COMPLETED,),
         ReportSource.NOTICE: (),
-        ReportSource.CALLBACK: (P.CALLBACK_RECEIVED, P.SIGNATURE_VERIFIED),
+        ReportSource.CALLBACK: (PaymentState.CALLBACK_RECEIVED, PaymentState.SIGNATURE_VERIFIED),
     }
-    assert path[path.index(P.PAYMENT_SUCCESS) + 1 :] == end[source]
+    assert path[path.index(PaymentState.PAYMENT_SUCCESS) + 1 :] == end[source]
 
 
 @pytest.mark.parametrize(
     ("state", "source", "path"),
     [
-        (P.PAYMENT_SUCCESS, ReportSource.READ, (P.COMPLETED,)),
-        (P.PAYMENT_SUCCESS, ReportSource.NOTICE, ()),
-        (P.PAYMENT_SUCCESS, ReportSource.CALLBACK, (P.CALLBACK_RECEIVED, P.SIGNATURE_VERIFIED)),
-        (P.CALLBACK_RECEIVED, ReportSource.READ, (P.SIGNATURE_VERIFIED, P.COMPLETED)),
-        (P.CALLBACK_RECEIVED, ReportSource.CALLBACK, (P.SIGNATURE_VERIFIED,)),
-        (P.CALLBACK_RECEIVED, ReportSource.NOTICE, ()),
-        (P.SIGNATURE_VERIFIED, ReportSource.READ, (P.COMPLETED,)),
-        (P.SIGNATURE_VERIFIED, ReportSource.CALLBACK, ()),
-        (P.COMPLETED, ReportSource.READ, ()),
-        (P.COMPLETED, ReportSource.CALLBACK, ()),
-        (P.COMPLETED, ReportSource.PEOPLE, ()),
-        (P.SIGNATURE_VERIFIED, ReportSource.PEOPLE, (P.COMPLETED,)),
+        (PaymentState.PAYMENT_SUCCESS, ReportSource.READ, (PaymentState.COMPLETED,)),
+        (PaymentState.PAYMENT_SUCCESS, ReportSource.NOTICE, ()),
+        (
+            PaymentState.PAYMENT_SUCCESS,
+            ReportSource.CALLBACK,
+            (PaymentState.CALLBACK_RECEIVED, PaymentState.SIGNATURE_VERIFIED),
+        ),
+        (
+            PaymentState.CALLBACK_RECEIVED,
+            ReportSource.READ,
+            (PaymentState.SIGNATURE_VERIFIED, PaymentState.COMPLETED),
+        ),
+        (PaymentState.CALLBACK_RECEIVED, ReportSource.CALLBACK, (PaymentState.SIGNATURE_VERIFIED,)),
+        (PaymentState.CALLBACK_RECEIVED, ReportSource.NOTICE, ()),
+        (PaymentState.SIGNATURE_VERIFIED, ReportSource.READ, (PaymentState.COMPLETED,)),
+        (PaymentState.SIGNATURE_VERIFIED, ReportSource.CALLBACK, ()),
+        (PaymentState.COMPLETED, ReportSource.READ, ()),
+        (PaymentState.COMPLETED, ReportSource.CALLBACK, ()),
+        (PaymentState.COMPLETED, ReportSource.PEOPLE, ()),
+        (PaymentState.SIGNATURE_VERIFIED, ReportSource.PEOPLE, (PaymentState.COMPLETED,)),
     ],
 )
-def test_a_repeated_success_books_no_second_amount(state: P, source: ReportSource, path: tuple[P, ...]) -> None:
+def test_a_repeated_success_books_no_second_amount(
+    state: PaymentState, source: ReportSource, path: tuple[PaymentState, ...]
+) -> None:
     """A second report of success changes the state as far as its source allows, and books no amount."""
-    news = read_report_effect(state, source, P.PAYMENT_SUCCESS)
+    news = read_report_effect(state, source, PaymentState.PAYMENT_SUCCESS)
     assert (news.new_states, news.booked_amount, news.case_rule, news.is_newest) == (path, None, None, True)
 
 
@@ -284,30 +302,35 @@ def test_a_repeated_success_books_no_second_amount(state: P, source: ReportSourc
 def test_a_failure_report_reverses_a_paid_payment(state: PaymentState, source: ReportSource) -> None:
     """A report of failure sets a waiting payment to failed and a paid one to reversed; a callback doesn't reverse a
     paid payment, and a notice only if it says that the money went back. An ended payment keeps its state."""
-    news = read_report_effect(state, source, P.PAYMENT_FAILED)
+    news = read_report_effect(state, source, PaymentState.PAYMENT_FAILED)
     if state in WAITING_STATES:
-        assert news.new_states[-1] is P.PAYMENT_FAILED
+        assert news.new_states[-1] is PaymentState.PAYMENT_FAILED
         assert (news.case_rule, news.is_newest) == (None, True)
     elif state in PAID_STATES and source is ReportSource.NOTICE:
         assert (news.new_states, news.case_rule, news.is_newest) == ((), "contradicted", True)
     elif state in PAID_STATES and source is not ReportSource.CALLBACK:
-        first = {P.CALLBACK_RECEIVED: (P.SIGNATURE_VERIFIED, P.COMPLETED), P.SIGNATURE_VERIFIED: (P.COMPLETED,)}.get(
-            state, ()
+        first = {
+            PaymentState.CALLBACK_RECEIVED: (PaymentState.SIGNATURE_VERIFIED, PaymentState.COMPLETED),
+            PaymentState.SIGNATURE_VERIFIED: (PaymentState.COMPLETED,),
+        }.get(state, ())
+        assert (news.new_states, news.case_rule, news.is_newest) == (
+            (*first, PaymentState.REVERSED),
+            "reversed",
+            True,
         )
-        assert (news.new_states, news.case_rule, news.is_newest) == ((*first, P.REVERSED), "reversed", True)
         assert news.case_observed == "payment_failed@1"
     else:
         assert (news.new_states, news.case_rule, news.is_newest) == ((), None, state not in PAID_STATES)
 
 
-@pytest.mark.parametrize(("word", "path"), [(REVERSAL_NOTICE_TYPE, (P.REVERSED,)), ("payment.failed", ()),
+@pytest.mark.parametrize(("word", "path"), [(REVERSAL_NOTICE_TYPE, (PaymentState.REVERSED,)), ("payment.failed", ()),
                                             ("payment.cancelled", ())])  # fmt: skip
-def test_only_a_notice_of_a_reversal_reverses_a_paid_payment(word: str, path: tuple[P, ...]) -> None:
+def test_only_a_notice_of_a_reversal_reverses_a_paid_payment(word: str, path: tuple[PaymentState, ...]) -> None:
     """A notice that an attempt failed or was cancelled may be about a further attempt of the payer. So it opens a
     case, and only a notice that the money went back reverses the payment.
     """
-    paid = replace(STARTED_PAYMENT, state=P.PAYMENT_SUCCESS, captured_minor=3300, provider_payment_id="e1")
-    report, at, way = make_fact(P.PAYMENT_FAILED, 1, ReportSource.NOTICE)
+    paid = replace(STARTED_PAYMENT, state=PaymentState.PAYMENT_SUCCESS, captured_minor=3300, provider_payment_id="e1")
+    report, at, way = make_fact(PaymentState.PAYMENT_FAILED, 1, ReportSource.NOTICE)
     news = compute_report_effect(paid, replace(report, provider_state=word, provider_payment_id=None), at, way)
     assert (news.new_states, news.case_rule) == (path, "reversed" if path else "contradicted")
 
@@ -315,9 +338,14 @@ def test_only_a_notice_of_a_reversal_reverses_a_paid_payment(word: str, path: tu
 def test_the_failure_of_another_attempt_leaves_a_paid_payment_unchanged() -> None:
     """A report about a failed attempt with another id of the provider has no effect on a paid payment. A report
     without an id may be about the same attempt, so it has its usual effect."""
-    paid = replace(STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
-    report, at, way = make_fact(P.PAYMENT_FAILED, 1)
-    for theirs, path in (("0422", ()), ("0420", ()), ("0421", (P.REVERSED,)), (None, (P.REVERSED,))):
+    paid = replace(STARTED_PAYMENT, state=PaymentState.COMPLETED, captured_minor=3300, provider_payment_id="0421")
+    report, at, way = make_fact(PaymentState.PAYMENT_FAILED, 1)
+    for theirs, path in (
+        ("0422", ()),
+        ("0420", ()),
+        ("0421", (PaymentState.REVERSED,)),
+        (None, (PaymentState.REVERSED,)),
+    ):
         news = compute_report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
         assert (news.new_states, news.is_newest) == (path, bool(path))
 
@@ -326,11 +354,11 @@ def test_the_failure_of_another_attempt_leaves_a_paid_payment_unchanged() -> Non
     ("source", "case"),
     [(ReportSource.READ, "contradicted"), (ReportSource.NOTICE, None), (ReportSource.CALLBACK, None)],
 )
-def test_a_failed_attempt_contradicts_a_payment_without_a_number(source: ReportSource, case: str | None) -> None:
+def test_a_failed_attempt_contradicts_a_payment_without_a_provider_id(source: ReportSource, case: str | None) -> None:
     """People have decided that a payment is paid, and the payment has no id of the provider. A report about a failed
     attempt may be about this payment or another one, so a case is opened and the payment stays paid."""
-    paid = replace(STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id=None)
-    report, at, _ = make_fact(P.PAYMENT_FAILED, 1)
+    paid = replace(STARTED_PAYMENT, state=PaymentState.COMPLETED, captured_minor=3300, provider_payment_id=None)
+    report, at, _ = make_fact(PaymentState.PAYMENT_FAILED, 1)
     news = compute_report_effect(paid, replace(report, provider_payment_id="0421"), at, source)
     assert (news.new_states, news.case_rule, news.is_newest) == ((), case, case is not None)
 
@@ -339,18 +367,20 @@ def test_a_failed_attempt_contradicts_a_payment_without_a_number(source: ReportS
 @pytest.mark.parametrize("state", PaymentState)
 def test_a_report_of_expiry_expires_a_waiting_payment(state: PaymentState, source: ReportSource) -> None:
     """A report that the payment has expired makes a waiting payment expired; for a paid one it opens a case."""
-    news = read_report_effect(state, source, P.EXPIRED)
-    assert news.new_states == ((P.EXPIRED,) if state in WAITING_STATES else ())
+    news = read_report_effect(state, source, PaymentState.EXPIRED)
+    assert news.new_states == ((PaymentState.EXPIRED,) if state in WAITING_STATES else ())
     assert news.case_rule == ("contradicted" if state in PAID_STATES else None)
     assert news.case_observed == ("expired@1 3300 JPY" if state in PAID_STATES else "")
     assert news.is_newest
 
 
 @pytest.mark.parametrize("source", ReportSource)
-@pytest.mark.parametrize("reported_state", [P.INITIALIZING, P.TOKEN_GENERATED, P.USER_PAYMENT])
+@pytest.mark.parametrize(
+    "reported_state", [PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT]
+)
 @pytest.mark.parametrize("state", PaymentState)
 def test_a_report_of_waiting_moves_an_earlier_state(
-    state: PaymentState, reported_state: P, source: ReportSource
+    state: PaymentState, reported_state: PaymentState, source: ReportSource
 ) -> None:
     """A report that the payment waits for the payer changes an earlier state to the waiting state. If a read reports
     this about a completed payment, a case is opened."""
@@ -359,23 +389,25 @@ def test_a_report_of_waiting_moves_an_earlier_state(
         assert (
             news.new_states
             == {
-                P.INITIALIZING: (P.TOKEN_GENERATED, P.USER_PAYMENT),
-                P.TOKEN_GENERATED: (P.USER_PAYMENT,),
-                P.USER_PAYMENT: (),
+                PaymentState.INITIALIZING: (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT),
+                PaymentState.TOKEN_GENERATED: (PaymentState.USER_PAYMENT,),
+                PaymentState.USER_PAYMENT: (),
             }[state]
         )
         assert news.is_newest
     else:
-        contradicted = state is P.COMPLETED and source is ReportSource.READ
+        contradicted = state is PaymentState.COMPLETED and source is ReportSource.READ
         assert (news.new_states, news.case_rule) == ((), "contradicted" if contradicted else None)
         assert news.is_newest is (contradicted or state not in PAID_STATES)
 
 
 @pytest.mark.parametrize("source", ReportSource)
-@pytest.mark.parametrize("reported_state", [P.USER_PAYMENT, P.PAYMENT_FAILED, P.EXPIRED])
+@pytest.mark.parametrize(
+    "reported_state", [PaymentState.USER_PAYMENT, PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED]
+)
 @pytest.mark.parametrize("state", PaymentState)
 def test_a_report_older_than_the_last_one_has_no_effect(
-    state: PaymentState, reported_state: P, source: ReportSource
+    state: PaymentState, reported_state: PaymentState, source: ReportSource
 ) -> None:
     """A report with an earlier time than the last one has no effect on the payment."""
     news = read_report_effect(
@@ -391,31 +423,35 @@ def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, source:
     payment becomes reversed. After a notice of a failure that may be about another attempt, a case is opened instead.
     """
     old = {"told_at": START_TIME + timedelta(minutes=2), "provider_state": "FAILED"}
-    news = read_report_effect(state, source, P.PAYMENT_SUCCESS, **old)
+    news = read_report_effect(state, source, PaymentState.PAYMENT_SUCCESS, **old)
     assert not news.is_newest
-    if state is P.PAYMENT_FAILED and source is ReportSource.NOTICE:
-        assert (news.new_states[-1], news.case_rule) == (P.PAYMENT_SUCCESS, "contradicted")
+    if state is PaymentState.PAYMENT_FAILED and source is ReportSource.NOTICE:
+        assert (news.new_states[-1], news.case_rule) == (PaymentState.PAYMENT_SUCCESS, "contradicted")
         assert (news.case_observed, news.booked_amount) == ("FAILED", Money(3300, "JPY"))
         reversed_before = read_report_effect(
-            state, source, P.PAYMENT_SUCCESS, **old | {"provider_state": REVERSAL_NOTICE_TYPE}
+            state, source, PaymentState.PAYMENT_SUCCESS, **old | {"provider_state": REVERSAL_NOTICE_TYPE}
         )
-        assert (reversed_before.new_states[-1], reversed_before.case_rule) == (P.REVERSED, "reversed")
-    elif state is P.PAYMENT_FAILED:
-        assert (news.new_states[-1], news.case_rule, news.case_observed) == (P.REVERSED, "reversed", "FAILED")
+        assert (reversed_before.new_states[-1], reversed_before.case_rule) == (PaymentState.REVERSED, "reversed")
+    elif state is PaymentState.PAYMENT_FAILED:
+        assert (news.new_states[-1], news.case_rule, news.case_observed) == (
+            PaymentState.REVERSED,
+            "reversed",
+            "FAILED",
+        )
         assert news.booked_amount == Money(3300, "JPY")
-        assert P.SIGNATURE_VERIFIED not in news.new_states or P.COMPLETED in news.new_states
-    elif state in WAITING_STATES or state is P.EXPIRED:
+        assert PaymentState.SIGNATURE_VERIFIED not in news.new_states or PaymentState.COMPLETED in news.new_states
+    elif state in WAITING_STATES or state is PaymentState.EXPIRED:
         assert (news.case_rule, news.booked_amount) == (None, Money(3300, "JPY"))
-        assert P.REVERSED not in news.new_states
+        assert PaymentState.REVERSED not in news.new_states
     else:
         assert (news.case_rule, news.booked_amount) == (None, None)
-    nameless = read_report_effect(state, source, P.PAYMENT_SUCCESS, **old | {"provider_state": None})
+    nameless = read_report_effect(state, source, PaymentState.PAYMENT_SUCCESS, **old | {"provider_state": None})
     assert nameless.case_observed == ""
 
 
 def test_a_payment_paid_after_its_reversal_opens_a_case() -> None:
     """A report of success that is later than the reversal of the payment opens a case `contradicted`."""
-    news = read_report_effect(P.REVERSED, ReportSource.READ, P.PAYMENT_SUCCESS)
+    news = read_report_effect(PaymentState.REVERSED, ReportSource.READ, PaymentState.PAYMENT_SUCCESS)
     assert (news.case_rule, news.case_observed, news.is_newest) == (
         "contradicted",
         "payment_success@1 3300 JPY",
@@ -434,9 +470,13 @@ def test_a_second_provider_id_of_a_payment_opens_a_case(
     """Two ids of the provider for one payment of ours mean that the payer has paid twice: a case is opened."""
     told_at = START_TIME + timedelta(minutes=0 if is_newer else 2)
     paid = replace(
-        STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id=stored_id, told_at=told_at
+        STARTED_PAYMENT,
+        state=PaymentState.COMPLETED,
+        captured_minor=3300,
+        provider_payment_id=stored_id,
+        told_at=told_at,
     )
-    report, at, way = make_fact(P.PAYMENT_SUCCESS, 1)
+    report, at, way = make_fact(PaymentState.PAYMENT_SUCCESS, 1)
     news = compute_report_effect(paid, replace(report, provider_payment_id=provider_id), at, way)
     assert (news.case_rule, news.case_observed) == (case, provider_id if case else "")
     assert news.is_newest is (is_newer and case is None)
@@ -456,9 +496,13 @@ def test_a_success_with_another_amount_opens_a_case(amount: Money | None, case: 
     """A report with another amount than the booked one opens a case; a report without an amount doesn't."""
     told_at = START_TIME + timedelta(minutes=0 if is_newer else 2)
     paid = replace(
-        STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421", told_at=told_at
+        STARTED_PAYMENT,
+        state=PaymentState.COMPLETED,
+        captured_minor=3300,
+        provider_payment_id="0421",
+        told_at=told_at,
     )
-    report, at, way = make_fact(P.PAYMENT_SUCCESS, 1)
+    report, at, way = make_fact(PaymentState.PAYMENT_SUCCESS, 1)
     news = compute_report_effect(paid, replace(report, amount=amount), at, way)
     assert (news.case_rule, news.is_newest) == (case, is_newer)
 
@@ -466,7 +510,7 @@ def test_a_success_with_another_amount_opens_a_case(amount: Money | None, case: 
 def test_people_may_book_another_sum() -> None:
     """A decision of two people can book another amount than the requested one, also without the provider's id. A
     provider's report without an id books nothing, and neither does any report without an amount."""
-    report, at, _ = make_fact(P.PAYMENT_SUCCESS, 1, minor=3000)
+    report, at, _ = make_fact(PaymentState.PAYMENT_SUCCESS, 1, minor=3000)
     news = compute_report_effect(STARTED_PAYMENT, report, at, ReportSource.PEOPLE)
     assert (news.booked_amount, news.unknown_reason, news.case_rule) == (Money(3000, "JPY"), None, None)
     unnumbered = replace(report, provider_payment_id=None)
@@ -484,10 +528,10 @@ def test_people_may_book_another_sum() -> None:
     [
         (ReportEffect(), True),
         (ReportEffect(is_newest=False), False),
-        (ReportEffect((P.EXPIRED,), is_newest=False), True),
-        (ReportEffect((P.EXPIRED,)), True),
+        (ReportEffect((PaymentState.EXPIRED,), is_newest=False), True),
+        (ReportEffect((PaymentState.EXPIRED,)), True),
         (ReportEffect(unknown_reason="other_amount"), False),
-        (ReportEffect((P.EXPIRED,), unknown_reason="other_amount"), False),
+        (ReportEffect((PaymentState.EXPIRED,), unknown_reason="other_amount"), False),
     ],
 )
 def test_each_usable_report_ends_an_unknown_outcome(news: ReportEffect, ends_unknown: bool) -> None:
@@ -498,8 +542,8 @@ def test_each_usable_report_ends_an_unknown_outcome(news: ReportEffect, ends_unk
 
 def test_a_report_without_a_sum_is_observed_without_one() -> None:
     """The case about a report without an amount states no amount."""
-    paid = replace(STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
-    report, at, way = make_fact(P.EXPIRED, 1, minor=None)
+    paid = replace(STARTED_PAYMENT, state=PaymentState.COMPLETED, captured_minor=3300, provider_payment_id="0421")
+    report, at, way = make_fact(PaymentState.EXPIRED, 1, minor=None)
     assert compute_report_effect(paid, report, at, way).case_observed == "expired@1"
 
 
@@ -511,7 +555,7 @@ def test_no_amount_is_booked_in_another_currency(currency: str, source: ReportSo
     """A report in another currency, also a decision by people, leaves the outcome unknown. An amount in yen is never
     booked as won or rupees.
     """
-    report = PaymentReport("ORD-1", "T-1", "COMPLETED", P.PAYMENT_SUCCESS, True, Money(3_300, "JPY"))
-    record = replace(STARTED_PAYMENT, currency=currency, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN)
+    report = PaymentReport("ORD-1", "T-1", "COMPLETED", PaymentState.PAYMENT_SUCCESS, True, Money(3_300, "JPY"))
+    record = replace(STARTED_PAYMENT, currency=currency, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN)
     effect = compute_report_effect(record, report, START_TIME, source)
     assert (effect.booked_amount, effect.new_states, effect.unknown_reason) == (None, (), reason)

@@ -30,7 +30,7 @@ def _raise_memory_error() -> None:
 
 @pytest.mark.parametrize("kind", ["thread", "timer"])
 def test_the_start_of_a_thread_without_memory_ends(kind: str) -> None:
-    """A thread that ends before it says that it runs can't be started: `start` raises the error of a thread that the
+    """If a thread ends before it reports that it runs, `start` raises the same error as for a thread that the
     operating system refuses, and doesn't wait for ever."""
     called = Event()
     thread: Any = DaemonThread(called.set, "x") if kind == "thread" else DaemonTimer(0, called.set)
@@ -41,9 +41,9 @@ def test_the_start_of_a_thread_without_memory_ends(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["thread", "timer"])
-def test_a_thread_that_was_given_up_does_nothing(kind: str) -> None:
-    """A thread that runs after its start was given up calls nothing: the caller has already told that it couldn't be
-    started."""
+def test_a_thread_whose_start_has_failed_does_nothing(kind: str) -> None:
+    """A thread that begins to run after `start` has raised its error doesn't call its target, because the caller
+    already treats the thread as not started."""
     called, may_run, has_ended = Event(), Event(), Event()
     thread: Any = DaemonThread(called.set, "x") if kind == "thread" else DaemonTimer(0, called.set)
     set_ident, run = thread._set_ident, thread.run

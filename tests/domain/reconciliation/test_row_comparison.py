@@ -21,13 +21,18 @@ from console.domain.reconciliation.row_comparison import (
 from console.domain.records import Certainty, Work
 from console.domain.tasks.records import ReconciliationVerdict
 
-P, V, F = PaymentState, ReconciliationVerdict, RowAction
 ROW_INSTANT = datetime(2026, 11, 19, 3, tzinfo=UTC)
 BEFORE, AFTER = ROW_INSTANT - timedelta(hours=1), ROW_INSTANT + timedelta(hours=1)
 
 
 def make_payment(state: PaymentState, minor: int = 3300, **more: Any) -> Payment:
-    paid = state in (P.PAYMENT_SUCCESS, P.CALLBACK_RECEIVED, P.SIGNATURE_VERIFIED, P.COMPLETED, P.REVERSED)
+    paid = state in (
+        PaymentState.PAYMENT_SUCCESS,
+        PaymentState.CALLBACK_RECEIVED,
+        PaymentState.SIGNATURE_VERIFIED,
+        PaymentState.COMPLETED,
+        PaymentState.REVERSED,
+    )
     told: dict[str, Any] = {
         "id": 1, "order_id": None, "provider": "paypay", "merchant_payment_id": "ORD-1",
         "provider_payment_id": "0421" if paid else None, "corporation_number": None, "payer": None, "state": state,
@@ -38,44 +43,136 @@ def make_payment(state: PaymentState, minor: int = 3300, **more: Any) -> Payment
     return Payment(**told)
 
 
-def make_row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs: str | None = "0421") -> HistoryRow:
+def make_row(
+    state: PaymentState = PaymentState.PAYMENT_SUCCESS, minor: int = 3300, theirs: str | None = "0421"
+) -> HistoryRow:
     return HistoryRow("k", theirs, "ORD-1", state, state.value, ROW_INSTANT, Money(minor, "JPY"))
 
 
 @pytest.mark.parametrize(
     ("payment", "row", "verdict", "row_action"),
     [
-        (None, make_row(), V.IMPORTED, F.IMPORT),
-        (None, make_row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
-        (make_payment(P.COMPLETED), make_row(), V.MATCHED, F.NOTHING),
-        (make_payment(P.COMPLETED, certainty=Certainty.UNKNOWN), make_row(), V.MATCHED, F.APPLY),
-        (make_payment(P.PAYMENT_SUCCESS), make_row(), V.MATCHED, F.APPLY),
-        (make_payment(P.COMPLETED), make_row(minor=3301), V.DIFFERENT_AMOUNT, F.CASE),
-        (make_payment(P.COMPLETED), make_row(theirs="0422"), V.DIFFERENT_STATE, F.CASE),
-        (make_payment(P.COMPLETED, merchant_payment_id="ORD-2"), make_row(), V.DIFFERENT_STATE, F.CASE),
+        (None, make_row(), ReconciliationVerdict.IMPORTED, RowAction.IMPORT),
+        (None, make_row(PaymentState.PAYMENT_FAILED), ReconciliationVerdict.MATCHED, RowAction.NOTHING),
+        (make_payment(PaymentState.COMPLETED), make_row(), ReconciliationVerdict.MATCHED, RowAction.NOTHING),
         (
-            make_payment(P.REVERSED, merchant_payment_id="ORD-2"),
-            make_row(P.PAYMENT_FAILED),
-            V.DIFFERENT_STATE,
-            F.CASE,
+            make_payment(PaymentState.COMPLETED, certainty=Certainty.UNKNOWN),
+            make_row(),
+            ReconciliationVerdict.MATCHED,
+            RowAction.APPLY,
         ),
-        (make_payment(P.COMPLETED, provider_payment_id=None), make_row(), V.MATCHED, F.APPLY),
-        (make_payment(P.COMPLETED, provider_payment_id=None), make_row(theirs=None), V.MATCHED, F.NOTHING),
-        (make_payment(P.REVERSED, told_at=AFTER), make_row(), V.MATCHED, F.NOTHING),
-        (make_payment(P.REVERSED, told_at=BEFORE), make_row(), V.DIFFERENT_STATE, F.CASE),
-        (make_payment(P.REVERSED), make_row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
-        (make_payment(P.USER_PAYMENT), make_row(), V.DIFFERENT_STATE, F.APPLY),
-        (make_payment(P.INITIALIZING), make_row(), V.DIFFERENT_STATE, F.APPLY),
-        (make_payment(P.USER_PAYMENT), make_row(minor=1), V.DIFFERENT_AMOUNT, F.APPLY),
-        (make_payment(P.EXPIRED), make_row(), V.DIFFERENT_STATE, F.APPLY),
-        (make_payment(P.PAYMENT_FAILED), make_row(), V.DIFFERENT_STATE, F.APPLY),
-        (make_payment(P.EXPIRED), make_row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
-        (make_payment(P.USER_PAYMENT), make_row(P.PAYMENT_FAILED), V.DIFFERENT_STATE, F.APPLY),
-        (make_payment(P.USER_PAYMENT, told_at=AFTER), make_row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
-        (make_payment(P.COMPLETED), make_row(P.PAYMENT_FAILED), V.DIFFERENT_STATE, F.CASE),
-        (make_payment(P.COMPLETED, paid_at=AFTER), make_row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
-        (make_payment(P.USER_PAYMENT), make_row(P.USER_PAYMENT), V.MATCHED, F.NOTHING),
-        (make_payment(P.COMPLETED), make_row(P.USER_PAYMENT), V.DIFFERENT_STATE, F.CASE),
+        (make_payment(PaymentState.PAYMENT_SUCCESS), make_row(), ReconciliationVerdict.MATCHED, RowAction.APPLY),
+        (
+            make_payment(PaymentState.COMPLETED),
+            make_row(minor=3301),
+            ReconciliationVerdict.DIFFERENT_AMOUNT,
+            RowAction.CASE,
+        ),
+        (
+            make_payment(PaymentState.COMPLETED),
+            make_row(theirs="0422"),
+            ReconciliationVerdict.DIFFERENT_STATE,
+            RowAction.CASE,
+        ),
+        (
+            make_payment(PaymentState.COMPLETED, merchant_payment_id="ORD-2"),
+            make_row(),
+            ReconciliationVerdict.DIFFERENT_STATE,
+            RowAction.CASE,
+        ),
+        (
+            make_payment(PaymentState.REVERSED, merchant_payment_id="ORD-2"),
+            make_row(PaymentState.PAYMENT_FAILED),
+            ReconciliationVerdict.DIFFERENT_STATE,
+            RowAction.CASE,
+        ),
+        (
+            make_payment(PaymentState.COMPLETED, provider_payment_id=None),
+            make_row(),
+            ReconciliationVerdict.MATCHED,
+            RowAction.APPLY,
+        ),
+        (
+            make_payment(PaymentState.COMPLETED, provider_payment_id=None),
+            make_row(theirs=None),
+            ReconciliationVerdict.MATCHED,
+            RowAction.NOTHING,
+        ),
+        (
+            make_payment(PaymentState.REVERSED, told_at=AFTER),
+            make_row(),
+            ReconciliationVerdict.MATCHED,
+            RowAction.NOTHING,
+        ),
+        (
+            make_payment(PaymentState.REVERSED, told_at=BEFORE),
+            make_row(),
+            ReconciliationVerdict.DIFFERENT_STATE,
+            RowAction.CASE,
+        ),
+        (
+            make_payment(PaymentState.REVERSED),
+            make_row(PaymentState.PAYMENT_FAILED),
+            ReconciliationVerdict.MATCHED,
+            RowAction.NOTHING,
+        ),
+        (make_payment(PaymentState.USER_PAYMENT), make_row(), ReconciliationVerdict.DIFFERENT_STATE, RowAction.APPLY),
+        (make_payment(PaymentState.INITIALIZING), make_row(), ReconciliationVerdict.DIFFERENT_STATE, RowAction.APPLY),
+        (
+            make_payment(PaymentState.USER_PAYMENT),
+            make_row(minor=1),
+            ReconciliationVerdict.DIFFERENT_AMOUNT,
+            RowAction.APPLY,
+        ),
+        (make_payment(PaymentState.EXPIRED), make_row(), ReconciliationVerdict.DIFFERENT_STATE, RowAction.APPLY),
+        (
+            make_payment(PaymentState.PAYMENT_FAILED),
+            make_row(),
+            ReconciliationVerdict.DIFFERENT_STATE,
+            RowAction.APPLY,
+        ),
+        (
+            make_payment(PaymentState.EXPIRED),
+            make_row(PaymentState.PAYMENT_FAILED),
+            ReconciliationVerdict.MATCHED,
+            RowAction.NOTHING,
+        ),
+        (
+            make_payment(PaymentState.USER_PAYMENT),
+            make_row(PaymentState.PAYMENT_FAILED),
+            ReconciliationVerdict.DIFFERENT_STATE,
+            RowAction.APPLY,
+        ),
+        (
+            make_payment(PaymentState.USER_PAYMENT, told_at=AFTER),
+            make_row(PaymentState.PAYMENT_FAILED),
+            ReconciliationVerdict.MATCHED,
+            RowAction.NOTHING,
+        ),
+        (
+            make_payment(PaymentState.COMPLETED),
+            make_row(PaymentState.PAYMENT_FAILED),
+            ReconciliationVerdict.DIFFERENT_STATE,
+            RowAction.CASE,
+        ),
+        (
+            make_payment(PaymentState.COMPLETED, paid_at=AFTER),
+            make_row(PaymentState.PAYMENT_FAILED),
+            ReconciliationVerdict.MATCHED,
+            RowAction.NOTHING,
+        ),
+        (
+            make_payment(PaymentState.USER_PAYMENT),
+            make_row(PaymentState.USER_PAYMENT),
+            ReconciliationVerdict.MATCHED,
+            RowAction.NOTHING,
+        ),
+        (
+            make_payment(PaymentState.COMPLETED),
+            make_row(PaymentState.USER_PAYMENT),
+            ReconciliationVerdict.DIFFERENT_STATE,
+            RowAction.CASE,
+        ),
     ],
 )
 def test_each_pair_of_payment_and_row_has_its_verdict(
@@ -89,26 +186,37 @@ def test_each_pair_of_payment_and_row_has_its_verdict(
 
 
 def make_report(minor: int = 3300) -> PaymentReport:
-    return PaymentReport("ORD-1", "0421", "COMPLETED", P.PAYMENT_SUCCESS, True, Money(minor, "JPY"), refunds=None)
+    return PaymentReport(
+        "ORD-1", "0421", "COMPLETED", PaymentState.PAYMENT_SUCCESS, True, Money(minor, "JPY"), refunds=None
+    )
 
 
 def test_a_report_of_stored_facts_changes_nothing() -> None:
     """A report that contains only facts that are already stored doesn't change the payment."""
-    assert will_report_change_payment(make_payment(P.USER_PAYMENT), make_report(), ROW_INSTANT, ReportSource.READ)
-    assert not will_report_change_payment(make_payment(P.COMPLETED), make_report(), ROW_INSTANT, ReportSource.READ)
-    assert will_report_change_payment(make_payment(P.PAYMENT_SUCCESS), make_report(), ROW_INSTANT, ReportSource.READ)
+    assert will_report_change_payment(
+        make_payment(PaymentState.USER_PAYMENT), make_report(), ROW_INSTANT, ReportSource.READ
+    )
     assert not will_report_change_payment(
-        make_payment(P.PAYMENT_SUCCESS), make_report(), ROW_INSTANT, ReportSource.NOTICE
+        make_payment(PaymentState.COMPLETED), make_report(), ROW_INSTANT, ReportSource.READ
     )
     assert will_report_change_payment(
-        make_payment(P.COMPLETED, certainty=Certainty.UNKNOWN), make_report(), ROW_INSTANT, ReportSource.READ
+        make_payment(PaymentState.PAYMENT_SUCCESS), make_report(), ROW_INSTANT, ReportSource.READ
     )
-    unnumbered = make_payment(P.COMPLETED, provider_payment_id=None)
+    assert not will_report_change_payment(
+        make_payment(PaymentState.PAYMENT_SUCCESS), make_report(), ROW_INSTANT, ReportSource.NOTICE
+    )
+    assert will_report_change_payment(
+        make_payment(PaymentState.COMPLETED, certainty=Certainty.UNKNOWN),
+        make_report(),
+        ROW_INSTANT,
+        ReportSource.READ,
+    )
+    unnumbered = make_payment(PaymentState.COMPLETED, provider_payment_id=None)
     assert will_report_change_payment(unnumbered, make_report(), ROW_INSTANT, ReportSource.READ)
     assert not will_report_change_payment(unnumbered, make_report(), ROW_INSTANT, ReportSource.NOTICE)
-    odd = make_payment(P.USER_PAYMENT)
+    odd = make_payment(PaymentState.USER_PAYMENT)
     assert will_report_change_payment(odd, make_report(1), ROW_INSTANT, ReportSource.READ)
-    known = make_payment(P.USER_PAYMENT, certainty=Certainty.UNKNOWN, error_code="other_amount")
+    known = make_payment(PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, error_code="other_amount")
     assert not will_report_change_payment(known, make_report(1), ROW_INSTANT, ReportSource.READ)
 
 

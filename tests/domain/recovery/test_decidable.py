@@ -32,7 +32,6 @@ from console.domain.recovery.decidable import (
 )
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
-P, R = PaymentState, RefundState
 UNKNOWN, KNOWN = Certainty.UNKNOWN, Certainty.KNOWN
 CHECK = CreditCheck(
     17, "1180301018771", "1", CheckState.PENDING, UNKNOWN, Work(), None, None, None, None, None, None, (), None,
@@ -40,12 +39,13 @@ CHECK = CreditCheck(
 )  # fmt: skip
 PAYMENT = Payment(
     id=5, order_id=3, provider="paypay", merchant_payment_id="ORD-1", provider_payment_id=None,
-    corporation_number=None, payer=None, state=P.USER_PAYMENT, certainty=UNKNOWN, work=Work(), currency="JPY",
+    corporation_number=None, payer=None, state=PaymentState.USER_PAYMENT, certainty=UNKNOWN, work=Work(),
+    currency="JPY",
     asked_minor=3300, captured_minor=0, reserved_minor=0, refunded_minor=0, set_aside_minor=0, version=4,
 )  # fmt: skip
 ORDER = Order(3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (5,), 2)
 REFUND = Refund(
-    9, 5, 3, 1000, "JPY", R.SUBMITTING, UNKNOWN, Work(), "op-a", ("lead-b",), "RFD-1", None, 4,
+    9, 5, 3, 1000, "JPY", RefundState.SUBMITTING, UNKNOWN, Work(), "op-a", ("lead-b",), "RFD-1", None, 4,
 )  # fmt: skip
 
 
@@ -53,11 +53,11 @@ REFUND = Refund(
     ("changed", "is_unsent"),
     [
         ({}, True),
-        ({"state": R.WITHDRAWN}, True),
-        ({"state": R.EXPIRED}, True),
-        ({"state": R.REJECTED, "sent_count": 0, "error_code": None}, True),
-        ({"state": R.SUBMITTING, "certainty": UNKNOWN}, False),
-        ({"state": R.FAILED}, False),
+        ({"state": RefundState.WITHDRAWN}, True),
+        ({"state": RefundState.EXPIRED}, True),
+        ({"state": RefundState.REJECTED, "sent_count": 0, "error_code": None}, True),
+        ({"state": RefundState.SUBMITTING, "certainty": UNKNOWN}, False),
+        ({"state": RefundState.FAILED}, False),
         ({"error_code": None}, False),
         ({"not_found": 2}, False),
         ({"provider_state": "ACCEPTED"}, False),
@@ -71,7 +71,12 @@ def test_a_refund_is_unsent_only_if_each_attempt_certainly_ended_before(
     """An approved refund whose only attempt had no connection is unsent. It isn't if the provider may have it, has
     refused it, has said something about it, or was asked about it.
     """
-    tried: dict[str, Any] = {"state": R.APPROVED, "certainty": KNOWN, "sent_count": 1, "error_code": "not_connected"}
+    tried: dict[str, Any] = {
+        "state": RefundState.APPROVED,
+        "certainty": KNOWN,
+        "sent_count": 1,
+        "error_code": "not_connected",
+    }
     assert is_refund_certainly_unsent(replace(REFUND, **{**tried, **changed})) is is_unsent
 
 
@@ -111,25 +116,30 @@ def test_a_refund_is_open_unknown_or_stuck(state: RefundState, work: WorkState, 
     """People can decide about a refund whose outcome is unknown, or which the provider has accepted but can't report
     about any more."""
     refund = replace(REFUND, state=state, certainty=certainty, work=Work(work))
-    stuck = state is R.SUBMITTED and work is WorkState.NEEDS_REVIEW
+    stuck = state is RefundState.SUBMITTED and work is WorkState.NEEDS_REVIEW
     assert is_decidable_refund(refund) is (certainty is UNKNOWN or stuck)
 
 
 STEPS_TO_PAID = {
-    P.INITIALIZING: (P.TOKEN_GENERATED, P.USER_PAYMENT, P.PAYMENT_SUCCESS, P.COMPLETED),
-    P.TOKEN_GENERATED: (P.USER_PAYMENT, P.PAYMENT_SUCCESS, P.COMPLETED),
-    P.USER_PAYMENT: (P.PAYMENT_SUCCESS, P.COMPLETED),
-    P.PAYMENT_FAILED: (P.PAYMENT_SUCCESS, P.COMPLETED),
-    P.EXPIRED: (P.PAYMENT_SUCCESS, P.COMPLETED),
-    P.PAYMENT_SUCCESS: (P.COMPLETED,),
-    P.CALLBACK_RECEIVED: (P.SIGNATURE_VERIFIED, P.COMPLETED),
-    P.SIGNATURE_VERIFIED: (P.COMPLETED,),
+    PaymentState.INITIALIZING: (
+        PaymentState.TOKEN_GENERATED,
+        PaymentState.USER_PAYMENT,
+        PaymentState.PAYMENT_SUCCESS,
+        PaymentState.COMPLETED,
+    ),
+    PaymentState.TOKEN_GENERATED: (PaymentState.USER_PAYMENT, PaymentState.PAYMENT_SUCCESS, PaymentState.COMPLETED),
+    PaymentState.USER_PAYMENT: (PaymentState.PAYMENT_SUCCESS, PaymentState.COMPLETED),
+    PaymentState.PAYMENT_FAILED: (PaymentState.PAYMENT_SUCCESS, PaymentState.COMPLETED),
+    PaymentState.EXPIRED: (PaymentState.PAYMENT_SUCCESS, PaymentState.COMPLETED),
+    PaymentState.PAYMENT_SUCCESS: (PaymentState.COMPLETED,),
+    PaymentState.CALLBACK_RECEIVED: (PaymentState.SIGNATURE_VERIFIED, PaymentState.COMPLETED),
+    PaymentState.SIGNATURE_VERIFIED: (PaymentState.COMPLETED,),
 }
 STEPS_TO_REVERSED = {
-    P.CALLBACK_RECEIVED: (P.SIGNATURE_VERIFIED, P.COMPLETED, P.REVERSED),
-    P.SIGNATURE_VERIFIED: (P.COMPLETED, P.REVERSED),
-    P.COMPLETED: (P.REVERSED,),
-    P.PAYMENT_SUCCESS: (P.REVERSED,),
+    PaymentState.CALLBACK_RECEIVED: (PaymentState.SIGNATURE_VERIFIED, PaymentState.COMPLETED, PaymentState.REVERSED),
+    PaymentState.SIGNATURE_VERIFIED: (PaymentState.COMPLETED, PaymentState.REVERSED),
+    PaymentState.COMPLETED: (PaymentState.REVERSED,),
+    PaymentState.PAYMENT_SUCCESS: (PaymentState.REVERSED,),
 }
 
 
@@ -138,14 +148,16 @@ def test_a_decision_takes_only_allowed_transitions(before: PaymentState) -> None
     """A decision of people changes a payment only along allowed transitions: it reverses only a captured payment, and
     a success is first confirmed.
     """
-    assert find_decision_path(before, P.COMPLETED) == STEPS_TO_PAID.get(before, ())
-    assert find_decision_path(before, P.REVERSED) == STEPS_TO_REVERSED.get(before, ())
+    assert find_decision_path(before, PaymentState.COMPLETED) == STEPS_TO_PAID.get(before, ())
+    assert find_decision_path(before, PaymentState.REVERSED) == STEPS_TO_REVERSED.get(before, ())
 
 
 @pytest.mark.parametrize("work", WorkState)
 @pytest.mark.parametrize("certainty", Certainty)
 @pytest.mark.parametrize("before", PaymentState)
-@pytest.mark.parametrize("target", [P.COMPLETED, P.PAYMENT_FAILED, P.REVERSED, P.EXPIRED])
+@pytest.mark.parametrize(
+    "target", [PaymentState.COMPLETED, PaymentState.PAYMENT_FAILED, PaymentState.REVERSED, PaymentState.EXPIRED]
+)
 def test_people_decide_only_outcomes_with_a_transition(
     before: PaymentState, target: PaymentState, certainty: Certainty, work: WorkState
 ) -> None:
@@ -156,7 +168,11 @@ def test_people_decide_only_outcomes_with_a_transition(
     why = find_payment_decision_refusal(payment, target)
     if target is not before and not find_decision_path(before, target):
         assert why == "no_such_step"
-    elif certainty is UNKNOWN or work is WorkState.NEEDS_REVIEW or (target is P.REVERSED and before in PAID_STATES):
+    elif (
+        certainty is UNKNOWN
+        or work is WorkState.NEEDS_REVIEW
+        or (target is PaymentState.REVERSED and before in PAID_STATES)
+    ):
         assert why is None
     else:
         assert why == ("outcome_expected" if before in WAITING_STATES | PAID_BY_CALLBACK_STATES else "outcome_known")
@@ -164,9 +180,13 @@ def test_people_decide_only_outcomes_with_a_transition(
 
 def test_a_payment_refunded_in_full_has_no_reversal() -> None:
     """People can't decide that a payment was reversed of which nothing is left."""
-    paid = replace(PAYMENT, state=P.COMPLETED, certainty=Certainty.KNOWN, work=Work(), captured_minor=1_000)
-    assert find_payment_decision_refusal(paid, P.REVERSED) is None
-    assert find_payment_decision_refusal(replace(paid, refunded_minor=1_000), P.REVERSED) == "outcome_known"
+    paid = replace(
+        PAYMENT, state=PaymentState.COMPLETED, certainty=Certainty.KNOWN, work=Work(), captured_minor=1_000
+    )
+    assert find_payment_decision_refusal(paid, PaymentState.REVERSED) is None
+    assert (
+        find_payment_decision_refusal(replace(paid, refunded_minor=1_000), PaymentState.REVERSED) == "outcome_known"
+    )
 
 
 @pytest.mark.parametrize("order", OrderState)
@@ -176,9 +196,9 @@ def test_an_order_follows_a_payment_that_was_paid(state: PaymentState, order: Or
     confirm a payment."""
     payment, of = replace(PAYMENT, state=state), replace(ORDER, state=order)
     if state not in PAID_STATES:
-        assert state in WAITING_STATES | ENDED_UNPAID_STATES | {P.REVERSED}
+        assert state in WAITING_STATES | ENDED_UNPAID_STATES | {PaymentState.REVERSED}
         assert {find_set_order_paid_refusal(payment, of, is_order_covered=covered) for covered in (True, False)} == {
-            "payment_reversed" if state is P.REVERSED else "payment_not_paid"
+            "payment_reversed" if state is PaymentState.REVERSED else "payment_not_paid"
         }
     elif order is not OrderState.PENDING:
         assert {find_set_order_paid_refusal(payment, of, is_order_covered=covered) for covered in (True, False)} == {
@@ -192,7 +212,7 @@ def test_an_order_follows_a_payment_that_was_paid(state: PaymentState, order: Or
     assert find_set_order_paid_refusal(payment, None, is_order_covered=True) == "payment_no_order"
 
 
-REQUESTED_REFUND = replace(REFUND, state=R.REQUESTED, certainty=KNOWN, checkers=(), decide_by=NOW)
+REQUESTED_REFUND = replace(REFUND, state=RefundState.REQUESTED, certainty=KNOWN, checkers=(), decide_by=NOW)
 ONE_SECOND = timedelta(seconds=1)
 
 
@@ -209,7 +229,7 @@ ONE_SECOND = timedelta(seconds=1)
         ({"decide_by": NOW - ONE_SECOND}, "lead-c", "refund_expired", "refund_expired"),
         ({"decide_by": NOW - ONE_SECOND}, None, "refund_expired", "refund_expired"),
         ({"decide_by": None}, "lead-c", None, None),
-        ({"state": R.APPROVED}, "lead-c", "refund_decided", "refund_decided"),
+        ({"state": RefundState.APPROVED}, "lead-c", "refund_decided", "refund_decided"),
         ({"certainty": UNKNOWN}, "lead-c", "refund_decided", "refund_decided"),
     ],
 )
@@ -232,9 +252,9 @@ def test_a_person_cannot_decide_an_own_or_decided_refund(
         ({}, "op-a", None),
         ({}, None, None),
         ({}, "lead-b", "refund_not_maker"),
-        ({"state": R.APPROVED}, "op-a", None),
-        ({"state": R.SUBMITTING}, "op-a", "refund_decided"),
-        ({"state": R.APPROVED, "error_code": "similar_refund_running"}, "op-a", "refund_perhaps_sent"),
+        ({"state": RefundState.APPROVED}, "op-a", None),
+        ({"state": RefundState.SUBMITTING}, "op-a", "refund_decided"),
+        ({"state": RefundState.APPROVED, "error_code": "similar_refund_running"}, "op-a", "refund_perhaps_sent"),
         ({"work": Work(WorkState.NEEDS_REVIEW, None, "contradicted")}, "op-a", "refund_contradicted"),
         ({"work": Work(WorkState.NEEDS_REVIEW, None, "other")}, "op-a", None),
     ],

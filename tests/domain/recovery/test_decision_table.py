@@ -29,19 +29,20 @@ from console.domain.tasks.records import Take
 from console.wording.sentences.catalogue import translate
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
-P, R = PaymentState, RefundState
 CHECK = CreditCheck(
     17, "1180301018771", "1", CheckState.PENDING, Certainty.UNKNOWN, Work(), None, None, None, None, None, None, (),
     None, "op-1", 3,
 )  # fmt: skip
 PAYMENT = Payment(
     id=5, order_id=3, provider="paypay", merchant_payment_id="ORD-1", provider_payment_id="0421",
-    corporation_number=None, payer=None, state=P.COMPLETED, certainty=Certainty.KNOWN, work=Work(), currency="JPY",
+    corporation_number=None, payer=None, state=PaymentState.COMPLETED, certainty=Certainty.KNOWN, work=Work(),
+    currency="JPY",
     asked_minor=3300, captured_minor=3300, reserved_minor=0, refunded_minor=0, set_aside_minor=0, version=4,
 )  # fmt: skip
 ORDER = Order(3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (5,), 2)
 REFUND = Refund(
-    9, 5, 3, 1000, "JPY", R.SUBMITTING, Certainty.UNKNOWN, Work(WorkState.SCHEDULED), "op-a", ("lead-b",), "RFD-1",
+    9, 5, 3, 1000, "JPY", RefundState.SUBMITTING, Certainty.UNKNOWN, Work(WorkState.SCHEDULED), "op-a", ("lead-b",),
+    "RFD-1",
     None, 4,
 )  # fmt: skip
 OPERATORS = Person("op-a", frozenset({OPERATOR}), may_buy=False)
@@ -109,7 +110,7 @@ def test_one_person_decides_only_the_outcome_that_the_provider_states(
     """If the provider states an outcome, one person can decide only that outcome; if it states none, two people can
     decide with evidence.
     """
-    unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
+    unknown = replace(PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     found = {
         one.name.removeprefix("resolve."): one
         for one in list_all_choices(ChoiceFacts(unknown, NOW, OPERATORS, statement=statement))
@@ -124,7 +125,7 @@ def test_a_dry_run_lists_the_effects_on_state_order_and_money() -> None:
     """The dry run of the decision "completed" states that the order becomes paid and that the whole amount becomes
     refundable.
     """
-    unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
+    unknown = replace(PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     facts = ChoiceFacts(unknown, NOW, OPERATORS, payment=unknown, order=ORDER, is_order_covered=False)
     effect = get_choice(facts, "resolve.completed").effect
     assert effect is not None
@@ -308,7 +309,7 @@ def test_a_refund_that_was_never_sent_cannot_be_probed() -> None:
 def test_a_proposal_may_be_replaced_by_one_of_another_outcome() -> None:
     """A proposal about a payment or refund can be replaced by a proposal of another outcome. Otherwise a mistaken
     proposal of a person who has left the team could never be decided."""
-    unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
+    unknown = replace(PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     facts = ChoiceFacts(unknown, NOW, APPROVERS, open_proposal=OpenProposal("completed", "op-a"))
     assert get_choice(facts, "resolve.payment_failed").allowed
     assert get_choice(facts, "resolve.completed").allowed

@@ -13,7 +13,6 @@ from console.domain.recovery import effects as choice_effects
 from console.domain.recovery.records import ChoiceFacts, ProviderStatement
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
-P, R, _O = PaymentState, RefundState, OrderState
 UNKNOWN, KNOWN = Certainty.UNKNOWN, Certainty.KNOWN
 CHECK = CreditCheck(
     17, "1180301018771", "1", CheckState.PENDING, UNKNOWN, Work(), None, None, None, None, None, None, (), None,
@@ -21,13 +20,14 @@ CHECK = CreditCheck(
 )  # fmt: skip
 WAITING_PAYMENT = Payment(
     id=5, order_id=3, provider="paypay", merchant_payment_id="ORD-1", provider_payment_id=None,
-    corporation_number=None, payer=None, state=P.USER_PAYMENT, certainty=UNKNOWN, work=Work(), currency="JPY",
+    corporation_number=None, payer=None, state=PaymentState.USER_PAYMENT, certainty=UNKNOWN, work=Work(),
+    currency="JPY",
     asked_minor=3300, captured_minor=0, reserved_minor=0, refunded_minor=0, set_aside_minor=0, version=4,
 )  # fmt: skip
-COMPLETED_PAYMENT = replace(WAITING_PAYMENT, state=P.COMPLETED, certainty=KNOWN, captured_minor=3300)
-ORDER = Order(3, "ORD-1", None, _O.PENDING, "JPY", 3300, (5,), 2)
+COMPLETED_PAYMENT = replace(WAITING_PAYMENT, state=PaymentState.COMPLETED, certainty=KNOWN, captured_minor=3300)
+ORDER = Order(3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (5,), 2)
 REFUND = Refund(
-    9, 5, 3, 1000, "JPY", R.SUBMITTING, UNKNOWN, Work(), "op-a", ("lead-b",), "RFD-1", None, 4,
+    9, 5, 3, 1000, "JPY", RefundState.SUBMITTING, UNKNOWN, Work(), "op-a", ("lead-b",), "RFD-1", None, 4,
 )  # fmt: skip
 
 
@@ -40,12 +40,14 @@ def test_an_effect_is_none_for_records_of_another_kind() -> None:
     payment isn't known.
     """
     assert choice_effects.compute_check_effect(make_facts(COMPLETED_PAYMENT), CheckState.SUCCESS) is None
-    assert choice_effects.compute_payment_effect(make_facts(CHECK), P.COMPLETED) is None
+    assert choice_effects.compute_payment_effect(make_facts(CHECK), PaymentState.COMPLETED) is None
     assert (
-        choice_effects.compute_refund_effect(make_facts(COMPLETED_PAYMENT, payment=COMPLETED_PAYMENT), R.COMPLETED)
+        choice_effects.compute_refund_effect(
+            make_facts(COMPLETED_PAYMENT, payment=COMPLETED_PAYMENT), RefundState.COMPLETED
+        )
         is None
     )
-    assert choice_effects.compute_refund_effect(make_facts(REFUND), R.COMPLETED) is None
+    assert choice_effects.compute_refund_effect(make_facts(REFUND), RefundState.COMPLETED) is None
     assert choice_effects.compute_order_move_effect(make_facts(COMPLETED_PAYMENT, payment=COMPLETED_PAYMENT)) is None
     assert choice_effects.compute_order_move_effect(make_facts(ORDER, order=ORDER)) is None
 
@@ -75,7 +77,7 @@ def test_the_captured_amount_is_the_requested_one_by_default(
 ) -> None:
     """The captured amount in the effect is the requested amount, unless the provider states another one."""
     effect = choice_effects.compute_payment_effect(
-        make_facts(replace(WAITING_PAYMENT, provider_minor=named_minor), statement=statement), P.COMPLETED
+        make_facts(replace(WAITING_PAYMENT, provider_minor=named_minor), statement=statement), PaymentState.COMPLETED
     )
     assert effect is not None
     assert effect.money is not None
@@ -90,7 +92,11 @@ def test_money_is_taken_once_and_only_by_a_success(before: PaymentState) -> None
     """
     held = 3300 if before in PAID_STATES else 0
     payment = replace(WAITING_PAYMENT, state=before, captured_minor=held)
-    for after, sum_after in ((P.COMPLETED, 3300), (P.PAYMENT_FAILED, held), (P.REVERSED, held)):
+    for after, sum_after in (
+        (PaymentState.COMPLETED, 3300),
+        (PaymentState.PAYMENT_FAILED, held),
+        (PaymentState.REVERSED, held),
+    ):
         effect = choice_effects.compute_payment_effect(make_facts(payment), after)
         assert effect is not None
         assert effect.money is not None
@@ -103,9 +109,9 @@ def test_a_waiting_payment_that_the_provider_calls_expired_expires(before: Payme
     """If the provider reports that a payment has expired, the payment expires if it waits for the payer; otherwise
     the state that people decide stays."""
     waiting = make_facts(replace(WAITING_PAYMENT, state=before), statement=ProviderStatement.EXPIRED)
-    effect = choice_effects.compute_payment_effect(waiting, P.PAYMENT_FAILED)
+    effect = choice_effects.compute_payment_effect(waiting, PaymentState.PAYMENT_FAILED)
     assert effect is not None
-    assert effect.state[1] == (P.EXPIRED if before in WAITING_STATES else P.PAYMENT_FAILED)
+    assert effect.state[1] == (PaymentState.EXPIRED if before in WAITING_STATES else PaymentState.PAYMENT_FAILED)
 
 
 @pytest.mark.parametrize(
@@ -119,10 +125,10 @@ def test_a_waiting_payment_that_the_provider_calls_expired_expires(before: Payme
         ({"currency": "INR"}, False, "pending"),
         ({"currency": "ABC"}, False, "pending"),
         ({"currency": "XYZ"}, False, "pending"),
-        ({"state": _O.SHIPPED}, True, "shipped"),
-        ({"state": _O.CANCELLED}, True, "cancelled"),
-        ({"state": _O.PAID}, True, "paid"),
-        ({"state": _O.REFUNDED}, True, "refunded"),
+        ({"state": OrderState.SHIPPED}, True, "shipped"),
+        ({"state": OrderState.CANCELLED}, True, "cancelled"),
+        ({"state": OrderState.PAID}, True, "paid"),
+        ({"state": OrderState.REFUNDED}, True, "refunded"),
     ],
 )
 def test_an_order_becomes_paid_only_if_its_payments_cover_it(
@@ -133,12 +139,12 @@ def test_an_order_becomes_paid_only_if_its_payments_cover_it(
     """
     order = replace(ORDER, **changed)  # type: ignore[arg-type]  # of each case
     effect = choice_effects.compute_payment_effect(
-        make_facts(WAITING_PAYMENT, order=order, is_order_covered=is_covered), P.COMPLETED
+        make_facts(WAITING_PAYMENT, order=order, is_order_covered=is_covered), PaymentState.COMPLETED
     )
     assert effect is not None
     assert effect.order == (order.state, after)
     failed = choice_effects.compute_payment_effect(
-        make_facts(WAITING_PAYMENT, order=order, is_order_covered=is_covered), P.PAYMENT_FAILED
+        make_facts(WAITING_PAYMENT, order=order, is_order_covered=is_covered), PaymentState.PAYMENT_FAILED
     )
     assert failed is not None
     assert failed.order == (order.state, order.state)
@@ -147,11 +153,11 @@ def test_an_order_becomes_paid_only_if_its_payments_cover_it(
 @pytest.mark.parametrize(
     ("statement", "before", "after"),
     [
-        (ProviderStatement.PAID, P.COMPLETED, "pending"),
-        (ProviderStatement.NOTHING, P.COMPLETED, "paid"),
-        (ProviderStatement.PAID, P.PAYMENT_SUCCESS, "paid"),
-        (ProviderStatement.PAID, P.SIGNATURE_VERIFIED, "paid"),
-        (ProviderStatement.PAID, P.CALLBACK_RECEIVED, "paid"),
+        (ProviderStatement.PAID, PaymentState.COMPLETED, "pending"),
+        (ProviderStatement.NOTHING, PaymentState.COMPLETED, "paid"),
+        (ProviderStatement.PAID, PaymentState.PAYMENT_SUCCESS, "paid"),
+        (ProviderStatement.PAID, PaymentState.SIGNATURE_VERIFIED, "paid"),
+        (ProviderStatement.PAID, PaymentState.CALLBACK_RECEIVED, "paid"),
     ],
 )
 def test_a_confirmed_payment_moves_its_order_only_by_the_rules(
@@ -160,12 +166,12 @@ def test_a_confirmed_payment_moves_its_order_only_by_the_rules(
     """If a read confirms again that a payment was paid, the order is set to paid only if the rules of orders allow
     that. Without an order there is no effect on an order."""
     effect = choice_effects.compute_payment_effect(
-        make_facts(replace(COMPLETED_PAYMENT, state=before), statement=statement, order=ORDER), P.COMPLETED
+        make_facts(replace(COMPLETED_PAYMENT, state=before), statement=statement, order=ORDER), PaymentState.COMPLETED
     )
     assert effect is not None
     assert effect.order == ("pending", after)
     alone = choice_effects.compute_payment_effect(
-        make_facts(replace(COMPLETED_PAYMENT, state=before), statement=statement), P.COMPLETED
+        make_facts(replace(COMPLETED_PAYMENT, state=before), statement=statement), PaymentState.COMPLETED
     )
     assert alone is not None
     assert alone.order is None
@@ -174,10 +180,10 @@ def test_a_confirmed_payment_moves_its_order_only_by_the_rules(
 @pytest.mark.parametrize(
     ("after", "set_aside_id", "parts"),
     [
-        (R.COMPLETED, None, (1000, 0, 2000)),
-        (R.FAILED, None, (0, 0, 3000)),
-        (R.COMPLETED, 8, (1000, 0, 2000)),
-        (R.FAILED, 8, (0, 1000, 2000)),
+        (RefundState.COMPLETED, None, (1000, 0, 2000)),
+        (RefundState.FAILED, None, (0, 0, 3000)),
+        (RefundState.COMPLETED, 8, (1000, 0, 2000)),
+        (RefundState.FAILED, 8, (0, 1000, 2000)),
     ],
 )
 def test_a_refund_that_was_not_made_frees_its_amount(
@@ -189,7 +195,7 @@ def test_a_refund_that_was_not_made_frees_its_amount(
     record = replace(REFUND, set_aside_id=set_aside_id)
     for sent, unsure in ((8, 10), (10, 8)):
         others = {
-            sent: replace(REFUND, id=sent, amount_minor=200, state=R.SUBMITTED, certainty=KNOWN),
+            sent: replace(REFUND, id=sent, amount_minor=200, state=RefundState.SUBMITTED, certainty=KNOWN),
             unsure: replace(REFUND, id=unsure, amount_minor=100),
         }
         effect = choice_effects.compute_refund_effect(

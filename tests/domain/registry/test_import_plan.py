@@ -7,9 +7,9 @@ import pytest
 from console.domain.registry.corporations import ImportedFile, RegistryStatus
 from console.domain.registry.import_plan import PublishedFile, parse_file_name, plan_import
 
-WHOLE, WHOLE_BEFORE = "00_zenkoku_all_20261113.zip", "00_zenkoku_all_20261030.zip"
-TOKYO, OSAKA = "13_tokyo_all_20261113.zip", "27_osaka_all_20261113.zip"
-MON, TUE, WED, THU = (f"diff_202611{day}.zip" for day in (16, 17, 18, 19))
+WHOLE_FILE, EARLIER_WHOLE_FILE = "00_zenkoku_all_20261113.zip", "00_zenkoku_all_20261030.zip"
+TOKYO_FILE, OSAKA_FILE = "13_tokyo_all_20261113.zip", "27_osaka_all_20261113.zip"
+MONDAY_FILE, TUESDAY_FILE, WEDNESDAY_FILE, THURSDAY_FILE = (f"diff_202611{day}.zip" for day in (16, 17, 18, 19))
 
 
 def make_status(day: str, *names: str) -> RegistryStatus:
@@ -26,20 +26,60 @@ def make_plan(names: tuple[str, ...], current: RegistryStatus | None) -> list[st
 NO_IMPORTS: list[str] = []
 PLAN_CASES = [
     ("nothing", (), None, NO_IMPORTS),
-    ("differences without a whole", (MON, TUE), None, NO_IMPORTS),
-    ("the first whole", (WHOLE,), None, [WHOLE]),
-    ("the newest of two wholes, with what follows", (WHOLE_BEFORE, WHOLE, MON, TUE), None, [WHOLE, MON, TUE]),
-    ("all prefectures of a day", (OSAKA, TOKYO), None, [TOKYO, OSAKA]),
-    ("the nation, if prefectures are there too", (TOKYO, WHOLE), None, [WHOLE]),
-    ("the same again", (WHOLE, MON), make_status("2026-11-16", WHOLE, MON), NO_IMPORTS),
-    ("what follows, over a weekend", (WHOLE, MON, TUE), make_status("2026-11-13", WHOLE), [MON, TUE]),
-    ("up to a missing day", (MON, WED, THU), make_status("2026-11-13", WHOLE), [MON]),
-    ("a missing day alone: told by the import", (TUE, WED), make_status("2026-11-13", WHOLE), [TUE]),
-    ("a whole over a missing day", (WHOLE, MON), make_status("2026-11-04", WHOLE_BEFORE), [WHOLE, MON]),
-    ("a whole that differences reach", (WHOLE, MON, TUE), make_status("2026-11-16", WHOLE_BEFORE), [TUE]),
-    ("an older whole", (WHOLE_BEFORE,), make_status("2026-11-13", WHOLE), NO_IMPORTS),
-    ("a prefecture that came later", (TOKYO, OSAKA), make_status("2026-11-13", TOKYO), [TOKYO, OSAKA]),
-    ("both prefectures are in it", (TOKYO, OSAKA), make_status("2026-11-13", TOKYO, OSAKA), NO_IMPORTS),
+    ("differences without a whole", (MONDAY_FILE, TUESDAY_FILE), None, NO_IMPORTS),
+    ("the first whole", (WHOLE_FILE,), None, [WHOLE_FILE]),
+    (
+        "the newest of two wholes, with what follows",
+        (EARLIER_WHOLE_FILE, WHOLE_FILE, MONDAY_FILE, TUESDAY_FILE),
+        None,
+        [WHOLE_FILE, MONDAY_FILE, TUESDAY_FILE],
+    ),
+    ("all prefectures of a day", (OSAKA_FILE, TOKYO_FILE), None, [TOKYO_FILE, OSAKA_FILE]),
+    ("the nation, if prefectures are there too", (TOKYO_FILE, WHOLE_FILE), None, [WHOLE_FILE]),
+    ("the same again", (WHOLE_FILE, MONDAY_FILE), make_status("2026-11-16", WHOLE_FILE, MONDAY_FILE), NO_IMPORTS),
+    (
+        "what follows, over a weekend",
+        (WHOLE_FILE, MONDAY_FILE, TUESDAY_FILE),
+        make_status("2026-11-13", WHOLE_FILE),
+        [MONDAY_FILE, TUESDAY_FILE],
+    ),
+    (
+        "up to a missing day",
+        (MONDAY_FILE, WEDNESDAY_FILE, THURSDAY_FILE),
+        make_status("2026-11-13", WHOLE_FILE),
+        [MONDAY_FILE],
+    ),
+    (
+        "a missing day alone: told by the import",
+        (TUESDAY_FILE, WEDNESDAY_FILE),
+        make_status("2026-11-13", WHOLE_FILE),
+        [TUESDAY_FILE],
+    ),
+    (
+        "a whole over a missing day",
+        (WHOLE_FILE, MONDAY_FILE),
+        make_status("2026-11-04", EARLIER_WHOLE_FILE),
+        [WHOLE_FILE, MONDAY_FILE],
+    ),
+    (
+        "a whole that differences reach",
+        (WHOLE_FILE, MONDAY_FILE, TUESDAY_FILE),
+        make_status("2026-11-16", EARLIER_WHOLE_FILE),
+        [TUESDAY_FILE],
+    ),
+    ("an older whole", (EARLIER_WHOLE_FILE,), make_status("2026-11-13", WHOLE_FILE), NO_IMPORTS),
+    (
+        "a prefecture that came later",
+        (TOKYO_FILE, OSAKA_FILE),
+        make_status("2026-11-13", TOKYO_FILE),
+        [TOKYO_FILE, OSAKA_FILE],
+    ),
+    (
+        "both prefectures are in it",
+        (TOKYO_FILE, OSAKA_FILE),
+        make_status("2026-11-13", TOKYO_FILE, OSAKA_FILE),
+        NO_IMPORTS,
+    ),
 ]
 
 
@@ -69,6 +109,6 @@ def test_other_names_are_no_files_of_the_publisher(name: str) -> None:
 
 def test_the_name_of_a_file_has_its_day_and_prefecture() -> None:
     """The name of a file states its day and its prefecture."""
-    assert parse_file_name(TOKYO) == PublishedFile(date(2026, 11, 13), "13", TOKYO)
-    assert parse_file_name(MON) == PublishedFile(date(2026, 11, 16), "", MON)
+    assert parse_file_name(TOKYO_FILE) == PublishedFile(date(2026, 11, 13), "13", TOKYO_FILE)
+    assert parse_file_name(MONDAY_FILE) == PublishedFile(date(2026, 11, 16), "", MONDAY_FILE)
     assert parse_file_name("DIFF_20261116.ZIP") is not None

@@ -22,7 +22,7 @@ from console.domain.tasks.records import ScheduledTask
 
 INSTANT = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-REAL, FAST = TimeScale(), TimeScale(20)
+REAL_SCALE, FAST_SCALE = TimeScale(), TimeScale(20)
 
 
 def make_task(interval: timedelta = MINUTE, **facts: object) -> ScheduledTask:
@@ -55,7 +55,7 @@ def test_each_wait_after_a_failure_is_longer_up_to_a_bound(interval: timedelta) 
     ("interval", "allowed"),
     [(timedelta(seconds=5), OVERDUE_GRACE_PERIOD), (MINUTE, OVERDUE_GRACE_PERIOD), (HOUR, HOUR)],
 )
-@pytest.mark.parametrize("scale", [REAL, FAST])
+@pytest.mark.parametrize("scale", [REAL_SCALE, FAST_SCALE])
 def test_a_task_is_overdue_after_twice_its_interval(
     interval: timedelta, allowed: timedelta, scale: TimeScale
 ) -> None:
@@ -70,15 +70,15 @@ def test_a_run_that_does_not_end_is_overdue() -> None:
     """A run that doesn't end within LONGEST_RUN_TIME is overdue, whatever the task's row says about the next run. An
     ended run isn't."""
     begun = replace(make_task(begun_at=INSTANT + HOUR), next_at=INSTANT + 2 * HOUR)
-    assert not is_task_overdue(begun, INSTANT + HOUR + LONGEST_RUN_TIME, REAL)
-    assert is_task_overdue(begun, INSTANT + HOUR + LONGEST_RUN_TIME + MINUTE, REAL)
+    assert not is_task_overdue(begun, INSTANT + HOUR + LONGEST_RUN_TIME, REAL_SCALE)
+    assert is_task_overdue(begun, INSTANT + HOUR + LONGEST_RUN_TIME + MINUTE, REAL_SCALE)
     ended = make_task(begun_at=INSTANT - HOUR, ended_at=INSTANT - MINUTE)
-    assert not is_task_overdue(ended, INSTANT, REAL)
+    assert not is_task_overdue(ended, INSTANT, REAL_SCALE)
 
 
 def test_a_task_that_keeps_failing_is_overdue() -> None:
     """A task that fails again and again is overdue, however long its next run is postponed."""
-    assert [is_task_overdue(make_task(failures=n, error_code="x"), INSTANT - HOUR, REAL) for n in range(4)] == [
+    assert [is_task_overdue(make_task(failures=n, error_code="x"), INSTANT - HOUR, REAL_SCALE) for n in range(4)] == [
         False,
         False,
         False,
@@ -90,8 +90,8 @@ def test_a_run_has_a_longest_duration() -> None:
     """A run may take a quarter of an hour, or twice the task's interval if that is longer."""
     for every, allowed in ((MINUTE, 15), (8 * MINUTE, 16), (HOUR, 120)):
         running = make_task(every, begun_at=INSTANT)
-        assert not is_task_overdue(running, INSTANT + allowed * MINUTE, REAL)
-        assert is_task_overdue(running, INSTANT + allowed * MINUTE + timedelta(milliseconds=1), REAL)
+        assert not is_task_overdue(running, INSTANT + allowed * MINUTE, REAL_SCALE)
+        assert is_task_overdue(running, INSTANT + allowed * MINUTE + timedelta(milliseconds=1), REAL_SCALE)
 
 
 def test_failing_tasks_run_again_after_growing_waits() -> None:
@@ -99,7 +99,7 @@ def test_failing_tasks_run_again_after_growing_waits() -> None:
     its task doesn't count as late for 90 s."""
     assert [compute_wait_after_failures(MINUTE, failures) / MINUTE for failures in range(6)] == [1, 2, 4, 8, 15, 15]
     assert timedelta(seconds=90) == OVERDUE_GRACE_PERIOD
-    assert [is_task_overdue(make_task(failures=failures), INSTANT, REAL) for failures in (0, 2, 3)] == [
+    assert [is_task_overdue(make_task(failures=failures), INSTANT, REAL_SCALE) for failures in (0, 2, 3)] == [
         False,
         False,
         True,
@@ -112,5 +112,5 @@ def test_runs_that_all_die_make_a_task_overdue(interval: timedelta, allowed: int
     longer ago than the longest run and the interval together."""
     now = INSTANT + allowed * MINUTE
     task = make_task(interval, begun_at=now - MINUTE, ended_at=INSTANT - HOUR)
-    assert not is_task_overdue(task, now, REAL)
-    assert is_task_overdue(task, now + timedelta(milliseconds=1), REAL)
+    assert not is_task_overdue(task, now, REAL_SCALE)
+    assert is_task_overdue(task, now + timedelta(milliseconds=1), REAL_SCALE)
