@@ -25,7 +25,7 @@ from console.worker.main import run_worker
 from tests.crash import kills, request_kills
 from tests.crash.request_kills import RequestKillCase, count_provider_requests, make_call
 from tests.support import money_truth, truth
-from tests.support.children import LOCK_WAIT_SECONDS, Child, Pipe, start_children
+from tests.support.children import CHILD_WAIT_SECONDS, Child, Pipe, start_children
 from tests.support.invented import invent_numbers
 from tests.support.money_desks import make_provider_settings
 from tests.support.places import Place
@@ -43,8 +43,8 @@ EXIT_STATUS_BY_ENDING: Mapping[WorkerEnding, int] = {
     "told to end": 0,
     "told twice": 0,
 }
-"""Ways in which the worker is ended at the step, each with the exit status of the worker."""
-_DESK, _FIRST, _SECOND = 1, 2, 3
+"""Exit status of the worker by the way in which it is ended at the step."""
+_ASKERS_DESK, _FIRST_WORKERS_DESK, _SECOND_WORKERS_DESK = 1, 2, 3
 _EXIT_STATUSES_BEFORE_SENDING = (3, 6, 130)
 _SELECT_OPEN_REQUESTS_SQL = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'taken')"
 
@@ -69,7 +69,7 @@ class FailpointsThatEndWorker(Failpoints):
         if self._end == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGTERM)
-        deadline = time.monotonic() + LOCK_WAIT_SECONDS
+        deadline = time.monotonic() + CHILD_WAIT_SECONDS
         while self._end == "told twice" and not interrupts.is_interrupt_pending():
             assert time.monotonic() < deadline, "the second SIGTERM cuts nothing off"
             os.kill(os.getpid(), signal.SIGTERM)
@@ -141,7 +141,7 @@ def _open_scene(place: Place, sandbox: Sandbox, asker: str) -> Iterator[_TeamMod
     """Yield the scene with the desk that stores requests, and with the desk of an observer."""
     both = make_provider_settings(sandbox.url)
     with (
-        place.open_desk(sandbox, person=asker, desk=_DESK, **both) as console,
+        place.open_desk(sandbox, person=asker, desk=_ASKERS_DESK, **both) as console,
         place.open_desk(sandbox, person="op-b", **both) as observer,
     ):
         yield _TeamModeDesks(place, sandbox, console, observer)
@@ -154,10 +154,10 @@ def _end_and_continue(
     the desk, then send the same request id once more. Return the first answer.
     """
     with ThreadPoolExecutor(1) as thread:
-        with scene.start_worker(_FIRST, case.step, ending) as first:
+        with scene.start_worker(_FIRST_WORKERS_DESK, case.step, ending) as first:
             answer = thread.submit(_send_until_answered, case, scene)
             assert first.wait_for_end() == EXIT_STATUS_BY_ENDING[ending], f"{case}: {ending}"
-        with scene.start_worker(_FIRST if same_worker_continues else _SECOND):
+        with scene.start_worker(_FIRST_WORKERS_DESK if same_worker_continues else _SECOND_WORKERS_DESK):
             told = answer.result()
             if told in ("acted", "repeated"):  # a due task may be about to send what was approved
                 wait_until(lambda: count_provider_requests(case, scene.sandbox) > 0, f"{case}: what was told is sent")
@@ -230,7 +230,7 @@ def _send_until_answered(case: RequestKillCase, scene: _TeamModeDesks) -> str:
                 told.append("repeated" if watch.is_repetition else "acted")
         return bool(told)
 
-    wait_until(is_answered, f"an answer about {case}", LOCK_WAIT_SECONDS)
+    wait_until(is_answered, f"an answer about {case}", CHILD_WAIT_SECONDS)
     return told[0]
 
 
@@ -239,7 +239,7 @@ def _check_all_records(scene: _TeamModeDesks) -> None:
     their queue.
     """
     place, console = scene.place, scene.observer
-    with scene.start_worker(_FIRST):  # its spool may know what others don't
+    with scene.start_worker(_FIRST_WORKERS_DESK):  # its spool may know what others don't
         wait_until(
             lambda: not place.sql(_SELECT_OPEN_REQUESTS_SQL) and not truth.count_calling_operations(console.database),
             "all to end",

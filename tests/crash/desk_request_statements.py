@@ -23,7 +23,7 @@ from console.store.database import boot_clock
 from tests.crash import statements
 from tests.crash.broken_statements import StatementFault, break_statements
 from tests.support import truth
-from tests.support.children import LOCK_WAIT_SECONDS
+from tests.support.children import CHILD_WAIT_SECONDS
 from tests.support.desks import MovedClock
 from tests.support.fault_places import call_at_each_place
 from tests.support.invented import invent_numbers
@@ -170,7 +170,7 @@ def _send_until_answered(stage: TeamModeStage, desk: Console, target: ActionTarg
                 )
         return bool(codes)
 
-    wait_until(is_answered, f"an answer: {situation}", LOCK_WAIT_SECONDS)
+    wait_until(is_answered, f"an answer: {situation}", CHILD_WAIT_SECONDS)
     return codes[0]
 
 

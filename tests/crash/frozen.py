@@ -18,7 +18,7 @@ from tests.support.quick_desks import open_quick_desk
 from tests.support.waiting import wait_until
 
 
-class StopsItself(Failpoints):
+class FailpointsThatStopProcess(Failpoints):
     """Failpoints that stop this process when the code reaches `name` for the n-th time (`nth`)."""
 
     def __init__(self, name: str, nth: int) -> None:
@@ -46,7 +46,7 @@ def run_bulk_and_freeze(
 
 
 def _act_and_freeze(pipe: Pipe, console: Console, name: str, nth: int, act: Callable[[], object]) -> None:
-    console._context.failpoints = StopsItself(name, nth)
+    console._context.failpoints = FailpointsThatStopProcess(name, nth)
     try:
         act()
     except ConsoleError as refusal:

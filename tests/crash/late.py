@@ -20,15 +20,15 @@ from tests.support.money_desks import import_paid_payment, insert_order, request
 from tests.support.waiting import wait_until
 
 BUDGET_SECONDS = 90.0 / 20
-"""More than any budget of a money call, at the speed of these desks."""
+"""Seconds that are longer than the time budget of any call that moves money, at the accelerated time of these desks.
+"""
 LateEnding = tuple[str, int, object, object]
-"""Code, exit status, the record's id and the case's number."""
+"""How an action ended: error code ("done" without an error), exit status, id of the record, and id of the case. The
+ids are None if the error doesn't name them."""
 
 
 def execute_and_send_ending(pipe: Pipe, environment: Mapping[str, str], action: str, subject: object) -> None:
-    """Target of a child process: execute the action, and send how it ended: error code, exit status, record id,
-    number of the case.
-    """
+    """Target of a child process: execute the action, and send how it ended: as a LateEnding."""
     with open_console(Settings.load(dict(environment))) as console:
         pipe.send("open")
         try:
@@ -45,9 +45,9 @@ _FUNCTION_BY_ACTION: Mapping[str, Callable[[Console, object], object]] = {
     "refund": lambda console, refund: console.refunds.approve(int(str(refund))),
     "start": lambda console, order_id: console.payments.start(int(str(order_id)), "paypay"),
 }
-SUBJECT_KIND_BY_ACT = {"purchase": "credit-check", "refund": "refund", "start": "payment"}
-_PROVIDER_CALL_BY_ACT = {"purchase": "purchase", "refund": "paypay_refund", "start": "paypay_create"}
-_FAULT_BY_ACT = {"purchase": "hang_after_charge", "refund": "hang", "start": "hang"}
+SUBJECT_KIND_BY_ACTION = {"purchase": "credit-check", "refund": "refund", "start": "payment"}
+_PROVIDER_CALL_BY_ACTION = {"purchase": "purchase", "refund": "paypay_refund", "start": "paypay_create"}
+_FAULT_BY_ACTION = {"purchase": "hang_after_charge", "refund": "hang", "start": "hang"}
 STATE_AFTER_DECISION = {"purchase": "error", "refund": "failed", "start": "payment_failed"}
 
 
@@ -64,7 +64,7 @@ class LateAnswerCase:
 
     def read_shown_state(self) -> tuple[str, Certainty]:
         """Return state and certainty of the record as the page of another desk shows them."""
-        record = self.stage.maker.recovery.read_record(SUBJECT_KIND_BY_ACT[self.action], str(self.record)).record
+        record = self.stage.maker.recovery.read_record(SUBJECT_KIND_BY_ACTION[self.action], str(self.record)).record
         return str(record.state), record.certainty  # type: ignore[union-attr]  # every kind has one
 
     def find_and_store_id(self) -> bool:
@@ -88,7 +88,7 @@ def check_late_answer(stage: SignalTestStage, action: str, *, is_decided: bool) 
     late = LateAnswerCase(stage, action, _make_subject(stage, action))
     person = "lead-b" if action == "refund" else "op-a"
     told = stage.make_environment("approve" if person == "lead-b" else "start")
-    stage.sandbox.control.add_fault(_FAULT_BY_ACT[action], call=_PROVIDER_CALL_BY_ACT[action], times=1)
+    stage.sandbox.control.add_fault(_FAULT_BY_ACTION[action], call=_PROVIDER_CALL_BY_ACTION[action], times=1)
     with start_children(execute_and_send_ending, [(told, action, late.subject)]) as (child,):
         assert child.wait_for_report() == "open"
         assert stage.sandbox.control.wait_until_reached(held=1)
@@ -140,7 +140,7 @@ def _count_unread_bytes(child: Child, port: int) -> int:
 
 def _decide_as_two_people(late: LateAnswerCase) -> None:
     """Let two people decide that the action didn't happen."""
-    kind, ending, record = SUBJECT_KIND_BY_ACT[late.action], STATE_AFTER_DECISION[late.action], str(late.record)
+    kind, ending, record = SUBJECT_KIND_BY_ACTION[late.action], STATE_AFTER_DECISION[late.action], str(late.record)
     late.stage.maker.recovery.resolve(kind, record, ending, "their list is empty")
     late.stage.checker.recovery.resolve(kind, record, ending, "not on the bill")
     assert late.read_shown_state() == (ending, Certainty.KNOWN)

@@ -21,8 +21,8 @@ RANDOM_FAULT_COUNT = 2
 
 
 def fail_each_statement(stage: MoneyStage, action: str, fault: StatementFault) -> Counter[str]:
-    """Let each statement of the action fail: once alone, and once with all later statements. Return how often each
-    ending occurred.
+    """Let each statement of the action fail: once alone, and once with all later statements. Return the counts of the
+    endings.
     """
     tally: Counter[str] = Counter()
     for lasting in (False, True):
@@ -35,7 +35,7 @@ def fail_random_statements(
     stage: MoneyStage, action: str, faults: tuple[StatementFault, ...], seed: int
 ) -> Counter[str]:
     """Let the action fail with RANDOM_FAULT_COUNT of these faults, each at a random statement; every second failure
-    lasts. Return how often each ending occurred.
+    lasts. Return the counts of the endings.
     """
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()

@@ -53,8 +53,8 @@ class RequestKillCase:
 
 
 def kill_call_at_each_step(action: str, place: Place, seed: int, only_steps: Sequence[str] = ()) -> Counter[str]:
-    """Kill the call at each of its steps (or at the steps `only_steps`), then make the same call again. Return how
-    often each answer occurred."""
+    """Kill the call at each of its steps (or at the steps `only_steps`), then make the same call again. Return the
+    counts of the answers."""
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         steps = [step for step in STEPS[action] if step in (only_steps or STEPS[action])]
         cases = [

@@ -43,7 +43,8 @@ SIGNAL_BY_MODE: Mapping[str, tuple[int, bool]] = {
 StepsByMode = Mapping[str, Sequence[str]]
 """The steps at which the signal is sent, by mode."""
 CLIENT_ID = "1"
-"""A client of each mode buys on its own, so that no lease is waited for."""
+"""Client for which a purchase is made if its subject names no client. Each mode has a client of its own, so that no
+purchase waits for the lease of another one."""
 _REFUND_ACTIONS = ("approve", "submit", "approve at Atom")
 _PROVIDER_BY_START_ACTION = {"start": "paypay", "start at Atom": "atom"}
 

@@ -42,8 +42,7 @@ class StoppedBuyer:
 
 def stop_buyers(place: Place, stopped_count: int, seed: int = 0) -> Counter[str]:
     """Stop `stopped_count` buying processes on one database after the provider's answer. Each buys a number of its
-    own. Two people decide about every second purchase, then the processes continue. Return how often each ending
-    occurred.
+    own. Two people decide about every second purchase, then the processes continue. Return the counts of the endings.
     """
     with Sandbox() as sandbox:
         told = place.make_environment(sandbox.url, LEASES="off")
@@ -137,7 +136,7 @@ def _decide_not_bought(place: Place, console: Console, buyer: StoppedBuyer) -> N
 
 def _continue_buyers(console: Console, sandbox: Sandbox, stopped_buyers: list[StoppedBuyer]) -> Counter[str]:
     """Let the stopped processes continue. Check that none overwrites a decision, and that each answer is stored as
-    evidence. Return how often each ending occurred.
+    evidence. Return the counts of the endings.
     """
     tally: Counter[str] = Counter(stopped=len(stopped_buyers))
     for one in stopped_buyers:

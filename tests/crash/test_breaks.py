@@ -119,8 +119,8 @@ def test_an_exception_after_recording_keeps_the_outcome(
 
 
 def hold_lock(pipe: Pipe, file: str) -> None:
-    """Target of a child process: lock the database for writing when the parent sends something, and unlock it at the
-    next message.
+    """Target of a child process: lock the database for writing when the parent process sends a message, and unlock it
+    at the next message.
     """
     holder = sqlite3.connect(file, timeout=MAX_WAIT_SECONDS, isolation_level=None)
     pipe.send("open")

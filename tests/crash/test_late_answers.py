@@ -8,7 +8,7 @@ import pytest
 
 from console.domain.records import Certainty, PurchaseRequest
 from tests.crash import late, signals
-from tests.crash.late import SUBJECT_KIND_BY_ACT, LateAnswerCase
+from tests.crash.late import SUBJECT_KIND_BY_ACTION, LateAnswerCase
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
 
@@ -57,7 +57,7 @@ def test_a_late_answer_against_a_decision_becomes_evidence(place: Place, action:
         number = read_provider_id(one)
         assert alert.id == case
         assert number in alert.observed
-        view = on.maker.recovery.read_record(SUBJECT_KIND_BY_ACT[action], str(one.record))
+        view = on.maker.recovery.read_record(SUBJECT_KIND_BY_ACTION[action], str(one.record))
         assert any(number in str(entry.detail) for entry in view.timeline), view.timeline
         assert any(number in item.body for item in view.evidence), view.evidence
         if action == "purchase":

@@ -11,7 +11,7 @@ from typing import Any
 from tests.day.plan import DayParameters
 from tests.day.surroundings import DaySurroundings, call_with_retries
 
-_OUTAGE_SECONDS, _SLOW_SECONDS, _SLOW_DELAY = (1.0, 3.0), 2.0, 0.12
+_OUTAGE_SECONDS, _SLOW_SECONDS, _SLOW_DELAY_SECONDS = (1.0, 3.0), 2.0, 0.12
 _LAST_FAULT_PART = 0.85
 """Part of the orders of the day after which no fault begins, and the workers repair the effects of earlier ones."""
 _FIRST_FAULT_PART = 0.08
@@ -23,20 +23,21 @@ _FAULTY_ANSWERS: tuple[tuple[float, tuple[str, ...], tuple[str, ...]], ...] = (
                                 "late_charge", "hang", "reset", "result_after:SERVICE_ERROR")),
     (0.25, ("atom_refund",), ("hang_after_charge", "status_after_charge:500", "close_after_charge", "truncate")),
 )  # fmt: skip
-"""Rate, calls, and what they meet: 5xx, time-outs, cut connections; with effect, without, and with a late one."""
+"""Groups of calls: the rate (0 to 1) at which their answers are faulty, the calls, and the faults. A fault is an HTTP
+status 5xx, a time-out or a cut connection, and the call has its effect, none, or a late one."""
 
 
 class DayFaults:
     """Causes each kind of fault as often as the parameters of the day state, distributed over the begun orders.
-    `told` counts the caused faults, `went_wrong` has the errors of this class itself."""
+    `fault_counts` counts the caused faults by kind, `errors` has the errors of this class itself."""
 
     def __init__(self, surroundings: DaySurroundings, begun: Callable[[], int]) -> None:
         self._surroundings, self._begun, self._over = surroundings, begun, Event()
         self._chance = random.Random(surroundings.day.seed + 1)
         self._plan = self._plan_faults(surroundings.day)
         self._thread = Thread(target=self._cause_planned_faults, name="trouble")
-        self.told: Counter[str] = Counter()
-        self.went_wrong: list[str] = []
+        self.fault_counts: Counter[str] = Counter()
+        self.errors: list[str] = []
 
     def _plan_faults(self, day: DayParameters) -> list[tuple[int, str]]:
         """Return (number of begun orders, kind of fault) for each fault, in order."""
@@ -74,9 +75,9 @@ class DayFaults:
         if error_type is not None:
             self._over.set()
         self._thread.join()
-        self.told["broken_answers"] = sum(int(rule["met"]) for rule in self._list_fault_rules())
+        self.fault_counts["broken_answers"] = sum(int(rule["met"]) for rule in self._list_fault_rules())
         call_with_retries(self._surroundings.control.clear_faults)
-        assert not self.went_wrong, self.went_wrong
+        assert not self.errors, self.errors
 
     def _list_fault_rules(self) -> list[dict[str, Any]]:
         return list(call_with_retries(self._surroundings.control.read_state)["rules"])
@@ -90,9 +91,9 @@ class DayFaults:
             try:
                 getattr(self, f"_cause_{kind}")()
             except Exception as error:
-                self.went_wrong.append(f"{kind}: {error!r}")
+                self.errors.append(f"{kind}: {error!r}")
                 return
-            self.told[kind] += 1
+            self.fault_counts[kind] += 1
 
     def _cause_outages(self) -> None:
         """Let no provider be reachable for some seconds."""
@@ -102,7 +103,7 @@ class DayFaults:
 
     def _cause_slow_spells(self) -> None:
         """Let all providers answer slowly for some seconds."""
-        call_with_retries(lambda: self._surroundings.control.change_settings(delay_seconds=_SLOW_DELAY))
+        call_with_retries(lambda: self._surroundings.control.change_settings(delay_seconds=_SLOW_DELAY_SECONDS))
         self._over.wait(_SLOW_SECONDS)
         call_with_retries(lambda: self._surroundings.control.change_settings(delay_seconds=0.0))
 
@@ -115,4 +116,6 @@ class DayFaults:
         began = time.monotonic()
         self._surroundings.server.kill()
         self._surroundings.server.start()
-        self.told["database_away_ms"] = max(self.told["database_away_ms"], round((time.monotonic() - began) * 1000))
+        self.fault_counts["database_away_ms"] = max(
+            self.fault_counts["database_away_ms"], round((time.monotonic() - began) * 1000)
+        )

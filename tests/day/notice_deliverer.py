@@ -16,13 +16,13 @@ from itertools import count
 from threading import Condition, Lock, Thread
 
 DELIVERY_THREADS = 6
-LOST, DOUBLED, LATE = 0.12, 0.25, 0.25
+LOST_PART, REPEATED_PART, LATE_PART = 0.12, 0.25, 0.25
 """Parts (0 to 1) of the notices that are lost, delivered two to four times, or delivered up to MAX_DELAY_SECONDS
 late.
 """
 MAX_DELAY_SECONDS = 2.5
-_AGAIN_SECONDS, _GIVES_UP_SECONDS, _ANSWER_SECONDS = 0.4, 60.0, 10.0
-TAKEN, REFUSED = 200, 400
+_REPETITION_INTERVAL_SECONDS, _REPETITION_PERIOD_SECONDS, _ANSWER_TIMEOUT_SECONDS = 0.4, 60.0, 10.0
+ACCEPTED_STATUS, REFUSED_STATUS = 200, 400
 
 
 @dataclass(order=True)
@@ -41,8 +41,8 @@ class _Delivery:
 
 class NoticeDeliverer(ThreadingHTTPServer):
     """An HTTP server that answers each notice of a provider immediately and delivers it to a worker later. If a
-    worker doesn't accept a delivery, it is repeated to the next worker. `told` counts the notices by what happened to
-    them: lost, late, accepted and so on.
+    worker doesn't accept a delivery, it is repeated to the next worker. `event_counts` counts the notices by event:
+    lost, late, accepted and so on.
     """
 
     daemon_threads = True
@@ -55,7 +55,7 @@ class NoticeDeliverer(ThreadingHTTPServer):
         self._turns, self._changed, self._closed = count(), Condition(), False
         self._handed_in: Counter[str] = Counter()
         self._lock, self._busy = Lock(), 0
-        self.told: Counter[str] = Counter()
+        self.event_counts: Counter[str] = Counter()
         self._carriers = [
             Thread(target=self._deliver_until_closed, name=f"carrier-{n}") for n in range(DELIVERY_THREADS)
         ]
@@ -90,17 +90,19 @@ class NoticeDeliverer(ThreadingHTTPServer):
         """
         chance = self._make_random(body)
         self._count("notices")
-        if not never_lost and chance.random() < LOST:
+        if not never_lost and chance.random() < LOST_PART:
             self._count("lost")
             return
-        copies = chance.randint(2, 4) if chance.random() < DOUBLED else 1
-        late = chance.uniform(0.2, MAX_DELAY_SECONDS) if chance.random() < LATE else 0.0
+        copies = chance.randint(2, 4) if chance.random() < REPEATED_PART else 1
+        late = chance.uniform(0.2, MAX_DELAY_SECONDS) if chance.random() < LATE_PART else 0.0
         self._count("doubled", copies > 1)
         self._count("late", late > 0)
         now = time.monotonic()
         with self._changed:
             for _ in range(copies):
-                letter = _Delivery(now + late, next(self._turns), path, body, kind, now + late + _GIVES_UP_SECONDS)
+                letter = _Delivery(
+                    now + late, next(self._turns), path, body, kind, now + late + _REPETITION_PERIOD_SECONDS
+                )
                 heappush(self._letters, letter)
             self._changed.notify_all()
 
@@ -115,7 +117,7 @@ class NoticeDeliverer(ThreadingHTTPServer):
 
     def _count(self, event: str, count: int = 1) -> None:
         with self._lock:
-            self.told[event] += count
+            self.event_counts[event] += count
 
     def _deliver_until_closed(self) -> None:
         """Deliver waiting notices until the server is closed."""
@@ -141,19 +143,22 @@ class NoticeDeliverer(ThreadingHTTPServer):
         """Deliver a notice once to a worker, and plan a repetition if the worker didn't accept the notice."""
         status = _send_notice(self._ports[delivery.delivery_number % len(self._ports)], delivery)
         self._count(f"answered {status}")
-        if status in (TAKEN, REFUSED):
+        if status in (ACCEPTED_STATUS, REFUSED_STATUS):
             return
         now = time.monotonic()
         if now > delivery.until:
             self._count("given up")
             return
         with self._changed:
-            heappush(self._letters, replace(delivery, at=now + _AGAIN_SECONDS, delivery_number=next(self._turns)))
+            heappush(
+                self._letters,
+                replace(delivery, at=now + _REPETITION_INTERVAL_SECONDS, delivery_number=next(self._turns)),
+            )
 
 
 def _send_notice(port: int, delivery: _Delivery) -> int:
     """Send the notice to this port. Return the HTTP status; 0 if there was no answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_TIMEOUT_SECONDS)
     try:
         connection.request(
             "POST", delivery.path, delivery.body, {"Content-Type": delivery.kind, "Connection": "close"}

@@ -172,13 +172,17 @@ def compute_score(facts: DayFacts) -> AlertScore:
 
 def _list_raised_alerts(facts: DayFacts) -> list[TableRow]:
     """Return the raised alerts of these rules. Alerts that were right only because the machine was busy are left out
-    (see `_is_of_late_move`).
+    (see `_is_about_order_set_to_paid_late`).
     """
     rows = [row for row in facts["alerts"] if row["rule_id"] in PLANTED_RULES]
-    return [row for row in rows if facts.planted.get(row["order_no"]) == "A" or not _is_of_late_move(facts, row)]
+    return [
+        row
+        for row in rows
+        if facts.planted.get(row["order_no"]) == "A" or not _is_about_order_set_to_paid_late(facts, row)
+    ]
 
 
-def _is_of_late_move(facts: DayFacts, alert: TableRow) -> bool:
+def _is_about_order_set_to_paid_late(facts: DayFacts, alert: TableRow) -> bool:
     """True if the alert was about a paid order that the program set to paid only after the grace period. On a busy
     machine the few real seconds of the grace period can pass before the worker runs.
     """

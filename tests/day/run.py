@@ -62,7 +62,7 @@ def _run_programs_and_stories(day: DayParameters, folder: Path, print_line: Prin
         print_line(f"open after {time.monotonic() - began:.1f} s")
         with DayFaults(place, lambda: street.begun) as error, _print_progress(street, error, print_line):
             street.run()
-        print_line(f"the last order has ended after {time.monotonic() - began:.1f} s: {dict(error.told)}")
+        print_line(f"the last order has ended after {time.monotonic() - began:.1f} s: {dict(error.fault_counts)}")
         quiet = _wait_until_quiet(place, lives, print_line)
         print_line(f"quiet ({quiet}) after {time.monotonic() - began:.1f} s")
         assert [worker.end() for worker in place.workers] == [0] * len(place.workers)
@@ -82,7 +82,7 @@ def _print_progress(runner: StoryRunner, faults: DayFaults, print_line: PrintLin
 
     def print_progress_line() -> None:
         while not over.wait(_PROGRESS_INTERVAL_SECONDS):
-            print_line(f"{runner.begun} begun, {runner.ended} ended, {dict(faults.told)}")
+            print_line(f"{runner.begun} begun, {runner.ended} ended, {dict(faults.fault_counts)}")
 
     thread = Thread(target=print_progress_line, name="telling")
     thread.start()
@@ -126,8 +126,8 @@ def _list_open_faults(surroundings: DaySurroundings, diary: Diary) -> list[str]:
 
 def _count_all(surroundings: DaySurroundings, ended: DayFacts, faults: DayFaults, diary: Diary) -> Counter[str]:
     """Return the counts of the day."""
-    told, scored = surroundings.notice_deliverer.told, oracle.compute_score(ended)
-    tally = Counter(faults.told)
+    told, scored = surroundings.notice_deliverer.event_counts, oracle.compute_score(ended)
+    tally = Counter(faults.fault_counts)
     tally.update(
         orders=len(ended["orders"]), payments=len(ended["payments"]), refunds=len(ended["refunds"]),
         given_up=len(diary.given_up), unanswered=len(diary.unanswered),

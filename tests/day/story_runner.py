@@ -55,8 +55,8 @@ class _WaitingStory:
 
 
 class StoryRunner:
-    """Runs at most `day.under_way` stories at the same time; when one ends, the next one begins. `errors` collects
-    the exceptions of stories, and the conditions that didn't become true in time.
+    """Runs at most `day.max_running_orders` stories at the same time; when one ends, the next one begins. `errors`
+    collects the exceptions of stories, and the conditions that didn't become true in time.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class StoryRunner:
                 self._changed.wait(wait)
 
     def _begin_stories(self) -> None:
-        """Begin further stories while fewer than `day.under_way` are running."""
+        """Begin further stories while fewer than `day.max_running_orders` are running."""
         while self._under_way < self._room and not self._over and time.monotonic() < self._closes:
             life = next(self._lives, None)
             if life is None:

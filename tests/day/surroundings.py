@@ -26,7 +26,6 @@ from tests.support.payment_desks import make_settings as known_providers
 from tests.support.waiting import MAX_WAIT_SECONDS
 
 WORKER_COUNT = 3
-"""Seconds for which the shop and people try again while a provider or the database is away."""
 _ROLES_BY_PERSON = {
     "op-a": ("operator",),
     "lead-b": ("approver",),
@@ -36,7 +35,7 @@ _ROLES_BY_PERSON = {
 }
 _PAUSE_SECONDS = 0.2
 UNREACHABLE_EXIT_STATUS = 6
-"""The exit status of what can't be reached."""
+"""Exit status of a command that can't reach the database or a provider."""
 _ResultT = TypeVar("_ResultT")
 
 

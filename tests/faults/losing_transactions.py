@@ -79,7 +79,7 @@ class ReadModifyWrite:
 
 def run_crossing_transactions(databases: Sequence[Database], transaction_count: int) -> Counter[str]:
     """Run `transaction_count` crossing transactions on each database, each database in a thread of its own. Every
-    second thread has the opposite order of rows. Return how often each ending occurred."""
+    second thread has the opposite order of rows. Return the counts of the endings."""
     tally: Counter[str] = Counter()
     start = Barrier(len(databases))
 

@@ -33,8 +33,10 @@ TESTED_FAULTS: tuple[CommandFault, ...] = (
     "away",
     "away_after",
 )
-"""The n-th command or its reply is lost once; its session is killed; the reply to its n-th COMMIT is lost; from it on
-the server is away for good."""
+"""The faults that the tests cause. The n-th command or its reply is lost once; the session that sends the n-th
+command is killed; the reply to the n-th COMMIT is lost; or the server can't be reached any more from the n-th command
+on.
+"""
 _BREAK_KIND_BY_FAULT: dict[CommandFault, BreakKind] = {
     "lost_request": "lost_request",
     "lost_reply": "lost_reply",
@@ -51,7 +53,7 @@ _SHORT_RETRY_SETTINGS = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.
 USUAL_COMMAND_COUNT_BY_ACTION = {
     "ask": 40, "approve": 90, "reject": 35, "withdraw": 35, "probe": 60, "due": 90, "resolve": 60, "notice": 40,
 }  # fmt: skip
-COMMIT_COUNT_BY_COMMAND = {
+COMMIT_COUNT_BY_ACTION = {
     "ask": 1,
     "approve": 4,
     "reject": 1,
@@ -67,7 +69,7 @@ RANDOM_FAULT_COUNT = 2
 
 
 def disturb_each_command(stage: MoneyStage, action: str, fault: CommandFault) -> Counter[str]:
-    """Disturb each command of the action in turn. Return how often each ending occurred."""
+    """Disturb each command of the action in turn. Return the counts of the endings."""
     tally = call_at_each_place(partial(fail_at_command, stage, action, fault))
     stage.check_all_rules()
     return tally
@@ -76,13 +78,13 @@ def disturb_each_command(stage: MoneyStage, action: str, fault: CommandFault) ->
 def disturb_random_commands(
     stage: MoneyStage, action: str, faults: tuple[CommandFault, ...], seed: int
 ) -> Counter[str]:
-    """Disturb the action in RANDOM_FAULT_COUNT of the possible ways, each time at a random command. Return how
-    often each ending occurred.
+    """Disturb the action in RANDOM_FAULT_COUNT of the possible ways, each time at a random command. Return the counts
+    of the endings.
     """
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
     for fault in chance.sample(faults, RANDOM_FAULT_COUNT):
-        most = COMMIT_COUNT_BY_COMMAND[action] if fault == "commit_lost" else USUAL_COMMAND_COUNT_BY_ACTION[action]
+        most = COMMIT_COUNT_BY_ACTION[action] if fault == "commit_lost" else USUAL_COMMAND_COUNT_BY_ACTION[action]
         tally.update({fail_at_command(stage, action, fault, chance.randint(1, most)) or "undisturbed": 1})
     return tally
 

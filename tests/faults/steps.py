@@ -23,7 +23,8 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 
 CommandFault = Literal["lost_request", "lost_reply", "half_reply", "killed", "away", "away_after", "restarted"]
 TESTED_FAULTS: tuple[CommandFault, ...] = ("lost_request", "lost_reply", "half_reply", "killed", "away", "away_after")
-"""The n-th command or its reply is lost once; its session is killed; from it on the server is away for good."""
+"""The faults that the tests cause. The n-th command or its reply is lost once; the session that sends the n-th
+command is killed; or the server can't be reached any more from the n-th command on."""
 
 _BREAK_KIND_BY_FAULT: dict[CommandFault, tuple[BreakKind, bool]] = {
     "lost_request": ("lost_request", False),
@@ -40,7 +41,7 @@ _SHORT_RETRY_SETTINGS = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.
 
 
 def disturb_each_command(scene: FaultScene, action: str, fault: CommandFault, seed: int) -> Counter[str]:
-    """Disturb each command of the action in turn. Return how often each ending occurred."""
+    """Disturb each command of the action in turn. Return the counts of the endings."""
     names = iter(invent_numbers(2_000, seed))
     tally = call_at_each_place(lambda nth: fail_at_command(scene, action, fault, nth, next(names)))
     scene.verify_trail()
@@ -48,9 +49,8 @@ def disturb_each_command(scene: FaultScene, action: str, fault: CommandFault, se
 
 
 def disturb_random_commands(scene: FaultScene, action: str, seed: int) -> Counter[str]:
-    """Disturb the action once in each possible way, each time at a random command. Return how often each ending
-    occurred.
-    """
+    """Disturb the action once in each possible way, each time at a random command. Return the counts of the
+    endings."""
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
     names = invent_numbers(len(TESTED_FAULTS), 10 * seed + ACTIONS.index(action))

@@ -23,8 +23,9 @@ from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 pytestmark = pytest.mark.engines("galera")
 KIND, RECORDS = "payment", range(1, 6)
-TURNS, CROWD = 25, 60
-"""Transactions of each writer; every fifth one tells of so many other records."""
+TRANSACTION_COUNT, ANNOUNCED_RECORD_COUNT = 25, 60
+"""Number of transactions of each writer, and number of other records whose change every fifth transaction announces.
+"""
 
 
 class FeedReader:
@@ -69,8 +70,8 @@ def write_notes(database: Database, person: str, number: int) -> None:
     many records.
     """
     chance = random.Random(number)
-    for turn in range(TURNS):
-        record, others = chance.choice(RECORDS), CROWD if turn % 5 == 0 else 0
+    for turn in range(TRANSACTION_COUNT):
+        record, others = chance.choice(RECORDS), ANNOUNCED_RECORD_COUNT if turn % 5 == 0 else 0
 
         def work(tx: Transaction, record: int = record, others: int = others, turn: int = turn) -> None:
             notes.add_note(tx.conn, KIND, record, person, f"{number}-{turn}", START_TIME)

@@ -20,7 +20,7 @@ from tests.faults.scene import connect_to_place, execute_as_owner
 from tests.support.places import ServerPlace
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-TURNS, THREADS = 60, 3
+TRANSACTIONS_PER_THREAD, THREAD_COUNT = 60, 3
 
 
 @contextmanager
@@ -53,9 +53,9 @@ def test_deadlocks_are_run_again(place: ServerPlace) -> None:
     """Transactions that update two rows in opposite orders deadlock, and the program runs them again. Nearly all
     succeed, and each successful one has incremented both rows once.
     """
-    with open_databases(place, THREADS) as made, count_reruns() as reruns:
-        tally = losing_transactions.run_crossing_transactions(made, TURNS)
-    turns = THREADS * TURNS
+    with open_databases(place, THREAD_COUNT) as made, count_reruns() as reruns:
+        tally = losing_transactions.run_crossing_transactions(made, TRANSACTIONS_PER_THREAD)
+    turns = THREAD_COUNT * TRANSACTIONS_PER_THREAD
     most = tally["max_tries"] - 1
     print(f"demand 7: {tally['won']} of {turns} through, {reruns.numbers['1213']} times 1213, at most {most} reruns")
     assert reruns.numbers["1213"], "nobody ever lost"

@@ -20,7 +20,8 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 
 _USUAL_BREAKS: tuple[BreakKind, ...] = ("lost_reply", "lost_request", "half_reply", "lost_request")
 QUICK_BREAKS: tuple[BreakKind, ...] = (*_USUAL_BREAKS, *_USUAL_BREAKS, "lost_reply", "late")
-"""Half of them have arrived. One in ten is still on its way, and takes a second to decide."""
+"""Ways in which the answers to ten COMMITs are lost. Five of the COMMITs have arrived at the server. One is still on
+its way, and the program needs a second to decide about it."""
 _CHAIN_NAME = "verdicts"
 
 
@@ -64,8 +65,8 @@ def read_stored_tries(place: ServerPlace, name: str) -> list[int]:
 
 
 def lose_commit_answers(place: ServerPlace, count: int, kinds: tuple[BreakKind, ...] = QUICK_BREAKS) -> Counter[str]:
-    """Lose the answers to `count` COMMITs, and return how often each result occurred. Each time the program must
-    report the state that the server has, and each row must exist once.
+    """Lose the answers to `count` COMMITs, and return the counts of the results. Each time the program must report
+    the state that the server has, and each row must exist once.
     """
     tally: Counter[str] = Counter()
     with open_database_behind_proxy(place) as (proxy, database):

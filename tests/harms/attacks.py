@@ -33,7 +33,8 @@ SET_CHECKS_OFF_STATEMENTS = (
     "SET SESSION time_zone = '+09:00'",
     "SET SESSION timestamp = 2145916800",
 )
-"""A session without any check that it may switch off, in another zone and another century."""
+"""Statements that switch off every check that a session may switch off, and set another time zone and another time.
+"""
 
 
 def make_insert_attacks(table: str, values: SqlValueByColumn) -> Iterator[Attack]:

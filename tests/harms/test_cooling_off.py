@@ -20,7 +20,8 @@ from tests.support.money_desks import call_for_ending
 from tests.support.teams import PERSON_NAME_BY_ROLE
 
 LARGE_YEN = 200_000
-"""Above the limit: fifteen minutes of cooling-off, 45 s for the desks of these tests."""
+"""Amount (yen) of a refund above the limit, so that it has a cooling-off period. The period is fifteen minutes, which
+take 45 s at the accelerated desks of these tests."""
 FORGED_TIMES: dict[str, SqlValueByColumn] = {
     "over long ago": {"sends_after": "'2020-01-01'"},
     "over now": {"sends_after": UTC},

@@ -46,7 +46,7 @@ SELECT_REQUESTS_SQL = (
     "SELECT id, who, at, expires_at, action, args, subject_kind, subject_id, amount_minor, proposed, evidence_sha256,"
     " request_id, desk FROM requests ORDER BY id"
 )
-"""The query of the desk requests: no account may change them."""
+"""Query of the columns of all desk requests that no account may change."""
 _STATE_COLUMNS = ("status", "state", "certainty", "proposed")
 _VALUES_BY_COLUMN_TYPE = {"int": _NUMBERS, "decimal": _NUMBERS, "double": _NUMBERS, "date": _TIMES}
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]

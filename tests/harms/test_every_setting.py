@@ -17,9 +17,9 @@ from tests.harms.test_every_route import _ENGINES, PEOPLE_IN_TEAM_MODE, Attacked
 __all__ = ["attacked_team"]
 
 DRAWN_SETTING_COUNT = 60
-"""Settings of one run. The soak tries all of them."""
+"""Number of settings that an ordinary run draws at random. The soak tries all settings."""
 PERSON_WITH_FULL_QUOTA = "lead-c"
-"""Somebody who has as many requests waiting as a person may have."""
+"""A person who has the largest allowed number of waiting requests."""
 LONGEST_WAIT_SECONDS = 60
 _FORGED_STATEMENTS = (
     "INSERT INTO requests (id, who, at, expires_at, action, args, desk) VALUES"

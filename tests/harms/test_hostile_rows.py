@@ -24,7 +24,8 @@ PAYMENT_LINKS = (
     "https://", "https://evil.example/\r\nX: y", "data:text/html,x", "",
 )  # fmt: skip
 RENAMED_PAIR_SQL = "CONCAT('v', version + 1, SUBSTRING(sealed, LOCATE('.', sealed)))"
-"""SQL: the pair that is there, as of the next version; else the list would be refused for the pair's sake."""
+"""SQL of the stored pair of tokens with the next version. An UPDATE that changes only the list of used tokens and not
+the version of the pair would be refused because of the pair, and the rule about the list would not be tested."""
 
 
 def _read_tokens(scene: AttackedDatabase) -> tuple[str, int, str]:

@@ -223,11 +223,12 @@ STRANGE_ROWS = (
     ),
     "UPDATE tasks SET position = '{\"fresh\": 1}', taken = -1, version = version + 1",
 )  # fmt: skip
-"""Rows that the database takes from who may write rows of the kind, and that mean nothing."""
+"""SQL statements that write meaningless rows. The database accepts each of them from accounts that may write rows of
+its kind."""
 
 
 DEEP_JSON = "REPEAT('[', 100000)"
-AUDIT_INSERTS = (
+MALFORMED_ROW_INSERTS = (
     *(
         (
             "INSERT INTO audit_log (session, seq, at, who, desk, what, subject_kind, subject_id, result, detail,"
@@ -258,7 +259,8 @@ AUDIT_INSERTS = (
         )
     ),
 )  # fmt: skip
-"""Rows with values that end a program which believes them: also by accounts that write the trail alone."""
+"""INSERT statements of rows with values that would end a program that reads them without a check. Accounts that may
+write only the audit trail can execute some of them."""
 
 
 @pytest.mark.expects_log("rows that can't be read are told")
@@ -267,7 +269,7 @@ def test_a_malformed_row_ends_no_list_and_no_task(scene_with_rows: AttackedDatab
     still be read, and every due task still runs.
     """
     for person in ("op-b", "aud-e", "adm-f", "worker"):
-        said = scene_with_rows.attack(person, Attack("added", (SET_CHECKS_OFF_SQL, *AUDIT_INSERTS)))
+        said = scene_with_rows.attack(person, Attack("added", (SET_CHECKS_OFF_SQL, *MALFORMED_ROW_INSERTS)))
         assert said.count("") > 10, said
     assert list_failed_readings(scene_with_rows) == {}
 
@@ -289,7 +291,7 @@ NOTICE_INSERTS = tuple(
                         detected_at=UTC if at == "NULL" else at),
     )
 )  # fmt: skip
-"""Notices of sums, currencies and times that nobody can have meant, each with its case."""
+"""INSERT statements of notices with impossible amounts, currencies and times, each with its case."""
 ORDER_INSERTS = tuple(
     money_scene.make_insert(
         "orders", merch_txn_id="UUID()", total_amount=total, currency=currency, status=status, work_state=work,
@@ -300,7 +302,8 @@ ORDER_INSERTS = tuple(
     for status, work, reason in (("'pending'", "'needs_review'", "amount_differs"), ("'nonsense'", "'none'", ""))
     for at in STRANGE_TIMES_SQL[:2]
 )  # fmt: skip
-"""Orders that the shop writes: no rule of ours holds for their sums and currencies."""
+"""INSERT statements of orders with impossible amounts and currencies. The shop writes orders, and the database
+doesn't check these columns."""
 
 
 @pytest.mark.expects_log("rows that can't be read are told")

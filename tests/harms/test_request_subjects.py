@@ -9,9 +9,9 @@ import pytest
 
 from tests.harms.test_requests_of_people import (
     _ENGINES,
-    FREE,
     NOW,
-    SUM,
+    REFUND_YEN,
+    UNREFUNDED_PAYMENT_ID,
     RequestingTeam,
     _make_insert,
     make_refund_statements,
@@ -19,8 +19,8 @@ from tests.harms.test_requests_of_people import (
     open_requesting_team,
 )
 
-UNKNOWN, OTHER = 11, 12
-OPERATION, OTHER_OPERATION = (str(uuid.UUID(int=number)) for number in (1, 2))
+PAYMENT_ID, OTHER_PAYMENT_ID = 11, 12
+OPERATION_ID, OTHER_OPERATION_ID = (str(uuid.UUID(int=number)) for number in (1, 2))
 
 
 @pytest.fixture(scope="module", params=_ENGINES)
@@ -30,12 +30,12 @@ def team_with_unknown_payments(request: pytest.FixtureRequest) -> Iterator[Reque
     """
     with open_requesting_team(request.param, can_act=False) as made:
         operator = made.team.names["op-a"]
-        made.execute_in_session("owner", *map(make_unknown_payment_insert, (UNKNOWN, OTHER)))
+        made.execute_in_session("owner", *map(make_unknown_payment_insert, (PAYMENT_ID, OTHER_PAYMENT_ID)))
         made.execute_in_session(
             "owner",
             "SET SESSION sql_mode = ''",
-            make_operation_insert(OPERATION, UNKNOWN, operator),
-            make_operation_insert(OTHER_OPERATION, OTHER, operator),
+            make_operation_insert(OPERATION_ID, PAYMENT_ID, operator),
+            make_operation_insert(OTHER_OPERATION_ID, OTHER_PAYMENT_ID, operator),
         )
         yield made
 
@@ -93,13 +93,13 @@ def take_resolve_request(
 @pytest.mark.parametrize(
     ("kind", "id", "state"),
     [
-        ("payment", OTHER, "completed"),
-        ("operation", OTHER_OPERATION, "completed"),
+        ("payment", OTHER_PAYMENT_ID, "completed"),
+        ("operation", OTHER_OPERATION_ID, "completed"),
         ("operation", str(uuid.UUID(int=3)), "completed"),
-        ("refund", UNKNOWN, "completed"),
-        ("payment", f"{UNKNOWN} ", "completed"),
-        ("payment", UNKNOWN, "payment_failed"),
-        ("payment", UNKNOWN, None),
+        ("refund", PAYMENT_ID, "completed"),
+        ("payment", f"{PAYMENT_ID} ", "completed"),
+        ("payment", PAYMENT_ID, "payment_failed"),
+        ("payment", PAYMENT_ID, None),
     ],
 )
 def test_a_decision_about_another_record_is_no_second_one(
@@ -107,45 +107,47 @@ def test_a_decision_about_another_record_is_no_second_one(
 ) -> None:
     """op-a proposes an outcome for a record. lead-b, with the password, decides about another record. The worker
     can't use lead-b's request as the second decision about the first record."""
-    first = take_resolve_request(team_with_unknown_payments, "op-a", "payment", UNKNOWN)
+    first = take_resolve_request(team_with_unknown_payments, "op-a", "payment", PAYMENT_ID)
     team_with_unknown_payments.execute_in_session(
-        "worker", *first, make_evidence_insert("op_a", UNKNOWN), make_proposal_insert("op_a", UNKNOWN)
+        "worker", *first, make_evidence_insert("op_a", PAYMENT_ID), make_proposal_insert("op_a", PAYMENT_ID)
     )
     second = take_resolve_request(team_with_unknown_payments, "lead-b", kind, id, state)
-    team_with_unknown_payments.execute_in_session("worker", *second, make_evidence_insert("lead_b", UNKNOWN))
-    team_with_unknown_payments.check_refused("worker", *second, make_paid_update(UNKNOWN))
+    team_with_unknown_payments.execute_in_session("worker", *second, make_evidence_insert("lead_b", PAYMENT_ID))
+    team_with_unknown_payments.check_refused("worker", *second, make_paid_update(PAYMENT_ID))
     assert team_with_unknown_payments.execute_in_session(
-        "owner", f"SELECT status FROM payments WHERE id = {UNKNOWN}"
+        "owner", f"SELECT status FROM payments WHERE id = {PAYMENT_ID}"
     ) == [("user_payment",)]
 
 
 def test_another_action_with_the_password_is_no_second_decision(team_with_unknown_payments: RequestingTeam) -> None:
     """lead-b approves a refund with the password. The worker can't use this request as lead-b's second decision about
     a payment for which op-a has proposed an outcome."""
-    first = take_resolve_request(team_with_unknown_payments, "op-a", "payment", UNKNOWN)
+    first = take_resolve_request(team_with_unknown_payments, "op-a", "payment", PAYMENT_ID)
     team_with_unknown_payments.execute_in_session(
-        "worker", *first, make_evidence_insert("op_a", UNKNOWN), make_proposal_insert("op_a", UNKNOWN)
+        "worker", *first, make_evidence_insert("op_a", PAYMENT_ID), make_proposal_insert("op_a", PAYMENT_ID)
     )
-    earlier = take_resolve_request(team_with_unknown_payments, "lead-b", "payment", OTHER)
-    team_with_unknown_payments.execute_in_session("worker", *earlier, make_evidence_insert("lead_b", UNKNOWN))
+    earlier = take_resolve_request(team_with_unknown_payments, "lead-b", "payment", OTHER_PAYMENT_ID)
+    team_with_unknown_payments.execute_in_session("worker", *earlier, make_evidence_insert("lead_b", PAYMENT_ID))
     approving = team_with_unknown_payments.take_request(
-        team_with_unknown_payments.store_request("lead-b", "refund approve", "payment", UNKNOWN, proposed="completed")
+        team_with_unknown_payments.store_request(
+            "lead-b", "refund approve", "payment", PAYMENT_ID, proposed="completed"
+        )
     )
-    team_with_unknown_payments.check_refused("worker", *approving, make_paid_update(UNKNOWN))
+    team_with_unknown_payments.check_refused("worker", *approving, make_paid_update(PAYMENT_ID))
 
 
-@pytest.mark.parametrize("operation_id", [OTHER_OPERATION, str(uuid.UUID(int=3))])
+@pytest.mark.parametrize("operation_id", [OTHER_OPERATION_ID, str(uuid.UUID(int=3))])
 def test_a_proposal_about_another_operation_is_no_first_one(
     team_with_unknown_payments: RequestingTeam, operation_id: str
 ) -> None:
     first = take_resolve_request(team_with_unknown_payments, "op-a", "operation", operation_id)
     with pytest.raises(pymysql.MySQLError, match="has not asked"):
         team_with_unknown_payments.execute_in_session(
-            "worker", *first, make_evidence_insert("op_a", UNKNOWN), make_proposal_insert("op_a", UNKNOWN)
+            "worker", *first, make_evidence_insert("op_a", PAYMENT_ID), make_proposal_insert("op_a", PAYMENT_ID)
         )
 
 
-@pytest.mark.parametrize(("kind", "id"), [("payment", UNKNOWN), ("operation", OPERATION)])
+@pytest.mark.parametrize(("kind", "id"), [("payment", PAYMENT_ID), ("operation", OPERATION_ID)])
 def test_two_decisions_about_one_record_settle_the_operation(
     team_with_unknown_payments: RequestingTeam, kind: str, id: object
 ) -> None:
@@ -153,15 +155,15 @@ def test_two_decisions_about_one_record_settle_the_operation(
     may name the record by its own id or by the id of its operation."""
     first = take_resolve_request(team_with_unknown_payments, "op-a", kind, id)
     team_with_unknown_payments.execute_in_session(
-        "worker", *first, make_evidence_insert("op_a", UNKNOWN), make_proposal_insert("op_a", UNKNOWN)
+        "worker", *first, make_evidence_insert("op_a", PAYMENT_ID), make_proposal_insert("op_a", PAYMENT_ID)
     )
     second = take_resolve_request(team_with_unknown_payments, "lead-b", kind, id)
     team_with_unknown_payments.execute_in_session(
         "worker",
         *second,
         "START TRANSACTION",
-        make_evidence_insert("lead_b", UNKNOWN),
-        make_paid_update(UNKNOWN),
+        make_evidence_insert("lead_b", PAYMENT_ID),
+        make_paid_update(PAYMENT_ID),
         "ROLLBACK",
     )
 
@@ -190,7 +192,7 @@ def make_refund_end_statements(refund_id: int) -> tuple[str, str]:
     """
     return (
         f"UPDATE refunds SET status = 'withdrawn', version = version + 1 WHERE id = {refund_id}",
-        f"UPDATE payments SET reserved_minor = 0, version = version + 1 WHERE id = {FREE}",
+        f"UPDATE payments SET reserved_minor = 0, version = version + 1 WHERE id = {UNREFUNDED_PAYMENT_ID}",
     )
 
 
@@ -198,7 +200,9 @@ def test_one_desk_request_permits_only_one_refund(team_with_unknown_payments: Re
     """op-a requests one refund. After this refund has ended, the worker can't insert a second refund with the same
     desk request, whatever `created_at` it writes. With a second request of op-a, the worker can insert one."""
     asked = team_with_unknown_payments.take_request(
-        team_with_unknown_payments.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM)
+        team_with_unknown_payments.store_request(
+            "op-a", "refund request", "payment", UNREFUNDED_PAYMENT_ID, amount_minor=REFUND_YEN
+        )
     )
     long_ago, soon = (f"{NOW} {sign} INTERVAL 1900000 MICROSECOND" for sign in "-+")
     team_with_unknown_payments.execute_in_session(
@@ -219,7 +223,9 @@ def test_one_desk_request_permits_only_one_refund(team_with_unknown_payments: Re
             "COMMIT",
         )
     again = team_with_unknown_payments.take_request(
-        team_with_unknown_payments.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM)
+        team_with_unknown_payments.store_request(
+            "op-a", "refund request", "payment", UNREFUNDED_PAYMENT_ID, amount_minor=REFUND_YEN
+        )
     )
     team_with_unknown_payments.execute_in_session(
         "worker", *again, "START TRANSACTION", *make_refund_statements("op_a"), "COMMIT"

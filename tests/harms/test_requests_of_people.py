@@ -20,7 +20,7 @@ from tests.support.teams import Team, apply_accounts
 
 LEASE_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000"
 CORPORATION_NUMBER = "1180301018771"
-PAYMENT, FREE, REFUND, SUM = 1, 2, 1, 300
+PAYMENT_ID, UNREFUNDED_PAYMENT_ID, REFUND_ID, REFUND_YEN = 1, 2, 1, 300
 PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "lead-c": ["approver"]}
 NOW = f"{NOW_SQL}"
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
@@ -30,7 +30,8 @@ ARGUMENTS_BY_ACTION = {
     "refund request": '[{{"of": {{"reason": "broken"}}}}]',
     "resolve": '["payment", "1", "", "seen"]',
 }
-"""Arguments of a request with the words that these tests store; braces are doubled for `Bench.run`."""
+"""Arguments of a request with the words that these tests store; braces are doubled for
+`RequestingTeam.execute_in_session`."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def _make_insert(table: str, values: Mapping[str, object]) -> str:
     return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(texts)})"
 
 
-def make_vote_insert(person: str, refund_id: int = REFUND) -> str:
+def make_vote_insert(person: str, refund_id: int = REFUND_ID) -> str:
     return _make_insert(
         "approvals",
         {"subject_kind": "refund", "subject_id": refund_id, "action": "refund.approve", "proposed": "approved",
@@ -95,7 +96,7 @@ def make_vote_insert(person: str, refund_id: int = REFUND) -> str:
 
 
 def make_refund_statements(
-    maker: str, minor: int = SUM, payment_id: int = FREE, id: int | None = None
+    maker: str, minor: int = REFUND_YEN, payment_id: int = UNREFUNDED_PAYMENT_ID, id: int | None = None
 ) -> tuple[str, str]:
     reserve = (
         f"UPDATE payments SET reserved_minor = reserved_minor + {minor}, version = version + 1"
@@ -141,9 +142,11 @@ def _make_payment_inserts(maker: str) -> Sequence[str]:
     }  # fmt: skip
     return (
         "SET SESSION sql_mode = ''",
-        _make_insert("payments", {"id": PAYMENT, "merchant_payment_id": "ORD-1", "reserved_minor": SUM} | payment),
-        _make_insert("payments", {"id": FREE, "merchant_payment_id": "ORD-2"} | payment),
-        make_refund_statements("maker", payment_id=PAYMENT, id=REFUND)[1].replace("{maker}", maker),
+        _make_insert(
+            "payments", {"id": PAYMENT_ID, "merchant_payment_id": "ORD-1", "reserved_minor": REFUND_YEN} | payment
+        ),
+        _make_insert("payments", {"id": UNREFUNDED_PAYMENT_ID, "merchant_payment_id": "ORD-2"} | payment),
+        make_refund_statements("maker", payment_id=PAYMENT_ID, id=REFUND_ID)[1].replace("{maker}", maker),
     )
 
 
@@ -154,12 +157,12 @@ ACTIONS_OF_LEAD_B = ("probe", "take", "refund withdraw", "refund submit", "note"
 def test_a_request_for_another_action_is_no_vote(requesting_team: RequestingTeam, action: str) -> None:
     """lead-b requests another action about a refund than its approval. The worker can't store an approval of lead-b
     with this request."""
-    taken = requesting_team.take_request(requesting_team.store_request("lead-b", action, "refund", REFUND))
+    taken = requesting_team.take_request(requesting_team.store_request("lead-b", action, "refund", REFUND_ID))
     requesting_team.check_refused("worker", *taken, make_vote_insert("lead_b"))
 
 
 def test_a_vote_counts_only_for_its_refund(requesting_team: RequestingTeam) -> None:
-    for kind, id in (("refund", 2), ("payment", REFUND), ("refund", None), (None, None), ("refund", "1 ")):
+    for kind, id in (("refund", 2), ("payment", REFUND_ID), ("refund", None), (None, None), ("refund", "1 ")):
         taken = requesting_team.take_request(requesting_team.store_request("lead-b", "refund approve", kind, id))
         requesting_team.check_refused("worker", *taken, make_vote_insert("lead_b"))
 
@@ -167,7 +170,7 @@ def test_a_vote_counts_only_for_its_refund(requesting_team: RequestingTeam) -> N
 def test_a_vote_needs_the_password(requesting_team: RequestingTeam) -> None:
     """If a request to approve was stored without the person's password, the worker can store no approval with it, and
     can't mark the request as confirmed later."""
-    request = requesting_team.store_request("lead-b", "refund approve", "refund", REFUND, confirmed=0)
+    request = requesting_team.store_request("lead-b", "refund approve", "refund", REFUND_ID, confirmed=0)
     requesting_team.check_refused("worker", f"UPDATE requests SET confirmed = 1 WHERE id = '{request}'")
     requesting_team.check_refused("worker", *requesting_team.take_request(request), make_vote_insert("lead_b"))
 
@@ -177,7 +180,9 @@ def test_a_desk_request_permits_nothing_in_another_persons_name(requesting_team:
     """With lead-b's request, the worker can store neither an approval in another person's name nor one in its own
     name.
     """
-    taken = requesting_team.take_request(requesting_team.store_request("lead-b", "refund approve", "refund", REFUND))
+    taken = requesting_team.take_request(
+        requesting_team.store_request("lead-b", "refund approve", "refund", REFUND_ID)
+    )
     requesting_team.check_refused("worker", *taken, make_vote_insert(person))
 
 
@@ -185,16 +190,16 @@ def test_a_desk_request_permits_nothing_in_another_persons_name(requesting_team:
     "changed_arguments",
     [
         {"action": "probe"},
-        {"action": "refund request", "amount_minor": SUM + 1},
+        {"action": "refund request", "amount_minor": REFUND_YEN + 1},
         {"action": "refund request", "amount_minor": None},
-        {"action": "refund request", "amount_minor": SUM, "id": PAYMENT},
-        {"action": "refund request", "amount_minor": SUM, "kind": "order"},
+        {"action": "refund request", "amount_minor": REFUND_YEN, "id": PAYMENT_ID},
+        {"action": "refund request", "amount_minor": REFUND_YEN, "kind": "order"},
     ],
 )
 def test_the_worker_cannot_store_a_refund_of_another_amount(
     requesting_team: RequestingTeam, changed_arguments: dict[str, Any]
 ) -> None:
-    facts = {"kind": "payment", "id": FREE, **changed_arguments}
+    facts = {"kind": "payment", "id": UNREFUNDED_PAYMENT_ID, **changed_arguments}
     taken = requesting_team.take_request(requesting_team.store_request("op-a", **facts))
     requesting_team.check_refused("worker", *taken, "START TRANSACTION", *make_refund_statements("op_a"))
 
@@ -235,7 +240,7 @@ def test_the_worker_alone_stores_no_approval_of_a_person(requesting_team: Reques
     """The worker can't store an approval in lead-b's name without a valid request. The test tries it without a
     request, and with a request that is invented, has ended, has expired, whose lease has expired, or that the worker
     hasn't taken."""
-    waiting = requesting_team.store_request("lead-b", "refund approve", "refund", REFUND)
+    waiting = requesting_team.store_request("lead-b", "refund approve", "refund", REFUND_ID)
     requesting_team.check_refused("worker", make_vote_insert("lead_b"))
     for invented in (waiting, str(uuid.uuid4()), "", "%"):
         requesting_team.check_refused("worker", f"SET @console_request = '{invented}'", make_vote_insert("lead_b"))
@@ -245,11 +250,11 @@ def test_the_worker_alone_stores_no_approval_of_a_person(requesting_team: Reques
     )
     requesting_team.check_refused("worker", *ended, make_vote_insert("lead_b"))
     lapsed = requesting_team.take_request(
-        request := requesting_team.store_request("lead-b", "refund approve", "refund", REFUND)
+        request := requesting_team.store_request("lead-b", "refund approve", "refund", REFUND_ID)
     )
     requesting_team.execute_in_session("owner", f"UPDATE requests SET lease_expires = 1 WHERE id = '{request}'")
     requesting_team.check_refused("worker", *lapsed, make_vote_insert("lead_b"))
-    late = requesting_team.store_request("lead-b", "refund approve", "refund", REFUND)
+    late = requesting_team.store_request("lead-b", "refund approve", "refund", REFUND_ID)
     requesting_team.execute_in_session(
         "owner", f"UPDATE requests SET expires_at = {NOW_SQL} - INTERVAL 1 SECOND WHERE id = '{late}'"
     )
@@ -262,7 +267,7 @@ def make_audit_insert(person: str, session: str, request: str, action: str = "re
     and the worker."""
     detail = f'{{{{"request":"{request}","worker":"{{worker}}"}}}}'
     values = {"session": session, "seq": 1, "at": f"={NOW}", "who": f"{{{person}}}", "desk": "d", "what": action,
-              "subject_kind": "refund", "subject_id": REFUND, "result": "done", "detail": detail,
+              "subject_kind": "refund", "subject_id": REFUND_ID, "result": "done", "detail": detail,
               "prev_hash": "0" * 64, "hash": "a" * 64}  # fmt: skip
     return _make_insert("audit_log", values)
 
@@ -276,7 +281,7 @@ def make_session_insert(session: str, operator: str | None) -> str:
 def test_an_audit_entry_by_the_worker_belongs_to_the_workers_session(requesting_team: RequestingTeam) -> None:
     """An audit entry that the worker writes in op-a's name must belong to a session of the worker's account. The
     database refuses a session without an account, an unknown session, and a session of op-a."""
-    request = requesting_team.store_request("op-a", "note", "refund", REFUND)
+    request = requesting_team.store_request("op-a", "note", "refund", REFUND_ID)
     taken = requesting_team.take_request(request)
     nobodys, unnamed, own = (str(uuid.uuid4()) for _ in range(3))
     requesting_team.check_refused("worker", *taken, make_audit_insert("op_a", nobodys, request))
@@ -353,7 +358,9 @@ def test_requests_of_maker_and_approver_complete_a_refund(requesting_team: Reque
     """With the request of the requester op-a, and then the request of the approver lead-b, the worker can store the
     refund and its approval."""
     asked = requesting_team.take_request(
-        requesting_team.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM)
+        requesting_team.store_request(
+            "op-a", "refund request", "payment", UNREFUNDED_PAYMENT_ID, amount_minor=REFUND_YEN
+        )
     )
     requesting_team.execute_in_session(
         "worker", *asked, "START TRANSACTION", *make_refund_statements("op_a"), "COMMIT"

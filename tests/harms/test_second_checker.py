@@ -7,8 +7,8 @@ import pytest
 
 from tests.harms.test_requests_of_people import (
     _ENGINES,
-    FREE,
-    SUM,
+    REFUND_YEN,
+    UNREFUNDED_PAYMENT_ID,
     RequestingTeam,
     _make_insert,
     make_refund_statements,
@@ -50,8 +50,8 @@ def try_refund_insert(team: RequestingTeam, checkers: int) -> None:
 @pytest.mark.parametrize(
     ("name", "fact"),
     [
-        ("second_above_paypay", SUM),
-        ("second_checker_today", 2 * SUM),
+        ("second_above_paypay", REFUND_YEN),
+        ("second_checker_today", 2 * REFUND_YEN),
         ("second_checker_payer", 1),
         ("second_checker_age", 10),
     ],
@@ -69,6 +69,6 @@ def test_one_vote_is_refused_if_the_limit_requires_two(refund_team: RequestingTe
     refund_team.execute_in_session("owner", f"UPDATE limits SET value = {fact} WHERE name = '{name}'")
     try_refund_insert(refund_team, 1)
     refund_team.execute_in_session("owner", f"DELETE FROM limits WHERE name = '{name}'")
-    assert refund_team.execute_in_session("owner", f"SELECT COUNT(*) FROM refunds WHERE payment_id = {FREE}") == [
-        (0,)
-    ]
+    assert refund_team.execute_in_session(
+        "owner", f"SELECT COUNT(*) FROM refunds WHERE payment_id = {UNREFUNDED_PAYMENT_ID}"
+    ) == [(0,)]

@@ -14,7 +14,8 @@ from tests.support.pooled_teams import lend_team
 from tests.support.teams import Team
 
 CASES_ENDED_BY_LEASE = ("running call", "lease: ")
-"""Parts of the titles of statements that are refused while a lease of the seeds counts. It ends after ten minutes."""
+"""Parts of the titles of statements that are refused only while a lease of the prepared records is valid. It ends
+after ten minutes."""
 STATEMENT_CASES = tuple(
     case
     for case in (

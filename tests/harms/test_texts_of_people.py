@@ -23,21 +23,29 @@ from console.services.guarded.answer_serialization import serialize_value
 from console.store.database.unreadable_rows import parse_audit_detail
 from tests.harms.test_requests_of_people import (
     _ENGINES,
-    FREE,
     NOW,
-    PAYMENT,
-    REFUND,
-    SUM,
+    PAYMENT_ID,
+    REFUND_ID,
+    REFUND_YEN,
+    UNREFUNDED_PAYMENT_ID,
     RequestingTeam,
     make_refund_statements,
     make_session_insert,
     open_requesting_team,
 )
 
-TYPED, WORDS = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
+TYPED_TEXT, STORED_TEXT = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
 """The text that a person types, and the text that the services store."""
-FORGED_WORDS = ("pay at once", "please", WORDS.upper(), f"{WORDS} ", f"{WORDS}.", "", TYPED[3:-5])
-ALERT, UNKNOWN = 77, 78
+FORGED_WORDS = (
+    "pay at once",
+    "please",
+    STORED_TEXT.upper(),
+    f"{STORED_TEXT} ",
+    f"{STORED_TEXT}.",
+    "",
+    TYPED_TEXT[3:-5],
+)
+ALERT_ID, CHECK_ID = 77, 78
 REFUSED_BY_TRIGGER = 1644
 Statement = tuple[str, Mapping[str, object]]
 
@@ -49,7 +57,7 @@ def team_with_open_records(request: pytest.FixtureRequest) -> Iterator[Requestin
         made.execute_in_session(
             "owner",
             f"INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
-            f" VALUES ({ALERT}, 'r', 'payment', {FREE}, 'o', 'e', {NOW})",
+            f" VALUES ({ALERT_ID}, 'r', 'payment', {UNREFUNDED_PAYMENT_ID}, 'o', 'e', {NOW})",
         )
         yield made
 
@@ -80,7 +88,8 @@ def _make_insert(table: str, values: Mapping[str, object]) -> Statement:
 
 def _make_note_insert(words: str) -> Statement:
     return _make_insert(
-        "notes", {"kind": "payment", "subject_id": FREE, "person": "{op-a}", "at": f"={NOW}", "words": words}
+        "notes",
+        {"kind": "payment", "subject_id": UNREFUNDED_PAYMENT_ID, "person": "{op-a}", "at": f"={NOW}", "words": words},
     )
 
 
@@ -91,7 +100,7 @@ def _make_bulk_run_insert(words: str) -> Statement:
 
 
 def _make_incident_step_insert(words: str) -> Statement:
-    values = {"incident_id": ALERT, "position": 1, "action": "resolve", "person": "{op-a}", "at": f"={NOW}",
+    values = {"incident_id": ALERT_ID, "position": 1, "action": "resolve", "person": "{op-a}", "at": f"={NOW}",
               "words": words}  # fmt: skip
     return _make_insert("incident_steps", values)
 
@@ -102,44 +111,44 @@ def _make_switch_insert(words: str) -> Statement:
 
 
 def _make_acknowledge_update(words: str) -> Statement:
-    sql = f"UPDATE alerts SET acknowledged_by = %(who)s, acknowledged_at = {NOW}, note = %(words)s WHERE id = {ALERT}"
-    return sql, {"who": "{op-a}", "words": words}
+    assignments = f"acknowledged_by = %(who)s, acknowledged_at = {NOW}, note = %(words)s"
+    return f"UPDATE alerts SET {assignments} WHERE id = {ALERT_ID}", {"who": "{op-a}", "words": words}
 
 
 def _make_decline_update(words: str) -> Statement:
     decline = "UPDATE refunds SET status = 'rejected', declined_because = %(words)s, version = version + 1"
-    return f"{decline} WHERE id = {REFUND}", {"words": words}
+    return f"{decline} WHERE id = {REFUND_ID}", {"words": words}
 
 
-RESERVE, ROW = make_refund_statements("op_a")
+RESERVE_STATEMENT, REFUND_INSERT = make_refund_statements("op_a")
 
 
 def _make_refund_reason_insert(words: str) -> Statement:
-    return ROW.replace("'broken'", "%(words)s").replace("{op_a}", "{op-a}"), {"words": words}
+    return REFUND_INSERT.replace("'broken'", "%(words)s").replace("{op_a}", "{op-a}"), {"words": words}
 
 
 def _make_refund_ticket_insert(words: str) -> Statement:
-    row = ROW.replace("reason,", "reason, ticket,").replace("'broken'", "'broken', %(words)s")
+    row = REFUND_INSERT.replace("reason,", "reason, ticket,").replace("'broken'", "'broken', %(words)s")
     return row.replace("{op_a}", "{op-a}"), {"words": words}
 
 
 def _make_refund_comment_insert(words: str) -> Statement:
     radar = json.dumps([{"rule": "r", "answer": words}, {"rule": "s", "answer": None}], ensure_ascii=False)
     column = "'[]', '[]'"
-    assert column in ROW
-    return ROW.replace(column, "'[]', %(radar)s").replace("{op_a}", "{op-a}"), {"radar": radar}
+    assert column in REFUND_INSERT
+    return REFUND_INSERT.replace(column, "'[]', %(radar)s").replace("{op_a}", "{op-a}"), {"radar": radar}
 
 
 def _make_refund_arguments(**more: object) -> Callable[[str], list[object]]:
     def make_arguments(words: str) -> list[object]:
         given: dict[str, Any] = {name: value(words) if callable(value) else value for name, value in more.items()}
-        return [RefundRequest(FREE, str(SUM), **{"reason": "broken", **given})]
+        return [RefundRequest(UNREFUNDED_PAYMENT_ID, str(REFUND_YEN), **{"reason": "broken", **given})]
 
     return make_arguments
 
 
 def _make_evidence_insert(body: str, summary: str) -> Statement:
-    values = {"subject_kind": "credit-check", "subject_id": UNKNOWN, "source": "person", "who": "{op-a}",
+    values = {"subject_kind": "credit-check", "subject_id": CHECK_ID, "source": "person", "who": "{op-a}",
               "sha256": hashlib.sha256(body.encode()).hexdigest(), "summary": summary, "body": body,
               "at": f"={NOW}"}  # fmt: skip
     return _make_insert("evidence", values)
@@ -147,29 +156,35 @@ def _make_evidence_insert(body: str, summary: str) -> Statement:
 
 REASON = StatedReason(DecisionReason.NOT_LISTED, "20 purchases")
 WORDED_REQUESTS = {
-    "note": WordedRequest("op-a", "note", ("payment", FREE), lambda w: ["payment", FREE, w], _make_note_insert),
-    "hand over": WordedRequest("op-a", "hand over", ("payment", FREE), lambda w: ["payment", FREE, w],
+    "note": WordedRequest("op-a", "note", ("payment", UNREFUNDED_PAYMENT_ID), lambda w: ["payment",
+        UNREFUNDED_PAYMENT_ID, w],
+        _make_note_insert),
+    "hand over": WordedRequest("op-a", "hand over", ("payment", UNREFUNDED_PAYMENT_ID), lambda w: ["payment",
+        UNREFUNDED_PAYMENT_ID, w],
     _make_note_insert),
     "bulk freeze": WordedRequest("op-a", "bulk freeze", (None, None), lambda w: ["note", "waiting", w],
     _make_bulk_run_insert),
-    "incident resolve": WordedRequest("op-a", "incident resolve", ("incident", ALERT), lambda w: [ALERT, w],
+    "incident resolve": WordedRequest("op-a", "incident resolve", ("incident", ALERT_ID), lambda w: [ALERT_ID, w],
     _make_incident_step_insert),
     "switch": WordedRequest("lead-b", "read-only set", (SWITCH_KIND, "paypay"), lambda w: ["paypay", True, w],
                             _make_switch_insert, proposed_state="on"),
-    "acknowledge": WordedRequest("op-a", "alerts ack", (None, None), lambda w: [ALERT, w], _make_acknowledge_update),
-    "decline": WordedRequest("lead-b", "refund reject", ("refund", REFUND), lambda w: [REFUND, w, None],
+    "acknowledge": WordedRequest("op-a", "alerts ack", (None, None), lambda w: [ALERT_ID, w],
+        _make_acknowledge_update),
+    "decline": WordedRequest("lead-b", "refund reject", ("refund", REFUND_ID), lambda w: [REFUND_ID, w, None],
     _make_decline_update),
-    "reason": WordedRequest("op-a", "refund request", ("payment", FREE), _make_refund_arguments(reason=str),
-    _make_refund_reason_insert, (RESERVE,),
-                            amount=SUM),
-    "ticket": WordedRequest("op-a", "refund request", ("payment", FREE), _make_refund_arguments(ticket=str),
-    _make_refund_ticket_insert, (RESERVE,),
-                            amount=SUM),
-    "evidence": WordedRequest("op-a", "resolve", ("credit-check", UNKNOWN),
-                     lambda w: ["credit-check", str(UNKNOWN), "error", w, None, None, REASON],
+    "reason": WordedRequest("op-a", "refund request", ("payment", UNREFUNDED_PAYMENT_ID),
+        _make_refund_arguments(reason=str),
+    _make_refund_reason_insert, (RESERVE_STATEMENT,),
+                            amount=REFUND_YEN),
+    "ticket": WordedRequest("op-a", "refund request", ("payment", UNREFUNDED_PAYMENT_ID),
+        _make_refund_arguments(ticket=str),
+    _make_refund_ticket_insert, (RESERVE_STATEMENT,),
+                            amount=REFUND_YEN),
+    "evidence": WordedRequest("op-a", "resolve", ("credit-check", CHECK_ID),
+                     lambda w: ["credit-check", str(CHECK_ID), "error", w, None, None, REASON],
                      lambda w: _make_evidence_insert(w, "[not_listed] 20 purchases"), proposed_state="error"),
-    "stated reason": WordedRequest("op-a", "resolve", ("credit-check", UNKNOWN),
-                          lambda w: ["credit-check", str(UNKNOWN), "error", "seen", None, None,
+    "stated reason": WordedRequest("op-a", "resolve", ("credit-check", CHECK_ID),
+                          lambda w: ["credit-check", str(CHECK_ID), "error", "seen", None, None,
                                      StatedReason(DecisionReason.NOT_LISTED, w)],
                           lambda w: _make_evidence_insert("seen", f"[not_listed] {w}"), proposed_state="error"),
 }  # fmt: skip
@@ -232,16 +247,16 @@ def _can_write(
 def test_the_worker_stores_only_words_of_the_request(team_with_open_records: RequestingTeam, name: str) -> None:
     worded = WORDED_REQUESTS[name]
     taken = team_with_open_records.take_request(
-        _store_request(team_with_open_records, worded, worded.make_arguments(TYPED))
+        _store_request(team_with_open_records, worded, worded.make_arguments(TYPED_TEXT))
     )
-    exact = TYPED if name == "evidence" else WORDS
+    exact = TYPED_TEXT if name == "evidence" else STORED_TEXT
     assert _can_write(team_with_open_records, worded, taken, worded.make_statement(exact))
     for forged in FORGED_WORDS:
         assert not _can_write(team_with_open_records, worded, taken, worded.make_statement(forged)), forged
     empty = team_with_open_records.take_request(
         _store_request(team_with_open_records, worded, worded.make_arguments(""))
     )
-    assert not _can_write(team_with_open_records, worded, empty, worded.make_statement(WORDS))
+    assert not _can_write(team_with_open_records, worded, empty, worded.make_statement(STORED_TEXT))
 
 
 @pytest.mark.parametrize("name", WORDED_REQUESTS)
@@ -250,12 +265,15 @@ def test_the_worker_cannot_store_texts_of_another_request(team_with_open_records
     worker executes.
     """
     worded = WORDED_REQUESTS[name]
-    _store_request(team_with_open_records, worded, worded.make_arguments(TYPED))
+    _store_request(team_with_open_records, worded, worded.make_arguments(TYPED_TEXT))
     other = team_with_open_records.take_request(
-        team_with_open_records.store_request(worded.person_name, "probe", "payment", FREE)
+        team_with_open_records.store_request(worded.person_name, "probe", "payment", UNREFUNDED_PAYMENT_ID)
     )
     assert not _can_write(
-        team_with_open_records, worded, other, worded.make_statement(TYPED if name == "evidence" else WORDS)
+        team_with_open_records,
+        worded,
+        other,
+        worded.make_statement(TYPED_TEXT if name == "evidence" else STORED_TEXT),
     )
 
 
@@ -268,15 +286,20 @@ def test_an_acknowledgement_ends_only_by_its_author_or_a_reopening(team_with_ope
     team_with_open_records.execute_in_session(
         "owner",
         f"INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
-        f" VALUES ({seen}, 'seen', 'payment', {FREE}, 'o', 'e', {NOW})",
+        f" VALUES ({seen}, 'seen', 'payment', {UNREFUNDED_PAYMENT_ID}, 'o', 'e', {NOW})",
     )
     acknowledge = WordedRequest("lead-b", "alerts ack", (None, None), lambda w: [seen, w], _make_acknowledge_update)
-    statement = _make_acknowledge_update(WORDS)[0].replace(str(ALERT), str(seen)), {"who": "{lead-b}", "words": WORDS}
+    statement = (
+        _make_acknowledge_update(STORED_TEXT)[0].replace(str(ALERT_ID), str(seen)),
+        {"who": "{lead-b}", "words": STORED_TEXT},
+    )
     _execute_as_person(
         team_with_open_records,
         "worker",
         (
-            *team_with_open_records.take_request(_store_request(team_with_open_records, acknowledge, [seen, WORDS])),
+            *team_with_open_records.take_request(
+                _store_request(team_with_open_records, acknowledge, [seen, STORED_TEXT])
+            ),
             statement,
         ),
     )
@@ -284,16 +307,16 @@ def test_an_acknowledgement_ends_only_by_its_author_or_a_reopening(team_with_ope
         "op-a", "incident reopen", ("incident", seen), lambda w: [seen, w], _make_incident_step_insert
     )
     step = _make_insert("incident_steps", {"incident_id": seen, "position": 1, "action": "reopen", "person": "{op-a}",
-                                      "at": f"={NOW}", "words": WORDS})  # fmt: skip
+                                      "at": f"={NOW}", "words": STORED_TEXT})  # fmt: skip
     withdraw = f"UPDATE alerts SET acknowledged_by = NULL, acknowledged_at = NULL, note = NULL WHERE id = {seen}"
-    taken = team_with_open_records.take_request(_store_request(team_with_open_records, reopen, [seen, TYPED]))
+    taken = team_with_open_records.take_request(_store_request(team_with_open_records, reopen, [seen, TYPED_TEXT]))
     assert _can_write(team_with_open_records, reopen, (*taken, step), (withdraw, {}))
     assert not _can_write(team_with_open_records, reopen, taken, (withdraw, {}))
     forged = withdraw.replace("note = NULL", "note = 'x'")
     assert not _can_write(team_with_open_records, reopen, (*taken, step), (forged, {}))
     _execute_as_person(team_with_open_records, "worker", (*taken, step))
     other = team_with_open_records.take_request(
-        team_with_open_records.store_request("op-a", "probe", "payment", FREE)
+        team_with_open_records.store_request("op-a", "probe", "payment", UNREFUNDED_PAYMENT_ID)
     )
     assert not _can_write(team_with_open_records, reopen, other, (withdraw, {}))
     undo = WordedRequest("op-a", "alerts unack", ("alert", seen), lambda w: [seen], _make_incident_step_insert)
@@ -305,15 +328,15 @@ def test_an_acknowledgement_ends_only_by_its_author_or_a_reopening(team_with_ope
     )
 
 
-OTHER_ALERT, OF_REFUND, OF_PAYMENT, OF_TASK, OF_OTHER_TASK = 80, 81, 82, 83, 84
+OTHER_ALERT, REFUND_ALERT, PAYMENT_ALERT, TASK_ALERT, OTHER_TASK_ALERT = 80, 81, 82, 83, 84
 
 
 @pytest.mark.parametrize(
     ("reopened", "withdrawn", "is_same_incident"),
     [
-        (OTHER_ALERT, OTHER_ALERT, True), (OF_REFUND, OF_PAYMENT, True), (OF_PAYMENT, OF_REFUND, True),
-        (OF_TASK, OF_OTHER_TASK, True), (OTHER_ALERT, OF_PAYMENT, False), (OF_REFUND, OTHER_ALERT, False),
-        (OF_TASK, OF_PAYMENT, False), (OTHER_ALERT, OF_TASK, False),
+        (OTHER_ALERT, OTHER_ALERT, True), (REFUND_ALERT, PAYMENT_ALERT, True), (PAYMENT_ALERT, REFUND_ALERT, True),
+        (TASK_ALERT, OTHER_TASK_ALERT, True), (OTHER_ALERT, PAYMENT_ALERT, False), (REFUND_ALERT, OTHER_ALERT, False),
+        (TASK_ALERT, PAYMENT_ALERT, False), (OTHER_ALERT, TASK_ALERT, False),
     ],
 )  # fmt: skip
 def test_a_reopening_withdraws_only_acknowledgements_of_its_incident(
@@ -323,8 +346,9 @@ def test_a_reopening_withdraws_only_acknowledgements_of_its_incident(
     worker executes the reopening of one incident, it can't withdraw the acknowledgement of an alert of another
     incident.
     """
-    subjects = {OTHER_ALERT: ("payment", FREE), OF_REFUND: ("refund", REFUND), OF_PAYMENT: ("payment", PAYMENT),
-                OF_TASK: ("task", 1), OF_OTHER_TASK: ("task", 2)}  # fmt: skip
+    subjects = {OTHER_ALERT: ("payment", UNREFUNDED_PAYMENT_ID), REFUND_ALERT: ("refund", REFUND_ID),
+        PAYMENT_ALERT: ("payment", PAYMENT_ID),
+                TASK_ALERT: ("task", 1), OTHER_TASK_ALERT: ("task", 2)}  # fmt: skip
     rows = ", ".join(
         f"({id}, 'again', '{kind}', {subject}, 'o', 'e', {NOW}, '{{lead_b}}', {NOW}, 'seen')"
         for id, (kind, subject) in subjects.items()
@@ -338,35 +362,37 @@ def test_a_reopening_withdraws_only_acknowledgements_of_its_incident(
     )
     step = _make_insert("incident_steps", {"incident_id": reopened, "position": 1, "action": "reopen",
     "person": "{op-a}",
-                                      "at": f"={NOW}", "words": WORDS})  # fmt: skip
-    taken = team_with_open_records.take_request(_store_request(team_with_open_records, reopen, [reopened, TYPED]))
+                                      "at": f"={NOW}", "words": STORED_TEXT})  # fmt: skip
+    taken = team_with_open_records.take_request(
+        _store_request(team_with_open_records, reopen, [reopened, TYPED_TEXT])
+    )
     withdraw = f"UPDATE alerts SET acknowledged_by = NULL, acknowledged_at = NULL, note = NULL WHERE id = {withdrawn}"
     assert _can_write(team_with_open_records, reopen, (*taken, step), (withdraw, {})) is is_same_incident
 
 
 def test_comments_on_warnings_are_those_of_the_maker(team_with_open_records: RequestingTeam) -> None:
-    worded = WordedRequest("op-a", "refund request", ("payment", FREE),
+    worded = WordedRequest("op-a", "refund request", ("payment", UNREFUNDED_PAYMENT_ID),
     _make_refund_arguments(answers=lambda w: (("r", w),)),
-                           _make_refund_comment_insert, (RESERVE,), amount=SUM)  # fmt: skip
+                           _make_refund_comment_insert, (RESERVE_STATEMENT,), amount=REFUND_YEN)  # fmt: skip
     taken = team_with_open_records.take_request(
-        _store_request(team_with_open_records, worded, worded.make_arguments(WORDS))
+        _store_request(team_with_open_records, worded, worded.make_arguments(STORED_TEXT))
     )
-    assert _can_write(team_with_open_records, worded, taken, worded.make_statement(WORDS))
+    assert _can_write(team_with_open_records, worded, taken, worded.make_statement(STORED_TEXT))
     assert not _can_write(team_with_open_records, worded, taken, worded.make_statement("the payer is known to me"))
     silent = team_with_open_records.take_request(
         _store_request(team_with_open_records, worded, _make_refund_arguments()(""))
     )
-    assert not _can_write(team_with_open_records, worded, silent, worded.make_statement(WORDS))
+    assert not _can_write(team_with_open_records, worded, silent, worded.make_statement(STORED_TEXT))
 
 
 def test_the_worker_stores_only_the_makers_reason_code(team_with_open_records: RequestingTeam) -> None:
-    worded = WordedRequest("op-a", "refund request", ("payment", FREE),
+    worded = WordedRequest("op-a", "refund request", ("payment", UNREFUNDED_PAYMENT_ID),
     _make_refund_arguments(reason_code=RefundReason.OTHER),
-                           _make_refund_reason_insert, (RESERVE,), amount=SUM)  # fmt: skip
+                           _make_refund_reason_insert, (RESERVE_STATEMENT,), amount=REFUND_YEN)  # fmt: skip
     taken = team_with_open_records.take_request(
         _store_request(team_with_open_records, worded, worded.make_arguments(""))
     )
-    row = ROW.replace("reason,", "reason, reason_code,").replace("{op_a}", "{op-a}")
+    row = REFUND_INSERT.replace("reason,", "reason, reason_code,").replace("{op_a}", "{op-a}")
     other = next(code for code in RefundReason if code is not RefundReason.OTHER)
     for code, is_right in ((RefundReason.OTHER, True), (other, False)):
         statement = (row.replace("'broken'", "'broken', %(code)s"), {"code": code.value})
@@ -383,7 +409,7 @@ def test_the_worker_stores_only_the_persons_number_in_evidence(
     be this one.
     """
     worded = WORDED_REQUESTS["evidence"]
-    arguments: list[object] = ["credit-check", str(UNKNOWN), "success", "on the list", given_number, None, REASON]
+    arguments: list[object] = ["credit-check", str(CHECK_ID), "success", "on the list", given_number, None, REASON]
     taken = team_with_open_records.take_request(_store_request(team_with_open_records, worded, arguments))
     summary = "[not_listed] 20 purchases"
     assert _can_write(
@@ -400,7 +426,7 @@ def test_the_worker_stores_only_the_persons_number_in_evidence(
 
 def test_the_worker_stores_only_the_persons_file(team_with_open_records: RequestingTeam) -> None:
     worded, content = WORDED_REQUESTS["evidence"], "bill of November"
-    arguments: list[object] = ["credit-check", str(UNKNOWN), "error", {"file": "bill.pdf"}, None, None, None]
+    arguments: list[object] = ["credit-check", str(CHECK_ID), "error", {"file": "bill.pdf"}, None, None, None]
     taken = team_with_open_records.take_request(
         _store_request(team_with_open_records, worded, arguments, hashlib.sha256(content.encode()).hexdigest())
     )
@@ -411,7 +437,7 @@ def test_the_worker_stores_only_the_persons_file(team_with_open_records: Request
 
 def make_audit_insert(detail: str, person: str, session: str) -> Statement:
     values = {"session": session, "seq": 1, "at": f"={NOW}", "who": person, "desk": "d", "what": "record.note",
-              "subject_kind": "payment", "subject_id": FREE, "result": "done", "detail": detail,
+              "subject_kind": "payment", "subject_id": UNREFUNDED_PAYMENT_ID, "result": "done", "detail": detail,
               "prev_hash": "0" * 64, "hash": "a" * 64}  # fmt: skip
     return _make_insert("audit_log", values)
 
@@ -420,7 +446,7 @@ def test_a_workers_audit_entry_for_a_person_must_name_request_and_worker(
     team_with_open_records: RequestingTeam,
 ) -> None:
     worded = WORDED_REQUESTS["note"]
-    request = _store_request(team_with_open_records, worded, worded.make_arguments(TYPED))
+    request = _store_request(team_with_open_records, worded, worded.make_arguments(TYPED_TEXT))
     taken, session = team_with_open_records.take_request(request), str(uuid.uuid4())
     team_with_open_records.execute_in_session("worker", make_session_insert(session, "{worker}"))
     worker = team_with_open_records.team.names["worker"]

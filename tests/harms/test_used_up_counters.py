@@ -15,7 +15,8 @@ from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
 LARGEST_ID = 9_223_372_036_854_775_806
 DISTANT_IDS = (LARGEST_ID, 2**31 - 2, 5_000_000, -1)
-"""The last number, the last of a narrow column, one that leaves nothing between, and one below all."""
+"""Ids that an attack chooses: the largest one, nearly the largest one of a narrow column, one that is far above the
+present ids, and a negative one."""
 MAX_COUNTER_GROWTH = 500_000
 """Largest growth of a counter during the attempts of this test: each attempt to insert an allowed row uses a number.
 """

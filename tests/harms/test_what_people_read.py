@@ -29,7 +29,7 @@ SECRETS = (
     "lease-token", "handle-of-code", "answer-kept", "chosen-id",
 )  # fmt: skip
 TEXTS_OF_LEAD_B = ("words-of-lead-b", "file-of-lead-b", "answer-for-lead-b", "signed-in-lead-b")
-"""Texts in lead-b's requests, and in audit entries about nothing but lead-b."""
+"""Texts in lead-b's requests, and in audit entries that are about lead-b and no record."""
 _LARGEST_READ_BYTES = 1_000_000
 
 
@@ -299,7 +299,7 @@ _QUERIES_THAT_REVEAL_VALUES = (
     "CHECK TABLE {place} EXTENDED", "CHECKSUM TABLE {place} EXTENDED", "SHOW INDEX FROM {place}",
     "CREATE TEMPORARY TABLE mine AS {query}", "SHOW CREATE VIEW {place}",
 )  # fmt: skip
-"""Statements by which a server explains another one, and those that read a table as a whole."""
+"""Statements by which a server explains the statement `{query}`, and statements that work on a whole table."""
 _SERVER_DIAGNOSTICS = (
     *(f"information_schema.{name}" for name in (
         "views", "triggers", "routines", "check_constraints", "statistics", "partitions", "column_statistics",
@@ -311,7 +311,7 @@ _SERVER_DIAGNOSTICS = (
         "metadata_locks", "table_handles", "user_variables_by_thread",
     )),
 )  # fmt: skip
-"""Tables of a server about itself."""
+"""Tables in which a server describes its own state."""
 
 
 @pytest.mark.parametrize("person", PEOPLE)

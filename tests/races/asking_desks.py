@@ -27,7 +27,7 @@ from tests.races.buyers import (
     wait_for_first_report,
 )
 from tests.support import truth
-from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
+from tests.support.children import CHILD_WAIT_SECONDS, Pipe, get_context, start_children
 from tests.support.places import Place
 from tests.support.team_mode import is_result_unknown, start_team_mode
 from tests.support.waiting import wait_until
@@ -36,7 +36,8 @@ from tests.support.worker_process import WorkerProcess, start_worker
 PERSON_NAMES = ("op-a", "op-b", "lead-b", "lead-c")
 WORKER_COUNT = 2
 TIME_SCALE = "4"
-"""A lease lasts 11 s, and a desk waits for 30 s before it stops and asks again."""
+"""Time scale of the desks and workers. With it a lease lasts 11 s, and a desk waits 30 s for the answer before it
+sends its request again."""
 _FIRST_WORKER_DESK = 20
 _SHORTEST_LIFE_SECONDS = 5.0
 _KILL_CHECK_SECONDS = 0.1
@@ -81,7 +82,7 @@ def run_desk_request_race(race: DeskRequestRace, place: Place) -> Counter[str]:
             endings = _run_desks(race, place, sandbox.url)
         sandbox.control.release_calls()
         with _run_workers(place, sandbox.url):
-            wait_until(lambda: _has_ended(place), "requests and operations to end", LOCK_WAIT_SECONDS)
+            wait_until(lambda: _has_ended(place), "requests and operations to end", CHILD_WAIT_SECONDS)
         _check_race(place, sandbox, endings)
         charges = sandbox.ledger.count_charges_by_number()
     states = Counter({str(state): int(count) for state, count in place.sql(_COUNT_REQUESTS_BY_STATE_SQL)})
@@ -106,7 +107,7 @@ def request_all_purchases(pipe: Pipe, environment: dict[str, str], numbers: Sequ
     """
     with open_console(Settings.load(environment)) as console:
         for number in numbers:
-            barrier.wait(LOCK_WAIT_SECONDS)
+            barrier.wait(CHILD_WAIT_SECONDS)
             pipe.send(_send_until_answered(console, number))
 
 
@@ -121,7 +122,7 @@ def _send_until_answered(console: Console, number: str) -> PurchaseEnding:
         endings.extend([] if ending is None else [ending])
         return ending is not None
 
-    wait_until(is_answered, f"an answer about {number}", LOCK_WAIT_SECONDS)
+    wait_until(is_answered, f"an answer about {number}", CHILD_WAIT_SECONDS)
     return endings[0]
 
 

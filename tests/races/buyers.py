@@ -15,7 +15,7 @@ from console.domain.records import CheckState, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.support import old_purchases, truth
-from tests.support.children import LOCK_WAIT_SECONDS, Child, Pipe, get_context, start_children
+from tests.support.children import CHILD_WAIT_SECONDS, Child, Pipe, get_context, start_children
 from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
 from tests.support.random_request_ids import HalfRequestIds
@@ -107,7 +107,7 @@ def buy_all(
     bare, ids = CODES_WITH_NODE_DEATH if cut_off else CODES_WITHOUT_RECORD, HalfRequestIds(f"buyer {os.getpid()}")
     with open_console(Settings.load(environment)) as console:
         for number in numbers:
-            barrier.wait(LOCK_WAIT_SECONDS)
+            barrier.wait(CHILD_WAIT_SECONDS)
             pipe.send(_buy_number(console, number, renew, bare, ids))
 
 
@@ -183,7 +183,7 @@ def _run_buyers(race: PurchaseRace, environments: Sequence[dict[str, str]]) -> l
 
 def wait_for_first_report(children: Sequence[Child]) -> None:
     """Wait until one of the child processes has sent its first report, while the others are still running."""
-    assert wait([child.pipe for child in children], LOCK_WAIT_SECONDS)
+    assert wait([child.pipe for child in children], CHILD_WAIT_SECONDS)
 
 
 def _deliver_answers(environments: Sequence[dict[str, str]]) -> None:

@@ -17,7 +17,7 @@ from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from console.store.operations import leases
 from tests.support import money_truth
-from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
+from tests.support.children import CHILD_WAIT_SECONDS, Pipe, get_context, start_children
 from tests.support.desks import MovedClock
 from tests.support.money_desks import (
     call_for_ending,
@@ -112,7 +112,7 @@ def _add_faults(sandbox: Sandbox, load: RefundLoad) -> None:
 
 
 def _run_processes(place: Place, sandbox: Sandbox, load: RefundLoad, ids: Mapping[int, str]) -> Counter[str]:
-    """Run the processes, and return how often each action had each ending. `ids` maps payment ids to providers."""
+    """Run the processes, and return the counts of the endings of each action. `ids` maps payment ids to providers."""
     barrier = get_context().Barrier(load.process_count)
     extra = make_provider_settings(sandbox.url) | ({} if load.uses_leases else {"LEASES": "off"})
     each = [
@@ -145,7 +145,7 @@ def act_on_refunds(
         half = HalfRequestIds(f"crowd {load.seed} {number} {os.getpid()}")
         acts = _make_actions(console, chance, ids, half, is_approver=number % len(PEOPLE) >= len(PEOPLE) // 2)
         for payment in rounds:
-            barrier.wait(LOCK_WAIT_SECONDS)
+            barrier.wait(CHILD_WAIT_SECONDS)
             name = _choose_action(console, payment, chance)
             endings[f"{name} {call_for_ending(lambda n=name, p=payment: acts[n](p))}"] += 1  # type: ignore[misc]  # bound here
     pipe.send(endings)

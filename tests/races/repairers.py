@@ -12,7 +12,7 @@ from console.domain.records import Certainty, CheckState, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.support import truth
-from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
+from tests.support.children import CHILD_WAIT_SECONDS, Pipe, get_context, start_children
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
 
@@ -65,7 +65,7 @@ def repair_records(
     with open_console(Settings.load(environment)) as console:
         for _ in range(rounds):
             record, charge = which.choice(ids)
-            barrier.wait(LOCK_WAIT_SECONDS)
+            barrier.wait(CHILD_WAIT_SECONDS)
             endings.append(_execute_random_act(console, record, charge, chance))
     pipe.send(endings)
 

@@ -10,7 +10,7 @@ from console.settings.settings import Settings
 from console.store.database.engine import Transaction
 from console.store.payments import payments
 from tests.support import money_truth
-from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
+from tests.support.children import CHILD_WAIT_SECONDS, Pipe, get_context, start_children
 from tests.support.money_desks import (
     CAPTURED_MINOR,
     call_for_ending,
@@ -22,7 +22,7 @@ from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
 
 REQUESTED_AMOUNT = CAPTURED_MINOR * 2 // 5
-"""Two of these fit into what was captured, three don't."""
+"""Amount (minor units) of each requested refund. The captured amount covers two such refunds, but not three."""
 DESK_COUNT = 3
 EXPECTED_ENDINGS = {"done", "in_progress", "exceeds_captured", "over_limit"}
 
@@ -72,7 +72,7 @@ def request_for_all_payments(
     with open_console(Settings.load(environment)) as console:
         console.recovery.count_queues()
         for payment in ids:
-            barrier.wait(LOCK_WAIT_SECONDS)
+            barrier.wait(CHILD_WAIT_SECONDS)
             endings[_reserve_share(console, payment) if reserves_only else _request_share(console, payment)] += 1
     pipe.send(endings)
 

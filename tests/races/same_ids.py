@@ -13,7 +13,7 @@ from console.domain.tasks.records import Note
 from console.sandbox.server import Sandbox
 from console.services.guarded import request_ids
 from console.settings.settings import Settings
-from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
+from tests.support.children import CHILD_WAIT_SECONDS, Pipe, get_context, start_children
 from tests.support.money_desks import import_paid_payment, make_provider_settings
 from tests.support.places import FIRST_PERSON, Place
 
@@ -62,7 +62,7 @@ def make_all_calls(
     with open_console(Settings.load(environment)) as console:
         for number, payment in zip(numbers, payments, strict=True):
             for act in make_calls(number, payment):
-                barrier.wait(LOCK_WAIT_SECONDS)
+                barrier.wait(CHILD_WAIT_SECONDS)
                 endings.append(call_for_ending(console, act))
     pipe.send(endings)
 

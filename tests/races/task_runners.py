@@ -16,13 +16,14 @@ from console.domain.tasks.intervals import INTERVAL_OF_TASK, TaskInterval
 from console.services.process.heartbeat import Heartbeat
 from console.services.tasks.scheduler import Scheduler
 from console.settings.settings import Settings
-from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
+from tests.support.children import CHILD_WAIT_SECONDS, Pipe, get_context, start_children
 from tests.support.places import Place
 
 TASK_NAMES = ("one", "two", "three")
 TASK_INTERVAL = TaskInterval(1, "many rounds in a short test")  # a twentieth of it, by the scale of these tests
 _TASK_SECONDS = 0.01
-"""A run takes that long, so that one beside it would meet it."""
+"""Duration (seconds) of a simulated run: long enough that a second process that runs the same task would begin during
+it."""
 
 
 class TaskRunLog:
@@ -64,7 +65,7 @@ def run_task_race(place: Place, processes: int, runs: int) -> TaskRunLog:
     told = [place.make_environment("http://127.0.0.1:9", desk=i % 2) for i in range(processes)]
     each = [(one, together, str(place.folder), runs) for one in told]
     with start_children(run_due_tasks, each) as children:
-        together.wait(LOCK_WAIT_SECONDS)
+        together.wait(CHILD_WAIT_SECONDS)
         for child in children:
             assert child.wait_for_report() == "done"
     return book
@@ -74,7 +75,7 @@ def run_due_tasks(pipe: Pipe, environment: Mapping[str, str], together: Barrier,
     """Target of a child process: run due tasks without a pause until the log has the requested number of runs."""
     book = TaskRunLog(Path(folder))
     with make_logging_scheduler(environment, book) as made:
-        together.wait(LOCK_WAIT_SECONDS)
+        together.wait(CHILD_WAIT_SECONDS)
         while len(book.read_lines("runs")) < runs:
             with suppress(ConsoleError):
                 made.run_due_tasks()

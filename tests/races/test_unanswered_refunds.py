@@ -8,7 +8,7 @@ from tests.races import unanswered_refunds
 from tests.support.money_stage import open_money_stage
 from tests.support.places import Place
 
-TIME_OUTS, LATE = 5, 12
+UNANSWERED_COUNT, LATE_COUNT = 5, 12
 
 
 @pytest.mark.engines("mariadb")
@@ -17,11 +17,11 @@ def test_a_refund_without_an_answer_is_never_sent_again(place: Place) -> None:
     action of a person. At the end each refund waits for a person.
     """
     with open_money_stage(place) as on:
-        tally = unanswered_refunds.run_refunds_without_answer(on, TIME_OUTS, "atom")
+        tally = unanswered_refunds.run_refunds_without_answer(on, UNANSWERED_COUNT, "atom")
         unanswered_refunds.check_money(on)
-    print(f"demand 13: {place.engine}: Atom: {tally['again']} re-sends after {TIME_OUTS} refunds timed out")
-    assert (tally["sent"], tally["again"]) == (TIME_OUTS, 0), tally
-    assert tally["unknown"] == tally["people"] == TIME_OUTS, tally
+    print(f"demand 13: {place.engine}: Atom: {tally['again']} re-sends after {UNANSWERED_COUNT} refunds timed out")
+    assert (tally["sent"], tally["again"]) == (UNANSWERED_COUNT, 0), tally
+    assert tally["unknown"] == tally["people"] == UNANSWERED_COUNT, tally
 
 
 def test_a_late_refund_after_a_time_out_is_made_once(place: Place) -> None:
@@ -29,8 +29,8 @@ def test_a_late_refund_after_a_time_out_is_made_once(place: Place) -> None:
     again, with the same key, only after two such answers. PayPay executes each refund once.
     """
     with open_money_stage(place) as on:
-        tally = unanswered_refunds.run_late_refunds(on, LATE)
+        tally = unanswered_refunds.run_late_refunds(on, LATE_COUNT)
         unanswered_refunds.check_money(on)
     print(f"demand 14: {place.engine}: {dict(tally)}")
-    assert tally["heard_once"] == LATE - LATE // 4, "the first answer counts where nothing had arrived"
-    assert tally["undone"] == tally["again"] == LATE // 2, "and the second alone settles"
+    assert tally["heard_once"] == LATE_COUNT - LATE_COUNT // 4, "the first answer counts where nothing had arrived"
+    assert tally["undone"] == tally["again"] == LATE_COUNT // 2, "and the second alone settles"

@@ -22,9 +22,11 @@ from tests.support.money_stage import MoneyStage
 
 THREAD_COUNT = 10
 _WAIT_SECONDS = (5, 60, 300, 3_600, 6 * 3_600, 86_400, 86_400, 86_400, 86_400, 86_400, 86_400)
-"""Longer than each pause of the schedule, in seconds of the console's own time."""
+"""Waits between the runs of the due tasks, in seconds of the console's own time. Each is longer than the pause of the
+schedule at this attempt."""
 _FURTHER_RUNS = 3
-"""Runs after these, each a day later: a run may leave a refund to the next one, which the schedule then ends."""
+"""Number of runs of the due tasks after those waits, each a day after the run before. A run may leave a refund to the
+next run, after which the schedule of the refund ends."""
 
 
 def run_refunds_without_answer(stage: MoneyStage, count: int, provider: str) -> Counter[str]:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
-from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
+from tests.support.children import CHILD_WAIT_SECONDS, Pipe, get_context, start_children
 
 PROCESS_COUNT = 16
 _READ_SUM_SQL = text("SELECT value FROM console_meta WHERE name = 'sum'")
@@ -43,7 +43,7 @@ def increment_row(pipe: Pipe, url: str, turns: int, barrier: Barrier) -> None:
     database = Database(url)
     with database.read() as conn:
         conn.scalar(_READ_SUM_SQL)
-    barrier.wait(LOCK_WAIT_SECONDS)
+    barrier.wait(CHILD_WAIT_SECONDS)
     longest = 0.0
     for _ in range(turns):
         begun = time.monotonic()

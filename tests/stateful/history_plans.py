@@ -170,4 +170,4 @@ CHECK_PLANS = st.builds(
     st.lists(st.tuples(_PEOPLE, CHECK_ACTS), min_size=1, max_size=4).map(tuple),
 )
 PLANS = st.one_of(PAYMENT_PLANS, PAYMENT_PLANS.map(lambda plan: plan), PAYMENT_PLANS.filter(bool), CHECK_PLANS)
-"""Three payments to one credit check."""
+"""Strategy that draws a plan: three plans of a payment for each plan of a credit check."""

@@ -46,7 +46,8 @@ from tests.support.payment_desks import BANK_KEY, make_signed_notice
 ENDINGS_WITH_EFFECT = frozenset(
     {"done", "awaiting", "outcome_unknown", "provider_unreachable", "provider_refused", "evidence_mismatch"}
 )
-"""Endings of an act that no rule has refused: it was done, or a provider was asked and said what was not knowable."""
+"""Endings of an action that no rule has refused: the action was executed, or the provider gave an answer (or none)
+that could not be known before."""
 HISTORIES_PER_BATCH, HISTORIES_BEFORE_EXPORT = 50, 10
 _event_counter = count(1)
 
@@ -514,8 +515,8 @@ def execute_plan(
 def run_histories(
     stage: ChoiceStage, examples: int, folder: Path, seed: int = 0, *, first_batch: int = 0
 ) -> Counter[str]:
-    """Execute `examples` random histories in batches, from the batch `first_batch` on, and return how often each
-    action had each ending. The same seed and batch draw the same plans. The lists are compared after each batch,
+    """Execute `examples` random histories in batches, from the batch `first_batch` on, and return the counts of the
+    endings of each action. The same seed and batch draw the same plans. The lists are compared after each batch,
     because a list shows the records of many histories. `folder` gets the exported files.
     """
     tally: Counter[str] = Counter()

@@ -53,7 +53,8 @@ REASONS_OF_A_PERSON = frozenset(
         "provider_says_otherwise",
     )
 )
-"""Reasons for which one person can't act, but another one may; and what the provider said a moment ago."""
+"""Reasons for which one person can't execute an action that another person may execute, and reasons that follow from
+the provider's last answer."""
 STEPS_WITHOUT_PERSON = frozenset(
     f"next.{name}"
     for name in (
@@ -86,8 +87,8 @@ STEPS_WITHOUT_PERSON = frozenset(
         "wait_for_answer",
     )
 )
-"""The next steps whose sentences ask no person at this desk to do something about the record itself. All others
-contradict a badge that says that there is nothing to do."""
+"""The next steps whose sentences ask no person at this desk to do something about the record itself. Every other next
+step contradicts a badge that says that there is nothing to do."""
 ExplanationCodes = tuple[object, ...]
 RecordRef = tuple[str, int]
 _KIND_BY_CLASS: Mapping[type, str] = {

@@ -34,7 +34,7 @@ PAYMENT_FACTS = (
     ("atom", "ORD5", 70_000, 0),
     ("paypay", "ORD-6", 9_000, 0),
 )
-"""Provider, number, captured, set aside."""
+"""The payments of a random test: provider, payment number, captured amount and set-aside amount (minor units)."""
 LIMIT_VALUE_BY_NAME = {"second_checker_above": 1_500, "cooling_off_above": 800, "cooling_off_seconds": 900}
 ALLOWED_CODES = frozenset((
     "exceeds_captured", "over_limit", "possible_repeat", "in_progress", "already_decided", "same_person",

@@ -18,7 +18,7 @@ from tests.stateful.history_plans import PaymentPlan, PlannedAction
 from tests.support.choice_stage import ChoiceStage, open_choice_stage
 from tests.support.quick_desks import make_quick_folder
 
-HISTORIES, BATCHES = 100, (0, 2, 4)
+HISTORY_COUNT, FIRST_BATCHES = 100, (0, 2, 4)
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +27,14 @@ def desk() -> Iterator[ChoiceStage]:
         yield made
 
 
-@pytest.mark.parts_by_day(len(BATCHES), "together they live 300 histories")
-@pytest.mark.parametrize("first_batch", BATCHES)
+@pytest.mark.parts_by_day(len(FIRST_BATCHES), "together they live 300 histories")
+@pytest.mark.parametrize("first_batch", FIRST_BATCHES)
 def test_each_record_has_the_same_texts_everywhere(desk: ChoiceStage, tmp_path: Path, first_batch: int) -> None:
     """After 300 random histories of payments (with orders and refunds) and credit checks, all places show the same
     state of each record. `make soak` runs 10,000 histories.
     """
-    tally = random_histories.run_histories(desk, HISTORIES, tmp_path, first_batch=first_batch)
-    assert tally["histories"] >= HISTORIES
+    tally = random_histories.run_histories(desk, HISTORY_COUNT, tmp_path, first_batch=first_batch)
+    assert tally["histories"] >= HISTORY_COUNT
     assert any(name.startswith("follow_advice") and name.endswith("done") for name in tally)
 
 

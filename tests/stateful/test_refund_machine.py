@@ -10,7 +10,8 @@ from tests.stateful import crashing, refund_machine
 
 EXAMPLE_COUNT = 4
 MAX_ROUNDS = 8
-"""Rounds of `EXAMPLE_COUNT` runs, each with the next seed, until a refund was made: four runs may draw none."""
+"""Largest number of rounds. A round has `EXAMPLE_COUNT` runs of the state machine, and each round uses the next seed.
+The test ends after the first round in which a refund was made, because the runs of one round may draw no refund."""
 
 
 @pytest.mark.expects_log("every kind of failure is provoked")
