@@ -46,7 +46,7 @@ class ColumnStage(LegibleStage):
         """Check the visible tables instead of taking a picture."""
         for size in self.sizes:
             self.window.resize(*size)
-            self.settle()
+            self.wait_until_idle()
             for window in QApplication.topLevelWidgets():
                 for table in window.findChildren(FittedTable) if window.isVisible() else ():
                     if table.isVisible() and table.rows.row_count:

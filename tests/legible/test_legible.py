@@ -143,7 +143,7 @@ def test_queues_keep_their_texts_at_larger_text_in_wide_windows(qapp: QApplicati
         stage.show_route(QueuesRoute("review"))
         assert stage.find(QueuesPage).preview.isVisible()
         current_appearance().set_text_scale(1.5)
-        stage.settle()
+        stage.wait_until_idle()
         for size, queue in product(WINDOW_SIZES[1:], RECORD_QUEUE_NAMES):
             stage.window.resize(*size)
             stage.show_route(QueuesRoute(queue))
@@ -167,7 +167,7 @@ def test_a_new_text_size_changes_the_layout_at_once(qapp: QApplication, tmp_path
         stage.show_route(PaymentRoute(payment_id) if place == "payment" else QueuesRoute("unknown"))
         for scale in (1.5, 2.0, 1.0):
             current_appearance().set_text_scale(scale)
-            stage.settle()
+            stage.wait_until_idle()
             assert find_faults() == [], scale
 
 

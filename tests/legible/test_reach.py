@@ -128,7 +128,7 @@ def test_every_control_can_be_used_at_the_largest_text(
             stage.show_route(route)
             wanted[route] = {get_control_name(control) for control in find_visible_controls(stage.window)}
         current_appearance().set_text_scale(2.0)
-        stage.settle()
+        stage.wait_until_idle()
         missing = []
         for route, names in reversed(wanted.items()):  # the first one is open while the text grows
             stage.show_route(route)

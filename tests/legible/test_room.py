@@ -76,14 +76,14 @@ def test_queues_show_rows_and_causes_at_the_largest_text(qapp: QApplication, tmp
         stage.wait_until(stage.window.isActiveWindow)  # its shortcuts work only then
         QTest.keyClick(stage.window, Qt.Key.Key_6, Qt.KeyboardModifier.AltModifier)
         assert stage.frame.current_route == AlertsRoute()
-        stage.settle()
+        stage.wait_until_idle()
         alerts = stage.find(AlertsPage)
         check_visible_rows(alerts.table, "alerts")
         check_summaries(stage, alerts)
         assert alerts.card.isHidden()
         assert not alerts.table.rows.list_heading_rows()
         current_appearance().set_text_scale(1.0)
-        stage.settle()
+        stage.wait_until_idle()
         assert stage.frame.sidebar.isVisible()
         assert not stage.frame.top_bar.page_menu.isVisible()
         assert alerts.table.rows.list_heading_rows()
@@ -102,9 +102,9 @@ def check_visible_rows(table: FittedTable, name: str) -> None:
 def wait_for_label_layout(stage: LegibleStage, label: TextLabel) -> None:
     """Wait until the page has given the label the height of its text. If the number of lines of a label changes, the
     page computes its layout twice: once for the new text, once for the new height."""
-    stage.settle()
+    stage.wait_until_idle()
     stage.wait_until(lambda: not label.isVisible() or label.height() >= label.heightForWidth(label.width()))
-    stage.settle()
+    stage.wait_until_idle()
 
 
 def check_causes(stage: LegibleStage, page: QueuesPage) -> None:
@@ -157,12 +157,12 @@ def test_a_cut_cause_of_a_group_is_shown_whole_below_the_list(qapp: QApplication
         stage.show_route(QueuesRoute("review"))
         page = stage.find(QueuesPage)
         page.toggle_grouping()
-        stage.settle()
+        stage.wait_until_idle()
         (column,) = (column for column in page.table.rows.columns if column.key == "cause")
         cut = 0
         for row_number in range(page.table.rows.rowCount()):
             page.table.setCurrentIndex(page.table.rows.index(row_number, page.table.first_column))
-            stage.settle()
+            stage.wait_until_idle()
             group = page.table.current_item
             is_cut = page.table.is_cell_cut("cause", group)
             cut += is_cut
@@ -204,7 +204,7 @@ def test_panels_of_home_that_do_not_fit_are_placed_below_each_other(qapp: QAppli
         stage.show_route(HomeRoute())
         assert find_faults() == []
         stage.find(HomePage).team_panel.setMinimumWidth(700)
-        stage.settle()
+        stage.wait_until_idle()
         assert find_faults() == []
 
 
@@ -308,11 +308,11 @@ def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Pat
             before = measure_table_positions(page), measure_button_positions(page)
             bar = NotificationBar("Not done", "a sentence about it", tone="bad")
             page.show_bar("act", bar)
-            stage.settle()
+            stage.wait_until_idle()
             assert bar.isVisible()
             assert (measure_table_positions(page), measure_button_positions(page)) == before, route
             page.hide_bar("act")
-            stage.settle()
+            stage.wait_until_idle()
             assert (measure_table_positions(page), measure_button_positions(page)) == before, route
 
 
@@ -323,7 +323,7 @@ def test_the_message_of_a_refusal_is_shown_only_with_its_row(qapp: QApplication,
         page = stage.find(QueuesPage)
         check_refusal_names_record(stage, page)
         page.row_model.read_again()
-        stage.settle()
+        stage.wait_until_idle()
         assert page.list_bar_names() == ("act",), "the same row is current after reading again"
         QTest.keyClick(page.table, Qt.Key.Key_Down)
         assert page.list_bar_names() == ()
@@ -334,7 +334,7 @@ def check_refusal_names_record(stage: LegibleStage, page: QueuesPage) -> None:
     row = page.current_row
     assert row is not None
     page.queue_actions.record_actions.show_refusal(Failure(ErrorCode.NOT_FOUND, {}), "Credit check 1")
-    stage.settle()
+    stage.wait_until_idle()
     assert page._bar_by_name["act"].sentence.count("Credit check 1") == 1
 
 
@@ -364,18 +364,18 @@ def test_a_toast_is_shown_in_the_open_dialog(qapp: QApplication, tmp_path: Path,
         for words in ("Copied A.", "Copied B."):
             context.show_toast(words)
         dialog = open_unfinished_work_dialog(stage.frame)
-        stage.settle()
+        stage.wait_until_idle()
         assert [toast.accessibleName() for toast in toasts.visible_toasts] == ["Copied B."]
         for words in ("", "Copied C.", "A longer sentence, which says in two lines what has happened. " * 3):
             if words:
                 context.show_toast(words)
-                stage.settle()
+                stage.wait_until_idle()
             (toast,) = toasts.visible_toasts
             assert toast.window() is dialog
             assert dialog.rect().contains(QRect(toast.mapTo(dialog, QPoint(0, 0)), toast.size()))
             assert not is_over_controls(toast, dialog)
         dialog.reject()
-        stage.settle()
+        stage.wait_until_idle()
         (toast,) = toasts.visible_toasts
         assert toast.window() is stage.window
         assert toast.isVisible()
@@ -394,7 +394,7 @@ def test_a_cut_audit_entry_is_shown_whole_below_the_list(qapp: QApplication, tmp
         cut = 0
         for row_number in range(MIN_ROWS):
             page.table.setCurrentIndex(page.rows.index(row_number, page.table.first_column))
-            stage.settle()
+            stage.wait_until_idle()
             entry = page.table.current_item
             is_cut = page.table.is_cell_cut("what", entry)
             cut += is_cut
@@ -419,7 +419,7 @@ def test_an_opened_tab_is_scrolled_into_view(qapp: QApplication, tmp_path: Path,
             for number in (*range(1, tab_bar.count()), 0):
                 tab_bar.setFocus()
                 tab_bar.setCurrentIndex(number)
-                stage.settle()
+                stage.wait_until_idle()
                 area = find_page_area(tab_bar)
                 contents = area.widget()
                 assert contents is not None
@@ -447,7 +447,7 @@ def test_a_scrolled_record_keeps_its_title_badges_and_verdict_visible(
             line, scroll_bar = page.title_line, page.contents_area.verticalScrollBar()
             assert line.isHidden(), route
             scroll_bar.setValue(scroll_bar.maximum())
-            stage.settle()
+            stage.wait_until_idle()
             is_head_visible = page.head.mapTo(page.contents_area, page.head.rect().bottomLeft()).y() >= 0
             assert line.isVisible() != is_head_visible, route
             if line.isVisible():
@@ -460,10 +460,10 @@ def test_a_scrolled_record_keeps_its_title_badges_and_verdict_visible(
                 assert line.geometry().bottom() < page.contents_area.geometry().top()
                 assert find_faults() == [], route
             scroll_bar.setValue(0)
-            stage.settle()
+            stage.wait_until_idle()
             assert line.isHidden(), route
             scroll_bar.setValue(scroll_bar.maximum())
-            stage.settle()
+            stage.wait_until_idle()
         assert line.isVisible()
         stage.show_route(CreditCheckRoute(stage.desk.list_checks("complete")[-1].id))
         assert stage.find(RecordPage).title_line.isHidden()
@@ -478,14 +478,14 @@ def test_a_narrow_window_keeps_the_whole_title_of_a_scrolled_record(qapp: QAppli
         page = stage.find(RecordPage)
         scroll_bar = page.contents_area.verticalScrollBar()
         scroll_bar.setValue(scroll_bar.maximum())
-        stage.settle()
+        stage.wait_until_idle()
         line = page.title_line
         assert line.isVisible()
         assert line.title_label.width() >= line.title_label.sizeHint().width()
         assert not line.verdict_label.isVisible()
         assert line.badges[0].isVisible()
         stage.window.resize(1920, 700)
-        stage.settle()
+        stage.wait_until_idle()
         assert line.verdict_label.isVisible()
         assert all(badge.isVisible() for badge in line.badges)
 
@@ -505,10 +505,10 @@ def test_a_page_opens_at_its_top_and_keeps_its_header_visible(qapp: QApplication
             for number in (*range(1, page.tabs.tabs.count()), 0):
                 page.tabs.tabs.setFocus()
                 page.tabs.tabs.setCurrentIndex(number)
-                stage.settle()
+                stage.wait_until_idle()
                 assert area.verticalScrollBar().value() == 0, (record_route, number)
             page.tabs.show_tab("evidence")
-            stage.settle()
+            stage.wait_until_idle()
             area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
         for route in (ReportsRoute(), HomeRoute()):
             stage.show_route(route)
@@ -517,7 +517,7 @@ def test_a_page_opens_at_its_top_and_keeps_its_header_visible(qapp: QApplication
             for tab_bar in tab_bars:
                 for number in (*range(1, tab_bar.count()), 0):
                     tab_bar.setCurrentIndex(number)
-                    stage.settle()
+                    stage.wait_until_idle()
                     assert area.verticalScrollBar().value() == 0, (route, number)
             area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
             stage.show_route(QueuesRoute("review"))
@@ -567,16 +567,16 @@ def test_decision_buttons_stay_visible_at_large_text(
                 (type(area), area.geometry()) for area in list_scrolling_areas(page)
             ]
             QTest.mouseClick(page.list_panel.next_button, Qt.MouseButton.LeftButton)
-            stage.settle()
+            stage.wait_until_idle()
         page.list_panel.card_list.select_card(cards[0].ref)
-        stage.settle()
+        stage.wait_until_idle()
         page.probe_payment()
-        stage.settle()
+        stage.wait_until_idle()
         page.list_panel.card_list.setFocus()
         for _ in range(40):
             if page.approve_button.isEnabled():
                 break
             QTest.keyClick(page.list_panel.card_list, Qt.Key.Key_Space)
-            stage.settle()
+            stage.wait_until_idle()
         assert page.approve_button.isEnabled(), page.disabled_reason_label.plain
         assert page.scroll_area.verticalScrollBar().value() == page.scroll_area.verticalScrollBar().maximum()

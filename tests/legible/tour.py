@@ -107,7 +107,7 @@ class LegibleStage(UnpaintedStage):
 
     def take_picture(self, name: str) -> Path:
         """Check the visible windows instead of taking a picture."""
-        self.settle()
+        self.wait_until_idle()
         self.seen |= {type(part) for part in QApplication.allWidgets() if part.isVisible()}
         faults = [*find_faults(), *find_accessibility_faults(self.window), *find_enter_faults()]
         self.found += (f"{self.sight.name} {name}: {fault}" for fault in faults)

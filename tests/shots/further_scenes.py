@@ -93,7 +93,7 @@ def show_incidents(stage: WindowStage) -> None:
         stage.desk.console.alerts.acknowledge_alerts(ids, "店舗に電話します")
     page.read_data_again()
     stage.wait_until(lambda: page.current_incident is not None and page.current_incident.is_acknowledged)
-    stage.settle()
+    stage.wait_until_idle()
     stage.take_picture("alerts-acknowledged")
     stage.desk.console.incidents.resolve(page.current_incident.id, "店舗と合意済み")
     stage.show_route(AlertsRoute(page.current_incident.main_alert.id))
@@ -101,7 +101,7 @@ def show_incidents(stage: WindowStage) -> None:
     stage.wait_until(
         lambda: page.current_incident is not None and page.current_incident.state is IncidentState.RESOLVED
     )
-    stage.settle()
+    stage.wait_until_idle()
     stage.take_picture("alerts-resolved")
     page.resolve_or_reopen_current_incident()
     _take_picture_of_dialog(stage, ReopenIncidentDialog, "dialog-incident-reopen")
@@ -137,7 +137,7 @@ def _take_picture_of_dialog(stage: WindowStage, kind: type[DialogFrame], name: s
 def _take_picture_and_close(stage: WindowStage, dialog: DialogFrame, name: str) -> None:
     stage.take_picture(name)
     dialog.reject()
-    stage.settle()
+    stage.wait_until_idle()
 
 
 FURTHER_SCENES: Mapping[str, SceneFunction] = {

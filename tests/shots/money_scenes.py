@@ -179,7 +179,7 @@ def show_refund_dialog(stage: WindowStage) -> None:
     stage.wait_until(lambda: not dialog.is_busy)
     stage.take_picture("dialog-refund-asked")
     dialog.cancel_button.click()
-    stage.settle()
+    stage.wait_until_idle()
     page.run_action_on_record("refund")
     stage.take_picture("dialog-refund-off")
     stage.find(RefundDialog).reject()
@@ -192,7 +192,7 @@ def show_approvals(stage: WindowStage) -> None:
     page = stage.find(ApprovalsPage)
     stage.take_picture("approvals")
     page.probe_payment()
-    stage.settle()
+    stage.wait_until_idle()
     bar = page.request_panel.verticalScrollBar()
     bar.setValue(bar.maximum())
     stage.take_picture("approvals-end")
@@ -203,9 +203,9 @@ def show_approvals(stage: WindowStage) -> None:
         dialog = stage.find(ApproveDialog if kind == "approve" else RejectDialog)
         stage.take_picture(f"dialog-{kind}")
         dialog.reject()
-        stage.settle()
+        stage.wait_until_idle()
     context.change_operator("op-a")
-    stage.settle()
+    stage.wait_until_idle()
     stage.take_picture("approvals-own")
 
 
@@ -231,7 +231,7 @@ def show_proposals(stage: WindowStage) -> None:
     QTest.keyClick(page.list_panel.card_list, Qt.Key.Key_Return)
     stage.take_picture("approvals-proposal-record")
     stage.opening.context.change_operator("op-a")
-    stage.settle()
+    stage.wait_until_idle()
 
 
 def show_resolve_money(stage: WindowStage) -> None:

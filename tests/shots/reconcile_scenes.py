@@ -69,7 +69,7 @@ def _begin_run(stage: WindowStage) -> None:
     stage.wait_until(lambda: not dialog.is_busy)
     stage.take_picture("dialog-reconcile-dry")
     dialog.reject()
-    stage.settle()
+    stage.wait_until_idle()
     page.begin_button.click()
     dialog = stage.find(ReconcileDialog)
     stage.wait_until(dialog.main_button.isEnabled)
@@ -77,7 +77,7 @@ def _begin_run(stage: WindowStage) -> None:
     stage.wait_until(lambda: not dialog.is_busy)
     stage.take_picture("dialog-reconcile-done")
     dialog.reject()
-    stage.settle()
+    stage.wait_until_idle()
 
 
 def _show_other_runs(stage: WindowStage) -> None:

@@ -72,7 +72,7 @@ def show_registry(stage: WindowStage) -> None:
     stage.opening.controller.command_palette.open()
     box = stage.opening.controller.command_palette.search_box
     box.input.insert("みなも堂")
-    stage.settle()
+    stage.wait_until_idle()
     stage.take_picture("search-name")
     box.close()
     for name, text in (("found", "みなも堂"), ("closed", closed), ("merged", merged), ("renamed", renamed)):
@@ -87,7 +87,7 @@ def show_registry(stage: WindowStage) -> None:
     stage.show_route(LookupRoute(merged))
     stage.find(LookupPage).company_panel.open_purchase_dialog()
     dialog = stage.find(PurchaseDialog)
-    stage.settle()
+    stage.wait_until_idle()
     stage.take_picture("dialog-purchase-merged")
     dialog.reject()
 

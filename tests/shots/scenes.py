@@ -132,11 +132,11 @@ def show_evidence_messages(stage: WindowStage) -> None:
     with TemporaryDirectory() as folder:
         for name in ("evidence-pack", "evidence-pack-refused"):
             page.evidence.write_pack("credit-check", record.id, Path(folder, "case.zip"))
-            stage.settle()
+            stage.wait_until_idle()
             stage.take_picture(name)
     page.hide_bar("act")
     page.evidence.copy_timeline("credit-check", record.id)
-    stage.settle()
+    stage.wait_until_idle()
     stage.take_picture("story-copied")
 
 
@@ -146,7 +146,7 @@ def show_pdf(stage: WindowStage) -> None:
     stage.wait_until(lambda: page.page_view.has_page)
     page.search_field.setText("credit check")
     QTest.keyClick(page.search_field, Qt.Key.Key_Return)
-    stage.settle()
+    stage.wait_until_idle()
     stage.take_picture("pdf")
 
 
@@ -164,7 +164,7 @@ def show_comparison(stage: WindowStage) -> None:
 def show_audit(stage: WindowStage) -> None:
     stage.show_route(AuditRoute())
     stage.find(AuditPage).verify_button.click()
-    stage.settle()
+    stage.wait_until_idle()
     stage.take_picture("audit")
 
 
@@ -175,20 +175,20 @@ def show_admin(stage: WindowStage) -> None:
     with act_as("lead-b"):
         stage.desk.console.read_only_switches.set_switch("paypay", True, "PayPay の障害（18 時まで）")
     page.read_data_again()
-    stage.settle()
+    stage.wait_until_idle()
     stage.take_picture("admin-read-only")
     dialog = ReadOnlySwitchDialog(page.context, "everything", page.window(), is_on=True)
     dialog.open()
-    stage.settle()
+    stage.wait_until_idle()
     stage.take_picture("admin-switch")
     dialog.reject()
     page.tabs.setCurrentIndex(1)
-    stage.settle()
+    stage.wait_until_idle()
     stage.take_picture("admin-limits")
     stage.wait_until(lambda: page.health_table.current_item is not None)
     for place, name in ((3, "health"), (4, "schedules"), (5, "reasons")):
         page.tabs.setCurrentIndex(place)
-        stage.settle()
+        stage.wait_until_idle()
         stage.take_picture(f"admin-{name}")
     with act_as("lead-b"):
         stage.desk.console.read_only_switches.set_switch("paypay", False, "復旧")
@@ -202,7 +202,7 @@ def show_search(stage: WindowStage) -> None:
     number = stage.desk.list_checks("several_clients")[0].number
     wide = "".join(chr(ord(digit) + 0xFEE0) for digit in number)
     box.input.insert(f"{wide[:5]}-{wide[5:9]}-{wide[9:]}")
-    stage.settle()
+    stage.wait_until_idle()
     stage.take_picture("search")
     box.close()
 
@@ -319,7 +319,7 @@ def show_purchase(stage: WindowStage) -> None:
             )  # the page behind has read it too
             stage.take_picture(f"dialog-purchase-{name}")
         dialog.cancel_button.click()
-        stage.settle()
+        stage.wait_until_idle()
 
 
 def show_refetch(stage: WindowStage) -> None:
@@ -360,10 +360,10 @@ def show_resolve(stage: WindowStage) -> None:
 
 def _take_picture_of_dialog(stage: WindowStage, dialog: DialogFrame, name: str) -> None:
     if isinstance(dialog, UnfinishedWorkDialog):
-        stage.settle()
+        stage.wait_until_idle()
     stage.take_picture(name)
     dialog.reject()
-    stage.settle()
+    stage.wait_until_idle()
 
 
 def find_free_number(serial: int) -> str:

@@ -60,7 +60,7 @@ class WindowStage:
         current_appearance().set_density(sight.density)
         current_appearance().set_text_scale(sight.scale)
         current_appearance().choose_theme(sight.theme)
-        self.settle()
+        self.wait_until_idle()
 
     @property
     def frame(self) -> WindowFrame:
@@ -78,7 +78,7 @@ class WindowStage:
                 raise TimeoutError(f"the window did not get there; its page says {bars}")
             _process_events()
 
-    def settle(self) -> None:
+    def wait_until_idle(self) -> None:
         """Process events until the window has no read in progress and everything is painted."""
         for _ in range(3):
             self.wait_until(self.opening.runner.is_idle)
@@ -88,7 +88,7 @@ class WindowStage:
     def show_route(self, route: object) -> None:
         """Show the page of this route, and wait until it is complete."""
         self.frame.show_route(route)  # type: ignore[arg-type]  # a Route
-        self.settle()
+        self.wait_until_idle()
 
     def find(self, kind: type[WidgetType]) -> WidgetType:
         """Return the visible widget of this class."""
@@ -101,7 +101,7 @@ class WindowStage:
         disabled, are over."""
         (QApplication.activeModalWidget() or self.window).activateWindow()
         self.wait_until(lambda: all(map(_explains_main_button, self.window.findChildren(DialogFrame))))
-        self.settle()
+        self.wait_until_idle()
         picture = self.window.grab()
         for dialog in QApplication.topLevelWidgets():
             if dialog.isVisible() and dialog is not self.window and dialog.parentWidget() is not None:
@@ -113,7 +113,7 @@ class WindowStage:
     def take_picture_with_overlay(self, name: str, part: QWidget, left: int, top: int) -> None:
         """Take a picture of the window with the widget `part` painted over it at this position (px). The widget is a
         window of its own."""
-        self.settle()
+        self.wait_until_idle()
         picture = self.window.grab()
         painter = QPainter(picture)
         painter.drawPixmap(left, top, part.grab())
@@ -138,7 +138,7 @@ class WindowStage:
 class UnpaintedStage(WindowStage):
     """A WindowStage that takes no pictures, for tests that paint the window themselves."""
 
-    def settle(self) -> None:
+    def wait_until_idle(self) -> None:
         """Process events until the window has no read in progress; nothing needs to be painted."""
         for _ in range(2):
             self.wait_until(self.opening.runner.is_idle)
@@ -154,7 +154,7 @@ def _explains_main_button(dialog: DialogFrame) -> bool:
 
 
 def _process_events() -> None:
-    """Process some turns of the event loop, in which Qt also deletes the widgets that are scheduled for deletion."""
+    """Process some passes of the event loop, in which Qt also deletes the widgets that are scheduled for deletion."""
     QTest.qWait(5)
 
 

@@ -61,7 +61,7 @@ def show_large_amounts(stage: WindowStage) -> None:
         stage.wait_until(lambda dialog=dialog: not dialog.form.is_plan_due and not dialog._is_reading_plan)  # type: ignore[misc]  # of this turn
         stage.take_picture(f"amount-refund-{provider}")
         dialog.reject()
-        stage.settle()
+        stage.wait_until_idle()
         stage.show_route(LookupRoute(payment.corporation_number or ""))
         stage.take_picture(f"amount-company-{provider}")
     number = stage.desk.list_payments("complete")[-1].corporation
@@ -149,7 +149,7 @@ def _use_read_only_mode(stage: WindowStage) -> Iterator[None]:
         with act_as("lead-b"):
             switches.set_switch("everything", is_on, _LONG_REASON)
         context.update_connection_state(read_only_switches=switches.list_switches())
-        stage.settle()
+        stage.wait_until_idle()
 
     set_switch(True)
     try:
@@ -185,10 +185,10 @@ def show_unreadable(stage: WindowStage) -> None:
         assert page is not None
         with let_method_fail(service, method, error):
             page.read_data_again()
-            stage.settle()
+            stage.wait_until_idle()
             stage.take_picture(f"unreadable-{name}")
         page.read_data_again()
-        stage.settle()
+        stage.wait_until_idle()
 
 
 def _list_routes(stage: WindowStage) -> Mapping[str, Route]:

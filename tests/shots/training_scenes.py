@@ -35,7 +35,7 @@ def show_training(stage: WindowStage) -> None:
         console.refunds.approve(int(facts["due_approval"]["refund"]))
         service.check_incidents()
         page.refresh("asked")
-        stage.settle()
+        stage.wait_until_idle()
         for row, name in ((_WRONG_ROW, "training-wrong"), (_OPEN_ROW, "training-open")):
             page.table.go_to_row(row)
             stage.take_picture(name)

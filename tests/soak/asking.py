@@ -23,13 +23,13 @@ from tests.support.pooled_databases import PooledDatabase
 from tests.support.server_fixtures import MYSQL_URL_VARIABLE
 from tests.support.servers import get_shared_galera, start_own_run
 
-DESKS, NUMBERS, KILL_SECONDS = 16, 200, 5.0
-_NODE_DIES_AT, _NODE_IS_BACK_AT = 60, 120
+DESK_COUNT, NUMBER_COUNT, KILL_SECONDS = 16, 200, 5.0
+_DEATH_INDEX, _RETURN_INDEX = 60, 120
 _ENGINES: tuple[Engine, ...] = ("mariadb", "galera", *(("mysql",) if os.environ.get(MYSQL_URL_VARIABLE) else ()))
 
 
 def run_request_race(
-    engine: Engine, shard: int, folder: Path, count: int = NUMBERS, desks: int = DESKS
+    engine: Engine, shard: int, folder: Path, count: int = NUMBER_COUNT, desks: int = DESK_COUNT
 ) -> Counter[str]:
     """Run the race on this database engine, with `count` numbers and `desks` desks. The second shard of each engine
     has a provider with faults. On Galera a node is killed during the race and restarted. The race runs on MySQL only
@@ -40,8 +40,8 @@ def run_request_race(
         if engine == "galera":
             cluster = get_shared_galera()
             meanwhile = {
-                count * _NODE_DIES_AT // NUMBERS: cluster.nodes[-1].kill,
-                count * _NODE_IS_BACK_AT // NUMBERS: cluster.restart_nodes,
+                count * _DEATH_INDEX // NUMBER_COUNT: cluster.nodes[-1].kill,
+                count * _RETURN_INDEX // NUMBER_COUNT: cluster.restart_nodes,
             }
         seed = shard if shard % 2 else None
         tally = run_desk_request_race(
@@ -85,7 +85,7 @@ def _open_own_place(folder: Path) -> Iterator[ServerPlace]:
 
 
 _FIGURES_FORMAT = (
-    f"{{numbers}} numbers × {DESKS} desks that ask, {{kills}} workers killed: {{charged}} charged, 0 doubles,"
+    f"{{numbers}} numbers × {DESK_COUNT} desks that ask, {{kills}} workers killed: {{charged}} charged, 0 doubles,"
     " {calls} answers, {lapsed} requests lapsed"
 )
 DEMANDS = (

@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 
 ACCOUNT_NAMES = ("op-a", "op-b", "lead-b")
 _ACTIONS_AND_FAULTS = tuple((action, fault) for action in steps.ACTIONS for fault in steps.TESTED_FAULTS)
-_DEATHS, _KILLS = 64, 5
+_KILLED_NODE_COUNT, _KILLED_SERVER_COUNT = 64, 5
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def kill_server_at_each_command(shard: int, folder: Path) -> Counter[str]:
     """Kill the database server with SIGKILL at each command of a purchase."""
     tally: Counter[str] = Counter()
     with _start_mariadb(folder) as (server, place), open_scene(place) as stage:
-        for nth, name in enumerate(invent_numbers(_DEATHS, shard), start=1):
+        for nth, name in enumerate(invent_numbers(_KILLED_NODE_COUNT, shard), start=1):
             ending, _ = steps.kill_server_at_command(stage, server, "purchase", nth, name)
             tally.update({"deaths": int(ending is not None), ending or "undisturbed": 1})
         stage.verify_trail()
@@ -79,7 +79,7 @@ def kill_nodes(shard: int, folder: Path) -> Counter[str]:
     tally: Counter[str] = Counter()
     with servers.start_private_galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
-        for turn in range(_KILLS):
+        for turn in range(_KILLED_SERVER_COUNT):
             tally += _kill_one_node(cluster, place, f"s{shard}t{turn}", turn % len(cluster.nodes))
             cluster.restart_nodes()
     return tally

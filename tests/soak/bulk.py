@@ -23,7 +23,7 @@ from tests.support.worker_process import WorkerProcess, start_worker
 
 FIND_PURCHASES_SETTING = {"ALARMBOX_FIND_PURCHASES": "1"}
 FAST_CLOCK_SETTING = {"TIME_SCALE": "4"}
-"""Leases of 11 seconds, and a turn of the due task each half second."""
+"""Time scale with which a lease lasts 11 seconds, and the due task of bulk runs begins every half second."""
 _MAX_WAIT_SECONDS = 1_700.0
 _PART_SIZE = 500
 

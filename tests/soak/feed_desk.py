@@ -30,9 +30,9 @@ _PAYMENT = "payment"
 
 
 class DeskSession(QObject):
-    """The random actions of a person at the desk, and the events that the desk receives. `told` has one tuple for
-    each event: its moment (monotonic seconds), the ids of the new rows of the change feed, and the records that the
-    pages must read again.
+    """The random actions of a person at the desk, and the events that the desk receives. `received_events` has one
+    tuple for each event: its moment (monotonic seconds), the ids of the new rows of the change feed, and the records
+    that the pages must read again.
     """
 
     times_received = Signal()
@@ -44,14 +44,14 @@ class DeskSession(QObject):
         self._payments: list[int] = parameters["payments"]
         self._seen: frozenset[int] = frozenset()
         self._times: dict[str, float] = {}
-        self.told: list[tuple[float, list[int], list[tuple[str, int]]]] = []
+        self.received_events: list[tuple[float, list[int], list[tuple[str, int]]]] = []
         self.done: Counter[str] = Counter()
         context.records_changed.connect(self._record_event)
 
     def _record_event(self, changed: frozenset[tuple[str, int]]) -> None:
         moment, mark = time.monotonic(), self._pulse._latest_mark
         assert mark is not None
-        self.told.append((moment, sorted(mark.read_ids - self._seen), sorted(changed)))
+        self.received_events.append((moment, sorted(mark.read_ids - self._seen), sorted(changed)))
         self._seen = mark.read_ids
 
     def begin_recording(self) -> bool:
@@ -131,7 +131,7 @@ def main() -> None:
         app.exec()
         pulse.stop_timers()
         runner.close(10)
-    print(json.dumps({"told": sitting.told, "done": sitting.done}))
+    print(json.dumps({"told": sitting.received_events, "done": sitting.done}))
 
 
 def _begin_after_first_read(ready: QTimer, sitting: DeskSession) -> None:

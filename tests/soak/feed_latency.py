@@ -40,11 +40,11 @@ DURATION_SECONDS = 90.0
 LONGEST_DELAY_SECONDS = 2.0
 """Longest time (seconds) within which a desk must see 99 of 100 changes."""
 LISTENING_SECONDS = 20.0
-"""Time (seconds) for which desks read the change feed after the last act. A change that no desk has seen by then is
-lost.
+"""Time (seconds) for which desks read the change feed after the last action. A change that no desk has seen by then
+is lost.
 """
 ACTION_INTERVAL_MS = 1_000
-"""Average time (ms) between two acts of one person."""
+"""Average time (ms) between two actions of one person."""
 _NOTICE_SECONDS = 0.25
 _PAYMENTS, _YEN = 60, 3_300
 _PEOPLE_AT_DESKS = ("op-a", "op-b", "op-c", "lead-b", "lead-c")
@@ -102,9 +102,9 @@ class LatencyReport:
         )
 
 
-def measure_latency(folder: Path, seconds: float = DURATION_SECONDS, *, kills_worker: bool = False) -> LatencyReport:
-    """Measure the latency once on a private cluster for `seconds` seconds, and return the result. With `kills_worker`
-    a node is killed and restarted.
+def measure_latency(folder: Path, seconds: float = DURATION_SECONDS, *, kills_node: bool = False) -> LatencyReport:
+    """Measure the latency once on a private cluster for `seconds` seconds, and return the result. With `kills_node` a
+    node is killed and restarted.
     """
     people = _ROLES | {"worker": ("worker",)}
     with servers.start_private_galera() as cluster, Sandbox() as sandbox, ExitStack() as opened:
@@ -124,7 +124,7 @@ def measure_latency(folder: Path, seconds: float = DURATION_SECONDS, *, kills_wo
         act, hear = begun + seconds, begun + seconds + LISTENING_SECONDS
         for desk in desks:
             _send_line(desk, {"act": act, "hear": hear})
-        dying = Thread(target=_kill_and_restart_node, args=(cluster, seconds / 3)) if kills_worker else None
+        dying = Thread(target=_kill_and_restart_node, args=(cluster, seconds / 3)) if kills_node else None
         if dying:
             dying.start()
         _deliver_notices(posts, workers, act)
@@ -169,7 +169,7 @@ def run_and_check(shard: int, folder: Path, seconds: float = DURATION_SECONDS) -
     """Measure the latency, and check its limits. The first shard runs without a killed node, the second one with a
     killed node.
     """
-    found = measure_latency(folder, seconds, kills_worker=shard == 1)
+    found = measure_latency(folder, seconds, kills_node=shard == 1)
     where = "one node killed and back" if shard == 1 else "undisturbed"
     print(f"demand feed: {where}: {found.format_figures()}; {dict(found.action_counts)}", flush=True)
     assert found.change_count > seconds, found

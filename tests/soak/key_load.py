@@ -9,7 +9,7 @@ from tests.support import places, servers
 from tests.support.desks import UNUSED_URL
 from tests.support.places import Engine
 
-RATE, SECONDS, PROCESSES = 1_000, 60, 8
+REQUESTS_PER_SECOND, LOAD_SECONDS, PROCESS_COUNT = 1_000, 60, 8
 ENGINES_AND_TITLES: tuple[tuple[Engine, str], ...] = (
     ("sqlite", "no Redis"),
     ("mariadb", "no Redis"),
@@ -22,11 +22,13 @@ ENGINES_AND_TITLES: tuple[tuple[Engine, str], ...] = (
 )
 
 
-def run_request_load(shard: int, folder: Path, rate: int = RATE, seconds: float = SECONDS) -> Counter[str]:
+def run_request_load(
+    shard: int, folder: Path, rate: int = REQUESTS_PER_SECOND, seconds: float = LOAD_SECONDS
+) -> Counter[str]:
     """Send the requests to the service on one database engine, with or without Redis. The number of the shard decides
     both. The shard fails if a key is used twice or a caller gets a wrong answer; the durations are only printed."""
     engine, redis = ENGINES_AND_TITLES[shard]
-    wanted = RequestLoad(int(rate * seconds / REQUESTS_PER_KEY), rate, PROCESSES, f"key-load-{shard}")
+    wanted = RequestLoad(int(rate * seconds / REQUESTS_PER_KEY), rate, PROCESS_COUNT, f"key-load-{shard}")
     with (
         servers.start_own_run(),
         servers.start_private_redis() as server,

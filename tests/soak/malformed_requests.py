@@ -8,14 +8,16 @@ from tests.soak.shards import SINGLE_SERVER_ENGINES, Demand, make_demands, open_
 from tests.support.places import Engine
 from tests.worker import notice_flood
 
-SECONDS, RATE, SLOW, NOTICES = 60.0, 1_000.0, 240, 20
+FLOOD_SECONDS, REQUESTS_PER_SECOND, SLOW_CONNECTION_COUNT, NOTICES_PER_SECOND = 60.0, 1_000.0, 240, 20
 
 
 def send_malformed_requests(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Send malformed requests and real notices to a worker. Check that the worker's memory and its number of open
     files don't grow, and that the worker books each real notice once."""
     with open_place(engine, folder) as place:
-        found = notice_flood.run_flood(place, SECONDS, RATE, SLOW, NOTICES, shard)
+        found = notice_flood.run_flood(
+            place, FLOOD_SECONDS, REQUESTS_PER_SECOND, SLOW_CONNECTION_COUNT, NOTICES_PER_SECOND, shard
+        )
     print(f"demand rubbish: {engine}: {found.format_figures()}", flush=True)
     assert found.worker_samples.compute_growth() < 1.1, found.worker_samples.format_figures()
     booked = sum(map(len, found.deliveries.seconds_by_source.values())) - found.deliveries.count_by_error.total()

@@ -3,7 +3,7 @@ records.
 
     python -m tests.soak.session [--minutes 10]
 
-The report states how late the turns of the event loop began, how long each turn worked, the time from a key press to
+The report states how late the passes of the event loop began, how long each turn worked, the time from a key press to
 the end of its painting, and the window's memory. `work` is the processor time of the main thread, which other
 programs of a busy machine don't increase.
 """
@@ -35,7 +35,7 @@ RECORD_COUNT = 1_000
 HANG_SECONDS, PDF_BYTES = 10, 16_500_000
 """The seconds of a slow provider's call, and the bytes of its large PDF: 22 MB as Base64 in JSON."""
 GOAL_WORK_SECONDS = 0.033
-"""Goal for the work (seconds) in one turn of the event loop. It isn't asserted, because other programs of a busy
+"""Goal for the work (seconds) in one pass of the event loop. It isn't asserted, because other programs of a busy
 machine also lengthen the processor time.
 """
 MAX_GROWTH_MB = 16.0

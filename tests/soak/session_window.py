@@ -37,11 +37,11 @@ from tests.support.first_use import note_earlier_use
 
 PASS_INTERVAL_MS = 5
 _KEY_MS, _LOOK_MS, _SAMPLE_SECONDS = 120, 700, 5.0
-_LONG_SECONDS, _STACKS_SECONDS = 0.033, 0.02
+_LONG_PASS_SECONDS, _STACK_INTERVAL_SECONDS = 0.033, 0.02
 _STACK_FRAME_PATTERN = re.compile(r'File "(.+)", line (\d+) in (.+)')
 _REPORTED_FRAMES = 12
 Step = Callable[[], object] | int
-"""Something that the person does, or milliseconds in which they look."""
+"""One step of the script: a function that acts for the person, or a pause (ms) in which the person reads."""
 
 
 class EventLoopWatch(QObject):
@@ -74,7 +74,7 @@ class EventLoopWatch(QObject):
 
 
 class StackWatch(threading.Thread):
-    """A thread that counts the call stacks of the main thread while a turn of the event loop takes long. The thread
+    """A thread that counts the call stacks of the main thread while a pass of the event loop takes long. The thread
     reads the stacks from a dump of faulthandler, because references to frame objects would prevent the deletion of a
     painter after the painting.
     """
@@ -87,8 +87,8 @@ class StackWatch(threading.Thread):
 
     def run(self) -> None:
         with tempfile.TemporaryFile("w+") as file:
-            while not self.over.wait(_STACKS_SECONDS):
-                if time.perf_counter() - self._watch.last > _LONG_SECONDS + PASS_INTERVAL_MS / 1_000:
+            while not self.over.wait(_STACK_INTERVAL_SECONDS):
+                if time.perf_counter() - self._watch.last > _LONG_PASS_SECONDS + PASS_INTERVAL_MS / 1_000:
                     file.seek(0)
                     file.truncate()
                     faulthandler.dump_traceback(file, all_threads=True)
@@ -106,8 +106,8 @@ def _list_console_frames(stacks: str) -> Iterator[str]:
 
 
 class PaintWatch(QObject):
-    """Measures, for each act, the time from a key press to the end of the first painting that follows it (`took`),
-    and to the end of what the key press started in the next turn of the event loop, its painting included
+    """Measures, for each action, the time from a key press to the end of the first painting that follows it (`took`),
+    and to the end of what the key press started in the next pass of the event loop, its painting included
     (`settled`): the preview beside a list is built there. Real time and processor time of the main thread (seconds).
     """
 
@@ -156,7 +156,7 @@ class PaintWatch(QObject):
 
 class ScriptedWindowSession(QObject):
     """The script of a person at the window. The class executes one step per timer event, so that no step waits inside
-    a turn of the event loop.
+    a pass of the event loop.
     """
 
     def __init__(self, opening: WindowOpener, facts: Mapping[str, Any]) -> None:

@@ -27,7 +27,7 @@ from tests.support.worker_process import WorkerProcess
 
 PAYMENT_YEN = 3_300
 NOTICE_PATHS = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}
-_REFUND_TURNS, _DAY_TURNS, _RULE_TURNS, _HEALING_TURNS = 15, 30, 30, 90
+_TURNS_PER_REFUND, _TURNS_PER_RECONCILIATION, _TURNS_PER_ALERT, _TURNS_UNTIL_PAID = 15, 30, 30, 90
 _NOTICE_TRIES = 5
 _LISTEN_SECONDS = 60.0
 
@@ -57,7 +57,7 @@ class SteadyWork:
         ):
             yield SteadyWork(scene, checker, sandbox.url)
 
-    def send_to(self, worker: WorkerProcess, alerted: AlertReceiver) -> None:
+    def set_receivers(self, worker: WorkerProcess, alerted: AlertReceiver) -> None:
         """Set the worker that receives notices, and the receiver of alerts."""
         self._worker, self._alerted = worker, alerted
 
@@ -85,9 +85,9 @@ class SteadyWork:
         self._send_request("GET", "/no-such-page", b"", expected_status=None)
         for page in ("/metrics", "/healthz", "/readyz"):
             self._send_request("GET", page, b"", expected_status=200)
-        if number % _REFUND_TURNS == 0:
+        if number % _TURNS_PER_REFUND == 0:
             self._refund_payment(f"P-{number}-0")
-        if number % _DAY_TURNS == 0:
+        if number % _TURNS_PER_RECONCILIATION == 0:
             self._announce_file(number)
         self._raise_alert_at_interval(number)
 
@@ -167,11 +167,11 @@ class SteadyWork:
         """At intervals mark an order as paid before its payment is paid, as a faulty shop would; this raises an
         alert. Some turns later let the payment be paid, which closes the alert.
         """
-        if number % _RULE_TURNS == 0:
+        if number % _TURNS_PER_ALERT == 0:
             name = f"R-{number}"
             if self._start_payment(name):
                 self._scene.place.sql(f"UPDATE orders SET status = 'paid' WHERE merch_txn_id = '{name}'")
-                self._ailing.append((number + _HEALING_TURNS, name))
+                self._ailing.append((number + _TURNS_UNTIL_PAID, name))
         while self._ailing and self._ailing[0][0] <= number:
             self._scene.money.change_payment_state("paypay", self._ailing.pop(0)[1], "paid")
 

@@ -34,7 +34,8 @@ filled.
 BYTES_PER_MIB = 1 << 20
 MAX_PER_HOUR = 2 * BYTES_PER_MIB
 TIME_SCALE = "4"
-"""Due tasks come four times as often as in life: an hour has the runs of four."""
+"""Time scale of the worker. Due tasks run four times as often as usual, so an hour has as many runs as four hours of
+ordinary work."""
 CHANNEL_TOKEN = "a-channel-token-of-the-soak"
 _TURN_SECONDS, _SAMPLE_SECONDS = 2.0, 10.0
 
@@ -166,7 +167,7 @@ def _run_steady_work(folder: Path) -> Iterator[tuple[SteadyWork, WorkerProcess]]
         _start_worker(place, work, alerted.url) as worker,
         keep_live_client(worker, CHANNEL_TOKEN, work),
     ):
-        work.send_to(worker, alerted)
+        work.set_receivers(worker, alerted)
         yield work, worker
 
 
