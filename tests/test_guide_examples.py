@@ -17,7 +17,8 @@ from console.sandbox.control.client import SandboxControl
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 EXAMPLE_PATTERN = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CLASS_BY_VARIABLE = {"control": SandboxControl}
-"""Class of each variable that an example uses and that only the sentences around the example introduce."""
+"""Class of each variable that an example uses without defining it, because the sentences around the example describe
+the variable."""
 
 
 def find_examples() -> Iterator[tuple[str, str]]:

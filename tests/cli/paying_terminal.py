@@ -13,7 +13,7 @@ from tests.support.payment_desks import make_settings
 
 CORPORATION_NUMBER = "1180301018771"
 ORDER, ATOM_ORDER = "ORD-1", "ORD1"
-MAKER, CHECKER, SECOND = "op-a", "lead-b", "lead-c"
+MAKER, CHECKER, SECOND_CHECKER = "op-a", "lead-b", "lead-c"
 
 
 class PayingTerminal(Terminal):

@@ -1321,7 +1321,7 @@ def test_circular_links_are_refused(terminal: Terminal, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_present", [False, True])
-def test_a_backup_that_is_told_as_failed_is_none(
+def test_a_backup_reported_as_failed_does_not_exist(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_present: bool
 ) -> None:
     """If the disk fails after the backup has got its name, the command exits with `storage_full`, and no backup with

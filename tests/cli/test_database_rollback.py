@@ -18,9 +18,9 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 from tests.support.worker_process import fork_worker
 
 FIRST_NUMBER, LOST_NUMBER, OTHER_NUMBER = invent_numbers(3, seed=31)
-ORDER, CODE = "ORD-1", "database_went_back"
-A, B, WORKERS = 0, 1, 2
-REFUSALS_BY_DESK = {(3, "already_purchased"), (3, "in_progress")}
+ORDER, ALERT_RULE_ID = "ORD-1", "database_went_back"
+DESK_A, DESK_B, WORKER_DESK = 0, 1, 2
+EXPECTED_REFUSALS = {(3, "already_purchased"), (3, "in_progress")}
 
 
 class DeskCommands:
@@ -81,45 +81,50 @@ def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCom
     """
     place, url = desks.place, desks.sandbox.url
     desks.sandbox.control.payments_control.register_payment("paypay", ORDER, 3300)
-    payment = int(desks(A, "payment", "import", "paypay", ORDER).data["id"])
-    assert desks(B, "lookup", LOST_NUMBER).data["credit_checks"] == []
-    assert desks.buy(A, FIRST_NUMBER).data["state"] == "success"  # and a pair of tokens is stored
+    payment = int(desks(DESK_A, "payment", "import", "paypay", ORDER).data["id"])
+    assert desks(DESK_B, "lookup", LOST_NUMBER).data["credit_checks"] == []
+    assert desks.buy(DESK_A, FIRST_NUMBER).data["state"] == "success"  # and a pair of tokens is stored
     put_back = backups.take_backup(place)
-    with fork_worker(place, url, desk=WORKERS, person=place.notice_account_name):
+    with fork_worker(place, url, desk=WORKER_DESK, person=place.notice_account_name):
         if is_killed:
-            assert desks.buy(A, FAILPOINT="after_send:1:kill").status == -9
+            assert desks.buy(DESK_A, FAILPOINT="after_send:1:kill").status == -9
         else:
-            assert desks.buy(A).data["state"] == "success"
-        assert desks.request_and_approve_refund(A, payment).data["state"] in ("submitted", "completed")
+            assert desks.buy(DESK_A).data["state"] == "success"
+        assert desks.request_and_approve_refund(DESK_A, payment).data["state"] in ("submitted", "completed")
     assert desks.read_charges_and_refunds() == (1, 1)
     put_back()
 
-    with fork_worker(place, url, desk=WORKERS, person=place.notice_account_name):
-        assert desks(A, "lookup", LOST_NUMBER).data["credit_checks"] == []
-        told = desks.buy(B)
-        assert told.exit_status_and_code == (3, CODE)
+    with fork_worker(place, url, desk=WORKER_DESK, person=place.notice_account_name):
+        assert desks(DESK_A, "lookup", LOST_NUMBER).data["credit_checks"] == []
+        told = desks.buy(DESK_B)
+        assert told.exit_status_and_code == (3, ALERT_RULE_ID)
         missing = {one["kind"]: one["operation_id"] for one in told.error["detail"]["missing"]}
         assert set(missing) == {"credit-check", "refund"}
-        assert desks.buy(A, OTHER_NUMBER).exit_status_and_code == (3, CODE)
-        assert desks.request_and_approve_refund(B, payment).exit_status_and_code in {(3, CODE), *REFUSALS_BY_DESK}
+        assert desks.buy(DESK_A, OTHER_NUMBER).exit_status_and_code == (3, ALERT_RULE_ID)
+        assert desks.request_and_approve_refund(DESK_B, payment).exit_status_and_code in {
+            (3, ALERT_RULE_ID),
+            *EXPECTED_REFUSALS,
+        }
         assert desks.read_charges_and_refunds() == (1, 1)
 
-        (alert,) = [one for one in desks(B, "alerts", "list").data["alerts"] if one["rule_id"] == CODE]
-        assert desks(B, "alerts", "ack", str(alert["id"]), "--note", "an old copy of the disk").status == 0
-        assert desks.list_lost_operations(B) == dict.fromkeys(missing.values(), "open")
-        again = desks.buy(B)
+        (alert,) = [one for one in desks(DESK_B, "alerts", "list").data["alerts"] if one["rule_id"] == ALERT_RULE_ID]
+        assert desks(DESK_B, "alerts", "ack", str(alert["id"]), "--note", "an old copy of the disk").status == 0
+        assert desks.list_lost_operations(DESK_B) == dict.fromkeys(missing.values(), "open")
+        again = desks.buy(DESK_B)
         assert again.exit_status_and_code == (3, "already_purchased"), again.error["detail"]
-        assert desks.request_and_approve_refund(B, payment).exit_status_and_code in REFUSALS_BY_DESK
-        assert desks.buy(B, OTHER_NUMBER).data["state"] == "success"
+        assert desks.request_and_approve_refund(DESK_B, payment).exit_status_and_code in EXPECTED_REFUSALS
+        assert desks.buy(DESK_B, OTHER_NUMBER).data["state"] == "success"
         assert desks.read_charges_and_refunds() == (1, 1)
 
-        assert desks(B, "probe", "operation", missing["refund"]).status == 0
+        assert desks(DESK_B, "probe", "operation", missing["refund"]).status == 0
         # Nobody has the provider's id of a purchase whose process was killed before the answer: people settle it.
-        assert desks(B, "probe", "operation", missing["credit-check"]).status == (4 if is_killed else 0)
-        assert desks.list_lost_operations(B)[missing["credit-check"]] == ("open" if is_killed else "restored")
-        found = [(one["state"], one["certainty"]) for one in desks(B, "lookup", LOST_NUMBER).data["credit_checks"]]
+        assert desks(DESK_B, "probe", "operation", missing["credit-check"]).status == (4 if is_killed else 0)
+        assert desks.list_lost_operations(DESK_B)[missing["credit-check"]] == ("open" if is_killed else "restored")
+        found = [
+            (one["state"], one["certainty"]) for one in desks(DESK_B, "lookup", LOST_NUMBER).data["credit_checks"]
+        ]
         assert found == ([] if is_killed else [("success", "known")])
-        assert desks.buy(B).exit_status_and_code == (3, "already_purchased")
+        assert desks.buy(DESK_B).exit_status_and_code == (3, "already_purchased")
     assert desks.read_charges_and_refunds() == (1, 1)
     assert desks.sandbox.ledger.count_charges_of_number(OTHER_NUMBER) == 1
 
@@ -136,7 +141,7 @@ def test_no_folder_is_made_for_a_database(desks: DeskCommands) -> None:
         ("db", "upgrade"),
         ("worker", "--once"),
     ):
-        ended = desks(A, *words, DATABASE_URL=f"sqlite:///{away / 'console.db'}")
+        ended = desks(DESK_A, *words, DATABASE_URL=f"sqlite:///{away / 'console.db'}")
         assert ended.exit_status_and_code == (6, "database_unreachable")
         assert not away.exists()
     assert desks.sandbox.ledger.charge_count == 0

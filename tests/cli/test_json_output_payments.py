@@ -24,12 +24,12 @@ from console.domain.views.any_record import LookupResult
 
 INSTANT = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
 INSTANT_TEXT = "2026-11-20T03:20:01Z"
-CANARY = "canary-payer-1234"
+PAYER_NAME = "canary-payer-1234"
 
 ORDER = o.Order(3, "ORD-1", "1180301018771", o.OrderState.PENDING, "JPY", 3300, (5,), 1)
 PAYMENT = o.Payment(
     id=5, order_id=3, provider="paypay", merchant_payment_id="ORD-1", provider_payment_id="0421",
-    corporation_number="1180301018771", payer=CANARY, state=PaymentState.COMPLETED, certainty=Certainty.KNOWN,
+    corporation_number="1180301018771", payer=PAYER_NAME, state=PaymentState.COMPLETED, certainty=Certainty.KNOWN,
     work=Work(), currency="JPY", asked_minor=3300, captured_minor=3300, reserved_minor=1000, refunded_minor=0,
     set_aside_minor=300, version=2, paid_at=INSTANT,
 )  # fmt: skip
@@ -53,7 +53,7 @@ def translate(key: str, **facts: object) -> str:
 
 def convert_by_json(value: dict[str, Any]) -> dict[str, Any]:
     encoded = cli_json.format_json_line(value).decode()
-    assert CANARY not in encoded
+    assert PAYER_NAME not in encoded
     loaded: dict[str, Any] = json.loads(encoded)
     return loaded
 

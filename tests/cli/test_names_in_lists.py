@@ -14,7 +14,7 @@ from tests.cli.paying_terminal import CORPORATION_NUMBER, ORDER, PayingTerminal
 from tests.cli.test_reconciliation import make_day_with_differences
 
 FIRST_ID = 70_000
-"""The ids of this desk begin here, so that no amount, number or date looks like one."""
+"""Smallest id of a record in this test's database: so large that no printed amount, number or date equals an id."""
 _TABLES = ("orders", "payments", "refunds", "hansha_alarmbox_credit_checks")
 _SHOWN_ID_PATTERN = re.compile(
     rf"(?:#|R-|\bID |\b(?:[Cc]redit check|与信チェック) |support-console [^\n]*\b){FIRST_ID // 100}\d\d\b"

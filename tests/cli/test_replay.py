@@ -35,14 +35,14 @@ from tests.cli.paying_terminal import PayingTerminal
 from tests.support.invented import invent_numbers
 
 PACK_FOLDER = Path(__file__).resolve().parents[1] / "vectors" / "packs"
-BOUGHT, REFUSED_NUMBER, UNKNOWN = invent_numbers(3, seed=71)
+BOUGHT_NUMBER, REFUSED_NUMBER, UNKNOWN = invent_numbers(3, seed=71)
 
 
 def write_packs(folder: Path, home: Path, sandbox: Sandbox) -> None:
     """Write evidence packs of a successful, a refused and an unknown purchase, and of a refund at each gateway."""
     desk = PayingTerminal(home, sandbox)
     faults = (("status:422", REFUSED_NUMBER), ("status:503", UNKNOWN))
-    desk.json("purchase", BOUGHT, "--client", "1")
+    desk.json("purchase", BOUGHT_NUMBER, "--client", "1")
     for fault, number in faults:
         sandbox.control.add_fault(fault, call="purchase", times=1)
         desk.json("purchase", number, "--client", "1")
@@ -87,7 +87,7 @@ def test_a_replay_of_a_bundle_covers_all_packs(tmp_path: Path, sandbox: Sandbox)
     is in two packs counts once.
     """
     desk = PayingTerminal(tmp_path / "home", sandbox)
-    desk.json("purchase", BOUGHT, "--client", "1")
+    desk.json("purchase", BOUGHT_NUMBER, "--client", "1")
     payment = desk.make_booked_payment("ORD-7", 3300)
     refund = str(desk.request_refund(payment).data["id"])
     desk.decide_refund("approve", int(refund))
@@ -104,7 +104,7 @@ def test_a_replay_of_a_bundle_covers_all_packs(tmp_path: Path, sandbox: Sandbox)
 
 
 @pytest.mark.parametrize(("provider", "currency"), [("paypay", "JPY"), ("atom", "INR")])
-def test_the_start_of_a_payment_is_played(provider: str, currency: str, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_the_start_of_a_payment_is_replayed(provider: str, currency: str, tmp_path: Path, sandbox: Sandbox) -> None:
     """A replay of a started payment includes the call that returned the token or payment code, and the answer about
     the unpaid payment. The pack doesn't contain the token, which is a secret, so the replay uses an invented one.
     """
@@ -119,7 +119,7 @@ def test_the_start_of_a_payment_is_played(provider: str, currency: str, tmp_path
     assert (told["differ"], told["skipped"], told["answers"]) == ([], 0, 2)
 
 
-def test_an_answer_with_a_masked_payer_is_played(tmp_path: Path) -> None:
+def test_an_answer_with_a_masked_payer_is_replayed(tmp_path: Path) -> None:
     """Atom's real answers have the payer's data as an object, and a pack contains a mask instead. The replay reads
     such a masked answer without a difference.
     """
@@ -332,9 +332,9 @@ def read_timeline_with_repeated_answer(pack: Path, count: int) -> str:
     return json.dumps(events + [[event for event in events if event["step"] == "answer"][-1]] * count)
 
 
-def test_an_answer_is_played_once_however_often_the_timeline_names_it(tmp_path: Path) -> None:
-    """Of many events about one answer with a PDF, a replay plays the first. Formerly each event took memory for the
-    answer and its PDF, so that a small pack could use up the memory."""
+def test_an_answer_is_replayed_once_however_often_the_timeline_names_it(tmp_path: Path) -> None:
+    """If many events of a timeline are about one answer with a PDF, a replay decides about this answer once.
+    Otherwise each event would take memory for the answer and its PDF, and a small pack could use up the memory."""
     original, pack = PACK_FOLDER / "bought.zip", tmp_path / "pack.zip"
     write_changed_pack(original, pack, "timeline.json", read_timeline_with_repeated_answer(original, 50))
     assert replay_pack(pack, tmp_path) == replay_pack(original, tmp_path)

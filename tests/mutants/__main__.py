@@ -19,8 +19,8 @@ from tests.mutants.mutant import Mutant, SourceChange
 ROOT = Path(__file__).resolve().parents[2]
 COPIED_FOLDERS = ("console", "tests")
 LINKED_PATHS = ("resources", "scripts", "Makefile", "README.md", "docs")
-LOCK_WAIT_SECONDS = 300
-RED, GREEN = 1, 0
+TESTS_TIME_LIMIT_SECONDS = 300
+FAILED_STATUS, PASSED_STATUS = 1, 0
 # One seed, so that what is drawn at random finds a mutant every time or never.
 PYTEST_OPTIONS = (
     "-x",
@@ -52,10 +52,10 @@ def main(arguments: Sequence[str]) -> int:
         sound = pool.submit(run_tests_without_change, sorted({test for mutant in chosen for test in mutant.tests}))
         caught = sum(pool.map(try_mutant, chosen))
     status, output = sound.result()
-    if status != GREEN:
+    if status != PASSED_STATUS:
         print(f"without any mutant the tests do not pass:\n{output}")
     print(f"demand 4: {caught} of {len(chosen)} mutants caught in {time.monotonic() - begun:.0f} s")
-    return 0 if caught == len(chosen) and status == GREEN else 1
+    return 0 if caught == len(chosen) and status == PASSED_STATUS else 1
 
 
 def try_mutant(mutant: Mutant) -> bool:
@@ -77,7 +77,7 @@ def run_mutant(mutant: Mutant) -> tuple[bool, str]:
         said = ""
         for test in mutant.tests:
             status, output = run_tests(copy, [test], mutant.engine)
-            if status == RED:
+            if status == FAILED_STATUS:
                 return True, find_first_failure(output)
             said = f"{test} ended with {status}"
     return False, said
@@ -89,7 +89,7 @@ def run_tests_without_change(tests: Sequence[str]) -> tuple[int, str]:
     """
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
         return run_tests(
-            copy_sources(Path(name)), tests, seconds=LOCK_WAIT_SECONDS * 6
+            copy_sources(Path(name)), tests, seconds=TESTS_TIME_LIMIT_SECONDS * 6
         )  # all of them, on every engine
 
 
@@ -114,7 +114,7 @@ def apply_change(change: SourceChange, folder: Path) -> None:
 
 
 def run_tests(
-    folder: Path, tests: Sequence[str], engine: str = "", seconds: float = LOCK_WAIT_SECONDS
+    folder: Path, tests: Sequence[str], engine: str = "", seconds: float = TESTS_TIME_LIMIT_SECONDS
 ) -> tuple[int, str]:
     """Run the tests in the copy, on this engine only ("": on all). Return pytest's exit status and output; -1 after
     `seconds`.

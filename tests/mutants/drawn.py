@@ -33,11 +33,18 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Operator
 from cosmic_ray.operators.provider import OperatorProvider
 
-from tests.mutants.__main__ import GREEN, PYTEST_OPTIONS, RED, ROOT, copy_sources, find_first_failure
+from tests.mutants.__main__ import (
+    FAILED_STATUS,
+    PASSED_STATUS,
+    PYTEST_OPTIONS,
+    ROOT,
+    copy_sources,
+    find_first_failure,
+)
 from tests.mutants.targets import FLOOR_PERCENT, TESTS_BY_SOURCE_FILE
 
 MUTANTS_PER_FILE = 8
-LOCK_WAIT_SECONDS = 600
+TESTS_TIME_LIMIT_SECONDS = 600
 """Time limit (seconds) of the tests of one mutant. A mutant that makes a test wait without end is noticed by this
 limit.
 """
@@ -188,11 +195,11 @@ def run_in_copy(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
             target=_run_tests_in_child, args=(folder, list(tests), said.name)
         )
         child.start()
-        child.join(LOCK_WAIT_SECONDS)
+        child.join(TESTS_TIME_LIMIT_SECONDS)
         if child.is_alive():
             os.killpg(child.pid or 0, 9)
             child.join()
-            return RED, "FAILED took too long"
+            return FAILED_STATUS, "FAILED took too long"
         return child.exitcode or 0, said.read()
 
 
@@ -227,7 +234,7 @@ def try_drawn_mutant(mutant: DrawnMutant, copies: "SimpleQueue[Path]") -> tuple[
     finally:
         file.write_text(original, "utf-8")
         copies.put(folder)
-    return status != GREEN, find_first_failure(output)
+    return status != PASSED_STATUS, find_first_failure(output)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -263,11 +270,11 @@ def _check_unchanged_copy(file: str, copies: "SimpleQueue[Path]") -> bool:
     folder, begun = copies.get(), time.monotonic()
     status, output = run_in_copy(folder, TESTS_BY_SOURCE_FILE[file])
     copies.put(folder)
-    if status != GREEN:
+    if status != PASSED_STATUS:
         print(f"without any mutant the tests of {file} do not pass ({status}):\n{output[-3000:]}", flush=True)
     else:
         print(f"sound   {time.monotonic() - begun:4.0f} s  {file}", flush=True)
-    return status == GREEN
+    return status == PASSED_STATUS
 
 
 def _try_and_print(mutant: DrawnMutant, copies: "SimpleQueue[Path]") -> bool:

@@ -4,10 +4,10 @@ idempotency keys, votes and events."""
 from tests.mutants.mutant import Mutant, SourceChange
 
 _BALANCES_FILE = "console/store/payments/balances.py"
-_PAYMENTS, _REFUNDS = (f"console/store/{name}/{name}.py" for name in ("payments", "refunds"))
+_PAYMENTS_FILE, _REFUNDS_FILE = (f"console/store/{name}/{name}.py" for name in ("payments", "refunds"))
 _ACCOUNTS_FILE, _SWAPS_FILE = "console/store/payments/account_limits.py", "console/store/database/compare_and_swap.py"
-_SUMS, _REFUND_ROWS = ("tests/store/payments/test_balances.py",), ("tests/store/refunds/test_refunds.py",)
-_PAYMENT_ROWS, _LIMITS = ("tests/store/payments/test_payments.py",), ("tests/store/payments/test_limits.py",)
+_BALANCES_TESTS, _REFUNDS_TESTS = ("tests/store/payments/test_balances.py",), ("tests/store/refunds/test_refunds.py",)
+_PAYMENTS_TESTS, _LIMITS_TESTS = ("tests/store/payments/test_payments.py",), ("tests/store/payments/test_limits.py",)
 _QUEUE_TESTS = ("tests/store/queues/test_queues.py",)
 
 
@@ -27,77 +27,77 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
         "_ADD_TO_RESERVED_STATEMENT.where(\n"
         "    _REFUNDABLE_AMOUNT_EXPRESSION >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION\n)",
         "_ADD_TO_RESERVED_STATEMENT.where(_NOT_REVERSED_CONDITION)",
-        _SUMS,
+        _BALANCES_TESTS,
     ),
     _make_mutant(
         "what open refunds hold is left",
         _BALANCES_FILE,
         "payments.c.captured_minor - payments.c.reserved_minor - payments.c.refunded_minor",
         "payments.c.captured_minor - payments.c.refunded_minor",
-        _SUMS,
+        _BALANCES_TESTS,
     ),
     _make_mutant(
         "what was set aside is left",
         _BALANCES_FILE,
         " - payments.c.refunded_minor - payments.c.set_aside_minor",
         " - payments.c.refunded_minor",
-        _SUMS,
+        _BALANCES_TESTS,
     ),
     _make_mutant(
         "nothing is moved below zero",
         _BALANCES_FILE,
         '.where(payments.c.id == bindparam("payment_id"), _AMOUNT_MINOR_PARAMETER > 0)',
         '.where(payments.c.id == bindparam("payment_id"))',
-        _SUMS,
+        _BALANCES_TESTS,
     ),
     _make_mutant(
         "more than was set aside is reserved of it",
         _BALANCES_FILE,
         "where(\n    payments.c.set_aside_minor >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION\n)",
         "where(_NOT_REVERSED_CONDITION)",
-        _SUMS,
+        _BALANCES_TESTS,
     ),
     _make_mutant(
         "what is reserved of a set-aside stays there",
         _BALANCES_FILE,
         ".values(set_aside_minor=payments.c.set_aside_minor - _AMOUNT_MINOR_PARAMETER)",
         "",
-        _SUMS,
+        _BALANCES_TESTS,
     ),
     _make_mutant(
         "more than is reserved is released",
         _BALANCES_FILE,
         "_UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(\n    payments.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER\n)",
         "_UPDATE_PAYMENT_AMOUNTS_STATEMENT",
-        _SUMS,
+        _BALANCES_TESTS,
     ),
     _make_mutant(
         "a refund that is done stays reserved",
         _BALANCES_FILE,
         "        (payments.c.reserved_minor, payments.c.reserved_minor - _AMOUNT_MINOR_PARAMETER),\n",
         "",
-        _SUMS,
+        _BALANCES_TESTS,
     ),
     _make_mutant(
         "what was refunded is free again",
         _BALANCES_FILE,
         "        (payments.c.refunded_minor, _NEW_REFUNDED_AMOUNT_EXPRESSION),\n",
         "",
-        _SUMS,
+        _BALANCES_TESTS,
     ),
     _make_mutant(
         "a capture may fall",
         _BALANCES_FILE,
         "payments.c.captured_minor < _AMOUNT_MINOR_PARAMETER",
         "payments.c.captured_minor != _AMOUNT_MINOR_PARAMETER",
-        _SUMS,
+        _BALANCES_TESTS,
     ),
     _make_mutant(
         "a capture told twice is booked twice",
         _BALANCES_FILE,
         ".values(captured_minor=_AMOUNT_MINOR_PARAMETER)",
         ".values(captured_minor=payments.c.captured_minor + _AMOUNT_MINOR_PARAMETER)",
-        _SUMS,
+        _BALANCES_TESTS,
     ),
     _make_mutant(
         "more than is left is set aside",
@@ -105,28 +105,28 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
         "_SET_ASIDE_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(\n"
         "    _REFUNDABLE_AMOUNT_EXPRESSION >= _AMOUNT_MINOR_PARAMETER\n)",
         "_SET_ASIDE_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT",
-        _SUMS,
+        _BALANCES_TESTS,
     ),
     _make_mutant(
         "money that was taken back is refunded",
         _BALANCES_FILE,
         "payments.c.status != PaymentState.REVERSED.value",
         "payments.c.status != ''",
-        _SUMS,
+        _BALANCES_TESTS,
     ),
     _make_mutant(
         "money moves under people's eyes",
         _BALANCES_FILE,
         "version=payments.c.version + 1",
         "version=payments.c.version",
-        _SUMS,
+        _BALANCES_TESTS,
     ),
     _make_mutant(
         "whoever comes last writes",
         _SWAPS_FILE,
         ', table.c.version == bindparam("version_as_read"), *same_sql',
         ", *same_sql",
-        _PAYMENT_ROWS,
+        _PAYMENTS_TESTS,
     ),
     _make_mutant(
         "what the shop wrote is written over",
@@ -137,67 +137,67 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     ),
     _make_mutant(
         "sums are written by anybody",
-        _PAYMENTS,
+        _PAYMENTS_FILE,
         "_COLUMNS_NEVER_CHANGED = MONEY_COLUMNS | {",
         "_COLUMNS_NEVER_CHANGED = {",
-        _PAYMENT_ROWS,
+        _PAYMENTS_TESTS,
     ),
     _make_mutant(
         "a payment leaps over its states",
-        _PAYMENTS,
+        _PAYMENTS_FILE,
         "        states.require_transition(PAYMENT_TRANSITIONS, former_state, next_state)",
         "        assert former_state, next_state",
-        _PAYMENT_ROWS,
+        _PAYMENTS_TESTS,
     ),
     _make_mutant(
         "a refund leaps over its states",
-        _REFUNDS,
+        _REFUNDS_FILE,
         "        states.require_transition(states.REFUND_TRANSITIONS, refund.state, new_state)\n",
         "",
-        _REFUND_ROWS,
+        _REFUNDS_TESTS,
     ),
     _make_mutant(
         "a refund gets another key",
-        _REFUNDS,
+        _REFUNDS_FILE,
         "if refund.provider_refund_key not in (",
         "if False and refund.provider_refund_key not in (",
-        _REFUND_ROWS,
+        _REFUNDS_TESTS,
     ),
     _make_mutant(
         "a refund is done of which the provider knows nothing",
-        _REFUNDS,
+        _REFUNDS_FILE,
         "if new_state is RefundState.COMPLETED and",
         "if new_state is RefundState.EXPIRED and",
-        _REFUND_ROWS,
+        _REFUNDS_TESTS,
     ),
     _make_mutant(
         "an exact look-alike isn't seen",
-        _REFUNDS,
+        _REFUNDS_FILE,
         'refunds.c.refund_amount == bindparam("amount_minor"), _CREATED_SINCE_CONDITION, _MAY_MOVE_MONEY_CONDITION\n',
         'refunds.c.refund_amount == bindparam("amount_minor"), _CREATED_SINCE_CONDITION, '
         "~_MAY_MOVE_MONEY_CONDITION\n",
-        _REFUND_ROWS,
+        _REFUNDS_TESTS,
     ),
     _make_mutant(
         "limits add up all currencies",
-        _REFUNDS,
+        _REFUNDS_FILE,
         ".group_by(refunds.c.maker, refunds.c.currency)",
         ".group_by(refunds.c.maker)",
-        _REFUND_ROWS,
+        _REFUNDS_TESTS,
     ),
     _make_mutant(
         "an account gives room that others hold",
         _ACCOUNTS_FILE,
         "- accounts.c.balance_minor - accounts.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER",
         "- accounts.c.balance_minor >= _AMOUNT_MINOR_PARAMETER",
-        _LIMITS,
+        _LIMITS_TESTS,
     ),
     _make_mutant(
         "more is booked than there is room",
         _ACCOUNTS_FILE,
         "max(0, min(amount_minor, account.limit_minor - account.balance_minor - reserved_minor))",
         "max(0, amount_minor)",
-        _LIMITS,
+        _LIMITS_TESTS,
     ),
     _make_mutant(
         "a vote counts as a proposal",

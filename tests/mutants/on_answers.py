@@ -13,12 +13,15 @@ _DUE_PAYMENTS_TESTS = "tests/services/payments/test_due_payments_move_on.py"
 _LISTED_PURCHASES_TESTS = "tests/services/credit_checks/test_listed_purchases.py"
 _OTHER_AMOUNT_TESTS = "tests/services/payments/test_other_amounts.py"
 _OTHER_MERCHANT_TESTS = "tests/services/payments/test_other_merchant.py"
-_REFUNDS, _RUNS_TESTS = "tests/services/refunds", "tests/services/reconciliation/test_run.py"
+_REFUNDS_FOLDER, _RUNS_TESTS = "tests/services/refunds", "tests/services/reconciliation/test_run.py"
 _REVERSED_AMOUNT_TESTS = (
     "tests/services/payments/test_apply_report.py::test_a_reversal_of_another_amount_needs_a_person"
 )
-_UNKNOWN_REFUNDS, _ON_SERVERS = f"{_REFUNDS}/test_unknown_refunds.py", f"{_REFUNDS}/test_on_servers.py"
-_WRONG_CLOCK_TESTS = (f"{_ON_SERVERS}::test_a_wrong_clock_does_not_prove_that_nothing_happened",)
+_UNKNOWN_REFUNDS_TESTS, _ON_SERVERS_TESTS = (
+    f"{_REFUNDS_FOLDER}/test_unknown_refunds.py",
+    f"{_REFUNDS_FOLDER}/test_on_servers.py",
+)
+_WRONG_CLOCK_TESTS = (f"{_ON_SERVERS_TESTS}::test_a_wrong_clock_does_not_prove_that_nothing_happened",)
 
 ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
@@ -176,7 +179,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    if False in (None, ",
             ),
         ),
-        (f"{_REFUNDS}/test_probes.py::test_a_contradicted_refund_stays_contradicted_after_a_second_sending",),
+        (f"{_REFUNDS_FOLDER}/test_probes.py::test_a_contradicted_refund_stays_contradicted_after_a_second_sending",),
     ),
     Mutant(
         "a contradiction of a refund that is found again stops no other refund",
@@ -187,7 +190,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    if is_opened:\n",
             ),
         ),
-        (f"{_REFUNDS}/test_probes.py::test_a_contradiction_that_is_found_again_stops_the_next_refund",),
+        (f"{_REFUNDS_FOLDER}/test_probes.py::test_a_contradiction_that_is_found_again_stops_the_next_refund",),
     ),
     Mutant(
         "an answer in time leaves its id with another check",
@@ -234,7 +237,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a key of another payment's refund is taken for ours",
         (SourceChange("console/services/refunds/late_outcomes.py", " or refund.payment_id != payment_id:", ":"),),
-        (f"{_UNKNOWN_REFUNDS}::test_the_key_of_another_payments_refund_counts_as_unknown",),
+        (f"{_UNKNOWN_REFUNDS_TESTS}::test_the_key_of_another_payments_refund_counts_as_unknown",),
     ),
     Mutant(
         "a refund that is ours again fills the case",
@@ -245,7 +248,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        (f"{_UNKNOWN_REFUNDS}::test_a_known_refund_leaves_the_case_of_unknown_refunds",),
+        (f"{_UNKNOWN_REFUNDS_TESTS}::test_a_known_refund_leaves_the_case_of_unknown_refunds",),
     ),
     Mutant(
         "a refund of a second capture is matched with the first",
@@ -292,7 +295,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "refund.checkers_needed",
             ),
         ),
-        (f"{_REFUNDS}/test_second_checker.py",),
+        (f"{_REFUNDS_FOLDER}/test_second_checker.py",),
     ),
     Mutant(
         "a lowered limit does not reach what was approved",
@@ -303,7 +306,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "< refund.checkers_needed:",
             ),
         ),
-        (f"{_REFUNDS}/test_second_checker.py",),
+        (f"{_REFUNDS_FOLDER}/test_second_checker.py",),
     ),
     Mutant(
         "the date is above the provider's word about the end",
@@ -339,7 +342,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        (f"{_REFUNDS}/test_recovery.py::test_the_answer_is_evidence_of_a_decision_that_is_refused",),
+        (f"{_REFUNDS_FOLDER}/test_recovery.py::test_the_answer_is_evidence_of_a_decision_that_is_refused",),
     ),
     Mutant(
         "a refused decision about a payment loses the answer",
@@ -388,7 +391,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "outcome.found, facts)\n",
             ),
         ),
-        (f"{_REFUNDS}/test_recovery.py::test_an_answer_contradicts_the_refund_with_its_provider_id",),
+        (f"{_REFUNDS_FOLDER}/test_recovery.py::test_an_answer_contradicts_the_refund_with_its_provider_id",),
     ),
     Mutant(
         "a late answer leaves its number with another refund",
@@ -399,7 +402,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "outcome.kind\n",
             ),
         ),
-        (f"{_REFUNDS}/test_recovery.py::test_an_answer_contradicts_the_refund_with_its_provider_id",),
+        (f"{_REFUNDS_FOLDER}/test_recovery.py::test_an_answer_contradicts_the_refund_with_its_provider_id",),
     ),
     Mutant(
         "a code ends by the clock of the desk",

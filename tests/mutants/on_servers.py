@@ -16,18 +16,21 @@ _COMMIT_VERDICT_CODE = (
     "            if not self._was_committed(tx, session, commit_at, error):\n"
     "                raise CommitUnproven(tx) from error\n"
 )
-_WORDS_FILE, _TRIED = "console/store/constraints/sql_expressions.py", ("tests/store/constraints/test_constraints.py",)
+_WORDS_FILE, _REFUSALS_TESTS = (
+    "console/store/constraints/sql_expressions.py",
+    ("tests/store/constraints/test_constraints.py",),
+)
 _REFUNDS_FILE, _TABLES_FILE = "console/store/constraints/refunds.py", "console/store/schema/core.py"
 ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "whoever proposes may be the second person too",
         (SourceChange(_WORDS_FILE, "{is_other_person_sql('a.person', 'me')} AND ", ""),),
-        _TRIED,
+        _REFUSALS_TESTS,
     ),
     Mutant(
         "triggers believe NOW()",
         (SourceChange(_WORDS_FILE, '"CONVERT_TZ(SYSDATE(6), @@session', '"CONVERT_TZ(NOW(6), @@session'),),
-        _TRIED,
+        _REFUSALS_TESTS,
     ),
     Mutant(
         "triggers take their owner for the one who writes",
@@ -38,7 +41,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
                 "DEFAULT {NAME_WITHOUT_HOST_SQL.format('CURRENT_USER()')};",
             ),
         ),
-        _TRIED,
+        _REFUSALS_TESTS,
     ),
     Mutant(
         "whoever is an operator may delete",
@@ -49,7 +52,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
                 '(table, "DELETE", "") for table, columns',
             ),
         ),
-        _TRIED,
+        _REFUSALS_TESTS,
     ),
     Mutant(
         "no trigger looks whose request is approved",
@@ -58,7 +61,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
                 _REFUNDS_FILE, """{is_other_person_sql('me', 'r.maker')} AND {UTC_NOW_SQL}""", "{UTC_NOW_SQL}"
             ),
         ),
-        _TRIED,
+        _REFUSALS_TESTS,
     ),
     Mutant(
         "a decision may carry any time",
@@ -78,7 +81,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
                 'f"IF @@check_constraint_checks AND ({condition}) IS NOT TRUE THEN" for',
             ),
         ),
-        _TRIED,
+        _REFUSALS_TESTS,
     ),
     Mutant(
         "half of a condition is enough",
@@ -98,12 +101,12 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "one approver counts as two",
         (SourceChange(_TABLES_FILE, '"vote_of", "person", unique=True', '"vote_of", "person", unique=False'),),
-        _TRIED,
+        _REFUSALS_TESTS,
     ),
     Mutant(
         "a refund is asked for without its reservation",
         (SourceChange(_REFUNDS_FILE, " AND p.reserved_minor = NEW.refund_amount + {_OTHER_REFUNDS_SUM_SQL}", ""),),
-        _TRIED,
+        _REFUSALS_TESTS,
     ),
     Mutant(
         "an unknown refund is done because somebody says so",
@@ -114,7 +117,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
                 "TRUE",
             ),
         ),
-        _TRIED,
+        _REFUSALS_TESTS,
     ),
     Mutant(
         "a session may say which number comes next",

@@ -7,8 +7,8 @@ _SIDES_FILE, _RELATED_FILE = "console/domain/payments/consistency.py", "console/
 _RANDOM_HISTORIES_TESTS = ("tests/stateful/test_random_histories.py",)
 _COMPANY_PAGE_TESTS = ("tests/views/lookup/test_company_page.py",)
 _PAYMENT_EXPLANATIONS_TESTS = ("tests/domain/explanations/test_payments.py",)
-_REGISTRY = ("tests/services/registry/test_facts.py",)
-_COMPANIES = ("tests/services/alerts/test_changed_companies.py",)
+_REGISTRY_TESTS = ("tests/services/registry/test_facts.py",)
+_COMPANIES_TESTS = ("tests/services/alerts/test_changed_companies.py",)
 
 
 def _make_mutant(
@@ -209,42 +209,42 @@ ON_SENTENCES: tuple[Mutant, ...] = (
         "console/store/registry/live_records.py",
         "is_renewed.get(number, True) and is_later",
         "is_renewed.get(number, False) or is_later",
-        _COMPANIES,
+        _COMPANIES_TESTS,
     ),
     _make_mutant(
         "a change of a company before the purchase is told",
         "console/services/alerts/changed_companies.py",
         "change.before is not None and change.day >= first_days[change.corporation_number]",
         "change.before is not None",
-        _COMPANIES,
+        _COMPANIES_TESTS,
     ),
     _make_mutant(
         "the facts of a company that were told are not stored",
         "console/store/registry/watched_corporations.py",
         '        "new_facts": format_facts(facts),\n',
         '        "new_facts": format_facts(row.facts or facts),\n',
-        _COMPANIES,
+        _COMPANIES_TESTS,
     ),
     _make_mutant(
         "a successor that is closed too is offered to a buyer",
         "console/domain/registry/facts.py",
         "last if last is not None and last.closure is None else None",
         "last if last is not None else None",
-        _REGISTRY,
+        _REGISTRY_TESTS,
     ),
     _make_mutant(
         "anybody's account on a server imports a registry",
         "console/services/registry/service.py",
         "            if self._context.database.is_server:\n",
         "            if not self._context.database.is_server:\n",
-        _REGISTRY,
+        _REGISTRY_TESTS,
     ),
     _make_mutant(
         "a refund has no name of the order's company",
         "console/services/registry/numbers.py",
         "return record.corporation_number or (order.corporation_number if order is not None else None)",
         "return record.corporation_number",
-        _REGISTRY,
+        _REGISTRY_TESTS,
     ),
     _make_mutant(
         "each write of a payment begins its state anew",

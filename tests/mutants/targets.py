@@ -2,14 +2,17 @@
 first, on SQLite."""
 
 FLOOR_PERCENT = 90
-"""Fewer caught is a failure. It only rises: whoever measures more writes the new figure here."""
+"""Smallest share (percent) of caught mutants with which a run passes. If a run catches a larger share, raise this
+value to it."""
 
 _DOMAIN_TESTS = "tests/domain"
 _SERVICES_FOLDER = "tests/services"
-_REFUNDS = "tests/services/refunds"
-_TIMEOUTS = tuple(f"{_SERVICES_FOLDER}/payments/test_timeouts{part}.py" for part in ("_rules", "_unheard", ""))
-_IDEMPOTENCY = tuple(f"{_SERVICES_FOLDER}/guarded/test_idempotency{part}.py" for part in ("", "_cache", "_commits"))
-_PIPELINE = (
+_REFUNDS_FOLDER = "tests/services/refunds"
+_TIMEOUTS_TESTS = tuple(f"{_SERVICES_FOLDER}/payments/test_timeouts{part}.py" for part in ("_rules", "_unheard", ""))
+_IDEMPOTENCY_TESTS = tuple(
+    f"{_SERVICES_FOLDER}/guarded/test_idempotency{part}.py" for part in ("", "_cache", "_commits")
+)
+_PIPELINE_TESTS = (
     f"{_SERVICES_FOLDER}/credit_checks/test_purchase_breaks.py",
     "tests/crash/test_breaks.py",
     f"{_SERVICES_FOLDER}/credit_checks/test_provider_calls.py",
@@ -50,7 +53,7 @@ TESTS_BY_SOURCE_FILE: dict[str, tuple[str, ...]] = {
     "console/domain/tasks/records.py": (f"{_DOMAIN_TESTS}/tasks/test_records.py",),
     "console/services/payments/account_limits.py": (f"{_SERVICES_FOLDER}/payments/test_account_limits.py",),
     "console/services/guarded/pipeline.py": (
-        *_PIPELINE,
+        *_PIPELINE_TESTS,
         f"{_SERVICES_FOLDER}/credit_checks/test_full_disk.py",
         f"{_SERVICES_FOLDER}/guarded/test_log_events.py",
         f"{_SERVICES_FOLDER}/guarded/test_database_rollback.py",
@@ -60,14 +63,14 @@ TESTS_BY_SOURCE_FILE: dict[str, tuple[str, ...]] = {
         f"{_SERVICES_FOLDER}/payments/test_order_columns.py",
         f"{_SERVICES_FOLDER}/payment_intake/test_signed_notices.py",
     ),
-    "console/services/guarded/idempotency.py": (*_IDEMPOTENCY, f"{_SERVICES_FOLDER}/payments/test_start.py"),
-    "console/services/payments/timeouts.py": _TIMEOUTS,
+    "console/services/guarded/idempotency.py": (*_IDEMPOTENCY_TESTS, f"{_SERVICES_FOLDER}/payments/test_start.py"),
+    "console/services/payments/timeouts.py": _TIMEOUTS_TESTS,
     "console/services/refunds/rules.py": tuple(
-        f"{_REFUNDS}/test_{part}.py" for part in ("rules", "requests", "votes", "sending")
+        f"{_REFUNDS_FOLDER}/test_{part}.py" for part in ("rules", "requests", "votes", "sending")
     ),
     "console/services/credit_checks/outcomes.py": (f"{_SERVICES_FOLDER}/credit_checks/test_outcomes.py",),
     "console/services/payments/timeout_start.py": (f"{_SERVICES_FOLDER}/payments/test_timeout_start.py",),
-    "console/store/operations/idempotency.py": ("tests/store/operations/test_idempotency.py", *_IDEMPOTENCY),
+    "console/store/operations/idempotency.py": ("tests/store/operations/test_idempotency.py", *_IDEMPOTENCY_TESTS),
     "console/store/payments/currency_limits.py": ("tests/store/payments/test_limits.py",),
     "console/store/payments/payment_deadlines.py": (f"{_SERVICES_FOLDER}/payments/test_timeout_start.py",),
 }

@@ -56,7 +56,7 @@ def _list_build_files() -> Iterator[str]:
 
 
 def _list_imports() -> list[str]:
-    """Yield the names of the modules that the code imports from other packages, and of all modules that are imported
+    """Return the names of the modules that the code imports from other packages, and of all modules that are imported
     by a name that is known only at run time.
     """
     texts = (file.read_text(encoding="utf-8") for file in (ROOT / "console").rglob("*.py"))
@@ -65,7 +65,7 @@ def _list_imports() -> list[str]:
 
 
 def _list_data_files() -> list[str]:
-    """Yield the files that the program opens and doesn't import, including the migrations."""
+    """Return the paths of the files that the program opens and doesn't import, including the migrations."""
     resources = (file for file in (ROOT / "resources").rglob("*") if file.is_file())
     opened = (file for file in (ROOT / "console").rglob("*") if file.suffix in (".ini", ".mako"))
     licences = (ROOT / "licenses").iterdir()

@@ -28,7 +28,8 @@ _SYSTEM_FOLDERS = "proc", "dev", "tmp", "var", "root", "etc"
 _FIND_FILES_COMMAND = (
     f"find / -xdev \\( {' -o '.join(f'-path /{name}' for name in _SYSTEM_FOLDERS)} \\) -prune -o -print"
 )
-"""All files but those in which dpkg, apt and the tests keep their own."""
+"""Command that lists all files of the system, except those in folders in which dpkg, apt and the tests store files.
+"""
 
 pytestmark = [
     pytest.mark.soak,

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 TRANSITIVE_PACKAGES = {"gcsfs": {"fsspec", "google-auth"}, "pyside6-essentials": {"shiboken6"}}
-"""Packages of the same makers that always come with a declared one."""
+"""Other packages of the same publisher that are always installed with a declared package, by its name."""
 
 
 def list_imported_modules() -> set[str]:

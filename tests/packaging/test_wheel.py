@@ -24,7 +24,7 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[2]
 COPIED_SOURCES = ("console", "resources", "setup.py", "MANIFEST.in", "pyproject.toml", "README.md")
-NUMBER, WRONG = "1180301018771", "1180301018772"
+NUMBER, WRONG_NUMBER = "1180301018771", "1180301018772"
 _RENDER_PDF_PROGRAM = """
 import sys
 from pathlib import Path
@@ -103,7 +103,7 @@ def test_a_lookup_answers_in_both_languages(program_path: Path, tmp_path: Path, 
     """
     done = run_program(program_path, tmp_path, "lookup", NUMBER, language=language)
     assert (done.returncode, word in done.stdout.lower()) == (0, True), done.stderr
-    refused = run_program(program_path, tmp_path, "lookup", WRONG, language=language)
+    refused = run_program(program_path, tmp_path, "lookup", WRONG_NUMBER, language=language)
     assert refused.returncode == 2
     assert word in refused.stderr
 

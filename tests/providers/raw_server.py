@@ -15,7 +15,8 @@ from urllib.parse import parse_qs
 from tests.support.waiting import MAX_WAIT_SECONDS
 
 Script = Callable[[socket.socket, threading.Event], None]
-"""The script of a connection whose request was read; the event says that the test is over."""
+"""Function that writes the answer to a connection whose request was read. The event is set when the test has ended.
+"""
 
 
 class RawServer:

@@ -19,9 +19,9 @@ from console.sandbox.environment import credentials
 from tests.providers.parts import CountingRateLimiter
 
 ORDER, ATOM_ORDER = "ORD-20261120-000123", "ORD20261120000123"
-KEY, ATOM_KEY = "RFD-20261120-000123-01", "RFD2026112000012301"
+REFUND_KEY, ATOM_REFUND_KEY = "RFD-20261120-000123-01", "RFD2026112000012301"
 YEN, RUPEES = Money(3300, "JPY"), Money(50_000, "INR")
-PART, ATOM_PART = Money(1000, "JPY"), Money(15_050, "INR")
+PART_IN_YEN, PART_IN_RUPEES = Money(1000, "JPY"), Money(15_050, "INR")
 INDIAN_TIME = timezone(timedelta(hours=5, minutes=30))
 
 
@@ -77,8 +77,10 @@ class AdaptersAtSandbox:
         self.now = SystemClock().now()
         yen = control.payments_control.register_payment("paypay", ORDER, YEN.minor)["id"]
         rupees = control.payments_control.register_payment("atom", ATOM_ORDER, RUPEES.minor)["id"]
-        self.order = RefundInstruction(KEY, ORDER, yen, PART, self.now, "注文キャンセルのため")
-        self.atom_order = RefundInstruction(ATOM_KEY, ATOM_ORDER, rupees, ATOM_PART, self.now, "cancelled")
+        self.order = RefundInstruction(REFUND_KEY, ORDER, yen, PART_IN_YEN, self.now, "注文キャンセルのため")
+        self.atom_order = RefundInstruction(
+            ATOM_REFUND_KEY, ATOM_ORDER, rupees, PART_IN_RUPEES, self.now, "cancelled"
+        )
         self.question = PaymentQuestion(ORDER, yen, YEN)
         self.atom_question = PaymentQuestion(ATOM_ORDER, rupees, RUPEES, begun_at=self.now)
 

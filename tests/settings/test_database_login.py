@@ -20,7 +20,7 @@ ACCESS_DENIED_ERROR = rebuild_error(
     ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"}
 )
 DATABASE_UNREACHABLE_ERROR = rebuild_error(ErrorCode.DATABASE_UNREACHABLE, {"problem": "gone"})
-CANARY = "canary-p@ss:w/rd?"
+PASSWORD = "canary-p@ss:w/rd?"
 
 
 def load_desk_settings(
@@ -88,13 +88,13 @@ def test_a_password_in_the_environment_is_enough(tmp_path: Path) -> None:
     whole = "mysql+pymysql://op-a:canary-p%40ss%3Aw%2Frd%3F@db.example:3307/console"
     assert (
         load_desk_settings(
-            tmp_path, url=DATABASE_URL_WITHOUT_USER.replace("//", "//op-a@"), SECRET_DATABASE_PASSWORD=CANARY
+            tmp_path, url=DATABASE_URL_WITHOUT_USER.replace("//", "//op-a@"), SECRET_DATABASE_PASSWORD=PASSWORD
         ).database_url
         == whole
     )
-    assert load_desk_settings(tmp_path, OPERATOR="op-a", SECRET_DATABASE_PASSWORD=CANARY).database_url == whole
+    assert load_desk_settings(tmp_path, OPERATOR="op-a", SECRET_DATABASE_PASSWORD=PASSWORD).database_url == whole
     with pytest.raises(ConsoleError) as unnamed:
-        _ = load_desk_settings(tmp_path, SECRET_DATABASE_PASSWORD=CANARY).database_url
+        _ = load_desk_settings(tmp_path, SECRET_DATABASE_PASSWORD=PASSWORD).database_url
     assert unnamed.value.detail["problem"] == "sign_in_unnamed"
     assert unnamed.value.detail["variable"] == "CONSOLE_OPERATOR"
 
@@ -103,11 +103,11 @@ def test_a_sign_in_is_stored_for_its_account_and_address(tmp_path: Path) -> None
     """A stored sign-in is found at the next start only for the same account at the same database."""
     keyring = MemoryKeyring()
     first = load_desk_settings(tmp_path, keyring)
-    first.sign_in.set_entered_account("op-a", CANARY)
+    first.sign_in.set_entered_account("op-a", PASSWORD)
     whole = first.database_url
     assert keyring.entries == {}
     first.sign_in.store_password()
-    assert keyring.entries["op-a@db.example:3307/console"] == CANARY
+    assert keyring.entries["op-a@db.example:3307/console"] == PASSWORD
     again = load_desk_settings(tmp_path, keyring)
     assert again.database_url == whole
     assert (again.sign_in.user, again.sign_in.account_source, again.sign_in.sign_in_reason) == ("op-a", "kept", None)
@@ -166,7 +166,7 @@ def test_signing_out_removes_the_password_from_keyring_and_process(tmp_path: Pat
     """
     keyring = MemoryKeyring()
     settings = load_desk_settings(tmp_path, keyring)
-    settings.sign_in.set_entered_account("op-a", CANARY)
+    settings.sign_in.set_entered_account("op-a", PASSWORD)
     assert settings.database_url
     settings.sign_in.store_password()
     assert settings.sign_in.is_password_stored()
@@ -181,14 +181,14 @@ def test_signing_out_removes_the_password_from_keyring_and_process(tmp_path: Pat
 
 
 def test_a_sign_out_leaves_no_password_that_nobody_can_delete(tmp_path: Path) -> None:
-    """Two people have signed in at a desk. The sign-out of one, who is configured, leaves the other one's sign-in
-    complete, so that their sign-out deletes it. A keyring that fails between the two entries of a sign-in stores no
-    password.
+    """Two people have signed in at a desk, and the settings name the first one. The sign-out of the first person
+    leaves the sign-in of the second person complete, so that a later sign-out deletes it, too. A keyring that fails
+    between the two entries of a sign-in stores no password.
     """
     keyring = MemoryKeyring()
     for user in ("op-a", "lead-b"):
         settings = load_desk_settings(tmp_path, keyring)
-        settings.sign_in.set_entered_account(user, CANARY)
+        settings.sign_in.set_entered_account(user, PASSWORD)
         assert settings.database_url
         settings.sign_in.store_password()
     assert load_desk_settings(tmp_path, keyring, OPERATOR="op-a").sign_in.sign_out()
@@ -204,11 +204,11 @@ def test_a_sign_out_leaves_no_password_that_nobody_can_delete(tmp_path: Path) ->
 
     full = FullKeyring()
     settings = load_desk_settings(tmp_path, full)
-    settings.sign_in.set_entered_account("op-a", CANARY)
+    settings.sign_in.set_entered_account("op-a", PASSWORD)
     assert settings.database_url
     with pytest.raises(ConsoleError):
         settings.sign_in.store_password()
-    assert CANARY not in full.entries.values()
+    assert PASSWORD not in full.entries.values()
 
 
 def test_a_keyring_that_keeps_the_password_keeps_the_person_signed_in(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_a_password_without_a_keyring_stays_in_the_process(tmp_path: Path) -> No
     written.
     """
     settings = load_desk_settings(tmp_path, None)
-    settings.sign_in.set_entered_account("op-a", CANARY)
+    settings.sign_in.set_entered_account("op-a", PASSWORD)
     assert "op-a" in settings.database_url
     assert not settings.sign_in.can_store_password()
     with pytest.raises(ConsoleError) as caught:
@@ -253,7 +253,7 @@ def test_a_locked_keyring_is_reported(tmp_path: Path) -> None:
         with pytest.raises(ConsoleError) as caught:
             act()
         assert caught.value.detail["problem"] == "keyring_failed"
-        settings.sign_in.set_entered_account("op-a", CANARY)
+        settings.sign_in.set_entered_account("op-a", PASSWORD)
         assert settings.database_url
     assert settings.sign_in.can_store_password()
     assert not settings.sign_in.is_password_stored()
@@ -283,7 +283,7 @@ def test_no_password_is_ever_shown(tmp_path: Path, caplog: pytest.LogCaptureFixt
     """
     settings = load_desk_settings(tmp_path, MemoryKeyring())
     error = read_missing_password_error(settings)
-    settings.sign_in.set_entered_account("op-a", CANARY)
+    settings.sign_in.set_entered_account("op-a", PASSWORD)
     assert settings.database_url
     with caplog.at_level(logging.INFO):
         logging.getLogger("test").info("%s %r", settings.sign_in, settings)

@@ -37,7 +37,7 @@ def write_named_value(folder: Path) -> None:
 
 @pytest.fixture(params=[publish_new_file, store_document, sync_existing_file, write_named_value])
 def write(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], None]:
-    """A function that writes a file on macOS."""
+    """Return a function that writes a file as on macOS."""
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(fcntl, "F_FULLFSYNC", FULL_SYNC, raising=False)
     return lambda: request.param(tmp_path)

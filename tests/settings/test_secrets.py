@@ -20,7 +20,7 @@ from console.settings.settings import Settings, load_settings
 from tests.support.keyrings import LockedKeyring, MemoryKeyring
 from tests.support.refusals import call_for_refusal
 
-CANARY = "canary-7f3d2a1b9c8e"
+MARKED_SECRET = "canary-7f3d2a1b9c8e"
 
 
 @pytest.fixture
@@ -32,11 +32,11 @@ def env(tmp_path: Path) -> dict[str, str]:
 def environment_with_all_secrets(env: dict[str, str]) -> dict[str, str]:
     """Return an environment with the marked text CANARY in every variable that may contain a secret."""
     return env | {
-        "CONSOLE_DATABASE_URL": f"mysql+pymysql://op-a:{CANARY}@db.example/console",
-        "CONSOLE_REDIS_URL": f"redis://:{CANARY}@127.0.0.1/0",
-        "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": CANARY,
-        "CONSOLE_SECRET_STORE_KEY": CANARY,
-        "CONSOLE_SECRET_OPERATOR_OP_A": CANARY,
+        "CONSOLE_DATABASE_URL": f"mysql+pymysql://op-a:{MARKED_SECRET}@db.example/console",
+        "CONSOLE_REDIS_URL": f"redis://:{MARKED_SECRET}@127.0.0.1/0",
+        "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": MARKED_SECRET,
+        "CONSOLE_SECRET_STORE_KEY": MARKED_SECRET,
+        "CONSOLE_SECRET_OPERATOR_OP_A": MARKED_SECRET,
     }
 
 
@@ -51,11 +51,11 @@ def get_code_and_problem(caught: pytest.ExceptionInfo[ConsoleError]) -> tuple[st
 def test_each_secret_is_returned_under_its_name(environment_with_all_secrets: dict[str, str]) -> None:
     """Each secret is returned under its own name, and the password is in the database URL."""
     settings = load_with_keyring(environment_with_all_secrets, None)
-    assert settings.read_secret("ALARMBOX_CLIENT_SECRET") == CANARY
-    assert settings.read_store_key() == CANARY
+    assert settings.read_secret("ALARMBOX_CLIENT_SECRET") == MARKED_SECRET
+    assert settings.read_store_key() == MARKED_SECRET
     assert settings.read_secret("ALARMBOX_CLIENT_ID") is None
-    assert CANARY in settings.database_url
-    assert CANARY in (settings.redis_url or "")
+    assert MARKED_SECRET in settings.database_url
+    assert MARKED_SECRET in (settings.redis_url or "")
 
 
 def test_no_text_form_or_copy_of_settings_contains_a_secret(
@@ -71,7 +71,7 @@ def test_no_text_form_or_copy_of_settings_contains_a_secret(
         json.dumps(dataclasses.asdict(settings), default=str), repr(copy.deepcopy(settings)), caplog.text,
         repr(dataclasses.replace(settings, operator="op-b")),
     ]  # fmt: skip
-    assert [text for text in shown if CANARY in text] == []
+    assert [text for text in shown if MARKED_SECRET in text] == []
     assert settings.masked_database_url == "mysql+pymysql://op-a:***@db.example/console"
 
 
@@ -82,16 +82,16 @@ def test_settings_are_not_pickled(environment_with_all_secrets: dict[str, str], 
     """
     with pytest.raises(TypeError) as caught:
         pickle.dumps(load_with_keyring(environment_with_all_secrets, None), protocol)
-    assert CANARY not in str(caught.value)
+    assert MARKED_SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        f"mysql://op-a:{CANARY}@h/db",
-        f"mysql+pymysql://op-a:p@{CANARY}@h/db",
-        f"mysql+pymysql://op-a:p@s/{CANARY}@h/db",
-        f"mysql+pymysql://op-a:p@s?{CANARY}@h/db",
+        f"mysql://op-a:{MARKED_SECRET}@h/db",
+        f"mysql+pymysql://op-a:p@{MARKED_SECRET}@h/db",
+        f"mysql+pymysql://op-a:p@s/{MARKED_SECRET}@h/db",
+        f"mysql+pymysql://op-a:p@s?{MARKED_SECRET}@h/db",
     ],
 )
 def test_a_refused_database_url_is_not_repeated(env: dict[str, str], url: str) -> None:
@@ -101,12 +101,12 @@ def test_a_refused_database_url_is_not_repeated(env: dict[str, str], url: str) -
     with pytest.raises(ConsoleError) as caught:
         Settings.load(env | {"CONSOLE_DATABASE_URL": url})
     assert caught.value.detail["problem"] == "database_form"
-    assert CANARY not in repr(caught.value.detail) + str(caught.value)
+    assert MARKED_SECRET not in repr(caught.value.detail) + str(caught.value)
 
 
 def test_a_password_in_the_query_of_a_database_url_is_not_shown(env: dict[str, str]) -> None:
     """A password in the query of a database URL is masked too, because PyMySQL accepts it there."""
-    url = f"mysql+pymysql://op-a@h/db?passwd={CANARY}&ssl_ca=/ca.pem"
+    url = f"mysql+pymysql://op-a@h/db?passwd={MARKED_SECRET}&ssl_ca=/ca.pem"
     shown = Settings.load(env | {"CONSOLE_DATABASE_URL": url}).masked_database_url
     assert shown == "mysql+pymysql://op-a@h/db?passwd=***&ssl_ca=/ca.pem"
 
@@ -114,7 +114,7 @@ def test_a_password_in_the_query_of_a_database_url_is_not_shown(env: dict[str, s
 @pytest.mark.parametrize("name", ["/ca.pem", "/c@corp.pem"])
 def test_a_file_name_in_a_database_url_is_shown_without_the_password(env: dict[str, str], name: str) -> None:
     """The masked database URL shows a file name with an `@` in its query, and masks the password."""
-    url = f"mysql+pymysql://op-a:{CANARY}@h/db?ssl_ca={name}"
+    url = f"mysql+pymysql://op-a:{MARKED_SECRET}@h/db?ssl_ca={name}"
     shown = Settings.load(env | {"CONSOLE_DATABASE_URL": url}).masked_database_url
     assert shown == f"mysql+pymysql://op-a:***@h/db?ssl_ca={name}"
 

@@ -355,7 +355,8 @@ def test_a_remote_redis_address_needs_tls(env: dict[str, str], url: str) -> None
 
 
 def test_a_redis_socket_is_refused_on_windows(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python has no Unix sockets on Windows, so such an address could never be reached."""
+    """On Windows, the address of a Unix socket is refused as the Redis address: Python has no Unix sockets there, so
+    the program could never reach it."""
     monkeypatch.delattr(socket, "AF_UNIX", raising=False)
     assert read_refusal_detail(env | {"CONSOLE_REDIS_URL": "unix:///run/redis.sock"})["problem"] == "redis_form"
 

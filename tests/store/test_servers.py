@@ -114,7 +114,7 @@ def kill_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
 
 
 def kill_keeper(process: "subprocess.Popen[str]", folder: Path) -> None:
-    os.kill(int((folder / keeper.PID).read_text()), signal.SIGKILL)
+    os.kill(int((folder / keeper.PID_FILE_NAME).read_text()), signal.SIGKILL)
 
 
 def end_owner(process: "subprocess.Popen[str]", folder: Path) -> None:

@@ -23,7 +23,7 @@ _LAUNCHER_PATHS = (Path("/usr/libexec/at-spi-bus-launcher"), Path("/usr/lib/at-s
 _ACCESSIBLE_INTERFACE = "org.a11y.atspi.Accessible"
 _REGISTRY_BUS_NAME = "org.a11y.atspi.Registry"
 _ROOT_REFERENCE = (_REGISTRY_BUS_NAME, "/org/a11y/atspi/accessible/root")
-LOCK_WAIT_SECONDS = MAX_WAIT_SECONDS
+ANSWER_WAIT_SECONDS = MAX_WAIT_SECONDS
 """Longest time (seconds) of the wait for one answer on the bus."""
 WINDOW_SECONDS = 600
 """Longest time (seconds) of the wait for a node or an announcement of the program, on a machine with a high load. The
@@ -204,7 +204,7 @@ class ScreenReader:
     ) -> tuple:  # type: ignore[type-arg]  # any values
         address = DBusAddress(reference[1], reference[0], interface)
         reply = self._bus.send_and_get_reply(
-            new_method_call(address, method, signature, body), timeout=LOCK_WAIT_SECONDS
+            new_method_call(address, method, signature, body), timeout=ANSWER_WAIT_SECONDS
         )
         if reply.header.message_type.name == "error":
             return {"GetRoleName": ("gone",), "Get": ((("s", ""),)), "GetState": ((0, 0),)}.get(method, ((),))
@@ -233,7 +233,7 @@ def start_screen_reader(folder: Path) -> Iterator[tuple[ScreenReader, dict[str, 
         _start_process(started, [str(launcher), "--launch-immediately"], env)
         session = started.enter_context(open_dbus_connection(bus=env["DBUS_SESSION_BUS_ADDRESS"]))
         asked = new_method_call(DBusAddress("/org/a11y/bus", "org.a11y.Bus", "org.a11y.Bus"), "GetAddress")
-        (address,) = session.send_and_get_reply(asked, timeout=LOCK_WAIT_SECONDS).body
+        (address,) = session.send_and_get_reply(asked, timeout=ANSWER_WAIT_SECONDS).body
         connection = started.enter_context(open_dbus_connection(bus=address))
         env |= {"QT_QPA_PLATFORM": "xcb", "QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1"}
         yield ScreenReader(connection), env

@@ -44,8 +44,8 @@ class _Store(Storage):  # type: ignore[misc]  # the emulator has no types
 
 
 class BucketServer:
-    """The stored objects of the emulator, and the faults that a test can set. `refuse` has the HTTP status with which
-    each refused HTTP method is answered.
+    """The stored objects of the emulator, and the faults that a test can set. `error_status_by_method` has the HTTP
+    status with which each refused HTTP method is answered.
     """
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
 
-LOCK_WAIT_SECONDS = 500.0
+CHILD_WAIT_SECONDS = 500.0
 """Time limit (seconds) of a wait for a child. It is longer than any test may take, so a hanging test ends by the
 test's own time limit.
 """
@@ -58,10 +58,10 @@ class Child:
         try:
             return self.pipe.recv()
         except EOFError:
-            self.process.join(LOCK_WAIT_SECONDS)
+            self.process.join(CHILD_WAIT_SECONDS)
             raise AssertionError(f"child {self.pid} ended with {self.process.exitcode}") from None
 
-    def wait_for_end(self, seconds: float = LOCK_WAIT_SECONDS) -> int:
+    def wait_for_end(self, seconds: float = CHILD_WAIT_SECONDS) -> int:
         """Wait until the child has ended, and return its exit status (-9 if it was killed).
 
         Raises AssertionError if the child runs longer than `seconds`.

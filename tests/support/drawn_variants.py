@@ -44,7 +44,8 @@ _MONEY_FOLDERS = (
 Claims, leases, request ids and refunds by two people are tested in them.
 """
 _TURNS, _SECONDS_WITHOUT_TURNS = 8, 0.05
-"""A function of which one variant takes more processor seconds runs with one seed of eight."""
+"""A function of which one variant takes more than `_SECONDS_WITHOUT_TURNS` processor seconds runs only with one seed
+of every `_TURNS` consecutive ones."""
 _PLACES_WITHOUT_TURNS = (
     "tests/wording/",
     *("tests/cli/test_interface_list.py", "tests/cli/test_reference.py", "tests/cli/test_capabilities.py"),

@@ -25,14 +25,14 @@ from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 GALERA_LIBRARIES = (Path("/usr/lib/galera/libgalera_smm.so"), Path("/usr/lib64/galera-4/libgalera_smm.so"))
 _RECOVERED_POSITION_PATTERN = re.compile(r"WSREP: Recovered position: *([0-9a-f-]{36}):(-?\d+)")
-_SYNCED, _NEW = "4", "--wsrep-new-cluster"
+_SYNCED_STATE, _NEW_CLUSTER_OPTION = "4", "--wsrep-new-cluster"
 _ACCOUNT_TABLES = ("global_priv", "db", "tables_priv", "columns_priv", "procs_priv", "roles_mapping", "proc")
 _ACCOUNT_COUNTS = "SELECT " + ", ".join(f"(SELECT COUNT(*) FROM mysql.{table})" for table in _ACCOUNT_TABLES)
-LOCK_WAIT_SECONDS = 2 * MAX_WAIT_SECONDS
+SYNC_WAIT_SECONDS = 2 * MAX_WAIT_SECONDS
 """Time limit (seconds) of waits for actions of the nodes themselves; on an idle machine such an action takes up to
 half a minute.
 """
-_RECOVERIES, _RECOVERY_END_SECONDS = 5, 5.0
+_MAX_RECOVERY_COUNT, _RECOVERY_END_SECONDS = 5, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Node(Server):
 
     def ready(self) -> bool:
         """Return True if the node is synchronised with its cluster and the cluster has a quorum."""
-        return (self.read_status("wsrep_ready"), self.read_status("wsrep_local_state")) == ("ON", _SYNCED)
+        return (self.read_status("wsrep_ready"), self.read_status("wsrep_local_state")) == ("ON", _SYNCED_STATE)
 
     def read_status(self, name: str) -> str:
         """Return the value of a status variable of the node, or "" while the node doesn't answer."""
@@ -92,7 +92,7 @@ class Node(Server):
         a kill the server's purge may run for ever and use 170 MiB more memory each second (seen with 10.11.19). The
         next recovery of the same data has always ended.
         """
-        for _ in range(_RECOVERIES):
+        for _ in range(_MAX_RECOVERY_COUNT):
             recovery = f"{self.name}-recovery-{secrets.token_hex(3)}"
             self.run.start_process(recovery, (*self.command, "--wsrep-recover", "--skip-networking"))
             wait_until(partial(self._is_recovery_over, recovery), f"what {recovery} says")
@@ -124,11 +124,11 @@ class Cluster:
         """Start a new cluster with the node `first`, then let the other nodes join one after another. Two nodes that
         join at the same time can take half a minute to agree on the members.
         """
-        first.start_joining(_NEW)
+        first.start_joining(_NEW_CLUSTER_OPTION)
         first.wait_ready()
         for size, node in enumerate([node for node in self.nodes if node != first], start=2):
             node.start_joining()
-            wait_until(partial(_has_size, first, size), f"{node.name} in the group", LOCK_WAIT_SECONDS)
+            wait_until(partial(_has_size, first, size), f"{node.name} in the group", SYNC_WAIT_SECONDS)
         self.wait_ready()
 
     def wait_ready(self) -> None:
@@ -137,7 +137,7 @@ class Cluster:
         for node in running:
             node.wait_ready()
         size = len(running)
-        wait_until(lambda: all(_has_size(node, size) for node in running), f"a cluster of {size}", LOCK_WAIT_SECONDS)
+        wait_until(lambda: all(_has_size(node, size) for node in running), f"a cluster of {size}", SYNC_WAIT_SECONDS)
 
     def is_whole(self) -> bool:
         """Return True if all nodes are running and synchronised with each other now."""
@@ -150,9 +150,9 @@ class Cluster:
         """
         _kill_nodes([node for node in self.nodes if node.paused])
         with suppress(AssertionError):  # whoever has nothing to say by then is brought back like the dead
-            wait_until(self._have_nodes_agreed, "an agreement on who is left", LOCK_WAIT_SECONDS)
+            wait_until(self._have_nodes_agreed, "an agreement on who is left", SYNC_WAIT_SECONDS)
         _kill_nodes([node for node in self.nodes if node.alive and not node.ready()])
-        wait_until(self._have_nodes_agreed, "an agreement on who was killed", LOCK_WAIT_SECONDS)
+        wait_until(self._have_nodes_agreed, "an agreement on who was killed", SYNC_WAIT_SECONDS)
         lost = [node for node in self.nodes if not node.alive]
         if len(lost) == len(self.nodes):
             self._begin_anew()
@@ -164,7 +164,7 @@ class Cluster:
             node.rebuild_account_indexes()
         self._repair_accounts()
         for node in self.nodes:
-            wait_until(partial(_can_write, node), f"a write through {node.name}", LOCK_WAIT_SECONDS)
+            wait_until(partial(_can_write, node), f"a write through {node.name}", SYNC_WAIT_SECONDS)
 
     def _repair_accounts(self) -> None:
         """Let a node fetch a copy of all data if its accounts are damaged, or fewer than the accounts of the other
@@ -247,7 +247,7 @@ def start_cluster(run: ServerRun, size: int = 3, extra: Sequence[str] = ()) -> C
     data, password = mariadb_server.make_data_folder(run, _make_node_name(0))
     cluster = Cluster(tuple(_make_node(run, number, ports, password, extra) for number in range(size)))
     first, *others = cluster.nodes
-    first.start_joining(_NEW)
+    first.start_joining(_NEW_CLUSTER_OPTION)
     first.wait_ready()
     first.stop()
     for node in others:

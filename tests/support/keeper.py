@@ -23,7 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-SOCKET, PID = "keeper", "keeper.pid"
+SOCKET_NAME, PID_FILE_NAME = "keeper", "keeper.pid"
 _MAX_WAIT_SECONDS = 300.0
 _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -155,7 +155,7 @@ def _answer_one_request(keeper: ServerKeeper, line: TextIO) -> bool:
 def _fork_into_background(folder: Path) -> None:
     child = os.fork()
     if child:
-        (folder / PID).write_text(str(child))
+        (folder / PID_FILE_NAME).write_text(str(child))
         os._exit(0)
     os.setsid()
     for stream in (0, 1, 2):
@@ -165,7 +165,7 @@ def _fork_into_background(folder: Path) -> None:
 def main(folder: Path, owner_pid: int) -> None:
     owner = os.pidfd_open(owner_pid)  # unlike the number it never comes to mean another process
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(folder / SOCKET))
+    listener.bind(str(folder / SOCKET_NAME))
     listener.listen(64)
     _fork_into_background(folder)
     _libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -79,8 +79,8 @@ def _begin_payment(scene: PaymentDesk, provider: str, name: str, order_id: int) 
 
 
 def deliver_notices(scene: PaymentDesk, posts: Sequence[ReceivedNotice], seed: int) -> DeliveryResult:
-    """Deliver each notice one to five times, in a random order, in SENDERS threads. If a delivery fails because the
-    database can't be reached, repeat it, as a provider would do.
+    """Deliver each notice one to five times, in a random order, in SENDER_COUNT threads. If a delivery fails because
+    the database can't be reached, repeat it, as a provider would do.
     """
     chance = random.Random(seed)
     deliveries = [post for post in posts for _ in range(chance.randint(1, 5))]

@@ -26,7 +26,7 @@ from tests.support.legacy import TABLE_NAME
 from tests.support.waiting import MAX_WAIT_SECONDS
 
 LONGEST_WAIT_MS = 1_000
-PAUSE_SECONDS, PAUSE_AT_A_FILE = 0.005, 0.03
+PAUSE_SECONDS, PAUSE_SECONDS_ON_SQLITE = 0.005, 0.03
 _COLUMN_LIST = "client_id, corporation_number, credit_check_id, company_name, purchased_at, result"
 _REPEATED_SHARE = 0.1
 
@@ -64,7 +64,7 @@ class OtherApplication:
         self._chance = random.Random(seed)
         self._fresh = iter(invent_numbers(200_000, seed + 1_000))
         self._mark = "?" if self._is_file else "%s"
-        self._pause = PAUSE_AT_A_FILE if self._is_file else PAUSE_SECONDS
+        self._pause = PAUSE_SECONDS_ON_SQLITE if self._is_file else PAUSE_SECONDS
 
     @property
     def _is_file(self) -> bool:

@@ -145,7 +145,8 @@ class PaymentDesk:
         return make_notice(self.money, provider, number, peer, **more)
 
     def deliver_notice(self, provider: str, number: str, **more: Any) -> NoticeResult:
-        """Deliver the notice `post` to the receiver, and return the result."""
+        """Deliver to the receiver the notice that the simulated provider would send about the payment with the
+        payment number `number`, and return the result. `more` has further arguments of `make_provider_notice`."""
         return self.payments.receive_notice(self.make_provider_notice(provider, number, **more))
 
     def make_bank_notice(self, event: str, order: str, amount: str = "3300", **fields: object) -> ReceivedNotice:

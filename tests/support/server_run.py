@@ -48,7 +48,7 @@ class ServerRun:
         self.folder.mkdir(mode=0o711, exist_ok=True)
         self.folder.chmod(0o711)
         with self.hold_lock("keeper"):
-            if not (self.folder / keeper.SOCKET).exists():
+            if not (self.folder / keeper.SOCKET_NAME).exists():
                 command = [sys.executable, "-I", "-S", keeper.__file__, str(self.folder), str(self.owner)]
                 subprocess.run(command, check=True, capture_output=True)
 
@@ -67,7 +67,7 @@ class ServerRun:
         Raises RuntimeError with the keeper's message if the request fails.
         """
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(self.folder / keeper.SOCKET))
+            connection.connect(str(self.folder / keeper.SOCKET_NAME))
             with connection.makefile("rw") as stream:
                 stream.write(json.dumps({"do": do, "name": name, **more}) + "\n")
                 stream.flush()
@@ -138,7 +138,7 @@ class ServerRun:
     def end(self) -> None:
         """Kill all servers of the run and remove its folder. The method may be called again."""
         try:
-            handle = os.pidfd_open(int((self.folder / keeper.PID).read_text()))
+            handle = os.pidfd_open(int((self.folder / keeper.PID_FILE_NAME).read_text()))
         except (FileNotFoundError, ProcessLookupError):
             shutil.rmtree(self.folder, ignore_errors=True)
             return

@@ -2,8 +2,8 @@
 
     with SqlProxy("127.0.0.1", server.port) as proxy:
         url = proxy.make_url(server_url)
-        with proxy.cause_fault("lost_reply", nth=3, on="COMMIT") as fault: ...
-        assert fault.hit
+        with proxy.cause_fault("lost_reply", nth=3, sql_prefix="COMMIT") as fault: ...
+        assert fault.has_happened
 
 Each command of a client is one packet with the sequence number 0; the packets of the handshake have other numbers.
 """
@@ -25,7 +25,7 @@ IMMEDIATE_BREAKS: tuple[BreakKind, ...] = ("lost_request", "lost_reply", "half_r
 
 _CHUNK_BYTES = 1 << 16
 _HEADER_BYTES = 4
-_WORDS, _QUIT = 5, 1
+_SQL_TEXT_INDEX, _QUIT_COMMAND = 5, 1
 _RESET_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -264,9 +264,9 @@ class SqlProxy:
         """Return the fault that happens at this packet of a client, or None if there is none. The connections call
         the method for each packet, in the order of arrival.
         """
-        if packet[3] != 0 or packet[_HEADER_BYTES] == _QUIT:
+        if packet[3] != 0 or packet[_HEADER_BYTES] == _QUIT_COMMAND:
             return None
-        sql = packet[_WORDS:].decode("utf-8", "replace")
+        sql = packet[_SQL_TEXT_INDEX:].decode("utf-8", "replace")
         with self._lock:
             self.commands.append(sql)
             return self._shot if self._shot and self._shot.count_and_match(sql) else None

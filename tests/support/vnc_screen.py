@@ -6,10 +6,10 @@ import time
 
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-LOCK_WAIT_SECONDS = MAX_WAIT_SECONDS
+VNC_WAIT_SECONDS = MAX_WAIT_SECONDS
 
 
-def wait_for_colours(port: int, *, max_wait_seconds: float = LOCK_WAIT_SECONDS) -> int:
+def wait_for_colours(port: int, *, max_wait_seconds: float = VNC_WAIT_SECONDS) -> int:
     """Wait until the screen shows more than one colour, and return the number of its colours. Return 0 or 1 if that
     doesn't happen within `max_wait_seconds` seconds. An empty screen has one colour, a painted window has many.
     """
@@ -28,7 +28,7 @@ def _wait_for_connection(port: int, deadline: float) -> socket.socket:
     """
     while True:
         try:
-            return socket.create_connection(("127.0.0.1", port), timeout=LOCK_WAIT_SECONDS)
+            return socket.create_connection(("127.0.0.1", port), timeout=VNC_WAIT_SECONDS)
         except ConnectionRefusedError:
             if time.monotonic() > deadline:
                 raise

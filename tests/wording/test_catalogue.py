@@ -31,7 +31,7 @@ from console.wording.sentences.catalogue import (
 from console.wording.sentences.text_context import FileTextContext
 from scripts.words import format_catalogue
 
-JA, EN = read_sentences("ja"), read_sentences("en")
+JAPANESE_SENTENCES, ENGLISH_SENTENCES = read_sentences("ja"), read_sentences("en")
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 ALREADY_PURCHASED_TEXT = "この法人番号は処理中または購入済みです"
 
@@ -41,8 +41,8 @@ ALREADY_PURCHASED_TEXT = "この法人番号は処理中または購入済みで
 
 def test_both_languages_have_the_same_keys() -> None:
     """Both languages have the same keys, and no sentence is empty."""
-    assert set(JA) == set(EN)
-    assert [key for key in JA if not (JA[key] and EN[key])] == []
+    assert set(JAPANESE_SENTENCES) == set(ENGLISH_SENTENCES)
+    assert [key for key in JAPANESE_SENTENCES if not (JAPANESE_SENTENCES[key] and ENGLISH_SENTENCES[key])] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -79,17 +79,22 @@ def test_each_role_has_a_word(language: str) -> None:
 
 def test_both_languages_ask_for_the_same_facts() -> None:
     """A sentence has the same placeholders for facts in both languages."""
-    assert [key for key in JA if list_placeholder_names(JA[key]) != list_placeholder_names(EN[key])] == []
+    assert [
+        key
+        for key in JAPANESE_SENTENCES
+        if list_placeholder_names(JAPANESE_SENTENCES[key]) != list_placeholder_names(ENGLISH_SENTENCES[key])
+    ] == []
 
 
 def test_a_full_sentence_has_a_shorter_variant() -> None:
     """For each key that ends in `.full`, whose sentence has one more fact, the key without `.full` exists too."""
-    fuller = [key for key in JA if key.endswith(".full")]
-    assert [key for key in fuller if key.removesuffix(".full") not in JA] == []
+    fuller = [key for key in JAPANESE_SENTENCES if key.endswith(".full")]
+    assert [key for key in fuller if key.removesuffix(".full") not in JAPANESE_SENTENCES] == []
     assert [
         key
         for key in fuller
-        if list_placeholder_names(JA[key]) <= list_placeholder_names(JA[key.removesuffix(".full")])
+        if list_placeholder_names(JAPANESE_SENTENCES[key])
+        <= list_placeholder_names(JAPANESE_SENTENCES[key.removesuffix(".full")])
     ] == []
 
 
@@ -98,12 +103,14 @@ def test_every_word_family_that_a_sentence_names_exists() -> None:
     catalogue.
     """
     families = {
-        family for text in (*JA.values(), *EN.values()) for family in re.findall(r"[@|]([\w.*-]+)(?=[|}])", text)
+        family
+        for text in (*JAPANESE_SENTENCES.values(), *ENGLISH_SENTENCES.values())
+        for family in re.findall(r"[@|]([\w.*-]+)(?=[|}])", text)
     }
     assert families
     for family in families:
         pattern = re.escape(family).replace(r"\*", r"[\w-]+") + ("" if "*" in family else r"\.[\w.-]+")
-        assert any(re.fullmatch(pattern, key) for key in JA), family
+        assert any(re.fullmatch(pattern, key) for key in JAPANESE_SENTENCES), family
 
 
 def test_badge_words_equal_those_of_the_style_tokens() -> None:
@@ -123,7 +130,7 @@ def test_japanese_sentences_are_polite_and_whole() -> None:
     polite = re.compile(r"(です|ます|ません|でした|ました|ください)[）」]?$")
     rude = [
         (key, part)
-        for key, text in JA.items()
+        for key, text in JAPANESE_SENTENCES.items()
         for part in re.sub(r"（[^）]*）", "", text).split("。")[:-1]
         if not polite.search(part)
     ]
@@ -134,14 +141,16 @@ def test_each_language_has_its_own_ellipsis() -> None:
     """Japanese texts use "…" and English texts use three full stops. No text has an exclamation mark, and no English
     text has the word "please".
     """
-    assert [key for key, text in JA.items() if "..." in text or "!" in text or "！" in text] == []
-    assert [key for key, text in EN.items() if "…" in text or "!" in text or "please" in text.lower()] == []
+    assert [key for key, text in JAPANESE_SENTENCES.items() if "..." in text or "!" in text or "！" in text] == []
+    assert [
+        key for key, text in ENGLISH_SENTENCES.items() if "…" in text or "!" in text or "please" in text.lower()
+    ] == []
 
 
 def test_english_contains_no_japanese() -> None:
     """No English text has Japanese characters, except the name of the language Japanese."""
     kana = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff。、]")
-    assert [key for key, text in EN.items() if kana.search(text)] == ["language.ja"]
+    assert [key for key, text in ENGLISH_SENTENCES.items() if kana.search(text)] == ["language.ja"]
 
 
 # ---- errors
@@ -151,12 +160,12 @@ def test_every_error_message_states_the_consequence() -> None:
     """Each error message has at least two sentences. They state what happened, what it means for the money or the
     record, and the next step.
     """
-    assert [code for code in EXIT_STATUS if f"error.{code}" not in JA] == []
+    assert [code for code in EXIT_STATUS if f"error.{code}" not in JAPANESE_SENTENCES] == []
     short = [
         key
-        for key in JA
+        for key in JAPANESE_SENTENCES
         if key.startswith("error.") and not key.endswith(".next")
-        if JA[key].count("。") < 2 or len(re.findall(r"[.;](?: |$)", EN[key])) < 2
+        if JAPANESE_SENTENCES[key].count("。") < 2 or len(re.findall(r"[.;](?: |$)", ENGLISH_SENTENCES[key])) < 2
     ]
     assert short == []
 
@@ -165,11 +174,11 @@ def test_a_claimed_number_is_refused_in_the_agreed_words() -> None:
     """Each message about a claimed corporation number begins with the same fixed sentence, because scripts compare
     it.
     """
-    for key, text in JA.items():
+    for key, text in JAPANESE_SENTENCES.items():
         if key.startswith("error.already_purchased"):
             assert text.startswith(ALREADY_PURCHASED_TEXT), key
     assert format_error_message(ConsoleError(ErrorCode.ALREADY_PURCHASED), "ja").startswith(ALREADY_PURCHASED_TEXT)
-    assert JA["dialog.purchase.live_one"] == ALREADY_PURCHASED_TEXT
+    assert JAPANESE_SENTENCES["dialog.purchase.live_one"] == ALREADY_PURCHASED_TEXT
 
 
 @pytest.mark.parametrize("reason", ["EMPTY", "CHARACTER", "LENGTH", "CHECK_DIGIT"])
@@ -193,7 +202,7 @@ def test_a_wrong_digit_offers_numbers_that_we_have() -> None:
     none = format_error_message(
         rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, {**detail, "candidates": []}), "ja"
     )
-    assert none == JA["error.invalid_corporation_number.CHECK_DIGIT"]
+    assert none == JAPANESE_SENTENCES["error.invalid_corporation_number.CHECK_DIGIT"]
 
 
 def test_the_most_specific_error_message_is_used() -> None:
@@ -205,11 +214,11 @@ def test_the_most_specific_error_message_is_used() -> None:
         ({"reason": "LENGTH", "hint": "nothing known"}, "LENGTH"),
     ]:
         found = format_error_message(rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, detail), "en")
-        assert found == EN[f"error.invalid_corporation_number.{key}"]
+        assert found == ENGLISH_SENTENCES[f"error.invalid_corporation_number.{key}"]
     assert "newer" in format_error_message(ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"newer": True}), "en")
     assert (
         format_error_message(rebuild_error(ErrorCode.NOT_ALLOWED, {"reason": "never heard of"}), "en")
-        == EN["error.not_allowed"]
+        == ENGLISH_SENTENCES["error.not_allowed"]
     )
 
 
@@ -315,7 +324,7 @@ def test_a_timeline_line_lists_changed_fields() -> None:
 
 def test_every_outcome_class_has_words() -> None:
     """Each outcome class of a call to a provider has words."""
-    assert [kind for kind in OutcomeClass if f"outcome.{kind.value}" not in JA] == []
+    assert [kind for kind in OutcomeClass if f"outcome.{kind.value}" not in JAPANESE_SENTENCES] == []
 
 
 # ---- forms

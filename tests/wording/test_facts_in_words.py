@@ -63,7 +63,7 @@ def test_the_time_of_a_payment_is_not_called_the_time_of_its_confirmation(langua
 
 @pytest.mark.parametrize("key", ["dialog.reconcile.no_day", "close.no_day"])
 def test_the_message_about_a_wrong_day_holds_for_a_day_that_does_not_exist(key: str) -> None:
-    """2026-13-01 has the form of the example, but isn't a day. The message says what is wrong about it."""
+    """2026-13-01 has the form of the example, but isn't a day. The message therefore asks for a day that exists."""
     assert "実在する日付" in wording.translate(key, "ja")
     assert "a day of the calendar" in wording.translate(key, "en")
 
@@ -237,7 +237,7 @@ def test_each_audit_action_has_a_sentence(language: str) -> None:
 SHOWN_ERROR_CODES = [
     code for code in ErrorCode if code not in (ErrorCode.INTERNAL_ERROR, ErrorCode.VIEWING_PERIOD_OVER)
 ]
-STORY_STEPS = {
+TIMELINE_STEPS = {
     "begun": (TimelineEventKind.BEGUN, "operations"),
     "ended": (TimelineEventKind.ENDED, "operations:ended"),
     "answer": (TimelineEventKind.ANSWER, "evidence"),
@@ -253,11 +253,11 @@ STORY_STEPS = {
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("what", STORY_STEPS)
+@pytest.mark.parametrize("what", TIMELINE_STEPS)
 @pytest.mark.parametrize("reason", OUTCOME_REASONS)
 def test_each_timeline_event_has_a_sentence(what: str, reason: str | None, language: str) -> None:
     """The sentence of each timeline event names a related record by its number, and contains no code."""
-    step, source = STORY_STEPS[what]
+    step, source = TIMELINE_STEPS[what]
     story = TimelinePage("refund", "30", (), names=NUMBER_BY_RECORD)
     for kind, id in (("payment", "91"), ("order", "92"), ("payment", "911")):
         event = TimelineEvent(
@@ -289,7 +289,7 @@ def test_each_rule_and_reason_has_a_word(reason: str, language: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_a_story_cuts_only_a_corporation_number_into_groups(language: str) -> None:
+def test_a_timeline_cuts_only_a_corporation_number_into_groups(language: str) -> None:
     """In a timeline only a corporation number is shown in groups of digits. An order number with 13 digits is shown
     unchanged.
     """

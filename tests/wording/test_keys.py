@@ -217,7 +217,7 @@ CODES_WITHOUT_RECORD = ("audit_broken", "database_went_back", "not_our_database"
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
-def test_a_line_of_history_names_the_rule_that_refused(language: str) -> None:
+def test_a_line_of_a_timeline_names_the_rule_that_refused(language: str) -> None:
     """In the timeline of a record, the sentence about a refused action contains words for the reason of the
     refusal.
     """
@@ -237,7 +237,7 @@ def test_a_line_of_history_names_the_rule_that_refused(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
-def test_a_line_of_history_never_shows_a_code(language: str) -> None:
+def test_a_line_of_a_timeline_never_shows_a_code(language: str) -> None:
     """Each error code of a refusal has short words for the timeline of its record."""
     codes = set(EXIT_STATUS) - {"internal_error"}
     assert [

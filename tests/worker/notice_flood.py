@@ -31,7 +31,8 @@ from tests.support.worker_process import ROOT, WorkerProcess, start_worker
 from tests.worker.running_receiver import post_notice
 
 SENDER_TIMEOUT_SECONDS = {"paypay": 1.5, "atom": 5.0, "bank": 5.0}
-"""Seconds after which a sender gives a try up. PayPay's is its own; the others name none."""
+"""Time (seconds) after which the sender of a notice ends a try that has no answer, by source. PayPay has published
+its value; the other sources have published none."""
 LONG_TIMEOUT_SECONDS = MAX_WAIT_SECONDS
 _REFUSAL_RESPONSE = (
     "HTTP/1.1 400 Bad Request\r\ncontent-length: 8\r\ncontent-type: text/plain; charset=utf-8\r\n"

@@ -63,8 +63,8 @@ def make_trusting_context(authority: CertificateAuthority) -> ssl.SSLContext:
 
 
 def test_the_containers_health_check_uses_the_workers_settings(receiver: RunningReceiver) -> None:
-    """The health check of the delivered container asks the port of the worker, over TLS if it has a certificate. It
-    fails if the settings name another form."""
+    """The health check of the delivered container asks the port of the worker, over TLS if the settings name a
+    certificate. At this receiver with TLS, it fails if the settings name no certificate."""
     text = (resources_dir() / "worker" / "Containerfile").read_text("utf-8")
     found = re.search(r"HEALTHCHECK .*\\\n  CMD (.+)", text)
     assert found is not None

@@ -30,9 +30,13 @@ class Finder:
 
 sys.meta_path.insert(0, Finder())
 """
-"""Does something at the moment when the program begins to load one of its modules, then goes on."""
+"""Python code that executes `{action}` when the program begins to load the module `{name}`, and then continues."""
 RUN_PROGRAM = 'runpy.run_module("console", run_name="__main__", alter_sys=True)\n'
-FIRST, IN_BETWEEN, LAST = "console.cli.main", "console.settings.settings", "console.cli.command_table"
+FIRST_MODULE, MIDDLE_MODULE, LAST_MODULE = (
+    "console.cli.main",
+    "console.settings.settings",
+    "console.cli.command_table",
+)
 
 
 def run_with_action_at_import(
@@ -56,7 +60,7 @@ def _run_python(
     )
 
 
-@pytest.mark.parametrize("module", [FIRST, IN_BETWEEN, LAST])
+@pytest.mark.parametrize("module", [FIRST_MODULE, MIDDLE_MODULE, LAST_MODULE])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_during_the_loading_ends_the_program(terminal: Terminal, name: str, module: str) -> None:
     """A signal while a module is being loaded leads to exactly one answer without a traceback, whichever module it
@@ -95,7 +99,7 @@ def test_an_argument_that_equals_a_command_changes_no_answer(terminal: Terminal,
     other word, and no window writes its log.
     """
     action = "signal.raise_signal(signal.SIGTERM)"
-    ended = run_with_action_at_import(terminal, IN_BETWEEN, action, "--json", "find", word)
+    ended = run_with_action_at_import(terminal, MIDDLE_MODULE, action, "--json", "find", word)
     assert (ended.returncode, ended.stderr) == (6, b"")
     assert json.loads(ended.stdout)["error"]["code"] == "interrupted"
 
@@ -104,11 +108,11 @@ def test_sigterm_during_the_loading_ends_the_window(terminal: Terminal) -> None:
     """SIGTERM while the window's modules are being loaded ends the process, either by the signal or with exit status
     0. A window prints no answer.
     """
-    ended = run_with_action_at_import(terminal, IN_BETWEEN, "signal.raise_signal(signal.SIGTERM)")
+    ended = run_with_action_at_import(terminal, MIDDLE_MODULE, "signal.raise_signal(signal.SIGTERM)")
     assert ended.returncode in (0, -signal.SIGTERM)
 
 
-@pytest.mark.parametrize("module", [FIRST, IN_BETWEEN, LAST])
+@pytest.mark.parametrize("module", [FIRST_MODULE, MIDDLE_MODULE, LAST_MODULE])
 def test_a_module_that_fails_to_load_is_reported(terminal: Terminal, module: str) -> None:
     """If a module can't be loaded, the command prints the answer of a bug and exits with its status, and the
     traceback names the module.

@@ -49,8 +49,8 @@ def test_only_the_word_of_the_command_names_the_command(
 
 
 def test_an_interrupted_search_for_a_command_word_has_no_unknown_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second signal ends a command. A search for the word `refund` has no effects, so it was interrupted; the
-    outcome of the command `refund` is unknown."""
+    """If a second signal ends a search for the word `refund`, the error is `interrupted`, because a search has no
+    effects. If it ends the command `refund`, the error is `outcome_unknown`."""
     monkeypatch.setattr("console.cli.main.interrupts.has_action_begun", lambda: True)
     for words, code in (
         (("find", "refund"), "interrupted"),
@@ -195,9 +195,11 @@ def test_an_unknown_word_is_a_usage_error_that_names_the_problem(words: tuple[st
 VALUES_WITH_OWN_RULE = frozenset(
     ("A", "COLUMN", "D", "FILE|TEXT", "KEYS", "LINK", "N", "NUMBER", "P", "T", "DIR", "FILE", "PACK", "TEXT")
 )
-"""Values whose own rule refuses a blank text with a more exact reason, or for which a blank text means none."""
+"""Names of values in the help pages. A value of this name may be blank, which means that there is no value, or has a
+rule of its own that refuses a blank text with a more exact reason."""
 NAMES_WITH_OWN_RULE = frozenset(("request_id", "client", "provider_id", "views save", "views rename"))
-"""The same for single arguments, and for names of saved views."""
+"""Arguments, and commands whose argument is the name of a saved view: each has a rule of its own that refuses a blank
+text with a more exact reason."""
 
 
 def test_every_argument_that_names_something_refuses_blanks() -> None:

@@ -112,7 +112,8 @@ with interrupts.handle_signals(defers_first_signal=True):
 )
 def test_the_typed_password_is_not_shown(typed_bytes: bytes, expected_output: bytes, tmp_path: Path) -> None:
     """The terminal doesn't show the typed password. Ctrl+C at the question interrupts it, although a running command
-    otherwise delays Ctrl+C. A password that isn't UTF-8, such as that of a Shift JIS terminal, counts as none.
+    otherwise delays Ctrl+C. A password that isn't UTF-8, such as one typed at a Shift JIS terminal, is treated as no
+    password.
     """
     ours, theirs = pty.openpty()
     env = os.environ | {"CONSOLE_LANGUAGE": "en", "CONSOLE_HOME": str(tmp_path)}

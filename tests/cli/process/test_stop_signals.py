@@ -1,4 +1,4 @@
-"""Tests that the end of the console window on Windows stops a process in good order."""
+"""Tests that a process on Windows is stopped as by Ctrl+C if its console window is closed."""
 
 import os
 import subprocess

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.cli.paying_terminal import ATOM_ORDER, CHECKER, CORPORATION_NUMBER, MAKER, ORDER, SECOND, PayingTerminal
+from tests.cli.paying_terminal import (
+    ATOM_ORDER,
+    CHECKER,
+    CORPORATION_NUMBER,
+    MAKER,
+    ORDER,
+    SECOND_CHECKER,
+    PayingTerminal,
+)
 
 
 @pytest.fixture
@@ -143,8 +151,8 @@ def test_a_large_refund_needs_two_approvers_and_cools_off(desk: PayingTerminal) 
     half = desk.decide_refund("approve", refund).data
     assert (half["state"], half["checkers"]) == ("requested", [CHECKER])
     assert desk.decide_refund("approve", refund).exit_status_and_code == (3, "same_person")
-    whole = desk.decide_refund("approve", refund, by=SECOND).data
-    assert (whole["state"], whole["checkers"]) == ("approved", [CHECKER, SECOND])
+    whole = desk.decide_refund("approve", refund, by=SECOND_CHECKER).data
+    assert (whole["state"], whole["checkers"]) == ("approved", [CHECKER, SECOND_CHECKER])
     assert desk.money.read_refunds() == []
 
 

@@ -29,11 +29,13 @@ from console.providers.atom.signing import (
 )
 from tests.providers.payments.parts import PROVIDER_TEST_VECTORS, derive_response_key
 
-SEALED, BROKEN, SIGNED = (PROVIDER_TEST_VECTORS[name] for name in ("ndps_aes", "ndps_aes_bad", "ndps_signature"))
+ENCRYPTED_VECTORS, DAMAGED_VECTORS, SIGNATURE_VECTORS = (
+    PROVIDER_TEST_VECTORS[name] for name in ("ndps_aes", "ndps_aes_bad", "ndps_signature")
+)
 AES_KEY = bytes(range(32))
 
 
-@pytest.mark.parametrize("vector", SEALED, ids=[v["id"] for v in SEALED])
+@pytest.mark.parametrize("vector", ENCRYPTED_VECTORS, ids=[v["id"] for v in ENCRYPTED_VECTORS])
 def test_published_texts_are_encrypted_and_decrypted(vector: dict[str, Any]) -> None:
     """The derived key, the encrypted text and the decrypted text equal Atom's published examples; the key's
     characters are used as they are."""
@@ -43,7 +45,7 @@ def test_published_texts_are_encrypted_and_decrypted(vector: dict[str, Any]) -> 
     assert decrypt_text(vector["expected_hex"], key) == vector["plaintext"]
 
 
-@pytest.mark.parametrize("vector", BROKEN, ids=[v["id"] for v in BROKEN])
+@pytest.mark.parametrize("vector", DAMAGED_VECTORS, ids=[v["id"] for v in DAMAGED_VECTORS])
 def test_damaged_texts_raise_one_error_without_details(vector: dict[str, Any]) -> None:
     """Decryption of a damaged text raises one kind of error, without details about the damage."""
     key = derive_key(vector["password"], vector["salt"])
@@ -156,7 +158,7 @@ def test_another_salt_gives_another_key() -> None:
 # ---- signatures
 
 
-@pytest.mark.parametrize("vector", SIGNED, ids=[v["id"] for v in SIGNED])
+@pytest.mark.parametrize("vector", SIGNATURE_VECTORS, ids=[v["id"] for v in SIGNATURE_VECTORS])
 def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
     """The text that is signed and the signature equal Atom's published examples."""
     parts = [part["value"] for part in vector["parts"]]

@@ -56,7 +56,7 @@ READER_BY_CALL: dict[AtomCall, Callable[[Any], Any]] = {
     AtomCall.REFUND: make_refund_reader(REFUND_INSTRUCTION),
     AtomCall.REFUND_STATUS: make_refund_status_reader(REFUND_INSTRUCTION),
 }
-F, U, N, A, L, P, S = (
+FAILED, UNKNOWN, NOT_FOUND, AUTH, RATE_LIMITED, PENDING, SUCCEEDED = (
     Kind.FAILED_DEFINITE,
     Kind.UNKNOWN,
     Kind.NOT_FOUND,
@@ -154,33 +154,34 @@ def test_published_states_have_our_state_and_label(vector: dict[str, Any]) -> No
 # ---- the tables, row by row
 
 READ_ROWS = {
-    "OTS0506": A,
-    "OTS0522": A,
-    "OTS0451": A,
-    "OTS0401": N,
-    "OTS0951": U,
-    "OTS0501": U,
-    **dict.fromkeys(("OTS0503", "OTS0504", "OTS0507", "OTS0508", "OTS0509", "OTS0510"), U),
+    "OTS0506": AUTH,
+    "OTS0522": AUTH,
+    "OTS0451": AUTH,
+    "OTS0401": NOT_FOUND,
+    "OTS0951": UNKNOWN,
+    "OTS0501": UNKNOWN,
+    **dict.fromkeys(("OTS0503", "OTS0504", "OTS0507", "OTS0508", "OTS0509", "OTS0510"), UNKNOWN),
 }
 PAYMENT_ROWS = READ_ROWS | {
-    "OTS0000": S, "OTS0002": S, "OTS0551": P, "OTS0351": P, "OTS0301": P, "OTS0201": P,
-    "OTS0001": F, "OTS0101": F, "OTS0600": F,
+    "OTS0000": SUCCEEDED, "OTS0002": SUCCEEDED, "OTS0551": PENDING, "OTS0351": PENDING, "OTS0301": PENDING,
+    "OTS0201": PENDING,
+    "OTS0001": FAILED, "OTS0101": FAILED, "OTS0600": FAILED,
 }  # fmt: skip
 REFUND_ROWS = {
-    "OTS0506": A,
-    "OTS0522": A,
-    "OTS0451": A,
-    "OTS0401": F,
-    "OTS0951": U,
-    **dict.fromkeys(("OTS0503", "OTS0504", "OTS0507", "OTS0508", "OTS0509", "OTS0510"), F),
-    **dict.fromkeys(("OTS0637", "OTS0638", "OTS0641"), F),
+    "OTS0506": AUTH,
+    "OTS0522": AUTH,
+    "OTS0451": AUTH,
+    "OTS0401": FAILED,
+    "OTS0951": UNKNOWN,
+    **dict.fromkeys(("OTS0503", "OTS0504", "OTS0507", "OTS0508", "OTS0509", "OTS0510"), FAILED),
+    **dict.fromkeys(("OTS0637", "OTS0638", "OTS0641"), FAILED),
 }
 AUTH_ROWS = {
-    "OTS0451": A,
-    "OTS0506": A,
-    "OTS0522": A,
-    "OTS0600": F,
-    **{f"OTS{n:04}": F for n in range(601, 642)},
+    "OTS0451": AUTH,
+    "OTS0506": AUTH,
+    "OTS0522": AUTH,
+    "OTS0600": FAILED,
+    **{f"OTS{n:04}": FAILED for n in range(601, 642)},
 }
 OUTCOME_CLASSES_BY_CALL = {
     AtomCall.PAYMENT: PAYMENT_ROWS,
@@ -211,18 +212,18 @@ def test_an_unlisted_code_is_unknown(call: AtomCall) -> None:
     """A result code that the table doesn't list leaves the outcome unknown, even if the code had a meaning in an
     earlier version of Atom's interface.
     """
-    assert {convert_code(call, code).kind for code in UNLISTED_CODES} == {U}
+    assert {convert_code(call, code).kind for code in UNLISTED_CODES} == {UNKNOWN}
     listed_elsewhere = (
         set().union(*OUTCOME_CLASSES_BY_CALL.values()) - set(OUTCOME_CLASSES_BY_CALL[call]) - {"OTS0000"}
     )
-    assert {convert_code(call, code).kind for code in listed_elsewhere} <= {U}
+    assert {convert_code(call, code).kind for code in listed_elsewhere} <= {UNKNOWN}
 
 
 STATUS_ROWS = {
-    AtomCall.AUTH: {400: F, 401: A, 402: F, 403: A},
-    AtomCall.REFUND: {401: A, 403: A},
-    AtomCall.PAYMENT: {401: A, 403: A, 429: L},
-    AtomCall.REFUND_STATUS: {401: A, 403: A, 429: L},
+    AtomCall.AUTH: {400: FAILED, 401: AUTH, 402: FAILED, 403: AUTH},
+    AtomCall.REFUND: {401: AUTH, 403: AUTH},
+    AtomCall.PAYMENT: {401: AUTH, 403: AUTH, 429: RATE_LIMITED},
+    AtomCall.REFUND_STATUS: {401: AUTH, 403: AUTH, 429: RATE_LIMITED},
 }
 
 
@@ -234,9 +235,9 @@ def test_the_http_status_decides_without_a_success(call: AtomCall) -> None:
     good = seal_answer({"payInstrument": make_attempt()})
     for status in (*range(300, 309), *range(400, 452), *range(500, 512), 599):
         for body in (b"", b"<html>", good, b'{"payInstrument":'):
-            bare = {429: L} if body in (b"", b"<html>") else {}
+            bare = {429: RATE_LIMITED} if body in (b"", b"<html>") else {}
             is_unread = body.startswith(b"{") and call in (AtomCall.AUTH, AtomCall.REFUND)
-            expected_kind = U if is_unread else (STATUS_ROWS[call] | bare).get(status, U)
+            expected_kind = UNKNOWN if is_unread else (STATUS_ROWS[call] | bare).get(status, UNKNOWN)
             assert convert_answer(call, status, body).kind is expected_kind, (status, body[:9])
 
 
@@ -259,7 +260,7 @@ def test_an_unreadable_refusal_of_a_refund_is_unknown(status: int, body: bytes, 
     """If the body of a refused refund can't be read, it may contain the refund, so the outcome is unknown. A refund
     in an unencrypted body also makes the outcome unknown."""
     outcome = convert_answer(AtomCall.REFUND, status, body)
-    assert outcome.kind is U
+    assert outcome.kind is UNKNOWN
     assert status == 429 or outcome.reason == reason
 
 
@@ -301,7 +302,7 @@ def test_an_answer_that_is_not_decryptable_is_unknown(call: AtomCall, body: byte
     """An answer leaves the outcome unknown if it isn't encrypted, is incomplete or contains two encrypted texts. The
     evidence contains no encrypted text."""
     outcome = convert_answer(call, 200, body)
-    assert (outcome.kind, outcome.reason, outcome.found) == (U, "not_opened", None)
+    assert (outcome.kind, outcome.reason, outcome.found) == (UNKNOWN, "not_opened", None)
     assert b"encData" not in body or outcome.evidence == f"sealed, {len(body)} bytes, not opened"
 
 
@@ -317,7 +318,7 @@ def test_a_decrypted_text_that_is_no_message_is_unknown(text: str) -> None:
     """If the decrypted text isn't a message of Atom's format, the outcome is unknown."""
     for call in AtomCall:
         outcome = convert_fields(call, text)
-        assert (outcome.kind, outcome.reason) == (U, "unreadable")
+        assert (outcome.kind, outcome.reason) == (UNKNOWN, "unreadable")
 
 
 def test_an_encrypted_answer_is_read_in_a_form_or_in_json() -> None:
@@ -327,7 +328,7 @@ def test_an_encrypted_answer_is_read_in_a_form_or_in_json() -> None:
     hexed = seal_answer(PAID_ANSWER).partition(b"encData=")[2]
     lower = b"encData=" + hexed.lower() + b"\n"
     for body in (b'{"encData":"' + hexed + b'"}', lower, b"encData=" + hexed + b"&merchId=1"):
-        assert convert_answer(AtomCall.PAYMENT, 200, body).kind is S
+        assert convert_answer(AtomCall.PAYMENT, 200, body).kind is SUCCEEDED
 
 
 # ---- payments
@@ -336,7 +337,7 @@ def test_an_encrypted_answer_is_read_in_a_form_or_in_json() -> None:
 def test_all_facts_of_a_payment_are_read() -> None:
     """The report contains all facts that people compare: Indian times become instants, and amounts are exact."""
     outcome = convert_verification(make_attempt(pay={"surchargeAmount": 17.67, "txnCurrency": "INR"}))
-    assert outcome.kind is S
+    assert outcome.kind is SUCCEEDED
     assert outcome.found == PaymentReport(
         "ORD20261120000123", "11000000615892", "OTS0000", PaymentState.PAYMENT_SUCCESS, True, RUPEES,
         Money(51_767, "INR"), paid_at=datetime(2026, 11, 20, 6, 51, 33, tzinfo=UTC), method="DC",
@@ -373,16 +374,16 @@ def test_evidence_names_no_payer() -> None:
 @pytest.mark.parametrize(
     ("codes", "kind"),
     [
-        (["OTS0600", "OTS0000"], S),
-        (["OTS0000", "OTS0600"], S),
-        (["OTS0551", "OTS0002", "OTS0101"], S),
-        (["OTS0600", "OTS0551"], P),
-        (["OTS0201", "OTS0101"], P),
-        (["OTS0600", "OTS0101"], F),
-        (["OTS0600", "OTS9999"], U),
-        (["OTS9999", "OTS0551"], P),
-        (["OTS0600", "OTS0401"], F),
-        (["OTS0506", "OTS0600"], A),
+        (["OTS0600", "OTS0000"], SUCCEEDED),
+        (["OTS0000", "OTS0600"], SUCCEEDED),
+        (["OTS0551", "OTS0002", "OTS0101"], SUCCEEDED),
+        (["OTS0600", "OTS0551"], PENDING),
+        (["OTS0201", "OTS0101"], PENDING),
+        (["OTS0600", "OTS0101"], FAILED),
+        (["OTS0600", "OTS9999"], UNKNOWN),
+        (["OTS9999", "OTS0551"], PENDING),
+        (["OTS0600", "OTS0401"], FAILED),
+        (["OTS0506", "OTS0600"], AUTH),
     ],
 )
 def test_the_best_of_several_attempts_counts(codes: list[str], kind: Kind) -> None:
@@ -401,21 +402,21 @@ def test_a_no_data_answer_that_contains_an_attempt_is_unknown() -> None:
     assert (
         convert_verification(make_attempt("OTS0401")).kind,
         convert_verification(make_attempt("OTS0401")).reason,
-    ) == (U, "refused_but_made")
+    ) == (UNKNOWN, "refused_but_made")
     bank_only = make_attempt("OTS0401", {"atomTxnId": None})
     assert convert_verification(bank_only).reason == "refused_but_made"
-    assert convert_verification(bank_only | {"payModeSpecificData": {}}).kind is N
+    assert convert_verification(bank_only | {"payModeSpecificData": {}}).kind is NOT_FOUND
 
 
 def test_an_empty_list_with_another_code_is_unknown_or_refused() -> None:
     """If the answer has no attempt, its result code decides the outcome. Only the code OTS0401 means "not found"; an
     empty list with any other code doesn't.
     """
-    assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details("OTS0951")}).kind is U
-    assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details("OTS0506")}).kind is A
+    assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details("OTS0951")}).kind is UNKNOWN
+    assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details("OTS0506")}).kind is AUTH
     for code in ("OTS0000", "OTS0551"):
-        assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details(code)}).kind is U
-    assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details("OTS0401")}).kind is N
+        assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details(code)}).kind is UNKNOWN
+    assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details("OTS0401")}).kind is NOT_FOUND
 
 
 def test_an_unreadable_attempt_hides_no_success() -> None:
@@ -423,9 +424,9 @@ def test_an_unreadable_attempt_hides_no_success() -> None:
     failure, the outcome is unknown, because the unreadable attempt may be a success.
     """
     odd = make_attempt(pay={"amount": [1]})
-    assert convert_verification(odd, make_attempt()).kind is S
-    assert convert_verification(make_attempt("OTS0600"), odd).kind is U
-    assert convert_verification(odd, make_attempt("OTS0551")).kind is P
+    assert convert_verification(odd, make_attempt()).kind is SUCCEEDED
+    assert convert_verification(make_attempt("OTS0600"), odd).kind is UNKNOWN
+    assert convert_verification(odd, make_attempt("OTS0551")).kind is PENDING
 
 
 def test_a_second_success_is_named() -> None:
@@ -447,11 +448,11 @@ def test_a_second_success_of_another_amount_is_named() -> None:
     for question in (ATOM_QUESTION, replace(ATOM_QUESTION, provider_payment_id="11000000615892")):
         for rows in ((make_attempt(), other), (other, make_attempt())):
             outcome = convert_verification(*rows, question=question)
-            assert outcome.kind is S
+            assert outcome.kind is SUCCEEDED
             assert outcome.found is not None
             assert (outcome.found.provider_payment_id, outcome.found.further_captures) == ("11000000615892", ("7",))
     alone = convert_verification(other)
-    assert (alone.kind, alone.reason) == (U, "other_amount")
+    assert (alone.kind, alone.reason) == (UNKNOWN, "other_amount")
 
 
 def test_a_captured_payment_is_not_failed_by_another_attempt() -> None:
@@ -460,12 +461,12 @@ def test_a_captured_payment_is_not_failed_by_another_attempt() -> None:
     """
     known = replace(ATOM_QUESTION, provider_payment_id="5")
     outcome = convert_verification(make_attempt("OTS0600"), question=known)
-    assert (outcome.kind, outcome.reason) == (U, "other_payment")
+    assert (outcome.kind, outcome.reason) == (UNKNOWN, "other_payment")
     outcome = convert_verification(make_attempt(), question=known)
-    assert (outcome.kind, outcome.reason) == (U, "other_payment")
+    assert (outcome.kind, outcome.reason) == (UNKNOWN, "other_payment")
     assert (
         convert_verification(make_attempt("OTS0001", {"atomTxnId": 5}), make_attempt("OTS0600"), question=known).kind
-        is F
+        is FAILED
     )
 
 
@@ -474,10 +475,10 @@ def test_attempts_on_other_orders_do_not_count() -> None:
     unknown; if the list is empty, it is "not found".
     """
     others = (make_attempt(ours={"merchTxnId": "ORD-OTHER"}), make_attempt(ours={"merchId": 8952}))
-    assert convert_verification(*others, make_attempt("OTS0600")).kind is F
+    assert convert_verification(*others, make_attempt("OTS0600")).kind is FAILED
     outcome = convert_verification(*others)
-    assert (outcome.kind, outcome.reason) == (U, "other_id")
-    assert convert_verification().kind is N
+    assert (outcome.kind, outcome.reason) == (UNKNOWN, "other_id")
+    assert convert_verification().kind is NOT_FOUND
 
 
 def test_an_attempt_with_our_number_in_small_letters_hides_no_success() -> None:
@@ -486,8 +487,8 @@ def test_an_attempt_with_our_number_in_small_letters_hides_no_success() -> None:
     """
     other = make_attempt(ours={"merchTxnId": ATOM_QUESTION.merchant_payment_id.lower()})
     outcome = convert_verification(make_attempt("OTS0600"), other)
-    assert (outcome.kind, outcome.reason) == (U, "other_id")
-    assert convert_verification(make_attempt(), other).kind is S
+    assert (outcome.kind, outcome.reason) == (UNKNOWN, "other_id")
+    assert convert_verification(make_attempt(), other).kind is SUCCEEDED
 
 
 WRONG_ATTEMPTS: dict[str, tuple[Fields, str]] = {
@@ -512,20 +513,20 @@ def test_an_answer_about_another_payment_is_unknown(pay: Fields, why: str) -> No
     """A payment in the answer with another amount or currency, or with an unreadable amount or id, has an unknown
     outcome. If only the amount differs, a report is returned for comparison."""
     outcome = convert_verification(make_attempt(pay=pay))
-    assert (outcome.kind, outcome.reason) == (U, why)
+    assert (outcome.kind, outcome.reason) == (UNKNOWN, why)
     assert (outcome.found is not None) == (why == "other_amount")
 
 
 @pytest.mark.parametrize("amount", [500, 500.0, "500", "500.0", "500.00"])
 def test_an_amount_is_read_in_each_of_its_forms(amount: object) -> None:
     """500 rupees are read from each JSON form: number or text, with or without decimals."""
-    assert convert_verification(make_attempt(pay={"amount": amount})).kind is S
+    assert convert_verification(make_attempt(pay={"amount": amount})).kind is SUCCEEDED
 
 
 def test_a_success_without_further_fields_is_not_booked() -> None:
     """An answer with only a success code means that the payment is paid, but its report isn't bookable."""
     outcome = convert_fields(AtomCall.PAYMENT, {"payInstrument": make_details("OTS0000")})
-    assert outcome.kind is S
+    assert outcome.kind is SUCCEEDED
     assert not get_report(outcome).is_bookable
 
 
@@ -535,7 +536,7 @@ def test_a_payment_without_our_number_may_be_another_one(number: str | None) -> 
     bookable.
     """
     outcome = convert_verification(make_attempt(ours={"merchTxnId": number}))
-    assert outcome.kind is S
+    assert outcome.kind is SUCCEEDED
     assert not get_report(outcome).is_bookable
 
 
@@ -561,7 +562,7 @@ def test_a_refund_is_accepted_with_matching_codes_key_and_amount() -> None:
     are right.
     """
     outcome = convert_refund_initiation()
-    assert outcome.kind is P
+    assert outcome.kind is PENDING
     assert outcome.found == RefundReport(
         REFUND_INSTRUCTION.key,
         "1519",
@@ -594,7 +595,7 @@ UNCONFIRMED_ANSWERS: dict[str, tuple[Fields, Fields, str]] = {
 def test_a_refund_answer_with_a_foreign_field_is_unknown(change: Fields, pay: Fields, why: str) -> None:
     """If a field in the answer to a refund belongs to another refund, the outcome is unknown."""
     outcome = convert_refund_initiation(change, pay)
-    assert (outcome.kind, outcome.reason) == (U, why)
+    assert (outcome.kind, outcome.reason) == (UNKNOWN, why)
 
 
 def test_a_key_confirmed_twice_is_not_confirmed() -> None:
@@ -603,7 +604,7 @@ def test_a_key_confirmed_twice_is_not_confirmed() -> None:
     """
     twice = [{"prodRefundId": REFUND_INSTRUCTION.key, "prodStatusCode": "OTS0000", "prodRefundAmount": 150.50}] * 2
     outcome = convert_refund_initiation({}, {"prodDetails": twice})
-    assert (outcome.kind, outcome.reason) == (U, "refund_not_confirmed")
+    assert (outcome.kind, outcome.reason) == (UNKNOWN, "refund_not_confirmed")
 
 
 def convert_refund_list(*refunds: Fields, shape: str = "object") -> Outcome[RefundReport]:
@@ -626,8 +627,9 @@ def test_the_remark_decides_in_each_form_of_the_list(shape: str) -> None:
     letters in the remark make no difference.
     """
     kinds = {
-        "REFUND INITIATED": P, "REFUND PENDING": P, "REFUND PROCESSED": S, "REFUND FAILED": F, "REFUND REJECTED": F,
-        " refund processed\n": S, "REFUNDED": U, "": U, "SUCCESS": U,
+        "REFUND INITIATED": PENDING, "REFUND PENDING": PENDING, "REFUND PROCESSED": SUCCEEDED,
+        "REFUND FAILED": FAILED, "REFUND REJECTED": FAILED,
+        " refund processed\n": SUCCEEDED, "REFUNDED": UNKNOWN, "": UNKNOWN, "SUCCESS": UNKNOWN,
     }  # fmt: skip
     assert {word: convert_refund_list({"remarks": word}, shape=shape).kind for word in kinds} == kinds
     assert set(REFUND_REMARK_MEANINGS) < set(kinds)
@@ -637,9 +639,9 @@ def test_our_refund_is_found_among_other_refunds() -> None:
     """Other refunds of the payment in the list are ignored, whatever they contain. If no refund has our idempotency
     key, the outcome is "not found"."""
     other = {"prodRefundId": "RFD-OTHER", "remarks": "REFUND FAILED", "refundAmt": "?", "refundTxnId": []}
-    assert convert_refund_list(other, {}, {"prodRefundId": "a b"}).kind is S
-    assert convert_refund_list(other).kind is N
-    assert convert_refund_list().kind is N
+    assert convert_refund_list(other, {}, {"prodRefundId": "a b"}).kind is SUCCEEDED
+    assert convert_refund_list(other).kind is NOT_FOUND
+    assert convert_refund_list().kind is NOT_FOUND
 
 
 @pytest.mark.parametrize(("code", "status"), [("OTS0506", 200), ("OTS0509", 200), ("OTS0401", 200), ("OTS0000", 401),
@@ -652,7 +654,7 @@ def test_a_refusal_that_contains_the_refund_is_unknown(code: str, status: int) -
     pay_details = {"atomTxnId": 11000000615892, "prodDetails": [entry], "totalRefundAmount": 150.50}
     made = {"payInstrument": {"payDetails": pay_details, **make_details(code)}}
     outcome = convert_fields(AtomCall.REFUND, made, status)
-    assert (outcome.kind, outcome.reason) == (U, "refused_but_made")
+    assert (outcome.kind, outcome.reason) == (UNKNOWN, "refused_but_made")
     entry["prodStatusCode"] = "OTS0600"
     assert convert_fields(AtomCall.REFUND, made, status).reason != "refused_but_made"
 
@@ -668,7 +670,7 @@ def test_a_refund_is_found_at_any_place_of_a_refusal(entries: object, status: in
     codes: list[Fields] = [make_details("OTS0504"), make_details("OTS0506"), {"responseDetails": [[]]}]
     for code in codes:
         refused = {"payInstrument": {"payDetails": {"prodDetails": entries}, **code}}
-        assert convert_fields(AtomCall.REFUND, refused, status).kind is U
+        assert convert_fields(AtomCall.REFUND, refused, status).kind is UNKNOWN
     token = {"inner": {"atomTokenId": 15000000033303}, "responseDetails": {"txnStatusCode": "OTS0600"}}
     assert convert_fields(AtomCall.AUTH, token, status).reason == "refused_but_made"
 
@@ -691,11 +693,11 @@ def test_a_no_data_answer_that_contains_the_refund_is_unknown(entry: Fields) -> 
     outcome = convert_fields(
         AtomCall.REFUND_STATUS, {"payInstrument": {"refundStatusDetails": listing, **make_details("OTS0401")}}
     )
-    assert (outcome.kind, outcome.reason, outcome.found) == (U, "refused_but_made", None)
+    assert (outcome.kind, outcome.reason, outcome.found) == (UNKNOWN, "refused_but_made", None)
     nothing: list[object] = [None, [], {}, {"refundDetails": []}, "NODATA"]
     for empty in nothing:
         said = {"payInstrument": {"refundStatusDetails": empty, **make_details("OTS0401")}}
-        assert convert_fields(AtomCall.REFUND_STATUS, said).kind is N
+        assert convert_fields(AtomCall.REFUND_STATUS, said).kind is NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -710,7 +712,7 @@ def test_a_no_data_answer_that_contains_the_refund_is_unknown(entry: Fields) -> 
 def test_refunds_are_read_from_either_field_of_the_list(listing: object) -> None:
     """A refund in the answer is read from either field of the list, also if the other field is empty."""
     fields = {"payDetails": {"atomTxnId": 11000000615892}, "refundStatusDetails": listing, **make_details("OTS0000")}
-    assert convert_fields(AtomCall.REFUND_STATUS, {"payInstrument": fields}).kind is S
+    assert convert_fields(AtomCall.REFUND_STATUS, {"payInstrument": fields}).kind is SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -727,8 +729,8 @@ def test_a_key_in_another_notation_is_no_proof_of_absence(key: str) -> None:
     unknown and not "not found".
     """
     outcome = convert_refund_list({"prodRefundId": key})
-    assert (outcome.kind, outcome.reason) == (U, "other_id")
-    assert convert_refund_list({"prodRefundId": key}, {}).kind is S
+    assert (outcome.kind, outcome.reason) == (UNKNOWN, "other_id")
+    assert convert_refund_list({"prodRefundId": key}, {}).kind is SUCCEEDED
 
 
 @pytest.mark.parametrize("key", [REFUND_INSTRUCTION.key.lower(), f" {REFUND_INSTRUCTION.key}"])
@@ -737,8 +739,8 @@ def test_a_failed_refund_listed_again_in_another_notation_is_unknown(key: str) -
     unknown: the money may have gone back.
     """
     outcome = convert_refund_list({"remarks": "REFUND FAILED"}, {"prodRefundId": key})
-    assert (outcome.kind, outcome.reason) == (U, "other_id")
-    assert convert_refund_list({"remarks": "REFUND PENDING"}, {"prodRefundId": key}).kind is P
+    assert (outcome.kind, outcome.reason) == (UNKNOWN, "other_id")
+    assert convert_refund_list({"remarks": "REFUND PENDING"}, {"prodRefundId": key}).kind is PENDING
 
 
 @pytest.mark.parametrize("remark", ["REFUND PROCE\u00dfED", "REFUND PROCE\u017f\u017fED", "\u3000REFUND PROCESSED",
@@ -747,7 +749,7 @@ def test_a_remark_that_matches_only_in_upper_case_is_unknown(remark: str) -> Non
     """A remark with letters such as `ß`, `ſ` or `ı`, whose upper case looks like a listed remark, isn't a listed
     remark, so the outcome is unknown.
     """
-    assert convert_refund_list({"remarks": remark}).kind is U
+    assert convert_refund_list({"remarks": remark}).kind is UNKNOWN
 
 
 @pytest.mark.parametrize("amount", [150.50, "150.50", "150.5", 15050, 15050.0])
@@ -755,13 +757,13 @@ def test_the_sum_may_be_in_rupees_or_paise(amount: object) -> None:
     """Atom's documents don't state the unit of a listed refund's amount, so the right amount is accepted in rupees
     and in paise.
     """
-    assert convert_refund_list({"refundAmt": amount}).kind is S
+    assert convert_refund_list({"refundAmt": amount}).kind is SUCCEEDED
 
 
 @pytest.mark.parametrize("amount", [150, 15051, 1505, 1.505, True, "15050", [], -150.5])
 def test_a_listed_refund_of_another_amount_is_unknown(amount: object) -> None:
     """If the amount of a listed refund is wrong both in rupees and in paise, the outcome is UNKNOWN."""
-    assert convert_refund_list({"refundAmt": amount}).kind is U
+    assert convert_refund_list({"refundAmt": amount}).kind is UNKNOWN
 
 
 def test_an_unclear_list_of_refunds_settles_nothing() -> None:
@@ -769,11 +771,11 @@ def test_an_unclear_list_of_refunds_settles_nothing() -> None:
     payment, or isn't a list.
     """
     twice = convert_refund_list({}, {"refundTxnId": 1520})
-    assert (twice.kind, twice.reason) == (U, "listed_twice")
+    assert (twice.kind, twice.reason) == (UNKNOWN, "listed_twice")
     assert convert_refund_list({}, {"remarks": "REFUND FAILED"}).reason == "listed_twice"
-    assert convert_refund_list({}, {}).kind is S
+    assert convert_refund_list({}, {}).kind is SUCCEEDED
     assert (convert_refund_list({"prodRefundId": None}).kind, convert_refund_list({"prodRefundId": None}).reason) == (
-        U,
+        UNKNOWN,
         "no_id",
     )
     other = {"payDetails": {"atomTxnId": 5}, "refundStatusDetails": [], **make_details("OTS0000")}
@@ -802,10 +804,10 @@ def test_the_list_has_each_refund_of_a_payment_once() -> None:
     found = list_refunds(
         {}, {}, {"prodRefundId": 7, "remarks": "?"}, {"prodRefundId": "B", "remarks": "REFUND FAILED"}
     )
-    assert (found.kind, [refund.key for refund in get_report(found)]) == (S, ["RFD-1", "7"])
+    assert (found.kind, [refund.key for refund in get_report(found)]) == (SUCCEEDED, ["RFD-1", "7"])
     assert list_refunds().found == ()
     useless = {"prodRefundId": None}, {"prodRefundId": ""}, {"prodRefundId": "a b"}, {"prodRefundId": "x" * 65}
-    assert {(list_refunds({}, one).kind, list_refunds(one).found) for one in useless} == {(U, None)}
+    assert {(list_refunds({}, one).kind, list_refunds(one).found) for one in useless} == {(UNKNOWN, None)}
     # A number is one of rupees or of paise: the larger meaning that the payment of 500 rupees admits.
     amounts = [300, 501, 50000, 12.5, "300.00", "30000", 0, None, "much", True, [3], -5]
     read = list_refunds(*({"refundAmt": amount, "prodRefundId": f"R{n}"} for n, amount in enumerate(amounts)))
@@ -821,7 +823,7 @@ def test_the_list_has_each_refund_of_a_payment_once() -> None:
 def test_a_token_opens_the_payment_page(token: object) -> None:
     """An answer with a token is a success: the payer can open the payment page, but nothing is paid yet."""
     outcome = convert_fields(AtomCall.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
-    assert (outcome.kind, get_report(outcome).handle) == (S, "15000000033303")
+    assert (outcome.kind, get_report(outcome).handle) == (SUCCEEDED, "15000000033303")
 
 
 INVALID_TOKEN_IDS: list[tuple[object, str]] = [(None, "no_id"), ("", "no_id"), (True, "bad_id"), ([], "bad_id")]
@@ -831,4 +833,4 @@ INVALID_TOKEN_IDS: list[tuple[object, str]] = [(None, "no_id"), ("", "no_id"), (
 def test_a_success_without_a_token_is_unknown(token: object, why: str) -> None:
     """If the answer to a token request has a success code but no token, the outcome is unknown."""
     outcome = convert_fields(AtomCall.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
-    assert (outcome.kind, outcome.reason) == (U, why)
+    assert (outcome.kind, outcome.reason) == (UNKNOWN, why)

@@ -44,7 +44,8 @@ SMALLER_FAULT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "slow": {"seconds": 0.00001},
 }
 HARMLESS_FAULTS = {"slow", "answer_twice", "sealed_json", "set_fields", "refund_twice"}
-"""The ordinary answer, whole; `set_fields` has no fields here."""
+"""Faults with which the answer is complete and has its ordinary contents. The tests order the fault `set_fields`
+without fields."""
 
 OUTCOME_BY_FAULT_AND_CALL: Mapping[tuple[str, str], OutcomeClass] = {
     # Nothing of it is Japanese.

@@ -130,7 +130,7 @@ def test_published_states_have_our_state_and_label(vector: dict[str, Any]) -> No
 
 # ---- the tables, row by row
 
-F, U, N, A, L, P = (
+FAILED, UNKNOWN, NOT_FOUND, AUTH, RATE_LIMITED, PENDING = (
     Kind.FAILED_DEFINITE,
     Kind.UNKNOWN,
     Kind.NOT_FOUND,
@@ -139,43 +139,43 @@ F, U, N, A, L, P = (
     Kind.PENDING,
 )
 COMMON_ROWS: list[tuple[int, str, Kind, Kind]] = [
-    (202, "REQUEST_ACCEPTED", P, U),
-    (400, "INVALID_REQUEST_PARAMS", F, U),
-    (400, "MISSING_REQUEST_PARAMS", F, U),
-    (400, "INVALID_PARAMS", F, U),
-    (401, "UNAUTHORIZED", A, A),
-    (401, "OP_OUT_OF_SCOPE", A, A),
-    (404, "OPA_CLIENT_NOT_FOUND", A, A),
-    (429, "RATE_LIMIT", L, L),
-    (500, "SERVICE_ERROR", U, U),
-    (500, "INTERNAL_SERVER_ERROR", U, U),
-    (500, "TRANSACTION_FAILED", F, U),
-    (503, "MAINTENANCE_MODE", U, U),
+    (202, "REQUEST_ACCEPTED", PENDING, UNKNOWN),
+    (400, "INVALID_REQUEST_PARAMS", FAILED, UNKNOWN),
+    (400, "MISSING_REQUEST_PARAMS", FAILED, UNKNOWN),
+    (400, "INVALID_PARAMS", FAILED, UNKNOWN),
+    (401, "UNAUTHORIZED", AUTH, AUTH),
+    (401, "OP_OUT_OF_SCOPE", AUTH, AUTH),
+    (404, "OPA_CLIENT_NOT_FOUND", AUTH, AUTH),
+    (429, "RATE_LIMIT", RATE_LIMITED, RATE_LIMITED),
+    (500, "SERVICE_ERROR", UNKNOWN, UNKNOWN),
+    (500, "INTERNAL_SERVER_ERROR", UNKNOWN, UNKNOWN),
+    (500, "TRANSACTION_FAILED", FAILED, UNKNOWN),
+    (503, "MAINTENANCE_MODE", UNKNOWN, UNKNOWN),
 ]
 OWN_ROWS: list[tuple[PayPayCall, int, str, Kind]] = [
-    (PayPayCall.REFUND, 400, "UNACCEPTABLE_OP", F),
-    (PayPayCall.REFUND, 400, "CANCELED_USER", F),
-    (PayPayCall.REFUND, 400, "THROTTLED_MULTIPLE_REFUND_REJECTED", L),
-    (PayPayCall.REFUND, 400, "REFUND_LIMIT_EXCEEDED", F),
-    (PayPayCall.REFUND, 400, "REFUND_WINDOW_EXCEED", F),
-    (PayPayCall.REFUND, 400, "ORDER_NO_LONGER_AVAILABLE", F),
-    (PayPayCall.REFUND, 401, "USER_STATE_IS_NOT_ACTIVE", F),
-    (PayPayCall.REFUND, 403, "MERCHANT_MULTIPLE_REFUND_REJECTED", F),
-    (PayPayCall.REFUND, 404, "RESOURCE_NOT_FOUND", F),
-    (PayPayCall.REFUND, 404, "NO_SUCH_REFUND_ORDER", F),
-    (PayPayCall.REFUND_STATUS, 404, "NO_SUCH_REFUND_ORDER", N),
-    (PayPayCall.REFUND_STATUS, 400, "ORDER_NO_LONGER_AVAILABLE", U),
-    (PayPayCall.PAYMENT, 400, "DYNAMIC_QR_PAYMENT_NOT_FOUND", N),
-    (PayPayCall.PAYMENT, 400, "DYNAMIC_QR_BAD_REQUEST", U),
-    (PayPayCall.PAYMENT, 400, "ORDER_NO_LONGER_AVAILABLE", U),
-    (PayPayCall.CANCEL, 400, "ORDER_NOT_REVERSIBLE", F),
-    (PayPayCall.CANCEL, 400, "ORDER_NO_LONGER_AVAILABLE", F),
-    (PayPayCall.CREATE_CODE, 400, "DUPLICATE_DYNAMIC_QR_REQUEST", U),
-    (PayPayCall.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_UNSUPPORTED_MERCHANT", F),
-    (PayPayCall.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_INVALID_EXPIRY_DATE", F),
-    (PayPayCall.CREATE_CODE, 400, "DYNAMIC_QR_BAD_REQUEST", F),
-    (PayPayCall.DELETE_CODE, 400, "DYNAMIC_QR_ALREADY_PAID", F),
-    (PayPayCall.DELETE_CODE, 404, "DYNAMIC_QR_NOT_FOUND", F),
+    (PayPayCall.REFUND, 400, "UNACCEPTABLE_OP", FAILED),
+    (PayPayCall.REFUND, 400, "CANCELED_USER", FAILED),
+    (PayPayCall.REFUND, 400, "THROTTLED_MULTIPLE_REFUND_REJECTED", RATE_LIMITED),
+    (PayPayCall.REFUND, 400, "REFUND_LIMIT_EXCEEDED", FAILED),
+    (PayPayCall.REFUND, 400, "REFUND_WINDOW_EXCEED", FAILED),
+    (PayPayCall.REFUND, 400, "ORDER_NO_LONGER_AVAILABLE", FAILED),
+    (PayPayCall.REFUND, 401, "USER_STATE_IS_NOT_ACTIVE", FAILED),
+    (PayPayCall.REFUND, 403, "MERCHANT_MULTIPLE_REFUND_REJECTED", FAILED),
+    (PayPayCall.REFUND, 404, "RESOURCE_NOT_FOUND", FAILED),
+    (PayPayCall.REFUND, 404, "NO_SUCH_REFUND_ORDER", FAILED),
+    (PayPayCall.REFUND_STATUS, 404, "NO_SUCH_REFUND_ORDER", NOT_FOUND),
+    (PayPayCall.REFUND_STATUS, 400, "ORDER_NO_LONGER_AVAILABLE", UNKNOWN),
+    (PayPayCall.PAYMENT, 400, "DYNAMIC_QR_PAYMENT_NOT_FOUND", NOT_FOUND),
+    (PayPayCall.PAYMENT, 400, "DYNAMIC_QR_BAD_REQUEST", UNKNOWN),
+    (PayPayCall.PAYMENT, 400, "ORDER_NO_LONGER_AVAILABLE", UNKNOWN),
+    (PayPayCall.CANCEL, 400, "ORDER_NOT_REVERSIBLE", FAILED),
+    (PayPayCall.CANCEL, 400, "ORDER_NO_LONGER_AVAILABLE", FAILED),
+    (PayPayCall.CREATE_CODE, 400, "DUPLICATE_DYNAMIC_QR_REQUEST", UNKNOWN),
+    (PayPayCall.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_UNSUPPORTED_MERCHANT", FAILED),
+    (PayPayCall.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_INVALID_EXPIRY_DATE", FAILED),
+    (PayPayCall.CREATE_CODE, 400, "DYNAMIC_QR_BAD_REQUEST", FAILED),
+    (PayPayCall.DELETE_CODE, 400, "DYNAMIC_QR_ALREADY_PAID", FAILED),
+    (PayPayCall.DELETE_CODE, 404, "DYNAMIC_QR_NOT_FOUND", FAILED),
 ]
 
 
@@ -215,7 +215,9 @@ def test_a_refusal_that_contains_its_effect_is_unknown(row: tuple[int, str, Kind
         (PayPayCall.REFUND, REFUND_DATA),
         (PayPayCall.CREATE_CODE, {"codeId": "04-1", "url": "https://x"}),
     ):
-        assert convert_answer(call, status, make_paypay_json(code, data)).kind is (acts if acts in (P, U) else U)
+        assert convert_answer(call, status, make_paypay_json(code, data)).kind is (
+            acts if acts in (PENDING, UNKNOWN) else UNKNOWN
+        )
         assert convert_answer(call, status, make_paypay_json(code, {"field": "amount"})).kind is acts
 
 
@@ -258,10 +260,10 @@ def test_not_found_with_the_record_in_the_data_is_unknown(
     shown: list[object] = [found, [found], {"status": found["status"]}, {"status": "SOMETHING_NEW"}]
     for data in shown:
         outcome = convert_answer(call, status, make_paypay_json(code, data))
-        assert (outcome.kind, outcome.reason, outcome.found) == (U, "refused_but_made", None)
+        assert (outcome.kind, outcome.reason, outcome.found) == (UNKNOWN, "refused_but_made", None)
     nothing: list[object] = [None, {}, {"merchantPaymentId": "ORD-1"}, {"status": None, "paymentId": ""}]
     for data in nothing:
-        assert convert_answer(call, status, make_paypay_json(code, data)).kind is N
+        assert convert_answer(call, status, make_paypay_json(code, data)).kind is NOT_FOUND
 
 
 HTTP_STATUSES = (*range(200, 208), *range(300, 309), *range(400, 452), *range(500, 512), 599)
@@ -281,21 +283,21 @@ def test_an_unlisted_code_is_unknown(call: PayPayCall) -> None:
 
 
 BODIES_WITHOUT_RESULT: dict[str, tuple[bytes, Kind]] = {
-    "empty": (b"", L),
-    "a page": (b"<html><h1>429 Too Many Requests</h1></html>", L),
-    "a remark": (b'{"message":"Too Many Requests"}', L),
-    "an empty envelope": (b'{"resultInfo":null,"data":null}', L),
-    "with a mark of order": (b"\xef\xbb\xbf{}", L),
-    "a code of another form": (b'{"resultInfo":{"code":5}}', U),
-    "an unlisted code": (json.dumps(make_paypay_json("SOMETHING_NEW")).encode(), U),
-    "taken on": (json.dumps(make_paypay_json("REQUEST_ACCEPTED", REFUND_DATA)).encode(), U),
-    "done": (json.dumps(make_paypay_json("SUCCESS", REFUND_DATA)).encode(), U),
-    "the refund without an envelope": (json.dumps(REFUND_DATA).encode(), U),
-    "cut": (json.dumps(make_paypay_json("SUCCESS", REFUND_DATA)).encode()[:-5], U),
-    "a list": (json.dumps([REFUND_DATA]).encode(), U),
-    "compressed": (gzip.compress(json.dumps(REFUND_DATA).encode()), U),
-    "UTF-16": (json.dumps(REFUND_DATA).encode("utf-16"), U),
-    "within a page": (b"<pre>" + json.dumps(REFUND_DATA).encode() + b"</pre>", U),
+    "empty": (b"", RATE_LIMITED),
+    "a page": (b"<html><h1>429 Too Many Requests</h1></html>", RATE_LIMITED),
+    "a remark": (b'{"message":"Too Many Requests"}', RATE_LIMITED),
+    "an empty envelope": (b'{"resultInfo":null,"data":null}', RATE_LIMITED),
+    "with a mark of order": (b"\xef\xbb\xbf{}", RATE_LIMITED),
+    "a code of another form": (b'{"resultInfo":{"code":5}}', UNKNOWN),
+    "an unlisted code": (json.dumps(make_paypay_json("SOMETHING_NEW")).encode(), UNKNOWN),
+    "taken on": (json.dumps(make_paypay_json("REQUEST_ACCEPTED", REFUND_DATA)).encode(), UNKNOWN),
+    "done": (json.dumps(make_paypay_json("SUCCESS", REFUND_DATA)).encode(), UNKNOWN),
+    "the refund without an envelope": (json.dumps(REFUND_DATA).encode(), UNKNOWN),
+    "cut": (json.dumps(make_paypay_json("SUCCESS", REFUND_DATA)).encode()[:-5], UNKNOWN),
+    "a list": (json.dumps([REFUND_DATA]).encode(), UNKNOWN),
+    "compressed": (gzip.compress(json.dumps(REFUND_DATA).encode()), UNKNOWN),
+    "UTF-16": (json.dumps(REFUND_DATA).encode("utf-16"), UNKNOWN),
+    "within a page": (b"<pre>" + json.dumps(REFUND_DATA).encode() + b"</pre>", UNKNOWN),
 }
 
 
@@ -307,7 +309,7 @@ def test_a_429_without_acceptance_means_too_many_requests(call: PayPayCall, body
     """
     outcome = convert_answer(call, 429, body)
     assert outcome.kind is kind
-    assert kind is not L or (outcome.reason, outcome.found) == ("rate_limited", None)
+    assert kind is not RATE_LIMITED or (outcome.reason, outcome.found) == ("rate_limited", None)
 
 
 @pytest.mark.parametrize("call", PayPayCall)
@@ -327,8 +329,8 @@ def test_the_code_success_with_another_http_status_is_no_success(call: PayPayCal
 @pytest.mark.parametrize(
     ("state", "kind", "business"),
     [
-        ("CREATED", P, RefundState.SUBMITTED),
-        ("REFUND_FAILED", P, RefundState.SUBMITTED),
+        ("CREATED", PENDING, RefundState.SUBMITTED),
+        ("REFUND_FAILED", PENDING, RefundState.SUBMITTED),
         ("REFUNDED", Kind.SUCCEEDED, RefundState.COMPLETED),
     ],
 )
@@ -436,8 +438,14 @@ def test_all_facts_of_a_payment_are_read() -> None:
 @pytest.mark.parametrize("state", PAYMENT_STATE_MEANINGS)
 def test_each_payment_state_has_its_outcome(state: str) -> None:
     """Each payment state of PayPay has the outcome paid, not paid yet, or failed."""
-    kinds = {"COMPLETED": Kind.SUCCEEDED, "REFUNDED": Kind.SUCCEEDED, "FAILED": F, "CANCELED": F, "EXPIRED": F}
-    assert convert_payment({"status": state}).kind is kinds.get(state, P)
+    kinds = {
+        "COMPLETED": Kind.SUCCEEDED,
+        "REFUNDED": Kind.SUCCEEDED,
+        "FAILED": FAILED,
+        "CANCELED": FAILED,
+        "EXPIRED": FAILED,
+    }
+    assert convert_payment({"status": state}).kind is kinds.get(state, PENDING)
 
 
 def test_an_unpaid_code_has_no_ids() -> None:
@@ -447,7 +455,7 @@ def test_an_unpaid_code_has_no_ids() -> None:
     outcome = convert_answer(
         PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0})
     )
-    assert outcome.kind is P
+    assert outcome.kind is PENDING
     assert outcome.found is not None
     assert (outcome.found.paid_at, outcome.found.amount, outcome.found.is_bookable) == (None, None, False)
 

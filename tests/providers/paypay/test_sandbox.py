@@ -27,7 +27,7 @@ from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
 from console.store.reconciliation.row_index import HistoryIndex
 from tests.providers.parts import CountingRateLimiter, ManualClock
 from tests.providers.payments.parts import get_class_and_reason, get_report
-from tests.providers.sandbox_adapters import ORDER, PART, YEN, AdaptersAtSandbox, make_paypay
+from tests.providers.sandbox_adapters import ORDER, PART_IN_YEN, YEN, AdaptersAtSandbox, make_paypay
 
 ORDER_NUMBER = "ORD-7"
 
@@ -58,7 +58,7 @@ def test_a_paypay_payment_is_followed_from_code_to_refund(control: SandboxContro
     assert (report.provider_payment_id, report.amount, report.is_bookable) == (paid_id, YEN, True)
     assert report.paid_at is not None
 
-    order = RefundInstruction("RFD-7", ORDER_NUMBER, paid_id, PART, now, "一部返金")
+    order = RefundInstruction("RFD-7", ORDER_NUMBER, paid_id, PART_IN_YEN, now, "一部返金")
     assert adapter.read_refund(order).kind is OutcomeClass.NOT_FOUND
     accepted = adapter.refund(order)
     assert (accepted.kind, get_report(accepted).state) == (OutcomeClass.PENDING, RefundState.SUBMITTED)
@@ -292,7 +292,7 @@ def test_the_daily_file_of_paypay_lists_the_payments_and_refunds(control: Sandbo
     told = [row for row in rows if isinstance(row, HistoryRow)]
     assert [(row.merchant_payment_id, row.state, row.refund, row.amount) for row in told] == [
         (ORDER, "payment_success", None, YEN),
-        (ORDER, "payment_success", "completed", PART),
+        (ORDER, "payment_success", "completed", PART_IN_YEN),
     ]
     assert len(told) == len(rows)
     assert {row.provider_payment_id for row in told} == {meeting.order.provider_payment_id}

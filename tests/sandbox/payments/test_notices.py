@@ -63,12 +63,12 @@ class NoticeHandler(BaseHTTPRequestHandler):
         self.wfile.write(b"OK")
 
     def log_message(self, format: str, *args: object) -> None:
-        """Override of the base class that writes no log line."""
+        """Write no log line for a request, unlike the method of the base class."""
 
 
 @pytest.fixture
 def receiver(control: SandboxControl) -> Iterator[Receiver]:
-    """An HTTP server at which the notices of both simulated payment providers (PayPay and Atom) arrive."""
+    """Yield an HTTP server at which the notices of both simulated payment providers (PayPay and Atom) arrive."""
     server = Receiver()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()

@@ -37,8 +37,8 @@ os._exit(0)
 
 
 def measure_unreturned_bytes(home: Path, beginning: str) -> int:
-    """Start a new process that executes `beginning` and then allocates and frees 80 MB. Return by how many bytes its
-    memory is larger afterwards than before.
+    """Start a new process that executes `beginning` and then allocates and frees 80 MB. Return the number of bytes by
+    which its memory is larger afterwards than before.
     """
     command = [sys.executable, "-c", f"import os{beginning}{_MEASUREMENT}"]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}

@@ -29,8 +29,8 @@ def test_a_window_in_team_mode_reads_changed_switches(qapp: QApplication, place:
         refresh.stop_timers()
 
         def read_feed_once() -> tuple[int, list[bool]]:
-            """Read the change feed once. Return how often the window read the switches, and the switch states that
-            the window has.
+            """Read the change feed once. Return the number of times that the window read the switches, and the switch
+            states that the window has.
             """
             with record_statements(desk) as sent:
                 refresh.read_change_feed()

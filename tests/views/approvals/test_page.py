@@ -306,8 +306,8 @@ def test_the_keys_act_on_no_other_request_than_the_selected_card(appearance: obj
 
 def test_a_decided_request_is_not_among_those_that_wait(appearance: object) -> None:
     """A request that the person has just decided stays at its position in the list, under the heading "Decided". It
-    goes when the person has selected another request and the list is read again. An approved refund that is not sent
-    yet counts as decided.
+    disappears when the person has selected another request and the list is read again. An approved refund that is not
+    sent yet counts as decided.
     """
     panel = ApprovalListPanel(make_window_context())
     waiting = [make_refund(id=id, maker="lead-c") for id in (11, 12, 13)]

@@ -35,7 +35,7 @@ class UnreachableServices:
 
 def test_failed_reads_show_one_bar(qtbot: QtBot) -> None:
     """The dialog reads the person's requests every second. While these reads fail, it shows one bar, not one more for
-    each read; the bar goes when a read succeeds."""
+    each read; the bar disappears when a read succeeds."""
     context, services = make_window_context(), UnreachableServices()
     context.store_services(services)  # type: ignore[arg-type]  # the dialog reads everything from it
     parent = QWidget()

@@ -44,7 +44,7 @@ def test_each_entry_of_the_sidebar_has_a_link(place: str) -> None:
     ],
 )
 def test_a_link_excludes_the_origin_and_typed_names(route: Route, link: Link) -> None:
-    """A link leaves out the list from which the record was opened, a typed name, and that the person wanted to
-    buy.
+    """A link leaves out the list from which the record was opened, a typed name, and the request to open the dialog
+    of a purchase.
     """
     assert find_link_to_route(route) == link

@@ -1,4 +1,4 @@
-"""Tests of the company's page: it shows what is known of a purchase, and offers to buy only if no client can be
+"""Tests of the company's page: it shows the known facts about a purchase, and offers to buy only if no client can be
 charged twice.
 """
 

@@ -45,5 +45,6 @@ def test_a_widget_is_below_the_title_while_it_does_not_fit_beside_it(qapp: QAppl
 
 
 def _is_beside(widget: QWidget, title: QWidget, is_expected: bool, /) -> bool:
-    """Return True if `widget` is to the right of the title exactly when `is_expected`."""
+    """Return True if `is_expected` is the correct answer to the question whether `widget` is to the right of the
+    title."""
     return (widget.x() > title.x()) == is_expected

@@ -61,7 +61,7 @@ def test_an_opened_tab_does_not_scroll_a_page_that_becomes_lower_later(
     shown_page: tuple[PageScrollArea, TabbedPage],
 ) -> None:
     """The contents of an opened tab are visible without scrolling, so the page doesn't scroll to them. When a bar
-    appears above the page, and when the bar goes again, the page stays at its top."""
+    appears above the page, and when the bar disappears, the page stays at its top."""
     area, page = shown_page
     page.tab_bar.setCurrentIndex(1)
     process_events()

@@ -26,14 +26,16 @@ from console.views.tables.columns import AgeCell, HeadingText
 from tests.views.invented_checks import NOW, QueueServices, make_check, make_queue_item, make_window_context
 from tests.views.invented_payments import make_payment, make_refund
 
-PERSON, ITSELF = Work(WorkState.NEEDS_REVIEW), Work(WorkState.SCHEDULED)
+REVIEW_WORK, SCHEDULED_WORK = Work(WorkState.NEEDS_REVIEW), Work(WorkState.SCHEDULED)
 
 
 def test_groups_count_their_rows_once_the_whole_queue_is_here() -> None:
     """The heading of a group shows the number of its rows if the whole queue has been read. If more rows are still
     unread, it shows no number.
     """
-    services = QueueServices([make_check(1, work=PERSON), make_check(2, work=PERSON), make_check(3, work=ITSELF)])
+    services = QueueServices(
+        [make_check(1, work=REVIEW_WORK), make_check(2, work=REVIEW_WORK), make_check(3, work=SCHEDULED_WORK)]
+    )
     page = make_row_reader(QueueListQuery("unknown"))(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
     group = make_heading_function(make_window_context())
     assert [(group(row).word, group(row).count) for row in page.rows] == [

@@ -154,7 +154,7 @@ def test_the_next_step_after_a_failed_refund_opens_this_refund(page: PaymentPage
 def test_a_payer_is_unmasked_only_if_there_is_one(
     page: PaymentPage, services: PaymentServices, payer: str | None
 ) -> None:
-    """Without a payer, the action that shows the payer is off, and says why."""
+    """Without a payer, the action that unmasks the payer is disabled, and shows the reason."""
     services.payer = payer
     page.show_route(PaymentRoute(5))
     button = page.action_bar.find_button("unmask")

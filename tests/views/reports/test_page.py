@@ -77,7 +77,8 @@ OTHER_REPORTS: dict[str, tuple[object, int, tuple[str, ...]]] = {
     "settlement": (SETTLEMENT_REPORT, 14, ("¥3,300", "¥4,400", "−¥1,100", "−¥15,400")),
     "time_to_truth": (TIME_TO_TRUTH_REPORT, 1, ("1 ", "6 ", "9 ", "5 ", "7 ")),
 }
-"""The other reports: the figures, the rows of the table, and what the picture must tell."""
+"""Reports by name, without the success report: the figures, the number of rows in the table, and the texts that the
+page must show in words."""
 
 
 class ReportServices:

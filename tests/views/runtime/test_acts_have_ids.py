@@ -70,7 +70,8 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
     "saved_views": {"count_views", "read_view"},
     "sessions": {"record_sign_in", "confirm_password", "sign_out"},  # no record changes; each sign-in is a new one
 }  # fmt: skip
-"""The calls of the window that change no record, by service. A new call is decided here, or it has an id."""
+"""The calls of the window that change no record, by service. A new call of the window must be added to this table, or
+have a request id."""
 FoundCall = tuple[str, str, ast.Call, tuple[str, ...]]
 
 

@@ -576,7 +576,8 @@ PREPARE_AND_CALL_BY_NAME: Mapping[str, tuple[Callable[[PersonWindow], ClickFunct
 }
 ACTIONS_OF_APPROVER = {"approve", "reject", "set read-only"}
 CALLS_TESTED_ELSEWHERE = {("limits", "set_limit")}
-"""Administrators change limits, and none sits here: see `tests/views/admin/test_limit_dialog.py`."""
+"""Acting calls that have no case in this file, as (service, method). Only administrators set limits, and this file
+has no administrator: `tests/views/admin/test_limit_dialog.py` tests this call."""
 
 
 @pytest.fixture
