@@ -205,6 +205,8 @@ def test_the_dialog_of_a_refund_names_its_payment(parent: QWidget) -> None:
     payment = make_payment()
     refund = make_refund(relations=RefundRelations(payment))
     context = make_window_context()
+    context.runner = InlineRunner(paused=True)
+    context.store_services(object())  # type: ignore[arg-type]  # no call begins
     dialog = ResolveMoneyDialog(context, refund, None, parent)
     payment_title = context.translate("case.title.payment", number=payment.merchant_payment_id)
     number = wording.format_corporation_number(payment.corporation_number or "")
