@@ -15,6 +15,7 @@ from console.views.records.page import make_record_key_hints
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PaymentRoute
 from console.views.theme.design_tokens import Tone
+from console.views.widgets.base import Surface
 from console.views.widgets.controls.buttons import LinkButton
 from console.views.widgets.display.steps import StepLine, StepList
 from console.wording import sagas as saga_wording
@@ -50,7 +51,9 @@ class OrderPage(MoneyPage[OrderDetails]):
     def __init__(self, context: WindowContext) -> None:
         self.saga_step_list = StepList(context.translate("saga.steps"))
         self.saga_step_list.hide()
-        super().__init__(context, self.saga_step_list)
+        line_below_explanation = Surface(edge="top")  # other pages have the amounts there, with a line of their own
+        line_below_explanation.setFixedHeight(1)
+        super().__init__(context, line_below_explanation, self.saga_step_list)
         self._payment_link = LinkButton("", has_arrow=True, role="small")
         self._payment_link.clicked.connect(self._open_explained_payment)
 

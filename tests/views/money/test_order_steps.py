@@ -1,14 +1,19 @@
-"""Tests of the steps on an order's page: each step has one line, which a screen reader reads too."""
+"""Tests of an order's page: each step of a saga has one line, which a screen reader reads too, and a line separates
+the tabs from the explanation."""
 
 from datetime import UTC, datetime, timedelta
+
+from PySide6.QtCore import QPoint
+from pytestqt.qtbot import QtBot
 
 from console.domain.tasks.records import Saga
 from console.domain.tasks.saga_progress import make_saga_progress
 from console.domain.tasks.states import SagaState
 from console.services.payments.timeout_start import PAYMENT_TIMEOUT_KIND, TIMEOUT_SAGA_STEP_NAMES
-from console.views.money.order_page import make_saga_step_line
+from console.views.money.order_page import OrderPage, make_saga_step_line
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.steps import StepList
+from tests.views.invented_checks import make_window_context
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
@@ -44,3 +49,14 @@ def test_steps_of_an_order_show_their_state() -> None:
     assert "Cancel the order, Waiting" in step_list.accessibleName()
     words = [label.plain for label in step_list.findChildren(TextLabel) if label in step_list._step_widgets]
     assert words.count("Cancel the order") == 1
+
+
+def test_a_line_separates_the_tabs_of_an_order_from_its_explanation(qtbot: QtBot, appearance: object) -> None:
+    """Above the tabs of an order without a saga, one row of pixels has the colour of a line, not of the page."""
+    page = OrderPage(make_window_context())
+    qtbot.addWidget(page)
+    page.resize(1080, 720)
+    page.show()
+    image, tabs_top = page.grab().toImage(), page.tabs.mapTo(page, QPoint()).y()
+    colours = [image.pixelColor(500, tabs_top - distance).name() for distance in (1, 2)]
+    assert colours[0] != colours[1]
