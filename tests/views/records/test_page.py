@@ -226,15 +226,15 @@ def test_no_badge_calls_an_action_possible_without_a_connection(page: PaymentPag
     page.show_route(PaymentRoute(5))
     possible = page.context.translate("state.work.possible")
 
-    def read_badges() -> tuple[bool, bool]:
-        return tuple(possible in [badge.word for badge in place.badges] for place in (page.head, page.title_line))
+    def read_badges() -> list[bool]:
+        return [possible in [badge.word for badge in place.badges] for place in (page.head, page.title_line)]
 
-    assert read_badges() == (True, True)
+    assert read_badges() == [True, True]
     page.context.update_connection_state(lost_since=NOW)
     reason = page.context.find_lost_connection_reason()
     assert reason
     texts = [label.plain for label in page.form.findChildren(TextLabel)]
     assert page.context.translate("record.nothing_to_press", reason=reason) in texts
-    assert read_badges() == (False, False)
+    assert read_badges() == [False, False]
     page.context.update_connection_state(lost_since=None)
-    assert read_badges() == (True, True)
+    assert read_badges() == [True, True]
