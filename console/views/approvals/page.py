@@ -115,7 +115,7 @@ class ApprovalsPage(Page):
         self.reject_button = KeyButton(translate("action.reject"), "D", "danger", binds_key=False)
         self.approve_button = KeyButton(translate("action.approve"), "A", "primary", binds_key=False)
         self.withdraw_button = KeyButton(translate("action.withdraw"), "W", binds_key=False)
-        self.maker_notice_label = TextLabel("", "small", "muted", wraps_lines=True)
+        self.notice_label = TextLabel("", "small", "muted", wraps_lines=True)
         self.disabled_reason_label = TextLabel("", "small", "text", wraps_lines=True)
         self.disabled_reason_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
@@ -129,7 +129,7 @@ class ApprovalsPage(Page):
         footer_parts = (
             self.reject_button,
             self.withdraw_button,
-            self.maker_notice_label,
+            self.notice_label,
             self.disabled_reason_label,
             self.approve_button,
         )
@@ -474,13 +474,6 @@ class ApprovalsPage(Page):
         self.reject_button.setVisible(not is_own and is_undecided)
         self.approve_button.setVisible(not is_own and details.record.state in _REFUND_STATES_BEFORE_SENDING)
         self.withdraw_button.setVisible(is_own and details.record.state in _REFUND_STATES_BEFORE_SENDING)
-        maker = details.record.maker
-        self.maker_notice_label.show_text(
-            self.context.translate("approvals.own")
-            if is_own
-            else self.context.translate("approvals.maker_reads", maker=maker)
-        )
-        self.maker_notice_label.setVisible(is_own or is_undecided)
         self._show_footer()
         self._show_key_hints()
         for button, disabled_reason in (
@@ -492,10 +485,22 @@ class ApprovalsPage(Page):
                 button.disable_with_reason(disabled_reason)
             else:
                 button.enable_button()
-        offered_button = self.withdraw_button if is_own else self.approve_button
-        disabled_reason = "" if offered_button.isHidden() else offered_button.reason
-        self.disabled_reason_label.show_text(disabled_reason)
-        self.disabled_reason_label.setVisible(bool(disabled_reason))
+        self._show_texts_beside_buttons(details)
+
+    def _show_texts_beside_buttons(self, details: RefundDetails) -> None:
+        """Show beside each disabled button the reason why it is disabled, but a common reason of both decisions only
+        once. Beside the other button show which person decides, or that the maker gets the reason of a rejection."""
+        is_own = self.is_own_request(details)
+        is_undecided = details.record.state is RefundState.REQUESTED
+        approval_reason = "" if self.approve_button.isHidden() else self.approve_button.reason
+        notice = self.context.translate("approvals.maker_reads", maker=details.record.maker) if is_undecided else ""
+        if is_own:
+            notice = self.withdraw_button.reason or self.context.translate("approvals.own")
+        elif is_undecided and self.reject_button.reason:
+            notice = self.reject_button.reason if self.reject_button.reason != approval_reason else ""
+        for label, text in ((self.notice_label, notice), (self.disabled_reason_label, approval_reason)):
+            label.show_text(text)
+            label.setVisible(bool(text))
 
     def update_outdated_actions(self) -> None:
         self._update_buttons()

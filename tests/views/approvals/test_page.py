@@ -176,7 +176,7 @@ def test_own_requests_are_listed_separately_without_buttons(appearance: object) 
     assert page.approve_button.isHidden()
     assert page.reject_button.isHidden()
     assert not page.withdraw_button.isHidden()
-    assert page.maker_notice_label.plain.startswith("This is your own request")
+    assert page.notice_label.plain.startswith("This is your own request")
     assert list_decision_keys(page) == {"P", "W"}
     page._show_details(9, make_view(make_refund(maker="op-c")))
     assert list_decision_keys(page) == {"P", "A", "D"}
@@ -216,9 +216,30 @@ def test_an_own_request_that_may_have_been_sent_is_not_withdrawn(appearance: obj
     page._show_details(own.id, make_view(own, actions=(refused,)))
     assert not page.withdraw_button.isHidden()
     assert not page.withdraw_button.isEnabled()
-    assert page.disabled_reason_label.plain == page.withdraw_button.reason != ""
+    assert page.notice_label.plain == page.withdraw_button.reason != ""  # beside its button
     page._show_details(own.id, make_view(own, actions=(AllowedAction("withdraw", True),)))
     assert page.withdraw_button.isEnabled()
+
+
+@pytest.mark.parametrize("is_common", [True, False])
+def test_a_disabled_decision_has_its_reason_beside_it(appearance: object, *, is_common: bool) -> None:
+    """If a request can't be declined, the text beside the button is the reason, and not that the maker is told. A
+    reason of both decisions is shown once.
+    """
+    page = ApprovalsPage(make_window_context())
+    refund = make_refund(maker="op-c")
+    page.refund_id = refund.id
+    page._show_details(refund.id, make_view(refund))
+    assert page.notice_label.plain == "op-c will see the reason."
+    other_reason = "reason.refund_perhaps_sent" if is_common else "reason.refund_approved_by_you"
+    actions = (
+        AllowedAction("reject", False, "reason.refund_perhaps_sent"),
+        AllowedAction("approve", False, other_reason),
+    )
+    page._show_details(refund.id, make_view(refund, actions=actions))
+    assert page.disabled_reason_label.plain == page.approve_button.reason
+    assert page.notice_label.plain == ("" if is_common else page.reject_button.reason)
+    assert page.notice_label.isHidden() is is_common
 
 
 class OneReadableRefund:
