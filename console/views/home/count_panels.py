@@ -4,8 +4,8 @@ count."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.tables.delegates import get_state_word_tone
@@ -24,6 +24,8 @@ from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import PaintedButton
 
 _COUNT_LINE_PADDING_PX = 16
+_GAP_BEFORE_STATE_PX = 12
+_TIME_GAP = "  "  # between a time and the text after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ class CountLine:
     If `figure_icon_name` is given, the right end shows a state in place of the number: this icon in the colour
     `figure_tone`, and `count_text` as its name. If `shortcut` is given, the right end shows this key combination as a
     key cap.
+
+    `second_line` is the end of `word` that is drawn on a second line if the button is too narrow. There it begins
+    below the text after the time with which `word` begins.
     """
 
     key: str
@@ -46,6 +51,7 @@ class CountLine:
     figure_icon_name: str = ""
     figure_tone: Tone = "text"
     shortcut: str = ""
+    second_line: str = ""
 
 
 def find_detail_x(word_end: float, detail_width: float, right_x: float, column_right: float) -> float | None:
@@ -70,6 +76,7 @@ class CountLineButton(PaintedButton):
     def __init__(self, line: CountLine) -> None:
         super().__init__(line.word)
         self.count_texts: Sequence[str] = ()  # the numbers of all lines of the panel: their column is as wide
+        self.has_second_line = False
         self.focus_ring = None  # type: ignore[assignment]  # none around it: it is drawn inside
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._set_contents_and_accessible_name(line)
@@ -83,13 +90,40 @@ class CountLineButton(PaintedButton):
         self.setEnabled(bool(line.key))
         parts = (line.word, line.detail, line.count_text, show_keys(line.shortcut))
         self.setAccessibleName(", ".join(part for part in parts if part))
+        self._fit_second_line()
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(160, current_appearance().row_height())
+        return QSize(160, self._compute_height())
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(120, current_appearance().row_height())
+        return QSize(120, self._compute_height())
+
+    def _compute_height(self) -> int:
+        appearance = current_appearance()
+        return appearance.row_height() + (appearance.line_height("body") if self.has_second_line else 0)
+
+    def _fit_second_line(self) -> None:
+        """Draw the end of the text on a second line if the button is too narrow for the whole text."""
+        width_px = measure_font_runs(split_font_runs(self.line.word)) + _GAP_BEFORE_STATE_PX
+        available_px = self.width() - 2 * _COUNT_LINE_PADDING_PX - self._measure_state()
+        must_break = bool(self.line.second_line) and width_px > available_px
+        if must_break != self.has_second_line:
+            self.has_second_line = must_break
+            self.updateGeometry()
+
+    def _measure_state(self) -> float:
+        """Return the width in px of the state at the right end of the line."""
+        return current_appearance().icon_px(14) + 5 + measure_font_runs(split_font_runs(self.line.count_text))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_second_line()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "line"):
+            self._fit_second_line()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
@@ -101,12 +135,15 @@ class CountLineButton(PaintedButton):
             painter.fillRect(self.rect(), colour("selected"))
         elif self.underMouse() and self.isEnabled():
             painter.fillRect(self.rect(), colour("hover"))
-        baseline = compute_centred_baseline(box.top(), box.height())
+        first_line = QRectF(box.left(), box.top(), box.width(), box.height())
+        if self.has_second_line:
+            first_line.setHeight(current_appearance().row_height())
+        baseline = compute_centred_baseline(first_line.top(), first_line.height())
         if self.line.shortcut:
-            right_x = self._draw_shortcut(painter, box)
+            right_x = self._draw_shortcut(painter, first_line)
         else:
-            right_x = self._draw_count_or_state(painter, box, baseline)
-        self._draw_texts(painter, box, baseline, right_x)
+            right_x = self._draw_count_or_state(painter, first_line, baseline)
+        self._draw_texts(painter, first_line, baseline, right_x)
         if self.hasFocus():
             draw_frame(painter, box, 0, colour("focus"), None, 2)
 
@@ -139,7 +176,8 @@ class CountLineButton(PaintedButton):
     def _draw_texts(self, painter: QPainter, box: QRectF, baseline: float, right_x: float) -> None:
         """Draw the icon, the text and the muted text of the line. `box` is the rectangle of the button, `baseline`
         the y coordinate of the texts' baseline (px). All of them are drawn to the left of `right_x` (px), where the
-        number or the shortcut begins. If there is no room, the text is elided and the muted text is left out."""
+        number or the shortcut begins. If there is no room, the text is elided and the muted text is left out. The
+        second line has the whole width."""
         line, side, x = self.line, current_appearance().icon_px(16), box.left() + _COUNT_LINE_PADDING_PX
         if line.icon_name:
             draw_cached_icon(
@@ -147,7 +185,14 @@ class CountLineButton(PaintedButton):
             )
             x += side + 8
         painter.setPen(current_appearance().colour(get_state_word_tone(line.tone)))
-        draw_font_runs(painter, x, baseline, elide_font_runs(split_font_runs(line.word), right_x - x - 12))
+        word = line.word.removesuffix(line.second_line).rstrip() if self.has_second_line else line.word
+        word_runs = elide_font_runs(split_font_runs(word), right_x - x - _GAP_BEFORE_STATE_PX)
+        draw_font_runs(painter, x, baseline, word_runs)
+        if self.has_second_line:
+            time_text = word[: word.find(_TIME_GAP) + len(_TIME_GAP)]
+            second_x = x + measure_font_runs(split_font_runs(time_text))
+            runs = elide_font_runs(split_font_runs(line.second_line), box.right() - _COUNT_LINE_PADDING_PX - second_x)
+            draw_font_runs(painter, second_x, baseline + current_appearance().line_height("body"), runs)
         runs = split_font_runs(line.detail)
         detail_x = find_detail_x(
             x + measure_font_runs(split_font_runs(line.word)),

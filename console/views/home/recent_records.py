@@ -83,14 +83,16 @@ class RecentRecordsPanel(Surface):
 def _make_visit_line(context: WindowContext, visit: RecordVisit) -> CountLine:
     record = visit.record
     badge = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
+    title = case_words.format_record_title(record, context)
     if isinstance(record, CreditCheck):
         # Without a name, the line shows no corporation number, because it has no room for one.
-        company = case_words.get_record_company_name(record, context)
-        name = context.translate("home.recent_line", id=record.id, name=company) if company else ""
-        name = name or case_words.format_record_title(record, context)
+        fact = case_words.get_record_company_name(record, context)
+        name = context.translate("home.recent_line", id=record.id, name=fact) if fact else title
     else:
-        title = case_words.format_record_title(record, context)
-        name = context.translate("home.recent_case", title=title, amount=case_words.format_record_amount(record))
+        fact = case_words.format_record_amount(record)
+        name = context.translate("home.recent_case", title=title, amount=fact)
     name = context.translate("home.recent_at", at=wording.format_minute_instant(visit.at, context.now()), record=name)
     kind, id = case_words.make_record_ref(record)
-    return CountLine(f"{kind} {id}", "", "text", name, "", badge.word, badge.icon_name, badge.tone)
+    return CountLine(
+        f"{kind} {id}", "", "text", name, "", badge.word, badge.icon_name, badge.tone, second_line=fact or ""
+    )

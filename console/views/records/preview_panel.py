@@ -23,7 +23,6 @@ from console.views.runtime.context import WindowContext
 from console.views.timelines.repeated_lines import group_repeated_lines
 from console.views.widgets.base import (
     BorderEdge,
-    ElidedLabel,
     IconLabel,
     Surface,
     TextLabel,
@@ -173,7 +172,8 @@ class RecordPreview(Surface):
         company_labels: list[QWidget] = []
         company_name = case_words.get_record_company_name(record, context)
         if company_name or isinstance(record, CreditCheck):
-            company_labels.append(ElidedLabel(company_name or context.translate("record.no_name")))
+            name = company_name or context.translate("record.no_name")
+            company_labels.append(TextLabel(name, wraps_lines=True))
         company_labels += self._make_registry_labels(record)
         number_row = make_row(*self._make_number_widgets(record), None)
         header.setLayout(

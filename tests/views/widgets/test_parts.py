@@ -699,6 +699,33 @@ def test_a_timeline_shows_long_words_whole(show_widget: ShowWidget, qtbot: QtBot
     qtbot.waitUntil(lambda: timeline.verticalScrollBar().maximum() == 0)
 
 
+@pytest.mark.parametrize(("width", "has_second_line"), [(560, False), (300, True)])
+def test_a_narrow_line_continues_with_the_name_on_a_second_line(
+    show_widget: ShowWidget, width: int, *, has_second_line: bool
+) -> None:
+    """A recent record shows its company completely: beside its number if the line is wide enough, otherwise below,
+    and nothing is elided.
+    """
+    name = "A company of the sample"
+    word = f"20:01  Credit check 180  {name}"
+    button = CountLineButton(
+        CountLine(
+            "check 180", "", "text", word, "", "Incomplete", "dash", "care", second_line="A company of the sample"
+        )
+    )
+    one_line_height = button.sizeHint().height()
+    button.resize(width, 60)
+    show_widget(button)
+    assert (button.sizeHint().height() > one_line_height) is has_second_line
+    with record_drawn_texts() as drawn_texts:
+        button.grab()
+    texts = "".join(drawn.text for drawn in drawn_texts)
+    assert "…" not in texts
+    assert name in texts
+    tops = {drawn.ink_area.top() // 20 for drawn in drawn_texts if drawn.text}
+    assert (len(tops) > 1) is has_second_line
+
+
 def test_a_timeline_shows_long_names_in_full(show_widget: ShowWidget) -> None:
     """Two colleagues whose names begin alike are told apart: the column of the names is as wide as the longest name,
     up to a quarter of the list. The texts of all events begin at the same position.
