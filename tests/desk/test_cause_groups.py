@@ -39,6 +39,7 @@ def test_groups_are_opened_selected_and_read_aloud(
     (group,) = list_rows()
     assert isinstance(group, CauseRow)
     assert (group.group.cause, group.group.count, group.is_open) == (find_cause(item.record), 2, False)
+    assert not page.table.is_heading_row(0), "a list of closed groups has the background of rows"
     place = next(number for number, column in enumerate(page.row_model.columns) if column.key == "company")
     assert page.row_model.columns[place].text(group).startswith("▸ ")
     spoken = page.row_model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole)
@@ -48,6 +49,7 @@ def test_groups_are_opened_selected_and_read_aloud(
     person.press("Right")
     person.wait_until(lambda: len(list_rows()) == 3)
     assert read_listed_ids(page) == ids
+    assert [page.table.is_heading_row(row) for row in range(3)] == [True, False, False]
     person.wait_until(lambda: isinstance(page.table.current_item, CauseRow))
     assert page.row_model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole) != spoken
     person.press("Down", 2)

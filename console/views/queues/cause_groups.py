@@ -5,9 +5,9 @@ counts the groups.
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 
 from console.domain.queues.causes import CauseGroup
@@ -19,6 +19,7 @@ from console.views.queues.rows import QueueListQuery, QueueRow, make_row_reader
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.tables.columns import Cell, Column, HeadingText
+from console.views.tables.paged_model import PagedModel
 from console.wording import records as record_words
 from console.wording.sentences import catalogue as wording
 
@@ -220,8 +221,24 @@ class GroupTable(FittedTable):
 
     group_toggle_requested = Signal(object)
 
+    def __init__(self, rows: PagedModel, *args: Any, **options: Any) -> None:
+        self._has_records = False
+        super().__init__(rows, *args, **options)
+        for signal in (rows.dataChanged, rows.rowsInserted, rows.rowsRemoved, rows.changed, rows.modelReset):
+            signal.connect(self._look_for_records)
+
+    @Slot()
+    def _look_for_records(self) -> None:
+        """Repaint the headings if the table shows the first record of an open group, or none any more."""
+        has_records = any(isinstance(row, QueueRow) for row in self.rows.iterate_loaded_rows())
+        if has_records != self._has_records:
+            self._has_records = has_records
+            self.viewport().update()
+
     def is_heading_row(self, row: int) -> bool:
-        return isinstance(self.rows.row_at(row), CauseRow)
+        """Return True if this row is the heading of a group. While no group is open, the rows are a list of causes,
+        without any heading."""
+        return self._has_records and isinstance(self.rows.row_at(row), CauseRow)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         row = self.current_item
