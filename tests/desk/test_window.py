@@ -48,6 +48,7 @@ from console.views.runtime.routes import (
     QueuesRoute,
     Route,
 )
+from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -257,6 +258,21 @@ def test_theme_and_text_size_change_in_the_open_window(open_window: OpenWindow) 
     person.wait_until_read()
     assert person.frame.top_bar.height() > before
     current_appearance().set_text_scale(1.0)
+
+
+def test_the_bar_above_a_page_ends_before_its_scroll_bar(open_window: OpenWindow) -> None:
+    """The bar above the page is as wide as the contents of the page, with and without a scroll bar."""
+    person = open_window()
+    page = person.wait_for_page(HomePage)
+    area = person.frame._scroll_areas[page]
+    bar = NotificationBar("Read-only", "Nothing is sent.")
+    person.frame.show_bar(bar)
+    for height in (2_000, 500, 2_000):
+        person.window.resize(1280, height)
+        person.wait_until(lambda height=height: (area.verticalScrollBar().maximum() > 0) == (height < 1_000))  # type: ignore[misc]  # of this turn
+        margin = tokens().px("spacing", "page_margin")
+        page_right = page.mapTo(person.window, page.rect().topRight()).x() - margin
+        person.wait_until(lambda right=page_right: bar.mapTo(person.window, bar.rect().topRight()).x() == right)  # type: ignore[misc]  # of this turn
 
 
 @pytest.mark.embedded("on a server the account says who acts: there is no menu of people")

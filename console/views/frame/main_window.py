@@ -107,6 +107,7 @@ class WindowFrame(CoveredWindow):
             window, find_lower_bars=self.find_lower_bars, find_side_area=self.find_free_sidebar_area
         )
         self.page_shown.connect(self.toasts.place_toasts, Qt.ConnectionType.QueuedConnection)
+        self.page_shown.connect(self._fit_bar)
         self.window_cover.cover_removed.connect(self.announcer.announce_waiting_sentences)
         self.window_cover.cover_removed.connect(self._show_toasts_hidden_by_cover)
         self.window_cover.cover_shown.connect(self._show_window_title)
@@ -376,6 +377,7 @@ class WindowFrame(CoveredWindow):
         so that the line doesn't scroll away with the contents."""
         holder = QWidget(self.page_stack)
         area = PageScrollArea(page, holder)
+        area.verticalScrollBar().rangeChanged.connect(self._fit_bar)
         holder_layout = make_column(area, page.hint_bar, gap_px=0)
         holder_layout.setStretch(0, 1)
         holder.setLayout(holder_layout)
@@ -517,11 +519,22 @@ class WindowFrame(CoveredWindow):
         """Show a bar with a message about the whole window, above the page, in place of the previous bar. If `bar`
         is None, only remove the previous bar."""
         clear_layout(self.bar_layout)
-        margin = tokens().px("spacing", "page_margin")
-        margins = (margin, 8, margin, 0) if bar is not None else (0, 0, 0, 0)
-        self.bar_layout.setContentsMargins(*margins)
         if bar is not None:
             self.bar_layout.addWidget(bar)
+        self._fit_bar()
+
+    @Slot()
+    def _fit_bar(self) -> None:
+        """Give the bar above the page the width of the contents of the page, which end before its scroll bar."""
+        margins = (0, 0, 0, 0)
+        if self.bar_layout.count():
+            margin = tokens().px("spacing", "page_margin")
+            area = self._scroll_areas.get(self.current_page) if self.current_page is not None else None
+            scroll_bar_px = 0
+            if area is not None and area.verticalScrollBar().maximum() > 0:
+                scroll_bar_px = area.verticalScrollBar().sizeHint().width()
+            margins = (margin, 8, margin + scroll_bar_px, 0)
+        self.bar_layout.setContentsMargins(*margins)
 
     # -- focus
 
