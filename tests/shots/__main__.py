@@ -80,6 +80,7 @@ def take_pictures(window_look: WindowLook, folder: Path, picture_names: list[str
     ):
         for name, scene in chosen.items():
             print(f"{window_look.name}: {name}", flush=True)
+            on.remove_toasts()
             scene(on)
 
 

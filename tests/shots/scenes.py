@@ -3,6 +3,7 @@ scene has changed.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -346,14 +347,15 @@ def show_resolve(stage: WindowStage) -> None:
     dialog = stage.find(ResolveDialog)
     stage.take_picture("dialog-resolve-empty")
     dialog.form.kind_buttons["file"].setChecked(True)
-    evidence = Path(__file__)
-    dialog.form.file_field.edit.setText(str(evidence))  # type: ignore[union-attr]  # a line
-    dialog.form.not_bought_button.setChecked(True)
-    dialog.form.reason_text_field.edit.setText("11 月 20 日の一覧にありません")  # type: ignore[union-attr]  # a line
-    stage.wait_until(dialog.main_button.isEnabled)
-    stage.take_picture("dialog-resolve")
-    dialog.main_button.click()
-    stage.wait_until(lambda: not dialog.is_busy)
+    with TemporaryDirectory() as folder, chdir(folder):  # the picture shows a name, not a folder of this machine
+        Path("alarmbox-list.pdf").write_bytes(b"%PDF-1.4\n")
+        dialog.form.file_field.edit.setText("alarmbox-list.pdf")  # type: ignore[union-attr]  # a line
+        dialog.form.not_bought_button.setChecked(True)
+        dialog.form.reason_text_field.edit.setText("11 月 20 日の一覧にありません")  # type: ignore[union-attr]  # a line
+        stage.wait_until(dialog.main_button.isEnabled)
+        stage.take_picture("dialog-resolve")
+        dialog.main_button.click()
+        stage.wait_until(lambda: not dialog.is_busy)
     stage.take_picture("dialog-resolve-awaiting")
     dialog.cancel_button.click()
 

@@ -129,6 +129,11 @@ class WindowStage:
             painter.drawPixmap(place.topLeft(), dialog.grab())
             painter.end()
 
+    def remove_toasts(self) -> None:
+        """Remove the toasts of the previous scene, which would be seen in the pictures of the next one."""
+        for toast in self.frame.toasts.visible_toasts:
+            toast.closed.emit()
+
     def close(self) -> None:
         self.window.close()
         self.opening.close()

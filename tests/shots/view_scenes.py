@@ -16,12 +16,19 @@ _CONDITIONS = (
 )
 
 
+_VIEW_NAMES_BY_LANGUAGE = {
+    "ja": ("AlarmBox 1日超", "返金 未完了", "新しい条件"),
+    "en": ("AlarmBox over a day", "Open refunds", "New condition"),
+}
+
+
 def show_queue_options(stage: WindowStage) -> None:
     """Take pictures of the saved views in the sidebar and on Home, and of a queue's page with each of its options."""
     views = stage.desk.console.saved_views
-    shown = views.save_view("AlarmBox 1日超", False, ViewContent("unknown", "provider:alarmbox", "", "-age"))
-    views.save_view("返金 未完了", True, ViewContent("refunds"))
-    views.save_view("newer", True, ViewContent("review", "flavour:sweet"))
+    own_name, team_name, unknown_name = _VIEW_NAMES_BY_LANGUAGE[stage.sight.language]
+    shown = views.save_view(own_name, False, ViewContent("unknown", "provider:alarmbox", "", "-age"))
+    views.save_view(team_name, True, ViewContent("refunds"))
+    views.save_view(unknown_name, True, ViewContent("review", "flavour:sweet"))
     stage.frame.context.saved_views_outdated.emit()
     stage.wait_until(lambda: len(stage.frame.context.saved_views) >= 3)
     stage.show_route(HomeRoute())
