@@ -14,7 +14,6 @@ from console.views.theme.design_tokens import Tone
 from console.views.theme.mixed_font_text import (
     compute_centred_baseline,
     draw_font_runs,
-    elide_font_runs,
     format_tooltip,
     measure_font_runs,
     split_font_runs,
@@ -184,7 +183,8 @@ class TimelineList(RememberedCurrentItem, QListView):
 
     def measure_person_width(self) -> int:
         """Return the width of the column of persons in px. The column is wider for a longer name, because two names
-        may begin alike, but leaves three quarters of the list to the times and texts."""
+        may begin alike, but leaves three quarters of the list to the times and texts. A longer name has several
+        lines."""
         least = round(_PERSON_COLUMN_PX * current_appearance().scale)
         longest = max((measure_font_runs(split_font_runs(name)) for name in self._actor_texts), default=0)
         return max(least, min(ceil(longest) + _PERSON_GAP_PX, int(self.width() * _MAX_PERSON_WIDTH_RATIO)))
@@ -206,8 +206,9 @@ class _TimelineDelegate(QStyledItemDelegate):
         self._view = view
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: ModelIndex) -> QSize:
-        lines = self._split_text_into_lines(self._view.get_line_at(index.row()))
-        return QSize(200, _get_line_height() + (len(lines) - 1) * current_appearance().line_height("body"))
+        item = self._view.get_line_at(index.row())
+        line_count = max(len(self._split_text_into_lines(item)), len(self._split_name_into_lines(item)))
+        return QSize(200, _get_line_height() + (line_count - 1) * current_appearance().line_height("body"))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex) -> None:
         item, rect, colour = self._view.get_line_at(index.row()), option.rect, current_appearance().colour
@@ -219,8 +220,9 @@ class _TimelineDelegate(QStyledItemDelegate):
         self._draw_icon(painter, rect, x, item, is_last_line=index.row() == self._view.model().rowCount() - 1)
         x += round((_ICON_SIDE_PX + 4) * scale)
         painter.setPen(colour("muted"))
-        name_width = self._view.measure_person_width() - _PERSON_GAP_PX
-        draw_font_runs(painter, x, baseline, elide_font_runs(split_font_runs(item.actor_text), name_width))
+        for number, name_line in enumerate(self._split_name_into_lines(item)):
+            name_baseline = baseline + number * current_appearance().line_height("body")
+            draw_font_runs(painter, x, name_baseline, split_font_runs(name_line))
         left = rect.left() + self._compute_text_left_px(item)
         for number, line_pieces in enumerate(self._split_text_into_lines(item)):
             line_x, line_baseline = float(left), baseline + number * current_appearance().line_height("body")
@@ -246,6 +248,9 @@ class _TimelineDelegate(QStyledItemDelegate):
         scale = current_appearance().scale
         words_left = self._view.margin + self._view.measure_time_width() + round((_ICON_SIDE_PX + 4) * scale)
         return words_left + (self._view.measure_person_width() if item.actor_text else 4)
+
+    def _split_name_into_lines(self, item: TimelineLine) -> tuple[str, ...]:
+        return wrap_text(item.actor_text, max(1, self._view.measure_person_width() - _PERSON_GAP_PX))
 
     def _split_text_into_lines(self, item: TimelineLine) -> list[list[tuple[str, Tone]]]:
         """Split the text of an event into lines that fit into the list. Return the lines, each as a list of pieces of

@@ -728,7 +728,8 @@ def test_a_narrow_line_continues_with_the_name_on_a_second_line(
 
 def test_a_timeline_shows_long_names_in_full(show_widget: ShowWidget) -> None:
     """Two colleagues whose names begin alike are told apart: the column of the names is as wide as the longest name,
-    up to a quarter of the list. The texts of all events begin at the same position.
+    up to a quarter of the list; a name that is longer has several lines. The texts of all events begin at the same
+    position.
     """
     names = ("maximiliane.tanaka", "maximiliane.yamazaki", "op-a")
     timeline = TimelineList("Timeline")
@@ -745,6 +746,11 @@ def test_a_timeline_shows_long_names_in_full(show_widget: ShowWidget) -> None:
 
     timeline.resize(420, 170)
     assert timeline.measure_person_width() == 105
+    with record_drawn_texts() as drawn_texts:
+        timeline.grab()
+    texts = [drawn.text for drawn in drawn_texts]
+    assert "maximiliane.yamazaki" in "".join(text for text in texts if not text.startswith("Approved"))
+    assert not any("…" in text for text in texts)
 
 
 REPEATED_EVENT_TEXTS = RepeatedEventTexts(
