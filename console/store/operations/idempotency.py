@@ -76,7 +76,7 @@ class IdempotencyKeyUse:
 
 
 def find_use(conn: Connection, key: str) -> IdempotencyKeyUse | None:
-    """Return the operation that uses this idempotency key; None if there is none. The function reads an index once."""
+    """Return the operation that uses this idempotency key; None if there is none. This reads an index once."""
     row = conn.execute(_IDEMPOTENCY_KEY_USE_QUERY, {"key": key}).first()
     if row is None:
         return None

@@ -169,7 +169,7 @@ class LeasedRequestId:
 
 
 def find_use(conn: Connection, request: RequestKey) -> RequestIdUse | None:
-    """Return the stored use of a person's request id; None if the id isn't stored. The function reads an index once."""
+    """Return the stored use of a person's request id; None if the id isn't stored. This reads an index once."""
     row = conn.execute(_REQUEST_ID_USE_QUERY, request.parameters).first()
     if row is None:
         return None
