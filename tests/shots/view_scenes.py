@@ -18,7 +18,7 @@ _CONDITIONS = (
 
 _VIEW_NAMES_BY_LANGUAGE = {
     "ja": ("AlarmBox 1日超", "返金 未完了", "新しい条件"),
-    "en": ("AlarmBox over a day", "Open refunds", "New condition"),
+    "en": ("AlarmBox > 1 day", "Open refunds", "New condition"),
 }
 
 
