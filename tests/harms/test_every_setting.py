@@ -16,8 +16,9 @@ from tests.harms.test_every_route import _ENGINES, PEOPLE_IN_TEAM_MODE, Attacked
 
 __all__ = ["attacked_team"]
 
-DRAWN_SETTING_COUNT = 60
-"""Number of settings that an ordinary run draws at random. The soak tries all settings."""
+DRAWN_SETTING_COUNT = 40
+"""Number of settings that an ordinary run changes, drawn at random. The soak tries all settings. MySQL 8.4 doesn't say
+which settings a person may change; there most attempts are refused."""
 PERSON_WITH_FULL_QUOTA = "lead-c"
 """A person who has the largest allowed number of waiting requests."""
 LONGEST_WAIT_SECONDS = 60
@@ -66,7 +67,9 @@ def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn_count: i
             cursor.execute(f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'probe', '[]')")
         settings = list(list_settings(cursor))
     before, settled, passed = attacked_team.read_protected_content(), 0, []
-    for setting in random.sample(settings, drawn_count) if drawn_count else settings:
+    for setting in random.sample(settings, len(settings)) if drawn_count else settings:
+        if settled == (drawn_count or len(settings)):
+            break
         person = PEOPLE_IN_TEAM_MODE[settled % len(PEOPLE_IN_TEAM_MODE)]
         words = {"me": names[person], "other": names["lead-b"], "others_request": others_request}
         with people.open_connection(person) as connection, connection.cursor() as cursor:
@@ -87,7 +90,7 @@ def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn_count: i
             _end_requests(attacked_team, names[PERSON_WITH_FULL_QUOTA], others_request)
     assert passed == []
     assert attacked_team.read_protected_content() == before
-    assert settled > (drawn_count // 3 or 300)
+    assert settled >= (drawn_count or 100)
     _judge_forged_requests(attacked_team)
     _end_requests(attacked_team, "", "")
     attacked_team.check_no_harm()

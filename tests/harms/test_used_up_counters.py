@@ -136,9 +136,9 @@ def test_no_account_uses_up_the_positions_of_incident_steps(harm_scene: Attacked
 def test_the_shop_chooses_only_ids_near_the_present_ones(harm_scene: AttackedDatabase, table: str) -> None:
     """The account of the shop may insert a row with an id near the present ones. It can't choose an id that uses up
     the counter."""
-    shop, rows = f"shop.{harm_scene.people.database[-6:]}", _make_shop_row(table)
+    shop, rows = f"goods.{harm_scene.people.database[-6:]}", _make_shop_row(table)
     harm_scene.people.server.sql(
-        f"CREATE USER IF NOT EXISTS `{shop}`@`%` IDENTIFIED BY 'pw'",
+        f"CREATE USER `{shop}`@`%` IDENTIFIED BY 'pw'",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{harm_scene.people.database}`.{table} TO `{shop}`@`%`",
     )
     before = harm_scene.read_next_ids()[table]

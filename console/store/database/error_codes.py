@@ -72,7 +72,8 @@ _CONNECTION_LOST_ERRORS = _NO_FREE_CONNECTION_ERRORS | {
 # Locked by an administrator (MySQL, MariaDB); locked after too many wrong passwords (MySQL, MariaDB).
 _ACCOUNT_LOCKED_ERRORS = {3118, 4151, 3955, 4150}
 _PASSWORD_EXPIRED_ERRORS = {1820, 1862}
-_LOGIN_REFUSED_ERRORS = {1044, 1045, 1130, 1251, 1698} | _ACCOUNT_LOCKED_ERRORS | _PASSWORD_EXPIRED_ERRORS
+# 1524: MySQL 8.4 asks an account that doesn't exist for a sign-in by a plugin that it has not loaded.
+_LOGIN_REFUSED_ERRORS = {1044, 1045, 1130, 1251, 1524, 1698} | _ACCOUNT_LOCKED_ERRORS | _PASSWORD_EXPIRED_ERRORS
 _MISSING_RIGHT_ERRORS = {1142, 1143, 1227, 1370, 1401, 1410}  # 1401: MySQL, XA RECOVER without XA_RECOVER_ADMIN
 PASSWORD_REFUSED_ERRORS = frozenset({1819, 3638})
 """Numbers of server errors that refuse a new password: by the server's password check (a plugin or component), or by
