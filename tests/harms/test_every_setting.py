@@ -17,8 +17,8 @@ from tests.harms.test_every_route import _ENGINES, PEOPLE_IN_TEAM_MODE, Attacked
 __all__ = ["attacked_team"]
 
 DRAWN_SETTING_COUNT = 40
-"""Number of settings that an ordinary run changes, drawn at random. The soak tries all settings. MySQL 8.4 doesn't say
-which settings a person may change; there most attempts are refused."""
+"""Number of settings that an ordinary run changes, drawn at random. The soak tries all settings. MySQL 8.4 doesn't
+say which settings a person may change; there most attempts are refused."""
 PERSON_WITH_FULL_QUOTA = "lead-c"
 """A person who has the largest allowed number of waiting requests."""
 LONGEST_WAIT_SECONDS = 60
