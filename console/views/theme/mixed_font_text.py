@@ -277,11 +277,25 @@ def _wrap_text(text: str, width_px: float, _scale: float) -> tuple[str, ...]:
     lines: list[str] = []
     line = ""
     for piece in _split_at_line_ends(text):
-        if line and measure_font_runs(split_font_runs(remove_line_break_marks(line + piece).rstrip())) > width_px:
+        if line and _measure_line(line + piece) > width_px:
             lines.append(line)
             line = ""
         line += piece
+        while _measure_line(line) > width_px and (end := _count_letters_of_one_line(line, width_px)) < len(line):
+            lines.append(line[:end])
+            line = line[end:]
     return tuple(remove_line_break_marks(text_line).strip() for text_line in (*lines, line))
+
+
+def _measure_line(text: str) -> float:
+    """Return the width in px of a line, without the spaces at its end and the marks that are not painted."""
+    return measure_font_runs(split_font_runs(remove_line_break_marks(text).rstrip()))
+
+
+def _count_letters_of_one_line(text: str, width_px: float) -> int:
+    """Return the number of letters at the beginning of a text that fit into a line of `width_px` px, at least one."""
+    ends = range(1, len(text) + 1)
+    return max(1, bisect_right(ends, width_px, key=lambda end: _measure_line(text[:end])))
 
 
 def _split_at_line_ends(text: str) -> Iterator[str]:

@@ -190,6 +190,19 @@ def test_a_painted_text_wraps_as_a_label_does(text: str, width: int) -> None:
     assert wrap_text(text, 10_000) == (text,)
 
 
+@pytest.mark.parametrize("width", [1, 60, 150])
+@pytest.mark.parametrize("word", ["maximiliane.featherstonehaugh-yamazaki", "1234567890123456789012345", "ガ" * 20])
+def test_a_word_that_is_wider_than_a_line_is_broken_at_any_letter(word: str, width: int) -> None:
+    """A name of a person without a space is painted on several lines when its column is narrow, so that it isn't
+    drawn over the text beside it. The words after it continue on its last line.
+    """
+    lines = wrap_text(word, width)
+    assert "".join(lines) == word
+    assert all(len(line) == 1 or measure_font_runs(split_font_runs(line)) <= width for line in lines)
+    if width == 150:
+        assert wrap_text(f"{word} a", width) == (*lines[:-1], f"{lines[-1]} a")
+
+
 DIRECTION_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 

@@ -751,6 +751,10 @@ def test_a_timeline_shows_long_names_in_full(show_widget: ShowWidget) -> None:
     texts = [drawn.text for drawn in drawn_texts]
     assert "maximiliane.yamazaki" in "".join(text for text in texts if not text.startswith("Approved"))
     assert not any("…" in text for text in texts)
+    events = [drawn.ink_area.left() for drawn in drawn_texts if drawn.text.startswith("Approved")]
+    name_lines = [drawn for drawn in drawn_texts if drawn.text and drawn.text in "".join(names)]
+    assert name_lines
+    assert max(drawn.ink_area.right() for drawn in name_lines) < min(events)
 
 
 REPEATED_EVENT_TEXTS = RepeatedEventTexts(
