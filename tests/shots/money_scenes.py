@@ -241,7 +241,7 @@ def show_resolve_money(stage: WindowStage) -> None:
     page.run_action_on_record("resolve")
     dialog = stage.find(ResolveMoneyDialog)
     dialog.form.kind_buttons["file"].setChecked(True)
-    dialog.form.file_field.edit.setText("atom-refund-1120.png")  # type: ignore[union-attr]  # a line
+    dialog.form.file_field.edit.setText("paypay-refund-1120.png")  # type: ignore[union-attr]  # a line
     dialog.form.outcome_buttons["completed"].setChecked(True)
     dialog.form.refund_number_field.edit.setText("1519")  # type: ignore[union-attr]  # a line
     dialog.form.reason_list.setCurrentIndex(0)

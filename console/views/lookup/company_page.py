@@ -344,8 +344,8 @@ class CompanyPanel(QWidget):
     def _show_row_counts(self) -> None:
         """Show the number of rows in the titles of the tabs documents, notes and history whose rows are loaded."""
         for tab in self.company_tabs:
-            if tab.table.all_rows:
-                self.tabs.set_count(tab.tab_index, wording.format_count(len(tab.table.all_rows)))
+            if tab.row_count is not None:
+                self.tabs.set_count(tab.tab_index, wording.format_count(tab.row_count))
         self._show_position()
 
     @Slot(object)

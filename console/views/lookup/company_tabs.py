@@ -74,6 +74,11 @@ class CompanyTab(QWidget):
         layout.addWidget(self.rows, 1)
         self.setLayout(layout)
 
+    @property
+    def row_count(self) -> int | None:
+        """The number of rows of this company, None until they have been read."""
+        return None if self._read_at is None else len(self.table.all_rows)
+
     def mark_outdated(self, refs: tuple[RecordRef, ...], *, is_other_company: bool) -> None:
         """Mark the rows of this tab as outdated. When the tab is next visible, it reads the rows of the records
         `refs`, which are the company's records. If `is_other_company` is True, also remove the shown rows.

@@ -226,7 +226,8 @@ class MoneyPage(RecordPage[MoneyView]):
         content_layout = content.layout() if content is not None else None
         if content_layout is not None:
             margin = _FACTS_MARGIN_PX if is_beside else tokens().px("spacing", "page_margin") - _FACTS_BORDER_WIDTH_PX
-            content_layout.setContentsMargins(margin, 12, margin, 12)
+            # Beside the tabs, the panel ends with the page. A wide margin there could make it scroll without need.
+            content_layout.setContentsMargins(margin, 12, margin, 2 if is_beside else 12)
         if is_beside:
             self._tabs_and_facts_layout.setDirection(QBoxLayout.Direction.LeftToRight)
             self.facts_panel.setFixedWidth(compute_side_panel_width("preview_width", self.window()))

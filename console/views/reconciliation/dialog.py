@@ -23,7 +23,6 @@ from console.views.widgets.controls.inputs import CheckBox, DropDownList, Field,
 from console.views.widgets.display.record_parts import FactList
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
-from console.wording.sentences import catalogue as wording
 
 _DIALOG_CLOSABLE_AFTER_MS = 10_000
 _MAX_RUN_DAYS = 366
@@ -247,7 +246,10 @@ class ReconcileDialog(DialogFrame):
         context, toast = self._context, make_run_toast(self._context, report)
         counts = FactList(
             [
-                (context.translate(f"reconcile.count.{name}"), wording.format_count(getattr(report, name)))
+                (
+                    context.translate(f"reconcile.count.{name}"),
+                    context.translate("reconcile.count_value", n=getattr(report, name)),
+                )
                 for name in _SHOWN_REPORT_COUNT_FIELDS
             ]
         )

@@ -331,9 +331,9 @@ class ReconcilePage(Page):
                 EmptyState(translate("reconcile.part_empty"), translate("reconcile.part_empty_hint"))
             )
         else:
-            self._show_instead_of_rows(
-                EmptyState(translate("reconcile.all_agree"), translate("reconcile.all_agree_hint"))
-            )
+            has_compared = run_details is None or run_details.item.compared_count != 0
+            hint = translate("reconcile.all_agree_hint" if has_compared else "reconcile.nothing_compared")
+            self._show_instead_of_rows(EmptyState(translate("reconcile.all_agree"), hint))
 
     def _show_instead_of_rows(self, empty_state: EmptyState) -> None:
         """Show `empty_state` in place of the table. If the table has the focus, move the focus to a button, so that

@@ -99,6 +99,19 @@ def test_tabs_are_read_when_opened(qtbot: QtBot, appearance: object) -> None:
     assert lookup.reads[3:] == ["read_documents"], "only the visible one is read again at once"
 
 
+def test_a_tab_without_rows_has_the_count_zero(
+    qtbot: QtBot, appearance: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The title of a tab has the number of its rows as soon as they are read, also if there are none. Before, it has
+    no number."""
+    monkeypatch.setitem(ROWS_BY_TAB, "notes", ())
+    view = make_view(qtbot, LookupService())
+    notes_tab = next(tab for tab in view.company_tabs if tab.name == "notes")
+    assert view.tabs.tabText(notes_tab.tab_index) == "Notes"
+    view.tabs.setCurrentIndex(notes_tab.tab_index)
+    assert view.tabs.tabText(notes_tab.tab_index) == "Notes 0"
+
+
 def test_a_tab_with_a_failed_read_keeps_its_rows(qtbot: QtBot, appearance: object) -> None:
     """If reading a tab fails, the tab still shows its rows, disabled and with the time at which they were read. The
     other tabs don't change.

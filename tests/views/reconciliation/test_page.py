@@ -135,6 +135,23 @@ def test_the_key_m_is_shown_only_for_an_unpaid_order(
     assert ((("M",), "Mark order as paid") in page.hint_bar.key_hints) == is_named
 
 
+@pytest.mark.parametrize("compared_count", [0, 3])
+def test_a_run_that_compared_nothing_does_not_say_that_all_payments_match(
+    show_page: ShowPageFunction, compared_count: int
+) -> None:
+    """If no payment was to be compared, the page of the run says this beside the count 0."""
+    item = make_run(
+        matched_count=compared_count, imported_count=0, missing_at_provider_count=0, different_amount_count=0
+    )
+    page = show_page(make_view(item, open_case_count=0), rows=())
+    page._show_empty_state()
+    shown = {label.plain for label in page.empty_state.findChildren(TextLabel)}
+    translate = page.context.translate
+    assert translate("reconcile.all_agree") in shown
+    assert (translate("reconcile.all_agree_hint") in shown) == (compared_count > 0)
+    assert (translate("reconcile.nothing_compared") in shown) == (compared_count == 0)
+
+
 def test_the_page_of_a_failed_run_shows_dashes_for_uncounted_figures(show_page: ShowPageFunction) -> None:
     """The page of a failed run shows a dash for each figure that the run couldn't count, and does not state that
     there are no differences.

@@ -258,7 +258,7 @@ def test_the_review_says_that_nothing_is_sent_yet(parent: QWidget, qtbot: QtBot)
     assert dialog.review is not None
     (bar,) = dialog.review.findChildren(NotificationBar)
     assert "Nothing is sent to PayPay until another person approves." in bar.sentence
-    assert dialog.hint.plain == "Enter cancels while Cancel is selected"
+    assert dialog.hint.plain == "Enter cancels while Cancel is selected."
     assert [panel.refundable_amount_label.plain for panel in dialog.review.findChildren(MoneyPanel)] == [
         "¥12,000 → ¥0"
     ]
@@ -430,9 +430,9 @@ def test_the_form_states_that_nobody_else_can_approve() -> None:
     alone = replace(make_plan(), approvers=())
     assert format_checkers(alone, context) == "Approver: –"
     context.people = (Person("lead-b", frozenset({APPROVER}), may_buy=False),)
-    assert format_checkers(alone, context) == "No one else may approve refunds now"
+    assert format_checkers(alone, context) == "No one else may approve refunds now."
     assert format_checkers(make_plan(), context) == "Approver: lead-b, lead-c"
     needs_two = replace(make_plan(), second_checker_reasons=("second_checker_above",))
     assert format_checkers(needs_two, context) == "Two approvers: lead-b, lead-c"
     only_one = replace(needs_two, approvers=("lead-b",))
-    assert format_checkers(only_one, context) == "Two approvers are needed; only lead-b may approve now"
+    assert format_checkers(only_one, context) == "Two approvers are needed; only lead-b may approve now."
