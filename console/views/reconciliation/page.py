@@ -78,6 +78,7 @@ class ReconcilePage(Page):
         (("[", "]"), "key.other_run"),
         (("L",), "key.runs"),
         (("S",), "key.reconcile"),
+        (("G",), "reconcile.go_on"),
         *list_export.EXPORT_KEY_HINTS,
         (("Esc",), "key.back"),
     )
@@ -330,6 +331,8 @@ class ReconcilePage(Page):
             self._show_instead_of_rows(
                 EmptyState(translate("reconcile.part_empty"), translate("reconcile.part_empty_hint"))
             )
+        elif run_details is not None and run_details.item.compared_count == 0:
+            self._show_instead_of_rows(EmptyState(translate("reconcile.none_compared"), icon_name="dash"))
         else:
             has_compared = run_details is None or run_details.item.compared_count != 0
             hint = translate("reconcile.all_agree_hint" if has_compared else "reconcile.nothing_compared")
@@ -363,6 +366,8 @@ class ReconcilePage(Page):
             "key.move_order": payment is not None
             and _can_set_order_paid(payment)
             and payment.work.reason in _WORK_REASONS_OF_UNPAID_ORDER,
+            "key.other_run": not (self.older_button.isHidden() and self.newer_button.isHidden()),
+            "reconcile.go_on": not self.resume_button.isHidden(),
         }
         self.show_key_hints_without([hint for hint, is_hint_offered in is_offered.items() if not is_hint_offered])
         self._show_position()

@@ -283,6 +283,23 @@ def test_a_bar_states_the_state_of_a_run(
     page = show_page(make_view(make_run(state=state, ended_at=None)))
     assert page._bar_by_name["run"].accessibleName().startswith(lead)
     assert page.resume_button.isHidden() is not goes_on
+    assert ((("G",), "Continue") in page.hint_bar.key_hints) is goes_on
+
+
+@pytest.mark.parametrize(("older_run_id", "is_named"), [(2, True), (None, False)])
+def test_the_keys_of_other_runs_are_shown_only_if_there_are_others(
+    show_page: ShowPageFunction, older_run_id: int | None, is_named: bool
+) -> None:
+    """The shortcut bar names [ and ] only if an older or a newer run exists."""
+    page = show_page(make_view(older_run_id=older_run_id))
+    assert (("[", "]") in [keys for keys, _text in page.hint_bar.key_hints]) is is_named
+
+
+def test_a_run_that_compared_nothing_does_not_state_that_all_agree(show_page: ShowPageFunction) -> None:
+    """If the day has no payments, the page doesn't state that all compared payments match."""
+    nothing = make_run(matched_count=0, imported_count=0, missing_at_provider_count=0, different_amount_count=0)
+    page = show_page(make_view(nothing, open_case_count=0), rows=())
+    assert page.empty_state.accessibleName() == "There were no payments to compare."
 
 
 def test_continuing_twice_is_one_run(qtbot: QtBot, appearance: object) -> None:
