@@ -334,9 +334,9 @@ class ReconcilePage(Page):
         elif run_details is not None and run_details.item.compared_count == 0:
             self._show_instead_of_rows(EmptyState(translate("reconcile.none_compared"), icon_name="dash"))
         else:
-            has_compared = run_details is None or run_details.item.compared_count != 0
-            hint = translate("reconcile.all_agree_hint" if has_compared else "reconcile.nothing_compared")
-            self._show_instead_of_rows(EmptyState(translate("reconcile.all_agree"), hint))
+            self._show_instead_of_rows(
+                EmptyState(translate("reconcile.all_agree"), translate("reconcile.all_agree_hint"))
+            )
 
     def _show_instead_of_rows(self, empty_state: EmptyState) -> None:
         """Show `empty_state` in place of the table. If the table has the focus, move the focus to a button, so that
