@@ -91,7 +91,7 @@ def _get_record_name(event: TimelineEvent, timeline: TimelinePage, language: str
 def format_event_sentence(event: TimelineEvent, language: str) -> str:
     """Return a sentence about an event of a timeline; the sentence doesn't name the event's record."""
     facts = wording.convert_amount_facts(event.facts)
-    if findings.is_reason_without_information(str(facts.get("reason"))):
+    if _adds_nothing_to_outcome(facts.get("reason"), facts.get("outcome"), language):
         facts = {**facts, "reason": None}
     if event.event_kind is TimelineEventKind.PROOF:
         summary = str(facts.get("summary") or "")
@@ -107,6 +107,17 @@ def format_event_sentence(event: TimelineEvent, language: str) -> str:
     if event.source != _AUDIT_LOG_SOURCE:
         return wording.translate(f"story.{event.what}", language, **facts)
     return wording.format_audit_entry(TimelineEntry(event.at, event.who, event.what, facts, event.result), language)
+
+
+def _adds_nothing_to_outcome(reason: object, outcome: object, language: str) -> bool:
+    """Return True if the reason of a provider's answer contains no more information than the outcome of the answer,
+    or has the same words, as in "Not found (not found)"."""
+    if findings.is_reason_without_information(str(reason)):
+        return True
+    if not reason or not outcome:
+        return False
+    words = wording.translate("finding.code", language, code=reason)
+    return words.casefold() == wording.translate(f"outcome.{outcome}", language).casefold()
 
 
 def _format_event_references(event: TimelineEvent, language: str) -> Iterator[str]:

@@ -271,6 +271,18 @@ def test_each_timeline_event_has_a_sentence(what: str, reason: str | None, langu
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("outcome", "reason"), [("NOT_FOUND", "http_404"), ("RATE_LIMITED", "http_429")])
+def test_an_answer_has_no_word_twice(outcome: str, reason: str, language: str) -> None:
+    """If the reason of an answer has the same words as its outcome, the sentence has them once."""
+    facts = {"from": "paypay", "outcome": outcome, "reason": reason, "summary": f"{outcome} {reason}"}
+    event = TimelineEvent(
+        NOW, TimelineEventKind.ANSWER, "op-a", "answer", "payment", "1", "evidence", "1", facts=facts
+    )
+    text = timelines.format_event_sentence(event, language).casefold()
+    assert text.count(wording.translate(f"outcome.{outcome}", language).casefold()) == 1, text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("code", SHOWN_ERROR_CODES)
 def test_each_error_has_a_sentence(code: ErrorCode, language: str) -> None:
     """The sentence of each error contains no unformatted fact, and its amounts have the currency of the record."""

@@ -49,7 +49,8 @@ _RIGHT_BY_KEY_HINT: Mapping[str, str] = {
     "key.probe": "probe", "key.refetch": "refetch", "key.resolve": "resolve", "key.move_order": "resolve",
     "key.take": "take", "key.give_back": "take", "key.hand_over": "take", "key.note": "note",
     "key.acknowledge": "note", "key.snooze": "note", "key.resolve_incident": "note", "key.save_view": "save_view",
-    "key.purchase": "purchase", "key.refund": "refund_request", "key.reconcile": "import", "reconcile.go_on": "import",
+    "key.purchase": "purchase", "key.refund": "refund_request", "key.reconcile": "import",
+    "reconcile.go_on": "import",
 }  # fmt: skip
 """Name of the right to the action of a shortcut, by the wording key of its hint. A page shows no hint to a person
 without the right."""
