@@ -87,9 +87,10 @@ class RefundPage(MoneyPage[RefundDetails]):
         record = details.record
         if is_refund_certainly_unsent(record) or record.last_sent_at is None:
             return None
-        key = "case.sent_once" if record.sent_count == 1 else "case.sent_again"
         sending_time = self.format_fact_time(record.last_sent_at, details.payment.provider)
-        return self.context.translate(key, at=sending_time, n=record.sent_count)
+        if record.sent_count == 1:
+            return sending_time
+        return f"{sending_time}\n{self.context.translate('case.sent_again', n=record.sent_count)}"
 
     def open_money_part(self, part_key: str) -> None:
         """Open the page of the payment, which shows the rows of all parts of the payment's amount."""

@@ -117,7 +117,7 @@ class ChartSection(ReportSection):
         margin = tokens().px("spacing", "page_margin")
         self._chart_panel = QWidget()
         self._legend_column = make_column(gap_px=0, margins=(margin, 8, margin, 0))
-        chart_row = make_row(self.chart, margins=(margin - 8, 0, margin - 8, 8))
+        chart_row = make_row(self.chart, margins=(margin - 8, 4, margin - 8, 8))
         panel_layout = make_column(gap_px=0)
         panel_layout.addLayout(self._legend_column)
         panel_layout.addLayout(chart_row, 1)

@@ -3,6 +3,7 @@
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -107,9 +108,13 @@ def test_differences_of_both_indian_days_are_those_of_the_japanese_day(console: 
     assert (reconciliation.run_ids, reconciliation.run_id) == ((1, 2), 2)
     assert (reconciliation.from_day, reconciliation.to_day) == (YESTERDAY - ONE_DAY, YESTERDAY)
     assert (reconciliation.matched_count, reconciliation.difference_count) == (12, 3)
-    notes = "\n".join(format_daily_close_notes(console.reports.read_daily_close("atom", YESTERDAY), "en"))
-    assert "Reconciliation 1, 2 (gateway days 2026-11-18 to 2026-11-19): 12 matching payments" in notes
+    close = console.reports.read_daily_close("atom", YESTERDAY)
+    notes = "\n".join(format_daily_close_notes(close, "en"))
+    assert "Reconciliation 1, 2 (gateway days 2026-11-18 to 2026-11-19): 12 matching payments in these days" in notes
     assert "3 differences of this Japanese day." in notes
+    of_one_day = replace(close, reconciliation=replace(reconciliation, from_day=YESTERDAY))
+    notes = "\n".join(format_daily_close_notes(of_one_day, "en"))
+    assert "Reconciliation 1, 2 (gateway day 2026-11-19): 12 matching payments in that day" in notes
 
 
 @pytest.mark.parametrize("begun_at", [DAY_BEGIN, INDIAN_MIDNIGHT - ONE_SECOND, INDIAN_MIDNIGHT, DAY_END - ONE_SECOND])

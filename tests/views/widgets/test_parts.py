@@ -266,6 +266,20 @@ def test_a_differing_side_is_read_out() -> None:
     assert strip.sizeHint().height() == before.height()
 
 
+def test_the_last_amount_ends_at_the_margin_of_the_page(show_widget: ShowWidget) -> None:
+    """The amount of the last side ends as far from the right edge as the name of the first side begins from the left
+    edge, so that it is aligned with the badges above and the amounts below."""
+    side = RecordSideState("Order", "Unpaid", "ring", "text", amount="¥12,000")
+    strip = RecordSideStrip([side, side, side], "Sides")
+    show_widget(strip)
+    strip.resize(1200, strip.height())
+    strip.fit_width(1200)
+    QApplication.processEvents()
+    amount, name = strip.panels[-1]._amount_label, strip.panels[0]._name_label
+    right_edge = amount.mapTo(strip, QPoint(amount.width(), 0)).x()
+    assert strip.width() - right_edge == name.mapTo(strip, QPoint(0, 0)).x()
+
+
 def test_texts_of_all_sides_stay_at_one_height(show_widget: ShowWidget) -> None:
     """The texts of all sides of a record stay at the same height when one side begins or ceases to differ."""
     agree = RecordSideState("Order", "Unpaid", "ring", "text", amount="¥12,000", fact="read 15:03:10", source="v7")

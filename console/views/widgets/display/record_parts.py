@@ -93,7 +93,9 @@ class RecordSidePanel(Surface):
         self._state_row.addWidget(self._amount_label)
         self._tools = FlowLayout(self._source_label, gap_px=6)
         source_row = make_flow_holder(self._tools)
-        margins = (tokens().px("spacing", "page_margin"), 8, 15, 6)
+        # The border at the right is 1 px wide, so the last amount ends at the margin of the page.
+        margin = tokens().px("spacing", "page_margin")
+        margins = (margin, 8, margin - 1, 6)
         self._layout = make_column(
             self._name_label,
             self._state_row,

@@ -1,0 +1,26 @@
+"""Tests of the facts on the page of a refund."""
+
+from dataclasses import replace
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from console.domain.calendar_days import IST
+from console.domain.payments.states import RefundState
+from console.views.money.refund_page import RefundPage
+from console.wording.sentences.formats import format_instant_in_zones
+from tests.views.invented_checks import NOW, make_window_context
+from tests.views.invented_payments import make_payment, make_refund, make_view
+
+
+@pytest.mark.parametrize(("sent_count", "further_line"), [(1, ""), (3, "\nSent 3 times, always with the same key")])
+def test_the_time_of_sending_has_a_line_for_each_time_zone(
+    qtbot: QtBot, appearance: object, sent_count: int, further_line: str
+) -> None:
+    """The facts of a refund at Atom show the time of sending in Japan and in India, each on a line of its own, as the
+    facts of a payment do. If the refund was sent more than once, a further line says how often."""
+    page = RefundPage(make_window_context())
+    qtbot.addWidget(page)
+    refund = make_refund(state=RefundState.SUBMITTED, sent_count=sent_count, last_sent_at=NOW)
+    details = make_view(refund, payment=replace(make_payment(), provider="atom"))
+    assert page._format_sending_time(details) == format_instant_in_zones(NOW, IST, separator="\n") + further_line
