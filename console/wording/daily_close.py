@@ -91,10 +91,10 @@ def format_daily_close_notes(close: DailyClose, language: str) -> Iterator[str]:
     else:
         key = "close.reconciliation.own_days" if run.has_differences_of_day else "close.reconciliation"
         ids = translate("close.id_separator", language).join(map(str, run.run_ids))
-        days, day_count = run.from_day.isoformat(), (run.to_day - run.from_day).days + 1
-        if day_count > 1:
+        days = run.from_day.isoformat()
+        if run.to_day != run.from_day:
             days = translate("close.days", language, first=days, last=run.to_day.isoformat())
-        counts = {"matched": run.matched_count, "n": run.difference_count, "day_count": day_count}
+        counts = {"matched": run.matched_count, "n": run.difference_count}
         yield translate(key, language, ids=ids, days=days, **counts)
     yield _format_first_close(close, language)
     if not close.is_complete:

@@ -110,11 +110,14 @@ def test_differences_of_both_indian_days_are_those_of_the_japanese_day(console: 
     assert (reconciliation.matched_count, reconciliation.difference_count) == (12, 3)
     close = console.reports.read_daily_close("atom", YESTERDAY)
     notes = "\n".join(format_daily_close_notes(close, "en"))
-    assert "Reconciliation 1, 2 (gateway days 2026-11-18 to 2026-11-19): 12 matching payments in these days" in notes
+    assert (
+        "Reconciliation 1, 2 (gateway's calendar: 2026-11-18 to 2026-11-19): 12 matching payments in this period"
+        in notes
+    )
     assert "3 differences of this Japanese day." in notes
     of_one_day = replace(close, reconciliation=replace(reconciliation, from_day=YESTERDAY))
     notes = "\n".join(format_daily_close_notes(of_one_day, "en"))
-    assert "Reconciliation 1, 2 (gateway day 2026-11-19): 12 matching payments in that day" in notes
+    assert "Reconciliation 1, 2 (gateway's calendar: 2026-11-19): 12 matching payments in this period" in notes
 
 
 @pytest.mark.parametrize("begun_at", [DAY_BEGIN, INDIAN_MIDNIGHT - ONE_SECOND, INDIAN_MIDNIGHT, DAY_END - ONE_SECOND])
