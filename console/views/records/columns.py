@@ -287,7 +287,7 @@ def _make_day_column(factory: _RecordColumnFactory) -> Column:
 
     if factory.has_only_checks:
         return factory.make_column("day", 104, format_day, "data", title_key="column.bought_on")
-    return factory.make_column("day", get_min_column_width("day"), format_day, "data")
+    return factory.make_column("day", get_min_column_width("day"), format_day, "data", title_key="column.created")
 
 
 def _make_maker_and_approvers_column(factory: _RecordColumnFactory) -> Column:
