@@ -244,6 +244,5 @@ def draw_group_heading(painter: QPainter, box: CellBox, group: RowGroup) -> None
     painter.setFont(appearance.font("body", is_bold=True))
     painter.drawText(x, box.baseline, group.word)
     painter.setPen(appearance.colour("muted"))
-    painter.setFont(appearance.font("data"))
     x += round(measure_font_runs(((group.word, False),), is_bold=True)) + CELL_PADDING_PX
-    painter.drawText(x, box.baseline, group.count)
+    draw_font_runs(painter, x, box.baseline, split_identifier_font_runs(group.count))

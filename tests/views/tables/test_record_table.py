@@ -17,6 +17,7 @@ from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import ThemeName
 from console.views.theme.theme import Appearance, current_appearance
 from console.wording.sentences.formats import NO_VALUE
+from tests.legible.ink import record_drawn_texts
 from tests.views.tables.conftest import PAGE_SIZE, VersionedRow, WatchedModel
 
 MakeTableFunction = Callable[..., RecordTable]
@@ -325,3 +326,12 @@ def test_a_missing_value_has_one_sign(table: MakeTableFunction, kind: str) -> No
         painter.end()
         pictures.append(picture.toImage())
     assert pictures[0] == pictures[1]
+
+
+def test_only_the_figures_of_a_heading_have_the_figures_font(table: MakeTableFunction) -> None:
+    """The number of a group's heading can stand in a sentence, whose words have the font of the other texts."""
+    view = table(2, group_of=lambda _row: RowGroup(0, "Open", count="28 (27 not acknowledged)"))
+    with record_drawn_texts() as drawn_texts:
+        view.grab()
+    pieces = [drawn.text for drawn in drawn_texts]
+    assert pieces[pieces.index("Open") :][:5] == ["Open", "28 (27 ", "not ", "acknowledged", ")"]
