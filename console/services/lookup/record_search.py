@@ -10,7 +10,7 @@ from console.domain.corporation_number import list_numbers_one_typing_error_away
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
-from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck
+from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
 from console.domain.views.any_record import LookupResult
 from console.services.process.context import ServiceContext, require_reader
 from console.store.credit_checks import credit_checks, joined_reads
@@ -155,7 +155,8 @@ class Lookup:
         rows). Leave out a record if a related row can't be read. If no record needs such facts for its explanation,
         read nothing and give the credit checks empty relations.
         """
-        if not any(_needs_relations(record) for group in groups for record in group):
+        has_registry = self._context.open_registry() is not None
+        if not any(_needs_relations(record, has_registry=has_registry) for group in groups for record in group):
             return [tuple(map(_add_empty_relations, group)) for group in groups]
         # Imported here, because a lookup that reads no relations doesn't need the modules of all kinds of records.
         from console.services.records.completer import map_readable_records
@@ -270,13 +271,16 @@ class Lookup:
         )
 
 
-def _needs_relations(record: "QueuedRecord") -> bool:
+def _needs_relations(record: "QueuedRecord", *, has_registry: bool) -> bool:
     """True if the explanation of the record needs its relations: facts of related rows, such as the payments of an
-    order."""
+    order. A bought credit check needs them at a desk with a corporation registry (`has_registry`), because its
+    corporation may have changed."""
     return (
         not isinstance(record, CreditCheck)
         or record.certainty is Certainty.UNKNOWN
         or record.state is CheckState.ERROR
+        or record.work.state is WorkState.NEEDS_REVIEW
+        or (has_registry and record.is_live and record.state is CheckState.SUCCESS)
     )
 
 

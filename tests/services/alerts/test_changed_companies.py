@@ -12,7 +12,9 @@ from threading import Barrier, Thread
 import pytest
 
 from console.domain.errors import ConsoleError
+from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.registry.publication_days import is_publication_day
+from console.domain.service_results import WorkBadge
 from console.domain.tasks.records import COMPANY_TOPIC
 from console.domain.views.any_record import CreditCheckDetails
 from console.sandbox.registry import changes, write_whole_file
@@ -81,6 +83,12 @@ def read_check(scene: DesksWithSameRegistry, index: int) -> CreditCheckDetails:
         f"SELECT min(id) FROM {CHECKS_TABLE} WHERE corporation_number = '{number}' AND superseded_at IS NULL"
     )
     return scene.console.credit_checks.read_credit_check(int(id))
+
+
+def find_looked_up_badges(scene: DesksWithSameRegistry, index: int, clock: ManualClock) -> list[WorkBadge]:
+    """Return the badges of work of the company's credit checks, as the page of the company shows them."""
+    found = scene.console.lookup.find_records(make_corporation_number(index))
+    return [explain_credit_check(check, clock.now()).work for check in found.credit_checks]
 
 
 def write_records(scene: DesksWithSameRegistry) -> None:
@@ -249,12 +257,14 @@ def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock
             "next.company_changed",
             by_number[make_corporation_number(0)],
         )
+        assert find_looked_up_badges(scene, 0, hand_clock) == [WorkBadge.POSSIBLE] == [opened.explanation.work]
         acknowledge = scene.console.alerts.acknowledge
         seen = acknowledge(by_number[make_corporation_number(0)], "asked them", request_id="ack-1")
         assert acknowledge(by_number[make_corporation_number(0)], "asked them", request_id="ack-1") == seen
         assert seen.resolved_at is not None
         acknowledged = read_check(scene, 0)
         assert (acknowledged.explanation.next_step.code, acknowledged.open_alert_id) == ("next.nothing", None)
+        assert find_looked_up_badges(scene, 0, hand_clock) == [WorkBadge.NONE]
         hand_clock.at += timedelta(minutes=5)
         later = f"{hand_clock.now():%Y-%m-%d %H:%M:%S}"
         for index in (1, 2):
