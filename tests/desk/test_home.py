@@ -144,7 +144,7 @@ def test_home_opens_unscrolled_at_every_text_size(
     assert focus is not None
     assert home.isAncestorOf(focus)
     assert not focus.visibleRegion().isEmpty(), "focus out of sight"
-    person.tab_to("Needs attention")
+    person.tab_to("Needs a person (oldest first)")
     assert home.table.hasFocus()
 
 

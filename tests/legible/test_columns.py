@@ -23,7 +23,7 @@ IDENTITY_COLUMNS = {"company", "corporation", "name", "record", "payment", "abou
 AMOUNT_COLUMNS = {"amount", "paid", "aside", "sum", "difference"}
 CAUSE_COLUMNS = {"cause", "why", "error", "reason"}
 MIN_SENTENCE_PX = 90
-WHOLE_SENTENCES = {"Needs attention (oldest first)", "要対応（古い順）"}  # that must show every reason whole
+WHOLE_SENTENCES = {"Needs a person (oldest first)", "要対応（古い順）"}  # that must show every reason whole
 SCENES_WITH_TABLES = (
     ("home", "queues", "company", "audit"),
     ("admin", "record_tabs", "unfinished", "alerts"),
