@@ -234,8 +234,8 @@ class FunctionBodyReader:
         return returned + other, bool(ends)
 
     def _run_match(self, subject: ast.expr, cases: list[ast.match_case]) -> tuple[list[Shape], bool]:
-        """Read the first case of a match statement that the shape of `subject` allows. Return the shapes that the
-        case returns, and True if its end can be reached.
+        """Read one case of a match statement: the first one that the shape of `subject` (the form of its value)
+        allows. Return the shapes that this case returns, and True if the end of the case can be reached.
         """
         given = self.read(subject)
         for case in cases:

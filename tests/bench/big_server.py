@@ -28,7 +28,9 @@ _ACCOUNT_MARK = "bench"
 
 
 class BigServer:
-    """The running server. The user name in its database URLs is that of an operator in the databases."""
+    """The running MariaDB server with the databases of 1 and 10 million credit checks. The user name in its database
+    URLs is that of an operator in the databases.
+    """
 
     def __init__(self, server: Server) -> None:
         self._server = server

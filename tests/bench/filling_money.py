@@ -8,7 +8,9 @@ need a review; the others are completed.
 MONEY_TABLES = ("approvals", "orders", "payments", "refunds")
 _INSTANT_SQL = "'2026-11-20 03:00:00.000000'"
 SINCE_SQL = "'2026-04-' || substr('0' || (1 + i % 28), -2) || ' 03:00:00.000000'"
-"""SQL of `state_since`: the newest row isn't the last one, and many rows share an instant."""
+"""SQL expression for the values of the column `state_since`: the row with the newest instant isn't the row with the
+largest id, and many rows have the same instant.
+"""
 _ORDERS = f"""INSERT INTO orders (id, merch_txn_id, corporation_number, total_amount, status, work_state, created_at,
     updated_at, state_since, version)
   {{counted}} SELECT i, 'ORD-' || i, substr('9000000000000' || (i - i % 3), -13), 3300,

@@ -140,7 +140,7 @@ def _prepare_unknown_check(case: CreditCheckKillCase, console: Console, sandbox:
     else:
         case.extra_settings = {"ALARMBOX_FIND_PURCHASES": "1"}
         sandbox.control.add_fault("close_after_charge", call="purchase", number=case.number)
-        assert _call_for_ending(lambda: _buy_check(case, console)) == "outcome_unknown"
+        assert _call_for_code(lambda: _buy_check(case, console)) == "outcome_unknown"
     (record,) = console.lookup.find_records(case.number).credit_checks
     charge = sandbox.ledger.list_charges_of_number(case.number)[0]
     case.record_id = record.id
@@ -184,7 +184,7 @@ def _check_before_expiry(case: CreditCheckKillCase, console: Console, sandbox: S
     if case.step in _STEPS_AFTER_TX1 and found and found[0].state is CheckState.ERROR:
         return  # its lease was over by then: the desk has told that it was not sent
     if case.buys and case.step != "before_tx1":
-        assert _call_for_ending(lambda: _buy_check(case, console)) == "already_purchased"
+        assert _call_for_code(lambda: _buy_check(case, console)) == "already_purchased"
     for record in found:
         assert record.state is not CheckState.ERROR
         assert console.credit_checks.read_credit_check(record.id).explanation.next_step.code
@@ -269,7 +269,7 @@ def _settle_unknown_record(
         assert _buy_check(case, console).state is CheckState.SUCCESS
 
 
-def _call_for_ending(call: object) -> str:
+def _call_for_code(call: object) -> str:
     """Call `call`. Return "done", or the error code if the call is refused."""
     try:
         call()  # type: ignore[operator]  # a lambda

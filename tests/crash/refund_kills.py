@@ -22,7 +22,7 @@ from tests.support import money_truth, truth
 from tests.support.children import Child, start_children
 from tests.support.desks import MovedClock
 from tests.support.money_desks import (
-    call_for_ending,
+    call_for_code,
     find_newest_refund,
     import_paid_payment,
     make_provider_settings,
@@ -230,7 +230,7 @@ def _approve_refund(case: RefundKillCase, team: MakerAndCheckerDesks, fault: str
     """
     if fault:
         team.sandbox.control.add_fault(fault, call="paypay_refund", payment=case.number)
-    code = call_for_ending(lambda: team.checker.refunds.approve(case.refund))
+    code = call_for_code(lambda: team.checker.refunds.approve(case.refund))
     wanted = {"": "done", "close_after_charge": "outcome_unknown", "result:RATE_LIMIT": "rate_limited"}
     assert code == wanted[fault], f"{code}: {case}"
 
@@ -256,7 +256,7 @@ def _kill_all(cases: Sequence[RefundKillCase]) -> None:
 
 
 def _check_killed(case: RefundKillCase, child: Child) -> None:
-    """Check that the child was killed at its step."""
+    """Check that the child process of this case was killed at the step `case.step`."""
     assert child.wait_for_report() == "open"
     assert child.wait_for_end() == KILLED_EXIT_STATUS, f"{case.action} passed {case.step} unharmed"
 
@@ -273,7 +273,7 @@ def _check_before_expiry(case: RefundKillCase, team: MakerAndCheckerDesks) -> No
     if not case.sends or case.step not in ("after_tx1", "after_send", "before_tx2"):
         return
     for send in (team.checker.refunds.submit, team.checker.refunds.approve):
-        code = call_for_ending(lambda send=send: send(case.refund))  # type: ignore[misc]  # bound here
+        code = call_for_code(lambda send=send: send(case.refund))  # type: ignore[misc]  # bound here
         assert code in ("in_progress", "already_decided"), f"{code}: {case}"
     assert team.count_provider_refunds(case) == sent, f"sent again: {case}"
     assert team.checker.refunds.read_refund(case.refund).explanation.next_step.code

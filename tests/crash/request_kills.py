@@ -111,7 +111,7 @@ def _call_until_leases_expire(case: RequestKillCase, console: Console, sandbox: 
     told = ["in_progress"]
 
     def is_ended() -> bool:
-        told[0] = call_for_ending(case, console)
+        told[0] = call_for_code(case, console)
         return told[0] != "in_progress"
 
     wait_until(is_ended, f"{case.action} at {case.step}: the leases to run out")
@@ -121,18 +121,18 @@ def _call_until_leases_expire(case: RequestKillCase, console: Console, sandbox: 
 def _repeat_call(case: RequestKillCase, console: Console, sandbox: Sandbox, answer: str, sent_before: int) -> str:
     """Repeat the call, and check its answer and that the action is executed at most once. Return the answer."""
     if case.step == STEP_AFTER_TX1 and answer == "outcome_unknown":
-        answer = call_for_ending(case, console)
+        answer = call_for_code(case, console)
     assert answer == case.expected_answer, (case, answer)
     assert count_provider_requests(case, sandbox) == sent_before + (answer == "acted" and case.action != "request"), (
         case
     )
     assert count_provider_requests(case, sandbox) <= 1, case
     if answer == "acted":
-        assert call_for_ending(case, console) == "repeated", case
+        assert call_for_code(case, console) == "repeated", case
     return answer
 
 
-def call_for_ending(case: RequestKillCase, console: Console) -> str:
+def call_for_code(case: RequestKillCase, console: Console) -> str:
     """Make the call. Return "acted", "repeated", or the error code if it is refused."""
     with request_ids.watch_for_repeated_request() as watch:
         try:

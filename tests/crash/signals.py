@@ -83,7 +83,7 @@ def execute_with_interrupts(
         for step, subject in steps_and_subjects:
             points.step, points.fired = step, False
             try:
-                ended = _call_for_ending(lambda subject=subject: _FUNCTION_BY_ACTION[action](console, subject))  # type: ignore[misc]  # bound
+                ended = _call_for_code(lambda subject=subject: _FUNCTION_BY_ACTION[action](console, subject))  # type: ignore[misc]  # bound
             except KeyboardInterrupt:
                 ended = "interrupted"
             points.step = None
@@ -100,10 +100,10 @@ def execute_until_terminated(
         points = console._context.failpoints = SignalPoints(number, at_later_steps=True)
         points.step = step
         pipe.send("open")
-        pipe.send(_call_for_ending(lambda: _FUNCTION_BY_ACTION[action](console, subject)))
+        pipe.send(_call_for_code(lambda: _FUNCTION_BY_ACTION[action](console, subject)))
 
 
-def _call_for_ending(act: Callable[[], object]) -> str:
+def _call_for_code(act: Callable[[], object]) -> str:
     """Call `act`. Return "done", or the error code if the call is refused."""
     try:
         act()
@@ -215,7 +215,7 @@ def _prepare_records(stage: SignalTestStage, action: str, counts: Sequence[int])
         if action == "submit":  # approved, and kept from being sent by a provider that has had enough
             stage.sandbox.control.add_fault("result:RATE_LIMIT", call="paypay_refund", times=count)
             for refund in asked:
-                assert _call_for_ending(lambda refund=refund: stage.checker.refunds.approve(refund)) == "rate_limited"  # type: ignore[misc]  # bound
+                assert _call_for_code(lambda refund=refund: stage.checker.refunds.approve(refund)) == "rate_limited"  # type: ignore[misc]  # bound
             stage.sandbox.control.clear_faults()
         return list(asked)
     clients = [client for client, n in enumerate(counts, 1) for _ in range(n)]

@@ -63,8 +63,10 @@ def fail_random_statements(
 
 
 def fail_at_statement(nth: int, place: Place, action: str, fault: StatementFault, *, lasting: bool) -> bool:
-    """Execute the action at a desk of its own, with a fault at the n-th statement, and check the result. Return False
-    if the action has fewer statements."""
+    """Let the SQL statement with the number `nth` (from 1) fail while a desk of its own executes the action, and
+    check the records. `fault` is the kind of failure; with `lasting` all later statements fail, too. Return False if
+    the action has fewer than `nth` statements.
+    """
     clock = ManualClock()
     with use_lease_clock(clock):
         return _run_with_fault(nth, place, clock, action, fault, lasting=lasting)
@@ -73,8 +75,9 @@ def fail_at_statement(nth: int, place: Place, action: str, fault: StatementFault
 def _run_with_fault(
     nth: int, place: Place, clock: ManualClock, action: str, fault: StatementFault, *, lasting: bool
 ) -> bool:
-    """Execute the action with the fault, and check how it ended. Then run the due tasks in a new process of the desk,
-    and check the records."""
+    """Execute the action while the statement fails, and check how the action ended. Then run the due tasks in a new
+    process of the desk, and check the records.
+    """
     alarmbox = InMemoryAlarmBox(today=clock.today)
     with place.desk(alarmbox, clock) as console:
         before = _prepare_purchase(console, clock, action)

@@ -58,7 +58,7 @@ def run_action(pipe: Pipe, environment: Mapping[str, str], action: str, subject:
         pipe.send("open")
         if full_at is not None:
             console._context.failpoints = FullDisk(full_at)
-        ended = _call_for_ending(lambda: _execute_action(console, action, subject))
+        ended = _call_for_code(lambda: _execute_action(console, action, subject))
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         pipe.send(ended)
 
@@ -71,7 +71,7 @@ def _execute_action(console: Console, action: str, subject: str) -> object:
     return console.payments.start(int(subject), "paypay")
 
 
-def _call_for_ending(act: Callable[[], object]) -> str:
+def _call_for_code(act: Callable[[], object]) -> str:
     """Call `act`. Return "done", or the error code if the call is refused."""
     try:
         act()
@@ -114,7 +114,7 @@ class UnsentStage:
             return str(insert_order(self.place, f"ORD-{next(_ORDERS)}", 3_300))
         refund = request_refund(self.maker, import_paid_payment(self.maker, self.sandbox, f"ORD-{next(_ORDERS)}").id)
         self.sandbox.control.add_fault("result:RATE_LIMIT", call="paypay_refund")
-        assert _call_for_ending(lambda: self.checker.refunds.approve(refund.id)) == "rate_limited"
+        assert _call_for_code(lambda: self.checker.refunds.approve(refund.id)) == "rate_limited"
         self.sandbox.control.clear_faults()
         return str(refund.id)
 
@@ -161,7 +161,7 @@ class UnsentStage:
             assert console._context.spool.list_unsent_entries(console._context.database_id) == ()
             assert truth.count_calling_operations(console.database) == 0
             assert self.count_executions(action, subject) == executions_before
-            assert _call_for_ending(lambda: _execute_action(console, action, subject)) in ("done", "already_decided")
+            assert _call_for_code(lambda: _execute_action(console, action, subject)) in ("done", "already_decided")
             assert self.count_executions(action, subject) == executions_before + 1
             console.audit.verify_chains()
 
@@ -210,7 +210,7 @@ def test_a_kill_after_the_intent_leaves_an_unknown_record(stage: UnsentStage, ac
     stage.await_lapse()
     with stage.open_failed_desk() as console:
         assert stage.read_record(action, subject, console).certainty is Certainty.UNKNOWN
-        again = _call_for_ending(lambda: _execute_action(console, action, subject))
+        again = _call_for_code(lambda: _execute_action(console, action, subject))
         assert again in ("already_purchased", "in_progress", "outcome_unknown")
     assert stage.count_executions(action, subject) == before
 

@@ -16,7 +16,7 @@ from tests.harms.attacks import (
     make_update_attacks,
 )
 from tests.harms.scene import UTC, AttackedDatabase
-from tests.support.money_desks import call_for_ending
+from tests.support.money_desks import call_for_code
 from tests.support.teams import PERSON_NAME_BY_ROLE
 
 LARGE_YEN = 200_000
@@ -71,13 +71,13 @@ def find_open_refund(scene: AttackedDatabase, payment: Payment) -> Refund | None
     return views.read_refund(found[0][0]).record if found else None
 
 
-def approve_and_run_due(scene: AttackedDatabase, refund: Refund) -> RefundState:
+def approve_and_run_due_tasks(scene: AttackedDatabase, refund: Refund) -> RefundState:
     """Let two approvals be given, let a person submit the refund, and let the worker run the due tasks. Return the
     state of the refund after that.
     """
     for _ in range(2):
-        call_for_ending(lambda: scene.get_desk("lead-b").refunds.approve(refund.id))
-    call_for_ending(lambda: scene.get_desk("op-b").refunds.submit(refund.id))
+        call_for_code(lambda: scene.get_desk("lead-b").refunds.approve(refund.id))
+    call_for_code(lambda: scene.get_desk("op-b").refunds.submit(refund.id))
     scene.get_desk("worker").recovery.run_all_tasks()
     return scene.get_desk("lead-b").refunds.read_refund(refund.id).record.state
 
@@ -93,7 +93,7 @@ def test_no_requester_shortens_the_cooling_off_period(harm_scene: AttackedDataba
             refund = find_open_refund(scene, payment)
             if refund is not None:
                 came += 1
-                assert approve_and_run_due(scene, refund) is RefundState.APPROVED, way
+                assert approve_and_run_due_tasks(scene, refund) is RefundState.APPROVED, way
                 scene.get_desk(person).refunds.withdraw(refund.id)
             assert scene.count_refunds(payment) == 0, way
             scene.sql(f"UPDATE payments SET reserved_minor = 0 WHERE id = {payment.id}")
@@ -131,12 +131,12 @@ def test_no_role_shortens_a_cooling_off_period(harm_scene: AttackedDatabase, pay
         "limits", ("UPDATE limits SET value = 0 WHERE name = 'cooling_off_seconds'", "DELETE FROM limits")
     )
     scene.attack_as_each_role((limits,))
-    assert approve_and_run_due(scene, refund) is RefundState.APPROVED
+    assert approve_and_run_due_tasks(scene, refund) is RefundState.APPROVED
     assert scene.count_refunds(payment) == 0
     scene.sql(
         "UPDATE refunds SET created_at = created_at - INTERVAL 1 HOUR, sends_after = sends_after - INTERVAL 1 HOUR"
         f" WHERE id = {refund.id}"
     )
-    assert approve_and_run_due(scene, refund) is not RefundState.APPROVED
+    assert approve_and_run_due_tasks(scene, refund) is not RefundState.APPROVED
     assert scene.count_refunds(payment) == 1
     scene.check_ordinary_work()

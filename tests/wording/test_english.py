@@ -14,8 +14,8 @@ from console.wording.sentences.english import join_after_fact
 ENGLISH_SENTENCES = read_sentences("en")
 JAPANESE_SENTENCES = read_sentences("ja")
 
-# Phrases that no sentence contains, with the reason and the word to use instead.
-REASON_BY_UNUSED_PHRASE = {
+# Phrases that no sentence may contain, with the reason and the word to use instead.
+REASON_BY_FORBIDDEN_PHRASE = {
     r"by itself|by themselves": "it reads like a riddle; say automatically",
     r"\b(some|any|every)body\b|\bnobody\b": "say someone, anyone, everyone, no one",
     r"\bwhoever\b|\bwhatever\b": "name the person or the thing",
@@ -123,7 +123,9 @@ def render_with_count(key: str, number: int) -> str:
     return translate(key, "en", **{**facts, **dict.fromkeys(iterate_counted_facts(ENGLISH_SENTENCES[key]), number)})
 
 
-@pytest.mark.parametrize(("phrase", "reason"), REASON_BY_UNUSED_PHRASE.items(), ids=list(REASON_BY_UNUSED_PHRASE))
+@pytest.mark.parametrize(
+    ("phrase", "reason"), REASON_BY_FORBIDDEN_PHRASE.items(), ids=list(REASON_BY_FORBIDDEN_PHRASE)
+)
 def test_a_phrase_is_not_used(phrase: str, reason: str) -> None:
     """No English text contains the given phrase, because a plainer phrase is used instead."""
     pattern = re.compile(phrase, re.IGNORECASE)

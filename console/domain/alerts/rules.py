@@ -44,7 +44,7 @@ ALERT_RULES = frozenset(rule.value for rule in AlertRule)
 PAID_ORDER_STATES = frozenset({OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED})
 """States of an order that the shop or the console has marked as paid."""
 _SHIPPED_STATES = frozenset({OrderState.SHIPPED, OrderState.DELIVERED})
-_LONGEST_OBSERVED_CHARACTERS = 255
+_MAX_OBSERVED_CHARACTERS = 255
 """Largest number of characters of the texts `observed` and `expected`, as in their columns."""
 _EARLIEST_INSTANT = datetime.min.replace(tzinfo=UTC)
 
@@ -198,7 +198,7 @@ class _GracePeriods:
 def _format_observed_states(order: Order, payments: Sequence[Payment]) -> str:
     """Return the text `observed` of an alert: the states of the order and of these payments, and their amounts."""
     text = "; ".join((f"order={order.state}", *map(_format_payment, payments)))
-    return text[:_LONGEST_OBSERVED_CHARACTERS]
+    return text[:_MAX_OBSERVED_CHARACTERS]
 
 
 def _format_payment(payment: Payment) -> str:

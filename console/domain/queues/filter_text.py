@@ -273,7 +273,9 @@ def parse_amount(text: str) -> AmountRange:
 
 
 def _add_age_condition(record_filter: RecordFilter, text: str) -> RecordFilter:
-    """Return the filter with the condition on the age, such as `>2d`, `1h..3d` or `>2日`."""
+    """Return the filter with the condition on the age of a record, such as `>2d`, `1h..3d` or `>2日`. The age is the
+    time since the record's state or certainty last changed (see AgeRange).
+    """
     match = _AGE_PATTERN.fullmatch(_JAPANESE_UNIT_PATTERN.sub(lambda unit: _UNIT_BY_JAPANESE[unit[0]], text.lower()))
     if match is None:
         raise InvalidFilterValue

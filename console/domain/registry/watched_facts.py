@@ -27,7 +27,7 @@ PART_SEPARATOR, PAIR_SEPARATOR = "; ", "|"
 """Separators in the text `observed` of the alerts about changed corporations: between its parts, and between the old
 and the new value of a part."""
 
-_LONGEST_OBSERVED_CHARACTERS = 255
+_MAX_OBSERVED_CHARACTERS = 255
 _NAME_LENGTHS_TO_TRY = (150, 60, 40, 24)
 """Lengths (characters) to which names and addresses are cut, one after the other, until the text of an alert fits."""
 
@@ -176,7 +176,7 @@ def format_observed_change(before: WatchedFacts, after: WatchedFacts, successor_
     into which the changed corporation was merged; "" if it wasn't merged or the name isn't known. Names and addresses
     are cut if the text would be too long for its column."""
     texts = (_join_changes(before, after, successor_name, length) for length in _NAME_LENGTHS_TO_TRY)
-    return next((text for text in texts if len(text) <= _LONGEST_OBSERVED_CHARACTERS), "")
+    return next((text for text in texts if len(text) <= _MAX_OBSERVED_CHARACTERS), "")
 
 
 def _join_changes(before: WatchedFacts, after: WatchedFacts, successor_name: str, max_characters: int) -> str:

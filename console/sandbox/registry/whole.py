@@ -282,9 +282,9 @@ def _draw_street_endings(seed: int) -> list[str]:
 
 @lru_cache(maxsize=4)
 def _draw_date_fields(seed: int, last_day: date) -> list[tuple[str, str]]:
-    """Return a list of random dates, from which each row gets one pair of texts; no date is after `last_day`. The
-    first text of a pair has the CSV fields process, correction, day of update and day of change; the second text is
-    the day of assignment. The last four different results are cached.
+    """Return a list of pairs of texts with random dates, of which each row gets one pair; no date is after
+    `last_day`. The first text of a pair has the CSV fields process, correction, day of update and day of change; the
+    second text is the day of assignment. The last four different results are cached.
     """
     random_source = random.Random(f"{seed} dates")  # noqa: S311 - repeatable on purpose, nothing secret
     return [_draw_dates_of_row(random_source, last_day) for _ in range(4_093)]

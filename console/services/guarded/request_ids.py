@@ -431,7 +431,7 @@ class RequestIdService:
         """Run `act` under the acquired request id, store its answer, and return its value or raise its error. If
         another call has acquired the id meanwhile, and this call had no effect, return or raise the answer of that
         other call."""
-        beat_name = f"{leased_request.request.request_id}-{leased_request.fence}-{id(leased_request)}"
+        beat_name = f"{leased_request.request_key.request_id}-{leased_request.fence}-{id(leased_request)}"
         self._heartbeat.add_beat(beat_name, lambda: self._renew_request_id_lease(leased_request))
         try:
             with bind_writes_to_request_id(leased_request) as binding:
@@ -450,7 +450,7 @@ class RequestIdService:
             is_still_held = self._end_call(leased_request, answer)
             if is_still_held or _had_effect(answer):
                 raise
-            value = self._return_or_raise_answer_of_later_holder(leased_request.request, find_answer, error)
+            value = self._return_or_raise_answer_of_later_holder(leased_request.request_key, find_answer, error)
         except BaseException:
             self._end_lease(leased_request)
             raise
@@ -471,7 +471,7 @@ class RequestIdService:
 
         def find_stored_answer() -> CallAnswer | None:
             with self._context.database.read() as conn:
-                row = request_ids.find_use(conn, leased_request.request)
+                row = request_ids.find_use(conn, leased_request.request_key)
             return None if row is None or row.fence != leased_request.fence else find_answer(row)
 
         try:
@@ -526,7 +526,7 @@ class RequestIdService:
         state = request_ids.USE_ANSWERED if is_stored else request_ids.USE_FREE
         is_owner, epoch = self._context.write(lambda tx: self._store_end_of_call(tx, leased_request, state, text))
         if is_owner and text is not None and _is_final_answer(answer):
-            self._cache.store_result(*_make_cache_key(leased_request.request), text, epoch)
+            self._cache.store_result(*_make_cache_key(leased_request.request_key), text, epoch)
         return is_owner
 
     def _repeat_until_success(self, step: Callable[[], T]) -> T:

@@ -152,8 +152,8 @@ class Lookup:
         self, conn: Connection, *groups: "Sequence[QueuedRecord]"
     ) -> "list[tuple[Any, ...]]":
         """Return the groups of records in their given sequence; each record has its relations (facts of related
-        rows). Leave out a record if a related row can't be read. If no record needs such facts for its explanation,
-        read nothing and give the credit checks empty relations.
+        rows). Leave out a record if a related row can't be read. If there are only credit checks, and none of them
+        needs such facts for its explanation, read nothing and give them empty relations.
         """
         has_registry = self._context.open_registry() is not None
         if not any(_needs_relations(record, has_registry=has_registry) for group in groups for record in group):

@@ -398,8 +398,10 @@ class HealthCheckService:
 
     def _is_authorised_at_alarmbox(self) -> bool:
         """True if the database has stored AlarmBox tokens, or the settings have the first refresh token, and AlarmBox
-        hasn't refused these tokens: a case is open as long as a person must authorise again. Also True if the
-        database can't be read, because another check reports this error."""
+        hasn't refused these tokens. A refusal of the tokens has opened an alert, which stays open until a person has
+        authorised the console again. Also True if the database can't be read, because another check reports this
+        error.
+        """
         has_first_token = bool(self._settings.read_secret("ALARMBOX_REFRESH_TOKEN"))
         try:
             migrate.ensure_schema(self._database)

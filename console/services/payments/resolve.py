@@ -205,8 +205,9 @@ class PaymentResolver:
         sourced_report: ReportWithSource,
     ) -> ReportEffectName:
         """Apply the provider's answer, which confirms the decision of `person`, and return its effect. The effect is
-        `unknown`, and the cases stay open, if the answer can't be booked. An answer can't be booked if another
-        payment of ours already has the provider's payment id in it, or if it may be about another attempt to pay.
+        `unknown`, and the cases stay open, if the answer can't be booked. An answer can't be booked if the provider's
+        payment id in the answer already belongs to another payment of ours, or if the answer may be about another
+        attempt to pay.
         """
         context = self._context
         evidence.add_person_evidence(

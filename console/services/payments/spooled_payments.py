@@ -118,9 +118,9 @@ class LostPaymentRestorer:
         return payment_work.require_payment(tx, applied_report.payment_id)
 
     def _require_restored_payment(self, tx: Transaction, intent: Intent, amount: Money) -> Payment:
-        """Return the payment of a lost start. If the database doesn't have the payment, insert it and write an audit
-        entry about this. The inserted payment has its old id, or a new id if the old id is in use. Raises RunAgain if
-        another process has just inserted the payment.
+        """Return the payment whose start the database has lost (a lost operation). If the database doesn't have the
+        payment, insert it and write an audit entry about this. The inserted payment has its old id, or a new id if
+        the old id is in use. Raises RunAgain if another process has just inserted the payment.
         """
         context = self._context
         provider, _, number = (intent.provider_key or "").partition(":")

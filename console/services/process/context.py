@@ -580,7 +580,7 @@ class ServiceContext:
                 ErrorCode.IN_PROGRESS,
                 {
                     "reason": InProgressReason.SAME_REQUEST_ID_RUNNING,
-                    "request_id": request_binding.owned_request.request.request_id,
+                    "request_id": request_binding.owned_request.request_key.request_id,
                 },
             )
 

@@ -11,7 +11,7 @@ from console.store.schema.core import credit_checks
 from console.store.schema.legacy_table import ORIGINAL_COLUMNS, TABLE_NAME, LegacyColumn, LegacyTable
 
 _NULLABLE_COLUMNS = ORIGINAL_COLUMNS[3:]
-"""Columns that must accept NULL: all original columns except the first three."""
+"""Columns that must accept NULL: all original columns (ORIGINAL_COLUMNS) except the first three."""
 _INTEGER_TYPES = ("tinyint", "smallint", "mediumint", "int", "bigint")
 _TYPES_OF_COLUMN: Mapping[str, tuple[str, ...]] = {
     "id": ("mediumint", "int", "bigint"),
@@ -187,7 +187,9 @@ def _find_engine_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
 
 
 def _find_type_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
-    """Yield an obstacle for each original column with a type, default or length that the console can't use."""
+    """Yield an obstacle for each column of the other application with a type, default or length that the console
+    can't use.
+    """
     for name, allowed_types in _TYPES_OF_COLUMN.items():
         column = table.columns[name]
         if column.base_type not in allowed_types:

@@ -172,7 +172,7 @@ class PdfDocument:
         return answer_head, payload
 
     def _require_open(self) -> None:
-        """End the child process and refuse the request if `close` was called."""
+        """If `close` was called, end the child process and refuse the request."""
         if self._is_closed:
             self._end_child()
             _raise_unusable(UnusableAnswerReason.PDF_READER_CLOSED)

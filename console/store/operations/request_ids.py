@@ -164,7 +164,7 @@ class RequestIdUse:
 class LeasedRequestId:
     """A request id whose lease this process holds, with the fencing token `fence` of that lease."""
 
-    request: RequestKey
+    request_key: RequestKey
     fence: int
 
 
@@ -329,4 +329,4 @@ def _make_leased_id_parameters(leased_request_id: LeasedRequestId) -> dict[str, 
     """Return the parameters of SQL statements that select the request id only while it still has the fencing token
     with which this process acquired it.
     """
-    return leased_request_id.request.parameters | {"fence_as_acquired": leased_request_id.fence}
+    return leased_request_id.request_key.parameters | {"fence_as_acquired": leased_request_id.fence}

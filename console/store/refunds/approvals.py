@@ -1,5 +1,7 @@
 """Table `approvals`: proposals of a final state for a record with an unknown outcome, and approvals (votes) of
-refunds. Each of these decisions needs two people."""
+refunds. One person alone can't make these decisions: a proposal needs a second person who sets the same state, a
+refund one approver other than its requester, and a large refund two approvers.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

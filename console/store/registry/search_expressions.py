@@ -1,8 +1,8 @@
 """Makes the full-text expressions by which a search reads the search index (module `search_index`).
 
-A full-text expression is a condition on the terms of a corporation in the syntax of SQLite's FTS5, such as `("^山田"
-AND "田製")`. The index finds the corporations that fulfil it. Most terms are only pairs of characters, so it also
-finds some corporations that don't match; the search verifies all of them (module `ranking`)."""
+A full-text expression is a condition on the index terms of a corporation in the syntax of SQLite's FTS5, such as
+`("^山田" AND "田製")`. The index finds the corporations that fulfil it. Most terms are only pairs of characters, so
+it also finds some corporations that don't match; the search verifies all of them (module `ranking`)."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -20,19 +20,20 @@ from console.store.registry.search_index import (
 
 _SHORTEST_BEGINNING_CHARACTERS = 2
 _MAX_NAME_TERMS = 4
-"""Largest number of terms in one full-text expression for a name. The four rarest terms of a name are enough to find
-few other rows.
+"""Largest number of index terms in one full-text expression for a name. The four rarest terms of a name are enough to
+find few other rows.
 """
 _MAX_TERMS = 6
-"""Largest number of terms in one full-text expression for other texts. Addresses have more terms in common, so an
-expression for them needs more terms.
+"""Largest number of index terms in one full-text expression for other texts. Addresses have more terms in common, so
+an expression for them needs more terms.
 """
 
 
 class FullTextExpressions:
-    """Makes full-text expressions. `row_counts` has, for each frequent term of the index, the number of corporations
-    with this term (`read_frequent_terms`): the rarest terms of a text are searched. It is empty if the registry was
-    built by an earlier program, which didn't count them."""
+    """Makes full-text expressions, which search the rarest index terms of a text. `row_counts` is the result of
+    `read_frequent_terms`: for each frequent index term, the number of corporations with this term. `row_counts` is
+    empty if the registry was built by an earlier program, which didn't count the corporations of its terms.
+    """
 
     def __init__(self, row_counts: Mapping[str, int]) -> None:
         self._row_counts = row_counts

@@ -323,7 +323,7 @@ class WindowFrame(CoveredWindow):
         self._show_window_title()
         self._mark_sidebar_entry(page)
         page.take_focus()
-        area.show_top_and_focus()
+        area.scroll_to_top_and_focused_widget()
         self.page_shown.emit()
 
     def _show_scroll_area(self, area: PageScrollArea) -> None:

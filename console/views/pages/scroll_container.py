@@ -96,7 +96,7 @@ class PageScrollArea(QScrollArea):
         self._keeps_focus_visible = False
         self.verticalScrollBar().setValue(0)
 
-    def show_top_and_focus(self) -> None:
+    def scroll_to_top_and_focused_widget(self) -> None:
         """Scroll to the top of the page, and from there only as far as the focused widget needs to be visible."""
         self.scroll_to_top()
         self.scroll_to_focused_widget()

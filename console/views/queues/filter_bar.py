@@ -286,8 +286,9 @@ class QueueFilterBar(Surface):
         self._fit_lists_and_emit_changed()
 
     def show_filter(self, text: str, order: str = "") -> None:
-        """Show a filter in its text form without emitting `changed`: each operator in its list, the remaining text
-        in the field. `order` is the text form of the order; "" for the default order."""
+        """Show a filter in its text form without emitting `changed`: each operator in its list, the remaining text in
+        the field. `order` is the text form of the sort order; "" for the default sort order.
+        """
         remaining_parts = []
         operators = {term.partition(":")[0]: term for term in text.split() if ":" in term}
         for name, chip in self.chip_by_list_name.items():

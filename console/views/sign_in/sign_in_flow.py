@@ -75,8 +75,9 @@ class SignInFlow(QObject):
         self._context.language_changed.connect(self._rebuild_form)
 
     def ask_for_account(self, failure: Failure) -> None:
-        """Read the stored account in a worker thread, then show the sign-in form. `failure` is the reason why the
-        person must sign in."""
+        """Read the stored user name of the database account in a background thread, then show the sign-in form.
+        `failure` is the reason why the person must sign in.
+        """
         self._failure, sign_in_settings = failure, self._context.settings.sign_in
         self._context.runner.run(
             lambda: SignInDefaults(

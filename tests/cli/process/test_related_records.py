@@ -78,7 +78,7 @@ def test_a_refusal_names_the_record_that_prevents_the_request(desk: PayingTermin
     assert "Command: support-console" in told
 
 
-def test_a_first_answer_that_is_out_of_date_is_not_explained(desk: PayingTerminal) -> None:
+def test_an_outdated_first_answer_has_no_explanation(desk: PayingTerminal) -> None:
     """A repeated request gets its first answer. If the record has changed since, the answer has no explanation,
     because a present explanation would not fit the earlier record.
     """

@@ -274,11 +274,11 @@ def test_a_task_stores_its_position_during_a_run(tasks: CountedTasks) -> None:
     change it.
     """
 
-    def store_position() -> int:
+    def store_position_and_return_count() -> int:
         tasks.context.write(lambda tx: rows.store_task_position(tx.conn, "probes", "page 7"))
         return 5
 
-    tasks.act = store_position
+    tasks.act = store_position_and_return_count
     tasks.scheduler.run_due_tasks()
     assert (
         tasks.read_probes_row.position,

@@ -181,8 +181,9 @@ def test_a_filtered_queue_is_complete_in_small_pages(database: Database, name: s
 def _check_filters(
     database: Database, name: str, lapsed: queues.LapsedIds, turns: Sequence[int], page_size: Callable[[int], int]
 ) -> None:
-    """Check for these filters that the queue returns the selected records in its order, each once, and that its count
-    is right."""
+    """Check for the filters of these turns that the queue returns the records that the filter selects, in the sort
+    order of the queue and each once, and that the count of the queue is right.
+    """
     with database.read() as conn:
         whole = [_add_relations(conn, record) for _, record in plain.read_all_pages(conn, name, 500, lapsed)]
         for turn in turns:

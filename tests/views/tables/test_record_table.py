@@ -126,8 +126,8 @@ def test_a_re_read_keeps_row_choice_and_scroll(table: MakeTableFunction, qtbot: 
 
 
 def test_the_current_row_stays_in_sight(table: MakeTableFunction, qtbot: QtBot) -> None:
-    """The current row stays visible when a re-read moves it to another group, and when a bar makes the
-    table lower.
+    """The current row stays visible when a re-read moves it to another group, and when a bar reduces the height of
+    the table.
     """
     view, rows = table(0, group_of=group_in_pairs), [VersionedRow(number) for number in range(9)]
     view.rows.read_query(lambda _cursor, _limit: FetchedPage(rows))
