@@ -128,9 +128,9 @@ class RecoveryService:
     def list_queue_subjects(
         self, name: str, record_filter: RecordFilter = NO_FILTER, max_records: int = MAX_QUEUE_SUBJECTS
     ) -> tuple[tuple[str, int], ...]:
-        """Return the kind and id of records of the queue `name` that match `record_filter`, in the default order of
-        the queue. At most `max_records` records are returned, read page by page. Raises usage for an unknown queue,
-        not_allowed if the acting person has no right to read.
+        """Return the kind and id of records of the queue `name` that match `record_filter`, in the default sort order
+        of the queue. At most `max_records` records are returned, read page by page. Raises usage for an unknown
+        queue, not_allowed if the acting person has no right to read.
         """
         page = self.read_queue(name, max_records, None, record_filter)
         items = list(page.items)

@@ -1,4 +1,5 @@
-"""Opens every PDF of a folder in a worker thread, as the window does, and prints the result of each request as JSON.
+"""Opens every PDF of a folder in a background thread, as the window does, and prints the result of each request as
+JSON.
 
 Arguments: `FOLDER SECONDS` (time limit of a request). The module runs as a process of its own, so that the measured
 memory and the pauses of the main thread are not those of the test run.

@@ -18,7 +18,7 @@ _LONGEST_POSITION_CHARACTERS = 1_024
 
 
 def format_queue_position(position: QueuePosition) -> str:
-    """Return the text of a position in a queue that is sorted in its default order."""
+    """Return the text of a position in a queue that is sorted in its default sort order."""
     return f"{position.work_state}.{position.since:{_CURSOR_TIME_FORMAT}}.{position.kind}.{position.id}"
 
 

@@ -62,10 +62,10 @@ class QueueReader:
         sort_order: QueueSortOrder = DEFAULT_SORT_ORDER,
     ) -> QueuePage:
         """Return one page of the queue `name` with the records that the filter `record_filter` selects. In the
-        default order, the records that need a person come first, the oldest of them first; then the other
+        default sort order, the records that need a person come first, the oldest of them first; then the other
         records, the oldest first. The page has at most `limit` records (up to MAX_ROWS_PER_PAGE); `after_cursor` is
-        the cursor in the previous page, None for the first page. Raises usage for an unknown queue, and for a
-        cursor of another queue, filter or sort order.
+        the cursor in the previous page, None for the first page. Raises usage for an unknown queue, and for a cursor
+        of another queue, filter or sort order.
         """
         require_known_queue(name)
         limit = max(1, min(limit, MAX_ROWS_PER_PAGE))
@@ -95,9 +95,9 @@ class QueueReader:
     def _read_page_in_default_order(
         self, conn: Connection, name: str, limit: int, after_position: str | None, choice: QueueChoice
     ) -> tuple[Sequence[QueuedRecord], str | None]:
-        """Return the records of one page of the queue `name` in its default order, and the position at which the next
-        page begins (None after the last page). `after_position` is the position in the cursor of the previous page;
-        `choice` contains the filter. Rows that can't be read are left out, but the next page begins after them.
+        """Return the records of one page of the queue `name` in its default sort order, and the position at which the
+        next page begins (None after the last page). `after_position` is the position in the cursor of the previous
+        page; `choice` contains the filter. Rows that can't be read are left out, but the next page begins after them.
         """
         rows = queues.read_queue_page(
             conn,

@@ -232,7 +232,7 @@ incident_steps = Table(
 saved_views = Table(
     "saved_views",
     metadata,
-    # A person's or the team's name for a filter, an order, columns and a grouping of a queue.
+    # A person's or the team's name for a filter, a sort order, columns and a grouping of a queue.
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("is_team", Boolean, nullable=False),
     Column("maker", String(64), nullable=False),

@@ -372,7 +372,7 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def run_due_tasks(self) -> None:
-        """Run the due tasks, such as probes and re-fetches, in a worker thread. They run with the identity of a
+        """Run the due tasks, such as probes and re-fetches, in a background thread. They run with the identity of a
         worker, not of the signed-in person. With a database server, they run only if the signed-in person has the
         right `due_tasks`. A desk that asks a worker to act runs no task itself.
         """
@@ -408,7 +408,7 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def fetch_registry(self) -> None:
-        """In a team, replace this desk's copy of the corporation registry with the team's newer one, in a worker
+        """In a team, replace this desk's copy of the corporation registry with the team's newer one, in a background
         thread. After a failure the desk keeps its present copy, and the next call tries again."""
         if not self._context.settings.sign_in.is_server or not self._mark_call_running("registry"):
             return

@@ -169,7 +169,7 @@ class CommandPalette(QObject):
 
     @Slot()
     def _search_records(self) -> None:
-        """Search the records, companies, alerts and operations in a worker thread, then show the results."""
+        """Search the records, companies, alerts and operations in a background thread, then show the results."""
         text, began_at = self._typed_text, self._context.monotonic()
         self.search_box.footer.status_label.show_text(self._context.translate("search.running"))
         self._search_task = self._context.run_read(

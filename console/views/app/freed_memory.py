@@ -1,6 +1,6 @@
 """Makes the C library return large freed blocks of memory to the operating system at once.
 
-A credit check's PDF of 16 MB comes as a JSON text of 22 MB and is decoded in worker threads. When glibc frees the
+A credit check's PDF of 16 MB comes as a JSON text of 22 MB and is decoded in background threads. When glibc frees the
 first such block, it takes all later blocks up to that size from its heaps, and doesn't return the memory of freed
 blocks in these heaps. After a few re-fetches, a window had 48 MB of freed memory.
 """

@@ -1,7 +1,7 @@
 """Collects cyclic garbage in the GUI thread only.
 
-Python collects reference cycles in the thread whose allocation reaches a threshold; this may be a worker thread.
-The widgets of a closed page form such a cycle, and destroying a widget in a worker thread crashes the process: Qt
+Python collects reference cycles in the thread whose allocation reaches a threshold; this may be a background thread.
+The widgets of a closed page form such a cycle, and destroying a widget in a background thread crashes the process: Qt
 allows widgets in the GUI thread only (https://doc.qt.io/qt-6/threads-qobject.html).
 """
 

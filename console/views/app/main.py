@@ -1,4 +1,4 @@
-"""Starts the window: it paints an empty first frame, then opens the services in a worker thread.
+"""Starts the window: it paints an empty first frame, then opens the services in a background thread.
 
 The first frame is painted only after this module's imports, so most imports are inside functions; see
 splash_window.
@@ -50,7 +50,7 @@ def run_window(
     """Show the window until the person closes it or `is_end_requested` returns True (after a process signal).
     Return the exit status of the process.
 
-    `open_services` runs in a worker thread. The caller of run_window closes the services. If `link` is given, the
+    `open_services` runs in a background thread. The caller of run_window closes the services. If `link` is given, the
     window first shows the page that it names.
     """
     existing_app = QApplication.instance()
@@ -69,8 +69,8 @@ def run_window(
 
 class WindowOpener(QObject):
     """Manages the window from its empty first frame until the first page, and again after a sign-out. It builds the
-    window and opens the services in a worker thread. If the services can't be opened, it shows the sign-in form or a
-    button that tries again. `clock` gives the present time to the window; None means the clock of the system. If
+    window and opens the services in a background thread. If the services can't be opened, it shows the sign-in form
+    or a button that tries again. `clock` gives the present time to the window; None means the clock of the system. If
     `link` is given, the first page is the page that the link names."""
 
     def __init__(
@@ -109,7 +109,7 @@ class WindowOpener(QObject):
 
     @Slot()
     def _begin_opening(self) -> None:
-        """Start opening the services in a worker thread, and meanwhile build the contents of the window.
+        """Start opening the services in a background thread, and meanwhile build the contents of the window.
         MainWindow calls this after Qt has painted the first frame."""
         from console.views.runtime.task_runner import TaskRunner
 
@@ -121,7 +121,7 @@ class WindowOpener(QObject):
 
     @Slot()
     def open_services(self) -> None:
-        """Open the services in a worker thread. Do nothing if they are already being opened."""
+        """Open the services in a background thread. Do nothing if they are already being opened."""
         if self._pending_step != "opening":
             self._pending_step = "opening"
             self._retry_timer.stop()

@@ -1,4 +1,4 @@
-"""Executes a bulk run in a worker thread of this window. The execution continues after its page or dialog is
+"""Executes a bulk run in a background thread of this window. The execution continues after its page or dialog is
 closed."""
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def execute_run_in_background(
     on_end: Callable[[], None],
     on_refused: Callable[[Failure], None],
 ) -> TaskHandle:
-    """Execute the rows of a bulk run up to position `max_rows` in a worker thread, and return the handle of this
+    """Execute the rows of a bulk run up to position `max_rows` in a background thread, and return the handle of this
     thread's task. If the window closes, the thread finishes only the row in progress; the remaining rows stay open.
 
     After the execution has ended, the GUI thread shows a toast and calls `on_end`. If the service refuses the run,

@@ -129,8 +129,8 @@ class BulkDialog(BulkRunDialog):
     # -- dry run
 
     def show_dry_run(self, run: BulkRun) -> None:
-        """Make the dry run of `run` in a worker thread, then show its plan, which forecasts the result of each row. A
-        dry run sends nothing to a provider. The person can close the dialog while the dry run lasts."""
+        """Make the dry run of `run` in a background thread, then show its plan, which forecasts the result of each
+        row. A dry run sends nothing to a provider. The person can close the dialog while the dry run lasts."""
         context = self._context
         self.run, self.progress_page = run, None
         self._timer.stop()

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 RecordLister = Callable[["Console"], Sequence[ChosenRecord] | str]
 """A function that returns the records of the new run, each with the version that the person saw; or a text, the name
-of a queue all of whose records belong to the run. A worker thread calls the function. Two listers of the same records
-must be equal, so that a repeated request keeps its request id.
+of a queue all of whose records belong to the run. A background thread calls the function. Two listers of the same
+records must be equal, so that a repeated request keeps its request id.
 """
 
 

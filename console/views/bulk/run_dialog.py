@@ -136,8 +136,8 @@ class BulkRunDialog(DialogFrame):
 
     @Slot()
     def _read_progress(self) -> None:
-        """Read the run and its result counts from the database in a worker thread, then show them. Do nothing while
-        an earlier call of this method is still reading."""
+        """Read the run and its result counts from the database in a background thread, then show them. Do nothing
+        while an earlier call of this method is still reading."""
         if self._is_reading_progress or self.progress_page is None or self.run is None:
             return
         self._is_reading_progress, run_id = True, self.run.id

@@ -1,4 +1,4 @@
-"""Writes a file in a worker thread while the page shows the progress in a bar with a cancel button. A toast names
+"""Writes a file in a background thread while the page shows the progress in a bar with a cancel button. A toast names
 the written file."""
 
 import threading
@@ -24,7 +24,7 @@ ProgressCallback = Callable[..., None]
 
 
 class BackgroundFileWriter(QObject):
-    """Writes files for a page or a dialog in a worker thread, one file at a time. The writing continues while
+    """Writes files for a page or a dialog in a background thread, one file at a time. The writing continues while
     another page is shown, and after the page or dialog was closed or built again; a toast about its end is shown in
     each case. `name` identifies the progress bar on the page; `label` names the task on screen."""
 
@@ -42,8 +42,8 @@ class BackgroundFileWriter(QObject):
         make_toast: Callable[[WrittenFile], Toast],
         format_progress: Callable[..., str],
     ) -> None:
-        """Write a file by calling `call(services, progress)` in a worker thread. `format_progress` returns the text
-        of the progress bar for the arguments with which the service calls `progress`; `make_toast` returns the
+        """Write a file by calling `call(services, progress)` in a background thread. `format_progress` returns the
+        text of the progress bar for the arguments with which the service calls `progress`; `make_toast` returns the
         toast about the written file.
         """
         context, self.is_running, self._format_progress = self._context, True, format_progress

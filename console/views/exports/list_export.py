@@ -1,5 +1,5 @@
-"""The action "export" of a page or dialog: it opens the dialog for the file's path, and writes the list to this
-file in a worker thread."""
+"""The action "export" of a page or dialog: it opens the dialog for the file's path, and writes the list to this file
+in a background thread."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -238,7 +238,7 @@ class UnfinishedWorkDialog(DialogFrame):
 
     @Slot()
     def read_lists(self) -> None:
-        """Read the rows of all tabs in a worker thread, then show them, because a person or a program has changed
+        """Read the rows of all tabs in a background thread, then show them, because a person or a program has changed
         them elsewhere."""
         self._read_lists(is_automatic=True)
 
@@ -251,8 +251,8 @@ class UnfinishedWorkDialog(DialogFrame):
         self._read_lists(is_automatic=False)
 
     def _read_lists(self, *, is_automatic: bool) -> None:
-        """Read the rows of all tabs in a worker thread, then show them. `is_automatic` is True if the person has not
-        requested this read (see StaticTable.show_rows).
+        """Read the rows of all tabs in a background thread, then show them. `is_automatic` is True if the person has
+        not requested this read (see StaticTable.show_rows).
         """
         drafts = self._context.person_values.list_drafts()
 

@@ -31,7 +31,7 @@ class ReachedStep:
 
 
 class ReachedStepCollector:
-    """Collects the steps of a running call. The call's worker thread calls `report`; the GUI thread reads
+    """Collects the steps of a running call. The call's background thread calls `report`; the GUI thread reads
     `reached_steps`."""
 
     def __init__(self, context: WindowContext) -> None:
@@ -45,7 +45,7 @@ class ReachedStepCollector:
 
 class RunningCallTimer(QTimer):
     """A timer that observes the running call of a busy dialog. After 3 s it shows the elapsed time in the footer;
-    after 10 s it lets the person close the dialog. The call continues in its worker thread, and a toast shows its
+    after 10 s it lets the person close the dialog. The call continues in its background thread, and a toast shows its
     result."""
 
     def __init__(self, dialog: DialogFrame, context: WindowContext) -> None:

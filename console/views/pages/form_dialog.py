@@ -94,8 +94,8 @@ class FormDialog(DialogFrame):
             self.send_form()
 
     def send_call(self, call: ActingCall[Any], *, label: str, attempt: Hashable, key: Hashable) -> None:
-        """Run the form's call in a worker thread with `WindowContext.run_acting_call`. `label` names the call on the
-        screen. `attempt` is the command with its arguments: if the person sends the form again with an equal
+        """Run the form's call in a background thread with `WindowContext.run_acting_call`. `label` names the call on
+        the screen. `attempt` is the command with its arguments: if the person sends the form again with an equal
         `attempt` after a lost answer, the call gets the same request id. Calls with the same `key` run one after
         another."""
         self.set_busy(self.context.translate("dialog.busy"))

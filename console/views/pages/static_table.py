@@ -18,8 +18,8 @@ from console.views.widgets.layout.current_page_stack import CurrentPageStack
 
 
 class _CallingThreadRunner(Runner):
-    """Runs each call immediately, in the calling thread. In a worker thread, the rows of a StaticTable, which are in
-    memory, would wait while slow reads of the database occupy all threads. The table would then show rows that the
+    """Runs each call immediately, in the calling thread. In a background thread, the rows of a StaticTable, which are
+    in memory, would wait while slow reads of the database occupy all threads. The table would then show rows that the
     page around it no longer shows, and a key would act on one of them."""
 
     def _accept_task(self, task: Task) -> TaskHandle:

@@ -1,4 +1,4 @@
-"""Texts and sidebar entries of saved views (a filter, order, columns and grouping of a queue under a name)."""
+"""Texts and sidebar entries of saved views (a filter, sort order, columns and grouping of a queue under a name)."""
 
 from console.domain.queues.saved_views import ViewCount
 from console.views.widgets.window.sidebar import SidebarEntry

@@ -116,7 +116,7 @@ class QueueFilterBar(Surface):
     move the focus to the table of the queue; Esc also removes every condition.
 
     Signals:
-    - changed: the filter or the order has changed. While the person types, it is emitted after a pause of
+    - changed: the filter or the sort order has changed. While the person types, it is emitted after a pause of
       _TYPING_PAUSE_MS milliseconds.
     - causes_requested: the person has opened the list of causes; the page must read the causes and call
       `offer_causes`.
@@ -273,7 +273,7 @@ class QueueFilterBar(Surface):
         return parse_sort_order(self.chip_by_list_name["sort"].operator) or DEFAULT_SORT_ORDER
 
     def select_sort_order(self, sort_order: QueueSortOrder) -> None:
-        """Select this sort order in the list of orders, for example after a click on a column title, and emit
+        """Select this sort order in the list of sort orders, for example after a click on a column title, and emit
         `changed`."""
         text = "" if sort_order == DEFAULT_SORT_ORDER else format_sort_order(sort_order)
         name = self._context.translate(

@@ -100,7 +100,7 @@ class QueuesPage(Page):
         self._restored_view_id = 0
         self._state_of_changed_view: Mapping[str, Any] | None = None
         """The stored state to restore once the view with the id `_restored_view_id` has been read, because the person
-        had changed the filter, order or grouping of the view; None if the view was shown unchanged."""
+        had changed the filter, sort order or grouping of the view; None if the view was shown unchanged."""
         self.by_cause = False
         self._opened_causes: set[str] = set()
         self.selection = QueueSelection(context, self)
@@ -226,7 +226,7 @@ class QueuesPage(Page):
 
     def find_shown_route(self, route: Route) -> Route:
         """Return the route to the saved view whose records the page shows. If the page shows no saved view, or if the
-        person has changed the filter, order, columns or grouping of the view, return the route to the queue."""
+        person has changed the filter, sort order, columns or grouping of the view, return the route to the queue."""
         view = self.shown_saved_view.view
         if view is None or self.shown_saved_view.is_changed:
             return QueuesRoute(self.queue)
@@ -275,7 +275,7 @@ class QueuesPage(Page):
             self._show_list()
 
     def _make_view_content(self) -> ViewContent:
-        """Return the queue, filter, order, columns and grouping that the page shows, as the content of a saved
+        """Return the queue, filter, sort order, columns and grouping that the page shows, as the content of a saved
         view."""
         operators, typed_words = split_filter_text(self.filter.text)
         order = self.filter.sort_order
@@ -286,7 +286,7 @@ class QueuesPage(Page):
 
     @Slot(object)
     def _show_view(self, view: SavedView) -> None:
-        """Show the records of a saved view. Ignore the parts of its filter, order or columns that this program
+        """Show the records of a saved view. Ignore the parts of its filter, sort order or columns that this program
         doesn't understand, and show a bar that names them."""
         content_before = self._make_view_content()
         parsed_view = parse_view(view.content, self.context.operator)
@@ -322,9 +322,9 @@ class QueuesPage(Page):
 
     def _show_header_sentence(self) -> None:
         """Show in the header the sentence about the view or queue that the page shows, and choose the sidebar entry
-        to highlight. If the person has changed the filter, order, columns or grouping of a view, the sentence says
-        this, and the entry of the queues is highlighted. The entry of the view would show a wrong count, because it
-        counts the records of the unchanged view."""
+        to highlight. If the person has changed the filter, sort order, columns or grouping of a view, the sentence
+        says this, and the entry of the queues is highlighted. The entry of the view would show a wrong count, because
+        it counts the records of the unchanged view."""
         view, translate = self.shown_saved_view.view, self.context.translate
         is_changed = self.shown_saved_view.is_changed
         self.sidebar_key = "queues" if view is None or is_changed else make_saved_view_key(view.id)

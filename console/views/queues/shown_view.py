@@ -34,7 +34,7 @@ class ShownSavedView(QObject):
     def __init__(
         self, context: WindowContext, page: Page, head: PageHead, make_content: Callable[[], ViewContent]
     ) -> None:
-        """The menu button is added to the header `head` of `page`. `make_content` returns the queue, filter,
+        """The menu button is added to the header `head` of `page`. `make_content` returns the queue, filter, sort
         order, columns and grouping that the page shows, as the content of a view to save."""
         super().__init__(page)
         self._context, self._page, self._head, self._make_content = context, page, head, make_content
@@ -53,7 +53,7 @@ class ShownSavedView(QObject):
     @property
     def is_changed(self) -> bool:
         """True if the page shows other records or columns than the saved view names, because the person has changed
-        or cleared its filter, order, columns or grouping."""
+        or cleared its filter, sort order, columns or grouping."""
         return self.view is not None and self._make_content() != self._unchanged_content
 
     def leave_view(self) -> None:
@@ -156,7 +156,7 @@ class ShownSavedView(QObject):
     @Slot()
     def open_save_dialog(self) -> None:
         """If the person has the right, open the dialog in which the person types the name of a new view. The view
-        stores the queue, filter, order, columns and grouping that the page shows."""
+        stores the queue, filter, sort order, columns and grouping that the page shows."""
         if not self._refuse_if_right_missing():
             dialog = SaveViewDialog(self._context, self._make_content(), self._page, self.view)
             dialog.view_saved.connect(self._show_stored_content)

@@ -20,7 +20,7 @@ EVIDENCE_BUNDLE_RIGHT = "audit_any"
 EVIDENCE_BUNDLE_SHORTCUT = "Ctrl+Shift+E"
 EVIDENCE_BUNDLE_KEY_HINT = ((EVIDENCE_BUNDLE_SHORTCUT,), "key.evidence_bundle")
 RecordReader = Callable[["Console"], Sequence[RecordRef]]
-"""Function that returns kind and id of the records; it is called in a worker thread."""
+"""Function that returns kind and id of the records; it is called in a background thread."""
 
 
 class EvidenceBundleExport(QObject):

@@ -180,7 +180,7 @@ class RecordPage(Page, Generic[ViewT]):
     # -- implemented by subclasses
 
     def read_view(self, services: "Console", id: int) -> ViewT:
-        """Read the record and the data of its page from the services, and return them. Called in a worker thread;
+        """Read the record and the data of its page from the services, and return them. Called in a background thread;
         implemented by the subclass."""
         raise AssertionError(self.kind)
 

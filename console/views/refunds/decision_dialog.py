@@ -91,7 +91,7 @@ class _DecisionDialog(DialogFrame):
             self._send_call(self._make_decision_call())
 
     def _send_call(self, call: ActingCall[Refund]) -> None:
-        """Run the acting call of the decision in a worker thread, and show the steps that it has reached."""
+        """Run the acting call of the decision in a background thread, and show the steps that it has reached."""
         context, refund_id = self._context, self._view.record.id
         self.set_busy(context.translate("dialog.busy"))
         self.hint.show_text("")

@@ -74,8 +74,8 @@ ALARMBOX = CREDIT_CHECK_PROVIDER
 
 class WindowContext(QObject):
     """The services, settings and state that all pages of one window share. Use this object from the GUI thread only;
-    its service calls run in worker threads as the acting person. In the list below, "the frame" is the object that
-    shows the pages of the window.
+    its service calls run in background threads as the acting person. In the list below, "the frame" is the object
+    that shows the pages of the window.
 
     Signals:
     - services_opened: the services are open.
@@ -188,7 +188,7 @@ class WindowContext(QObject):
         return self._services is not None and self._services.desk_status.asks_worker
 
     def bind_services(self, call: ServiceCall[T], operator: str | None = None) -> Callable[[], T]:
-        """Return a function without arguments that runs `call` with the services, so that a worker thread can run
+        """Return a function without arguments that runs `call` with the services, so that a background thread can run
         this function. The call runs as the person `operator`; by default, as the person who is the acting person at
         the time of `bind_services`.
 

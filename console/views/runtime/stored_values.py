@@ -1,5 +1,5 @@
-"""The base class of stores for values of the acting person. The values are read from a file in a worker thread,
-changed in memory, and written to the file in a worker thread soon after each change."""
+"""The base class of stores for values of the acting person. The values are read from a file in a background thread,
+changed in memory, and written to the file in a background thread soon after each change."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ the mouse are written once.
 
 
 class ValueSource(Protocol):
-    """The interface of the file that stores the values of one person. `read` and `change` are called in a worker
+    """The interface of the file that stores the values of one person. `read` and `change` are called in a background
     thread. `change` writes the values of `changes`, by name; the value None deletes the stored value. Each of these
     two methods returns the values that the file contains when the method ends."""
 
@@ -56,7 +56,7 @@ class StoredPersonValues(QObject):
         self._values: dict[str, JsonValue | None] = {}
         self._unwritten_changes: dict[str, JsonValue | None] = {}
         self._write_count = 0
-        """Number of the writes that have been given to the worker thread and have not ended."""
+        """Number of the writes that have been given to the background thread and have not ended."""
         self._timer = QTimer(self, singleShot=True, interval=VALUES_WRITE_DELAY_MS)
         self._timer.timeout.connect(self.write_changes)
 
@@ -93,9 +93,9 @@ class StoredPersonValues(QObject):
             self.file_renamed.emit(stored_entries.set_aside_path)
 
     def load(self, person: str) -> None:
-        """Read the values of this person in a worker thread, then emit `loaded`. Do nothing if this person's values
-        are already in use or being read. If the file can't be read, the person has no values, changes exist only in
-        memory, and the signal `loaded` is emitted as well."""
+        """Read the values of this person in a background thread, then emit `loaded`. Do nothing if this person's
+        values are already in use or being read. If the file can't be read, the person has no values, changes exist
+        only in memory, and the signal `loaded` is emitted as well."""
         if person == self.person:
             return
         self.write_changes()
@@ -137,7 +137,7 @@ class StoredPersonValues(QObject):
             self._timer.start()
 
     def read_shared_values(self) -> None:
-        """Read the file in a worker thread, and use those shared values that other windows of the person have
+        """Read the file in a background thread, and use those shared values that other windows of the person have
         changed. If the file can't be read, the values stay.
         """
         person, value_source = self.person, self._value_source
@@ -165,8 +165,8 @@ class StoredPersonValues(QObject):
             self.changed_elsewhere.emit()
 
     def write_changes(self) -> Event | None:
-        """Write the changes that the file doesn't contain yet, in a worker thread. Return an event that is set when
-        the writing has succeeded or failed; None if there are no changes, or if the person's file isn't known."""
+        """Write the changes that the file doesn't contain yet, in a background thread. Return an event that is set
+        when the writing has succeeded or failed; None if there are no changes, or if the person's file isn't known."""
         self._timer.stop()
         value_source, changes = self._value_source, self._unwritten_changes
         if value_source is None or not changes:

@@ -1,4 +1,4 @@
-"""Runs service calls in worker threads, and passes values, failures and progress to callbacks in the GUI thread.
+"""Runs service calls in background threads, and passes values, failures and progress to callbacks in the GUI thread.
 
 A page passes a call, a callback for the call's value and a callback for its failure, so that the page itself needs no
 threads and no locks. Use this module from the GUI thread only.
@@ -18,7 +18,8 @@ from console.views.runtime.worker_threads import ThreadPool
 
 
 class TaskRunner(QObject, Runner):
-    """Runs service calls in worker threads. Calls with the same key run one after another, other calls in parallel.
+    """Runs service calls in background threads. Calls with the same key run one after another, other calls in
+    parallel.
 
     Each pool has its own threads, so that slow calls don't delay lists: `quick` is for reads of the database,
     `slow` for acting calls, `long` for calls that take minutes, `documents` for pages of PDFs, each of which may take
@@ -129,7 +130,7 @@ class TaskRunner(QObject, Runner):
             self._post_callback(lambda: self._finish_task(task, lambda: task.on_failed(failure)))
 
     def _run_task(self, task: Task) -> None:
-        """Run the call of a task in the worker thread, and pass its value or failure to the GUI thread. Every
+        """Run the call of a task in the background thread, and pass its value or failure to the GUI thread. Every
         exception becomes a Failure."""
         try:
             value = task.call(task.progress_reporter)

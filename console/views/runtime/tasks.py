@@ -1,4 +1,4 @@
-"""The interface through which pages run service calls in worker threads, and the handle, the failure and the
+"""The interface through which pages run service calls in background threads, and the handle, the failure and the
 progress report of such a call."""
 
 import logging
@@ -83,7 +83,7 @@ class ProgressReporter:
     """
 
     def __init__(self, send_value: Callable[[object], None]) -> None:
-        """`send_value` gets each reported progress value, in the worker thread."""
+        """`send_value` gets each reported progress value, in the background thread."""
         self._send_value = send_value
         self._cancel_event = threading.Event()
         self.interruption = ReadInterruption()
@@ -188,7 +188,7 @@ class Task:
 
 
 class Runner:
-    """The interface through which pages run calls in worker threads. Subclasses implement `_accept_task`. The
+    """The interface through which pages run calls in background threads. Subclasses implement `_accept_task`. The
     tests use a subclass that runs each call immediately, in the calling thread."""
 
     def run(
@@ -203,7 +203,7 @@ class Runner:
         pool_name: PoolName = "quick",
         is_cancellable: bool = False,
     ) -> TaskHandle:
-        """Run `call` in a worker thread of the pool `pool_name` (see TaskRunner), and return its handle. When the
+        """Run `call` in a background thread of the pool `pool_name` (see TaskRunner), and return its handle. When the
         call has ended, pass its value to `on_done`, or its Failure to `on_failed`, in the GUI thread. If `caller` is
         destroyed before that, neither callback is called.
 
@@ -241,7 +241,7 @@ class Runner:
         key: Hashable | None = None,
         pool_name: PoolName = "slow",
     ) -> TaskHandle:
-        """Run a call that reports its progress, in a worker thread, and return its handle. The call gets a
+        """Run a call that reports its progress, in a background thread, and return its handle. The call gets a
         ProgressReporter: each value that the call reports is passed to `on_progress` in the GUI thread, and the call
         can find out whether the person has cancelled it. The other arguments have the meaning that they have in
         `run`.
@@ -250,8 +250,8 @@ class Runner:
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
     def _accept_task(self, task: Task) -> TaskHandle:
-        """Run the task in a worker thread as soon as possible, then call its callbacks in the GUI thread. Return the
-        handle of the task. The subclass implements this method."""
+        """Run the task in a background thread as soon as possible, then call its callbacks in the GUI thread. Return
+        the handle of the task. The subclass implements this method."""
 
 
 def make_failure(error: BaseException, label: str = "") -> Failure:

@@ -1,4 +1,4 @@
-"""A small pool of worker threads. It starts a new thread only if all its threads are busy."""
+"""A small pool of background threads. It starts a new thread only if all its threads are busy."""
 
 import queue
 import threading

@@ -48,7 +48,7 @@ class PasswordForm(QWidget):
         self.submit_button = KeyButton(translate(button_key), "Enter", "primary", binds_key=False)
         self.submit_button.clicked.connect(self.submit)
         self._message_area = FormMessageArea()
-        # the widgets that are disabled while a worker thread tries the password
+        # the widgets that are disabled while a background thread tries the password
         self._input_widgets: list[QWidget] = [self.password_field.line_edit, self.password_field.visibility_button]
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's

@@ -1,5 +1,5 @@
 """The sign-in to a database with accounts: this module shows the form, and opens the services with the typed account
-in a worker thread."""
+in a background thread."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,7 +26,7 @@ _SIGN_IN_SETTING_PROBLEMS = (
 
 class SignInDefaults(NamedTuple):
     """The initial values of the sign-in form: the stored user name ("" if none is stored), and `can_store_password`,
-    which is True if the keyring of the operating system can store a password. A worker thread reads these values,
+    which is True if the keyring of the operating system can store a password. A background thread reads these values,
     because a keyring may be slow.
     """
 
@@ -59,7 +59,7 @@ class SignInFlow(QObject):
         *,
         is_account_fixed: bool = False,
     ) -> None:
-        """`open_services` opens the services; a worker thread calls it. Then `use_services` is called with the
+        """`open_services` opens the services; a background thread calls it. Then `use_services` is called with the
         services. If `is_account_fixed` is True, the person can sign in only with the account that is already in use.
         """
         super().__init__(frame)

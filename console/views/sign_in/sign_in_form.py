@@ -18,8 +18,8 @@ from console.views.widgets.controls.inputs import CheckBox, Field
 
 class EnteredAccount(NamedTuple):
     """The user name and password that the person has typed. `must_store_password` is True if the person wants to
-    store the password. Only the worker thread that signs in gets this value; `repr` shows neither the user name nor
-    the password.
+    store the password. Only the background thread that signs in gets this value; `repr` shows neither the user name
+    nor the password.
     """
 
     user: str

@@ -1,4 +1,4 @@
-"""The model of a long list. When a row becomes visible, the model reads the row's page in a worker thread."""
+"""The model of a long list. When a row becomes visible, the model reads the row's page in a background thread."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -86,7 +86,7 @@ class PagedModel(PageUpdateModel):
 
     def read_query(self, fetch_page: PageFetcher) -> None:
         """Remove all rows and read the first page of another query. `fetch_page` reads one page of this query; it
-        runs in a worker thread."""
+        runs in a background thread."""
         self.beginResetModel()
         self._query_number += 1
         self._fetch_page, self._read_page_number, self._page_range_read, self._has_failed = (

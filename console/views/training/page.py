@@ -190,8 +190,8 @@ class TrainingPage(Page):
         self._run_action(self.check_button, lambda training: training.check_incidents())
 
     def _run_action(self, button: KeyButton, call_training: "Callable[[TrainingService], TrainingOverview]") -> None:
-        """Run `call_training` with the training service in a worker thread. `button` shows that the call is running.
-        The call has no request id, because a further press of the button may start the incident again."""
+        """Run `call_training` with the training service in a background thread. `button` shows that the call is
+        running. The call has no request id, because a further press of the button may start the incident again."""
 
         def call_training_service(services: "Console") -> TrainingOverview | None:
             return call_training(services.training) if services.training else None

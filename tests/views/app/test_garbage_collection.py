@@ -42,8 +42,8 @@ def allocate_many_objects(answer: list[list[int]]) -> None:
 
 
 def test_a_worker_frees_no_widget(collector: GarbageCollectionTimer) -> None:
-    """A page is closed while a worker thread reads a long answer. The GUI thread, and not the worker thread, frees
-    the page a moment later.
+    """A page is closed while a background thread reads a long answer. The GUI thread, and not the background thread,
+    frees the page a moment later.
     """
     collector.collect_if_due()
     freed_by: list[threading.Thread] = []

@@ -59,7 +59,7 @@ def test_every_entry_of_the_filter_is_a_valid_condition(filter_bar: QueueFilterB
             chip.setCurrentIndex(place)
             assert chip.currentText()
             assert "queue." not in chip.currentText()
-            filter_bar.sort_order  # noqa: B018  # an order that can't be read is the queue's own one
+            filter_bar.sort_order  # noqa: B018  # a sort order that can't be read is the queue's own one
             assert not filter_bar.parsed_filter.problems
             assert not filter_bar.parsed_filter.words
             assert bool(filter_bar.parsed_filter.record_filter) is (place > 0 and name != "sort")
