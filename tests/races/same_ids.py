@@ -50,8 +50,8 @@ def run_same_request_id_race(place: Place, numbers: Sequence[str], processes: in
         assert place.sql("SELECT COUNT(*) FROM notes") == [(len(numbers),)]
         assert place.sql("SELECT COUNT(*) FROM refunds") == [(len(numbers),)]
         for number, payment in zip(numbers, payments, strict=True):
-            endings = [call_for_code_and_record_id(console, act) for act in make_calls(number, payment)]
-            assert [code for code, _ in endings] == [REPEATED] * 3
+            repetitions = [call_for_code_and_record_id(console, act) for act in make_calls(number, payment)]
+            assert [code for code, _ in repetitions] == [REPEATED] * 3
         return tally
 
 

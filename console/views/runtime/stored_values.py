@@ -166,7 +166,8 @@ class StoredPersonValues(QObject):
 
     def write_changes(self) -> Event | None:
         """Write the changes that the file doesn't contain yet, in a background thread. Return an event that is set
-        when the writing has succeeded or failed; None if there are no changes, or if the person's file isn't known."""
+        when the writing has succeeded or failed; None if there are no changes, or if the person's file isn't known.
+        """
         self._timer.stop()
         value_source, changes = self._value_source, self._unwritten_changes
         if value_source is None or not changes:
