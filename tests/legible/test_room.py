@@ -153,7 +153,7 @@ def test_a_cut_cause_of_a_group_is_shown_whole_below_the_list(qapp: QApplication
     """If the cell of a group cuts off its cause, the complete cause is shown below the list, with the amounts of each
     kind of record.
     """
-    with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
+    with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800, scale=2.0)) as stage:
         stage.show_route(QueuesRoute("review"))
         page = stage.find(QueuesPage)
         page.toggle_grouping()

@@ -39,6 +39,8 @@ class FittedTable(RecordTable):
     """
 
     columns_fitted = Signal()
+    repeated_keys: Collection[str] = ()
+    """Keys of those columns of `hideable_columns` whose contents a panel beside or below the table repeats."""
 
     def __init__(
         self,
@@ -93,8 +95,8 @@ class FittedTable(RecordTable):
 
         If a sentence and a corporation number would both be cut off, and a column of identifiers names the record,
         hide the column of the number: a part of a number names no corporation. If a sentence would be cut off, hide
-        the columns of `hideable_columns` that are empty, and further ones if the sentences of a stretched column then
-        have enough room.
+        the columns of `hideable_columns` that are empty, and those of `repeated_keys` if the sentences of a stretched
+        column then have enough room.
         """
         self.first_column = 0  # not that of the last fitting, by which the contents would be measured
         room, hidden_keys = self.viewport().width(), set(self.hidden_keys)
@@ -321,7 +323,8 @@ class FittedTable(RecordTable):
     def _find_columns_beside_cut_text(self, widths: Mapping[str, int], hidden_columns: Collection[str]) -> set[str]:
         """Return the keys of the visible columns of `hideable_columns` that give their width to a column of texts
         which would be cut off: the columns without any text, and, if the texts of the stretched columns are then
-        complete, further columns in the order of `hideable_columns`. Return an empty set if no text is cut off."""
+        complete, columns of `repeated_keys` in the order of `hideable_columns`. Return an empty set if no text is cut
+        off."""
         missing_widths = {
             column: self._measure_needed_width(column_index) - widths[column.key]
             for column_index, column in enumerate(self.rows.columns)
@@ -335,7 +338,7 @@ class FittedTable(RecordTable):
         }
         missing_px = sum(max(0, width) for column, width in missing_widths.items() if column.is_stretched)
         keys_to_hide = set(empty_keys)
-        for key in (*empty_keys, *(key for key in candidates if key not in empty_keys)):
+        for key in (*empty_keys, *(key for key in candidates if key in self.repeated_keys)):
             if missing_px > 0:
                 keys_to_hide.add(key)
                 missing_px -= widths[key]

@@ -286,14 +286,16 @@ def test_an_empty_column_gives_way_to_a_text_that_would_be_cut(
 
 
 @pytest.mark.parametrize(("word_count", "is_hidden"), [(4, False), (9, True), (90, False)])
-def test_a_column_is_hidden_only_if_the_stretched_texts_then_fit(
+def test_a_repeated_column_is_hidden_only_if_the_stretched_texts_then_fit(
     appearance: object, qtbot: QtBot, word_count: int, *, is_hidden: bool
 ) -> None:
+    """A column whose contents a panel repeats is hidden if the texts of the stretched column are then complete."""
     columns = [
         Column("what", "What", 200, lambda _: "sentence " * word_count, is_stretched=True),
         Column("sum", "Sum", 120, lambda _: "¥1,234,567,890", "amount"),
     ]
     table = StaticTable(make_window_context(), columns, str, "Lines", hideable_columns=("sum",))
+    table.repeated_keys = ("sum",)
     qtbot.addWidget(table)
     table.resize(640, 200)
     table.show()
