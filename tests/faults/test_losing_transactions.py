@@ -91,9 +91,11 @@ def test_a_released_row_lock_lets_the_waiting_transaction_commit(place: ServerPl
     """
     lock = f"SELECT * FROM call_rates WHERE name = '{COUNTER_NAMES[0]}' FOR UPDATE"
     with open_databases(place, 1) as (database,), hold_transaction_open(place, lock) as other:
-        threading.Timer(0.3, other.rollback).start()
+        release = threading.Timer(0.3, other.rollback)
+        release.start()
         work = CrossingTransaction(COUNTER_NAMES)
         database.write(work)
+        release.join()  # only one thread at a time may read from the connection
     assert (work.tries, read_counters(place)) == (1, [1, 1])
 
 
