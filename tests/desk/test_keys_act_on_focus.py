@@ -402,8 +402,9 @@ def test_a_key_without_an_effect_on_the_selection_states_the_reason(
     for key in ("P", "F", "T", "Shift+T", "N"):
         with collect_announcements() as heard:
             person.press(key)
-            person.wait_until(lambda heard=heard: bool(heard))  # type: ignore[misc]  # of this turn
-        assert [one.is_urgent for one in heard] == [True], key
+            person.wait_until(lambda heard=heard: any(one.is_urgent for one in heard))  # type: ignore[misc]  # of this turn
+        # A page that is still being read may announce something that isn't urgent at the same time.
+        assert sum(one.is_urgent for one in heard) == 1, key
         assert "act" in page.list_bar_names()
         page.hide_bar("act")
     assert recorded_actions == []
