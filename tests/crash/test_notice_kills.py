@@ -32,6 +32,8 @@ def test_a_kill_after_the_notice_reply_leaves_a_due_question(
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     with open_payment_desk(place, sandbox) as scene:
         payment = scene.payments.start(scene.insert_order("ORD-1", minor, currency), provider).payment
+        # a poll of the worker, due 10 s after the start, would book the payment, so that the notice needs no question
+        scene.place.sql("UPDATE payments SET work_at = '2999-01-01 00:00:00', version = version + 1")
         scene.money.change_payment_state(provider, "ORD-1", "paid")
         with fork_worker(place, sandbox.url, desk=1, FAILPOINT=f"{step}:1:kill") as worker:
             with suppress(HTTPException, OSError):  # another thread asks already and may die before the answer
