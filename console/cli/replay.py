@@ -59,9 +59,9 @@ class ReplayDifference:
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """Result of a replay: the number of operations, the number of replayed answers, the number of answers that could
-    not be replayed (`skipped_count`), and the differences. An answer can't be replayed if the provider did not answer
-    or only a part of the answer was stored.
+    """Result of a replay: the number of operations, the number of replayed answers, the number of answers that
+    could not be replayed (`skipped_count`), and the answers from which this version derives another outcome. An
+    answer can't be replayed if the provider did not answer or only a part of the answer was stored.
     """
 
     operation_count: int

@@ -6,8 +6,9 @@ from pathlib import Path
 
 
 def sync_descriptor(descriptor: int) -> None:
-    """Write an open file or folder to the disk (fsync). On macOS, fsync leaves the data in the cache of the disk; the
-    call F_FULLFSYNC empties this cache. Raises OSError if it can't be written."""
+    """Write what the system holds in memory of an open file or folder to the disk (fsync). `descriptor` is its file
+    descriptor. On macOS, fsync leaves the data in the cache of the disk; the call F_FULLFSYNC also writes that cache.
+    Raises OSError if the data can't be written."""
     if sys.platform == "darwin":
         import fcntl
 

@@ -20,7 +20,7 @@ class UnreadableConstruct(Exception):
 
 @dataclass(frozen=True)
 class FunctionSource:
-    """The source of a function, the names that it sees, and the class of `self` if it is a method."""
+    """The syntax tree of a function, with the module and the names by which its names are looked up."""
 
     node: Any
     module: str

@@ -395,16 +395,16 @@ def _make_no_room_handler(sql: _ProcedureSqlParts) -> str:
 
 
 def _make_blocking_session_query(sql: _ProcedureSqlParts) -> str:
-    """Return the SELECT … INTO of the procedure. It finds one session of a person that blocks others, runs for too
-    long or belongs to an account that holds too much memory. It sets the variables `session_id`, `account` and
-    `reason`.
+    """Return the statement SELECT … INTO of the stored procedure that ends such sessions. It finds one session of a
+    person that blocks others, runs for too long or belongs to an account that holds too much memory. It sets the
+    variables `session_id`, `account` and `reason`.
 
     On MariaDB a wait (`since`) counts from the beginning of the statement that waits, not from `trx_wait_started`.
     The server sets that time anew whenever one of several sessions that hold the same lock ends. With that time,
-    sessions that follow each other, each younger than MAX_WAIT_SECONDS, would block others for ever, because no wait
-    would reach the limit. The statement may have waited for earlier sessions nearly all this time. So a session whose
-    transaction is younger than a second blocks others perhaps by chance, and the reason of its end is
-    `blocks_unclear`.
+    sessions that follow each other, each younger than MAX_WAIT_SECONDS, would block others for ever, because no
+    wait would reach the limit. The statement may have waited for earlier sessions nearly all this time. So a
+    session whose transaction is younger than a second blocks others perhaps by chance, and the reason of its end
+    is `blocks_unclear`.
     """
     has_role_template = "FIND_IN_SET('{}', REPLACE(o.roles, ' ', ''))"
     may_act_sql = f"({has_role_template.format(OPERATOR)} OR {has_role_template.format(APPROVER)}) AND NOT o.asks"

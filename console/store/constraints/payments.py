@@ -77,7 +77,7 @@ _EVIDENCE_OF_PAYMENT_SQL = "evidence e WHERE e.subject_kind = 'payment' AND e.su
 
 def _has_answer_sql(*outcomes: OutcomeClass, condition_sql: str) -> str:
     """Return an SQL condition: the acting person has stored an answer of the payment's provider as evidence, the
-    answer has one of these outcomes, and the SQL condition `condition_sql` about the evidence `e` is true."""
+    answer has one of `outcomes`, and the SQL condition `condition_sql` about the evidence `e` is true."""
     return exists_sql(
         f"{_EVIDENCE_OF_PAYMENT_SQL} AND LEFT(e.source, CHAR_LENGTH(OLD.provider) + 1) = CONCAT(OLD.provider, '.')"
         f" AND {has_outcome_sql(*outcomes)}"

@@ -340,4 +340,4 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
         ),
     ),
 }
-"""Rules of the tables that only the console writes, by table and event."""
+"""Trigger rules of the tables to which no other application writes, by table and event (INSERT, UPDATE, DELETE)."""

@@ -48,7 +48,7 @@ from console.store.documents import pdf_child_process
 
 LARGEST_BYTES = 32 * 1024 * 1024
 REQUEST_TIMEOUT_SECONDS = 10
-"""Default time limit (seconds) of one request."""
+"""Default time limit (seconds) of one request to the child process that draws pages."""
 PDF_CHILD_OPTION = "--pdf-child"
 """First argument with which a frozen program starts as the child process and calls
 `pdf_child_process.main(sys.argv[2:])`.

@@ -230,8 +230,8 @@ class RefundRequestPanel(QScrollArea):
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
-        """The widgets of the request that can have the focus, in tab order: this scroll area, its buttons, and the
-        last panel."""
+        """The widgets of the request that can have the focus, in tab order: this scroll area, its buttons, and
+        `_end_panel` if the request has one."""
         return self, *self.findChildren(PaintedButton), *([self._end_panel] if self._end_panel is not None else [])
 
     @Slot("QWidget*", "QWidget*")

@@ -250,8 +250,9 @@ class PageHead(Surface):
         self.read_time_label.setVisible(has_time)
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
-        """If `is_low_window`, hide the sentence and the time at which the data was last read, and replace the added
-        buttons with the menu button. Otherwise show them again if they fit."""
+        """If `is_low_window`, hide the sentence below the title and the time at which the page last read its data,
+        and replace the buttons of the page with one menu button. Otherwise show them again if they fit.
+        """
         self._is_low_window = is_low_window
         self._fit_right_side()
         self.sentence_label.setVisible(not is_low_window)

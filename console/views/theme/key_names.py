@@ -23,7 +23,8 @@ def show_keys(text: str) -> str:
 
 
 def find_bound_keys(keys: str) -> str:
-    """Return the keys that Qt must bind for a shortcut: other keys if macOS uses the shortcut itself."""
+    """Return the keys by which the window must register the shortcut `keys` with Qt. They differ from `keys` only on
+    macOS, for shortcuts that macOS uses itself."""
     return _MACOS_KEYS_BY_SYSTEM_SHORTCUT.get(keys, keys) if sys.platform == "darwin" else keys
 
 

@@ -62,7 +62,7 @@ def test_spellings_of_one_name_share_a_reading(group: list[str]) -> None:
 
 @pytest.mark.parametrize("ka", "がケヶカヵけかゕゖｶｹ㋕㋘")
 def test_a_typed_ka_between_kanji_is_also_read_ga(ka: str) -> None:
-    """A small か or ケ between kanji is also read as が."""
+    """In a search text, each form of か and ケ between two kanji is also searched as が; elsewhere か is only か."""
     assert "霞ガ関" in parse_registry_query(f"霞{ka}関").whole_name.names
     assert parse_registry_query("しずかな").whole_name.names == ("シズカナ",)
 

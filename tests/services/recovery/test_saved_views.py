@@ -25,7 +25,9 @@ PENDING_VIEW = ViewContent(
 
 
 def read_problem(call: Callable[[], object]) -> str:
-    """Return the problem in the error with which the call is refused, or the error code if it has no problem."""
+    """Return the value `problem` of the error's detail with which the call is refused, or the error code if the
+    detail has no such value.
+    """
     refused = call_for_refusal(call)
     return str(refused.detail.get("problem") or refused.code)
 

@@ -168,8 +168,8 @@ def test_a_clock_jump_raises_an_alert_once(
 @parametrize_by_jump
 @pytest.mark.engines("sqlite")
 def test_a_day_compared_too_early_is_compared_again(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
-    """If a clock that is ahead takes today for yesterday, a reconciliation run compares only half of the day. The
-    whole day is compared later.
+    """A clock is ahead, so that a reconciliation run compares today before today has ended, because its clock says
+    that today was yesterday. When the day has ended, it is compared again, as a whole.
     """
     midnight = datetime.combine(scene.context.now().astimezone(JST).date() + ONE_DAY, time(), JST)
     clock.offset = morning = midnight + timedelta(hours=1) - scene.context.now()

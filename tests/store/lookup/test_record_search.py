@@ -43,7 +43,7 @@ NUMBER_OF_ORDER, NUMBER_OF_PAYMENT = "2010401907731", "5010401907732"
 
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
-    """Yield a database with the records of the queue tests, and with two payments whose days are known."""
+    """Yield a database with the records of the queue tests, and with two payments whose dates this module sets."""
     with open_empty_place_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
         for guarded in ("hansha_alarmbox_credit_checks", "orders", "payments", "refunds"):
             place.drop_table_triggers(guarded)

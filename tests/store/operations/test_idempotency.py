@@ -164,7 +164,7 @@ def test_an_epoch_lasts_an_hour(context: ServiceContext) -> None:
 
 
 def test_each_new_epoch_has_a_new_text(context: ServiceContext, hand_clock: ManualClock) -> None:
-    """Each new epoch has a new text and begins at its creation. The rows of other leases are unchanged."""
+    """An epoch that replaces an expired one has another text. The other rows of `leases` stay as they were."""
     with context.database.read() as conn:
         before = sorted(tuple(row) for row in conn.exec_driver_sql("SELECT name, slot, token FROM leases"))
     first = replace_epoch(context)

@@ -1,5 +1,5 @@
-"""Tests of the import of differences: their changes, the order in which the import accepts them, and the changes that
-the registry returns."""
+"""Tests of the import of difference files: what they change in the registry, the sequence in which the import accepts
+them, and the list of changes that the registry returns for a day."""
 
 from datetime import date
 from pathlib import Path
