@@ -395,8 +395,8 @@ def _make_no_room_handler(sql: _ProcedureSqlParts) -> str:
 
 
 def _make_blocking_session_query(sql: _ProcedureSqlParts) -> str:
-    """Return the statement SELECT … INTO of the stored procedure that ends such sessions. It finds one session of a
-    person that blocks others, runs for too long or belongs to an account that holds too much memory. It sets the
+    """Return the statement SELECT … INTO of the stored procedure that ends blocking sessions. It finds one session of
+    a person that blocks others, runs for too long or belongs to an account that holds too much memory. It sets the
     variables `session_id`, `account` and `reason`.
 
     On MariaDB a wait (`since`) counts from the beginning of the statement that waits, not from `trx_wait_started`.
