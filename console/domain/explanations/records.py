@@ -10,7 +10,15 @@ from console.domain.service_results import Explanation
 if TYPE_CHECKING:  # imported for types only: a list of credit checks doesn't need them
     from console.domain.payments.records import Order, Payment, Refund
 
-SECOND_PERSON_STEPS = frozenset({"next.second_person", "next.payment_second_person", "next.refund_second_person"})
+SECOND_PERSON_STEPS = frozenset(
+    f"next.{name}"
+    for name in (
+        "second_person",
+        "second_person_missing",
+        "payment_second_person",
+        "refund_second_person",
+    )
+)
 """Wording codes of the next steps that only a second person can do: decide about an outcome that somebody has
 proposed.
 """

@@ -185,6 +185,19 @@ def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str
     return None if is_open or is_reversal else find_undecidable_reason(payment)
 
 
+def find_purpose_of_known_outcome_decision(payment: Payment) -> str | None:
+    """Return the code of the reason for which people may decide about a payment although its outcome is known (the
+    end of a wording key `record.resolve_purpose.*`); None if the outcome is unknown. `contradiction`: the provider
+    contradicts the stored outcome. `review`: a decision ends the review by a person. `reversal`: people may learn of
+    a reversal that the provider doesn't report.
+    """
+    if payment.certainty is Certainty.UNKNOWN:
+        return None
+    if payment.work.state is not WorkState.NEEDS_REVIEW:
+        return "reversal"
+    return "contradiction" if payment.work.reason in WORK_REASONS_OF_CONTRADICTION else "review"
+
+
 def find_undecidable_reason(record: CreditCheck | Payment | Refund) -> str:
     """Return the code of the reason for which people have nothing to decide about a record. `outcome_known`: its
     outcome is known. `outcome_contradicted`: its outcome is stored, and the provider contradicts it.

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, does_right_change_records, is_same_person
 from console.domain.payments.service_results import PaymentDetails, RefundDetails
+from console.domain.recovery.decidable import find_purpose_of_known_outcome_decision
 from console.domain.service_results import AllowedAction, OperationDetails, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
@@ -122,6 +123,10 @@ class ActionButtons(QObject):
         also get a button in the explanation form, in this order. `purchase` always gets a button there; this button
         is disabled while the person lacks the right or the database is unreachable."""
         allowed_actions = {action.action: action for action in view.actions}
+        undecidable_reason = self._find_second_decision_refusal(view)
+        if "resolve" in self._buttons:
+            label = self._context.translate(choose_resolve_label(can_decide=not undecidable_reason))
+            self._buttons["resolve"].show_text(label)
         for name, button in self._buttons.items():
             disabled_reason = self._find_disabled_reason(name, allowed_actions)
             if disabled_reason:
@@ -132,10 +137,36 @@ class ActionButtons(QObject):
             self._context.translate("action.extend_take" if self.is_own_take else "action.take")
         )
         reasons = {name: self._find_disabled_reason(name, allowed_actions) for name in helpful_actions}
+        if undecidable_reason and not reasons.get("resolve", "missing"):
+            # Setting another outcome, or the same again, is possible, but it is not the person's next step.
+            reasons["resolve"] = undecidable_reason
         possible_actions = [name for name, reason in reasons.items() if name == "purchase" or not reason]
         obstacles = (self._find_obstacle(name) for name in helpful_actions) if not possible_actions else ()
         self.obstacle = next(filter(None, obstacles), "")
-        self._show_helpful_actions(view, possible_actions, explanation_form, next(iter(reasons.values()), ""))
+        note = self._format_resolve_purpose(view, allowed_actions)
+        self._show_helpful_actions(view, possible_actions, explanation_form, next(iter(reasons.values()), ""), note)
+
+    def _find_second_decision_refusal(self, view: RecordView) -> str:
+        """Return the reason why the acting person can't confirm the proposed outcome that waits for a second person:
+        the person has proposed it, or lacks the right. "" if the person can, or if no proposal waits."""
+        proposer = (
+            find_proposer(view) if isinstance(view, (CreditCheckDetails, PaymentDetails, RefundDetails)) else None
+        )
+        if proposer is None:
+            return ""
+        if is_same_person(proposer, self._context.operator or ""):
+            return self._context.translate("reason.own_first_half")
+        return self._context.find_missing_right_reason("resolve_second")
+
+    def _format_resolve_purpose(self, view: RecordView, allowed_actions: Mapping[str, AllowedAction]) -> str:
+        """Return the sentence which says why the outcome of a payment can be resolved although it is known. "" for
+        another record, for an unknown outcome, and if the button "resolve" is disabled."""
+        if "resolve" not in self._buttons or not isinstance(view, PaymentDetails):
+            return ""
+        purpose = find_purpose_of_known_outcome_decision(view.record)
+        if purpose is None or self._find_disabled_reason("resolve", allowed_actions):
+            return ""
+        return self._context.translate(f"record.resolve_purpose.{purpose}")
 
     def _find_disabled_reason(self, name: str, allowed_actions: Mapping[str, AllowedAction]) -> str:
         """Return the reason why the button of the action `name` is disabled; "" if the button is enabled. The
@@ -194,20 +225,14 @@ class ActionButtons(QObject):
         action_names: Sequence[str],
         explanation_form: ExplanationForm,
         disabled_reason: str,
+        note: str,
     ) -> None:
-        """Show a button for each of the possible actions `action_names`. Without one, show a text which says that no
-        action is possible, and why: `self.obstacle`, or `disabled_reason`, the reason why the first recommended
-        action is disabled ("" if none is recommended)."""
-        proposer = (
-            find_proposer(view) if isinstance(view, (CreditCheckDetails, PaymentDetails, RefundDetails)) else None
-        )
-        # Asking for the same again, or taking one's own request back, is possible, but nobody's next step.
-        is_own_proposal = proposer is not None and is_same_person(proposer, self._context.operator or "")
-        lacks_right = proposer is not None and bool(self._context.find_missing_right_reason("resolve_second"))
-        cannot_decide = is_own_proposal or lacks_right
-        primary_action = self._find_primary_action(view, action_names, cannot_decide=cannot_decide)
+        """Show a button for each of the possible actions `action_names`, and below them `note` ("" for none). Without
+        a possible action, show a text which says that no action is possible, and why: `self.obstacle`, or
+        `disabled_reason`, the reason why the first recommended action is disabled ("" if none is recommended)."""
+        primary_action = self._find_primary_action(view, action_names)
         reason = None if action_names else self.obstacle or disabled_reason or None
-        shown_actions = (*action_names, view.explanation.next_step.code, primary_action, reason)
+        shown_actions = (*action_names, view.explanation.next_step.code, primary_action, reason, note)
         if shown_actions == self._shown_actions:
             return  # the same buttons stay, so that the focused one keeps the focus
         is_same_record, self._shown_actions = bool(self._shown_actions), shown_actions
@@ -220,28 +245,21 @@ class ActionButtons(QObject):
                     bind_button_to_right(self._context, button, "purchase")
                 if is_same_record:  # a quick second click was meant for the button that was here before
                     button.ignore_mouse_briefly()
-            explanation_form.show_action_widgets(*buttons, DisabledReasonsLabel(*buttons))
+            explanation_form.show_action_widgets(*buttons, DisabledReasonsLabel(*buttons), *_make_note_labels(note))
         else:
+            text = self._context.translate("record.nothing_to_press", reason=reason)
             explanation_form.show_action_widgets(
-                FlowLabel(
-                    self._context.translate("record.nothing_to_press", reason=reason),
-                    "body",
-                    "muted",
-                    wraps_lines=True,
-                )
+                FlowLabel(text, "body", "muted", wraps_lines=True), *_make_note_labels(note)
             )
 
-    def _find_primary_action(
-        self, view: RecordView, action_names: Sequence[str], *, cannot_decide: bool
-    ) -> str | None:
+    def _find_primary_action(self, view: RecordView, action_names: Sequence[str]) -> str | None:
         """Return the name of the offered action whose button is the primary one: the action that does the explained
         next step, if this person may do the step now. Return None if the record needs no step, if the person must
         first ask the shop, or if none of the offered actions does the next step, because a primary button for another
-        action would contradict the advice.
-        `cannot_decide` is True if the next step is a decision that only another person may make."""
+        action would contradict the advice."""
         explanation = view.explanation
         advised = explanation.next_step.action
-        if advised is None or explanation.work is WorkBadge.NONE or (cannot_decide and advised == "resolve"):
+        if advised is None or explanation.work is WorkBadge.NONE:
             return None
         if explanation.next_step.asks_shop_first:
             return None
@@ -250,6 +268,16 @@ class ActionButtons(QObject):
             self._find_disabled_reason(advised, {action.action: action for action in view.actions})
         )
         return name if name in action_names and not is_decision_disabled else None
+
+
+def choose_resolve_label(*, can_decide: bool) -> str:
+    """Return the wording key of the label of the button "resolve". `can_decide` is False if a proposed outcome waits
+    for a second person and the acting person can't be this person: they can only set another outcome."""
+    return "action.resolve" if can_decide else "action.resolve_otherwise"
+
+
+def _make_note_labels(note: str) -> tuple[FlowLabel, ...]:
+    return (FlowLabel(note, "small", "muted", wraps_lines=True),) if note else ()
 
 
 def find_proposer(view: CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails) -> str | None:

@@ -12,7 +12,7 @@ from console.views.pages.base import Page
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import credit_checks as words
 from console.views.presenters.credit_check_view import format_time_in_sentence
-from console.views.records.action_bar import find_proposer
+from console.views.records.action_bar import choose_resolve_label, find_proposer
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import make_explanation_form, show_explanation
 from console.views.runtime.context import WindowContext
@@ -175,10 +175,11 @@ class OperationPage(Page):
             open_button = KeyButton(translate("action.open_record"), kind="primary")
             open_button.clicked.connect(self._open_record)
             return [open_button]
+        can_decide = not self._awaits_other_person(view)
         resolve_button = KeyButton(
-            translate("action.resolve"),
+            translate(choose_resolve_label(can_decide=can_decide)),
             "E",
-            "default" if self._awaits_other_person(view) else "primary",
+            "primary" if can_decide else "default",
             binds_key=False,
         )
         resolve_button.clicked.connect(self._open_resolve_dialog)

@@ -19,6 +19,7 @@ from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.presenters.money_view import make_shown_sides
 from console.views.presenters.records import ShownRecord
+from console.views.records.action_bar import choose_resolve_label
 from console.views.runtime.context import WindowContext
 from console.views.timelines.repeated_lines import group_repeated_lines
 from console.views.widgets.base import (
@@ -334,7 +335,7 @@ class RecordPreview(Surface):
 
     @Slot()
     def _mark_recommended_button(self) -> None:
-        """Make the button of the recommended action the primary one. The recommendation depends on the decisions that
+        """Make the button of the recommended action the primary one, and label the button "resolve". The recommendation depends on the decisions that
         wait for the person. The program reads these together with the counts of the work, so this method is called
         again after each change of the counts.
         """
@@ -344,7 +345,10 @@ class RecordPreview(Surface):
         has_work = self._item.explanation.work is not WorkBadge.NONE
         is_for_person = has_work and self._can_person_do_next_step(self._item)
         recommended_key = key_by_action.get(self._item.explanation.next_step.action or "") if is_for_person else None
+        label = self._context.translate(choose_resolve_label(can_decide=self._can_person_do_next_step(self._item)))
         for button in self._action_buttons:
+            if button.key == key_by_action["resolve"]:
+                button.show_text(label)
             button.set_kind("primary" if button.key == recommended_key and button.isEnabled() else "default")
 
     def _can_person_do_next_step(self, item: QueueItem) -> bool:

@@ -4,6 +4,7 @@ setting the order to paid.
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from console.domain.recovery.decidable import (
     find_decision_path,
     find_decision_refusal,
     find_payment_decision_refusal,
+    find_purpose_of_known_outcome_decision,
     find_refetch_refusal,
     find_renewal_refusal,
     find_set_order_paid_refusal,
@@ -176,6 +178,24 @@ def test_people_decide_only_outcomes_with_a_transition(
         assert why is None
     else:
         assert why == ("outcome_expected" if before in WAITING_STATES | PAID_BY_CALLBACK_STATES else "outcome_known")
+
+
+@pytest.mark.parametrize("work", WorkState)
+@pytest.mark.parametrize("certainty", Certainty)
+def test_each_decision_about_a_known_outcome_has_a_purpose(certainty: Certainty, work: WorkState) -> None:
+    """If people can decide about a payment whose outcome is known, there is a purpose, and it is the right one: only
+    a payment in review has a review or a contradiction, and only a paid one can be reversed."""
+    targets = (PaymentState.COMPLETED, PaymentState.PAYMENT_FAILED, PaymentState.REVERSED)
+    for state, reason in product(PaymentState, (None, *WorkReason)):
+        payment = replace(PAYMENT, state=state, certainty=certainty, work=Work(work, reason=reason))
+        possible_targets = [target for target in targets if find_payment_decision_refusal(payment, target) is None]
+        purpose = find_purpose_of_known_outcome_decision(payment)
+        assert (purpose is None) == (certainty is UNKNOWN)
+        if purpose is not None and possible_targets:
+            is_contradicted = reason in {WorkReason.CONTRADICTED, WorkReason.ANSWER_DOES_NOT_FIT}
+            purpose_in_review = "contradiction" if is_contradicted else "review"
+            assert purpose == (purpose_in_review if work is WorkState.NEEDS_REVIEW else "reversal")
+            assert purpose != "reversal" or possible_targets == [PaymentState.REVERSED]
 
 
 def test_a_payment_refunded_in_full_has_no_reversal() -> None:

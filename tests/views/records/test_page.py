@@ -21,8 +21,8 @@ from console.domain.explanations.payments import (
 from console.domain.payments.records import PaymentRelations
 from console.domain.payments.service_results import PaymentDetails
 from console.domain.payments.states import RefundState
-from console.domain.records import Certainty, TimelineEntry
-from console.domain.service_results import NextStep, WorkBadge
+from console.domain.records import Certainty, TimelineEntry, Work, WorkReason, WorkState
+from console.domain.service_results import AllowedAction, NextStep, WorkBadge
 from console.domain.tasks.records import Take
 from console.views.money.payment_page import PaymentPage
 from console.views.records.action_bar import ActionButtons
@@ -178,6 +178,57 @@ def test_a_refund_is_not_primary_if_the_shop_is_asked_first(
     bar.show_actions(replace(page.view, explanation=explanation), form, ("refund",))
     (button,) = form.findChildren(KeyButton)
     assert button.kind == kind
+
+
+def list_form_texts(page: PaymentPage, view: PaymentDetails, *actions: str) -> tuple[list[str], list[str]]:
+    """Return the texts of the labels and of the buttons in the line "you can" for `view`, and those of the bar."""
+    form = make_explanation_form(page.context)
+    bar = ActionButtons(page.context, ("probe", "resolve"))
+    bar.show_actions(view, form, actions)
+    button = bar.find_button("resolve")
+    assert button is not None
+    shown = [label.plain for label in form.findChildren(TextLabel)]
+    return [*shown, *(one.text() for one in form.findChildren(KeyButton))], [button.text()]
+
+
+@pytest.mark.parametrize(
+    ("work", "purpose"),
+    [
+        (Work(WorkState.NEEDS_REVIEW, reason=WorkReason.SET_ASIDE), "review"),
+        (Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED), "contradiction"),
+        (Work(), "reversal"),
+    ],
+)
+def test_the_page_says_why_a_known_outcome_can_be_resolved(page: PaymentPage, work: Work, purpose: str) -> None:
+    """If the outcome of a payment is known and can be resolved, the page says what for. If the button is disabled or
+    the outcome is unknown, it doesn't."""
+    page.show_route(PaymentRoute(5))
+    assert page.view is not None
+    sentence = page.context.translate(f"record.resolve_purpose.{purpose}")
+    record = replace(page.view.record, work=work)
+    for certainty in Certainty:
+        for is_allowed in (True, False):
+            action = AllowedAction("resolve", is_allowed, None if is_allowed else "reason.outcome_known")
+            view = replace(page.view, record=replace(record, certainty=certainty), actions=(action,))
+            texts, _ = list_form_texts(page, view, "probe")
+            assert (sentence in texts) == (is_allowed and certainty is Certainty.KNOWN)
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_proposer_is_offered_another_outcome_only(page: PaymentPage, is_own: bool) -> None:
+    """The person who has proposed an outcome can't confirm it: the button says that it sets another outcome, and the
+    explanation doesn't offer it. Another approver resolves the record."""
+    page.context.change_operator("lead-b")
+    page.show_route(PaymentRoute(5))
+    assert page.view is not None
+    entry = TimelineEntry(NOW, "lead-b" if is_own else "op-a", "payment.resolve_proposed")
+    action = AllowedAction("resolve", True)
+    view = replace(page.view, timeline=(entry,), awaiting="second_person", actions=(action,))
+    label = page.context.translate("action.resolve_otherwise" if is_own else "action.resolve")
+    form_texts, bar_texts = list_form_texts(page, view, "resolve")
+    assert bar_texts == [label]
+    assert (page.context.translate("action.resolve") in form_texts) is not is_own
+    assert page.context.translate("action.resolve_otherwise") not in form_texts
 
 
 def test_a_click_meant_for_the_button_before_has_no_effect(page: PaymentPage) -> None:
