@@ -346,11 +346,9 @@ class QueuesPage(Page):
     @property
     def table(self) -> FittedTable:
         name = self.queue
-        is_grouped = (
-            name in queue_rows.QUEUES_GROUPED_BY_WORK_STATE
-            and self.filter.sort_order == DEFAULT_SORT_ORDER
-            and not self.by_cause
-        )
+        is_grouped = QueueListQuery(
+            name, sort_order=self.filter.sort_order, is_grouped_by_cause=self.by_cause
+        ).is_grouped_by_work
         key = name if is_grouped or name not in queue_rows.QUEUES_GROUPED_BY_WORK_STATE else f"{name}.sorted"
         key = f"{name}.{CAUSE_ROW_KEY_PREFIX}" if self.by_cause else key
         if key not in self._table_by_key:

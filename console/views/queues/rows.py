@@ -2,6 +2,7 @@
 rows are grouped by work state."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,10 +13,10 @@ from console.domain.queue_names import MISMATCH_QUEUE_NAME
 from console.domain.queues.filters import NO_FILTER, RecordFilter, matches_filter
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import CreditCheck
+from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem, QueuePage
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
-from console.views.queues.filter_lists import format_filter_operator_value
 from console.views.records.columns import ALL_STATE_GROUPS, make_credit_check_columns, make_record_columns
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
@@ -35,8 +36,8 @@ _MAX_SEARCHED_PAGES = 5
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """A row of a queue's table: one item of the queue. `group_size` is the number of rows with the same work
-    state; None if not all rows were read in one page."""
+    """A row of a queue's table: one item of the queue. `group_size` is the number of rows with the same badge of
+    work; None if not all rows were read in one page."""
 
     item: QueueItem
     group_size: int | None = None
@@ -209,16 +210,15 @@ def _get_credit_check(row: QueueRow) -> CreditCheck:
 
 
 def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGroup]:
-    """Return a function that gets a row and returns the heading (RowGroup) above all rows with the same work
-    state."""
+    """Return a function that gets a row and returns the heading (RowGroup) above all rows with the same badge of
+    work."""
 
     def make_group(row: QueueRow) -> RowGroup:
-        work_state = row.item.record.work.state.value
-        badge = tokens().badges[f"work.{work_state}"]
+        badge_key = f"work.{row.item.explanation.work}"
+        badge = tokens().badges[badge_key]
         count = wording.format_count(row.group_size) if row.group_size is not None else ""
-        return RowGroup(
-            work_state, format_filter_operator_value("work", work_state, context), badge.icon_name, badge.tone, count
-        )
+        word = wording.get_badge_word(badge_key, context.language)
+        return RowGroup(badge_key, word, badge.icon_name, badge.tone, count)
 
     return make_group
 
@@ -242,6 +242,12 @@ class QueueListQuery:
         the queue."""
         return not self.record_filter and not self.words.strip()
 
+    @property
+    def is_grouped_by_work(self) -> bool:
+        """True if the rows of the list have headings with the badges of their work."""
+        is_default_order = self.sort_order == DEFAULT_SORT_ORDER and not self.is_grouped_by_cause
+        return self.queue in QUEUES_GROUPED_BY_WORK_STATE and is_default_order
+
     def read_page(self, services: "Console", limit: int, after_cursor: str | None = None) -> QueuePage:
         """Return at most `limit` items of the queue that match the filter of this query. This method ignores the
         query's `words`; `_read_matches` searches the texts of the items for them. `after_cursor` is the cursor at
@@ -260,7 +266,9 @@ def make_row_reader(query: QueueListQuery) -> Callable[["Console", object, int],
         if not filter_text:
             page = query.read_page(services, limit, after)
             return Rows(
-                _make_rows_with_group_sizes(page.items, is_complete=after is None and page.next_cursor is None),
+                _make_rows_with_group_sizes(
+                    query, page.items, is_complete=after is None and page.next_cursor is None
+                ),
                 page.next_cursor,
             )
         return _read_matches(services, query, filter_text, after, limit)
@@ -283,7 +291,8 @@ def _read_matches(
         after_cursor = page.next_cursor
         if after_cursor is None or len(items) >= limit:
             break
-    return Rows(_make_rows_with_group_sizes(items, is_complete=is_first_page and after_cursor is None), after_cursor)
+    is_complete = is_first_page and after_cursor is None
+    return Rows(_make_rows_with_group_sizes(query, items, is_complete=is_complete), after_cursor)
 
 
 def _does_item_match_text(queue_item: QueueItem, filter_text: str) -> bool:
@@ -332,12 +341,33 @@ def _fold_text(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def _make_rows_with_group_sizes(items: Sequence[QueueItem], *, is_complete: bool) -> list[QueueRow]:
+def _make_rows_with_group_sizes(
+    query: QueueListQuery, items: Sequence[QueueItem], *, is_complete: bool
+) -> list[QueueRow]:
     """Return the table rows of the items. If `is_complete` is True, `items` are all items of the list, and each row
     contains the size of its group. If it is False, the group size of each row is None.
+
+    The database sorts by the stored work state, and a badge can differ from it, such as "waiting for approval". A
+    complete list is sorted by the badges, so that each badge has one group.
     """
-    count_by_work_state: dict[object, int] = {}
-    for item in items:
-        work_state = item.record.work.state
-        count_by_work_state[work_state] = count_by_work_state.get(work_state, 0) + 1
-    return [QueueRow(item, count_by_work_state[item.record.work.state] if is_complete else None) for item in items]
+    if not is_complete:
+        return [QueueRow(item) for item in items]
+    if query.is_grouped_by_work:
+        items = sorted(items, key=_make_group_order_key)
+    count_by_badge = Counter(item.explanation.work for item in items)
+    return [QueueRow(item, count_by_badge[item.explanation.work]) for item in items]
+
+
+_BADGES_IN_GROUP_ORDER = (
+    WorkBadge.NEEDS_REVIEW,
+    WorkBadge.WAITING_FOR_APPROVAL,
+    WorkBadge.POSSIBLE,
+    WorkBadge.SCHEDULED,
+    WorkBadge.AUTOMATIC,
+    WorkBadge.NONE,
+)
+
+
+def _make_group_order_key(item: QueueItem) -> int:
+    """Return the position of the item's group: first the groups that wait for a person."""
+    return _BADGES_IN_GROUP_ORDER.index(item.explanation.work)

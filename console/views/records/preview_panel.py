@@ -335,9 +335,9 @@ class RecordPreview(Surface):
 
     @Slot()
     def _mark_recommended_button(self) -> None:
-        """Make the button of the recommended action the primary one, and label the button "resolve". The recommendation depends on the decisions that
-        wait for the person. The program reads these together with the counts of the work, so this method is called
-        again after each change of the counts.
+        """Make the button of the recommended action the primary one, and label the button "resolve". Both depend on
+        the decisions that wait for the person. The program reads these together with the counts of the work, so this
+        method is called again after each change of the counts.
         """
         if self._item is None:
             return

@@ -3,6 +3,7 @@ queue.
 """
 
 from dataclasses import replace
+from itertools import groupby, product
 
 import pytest
 
@@ -11,6 +12,7 @@ from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import parse_filter
 from console.domain.queues.mismatches import Mismatch
 from console.domain.records import Certainty, Work, WorkState
+from console.domain.service_results import WorkBadge
 from console.views.queues.cause_groups import CauseRow, make_grouped_table_columns
 from console.views.queues.column_choice import arrange_columns
 from console.views.queues.rows import (
@@ -23,6 +25,7 @@ from console.views.queues.rows import (
 )
 from console.views.runtime.routes import RECORD_QUEUE_NAMES
 from console.views.tables.columns import AgeCell, HeadingText
+from console.wording.sentences import catalogue as wording
 from tests.views.invented_checks import NOW, QueueServices, make_check, make_queue_item, make_window_context
 from tests.views.invented_payments import make_payment, make_refund
 
@@ -41,11 +44,32 @@ def test_groups_count_their_rows_once_the_whole_queue_is_here() -> None:
     assert [(group(row).word, group(row).count) for row in page.rows] == [
         ("Needs a person", "2"),
         ("Needs a person", "2"),
-        ("Auto-checking", "1"),
+        ("Action possible", "1"),
     ]
     part = make_row_reader(QueueListQuery("unknown"))(services, None, 2)  # type: ignore[arg-type]  # likewise
     assert [group(row).count for row in part.rows] == ["", ""]
     assert part.next_cursor == "2"
+
+
+def test_each_row_stands_below_the_heading_of_its_badge() -> None:
+    """A record stands in the group of its own badge of work, whatever work state is stored: the stored state only
+    sorts the rows that the database returns."""
+    services = QueueServices([])
+    items = [
+        replace(item, record=record, explanation=replace(item.explanation, work=badge))
+        for id, (state, badge) in enumerate(product(WorkState, WorkBadge), 1)
+        for record in (make_check(id, work=Work(state)),)
+        for item in (make_queue_item(record),)
+    ]
+    services._items = items
+    page = make_row_reader(QueueListQuery("unknown"))(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
+    context = make_window_context()
+    group = make_heading_function(context)
+    headings = [(group(row).word, group(row).count) for row in page.rows]
+    badges = [wording.get_badge_word(f"work.{row.item.explanation.work}", "en") for row in page.rows]
+    assert headings == [(badge, str(len(WorkState))) for badge in badges]
+    assert len(list(groupby(headings))) == len(WorkBadge)
+    assert badges[0] == "Needs a person"
 
 
 @pytest.mark.parametrize("text", ["みなと", "架空みなと", "２０１０", "2 0104 0190", "17"])
