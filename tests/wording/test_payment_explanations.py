@@ -18,6 +18,7 @@ from console.domain.explanations.payments import (
 )
 from console.domain.payments.records import (
     Order,
+    OrderRelations,
     OrderState,
     Payment,
     PaymentRelations,
@@ -26,7 +27,7 @@ from console.domain.payments.records import (
 )
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
-from console.domain.service_results import Explanation, WorkBadge
+from console.domain.service_results import CertaintyBadge, Explanation, WorkBadge
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.explanation_sentences import check_sentences_complete, make_sentences
 
@@ -183,6 +184,9 @@ SITUATIONS: dict[str, Explanation] = {
     "order paid late": explain_order(
         replace(ORDER, state=OrderState.CANCELLED, work=Work(REVIEW_STATE, None, "paid_after_cancel")), NOW
     ),
+    "order expiring": explain_order(
+        replace(ORDER, state=OrderState.PENDING, relations=OrderRelations(is_saga_running=True)), NOW
+    ),
     "refund unknown": explain_refund(UNKNOWN_REFUND, NOW),
     "refund unknown, not found": explain_refund(replace(UNKNOWN_REFUND, not_found=1), NOW),
     "refund unknown, ended": explain_refund(
@@ -215,6 +219,19 @@ def test_every_situation_has_three_whole_sentences(situation: str, language: str
     sentences name is present.
     """
     check_sentences_complete(SITUATIONS[situation], language)
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_no_badge_says_confirmed_beside_a_sentence_that_denies_it(situation: str) -> None:
+    """If a sentence says that the record isn't confirmed yet, the badge of certainty doesn't say "Confirmed"."""
+    explained = SITUATIONS[situation]
+    for language, denials in (
+        ("en", ("ot confirmed",)),
+        ("ja", ("確認できていません", "確認していません", "未確認")),
+    ):
+        verdict, why, _ = make_sentences(explained, language)
+        is_denied = any(denial in verdict + why for denial in denials)
+        assert not (is_denied and explained.certainty is CertaintyBadge.KNOWN), (verdict, why)
 
 
 @pytest.mark.parametrize("situation", [name for name in SITUATIONS if "unknown" in name])

@@ -125,6 +125,10 @@ _VERDICTS_WITHOUT_PROBLEM = frozenset(
 )
 """Verdicts which say that the payment is in order or has ended. They are not used if the sides of the payment differ.
 """
+_REASONS_WITHOUT_CONFIRMED_PAYMENT = frozenset(
+    {"why.order_pending", "why.order_expiring", "why.order_alert_A_callback"}
+)
+"""Wording codes of reasons which say that no payment of an order is confirmed yet."""
 _FINAL_EXPLANATIONS: Mapping[PaymentState, tuple[str, str, str]] = {
     PaymentState.PAYMENT_FAILED: ("verdict.payment_failed", "why.payment_failed", "next.payment_may_begin_again"),
     PaymentState.EXPIRED: ("verdict.payment_expired", "why.payment_expired", "next.payment_may_begin_again"),
@@ -259,7 +263,8 @@ def _find_certainty_badge(
     if verdict in VERDICTS_OF_MISMATCH or any(side.differs for side in sides):
         return CertaintyBadge.SIDES_DISAGREE
     is_only_noticed = record.state in PAID_BY_CALLBACK_STATES and relations.known_provider_state not in PAID_STATES
-    if record.state is PaymentState.INITIALIZING or is_only_noticed or verdict == "verdict.payment_overdue":
+    is_unconfirmed = verdict in ("verdict.payment_overdue", "verdict.payment_noticed")
+    if record.state is PaymentState.INITIALIZING or is_only_noticed or is_unconfirmed:
         return CertaintyBadge.UNCONFIRMED
     until = find_reversal_deadline(record)
     if until is not None and now < until:
@@ -298,6 +303,8 @@ def explain_order(record: Order, now: datetime) -> Explanation:
         certainty = CertaintyBadge.UNCONFIRMED
     elif get_certainty(record) is Certainty.UNKNOWN:
         certainty = CertaintyBadge.UNKNOWN
+    elif explanation.why in _REASONS_WITHOUT_CONFIRMED_PAYMENT:
+        certainty = CertaintyBadge.UNCONFIRMED
     else:
         certainty = CertaintyBadge.KNOWN
     return replace(explanation, certainty=certainty, work=find_work_badge(record.work, explanation))
