@@ -264,7 +264,7 @@ def test_facts_are_filled_in_the_form_that_the_sentence_asks_for() -> None:
     assert translate("next.refetch_scheduled", "ja", **facts).startswith(
         "11-20 15:04 に自動的に再取得します（5 回中 2 回目）"
     )
-    assert "at 11-20 15:04 (attempt 2 of 5)" in translate("next.refetch_scheduled", "en", **facts)
+    assert "at 11-20 15:04 (automatic re-fetch 2 of 5)" in translate("next.refetch_scheduled", "en", **facts)
     assert (
         translate("verdict.incomplete", "ja", missing=("name", "pdf"))
         == "購入済みです。会社名、PDF が不足しています。"

@@ -99,8 +99,8 @@ def test_a_proposal_waits_for_the_second_person(language: str) -> None:
 @pytest.mark.parametrize(
     ("situation", "part", "japanese", "english"),
     [
-        ("incomplete, fetched again", 2, "5 回中 2 回目", "attempt 2 of 5"),
-        ("unknown, asked again", 2, "8 回中 3 回目", "attempt 3 of 8"),
+        ("incomplete, fetched again", 2, "5 回中 2 回目", "automatic re-fetch 2 of 5"),
+        ("unknown, asked again", 2, "8 回中 3 回目", "automatic check 3 of 8"),
         ("incomplete, all of it", 0, "会社名、結果、期限、PDF", "company name, result, dates, PDF"),
         ("unknown, a person decides", 1, "時間切れ", "no answer in time"),
         ("unknown, a person decides", 2, "1 1803 0101 8771", "1 1803 0101 8771"),

@@ -251,8 +251,8 @@ def test_an_unknown_outcome_is_never_called_failed(situation: str) -> None:
     ("situation", "part", "japanese", "english"),
     [
         ("refund unknown", 0, "再返金禁止", "Don't refund again"),
-        ("refund unknown", 2, "10 回中 4 回目", "attempt 4 of 10"),
-        ("payment unknown", 2, "8 回中 3 回目", "attempt 3 of 8"),
+        ("refund unknown", 2, "10 回中 4 回目", "automatic check 4 of 10"),
+        ("payment unknown", 2, "8 回中 3 回目", "automatic check 3 of 8"),
         ("payment order behind", 0, "注文は未入金のまま", "the order is still unpaid"),
         ("payment for a person: amount_differs", 0, "決済会社 ¥11,500", "the gateway's is ¥11,500"),
         ("payment reversible", 0, "2026-11-22", "2026-11-22"),

@@ -127,7 +127,10 @@ class RecordTabs(QWidget):
 
     def show_unmasked_answers(self, answers: Mapping[int, str]) -> None:
         """Show the stored answers in `answers` without masks. `answers` has their texts by the id of their evidence;
-        if it is empty, show all answers masked again."""
+        if it is empty, show all answers masked again. The title of the tab says if the answers are masked."""
+        title_key = "record.tab.evidence.unmasked" if answers else "record.tab.evidence"
+        tab_number = [tab.name for tab in self._tabs].index("evidence")
+        self.tabs.set_title(tab_number, self._context.translate(title_key))
         self._evidence_view.show_unmasked_answers(answers)
 
     def focus_content(self) -> None:

@@ -64,3 +64,16 @@ def test_the_timeline_of_a_record_shows_events_of_related_records(appearance: ob
     assert lines[2].action_text.startswith("Payment: ")
     assert not lines[0].action_text.startswith("Refund")
     assert tabs.tabs.accessibleTabName(0) == "Timeline 3"
+
+
+def test_the_title_of_the_answers_follows_their_masks(appearance: object) -> None:
+    """While the answers are shown without masks, the title of their tab doesn't call them masked; the count stays."""
+    tabs = MoneyTabs(make_window_context(), ())
+    tabs.show_view(make_view())
+    number = [tabs.tabs.get_tab_data(index) for index in range(tabs.tabs.count())].index("evidence")
+    masked_title = tabs.tabs.tabText(number)
+    assert "(masked)" in masked_title
+    tabs.show_unmasked_answers({1: "{}"})
+    assert tabs.tabs.tabText(number) == masked_title.replace("(masked)", "(unmasked)")
+    tabs.show_unmasked_answers({})
+    assert tabs.tabs.tabText(number) == masked_title

@@ -81,6 +81,12 @@ class TabBar(QTabBar):
         self.setTabData(tab_index, (word, count, data))
         self._set_accessible_name(tab_index)
 
+    def set_title(self, tab_index: int, title: str) -> None:
+        """Give the tab another name, because its contents have changed; its count stays."""
+        _, count, data = self.tabData(tab_index)
+        self.setTabData(tab_index, (title, count, data))
+        self._set_accessible_name(tab_index)
+
     def get_tab_data(self, tab_index: int) -> object:
         """Return the value that was passed to `add_tab` as `data` for the tab with this index."""
         return self.tabData(tab_index)[2]
