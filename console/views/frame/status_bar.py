@@ -54,24 +54,31 @@ class StatusBarCells(QObject):
                 0,
                 StatusCellContent(context.translate("status.due_tasks", at=context.last_due_tasks_at), tone="muted"),
             )
-        lost_since = context.connection_state.lost_since
-        if lost_since is not None:
-            read_only_text = context.translate(
-                "status.read_only", reason=context.translate("status.not_connected"), since=lost_since
-            )
-            return [*cells, StatusCellContent(read_only_text, "lock", "care")]
-        away_since = context.connection_state.worker_away_since
-        if away_since is not None:
-            read_only_text = context.translate(
-                "status.read_only", reason=context.translate("status.worker_away"), since=away_since
-            )
-            return [*cells, StatusCellContent(read_only_text, "lock", "care")]
-        switch = context.connection_state.shown_switch
-        if switch is not None:
-            key = "status.read_only" if switch.scope == EVERYTHING_SCOPE else "status.read_only_provider"
-            read_only_text = context.translate(key, scope=switch.scope, reason=switch.reason, since=switch.at)
-            return [*cells, StatusCellContent(read_only_text, "lock", "care")]
-        return [*cells, StatusCellContent(context.translate("status.writes_on"), "check")]
+        read_only_cell = self._make_read_only_cell()
+        writes_on_cell = StatusCellContent(context.translate("status.writes_on"), "check")
+        return [*cells, writes_on_cell if read_only_cell is None else read_only_cell]
+
+    def _make_read_only_cell(self) -> StatusCellContent | None:
+        """Return the cell with the reason why the window is read-only; None if it isn't. In a narrow bar the cell
+        leaves the reason out, which the page has in its own bar."""
+        context, state = self._context, self._context.connection_state
+        provider, switch = "", state.shown_switch
+        if state.lost_since is not None:
+            reason, since = context.translate("status.not_connected"), state.lost_since
+        elif state.worker_away_since is not None:
+            reason, since = context.translate("status.worker_away"), state.worker_away_since
+        elif switch is not None:
+            reason, since = switch.reason, switch.at
+            provider = "" if switch.scope == EVERYTHING_SCOPE else switch.scope
+        else:
+            return None
+        key = "status.read_only_provider" if provider else "status.read_only"
+        return StatusCellContent(
+            context.translate(key, scope=provider, reason=reason, since=since),
+            "lock",
+            "care",
+            short_name=context.translate(f"{key}_since", scope=provider, since=since),
+        )
 
 
 def make_database_cell(context: WindowContext) -> StatusCellContent:

@@ -626,21 +626,29 @@ def test_no_name_of_the_status_bar_is_cut(appearance: Appearance, qtbot: QtBot) 
         qtbot.waitUntil(lambda: all(cell.width() >= cell.sizeHint().width() for cell in cells.values()))
 
 
-def test_a_long_reason_of_read_only_hides_no_provider(appearance: Appearance, qtbot: QtBot) -> None:
+def test_a_long_reason_of_read_only_hides_no_provider_and_is_never_cut(
+    appearance: Appearance, qtbot: QtBot
+) -> None:
     """The bar above the page shows the whole reason of the read-only mode. In the status bar this reason hides no
-    provider, because only the status bar shows the providers' states.
+    provider, because only the status bar shows the providers' states. A bar without room for the whole reason has
+    only the time since when the window is read-only.
     """
     window = QWidget()
     qtbot.addWidget(window)
     bar = StatusBar(parent=window)
+    reason = f"Read-only since 14:02:11: {'a long reason ' * 12}".strip()
     bar.show_cells(
         [StatusCellContent(name, "check", "good", "0.2 s") for name in ("Service", "Atom", "PayPay", "AlarmBox")],
-        [StatusCellContent(f"Read-only: {'a long reason ' * 12}", "lock", "care")],
+        [StatusCellContent(reason, "lock", "care", short_name="Read-only since 14:02:11")],
     )
-    bar.resize(1_000, bar.height())
     window.show()
-    assert [cell.isHidden() for cell in bar.findChildren(StatusCell)] == [False] * 5
-    assert all(part.isVisible() for cell in bar.findChildren(StatusCell) for part in cell.findChildren(TextLabel))
+    for width, shown_name in ((1_000, "Read-only since 14:02:11"), (2_400, reason)):
+        bar.resize(width, bar.height())
+        cells = bar.findChildren(StatusCell)
+        assert [cell.isHidden() for cell in cells] == [False] * 5
+        assert [label.plain for label in cells[4].findChildren(TextLabel) if not label.isHidden()] == [shown_name]
+        assert cells[4].accessibleName() == reason
+        qtbot.waitUntil(lambda: all(cell.width() >= cell.sizeHint().width() for cell in bar.findChildren(StatusCell)))
 
 
 def test_an_age_without_room_at_the_edge_moves_to_its_number() -> None:

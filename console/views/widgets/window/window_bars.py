@@ -12,7 +12,14 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import format_tooltip
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import ElidedLabel, IconLabel, Surface, TextLabel, discard_widget, make_row
+from console.views.widgets.base import (
+    IconLabel,
+    Surface,
+    TextLabel,
+    discard_widget,
+    make_row,
+    set_visible_in_parent,
+)
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.display.badge import KeyCap
 
@@ -137,17 +144,19 @@ class TopBar(Surface):
 @dataclass(frozen=True, slots=True)
 class StatusCellContent:
     """The content of one cell of the status bar: name, icon (name and tone) and text (`text`). If `key` isn't "",
-    the cell is a link, and the status bar emits the key when the person presses the link."""
+    the cell is a link, and the status bar emits the key when the person presses the link. `short_name`, if it isn't
+    "", is shown in place of a long `name` for which the bar has no room."""
 
     name: str
     icon_name: str = ""
     tone: Tone = "good"
     text: str = ""
     key: str = ""
+    short_name: str = ""
 
 
 _CELL_GAP_PX = 6
-_MAX_REASON_WIDTH_PX = 260  # width that a reason of read-only keeps in a narrow bar, at text size 1
+_MAX_NAME_WIDTH_PX = 260  # up to this width, at text size 1, a name is never replaced by its short name
 
 
 class StatusCell(Surface):
@@ -158,33 +167,42 @@ class StatusCell(Surface):
     def __init__(self, content: StatusCellContent, *, is_at_right: bool) -> None:
         super().__init__(is_raised=True, edge="left" if is_at_right else "right")
         is_good = content.tone == "good"
-        # The reason of a read-only mode may be longer than the bar. The page shows it whole.
-        is_reason = content.tone == "care" and not content.text
-        name_label = ElidedLabel(content.name, "small") if is_reason else TextLabel(content.name, "small")
+        name_label = TextLabel(content.name, "small")
+        self._short_name_label = TextLabel(content.short_name, "small") if content.short_name else None
         icon = IconLabel(content.icon_name, content.tone, 14) if content.icon_name else None
         text_label = TextLabel(content.text, "small", "muted" if is_good else content.tone)
         self.hideable_label = (
             text_label if icon is not None and content.text and content.tone in ("good", "muted") else None
         )
         self.setToolTip(format_tooltip(f"{content.name} {content.text}".strip()))
-        self._elided_label = name_label if is_reason else None
         widgets = (name_label, icon, text_label) if content.text else (icon, name_label)
-        self._widgets = [widget for widget in widgets if widget is not None]
+        self._widgets: list[QWidget] = [widget for widget in widgets if widget is not None]
+        self._name_label = name_label
         self.is_due_tasks = not content.icon_name
         self.setAccessibleName(f"{content.name} {content.text}".strip())
-        self.setLayout(make_row(*self._widgets, gap_px=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
+        items = [*self._widgets, self._short_name_label] if self._short_name_label is not None else self._widgets
+        self.setLayout(make_row(*items, gap_px=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
+        self.show_whole_name(is_whole=True)
 
     def measure_needed_width(self) -> int:
-        """Return the width in px that the cell needs if all its labels are shown. The end of a long reason may be cut
-        off."""
+        """Return the width in px that the cell needs if all its labels are shown, with the short name in place of a
+        long one."""
         gaps = _CELL_GAP_PX * (len(self._widgets) - 1)
-        return sum(map(self._measure_part_width, self._widgets)) + gaps + 2 * 12 + 1
+        return sum(widget.sizeHint().width() for widget in self._widgets) + gaps + 2 * 12 + 1 - self.saved_width
 
-    def _measure_part_width(self, part: QWidget) -> int:
-        width = part.sizeHint().width()
-        if part is not self._elided_label:
-            return width
-        return min(width, round(_MAX_REASON_WIDTH_PX * current_appearance().scale))
+    @property
+    def saved_width(self) -> int:
+        """The width in px by which the short name is narrower than the name; 0 if the name is never replaced."""
+        width = self._name_label.sizeHint().width()
+        if self._short_name_label is None or width <= round(_MAX_NAME_WIDTH_PX * current_appearance().scale):
+            return 0
+        return width - self._short_name_label.sizeHint().width()
+
+    def show_whole_name(self, *, is_whole: bool) -> None:
+        """Show the name or, if `is_whole` is False, the short name."""
+        if self._short_name_label is not None:
+            set_visible_in_parent(self._name_label, is_whole)
+            set_visible_in_parent(self._short_name_label, not is_whole)
 
 
 class StatusBar(Surface):
@@ -226,12 +244,14 @@ class StatusBar(Surface):
         self.fit_width()
 
     def fit_width(self) -> None:
-        """Hide cells and labels until the remaining ones fit into the width of the bar. They are hidden in this
-        order: the cell of the due tasks; then, from the right, labels whose icon has the same meaning; then, from the
-        right, cells of providers without a problem.
+        """Show short names in place of long ones, then hide cells and labels until the remaining ones fit into the
+        width of the bar. They are hidden in this order: the cell of the due tasks; then, from the right, labels whose
+        icon has the same meaning; then, from the right, cells of providers without a problem.
         """
         cells = [cell for cell in self._cells.values() if isinstance(cell, StatusCell)]
         excess = sum(_measure_needed_width(cell) for cell in self._cells.values()) - self.width()
+        for cell in cells:  # at most one of them has a short name
+            cell.show_whole_name(is_whole=cell.saved_width == 0 or excess + cell.saved_width <= 0)
         for cell in cells:
             excess = (
                 _hide_widget_if_too_wide(cell, excess, cell.measure_needed_width()) if cell.is_due_tasks else excess
