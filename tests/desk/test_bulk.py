@@ -247,6 +247,21 @@ def test_a_run_of_the_first_rows_is_continued_later(
     assert [take.subject_id for take in console.recovery.list_takes()] == [one.id for one in checks_without_pdf]
 
 
+def test_the_first_row_of_a_dry_run_is_current_while_cancel_has_the_focus(
+    open_window: OpenWindow, checks_without_pdf: list[CreditCheck]
+) -> None:
+    """The line below the table shows the whole reason of the current row. It needs no key and no mouse pointer for the
+    first row, because this row is current at once.
+    """
+    person = open_window()
+    open_queue(person)
+    person.press("Ctrl+A")
+    person.press("F")
+    dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
+    assert dialog.plan_page is not None
+    assert (dialog.plan_page.table.current_row, dialog.plan_page.table.hasFocus()) == (0, False)
+
+
 def test_closing_the_unconfirmed_dialog_deletes_the_run(
     open_window: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
 ) -> None:

@@ -37,6 +37,8 @@ from console.views.runtime.routes import (
     ReportsRoute,
 )
 from console.views.runtime.tasks import Failure
+from console.views.sign_in.privacy_cover import PrivacyCover
+from console.views.sign_in.sign_in_form import SignInForm
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, TitleLabel
 from console.views.widgets.controls.buttons import KeyButton
@@ -580,3 +582,20 @@ def test_decision_buttons_stay_visible_at_large_text(
             stage.wait_until_idle()
         assert page.approve_button.isEnabled(), page.disabled_reason_label.plain
         assert page.scroll_area.verticalScrollBar().value() == page.scroll_area.verticalScrollBar().maximum()
+
+
+@pytest.mark.parametrize("can_store_password", [True, False])
+def test_sign_in_is_visible_after_a_refusal_at_the_largest_text(
+    qapp: QApplication, tmp_path: Path, can_store_password: bool
+) -> None:
+    """At 200 % in the smallest usual window, the whole button *Sign in* is visible without scrolling after a refusal,
+    with and without a keyring."""
+    with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800, scale=2.0)) as stage:
+        form = SignInForm(
+            stage.opening.context, "db.example:3306/console", "op-a", can_store_password=can_store_password
+        )
+        stage.frame.window_cover.show_cover(PrivacyCover(stage.opening.context, form))
+        form.show_failure(Failure(ErrorCode.BAD_PROFILE, {"problem": "access_denied"}))
+        stage.wait_until_idle()
+        button = form.submit_button
+        assert button.visibleRegion().boundingRect() == button.rect()

@@ -261,7 +261,14 @@ def _make_bulk_row_table(
 
 def _make_table_with_reason_line(table: FittedTable) -> QWidget:
     """Return a widget with the table and a line below it. The line shows the reason of the current row; it is visible
-    only if the table cuts this reason off."""
+    only if the table cuts this reason off. The first row is current until the person chooses another one, so that a
+    reason which is cut off can be read at once."""
+
+    def make_first_row_current() -> None:
+        if table.current_row < 0:
+            table.go_to_first()
+
+    table.rows.changed.connect(make_first_row_current)
     return add_cut_text_line(table, ("why",), margin_px=_TABLE_MARGIN_PX)
 
 
