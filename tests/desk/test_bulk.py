@@ -250,8 +250,8 @@ def test_a_run_of_the_first_rows_is_continued_later(
 def test_the_first_row_of_a_dry_run_is_current_while_cancel_has_the_focus(
     open_window: OpenWindow, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """The line below the table shows the whole reason of the current row. It needs no key and no mouse pointer for the
-    first row, because this row is current at once.
+    """The line below the table shows the whole reason of the current row. It needs no key and no mouse pointer for
+    the first row, because this row is current at once.
     """
     person = open_window()
     open_queue(person)

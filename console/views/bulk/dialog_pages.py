@@ -269,7 +269,7 @@ def _make_table_with_reason_line(table: FittedTable) -> QWidget:
             table.go_to_first()
 
     table.rows.changed.connect(make_first_row_current)
-    return add_cut_text_line(table, ("why",), margin_px=_TABLE_MARGIN_PX)
+    return add_cut_text_line(table, ("why",), margin_px=_TABLE_MARGIN_PX, has_line=False)
 
 
 def _make_bulk_row_columns(

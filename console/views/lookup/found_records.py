@@ -62,10 +62,10 @@ class FoundRecordsPanel(QWidget):
         self.company_list: CompanyList | None = None
         if companies:
             company_title = make_company_list_title(result, companies, context)
-            self.company_list = CompanyList(context, companies, company_title, result.companies.registry_date)
+            self.company_list = CompanyList(
+                context, companies, company_title, result.companies.registry_date, max_rows=_MAX_COMPANY_ROWS
+            )
             self.company_list.opened.connect(self.company_opened)
-            rows = min(len(companies), _MAX_COMPANY_ROWS)
-            self.company_list.table.setMaximumHeight(self.company_list.table.compute_height_for_rows(rows))
             content_widgets.insert(0, self.company_list)
         layout = make_column(*content_widgets, gap_px=0)
         layout.setStretch(len(content_widgets) - 1, 1)

@@ -15,11 +15,14 @@ class CutTextLine(Surface):
     the title of its column. The widget is hidden while no text is cut off.
 
     `column_keys` are the keys of the columns whose texts this widget shows. `margin_px` is the distance in px from
-    the left and the right edge; None means the margin of the page.
+    the left and the right edge; None means the margin of the page. If `has_line` is True, a line separates the widget
+    from the table; a table that is exactly as high as its rows ends with a line itself.
     """
 
-    def __init__(self, table: FittedTable, column_keys: Sequence[str], *, margin_px: int | None = None) -> None:
-        super().__init__(edge="top")
+    def __init__(
+        self, table: FittedTable, column_keys: Sequence[str], *, margin_px: int | None = None, has_line: bool = True
+    ) -> None:
+        super().__init__(edge="top" if has_line else "none")
         self._table, self._column_keys = table, tuple(column_keys)
         self._labels: dict[str, tuple[TextLabel, TextLabel]] = {}
         margin = tokens().px("spacing", "page_margin") if margin_px is None else margin_px
@@ -57,12 +60,13 @@ class CutTextLine(Surface):
         self.setVisible(any(text_label.plain for _, text_label in self._labels.values()))
 
 
-def add_cut_text_line(table: FittedTable, column_keys: Sequence[str], *, margin_px: int | None = None) -> QWidget:
-    """Return a widget with the table and, below it, a CutTextLine for the columns with these keys. `margin_px` is the
-    left and right margin of the line in px; None means the margin of the page. If the widget gets the focus, the
-    table gets it."""
+def add_cut_text_line(
+    table: FittedTable, column_keys: Sequence[str], *, margin_px: int | None = None, has_line: bool = True
+) -> QWidget:
+    """Return a widget with the table and, below it, a CutTextLine for the columns with these keys; for `margin_px`
+    and `has_line` see CutTextLine. If the widget gets the focus, the table gets it."""
     widget = QWidget()
-    layout = make_column(table, CutTextLine(table, column_keys, margin_px=margin_px), gap_px=0)
+    layout = make_column(table, CutTextLine(table, column_keys, margin_px=margin_px, has_line=has_line), gap_px=0)
     layout.setStretch(0, 1)
     widget.setLayout(layout)
     widget.setFocusProxy(table)

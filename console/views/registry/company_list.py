@@ -81,7 +81,8 @@ def list_found_companies(
 
 class CompanyList(QWidget):
     """The table of the found companies, with the title above it and, if `registry_date` isn't None, the date and
-    the source of the corporation registry below it.
+    the source of the corporation registry below it. If `max_rows` isn't None, the table is only as high as its rows,
+    and at most as high as `max_rows` rows.
 
     Signals:
     - opened(str): the person opens the company with this corporation number.
@@ -90,7 +91,13 @@ class CompanyList(QWidget):
     opened = Signal(str)
 
     def __init__(
-        self, context: WindowContext, companies: Sequence[FoundCompany], title: str, registry_date: date | None
+        self,
+        context: WindowContext,
+        companies: Sequence[FoundCompany],
+        title: str,
+        registry_date: date | None,
+        *,
+        max_rows: int | None = None,
     ) -> None:
         super().__init__()
         translate, margin = context.translate, tokens().px("spacing", "page_margin")
@@ -108,12 +115,15 @@ class CompanyList(QWidget):
             source_label = TextLabel(
                 registry_words.format_registry_source(registry_date, translate), "small", "muted", wraps_lines=True
             )
-            footer_row = Surface(edge="top")
+            # Without an empty area below the rows, the line of the last row is the only line that is needed.
+            footer_row = Surface(edge="top" if max_rows is None else "none")
             footer_row.setLayout(make_row(source_label, margins=(margin, 6, margin, 6)))
             widgets.append(footer_row)
         layout = make_column(*widgets, gap_px=0)
         layout.setStretch(1, 1)
         self.setLayout(layout)
+        if max_rows is not None:
+            self.table.setMaximumHeight(self.table.compute_height_for_rows(min(len(companies), max_rows)))
         self.table.rows.page_applied.connect(self._go_to_first_row)
         self.table.show_rows(companies)
 

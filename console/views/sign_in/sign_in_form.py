@@ -83,7 +83,7 @@ class SignInForm(PasswordForm):
             self.store_password_box, TextLabel(translate(storage_key), "small", "muted", wraps_lines=True), gap_px=2
         )
         button_row = make_row(self.help_button, None, self.submit_button)
-        # Without a keyring the choice is only an explanation, and the button must be visible after a refusal at 200 %.
+        # Without a keyring the choice is only an explanation. The button must be visible after a refusal at 200 %.
         last_rows = (storage_choice, button_row) if self._can_store_password else (button_row, storage_choice)
         self.setLayout(
             make_column(

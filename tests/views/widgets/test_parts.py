@@ -626,9 +626,7 @@ def test_no_name_of_the_status_bar_is_cut(appearance: Appearance, qtbot: QtBot) 
         qtbot.waitUntil(lambda: all(cell.width() >= cell.sizeHint().width() for cell in cells.values()))
 
 
-def test_a_long_reason_of_read_only_hides_no_provider_and_is_never_cut(
-    appearance: Appearance, qtbot: QtBot
-) -> None:
+def test_a_long_reason_of_read_only_hides_no_provider_and_is_never_cut(appearance: Appearance, qtbot: QtBot) -> None:
     """The bar above the page shows the whole reason of the read-only mode. In the status bar this reason hides no
     provider, because only the status bar shows the providers' states. A bar without room for the whole reason has
     only the time since when the window is read-only.
