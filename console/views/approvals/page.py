@@ -195,26 +195,25 @@ class ApprovalsPage(Page):
         )  # the provider's answer becomes too old while the person reads
         self._answer_age_timer.timeout.connect(self._update_approval_for_answer_age)
         self._answer_age_timer.start()
-        self.request_panel.focus_moved.connect(self._show_key_hints)
+        self.request_panel.focus_moved.connect(self._update_key_hints)
 
-    @Slot()
-    def _show_key_hints(self) -> None:
-        """Show the keyboard shortcuts. If a proposal is current, these are the shortcuts of a proposal. Otherwise
-        they are the shortcuts of the request while the focus is inside it, or else the shortcuts of the list. The
-        shortcut of a decision that the person can't make about the shown request is left out.
-        """
+    @property
+    def hinted_shortcuts(self) -> Sequence[KeyHint]:
+        """The keyboard shortcuts for the line at the bottom. If a proposal is current, these are the shortcuts of a
+        proposal. Otherwise they are the shortcuts of the request while the focus is inside it, or else the shortcuts
+        of the list. The shortcut of a decision that the person can't make about the shown request is left out."""
+        if self.proposal is not None:
+            return self.proposal_key_hints
         focused_widget = QApplication.focusWidget()
         is_in_request = focused_widget is not None and (
             focused_widget is self.request_panel or self.request_panel.isAncestorOf(focused_widget)
         )
         hints = self.request_key_hints if is_in_request else self.key_hints
-        if self.proposal is not None:
-            hints = self.proposal_key_hints
-        elif self.shown_details is not None:
-            buttons = {"A": self.approve_button, "D": self.reject_button, "W": self.withdraw_button}
-            hidden_keys = {key for key, button in buttons.items() if button.isHidden()}
-            hints = tuple(hint for hint in hints if not hidden_keys.intersection(hint[0]))
-        self.hint_bar.show_key_hints([(keys, self.context.translate(words_key)) for keys, words_key in hints])
+        if self.shown_details is None:
+            return hints
+        buttons = {"A": self.approve_button, "D": self.reject_button, "W": self.withdraw_button}
+        hidden_keys = {key for key, button in buttons.items() if button.isHidden()}
+        return tuple(hint for hint in hints if not hidden_keys.intersection(hint[0]))
 
     @property
     def lower_bars(self) -> list[QWidget]:
@@ -318,7 +317,7 @@ class ApprovalsPage(Page):
         replace_by_empty_state(self.content, self.empty_state, empty_state)
         self.empty_state = empty_state
         self._update_buttons()
-        self._show_key_hints()
+        self._update_key_hints()
 
     def _update_sidebar_decision_count(self) -> None:
         """Set the number beside this page's name in the sidebar to the number of requests and proposals that the
@@ -341,7 +340,7 @@ class ApprovalsPage(Page):
         self.proposal_panel.show_proposal(proposal)
         self.content.setCurrentWidget(self.proposal_panel)
         set_tab_order(self.list_panel.card_list, self.proposal_panel.open_button)
-        self._show_key_hints()
+        self._update_key_hints()
 
     @Slot()
     def _open_proposal_or_focus_request(self) -> None:
@@ -362,7 +361,7 @@ class ApprovalsPage(Page):
         """Read the refund request with this id from the service, show it, and select its card in the list."""
         if self.proposal is not None:
             self.proposal = None
-            self._show_key_hints()
+            self._update_key_hints()
         self.refund_id = id
         self.list_panel.select_card(("refund", id))
         self.hide_bar("act")
@@ -475,7 +474,7 @@ class ApprovalsPage(Page):
         self.approve_button.setVisible(not is_own and details.record.state in _REFUND_STATES_BEFORE_SENDING)
         self.withdraw_button.setVisible(is_own and details.record.state in _REFUND_STATES_BEFORE_SENDING)
         self._show_footer()
-        self._show_key_hints()
+        self._update_key_hints()
         for button, disabled_reason in (
             (self.reject_button, self._find_disabled_reason(details, "reject")),
             (self.approve_button, self.find_approval_disabled_reason(details)),

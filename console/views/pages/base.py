@@ -9,7 +9,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAccessible, QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 from console.views.runtime.context import ServiceCall, WindowContext
 from console.views.runtime.routes import RecordRef, Route
 from console.views.runtime.tasks import Failure
+from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import tokens
 from console.views.theme.mixed_font_text import format_menu_entry
 from console.views.theme.theme import current_appearance
@@ -54,6 +55,7 @@ _RIGHT_BY_KEY_HINT: Mapping[str, str] = {
 }  # fmt: skip
 """Name of the right to the action of a shortcut, by the wording key of its hint. A page shows no hint to a person
 without the right."""
+_LIST_KEY_HINTS = ("key.move", "key.open")
 _WINDOW_WIDTH_OF_PANELS_PX = 1440  # width of the window for which the design tokens define the side panels
 _MIN_FULL_WINDOW_HEIGHT_PX = 480  # height of the lowest window that shows every part of a page, at text size 1
 
@@ -393,6 +395,7 @@ class Page(QWidget):
         self._has_key_hints = self._is_low_window = False
         self._dialog_request_number = 0
         self._hidden_hint_keys: frozenset[str] = frozenset()
+        self._hinted_buttons: list[KeyButton] = []
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
@@ -443,25 +446,56 @@ class Page(QWidget):
         self._hidden_hint_keys = frozenset(hidden_hint_keys)
         self._update_key_hints()
 
+    @property
+    def hinted_shortcuts(self) -> Sequence[KeyHint]:
+        """The shortcuts for the line at the bottom, before those without effect are left out."""
+        return self.key_hints
+
     @Slot()
     def _update_key_hints(self) -> None:
-        """Show the shortcuts that the page offers now, but not the shortcuts of actions for which the acting person
-        has no right."""
+        """Show the shortcuts that have an effect now: not those of actions that the page doesn't offer, whose button
+        is disabled, or for which the acting person has no right, and not those of an empty list."""
         context = self.context
         self.hint_bar.show_key_hints(
             [
                 (keys, context.translate(words_key))
-                for keys, words_key in self.key_hints
+                for keys, words_key in self.hinted_shortcuts
                 if words_key not in self._hidden_hint_keys
                 and not context.find_missing_right_reason(_RIGHT_BY_KEY_HINT.get(words_key, ""))
+                and not self._is_button_of_keys_disabled(keys)
+                and not (words_key in _LIST_KEY_HINTS and self._is_list_empty())
             ]
         )
+
+    def _is_button_of_keys_disabled(self, keys: Sequence[str]) -> bool:
+        """Return True if the page has buttons with these shortcuts and all of them are disabled. Hidden buttons count
+        only if no button with these shortcuts is visible: the shortcut of a button that is in a menu still acts."""
+        buttons = [button for button in self._hinted_buttons if button.key in keys]
+        visible_buttons = [button for button in buttons if button.isVisibleTo(self)]
+        return bool(buttons) and not any(button.isEnabled() for button in visible_buttons or buttons)
+
+    def _is_list_empty(self) -> bool:
+        """Return True if the page's list is hidden or has no rows. The widget that gets the focus first is
+        the list."""
+        first_target = next(iter(self.list_focus_targets()), self)
+        if isinstance(first_target, RecordTable):
+            return not first_target.isVisibleTo(self) or first_target.rows.rowCount() == 0
+        return first_target is None
 
     def add_key_hints(self) -> None:
         """Add the line of shortcuts at the bottom of the page."""
         self._has_key_hints = True
+        update_timer = QTimer(self, singleShot=True, interval=0)  # a new row changes many buttons
+        update_timer.timeout.connect(self._update_key_hints)
         self.context.people_changed.connect(self._update_key_hints)
         self.context.person_changed.connect(self._update_key_hints)
+        hinted_keys = {key for keys, _words_key in self.key_hints for key in keys}
+        self._hinted_buttons = [button for button in self.findChildren(KeyButton) if button.key in hinted_keys]
+        for button in self._hinted_buttons:
+            button.availability_changed.connect(update_timer.start)
+        for table in self.findChildren(RecordTable):
+            table.rows.changed.connect(update_timer.start)
+            table.rows.modelReset.connect(update_timer.start)
         self._update_key_hints()
         self.add_content(self.hint_bar)
         self.hint_bar.setVisible(not self._is_low_window)

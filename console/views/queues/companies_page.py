@@ -19,7 +19,7 @@ from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.incident_dialogs import ReopenIncidentDialog
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
-from console.views.pages.base import Page, set_tab_order
+from console.views.pages.base import KeyHint, Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.permission_buttons import (
     DisabledReasonsLabel,
@@ -218,6 +218,7 @@ class ChangedCompaniesPage(Page):
         of the facts. If `row` isn't a ChangedCompanyItem, hide this area."""
         self.footer.setVisible(isinstance(row, ChangedCompanyItem))
         if not isinstance(row, ChangedCompanyItem):
+            self.show_key_hints_without({"key.successor", "key.renew", "key.acknowledge", "key.copy"})
             return
         translate, explanation = self.context.translate, row.explanation
         self.explanation_label.show_text(translate(explanation.why, **explanation.facts))
@@ -232,6 +233,7 @@ class ChangedCompaniesPage(Page):
         )
         self.source_label.show_text(format_registry_source(row.change.registry_date, translate))
         self.successor_button.setVisible(row.change.after.successor is not None)
+        self.show_key_hints_without({"key.successor"} if row.change.after.successor is None else ())
         self._update_renew_button()
 
     @Slot()
@@ -284,11 +286,14 @@ class ChangedCompaniesPage(Page):
         translate = self.context.translate
         name = "hide_acknowledged" if self._is_acknowledged_requested else "show_acknowledged"
         self.acknowledged_button.show_text(translate(f"queue.companies.{name}"))
-        hints = {"key.acknowledged": "queue.companies.hide_acknowledged"} if self._is_acknowledged_requested else {}
-        self.hint_bar.show_key_hints(
-            [(keys, translate(hints.get(words_key, words_key))) for keys, words_key in self.key_hints]
-        )
+        self._update_key_hints()
         self.refresh("asked")
+
+    @property
+    def hinted_shortcuts(self) -> Sequence[KeyHint]:
+        """The page's shortcuts. While the acknowledged changes are shown, the key C is the key that hides them."""
+        names = {"key.acknowledged": "queue.companies.hide_acknowledged"} if self._is_acknowledged_requested else {}
+        return [(keys, names.get(words_key, words_key)) for keys, words_key in self.key_hints]
 
     @Slot()
     def _acknowledge_or_reopen(self) -> None:

@@ -180,6 +180,7 @@ class UnmatchedNoticesPage(Page):
         self.footer.setVisible(isinstance(row, UnmatchedNoticeItem))
         if not isinstance(row, UnmatchedNoticeItem):
             self.candidates = self._shown_notice_id = None
+            self.show_key_hints_without({"key.open_similar", "key.acknowledge", "key.copy"})
             return
         if row.notice.id != self._shown_notice_id:
             self.candidates, self._shown_notice_id = None, row.notice.id
@@ -216,7 +217,8 @@ class UnmatchedNoticesPage(Page):
 
     def _show_similar_links(self, links: Sequence[LinkButton]) -> None:
         """Replace the links to the similar records. If there are no links, say that the notice has no similar record,
-        but only after the similar records have been read."""
+        but only after the similar records have been read. Name the key that opens the most similar record only if
+        there is one."""
         clear_layout(self._similar_links_row)
         if self.candidates is not None and not links:
             self._similar_links_row.addWidget(
@@ -225,6 +227,7 @@ class UnmatchedNoticesPage(Page):
         elif links:
             label = TextLabel(self.context.translate("notice.candidates"), "body", "muted")
             self._similar_links_row.addWidget(make_flow_widget(label, *links, gap_px=12))
+        self.show_key_hints_without(() if links else {"key.open_similar"})
 
     # -- actions
 

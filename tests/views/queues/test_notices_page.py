@@ -2,8 +2,10 @@
 read again."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from pytestqt.qtbot import QtBot
 
 from console.domain.queue_names import NOTICES_QUEUE_NAME
@@ -90,3 +92,28 @@ def test_no_similar_record_is_denied_before_the_read(qtbot: QtBot) -> None:
     texts = [label.plain for label in page.findChildren(TextLabel)]
     assert page.context.translate("notice.no_candidates") not in texts
     assert page.context.translate("screen.reading") in texts
+
+
+def test_the_line_of_shortcuts_names_only_keys_with_an_effect(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line of shortcuts doesn't name the key of a disabled button, the key that opens a similar record if there
+    is none, and the keys of an empty list.
+    """
+    page, _ = show_page(qtbot)
+
+    def wait_for_keys(expected: set[str]) -> None:
+        named_keys = {"↓", "Enter", "A", "Ctrl+C"}
+        qtbot.waitUntil(
+            lambda: {key for keys, _text in page.hint_bar.key_hints for key in keys} & named_keys == expected
+        )
+
+    wait_for_keys({"↓", "Enter", "A", "Ctrl+C"})
+    page.acknowledge_button.disable_with_reason("The data is outdated.")
+    wait_for_keys({"↓", "Enter", "Ctrl+C"})
+    page.acknowledge_button.enable_button()
+    monkeypatch.setattr(NoticeServices, "read_item", lambda _self, _case_id: replace(ITEM, candidates=()))
+    page.refresh("asked")
+    wait_for_keys({"↓", "A", "Ctrl+C"})
+    empty_page = UnmatchedNoticePage(NOTICES_QUEUE_NAME, (), None)
+    monkeypatch.setattr(NoticeServices, "read_page", lambda _self, _limit, *, with_candidates: empty_page)
+    page.refresh("asked")
+    wait_for_keys(set())

@@ -5,7 +5,17 @@ import time
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QShortcut
+from PySide6.QtGui import (
+    QColor,
+    QHideEvent,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QShortcut,
+    QShowEvent,
+)
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from console.views.runtime.announcer import announce
@@ -84,9 +94,11 @@ class KeyButton(PaintedButton):
     Signals:
     - reason_changed(str): the reason why the button is disabled or blocked has changed; "" means that there is no
       reason.
+    - availability_changed: the button was enabled, disabled, shown or hidden.
     """
 
     reason_changed = Signal(str)
+    availability_changed = Signal()
 
     def __init__(
         self,
@@ -115,6 +127,19 @@ class KeyButton(PaintedButton):
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(self.click)
         self._set_description()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.EnabledChange:
+            self.availability_changed.emit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.availability_changed.emit()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.availability_changed.emit()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if self.acts_on_double_click:
