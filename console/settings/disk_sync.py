@@ -1,8 +1,12 @@
 """Write files and folders to the disk, so that a power cut doesn't undo them."""
 
+import errno
 import os
 import sys
 from pathlib import Path
+
+_SYNC_REFUSED_ERRORS = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EISDIR}
+"""Numbers of errors by which a file server refuses to sync a folder."""
 
 
 def sync_descriptor(descriptor: int) -> None:
@@ -28,11 +32,16 @@ def sync_file(file: Path) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Sync a folder to the disk, so that a new file in it is still there after a power cut. On Windows, do
-    nothing."""
+    nothing. Some network shares (SMB) write the names themselves and refuse the call; this error is ignored. Raises
+    another OSError if the folder can't be written."""
     if os.name == "nt":  # Windows can't sync a folder; its file systems keep a journal of file names
         return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        sync_descriptor(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            sync_descriptor(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _SYNC_REFUSED_ERRORS:
+            raise

@@ -4,6 +4,7 @@ its final name. If the writing fails, the file is deleted."""
 import errno
 import hashlib
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,9 +12,15 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
-from console.settings.disk_sync import sync_descriptor
+from console.settings.disk_sync import sync_descriptor, sync_folder
 
 _UNNAMED_FILE_FLAG = getattr(os, "O_TMPFILE", 0)
+_RENAME_NOREPLACE = 1
+"""Flag of Linux's renameat2: an existing file isn't replaced."""
+_RENAME_EXCL = 4
+"""The same flag of macOS's renamex_np."""
+_AT_FDCWD = -100
+"""Linux's number for the working directory, from which renameat2 reads a relative path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +46,21 @@ class UnfinishedFile:
         sync_descriptor(self.file.fileno())
 
     def publish(self) -> None:
-        """Write the content to the disk and give the file its final name. Raises FileExistsError if the name exists
-        already, and another OSError if the content or the name can't be written. A file that had a name is closed,
-        because Windows renames no open file."""
+        """Write the content to the disk, give the file its final name, and write the name to the disk. Raises
+        FileExistsError if the name exists already, and another OSError if the content or the name can't be written;
+        then no file has the final name. A file that had a name is closed, because Windows renames no open file."""
         self.write_to_disk()
         if self.temporary_path is None:
             os.link(f"/proc/self/fd/{self.file.fileno()}", self.final_path, src_dir_fd=0, follow_symlinks=True)
         else:
             self.file.close()
             _move_to_final_path(self.temporary_path, self.final_path)
+        try:
+            sync_folder(self.final_path.parent)
+        except OSError:  # reported as failed, so the next try may have this name
+            with suppress(OSError):
+                self.final_path.unlink()
+            raise
 
 
 @contextmanager
@@ -85,11 +98,20 @@ def _create_unfinished_file(final_path: Path) -> tuple[int, Path | None]:
 
 
 def _move_to_final_path(temporary_path: Path, final_path: Path) -> None:
+    """Give the written file its final name in one step, so that a process that is killed meanwhile leaves no other
+    file under this name. Raises FileExistsError if the name exists, and another OSError if it can't be given."""
+    try:
+        _rename_to_new_name(temporary_path, final_path)
+        return
+    except FileExistsError:
+        raise
+    except OSError:  # the operating system or the file system (NFS) has no such call
+        pass
     try:
         final_path.hardlink_to(temporary_path)
     except FileExistsError:
         raise
-    except OSError:  # The file system has no hard links (FAT, some shares): create the name, then replace the file.
+    except OSError:  # no hard links either (some shares): create the name, then replace the file
         os.close(os.open(final_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             temporary_path.replace(final_path)
@@ -97,3 +119,25 @@ def _move_to_final_path(temporary_path: Path, final_path: Path) -> None:
             with suppress(OSError):  # the empty file would refuse the next try
                 final_path.unlink()
             raise
+
+
+def _rename_to_new_name(path: Path, new_path: Path) -> None:
+    """Rename a file without replacing another one. Python has no function for that, except on Windows. Raises
+    FileExistsError if `new_path` exists, and another OSError if the file can't be renamed in this way."""
+    if os.name == "nt":
+        path.rename(new_path)
+        return
+    import ctypes  # imported here, so that the first frame of a window doesn't wait for it
+
+    library = ctypes.CDLL(None, use_errno=True)
+    paths = os.fsencode(path), os.fsencode(new_path)
+    try:
+        if sys.platform == "darwin":
+            status = library.renamex_np(*paths, _RENAME_EXCL)
+        else:
+            status = library.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_NOREPLACE)
+    except AttributeError:  # an older C library
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
+    if status:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(path), None, str(new_path))

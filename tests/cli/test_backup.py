@@ -1321,6 +1321,26 @@ def test_circular_links_are_refused(terminal: Terminal, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_present", [False, True])
+def test_a_share_that_syncs_no_folder_gets_a_backup(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_present: bool
+) -> None:
+    """Linux can't sync a folder of an SMB share. A backup into such a folder succeeds."""
+    folder = tmp_path / "share"
+    if is_present:
+        folder.mkdir()
+    sync = os.fsync
+
+    def refuse_folder(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse_folder)
+    assert terminal.json("db", "backup", str(folder)).status == 0
+    assert terminal.json("db", "restore", str(folder), "--check").status == 0
+
+
+@pytest.mark.parametrize("is_present", [False, True])
 def test_a_backup_reported_as_failed_does_not_exist(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_present: bool
 ) -> None:

@@ -33,8 +33,6 @@ _MAX_SIMULTANEOUS_SUBFOLDER_CREATORS = 100
 _SUBFOLDER_PATTERN = re.compile(r"[0-9a-f]{2}")
 _TEAM_FOLDER_BITS = stat.S_ISGID | stat.S_IWGRP
 """Bits of a folder whose group may write to it, and whose new files and folders belong to the same group."""
-_SYNC_REFUSED_ERRORS = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EISDIR}
-"""Numbers of errors by which a file server refuses to sync a folder."""
 _DISCONNECTED_ERRORS = {
     errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETUNREACH,
     errno.ENETDOWN, errno.ENODEV, errno.ENXIO,
@@ -70,7 +68,7 @@ class DocumentFolder:
                 _give_final_name(draft, final_path)
             finally:
                 draft.unlink(missing_ok=True)
-            _sync_folder_names(folder)
+            sync_folder(folder)
 
     def read(self, path: str) -> bytes:
         """Return the content stored under the path, without a check of its SHA-256. Raises ConsoleError
@@ -100,7 +98,7 @@ class DocumentFolder:
                 draft.replace(self.root / path)
             finally:
                 draft.unlink(missing_ok=True)
-            _sync_folder_names(self.root)
+            sync_folder(self.root)
 
     def delete(self, path: str) -> None:
         """Delete the file with this path, if it exists. Raises ConsoleError `storage_full` if the file can't be
@@ -145,7 +143,7 @@ class DocumentFolder:
             self._require_mounted()
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             _make_subfolder(folder)
-            _sync_folder_names(self.root)
+            sync_folder(self.root)
         return folder
 
     def _require_mounted(self) -> None:
@@ -287,16 +285,6 @@ def _give_final_name(draft: Path, final_path: Path) -> None:
     except OSError:
         # No hard links here (FAT, some shares). A rename may replace a file, but only one with the same content.
         draft.replace(final_path)
-
-
-def _sync_folder_names(folder: Path) -> None:
-    """Write the folder's list of names to the disk (fsync). Some network shares write it themselves and refuse the
-    call; this error is ignored."""
-    try:
-        sync_folder(folder)
-    except OSError as error:
-        if error.errno not in _SYNC_REFUSED_ERRORS:
-            raise
 
 
 def _read_content(path: Path) -> bytes:

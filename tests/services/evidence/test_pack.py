@@ -6,6 +6,8 @@ import errno
 import gc
 import hashlib
 import json
+import os
+import stat
 import subprocess
 import sys
 import zipfile
@@ -31,6 +33,7 @@ from console.services.evidence.pack_archive import PACK_FORMAT_NAME, compute_dig
 from console.services.evidence.pack_verification import PackVerification, verify_pack
 from console.services.evidence.recorded_calls import read_journal
 from console.services.exports.pdf_document import write_pdf_document
+from console.settings import unfinished_files
 from console.settings.settings import Settings
 from console.store.access import operators as people
 from console.wording import timelines
@@ -638,8 +641,9 @@ def test_only_one_of_four_simultaneous_exports_writes_the_file(
     assert verify_pack(pack_desk.folder / "case.zip").is_intact
 
 
+@pytest.mark.parametrize("can_rename_to_new_name", [True, False])
 def test_a_pack_is_written_without_unnamed_files_and_hard_links(
-    pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch
+    pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch, can_rename_to_new_name: bool
 ) -> None:
     """On a file system without unnamed files and hard links, a pack is still written completely. It replaces no
     existing file and leaves no other file behind.
@@ -650,10 +654,63 @@ def test_a_pack_is_written_without_unnamed_files_and_hard_links(
         raise PermissionError("no links here")
 
     monkeypatch.setattr(Path, "hardlink_to", raise_no_links)
+    if not can_rename_to_new_name:
+        monkeypatch.setattr(unfinished_files, "_rename_to_new_name", raise_no_links)
     assert verify_pack(Path(pack_desk.write_pack().file)).is_intact
     with pytest.raises(ConsoleError):
         pack_desk.write_pack()
     assert [file.name for file in pack_desk.folder.iterdir()] == ["case.zip"]
+
+
+@pytest.mark.skipif(
+    sys.platform not in ("linux", "darwin"), reason="POSIX has no call that renames without replacing"
+)
+def test_a_file_system_without_hard_links_names_a_pack_in_one_step(
+    pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without hard links, the pack gets its name by one call of the operating system. Between two calls, a killed
+    process would leave an empty file that refuses the next export.
+    """
+    monkeypatch.setattr("console.settings.unfinished_files._UNNAMED_FILE_FLAG", 0)
+
+    def raise_no_links(self: Path, target: Path) -> None:
+        raise PermissionError("no links here")
+
+    def stop_between_two_calls(self: Path, target: Path) -> None:
+        raise AssertionError("a second call")
+
+    monkeypatch.setattr(Path, "hardlink_to", raise_no_links)
+    monkeypatch.setattr(Path, "replace", stop_between_two_calls)
+    assert verify_pack(Path(pack_desk.write_pack().file)).is_intact
+    assert [file.name for file in pack_desk.folder.iterdir()] == ["case.zip"]
+
+
+@pytest.mark.parametrize("has_unnamed_files", [True, False])
+def test_a_pack_reported_as_failed_does_not_exist(
+    pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch, has_unnamed_files: bool
+) -> None:
+    """If the disk can't store the name of the pack, the export fails, the audit trail says so, and no file has the
+    name: the next export succeeds. A share that never syncs a folder isn't a failure.
+    """
+    if not has_unnamed_files:
+        monkeypatch.setattr(unfinished_files, "_UNNAMED_FILE_FLAG", 0)
+    sync = os.fsync
+
+    def fail_to_sync_folder(number: int) -> Callable[[int], None]:
+        def sync_or_fail(descriptor: int) -> None:
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(number, os.strerror(number))
+            sync(descriptor)
+
+        return sync_or_fail
+
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(os, "fsync", fail_to_sync_folder(errno.ENOSPC))
+        assert call_for_refusal_code(pack_desk.write_pack) == "storage_full"
+    assert list(pack_desk.folder.iterdir()) == []
+    assert [result for _, result, _ in pack_desk.read_audit_entries()] == ["done", "failed"]
+    monkeypatch.setattr(os, "fsync", fail_to_sync_folder(errno.EINVAL))
+    assert verify_pack(Path(pack_desk.write_pack().file)).is_intact
 
 
 def list_open_files() -> list[Path]:
@@ -684,6 +741,7 @@ def test_a_pack_is_renamed_on_a_windows_without_hard_links(
             raise PermissionError(errno.EACCES, "The process cannot access the file")
         return rename(path, target)
 
+    monkeypatch.setattr(unfinished_files, "_rename_to_new_name", raise_no_links)
     monkeypatch.setattr(Path, "hardlink_to", raise_no_links)
     with monkeypatch.context() as full_stick:
         full_stick.setattr(Path, "replace", raise_no_links)

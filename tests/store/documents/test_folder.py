@@ -16,7 +16,7 @@ from typing import NoReturn
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.store.documents import folder as documents_folder
+from console.settings import disk_sync
 from console.store.documents.documents import LARGEST_BYTES, Documents
 from console.store.documents.folder import DocumentFolder
 from tests.store import processes
@@ -124,7 +124,7 @@ def test_a_share_without_hard_links_stores_documents_by_renaming(
     """If a network share supports neither hard links nor syncing a folder, the program renames the temporary file to
     the document's name, and no temporary file remains."""
     monkeypatch.setattr(Path, "hardlink_to", _make_failing_function(errno.ENOTSUP))
-    monkeypatch.setattr(documents_folder, "sync_folder", _make_failing_function(errno.EINVAL))
+    monkeypatch.setattr(disk_sync, "sync_descriptor", _make_failing_function(errno.EINVAL))
     assert documents.read(documents.store(PDF_BYTES).path) == PDF_BYTES
     assert [file.name for file in root.rglob("*") if file.is_file()] == [f"{PDF_SHA256}.pdf"]
 
@@ -134,7 +134,7 @@ def test_a_failed_sync_of_the_folder_refuses_the_document(
 ) -> None:
     """If syncing the folder fails because the disk is full, storing is refused. The program ignores only the error of
     a share that can't sync at all."""
-    monkeypatch.setattr(documents_folder, "sync_folder", _make_failing_function(errno.ENOSPC))
+    monkeypatch.setattr(disk_sync, "sync_descriptor", _make_failing_function(errno.ENOSPC))
     with pytest.raises(ConsoleError) as caught:
         documents.store(PDF_BYTES)
     assert caught.value.code == "storage_full"
