@@ -34,12 +34,16 @@ if TYPE_CHECKING:
     from console.services.evidence.recorded_calls import RecordedCall
     from console.settings.settings import Settings
 
-_REFUND_CALL, _REFUND_STATUS_CALL, _START_CALL, _CANCEL_CALL = "refund", "refund_status", "start", "cancel"
+_REFUND_CALL = "refund"
+_REFUND_STATUS_CALL = "refund_status"
+_START_CALL = "start"
+_CANCEL_CALL = "cancel"
 _ANSWER_NOT_DECRYPTED_REASON = "not_opened"
 """Recorded reason of an answer that this program could not decrypt. The replay sends the bytes of such an answer
 unchanged, without encrypting them first.
 """
-_LONGEST_TEXT_CHARACTERS, _ID_LIMIT = 2_000, 1 << 63
+_LONGEST_TEXT_CHARACTERS = 2_000
+_ID_LIMIT = 1 << 63
 """Limits for the values of a recorded call: the longest text, and the first number that is too large for an id."""
 _AdapterCallFunction: TypeAlias = Callable[[], Outcome[Any]]
 _CALLS_THAT_READ_PAYMENT = frozenset({"payment", "import", "poll", "probe", "resolve", "restore"})

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from console.demo.samples import PaymentSample
     from console.sandbox import Sandbox
 
-PAYER_DELAY_SECONDS, FAST_PAYER_DELAY_SECONDS = 60.0, 10.0
+PAYER_DELAY_SECONDS = 60.0
+FAST_PAYER_DELAY_SECONDS = 10.0
 """Time (seconds) from the demo's start until its simulated payer pays: with the ordinary clock, and with the fast
 clock.
 """

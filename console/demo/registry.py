@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 REGISTRY_ROW_COUNT = 200_000
 CHANGED_ROW_COUNT = 300
-_ROWS_PER_CLOSED_COMPANY, _ROWS_PER_MERGED_COMPANY, _ROWS_PER_RENAMED_COMPANY = 97, 131, 61
+_ROWS_PER_CLOSED_COMPANY = 97
+_ROWS_PER_MERGED_COMPANY = 131
+_ROWS_PER_RENAMED_COMPANY = 61
 """Numbers of companies with records of which one company each was closed, was merged into the next company, or was
 renamed before the day of the registry: one of 97 was closed, one of 131 merged, one of 61 renamed.
 """

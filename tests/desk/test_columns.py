@@ -71,7 +71,7 @@ def test_columns_are_chosen_moved_kept_and_saved(open_window: OpenWindow, consol
     page.columns.show_default_columns()
     person.wait_until(lambda: list_column_keys(page) == usual)
     view = console.saved_views.save_view("narrow", False, content)
-    page.show_route(QueuesRoute(view=view.id))
+    page.show_route(QueuesRoute(view_id=view.id))
     person.wait_until(lambda: list_column_keys(page) == ["age", "cause"] and read_listed_ids(page) == ids)
     person.frame.show_route(QueuesRoute("unknown"))
     person.wait_until(lambda: list_column_keys(page) == usual and page.shown_saved_view.view is None)

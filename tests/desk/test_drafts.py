@@ -294,7 +294,7 @@ def open_rename_view(person: Person, _incident: Incident) -> DialogFrame:
 OPEN_DIALOG: dict[str, tuple[Callable[[Person, Incident], DialogFrame], Callable[[Incident], Route]]] = {
     "incident_hand_over": (open_hand_over, lambda incident: AlertsRoute(incident.id)),
     **{
-        f"incident_{kind.name}": (
+        f"incident_{kind.action_name}": (
             lambda person, incident, kind=kind: kind(person.opening.context, incident, person.window),  # type: ignore[misc]  # of this turn
             lambda incident: AlertsRoute(incident.id),
         )
@@ -306,7 +306,7 @@ OPEN_DIALOG: dict[str, tuple[Callable[[Person, Incident], DialogFrame], Callable
     "limit": (open_limit_dialog, lambda _: AdminRoute()),
     "unmask": (open_unmasking, lambda _: PaymentRoute(1, (), "home")),
     "save_view": (open_save_view, lambda _: QueuesRoute("unknown")),
-    "rename_view": (open_rename_view, lambda _: QueuesRoute(view=7)),
+    "rename_view": (open_rename_view, lambda _: QueuesRoute(view_id=7)),
 }
 
 

@@ -107,11 +107,11 @@ def test_keys_act_on_the_row_of_a_queue(
     page = person.wait_for_page(QueuesPage)
     person.wait_until(lambda: page.queue == queue and page.table.current_item is not None)
     person.wait_for_active_window()  # the window of the test before may have taken the keyboard with it
-    person.wait_until(lambda: page.table.ring_row == page.table.current_row)
+    person.wait_until(lambda: page.table.focus_ring_row == page.table.current_row)
     for steps in (0, 2, 1):
         person.press("Down", steps)
         ref = get_focused_record(page.table.current_item)
-        assert page.table.ring_row == page.table.current_row
+        assert page.table.focus_ring_row == page.table.current_row
         recorded_actions.clear()
         for key in "PTN":
             person.press(key)

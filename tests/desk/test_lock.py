@@ -135,7 +135,7 @@ def test_drafts_and_dialogs_stay_behind_the_lock(
     record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
-    person.wait_for_page(CreditCheckPage).action_handlers.resolve(record)
+    person.wait_for_page(CreditCheckPage).action_handlers.open_resolve_dialog(record)
     dialog = person.wait_for_dialog(ResolveDialog)
     dialog.form.kind_buttons["text"].setChecked(True)
     field = dialog.form.text_field.edit

@@ -184,7 +184,7 @@ def test_two_versions_of_a_pdf_are_shown_together(
     person.wait_until(lambda: bool(person.frame.toasts.visible_toasts))
     assert "Only one version" in person.frame.toasts.visible_toasts[-1].accessibleName()
     sandbox.control.add_fault("pdf_other", call="pdf", times=1)
-    console.credit_checks.refetch(shown.route.record)
+    console.credit_checks.refetch(shown.route.record_id)
     person.press("C")
     page = person.wait_for_page(PdfComparisonPage)
     person.wait_until(
@@ -208,7 +208,7 @@ def test_two_versions_of_a_pdf_are_shown_together(
     assert documents is not None
     person.press("Esc")
     person.wait_for_page(PdfPage)
-    person.opening.context.navigate(CreditCheckRoute(shown.route.record))
+    person.opening.context.navigate(CreditCheckRoute(shown.route.record_id))
     record = person.wait_for_page(CreditCheckPage)
     record.tabs.show_tab("documents")
     table = record.tabs._document_table
@@ -258,7 +258,7 @@ def test_keys_fit_zoom_and_turn_a_pdf(
     assert (tmp_path / "copy.pdf").read_bytes().startswith(b"%PDF-")
     other = buy_check(console, NUMBERS[1])
     person.frame.show_route(PdfRoute(other.id))
-    person.wait_until(lambda: page.page_view.has_page and page.route.record == other.id)
+    person.wait_until(lambda: page.page_view.has_page and page.route.record_id == other.id)
     assert (page.quarter_turns, page.context.preferences.get_value("pdf_zoom")) == (0, kept)
 
 
@@ -288,8 +288,8 @@ def test_the_lock_keeps_a_comparison_open(
 ) -> None:
     person, shown = open_pdf(open_window, console)
     sandbox.control.add_fault("pdf_other", call="pdf", times=1)
-    console.credit_checks.refetch(shown.route.record)
-    person.frame.show_route(PdfComparisonRoute(shown.route.record))
+    console.credit_checks.refetch(shown.route.record_id)
+    person.frame.show_route(PdfComparisonRoute(shown.route.record_id))
     page = person.wait_for_page(PdfComparisonPage)
     person.wait_until(lambda: len(page.difference_table.all_rows) > 2)
     get_idle_lock(person).lock_window()
@@ -311,7 +311,7 @@ def test_a_pdf_opened_after_its_page_was_left_is_closed(
     PDF and for the comparison of two versions.
     """
     person, page = open_pdf(open_window, console)
-    id = page.route.record
+    id = page.route.record_id
     sandbox.control.add_fault("pdf_other", call="pdf", times=1)
     console.credit_checks.refetch(id)
     opened: list[PdfDocument] = []

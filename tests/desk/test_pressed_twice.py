@@ -492,7 +492,7 @@ def open_decision_dialog(
     person_name="lead-b",
 )
 def prepare_approve(stage: CaseStage) -> ActingPress:
-    dialog = open_decision_dialog(stage, ApproveDialog, lambda page: page.action_handlers.approve)
+    dialog = open_decision_dialog(stage, ApproveDialog, lambda page: page.action_handlers.open_approve_dialog)
     stage.window_desks.type_password(dialog, "lead-b")
     return make_dialog_press(stage, dialog)
 
@@ -505,7 +505,7 @@ def prepare_approve(stage: CaseStage) -> ActingPress:
     needs_password=True,
 )
 def prepare_reject(stage: CaseStage) -> ActingPress:
-    dialog = open_decision_dialog(stage, RejectDialog, lambda page: page.action_handlers.reject)
+    dialog = open_decision_dialog(stage, RejectDialog, lambda page: page.action_handlers.open_reject_dialog)
     set_field_text(dialog.reason_field, "delivered as ordered")
     return make_dialog_press(stage, dialog)
 
@@ -513,7 +513,7 @@ def prepare_reject(stage: CaseStage) -> ActingPress:
 @register_case("_DecisionDialog._send_call", dialog=WithdrawDialog, audit_actions=("refund.withdrawn",))
 def prepare_withdraw(stage: CaseStage) -> ActingPress:
     return make_dialog_press(
-        stage, open_decision_dialog(stage, WithdrawDialog, lambda page: page.action_handlers.withdraw)
+        stage, open_decision_dialog(stage, WithdrawDialog, lambda page: page.action_handlers.open_withdraw_dialog)
     )
 
 

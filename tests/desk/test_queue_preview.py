@@ -127,7 +127,7 @@ def test_the_preview_is_built_once_for_rows_that_are_passed(
 
     monkeypatch.setattr(RecordPreview, "_fill_preview", fill_and_count)
     probe_button = next(button for button in page.preview.findChildren(KeyButton) if button.key == "P")
-    probed = QSignalSpy(page.preview.probed)
+    probed = QSignalSpy(page.preview.probe_requested)
     for record in (second, third):
         go_to_record(page, record.id)
     probe_button.click()

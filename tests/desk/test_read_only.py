@@ -36,7 +36,7 @@ from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 
 REASON = "provider incident"
-BLOCK_CALLS = ("block_button_while_stopped", "bind_button_to_right")
+BLOCK_CALLS = ("block_button_while_read_only", "bind_button_to_right")
 VIEWS_FOLDER = Path(console.views.__file__).parent
 
 

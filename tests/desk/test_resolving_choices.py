@@ -37,7 +37,7 @@ def test_each_excluded_result_shows_its_reason(open_window: OpenWindow, console:
     person = open_window()
     page = show_page(person, PaymentRoute(payment.id), PaymentPage)
     assert isinstance(page, PaymentPage)
-    page.action_handlers.resolve(payment)
+    page.action_handlers.open_resolve_dialog(payment)
     form = person.wait_for_dialog(ResolveMoneyDialog).form
     person.wait_until(lambda: bool(form._choice_by_outcome))
     form.kind_buttons[TEXT_EVIDENCE].setChecked(True)
@@ -64,7 +64,7 @@ def test_the_dry_run_names_the_money(
     person = open_window()
     page = show_page(person, PaymentRoute(payment.id), PaymentPage)
     assert isinstance(page, PaymentPage)
-    page.action_handlers.resolve(payment)
+    page.action_handlers.open_resolve_dialog(payment)
     form = person.wait_for_dialog(ResolveMoneyDialog).form
     person.wait_until(lambda: bool(form._choice_by_outcome))
     form.kind_buttons[TEXT_EVIDENCE].setChecked(True)
@@ -109,7 +109,7 @@ def test_a_draft_that_is_started_over_leaves_no_choice(
         "",
     )
     form.kind_buttons[TEXT_EVIDENCE].setChecked(True)
-    assert form.reason_list.currentData() == form.proposed_reasons[TEXT_EVIDENCE]
+    assert form.reason_list.currentData() == form.proposed_reason_by_evidence_kind[TEXT_EVIDENCE]
 
 
 def drop(target: QWidget, *urls: str) -> bool:

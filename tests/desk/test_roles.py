@@ -194,7 +194,7 @@ def test_a_proposal_waits_for_another_approver(
     for name, reason in expected.items():
         person = window_desks.switch_person(person, name)
         page = person.wait_for_page(CreditCheckPage)
-        page.action_handlers.resolve(record, "op-a")
+        page.action_handlers.open_resolve_dialog(record, "op-a")
         dialog = person.wait_for_dialog(ResolveDialog)
         dialog.form.kind_buttons["text"].setChecked(True)
         field = dialog.form.text_field.edit

@@ -127,13 +127,13 @@ def test_a_view_of_a_newer_program_is_marked(open_window: OpenWindow, console: C
     buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     view = console.saved_views.save_view("newer", True, ViewContent("unknown", "flavour:sweet kind:credit-check"))
     person = open_window()
-    person.frame.show_route(QueuesRoute(view=view.id))
+    person.frame.show_route(QueuesRoute(view_id=view.id))
     page = person.wait_for_page(QueuesPage)
     person.wait_until(
         lambda: page.row_model.is_complete and page.row_model.row_count == 1 and "view" in page.list_bar_names()
     )
     assert page.filter.text == "kind:credit-check"
-    person.frame.show_route(QueuesRoute(view=view.id + 99))
+    person.frame.show_route(QueuesRoute(view_id=view.id + 99))
     person.wait_until(lambda: "view" in page.list_bar_names() and page.shown_saved_view.view == view)
 
 
@@ -157,7 +157,7 @@ def test_a_copied_link_names_the_records_that_are_shown(
     assert read_copied_link(person) == "support-console:queue/review"
     page.tabs.queue_chosen.emit("error")
     assert read_copied_link(person) == "support-console:queue/error"
-    person.frame.show_route(QueuesRoute(view=view.id))
+    person.frame.show_route(QueuesRoute(view_id=view.id))
     person.wait_until(lambda: page.shown_saved_view.view is not None)
     assert read_copied_link(person) == f"support-console:view/{view.id}"
     page.filter.clear_filter()

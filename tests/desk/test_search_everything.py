@@ -98,7 +98,7 @@ def test_the_search_box_finds_records_of_all_kinds(
     assert [one.id for one in palette._found_records if isinstance(one, CreditCheck)] == [unknown.id]
     shown = next(one for one in list_entries(palette) if one.key == CreditCheckRoute(unknown.id))
     assert shown.state is not None
-    assert shown.right_text  # its age
+    assert shown.right_side_text  # its age
 
     # Qt counts a rare character of a name as two; the completion stands where the person types all the same
     search_text(person, palette, "𠮷 stat")
@@ -208,7 +208,7 @@ def test_the_search_box_finds_commands_in_both_languages(open_window: OpenWindow
         assert name in [command.name for command in list_command_keys(palette)], text
     by_name = palette._commands
     keys = {"go.admin": "Alt+9", "lock": "Ctrl+L", "export": "Ctrl+E", "keys": "Ctrl+/", "copy_link": "Ctrl+Shift+L"}
-    assert {name: by_name[name].key for name in keys} == keys
+    assert {name: by_name[name].shortcut for name in keys} == keys
     assert {"language.ja", "text_size.150", "density.compact", "purchase", "about", "queue.unknown"} <= by_name.keys()
     search_text(person, palette, "sign out")
     (sign_out,) = (

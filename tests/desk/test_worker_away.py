@@ -192,4 +192,4 @@ def test_each_dialog_that_acts_is_blocked_without_a_worker(source: Path) -> None
         if isinstance(base, ast.Name)
     }
     is_exempt = source.name == "leftovers_dialog.py"  # deletes entries of this desk's keyring itself
-    assert "block_button_while_stopped(" in content or is_exempt or bases & {"BulkRunDialog", "EvidenceDialog"}
+    assert "block_button_while_read_only(" in content or is_exempt or bases & {"BulkRunDialog", "EvidenceDialog"}

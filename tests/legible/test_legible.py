@@ -266,7 +266,7 @@ def test_a_button_that_touches_the_text_above_it_is_reported(qtbot: QtBot, scale
     gap it reports the button.
     """
     current_appearance().set_text_scale(scale)
-    side = RecordSideState("PayPay", "No valid answer", "question", "unknown", fact="started 15:38")
+    side = RecordSideState("PayPay", "No valid answer", "question", "unknown", age_text="started 15:38")
     strip, button = RecordSideStrip([side], "Sides"), KeyButton("Probe", kind="inline")
     strip.panels[0].add_tool(button)
     qtbot.addWidget(strip)

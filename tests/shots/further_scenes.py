@@ -126,7 +126,7 @@ def show_withdrawal(stage: WindowStage) -> None:
     stage.show_route(ApprovalsRoute())
     page = stage.find(ApprovalsPage)
     own = next(refund for refund in page.inbox.other_refunds if refund.maker == stage.opening.context.operator)
-    page.action_handlers.withdraw(stage.desk.console.refunds.read_refund(own.id))
+    page.action_handlers.open_withdraw_dialog(stage.desk.console.refunds.read_refund(own.id))
     _take_picture_of_dialog(stage, WithdrawDialog, "dialog-withdraw")
 
 

@@ -196,7 +196,10 @@ def show_approvals(stage: WindowStage) -> None:
     bar = page.request_panel.verticalScrollBar()
     bar.setValue(bar.maximum())
     stage.take_picture("approvals-end")
-    for kind, act in (("approve", page.action_handlers.approve), ("decline", page.action_handlers.reject)):
+    for kind, act in (
+        ("approve", page.action_handlers.open_approve_dialog),
+        ("decline", page.action_handlers.open_reject_dialog),
+    ):
         view = page.request_panel.details
         assert isinstance(view, RefundDetails)
         act(view)

@@ -329,7 +329,7 @@ def show_refetch(stage: WindowStage) -> None:
     )
     page = stage.find(CreditCheckPage)
     assert page.view is not None
-    page.action_handlers.refetch(page.view.record)
+    page.action_handlers.open_refetch_dialog(page.view.record)
     dialog = stage.find(RefetchDialog)
     stage.wait_until(dialog.main_button.isEnabled)
     stage.take_picture("dialog-refetch")
@@ -343,7 +343,7 @@ def show_resolve(stage: WindowStage) -> None:
     stage.show_route(CreditCheckRoute(stage.desk.list_checks("unknown")[1].id))
     page = stage.find(CreditCheckPage)
     assert page.view is not None
-    page.action_handlers.resolve(page.view.record)
+    page.action_handlers.open_resolve_dialog(page.view.record)
     dialog = stage.find(ResolveDialog)
     stage.take_picture("dialog-resolve-empty")
     dialog.form.kind_buttons["file"].setChecked(True)

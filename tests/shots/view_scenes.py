@@ -33,7 +33,7 @@ def show_queue_options(stage: WindowStage) -> None:
     stage.wait_until(lambda: len(stage.frame.context.saved_views) >= 3)
     stage.show_route(HomeRoute())
     stage.take_picture("home-views")
-    stage.show_route(QueuesRoute(view=shown.id))
+    stage.show_route(QueuesRoute(view_id=shown.id))
     page = stage.find(QueuesPage)
     stage.wait_until(lambda: page.shown_saved_view.view is not None and page.table.current_item is not None)
     stage.take_picture("queue-view")

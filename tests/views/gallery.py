@@ -240,7 +240,7 @@ def make_rows() -> QWidget:
     model.read_query(lambda cursor, limit: FetchedPage(items))
     model.set_row_selected(2)
     table.go_to_row(3)
-    table.ring_row, table.hover_row = 3, 1
+    table.focus_ring_row, table.hover_row = 3, 1
     table.mark_removed_rows(["他の人が変更"], "一覧から外れています")
     table.setFixedHeight(28 + 7 * 32)
     return make_section("表の行", table)
@@ -279,7 +279,7 @@ def make_window_frame() -> QWidget:
                 "disc",
                 "good",
                 amount="¥12,000",
-                fact="14:58:03 から・6 分",
+                age_text="14:58:03 から・6 分",
                 source="v7・自動確認による",
             ),
             RecordSideState(

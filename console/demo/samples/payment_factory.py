@@ -19,7 +19,9 @@ from console.domain.calendar_days import JST
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 
-ORDER_KIND, PAYMENT_KIND, REFUND_KIND = "order", "payment", "refund"
+ORDER_KIND = "order"
+PAYMENT_KIND = "payment"
+REFUND_KIND = "refund"
 REFUND_MAKER_NAMES = ("op-a", "op-a", "lead-b")
 CURRENCY_BY_PROVIDER = {"paypay": "JPY", "atom": "INR"}
 PAID_STATE_BY_PROVIDER = {"paypay": "COMPLETED", "atom": "OTS0000"}
@@ -34,11 +36,9 @@ REFUND_REASON_TEXTS = (
 _PAYMENT_YEN_AMOUNTS = (3_300, 5_500, 12_800, 19_800, 33_000, 66_000, 98_000)
 _PAYMENT_PAISE_AMOUNTS = (50_000, 120_050, 249_900, 1_500_000, 3_250_075)
 _REFUND_KEY_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-_FIRST_ATOM_REFUND_ID, _FIRST_PAYPAY_PAYMENT_ID, _FIRST_ATOM_PAYMENT_ID = (
-    40_001,
-    4_212_345_600_000_000_001,
-    21_000_000_000_001,
-)
+_FIRST_ATOM_REFUND_ID = 40_001
+_FIRST_PAYPAY_PAYMENT_ID = 4_212_345_600_000_000_001
+_FIRST_ATOM_PAYMENT_ID = 21_000_000_000_001
 
 
 @dataclass(slots=True)

@@ -10,7 +10,9 @@ from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import WorkReason
 
-_OrderState, _PaymentState, _RefundState = OrderState, PaymentState, RefundState
+_OrderState = OrderState
+_PaymentState = PaymentState
+_RefundState = RefundState
 PROVIDER_NAMES = ("paypay", "atom")
 
 

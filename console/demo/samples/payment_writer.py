@@ -33,7 +33,8 @@ from console.store.schema import core as schema
 from console.store.tasks import sagas
 
 _REFUND_DECISION_PERIOD = timedelta(hours=72)
-_PaymentState, _RefundState = PaymentState, RefundState
+_PaymentState = PaymentState
+_RefundState = RefundState
 _REFUND_REQUEST_COLUMNS = ("checkers_needed", "sends_after")
 _REFUND_SENDING_COLUMNS = ("first_sent_at", "last_sent_at", "sent_count")
 

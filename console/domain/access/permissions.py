@@ -6,7 +6,11 @@ from collections.abc import Mapping
 
 from console.domain.records import Person
 
-OPERATOR, APPROVER, AUDITOR, ADMIN, WORKER = "operator", "approver", "auditor", "admin", "worker"
+OPERATOR = "operator"
+APPROVER = "approver"
+AUDITOR = "auditor"
+ADMIN = "admin"
+WORKER = "worker"
 ALL_ROLES = frozenset({OPERATOR, APPROVER, AUDITOR, ADMIN, WORKER})
 
 ROLES_BY_RIGHT: Mapping[str, frozenset[str]] = {

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from zlib import crc32
 
-ALERT_RULE, CLOCK_KIND = "clock_drift", "clock"
+ALERT_RULE = "clock_drift"
+CLOCK_KIND = "clock"
 LARGEST_DRIFT_SECONDS = 2.0
 """Largest difference (seconds) between a machine's clock and the database's clock for which no alert is raised.
 """

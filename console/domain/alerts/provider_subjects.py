@@ -7,7 +7,8 @@ from console.domain.payments import provider_registry
 PROVIDER_KIND = "provider"
 AUTHORISATION_RULE = "authorise_again"
 """Rule of the case about a provider that no longer accepts the stored tokens: a person must authorise it again."""
-AUTHORISATION_OBSERVED, AUTHORISATION_EXPECTED = "authorise_again", "answers"
+AUTHORISATION_OBSERVED = "authorise_again"
+AUTHORISATION_EXPECTED = "answers"
 """The texts `observed` and `expected` of the case about a provider that must be authorised again."""
 
 

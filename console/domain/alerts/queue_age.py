@@ -7,7 +7,8 @@ from zlib import crc32
 
 from console.domain.calendar_days import format_instant
 
-ALERT_RULE, QUEUE_KIND = "queue_age", "queue"
+ALERT_RULE = "queue_age"
+QUEUE_KIND = "queue"
 AGE_LIMITS: Mapping[str, timedelta] = {
     "pending": timedelta(days=3),
     "unknown": timedelta(days=1),

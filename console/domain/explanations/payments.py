@@ -106,7 +106,8 @@ _WORK_REASONS_THAT_CALL_FOR_REFUND = frozenset(
     (WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE)
 )
 """Work reasons for which the next step of a person is to request a refund of the payment."""
-OPEN_REFUND_ACTION, OPEN_ORDER_ACTION = "open_refund", "open_order"
+OPEN_REFUND_ACTION = "open_refund"
+OPEN_ORDER_ACTION = "open_order"
 """Names of the actions that open the page of the refund that the payment's next step names, or of its order."""
 _VERDICTS_WITHOUT_PROBLEM = frozenset(
     {

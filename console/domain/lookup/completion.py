@@ -17,7 +17,8 @@ from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import Certainty, CheckState, WorkState
 
 MAX_COMPLETIONS = 40
-_MIN_TYPED_CHARACTERS, _MIN_TYPED_ASCII_CHARACTERS = 2, 3
+_MIN_TYPED_CHARACTERS = 2
+_MIN_TYPED_ASCII_CHARACTERS = 3
 """Smallest numbers of characters of a typed word without an operator: of a word for which completions are offered,
 and of a word in ASCII for which values are offered, too.
 """

@@ -102,7 +102,8 @@ class DayRange:
         )
 
 
-_EARLIEST_SEARCHED_DAY, _LATEST_SEARCHED_DAY = date(1970, 1, 1), date(2999, 12, 31)
+_EARLIEST_SEARCHED_DAY = date(1970, 1, 1)
+_LATEST_SEARCHED_DAY = date(2999, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,13 @@ LIMIT_NAMES = (
     "per_refund", "per_person_day", "second_checker_above", "cooling_off_above", "cooling_off_seconds",
 )  # fmt: skip
 """The limits that every currency has. A limit without a row in the table `limits` has its strictest value."""
-SECOND_CHECKER_ABOVE, SECOND_CHECKER_TODAY = "second_checker_above", "second_checker_today"
+SECOND_CHECKER_ABOVE = "second_checker_above"
+SECOND_CHECKER_TODAY = "second_checker_today"
 """Names of a limit and a condition: the amount above which a refund needs a second approver, and the sum of the
 refunds that the maker has requested on the Japanese day, above which the maker's next refund needs one."""
 
-SECOND_CHECKER_AGE, SECOND_CHECKER_PAYER = "second_checker_age", "second_checker_payer"
+SECOND_CHECKER_AGE = "second_checker_age"
+SECOND_CHECKER_PAYER = "second_checker_payer"
 """Names of two conditions for a second approver: days since the payment was paid, and number of the payer's
 refunds."""
 

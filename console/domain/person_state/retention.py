@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-DRAFT_PREFIX, ATTEMPT_PREFIX = "draft.", "attempt."
+DRAFT_PREFIX = "draft."
+ATTEMPT_PREFIX = "attempt."
 """Prefixes of the names of stored values: of drafts, and of the request ids of calls whose answer is still
 missing.
 """

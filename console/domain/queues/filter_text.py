@@ -53,7 +53,8 @@ _AGE_PATTERN = re.compile(r"(?:(>=|<=|>|<)?([0-9]{1,4})([mhdw])|([0-9]{1,4})([mh
 _DAY_PATTERN_TEXT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _LAST_CHANGE_DAYS_PATTERN = re.compile(rf"(>=|<=|=)?({_DAY_PATTERN_TEXT})(?:\.\.({_DAY_PATTERN_TEXT}))?")
 _CURRENCY_BY_SIGN: Mapping[str, str] = {"¥": "JPY", "₹": "INR"}
-_FIRST_SINCE_YEAR, _LAST_SINCE_YEAR = 1970, 2999
+_FIRST_SINCE_YEAR = 1970
+_LAST_SINCE_YEAR = 2999
 """First and last year of a day that the operator `since:` accepts."""
 _DURATION_BY_UNIT: Mapping[str, timedelta] = {
     "w": timedelta(weeks=1),

@@ -21,7 +21,8 @@ OWN_RECORDS_OPERATOR = "owner:me"
 person's name.
 """
 LONGEST_NAME_CHARACTERS = 60
-MAX_OWN_VIEWS, MAX_TEAM_VIEWS = 50, 50
+MAX_OWN_VIEWS = 50
+MAX_TEAM_VIEWS = 50
 """Largest number of views of one person, and largest number of views of the team."""
 MAX_VIEW_COLUMNS = 40
 """Largest number of columns that a view may name."""

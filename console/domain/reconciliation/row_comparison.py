@@ -15,12 +15,10 @@ from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.records import Certainty, WorkReason
 from console.domain.tasks.records import ReconciliationVerdict
 
-DIFFERENT_STATE_RULE, DIFFERENT_AMOUNT_RULE, MISSING_THERE_RULE, UNKNOWN_REFUND_RULE = (
-    WorkReason.RECONCILE_STATE,
-    WorkReason.RECONCILE_AMOUNT,
-    WorkReason.RECONCILE_MISSING_THERE,
-    WorkReason.RECONCILE_UNKNOWN_REFUND,
-)
+DIFFERENT_STATE_RULE = WorkReason.RECONCILE_STATE
+DIFFERENT_AMOUNT_RULE = WorkReason.RECONCILE_AMOUNT
+MISSING_THERE_RULE = WorkReason.RECONCILE_MISSING_THERE
+UNKNOWN_REFUND_RULE = WorkReason.RECONCILE_UNKNOWN_REFUND
 RECONCILIATION_CASE_RULES = (DIFFERENT_STATE_RULE, DIFFERENT_AMOUNT_RULE, MISSING_THERE_RULE, UNKNOWN_REFUND_RULE)
 """Rule ids of the cases that a reconciliation opens about payments and refunds."""
 CASE_RULE_BY_VERDICT = {

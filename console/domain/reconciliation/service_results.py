@@ -22,13 +22,11 @@ class RunState(StrEnum):
     FAILED = "failed"
 
 
-PART_ALL, PART_DIFFER, PART_ONLY_OURS, PART_ONLY_THEIRS, PART_REFUSED = (
-    "all",
-    "differ",
-    "only_ours",
-    "only_theirs",
-    "refused",
-)
+PART_ALL = "all"
+PART_DIFFER = "differ"
+PART_ONLY_OURS = "only_ours"
+PART_ONLY_THEIRS = "only_theirs"
+PART_REFUSED = "refused"
 """Names of the filters of a list of differences: all; different in state or amount; missing at the provider; missing
 here; rejected rows."""
 

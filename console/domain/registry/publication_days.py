@@ -13,7 +13,9 @@ from datetime import date, timedelta
 from functools import cache
 
 _ONE_DAY = timedelta(days=1)
-_MONDAY, _SATURDAY, _SUNDAY = 0, 5, 6
+_MONDAY = 0
+_SATURDAY = 5
+_SUNDAY = 6
 _FIXED_HOLIDAYS = ((1, 1), (2, 11), (2, 23), (4, 29), (5, 3), (5, 4), (5, 5), (8, 11), (11, 3), (11, 23))
 """Month and day of the national holidays that have the same date every year."""
 _MONDAY_HOLIDAYS = ((1, 2), (7, 3), (9, 3), (10, 2))

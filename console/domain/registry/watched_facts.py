@@ -23,7 +23,8 @@ integer."""
 EXPECTED_REACTION_TEXT = "acknowledgement|renewal"
 """Text `expected` of the alerts about changed corporations. An acknowledgement or a renewed credit check settles such
 an alert."""
-PART_SEPARATOR, PAIR_SEPARATOR = "; ", "|"
+PART_SEPARATOR = "; "
+PAIR_SEPARATOR = "|"
 """Separators in the text `observed` of the alerts about changed corporations: between its parts, and between the old
 and the new value of a part."""
 

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 
 from console.domain.clock import TimeScale
 
-_SECOND, _MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_SECOND = timedelta(seconds=1)
+_MINUTE = timedelta(minutes=1)
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
 
 PURCHASE_PROBE_WAITS: Sequence[timedelta] = (
     _MINUTE, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY,

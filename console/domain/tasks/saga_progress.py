@@ -8,7 +8,9 @@ from enum import StrEnum
 from console.domain.tasks.records import Saga
 from console.domain.tasks.states import SagaState
 
-DONE_FACT, UNDOING_FACT, UNDONE_FACT = "done", "undoing", "undone"
+DONE_FACT = "done"
+UNDOING_FACT = "undoing"
+UNDONE_FACT = "undone"
 """Keys of a saga's facts. DONE_FACT: the times at which steps were done. UNDOING_FACT: the reason for which the saga
 undoes its steps. UNDONE_FACT: the times at which steps were undone.
 """

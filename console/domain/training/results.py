@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-COLLEAGUE, INVENTED_APPROVER = "op-c", "lead-d"
+COLLEAGUE = "op-c"
+INVENTED_APPROVER = "lead-d"
 """Names of the invented people: one who has made the situations, and one who decides about requests."""
 
 

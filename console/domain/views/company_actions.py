@@ -8,7 +8,9 @@ from console.domain.records import CreditCheck
 from console.domain.recovery.decidable import find_renewal_refusal
 from console.domain.registry.watched_facts import CompanyChange
 
-ACKNOWLEDGE_ACTION, RENEW_ACTION, OPEN_SUCCESSOR_ACTION = "acknowledge", "renew", "open_successor"
+ACKNOWLEDGE_ACTION = "acknowledge"
+RENEW_ACTION = "renew"
+OPEN_SUCCESSOR_ACTION = "open_successor"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from console.sandbox.rules.registry import NO_FAULT
 from console.sandbox.rules.rules import FaultInstruction
 
 NOTICE_CALL_NAME_BY_PROVIDER = {"paypay": "paypay_webhook", "atom": "atom_callback"}
-FORM_MEDIA_TYPE, JSON_MEDIA_TYPE = "application/x-www-form-urlencoded", "application/json"
+FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
+JSON_MEDIA_TYPE = "application/json"
 SECONDS_BETWEEN_NOTICE_ATTEMPTS = 0.1
 MAX_LOGGED_NOTICES = 20_000
 

@@ -30,7 +30,9 @@ MAX_NUMBERS_PER_REQUEST = 10
 MAX_DIFFERENCE_PERIOD = timedelta(days=50)
 FIRST_DIFFERENCE_DAY = date(2015, 12, 1)
 
-_CSV_MEDIA_TYPE, _XML_MEDIA_TYPE, _HTML_MEDIA_TYPE = "application/csv", "application/xml", "text/html"
+_CSV_MEDIA_TYPE = "application/csv"
+_XML_MEDIA_TYPE = "application/xml"
+_HTML_MEDIA_TYPE = "text/html"
 _CORPORATION_KINDS_BY_QUERY_CODE: Mapping[str, frozenset[str]] = {
     "01": frozenset({"101"}),
     "02": frozenset({"201"}),

@@ -6,7 +6,9 @@ from typing import Any, Literal, TypeVar
 
 FaultEffect = Literal["nothing", "happens", "late", "when released"]
 FaultArgumentRule = Literal["none", "optional", "required", "word"]
-CREDIT_CHECK_CALLS, TOKEN_CALLS, PDF_CALLS = ("purchase", "detail", "pdf", "list"), ("token",), ("pdf",)
+CREDIT_CHECK_CALLS = ("purchase", "detail", "pdf", "list")
+TOKEN_CALLS = ("token",)
+PDF_CALLS = ("pdf",)
 AUTHORIZE_CALLS = ("authorize",)
 DETAIL_CALLS = ("detail", "pdf")
 PAYPAY_CALLS = (

@@ -29,7 +29,8 @@ ROW_IDS_PER_RANGE = 1_000
 """Size of the range of row ids that a pass over the rows processes at a time."""
 ROWS_PER_TRANSACTION = 50
 """Number of rows that one transaction changes if each row is compared separately."""
-MAX_PASSES, MIN_ROWS_FOR_ANOTHER_PASS = 5, 2_000
+MAX_PASSES = 5
+MIN_ROWS_FOR_ANOTHER_PASS = 2_000
 LATE_ROW_ID_MARGIN = 10_000
 """Number of ids by which each further pass over the rows begins before the end of the previous pass, because a row
 with a lower id may be committed later.

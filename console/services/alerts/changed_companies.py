@@ -52,7 +52,8 @@ if TYPE_CHECKING:  # a desk without a registry doesn't import the reader
     from console.store.registry.reader import RegistryReader
 
 COMPANY_CHANGES_TASK_NAME = "company_changes"
-ROWS_PER_PAGE, IDS_PER_PAGE = 500, 2_000
+ROWS_PER_PAGE = 500
+IDS_PER_PAGE = 2_000
 """Number of corporations that one transaction compares, and number of record ids that one search for new
 corporations covers.
 """

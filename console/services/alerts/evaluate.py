@@ -38,13 +38,16 @@ from console.store.tasks import tasks
 
 ALERT_RULES_TASK_NAME = "alert_rules"
 ALERT_KIND = alerts.ALERT_KIND
-ROWS_PER_FEED_READ, MAX_FEED_READS = 2_000, 20
+ROWS_PER_FEED_READ = 2_000
+MAX_FEED_READS = 20
 """Rows of the change feed per read, and the largest number of such reads in one run."""
-ORDER_IDS_PER_RUN, NEWEST_ORDERS_PER_RUN = 20_000, 1_000
+ORDER_IDS_PER_RUN = 20_000
+NEWEST_ORDERS_PER_RUN = 1_000
 """Size of the range of order ids that one run reads in its pass over all orders, and the number of newest orders that
 each run reads.
 """
-ORDERS_PER_BATCH, OPEN_ALERTS_PER_RUN = 200, 500
+ORDERS_PER_BATCH = 200
+OPEN_ALERTS_PER_RUN = 500
 LARGEST_CHANGE_ID = 2**63 - 1
 
 WORK_REASON_OF_ALERT_RULE: Mapping[AlertRule, str] = {

@@ -37,7 +37,9 @@ OTHER_PUBLISHER_PERIOD = timedelta(minutes=5)
 has one and makes the attempt soon.
 """
 ALERT_RAISED_EVENT: EventName = "AlertRaised"
-ALERT_RULE, OUTBOX_KIND, OUTBOX_SUBJECT_ID = outbox.UNPUBLISHED_RULE, "outbox", 1
+ALERT_RULE = outbox.UNPUBLISHED_RULE
+OUTBOX_KIND = "outbox"
+OUTBOX_SUBJECT_ID = 1
 _log = logging.getLogger("console.worker")
 
 

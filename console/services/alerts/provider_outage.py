@@ -21,7 +21,8 @@ CALL_LOOK_BACK_PERIOD = timedelta(days=2)
 """Period before now whose calls are read. Attempts for one record are at most a day apart, so the period contains at
 least two of them.
 """
-MIN_CONSECUTIVE_FAILED_CALLS, SHORTEST_OUTAGE = 3, timedelta(minutes=10)
+MIN_CONSECUTIVE_FAILED_CALLS = 3
+SHORTEST_OUTAGE = timedelta(minutes=10)
 """A provider counts as away after MIN_CONSECUTIVE_FAILED_CALLS consecutive calls without a usable answer, if the
 first of these calls was at least SHORTEST_OUTAGE ago.
 """

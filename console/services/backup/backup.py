@@ -58,7 +58,8 @@ if TYPE_CHECKING:
 
 _REPLACED_FILE_SUFFIX = ".before-restore-"
 """Beginning of the suffix of a database file that a restore has replaced; its time follows."""
-_KIND_OF_SQLITE_BACKUP, _KIND_OF_SERVER_BACKUP = "sqlite", "server"
+_KIND_OF_SQLITE_BACKUP = "sqlite"
+_KIND_OF_SERVER_BACKUP = "server"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from console.services.recovery.choices import DecisionChoiceReader
 from console.store.database import unreadable_rows
 from console.store.database.sqlalchemy_names import Connection
 
-ACTION_ALREADY_DONE_REASON, RECORD_UNREADABLE_REASON = "already_done", "record_unreadable"
+ACTION_ALREADY_DONE_REASON = "already_done"
+RECORD_UNREADABLE_REASON = "record_unreadable"
 _log = logging.getLogger("console.store")
 
 

@@ -47,7 +47,9 @@ from console.store.refunds import approvals
 from console.store.schema.core import UNCOUNTED_EVIDENCE_KIND_SUFFIX
 
 CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
-PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME, RESTORE_CALL_NAME = "purchase", "purchase.late", "restore"
+PURCHASE_CALL_NAME = "purchase"
+LATE_PURCHASE_CALL_NAME = "purchase.late"
+RESTORE_CALL_NAME = "restore"
 """Names of calls in the evidence of a provider's answers. PURCHASE_CALL_NAME: the answer to the purchase settled the
 credit check. LATE_PURCHASE_CALL_NAME: the answer to the purchase came after the credit check was decided.
 RESTORE_CALL_NAME: the program read the detail to restore a credit check that the database had lost."""
@@ -58,7 +60,8 @@ RENEWAL_CALL_NAME = "renewal"
 READING_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")
 """Reasons of a failed read of the detail or PDF that contradict the state of a bought credit check, so that a case is
 opened: the report names another corporation, or the provider has no such credit check."""
-UNKNOWN_AT_PROVIDER, OTHER_CORPORATION = "provider does not know the check", "provider names corporation"
+UNKNOWN_AT_PROVIDER = "provider does not know the check"
+OTHER_CORPORATION = "provider names corporation"
 """First words of the description of a case about a probe: the provider has no credit check with this id, or names
 another corporation (its number follows)."""
 

@@ -22,7 +22,8 @@ from console.store.database.engine import Transaction
 from console.store.documents.documents import StoredDocument
 from console.store.records import evidence
 
-DETAIL_PART, PDF_PART = "detail", "pdf"
+DETAIL_PART = "detail"
+PDF_PART = "pdf"
 NO_ANSWER_ERROR_CODES = frozenset(
     {
         ErrorCode.PROVIDER_AUTH,
@@ -35,7 +36,8 @@ NO_ANSWER_ERROR_CODES = frozenset(
 """Error codes of a read to which the provider gave no answer. The caller of a probe gets these codes; other failed
 reads become outcome_unknown.
 """
-_BREAK_OFF_REASON, _BUG_REASON = "broke_off", ErrorCode.INTERNAL_ERROR
+_BREAK_OFF_REASON = "broke_off"
+_BUG_REASON = ErrorCode.INTERNAL_ERROR
 """Reasons of an outcome of a read that this program, not the provider, has ended: the read was broken off, or the
 program has a bug."""
 

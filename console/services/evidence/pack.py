@@ -64,7 +64,8 @@ PDF is in memory while it is made.
 PdfWriter: TypeAlias = "Callable[[BinaryIO, ExportDocument], None]"
 _SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 16
-_RECORD_FILE_NAME, _TIMELINE_FILE_NAME = "record", "timeline"
+_RECORD_FILE_NAME = "record"
+_TIMELINE_FILE_NAME = "timeline"
 """Names of files of the pack, without their extensions. (A text such as `record.json` in this module would look like
 a wording key.)"""
 PACK_EXPORT_ACTION = AuditAction.EVIDENCE_PACK_EXPORTED

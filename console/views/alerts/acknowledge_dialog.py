@@ -10,7 +10,7 @@ from console.domain.records import WorkReason
 from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE
 from console.domain.tasks.records import Alert, AlertItem
 from console.views.pages.dialog_drafts import DialogDraft
-from console.views.pages.permission_buttons import block_button_while_stopped
+from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.presenters import alerts as alert_words
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
@@ -53,7 +53,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        block_button_while_stopped(context, self.main_button, "note")
+        block_button_while_read_only(context, self.main_button, "note")
         self._context = context
         self._alert_ids = [alert.id, *(other_alert.id for other_alert in other_alerts if other_alert.id != alert.id)]
         self.note_field = MultiLineField(translate("dialog.acknowledge.words"), translate)

@@ -24,7 +24,7 @@ class IncidentDialog(FormDialog):
     Incident. The typed note is kept as a draft until the service has executed the action."""
 
     right_name = "note"
-    name = ""
+    action_name = ""
     """Name of the action of this dialog, also in the key of its draft."""
     missing_note_key = "dialog.note.needs_words"
     """Wording key of the sentence that asks for a note if the person has typed none; "" if the note is optional."""
@@ -47,7 +47,12 @@ class IncidentDialog(FormDialog):
             self.drop_down_list.currentIndexChanged.connect(self.update_submit_button)
         incident_name = incident_texts.format_incident_name(incident, context)
         self._draft = DialogDraft(
-            context, self, f"incident_{self.name}-incident", str(incident.id), incident_name, self._list_draft_inputs
+            context,
+            self,
+            f"incident_{self.action_name}-incident",
+            str(incident.id),
+            incident_name,
+            self._list_draft_inputs,
         )
         self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         self._submit_shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
@@ -57,7 +62,7 @@ class IncidentDialog(FormDialog):
     @property
     def wording_name(self) -> str:
         """The name of this dialog in its wording keys: `dialog.incident_{wording_name}.…`."""
-        return self.name
+        return self.action_name
 
     def make_drop_down_list(self) -> DropDownList | None:
         """Return the drop-down list above the field for the note; None if this dialog has no list."""
@@ -94,7 +99,7 @@ class IncidentDialog(FormDialog):
         the text that the person has typed."""
         raise NotImplementedError  # abstract; a class of Qt has its own metaclass, so it can be no ABC
 
-    def list_attempt_inputs(self) -> tuple[Any, ...]:
+    def list_attempt_values(self) -> tuple[Any, ...]:
         """Return the inputs of the form: the incident's id, the note and the selected line of the drop-down list. If
         the person sends the form twice with equal inputs, both calls get the same request id, so that the service
         executes the action only once.
@@ -109,7 +114,7 @@ class IncidentDialog(FormDialog):
         self.send_call(
             self.make_incident_call(self.incident.id, self.note_field.text().strip()),
             label=self.context.translate(f"dialog.incident_{self.wording_name}.act"),
-            attempt=(f"incident {self.name}", *self.list_attempt_inputs()),
+            attempt=(f"incident {self.action_name}", *self.list_attempt_values()),
             key=("incident", self.incident.id),
         )
 
@@ -129,7 +134,7 @@ class HandOverIncidentDialog(IncidentDialog):
     """The dialog in which a person hands an incident over to another owner, with a note. `owners` are the names of
     the people who may own an incident; the dialog omits the present owner."""
 
-    name = "hand_over"
+    action_name = "hand_over"
 
     def __init__(self, context: WindowContext, incident: Incident, owners: Sequence[str], parent: QWidget) -> None:
         self._owners = [name for name in owners if not is_same_person(name, incident.owner or "")]
@@ -157,7 +162,7 @@ class SnoozeIncidentDialog(IncidentDialog):
     """The dialog in which a person snoozes an incident until one of the moments that `find_snooze_ends` offers, such
     as four hours from now, with an optional note."""
 
-    name = "snooze"
+    action_name = "snooze"
     missing_note_key = ""
 
     def make_drop_down_list(self) -> DropDownList:
@@ -181,7 +186,7 @@ class SnoozeIncidentDialog(IncidentDialog):
 class ResolveIncidentDialog(IncidentDialog):
     """The dialog in which a person resolves an incident, with the reason why nothing more has to be done."""
 
-    name = "resolve"
+    action_name = "resolve"
     missing_note_key = "dialog.incident_resolve.needs_words"
 
     def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
@@ -195,7 +200,7 @@ class ReopenIncidentDialog(IncidentDialog):
     """The dialog in which a person opens a resolved incident again, or ends the acknowledgements of an incident that
     is still open, with a reason."""
 
-    name = "reopen"
+    action_name = "reopen"
     missing_note_key = "dialog.incident_reopen.needs_words"
 
     def __init__(self, context: WindowContext, incident: Incident, parent: QWidget) -> None:
@@ -204,7 +209,7 @@ class ReopenIncidentDialog(IncidentDialog):
 
     @property
     def wording_name(self) -> str:
-        return "unacknowledge" if self._is_still_open else self.name
+        return "unacknowledge" if self._is_still_open else self.action_name
 
     def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
         return lambda services, request_id: services.incidents.reopen(id, note, request_id=request_id)

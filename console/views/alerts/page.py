@@ -29,7 +29,7 @@ from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import incidents as incident_texts
 from console.views.presenters.columns import measure_column_width
-from console.views.records.columns import LARGE_TEXT_SCALE
+from console.views.records.columns import MIN_LARGE_TEXT_SCALE
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.routes import AlertsRoute
 from console.views.runtime.tasks import Failure
@@ -52,9 +52,10 @@ _MIN_VISIBLE_INCIDENT_ROWS = 4
 _CARD_HEIGHT_SHARE_OF_PAGE = 0.42
 """Height of the incident's panel, as a part of the page's height."""
 _MAX_CARD_HEIGHT_PX = 288  # at text size 1; a higher window shows more incidents in the list
-_SUMMARY_LINES = 2  # least height of the sentence about an incident, so that the buttons below it seldom move
-_MISSING_INCIDENT_BAR_NAME, _LEFT_LIST_BAR_NAME = "missing incident", "left list"
-_READ_REASON_AFTER_STEP = "stepped"
+_SUMMARY_HEIGHT_LINES = 2  # least height of the sentence about an incident, so that the buttons below it seldom move
+_MISSING_INCIDENT_BAR_NAME = "missing incident"
+_LEFT_LIST_BAR_NAME = "left list"
+_READ_REASON_AFTER_INCIDENT_ACTION = "stepped"
 """Reason with which the page reads its data again after a step that removes no incident from the list, such as a
 take. The person may have selected another incident before this read ends; if that incident has left the list, its row
 stays.
@@ -256,7 +257,9 @@ class AlertsPage(Page):
         self.context.run_read(
             lambda services: _read_incidents(services, linked_alert_id, include_closed=include_closed),
             lambda answer: self._show_incidents(
-                *answer, linked_alert_id=linked_alert_id, is_automatic=reason in ("changed", _READ_REASON_AFTER_STEP)
+                *answer,
+                linked_alert_id=linked_alert_id,
+                is_automatic=reason in ("changed", _READ_REASON_AFTER_INCIDENT_ACTION),
             ),
             self.show_reading_failure,
             caller=self,
@@ -407,8 +410,8 @@ class AlertsPage(Page):
         )
 
     def _show_summary(self, incident: Incident) -> None:
-        """Show as many sentences about the incident as fit into `_SUMMARY_LINES` lines, but at least one. If the
-        incident's title is cut off in its cell, the text begins with the title. No sentence is cut off."""
+        """Show as many sentences about the incident as fit into `_SUMMARY_HEIGHT_LINES` lines, but at least one. If
+        the incident's title is cut off in its cell, the text begins with the title. No sentence is cut off."""
         label, width = self.summary_label, self.width() - 2 * tokens().px("spacing", "page_margin")
         sentences = incident_texts.list_incident_sentences(incident, self.context)
         if self.table.is_cell_cut("cause", incident):
@@ -416,7 +419,7 @@ class AlertsPage(Page):
         shown_count = 1
         while shown_count < len(sentences):
             label.show_text(wording.join_sentences(sentences[: shown_count + 1], self.context.translate))
-            if label.heightForWidth(width) > _SUMMARY_LINES * current_appearance().line_height("body"):
+            if label.heightForWidth(width) > _SUMMARY_HEIGHT_LINES * current_appearance().line_height("body"):
                 break
             shown_count += 1
         label.show_text(wording.join_sentences(sentences[:shown_count], self.context.translate))
@@ -444,7 +447,7 @@ class AlertsPage(Page):
         """Show the panel of the selected incident (in a low window a sentence about the incident) and the buttons
         below the list. Qt also calls this method while the text size changes, so it must not delete any widget."""
         self.card.setVisible(self._has_current_incident and not self.is_low_window)
-        self.summary_label.setMinimumHeight(_SUMMARY_LINES * current_appearance().line_height("body"))
+        self.summary_label.setMinimumHeight(_SUMMARY_HEIGHT_LINES * current_appearance().line_height("body"))
         self.summary_label.setVisible(self._has_current_incident and self.is_low_window)
         self.button_row.offer_buttons(self._offered_buttons)
 
@@ -609,7 +612,7 @@ class AlertsPage(Page):
     def _show_action_toast(self, toast: Toast, _answer: object) -> None:
         self.context.toast_requested.emit(toast)
         self.hide_bar("act")
-        self.refresh(_READ_REASON_AFTER_STEP)
+        self.refresh(_READ_REASON_AFTER_INCIDENT_ACTION)
 
     @Slot(object)
     def _refresh_after_dialog(self, _incident: object) -> None:
@@ -691,7 +694,7 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
         """Return the sums; at a large text size only the number of currencies, if there are several. Otherwise the
         sums of a single row would cut off the texts of all incidents."""
         count = len(incident_words.format_incident_sums(incident))
-        is_too_long = count > 1 and current_appearance().scale >= LARGE_TEXT_SCALE
+        is_too_long = count > 1 and current_appearance().scale >= MIN_LARGE_TEXT_SCALE
         return translate("incident.sums_of_currencies", n=count) if is_too_long else format_sums(incident)
 
     return [

@@ -29,7 +29,8 @@ from console.views.runtime.tasks import Failure
 if TYPE_CHECKING:
     from console.app import Console
 
-CHANGE_FEED_INTERVAL_MS, UNATTENDED_CHANGE_FEED_INTERVAL_MS = 1_500, 4_500
+CHANGE_FEED_INTERVAL_MS = 1_500
+UNATTENDED_CHANGE_FEED_INTERVAL_MS = 4_500
 """Time between two readings of the feed, while a person is at the desk and while nobody is. Without the longer
 time, unattended desks would cause a third of the load of a waiting team on its database.
 """
@@ -38,7 +39,8 @@ FEED_READINGS_PER_WORKER_PRESENCE_READING = 4
 While no worker is present, each reading of the feed also reads the presence and the switches. A desk that sends its
 requests to a worker reads the switches only if one of them has changed.
 """
-WORK_COUNTS_INTERVAL_MS, UNATTENDED_WORK_COUNTS_INTERVAL_MS = 120_000, 300_000
+WORK_COUNTS_INTERVAL_MS = 120_000
+UNATTENDED_WORK_COUNTS_INTERVAL_MS = 300_000
 """Time between two readings of the counts, of the saved views and of the people, while a person is at the desk and
 while nobody is.
 The counts are also read after each change in the feed, and when the person returns to the desk. They must be read at
@@ -46,7 +48,8 @@ this interval only because time alone or another program can also change them. O
 thirty readings of the feed.
 """
 DUE_TASKS_INTERVAL_MS = 60_000
-REGISTRY_FETCH_INTERVAL_MS, REGISTRY_FIRST_FETCH_DELAY_MS = 600_000, 15_000
+REGISTRY_FETCH_INTERVAL_MS = 600_000
+REGISTRY_FIRST_FETCH_DELAY_MS = 15_000
 """Time between two checks for a newer corporation registry of the team, and time of the first check after the
 start.
 """
@@ -145,7 +148,7 @@ class BackgroundRefresh(QObject):
         a worker is present and, if they may have changed, the read-only switches. While no worker is present, every
         call does this.
         """
-        if not self._mark_call_running("feed"):
+        if not self._mark_call_running_if_allowed("feed"):
             return
         latest_mark, known_switches = self._latest_mark, self._known_switches_version
         clock = self._context.monotonic
@@ -226,7 +229,7 @@ class BackgroundRefresh(QObject):
         If an earlier call of this method is still running, read everything again after it has ended, because the
         earlier call may have read some of the numbers too early.
         """
-        if not self._mark_call_running("standing"):
+        if not self._mark_call_running_if_allowed("standing"):
             self._are_counts_outdated = self._context.is_ready
             return
         self._are_counts_outdated = False
@@ -294,7 +297,7 @@ class BackgroundRefresh(QObject):
     def read_saved_views(self) -> None:
         """Read the saved views with the counts of their records, and store them in the context. The window
         doesn't call this after every change of a record, because each call reads all queues that have a view."""
-        if not self._mark_call_running("views"):
+        if not self._mark_call_running_if_allowed("views"):
             return
         person = self._context.operator
 
@@ -329,7 +332,7 @@ class BackgroundRefresh(QObject):
     def read_people(self) -> None:
         """Read the operators with their roles, and store them in the context: an administrator may have changed a
         role while the window is open. If they can't be read, the earlier ones stay."""
-        if not self._mark_call_running("people"):
+        if not self._mark_call_running_if_allowed("people"):
             return
 
         def store_people_in_context(people: tuple[Person, ...]) -> None:
@@ -379,7 +382,7 @@ class BackgroundRefresh(QObject):
         lacks_right = self._context.settings.sign_in.is_server and self._context.find_missing_right_reason(
             "due_tasks"
         )
-        if lacks_right or not self._mark_call_running("due"):
+        if lacks_right or not self._mark_call_running_if_allowed("due"):
             return
 
         def run_scheduled_tasks(services: "Console") -> tuple[TaskRun, ...] | None:
@@ -410,7 +413,7 @@ class BackgroundRefresh(QObject):
     def fetch_registry(self) -> None:
         """In a team, replace this desk's copy of the corporation registry with the team's newer one, in a background
         thread. After a failure the desk keeps its present copy, and the next call tries again."""
-        if not self._context.settings.sign_in.is_server or not self._mark_call_running("registry"):
+        if not self._context.settings.sign_in.is_server or not self._mark_call_running_if_allowed("registry"):
             return
         call = self._context.bind_services(lambda services: services.registry.fetch_published_registry())
         self._context.runner.run(
@@ -426,7 +429,7 @@ class BackgroundRefresh(QObject):
         """Allow the next check for a newer registry, after this one has succeeded or failed."""
         self._running_call_kinds.discard("registry")
 
-    def _mark_call_running(self, kind: str) -> bool:
+    def _mark_call_running_if_allowed(self, kind: str) -> bool:
         """Mark the repeated call `kind`, such as "feed", as running and return True. Return False if the services
         aren't open, or if the previous call of this kind is still running."""
         if kind in self._running_call_kinds or not self._context.is_ready:

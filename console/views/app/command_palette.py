@@ -381,7 +381,7 @@ class CommandPalette(QObject):
                 "warning",
                 alert_words.format_alert_rule(alert, context),
                 alert.order_no or "",
-                right_text=context.format_age(alert.detected_at),
+                right_side_text=context.format_age(alert.detected_at),
             )
             for alert in result.alerts[:1]
         ]
@@ -396,7 +396,7 @@ class CommandPalette(QObject):
                 "terminal",
                 context.translate(f"operation.{operation.action}"),
                 context.translate(f"state.operation.{operation.state.value}"),
-                right_text=context.format_age(operation.started_at),
+                right_side_text=context.format_age(operation.started_at),
             )
             for operation in result.operations
         )
@@ -426,11 +426,11 @@ class CommandPalette(QObject):
                 records_by_number.setdefault(number, []).append(record)
         companies = self._companies
         entries = [
-            _make_company_entry(self._context, company, records_by_number.get(company.number, ()))
+            _make_company_entry(self._context, company, records_by_number.get(company.corporation_number, ()))
             for company in companies[:_MAX_ENTRIES_PER_GROUP]
         ]
         typed_number = _find_corporation_number(self._typed_text)
-        if typed_number is not None and all(company.number != typed_number for company in companies):
+        if typed_number is not None and all(company.corporation_number != typed_number for company in companies):
             entry_title = self._context.translate("search.look_up_number")
             entries.insert(
                 0,
@@ -473,8 +473,8 @@ class CommandPalette(QObject):
             command,
             command.icon,
             command.get_title(self._context.language),
-            right_text=command.right_text,
-            key_cap=command.key,
+            right_side_text=command.right_side_text,
+            key_cap=command.shortcut,
             disabled_reason=command.find_refusal(),
         )
 
@@ -499,8 +499,8 @@ class CommandPalette(QObject):
                 title,
                 name,
                 state=state_cell,
-                right_text=age,
-                right_spoken_text=spoken_age,
+                right_side_text=age,
+                right_side_spoken_text=spoken_age,
             )
         return ResultEntry(
             case_words.make_record_route(record),
@@ -509,8 +509,8 @@ class CommandPalette(QObject):
             amount=case_words.format_record_amount(record),
             provider=case_words.get_record_provider_name(record, context),
             state=state_cell,
-            right_text=age,
-            right_spoken_text=spoken_age,
+            right_side_text=age,
+            right_side_spoken_text=spoken_age,
         )
 
     # -- selection
@@ -539,9 +539,11 @@ def _make_company_entry(context: WindowContext, company: FoundCompany, records: 
     payment_count = sum(isinstance(record, Payment) for record in records)
     counts = [("search.payments", payment_count), ("search.checks", check_count)]
     counts_text = context.translate("list.separator").join(context.translate(key, n=n) for key, n in counts if n)
-    number_text = wording.format_corporation_number(company.number)
-    right_text = company.closure_word or counts_text or company.our_records_word or company.prefecture_and_city
-    return ResultEntry(LookupRoute(number_text), "building", company.name, number_text, right_text=right_text)
+    number_text = wording.format_corporation_number(company.corporation_number)
+    right_side_text = company.closure_word or counts_text or company.our_records_word or company.prefecture_and_city
+    return ResultEntry(
+        LookupRoute(number_text), "building", company.name, number_text, right_side_text=right_side_text
+    )
 
 
 def _find_corporation_number(text: str) -> str | None:

@@ -9,15 +9,15 @@ import ctypes
 import sys
 from contextlib import suppress
 
-_M_MMAP_THRESHOLD = -3  # from malloc.h
-_LARGE_BLOCK_BYTES = 1 << 20
+_MMAP_THRESHOLD_PARAMETER = -3  # from malloc.h
+_MIN_LARGE_BLOCK_BYTES = 1 << 20
 
 
-def return_large_blocks() -> bool:
+def enable_return_of_large_blocks() -> bool:
     """From now on, return each freed block of 1 MB or more to the operating system at once. Return False on a system
     whose C library has no such setting."""
     if sys.platform != "linux":
         return False
     with suppress(OSError, AttributeError):  # another C library than glibc
-        return bool(ctypes.CDLL("libc.so.6").mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES))
+        return bool(ctypes.CDLL("libc.so.6").mallopt(_MMAP_THRESHOLD_PARAMETER, _MIN_LARGE_BLOCK_BYTES))
     return False

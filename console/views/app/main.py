@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from console.views.app.window_controller import WindowController
     from console.views.runtime.tasks import Failure
 
-MAX_WAIT_FOR_CALLS_SECONDS, MAX_WAIT_AFTER_INTERRUPT_SECONDS = 3.0, 10.0
+MAX_WAIT_FOR_CALLS_SECONDS = 3.0
+MAX_WAIT_AFTER_INTERRUPT_SECONDS = 10.0
 """The first is the time in seconds that a closing window waits for running calls to end. The window then interrupts
 the calls that are still running; the second is the time in seconds that the window waits until the results of these
 calls are recorded.
@@ -131,7 +132,7 @@ class WindowOpener(QObject):
         """Build the context and the bars of the window, without a page. `is_rebuilt` is False for the first window of
         this process, True for a later one, after a sign-out."""
         from console.domain.clock import SystemClock
-        from console.views.app.freed_memory import return_large_blocks
+        from console.views.app.freed_memory import enable_return_of_large_blocks
         from console.views.app.qt_translation import set_language_of_qt
         from console.views.app.window_icon import make_window_icon
         from console.views.frame.main_window import WindowFrame
@@ -142,7 +143,7 @@ class WindowOpener(QObject):
 
         app = QApplication.instance()
         if isinstance(app, QApplication) and not is_rebuilt:
-            return_large_blocks()
+            enable_return_of_large_blocks()
             install_appearance(app)
             app.setWindowIcon(make_window_icon())
             install_accessibility(app)

@@ -17,7 +17,7 @@ from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import TextLabel, make_row
 from console.views.widgets.controls.buttons import KeyButton
 
-_SECONDS_UNTIL_ELAPSED_TIME = 3.0
+_ELAPSED_SHOWN_AFTER_SECONDS = 3.0
 _UPDATE_INTERVAL_MS = 200
 _DISTANCE_TO_BOTTOM_BARS_PX = 16  # from the bars below the panel
 
@@ -43,7 +43,7 @@ class RunningReadPanel(QFrame):
     def show_seconds(self, seconds: float) -> None:
         """Show the text that data is being read. `seconds` is the time since the read began; from the third second
         on, the text contains it."""
-        if seconds < _SECONDS_UNTIL_ELAPSED_TIME:
+        if seconds < _ELAPSED_SHOWN_AFTER_SECONDS:
             self.label.show_text(self._context.translate("screen.reading"))
         else:
             self.label.show_text(self._context.translate("screen.reading_for", seconds=int(seconds)))

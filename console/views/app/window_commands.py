@@ -49,16 +49,16 @@ FunctionByCommandName = Mapping[str, Callable[[], object]]
 @dataclass(frozen=True, slots=True)
 class WindowCommand:
     """A command that a person can run from the search box. `name` identifies it; `get_title` returns its title in a
-    language; `run` executes it. `icon` is the name of its icon, and `key` its shortcut, such as "Ctrl+L" ("" for
+    language; `run` executes it. `icon` is the name of its icon, and `shortcut` its shortcut, such as "Ctrl+L" ("" for
     none). `find_refusal` returns the reason why the command is not possible at present, "" if it is possible.
-    `right_text` is a short text at the right end of its line, such as a count."""
+    `right_side_text` is a short text at the right end of its line, such as a count."""
 
     name: str
     get_title: Callable[[Language], str] = field(compare=False)  # made anew for each search, as the next ones
     run: Callable[[], object] = field(compare=False)
     icon: str = "terminal"
-    key: str = ""
-    right_text: str = field(default="", compare=False)
+    shortcut: str = ""
+    right_side_text: str = field(default="", compare=False)
     find_refusal: Callable[[], str] = field(default=lambda: "", compare=False)
 
     def matches(self, folded_words: Sequence[str]) -> bool:
@@ -161,7 +161,7 @@ def _list_queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
         )
     for view_count in context.saved_views:
         title = _make_title_function("search.open_view", name=view_count.view.name)
-        run = partial(context.navigate, QueuesRoute(view=view_count.view.id))
+        run = partial(context.navigate, QueuesRoute(view_id=view_count.view.id))
         yield WindowCommand(
             f"view.{view_count.view.id}",
             title,
@@ -258,7 +258,7 @@ def _make_export_command(frame: WindowFrame) -> WindowCommand:
         "export",
         _make_title_function("command.export"),
         choose_export_path,
-        key=EXPORT_SHORTCUT,
+        shortcut=EXPORT_SHORTCUT,
         find_refusal=find_refusal,
     )
 

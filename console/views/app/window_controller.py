@@ -541,7 +541,7 @@ class WindowController(QObject):
             )
         from console.views.app.close_dialog import open_running_calls_dialog
 
-        self.leave_confirmation.suppress_list()
+        self.leave_confirmation.suppress_left_open_list()
         open_running_calls_dialog(self.frame)
         return False
 

@@ -25,14 +25,14 @@ MAX_PROVIDER_ANSWER_AGE_SECONDS = 900.0
 class ApprovalCard:
     """A card in the list: the texts about one refund request or one proposed outcome. `ref` is ("refund", its id) or
     (PROPOSAL_CARD_KIND, the proposal's id). `title` is the bold text of the card: the payment's number, or the title
-    of the record if the payment's number isn't known. A screen reader speaks `name`, the title of the record, before
-    the other texts. `amount` is the amount as text. `detail` names the company or, if it isn't known, the person who
-    has made the request or proposal; `age` is the time since then. `remark` is the last line of the card, with an
-    icon (`icon_name`, "" for none) and a tone. `is_decided` is True if the request no longer
-    waits for a decision."""
+    of the record if the payment's number isn't known. A screen reader speaks `spoken_record_title`, the title of the
+    record, before the other texts. `amount` is the amount as text. `detail` names the company or, if it isn't known,
+    the person who has made the request or proposal; `age` is the time since then. `remark` is the last line of the
+    card, with an icon (`icon_name`, "" for none) and a tone. `is_decided` is True if the request no longer waits for
+    a decision."""
 
     ref: RecordRef
-    name: str
+    spoken_record_title: str
     title: str
     amount: str
     detail: str
@@ -44,7 +44,7 @@ class ApprovalCard:
 
     def format_spoken_text(self) -> str:
         """Return the text that a screen reader speaks for the card: all its texts, each once."""
-        texts = (self.name, self.title, self.amount, self.detail, self.age, self.remark)
+        texts = (self.spoken_record_title, self.title, self.amount, self.detail, self.age, self.remark)
         return ", ".join(text for text in dict.fromkeys(texts) if text)
 
 

@@ -55,7 +55,7 @@ class RefundRequestEndPanel(QWidget):
     - focused: this panel has got the focus.
     """
 
-    focus_ring = 2
+    focus_ring_gap_px = 2
     focused = Signal()
 
     def __init__(self, title: str, sentence: str) -> None:
@@ -90,7 +90,7 @@ class RefundRequestPanel(QScrollArea):
       the signal is about, with this kind and id.
     """
 
-    focus_ring = -2  # inside its edges
+    focus_ring_gap_px = -2  # inside its edges
     end_reached = Signal()
     focus_moved = Signal(bool)
     list_requested = Signal()

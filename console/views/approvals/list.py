@@ -52,7 +52,9 @@ from console.wording.sentences import catalogue as wording
 ModelIndex = QModelIndex | QPersistentModelIndex
 CardGroup = tuple[str, tuple[ApprovalCard, ...]]
 WaitingProposals = tuple[WaitingProposal, ...]
-_CARD_PADDING_X_PX, _CARD_PADDING_Y_PX, _CARD_ICON_SIZE_PX = 24, 9, 14  # texts begin below the title of the page
+_CARD_PADDING_X_PX = 24  # texts begin below the title of the page
+_CARD_PADDING_Y_PX = 9
+_CARD_ICON_SIZE_PX = 14
 _DECIDED_GROUP = "decided"
 _UNLIMITED_WIDGET_SIZE_PX = (1 << 24) - 1  # Qt's maximum size: no limit
 
@@ -415,7 +417,7 @@ class ApprovalListPanel(Surface):
         cards change; cards are added or removed after the pointer has left the list.
         """
         self._held_back_inbox = None
-        self._summaries = self._summaries if summaries is None else self._keep_current_summary(summaries)
+        self._summaries = self._summaries if summaries is None else self._add_current_summary(summaries)
         count = len(inbox.refunds_to_decide) + sum(not proposal.refusal for proposal in proposals)
         self.count_label.show_text(wording.format_count(count))
         groups = self._insert_current_card(self._make_groups(inbox, proposals))
@@ -427,7 +429,7 @@ class ApprovalListPanel(Surface):
             ]
         self._show_groups(groups)
 
-    def _keep_current_summary(
+    def _add_current_summary(
         self, summaries: Mapping[int, RefundRequestSummary]
     ) -> Mapping[int, RefundRequestSummary]:
         """Return the newly read summaries. If the summary of the selected request isn't among them, because the

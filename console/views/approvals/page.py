@@ -582,19 +582,19 @@ class ApprovalsPage(Page):
     def open_approval_dialog(self) -> None:
         """Open the dialog in which the person approves the shown refund; do nothing if the button is disabled."""
         if self.shown_details is not None and self.approve_button.isEnabled():
-            self.action_handlers.approve(self.shown_details)
+            self.action_handlers.open_approve_dialog(self.shown_details)
 
     @Slot()
     def open_rejection_dialog(self) -> None:
         """Open the dialog in which the person rejects the shown refund; do nothing if the button is disabled."""
         if self.shown_details is not None and self.reject_button.isEnabled():
-            self.action_handlers.reject(self.shown_details)
+            self.action_handlers.open_reject_dialog(self.shown_details)
 
     @Slot()
     def open_withdrawal_dialog(self) -> None:
         """Open the dialog in which the person withdraws the shown refund; do nothing if the button is disabled."""
         if self.shown_details is not None and self.withdraw_button.isEnabled():
-            self.action_handlers.withdraw(self.shown_details)
+            self.action_handlers.open_withdraw_dialog(self.shown_details)
 
     @Slot(str, int)
     def _open_record(self, kind: str, id: int) -> None:

@@ -21,7 +21,7 @@ from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.views.exports.list_export import ListExporter
 from console.views.pages.cut_text_line import add_cut_text_line
 from console.views.pages.fitted_table import FittedTable
-from console.views.pages.permission_buttons import block_button_while_stopped
+from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.presenters import bulk as bulk_words
 from console.views.presenters.columns import measure_column_width
 from console.views.runtime.context import WindowContext
@@ -41,8 +41,10 @@ if TYPE_CHECKING:
 
 BULK_ROW_COUNT_OPTIONS = (1, 5, 20, 100)
 _TABLE_MARGIN_PX = 12
-_MIN_TABLE_ROWS, _MAX_TABLE_ROWS = 3, 8
-_HIDEABLE_COLUMN_NAMES, _NAMING_COLUMN_NAMES = ("place",), ("company",)
+_MIN_TABLE_ROWS = 3
+_MAX_TABLE_ROWS = 8
+_HIDEABLE_COLUMN_NAMES = ("place",)
+_RECORD_NAMING_COLUMN_NAMES = ("company",)
 _ROW_RESULT_FILTERS = (None, NOT_DONE_ROWS_FILTER)
 
 
@@ -154,7 +156,7 @@ class BulkProgressPage(QWidget):
             self.filter_list.addItem(translate(f"bulk.filter.{filter_name or 'all'}"), filter_name)
         self.filter_list.currentIndexChanged.connect(self._show_filtered_rows)
         self.exporter = ListExporter(context, self, self._make_export_request)
-        self.discard_button = block_button_while_stopped(
+        self.discard_button = block_button_while_read_only(
             context, KeyButton(translate("bulk.discard")), run.action.value
         )
         self.discard_button.clicked.connect(self.discard_requested)
@@ -250,7 +252,7 @@ def _make_bulk_row_table(
         PagedModel(columns, get_key, context.runner),
         accessible_name,
         hideable_columns=_HIDEABLE_COLUMN_NAMES,
-        naming_columns=_NAMING_COLUMN_NAMES,
+        naming_columns=_RECORD_NAMING_COLUMN_NAMES,
         margin_px=_TABLE_MARGIN_PX,
     )
     table.rows.setParent(table)

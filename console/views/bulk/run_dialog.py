@@ -12,7 +12,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.bulk.records import BulkProgress, BulkRunWithHolder
 from console.domain.tasks.records import BulkAction, BulkRun
 from console.views.bulk.dialog_pages import BulkProgressPage
-from console.views.pages.permission_buttons import block_button_while_stopped, change_blocking_right
+from console.views.pages.permission_buttons import block_button_while_read_only, change_right_of_blocked_button
 from console.views.presenters import credit_checks as record_words
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure, TaskHandle
@@ -41,7 +41,7 @@ class BulkRunDialog(DialogFrame):
             close_name=context.translate("action.close"),
             parent=parent,
         )
-        block_button_while_stopped(context, self.main_button, action.value)
+        block_button_while_read_only(context, self.main_button, action.value)
         self._context, self._action = context, action
         self.run: BulkRun | None = None
         self.progress_page: BulkProgressPage | None = None
@@ -88,7 +88,7 @@ class BulkRunDialog(DialogFrame):
         """Show the dialog's main button with this text; a press calls `on_press`. The button is enabled only after a
         short delay, so that the second click of a double click on the previous button doesn't call `on_press`. A
         read-only switch that stops the action of the run blocks the button, unless `is_allowed_while_read_only`."""
-        change_blocking_right(self.main_button, "" if is_allowed_while_read_only else self._action.value)
+        change_right_of_blocked_button(self.main_button, "" if is_allowed_while_read_only else self._action.value)
         self._button_function, self._is_main_button_delayed = _do_nothing, True
         self.main_button.show_text(text)
         self.main_button.setVisible(True)

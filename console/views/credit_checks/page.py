@@ -147,11 +147,11 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
             case "probe":
                 self.action_handlers.probe(record)
             case "refetch":
-                self.action_handlers.refetch(record)
+                self.action_handlers.open_refetch_dialog(record)
             case "resolve":
-                self.action_handlers.resolve(record)
+                self.action_handlers.open_resolve_dialog(record)
             case "renew" | "purchase":
-                self.action_handlers.purchase(record.corporation_number, record.client_id)
+                self.action_handlers.open_purchase_dialog(record.corporation_number, record.client_id)
             case "open_pdf":
                 self._open_pdf()
             case "successor":

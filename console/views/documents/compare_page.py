@@ -41,7 +41,7 @@ _PAGE_MARGINS_WIDTH_PX = 60  # px beside a page, with its scroll bar
 class _DifferenceRow:
     """One row in the list of differences: a difference, and its number counted from 1."""
 
-    number: int
+    difference_number: int
     difference: PageDifference
 
 
@@ -124,7 +124,7 @@ class PdfComparisonPage(Page):
         if route != self.route or self._pdf_pair is None:
             self._close_documents()
             self.route = route
-            self.title.show_text(self.context.translate("compare.title", id=route.record))
+            self.title.show_text(self.context.translate("compare.title", id=route.record_id))
             self.set_page_name(self.title.plain)
             self.refresh("entered")
 
@@ -140,8 +140,8 @@ class PdfComparisonPage(Page):
             view.show_message(self.context.translate("pdf.reading"))
 
         def open_both_pdfs(services: "Console") -> "tuple[PdfComparison, tuple[Document, ...]]":
-            versions = services.pdfs.list_versions(route.record)
-            return services.pdfs.open_comparison(route.record, route.old_sha256, route.new_sha256), versions
+            versions = services.pdfs.list_versions(route.record_id)
+            return services.pdfs.open_comparison(route.record_id, route.old_sha256, route.new_sha256), versions
 
         self.context.run_read(
             open_both_pdfs,

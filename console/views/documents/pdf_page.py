@@ -35,21 +35,24 @@ if TYPE_CHECKING:
     from console.services.credit_checks.pdf import PdfDocument
     from console.services.exports.pdf_copies import SavedPdf
 
-ReadT = TypeVar("ReadT")
+ReadResultT = TypeVar("ReadResultT")
 _PAGE_ZOOMS_PERCENT = (50, 75, 100, 125, 150, 200, 300)
 _DEFAULT_PAGE_ZOOM_INDEX = _PAGE_ZOOMS_PERCENT.index(100)
 _FULL_SIZE_PAGE_WIDTH_PX = 760
-_FIT_TO_WIDTH, _FIT_TO_PAGE = "width", "page"
+_FIT_TO_WIDTH = "width"
+_FIT_TO_PAGE = "page"
 """Names of the two ways to fit a PDF page into the view: its width only, or the whole page."""
 _PAGE_FIT_MODES = (_FIT_TO_WIDTH, _FIT_TO_PAGE)
 _PAGE_FIT_MARGIN_PX = 52  # px of the view beside a page that fits: margins and scroll bar
 _MIN_PAGE_WIDTH_PX = 120
-_MIN_SEARCH_WIDTH_PX, _MAX_SEARCH_WIDTH_PX = 120, 220
+_MIN_SEARCH_WIDTH_PX = 120
+_MAX_SEARCH_WIDTH_PX = 220
 _TOOL_GAP_PX = 4  # px between the buttons of one group of the toolbar
 _MAX_SHOWN_TEXT_CHARACTERS = 1_000_000
 """Number of characters of a PDF's text after which the text of no further page is shown. The text of 500 pages with
 2,000 characters is shown whole; a longer one would stop the window for seconds."""
-_ZOOM_PREFERENCE_NAME, _PAGE_FIT_PREFERENCE_NAME = "pdf_zoom", "pdf_fit"
+_ZOOM_PREFERENCE_NAME = "pdf_zoom"
+_PAGE_FIT_PREFERENCE_NAME = "pdf_fit"
 
 
 class PdfPage(Page):
@@ -228,7 +231,7 @@ class PdfPage(Page):
         if route != self.route or self._pdf_document is None:
             self._close_document()
             self.route = route
-            self.title.show_text(self.context.translate("pdf.title", id=route.record))
+            self.title.show_text(self.context.translate("pdf.title", id=route.record_id))
             self.set_page_name(self.title.plain)
             self.refresh("entered")
 
@@ -243,7 +246,7 @@ class PdfPage(Page):
         self.page_view.show_message(self.context.translate("pdf.reading"))
 
         def open_pdf(services: "Console") -> tuple["PdfDocument", int]:
-            pdf_document = services.pdfs.open_pages(route.record, route.sha256)
+            pdf_document = services.pdfs.open_pages(route.record_id, route.sha256)
             return pdf_document, pdf_document.count_pages()
 
         self.context.run_read(
@@ -271,12 +274,12 @@ class PdfPage(Page):
             self._show_unreadable_pdf(failure)
 
     def _make_callback_for_shown_pdf(
-        self, pdf_document: "PdfDocument", show_result: Callable[[ReadT], None]
-    ) -> Callable[[ReadT], None]:
+        self, pdf_document: "PdfDocument", show_result: Callable[[ReadResultT], None]
+    ) -> Callable[[ReadResultT], None]:
         """Return a function that calls `show_result` with its argument, but only if `pdf_document` is still the shown
         PDF. So a result about a PDF that was closed meanwhile isn't shown with another PDF."""
 
-        def show_if_shown(result: ReadT) -> None:
+        def show_if_shown(result: ReadResultT) -> None:
             if pdf_document is self._pdf_document:
                 show_result(result)
 
@@ -588,7 +591,7 @@ class PdfPage(Page):
         """
         route = self.route
         self.context.run_read(
-            lambda services: services.pdfs.list_versions(route.record),
+            lambda services: services.pdfs.list_versions(route.record_id),
             partial(self._open_comparison, route),
             self.show_reading_failure,
             caller=self,
@@ -604,19 +607,19 @@ class PdfPage(Page):
             self.context.show_toast(sentence, "", "square_bang", "muted")
             return
         older_version = None if route.sha256 in (None, versions[0].sha256) else route.sha256
-        self.context.navigate(PdfComparisonRoute(route.record, older_version))
+        self.context.navigate(PdfComparisonRoute(route.record_id, older_version))
 
     # -- a copy
 
     @Slot()
     def print_document(self) -> None:
         """Open the dialog in which the person selects a printer, and print the shown PDF."""
-        self.page_printer.print_pdf(self.route.record, self.route.sha256)
+        self.page_printer.print_pdf(self.route.record_id, self.route.sha256)
 
     @Slot()
     def choose_save_path(self) -> None:
         """Open the dialog in which the person selects the path for a copy of the shown PDF."""
-        name = f"credit-check-{self.route.record}.pdf"
+        name = f"credit-check-{self.route.record_id}.pdf"
         ask_for_save_path(self, self.context.translate("action.save_pdf"), "pdf", self.save_copy_to, name)
 
     @Slot(str)
@@ -626,7 +629,7 @@ class PdfPage(Page):
 
         def save_copy(report_progress: ProgressReporter) -> "SavedPdf":
             def save_with_services(services: "Console") -> "SavedPdf":
-                return services.pdf_copy_writer.save(route.record, Path(path), route.sha256)
+                return services.pdf_copy_writer.save(route.record_id, Path(path), route.sha256)
 
             return context.bind_services(save_with_services, acting_person)()
 

@@ -89,12 +89,12 @@ def find_text_matches(text: str, search_text: str) -> list[tuple[int, int]]:
     The text is normalised block by block, because the GUI thread calls this function: the positions of the letters
     are computed only for the blocks with matches.
     """
-    searched_text = search_text.translate(_NORMAL_LETTERS)
+    searched_text = search_text.translate(_NORMAL_LETTER_BY_CODE_POINT)
     if not searched_text:
         return []
     starts = range(0, len(text), _SEARCHED_BLOCK_CHARACTERS)
     blocks = [text[start : start + _SEARCHED_BLOCK_CHARACTERS] for start in starts]
-    normal_blocks = [block.translate(_NORMAL_LETTERS) for block in blocks]
+    normal_blocks = [block.translate(_NORMAL_LETTER_BY_CODE_POINT) for block in blocks]
     normal_starts = list(accumulate(map(len, normal_blocks), initial=0))
     normal_text = "".join(normal_blocks)
 
@@ -104,7 +104,7 @@ def find_text_matches(text: str, search_text: str) -> list[tuple[int, int]]:
         return [
             position
             for position, letter in enumerate(blocks[block_index], starts[block_index])
-            for _ in letter.translate(_NORMAL_LETTERS)
+            for _ in letter.translate(_NORMAL_LETTER_BY_CODE_POINT)
         ]
 
     def find_position(normal_index: int) -> int:
@@ -121,7 +121,7 @@ def find_text_matches(text: str, search_text: str) -> list[tuple[int, int]]:
     return matches
 
 
-class _NormalLetters(dict[int, str]):
+class _NormalLetterByCodePoint(dict[int, str]):
     """Table for `str.translate` that maps a letter to the form in which it is compared: normal character width and
     lower case; "" for white space. An entry is computed when its letter first occurs."""
 
@@ -131,7 +131,7 @@ class _NormalLetters(dict[int, str]):
         return normal_letter
 
 
-_NORMAL_LETTERS = _NormalLetters()
+_NORMAL_LETTER_BY_CODE_POINT = _NormalLetterByCodePoint()
 
 
 def _count_utf16_units(text: str) -> int:

@@ -17,7 +17,8 @@ from console.wording.sentences.line_breaks import keep_phrases_whole
 _PAGE_MARGIN_PX = 16
 _SEARCH_MATCH_COLOUR = QColor(255, 232, 120)
 _CURRENT_SEARCH_MATCH_COLOUR = QColor(255, 190, 70)
-_MARK_SIGNS, _MARK_SIGN_COLUMN_WIDTH_PX = "+−≠", 14
+_MARK_SIGNS = "+−≠"
+_MARK_SIGN_COLUMN_WIDTH_PX = 14
 _SIGN_AREA_SHARE_OF_PAGE_WIDTH = 0.08  # of the page's width: less than the left margin of a report
 
 
@@ -45,7 +46,7 @@ def rotate_box(box: PageBox, quarter_turns: int) -> PageBox:
 class PdfPageView(QScrollArea):
     """The widget that shows one PDF page on a grey background. The arrow keys and the page keys scroll it."""
 
-    focus_ring = -2  # inside its edges
+    focus_ring_gap_px = -2  # inside its edges
 
     def __init__(self, accessible_name: str) -> None:
         super().__init__()

@@ -117,7 +117,7 @@ class WindowFrame(CoveredWindow):
         window.installEventFilter(self)
         self.closing.connect(self._leave_current_page)
         context.navigation_requested.connect(self.show_route)
-        context.replacement_requested.connect(self.replace_route)
+        context.route_replacement_requested.connect(self.replace_route)
         context.back_requested.connect(self.go_back)
         context.services_opened.connect(self._show_training_entry)
         context.toast_requested.connect(self._show_toast)
@@ -404,7 +404,7 @@ class WindowFrame(CoveredWindow):
                 self._mark_sidebar_entry(self.current_page)
             return
         view = parse_saved_view_key(key)
-        self.show_route(QueuesRoute(view=view) if view else ROUTE_BY_SIDEBAR_KEY[key])
+        self.show_route(QueuesRoute(view_id=view) if view else ROUTE_BY_SIDEBAR_KEY[key])
 
     @Slot()
     def reload_page(self) -> None:

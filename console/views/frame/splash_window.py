@@ -13,7 +13,8 @@ from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QMainWindow, QV
 
 from console.views.theme.design_tokens import ThemeName, tokens
 
-_USUAL_WINDOW_SIZE, _MIN_WINDOW_SIZE = QSize(1440, 900), QSize(960, 600)
+_USUAL_WINDOW_SIZE = QSize(1440, 900)
+_MIN_WINDOW_SIZE = QSize(960, 600)
 """The size of a new window, and the smallest size of a window, in px. On a screen with less room, a new window is as
 large as the screen's free area, its title bar included.
 """

@@ -39,10 +39,10 @@ class StatusBarCells(QObject):
         gateways = [make_gateway_cell(self._context, gateway) for gateway in self._context.connection_state.gateways]
         self._bar.show_cells(
             [make_database_cell(self._context), *gateways, make_alarmbox_cell(self._context)],
-            self._make_right_cells(),
+            self._make_right_side_cells(),
         )
 
-    def _make_right_cells(self) -> list[StatusCellContent]:
+    def _make_right_side_cells(self) -> list[StatusCellContent]:
         context = self._context
         unfinished_text = context.translate("status.unfinished", count=context.work_counts.unfinished_count)
         cells = [

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.tables.delegates import get_state_word_tone
 from console.views.theme.design_tokens import TextRoleName, Tone
-from console.views.theme.key_names import show_keys
+from console.views.theme.key_names import format_keys
 from console.views.theme.mixed_font_text import (
     compute_centred_baseline,
     draw_font_runs,
@@ -25,31 +25,31 @@ from console.views.widgets.controls.buttons import PaintedButton
 
 _COUNT_LINE_PADDING_PX = 16
 _GAP_BEFORE_STATE_PX = 12
-_TIME_GAP = "  "  # between a time and the text after it
+_GAP_AFTER_TIME = "  "  # between a time and the text after it
 
 
 @dataclass(frozen=True, slots=True)
 class CountLine:
-    """The contents of one line of a CountPanel: an icon (`icon_name` in the colour `tone`), a text (`word`), a
+    """The contents of one line of a CountPanel: an icon (`icon_name` in the colour `tone`), a text (`label`), a
     further text in the muted colour (`detail`, the muted text), and a number (`count_text`) at the right. `key` names
     the page that a press on the line opens, such as a queue; "" if a press opens no page.
 
-    If `figure_icon_name` is given, the right end shows a state in place of the number: this icon in the colour
-    `figure_tone`, and `count_text` as its name. If `shortcut` is given, the right end shows this key combination as a
+    If `state_icon_name` is given, the right end shows a state in place of the number: this icon in the colour
+    `state_tone`, and `count_text` as its name. If `shortcut` is given, the right end shows this key combination as a
     key cap.
 
-    `second_line` is the end of `word` that is drawn on a second line if the button is too narrow. There it begins
-    below the text after the time with which `word` begins.
+    `second_line` is the end of `label` that is drawn on a second line if the button is too narrow. There it begins
+    below the text after the time with which `label` begins.
     """
 
     key: str
     icon_name: str
     tone: Tone
-    word: str
+    label: str
     detail: str = ""
     count_text: str = ""
-    figure_icon_name: str = ""
-    figure_tone: Tone = "text"
+    state_icon_name: str = ""
+    state_tone: Tone = "text"
     shortcut: str = ""
     second_line: str = ""
 
@@ -74,10 +74,10 @@ class CountLineButton(PaintedButton):
     """A button that shows one CountLine. It draws its focus ring inside its own rectangle."""
 
     def __init__(self, line: CountLine) -> None:
-        super().__init__(line.word)
+        super().__init__(line.label)
         self.count_texts: Sequence[str] = ()  # the numbers of all lines of the panel: their column is as wide
         self.has_second_line = False
-        self.focus_ring = None  # type: ignore[assignment]  # none around it: it is drawn inside
+        self.focus_ring_gap_px = None  # type: ignore[assignment]  # none around it: it is drawn inside
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._set_contents_and_accessible_name(line)
 
@@ -88,7 +88,7 @@ class CountLineButton(PaintedButton):
     def _set_contents_and_accessible_name(self, line: CountLine) -> None:
         self.line = line
         self.setEnabled(bool(line.key))
-        parts = (line.word, line.detail, line.count_text, show_keys(line.shortcut))
+        parts = (line.label, line.detail, line.count_text, format_keys(line.shortcut))
         self.setAccessibleName(", ".join(part for part in parts if part))
         self._fit_second_line()
         self.update()
@@ -105,14 +105,14 @@ class CountLineButton(PaintedButton):
 
     def _fit_second_line(self) -> None:
         """Draw the end of the text on a second line if the button is too narrow for the whole text."""
-        width_px = measure_font_runs(split_font_runs(self.line.word)) + _GAP_BEFORE_STATE_PX
-        available_px = self.width() - 2 * _COUNT_LINE_PADDING_PX - self._measure_state()
+        width_px = measure_font_runs(split_font_runs(self.line.label)) + _GAP_BEFORE_STATE_PX
+        available_px = self.width() - 2 * _COUNT_LINE_PADDING_PX - self._measure_state_width()
         must_break = bool(self.line.second_line) and width_px > available_px
         if must_break != self.has_second_line:
             self.has_second_line = must_break
             self.updateGeometry()
 
-    def _measure_state(self) -> float:
+    def _measure_state_width(self) -> float:
         """Return the width in px of the state at the right end of the line."""
         return current_appearance().icon_px(14) + 5 + measure_font_runs(split_font_runs(self.line.count_text))
 
@@ -160,17 +160,17 @@ class CountLineButton(PaintedButton):
         """Draw the number or the state at the right end of `box`, the rectangle of the button, on the baseline with
         the y coordinate `baseline` (px). Return the x coordinate of its left edge in px."""
         line, right = self.line, box.right() - _COUNT_LINE_PADDING_PX
-        is_state = bool(line.figure_icon_name)
+        is_state = bool(line.state_icon_name)
         runs = split_font_runs(line.count_text) if is_state else ((line.count_text, True),)
         font_role: TextRoleName = "body" if is_state else "figure"
         x = right - measure_font_runs(runs, font_role)
-        painter.setPen(current_appearance().colour(get_state_word_tone(line.figure_tone) if is_state else "text"))
+        painter.setPen(current_appearance().colour(get_state_word_tone(line.state_tone) if is_state else "text"))
         draw_font_runs(painter, x, baseline, runs, font_role)
         if is_state:
             side = current_appearance().icon_px(14)
             x -= side + 5
-            ink_colour = current_appearance().colour(line.figure_tone)
-            draw_cached_icon(painter, line.figure_icon_name, x, (box.height() - side) / 2, side, ink_colour)
+            ink_colour = current_appearance().colour(line.state_tone)
+            draw_cached_icon(painter, line.state_icon_name, x, (box.height() - side) / 2, side, ink_colour)
         return x
 
     def _draw_texts(self, painter: QPainter, box: QRectF, baseline: float, right_x: float) -> None:
@@ -185,26 +185,26 @@ class CountLineButton(PaintedButton):
             )
             x += side + 8
         painter.setPen(current_appearance().colour(get_state_word_tone(line.tone)))
-        word = line.word.removesuffix(line.second_line).rstrip() if self.has_second_line else line.word
+        word = line.label.removesuffix(line.second_line).rstrip() if self.has_second_line else line.label
         word_runs = elide_font_runs(split_font_runs(word), right_x - x - _GAP_BEFORE_STATE_PX)
         draw_font_runs(painter, x, baseline, word_runs)
         if self.has_second_line:
-            time_text = word[: word.find(_TIME_GAP) + len(_TIME_GAP)]
+            time_text = word[: word.find(_GAP_AFTER_TIME) + len(_GAP_AFTER_TIME)]
             second_x = x + measure_font_runs(split_font_runs(time_text))
             runs = elide_font_runs(split_font_runs(line.second_line), box.right() - _COUNT_LINE_PADDING_PX - second_x)
             draw_font_runs(painter, second_x, baseline + current_appearance().line_height("body"), runs)
         runs = split_font_runs(line.detail)
         detail_x = find_detail_x(
-            x + measure_font_runs(split_font_runs(line.word)),
+            x + measure_font_runs(split_font_runs(line.label)),
             measure_font_runs(runs, "small"),
             right_x,
-            box.right() - _COUNT_LINE_PADDING_PX - self.measure_count_column(),
+            box.right() - _COUNT_LINE_PADDING_PX - self.measure_count_column_width(),
         )
         if line.detail and detail_x is not None:
             painter.setPen(current_appearance().colour("muted"))
             draw_font_runs(painter, detail_x, baseline, runs, "small")
 
-    def measure_count_column(self) -> float:
+    def measure_count_column_width(self) -> float:
         """Return the width in px of the column in which the numbers of all lines of the panel, or the shortcuts of a
         panel without numbers, are right-aligned."""
         widths = [measure_font_runs(((text, True),), "figure") for text in self.count_texts]
@@ -248,7 +248,7 @@ class CountPanel(Surface):
             self._add_line(line)
         for button, line in zip(self._buttons, lines, strict=False):
             button.show_line(line)
-            button.count_texts = [line.count_text for line in lines if not line.figure_icon_name]
+            button.count_texts = [line.count_text for line in lines if not line.state_icon_name]
         for number, button in enumerate(self._buttons):
             button.setVisible(number < len(lines))
         self._footer_label.show_text(footer)

@@ -63,7 +63,8 @@ _QUEUE_ICONS_AND_TONES = (
 )
 _MIN_RECENT_PANEL_WIDTH_PX = 304  # beside the table, whose reasons need the remaining width of 1440 px
 _MIN_PANEL_WIDTH_PX = 280  # least width of a panel, in px at text size 1
-_MIN_TABLE_ROWS, _MAX_TABLE_ROWS = 4, 12  # all records are in the queue, to which a link leads
+_MIN_TABLE_ROWS = 4  # all records are in the queue, to which a link leads
+_MAX_TABLE_ROWS = 12
 _MAX_SAVED_VIEW_LINES = 4
 _REVIEW_COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty", "why")
 
@@ -369,7 +370,7 @@ class HomePage(Page):
 
     @Slot(str)
     def _open_saved_view(self, key: str) -> None:
-        self.context.navigate(QueuesRoute(view=parse_saved_view_key(key)))
+        self.context.navigate(QueuesRoute(view_id=parse_saved_view_key(key)))
 
     @Slot(str)
     def _open_own_work(self, group_name: str) -> None:

@@ -55,7 +55,7 @@ class LeaveConfirmation(QObject):
         context.run_read(read_open_items, show_list_or_leave, leave_after_failure, caller=self)
         return False
 
-    def suppress_list(self) -> None:
+    def suppress_left_open_list(self) -> None:
         """From now on, let the window close without the list of work left open, because another dialog has already
         asked the person."""
         self._is_list_suppressed = True

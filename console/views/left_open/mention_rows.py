@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.annotations.mentions import Mention
-from console.views.pages.permission_buttons import block_button_while_stopped
+from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.presenters import credit_checks as words
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import RecordPageRoute, make_route_to_record
@@ -68,7 +68,7 @@ class MentionDoneButton(QWidget):
         super().__init__()
         self._context, self._show_refusal = context, show_refusal
         self._mention: Mention | None = None
-        self.done_button = block_button_while_stopped(
+        self.done_button = block_button_while_read_only(
             context, KeyButton(context.translate("action.mention_done"), MENTION_DONE_SHORTCUT, kind="tool"), "note"
         )
         self.done_button.acts_on_double_click = False  # the second click would end the next row's mention

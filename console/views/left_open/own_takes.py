@@ -12,7 +12,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.alerts.incidents import INCIDENT_KIND, Incident
 from console.domain.recovery.left_open import LeftOpen, LeftOpenReason
 from console.domain.tasks.records import Take
-from console.views.pages.permission_buttons import block_button_while_stopped
+from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.presenters.takes import make_give_back_toast
 from console.views.records.collaboration_actions import SHORTCUT_BY_OWN_TAKE_ACTION
 from console.views.runtime.context import WindowContext
@@ -42,7 +42,7 @@ class OwnTakeButtons(QWidget):
         self._context, self._show_refusal = context, show_refusal
         self._taken_subject: _SubjectRef | None = None
         self.give_back_button, self.hand_over_button = (
-            block_button_while_stopped(
+            block_button_while_read_only(
                 context, KeyButton(context.translate(f"action.{name}"), key, kind="tool"), "take"
             )
             for name, key in SHORTCUT_BY_OWN_TAKE_ACTION.items()

@@ -40,7 +40,7 @@ def convert_link_to_route(link: Link) -> Route:
         case "queue":
             return make_queue_route(link.value)
         case "view":
-            return QueuesRoute(view=int(link.value))
+            return QueuesRoute(view_id=int(link.value))
         case "incident":
             return AlertsRoute(int(link.value))
         case _:
@@ -54,7 +54,7 @@ def find_link_to_route(route: Route | None) -> Link | None:
             kind, id = get_record_ref(route)
             return Link("record", str(id), kind)
         case PdfRoute() | PdfComparisonRoute():
-            return Link("record", str(route.record), "credit-check")
+            return Link("record", str(route.record_id), "credit-check")
         case OperationRoute():
             return Link("operation", route.id)
         case LookupRoute() if (
@@ -63,12 +63,12 @@ def find_link_to_route(route: Route | None) -> Link | None:
             return Link("corporation", route.text)
         case ChangedCompaniesRoute():
             return Link("queue", COMPANIES_QUEUE_NAME)
-        case QueuesRoute() if route.view:
-            return Link("view", str(route.view))
+        case QueuesRoute() if route.view_id:
+            return Link("view", str(route.view_id))
         case UnmatchedNoticesRoute():
             return Link("queue", NOTICES_QUEUE_NAME)
-        case QueuesRoute() if route.name:
-            return Link("queue", route.name)
+        case QueuesRoute() if route.queue_name:
+            return Link("queue", route.queue_name)
         case AlertsRoute() if route.id:
             return Link("incident", str(route.id))
         case ApprovalsRoute() if route.id:

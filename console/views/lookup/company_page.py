@@ -153,7 +153,9 @@ class CompanyPanel(QWidget):
         head = Surface(list_area, edge="bottom")
         head.setLayout(make_row(self.tabs, None))
         self.list_stack = QStackedWidget(list_area)
-        self.money_list_by_name = {name: self._make_money_list(name) for name in COLUMN_NAMES_BY_MONEY_LIST}
+        self.money_list_by_name = {
+            name: self._make_money_record_list(name) for name in COLUMN_NAMES_BY_MONEY_RECORD_LIST
+        }
         for name in ("payments", "refunds", "orders"):
             self.tabs.add_tab(translate(f"record.tab.{name}"), data=name)
             self.list_stack.addWidget(self.money_list_by_name[name])
@@ -177,7 +179,7 @@ class CompanyPanel(QWidget):
         list_area.setLayout(make_column(head, self.list_stack, gap_px=0))
         return list_area
 
-    def _make_money_list(self, name: str) -> TableOrEmptyState:
+    def _make_money_record_list(self, name: str) -> TableOrEmptyState:
         table = _make_money_record_table(self._context, name)
         table.opened.connect(self.record_requested)
         table.current_changed.connect(self._show_position)
@@ -279,7 +281,7 @@ class CompanyPanel(QWidget):
         """The name of the visible list of records: payments, refunds, orders or checks; "" for documents, notes
         and history."""
         name = str(self.tabs.get_tab_data(self.tabs.currentIndex()))
-        return name if name in (*COLUMN_NAMES_BY_MONEY_LIST, "checks") else ""
+        return name if name in (*COLUMN_NAMES_BY_MONEY_RECORD_LIST, "checks") else ""
 
     @property
     def is_showing_credit_checks(self) -> bool:
@@ -392,7 +394,7 @@ class CompanyPanel(QWidget):
         """Open the dialog that buys a credit check for this corporation. If the purchase button is disabled, show
         the reason."""
         if self.number and self.buy_button.isEnabled():
-            self._action_handlers.purchase(self.number)
+            self._action_handlers.open_purchase_dialog(self.number)
         else:
             self._action_handlers.page.show_key_refusal(
                 self.buy_button.shown_reason or self._context.translate("act.no_company")
@@ -413,7 +415,7 @@ class CompanyPanel(QWidget):
         check, or if nothing of it can be re-fetched."""
         refusal = find_refetch_refusal(record) if isinstance(record, CreditCheck) else None
         if isinstance(record, CreditCheck) and refusal is None:
-            self._action_handlers.refetch(record)
+            self._action_handlers.open_refetch_dialog(record)
         else:
             self._show_key_refusal(record, f"reason.{refusal}" if refusal else "act.only_checks")
 
@@ -433,7 +435,7 @@ class CompanyPanel(QWidget):
         reason."""
         record = self.current_record
         if isinstance(record, Payment):
-            self._action_handlers.refund(record.id)
+            self._action_handlers.open_refund_dialog(record.id)
         else:
             self._show_key_refusal(record, "act.only_payments")
 
@@ -516,7 +518,7 @@ def _get_record_id(record: CreditCheck) -> int:
     return record.id
 
 
-COLUMN_NAMES_BY_MONEY_LIST: Mapping[str, tuple[str, ...]] = {
+COLUMN_NAMES_BY_MONEY_RECORD_LIST: Mapping[str, tuple[str, ...]] = {
     "payments": ("day", "name", "provider", "amount", "state", "certainty", "work", "payer", "next", "age"),
     "refunds": ("day", "name", "amount", "state", "certainty", "work", "people", "next", "age"),
     "orders": ("day", "name", "amount", "state", "certainty", "work", "age"),
@@ -531,7 +533,9 @@ def _make_money_record_table(context: WindowContext, name: str) -> StaticTable:
         "refunds": ("refund",),
         "orders": ("order",),
     }[name]
-    columns = make_record_columns(context, COLUMN_NAMES_BY_MONEY_LIST[name], return_record, state_groups=state_groups)
+    columns = make_record_columns(
+        context, COLUMN_NAMES_BY_MONEY_RECORD_LIST[name], return_record, state_groups=state_groups
+    )
     table = StaticTable(
         context,
         columns,

@@ -19,7 +19,7 @@ from console.views.widgets.base import IconLabel, Surface, TextLabel, clear_layo
 from console.views.widgets.controls.buttons import KeyButton
 
 _MAX_SHOWN_OPEN_RECORDS = 3
-_STEP_LABEL_NAME = "step"
+_NEXT_STEP_LABEL_NAME = "step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class _OpenRecordLine:
     badge: StateCell
     name: str
     amount: str
-    step: str
+    next_step: str
     button_name: str
 
 
@@ -130,11 +130,11 @@ class OpenRecordList(QWidget):
         changed_text, line_widgets = self._context.translate("lookup.matter_changed"), self._list_line_widgets()
         for index, line in enumerate(self._shown_lines):
             widget = line_widgets[index]
-            step_label = widget.findChild(TextLabel, _STEP_LABEL_NAME)
+            step_label = widget.findChild(TextLabel, _NEXT_STEP_LABEL_NAME)
             if line not in new_lines and step_label is not None:
                 widget.setFixedHeight(widget.height())
                 step_label.show_text(changed_text, "care")
-                self._shown_lines[index] = replace(line, step=changed_text)
+                self._shown_lines[index] = replace(line, next_step=changed_text)
 
     @property
     def focus_stops(self) -> list[QWidget]:
@@ -187,8 +187,8 @@ class OpenRecordList(QWidget):
         name.setMinimumWidth(64)
         amount = _ColumnLabel(amounts, text.amount)
         amount.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        step_label = TextLabel(text.step, wraps_lines=True)
-        step_label.setObjectName(_STEP_LABEL_NAME)
+        step_label = TextLabel(text.next_step, wraps_lines=True)
+        step_label.setObjectName(_NEXT_STEP_LABEL_NAME)
         sign = IconLabel(badge.icon_name, badge.tone, 14)
         box = make_row(sign, word, 8, name, 8, amount, 8, step_label, 8, button, gap_px=5, margins=(14, 5, 10, 5))
         box.setStretchFactor(step_label, 1)

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 
 _MIN_DIGITS_MEANT_AS_CORPORATION_NUMBER = 11
 """A text with fewer digits is meant as something else than a corporation number, such as an order."""
-_FIRST_SEARCH_LIMIT, _SEARCH_LIMIT_FACTOR, _MAX_SEARCH_LIMIT = 50, 4, 1_000
+_FIRST_SEARCH_LIMIT = 50
+_SEARCH_LIMIT_FACTOR = 4
+_MAX_SEARCH_LIMIT = 1_000
 """Number of records of each kind that a search lists at first, factor by which each further reading raises this
 number, and largest number.
 """
@@ -281,7 +283,7 @@ class LookupPage(Page):
         opens_purchase, self._opens_purchase = self._opens_purchase and self.isVisible(), False
         if opens_purchase:
             # Another language, or a return in the history, must not open the dialog again.
-            self.context.replacement_requested.emit(LookupRoute(text))
+            self.context.route_replacement_requested.emit(LookupRoute(text))
             self.company_panel.open_purchase_dialog()
 
     def _show_lookup_failure(self, text: str, failure: Failure, *, is_automatic: bool = False) -> None:
@@ -343,15 +345,15 @@ class LookupPage(Page):
         records = tuple(result.records)
         companies = list_found_companies(result.companies, records, self.context) if result.query.words else ()
         if result.exact_match is not None and not problems:
-            self.context.replacement_requested.emit(_make_subject_route(result.exact_match))
+            self.context.route_replacement_requested.emit(_make_subject_route(result.exact_match))
         elif (
             len(companies) == 1
             and not result.companies.other_spelling
             and not result.query.has_conditions
             and not problems
         ):
-            number_text = wording.format_corporation_number(companies[0].number)
-            self.context.replacement_requested.emit(LookupRoute(number_text))
+            number_text = wording.format_corporation_number(companies[0].corporation_number)
+            self.context.route_replacement_requested.emit(LookupRoute(number_text))
         elif records:
             self._show_found_records(result, companies if not result.query.has_conditions else ())
         elif companies and not result.query.has_conditions:

@@ -120,7 +120,7 @@ class MoneyPage(RecordPage[MoneyView]):
         into view."""
         if self.view is not None:
             self.fill_facts_panel(self.view)
-        self.tabs.show_unmasked_answers(self.unmasking.answers)
+        self.tabs.show_unmasked_answers(self.unmasking.unmasked_answer_by_evidence_id)
         self._scroll_timer.start()
 
     @Slot()

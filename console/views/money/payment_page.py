@@ -149,13 +149,13 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             case "probe":
                 self.action_handlers.probe(details.record)
             case "refund":
-                self.action_handlers.refund(details.record.id, _find_only_refundable_set_aside(details))
+                self.action_handlers.open_refund_dialog(details.record.id, _find_only_refundable_set_aside(details))
             case _ if action_name == OPEN_REFUND_ACTION:
                 self._open_refund_of_next_step(details)
             case _ if action_name == OPEN_ORDER_ACTION:
                 self._open_order()
             case "resolve":
-                self.action_handlers.resolve(details.record)
+                self.action_handlers.open_resolve_dialog(details.record)
             case "move_order":
                 self.action_handlers.set_order_paid(details.record)
             case "unmask":

@@ -115,9 +115,9 @@ class RefundPage(MoneyPage[RefundDetails]):
             case "probe":
                 self.action_handlers.probe(details.record)
             case "resolve":
-                self.action_handlers.resolve(details.record)
+                self.action_handlers.open_resolve_dialog(details.record)
             case "withdraw":
-                self.action_handlers.withdraw(details)
+                self.action_handlers.open_withdraw_dialog(details)
             case "unmask":
                 self.unmasking.open_dialog(self.kind, details.record.id)
             case "open_payment":

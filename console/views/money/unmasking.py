@@ -21,7 +21,7 @@ from console.views.widgets.controls.inputs import MultiLineField
 from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording import audit_words
 
-_BAR_NAME = "unmasked"
+_UNMASKED_BAR_NAME = "unmasked"
 
 
 class UnmaskDialog(FormDialog):
@@ -103,7 +103,7 @@ class PayerUnmasking(QObject):
         context.person_changed.connect(self.mask)
 
     @property
-    def answers(self) -> Mapping[int, str]:
+    def unmasked_answer_by_evidence_id(self) -> Mapping[int, str]:
         """The unmasked answers by the id of the evidence; empty while everything is masked."""
         return self.texts.answers if self.texts is not None else {}
 
@@ -141,7 +141,7 @@ class PayerUnmasking(QObject):
         sentence = context.translate("record.unmasked", until=context.now() + timedelta(seconds=texts.seconds_left))
         lead = context.translate("record.unmasked_lead")
         self._page.show_bar(
-            _BAR_NAME, NotificationBar(lead, sentence, tone="care", icon_name="lock", button=mask_button)
+            _UNMASKED_BAR_NAME, NotificationBar(lead, sentence, tone="care", icon_name="lock", button=mask_button)
         )
         self.changed.emit()
 
@@ -159,7 +159,7 @@ class PayerUnmasking(QObject):
         if self.texts is None:
             return
         self.texts = None
-        self._page.hide_bar(_BAR_NAME)
+        self._page.hide_bar(_UNMASKED_BAR_NAME)
         if self._page.isVisible():
             announce(self._page, self._context.translate("record.masked_again"))
         self.changed.emit()

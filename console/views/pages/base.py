@@ -56,7 +56,9 @@ _RIGHT_BY_KEY_HINT: Mapping[str, str] = {
 """Name of the right to the action of a shortcut, by the wording key of its hint. A page shows no hint to a person
 without the right."""
 _LIST_KEY_HINTS = ("key.move", "key.open")
-_WINDOW_WIDTH_OF_PANELS_PX = 1440  # width of the window for which the design tokens define the side panels
+_WINDOW_WIDTH_OF_TOKEN_PANEL_WIDTHS_PX = (
+    1440  # width of the window for which the design tokens define the side panels
+)
 _MIN_FULL_WINDOW_HEIGHT_PX = 480  # height of the lowest window that shows every part of a page, at text size 1
 
 
@@ -79,9 +81,11 @@ def has_room_beside_lists(window: QWidget) -> bool:
 
 def compute_side_panel_width(panel_name: str, window: QWidget) -> int:
     """Return the width, in px, of a panel beside a list or a record. `panel_name` is the panel's name in the design
-    tokens, which define its width in a window of `_WINDOW_WIDTH_OF_PANELS_PX`. In a wider window the panel keeps its
-    share of the window's width; in a narrower one it keeps its width."""
-    return round(tokens().px("layout", panel_name) * max(1.0, window.width() / _WINDOW_WIDTH_OF_PANELS_PX))
+    tokens, which define its width in a window of `_WINDOW_WIDTH_OF_TOKEN_PANEL_WIDTHS_PX`. In a wider window the
+    panel keeps its share of the window's width; in a narrower one it keeps its width."""
+    return round(
+        tokens().px("layout", panel_name) * max(1.0, window.width() / _WINDOW_WIDTH_OF_TOKEN_PANEL_WIDTHS_PX)
+    )
 
 
 class KeyHintPanel(Surface):
@@ -219,7 +223,7 @@ class PageHead(Surface):
     def minimumSizeHint(self) -> QSize:
         """Return the size that the header needs with only its permanent widgets at the right side. If the header has
         no room for more, it hides the other widgets."""
-        smallest = self._measure_row(self._get_permanent_widgets(has_menu=bool(self._added_buttons)))
+        smallest = self._measure_row_width(self._get_permanent_widgets(has_menu=bool(self._added_buttons)))
         return QSize(smallest + 2 * self._margin, super().minimumSizeHint().height())
 
     def _get_permanent_widgets(self, *, has_menu: bool) -> list[QWidget]:
@@ -230,7 +234,7 @@ class PageHead(Surface):
         beside_title = (widget for widget in self._widgets_beside_title if widget.parentWidget() is self)
         return [self.title, *beside_title, *buttons]
 
-    def _measure_row(self, widgets: Sequence[QWidget]) -> int:
+    def _measure_row_width(self, widgets: Sequence[QWidget]) -> int:
         """Return the width in px that these widgets need beside each other in the head."""
         widths = (
             (widget.minimumSizeHint() if widget in self._widgets_beside_title else widget.sizeHint()).width()
@@ -243,12 +247,12 @@ class PageHead(Surface):
         buttons. Replace the added buttons with the menu button if the window is low or the buttons don't fit."""
         room = self.width() - 2 * self._margin
         buttons = [*self._get_permanent_widgets(has_menu=False), *self._added_buttons]
-        has_menu = self._is_low_window or (bool(self._added_buttons) and self._measure_row(buttons) > room)
+        has_menu = self._is_low_window or (bool(self._added_buttons) and self._measure_row_width(buttons) > room)
         shown = self._get_permanent_widgets(has_menu=True) if has_menu else buttons
         for button in self._added_buttons:
             button.setVisible(not has_menu)
         self.menu_button.setVisible(has_menu and bool(self._added_buttons or self.menu_entry_adders))
-        has_time = not self._is_low_window and self._measure_row([*shown, self.read_time_label]) <= room
+        has_time = not self._is_low_window and self._measure_row_width([*shown, self.read_time_label]) <= room
         self.read_time_label.setVisible(has_time)
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
@@ -308,7 +312,7 @@ class PageHead(Surface):
 
     def _fit_widgets_beside_title(self) -> None:
         """Put each widget beside the title if it fits there on one line, otherwise below the title."""
-        fixed_width = self._measure_row([self.title, self._right_side])
+        fixed_width = self._measure_row_width([self.title, self._right_side])
         room = self.width() - 2 * self._margin - fixed_width
         for widget in self._widgets_beside_title:
             index = self._grid.indexOf(widget)

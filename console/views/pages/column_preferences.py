@@ -5,7 +5,8 @@ from PySide6.QtCore import QObject, Slot
 from console.views.runtime.context import WindowContext
 from console.views.tables.record_table import RecordTable
 
-_MIN_COLUMN_WIDTH_PX, _MAX_COLUMN_WIDTH_PX = 24, 4_000
+_MIN_COLUMN_WIDTH_PX = 24
+_MAX_COLUMN_WIDTH_PX = 4_000
 
 
 class ColumnWidthStorage(QObject):

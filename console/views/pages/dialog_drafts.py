@@ -19,7 +19,8 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.audit_words import format_record_reference
 
 InputWidgets = Mapping[str, QWidget]
-FORM_STAGE, REVIEW_STAGE = "form", "review"
+FORM_STAGE = "form"
+REVIEW_STAGE = "review"
 
 
 class DialogDraft(QObject):

@@ -18,7 +18,7 @@ from console.views.theme.theme import current_appearance
 from console.wording.sentences.formats import NO_VALUE, format_corporation_number
 
 _MAX_MEASURED_ROWS = 200  # rows whose cells are measured
-_MIN_SENTENCE_COLUMN_PX = 90  # width of a column of sentences in a table that is too narrow, at text size 1
+_MIN_SENTENCE_COLUMN_WIDTH_PX = 90  # width of a column of sentences in a table that is too narrow, at text size 1
 _TEXT_CELL_KINDS = ("text", "data")
 _LONGEST_CORPORATION_NUMBER_TEXT = format_corporation_number("0" * 13)
 
@@ -127,7 +127,7 @@ class FittedTable(RecordTable):
         if excess <= 0:
             self._share_free_width(widths, hidden_keys, -excess)
             if keys_to_hide := (
-                self._find_naming_columns_to_hide(widths, hidden_keys)
+                self._find_record_naming_columns_to_hide(widths, hidden_keys)
                 | self._find_columns_beside_cut_text(widths, hidden_keys)
             ):
                 hidden_keys |= keys_to_hide
@@ -186,7 +186,7 @@ class FittedTable(RecordTable):
             (column_index for column_index, key in enumerate(keys) if key not in hidden_columns), 0
         )
         if self.first_column:
-            widths[keys[self.first_column]] += max(0, self.margin - CELL_PADDING_PX)
+            widths[keys[self.first_column]] += max(0, self.margin_px - CELL_PADDING_PX)
 
     def _pin_columns(self, hidden_columns: set[str] | None) -> None:
         """Pin the columns up to the first visible text column, which names the record, so that they don't scroll
@@ -226,7 +226,7 @@ class FittedTable(RecordTable):
             and (column.kind in (*_TEXT_CELL_KINDS, "state") or column.is_stretched)
         }
         unused_widths = {key: max(0, widths[key] - needed_width) for key, needed_width in needed_widths.items()}
-        free_px += self._take_unused_width(widths, needed_widths)
+        free_px += self._remove_unused_width(widths, needed_widths)
 
         def widen_column(key: str, added_width: int) -> None:
             nonlocal free_px
@@ -256,7 +256,7 @@ class FittedTable(RecordTable):
         for key, unused_width in unused_widths.items():
             widen_column(key, min(free_px, unused_width))
 
-    def _take_unused_width(self, widths: dict[str, int], needed_widths: Mapping[str, int]) -> int:
+    def _remove_unused_width(self, widths: dict[str, int], needed_widths: Mapping[str, int]) -> int:
         """Make the columns of `needed_widths` as narrow as their contents, and columns of texts not wider than their
         defined width. Write their new widths into `widths`, and return the width in px that they have given up."""
         freed_px = 0
@@ -294,7 +294,9 @@ class FittedTable(RecordTable):
             free_px -= added_width
         widths[growing_keys[-1]] += free_px
 
-    def _find_naming_columns_to_hide(self, widths: Mapping[str, int], hidden_columns: Collection[str]) -> set[str]:
+    def _find_record_naming_columns_to_hide(
+        self, widths: Mapping[str, int], hidden_columns: Collection[str]
+    ) -> set[str]:
         """Return the keys of the visible columns of `naming_columns` that cut off a corporation number, if a column
         of sentences is cut off as well. Return an empty set if the table has no column of identifiers that could name
         the record instead.
@@ -353,7 +355,7 @@ class FittedTable(RecordTable):
         """Return the width in px that a column needs for its title and for its cells in the first 200 loaded rows, at
         its place: the first visible column begins at the table's margin."""
         is_moved = 0 < column_index == self.first_column
-        margin_px = max(0, self.margin - CELL_PADDING_PX) if is_moved else 0
+        margin_px = max(0, self.margin_px - CELL_PADDING_PX) if is_moved else 0
         return self._measure_contents_width(column_index) + margin_px
 
     def _measure_number_width(self, column_index: int) -> int:
@@ -432,14 +434,16 @@ class FittedTable(RecordTable):
 
     def _measure_contents_width(self, column_index: int) -> int:
         """Return the width in px that a column needs for its title and for its cells in the first 200 loaded rows."""
-        return max(self._measure_title_and_cells(column_index))
+        return max(self._measure_title_and_cell_widths(column_index))
 
     def _sum_lacking_width(self, column_index: int, width: int) -> int:
         """Return how many px the title and the cells in the first 200 loaded rows lack together, if the column has
         the width `width` in px; at least 1, because the longest text of the column doesn't fit."""
-        return max(1, sum(max(0, needed_px - width) for needed_px in self._measure_title_and_cells(column_index)))
+        return max(
+            1, sum(max(0, needed_px - width) for needed_px in self._measure_title_and_cell_widths(column_index))
+        )
 
-    def _measure_title_and_cells(self, column_index: int) -> tuple[int, ...]:
+    def _measure_title_and_cell_widths(self, column_index: int) -> tuple[int, ...]:
         """Return the widths in px that the title and each cell in the first 200 loaded rows need in a column."""
         if column_index not in self._measured_px:
             column, delegate = self.rows.columns[column_index], self.delegates[column_index]
@@ -487,7 +491,7 @@ class FittedTable(RecordTable):
 
 def _compute_min_sentence_width() -> int:
     """Return the width in px of a column of sentences in a table that is too narrow."""
-    return round(_MIN_SENTENCE_COLUMN_PX * current_appearance().scale)
+    return round(_MIN_SENTENCE_COLUMN_WIDTH_PX * current_appearance().scale)
 
 
 def _hide_columns_until_fit(

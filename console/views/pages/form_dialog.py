@@ -6,7 +6,7 @@ from typing import Any
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.views.pages.permission_buttons import block_button_while_stopped
+from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_column
@@ -50,7 +50,7 @@ class FormDialog(DialogFrame):
             parent=parent,
         )
         self.too_early_text = context.translate("dialog.too_early")
-        block_button_while_stopped(context, self.main_button, self.right_name)
+        block_button_while_read_only(context, self.main_button, self.right_name)
         self.context, self._main_button_text = context, main_button_text
         self.main_button.clicked.connect(self.submit_form)
 

@@ -61,7 +61,7 @@ class _ReadOnlyButtonBlocker(QObject):
         )
 
 
-def block_button_while_stopped(
+def block_button_while_read_only(
     context: WindowContext, button: KeyButton, right_name: str, provider: str | None = None
 ) -> KeyButton:
     """Block the button while a read-only switch stops the action of the right `right_name`. In team mode, in which a
@@ -72,8 +72,8 @@ def block_button_while_stopped(
     return button
 
 
-def change_blocking_right(button: KeyButton, right_name: str) -> None:
-    """Bind a button of `block_button_while_stopped` to another right, because the button's action has changed. ""
+def change_right_of_blocked_button(button: KeyButton, right_name: str) -> None:
+    """Bind a button of `block_button_while_read_only` to another right, because the button's action has changed. ""
     means an action that no read-only switch stops, such as an action that stops a running bulk run."""
     for binding in button.findChildren(_ReadOnlyButtonBlocker):
         binding.change_right(right_name)

@@ -32,7 +32,7 @@ class PageScrollArea(QScrollArea):
         self._tab_timer = QTimer(self, singleShot=True, interval=0)  # until the new contents are laid out
         self._tab_timer.timeout.connect(self._show_opened_tab)
         self.verticalScrollBar().valueChanged.connect(self._release_opened_tab_bar)
-        self.verticalScrollBar().actionTriggered.connect(self._release_focus)
+        self.verticalScrollBar().actionTriggered.connect(self._stop_keeping_focus_visible)
         current_appearance().size_about_to_change.connect(self._keep_focus_visible)
         self.setWidget(page)
         page.installEventFilter(self)
@@ -162,7 +162,7 @@ class PageScrollArea(QScrollArea):
         self._keeps_focus_visible = self.isVisible() and self._is_focus_visible(self.viewport().height())
 
     @Slot()
-    def _release_focus(self) -> None:
+    def _stop_keeping_focus_visible(self) -> None:
         """Let the focused widget scroll like the rest of the page again, because the person scrolls."""
         self._keeps_focus_visible = False
 

@@ -69,8 +69,8 @@ def _make_own_side(details: CreditCheckDetails, context: WindowContext) -> Recor
         badge.word,
         badge.icon_name,
         badge.tone,
-        own_word=_format_check_result(record, context),
-        fact=context.translate(
+        word_of_side=_format_check_result(record, context),
+        age_text=context.translate(
             "record.side.since_age",
             at=format_time_in_sentence(since_instant, context),
             age=context.format_age(since_instant),
@@ -104,10 +104,10 @@ def _make_provider_side(details: CreditCheckDetails, context: WindowContext) -> 
         word,
         icon_name,
         tone,
-        own_word=own_word,
-        fact=fact,
+        word_of_side=own_word,
+        age_text=fact,
         is_different=is_contradicted,
-        differs_word=context.translate("record.side.differs"),
+        difference_word=context.translate("record.side.differs"),
     )
 
 
@@ -145,7 +145,7 @@ def _make_order_side(context: WindowContext) -> RecordSideState:
         no_order_word,
         "dash",
         "muted",
-        fact=context.translate("record.side.no_order"),
+        age_text=context.translate("record.side.no_order"),
     )
 
 

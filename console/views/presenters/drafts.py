@@ -67,7 +67,7 @@ def _make_draft_route(draft: Draft) -> Route:
         case "queues":
             return QueuesRoute(draft.subject if draft.subject in QUEUE_NAMES else "")
         case "view":
-            return QueuesRoute(view=int(draft.subject))
+            return QueuesRoute(view_id=int(draft.subject))
         case "reconciliation":
             return ReconcileRoute()
     return OperationRoute(draft.subject)

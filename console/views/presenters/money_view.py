@@ -22,8 +22,12 @@ from console.views.widgets.display.money_strip import MoneyPart
 from console.views.widgets.display.record_parts import RecordSideState
 from console.wording.sentences import catalogue as wording
 
-PAID_PART_KEY, REVERSED_PART_KEY, SET_ASIDE_PART_KEY = "paid", "reversed", "set_aside"
-OWN_SIDE_INDEX, GATEWAY_SIDE_INDEX, ORDER_SIDE_INDEX = 0, 1, 2
+PAID_PART_KEY = "paid"
+REVERSED_PART_KEY = "reversed"
+SET_ASIDE_PART_KEY = "set_aside"
+OWN_SIDE_INDEX = 0
+GATEWAY_SIDE_INDEX = 1
+ORDER_SIDE_INDEX = 2
 """Indexes of our side, the payment provider's side and the order's side in the sequence of the three compared sides.
 """
 
@@ -68,7 +72,7 @@ def _make_shown_side(
     translate = context.translate
     if not side.there:
         key = "money.side.no_order" if side.name == "order" else "money.side.no_payment"
-        return RecordSideState(name, translate("record.side.none"), "dash", "muted", fact=translate(key))
+        return RecordSideState(name, translate("record.side.none"), "dash", "muted", age_text=translate(key))
     badges = tokens().badges
     badge = badges.get(f"{kind}.{side.state}")
     word = badge.word(context.language) if badge else translate("money.side.no_word")
@@ -77,14 +81,14 @@ def _make_shown_side(
         word,
         badge.icon_name if badge else "dash",
         badge.tone if badge else "muted",
-        own_word=_find_provider_state_word(side, word),
-        amount=_format_marked_amount(side, context) or wording.NO_VALUE,
+        word_of_side=_find_provider_state_word(side, word),
+        amount=_format_amount_with_difference_mark(side, context) or wording.NO_VALUE,
         has_different_amount="amount" in side.differs,
         is_amount_missing=not _format_amount(side),
-        fact=_format_side_time(side, context, is_gateway=is_gateway),
+        age_text=_format_side_time(side, context, is_gateway=is_gateway),
         source=_format_source(side, context),
         is_different=bool(side.differs),
-        differs_word=translate("money.side.differs", fields=list(side.differs)) if side.differs else "",
+        difference_word=translate("money.side.differs", fields=list(side.differs)) if side.differs else "",
     )
 
 
@@ -116,7 +120,7 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
             translate("record.side.refused"),
             "cross",
             "bad",
-            fact=_format_time_and_age(record.state_since, context),
+            age_text=_format_time_and_age(record.state_since, context),
         )
     if isinstance(record, Refund) and record.not_found:
         return RecordSideState(
@@ -124,11 +128,11 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
             translate("record.side.not_found"),
             "cross",
             "muted",
-            fact=_format_time_and_age(record.first_not_found_at, context),
+            age_text=_format_time_and_age(record.first_not_found_at, context),
         )
     word = "no_answer" if isinstance(record, Refund) else case_words.get_unanswered_side_key_suffix(record)
     if word == "no_answer":
-        return RecordSideState(name, translate(f"record.side.{word}"), "question", "unknown", fact=sent_text)
+        return RecordSideState(name, translate(f"record.side.{word}"), "question", "unknown", age_text=sent_text)
     return RecordSideState(name, translate(f"record.side.{word}"), "dash", "muted")
 
 
@@ -158,7 +162,7 @@ def _format_sending_age(record: Payment | Refund, context: WindowContext) -> str
     )
 
 
-def _format_marked_amount(side: ComparedSide, context: WindowContext) -> str:
+def _format_amount_with_difference_mark(side: ComparedSide, context: WindowContext) -> str:
     """Return the amount of this side as text, with a mark if the amounts of the sides differ; "" if the side has no
     amount."""
     text = _format_amount(side)

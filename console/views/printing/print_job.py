@@ -24,11 +24,14 @@ from console.wording.sentences.catalogue import NO_VALUE
 
 PRINT_SHORTCUT = "Ctrl+P"
 PRINT_KEY_HINT = ((PRINT_SHORTCUT,), "key.print")
-_TEXT_FONT_POINTS, _CELL_FONT_POINTS = 9.0, 7.5
-_MAX_COLUMNS_IN_PORTRAIT, _MAX_COLUMNS_IN_FULL_SIZE = 5, 9
+_TEXT_FONT_POINTS = 9.0
+_CELL_FONT_POINTS = 7.5
+_MAX_COLUMNS_IN_PORTRAIT = 5
+_MAX_COLUMNS_IN_FULL_SIZE = 9
 _PAPER_MARGINS_MM = QMarginsF(12.0, 12.0, 12.0, 12.0)
 _FOOTER_HEIGHT_RATIO = 0.03  # share of the height of a page for the line at its foot
-_PDF_END, _LONGEST_PDF_END_BYTES = b"%%EOF", 16
+_PDF_END = b"%%EOF"
+_LONGEST_PDF_END_BYTES = 16
 _BYTES_PER_PIXEL = 3
 """Bytes per pixel of a rendered PDF page: red, green and blue."""
 
@@ -187,12 +190,12 @@ def _print_into_temporary_file(printer: QPrinter) -> Iterator[Callable[[], bool]
     final_path = Path(os.path.realpath(chosen_name))  # unlike Path.resolve, it raises nothing for a circle of links
     is_pdf_file = bool(chosen_name) and printer.outputFormat() is QPrinter.OutputFormat.PdfFormat
     if not is_pdf_file or (final_path.exists() and not final_path.is_file()):
-        yield lambda: _has_taken_pages(printer)
+        yield lambda: _has_printer_written_pages(printer)
         return
     temporary_file = final_path.with_name(f".{token_hex(8)}.part.pdf")
 
     def publish() -> bool:
-        if not _has_taken_pages(printer):
+        if not _has_printer_written_pages(printer):
             return False
         try:
             sync_file(temporary_file)
@@ -210,7 +213,7 @@ def _print_into_temporary_file(printer: QPrinter) -> Iterator[Callable[[], bool]
             temporary_file.unlink(missing_ok=True)
 
 
-def _has_taken_pages(printer: QPrinter) -> bool:
+def _has_printer_written_pages(printer: QPrinter) -> bool:
     """Return True if the printer has taken the pages. Qt reports no error if the disk becomes full while it writes a
     PDF file, so read whether the file is complete."""
     if printer.printerState() in (QPrinter.PrinterState.Error, QPrinter.PrinterState.Aborted):

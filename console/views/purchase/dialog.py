@@ -9,7 +9,7 @@ from console.domain.records import CreditCheck, Operation
 from console.domain.service_results import PurchasePlan
 from console.views.pages.call_steps import CallStepList, ReachedStepCollector
 from console.views.pages.dialog_drafts import DialogDraft
-from console.views.pages.permission_buttons import block_button_while_stopped
+from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.purchase import outcome
 from console.views.purchase.form import PurchaseForm
@@ -38,7 +38,7 @@ class PurchaseDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        block_button_while_stopped(context, self.main_button, "purchase")
+        block_button_while_read_only(context, self.main_button, "purchase")
         self._context, self._plan = context, plan
         self._steps = ReachedStepCollector(context)
         self._record: CreditCheck | Operation | None = None

@@ -12,7 +12,7 @@ from console.domain.records import CreditCheck
 from console.domain.service_results import RefetchResult
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.call_steps import CallStepList, ReachedStepCollector
-from console.views.pages.permission_buttons import block_button_while_stopped
+from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
@@ -46,7 +46,7 @@ class RefetchDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        block_button_while_stopped(context, self.main_button, "refetch")
+        block_button_while_read_only(context, self.main_button, "refetch")
         self._context, self._record = context, record
         self._steps = ReachedStepCollector(context)
         self._watch: RefetchWatch | None = None

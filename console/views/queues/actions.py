@@ -188,7 +188,7 @@ class QueuePageActions(QObject):
             return
         record = self._find_current_record()
         if isinstance(record, CreditCheck):
-            self.record_actions.refetch(record)
+            self.record_actions.open_refetch_dialog(record)
         elif record is not None:
             self._page.show_key_refusal(self._context.translate("act.only_checks"))
 
@@ -200,7 +200,7 @@ class QueuePageActions(QObject):
         if isinstance(record, Order):
             self._page.show_key_refusal(self._context.translate("act.order_follows"))
         elif record is not None:
-            self.record_actions.resolve(record)
+            self.record_actions.open_resolve_dialog(record)
 
     @Slot()
     def copy_current_number(self) -> None:

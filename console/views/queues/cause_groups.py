@@ -35,13 +35,13 @@ _RECORD_NAMING_COLUMN_KEYS = ("company", "corporation", "name")
 @dataclass(frozen=True, slots=True)
 class CauseRow:
     """The heading row of a group of records with the same cause. If `is_open` is True, the table shows the records
-    of the group below this row. If `is_capped` is True, `group.count` is a lower limit, because the database
+    of the group below this row. If `is_count_capped` is True, `group.count` is a lower limit, because the database
     didn't count all records of the queue.
     """
 
     group: CauseGroup
     is_open: bool = False
-    is_capped: bool = False
+    is_count_capped: bool = False
 
     @property
     def cause(self) -> str:
@@ -60,13 +60,13 @@ GroupTableRow = CauseRow | QueueRow
 
 @dataclass(frozen=True, slots=True)
 class _GroupedTableCursor:
-    """The cursor of the next page of a grouped table. `groups` are all heading rows; `index` is the index of the
-    group with which the page begins; `cursor_in_group` is the cursor in the records of that group, None if the page
-    begins with the heading row.
+    """The cursor of the next page of a grouped table. `groups` are all heading rows; `group_index` is the index of
+    the group with which the page begins; `cursor_in_group` is the cursor in the records of that group, None if the
+    page begins with the heading row.
     """
 
     groups: tuple[CauseRow, ...]
-    index: int
+    group_index: int
     cursor_in_group: object | None = None
 
 
@@ -86,7 +86,7 @@ def make_group_reader(
         position = (
             cursor if isinstance(cursor, _GroupedTableCursor) else _make_first_cursor(services, query, opened_causes)
         )
-        groups, index, after = position.groups, position.index, position.cursor_in_group
+        groups, index, after = position.groups, position.group_index, position.cursor_in_group
         rows: list[GroupTableRow] = []
         while index < len(groups) and len(rows) < limit:
             group = groups[index]
@@ -111,7 +111,7 @@ def _make_first_cursor(
     """Read the causes of the query's records, and return the cursor of the table's first page: it contains the
     heading row of each cause, and begins with the first of them. The groups of `opened_causes` are open."""
     page = services.recovery.read_cause_groups(query.queue, query.record_filter)
-    rows = (CauseRow(group, is_capped=page.is_capped) for group in page.groups)
+    rows = (CauseRow(group, is_count_capped=page.is_capped) for group in page.groups)
     return _GroupedTableCursor(tuple(replace(row, is_open=row.cause in opened_causes) for row in rows), 0)
 
 
@@ -170,11 +170,13 @@ def _make_group_column(context: WindowContext, column: Column, *, is_naming: boo
 
 
 def _format_record_count(context: WindowContext, row: CauseRow) -> str:
-    return context.translate("queue.group.count", n=wording.format_count(row.group.count, is_capped=row.is_capped))
+    return context.translate(
+        "queue.group.count", n=wording.format_count(row.group.count, is_capped=row.is_count_capped)
+    )
 
 
 def _format_group_title(context: WindowContext, row: CauseRow) -> str:
-    count = wording.format_count(row.group.count, is_capped=row.is_capped)
+    count = wording.format_count(row.group.count, is_capped=row.is_count_capped)
     return context.translate(
         "queue.group.title",
         cause=_format_cause(context, row),
@@ -225,10 +227,10 @@ class GroupTable(FittedTable):
         self._has_records = False
         super().__init__(rows, *args, **options)
         for signal in (rows.dataChanged, rows.rowsInserted, rows.rowsRemoved, rows.changed, rows.modelReset):
-            signal.connect(self._look_for_records)
+            signal.connect(self._repaint_headings_if_records_changed)
 
     @Slot()
-    def _look_for_records(self) -> None:
+    def _repaint_headings_if_records_changed(self) -> None:
         """Repaint the headings if the table shows the first record of an open group, or none any more."""
         has_records = any(isinstance(row, QueueRow) for row in self.rows.iterate_loaded_rows())
         if has_records != self._has_records:

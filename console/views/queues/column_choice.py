@@ -20,7 +20,8 @@ from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.inputs import CheckBox
 from console.views.widgets.window.dialog import DialogFrame
 
-MOVE_COLUMN_UP_SHORTCUT, MOVE_COLUMN_DOWN_SHORTCUT = "Alt+Up", "Alt+Down"
+MOVE_COLUMN_UP_SHORTCUT = "Alt+Up"
+MOVE_COLUMN_DOWN_SHORTCUT = "Alt+Down"
 _KEY_CAP_BY_SHORTCUT = {MOVE_COLUMN_UP_SHORTCUT: "Alt+↑", MOVE_COLUMN_DOWN_SHORTCUT: "Alt+↓"}
 _QUEUE_COLUMNS_PREFERENCE = "shown_columns.queues"
 

@@ -24,7 +24,7 @@ from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.permission_buttons import (
     DisabledReasonsLabel,
     bind_button_to_right,
-    block_button_while_stopped,
+    block_button_while_read_only,
 )
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
@@ -122,7 +122,7 @@ class ChangedCompaniesPage(Page):
         self.successor_button = KeyButton(translate("corporation.open_successor"), "S", binds_key=False)
         button = KeyButton(translate("alerts_screen.acknowledge"), "A", binds_key=False)
         self.acknowledge_button = bind_button_to_right(self.context, button, "note")
-        self.renew_button = block_button_while_stopped(
+        self.renew_button = block_button_while_read_only(
             self.context, KeyButton(translate("action.renew"), "B", binds_key=False), "purchase"
         )
         self._buttons = (self.open_button, self.successor_button, self.renew_button, self.acknowledge_button)
@@ -321,7 +321,7 @@ class ChangedCompaniesPage(Page):
     def _renew_credit_check(self) -> None:
         item = self.current_change
         if item is not None and self.renew_button.isEnabled():
-            self.action_handlers.purchase(item.change.corporation_number, item.renewal.client_id)
+            self.action_handlers.open_purchase_dialog(item.change.corporation_number, item.renewal.client_id)
 
     def _copy_corporation_number(self) -> None:
         if self.current_change is None:
@@ -342,7 +342,7 @@ def _make_change_columns(context: WindowContext) -> list[Column]:
     def format_name(changed_company: ChangedCompanyItem) -> str:
         return changed_company.change.after.name or translate("corporation.name_is_image")
 
-    def format_observed(changed_company: ChangedCompanyItem) -> str:
+    def format_observed_at(changed_company: ChangedCompanyItem) -> str:
         return wording.format_finding(changed_company.alert.observed, context.language)
 
     def make_change_cell(changed_company: ChangedCompanyItem) -> StateCell:
@@ -373,5 +373,5 @@ def _make_change_columns(context: WindowContext) -> list[Column]:
                lambda item: wording.format_corporation_number(item.change.corporation_number), "data"),
         Column("change", translate("queue.companies.column.change"), measure_column_width(longest_change, 56),
                make_change_cell, "state"),
-        Column("observed", translate("queue.companies.column.observed"), 300, format_observed, is_stretched=True),
+        Column("observed", translate("queue.companies.column.observed"), 300, format_observed_at, is_stretched=True),
     ]  # fmt: skip

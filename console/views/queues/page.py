@@ -48,7 +48,9 @@ from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.display.placeholders import EmptyState, replace_by_empty_state
 from console.wording.sentences import catalogue as wording
 
-_GROUPING_SHORTCUT, _COLUMNS_SHORTCUT, _PREVIEW_SHORTCUT = "G", "C", "I"
+_GROUPING_SHORTCUT = "G"
+_COLUMNS_SHORTCUT = "C"
+_PREVIEW_SHORTCUT = "I"
 _PREVIEW_OPEN_PREFERENCE = "queues.preview"
 _REASONS_TO_KEEP_ROWS = frozenset({"probed", "taken", "noted"})
 """Reasons with which the page reads its data again after the person's action on one record. If this record has left
@@ -194,13 +196,13 @@ class QueuesPage(Page):
         self.filter.focus_released.connect(self.take_focus)
         self.new_arrivals.reload_requested.connect(self.show_new_records)
         self.new_arrivals.rows_updated.connect(self._show_updated_rows)
-        self.preview.opened.connect(self.open_current_record)
+        self.preview.open_requested.connect(self.open_current_record)
         self.preview.copied.connect(self.queue_actions.record_actions.show_copied_toast)
         self.queue_actions.bind_shortcuts()
         for signal, act in (
-            (self.preview.probed, self.queue_actions.probe_selected_or_current),
-            (self.preview.refetched, self.queue_actions.refetch_selected_or_current),
-            (self.preview.resolved, self.queue_actions.resolve_current_record),
+            (self.preview.probe_requested, self.queue_actions.probe_selected_or_current),
+            (self.preview.refetch_requested, self.queue_actions.refetch_selected_or_current),
+            (self.preview.resolve_requested, self.queue_actions.resolve_current_record),
         ):
             signal.connect(act)
         self.bind_shortcut("Ctrl+F", self.filter.focus_text_field)
@@ -211,16 +213,20 @@ class QueuesPage(Page):
 
     def show_route(self, route: object) -> None:
         self._restored_view_id = 0
-        if isinstance(route, QueuesRoute) and route.view:
+        if isinstance(route, QueuesRoute) and route.view_id:
             if not self._table_by_key:
                 self._show_list()
-            self.shown_saved_view.open_view(route.view)
+            self.shown_saved_view.open_view(route.view_id)
             return
-        if isinstance(route, QueuesRoute) and route.name:
+        if isinstance(route, QueuesRoute) and route.queue_name:
             self.shown_saved_view.leave_view()
-        if isinstance(route, QueuesRoute) and route.name in RECORD_QUEUE_NAMES and route.name != self.queue:
-            self.tabs.show_queue(route.name)
-            self._show_queue(route.name)
+        if (
+            isinstance(route, QueuesRoute)
+            and route.queue_name in RECORD_QUEUE_NAMES
+            and route.queue_name != self.queue
+        ):
+            self.tabs.show_queue(route.queue_name)
+            self._show_queue(route.queue_name)
         elif not self._table_by_key:
             self._show_list()
 
@@ -230,7 +236,7 @@ class QueuesPage(Page):
         view = self.shown_saved_view.view
         if view is None or self.shown_saved_view.is_changed:
             return QueuesRoute(self.queue)
-        return QueuesRoute(view=view.id)
+        return QueuesRoute(view_id=view.id)
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         return self.table, self.tabs
@@ -402,7 +408,7 @@ class QueuesPage(Page):
         table.enable_sorting()
         self.columns.bind_header(table)
         table.sort_requested.connect(self._sort_by_column)
-        table.all_toggled.connect(self.selection.toggle_all)
+        table.toggle_all_requested.connect(self.selection.toggle_all)
         table.opened.connect(self.open_current_record)
         table.current_changed.connect(self._show_current_record)
         model.page_applied.connect(partial(self._show_rows, model))
@@ -664,7 +670,7 @@ class QueuesPage(Page):
         rows = list(self.row_model.iterate_loaded_rows())
         groups = [row for row in rows if isinstance(row, CauseRow)]
         total = wording.format_count(
-            sum(row.group.count for row in groups), is_capped=any(row.is_capped for row in groups)
+            sum(row.group.count for row in groups), is_capped=any(row.is_count_capped for row in groups)
         )
         rows_above = rows[: self.table.current_row + 1]
         if not rows_above:

@@ -46,13 +46,13 @@ class SelectionBar(Surface):
 
     Signals:
     - action_requested(object): the person wants to run this BulkAction on the selected records.
-    - all_requested: the person has pressed the button that selects all matching records.
-    - none_requested: the person has pressed the button that clears the selection.
+    - select_all_requested: the person has pressed the button that selects all matching records.
+    - select_none_requested: the person has pressed the button that clears the selection.
     """
 
     action_requested = Signal(object)
-    all_requested = Signal()
-    none_requested = Signal()
+    select_all_requested = Signal()
+    select_none_requested = Signal()
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(is_raised=True, edge="top")
@@ -60,9 +60,9 @@ class SelectionBar(Surface):
         self.setAccessibleName(translate("bulk.bar.name"))
         self.count_label = TextLabel("", is_bold=True)
         self.select_all_button = KeyButton("", "Ctrl+A", binds_key=False)
-        self.select_all_button.clicked.connect(self.all_requested)
+        self.select_all_button.clicked.connect(self.select_all_requested)
         self.select_none_button = KeyButton(translate("bulk.bar.none"), "Ctrl+D", binds_key=False)
-        self.select_none_button.clicked.connect(self.none_requested)
+        self.select_none_button.clicked.connect(self.select_none_requested)
         self.buttons = {
             action: KeyButton(translate(f"bulk.action.{action.value}"), key, binds_key=False)
             for action, key in SHORTCUT_BY_BULK_ACTION.items()
@@ -123,8 +123,8 @@ class QueueSelection(QObject):
         self._query = QueueListQuery("")
         self._selected_record_by_key: dict[RecordRef, ChosenRecord] = {}
         self.bar.action_requested.connect(self.action_requested)
-        self.bar.all_requested.connect(self.select_all)
-        self.bar.none_requested.connect(self.clear_selection)
+        self.bar.select_all_requested.connect(self.select_all)
+        self.bar.select_none_requested.connect(self.clear_selection)
         for signal in (
             context.people_changed,
             context.person_changed,
@@ -189,7 +189,9 @@ class QueueSelection(QObject):
     def make_bulk_request(self, action: BulkAction) -> BulkRequest:
         """Return the request for a bulk run of this action on the selected records."""
         if self.has_all_selected:
-            return BulkRequest(action, _MatchingRecordLister(self._query), self._count_matching_records()[0])
+            return BulkRequest(
+                action, _MatchingRecordLister(self._query), self._count_and_format_matching_records()[0]
+            )
         records, groups = self._list_selected_in_order(), self._list_selected_groups()
         if groups:
             queries = tuple(restrict_to_cause(self._query, group.cause) for group in groups)
@@ -228,11 +230,11 @@ class QueueSelection(QObject):
     def _list_selected_in_order(self) -> list[ChosenRecord]:
         """Return the selected single records in the order of the list. Records whose rows are no longer loaded
         come last."""
-        self._store_versions()
+        self._store_record_versions()
         keys = self._row_model.selected_keys if self._row_model is not None else set()
         return [record for key, record in self._selected_record_by_key.items() if key in keys]
 
-    def _store_versions(self) -> None:
+    def _store_record_versions(self) -> None:
         """Store the version of each newly selected record, and discard the stored versions of records that are no
         longer selected. A record that is still selected keeps its stored version."""
         rows = self._row_model
@@ -251,7 +253,7 @@ class QueueSelection(QObject):
             key: self._selected_record_by_key.get(key) or loaded_versions[key] for key in order
         }
 
-    def _count_matching_records(self) -> tuple[int, str]:
+    def _count_and_format_matching_records(self) -> tuple[int, str]:
         """Return the number of records that match the filter, and the text for this number. While some rows of a
         filtered queue aren't read yet, it is the number of the rows read so far. In a list grouped by cause, it is
         the sum of the numbers of the loaded groups."""
@@ -262,7 +264,7 @@ class QueueSelection(QObject):
         if self._query.is_grouped_by_cause:
             groups = [row for row in rows.iterate_loaded_rows() if isinstance(row, CauseRow)]
             count = sum(row.group.count for row in groups)
-            return count, wording.format_count(count, is_capped=any(row.is_capped for row in groups))
+            return count, wording.format_count(count, is_capped=any(row.is_count_capped for row in groups))
         if rows.is_complete or queue_count is None or not self._query.lists_whole_queue:
             return rows.row_count, wording.format_count(rows.row_count, is_capped=not rows.is_complete)
         return queue_count.count, wording.format_count(queue_count.count, is_capped=queue_count.is_capped)
@@ -273,12 +275,12 @@ class QueueSelection(QObject):
     def update_bar(self) -> None:
         """Show the number of selected records in the bar, and enable the buttons of the actions that are possible
         on them; hide the bar if no record is selected."""
-        self._store_versions()
+        self._store_record_versions()
         bar, translate = self.bar, self._context.translate
         bar.setVisible(bool(self))
         if not self:
             return
-        total_text = self._count_matching_records()[1]
+        total_text = self._count_and_format_matching_records()[1]
         count_text = (
             translate("bulk.bar.all_chosen", of=total_text)
             if self.has_all_selected

@@ -15,7 +15,8 @@ from console.views.theme.mixed_font_text import format_menu_entry
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
 
-SAVE_VIEW_SHORTCUT, VIEW_MENU_SHORTCUT = "Ctrl+S", "V"
+SAVE_VIEW_SHORTCUT = "Ctrl+S"
+VIEW_MENU_SHORTCUT = "V"
 _SAVED_VIEW_BAR_NAME = "view"
 
 

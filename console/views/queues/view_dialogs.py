@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.error_reasons import UsageProblem
 from console.domain.queues.saved_views import LONGEST_NAME_CHARACTERS, SavedView, ViewContent
 from console.views.pages.dialog_drafts import DialogDraft
-from console.views.pages.permission_buttons import block_button_while_stopped
+from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column, set_visible_in_parent
@@ -45,7 +45,7 @@ class SaveViewDialog(DialogFrame):
             parent=parent,
         )
         self.too_early_text = translate("dialog.too_early")
-        block_button_while_stopped(context, self.main_button, "save_view")
+        block_button_while_read_only(context, self.main_button, "save_view")
         self._context, self._content, self._present_view = context, content, present_view
         self.name_field = Field(translate("dialog.save_view.name"))
         self.team_box = CheckBox(translate("dialog.save_view.team"))

@@ -12,7 +12,7 @@ from console.domain.payments.provider_registry import find_provider
 from console.domain.person_state.drafts import make_draft_name
 from console.domain.tasks.records import ReconcileReport
 from console.views.pages.dialog_drafts import DialogDraft
-from console.views.pages.permission_buttons import block_button_while_stopped
+from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.presenters.reconciliation import format_day_range, get_yesterday, make_run_toast
 from console.views.presenters.records import get_provider_name
 from console.views.runtime.context import WindowContext
@@ -60,7 +60,7 @@ class ReconcileDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        block_button_while_stopped(context, self.main_button, "import")
+        block_button_while_read_only(context, self.main_button, "import")
         self._context, self._providers = context, tuple(providers)
         self._has_typed_day = self._has_begun = False
         self.provider_list = DropDownList(

@@ -19,7 +19,7 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
 _MAX_SHOWN_PROVIDER_FILES = 3
-_COUNTS_OF_WHOLE_RUN = frozenset({"differ", "only_ours", "only_theirs", "refused", "waiting"})
+_NAMES_OF_COUNTS_OF_WHOLE_RUN = frozenset({"differ", "only_ours", "only_theirs", "refused", "waiting"})
 """The counts that are known only if the run has read everything."""
 RUN_FIGURE_NAMES = ("rows", "agree", "differ", "only_ours", "only_theirs", "refused", "waiting")
 
@@ -82,7 +82,7 @@ class RunHeader(Surface):
         for name, count in counts.items():
             tone: Tone = "care" if name in ("refused", "waiting") and count else "text"
             figure = wording.format_count(count)
-            if name in _COUNTS_OF_WHOLE_RUN:
+            if name in _NAMES_OF_COUNTS_OF_WHOLE_RUN:
                 figure = words.format_difference_count(count, item)
             self._figure_by_name[name].show_text(figure, tone)
             self._figure_by_name[name].setAccessibleName(f"{context.translate(f'reconcile.part.{name}')} {figure}")

@@ -193,7 +193,7 @@ class ReconcilePage(Page):
 
     def show_route(self, route: object) -> None:
         if isinstance(route, ReconcileRoute):
-            is_other_run = route.run and (self.run_details is None or self.run_details.item.id != route.run)
+            is_other_run = route.run_id and (self.run_details is None or self.run_details.item.id != route.run_id)
             self.route = route
             if is_other_run:
                 self._clear_run()
@@ -230,7 +230,7 @@ class ReconcilePage(Page):
         """Read the run of the route. If the route names no run, read the newest run when the person opens the page
         or another person signs in; for any other `reason`, read the shown run again."""
         if reason in ("entered", "arrived", "person"):
-            self._read_run_id = self.route.run
+            self._read_run_id = self.route.run_id
         run_id = self._read_run_id
         self.context.run_read(
             lambda services: services.reconciliation.views.read_run(run_id),
@@ -396,8 +396,8 @@ class ReconcilePage(Page):
             if isinstance(row, DifferenceItem) and row.payment
         ]
         trail = tuple(dict.fromkeys(("payment", row.payment.id) for row in neighbour_rows if row.payment))
-        if not self.route.run:  # "Back" then returns to this run, even if a newer one has begun
-            self.context.replacement_requested.emit(ReconcileRoute(self.run_details.item.id))
+        if not self.route.run_id:  # "Back" then returns to this run, even if a newer one has begun
+            self.context.route_replacement_requested.emit(ReconcileRoute(self.run_details.item.id))
         self.context.navigate(PaymentRoute(item.payment.id, trail, "reconcile"))
 
     def go_to_record(self, ref: RecordRef) -> None:
@@ -456,7 +456,7 @@ class ReconcilePage(Page):
         run_details = self.run_details
         run_id = None if run_details is None else run_details.newer_run_id if offset > 0 else run_details.older_run_id
         if run_id is not None:
-            self.context.replacement_requested.emit(ReconcileRoute(run_id))
+            self.context.route_replacement_requested.emit(ReconcileRoute(run_id))
 
 
 def _can_set_order_paid(payment: Payment) -> bool:

@@ -141,7 +141,9 @@ class ActionButtons(QObject):
             # Setting another outcome, or the same again, is possible, but it is not the person's next step.
             reasons["resolve"] = undecidable_reason
         possible_actions = [name for name, reason in reasons.items() if name == "purchase" or not reason]
-        obstacles = (self._find_obstacle(name) for name in helpful_actions) if not possible_actions else ()
+        obstacles = (
+            (self._find_reason_against_any_run(name) for name in helpful_actions) if not possible_actions else ()
+        )
         self.obstacle = next(filter(None, obstacles), "")
         note = self._format_resolve_purpose(view, allowed_actions)
         self._show_helpful_actions(view, possible_actions, explanation_form, next(iter(reasons.values()), ""), note)
@@ -189,7 +191,7 @@ class ActionButtons(QObject):
             return unavailable_reason or self.taken_reason
         return unavailable_reason or (self.outdated_reason if does_right_change_records(right) else "")
 
-    def _find_obstacle(self, name: str) -> str:
+    def _find_reason_against_any_run(self, name: str) -> str:
         """Return the reason why nobody can run the action `name` at this desk at present, whatever the record's
         state; "" if there is none."""
         right = _RIGHT_BY_RECORD_ACTION.get(name, name)

@@ -186,7 +186,7 @@ class RecordActionHandlers(QObject):
         close_button.clicked.connect(self._close_result_bar)
         return close_button
 
-    def refetch(self, record: CreditCheck) -> None:
+    def open_refetch_dialog(self, record: CreditCheck) -> None:
         """Open the dialog in which the person fetches missing parts of the credit check again, if the person has the
         right."""
         if self.refuse_if_right_missing("refetch"):
@@ -195,7 +195,9 @@ class RecordActionHandlers(QObject):
 
         RefetchDialog(self._context, record, self._page.window()).open()
 
-    def resolve(self, record: CreditCheck | Payment | Refund | Operation, proposer: str | None = None) -> None:
+    def open_resolve_dialog(
+        self, record: CreditCheck | Payment | Refund | Operation, proposer: str | None = None
+    ) -> None:
         """Open the dialog in which the person settles the record's unknown outcome by evidence, if the person has the
         right. For a credit check whose outcome is known, show a toast instead.
 
@@ -222,7 +224,7 @@ class RecordActionHandlers(QObject):
 
         ResolveMoneyDialog(context, record, proposer, window).open()
 
-    def purchase(self, number: str, client: str | None = None) -> None:
+    def open_purchase_dialog(self, number: str, client: str | None = None) -> None:
         """Read the purchase plan for this corporation number, then open the purchase dialog. The dialog selects the
         client with the id `client`; if `client` is None, it selects the only client, if there is only one. If the
         person lacks the right, only show the reason."""
@@ -230,16 +232,16 @@ class RecordActionHandlers(QObject):
             return
         self._page.read_for_dialog(
             lambda services: services.credit_checks.make_plan(number),
-            lambda plan: self._open_purchase_dialog(plan, client),
+            lambda plan: self._open_dialog_with_purchase_plan(plan, client),
             self.show_failed_read,
         )
 
-    def _open_purchase_dialog(self, plan: PurchasePlan, client: str | None) -> None:
+    def _open_dialog_with_purchase_plan(self, plan: PurchasePlan, client: str | None) -> None:
         from console.views.purchase.dialog import PurchaseDialog
 
         PurchaseDialog(self._context, plan, client, self._page.window()).open()
 
-    def refund(self, payment_id: int, set_aside: SetAside | None = None) -> None:
+    def open_refund_dialog(self, payment_id: int, set_aside: SetAside | None = None) -> None:
         """Read the refund plan of the payment, then open the dialog in which the person requests a refund. If
         `set_aside` is given, the dialog requests the refund of this set-aside money. If the person lacks the right,
         only show the reason."""
@@ -247,16 +249,16 @@ class RecordActionHandlers(QObject):
             return
         self._page.read_for_dialog(
             lambda services: services.refunds.make_plan(payment_id),
-            lambda plan: self._open_refund_dialog(plan, set_aside),
+            lambda plan: self._open_dialog_with_refund_plan(plan, set_aside),
             self.show_failed_read,
         )
 
-    def _open_refund_dialog(self, plan: RefundPlan, set_aside: SetAside | None) -> None:
+    def _open_dialog_with_refund_plan(self, plan: RefundPlan, set_aside: SetAside | None) -> None:
         from console.views.refunds.request_dialog import RefundDialog
 
         RefundDialog(self._context, plan, set_aside, self._page.window()).open()
 
-    def approve(self, view: RefundDetails) -> None:
+    def open_approve_dialog(self, view: RefundDetails) -> None:
         """Open the dialog in which the person approves the refund, if the person has the right."""
         if self.refuse_if_right_missing("refund_approve"):
             return
@@ -264,7 +266,7 @@ class RecordActionHandlers(QObject):
 
         ApproveDialog(self._context, view, self._page.window()).open()
 
-    def reject(self, view: RefundDetails) -> None:
+    def open_reject_dialog(self, view: RefundDetails) -> None:
         """Open the dialog in which the person rejects the refund, if the person has the right."""
         if self.refuse_if_right_missing("refund_approve"):
             return
@@ -272,7 +274,7 @@ class RecordActionHandlers(QObject):
 
         RejectDialog(self._context, view, self._page.window()).open()
 
-    def withdraw(self, view: RefundDetails) -> None:
+    def open_withdraw_dialog(self, view: RefundDetails) -> None:
         """Open the dialog in which the maker withdraws the refund request, if the person has the right."""
         if self.refuse_if_right_missing("refund_withdraw"):
             return

@@ -34,7 +34,7 @@ these states decides the width of the column of states.
 """
 ALL_STATE_GROUPS = tuple(_STATE_NAMES_BY_STATE_GROUP)
 CREDIT_CHECK_STATES_ONLY = ("credit_check",)
-LARGE_TEXT_SCALE = 1.5
+MIN_LARGE_TEXT_SCALE = 1.5
 
 
 def return_record(record: ShownRecord) -> ShownRecord:
@@ -173,7 +173,7 @@ def _make_name_column(factory: _RecordColumnFactory) -> Column:
     context, longest_name = factory.context, "ORD-20261120-000123"
 
     def format_name(record: ShownRecord) -> str:
-        has_kind = factory.has_several_kinds and current_appearance().scale < LARGE_TEXT_SCALE
+        has_kind = factory.has_several_kinds and current_appearance().scale < MIN_LARGE_TEXT_SCALE
         return (
             case_words.format_record_title(record, context)
             if has_kind

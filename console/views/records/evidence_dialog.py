@@ -13,7 +13,7 @@ from console.domain.records import CreditCheck, Operation
 from console.domain.views.any_record import ResolveResult
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.pages.dialog_drafts import DialogDraft
-from console.views.pages.permission_buttons import block_button_while_stopped
+from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
@@ -59,7 +59,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
             close_name=translate("action.close"),
             parent=parent,
         )
-        block_button_while_stopped(context, self.main_button, "resolve")
+        block_button_while_read_only(context, self.main_button, "resolve")
         self._context, self._record, self.form = context, record, form
         self._call_label, self._provider = call_label, provider
         self.form.changed.connect(self._update_main_button)

@@ -27,7 +27,9 @@ from console.views.widgets.controls.inputs import (
 )
 from console.wording.sentences import catalogue as wording
 
-NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE = "number", "file", "text"
+NUMBER_EVIDENCE = "number"
+FILE_EVIDENCE = "file"
+TEXT_EVIDENCE = "text"
 _STEP_INDENT_PX = 24
 _PERSON_DEPENDENT_REASON_CODES = frozenset({"reason.own_first_half", "reason.role"})
 """Codes of the reasons that exclude a result for this person, but not for another person."""
@@ -43,7 +45,7 @@ class EvidenceForm(QWidget):
     """
 
     changed = Signal()
-    proposed_reasons: Mapping[str, DecisionReason] = {}
+    proposed_reason_by_evidence_kind: Mapping[str, DecisionReason] = {}
     """For each kind of evidence, the decision reason that the form selects as a proposal; the person can select
     another decision reason.
     """
@@ -318,7 +320,7 @@ class EvidenceForm(QWidget):
         if self.reason_list.currentIndex() >= 0 and not self._is_reason_proposed:
             return
         self._evidence_kind_of_proposal, self._has_person_selected_reason = self.evidence_kind, False
-        reason_code = self.proposed_reasons.get(self.evidence_kind)
+        reason_code = self.proposed_reason_by_evidence_kind.get(self.evidence_kind)
         self.reason_list.setCurrentIndex(-1 if reason_code is None else self.reason_list.findData(reason_code))
         self._update_proposal_note()
 
@@ -333,7 +335,7 @@ class EvidenceForm(QWidget):
     def _is_reason_proposed(self) -> bool:
         """True if the form has selected the present code of the reason as a proposal, and the person has not selected
         a code."""
-        proposed_reason = self.proposed_reasons.get(self._evidence_kind_of_proposal, "")
+        proposed_reason = self.proposed_reason_by_evidence_kind.get(self._evidence_kind_of_proposal, "")
         return not self._has_person_selected_reason and bool(self.reason_list.currentData() == proposed_reason)
 
     @Slot()

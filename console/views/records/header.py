@@ -22,7 +22,7 @@ from console.views.widgets.layout.flow_layout import FlowLayout, make_flow_holde
 from console.wording import registry as registry_words
 from console.wording.sentences import catalogue as wording
 
-_MIN_VERDICT_PX = 120
+_MIN_VERDICT_WIDTH_PX = 120
 """Smallest width (px at text size 1) in which the line above a scrolled record shows the beginning of a long verdict.
 """
 
@@ -32,12 +32,12 @@ class RecordHeader(Surface):
     window, they are below the title. The last lines have the facts of the corporation registry.
 
     Signals:
-    - step_requested(int): the person wants to open the previous (-1) or next (1) record of the list.
+    - neighbour_record_requested(int): the person wants to open the previous (-1) or next (1) record of the list.
     - copied(str): the person has copied this text, an identifier in the header.
     - company_requested: the person wants to open the page of the record's corporation.
     """
 
-    step_requested = Signal(int)
+    neighbour_record_requested = Signal(int)
     copied = Signal(str)
     company_requested = Signal()
 
@@ -229,11 +229,11 @@ class RecordHeader(Surface):
 
     @Slot()
     def _go_to_previous_record(self) -> None:
-        self.step_requested.emit(-1)
+        self.neighbour_record_requested.emit(-1)
 
     @Slot()
     def _go_to_next_record(self) -> None:
-        self.step_requested.emit(1)
+        self.neighbour_record_requested.emit(1)
 
 
 class RecordTitleLine(Surface):
@@ -276,7 +276,9 @@ class RecordTitleLine(Surface):
         for badge in self.badges:
             free_width -= gap + badge.sizeHint().width()
             badge.setVisible(free_width >= 0)
-        min_verdict_width = min(_MIN_VERDICT_PX * current_appearance().scale, self.verdict_label.sizeHint().width())
+        min_verdict_width = min(
+            _MIN_VERDICT_WIDTH_PX * current_appearance().scale, self.verdict_label.sizeHint().width()
+        )
         self.verdict_label.setVisible(free_width >= gap + min_verdict_width)
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -214,6 +214,6 @@ class OperationPage(Page):
     @Slot()
     def _open_resolve_dialog(self) -> None:
         if self.view is not None and self.view.record.source == "desk":
-            self.action_handlers.resolve(self.view.record, find_proposer(self.view))
+            self.action_handlers.open_resolve_dialog(self.view.record, find_proposer(self.view))
         elif self.view is not None:
             self.show_key_refusal(self.context.translate("act.operation_has_record"))

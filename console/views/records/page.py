@@ -151,7 +151,7 @@ class RecordPage(Page, Generic[ViewT]):
         self._connect_signals()
 
     def _connect_signals(self) -> None:
-        self.head.step_requested.connect(self._open_neighbour_record)
+        self.head.neighbour_record_requested.connect(self._open_neighbour_record)
         self.head.copied.connect(self.action_handlers.show_copied_toast)
         self.head.company_requested.connect(self._open_company)
         self.tabs.related_record_requested.connect(self._open_related_record)
@@ -541,7 +541,7 @@ class RecordPage(Page, Generic[ViewT]):
         If there is no such record, show a refusal."""
         route = find_neighbour_route(self.route, offset)
         if route is not None:
-            self.context.replacement_requested.emit(route)
+            self.context.route_replacement_requested.emit(route)
         else:
             self.show_key_refusal(self.context.translate("act.no_neighbour"))
 
@@ -588,11 +588,11 @@ class RecordPage(Page, Generic[ViewT]):
         elif action_name == "probe":
             self.action_handlers.probe(row)
         elif action_name == "resolve" and not isinstance(row, Order):
-            self.action_handlers.resolve(row)
+            self.action_handlers.open_resolve_dialog(row)
         elif action_name == "refetch" and isinstance(row, CreditCheck):
-            self.action_handlers.refetch(row)
+            self.action_handlers.open_refetch_dialog(row)
         elif action_name == "refund" and isinstance(row, Payment):
-            self.action_handlers.refund(row.id)
+            self.action_handlers.open_refund_dialog(row.id)
         else:
             title = case_words.format_record_title(row, self.context)
             self.show_key_refusal(self.context.translate("act.focus_elsewhere", title=title))

@@ -53,15 +53,16 @@ class RecordPreview(Surface):
     """The panel at the right of a queue's table, with a summary of one item of the queue.
 
     Signals:
-    - opened: the person wants to open the page of the shown record.
-    - probed, refetched, resolved: the person has pressed the button of the action `probe`, `refetch` or `resolve`.
+    - open_requested: the person wants to open the page of the shown record.
+    - probe_requested, refetch_requested, resolve_requested: the person has pressed the button of the action `probe`,
+      `refetch` or `resolve`.
     - copied(str): the person has copied this corporation number.
     """
 
-    opened = Signal()
-    probed = Signal()
-    refetched = Signal()
-    resolved = Signal()
+    open_requested = Signal()
+    probe_requested = Signal()
+    refetch_requested = Signal()
+    resolve_requested = Signal()
     copied = Signal(str)
 
     def __init__(self, context: WindowContext) -> None:
@@ -158,7 +159,7 @@ class RecordPreview(Surface):
     def _make_header(self, record: ShownRecord, parent: QWidget) -> QWidget:
         context, now = self._context, self._context.now()
         open_link = LinkButton(context.translate("action.open"))
-        open_link.clicked.connect(self.opened)
+        open_link.clicked.connect(self.open_requested)
         header = Surface(parent, edge="bottom")
         title_row = make_row(
             TextLabel(case_words.format_record_title(record, context), "section", heading_level=2),
@@ -262,7 +263,7 @@ class RecordPreview(Surface):
             icon = IconLabel(side.icon_name, side.tone, _ICON_SIDE_PX, line_role="body")
             if side.is_different:
                 icon.show_icon("not_equal", "bad")
-            state_label = TextLabel(side.word, "body", "bad" if side.is_different else "text", wraps_lines=True)
+            state_label = TextLabel(side.state_word, "body", "bad" if side.is_different else "text", wraps_lines=True)
             amount_label = TextLabel(side.amount, "data", "bad" if side.has_different_amount else "text")
             state_widget = QWidget(fact_list)
             state_row = make_row(gap_px=6)
@@ -324,11 +325,11 @@ class RecordPreview(Surface):
         is_decidable = is_unknown or (isinstance(record, CreditCheck) and is_decidable_check(record))
         buttons = []
         if isinstance(record, CreditCheck) and record.incomplete and find_refetch_refusal(record) is None:
-            buttons.append(self._make_button(translate("action.refetch"), "F", self.refetched, "refetch"))
+            buttons.append(self._make_button(translate("action.refetch"), "F", self.refetch_requested, "refetch"))
         if is_decidable:
-            buttons.append(self._make_button(translate("action.resolve"), "E", self.resolved, "resolve"))
+            buttons.append(self._make_button(translate("action.resolve"), "E", self.resolve_requested, "resolve"))
         if not isinstance(record, Order) or record.payment_ids:
-            buttons.append(self._make_button(translate("action.probe"), "P", self.probed, "probe"))
+            buttons.append(self._make_button(translate("action.probe"), "P", self.probe_requested, "probe"))
         self._action_buttons = tuple(buttons)
         self._mark_recommended_button()
         return make_column(make_flow_widget(*buttons, gap_px=8, parent=parent), DisabledReasonsLabel(*buttons))

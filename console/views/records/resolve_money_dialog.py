@@ -30,7 +30,9 @@ class ResolveMoneyForm(EvidenceForm):
     decision waits for a second person; None if no decision waits.
     """
 
-    proposed_reasons = {TEXT_EVIDENCE: DecisionReason.PROVIDER_REPLY}  # a number or file may come from several places
+    proposed_reason_by_evidence_kind = {
+        TEXT_EVIDENCE: DecisionReason.PROVIDER_REPLY
+    }  # a number or file may come from several places
 
     def __init__(self, context: WindowContext, record: MoneyRecord, proposer: str | None) -> None:
         translate, record_kind = context.translate, "payment" if isinstance(record, Payment) else "refund"

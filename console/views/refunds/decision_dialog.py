@@ -10,7 +10,7 @@ from console.domain.payments.service_results import RefundDetails
 from console.domain.payments.states import RefundState
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.pages.dialog_drafts import DialogDraft
-from console.views.pages.permission_buttons import block_button_while_stopped
+from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
@@ -30,11 +30,11 @@ from console.wording.sentences import catalogue as wording
 
 class _DecisionDialog(DialogFrame):
     """Base class of the dialogs in which a person approves, rejects or withdraws a refund. The dialog shows the
-    refund, sends the decision to the service once, and shows the outcome. `name` is "approve", "reject" or
+    refund, sends the decision to the service once, and shows the outcome. `decision_name` is "approve", "reject" or
     "withdraw"; the wording keys of the dialog contain it.
     """
 
-    name = ""
+    decision_name = ""
     right_name = "refund_approve"
     """Name of the right that the decision needs."""
 
@@ -44,16 +44,16 @@ class _DecisionDialog(DialogFrame):
             wording.format_amount(view.record.amount_minor, view.record.currency),
         )
         super().__init__(
-            translate(f"dialog.{self.name}.title", amount=amount_text),
+            translate(f"dialog.{self.decision_name}.title", amount=amount_text),
             format_dialog_subtitle(context, view),
             cancel_text=translate("action.cancel"),
-            main_button_text=translate(f"dialog.{self.name}.act", amount=amount_text),
-            kind="danger" if self.name == "reject" else "primary",
+            main_button_text=translate(f"dialog.{self.decision_name}.act", amount=amount_text),
+            kind="danger" if self.decision_name == "reject" else "primary",
             close_name=translate("action.close"),
             parent=parent,
         )
-        provider = view.payment.provider if self.name == "approve" else None
-        block_button_while_stopped(context, self.main_button, self.right_name, provider)
+        provider = view.payment.provider if self.decision_name == "approve" else None
+        block_button_while_read_only(context, self.main_button, self.right_name, provider)
         self.closable_text = context.translate("dialog.decide.watched")
         self._context, self._view = context, view
         self.show_content(self._make_content())
@@ -61,7 +61,7 @@ class _DecisionDialog(DialogFrame):
         self._update_main_button()
 
     def _make_content(self) -> QWidget:
-        raise AssertionError(self.name)
+        raise AssertionError(self.decision_name)
 
     def _find_disabled_reason(self) -> str:
         """Return the reason why the person can't send the decision yet; "" if the person can."""
@@ -74,7 +74,7 @@ class _DecisionDialog(DialogFrame):
     def _make_decision_call(self) -> ActingCall[Refund]:
         """Return the call of the service that stores the decision. Creating the call sends nothing; the caller sends
         it."""
-        raise AssertionError(self.name)
+        raise AssertionError(self.decision_name)
 
     @Slot()
     def _update_main_button(self) -> None:
@@ -100,23 +100,30 @@ class _DecisionDialog(DialogFrame):
             self._show_decision,
             self._show_failure,
             caller=self,
-            label=context.translate(f"act.{self.name}", id=refund_id),
+            label=context.translate(f"act.{self.decision_name}", id=refund_id),
             make_toast=lambda refund: Toast(
                 case_words.format_record_title(refund, context),
                 record_words.make_state_cell(case_words.get_state_badge_key(refund), context.language).word,
             ),
-            attempt=(f"refund {self.name}", refund_id, self._view.record.version, self._get_rejection_reason()),
+            attempt=(
+                f"refund {self.decision_name}",
+                refund_id,
+                self._view.record.version,
+                self._get_rejection_reason(),
+            ),
             key=("refund", refund_id),
-            provider=self._view.payment.provider if self.name == "approve" else "",
+            provider=self._view.payment.provider if self.decision_name == "approve" else "",
         )
 
     def _show_decision(self, refund: Refund) -> None:
         context = self._context
         amount_text = wording.format_amount(refund.amount_minor, refund.currency)
-        result_text = context.translate(_get_result_wording_key(self.name, refund), id=refund.id, amount=amount_text)
+        result_text = context.translate(
+            _get_result_wording_key(self.decision_name, refund), id=refund.id, amount=amount_text
+        )
         result_bar = NotificationBar("", result_text, tone="good", icon_name="check")
         self._show_final_content(
-            context.translate(f"dialog.{self.name}.done"), make_decision_content(context, refund, result_bar)
+            context.translate(f"dialog.{self.decision_name}.done"), make_decision_content(context, refund, result_bar)
         )
 
     def _show_failure(self, failure: Failure) -> None:
@@ -159,7 +166,7 @@ class ApproveDialog(_DecisionDialog):
     their password. If the refund needs two approvers, the person must also type the last characters of the order
     number."""
 
-    name = "approve"
+    decision_name = "approve"
 
     def _make_content(self) -> QWidget:
         translate = self._context.translate
@@ -280,7 +287,7 @@ class ApproveDialog(_DecisionDialog):
 class RejectDialog(_DecisionDialog):
     """The dialog in which a person rejects a refund, with a reason that the maker will read."""
 
-    name = "reject"
+    decision_name = "reject"
 
     def _make_content(self) -> QWidget:
         translate, record = self._context.translate, self._view.record
@@ -330,7 +337,7 @@ class WithdrawDialog(_DecisionDialog):
     """The dialog in which the maker withdraws the refund request. This is possible until the refund is sent to the
     provider."""
 
-    name = "withdraw"
+    decision_name = "withdraw"
     right_name = "refund_withdraw"
 
     def _make_content(self) -> QWidget:

@@ -13,7 +13,7 @@ from console.domain.payments.records import Refund, SetAside
 from console.domain.payments.service_results import RefundPlan
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.pages.dialog_drafts import FORM_STAGE, REVIEW_STAGE, DialogDraft
-from console.views.pages.permission_buttons import block_button_while_stopped
+from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
@@ -45,7 +45,7 @@ class RefundDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        block_button_while_stopped(context, self.main_button, "refund_request")
+        block_button_while_read_only(context, self.main_button, "refund_request")
         self._context, self.plan = context, plan
         self._is_reading_plan, self._plan_read_number = False, 0
         self.set_aside = set_aside

@@ -133,7 +133,7 @@ class RefundForm(QWidget):
         # With large text the fields stand one below the other. Only the input line is then narrow: the layout wraps
         # an error message at the width of the field, which stays wide.
         narrow_widget = (
-            self.amount_edit if current_appearance().scale >= refund_words.LARGE_TEXT_SCALE else self.amount_field
+            self.amount_edit if current_appearance().scale >= refund_words.MIN_LARGE_TEXT_SCALE else self.amount_field
         )
         narrow_widget.setFixedWidth(round(168 * current_appearance().scale))
         amount_choice = make_flow_widget(self.full_amount_button, self.partial_amount_button, gap_px=16)

@@ -17,7 +17,7 @@ from console.views.widgets.controls.buttons import LinkButton
 from console.wording import limit_words
 from console.wording.sentences import catalogue as wording
 
-LARGE_TEXT_SCALE = 1.2
+MIN_LARGE_TEXT_SCALE = 1.2
 """Text scale from which `arrange_side_by_side` puts widgets one below the other."""
 
 
@@ -70,9 +70,9 @@ def make_rule_check_line(rule_check: RuleCheck, context: WindowContext, currency
 
 
 def arrange_side_by_side(*widgets: QWidget, stretched_widget: QWidget) -> QLayout:
-    """Return a layout with the widgets side by side. If the text scale is LARGE_TEXT_SCALE or larger, the widgets are
-    placed one below the other. The widget `stretched_widget` gets the free width."""
-    if current_appearance().scale >= LARGE_TEXT_SCALE:
+    """Return a layout with the widgets side by side. If the text scale is MIN_LARGE_TEXT_SCALE or larger, the widgets
+    are placed one below the other. The widget `stretched_widget` gets the free width."""
+    if current_appearance().scale >= MIN_LARGE_TEXT_SCALE:
         for widget in widgets:
             widget.setMinimumHeight(widget.sizeHint().height())
         return make_column(*widgets, gap_px=8)

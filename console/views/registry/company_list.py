@@ -27,7 +27,7 @@ class FoundCompany:
     for an open company. `our_records_word` is the word for our records of the company; "" if we have no records of
     it."""
 
-    number: str
+    corporation_number: str
     name: str
     is_registered: bool
     furigana: str
@@ -58,7 +58,7 @@ def list_found_companies(
         )
         for match in matches.items
     ]
-    known_numbers = {company.number for company in companies}
+    known_numbers = {company.corporation_number for company in companies}
     our_records, no_name_text = tuple(our_records), translate("record.no_name")
     # A payment has no name, but a credit check of the same company often has one.
     our_names = {
@@ -134,11 +134,11 @@ class CompanyList(QWidget):
 
     @Slot(object)
     def _open_company(self, company: FoundCompany) -> None:
-        self.opened.emit(company.number)
+        self.opened.emit(company.corporation_number)
 
 
 def _get_corporation_number(company: FoundCompany) -> str:
-    return company.number
+    return company.corporation_number
 
 
 def _make_company_columns(context: WindowContext, *, has_registry: bool) -> list[Column]:
@@ -155,7 +155,7 @@ def _make_company_columns(context: WindowContext, *, has_registry: bool) -> list
         return StateCell(translate("corporation.open"), "check", "muted")
 
     def format_number(company: FoundCompany) -> str:
-        return wording.format_corporation_number(company.number)
+        return wording.format_corporation_number(company.corporation_number)
 
     name_title = translate("corporation.label.name" if has_registry else "column.corporation")
     ours_title = translate("corporation.label.ours")

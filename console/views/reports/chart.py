@@ -96,7 +96,7 @@ class Chart(QWidget):
         """
         strips = self.content.strips
         bar_count = max((len(strip.bars) for strip in strips), default=1)
-        bars_width = max(1, bar_count) * self.content.min_bar_place_px * current_appearance().scale
+        bars_width = max(1, bar_count) * self.content.min_bar_place_width_px * current_appearance().scale
         strip_width = max((bars_width, *map(_measure_strip_title_width, strips))) + _STRIP_GAP_PX
         available_width = self.width() - 2 * _CHART_PADDING_PX + _STRIP_GAP_PX
         return max(1, min(len(self.content.strips), int(available_width // strip_width)))
@@ -206,14 +206,14 @@ def compute_part_areas(strip: BarStrip, bar: Bar, bar_place: QRectF) -> list[tup
     above its label. Parts beside each other have the same width in each bar, and are centred in the place."""
     width, bottom = _compute_bar_width(bar_place.width()), bar_place.bottom()
     shown_parts = [part for part in bar.parts if part.value > 0]
-    part_width = width / max(1, len(bar.parts)) if strip.is_grouped else width
-    x = bar_place.center().x() - (part_width * len(shown_parts) if strip.is_grouped else width) / 2
+    part_width = width / max(1, len(bar.parts)) if strip.has_parts_side_by_side else width
+    x = bar_place.center().x() - (part_width * len(shown_parts) if strip.has_parts_side_by_side else width) / 2
     areas = []
     for part in shown_parts:
         share = min(1.0, part.value / strip.full_height_value) if strip.full_height_value else 0.0
         height = max(2.0, bar_place.height() * share)
         areas.append((part, QRectF(x, bottom - height, part_width, height)))
-        if strip.is_grouped:
+        if strip.has_parts_side_by_side:
             x += part_width
         else:
             bottom -= height

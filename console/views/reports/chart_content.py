@@ -31,8 +31,9 @@ class BarPart:
 @dataclass(frozen=True, slots=True)
 class Bar:
     """One bar of a strip: the text below the bar (`label`), the text above the bar (`figure`), and the parts of the
-    bar. The parts are painted one above the other; in a strip with `is_grouped`, side by side. `figure_lines` are the
-    lines that replace the figure where it is too wide; () if the figure has only one line in any case.
+    bar. The parts are painted one above the other; in a strip with `has_parts_side_by_side`, side by side.
+    `figure_lines` are the lines that replace the figure where it is too wide; () if the figure has only one line in
+    any case.
     """
 
     label: str
@@ -54,8 +55,8 @@ class MarkedRange:
 class BarStrip:
     """A row of bars with a title. `detail` is a text after the title. `full_height_value` is the value that a bar of
     full height has. `marked_ranges` are the ranges to mark behind the bars. `dashed_line_value` is the value at which
-    a dashed line crosses the bars; None for no line. If `is_grouped` is True, the parts of a bar are painted side by
-    side, otherwise one above the other."""
+    a dashed line crosses the bars; None for no line. If `has_parts_side_by_side` is True, the parts of a bar are
+    painted side by side, otherwise one above the other."""
 
     title: str
     detail: str
@@ -63,7 +64,7 @@ class BarStrip:
     full_height_value: float
     marked_ranges: tuple[MarkedRange, ...] = ()
     dashed_line_value: float | None = None
-    is_grouped: bool = False
+    has_parts_side_by_side: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,13 @@ class LegendEntry:
 
 @dataclass(frozen=True, slots=True)
 class ChartContent:
-    """The contents of a whole chart. `description` is a text with all figures, for screen readers. `min_bar_place_px`
-    is the minimum width for one bar, in px at text scale 1.0."""
+    """The contents of a whole chart. `description` is a text with all figures, for screen readers.
+    `min_bar_place_width_px` is the minimum width for one bar, in px at text scale 1.0."""
 
     strips: tuple[BarStrip, ...]
     legend: tuple[LegendEntry, ...]
     description: str
-    min_bar_place_px: int = 44
+    min_bar_place_width_px: int = 44
 
 
 MARKED_RANGE_STYLE = BarPartStyle("cross", "care")

@@ -77,8 +77,8 @@ class ReportsPage(Page):
 
     def show_route(self, route: object) -> None:
         section_names = [section.name for section in self.sections]
-        if isinstance(route, ReportsRoute) and route.name in section_names:
-            self.tabs.setCurrentIndex(section_names.index(route.name))
+        if isinstance(route, ReportsRoute) and route.section_name in section_names:
+            self.tabs.setCurrentIndex(section_names.index(route.section_name))
         self.refresh("entered")
 
     def get_screen_state(self) -> Mapping[str, Any]:

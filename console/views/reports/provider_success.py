@@ -24,11 +24,9 @@ from console.views.tables.columns import Column
 from console.wording import reports as report_words
 from console.wording.sentences import catalogue as wording
 
-_PAID_STYLE, _UNPAID_STYLE, _UNKNOWN_STYLE = (
-    BarPartStyle("solid", "good"),
-    BarPartStyle("hatch", "bad"),
-    BarPartStyle("dots", "unknown"),
-)
+_PAID_STYLE = BarPartStyle("solid", "good")
+_UNPAID_STYLE = BarPartStyle("hatch", "bad")
+_UNKNOWN_STYLE = BarPartStyle("dots", "unknown")
 
 
 @dataclass(frozen=True, slots=True)

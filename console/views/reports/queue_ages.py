@@ -29,7 +29,7 @@ darker the fill.
 class _QueueAgeRow:
     """One row of the report's table: the counts of records of one queue, by range of ages."""
 
-    queue: QueueAges
+    queue_ages: QueueAges
 
 
 def make_chart_content(report: QueueAgeReport, context: WindowContext) -> ChartContent:
@@ -94,6 +94,6 @@ REPORT_DEFINITION: ReportDefinition[QueueAgeReport] = ReportDefinition(
     make_chart_content,
     _make_age_columns,
     lambda report: [_QueueAgeRow(queue) for queue in report.queues],
-    lambda row: row.queue.queue if isinstance(row, _QueueAgeRow) else None,
+    lambda row: row.queue_ages.queue if isinstance(row, _QueueAgeRow) else None,
     lambda report: not any(queue.total for queue in report.queues),
 )

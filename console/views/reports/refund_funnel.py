@@ -19,11 +19,9 @@ from console.views.tables.columns import Column
 from console.wording import reports as report_words
 from console.wording.sentences import catalogue as wording
 
-_STEP_STYLE, _OTHER_ENDING_STYLE, _UNKNOWN_STYLE = (
-    BarPartStyle("solid", "progress"),
-    BarPartStyle("hatch", "muted"),
-    BarPartStyle("dots", "unknown"),
-)
+_STEP_STYLE = BarPartStyle("solid", "progress")
+_OTHER_ENDING_STYLE = BarPartStyle("hatch", "muted")
+_UNKNOWN_STYLE = BarPartStyle("dots", "unknown")
 _REFUND_STEP_AND_ENDING_NAMES = (*FUNNEL_STEPS, *OTHER_REFUND_ENDINGS, "unknown")
 
 
@@ -34,7 +32,7 @@ class _FunnelStepRow:
 
     currency: str
     name: str
-    value: CountAndSum
+    count_and_sum: CountAndSum
     requested_count: int
 
 
@@ -76,7 +74,9 @@ def _make_bar(name: str, value: CountAndSum, funnel: RefundFunnel, context: Wind
 
 
 def _format_share(row: _FunnelStepRow) -> str:
-    return report_words.format_percent(100 * row.value.count / row.requested_count if row.requested_count else None)
+    return report_words.format_percent(
+        100 * row.count_and_sum.count / row.requested_count if row.requested_count else None
+    )
 
 
 def _make_funnel_columns(context: WindowContext) -> Sequence[Column]:

@@ -12,7 +12,8 @@ from console.views.tables.columns import Column
 from console.wording import reports as report_words
 from console.wording.sentences import catalogue as wording
 
-_PAID_STYLE, _REFUNDED_STYLE = BarPartStyle("solid", "good"), BarPartStyle("hatch", "care")
+_PAID_STYLE = BarPartStyle("solid", "good")
+_REFUNDED_STYLE = BarPartStyle("hatch", "care")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def _make_bar_strip(series: SettlementSeries, context: WindowContext) -> BarStri
         report_words.format_settlement_summary(series, context.language),
         bars,
         float(max(max(day.paid_minor, day.refunded_minor) for day in series.days)),
-        is_grouped=True,
+        has_parts_side_by_side=True,
     )
 
 

@@ -14,11 +14,9 @@ from console.views.tables.columns import Column
 from console.wording import reports as report_words
 from console.wording.sentences import catalogue as wording
 
-_IN_TIME_STYLE, _LATE_STYLE, _OPEN_STYLE = (
-    BarPartStyle("solid", "progress"),
-    BarPartStyle("hatch", "bad"),
-    BarPartStyle("dots", "unknown"),
-)
+_IN_TIME_STYLE = BarPartStyle("solid", "progress")
+_LATE_STYLE = BarPartStyle("hatch", "bad")
+_OPEN_STYLE = BarPartStyle("dots", "unknown")
 _SHOWN_DURATION_NAMES = ("median", "p90", "longest", "oldest_open")
 
 

@@ -39,7 +39,7 @@ from console.views.runtime.status_values import (
 )
 from console.views.runtime.tasks import Failure, PoolName, ProgressReporter, Runner, TaskHandle
 from console.views.theme.design_tokens import Language, ThemeName, Tone
-from console.views.theme.key_names import show_keys
+from console.views.theme.key_names import format_keys
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ _MIN_SHOWN_AGE = timedelta(minutes=1)
 _MAX_REQUEST_ID_STORING_SECONDS = 2.0
 """Seconds that an acting call waits at most until its request id is on the disk."""
 _FIRST_SERVER_ERROR_STATUS = 500
-_REASONS_WITHOUT_CALL = (
+_UNKNOWN_OUTCOME_REASONS_WITHOUT_CALL = (
     OutcomeUnknownReason.NO_LIST_CALL,
     OutcomeUnknownReason.NO_READ_CALL,
     OutcomeUnknownReason.ONLY_DESK_KNOWS,
@@ -80,7 +80,7 @@ class WindowContext(QObject):
     Signals:
     - services_opened: the services are open.
     - navigation_requested(object): the frame must open this Route.
-    - replacement_requested(object): the frame must open this Route in place of the current one in the history.
+    - route_replacement_requested(object): the frame must open this Route in place of the current one in the history.
     - back_requested: the frame must open the previous route.
     - toast_requested(object): the frame must show this Toast.
     - refusal_shown: a page shows in a bar that an action was refused, so the frame must remove earlier toasts about
@@ -108,7 +108,7 @@ class WindowContext(QObject):
 
     services_opened = Signal()
     navigation_requested = Signal(object)
-    replacement_requested = Signal(object)
+    route_replacement_requested = Signal(object)
     back_requested = Signal()
     toast_requested = Signal(object)
     refusal_shown = Signal()
@@ -322,7 +322,7 @@ class WindowContext(QObject):
         def run_with_request_id(services: "Console") -> T:
             if stored_event is not None:
                 stored_event.wait(_MAX_REQUEST_ID_STORING_SECONDS)
-            with report_request_state_to(request_wait), use_password_reader(_read_no_password):
+            with report_request_state_to(request_wait), use_password_reader(_return_no_password):
                 return call(services, request_id)
 
         return run_with_request_id
@@ -411,7 +411,7 @@ class WindowContext(QObject):
         keyboard, such as "⌘K" on macOS.
         """
         text = wording.translate(key, self.language, **{"now": self.now(), **placeholder_values})
-        return show_keys(text) if wording.names_shortcut(key, self.language) else text
+        return format_keys(text) if wording.names_shortcut(key, self.language) else text
 
     def format_failure(self, failure: Failure) -> str:
         """Return the message of a failure in the window's language: the event, its effect on the money, and the next
@@ -804,7 +804,7 @@ class _AttemptEnding(Generic[T]):
             self.context.show_toast(self.label, message, *failure.icon_and_tone)
 
 
-def _read_no_password() -> None:
+def _return_no_password() -> None:
     """Return None: the call has no password yet."""
     return
 
@@ -840,7 +840,7 @@ def _is_provider_silent(failure: Failure) -> bool:
     if only the worker knows the answer."""
     return (
         failure.code in (ErrorCode.PROVIDER_UNREACHABLE, ErrorCode.OUTCOME_UNKNOWN)
-        and failure.detail.get("reason") not in _REASONS_WITHOUT_CALL
+        and failure.detail.get("reason") not in _UNKNOWN_OUTCOME_REASONS_WITHOUT_CALL
     )
 
 

@@ -14,7 +14,8 @@ MAX_FIRST_TASKS_SECONDS = 10 * 24 * 60 * 60
 """Seconds from a person's first start of the window until Home no longer shows the first tasks, if the person doesn't
 hide them earlier.
 """
-FIRST_START_PREFERENCE, FIRST_TASKS_ENDED_PREFERENCE = "first_start_at", "first_tasks_ended"
+FIRST_START_PREFERENCE = "first_start_at"
+FIRST_TASKS_ENDED_PREFERENCE = "first_tasks_ended"
 """Names of two preferences: the time of the person's first start in seconds since 1970, and True if the tasks must
 not be shown any more. Each finished task has a preference of its own, so that two windows of one person don't
 overwrite each other's changes.

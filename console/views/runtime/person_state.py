@@ -14,21 +14,22 @@ from console.settings.named_values_file import JsonValue, NamedValues
 from console.views.runtime.stored_values import StoredPersonValues, ValueSource
 from console.views.runtime.tasks import Runner
 
-SCREEN_VALUE_NAME, VISITS_VALUE_NAME = "screen", "visits"
+SCREEN_VALUE_NAME = "screen"
+VISITS_VALUE_NAME = "visits"
 
 
 @dataclass(frozen=True, slots=True)
 class _ServiceValueSource:
-    """Reads and writes the encrypted file of one person through the services. `call` runs a service call as this
-    person."""
+    """Reads and writes the encrypted file of one person through the services. `call_services` runs a service call as
+    this person."""
 
-    call: Callable[[Callable[[Any], NamedValues]], NamedValues]
+    call_services: Callable[[Callable[[Any], NamedValues]], NamedValues]
 
     def read(self) -> NamedValues:
-        return self.call(lambda services: services.person_state.read_entries())
+        return self.call_services(lambda services: services.person_state.read_entries())
 
     def change(self, changes: Mapping[str, JsonValue | None]) -> NamedValues:
-        return self.call(lambda services: services.person_state.change_entries(changes))
+        return self.call_services(lambda services: services.person_state.change_entries(changes))
 
 
 class PersonValues(StoredPersonValues):

@@ -20,11 +20,11 @@ class HomeRoute:
 
 @dataclass(frozen=True, slots=True)
 class QueuesRoute:
-    """The route to the page of the queues, with the queue `name`; "" means the queue that was shown last. If `view`
-    isn't 0, the page shows the saved view with the id `view`."""
+    """The route to the page of the queues, with the queue `queue_name`; "" means the queue that was shown last. If
+    `view_id` isn't 0, the page shows the saved view with the id `view_id`."""
 
-    name: str = ""
-    view: int = 0
+    queue_name: str = ""
+    view_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,10 @@ class AuditRoute:
 
 @dataclass(frozen=True, slots=True)
 class ReportsRoute:
-    """The route to the page of the reports, with the section `name`; "" means the section that was shown last."""
+    """The route to the page of the reports, with the section `section_name`; "" means the section that was shown
+    last."""
 
-    name: str = ""
+    section_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class AlertsRoute:
 class ReconcileRoute:
     """The route to the page with the differences of one reconciliation run; run 0 means the newest run."""
 
-    run: int = 0
+    run_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,20 +151,20 @@ class OperationRoute:
 
 @dataclass(frozen=True, slots=True)
 class PdfRoute:
-    """The route to the page of a PDF of the credit check `record`. `sha256` names an earlier PDF by its SHA-256;
+    """The route to the page of a PDF of the credit check `record_id`. `sha256` names an earlier PDF by its SHA-256;
     None means the current PDF."""
 
-    record: int
+    record_id: int
     sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PdfComparisonRoute:
-    """The route to the page that compares two versions of the PDF of the credit check `record`. `new_sha256` and
+    """The route to the page that compares two versions of the PDF of the credit check `record_id`. `new_sha256` and
     `old_sha256` are the SHA-256 values of the versions. If `new_sha256` is missing, it is the newest version; if
     `old_sha256` is missing, it is the version before the new one."""
 
-    record: int
+    record_id: int
     old_sha256: str | None = None
     new_sha256: str | None = None
 
@@ -257,6 +258,11 @@ _PLAIN_ROUTE_ARGUMENT_TYPES: dict[object, tuple[type, ...]] = {
     str | None: (str, type(None)),
 }
 _STORED_ARGUMENT_NAMES = {
+    "queue_name": "name",
+    "section_name": "name",
+    "view_id": "view",
+    "run_id": "run",
+    "record_id": "record",
     "sidebar_key": "place",
     "old_sha256": "old",
     "new_sha256": "new",

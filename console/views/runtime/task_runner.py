@@ -64,7 +64,7 @@ class TaskRunner(QObject, Runner):
         self._callback_posted.connect(self._run_callbacks, Qt.ConnectionType.QueuedConnection)
 
     @property
-    def labels(self) -> tuple[str, ...]:
+    def running_call_labels(self) -> tuple[str, ...]:
         """The labels that callers have given to the running calls."""
         return tuple(task.label for task in self._running_tasks)
 
@@ -87,7 +87,7 @@ class TaskRunner(QObject, Runner):
         while self._running_tasks and ThreadPool.wait_for_job_end(self._pools.values(), deadline - time.monotonic()):
             self._run_callbacks()
         self._run_callbacks()
-        return self.labels
+        return self.running_call_labels
 
     def close(self, timeout_seconds: float = 3.0) -> tuple[str, ...]:
         """Refuse new calls, cancel the calls that can be cancelled, and wait at most `timeout_seconds` seconds for

@@ -28,12 +28,12 @@ T = TypeVar("T")
 PoolName = Literal["quick", "slow", "long", "files", "documents"]
 READING_POOL_NAMES: frozenset[PoolName] = frozenset({"quick", "documents"})
 """The thread pools whose calls only read."""
-_REASONS_AFTER_ACTION = (
+_ERROR_REASONS_AFTER_POSSIBLE_ACTION = (
     PossibleRepeatReason.ANSWER_NOT_STORED,
     PossibleRepeatReason.ANSWER_UNREADABLE,
     AlreadyDecidedReason.LATE_ANSWER,
 )
-_PROBLEMS_AFTER_ACTION = (
+_DATABASE_PROBLEMS_AFTER_POSSIBLE_ACTION = (
     DatabaseUnreachableProblem.COMMIT_UNANSWERED,
     DatabaseUnreachableProblem.CONNECTION_LOST,
 )
@@ -57,8 +57,8 @@ class Failure:
         text may say that nothing was done."""
         return (
             self.code in (ErrorCode.OUTCOME_UNKNOWN, ErrorCode.INTERNAL_ERROR)
-            or self.detail.get("reason") in _REASONS_AFTER_ACTION
-            or self.detail.get("problem") in _PROBLEMS_AFTER_ACTION
+            or self.detail.get("reason") in _ERROR_REASONS_AFTER_POSSIBLE_ACTION
+            or self.detail.get("problem") in _DATABASE_PROBLEMS_AFTER_POSSIBLE_ACTION
         )
 
     @property

@@ -107,16 +107,16 @@ class Column:
 class RowGroup:
     """A heading in a table. The heading is above adjacent rows of the same group, such as rows with the same work
     state. `key` identifies the group; the heading shows `word`, an icon (`icon_name` and `tone`) and the text
-    `count`."""
+    `count_text`."""
 
     key: object
     word: str
     icon_name: str = ""
     tone: Tone = "text"
-    count: str = ""
+    count_text: str = ""
 
     def text(self) -> str:
-        return f"{self.word} {self.count}".strip()
+        return f"{self.word} {self.count_text}".strip()
 
 
 def format_cell_as_plain_text(cell: Cell) -> str:

@@ -57,7 +57,9 @@ class CellDelegate(QStyledItemDelegate):
     def get_paddings(self, column_index: int) -> tuple[int, int]:
         """Return the left and the right padding of the cells in column `column_index`, in px. The left padding of the
         first visible column is the table's margin."""
-        return (self._table.margin if column_index == self._table.first_column else CELL_PADDING_PX), CELL_PADDING_PX
+        return (
+            self._table.margin_px if column_index == self._table.first_column else CELL_PADDING_PX
+        ), CELL_PADDING_PX
 
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, _row: int) -> None:
         is_heading = isinstance(cell, HeadingText)
@@ -245,4 +247,4 @@ def draw_group_heading(painter: QPainter, box: CellBox, group: RowGroup) -> None
     painter.drawText(x, box.baseline, group.word)
     painter.setPen(appearance.colour("muted"))
     x += round(measure_font_runs(((group.word, False),), is_bold=True)) + CELL_PADDING_PX
-    draw_font_runs(painter, x, box.baseline, split_identifier_font_runs(group.count))
+    draw_font_runs(painter, x, box.baseline, split_identifier_font_runs(group.count_text))

@@ -41,7 +41,10 @@ class PageUpdateModel(PageCacheModel):
                 )
                 cached_pages[page_number].entries = []
         old_pages = cached_pages[first_page_number : last_page_number + 1]
-        start_cursor, last_use = old_pages[0].start_cursor, max(cached_page.last_use for cached_page in old_pages)
+        start_cursor, last_use = (
+            old_pages[0].start_cursor,
+            max(cached_page.last_use_number for cached_page in old_pages),
+        )
         old_entries = [entry for cached_page in old_pages for entry in cached_page.entries or ()]
         cached_pages[first_page_number : last_page_number + 1] = [
             CachedPage(start_cursor, len(old_entries), old_entries, last_use)
@@ -70,7 +73,7 @@ class PageUpdateModel(PageCacheModel):
             entry_count = self._page_cache.count_entries_of_rows(entries, len(fetched_page.rows))
             last_group = get_group(fetched_page.rows[-1]).key if get_group and fetched_page.rows else None
             split_pages.append(
-                CachedPage(start_cursor, entry_count, entries[:entry_count], cached_page.last_use, last_group)
+                CachedPage(start_cursor, entry_count, entries[:entry_count], cached_page.last_use_number, last_group)
             )
             entries, start_cursor = entries[entry_count:], fetched_page.next_cursor
         return split_pages

@@ -20,16 +20,16 @@ class CachedPage:
     """One stored page of a list, loaded or not.
 
     `start_cursor` is the cursor at which the page starts. `entry_count` is the number of its entries (rows and
-    headings), or of its placeholders. `entries` are its entries; None while the page isn't loaded. `last_use` is the
-    value of a counter at the last use of the page; 0 means that the page was never used. `last_group` is the key of
-    the group of its last row.
+    headings), or of its placeholders. `entries` are its entries; None while the page isn't loaded. `last_use_number`
+    is the value of a counter at the last use of the page; 0 means that the page was never used. `last_group_key` is
+    the key of the group of its last row.
     """
 
     start_cursor: object | None
     entry_count: int
     entries: list[RowOrHeading] | None = None
-    last_use: int = 0
-    last_group: object | None = None
+    last_use_number: int = 0
+    last_group_key: object | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class PageCache:
         row begins a new group unless the last row of the previous page belongs to the same group."""
         if self.get_group is None:
             return list(rows)
-        previous_key = self.pages[page_number - 1].last_group if page_number else None
+        previous_key = self.pages[page_number - 1].last_group_key if page_number else None
         entries: list[RowOrHeading] = []
         for item in rows:
             group = self.get_group(item)
@@ -105,7 +105,7 @@ class PageCache:
                 entries.append(group)
             previous_key = group.key
             entries.append(item)
-        self.pages[page_number].last_group = previous_key
+        self.pages[page_number].last_group_key = previous_key
         return entries
 
     def count_entries_of_rows(self, entries: Sequence[RowOrHeading], row_count: int) -> int:
@@ -126,7 +126,7 @@ class PageCache:
         """Drop the entries of the least recently used pages, so that at most `max_pages` pages stay loaded."""
         loaded_pages = sorted(
             (cached_page for cached_page in self.pages if cached_page.entries is not None),
-            key=lambda cached_page: cached_page.last_use,
+            key=lambda cached_page: cached_page.last_use_number,
         )
         for cached_page in loaded_pages[: max(0, len(loaded_pages) - max_pages)]:
             cached_page.entries = None

@@ -161,7 +161,7 @@ class PagedModel(PageUpdateModel):
         for cached_page in self._page_cache.pages:
             if cached_page.entries is not None:
                 row_total += sum(not isinstance(entry, RowGroup) for entry in cached_page.entries)
-            elif cached_page.last_use:
+            elif cached_page.last_use_number:
                 row_total += cached_page.entry_count
         return row_total
 
@@ -217,7 +217,9 @@ class PagedModel(PageUpdateModel):
         self._use_count += 1
         for page_number in range(first_page_number, last_page_number + 1):
             cached_page = self._page_cache.pages[page_number]
-            cached_page.last_use = self._use_count if cached_page.entries is not None else cached_page.last_use
+            cached_page.last_use_number = (
+                self._use_count if cached_page.entries is not None else cached_page.last_use_number
+            )
             if cached_page.entries is None:
                 return page_number
         next_page_number = last_page_number + 1
@@ -274,7 +276,7 @@ class PagedModel(PageUpdateModel):
         self.about_to_change.emit()
         apply_change()
         self._use_count += 1
-        self._page_cache.pages[last_page_number].last_use = self._use_count
+        self._page_cache.pages[last_page_number].last_use_number = self._use_count
         self._update_following_pages(last_page_number, fetched_page)
         self._page_cache.limit_loaded_pages(MAX_LOADED_PAGES)
         self.changed.emit()

@@ -11,18 +11,18 @@ from console.views.theme.design_tokens import Tone
 class PaintedTable(QTableView):
     """A table whose rows are painted by RowPainter. This class declares the attributes that the painters read.
 
-    `margin` is the space in px before the first column. `current_row`, `hover_row` (under the mouse pointer) and
-    `ring_row` (with the focus ring) are row numbers, -1 for none. `pinned_column_count` is the number of columns at
-    the left that keep their position while the other columns scroll sideways; it is 0 if the table is wide enough for
-    its columns. `first_column` is the number of the first column that is not hidden, whether or not this column is
-    pinned.
+    `margin_px` is the space in px before the first column. `current_row`, `hover_row` (under the mouse pointer) and
+    `focus_ring_row` (with the focus ring) are row numbers, -1 for none. `pinned_column_count` is the number of
+    columns at the left that keep their position while the other columns scroll sideways; it is 0 if the table is wide
+    enough for its columns. `first_column` is the number of the first column that is not hidden, whether or not this
+    column is pinned.
     """
 
     rows: PagedModel
-    margin: int
+    margin_px: int
     current_row: int
     hover_row: int
-    ring_row: int
+    focus_ring_row: int
     pinned_column_count: int
     first_column: int
     sort_mark: tuple[str, bool] | None = None

@@ -38,14 +38,14 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
       returned for the row, None if no row is current.
     - widths_changed: the person has changed `preferred_widths`.
     - sort_requested(str): the person has clicked the title of the column with this key, after `enable_sorting`.
-    - all_toggled: the person has clicked the check box above the rows, after `enable_sorting`.
+    - toggle_all_requested: the person has clicked the check box above the rows, after `enable_sorting`.
     """
 
     opened = Signal(object)
     current_changed = Signal(object)
     widths_changed = Signal()
     sort_requested = Signal(str)
-    all_toggled = Signal()
+    toggle_all_requested = Signal()
 
     def __init__(
         self, rows: PagedModel, accessible_name: str, *, margin_px: int | None = None, parent: QWidget | None = None
@@ -55,8 +55,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         """
         super().__init__(parent)
         self.rows = rows
-        self.margin = tokens().px("spacing", "page_margin") if margin_px is None else margin_px
-        self.current_row = self.hover_row = self.ring_row = -1
+        self.margin_px = tokens().px("spacing", "page_margin") if margin_px is None else margin_px
+        self.current_row = self.hover_row = self.focus_ring_row = -1
         self.preferred_widths: dict[str, float] = {}
         """The widths that the person has given to columns, by the column's key, in px at text size 1."""
         self.pinned_column_count = self.first_column = 0
@@ -133,7 +133,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     def enable_sorting(self) -> None:
         """Let a click on the title of a column emit `sort_requested`. The column of check boxes gets a check box as
-        its title; a click on it emits `all_toggled`."""
+        its title; a click on it emits `toggle_all_requested`."""
         self._header.setSectionsClickable(True)
         self._header.sectionClicked.connect(self._emit_title_click)
         for signal in (self.rows.dataChanged, self.rows.modelReset, self.rows.page_applied):
@@ -147,11 +147,11 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     @Slot(int)
     def _emit_title_click(self, column_index: int) -> None:
-        """Emit `all_toggled` after a click on the title of the column of check boxes, and `sort_requested` after a
-        click on the title of any other column."""
+        """Emit `toggle_all_requested` after a click on the title of the column of check boxes, and `sort_requested`
+        after a click on the title of any other column."""
         column = self.rows.columns[column_index]
         if column.kind == "check":
-            self.all_toggled.emit()
+            self.toggle_all_requested.emit()
         else:
             self.sort_requested.emit(column.key)
 
@@ -284,7 +284,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         """Store the number of the current row, and repaint the previous and the new current row."""
         previous_row = self.current_row
         self.current_row = self.currentIndex().row()
-        self.ring_row = self.current_row if self.hasFocus() else -1
+        self.focus_ring_row = self.current_row if self.hasFocus() else -1
         for row in {previous_row, self.current_row}:
             self._repaint_row(row)
 
@@ -307,7 +307,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
-        self.ring_row = -1
+        self.focus_ring_row = -1
         self._repaint_row(self.current_row)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -87,7 +87,7 @@ class RowPainter:
                     painter, CellBox(x, top, width, height - 1, baseline), column.make_cell(entry), row
                 )
         painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, colour("line"))
-        if row == table.ring_row:
+        if row == table.focus_ring_row:
             self._draw_focus_ring(painter, rect)
 
     def _paint_background(self, painter: QPainter, row: int, rect: QRect) -> None:

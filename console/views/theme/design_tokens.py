@@ -33,11 +33,11 @@ TextRoleName = Literal[
 
 class TextRole(NamedTuple):
     """The font of one text role, such as "body" or "title": `font` (for texts or for figures), letter height
-    (`px`) and line height (`line`) in px, and weight (400 or 700)."""
+    (`font_size_px`) and line height (`line_height_px`) in px, and weight (400 or 700)."""
 
     font: FontPurpose
-    px: int
-    line: int
+    font_size_px: int
+    line_height_px: int
     weight: int
 
 
@@ -60,7 +60,8 @@ class DesignTokens:
     def __init__(self, token_values: Mapping[str, Any]) -> None:
         self._token_values = token_values
         self.type: dict[str, TextRole] = {
-            role_name: TextRole(**role_values) for role_name, role_values in token_values["type"].items()
+            role_name: TextRole(role["font"], role["px"], role["line"], role["weight"])
+            for role_name, role in token_values["type"].items()
         }
         self.badges: dict[str, BadgeStyle] = {
             badge_key: BadgeStyle(badge["ja"], badge["en"], badge["shape"], badge["tone"])

@@ -50,7 +50,7 @@ def font(
         for family in tokens().get_font_families(any_purpose):
             _register_font(family, weight)
     qt_font = QFont(list_font_families(purpose))
-    qt_font.setPixelSize(max(1, round(type_role.px * text_scale)))
+    qt_font.setPixelSize(max(1, round(type_role.font_size_px * text_scale)))
     qt_font.setWeight(QFont.Weight.Bold if weight == 700 else QFont.Weight.Normal)
     return qt_font
 
@@ -59,4 +59,6 @@ def font(
 def line_height(role: TextRoleName, text_scale: float = 1.0) -> int:
     """Return the line height of a text role at a text scale, in px: the line height in the design tokens, or the
     height of the role's font if that is larger."""
-    return max(round(tokens().type[role].line * text_scale), ceil(QFontMetricsF(font(role, text_scale)).height()))
+    return max(
+        round(tokens().type[role].line_height_px * text_scale), ceil(QFontMetricsF(font(role, text_scale)).height())
+    )

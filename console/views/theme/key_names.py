@@ -15,7 +15,7 @@ _MACOS_CONTROL_SYMBOL = "⌃"
 _SHORTCUT_PATTERN = re.compile(r"((?:(?:Ctrl|Alt|Shift)\+)+)([A-Z][A-Za-z0-9]*|\S)")
 
 
-def show_keys(text: str) -> str:
+def format_keys(text: str) -> str:
     """Return a text with the shortcuts in it, such as "Ctrl+Shift+F", as the keyboard of the person names them: "⇧⌘F"
     on macOS, unchanged on other systems. The text is the name of a shortcut or a sentence.
     """

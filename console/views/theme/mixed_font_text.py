@@ -12,7 +12,7 @@ from PySide6.QtGui import QPainter
 
 from console.views.theme.design_tokens import FontPurpose, TextRoleName, tokens
 from console.views.theme.fonts import list_font_families
-from console.views.theme.key_names import show_keys
+from console.views.theme.key_names import format_keys
 from console.views.theme.theme import current_appearance
 from console.wording.sentences.line_breaks import (
     JAPANESE_LETTER_PATTERN,
@@ -24,11 +24,13 @@ from console.wording.sentences.line_breaks import (
     split_phrases,
 )
 
-_ZONE = r"(?:[A-Z]{2,4}T|UTC)\b"  # the abbreviation of a time zone, such as JST, IST and CEST
+_TIME_ZONE_PATTERN = r"(?:[A-Z]{2,4}T|UTC)\b"  # the abbreviation of a time zone, such as JST, IST and CEST
 _FIGURES_FONT_PATTERN = re.compile(
     r"[−-]?[¥₹][ \xa0]?\d[\d,]*(?:\.\d+)?|[−-]?\b[A-Z]{3} \d[\d,]*\.\d+"  # amounts, also of other currencies
-    rf"|\d{{4}}-\d{{2}}-\d{{2}}(?:[ \xa0]\d{{1,2}}:\d{{2}}(?::\d{{2}})?)?(?:[ \xa0]{_ZONE})?"  # days and instants
-    rf"|(?<![\d.:])(?:\d{{2}}-\d{{2}}[ \xa0])?\d{{1,2}}:\d{{2}}(?!\d)(?::\d{{2}})?(?:[ \xa0]{_ZONE})?"  # no port
+    # days and instants
+    rf"|\d{{4}}-\d{{2}}-\d{{2}}(?:[ \xa0]\d{{1,2}}:\d{{2}}(?::\d{{2}})?)?(?:[ \xa0]{_TIME_ZONE_PATTERN})?"
+    # no port
+    rf"|(?<![\d.:])(?:\d{{2}}-\d{{2}}[ \xa0])?\d{{1,2}}:\d{{2}}(?!\d)(?::\d{{2}})?(?:[ \xa0]{_TIME_ZONE_PATTERN})?"
     r"|\b\d(?:[ \xa0]\d{4}){3}\b"  # corporation numbers
     r"|\b[0-9A-Za-z-]{3,}…[0-9A-Za-z]{3,}\b|…[0-9a-f]{3,}\b"  # shortened keys
     r"|(?<!-)\b[A-Z]{1,4}-[0-9A-Z]+(?:-[0-9A-Z]+)*\b|\b[A-Z]{2,4}\d{4,}\b"  # record numbers, support codes
@@ -52,9 +54,9 @@ _PAINTED_TEXT_BY_CHARACTER = {
     **dict.fromkeys(map(ord, "\n\r\t\v\f\x85\u2028\u2029"), " "),
     **dict.fromkeys(map(ord, _DIRECTION_MARKS), ""),
 }
-_ACCENTS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"  # combining marks
-_MAX_ACCENTS = 3
-_ACCENT_PILE_PATTERN = re.compile(f"([{_ACCENTS}]{{{_MAX_ACCENTS}}})[{_ACCENTS}]+")
+_ACCENT_RANGES = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"  # combining marks
+_MAX_ACCENTS_PER_LETTER = 3
+_ACCENT_PILE_PATTERN = re.compile(f"([{_ACCENT_RANGES}]{{{_MAX_ACCENTS_PER_LETTER}}})[{_ACCENT_RANGES}]+")
 _DIRECTION_MARK_PATTERN = re.compile(f"[{_DIRECTION_MARKS}]")
 FontRun = tuple[str, bool]  # a piece of a text; True if the piece uses the figures font
 ELLIPSIS_RUN: FontRun = ("…", False)
@@ -63,7 +65,9 @@ _AMOUNT_PATTERN = re.compile(r"[−-]?[¥₹]|[−-]?[A-Z]{3} \d|\d{1,3},\d")
 # Spaces at which a line must not end: inside a number, between a number and its unit, and before a status number.
 # A line break in the text isn't one of them: the line ends there.
 _NUMBER_SPACE_PATTERN = re.compile(
-    rf"(?<=\bHTTP) (?=\d)|(?<=[\d¥₹/]) (?=\d|(?:ms|s|min|h|d|KB|MB)\b|{_ZONE}|[/秒分時日週月年件回人枚行])", re.ASCII
+    rf"(?<=\bHTTP) (?=\d)|(?<=[\d¥₹/]) (?=\d|(?:ms|s|min|h|d|KB|MB)\b|{_TIME_ZONE_PATTERN}"
+    r"|[/秒分時日週月年件回人枚行])",
+    re.ASCII,
 )
 _POSSIBLE_BREAK_PATTERN = re.compile(f"(?<={POSSIBLE_BREAK})")
 _BREAK_PATTERN = re.compile(f"(?<=[ {POSSIBLE_BREAK}])")
@@ -71,8 +75,8 @@ _BREAK_PATTERN = re.compile(f"(?<=[ {POSSIBLE_BREAK}])")
 
 def remove_unreadable_marks(text: str) -> str:
     """Return the text without the invisible characters that change the direction of writing, and with at most
-    _MAX_ACCENTS accents on one letter. With such characters, a name or a reason from outside the program could show
-    the following amounts and words in reverse order, or draw over the lines above and below it."""
+    _MAX_ACCENTS_PER_LETTER accents on one letter. With such characters, a name or a reason from outside the program
+    could show the following amounts and words in reverse order, or draw over the lines above and below it."""
     if text.isascii():
         return text
     return _ACCENT_PILE_PATTERN.sub(r"\1", _DIRECTION_MARK_PATTERN.sub("", text))
@@ -188,7 +192,7 @@ def format_menu_entry(text: str, shortcut: str = "") -> str:
     a key, and leave it out, and the text after a tab as a shortcut. Marks of the direction of writing are left
     out."""
     text = " ".join(remove_unreadable_marks(text).split()).replace("&", "&&")
-    return f"{text}\t{show_keys(shortcut)}" if shortcut else text
+    return f"{text}\t{format_keys(shortcut)}" if shortcut else text
 
 
 def draw_font_runs(

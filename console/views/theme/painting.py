@@ -6,7 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
 from console.views.theme.icons import get_icon_drawing
-from console.views.theme.key_names import show_keys
+from console.views.theme.key_names import format_keys
 from console.views.theme.theme import current_appearance
 
 _ICON_BOX_SIDE = 16.0
@@ -82,7 +82,7 @@ def _get_border_style(is_enabled: bool) -> Qt.PenStyle:
 def measure_key_cap(text: str) -> tuple[int, int]:
     """Return the width and height of a key cap (the picture of a key) with this name, such as "Ctrl+K", in px."""
     height = current_appearance().control_height("key_cap")
-    text_width = current_appearance().font_metrics("caption").horizontalAdvance(show_keys(text))
+    text_width = current_appearance().font_metrics("caption").horizontalAdvance(format_keys(text))
     return max(height, round(text_width) + 10), height
 
 
@@ -99,7 +99,7 @@ def draw_key_cap(
     draw_frame(painter, rect, 3, border_colour, fill_colour)
     painter.setFont(current_appearance().font("caption"))
     painter.setPen(text_colour)
-    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, show_keys(text))
+    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, format_keys(text))
 
 
 def draw_check_box(

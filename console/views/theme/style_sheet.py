@@ -120,12 +120,12 @@ def make_style_sheet(theme: ThemeName, text_scale: float = 1.0) -> str:
     tokens.
     """
     design_tokens = tokens()
-    growth_px = round((text_scale - 1) * design_tokens.type["body"].line)
+    growth_px = round((text_scale - 1) * design_tokens.type["body"].line_height_px)
     input_px = design_tokens.px("control_heights", "input") + growth_px
     sizes = {name: design_tokens.px("radii", name) for name in ("control", "panel", "dialog")}
     small_font_px = design_tokens.type["small"]
     heights = {
-        "chip_padding": round((small_font_px.line - small_font_px.px) / 2 * text_scale) + 2,
+        "chip_padding": round((small_font_px.line_height_px - small_font_px.font_size_px) / 2 * text_scale) + 2,
         "environment": design_tokens.px("borders", "environment"),
         "input": input_px - 2 * design_tokens.px("borders", "normal"),
         "input_focus": input_px - 2 * design_tokens.px("borders", "focus"),

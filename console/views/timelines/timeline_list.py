@@ -25,7 +25,8 @@ from console.views.timelines.repeated_lines import GroupedLine, GroupKey, Repeat
 from console.views.timelines.timeline_line import TimelineLine
 
 ModelIndex = QModelIndex | QPersistentModelIndex
-_TIME_COLUMN_PX, _PERSON_COLUMN_PX = 76, 84  # least widths of the times and of the names, in px at text size 1
+_TIME_COLUMN_WIDTH_PX = 76  # least widths of the times and of the names, in px at text size 1
+_PERSON_COLUMN_WIDTH_PX = 84
 _MAX_PERSON_WIDTH_RATIO = 0.25  # largest width of the names, as a part of the width of the list
 _PERSON_GAP_PX = 8
 _ICON_SIDE_PX = 14
@@ -177,7 +178,7 @@ class TimelineList(RememberedCurrentItem, QListView):
         """Return the width of the column of times in px. The column is wider if an event happened on an earlier day,
         because its time includes the day."""
         return max(
-            round(_TIME_COLUMN_PX * current_appearance().scale),
+            round(_TIME_COLUMN_WIDTH_PX * current_appearance().scale),
             round(current_appearance().font_metrics("data").horizontalAdvance(self._longest_time)) + 16,
         )
 
@@ -185,7 +186,7 @@ class TimelineList(RememberedCurrentItem, QListView):
         """Return the width of the column of persons in px. The column is wider for a longer name, because two names
         may begin alike, but leaves three quarters of the list to the times and texts. A longer name has several
         lines."""
-        least = round(_PERSON_COLUMN_PX * current_appearance().scale)
+        least = round(_PERSON_COLUMN_WIDTH_PX * current_appearance().scale)
         longest = max((measure_font_runs(split_font_runs(name)) for name in self._actor_texts), default=0)
         return max(least, min(ceil(longest) + _PERSON_GAP_PX, int(self.width() * _MAX_PERSON_WIDTH_RATIO)))
 

@@ -163,7 +163,7 @@ class TitleLabel(TextLabel):
     """The title of a page or dialog. The title gets the focus, with a visible ring, if the page or dialog has no
     control that can have the focus at present. The Tab key doesn't stop at the title."""
 
-    focus_ring = 2
+    focus_ring_gap_px = 2
 
     def __init__(
         self,

@@ -179,7 +179,7 @@ def test_incidents_are_grouped_by_state(appearance: object) -> None:
     assert [incident.id for incident in page.table.all_rows] == [2, 3, 1, 7, 30]
     groups = list(
         dict.fromkeys(
-            (page._make_row_group(one).word, page._make_row_group(one).count) for one in page.table.all_rows
+            (page._make_row_group(one).word, page._make_row_group(one).count_text) for one in page.table.all_rows
         )
     )
     assert groups == [("Open", "4"), ("Snoozed", "1")]
@@ -195,7 +195,9 @@ def test_an_acknowledged_incident_is_marked_in_the_list(appearance: object) -> N
     cause = next(column for column in page.table.rows.columns if column.key == "cause")
     marked = [str(cause.make_cell(incident)).endswith(" · Acknowledged") for incident in page.table.all_rows]
     assert sorted(marked) == [False, True]
-    assert {page._make_row_group(incident).count for incident in page.table.all_rows} == {"2 (1 not acknowledged)"}
+    assert {page._make_row_group(incident).count_text for incident in page.table.all_rows} == {
+        "2 (1 not acknowledged)"
+    }
     assert not str(cause.make_cell(make_incident(seen, state=IncidentState.RESOLVED))).endswith("Acknowledged")
 
 

@@ -57,6 +57,7 @@ def test_a_window_keeps_no_freed_blocks(tmp_path: Path) -> None:
 
 
 def test_memory_setting_is_skipped_on_other_systems(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On an operating system without this setting, `return_large_blocks` changes nothing and returns False."""
+    """On an operating system without this setting, `enable_return_of_large_blocks` changes nothing and returns
+    False."""
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert not freed_memory.return_large_blocks()
+    assert not freed_memory.enable_return_of_large_blocks()

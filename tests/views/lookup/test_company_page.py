@@ -233,7 +233,7 @@ def test_a_route_opens_the_purchase_dialog_only_once(qtbot: QtBot, appearance: o
     qtbot.addWidget(page)
     page.show()
     routes: list[object] = []
-    context.replacement_requested.connect(routes.append)
+    context.route_replacement_requested.connect(routes.append)
     page.show_route(LookupRoute(check.corporation_number, opens_purchase=True))
     assert routes == [LookupRoute(check.corporation_number)]
     assert "act" in page.list_bar_names()

@@ -86,7 +86,7 @@ def test_a_change_opens_no_page(qtbot: QtBot, appearance: object) -> None:
     services = LookupServices(*PAYMENTS)
     page = show_found_payments(qtbot, services)
     services.payments = PAYMENTS[:2]
-    with qtbot.assertNotEmitted(page.context.replacement_requested):
+    with qtbot.assertNotEmitted(page.context.route_replacement_requested):
         page.context.records_changed.emit(frozenset({("payment", 7)}))
     assert services.searches == 2
 
@@ -116,10 +116,10 @@ def test_a_late_answer_opens_no_page_over_another_one(qtbot: QtBot, appearance: 
     page.show_route(LookupRoute("A-5"))
     runner.execute_oldest_task()
     page.hide()
-    with qtbot.assertNotEmitted(page.context.replacement_requested):
+    with qtbot.assertNotEmitted(page.context.route_replacement_requested):
         runner.execute_oldest_task()
     runner.paused = False
-    with qtbot.waitSignal(page.context.replacement_requested):
+    with qtbot.waitSignal(page.context.route_replacement_requested):
         page.show()
 
 

@@ -80,10 +80,10 @@ def test_a_renewed_check_is_shown_with_its_renewal_time() -> None:
     ours, _, _ = facts.make_compared_sides(
         replace(details, timeline=(*details.timeline, line)), make_window_context()
     )
-    assert ours.word == "Renewed"
-    assert ours.fact.endswith("3 h")
+    assert ours.state_word == "Renewed"
+    assert ours.age_text.endswith("3 h")
     live, _, _ = facts.make_compared_sides(make_view(make_check(state_since=renewed_at)), make_window_context())
-    assert live.fact == ours.fact
+    assert live.age_text == ours.age_text
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_the_provider_side_shows_its_last_answer(answer: str, word: str) -> None
     and refused differ, and none of them looks like a success.
     """
     ours, provider, order = facts.make_compared_sides(make_view(UNKNOWN_CHECK, answer=answer), make_window_context())
-    assert (ours.word, provider.word, order.word) == ("In progress", word, "None")
+    assert (ours.state_word, provider.state_word, order.state_word) == ("In progress", word, "None")
 
 
 def test_the_provider_side_of_a_running_purchase_shows_waiting() -> None:
@@ -110,7 +110,7 @@ def test_the_provider_side_of_a_running_purchase_shows_waiting() -> None:
     _, provider, _ = facts.make_compared_sides(
         make_view(make_check(state=CheckState.PENDING, credit_check_id=None)), make_window_context()
     )
-    assert provider.word == "Waiting for the answer"
+    assert provider.state_word == "Waiting for the answer"
 
 
 def test_a_check_with_a_provider_id_is_shown_as_on_record() -> None:
@@ -120,7 +120,7 @@ def test_a_check_with_a_provider_id_is_shown_as_on_record() -> None:
     _, provider, _ = facts.make_compared_sides(
         make_view(CHECK_WITHOUT_PDF, answer="HTTP 503 PENDING http_503"), make_window_context()
     )
-    assert (provider.word, provider.tone) == ("On record", "good")
+    assert (provider.state_word, provider.tone) == ("On record", "good")
 
 
 def test_a_provider_that_contradicts_is_framed_and_read_out() -> None:
@@ -131,12 +131,12 @@ def test_a_provider_that_contradicts_is_framed_and_read_out() -> None:
     ours, provider, _ = facts.make_compared_sides(make_view(record), make_window_context())
     assert provider.is_different
     assert "differs" in provider.format_spoken_text()
-    assert ours.own_word
-    assert (provider.word, provider.own_word) == ("A different answer", "")
+    assert ours.word_of_side
+    assert (provider.state_word, provider.word_of_side) == ("A different answer", "")
     _, provider, _ = facts.make_compared_sides(
         make_view(record, answer="HTTP 404 NOT_FOUND not_found"), make_window_context()
     )
-    assert (provider.word, provider.own_word) == ("Not found", "")
+    assert (provider.state_word, provider.word_of_side) == ("Not found", "")
 
 
 def test_a_missing_document_shows_its_reason_and_next_fetch() -> None:

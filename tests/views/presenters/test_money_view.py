@@ -49,9 +49,9 @@ def test_three_sides_are_shown_in_a_fixed_order_with_ages() -> None:
     ours, gateway, order = money_facts.make_shown_sides(
         make_sides(), make_window_context(), provider="paypay", record=make_payment()
     )
-    assert (ours.word, gateway.word, order.word) == ("Completed", "Completed", "Paid")
+    assert (ours.state_word, gateway.state_word, order.state_word) == ("Completed", "Completed", "Paid")
     assert gateway.name == "GATEWAY (PayPay)"
-    assert gateway.fact == "asked 15:01:05 · 3 min ago"
+    assert gateway.age_text == "asked 15:01:05 · 3 min ago"
     assert {ours.amount, gateway.amount, order.amount} == {"¥12,000"}
 
 
@@ -87,8 +87,8 @@ def test_an_unread_side_and_a_missing_side_are_named() -> None:
         provider="atom",
         record=make_payment(),
     )
-    assert (shown_sides[1].word, shown_sides[1].fact) == ("Not asked yet", "")
-    assert (shown_sides[2].word, shown_sides[2].fact) == ("None", "This payment has no order.")
+    assert (shown_sides[1].state_word, shown_sides[1].age_text) == ("Not asked yet", "")
+    assert (shown_sides[2].state_word, shown_sides[2].age_text) == ("None", "This payment has no order.")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_gateway_without_a_reported_state_agrees_with_the_verdict(record: Paym
     _, gateway, _ = money_facts.make_shown_sides(
         make_sides(None), make_window_context(), provider="paypay", record=record
     )
-    assert gateway.word == word
+    assert gateway.state_word == word
 
 
 def test_a_side_without_an_answer_shows_the_age_of_its_call() -> None:
@@ -135,7 +135,7 @@ def test_a_side_without_an_answer_shows_the_age_of_its_call() -> None:
         money_facts.make_shown_sides(make_sides(None), make_window_context(), provider="paypay", record=record)[1]
         for record in records
     ]
-    assert [gateway.fact for gateway in gateways] == [
+    assert [gateway.age_text for gateway in gateways] == [
         "sent 08:04:05 · 7 h ago",
         "started 15:01:05 · 3 min ago",
         "",
@@ -155,7 +155,7 @@ def test_the_gateway_side_has_the_time_of_its_answer() -> None:
         money_facts.make_shown_sides(make_sides(None), make_window_context(), provider="paypay", record=record)[1]
         for record in (not_found, refused)
     ]
-    assert [gateway.fact for gateway in gateways] == ["since 13:04:05 · 2 h", "since 14:34:05 · 30 min"]
+    assert [gateway.age_text for gateway in gateways] == ["since 13:04:05 · 2 h", "since 14:34:05 · 30 min"]
 
 
 def test_a_code_that_repeats_the_word_is_left_out() -> None:
@@ -165,7 +165,7 @@ def test_a_code_that_repeats_the_word_is_left_out() -> None:
     ours, gateway, order = money_facts.make_shown_sides(
         make_sides(word="OTS0000"), make_window_context(), provider="atom", record=make_payment()
     )
-    assert (ours.own_word, gateway.own_word, order.own_word) == ("", "OTS0000", "")
+    assert (ours.word_of_side, gateway.word_of_side, order.word_of_side) == ("", "OTS0000", "")
 
 
 def test_our_record_and_the_order_have_no_code_in_either_language() -> None:
@@ -177,7 +177,12 @@ def test_our_record_and_the_order_have_no_code_in_either_language() -> None:
     ours, gateway, order = money_facts.make_shown_sides(
         make_sides(word="OTS0000"), context, provider="atom", record=make_payment()
     )
-    assert (ours.word, ours.own_word, gateway.own_word, order.own_word) == ("完了", "", "OTS0000", "")
+    assert (ours.state_word, ours.word_of_side, gateway.word_of_side, order.word_of_side) == (
+        "完了",
+        "",
+        "OTS0000",
+        "",
+    )
 
 
 def test_outdated_information_is_marked() -> None:
@@ -185,7 +190,7 @@ def test_outdated_information_is_marked() -> None:
     _, gateway, _ = money_facts.make_shown_sides(
         make_sides(timedelta(hours=30), old=True), make_window_context(), provider="paypay", record=make_payment()
     )
-    assert gateway.fact.endswith("old")
+    assert gateway.age_text.endswith("old")
 
 
 def test_the_money_strip_shows_every_part_of_the_amount(appearance: object) -> None:

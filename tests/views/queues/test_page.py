@@ -78,10 +78,10 @@ def test_a_late_view_replaces_no_queue_that_was_chosen_after_it(qtbot: QtBot) ->
     runner = page.context.runner
     assert isinstance(runner, InlineRunner)
     runner.paused = True
-    page.show_route(QueuesRoute(view=7))
+    page.show_route(QueuesRoute(view_id=7))
     page.tabs.queue_chosen.emit("pending")
     execute_tasks(runner)
     assert (page.queue, page.filter.text, page.shown_saved_view.view) == ("pending", "", None)
-    page.show_route(QueuesRoute(view=7))
+    page.show_route(QueuesRoute(view_id=7))
     execute_tasks(runner)
     assert (page.queue, page.filter.text) == ("unknown", "sakura")

@@ -41,13 +41,13 @@ def test_groups_count_their_rows_once_the_whole_queue_is_here() -> None:
     )
     page = make_row_reader(QueueListQuery("unknown"))(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
     group = make_heading_function(make_window_context())
-    assert [(group(row).word, group(row).count) for row in page.rows] == [
+    assert [(group(row).word, group(row).count_text) for row in page.rows] == [
         ("Needs a person", "2"),
         ("Needs a person", "2"),
         ("Action possible", "1"),
     ]
     part = make_row_reader(QueueListQuery("unknown"))(services, None, 2)  # type: ignore[arg-type]  # likewise
-    assert [group(row).count for row in part.rows] == ["", ""]
+    assert [group(row).count_text for row in part.rows] == ["", ""]
     assert part.next_cursor == "2"
 
 

@@ -217,7 +217,7 @@ def test_a_difference_opens_its_payment(show_page: ShowPageFunction) -> None:
     """
     page = show_page(make_view())
     routes, replaced = record_requested_routes(page.context), list[Route]()
-    page.context.replacement_requested.connect(replaced.append)
+    page.context.route_replacement_requested.connect(replaced.append)
     page.table.go_to_row(0)
     page.footer.open_button.click()
     assert routes == [PaymentRoute(1, (("payment", 1), ("payment", 2)), "reconcile")]
@@ -369,7 +369,7 @@ def test_previous_and_next_lead_along_the_runs(show_page: ShowPageFunction) -> N
         False,
     )
     replaced = list[Route]()
-    page.context.replacement_requested.connect(replaced.append)
+    page.context.route_replacement_requested.connect(replaced.append)
     page.newer_button.click()
     page.older_button.click()
     assert replaced == [ReconcileRoute(3)]

@@ -33,7 +33,7 @@ def test_the_letters_of_an_answer_are_equally_wide(qtbot: QtBot, appearance: App
     appearance.set_text_scale(scale)
     qtbot.waitUntil(lambda: "株" in tab._answer_text.toPlainText())
     text = tab._answer_text
-    assert text.font().pixelSize() == round(tokens().type["data"].px * scale)
+    assert text.font().pixelSize() == round(tokens().type["data"].font_size_px * scale)
     metrics = QFontMetricsF(text.document().defaultFont())
     widths = [metrics.horizontalAdvance(letter * 20) for letter in 'iW{}":,01']
     assert max(widths) == pytest.approx(min(widths))

@@ -56,7 +56,7 @@ def make_daily_strip(amounts: tuple[tuple[float, float], ...]) -> BarStrip:
         Bar("11-29", "¥1,234,567" if paid or refunded else "", (BarPart(paid, PAID), BarPart(refunded, REFUNDED)))
         for paid, refunded in amounts
     )
-    return BarStrip("PayPay", "", bars, 100.0, is_grouped=True)
+    return BarStrip("PayPay", "", bars, 100.0, has_parts_side_by_side=True)
 
 
 @pytest.mark.parametrize("amounts", [(100.0, 0.0), (0.0, 50.0), (100.0, 50.0)])

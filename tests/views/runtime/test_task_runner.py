@@ -68,7 +68,7 @@ def test_the_event_loop_runs_while_a_provider_hangs(
     heart.start()
     runner.run(lambda: "row", answers.take, answers.take_failure, caller=answers)
     qtbot.waitUntil(lambda: answers.values == ["row"] and len(beats) > 20)
-    assert len(runner.labels) == 6
+    assert len(runner.running_call_labels) == 6
     heart.stop()
     gate.set()
     qtbot.waitUntil(runner.is_idle)

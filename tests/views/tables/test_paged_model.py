@@ -227,7 +227,7 @@ def test_a_bare_number_is_spoken_with_its_column_title() -> None:
 
 def group_below_three(row: VersionedRow) -> RowGroup:
     """Return the group of a row: rows with an id below 3 are in one group, all others in another one."""
-    return RowGroup(row.id < 3, "Needs a person" if row.id < 3 else "Re-checking", count="3")
+    return RowGroup(row.id < 3, "Needs a person" if row.id < 3 else "Re-checking", count_text="3")
 
 
 def test_headings_stand_where_a_group_begins(watched_model: MakeModelFunction) -> None:

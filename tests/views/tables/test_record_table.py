@@ -46,7 +46,7 @@ def test_the_focus_brings_a_current_row(table: MakeTableFunction) -> None:
     """When a list gets the focus by the Tab key, its first row becomes current; a heading is never current."""
     view = table(5, group_of=group_in_pairs)
     assert view.current_item == VersionedRow(0)
-    assert view.ring_row == 1
+    assert view.focus_ring_row == 1
 
 
 def test_arrows_walk_past_headings(table: MakeTableFunction, qtbot: QtBot) -> None:
@@ -330,7 +330,7 @@ def test_a_missing_value_has_one_sign(table: MakeTableFunction, kind: str) -> No
 
 def test_only_the_figures_of_a_heading_have_the_figures_font(table: MakeTableFunction) -> None:
     """The number of a group's heading can stand in a sentence, whose words have the font of the other texts."""
-    view = table(2, group_of=lambda _row: RowGroup(0, "Open", count="28 (27 not acknowledged)"))
+    view = table(2, group_of=lambda _row: RowGroup(0, "Open", count_text="28 (27 not acknowledged)"))
     with record_drawn_texts() as drawn_texts:
         view.grab()
     pieces = [drawn.text for drawn in drawn_texts]

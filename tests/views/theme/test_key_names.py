@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from console.views.home.count_panels import CountLine, CountLineButton
 from console.views.theme import painting
 from console.views.theme.fonts import list_font_families
-from console.views.theme.key_names import find_bound_keys, show_keys
+from console.views.theme.key_names import find_bound_keys, format_keys
 from console.views.theme.mixed_font_text import format_menu_entry
 from console.views.theme.theme import current_appearance
 from console.views.widgets.controls.buttons import IconButton, KeyButton, LinkButton
@@ -54,9 +54,9 @@ def test_macos_shows_its_own_symbols(text: str, shown: str, monkeypatch: pytest.
     """
     for platform in ("linux", "win32"):
         monkeypatch.setattr(sys, "platform", platform)
-        assert show_keys(text) == text
+        assert format_keys(text) == text
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert show_keys(text) == shown
+    assert format_keys(text) == shown
 
 
 def test_the_tabs_have_other_keys_on_macos(monkeypatch: pytest.MonkeyPatch) -> None:

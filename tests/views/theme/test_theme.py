@@ -61,7 +61,7 @@ def test_the_bundled_fonts_are_used(appearance: Appearance) -> None:
     assert QFontInfo(appearance.font("body")).family() == "Noto Sans"
     assert list_drawn_families("返金 ₹", appearance.font("body")) == {"BIZ UDPGothic", "Noto Sans"}
     assert QFontInfo(appearance.font("data")).family() == "BIZ UDGothic"
-    assert appearance.font("title").pixelSize() == tokens().type["title"].px
+    assert appearance.font("title").pixelSize() == tokens().type["title"].font_size_px
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 2.0])
@@ -91,7 +91,7 @@ def list_drawn_families(text: str, font: QFont) -> set[str]:
 def test_larger_text_makes_rows_and_controls_higher(appearance: Appearance) -> None:
     """At 200 % text size a row and a button are at least as high as a line of text."""
     appearance.set_text_scale(2.0)
-    assert appearance.font("body").pixelSize() == 2 * tokens().type["body"].px
+    assert appearance.font("body").pixelSize() == 2 * tokens().type["body"].font_size_px
     assert appearance.row_height() >= appearance.line_height("body")
     assert appearance.control_height("button") >= appearance.line_height("body")
 

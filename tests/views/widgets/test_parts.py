@@ -22,7 +22,7 @@ from console.views.widgets.base import ElidedLabel, IconLabel, TextLabel, make_c
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.controls.focus_ring import FocusRing
 from console.views.widgets.controls.inputs import (
-    LONGEST_TYPED_CHARACTERS,
+    MAX_TYPED_CHARACTERS,
     DropDownList,
     Field,
     LineEdit,
@@ -257,7 +257,7 @@ def test_a_differing_side_is_read_out() -> None:
     """
     agree = RecordSideState("Order", "Unpaid", "ring", "text", amount="¥12,000")
     differs = RecordSideState(
-        "Order", "Unpaid", "ring", "text", amount="¥12,000", is_different=True, differs_word="differs"
+        "Order", "Unpaid", "ring", "text", amount="¥12,000", is_different=True, difference_word="differs"
     )
     strip = RecordSideStrip([agree], "Sides")
     before = strip.sizeHint()
@@ -282,8 +282,10 @@ def test_the_last_amount_ends_at_the_margin_of_the_page(show_widget: ShowWidget)
 
 def test_texts_of_all_sides_stay_at_one_height(show_widget: ShowWidget) -> None:
     """The texts of all sides of a record stay at the same height when one side begins or ceases to differ."""
-    agree = RecordSideState("Order", "Unpaid", "ring", "text", amount="¥12,000", fact="read 15:03:10", source="v7")
-    differs = replace(agree, is_different=True, differs_word="differs")
+    agree = RecordSideState(
+        "Order", "Unpaid", "ring", "text", amount="¥12,000", age_text="read 15:03:10", source="v7"
+    )
+    differs = replace(agree, is_different=True, difference_word="differs")
     strip = RecordSideStrip([agree, differs, agree], "Sides")
     show_widget(strip)
     height = strip.height()
@@ -520,7 +522,7 @@ def test_a_result_without_columns_uses_the_whole_line(show_widget: ShowWidget) -
     box.open()
     advice = "Open Lookup (searched: payments, refunds, orders, credit checks, alerts)"
     box.show_groups(
-        [ResultGroup("No records match", (ResultEntry("lookup", "search", advice, right_text="0.05 s"),))]
+        [ResultGroup("No records match", (ResultEntry("lookup", "search", advice, right_side_text="0.05 s"),))]
     )
     with record_drawn_texts() as drawn_texts:
         window.grab()
@@ -672,7 +674,7 @@ def test_the_ages_of_a_panel_are_aligned_beside_its_widest_number(show_widget: S
     column_px = measure_font_runs(((words["Refunds not finished"], True),), "figure")
     for button in (short, long):
         assert isinstance(button, CountLineButton)
-        assert button.measure_count_column() == column_px
+        assert button.measure_count_column_width() == column_px
 
 
 def test_the_wheel_changes_only_a_list_with_the_focus(show_widget: ShowWidget) -> None:
@@ -914,19 +916,19 @@ def test_a_too_long_pasted_text_is_refused_with_a_sentence(show_widget: ShowWidg
     field.show_hint("The colleague reads it")
     show_widget(field)
     assert isinstance(field.edit, QPlainTextEdit)
-    for text in ("あ\n" * 1_000_000, "x" * LONGEST_TYPED_CHARACTERS):
+    for text in ("あ\n" * 1_000_000, "x" * MAX_TYPED_CHARACTERS):
         QApplication.clipboard().setText(text)
         field.edit.paste()
         assert field.text() == ""
         assert field.edit.accessibleDescription() == "input.paste_too_long"
-        assert told[-1] == {"longest": LONGEST_TYPED_CHARACTERS}
-    QApplication.clipboard().setText("あ" * (LONGEST_TYPED_CHARACTERS - 1))
+        assert told[-1] == {"longest": MAX_TYPED_CHARACTERS}
+    QApplication.clipboard().setText("あ" * (MAX_TYPED_CHARACTERS - 1))
     field.edit.paste()
-    assert len(field.text()) == LONGEST_TYPED_CHARACTERS - 1
+    assert len(field.text()) == MAX_TYPED_CHARACTERS - 1
     assert field.edit.accessibleDescription() == "The colleague reads it"
     QApplication.clipboard().setText("one more")
     field.edit.paste()
-    assert len(field.text()) == LONGEST_TYPED_CHARACTERS - 1
+    assert len(field.text()) == MAX_TYPED_CHARACTERS - 1
     QApplication.clipboard().clear()
 
 

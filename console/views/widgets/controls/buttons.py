@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from console.views.runtime.announcer import announce
 from console.views.theme.design_tokens import TextRoleName, Tone, tokens
-from console.views.theme.key_names import show_keys
+from console.views.theme.key_names import format_keys
 from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_runs, split_font_runs
 from console.views.theme.painting import draw_cached_icon, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
@@ -47,11 +47,11 @@ def accept_copy_shortcut(event: QEvent) -> bool:
 
 
 class PaintedButton(QPushButton):
-    """Base class of buttons that paint themselves. `focus_ring` is the gap in px between the edge of the button and
-    its focus ring.
+    """Base class of buttons that paint themselves. `focus_ring_gap_px` is the gap in px between the edge of the
+    button and its focus ring.
     """
 
-    focus_ring = 2
+    focus_ring_gap_px = 2
 
     def __init__(self, accessible_name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -164,7 +164,7 @@ class KeyButton(PaintedButton):
         """If `is_shown` is True, show the shortcut as a key cap in the button, otherwise only in its tooltip. Screen
         readers read the shortcut in either case."""
         self._is_key_shown = is_shown and bool(self.key)
-        self.setToolTip("" if self._is_key_shown else show_keys(self.key))
+        self.setToolTip("" if self._is_key_shown else format_keys(self.key))
         self.updateGeometry()
 
     def set_kind(self, kind: ButtonKind) -> None:
@@ -289,7 +289,7 @@ class KeyButton(PaintedButton):
     def _set_description(self) -> None:
         """Set the text that screen readers read after the name of the button: the shortcut, and the reason if the
         button is disabled."""
-        self.setAccessibleDescription(" ".join(part for part in (show_keys(self.key), self.shown_reason) if part))
+        self.setAccessibleDescription(" ".join(part for part in (format_keys(self.key), self.shown_reason) if part))
 
     def _get_padding_and_gap(self) -> tuple[int, int]:
         """Return, in px, the padding at the left and right edges, and the gap between icon, text and key cap."""
@@ -371,13 +371,13 @@ class IconButton(PaintedButton):
         self.setAccessibleName(accessible_name)
         self.setToolTip(accessible_name)
         self._icon_name, self._px = icon, size_px
-        self.focus_ring = 0
+        self.focus_ring_gap_px = 0
 
     def show_key(self, tooltip: str, key: str) -> None:
         """Show a tooltip that contains the key of the button's action, and give the key to screen readers. The page
         handles the key, not the button."""
-        self.setToolTip(show_keys(tooltip))
-        self.setAccessibleDescription(show_keys(key))
+        self.setToolTip(format_keys(tooltip))
+        self.setAccessibleDescription(format_keys(key))
 
     def sizeHint(self) -> QSize:
         return QSize(
@@ -416,7 +416,7 @@ class LinkButton(PaintedButton):
         self._is_bold = is_bold
         if key:
             QShortcut(QKeySequence(_make_qt_key_sequence(key)), self).activated.connect(self.click)
-            self.setAccessibleDescription(show_keys(key))
+            self.setAccessibleDescription(format_keys(key))
 
     def sizeHint(self) -> QSize:
         width = self._measure_text() + 2

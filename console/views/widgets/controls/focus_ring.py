@@ -69,8 +69,9 @@ class FocusRing(QFocusFrame):
 class FocusRingMover(QObject):
     """The object that moves the application's only focus ring to the widget that has the focus.
 
-    A widget gets the ring if it has an attribute `focus_ring`: the gap in px between its edge and the ring. Rows,
-    list entries, panels and text fields have no such attribute, because they paint their focus inside themselves.
+    A widget gets the ring if it has an attribute `focus_ring_gap_px`: the gap in px between its edge and the ring.
+    Rows, list entries, panels and text fields have no such attribute, because they paint their focus inside
+    themselves.
     """
 
     def __init__(self, app: QApplication) -> None:
@@ -80,7 +81,7 @@ class FocusRingMover(QObject):
 
     @Slot("QWidget*", "QWidget*")
     def _move_ring(self, _old: QWidget | None, new_widget: QWidget | None) -> None:
-        gap = getattr(new_widget, "focus_ring", None)
+        gap = getattr(new_widget, "focus_ring_gap_px", None)
         if self._ring is not None and shiboken6.isValid(self._ring):
             self._ring.surround_widget(None)
         elif gap is not None:
@@ -89,7 +90,7 @@ class FocusRingMover(QObject):
             self._ring.surround_widget(new_widget, gap)
 
     def refresh(self) -> None:
-        """Show the focus ring with its new gap, because the attribute `focus_ring` of the focused widget has
+        """Show the focus ring with its new gap, because the attribute `focus_ring_gap_px` of the focused widget has
         changed."""
         self._move_ring(None, QApplication.focusWidget())
 
@@ -102,7 +103,8 @@ def install_focus_ring() -> None:
 
 
 def refresh_focus_ring() -> None:
-    """Show the focus ring with its new gap, because the attribute `focus_ring` of the focused widget has changed."""
+    """Show the focus ring with its new gap, because the attribute `focus_ring_gap_px` of the focused widget has
+    changed."""
     app = QApplication.instance()
     rings = app.findChild(FocusRingMover) if app else None
     if rings is not None:

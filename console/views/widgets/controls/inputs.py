@@ -44,13 +44,14 @@ from console.views.widgets.controls.focus_ring import refresh_focus_ring
 _COMPLETION_LIST_KEYS = (
     Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_Backtab,
 )  # fmt: skip
-LONGEST_TYPED_CHARACTERS = 100_000
+MAX_TYPED_CHARACTERS = 100_000
 """Largest number of characters of a multi-line input. A text of some megabytes would stop the window for minutes."""
 _TEXT_INSET_PX = 10
 """Space between the left edge of an input and its text. In a text input, the style sheet's border and padding and
 Qt's own margin of 2 px leave this space; drop-down lists and currency symbols have the same space.
 """
-_DROP_DOWN_ARROW_PX, _SPACE_AROUND_ARROW_PX = 14, 20
+_DROP_DOWN_ARROW_WIDTH_PX = 14
+_SPACE_AROUND_ARROW_PX = 20
 _SEPARATOR_PATTERN = re.compile(r"[,.]")
 
 
@@ -58,7 +59,7 @@ class LineEdit(QLineEdit):
     """A single-line text input. While its Field shows an error, the input has a red border, and the focus ring is
     outside the border."""
 
-    focus_ring: int | None = None
+    focus_ring_gap_px: int | None = None
     is_composing = False
     """True while an input method composes text that it hasn't committed yet."""
 
@@ -73,11 +74,11 @@ class MultiLineEdit(QPlainTextEdit):
 
     Signals:
     - paste_refused: the person has pasted or dropped a text with which the input would have more than
-      LONGEST_TYPED_CHARACTERS characters. The input has inserted no part of this text.
+      MAX_TYPED_CHARACTERS characters. The input has inserted no part of this text.
     """
 
     paste_refused = Signal()
-    focus_ring: int | None = None
+    focus_ring_gap_px: int | None = None
     completion_popup: QWidget | None = None
 
     def __init__(self) -> None:
@@ -86,7 +87,7 @@ class MultiLineEdit(QPlainTextEdit):
         self.setFixedHeight(3 * current_appearance().line_height("body") + 14)
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        if self.document().characterCount() + len(source.text()) > LONGEST_TYPED_CHARACTERS:
+        if self.document().characterCount() + len(source.text()) > MAX_TYPED_CHARACTERS:
             self.paste_refused.emit()
         else:
             super().insertFromMimeData(source)
@@ -224,7 +225,7 @@ class Field(QWidget):
         if bool(self.edit.property("error")) == has_error:
             return
         set_style_property(self.edit, "error", has_error)
-        self.edit.focus_ring = tokens().px("focus", "gap") if has_error else None
+        self.edit.focus_ring_gap_px = tokens().px("focus", "gap") if has_error else None
         refresh_focus_ring()
 
     def _show_message(self, message: str, tone: Tone) -> None:
@@ -263,7 +264,7 @@ class MultiLineField(Field):
     @Slot()
     def _show_refused_paste(self) -> None:
         self._has_refused_paste = True
-        self.show_error(self._translate("input.paste_too_long", longest=LONGEST_TYPED_CHARACTERS))
+        self.show_error(self._translate("input.paste_too_long", longest=MAX_TYPED_CHARACTERS))
 
     @Slot()
     def _show_hint_again(self) -> None:
@@ -275,7 +276,7 @@ class CheckBox(QCheckBox):
     """A check box painted in the colours of the theme. Its signal `checkStateChanged` reports each change of its
     state."""
 
-    focus_ring = 2
+    focus_ring_gap_px = 2
 
     def sizeHint(self) -> QSize:
         return _measure_check_or_radio_button(self)
@@ -303,7 +304,7 @@ class RadioButton(QRadioButton):
     """A radio button painted in the colours of the theme. An arrow key moves the focus to the next button of the
     group and selects it, even if no button of the group was selected before."""
 
-    focus_ring = 2
+    focus_ring_gap_px = 2
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         super().keyPressEvent(event)
@@ -356,7 +357,7 @@ def _draw_text_next_to_indicator(painter: QPainter, button: QAbstractButton) -> 
 class DropDownList(QComboBox):
     """A drop-down list. `setCurrentIndex(-1)` selects nothing, so that the person must choose an item."""
 
-    focus_ring = 2
+    focus_ring_gap_px = 2
 
     def __init__(self, name: str, *, placeholder: str = "", parent: QWidget | None = None) -> None:
         """`name` is the accessible name. `placeholder` is the text shown while nothing is selected."""
@@ -378,7 +379,7 @@ class DropDownList(QComboBox):
     def sizeHint(self) -> QSize:
         texts = [self.itemText(index) for index in range(self.count())] + [self.placeholderText()]
         width = max(measure_font_runs(split_font_runs(text)) for text in texts)
-        space_px = _TEXT_INSET_PX + current_appearance().icon_px(_DROP_DOWN_ARROW_PX) + _SPACE_AROUND_ARROW_PX
+        space_px = _TEXT_INSET_PX + current_appearance().icon_px(_DROP_DOWN_ARROW_WIDTH_PX) + _SPACE_AROUND_ARROW_PX
         return QSize(ceil(width) + space_px, current_appearance().control_height("input"))
 
     def minimumSizeHint(self) -> QSize:
@@ -394,7 +395,7 @@ class DropDownList(QComboBox):
         is_empty = self.currentIndex() < 0
         painter.setPen(colour("disabled_text" if not is_enabled else "placeholder" if is_empty else "text"))
         text = self.placeholderText() if is_empty else self.currentText()
-        icon_px = current_appearance().icon_px(_DROP_DOWN_ARROW_PX)
+        icon_px = current_appearance().icon_px(_DROP_DOWN_ARROW_WIDTH_PX)
         available_width = rect.width() - _TEXT_INSET_PX - icon_px - _SPACE_AROUND_ARROW_PX
         runs = elide_font_runs(split_font_runs(text), available_width)
         draw_font_runs(painter, _TEXT_INSET_PX, compute_centred_baseline(0, self.height()), runs)

@@ -5,7 +5,7 @@ from PySide6.QtGui import QAccessible, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.views.theme.design_tokens import Language, Tone, tokens
-from console.views.theme.key_names import show_keys
+from console.views.theme.key_names import format_keys
 from console.views.theme.painting import draw_cached_icon, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
 
@@ -77,7 +77,7 @@ class KeyCap(QWidget):
     def __init__(self, key: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.key = key
-        self.setAccessibleName(show_keys(key))
+        self.setAccessibleName(format_keys(key))
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:

@@ -5,7 +5,7 @@ from PySide6.QtGui import QAccessible, QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from console.views.theme.design_tokens import TextRoleName, Tone
-from console.views.theme.key_names import show_keys
+from console.views.theme.key_names import format_keys
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import IconButton, accept_copy_shortcut
 
@@ -19,7 +19,7 @@ class CopyableId(QWidget):
     """
 
     copied = Signal(str)
-    focus_ring = 2
+    focus_ring_gap_px = 2
     accessible_role = QAccessible.Role.StaticText
     heading_level = 0
 
@@ -43,7 +43,7 @@ class CopyableId(QWidget):
         self._role: TextRoleName = role
         if role == "title":
             self.accessible_role, self.heading_level = QAccessible.Role.Heading, 1
-        self.setAccessibleDescription(f"{show_keys('Ctrl+C')} {copy_label}")
+        self.setAccessibleDescription(f"{format_keys('Ctrl+C')} {copy_label}")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._label = TextLabel(short_form, role, tone)
         self._label.is_decoration = True  # the name of this widget contains it

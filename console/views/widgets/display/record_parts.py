@@ -33,33 +33,33 @@ _EXPLANATION_GAP_PX = 8
 @dataclass(frozen=True, slots=True)
 class RecordSideState:
     """The state of a record on one side: in our database, at the provider, or in the order. `name` is the name of the
-    side. `word`, `icon_name` and `tone` are the state in our words with its icon; `own_word` is the state in the
-    side's own words. `fact` is a line with the age of the state. `source` is a line with the record's version and the
-    person who changed it.
+    side. `state_word`, `icon_name` and `tone` are the state in our words with its icon; `word_of_side` is the state
+    in the side's own words. `age_text` is a line with the age of the state. `source` is a line with the record's
+    version and the person who changed it.
 
     If `is_different` is True, this state contradicts the state on another side; the panel then has a red border, and
-    screen readers read `differs_word`. `has_different_amount` is True if the amounts contradict each other. If
+    screen readers read `difference_word`. `has_different_amount` is True if the amounts contradict each other. If
     `is_amount_missing` is True, this side has given no amount; `amount` is then a dash, which has the muted colour
     and which screen readers leave out.
     """
 
     name: str
-    word: str
+    state_word: str
     icon_name: str
     tone: Tone
-    own_word: str = ""
+    word_of_side: str = ""
     amount: str = ""
-    fact: str = ""
+    age_text: str = ""
     source: str = ""
     is_different: bool = False
-    differs_word: str = ""
+    difference_word: str = ""
     has_different_amount: bool = False
     is_amount_missing: bool = False
 
     def format_spoken_text(self) -> str:
-        marker = self.differs_word if self.is_different else ""
+        marker = self.difference_word if self.is_different else ""
         amount = "" if self.is_amount_missing else self.amount
-        parts = (self.name, marker, self.word, self.own_word, amount, self.fact, self.source)
+        parts = (self.name, marker, self.state_word, self.word_of_side, amount, self.age_text, self.source)
         return ", ".join(part for part in parts if part)
 
 
@@ -152,11 +152,11 @@ class RecordSidePanel(Surface):
         self._state_icon.show_icon(
             "not_equal" if side.is_different else side.icon_name, "bad" if side.is_different else side.tone
         )
-        self._state_label.show_text(side.word, "bad" if side.is_different else side.tone)
-        self._own_word_label.show_text(side.own_word)
+        self._state_label.show_text(side.state_word, "bad" if side.is_different else side.tone)
+        self._own_word_label.show_text(side.word_of_side)
         amount_tone: Tone = "bad" if side.has_different_amount else "muted" if side.is_amount_missing else "text"
         self._amount_label.show_text(side.amount, amount_tone)
-        self._fact_label.show_text(side.fact)
+        self._fact_label.show_text(side.age_text)
         self._source_label.show_text(side.source)
         self._source_label.setVisible(bool(side.source))
         self.update()

@@ -26,18 +26,23 @@ from console.views.theme.theme import current_appearance
 
 ModelIndex = QModelIndex | QPersistentModelIndex
 # Left or right edges of an entry's parts, in px at text size 1.
-_TITLE_X_PX, _DETAIL_X_PX, _AMOUNT_RIGHT_X_PX, _PROVIDER_X_PX, _STATE_X_PX, _MARGIN_PX = 43, 232, 294, 309, 396, 16
+_TITLE_X_PX = 43
+_DETAIL_X_PX = 232
+_AMOUNT_RIGHT_X_PX = 294
+_PROVIDER_X_PX = 309
+_STATE_X_PX = 396
+_MARGIN_PX = 16
 
 
 @dataclass(frozen=True, slots=True)
 class ResultEntry:
     """One result of the search box, from left to right: the icon named `icon`, the title, a secondary text
-    (`detail`), an amount, the name of a provider, a state, and at the right end a text such as an age (`right_text`)
-    and a key cap (`key_cap` is the name of the key). A part that is "" or None isn't shown.
+    (`detail`), an amount, the name of a provider, a state, and at the right end a text such as an age
+    (`right_side_text`) and a key cap (`key_cap` is the name of the key). A part that is "" or None isn't shown.
 
     ResultList emits `key` when the person picks the result. A result with a `disabled_reason` has the muted colour,
-    shows this reason in place of `detail`, and can't be picked. If `right_spoken_text` isn't "", screen readers read
-    this text in place of `right_text`, for example a spoken form of an age.
+    shows this reason in place of `detail`, and can't be picked. If `right_side_spoken_text` isn't "", screen readers
+    read this text in place of `right_side_text`, for example a spoken form of an age.
     """
 
     key: object
@@ -47,14 +52,14 @@ class ResultEntry:
     amount: str = ""
     provider: str = ""
     state: StateCell | None = None
-    right_text: str = ""
-    right_spoken_text: str = ""
+    right_side_text: str = ""
+    right_side_spoken_text: str = ""
     key_cap: str = ""
     disabled_reason: str = ""
 
     def format_spoken_text(self) -> str:
         state = self.state.word if self.state else ""
-        right = self.right_spoken_text or self.right_text
+        right = self.right_side_spoken_text or self.right_side_text
         parts = (self.title, self.detail, self.amount, self.provider, state, right, self.disabled_reason)
         return ", ".join(part for part in parts if part)
 
@@ -212,7 +217,7 @@ class _EntryDelegate(QStyledItemDelegate):
         self._view = view
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: ModelIndex) -> QSize:
-        growth_px = current_appearance().line_height("body") - tokens().type["body"].line
+        growth_px = current_appearance().line_height("body") - tokens().type["body"].line_height_px
         is_heading = isinstance(self._view.get_line_at(index.row()), str)
         return QSize(200, (28 if is_heading else tokens().px("layout", "omnibox.row")) + growth_px)
 
@@ -250,13 +255,13 @@ class _EntryDelegate(QStyledItemDelegate):
         elif entry.provider or entry.state:
             title_width = rect.width() * 0.6
         else:
-            title_width = self._find_right_text_x(rect, entry) - x - 12
+            title_width = self._find_right_side_text_x(rect, entry) - x - 12
         title = elide_font_runs(split_font_runs(entry.title), title_width, is_bold=is_current_entry)
         draw_font_runs(painter, x, baseline, title, is_bold=is_current_entry)
         painter.setPen(colour("muted"))
         draw_font_runs(painter, detail, baseline, split_font_runs(entry.disabled_reason or entry.detail))
         self._draw_amount_and_state(painter, rect, entry, baseline)
-        self._draw_right_text(painter, rect, entry, baseline)
+        self._draw_right_side_text(painter, rect, entry, baseline)
 
     @staticmethod
     def _draw_amount_and_state(painter: QPainter, rect: QRect, entry: ResultEntry, baseline: float) -> None:
@@ -275,14 +280,14 @@ class _EntryDelegate(QStyledItemDelegate):
             draw_state(painter, rect.adjusted(state_x, 0, -120, 0), entry.state)
 
     @staticmethod
-    def _find_right_text_x(rect: QRect, entry: ResultEntry) -> float:
+    def _find_right_side_text_x(rect: QRect, entry: ResultEntry) -> float:
         """Return the x coordinate at which the texts at the right edge of the entry begin."""
-        widths = [measure_font_runs(split_font_runs(entry.right_text))] if entry.right_text else []
+        widths = [measure_font_runs(split_font_runs(entry.right_side_text))] if entry.right_side_text else []
         widths += [measure_key_cap(entry.key_cap)[0] + 12] if entry.key_cap else []
         return rect.right() - _MARGIN_PX - sum(widths)
 
     @staticmethod
-    def _draw_right_text(painter: QPainter, rect: QRect, entry: ResultEntry, baseline: float) -> None:
+    def _draw_right_side_text(painter: QPainter, rect: QRect, entry: ResultEntry, baseline: float) -> None:
         right_x: float = rect.right() - _MARGIN_PX
         if entry.key_cap:
             width, height = measure_key_cap(entry.key_cap)
@@ -296,7 +301,7 @@ class _EntryDelegate(QStyledItemDelegate):
                 current_appearance().colour("border"),
             )
             right_x -= 12
-        if entry.right_text:
-            runs = split_font_runs(entry.right_text)
+        if entry.right_side_text:
+            runs = split_font_runs(entry.right_side_text)
             painter.setPen(current_appearance().colour("muted"))
             draw_font_runs(painter, right_x - measure_font_runs(runs), baseline, runs)

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QListView, QMenu, QStyledItemDelegate, QStyleOptio
 
 from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.theme.design_tokens import tokens
-from console.views.theme.key_names import show_keys
+from console.views.theme.key_names import format_keys
 from console.views.theme.mixed_font_text import compute_centred_baseline, format_menu_entry, format_tooltip
 from console.views.theme.painting import draw_cached_icon, draw_frame
 from console.views.theme.theme import current_appearance
@@ -60,7 +60,7 @@ class _SidebarModel(QAbstractListModel):
         if role == Qt.ItemDataRole.ToolTipRole and entry.is_nested:
             return format_tooltip(entry.name)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return ", ".join(part for part in (entry.name, entry.count, show_keys(entry.shortcut)) if part)
+            return ", ".join(part for part in (entry.name, entry.count, format_keys(entry.shortcut)) if part)
         return None
 
 
@@ -244,7 +244,7 @@ class _SidebarDelegate(QStyledItemDelegate):
             name_runs = painter.fontMetrics().elidedText(name_runs, Qt.TextElideMode.ElideRight, name_width)
         painter.drawText(int(name_x), baseline, name_runs)
         count_width = current_appearance().font_metrics("small_data").horizontalAdvance(entry.count)
-        shortcut_width = current_appearance().font_metrics("caption").horizontalAdvance(show_keys(entry.shortcut))
+        shortcut_width = current_appearance().font_metrics("caption").horizontalAdvance(format_keys(entry.shortcut))
         right_x = box.right() - 8
         name_right = (
             x
@@ -259,7 +259,7 @@ class _SidebarDelegate(QStyledItemDelegate):
         else:
             painter.setFont(current_appearance().font("caption"))
             painter.setPen(colour("muted"))
-            painter.drawText(int(right_x - shortcut_width), baseline, show_keys(entry.shortcut))
+            painter.drawText(int(right_x - shortcut_width), baseline, format_keys(entry.shortcut))
         if entry.count:
             painter.setFont(current_appearance().font("small_data"))
             painter.setPen(colour("text"))

@@ -24,7 +24,9 @@ from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.display.badge import KeyCap
 
 EnvironmentName = Literal["production", "test", "training"]
-_HINT_GAP_PX, _HINT_SPACE_PX, _BAR_MARGIN_PX = 6, 8, 24
+_HINT_WIDGET_GAP_PX = 6
+_EXTRA_GAP_BETWEEN_HINTS_PX = 8
+_BAR_MARGIN_PX = 24
 """Of the line of shortcuts: the gap between two widgets, the further space between two shortcuts, and the margins at
 both ends."""
 
@@ -344,9 +346,9 @@ class ShortcutHintBar(Surface):
         ]
         items: list[QWidget | int | None] = []
         for hint_widgets in self._widgets_by_hint:
-            items += [*hint_widgets, _HINT_SPACE_PX]
+            items += [*hint_widgets, _EXTRA_GAP_BETWEEN_HINTS_PX]
         margins = (_BAR_MARGIN_PX, 0, _BAR_MARGIN_PX, 0)
-        self.setLayout(make_row(*items, None, self.status_label, gap_px=_HINT_GAP_PX, margins=margins))
+        self.setLayout(make_row(*items, None, self.status_label, gap_px=_HINT_WIDGET_GAP_PX, margins=margins))
 
     def event(self, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):
@@ -354,9 +356,9 @@ class ShortcutHintBar(Surface):
         return super().event(event)
 
     def _hide_hints_without_room(self) -> None:
-        space_px = len(self._widgets_by_hint) * (_HINT_SPACE_PX + _HINT_GAP_PX)
+        space_px = len(self._widgets_by_hint) * (_EXTRA_GAP_BETWEEN_HINTS_PX + _HINT_WIDGET_GAP_PX)
         room_px = self.width() - 2 * _BAR_MARGIN_PX - self.status_label.sizeHint().width() - space_px
         for hint_widgets in self._widgets_by_hint:
-            room_px -= sum(widget.sizeHint().width() + _HINT_GAP_PX for widget in hint_widgets)
+            room_px -= sum(widget.sizeHint().width() + _HINT_WIDGET_GAP_PX for widget in hint_widgets)
             for widget in hint_widgets:
                 widget.setVisible(room_px >= 0)
