@@ -14,7 +14,7 @@ from console.settings.unfinished_files import open_unfinished_file
 from console.store.documents.folder import DocumentFolder
 
 fcntl = pytest.importorskip("fcntl", reason="macOS has fcntl")
-FULL_SYNC = 51  # the number of F_FULLFSYNC
+FULL_SYNC_COMMAND = 51  # the number of F_FULLFSYNC
 
 
 def publish_new_file(folder: Path) -> None:
@@ -36,14 +36,14 @@ def write_named_value(folder: Path) -> None:
 
 
 @pytest.fixture(params=[publish_new_file, store_document, sync_existing_file, write_named_value])
-def write(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], None]:
+def write_file(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], None]:
     """Return a function that writes a file as on macOS."""
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(fcntl, "F_FULLFSYNC", FULL_SYNC, raising=False)
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", FULL_SYNC_COMMAND, raising=False)
     return lambda: request.param(tmp_path)
 
 
-def test_macos_empties_the_cache_of_the_disk(write: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_macos_empties_the_cache_of_the_disk(write_file: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
 
     def record_call(descriptor: int, command: int) -> int:
@@ -52,19 +52,19 @@ def test_macos_empties_the_cache_of_the_disk(write: Callable[[], None], monkeypa
         return 0
 
     monkeypatch.setattr(fcntl, "fcntl", record_call)
-    write()
+    write_file()
     assert calls
-    assert set(calls) == {FULL_SYNC}
+    assert set(calls) == {FULL_SYNC_COMMAND}
 
 
-def test_a_share_of_macos_gets_a_plain_fsync(write: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_share_of_macos_gets_a_plain_fsync(write_file: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """If the file system doesn't know the call, the file is written by fsync, as on other systems."""
 
-    def refuse(*_: int) -> int:
+    def raise_not_supported(*_: int) -> int:
         raise OSError(errno.ENOTSUP, "Operation not supported")
 
     synced: list[int] = []
-    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    monkeypatch.setattr(fcntl, "fcntl", raise_not_supported)
     monkeypatch.setattr(os, "fsync", synced.append)
-    write()
+    write_file()
     assert synced

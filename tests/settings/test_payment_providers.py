@@ -31,9 +31,9 @@ from console.store.migrations import upgrade as migrate
 from console.store.spool.spool import Spool
 from console.wiring import providers as payment_wiring
 
-LOOPBACK = "http://127.0.0.1:8080"
+LOOPBACK_URL = "http://127.0.0.1:8080"
 PAYPAY_SETTINGS = {f"CONSOLE_SECRET_PAYPAY_{name}": "x" for name in ("API_KEY", "API_SECRET", "MERCHANT_ID")}
-ATOM_NAMES = (
+ATOM_SETTING_NAMES = (
     "MERCH_ID",
     "PASSWORD",
     "REQUEST_KEY",
@@ -43,7 +43,7 @@ ATOM_NAMES = (
     "REQUEST_HASH_KEY",
     "RESPONSE_HASH_KEY",
 )
-ATOM_SETTINGS = {f"CONSOLE_SECRET_ATOM_{name}": "x" for name in ATOM_NAMES}
+ATOM_SETTINGS = {f"CONSOLE_SECRET_ATOM_{name}": "x" for name in ATOM_SETTING_NAMES}
 
 
 def load_profile_settings(home: Path, profile: str = "", env: Mapping[str, str] | None = None) -> Settings:
@@ -107,7 +107,7 @@ def test_default_settings_are_production_hosts_and_published_rates(tmp_path: Pat
         "two_decimals",
     )
     assert (atom.product, atom.account, atom.spacing_seconds) == ("NSE", "", 1.0)
-    here = load_profile_settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK, "CONSOLE_ATOM_URL": LOOPBACK})
+    here = load_profile_settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK_URL, "CONSOLE_ATOM_URL": LOOPBACK_URL})
     assert (
         here.get_provider_settings(PAYPAY_PLUGIN).spacing_seconds,
         here.get_provider_settings(ATOM_PLUGIN).spacing_seconds,
@@ -176,7 +176,7 @@ def test_a_provider_without_url_and_credentials_is_disabled(tmp_path: Path) -> N
     """A provider with neither a URL nor credentials is disabled."""
     assert payment_wiring.list_configured_providers(load_profile_settings(tmp_path)) == ()
     assert payment_wiring.list_configured_providers(
-        load_profile_settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK})
+        load_profile_settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK_URL})
     ) == ("paypay",)
     assert payment_wiring.list_configured_providers(
         load_profile_settings(tmp_path, env=PAYPAY_SETTINGS | ATOM_SETTINGS)
@@ -199,7 +199,7 @@ def test_the_missing_setting_of_a_provider_is_named(context: ServiceContext) -> 
         assert (detail["variable"], detail["problem"]) == (f"CONSOLE_{name.upper()}_URL", "provider_disabled")
     for secrets, name in ((PAYPAY_SETTINGS, "paypay"), (ATOM_SETTINGS, "atom")):
         for missing in secrets:
-            env = {k: v for k, v in secrets.items() if k != missing} | {f"CONSOLE_{name.upper()}_URL": LOOPBACK}
+            env = {k: v for k, v in secrets.items() if k != missing} | {f"CONSOLE_{name.upper()}_URL": LOOPBACK_URL}
             assert read_refusal_detail(context, name, env=env) == {"variable": missing, "problem": "missing"}
     with pytest.raises(ConsoleError) as caught:
         open_provider_adapter(context, "stripe")
@@ -217,9 +217,9 @@ def test_the_environment_sets_the_address_of_paypay(context: ServiceContext) -> 
     )
     assert (
         get_paypay_url(
-            open_provider_adapter(context, "paypay", env=PAYPAY_SETTINGS | {"CONSOLE_PAYPAY_URL": LOOPBACK})
+            open_provider_adapter(context, "paypay", env=PAYPAY_SETTINGS | {"CONSOLE_PAYPAY_URL": LOOPBACK_URL})
         )
-        == LOOPBACK
+        == LOOPBACK_URL
     )
     many = open_provider_adapter(context, "paypay", env=PAYPAY_SETTINGS).capabilities
     assert (many.allows_repeated_refunds, many.max_refund_count) == (True, 50)
@@ -229,9 +229,9 @@ def test_the_environment_sets_the_address_of_paypay(context: ServiceContext) -> 
     assert (one.allows_repeated_refunds, one.max_refund_count) == (False, 1)
 
 
-def get_paypay_url(alarmbox: PayPay | Atom) -> str:
-    assert isinstance(alarmbox, PayPay)
-    return alarmbox._sender.config.base_url
+def get_paypay_url(paypay: PayPay | Atom) -> str:
+    assert isinstance(paypay, PayPay)
+    return paypay._sender.config.base_url
 
 
 def test_environment_and_version_set_the_addresses_of_atom(tmp_path: Path) -> None:
@@ -253,9 +253,9 @@ def test_environment_and_version_set_the_addresses_of_atom(tmp_path: Path) -> No
     own = "[atom]\nauth_url='https://a.example/otsv2/aipay/auth'\n"
     assert read_atom_urls(own).auth == "https://a.example/otsv2/aipay/auth"
     assert read_atom_urls(own).refund == AtomUrls.make_production_urls().refund
-    here = read_atom_urls(own, {"CONSOLE_ATOM_URL": LOOPBACK})
-    assert here.auth == f"{LOOPBACK}/otsv2/aipay/auth"
-    assert here.refund_status == f"{LOOPBACK}/ots/payment/status"
+    here = read_atom_urls(own, {"CONSOLE_ATOM_URL": LOOPBACK_URL})
+    assert here.auth == f"{LOOPBACK_URL}/otsv2/aipay/auth"
+    assert here.refund_status == f"{LOOPBACK_URL}/ots/payment/status"
 
 
 @pytest.fixture
@@ -267,7 +267,11 @@ def sandbox() -> Iterator[Sandbox]:
 def test_the_documented_variables_open_both_providers(context: ServiceContext, sandbox: Sandbox) -> None:
     """The environment variables that the documentation of the sandbox lists are enough to open PayPay and Atom."""
     env = {"CONSOLE_PAYPAY_URL": sandbox.url, "CONSOLE_ATOM_URL": sandbox.url}
-    names = [f"ATOM_{name}" for name in ATOM_NAMES] + ["PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID"]
+    names = [f"ATOM_{name}" for name in ATOM_SETTING_NAMES] + [
+        "PAYPAY_API_KEY",
+        "PAYPAY_API_SECRET",
+        "PAYPAY_MERCHANT_ID",
+    ]
     env |= {f"CONSOLE_SECRET_{name}": getattr(credentials, name) for name in names}
     for name in provider_registry.list_provider_names():
         sandbox.control.payments_control.register_payment(name, "ORD-1", 3300)
@@ -288,7 +292,7 @@ def test_the_doctor_names_missing_settings_of_a_gateway(tmp_path: Path) -> None:
     assert read_health_checks({})["paypay"] == (True, "doctor.gateway.off", None)
     assert read_health_checks(PAYPAY_SETTINGS)["paypay"] == (True, "doctor.gateway.ok", None)
     lacking = {name: text for name, text in ATOM_SETTINGS.items() if "SALT" not in name} | {
-        "CONSOLE_ATOM_URL": LOOPBACK
+        "CONSOLE_ATOM_URL": LOOPBACK_URL
     }
     salts = ("CONSOLE_SECRET_ATOM_REQUEST_SALT", "CONSOLE_SECRET_ATOM_RESPONSE_SALT")
     assert read_health_checks(lacking)["atom"] == (False, "doctor.gateway.bad", salts)

@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError
 from console.providers.paypay.plugin import PLUGIN as PAYPAY
 from console.settings.settings import Settings, _read_macos_language, detect_system_language, load_settings
 
-LOOPBACK = "http://127.0.0.1:8080"
+LOOPBACK_URL = "http://127.0.0.1:8080"
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_each_key_of_the_settings_file_is_read(env: dict[str, str], tmp_path: Pa
         redis_url = "redis://127.0.0.1:6379/0"
         environment = "test"
         [alarmbox]
-        url = "{LOOPBACK}/"
+        url = "{LOOPBACK_URL}/"
         find_purchases = true
         spacing_seconds = 0.5
         test_account = true
@@ -102,7 +102,7 @@ def test_each_key_of_the_settings_file_is_read(env: dict[str, str], tmp_path: Pa
     assert settings.documents_url == f"file://{tmp_path}/papers"
     assert settings.redis_url == "redis://127.0.0.1:6379/0"
     assert settings.environment == "test"
-    assert (settings.get_provider_url("alarmbox"), settings.finds_alarmbox_purchases) == (LOOPBACK, True)
+    assert (settings.get_provider_url("alarmbox"), settings.finds_alarmbox_purchases) == (LOOPBACK_URL, True)
     assert (settings.alarmbox_spacing_seconds, settings.is_alarmbox_test_account) == (0.5, True)
     assert (settings.get_provider_url("paypay"), settings.get_provider_url("atom")) == (
         "https://paypay.example",
@@ -189,7 +189,7 @@ def test_an_unknown_host_in_the_profile_is_refused(env: dict[str, str], tmp_path
         ("alarmbox", "https://API.alarmbox.jp"),
         ("paypay", "https://apigw.stg.paypay.ne.jp:443"),
         ("atom", "https://caller.atomtech.in"),
-        ("alarmbox", LOOPBACK),
+        ("alarmbox", LOOPBACK_URL),
         ("paypay", "http://[::1]:8"),
     ],
 )
@@ -366,7 +366,7 @@ def test_valid_values_are_accepted(env: dict[str, str]) -> None:
     settings = Settings.load(
         env
         | {
-            "CONSOLE_ALARMBOX_URL": LOOPBACK,
+            "CONSOLE_ALARMBOX_URL": LOOPBACK_URL,
             "CONSOLE_OPERATOR": "Op_A.b-" + "9" * 25,
             "CONSOLE_CLIENTS": "1, 42 ,999999999999999999",
             "CONSOLE_TIME_SCALE": "12.5",
@@ -478,7 +478,7 @@ TEST_SWITCHES = {
 REMOTE_PROVIDER_SETTINGS = {
     "a provider's URL elsewhere": {"CONSOLE_ALARMBOX_URL": "https://alarmbox.example"},
     "another provider's URL elsewhere": {
-        "CONSOLE_ALARMBOX_URL": LOOPBACK,
+        "CONSOLE_ALARMBOX_URL": LOOPBACK_URL,
         "CONSOLE_PAYPAY_URL": "https://paypay.example",
     },
     "credentials without a URL": {"CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "id"},
@@ -497,7 +497,7 @@ def test_switches_for_tests_never_meet_a_real_provider(
     assert (detail["variable"], detail["problem"]) == (switch, "loopback_only")
 
 
-@pytest.mark.parametrize("url", [LOOPBACK, "http://localhost:1", "http://[::1]:8080", "https://127.8.9.1"])
+@pytest.mark.parametrize("url", [LOOPBACK_URL, "http://localhost:1", "http://[::1]:8080", "https://127.8.9.1"])
 def test_switches_for_tests_are_accepted_with_local_providers(env: dict[str, str], url: str) -> None:
     """If all providers are on loopback, every switch for tests is accepted, with or without credentials."""
     given = {"CONSOLE_ALARMBOX_URL": url, "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "id"}
@@ -540,9 +540,9 @@ def test_calls_are_spaced_unless_the_provider_is_here(env: dict[str, str], tmp_p
     profile replaces both defaults.
     """
     assert Settings.load(env).alarmbox_spacing_seconds == 1.0
-    assert Settings.load(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK}).alarmbox_spacing_seconds == 0.0
+    assert Settings.load(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK_URL}).alarmbox_spacing_seconds == 0.0
     (tmp_path / "profile.toml").write_text("[alarmbox]\nspacing_seconds = 2\n")
-    assert Settings.load(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK}).alarmbox_spacing_seconds == 2.0
+    assert Settings.load(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK_URL}).alarmbox_spacing_seconds == 2.0
 
 
 def test_a_relative_database_path_becomes_absolute(
@@ -604,7 +604,9 @@ def test_a_provider_is_enabled_by_url_or_credentials(env: dict[str, str]) -> Non
     assert not any(map(without.is_enabled, ("alarmbox", "paypay", "atom")))
     secrets = {"CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "a", "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": "b"}
     assert load_settings(env | secrets, find_keyring=lambda: None).is_enabled("alarmbox")
-    assert load_settings(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK}, find_keyring=lambda: None).is_enabled("alarmbox")
+    assert load_settings(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK_URL}, find_keyring=lambda: None).is_enabled(
+        "alarmbox"
+    )
 
 
 @pytest.mark.parametrize("name", ["p%20q", "50%", "a b#c", "デスク", *(["who?"] if sys.platform != "win32" else [])])

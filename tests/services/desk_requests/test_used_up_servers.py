@@ -244,7 +244,7 @@ def test_sessions_that_fill_the_temporary_folder_are_ended(small_folder: str) ->
         ]
         told: list[EndedSession] = []
 
-        def have_all_looks_succeeded() -> bool:
+        def run_all_worker_checks() -> bool:
             """Run the four looks of the worker; return False if a slow server removed op-a's table too late, so that
             the looks must be repeated.
             """
@@ -256,7 +256,7 @@ def test_sessions_that_fill_the_temporary_folder_are_ended(small_folder: str) ->
                         return False
             return True
 
-        wait_until(have_all_looks_succeeded, "a look that sees the room")
+        wait_until(run_all_worker_checks, "a look that sees the room")
         assert told == expected
         with pytest.raises(pymysql.MySQLError, match="locked"):
             people.open_connection("op-a")

@@ -155,7 +155,7 @@ def test_a_request_being_taken_is_not_reported_as_lapsed(
 
         return worker._context.write(take_and_wait)
 
-    def is_over() -> bool:
+    def has_request_expired() -> bool:
         (row,) = place.sql("SELECT MAX(expires_at) < UTC_TIMESTAMP(6) FROM requests WHERE action = 'purchase'")
         return bool(row[0])
 
@@ -170,8 +170,8 @@ def test_a_request_being_taken_is_not_reported_as_lapsed(
             )
             late = threads.submit(take_slowly)
             assert is_taken.wait(MAX_WAIT_SECONDS)
-            wait_until(is_over, "the end of its time")
-            wait_until(lambda: bought.done() or is_asking_for_withdrawal(place), "the desk to see it")
+            wait_until(has_request_expired, "the end of its time")
+            wait_until(lambda: bought.done() or has_withdrawal_been_sent(place), "the desk to see it")
         finally:
             may_commit.set()
         taken = late.result(MAX_WAIT_SECONDS)
@@ -185,7 +185,7 @@ def test_a_request_being_taken_is_not_reported_as_lapsed(
     assert told.value.code == ("worker_away" if taken is None else "no_operator")
 
 
-def is_asking_for_withdrawal(place: Place) -> bool:
+def has_withdrawal_been_sent(place: Place) -> bool:
     """Return True if an SQL statement that withdraws a request is waiting for a lock or has succeeded."""
     waiting = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'INSERT INTO requests%withdraw%'"
     return place.sql(waiting) != [(0,)] or bool(place.sql("SELECT 1 FROM requests WHERE action = 'withdraw'"))

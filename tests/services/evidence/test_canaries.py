@@ -50,7 +50,7 @@ def record_all_logs() -> Iterator[io.StringIO]:
             logger.setLevel(level)
 
 
-def record_texts_of(call: Callable[[], object], texts: list[str]) -> ConsoleError | None:
+def call_and_record_texts(call: Callable[[], object], texts: list[str]) -> ConsoleError | None:
     """Call `call`, and append its result, or the texts and traceback of its error, to `texts`. Return the error if it
     is a ConsoleError, otherwise None.
     """
@@ -120,19 +120,23 @@ def _cause_every_kind_of_result(
 
     def buy_and_record_texts(number: str) -> ConsoleError | None:
         request = PurchaseRequest(number, "1", comment=MARKED_COMMENT)
-        return record_texts_of(lambda: console.credit_checks.purchase(request), texts)
+        return call_and_record_texts(lambda: console.credit_checks.purchase(request), texts)
 
     buy_and_record_texts(CORPORATION_NUMBERS[0])
     for number, fault in zip(CORPORATION_NUMBERS[1:4], ("close_after_charge", "html", "token_expired"), strict=True):
         sandbox.control.add_fault(fault, call="purchase", number=number)
         buy_and_record_texts(number)
     (unknown,) = console.lookup.find_records(CORPORATION_NUMBERS[1]).credit_checks
-    record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), texts)
-    record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), texts)
+    call_and_record_texts(
+        lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), texts
+    )
+    call_and_record_texts(
+        lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), texts
+    )
     _break_the_database(console, unknown, texts, monkeypatch)
     sandbox.control.revoke_tokens()
     buy_and_record_texts(CORPORATION_NUMBERS[4])
-    record_texts_of(console.recovery.run_all_tasks, texts)
+    call_and_record_texts(console.recovery.run_all_tasks, texts)
 
 
 def _break_the_database(
@@ -141,7 +145,7 @@ def _break_the_database(
     """Execute an SQL statement that fails and has personal data among its values."""
     with monkeypatch.context() as broken, console.acting_as("lead-b"):
         broken.setattr("console.store.records.evidence.make_present_time_value", lambda _conn, _at: object())
-        record_texts_of(
+        call_and_record_texts(
             lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), texts
         )
     assert "InterfaceError" in texts[-1] or "ProgrammingError" in texts[-1] or "StatementError" in texts[-1], texts[

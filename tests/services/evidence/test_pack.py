@@ -74,7 +74,7 @@ class PackDesk:
         with self.console.acting_as(by):
             return self.console.recovery.write_evidence_pack("credit-check", id or self.record.id, self.folder / name)
 
-    def sql(self, statement: str, **values: object) -> None:
+    def execute_sql(self, statement: str, **values: object) -> None:
         """Execute the statement in a transaction."""
         with self.console.database.write_without_retries() as tx:
             tx.conn.execute(text(statement), values)
@@ -135,7 +135,7 @@ def list_problems(verdict: PackVerification) -> set[tuple[str, str]]:
     return {(one.file, one.code) for one in verdict.problems}
 
 
-def test_a_pack_has_everything_and_is_whole(pack_desk: PackDesk) -> None:
+def test_a_pack_contains_all_parts_and_is_intact(pack_desk: PackDesk) -> None:
     """A pack contains the timeline in both languages and as JSON and PDF, the record, the provider's answers, the
     document, the audit rows and instructions for the verification. The verification reports the pack as intact.
     """
@@ -173,7 +173,7 @@ def test_the_pack_has_the_timeline_as_a_printable_page(pack_desk: PackDesk, monk
     assert verify_pack(Path(written.file), written.sha256).is_intact
 
 
-def test_the_same_facts_give_the_same_bytes(pack_desk: PackDesk) -> None:
+def test_packs_of_the_same_facts_have_the_same_bytes(pack_desk: PackDesk) -> None:
     """A later pack of a record has the same bytes, although people have read or exported the record in the meantime.
     A new fact about the record changes the bytes.
     """
@@ -344,7 +344,7 @@ much larger than usual, because the test machine may be busy.
 """
 
 
-def verify_in_process(file: Path) -> dict[str, object]:
+def verify_pack_in_own_process(file: Path) -> dict[str, object]:
     """Verify the pack in a separate process; return the verdict, the peak memory (bytes) and the processor time
     (seconds) of that process, and the first problems found.
     """
@@ -415,7 +415,7 @@ def test_a_small_file_is_verified_with_bounded_memory(tmp_path: Path, title: str
     """A small pack file decompresses to a large one: the verification reads it with limited memory, and reports that
     it isn't intact.
     """
-    found = verify_in_process(write_pack_file(tmp_path / "bomb.zip", EXPANDING_PARTS_BY_TITLE[title]()))
+    found = verify_pack_in_own_process(write_pack_file(tmp_path / "bomb.zip", EXPANDING_PARTS_BY_TITLE[title]()))
     assert not found["whole"]
     assert (found["peak"] < _MAX_PEAK_BYTES, found["seconds"] < _MAX_PROCESSOR_SECONDS) == (True, True), found  # type: ignore[operator]
 
@@ -437,7 +437,7 @@ def test_a_huge_manifest_is_verified_with_bounded_memory(tmp_path: Path, inside:
     file = tmp_path / "bomb.zip"
     with zipfile.ZipFile(file, "w", packing) as pack:
         pack.writestr("manifest.json", b'{"files": [' + inside * ((23 << 20) // len(inside)) + b"1]}")
-    found = verify_in_process(file)
+    found = verify_pack_in_own_process(file)
     assert not found["whole"]
     assert (found["peak"] < _MAX_PEAK_BYTES, found["seconds"] < _MAX_PROCESSOR_SECONDS) == (True, True), found  # type: ignore[operator]
 
@@ -461,7 +461,7 @@ def test_a_repacked_damaged_part_is_found(tmp_path: Path, part: str) -> None:
     assert not verify_pack(file).is_intact
 
 
-def test_the_sum_of_all_parts_is_bounded(tmp_path: Path) -> None:
+def test_the_total_size_of_all_parts_is_bounded(tmp_path: Path) -> None:
     """Fifty parts of a pack claim 48 MiB each: the verification refuses the pack as too large and unpacks nothing."""
     file = write_pack_file(tmp_path / "bomb.zip", {f"documents/{number}.pdf": b"x" * 777 for number in range(50)})
     file.write_bytes(file.read_bytes().replace((777).to_bytes(4, "little"), (48 << 20).to_bytes(4, "little")))
@@ -477,7 +477,7 @@ def test_a_part_longer_than_stated_is_not_unpacked(tmp_path: Path) -> None:
     said = (40 << 20).to_bytes(4, "little")
     assert raw.count(said) >= 1
     file.write_bytes(raw.replace(said, (9).to_bytes(4, "little")))
-    found = verify_in_process(file)
+    found = verify_pack_in_own_process(file)
     assert not found["whole"]
     assert found["peak"] < _MAX_PEAK_BYTES  # type: ignore[operator]
 
@@ -489,13 +489,13 @@ def test_hostile_texts_stay_texts(pack_desk: PackDesk) -> None:
     """A hostile text of a provider or a person does not become a file name, a separate line or a formula in the
     pack.
     """
-    pack_desk.sql(
+    pack_desk.execute_sql(
         "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body)"
         " VALUES ('credit-check', :of, '2026-11-20 03:00:00.000000', :evil, :evil, :evil, :evil, :evil)",
         of=pack_desk.record.id,
         evil=HOSTILE_TEXT.replace("\x00", ""),
     )
-    pack_desk.sql(
+    pack_desk.execute_sql(
         "UPDATE hansha_alarmbox_credit_checks SET company_name = :evil", evil=HOSTILE_TEXT.replace("\x00", "")[:200]
     )
     path = Path(pack_desk.write_pack().file)
@@ -560,7 +560,7 @@ def test_a_document_with_an_invalid_hash_is_left_out(pack_desk: PackDesk, hash: 
     """A document with an invalid hash is left out of the pack. The manifest lists it under a neutral name, and the
     invalid text appears neither in the pack nor in the result.
     """
-    pack_desk.sql("UPDATE documents SET sha256 = :hash", hash=hash)
+    pack_desk.execute_sql("UPDATE documents SET sha256 = :hash", hash=hash)
     written = pack_desk.write_pack()
     contents = read_parts(Path(written.file))
     assert not [name for name in contents if name.startswith("documents/")]
@@ -650,12 +650,12 @@ def test_a_pack_is_written_without_unnamed_files_and_hard_links(
     """
     monkeypatch.setattr("console.settings.unfinished_files._UNNAMED_FILE_FLAG", 0)
 
-    def raise_no_links(self: Path, target: Path) -> None:
+    def raise_links_not_supported(self: Path, target: Path) -> None:
         raise PermissionError("no links here")
 
-    monkeypatch.setattr(Path, "hardlink_to", raise_no_links)
+    monkeypatch.setattr(Path, "hardlink_to", raise_links_not_supported)
     if not can_rename_to_new_name:
-        monkeypatch.setattr(unfinished_files, "_rename_to_new_name", raise_no_links)
+        monkeypatch.setattr(unfinished_files, "_rename_to_new_name", raise_links_not_supported)
     assert verify_pack(Path(pack_desk.write_pack().file)).is_intact
     with pytest.raises(ConsoleError):
         pack_desk.write_pack()
@@ -673,13 +673,13 @@ def test_a_file_system_without_hard_links_names_a_pack_in_one_step(
     """
     monkeypatch.setattr("console.settings.unfinished_files._UNNAMED_FILE_FLAG", 0)
 
-    def raise_no_links(self: Path, target: Path) -> None:
+    def raise_links_not_supported(self: Path, target: Path) -> None:
         raise PermissionError("no links here")
 
     def stop_between_two_calls(self: Path, target: Path) -> None:
         raise AssertionError("a second call")
 
-    monkeypatch.setattr(Path, "hardlink_to", raise_no_links)
+    monkeypatch.setattr(Path, "hardlink_to", raise_links_not_supported)
     monkeypatch.setattr(Path, "replace", stop_between_two_calls)
     assert verify_pack(Path(pack_desk.write_pack().file)).is_intact
     assert [file.name for file in pack_desk.folder.iterdir()] == ["case.zip"]
@@ -731,7 +731,7 @@ def test_a_pack_is_renamed_on_a_windows_without_hard_links(
     """
     monkeypatch.setattr("console.settings.unfinished_files._UNNAMED_FILE_FLAG", 0)
 
-    def raise_no_links(self: Path, target: Path) -> None:
+    def raise_links_not_supported(self: Path, target: Path) -> None:
         raise OSError(errno.EINVAL, "no links here")
 
     rename = Path.replace
@@ -741,10 +741,10 @@ def test_a_pack_is_renamed_on_a_windows_without_hard_links(
             raise PermissionError(errno.EACCES, "The process cannot access the file")
         return rename(path, target)
 
-    monkeypatch.setattr(unfinished_files, "_rename_to_new_name", raise_no_links)
-    monkeypatch.setattr(Path, "hardlink_to", raise_no_links)
+    monkeypatch.setattr(unfinished_files, "_rename_to_new_name", raise_links_not_supported)
+    monkeypatch.setattr(Path, "hardlink_to", raise_links_not_supported)
     with monkeypatch.context() as full_stick:
-        full_stick.setattr(Path, "replace", raise_no_links)
+        full_stick.setattr(Path, "replace", raise_links_not_supported)
         assert call_for_refusal_code(pack_desk.write_pack) == "storage_full"
         assert list(pack_desk.folder.iterdir()) == []
     monkeypatch.setattr(Path, "replace", rename_like_windows)
@@ -783,7 +783,7 @@ def test_the_pack_of_a_refund_has_only_its_own_records(scene: PaymentDesk) -> No
         f"UPDATE payments SET payer_ref = '{PAYER}'",
         f'UPDATE payment_events SET body = \'{{"payer":"{PAYER}"}}\' WHERE payment_id IS NOT NULL',
     )
-    with _make_folder() as folder:
+    with _make_temporary_folder() as folder:
         written = scene.console.recovery.write_evidence_pack("refund", mine, folder / "case.zip")
         verdict = verify_pack(Path(written.file), written.sha256)
         contents = read_parts(Path(written.file))
@@ -804,7 +804,7 @@ def test_database_accounts_may_read_the_rows_of_a_pack(sql_server: SqlServer) ->
     approver's own rows. The accounts of the worker and of an administrator are refused.
     """
     whose: dict[str, object] = {}
-    with open_team(sql_server) as people, _make_folder() as folder:
+    with open_team(sql_server) as people, _make_temporary_folder() as folder:
         shared = (folder / "documents").as_uri()
 
         def open_desk(person: str) -> Console:
@@ -837,7 +837,7 @@ def test_database_accounts_may_read_the_rows_of_a_pack(sql_server: SqlServer) ->
 def test_no_secret_is_in_a_pack(scene: PaymentDesk) -> None:
     """A pack contains none of the desk's keys, passwords and tokens."""
     refund = _pay_and_request_refund(scene, "ORD-1")
-    with _make_folder() as folder:
+    with _make_temporary_folder() as folder:
         written = scene.console.recovery.write_evidence_pack("refund", refund, folder / "case.zip")
         whole = b"".join(read_parts(Path(written.file)).values())
     environment = scene.console.settings
@@ -855,7 +855,9 @@ def test_many_answers_are_exported_with_bounded_memory(pack_desk: PackDesk) -> N
 
     from console.store.schema.core import evidence
 
-    pack_desk.sql("INSERT INTO orders (id, merch_txn_id, total_amount, currency) VALUES (7, 'ORD-7', 1, 'JPY')")
+    pack_desk.execute_sql(
+        "INSERT INTO orders (id, merch_txn_id, total_amount, currency) VALUES (7, 'ORD-7', 1, 'JPY')"
+    )
     row = {"subject_kind": "order", "subject_id": 7, "source": "paypay.payment", "who": "op-a", "sha256": "0" * 64,
            "summary": "s", "at": pack_desk.console._context.now().replace(tzinfo=None)}  # fmt: skip
     with pack_desk.console.database.write_without_retries() as tx:
@@ -870,7 +872,7 @@ def test_many_answers_are_exported_with_bounded_memory(pack_desk: PackDesk) -> N
 
 
 @contextmanager
-def _make_folder() -> Iterator[Path]:
+def _make_temporary_folder() -> Iterator[Path]:
     """Yield a temporary folder for packs."""
     with make_quick_folder() as folder:
         yield folder

@@ -36,7 +36,7 @@ def records(pack_desk: PackDesk) -> list[tuple[str, int]]:
 
 
 @pytest.fixture(autouse=True)
-def auditor(pack_desk: PackDesk, records: list[tuple[str, int]]) -> Iterator[None]:
+def act_as_auditor(pack_desk: PackDesk, records: list[tuple[str, int]]) -> Iterator[None]:
     """In each test of this module the auditor is the acting person."""
     with pack_desk.console.acting_as("aud-e"):
         yield
@@ -102,12 +102,12 @@ def test_a_refused_or_cancelled_bundle_leaves_no_file(pack_desk: PackDesk, recor
     """
     path, write = pack_desk.folder / "all.zip", pack_desk.console.recovery.write_evidence_bundle
 
-    def cancel_after_first(done: int, _of: int) -> None:
+    def cancel_after_first_pack(done: int, _of: int) -> None:
         if done:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write(records, path, cancel_after_first)
+        write(records, path, cancel_after_first_pack)
     for wrong, code in (([], "usage"), ([("credit-check", 1 << 40)], "not_found")):
         with pytest.raises(ConsoleError) as refused:
             write(wrong, path)

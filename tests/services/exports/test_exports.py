@@ -111,15 +111,15 @@ def test_every_exported_list_has_the_values_of_its_service(
         # The trail grows by the exports themselves, and what is unknown grows older while they are written.
         if request.name is not ListName.AUDIT and request.subject != "time_to_truth":
             assert written.row_count == len(rows)
-            compare_sheet(sheet_file, table, rows)
-            compare_csv(csv_file, table, rows)
+            require_sheet_with_rows(sheet_file, table, rows)
+            require_csv_with_rows(csv_file, table, rows)
         assert csv_file.read_bytes().startswith(b"\xef\xbb\xbf")
         assert b"\n" not in csv_file.read_bytes().replace(b"\r\n", b"")
         filled |= {request.name} if written.row_count else set()
     assert filled == set(ListName) - {ListName.RUNS, ListName.DIFFERENCES, ListName.COMPANIES}
 
 
-def compare_sheet(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
+def require_sheet_with_rows(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
     """Assert that the workbook has these rows, with the cell types of the table's columns, and names the exporting
     person.
     """
@@ -136,7 +136,7 @@ def compare_sheet(file: Path, table: ExportTable, rows: list[list[Any]]) -> None
     assert "aud-e" in str(list(about.values))
 
 
-def compare_csv(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
+def require_csv_with_rows(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
     """Assert that the CSV file has the table's column titles and these rows as texts."""
     titles, *found = csv.reader(file.read_text("utf-8-sig").splitlines())
     assert titles == [column.title for column in table.columns]
@@ -568,7 +568,7 @@ def test_a_harmless_text_gets_no_apostrophe(text: str) -> None:
     assert cells.make_csv_cell(CellKind.TEXT, text) == text
 
 
-def test_a_long_text_is_judged_at_once() -> None:
+def test_a_long_cell_text_is_checked_without_delay() -> None:
     """The regular expression that finds texts which a spreadsheet would change doesn't backtrack: it decides quickly
     about the longest cell that almost matches.
     """

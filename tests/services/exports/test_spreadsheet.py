@@ -29,7 +29,7 @@ from tests.services.exports.test_exports import make_expected_sheet_value, make_
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 SOFFICE = shutil.which("soffice")
-CSV_LANGUAGES = {"ja": 1041, "en": 1033}
+CSV_LANGUAGE_IDS = {"ja": 1041, "en": 1033}
 """Windows' numbers of the languages by whose rules LibreOffice decides if a text is a number or a day."""
 MAX_RELATIVE_DIFFERENCE, MAX_INSTANT_DIFFERENCE = 1e-14, timedelta(milliseconds=1)
 """Largest difference between a written and a saved value: for a number, relative to the number; for an instant, as a
@@ -69,7 +69,7 @@ def open_and_save(files: Sequence[Path], folder: Path, csv_language: str = "") -
     commas, and with recognition of numbers and days.
     """
     folder.mkdir()
-    language = CSV_LANGUAGES.get(csv_language)
+    language = CSV_LANGUAGE_IDS.get(csv_language)
     reading = [f"--infilter=CSV:44,34,76,1,,{language},false,true"] if language else []
     # One profile for both calls of a test: to make one takes LibreOffice a second of processor time.
     profile = f"-env:UserInstallation={(folder.parent / 'profile').as_uri()}"

@@ -83,7 +83,7 @@ def raise_after_commit(failure: Exception) -> Iterator[None]:
         yield
 
 
-def read_answer(act: Callable[[], Refund]) -> tuple[Refund | ConsoleError, bool]:
+def call_and_read_answer(act: Callable[[], Refund]) -> tuple[Refund | ConsoleError, bool]:
     """Call the action; return its refund or error, and True if this answer repeats the answer of an earlier call."""
     with request_ids.watch_for_repeated_request() as repeats:
         try:
@@ -110,17 +110,17 @@ def test_a_call_that_fails_after_commit_returns_its_result(place: Place, money_s
     for nth, failure in enumerate(FAILURE_ERRORS):
         payment, act = _prepare_request(money_stage, f"once-{nth}")
         with raise_after_commit(failure):
-            first, _ = read_answer(act)
+            first, _ = call_and_read_answer(act)
         assert isinstance(first, Refund), (failure, first)
-        assert read_answer(act) == (first, True)
+        assert call_and_read_answer(act) == (first, True)
         assert _read_refund_states(place, payment) == [("requested",)]
     payment, act = _prepare_request(money_stage, "longer")
     with (
         raise_after_commit(FAILURE_ERRORS[0]),
         raise_at_first_calls(READ_REFUND_FUNCTION, FAILURE_ERRORS[0], times=99),
     ):
-        assert getattr(read_answer(act)[0], "code", None) == "database_unreachable"
-    first, is_repetition = read_answer(act)
+        assert getattr(call_and_read_answer(act)[0], "code", None) == "database_unreachable"
+    first, is_repetition = call_and_read_answer(act)
     assert (isinstance(first, Refund), is_repetition) == (True, True), first
     assert _read_refund_states(place, payment) == [("requested",)]
 
@@ -133,17 +133,17 @@ def test_an_answer_that_could_not_be_stored_is_stored_later(place: Place, money_
     for nth, failure in enumerate(FAILURE_ERRORS):
         _, act = _prepare_request(money_stage, f"moment-{nth}")
         with raise_at_first_calls(STORE_ANSWER_FUNCTION, failure, times=2) as failed:
-            first, _ = read_answer(act)
+            first, _ = call_and_read_answer(act)
         assert (len(failed), isinstance(first, Refund)) == (2, True), (failure, first)
-        assert read_answer(act) == (first, True)
+        assert call_and_read_answer(act) == (first, True)
     payment, act = _prepare_request(money_stage, "longer")
     with raise_at_first_calls(STORE_ANSWER_FUNCTION, FAILURE_ERRORS[0], times=99):
-        first, _ = read_answer(act)
+        first, _ = call_and_read_answer(act)
     assert isinstance(first, Refund)
     money_stage.move_clocks()
-    assert read_answer(act) == (first, True)
+    assert call_and_read_answer(act) == (first, True)
     money_stage.maker.refunds.withdraw(first.id)
-    assert read_answer(act) == (first, True)
+    assert call_and_read_answer(act) == (first, True)
     assert _read_refund_states(place, payment) == [("withdrawn",)]
 
 
@@ -163,11 +163,11 @@ def test_an_approval_is_returned_despite_its_refunds_unknown_outcome(place: Plac
     money_stage.sandbox.control.add_fault("close_after_charge", call="paypay_refund", payment=target.number)
     money_stage.move_clocks(timedelta(seconds=1))
     money_stage.checker.recovery.run_all_tasks()
-    first, is_repetition = read_answer(approve_refund)
+    first, is_repetition = call_and_read_answer(approve_refund)
     assert isinstance(first, Refund), first
     assert (first.state, first.certainty, is_repetition) == (RefundState.SUBMITTING, Certainty.UNKNOWN, True)
     money_stage.settle_and_check(target, "done", "an approval")
-    assert read_answer(approve_refund) == (first, True)
+    assert call_and_read_answer(approve_refund) == (first, True)
     money_stage.check_all_rules()
 
 

@@ -26,7 +26,7 @@ from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.refusals import call_for_refusal
 from tests.support.waiting import wait_until
 
-FIRST_NUMBER, SECOND_NUMBER, THIRD_NUMBER = invent_numbers(3, seed=21)
+FIRST_CORPORATION_NUMBER, SECOND_CORPORATION_NUMBER, THIRD_CORPORATION_NUMBER = invent_numbers(3, seed=21)
 ROLLBACK_ERROR_CODE = "database_went_back"
 pytestmark = pytest.mark.expects_log("a loss is an error in the log")
 
@@ -36,7 +36,7 @@ def clock(hand_clock: ManualClock) -> ManualClock:
     return hand_clock
 
 
-def buy_check(console: Console, number: str = FIRST_NUMBER) -> CreditCheck:
+def buy_check(console: Console, number: str = FIRST_CORPORATION_NUMBER) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, "1"))
 
 
@@ -92,7 +92,7 @@ def lose_purchase(
     with place.desk(alarmbox, clock) as knowing:
         bought = buy_one(knowing)
     with place.desk(alarmbox, clock, person="op-b", desk=2) as reader:
-        assert reader.lookup.find_records(FIRST_NUMBER).credit_checks
+        assert reader.lookup.find_records(FIRST_CORPORATION_NUMBER).credit_checks
         wait_until(lambda: has_newest_anchor(reader, place), "the reader counts on what it has read")
     put_back()
     return bought
@@ -128,24 +128,24 @@ def test_every_desk_is_stopped_until_a_person_acknowledges(
     has acknowledged the alert. The number of the lost purchase can't be bought afterwards either, until a probe
     restores the purchase.
     """
-    told = (lost_purchase.operation_id, "credit-check", FIRST_NUMBER)
+    told = (lost_purchase.operation_id, "credit-check", FIRST_CORPORATION_NUMBER)
     with place.desk(alarmbox, clock) as knowing, place.desk(alarmbox, clock, person="op-b", desk=1) as other:
-        assert knowing.lookup.find_records(FIRST_NUMBER).credit_checks == ()
+        assert knowing.lookup.find_records(FIRST_CORPORATION_NUMBER).credit_checks == ()
         for console in (knowing, other):
-            for number in (FIRST_NUMBER, SECOND_NUMBER):
+            for number in (FIRST_CORPORATION_NUMBER, SECOND_CORPORATION_NUMBER):
                 error = call_for_refusal(lambda console=console, number=number: buy_check(console, number))
                 assert (error.code, read_missing_operations(error)) == (ROLLBACK_ERROR_CODE, [told])
         (alert,) = list_loss_alerts(other)
         other.alerts.acknowledge(alert.id, "the disk was put back by mistake")
         for console in (knowing, other):
-            error = call_for_refusal(lambda console=console: buy_check(console, FIRST_NUMBER))
+            error = call_for_refusal(lambda console=console: buy_check(console, FIRST_CORPORATION_NUMBER))
             assert (error.code, error.detail["source"]) == ("already_purchased", "desk")
-        buy_check(other, SECOND_NUMBER)
-        buy_check(knowing, THIRD_NUMBER)
+        buy_check(other, SECOND_CORPORATION_NUMBER)
+        buy_check(knowing, THIRD_CORPORATION_NUMBER)
         other.recovery.probe("operation", lost_purchase.operation_id or "")
-        (back,) = other.lookup.find_records(FIRST_NUMBER).credit_checks
+        (back,) = other.lookup.find_records(FIRST_CORPORATION_NUMBER).credit_checks
         assert (back.state, back.credit_check_id) == ("success", lost_purchase.credit_check_id)
-        assert call_for_refusal(lambda: buy_check(other, FIRST_NUMBER)).detail["record"] == back
+        assert call_for_refusal(lambda: buy_check(other, FIRST_CORPORATION_NUMBER)).detail["record"] == back
         assert list_loss_alerts(knowing) == []
     assert len(alarmbox.charges) == 3
 
@@ -186,7 +186,7 @@ def test_a_desk_that_only_read_the_lost_purchase_stops_all_desks(
         (alert,) = list_loss_alerts(third)
         third.alerts.acknowledge(alert.id, "seen")
     with place.desk(alarmbox, clock, person="op-b", desk=2) as reader:
-        assert buy_check(reader, SECOND_NUMBER).state == "success"
+        assert buy_check(reader, SECOND_CORPORATION_NUMBER).state == "success"
     assert len(alarmbox.charges) == 2, lost_purchase
 
 
@@ -199,16 +199,16 @@ def test_a_desk_that_knows_the_lost_purchase_stops_all_desks(
     with place.desk(alarmbox, clock, person="op-b", desk=2) as reader:
         (alert,) = list_loss_alerts(reader)
         reader.alerts.acknowledge(alert.id, "nothing is known to be missing")
-        buy_check(reader, SECOND_NUMBER)
+        buy_check(reader, SECOND_CORPORATION_NUMBER)
     with place.desk(alarmbox, clock) as knowing:
-        error = call_for_refusal(lambda: buy_check(knowing, THIRD_NUMBER))
+        error = call_for_refusal(lambda: buy_check(knowing, THIRD_CORPORATION_NUMBER))
         assert (error.code, read_missing_operations(error)) == (
             ROLLBACK_ERROR_CODE,
-            [(lost_purchase.operation_id, "credit-check", FIRST_NUMBER)],
+            [(lost_purchase.operation_id, "credit-check", FIRST_CORPORATION_NUMBER)],
         )
         (alert,) = list_loss_alerts(knowing)
         knowing.alerts.acknowledge(alert.id, "this one is looked after")
-        assert buy_check(knowing, THIRD_NUMBER).state == "success"
+        assert buy_check(knowing, THIRD_CORPORATION_NUMBER).state == "success"
         assert call_for_refusal(lambda: buy_check(knowing)).detail["source"] == "desk"
 
 
@@ -229,7 +229,7 @@ def test_a_purchase_repeated_after_a_loss_can_be_renewed(
         refused = call_for_refusal(lambda: knowing.recovery.probe("operation", lost_purchase.operation_id or ""))
         assert (refused.code, refused.detail["record"]) == ("already_purchased", bought_again)
         clock.at += timedelta(days=400)
-        renewed = knowing.credit_checks.purchase(PurchaseRequest(FIRST_NUMBER, "1", renew=True))
+        renewed = knowing.credit_checks.purchase(PurchaseRequest(FIRST_CORPORATION_NUMBER, "1", renew=True))
         assert (renewed.state, len(alarmbox.charges)) == ("success", 3)
 
 
@@ -241,13 +241,13 @@ def test_a_lost_renewal_stops_the_next_one(place: Place, alarmbox: InMemoryAlarm
         buy_check(desk)
         clock.at += timedelta(days=400)
         put_back = backups.take_backup(place)
-        lost_renewal = desk.credit_checks.purchase(PurchaseRequest(FIRST_NUMBER, "1", renew=True))
+        lost_renewal = desk.credit_checks.purchase(PurchaseRequest(FIRST_CORPORATION_NUMBER, "1", renew=True))
     put_back()
     with place.desk(alarmbox, clock) as desk:
         (alert,) = list_loss_alerts(desk)
         desk.alerts.acknowledge(alert.id, "put back on purpose")
         refused = call_for_refusal(
-            lambda: desk.credit_checks.purchase(PurchaseRequest(FIRST_NUMBER, "1", renew=True))
+            lambda: desk.credit_checks.purchase(PurchaseRequest(FIRST_CORPORATION_NUMBER, "1", renew=True))
         )
         assert (refused.code, refused.detail["operation_id"]) == ("already_purchased", lost_renewal.operation_id)
     assert len(alarmbox.charges) == 2
@@ -294,7 +294,7 @@ def test_an_acknowledged_loss_is_not_reported_again(
                 lambda tx: knowing._context.record_audit(tx, AuditAction.ALERT_ACKNOWLEDGED, 1, {}, kind="alert")
             )
         other.alerts.acknowledge(alert.id, "an old copy")
-        buy_check(knowing, SECOND_NUMBER)
+        buy_check(knowing, SECOND_CORPORATION_NUMBER)
         assert database_rollback.find_database_rollback(knowing._context) is None
         assert list_loss_alerts(knowing) == []
         assert call_for_refusal(lambda: buy_check(knowing)).code == "already_purchased"
@@ -310,14 +310,14 @@ def test_a_second_loss_stops_all_desks_again(
     with place.desk(alarmbox, clock) as knowing:
         (alert,) = list_loss_alerts(knowing)
         knowing.alerts.acknowledge(alert.id, "seen")
-        buy_check(knowing, SECOND_NUMBER)
+        buy_check(knowing, SECOND_CORPORATION_NUMBER)
         put_back = backups.take_backup(place)
-        buy_check(knowing, THIRD_NUMBER)
+        buy_check(knowing, THIRD_CORPORATION_NUMBER)
     put_back()
     with place.desk(alarmbox, clock) as knowing:
-        error = call_for_refusal(lambda: buy_check(knowing, SECOND_NUMBER))
+        error = call_for_refusal(lambda: buy_check(knowing, SECOND_CORPORATION_NUMBER))
         assert error.code == ROLLBACK_ERROR_CODE
-        assert THIRD_NUMBER in [number for _, _, number in read_missing_operations(error)]
+        assert THIRD_CORPORATION_NUMBER in [number for _, _, number in read_missing_operations(error)]
     assert len(alarmbox.charges) == 3, lost_purchase
 
 
@@ -335,14 +335,14 @@ def test_an_empty_database_in_place_of_the_known_one_stops_desks(
     place.sql("UPDATE console_meta SET value = 'another' WHERE name = 'database_id'")
     with place.desk(alarmbox, clock) as knowing, place.desk(alarmbox, clock, person="op-b", desk=1) as other:
         for console in (knowing, other):
-            error = call_for_refusal(lambda console=console: buy_check(console, SECOND_NUMBER))
+            error = call_for_refusal(lambda console=console: buy_check(console, SECOND_CORPORATION_NUMBER))
             assert (error.code, read_missing_operations(error)) == (
                 ROLLBACK_ERROR_CODE,
-                [(bought.operation_id, "credit-check", FIRST_NUMBER)],
+                [(bought.operation_id, "credit-check", FIRST_CORPORATION_NUMBER)],
             )
         (alert,) = list_loss_alerts(other)
         other.alerts.acknowledge(alert.id, "seen")
-        assert buy_check(knowing, SECOND_NUMBER).state == "success"
+        assert buy_check(knowing, SECOND_CORPORATION_NUMBER).state == "success"
         for console in (knowing, other):
             assert call_for_refusal(lambda console=console: buy_check(console)).detail["source"] == "desk"
     assert len(alarmbox.charges) == 2
@@ -395,10 +395,10 @@ def test_a_running_desk_stops_after_a_restore(place: Place, alarmbox: InMemoryAl
     """
     with place.desk(alarmbox, clock) as running:
         put_back = backups.take_backup(place)
-        buy_check(running, FIRST_NUMBER)
+        buy_check(running, FIRST_CORPORATION_NUMBER)
         put_back()
-        assert call_for_refusal(lambda: buy_check(running, FIRST_NUMBER)).code == ROLLBACK_ERROR_CODE
-        assert call_for_refusal(lambda: buy_check(running, SECOND_NUMBER)).code == ROLLBACK_ERROR_CODE
+        assert call_for_refusal(lambda: buy_check(running, FIRST_CORPORATION_NUMBER)).code == ROLLBACK_ERROR_CODE
+        assert call_for_refusal(lambda: buy_check(running, SECOND_CORPORATION_NUMBER)).code == ROLLBACK_ERROR_CODE
     assert len(alarmbox.charges) == 1
 
 

@@ -155,7 +155,7 @@ def test_the_pipeline_refuses_a_used_key(console: Console) -> None:
     pipeline = GuardedPipeline(console._context, heartbeat)
     called: list[str] = []
 
-    def note_call(fingerprint: str) -> Outcome[None]:
+    def record_call(fingerprint: str) -> Outcome[None]:
         called.append(fingerprint)
         return Outcome(OutcomeClass.SUCCEEDED, "done", SendingCertainty.YES)
 
@@ -168,7 +168,7 @@ def test_the_pipeline_refuses_a_used_key(console: Console) -> None:
             check=lambda _conn: None,
             may_be_refused=lambda _conn: True,
             claim=lambda _tx, _id: ClaimedRecord("payment", 1, None, None, IDEMPOTENCY_KEY, fingerprint),
-            call=lambda subject: note_call(subject.fingerprint),
+            call=lambda subject: record_call(subject.fingerprint),
             record=lambda _tx, _subject, _outcome: None,
             deliver=lambda _id, _outcome: True,
         )
@@ -185,12 +185,12 @@ def test_only_one_of_many_threads_gets_a_key(key_service: IdempotencyKeyService)
     that names the key's owner.
     """
 
-    def try_key(_: int) -> str:
+    def try_to_acquire_key(_: int) -> str:
         try:
             return type(try_to_acquire(key_service)).__name__
         except ConsoleError as error:
             return error.code
 
     with ThreadPoolExecutor(8) as threads:
-        told = sorted(threads.map(try_key, range(8)))
+        told = sorted(threads.map(try_to_acquire_key, range(8)))
     assert told == ["AcquiredIdempotencyKey"] + ["in_progress"] * 7

@@ -38,7 +38,7 @@ IDEMPOTENCY_KEY, FINGERPRINT, RESULT = make_payment_key("M-1", "ORD-1"), "3300 J
 
 
 @pytest.fixture(autouse=True)
-def uptime(hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> ManualClock:
+def uptime_clock(hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> ManualClock:
     """A clock that the test moves. By this clock a desk uses an epoch that it has read for one second. Redis gets a
     longer time-out, for a busy machine.
     """
@@ -81,8 +81,8 @@ def open_desk_with_redis(place: Place, server: RedisServer, clock: ManualClock, 
 
 
 @pytest.fixture
-def console(place: Place, redis_server: RedisServer, uptime: ManualClock) -> Iterator[Console]:
-    with open_desk_with_redis(place, redis_server, uptime) as desk:
+def console(place: Place, redis_server: RedisServer, uptime_clock: ManualClock) -> Iterator[Console]:
+    with open_desk_with_redis(place, redis_server, uptime_clock) as desk:
         yield desk
 
 
@@ -94,10 +94,10 @@ def key_service(console: Console) -> IdempotencyKeyService:
 
 @pytest.fixture
 def other_key_service(
-    place: Place, redis_server: RedisServer, uptime: ManualClock, console: Console
+    place: Place, redis_server: RedisServer, uptime_clock: ManualClock, console: Console
 ) -> Iterator[IdempotencyKeyService]:
     """The idempotency service of another desk."""
-    with open_desk_with_redis(place, redis_server, uptime, 1) as desk:
+    with open_desk_with_redis(place, redis_server, uptime_clock, 1) as desk:
         yield desk.idempotency_keys
 
 
@@ -155,7 +155,7 @@ def test_a_stored_result_is_answered_without_the_database(
 
 
 def test_the_database_is_read_again_after_a_second(
-    console: Console, key_service: IdempotencyKeyService, uptime: ManualClock
+    console: Console, key_service: IdempotencyKeyService, uptime_clock: ManualClock
 ) -> None:
     """In each second, the first read of a result also reads the epoch from the database; further reads in the same
     second don't read the database.
@@ -164,14 +164,14 @@ def test_the_database_is_read_again_after_a_second(
     transactions: list[int] = []
     console.database.observer = transactions.append
     for _ in range(3):
-        uptime.at += timedelta(seconds=1)
+        uptime_clock.at += timedelta(seconds=1)
         assert key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == RESULT
         assert key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == RESULT
     assert transactions == [1, -1] * 3
 
 
 def test_only_results_are_answered_from_the_cache(
-    key_service: IdempotencyKeyService, other_key_service: IdempotencyKeyService, uptime: ManualClock
+    key_service: IdempotencyKeyService, other_key_service: IdempotencyKeyService, uptime_clock: ManualClock
 ) -> None:
     """Redis doesn't answer for a running call, another fingerprint or an unknown outcome: the database answers, with
     all facts.
@@ -181,8 +181,8 @@ def test_only_results_are_answered_from_the_cache(
     assert (running.code, set(running.detail)) == ("in_progress", {"operation_id", "since", "holder"})
     assert call_for_refusal(lambda: acquire_key(key_service)).code == "in_progress"
     assert call_for_refusal(lambda: key_service.find_result(IDEMPOTENCY_KEY, "9900 JPY")).code == "possible_repeat"
-    uptime.at += timedelta(minutes=1)
-    uptime.sleep(0)  # time has passed for the database's clock too
+    uptime_clock.at += timedelta(minutes=1)
+    uptime_clock.sleep(0)  # time has passed for the database's clock too
     assert call_for_refusal(lambda: key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT)).code == "outcome_unknown"
 
 
@@ -253,7 +253,7 @@ def test_a_slow_reader_restores_no_deleted_result_in_redis(
 def test_a_slow_reader_with_the_new_epoch_restores_no_deleted_result(
     key_service: IdempotencyKeyService,
     other_key_service: IdempotencyKeyService,
-    uptime: ManualClock,
+    uptime_clock: ManualClock,
     redis_server: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -265,7 +265,7 @@ def test_a_slow_reader_with_the_new_epoch_restores_no_deleted_result(
     def delete_result() -> None:
         assert key_service.delete_result(IDEMPOTENCY_KEY)
         delete_all_entries(redis_server)
-        uptime.at += timedelta(seconds=1)
+        uptime_clock.at += timedelta(seconds=1)
         other_key_service.find_result("any other key", FINGERPRINT)
 
     store_result(key_service)
@@ -278,7 +278,7 @@ def test_a_slow_reader_with_the_new_epoch_restores_no_deleted_result(
 def test_a_slow_writer_restores_no_deleted_result_in_redis(
     key_service: IdempotencyKeyService,
     other_key_service: IdempotencyKeyService,
-    uptime: ManualClock,
+    uptime_clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A desk commits a result, and another desk deletes this result and uses the key again before the first desk
@@ -297,13 +297,13 @@ def test_a_slow_writer_restores_no_deleted_result_in_redis(
             == other_key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT)
             == "second"
         )
-        uptime.at += timedelta(seconds=1)
+        uptime_clock.at += timedelta(seconds=1)
 
 
 def test_a_delete_without_redis_takes_effect_within_a_second(
     key_service: IdempotencyKeyService,
     other_key_service: IdempotencyKeyService,
-    uptime: ManualClock,
+    uptime_clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A desk deletes a result in the database but can't delete it in Redis, for example because its process was
@@ -314,7 +314,7 @@ def test_a_delete_without_redis_takes_effect_within_a_second(
     monkeypatch.setattr(get_cache(key_service)._redis_client, "send_command", lambda *_: None)
     assert key_service.delete_result(IDEMPOTENCY_KEY)
     assert key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) is None
-    uptime.at += timedelta(seconds=1)
+    uptime_clock.at += timedelta(seconds=1)
     assert other_key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) is None
     store_result(other_key_service, "second")
     assert key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == "second"
@@ -326,7 +326,7 @@ def test_a_restored_database_ignores_later_results_in_redis(
     key_service: IdempotencyKeyService,
     place: Place,
     redis_server: RedisServer,
-    uptime: ManualClock,
+    uptime_clock: ManualClock,
     is_forgotten: bool,
 ) -> None:
     """A backup is restored, and Redis still has results from after the backup: they aren't used for the restored
@@ -339,10 +339,10 @@ def test_a_restored_database_ignores_later_results_in_redis(
         key_service.delete_result(IDEMPOTENCY_KEY)
         store_result(key_service, "of a day that never was")
     else:
-        uptime.at += timedelta(hours=1)
+        uptime_clock.at += timedelta(hours=1)
     again = {"DATABASE_URL": f"sqlite:///{backup}", "REDIS_URL": redis_server.url}
     with open_console(
-        Settings.load(place.make_environment(UNUSED_URL, desk=1) | add_environment_prefix(again)), uptime
+        Settings.load(place.make_environment(UNUSED_URL, desk=1) | add_environment_prefix(again)), uptime_clock
     ) as restored:
         assert get_cache(restored.idempotency_keys).connect()
         for _ in range(2):
@@ -357,17 +357,17 @@ def add_environment_prefix(settings: Mapping[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("advance", [timedelta(minutes=59), timedelta(hours=1), timedelta(days=1)])
 def test_an_epoch_from_the_future_does_not_count(
-    key_service: IdempotencyKeyService, place: Place, uptime: ManualClock, advance: timedelta
+    key_service: IdempotencyKeyService, place: Place, uptime_clock: ManualClock, advance: timedelta
 ) -> None:
     """An epoch that begins an hour or more after the present time was written with a wrong clock: Redis isn't used,
     and the database answers.
     """
     store_result(key_service)
-    since = convert_to_naive_utc(uptime.now() + advance).isoformat(sep=" ")
+    since = convert_to_naive_utc(uptime_clock.now() + advance).isoformat(sep=" ")
     place.drop_table_triggers("leases")
     place.sql(f"UPDATE leases SET since = '{since}' WHERE name = 'idempotency_cache'")
     with key_service._context.database.read() as conn:
-        found = rows.read_current_epoch(conn, uptime.now())
+        found = rows.read_current_epoch(conn, uptime_clock.now())
     assert bool(found) is (advance < rows.LONGEST_EPOCH_AGE)
     assert key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == RESULT
 

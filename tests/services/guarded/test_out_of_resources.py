@@ -72,8 +72,8 @@ def test_a_desk_without_resources_blames_no_provider(
                     checker.refunds.approve(refund.id)
             with use_up():
                 refusals = [
-                    _refuse(lambda: maker.credit_checks.purchase(PurchaseRequest(number, "1"))),
-                    _refuse(lambda: checker.refunds.approve(refund.id)),
+                    _call_and_read_refusal(lambda: maker.credit_checks.purchase(PurchaseRequest(number, "1"))),
+                    _call_and_read_refusal(lambda: checker.refunds.approve(refund.id)),
                 ]
             for refusal in refusals:
                 assert (refusal.code, refusal.detail["reason"]) == (ErrorCode.STORAGE_FULL, "out_of_resources")
@@ -98,7 +98,7 @@ def test_a_desk_that_can_open_no_connection_blames_no_database(place: Place, ala
         console.credit_checks.purchase(PurchaseRequest(number, "2"))  # loads the modules of a purchase
         console.database.engine.dispose()
         with _use_up_descriptors():
-            refusal = _refuse(lambda: console.credit_checks.purchase(PurchaseRequest(number, "1")))
+            refusal = _call_and_read_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(number, "1")))
         assert (refusal.code, refusal.detail["reason"]) == (ErrorCode.STORAGE_FULL, "out_of_resources")
         assert console.credit_checks.purchase(PurchaseRequest(number, "1")).state is CheckState.SUCCESS
 
@@ -113,13 +113,13 @@ def test_a_desk_that_cannot_open_its_spool_names_the_cause(place: Place, alarmbo
         console.credit_checks.purchase(PurchaseRequest(number, "2"))
         console._context.spool._file._close_idle_connections()
         with _use_up_descriptors():
-            refusal = _refuse(lambda: console.credit_checks.purchase(PurchaseRequest(number, "1")))
+            refusal = _call_and_read_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(number, "1")))
         assert (refusal.code, refusal.detail["reason"]) == (ErrorCode.STORAGE_FULL, "out_of_resources")
         assert "no free file descriptors" in format_error_message(refusal, "en")
         assert console.credit_checks.purchase(PurchaseRequest(number, "1")).state is CheckState.SUCCESS
 
 
-def _refuse(act: Callable[[], object]) -> ConsoleError:
+def _call_and_read_refusal(act: Callable[[], object]) -> ConsoleError:
     with pytest.raises(ConsoleError) as refused:
         act()
     return refused.value

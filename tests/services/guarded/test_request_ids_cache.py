@@ -27,7 +27,7 @@ REQUEST_ID = "R-1"
 
 
 @pytest.fixture(autouse=True)
-def uptime(hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> ManualClock:
+def uptime_clock(hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> ManualClock:
     """A clock that the test moves. By this clock a desk uses an epoch that it has read for one second. Redis gets a
     longer time-out, for a busy machine.
     """
@@ -50,12 +50,12 @@ def alarmbox() -> InMemoryAlarmBox:
 
 @pytest.fixture
 def console(
-    place: Place, alarmbox: InMemoryAlarmBox, own_redis: RedisServer, uptime: ManualClock
+    place: Place, alarmbox: InMemoryAlarmBox, own_redis: RedisServer, uptime_clock: ManualClock
 ) -> Iterator[Console]:
     """Open a desk that is connected to an empty Redis server."""
     with Redis.from_url(own_redis.url) as client:
         client.flushall()
-    with place.desk(alarmbox, uptime, REDIS_URL=own_redis.url) as desk:
+    with place.desk(alarmbox, uptime_clock, REDIS_URL=own_redis.url) as desk:
         assert get_cache(desk).connect()
         yield desk
 
@@ -71,7 +71,7 @@ def buy_check(console: Console, number: str = CORPORATION_NUMBER, request_id: st
     return console.credit_checks.purchase(PurchaseRequest(number, "1"), request_id=request_id)
 
 
-def record_transactions(console: Console) -> list[int]:
+def watch_transactions(console: Console) -> list[int]:
     """Return a list that grows by one item with each database transaction of the desk."""
     steps: list[int] = []
     console.database.observer = steps.append
@@ -85,7 +85,7 @@ def test_a_repeat_is_answered_without_the_database(
     the cache counts it as a hit.
     """
     record = buy_check(console)
-    before, steps = console.metric_figures.count_cache_hits(), record_transactions(console)
+    before, steps = console.metric_figures.count_cache_hits(), watch_transactions(console)
     assert [buy_check(console) for _ in range(10)] == [record] * 10
     assert steps == []
     after = console.metric_figures.count_cache_hits()
@@ -93,7 +93,7 @@ def test_a_repeat_is_answered_without_the_database(
     assert alarmbox.count_charges(CORPORATION_NUMBER) == 1
 
 
-def test_the_hit_rate_counts_misses(console: Console, uptime: ManualClock) -> None:
+def test_the_hit_rate_counts_misses(console: Console, uptime_clock: ManualClock) -> None:
     """The first call with a request id finds no answer in Redis: the hit rate of the cache counts it as a miss."""
     buy_check(console)
     before = console.metric_figures.count_cache_hits()
@@ -164,7 +164,7 @@ def test_a_cached_answer_of_another_version_is_not_used(
 
 
 def test_an_unknown_outcome_is_never_cached(
-    console: Console, alarmbox: InMemoryAlarmBox, uptime: ManualClock
+    console: Console, alarmbox: InMemoryAlarmBox, uptime_clock: ManualClock
 ) -> None:
     """The program does not store an unknown outcome in Redis, because another desk may settle it meanwhile."""
     alarmbox.behaviour = "silent_after_charge"
@@ -175,16 +175,16 @@ def test_an_unknown_outcome_is_never_cached(
     assert buy_check(console) == settled
 
 
-def test_a_nearly_expired_answer_is_not_cached(place: Place, console: Console, uptime: ManualClock) -> None:
+def test_a_nearly_expired_answer_is_not_cached(place: Place, console: Console, uptime_clock: ManualClock) -> None:
     """Each entry in Redis is valid for at most an hour, and an answer whose request id expires sooner isn't stored
     there. So a request id can be used again after its day, whatever Redis still contains.
     """
     record = buy_check(console)
-    uptime.at += timedelta(hours=1, seconds=1)  # no entry is believed any more
+    uptime_clock.at += timedelta(hours=1, seconds=1)  # no entry is believed any more
     buy_check(console, OTHER_NUMBER, "R-2")  # writes, so there is a new epoch
     place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - {23 * 3_600_000} WHERE request_id = '{REQUEST_ID}'")
     assert [buy_check(console) for _ in range(2)] == [record] * 2
-    steps = record_transactions(console)
+    steps = watch_transactions(console)
     assert buy_check(console) == record
     assert steps != []
     place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - 3600000 WHERE request_id = '{REQUEST_ID}'")

@@ -12,11 +12,11 @@ from tests.support.places import Place
 from tests.support.sent_statements import record_packets, record_statements
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-MOST_ROUND_TRIPS = {"sqlite": 17, "mariadb": 18, "mysql": 18}
+MAX_ROUND_TRIPS_BY_ENGINE = {"sqlite": 17, "mariadb": 18, "mysql": 18}
 """Largest number of statements of a purchase, by engine. COMMIT is counted for servers only. A further statement
 makes each purchase slower and needs a decision.
 """
-MOST_PACKETS = 10
+MAX_PACKET_COUNT = 10
 """Largest number of packets to a MariaDB server in a purchase. Each packet is a round trip."""
 
 
@@ -54,7 +54,7 @@ def test_a_purchase_sends_few_statements(place: Place, alarmbox: InMemoryAlarmBo
     assert len(tied) == 1, "the first transaction stores record and operation by one statement"
     assert bought.state == "success"
     print(f"{place.engine}: {len(sent)}")
-    assert len(sent) <= MOST_ROUND_TRIPS[place.engine], "\n".join(sent)
-    assert len(packets) <= (MOST_PACKETS if place.engine == "mariadb" else len(sent))
+    assert len(sent) <= MAX_ROUND_TRIPS_BY_ENGINE[place.engine], "\n".join(sent)
+    assert len(packets) <= (MAX_PACKET_COUNT if place.engine == "mariadb" else len(sent))
     for packet in packets:
         assert b"COMMIT" not in packet or len(packet) == 1, "before COMMIT, the answers are read"

@@ -19,7 +19,7 @@ from console.store.database.engine import Transaction
 from console.store.payments import payments, set_asides
 from console.store.refunds import refunds
 from console.store.refunds.refunds import NewRefund
-from tests.services.payments.test_apply_report import apply_reports, make_payment, make_report, report_paid
+from tests.services.payments.test_apply_report import apply_reports, make_payment, make_report, report_payment_as_paid
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import PaymentDesk
 
@@ -49,7 +49,7 @@ def test_an_account_counts_paid_instead_of_reserved_amounts(scene: PaymentDesk) 
     scene.insert_account(OTHER_NUMBER, 10_000)
     scene.insert_account(CORPORATION_NUMBER, 10_000, "INR")
     make_reserved_payment(scene, "ORD-1", 1000)
-    report_paid(scene, make_reserved_payment(scene, "ORD-2", 3300))
+    report_payment_as_paid(scene, make_reserved_payment(scene, "ORD-2", 3300))
     assert read_account_sums(scene) == [(3300, 1000), (0, 0), (0, 0)]
     assert scene.list_open_alert_rules() == []
 
@@ -57,8 +57,11 @@ def test_an_account_counts_paid_instead_of_reserved_amounts(scene: PaymentDesk) 
 def test_a_payment_without_an_account_changes_no_account(scene: PaymentDesk) -> None:
     """A payment without a corporation, and one of a corporation without an account, change no account."""
     scene.insert_account(CORPORATION_NUMBER, 10_000)
-    assert report_paid(scene, make_payment(scene, "ORD-1")).captured_minor == 3300
-    assert report_paid(scene, make_payment(scene, "ORD-2", corporation_number=OTHER_NUMBER)).captured_minor == 3300
+    assert report_payment_as_paid(scene, make_payment(scene, "ORD-1")).captured_minor == 3300
+    assert (
+        report_payment_as_paid(scene, make_payment(scene, "ORD-2", corporation_number=OTHER_NUMBER)).captured_minor
+        == 3300
+    )
     apply_reports(
         scene,
         make_payment(scene, "ORD-3", corporation_number=OTHER_NUMBER),
@@ -76,7 +79,7 @@ def test_an_amount_above_the_limit_is_set_aside(scene: PaymentDesk, limit: int, 
     contains the sums.
     """
     scene.insert_account(CORPORATION_NUMBER, limit)
-    payment = report_paid(scene, make_payment(scene, "ORD-1", corporation_number=CORPORATION_NUMBER))
+    payment = report_payment_as_paid(scene, make_payment(scene, "ORD-1", corporation_number=CORPORATION_NUMBER))
     assert read_account_sums(scene) == [(booked, 0)]
     assert (payment.captured_minor, payment.set_aside_minor) == (3300, excess)
     asides = scene.payments.list_set_asides()
@@ -104,8 +107,8 @@ def test_a_reversed_payment_leaves_its_account(scene: PaymentDesk) -> None:
     payments stay booked.
     """
     scene.insert_account(CORPORATION_NUMBER, 4000)
-    report_paid(scene, make_payment(scene, "ORD-1", corporation_number=CORPORATION_NUMBER))
-    payment = report_paid(scene, make_payment(scene, "ORD-2", corporation_number=CORPORATION_NUMBER))
+    report_payment_as_paid(scene, make_payment(scene, "ORD-1", corporation_number=CORPORATION_NUMBER))
+    payment = report_payment_as_paid(scene, make_payment(scene, "ORD-2", corporation_number=CORPORATION_NUMBER))
     assert (read_account_sums(scene), payment.set_aside_minor) == ([(4000, 0)], 2600)
     apply_reports(scene, payment, make_report(PaymentState.PAYMENT_FAILED, 2))
     assert read_account_sums(scene) == [(3300, 0)]
@@ -142,7 +145,7 @@ class _PaymentHistory:
         payment = self._scene.read_payment(self.payment_ids[payment_index])
         if act == "pay" and payment.captured_minor == 0:
             room = 5000 - self.compute_expected_sum()
-            report_paid(self._scene, payment)
+            report_payment_as_paid(self._scene, payment)
             self._booked[payment_index] = min(3300, room)
         elif act == "reverse" and payment.state is PaymentState.COMPLETED:
             apply_reports(self._scene, payment, make_report(PaymentState.PAYMENT_FAILED, 9))

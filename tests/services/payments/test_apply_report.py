@@ -76,7 +76,7 @@ def apply_reports(scene: PaymentDesk, payment: Payment, *facts: ReportWithSource
     return scene.read_payment(payment.id)
 
 
-def report_paid(scene: PaymentDesk, payment: Payment, minute: int = 1, **more: Any) -> Payment:
+def report_payment_as_paid(scene: PaymentDesk, payment: Payment, minute: int = 1, **more: Any) -> Payment:
     """Apply a report of a success to the payment and return the payment."""
     return apply_reports(
         scene,
@@ -115,7 +115,7 @@ def test_reports_in_every_sequence_have_one_result(
 
 def test_an_answer_is_stored_as_evidence_before_the_payment_changes(scene: PaymentDesk) -> None:
     """The provider's answer that a report comes from is stored as evidence before the payment changes."""
-    payment = report_paid(scene, make_payment(scene, "ORD-1"))
+    payment = report_payment_as_paid(scene, make_payment(scene, "ORD-1"))
     kept = scene.place.sql("SELECT source, summary FROM evidence WHERE subject_kind = 'payment' ORDER BY id")
     assert kept == [("bank.read", "HTTP 200 SUCCEEDED told")]
     apply_reports(scene, payment, make_report(PaymentState.USER_PAYMENT, 0))
@@ -125,7 +125,7 @@ def test_an_answer_is_stored_as_evidence_before_the_payment_changes(scene: Payme
 def test_a_reversed_amount_leaves_the_account(scene: PaymentDesk) -> None:
     """A payment is booked and then reversed: the balance of its account no longer contains the amount."""
     scene.insert_account(NUMBERS[0], 5000)
-    payment = report_paid(scene, make_payment(scene, "ORD-1", corporation_number=NUMBERS[0]))
+    payment = report_payment_as_paid(scene, make_payment(scene, "ORD-1", corporation_number=NUMBERS[0]))
     assert scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts") == [(3300, 0)]
     gone = apply_reports(scene, payment, make_report(PaymentState.PAYMENT_FAILED, 2))
     assert (gone.state, gone.captured_minor) == ("reversed", 3300)
@@ -163,7 +163,7 @@ def test_one_provider_payment_belongs_to_one_record(scene: PaymentDesk) -> None:
     """A provider reports for a second payment the provider's id of a first one: the second payment becomes unknown
     and waits for a person, and nothing is booked twice.
     """
-    first = report_paid(scene, make_payment(scene, "ORD-1"))
+    first = report_payment_as_paid(scene, make_payment(scene, "ORD-1"))
     second = apply_reports(
         scene,
         make_payment(scene, "ORD-2"),
@@ -176,7 +176,7 @@ def test_several_captured_payments_of_an_order_need_a_person(scene: PaymentDesk)
     """Several payments of one order were captured: the order is paid by one of them, and a person must look at the
     others.
     """
-    payment = report_paid(
+    payment = report_payment_as_paid(
         scene, make_payment(scene, "ORD-1", scene.insert_order("ORD-1", 3300)), further_captures=("0422",)
     )
     assert (payment.state, payment.captured_minor, payment.work.reason) == ("completed", 3300, "paid_twice")
@@ -196,7 +196,7 @@ def test_a_third_capture_opens_another_case(scene: PaymentDesk, is_acknowledged:
                 case for case in alerts.find_by_subject(conn, "payment", payment.id) if case.rule_id == "paid_twice"
             ]
 
-    payment = report_paid(
+    payment = report_payment_as_paid(
         scene, make_payment(scene, "ORD-1", scene.insert_order("ORD-1", 3300)), further_captures=("0422",)
     )
     (second,) = find_cases()
@@ -221,9 +221,9 @@ def test_an_acknowledged_contradiction_hides_no_other_one(scene: PaymentDesk) ->
     """A person has acknowledged the case that the provider reports 3,301 yen. A later report of 3,302 yen opens one
     new case; a further report of 3,301 yen opens none.
     """
-    payment = report_paid(scene, make_payment(scene, "ORD-1"))
+    payment = report_payment_as_paid(scene, make_payment(scene, "ORD-1"))
 
-    def report_amount(minute: int, minor: int) -> list[Alert]:
+    def report_amount_and_list_alerts(minute: int, minor: int) -> list[Alert]:
         """Apply a report with this amount and return the open cases."""
         known: dict[str, Any] = {"provider_payment_id": payment.provider_payment_id, "provider_state": "COMPLETED"}
         apply_reports(
@@ -232,22 +232,22 @@ def test_an_acknowledged_contradiction_hides_no_other_one(scene: PaymentDesk) ->
         return [case for case in scene.console.alerts.list_alerts() if case.resolved_at is None]
 
     for turn, minor in enumerate((3301, 3302)):
-        (case,) = report_amount(2 + turn, minor)
+        (case,) = report_amount_and_list_alerts(2 + turn, minor)
         assert (f"{minor} JPY" in case.observed, case.acknowledged_by) == (True, None)
-        assert report_amount(4 + turn, minor) == [case]
+        assert report_amount_and_list_alerts(4 + turn, minor) == [case]
         acknowledged = scene.console.alerts.acknowledge(case.id, "they look into it")
     for minute, minor in ((7, 3301), (8, 3302)):
-        assert report_amount(minute, minor) == [acknowledged]
+        assert report_amount_and_list_alerts(minute, minor) == [acknowledged]
 
 
 def test_a_contradicted_final_state_stays_and_opens_a_case(scene: PaymentDesk) -> None:
     """If a completed payment is later reported as waiting or with another amount, its state does not change and a
     case is opened.
     """
-    payment = report_paid(scene, make_payment(scene, "ORD-1"))
+    payment = report_payment_as_paid(scene, make_payment(scene, "ORD-1"))
     after = apply_reports(scene, payment, make_report(PaymentState.USER_PAYMENT, 5))
     assert (after.state, after.captured_minor, after.work.reason) == ("completed", 3300, "contradicted")
-    other = report_paid(scene, make_payment(scene, "ORD-2"))
+    other = report_payment_as_paid(scene, make_payment(scene, "ORD-2"))
     odd = make_report(
         PaymentState.PAYMENT_SUCCESS, 5, provider_payment_id=other.provider_payment_id, amount=Money(3301, "JPY")
     )
@@ -261,14 +261,14 @@ def test_a_success_without_id_or_amount_stays_unknown(scene: PaymentDesk) -> Non
     """
     after = apply_reports(scene, make_payment(scene, "ORD-1"), make_report(PaymentState.PAYMENT_SUCCESS, 1))
     assert (after.certainty, after.captured_minor, after.work.state) == ("unknown", 0, "scheduled")
-    assert report_paid(scene, after, 2).state == "completed"
+    assert report_payment_as_paid(scene, after, 2).state == "completed"
 
 
 def test_a_refund_made_elsewhere_opens_a_case(scene: PaymentDesk) -> None:
     """A report about a payment contains a refund that this program didn't make: a case is opened for a person."""
     money = Money(1000, "JPY")
     strange = RefundReport("RFD-STRANGE", "RFD-STRANGE", "REFUNDED", RefundState.COMPLETED, money, "id-1")
-    payment = report_paid(scene, make_payment(scene, "ORD-1"), refunds=(strange,))
+    payment = report_payment_as_paid(scene, make_payment(scene, "ORD-1"), refunds=(strange,))
     assert (payment.provider_refunded_minor, payment.refunded_minor) == (1000, 0)
     assert (scene.read_payment(payment.id).work.reason, scene.list_open_alert_rules()) == (
         "unknown_refund",
@@ -328,7 +328,7 @@ def test_a_late_payment_has_its_end_state_in_the_audit_entry(scene: PaymentDesk,
     """
     payment = apply_reports(scene, make_payment(scene, "ORD-1"), make_report(end, 0))
     assert payment.error_code == "told"
-    after = report_paid(scene, payment)
+    after = report_payment_as_paid(scene, payment)
     assert (after.error_code, after.certainty) == (None, "known")
     (booked,) = [facts for what, facts, _ in read_trail(scene, payment) if what == "payment.booked"]
     assert (booked["late"], booked["minor"], booked["currency"]) == (True, 3300, "JPY")
@@ -387,9 +387,9 @@ def test_the_payer_is_stored_by_the_first_report(scene: PaymentDesk) -> None:
     payment = apply_reports(
         scene, make_payment(scene, "ORD-1"), make_report(PaymentState.USER_PAYMENT, 0, payer="p" * 300)
     )
-    after = report_paid(scene, payment, payer="somebody else", paid_at=START_TIME)
+    after = report_payment_as_paid(scene, payment, payer="somebody else", paid_at=START_TIME)
     assert (after.payer, after.paid_at) == ("p" * 255, START_TIME)
-    other = report_paid(scene, make_payment(scene, "ORD-2"), minute=5)
+    other = report_payment_as_paid(scene, make_payment(scene, "ORD-2"), minute=5)
     assert other.paid_at == START_TIME + timedelta(minutes=5)
 
 
@@ -398,7 +398,7 @@ def test_the_trail_names_no_payer(scene: PaymentDesk) -> None:
     trail without payers can be verified.
     """
     payer = "yamada@example.jp"
-    report_paid(scene, make_payment(scene, "ORD-1"), payer=payer, provider_state=f"paid by {payer}")
+    report_payment_as_paid(scene, make_payment(scene, "ORD-1"), payer=payer, provider_state=f"paid by {payer}")
     payment = scene.payments.start(scene.insert_order("ORD-2", 3300), "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-2", "paid")
     scene.payments.probe(payment.id)
@@ -497,7 +497,7 @@ def test_a_time_of_payment_that_can_not_be_right_is_not_taken(
     of the answer is stored instead, with an audit entry, and the money is booked.
     """
     payment = make_payment(scene, "A")
-    found = report_paid(scene, payment, minute=2, paid_at=paid_at)
+    found = report_payment_as_paid(scene, payment, minute=2, paid_at=paid_at)
     assert (found.state, found.captured_minor) == (PaymentState.COMPLETED, 3300)
     assert found.paid_at == START_TIME + timedelta(minutes=2)
     assert [row[0] for row in read_refused_time_reasons(scene, payment)] == [why]
@@ -515,7 +515,7 @@ def test_a_time_of_payment_before_the_start_is_not_stored(scene: PaymentDesk) ->
         ("C", None, early, early),
     ):
         payment = make_payment(scene, number, operation_id=operation_id)
-        assert report_paid(scene, payment, paid_at=paid_at).paid_at == expected
+        assert report_payment_as_paid(scene, payment, paid_at=paid_at).paid_at == expected
         assert [row[0] for row in read_refused_time_reasons(scene, payment)] == ["paid_before_begin"] * (
             expected != paid_at
         )
@@ -525,7 +525,7 @@ def test_a_provider_clock_may_be_some_minutes_ahead(scene: PaymentDesk) -> None:
     """If a reported time of payment is some minutes ahead of the desk's clock, it is stored as reported."""
     ahead = scene.context.now().replace(microsecond=0) + timedelta(minutes=4)
     payment = make_payment(scene, "A")
-    assert report_paid(scene, payment, paid_at=ahead).paid_at == ahead
+    assert report_payment_as_paid(scene, payment, paid_at=ahead).paid_at == ahead
     assert read_refused_time_reasons(scene, payment) == []
 
 
@@ -536,7 +536,9 @@ def test_a_report_from_the_future_hides_no_later_one(scene: PaymentDesk, *, has_
     """
     payment = make_payment(scene, "A")
     years = 60 * 24 * 365 * 3
-    report_paid(scene, payment, minute=years, paid_at=START_TIME + timedelta(minutes=years) if has_paid_at else None)
+    report_payment_as_paid(
+        scene, payment, minute=years, paid_at=START_TIME + timedelta(minutes=years) if has_paid_at else None
+    )
     now = scene.context.now()
     found = scene.read_payment(payment.id)
     assert found.told_at is not None
@@ -549,7 +551,7 @@ def test_a_stored_time_in_the_future_hides_no_later_report(scene: PaymentDesk) -
     """A desk whose clock is ahead has stored the time of a report, which is in the future: a report that arrives
     afterwards still counts as newer.
     """
-    payment = report_paid(scene, make_payment(scene, "A"))
+    payment = report_payment_as_paid(scene, make_payment(scene, "A"))
     scene.place.sql(f"UPDATE payments SET told_at = '2031-01-01', version = version + 1 WHERE id = {payment.id}")
     reversal = replace(make_report(PaymentState.PAYMENT_FAILED, 0), effective_at=scene.context.now())
     assert apply_reports(scene, payment, reversal).state is PaymentState.REVERSED

@@ -16,7 +16,7 @@ def read_columns(scene: PaymentDesk, number: str = "ORD-1") -> tuple[str | None,
     return tuple(scene.place.sql(f"SELECT {_SHOP_COLUMNS} FROM orders WHERE merch_txn_id = '{number}'")[0])
 
 
-def start_at_atom(scene: PaymentDesk, shop: str = "") -> int:
+def start_payment_at_atom(scene: PaymentDesk, shop: str = "") -> int:
     """Create an order in which the shop has already written the column values `shop`, start its payment at Atom, and
     return the payment's id.
     """
@@ -30,7 +30,7 @@ def test_a_read_of_atom_fills_the_columns_of_its_order(scene: PaymentDesk) -> No
     """For a payment at Atom, the token is written into the order when the payment starts. The transaction id and the
     payment method are written after a read finds that the payment was paid.
     """
-    payment = start_at_atom(scene)
+    payment = start_payment_at_atom(scene)
     token = scene.read_payment(payment).handle
     assert read_columns(scene) == (token, None, None)
     scene.payments.probe(payment)
@@ -48,7 +48,7 @@ def test_a_callback_of_atom_fills_the_columns_of_its_order(scene: PaymentDesk) -
     """The values of an Atom callback are written into the order's columns, even before a read has confirmed the
     callback.
     """
-    payment = start_at_atom(scene)
+    payment = start_payment_at_atom(scene)
     scene.money.change_payment_state("atom", "ORD-1", "paid")
     scene.control.add_fault("status:503", call="atom_verification")
     scene.deliver_notice("atom", "ORD-1")
@@ -74,7 +74,7 @@ def test_payments_of_paypay_and_banks_fill_the_columns_of_their_order(scene: Pay
 
 def test_a_failed_payment_writes_no_payment_method(scene: PaymentDesk) -> None:
     """A failed payment doesn't write the payment method into its order."""
-    payment = start_at_atom(scene)
+    payment = start_payment_at_atom(scene)
     scene.money.change_payment_state("atom", "ORD-1", "failed")
     scene.payments.probe(payment)
     assert read_columns(scene) == (scene.read_payment(payment).handle, None, None)
@@ -87,7 +87,9 @@ def test_a_different_value_of_the_shop_is_kept_and_audited(scene: PaymentDesk, i
     """
     theirs = ("'T-9'", "'11000'", "'card'") if is_filled else ("''", "''", "''")
     names = _SHOP_COLUMNS.split(", ")
-    payment = start_at_atom(scene, ", ".join(f"{name} = {value}" for name, value in zip(names, theirs, strict=True)))
+    payment = start_payment_at_atom(
+        scene, ", ".join(f"{name} = {value}" for name, value in zip(names, theirs, strict=True))
+    )
     scene.money.change_payment_state("atom", "ORD-1", "paid")
     scene.payments.probe(payment)
     scene.payments.probe(payment)
@@ -110,7 +112,7 @@ def test_a_value_of_the_shop_is_not_written_again(scene: PaymentDesk) -> None:
 
 def test_an_order_in_a_state_of_the_shop_is_not_changed(scene: PaymentDesk) -> None:
     """An order is in a state that only the shop's program uses: the columns of the order aren't changed."""
-    payment = start_at_atom(scene)
+    payment = start_payment_at_atom(scene)
     scene.place.drop_table_triggers("orders")
     scene.place.sql("UPDATE orders SET status = 'on_hold', atom_token_id = NULL, version = version + 1")
     order_columns.write_order_column_values(scene.context, payment)
@@ -121,7 +123,7 @@ def test_a_simultaneous_write_of_the_shop_is_kept(scene: PaymentDesk) -> None:
     """The shop writes a column at the same moment as the program, without raising the order's version: the shop's
     value stays, because the program's statement also compares the columns themselves.
     """
-    payment = start_at_atom(scene)
+    payment = start_payment_at_atom(scene)
     scene.place.sql("UPDATE orders SET atom_token_id = NULL")
     with scene.context.database.read() as conn:
         read = orders.find(conn, scene.read_order("ORD-1").id)
@@ -139,7 +141,7 @@ def test_columns_missed_by_a_killed_desk_are_filled_at_the_next_step(scene: Paym
     """If a desk was killed between starting the payment and writing the order's columns, the next step of the payment
     writes all columns.
     """
-    payment = start_at_atom(scene)
+    payment = start_payment_at_atom(scene)
     scene.place.sql("UPDATE orders SET atom_token_id = NULL")
     scene.money.change_payment_state("atom", "ORD-1", "paid")
     scene.payments.probe(payment)
@@ -151,7 +153,7 @@ def test_columns_missed_at_the_start_are_filled_at_the_failure(scene: PaymentDes
     """The start of a payment did not write the order's columns: they are written when the payment fails, although the
     order isn't paid.
     """
-    payment = start_at_atom(scene)
+    payment = start_payment_at_atom(scene)
     scene.place.sql("UPDATE orders SET atom_token_id = NULL")
     scene.money.change_payment_state("atom", "ORD-1", "failed")
     scene.payments.probe(payment)
@@ -162,7 +164,7 @@ def test_an_order_keeps_its_first_token_at_a_second_payment(scene: PaymentDesk) 
     """An order has two payments: it keeps the token of the first payment, and the audit trail has the token of the
     second one. Its transaction id is that of the second payment, which was paid.
     """
-    first = start_at_atom(scene)
+    first = start_payment_at_atom(scene)
     token = scene.read_payment(first).handle
     scene.money.change_payment_state("atom", "ORD-1", "failed")
     scene.payments.probe(first)

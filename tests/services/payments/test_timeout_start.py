@@ -16,7 +16,7 @@ from tests.services.payments.test_apply_report import START_TIME, apply_reports,
 from tests.support.payment_desks import PaymentDesk
 
 pytestmark = pytest.mark.engines("sqlite")
-MOMENT, HOUR = timedelta(seconds=1), timedelta(hours=1)
+ONE_SECOND, ONE_HOUR = timedelta(seconds=1), timedelta(hours=1)
 WAITING_PAYMENT = Payment(
     id=5, order_id=3, provider="paypay", merchant_payment_id="ORD-1", provider_payment_id=None,
     corporation_number=None, payer=None, state=PaymentState.USER_PAYMENT, certainty=Certainty.KNOWN, work=Work(),
@@ -32,11 +32,12 @@ def test_only_a_known_waiting_payment_times_out(state: PaymentState, certainty: 
     """A payment times out only if it is waiting and its state is known."""
     payment = replace(WAITING_PAYMENT, state=state, certainty=certainty)
     is_over = state in WAITING_STATES and certainty is Certainty.KNOWN
-    assert timeout_start.has_timed_out(payment, START_TIME + HOUR) is is_over
+    assert timeout_start.has_timed_out(payment, START_TIME + ONE_HOUR) is is_over
 
 
 @pytest.mark.parametrize(
-    ("time_after_deadline", "is_over"), [(-HOUR, False), (timedelta(0), False), (MOMENT, True), (HOUR, True)]
+    ("time_after_deadline", "is_over"),
+    [(-ONE_HOUR, False), (timedelta(0), False), (ONE_SECOND, True), (ONE_HOUR, True)],
 )
 def test_a_payment_times_out_after_its_deadline(time_after_deadline: timedelta, is_over: bool) -> None:
     """At its deadline a payment has not timed out yet; one moment later it has. A payment without a deadline, or with
@@ -54,7 +55,7 @@ def test_a_payment_times_out_after_its_deadline(time_after_deadline: timedelta, 
     )
 
 
-def list_overdue(
+def list_overdue_payments(
     scene: PaymentDesk, at: datetime, max_count: int = 50, saga: str = timeout_start.PAYMENT_TIMEOUT_KIND
 ) -> list[str]:
     """Return the numbers of the payments whose deadline has passed at the time `at`; `max_count` is the maximum
@@ -85,17 +86,17 @@ def test_overdue_payments_are_listed_oldest_first(scene: PaymentDesk) -> None:
     """
     for number, minutes in (("C", 3), ("A", 1), ("B", 2), ("Z", None)):
         make_waiting_payment(scene, number, minutes)
-    assert list_overdue(scene, START_TIME + timedelta(minutes=1)) == []
-    assert list_overdue(scene, START_TIME + timedelta(minutes=1) + MOMENT) == ["A"]
-    assert list_overdue(scene, START_TIME + HOUR) == ["A", "B", "C"]
-    assert list_overdue(scene, START_TIME + HOUR, max_count=2) == ["A", "B"]
+    assert list_overdue_payments(scene, START_TIME + timedelta(minutes=1)) == []
+    assert list_overdue_payments(scene, START_TIME + timedelta(minutes=1) + ONE_SECOND) == ["A"]
+    assert list_overdue_payments(scene, START_TIME + ONE_HOUR) == ["A", "B", "C"]
+    assert list_overdue_payments(scene, START_TIME + ONE_HOUR, max_count=2) == ["A", "B"]
 
 
 def test_payments_with_the_same_deadline_are_listed_by_id(scene: PaymentDesk) -> None:
     """Payments with the same deadline are listed by id."""
     for number in ("B", "A", "C"):
         make_waiting_payment(scene, number, 1)
-    assert list_overdue(scene, START_TIME + HOUR) == ["B", "A", "C"]
+    assert list_overdue_payments(scene, START_TIME + ONE_HOUR) == ["B", "A", "C"]
 
 
 def test_ended_and_unknown_payments_are_not_overdue(scene: PaymentDesk) -> None:
@@ -107,7 +108,7 @@ def test_ended_and_unknown_payments_are_not_overdue(scene: PaymentDesk) -> None:
     unknown = apply_reports(scene, make_waiting_payment(scene, "U", 1), make_report(PaymentState.PAYMENT_SUCCESS, 0))
     assert unknown.certainty is Certainty.UNKNOWN
     apply_reports(scene, make_waiting_payment(scene, "W", 1), make_report(PaymentState.USER_PAYMENT, 0))
-    assert list_overdue(scene, START_TIME + HOUR) == ["W"]
+    assert list_overdue_payments(scene, START_TIME + ONE_HOUR) == ["W"]
 
 
 @pytest.mark.parametrize("other", ["a_saga", "z_saga"])
@@ -119,8 +120,8 @@ def test_a_payment_with_an_open_timeout_saga_is_not_listed(scene: PaymentDesk, o
     start_saga(scene, second, timeout_start.PAYMENT_TIMEOUT_KIND)
     start_saga(scene, first, other)
     start_saga(scene, third, timeout_start.PAYMENT_TIMEOUT_KIND, subject="order")
-    assert list_overdue(scene, START_TIME + HOUR) == ["A", "C"]
-    assert list_overdue(scene, START_TIME + HOUR, saga=other) == ["B", "C"]
+    assert list_overdue_payments(scene, START_TIME + ONE_HOUR) == ["A", "C"]
+    assert list_overdue_payments(scene, START_TIME + ONE_HOUR, saga=other) == ["B", "C"]
 
 
 def test_a_timeout_saga_begins_once(scene: PaymentDesk) -> None:

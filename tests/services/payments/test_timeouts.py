@@ -70,7 +70,7 @@ def read_stock_states(scene: PaymentDesk, number: str = "ORD-1") -> list[str]:
     return [str(state) for (state,) in rows]
 
 
-def run_due_and_count(scene: PaymentDesk) -> int:
+def run_due_tasks_and_count_payments(scene: PaymentDesk) -> int:
     """Run all due tasks; return the number of payments that the timeout task processed."""
     return {run.task: run.count for run in scene.run_due_tasks()}[payment_timeouts.TIMEOUT_TASK_NAME]
 
@@ -109,10 +109,10 @@ def test_the_steps_of_a_timeout_run_once_in_order(scene: PaymentDesk, clock: Mov
     this order, as the audit trail shows, and a second run changes nothing.
     """
     payment = start_with_stock(scene)
-    assert run_due_and_count(scene) == 0
+    assert run_due_tasks_and_count_payments(scene) == 0
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     asked = len(scene.control.read_requests(call="paypay_payment"))
-    assert run_due_and_count(scene) >= 1
+    assert run_due_tasks_and_count_payments(scene) >= 1
     assert read_final_states(scene, payment) == STATES_AFTER_EXPIRY
     assert len(scene.control.read_requests(call="paypay_payment")) > asked
     seen = read_single_saga(scene)
@@ -122,7 +122,7 @@ def test_the_steps_of_a_timeout_run_once_in_order(scene: PaymentDesk, clock: Mov
     what = ", ".join(f"'{one}'" for one in trail)
     entries = scene.place.sql(f"SELECT what FROM audit_log WHERE what IN ({what}) ORDER BY id")
     assert [str(one) for (one,) in entries] == list(trail)
-    assert run_due_and_count(scene) == 0
+    assert run_due_tasks_and_count_payments(scene) == 0
     assert len(read_sagas(scene)) == 1
 
 
@@ -659,7 +659,7 @@ def test_an_order_without_a_payment_is_not_cancelled(scene: PaymentDesk, clock: 
     order = scene.insert_order("ORD-1", 3300, "JPY")
     hold_stock(scene, order, 1)
     pass_time(scene, clock, timedelta(days=30))
-    assert run_due_and_count(scene) == 0
+    assert run_due_tasks_and_count_payments(scene) == 0
     assert (scene.read_order("ORD-1").state.value, read_stock_states(scene), read_sagas(scene)) == (
         "pending",
         ["held"],
@@ -673,7 +673,7 @@ def test_an_order_without_a_payment_is_not_cancelled(scene: PaymentDesk, clock: 
     scene.payments.start(order, "paypay")
     assert scene.payments.read_order(order).explanation.why == "why.order_pending"
     pass_time(scene, clock, PAST_TIME_TO_PAY)
-    assert run_due_and_count(scene) > 0
+    assert run_due_tasks_and_count_payments(scene) > 0
     assert (scene.read_order("ORD-1").state.value, read_stock_states(scene)) == ("cancelled", ["released"])
 
 
@@ -687,7 +687,7 @@ def make_stuck_payment(scene: PaymentDesk, clock: MovedClock, monkeypatch: pytes
     with monkeypatch.context() as broken:
         broken.setattr(stock_rows, "release_reservations", _raise_bug)
         for _ in range(saga_running.MAX_INTERNAL_ERRORS):
-            run_due_and_count(scene)
+            run_due_tasks_and_count_payments(scene)
             pass_time(scene, clock, timedelta(hours=2))
         assert read_single_saga(scene).record.state is SagaState.STUCK
     return payment
@@ -741,7 +741,7 @@ def test_a_stuck_saga_opens_one_case(scene: PaymentDesk, clock: MovedClock, monk
         "why.payment_timeout_stuck",
         f"support-console probe payment {payment.id}",
     )
-    run_due_and_count(scene)
+    run_due_tasks_and_count_payments(scene)
     assert read_stock_states(scene) == ["held", "held"]
     scene.payments.probe(payment.id)
     assert read_final_states(scene, payment) == STATES_AFTER_EXPIRY
@@ -755,7 +755,7 @@ def test_a_stuck_saga_opens_one_case(scene: PaymentDesk, clock: MovedClock, monk
         [],
     )
     assert scene.read_payment(payment.id).work.reason is None
-    assert run_due_and_count(scene) == 0
+    assert run_due_tasks_and_count_payments(scene) == 0
 
 
 @pytest.mark.expects_log("stays at release_stock")
@@ -772,7 +772,7 @@ def test_a_continued_saga_that_fails_again_opens_a_case_again(
         assert (read_single_saga(scene).record.state, list_stuck_cases(scene)) == (SagaState.RUNNING, [])
         for _ in range(saga_running.MAX_INTERNAL_ERRORS):
             pass_time(scene, clock, timedelta(hours=2))
-            run_due_and_count(scene)
+            run_due_tasks_and_count_payments(scene)
     assert (read_single_saga(scene).record.state, len(list_stuck_cases(scene))) == (SagaState.STUCK, 1)
 
 
@@ -783,7 +783,7 @@ def test_a_stuck_saga_continues_after_its_case_was_closed(
     """A stuck saga continues after its case was closed, for example because the facts match again."""
     payment = make_stuck_payment(scene, clock, monkeypatch)
     scene.place.sql(f"UPDATE alerts SET resolved_at = detected_at WHERE rule_id = '{STUCK_SAGA_RULE}'")
-    assert run_due_and_count(scene) == 1
+    assert run_due_tasks_and_count_payments(scene) == 1
     assert read_final_states(scene, payment) == STATES_AFTER_EXPIRY
 
 
@@ -796,6 +796,6 @@ def test_an_expired_payment_releases_its_reservation(scene: PaymentDesk, clock: 
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     scene.payments.start(scene.read_order("ORD-2").id, "paypay")
     assert [int(row[0]) for row in scene.place.sql("SELECT reserved_minor FROM accounts")] == [4300]
-    run_due_and_count(scene)
+    run_due_tasks_and_count_payments(scene)
     assert scene.read_payment(payment.id).state == "expired"
     assert [int(row[0]) for row in scene.place.sql("SELECT reserved_minor FROM accounts")] == [1000]

@@ -32,7 +32,7 @@ def pass_time(scene: PaymentDesk, clock: MovedClock, by: timedelta) -> None:
     scene.control.change_settings(advance_seconds=by.total_seconds())
 
 
-def run_and_count(scene: PaymentDesk) -> tuple[int, int]:
+def run_task_and_count_queries_and_cancellations(scene: PaymentDesk) -> tuple[int, int]:
     """Run the timeout task once. Return how many queries it sent and how many orders are cancelled afterwards."""
     before = len(scene.control.read_requests(call="paypay_payment"))
     dict(scene.machinery.timeouts.list_tasks())[payment_timeouts.TIMEOUT_TASK_NAME]()
@@ -45,7 +45,7 @@ def run_and_count(scene: PaymentDesk) -> tuple[int, int]:
 def test_unanswered_queries_do_not_delay_other_payments(overdue_scene: PaymentDesk, lost: int) -> None:
     """Payments whose queries got no answer wait for a later run; all other payments end in the same run."""
     overdue_scene.control.add_fault("reset", call="paypay_payment", times=lost)
-    assert run_and_count(overdue_scene) == (PAYMENT_COUNT, PAYMENT_COUNT - lost)
+    assert run_task_and_count_queries_and_cancellations(overdue_scene) == (PAYMENT_COUNT, PAYMENT_COUNT - lost)
 
 
 def test_alternating_lost_questions_do_not_end_a_run(overdue_scene: PaymentDesk) -> None:
@@ -54,13 +54,13 @@ def test_alternating_lost_questions_do_not_end_a_run(overdue_scene: PaymentDesk)
     """
     rules = ({"action": "reset", "call": "paypay_payment", "number": f"ORD-{n}"} for n in range(0, PAYMENT_COUNT, 2))
     overdue_scene.control.add_faults(*rules)
-    assert run_and_count(overdue_scene) == (PAYMENT_COUNT, PAYMENT_COUNT // 2)
+    assert run_task_and_count_queries_and_cancellations(overdue_scene) == (PAYMENT_COUNT, PAYMENT_COUNT // 2)
 
 
 def test_an_unreachable_provider_is_asked_a_limited_number_of_times(overdue_scene: PaymentDesk) -> None:
     """After a few unanswered queries in a row, the run leaves the other payments to a later run."""
     overdue_scene.control.add_fault("reset", call="paypay_payment", times=100)
-    assert run_and_count(overdue_scene) == (MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, 0)
+    assert run_task_and_count_queries_and_cancellations(overdue_scene) == (MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, 0)
 
 
 def test_a_payment_that_was_not_asked_about_counts_no_attempt(overdue_scene: PaymentDesk, clock: MovedClock) -> None:
@@ -69,16 +69,19 @@ def test_a_payment_that_was_not_asked_about_counts_no_attempt(overdue_scene: Pay
     """
     for _ in range(4):
         overdue_scene.control.add_fault("reset", call="paypay_payment", times=100)
-        assert run_and_count(overdue_scene) == (MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, 0)
+        assert run_task_and_count_queries_and_cancellations(overdue_scene) == (
+            MAX_CONSECUTIVE_UNANSWERED_QUESTIONS,
+            0,
+        )
         overdue_scene.control.clear_faults()
         pass_time(overdue_scene, clock, overdue_scene.context.scale.scale_delta(SKIPPED_SAGA_DELAY))
     attempts = overdue_scene.place.sql("SELECT attempts FROM sagas ORDER BY attempts")
     assert sum(tries for (tries,) in attempts) == 4 * MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
-    _, cancelled = run_and_count(overdue_scene)
+    _, cancelled = run_task_and_count_queries_and_cancellations(overdue_scene)
     assert cancelled >= PAYMENT_COUNT - MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
 
 
 def test_a_provider_that_accepts_no_calls_is_asked_once(overdue_scene: PaymentDesk) -> None:
     """If a provider accepts no calls, one run of the timeout task queries it once."""
     overdue_scene.control.add_fault("result:RATE_LIMIT", call="paypay_payment", times=100)
-    assert run_and_count(overdue_scene) == (1, 0)
+    assert run_task_and_count_queries_and_cancellations(overdue_scene) == (1, 0)

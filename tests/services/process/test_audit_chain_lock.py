@@ -26,7 +26,7 @@ def test_the_audit_lock_is_held_until_commit() -> None:
         tx.run_commit_hooks()
         assert is_audit_lock_free(turn)
     with pytest.raises(ZeroDivisionError):
-        fail_while_locked(turn)
+        raise_error_while_locked(turn)
     assert is_audit_lock_free(turn)
 
 
@@ -39,7 +39,7 @@ def test_a_wait_for_the_audit_lock_ends(monkeypatch: pytest.MonkeyPatch) -> None
     with turn.allow_locking():
         turn.acquire(Transaction(sentinel.conn))
         with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(lock_and_release, turn).result(timeout=MAX_WAIT_SECONDS)
+            assert pool.submit(acquire_and_release_lock, turn).result(timeout=MAX_WAIT_SECONDS)
         assert not is_audit_lock_free(turn)
 
 
@@ -50,7 +50,7 @@ def test_a_transaction_of_another_kind_acquires_no_lock() -> None:
     assert is_audit_lock_free(turn)
 
 
-def fail_while_locked(chain_lock: AuditChainLock) -> None:
+def raise_error_while_locked(chain_lock: AuditChainLock) -> None:
     """Acquire the lock and raise an error within the transaction."""
     with chain_lock.allow_locking():
         chain_lock.acquire(Transaction(sentinel.conn))
@@ -62,7 +62,7 @@ def is_audit_lock_free(chain_lock: AuditChainLock) -> bool:
     return not chain_lock._lock.locked()
 
 
-def lock_and_release(chain_lock: AuditChainLock) -> bool:
+def acquire_and_release_lock(chain_lock: AuditChainLock) -> bool:
     """Acquire the lock, release it and return True."""
     with chain_lock.allow_locking():
         chain_lock.acquire(Transaction(sentinel.conn))

@@ -151,7 +151,7 @@ def test_pages_have_each_difference_once(reconciled_day: ReconciledDay) -> None:
 def test_a_broken_off_run_is_resumable(reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
     """An interrupted run can be continued by the same command, unless a process is executing it."""
     write_payments_of_each_verdict(reconciled_day)
-    monkeypatch.setattr(reconciled_day.scene.context.failpoints, "reach", _stop_after(2))
+    monkeypatch.setattr(reconciled_day.scene.context.failpoints, "reach", _make_failpoint_function(2))
     with pytest.raises(FailpointReached):
         reconciled_day.reconcile_day()
     monkeypatch.undo()
@@ -166,7 +166,7 @@ def test_a_broken_off_run_is_resumable(reconciled_day: ReconciledDay, monkeypatc
     assert read_run(reconciled_day).item.state is RunState.DONE
 
 
-def _stop_after(rows: int) -> object:
+def _make_failpoint_function(rows: int) -> object:
     """Return a failpoint function that raises an error after this number of lines."""
     left = [rows]
 

@@ -68,7 +68,7 @@ def _list_refusal_codes(person: str, choice: str, reason: str) -> tuple[str, ...
     return (*said, "not_allowed") if lacks else said
 
 
-def require_table_agrees(
+def require_service_agrees_with_table(
     desk: ChoiceStage, person: str, kind: str, make: Callable[[], Any], skip: tuple[str, ...] = ()
 ) -> None:
     """Check each action: the service refuses an action that the table excludes without changing the record, and
@@ -80,7 +80,7 @@ def require_table_agrees(
         if what in skip:
             continue
         if choice.allowed:
-            _require_executed(desk, person, kind, make(), what)
+            _require_choice_is_executed(desk, person, kind, make(), what)
             continue
         assert choice.reason is not None
         reason = choice.reason.removeprefix("reason.")
@@ -91,7 +91,7 @@ def require_table_agrees(
     assert desk.console.recovery.read_record(kind, record.id).record == record, f"one of {ruled_out} changed {record}"
 
 
-def _require_executed(desk: ChoiceStage, person: str, kind: str, record: Any, what: str) -> None:
+def _require_choice_is_executed(desk: ChoiceStage, person: str, kind: str, record: Any, what: str) -> None:
     """Execute the offered action and check its result. A decision that needs a second person is confirmed by another
     person.
     """
@@ -145,7 +145,7 @@ def test_choices_follow_the_state_of_a_payment(
     """
     for state in sorted(WAITING_STATES | ENDED_UNPAID_STATES if is_unknown else set(PaymentState)):
         make = partial(desk.make_payment, state, statement, unknown=is_unknown, review=needs_review)
-        require_table_agrees(desk, "op-a", "payment", make, skip=("probe", "take", "note"))
+        require_service_agrees_with_table(desk, "op-a", "payment", make, skip=("probe", "take", "note"))
 
 
 def test_a_payment_confirmed_long_ago_offers_no_decision(desk: ChoiceStage) -> None:
@@ -173,11 +173,13 @@ def test_choices_about_a_payment_follow_the_role(desk: ChoiceStage, person: str)
     """For each role, the table's actions on a payment agree with the services: decide, request a refund, set an order
     to paid, take, and add a note.
     """
-    require_table_agrees(desk, person, "payment", partial(desk.make_payment, PaymentState.USER_PAYMENT, unknown=True))
-    require_table_agrees(
+    require_service_agrees_with_table(
+        desk, person, "payment", partial(desk.make_payment, PaymentState.USER_PAYMENT, unknown=True)
+    )
+    require_service_agrees_with_table(
         desk, person, "payment", partial(desk.make_payment, PaymentState.COMPLETED, ProviderStatement.PAID)
     )
-    require_table_agrees(
+    require_service_agrees_with_table(
         desk,
         person,
         "payment",
@@ -197,7 +199,7 @@ def test_a_proposal_about_a_payment_needs_another_approver(desk: ChoiceStage, pe
         assert desk.execute_choice("op-a", "payment", payment, f"resolve.{first}") == "awaiting"
         return desk.console.payments.read_payment(payment.id).record
 
-    require_table_agrees(desk, person, "payment", propose_outcome, skip=("probe",))
+    require_service_agrees_with_table(desk, person, "payment", propose_outcome, skip=("probe",))
 
 
 @pytest.mark.parametrize("kind", ["payment", "credit-check"])
@@ -233,7 +235,7 @@ def test_choices_for_payments_exclude_leased_or_taken_ones(desk: ChoiceStage) ->
     payment = desk.make_payment(PaymentState.USER_PAYMENT, unknown=True)
     desk.call_as("lead-b", lambda: desk.console.recovery.take("payment", payment.id))
     with _hold_lease(desk, f"payment_{payment.id}"):
-        require_table_agrees(desk, "op-a", "payment", lambda: payment, skip=("note", "refund"))
+        require_service_agrees_with_table(desk, "op-a", "payment", lambda: payment, skip=("note", "refund"))
 
 
 # Credit checks
@@ -242,9 +244,9 @@ def test_choices_for_payments_exclude_leased_or_taken_ones(desk: ChoiceStage) ->
 def _make_check_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
     """Return functions that create credit checks, by the name of the credit check's state."""
 
-    def make_check_after_viewing() -> Any:
+    def make_check_no_longer_shown() -> Any:
         record = desk.make_check(readable=False)
-        desk.context.database.write(lambda tx: _mark_viewing_over(tx, record))
+        desk.context.database.write(lambda tx: _mark_report_no_longer_shown(tx, record))
         return desk.console.credit_checks.read_credit_check(record.id).record
 
     return {
@@ -252,11 +254,11 @@ def _make_check_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
         "not bought": lambda: desk.make_check("refuses"),
         "bought": desk.make_check,
         "incomplete": lambda: desk.make_check(readable=False),
-        "viewing over": make_check_after_viewing,
+        "viewing over": make_check_no_longer_shown,
     }
 
 
-def _mark_viewing_over(tx: Any, record: Any) -> None:
+def _mark_report_no_longer_shown(tx: Any, record: Any) -> None:
     """Mark the credit check as one whose report AlarmBox no longer shows."""
     found = credit_checks.find(tx.conn, record.id)
     assert found is not None
@@ -269,7 +271,7 @@ def test_choices_for_credit_checks_follow_state_and_role(desk: ChoiceStage, pers
     """For credit checks in each state, the table's actions agree with the services, for an operator without the right
     to buy, an approver and an auditor.
     """
-    require_table_agrees(
+    require_service_agrees_with_table(
         desk,
         person,
         "credit-check",
@@ -287,7 +289,9 @@ def test_only_an_unlisted_unknown_purchase_can_be_denied(desk: ChoiceStage, pers
     def make_unknown_check() -> Any:
         return desk.make_check("silent_before_charge")
 
-    require_table_agrees(desk, person, "credit-check", make_unknown_check, skip=("probe", "resolve.success"))
+    require_service_agrees_with_table(
+        desk, person, "credit-check", make_unknown_check, skip=("probe", "resolve.success")
+    )
     charged = _make_check_builders(desk)["unknown"]()
     if desk.list_choices(person, "credit-check", charged.id)["resolve.error"].allowed:
         assert desk.execute_choice(person, "credit-check", charged, "resolve.error") == "evidence_mismatch"
@@ -304,7 +308,9 @@ def test_a_proposal_about_a_credit_check_needs_an_approver(desk: ChoiceStage, pe
         assert desk.execute_choice("op-a", "credit-check", record, "resolve.error") == "awaiting"
         return desk.console.credit_checks.read_credit_check(record.id).record
 
-    require_table_agrees(desk, person, "credit-check", propose_outcome, skip=("probe", "resolve.success"))
+    require_service_agrees_with_table(
+        desk, person, "credit-check", propose_outcome, skip=("probe", "resolve.success")
+    )
 
 
 def test_choices_for_credit_checks_without_a_list_call_equal_the_services(desk: ChoiceStage) -> None:
@@ -314,7 +320,7 @@ def test_choices_for_credit_checks_without_a_list_call_equal_the_services(desk: 
     desk.alarmbox.lists_purchases = False
     try:
         for state in ("unknown", "bought"):
-            require_table_agrees(desk, "op-a", "credit-check", _make_check_builders(desk)[state])
+            require_service_agrees_with_table(desk, "op-a", "credit-check", _make_check_builders(desk)[state])
     finally:
         desk.alarmbox.lists_purchases = True
 
@@ -326,7 +332,7 @@ def test_choices_for_credit_checks_exclude_leased_or_taken_ones(desk: ChoiceStag
     for state in ("unknown", "incomplete"):
         record = _make_check_builders(desk)[state]()
         with _hold_lease(desk, make_lease_name(record.id)):
-            require_table_agrees(
+            require_service_agrees_with_table(
                 desk, "op-a", "credit-check", partial(_return_record, record), skip=("take", "note", "probe")
             )
 
@@ -347,16 +353,16 @@ def test_choices_for_orders_follow_their_state(desk: ChoiceStage, person: str) -
         assert payment.order_id is not None
         return desk.console.payments.read_order(payment.order_id).record
 
-    require_table_agrees(
+    require_service_agrees_with_table(
         desk, person, "order", lambda: make_order_with_payment(PaymentState.COMPLETED, ProviderStatement.PAID)
     )
-    require_table_agrees(
+    require_service_agrees_with_table(
         desk,
         person,
         "order",
         lambda: make_order_with_payment(PaymentState.COMPLETED, ProviderStatement.PAID, moved=True),
     )
-    require_table_agrees(
+    require_service_agrees_with_table(
         desk,
         person,
         "order",
@@ -410,7 +416,7 @@ def test_choices_follow_the_state_of_a_refund(desk: ChoiceStage, person: str, st
     """Only unknown refunds can be decided. While a payment has an open or unknown refund, no other refund of it can
     be requested.
     """
-    require_table_agrees(desk, person, "refund", _make_refund_builders(desk)[state])
+    require_service_agrees_with_table(desk, person, "refund", _make_refund_builders(desk)[state])
 
 
 @pytest.mark.parametrize("person", ["op-a", "op-e", "lead-b"])
@@ -424,7 +430,7 @@ def test_a_proposal_about_a_refund_needs_another_approver(desk: ChoiceStage, per
         assert desk.execute_choice("op-a", "refund", refund, "resolve.failed") == "awaiting"
         return desk.console.refunds.read_refund(refund.id).record
 
-    require_table_agrees(desk, person, "refund", propose_outcome, skip=("probe",))
+    require_service_agrees_with_table(desk, person, "refund", propose_outcome, skip=("probe",))
 
 
 def _return_record(record: Any) -> Any:

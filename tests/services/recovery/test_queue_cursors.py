@@ -57,7 +57,9 @@ def require_refused(call: Callable[[], object]) -> None:
     assert (refused.code, refused.detail) == ("usage", {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 
-def test_each_order_refuses_the_cursors_of_the_others(console: Console, read_page_cursor: Callable[..., str]) -> None:
+def test_each_sort_order_refuses_cursors_of_other_sort_orders(
+    console: Console, read_page_cursor: Callable[..., str]
+) -> None:
     """A cursor continues the list of its own page. With another sort column, or in the opposite direction, it is
     refused, also if the sort keys have the same types."""
     cursors = {order: read_page_cursor(order=order) for order in SORT_ORDERS}

@@ -24,7 +24,7 @@ PENDING_VIEW = ViewContent(
 )
 
 
-def read_problem(call: Callable[[], object]) -> str:
+def call_and_read_problem(call: Callable[[], object]) -> str:
     """Return the value `problem` of the error's detail with which the call is refused, or the error code if the
     detail has no such value.
     """
@@ -32,7 +32,7 @@ def read_problem(call: Callable[[], object]) -> str:
     return str(refused.detail.get("problem") or refused.code)
 
 
-def list_names(console: Console) -> list[tuple[str, bool]]:
+def list_view_names(console: Console) -> list[tuple[str, bool]]:
     """Return the name of each view, with True if the view belongs to the team."""
     return [(view.name, view.is_team) for view in console.saved_views.list_views()]
 
@@ -48,9 +48,9 @@ def test_each_change_of_a_view_happens_once_and_is_audited(scene: PaymentDesk) -
     assert (view.name, view.version, view.content) == ("ＡＢＣ x", 1, PENDING_VIEW)
     assert views.list_views() == (view,)
     assert views.read_view("abc X") == views.read_view(str(view.id)) == view
-    assert read_problem(lambda: views.save_view("abc x", False, REVIEW_VIEW)) == "view_name_taken"
+    assert call_and_read_problem(lambda: views.save_view("abc x", False, REVIEW_VIEW)) == "view_name_taken"
     assert views.save_view("abc x", True, REVIEW_VIEW).is_team
-    assert list_names(console) == [("ＡＢＣ x", False), ("abc x", True)]
+    assert list_view_names(console) == [("ＡＢＣ x", False), ("abc x", True)]
     assert not views.read_view("ABC X").is_team  # an own one comes first
 
     replaced = views.save_view("Abc X", False, REVIEW_VIEW, True)
@@ -61,13 +61,13 @@ def test_each_change_of_a_view_happens_once_and_is_audited(scene: PaymentDesk) -
 
     deleted = views.delete_view(view.id, request_id="d-1")
     assert views.delete_view(view.id).version == deleted.version == 4
-    assert list_names(console) == [("abc x", True)]
-    assert read_problem(lambda: views.read_view("other")) == "not_found"
+    assert list_view_names(console) == [("abc x", True)]
+    assert call_and_read_problem(lambda: views.read_view("other")) == "not_found"
     second = views.save_view("OTHER", False, REVIEW_VIEW)
-    assert read_problem(lambda: views.restore_view(view.id)) == "view_name_taken"
+    assert call_and_read_problem(lambda: views.restore_view(view.id)) == "view_name_taken"
     views.rename_view(second.id, "second")
     assert views.restore_view(view.id).deleted_at is None
-    assert {"other", "second"} < {name for name, _ in list_names(console)}
+    assert {"other", "second"} < {name for name, _ in list_view_names(console)}
     assert [scene.count_audit_entries(f"view.{act}") for act in ("saved", "changed", "deleted", "restored")] == [
         3,
         3,
@@ -82,16 +82,19 @@ def test_each_change_of_a_view_happens_once_and_is_audited(scene: PaymentDesk) -
 def test_invalid_views_are_refused(scene: PaymentDesk) -> None:
     """Invalid names, filters and queues of a view are refused."""
     views = scene.console.saved_views
-    assert read_problem(lambda: views.save_view("a\u202eb", False, REVIEW_VIEW)) == "view_name"
-    assert read_problem(lambda: views.save_view("x", False, ViewContent("all"))) == "queue"
-    assert read_problem(lambda: views.save_view("x", False, ViewContent("review", "x" * 2_000))) == "view_content"
-    assert read_problem(lambda: views.rename_view(99, "x")) == "not_found"
+    assert call_and_read_problem(lambda: views.save_view("a\u202eb", False, REVIEW_VIEW)) == "view_name"
+    assert call_and_read_problem(lambda: views.save_view("x", False, ViewContent("all"))) == "queue"
+    assert (
+        call_and_read_problem(lambda: views.save_view("x", False, ViewContent("review", "x" * 2_000)))
+        == "view_content"
+    )
+    assert call_and_read_problem(lambda: views.rename_view(99, "x")) == "not_found"
     for number in range(MAX_OWN_VIEWS):
         views.save_view(f"view {number}", False, REVIEW_VIEW)
-    assert read_problem(lambda: views.save_view("one more", False, REVIEW_VIEW)) == "view_count"
+    assert call_and_read_problem(lambda: views.save_view("one more", False, REVIEW_VIEW)) == "view_count"
     views.delete_view(views.read_view("view 7").id)
     views.save_view("one more", False, REVIEW_VIEW)
-    assert read_problem(lambda: views.restore_view(8)) == "view_count"
+    assert call_and_read_problem(lambda: views.restore_view(8)) == "view_count"
 
 
 @pytest.mark.engines("sqlite")
@@ -113,26 +116,29 @@ def test_own_views_are_visible_to_their_author_only(scene: PaymentDesk) -> None:
     assert isinstance(own, SavedView)
     assert isinstance(team, SavedView)
     assert (
-        call_as("op-b", lambda: list_names(console))
-        == call_as("aud", lambda: list_names(console))
+        call_as("op-b", lambda: list_view_names(console))
+        == call_as("aud", lambda: list_view_names(console))
         == [("ours", True)]
     )
     for act in (lambda: views.rename_view(own.id, "x"), lambda: views.delete_view(own.id)):
-        ends = [call_as(person, lambda act=act: read_problem(act)) for person in ("op-b", "lead")]  # type: ignore[misc]  # a bound default
+        ends = [call_as(person, lambda act=act: call_and_read_problem(act)) for person in ("op-b", "lead")]  # type: ignore[misc]  # a bound default
         assert ends == ["not_found"] * 2
-    assert call_as("op-b", lambda: read_problem(lambda: views.delete_view(team.id))) == "not_allowed"
+    assert call_as("op-b", lambda: call_and_read_problem(lambda: views.delete_view(team.id))) == "not_allowed"
     assert (
-        call_as("op-b", lambda: read_problem(lambda: views.save_view("OURS", True, PENDING_VIEW, True)))
+        call_as("op-b", lambda: call_and_read_problem(lambda: views.save_view("OURS", True, PENDING_VIEW, True)))
         == "not_allowed"
     )
-    assert call_as("aud", lambda: read_problem(lambda: views.save_view("x", False, REVIEW_VIEW))) == "not_allowed"
+    assert (
+        call_as("aud", lambda: call_and_read_problem(lambda: views.save_view("x", False, REVIEW_VIEW)))
+        == "not_allowed"
+    )
     changed = call_as("lead", lambda: views.save_view("OURS", True, PENDING_VIEW, True))
     assert isinstance(changed, SavedView)
     assert (changed.maker, changed.changed_by, changed.content) == ("op-a", "lead", PENDING_VIEW)
     assert call_as("op-a", lambda: views.delete_view(team.id)) == call_as("op-a", lambda: views.delete_view(team.id))
 
 
-def test_counts_are_those_of_the_filter(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_of_views_are_those_of_their_filters(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The count of a saved view is the number of records of its filter; one SQL statement counts all views of a
     queue. A condition that cannot be parsed excludes no record, and views with search words or an unknown queue are
     not counted. If only a part of a long queue is counted, the count says that there may be more.

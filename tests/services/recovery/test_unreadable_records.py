@@ -238,7 +238,7 @@ def test_an_unreadable_row_hides_no_other_record_in_searches(
         payment = insert_paid_payment(connection, f"ORD-{number}", order_id=order_id, corporation_number=NUMBERS[0])
         insert_requested_refund(connection, payment)
 
-    def count_found() -> list[dict[str, int]]:
+    def search_and_count_records() -> list[dict[str, int]]:
         looked_up, found = console.lookup.find_records(NUMBERS[0]), console.lookup.search(NUMBERS[0])
         groups = (looked_up.orders, looked_up.payments, looked_up.refunds, looked_up.credit_checks)
         return [
@@ -247,11 +247,11 @@ def test_an_unreadable_row_hides_no_other_record_in_searches(
         ]
 
     whole = {"order": 2, "payment": 2, "refund": 2, "credit-check": 1}
-    assert count_found() == [whole, whole]
+    assert search_and_count_records() == [whole, whole]
     first_id = connection.exec_driver_sql(f"SELECT MIN(id) FROM {table}").scalar()
     connection.exec_driver_sql(f"UPDATE {table} SET {column} = 'future' WHERE id = {first_id}")
     rest = {kind: whole[kind] - (kind in hidden_kinds) for kind in kinds}
-    assert count_found() == [rest, rest]
+    assert search_and_count_records() == [rest, rest]
 
 
 def test_an_unreadable_record_hides_no_unfinished_operation(

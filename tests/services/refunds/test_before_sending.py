@@ -225,13 +225,13 @@ def test_a_provider_without_settings_delays_no_other_provider(
     before = desk.read_refund(waiting)
     make_adapter = desk.providers._make_adapter
 
-    def make_configured(name: str) -> object:
+    def make_adapter_or_raise(name: str) -> object:
         if name == "paypay":
             raise ConsoleError(ErrorCode.BAD_PROFILE, {"problem": SettingProblem.INVALID_URL})
         return make_adapter(name)
 
     desk.providers._adapters.clear()
-    monkeypatch.setattr(desk.providers, "_make_adapter", make_configured)
+    monkeypatch.setattr(desk.providers, "_make_adapter", make_adapter_or_raise)
     desk.move_clock(seconds=61)
     desk.run_due_tasks()
     assert desk.read_refund(other).state in (RefundState.SUBMITTED, RefundState.COMPLETED)

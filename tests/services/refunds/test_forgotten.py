@@ -16,7 +16,7 @@ from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refus
 
 
 @pytest.fixture(autouse=True)
-def _share_adapters(desk: RefundDesk) -> None:
+def _use_adapters_in_whole_console(desk: RefundDesk) -> None:
     """Let the whole console use the provider adapters of the refund desk."""
     desk.console._service_builder.payment_providers = PaymentProviders(lambda name: desk.providers.get_adapter(name))
 

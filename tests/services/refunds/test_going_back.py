@@ -136,7 +136,7 @@ def test_one_person_alone_cannot_release_a_lost_refund(
         part.unlink()
     operation = sent.operation_id or ""
     with open_refund_desk(home, control) as desk:
-        _share_adapters(desk)
+        _use_adapters_in_whole_console(desk)
         with desk.console.acting_as("op-a"):
             assert desk.console.recovery.resolve("operation", operation, "failed", "not on their list").awaiting
         with closing(sqlite3.connect(home / "console.db", isolation_level=None)) as conn:
@@ -164,7 +164,7 @@ def _start_pay_and_refund(home: Path, control: SandboxControl, backup: Path, pro
     that started the payment.
     """
     with open_refund_desk(home, control) as desk:
-        _share_adapters(desk)
+        _use_adapters_in_whole_console(desk)
         now, currency = desk.context.now(), "JPY" if provider == "paypay" else "INR"
         order = desk.context.database.write(
             lambda tx: orders.insert_order(tx.conn, orders.NewOrder("ORD1", 50_000, currency), now)
@@ -177,7 +177,7 @@ def _start_pay_and_refund(home: Path, control: SandboxControl, backup: Path, pro
         return desk.approve_refund(desk.request_refund(payment, "100")), begun.operation_id or ""
 
 
-def _share_adapters(desk: RefundDesk) -> None:
+def _use_adapters_in_whole_console(desk: RefundDesk) -> None:
     """Let the whole console use the provider adapters of the refund desk."""
     desk.console._service_builder.payment_providers = PaymentProviders(lambda name: desk.providers.get_adapter(name))
 
@@ -193,7 +193,7 @@ def test_the_id_of_a_lost_payment_may_be_taken(
     refund, start = _start_pay_and_refund(home, control, backup_path, provider)
     restore_backup(home, backup_path, deletes_spool=False)
     with open_refund_desk(home, control) as desk:
-        _share_adapters(desk)
+        _use_adapters_in_whole_console(desk)
         (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
         with desk.console.acting_as("lead-b"):
             desk.console.alerts.acknowledge(alert.id, "restored on purpose")
@@ -212,7 +212,7 @@ def test_the_id_of_a_lost_payment_may_be_taken(
         for part in home.glob("desk.db*"):
             part.unlink()
     with open_refund_desk(home, control) as desk:
-        _share_adapters(desk)
+        _use_adapters_in_whole_console(desk)
         refused = call_for_refusal(lambda: desk.request_refund(back, "50"))
         assert (refused.code, refused.detail["operation_id"]) == ("in_progress", refund.operation_id)
         assert desk.request_refund(other, "100").id == refund.id

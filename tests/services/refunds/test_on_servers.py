@@ -74,7 +74,7 @@ class PeopleDesks:
         """Return the refund as the database has it."""
         return self.get_desk("owner").read_refund(refund)
 
-    def copy_to_provider(self, payment: Payment) -> Payment:
+    def copy_payment_into_ledger(self, payment: Payment) -> Payment:
         """Write the payment into the simulated provider's ledger, with the state and the amounts of our row."""
         return self.get_desk("owner").check_payment_agrees(payment)
 
@@ -149,10 +149,10 @@ def test_a_refund_is_requested_approved_sent_and_completed(desks: PeopleDesks, c
         refund.maker,
         True,
     )
-    assert desks.copy_to_provider(payment).refunded_minor == 1_000
+    assert desks.copy_payment_into_ledger(payment).refunded_minor == 1_000
     rest = desks.request_refund(payment, "2300", by="lead-c")
     assert desks.approve_refund(rest).state is RefundState.SUBMITTED
-    assert desks.copy_to_provider(payment).refundable_minor == 0
+    assert desks.copy_payment_into_ledger(payment).refundable_minor == 0
 
 
 def test_the_list_of_atom_proves_nothing_about_a_missing_refund(desks: PeopleDesks) -> None:
@@ -165,7 +165,7 @@ def test_the_list_of_atom_proves_nothing_about_a_missing_refund(desks: PeopleDes
     subjects = "SELECT DISTINCT subject_kind, subject_id FROM evidence WHERE source = 'atom.refund_list'"
     rows = desks.get_desk("owner").sql(subjects)
     assert [tuple(row) for row in rows] == [("operation", None)]
-    desks.copy_to_provider(payment)
+    desks.copy_payment_into_ledger(payment)
 
 
 def test_a_vote_of_a_former_approver_does_not_count(desks: PeopleDesks, people: Team) -> None:
@@ -237,7 +237,7 @@ def test_ended_refunds_release_their_amounts(desks: PeopleDesks) -> None:
     desks.get_desk("owner").sql(f"UPDATE refunds SET decide_by = '2026-01-01 00:00:00' WHERE id = {late.id}")
     assert call_for_code(lambda: desks.approve_refund(late)) == "already_decided"
     assert desks.read_refund(late).state is RefundState.EXPIRED
-    assert desks.copy_to_provider(payment).refundable_minor == 3_300
+    assert desks.copy_payment_into_ledger(payment).refundable_minor == 3_300
 
 
 def test_a_wrong_clock_of_a_machine_expires_nothing(desks: PeopleDesks) -> None:
@@ -275,7 +275,7 @@ def test_a_refund_whose_requester_lost_the_role_expires(
     finally:
         owner.sql(roles, roles="operator", name=people.names["op-b"])
     assert (desks.read_refund(refund).state, desks.read_refund(refund).sent_count) == (RefundState.EXPIRED, 1)
-    assert desks.copy_to_provider(payment).refundable_minor == payment.captured_minor
+    assert desks.copy_payment_into_ledger(payment).refundable_minor == payment.captured_minor
     assert desks.approve_refund(waiting).state is RefundState.SUBMITTED
 
 
@@ -299,7 +299,7 @@ def test_an_unsent_refund_is_approved_again(desks: PeopleDesks, control: Sandbox
         lost.provider_refund_key,
         2,
     )
-    desks.copy_to_provider(other)
+    desks.copy_payment_into_ledger(other)
 
 
 def test_a_refund_refused_by_the_provider_is_failed(desks: PeopleDesks, control: SandboxControl) -> None:
@@ -394,7 +394,7 @@ def test_a_refund_of_set_aside_money_returns_or_completes(desks: PeopleDesks) ->
     payment = desks.make_paid_payment()
     now = desks.get_desk("owner").context.now()
 
-    def put_aside(tx: Transaction) -> int:
+    def set_amount_aside(tx: Transaction) -> int:
         account = accounts.open_account(tx.conn, f"118030101{payment.id:04}", "JPY", 2_000)
         assert payments.set_amount_aside(tx.conn, payment.id, 1_300, now)
         open_case(
@@ -402,7 +402,7 @@ def test_a_refund_of_set_aside_money_returns_or_completes(desks: PeopleDesks) ->
         )
         return set_asides.insert_set_aside(tx.conn, payment, account, 1_300, now)
 
-    item = desks.run_as_owner(put_aside)
+    item = desks.run_as_owner(set_amount_aside)
 
     def read_set_aside_state() -> str:
         return str(desks.get_desk("owner").sql(f"SELECT status FROM set_asides WHERE id = {item}")[0][0])
@@ -432,12 +432,12 @@ def test_the_worker_requests_a_refund_of_set_aside_money(desks: PeopleDesks) -> 
     for _ in range(2):
         payment = desks.make_paid_payment()
 
-        def put_aside(tx: Transaction, payment: Payment = payment) -> int:
+        def set_amount_aside(tx: Transaction, payment: Payment = payment) -> int:
             account = accounts.open_account(tx.conn, f"118030102{payment.id:04}", "JPY", 2_000)
             assert payments.set_amount_aside(tx.conn, payment.id, 1_300, now)
             return set_asides.insert_set_aside(tx.conn, payment, account, 1_300, now)
 
-        items.append((payment, desks.run_as_owner(put_aside)))
+        items.append((payment, desks.run_as_owner(set_amount_aside)))
     assert desks.get_desk("worker").run_due_tasks()["set_aside_refunds"] == 2
     assert desks.get_desk("worker").run_due_tasks()["set_aside_refunds"] == 0
     (first, second) = (_read_refund_of_set_aside(desks, item) for _, item in items)
@@ -452,7 +452,7 @@ def test_the_worker_requests_a_refund_of_set_aside_money(desks: PeopleDesks) -> 
     assert (half.state, half.sent_count) == (RefundState.REQUESTED, 0)
     assert call_for_code(lambda: desks.approve_refund(first)) == "same_person"
     sent = desks.approve_refund(first, by="lead-c")
-    assert (sent.state, desks.copy_to_provider(items[0][0]).reserved_minor) == (RefundState.SUBMITTED, 1_300)
+    assert (sent.state, desks.copy_payment_into_ledger(items[0][0]).reserved_minor) == (RefundState.SUBMITTED, 1_300)
     desks.get_desk("lead-b").refunds.reject(second.id, "we raise the limit")
     assert desks.get_desk("worker").run_due_tasks()["set_aside_refunds"] == 0
     assert desks.request_refund(items[1][0], "1300", set_aside_id=items[1][1]).checkers_needed == 1

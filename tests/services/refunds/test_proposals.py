@@ -9,7 +9,7 @@ from console.store.payments import payments, set_asides
 from tests.support.refund_desks import RefundDesk, call_for_code
 
 
-def set_aside(desk: RefundDesk, payment: Payment, minor: int = 300) -> int:
+def set_amount_aside(desk: RefundDesk, payment: Payment, minor: int = 300) -> int:
     """Set `minor` yen of the payment aside, as if they exceeded the limit of its account; return the id of the
     set-aside.
     """
@@ -28,7 +28,7 @@ def list_refunds(desk: RefundDesk) -> list[Refund]:
     return [desk.refunds.read_refund(number).record for (number,) in desk.sql("SELECT id FROM refunds ORDER BY id")]
 
 
-def run_and_count_requests(desk: RefundDesk) -> int:
+def run_due_tasks_and_count_requests(desk: RefundDesk) -> int:
     """Run the due tasks; return the number of refunds that the program requested."""
     return desk.run_due_tasks()["set_aside_refunds"]
 
@@ -37,8 +37,8 @@ def test_two_approvers_send_a_refund_requested_by_the_program(desk: RefundDesk) 
     """The program requests the refund at once and only once; the vote of the second approver sends it."""
     desk.insert_team()
     payment = desk.make_paid_payment()
-    item = set_aside(desk, payment)
-    assert (run_and_count_requests(desk), run_and_count_requests(desk)) == (1, 0)
+    item = set_amount_aside(desk, payment)
+    assert (run_due_tasks_and_count_requests(desk), run_due_tasks_and_count_requests(desk)) == (1, 0)
     (refund,) = list_refunds(desk)
     facts = (refund.state, refund.maker, refund.amount_minor, refund.set_aside_id, refund.checkers_needed)
     assert facts == (RefundState.REQUESTED, WORKER, 300, item, 2)
@@ -60,15 +60,15 @@ def test_a_rejected_refund_is_not_requested_again_by_the_program(desk: RefundDes
     amount needs.
     """
     payment, other = desk.make_paid_payment(), desk.make_paid_payment("ORD-2")
-    item = set_aside(desk, payment)
-    set_aside(desk, other, 200)
-    assert run_and_count_requests(desk) == 2
+    item = set_amount_aside(desk, payment)
+    set_amount_aside(desk, other, 200)
+    assert run_due_tasks_and_count_requests(desk) == 2
     desk.reject_refund(list_refunds(desk)[0])
     desk.move_clock(hours=73)
-    assert run_and_count_requests(desk) == 0
+    assert run_due_tasks_and_count_requests(desk) == 0
     assert [one.state for one in list_refunds(desk)] == [RefundState.REJECTED, RefundState.EXPIRED]
     assert [desk.read_payment(one.id).set_aside_minor for one in (payment, other)] == [300, 200]
-    assert run_and_count_requests(desk) == 0
+    assert run_due_tasks_and_count_requests(desk) == 0
     assert desk.request_refund(payment, "300", set_aside_id=item).checkers_needed == 1
 
 
@@ -78,14 +78,14 @@ def test_a_set_aside_that_the_rules_exclude_stays_a_case(desk: RefundDesk) -> No
     """
     busy, old, free = desk.make_paid_payment(), desk.make_paid_payment("ORD-2"), desk.make_paid_payment("ORD-3")
     for payment in (busy, old, free):
-        set_aside(desk, payment)
+        set_amount_aside(desk, payment)
     desk.sql("UPDATE payments SET paid_at = '2020-01-01', version = version + 1 WHERE id = :i", i=old.id)
     first = desk.request_refund(busy, "1000")
-    assert run_and_count_requests(desk) == 1
+    assert run_due_tasks_and_count_requests(desk) == 1
     assert [one.payment_id for one in list_refunds(desk)] == [busy.id, free.id]
     assert desk.list_refusal_reasons("outside_window") == []
     desk.withdraw_refund(first)
-    assert run_and_count_requests(desk) == 1
+    assert run_due_tasks_and_count_requests(desk) == 1
     assert list_refunds(desk)[-1].payment_id == busy.id
     assert desk.read_payment(old.id).set_aside_minor == 300
 
@@ -93,11 +93,11 @@ def test_a_set_aside_that_the_rules_exclude_stays_a_case(desk: RefundDesk) -> No
 def test_set_asides_of_one_payment_are_requested_one_after_the_other(desk: RefundDesk) -> None:
     """If a payment has two set-asides, the program requests the second refund after the first was decided."""
     payment = desk.make_paid_payment()
-    set_aside(desk, payment)
-    set_aside(desk, payment, 200)
-    assert (run_and_count_requests(desk), run_and_count_requests(desk)) == (1, 0)
+    set_amount_aside(desk, payment)
+    set_amount_aside(desk, payment, 200)
+    assert (run_due_tasks_and_count_requests(desk), run_due_tasks_and_count_requests(desk)) == (1, 0)
     desk.reject_refund(list_refunds(desk)[0])
-    assert run_and_count_requests(desk) == 1
+    assert run_due_tasks_and_count_requests(desk) == 1
     assert [one.amount_minor for one in list_refunds(desk)] == [300, 200]
 
 
@@ -107,7 +107,7 @@ def test_a_person_cannot_request_in_the_programs_name(desk: RefundDesk, person: 
     `not_allowed`.
     """
     desk.insert_team()
-    item = set_aside(desk, desk.make_paid_payment())
+    item = set_amount_aside(desk, desk.make_paid_payment())
     with desk.context.database.read() as conn:
         found = set_asides.find(conn, item)
     assert found is not None

@@ -377,7 +377,7 @@ def test_an_answer_without_a_database_is_kept_in_the_spool(desk: RefundDesk, mon
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
     with monkeypatch.context() as patch:
-        _break_after_the_call(desk, patch)
+        _break_database_after_refund_call(desk, patch)
         refusal = call_for_refusal(lambda: desk.approve_refund(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("outcome_unknown", "not_recorded")
     assert isinstance(refusal.detail["record"], Refund)
@@ -396,7 +396,7 @@ def test_an_answer_delivered_twice_is_recorded_once(desk: RefundDesk, monkeypatc
     """
     refund = desk.request_refund(desk.make_paid_payment())
     with monkeypatch.context() as patch:
-        _break_after_the_call(desk, patch)
+        _break_database_after_refund_call(desk, patch)
         call_for_refusal(lambda: desk.approve_refund(refund))
     desk.context.spool.set_cipher(desk.context.cipher)
     (entry,) = desk.context.spool.list_undelivered_entries(desk.context.database_id)
@@ -415,7 +415,7 @@ test_an_answer_without_a_database_is_kept_in_the_spool = pytest.mark.expects_log
 )(test_an_answer_without_a_database_is_kept_in_the_spool)
 
 
-def _break_after_the_call(desk: RefundDesk, patch: pytest.MonkeyPatch) -> None:
+def _break_database_after_refund_call(desk: RefundDesk, patch: pytest.MonkeyPatch) -> None:
     """Let every write to the database fail after PayPay has answered."""
     adapter, database = desk.providers.get_adapter("paypay"), desk.context.database
     send = adapter.refund

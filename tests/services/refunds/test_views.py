@@ -135,7 +135,7 @@ def test_an_overdue_request_cannot_be_approved(desk: RefundDesk) -> None:
         assert list_inbox_and_left_open() == ([newer.id], [str(newer.id)])
 
 
-def test_summaries_of_many_cost_no_more_statements(desk: RefundDesk) -> None:
+def test_summaries_of_many_refunds_cost_no_more_statements(desk: RefundDesk) -> None:
     """The summary of each request equals the one on its page, and reading all summaries needs as many SQL statements
     as reading one.
     """

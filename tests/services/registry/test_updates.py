@@ -53,11 +53,11 @@ class WatchedFolderDesk:
         self.imports += 1
         return import_registry_files(self.folder, paths)
 
-    def put_whole(self) -> Path:
+    def put_whole_file(self) -> Path:
         """Write a whole file into the watched folder and return its path."""
         return write_whole_file(self.watched, WHOLE_FILE_DAY, ROW_COUNT, SEED, first_rows=[SAMPLE_COMPANY])
 
-    def put_difference(self, day: date) -> Path:
+    def put_difference_file(self, day: date) -> Path:
         """Write the difference file of this day into the watched folder and return its path."""
         return write_difference_file(self.watched, day, 20, SEED, whole_rows=ROW_COUNT)
 
@@ -95,11 +95,11 @@ def folder_desk_with_api(
 def test_each_file_in_the_folder_is_imported_once(folder_desk: WatchedFolderDesk) -> None:
     """The task imports each file that appears in the folder once."""
     assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (0, None)
-    folder_desk.put_whole()
+    folder_desk.put_whole_file()
     assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_FILE_DAY)
     assert folder_desk.updates.import_new_files() == 0
-    folder_desk.put_difference(MONDAY)
-    folder_desk.put_difference(TUESDAY)
+    folder_desk.put_difference_file(MONDAY)
+    folder_desk.put_difference_file(TUESDAY)
     (folder_desk.watched / "notes.txt").write_text("not one of theirs")
     assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (2, TUESDAY)
     assert folder_desk.updates.import_new_files() == 0
@@ -109,7 +109,7 @@ def test_each_file_in_the_folder_is_imported_once(folder_desk: WatchedFolderDesk
 
 def test_a_growing_file_is_not_imported(folder_desk: WatchedFolderDesk, tmp_path: Path) -> None:
     """The task does not import a file that is still growing until its copy is complete."""
-    whole = folder_desk.put_whole()
+    whole = folder_desk.put_whole_file()
     content = whole.read_bytes()
     for part in (0, 1, len(content) // 2, len(content) - 1):
         whole.write_bytes(content[:part])
@@ -120,7 +120,7 @@ def test_a_growing_file_is_not_imported(folder_desk: WatchedFolderDesk, tmp_path
 
 def test_a_truncated_file_is_reported_until_it_is_replaced(folder_desk: WatchedFolderDesk) -> None:
     """The task reports a truncated file, and reads it again only after it was replaced."""
-    whole = folder_desk.put_whole()
+    whole = folder_desk.put_whole_file()
     content = whole.read_bytes()
     whole.write_bytes(content[:-40])
     assert folder_desk.updates.import_new_files() == 0  # may still be being copied
@@ -148,7 +148,7 @@ def test_a_stored_refusal_that_cannot_be_read_is_forgotten(
     """If the stored refusal of a file is unreadable, for example from a newer release, the task reads the file again
     and continues.
     """
-    whole = folder_desk.put_whole()
+    whole = folder_desk.put_whole_file()
     whole.write_bytes(whole.read_bytes()[:-40])
     assert folder_desk.updates.import_new_files() == 0
     for _ in range(2):
@@ -170,8 +170,8 @@ def test_a_file_that_is_deleted_hides_no_other(
     folder_desk: WatchedFolderDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a file is deleted while the worker reads the folder, the other files are still imported."""
-    folder_desk.put_whole()
-    gone, is_file = folder_desk.put_difference(MONDAY), Path.is_file
+    folder_desk.put_whole_file()
+    gone, is_file = folder_desk.put_difference_file(MONDAY), Path.is_file
 
     def is_file_until_now(path: Path) -> bool:
         was_file = is_file(path)
@@ -189,7 +189,7 @@ def test_a_file_replaced_during_its_import_is_imported_later(
     """If an invalid file is replaced during its import, the stored error is about the former file, and the next run
     imports the new file.
     """
-    whole = folder_desk.put_whole()
+    whole = folder_desk.put_whole_file()
 
     def replace_checked_file(progress: ImportProgress) -> None:
         if progress.step == "read":
@@ -210,7 +210,7 @@ def test_a_file_that_could_not_be_read_is_read_again(
     """A file that could not be read, because of its permissions or the network drive, is read again at the next run,
     although its size and time are unchanged.
     """
-    folder_desk.put_whole()
+    folder_desk.put_whole_file()
 
     def refuse_to_open(path: Path) -> NoReturn:
         raise PermissionError(errno.EACCES, "denied", str(path))
@@ -243,7 +243,7 @@ def test_a_damaged_registry_is_replaced_by_the_whole_file_in_the_folder(folder_d
     """The task replaces a damaged registry by the whole file in the folder. Without a whole file the task fails in
     each run.
     """
-    whole = folder_desk.put_whole()
+    whole = folder_desk.put_whole_file()
     folder_desk.updates.import_new_files()
     (folder_desk.folder / "current").write_bytes(b"")
     assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_FILE_DAY)
@@ -256,7 +256,7 @@ def test_a_damaged_registry_is_replaced_by_the_whole_file_in_the_folder(folder_d
 
 def test_a_bad_difference_does_not_change_the_registry(folder_desk: WatchedFolderDesk) -> None:
     """A bad difference file doesn't change the registry."""
-    folder_desk.put_whole()
+    folder_desk.put_whole_file()
     folder_desk.updates.import_new_files()
     shutil.copy(folder_desk.watched / "00_zenkoku_all_20261113.zip", folder_desk.watched / "diff_20261116.zip")
     for _ in range(2):
@@ -270,14 +270,14 @@ def test_a_bad_difference_does_not_change_the_registry(folder_desk: WatchedFolde
 
 def test_a_missing_day_is_reported_until_its_difference_appears(folder_desk: WatchedFolderDesk) -> None:
     """The task reports a day without a difference until its difference file appears."""
-    folder_desk.put_whole()
+    folder_desk.put_whole_file()
     folder_desk.updates.import_new_files()
-    folder_desk.put_difference(TUESDAY)
+    folder_desk.put_difference_file(TUESDAY)
     with pytest.raises(ConsoleError) as refused:
         folder_desk.updates.import_new_files()
     assert refused.value.code == ErrorCode.REGISTRY_ORDER
     assert dict(refused.value.detail)["missing_days"] == [MONDAY.isoformat()]
-    folder_desk.put_difference(MONDAY)
+    folder_desk.put_difference_file(MONDAY)
     assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (2, TUESDAY)
 
 
@@ -289,7 +289,7 @@ def test_missing_days_are_requested_up_to_yesterday(
     """
     assert folder_desk_with_api.updates.import_new_files() == 0  # no registry yet: the Web-API isn't asked
     assert sandbox.control.read_requests("registry_diff") == []
-    folder_desk_with_api.put_whole()
+    folder_desk_with_api.put_whole_file()
     sandbox.registry.publish_difference(MONDAY, 4_100)
     sandbox.registry.publish_difference(WEDNESDAY, 0, [close_company(SAMPLE_COMPANY, WEDNESDAY)])
     assert folder_desk_with_api.updates.import_new_files() == 1 + 3
@@ -324,7 +324,7 @@ def test_a_clock_that_was_ahead_stops_no_requests(
     """
     monotonic_at = hand_clock.monotonic()
     monkeypatch.setattr(hand_clock, "monotonic", lambda: monotonic_at)
-    folder_desk_with_api.put_whole()
+    folder_desk_with_api.put_whole_file()
     hand_clock.at += timedelta(days=30)
     assert folder_desk_with_api.updates.import_new_files() == 1
     asked = len(sandbox.control.read_requests("registry_diff"))
@@ -343,7 +343,7 @@ def test_rows_of_a_day_that_counts_as_a_holiday_are_fetched_with_the_next_day(
     """The publisher has a difference of a day that this version of the program counts as a holiday, as after a later
     act has changed the holidays. Its rows are fetched together with those of the next publication day.
     """
-    folder_desk_with_api.put_whole()
+    folder_desk_with_api.put_whole_file()
     saturday = WHOLE_FILE_DAY + timedelta(days=1)
     sandbox.registry.publish_difference(saturday, 0, [close_company(SAMPLE_COMPANY, saturday)])
     sandbox.registry.publish_difference(MONDAY, 3)
@@ -361,7 +361,7 @@ def test_a_leftover_of_a_killed_import_is_deleted(folder_desk_with_api: WatchedF
     """If a process is killed between the import of a fetched difference and the file's deletion, the next run deletes
     the file. A file of a later day stays, because another process may be importing it.
     """
-    folder_desk_with_api.put_whole()
+    folder_desk_with_api.put_whole_file()
     fetched = folder_desk_with_api.folder / "fetched"
     fetched.mkdir(parents=True)
     for day in (WHOLE_FILE_DAY, THURSDAY):
@@ -374,7 +374,7 @@ def test_the_difference_of_today_is_not_requested(
     folder_desk_with_api: WatchedFolderDesk, sandbox: Sandbox, hand_clock: ManualClock
 ) -> None:
     """The desk does not request the difference of the present day from the publisher."""
-    folder_desk_with_api.put_whole()
+    folder_desk_with_api.put_whole_file()
     hand_clock.at = datetime(2026, 11, 16, 23, 59, tzinfo=JST)
     sandbox.registry.publish_difference(MONDAY, 3)
     assert (folder_desk_with_api.updates.import_new_files(), folder_desk_with_api.read_registry_date()) == (
@@ -401,7 +401,7 @@ def test_a_call_that_fails_in_the_middle_leaves_nothing(
     """If the call for the second part of a difference fails, nothing is imported and no file remains. The next run
     imports everything.
     """
-    folder_desk_with_api.put_whole()
+    folder_desk_with_api.put_whole_file()
     sandbox.registry.publish_difference(MONDAY, 4_100)
     sandbox.control.add_fault(fault, call="registry_diff", nth=2)
     with pytest.raises(ConsoleError) as failed:
@@ -418,11 +418,11 @@ def test_a_repeated_part_is_not_imported_as_the_next_part(
     """If the publisher answers the request for the second part with the rows of the first part, nothing is imported,
     because the rows of the second part would be missing.
     """
-    folder_desk_with_api.put_whole()
+    folder_desk_with_api.put_whole_file()
     sandbox.registry.publish_difference(MONDAY, 6_000)
     read, first = RegistryApi.read_difference, list[DifferencePart]()
 
-    def read_and_note_part(
+    def read_and_record_part(
         api: RegistryApi, day: date, part_number: int = 1, *, first_day: date | None = None
     ) -> Outcome[DifferencePart]:
         outcome = read(api, day, part_number, first_day=first_day)
@@ -431,7 +431,7 @@ def test_a_repeated_part_is_not_imported_as_the_next_part(
         return replace(outcome, found=replace(outcome.found, lines=first[0].lines))
 
     with monkeypatch.context() as patch:
-        patch.setattr(RegistryApi, "read_difference", read_and_note_part)
+        patch.setattr(RegistryApi, "read_difference", read_and_record_part)
         with pytest.raises(ConsoleError) as refused:
             folder_desk_with_api.updates.import_new_files()
     assert (refused.value.code, refused.value.detail["cause"]) == (
@@ -447,9 +447,9 @@ def test_the_scheduler_runs_the_update_and_the_doctor_reports_failures(
     folder_desk: WatchedFolderDesk, hand_clock: ManualClock
 ) -> None:
     """The scheduler runs the task, and the command `doctor` reports its failures."""
-    folder_desk.put_whole()
+    folder_desk.put_whole_file()
     assert {run.task: run.count for run in folder_desk.console.recovery.run_all_tasks()}["registry"] == 1
-    folder_desk.put_difference(TUESDAY)
+    folder_desk.put_difference_file(TUESDAY)
     for _ in range(3):
         with pytest.raises(ConsoleError) as failed:
             folder_desk.console.recovery.run_all_tasks()
@@ -465,7 +465,7 @@ def test_a_missing_watched_folder_is_reported(folder_desk: WatchedFolderDesk, is
     """If the watched folder is missing, as with a disconnected network drive, nothing is imported and the task does
     not fail.
     """
-    folder_desk.put_whole()
+    folder_desk.put_whole_file()
     shutil.rmtree(folder_desk.watched)
     if not is_missing:
         folder_desk.watched.mkdir()

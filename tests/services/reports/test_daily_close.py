@@ -120,7 +120,7 @@ def test_the_sums_are_those_of_the_ledger(desk: RefundDesk) -> None:
         assert (NotFinalReason.STILL_UNKNOWN in close.open_points) == bool(unknown)
 
 
-def insert_day(rows: ReportRows) -> None:
+def insert_records_of_day(rows: ReportRows) -> None:
     """Insert the rows of yesterday in Japan and around it: one second before and after, another provider and
     currency, reversed and unknown payments, and outcomes that were unknown at the day's beginning or end.
     """
@@ -233,7 +233,7 @@ def test_a_daily_close_counts_the_unknown_at_both_ends_of_the_day(
     and at the first instant after it. A later reader gets the amounts that are still unknown.
     """
     rows = ReportRows(place)
-    insert_day(rows)
+    insert_records_of_day(rows)
     close = console.reports.read_daily_close("paypay", YESTERDAY)
     money = get_sums_by_currency(close)
     assert list(money) == ["JPY", "INR"]
@@ -323,7 +323,7 @@ def test_a_close_has_every_sum_and_later_changes(console: Console, place: Place,
     an audit entry.
     """
     rows = ReportRows(place)
-    insert_day(rows)
+    insert_records_of_day(rows)
 
     def write_daily_close(name: str, language: str = "en") -> Path:
         console.daily_closes.write("paypay", YESTERDAY, tmp_path / name, language)
@@ -343,7 +343,7 @@ def test_a_close_has_every_sum_and_later_changes(console: Console, place: Place,
     assert again.read_bytes() == third.read_bytes()
     assert "Nothing has changed since." in read_pdf_pages(again)[0]
     assert write_daily_close("a.xlsx").read_bytes() == write_daily_close("b.xlsx").read_bytes()
-    compare_workbook(tmp_path / "a.xlsx", console.reports.read_daily_close("paypay", YESTERDAY))
+    require_workbook_of_close(tmp_path / "a.xlsx", console.reports.read_daily_close("paypay", YESTERDAY))
     reasons = "結果不明の決済 1 件（¥1,000）、結果不明の返金 1 件（¥500）、この日の照合が未完了"
     assert f"この締めは未確定です（{reasons}）。" in read_pdf_pages(write_daily_close("ja.pdf", "ja"))[0]
 
@@ -391,7 +391,7 @@ def read_pdf_pages(file: Path | bytes) -> list[str]:
         document.close()
 
 
-def compare_workbook(file: Path, close: DailyClose) -> None:
+def require_workbook_of_close(file: Path, close: DailyClose) -> None:
     """Check that each sum and each open record of the close is in the right cell of the workbook."""
     about, sums, unknown, changes = openpyxl.load_workbook(file).worksheets
     assert about["A1"].value == "Daily close PayPay 2026-11-19"
@@ -459,15 +459,15 @@ def test_the_memory_of_a_pdf_is_released() -> None:
     released.
     """
 
-    def read_resident_pages() -> int:
+    def count_resident_pages() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1])
 
     document = ExportDocument("title", ("円",), ())
     write_pdf_document(BytesIO(), document)
-    before = read_resident_pages()
+    before = count_resident_pages()
     for _ in range(8):
         write_pdf_document(BytesIO(), document)
-    assert (read_resident_pages() - before) * resource.getpagesize() < 40_000_000
+    assert (count_resident_pages() - before) * resource.getpagesize() < 40_000_000
 
 
 def test_ctrl_c_during_a_pdf_ends_its_writing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,10 +152,10 @@ def test_a_close_that_does_not_fit_on_the_disk_has_no_entry(
     """The content is written to the disk before the audit entry. If the disk is full, there is neither."""
     ReportRows(place).insert_payment("paypay", "completed", DAY_BEGIN, id=1, captured_minor=3_300, paid_at=DAY_BEGIN)
 
-    def fail(_: int) -> None:
+    def raise_disk_full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("console.settings.unfinished_files.os.fsync", fail)
+    monkeypatch.setattr("console.settings.unfinished_files.os.fsync", raise_disk_full)
     with pytest.raises(ConsoleError) as refused:
         console.daily_closes.write("paypay", YESTERDAY, tmp_path / "close.xlsx", "en")
     assert refused.value.code == "storage_full"

@@ -22,7 +22,9 @@ from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 
-NUMBER_BEFORE_JUMP, NUMBER_DURING_JUMP, NUMBER_AFTER_JUMP = NUMBERS = invent_numbers(3, seed=24)
+CORPORATION_BEFORE_JUMP, CORPORATION_DURING_JUMP, CORPORATION_AFTER_JUMP = CORPORATION_NUMBERS = invent_numbers(
+    3, seed=24
+)
 ONE_DAY = timedelta(days=1)
 
 
@@ -53,15 +55,15 @@ def test_a_clock_jump_loses_and_doubles_no_purchase(
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
     alarmbox.lists_purchases, alarmbox.behaviour = True, "silent_after_charge"
     with place.desk(alarmbox, hand_clock) as console:
-        for number, wrong in zip(NUMBERS, (timedelta(), jump, timedelta()), strict=True):
+        for number, wrong in zip(CORPORATION_NUMBERS, (timedelta(), jump, timedelta()), strict=True):
             off[0] = wrong
             buy_without_answer(console, number)
             console.recovery.run_due_tasks()
         for _ in range(20):
             hand_clock.at += timedelta(hours=8)
             console.recovery.run_due_tasks()
-        found = [read_record(console, number) for number in NUMBERS]
-        assert [charge.number for charge in alarmbox.charges] == list(NUMBERS)
+        found = [read_record(console, number) for number in CORPORATION_NUMBERS]
+        assert [charge.number for charge in alarmbox.charges] == list(CORPORATION_NUMBERS)
         assert [(found[i].state, found[i].certainty) for i in (0, 2)] == [("success", "known")] * 2
         assert found[1].certainty == "known" or found[1].work.state is WorkState.NEEDS_REVIEW
         assert {task.error_code for task in console.scheduler.read_states()} == {None}
@@ -79,13 +81,13 @@ def test_a_worker_with_a_clock_behind_makes_nothing_due(
     alarmbox.lists_purchases, alarmbox.behaviour = True, "silent_after_charge"
     hand_clock.at = datetime.now(UTC)
     with place.desk(alarmbox, hand_clock) as console:
-        buy_without_answer(console, NUMBER_BEFORE_JUMP)
-        before = read_record(console, NUMBER_BEFORE_JUMP)
+        buy_without_answer(console, CORPORATION_BEFORE_JUMP)
+        before = read_record(console, CORPORATION_BEFORE_JUMP)
         with act_as(WORKER):
             correction = ClockJumpCorrection(console._context)
             monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at - timedelta(minutes=10))
             assert correction.make_future_dated_rows_due() == 0
-        assert read_record(console, NUMBER_BEFORE_JUMP).work == before.work
+        assert read_record(console, CORPORATION_BEFORE_JUMP).work == before.work
         assert before.work.state is WorkState.SCHEDULED
 
 
@@ -108,17 +110,20 @@ def test_a_postponed_record_is_due_after_a_clock_jump(
             return sagas.postpone_step(tx.conn, made, context.now(), context.now() + ONE_DAY, "away")
 
         for subject, (number, wrong) in enumerate(
-            ((NUMBER_BEFORE_JUMP, timedelta()), (NUMBER_DURING_JUMP, ONE_DAY)), 1
+            ((CORPORATION_BEFORE_JUMP, timedelta()), (CORPORATION_DURING_JUMP, ONE_DAY)), 1
         ):
             off[0] = wrong
             buy_without_answer(console, number)
             context.write(lambda tx, of=subject: start_postponed_saga(tx, of))  # type: ignore[misc]  # of this turn
-        off[0], waits = timedelta(), read_record(console, NUMBER_BEFORE_JUMP).work
+        off[0], waits = timedelta(), read_record(console, CORPORATION_BEFORE_JUMP).work
         with act_as(WORKER):
             assert [ClockJumpCorrection(context).make_future_dated_rows_due() for _ in range(2)] == [2, 0]
         with context.database.read() as conn:
             assert [saga.subject_id for saga in sagas.list_due_sagas(conn, context.now(), 9)] == [2]
-        assert (read_record(console, NUMBER_DURING_JUMP).work.at, read_record(console, NUMBER_BEFORE_JUMP).work) == (
+        assert (
+            read_record(console, CORPORATION_DURING_JUMP).work.at,
+            read_record(console, CORPORATION_BEFORE_JUMP).work,
+        ) == (
             context.now(),
             waits,
         )

@@ -44,7 +44,7 @@ def run_for_days(console: Console, clock: ManualClock) -> None:
             console.scheduler._tasks[name]()
 
 
-def lose_the_answer(place: Place) -> None:
+def delete_purchase_answer(place: Place) -> None:
     """Set the rows back to the state before the provider's answer, as a restored backup would; the desk's spool still
     has the answer's id.
     """
@@ -81,7 +81,7 @@ def test_an_unconfirmed_purchase_is_probed_a_limited_number_of_times(
     person after its schedule of probes.
     """
     console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
-    lose_the_answer(place)
+    delete_purchase_answer(place)
     alarmbox.is_readable, before = False, alarmbox.call_counts["detail"]
     run_for_days(console, hand_clock)
     record = read_record(console)

@@ -69,14 +69,14 @@ class SagaDesk:
         result.
         """
 
-        def do(tx: Transaction, saga: Saga) -> StepVerdict:
+        def execute_step(tx: Transaction, saga: Saga) -> StepVerdict:
             self._write_entry(tx, name, saga)
             answer = self.answers.get(name, StepDone())
             if isinstance(answer, Exception):
                 raise answer
             return answer
 
-        return do
+        return execute_step
 
     def _return_question_action(self, _saga: Saga) -> StepAction:
         """Return the action that follows the query of the first step."""

@@ -295,7 +295,7 @@ def test_a_stopped_run_ends_between_two_records(tasks: CountedTasks) -> None:
     """
     stopped: list[bool] = []
 
-    def act() -> int:
+    def count_records_and_stop() -> int:
         done = 0
         for record in iterate_until_stopped(range(5)):
             done += 1
@@ -303,7 +303,7 @@ def test_a_stopped_run_ends_between_two_records(tasks: CountedTasks) -> None:
                 stopped.append(True)
         return done
 
-    tasks.act = act
+    tasks.act = count_records_and_stop
     assert tasks.scheduler.run_due_tasks(should_stop=lambda: bool(stopped)) == (TaskRun("probes", 3),)
     assert tasks.list_acquired_lease_names() == set()
     tasks.act = lambda: 1
@@ -374,11 +374,11 @@ def test_each_run_and_each_record_has_a_correlation_id(tasks: CountedTasks) -> N
     """Each run of a task has its own correlation id, which all its log lines contain; after the run none is set."""
     seen: list[dict[str, str]] = []
 
-    def note_log_facts() -> int:
+    def record_log_facts() -> int:
         seen.append(dict(tracing.get_current_log_facts()))
         return 0
 
-    tasks.act = note_log_facts
+    tasks.act = record_log_facts
     tasks.scheduler.run_all()
     tasks.scheduler.run_all()
     assert [facts["task"] for facts in seen] == ["probes", "probes"]
