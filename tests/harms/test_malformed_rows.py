@@ -169,13 +169,14 @@ def insert_malformed_notes() -> Iterator[str]:
                                       at=at)  # fmt: skip
     for number, text in enumerate(MALFORMED_TEXTS):
         for at in STRANGE_INSTANTS_SQL:
-            yield forbidden_worker.make_view_insert(is_team="1", claim="UUID()", content=text, changed_at=at,
+            yield forbidden_worker.make_saved_view_insert(is_team="1", claim="UUID()", content=text, changed_at=at,
                                             name=f"'view {number}'").replace("{{}}", "{}")  # fmt: skip
             for action in ("'take'", "'snooze'", "'resolve'", "'hand over'"):
                 until = at if action == "'snooze'" else "NULL"
                 owner = "'{other}'" if action == "'hand over'" else "NULL"
                 position = "(SELECT COALESCE(MAX(o.position), 0) + 1 FROM incident_steps o)"
-                yield forbidden_worker.make_step_insert(action=action, until=until, new_owner=owner, extent=text,
+                yield forbidden_worker.make_incident_step_insert(action=action, until=until, new_owner=owner,
+                extent=text,
                                                 position=position)  # fmt: skip
 
 
@@ -207,12 +208,14 @@ STRANGE_ROWS = (
             ("payment", 24, "ask_provider", "[]"), ("nonsense", 25, "cancel_order", "x"),
         )
     ),
-    forbidden_worker.make_event_insert("strange", topic="''", body="''", record_key="''", next_at="'2020-01-01'"),
+    forbidden_worker.make_outbox_event_insert("strange", topic="''", body="''", record_key="''",
+    next_at="'2020-01-01'"),
     f"INSERT INTO changes (kind, subject_id, at) VALUES ('nonsense', -1, {UTC})",
     forbidden.make_operation_insert().replace("credit-check.refetch", "nonsense").replace("+ 45000", "- 45000"),
     forbidden.make_operation_insert().replace("'credit-check.refetch', 'credit-check'",
     "'refund.submit', 'nonsense'"),
-    forbidden_worker.make_run_insert(provider="'nonsense'", from_day="'soon'", to_day="'later'", phase="'nonsense'"),
+    forbidden_worker.make_reconciliation_insert(provider="'nonsense'", from_day="'soon'", to_day="'later'",
+    phase="'nonsense'"),
     forbidden_worker.make_bulk_run_insert(words="'x'"),
     forbidden_worker.make_bulk_row_insert("LAST_INSERT_ID()", 1, kind="'nonsense'", subject_id="-1"),
     forbidden_worker.make_take_insert().replace("'order'", "'nonsense'"),

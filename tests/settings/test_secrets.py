@@ -222,7 +222,7 @@ def test_a_home_that_cannot_be_written_keeps_no_key(env: dict[str, str], tmp_pat
     assert keyring.entries == {}
 
 
-def test_no_backend_but_the_systems_own_is_ever_used(tmp_path: Path) -> None:
+def test_only_keyring_backends_of_the_system_are_used(tmp_path: Path) -> None:
     """A configured keyring backend other than the system's own is ignored: reading the store key is refused, and no
     file is written.
     """

@@ -276,7 +276,7 @@ def test_a_value_from_the_profile_is_refused_with_the_file(env: dict[str, str], 
     assert (detail["variable"], detail["file"]) == ("alarmbox.spacing_seconds", str(tmp_path / "profile.toml"))
 
 
-BAD_VALUES = [
+REFUSED_VARIABLES_AND_VALUES = [
     ("CONSOLE_LANGUAGE", "fr"), ("CONSOLE_LANGUAGE", "JA"), ("CONSOLE_OPERATOR", "op a"),
     ("CONSOLE_OPERATOR", "x" * 33), ("CONSOLE_OPERATOR", "担当"), ("CONSOLE_OPERATOR", "op-a\nlead-b"),
     ("CONSOLE_CLIENTS", "0"), ("CONSOLE_CLIENTS", "01"), ("CONSOLE_CLIENTS", "1,,2"), ("CONSOLE_CLIENTS", "1;2"),
@@ -310,7 +310,7 @@ BAD_VALUES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("variable", "value"), BAD_VALUES)
+@pytest.mark.parametrize(("variable", "value"), REFUSED_VARIABLES_AND_VALUES)
 def test_a_wrong_value_is_reported_by_its_variable_only(env: dict[str, str], variable: str, value: str) -> None:
     """A value of the wrong form is refused; the refusal names the variable and never repeats the value."""
     detail = read_refusal_detail(env | {variable: value})
@@ -446,14 +446,14 @@ def test_an_app_of_macos_without_lang_uses_the_language_of_its_settings(
     """
     commands: list[list[str]] = []
 
-    def run(command: list[str], **options: object) -> subprocess.CompletedProcess[bytes]:
+    def run_fake_command(command: list[str], **options: object) -> subprocess.CompletedProcess[bytes]:
         assert options["timeout"]
         commands.append(command)
         if isinstance(answer, Exception):
             raise answer
         return subprocess.CompletedProcess(command, 0, answer)
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run_fake_command)
     monkeypatch.setattr(sys, "platform", "darwin")
     assert [detect_system_language(env | language_variables) for _ in range(2)] == [language, language]
     expected_command = ["/usr/bin/defaults", "read", "-g", "AppleLanguages"]

@@ -21,7 +21,7 @@ from console.views.runtime.routes import (
 from tests.shots.scenes import SceneFunction, find_free_number
 from tests.shots.stage import WindowStage
 
-_DAY = date(2026, 11, 20)
+_TODAY = date(2026, 11, 20)
 
 
 def show_registry(stage: WindowStage) -> None:
@@ -48,13 +48,13 @@ def show_registry(stage: WindowStage) -> None:
         ),
     }
     changes = (
-        close_company(opened[closed], _DAY),
-        merge_company(opened[merged], successor, _DAY),
-        rename_company(opened[renamed], "株式会社オリゾン測器", _DAY),
+        close_company(opened[closed], _TODAY),
+        merge_company(opened[merged], successor, _TODAY),
+        rename_company(opened[renamed], "株式会社オリゾン測器", _TODAY),
     )
     with tempfile.TemporaryDirectory() as folder:
-        whole = write_whole_file(Path(folder), _DAY - timedelta(days=1), 2_000, 5, first_rows=opened.values())
-        difference = write_difference_file(Path(folder), _DAY, 20, 6, changes=changes)
+        whole = write_whole_file(Path(folder), _TODAY - timedelta(days=1), 2_000, 5, first_rows=opened.values())
+        difference = write_difference_file(Path(folder), _TODAY, 20, 6, changes=changes)
         stage.desk.console.registry.import_files([whole])
         stage.desk.console.registry.import_files([difference])
     stage.show_route(AlertsRoute())

@@ -38,7 +38,7 @@ from tests.shots.scenes import SceneFunction
 from tests.shots.stage import WindowStage
 from tests.support.failing_methods import let_method_fail
 
-_LARGEST_MINOR = {"paypay": 99_999_999_999, "atom": 999_999_999_999}
+_LARGEST_MINOR_BY_PROVIDER = {"paypay": 99_999_999_999, "atom": 999_999_999_999}
 """The largest amount in minor units (yen, paise) that the screens must show, by provider."""
 _LONG_NAME = "株式会社みなも堂国際流通テクノロジーホールディングス東日本第二事業本部"
 _LONG_PERSON, _TAKER = "maximiliane.featherstonehaugh-yamazaki", "maximiliane.yamazaki"
@@ -48,8 +48,8 @@ _LONG_REASON = "PayPay の障害（復旧の見込みは 18 時）。復旧の�
 
 def show_large_amounts(stage: WindowStage) -> None:
     """Take pictures of payments of the largest amounts, of the refund of a whole payment, and of an unpaid order."""
-    for provider in _LARGEST_MINOR:
-        payment = _pay_largest(stage, provider)
+    for provider in _LARGEST_MINOR_BY_PROVIDER:
+        payment = _pay_largest_amount(stage, provider)
         stage.show_route(PaymentRoute(payment.id))
         page = stage.find(PaymentPage)
         stage.wait_until(
@@ -73,11 +73,11 @@ def show_large_amounts(stage: WindowStage) -> None:
     stage.take_picture("amount-queue")
 
 
-def _pay_largest(stage: WindowStage, provider: str) -> Payment:
+def _pay_largest_amount(stage: WindowStage, provider: str) -> Payment:
     """Insert an order of the largest amount that the provider accepts, let the simulated provider record its payment,
     import the payment, and return it.
     """
-    minor, sample = _LARGEST_MINOR[provider], stage.desk.list_payments("complete")[-1]
+    minor, sample = _LARGEST_MINOR_BY_PROVIDER[provider], stage.desk.list_payments("complete")[-1]
     currency = "JPY" if provider == "paypay" else "INR"
     day = stage.opening.context.now()
     number = f"ORD-{day:%Y%m%d}-999999" if provider == "paypay" else f"ORD{day:%Y%m%d}999999"
@@ -102,14 +102,14 @@ def show_long_texts(stage: WindowStage) -> None:
     """
     check, payment = stage.desk.list_checks("unknown")[0], stage.desk.list_payments("refund_unknown")[-1]
 
-    def write(tx: Transaction) -> None:
+    def write_long_texts(tx: Transaction) -> None:
         for person in (_LONG_PERSON, _TAKER):
             operators.insert_person(tx.conn, Person(person, frozenset({OPERATOR}), may_buy=False))
         for number in (check.number, payment.corporation):
             where = schema.credit_checks.c.corporation_number == number
             tx.conn.execute(sa.update(schema.credit_checks).where(where).values(company_name=_LONG_NAME))
 
-    stage.desk.console._context.write(write)
+    stage.desk.console._context.write(write_long_texts)
     for kind, id in (("credit-check", check.id), ("payment", payment.id)):
         for earlier_taker in ("op-a", "lead-b"):  # who may have taken it in an earlier scene
             with stage.desk.console.acting_as(earlier_taker):
@@ -133,7 +133,7 @@ def show_long_texts(stage: WindowStage) -> None:
 def show_read_only(stage: WindowStage) -> None:
     """Take pictures of the screens while read-only mode is on for everything, with a long reason."""
     with _use_read_only_mode(stage):
-        for name, route in _list_routes(stage).items():
+        for name, route in _make_routes_by_picture_name(stage).items():
             stage.show_route(route)
             stage.take_picture(f"read-only-{name}")
         stage.show_route(PaymentRoute(stage.desk.list_payments("complete")[-1].id))
@@ -158,10 +158,10 @@ def _use_read_only_mode(stage: WindowStage) -> Iterator[None]:
         set_switch(False)
 
 
-def show_disconnected(stage: WindowStage) -> None:
+def show_lost_connection(stage: WindowStage) -> None:
     """Take pictures of screens that read their data before the database stopped answering."""
     services, error = stage.desk.console, rebuild_error(ErrorCode.DATABASE_UNREACHABLE, {}, exit_status=0)
-    for name, route in _list_routes(stage).items():
+    for name, route in _make_routes_by_picture_name(stage).items():
         stage.show_route(route)
         with let_method_fail(services.desk_status, "read_desk_update", error):
             stage.wait_until(lambda: stage.opening.context.connection_state.lost_since is not None)
@@ -169,7 +169,7 @@ def show_disconnected(stage: WindowStage) -> None:
         stage.wait_until(lambda: stage.opening.context.connection_state.lost_since is None)
 
 
-def show_unreadable(stage: WindowStage) -> None:
+def show_unreadable_pages(stage: WindowStage) -> None:
     """Take pictures of pages that couldn't read their data again."""
     services, error = stage.desk.console, rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
     payment, check = stage.desk.list_payments("complete")[-1], stage.desk.list_checks("unknown")[0]
@@ -191,7 +191,7 @@ def show_unreadable(stage: WindowStage) -> None:
         stage.wait_until_idle()
 
 
-def _list_routes(stage: WindowStage) -> Mapping[str, Route]:
+def _make_routes_by_picture_name(stage: WindowStage) -> Mapping[str, Route]:
     """Return the routes of the screens that are shown in each state, by the names of their pictures."""
     return {
         "home": HomeRoute(),
@@ -209,6 +209,6 @@ STATE_SCENES: Mapping[str, SceneFunction] = {
     "large_amounts": show_large_amounts,
     "long_texts": show_long_texts,
     "read_only": show_read_only,
-    "disconnected": show_disconnected,
-    "unreadable": show_unreadable,
+    "disconnected": show_lost_connection,
+    "unreadable": show_unreadable_pages,
 }

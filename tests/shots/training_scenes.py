@@ -10,7 +10,7 @@ from tests.shots.scenes import SceneFunction
 from tests.shots.stage import WindowStage
 
 _LONG_PAUSE_SECONDS = 3_600.0
-_WRONG_ROW, _OPEN_ROW = 11, 5
+_ROW_OF_WRONG_INCIDENT, _ROW_OF_OPEN_INCIDENT = 11, 5
 
 
 def show_training(stage: WindowStage) -> None:
@@ -36,7 +36,7 @@ def show_training(stage: WindowStage) -> None:
         service.check_incidents()
         page.refresh("asked")
         stage.wait_until_idle()
-        for row, name in ((_WRONG_ROW, "training-wrong"), (_OPEN_ROW, "training-open")):
+        for row, name in ((_ROW_OF_WRONG_INCIDENT, "training-wrong"), (_ROW_OF_OPEN_INCIDENT, "training-open")):
             page.table.go_to_row(row)
             stage.take_picture(name)
         stage.show_route(HomeRoute())

@@ -10,7 +10,7 @@ from console.views.runtime.routes import HomeRoute, QueuesRoute
 from tests.shots.scenes import SceneFunction
 from tests.shots.stage import WindowStage
 
-_CONDITIONS = (
+_FILTER_TEXT = (
     "provider:alarmbox,paypay kind:credit-check,payment,refund status:pending,submitting,error,failed,success"
     " certainty:known,unknown work:needs_review,scheduled cause:timeout,lapsed,poll amount:>=1JPY age:>1m owner:-"
 )
@@ -52,7 +52,7 @@ def show_queue_options(stage: WindowStage) -> None:
     stage.wait_until(columns.main_button.isEnabled)
     stage.take_picture("queue-columns")
     columns.reject()
-    page.filter.show_filter(_CONDITIONS)
+    page.filter.show_filter(_FILTER_TEXT)
     page.filter.changed.emit()
     stage.wait_until(lambda: page.row_model.is_complete)
     stage.take_picture("queue-conditions")

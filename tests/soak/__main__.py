@@ -79,7 +79,7 @@ def list_all_shards() -> Iterator[DemandShard]:
             DemandShard(demand.name, number, True, demand.limit_seconds) for number in range(demand.shard_count)
         )
     for demand in DEMANDS:
-        more = range(demand.shard_count, demand.shard_count + demand.spare)
+        more = range(demand.shard_count, demand.shard_count + demand.spare_shard_count)
         yield from (DemandShard(demand.name, number, False, demand.limit_seconds) for number in more)
 
 
@@ -144,7 +144,7 @@ def print_verdicts(shards: Sequence[DemandShard], results: ShardResults) -> int:
         missing = [shard for shard in mine if shard.is_required and not results.has_result(shard)]
         status |= bool(failed or missing)
         verdict = f"FAILED in {failed} shards" if failed else f"{len(missing)} shards missing" if missing else "holds"
-        print(f"demand {demand.name}: {verdict}: {demand.figure.format_map(counts)} ({sound} shards)")
+        print(f"demand {demand.name}: {verdict}: {demand.figures_format.format_map(counts)} ({sound} shards)")
     return status
 
 

@@ -29,7 +29,7 @@ def run_adoption_under_traffic(_shard: int, folder: Path, rows: int = ROW_COUNT)
             begun = time.monotonic()
             done = _run_adoption(folder, url)
             seconds = time.monotonic() - begun
-        tally = _check_result(database, done, told[0], rows)
+        tally = _check_adoption_and_count(database, done, told[0], rows)
         database.close()
     return tally + Counter(seconds=round(seconds))
 
@@ -40,7 +40,7 @@ def _run_adoption(folder: Path, url: str) -> AdoptionResult:
         return service.run()
 
 
-def _check_result(
+def _check_adoption_and_count(
     database: Database, result: AdoptionResult, met: other_application.ApplicationResults, rows: int
 ) -> Counter[str]:
     """Check the adopted table and the results `met` of the other application. Return the counts of the shard."""

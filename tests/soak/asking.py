@@ -23,13 +23,13 @@ from tests.support.pooled_databases import PooledDatabase
 from tests.support.server_fixtures import MYSQL_URL_VARIABLE
 from tests.support.servers import get_shared_galera, start_own_run
 
-DESK_COUNT, NUMBER_COUNT, KILL_SECONDS = 16, 200, 5.0
-_DEATH_INDEX, _RETURN_INDEX = 60, 120
+DESK_COUNT, CORPORATION_COUNT, SECONDS_BETWEEN_KILLS = 16, 200, 5.0
+_REQUEST_COUNT_BEFORE_DEATH, _REQUEST_COUNT_BEFORE_RETURN = 60, 120
 _ENGINES: tuple[Engine, ...] = ("mariadb", "galera", *(("mysql",) if os.environ.get(MYSQL_URL_VARIABLE) else ()))
 
 
 def run_request_race(
-    engine: Engine, shard: int, folder: Path, count: int = NUMBER_COUNT, desks: int = DESK_COUNT
+    engine: Engine, shard: int, folder: Path, count: int = CORPORATION_COUNT, desks: int = DESK_COUNT
 ) -> Counter[str]:
     """Run the race on this database engine, with `count` numbers and `desks` desks. The second shard of each engine
     has a provider with faults. On Galera a node is killed during the race and restarted. The race runs on MySQL only
@@ -40,12 +40,12 @@ def run_request_race(
         if engine == "galera":
             cluster = get_shared_galera()
             meanwhile = {
-                count * _DEATH_INDEX // NUMBER_COUNT: cluster.nodes[-1].kill,
-                count * _RETURN_INDEX // NUMBER_COUNT: cluster.restart_nodes,
+                count * _REQUEST_COUNT_BEFORE_DEATH // CORPORATION_COUNT: cluster.nodes[-1].kill,
+                count * _REQUEST_COUNT_BEFORE_RETURN // CORPORATION_COUNT: cluster.restart_nodes,
             }
         seed = shard if shard % 2 else None
         tally = run_desk_request_race(
-            DeskRequestRace(invent_numbers(count, 400 + shard), desks, KILL_SECONDS, seed, meanwhile), place
+            DeskRequestRace(invent_numbers(count, 400 + shard), desks, SECONDS_BETWEEN_KILLS, seed, meanwhile), place
         )
         if engine == "mysql":  # a server that was given keeps nothing of ours
             place.database.drop_database()

@@ -26,7 +26,7 @@ from console.views.runtime.task_runner import TaskRunner
 from console.views.runtime.tasks import Failure
 from tests.support import commit_log
 
-_PAYMENT = "payment"
+_PAYMENT_KIND = "payment"
 
 
 class DeskSession(QObject):
@@ -35,7 +35,7 @@ class DeskSession(QObject):
     that the pages must read again.
     """
 
-    times_received = Signal()
+    begin_and_end_times_received = Signal()
 
     def __init__(self, context: WindowContext, pulse: BackgroundRefresh, parameters: dict[str, Any]) -> None:
         super().__init__()
@@ -62,15 +62,15 @@ class DeskSession(QObject):
         if mark is None:
             return False
         self._seen = mark.read_ids
-        self.times_received.connect(self._start_timers)
+        self.begin_and_end_times_received.connect(self._start_timers)
         print(json.dumps({"ready": time.monotonic()}), flush=True)
-        Thread(target=self._await_times, daemon=True).start()
+        Thread(target=self._await_begin_and_end_times, daemon=True).start()
         return True
 
-    def _await_times(self) -> None:
+    def _await_begin_and_end_times(self) -> None:
         """Read the second line of stdin, in a thread."""
         self._times = json.loads(sys.stdin.readline())
-        self.times_received.emit()
+        self.begin_and_end_times_received.emit()
 
     def _start_timers(self) -> None:
         app = QCoreApplication.instance()
@@ -90,9 +90,9 @@ class DeskSession(QObject):
         payment, number = self._chance.choice(self._payments), self._chance.random()
         refund = RefundRequest(payment, "10", "sent back")
         acts: tuple[tuple[float, str, ActingCall[object]], ...] = (
-            (0.5, "note", lambda on, id: on.recovery.add_note(_PAYMENT, payment, "looked at", request_id=id)),
-            (0.8, "take", lambda on, id: on.recovery.take(_PAYMENT, payment, request_id=id)),
-            (0.9, "probe", lambda on, id: on.recovery.probe(_PAYMENT, payment, request_id=id)),
+            (0.5, "note", lambda on, id: on.recovery.add_note(_PAYMENT_KIND, payment, "looked at", request_id=id)),
+            (0.8, "take", lambda on, id: on.recovery.take(_PAYMENT_KIND, payment, request_id=id)),
+            (0.9, "probe", lambda on, id: on.recovery.probe(_PAYMENT_KIND, payment, request_id=id)),
             (1.0, "refund", lambda on, id: on.refunds.request(refund, request_id=id)),
         )
         name, act = next((name, act) for upto, name, act in acts if number < upto)

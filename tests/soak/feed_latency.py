@@ -37,7 +37,7 @@ from tests.support.servers import Cluster
 from tests.support.worker_process import WorkerProcess, start_worker
 
 DURATION_SECONDS = 90.0
-LONGEST_DELAY_SECONDS = 2.0
+MAX_DELAY_SECONDS = 2.0
 """Longest time (seconds) within which a desk must see 99 of 100 changes."""
 LISTENING_SECONDS = 20.0
 """Time (seconds) for which desks read the change feed after the last action. A change that no desk has seen by then
@@ -45,12 +45,12 @@ is lost.
 """
 ACTION_INTERVAL_MS = 1_000
 """Average time (ms) between two actions of one person."""
-_NOTICE_SECONDS = 0.25
-_PAYMENTS, _YEN = 60, 3_300
+_NOTICE_INTERVAL_SECONDS = 0.25
+_PAYMENT_COUNT, _PAYMENT_YEN = 60, 3_300
 _PEOPLE_AT_DESKS = ("op-a", "op-b", "op-c", "lead-b", "lead-c")
-_ROLES = {name: ("approver" if name.startswith("lead") else "operator",) for name in _PEOPLE_AT_DESKS}
+_ROLES_BY_PERSON = {name: ("approver" if name.startswith("lead") else "operator",) for name in _PEOPLE_AT_DESKS}
 _WORKER_COUNT = 2
-_KILLED_NODE = 1
+_KILLED_NODE_INDEX = 1
 """Index of the node of the cluster that is killed."""
 ROOT = Path(__file__).resolve().parents[2]
 FeedRecord = tuple[str, int]
@@ -68,20 +68,20 @@ class ReceivedEvents:
     action_counts: Counter[str]
 
     @property
-    def moments(self) -> dict[int, float]:
+    def arrival_seconds_by_row_id(self) -> dict[int, float]:
         """Return the moment (monotonic seconds) at which each row of the change feed arrived, by the row's id."""
         return {one: moment for moment, ids, _ in self.events for one in ids}
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyReport:
-    """The result of one run of the measurement. `sorted_seconds` has the seconds from each COMMIT to its event,
+    """The result of one run of the measurement. `sorted_delay_seconds` has the seconds from each COMMIT to its event,
     sorted. `lost_changes` has (person, row id) of each change that didn't reach a desk. `unanswered_commit_count` is
     the number of changes whose COMMIT got no answer, and `wrong_event_count` the number of events that name another
     record than the changed one.
     """
 
-    sorted_seconds: Sequence[float]
+    sorted_delay_seconds: Sequence[float]
     change_count: int
     unanswered_commit_count: int
     lost_changes: Sequence[tuple[str, int]]
@@ -91,13 +91,13 @@ class LatencyReport:
     def format_figures(self) -> str:
         """Return the figures as one line of text."""
         p50, p99, longest = (
-            format_duration(compute_percentile(self.sorted_seconds, part)) for part in (0.5, 0.99, 1)
+            format_duration(compute_percentile(self.sorted_delay_seconds, part)) for part in (0.5, 0.99, 1)
         )
-        late = sum(seconds > LONGEST_DELAY_SECONDS for seconds in self.sorted_seconds)
+        late = sum(seconds > MAX_DELAY_SECONDS for seconds in self.sorted_delay_seconds)
         return (
-            f"{self.change_count} changes, {len(self.sorted_seconds)} tellings:"
+            f"{self.change_count} changes, {len(self.sorted_delay_seconds)} tellings:"
             f" p50 {p50}, p99 {p99}, longest {longest},"
-            f" {late} later than {LONGEST_DELAY_SECONDS:.0f} s,"
+            f" {late} later than {MAX_DELAY_SECONDS:.0f} s,"
             f" {self.unanswered_commit_count} of unknown COMMIT, {len(self.lost_changes)} lost"
         )
 
@@ -106,12 +106,14 @@ def measure_latency(folder: Path, seconds: float = DURATION_SECONDS, *, kills_no
     """Measure the latency once on a private cluster for `seconds` seconds, and return the result. With `kills_node` a
     node is killed and restarted.
     """
-    people = _ROLES | {"worker": ("worker",)}
+    people = _ROLES_BY_PERSON | {"worker": ("worker",)}
     with servers.start_private_galera() as cluster, Sandbox() as sandbox, ExitStack() as opened:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes, people))
         scene = opened.enter_context(open_payment_desk(place, sandbox, person="lead-c", TIME_SCALE="1"))
-        payments = [import_paid_payment(scene.console, sandbox, f"ORD-{number}").id for number in range(_PAYMENTS)]
-        posts = _make_notices(scene, round(seconds / _NOTICE_SECONDS))
+        payments = [
+            import_paid_payment(scene.console, sandbox, f"ORD-{number}").id for number in range(_PAYMENT_COUNT)
+        ]
+        posts = _make_notices(scene, round(seconds / _NOTICE_INTERVAL_SECONDS))
         workers = [opened.enter_context(_start_worker(place, sandbox.url, number)) for number in range(_WORKER_COUNT)]
         desks = [
             opened.enter_context(_start_desk(place, sandbox.url, number, payments))
@@ -150,12 +152,12 @@ def compare_with_commits(
     committed = {one: (moment, writer) for writer, log in logs.items() for one, moment in log.items()}
     due = {one for one in rows if one not in committed or committed[one][0] <= end}
     for desk in heard:
-        moments = desk.moments
-        lost += [(desk.person, one) for one in due if one not in moments]
-        for one in due & moments.keys() & committed.keys():
+        arrival_seconds_by_row_id = desk.arrival_seconds_by_row_id
+        lost += [(desk.person, one) for one in due if one not in arrival_seconds_by_row_id]
+        for one in due & arrival_seconds_by_row_id.keys() & committed.keys():
             moment, writer = committed[one]
             if writer != desk.person:
-                took.append(moments[one] - moment)
+                took.append(arrival_seconds_by_row_id[one] - moment)
     untrue = sum(
         not {rows[one] for one in ids if one in rows} <= {(kind, of) for kind, of in told_of}
         for desk in heard
@@ -165,7 +167,7 @@ def compare_with_commits(
     return LatencyReport(sorted(took), len(due), len(due - committed.keys()), lost, untrue, done)
 
 
-def run_and_check(shard: int, folder: Path, seconds: float = DURATION_SECONDS) -> Counter[str]:
+def measure_latency_and_check(shard: int, folder: Path, seconds: float = DURATION_SECONDS) -> Counter[str]:
     """Measure the latency, and check its limits. The first shard runs without a killed node, the second one with a
     killed node.
     """
@@ -174,14 +176,19 @@ def run_and_check(shard: int, folder: Path, seconds: float = DURATION_SECONDS) -
     print(f"demand feed: {where}: {found.format_figures()}; {dict(found.action_counts)}", flush=True)
     assert found.change_count > seconds, found
     assert (list(found.lost_changes), found.wrong_event_count) == ([], 0), found.lost_changes
-    assert shard == 1 or compute_percentile(found.sorted_seconds, 0.99) <= LONGEST_DELAY_SECONDS, (
+    assert shard == 1 or compute_percentile(found.sorted_delay_seconds, 0.99) <= MAX_DELAY_SECONDS, (
         found.format_figures()
     )
-    return Counter(changes=found.change_count, tellings=len(found.sorted_seconds), lost=len(found.lost_changes))
+    return Counter(changes=found.change_count, tellings=len(found.sorted_delay_seconds), lost=len(found.lost_changes))
 
 
 DEMANDS = (
-    Demand("feed", 2, run_and_check, "{changes} changes, {tellings} tellings, {lost} lost; p99 ≤ 2 s, see above"),
+    Demand(
+        "feed",
+        2,
+        measure_latency_and_check,
+        "{changes} changes, {tellings} tellings, {lost} lost; p99 ≤ 2 s, see above",
+    ),
 )
 
 
@@ -197,9 +204,11 @@ def _read_feed_rows(place: ServerPlace) -> dict[int, FeedRecord]:
 def _make_notices(scene: PaymentDesk, count: int) -> Sequence[Any]:
     """Insert `count` orders, and return a notice of a bank about each of them."""
     for start in range(0, count, 500):
-        names = ", ".join(f"('B-{number}', {_YEN}, 'JPY')" for number in range(start, min(count, start + 500)))
+        names = ", ".join(
+            f"('B-{number}', {_PAYMENT_YEN}, 'JPY')" for number in range(start, min(count, start + 500))
+        )
         scene.place.sql(f"INSERT INTO orders (merch_txn_id, total_amount, currency) VALUES {names}")
-    return [scene.make_bank_notice(f"event-{number}", f"B-{number}", str(_YEN)) for number in range(count)]
+    return [scene.make_bank_notice(f"event-{number}", f"B-{number}", str(_PAYMENT_YEN)) for number in range(count)]
 
 
 def _start_worker(place: ServerPlace, url: str, number: int) -> Any:
@@ -263,14 +272,14 @@ def _deliver_notices(posts: Sequence[Any], workers: Sequence[WorkerProcess], unt
         for again in range(10):
             if deliver_notice(workers[(number + again) % len(workers)], post) == 200:
                 break
-        time.sleep(max(0.0, min(_NOTICE_SECONDS, until - time.monotonic())))
+        time.sleep(max(0.0, min(_NOTICE_INTERVAL_SECONDS, until - time.monotonic())))
         if time.monotonic() > until:
             return
 
 
 def _kill_and_restart_node(cluster: Cluster, seconds: float) -> None:
     """Kill a cluster node after `seconds` seconds, and restart it after the same number of seconds."""
-    node = cluster.nodes[_KILLED_NODE]
+    node = cluster.nodes[_KILLED_NODE_INDEX]
     time.sleep(seconds)
     node.kill()
     time.sleep(seconds)
@@ -283,7 +292,7 @@ def main() -> None:
     parser.add_argument("--death", action="store_true", help="kill a node in the middle")
     asked = parser.parse_args()
     with isolate_environment(), make_quick_folder() as folder:
-        print(dict(run_and_check(int(asked.death), folder, asked.seconds)))
+        print(dict(measure_latency_and_check(int(asked.death), folder, asked.seconds)))
 
 
 if __name__ == "__main__":

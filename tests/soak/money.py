@@ -115,7 +115,7 @@ KILLS_FIGURES_FORMAT = "{kills} kills at every step of refunds and notices: 0 tw
 BROKEN_PLACES_FIGURES_FORMAT = "{places} places where it fails: 0 twice, 0 untrue endings, 0 that hang"
 DEMANDS: tuple[Demand, ...] = (
     *make_demands(ALL_ENGINES, "5", 10, run_refund_race, REFUNDS_FIGURES_FORMAT),
-    Demand("5 interleaved", 10, run_state_machine, RUNS_FIGURES_FORMAT, spare=40),
+    Demand("5 interleaved", 10, run_state_machine, RUNS_FIGURES_FORMAT, spare_shard_count=40),
     *make_demands(SINGLE_SERVER_ENGINES, "3 refunds", 50, kill_at_each_step, KILLS_FIGURES_FORMAT),
     *make_demands(
         ("sqlite",),

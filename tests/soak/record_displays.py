@@ -10,7 +10,7 @@ from tests.support.choice_stage import open_choice_stage
 HISTORIES_PER_SHARD = 500
 
 
-def compare_all_places(shard: int, folder: Path) -> Counter[str]:
+def compare_texts_at_all_places(shard: int, folder: Path) -> Counter[str]:
     """Execute 500 random histories (see tests/stateful/random_histories.py) and compare all places after each action.
     The seed differs for each shard.
     """
@@ -23,8 +23,8 @@ DEMANDS = (
     Demand(
         "told alike",
         20,
-        compare_all_places,
+        compare_texts_at_all_places,
         "{histories} histories, {acts} acts: every place told the same",
-        spare=10,
+        spare_shard_count=10,
     ),
 )

@@ -34,14 +34,14 @@ DEFAULT_MINUTES = 10.0
 RECORD_COUNT = 1_000
 HANG_SECONDS, PDF_BYTES = 10, 16_500_000
 """The seconds of a slow provider's call, and the bytes of its large PDF: 22 MB as Base64 in JSON."""
-GOAL_WORK_SECONDS = 0.033
+WORK_SECONDS_GOAL = 0.033
 """Goal for the work (seconds) in one pass of the event loop. It isn't asserted, because other programs of a busy
 machine also lengthen the processor time.
 """
 MAX_GROWTH_MB = 16.0
 SETTLING_SHARE = 0.3
 """Part (0 to 1) of the session in which each kind of page is opened for the first time and caches are filled."""
-_CHANGE_SECONDS = 0.5
+_CHANGE_INTERVAL_SECONDS = 0.5
 
 
 def measure_session(folder: Path, minutes: float = DEFAULT_MINUTES) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def _change_records(desk: SampleDesk, stop_event: Event, changes: Counter[str]) 
         "refund": lambda: console.refunds.request(RefundRequest(chance.choice(payments), "10", "sent back")),
     }
     with console.acting_as("op-c"):
-        while not stop_event.wait(_CHANGE_SECONDS):
+        while not stop_event.wait(_CHANGE_INTERVAL_SECONDS):
             name = chance.choice(list(acts))
             with suppress(ConsoleError):
                 acts[name]()
@@ -113,8 +113,8 @@ def format_report(figures: dict[str, Any]) -> str:
     lines = [
         f"{len(late)} turns; late: {_format_percentiles(late)}; work of a turn: {_format_percentiles(work)}",
         (
-            f"turns with more than {format_duration(GOAL_WORK_SECONDS)} of work:"
-            f" {sum(one > GOAL_WORK_SECONDS for one in work)}"
+            f"turns with more than {format_duration(WORK_SECONDS_GOAL)} of work:"
+            f" {sum(one > WORK_SECONDS_GOAL for one in work)}"
         ),
         *(
             f"key to {end}, {name}: {_format_percentiles([one for one, _ in took])};"
@@ -151,7 +151,7 @@ def compute_growth_mb(memory: Sequence[Sequence[float]]) -> float:
     return sorted(settled[-quarter:])[quarter // 2] - sorted(settled[:quarter])[quarter // 2]
 
 
-def measure_and_check(_shard: int, folder: Path, minutes: float = DEFAULT_MINUTES) -> Counter[str]:
+def measure_session_and_check(_shard: int, folder: Path, minutes: float = DEFAULT_MINUTES) -> Counter[str]:
     """Run the session, and print the report.
 
     Raises AssertionError if the memory grew by more than MAX_GROWTH_MB, or if the session executed no action.
@@ -172,7 +172,7 @@ def measure_and_check(_shard: int, folder: Path, minutes: float = DEFAULT_MINUTE
 _FIGURES_FORMAT = (
     "{minutes} minutes at a window, {acts} acts, {turns} turns of its loop: 99 of 100 at most {late_ms} ms late"
 )
-DEMANDS = (Demand("session", 1, measure_and_check, _FIGURES_FORMAT),)
+DEMANDS = (Demand("session", 1, measure_session_and_check, _FIGURES_FORMAT),)
 
 
 def main() -> None:
@@ -180,7 +180,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES)
     minutes = parser.parse_args().minutes
     with isolate_environment(), make_quick_folder() as folder:
-        print(dict(measure_and_check(0, folder, minutes)))
+        print(dict(measure_session_and_check(0, folder, minutes)))
 
 
 if __name__ == "__main__":

@@ -36,10 +36,10 @@ from console.views.runtime.routes import CreditCheckRoute, PaymentRoute, QueuesR
 from tests.support.first_use import note_earlier_use
 
 PASS_INTERVAL_MS = 5
-_KEY_MS, _LOOK_MS, _SAMPLE_SECONDS = 120, 700, 5.0
-_LONG_PASS_SECONDS, _STACK_INTERVAL_SECONDS = 0.033, 0.02
+_MS_BETWEEN_KEYS, _READING_PAUSE_MS, _SAMPLE_INTERVAL_SECONDS = 120, 700, 5.0
+_MIN_SECONDS_OF_LONG_PASS, _STACK_INTERVAL_SECONDS = 0.033, 0.02
 _STACK_FRAME_PATTERN = re.compile(r'File "(.+)", line (\d+) in (.+)')
-_REPORTED_FRAMES = 12
+_REPORTED_FRAME_COUNT = 12
 Step = Callable[[], object] | int
 """One step of the script: a function that acts for the person, or a pause (ms) in which the person reads."""
 
@@ -88,7 +88,7 @@ class StackWatch(threading.Thread):
     def run(self) -> None:
         with tempfile.TemporaryFile("w+") as file:
             while not self.over.wait(_STACK_INTERVAL_SECONDS):
-                if time.perf_counter() - self._watch.last > _LONG_PASS_SECONDS + PASS_INTERVAL_MS / 1_000:
+                if time.perf_counter() - self._watch.last > _MIN_SECONDS_OF_LONG_PASS + PASS_INTERVAL_MS / 1_000:
                     file.seek(0)
                     file.truncate()
                     faulthandler.dump_traceback(file, all_threads=True)
@@ -132,22 +132,22 @@ class PaintWatch(QObject):
             return False
         self._has_painted = True
         watched.event(event)  # paints, and returns when the painting has ended
-        self._note_figures(self.took)
-        QTimer.singleShot(0, self, self._post_note)
+        self._record_figures(self.took)
+        QTimer.singleShot(0, self, self._post_event_after_painting)
         return True
 
-    def _post_note(self) -> None:
+    def _post_event_after_painting(self) -> None:
         """Let `event` be called after the paintings that are requested until now: Qt posts them with low priority."""
         QCoreApplication.postEvent(self, QEvent(QEvent.Type.User), Qt.EventPriority.LowEventPriority.value)
 
     def event(self, event: QEvent) -> bool:
         if event.type() != QEvent.Type.User:
             return super().event(event)
-        self._note_figures(self.settled)
+        self._record_figures(self.settled)
         self._pressed = None
         return True
 
-    def _note_figures(self, figures: dict[str, list[tuple[float, float]]]) -> None:
+    def _record_figures(self, figures: dict[str, list[tuple[float, float]]]) -> None:
         """Add the times since the key press to `figures`."""
         if self._pressed:
             what, began, cpu = self._pressed
@@ -190,7 +190,7 @@ class ScriptedWindowSession(QObject):
         """Store a sample of the process's memory (MB), and plan the next one."""
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         self.memory.append((self._elapsed_seconds, pages * os.sysconf("SC_PAGESIZE") / 1e6))
-        QTimer.singleShot(round(_SAMPLE_SECONDS * 1_000), self, self._take_sample)
+        QTimer.singleShot(round(_SAMPLE_INTERVAL_SECONDS * 1_000), self, self._take_sample)
 
     def _execute_next_step(self) -> None:
         """Execute the next step of the script. After the last step of an action, choose the next action at random.
@@ -205,13 +205,13 @@ class ScriptedWindowSession(QObject):
             name, act = self._chance.choice(list(self._step_makers_by_action.items()))
             self.watch.doing = name
             self.done[name] += 1
-            self._steps = iter([*act(), partial(self._close_dialogs), _KEY_MS])
-            step = _KEY_MS
+            self._steps = iter([*act(), partial(self._close_dialogs), _MS_BETWEEN_KEYS])
+            step = _MS_BETWEEN_KEYS
         if isinstance(step, int):
             QTimer.singleShot(step, self, self._execute_next_step)
             return
         step()
-        QTimer.singleShot(_KEY_MS, self, self._execute_next_step)
+        QTimer.singleShot(_MS_BETWEEN_KEYS, self, self._execute_next_step)
 
     # -- what the person does
 
@@ -253,12 +253,17 @@ class ScriptedWindowSession(QObject):
         return [
             step
             for key in keys
-            for step in (self._make_key_step(f"Alt+{key}"), _LOOK_MS, self._make_key_step("PgDown"), _LOOK_MS)
+            for step in (
+                self._make_key_step(f"Alt+{key}"),
+                _READING_PAUSE_MS,
+                self._make_key_step("PgDown"),
+                _READING_PAUSE_MS,
+            )
         ]
 
     def _make_queue_route_steps(self) -> list[Step]:
         name = self._chance.choice(RECORD_QUEUE_NAMES)
-        return [partial(self._opening.frame.show_route, QueuesRoute(name)), _LOOK_MS]
+        return [partial(self._opening.frame.show_route, QueuesRoute(name)), _READING_PAUSE_MS]
 
     def _make_queue_steps(self) -> list[Step]:
         keys = self._chance.choices(("Down", "Down", "Up", "PgDown", "PgUp", "End", "Home"), k=15)
@@ -266,12 +271,12 @@ class ScriptedWindowSession(QObject):
 
     def _make_filter_steps(self) -> list[Step]:
         words = self._chance.choice(("age:>1h", "provider:paypay", "ORD", "amount:>5000"))
-        clear = [self._make_key_step("Ctrl+A"), self._make_key_step("Del"), _LOOK_MS]
+        clear = [self._make_key_step("Ctrl+A"), self._make_key_step("Del"), _READING_PAUSE_MS]
         return [
             *self._make_queue_route_steps(),
             self._make_key_step("Ctrl+F"),
             *self._make_typing_steps(words, "filter"),
-            _LOOK_MS,
+            _READING_PAUSE_MS,
             *clear,
         ]
 
@@ -285,7 +290,7 @@ class ScriptedWindowSession(QObject):
         return [
             self._make_key_step("Ctrl+K", "search"),
             *self._make_typing_steps(text[:8], "search"),
-            _LOOK_MS,
+            _READING_PAUSE_MS,
             *moves,
             self._make_key_step("Esc"),
         ]
@@ -294,12 +299,12 @@ class ScriptedWindowSession(QObject):
         made, ids = self._chance.choice(
             ((CreditCheckRoute, self._facts["checks"]), (PaymentRoute, self._facts["payments"]))
         )
-        return [partial(self._opening.frame.show_route, made(self._chance.choice(ids))), _LOOK_MS]
+        return [partial(self._opening.frame.show_route, made(self._chance.choice(ids))), _READING_PAUSE_MS]
 
     def _make_record_steps(self) -> list[Step]:
         return [
             *self._make_open_record_steps(),
-            *[self._make_key_step("Ctrl+Tab"), _LOOK_MS] * 4,
+            *[self._make_key_step("Ctrl+Tab"), _READING_PAUSE_MS] * 4,
             self._make_key_step("Esc"),
         ]
 
@@ -308,11 +313,11 @@ class ScriptedWindowSession(QObject):
 
     def _make_fetch_steps(self) -> list[Step]:
         check = self._chance.choice(self._facts["fetched"])
-        shown: list[Step] = [partial(self._opening.frame.show_route, CreditCheckRoute(check)), _LOOK_MS]
+        shown: list[Step] = [partial(self._opening.frame.show_route, CreditCheckRoute(check)), _READING_PAUSE_MS]
         return [
             *shown,
             self._make_key_step("F"),
-            _LOOK_MS,
+            _READING_PAUSE_MS,
             self._make_key_step("Tab"),
             self._make_key_step("Return"),
             12_000,
@@ -320,15 +325,15 @@ class ScriptedWindowSession(QObject):
 
     def _make_pdf_steps(self) -> list[Step]:
         check = self._chance.choice(self._facts["checks"])
-        shown: list[Step] = [partial(self._opening.frame.show_route, CreditCheckRoute(check)), _LOOK_MS]
+        shown: list[Step] = [partial(self._opening.frame.show_route, CreditCheckRoute(check)), _READING_PAUSE_MS]
         return [
             *shown,
             self._make_key_step("O"),
-            _LOOK_MS,
+            _READING_PAUSE_MS,
             self._make_key_step("PgDown"),
-            _LOOK_MS,
+            _READING_PAUSE_MS,
             self._make_key_step("Esc"),
-            _LOOK_MS,
+            _READING_PAUSE_MS,
         ]
 
     def _close_dialogs(self) -> None:
@@ -336,14 +341,14 @@ class ScriptedWindowSession(QObject):
         if active is not None and active is not self._opening.window:
             QTest.keyClick(active.windowHandle(), Qt.Key.Key_Escape)
 
-    def list_figures(self) -> dict[str, Any]:
+    def collect_figures(self) -> dict[str, Any]:
         """Return the figures of the session by name. Durations are lists of seconds, sorted."""
         work = sorted(self.watch.work, reverse=True)
         return {
             "late": sorted(self.watch.late),
             "work": sorted(seconds for seconds, _ in work),
-            "longest": work[:_REPORTED_FRAMES],
-            "stacks": self.stacks.seen.most_common(_REPORTED_FRAMES),
+            "longest": work[:_REPORTED_FRAME_COUNT],
+            "stacks": self.stacks.seen.most_common(_REPORTED_FRAME_COUNT),
             "painted": self.paints.took,
             "settled": self.paints.settled,
             "without painting": self.paints.without_painting,
@@ -366,7 +371,7 @@ def main(facts: Mapping[str, Any]) -> None:
         session = ScriptedWindowSession(opening, facts)
         session.begin()
         app.exec()
-        found = session.list_figures()
+        found = session.collect_figures()
         opening.close()
         collector.stop()
     print(json.dumps(found), flush=True)

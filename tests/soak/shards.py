@@ -29,15 +29,15 @@ class Demand:
     """A requirement that the soak checks with a full count, divided into `shard_count` parts.
 
     `run(shard, folder)` runs the part with this number, and returns its counts; it raises AssertionError if the
-    requirement is violated. `figure` is the sentence with the sums of the counts. `spare` is the number of further
-    parts that run in time that is left. `limit_seconds` is the time limit of one part.
+    requirement is violated. `figures_format` is the sentence with the sums of the counts. `spare_shard_count` is
+    the number of further parts that run in time that is left. `limit_seconds` is the time limit of one part.
     """
 
     name: str
     shard_count: int
     run: Callable[[int, Path], Counter[str]]
-    figure: str
-    spare: int = 0
+    figures_format: str
+    spare_shard_count: int = 0
     limit_seconds: int = 1_800
 
 
@@ -52,11 +52,15 @@ def open_place(engine: Engine, folder: Path) -> Iterator[Place]:
 
 
 def make_demands(
-    engines: tuple[Engine, ...], name: str, shards: int, run: Callable[[Engine, int, Path], Counter[str]], figure: str
+    engines: tuple[Engine, ...],
+    name: str,
+    shards: int,
+    run: Callable[[Engine, int, Path], Counter[str]],
+    figures_format: str,
 ) -> Iterator[Demand]:
     """Yield one demand for each of these database engines. The demand's name ends in the name of the engine, except
     for SQLite.
     """
     for engine in engines:
         called = name if engine == "sqlite" else f"{name} {engine}"
-        yield Demand(called, shards, partial(run, engine), figure)
+        yield Demand(called, shards, partial(run, engine), figures_format)

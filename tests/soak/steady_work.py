@@ -29,7 +29,7 @@ PAYMENT_YEN = 3_300
 NOTICE_PATHS = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}
 _TURNS_PER_REFUND, _TURNS_PER_RECONCILIATION, _TURNS_PER_ALERT, _TURNS_UNTIL_PAID = 15, 30, 30, 90
 _NOTICE_TRIES = 5
-_LISTEN_SECONDS = 60.0
+_LIVE_CLIENT_WAIT_SECONDS = 60.0
 
 
 class SteadyWork:
@@ -216,22 +216,22 @@ def keep_live_client(worker: WorkerProcess, token: str, work: SteadyWork) -> Ite
     closes its connection and opens a new one. `work.done["told"]` counts the changes that the client receives.
     """
     over = Event()
-    thread = Thread(target=_listen, args=(worker, token, work, over), name="live", daemon=True)
+    thread = Thread(target=_receive_live_feed, args=(worker, token, work, over), name="live", daemon=True)
     thread.start()
     try:
         yield
     finally:
         over.set()
-        thread.join(_LISTEN_SECONDS)
+        thread.join(_LIVE_CLIENT_WAIT_SECONDS)
 
 
-def _listen(worker: WorkerProcess, token: str, work: SteadyWork, stop_event: Event) -> None:
+def _receive_live_feed(worker: WorkerProcess, token: str, work: SteadyWork, stop_event: Event) -> None:
     """Connect to the live feed (`/live`) again and again until `stop_event` is set."""
     bearer, url = {"Authorization": f"Bearer {token}"}, f"ws://127.0.0.1:{worker.port}/live"
     while not stop_event.wait(0.2):
         heard = 0
         with suppress(ConnectionClosed, OSError), connect(url, additional_headers=bearer, proxy=None) as connection:
-            while heard < _LISTEN_SECONDS and not stop_event.is_set():
+            while heard < _LIVE_CLIENT_WAIT_SECONDS and not stop_event.is_set():
                 with suppress(TimeoutError):
                     work.done["told"] += len(json.loads(connection.recv(1.0)).get("changes", ()))
                 heard += 1

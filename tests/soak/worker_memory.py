@@ -32,12 +32,12 @@ SETTLING_SHARE = 1 / 2
 filled.
 """
 BYTES_PER_MIB = 1 << 20
-MAX_PER_HOUR = 2 * BYTES_PER_MIB
+MAX_GROWTH_BYTES_PER_HOUR = 2 * BYTES_PER_MIB
 TIME_SCALE = "4"
 """Time scale of the worker. Due tasks run four times as often as usual, so an hour has as many runs as four hours of
 ordinary work."""
 CHANNEL_TOKEN = "a-channel-token-of-the-soak"
-_TURN_SECONDS, _SAMPLE_SECONDS = 2.0, 10.0
+_TURN_INTERVAL_SECONDS, _SAMPLE_INTERVAL_SECONDS = 2.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ class ResourceSamples:
     def take_sample(self) -> None:
         """Take a sample now, from /proc."""
         folder = Path("/proc", str(self.pid))
-        status = _read_numbers(folder / "status")
-        rollup = _read_numbers(folder / "smaps_rollup")
+        status = _read_numbers_by_name(folder / "status")
+        rollup = _read_numbers_by_name(folder / "smaps_rollup")
         files = sum(1 for _ in (folder / "fd").iterdir())
         at = time.monotonic() - self._begun
         self.samples.append(
@@ -78,7 +78,7 @@ class ResourceSamples:
         """Return the samples of the second half of the run."""
         return [one for one in self.samples if one.at >= self.samples[-1].at * SETTLING_SHARE]
 
-    def compute_slope_per_hour(self, figure_name: str) -> float:
+    def compute_growth_bytes_per_hour(self, figure_name: str) -> float:
         """Return the slope (bytes per hour) of the regression line through the figure `figure_name` ("rss" or "own")
         of the samples in the second half of the run.
         """
@@ -86,7 +86,7 @@ class ResourceSamples:
         line = statistics.linear_regression([one.at for one in some], [_get_figure(one, figure_name) for one in some])
         return line.slope * 3_600
 
-    def compute_step(self, figure_name: str) -> float:
+    def compute_growth_bytes(self, figure_name: str) -> float:
         """Return the median of the figure `figure_name` ("rss" or "own") in the last third of the samples, less the
         median in the middle third (bytes).
         """
@@ -102,8 +102,8 @@ class ResourceSamples:
         slopes = ", ".join(
             f"{what} {_get_figure(self.samples[0], what) / BYTES_PER_MIB:.1f} →"
             f" {_get_figure(self.samples[-1], what) / BYTES_PER_MIB:.1f} MiB,"
-            f" {self.compute_slope_per_hour(what) / BYTES_PER_MIB:+.2f} MiB/h,"
-            f" last third {self.compute_step(what) / BYTES_PER_MIB:+.2f} MiB"
+            f" {self.compute_growth_bytes_per_hour(what) / BYTES_PER_MIB:+.2f} MiB/h,"
+            f" last third {self.compute_growth_bytes(what) / BYTES_PER_MIB:+.2f} MiB"
             for what in ("rss", "own")
         )
         first, last = self.list_settled_samples()[0], self.samples[-1]
@@ -122,13 +122,13 @@ def _get_figure(sample: ResourceSample, figure_name: str) -> float:
     return float(getattr(sample, figure_name))
 
 
-def _read_numbers(file: Path) -> dict[str, int]:
+def _read_numbers_by_name(file: Path) -> dict[str, int]:
     """Return the numbers in a file of /proc by their names there, in the units of that file."""
     lines = (line.split() for line in file.read_text().splitlines())
     return {words[0].rstrip(":"): int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
 
 
-def run_and_check(_shard: int, folder: Path, minutes: float = DEFAULT_MINUTES) -> Counter[str]:
+def measure_memory_and_check(_shard: int, folder: Path, minutes: float = DEFAULT_MINUTES) -> Counter[str]:
     """Let the worker execute steady work for `minutes` minutes.
 
     Raises AssertionError if the worker's memory grows, or if one kind of work had no effect.
@@ -143,12 +143,16 @@ def run_and_check(_shard: int, folder: Path, minutes: float = DEFAULT_MINUTES) -
         flush=True,
     )
     for what in ("rss", "own"):
-        assert samples.compute_slope_per_hour(what) <= MAX_PER_HOUR, f"{what} grows: {samples.format_figures()}"
-        assert samples.compute_step(what) <= MAX_PER_HOUR, f"{what} grows: {samples.format_figures()}"
+        assert samples.compute_growth_bytes_per_hour(what) <= MAX_GROWTH_BYTES_PER_HOUR, (
+            f"{what} grows: {samples.format_figures()}"
+        )
+        assert samples.compute_growth_bytes(what) <= MAX_GROWTH_BYTES_PER_HOUR, (
+            f"{what} grows: {samples.format_figures()}"
+        )
     return (
         Counter(
             minutes=round(samples.samples[-1].at / 60),
-            kib_an_hour=round(samples.compute_slope_per_hour("rss") / 1024),
+            kib_an_hour=round(samples.compute_growth_bytes_per_hour("rss") / 1024),
         )
         + done
     )
@@ -194,7 +198,7 @@ def _run_turns(work: SteadyWork, samples: ResourceSamples, seconds: float) -> No
         while (begun := time.monotonic()) < until:
             work.execute_turn(turn)
             turn += 1
-            over.wait(max(0.0, begun + _TURN_SECONDS - time.monotonic()))
+            over.wait(max(0.0, begun + _TURN_INTERVAL_SECONDS - time.monotonic()))
     finally:
         over.set()
         watching.join()
@@ -203,7 +207,7 @@ def _run_turns(work: SteadyWork, samples: ResourceSamples, seconds: float) -> No
 def _take_samples(samples: ResourceSamples, stop_event: Event) -> None:
     """Take a sample every ten seconds until `stop_event` is set."""
     samples.take_sample()
-    while not stop_event.wait(_SAMPLE_SECONDS):
+    while not stop_event.wait(_SAMPLE_INTERVAL_SECONDS):
         samples.take_sample()
         if len(samples.samples) % 30 == 0:
             print(f"{samples.samples[-1].at / 60:.0f} min: {samples.format_figures()}", flush=True)
@@ -213,7 +217,7 @@ DEMANDS = (
     Demand(
         "worker memory",
         1,
-        run_and_check,
+        measure_memory_and_check,
         "{minutes} minutes, {notices} notices: {kib_an_hour} KiB an hour (≤ 2,048)",
         limit_seconds=round(DEFAULT_MINUTES * 60) + 900,
     ),
@@ -225,7 +229,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES)
     minutes = parser.parse_args().minutes
     with isolate_environment(), make_quick_folder() as folder:
-        print(dict(run_and_check(0, folder, minutes)))
+        print(dict(measure_memory_and_check(0, folder, minutes)))
 
 
 if __name__ == "__main__":

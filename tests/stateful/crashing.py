@@ -20,7 +20,7 @@ from console.services.process.failpoints import Failpoints
 
 ResultT = TypeVar("ResultT")
 MAX_STEPS_PER_RUN = 50
-_SPOOL_WRITES = (
+_SPOOL_WRITE_METHODS = (
     "store_intent", "mark_calling", "mark_void", "forget_unsent_operation", "store_answer", "mark_ended",
     "give_up_claim", "mark_delivered", "store_anchors", "give_up_anchors", "store_own_request",
     "forget_own_request", "store_value",
@@ -106,7 +106,7 @@ class CrashingDesks(ABC):
 
         process.has_crashed = True
         process.console.database.write = end_thread_or_crash  # type: ignore[method-assign]  # a dead process writes nothing
-        for name in _SPOOL_WRITES:
+        for name in _SPOOL_WRITE_METHODS:
             getattr(process.console._context.spool, name)  # a renamed one would be written by a dead process
             setattr(process.console._context.spool, name, end_thread_or_crash)
         raise Crash

@@ -25,7 +25,7 @@ from tests.support.in_memory_alarmbox import Behaviour, Charge, InMemoryAlarmBox
 from tests.support.invented import invent_numbers
 from tests.support.places import Engine
 
-NUMBERS = invent_numbers(5, seed=24)
+CORPORATION_NUMBERS = invent_numbers(5, seed=24)
 CLIENTS = ("1", "2")
 BEHAVIOURS: tuple[Behaviour, ...] = (
     *(("answers",) * 6), "silent_after_charge", "silent_after_charge", "silent_before_charge",
@@ -68,7 +68,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         world.alarmbox.is_readable = True
         world.clock.at += timedelta(minutes=5)
         for which in (0, 1):
-            world.do(which, lambda console: console.recovery.run_all_tasks())
+            world.call_at_desk(which, lambda console: console.recovery.run_all_tasks())
         world.check_ledger()
         for seat in world.processes:
             truth.check_queues(seat.console)
@@ -79,7 +79,7 @@ class PurchaseMachine(RuleBasedStateMachine):
 
     @rule(
         desk=desk_numbers,
-        number=st.sampled_from(NUMBERS),
+        number=st.sampled_from(CORPORATION_NUMBERS),
         client=st.sampled_from(CLIENTS),
         renew=st.booleans(),
         behaviour=st.sampled_from(BEHAVIOURS),
@@ -92,7 +92,7 @@ class PurchaseMachine(RuleBasedStateMachine):
 
     @rule(
         desk=desk_numbers,
-        number=st.sampled_from(NUMBERS),
+        number=st.sampled_from(CORPORATION_NUMBERS),
         client=st.sampled_from(CLIENTS),
         behaviour=st.sampled_from(BEHAVIOURS),
         after_charge=st.booleans(),
@@ -110,7 +110,7 @@ class PurchaseMachine(RuleBasedStateMachine):
 
     @rule(
         desk=desk_numbers,
-        number=st.sampled_from(NUMBERS),
+        number=st.sampled_from(CORPORATION_NUMBERS),
         client=st.sampled_from(CLIENTS),
         behaviour=st.sampled_from(BEHAVIOURS),
     )
@@ -124,7 +124,7 @@ class PurchaseMachine(RuleBasedStateMachine):
 
     @rule(
         desk=desk_numbers,
-        number=st.sampled_from(NUMBERS),
+        number=st.sampled_from(CORPORATION_NUMBERS),
         client=st.sampled_from(CLIENTS),
         behaviour=st.sampled_from(BEHAVIOURS),
         decide=st.booleans(),
@@ -142,7 +142,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         def act_during_call() -> None:
             world.alarmbox.during_call = lambda: None
             world.clock.at += span
-            world.do(other, lambda console: console.recovery.run_all_tasks())
+            world.call_at_desk(other, lambda console: console.recovery.run_all_tasks())
             if decide:
                 for record in self._list_record_ids():
                     self._let_two_people_decide(other, record)
@@ -158,7 +158,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         alarmbox = self.world.alarmbox
         alarmbox.behaviour = behaviour
         asked = alarmbox.call_counts["check"]
-        told = self.world.do(desk, lambda console: console.credit_checks.purchase(request), crash)
+        told = self.world.call_at_desk(desk, lambda console: console.credit_checks.purchase(request), crash)
         alarmbox.before_call = alarmbox.during_call = lambda: None
         if isinstance(told, CreditCheck):
             self.world.tally["bought"] += 1
@@ -169,7 +169,7 @@ class PurchaseMachine(RuleBasedStateMachine):
 
     # Late effects
 
-    @rule(desk=desk_numbers, number=st.sampled_from(NUMBERS), client=st.sampled_from(CLIENTS))
+    @rule(desk=desk_numbers, number=st.sampled_from(CORPORATION_NUMBERS), client=st.sampled_from(CLIENTS))
     def charge_later(self, desk: int, number: str, client: str) -> None:
         """Send a purchase that the provider doesn't answer. The rule `book_late_charge` charges it in a later
         step.
@@ -190,14 +190,14 @@ class PurchaseMachine(RuleBasedStateMachine):
         """
         world = self.world
         number, client, record_id = world.late_charges.pop(0)
-        if record_id not in world.decided or world.alarmbox.lists_purchases:
+        if record_id not in world.ids_decided_not_bought or world.alarmbox.lists_purchases:
             charges = world.alarmbox.charges
             charges.append(Charge(len(charges) + 1, number, client, world.clock.today(), record_id))
 
     @precondition(
         lambda self: sum(charge.record_id is None for charge in self.world.alarmbox.charges) < MAX_PURCHASES_BY_HAND
     )
-    @rule(number=st.sampled_from(NUMBERS))
+    @rule(number=st.sampled_from(CORPORATION_NUMBERS))
     def buy_by_hand(self, number: str) -> None:
         """A person buys a credit check on AlarmBox's own page, without the console. A run has at most
         MAX_PURCHASES_BY_HAND such purchases, because with more of them the provider's list could never identify a
@@ -217,7 +217,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         record = data.draw(st.sampled_from(self._list_record_ids()))
         asked = self.world.alarmbox.call_counts["check"]
         both = not (detail or pdf)
-        self.world.do(
+        self.world.call_at_desk(
             desk,
             lambda console: console.credit_checks.refetch(record, detail=detail or both, pdf=pdf or both),
             crash,
@@ -228,7 +228,7 @@ class PurchaseMachine(RuleBasedStateMachine):
     @rule(desk=desk_numbers, data=st.data(), crash=crash_failpoints)
     def probe(self, desk: int, data: st.DataObject, crash: str | None) -> None:
         record = data.draw(st.sampled_from(self._list_record_ids()))
-        self.world.do(desk, lambda console: console.credit_checks.probe(record), crash)
+        self.world.call_at_desk(desk, lambda console: console.credit_checks.probe(record), crash)
 
     @precondition(lambda self: bool(self._list_record_ids()))
     @rule(desk=desk_numbers, data=st.data(), id_at_provider=st.integers(1, 6), crash=crash_failpoints)
@@ -240,7 +240,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         charge = next((one for one in self.world.alarmbox.charges if one.id == id_at_provider), None)
         if charge is not None and charge.record_id != record and not self._is_distinguishable(charge, record):
             return
-        self.world.do(
+        self.world.call_at_desk(
             desk,
             lambda console: console.recovery.resolve(
                 "credit-check", record, "success", "their screen", id_at_provider
@@ -266,7 +266,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         record = data.draw(st.sampled_from(self._list_unknown_ids()))
         charge = self.world.find_charge_id(record)
         if charge is not None:
-            self.world.do(
+            self.world.call_at_desk(
                 desk,
                 lambda console: console.recovery.resolve("credit-check", record, "success", "seen", charge),
                 crash,
@@ -306,9 +306,9 @@ class PurchaseMachine(RuleBasedStateMachine):
             with world.place.open_console_of_person(console, person) as other:
                 return other.recovery.resolve("credit-check", record, "error", f"{person}: not on the bill")
 
-        world.do(desk, decide_as_person, crash)
+        world.call_at_desk(desk, decide_as_person, crash)
         if not is_charged and any(row.id == record and row.status == "error" for row in world.read_check_rows()):
-            world.decided.add(record)
+            world.ids_decided_not_bought.add(record)
 
     @rule(desk=desk_numbers, crash=crash_failpoints)
     def acknowledge(self, desk: int, crash: str | None) -> None:
@@ -319,13 +319,13 @@ class PurchaseMachine(RuleBasedStateMachine):
                 if alert.rule_id == "contradicted" and alert.acknowledged_by is None:
                     console.alerts.acknowledge(alert.id, "seen")
 
-        self.world.do(desk, acknowledge_contradictions, crash)
+        self.world.call_at_desk(desk, acknowledge_contradictions, crash)
 
     @rule(desk=desk_numbers, crash=crash_failpoints)
     def run_due_tasks(self, desk: int, crash: str | None) -> None:
         """Run the due tasks of this desk, and check that they buy nothing."""
         asked = self.world.alarmbox.call_counts["check"]
-        self.world.do(desk, lambda console: console.recovery.run_all_tasks(), crash)
+        self.world.call_at_desk(desk, lambda console: console.recovery.run_all_tasks(), crash)
         assert self.world.alarmbox.call_counts["check"] == asked, "a due task bought something"
 
     # The world around

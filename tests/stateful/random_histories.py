@@ -28,14 +28,14 @@ from console.services.process.context import WORKER, act_as
 from console.store.payments import payments
 from console.store.refunds import refunds
 from tests.stateful import record_displays
-from tests.stateful.history_plans import PEOPLE_AT_DESK, PLANS, CheckPlan, PaymentPlan, PlannedAction
+from tests.stateful.history_plans import PEOPLE_AT_DESK, PLAN_STRATEGY, CheckPlan, PaymentPlan, PlannedAction
 from tests.stateful.record_displays import (
     REASONS_OF_A_PERSON,
     CheckedRecord,
     ExplanationCodes,
     RecordRef,
     check_records,
-    get_codes,
+    get_explanation_codes,
     read_rows,
     read_view,
 )
@@ -151,7 +151,7 @@ class RecordHistory:
         of the action.
         """
         self.stage.answers.clear()
-        ended = str(getattr(self, f"_{act.name}")(*act.values))
+        ended = str(getattr(self, f"_{act.name}")(*act.arguments))
         for answer in self.stage.answers:
             record_displays.check_answer(self.stage, answer)
         return ended
@@ -197,7 +197,7 @@ class RecordHistory:
             self.check_all_records(always=True)
         now = self.stage.context.now()
         return {
-            ref: get_codes(explain_record(row, now))
+            ref: get_explanation_codes(explain_record(row, now))
             for ref, row in read_rows(self.stage, self.checked_records).items()
         }
 
@@ -207,11 +207,11 @@ class RecordHistory:
         """
         check_records(
             self.stage,
-            [self.checked_records.setdefault(ref, CheckedRecord(*ref)) for ref in self.list_refs()],
+            [self.checked_records.setdefault(ref, CheckedRecord(*ref)) for ref in self.list_record_refs()],
             checks_always=always,
         )
 
-    def list_refs(self) -> list[RecordRef]:
+    def list_record_refs(self) -> list[RecordRef]:
         """Return the kind and id of each record of the history."""
         raise NotImplementedError
 
@@ -223,7 +223,7 @@ class CheckHistory(RecordHistory):
     record: Any = None
     person: str = ""
 
-    def list_refs(self) -> list[RecordRef]:
+    def list_record_refs(self) -> list[RecordRef]:
         return [("credit-check", self.record.id)]
 
     def _execute_check_action(self, action_name: str) -> str:
@@ -240,7 +240,7 @@ class PaymentHistory(RecordHistory):
     payment: Payment = None  # type: ignore[assignment]  # given by name
     last_event: str = ""
 
-    def list_refs(self) -> list[RecordRef]:
+    def list_record_refs(self) -> list[RecordRef]:
         """Return the kind and id of each record of the history. The method reads the tables directly, so that it also
         finds a record which a service leaves out by mistake.
         """
@@ -261,12 +261,12 @@ class PaymentHistory(RecordHistory):
         """
         number = self.payment.merchant_payment_id
 
-        def write(tx: Any) -> None:
+        def change_order(tx: Any) -> None:
             sql = "UPDATE orders SET total_amount = ?, status = ? WHERE merch_txn_id = ?"
             tx.conn.exec_driver_sql(sql, (total, state.value, number))
 
         try:
-            self.stage.context.database.write(write)
+            self.stage.context.database.write(change_order)
         except IntegrityError:
             return "no such step"
         return f"{total} {state}"
@@ -301,7 +301,7 @@ class PaymentHistory(RecordHistory):
             "event_id": self.last_event,
             "type": notice_type,
             "order_no": self.payment.merchant_payment_id,
-            "amount": self._write_amount(minor),
+            "amount": self._format_amount(minor),
             "currency": self.payment.currency,
             "occurred_at": at.isoformat(),
         }
@@ -387,14 +387,14 @@ class PaymentHistory(RecordHistory):
     def _move_order(self) -> str:
         return self.stage.execute_choice("op-a", "payment", self.payment, "move_order")
 
-    def _write_amount(self, minor: int) -> str:
+    def _format_amount(self, minor: int) -> str:
         """Return the text of `minor` minor units in the payment's currency, as a person or a provider writes it. The
         function also accepts currencies that the console doesn't handle.
         """
         return format(Decimal(minor).scaleb(-get_decimal_places(self.payment.currency)), "f")
 
     def _request_refund(self, minor: int, person: str = "op-a") -> str:
-        request = RefundRequest(self.payment.id, self._write_amount(minor), "returned", intended_repeat=True)
+        request = RefundRequest(self.payment.id, self._format_amount(minor), "returned", intended_repeat=True)
         return str(
             self.stage.call_as(
                 person, lambda: self.stage.call_and_store_answer(lambda: self.stage.console.refunds.request(request))
@@ -435,21 +435,21 @@ class PaymentHistory(RecordHistory):
         return follow_advice(self.stage, "payment", self.payment.id)
 
     def _follow_refund_advice(self) -> str:
-        newest = self._newest_refund()
+        newest = self._newest_refund_id()
         return "nothing" if newest is None else follow_advice(self.stage, "refund", newest)
 
     def _call_with_newest_refund(self, person: str, act: Callable[[int], Any]) -> str:
         """Call `act` with the id of the newest refund as the person `person`, and return the ending. Return "nothing"
         if there is no refund.
         """
-        newest = self._newest_refund()
+        newest = self._newest_refund_id()
         return (
             "nothing"
             if newest is None
             else str(self.stage.call_as(person, lambda: self.stage.call_and_store_answer(lambda: act(newest))))
         )
 
-    def _newest_refund(self) -> int | None:
+    def _newest_refund_id(self) -> int | None:
         with self.stage.context.database.read() as conn:
             found = refunds.find_by_payment(conn, self.payment.id)
         return max((refund.id for refund in found), default=None)
@@ -464,14 +464,14 @@ def execute_payment_plan(
     payment = stage.make_payment(
         plan.state,
         plan.statement,
-        unknown=plan.unknown,
+        unknown=plan.is_unknown,
         provider=plan.provider,
         currency=plan.currency,
         order=plan.has_order,
     )
     history = PaymentHistory(stage, payment=payment)
     history.check_all_records(always=True)
-    for act in plan.acts:
+    for act in plan.actions:
         tally[f"{act.name} {history.execute_action(act)}"] += 1
         history.check_all_records()
     told = history.end_history()
@@ -487,7 +487,7 @@ def execute_check_plan(stage: ChoiceStage, plan: CheckPlan, tally: Counter[str])
     try:
         history = CheckHistory(stage, record=stage.make_check(plan.behaviour, readable=plan.is_readable))
         history.check_all_records(always=True)
-        for history.person, act in plan.acts:
+        for history.person, act in plan.actions:
             tally[f"{act.name} {history.execute_action(act)}"] += 1
             history.check_all_records()
         told = history.end_history()
@@ -543,7 +543,7 @@ def execute_batch(
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(PLANS)
+    @given(PLAN_STRATEGY)
     def execute_history(plan: PaymentPlan | CheckPlan) -> None:
         ended = execute_plan(stage, plan, tally)
         told.update(ended)

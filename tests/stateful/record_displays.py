@@ -105,7 +105,7 @@ _TABLE_BY_KIND = {
 }
 _QUEUE_NAMES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
 _file_counter = count(1)
-_RESULT_TITLE, _DONE = (wording.translate(key, "en") for key in ("column.result", "bulk.result.done.probe"))
+_RESULT_TITLE, _DONE_RESULT = (wording.translate(key, "en") for key in ("column.result", "bulk.result.done.probe"))
 
 
 @dataclass
@@ -150,7 +150,7 @@ def stop_clocks(stage: ChoiceStage) -> Iterator[None]:
         yield
 
 
-def get_codes(explanation: Explanation) -> ExplanationCodes:
+def get_explanation_codes(explanation: Explanation) -> ExplanationCodes:
     """Return the codes of an explanation without its facts: the verdict, the reason, the next step with its command
     and action, and the badges.
     """
@@ -180,21 +180,23 @@ def check_records(stage: ChoiceStage, records: Iterable[CheckedRecord], *, check
 def _check_record(stage: ChoiceStage, checked: CheckedRecord, row: Any, *, always: bool) -> None:
     """Check one record, whose row in a list is `row`. Without `always`, return early if the row has not changed."""
     now = stage.context.now()
-    listed = get_codes(explain_record(row, now))
-    _check_age(stage, checked, row)
+    listed = get_explanation_codes(explain_record(row, now))
+    _check_beginning_of_state(stage, checked, row)
     if not always and checked.row_codes == (row.version, *listed):
         return
     checked.row_codes = (row.version, *listed)
     view = read_view(stage, checked.kind, checked.id)
     page = view.explanation
-    assert get_codes(page) == listed, f"{checked}: the page says {get_codes(page)}, the list {listed}"
+    assert get_explanation_codes(page) == listed, (
+        f"{checked}: the page says {get_explanation_codes(page)}, the list {listed}"
+    )
     _check_window_and_terminal(stage, view, row, page, now)
     _check_nested_records(stage, view, now)
     _check_sentences_of_unknown_record(view, page)
     _check_nothing_contradicts(view, page)
     _check_refunds(stage, view, page)
     _check_advice(view, page)
-    _check_switch(stage, view, page)
+    _check_read_only_switch(stage, view, page)
 
 
 def _check_window_and_terminal(stage: ChoiceStage, view: Any, row: Any, page: Explanation, now: datetime) -> None:
@@ -266,7 +268,9 @@ def _check_answer_record(stage: ChoiceStage, answer: Any, record: ShownRecord) -
     if view.record.version != record.version:
         assert shown["verdict"] is None, (answer, shown)
         return
-    assert get_codes(explain_record(record, stage.context.now())) == get_codes(view.explanation), (answer, record)
+    assert get_explanation_codes(explain_record(record, stage.context.now())) == get_explanation_codes(
+        view.explanation
+    ), (answer, record)
     told = list(lines)
     _check_terminal(stage, shown, told, view)
     assert stage.clock.offset or {shown["verdict"], shown["next_step"]["text"]} <= set(told), (shown, told)
@@ -286,7 +290,9 @@ def _check_nested_records(stage: ChoiceStage, view: Any, now: datetime) -> None:
     rows = read_rows(stage, ((_KIND_BY_CLASS[type(nested)], nested.id) for nested in nested_records))
     for nested in nested_records:
         row = rows[_KIND_BY_CLASS[type(nested)], nested.id]
-        assert get_codes(explain_record(nested, now)) == get_codes(explain_record(row, now)), nested
+        assert get_explanation_codes(explain_record(nested, now)) == get_explanation_codes(
+            explain_record(row, now)
+        ), nested
 
 
 def list_nested_records(view: Any) -> list[Any]:
@@ -367,7 +373,7 @@ def _check_advice(view: Any, page: Explanation) -> None:
         assert advised.reason in REASONS_OF_A_PERSON, (advised, page)
 
 
-def _check_switch(stage: ChoiceStage, view: Any, page: Explanation) -> None:
+def _check_read_only_switch(stage: ChoiceStage, view: Any, page: Explanation) -> None:
     """While a read-only switch is on, check that the page advises and offers no action that the switch stops. An
     approved refund must state that it waits for the end of the switch. While no switch is on, check that no page
     mentions one.
@@ -390,7 +396,7 @@ def _check_switch(stage: ChoiceStage, view: Any, page: Explanation) -> None:
         assert page.next_step.code.endswith("_read_only"), page
 
 
-def _check_age(stage: ChoiceStage, checked: CheckedRecord, row: Any) -> None:
+def _check_beginning_of_state(stage: ChoiceStage, checked: CheckedRecord, row: Any) -> None:
     """Check that the beginning of a state stays the same as long as the record is in that state, even if an approved
     refund was `submitting` for a moment because it couldn't be sent. The age must be None if the state begins in the
     future by the desk's clock.
@@ -434,7 +440,9 @@ def check_search_results(stage: ChoiceStage, number: str) -> None:
     rows = read_rows(stage, ((_KIND_BY_CLASS[type(record)], record.id) for record in found))
     for record in found:
         row = rows[_KIND_BY_CLASS[type(record)], record.id]
-        assert get_codes(explain_record(record, now)) == get_codes(explain_record(row, now)), record
+        assert get_explanation_codes(explain_record(record, now)) == get_explanation_codes(
+            explain_record(row, now)
+        ), record
 
 
 def check_exports(stage: ChoiceStage, kind: str, record_id: int, folder: Path, *, is_dated_right: bool) -> None:
@@ -477,12 +485,12 @@ def check_lists(stage: ChoiceStage, codes_by_record: Mapping[RecordRef, Explanat
     """
     with stop_clocks(stage):
         now, rows = stage.context.now(), read_rows(stage, codes_by_record)
-        present = {ref: get_codes(explain_record(row, now)) for ref, row in rows.items()}
+        present = {ref: get_explanation_codes(explain_record(row, now)) for ref, row in rows.items()}
         check_records(stage, [CheckedRecord(*ref) for ref in codes_by_record if present[ref] != codes_by_record[ref]])
         _check_queues(stage, present, rows)
         _check_exported_queues(stage, rows, now)
         _check_alerts(stage, present)
-    _check_bulk(stage, present)
+    _check_bulk_probe(stage, present)
 
 
 def _check_queues(
@@ -494,7 +502,10 @@ def _check_queues(
         queued[name] = {(_KIND_BY_CLASS[type(item.record)], item.record.id) for item in items}
         for item in items:
             ref = (_KIND_BY_CLASS[type(item.record)], item.record.id)
-            assert ref not in codes_by_record or get_codes(item.explanation) == codes_by_record[ref], (name, item)
+            assert ref not in codes_by_record or get_explanation_codes(item.explanation) == codes_by_record[ref], (
+                name,
+                item,
+            )
             assert item.since == item.record.state_since
     for ref, row in rows.items():
         if getattr(row, "certainty", None) is Certainty.UNKNOWN:
@@ -533,7 +544,7 @@ def _check_alerts(stage: ChoiceStage, codes_by_record: Mapping[RecordRef, Explan
         assert offered is None or offered.allowed or offered.reason in REASONS_OF_A_PERSON, (item, offered)
 
 
-def _check_bulk(stage: ChoiceStage, codes_by_record: Mapping[RecordRef, ExplanationCodes]) -> None:
+def _check_bulk_probe(stage: ChoiceStage, codes_by_record: Mapping[RecordRef, ExplanationCodes]) -> None:
     """Run a bulk probe of these payments and refunds. Check that the exported list of results calls no row done while
     its record is still unknown.
     """
@@ -553,4 +564,4 @@ def _check_bulk(stage: ChoiceStage, codes_by_record: Mapping[RecordRef, Explanat
     rows = read_rows(stage, rows)
     for line in lines:
         row = rows[line.row.kind, line.row.subject_id]
-        assert result_of(line) != _DONE or row.certainty is Certainty.KNOWN, (result_of(line), row)
+        assert result_of(line) != _DONE_RESULT or row.certainty is Certainty.KNOWN, (result_of(line), row)

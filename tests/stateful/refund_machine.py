@@ -280,7 +280,7 @@ class RefundMachine(RuleBasedStateMachine):
         entry = entries[refund_index % len(entries)]
 
         def report_in_transaction(console: Console, tx: Transaction) -> bool:
-            provider = self.world.providers[entry.payment]
+            provider = self.world.provider_by_payment_id_at_provider[entry.payment]
             payment = payments.find_by_id_at_provider(tx.conn, provider, entry.payment)
             assert payment is not None
             return apply_refund_report(console._context, tx, payment.id, make_report(entry))

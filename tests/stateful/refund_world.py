@@ -62,7 +62,9 @@ class RefundWorld(CrashingDesks):
     late_instructions: list[RefundInstruction] = field(default_factory=list)  # refunds that may still take effect
     last_instruction: RefundInstruction | None = None
     set_asides: list[tuple[int, int]] = field(default_factory=list)  # payment, set-aside
-    providers: dict[str, str] = field(default_factory=dict)  # by the provider's number of a payment
+    provider_by_payment_id_at_provider: dict[str, str] = field(
+        default_factory=dict
+    )  # by the provider's number of a payment
 
     def __post_init__(self) -> None:
         self._open = ExitStack()
@@ -108,10 +110,10 @@ class RefundWorld(CrashingDesks):
 
     def insert_completed_payment(self, provider: str, number: str, minor: int, aside: int = 0) -> int:
         """Insert a completed payment, `aside` (minor units) of which is set aside, and return its id."""
-        self.providers[f"T-{number}"] = provider
+        self.provider_by_payment_id_at_provider[f"T-{number}"] = provider
         now, currency = self.clock.now(), "JPY" if provider == "paypay" else "INR"
 
-        def write(tx: Transaction) -> int:
+        def write_payment(tx: Transaction) -> int:
             new = payments.NewPayment(provider, number, currency, minor, begun_at=now, payer="payer-1")
             payment = payments.find(tx.conn, payments.insert_payment(tx.conn, new, now))
             assert payment is not None
@@ -126,7 +128,7 @@ class RefundWorld(CrashingDesks):
                 self.set_asides.append((payment.id, set_asides.insert_set_aside(tx.conn, fresh, 1, aside, now)))
             return payment.id
 
-        return self.processes[0].console.database.write(write)
+        return self.processes[0].console.database.write(write_payment)
 
     # The truth
 
@@ -207,7 +209,7 @@ class RefundWorld(CrashingDesks):
             assert row.state is not RefundState.COMPLETED or entry_state == "done", f"not done there: {row}"
 
     def _get_provider(self, instruction: RefundInstruction) -> str:
-        return self.providers[instruction.provider_payment_id]
+        return self.provider_by_payment_id_at_provider[instruction.provider_payment_id]
 
 
 _OPEN_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})

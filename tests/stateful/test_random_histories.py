@@ -100,7 +100,7 @@ def test_no_refund_is_advised_in_a_currency_that_only_another_program_has(desk: 
 
 
 @pytest.fixture
-def cooling_off(desk: ChoiceStage) -> Iterator[None]:
+def set_cooling_off_limit(desk: ChoiceStage) -> Iterator[None]:
     """Within the test, every refund in yen has a cooling-off period of 15 minutes."""
     sql = "UPDATE limits SET value = ? WHERE name = 'cooling_off_above' AND currency = 'JPY'"
     desk.context.database.write(lambda tx: tx.conn.exec_driver_sql(sql, (0,)))
@@ -118,7 +118,7 @@ def read_advice(history: random_histories.PaymentHistory, kind: str, record_id: 
     return "\n".join(wording.translate(key, "en", **facts) for key, facts in keys)
 
 
-@pytest.mark.usefixtures("cooling_off")
+@pytest.mark.usefixtures("set_cooling_off_limit")
 @pytest.mark.parametrize("scope", [EVERYTHING_SCOPE, "paypay"])
 def test_a_waiting_refund_names_the_person_of_the_read_only_switch(desk: ChoiceStage, scope: str) -> None:
     """While a read-only switch is on, a requested refund can't be approved, and an approved refund is not sent,

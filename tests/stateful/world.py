@@ -43,7 +43,7 @@ class PurchaseWorld(CrashingDesks):
     clock: ManualClock = field(default_factory=ManualClock)
     tally: Counter[str] = field(default_factory=Counter)
     purchase_count_by_record: Counter[int] = field(default_factory=Counter)
-    decided: set[int] = field(default_factory=set)  # records that two people called not bought
+    ids_decided_not_bought: set[int] = field(default_factory=set)  # records that two people called not bought
     late_charges: list[tuple[str, str, int]] = field(
         default_factory=list
     )  # charges on their way, also after a denial
@@ -68,8 +68,6 @@ class PurchaseWorld(CrashingDesks):
         self.alarmbox.transaction_counters = [
             one for one in self.alarmbox.transaction_counters if not one.counts_database(console.database)
         ]
-
-    do = CrashingDesks.call_at_desk
 
     # The truth
 
@@ -108,7 +106,7 @@ class PurchaseWorld(CrashingDesks):
             if charge.record_id is None or not is_same or self.has_expired(charge):
                 continue
             row = rows[charge.record_id]
-            is_denied = row.status == "error" and row.id in self.decided
+            is_denied = row.status == "error" and row.id in self.ids_decided_not_bought
             is_seen = (row.id, f"bought {charge.id}") in seen
             require(is_denied and (is_seen or not self.alarmbox.lists_purchases), f"bought again: {charge} of {row}")
 
@@ -134,7 +132,7 @@ class PurchaseWorld(CrashingDesks):
             row = by_id.get(charge.record_id)
             assert row is not None, f"a charge without a record: {charge}"
             if row.status == "error":
-                assert row.id in self.decided, f"called error, but charged: {row}"
+                assert row.id in self.ids_decided_not_bought, f"called error, but charged: {row}"
             if row.status == "success" and row.id_at_provider not in by_hand:
                 assert row.id_at_provider == charge.id, f"another's id: {row} instead of {charge}"
         for row in found:

@@ -10,7 +10,7 @@ from tests.support.teams import Team
 
 OPEN_ROW, ENDED_ROW = 1, 2
 """Ids of two rows of each table: the first is open, the second has ended."""
-WATCHED_NUMBER, FACTS = "1180301018771", "[]"
+WATCHED_CORPORATION_NUMBER, WATCHED_FACTS_JSON = "1180301018771", "[]"
 TAKEN_ORDER, FORMERLY_TAKEN_ORDER, UNTAKEN_ORDER = 1, 2, 3
 """Orders: taken by op-b, taken by op-b until a while ago, never taken."""
 RESOLVED_ALERT, OPEN_ALERT, ACKNOWLEDGED_ALERT = 101, 102, 103
@@ -34,12 +34,12 @@ def make_saga_insert(**more: str) -> str:
     return make_insert("sagas", **(written | more))
 
 
-def make_event_insert(event: str = "e9", **more: str) -> str:
+def make_outbox_event_insert(event: str = "e9", **more: str) -> str:
     written = {"topic": "'t'", "event_id": f"'{event}'", "record_key": "'r1'", "body": "'x'", **CREATION_COLUMNS}
     return make_insert("outbox", **(written | more))
 
 
-def make_run_insert(**more: str) -> str:
+def make_reconciliation_insert(**more: str) -> str:
     written = {
         "provider": "'paypay'",
         "from_day": "'2026-11-01'",
@@ -100,12 +100,12 @@ def make_mention_insert(note: int = 1, person: str = "{me}") -> str:
     return make_insert("mentions", note_id=str(note), person=f"'{person}'", at=NOW_SQL)
 
 
-def make_step_insert(person: str = "{me}", **more: str) -> str:
+def make_incident_step_insert(person: str = "{me}", **more: str) -> str:
     written = {"incident_id": str(OPEN_ALERT), "position": "1", "action": "'take'"} | more
     return make_insert("incident_steps", person=f"'{person}'", at=NOW_SQL, **written)
 
 
-def make_view_insert(person: str = "{me}", **more: str) -> str:
+def make_saved_view_insert(person: str = "{me}", **more: str) -> str:
     written = {
         "is_team": "0", "maker": f"'{person}'", "changed_by": f"'{person}'", "name": "'x'", "claim": "'c9'",
         "content": "'{{}}'", "changed_at": NOW_SQL,
@@ -131,18 +131,17 @@ def make_acknowledge_update(record: int, person: str = "{me}") -> str:
 
 
 def make_watched_corporation_insert(number: str = "8700110005901", **more: str) -> str:
-    written = {"facts": f"'{FACTS}'", "registry_date": "'2026-11-02'", "changed_at": NOW_SQL}
+    written = {"facts": f"'{WATCHED_FACTS_JSON}'", "registry_date": "'2026-11-02'", "changed_at": NOW_SQL}
     return make_insert("watched_corporations", corporation_number=f"'{number}'", **(written | more))
 
 
-def make_watched_rewrite(**values: str) -> str:
+def make_watched_corporation_update(**values: str) -> str:
     """Return an UPDATE that writes these values, SQL expressions by column, into the row of the watched corporation
     WATCHED_NUMBER.
     """
     told = ", ".join(f"{name} = {value}" for name, value in values.items())
-    return (
-        f"UPDATE watched_corporations SET version = version + 1, {told} WHERE corporation_number = '{WATCHED_NUMBER}'"
-    )
+    where = f"corporation_number = '{WATCHED_CORPORATION_NUMBER}'"
+    return f"UPDATE watched_corporations SET version = version + 1, {told} WHERE {where}"
 
 
 FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
@@ -210,9 +209,9 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("stock: delete", "DELETE FROM stock_reservations"),
 
     _make_forbidden(
-        "event: begin as published", make_event_insert(published_at=NOW_SQL), words="before it is published"
+        "event: begin as published", make_outbox_event_insert(published_at=NOW_SQL), words="before it is published"
     ),
-    _make_forbidden("event: the same one twice", make_event_insert("e1"), words="Duplicate entry"),
+    _make_forbidden("event: the same one twice", make_outbox_event_insert("e1"), words="Duplicate entry"),
     _make_forbidden("event: other words", make_column_update("outbox", OPEN_ROW, body="'y'")),
     _make_forbidden("event: another topic", make_column_update("outbox", OPEN_ROW, topic="'u'")),
     _make_forbidden("event: another number", make_column_update("outbox", OPEN_ROW, event_id="'e7'")),
@@ -224,12 +223,14 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     words="counted upwards"),
     _make_forbidden("event: delete", "DELETE FROM outbox"),
 
-    _make_forbidden("reconciliation: ask in another's name", make_run_insert(asked_by="'{other}'"),
+    _make_forbidden("reconciliation: ask in another's name", make_reconciliation_insert(asked_by="'{other}'"),
     words=WRONG_PERSON_MESSAGE),
-    _make_forbidden("reconciliation: begin as done", make_run_insert(state="'done'", ended_at=NOW_SQL),
+    _make_forbidden("reconciliation: begin as done", make_reconciliation_insert(state="'done'", ended_at=NOW_SQL),
     words="begins with nothing"),
-    _make_forbidden("reconciliation: begin with counts", make_run_insert(matched="9"), words="begins with nothing"),
-    _make_forbidden("reconciliation: a second one of the same days", make_run_insert(to_day="'2026-11-02'"),
+    _make_forbidden("reconciliation: begin with counts", make_reconciliation_insert(matched="9"),
+    words="begins with nothing"),
+    _make_forbidden("reconciliation: a second one of the same days",
+    make_reconciliation_insert(to_day="'2026-11-02'"),
     words="Duplicate entry"),
     _make_forbidden("reconciliation: open it again", make_update("reconciliations", ENDED_ROW, state="'running'",
     ended_at="NULL"),
@@ -313,23 +314,27 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("mention: another person", make_column_update("mentions", OPEN_ROW, person="'{me}'")),
     _make_forbidden("mention: turned into a hand-over", make_column_update("mentions", OPEN_ROW, how="'hand_over'")),
     _make_forbidden("mention: delete", "DELETE FROM mentions"),
-    _make_forbidden("incident: in another's name", make_step_insert("{other}"), words="somebody else"),
-    _make_forbidden("incident: as oneself in capitals", make_step_insert("{ME}"), words="somebody else"),
-    _make_forbidden("incident: of no alert", make_step_insert(incident_id="999"), words="begins with an alert"),
-    _make_forbidden("incident: an invented step", make_step_insert(action="'close'"), words="no such step"),
-    _make_forbidden("incident: hand over to nobody", make_step_insert(action="'hand over'"), words="has its facts"),
-    _make_forbidden("incident: use its places up", make_step_insert(position="2147483647"), words="the next one"),
+    _make_forbidden("incident: in another's name", make_incident_step_insert("{other}"), words="somebody else"),
+    _make_forbidden("incident: as oneself in capitals", make_incident_step_insert("{ME}"), words="somebody else"),
+    _make_forbidden("incident: of no alert", make_incident_step_insert(incident_id="999"),
+    words="begins with an alert"),
+    _make_forbidden("incident: an invented step", make_incident_step_insert(action="'close'"), words="no such step"),
+    _make_forbidden("incident: hand over to nobody", make_incident_step_insert(action="'hand over'"),
+    words="has its facts"),
+    _make_forbidden("incident: use its places up", make_incident_step_insert(position="2147483647"),
+    words="the next one"),
     _make_forbidden("incident: change", "UPDATE incident_steps SET words = 'x'"),
     _make_forbidden("incident: delete", "DELETE FROM incident_steps"),
     _make_forbidden("alert: take another's acknowledgement back", make_column_update(
         "alerts", ACKNOWLEDGED_ALERT, acknowledged_by="NULL", acknowledged_at="NULL", note="NULL"),
             words="somebody else"),
 
-    _make_forbidden("view: in another's name", make_view_insert("{other}"), words=WRONG_PERSON_MESSAGE),
-    _make_forbidden("view: as oneself in capitals", make_view_insert("{ME}"), words=WRONG_PERSON_MESSAGE),
-    _make_forbidden("view: begin as deleted", make_view_insert(claim="NULL", deleted_at=NOW_SQL),
+    _make_forbidden("view: in another's name", make_saved_view_insert("{other}"), words=WRONG_PERSON_MESSAGE),
+    _make_forbidden("view: as oneself in capitals", make_saved_view_insert("{ME}"), words=WRONG_PERSON_MESSAGE),
+    _make_forbidden("view: begin as deleted", make_saved_view_insert(claim="NULL", deleted_at=NOW_SQL),
     words="begins with its name"),
-    _make_forbidden("view: begin with a high version", make_view_insert(version="2"), words="begins with its name"),
+    _make_forbidden("view: begin with a high version", make_saved_view_insert(version="2"),
+    words="begins with its name"),
     _make_forbidden("view: change the own one of another", make_update("saved_views", OPEN_ROW, name="'y'",
     changed_by="'{me}'"),
        words="of somebody else"),
@@ -350,14 +355,16 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("request: begin with a high token", make_request_id_insert(fence=9), words="ten minutes"),
     _make_forbidden("request: delete", "DELETE FROM request_ids"),
 
-    _make_forbidden("watched: begin with a change", make_watched_corporation_insert(facts_before=f"'{FACTS}'"),
+    _make_forbidden("watched: begin with a change",
+    make_watched_corporation_insert(facts_before=f"'{WATCHED_FACTS_JSON}'"),
     words="without a change"),
-    _make_forbidden("watched: twice", make_watched_corporation_insert(WATCHED_NUMBER), words="Duplicate entry"),
-    _make_forbidden("watched: another number", make_watched_rewrite(corporation_number="'8700110005901'")),
-    _make_forbidden("watched: older facts", make_watched_rewrite(registry_date="'2026-11-01'"),
+    _make_forbidden("watched: twice", make_watched_corporation_insert(WATCHED_CORPORATION_NUMBER),
+    words="Duplicate entry"),
+    _make_forbidden("watched: another number", make_watched_corporation_update(corporation_number="'8700110005901'")),
+    _make_forbidden("watched: older facts", make_watched_corporation_update(registry_date="'2026-11-01'"),
     words="an older registry"),
     _make_forbidden("watched: without raising the version",
-    make_watched_rewrite(facts="'x'").replace("version = version + 1, ", ""),
+    make_watched_corporation_update(facts="'x'").replace("version = version + 1, ", ""),
        words="raises the version"),
     _make_forbidden("watched: delete", "DELETE FROM watched_corporations"),
 
@@ -387,9 +394,9 @@ def _make_worker_inserts() -> list[str]:
             make_insert("stock_reservations", id=f"{n}", **stock, status=f"'{state}'")
             for n, state in enumerate(states, 1)
         ),
-        make_watched_corporation_insert(WATCHED_NUMBER),
-        make_event_insert("e1", id=str(OPEN_ROW), attempts="2"),
-        make_event_insert("e2", id=str(ENDED_ROW), published_at=f"{NOW_SQL} - INTERVAL 1 HOUR"),
+        make_watched_corporation_insert(WATCHED_CORPORATION_NUMBER),
+        make_outbox_event_insert("e1", id=str(OPEN_ROW), attempts="2"),
+        make_outbox_event_insert("e2", id=str(ENDED_ROW), published_at=f"{NOW_SQL} - INTERVAL 1 HOUR"),
     ]
 
 
@@ -412,8 +419,8 @@ def _make_alert_inserts() -> list[str]:
             **alert,
             **{name: seen[name] for name in ("acknowledged_by", "acknowledged_at")},
         ),
-        make_run_insert(id=str(OPEN_ROW), to_day="'2026-11-02'", missing_there="4"),
-        make_run_insert(**done),
+        make_reconciliation_insert(id=str(OPEN_ROW), to_day="'2026-11-02'", missing_there="4"),
+        make_reconciliation_insert(**done),
         make_difference_insert(OPEN_ROW, "k1")
         .replace("(run_id", "(id, run_id")
         .replace("VALUES (", f"VALUES ({OPEN_ROW}, "),
@@ -438,7 +445,7 @@ def _make_person_inserts() -> list[str]:
         make_take_insert(FORMERLY_TAKEN_ORDER, hours=-1),
         make_note_insert(),
         make_insert("mentions", id=str(OPEN_ROW), note_id="1", person="'{me}'", at=NOW_SQL),
-        make_view_insert(id=str(OPEN_ROW), claim="'c1'"),
-        make_step_insert(position="1"),
+        make_saved_view_insert(id=str(OPEN_ROW), claim="'c1'"),
+        make_incident_step_insert(position="1"),
         make_request_id_insert(),
     ]

@@ -12,7 +12,7 @@ from console.store.access.server_accounts import (
 )
 
 
-def make_statements(*, is_mariadb: bool, **more: object) -> list[str]:
+def list_account_statements(*, is_mariadb: bool, **more: object) -> list[str]:
     told: dict[str, object] = {
         "name": "op-a",
         "roles": {"operator"},
@@ -28,7 +28,7 @@ def make_statements(*, is_mariadb: bool, **more: object) -> list[str]:
 def test_a_new_account_on_mariadb_gets_an_own_role() -> None:
     """On MariaDB the person's roles are granted to a server role that only this account has, and the account gets
     that role as its default role."""
-    assert make_statements(is_mariadb=True) == [
+    assert list_account_statements(is_mariadb=True) == [
         f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}",
         (
             f"ALTER USER 'op-a'@'%' IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL} REQUIRE NONE"
@@ -43,7 +43,7 @@ def test_a_new_account_on_mariadb_gets_an_own_role() -> None:
 
 def test_a_new_account_on_mysql_gets_its_roles_directly() -> None:
     """On MySQL the roles are granted to the account itself, and all of them are active after the login."""
-    assert make_statements(is_mariadb=False) == [
+    assert list_account_statements(is_mariadb=False) == [
         f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}",
         (
             f"ALTER USER 'op-a'@'%' IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL} REQUIRE NONE"
@@ -57,15 +57,15 @@ def test_a_new_account_on_mysql_gets_its_roles_directly() -> None:
 @pytest.mark.parametrize("is_mariadb", [True, False])
 def test_a_remote_account_must_use_tls(is_mariadb: bool) -> None:
     """A database account must use TLS, unless the server runs on the person's machine."""
-    assert "REQUIRE SSL" in " ".join(make_statements(is_mariadb=is_mariadb, needs_tls=True))
-    assert "REQUIRE SSL" not in " ".join(make_statements(is_mariadb=is_mariadb))
+    assert "REQUIRE SSL" in " ".join(list_account_statements(is_mariadb=is_mariadb, needs_tls=True))
+    assert "REQUIRE SSL" not in " ".join(list_account_statements(is_mariadb=is_mariadb))
 
 
 @pytest.mark.parametrize("is_mariadb", [True, False])
 def test_a_locked_account_loses_every_role(is_mariadb: bool) -> None:
     """A locked account loses every role: those that the account file gives, and those that the account had before.
     Its password stays."""
-    told = make_statements(is_mariadb=is_mariadb, is_locked=True, password=None, roles_before={"approver"})
+    told = list_account_statements(is_mariadb=is_mariadb, is_locked=True, password=None, roles_before={"approver"})
     holder = "`console:op-a`" if is_mariadb else "'op-a'@'%'"
     limits = "MAX_USER_CONNECTIONS 0 MAX_STATEMENT_TIME 0" if is_mariadb else "MAX_USER_CONNECTIONS 0"
     assert f"ALTER USER 'op-a'@'%' REQUIRE NONE WITH {limits} ACCOUNT LOCK" in told
@@ -78,8 +78,10 @@ def test_an_account_in_team_mode_has_limits(is_mariadb: bool) -> None:
     """An account in team mode has a limit of simultaneous connections and, on MariaDB, a time limit for each
     statement."""
     limits = f" WITH MAX_USER_CONNECTIONS {MAX_CONNECTIONS} "
-    assert limits in make_statements(is_mariadb=is_mariadb, has_limits=True)[1]
-    assert ("MAX_STATEMENT_TIME 60" in make_statements(is_mariadb=is_mariadb, has_limits=True)[1]) == is_mariadb
+    assert limits in list_account_statements(is_mariadb=is_mariadb, has_limits=True)[1]
+    assert (
+        "MAX_STATEMENT_TIME 60" in list_account_statements(is_mariadb=is_mariadb, has_limits=True)[1]
+    ) == is_mariadb
 
 
 def test_role_names_fit_every_server() -> None:

@@ -32,7 +32,7 @@ from tests.support.places import Engine, get_nodes
 from tests.support.sql_server import SqlServer
 from tests.support.waiting import wait_until
 
-FIRST_NUMBER, SECOND_NUMBER = invent_numbers(2, seed=41)
+FIRST_CORPORATION_NUMBER, SECOND_CORPORATION_NUMBER = invent_numbers(2, seed=41)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def run_adoption(database: Database, folder: Path, zone: str | None = None, *, c
 def test_an_upgrade_does_not_change_an_unadopted_table(database: Database) -> None:
     """An upgrade creates the program's other tables and leaves the other application's table of credit checks
     unchanged. Until the adoption, the program refuses to use the database, with the reason `not_adopted`."""
-    legacy.create_table_with_rows(database, [make_bought_row(FIRST_NUMBER, 1)])
+    legacy.create_table_with_rows(database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)])
     before = read_create_table(database)
     for _ in range(2):
         with pytest.raises(ConsoleError) as refused:
@@ -103,7 +103,7 @@ def test_an_upgrade_does_not_change_an_unadopted_table(database: Database) -> No
 def test_the_version_table_of_another_application_keeps_its_version(database: Database, tmp_path: Path) -> None:
     """If the other application uses Alembic too, its version table keeps its version; the program stores its own
     version in another table."""
-    legacy.create_table_with_rows(database, [make_bought_row(FIRST_NUMBER, 1)])
+    legacy.create_table_with_rows(database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)])
     execute_statements(
         database,
         "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
@@ -209,12 +209,12 @@ def test_unknown_columns_keep_their_values_and_defaults(database: Database, tmp_
     these columns."""
     legacy.create_table_with_rows(
         database,
-        [make_bought_row(FIRST_NUMBER, 1)],
+        [make_bought_row(FIRST_CORPORATION_NUMBER, 1)],
         more=", created_at DATETIME NULL, memo VARCHAR(9) NOT NULL DEFAULT 'new'",
     )
     execute_statements(database, f"UPDATE {TABLE_NAME} SET memo = 'old', created_at = '2020-01-01 00:00:00'")
     run_adoption(database, tmp_path)
-    legacy.insert_rows(database, [make_bought_row(SECOND_NUMBER, 2)])
+    legacy.insert_rows(database, [make_bought_row(SECOND_CORPORATION_NUMBER, 2)])
     with database.read() as conn:
         found = conn.exec_driver_sql(f"SELECT memo, created_at FROM {TABLE_NAME} ORDER BY id").all()
     assert [str(memo) for memo, _ in found] == ["old", "new"]
@@ -313,30 +313,38 @@ def test_an_adopted_number_column_keeps_its_type(server_database: Database, tmp_
     """The column of corporation numbers may have another type than in a created table. The adoption keeps this type,
     and each spelling of a number that the column can store holds the claim of the number."""
     legacy.create_table_with_rows(
-        server_database, [make_bought_row(FIRST_NUMBER, 1) | {"company_name": "Corp"}], **COLUMN_TYPES_BY_NAME[name]
+        server_database,
+        [make_bought_row(FIRST_CORPORATION_NUMBER, 1) | {"company_name": "Corp"}],
+        **COLUMN_TYPES_BY_NAME[name],
     )
     column = adopt_table.read_table(server_database).columns["corporation_number"]
     run_adoption(server_database, tmp_path, convert=name in ("latin1", "cp932"))
     assert adopt_table.read_table(server_database).columns["corporation_number"] == column
     spellings = (
-        [FIRST_NUMBER]
+        [FIRST_CORPORATION_NUMBER]
         if name == "BIGINT"
-        else [FIRST_NUMBER, f"{FIRST_NUMBER[:1]}-{FIRST_NUMBER[1:]}", f" {FIRST_NUMBER}"]
+        else [
+            FIRST_CORPORATION_NUMBER,
+            f"{FIRST_CORPORATION_NUMBER[:1]}-{FIRST_CORPORATION_NUMBER[1:]}",
+            f" {FIRST_CORPORATION_NUMBER}",
+        ]
     )
     for spelling in spellings:
         with pytest.raises(IntegrityError):
             legacy.insert_rows(server_database, [make_row(corporation_number=spelling)])
-    legacy.insert_rows(server_database, [make_bought_row(SECOND_NUMBER, 2) | {"company_name": "Corp"}])
+    legacy.insert_rows(server_database, [make_bought_row(SECOND_CORPORATION_NUMBER, 2) | {"company_name": "Corp"}])
     with server_database.read() as conn:
         keys = conn.scalars(text(f"SELECT number_key FROM {TABLE_NAME} ORDER BY id"))
-        assert [str(key) for key in keys] == [FIRST_NUMBER, SECOND_NUMBER]
+        assert [str(key) for key in keys] == [FIRST_CORPORATION_NUMBER, SECOND_CORPORATION_NUMBER]
 
 
 def test_a_table_is_copied_only_with_permission(server_database: Database, tmp_path: Path) -> None:
     """A table with another storage engine, or with ids that the other application assigns itself, can only be changed
     by a copy. Other writers would have to wait for the copy, so the adoption makes the copy only if the person has
     allowed it."""
-    legacy.create_table_with_rows(server_database, [make_bought_row(FIRST_NUMBER, 1)], options="ENGINE=MyISAM")
+    legacy.create_table_with_rows(
+        server_database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)], options="ENGINE=MyISAM"
+    )
     execute_statements(server_database, f"ALTER TABLE {TABLE_NAME} MODIFY id INT NOT NULL")
     with pytest.raises(ConsoleError) as refused:
         run_adoption(server_database, tmp_path)
@@ -356,7 +364,7 @@ def test_columns_that_hold_too_little_are_widened(server_database: Database, tmp
         " purchased_at DATE NOT NULL, expired_at DATE NULL, result ENUM('ok', 'hold', 'ng') NULL,"
         " pdf_file_path VARCHAR(70) NULL COMMENT 'below ''pdf''')",
         f"INSERT INTO {TABLE_NAME} VALUES"
-        f" (1, 1, '{FIRST_NUMBER}', 5, 'Corp', '2025-04-01', '2026-04-01', 'ok', NULL)",
+        f" (1, 1, '{FIRST_CORPORATION_NUMBER}', 5, 'Corp', '2025-04-01', '2026-04-01', 'ok', NULL)",
     )
     run_adoption(server_database, tmp_path)
     columns = adopt_table.read_table(server_database).columns
@@ -374,7 +382,9 @@ def test_the_check_names_changes_that_need_a_copy(
 ) -> None:
     """The check before the adoption reports each change that the server can't make without a copy of the table, so
     that the adoption never stops halfway because of such a change."""
-    legacy.create_table_with_rows(server_database, [make_bought_row(FIRST_NUMBER, 1) | {"company_name": "Corp"}])
+    legacy.create_table_with_rows(
+        server_database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1) | {"company_name": "Corp"}]
+    )
     execute_statements(
         server_database, f"ALTER TABLE {TABLE_NAME} MODIFY company_name {kind} CHARACTER SET {letters}"
     )
@@ -393,7 +403,7 @@ def test_the_check_names_changes_that_need_a_copy(
 
 def test_timestamp_columns_get_no_time_zone(server_database: Database, tmp_path: Path) -> None:
     """A column of type TIMESTAMP stores instants, so the adoption stores no time zone for its rows."""
-    legacy.create_table_with_rows(server_database, [make_bought_row(FIRST_NUMBER, 1)])
+    legacy.create_table_with_rows(server_database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)])
     execute_statements(
         server_database,
         f"ALTER TABLE {TABLE_NAME} MODIFY purchased_at TIMESTAMP NULL, MODIFY expired_at TIMESTAMP NULL",
@@ -406,7 +416,9 @@ def test_timestamp_columns_get_no_time_zone(server_database: Database, tmp_path:
 def test_invalid_dates_are_kept_by_the_adoption(server_database: Database, tmp_path: Path) -> None:
     """A server without strict mode stores dates such as 0000-00-00. The adoption keeps such a date, even if it copies
     the table."""
-    legacy.create_table_with_rows(server_database, [make_bought_row(FIRST_NUMBER, 1)], options="ENGINE=MyISAM")
+    legacy.create_table_with_rows(
+        server_database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)], options="ENGINE=MyISAM"
+    )
     with server_database.engine.connect() as conn:
         conn.exec_driver_sql("SET SESSION sql_mode = ''")
         conn.exec_driver_sql(f"UPDATE {TABLE_NAME} SET purchased_at = '0000-00-00 00:00:00'")
@@ -423,7 +435,7 @@ def test_the_time_zone_of_adopted_rows_never_changes(
 ) -> None:
     """After the adoption the time zone of the rows can't be changed: an adoption with another time zone is refused. A
     repeated adoption without a time zone succeeds."""
-    legacy.create_table_with_rows(database, [make_bought_row(FIRST_NUMBER, 1)])
+    legacy.create_table_with_rows(database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)])
     run_adoption(database, tmp_path, first)
     with pytest.raises(ConsoleError) as refused:
         run_adoption(database, tmp_path, then)
@@ -433,7 +445,7 @@ def test_the_time_zone_of_adopted_rows_never_changes(
 
 def test_an_unknown_time_zone_is_refused(database: Database, tmp_path: Path) -> None:
     """The adoption refuses a time zone that doesn't exist before it creates anything."""
-    legacy.create_table_with_rows(database, [make_bought_row(FIRST_NUMBER, 1)])
+    legacy.create_table_with_rows(database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)])
     with pytest.raises(ConsoleError) as refused:
         run_adoption(database, tmp_path, "Asia/Tokio")
     assert get_code_and_problem(refused) == ("usage", "no_such_timezone")
@@ -490,17 +502,19 @@ def test_a_blocked_alter_lets_other_readers_continue(
     """While a long read blocks an ALTER TABLE, the adoption cancels the ALTER and tries again, so that other database
     sessions can read the table between two tries. After LONGEST_RETRY_SECONDS the adoption gives up."""
     monkeypatch.setattr(online_ddl, "LONGEST_RETRY_SECONDS", 4.0)
-    legacy.create_table_with_rows(server_database, [make_bought_row(FIRST_NUMBER, 1)])
+    legacy.create_table_with_rows(server_database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)])
     step = adopt_table.list_needed_changes(adopt_table.read_table(server_database), "mysql", "UTC")[0]
     with server_database.write_without_retries() as reader, TableReader(server_database) as visitor:
         reader.conn.exec_driver_sql(f"SELECT * FROM {TABLE_NAME}").all()
         pauses: list[float] = []
 
-        def note_pause_and_wait(seconds: float) -> None:
+        def record_pause_and_wait(seconds: float) -> None:
             pauses.append(seconds)
             visitor.wait_for_read()
 
-        monkeypatch.setattr(online_ddl, "time", SimpleNamespace(monotonic=time.monotonic, sleep=note_pause_and_wait))
+        monkeypatch.setattr(
+            online_ddl, "time", SimpleNamespace(monotonic=time.monotonic, sleep=record_pause_and_wait)
+        )
         with pytest.raises(ConsoleError) as refused:
             adopt_table.apply_table_change(
                 server_database, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None
@@ -520,7 +534,7 @@ def test_a_duplicate_does_not_spoil_the_index(server_database: Database, tmp_pat
     are duplicates."""
     legacy.create_table_with_rows(server_database)
     for step in adopt_table.list_needed_changes(adopt_table.read_table(server_database), "mysql", "UTC")[:-1]:
-        legacy.insert_rows(server_database, [make_bought_row(FIRST_NUMBER, 1)])
+        legacy.insert_rows(server_database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)])
         adopt_table.apply_table_change(
             server_database, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None
         )
@@ -549,20 +563,20 @@ def test_the_other_applications_account_inserts_rows_during_the_adoption(
         migrate.upgrade(server_database)
         legacy.insert_rows(
             other,
-            [make_bought_row(FIRST_NUMBER, number)]
+            [make_bought_row(FIRST_CORPORATION_NUMBER, number)]
             if step.name != "claims"
-            else [make_bought_row(SECOND_NUMBER, number)],
+            else [make_bought_row(SECOND_CORPORATION_NUMBER, number)],
         )
     run_adoption(server_database, tmp_path)
     with pytest.raises(IntegrityError):
-        legacy.insert_rows(other, [make_bought_row(SECOND_NUMBER, 1)])
+        legacy.insert_rows(other, [make_bought_row(SECOND_CORPORATION_NUMBER, 1)])
     other.close()
 
 
 def test_an_upgrade_after_the_adoption_adds_its_columns(server_database: Database, tmp_path: Path) -> None:
     """An upgrade of an adopted table adds the column of a later schema version in the same form as the adoption does:
     derived, and invisible to `SELECT *`."""
-    legacy.create_table_with_rows(server_database, [make_bought_row(FIRST_NUMBER, 1)])
+    legacy.create_table_with_rows(server_database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)])
     run_adoption(server_database, tmp_path)
     adopted = adopt_table.read_table(server_database)
     with server_database.read() as conn:
@@ -581,27 +595,28 @@ def test_an_upgrade_after_the_adoption_adds_its_columns(server_database: Databas
 def test_the_other_application_selects_only_its_columns(server_database: Database, tmp_path: Path) -> None:
     """After the adoption the other application's `SELECT *` returns the original columns only, and its INSERT without
     a list of columns is still accepted."""
-    legacy.create_table_with_rows(server_database, [make_bought_row(FIRST_NUMBER, 1)])
+    legacy.create_table_with_rows(server_database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)])
     run_adoption(server_database, tmp_path)
     execute_statements(
         server_database,
-        f"INSERT INTO {TABLE_NAME} VALUES (NULL, 1, '{SECOND_NUMBER}', 2, 'Corp', NULL, NULL, 'ok', NULL)",
+        f"INSERT INTO {TABLE_NAME}"
+        f" VALUES (NULL, 1, '{SECOND_CORPORATION_NUMBER}', 2, 'Corp', NULL, NULL, 'ok', NULL)",
     )
     with server_database.read() as conn:
         found = conn.exec_driver_sql(f"SELECT * FROM {TABLE_NAME} ORDER BY id")
         assert tuple(found.keys()) == legacy_table.ORIGINAL_COLUMNS
-        assert [row[2] for row in found] == [FIRST_NUMBER, SECOND_NUMBER]
+        assert [row[2] for row in found] == [FIRST_CORPORATION_NUMBER, SECOND_CORPORATION_NUMBER]
 
 
 def test_the_other_application_gets_error_1062(server_database: Database, tmp_path: Path) -> None:
     """A second live row for a corporation number is refused with the server's error 1062, which names the unique
     index. The same holds for a number in full-width digits."""
-    legacy.create_table_with_rows(server_database, [make_bought_row(FIRST_NUMBER, 1)])
+    legacy.create_table_with_rows(server_database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)])
     run_adoption(server_database, tmp_path)
     with pytest.raises(IntegrityError) as refused:
         legacy.insert_rows(
             server_database,
-            [make_row(corporation_number="".join(chr(ord(digit) + 0xFEE0) for digit in FIRST_NUMBER))],
+            [make_row(corporation_number="".join(chr(ord(digit) + 0xFEE0) for digit in FIRST_CORPORATION_NUMBER))],
         )
     assert isinstance(refused.value.orig, pymysql.IntegrityError)
     assert refused.value.orig.args[0] == 1062

@@ -13,7 +13,7 @@ from console.store.database.engine import Database
 from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 
-HOUR_AFTER = NOW + timedelta(hours=1)
+ONE_HOUR_LATER = NOW + timedelta(hours=1)
 RULE_A, RULE_B = AlertRule.PAID_UNNOTICED.value, AlertRule.PAID_WITHOUT_PAYMENT.value
 
 
@@ -27,11 +27,11 @@ def test_a_record_has_one_open_alert_per_rule(own_rows: Connection) -> None:
     """While an alert is open, the same rule adds no second alert for the record. A new alert is added for another
     rule, for another record, and for the same mismatch after the first alert was resolved."""
     first = raise_order_alert(own_rows)
-    assert alerts.raise_alert(own_rows, RULE_A, "order", 1, "ORD-1", "other", "words", HOUR_AFTER) is None
+    assert alerts.raise_alert(own_rows, RULE_A, "order", 1, "ORD-1", "other", "words", ONE_HOUR_LATER) is None
     assert alerts.find(own_rows, first.id) == first
     assert first == Alert(first.id, RULE_A, "order", 1, "ORD-1", "pending", "paid", NOW)
     others = (raise_order_alert(own_rows, rule=RULE_B), raise_order_alert(own_rows, order=2))
-    assert alerts.resolve(own_rows, first.id, HOUR_AFTER)
+    assert alerts.resolve(own_rows, first.id, ONE_HOUR_LATER)
     assert raise_order_alert(own_rows).id > others[1].id
 
 
@@ -39,7 +39,7 @@ def test_a_resolved_alert_keeps_its_first_end(own_rows: Connection) -> None:
     """A resolved alert keeps the time at which it was first resolved."""
     found = raise_order_alert(own_rows)
     assert alerts.resolve(own_rows, found.id, NOW)
-    assert not alerts.resolve(own_rows, found.id, HOUR_AFTER)
+    assert not alerts.resolve(own_rows, found.id, ONE_HOUR_LATER)
     settled = alerts.find(own_rows, found.id)
     assert settled is not None
     assert settled.resolved_at == NOW
@@ -50,7 +50,7 @@ def test_an_alert_keeps_its_first_acknowledgement(own_rows: Connection, acting_p
     stays open."""
     found = raise_order_alert(own_rows)
     assert alerts.acknowledge(own_rows, found.id, acting_person, "asked the provider", NOW)
-    assert not alerts.acknowledge(own_rows, found.id, acting_person, "never mind", HOUR_AFTER)
+    assert not alerts.acknowledge(own_rows, found.id, acting_person, "never mind", ONE_HOUR_LATER)
     seen = alerts.find(own_rows, found.id)
     assert seen is not None
     assert (seen.acknowledged_by, seen.acknowledged_at, seen.note) == (acting_person, NOW, "asked the provider")
@@ -95,7 +95,7 @@ def test_a_decision_leaves_the_alert_of_a_rule_open(own_rows: Connection) -> Non
     assert cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
     assert not cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
     assert cases.list_rules_of_open_cases(own_rows, "order", 1) == ("contradicted",)
-    cases.close_cases(own_rows, "order", 1, HOUR_AFTER)
+    cases.close_cases(own_rows, "order", 1, ONE_HOUR_LATER)
     assert cases.list_rules_of_open_cases(own_rows, "order", 1) == ()
     assert alerts.list_open_alerts(own_rows, 9) == (found,)
 

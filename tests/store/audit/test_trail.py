@@ -166,11 +166,11 @@ def test_the_end_of_the_chain_is_remembered(desk: DatabaseWithThreeChains, monke
     reads: list[str] = []
     read_end = trail._read_chain_end
 
-    def note_and_read(conn: Connection, session: str, at: datetime) -> object:
+    def record_and_read_chain_end(conn: Connection, session: str, at: datetime) -> object:
         reads.append(session)
         return read_end(conn, session, at)
 
-    monkeypatch.setattr(trail, "_read_chain_end", note_and_read)
+    monkeypatch.setattr(trail, "_read_chain_end", record_and_read_chain_end)
     desk.append_entries("chain-a", 2)
     assert reads == []
     desk.execute_without_triggers("DELETE FROM audit_log WHERE session = 'chain-a' AND seq = 4")

@@ -369,7 +369,7 @@ def test_another_application_cannot_change_our_rows(team: Team, other_applicatio
 # ---------------------------------------------------------------- made, altered, missing
 
 
-def test_an_upgrade_heals_triggers(sql_server: SqlServer) -> None:
+def test_an_upgrade_corrects_faulty_triggers(sql_server: SqlServer) -> None:
     """The check reports missing, altered and unknown triggers, and the next upgrade corrects them."""
     with sql_server.create_temporary_database() as owner:
         database = Database(owner, without_time_limit=True)
@@ -492,13 +492,13 @@ def _record_audit_refusals(monkeypatch: pytest.MonkeyPatch, server: SqlServer, d
     the list to which the results are added."""
     refused: list[bool] = []
 
-    def run(conn: Connection, sql: str) -> None:
+    def run_and_record_refusal(conn: Connection, sql: str) -> None:
         grants.run_statement(conn, sql)
         about = f"trigger_schema = '{database.url.database}' AND event_object_table = 'audit_log'"
         there = f"SELECT COUNT(*) FROM information_schema.triggers WHERE {about} AND event_manipulation = 'UPDATE'"
         refused.append(server.sql(there) >= ((1,),))
 
-    monkeypatch.setattr(server_triggers, "run_statement", run)
+    monkeypatch.setattr(server_triggers, "run_statement", run_and_record_refusal)
     return refused
 
 

@@ -17,7 +17,7 @@ from console.store.constraints import sqlite_money as sqlite_constraints
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 
-NOW = "'2026-11-20 03:00:00'"
+NOW_SQL = "'2026-11-20 03:00:00'"
 PAID_PAYMENT, WAITING_PAYMENT, COMPLETED_PAYMENT, OTHER_PAYMENT = 1, 2, 3, 4
 REQUESTED_REFUND, TWO_VOTE_REFUND, ENDED_REFUND = 1, 2, 3
 
@@ -35,7 +35,7 @@ def make_refund_insert(payment: int, minor: int = 300, **more: str) -> str:
     written = {
         "payment_id": str(payment), "refund_amount": str(minor), "currency": "'JPY'", "status": "'requested'",
         "maker": "'op-a'", "reason": "'x'", "saw": "'[]'", "radar": "'[]'", "checkers_needed": "1",
-        "decide_by": NOW, "created_at": NOW, "changed_at": NOW,
+        "decide_by": NOW_SQL, "created_at": NOW_SQL, "changed_at": NOW_SQL,
     } | more  # fmt: skip
     return f"INSERT INTO refunds ({', '.join(written)}) VALUES ({', '.join(written.values())})"
 
@@ -43,14 +43,14 @@ def make_refund_insert(payment: int, minor: int = 300, **more: str) -> str:
 def make_vote_insert(refund: int, person: str = "lead-b") -> str:
     return (
         "INSERT INTO approvals (subject_kind, subject_id, action, proposed, person, at)"
-        f" VALUES ('refund', '{refund}', 'refund.approve', 'approved', '{person}', {NOW})"
+        f" VALUES ('refund', '{refund}', 'refund.approve', 'approved', '{person}', {NOW_SQL})"
     )
 
 
 def make_payment_insert(number: int, merchant: str, status: str = "initializing") -> str:
     return (
         "INSERT INTO payments (id, provider, merchant_payment_id, status, currency, asked_minor, created_at,"
-        f" changed_at) VALUES ({number}, 'paypay', '{merchant}', '{status}', 'JPY', 1000, {NOW}, {NOW})"
+        f" changed_at) VALUES ({number}, 'paypay', '{merchant}', '{status}', 'JPY', 1000, {NOW_SQL}, {NOW_SQL})"
     )
 
 
@@ -74,7 +74,7 @@ def make_paid_statements(number: int) -> tuple[str, ...]:
 
 NOTICE_INSERT = (
     "INSERT INTO payment_events (source, event_id, kind, received_at, done, body)"
-    f" VALUES ('bank', 'e1', 'x', {NOW}, 'kept', '')"
+    f" VALUES ('bank', 'e1', 'x', {NOW_SQL}, 'kept', '')"
 )
 ALLOWED_STATEMENTS = (
     *make_paid_statements(PAID_PAYMENT), *make_paid_statements(COMPLETED_PAYMENT),

@@ -14,15 +14,15 @@ from console.domain.transitions import tables as states
 from console.store.constraints import sqlite_worker as worker_constraints
 from tests.store.money_scene import make_column_update, make_insert, make_update
 
-NOW, ONE_HOUR_LATER = "'2026-11-20 03:00:00.000000'", "'2026-11-20 04:00:00.000000'"
-BEGIN_COLUMNS = {"begun_at": NOW, "changed_at": NOW}
+NOW_SQL, ONE_HOUR_LATER_SQL = "'2026-11-20 03:00:00.000000'", "'2026-11-20 04:00:00.000000'"
+BEGIN_COLUMNS = {"begun_at": NOW_SQL, "changed_at": NOW_SQL}
 OPEN_ROW, ENDED_ROW = 1, 2
 
 
 def make_alert_insert(number: int, order: int = 1, **more: str) -> str:
     return make_insert(
         "alerts", id=str(number), rule_id="'A'", subject_kind="'order'", subject_id=str(order), observed="'a'",
-        expected="'b'", detected_at=NOW, **more,
+        expected="'b'", detected_at=NOW_SQL, **more,
     )  # fmt: skip
 
 
@@ -39,38 +39,39 @@ def make_saga_insert(number: int, **more: str) -> str:
     )
 
 
-def make_event_insert(number: int, **more: str) -> str:
+def make_outbox_event_insert(number: int, **more: str) -> str:
     return make_insert(
-        "outbox", id=str(number), topic="'t'", event_id=f"'e{number}'", record_key="'k'", body="'x'", created_at=NOW,
-        next_at=NOW, **more,
+        "outbox", id=str(number), topic="'t'", event_id=f"'e{number}'", record_key="'k'", body="'x'",
+        created_at=NOW_SQL,
+        next_at=NOW_SQL, **more,
     )  # fmt: skip
 
 
 def make_watched_corporation_insert(number: str, **more: str) -> str:
     return make_insert(
         "watched_corporations", corporation_number=f"'{number}'", facts="'{}'", registry_date="'2026-10-31'",
-        changed_at=NOW, **more,
+        changed_at=NOW_SQL, **more,
     )  # fmt: skip
 
 
-def make_step_insert(position: int, **more: str) -> str:
+def make_incident_step_insert(position: int, **more: str) -> str:
     told = {"action": "'take'", "incident_id": str(OPEN_ROW), "position": str(position)} | more
-    return make_insert("incident_steps", id=str(position), person="'op-a'", at=NOW, **told)
+    return make_insert("incident_steps", id=str(position), person="'op-a'", at=NOW_SQL, **told)
 
 
-def make_view_insert(position: int, **more: str) -> str:
+def make_saved_view_insert(position: int, **more: str) -> str:
     given = {"is_team": "0", "maker": "'op-a'", "changed_by": "'op-a'", "claim": f"'c{position}'"} | more
-    return make_insert("saved_views", id=str(position), name="'x'", content="'{}'", changed_at=NOW, **given)
+    return make_insert("saved_views", id=str(position), name="'x'", content="'{}'", changed_at=NOW_SQL, **given)
 
 
-WATCHED_NUMBER = "1180301018771"
+WATCHED_CORPORATION_NUMBER = "1180301018771"
 
 
-def make_watched_update(values: str) -> str:
+def make_watched_corporation_update(values: str) -> str:
     return f"UPDATE watched_corporations SET version = version + 1, {values}"
 
 
-def make_run_insert(number: int, **more: str) -> str:
+def make_reconciliation_insert(number: int, **more: str) -> str:
     return make_insert(
         "reconciliations",
         id=str(number),
@@ -85,7 +86,7 @@ def make_run_insert(number: int, **more: str) -> str:
 
 def make_bulk_run_insert(number: int, **more: str) -> str:
     told = {"action": "'probe'", "state": "'frozen'", "most": "2", "made_by": "'op-a'"} | more
-    return make_insert("bulk_runs", id=str(number), made_at=NOW, changed_at=NOW, **told)
+    return make_insert("bulk_runs", id=str(number), made_at=NOW_SQL, changed_at=NOW_SQL, **told)
 
 
 def make_bulk_row_insert(number: int, **more: str) -> str:
@@ -94,55 +95,56 @@ def make_bulk_row_insert(number: int, **more: str) -> str:
 
 
 ALLOWED_STATEMENTS = (
-    make_view_insert(OPEN_ROW), make_update("saved_views", OPEN_ROW, name="'y'"),
+    make_saved_view_insert(OPEN_ROW), make_update("saved_views", OPEN_ROW, name="'y'"),
     make_alert_insert(OPEN_ROW), make_alert_insert(ENDED_ROW, 2),
-    make_column_update("alerts", ENDED_ROW, acknowledged_by="'op-a'", acknowledged_at=NOW, note="'seen'"),
-    make_column_update("alerts", ENDED_ROW, resolved_at=NOW),
+    make_column_update("alerts", ENDED_ROW, acknowledged_by="'op-a'", acknowledged_at=NOW_SQL, note="'seen'"),
+    make_column_update("alerts", ENDED_ROW, resolved_at=NOW_SQL),
     make_saga_insert(OPEN_ROW), make_update("sagas", OPEN_ROW, step="'expire'", attempts="1"),
-    make_saga_insert(ENDED_ROW), make_update("sagas", ENDED_ROW, state="'done'", ended_at=NOW),
-    make_event_insert(OPEN_ROW), make_column_update("outbox", OPEN_ROW, attempts="1", trouble="'x'"),
-    make_event_insert(ENDED_ROW), make_column_update("outbox", ENDED_ROW, published_at=NOW),
-    make_run_insert(OPEN_ROW), make_update("reconciliations", OPEN_ROW, matched="5"),
-    make_run_insert(ENDED_ROW), make_update("reconciliations", ENDED_ROW, state="'failed'", ended_at=NOW),
+    make_saga_insert(ENDED_ROW), make_update("sagas", ENDED_ROW, state="'done'", ended_at=NOW_SQL),
+    make_outbox_event_insert(OPEN_ROW), make_column_update("outbox", OPEN_ROW, attempts="1", trouble="'x'"),
+    make_outbox_event_insert(ENDED_ROW), make_column_update("outbox", ENDED_ROW, published_at=NOW_SQL),
+    make_reconciliation_insert(OPEN_ROW), make_update("reconciliations", OPEN_ROW, matched="5"),
+    make_reconciliation_insert(ENDED_ROW), make_update("reconciliations", ENDED_ROW, state="'failed'",
+    ended_at=NOW_SQL),
     make_insert("reconciliation_rows", id="1", run_id="1", row_key="'k'", verdict="'missing_there'"),
     make_column_update("reconciliation_rows", OPEN_ROW, case_opened="1"),
     make_bulk_run_insert(OPEN_ROW), make_update("bulk_runs", OPEN_ROW, state="'running'"),
     make_update("bulk_runs", OPEN_ROW,
     state="'stopped'"),
-    make_bulk_run_insert(ENDED_ROW), make_update("bulk_runs", ENDED_ROW, state="'done'", ended_at=NOW),
+    make_bulk_run_insert(ENDED_ROW), make_update("bulk_runs", ENDED_ROW, state="'done'", ended_at=NOW_SQL),
     make_bulk_row_insert(OPEN_ROW), make_bulk_row_insert(ENDED_ROW),
     make_column_update("bulk_rows", ENDED_ROW, result="'done'",
-    done_at=NOW),
-    make_insert("takes", kind="'order'", subject_id="1", person="'op-a'", taken_at=NOW, until=ONE_HOUR_LATER),
-    f"UPDATE takes SET until = {ONE_HOUR_LATER} WHERE person = 'op-a'",
-    make_insert("notes", id="1", kind="'order'", subject_id="1", person="'op-a'", words="'x'", at=NOW),
-    make_insert("mentions", id="1", note_id="1", person="'lead-b'", at=NOW),
-    make_insert("mentions", id="2", note_id="1", person="'op-a'", at=NOW),
-    make_column_update("mentions", ENDED_ROW, done_at=NOW),
-    make_step_insert(1), make_step_insert(2, action="'snooze'", until=ONE_HOUR_LATER),
+    done_at=NOW_SQL),
+    make_insert("takes", kind="'order'", subject_id="1", person="'op-a'", taken_at=NOW_SQL, until=ONE_HOUR_LATER_SQL),
+    f"UPDATE takes SET until = {ONE_HOUR_LATER_SQL} WHERE person = 'op-a'",
+    make_insert("notes", id="1", kind="'order'", subject_id="1", person="'op-a'", words="'x'", at=NOW_SQL),
+    make_insert("mentions", id="1", note_id="1", person="'lead-b'", at=NOW_SQL),
+    make_insert("mentions", id="2", note_id="1", person="'op-a'", at=NOW_SQL),
+    make_column_update("mentions", ENDED_ROW, done_at=NOW_SQL),
+    make_incident_step_insert(1), make_incident_step_insert(2, action="'snooze'", until=ONE_HOUR_LATER_SQL),
     make_insert("stock_reservations", id="1", order_id="1", item="'a'", quantity="1"),
     make_insert("stock_reservations", id="2", order_id="1", item="'a'", quantity="1"),
     make_column_update("stock_reservations", ENDED_ROW, status="'released'"),
-    make_insert("tasks", name="'probes'", every_seconds="60", next_at=NOW),
+    make_insert("tasks", name="'probes'", every_seconds="60", next_at=NOW_SQL),
     "UPDATE tasks SET taken = 3, version = version + 1",
-    make_watched_corporation_insert(WATCHED_NUMBER),
-    make_watched_update("facts = '{\"name\":\"x\"}', facts_before = '{}', registry_date = '2026-11-02'"),
+    make_watched_corporation_insert(WATCHED_CORPORATION_NUMBER),
+    make_watched_corporation_update("facts = '{\"name\":\"x\"}', facts_before = '{}', registry_date = '2026-11-02'"),
 )  # fmt: skip
 """SQL statements that services write, in the order in which they write them. The database accepts all of them."""
 
 REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
-    ("alert: begin as settled", make_alert_insert(9, 9, resolved_at=NOW), "is open"),
+    ("alert: begin as settled", make_alert_insert(9, 9, resolved_at=NOW_SQL), "is open"),
     ("alert: what was found", make_column_update("alerts", OPEN_ROW, observed="'x'"), "stays what it is"),
     ("alert: open it again", make_column_update("alerts", ENDED_ROW, resolved_at="NULL"), "stays settled"),
     ("alert: take over who has seen it",
      make_column_update("alerts", ENDED_ROW, acknowledged_by="'b'"), "first stays so"),
-    ("saga: begin as done", make_saga_insert(9, state="'done'", ended_at=NOW), "begins as running"),
+    ("saga: begin as done", make_saga_insert(9, state="'done'", ended_at=NOW_SQL), "begins as running"),
     ("saga: open it again", make_update("sagas", ENDED_ROW, state="'running'", ended_at="NULL"), "stays as it is"),
-    ("saga: an invented state", make_update("sagas", OPEN_ROW, state="'fine'", ended_at=NOW), "no such step"),
+    ("saga: an invented state", make_update("sagas", OPEN_ROW, state="'fine'", ended_at=NOW_SQL), "no such step"),
     ("saga: an end without a time", make_update("sagas", OPEN_ROW, state="'done'"), "has an end"),
     ("saga: another record's", make_update("sagas", OPEN_ROW, subject_id="9"), "stays what it is"),
     ("saga: without raising the version", make_column_update("sagas", OPEN_ROW, step="'x'"), "raises the version"),
-    ("event: begin as published", make_event_insert(9, published_at=NOW), "before it is published"),
+    ("event: begin as published", make_outbox_event_insert(9, published_at=NOW_SQL), "before it is published"),
     ("event: other words", make_column_update("outbox", OPEN_ROW, body="'y'"), "as it was kept"),
     ("event: publish it again", make_column_update("outbox", ENDED_ROW, published_at="NULL"), "stays published"),
     ("reconciliation: open it again", make_update("reconciliations", ENDED_ROW, state="'running'", ended_at="NULL"),
@@ -159,26 +161,26 @@ REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
     ("bulk row: another version", make_column_update("bulk_rows", OPEN_ROW, saw="2"), "as it was seen"),
     ("bulk row: another result", make_column_update("bulk_rows", ENDED_ROW, result="'x'"), "as it was told"),
     ("bulk row: begin with a result", make_bulk_row_insert(9, result="'done'"), "without a result"),
-    ("take: too early", f"UPDATE takes SET person = 'b', taken_at = {NOW}", "somebody else has"),
+    ("take: too early", f"UPDATE takes SET person = 'b', taken_at = {NOW_SQL}", "somebody else has"),
     ("note: change", "UPDATE notes SET words = 'y'", "never changed"),
     ("alert: acknowledge for another after one", make_column_update(
         "alerts", ENDED_ROW, acknowledged_by="NULL", note="'x'"), "first stays so"),
     ("alert: take back what resolved it", make_column_update(
         "alerts", ENDED_ROW, acknowledged_by="NULL", acknowledged_at="NULL", note="NULL"), "first stays so"),
     ("mention: begin as done", make_insert(
-        "mentions", id="9", note_id="1", person="'x'", at=NOW, done_at=NOW), "begins open"),
+        "mentions", id="9", note_id="1", person="'x'", at=NOW_SQL, done_at=NOW_SQL), "begins open"),
     ("mention: by no way", make_insert(
-        "mentions", id="9", note_id="1", person="'x'", at=NOW, how="'x'"), "note or a hand-over"),
+        "mentions", id="9", note_id="1", person="'x'", at=NOW_SQL, how="'x'"), "note or a hand-over"),
     ("mention: turned into a hand-over", make_column_update("mentions", OPEN_ROW, how="'hand_over'"),
         "stays what it is"),
     ("mention: of another person", make_column_update("mentions", OPEN_ROW, person="'b'"), "stays what it is"),
     ("mention: open it again", make_column_update("mentions", ENDED_ROW, done_at="NULL"), "stays done"),
-    ("incident: of no alert", make_step_insert(9, incident_id="999"), "begins with an alert"),
-    ("incident: an invented step", make_step_insert(9, action="'close'"), "no such step"),
+    ("incident: of no alert", make_incident_step_insert(9, incident_id="999"), "begins with an alert"),
+    ("incident: an invented step", make_incident_step_insert(9, action="'close'"), "no such step"),
     ("incident: change", "UPDATE incident_steps SET person = 'b'", "never changed"),
-    ("view: begin as deleted", make_view_insert(9, deleted_at=NOW), "begins with its name"),
-    ("view: of another maker", make_view_insert(9, changed_by="'op-b'"), "begins with its name"),
-    ("view: a second one of a name", make_view_insert(9, claim=f"'c{OPEN_ROW}'"), "UNIQUE"),
+    ("view: begin as deleted", make_saved_view_insert(9, deleted_at=NOW_SQL), "begins with its name"),
+    ("view: of another maker", make_saved_view_insert(9, changed_by="'op-b'"), "begins with its name"),
+    ("view: a second one of a name", make_saved_view_insert(9, claim=f"'c{OPEN_ROW}'"), "UNIQUE"),
     ("view: another maker", "UPDATE saved_views SET maker = 'b', version = version + 1", "its maker's"),
     ("view: for the team", "UPDATE saved_views SET is_team = 1, version = version + 1", "its maker's"),
     ("view: by another person", "UPDATE saved_views SET changed_by = 'b', version = version + 1", "somebody else"),
@@ -191,17 +193,18 @@ REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
         make_watched_corporation_insert("8700110005901", facts_before="'{}'"),
         "without a change",
     ),
-    ("watched: another number", make_watched_update("corporation_number = '8700110005901'"), "keeps its number"),
-    ("watched: older facts", make_watched_update("registry_date = '2026-11-01'"), "an older registry"),
+    ("watched: another number", make_watched_corporation_update("corporation_number = '8700110005901'"),
+    "keeps its number"),
+    ("watched: older facts", make_watched_corporation_update("registry_date = '2026-11-01'"), "an older registry"),
     (
         "watched: replace",
-        make_watched_corporation_insert(WATCHED_NUMBER).replace("INSERT", "REPLACE", 1),
+        make_watched_corporation_insert(WATCHED_CORPORATION_NUMBER).replace("INSERT", "REPLACE", 1),
         "never replaced",
     ),
     ("task: another name", "UPDATE tasks SET name = 'x', version = version + 1", "keeps its name"),
     *((f"{table}: replace", again.replace("INSERT", "REPLACE", 1), "never replaced") for table, again in (
         ("alert", make_alert_insert(ENDED_ROW, 2)), ("saga", make_saga_insert(ENDED_ROW)), ("event",
-        make_event_insert(ENDED_ROW)), ("reconciliation", make_run_insert(ENDED_ROW)),
+        make_outbox_event_insert(ENDED_ROW)), ("reconciliation", make_reconciliation_insert(ENDED_ROW)),
         ("bulk", make_bulk_run_insert(ENDED_ROW)), ("bulk row", make_bulk_row_insert(ENDED_ROW)),
     )),
     *((f"{table}: delete", f"DELETE FROM {table}", "never deleted") for table in (
@@ -245,7 +248,7 @@ def test_each_forbidden_statement_has_its_message(client: sqlite3.Connection, st
 def test_a_record_can_be_taken_after_the_end_of_a_take(client: sqlite3.Connection) -> None:
     """As soon as a person's take of a record has ended, the database lets another person take the record."""
     client.execute(
-        f"UPDATE takes SET person = 'b', taken_at = {ONE_HOUR_LATER}, until = '2026-11-20 05:00:00.000000'"
+        f"UPDATE takes SET person = 'b', taken_at = {ONE_HOUR_LATER_SQL}, until = '2026-11-20 05:00:00.000000'"
     )
     assert client.execute("SELECT person FROM takes").fetchall() == [("b",)]
 

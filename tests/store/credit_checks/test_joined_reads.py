@@ -102,11 +102,11 @@ def test_a_search_is_one_statement(database: Database) -> None:
     """A search makes one round trip to a server, however many records it finds."""
     asked: list[str] = []
 
-    def listen(_conn: Connection, _cursor: object, sql: str, *_: object) -> None:
+    def record_statement(_conn: Connection, _cursor: object, sql: str, *_: object) -> None:
         asked.append(sql)
 
     with database.read() as conn:
-        event.listen(conn, "before_cursor_execute", listen)
+        event.listen(conn, "before_cursor_execute", record_statement)
         person = joined_reads.search_corporation_number(
             conn, CORPORATION_NUMBER, "somebody", includes_unlisted_names=True
         ).person

@@ -52,7 +52,7 @@ def test_a_system_without_boot_clocks_uses_the_monotonic_clock(monkeypatch: pyte
 
 
 @pytest.fixture
-def no_remembered_id() -> Iterator[None]:
+def forget_boot_id() -> Iterator[None]:
     """Let `read_boot_id` ask the system again, before and after the test."""
     boot_clock.read_boot_id.cache_clear()
     yield
@@ -66,7 +66,7 @@ def read_boot_id_at(moment: datetime, monkeypatch: pytest.MonkeyPatch) -> str:
     return boot_clock.read_boot_id()
 
 
-def test_macos_gives_the_id_of_the_boot(no_remembered_id: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_macos_gives_the_id_of_the_boot(forget_boot_id: None, monkeypatch: pytest.MonkeyPatch) -> None:
     boot_session = "5E6FFEBE-0000-4000-8000-000000000001"
 
     def answer_sysctl(name: bytes, buffer: Any, size: Any, new: None, new_size: Any) -> int:
@@ -81,7 +81,7 @@ def test_macos_gives_the_id_of_the_boot(no_remembered_id: None, monkeypatch: pyt
         assert read_boot_id_at(datetime(year, 1, 1, tzinfo=UTC), monkeypatch) == boot_session
 
 
-def test_windows_gives_the_time_of_the_boot(no_remembered_id: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_gives_the_time_of_the_boot(forget_boot_id: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A person sets the clock by an hour. Windows adds the hour to the time of the boot and to its bias, so processes
     that start before and after it read the same id. After the next boot the id is another one.
     """
@@ -105,7 +105,7 @@ def test_windows_gives_the_time_of_the_boot(no_remembered_id: None, monkeypatch:
 
 @pytest.mark.parametrize("platform", ["darwin", "win32", "freebsd"])
 def test_a_system_that_gives_no_boot_id_gets_a_computed_one(
-    no_remembered_id: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: str
+    forget_boot_id: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: str
 ) -> None:
     """If the call of the system fails, or there is none, the id is computed from the time of the boot, so that the
     leases of an earlier boot have ended.

@@ -107,12 +107,12 @@ def test_a_row_count_that_is_wrong_prevents_commit(place: Place, database: Datab
         if count != 1:
             raise credit_checks.StaleRow(count)
 
-    def release_unknown(tx: Transaction) -> None:
+    def release_unknown_lease(tx: Transaction) -> None:
         execute_later(tx.conn, _RELEASE_LEASE_STATEMENT, {"of": "unknown"}, require_one_row)
         execute_later(tx.conn, _INSERT_CHANGE, make_change_row(1))
 
     with pytest.raises(credit_checks.StaleRow):
-        database.write(release_unknown)
+        database.write(release_unknown_lease)
     write_change(database, 2)
     assert read_changed_ids(place) == [2]
 
@@ -123,12 +123,12 @@ def test_a_rollback_drops_deferred_statements(place: Place, database: Database) 
     class _Stopped(Exception):
         pass
 
-    def stop(tx: Transaction) -> None:
+    def raise_stopped(tx: Transaction) -> None:
         execute_later(tx.conn, _INSERT_CHANGE, make_change_row(1))
         raise _Stopped
 
     with pytest.raises(_Stopped):
-        database.write(stop)
+        database.write(raise_stopped)
     database.write(lambda tx: tx.conn.execute(_INSERT_CHANGE, make_change_row(2)))
     assert read_changed_ids(place) == [2]
 
@@ -138,11 +138,11 @@ def test_a_long_statement_is_sent_by_itself(place: Place, database: Database) ->
     it."""
     long_text = text(f"INSERT INTO changes(kind, subject_id, at) SELECT kind, 2, at FROM changes -- {'x' * 300_000}")
 
-    def write(tx: Transaction) -> None:
+    def write_long_statement(tx: Transaction) -> None:
         execute_later(tx.conn, _INSERT_CHANGE, make_change_row(1))
         execute_later(tx.conn, long_text, {})
 
-    database.write(write)
+    database.write(write_long_statement)
     assert read_changed_ids(place) == [1, 2]
 
 

@@ -41,7 +41,7 @@ def database(tmp_path: Path) -> Database:
     return made
 
 
-def increment_number(file: str, increment_count: int) -> str:
+def increment_stored_number(file: str, increment_count: int) -> str:
     """Read a number and write the number plus one, `increment_count` times. An update would be lost if the
     transaction acquired its lock only after the read."""
     database = Database(f"sqlite:///{file}")
@@ -57,7 +57,7 @@ def test_no_update_is_lost(database: Database) -> None:
     """Many processes read, increase and write one row at the same time, and the final number counts every change."""
     with database.write_without_retries() as tx:
         migrate.write_meta(tx.conn, "sum", "0")
-    call_in_processes(PROCESS_COUNT, increment_number, str(database.file), INCREMENT_COUNT)
+    call_in_processes(PROCESS_COUNT, increment_stored_number, str(database.file), INCREMENT_COUNT)
     with database.read() as conn:
         total = int(migrate.read_meta(conn, "sum") or 0)
     print(f"demand 18: {total} of {PROCESS_COUNT * INCREMENT_COUNT} read-modify-writes kept")
@@ -111,7 +111,7 @@ def test_reads_during_the_close_leave_no_connection_open(database: Database) -> 
     connection open."""
     gc.collect()
     guards.unclosed_connections.clear()
-    before = list_open_connections()
+    before = list_ids_of_open_connections()
     with database.read() as conn:
         database.close()
         conn.scalar(text("SELECT count(*) FROM console_meta"))
@@ -120,10 +120,10 @@ def test_reads_during_the_close_leave_no_connection_open(database: Database) -> 
     del conn, tx
     gc.collect()
     assert guards.unclosed_connections == []
-    assert list_open_connections() <= before
+    assert list_ids_of_open_connections() <= before
 
 
-def list_open_connections() -> set[int]:
+def list_ids_of_open_connections() -> set[int]:
     objects = gc.get_objects()
     return {id(one) for one in objects if isinstance(one, guards.WatchedConnection) and not one.is_closed}
 
@@ -203,7 +203,7 @@ def limit_page_count(database: Database, pages: int) -> None:
             migrate.write_meta(tx.conn, f"row-{i}", "x" * 200)
 
 
-def test_a_full_disk_rolls_back_whole(database: Database) -> None:
+def test_a_full_disk_rolls_back_the_whole_transaction(database: Database) -> None:
     """On a full disk the whole transaction is rolled back, and the error code is `storage_full`."""
     with database.read() as conn:
         pages = int(conn.exec_driver_sql("PRAGMA page_count").scalar_one())
