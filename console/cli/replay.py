@@ -43,8 +43,9 @@ _ANSWER_NOT_DECRYPTED_REASON = "not_opened"
 unchanged, without encrypting them first.
 """
 _LONGEST_TEXT_CHARACTERS = 2_000
+"""Limit for a text of a recorded call."""
 _ID_LIMIT = 1 << 63
-"""Limits for the values of a recorded call: the longest text, and the first number that is too large for an id."""
+"""Limit for an id of a recorded call: the first number that is too large."""
 _AdapterCallFunction: TypeAlias = Callable[[], Outcome[Any]]
 _CALLS_THAT_READ_PAYMENT = frozenset({"payment", "import", "poll", "probe", "resolve", "restore"})
 

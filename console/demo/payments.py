@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from console.sandbox import Sandbox
 
 PAYER_DELAY_SECONDS = 60.0
+"""Time from the demo's start until its simulated payer pays, if the demo runs with the ordinary clock."""
 FAST_PAYER_DELAY_SECONDS = 10.0
-"""Time (seconds) from the demo's start until its simulated payer pays: with the ordinary clock, and with the fast
-clock.
-"""
+"""Time from the demo's start until its simulated payer pays, if the demo runs with the fast clock."""
 KIND_PAID_BY_SIMULATED_PAYER = "pays_by_itself"
 """Name of the situation of the payment that the simulated payer pays while the demo runs."""
 LISTED_PAYMENT_SAMPLE_KINDS = (

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 REGISTRY_ROW_COUNT = 200_000
 CHANGED_ROW_COUNT = 300
 _ROWS_PER_CLOSED_COMPANY = 97
+"""Of this many companies with records, one was closed before the day of the registry."""
 _ROWS_PER_MERGED_COMPANY = 131
+"""Of this many companies with records, one was merged into the next company before the day of the registry."""
 _ROWS_PER_RENAMED_COMPANY = 61
-"""Numbers of companies with records of which one company each was closed, was merged into the next company, or was
-renamed before the day of the registry: one of 97 was closed, one of 131 merged, one of 61 renamed.
-"""
+"""Of this many companies with records, one was renamed before the day of the registry."""
 _CHANGE_COUNT_PER_KIND = 2
 FileImporter = Callable[[Path, Callable[[], bool]], object]
 """A function that imports a file of the publisher; its second argument returns True if it must stop."""

@@ -8,8 +8,9 @@ PROVIDER_KIND = "provider"
 AUTHORISATION_RULE = "authorise_again"
 """Rule of the case about a provider that no longer accepts the stored tokens: a person must authorise it again."""
 AUTHORISATION_OBSERVED = "authorise_again"
+"""The text `observed` of the case about a provider that must be authorised again."""
 AUTHORISATION_EXPECTED = "answers"
-"""The texts `observed` and `expected` of the case about a provider that must be authorised again."""
+"""The text `expected` of the case about a provider that must be authorised again."""
 
 
 def compute_provider_subject_id(provider: str) -> int:

@@ -107,8 +107,9 @@ _WORK_REASONS_THAT_CALL_FOR_REFUND = frozenset(
 )
 """Work reasons for which the next step of a person is to request a refund of the payment."""
 OPEN_REFUND_ACTION = "open_refund"
+"""Name of the action that opens the page of the refund that the payment's next step names."""
 OPEN_ORDER_ACTION = "open_order"
-"""Names of the actions that open the page of the refund that the payment's next step names, or of its order."""
+"""Name of the action that opens the page of the payment's order."""
 _VERDICTS_WITHOUT_PROBLEM = frozenset(
     {
         "verdict.payment_complete",

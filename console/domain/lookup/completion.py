@@ -18,9 +18,10 @@ from console.domain.records import Certainty, CheckState, WorkState
 
 MAX_COMPLETIONS = 40
 _MIN_TYPED_CHARACTERS = 2
+"""Smallest number of characters of a typed word without an operator for which completions are offered."""
 _MIN_TYPED_ASCII_CHARACTERS = 3
-"""Smallest numbers of characters of a typed word without an operator: of a word for which completions are offered,
-and of a word in ASCII for which values are offered, too.
+"""Smallest number of characters of a typed ASCII word without an operator for which values of operators are offered,
+too.
 """
 _LAST_WORD_PATTERN = re.compile(r"\S*\Z")
 _WHOLE_AMOUNT_PATTERN = re.compile(r"[1-9１-９][0-9０-９]{1,8}")

@@ -14,14 +14,16 @@ LIMIT_NAMES = (
 )  # fmt: skip
 """The limits that every currency has. A limit without a row in the table `limits` has its strictest value."""
 SECOND_CHECKER_ABOVE = "second_checker_above"
+"""Name of the limit: the amount above which a refund needs a second approver."""
 SECOND_CHECKER_TODAY = "second_checker_today"
-"""Names of a limit and a condition: the amount above which a refund needs a second approver, and the sum of the
-refunds that the maker has requested on the Japanese day, above which the maker's next refund needs one."""
+"""Name of a condition for a second approver: the largest sum of the refunds that the maker requests on one Japanese
+day without one.
+"""
 
 SECOND_CHECKER_AGE = "second_checker_age"
+"""Name of the condition for a second approver: days since the payment was paid."""
 SECOND_CHECKER_PAYER = "second_checker_payer"
-"""Names of two conditions for a second approver: days since the payment was paid, and number of the payer's
-refunds."""
+"""Name of the condition for a second approver: number of the payer's refunds."""
 
 CONDITION_NAMES = (SECOND_CHECKER_TODAY, SECOND_CHECKER_AGE, SECOND_CHECKER_PAYER)
 """Further conditions, each of which requires a second approver. A condition without a row in the table `limits`

@@ -3,10 +3,9 @@
 from datetime import timedelta
 
 DRAFT_PREFIX = "draft."
+"""Prefix of the names of stored drafts."""
 ATTEMPT_PREFIX = "attempt."
-"""Prefixes of the names of stored values: of drafts, and of the request ids of calls whose answer is still
-missing.
-"""
+"""Prefix of the names under which the request ids of calls are stored while their answers are missing."""
 DRAFT_RETENTION = timedelta(hours=24)
 """Age at which the drafts of dialogs and the request ids of unanswered calls are deleted. The services repeat the
 answer to a request id for 24 hours, so an older id is useless.

@@ -54,8 +54,9 @@ _DAY_PATTERN_TEXT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _LAST_CHANGE_DAYS_PATTERN = re.compile(rf"(>=|<=|=)?({_DAY_PATTERN_TEXT})(?:\.\.({_DAY_PATTERN_TEXT}))?")
 _CURRENCY_BY_SIGN: Mapping[str, str] = {"¥": "JPY", "₹": "INR"}
 _FIRST_SINCE_YEAR = 1970
+"""First year of a day that the operator `since:` accepts."""
 _LAST_SINCE_YEAR = 2999
-"""First and last year of a day that the operator `since:` accepts."""
+"""Last year of a day that the operator `since:` accepts."""
 _DURATION_BY_UNIT: Mapping[str, timedelta] = {
     "w": timedelta(weeks=1),
     "d": timedelta(days=1),

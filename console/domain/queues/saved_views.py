@@ -22,8 +22,9 @@ person's name.
 """
 LONGEST_NAME_CHARACTERS = 60
 MAX_OWN_VIEWS = 50
+"""Largest number of views of one person."""
 MAX_TEAM_VIEWS = 50
-"""Largest number of views of one person, and largest number of views of the team."""
+"""Largest number of views of the team."""
 MAX_VIEW_COLUMNS = 40
 """Largest number of columns that a view may name."""
 LONGEST_COLUMN_CHARACTERS = 40

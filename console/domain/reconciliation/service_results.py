@@ -23,12 +23,15 @@ class RunState(StrEnum):
 
 
 PART_ALL = "all"
+"""Name of the filter of a list of differences that lists all of them."""
 PART_DIFFER = "differ"
+"""Name of the filter for payments that differ in state or amount."""
 PART_ONLY_OURS = "only_ours"
+"""Name of the filter for payments that are missing at the provider."""
 PART_ONLY_THEIRS = "only_theirs"
+"""Name of the filter for payments that are missing here."""
 PART_REFUSED = "refused"
-"""Names of the filters of a list of differences: all; different in state or amount; missing at the provider; missing
-here; rejected rows."""
+"""Name of the filter for rejected rows of the provider's history."""
 
 VERDICTS_OF_PART: Mapping[str, frozenset[ReconciliationVerdict]] = {
     PART_ALL: frozenset(ReconciliationVerdict) - {ReconciliationVerdict.MATCHED},

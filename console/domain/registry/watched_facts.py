@@ -24,9 +24,9 @@ EXPECTED_REACTION_TEXT = "acknowledgement|renewal"
 """Text `expected` of the alerts about changed corporations. An acknowledgement or a renewed credit check settles such
 an alert."""
 PART_SEPARATOR = "; "
+"""Separator between the parts of the text `observed` of the alerts about changed corporations."""
 PAIR_SEPARATOR = "|"
-"""Separators in the text `observed` of the alerts about changed corporations: between its parts, and between the old
-and the new value of a part."""
+"""Separator between the old and the new value in a part of the text `observed`."""
 
 _MAX_OBSERVED_CHARACTERS = 255
 _NAME_LENGTHS_TO_TRY = (150, 60, 40, 24)

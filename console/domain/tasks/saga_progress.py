@@ -9,11 +9,11 @@ from console.domain.tasks.records import Saga
 from console.domain.tasks.states import SagaState
 
 DONE_FACT = "done"
+"""Key of a saga's fact: the times at which steps were done."""
 UNDOING_FACT = "undoing"
+"""Key of a saga's fact: the reason for which the saga undoes its steps."""
 UNDONE_FACT = "undone"
-"""Keys of a saga's facts. DONE_FACT: the times at which steps were done. UNDOING_FACT: the reason for which the saga
-undoes its steps. UNDONE_FACT: the times at which steps were undone.
-"""
+"""Key of a saga's fact: the times at which steps were undone."""
 
 
 class StepState(StrEnum):

@@ -6,8 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 
 COLLEAGUE = "op-c"
+"""Name of the invented person who has made the situations."""
 INVENTED_APPROVER = "lead-d"
-"""Names of the invented people: one who has made the situations, and one who decides about requests."""
+"""Name of the invented person who decides about requests."""
 
 
 class TrainingState(StrEnum):

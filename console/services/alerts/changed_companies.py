@@ -53,10 +53,9 @@ if TYPE_CHECKING:  # a desk without a registry doesn't import the reader
 
 COMPANY_CHANGES_TASK_NAME = "company_changes"
 ROWS_PER_PAGE = 500
+"""Number of corporations that one transaction compares."""
 IDS_PER_PAGE = 2_000
-"""Number of corporations that one transaction compares, and number of record ids that one search for new
-corporations covers.
-"""
+"""Number of record ids that one search for new corporations covers."""
 IDS_READ_AGAIN_PER_RUN = 1_000
 """Number of ids before the newest one that the next run reads again. On a server a row with a lower id may be
 committed later than one with a higher id.

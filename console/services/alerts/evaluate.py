@@ -39,13 +39,13 @@ from console.store.tasks import tasks
 ALERT_RULES_TASK_NAME = "alert_rules"
 ALERT_KIND = alerts.ALERT_KIND
 ROWS_PER_FEED_READ = 2_000
+"""Largest number of rows of the change feed in one read."""
 MAX_FEED_READS = 20
-"""Rows of the change feed per read, and the largest number of such reads in one run."""
+"""Largest number of reads of the change feed in one run."""
 ORDER_IDS_PER_RUN = 20_000
+"""Size of the range of order ids that one run reads in its pass over all orders."""
 NEWEST_ORDERS_PER_RUN = 1_000
-"""Size of the range of order ids that one run reads in its pass over all orders, and the number of newest orders that
-each run reads.
-"""
+"""Number of newest orders that each run reads."""
 ORDERS_PER_BATCH = 200
 OPEN_ALERTS_PER_RUN = 500
 LARGEST_CHANGE_ID = 2**63 - 1

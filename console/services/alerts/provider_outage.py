@@ -22,10 +22,11 @@ CALL_LOOK_BACK_PERIOD = timedelta(days=2)
 least two of them.
 """
 MIN_CONSECUTIVE_FAILED_CALLS = 3
-SHORTEST_OUTAGE = timedelta(minutes=10)
-"""A provider counts as away after MIN_CONSECUTIVE_FAILED_CALLS consecutive calls without a usable answer, if the
-first of these calls was at least SHORTEST_OUTAGE ago.
+"""A provider counts as away after this many consecutive calls without a usable answer, if the first of them was at
+least SHORTEST_OUTAGE ago.
 """
+SHORTEST_OUTAGE = timedelta(minutes=10)
+"""Shortest time since the first of the failed calls after which a provider counts as away."""
 _MAX_OPEN_ALERTS = 1_000
 _OUTAGE_START_SEPARATOR = " since "
 

@@ -40,9 +40,12 @@ MAX_COUNTED_NOTICES = 1_000
 _UNMATCHED_NOTICE_RULE = WorkReason.UNMATCHED_NOTICE
 _ONE_DAY = timedelta(days=1)
 _EARLIEST_INSTANT = datetime(2, 1, 1, tzinfo=UTC)
+"""Lower bound of the instants of a notice. An earlier instant may have no day in another time zone, because the
+calendar of Python begins with the year 1.
+"""
 _LATEST_INSTANT = datetime(9998, 12, 31, tzinfo=UTC)
-"""Bounds of the instants of a notice. Outside of them an instant may have no day in another time zone, because the
-calendar of Python has the years 1 to 9999.
+"""Upper bound of the instants of a notice. A later instant may have no day in another time zone, because the calendar
+of Python ends with the year 9999.
 """
 
 

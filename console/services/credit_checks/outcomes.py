@@ -48,11 +48,13 @@ from console.store.schema.core import UNCOUNTED_EVIDENCE_KIND_SUFFIX
 
 CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 PURCHASE_CALL_NAME = "purchase"
+"""Name of the call in the evidence of an answer to the purchase that settled the credit check."""
 LATE_PURCHASE_CALL_NAME = "purchase.late"
+"""Name of the call in the evidence of an answer to the purchase that came after the credit check was decided."""
 RESTORE_CALL_NAME = "restore"
-"""Names of calls in the evidence of a provider's answers. PURCHASE_CALL_NAME: the answer to the purchase settled the
-credit check. LATE_PURCHASE_CALL_NAME: the answer to the purchase came after the credit check was decided.
-RESTORE_CALL_NAME: the program read the detail to restore a credit check that the database had lost."""
+"""Name of the call in the evidence of a detail that the program read to restore a credit check that the database had
+lost.
+"""
 LIST_CALL_NAME = "probe"
 """Name, in the evidence of its answer, of the call for AlarmBox's list of a corporation's purchases."""
 RENEWAL_CALL_NAME = "renewal"
@@ -61,9 +63,10 @@ READING_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")
 """Reasons of a failed read of the detail or PDF that contradict the state of a bought credit check, so that a case is
 opened: the report names another corporation, or the provider has no such credit check."""
 UNKNOWN_AT_PROVIDER = "provider does not know the check"
+"""First words of the description of a case about a probe: the provider has no credit check with this id."""
 OTHER_CORPORATION = "provider names corporation"
-"""First words of the description of a case about a probe: the provider has no credit check with this id, or names
-another corporation (its number follows)."""
+"""First words of the description of a case about a probe: the provider names another corporation. Its number follows.
+"""
 
 _READING_CONTRADICTIONS = (UNKNOWN_AT_PROVIDER, OTHER_CORPORATION, *READING_REASONS_THAT_OPEN_CASE)
 """First words of the description of each case that a read of the detail or PDF has opened. A later read whose report

@@ -37,9 +37,9 @@ NO_ANSWER_ERROR_CODES = frozenset(
 reads become outcome_unknown.
 """
 _BREAK_OFF_REASON = "broke_off"
+"""Reason of the outcome of a read that this program has broken off."""
 _BUG_REASON = ErrorCode.INTERNAL_ERROR
-"""Reasons of an outcome of a read that this program, not the provider, has ended: the read was broken off, or the
-program has a bug."""
+"""Reason of the outcome of a read that a bug of this program has ended."""
 
 
 @dataclass(frozen=True, slots=True)

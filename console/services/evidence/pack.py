@@ -65,9 +65,11 @@ PdfWriter: TypeAlias = "Callable[[BinaryIO, ExportDocument], None]"
 _SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 16
 _RECORD_FILE_NAME = "record"
+"""Name of a file of the pack, without its extension. (A text such as `record.json` in this module would look like a
+wording key.)
+"""
 _TIMELINE_FILE_NAME = "timeline"
-"""Names of files of the pack, without their extensions. (A text such as `record.json` in this module would look like
-a wording key.)"""
+"""Name of a file of the pack, without its extension."""
 PACK_EXPORT_ACTION = AuditAction.EVIDENCE_PACK_EXPORTED
 
 

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from console.app import Console
 
 CHANGE_FEED_INTERVAL_MS = 1_500
+"""Time between two readings of the change feed while a person is at the desk."""
 UNATTENDED_CHANGE_FEED_INTERVAL_MS = 4_500
-"""Time between two readings of the feed, while a person is at the desk and while nobody is. Without the longer
-time, unattended desks would cause a third of the load of a waiting team on its database.
+"""Time between two readings of the change feed while nobody is at the desk. Without this longer time, unattended
+desks would cause a third of the load of a waiting team on its database.
 """
 FEED_READINGS_PER_WORKER_PRESENCE_READING = 4
 """Number of readings of the change feed for one reading of the presence of workers and of the read-only switches.
@@ -40,19 +41,18 @@ While no worker is present, each reading of the feed also reads the presence and
 requests to a worker reads the switches only if one of them has changed.
 """
 WORK_COUNTS_INTERVAL_MS = 120_000
-UNATTENDED_WORK_COUNTS_INTERVAL_MS = 300_000
-"""Time between two readings of the counts, of the saved views and of the people, while a person is at the desk and
-while nobody is.
-The counts are also read after each change in the feed, and when the person returns to the desk. They must be read at
-this interval only because time alone or another program can also change them. One reading costs a server as much as
-thirty readings of the feed.
+"""Time between two readings of the counts, of the saved views and of the people while a person is at the desk. The
+counts are also read after each change in the feed, and when the person returns to the desk. They must be read at this
+interval only because time alone or another program can also change them. One reading costs a server as much as thirty
+readings of the feed.
 """
+UNATTENDED_WORK_COUNTS_INTERVAL_MS = 300_000
+"""Time between two readings of the counts, of the saved views and of the people while nobody is at the desk."""
 DUE_TASKS_INTERVAL_MS = 60_000
 REGISTRY_FETCH_INTERVAL_MS = 600_000
+"""Time between two checks for a newer corporation registry of the team."""
 REGISTRY_FIRST_FETCH_DELAY_MS = 15_000
-"""Time between two checks for a newer corporation registry of the team, and time of the first check after the
-start.
-"""
+"""Time from the start of the window until the first check for a newer corporation registry of the team."""
 _WORKER_ACTOR_NAME = "worker"
 
 _FeedReading = tuple[DeskUpdate, float, tuple[ReadOnlySwitch, ...] | None]

@@ -33,11 +33,9 @@ if TYPE_CHECKING:
     from console.views.runtime.tasks import Failure
 
 MAX_WAIT_FOR_CALLS_SECONDS = 3.0
+"""Time that a closing window waits for running calls to end, before it interrupts those that are still running."""
 MAX_WAIT_AFTER_INTERRUPT_SECONDS = 10.0
-"""The first is the time in seconds that a closing window waits for running calls to end. The window then interrupts
-the calls that are still running; the second is the time in seconds that the window waits until the results of these
-calls are recorded.
-"""
+"""Time that a closing window waits, after it has interrupted calls, until their results are recorded."""
 OPENING_RETRY_INTERVAL_MS = 5_000
 """Milliseconds between two attempts to open the services while the database is unreachable."""
 

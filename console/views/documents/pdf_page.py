@@ -40,8 +40,9 @@ _PAGE_ZOOMS_PERCENT = (50, 75, 100, 125, 150, 200, 300)
 _DEFAULT_PAGE_ZOOM_INDEX = _PAGE_ZOOMS_PERCENT.index(100)
 _FULL_SIZE_PAGE_WIDTH_PX = 760
 _FIT_TO_WIDTH = "width"
+"""Name of the way to fit a PDF page into the view by its width only."""
 _FIT_TO_PAGE = "page"
-"""Names of the two ways to fit a PDF page into the view: its width only, or the whole page."""
+"""Name of the way to fit a whole PDF page into the view."""
 _PAGE_FIT_MODES = (_FIT_TO_WIDTH, _FIT_TO_PAGE)
 _PAGE_FIT_MARGIN_PX = 52  # px of the view beside a page that fits: margins and scroll bar
 _MIN_PAGE_WIDTH_PX = 120

@@ -14,10 +14,11 @@ from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QMainWindow, QV
 from console.views.theme.design_tokens import ThemeName, tokens
 
 _USUAL_WINDOW_SIZE = QSize(1440, 900)
-_MIN_WINDOW_SIZE = QSize(960, 600)
-"""The size of a new window, and the smallest size of a window, in px. On a screen with less room, a new window is as
-large as the screen's free area, its title bar included.
+"""Size of a new window in px. On a screen with less room, a new window is as large as the screen's free area, its
+title bar included.
 """
+_MIN_WINDOW_SIZE = QSize(960, 600)
+"""Smallest size of a window in px."""
 _STYLE_SHEET_TEMPLATE = Template("""
 #first_frame { background: $base; border: ${edge}px solid $environment; }
 #first_top { background: $raised; border-bottom: 1px solid $line; min-height: ${top}px; max-height: ${top}px; }

@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 _MIN_DIGITS_MEANT_AS_CORPORATION_NUMBER = 11
 """A text with fewer digits is meant as something else than a corporation number, such as an order."""
 _FIRST_SEARCH_LIMIT = 50
+"""Number of records of each kind that a search lists at first."""
 _SEARCH_LIMIT_FACTOR = 4
+"""Factor by which each further reading raises the number of listed records."""
 _MAX_SEARCH_LIMIT = 1_000
-"""Number of records of each kind that a search lists at first, factor by which each further reading raises this
-number, and largest number.
-"""
+"""Largest number of records of each kind that a search lists."""
 
 
 class LookupPage(Page):

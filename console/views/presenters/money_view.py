@@ -26,10 +26,11 @@ PAID_PART_KEY = "paid"
 REVERSED_PART_KEY = "reversed"
 SET_ASIDE_PART_KEY = "set_aside"
 OWN_SIDE_INDEX = 0
+"""Index of our side in the sequence of the three compared sides."""
 GATEWAY_SIDE_INDEX = 1
+"""Index of the payment provider's side in the sequence of the three compared sides."""
 ORDER_SIDE_INDEX = 2
-"""Indexes of our side, the payment provider's side and the order's side in the sequence of the three compared sides.
-"""
+"""Index of the order's side in the sequence of the three compared sides."""
 
 
 def make_shown_sides(

@@ -15,10 +15,10 @@ MAX_FIRST_TASKS_SECONDS = 10 * 24 * 60 * 60
 hide them earlier.
 """
 FIRST_START_PREFERENCE = "first_start_at"
+"""Name of the preference with the time of the person's first start, in seconds since 1970."""
 FIRST_TASKS_ENDED_PREFERENCE = "first_tasks_ended"
-"""Names of two preferences: the time of the person's first start in seconds since 1970, and True if the tasks must
-not be shown any more. Each finished task has a preference of its own, so that two windows of one person don't
-overwrite each other's changes.
+"""Name of the preference that is True if the first tasks must not be shown any more. Each finished task has a
+preference of its own, so that two windows of one person don't overwrite each other's changes.
 """
 _MAX_VALID_UNIX_TIME = 1e11
 

@@ -25,10 +25,11 @@ from console.views.widgets.display.badge import KeyCap
 
 EnvironmentName = Literal["production", "test", "training"]
 _HINT_WIDGET_GAP_PX = 6
+"""Gap between two widgets in the line of shortcuts."""
 _EXTRA_GAP_BETWEEN_HINTS_PX = 8
+"""Further space between two shortcuts in the line of shortcuts."""
 _BAR_MARGIN_PX = 24
-"""Of the line of shortcuts: the gap between two widgets, the further space between two shortcuts, and the margins at
-both ends."""
+"""Margin at both ends of the line of shortcuts."""
 
 
 class EnvironmentFrame(QFrame):
