@@ -453,7 +453,7 @@ class Console:
     def _count_cache_hits_and_lookups(self) -> tuple[int, int]:
         """Return two numbers for the answer cache of all desks together: the answers that were found in it, and all
         lookups."""
-        return self._answer_cache.usage_counts
+        return self._answer_cache.hit_and_query_counts
 
     @cached_property
     def health(self) -> "HealthCheckService":

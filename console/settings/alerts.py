@@ -13,7 +13,7 @@ from console.settings.urls import parse_private_networks
 from console.settings.value_parsers import RawSetting, make_bad_profile_error
 
 WEBHOOK_KEY_NAME = "ALERTS_WEBHOOK_KEY"
-MIN_WEBHOOK_KEY_LENGTH = 16  # characters
+MIN_WEBHOOK_KEY_CHARACTERS = 16  # characters
 _KAFKA_BROKER_PATTERN = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}))(?::([0-9]{1,5}))?")
 
 
@@ -44,7 +44,7 @@ class AlertSettings:
         if self.brokers and find_spec("confluent_kafka") is None:
             raise make_bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.KAFKA_SUPPORT_MISSING)
         key = (get_secret(WEBHOOK_KEY_NAME) or "") if self.webhook_url else ""
-        if self.webhook_url and len(key) < MIN_WEBHOOK_KEY_LENGTH:
+        if self.webhook_url and len(key) < MIN_WEBHOOK_KEY_CHARACTERS:
             raise make_bad_profile_error(
                 f"CONSOLE_SECRET_{WEBHOOK_KEY_NAME}",
                 SettingProblem.TOKEN_TOO_SHORT if key else SettingProblem.SETTING_MISSING,

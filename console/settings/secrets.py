@@ -16,7 +16,7 @@ from console.domain.setting_problems import SettingProblem
 from console.settings.private_files import hold_exclusive_file_lock, open_ordinary_file
 from console.settings.value_parsers import make_bad_profile_error
 
-MIN_STORE_KEY_LENGTH = 16
+MIN_STORE_KEY_CHARACTERS = 16
 STORE_KEY_NAME = "STORE_KEY"
 DRAFT_KEY_NAME = "DRAFT_KEY"
 SECRET_VARIABLE_PREFIX = "CONSOLE_SECRET_"  # noqa: S105  # the beginning of a name
@@ -213,7 +213,7 @@ class SecretStore(HiddenSecrets):
         key = self.read_secret(secret_name) or (self._find_or_create_key(secret_name) if may_create else None)
         if key is None:
             raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + secret_name, SettingProblem.STORE_KEY_MISSING)
-        if len(key) < MIN_STORE_KEY_LENGTH:
+        if len(key) < MIN_STORE_KEY_CHARACTERS:
             raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + secret_name, SettingProblem.STORE_KEY_TOO_SHORT)
         return key
 

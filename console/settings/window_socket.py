@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-ANSWER_LINK_SHOWN = b"shown\n"
-ANSWER_LINK_REFUSED = b"refused\n"
+LINK_SHOWN_ANSWER = b"shown\n"
+LINK_REFUSED_ANSWER = b"refused\n"
 MAX_LINK_MESSAGE_BYTES = 256
 LINK_ANSWER_TIMEOUT_SECONDS = 3.0
 _SOCKET_FOLDER_MODE = 0o700
@@ -61,7 +61,7 @@ def send_link(home: Path, link: str) -> bool:
         answer = _send_by_pipe(name, message) if sys.platform == "win32" else _send_by_socket(name, message)
     except OSError:
         return False
-    return answer == ANSWER_LINK_SHOWN
+    return answer == LINK_SHOWN_ANSWER
 
 
 def _send_by_socket(path: str, message: bytes) -> bytes:

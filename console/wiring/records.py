@@ -27,7 +27,7 @@ from console.domain.tasks.records import Note, Take
 from console.domain.views.any_record import AnyRecordDetails, QueuePage, ResolveResult, UnfinishedWork
 from console.services.annotations.hand_over import hand_over
 from console.services.guarded import second_person
-from console.services.guarded.request_ids import RequestIdService, return_done
+from console.services.guarded.request_ids import RequestIdService, return_true_as_answer
 from console.services.process.context import ServiceContext
 from console.services.recovery import replayed_answers as record_answers
 from console.services.recovery.queues import QueueReader
@@ -219,7 +219,11 @@ class RecoveryService:
         """
         record_id, take_service = _parse_record_id(kind, id), self._services.take_service
         return self._request_ids.act_once(
-            "give up", request_id, (kind, record_id), lambda: take_service.give_up_take(kind, record_id), return_done
+            "give up",
+            request_id,
+            (kind, record_id),
+            lambda: take_service.give_up_take(kind, record_id),
+            return_true_as_answer,
         )
 
     def hand_over(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> bool:
@@ -260,7 +264,7 @@ class RecoveryService:
             request_id,
             (kind, record_id, reason_text),
             lambda: unmasking.unmask(kind, record_id, reason_text),
-            return_done,
+            return_true_as_answer,
         )
 
     def read_unmasked(self, kind: str, id: int | str) -> "UnmaskedTexts | None":

@@ -114,9 +114,9 @@ class _FigureCollector:
         )
         yield _make_counter_metric("duplicates_refused", _DUPLICATES_HELP_TEXT, reader.count_refused_duplicates())
         yield _make_gauge_metric(
-            "cache_hit_rate", "Of what the cache was asked, by all desks.", reader.count_cache_hits().value
+            "cache_hit_rate", "Of what the cache was asked, by all desks.", reader.compute_cache_hit_ratio().value
         )
-        yield _make_lease_wait_histogram(*reader.count_lease_waits())
+        yield _make_lease_wait_histogram(*reader.read_lease_wait_counts_and_seconds())
         if figures is not None:
             yield from _make_rate_metrics(figures)
             yield from _make_queue_metrics(figures)

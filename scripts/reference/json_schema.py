@@ -36,7 +36,7 @@ from scripts.reference.shapes import (
     merge_objects,
 )
 
-HELP, VERSION = "--help", "--version"
+HELP_OPTION, VERSION_OPTION = "--help", "--version"
 _SCHEMA_DESCRIPTION = (
     "What support-console prints with --json: one object for each command and ending. #/$defs has an entry for each "
     "command, by its words joined with '-', and `refusal` for each error code; its other names may change. Later "
@@ -100,8 +100,8 @@ def _read_answer_shapes(reader: ShapeReader) -> Mapping[str, Shape]:
     """Return the shape of each command's answer on success, by the name of its definition."""
     found = {name: _read_answer_shape(reader, name, command) for name, command in COMMANDS.items()}
     found["demo"] = _read_written_shape(DemoCommand(program.main))
-    found[HELP] = ObjectShape({"help": TypedShape(str)}, {"help"})
-    found[VERSION] = reader.read_call(ConstantShape(program._build_version_json), [], {})
+    found[HELP_OPTION] = ObjectShape({"help": TypedShape(str)}, {"help"})
+    found[VERSION_OPTION] = reader.read_call(ConstantShape(program._build_version_json), [], {})
     return {make_definition_name(name): shape for name, shape in found.items()}
 
 

@@ -20,14 +20,14 @@ from unittest import mock
 
 from console.domain.errors import ConsoleError
 from console.settings import settings as module
-from console.settings.alerts import MIN_WEBHOOK_KEY_LENGTH, WEBHOOK_KEY_NAME
+from console.settings.alerts import MIN_WEBHOOK_KEY_CHARACTERS, WEBHOOK_KEY_NAME
 from console.settings.profile_file import _SETTING_NAME_BY_KEY
 from console.settings.provider_access import (
     get_access_by_provider,
     get_setting_name_by_profile_key,
     list_required_secret_names,
 )
-from console.settings.secrets import MIN_STORE_KEY_LENGTH, SECRET_VARIABLE_PREFIX, STORE_KEY_NAME
+from console.settings.secrets import MIN_STORE_KEY_CHARACTERS, SECRET_VARIABLE_PREFIX, STORE_KEY_NAME
 from console.settings.value_parsers import RawSetting
 from console.wording.sentences import catalogue as wording
 from console.worker.live_websocket import LIVE_TOKEN_SECRET_NAMES, MIN_LIVE_TOKEN_CHARACTERS
@@ -234,8 +234,9 @@ def _list_secrets() -> list[tuple[str, str]]:
     named = {name: provider for provider in get_access_by_provider() for name in list_required_secret_names(provider)}
     named |= {
         "ALARMBOX_REFRESH_TOKEN": "alarmbox, the first one; later ones are in the database",
-        STORE_KEY_NAME: f"stored tokens and spooled answers, encrypted; at least {MIN_STORE_KEY_LENGTH} characters",
-        WEBHOOK_KEY_NAME: f"the webhook of alerts; at least {MIN_WEBHOOK_KEY_LENGTH} characters",
+        STORE_KEY_NAME: "stored tokens and spooled answers, encrypted; "
+        f"at least {MIN_STORE_KEY_CHARACTERS} characters",
+        WEBHOOK_KEY_NAME: f"the webhook of alerts; at least {MIN_WEBHOOK_KEY_CHARACTERS} characters",
         LIVE_TOKEN_SECRET_NAMES[0]: f"`/live` of the receiver; at least {MIN_LIVE_TOKEN_CHARACTERS} characters",
         LIVE_TOKEN_SECRET_NAMES[1]: "`/live`: an earlier token, while listeners change to the new one",
         "NOTICE_<SOURCE>_KEY": "`/notices/{source}` of the receiver",

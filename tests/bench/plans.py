@@ -175,7 +175,7 @@ READS_BY_KEY: dict[str, Query] = {
     "payments of an order": lambda conn: payments.find_by_order(conn, 7),
     "event of a payment": lambda conn: payment_events.find_by_event_id(conn, "paypay", "N-1"),
     "events of a payment": lambda conn: payment_events.find_by_payment(conn, 7),
-    "events that wait": lambda conn: payment_events.list_events_with_result(conn, "queued", 10),
+    "events that wait": lambda conn: payment_events.list_events_with_state(conn, "queued", 10),
     "open refund of a payment": lambda conn: refunds.find_open_refund(conn, 70),
     "refund by its key": lambda conn: refunds.find_by_idempotency_key(conn, "RFD-7"),
     "refunds of a payment": lambda conn: refunds.find_by_payment(conn, 70),

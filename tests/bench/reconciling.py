@@ -19,7 +19,7 @@ from console.services.process.context import WORKER, act_as
 from console.settings.settings import Settings
 from console.store.payments import events as payment_events
 from console.store.payments.events import PaymentEvent
-from console.store.reconciliation.our_records import ANNOUNCED_RESULT
+from console.store.reconciliation.our_records import ANNOUNCED_EVENT_STATE
 from tests.bench import filling
 from tests.bench.big_server import SERVER_SETTINGS
 from tests.bench.big_table import TABLE_FOLDER
@@ -260,7 +260,9 @@ class PaymentDays:
 
     def announce(self, console: Console) -> bytes:
         """Store the event of a notice that announces the day's file, and return the file."""
-        event = PaymentEvent("paypay", "bench", "ReconFileHint", ANNOUNCED_RESULT, "", order_no=self.day.isoformat())
+        event = PaymentEvent(
+            "paypay", "bench", "ReconFileHint", ANNOUNCED_EVENT_STATE, "", order_no=self.day.isoformat()
+        )
         context = console._context
         context.write(
             lambda tx: payment_events.add_event(tx.conn, event, context.make_holder().operator, context.now())

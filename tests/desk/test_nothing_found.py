@@ -33,7 +33,7 @@ def test_a_search_of_the_newest_payments_says_that_older_ones_were_not_searched(
     import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     import_paid_payment(console, sandbox, "ORD-20261120-000124", 12_000)
     if are_left_out:
-        monkeypatch.setattr(record_search, "NEWEST_ROWS_SEARCHED", 1)
+        monkeypatch.setattr(record_search, "MAX_SEARCHED_NEWEST_ROWS", 1)
     person = open_window()
     person.frame.show_route(LookupRoute(SEARCHED_AMOUNT))
     page = person.wait_for_page(LookupPage)

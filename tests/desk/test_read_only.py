@@ -130,7 +130,7 @@ def test_a_running_bulk_run_can_be_stopped_while_everything_is_read_only(
     now, other_process = console._context.now(), HoldingProcess("op-a", "desk-2", "host-2", 7, "session-2")
     with window_desks.write_as_owner() as tx:
         leases.acquire(tx, make_lease_name(run.id), other_process, now, 3_600.0)
-        bulk_runs.write_run_state(tx.conn, run, now, bulk_runs.RUN_RUNNING)
+        bulk_runs.write_run_state(tx.conn, run, now, bulk_runs.RUNNING_RUN_STATE)
     person = open_window()
     person.wait_for_page(HomePage)
     BulkDialog(person.frame.context, person.window, console.bulk.read_run(run.id)).open()

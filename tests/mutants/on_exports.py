@@ -87,8 +87,8 @@ ON_EXPORTS: tuple[Mutant, ...] = (
     _make_mutant(
         "a close counts the refunded part of a reversed payment twice",
         _DAILY_CLOSE_FILE,
-        "_REVERSED_MINOR = payments.c.captured_minor - payments.c.refunded_minor",
-        "_REVERSED_MINOR = payments.c.captured_minor",
+        "_REVERSED_MINOR_EXPRESSION = payments.c.captured_minor - payments.c.refunded_minor",
+        "_REVERSED_MINOR_EXPRESSION = payments.c.captured_minor",
         _DAILY_CLOSE_TESTS,
     ),
     _make_mutant(

@@ -190,7 +190,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
             ),
             SourceChange(
                 "console/store/constraints/credit_checks.py",
-                "NEW.superseded_at)) <= {_LARGEST_LAG_SECONDS}",
+                "NEW.superseded_at)) <= {_LARGEST_CLOCK_LAG_SECONDS}",
                 "NEW.superseded_at)) > -1",
             ),
             SourceChange(

@@ -118,7 +118,7 @@ def _show_other_runs(stage: WindowStage) -> None:
     stage.take_picture("reconcile-running")
     failed = context.write(
         lambda tx: reconciliations.save_progress(
-            tx.conn, insert_run(tx, 5), now, state=reconciliations.RUN_FAILED, reason="provider_answer_unusable"
+            tx.conn, insert_run(tx, 5), now, state=reconciliations.FAILED_RUN_STATE, reason="provider_answer_unusable"
         )
     )
     stage.show_route(ReconcileRoute(failed.id))

@@ -219,7 +219,7 @@ def read_stored_time_zone(database: Database) -> str | None:
     """Return the name of the time zone (such as Asia/Tokyo) of the table's times, which the first run of an adoption
     has stored; None if no time zone is stored, or if the database can't be read or lacks this program's tables."""
     try:
-        return migrate.read_meta_and_schema(database).get(adopt_table.DATES_ZONE_NAME)
+        return migrate.read_meta_and_schema(database).get(adopt_table.DATES_ZONE_META_NAME)
     except ConsoleError:
         return None
 

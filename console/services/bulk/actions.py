@@ -106,7 +106,7 @@ class BulkActionRunner:
         if provider is None or spacing_seconds <= 0:
             return
         wait_seconds = self._context.write(
-            lambda tx: rate_gate.reserve_call_start(tx.conn, f"bulk_{provider}", spacing_seconds)
+            lambda tx: rate_gate.reserve_call_start_and_get_wait_seconds(tx.conn, f"bulk_{provider}", spacing_seconds)
         )
         self._context.clock.sleep(wait_seconds)
 

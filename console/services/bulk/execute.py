@@ -118,11 +118,13 @@ class BulkExecutor:
         an earlier process was executing when it ended (None if there is no such row).
         """
         run = require_run(tx.conn, run_id)
-        if run.state == bulk.RUN_DONE:
+        if run.state == bulk.DONE_RUN_STATE:
             return run, None
-        begun_text = (run.reason or "").removeprefix(_ROW_POSITION_PREFIX) if run.state == bulk.RUN_RUNNING else ""
+        begun_text = (
+            (run.reason or "").removeprefix(_ROW_POSITION_PREFIX) if run.state == bulk.RUNNING_RUN_STATE else ""
+        )
         running_run = bulk.write_run_state(
-            tx.conn, run, self._context.now(), bulk.RUN_RUNNING, max_rows, run.reason if begun_text else None
+            tx.conn, run, self._context.now(), bulk.RUNNING_RUN_STATE, max_rows, run.reason if begun_text else None
         )
         self._context.record_audit(
             tx, AuditAction.BULK_BEGUN, run_id, {"most": running_run.most, "done": run.done}, kind=BULK_RUN_KIND
@@ -138,7 +140,7 @@ class BulkExecutor:
             )
         count_before = -1
         while (
-            executed_run.run.state == bulk.RUN_RUNNING
+            executed_run.run.state == bulk.RUNNING_RUN_STATE
             and not executed_run.has_reached_limit
             and executed_run.processed_count > count_before
         ):
@@ -158,7 +160,7 @@ class BulkExecutor:
             if executed_run.has_reached_limit:
                 break
             if executed_run.execution.should_stop():
-                self._end_run(executed_run, bulk.RUN_STOPPED, "asked")
+                self._end_run(executed_run, bulk.STOPPED_RUN_STATE, "asked")
                 return False
             if not self._run_row(executed_run, row):
                 return False
@@ -183,7 +185,7 @@ class BulkExecutor:
                 conn, executed_run.run, row, executed_run.execution.person, was_begun=was_begun
             )
         if is_read_only:
-            self._end_run(executed_run, bulk.RUN_PAUSED, ErrorCode.READ_ONLY)
+            self._end_run(executed_run, bulk.PAUSED_RUN_STATE, ErrorCode.READ_ONLY)
             return False
         outcome = self._execute_row_action(executed_run, forecast, was_begun=was_begun)
         executed_run.processed_count += 1
@@ -232,7 +234,7 @@ class BulkExecutor:
         position_text = f"{_ROW_POSITION_PREFIX}{row.position}"
         try:
             marked_run = bulk.write_run_state(
-                tx.conn, executed_run.run, self._context.now(), bulk.RUN_RUNNING, reason=position_text
+                tx.conn, executed_run.run, self._context.now(), bulk.RUNNING_RUN_STATE, reason=position_text
             )
         except bulk.StaleRow:
             raise _LeaseLost from None
@@ -242,7 +244,7 @@ class BulkExecutor:
         self, tx: Transaction, executed_run: _ExecutedRun, row: BulkRow, outcome: RowOutcome
     ) -> RowOutcome:
         self._renew_lease(tx, executed_run)
-        bulk.write_result(
+        bulk.write_row_result(
             tx.conn, executed_run.run.id, row.position, outcome.result.value, outcome.reason, self._context.now()
         )
         return outcome
@@ -267,7 +269,7 @@ class BulkExecutor:
         executed_run.refusals_by_provider[provider] += 1
         if executed_run.refusals_by_provider[provider] < MAX_CONSECUTIVE_PROVIDER_REFUSALS:
             return True
-        self._end_run(executed_run, bulk.RUN_PAUSED, join_reason_and_person(outcome.reason or "", provider))
+        self._end_run(executed_run, bulk.PAUSED_RUN_STATE, join_reason_and_person(outcome.reason or "", provider))
         return False
 
     def _end_run(self, executed_run: _ExecutedRun, state: str, reason: str | None) -> None:
@@ -275,7 +277,7 @@ class BulkExecutor:
         def write_end_state(tx: Transaction) -> None:
             self._renew_lease(tx, executed_run)
             run = require_run(tx.conn, executed_run.run.id)
-            if run.state != bulk.RUN_RUNNING:
+            if run.state != bulk.RUNNING_RUN_STATE:
                 return
             bulk.write_run_state(tx.conn, run, self._context.now(), state, reason=reason)
             facts = {"state": state, **executed_run.row_counts}
@@ -303,7 +305,7 @@ def _find_final_state(run: BulkRun) -> tuple[str, str | None]:
     `most`) have a result. If the run has no rows after this limit, the state is done and the reason None; otherwise
     the state is stopped and the reason `most`.
     """
-    return (bulk.RUN_DONE, None) if run.most >= run.size else (bulk.RUN_STOPPED, "most")
+    return (bulk.DONE_RUN_STATE, None) if run.most >= run.size else (bulk.STOPPED_RUN_STATE, "most")
 
 
 def _make_outcome_of_forecast(forecast: RowForecast) -> RowOutcome:

@@ -194,7 +194,7 @@ class BulkRunService(BulkRunReader):
                 raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_BULK_LIMIT, "most": run.size})
             person = self._context.require_right(run.action.value)
             self._require_maker(run, person)
-            if run.state != bulk.RUN_DONE:
+            if run.state != bulk.DONE_RUN_STATE:
                 with cancellation.stop_when_false(lambda: not (should_leave or _never_stop)()):
                     self._executor.run(
                         run_id,
@@ -223,8 +223,8 @@ class BulkRunService(BulkRunReader):
         @compare_and_swap.run_again_if_stale()
         def stop_if_running(tx: Transaction) -> None:
             run = require_run(tx.conn, run_id)
-            if run.state == bulk.RUN_RUNNING:
-                bulk.write_run_state(tx.conn, run, self._context.now(), bulk.RUN_STOPPED, reason="asked")
+            if run.state == bulk.RUNNING_RUN_STATE:
+                bulk.write_run_state(tx.conn, run, self._context.now(), bulk.STOPPED_RUN_STATE, reason="asked")
                 self._context.record_audit(tx, AuditAction.BULK_STOPPED, run_id, kind=BULK_RUN_KIND)
 
         return self._context.write_and_read(stop_if_running, lambda conn: require_run(conn, run_id))[1]
@@ -260,13 +260,13 @@ class BulkRunService(BulkRunReader):
     @compare_and_swap.run_again_if_stale()
     def _discard_run(self, tx: Transaction, run_id: int) -> None:
         run = require_run(tx.conn, run_id)
-        if run.state == bulk.RUN_RUNNING:
+        if run.state == bulk.RUNNING_RUN_STATE:
             raise ConsoleError(
                 ErrorCode.IN_PROGRESS,
                 {"reason": InProgressReason.BULK_RUN_RUNNING, "kind": BULK_RUN_KIND, "id": run_id},
             )
-        if run.state != bulk.RUN_DONE:
-            bulk.write_run_state(tx.conn, run, self._context.now(), bulk.RUN_DONE, reason=DISCARDED_REASON)
+        if run.state != bulk.DONE_RUN_STATE:
+            bulk.write_run_state(tx.conn, run, self._context.now(), bulk.DONE_RUN_STATE, reason=DISCARDED_REASON)
             self._context.record_audit(
                 tx, AuditAction.BULK_DISCARDED, run_id, {"done": run.done, "n": run.size}, kind=BULK_RUN_KIND
             )
@@ -299,7 +299,7 @@ class BulkRunService(BulkRunReader):
             with suppress(bulk.StaleRow):  # another process has changed the run meanwhile
                 self._context.write(
                     lambda tx: bulk.write_run_state(
-                        tx.conn, run, self._context.now(), bulk.RUN_PAUSED, reason="maker"
+                        tx.conn, run, self._context.now(), bulk.PAUSED_RUN_STATE, reason="maker"
                     )
                 )
         return 0

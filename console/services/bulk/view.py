@@ -75,7 +75,9 @@ class BulkRunReader:
         """Return the number of bulk runs that are in the state running or paused."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return sum(run.state in (bulk.RUN_RUNNING, bulk.RUN_PAUSED) for run in bulk.list_open_runs(conn))
+            return sum(
+                run.state in (bulk.RUNNING_RUN_STATE, bulk.PAUSED_RUN_STATE) for run in bulk.list_open_runs(conn)
+            )
 
     def count_results(self, run_id: int) -> BulkProgress:
         """Return the progress of a bulk run and the number of its rows by result. Raises not_found if there is no
@@ -162,5 +164,5 @@ def _find_readable_record(conn: Connection, row: BulkRow, lapsed_ids: LapsedIds)
 def _read_run_with_holder(conn: Connection, run: BulkRun) -> BulkRunWithHolder:
     """Return the bulk run with the holder of its lease; the holder is None unless the run is in the state running."""
     return BulkRunWithHolder(
-        run, leases.find_holder(conn, make_lease_name(run.id)) if run.state == bulk.RUN_RUNNING else None
+        run, leases.find_holder(conn, make_lease_name(run.id)) if run.state == bulk.RUNNING_RUN_STATE else None
     )

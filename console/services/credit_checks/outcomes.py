@@ -95,7 +95,7 @@ def record_outcome(
     if record is None:
         raise _make_not_found_error(record_id)
     operator, source = context.make_holder().operator, _make_evidence_source(PURCHASE_CALL_NAME)
-    evidence.add_answer_later(
+    evidence.add_answer_with_next_statement(
         tx.conn, (CREDIT_CHECK_KIND, record.id), record.operation_id, source, operator, outcome, context.now()
     )
     _write_outcome(context, tx, record, outcome, capabilities)
@@ -158,7 +158,7 @@ def write_successful_purchase(
     are added to the audit entry."""
     now = context.now()
     at = compute_next_attempt_time(INCOMPLETE_REFETCH_WAITS, 0, now, context.scale)
-    credit_checks.change_record_later(
+    credit_checks.change_record_with_next_statement(
         tx.conn,
         record,
         now,

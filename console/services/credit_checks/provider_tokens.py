@@ -397,6 +397,6 @@ class DatabaseRateLimiter:
         if self._spacing_seconds <= 0:
             return
         wait_seconds = self._context.write(
-            lambda tx: rate_gate.reserve_call_start(tx.conn, self._name, self._spacing_seconds)
+            lambda tx: rate_gate.reserve_call_start_and_get_wait_seconds(tx.conn, self._name, self._spacing_seconds)
         )
         self._context.clock.sleep(wait_seconds)

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, MANIFEST_NAME, PACK_FORMAT_NAME, compute_digest
 from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH, HASHED_COLUMNS, compute_row_hash
-from console.store.documents.zip_directory import measure_zip_directory
+from console.store.documents.zip_directory import measure_zip_directory_bytes
 from console.store.spool.sqlite_file import translate_errors
 
 _FILE_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*){0,2}")
@@ -120,7 +120,7 @@ def _require_small_zip_directory(path: Path) -> None:
     """Raise ValueError for a ZIP file whose directory (the list of its files) is larger than
     _LARGEST_DIRECTORY_BYTES."""
     with path.open("rb") as file:
-        directory_bytes = measure_zip_directory(file)
+        directory_bytes = measure_zip_directory_bytes(file)
     if directory_bytes > _LARGEST_DIRECTORY_BYTES:
         raise ValueError("too many members")
 

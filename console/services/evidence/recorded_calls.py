@@ -32,12 +32,12 @@ _LARGEST_RECORD_BYTES = 16 * 1024 * 1024
 """Largest accepted file with a record or an answer, in bytes."""
 _HTTP_STATUS_PATTERN = re.compile(r"HTTP ([1-5][0-9]{2}) ")
 _REQUEST_ID_LINE_PATTERN = re.compile(r"X-REQUEST-ID: ([!-~]{1,200})\n")
-_PDF_NOTE_PATTERN = re.compile(r"<pdf ([0-9]{1,9}) bytes>")
+_PDF_PLACEHOLDER_PATTERN = re.compile(r"<pdf ([0-9]{1,9}) bytes>")
 _LONGEST_STORED_ANSWER_CHARACTERS = 65_536
 """Largest number of characters of an answer in the evidence; a longer answer was cut (`http/response_classes.py`)."""
 
 _ANSWER_FILE_PATTERN = re.compile(r"answers/[^/]+/[0-9]{12}\.json")
-_MOST_EVENTS, _LONGEST_OPERATION_ID_CHARACTERS = 200_000, 64
+_MAX_EVENTS, _LONGEST_OPERATION_ID_CHARACTERS = 200_000, 64
 """Limits of a timeline: number of its events, and number of characters of an operation's id. The timeline of a small
 but compressed pack could need gigabytes.
 """
@@ -115,7 +115,7 @@ class RecordedJournal:
 def read_journal(path: Path, max_bytes: int = LARGEST_PACK_BYTES) -> RecordedJournal:
     """Return the operations and calls of an evidence pack that `verify_pack` has found intact. Raises one of
     MALFORMED_PACK_ERRORS for malformed content, and ValueError if the answers and PDFs have more than `max_bytes`
-    bytes together (the other files don't count), if the timeline has more than _MOST_EVENTS events, or if the PDF of
+    bytes together (the other files don't count), if the timeline has more than _MAX_EVENTS events, or if the PDF of
     an answer is larger than every stored PDF. Of several events about one answer, only the first gives a call."""
     with zipfile.ZipFile(path) as pack:
         # The same files as in the limit of `EvidencePackWriter`, so that every written pack can be read.
@@ -142,10 +142,10 @@ def read_journal(path: Path, max_bytes: int = LARGEST_PACK_BYTES) -> RecordedJou
 
 
 def _iterate_timeline(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
-    """Yield the events of the pack's timeline. Raises ValueError after _MOST_EVENTS events."""
+    """Yield the events of the pack's timeline. Raises ValueError after _MAX_EVENTS events."""
     with io.TextIOWrapper(pack.open(_TIMELINE_FILE_NAME), "utf-8") as file:
         for event_count, event in enumerate(iterate_json_objects(file), 1):
-            if event_count > _MOST_EVENTS:
+            if event_count > _MAX_EVENTS:
                 raise ValueError("too many events")
             yield event
 
@@ -268,7 +268,7 @@ def _parse_stored_answer(
     if len(text) >= _LONGEST_STORED_ANSWER_CHARACTERS:
         return headers, None, None
     pdf: RecordedPdf | None = None
-    if pdf_note_match := _PDF_NOTE_PATTERN.search(text):
+    if pdf_note_match := _PDF_PLACEHOLDER_PATTERN.search(text):
         pdf_info = pdf_infos.get(int(pdf_note_match[1]))
         if pdf_info is None:
             return headers, None, None

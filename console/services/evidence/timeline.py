@@ -40,7 +40,7 @@ MAX_RELATED_RECORDS = 200
 """Largest number of related payments, or of refunds of a payment, whose events a timeline includes. If there are
 more, the newest are included.
 """
-EVENTS_ON_SCREEN, RECORDS_ON_SCREEN = 500, 25
+MAX_EVENTS_ON_SCREEN, MAX_RECORDS_ON_SCREEN = 500, 25
 """Largest number of events on the screen of a record, and of records whose events the screen shows. The copied text
 of the timeline has the events of all records.
 """
@@ -168,14 +168,14 @@ def iterate_events(
 
 
 def read_newest_events(
-    context: ServiceContext, conn: Connection, kind: str, id: int, limit: int = EVENTS_ON_SCREEN
+    context: ServiceContext, conn: Connection, kind: str, id: int, limit: int = MAX_EVENTS_ON_SCREEN
 ) -> TimelinePage:
     """Return at most `limit` newest events of a record and its related records, for the screen of the record.
     Reads in the caller's transaction, and at most `limit` rows of each table and record."""
     related_records = read_related_records(context, conn, kind, id)
     streams = [
         (iter(events), EARLIEST_INSTANT)
-        for subject in related_records.record_keys[:RECORDS_ON_SCREEN]
+        for subject in related_records.record_keys[:MAX_RECORDS_ON_SCREEN]
         for events in history.read_newest_events(conn, *subject, limit)
     ]
     events = deque(

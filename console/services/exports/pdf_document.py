@@ -25,14 +25,20 @@ from console.domain.process import interrupts
 from console.resource_paths import resources_dir
 from console.services.exports.cells import make_printable
 
-_PAGE_WIDTH, _PAGE_HEIGHT, _PAGE_MARGIN = 842.0, 595.0, 40.0
+_PAGE_WIDTH_POINTS, _PAGE_HEIGHT_POINTS, _PAGE_MARGIN_POINTS = 842.0, 595.0, 40.0
 """Width, height and margin of an A4 page in landscape format, in points."""
-_TITLE_FONT_SIZE, _HEADING_FONT_SIZE, _TEXT_FONT_SIZE, _CELL_FONT_SIZE, _FOOTER_FONT_SIZE = 16.0, 12.0, 10.0, 8.5, 8.0
+_TITLE_FONT_POINTS, _HEADING_FONT_POINTS, _TEXT_FONT_POINTS, _CELL_FONT_POINTS, _FOOTER_FONT_POINTS = (
+    16.0,
+    12.0,
+    10.0,
+    8.5,
+    8.0,
+)
 """Font sizes in points: of the document's title, of a table's heading, of a line of text, of a table's cell, and of
 the footer."""
-_LINE_HEIGHT_FACTOR, _CELL_GAP = 1.5, 8.0
+_LINE_HEIGHT_FACTOR, _CELL_GAP_POINTS = 1.5, 8.0
 """Height of a line as a multiple of the font size, and the gap between two table columns in points."""
-_PRINTABLE_PAGE_WIDTH = _PAGE_WIDTH - 2 * _PAGE_MARGIN
+_PRINTABLE_PAGE_WIDTH_POINTS = _PAGE_WIDTH_POINTS - 2 * _PAGE_MARGIN_POINTS
 """Width of a page without its margins, in points."""
 _MAX_CELL_WIDTH_POINTS = 260.0
 _MAX_LINES_PER_CELL = 12
@@ -89,9 +95,9 @@ class _DocumentLayout:
 
     def make_pdf(self) -> bytes:
         self._add_page()
-        self._write_text(self._document.title, _TITLE_FONT_SIZE)
+        self._write_text(self._document.title, _TITLE_FONT_POINTS)
         for line in self._document.lines:
-            self._write_text(line, _TEXT_FONT_SIZE)
+            self._write_text(line, _TEXT_FONT_POINTS)
         for table in self._document.tables:
             self._write_table(table)
         self._write_footers()
@@ -111,30 +117,30 @@ class _DocumentLayout:
         self._pdf.close()
 
     def _add_page(self) -> None:
-        self._pages.append(self._pdf.new_page(_PAGE_WIDTH, _PAGE_HEIGHT))
-        self._y = _PAGE_HEIGHT - _PAGE_MARGIN
+        self._pages.append(self._pdf.new_page(_PAGE_WIDTH_POINTS, _PAGE_HEIGHT_POINTS))
+        self._y = _PAGE_HEIGHT_POINTS - _PAGE_MARGIN_POINTS
 
     def _move_down(self, height_points: float) -> bool:
         """Move the write position on the page down by `height_points` points; add a page if the present page has not
         enough room. Return True if a page was added."""
-        has_room = self._y - height_points >= _PAGE_MARGIN + _FOOTER_FONT_SIZE * 2
+        has_room = self._y - height_points >= _PAGE_MARGIN_POINTS + _FOOTER_FONT_POINTS * 2
         if not has_room:
             self._add_page()
         self._y -= height_points
         return not has_room
 
     def _write_text(self, text: str, font_size: float) -> None:
-        for line in self._wrap_text(make_printable(text), font_size, _PRINTABLE_PAGE_WIDTH):
+        for line in self._wrap_text(make_printable(text), font_size, _PRINTABLE_PAGE_WIDTH_POINTS):
             self._move_down(font_size * _LINE_HEIGHT_FACTOR)
-            self._place_text(line, font_size, _PAGE_MARGIN, self._y)
+            self._place_text(line, font_size, _PAGE_MARGIN_POINTS, self._y)
 
     def _write_table(self, table: DocumentTable) -> None:
-        if self._y - _MIN_TABLE_HEIGHT_POINTS < _PAGE_MARGIN:
+        if self._y - _MIN_TABLE_HEIGHT_POINTS < _PAGE_MARGIN_POINTS:
             self._add_page()
-        self._move_down(_HEADING_FONT_SIZE * 2.5)
-        self._place_text(make_printable(table.title), _HEADING_FONT_SIZE, _PAGE_MARGIN, self._y)
+        self._move_down(_HEADING_FONT_POINTS * 2.5)
+        self._place_text(make_printable(table.title), _HEADING_FONT_POINTS, _PAGE_MARGIN_POINTS, self._y)
         if not table.rows:
-            self._write_text(table.no_rows_text, _TEXT_FONT_SIZE)
+            self._write_text(table.no_rows_text, _TEXT_FONT_POINTS)
             return
         titles = [make_printable(column.title) for column in table.columns]
         rows = [
@@ -150,10 +156,11 @@ class _DocumentLayout:
         _MAX_CELL_WIDTH_POINTS, plus the gap between two columns. All columns together are at most as wide as the page
         without its margins."""
         natural_widths = [
-            min(max(self._measure_text(text, _CELL_FONT_SIZE) for text in column), _MAX_CELL_WIDTH_POINTS) + _CELL_GAP
+            min(max(self._measure_text(text, _CELL_FONT_POINTS) for text in column), _MAX_CELL_WIDTH_POINTS)
+            + _CELL_GAP_POINTS
             for column in zip(*rows, strict=True)
         ]
-        max_width = _PRINTABLE_PAGE_WIDTH
+        max_width = _PRINTABLE_PAGE_WIDTH_POINTS
         shrink_factor = min(1.0, max_width / sum(natural_widths))
         return [width * shrink_factor for width in natural_widths]
 
@@ -169,36 +176,42 @@ class _DocumentLayout:
         """Write one row of the table. `texts` are the texts of its cells, `widths` the widths of the columns in
         points. If the row needs a new page, write `titles`, the titles of the columns, above it. With `is_title_row`,
         the row itself contains the titles, and a line is drawn below it."""
-        lines_by_cell = [self._wrap_cell(text, width - _CELL_GAP) for text, width in zip(texts, widths, strict=True)]
-        line_height = _CELL_FONT_SIZE * _LINE_HEIGHT_FACTOR
+        lines_by_cell = [
+            self._wrap_cell(text, width - _CELL_GAP_POINTS) for text, width in zip(texts, widths, strict=True)
+        ]
+        line_height = _CELL_FONT_POINTS * _LINE_HEIGHT_FACTOR
         if self._move_down(line_height * max(map(len, lines_by_cell)) + 2) and not is_title_row:
-            self._y = _PAGE_HEIGHT - _PAGE_MARGIN
+            self._y = _PAGE_HEIGHT_POINTS - _PAGE_MARGIN_POINTS
             self._write_row(table, titles, widths, titles, is_title_row=True)
             self._write_row(table, texts, widths, titles)
             return
-        left, top = _PAGE_MARGIN, self._y + line_height * (max(map(len, lines_by_cell)) - 1) + 2
+        left, top = _PAGE_MARGIN_POINTS, self._y + line_height * (max(map(len, lines_by_cell)) - 1) + 2
         for column, lines, width in zip(table.columns, lines_by_cell, widths, strict=True):
             for line_index, line in enumerate(lines):
                 is_right = column.kind in _RIGHT_ALIGNED_CELL_KINDS
-                indent = width - _CELL_GAP - self._measure_text(line, _CELL_FONT_SIZE) if is_right else 0.0
-                self._place_text(line, _CELL_FONT_SIZE, left + indent, top - line_index * line_height)
+                indent = width - _CELL_GAP_POINTS - self._measure_text(line, _CELL_FONT_POINTS) if is_right else 0.0
+                self._place_text(line, _CELL_FONT_POINTS, left + indent, top - line_index * line_height)
             left += width
         if is_title_row:
-            self._draw_horizontal_line(self._y - 2, left - _CELL_GAP)
+            self._draw_horizontal_line(self._y - 2, left - _CELL_GAP_POINTS)
 
     def _wrap_cell(self, text: str, max_width_points: float) -> list[str]:
         """Return the lines of a table cell that is `max_width_points` points wide. A row must fit on a page, so a
         text with more than _MAX_LINES_PER_CELL lines is cut; the last line of the cell is then `…`."""
-        lines = list(islice(self._wrap_text(text, _CELL_FONT_SIZE, max_width_points), _MAX_LINES_PER_CELL + 1))
+        lines = list(islice(self._wrap_text(text, _CELL_FONT_POINTS, max_width_points), _MAX_LINES_PER_CELL + 1))
         return lines if len(lines) <= _MAX_LINES_PER_CELL else [*lines[: _MAX_LINES_PER_CELL - 1], "…"]
 
     def _write_footers(self) -> None:
         title = make_printable(self._document.title)
         for number, page in enumerate(self._pages, 1):
             footer_line = next(
-                self._wrap_text(f"{number} / {len(self._pages)}   {title}", _FOOTER_FONT_SIZE, _PRINTABLE_PAGE_WIDTH)
+                self._wrap_text(
+                    f"{number} / {len(self._pages)}   {title}", _FOOTER_FONT_POINTS, _PRINTABLE_PAGE_WIDTH_POINTS
+                )
             )
-            self._place_text(footer_line, _FOOTER_FONT_SIZE, _PAGE_MARGIN, _PAGE_MARGIN - _FOOTER_FONT_SIZE, page)
+            self._place_text(
+                footer_line, _FOOTER_FONT_POINTS, _PAGE_MARGIN_POINTS, _PAGE_MARGIN_POINTS - _FOOTER_FONT_POINTS, page
+            )
 
     # -- text
 
@@ -248,7 +261,7 @@ class _DocumentLayout:
     def _draw_horizontal_line(self, y: float, right: float) -> None:
         """Draw a line on the present page at the height `y`, from the left margin to `right`; both are in points from
         the lower left corner of the page."""
-        line_path = self._pdfium_functions.FPDFPageObj_CreateNewPath(_PAGE_MARGIN, y)
+        line_path = self._pdfium_functions.FPDFPageObj_CreateNewPath(_PAGE_MARGIN_POINTS, y)
         self._pdfium_functions.FPDFPath_LineTo(line_path, right, y)
         self._pdfium_functions.FPDFPageObj_SetStrokeColor(line_path, 0, 0, 0, 255)
         self._pdfium_functions.FPDFPageObj_SetStrokeWidth(line_path, 0.5)

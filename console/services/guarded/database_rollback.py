@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ALERT_RULE, DATABASE_KIND, DATABASE_SUBJECT_ID = anchors.DATABASE_WENT_BACK_RULE, "database", 1
 """Rule, subject kind and subject id of the alert that the database has gone back to an earlier state."""
-ANCHORS_COMPARED, ANCHORS_COMPARED_PER_OPERATION = 50, 10
+MAX_COMPARED_ANCHORS, MAX_COMPARED_ANCHORS_PER_OPERATION = 50, 10
 """Number of the newest anchors that are looked for: when the database is opened, and before each operation. More than
 one is needed, because rows are not always committed in the order of their ids. The number before an operation is
 smaller, because looking for 50 anchors took a fifth of the working time of a purchase.
@@ -92,7 +92,7 @@ def find_database_rollback(context: ServiceContext) -> DatabaseRollback | None:
 def require_no_database_rollback(context: ServiceContext) -> None:
     """Refuse an operation that costs or moves money: raise database_went_back (detail.missing: the lost operations)
     if the database has gone back to an earlier state. If the database is unavailable, raises its error."""
-    finding = _find_rollback_by_anchors(context, ANCHORS_COMPARED_PER_OPERATION)
+    finding = _find_rollback_by_anchors(context, MAX_COMPARED_ANCHORS_PER_OPERATION)
     if finding is not None:
         raise finding.make_refusal()
 
@@ -272,7 +272,7 @@ def store_alerts_of_backup(database: Database, spool: Spool, database_id: str) -
 # Compare
 
 
-def _find_rollback_by_anchors(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> DatabaseRollback | None:
+def _find_rollback_by_anchors(context: ServiceContext, limit: int = MAX_COMPARED_ANCHORS) -> DatabaseRollback | None:
     """Compare this desk's newest anchors (at most `limit`) and the database id in its spool with the database. Return
     the finding; None if the database has not gone back, or if a person has acknowledged the alert about this loss.
 
@@ -298,7 +298,7 @@ def _find_rollback_by_anchors(context: ServiceContext, limit: int = ANCHORS_COMP
             resolved_alerts = anchors.list_resolved_rollback_alerts(conn)
     if comparison.lacks_anchor_rows or old_database_id is not None:
         return _report_rollback(context, own_anchors, old_database_id, earlier_resolved_alerts)
-    if limit < ANCHORS_COMPARED and resolved_alerts != earlier_resolved_alerts:
+    if limit < MAX_COMPARED_ANCHORS and resolved_alerts != earlier_resolved_alerts:
         # A person has acknowledged a loss. Its missing anchors may be older than the few that were compared. They are
         # given up before the acknowledged alert is stored: otherwise they would count as a new loss later.
         return _find_rollback_by_anchors(context)
@@ -315,7 +315,7 @@ def _find_rollback_by_anchors(context: ServiceContext, limit: int = ANCHORS_COMP
 
 def _read_known_anchors(spool: Spool, database_id: str) -> tuple[ChainHead, ...]:
     newest_read = _parse_anchor(spool.read_value(f"seen:{database_id}"))
-    return _list_known_anchors(spool, database_id, newest_read, ANCHORS_COMPARED)
+    return _list_known_anchors(spool, database_id, newest_read, MAX_COMPARED_ANCHORS)
 
 
 def _list_known_anchors(

@@ -178,11 +178,11 @@ class IdempotencyKeyService:
         return self._cache.state
 
     @property
-    def cache_counts(self) -> tuple[int, int]:
+    def cache_hit_and_query_counts(self) -> tuple[int, int]:
         """Two numbers of queries to the Redis cache: those that the cache answered with a stored result, and all
         queries. The numbers are of all desks; while Redis doesn't answer, they are of this process only.
         """
-        return self._cache.usage_counts
+        return self._cache.hit_and_query_counts
 
     def _read_result(self, key: str, fingerprint: str, epoch: str | None) -> str | None:
         """Return the result that the database has stored under the idempotency key, and copy it into the Redis cache;

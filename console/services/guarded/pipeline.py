@@ -203,7 +203,7 @@ class GuardedPipeline:
         context = self._context
         if operation.lease is None:
             return None
-        return leases.acquire_later(
+        return leases.acquire_with_next_statement(
             tx, operation.lease, context.make_holder(), context.now(), self._heartbeat.scale_lease_seconds
         )
 

@@ -92,7 +92,7 @@ def return_no_answer(_: RequestIdUse) -> CallAnswer | None:
     return None
 
 
-def return_done(_: RequestIdUse) -> CallAnswer | None:
+def return_true_as_answer(_: RequestIdUse) -> CallAnswer | None:
     """Return the answer True. This is the `find_answer` of functions `act` that return True after their only write:
     `find_answer` is called only if the call has written something."""
     return CallAnswer(True)
@@ -315,7 +315,7 @@ class RequestIdService:
             idempotency.replace_epoch(tx, context.make_holder(), now)
         # Without an expected row the INSERT finds out whether the id was used, so the row isn't read before.
         row = None if expected_row is None else request_ids.find_use(tx.conn, request)
-        if _describe_row_state(row) != _describe_row_state(expected_row):
+        if _make_row_state_key(row) != _make_row_state_key(expected_row):
             return None
         return request_ids.acquire_request_id(
             tx, request, row, context.make_holder(), now, self._heartbeat.scale_lease_seconds
@@ -334,7 +334,7 @@ class RequestIdService:
             return None
         if (row.command, row.fingerprint) != (request.command, request.fingerprint):
             raise self._count_and_return_refusal(_make_other_request_error(request, row))
-        if row.state == request_ids.USE_RUNNING:
+        if row.state == request_ids.RUNNING_USE_STATE:
             self._refuse_running_call(request, row)
             return self._find_answer_of_ended_call(request, row, find_answer)
         return self._read_stored_answer(request, row, find_answer, epoch)
@@ -523,7 +523,7 @@ class RequestIdService:
         text = answer_serialization.serialize_answer(answer) if is_stored else None
         if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:
             text = None
-        state = request_ids.USE_ANSWERED if is_stored else request_ids.USE_FREE
+        state = request_ids.ANSWERED_USE_STATE if is_stored else request_ids.FREE_USE_STATE
         is_owner, epoch = self._context.write(lambda tx: self._store_end_of_call(tx, leased_request, state, text))
         if is_owner and text is not None and _is_final_answer(answer):
             self._cache.store_result(*_make_cache_key(leased_request.request_key), text, epoch)
@@ -588,7 +588,7 @@ def _make_cache_key(request: RequestKey) -> tuple[str, str]:
     return make_request_key(request.person, request.request_id), request.fingerprint
 
 
-def _describe_row_state(row: RequestIdUse | None) -> tuple[int, str, bool] | None:
+def _make_row_state_key(row: RequestIdUse | None) -> tuple[int, str, bool] | None:
     """Return the row's fencing token, its state, and True if its lease is live; None if `row` is None. If two reads
     of a row give equal values, no call has acquired or ended the request id between them."""
     return None if row is None else (row.fence, row.state, row.has_live_lease)

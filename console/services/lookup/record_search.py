@@ -320,9 +320,11 @@ def _find_credit_checks(
     digits = query.translate(_DIGIT_INPUT_TRANSLATION).removeprefix("T")
     digits = digits if digits.isascii() and digits.isdecimal() else ""
     if not digits:
-        from console.store.records.prefix_search import list_company_beginnings  # other lookups don't read payments
+        from console.store.records.prefix_search import (
+            list_company_name_beginnings,
+        )  # other lookups don't read payments
 
-        return credit_checks.find_by_name_prefixes(conn, list_company_beginnings(query), limit, lapsed_ids)
+        return credit_checks.find_by_name_prefixes(conn, list_company_name_beginnings(query), limit, lapsed_ids)
     matches = credit_checks.find_by_number_prefix(conn, digits, limit, lapsed_ids)
     if len(digits) < 10:
         check_with_id = credit_checks.find(conn, int(digits), lapsed_ids)

@@ -122,7 +122,7 @@ class HealthCheckService:
             ("operator", self._check_operator_name),
             *(
                 (("worker", self._check_worker), ("credentials", self._check_leftover_credentials))
-                if self._asks_worker is True
+                if self._acts_through_worker is True
                 else ()
             ),
             ("alarmbox", self._check_alarmbox_settings),
@@ -289,7 +289,7 @@ class HealthCheckService:
         return {"place": documents.location}
 
     @cached_property
-    def _asks_worker(self) -> bool | ConsoleError:
+    def _acts_through_worker(self) -> bool | ConsoleError:
         """Return True if a worker makes the calls for this desk's person, and False if the desk makes them itself. If
         the database can't be read, return the error of the read.
         """
@@ -302,16 +302,16 @@ class HealthCheckService:
             return unreadable
 
     def _raise_worker_read_error(self) -> None:
-        """Raise the database error if `_asks_worker` contains one. Without the database it is unknown if a worker
-        acts for this desk's person, and therefore if this desk needs credentials."""
-        if isinstance(self._asks_worker, ConsoleError):
-            raise self._asks_worker
+        """Raise the database error if `_acts_through_worker` contains one. Without the database it is unknown if a
+        worker acts for this desk's person, and therefore if this desk needs credentials."""
+        if isinstance(self._acts_through_worker, ConsoleError):
+            raise self._acts_through_worker
 
     def _check_store_key(self) -> _CheckFacts:
         """Check that this desk has a store key and, if the database can be read, that this key is the key of the
         database. Raises bad_profile if this desk has no store key, or if the database has another key.
         """
-        if self._asks_worker is True:
+        if self._acts_through_worker is True:
             return {"verdict": "unneeded"}
         try:
             cipher = Cipher(self._settings.read_store_key())
@@ -387,7 +387,7 @@ class HealthCheckService:
         return {"verdict": "advice"}
 
     def _check_alarmbox_settings(self) -> _CheckFacts:
-        if self._asks_worker is True:
+        if self._acts_through_worker is True:
             return {"verdict": "unneeded"}
         url, is_enabled = self._settings.get_provider_url("alarmbox") or "", self._settings.is_enabled("alarmbox")
         if not is_enabled:
@@ -418,7 +418,7 @@ class HealthCheckService:
         database. Raises bad_profile for the first provider whose settings name a merchant other than that of the
         database.
         """
-        if self._asks_worker is True:
+        if self._acts_through_worker is True:
             return {"verdict": "unneeded"}
         database_id, stored_merchants = self._read_stored_merchants()
         for provider, stored in stored_merchants.items():
@@ -433,7 +433,7 @@ class HealthCheckService:
         check reads no secret, because the machine on which the schema account is used has no secrets. A person for
         whom a worker acts can't read the merchants.
         """
-        if self._asks_worker is True:
+        if self._acts_through_worker is True:
             return {"verdict": "unneeded"}
         return _describe_merchants(self._read_stored_merchants()[1], "stored")
 
@@ -451,7 +451,7 @@ class HealthCheckService:
         provider is not configured.
         """
         facts: dict[str, object] = {"provider": name, "url": self._settings.get_provider_url(name)}
-        if self._asks_worker is True:
+        if self._acts_through_worker is True:
             return HealthCheck(name, True, "doctor.gateway.unneeded", "", facts)
         try:
             if not self._settings.is_enabled(name):
@@ -544,20 +544,21 @@ class HealthCheckService:
         return any(map(NOTICE_KEY_PATTERN.fullmatch, self._settings.secrets.list_secret_names_in_environment()))
 
     def _check_notice_keys(self) -> _CheckFacts:
-        """Check that the key of each source of signed notices has at least MIN_NOTICE_KEY_LENGTH characters. A notice
-        books money, and its signature is the only proof: a person who has one signed notice can guess a short key.
+        """Check that the key of each source of signed notices has at least MIN_NOTICE_KEY_CHARACTERS characters. A
+        notice books money, and its signature is the only proof: a person who has one signed notice can guess a short
+        key.
         """
         from console.services.payment_intake.signed_notices import (
-            MIN_NOTICE_KEY_LENGTH,
+            MIN_NOTICE_KEY_CHARACTERS,
             list_notice_sources,
             read_notice_key,
         )
 
         keys = {name: read_notice_key(self._settings, name) for name in list_notice_sources(self._settings)}
-        short = [name for name, key in keys.items() if key is not None and len(key) < MIN_NOTICE_KEY_LENGTH]
+        short = [name for name, key in keys.items() if key is not None and len(key) < MIN_NOTICE_KEY_CHARACTERS]
         secrets = self._settings.secrets
         variables = ", ".join(secrets.get_variable_with_secret(f"NOTICE_{name.upper()}_KEY") for name in short)
-        facts = {"sources": ", ".join(short or keys), "variables": variables, "n": MIN_NOTICE_KEY_LENGTH}
+        facts = {"sources": ", ".join(short or keys), "variables": variables, "n": MIN_NOTICE_KEY_CHARACTERS}
         return {"ok": not short, **facts}
 
     def _has_corporation_registry(self) -> bool:

@@ -68,11 +68,12 @@ class MetricFigureReader:
     """
 
     def __init__(
-        self, context: ServiceContext, queues: QueueReader, cache_counts: Callable[[], tuple[int, int]]
+        self, context: ServiceContext, queues: QueueReader, cache_hit_and_query_counts: Callable[[], tuple[int, int]]
     ) -> None:
-        """Store the service context, the reader of the queues and the function `cache_counts`. It returns two
-        numbers: the queries that the Redis cache answered with a stored result, and all queries to the cache."""
-        self._context, self._queues, self._cache_counts = context, queues, cache_counts
+        """Store the service context, the reader of the queues and the function `cache_hit_and_query_counts`. It
+        returns two numbers: the queries that the Redis cache answered with a stored result, and all queries to the
+        cache."""
+        self._context, self._queues, self._read_hit_and_query_counts = context, queues, cache_hit_and_query_counts
         self._counters_of_others, self._trail_lock = ProcessCounters(), Lock()
         self._trail_position: int | None = None
 
@@ -120,7 +121,7 @@ class MetricFigureReader:
                 task.name for task in tasks.list_tasks(conn) if is_task_overdue(task, now, self._context.scale)
             )
 
-    def count_lease_waits(self) -> tuple[tuple[int, ...], float]:
+    def read_lease_wait_counts_and_seconds(self) -> tuple[tuple[int, ...], float]:
         """Return the number of waits for leases in each class of LEASE_WAIT_CLASS_BOUNDS_SECONDS, and the sum of all
         waits in seconds. Waits of other processes are included if they ended after this process had begun to count
         waits."""
@@ -135,11 +136,11 @@ class MetricFigureReader:
         happened after this process had begun to count refusals."""
         return self._context.process_counters.duplicate_count + self._counters_of_others.duplicate_count
 
-    def count_cache_hits(self) -> Ratio:
+    def compute_cache_hit_ratio(self) -> Ratio:
         """Return the number of queries that the Redis cache answered, as a ratio to the number of all queries to the
         cache. Redis counts the queries of all desks.
         """
-        return Ratio(*self._cache_counts())
+        return Ratio(*self._read_hit_and_query_counts())
 
     def _add_counts_of_other_processes(self) -> None:
         """Read the lease waits and refused duplicates that other processes have written to the audit trail since the

@@ -26,7 +26,7 @@ EVENT_BOOKED, EVENT_REPEATED, EVENT_UNCHANGED, EVENT_QUEUED, EVENT_UNMATCHED, EV
     "repeated",
     "unchanged",
     "queued",
-    payment_events.UNMATCHED_RESULT,
+    payment_events.UNMATCHED_EVENT_STATE,
     "kept",
 )
 """States of the event of a notice that is not refused. EVENT_BOOKED: the notice's report has changed our payment.
@@ -186,7 +186,7 @@ def settle_event(
             and event.result != event_state
             and (event.result in _WAITING_EVENT_STATES or event_state == EVENT_QUEUED)
         ):
-            payment_events.write_result(tx.conn, event, event_state, payment_id or event.payment_id)
+            payment_events.write_event_state(tx.conn, event, event_state, payment_id or event.payment_id)
             if event.result == EVENT_UNMATCHED:
                 for rule in UNMATCHED_NOTICE_RULES:
                     cases.close_case(tx.conn, rule, NOTICE_KIND, event.id, context.now())

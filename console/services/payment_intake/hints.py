@@ -27,7 +27,7 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
 from console.store.payments.events import PaymentEvent
-from console.store.reconciliation.our_records import ANNOUNCED_RESULT
+from console.store.reconciliation.our_records import ANNOUNCED_EVENT_STATE
 
 LATE_ANSWER_PERIOD = timedelta(minutes=15)
 """Time after the arrival of a hint about a paid payment during which the provider is asked again, if its answer says
@@ -74,7 +74,7 @@ class HintHandler:
             return lambda: self._store_hint(
                 PaymentEvent(self._provider, event_id, "OtherHint", common.EVENT_STORED_ONLY, "")
             )
-        stored_fields = self._make_stored_fields(received_notice.body)
+        stored_fields = self._make_stored_fields_json(received_notice.body)
         common.refuse_future_time(hint.newest_time, self._context.now(), stored_fields, hint.merchant_payment_id)
         event = PaymentEvent(
             self._provider,
@@ -114,7 +114,7 @@ class HintHandler:
                     raise
             else:
                 return PaymentEvent(
-                    self._provider, hint.event_id, kind, ANNOUNCED_RESULT, body, order_no=day.isoformat()
+                    self._provider, hint.event_id, kind, ANNOUNCED_EVENT_STATE, body, order_no=day.isoformat()
                 )
         return PaymentEvent(self._provider, hint.event_id, kind, common.EVENT_STORED_ONLY, "")
 
@@ -211,7 +211,7 @@ class HintHandler:
         payment = self._payment_prober.read_payment(event.payment_id)
         return payment.certainty is Certainty.KNOWN and payment.state in _UNPAID_STATES
 
-    def _make_stored_fields(self, body: bytes) -> str:
+    def _make_stored_fields_json(self, body: bytes) -> str:
         """Return, as JSON text, the fields of the hint `body` that may be stored."""
         fields = json.loads(body)
         names = self._hints.stored_fields

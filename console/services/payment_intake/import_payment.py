@@ -67,14 +67,14 @@ class PaymentImporter:
             with refusals.audit_refusals(self._context, IMPORT_ACTION, None, facts, kind=PAYMENT_KIND):
                 self._context.require_right("import")
                 reader = self._payment_providers.get_reader(request.provider)
-                question, number = self._make_question_and_number(request, reader)
+                question, number = self._make_question_and_corporation_number(request, reader)
                 return self._import_payment(request, reader, question, number)
         except ConsoleError as refusal:
             if "record" not in refusal.detail:
                 refusal.detail["about"] = "import"
             raise
 
-    def _make_question_and_number(
+    def _make_question_and_corporation_number(
         self, request: PaymentImport, reader: PaymentReader
     ) -> tuple[PaymentQuestion, str | None]:
         """Return the question for the provider, and the corporation number of the request (normalised; None if the

@@ -34,7 +34,7 @@ from console.store.payments import payments
 from console.store.payments.events import PaymentEvent
 
 LARGEST_NOTICE_BYTES = 1 << 20
-NOTICES_PER_RUN = 200
+MAX_NOTICES_PER_RUN = 200
 """Largest number of events of one state that one run of the due task handles."""
 MAX_COUNTED_NOTICES = 1_000
 REFUSAL_BURST_SIZE, REFUSALS_PER_SECOND = 200, 5.0
@@ -193,7 +193,7 @@ class NoticeReceiver:
             return min(
                 MAX_COUNTED_NOTICES,
                 sum(
-                    payment_events.count_events_with_result(conn, word, MAX_COUNTED_NOTICES)
+                    payment_events.count_events_with_state(conn, word, MAX_COUNTED_NOTICES)
                     for word in _REFUSED_EVENT_STATES
                 ),
             )
@@ -229,7 +229,7 @@ class NoticeReceiver:
             0,
             Counter[str](),
         )
-        self._last_probed_id[event_state] = batch[-1].id if len(batch) == NOTICES_PER_RUN else 0
+        self._last_probed_id[event_state] = batch[-1].id if len(batch) == MAX_NOTICES_PER_RUN else 0
         for event in iterate_until_stopped(batch):
             if unanswered_by_source[event.source] >= MAX_CONSECUTIVE_UNANSWERED_QUESTIONS:
                 continue
@@ -253,7 +253,7 @@ class NoticeReceiver:
             0,
             self._read_events_with_state(common.EVENT_UNMATCHED, after_id=self._last_unmatched_id),
         )
-        self._last_unmatched_id = batch[-1].id if len(batch) == NOTICES_PER_RUN else 0
+        self._last_unmatched_id = batch[-1].id if len(batch) == MAX_NOTICES_PER_RUN else 0
         unanswered_by_source = Counter[str]()
         for event in iterate_until_stopped(batch):
             if unanswered_by_source[event.source] >= MAX_CONSECUTIVE_UNANSWERED_QUESTIONS:
@@ -281,4 +281,4 @@ class NoticeReceiver:
 
     def _read_events_with_state(self, event_state: str, after_id: int = 0) -> tuple[PaymentEvent, ...]:
         with self._context.database.read() as conn:
-            return payment_events.list_events_with_result(conn, event_state, NOTICES_PER_RUN, after_id)
+            return payment_events.list_events_with_state(conn, event_state, MAX_NOTICES_PER_RUN, after_id)

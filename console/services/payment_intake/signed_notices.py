@@ -38,7 +38,7 @@ from console.store.payments.payments import NewPayment
 _log = logging.getLogger("console.worker")
 
 SIGNATURE_HEADER = "x-notice-signature"
-MIN_NOTICE_KEY_LENGTH = 16
+MIN_NOTICE_KEY_CHARACTERS = 16
 """Number of characters below which `doctor` reports the key of a source. A shorter key is accepted nevertheless,
 because the sender may have set it."""
 NO_NOTICE_KEY_REASON = "no_key"
@@ -47,7 +47,7 @@ UNVERIFIED_NOTICE_RULE = WorkReason.UNVERIFIED_NOTICE
 NOTICE_SOURCE_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _CONTENT_SEPARATOR = "; "
 """Text between the contents of several notices in the column `observed` of a case."""
-_MAX_NAMES_WITHOUT_KEY = 64
+_MAX_SOURCE_NAMES_WITHOUT_KEY = 64
 """Largest number of names of sources without a key that are kept in memory."""
 _SIGNATURE_PATTERN = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 _PRINTABLE_PATTERN = re.compile(r"[!-~]{1,128}")
@@ -88,7 +88,7 @@ class SignedNoticeHandler:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
         self._keys: dict[str, str] = {}
-        self._names_without_key: set[str] = set()
+        self._source_names_without_key: set[str] = set()
         self._sources_without_key: set[str] = set()
 
     def check_notice(self, received_notice: ReceivedNotice) -> Callable[[], NoticeEffect]:
@@ -256,18 +256,18 @@ class SignedNoticeHandler:
         """Return the secret key of a source of notices; None if this desk has none. Each result is stored in memory,
         because reading a keyring may be slow.
 
-        A sender can invent any number of source names. So at most _MAX_NAMES_WITHOUT_KEY names without a key are
-        stored in memory. For further names the keyring is still read, but a missing key is not stored.
+        A sender can invent any number of source names. So at most _MAX_SOURCE_NAMES_WITHOUT_KEY names without a key
+        are stored in memory. For further names the keyring is still read, but a missing key is not stored.
         """
-        if notice_source in self._names_without_key or not NOTICE_SOURCE_NAME_PATTERN.fullmatch(notice_source):
+        if notice_source in self._source_names_without_key or not NOTICE_SOURCE_NAME_PATTERN.fullmatch(notice_source):
             return None
         key = self._keys.get(notice_source) or read_notice_key(self._context.settings, notice_source)
         if key:
             self._keys[notice_source] = key
             return key
-        if len(self._names_without_key) >= _MAX_NAMES_WITHOUT_KEY:
-            self._names_without_key.clear()
-        self._names_without_key.add(notice_source)
+        if len(self._source_names_without_key) >= _MAX_SOURCE_NAMES_WITHOUT_KEY:
+            self._source_names_without_key.clear()
+        self._source_names_without_key.add(notice_source)
         return None
 
     # Content

@@ -36,8 +36,8 @@ from console.services.payments import next_work as payment_work
 from console.services.payments import order_columns, order_status, timeout_start
 from console.services.payments.listed_facts import (
     FACT_SEPARATOR,
+    close_case_that_lacks_a_fact,
     end_acknowledged_case,
-    end_case_that_lacks_a_fact,
 )
 from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
 from console.services.process.context import ServiceContext
@@ -370,7 +370,7 @@ def _open_case(context: ServiceContext, tx: Transaction, payment: Payment, effec
     observed: str | None = effect.case_observed
     if effect.case_rule == WorkReason.PAID_TWICE:
         captures = effect.case_observed.split(FACT_SEPARATOR)
-        observed = end_case_that_lacks_a_fact(context, tx, payment.id, WorkReason.PAID_TWICE, captures).case_text
+        observed = close_case_that_lacks_a_fact(context, tx, payment.id, WorkReason.PAID_TWICE, captures).case_text
     elif effect.case_rule is not None:
         end_acknowledged_case(context, tx, (PAYMENT_KIND, payment.id), effect.case_rule, effect.case_observed)
     return observed is not None and cases.open_case(

@@ -33,7 +33,7 @@ class ListedFacts:
     case_text: str | None
 
 
-def end_case_that_lacks_a_fact(
+def close_case_that_lacks_a_fact(
     context: ServiceContext,
     tx: Transaction,
     payment_id: int,

@@ -15,7 +15,7 @@ from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS, compute_ne
 from console.services.audit import refusals
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_columns
-from console.services.payments.listed_facts import FACT_SEPARATOR, end_case_that_lacks_a_fact
+from console.services.payments.listed_facts import FACT_SEPARATOR, close_case_that_lacks_a_fact
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
 from console.store.alerts import alerts
@@ -117,7 +117,7 @@ def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: P
         if is_paid_twice:
             expected = f"{order.merch_txn_id} is {order.state}"
             facts = [f"{len(paid_payments)} payments"]
-            observed = end_case_that_lacks_a_fact(context, tx, payment.id, WorkReason.PAID_TWICE, facts).case_text
+            observed = close_case_that_lacks_a_fact(context, tx, payment.id, WorkReason.PAID_TWICE, facts).case_text
             if observed is not None:
                 payment_work.open_case(context, tx, payment.id, WorkReason.PAID_TWICE, observed, expected)
         return is_paid_twice

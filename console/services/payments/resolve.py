@@ -46,7 +46,7 @@ from console.services.payments.apply_report import (
     ReportWithSource,
     apply_report,
 )
-from console.services.payments.probe import PaymentProber, find_report, may_contain_payment, read_question_time
+from console.services.payments.probe import PaymentProber, find_report, may_answer_contain_payment, read_question_time
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
@@ -400,7 +400,7 @@ def _refuse_unpaid_decision_against_answer(answer: Outcome[PaymentReport], payme
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": ForeignText(report.provider_state)}
         )
-    if answer.kind is OutcomeClass.UNKNOWN and may_contain_payment(answer.reason, answer.status):
+    if answer.kind is OutcomeClass.UNKNOWN and may_answer_contain_payment(answer.reason, answer.status):
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": EvidenceMismatchReason.UNUSABLE_ANSWER}
         )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from console.domain.records import WorkReason
 from console.services.payments import next_work as payment_work
-from console.services.payments.listed_facts import end_case_that_lacks_a_fact
+from console.services.payments.listed_facts import close_case_that_lacks_a_fact
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.refunds import refunds
@@ -15,12 +15,12 @@ def open_case_of_unknown_refunds(
     context: ServiceContext, tx: Transaction, payment_id: int, refunds: Sequence[str]
 ) -> bool:
     """Open a case about those `refunds` of the payment that no person has acknowledged yet. If a case is already open
-    and lacks one of them, the new case replaces it (see `end_case_that_lacks_a_fact`). Return False if people have
+    and lacks one of them, the new case replaces it (see `close_case_that_lacks_a_fact`). Return False if people have
     acknowledged all of `refunds`, otherwise True. Each text in `refunds` begins with the refund's key. Raises
     RunAgain if another process has just ended the case.
     """
     rule = WorkReason.UNKNOWN_REFUND
-    listed_refunds = end_case_that_lacks_a_fact(
+    listed_refunds = close_case_that_lacks_a_fact(
         context, tx, payment_id, rule, refunds, lambda key: is_refund_of_this_console(tx, payment_id, key)
     )
     if listed_refunds.case_text is not None:

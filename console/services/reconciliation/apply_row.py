@@ -31,7 +31,7 @@ from console.domain.tasks.records import ReconciliationDifference, Reconciliatio
 from console.services.payment_intake.import_payment import PaymentImporter
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportWithSource, apply_report
-from console.services.payments.listed_facts import end_case_that_lacks_a_fact
+from console.services.payments.listed_facts import close_case_that_lacks_a_fact
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
@@ -127,7 +127,7 @@ class HistoryRowApplier:
         if further_id is None:
             return
         context, rule = self._context, WorkReason.PAID_TWICE
-        observed = end_case_that_lacks_a_fact(context, tx, payment.id, rule, [further_id]).case_text
+        observed = close_case_that_lacks_a_fact(context, tx, payment.id, rule, [further_id]).case_text
         if observed is not None:
             payment_work.open_case(context, tx, payment.id, rule, observed, expected)
 

@@ -155,7 +155,9 @@ class StoredReconciliationRun:
     def fail_run(self, reason: str) -> None:
         """Set the run's state to failed, with this reason code. A failed run is never continued."""
         self.run = self._context.write(
-            lambda tx: self._save_run_progress(tx, Counter(), state=reconciliations.RUN_FAILED, reason=reason[:64])
+            lambda tx: self._save_run_progress(
+                tx, Counter(), state=reconciliations.FAILED_RUN_STATE, reason=reason[:64]
+            )
         )
 
     def end_run(self, record_end: Callable[[Transaction, ReconciliationRun], None]) -> ReconciliationRun:
@@ -165,7 +167,7 @@ class StoredReconciliationRun:
         self.store_progress()
 
         def write_end(tx: Transaction) -> ReconciliationRun:
-            ended_run = self._save_run_progress(tx, Counter(), state=reconciliations.RUN_DONE)
+            ended_run = self._save_run_progress(tx, Counter(), state=reconciliations.DONE_RUN_STATE)
             record_end(tx, ended_run)
             leases.release(tx.conn, self._lease)
             return ended_run

@@ -143,7 +143,7 @@ def _make_run_items(conn: Connection, runs: Sequence[ReconciliationRun]) -> tupl
     """Return the runs as items for the screen. While a process holds a provider's lease, the provider's unfinished
     run that changed last is shown as running.
     """
-    providers_with_open_run = {run.provider for run in runs if run.state == reconciliations.RUN_RUNNING}
+    providers_with_open_run = {run.provider for run in runs if run.state == reconciliations.RUNNING_RUN_STATE}
     running_ids = {_find_running_run_id(conn, provider) for provider in providers_with_open_run}
     return tuple(_make_run_item(run, is_running=run.id in running_ids) for run in runs)
 
@@ -160,7 +160,7 @@ def _find_lease_holder(conn: Connection, provider: str) -> LeaseHolder | None:
 
 
 def _make_run_item(run: ReconciliationRun, *, is_running: bool) -> ReconciliationRunItem:
-    is_resumable = run.state == reconciliations.RUN_RUNNING and not is_running
+    is_resumable = run.state == reconciliations.RUNNING_RUN_STATE and not is_running
     return ReconciliationRunItem(
         run.id, run.provider, run.from_day, run.to_day, RunState.RESUMABLE if is_resumable else RunState(run.state),
         matched_count=run.matched, imported_count=run.imported, missing_at_provider_count=run.missing_there,

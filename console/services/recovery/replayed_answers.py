@@ -33,7 +33,7 @@ from console.services.refunds import records as refund_records
 from console.store.credit_checks import joined_reads
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
-from console.store.operations.request_ids import USE_ANSWERED, RequestIdUse
+from console.store.operations.request_ids import ANSWERED_USE_STATE, RequestIdUse
 from console.store.payments import orders, payments
 from console.store.records import any_record, evidence, notes
 from console.store.refunds import approvals, refunds
@@ -128,7 +128,7 @@ def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) ->
         if refund.state is RefundState.APPROVED:
             if operation.outcome_class in _ERROR_CODE_OF_OUTCOME_CLASS:
                 return _make_refusal_answer(operation, refund)
-            return CallAnswer(refund) if request_id_use.state == USE_ANSWERED else None
+            return CallAnswer(refund) if request_id_use.state == ANSWERED_USE_STATE else None
         return CallAnswer(refund)
 
     return find_answer
@@ -271,7 +271,7 @@ def _find_operation(
 def _was_never_sent(request_id_use: RequestIdUse, answers: Iterable[EvidenceItem]) -> bool:
     """True if the evidence `answers` shows that the first call sent nothing to the provider, and the answer to that
     call is not stored. A new call may then use the request id again."""
-    return request_id_use.state != USE_ANSWERED and any(
+    return request_id_use.state != ANSWERED_USE_STATE and any(
         answer.summary.startswith(_UNSENT_EVIDENCE_PREFIX) for answer in answers
     )
 

@@ -46,7 +46,7 @@ MAX_UNUSABLE_ANSWERS = 4
 can't be used; with the waits between them, these attempts take about an hour and a half. After that, a person must
 look at the answers. At this time the refund's time limit has not passed yet.
 """
-_ERROR_CODES_OF_ALL_REFUNDS = OWN_FAILURE_ERROR_CODES | {ErrorCode.DATABASE_WENT_BACK}
+_ERROR_CODES_CONCERNING_ALL_REFUNDS = OWN_FAILURE_ERROR_CODES | {ErrorCode.DATABASE_WENT_BACK}
 """Error codes of failures of the database or of this desk, and of a database that went back to an earlier state."""
 
 
@@ -211,7 +211,8 @@ def _concerns_all_refunds(error: Exception) -> bool:
     """True if the error doesn't depend on the single refund, so that every refund would fail with it now. An attempt
     that ends with such an error is not counted in the refund's work."""
     return isinstance(error, ConsoleError) and (
-        error.code in _ERROR_CODES_OF_ALL_REFUNDS or error.detail.get("reason") == NotAllowedReason.RIGHT_MISSING
+        error.code in _ERROR_CODES_CONCERNING_ALL_REFUNDS
+        or error.detail.get("reason") == NotAllowedReason.RIGHT_MISSING
     )
 
 

@@ -159,7 +159,9 @@ class RefundRequestService:
         refunds, newest first; `refund_limits` are the limits of its currency. If all money that is left is set aside,
         the rules are checked for a refund of this set-aside money.
         """
-        contradicted_refund, is_acknowledged = refund_rules.find_contradicted_refund(conn, payment_refunds)
+        contradicted_refund, is_acknowledged = refund_rules.find_contradicted_refund_and_acknowledgement(
+            conn, payment_refunds
+        )
         refund_facts = RefundFacts(
             payment=payment,
             order=None,
@@ -195,7 +197,9 @@ class RefundRequestService:
             reader = self._payment_providers.get_reader(payment.provider)
         except ConsoleError:
             return None  # this desk can't judge; the desk or worker that approves can
-        contradicted_refund, is_acknowledged = refund_rules.find_contradicted_refund(conn, payment_refunds)
+        contradicted_refund, is_acknowledged = refund_rules.find_contradicted_refund_and_acknowledgement(
+            conn, payment_refunds
+        )
         refund_facts = RefundFacts(
             payment=payment,
             order=None,

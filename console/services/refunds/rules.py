@@ -118,7 +118,7 @@ def read_facts_of_refunds(
     sum_by_maker_and_currency = refunds.read_sums_of_makers_since(conn, makers, midnight)
     active_makers = find_active_makers(context, conn, makers)
     contradictions = {
-        payment.id: find_contradicted_refund(conn, refunds_by_payment_id.get(payment.id, ()))
+        payment.id: find_contradicted_refund_and_acknowledgement(conn, refunds_by_payment_id.get(payment.id, ()))
         for payment in requested_payments
     }
     return tuple(
@@ -138,7 +138,9 @@ def read_facts_of_refunds(
     )
 
 
-def find_contradicted_refund(conn: Connection, payment_refunds: Sequence[Refund]) -> tuple[Refund | None, bool]:
+def find_contradicted_refund_and_acknowledgement(
+    conn: Connection, payment_refunds: Sequence[Refund]
+) -> tuple[Refund | None, bool]:
     """Return an ended refund in `payment_refunds` (the refunds of one payment) whose state the provider contradicts,
     and True if a person has acknowledged the contradiction. Return None and False if the provider contradicts no
     refund. If it contradicts several, return one that no person has acknowledged, if there is one.

@@ -19,7 +19,7 @@ from console.store.access import people_views
 from console.store.database.server import make_people_database_name, reads_views
 from console.store.schema import core as schema
 
-MAX_ROLE_NAME_LENGTH = 32
+MAX_ROLE_NAME_CHARACTERS = 32
 """Longest name of a role that MySQL accepts, in characters."""
 
 END_LOCK_HOLDER_PROCEDURE = "console_end_lock_holder"
@@ -229,13 +229,13 @@ def list_server_roles(roles: AbstractSet[str], *, asks_worker: bool) -> frozense
 
 def make_role_name(database: str, role: str) -> str:
     """Return the name of the server's role for a console role on this database. A name longer than
-    MAX_ROLE_NAME_LENGTH is shortened and gets a digest of the database's name.
+    MAX_ROLE_NAME_CHARACTERS is shortened and gets a digest of the database's name.
     """
     name = f"{database}/{role}"
-    if len(name) <= MAX_ROLE_NAME_LENGTH:
+    if len(name) <= MAX_ROLE_NAME_CHARACTERS:
         return name
     digest = sha256(database.encode()).hexdigest()[:6]
-    return f"{database[: MAX_ROLE_NAME_LENGTH - len(role) - 8]}~{digest}/{role}"
+    return f"{database[: MAX_ROLE_NAME_CHARACTERS - len(role) - 8]}~{digest}/{role}"
 
 
 def make_own_role_name(person_name: str) -> str:

@@ -31,7 +31,7 @@ _HOLDS_CLAIM_CONDITION = and_(
     or_(credit_checks.c.duplicate_of.is_(None), credit_checks.c.duplicate_of == UNDECIDED_CLAIM),
 )
 """SQL condition: the row holds a claim, or will compete for one, as soon as its number has thirteen digits."""
-_CLAIM_ORDER = (
+_CLAIM_SORT_ORDER = (
     credit_checks.c.credit_check_id.is_(None),
     credit_checks.c.purchased_at.desc(),
     credit_checks.c.expired_at.desc(),
@@ -156,7 +156,7 @@ def find_row_that_keeps_claim(conn: Connection, record_id: int, corporation_numb
     )
     # The row itself comes after every other row if it holds no claim.
     holds_no_claim = case((_HOLDS_CLAIM_CONDITION, 0), else_=1)
-    order = (credit_checks.c.operation_id.is_(None), holds_no_claim, *_CLAIM_ORDER)
+    order = (credit_checks.c.operation_id.is_(None), holds_no_claim, *_CLAIM_SORT_ORDER)
     first_id = conn.scalar(query.order_by(*order).limit(1))
     return None if first_id is None or first_id == record_id else int(first_id)
 
@@ -183,7 +183,7 @@ def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
     """Return the rows that must lose their claim, because another row has the same client and corporation number.
     Each result is (id, id of the row that gets the claim, number). The function reads the whole table once."""
     claim_holder_id = func.first_value(credit_checks.c.id).over(
-        partition_by=(credit_checks.c.client_id, credit_checks.c.number_key), order_by=_CLAIM_ORDER
+        partition_by=(credit_checks.c.client_id, credit_checks.c.number_key), order_by=_CLAIM_SORT_ORDER
     )
     ranked_rows = (
         select(credit_checks.c.id, credit_checks.c.number_key, claim_holder_id.label("stays"))

@@ -33,7 +33,7 @@ holds the claim of its client and corporation number.
 
 CLAIM_INDEX = "uq_credit_checks_claim"
 """Name of the unique index that allows only one live row per client and corporation number."""
-DATES_ZONE_NAME = "dates_zone"
+DATES_ZONE_META_NAME = "dates_zone"
 """Name of the column, and of the value in `console_meta`, that has the time zone of the dates of adopted rows."""
 
 _IN_PLACE_ALTER_OPTIONS = (", ALGORITHM=INSTANT", ", ALGORITHM=INPLACE, LOCK=NONE")
@@ -162,9 +162,9 @@ def _make_alter_sql(dialect: str, clauses: list[str]) -> str:
 
 def _make_column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: str, zone: str | None) -> str:
     """Return the clause of an ALTER statement that adds this column. `zone` becomes the default of the column
-    DATES_ZONE_NAME, unless it is None or the dates are in UTC."""
+    DATES_ZONE_META_NAME, unless it is None or the dates are in UTC."""
     default = _make_default_sql(column)
-    if column.name == DATES_ZONE_NAME and zone is not None and not table.has_utc_dates:
+    if column.name == DATES_ZONE_META_NAME and zone is not None and not table.has_utc_dates:
         default = f"'{zone}'"
     if column.name == "duplicate_of" and dialect != "sqlite":
         default = str(UNDECIDED_CLAIM)
@@ -215,7 +215,7 @@ def _make_derived_column_clause(column: SchemaColumn[Any], table: LegacyTable, d
         "seen_work": claim_sql.EFFECTIVE_WORK_SQL,
         "claim_number": claim_sql.make_claim_number_sql(dialect, source),
         "missing": claim_sql.IS_INCOMPLETE_SQL,
-        "disagrees": mismatch_sql.CREDIT_CHECK_SQL,
+        "disagrees": mismatch_sql.CREDIT_CHECK_MISMATCH_SQL,
     }
     kind, expression = _make_type_sql(column, dialect), expressions[column.name]
     return f"ADD COLUMN {column.name} {kind} AS ({expression}) VIRTUAL{_get_invisible_option(table)}"
@@ -323,4 +323,4 @@ def begin_adoption(conn: Connection, zone: str) -> str:
     """Store in `console_meta` that the table of credit checks waits for its adoption, and the time zone of the
     table's dates. If an earlier run has stored them, change nothing. Return the stored time zone."""
     migrate.write_meta(conn, migrate.ADOPTION_KEY, migrate.ADOPTION_WAITING)
-    return migrate.write_meta(conn, DATES_ZONE_NAME, zone)
+    return migrate.write_meta(conn, DATES_ZONE_META_NAME, zone)

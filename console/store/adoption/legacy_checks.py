@@ -32,7 +32,7 @@ _WIDTH_BY_TEXT_COLUMN = {"company_name": 255, "result": 20, "pdf_file_path": 255
 
 _COLUMNS_OF_BOTH_APPLICATIONS = frozenset({"created_at", "status"})
 """Columns of the console that the other application's table may have already, with the same meaning."""
-_EQUAL_COLUMNS = frozenset({"client_id", "corporation_number", "company_name", "result", "status"})
+_COLUMNS_WITH_REPEATED_VALUES = frozenset({"client_id", "corporation_number", "company_name", "result", "status"})
 """Columns in which two credit checks of one client and corporation number can have the same values."""
 _CONSTANT_PATTERN = re.compile(r"'.*'|[+-]?[0-9.]+", re.DOTALL)
 """Pattern of the SQL of a default that gives each new row the same value."""
@@ -134,7 +134,7 @@ def _find_refusing_indexes(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     the two rows can have the same values. An index with a condition, which SQLite allows, counts too, because its
     condition can include both rows."""
     our_index_names = {index.name for index in credit_checks.indexes}
-    equal_columns = _EQUAL_COLUMNS | {
+    equal_columns = _COLUMNS_WITH_REPEATED_VALUES | {
         column.name
         for column in table.columns.values()
         if column.name not in credit_checks.c and _CONSTANT_PATTERN.fullmatch(column.default or "")

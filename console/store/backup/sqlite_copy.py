@@ -31,7 +31,7 @@ _META_TABLES = ("console_meta", OWN_VERSION_TABLE, "alembic_version")
 _META_QUERY = "SELECT name, value FROM console_meta"
 _PURCHASE_ACTION = AuditAction.CREDIT_CHECK_PURCHASE.value
 _START_ACTION = AuditAction.PAYMENT_START.value
-_ENDED_STATES = ", ".join(f"'{state.value}'" for state in sorted(ENDED_WITHOUT_MONEY_STATES))
+_ENDED_STATES_SQL = ", ".join(f"'{state.value}'" for state in sorted(ENDED_WITHOUT_MONEY_STATES))
 # The purchases of the journal but the refused ones, and those that the database had lost already
 _JOURNAL_PURCHASES_QUERY = (
     "SELECT o.id, o.action, o.client_id, o.corporation_number, o.subject_id, o.operator, o.desk, o.started_at,"  # noqa: S608  # constants
@@ -51,7 +51,7 @@ _JOURNAL_STARTS_QUERY = (
     " o.fingerprint, p.provider || ':' || p.merchant_payment_id, p.asked_minor, NULL"
     " FROM operations o JOIN payments p ON p.id = o.subject_id AND p.operation_id = o.id"
     f" WHERE o.action = '{_START_ACTION}' AND o.state <> '{OperationState.FAILED.value}'"
-    f" AND NOT (p.status IN ({_ENDED_STATES}) AND p.certainty = 'known')"
+    f" AND NOT (p.status IN ({_ENDED_STATES_SQL}) AND p.certainty = 'known')"
 )
 _NEWEST_AUDIT_ROW_QUERY = "SELECT session, seq, id, hash FROM audit_log ORDER BY id DESC LIMIT 1"
 

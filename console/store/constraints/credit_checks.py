@@ -33,7 +33,7 @@ _WIDEST_ZONE_HOURS = 15
 UTC.
 """
 
-_LARGEST_LAG_SECONDS = 5
+_LARGEST_CLOCK_LAG_SECONDS = 5
 """Largest accepted difference (seconds) between `superseded_at`, the instant of a renewal, and the server's clock."""
 
 _COLUMNS_NEVER_CHANGED = ("id", "client_id", "renews", "operation_id", "asked_at", "created_at", "dates_zone")
@@ -47,9 +47,9 @@ _SUCCESS_STATE_SQL = f"'{CheckState.SUCCESS.value}'"
 _ERROR_STATE_SQL = f"'{CheckState.ERROR.value}'"
 _KNOWN_CERTAINTY_SQL = f"'{Certainty.KNOWN.value}'"
 _UNKNOWN_CERTAINTY_SQL = f"'{Certainty.UNKNOWN.value}'"
-_WORK_STATES = ", ".join(f"'{state.value}'" for state in WorkState)
+_WORK_STATES_SQL = ", ".join(f"'{state.value}'" for state in WorkState)
 _HAS_VALID_STATUS_SQL = has_state_sql("NEW.status", CheckState)
-_HAS_VALID_WORK_STATE_SQL = f"(NEW.work_state IS NULL OR CAST(NEW.work_state AS BINARY) IN ({_WORK_STATES}))"
+_HAS_VALID_WORK_STATE_SQL = f"(NEW.work_state IS NULL OR CAST(NEW.work_state AS BINARY) IN ({_WORK_STATES_SQL}))"
 _OUTCOME_CONDITION_TEMPLATE = "(NEW.status = OLD.status OR NEW.status <> {0} OR {1})"
 """SQL template: the UPDATE doesn't change the state to {0}, or the condition {1} is true."""
 _OLD_NUMBER_KEY_SQL = NUMBER_KEY_SQL["mysql"].replace("corporation_number", "OLD.corporation_number")
@@ -203,7 +203,7 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
         f"{are_unchanged_sql('superseded_at')} OR (OLD.superseded_at IS NULL AND {_WAS_RENEWABLE_SQL}"
         " AND NEW.superseded_by IS NULL"
         f" AND OLD.expired_at <= {UTC_NOW_SQL} + INTERVAL {_WIDEST_ZONE_HOURS} HOUR"
-        f" AND ABS(TIMESTAMPDIFF(SECOND, {UTC_NOW_SQL}, NEW.superseded_at)) <= {_LARGEST_LAG_SECONDS}"
+        f" AND ABS(TIMESTAMPDIFF(SECOND, {UTC_NOW_SQL}, NEW.superseded_at)) <= {_LARGEST_CLOCK_LAG_SECONDS}"
         f" AND ({_DIGITS_TEMPLATE.format(_OLD_NUMBER_KEY_SQL)}"
         f" OR {_DIGITS_TEMPLATE.format('NEW.corporation_number')}))"
         " OR (NEW.superseded_at IS NULL AND OLD.superseded_by IS NULL)"

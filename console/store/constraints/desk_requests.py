@@ -32,7 +32,7 @@ from console.store.constraints.sql_expressions import (
     is_allowed_step_sql,
     make_count_sql,
 )
-from console.store.operations.request_ids import USE_ANSWERED, USE_RUNNING
+from console.store.operations.request_ids import ANSWERED_USE_STATE, RUNNING_USE_STATE
 
 MAX_WAITING_REQUESTS = 100
 """Largest number of requests of one person that wait for a worker at the same time. Requests for audit entries aren't
@@ -76,7 +76,7 @@ _MAY_HAVE_BEGUN_SQL = (
     f"(OLD.action IN ({_ACTIONS_WITHOUT_REQUEST_ID_SQL}) OR "
     + exists_sql(
         "request_ids u WHERE u.person = OLD.who AND u.request_id = COALESCE(OLD.request_id, OLD.id)"
-        f" AND (u.state = '{USE_ANSWERED}' OR (u.state = '{USE_RUNNING}'"
+        f" AND (u.state = '{ANSWERED_USE_STATE}' OR (u.state = '{RUNNING_USE_STATE}'"
         f" AND (u.subject_kind IS NOT NULL OR {is_live_lease_sql('u')})))"
     )
     + ")"

@@ -253,18 +253,18 @@ _PAYMENT_UPDATE_RULES = (
         "what completed refunds gave back is refunded",
     ),
 )
-FINAL_NOTICE_RESULTS = ("booked", "kept", "unchanged")
-FIRST_NOTICE_RESULTS = (*FINAL_NOTICE_RESULTS, "announced", "queued", "refused", "refused_to_ask", "unmatched")
+FINAL_EVENT_STATES = ("booked", "kept", "unchanged")
+FIRST_EVENT_STATES = (*FINAL_EVENT_STATES, "announced", "queued", "refused", "refused_to_ask", "unmatched")
 """Results (column `done`) that a notice may have when it is inserted."""
-_QUEUED_NOTICE_RESULT = "'queued'"
+_QUEUED_EVENT_STATE_SQL = "'queued'"
 _HINT_PROVIDERS = tuple(
     provider.name for provider in list_providers_of_type(ProviderTraits) if provider.notice_source is NoticeKind.HINTS
 )
 """Providers whose notices may be queued again. Such a notice only makes the console query the payment, whose state
 may have changed since the last query.
 """
-_NOTICE_RESULT_STEPS = (
-    *(f"{before}>{end}" for before in ("queued", "unmatched") for end in FINAL_NOTICE_RESULTS),
+_EVENT_STATE_STEPS = (
+    *(f"{before}>{end}" for before in ("queued", "unmatched") for end in FINAL_EVENT_STATES),
     "refused_to_ask>refused_asked",
 )
 
@@ -338,7 +338,7 @@ PAYMENT_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
             f"{equals_sql('NEW.who', 'me')} AND {has_role_sql(WORKER)}",
             "the worker keeps what is told, in its own name",
         ),
-        TriggerRule(f"CAST(NEW.done AS BINARY) IN {_make_sql_list(FIRST_NOTICE_RESULTS)}", "no such end of a notice"),
+        TriggerRule(f"CAST(NEW.done AS BINARY) IN {_make_sql_list(FIRST_EVENT_STATES)}", "no such end of a notice"),
     ),
     ("payment_events", "UPDATE"): (
         TriggerRule(
@@ -351,9 +351,9 @@ PAYMENT_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
         ),
         TriggerRule(
             f"{are_unchanged_sql('done')} OR CONCAT(CAST(OLD.done AS BINARY), '>', CAST(NEW.done AS BINARY)) IN"
-            f" {_make_sql_list(_NOTICE_RESULT_STEPS)}"
+            f" {_make_sql_list(_EVENT_STATE_STEPS)}"
             + "".join(
-                f" OR (NEW.source = '{name}' AND {equals_sql('NEW.done', _QUEUED_NOTICE_RESULT)}"
+                f" OR (NEW.source = '{name}' AND {equals_sql('NEW.done', _QUEUED_EVENT_STATE_SQL)}"
                 " AND NEW.payment_id IS NOT NULL)"
                 for name in _HINT_PROVIDERS
             ),

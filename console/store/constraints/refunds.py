@@ -68,7 +68,7 @@ _REFUND_KIND = "'refund'"
 LONGEST_DECISION_HOURS = 73
 """Largest time (hours) from a request to its `decide_by`: three days, and one hour for a difference between clocks.
 """
-LARGEST_LAG_SECONDS = 2
+LARGEST_CLOCK_LAG_SECONDS = 2
 """Largest accepted difference (seconds) between a desk's clock and the server's."""
 NAME_OF_REFUND_CALL = "refund"
 """Name of the provider call that sends a refund. The stored answer to this call (a row of `evidence`) has the
@@ -107,15 +107,15 @@ are approvers now count, and never the maker's.
 
 
 def _add_clock_lag_sql(instant_sql: str) -> str:
-    """Return SQL of an instant: `instant_sql` (SQL) plus LARGEST_LAG_SECONDS."""
-    return f"{instant_sql} + INTERVAL {LARGEST_LAG_SECONDS} SECOND"
+    """Return SQL of an instant: `instant_sql` (SQL) plus LARGEST_CLOCK_LAG_SECONDS."""
+    return f"{instant_sql} + INTERVAL {LARGEST_CLOCK_LAG_SECONDS} SECOND"
 
 
 def _make_is_present_time_sql(column: str) -> str:
     """Return an SQL condition: the instant in `column` differs from the present time of the server's clock by at most
-    LARGEST_LAG_SECONDS.
+    LARGEST_CLOCK_LAG_SECONDS.
     """
-    return f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW_SQL}, {column})) <= {LARGEST_LAG_SECONDS} * 1000000"
+    return f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW_SQL}, {column})) <= {LARGEST_CLOCK_LAG_SECONDS} * 1000000"
 
 
 _IS_ACTIVE_MAKER_SQL = f"p.disabled_at IS NULL AND ({person_has_role_sql(*sorted(MAKER_ROLES))})"
@@ -198,7 +198,7 @@ _NEEDS_SECOND_CHECKER_SQL = exists_sql(
     "limits l JOIN payments p ON p.id = NEW.payment_id WHERE l.currency = NEW.currency AND ("
     f"(l.name = '{SECOND_CHECKER_TODAY}' AND l.value < NEW.refund_amount + {_MAKER_SUM_TODAY_SQL})"
     f" OR (l.name = '{SECOND_CHECKER_AGE}' AND NOT COALESCE(p.paid_at >="
-    f" {UTC_NOW_SQL} - INTERVAL {LARGEST_LAG_SECONDS} SECOND - INTERVAL l.value DAY, FALSE))"
+    f" {UTC_NOW_SQL} - INTERVAL {LARGEST_CLOCK_LAG_SECONDS} SECOND - INTERVAL l.value DAY, FALSE))"
     f" OR (l.name = '{SECOND_CHECKER_PAYER}' AND l.value < {_PAYER_REFUND_COUNT_SQL})"
     f" OR (l.name = CONCAT('{PROVIDER_CONDITION_PREFIX}', p.provider) AND l.value < NEW.refund_amount))"
 )

@@ -49,11 +49,11 @@ from console.store.operations.journal import MONEY_ACTION_BY_KIND
 
 LONGEST_LEASE_MS = 600_000
 """Longest time (milliseconds) from now to the expiry that a lease may get."""
-LONGEST_PAUSE_MS = 3_600_000
+LONGEST_CALL_PAUSE_MS = 3_600_000
 """Largest time (milliseconds) from now to `not_before`, the start of the next permitted call to a provider. Without
 this limit one account could stop the calls of all desks.
 """
-LARGEST_LAG_MICROSECONDS = 2_000_000
+LARGEST_CLOCK_LAG_MICROSECONDS = 2_000_000
 """Largest accepted difference (microseconds) between the time of an audit row and the server's clock."""
 
 _dialect = mysql.dialect()
@@ -102,7 +102,7 @@ _AUDIT_ROW_INSERT_RULES = (
         "a worker's entry in a person's name names the request and the worker",
     ),
     TriggerRule(
-        f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW_SQL}, NEW.at)) <= {LARGEST_LAG_MICROSECONDS}",
+        f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW_SQL}, NEW.at)) <= {LARGEST_CLOCK_LAG_MICROSECONDS}",
         AUDIT_TIME_MESSAGE,
     ),
     TriggerRule(f"NEW.what <> '{ROOT}' OR {has_role_sql(WORKER)}", "a root of the trail is a worker's to write"),
@@ -179,7 +179,7 @@ _FINAL_OPERATION_COLUMNS = (
     "answer_key",
 )
 _CALL_PAUSE_RULE = TriggerRule(
-    f"NEW.lease_clock = {_CLOCK_ID_SQL} AND NEW.not_before <= {_NOW_SQL} + {LONGEST_PAUSE_MS}",
+    f"NEW.lease_clock = {_CLOCK_ID_SQL} AND NEW.not_before <= {_NOW_SQL} + {LONGEST_CALL_PAUSE_MS}",
     "no call is put off for hours",
 )
 _IS_OWN_OPERATION_SQL = "(OLD.state = 'calling' AND CAST(OLD.operator AS BINARY) = me)"

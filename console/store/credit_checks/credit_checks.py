@@ -39,7 +39,7 @@ from console.store.database.compare_and_swap import (
 )
 from console.store.database.compare_and_swap import make_work_values as make_work_values
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
-from console.store.database.deferred_statements import execute_later
+from console.store.database.deferred_statements import execute_with_next_statement
 from console.store.database.instants import convert_to_naive_utc, read_current_time
 from console.store.schema.core import alerts, credit_checks
 
@@ -496,12 +496,14 @@ def change_record(conn: Connection, record: CreditCheck, now: datetime, **values
     announce_change(conn, record.id, now)
 
 
-def change_record_later(conn: Connection, record: CreditCheck, now: datetime, **values: object) -> None:
-    """Write `values` into the columns of a credit check like `change_record`, but by `execute_later`: a later
-    statement of the transaction may raise StaleRow instead of this function. The caller must execute such a later
-    statement, for example that of an audit entry."""
+def change_record_with_next_statement(conn: Connection, record: CreditCheck, now: datetime, **values: object) -> None:
+    """Write `values` into the columns of a credit check like `change_record`, but by `execute_with_next_statement`: a
+    later statement of the transaction may raise StaleRow instead of this function. The caller must execute such a
+    later statement, for example that of an audit entry."""
     statement, parameters = _make_versioned_update(record, now, values)
-    execute_later(conn, statement, parameters, lambda row_count: _require_changed_row(record, row_count))
+    execute_with_next_statement(
+        conn, statement, parameters, lambda row_count: _require_changed_row(record, row_count)
+    )
     announce_change(conn, record.id, now)
 
 

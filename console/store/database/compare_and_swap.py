@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Insert, Integer, Select, Table, Update, bindp
 
 from console.domain.records import Work, WorkState
 from console.domain.transitions.tables import ForbiddenTransition
-from console.store.database.deferred_statements import execute_later
+from console.store.database.deferred_statements import execute_with_next_statement
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.core import changes
@@ -131,6 +131,6 @@ def make_due_query(table: Table, rows_query: Select[Any]) -> Select[Any]:
 def announce_change(conn: Connection, kind: str, record_id: int, now: datetime) -> None:
     """Insert a row into the change feed (the table `changes`), from which windows learn that this record has
     changed."""
-    execute_later(
+    execute_with_next_statement(
         conn, _INSERT_CHANGE_STATEMENT, {"kind": kind, "subject_id": record_id, "at": convert_to_naive_utc(now)}
     )

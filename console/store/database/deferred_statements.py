@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Executable
 
 
-def execute_later(
+def execute_with_next_statement(
     conn: Connection,
     statement: Executable,
     parameters: Mapping[str, object],

@@ -22,7 +22,7 @@ from console.settings.private_files import find_unwritable_path, has_free_descri
 from console.store.database import error_codes, retry_policy
 from console.store.database import server as server_engine
 from console.store.database import sqlite as sqlite_engine
-from console.store.database.deferred_statements import execute_later
+from console.store.database.deferred_statements import execute_with_next_statement
 from console.store.database.error_codes import RunAgain
 from console.store.database.sqlite import BUSY_TIMEOUT_SECONDS
 from console.store.database.sqlite_write_queue import WriteQueueLock
@@ -102,7 +102,7 @@ class Database:
         self._write_queue = WriteQueueLock(self.file)
         self._path = str(self.file) if self.file else None
         self._file_identity: tuple[int, int] | None = None
-        self._has_lost_log = False
+        self._has_lost_wal = False
         self._has_connected = False
         self._is_closed = False
 
@@ -267,7 +267,7 @@ class Database:
         with self._write_queue.hold_writer_lock(), self._open_sqlite_transaction("BEGIN IMMEDIATE") as conn:
             self._check_database_if_due(conn)
             if self._path is not None:
-                sqlite_engine.store_log_identity(conn, self._path)
+                sqlite_engine.store_wal_identity(conn, self._path)
             yield Transaction(conn)
             self._require_same_file(conn)
 
@@ -290,7 +290,7 @@ class Database:
             def remember_request(_row_count: int) -> None:
                 info[_EXECUTED_REQUEST_KEY] = request
 
-            execute_later(conn, _SET_EXECUTED_REQUEST_STATEMENT, {"request": request}, remember_request)
+            execute_with_next_statement(conn, _SET_EXECUTED_REQUEST_STATEMENT, {"request": request}, remember_request)
 
     def _commit_transaction(self, tx: Transaction) -> None:
         """Commit `tx`. The server may fail to answer whether it has committed or undone `tx`. Then use
@@ -373,7 +373,7 @@ class Database:
             return
         try:
             file_identity = read_file_identity(self._path)
-            is_log_lost = conn is not None and sqlite_engine.has_lost_log(conn, self._path)
+            is_wal_lost = conn is not None and sqlite_engine.has_lost_wal(conn, self._path)
         except OSError as error:
             cause: DatabaseUnreachableDetail = {"file": self._path, "cause": error.strerror or str(error)}
             raise ConsoleError(
@@ -383,8 +383,8 @@ class Database:
             self._file_identity = file_identity
         elif file_identity != self._file_identity:
             self._raise_file_replaced(self._path)
-        self._has_lost_log = self._has_lost_log or is_log_lost
-        if self._has_lost_log:  # also on a new connection: SQLite shares the index of the deleted log in a process
+        self._has_lost_wal = self._has_lost_wal or is_wal_lost
+        if self._has_lost_wal:  # also on a new connection: SQLite shares the index of the deleted log in a process
             self._raise_file_replaced(self._path)
 
     @staticmethod

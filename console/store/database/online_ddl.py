@@ -1,5 +1,5 @@
 """Changes a table of a server while other sessions use it. The statements of these sessions wait for at most
-LONGEST_WAIT_SECONDS.
+LONGEST_LOCK_WAIT_SECONDS.
 
 An ALTER needs an exclusive metadata lock for a moment. While it waits for a transaction that uses the table, all
 later statements on the table must also wait. So a thread with another connection watches the ALTER and cancels it if
@@ -21,7 +21,7 @@ from console.domain.process.daemon_threads import DaemonThread
 from console.store.database import error_codes
 from console.store.database.engine import Database
 
-LONGEST_WAIT_SECONDS = 0.3
+LONGEST_LOCK_WAIT_SECONDS = 0.3
 """Longest time (seconds) for which other sessions may wait behind a waiting ALTER."""
 
 LONGEST_RETRY_SECONDS = 180.0
@@ -75,7 +75,8 @@ def alter_table(database: Database, sql: str, is_done: CompletionCheck) -> None:
 
 
 def _run_watched_statement(database: Database, sql: str) -> None:
-    """Run the ALTER statement `sql` on a separate connection, and cancel it if it waits for LONGEST_WAIT_SECONDS."""
+    """Run the ALTER statement `sql` on a separate connection, and cancel it if it waits for
+    LONGEST_LOCK_WAIT_SECONDS."""
     lock_wait_watch = _LockWaitWatch(database)
     with database.engine.connect() as conn:
         # A limit in case this process dies while the ALTER waits.
@@ -97,7 +98,7 @@ def _run_watched_statement(database: Database, sql: str) -> None:
 
 class _LockWaitWatch:
     """Watches an ALTER from a thread with another connection. Cancels the ALTER if it waits for a metadata lock
-    for LONGEST_WAIT_SECONDS."""
+    for LONGEST_LOCK_WAIT_SECONDS."""
 
     def __init__(self, database: Database) -> None:
         self.was_cancelled = False
@@ -123,7 +124,7 @@ class _LockWaitWatch:
                         "metadata lock" in str(conn.scalar(_STATEMENT_STATE_QUERY, {"id": connection_id})).lower()
                     )
                     waiting_since = (waiting_since or time.monotonic()) if is_waiting else None
-                    if waiting_since is not None and time.monotonic() - waiting_since >= LONGEST_WAIT_SECONDS:
+                    if waiting_since is not None and time.monotonic() - waiting_since >= LONGEST_LOCK_WAIT_SECONDS:
                         self._kill_query(conn, connection_id)
                         waiting_since = None
             except (ConsoleError, DBAPIError) as error:  # without the watch, lock_wait_timeout limits the wait

@@ -6,8 +6,8 @@ A server executes the statements of a packet in their order, even if an earlier 
 with a failed statement is never committed. COMMIT is only sent after all answers have been read. After an error, each
 later statement, and COMMIT, raises this error until ROLLBACK.
 
-`deferred_statements.execute_later` defers a statement. Only MariaDB gets several statements in one packet, because
-MySQL doesn't document what it does with them.
+`deferred_statements.execute_with_next_statement` defers a statement. Only MariaDB gets several statements in one
+packet, because MySQL doesn't document what it does with them.
 """
 
 import struct

@@ -20,31 +20,31 @@ _CONNECTION_PRAGMAS = (
     "foreign_keys=ON",
     f"busy_timeout={int(BUSY_TIMEOUT_SECONDS * 1000)}",
 )
-_LOG_SUFFIX = "-wal"
-_LOG_IDENTITY_KEY = "log_identity"
+_WAL_SUFFIX = "-wal"
+_WAL_IDENTITY_KEY = "wal_identity"
 """Key in `Connection.info`: the identity of the write-ahead log that the connection uses."""
 
 
-def store_log_identity(conn: Connection, path: str) -> None:
+def store_wal_identity(conn: Connection, path: str) -> None:
     """Store the identity of the write-ahead log that this connection to the SQLite file `path` uses, unless an
     identity is stored already. The connection must have opened the log: in a new, empty file only a write transaction
     does so.
     """
-    _store_log_identity(conn.info, path)
+    _store_wal_identity(conn.info, path)
 
 
-def _store_log_identity(info: dict[Any, Any], path: str) -> None:
-    if info.get(_LOG_IDENTITY_KEY) is None:
-        info[_LOG_IDENTITY_KEY] = read_file_identity(path + _LOG_SUFFIX)
+def _store_wal_identity(info: dict[Any, Any], path: str) -> None:
+    if info.get(_WAL_IDENTITY_KEY) is None:
+        info[_WAL_IDENTITY_KEY] = read_file_identity(path + _WAL_SUFFIX)
 
 
-def has_lost_log(conn: Connection, path: str) -> bool:
+def has_lost_wal(conn: Connection, path: str) -> bool:
     """True if the write-ahead log that this connection uses is no longer next to the SQLite file `path`, because
     another program has deleted or replaced it. SQLite itself deletes it only after the last connection of all
-    processes was closed. False if `store_log_identity` has stored nothing.
+    processes was closed. False if `store_wal_identity` has stored nothing.
     """
-    identity = conn.info.get(_LOG_IDENTITY_KEY)
-    return identity is not None and identity != read_file_identity(path + _LOG_SUFFIX)
+    identity = conn.info.get(_WAL_IDENTITY_KEY)
+    return identity is not None and identity != read_file_identity(path + _WAL_SUFFIX)
 
 
 def _decode_text(content: bytes) -> str:
@@ -79,7 +79,7 @@ def open_engine(url: URL) -> Engine:
         if url.database and url.database != ":memory:":
             with suppress(OSError):  # the transaction reports it
                 if Path(url.database).stat().st_size:
-                    _store_log_identity(record.info, url.database)
+                    _store_wal_identity(record.info, url.database)
         lease_clock.register_functions(dbapi)
 
     return engine

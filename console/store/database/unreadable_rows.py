@@ -20,7 +20,7 @@ READ_ERRORS = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError,
 """Exceptions that the conversion of a damaged row can raise. An unreachable database raises other exceptions."""
 MAX_LOGGED_ROWS = 1_000
 """Largest number of unreadable rows that one process logs and reports."""
-LONGEST_UNREADABLE_CHARACTERS = 200
+LONGEST_UNREADABLE_DETAIL_CHARACTERS = 200
 """Largest number of characters that are returned of an audit detail that can't be read."""
 _log = logging.getLogger("console.store")
 
@@ -121,7 +121,7 @@ def parse_audit_detail(text: str) -> dict[str, object]:
         detail = json.loads(text, object_pairs_hook=_make_object_without_repeated_keys)
     except (ValueError, RecursionError):
         detail = None
-    return detail if isinstance(detail, dict) else {"unreadable": text[:LONGEST_UNREADABLE_CHARACTERS]}
+    return detail if isinstance(detail, dict) else {"unreadable": text[:LONGEST_UNREADABLE_DETAIL_CHARACTERS]}
 
 
 def _make_object_without_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:

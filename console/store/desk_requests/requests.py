@@ -50,7 +50,7 @@ from console.store.database.lease_clock import lease_clock_id, make_is_live_cond
 from console.store.database.server import avoid_lock_waits
 from console.store.database.transaction import make_locking_read
 from console.store.operations.leases import HoldingProcess
-from console.store.operations.request_ids import USE_ANSWERED, USE_RUNNING
+from console.store.operations.request_ids import ANSWERED_USE_STATE, RUNNING_USE_STATE
 from console.store.schema.core import request_files, request_ids, requests
 
 _MAX_TAKABLE_REQUESTS = 20
@@ -69,9 +69,9 @@ _MAY_HAVE_BEGUN_CONDITION = or_(
         request_ids.c.person == requests.c.who,
         request_ids.c.request_id == func.coalesce(requests.c.request_id, requests.c.id),
         or_(
-            request_ids.c.state == USE_ANSWERED,
+            request_ids.c.state == ANSWERED_USE_STATE,
             and_(
-                request_ids.c.state == USE_RUNNING,
+                request_ids.c.state == RUNNING_USE_STATE,
                 or_(
                     request_ids.c.subject_kind.is_not(None),
                     make_is_live_condition(request_ids.c.lease_clock, request_ids.c.lease_expires),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 REQUEST_TIMEOUT_SECONDS = 20.0
 """Time limit (seconds) of one small request, with its retries."""
-_BYTES_PER_SECOND = 256 * 1024
+_SLOWEST_BYTES_PER_SECOND = 256 * 1024
 """Assumed lowest transfer speed. The time limit of a request grows with its size by this speed."""
 _URL_PATTERN = re.compile(r"gs://(?P<bucket>[a-z0-9][a-z0-9._-]{1,220})(/(?P<prefix>[A-Za-z0-9._/-]*))?")
 _EMULATOR_VARIABLE = "STORAGE_EMULATOR_HOST"
@@ -222,7 +222,7 @@ class DocumentBucket:
         """
         from fsspec import asyn
 
-        seconds = self._timeout_seconds + byte_count / _BYTES_PER_SECOND
+        seconds = self._timeout_seconds + byte_count / _SLOWEST_BYTES_PER_SECOND
         try:
             file_system = self._file_system
             url = file_system.base.replace("/storage/v1/", f"/{path_prefix}storage/v1/{path}")

@@ -4,7 +4,7 @@ import zipfile
 from typing import IO
 
 
-def measure_zip_directory(file: IO[bytes]) -> int:
+def measure_zip_directory_bytes(file: IO[bytes]) -> int:
     """Return the length in bytes that the ZIP states for its directory; 0 if the file is no ZIP. Call this function
     before zipfile.ZipFile opens a ZIP that others have made: a directory of 60 MB takes 350 MB of memory.
     """

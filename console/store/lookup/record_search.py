@@ -6,7 +6,7 @@ There is no index for each condition, see decision 0052. A search reads, in this
 - the records that the words of the search name: those of corporation numbers, and those with an identifier;
 - the range of an index that fits one condition (a status, an unknown outcome, payments that can be reversed, a work
   state, an age, a day of payments), if it has at most MAX_ROWS_OF_INDEX_SEARCH rows;
-- otherwise the newest NEWEST_ROWS_SEARCHED rows of each table. If the table has more, the answer is partial.
+- otherwise the newest MAX_SEARCHED_NEWEST_ROWS rows of each table. If the table has more, the answer is partial.
 
 All other conditions are checked for each of these rows; their columns are arguments of SQL functions, so that no
 database uses another index.
@@ -51,7 +51,7 @@ from console.store.schema.payments import refunds as refund_table
 
 MAX_ROWS_OF_INDEX_SEARCH = 20_000
 """Largest number of rows of an index range that a search reads."""
-NEWEST_ROWS_SEARCHED = 100_000
+MAX_SEARCHED_NEWEST_ROWS = 100_000
 """Number of rows of each table, the newest ones, that a search reads if no index range is small enough."""
 MAX_RECORDS_OF_CORPORATION_NUMBERS = 5_000
 """Largest number of records of each kind that a search reads for all corporation numbers together."""
@@ -219,7 +219,7 @@ def _find_indexed_conditions(
     search and has at most MAX_ROWS_OF_INDEX_SEARCH rows; the newest rows of the table."""
     if search.named_ids is not None:
         return _IndexedConditions([_IndexedCondition(queries.id.in_(sorted(search.named_ids[queries.kind])))])
-    last_unread_id = max(0, (conn.scalar(select(func.max(queries.id))) or 0) - NEWEST_ROWS_SEARCHED)
+    last_unread_id = max(0, (conn.scalar(select(func.max(queries.id))) or 0) - MAX_SEARCHED_NEWEST_ROWS)
     newest_rows_condition = _IndexedCondition(queries.id > last_unread_id, is_newest=True)
     for ranges in _list_index_ranges(queries, search):
         if _count_rows_in_ranges(conn, queries, ranges) <= MAX_ROWS_OF_INDEX_SEARCH:

@@ -14,7 +14,7 @@ from console.store.database.unreadable_rows import parse_audit_detail
 from console.store.schema.core import audit_log, changes, evidence, operations
 from console.store.schema.payments import payment_events, payments
 
-MAX_ROWS = 2_000
+MAX_ROWS_PER_FUNCTION = 2_000
 """Largest number of rows that one function of this module reads from a table."""
 MAX_SEARCHED_EVIDENCE = 30_000
 """Largest number of evidence ids, below the newest one, among which `iterate_evidence_pages` searches."""
@@ -72,7 +72,7 @@ _PAYMENT_STATES_QUERY = (
 def list_recent_evidence(conn: Connection, since: datetime) -> list[tuple[str, str, str | None]]:
     """Return the evidence stored since the instant `since`, newest first, each as (source such as `paypay.refund`,
     summary, operation id or None). Evidence is an answer of a provider, or a text or file that a person handed in
-    (source `person`). At most MAX_ROWS rows are returned."""
+    (source `person`). At most MAX_ROWS_PER_FUNCTION rows are returned."""
     return [
         (str(row.source), str(row.summary), row.operation_id)
         for row in _read_newest_rows(conn, _NEWEST_ANSWERS_QUERY, since)
@@ -93,16 +93,16 @@ class RecentEvidence:
 def iterate_evidence_pages(
     conn: Connection, since: datetime, excluded_sources: Set[str]
 ) -> Iterator[list[RecentEvidence]]:
-    """Yield the evidence stored since the instant `since`, newest first, in pages of at most MAX_ROWS rows. Only the
-    newest MAX_SEARCHED_EVIDENCE ids are searched. Evidence with one of `excluded_sources` is left out. The set is
-    read before each page, so the caller can add a source when it needs no more evidence of it: the rows of a busy
-    provider then don't hide those of another one.
+    """Yield the evidence stored since the instant `since`, newest first, in pages of at most MAX_ROWS_PER_FUNCTION
+    rows. Only the newest MAX_SEARCHED_EVIDENCE ids are searched. Evidence with one of `excluded_sources` is left out.
+    The set is read before each page, so the caller can add a source when it needs no more evidence of it: the rows of
+    a busy provider then don't hide those of another one.
     """
     newest_id = int(conn.scalar(_NEWEST_EVIDENCE_ID_QUERY) or 0)
     before_id, after_id = newest_id + 1, newest_id - MAX_SEARCHED_EVIDENCE
     while True:
         values = {"before": before_id, "after": after_id, "excluded_sources": sorted(excluded_sources)}
-        rows = conn.execute(_EVIDENCE_PAGE_QUERY, values | {"limit": MAX_ROWS}).all()
+        rows = conn.execute(_EVIDENCE_PAGE_QUERY, values | {"limit": MAX_ROWS_PER_FUNCTION}).all()
         page = [
             RecentEvidence(at, str(row.source), str(row.summary), row.operation_id)
             for row in rows
@@ -110,20 +110,21 @@ def iterate_evidence_pages(
         ]
         if page:
             yield page
-        if not page or len(rows) < MAX_ROWS:
+        if not page or len(rows) < MAX_ROWS_PER_FUNCTION:
             return
         before_id = rows[-1].id
 
 
 def count_notices(conn: Connection, since: datetime) -> Counter[tuple[str, str]]:
     """Return the number of providers' notices received since the instant `since`, by (source, result). Only the
-    newest MAX_ROWS notices are counted."""
+    newest MAX_ROWS_PER_FUNCTION notices are counted."""
     return Counter((str(row.source), str(row.done)) for row in _read_newest_rows(conn, _NEWEST_NOTICES_QUERY, since))
 
 
 def count_changed_payments_by_state(conn: Connection, since: datetime) -> dict[str, int]:
     """Return the number of payments that have changed since the instant `since`, by their present state. Only the
-    payments of the newest MAX_ROWS changes of records are counted, and at most _MAX_IDS_PER_QUERY of them.
+    payments of the newest MAX_ROWS_PER_FUNCTION changes of records are counted, and at most _MAX_IDS_PER_QUERY of
+    them.
     """
     changed_ids = (
         row.subject_id for row in _read_newest_rows(conn, _NEWEST_CHANGES_QUERY, since) if row.kind == "payment"
@@ -168,11 +169,11 @@ def read_figures_of_other_processes(
     conn: Connection, after_id: int, own_session: str, duplicate_reasons: Collection[str]
 ) -> OtherProcessFigures:
     """Return figures from the audit entries with ids above `after_id` that other processes wrote. These are the
-    entries of all sessions except `own_session`. At most MAX_ROWS entries are read, in the order of their ids; the
-    caller passes the returned `last_row_id` as `after_id` of the next call. `duplicate_reasons` are the reasons of a
-    refusal that count as a duplicate.
+    entries of all sessions except `own_session`. At most MAX_ROWS_PER_FUNCTION entries are read, in the order of
+    their ids; the caller passes the returned `last_row_id` as `after_id` of the next call. `duplicate_reasons` are
+    the reasons of a refusal that count as a duplicate.
     """
-    rows = conn.execute(_AUDIT_ENTRIES_QUERY, {"after": after_id, "limit": MAX_ROWS}).all()
+    rows = conn.execute(_AUDIT_ENTRIES_QUERY, {"after": after_id, "limit": MAX_ROWS_PER_FUNCTION}).all()
     rows_of_others = [row for row in rows if row.session != own_session]
     duplicate_count = sum(row.result == "refused" and row.reason in duplicate_reasons for row in rows_of_others)
     wait_seconds = tuple(wait for row in rows_of_others if (wait := _parse_waited_seconds(row.detail)) is not None)
@@ -190,5 +191,7 @@ def _parse_waited_seconds(detail: str) -> float | None:
 
 
 def _read_newest_rows(conn: Connection, query: Select[Any], since: datetime) -> list[Row[Any]]:
-    """Return the rows of the query since the instant `since`, newest first, at most MAX_ROWS."""
-    return [row for row in conn.execute(query, {"limit": MAX_ROWS}) if convert_to_aware_utc(row[0]) >= since]
+    """Return the rows of the query since the instant `since`, newest first, at most MAX_ROWS_PER_FUNCTION."""
+    return [
+        row for row in conn.execute(query, {"limit": MAX_ROWS_PER_FUNCTION}) if convert_to_aware_utc(row[0]) >= since
+    ]

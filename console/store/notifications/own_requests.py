@@ -12,7 +12,7 @@ from console.store.refunds.approvals import RESOLVE_ACTION
 from console.store.schema.core import approvals, credit_checks
 from console.store.schema.payments import payments, refunds
 from console.store.schema.worker import bulk_runs
-from console.store.tasks.bulk_runs import RUN_DONE
+from console.store.tasks.bulk_runs import DONE_RUN_STATE
 
 _MAX_LISTED_RECORDS = 50
 _DECIDED_REFUNDS_QUERY = (
@@ -78,7 +78,7 @@ _CLOSED_PROPOSALS_QUERY = (
 )  # fmt: skip
 _ENDED_BULK_RUNS_QUERY = (
     select(bulk_runs.c.id, bulk_runs.c.reason)
-    .where(bulk_runs.c.made_by == bindparam("person_name"), bulk_runs.c.state == RUN_DONE)
+    .where(bulk_runs.c.made_by == bindparam("person_name"), bulk_runs.c.state == DONE_RUN_STATE)
     .order_by(bulk_runs.c.id.desc())
     .limit(_MAX_LISTED_RECORDS)
 )

@@ -81,7 +81,7 @@ class IdempotencyCache:
     used_answer_count = 0
 
     @property
-    def usage_counts(self) -> tuple[int, int]:
+    def hit_and_query_counts(self) -> tuple[int, int]:
         """Two numbers: the stored results from Redis that were used, and the times that Redis was asked for one.
         Both are 0 without Redis."""
         return 0, 0
@@ -140,7 +140,7 @@ class RedisIdempotencyCache(IdempotencyCache):
         self._reported_counts = (0, 0)
 
     @property
-    def usage_counts(self) -> tuple[int, int]:
+    def hit_and_query_counts(self) -> tuple[int, int]:
         """Two numbers: the stored results from Redis that were used, and the times that Redis was asked for a result.
         Redis stores the sums of all desks. If Redis doesn't answer, the two numbers are the counts of this process
         only.
@@ -177,8 +177,8 @@ class RedisIdempotencyCache(IdempotencyCache):
         return self._redis_client.connect()
 
     def close(self) -> None:
-        """Add the usage counts of this process (`usage_counts`) to the sums in Redis, and close the connections to
-        Redis."""
+        """Add the usage counts of this process (`hit_and_query_counts`) to the sums in Redis, and close the
+        connections to Redis."""
         if self.question_count > self._reported_counts[1]:
             self._add_counts_and_read_sums()
         self._redis_client.close()

@@ -32,7 +32,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.records import Operation, OperationState
 from console.domain.transitions.tables import list_earlier_operation_states
 from console.store.database import unreadable_rows
-from console.store.database.deferred_statements import execute_later
+from console.store.database.deferred_statements import execute_with_next_statement
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.lease_clock import lease_clock_id, make_is_live_condition, make_lease_expiry_sql
 from console.store.database.transaction import Transaction, make_locking_read
@@ -151,7 +151,7 @@ def begin_operation(
     calling process, which sends the request; `lease_seconds` is the length of its lease.
 
     If another operation has this idempotency key, IntegrityError is raised, by this function or by a later statement
-    of the transaction (`execute_later`).
+    of the transaction (`execute_with_next_statement`).
     """
     row = {
         "id": operation.id,
@@ -172,7 +172,7 @@ def begin_operation(
         "answer_lock": hashlib.sha256(operation.answer_key.encode()).hexdigest() if operation.answer_key else None,
         "lease_ms": int(lease_seconds * 1000),
     }
-    execute_later(tx.conn, _INSERT_OPERATION_STATEMENT, row)
+    execute_with_next_statement(tx.conn, _INSERT_OPERATION_STATEMENT, row)
     tx.set_commit_proof(lambda conn: conn.scalar(_OPERATION_ID_QUERY, {"operation_id": operation.id}) is not None)
     return FIRST_FENCE
 
@@ -200,9 +200,9 @@ def end_operation(
     answer_key: str | None = None,
 ) -> None:
     """Write the outcome and the state of a `calling` operation, by a statement that is sent together with the next
-    one (`execute_later`). OperationEndedByOther is raised by this function, by the next statement or by COMMIT if the
-    operation is no longer `calling` or its fencing token isn't `fence`: then another process has ended the operation
-    or declared it lapsed.
+    one (`execute_with_next_statement`). OperationEndedByOther is raised by this function, by the next statement or by
+    COMMIT if the operation is no longer `calling` or its fencing token isn't `fence`: then another process has ended
+    the operation or declared it lapsed.
 
     `answer_key` is a secret of the desk that sent the call. It is written only for the state FAILED, which a
     trigger of the database server accepts only together with this secret.
@@ -214,7 +214,7 @@ def end_operation(
 
     values = {"operation_id": operation_id, "fence_as_begun": fence}
     values |= _make_ending_values(state, outcome, now, answer_key)
-    execute_later(conn, _END_OWN_CALL_STATEMENT, values, require_one_row)
+    execute_with_next_statement(conn, _END_OWN_CALL_STATEMENT, values, require_one_row)
 
 
 def settle_operation(

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.records import LeaseHolder
 from console.store.database import unreadable_rows
-from console.store.database.deferred_statements import execute_later
+from console.store.database.deferred_statements import execute_with_next_statement
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.lease_clock import lease_clock_id, make_is_live_condition, make_lease_expiry_sql
@@ -123,8 +123,8 @@ def acquire(
 
 
 class PendingLease:
-    """A lease that `acquire_later` tries to acquire by a statement that is sent later. `find_lease` returns the
-    lease, or None if another holder has it.
+    """A lease that `acquire_with_next_statement` tries to acquire by a statement that is sent later. `find_lease`
+    returns the lease, or None if another holder has it.
     """
 
     def __init__(self, tx: Transaction, parameters: Mapping[str, object], values: Mapping[str, object]) -> None:
@@ -155,15 +155,18 @@ class PendingLease:
         return Lease(name, 0, token)
 
 
-def acquire_later(
+def acquire_with_next_statement(
     tx: Transaction, name: str, holder: HoldingProcess, now: datetime, lease_seconds: float
 ) -> PendingLease:
     """Acquire the lease `name` for `lease_seconds`, for the calling process `holder`, by a statement that is sent
-    together with the next one (`execute_later`). After that, `PendingLease.find_lease` returns the lease."""
+    together with the next one (`execute_with_next_statement`). After that, `PendingLease.find_lease` returns the
+    lease."""
     values = _make_lease_values(holder, now, lease_seconds) | {"token_": str(uuid.uuid4())}
     parameters = {"lease_name": name, "lease_slot": 0}
     pending_lease = PendingLease(tx, parameters, values)
-    execute_later(tx.conn, _ACQUIRE_LEASE_STATEMENT, parameters | values, pending_lease.receive_row_count)
+    execute_with_next_statement(
+        tx.conn, _ACQUIRE_LEASE_STATEMENT, parameters | values, pending_lease.receive_row_count
+    )
     return pending_lease
 
 
@@ -204,7 +207,7 @@ def _insert_lease(conn: Connection, values: dict[str, object]) -> None:
 
 def release(conn: Connection, lease: Lease) -> None:
     """Release a lease. If another process has acquired it meanwhile, do nothing."""
-    execute_later(
+    execute_with_next_statement(
         conn, _RELEASE_LEASE_STATEMENT, {"lease_name": lease.name, "lease_slot": lease.slot, "own_token": lease.token}
     )
 

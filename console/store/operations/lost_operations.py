@@ -25,7 +25,7 @@ from console.store.schema.payments import payments
 from console.store.schema.worker import lost_operations
 from console.store.spool.spool import Intent, SpoolEntry, SpoolState, StartKeys
 
-MAX_OPERATIONS = 200
+MAX_LISTED_LOST_OPERATIONS = 200
 """Largest number of lost operations that one list returns."""
 OPERATION_KIND = "operation"
 _IDS_PER_QUERY = 500
@@ -89,7 +89,9 @@ _LOST_OPERATION_BY_ID_QUERY = select(*_INTENT_COLUMNS, lost_operations.c.provide
     lost_operations.c.id == bindparam("operation_id")
 )
 _NEWEST_LOST_OPERATIONS_QUERY = (
-    select(*_INTENT_COLUMNS).order_by(lost_operations.c.told_at.desc(), lost_operations.c.id).limit(MAX_OPERATIONS)
+    select(*_INTENT_COLUMNS)
+    .order_by(lost_operations.c.told_at.desc(), lost_operations.c.id)
+    .limit(MAX_LISTED_LOST_OPERATIONS)
 )
 _LOST_OPERATION_STATE_COLUMNS = (
     lost_operations.c.told_at, lost_operations.c.holds, exists().where(operations.c.id == lost_operations.c.id),
@@ -100,7 +102,7 @@ _ALL_LOST_OPERATIONS_QUERY = (
     .order_by(lost_operations.c.told_at.desc(), lost_operations.c.at.desc(), lost_operations.c.id)
     .limit(bindparam("limit"))
 )
-_COUNT_QUERY = select(func.count()).select_from(lost_operations)
+_LOST_OPERATION_COUNT_QUERY = select(func.count()).select_from(lost_operations)
 _OPERATION_IDS_IN_JOURNAL_QUERY = select(operations.c.id).where(operations.c.id.in_(bindparam("ids", expanding=True)))
 _LOST_OPERATION_IDS_QUERY = select(lost_operations.c.id).where(
     lost_operations.c.id.in_(bindparam("ids", expanding=True))
@@ -249,8 +251,8 @@ def find_lost_operation(conn: Connection, operation_id: str) -> SpoolEntry | Non
 
 
 def list_unrestored_operations(conn: Connection) -> tuple[Intent, ...]:
-    """Return the lost operations that the journal doesn't have yet: at most MAX_OPERATIONS, the last stored one
-    first.
+    """Return the lost operations that the journal doesn't have yet: at most MAX_LISTED_LOST_OPERATIONS, the last
+    stored one first.
     """
     return tuple(
         _make_intent(row) for row in conn.execute(_NEWEST_LOST_OPERATIONS_QUERY.where(~_RESTORED_OPERATION_CONDITION))
@@ -277,7 +279,7 @@ def list_lost_operations(conn: Connection, limit: int) -> tuple[tuple[Intent, da
 
 def count_lost_operations(conn: Connection) -> int:
     """Return the number of all lost operations, including those that were restored, decided or ended later."""
-    return int(conn.scalar(_COUNT_QUERY) or 0)
+    return int(conn.scalar(_LOST_OPERATION_COUNT_QUERY) or 0)
 
 
 def _read_existing_ids(conn: Connection, query: Any, ids: Sequence[str]) -> Collection[str]:

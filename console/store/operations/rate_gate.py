@@ -42,7 +42,7 @@ _INSERT_CALL_RATE_STATEMENT = insert(call_rates).values(
 )
 
 
-def reserve_call_start(conn: Connection, limit_name: str, spacing_seconds: float) -> float:
+def reserve_call_start_and_get_wait_seconds(conn: Connection, limit_name: str, spacing_seconds: float) -> float:
     """Reserve the start of a call that is limited under the name `limit_name`, such as `alarmbox`. The call may start
     when the spacing of the previous reservation under this name has passed, or now if it has passed already. The call
     after this one may start at least `spacing_seconds` later. Return the seconds for which the caller must wait

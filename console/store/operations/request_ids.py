@@ -32,18 +32,20 @@ ANSWER_RETENTION = timedelta(hours=24)
 """Time for which the answer to a call is kept under its request id, from the beginning of the call. For this time,
 the id can't be used for another call.
 """
-USE_RUNNING = "running"
+RUNNING_USE_STATE = "running"
 """State of the use of a request id: the action runs."""
-USE_ANSWERED = "kept"
+ANSWERED_USE_STATE = "kept"
 """State of the use of a request id: the answer of the action is stored."""
-USE_FREE = "free"
+FREE_USE_STATE = "free"
 """State of the use of a request id: the id may be used again, because the action had no effect."""
 
 _REQUEST_ID_CONDITION = and_(
     request_ids.c.person == bindparam("person_name"), request_ids.c.request_id == bindparam("used_id")
 )
 _ID_LEASED_HERE_CONDITION = and_(
-    _REQUEST_ID_CONDITION, request_ids.c.fence == bindparam("fence_as_acquired"), request_ids.c.state == USE_RUNNING
+    _REQUEST_ID_CONDITION,
+    request_ids.c.fence == bindparam("fence_as_acquired"),
+    request_ids.c.state == RUNNING_USE_STATE,
 )
 _USE_AGE_MS_EXPRESSION: Any = database_unix_ms() - request_ids.c.begun_ms
 _REQUEST_ID_USE_QUERY = select(
@@ -59,7 +61,7 @@ _RESULT_IDS_QUERY = select(request_ids.c.subject_kind, request_ids.c.subject_id,
 _COLUMNS_OF_NEW_USE = ("command", "fingerprint", "desk", "host", "process", "since", "token")
 _NEW_USE_VALUES = {
     **{column: bindparam(f"{column}_") for column in _COLUMNS_OF_NEW_USE},
-    "state": USE_RUNNING,
+    "state": RUNNING_USE_STATE,
     "begun_ms": database_unix_ms(),
     "lease_clock": lease_clock_id(),
     "lease_expires": make_lease_expiry_sql(),
@@ -142,21 +144,23 @@ class RequestIdUse:
         """True if the request id may be used again: its action had no effect, or its use began at least
         ANSWER_RETENTION ago and is no longer running.
         """
-        return self.state == USE_FREE or (
-            self.age >= ANSWER_RETENTION and not (self.state == USE_RUNNING and self.has_live_lease)
+        return self.state == FREE_USE_STATE or (
+            self.age >= ANSWER_RETENTION and not (self.state == RUNNING_USE_STATE and self.has_live_lease)
         )
 
     @property
     def has_unfinished_work(self) -> bool:
         """True if the action has written something and its process ended before it stored an answer."""
-        return self.state == USE_RUNNING and self.subject_kind is not None
+        return self.state == RUNNING_USE_STATE and self.subject_kind is not None
 
     @property
     def is_available(self) -> bool:
         """True if a call may use the request id: it is free, or the process of its call ended before the call wrote
         anything.
         """
-        is_ended_without_effect = self.state == USE_RUNNING and not self.has_live_lease and self.subject_kind is None
+        is_ended_without_effect = (
+            self.state == RUNNING_USE_STATE and not self.has_live_lease and self.subject_kind is None
+        )
         return self.is_free or is_ended_without_effect
 
 
@@ -316,7 +320,7 @@ def store_answered_use(
     leased_request_id = acquire_request_id(tx, request, find_use(tx.conn, request), holder, now, 0)
     if leased_request_id is None:
         raise RunAgain
-    end_use(tx.conn, leased_request_id, USE_ANSWERED, answer)
+    end_use(tx.conn, leased_request_id, ANSWERED_USE_STATE, answer)
 
 
 def end_lease(conn: Connection, leased_request_id: LeasedRequestId) -> None:

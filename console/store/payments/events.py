@@ -19,7 +19,7 @@ NOTICE_KIND = "notice"
 """Subject kind of alerts, audit entries and evidence about a notice itself, for example about a notice whose payment
 is missing here.
 """
-UNMATCHED_RESULT = "unmatched"
+UNMATCHED_EVENT_STATE = "unmatched"
 """Value of the column `done` of a notice whose payment is missing here."""
 MAX_SEARCHED_UNMATCHED_EVENTS = 5_000
 """Number of the newest unmatched notices among which those of an order are searched. No index has the order number of
@@ -48,14 +48,14 @@ _EVENTS_PAGE_OF_PAYMENT_QUERY = (
     .order_by(payment_events.c.id)
     .limit(bindparam("limit", type_=Integer))
 )
-_EVENTS_WITH_RESULT_QUERY = (
+_EVENTS_WITH_STATE_QUERY = (
     _PAYMENT_EVENTS_QUERY.where(
         payment_events.c.done == bindparam("result"), payment_events.c.id > bindparam("after")
     )
     .order_by(payment_events.c.id)
     .limit(bindparam("limit", type_=Integer))
 )
-_IDS_OF_EVENTS_WITH_RESULT_SUBQUERY = (
+_IDS_OF_EVENTS_WITH_STATE_SUBQUERY = (
     select(payment_events.c.id)
     .where(payment_events.c.done == bindparam("result"))
     .limit(bindparam("limit", type_=Integer))
@@ -63,7 +63,7 @@ _IDS_OF_EVENTS_WITH_RESULT_SUBQUERY = (
 )
 _newest_unmatched_ids = (
     select(payment_events.c.id)
-    .where(payment_events.c.done == UNMATCHED_RESULT)
+    .where(payment_events.c.done == UNMATCHED_EVENT_STATE)
     .order_by(payment_events.c.id.desc())
     .limit(MAX_SEARCHED_UNMATCHED_EVENTS)
     .subquery()
@@ -81,9 +81,9 @@ _UNMATCHED_EVENTS_OF_NUMBER_QUERY = (
     )
     .order_by(payment_events.c.id)
 )
-_COUNT_WITH_RESULT_QUERY = select(func.count()).select_from(_IDS_OF_EVENTS_WITH_RESULT_SUBQUERY)
+_COUNT_WITH_STATE_QUERY = select(func.count()).select_from(_IDS_OF_EVENTS_WITH_STATE_SUBQUERY)
 _INSERT_EVENT_STATEMENT = into(payment_events)
-_WRITE_EVENT_RESULT_STATEMENT = (
+_WRITE_EVENT_STATE_STATEMENT = (
     update(payment_events)
     .where(payment_events.c.id == bindparam("row_id"), payment_events.c.done == bindparam("result_as_read"))
     .values(done=bindparam("new_result"), payment_id=bindparam("new_payment_id"))
@@ -180,9 +180,9 @@ def iterate_events(conn: Connection, payment_id: int) -> Iterator[PaymentEvent]:
         last_id = page[-1].id
 
 
-def list_events_with_result(conn: Connection, result: str, limit: int, after_id: int = 0) -> tuple[PaymentEvent, ...]:
+def list_events_with_state(conn: Connection, result: str, limit: int, after_id: int = 0) -> tuple[PaymentEvent, ...]:
     """Return at most `limit` events with this result, oldest first; `after_id`: last id of the previous page."""
-    return _select_events(conn, _EVENTS_WITH_RESULT_QUERY, {"result": result, "after": after_id, "limit": limit})
+    return _select_events(conn, _EVENTS_WITH_STATE_QUERY, {"result": result, "after": after_id, "limit": limit})
 
 
 def list_unmatched_events_of_number(conn: Connection, number: str, number_prefix: str) -> tuple[PaymentEvent, ...]:
@@ -197,16 +197,16 @@ def find_by_ids(conn: Connection, ids: Collection[int]) -> tuple[PaymentEvent, .
     return _select_events(conn, _EVENTS_BY_ID_QUERY, {"ids": sorted(ids)}) if ids else ()
 
 
-def count_events_with_result(conn: Connection, result: str, limit: int) -> int:
+def count_events_with_state(conn: Connection, result: str, limit: int) -> int:
     """Return the number of events with the result `result`, counted up to `limit`."""
-    return int(conn.scalar(_COUNT_WITH_RESULT_QUERY, {"result": result, "limit": limit}) or 0)
+    return int(conn.scalar(_COUNT_WITH_STATE_QUERY, {"result": result, "limit": limit}) or 0)
 
 
-def write_result(conn: Connection, event: PaymentEvent, result: str, payment_id: int | None) -> bool:
+def write_event_state(conn: Connection, event: PaymentEvent, result: str, payment_id: int | None) -> bool:
     """Write the result `result` of an event and the id of the payment to which it belongs (None: no payment). Return
     False, without a write, if another process has changed the event's result since `event` was read."""
     values = {"row_id": event.id, "result_as_read": event.result, "new_result": result, "new_payment_id": payment_id}
-    return conn.execute(_WRITE_EVENT_RESULT_STATEMENT, values).rowcount == 1
+    return conn.execute(_WRITE_EVENT_STATE_STATEMENT, values).rowcount == 1
 
 
 def get_all_rows_query() -> Select[Any]:

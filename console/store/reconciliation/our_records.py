@@ -23,7 +23,7 @@ from console.store.schema.payments import payments as table
 from console.store.schema.payments import refunds as refunds_table
 from console.store.schema.worker import reconciliation_rows
 
-ANNOUNCED_RESULT = "announced"
+ANNOUNCED_EVENT_STATE = "announced"
 """Result (`done`) of a notice that announces a file. Its column `order_no` holds the file's day (ISO date)."""
 PagePosition = tuple[datetime, int]
 """Position at which a page begins: the instant and the id of the last row of the previous page."""
@@ -78,7 +78,7 @@ _SENT_REFUNDS_PAGE_QUERY = _make_page_query(
 _ANNOUNCED_EVENTS_QUERY = (
     select(events_table.c.event_id)
     .where(
-        events_table.c.done == ANNOUNCED_RESULT,
+        events_table.c.done == ANNOUNCED_EVENT_STATE,
         events_table.c.source == bindparam("source"),
         events_table.c.order_no == bindparam("day"),
     )
@@ -200,7 +200,7 @@ def list_announced_days(conn: Connection, notice_source: str, since: datetime) -
     """Return the days (ISO dates, sorted) of the files that `notice_source` has announced by notices received at
     `since` or later."""
     announced_query = (
-        events_table.c.done == ANNOUNCED_RESULT,
+        events_table.c.done == ANNOUNCED_EVENT_STATE,
         events_table.c.source == notice_source,
         events_table.c.received_at >= convert_to_naive_utc(since),
     )

@@ -19,11 +19,11 @@ from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.worker import reconciliation_rows, reconciliations
 
 RECONCILIATION_KIND = "reconciliation"
-RUN_RUNNING = "running"
+RUNNING_RUN_STATE = "running"
 """State of a reconciliation run that is running or was interrupted."""
-RUN_DONE = "done"
+DONE_RUN_STATE = "done"
 """State of a reconciliation run that has ended without an error."""
-RUN_FAILED = "failed"
+FAILED_RUN_STATE = "failed"
 """State of a reconciliation run that has ended with an error."""
 COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
 """Columns with the counts of a run."""
@@ -83,8 +83,8 @@ class ReconciliationRun:
     then in the phase `ours` the records of this console.
 
     `from_day` and `to_day` are the first and the last compared day in the provider's time zone. `state` is
-    RUN_RUNNING, RUN_DONE or RUN_FAILED; `reason` is the code of the reason for which the run failed (None if it
-    hasn't). `asked_by` is the person or worker who started it.
+    RUNNING_RUN_STATE, DONE_RUN_STATE or FAILED_RUN_STATE; `reason` is the code of the reason for which the run failed
+    (None if it hasn't). `asked_by` is the person or worker who started it.
 
     `position` is the place at which an interrupted run continues, `evidence_id` the evidence of the first file that
     it has read. The other fields count the compared rows about payments and refunds by their result: equal
@@ -135,7 +135,7 @@ def open_run(
         "provider": provider,
         "from_day": from_day.isoformat(),
         "to_day": to_day.isoformat(),
-        "state": RUN_RUNNING,
+        "state": RUNNING_RUN_STATE,
         "phase": phase,
         "asked_by": asked_by,
         "begun_at": convert_to_naive_utc(now),
@@ -186,7 +186,7 @@ def save_progress(conn: Connection, run: ReconciliationRun, now: datetime, **val
         values.get(name, 0) < getattr(run, name) for name in COUNT_COLUMNS if name in values
     ):
         raise ForbiddenTransition("a reconciliation that has ended never changes, and its counts never decrease")
-    if values.get("state", RUN_RUNNING) != RUN_RUNNING:
+    if values.get("state", RUNNING_RUN_STATE) != RUNNING_RUN_STATE:
         values["ended_at"] = now
     written_values = {**values, "changed_at": now}
     compare_and_swap.update_if_unchanged(conn, reconciliations, (run.id, run.version), written_values)

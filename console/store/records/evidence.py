@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.records import Document, EvidenceItem
 from console.domain.recovery.decision_reasons import PersonEvidence, parse_stated_reason
-from console.store.database.deferred_statements import execute_later
+from console.store.database.deferred_statements import execute_with_next_statement
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc, make_present_time_value
 from console.store.schema.core import UNCOUNTED_EVIDENCE_KIND_SUFFIX, documents, evidence
@@ -48,7 +48,7 @@ def add_answer(
     return _insert_evidence(conn, row, now)
 
 
-def add_answer_later(
+def add_answer_with_next_statement(
     conn: Connection,
     subject: tuple[str, int | None],
     operation_id: str | None,
@@ -58,9 +58,9 @@ def add_answer_later(
     now: datetime,
 ) -> None:
     """Store a provider's answer like `add_answer`, at the latest together with the next statement of the transaction
-    (`execute_later`)."""
+    (`execute_with_next_statement`)."""
     row = _make_answer_row(subject, operation_id, evidence_source, actor, outcome)
-    execute_later(conn, _make_insert_statement(conn, now), row)
+    execute_with_next_statement(conn, _make_insert_statement(conn, now), row)
 
 
 def _make_answer_row(

@@ -35,7 +35,7 @@ from console.store.schema.payments import refunds as refund_table
 
 _Record = TypeVar("_Record", Order, Payment, Refund)
 _NUMBER_PARAMETER: BindParameter[str] = bindparam("number")
-_IS_ORDER_OF_NUMBER = is_number_sql(order_table.c.number_key)
+_ORDER_OF_NUMBER_CONDITION = is_number_sql(order_table.c.number_key)
 _ORDER_INDEX = 0
 _PAYMENT_INDEX = len(orders.ORDER_COLUMNS)
 _ORDER_ID_OF_PAYMENT_END = _PAYMENT_INDEX + 2
@@ -70,17 +70,17 @@ def _make_id_query(id_column: Column[Any]) -> Select[Any]:
 
 
 _orders_with_payments = order_table.join(payment_table, payment_table.c.order_id == order_table.c.id)
-_is_refund_of_payment = refund_table.c.payment_id == payment_table.c.id
+_refund_of_payment_condition = refund_table.c.payment_id == payment_table.c.id
 RECORD_IDS_OF_NUMBER_SUBQUERY = union(
-    _make_id_query(order_table.c.id).where(_IS_ORDER_OF_NUMBER),
+    _make_id_query(order_table.c.id).where(_ORDER_OF_NUMBER_CONDITION),
     _make_id_query(payment_table.c.id).where(payment_table.c.corporation_number == _NUMBER_PARAMETER),
-    _make_id_query(payment_table.c.id).select_from(_orders_with_payments).where(_IS_ORDER_OF_NUMBER),
+    _make_id_query(payment_table.c.id).select_from(_orders_with_payments).where(_ORDER_OF_NUMBER_CONDITION),
     _make_id_query(refund_table.c.id)
-    .join_from(payment_table, refund_table, _is_refund_of_payment)
+    .join_from(payment_table, refund_table, _refund_of_payment_condition)
     .where(payment_table.c.corporation_number == _NUMBER_PARAMETER),
     _make_id_query(refund_table.c.id)
-    .select_from(_orders_with_payments.join(refund_table, _is_refund_of_payment))
-    .where(_IS_ORDER_OF_NUMBER),
+    .select_from(_orders_with_payments.join(refund_table, _refund_of_payment_condition))
+    .where(_ORDER_OF_NUMBER_CONDITION),
 ).subquery()
 _RECORDS_OF_NUMBER_QUERY = (
     select(

@@ -49,9 +49,17 @@ def _list_half_width_kana() -> Iterator[tuple[int, str]]:
             yield ord(full_width_text), text
 
 
-_WIDE_SPACE: Mapping[int, str] = {0x20: "\u3000"}
-_FULL_WIDTH: Mapping[int, str] = {**_WIDE_SPACE, **{code: chr(code + 0xFEE0) for code in range(0x21, 0x7F)}}
-_NAME_TRANSLATIONS: Sequence[Mapping[int, str]] = ({}, _WIDE_SPACE, _FULL_WIDTH, dict(_list_half_width_kana()))
+_WIDE_SPACE_TRANSLATION: Mapping[int, str] = {0x20: "\u3000"}
+_FULL_WIDTH_TRANSLATION: Mapping[int, str] = {
+    **_WIDE_SPACE_TRANSLATION,
+    **{code: chr(code + 0xFEE0) for code in range(0x21, 0x7F)},
+}
+_NAME_TRANSLATIONS: Sequence[Mapping[int, str]] = (
+    {},
+    _WIDE_SPACE_TRANSLATION,
+    _FULL_WIDTH_TRANSLATION,
+    dict(_list_half_width_kana()),
+)
 """Translations of a typed name into the other spellings of `list_name_spellings`."""
 
 
@@ -109,7 +117,7 @@ def list_name_spellings(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(form.translate(table) for table in _NAME_TRANSLATIONS for form in forms))
 
 
-def list_company_beginnings(text: str) -> tuple[str, ...]:
+def list_company_name_beginnings(text: str) -> tuple[str, ...]:
     """Return the beginnings of the stored name of a company that a person typed as `text`, the best first: its
     spellings (`list_name_spellings`), those of the name without a legal form, and each of these after one of the
     LEGAL_FORMS_BEFORE_NAMES. So アルファ also finds 株式会社アルファ, and ㈱アルファ finds アルファ株式会社.

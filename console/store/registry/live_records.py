@@ -44,11 +44,11 @@ _LIVE_CHECK_CONDITION = (
     credit_checks.c.claim_number.is_not(None),
     or_(credit_checks.c.expired_at.is_(None), credit_checks.c.expired_at > _EXPIRY_BOUND_PARAMETER),
 )
-_is_open_payment = or_(
+_open_payment_condition = or_(
     func.coalesce(payments.c.status, "").not_in(sorted(state.value for state in FINAL_STATES)),
     payments.c.certainty == "unknown",
 )
-_is_open_refund = or_(
+_open_refund_condition = or_(
     func.coalesce(refunds.c.status, "").not_in(sorted(state.value for state in ENDED_REFUND_STATES)),
     refunds.c.certainty == "unknown",
 )
@@ -71,10 +71,10 @@ _NUMBERS_QUERY_BY_RECORD_KIND: Mapping[str, Select[Any]] = {
     ),
     "payment": select(_number_of_payment)
     .select_from(_payments_with_orders)
-    .where(*_make_id_range_conditions(payments), _is_open_payment, _number_of_payment.is_not(None)),
+    .where(*_make_id_range_conditions(payments), _open_payment_condition, _number_of_payment.is_not(None)),
     "refund": select(_number_of_payment)
     .select_from(_refunds_with_payments.outerjoin(orders, orders.c.id == payments.c.order_id))
-    .where(*_make_id_range_conditions(refunds), _is_open_refund, _number_of_payment.is_not(None)),
+    .where(*_make_id_range_conditions(refunds), _open_refund_condition, _number_of_payment.is_not(None)),
 }
 
 
@@ -92,15 +92,15 @@ def _make_beginnings_query(
 _orders_with_payments = orders.join(payments, payments.c.order_id == orders.c.id)
 _BEGINNINGS_OF_RECORDS_QUERY = union_all(
     _make_beginnings_query(credit_checks.c.number_key, _begun_at_of_check, *_LIVE_CHECK_CONDITION),
-    _make_beginnings_query(payments.c.corporation_number, payments.c.created_at, _is_open_payment),
+    _make_beginnings_query(payments.c.corporation_number, payments.c.created_at, _open_payment_condition),
     _make_beginnings_query(
-        orders.c.number_key, payments.c.created_at, payments.c.corporation_number.is_(None), _is_open_payment
+        orders.c.number_key, payments.c.created_at, payments.c.corporation_number.is_(None), _open_payment_condition
     ).select_from(_orders_with_payments),
-    _make_beginnings_query(payments.c.corporation_number, refunds.c.created_at, _is_open_refund).select_from(
+    _make_beginnings_query(payments.c.corporation_number, refunds.c.created_at, _open_refund_condition).select_from(
         _refunds_with_payments
     ),
     _make_beginnings_query(
-        orders.c.number_key, refunds.c.created_at, payments.c.corporation_number.is_(None), _is_open_refund
+        orders.c.number_key, refunds.c.created_at, payments.c.corporation_number.is_(None), _open_refund_condition
     ).select_from(_orders_with_payments.join(refunds, refunds.c.payment_id == payments.c.id)),
 )
 _CHECKS_QUERY = select(

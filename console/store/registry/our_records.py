@@ -38,8 +38,10 @@ def _make_our_numbers_query(number: ColumnElement[Any], is_open: ColumnElement[b
     return select(number.label("number"), has_open).where(number_condition).group_by(number)
 
 
-_is_open_payment = or_(payments.c.work_state == _NEEDS_REVIEW_WORK_STATE, payments.c.certainty == _UNKNOWN_CERTAINTY)
-_is_open_refund = refunds.c.status.not_in([state.value for state in ENDED_REFUND_STATES])
+_open_payment_condition = or_(
+    payments.c.work_state == _NEEDS_REVIEW_WORK_STATE, payments.c.certainty == _UNKNOWN_CERTAINTY
+)
+_open_refund_condition = refunds.c.status.not_in([state.value for state in ENDED_REFUND_STATES])
 _orders_with_payments = orders.join(payments, payments.c.order_id == orders.c.id)
 _OUR_NUMBERS_QUERY = union_all(
     _make_our_numbers_query(
@@ -47,12 +49,12 @@ _OUR_NUMBERS_QUERY = union_all(
         or_(credit_checks.c.seen_work == _NEEDS_REVIEW_WORK_STATE, credit_checks.c.certainty == _UNKNOWN_CERTAINTY),
     ),
     _make_our_numbers_query(orders.c.number_key, orders.c.work_state == _NEEDS_REVIEW_WORK_STATE),
-    _make_our_numbers_query(payments.c.corporation_number, _is_open_payment),
-    _make_our_numbers_query(orders.c.number_key, _is_open_payment).select_from(_orders_with_payments),
-    _make_our_numbers_query(payments.c.corporation_number, _is_open_refund).join_from(
+    _make_our_numbers_query(payments.c.corporation_number, _open_payment_condition),
+    _make_our_numbers_query(orders.c.number_key, _open_payment_condition).select_from(_orders_with_payments),
+    _make_our_numbers_query(payments.c.corporation_number, _open_refund_condition).join_from(
         payments, refunds, refunds.c.payment_id == payments.c.id
     ),
-    _make_our_numbers_query(orders.c.number_key, _is_open_refund).select_from(
+    _make_our_numbers_query(orders.c.number_key, _open_refund_condition).select_from(
         _orders_with_payments.join(refunds, refunds.c.payment_id == payments.c.id)
     ),
 )

@@ -295,16 +295,18 @@ def _find_row_ids_by_rank(candidates: _Candidates, limit: int, found_ids: Contai
             candidates.connection.execute(_ID_BY_NUMBER_QUERY, (int(query.number), prefecture_code))
         )
     few_ids = _FewRowIds() if query.digits else _find_few_row_ids(candidates, limit)
-    if few_ids.row_ids_of_all_ranks is not None:
-        yield from _rank_few_rows(candidates, few_ids.row_ids_of_all_ranks)
+    if few_ids.is_closed_by_id_of_all_ranks is not None:
+        yield from _rank_few_rows(candidates, few_ids.is_closed_by_id_of_all_ranks)
         return
     # A word that the index isn't read for can give a row its rank. The step of parts of names leaves such rows out.
     first_known_rank = Rank.ELSEWHERE if candidates.expressions.leaves_words_out(query) else Rank.PART
     for rank in Rank:
         for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
-            if rank <= Rank.BEGINNING and few_ids.row_ids_of_name_ranks is not None:
+            if rank <= Rank.BEGINNING and few_ids.is_closed_by_id_of_name_ranks is not None:
                 is_of_closed = table == CLOSED_TERMS_TABLE
-                row_ids = [id for id, is_closed in few_ids.row_ids_of_name_ranks.items() if is_closed is is_of_closed]
+                row_ids = [
+                    id for id, is_closed in few_ids.is_closed_by_id_of_name_ranks.items() if is_closed is is_of_closed
+                ]
                 ranked_candidates = _select_candidates_of_rank(candidates, rank, row_ids)
             else:
                 read_expression = few_ids.full_expression if rank >= first_known_rank else None
@@ -322,14 +324,14 @@ class _FewRowIds(NamedTuple):
     """The row ids that the index finds for a query, if they are few enough to be read in one scan, without those that
     the SQL filter excludes. Each id has True for a closed corporation.
 
-    `row_ids_of_all_ranks` has the row ids of all ranks. `row_ids_of_name_ranks` has at least the row ids of the ranks
-    up to BEGINNING (WHOLE_NAME, NAME and BEGINNING). A field is None if its row ids are too many, or if the index
-    can't be searched for them alone. `full_expression` is the full-text expression of all ranks if the scan has read
-    the index by it, so that its first rows are known already; otherwise None.
+    `is_closed_by_id_of_all_ranks` has the row ids of all ranks. `is_closed_by_id_of_name_ranks` has at least the row
+    ids of the ranks up to BEGINNING (WHOLE_NAME, NAME and BEGINNING). A field is None if its row ids are too many, or
+    if the index can't be searched for them alone. `full_expression` is the full-text expression of all ranks if the
+    scan has read the index by it, so that its first rows are known already; otherwise None.
     """
 
-    row_ids_of_name_ranks: dict[int, bool] | None = None
-    row_ids_of_all_ranks: dict[int, bool] | None = None
+    is_closed_by_id_of_name_ranks: dict[int, bool] | None = None
+    is_closed_by_id_of_all_ranks: dict[int, bool] | None = None
     full_expression: str | None = None
 
 
@@ -361,17 +363,17 @@ def _find_few_row_ids(candidates: _Candidates, limit: int) -> _FewRowIds:
     return _FewRowIds(ids_of_names, None, full_expression)
 
 
-def _rank_few_rows(candidates: _Candidates, is_closed: dict[int, bool]) -> list[int]:
-    """Return the row ids of those rows that match the query, the best first. `is_closed` has the rows: for each row
-    id True if the corporation is closed, False if it is open."""
+def _rank_few_rows(candidates: _Candidates, is_closed_by_id: dict[int, bool]) -> list[int]:
+    """Return the row ids of those rows that match the query, the best first. `is_closed_by_id` has the rows: for each
+    row id True if the corporation is closed, False if it is open."""
     ranked_matches = [
         (
             ranked_candidate.rank,
-            is_closed[ranked_candidate.row_id],
+            is_closed_by_id[ranked_candidate.row_id],
             _get_name_length(ranked_candidate),
             ranked_candidate.row_id,
         )
-        for ranked_candidate in candidates.rank_row_ids(is_closed)
+        for ranked_candidate in candidates.rank_row_ids(is_closed_by_id)
         if ranked_candidate.rank is not None
     ]
     return [row_id for *_, row_id in sorted(ranked_matches, key=lambda entry: entry[:3])]
@@ -381,16 +383,16 @@ def _find_filtered_ids_if_few(candidates: _Candidates, expression: str, limit: i
     """Return the row ids that match a full-text expression and fulfil the filter, each with True for a closed
     corporation. Return None if there are too many: more than MAX_CANDIDATES, or more than 2 * `limit` of which more
     than `limit` fulfil the filter."""
-    is_closed: dict[int, bool] = {}
+    is_closed_by_id: dict[int, bool] = {}
     count = 0
     for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
         for row_id, may_match in candidates.open_scan(table, expression):
             count += 1
             if may_match:
-                is_closed[row_id] = table == CLOSED_TERMS_TABLE
-            if count > MAX_CANDIDATES or (count > 2 * limit and len(is_closed) > limit):
+                is_closed_by_id[row_id] = table == CLOSED_TERMS_TABLE
+            if count > MAX_CANDIDATES or (count > 2 * limit and len(is_closed_by_id) > limit):
                 return None
-    return is_closed
+    return is_closed_by_id
 
 
 def _get_name_length(candidate: _Candidate) -> int:

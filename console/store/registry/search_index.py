@@ -30,7 +30,7 @@ CLOSED_TERMS_TABLE = "closed_terms"
 _INDEX_TOKENIZER = "ascii tokenchars ''^$@#=~''"
 _BULK_LOAD_HASH_BYTES = 24 * 1024**2
 """Memory (bytes) in which a table of the index collects terms during a bulk load."""
-_FREQUENT_TERM_ROWS = 1_000
+_MIN_ROWS_OF_FREQUENT_TERM = 1_000
 """Number of rows from which on a term counts as frequent."""
 _UNITS_OF_ADDRESSES = frozenset({"丁目", "番地", "番", "号", "番地ノ", "番丁", "号室", "階", "f"})
 """Units of numbers in addresses, in comparison form. They have no terms."""
@@ -74,13 +74,15 @@ def end_bulk_load(connection: sqlite3.Connection) -> None:
 
 
 def count_frequent_terms(connection: sqlite3.Connection) -> None:
-    """Store, for each frequent term (in at least _FREQUENT_TERM_ROWS rows), the number of open corporations that have
-    it. By these numbers a search chooses the rarest terms of a text. The import of a difference doesn't change them.
+    """Store, for each frequent term (in at least _MIN_ROWS_OF_FREQUENT_TERM rows), the number of open corporations
+    that have it. By these numbers a search chooses the rarest terms of a text. The import of a difference doesn't
+    change them.
     """
     connection.execute("DELETE FROM frequent_terms")
     connection.execute(f"CREATE VIRTUAL TABLE temp.counted_terms USING fts5vocab(main, {OPEN_TERMS_TABLE}, row)")
     connection.execute(
-        "INSERT INTO frequent_terms SELECT term, doc FROM temp.counted_terms WHERE doc >= ?", (_FREQUENT_TERM_ROWS,)
+        "INSERT INTO frequent_terms SELECT term, doc FROM temp.counted_terms WHERE doc >= ?",
+        (_MIN_ROWS_OF_FREQUENT_TERM,),
     )
     connection.execute("DROP TABLE temp.counted_terms")
 

@@ -23,7 +23,7 @@ from console.domain.error_reasons import RegistryFileProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.registry.import_plan import WHOLE_NATION_CODE
 from console.settings.private_files import open_ordinary_file
-from console.store.documents.zip_directory import measure_zip_directory
+from console.store.documents.zip_directory import measure_zip_directory_bytes
 
 MAX_CSV_BYTES = 8 * 1024**3
 """Largest accepted size of a CSV. The CSV of the nation has less than 2 GiB."""
@@ -190,7 +190,7 @@ def _open_csv(path: Path, sha256: str | None = None) -> Iterator[tuple[zipfile.Z
         with open_ordinary_file(path) as file:
             if sha256 is not None and file_digest(file, "sha256").hexdigest() != sha256:
                 raise make_bad_file_error(path.name, RegistryFileProblem.FILE_CHANGED)
-            if measure_zip_directory(file) > MAX_DIRECTORY_BYTES:
+            if measure_zip_directory_bytes(file) > MAX_DIRECTORY_BYTES:
                 raise make_bad_file_error(path.name, RegistryFileProblem.NOT_ONE_CSV)
             with zipfile.ZipFile(file) as archive:
                 yield archive, _require_csv(path.name, archive)

@@ -15,7 +15,7 @@ from typing import Any
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.registry.import_plan import PublishedFile, parse_file_name
 from console.settings.private_files import make_private_folder, open_ordinary_file
-from console.store.documents.zip_directory import measure_zip_directory
+from console.store.documents.zip_directory import measure_zip_directory_bytes
 from console.store.registry.source_file import MAX_DIRECTORY_BYTES
 
 STATE_FILE_NAME = "watched.json"
@@ -145,7 +145,7 @@ def _is_whole_zip(path: Path) -> bool:
     read: this function returns True, and the import then refuses the file.
     """
     with suppress(OSError, zipfile.BadZipFile, ValueError, NotImplementedError), open_ordinary_file(path) as file:
-        if measure_zip_directory(file) > MAX_DIRECTORY_BYTES:
+        if measure_zip_directory_bytes(file) > MAX_DIRECTORY_BYTES:
             return True
         with zipfile.ZipFile(file) as archive:
             return bool(archive.infolist())

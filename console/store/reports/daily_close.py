@@ -44,7 +44,7 @@ _ALL_WORK_STATES = [
     state.value for state in WorkState
 ]  # names each value, so that the index of states is read by a range
 _DIFFERENCES_AND_PAYMENTS = reconciliation_rows.outerjoin(payments, payments.c.id == reconciliation_rows.c.payment_id)
-_REVERSED_MINOR = payments.c.captured_minor - payments.c.refunded_minor
+_REVERSED_MINOR_EXPRESSION = payments.c.captured_minor - payments.c.refunded_minor
 SumByCurrency = Mapping[str, CountAndSum]
 
 
@@ -84,7 +84,7 @@ def sum_captured_payments(conn: Connection, provider: str, period: Period) -> Su
 def sum_reversed_payments(conn: Connection, provider: str, period: Period) -> SumByCurrency:
     """Return, by currency, the number and the sum (minor units) of the provider's payments that were reversed in
     the period. The reversed amount of a payment is its captured amount without the refunded amount."""
-    query = select(payments.c.currency, func.count(), func.sum(_REVERSED_MINOR)).where(
+    query = select(payments.c.currency, func.count(), func.sum(_REVERSED_MINOR_EXPRESSION)).where(
         *_make_reversal_conditions(provider), *_make_period_conditions(payments.c.state_since, period)
     )
     return _sum_by_currency(conn, query.group_by(payments.c.currency))
@@ -96,7 +96,7 @@ def list_moved_reversals(conn: Connection, provider: str, period: Period) -> tup
     paid_at, reversed_at = payments.c.paid_at, payments.c.state_since
     sums: dict[tuple[date, date, str], list[int]] = defaultdict(lambda: [0, 0])
     for instant, other_instant in ((paid_at, reversed_at), (reversed_at, paid_at)):
-        query = select(payments.c.currency, paid_at, reversed_at, _REVERSED_MINOR).where(
+        query = select(payments.c.currency, paid_at, reversed_at, _REVERSED_MINOR_EXPRESSION).where(
             *_make_reversal_conditions(provider),
             *_make_period_conditions(instant, period),
             not_(and_(*_make_period_conditions(other_instant, period))),
@@ -281,7 +281,7 @@ def find_complete_run_of_day(conn: Connection, provider: str, day: date) -> Reco
     there is none."""
     query = runs.get_all_rows_query().where(
         reconciliations.c.provider == provider,
-        reconciliations.c.state == runs.RUN_DONE,
+        reconciliations.c.state == runs.DONE_RUN_STATE,
         reconciliations.c.from_day <= day.isoformat(),
         reconciliations.c.to_day >= day.isoformat(),
     )

@@ -81,10 +81,10 @@ def make_claim_number_sql(dialect: str, column: str = "corporation_number") -> s
 
 CLAIM_NUMBER_SQL: Mapping[str, str] = {dialect: make_claim_number_sql(dialect) for dialect in _THIRTEEN_DIGITS_SQL}
 
-_BEFORE_UNNORMALISED_NUMBER = ("T", "t", "\uff34", "\uff54", "\ufeff")
+_PREFIXES_OF_UNNORMALISED_NUMBER = ("T", "t", "\uff34", "\uff54", "\ufeff")
 """Texts before the digits of a number that SQL can't normalise: the T of an invoice registration number, also a
 full-width one, and the byte order mark."""
-_AFTER_UNNORMALISED_NUMBER = ("\t", "\r", "\n", "\r\n", "\u00a0", "\u200b")
+_SUFFIXES_OF_UNNORMALISED_NUMBER = ("\t", "\r", "\n", "\r\n", "\u00a0", "\u200b")
 """Texts after these digits: white space that SQL doesn't remove."""
 
 
@@ -95,7 +95,7 @@ def is_number_sql(number_key: ColumnElement[Any], number: str | None = None) -> 
     """
     digits: ColumnElement[str] = bindparam("number", type_=String) if number is None else literal(number, String)
     spellings = (
-        *(literal(text, String) + digits for text in _BEFORE_UNNORMALISED_NUMBER),
-        *(digits + literal(text, String) for text in _AFTER_UNNORMALISED_NUMBER),
+        *(literal(text, String) + digits for text in _PREFIXES_OF_UNNORMALISED_NUMBER),
+        *(digits + literal(text, String) for text in _SUFFIXES_OF_UNNORMALISED_NUMBER),
     )
     return number_key.in_([digits, *spellings])

@@ -110,7 +110,7 @@ credit_checks = Table(
     Column("seen_work", String(16), Computed(claim_sql.EFFECTIVE_WORK_SQL, persisted=False)),
     Column("claim_number", String(64), Computed(claim_sql.CLAIM_NUMBER_SQL["sqlite"], persisted=False)),
     Column("missing", Integer, Computed(claim_sql.IS_INCOMPLETE_SQL, persisted=False)),
-    Column("disagrees", Integer, Computed(mismatch_sql.CREDIT_CHECK_SQL, persisted=False)),
+    Column("disagrees", Integer, Computed(mismatch_sql.CREDIT_CHECK_MISMATCH_SQL, persisted=False)),
     Index("uq_credit_checks_claim", "client_id", "claim_number", unique=True),
     Index("ix_credit_checks_number", "number_key", "id"),
     Index("ix_credit_checks_status", "seen_status", "certainty", "seen_work", "state_since", "id"),

@@ -18,11 +18,11 @@ def _make_one_or_null_sql(condition_sql: str) -> str:
     return f"CASE WHEN {condition_sql} THEN 1 END"
 
 
-ORDER_SQL = _make_one_or_null_sql(_make_needs_review_sql("order"))
-REFUND_SQL = _make_one_or_null_sql(_make_needs_review_sql("refund"))
-CREDIT_CHECK_SQL = _make_one_or_null_sql(_make_needs_review_sql("credit-check"))
+ORDER_MISMATCH_SQL = _make_one_or_null_sql(_make_needs_review_sql("order"))
+REFUND_MISMATCH_SQL = _make_one_or_null_sql(_make_needs_review_sql("refund"))
+CREDIT_CHECK_MISMATCH_SQL = _make_one_or_null_sql(_make_needs_review_sql("credit-check"))
 _PAYMENT_AMOUNT_MINOR_SQL = "CASE WHEN captured_minor <> 0 THEN captured_minor ELSE asked_minor END"
-PAYMENT_SQL = _make_one_or_null_sql(
+PAYMENT_MISMATCH_SQL = _make_one_or_null_sql(
     f"({_make_needs_review_sql('payment')}) OR (work_state = 'scheduled' AND work_reason = '{WorkReason.MOVE_ORDER}')"
     f" OR (told_at IS NOT NULL AND (provider_minor <> {_PAYMENT_AMOUNT_MINOR_SQL}"
     " OR provider_refunded_minor <> refunded_minor))"

@@ -10,7 +10,7 @@ from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, Id, Instant, 
 from console.store.schema.core import metadata as metadata
 
 _OPEN_STATES_SQL = ", ".join(sorted(repr(state.value) for state in OPEN_REFUND_STATES))
-OPEN_PAYMENT_SQL = f"CASE WHEN status IN ({_OPEN_STATES_SQL}) THEN payment_id END"
+PAYMENT_ID_OF_OPEN_REFUND_SQL = f"CASE WHEN status IN ({_OPEN_STATES_SQL}) THEN payment_id END"
 """SQL of a derived column of refunds: the payment's id while the refund is open, then NULL. A unique index over this
 column allows one open refund per payment.
 """
@@ -39,7 +39,7 @@ orders = Table(
     Column("state_since", Instant, nullable=False, server_default=UNKNOWN_INSTANT_SQL),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("number_key", String(64), Computed(claim_sql.NUMBER_KEY_SQL["sqlite"], persisted=False)),
-    Column("disagrees", Integer, Computed(mismatch_sql.ORDER_SQL, persisted=False)),
+    Column("disagrees", Integer, Computed(mismatch_sql.ORDER_MISMATCH_SQL, persisted=False)),
     Index("uq_orders_number", "merch_txn_id", unique=True),
     Index("ix_orders_corporation", "number_key", "id"),
     Index("ix_orders_atom", "atom_txn_id"),
@@ -91,7 +91,7 @@ payments = Table(
     Column("version", Integer, nullable=False, server_default="1"),
     Column("booked_at", Instant),  # when the console learned that it was paid
     Column("late_after", String(20)),  # the final state (expired or failed) before a late payment
-    Column("disagrees", Integer, Computed(mismatch_sql.PAYMENT_SQL, persisted=False)),
+    Column("disagrees", Integer, Computed(mismatch_sql.PAYMENT_MISMATCH_SQL, persisted=False)),
     Index("uq_payments_ours", "provider", "merchant_payment_id", unique=True),
     Index("uq_payments_theirs", "provider", "provider_payment_id", unique=True),
     Index("ix_payments_corporation", "corporation_number", "id"),
@@ -175,8 +175,8 @@ refunds = Table(
     Column("changed_at", Instant, nullable=False),
     Column("state_since", Instant, nullable=False, server_default=UNKNOWN_INSTANT_SQL),
     Column("version", Integer, nullable=False, server_default="1"),
-    Column("open_payment", BigInteger, Computed(OPEN_PAYMENT_SQL, persisted=False)),
-    Column("disagrees", Integer, Computed(mismatch_sql.REFUND_SQL, persisted=False)),
+    Column("open_payment", BigInteger, Computed(PAYMENT_ID_OF_OPEN_REFUND_SQL, persisted=False)),
+    Column("disagrees", Integer, Computed(mismatch_sql.REFUND_MISMATCH_SQL, persisted=False)),
     Index("uq_refunds_open", "open_payment", unique=True),
     Index("uq_refunds_key", "provider_refund_key", unique=True),
     Index("ix_refunds_txn", "refund_txn_id"),

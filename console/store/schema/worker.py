@@ -8,11 +8,11 @@ from sqlalchemy import BigInteger, Boolean, Column, Computed, Index, Integer, St
 from console.store.schema.column_types import Id, Instant, LongText
 from console.store.schema.payments import metadata as metadata
 
-OPEN_SAGA_SQL = "CASE WHEN ended_at IS NULL THEN subject_id END"
+SUBJECT_ID_OF_OPEN_SAGA_SQL = "CASE WHEN ended_at IS NULL THEN subject_id END"
 """SQL of a derived column of sagas: the id of the saga's record until the saga has ended, then NULL. A unique index
 over this column allows one unfinished saga of each kind per record.
 """
-OPEN_RUN_SQL = "CASE WHEN ended_at IS NULL THEN provider END"
+PROVIDER_OF_OPEN_RUN_SQL = "CASE WHEN ended_at IS NULL THEN provider END"
 """SQL of a derived column of reconciliations: the provider until the run has ended, then NULL. A unique index over
 this column allows one unfinished run per provider and range of days.
 """
@@ -50,7 +50,7 @@ sagas = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("ended_at", Instant),
     Column("version", Integer, nullable=False, server_default="1"),
-    Column("open_subject", BigInteger, Computed(OPEN_SAGA_SQL, persisted=False)),
+    Column("open_subject", BigInteger, Computed(SUBJECT_ID_OF_OPEN_SAGA_SQL, persisted=False)),
     Index("uq_sagas_open", "kind", "subject_kind", "open_subject", unique=True),
     Index("ix_sagas_subject", "subject_kind", "subject_id", "id"),
     Index("ix_sagas_next", "state", "next_at"),
@@ -113,7 +113,7 @@ reconciliations = Table(
     Column("changed_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("version", Integer, nullable=False, server_default="1"),
-    Column("open_provider", String(32), Computed(OPEN_RUN_SQL, persisted=False)),
+    Column("open_provider", String(32), Computed(PROVIDER_OF_OPEN_RUN_SQL, persisted=False)),
     Index("uq_reconciliations_open", "open_provider", "from_day", "to_day", unique=True),
     Index("ix_reconciliations_provider", "provider", "id"),
     sqlite_autoincrement=True,

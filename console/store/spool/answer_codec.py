@@ -43,7 +43,7 @@ def decode_answer(text: str | bytes) -> Answer:
     """Return the answer of a text that `encode_answer` has made. Raises ValueError for any other text."""
     try:
         fields = json.loads(text)
-        stored_form = _STORED_FORM_BY_NUMBER.get(fields.pop("form"))
+        stored_form = _REPORT_MAKER_BY_FORM_NUMBER.get(fields.pop("form"))
         if stored_form is None:
             raise ValueError("an answer in a form that this program does not know")
         fields["kind"], fields["sent"] = OutcomeClass(fields["kind"]), SendingCertainty(fields["sent"])
@@ -104,4 +104,4 @@ STORED_FORM_BY_REPORT_TYPE: Mapping[type[StoredReport] | None, StoredReportForm]
 """The stored form of each type of report. An answer without a report has form 1, which every version of the program
 can read.
 """
-_STORED_FORM_BY_NUMBER = {form.number: form.make_report for form in STORED_FORM_BY_REPORT_TYPE.values()}
+_REPORT_MAKER_BY_FORM_NUMBER = {form.number: form.make_report for form in STORED_FORM_BY_REPORT_TYPE.values()}

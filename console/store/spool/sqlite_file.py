@@ -52,10 +52,10 @@ _DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 class _Connection(sqlite3.Connection):
     """A connection to the SQLite file. `is_durable` is True if each of its writes is synced to the disk.
-    `log_identity` is the identity of the write-ahead log that the connection has opened."""
+    `wal_identity` is the identity of the write-ahead log that the connection has opened."""
 
     is_durable = True
-    log_identity: tuple[int, int] | None = None
+    wal_identity: tuple[int, int] | None = None
 
 
 class LocalJournal:
@@ -86,7 +86,7 @@ class LocalJournal:
         self._idle_connections: deque[_Connection] = deque()
         self._is_closed = False
         self._file_identity: tuple[int, int] | None = None
-        self._has_lost_log = False
+        self._has_lost_wal = False
 
     def read(self, sql: str, values: Sequence[SqliteValue] = ()) -> list[tuple[SqliteValue, ...]]:
         """Run a query and return its rows."""
@@ -159,20 +159,20 @@ class LocalJournal:
             conn = self._idle_connections.pop()
         except IndexError:
             conn = self._open_connection()
-        self._require_same_log(conn)
+        self._require_same_wal(conn)
         return conn
 
-    def _require_same_log(self, conn: _Connection) -> None:
+    def _require_same_wal(self, conn: _Connection) -> None:
         """Raise ConsoleError `bad_profile` if the write-ahead log that `conn` uses isn't beside the file any more,
         because another program has deleted or replaced it: no other process would see the writes of this process.
         SQLite itself deletes a log only after the last connection of all processes was closed. The error is raised
         for each later connection, too, because SQLite shares the index of the deleted log within a process.
         """
-        log_identity = read_file_identity(f"{self.path}-wal")
-        if conn.log_identity is None:
-            conn.log_identity = log_identity
-        if self._has_lost_log or conn.log_identity != log_identity:
-            self._has_lost_log = True
+        wal_identity = read_file_identity(f"{self.path}-wal")
+        if conn.wal_identity is None:
+            conn.wal_identity = wal_identity
+        if self._has_lost_wal or conn.wal_identity != wal_identity:
+            self._has_lost_wal = True
             conn.close()
             self._close_idle_connections()
             raise self._make_unusable_file_error(SettingProblem.DESK_FILE_REMOVED)

@@ -20,15 +20,15 @@ from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.worker import bulk_rows, bulk_runs
 
 BULK_RUN_KIND = "bulk-run"
-RUN_FROZEN = "frozen"
+FROZEN_RUN_STATE = "frozen"
 """State of a bulk run whose list of records is stored and that has not begun."""
-RUN_RUNNING = "running"
+RUNNING_RUN_STATE = "running"
 """State of a bulk run that is executed now, or whose process has crashed."""
-RUN_PAUSED = "paused"
+PAUSED_RUN_STATE = "paused"
 """State of a bulk run that is paused and can be continued."""
-RUN_STOPPED = "stopped"
+STOPPED_RUN_STATE = "stopped"
 """State of a bulk run that has stopped before its last record."""
-RUN_DONE = "done"
+DONE_RUN_STATE = "done"
 """State of a bulk run of which all records are processed."""
 
 _ROWS_PER_INSERT = 1_000
@@ -48,9 +48,11 @@ _BULK_RUNS_QUERY = select(
     bulk_runs.c.ended_at, bulk_runs.c.changed_at, bulk_runs.c.version,
 )  # fmt: skip
 _BULK_RUN_BY_ID_QUERY = _BULK_RUNS_QUERY.where(bulk_runs.c.id == bindparam("run_id"))
-_RUNNING_BULK_RUNS_QUERY = _BULK_RUNS_QUERY.where(bulk_runs.c.state == RUN_RUNNING).order_by(bulk_runs.c.id)
+_RUNNING_BULK_RUNS_QUERY = _BULK_RUNS_QUERY.where(bulk_runs.c.state == RUNNING_RUN_STATE).order_by(bulk_runs.c.id)
 _OPEN_BULK_RUNS_QUERY = (
-    _BULK_RUNS_QUERY.where(bulk_runs.c.state != RUN_DONE).order_by(bulk_runs.c.id.desc()).limit(_LIMIT_PARAMETER)
+    _BULK_RUNS_QUERY.where(bulk_runs.c.state != DONE_RUN_STATE)
+    .order_by(bulk_runs.c.id.desc())
+    .limit(_LIMIT_PARAMETER)
 )
 _LATEST_BULK_RUNS_QUERY = _BULK_RUNS_QUERY.order_by(bulk_runs.c.id.desc()).limit(_LIMIT_PARAMETER)
 _BULK_ROWS_QUERY = select(
@@ -68,10 +70,10 @@ _BULK_ROWS_OF_RUN_QUERY = (
     .limit(_LIMIT_PARAMETER)
 )
 _BULK_ROWS_WITH_RESULT_QUERY = _BULK_ROWS_OF_RUN_QUERY.where(bulk_rows.c.result == bindparam("result"))
-_rows_to_process = select(bulk_runs.c.most).where(bulk_runs.c.id == bindparam("of_run_id")).scalar_subquery()
+_row_count_to_process = select(bulk_runs.c.most).where(bulk_runs.c.id == bindparam("of_run_id")).scalar_subquery()
 _NEXT_UNPROCESSED_ROWS_QUERY = (
     _BULK_ROWS_QUERY.where(
-        _ROW_OF_RUN_CONDITION, bulk_rows.c.result.is_(None), bulk_rows.c.position <= _rows_to_process
+        _ROW_OF_RUN_CONDITION, bulk_rows.c.result.is_(None), bulk_rows.c.position <= _row_count_to_process
     )
     .order_by(bulk_rows.c.position)
     .limit(_LIMIT_PARAMETER)
@@ -125,7 +127,7 @@ def insert_run(
     unique_rows = {(row.kind, row.subject_id): row for row in rows}.values()
     run = {
         "action": action.value,
-        "state": RUN_FROZEN,
+        "state": FROZEN_RUN_STATE,
         "words": note_text,
         "most": len(unique_rows),
         "made_by": person,
@@ -194,7 +196,7 @@ def count_results(conn: Connection, run_id: int) -> Mapping[str | None, int]:
     return {outcome: number for outcome, number in counts.items() if number}
 
 
-def write_result(
+def write_row_result(
     conn: Connection, run_id: int, position: int, result: str, reason: str | None, now: datetime
 ) -> bool:
     """Write the result of the row at `position` of the bulk run. Return False, without a write, if the row already
@@ -227,13 +229,13 @@ def write_run_state(
     Raises StaleRow if another process has changed the run since it was read; ForbiddenTransition for a run that is
     done.
     """
-    if run.state == RUN_DONE:
+    if run.state == DONE_RUN_STATE:
         raise ForbiddenTransition("a bulk run that is done stays so")
     written_values: dict[str, Any] = {
         "state": state,
         "most": run.most if rows_to_process is None else rows_to_process,
         "reason": reason,
-        "ended_at": now if state in (RUN_STOPPED, RUN_DONE) else None,
+        "ended_at": now if state in (STOPPED_RUN_STATE, DONE_RUN_STATE) else None,
         "changed_at": now,
     }
     compare_and_swap.update_if_unchanged(conn, bulk_runs, (run.id, run.version), written_values)

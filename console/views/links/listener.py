@@ -8,9 +8,9 @@ from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 from console.domain.links.link import Link, parse_link
 from console.settings.window_socket import (
-    ANSWER_LINK_REFUSED,
-    ANSWER_LINK_SHOWN,
     LINK_ANSWER_TIMEOUT_SECONDS,
+    LINK_REFUSED_ANSWER,
+    LINK_SHOWN_ANSWER,
     MAX_LINK_MESSAGE_BYTES,
     make_socket_name,
 )
@@ -81,7 +81,7 @@ class LinkListener(QObject):
         if not client_socket.canReadLine() and client_socket.bytesAvailable() < MAX_LINK_MESSAGE_BYTES:
             return
         link = _parse_link_line(bytes(client_socket.readLine(MAX_LINK_MESSAGE_BYTES).data()))
-        client_socket.write(ANSWER_LINK_REFUSED if link is None else ANSWER_LINK_SHOWN)
+        client_socket.write(LINK_REFUSED_ANSWER if link is None else LINK_SHOWN_ANSWER)
         client_socket.flush()
         client_socket.disconnectFromServer()
         if link is not None:

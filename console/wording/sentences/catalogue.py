@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 
 LANGUAGES = ("ja", "en")
 
-_MAX_FACT_LENGTH = 300
+_MAX_FACT_CHARACTERS = 300
 _UNLISTED_HTTP_STATUS_PATTERN = re.compile(r"http_([1-5])\d\d")
 _AMOUNT_FACT_NAMES = frozenset({"minor", "left", "limit", "today"})
 _PERSON_FACT_NAMES = frozenset({"checkers", "holder", "maker", "owner", "person", "switch_by", "who"})
@@ -508,5 +508,7 @@ def _make_printable_line(value: object) -> str:
     """Return a value as text on one line, of at most 300 characters; the value may come from a provider or a file.
     Control characters, and characters that change the reading direction, become spaces."""
     text = str(value)
-    clean_text = "".join(character if character.isprintable() else " " for character in text[: _MAX_FACT_LENGTH + 1])
-    return clean_text if len(text) <= _MAX_FACT_LENGTH else f"{clean_text[:_MAX_FACT_LENGTH]}…"
+    clean_text = "".join(
+        character if character.isprintable() else " " for character in text[: _MAX_FACT_CHARACTERS + 1]
+    )
+    return clean_text if len(text) <= _MAX_FACT_CHARACTERS else f"{clean_text[:_MAX_FACT_CHARACTERS]}…"

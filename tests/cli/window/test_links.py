@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from console.settings.window_socket import ANSWER_LINK_SHOWN, MAX_LINK_MESSAGE_BYTES, make_socket_name
+from console.settings.window_socket import LINK_SHOWN_ANSWER, MAX_LINK_MESSAGE_BYTES, make_socket_name
 from tests.cli.conftest import Terminal
 
 LINK = "support-console:record/payment/5"
@@ -46,7 +46,7 @@ def test_a_link_is_sent_to_the_running_window(desk: Terminal) -> None:
             client, _ = window.accept()
             with client:
                 got.append(client.recv(MAX_LINK_MESSAGE_BYTES))
-                client.sendall(ANSWER_LINK_SHOWN)
+                client.sendall(LINK_SHOWN_ANSWER)
 
         thread = Thread(target=accept_link)
         thread.start()

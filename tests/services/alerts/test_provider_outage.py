@@ -110,7 +110,7 @@ def test_a_short_outage_raises_no_alert(scene: PaymentDesk, clock: MovedClock) -
 @pytest.fixture
 def quick_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
     """Yield a desk that reads evidence in pages of five."""
-    monkeypatch.setattr(recent_activity, "MAX_ROWS", 5)
+    monkeypatch.setattr(recent_activity, "MAX_ROWS_PER_FUNCTION", 5)
     with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox(), ManualClock(), TIME_SCALE="1") as made:
         yield made
 

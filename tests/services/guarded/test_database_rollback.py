@@ -289,7 +289,7 @@ def test_an_acknowledged_loss_is_not_reported_again(
     """
     with place.desk(alarmbox, clock) as knowing, place.desk(alarmbox, clock, person="op-b", desk=1) as other:
         (alert,) = list_loss_alerts(other)
-        for _ in range(2 * database_rollback.ANCHORS_COMPARED_PER_OPERATION):
+        for _ in range(2 * database_rollback.MAX_COMPARED_ANCHORS_PER_OPERATION):
             knowing._context.write(
                 lambda tx: knowing._context.record_audit(tx, AuditAction.ALERT_ACKNOWLEDGED, 1, {}, kind="alert")
             )

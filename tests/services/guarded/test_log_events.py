@@ -124,7 +124,7 @@ def test_duplicates_and_waits_of_all_desks_are_counted(place: Place) -> None:
         assert [one["code"] for one in select_events(told, LogEvent.DUPLICATE_REFUSED)] == ["already_purchased"]
         figures.read_figures()
         assert figures.count_refused_duplicates() == 1
-        assert sum(figures.count_lease_waits()[0]) == 1
+        assert sum(figures.read_lease_wait_counts_and_seconds()[0]) == 1
         figures.read_figures()
         assert figures.count_refused_duplicates() == 1, "a row of the trail is counted once"
 

@@ -85,10 +85,10 @@ def test_a_repeat_is_answered_without_the_database(
     the cache counts it as a hit.
     """
     record = buy_check(console)
-    before, steps = console.metric_figures.count_cache_hits(), watch_transactions(console)
+    before, steps = console.metric_figures.compute_cache_hit_ratio(), watch_transactions(console)
     assert [buy_check(console) for _ in range(10)] == [record] * 10
     assert steps == []
-    after = console.metric_figures.count_cache_hits()
+    after = console.metric_figures.compute_cache_hit_ratio()
     assert (after.part - before.part, after.total - before.total) == (10, 10)
     assert alarmbox.count_charges(CORPORATION_NUMBER) == 1
 
@@ -96,10 +96,10 @@ def test_a_repeat_is_answered_without_the_database(
 def test_the_hit_rate_counts_misses(console: Console, uptime_clock: ManualClock) -> None:
     """The first call with a request id finds no answer in Redis: the hit rate of the cache counts it as a miss."""
     buy_check(console)
-    before = console.metric_figures.count_cache_hits()
+    before = console.metric_figures.compute_cache_hit_ratio()
     buy_check(console, OTHER_NUMBER, "R-2")
     buy_check(console, OTHER_NUMBER, "R-2")
-    after = console.metric_figures.count_cache_hits()
+    after = console.metric_figures.compute_cache_hit_ratio()
     assert (after.part - before.part, after.total - before.total) == (1, 2)
 
 
@@ -157,9 +157,9 @@ def test_a_cached_answer_of_another_version_is_not_used(
 
     monkeypatch.setattr(RedisIdempotencyCache, "store_result", store_as_other_version)
     record = buy_check(console)
-    hits = console.metric_figures.count_cache_hits().part
+    hits = console.metric_figures.compute_cache_hit_ratio().part
     assert [buy_check(console) for _ in range(2)] == [record] * 2
-    assert console.metric_figures.count_cache_hits().part > hits  # Redis had it
+    assert console.metric_figures.compute_cache_hit_ratio().part > hits  # Redis had it
     assert len(alarmbox.charges) == 1
 
 

@@ -22,7 +22,7 @@ from console.store.alerts import alerts
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Database
 from console.store.payments import orders, payments
-from console.store.records.prefix_search import list_company_beginnings
+from console.store.records.prefix_search import list_company_name_beginnings
 from console.store.refunds import refunds
 from console.store.schema.core import credit_checks as check_table
 from console.store.schema.core import operations, request_ids
@@ -296,5 +296,5 @@ def test_the_typed_name_comes_before_the_same_name_after_a_legal_form(
     for client, name in (("1", "株式会社アルファ"), ("2", "アルファ株式会社")):
         check = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, client))
         connection.execute(update(check_table).where(check_table.c.id == check.id).values(company_name=name))
-    found = credit_checks.find_by_name_prefixes(connection, list_company_beginnings("アルファ"), 1, frozenset())
+    found = credit_checks.find_by_name_prefixes(connection, list_company_name_beginnings("アルファ"), 1, frozenset())
     assert [one.company_name for one in found] == ["アルファ株式会社"]

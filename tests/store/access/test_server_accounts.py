@@ -3,7 +3,7 @@ and the quoting of names and passwords."""
 
 import pytest
 
-from console.store.access.grants import MAX_ROLE_NAME_LENGTH, RIGHTS_OF_ROLE, make_role_name, quote_identifier
+from console.store.access.grants import MAX_ROLE_NAME_CHARACTERS, RIGHTS_OF_ROLE, make_role_name, quote_identifier
 from console.store.access.server_accounts import (
     CREDENTIAL_PLACEHOLDER_SQL,
     MAX_CONNECTIONS,
@@ -90,7 +90,7 @@ def test_role_names_fit_every_server() -> None:
     long = "a_database_with_quite_a_long_name_"
     names = {make_role_name(f"{long}{number}", role) for role in RIGHTS_OF_ROLE for number in (1, 2)}
     assert len(names) == 2 * len(RIGHTS_OF_ROLE)
-    assert max(map(len, names)) <= MAX_ROLE_NAME_LENGTH
+    assert max(map(len, names)) <= MAX_ROLE_NAME_CHARACTERS
     assert make_role_name("books", "operator") == "books/operator"
 
 

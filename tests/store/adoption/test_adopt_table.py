@@ -232,7 +232,7 @@ def read_columns_and_indexes(database: Database) -> dict[str, tuple[object, ...]
             column.type,
             column.is_nullable,
             column.collation,
-            column.default if name != adopt_table.DATES_ZONE_NAME else "",
+            column.default if name != adopt_table.DATES_ZONE_META_NAME else "",
         )
         for name, column in table.columns.items()
         if name not in legacy_table.ORIGINAL_COLUMNS

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, insert, text, update
 from sqlalchemy.exc import DBAPIError
 
 from console.store.credit_checks import credit_checks
-from console.store.database.deferred_statements import execute_later
+from console.store.database.deferred_statements import execute_with_next_statement
 from console.store.database.engine import Database, Transaction
 from console.store.database.server import LOCK_WAIT_SECONDS, avoid_lock_waits
 from console.store.database.sqlalchemy_names import UniqueViolation
@@ -45,7 +45,7 @@ def make_change_row(record_id: int) -> dict[str, object]:
 
 def write_change(database: Database, record_id: int) -> None:
     """Insert one change with a deferred statement, in a transaction of its own."""
-    database.write(lambda tx: execute_later(tx.conn, _INSERT_CHANGE, make_change_row(record_id)))
+    database.write(lambda tx: execute_with_next_statement(tx.conn, _INSERT_CHANGE, make_change_row(record_id)))
 
 
 def read_changed_ids(place: Place) -> list[int]:
@@ -57,10 +57,10 @@ def test_deferred_statements_are_sent_with_the_next_statement(place: Place, data
     executes them in their order."""
     database.write(lambda tx: tx.conn.execute(text("SELECT 1")))  # connects
     with record_packets() as sent, database.write_without_retries() as tx:
-        execute_later(tx.conn, _INSERT_CHANGE, make_change_row(1))
-        execute_later(tx.conn, _INSERT_CHANGE, make_change_row(2))
+        execute_with_next_statement(tx.conn, _INSERT_CHANGE, make_change_row(1))
+        execute_with_next_statement(tx.conn, _INSERT_CHANGE, make_change_row(2))
         count = tx.conn.execute(text("SELECT COUNT(*) FROM changes WHERE subject_id IN (1, 2)")).scalar_one()
-        execute_later(tx.conn, _INSERT_CHANGE, make_change_row(3))
+        execute_with_next_statement(tx.conn, _INSERT_CHANGE, make_change_row(3))
     assert count == 2
     assert read_changed_ids(place) == [1, 2, 3]
     if place.engine in ("mariadb", "galera"):
@@ -76,12 +76,12 @@ def test_an_error_of_a_deferred_statement_prevents_commit(place: Place, database
         tx.conn.execute(_INSERT_LEASE, make_lease_row(place, "taken"))
 
     def fail_at_statement(tx: Transaction) -> None:
-        execute_later(tx.conn, _INSERT_LEASE, make_lease_row(place, "taken"))
+        execute_with_next_statement(tx.conn, _INSERT_LEASE, make_lease_row(place, "taken"))
         tx.conn.execute(_INSERT_CHANGE, make_change_row(1))
 
     def fail_at_commit(tx: Transaction) -> None:
         tx.conn.execute(_INSERT_CHANGE, make_change_row(2))
-        execute_later(tx.conn, _INSERT_LEASE, make_lease_row(place, "taken"))
+        execute_with_next_statement(tx.conn, _INSERT_LEASE, make_lease_row(place, "taken"))
 
     def go_on_after_error(tx: Transaction) -> None:
         with pytest.raises(UniqueViolation):
@@ -108,8 +108,8 @@ def test_a_row_count_that_is_wrong_prevents_commit(place: Place, database: Datab
             raise credit_checks.StaleRow(count)
 
     def release_unknown_lease(tx: Transaction) -> None:
-        execute_later(tx.conn, _RELEASE_LEASE_STATEMENT, {"of": "unknown"}, require_one_row)
-        execute_later(tx.conn, _INSERT_CHANGE, make_change_row(1))
+        execute_with_next_statement(tx.conn, _RELEASE_LEASE_STATEMENT, {"of": "unknown"}, require_one_row)
+        execute_with_next_statement(tx.conn, _INSERT_CHANGE, make_change_row(1))
 
     with pytest.raises(credit_checks.StaleRow):
         database.write(release_unknown_lease)
@@ -124,7 +124,7 @@ def test_a_rollback_drops_deferred_statements(place: Place, database: Database) 
         pass
 
     def raise_stopped(tx: Transaction) -> None:
-        execute_later(tx.conn, _INSERT_CHANGE, make_change_row(1))
+        execute_with_next_statement(tx.conn, _INSERT_CHANGE, make_change_row(1))
         raise _Stopped
 
     with pytest.raises(_Stopped):
@@ -139,8 +139,8 @@ def test_a_long_statement_is_sent_by_itself(place: Place, database: Database) ->
     long_text = text(f"INSERT INTO changes(kind, subject_id, at) SELECT kind, 2, at FROM changes -- {'x' * 300_000}")
 
     def write_long_statement(tx: Transaction) -> None:
-        execute_later(tx.conn, _INSERT_CHANGE, make_change_row(1))
-        execute_later(tx.conn, long_text, {})
+        execute_with_next_statement(tx.conn, _INSERT_CHANGE, make_change_row(1))
+        execute_with_next_statement(tx.conn, long_text, {})
 
     database.write(write_long_statement)
     assert read_changed_ids(place) == [1, 2]
@@ -153,7 +153,7 @@ def test_a_statement_without_a_transaction_is_sent_immediately(place: Place, dat
     if not place.is_server:
         pytest.skip("SQLite has no AUTOCOMMIT connections here")
     with database.read() as conn:
-        execute_later(conn, _INSERT_CHANGE, make_change_row(1))
+        execute_with_next_statement(conn, _INSERT_CHANGE, make_change_row(1))
         assert read_changed_ids(place) == [1]
 
 

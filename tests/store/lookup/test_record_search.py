@@ -132,7 +132,7 @@ def test_a_limited_read_of_a_table_is_reported(database: Database, monkeypatch: 
     as partial. A day of payments and the payments that can be reversed have indexes of their own, so the search finds
     old payments of these kinds too.
     """
-    monkeypatch.setattr(record_search, "NEWEST_ROWS_SEARCHED", 10)
+    monkeypatch.setattr(record_search, "MAX_SEARCHED_NEWEST_ROWS", 10)
     with database.read() as conn:
         chosen = parse_filter("kind:payment amount:>0").record_filter
         group = record_search.find_records(conn, RecordSearch(_make_choice(chosen), None, {}, 5))["payment"]

@@ -162,12 +162,18 @@ def test_a_call_starts_one_spacing_after_the_call_before(
     """Calls of all desks to one provider start one spacing (seconds) apart. If the next reserved start is in the
     past, the next call starts now."""
     waits = [
-        databases[i % 2].write(lambda tx: rate_gate.reserve_call_start(tx.conn, "alarmbox", 100.0)) for i in range(3)
+        databases[i % 2].write(
+            lambda tx: rate_gate.reserve_call_start_and_get_wait_seconds(tx.conn, "alarmbox", 100.0)
+        )
+        for i in range(3)
     ]
     assert waits[0] == 0
     assert waits[1:] == pytest.approx([100, 200], abs=5)
     hand_clock.at += timedelta(seconds=1_000)
-    assert databases[0].write(lambda tx: rate_gate.reserve_call_start(tx.conn, "alarmbox", 100.0)) == 0
+    assert (
+        databases[0].write(lambda tx: rate_gate.reserve_call_start_and_get_wait_seconds(tx.conn, "alarmbox", 100.0))
+        == 0
+    )
 
 
 def test_a_clock_that_was_set_back_delays_no_call(databases: tuple[Database, ...]) -> None:
@@ -177,7 +183,7 @@ def test_a_clock_that_was_set_back_delays_no_call(databases: tuple[Database, ...
     database = databases[0]
 
     def reserve_call_start() -> float:
-        return database.write(lambda tx: rate_gate.reserve_call_start(tx.conn, "set back", 1.0))
+        return database.write(lambda tx: rate_gate.reserve_call_start_and_get_wait_seconds(tx.conn, "set back", 1.0))
 
     reserve_call_start()
     ahead = "UPDATE call_rates SET not_before = not_before + {} WHERE name = 'set back'"
@@ -196,7 +202,9 @@ def test_simultaneous_first_calls_get_different_starts(databases: tuple[Database
 
     def reserve_call_start(i: int) -> float:
         barrier.wait(MAX_WAIT_SECONDS)
-        return databases[i % 2].write(lambda tx: rate_gate.reserve_call_start(tx.conn, "fresh", 100.0))
+        return databases[i % 2].write(
+            lambda tx: rate_gate.reserve_call_start_and_get_wait_seconds(tx.conn, "fresh", 100.0)
+        )
 
     with ThreadPoolExecutor(8) as threads:
         waits = sorted(threads.map(reserve_call_start, range(8)))

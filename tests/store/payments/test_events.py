@@ -42,11 +42,11 @@ def test_the_result_of_an_event_is_written_once(rows: Connection) -> None:
     """The result of an event is written once; the call of a second caller returns False."""
     for number in range(3):
         assert payment_events.add_event(rows, PaymentEvent("bank", f"N-{number}", "x", "queued", "{}"), "worker", NOW)
-    first, *others = payment_events.list_events_with_result(rows, "queued", 10)
-    assert payment_events.write_result(rows, first, "booked", 7)
-    assert not payment_events.write_result(rows, first, "kept", None)
-    assert payment_events.list_events_with_result(rows, "queued", 10) == tuple(others)
-    assert payment_events.list_events_with_result(rows, "queued", 1, others[0].id) == tuple(others[1:])
+    first, *others = payment_events.list_events_with_state(rows, "queued", 10)
+    assert payment_events.write_event_state(rows, first, "booked", 7)
+    assert not payment_events.write_event_state(rows, first, "kept", None)
+    assert payment_events.list_events_with_state(rows, "queued", 10) == tuple(others)
+    assert payment_events.list_events_with_state(rows, "queued", 1, others[0].id) == tuple(others[1:])
     assert [(one.result, one.payment_id) for one in payment_events.find_by_payment(rows, 7)] == [("booked", 7)]
 
 

@@ -56,7 +56,7 @@ def test_a_second_call_continues_the_run_of_the_same_days(
     assert begin_run() == run
     others = begin_run(to=FIRST_DAY), begin_run("atom")
     assert reconciliations.list_unfinished_runs(own_rows, "paypay") == (run, others[0])
-    ended = reconciliations.save_progress(own_rows, run, FIVE_MINUTES_AFTER, state=reconciliations.RUN_DONE)
+    ended = reconciliations.save_progress(own_rows, run, FIVE_MINUTES_AFTER, state=reconciliations.DONE_RUN_STATE)
     assert begin_run().id > others[1].id
     assert reconciliations.find(own_rows, run.id) == ended
 
@@ -83,7 +83,7 @@ def test_a_count_of_a_run_never_falls(own_rows: Connection, begin_run: BeginRun,
         reconciliations.save_progress(own_rows, run, NOW, **values)
 
 
-@pytest.mark.parametrize("state", [reconciliations.RUN_DONE, reconciliations.RUN_FAILED])
+@pytest.mark.parametrize("state", [reconciliations.DONE_RUN_STATE, reconciliations.FAILED_RUN_STATE])
 def test_an_ended_run_never_changes(own_rows: Connection, begin_run: BeginRun, state: str) -> None:
     """An ended run has the time of its end, and a further change is refused."""
     ended = reconciliations.save_progress(

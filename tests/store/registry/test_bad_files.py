@@ -13,7 +13,7 @@ import pytest
 from console.domain.error_reasons import RegistryFileProblem as P
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.registry.corporations import ImportProgress
-from console.store.documents.zip_directory import measure_zip_directory
+from console.store.documents.zip_directory import measure_zip_directory_bytes
 from console.store.registry import file_rows
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
@@ -365,5 +365,5 @@ def test_a_zip_with_too_many_files_is_refused(registry_in_use: Path, tmp_path: P
         tmp_path, FILE_NAME, make_csv_text(VALID_ROWS).encode(), {f"{index}.asc": b"" for index in range(20_000)}
     )
     with path.open("rb") as file:
-        assert measure_zip_directory(file) > MAX_DIRECTORY_BYTES
+        assert measure_zip_directory_bytes(file) > MAX_DIRECTORY_BYTES
     assert check_import_refused(registry_in_use, path).detail["problem"] == P.NOT_ONE_CSV

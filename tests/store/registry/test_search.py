@@ -510,7 +510,7 @@ def test_a_search_after_a_difference_finds_new_names(tmp_path: Path) -> None:
 def test_the_rarest_terms_of_a_name_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The search uses the rarest terms of a name, for which the import has counted the rows of open corporations. A
     registry of an earlier program lacks these counts, and gives the same results."""
-    monkeypatch.setattr(search_index, "_FREQUENT_TERM_ROWS", 2)
+    monkeypatch.setattr(search_index, "_MIN_ROWS_OF_FREQUENT_TERM", 2)
     rows = [
         make_row(index, name=f"株式会社サンライズ{kind}")
         for index, kind in enumerate(("ホーム", "ホーム", "印刷", "農園"))

@@ -60,13 +60,13 @@ def test_rows_of_a_run_are_executed_one_by_one(own_rows: Connection, acting_pers
     """The result of a row is written once and never changes. The rows are executed in their order, up to the number
     that the person has allowed."""
     run = bulk.write_run_state(
-        own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUN_RUNNING, rows_to_process=2
+        own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUNNING_RUN_STATE, rows_to_process=2
     )
     assert [row.subject_id for row in bulk.read_next_unprocessed_rows(own_rows, run.id, 9)] == [7, 5]
-    assert bulk.write_result(own_rows, run.id, 1, "skipped", "changed", FIVE_MINUTES_AFTER)
-    assert not bulk.write_result(own_rows, run.id, 1, "done", None, FIVE_MINUTES_AFTER)
+    assert bulk.write_row_result(own_rows, run.id, 1, "skipped", "changed", FIVE_MINUTES_AFTER)
+    assert not bulk.write_row_result(own_rows, run.id, 1, "done", None, FIVE_MINUTES_AFTER)
     assert [row.subject_id for row in bulk.read_next_unprocessed_rows(own_rows, run.id, 9)] == [5]
-    assert bulk.write_result(own_rows, run.id, 2, "done", None, FIVE_MINUTES_AFTER)
+    assert bulk.write_row_result(own_rows, run.id, 2, "done", None, FIVE_MINUTES_AFTER)
     assert bulk.read_next_unprocessed_rows(own_rows, run.id, 9) == ()
     skipped = BulkRow(1, "payment", 7, 3, "skipped", "changed", FIVE_MINUTES_AFTER)
     assert bulk.list_rows(own_rows, run.id, result="skipped") == (skipped,)
@@ -91,11 +91,11 @@ def test_unknown_rows_are_not_counted_as_done(
     """The counts by outcome contain each row of the run once, and no outcome without rows. Rows of another run aren't
     counted.
     """
-    run = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUN_RUNNING)
-    other = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUN_RUNNING)
-    assert bulk.write_result(own_rows, other.id, 1, "done", "still_unknown", FIVE_MINUTES_AFTER)
+    run = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUNNING_RUN_STATE)
+    other = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUNNING_RUN_STATE)
+    assert bulk.write_row_result(own_rows, other.id, 1, "done", "still_unknown", FIVE_MINUTES_AFTER)
     for position, reason in enumerate(reasons, 1):
-        assert bulk.write_result(own_rows, run.id, position, "done", reason, FIVE_MINUTES_AFTER)
+        assert bulk.write_row_result(own_rows, run.id, position, "done", reason, FIVE_MINUTES_AFTER)
     assert bulk.count_results(own_rows, run.id) == counts
 
 
@@ -103,30 +103,30 @@ def test_a_stopped_bulk_run_continues(own_rows: Connection, acting_person: str) 
     """The next process continues a stopped run at its first row without a result, and done rows stay done. A process
     that has lost the run to another one can't write results.
     """
-    run = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUN_RUNNING)
+    run = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUNNING_RUN_STATE)
     assert bulk.list_unfinished_runs(own_rows) == (run,)
-    stopped = bulk.write_run_state(own_rows, run, FIVE_MINUTES_AFTER, bulk.RUN_STOPPED, reason="asked")
+    stopped = bulk.write_run_state(own_rows, run, FIVE_MINUTES_AFTER, bulk.STOPPED_RUN_STATE, reason="asked")
     assert bulk.find(own_rows, run.id) == stopped
     assert (stopped.ended_at, stopped.reason) == (FIVE_MINUTES_AFTER, "asked")
     assert bulk.list_unfinished_runs(own_rows) == ()
     with pytest.raises(bulk.StaleRow):
-        bulk.write_run_state(own_rows, run, FIVE_MINUTES_AFTER, bulk.RUN_DONE)
-    again = bulk.write_run_state(own_rows, stopped, FIVE_MINUTES_AFTER, bulk.RUN_RUNNING)
+        bulk.write_run_state(own_rows, run, FIVE_MINUTES_AFTER, bulk.DONE_RUN_STATE)
+    again = bulk.write_run_state(own_rows, stopped, FIVE_MINUTES_AFTER, bulk.RUNNING_RUN_STATE)
     assert (again.ended_at, again.reason) == (None, None)
-    done = bulk.write_run_state(own_rows, again, FIVE_MINUTES_AFTER, bulk.RUN_DONE)
+    done = bulk.write_run_state(own_rows, again, FIVE_MINUTES_AFTER, bulk.DONE_RUN_STATE)
     assert bulk.find(own_rows, run.id) == done
     with pytest.raises(ForbiddenTransition):
-        bulk.write_run_state(own_rows, done, FIVE_MINUTES_AFTER, bulk.RUN_RUNNING)
+        bulk.write_run_state(own_rows, done, FIVE_MINUTES_AFTER, bulk.RUNNING_RUN_STATE)
 
 
 def test_each_processed_row_is_in_the_change_feed(own_rows: Connection, acting_person: str) -> None:
     """The change feed has an entry for the run with each row that is processed."""
     run = insert_run(own_rows, acting_person)
     mark, _ = change_feed.list_changes_since(own_rows, None)
-    bulk.write_result(own_rows, run.id, 1, "done", None, NOW)
+    bulk.write_row_result(own_rows, run.id, 1, "done", None, NOW)
     mark, told = change_feed.list_changes_since(own_rows, mark)
     assert told == (("bulk-run", run.id),)
-    bulk.write_result(own_rows, run.id, 1, "done", None, NOW)
+    bulk.write_row_result(own_rows, run.id, 1, "done", None, NOW)
     assert change_feed.list_changes_since(own_rows, mark)[1] == ()
 
 
@@ -146,7 +146,7 @@ def test_one_of_many_processes_writes_a_row_result(databases: tuple[Database, ..
     number = databases[0].write(
         lambda tx: bulk.insert_run(tx.conn, BulkAction.PROBE, make_chosen_rows(1, 2), person, NOW)
     )
-    told = run_at_once(databases, lambda tx, i: bulk.write_result(tx.conn, number, 1, f"r{i}", None, NOW))
+    told = run_at_once(databases, lambda tx, i: bulk.write_row_result(tx.conn, number, 1, f"r{i}", None, NOW))
     assert sum(told) == 1
     with databases[0].read() as conn:
         assert bulk.list_rows(conn, number)[0].result == f"r{told.index(True)}"

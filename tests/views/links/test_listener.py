@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from console.domain.links.link import Link
 from console.settings import window_socket
-from console.settings.window_socket import ANSWER_LINK_REFUSED, make_socket_name, send_link
+from console.settings.window_socket import LINK_REFUSED_ANSWER, make_socket_name, send_link
 from console.views.links.listener import LinkListener
 from tests.support.waiting import MAX_WAIT_SECONDS
 
@@ -49,7 +49,7 @@ def test_valid_links_arrive_and_hostile_links_do_not(home: Path, qtbot: QtBot) -
         for message in (b"support-console:refund/approve/5\n", b"x" * 5_000, "記録\n".encode(), b"\0\n"):
             answered = pool.submit(send_raw_message, home, message)
             qtbot.waitUntil(answered.done)
-            assert answered.result() == ANSWER_LINK_REFUSED
+            assert answered.result() == LINK_REFUSED_ANSWER
         assert received == []
         sent = pool.submit(send_link, home, LINK)
         qtbot.waitUntil(sent.done)

@@ -26,13 +26,13 @@ from console.store.schema.payments import orders, payments, refunds
 revision = "0015"
 down_revision = "0014"
 
-_TABLES = {"credit-check": credit_checks, "order": orders, "payment": payments, "refund": refunds}
+_TABLE_BY_KIND = {"credit-check": credit_checks, "order": orders, "payment": payments, "refund": refunds}
 _CHANGE_TIME_COLUMN_BY_KIND = {"order": "updated_at"}
 """Column of the last change, where it isn't `changed_at`."""
 
 
 def upgrade() -> None:
-    for kind, table in _TABLES.items():
+    for kind, table in _TABLE_BY_KIND.items():
         if waits_for_adoption(table.name):
             continue
         if not is_on_server():  # they refuse the update below; the upgrade creates them again
