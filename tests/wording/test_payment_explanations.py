@@ -171,6 +171,10 @@ SITUATIONS: dict[str, Explanation] = {
         f"payment with a refund {state}": explain_with_relations(refunds=(replace(REFUND, state=state),))
         for state in (RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING, RefundState.SUBMITTED)
     },
+    **{
+        f"payment with a refund {state}": explain_with_relations(order=ORDER, refunds=(replace(REFUND, state=state),))
+        for state in (RefundState.REJECTED, RefundState.WITHDRAWN, RefundState.EXPIRED)
+    },
     "payment with a failed refund": explain_with_relations(
         refunds=(replace(REFUND, state=RefundState.FAILED, error_code="refund_window_over"),)
     ),
@@ -219,6 +223,21 @@ def test_every_situation_has_three_whole_sentences(situation: str, language: str
     sentences name is present.
     """
     check_sentences_complete(SITUATIONS[situation], language)
+
+
+@pytest.mark.parametrize("state", RefundState)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_payment_names_its_newest_refund_in_each_state(state: RefundState, language: str) -> None:
+    """The explanation of a payment with a refund says something of this refund, whatever its state. A completed one
+    is named by its amount."""
+    is_made = state is RefundState.COMPLETED
+    payment = replace(
+        PAYMENT,
+        refunded_minor=REFUND.amount_minor if is_made else 0,
+        relations=PaymentRelations(ORDER, refunds=(replace(REFUND, state=state),)),
+    )
+    sentences = " ".join(make_sentences(explain_payment(payment, NOW), language))
+    assert ("¥500" if is_made else "R-9") in sentences
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)

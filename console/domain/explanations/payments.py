@@ -50,7 +50,12 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.filters import get_certainty
 from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RULES
 from console.domain.records import Certainty, WorkReason, WorkState, find_next_attempt_time
-from console.domain.recovery.decidable import is_decision_time_over, is_perhaps_paid_after_end, is_refund_perhaps_made
+from console.domain.recovery.decidable import (
+    WORK_REASONS_OF_CONTRADICTION,
+    is_decision_time_over,
+    is_perhaps_paid_after_end,
+    is_refund_perhaps_made,
+)
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS
@@ -710,12 +715,30 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
         command = f"support-console show refund {failed_refund.id}"
         step = NextStep("next.payment_refund_failed", facts, command, OPEN_REFUND_ACTION)
         return Explanation(verdict, "why.payment_refund_failed", step, facts)
+    unmade_refund = relations.refunds[0] if relations.refunds else None
+    if unmade_refund is not None and _is_certainly_not_made(unmade_refund):
+        amount = _make_money(unmade_refund.amount_minor, unmade_refund.currency)
+        facts = {**facts, "refund": unmade_refund.id, "refund_amount": amount}
+        return Explanation(
+            verdict, f"why.payment_refund_{unmade_refund.state}", NextStep("next.nothing", facts), facts
+        )
     if record.refunded_minor:
         return Explanation(verdict, "why.payment_partly", NextStep("next.nothing", facts), facts)
     reason = "why.payment_complete" if record.order_id is not None else "why.payment_complete_alone"
     if record.error_code == RESOLVED_BY_PEOPLE_CAUSE and relations.known_provider_state not in PAID_STATES:
         reason = "why.payment_decided_by_people"  # until a later read, the gateway has confirmed nothing
     return Explanation(verdict, reason, NextStep("next.nothing", facts), facts)
+
+
+def _is_certainly_not_made(refund: Refund) -> bool:
+    """True if the refund ended without money by people or by its time limit, and its provider doesn't contradict
+    this."""
+    is_contradicted = refund.work.reason in WORK_REASONS_OF_CONTRADICTION
+    return (
+        refund.state in (RefundState.REJECTED, RefundState.WITHDRAWN, RefundState.EXPIRED)
+        and refund.certainty is Certainty.KNOWN
+        and not is_contradicted
+    )
 
 
 def _find_failed_refund(record: Payment, relations: PaymentRelations, now: datetime) -> Refund | None:

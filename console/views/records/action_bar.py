@@ -8,10 +8,12 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, does_right_change_records, is_same_person
 from console.domain.payments.service_results import PaymentDetails, RefundDetails
+from console.domain.records import CheckState, TimelineEntry
 from console.domain.recovery.decidable import find_purpose_of_known_outcome_decision
 from console.domain.service_results import AllowedAction, OperationDetails, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
+from console.views.presenters.credit_checks import get_actor_name, make_state_cell
 from console.views.presenters.records import RecordView
 from console.views.printing.print_job import PRINT_SHORTCUT
 from console.views.records import collaboration_actions, evidence_actions
@@ -285,7 +287,35 @@ def _make_note_labels(note: str) -> tuple[FlowLabel, ...]:
 def find_proposer(view: CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails) -> str | None:
     """Return the name of the person who has proposed a decision about the record or operation, if the proposal waits
     for a second person; None if no proposal waits."""
+    entry = find_proposal_entry(view)
+    return entry.actor if entry is not None else None
+
+
+def find_proposal_entry(
+    view: CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails,
+) -> TimelineEntry | None:
+    """Return the audit entry of the proposed decision that waits for a second person; None if none waits."""
     if not view.awaiting:
         return None
-    proposal_entries = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")]
-    return proposal_entries[-1].actor if proposal_entries else None
+    return next((entry for entry in reversed(view.timeline) if entry.what.endswith("resolve_proposed")), None)
+
+
+def format_proposal(
+    view: CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails, context: WindowContext
+) -> str:
+    """Return the sentence that names the proposed outcome which waits for a second person, its proposer and the time;
+    "" if none waits."""
+    entry = find_proposal_entry(view)
+    if entry is None:
+        return ""
+    state = str(entry.detail.get("as") or CheckState.ERROR)
+    if isinstance(view, CreditCheckDetails):
+        word = context.translate(f"dialog.resolve.as_{state}")
+    elif isinstance(view, OperationDetails):
+        word = context.translate("state.operation.failed")
+    else:
+        word = make_state_cell(
+            f"{'payment' if isinstance(view, PaymentDetails) else 'refund'}.{state}", context.language
+        ).word
+    who = get_actor_name(entry.actor, context)
+    return context.translate("record.proposed", who=who, state=word, at=entry.at)

@@ -12,7 +12,7 @@ from console.views.pages.base import Page
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import credit_checks as words
 from console.views.presenters.credit_check_view import format_time_in_sentence
-from console.views.records.action_bar import choose_resolve_label, find_proposer
+from console.views.records.action_bar import choose_resolve_label, find_proposer, format_proposal
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import make_explanation_form, show_explanation
 from console.views.runtime.context import WindowContext
@@ -162,6 +162,9 @@ class OperationPage(Page):
                 (translate("column.since"), format_time_in_sentence(operation.started_at, self.context)),
             ],
         )
+        proposal = format_proposal(view, self.context)
+        if proposal:
+            facts.add_fact(translate("approvals.proposed_outcome"), TextLabel(proposal, wraps_lines=True))
         facts.align_values_below(self.explanation_form)
         fact_panel = Surface(edge="bottom")
         fact_panel.setLayout(make_column(facts, margins=(24, 12, 24, 12)))

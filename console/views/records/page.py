@@ -23,7 +23,7 @@ from console.views.presenters.records import RecordView, ShownRecord
 from console.views.printing.page_print import PagePrinter
 from console.views.printing.print_job import PRINT_KEY_HINT, PRINT_SHORTCUT
 from console.views.records import collaboration_actions, evidence_actions
-from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION, ActionButtons
+from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION, ActionButtons, format_proposal
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import RecordHeader, RecordTitleLine, make_explanation_form, show_explanation
 from console.views.records.tabs import RecordTabs
@@ -350,6 +350,7 @@ class RecordPage(Page, Generic[ViewT]):
         self._update_actions()
         self.head.set_spoken_title(record_words.format_explanation(view.explanation, self.context)[0])
         self._announce_change()
+        self._show_proposal(view)
         self._show_lease_holder(view.holder if not isinstance(view, OrderDetails) else None)
         self.collaboration.show_take(view.taken)
         self._set_tab_order()
@@ -451,6 +452,13 @@ class RecordPage(Page, Generic[ViewT]):
     def list_focus_stops_above_tabs(self) -> tuple[QWidget, ...]:
         """Return the widgets between the explanation and the tabs that can have the focus, in tab order."""
         return ()
+
+    def _show_proposal(self, view: ViewT) -> None:
+        """Show a bar that names the proposed outcome which waits for a second person. Without one, hide the bar."""
+        sentence = format_proposal(view, self.context) if not isinstance(view, OrderDetails) else ""
+        lead = self.context.translate("approvals.proposed_outcome")
+        bar = NotificationBar(lead, sentence, tone="progress", icon_name="hourglass") if sentence else None
+        self.show_state_bar("proposal", bar, is_above_contents=True)
 
     def _show_lease_holder(self, holder: LeaseHolder | None) -> None:
         """Show a bar that names the process which works on the record and the person for whom it works. With None,

@@ -31,6 +31,7 @@ from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import PaymentRoute, RefundRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
 from tests.views.invented_payments import MONEY_PARTS, ORDER, make_payment, make_refund, make_sides
@@ -48,6 +49,7 @@ class PaymentServices:
         self.relations = PaymentRelations()
         self.payer: str | None = "PAYER-36567306"
         self.taken: Take | None = None
+        self.awaiting: str | None = None
 
     @property
     def payments(self) -> "PaymentServices":
@@ -64,7 +66,7 @@ class PaymentServices:
         details = PaymentDetails(
             payment, explanation, make_sides(), MONEY_PARTS, ORDER, (), (), self.timeline, (), ()
         )
-        return replace(details, taken=self.taken)
+        return replace(details, taken=self.taken, awaiting=self.awaiting)
 
 
 @pytest.fixture
@@ -221,7 +223,7 @@ def test_a_proposer_is_offered_another_outcome_only(page: PaymentPage, is_own: b
     page.context.change_operator("lead-b")
     page.show_route(PaymentRoute(5))
     assert page.view is not None
-    entry = TimelineEntry(NOW, "lead-b" if is_own else "op-a", "payment.resolve_proposed")
+    entry = TimelineEntry(NOW, "lead-b" if is_own else "op-a", "payment.resolve_proposed", {"as": "reversed"})
     action = AllowedAction("resolve", True)
     view = replace(page.view, timeline=(entry,), awaiting="second_person", actions=(action,))
     label = page.context.translate("action.resolve_otherwise" if is_own else "action.resolve")
@@ -229,6 +231,26 @@ def test_a_proposer_is_offered_another_outcome_only(page: PaymentPage, is_own: b
     assert bar_texts == [label]
     assert (page.context.translate("action.resolve") in form_texts) is not is_own
     assert page.context.translate("action.resolve_otherwise") not in form_texts
+
+
+def test_the_page_names_the_proposed_outcome(page: PaymentPage, services: PaymentServices) -> None:
+    """While a proposed outcome waits for a second person, a bar says which one, who proposed it, and when. It names
+    the last proposal, and is gone when none waits."""
+
+    def find_sentence() -> str | None:
+        return next((bar.sentence for bar in page.findChildren(NotificationBar) if "proposed" in bar.sentence), None)
+
+    services.timeline = tuple(
+        TimelineEntry(NOW, who, "payment.resolve_proposed", {"as": state})
+        for who, state in (("op-c", "completed"), ("lead-b", "reversed"))
+    )
+    page.show_route(PaymentRoute(5))
+    assert find_sentence() is None
+    services.awaiting = "second_person"
+    page.refresh("changed")
+    sentence = find_sentence()
+    assert sentence is not None
+    assert "lead-b proposed Reversed at " in sentence
 
 
 def test_a_click_meant_for_the_button_before_has_no_effect(page: PaymentPage) -> None:
