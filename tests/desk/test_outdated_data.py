@@ -83,6 +83,21 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
     assert refund.shown_reason == ""
 
 
+def test_no_action_is_called_off_on_a_page_that_disables_none(open_window: OpenWindow, console: Console) -> None:
+    """If a list can't be read again, the bar says how old its data is. It says that actions are off only on a page
+    with a button that is disabled for this reason."""
+    buy_check(console, NUMBERS[0])
+    person = open_window()
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until_read()
+    with let_method_fail(console.recovery, "read_queue", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)):
+        person.press("F5")
+        told = wait_for_failure_sentence(person, page)
+    assert "The data shown was loaded at" in told
+    assert "Some actions are off" not in told
+
+
 @pytest.mark.expects_log("an error in the program is logged under the support code that the bar shows")
 def test_the_shown_age_of_outdated_data_increases(
     open_window: OpenWindow, console: Console, clock: MovedClock

@@ -772,6 +772,7 @@ class Page(QWidget):
         button that reads the data again. The data read earlier stays on the page, and the bar says when it was read.
         Until the data is read again, the actions that change something are disabled (`find_outdated_reason`)."""
         self._reading_failure = failure, self.context.now()
+        self.update_outdated_actions()
         was_cancelled = failure.code == "cancelled"
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
         retry_button.clicked.connect(self.read_data_again)
@@ -784,7 +785,6 @@ class Page(QWidget):
                 button=retry_button,
             ),
         )
-        self.update_outdated_actions()
 
     def _format_reading_failure(self) -> tuple[str, str]:
         """Return the bold text and the text of the bar which says that the data could not be read. If the data could
@@ -800,7 +800,8 @@ class Page(QWidget):
             text = translate("screen.state.failed", message=text, at=failed_at, **code)
         if self._loaded_at is not None:
             age = self.context.format_age_beside_time(self._loaded_at)
-            text = translate("screen.state.outdated", message=text, at=self._loaded_at, age=age)
+            key = "screen.state.outdated" if self._has_outdated_action() else "screen.state.old"
+            text = translate(key, message=text, at=self._loaded_at, age=age)
         return translate("screen.reading_cancelled" if was_cancelled else "screen.not_read"), text
 
     @Slot()
@@ -817,6 +818,11 @@ class Page(QWidget):
         if self._reading_failure is None or self._loaded_at is None:
             return ""
         return self.context.translate("reason.outdated", at=self._loaded_at)
+
+    def _has_outdated_action(self) -> bool:
+        """True if the page has a button that is disabled because the data could not be read again."""
+        reason = self.find_outdated_reason()
+        return any(button.shown_reason == reason for button in self.findChildren(KeyButton))
 
     def update_outdated_actions(self) -> None:
         """Disable or enable the buttons of the page after `find_outdated_reason` has changed. The subclass implements
