@@ -25,7 +25,7 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.home.page import HomePage
 from console.views.records.note_dialog import NoteDialog
 from console.views.records.resolve_dialog import ResolveDialog
-from console.views.runtime.routes import CreditCheckRoute
+from console.views.runtime.routes import AdminRoute, CreditCheckRoute, HomeRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.dialog import DialogFrame
@@ -116,6 +116,30 @@ def test_the_bar_says_what_still_works(
         lead.read_only_switches.set_switch(scope, True, REASON)
         person.wait_until(lambda: REASON in read_bars(person))
     assert read_bars(person).endswith(words)
+
+
+def test_the_bar_opens_the_administration_only_from_other_pages(
+    window_desks: WindowTestDesks, open_window: Callable[..., Person]
+) -> None:
+    """The bar about a read-only switch has a button that opens the administration page, but not on that page."""
+    person = open_window()
+    person.wait_for_page(HomePage)
+    with window_desks.open_acting_desk("lead-b") as lead:
+        lead.read_only_switches.set_switch(EVERYTHING_SCOPE, True, REASON)
+        person.wait_until(lambda: REASON in read_bars(person))
+
+    def list_visible_buttons() -> list[str]:
+        bars = person.window.findChildren(NotificationBar)
+        buttons = [bar.button for bar in bars if bar.button is not None]
+        return [button.text() for button in buttons if button.isVisible() and button.text() == "Administration"]
+
+    assert list_visible_buttons() == ["Administration"]
+    person.frame.show_route(AdminRoute())
+    person.wait_for_page(AdminPage)
+    assert list_visible_buttons() == []
+    person.frame.show_route(HomeRoute())
+    person.wait_for_page(HomePage)
+    assert list_visible_buttons() == ["Administration"]
 
 
 def test_a_running_bulk_run_can_be_stopped_while_everything_is_read_only(

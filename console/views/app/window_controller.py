@@ -7,6 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+import shiboken6
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication
@@ -52,6 +53,7 @@ from console.views.runtime.routes import (
 from console.views.runtime.status_values import PasswordRequest, Toast
 from console.views.sign_in.idle_lock import IdleLock
 from console.views.theme.key_names import find_bound_keys
+from console.views.widgets.base import set_visible_in_parent
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.focus_ring import install_focus_ring
 from console.views.widgets.controls.tabs import show_adjacent_tab
@@ -155,6 +157,8 @@ class WindowController(QObject):
         frame.window_cover.cover_removed.connect(self._update_shortcuts)
         self.context.services_opened.connect(self._open_first_page)
         self._rollback_bar: NotificationBar | None = None
+        self._administration_button: KeyButton | None = None  # of the bar about a read-only switch
+        self.frame.page_shown.connect(self._show_administration_button)
         self._shown_connection_state: object = None
         self._is_leftover_credentials_bar_closed = self._was_connection_lost = self._was_worker_away = False
         self.context.connection_state_changed.connect(self._show_connection_bar)
@@ -414,12 +418,15 @@ class WindowController(QObject):
             self._show_leftover_credentials_bar()
 
     def _show_read_only_bar(self, switch: ReadOnlySwitch) -> None:
-        """Show the bar about a read-only switch that is on, with a button that opens the administration page."""
+        """Show the bar about a read-only switch that is on. On every page but the administration page itself, it has
+        a button that opens this page."""
         if switch == self._shown_connection_state:
             return
         self._rollback_bar, self._shown_connection_state = None, switch
         open_button = KeyButton(self.context.translate("screen.admin"), kind="inline")
         open_button.clicked.connect(partial(self.context.navigate, AdminRoute()))
+        self._administration_button = open_button
+        self._show_administration_button()
         scope_key = "everything" if switch.scope == EVERYTHING_SCOPE else "provider"
         sentence = self.context.translate(
             f"screen.read_only.words.{scope_key}",
@@ -430,6 +437,13 @@ class WindowController(QObject):
         )
         lead = self.context.translate("cli.read_only.scope", scope=switch.scope)
         self.frame.show_bar(NotificationBar(lead, sentence, tone="care", icon_name="lock", button=open_button))
+
+    @Slot()
+    def _show_administration_button(self) -> None:
+        """Show the button of the read-only bar that opens the administration page, except on that page."""
+        button, page = self._administration_button, self.frame.current_page
+        if button is not None and shiboken6.isValid(button):
+            set_visible_in_parent(button, page is None or page.sidebar_key != "admin")
 
     def _show_recovery_toast(self) -> None:
         """Show a toast if the database answers again, or if a worker is present again. Remove this toast when the
