@@ -35,7 +35,7 @@ from console.views.widgets.display.record_parts import ExplanationForm, FactList
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
 from console.views.widgets.window.search_box import SearchBox
 from console.views.widgets.window.search_results import ResultEntry, ResultGroup
-from console.views.widgets.window.sidebar import Sidebar, SidebarEntry
+from console.views.widgets.window.sidebar import Sidebar, SidebarEntry, fit_name
 from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar, StatusCell, StatusCellContent
 from tests.legible.ink import measure_label_ink, record_drawn_texts
 from tests.legible.line_ends import find_wrong_line_ends
@@ -649,6 +649,21 @@ def test_a_long_reason_of_read_only_hides_no_provider_and_is_never_cut(appearanc
         assert [label.plain for label in cells[4].findChildren(TextLabel) if not label.isHidden()] == [shown_name]
         assert cells[4].accessibleName() == reason
         qtbot.waitUntil(lambda: all(cell.width() >= cell.sizeHint().width() for cell in bar.findChildren(StatusCell)))
+
+
+def test_a_selected_view_is_not_cut_off_by_bold_letters(appearance: Appearance) -> None:
+    """In the sidebar the name of the selected view is bold if there is room. If only its ordinary letters fit, they
+    are used, so that selecting a view cuts nothing off its name.
+    """
+    name = "AlarmBox > 1 day"
+    bold_width, width = (
+        appearance.font_metrics("body", is_bold=is_bold).horizontalAdvance(name) for is_bold in (True, False)
+    )
+    assert width < bold_width
+    assert fit_name(name, bold_width, is_bold=True) == (name, True)
+    assert fit_name(name, bold_width - 1, is_bold=True) == (name, False)
+    assert fit_name(name, bold_width, is_bold=False) == (name, False)
+    assert fit_name(name, width - 1, is_bold=True)[0].endswith("…")
 
 
 def test_an_age_without_room_at_the_edge_moves_to_its_number() -> None:

@@ -235,22 +235,19 @@ class _SidebarDelegate(QStyledItemDelegate):
         x = box.left() + (24 if entry.is_nested else 8)
         text_colour = colour("accent" if is_current_entry else "text")
         draw_cached_icon(painter, entry.icon, x, box.top() + (box.height() - icon_px) / 2, icon_px, text_colour)
-        painter.setFont(current_appearance().font("body", is_bold=is_current_entry))
         painter.setPen(colour("text"))
-        name_x, name_runs = x + icon_px + 8, entry.name
+        name_x, name_runs, is_bold = x + icon_px + 8, entry.name, is_current_entry
+        count_room = current_appearance().font_metrics("small_data").horizontalAdvance(entry.count) + 14
+        name_width = int(box.right() - name_x - count_room)
         if entry.is_nested:  # a person's words may be longer than the sidebar
-            count_room = current_appearance().font_metrics("small_data").horizontalAdvance(entry.count) + 14
-            name_width = int(box.right() - name_x - count_room)
-            name_runs = painter.fontMetrics().elidedText(name_runs, Qt.TextElideMode.ElideRight, name_width)
+            name_runs, is_bold = fit_name(entry.name, name_width, is_bold=is_current_entry)
+        painter.setFont(current_appearance().font("body", is_bold=is_bold))
         painter.drawText(int(name_x), baseline, name_runs)
         count_width = current_appearance().font_metrics("small_data").horizontalAdvance(entry.count)
         shortcut_width = current_appearance().font_metrics("caption").horizontalAdvance(format_keys(entry.shortcut))
         right_x = box.right() - 8
         name_right = (
-            x
-            + icon_px
-            + 8
-            + current_appearance().font_metrics("body", is_bold=is_current_entry).horizontalAdvance(name_runs)
+            x + icon_px + 8 + current_appearance().font_metrics("body", is_bold=is_bold).horizontalAdvance(name_runs)
         )
         count_and_gap_width = count_width + 18 if entry.count else 0
         has_room = name_right + 6 + count_and_gap_width + shortcut_width <= right_x
@@ -264,3 +261,11 @@ class _SidebarDelegate(QStyledItemDelegate):
             painter.setFont(current_appearance().font("small_data"))
             painter.setPen(colour("text"))
             painter.drawText(int(right_x - shortcut_width - 18 - count_width), baseline, entry.count)
+
+
+def fit_name(name: str, width_px: int, *, is_bold: bool) -> tuple[str, bool]:
+    """Return the name of an entry for a width of `width_px` px, and True if it is bold. A name is bold only if
+    `is_bold` is True and its bold letters fit; a name whose ordinary letters don't fit ends with "…"."""
+    is_bold = is_bold and current_appearance().font_metrics("body", is_bold=True).horizontalAdvance(name) <= width_px
+    metrics = current_appearance().font_metrics("body", is_bold=is_bold)
+    return metrics.elidedText(name, Qt.TextElideMode.ElideRight, width_px), is_bold
