@@ -239,10 +239,10 @@ def _is_too_short_limit(limit: ast.expr) -> bool:
     return isinstance(value, int | float) and SHORTEST_CHECKED_WAIT_SECONDS <= value < MAX_WAIT_SECONDS
 
 
-SHORTEST_CHECKED_WAIT_SECONDS, MAX_WAIT_SECONDS = 2, 300
-"""Bounds (seconds) of the time limits in tests that are too short: from the first value up to the second one. The
-second value is the time limit of `tests/support/waiting.py`.
-"""
+SHORTEST_CHECKED_WAIT_SECONDS = 2
+"""Smallest time limit (seconds) in a test that counts as too short."""
+MAX_WAIT_SECONDS = 300
+"""Time limit (seconds) of `tests/support/waiting.py`; a smaller time limit in a test is too short."""
 TIME_LIMIT_KEYWORDS = {"timeout", "connect_timeout", "open_timeout", "socket_timeout"}
 WAITING_METHODS = {"acquire", "communicate", "join", "result", "settimeout", "wait", "wait_until_idle"}
 

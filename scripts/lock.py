@@ -20,7 +20,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK_FILE, DOCS_LOCK_FILE = ROOT / "requirements.lock", ROOT / "docs.lock"
+LOCK_FILE = ROOT / "requirements.lock"
+DOCS_LOCK_FILE = ROOT / "docs.lock"
 PYPROJECT_FILE = ROOT / "pyproject.toml"
 
 # pip-compile resolves for the machine it runs on. These are what Windows, macOS and Debian 12 (Python 3.11.2) need

@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ALWAYS_RUN_TESTS = "tests/domain"
 # The tests of the files that no module imports, by the folder or file that they read.
 TESTS_BY_READ_FOLDER = {"resources": "tests/wording", "docs": "tests/packaging", "Makefile": "tests/packaging"}
-_TEST_PROCESS_COUNT, _TIME_LIMIT_SECONDS = 2, 25
+_TEST_PROCESS_COUNT = 2
+_TIME_LIMIT_SECONDS = 25
 _RUN_SECONDS_OF_UNLISTED_FILE = 0.7  # of a file that is too short for the table
 _IMPORT_PATTERN = re.compile(r"^\s*(?:from (\S+) import (\([^)]*\)|[^#\n]+)|import (\S+))", re.MULTILINE)
 

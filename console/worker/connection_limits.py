@@ -28,10 +28,10 @@ REFUSAL_RESPONSE_HEADERS = (
 which the library h11 writes it.
 """
 LIVE_FEED_PATH = "/live"
-IS_LAST_REQUEST_KEY, CONNECTION_SLOT_KEY = "last", "slot"
-"""Keys in the state of a request: the value of IS_LAST_REQUEST_KEY is True if it is the last request on its
-connection; that of CONNECTION_SLOT_KEY is the slot of the connection.
-"""
+IS_LAST_REQUEST_KEY = "last"
+"""Key in the state of a request; its value is True if it is the last request on its connection."""
+CONNECTION_SLOT_KEY = "slot"
+"""Key in the state of a request; its value is the slot of the connection."""
 _UNREPEATABLE_HEADER_NAMES = (b"host", b"content-length", b"content-type", b"x-notice-signature", b"authorization")
 """Headers that a request may contain only once. If one is repeated, this program and a proxy could use different
 values.

@@ -5,8 +5,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-DRAIN_SECONDS, MAX_DRAINED_BYTES = 2.0, 8 << 20
-"""Limits in seconds and in bytes for reading and ignoring the data that arrive after the last answer."""
+DRAIN_SECONDS = 2.0
+"""Longest time in seconds for which data that arrive after the last answer are read and ignored."""
+MAX_DRAINED_BYTES = 8 << 20
+"""Largest number of bytes of such data that are read."""
 
 
 class ClosingTransport:

@@ -55,7 +55,9 @@ from console.worker.prometheus_metrics import METRICS_CONTENT_TYPE, OTHER_SOURCE
 if TYPE_CHECKING:
     from console.worker.uvicorn_protocols import ReceiverConfig
 
-_REFUSED_RESULT, _BUSY_RESULT, _ERROR_RESULT = "refused", "busy", "trouble"
+_REFUSED_RESULT = "refused"
+_BUSY_RESULT = "busy"
+_ERROR_RESULT = "trouble"
 _READINESS_TIMEOUT_SECONDS = 2.0
 _MAX_SOURCE_LABELS = 64
 """Largest number of sources with a label of their own in the metrics."""

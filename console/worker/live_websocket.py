@@ -38,14 +38,16 @@ LIVE_TOKEN_SECRET_NAMES = ("LIVE_TOKEN", "LIVE_TOKEN_OLD")
 listeners still use it.
 """
 MIN_LIVE_TOKEN_CHARACTERS = 16
-REFUSED_CLOSE_CODE, GOING_AWAY_CLOSE_CODE, TRY_LATER_CLOSE_CODE = 1008, 1001, 1013
-"""Close codes of a WebSocket (RFC 6455)."""
+# Close codes of a WebSocket (RFC 6455).
+REFUSED_CLOSE_CODE = 1008
+GOING_AWAY_CLOSE_CODE = 1001
+TRY_LATER_CLOSE_CODE = 1013
 LIVE_TOKEN_RELOAD_SECONDS = 60.0
 """Seconds after which the tokens of `/live` are read from the settings (environment or keyring) again."""
-MAX_AUDITED_REFUSALS, AUDITED_REFUSALS_PER_SECOND = 5, 1 / 60
-"""Limit for audit entries about refused listeners, per process: MAX_AUDITED_REFUSALS immediately, then
-AUDITED_REFUSALS_PER_SECOND.
-"""
+MAX_AUDITED_REFUSALS = 5
+"""Largest number of audit entries about refused listeners that a process writes immediately."""
+AUDITED_REFUSALS_PER_SECOND = 1 / 60
+"""Rate at which a process writes further audit entries about refused listeners."""
 _MAX_LAST_SENT_RECORDS = 1_000
 """Number of records for which `LiveFeedHub` stores the last sent state: as many as one reading of the feed returns.
 """

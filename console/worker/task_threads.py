@@ -12,8 +12,10 @@ from console.services.tasks.scheduler import Scheduler
 
 TASK_THREAD_COUNT = 3
 """Number of threads that run due tasks. A long task occupies one thread while the others run the short tasks."""
-FIRST_THREAD_POLL_SECONDS, OTHER_THREADS_POLL_SECONDS = 1.0, 3.0
-"""Pause in seconds of the first thread between two polls for due tasks, and of each other thread."""
+FIRST_THREAD_POLL_SECONDS = 1.0
+"""Pause in seconds of the first thread between two polls for due tasks."""
+OTHER_THREADS_POLL_SECONDS = 3.0
+"""Pause in seconds of each other thread between two polls for due tasks."""
 MAX_PAUSE_AFTER_FAILURES_SECONDS = 30.0
 """Longest pause between two runs of the scheduler while it fails; each failure doubles the pause."""
 _MIN_POLL_PAUSE_SECONDS = 0.3

@@ -36,7 +36,8 @@ from scripts.reference.shapes import (
     merge_objects,
 )
 
-HELP_OPTION, VERSION_OPTION = "--help", "--version"
+HELP_OPTION = "--help"
+VERSION_OPTION = "--version"
 _SCHEMA_DESCRIPTION = (
     "What support-console prints with --json: one object for each command and ending. #/$defs has an entry for each "
     "command, by its words joined with '-', and `refusal` for each error code; its other names may change. Later "

@@ -24,8 +24,10 @@ _INVISIBLE_CODE_POINTS = (
     *range(0x2066, 0x206A),
 )
 _ESCAPE_BY_CODE_POINT = {code: f"\\u{code:04x}" for code in _INVISIBLE_CODE_POINTS}
-_FIRST_ZIP_YEAR, _LAST_ZIP_YEAR = 1980, 2107
-"""First and last year of a date that a ZIP file can store."""
+_FIRST_ZIP_YEAR = 1980
+"""First year of a date that a ZIP file can store."""
+_LAST_ZIP_YEAR = 2107
+"""Last year of a date that a ZIP file can store."""
 
 
 @dataclass(frozen=True, slots=True)

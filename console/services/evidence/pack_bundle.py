@@ -35,7 +35,8 @@ PackCountReporter = Callable[[int, int], None]
 """Function that is called before each pack, with the number of packs written so far and the number of all records. It
 may raise an exception to cancel; then no file remains.
 """
-_BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_KIND = AuditAction.EVIDENCE_BUNDLE_EXPORTED, "export"
+_BUNDLE_AUDIT_ACTION = AuditAction.EVIDENCE_BUNDLE_EXPORTED
+_BUNDLE_AUDIT_KIND = "export"
 _BUNDLE_AUDIT_SUBJECT = "evidence"
 _PACK_TOO_LARGE_REASON = "too_large"
 

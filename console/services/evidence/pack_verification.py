@@ -23,18 +23,23 @@ from console.store.spool.sqlite_file import translate_errors
 
 _FILE_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*){0,2}")
 _MEBIBYTE = 1 << 20
-_LARGEST_MANIFEST_BYTES, _LARGEST_AUDIT_BYTES, _LARGEST_PACK_BYTES = 24 * _MEBIBYTE, 64 * _MEBIBYTE, 1024 * _MEBIBYTE
+_LARGEST_MANIFEST_BYTES = 24 * _MEBIBYTE
+_LARGEST_AUDIT_BYTES = 64 * _MEBIBYTE
+_LARGEST_PACK_BYTES = 1024 * _MEBIBYTE
 _LARGEST_DIRECTORY_BYTES = 16 * _MEBIBYTE
 """Largest accepted directory of a ZIP, in bytes. The whole directory is read into memory when the ZIP is opened."""
 _MAX_COUNT_BY_JSON_SIGN = {b"[": 64, b"{": 200_000, b",": 1_000_000}
 """Largest accepted number of each JSON sign (`[`, `{`, comma) in a manifest, because the memory for its values
 depends on these numbers.
 """
-_MAX_ROWS, _MAX_PROBLEMS = 200_000, 10_000
-"""Largest accepted number of audit entries of a pack, and of problems that a verification lists."""
-_LONGEST_OBJECT_CHARACTERS, _LONGEST_FIELD_CHARACTERS = _MEBIBYTE, 128
-"""Largest accepted length of one object of a JSON list (such as an audit entry), and of one of its texts (session,
-hash), in characters."""
+_MAX_AUDIT_ROWS = 200_000
+"""Largest accepted number of audit entries of a pack."""
+_MAX_PROBLEMS = 10_000
+"""Largest number of problems that a verification lists."""
+_LONGEST_OBJECT_CHARACTERS = _MEBIBYTE
+"""Largest accepted number of characters of one object of a JSON list, such as an audit entry."""
+_LONGEST_FIELD_CHARACTERS = 128
+"""Largest accepted number of characters of one text of such an object (session, hash)."""
 
 UNREADABLE_FILE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
 """Exceptions for a malformed ZIP or text. RuntimeError is the base class of the exceptions for nesting that is too
@@ -296,7 +301,7 @@ def _verify_audit_entries(pack: zipfile.ZipFile, problems: list[FileProblem]) ->
                 ]
             elif line_key == "head":
                 head_by_session[str(entry["session"])] = _parse_audit_position(entry, "")
-            if len(positions) > _MAX_ROWS or len(problems) > _MAX_PROBLEMS:
+            if len(positions) > _MAX_AUDIT_ROWS or len(problems) > _MAX_PROBLEMS:
                 raise ValueError("more than anybody exports")
     except (*UNREADABLE_FILE_ERRORS, AttributeError, KeyError, TypeError, StopIteration):
         problems.append(FileProblem(_AUDIT_FILE_NAME, "unreadable"))

@@ -37,17 +37,20 @@ _LONGEST_STORED_ANSWER_CHARACTERS = 65_536
 """Largest number of characters of an answer in the evidence; a longer answer was cut (`http/response_classes.py`)."""
 
 _ANSWER_FILE_PATTERN = re.compile(r"answers/[^/]+/[0-9]{12}\.json")
-_MAX_EVENTS, _LONGEST_OPERATION_ID_CHARACTERS = 200_000, 64
-"""Limits of a timeline: number of its events, and number of characters of an operation's id. The timeline of a small
-but compressed pack could need gigabytes.
+_MAX_EVENTS = 200_000
+"""Largest accepted number of events of a timeline. Without this limit, the timeline of a small but compressed pack
+could need gigabytes.
 """
+_LONGEST_OPERATION_ID_CHARACTERS = 64
+"""Largest accepted number of characters of an operation's id in a timeline."""
 _LONGEST_ANSWER_VALUE_CHARACTERS = 2 * _LONGEST_STORED_ANSWER_CHARACTERS
 _ANSWER_KEYS = ("id", "at", "source", "summary", "kind", "of", "body", "sha256")
 _REASONS_NOT_FROM_BODY = BROKEN_ANSWER_REASONS | {INTERRUPT_REASON, OLD_ANSWER_REASON, "earlier_id"}
 """Reasons of outcomes that the stored body of an answer doesn't decide: the answer broke off, was too large or came
 from a cache (the program doesn't store the headers), or the stored record also decided about the outcome.
 """
-_OTHER_NUMBER_REASON, _CREDIT_CHECK_READ_CALL_NAMES = "other_number", ("detail", "pdf")
+_OTHER_NUMBER_REASON = "other_number"
+_CREDIT_CHECK_READ_CALL_NAMES = ("detail", "pdf")
 
 
 @dataclass(frozen=True, slots=True)

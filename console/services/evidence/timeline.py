@@ -40,9 +40,11 @@ MAX_RELATED_RECORDS = 200
 """Largest number of related payments, or of refunds of a payment, whose events a timeline includes. If there are
 more, the newest are included.
 """
-MAX_EVENTS_ON_SCREEN, MAX_RECORDS_ON_SCREEN = 500, 25
-"""Largest number of events on the screen of a record, and of records whose events the screen shows. The copied text
-of the timeline has the events of all records.
+MAX_EVENTS_ON_SCREEN = 500
+"""Largest number of events on the screen of a record."""
+MAX_RECORDS_ON_SCREEN = 25
+"""Largest number of records whose events the screen of a record shows. The copied text of the timeline has the events
+of all records.
 """
 TIMELINE_KINDS = (
     credit_checks.CREDIT_CHECK_KIND,

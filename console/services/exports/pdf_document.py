@@ -25,19 +25,19 @@ from console.domain.process import interrupts
 from console.resource_paths import resources_dir
 from console.services.exports.cells import make_printable
 
-_PAGE_WIDTH_POINTS, _PAGE_HEIGHT_POINTS, _PAGE_MARGIN_POINTS = 842.0, 595.0, 40.0
-"""Width, height and margin of an A4 page in landscape format, in points."""
-_TITLE_FONT_POINTS, _HEADING_FONT_POINTS, _TEXT_FONT_POINTS, _CELL_FONT_POINTS, _FOOTER_FONT_POINTS = (
-    16.0,
-    12.0,
-    10.0,
-    8.5,
-    8.0,
-)
-"""Font sizes in points: of the document's title, of a table's heading, of a line of text, of a table's cell, and of
-the footer."""
-_LINE_HEIGHT_FACTOR, _CELL_GAP_POINTS = 1.5, 8.0
-"""Height of a line as a multiple of the font size, and the gap between two table columns in points."""
+# An A4 page in landscape format.
+_PAGE_WIDTH_POINTS = 842.0
+_PAGE_HEIGHT_POINTS = 595.0
+_PAGE_MARGIN_POINTS = 40.0
+_TITLE_FONT_POINTS = 16.0
+_HEADING_FONT_POINTS = 12.0
+_TEXT_FONT_POINTS = 10.0
+_CELL_FONT_POINTS = 8.5
+_FOOTER_FONT_POINTS = 8.0
+_LINE_HEIGHT_FACTOR = 1.5
+"""Height of a line as a multiple of the font size."""
+_CELL_GAP_POINTS = 8.0
+"""Gap between two table columns in points."""
 _PRINTABLE_PAGE_WIDTH_POINTS = _PAGE_WIDTH_POINTS - 2 * _PAGE_MARGIN_POINTS
 """Width of a page without its margins, in points."""
 _MAX_CELL_WIDTH_POINTS = 260.0
@@ -47,7 +47,8 @@ _MIN_TABLE_HEIGHT_POINTS = 90.0
 page."""
 
 _RIGHT_ALIGNED_CELL_KINDS = (CellKind.AMOUNT, CellKind.NUMBER)
-_FONT_FILE, _SECOND_FONT_FILE = "BIZUDPGothic-Regular.ttf", "NotoSans-Regular.ttf"
+_FONT_FILE = "BIZUDPGothic-Regular.ttf"
+_SECOND_FONT_FILE = "NotoSans-Regular.ttf"
 _CHARACTERS_OF_SECOND_FONT = "₹"
 """Characters that are written with the second font, because the first one lacks them."""
 _CREATION_DATE_PATTERN = re.compile(rb"/CreationDate\(D:[^)]*\)")

@@ -24,8 +24,10 @@ _NUMBER_FORMAT_BY_CELL_KIND = {
 _DECIMAL_NUMBER_FORMAT = "#,##0.00"
 _COLUMN_WIDTH_BY_CELL_KIND = {CellKind.TEXT: 24, CellKind.CORPORATION_NUMBER: 17, CellKind.INSTANT: 21}
 """Smallest width of a column in a sheet, in characters, by the kind of the column's cells."""
-_MIN_COLUMN_WIDTH, _MAX_COLUMN_WIDTH = 14, 48
-"""Smallest width of a column of any other kind of cells, and largest width of a column, in characters."""
+_MIN_COLUMN_WIDTH = 14
+"""Smallest width of a column of any other kind of cells, in characters."""
+_MAX_COLUMN_WIDTH = 48
+"""Largest width of a column, in characters."""
 _FIXED_CREATION_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """Time of creation in a document that must not depend on the time of its writing."""
 

@@ -32,12 +32,19 @@ if TYPE_CHECKING:
     from console.domain.errors.details import DatabaseWentBackDetail, InProgressDetail
     from console.domain.tasks.records import Alert
 
-ALERT_RULE, DATABASE_KIND, DATABASE_SUBJECT_ID = anchors.DATABASE_WENT_BACK_RULE, "database", 1
-"""Rule, subject kind and subject id of the alert that the database has gone back to an earlier state."""
-MAX_COMPARED_ANCHORS, MAX_COMPARED_ANCHORS_PER_OPERATION = 50, 10
-"""Number of the newest anchors that are looked for: when the database is opened, and before each operation. More than
-one is needed, because rows are not always committed in the order of their ids. The number before an operation is
-smaller, because looking for 50 anchors took a fifth of the working time of a purchase.
+ALERT_RULE = anchors.DATABASE_WENT_BACK_RULE
+"""Rule of the alert that the database has gone back to an earlier state."""
+DATABASE_KIND = "database"
+"""Subject kind of this alert."""
+DATABASE_SUBJECT_ID = 1
+"""Subject id of this alert."""
+MAX_COMPARED_ANCHORS = 50
+"""Number of the newest anchors that are looked for when the database is opened. More than one is needed, because rows
+are not always committed in the order of their ids.
+"""
+MAX_COMPARED_ANCHORS_PER_OPERATION = 10
+"""Number of the newest anchors that are looked for before each operation. It is smaller than MAX_COMPARED_ANCHORS,
+because looking for 50 anchors took a fifth of the working time of a purchase.
 """
 _NO_COMPARISON = anchors.AnchorComparison(lacks_anchor_rows=False, newest_head=None, has_resolved_alert=False)
 _ANCHORS_PER_PAGE = 500

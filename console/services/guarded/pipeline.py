@@ -53,7 +53,8 @@ from console.store.spool.spool import Intent
 
 LEASE_WAIT_SECONDS = 60.0
 """Longest time in seconds for which an operation waits for its named lease."""
-_FIRST_LEASE_POLL_PAUSE_SECONDS, _LONGEST_LEASE_POLL_PAUSE_SECONDS = 0.01, 0.1
+_FIRST_LEASE_POLL_PAUSE_SECONDS = 0.01
+_LONGEST_LEASE_POLL_PAUSE_SECONDS = 0.1
 _log = logging.getLogger("console.guard")
 
 T = TypeVar("T")

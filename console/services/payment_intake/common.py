@@ -21,22 +21,26 @@ from console.store.payments.events import PaymentEvent
 NOTICE_CLOCK_TOLERANCE = timedelta(minutes=5)
 """Largest accepted difference between the clock of a notice's sender and our clock."""
 NOTICE_KIND = payment_events.NOTICE_KIND
-EVENT_BOOKED, EVENT_REPEATED, EVENT_UNCHANGED, EVENT_QUEUED, EVENT_UNMATCHED, EVENT_STORED_ONLY = (
-    "booked",
-    "repeated",
-    "unchanged",
-    "queued",
-    payment_events.UNMATCHED_EVENT_STATE,
-    "kept",
-)
-"""States of the event of a notice that is not refused. EVENT_BOOKED: the notice's report has changed our payment.
-EVENT_REPEATED: the notice was stored before. EVENT_UNCHANGED: the report has changed nothing. EVENT_QUEUED: the
-provider must still be asked about the payment. EVENT_UNMATCHED: the notice belongs to no payment and no order of
-ours. EVENT_STORED_ONLY: the notice is stored and has no other effect."""
-EVENT_REFUSED, EVENT_REFUSED_UNANSWERED, EVENT_REFUSED_ANSWERED = "refused", "refused_to_ask", "refused_asked"
-"""States of the event of a refused notice. EVENT_REFUSED_UNANSWERED: the provider must still be asked about the
-payment, because the notice may be a damaged genuine one. EVENT_REFUSED_ANSWERED: the provider has answered.
+EVENT_BOOKED = "booked"
+"""State of an event: the notice's report has changed our payment."""
+EVENT_REPEATED = "repeated"
+"""State of an event: the notice was stored before."""
+EVENT_UNCHANGED = "unchanged"
+"""State of an event: the notice's report has changed nothing."""
+EVENT_QUEUED = "queued"
+"""State of an event: the provider must still be asked about the payment."""
+EVENT_UNMATCHED = payment_events.UNMATCHED_EVENT_STATE
+"""State of an event: the notice belongs to no payment and no order of ours."""
+EVENT_STORED_ONLY = "kept"
+"""State of an event: the notice is stored and has no other effect."""
+EVENT_REFUSED = "refused"
+"""State of an event: the notice is refused."""
+EVENT_REFUSED_UNANSWERED = "refused_to_ask"
+"""State of an event: the notice is refused, but the provider must still be asked about the payment, because the
+notice may be a damaged genuine one.
 """
+EVENT_REFUSED_ANSWERED = "refused_asked"
+"""State of an event: the notice is refused, and the provider has answered."""
 UNMATCHED_NOTICE_RULES = (WorkReason.UNMATCHED_NOTICE, WorkReason.UNVERIFIED_NOTICE)
 """Alert rules of the cases that end when a notice is matched, and that a person acknowledges together in the queue of
 unmatched notices. A case of another rule may be about different money, so a person must acknowledge it separately.

@@ -37,10 +37,10 @@ LARGEST_NOTICE_BYTES = 1 << 20
 MAX_NOTICES_PER_RUN = 200
 """Largest number of events of one state that one run of the due task handles."""
 MAX_COUNTED_NOTICES = 1_000
-REFUSAL_BURST_SIZE, REFUSALS_PER_SECOND = 200, 5.0
-"""Rate limit of the refusals that one process writes to the database: the largest number without a wait, and the
-rate per second.
-"""
+REFUSAL_BURST_SIZE = 200
+"""Largest number of refusals that one process writes to the database without a wait."""
+REFUSALS_PER_SECOND = 5.0
+"""Rate at which one process writes further refusals to the database."""
 MAX_CONSECUTIVE_UNANSWERED_QUESTIONS = 3
 """If this many questions in a row about events of one source get no answer, the source counts as unreachable. One
 missing answer may be an accident.

@@ -17,12 +17,14 @@ from console.store.operations import journal
 from console.store.payments import payments
 
 PAYMENT_KIND = payments.PAYMENT_KIND
-PROBE_REASON, POLL_REASON = WorkReason.UNKNOWN, WorkReason.WAITING
-"""Reasons of work on a payment. PROBE_REASON: a due task must probe the payment, because its outcome is unknown.
-POLL_REASON: a due task must read the open payment at its provider."""
-CONFIRM_REASON, MOVE_ORDER_REASON = WorkReason.CONFIRM, WorkReason.MOVE_ORDER
-"""Reasons of work on a payment. CONFIRM_REASON: a due task must read the payment at its provider, because a callback
-has arrived. MOVE_ORDER_REASON: a due task must set the payment's order to paid."""
+PROBE_REASON = WorkReason.UNKNOWN
+"""Reason of work on a payment: a due task must probe the payment, because its outcome is unknown."""
+POLL_REASON = WorkReason.WAITING
+"""Reason of work on a payment: a due task must read the open payment at its provider."""
+CONFIRM_REASON = WorkReason.CONFIRM
+"""Reason of work on a payment: a due task must read the payment at its provider, because a callback has arrived."""
+MOVE_ORDER_REASON = WorkReason.MOVE_ORDER
+"""Reason of work on a payment: a due task must set the payment's order to paid."""
 
 
 def require_payment(tx: Transaction, payment_id: int) -> Payment:

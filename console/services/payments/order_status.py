@@ -24,7 +24,8 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import orders, payments
 
 ORDER_KIND = orders.ORDER_KIND
-PAID_AFTER_CANCEL_RULE, ORDER_NOT_SET_PAID_RULE = WorkReason.PAID_AFTER_CANCEL, WorkReason.NOT_MOVED
+PAID_AFTER_CANCEL_RULE = WorkReason.PAID_AFTER_CANCEL
+ORDER_NOT_SET_PAID_RULE = WorkReason.NOT_MOVED
 SET_ORDER_PAID_ACTION = AuditAction.PAYMENT_MOVE_ORDER
 _PAYMENT_COUNT_PATTERN = re.compile("[0-9]+ payments")
 """The text of a case that only counts the order's payments in this database, and names no further capture."""

@@ -14,7 +14,10 @@ from console.store.payments import payments
 from console.store.tasks import sagas
 
 PAYMENT_TIMEOUT_KIND = "payment_timeout"
-ASK_STEP, EXPIRE_STEP, CANCEL_STEP, RELEASE_STEP = "ask_provider", "expire_payment", "cancel_order", "release_stock"
+ASK_STEP = "ask_provider"
+EXPIRE_STEP = "expire_payment"
+CANCEL_STEP = "cancel_order"
+RELEASE_STEP = "release_stock"
 TIMEOUT_SAGA_STEP_NAMES = (ASK_STEP, EXPIRE_STEP, CANCEL_STEP, RELEASE_STEP)
 STUCK_SAGA_RULE = WorkReason.TIMEOUT_STUCK
 """Alert rule of the case about a saga that is stuck because of an error in this program."""

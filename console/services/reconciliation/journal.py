@@ -21,7 +21,8 @@ from console.store.reconciliation import runs as reconciliations
 from console.store.reconciliation.runs import ReconciliationRun, StaleRow
 
 RECONCILIATION_KIND = reconciliations.RECONCILIATION_KIND
-PROVIDER_ROWS_PHASE, OWN_ROWS_PHASE = "theirs", "ours"
+PROVIDER_ROWS_PHASE = "theirs"
+OWN_ROWS_PHASE = "ours"
 REFUSED_ROWS_RULE = "reconcile_rows_refused"
 """Alert rule of the case about a run in which rows of the history were rejected."""
 MAX_LISTED_DIFFERENCES = 1_000

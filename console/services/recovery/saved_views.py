@@ -41,7 +41,8 @@ from console.store.operations import journal
 from console.store.operations.request_ids import RequestIdUse
 from console.store.queues import queues, saved_views, view_counts
 
-_SAVE_VIEW_RIGHT, _CHANGE_TEAM_VIEW_RIGHT = "save_view", "change_team_view"
+_SAVE_VIEW_RIGHT = "save_view"
+_CHANGE_TEAM_VIEW_RIGHT = "change_team_view"
 
 
 class SavedViewService:

@@ -43,12 +43,14 @@ from console.store.records import evidence
 from console.store.refunds import approvals, refunds
 
 REFUND_KIND = refunds.REFUND_KIND
-SUBMISSION_REASON, COOLING_OFF_REASON = WorkReason.SUBMISSION, WorkReason.COOLING_OFF
-"""Reasons of work on a refund. SUBMISSION_REASON: a due task must send the refund. COOLING_OFF_REASON: a due task
-must send the refund after its cooling-off period."""
-POLL_REASON, PROBE_REASON = WorkReason.POLL, WorkReason.UNKNOWN
-"""Reasons of work on a refund. POLL_REASON: a due task must read the accepted refund at its provider. PROBE_REASON:
-a due task must probe the refund, because its outcome is unknown."""
+SUBMISSION_REASON = WorkReason.SUBMISSION
+"""Reason of work on a refund: a due task must send the refund."""
+COOLING_OFF_REASON = WorkReason.COOLING_OFF
+"""Reason of work on a refund: a due task must send the refund after its cooling-off period."""
+POLL_REASON = WorkReason.POLL
+"""Reason of work on a refund: a due task must read the accepted refund at its provider."""
+PROBE_REASON = WorkReason.UNKNOWN
+"""Reason of work on a refund: a due task must probe the refund, because its outcome is unknown."""
 ANSWER_MISMATCH_REASONS = frozenset({"other_id", "other_payment", "other_amount", "other_currency", "listed_twice"})
 """Outcome reasons of an answer that is about another refund, payment or amount than the question."""
 ORDER_DELETED_AT_PROVIDER_REASON = WorkReason.ORDER_DELETED_AT_PROVIDER

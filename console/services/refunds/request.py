@@ -61,10 +61,12 @@ from console.store.refunds.refunds import NewRefund
 
 REQUEST_REFUND_ACTION = AuditAction.REFUND_REQUEST
 REFUND_KIND = refunds.REFUND_KIND
-LONGEST_REASON_CHARACTERS, LONGEST_TICKET_CHARACTERS, LONGEST_ANSWER_CHARACTERS = 255, 64, 500
-"""Largest number of characters of a refund's reason, of its ticket number, and of the maker's answer to a risk
-signal.
-"""
+LONGEST_REASON_CHARACTERS = 255
+"""Largest number of characters of a refund's reason."""
+LONGEST_TICKET_CHARACTERS = 64
+"""Largest number of characters of a refund's ticket number."""
+LONGEST_ANSWER_CHARACTERS = 500
+"""Largest number of characters of the maker's answer to a risk signal."""
 _REASON_KEY_OF_REQUEST_RULE: Mapping[RefundRule, str] = {
     ExceedsCapturedReason.NOT_CONFIRMED_AS_PAID: "refund_not_paid",
     InProgressReason.OTHER_REFUND_OPEN: "refund_open",

@@ -22,10 +22,10 @@ from console.store.database.engine import Transaction
 from console.store.tasks import sagas
 
 LONGEST_REASON_CHARACTERS = 64
-INTERNAL_ERROR_REASON, INTERNAL_ERROR_COUNT_FACT_KEY = "trouble", "faults"
-"""INTERNAL_ERROR_REASON: reason of a step that waits after an internal error. INTERNAL_ERROR_COUNT_FACT_KEY: key of
-the saga's fact that counts these errors.
-"""
+INTERNAL_ERROR_REASON = "trouble"
+"""Reason of a step that waits after an internal error."""
+INTERNAL_ERROR_COUNT_FACT_KEY = "faults"
+"""Key of the saga's fact that counts these errors."""
 MAX_INTERNAL_ERRORS = 4
 """Number of internal errors after which a saga stops and waits for a person."""
 _TRANSIENT_ERROR_CODES = frozenset(code for code, status in EXIT_STATUS.items() if 4 <= status <= 6) | {

@@ -53,7 +53,8 @@ runs while an open alert says that the database has gone back to an earlier stat
 """
 MAX_WAIT_FOR_TASK_RUN_SECONDS = 60.0
 """Longest time in seconds for which `run_all` waits for a task that another process runs."""
-_FIRST_LEASE_POLL_PAUSE_SECONDS, _LONGEST_LEASE_POLL_PAUSE_SECONDS = 0.01, 0.25
+_FIRST_LEASE_POLL_PAUSE_SECONDS = 0.01
+_LONGEST_LEASE_POLL_PAUSE_SECONDS = 0.25
 _log = logging.getLogger("console.worker")
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from console.wording.sentences.catalogue import get_program_sentences
 from console.wording.sentences.text_context import Language
 
-_WORD_KEY_PREFIX, _MEANING_KEY_PREFIX = "term.", "glossary."
+_WORD_KEY_PREFIX = "term."
+_MEANING_KEY_PREFIX = "glossary."
 
 
 @dataclass(frozen=True, slots=True)
