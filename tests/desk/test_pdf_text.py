@@ -82,7 +82,7 @@ def test_an_unreadable_page_hides_no_other_page(
     """A PDF has a page that can't be read. The search shows the matches on the other pages and says how many pages it
     has not searched; the text of the PDF has a sentence in place of that page.
     """
-    content = pdf_bombs.make_report("株式会社見本").replace(b"[3 0 R]/Count 1", b"[3 0 R 1 0 R 3 0 R]/Count 3")
+    content = pdf_bombs.make_report_pdf("株式会社見本").replace(b"[3 0 R]/Count 1", b"[3 0 R 1 0 R 3 0 R]/Count 3")
     monkeypatch.setattr(CreditCheckPdfReader, "open_pages", lambda *_: PdfDocument(content))
     person, page = open_pdf(open_window, console)
     toasts: list[str] = []

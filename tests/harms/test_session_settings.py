@@ -8,7 +8,7 @@ import pytest
 
 from tests.store import forbidden, forbidden_money, forbidden_worker, money_scene
 from tests.store.forbidden import ForbiddenStatements
-from tests.store.plain_connections import PersonConnections, execute_case, fill_account_names
+from tests.store.plain_connections import PersonConnections, execute_forbidden_statements, fill_account_names
 from tests.support.places import Engine, use_shared_nodes
 from tests.support.pooled_teams import lend_team
 from tests.support.teams import Team
@@ -75,7 +75,11 @@ def _list_trigger_refusals(people: Team, lines: PersonConnections, person: str) 
     """Return the forbidden statements that this person's grants allow, which only a trigger rule can therefore
     refuse.
     """
-    return tuple(case for case in STATEMENT_CASES if "console: " in (execute_case(people, lines, person, case) or ""))
+    return tuple(
+        case
+        for case in STATEMENT_CASES
+        if "console: " in (execute_forbidden_statements(people, lines, person, case) or "")
+    )
 
 
 def _can_execute(connection: pymysql.Connection, statements: tuple[str, ...]) -> bool:

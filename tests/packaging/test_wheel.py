@@ -136,7 +136,7 @@ def test_the_installed_window_opens_and_ends_by_sigterm(program_path: Path, tmp_
 def test_a_pdf_is_rendered(program_path: Path, tmp_path: Path) -> None:
     """The child process of the installed program renders a PDF with the fonts in the wheel."""
     report = tmp_path / "report.pdf"
-    report.write_bytes(pdf_bombs.make_report("株式会社見本"))
+    report.write_bytes(pdf_bombs.make_report_pdf("株式会社見本"))
     command, env = (
         [str(program_path.with_name("python")), "-c", _RENDER_PDF_PROGRAM, str(report)],
         make_plain_environment(tmp_path),

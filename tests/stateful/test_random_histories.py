@@ -132,7 +132,7 @@ def test_a_waiting_refund_names_the_person_of_the_read_only_switch(desk: ChoiceS
     history.check_all_records(always=True)
     history.execute_action(PlannedAction("set_switch", (scope, False)))
     assert history.execute_action(PlannedAction("request_refund", (100,))) == "done"
-    (refund_id,) = [record_id for kind, record_id in history.list_refs() if kind == "refund"]
+    (refund_id,) = [record_id for kind, record_id in history.list_record_refs() if kind == "refund"]
     history.execute_action(PlannedAction("set_switch", (scope, True)))
     history.check_all_records(always=True)
     for kind, record_id in (("refund", refund_id), ("payment", payment.id)):

@@ -33,7 +33,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(place: Place) -> Iterator[DatabaseWithThreeChains]:
+def trail_database(place: Place) -> Iterator[DatabaseWithThreeChains]:
     opened = DatabaseWithThreeChains(place)
     yield opened
     opened.database.close()
@@ -51,7 +51,7 @@ def database_without_person_triggers(engine: Engine) -> Iterator[Database]:
 
 
 @pytest.fixture
-def rows(database_without_person_triggers: Database) -> Iterator[Connection]:
+def connection(database_without_person_triggers: Database) -> Iterator[Connection]:
     """Yield a write transaction of `database_without_person_triggers` that is rolled back at the end of the test."""
     with suppress(_EndOfTest), database_without_person_triggers.write_without_retries() as tx:
         yield tx.conn
@@ -59,7 +59,7 @@ def rows(database_without_person_triggers: Database) -> Iterator[Connection]:
 
 
 @pytest.fixture(scope="module")
-def account(engine: Engine) -> Iterator[Database]:
+def person_database(engine: Engine) -> Iterator[Database]:
     """Yield a database connection with an operator's account. The triggers of this database check which person moves
     money.
     """
@@ -68,17 +68,17 @@ def account(engine: Engine) -> Iterator[Database]:
 
 
 @pytest.fixture
-def own_rows(account: Database) -> Iterator[Connection]:
+def person_connection(person_database: Database) -> Iterator[Connection]:
     """Yield a write transaction of the operator's account that is rolled back at the end of the test."""
-    with suppress(_EndOfTest), account.write_without_retries() as tx:
+    with suppress(_EndOfTest), person_database.write_without_retries() as tx:
         yield tx.conn
         raise _EndOfTest
 
 
 @pytest.fixture
-def acting_person(account: Database) -> str:
+def acting_person(person_database: Database) -> str:
     """Return the name of the person who acts in the test."""
-    return account.account_name or FIRST_PERSON
+    return person_database.account_name or FIRST_PERSON
 
 
 class _EndOfTest(Exception):

@@ -1,7 +1,8 @@
 """Statements that a server refuses to the account of every person, and rows of a team's database on which each of
 these statements would do harm.
 
-In a statement, `{me}` is the account that executes it and `{other}` another person's account. `words` is a part of
+In a statement, `{me}` is the account that executes it and `{other}` another person's account. `message_part` is a
+part of
 the message with which a trigger refuses the statement if the account has the needed rights. For other accounts the
 database may refuse the statement earlier because of the missing right.
 """
@@ -15,7 +16,7 @@ from tests.support.teams import Team
 
 CHECKS_TABLE = "hansha_alarmbox_credit_checks"
 NOW_SQL = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
-NOW_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
+NOW_MS_SQL = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
 ANY_HASH = "a" * 64
 ANSWER_KEY = "b" * 64
 """A fact that only the process which began an operation knows."""
@@ -38,15 +39,15 @@ constraint forbids it, or because such a row exists already.
 @dataclass(frozen=True, slots=True)
 class ForbiddenStatements:
     """One forbidden action: SQL statements of which the database must refuse the last one. The database's message
-    must contain `words`; several possible texts are divided by `|`."""
+    must contain `message_part`; several possible texts are divided by `|`."""
 
     title: str
     sql: tuple[str, ...]
-    words: str = "denied"
+    message_part: str = "denied"
 
 
-def _make_forbidden(title: str, *sql: str, words: str = "denied") -> ForbiddenStatements:
-    return ForbiddenStatements(title, sql, words)
+def _make_forbidden(title: str, *sql: str, message_part: str = "denied") -> ForbiddenStatements:
+    return ForbiddenStatements(title, sql, message_part)
 
 
 def make_audit_insert(
@@ -72,7 +73,7 @@ def make_operation_insert(
         "INSERT INTO operations (id, action, subject_kind, state, idempotency_key, fingerprint, operator, desk, host,"
         " process, session, started_at, lease_clock, lease_expires) VALUES (UUID(), 'credit-check.refetch',"
         f" 'credit-check', '{state}', {key}, 'f', '{person}', 'd', 'h', 1,"
-        f" 's', {NOW_SQL}, 'server', {NOW_MS} + {lease})"
+        f" 's', {NOW_SQL}, 'server', {NOW_MS_SQL} + {lease})"
     )
 
 
@@ -120,64 +121,73 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "audit: add a trigger", "CREATE TRIGGER t BEFORE INSERT ON audit_log FOR EACH ROW SET NEW.who = 'x'"
     ),
-    _make_forbidden("audit: write as somebody else", make_audit_insert(person="{other}"), words=WRONG_PERSON_MESSAGE),
     _make_forbidden(
-        "audit: write as oneself with a blank", make_audit_insert(person="{me} "), words=WRONG_PERSON_MESSAGE
+        "audit: write as somebody else", make_audit_insert(person="{other}"), message_part=WRONG_PERSON_MESSAGE
     ),
     _make_forbidden(
-        "audit: write as oneself in capitals", make_audit_insert(person="{ME}"), words=WRONG_PERSON_MESSAGE
+        "audit: write as oneself with a blank", make_audit_insert(person="{me} "), message_part=WRONG_PERSON_MESSAGE
+    ),
+    _make_forbidden(
+        "audit: write as oneself in capitals", make_audit_insert(person="{ME}"), message_part=WRONG_PERSON_MESSAGE
     ),
     _make_forbidden(
         "audit: write with a letter that looks the same",
         make_audit_insert(person="{homoglyph}"),
-        words=WRONG_PERSON_MESSAGE,
+        message_part=WRONG_PERSON_MESSAGE,
     ),
     _make_forbidden(
         "audit: a time in the past",
         make_audit_insert(at=f"{NOW_SQL} - INTERVAL 1 HOUR"),
-        words="time of the server",
+        message_part="time of the server",
     ),
     _make_forbidden(
         "audit: a time in the future",
         make_audit_insert(at=f"{NOW_SQL} + INTERVAL 3 SECOND"),
-        words="time of the server",
+        message_part="time of the server",
     ),
     _make_forbidden(
-        "audit: a forged NOW()", "SET timestamp = 1", make_audit_insert(at="NOW(6)"), words="time of the server"
+        "audit: a forged NOW()",
+        "SET timestamp = 1",
+        make_audit_insert(at="NOW(6)"),
+        message_part="time of the server",
     ),
     _make_forbidden(
         "audit: a forged UTC",
         "SET timestamp = 1",
         make_audit_insert(at="UTC_TIMESTAMP(6)"),
-        words="time of the server",
+        message_part="time of the server",
     ),
     _make_forbidden(
         "audit: another time zone",
         "SET time_zone = '+09:00'",
         make_audit_insert(at="SYSDATE(6)"),
-        words="time of the server",
+        message_part="time of the server",
     ),
     _make_forbidden(
         "audit: go on with somebody else's chain",
         make_audit_insert(session="'chain-of-other'", seq=2, previous_hash=ANY_HASH),
-        words="a chain of its own writer",
+        message_part="a chain of its own writer",
     ),
     _make_forbidden(
         "audit: begin in the middle of a chain",
         make_audit_insert(seq=7, previous_hash=ANY_HASH),
-        words="a chain of its own writer",
+        message_part="a chain of its own writer",
     ),
     _make_forbidden(
         "audit: choose a row's number",
         make_audit_insert(number="9223372036854775806"),
-        words="its number from the database",
+        message_part="its number from the database",
     ),
     _make_forbidden(
-        "journal: begin in another's name", make_operation_insert(person="{other}"), words=WRONG_PERSON_MESSAGE
+        "journal: begin in another's name", make_operation_insert(person="{other}"), message_part=WRONG_PERSON_MESSAGE
     ),
-    _make_forbidden("journal: begin with an end", make_operation_insert(state="done"), words="begins as calling"),
     _make_forbidden(
-        "journal: a lease without an end", make_operation_insert(lease="31536000000"), words="no lease is longer"
+        "journal: begin with an end", make_operation_insert(state="done"), message_part="begins as calling"
+    ),
+    _make_forbidden(
+        "journal: a lease without an end",
+        make_operation_insert(lease="31536000000"),
+        message_part="no lease is longer",
     ),
     _make_forbidden("journal: delete an operation", "DELETE FROM operations WHERE id = 'op-1'"),
     _make_forbidden("journal: change who it was", "UPDATE operations SET operator = '{me}' WHERE id = 'op-1'"),
@@ -185,105 +195,113 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "journal: a success becomes a failure",
         "UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = 'op-1'",
-        words="no such step",
+        message_part="no such step",
     ),
     _make_forbidden(
         "journal: an end is taken back",
         "UPDATE operations SET state = 'calling', fence = fence + 1 WHERE id = 'op-1'",
-        words="no such step",
+        message_part="no such step",
     ),
     _make_forbidden(
         "journal: an invented state",
         "UPDATE operations SET state = 'paid', fence = fence + 1 WHERE id = 'op-2'",
-        words="no such step",
+        message_part="no such step",
     ),
     _make_forbidden(
         "journal: unknown becomes failed on one person's word",
         "UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = 'op-2'",
-        words=NOT_BOUGHT_MESSAGE,
+        message_part=NOT_BOUGHT_MESSAGE,
     ),
     _make_forbidden(
         "journal: end somebody else's running call",
         "UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = 'op-3'",
-        words="somebody else's call is running",
+        message_part="somebody else's call is running",
     ),
     _make_forbidden(
         "journal: lapse somebody else's running call",
         "UPDATE operations SET state = 'unknown', fence = fence + 1 WHERE id = 'op-3'",
-        words="somebody else's call is running",
+        message_part="somebody else's call is running",
     ),
     _make_forbidden(
         "journal: keep somebody else's lease",
-        f"UPDATE operations SET lease_expires = {NOW_MS} + 60000 WHERE id = 'op-3'",
-        words="only who began an operation",
+        f"UPDATE operations SET lease_expires = {NOW_MS_SQL} + 60000 WHERE id = 'op-3'",
+        message_part="only who began an operation",
     ),
     _make_forbidden(
-        "journal: lower the fence", "UPDATE operations SET fence = 0 WHERE id = 'op-2'", words="only rises"
+        "journal: lower the fence", "UPDATE operations SET fence = 0 WHERE id = 'op-2'", message_part="only rises"
     ),
     _make_forbidden(
         "journal: free a key that counts",
         "UPDATE operations SET idempotency_key = 'free' WHERE id = 'op-1'",
-        words="never changed",
+        message_part="never changed",
     ),
     _make_forbidden(
         "journal: take over a key",
         "UPDATE operations SET idempotency_key = 'key-1#op-2' WHERE id = 'op-2'",
-        words="never changed",
+        message_part="never changed",
     ),
     _make_forbidden(
         "journal: change a kept result",
         "UPDATE operations SET result = 'other' WHERE id = 'op-1'",
-        words="stays as it is",
+        message_part="stays as it is",
     ),
     _make_forbidden(
         "lease: steal a live one",
-        f"UPDATE leases SET operator = '{{me}}', fence = fence + 1, lease_expires = {NOW_MS} + 45000"
+        f"UPDATE leases SET operator = '{{me}}', fence = fence + 1, lease_expires = {NOW_MS_SQL} + 45000"
         " WHERE name = 'held'",
-        words="somebody else holds",
+        message_part="somebody else holds",
     ),
     _make_forbidden(
-        "lease: end somebody else's", "UPDATE leases SET lease_expires = 0 WHERE name = 'held'", words="else holds"
+        "lease: end somebody else's",
+        "UPDATE leases SET lease_expires = 0 WHERE name = 'held'",
+        message_part="else holds",
     ),
     _make_forbidden(
         "lease: take one in another's name",
         "INSERT INTO leases (name, slot, operator, lease_clock, lease_expires, fence)"
-        f" VALUES ('x', 0, '{{other}}', 'server', {NOW_MS} + 45000, 1)",
-        words=WRONG_PERSON_MESSAGE,
+        f" VALUES ('x', 0, '{{other}}', 'server', {NOW_MS_SQL} + 45000, 1)",
+        message_part=WRONG_PERSON_MESSAGE,
     ),
     _make_forbidden(
         "lease: take a free one in another's name",
-        f"UPDATE leases SET operator = '{{other}}', fence = fence + 1, lease_expires = {NOW_MS} + 45000"
+        f"UPDATE leases SET operator = '{{other}}', fence = fence + 1, lease_expires = {NOW_MS_SQL} + 45000"
         " WHERE name = 'free'",
-        words=WRONG_PERSON_MESSAGE,
+        message_part=WRONG_PERSON_MESSAGE,
     ),
     _make_forbidden(
-        "lease: lower the fence", "UPDATE leases SET fence = fence - 1 WHERE name = 'free'", words="only rises"
+        "lease: lower the fence", "UPDATE leases SET fence = fence - 1 WHERE name = 'free'", message_part="only rises"
     ),
     _make_forbidden(
         "lease: for a year",
-        f"UPDATE leases SET operator = '{{me}}', fence = fence + 1, lease_expires = {NOW_MS} + 31536000000"
+        f"UPDATE leases SET operator = '{{me}}', fence = fence + 1, lease_expires = {NOW_MS_SQL} + 31536000000"
         " WHERE name = 'free'",
-        words="no lease is longer",
+        message_part="no lease is longer",
     ),
     _make_forbidden("lease: delete one", "DELETE FROM leases WHERE name = 'held'"),
     _make_forbidden(
-        "charge: success becomes error", make_check_update(BOUGHT_CHECK, **NOT_BOUGHT_COLUMNS), words="no such step"
+        "charge: success becomes error",
+        make_check_update(BOUGHT_CHECK, **NOT_BOUGHT_COLUMNS),
+        message_part="no such step",
     ),
     _make_forbidden(
-        "charge: success becomes pending", make_check_update(BOUGHT_CHECK, status="'pending'"), words="no such step"
+        "charge: success becomes pending",
+        make_check_update(BOUGHT_CHECK, status="'pending'"),
+        message_part="no such step",
     ),
     _make_forbidden(
-        "charge: an invented status", make_check_update(BOUGHT_CHECK, status="'success '"), words="no such step"
+        "charge: an invented status",
+        make_check_update(BOUGHT_CHECK, status="'success '"),
+        message_part="no such step",
     ),
     _make_forbidden(
         "charge: clear the provider's id",
         make_check_update(BOUGHT_CHECK, credit_check_id="NULL"),
-        words="stays bought",
+        message_part="stays bought",
     ),
     _make_forbidden(
         "charge: change the provider's id",
         make_check_update(BOUGHT_CHECK, credit_check_id="99"),
-        words="stays bought",
+        message_part="stays bought",
     ),
     _make_forbidden("charge: delete the record", f"DELETE FROM {CHECKS_TABLE} WHERE id = {BOUGHT_CHECK}"),
     _make_forbidden(
@@ -294,37 +312,37 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "charge: give it to another company",
         make_check_update(BOUGHT_CHECK, corporation_number="'7010001065142'"),
-        words="never changes",
+        message_part="never changes",
     ),
     _make_forbidden(
         "charge: call it a duplicate",
         make_check_update(BOUGHT_CHECK, duplicate_of=str(RENEWAL_CHECK)),
-        words="a duplicate has",
+        message_part="a duplicate has",
     ),
     _make_forbidden(
         "charge: supersede it without a renewal",
         make_check_update(BOUGHT_CHECK, superseded_at=NOW_SQL, superseded_by=str(RENEWAL_CHECK)),
-        words="only a renewal",
+        message_part="only a renewal",
     ),
     _make_forbidden(
         "charge: supersede it before it expired",
         make_check_update(BOUGHT_CHECK, superseded_at=NOW_SQL),
-        words="only a renewal",
+        message_part="only a renewal",
     ),
     _make_forbidden(
         "charge: bring a superseded record back",
         make_check_update(SUPERSEDED_CHECK, superseded_at="NULL", superseded_by="NULL"),
-        words="only a renewal",
+        message_part="only a renewal",
     ),
     _make_forbidden(
         "charge: supersede a success without the provider's id",
         make_check_update(CHECK_LEFT_OPEN, superseded_at=NOW_SQL),
-        words="only a renewal",
+        message_part="only a renewal",
     ),
     _make_forbidden(
         "charge: name another application's purchase",
         make_check_update(CHECK_LEFT_OPEN, credit_check_id="99"),
-        words="only two people say",
+        message_part="only two people say",
     ),
     _make_forbidden(
         "charge: name another application's purchase on one's own reading",
@@ -332,22 +350,22 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
         .replace("'person'", "'alarmbox.resolve'")
         .replace("'a letter', 'a letter'", "'HTTP 200 SUCCEEDED answered', ''"),
         make_check_update(CHECK_LEFT_OPEN, credit_check_id="99"),
-        words="only two people say",
+        message_part="only two people say",
     ),
     _make_forbidden(
         "charge: call it somebody else's row",
         make_check_update(BOUGHT_CHECK, work_state="NULL"),
-        words="no such state of work",
+        message_part="no such state of work",
     ),
     _make_forbidden(
         "charge: without raising the version",
         make_check_update(BOUGHT_CHECK, version="version", result="'ok'"),
-        words="raises",
+        message_part="raises",
     ),
     _make_forbidden(
         "unknown: error on one person's word",
         make_check_update(UNKNOWN_CHECK, **NOT_BOUGHT_COLUMNS),
-        words=NOT_BOUGHT_MESSAGE,
+        message_part=NOT_BOUGHT_MESSAGE,
     ),
     _make_forbidden(
         "unknown: error as the first and the second person at once",
@@ -355,89 +373,91 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
         make_approval_insert(),
         make_evidence_insert(),
         make_check_update(UNKNOWN_CHECK, **NOT_BOUGHT_COLUMNS),
-        words=NOT_BOUGHT_MESSAGE,
+        message_part=NOT_BOUGHT_MESSAGE,
     ),
     _make_forbidden(
         "unknown: error with all checks switched off",
         "SET SESSION foreign_key_checks = 0, unique_checks = 0, sql_mode = ''",
         "SET @off = 1 /*M! , SESSION check_constraint_checks = 0 */",  # of MariaDB alone
         make_check_update(UNKNOWN_CHECK, **NOT_BOUGHT_COLUMNS),
-        words=NOT_BOUGHT_MESSAGE,
+        message_part=NOT_BOUGHT_MESSAGE,
     ),
     _make_forbidden(
         "unknown: success without an answer",
         make_check_update(UNKNOWN_CHECK, status="'success'", certainty="'known'", credit_check_id="5"),
-        words="only the provider's answer",
+        message_part="only the provider's answer",
     ),
     _make_forbidden(
         "unknown: simply known again",
         make_check_update(UNKNOWN_CHECK, certainty="'known'"),
-        words="with an outcome alone",
+        message_part="with an outcome alone",
     ),
     _make_forbidden(
         "unknown: an invented certainty",
         make_check_update(UNKNOWN_CHECK, certainty="'sure'"),
-        words="no such certainty",
+        message_part="no such certainty",
     ),
     _make_forbidden(
         "unknown: a success that nobody knows",
         make_check_update(BOUGHT_CHECK, certainty="'unknown'"),
-        words="has ended is known",
+        message_part="has ended is known",
     ),
     _make_forbidden(
         "unknown: free the claim of a running call",
         make_check_update(RUNNING_CHECK, **NOT_BOUGHT_COLUMNS),
-        words=NOT_BOUGHT_MESSAGE,
+        message_part=NOT_BOUGHT_MESSAGE,
     ),
     _make_forbidden(
         "claim: a row that is bought already",
         f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, status, credit_check_id, work_state,"
         " operation_id) VALUES (5, '7010001065142', 'success', 6, 'none', 'op-1')",
-        words="begins as pending",
+        message_part="begins as pending",
     ),
     _make_forbidden(
         "claim: a row without an operation",
         f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (5, '7010001065142')",
-        words="begins as pending",
+        message_part="begins as pending",
     ),
     _make_forbidden(
         "claim: a renewal of a live row",
         f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, work_state, operation_id, renews)"
         f" VALUES (5, '7010001065142', 'none', 'op-1', {BOUGHT_CHECK})",
-        words="a renewal takes over",
+        message_part="a renewal takes over",
     ),
     _make_forbidden(
         "claim: another company's number for a row by others",
         make_check_update(CHECK_OF_OTHER_APPLICATION, corporation_number="'7010001065142'", work_state="'none'"),
-        words="never changes",
+        message_part="never changes",
     ),
     _make_forbidden(
         "decision: in another's name",
         make_evidence_insert(),
         make_approval_insert(person="{other}"),
-        words=WRONG_PERSON_MESSAGE,
+        message_part=WRONG_PERSON_MESSAGE,
     ),
     _make_forbidden(
         "decision: as a letter that looks the same",
         make_approval_insert(person="{homoglyph}"),
-        words=WRONG_PERSON_MESSAGE,
+        message_part=WRONG_PERSON_MESSAGE,
     ),
     _make_forbidden(
         "decision: without evidence of one's own",
         make_approval_insert(evidence_id="1"),
-        words="evidence of their own",
+        message_part="evidence of their own",
     ),
     _make_forbidden(
-        "decision: closed from the beginning", make_approval_insert(closed_at=NOW_SQL), words="begins open"
+        "decision: closed from the beginning", make_approval_insert(closed_at=NOW_SQL), message_part="begins open"
     ),
     _make_forbidden("decision: change what was proposed", "UPDATE approvals SET proposed = 'success'"),
     _make_forbidden("decision: change who proposed", "UPDATE approvals SET person = '{me}'"),
     _make_forbidden(
-        "decision: reopen", "UPDATE approvals SET closed_at = NULL WHERE closed_at IS NOT NULL", words="stays closed"
+        "decision: reopen",
+        "UPDATE approvals SET closed_at = NULL WHERE closed_at IS NOT NULL",
+        message_part="stays closed",
     ),
     _make_forbidden("decision: delete", "DELETE FROM approvals"),
     _make_forbidden(
-        "evidence: in another's name", make_evidence_insert(person="{other}"), words=WRONG_PERSON_MESSAGE
+        "evidence: in another's name", make_evidence_insert(person="{other}"), message_part=WRONG_PERSON_MESSAGE
     ),
     _make_forbidden("evidence: change", "UPDATE evidence SET body = 'nothing'"),
     _make_forbidden("evidence: delete", "DELETE FROM evidence"),
@@ -445,7 +465,7 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
         "session: in another's name",
         "INSERT INTO sessions (id, operator, desk, host, process, program, started_at)"
         f" VALUES (UUID(), '{{other}}', 'd', 'h', 1, 'p', {NOW_SQL})",
-        words=WRONG_PERSON_MESSAGE,
+        message_part=WRONG_PERSON_MESSAGE,
     ),
     _make_forbidden(
         "people: more roles for oneself", "UPDATE operators SET roles = 'approver,operator' WHERE name = '{me}'"
@@ -456,31 +476,35 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "database: a fact of one's own",
         "INSERT INTO console_meta (name, value) VALUES ('adoption', 'done')",
-        words="only the schema account",
+        message_part="only the schema account",
     ),
     _make_forbidden(
         "tokens: in the clear",
         "UPDATE provider_tokens SET sealed = 'refresh-token', version = version + 1",
-        words="kept sealed",
+        message_part="kept sealed",
     ),
     _make_forbidden(
-        "tokens: an older pair", "UPDATE provider_tokens SET version = version - 1", words="one after the other"
+        "tokens: an older pair",
+        "UPDATE provider_tokens SET version = version - 1",
+        message_part="one after the other",
     ),
     _make_forbidden(
         "tokens: forget a used one",
         "UPDATE provider_tokens SET used_first = '[]', version = version + 1",
-        words="stays used",
+        message_part="stays used",
     ),
     _make_forbidden("case: delete", "DELETE FROM alerts"),
     _make_forbidden(
         "case: acknowledge in another's name",
         "UPDATE alerts SET acknowledged_by = '{other}'",
-        words="in the name of somebody else",
+        message_part="in the name of somebody else",
     ),
     _make_forbidden("server: an account", "CREATE USER friend IDENTIFIED BY 'x'"),
     _make_forbidden("server: a right", "GRANT DELETE ON audit_log TO '{me}'@'%'"),
     _make_forbidden(
-        "server: a role that one hasn't", "SET ROLE `{database}/{other_role}`", words="Invalid role|is not granted"
+        "server: a role that one hasn't",
+        "SET ROLE `{database}/{other_role}`",
+        message_part="Invalid role|is not granted",
     ),
     _make_forbidden("server: no replication", "SET SESSION sql_log_bin = 0"),
     _make_forbidden("server: a global setting", "SET GLOBAL max_connections = 10"),
@@ -518,7 +542,7 @@ def insert_records(team: Team) -> None:
         make_evidence_insert(person=other, subject=CHECK_WITH_PROPOSAL),
         _make_insert("approvals", **_make_proposal_columns(CHECK_WITH_PROPOSAL, other)),
         _make_insert("approvals", **_make_proposal_columns(RENEWAL_CHECK, other), closed_at=NOW_SQL),
-        _make_insert("leases", name="'held'", **_make_lease_columns(other), lease_expires=f"{NOW_MS} + 600000"),
+        _make_insert("leases", name="'held'", **_make_lease_columns(other), lease_expires=f"{NOW_MS_SQL} + 600000"),
         _make_insert("leases", name="'free'", **_make_lease_columns(other), lease_expires="0"),
         _make_insert(
             "provider_tokens", provider="'alarmbox'", sealed="'gAAAAx'", version="3",
@@ -566,7 +590,7 @@ def _make_operation_insert(number: int, state: str, person: str) -> str:
         "INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key, fingerprint, operator,"
         " desk, host, process, session, started_at, lease_clock, lease_expires, answer_lock) VALUES"
         f" ('op-{number}', 'credit-check.purchase', 'credit-check', {number}, '{state}', 'key-{number}', 'f',"
-        f" '{person}', 'd', 'h', 1, 's', {NOW_SQL}, 'server', {NOW_MS} + 600000, SHA2('{ANSWER_KEY}', 256))"
+        f" '{person}', 'd', 'h', 1, 's', {NOW_SQL}, 'server', {NOW_MS_SQL} + 600000, SHA2('{ANSWER_KEY}', 256))"
     )
 
 

@@ -20,31 +20,31 @@ from console.store.spool.spool import Spool
 from tests.store.spool_worker import DATABASE_ID, PURCHASE_ANSWER, STORE_KEY, begin_operation, make_intent
 
 WATCHED_FILES = ("spool.py", "sqlite_file.py", "answer_codec.py", "documents.py", "folder.py")
-ReportPromise = Callable[[str], None]
+ReportStored = Callable[[str], None]
 
 
-def write_to_spool(home: Path, promise: ReportPromise) -> None:
+def write_to_spool(home: Path, report_stored: ReportStored) -> None:
     """Store in the spool a purchase whose answer doesn't reach the database, and then a purchase that ends normally.
-    Report each stored step by calling `promise`.
+    Report each stored step by calling `report_stored`.
     """
     spool = Spool(home, Cipher(STORE_KEY))
-    promise("desk " + spool.desk_id)
+    report_stored("desk " + spool.desk_id)
     for operation in ("lost", "taken"):
         begin_operation(spool, make_intent(operation))
-        promise("intent " + operation)
+        report_stored("intent " + operation)
     spool.store_answer("lost", PURCHASE_ANSWER)
-    promise("answered lost")
+    report_stored("answered lost")
     spool.mark_ended("taken", holds_claim=True, id_at_provider=5)
     spool.mark_delivered("lost")
-    promise("delivered lost")
+    report_stored("delivered lost")
 
 
-def check_spool(home: Path, promised: list[str]) -> None:
+def check_spool(home: Path, reported: list[str]) -> None:
     """Check that the spool contains everything that the killed process has reported as stored, and that the desk
     still has the same id.
     """
     spool = Spool(home, Cipher(STORE_KEY))
-    for kind, what in (line.split() for line in promised):
+    for kind, what in (line.split() for line in reported):
         entry = spool.find(what)
         if kind == "desk":
             assert spool.desk_id == what
@@ -61,18 +61,18 @@ def check_spool(home: Path, promised: list[str]) -> None:
     spool.close()
 
 
-def store_document(home: Path, promise: ReportPromise) -> None:
-    promise(Documents(home.as_uri()).store(b"%PDF-1.7 " + b"x" * 10_000).path)
+def store_document(home: Path, report_stored: ReportStored) -> None:
+    report_stored(Documents(home.as_uri()).store(b"%PDF-1.7 " + b"x" * 10_000).path)
 
 
-def check_documents(home: Path, promised: list[str]) -> None:
+def check_documents(home: Path, reported: list[str]) -> None:
     """Check that each file with a document's name is complete, that each document reported as stored exists, and that
     the document can be stored again.
     """
     documents = Documents(home.as_uri())
     for found in home.glob("*/*.pdf"):
         documents.read(str(found.relative_to(home)))
-    for path in promised:
+    for path in reported:
         assert documents.read(path)
     assert documents.read(documents.store(b"%PDF-1.7 " + b"x" * 10_000).path)
 
@@ -86,14 +86,14 @@ def main(scenario: str, folder: Path) -> int:
     while True:
         home = folder / str(died)
         home.mkdir()
-        finished, promised = _run_until_line(work, home, died + 1)
-        look(home, promised)
+        finished, reported = _run_until_line(work, home, died + 1)
+        look(home, reported)
         if finished:
             return died
         died += 1
 
 
-def _run_until_line(work: Callable[[Path, ReportPromise], None], home: Path, line: int) -> tuple[bool, list[str]]:
+def _run_until_line(work: Callable[[Path, ReportStored], None], home: Path, line: int) -> tuple[bool, list[str]]:
     """Fork a process that is killed at the line with this number. Return True if the process reached its end, and the
     lines with which it has reported stored results.
     """
@@ -105,10 +105,10 @@ def _run_until_line(work: Callable[[Path, ReportPromise], None], home: Path, lin
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as told:
-        promised = told.read().splitlines()
+        reported = told.read().splitlines()
     _, status = os.waitpid(child, 0)
     assert status in (0, signal.SIGKILL), f"the worker failed by itself: {status}"
-    return status == 0, promised
+    return status == 0, reported
 
 
 def _write_line(pipe: int, text: str) -> None:

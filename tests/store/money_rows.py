@@ -70,7 +70,7 @@ def reread_refund(conn: Connection, refund_id: int) -> Refund:
     return refund
 
 
-def move_refund_to(conn: Connection, refund: Refund, state: RefundState) -> Refund:
+def move_refund_to_state(conn: Connection, refund: Refund, state: RefundState) -> Refund:
     """Move the refund step by step to this state, and return it."""
     for step in STATES_TO_REFUND_STATE[state]:
         more = {"refund_txn_id": f"R-{refund.id}"} if step is RefundState.COMPLETED else {}

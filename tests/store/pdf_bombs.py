@@ -40,7 +40,7 @@ def make_page(
     return make_pdf([CATALOG, tree, sheet.encode(), make_stream(content, head), FONT, *more])
 
 
-def make_report(*lines: str) -> bytes:
+def make_report_pdf(*lines: str) -> bytes:
     """Return a harmless PDF of one page with these lines of text, in a Japanese font that the PDF doesn't contain."""
     hexed = [line.encode("utf-16-be").hex() for line in lines]
     shown = "".join(f"BT /F2 24 Tf 72 {760 - 40 * index} Td <{text}> Tj ET " for index, text in enumerate(hexed))
@@ -81,7 +81,7 @@ def make_compressed_blanks(megabytes: int) -> bytes:
     return first + other * (megabytes - 1) + packed.flush()
 
 
-def make_picture(width: int, height: int, kind: bytes, data: bytes) -> bytes:
+def make_image_object(width: int, height: int, kind: bytes, data: bytes) -> bytes:
     head = b"/Type/XObject/Subtype/Image/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/%b" % kind
     return make_stream(data, b"/Width %d/Height %d%b" % (width, height, head))
 
@@ -90,7 +90,7 @@ def make_page_with_picture(width: int, height: int, kind: bytes, data: bytes) ->
     return make_page(
         b"q 595 0 0 842 0 0 cm /X Do Q",
         resources="/XObject<</X 6 0 R>>",
-        more=[make_picture(width, height, kind, data)],
+        more=[make_image_object(width, height, kind, data)],
     )
 
 
@@ -144,7 +144,7 @@ def make_scripted_pdf() -> bytes:
     return make_pdf([b"<</Type/Catalog/Pages 2 0 R%b>>" % acts, b"<</Type/Pages/Kids[3 0 R]/Count 1>>", sheet])
 
 
-def make_million_objects() -> bytes:
+def make_pdf_of_million_objects() -> bytes:
     """Return a PDF of one page whose table lists a million further objects."""
     whole = make_page()
     entry = b"0000000009 00000 n \n"
@@ -158,7 +158,7 @@ def make_cross_reference_loop() -> bytes:
 
 
 def make_truncated_pdf() -> bytes:
-    whole = make_report("株式会社")
+    whole = make_report_pdf("株式会社")
     return whole[: len(whole) // 2]
 
 
@@ -183,7 +183,7 @@ HARMFUL_PDFS: dict[str, Callable[[], bytes]] = {
         [CATALOG, b"<</Type/Pages/Kids[3 0 R]/Count 2000000000>>"]
     ),
     "page tree of itself": lambda: make_pdf([CATALOG, b"<</Type/Pages/Kids[2 0 R 2 0 R]/Count 4>>"]),
-    "a million objects": make_million_objects,
+    "a million objects": make_pdf_of_million_objects,
     "huge page": lambda: make_page(b"0 0 9 9 re f", box="0 0 2000000000 2000000000"),
     "endless strip": lambda: make_page(b"0 0 9 9 re f", box="0 0 1 14400"),
     "page without size": lambda: make_page(b"", box="0 0 0 0"),

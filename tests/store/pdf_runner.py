@@ -19,7 +19,7 @@ from console.store.documents.pdf_renderer import PdfDocument
 
 
 def main(folder: Path, seconds: float) -> None:
-    before = _read_largest_memory()
+    before = _read_peak_memory_mb()
     results: list[dict[str, object]] = []
     worker = Thread(target=_open_all_pdfs, args=(folder, seconds, results))
     worker.start()
@@ -31,7 +31,7 @@ def main(folder: Path, seconds: float) -> None:
     gap = sorted(gaps)[int(len(gaps) * 0.99)]
     told = {
         "results": results,
-        "grown": _read_largest_memory() - before,
+        "grown": _read_peak_memory_mb() - before,
         "gap": gap,
         "parses": "pypdfium2" in sys.modules,
     }
@@ -68,7 +68,7 @@ def _call_for_outcome(act: Callable[[], object]) -> object:
     return len(got) if isinstance(got, tuple) else got
 
 
-def _read_largest_memory() -> float:
+def _read_peak_memory_mb() -> float:
     """Return the largest resident memory (MB) that this process has ever had. getrusage isn't used, because it also
     counts memory from before exec.
     """

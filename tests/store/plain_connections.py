@@ -92,7 +92,9 @@ def fill_account_names(team: Team, person: str, case: ForbiddenStatements) -> tu
     return tuple(statement.format(**names) for statement in case.sql)
 
 
-def execute_case(team: Team, connections: PersonConnections, person: str, case: ForbiddenStatements) -> str | None:
+def execute_forbidden_statements(
+    team: Team, connections: PersonConnections, person: str, case: ForbiddenStatements
+) -> str | None:
     """Execute the statements of `case` as the person `person`, and return the message with which the database refused
     the last one. Return None if the last statement succeeded.
     """

@@ -30,8 +30,8 @@ from tests.store.money_rows import (
 )
 from tests.support.places import CHECKS_TABLE, Engine, Place
 
-ONE_HOUR_AFTER, TWO_HOURS_AFTER = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
-SCHEDULED_COLUMNS = {"work_state": WorkState.SCHEDULED, "work_at": TWO_HOURS_AFTER, "work_reason": "unknown"}
+ONE_HOUR_LATER, TWO_HOURS_LATER = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
+SCHEDULED_COLUMNS = {"work_state": WorkState.SCHEDULED, "work_at": TWO_HOURS_LATER, "work_reason": "unknown"}
 
 
 def find_check(conn: Connection, record_id: int) -> CreditCheck:
@@ -46,89 +46,105 @@ def find_order(conn: Connection, order_id: int) -> Order:
     return order
 
 
-def test_a_payment_stores_since_when_it_has_its_state(rows: Connection) -> None:
+def test_a_payment_stores_since_when_it_has_its_state(connection: Connection) -> None:
     """A change of the state, and an unknown outcome, set the time since which the payment has its state. Work, the
     answer to a probe and a reservation leave this time unchanged."""
-    payment = insert_begun_payment(rows)
+    payment = insert_begun_payment(connection)
     assert payment.state_since == NOW
     payments.change_payment(
-        rows, payment, ONE_HOUR_AFTER, **SCHEDULED_COLUMNS, provider_state="CREATED", told_at=ONE_HOUR_AFTER
+        connection, payment, ONE_HOUR_LATER, **SCHEDULED_COLUMNS, provider_state="CREATED", told_at=ONE_HOUR_LATER
     )
-    assert (reread_payment(rows, payment.id).state_since, reread_payment(rows, payment.id).changed_at) == (
+    assert (
+        reread_payment(connection, payment.id).state_since,
+        reread_payment(connection, payment.id).changed_at,
+    ) == (
         NOW,
-        ONE_HOUR_AFTER,
+        ONE_HOUR_LATER,
     )
-    payments.change_payment(rows, reread_payment(rows, payment.id), ONE_HOUR_AFTER, certainty=Certainty.UNKNOWN)
-    assert reread_payment(rows, payment.id).state_since == ONE_HOUR_AFTER
-    payments.change_payment(rows, reread_payment(rows, payment.id), TWO_HOURS_AFTER, certainty=Certainty.UNKNOWN)
-    assert reread_payment(rows, payment.id).state_since == ONE_HOUR_AFTER
     payments.change_payment(
-        rows, reread_payment(rows, payment.id), TWO_HOURS_AFTER, status=PaymentState.TOKEN_GENERATED
+        connection, reread_payment(connection, payment.id), ONE_HOUR_LATER, certainty=Certainty.UNKNOWN
     )
-    assert reread_payment(rows, payment.id).state_since == TWO_HOURS_AFTER
-    done = insert_paid_payment(rows, "ORD-2")
-    assert balances.reserve_amount(rows, done.id, 500, TWO_HOURS_AFTER)
-    assert (reread_payment(rows, done.id).state_since, reread_payment(rows, done.id).changed_at) == (
+    assert reread_payment(connection, payment.id).state_since == ONE_HOUR_LATER
+    payments.change_payment(
+        connection, reread_payment(connection, payment.id), TWO_HOURS_LATER, certainty=Certainty.UNKNOWN
+    )
+    assert reread_payment(connection, payment.id).state_since == ONE_HOUR_LATER
+    payments.change_payment(
+        connection, reread_payment(connection, payment.id), TWO_HOURS_LATER, status=PaymentState.TOKEN_GENERATED
+    )
+    assert reread_payment(connection, payment.id).state_since == TWO_HOURS_LATER
+    done = insert_paid_payment(connection, "ORD-2")
+    assert balances.reserve_amount(connection, done.id, 500, TWO_HOURS_LATER)
+    assert (reread_payment(connection, done.id).state_since, reread_payment(connection, done.id).changed_at) == (
         NOW,
-        TWO_HOURS_AFTER,
+        TWO_HOURS_LATER,
     )
 
 
-def test_a_lapsed_call_is_unknown_since_its_beginning(rows: Connection) -> None:
+def test_a_lapsed_call_is_unknown_since_its_beginning(connection: Connection) -> None:
     """The outcome of a lapsed call is unknown since the call began, both before and after a due task has stored the
     lapse."""
-    payment = insert_begun_payment(rows)
-    seen = payments.find(rows, payment.id, frozenset({payment.id}))
+    payment = insert_begun_payment(connection)
+    seen = payments.find(connection, payment.id, frozenset({payment.id}))
     assert seen is not None
     assert (seen.certainty, seen.state_since) == (Certainty.UNKNOWN, NOW)
-    payments.change_payment(rows, seen, ONE_HOUR_AFTER, certainty=Certainty.UNKNOWN)
-    assert reread_payment(rows, payment.id).state_since == NOW
+    payments.change_payment(connection, seen, ONE_HOUR_LATER, certainty=Certainty.UNKNOWN)
+    assert reread_payment(connection, payment.id).state_since == NOW
 
 
-def test_the_state_of_a_refund_has_its_time(rows: Connection) -> None:
+def test_the_state_of_a_refund_has_its_time(connection: Connection) -> None:
     """A vote, a schedule and a second unknown answer leave the time since which the refund has its state
     unchanged.
     """
-    refund = insert_requested_refund(rows, insert_paid_payment(rows))
+    refund = insert_requested_refund(connection, insert_paid_payment(connection))
     assert refund.state_since == NOW
-    refunds.change_refund(rows, refund, ONE_HOUR_AFTER, **SCHEDULED_COLUMNS)
-    assert (reread_refund(rows, refund.id).state_since, reread_refund(rows, refund.id).changed_at) == (
+    refunds.change_refund(connection, refund, ONE_HOUR_LATER, **SCHEDULED_COLUMNS)
+    assert (reread_refund(connection, refund.id).state_since, reread_refund(connection, refund.id).changed_at) == (
         NOW,
-        ONE_HOUR_AFTER,
+        ONE_HOUR_LATER,
     )
-    refunds.change_refund(rows, reread_refund(rows, refund.id), TWO_HOURS_AFTER, status=RefundState.WITHDRAWN)
-    assert reread_refund(rows, refund.id).state_since == TWO_HOURS_AFTER
+    refunds.change_refund(
+        connection, reread_refund(connection, refund.id), TWO_HOURS_LATER, status=RefundState.WITHDRAWN
+    )
+    assert reread_refund(connection, refund.id).state_since == TWO_HOURS_LATER
 
 
-def test_the_state_of_a_credit_check_has_its_time(rows: Connection) -> None:
+def test_the_state_of_a_credit_check_has_its_time(connection: Connection) -> None:
     """An unknown outcome sets the time since which the credit check has its state. An error code and a new version
     leave this time and the time of the sending (`sent_at`) unchanged."""
-    record_id = credit_checks.insert_pending_check(rows, "1", "1180301018771", "op-1", NOW, None)
-    record = find_check(rows, record_id)
+    record_id = credit_checks.insert_pending_check(connection, "1", "1180301018771", "op-1", NOW, None)
+    record = find_check(connection, record_id)
     assert (record.state_since, record.sent_at) == (NOW, NOW)
     credit_checks.change_record(
-        rows, record, ONE_HOUR_AFTER, certainty="unknown", **credit_checks.make_work_values(Work())
+        connection, record, ONE_HOUR_LATER, certainty="unknown", **credit_checks.make_work_values(Work())
     )
-    assert find_check(rows, record_id).state_since == ONE_HOUR_AFTER
-    credit_checks.change_record(rows, find_check(rows, record_id), TWO_HOURS_AFTER, error_code="read_timeout")
-    credit_checks.increment_version(rows, find_check(rows, record_id), TWO_HOURS_AFTER)
-    record = find_check(rows, record_id)
-    assert (record.state_since, record.sent_at, record.changed_at) == (ONE_HOUR_AFTER, NOW, TWO_HOURS_AFTER)
+    assert find_check(connection, record_id).state_since == ONE_HOUR_LATER
+    credit_checks.change_record(
+        connection, find_check(connection, record_id), TWO_HOURS_LATER, error_code="read_timeout"
+    )
+    credit_checks.increment_version(connection, find_check(connection, record_id), TWO_HOURS_LATER)
+    record = find_check(connection, record_id)
+    assert (record.state_since, record.sent_at, record.changed_at) == (ONE_HOUR_LATER, NOW, TWO_HOURS_LATER)
 
 
-def test_the_state_of_an_order_has_its_time(rows: Connection) -> None:
+def test_the_state_of_an_order_has_its_time(connection: Connection) -> None:
     """The column `state_since` of an order is set by a change of its state, and isn't changed by other changes, such
     as scheduled work.
     """
-    order_id = orders.insert_order(rows, orders.NewOrder("ORD-9", 3_300), NOW)
+    order_id = orders.insert_order(connection, orders.NewOrder("ORD-9", 3_300), NOW)
     orders.write_order_work(
-        rows, find_order(rows, order_id), ONE_HOUR_AFTER, Work(WorkState.SCHEDULED, TWO_HOURS_AFTER, "waiting")
+        connection,
+        find_order(connection, order_id),
+        ONE_HOUR_LATER,
+        Work(WorkState.SCHEDULED, TWO_HOURS_LATER, "waiting"),
     )
-    orders.fill_empty_columns(rows, find_order(rows, order_id), ONE_HOUR_AFTER, {"payment_method": "paypay"})
-    orders.change_order(rows, find_order(rows, order_id), ONE_HOUR_AFTER, work_reason="unknown")
-    assert find_order(rows, order_id).state_since == NOW
-    orders.change_order(rows, find_order(rows, order_id), TWO_HOURS_AFTER, status=OrderState.PAID)
-    assert find_order(rows, order_id).state_since == TWO_HOURS_AFTER
+    orders.fill_empty_columns(
+        connection, find_order(connection, order_id), ONE_HOUR_LATER, {"payment_method": "paypay"}
+    )
+    orders.change_order(connection, find_order(connection, order_id), ONE_HOUR_LATER, work_reason="unknown")
+    assert find_order(connection, order_id).state_since == NOW
+    orders.change_order(connection, find_order(connection, order_id), TWO_HOURS_LATER, status=OrderState.PAID)
+    assert find_order(connection, order_id).state_since == TWO_HOURS_LATER
 
 
 STATEMENTS_OF_OTHER_APPLICATIONS = {

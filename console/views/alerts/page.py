@@ -162,7 +162,7 @@ class AlertsPage(Page):
             self.resolve_button, self.closed_button,
         )  # fmt: skip
         # A button that undoes an action, such as reopening, has the key of the action but not its hint.
-        self._hinted_buttons = (
+        self._buttons_with_key_hints = (
             ("key.acknowledge", "incident.action.acknowledge", self.acknowledge_button),
             ("key.take", "action.take", self.take_button),
             ("key.hand_over", "incident.action.hand_over", self.hand_over_button),
@@ -438,7 +438,7 @@ class AlertsPage(Page):
         self.show_key_hints_without(
             {
                 hint_key
-                for hint_key, words_key, button in self._hinted_buttons
+                for hint_key, words_key, button in self._buttons_with_key_hints
                 if button not in offered_buttons or button.text() != self.context.translate(words_key)
             }
         )

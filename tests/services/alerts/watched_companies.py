@@ -17,7 +17,12 @@ from console.services.alerts.changed_companies import ChangedCompanyAlerts
 from console.services.process.context import WORKER, act_as
 from console.store.payments import payments
 from console.store.registry.import_files import import_registry_files
-from tests.store.money_rows import insert_begun_payment, insert_paid_payment, insert_requested_refund, move_refund_to
+from tests.store.money_rows import (
+    insert_begun_payment,
+    insert_paid_payment,
+    insert_requested_refund,
+    move_refund_to_state,
+)
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import CHECKS_TABLE, Place
 from tests.support.quick_desks import ManualClock
@@ -122,7 +127,7 @@ class DesksWithSameRegistry:
             assert payment is not None
             refund = insert_requested_refund(conn, payment, maker=self.place.get_account_name("op-a"))
             if has_ended:
-                move_refund_to(conn, refund, refund.state.REJECTED)
+                move_refund_to_state(conn, refund, refund.state.REJECTED)
 
         self.console._context.write(insert_in_transaction)
 

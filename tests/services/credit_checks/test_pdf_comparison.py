@@ -63,8 +63,8 @@ def test_japanese_texts_are_compared_by_character() -> None:
     """The comparison compares Japanese characters one by one and reports adjacent ones as a single difference.
     Full-width letters count as equal to ASCII letters.
     """
-    old = pdf_bombs.make_report("株式会社見本", "調査結果 保留", "ＡＢＣ")
-    new = pdf_bombs.make_report("株式会社見本", "調査結果 承認済", "ABC")
+    old = pdf_bombs.make_report_pdf("株式会社見本", "調査結果 保留", "ＡＢＣ")
+    new = pdf_bombs.make_report_pdf("株式会社見本", "調査結果 承認済", "ABC")
     comparison = compare_pdfs(old, new)
     assert [(kind, before, after) for _, kind, before, after in list_differences(comparison)] == [
         (DifferenceKind.CHANGED, "保留", "承認済")

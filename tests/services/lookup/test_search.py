@@ -34,7 +34,7 @@ from tests.store.money_rows import (
     insert_begun_payment,
     insert_paid_payment,
     insert_requested_refund,
-    move_refund_to,
+    move_refund_to_state,
 )
 from tests.support.desks import NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
@@ -80,7 +80,9 @@ def test_each_identifier_finds_its_record(console: Console, connection: Connecti
     )
     other = insert_paid_payment(connection, "ORD-2", 12_000, provider_payment_id="04219900", payer="支払花子")
     payments.change_payment(connection, other, NOW, certainty="unknown")
-    refund = move_refund_to(connection, insert_requested_refund(connection, payment, 1_000), RefundState.APPROVED)
+    refund = move_refund_to_state(
+        connection, insert_requested_refund(connection, payment, 1_000), RefundState.APPROVED
+    )
     refunds.change_refund(connection, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
     connection.execute(update(refund_table).values(refund_txn_id="GR-4711"))
     operation: dict[str, Any] = make_operation_row(refund.id, "refund.submit", "done") | {"subject_kind": "refund"}

@@ -26,7 +26,7 @@ from tests.store.money_rows import (
     insert_begun_payment,
     insert_paid_payment,
     insert_requested_refund,
-    move_refund_to,
+    move_refund_to_state,
 )
 from tests.support.desks import NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
@@ -93,7 +93,7 @@ def test_a_lookup_returns_all_records_of_a_number(console: Console, connection: 
 def test_a_search_finds_records_by_payer_and_key(console: Console, connection: Connection) -> None:
     """A search finds a payment by the beginning of its payer's name, and a refund by the beginning of its key."""
     payment = insert_paid_payment(connection, payer="架空太郎")
-    refund = move_refund_to(connection, insert_requested_refund(connection, payment), RefundState.APPROVED)
+    refund = move_refund_to_state(connection, insert_requested_refund(connection, payment), RefundState.APPROVED)
     refunds.change_refund(connection, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
     assert console.lookup.search("架空").payments.records == (payment,)
     assert [one.id for one in console.lookup.search("RFD-A").refunds.records] == [refund.id]
@@ -128,7 +128,7 @@ def test_each_item_of_a_queue_has_reason_and_next_step(
     orders.change_order(connection, order, NOW, **orders.make_work_values(REVIEW_WORK))
     payment = insert_begun_payment(connection, "P-1", work=REVIEW_WORK)
     payments.change_payment(connection, payment, NOW, certainty="unknown")
-    refund = move_refund_to(
+    refund = move_refund_to_state(
         connection,
         insert_requested_refund(connection, insert_paid_payment(connection, "P-2")),
         RefundState.SUBMITTING,
@@ -146,7 +146,7 @@ def test_a_refund_of_an_ended_process_is_unknown_at_once(console: Console, conne
     """If the process of a refund has ended, the refund is shown as unknown before any due task has run. A record of
     another kind with the same id is not affected.
     """
-    refund = move_refund_to(
+    refund = move_refund_to_state(
         connection,
         insert_requested_refund(connection, insert_paid_payment(connection, "P-1")),
         RefundState.SUBMITTING,
@@ -190,9 +190,9 @@ def test_an_invalid_cursor_is_refused(console: Console) -> None:
 def test_a_failed_refund_is_queued_until_a_later_one_completes(console: Console, connection: Connection) -> None:
     """A failed refund stays in the queue until a later refund of its payment is completed."""
     payment = insert_paid_payment(connection)
-    failed = move_refund_to(connection, insert_requested_refund(connection, payment), RefundState.FAILED)
+    failed = move_refund_to_state(connection, insert_requested_refund(connection, payment), RefundState.FAILED)
     assert read_all_pages(console, "error", 50) == [("Refund", failed.id)]
-    move_refund_to(connection, insert_requested_refund(connection, payment), RefundState.COMPLETED)
+    move_refund_to_state(connection, insert_requested_refund(connection, payment), RefundState.COMPLETED)
     assert read_all_pages(console, "error", 50) == []
     found = console.lookup.search("ORD-1")
     assert [one.id for one in found.payments.records] == [payment.id]

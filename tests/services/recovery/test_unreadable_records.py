@@ -29,7 +29,7 @@ from tests.store.money_rows import (
     insert_begun_payment,
     insert_paid_payment,
     insert_requested_refund,
-    move_refund_to,
+    move_refund_to_state,
 )
 from tests.support.bulk_stage import insert_unknown_checks
 from tests.support.desks import NUMBERS
@@ -110,7 +110,7 @@ def make_refunds(connection: Connection, state: RefundState | None = None, **fac
     ids = list[int]()
     for number in range(3):
         refund = insert_requested_refund(connection, insert_paid_payment(connection, f"P-{number}"), **facts)
-        ids.append(refund.id if state is None else move_refund_to(connection, refund, state).id)
+        ids.append(refund.id if state is None else move_refund_to_state(connection, refund, state).id)
     return ids
 
 

@@ -23,81 +23,83 @@ def raise_order_alert(conn: Connection, order: int = 1, rule: str = RULE_A) -> A
     return found
 
 
-def test_a_record_has_one_open_alert_per_rule(own_rows: Connection) -> None:
+def test_a_record_has_one_open_alert_per_rule(person_connection: Connection) -> None:
     """While an alert is open, the same rule adds no second alert for the record. A new alert is added for another
     rule, for another record, and for the same mismatch after the first alert was resolved."""
-    first = raise_order_alert(own_rows)
-    assert alerts.raise_alert(own_rows, RULE_A, "order", 1, "ORD-1", "other", "words", ONE_HOUR_LATER) is None
-    assert alerts.find(own_rows, first.id) == first
+    first = raise_order_alert(person_connection)
+    assert (
+        alerts.raise_alert(person_connection, RULE_A, "order", 1, "ORD-1", "other", "words", ONE_HOUR_LATER) is None
+    )
+    assert alerts.find(person_connection, first.id) == first
     assert first == Alert(first.id, RULE_A, "order", 1, "ORD-1", "pending", "paid", NOW)
-    others = (raise_order_alert(own_rows, rule=RULE_B), raise_order_alert(own_rows, order=2))
-    assert alerts.resolve(own_rows, first.id, ONE_HOUR_LATER)
-    assert raise_order_alert(own_rows).id > others[1].id
+    others = (raise_order_alert(person_connection, rule=RULE_B), raise_order_alert(person_connection, order=2))
+    assert alerts.resolve(person_connection, first.id, ONE_HOUR_LATER)
+    assert raise_order_alert(person_connection).id > others[1].id
 
 
-def test_a_resolved_alert_keeps_its_first_end(own_rows: Connection) -> None:
+def test_a_resolved_alert_keeps_its_first_end(person_connection: Connection) -> None:
     """A resolved alert keeps the time at which it was first resolved."""
-    found = raise_order_alert(own_rows)
-    assert alerts.resolve(own_rows, found.id, NOW)
-    assert not alerts.resolve(own_rows, found.id, ONE_HOUR_LATER)
-    settled = alerts.find(own_rows, found.id)
+    found = raise_order_alert(person_connection)
+    assert alerts.resolve(person_connection, found.id, NOW)
+    assert not alerts.resolve(person_connection, found.id, ONE_HOUR_LATER)
+    settled = alerts.find(person_connection, found.id)
     assert settled is not None
     assert settled.resolved_at == NOW
 
 
-def test_an_alert_keeps_its_first_acknowledgement(own_rows: Connection, acting_person: str) -> None:
+def test_an_alert_keeps_its_first_acknowledgement(person_connection: Connection, acting_person: str) -> None:
     """The first acknowledgement stores the person, the time and the note; a later one changes none of them. The alert
     stays open."""
-    found = raise_order_alert(own_rows)
-    assert alerts.acknowledge(own_rows, found.id, acting_person, "asked the provider", NOW)
-    assert not alerts.acknowledge(own_rows, found.id, acting_person, "never mind", ONE_HOUR_LATER)
-    seen = alerts.find(own_rows, found.id)
+    found = raise_order_alert(person_connection)
+    assert alerts.acknowledge(person_connection, found.id, acting_person, "asked the provider", NOW)
+    assert not alerts.acknowledge(person_connection, found.id, acting_person, "never mind", ONE_HOUR_LATER)
+    seen = alerts.find(person_connection, found.id)
     assert seen is not None
     assert (seen.acknowledged_by, seen.acknowledged_at, seen.note) == (acting_person, NOW, "asked the provider")
-    assert alerts.list_open_alerts(own_rows, 5) == (seen,)
+    assert alerts.list_open_alerts(person_connection, 5) == (seen,)
 
 
-def test_pages_of_alerts_have_their_order(own_rows: Connection) -> None:
+def test_pages_of_alerts_have_their_order(person_connection: Connection) -> None:
     """Open alerts, and the open alerts of one rule, are listed from the oldest on; all alerts from the newest on. The
     alerts of one record can be listed too.
     """
-    one, two, three = (raise_order_alert(own_rows, order) for order in (1, 2, 3))
-    other = raise_order_alert(own_rows, rule=RULE_B)
-    alerts.resolve(own_rows, two.id, NOW)
-    settled = alerts.find(own_rows, two.id)
-    assert alerts.list_open_alerts(own_rows, 2) == (one, three)
-    assert alerts.list_open_alerts(own_rows, 2, three.id) == (other,)
-    assert alerts.list_open_alerts_of_rule(own_rows, RULE_A, 9) == (one, three)
-    assert alerts.list_open_alerts_of_rule(own_rows, RULE_A, 9, one.id) == (three,)
-    assert alerts.list_alerts(own_rows, 2) == (other, three)
-    assert alerts.list_alerts(own_rows, 9, three.id) == (settled, one)
-    assert alerts.find_by_subject(own_rows, "order", 1) == (one, other)
+    one, two, three = (raise_order_alert(person_connection, order) for order in (1, 2, 3))
+    other = raise_order_alert(person_connection, rule=RULE_B)
+    alerts.resolve(person_connection, two.id, NOW)
+    settled = alerts.find(person_connection, two.id)
+    assert alerts.list_open_alerts(person_connection, 2) == (one, three)
+    assert alerts.list_open_alerts(person_connection, 2, three.id) == (other,)
+    assert alerts.list_open_alerts_of_rule(person_connection, RULE_A, 9) == (one, three)
+    assert alerts.list_open_alerts_of_rule(person_connection, RULE_A, 9, one.id) == (three,)
+    assert alerts.list_alerts(person_connection, 2) == (other, three)
+    assert alerts.list_alerts(person_connection, 9, three.id) == (settled, one)
+    assert alerts.find_by_subject(person_connection, "order", 1) == (one, other)
 
 
-def test_each_change_of_an_alert_is_in_the_change_feed(own_rows: Connection) -> None:
+def test_each_change_of_an_alert_is_in_the_change_feed(person_connection: Connection) -> None:
     """The change feed has an entry for each alert that opens, is acknowledged or is resolved. A call that changed
     nothing adds no entry."""
-    mark, _ = change_feed.list_changes_since(own_rows, None)
-    found = raise_order_alert(own_rows)
-    mark, told = change_feed.list_changes_since(own_rows, mark)
+    mark, _ = change_feed.list_changes_since(person_connection, None)
+    found = raise_order_alert(person_connection)
+    mark, told = change_feed.list_changes_since(person_connection, mark)
     assert told == (("alert", found.id),)
-    alerts.raise_alert(own_rows, RULE_A, "order", 1, None, "x", "y", NOW)
-    mark, told = change_feed.list_changes_since(own_rows, mark)
+    alerts.raise_alert(person_connection, RULE_A, "order", 1, None, "x", "y", NOW)
+    mark, told = change_feed.list_changes_since(person_connection, mark)
     assert told == ()
-    alerts.resolve(own_rows, found.id, NOW)
-    assert change_feed.list_changes_since(own_rows, mark)[1] == (("alert", found.id),)
+    alerts.resolve(person_connection, found.id, NOW)
+    assert change_feed.list_changes_since(person_connection, mark)[1] == (("alert", found.id),)
 
 
-def test_a_decision_leaves_the_alert_of_a_rule_open(own_rows: Connection) -> None:
+def test_a_decision_leaves_the_alert_of_a_rule_open(person_connection: Connection) -> None:
     """When a person's decision closes the cases of an order, an alert of a rule about the same order stays open. That
     alert closes only when the facts match again."""
-    found = raise_order_alert(own_rows)
-    assert cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
-    assert not cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
-    assert cases.list_rules_of_open_cases(own_rows, "order", 1) == ("contradicted",)
-    cases.close_cases(own_rows, "order", 1, ONE_HOUR_LATER)
-    assert cases.list_rules_of_open_cases(own_rows, "order", 1) == ()
-    assert alerts.list_open_alerts(own_rows, 9) == (found,)
+    found = raise_order_alert(person_connection)
+    assert cases.open_case(person_connection, "contradicted", "order", 1, "a", "b", NOW)
+    assert not cases.open_case(person_connection, "contradicted", "order", 1, "a", "b", NOW)
+    assert cases.list_rules_of_open_cases(person_connection, "order", 1) == ("contradicted",)
+    cases.close_cases(person_connection, "order", 1, ONE_HOUR_LATER)
+    assert cases.list_rules_of_open_cases(person_connection, "order", 1) == ()
+    assert alerts.list_open_alerts(person_connection, 9) == (found,)
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")

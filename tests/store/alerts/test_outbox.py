@@ -14,7 +14,7 @@ from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 
 TOPIC = "alerts.v1"
-FIVE_MINUTES_AFTER = NOW + timedelta(minutes=5)
+FIVE_MINUTES_LATER = NOW + timedelta(minutes=5)
 
 
 def add_event(conn: Connection, event: str, key: str = "ORD-1", seconds: int = 0) -> OutboxEvent:
@@ -25,78 +25,78 @@ def add_event(conn: Connection, event: str, key: str = "ORD-1", seconds: int = 0
 
 
 def list_waiting_events(conn: Connection, limit: int = 9) -> list[str]:
-    return [event.event_id for event in outbox.list_due_events(conn, FIVE_MINUTES_AFTER, limit)]
+    return [event.event_id for event in outbox.list_due_events(conn, FIVE_MINUTES_LATER, limit)]
 
 
-def test_an_event_is_stored_once(own_rows: Connection) -> None:
+def test_an_event_is_stored_once(person_connection: Connection) -> None:
     """An event is stored with its first content and is due at once. A second event with the same id is not stored."""
-    first = add_event(own_rows, "e1")
+    first = add_event(person_connection, "e1")
     assert first == OutboxEvent(first.id, TOPIC, "e1", "ORD-1", '{"id": "e1"}', NOW, NOW)
-    assert not outbox.add_event(own_rows, TOPIC, "e1", "ORD-9", "{}", FIVE_MINUTES_AFTER)
-    assert outbox.list_due_events(own_rows, NOW, 9) == (first,)
-    assert outbox.find(own_rows, "e2") is None
+    assert not outbox.add_event(person_connection, TOPIC, "e1", "ORD-9", "{}", FIVE_MINUTES_LATER)
+    assert outbox.list_due_events(person_connection, NOW, 9) == (first,)
+    assert outbox.find(person_connection, "e2") is None
     assert first.body not in repr(first)
 
 
-def test_events_of_a_key_become_due_in_order(own_rows: Connection) -> None:
+def test_events_of_a_key_become_due_in_order(person_connection: Connection) -> None:
     """An event becomes due only after the earlier events of its key are published; events of other keys don't delay
     it."""
-    one, two = add_event(own_rows, "e1"), add_event(own_rows, "e2", seconds=1)
-    add_event(own_rows, "e3", key="ORD-2", seconds=2)
-    assert list_waiting_events(own_rows) == ["e1", "e3"]
-    assert list_waiting_events(own_rows, 1) == ["e1"]
-    assert outbox.postpone_event(own_rows, one, FIVE_MINUTES_AFTER + timedelta(seconds=1), "refused")
-    assert list_waiting_events(own_rows) == ["e3"]
-    assert outbox.mark_published(own_rows, one, FIVE_MINUTES_AFTER)
-    assert list_waiting_events(own_rows) == ["e2", "e3"]
-    assert outbox.mark_published(own_rows, two, FIVE_MINUTES_AFTER)
-    assert list_waiting_events(own_rows) == ["e3"]
+    one, two = add_event(person_connection, "e1"), add_event(person_connection, "e2", seconds=1)
+    add_event(person_connection, "e3", key="ORD-2", seconds=2)
+    assert list_waiting_events(person_connection) == ["e1", "e3"]
+    assert list_waiting_events(person_connection, 1) == ["e1"]
+    assert outbox.postpone_event(person_connection, one, FIVE_MINUTES_LATER + timedelta(seconds=1), "refused")
+    assert list_waiting_events(person_connection) == ["e3"]
+    assert outbox.mark_published(person_connection, one, FIVE_MINUTES_LATER)
+    assert list_waiting_events(person_connection) == ["e2", "e3"]
+    assert outbox.mark_published(person_connection, two, FIVE_MINUTES_LATER)
+    assert list_waiting_events(person_connection) == ["e3"]
 
 
-def test_an_event_is_marked_as_published_once(own_rows: Connection) -> None:
+def test_an_event_is_marked_as_published_once(person_connection: Connection) -> None:
     """Only one process can mark an event as published: the call of a second process returns False. The event can't be
     postponed afterwards.
     """
-    event = add_event(own_rows, "e1")
-    assert outbox.mark_published(own_rows, event, NOW)
-    assert not outbox.mark_published(own_rows, event, FIVE_MINUTES_AFTER)
-    assert not outbox.postpone_event(own_rows, event, FIVE_MINUTES_AFTER, "late")
-    found = outbox.find(own_rows, "e1")
+    event = add_event(person_connection, "e1")
+    assert outbox.mark_published(person_connection, event, NOW)
+    assert not outbox.mark_published(person_connection, event, FIVE_MINUTES_LATER)
+    assert not outbox.postpone_event(person_connection, event, FIVE_MINUTES_LATER, "late")
+    found = outbox.find(person_connection, "e1")
     assert found is not None
     assert (found.published_at, found.attempts, found.last_error) == (NOW, 0, None)
 
 
-def test_a_postponed_event_counts_an_attempt(own_rows: Connection) -> None:
+def test_a_postponed_event_counts_an_attempt(person_connection: Connection) -> None:
     """Postponing an event stores the reason and counts one attempt. A caller that passes the row as it was before the
     change gets False. Publishing the event deletes the stored reason."""
-    event = add_event(own_rows, "e1")
-    assert outbox.postpone_event(own_rows, event, FIVE_MINUTES_AFTER, "timeout")
-    assert not outbox.postpone_event(own_rows, event, FIVE_MINUTES_AFTER, "timeout")
-    found = outbox.find(own_rows, "e1")
+    event = add_event(person_connection, "e1")
+    assert outbox.postpone_event(person_connection, event, FIVE_MINUTES_LATER, "timeout")
+    assert not outbox.postpone_event(person_connection, event, FIVE_MINUTES_LATER, "timeout")
+    found = outbox.find(person_connection, "e1")
     assert found is not None
-    assert (found.attempts, found.last_error, found.next_at) == (1, "timeout", FIVE_MINUTES_AFTER)
-    assert outbox.list_due_events(own_rows, NOW, 9) == ()
-    assert outbox.mark_published(own_rows, found, FIVE_MINUTES_AFTER)
-    taken = outbox.find(own_rows, "e1")
+    assert (found.attempts, found.last_error, found.next_at) == (1, "timeout", FIVE_MINUTES_LATER)
+    assert outbox.list_due_events(person_connection, NOW, 9) == ()
+    assert outbox.mark_published(person_connection, found, FIVE_MINUTES_LATER)
+    taken = outbox.find(person_connection, "e1")
     assert taken is not None
-    assert (taken.attempts, taken.last_error, taken.published_at) == (1, None, FIVE_MINUTES_AFTER)
+    assert (taken.attempts, taken.last_error, taken.published_at) == (1, None, FIVE_MINUTES_LATER)
 
 
-def test_waiting_events_are_counted(own_rows: Connection) -> None:
+def test_waiting_events_are_counted(person_connection: Connection) -> None:
     """The outbox returns the number of waiting events, due or not, and the time of the oldest one."""
-    assert outbox.count_unpublished_events(own_rows) == OutboxCounts(0, None)
-    one = add_event(own_rows, "e1")
-    add_event(own_rows, "e2", seconds=7)
-    assert outbox.count_unpublished_events(own_rows) == OutboxCounts(2, NOW)
-    outbox.mark_published(own_rows, one, FIVE_MINUTES_AFTER)
-    assert outbox.count_unpublished_events(own_rows) == OutboxCounts(1, NOW + timedelta(seconds=7))
+    assert outbox.count_unpublished_events(person_connection) == OutboxCounts(0, None)
+    one = add_event(person_connection, "e1")
+    add_event(person_connection, "e2", seconds=7)
+    assert outbox.count_unpublished_events(person_connection) == OutboxCounts(2, NOW)
+    outbox.mark_published(person_connection, one, FIVE_MINUTES_LATER)
+    assert outbox.count_unpublished_events(person_connection) == OutboxCounts(1, NOW + timedelta(seconds=7))
 
 
-def test_a_refused_event_is_no_repeat(own_rows: Connection) -> None:
+def test_a_refused_event_is_no_repeat(person_connection: Connection) -> None:
     """`add_event` returns False only for an event that is already stored. It raises the error if the database refuses
     the row."""
     with pytest.raises(IntegrityError):
-        outbox.add_event(own_rows, TOPIC, "e1", None, "{}", NOW)  # type: ignore[arg-type]  # what must never be
+        outbox.add_event(person_connection, TOPIC, "e1", None, "{}", NOW)  # type: ignore[arg-type]  # what must never be
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")

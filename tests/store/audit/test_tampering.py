@@ -23,8 +23,8 @@ Tampering = Callable[[DatabaseWithThreeChains, random.Random], int]
 _MALFORMED_VALUES = (("at", "'soon'"), ("what", "x'00ff'"), ("detail", "CAST(x'fffe' AS TEXT)"))
 
 
-def _edit_row(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
-    victim = chance.choice(desk.list_rows())[0]
+def _edit_row(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
+    victim = chance.choice(trail_database.list_rows())[0]
     column, value = chance.choice(
         [
             ("who", "'op-z'"),
@@ -34,65 +34,67 @@ def _edit_row(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
             ("subject_id", "18"),
             ("reason", "'because'"),
             ("desk", "'desk-9'"),
-            *(() if desk.place.is_server else _MALFORMED_VALUES),
+            *(() if trail_database.place.is_server else _MALFORMED_VALUES),
             ("hash", "'" + "0" * 64 + "'"),
             ("prev_hash", "'" + "1" * 64 + "'"),
         ]
     )
-    desk.execute_without_triggers(f"UPDATE audit_log SET {column} = {value} WHERE id = {victim}")
+    trail_database.execute_without_triggers(f"UPDATE audit_log SET {column} = {value} WHERE id = {victim}")
     return victim
 
 
-def _edit_and_hash_again(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
+def _edit_and_hash_again(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Change a row and compute the row's hash again, as a person who has found out the hash function would do.
     Afterwards the hash doesn't match the next row or the anchor."""
-    ours = [row for row in desk.list_rows() if row[1] != "chain-c"]
+    ours = [row for row in trail_database.list_rows() if row[1] != "chain-c"]
     victim = chance.choice(ours)[0]
-    desk.execute_without_triggers(f"UPDATE audit_log SET who = 'op-z' WHERE id = {victim}")
-    found = desk.place.sql(f"SELECT {', '.join(HASHED_COLUMNS)}, prev_hash FROM audit_log WHERE id = {victim}")
+    trail_database.execute_without_triggers(f"UPDATE audit_log SET who = 'op-z' WHERE id = {victim}")
+    found = trail_database.place.sql(
+        f"SELECT {', '.join(HASHED_COLUMNS)}, prev_hash FROM audit_log WHERE id = {victim}"
+    )
     *content, before = (format_hashed_instant(value) if isinstance(value, datetime) else value for value in found[0])
-    desk.execute_without_triggers(
+    trail_database.execute_without_triggers(
         f"UPDATE audit_log SET hash = '{compute_row_hash(before, content)}' WHERE id = {victim}"
     )
     return victim
 
 
-def _delete_row(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
+def _delete_row(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Delete a row in the middle of one of this desk's chains. The verification names the deleted row."""
-    rows = desk.list_rows()
+    rows = trail_database.list_rows()
     last = {session: row_id for row_id, session, _ in rows}
     victim = chance.choice([row for row in rows if row[1] != "chain-c" and row[0] != last[row[1]]])[0]
-    desk.execute_without_triggers(f"DELETE FROM audit_log WHERE id = {victim}")
+    trail_database.execute_without_triggers(f"DELETE FROM audit_log WHERE id = {victim}")
     return victim
 
 
-def _delete_row_of_other_desk(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
+def _delete_row_of_other_desk(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Delete a row of the other desk's chain, of which this desk has no anchors. The verification names the row after
     the gap."""
-    ids = [row[0] for row in desk.list_rows() if row[1] == "chain-c"]
+    ids = [row[0] for row in trail_database.list_rows() if row[1] == "chain-c"]
     index = chance.randrange(len(ids) - 1)
-    desk.execute_without_triggers(f"DELETE FROM audit_log WHERE id = {ids[index]}")
+    trail_database.execute_without_triggers(f"DELETE FROM audit_log WHERE id = {ids[index]}")
     return ids[index + 1]
 
 
-def _append_copied_row(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
+def _append_copied_row(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Add a copy of a row, with the next position, at the end of the chain. Return the id of the copy."""
-    source, session, _ = chance.choice(desk.list_rows())
-    desk.execute_without_triggers(
+    source, session, _ = chance.choice(trail_database.list_rows())
+    trail_database.execute_without_triggers(
         "INSERT INTO audit_log(session, seq, at, who, desk, what, result, detail, prev_hash, hash)"
         f" SELECT session, (SELECT MAX(seq) + 1 FROM audit_log WHERE session = '{session}'), at, who, desk,"
         f" what, result, detail, prev_hash, hash FROM audit_log WHERE id = {source}"
     )
-    return desk.list_rows()[-1][0]
+    return trail_database.list_rows()[-1][0]
 
 
-def _insert_row_between(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
+def _insert_row_between(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Insert a row in the middle of a chain, and move the later rows of the chain by one position. The verification
     names the first moved row."""
-    ours = [row for row in desk.list_rows() if row[1] == "chain-a"]
+    ours = [row for row in trail_database.list_rows() if row[1] == "chain-a"]
     _, session, seq = chance.choice(ours[1:-1])
     later = f"session = '{session}' AND seq >= {seq}"
-    desk.execute_without_triggers(
+    trail_database.execute_without_triggers(
         f"UPDATE audit_log SET seq = -seq WHERE {later}",
         f"UPDATE audit_log SET seq = 1 - seq WHERE session = '{session}' AND seq < 0",
         "INSERT INTO audit_log(session, seq, at, who, desk, what, result, detail, prev_hash, hash)"
@@ -102,10 +104,12 @@ def _insert_row_between(desk: DatabaseWithThreeChains, chance: random.Random) ->
     return min(row_id for row_id, chain, place in ours if place >= seq)
 
 
-def _swap_row_ids(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
+def _swap_row_ids(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Exchange the ids of two rows of this desk's chains. The verification names the smaller id."""
-    one, two = sorted(row[0] for row in chance.sample([row for row in desk.list_rows() if row[1] != "chain-c"], 2))
-    desk.execute_without_triggers(
+    one, two = sorted(
+        row[0] for row in chance.sample([row for row in trail_database.list_rows() if row[1] != "chain-c"], 2)
+    )
+    trail_database.execute_without_triggers(
         f"UPDATE audit_log SET id = -1 WHERE id = {one}",
         f"UPDATE audit_log SET id = {one} WHERE id = {two}",
         f"UPDATE audit_log SET id = {two} WHERE id = -1",
@@ -113,51 +117,53 @@ def _swap_row_ids(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     return one
 
 
-def _change_persons(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
+def _change_persons(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Write two invented persons into two rows. The verification names the row with the smaller id."""
-    one, two = sorted(chance.sample([row[0] for row in desk.list_rows()], 2))
-    desk.execute_without_triggers(
+    one, two = sorted(chance.sample([row[0] for row in trail_database.list_rows()], 2))
+    trail_database.execute_without_triggers(
         f"UPDATE audit_log SET who = 'op-x' WHERE id = {one}",
         f"UPDATE audit_log SET who = 'op-y' WHERE id = {two}",
     )
     return one
 
 
-def _delete_newest_rows(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
+def _delete_newest_rows(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Delete the newest rows of all chains, and set the database's counter of ids back. The verification names the
     first missing row of this desk."""
-    ids = [row[0] for row in desk.list_rows()]
+    ids = [row[0] for row in trail_database.list_rows()]
     cut = ids[-chance.randint(1, 20)]
-    gone = [row_id for row_id, session, _ in desk.list_rows() if row_id >= cut and session != "chain-c"]
+    gone = [row_id for row_id, session, _ in trail_database.list_rows() if row_id >= cut and session != "chain-c"]
     back = f"UPDATE sqlite_sequence SET seq = {cut - 1} WHERE name = 'audit_log'"
-    if desk.place.is_server:
+    if trail_database.place.is_server:
         back = f"ALTER TABLE audit_log AUTO_INCREMENT = {cut}"
-    desk.execute_without_triggers(f"DELETE FROM audit_log WHERE id >= {cut}", back)
+    trail_database.execute_without_triggers(f"DELETE FROM audit_log WHERE id >= {cut}", back)
     if not gone:  # only the other desk's: nobody here can know; take one of ours as well
-        gone = [max(row_id for row_id, session, _ in desk.list_rows() if session != "chain-c")]
-        desk.execute_without_triggers(f"DELETE FROM audit_log WHERE id = {gone[0]}")
+        gone = [max(row_id for row_id, session, _ in trail_database.list_rows() if session != "chain-c")]
+        trail_database.execute_without_triggers(f"DELETE FROM audit_log WHERE id = {gone[0]}")
     return gone[0]
 
 
-def _replace_newest_rows(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
+def _replace_newest_rows(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Delete the newest rows, then write new rows, which get the ids of the deleted ones. The verification still
     names the first missing row."""
-    named = _delete_newest_rows(desk, chance)
-    desk.append_entries("chain-a", 5)
+    named = _delete_newest_rows(trail_database, chance)
+    trail_database.append_entries("chain-a", 5)
     return named
 
 
-def _delete_whole_chain(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
+def _delete_whole_chain(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
     chain = chance.choice(["chain-a", "chain-b"])
-    first = next(row_id for row_id, session, _ in desk.list_rows() if session == chain)
-    desk.execute_without_triggers(f"DELETE FROM audit_log WHERE session = '{chain}'")
+    first = next(row_id for row_id, session, _ in trail_database.list_rows() if session == chain)
+    trail_database.execute_without_triggers(f"DELETE FROM audit_log WHERE session = '{chain}'")
     return first
 
 
-def _delete_all_rows(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
-    first = next(row_id for row_id, session, _ in desk.list_rows() if session != "chain-c")
+def _delete_all_rows(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
+    first = next(row_id for row_id, session, _ in trail_database.list_rows() if session != "chain-c")
     on_sqlite = ("DELETE FROM audit_log", "DELETE FROM sqlite_sequence")
-    desk.execute_without_triggers(*(("TRUNCATE audit_log",) if desk.place.is_server else on_sqlite))
+    trail_database.execute_without_triggers(
+        *(("TRUNCATE audit_log",) if trail_database.place.is_server else on_sqlite)
+    )
     return first
 
 

@@ -30,44 +30,51 @@ from tests.support.desks import MovedClock
 from tests.support.waiting import MAX_WAIT_SECONDS
 
 
-def count_verified_rows(desk: DatabaseWithThreeChains) -> int:
+def count_verified_rows(trail_database: DatabaseWithThreeChains) -> int:
     """Verify the trail, and return the number of verified rows. Fails if the verification finds a wrong row."""
-    result = desk.verify_trail()
+    result = trail_database.verify_trail()
     assert (result.first_bad_row_id, result.reason) == (None, None)
     return result.row_count
 
 
-def test_an_unchanged_trail_passes_the_verification(desk: DatabaseWithThreeChains) -> None:
+def test_an_unchanged_trail_passes_the_verification(trail_database: DatabaseWithThreeChains) -> None:
     """The verification of an unchanged audit trail counts every row and finds no wrong row. The verification of an
     empty trail counts no row."""
-    assert count_verified_rows(desk) == 0
-    fill_chains(desk, 1)
-    assert count_verified_rows(desk) == len(desk.list_rows())
+    assert count_verified_rows(trail_database) == 0
+    fill_chains(trail_database, 1)
+    assert count_verified_rows(trail_database) == len(trail_database.list_rows())
 
 
-def test_an_audit_row_returns_the_written_values(desk: DatabaseWithThreeChains) -> None:
+def test_an_audit_row_returns_the_written_values(trail_database: DatabaseWithThreeChains) -> None:
     """An audit row returns the instant, the texts and the facts that were written, with any characters; on a server
     the instant is the server's."""
     facts = {"名": "\udcff\0'%(x)s:y 🏢 ", "n": 1}
-    with desk.database.write_without_retries() as tx:
-        entry = NewAuditEntry(desk.me, "x", "operation", "abc", "refused", "stale", facts)
+    with trail_database.database.write_without_retries() as tx:
+        entry = NewAuditEntry(trail_database.me, "x", "operation", "abc", "refused", "stale", facts)
         append_entry(tx, entry, session="s", desk=DESK_NAME, at=ENTRY_INSTANT)
-    with desk.database.read() as conn:
+    with trail_database.database.read() as conn:
         (read,) = list_newest_entries(conn, limit=5)
-        assert (read.who, read.subject, read.result, read.reason) == (desk.me, "operation abc", "refused", "stale")
-        assert abs(read.at - (datetime.now(UTC) if desk.place.is_server else ENTRY_INSTANT)) < timedelta(seconds=10)
+        assert (read.who, read.subject, read.result, read.reason) == (
+            trail_database.me,
+            "operation abc",
+            "refused",
+            "stale",
+        )
+        assert abs(read.at - (datetime.now(UTC) if trail_database.place.is_server else ENTRY_INSTANT)) < timedelta(
+            seconds=10
+        )
         assert read.detail == facts
         assert verify_chains(conn, ()).first_bad_row_id is None
 
 
-def test_a_too_long_text_is_cut_before_its_hash(desk: DatabaseWithThreeChains) -> None:
+def test_a_too_long_text_is_cut_before_its_hash(trail_database: DatabaseWithThreeChains) -> None:
     """The program cuts a text that is too long, for example a pasted megabyte, before it computes the row's hash. So
     the verification of the chain still succeeds."""
-    desk.place.drop_table_triggers("audit_log")  # nobody has so long a name
-    with desk.database.write_without_retries() as tx:
+    trail_database.place.drop_table_triggers("audit_log")  # nobody has so long a name
+    with trail_database.database.write_without_retries() as tx:
         entry = NewAuditEntry("o" * 99, "x" * 99, "k" * 99, "9" * 99, "done", "r" * 99, {"text": "あ" * 10**6})
         append_entry(tx, entry, session="s", desk=DESK_NAME, at=ENTRY_INSTANT)
-    with desk.database.read() as conn:
+    with trail_database.database.read() as conn:
         (read,) = list_newest_entries(conn, limit=5)
         assert len(read.who) == 64
         assert list(read.detail) == ["cut"]
@@ -75,15 +82,15 @@ def test_a_too_long_text_is_cut_before_its_hash(desk: DatabaseWithThreeChains) -
         assert verify_chains(conn, ()).first_bad_row_id is None
 
 
-def test_pages_list_the_newest_entries_first(desk: DatabaseWithThreeChains) -> None:
+def test_pages_list_the_newest_entries_first(trail_database: DatabaseWithThreeChains) -> None:
     """A page of the audit trail has the newest entries first, and the next page begins below the last id. A page may
     be restricted to one person. A separate query returns all entries, the oldest first.
     """
-    desk.place.drop_table_triggers("audit_log")  # several people by one account
-    with desk.database.write_without_retries() as tx:
+    trail_database.place.drop_table_triggers("audit_log")  # several people by one account
+    with trail_database.database.write_without_retries() as tx:
         for index in range(7):
             append_entry(tx, NewAuditEntry(f"op-{index % 2}", "x"), session="s", desk=DESK_NAME, at=ENTRY_INSTANT)
-    with desk.database.read() as conn:
+    with trail_database.database.read() as conn:
         assert [entry.id for entry in list_newest_entries(conn, limit=3)] == [7, 6, 5]
         assert [entry.id for entry in list_newest_entries(conn, limit=3, before_id=5)] == [4, 3, 2]
         assert [entry.id for entry in list_newest_entries(conn, limit=3, person="op-1")] == [6, 4, 2]
@@ -91,19 +98,19 @@ def test_pages_list_the_newest_entries_first(desk: DatabaseWithThreeChains) -> N
         assert [entry.id for entry in iterate_entries(conn, person="op-0")] == [1, 3, 5, 7]
 
 
-def test_only_committed_rows_are_anchored(desk: DatabaseWithThreeChains) -> None:
+def test_only_committed_rows_are_anchored(trail_database: DatabaseWithThreeChains) -> None:
     """A failed transaction leaves no row and no anchor, and the chain continues without a gap."""
-    desk.append_entries("chain-a")
-    with suppress(RuntimeError), desk.database.write_without_retries() as tx:
-        desk.trails["chain-a"].record_all(tx, (NewAuditEntry(desk.me, "x"),))
+    trail_database.append_entries("chain-a")
+    with suppress(RuntimeError), trail_database.database.write_without_retries() as tx:
+        trail_database.trails["chain-a"].record_all(tx, (NewAuditEntry(trail_database.me, "x"),))
         raise RuntimeError
-    desk.append_entries("chain-a")
-    assert [head.seq for head in desk.anchors] == [1, 2]
-    assert count_verified_rows(desk) == 2
+    trail_database.append_entries("chain-a")
+    assert [head.seq for head in trail_database.anchors] == [1, 2]
+    assert count_verified_rows(trail_database) == 2
 
 
 @pytest.mark.expects_log("the desk can't anchor at first")
-def test_an_unstored_anchor_undoes_no_commit(desk: DatabaseWithThreeChains) -> None:
+def test_an_unstored_anchor_undoes_no_commit(trail_database: DatabaseWithThreeChains) -> None:
     """If the desk can't store an anchor after the commit, no error is raised. The desk stores the anchor together
     with the next one."""
     broken = True
@@ -111,58 +118,64 @@ def test_an_unstored_anchor_undoes_no_commit(desk: DatabaseWithThreeChains) -> N
     def store_anchors_or_raise(heads: Sequence[ChainHead]) -> None:
         if broken:
             raise ConsoleError(ErrorCode.STORAGE_FULL)
-        desk.anchors(heads)
+        trail_database.anchors(heads)
 
     trail = AuditTrail("chain-a", DESK_NAME, SystemClock(), store_anchors_or_raise)
     for turn in (True, False):
         broken = turn
-        with desk.database.write_without_retries() as tx:
-            trail.record_all(tx, (NewAuditEntry(desk.me, "x"),))
-    assert [head.seq for head in desk.anchors] == [1, 2]
+        with trail_database.database.write_without_retries() as tx:
+            trail.record_all(tx, (NewAuditEntry(trail_database.me, "x"),))
+    assert [head.seq for head in trail_database.anchors] == [1, 2]
 
 
-def test_threads_of_one_process_share_a_chain(desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_of_one_process_share_a_chain(
+    trail_database: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Sixty rows that six threads write at the same time form one chain without a gap, and no thread is refused."""
     monkeypatch.setattr(retry_policy, "OWN_CHAIN_RETRY_SECONDS", MAX_WAIT_SECONDS)
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda _: desk.append_entries("chain-a"), range(60)))
-    assert count_verified_rows(desk) == 60
+        list(pool.map(lambda _: trail_database.append_entries("chain-a"), range(60)))
+    assert count_verified_rows(trail_database) == 60
 
 
-def test_rows_written_during_a_verification_are_not_reported(desk: DatabaseWithThreeChains) -> None:
+def test_rows_written_during_a_verification_are_not_reported(trail_database: DatabaseWithThreeChains) -> None:
     """A verification reads the rows and the anchors at two moments. It reports no row as wrong that another thread
     writes between these reads."""
     with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(desk.append_many_entries, "chain-a", 100)
+        writing = pool.submit(trail_database.append_many_entries, "chain-a", 100)
         while not writing.done():
-            assert desk.verify_trail().first_bad_row_id is None
+            assert trail_database.verify_trail().first_bad_row_id is None
         writing.result()
-    assert count_verified_rows(desk) == 100
+    assert count_verified_rows(trail_database) == 100
 
 
 @pytest.mark.parametrize(
     "count", [8_000, pytest.param(1_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(900)])]
 )
-def test_verifying_needs_no_memory_per_row(desk: DatabaseWithThreeChains, count: int) -> None:
+def test_verifying_needs_no_memory_per_row(trail_database: DatabaseWithThreeChains, count: int) -> None:
     """The memory of a verification doesn't grow with the number of rows or chains. The test prints the verified rows
     per second; `make soak` verifies a million rows.
     """
-    write_rows(desk, count)
+    write_rows(trail_database, count)
     began = time.perf_counter()
-    assert count_verified_rows(desk) == count
+    assert count_verified_rows(trail_database) == count
     seconds = time.perf_counter() - began
     tracemalloc.start()
-    desk.verify_trail()
+    trail_database.verify_trail()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    print(f"demand 20: {desk.place.engine}: verified {count / seconds:,.0f} rows/s, peak {peak / 1e6:.1f} MB")
+    print(
+        f"demand 20: {trail_database.place.engine}: verified {count / seconds:,.0f} rows/s, peak {peak / 1e6:.1f} MB"
+    )
     assert peak < 8e6
 
 
-def test_the_end_of_the_chain_is_remembered(desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_of_the_chain_is_remembered(
+    trail_database: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A desk reads the last row of its audit chain only once. The desk reads it again and continues the chain from
     there in two cases: the row is gone from the database, or the server's time was computed with a wrong clock."""
-    desk.append_entries("chain-a", 2)
+    trail_database.append_entries("chain-a", 2)
     reads: list[str] = []
     read_end = trail._read_chain_end
 
@@ -171,23 +184,23 @@ def test_the_end_of_the_chain_is_remembered(desk: DatabaseWithThreeChains, monke
         return read_end(conn, session, at)
 
     monkeypatch.setattr(trail, "_read_chain_end", record_and_read_chain_end)
-    desk.append_entries("chain-a", 2)
+    trail_database.append_entries("chain-a", 2)
     assert reads == []
-    desk.execute_without_triggers("DELETE FROM audit_log WHERE session = 'chain-a' AND seq = 4")
-    desk.append_entries("chain-a")
+    trail_database.execute_without_triggers("DELETE FROM audit_log WHERE session = 'chain-a' AND seq = 4")
+    trail_database.append_entries("chain-a")
     assert reads == ["chain-a"]
-    assert [row[2] for row in desk.list_rows() if row[1] == "chain-a"] == [1, 2, 3, 4]
+    assert [row[2] for row in trail_database.list_rows() if row[1] == "chain-a"] == [1, 2, 3, 4]
 
 
 @pytest.mark.engines("mariadb")
-def test_a_wrong_time_is_read_again(desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_time_is_read_again(trail_database: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server refuses an audit row whose time differs from the server's time. The program then reads the server's
     time again and writes the row; the caller gets no error."""
-    desk.append_entries("chain-a")
+    trail_database.append_entries("chain-a")
     uptime_us = boot_clock.read_uptime_us
     monkeypatch.setattr(boot_clock, "read_uptime_us", lambda: uptime_us() + 30_000_000)
-    desk.append_entries("chain-a")
-    assert [row[2] for row in desk.list_rows() if row[1] == "chain-a"] == [1, 2]
+    trail_database.append_entries("chain-a")
+    assert [row[2] for row in trail_database.list_rows() if row[1] == "chain-a"] == [1, 2]
 
 
 class RecordingClock(MovedClock):
@@ -203,21 +216,21 @@ class RecordingClock(MovedClock):
 
 
 def append_entries_at_uptimes(
-    desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch, clock: RecordingClock, *uptimes_us: int
+    trail_database: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch, clock: RecordingClock, *uptimes_us: int
 ) -> list[datetime]:
     """Append three audit entries in one transaction at a desk with this clock. The desk reads the uptimes
     `uptimes_us` (microseconds) one after the other. Return the times of the entries."""
     uptimes = iter(uptimes_us)
     monkeypatch.setattr(boot_clock, "read_uptime_us", lambda: next(uptimes))
-    desk.trails["chain-a"] = AuditTrail("chain-a", DESK_NAME, clock, desk.anchors)
-    desk.append_entries("chain-a", 3)
-    rows = desk.place.sql("SELECT at FROM audit_log ORDER BY seq")
+    trail_database.trails["chain-a"] = AuditTrail("chain-a", DESK_NAME, clock, trail_database.anchors)
+    trail_database.append_entries("chain-a", 3)
+    rows = trail_database.place.sql("SELECT at FROM audit_log ORDER BY seq")
     return [datetime.fromisoformat(str(at)).replace(tzinfo=UTC) for (at,) in rows]
 
 
 @pytest.mark.engines("mariadb")
 def test_times_of_entries_are_computed_in_microseconds(
-    desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch
+    trail_database: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The times of audit entries are computed in microseconds from one read of the server's clock, whose moment is
     the middle of the read. With whole milliseconds an entry could be earlier than the answer after which it was
@@ -226,18 +239,20 @@ def test_times_of_entries_are_computed_in_microseconds(
     clock = RecordingClock()
     clock.offset = timedelta(hours=1)
     first, second, third = append_entries_at_uptimes(
-        desk, monkeypatch, clock, 1_000_000, 1_000_600, 1_000_700, 1_001_250
+        trail_database, monkeypatch, clock, 1_000_000, 1_000_600, 1_000_700, 1_001_250
     )
     assert (second - first, third - second) == (timedelta(microseconds=400), timedelta(microseconds=550))
 
 
 @pytest.mark.engines("mariadb")
 def test_entries_have_the_time_of_a_desk_with_the_same_clock(
-    desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch
+    trail_database: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the desk's clock differs from the server's clock by less than the duration of the read, audit entries get
     the desk's time, as the provider's answers do. So the timeline shows an answer before the change that follows it,
     even after a slow read."""
     clock, hour_us = RecordingClock(), 3_600_000_000
-    _, second, third = append_entries_at_uptimes(desk, monkeypatch, clock, 0, hour_us, hour_us // 2, hour_us // 2)
+    _, second, third = append_entries_at_uptimes(
+        trail_database, monkeypatch, clock, 0, hour_us, hour_us // 2, hour_us // 2
+    )
     assert [second, third] == clock.returned_instants[1:]

@@ -27,7 +27,7 @@ from tests.store.forbidden import ForbiddenStatements
 from tests.store.plain_connections import (
     PersonConnections,
     connect_as_guest,
-    execute_case,
+    execute_forbidden_statements,
     execute_statements,
     fill_own_name,
     open_server_with_movable_time,
@@ -66,7 +66,7 @@ def test_forbidden_statements_are_refused_to_each_role(team: Team, connections: 
     let_through = [
         case.title
         for case in ALL_FORBIDDEN_STATEMENTS
-        if execute_case(team, connections, PERSON_NAME_BY_ROLE[role], case) is None
+        if execute_forbidden_statements(team, connections, PERSON_NAME_BY_ROLE[role], case) is None
     ]
     assert let_through == []
     assert forbidden.read_all_rows(team) == before
@@ -105,7 +105,9 @@ def test_the_database_refuses_each_known_bypass_of_a_second_approver(
     Afterwards all rows are unchanged."""
     before, by_title = forbidden.read_all_rows(team), {case.title: case for case in ALL_FORBIDDEN_STATEMENTS}
     refused = [
-        way for way, title in STATEMENT_BY_BYPASS.items() if execute_case(team, connections, person, by_title[title])
+        way
+        for way, title in STATEMENT_BY_BYPASS.items()
+        if execute_forbidden_statements(team, connections, person, by_title[title])
     ]
     print(f"demand 19: {person}: {len(refused)} of {len(STATEMENT_BY_BYPASS)} bypasses refused")
     assert refused == list(STATEMENT_BY_BYPASS)
@@ -118,8 +120,8 @@ def test_each_forbidden_statement_has_its_own_message(
 ) -> None:
     """An approver's account has the most rights. The database refuses each forbidden statement to it with the message
     of the right or the trigger rule that is meant to refuse this statement."""
-    told = execute_case(team, connections, "lead-b", case) or "let through"
-    assert any(words in told for words in case.words.split("|")), told
+    told = execute_forbidden_statements(team, connections, "lead-b", case) or "let through"
+    assert any(part in told for part in case.message_part.split("|")), told
 
 
 def test_the_docs_list_each_forbidden_statement() -> None:
@@ -140,7 +142,7 @@ def test_statements_with_the_own_name_are_accepted(team: Team, connections: Pers
     """
     own = [forbidden.make_audit_insert(), forbidden.make_operation_insert(), forbidden.make_evidence_insert()]
     free = (
-        f"UPDATE leases SET operator = '{{me}}', fence = fence + 1, lease_expires = {forbidden.NOW_MS} + 45000"
+        f"UPDATE leases SET operator = '{{me}}', fence = fence + 1, lease_expires = {forbidden.NOW_MS_SQL} + 45000"
         " WHERE name = 'free'"
     )
     assert [execute_statements(connections, person, fill_own_name(one, team, person)) for one in (*own, free)] == [
@@ -625,5 +627,7 @@ def test_accounts_and_triggers_apply_on_every_node(galera_cluster: Cluster) -> N
             cases = [
                 case for case in ALL_FORBIDDEN_STATEMENTS if "timestamp" not in case.sql[0]
             ]  # its own server refuses that
-            assert [case.title for case in cases if execute_case(there, lines, "op-a", case) is None] == []
+            assert [
+                case.title for case in cases if execute_forbidden_statements(there, lines, "op-a", case) is None
+            ] == []
             lines.close()

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.engines("mariadb")
 def test_triggers_refuse_statements_despite_too_many_grants(team: Team) -> None:
     """An account has all database rights by mistake. The triggers still refuse every statement that would otherwise
     fail because of a missing right."""
-    tried = [case for case in FORBIDDEN_STATEMENTS if case.words == "denied" and "TRUNCATE" not in case.sql[0]]
+    tried = [case for case in FORBIDDEN_STATEMENTS if case.message_part == "denied" and "TRUNCATE" not in case.sql[0]]
     with connect_as_guest(team, "*") as connection, connection.cursor() as cursor:
         me = connection.user.decode()
         with team.open_connection("owner") as owner, owner.cursor() as owners:

@@ -116,7 +116,7 @@ def test_an_outbox_event_is_stored_postponed_and_published(execute_as_person: Sq
     assert (
         execute_as_person(
             person,
-            worker.make_event_insert(),
+            worker.make_outbox_event_insert(),
             late,
             make_column_update("outbox", OPEN_ROW, published_at=NOW_SQL, trouble="NULL"),
         )
@@ -132,7 +132,9 @@ def test_counts_of_a_reconciliation_only_rise(execute_as_person: SqlClient, pers
     opened = make_column_update("reconciliation_rows", OPEN_ROW, case_opened="1")
     ended = make_update("reconciliations", OPEN_ROW, state="'failed'", ended_at=NOW_SQL)
     assert (
-        execute_as_person(person, worker.make_run_insert(), counted, worker.make_difference_insert(), opened, ended)
+        execute_as_person(
+            person, worker.make_bulk_run_insert(), counted, worker.make_difference_insert(), opened, ended
+        )
         == ""
     )
 

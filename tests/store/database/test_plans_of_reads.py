@@ -24,7 +24,7 @@ _SMALL_TABLES = frozenset(
 _PRIMARY_KEY_READ_PATTERN = re.compile(r" ORDER BY \w+\.id( DESC)?\s+LIMIT \?")
 """The end of a statement that reads rows by their primary key until the page is full."""
 
-Statements = dict[str, tuple[object, str]]
+RecordedStatements = dict[str, tuple[object, str]]
 """The parameters of each statement, and the name of the read that sent it."""
 
 
@@ -35,21 +35,21 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
 
 
 @contextmanager
-def record_statements() -> Iterator[tuple[Statements, Callable[[str], None]]]:
+def record_statements() -> Iterator[tuple[RecordedStatements, Callable[[str], None]]]:
     """Record the SELECT statements of all database engines within the block. Yield the recorded statements, and a
     function that sets the name of the next read."""
-    statements: Statements = {}
+    statements: RecordedStatements = {}
     names = [""]
 
-    def listen(_conn: object, _cursor: object, sql: str, values: object, *_: object) -> None:
+    def record_statement(_conn: object, _cursor: object, sql: str, values: object, *_: object) -> None:
         if sql.lstrip().upper().startswith(("SELECT", "WITH")):
             statements.setdefault(sql, (values, names[-1]))
 
-    event.listen(Engine, "before_cursor_execute", listen)
+    event.listen(Engine, "before_cursor_execute", record_statement)
     try:
         yield statements, names.append
     finally:
-        event.remove(Engine, "before_cursor_execute", listen)
+        event.remove(Engine, "before_cursor_execute", record_statement)
 
 
 def read_all_records(desk: SampleDesk, set_name: Callable[[str], None]) -> None:

@@ -94,16 +94,16 @@ def test_attempts_to_end_a_statement_keep_a_minimum_interval(
     def end_statement() -> None:
         (second if first.is_set() else first).set()
 
-    def pass_read() -> None:
+    def perform_nested_read() -> None:
         with interruption.make_interruptible(lambda: nullcontext(end_statement)):
             pass
 
     def read() -> None:
         if not is_nested:
-            pass_read()
+            perform_nested_read()
         with interruption.make_interruptible(lambda: nullcontext(end_statement)):
             if is_nested:
-                pass_read()
+                perform_nested_read()
             interruption.interrupt()
             assert first.wait(MAX_WAIT_SECONDS)
             assert not second.wait(0.5)

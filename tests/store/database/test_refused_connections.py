@@ -17,7 +17,7 @@ from tests.support.sql_server import SqlServer
 from tests.support.waiting import wait_until
 
 _SALT = b"12345678\0", b"123456789012\0"
-_CAPABILITIES = 0x81FFF7FF  # all that the driver may ask for, without TLS
+_SERVER_CAPABILITIES = 0x81FFF7FF  # all that the driver may ask for, without TLS
 _OTHER_PROGRAMS = {
     "SSH": b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n",
     "HTTP": b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
@@ -32,7 +32,7 @@ def make_packet(number: int, content: bytes) -> bytes:
 
 def make_greeting() -> bytes:
     """Return the first packet of a MariaDB server."""
-    low, high = struct.pack("<H", _CAPABILITIES & 0xFFFF), struct.pack("<H", _CAPABILITIES >> 16)
+    low, high = struct.pack("<H", _SERVER_CAPABILITIES & 0xFFFF), struct.pack("<H", _SERVER_CAPABILITIES >> 16)
     middle = low + b"\x2d\x02\x00" + high + b"\x15" + bytes(10)
     return make_packet(
         0, b"\x0a10.11.6-MariaDB\0" + struct.pack("<I", 7) + _SALT[0] + middle + _SALT[1] + b"mysql_native_password\0"
@@ -45,7 +45,7 @@ def make_refusal(error_number: int) -> bytes:
 
 
 @contextmanager
-def serve(greeting: bytes, answer: bytes = b"") -> Iterator[int]:
+def serve_greeting(greeting: bytes, answer: bytes = b"") -> Iterator[int]:
     """Yield the port of a server that sends `greeting` to each client and `answer` after the client's first bytes,
     and then closes the connection. The server ends with the block.
     """
@@ -80,7 +80,7 @@ def read_refusal(port: int) -> ConsoleError:
 @pytest.mark.parametrize("greeting", _OTHER_PROGRAMS.values(), ids=_OTHER_PROGRAMS)
 def test_another_program_at_the_address_is_an_unreachable_database(greeting: bytes) -> None:
     """If another program answers at the database's address, the error is `database_unreachable`."""
-    with serve(greeting) as port:
+    with serve_greeting(greeting) as port:
         assert read_refusal(port).code == "database_unreachable"
 
 
@@ -92,7 +92,7 @@ def test_a_login_refused_for_another_reason_is_an_unreachable_database(error_num
     """If a server refuses the login with an error that says nothing about the account, the error is
     `database_unreachable`, with the server's message or a problem of its own.
     """
-    with serve(make_greeting(), make_refusal(error_number)) as port:
+    with serve_greeting(make_greeting(), make_refusal(error_number)) as port:
         refusal = read_refusal(port)
     assert (refusal.code, refusal.detail["problem"]) == ("database_unreachable", problem)
 
@@ -101,7 +101,7 @@ def test_an_unknown_sign_in_plugin_is_an_unreachable_database() -> None:
     """If the account signs in with a plugin that the driver lacks, the error is `database_unreachable`, and names
     the plugin."""
     for plugin in ("auth_gssapi_client", "client_ed25519"):
-        with serve(make_greeting(), make_packet(2, b"\xfe" + plugin.encode() + b"\0" + bytes(20))) as port:
+        with serve_greeting(make_greeting(), make_packet(2, b"\xfe" + plugin.encode() + b"\0" + bytes(20))) as port:
             refusal = read_refusal(port)
         assert refusal.code == "database_unreachable"
         assert plugin.removeprefix("client_") in str(refusal.detail["problem"])
@@ -110,7 +110,7 @@ def test_an_unknown_sign_in_plugin_is_an_unreachable_database() -> None:
 def test_the_next_node_is_tried_after_another_program(mariadb_server: SqlServer) -> None:
     """If another program answers at the address of the first node, the connection is opened to the next node."""
     url = make_url(mariadb_server.admin_url).set(database="mysql")
-    with serve(_OTHER_PROGRAMS["SSH"]) as port:
+    with serve_greeting(_OTHER_PROGRAMS["SSH"]) as port:
         fallback = {"fallback": f"{mariadb_server.host}:{mariadb_server.port}"}
         database = Database(url.set(port=port, query=fallback).render_as_string(hide_password=False))
         with database.read() as conn:

@@ -36,7 +36,7 @@ def lock_like_windows(file: int, mode: int, byte_count: int) -> None:
 
 
 @pytest.fixture
-def windows(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+def windows_locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     msvcrt = SimpleNamespace(locking=lock_like_windows, LK_NBLCK=LOCK_MODE, LK_UNLCK=UNLOCK_MODE)
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "msvcrt", msvcrt)
@@ -58,7 +58,7 @@ def is_byte_free(database: Path, offset: int) -> bool:
     return True
 
 
-def test_the_writer_on_windows_holds_its_own_byte(windows: SimpleNamespace, tmp_path: Path) -> None:
+def test_the_writer_on_windows_holds_its_own_byte(windows_locks: SimpleNamespace, tmp_path: Path) -> None:
     """During the write the second byte is locked and the first one is free for the next writer; afterwards both are
     free, also after a write that failed."""
     database = tmp_path / "console.db"
@@ -69,20 +69,20 @@ def test_the_writer_on_windows_holds_its_own_byte(windows: SimpleNamespace, tmp_
 
 
 def test_a_second_process_on_windows_waits_for_the_writer(
-    windows: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    windows_locks: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second writer waits with the first byte locked, until the time for the wait is over."""
     database = tmp_path / "console.db"
     free_bytes_during_wait: list[bool] = []
     wait = time.sleep
 
-    def look_and_wait(seconds: float) -> None:
+    def check_bytes_and_wait(seconds: float) -> None:
         if not free_bytes_during_wait:
             free_bytes_during_wait.extend(is_byte_free(database, offset) for offset in (0, 1))
         wait(seconds)
 
     monkeypatch.setattr(sqlite_write_queue, "_LONGEST_WAIT_SECONDS", 0.05)
-    monkeypatch.setattr(time, "sleep", look_and_wait)
+    monkeypatch.setattr(time, "sleep", check_bytes_and_wait)
     has_written = False
     with WriteQueueLock(database).hold_writer_lock(), WriteQueueLock(database).hold_writer_lock():
         has_written = True
@@ -96,13 +96,13 @@ def test_no_writer_waits_on_a_file_system_without_locks(
 ) -> None:
     """A file system may refuse each lock. Then a writer writes at once, instead of trying again for ten seconds."""
 
-    def refuse(*_: object) -> None:
+    def raise_locks_unsupported(*_: object) -> None:
         raise OSError(errno.EINVAL if system == "windows" else errno.ENOLCK, "no locks")
 
     if system == "windows":
-        request.getfixturevalue("windows").locking = refuse
+        request.getfixturevalue("windows_locks").locking = raise_locks_unsupported
     else:
-        monkeypatch.setattr(fcntl, "lockf", refuse)
+        monkeypatch.setattr(fcntl, "lockf", raise_locks_unsupported)
     monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("the writer waited"))
     has_written = False
     with WriteQueueLock(tmp_path / "console.db").hold_writer_lock():
@@ -117,11 +117,11 @@ def test_a_thread_waits_no_longer_because_of_other_threads(tmp_path: Path, monke
     monkeypatch.setattr(sqlite_write_queue, "_LONGEST_WAIT_SECONDS", 0.05)
     queue, has_written = WriteQueueLock(tmp_path / "console.db"), Event()
 
-    def write() -> None:
+    def write_with_lock() -> None:
         with queue.hold_writer_lock():
             has_written.set()
 
-    thread = Thread(target=write, daemon=True)
+    thread = Thread(target=write_with_lock, daemon=True)
     with queue.hold_writer_lock():
         thread.start()
         assert has_written.wait(MAX_WAIT_SECONDS)

@@ -18,29 +18,30 @@ from tests.store import processes
 from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, start_bucket_server
 
 PDF_BYTES = b"%PDF-1.7 a report %%EOF"
-DIGEST = sha256(PDF_BYTES).hexdigest()
-STORED_PATH = f"{DIGEST[:2]}/{DIGEST}.pdf"
+PDF_SHA256 = sha256(PDF_BYTES).hexdigest()
+STORED_PATH = f"{PDF_SHA256[:2]}/{PDF_SHA256}.pdf"
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentPlace:
-    """A folder or bucket for documents, and functions with which a test changes the files without the program: `put`
-    writes, `take` reads, `delete` deletes and `names` lists them."""
+    """A folder or bucket for documents, and functions with which a test changes the files without the program:
+    `write_file`
+    writes, `read_file` reads, `delete_file` deletes and `list_file_names` lists them."""
 
     url: str
-    put: Callable[[str, bytes], object]
-    take: Callable[[str], bytes]
-    delete: Callable[[str], None]
-    names: Callable[[], list[str]]
+    write_file: Callable[[str, bytes], object]
+    read_file: Callable[[str], bytes]
+    delete_file: Callable[[str], None]
+    list_file_names: Callable[[], list[str]]
 
 
 def _make_folder_place(root: Path) -> DocumentPlace:
     return DocumentPlace(
         root.as_uri(),
-        put=lambda path, content: (root / path).write_bytes(content),
-        take=lambda path: (root / path).read_bytes(),
-        delete=lambda path: (root / path).unlink(),
-        names=lambda: sorted(str(file.relative_to(root)) for file in root.rglob("*") if file.is_file()),
+        write_file=lambda path, content: (root / path).write_bytes(content),
+        read_file=lambda path: (root / path).read_bytes(),
+        delete_file=lambda path: (root / path).unlink(),
+        list_file_names=lambda: sorted(str(file.relative_to(root)) for file in root.rglob("*") if file.is_file()),
     )
 
 
@@ -75,11 +76,11 @@ def test_a_stored_document_is_read_back(documents: Documents, document_place: Do
     """A stored document is read back unchanged. Its name contains the hash of its content. Neither storing nor the
     check of write access leaves another file in the folder or bucket."""
     documents.check_writable()
-    assert document_place.names() == []
+    assert document_place.list_file_names() == []
     stored = documents.store(PDF_BYTES)
-    assert (stored.path, stored.sha256, stored.bytes) == (STORED_PATH, DIGEST, len(PDF_BYTES))
+    assert (stored.path, stored.sha256, stored.bytes) == (STORED_PATH, PDF_SHA256, len(PDF_BYTES))
     assert documents.read(stored.path) == PDF_BYTES
-    assert document_place.names() == [STORED_PATH]
+    assert document_place.list_file_names() == [STORED_PATH]
     documents.check_writable()
 
 
@@ -95,7 +96,7 @@ def test_the_same_content_again_changes_nothing(documents: Documents, document_p
     """Storing the same content again, also from another process, returns the same path and adds no file."""
     documents.store(PDF_BYTES)
     assert Documents(document_place.url).store(PDF_BYTES).path == STORED_PATH
-    assert document_place.names() == [STORED_PATH]
+    assert document_place.list_file_names() == [STORED_PATH]
 
 
 def test_simultaneous_writes_of_one_document_store_it_once(
@@ -107,7 +108,7 @@ def test_simultaneous_writes_of_one_document_store_it_once(
     with ThreadPoolExecutor(8) as pool:
         assert {stored.path for stored in pool.map(documents.store, [PDF_BYTES] * 24)} == {STORED_PATH}
     assert documents.read(STORED_PATH) == PDF_BYTES
-    assert document_place.names() == [STORED_PATH]
+    assert document_place.list_file_names() == [STORED_PATH]
 
 
 def test_a_folder_replaced_during_a_write_keeps_the_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +117,7 @@ def test_a_folder_replaced_during_a_write_keeps_the_document(tmp_path: Path, mon
     """
     create, replaced = os.open, list[Path]()
 
-    def open_late(path: Path, flags: int, mode: int = 0o777) -> int:
+    def open_after_replacement(path: Path, flags: int, mode: int = 0o777) -> int:
         if flags & os.O_CREAT and not replaced:
             folder = Path(path).parent
             replaced.append(folder)
@@ -128,7 +129,7 @@ def test_a_folder_replaced_during_a_write_keeps_the_document(tmp_path: Path, mon
         return create(path, flags, mode)
 
     documents = Documents(tmp_path.as_uri())
-    monkeypatch.setattr(os, "open", open_late)
+    monkeypatch.setattr(os, "open", open_after_replacement)
     assert documents.store(PDF_BYTES).path == STORED_PATH
     assert replaced == [tmp_path / STORED_PATH[:2]]
 
@@ -143,7 +144,7 @@ def test_two_desks_store_one_document_once(document_place: DocumentPlace) -> Non
     assert len(set(said)) == 1
     kept = Documents(document_place.url)
     assert all(kept.read(path) for path in said[0].split())
-    assert document_place.names() == sorted(said[0].split())
+    assert document_place.list_file_names() == sorted(said[0].split())
 
 
 def test_a_damaged_document_is_never_shown_and_is_set_aside(
@@ -153,13 +154,13 @@ def test_a_damaged_document_is_never_shown_and_is_set_aside(
     damaged file.
     """
     documents.store(PDF_BYTES)
-    document_place.put(STORED_PATH, b"%PDF-1.7 another report")
+    document_place.write_file(STORED_PATH, b"%PDF-1.7 another report")
     assert _read_refusal_reason(documents, STORED_PATH) == "damaged"
     assert documents.store(PDF_BYTES).path == STORED_PATH
     assert documents.read(STORED_PATH) == PDF_BYTES
-    kept, aside = document_place.names()
+    kept, aside = document_place.list_file_names()
     assert (kept, aside.rpartition("-")[0]) == (STORED_PATH, f"{STORED_PATH}.damaged")
-    assert document_place.take(aside) == b"%PDF-1.7 another report"
+    assert document_place.read_file(aside) == b"%PDF-1.7 another report"
 
 
 def test_a_too_large_file_with_a_document_name_is_not_read(
@@ -168,17 +169,17 @@ def test_a_too_large_file_with_a_document_name_is_not_read(
     """The program doesn't read a file of more than 32 MiB under the name of a document, because it never stores one
     of that size. Storing the document again renames the large file."""
     documents.store(PDF_BYTES)
-    document_place.put(STORED_PATH, b"x" * (LARGEST_BYTES + 1))
+    document_place.write_file(STORED_PATH, b"x" * (LARGEST_BYTES + 1))
     assert _read_refusal_reason(documents, STORED_PATH) == "unreadable"
     assert documents.read(documents.store(PDF_BYTES).path) == PDF_BYTES
-    assert len(document_place.names()) == 2
+    assert len(document_place.list_file_names()) == 2
 
 
 def test_a_deleted_document_is_reported_as_missing(documents: Documents, document_place: DocumentPlace) -> None:
     """Reading a document that was never stored, or was deleted, is refused as missing."""
     assert _read_refusal_reason(documents, STORED_PATH) == "missing"
     documents.store(PDF_BYTES)
-    document_place.delete(STORED_PATH)
+    document_place.delete_file(STORED_PATH)
     assert _read_refusal_reason(documents, STORED_PATH) == "missing"
 
 
@@ -187,7 +188,7 @@ def test_a_too_large_document_is_refused(documents: Documents, document_place: D
     with pytest.raises(ConsoleError) as caught:
         documents.store(b"x" * (LARGEST_BYTES + 1))
     assert (caught.value.code, caught.value.detail) == ("provider_answer_unusable", {"reason": "too_large"})
-    assert document_place.names() == []
+    assert document_place.list_file_names() == []
 
 
 def test_the_document_store_opens_its_folder_at_the_first_document() -> None:
@@ -256,7 +257,12 @@ INVALID_PATHS = [
         STORED_PATH.replace("/", "//"),
         STORED_PATH.replace("/", "/./"),
     ),
-    *(f"{DIGEST[:2]}/../{STORED_PATH}", f"{DIGEST[:2]}/{DIGEST}", f"{DIGEST[:2]}/{DIGEST}.PDF", f"{DIGEST}.pdf"),
+    *(
+        f"{PDF_SHA256[:2]}/../{STORED_PATH}",
+        f"{PDF_SHA256[:2]}/{PDF_SHA256}",
+        f"{PDF_SHA256[:2]}/{PDF_SHA256}.PDF",
+        f"{PDF_SHA256}.pdf",
+    ),
     *(
         f"cd/{HEX_DIGEST}.pdf",
         f"ab/{HEX_DIGEST[:-1]}.pdf",

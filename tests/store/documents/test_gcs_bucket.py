@@ -17,8 +17,8 @@ from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, BucketServer
 from tests.support.waiting import MAX_WAIT_SECONDS
 
 PDF_BYTES = b"%PDF-1.7 a report %%EOF"
-DIGEST = sha256(PDF_BYTES).hexdigest()
-STORED_PATH = f"{DIGEST[:2]}/{DIGEST}.pdf"
+PDF_SHA256 = sha256(PDF_BYTES).hexdigest()
+STORED_PATH = f"{PDF_SHA256[:2]}/{PDF_SHA256}.pdf"
 BUCKET_URL = f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}"
 SHORT_TIME_LIMIT_SECONDS = 0.4
 
@@ -36,7 +36,7 @@ def _read_refusal_reason(attempt: Callable[[], Any]) -> object:
     return caught.value.detail["reason"]
 
 
-def _make_attempts(bucket: DocumentBucket) -> list[Callable[[], object]]:
+def _make_bucket_calls(bucket: DocumentBucket) -> list[Callable[[], object]]:
     return [lambda: bucket.store(STORED_PATH, PDF_BYTES), lambda: bucket.read(STORED_PATH), bucket.check_writable]
 
 
@@ -99,7 +99,7 @@ def test_a_slow_bucket_is_given_up_at_the_time_limit(bucket_server: BucketServer
     """
     bucket = DocumentBucket(BUCKET_URL, SHORT_TIME_LIMIT_SECONDS)
     bucket_server.open.clear()
-    for attempt in _make_attempts(bucket):
+    for attempt in _make_bucket_calls(bucket):
         assert _read_refusal_reason(attempt) == "timeout"
 
 
@@ -111,7 +111,7 @@ def test_retries_of_an_unreachable_bucket_end_in_time(
     `timeout`.
     """
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:1")
-    for attempt in _make_attempts(DocumentBucket(BUCKET_URL, SHORT_TIME_LIMIT_SECONDS)):
+    for attempt in _make_bucket_calls(DocumentBucket(BUCKET_URL, SHORT_TIME_LIMIT_SECONDS)):
         assert _read_refusal_reason(attempt) == "timeout"
 
 
@@ -123,7 +123,7 @@ def test_a_google_refusal_has_its_reason(bucket_server: BucketServer, status: in
         DocumentBucket(BUCKET_URL, SHORT_TIME_LIMIT_SECONDS) if reason == "timeout" else DocumentBucket(BUCKET_URL)
     )  # only a 503 is tried again until then
     bucket_server.error_status_by_method = {"GET": status, "POST": status}
-    assert [_read_refusal_reason(attempt) for attempt in _make_attempts(bucket)] == [reason] * 3
+    assert [_read_refusal_reason(attempt) for attempt in _make_bucket_calls(bucket)] == [reason] * 3
 
 
 def test_a_missing_bucket_is_reported(bucket_server: BucketServer) -> None:
@@ -187,4 +187,4 @@ def test_a_bucket_without_credentials_is_refused(monkeypatch: pytest.MonkeyPatch
     without credentials."""
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
-    assert {_read_refusal_reason(attempt) for attempt in _make_attempts(DocumentBucket(BUCKET_URL))} == {"denied"}
+    assert {_read_refusal_reason(attempt) for attempt in _make_bucket_calls(DocumentBucket(BUCKET_URL))} == {"denied"}

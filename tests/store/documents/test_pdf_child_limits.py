@@ -20,7 +20,7 @@ from console.store.documents import pdf_child_process, pdf_renderer
 from console.store.documents.pdf_renderer import PdfDocument
 from tests.store import pdf_bombs
 
-ALLOWED_BY_FILTER, REFUSED_BY_FILTER = 0x7FFF0000, 0x00050000 | errno.EPERM
+FILTER_RESULT_ALLOWED, FILTER_RESULT_REFUSED = 0x7FFF0000, 0x00050000 | errno.EPERM
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="replaces functions of Linux")
 ATTEMPTS_PROGRAM = """
 import importlib.util, json, os, socket, sys
@@ -69,12 +69,12 @@ child.main(sys.argv[1:])
 """
 
 
-def can_refuse_files() -> bool:
+def can_kernel_refuse_files() -> bool:
     """Return True if the kernel has Landlock."""
     return sys.platform == "linux" and int(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1)) > 0
 
 
-def can_refuse_system_calls() -> bool:
+def can_kernel_refuse_system_calls() -> bool:
     """Return True if the kernel has seccomp filters and the child has a filter for this kind of processor."""
     status = Path("/proc/self/status")
     has_filters = status.exists() and "\nSeccomp_filters:" in status.read_text()
@@ -82,11 +82,11 @@ def can_refuse_system_calls() -> bool:
 
 
 @pytest.fixture(scope="module")
-def attempts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+def error_number_by_attempt(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     """The number of the error of each attempt of a child process that a document controls; 0 if nothing refused it.
     The child is then still able to render text in one of the standard fonts.
     """
-    if not (can_refuse_files() and can_refuse_system_calls()):
+    if not (can_kernel_refuse_files() and can_kernel_refuse_system_calls()):
         pytest.skip("the kernel has no Landlock or no seccomp filters")
     folder = tmp_path_factory.mktemp("desk")
     page = pdf_bombs.make_page(b"BT /F1 24 Tf 72 700 Td (Approved) Tj ET")
@@ -105,24 +105,24 @@ def attempts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     return results
 
 
-def test_the_child_reads_only_the_fonts(attempts: dict[str, int]) -> None:
-    assert attempts["font"] == 0
-    refused = {name: attempts[name] for name in ("passwords", "program", "folder", "file")}
+def test_the_child_reads_only_the_fonts(error_number_by_attempt: dict[str, int]) -> None:
+    assert error_number_by_attempt["font"] == 0
+    refused = {name: error_number_by_attempt[name] for name in ("passwords", "program", "folder", "file")}
     assert refused == dict.fromkeys(refused, errno.EACCES)
 
 
-def test_the_child_opens_no_connection_and_starts_no_program(attempts: dict[str, int]) -> None:
-    refused = {name: attempts[name] for name in ("tcp", "unix", "udp", "fork", "spawn", "exec")}
+def test_the_child_opens_no_connection_and_starts_no_program(error_number_by_attempt: dict[str, int]) -> None:
+    refused = {name: error_number_by_attempt[name] for name in ("tcp", "unix", "udp", "fork", "spawn", "exec")}
     assert refused == dict.fromkeys(refused, errno.EPERM)
 
 
-def fake_libc(monkeypatch: pytest.MonkeyPatch, prctl: Callable[..., int], syscall: Callable[..., int]) -> None:
+def replace_libc(monkeypatch: pytest.MonkeyPatch, prctl: Callable[..., int], syscall: Callable[..., int]) -> None:
     """Let the child's code call these functions instead of those of the C library, with plain numbers."""
 
-    def with_numbers(function: Callable[..., int]) -> Callable[..., int]:
+    def pass_argument_values(function: Callable[..., int]) -> Callable[..., int]:
         return lambda *arguments: function(*(argument.value for argument in arguments))
 
-    libc = SimpleNamespace(prctl=with_numbers(prctl), syscall=with_numbers(syscall))
+    libc = SimpleNamespace(prctl=pass_argument_values(prctl), syscall=pass_argument_values(syscall))
     monkeypatch.setattr(ctypes, "CDLL", lambda _name: libc)
     monkeypatch.setattr(sys, "platform", "linux")
 
@@ -138,14 +138,14 @@ def test_each_version_of_landlock_is_asked_for_its_own_rights(
     """Landlock refuses a request with rights that its version doesn't know, so the child requests only known ones."""
     requested: list[tuple[int, ...]] = []
 
-    def answer(number: int, first: int, size: int, flags: int = 0, *_: int) -> int:
+    def answer_syscall(number: int, first: int, size: int, flags: int = 0, *_: int) -> int:
         if number == 444 and flags == 1:
             return version
         if number == 444:
             requested.append(struct.unpack("=QQQ", ctypes.string_at(first, size)))
         return 50 if number == 444 else 0
 
-    fake_libc(monkeypatch, lambda *_: 0, answer)
+    replace_libc(monkeypatch, lambda *_: 0, answer_syscall)
     pdf_child_process._confine_on_linux(str(tmp_path))
     assert requested == [((1 << file_rights) - 1, network, scopes)]
 
@@ -162,11 +162,11 @@ def test_a_kernel_that_refuses_everything_changes_nothing(
         called.append(option)
         return -1 if option == refused_option else 0
 
-    def refuse(number: int, *_: int) -> int:
+    def refuse_syscall(number: int, *_: int) -> int:
         called.append(number)
         return -1
 
-    fake_libc(monkeypatch, answer_prctl, refuse)
+    replace_libc(monkeypatch, answer_prctl, refuse_syscall)
     pdf_child_process._confine_on_linux(str(tmp_path))
     assert called == ([38] if refused_option == 38 else [38, 444, 22])
 
@@ -214,13 +214,13 @@ def test_the_filter_of_each_processor_refuses_its_own_numbers(
             programs.append(ctypes.string_at(program_address, length * 8))
         return 0
 
-    fake_libc(monkeypatch, answer_prctl, lambda *_: -1)
+    replace_libc(monkeypatch, answer_prctl, lambda *_: -1)
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine=machine))
     pdf_child_process._confine_on_linux(str(tmp_path))
     (program,) = programs
-    assert {run_filter(program, processor, number) for number in refused} == {REFUSED_BY_FILTER}
-    assert {run_filter(program, processor, number) for number in allowed} == {ALLOWED_BY_FILTER}
-    assert run_filter(program, 0x40000003, allowed[0]) == REFUSED_BY_FILTER  # the 32-bit calls of x86
+    assert {run_filter(program, processor, number) for number in refused} == {FILTER_RESULT_REFUSED}
+    assert {run_filter(program, processor, number) for number in allowed} == {FILTER_RESULT_ALLOWED}
+    assert run_filter(program, 0x40000003, allowed[0]) == FILTER_RESULT_REFUSED  # the 32-bit calls of x86
 
 
 @pytest.mark.skipif(struct.calcsize("P") != 8, reason="checks the 64-bit structure")
@@ -230,7 +230,7 @@ def test_windows_limits_memory_time_and_processes(monkeypatch: pytest.MonkeyPatc
     job, child, set_limits = 0x7FFF_0000_1234, 2**64 - 1, []
     joined: list[tuple[int, int]] = []
 
-    def assign(job_handle: int, process: int) -> int:
+    def assign_process_to_job(job_handle: int, process: int) -> int:
         joined.append((job_handle, process))
         return 1
 
@@ -242,7 +242,7 @@ def test_windows_limits_memory_time_and_processes(monkeypatch: pytest.MonkeyPatc
         set_limits.append((time, flags, processes, memory))
         return 1
 
-    fake_windows(monkeypatch, job, child, assign, set_information)
+    replace_windows_functions(monkeypatch, job, child, assign_process_to_job, set_information)
     monkeypatch.setattr("time.process_time", lambda: 1.5)
     monkeypatch.setitem(sys.modules, "resource", None)  # Windows has no such module
     handle = pdf_child_process._join_windows_job()
@@ -256,7 +256,9 @@ def test_a_child_that_windows_leaves_without_job_continues(
     monkeypatch: pytest.MonkeyPatch, job: int | None, assign_result: int
 ) -> None:
     """If Windows makes no job object, or refuses to add the child to it, only the parent's limit of time applies."""
-    fake_windows(monkeypatch, job, 1, lambda *_: assign_result, lambda *_: pytest.fail("limited nothing"))
+    replace_windows_functions(
+        monkeypatch, job, 1, lambda *_: assign_result, lambda *_: pytest.fail("limited nothing")
+    )
     monkeypatch.setitem(sys.modules, "resource", None)
     handle = pdf_child_process._join_windows_job()
     assert handle is None
@@ -264,18 +266,18 @@ def test_a_child_that_windows_leaves_without_job_continues(
     pdf_child_process._confine_on_linux("")
 
 
-def fake_windows(
+def replace_windows_functions(
     monkeypatch: pytest.MonkeyPatch,
     job: int | None,
     process: int,
-    assign: Callable[..., int],
+    assign_process_to_job: Callable[..., int],
     set_information: Callable[..., int],
 ) -> None:
     """Let the child's code see Windows, whose functions return these handles and call these functions."""
     functions: dict[str, Callable[..., Any]] = {
         "CreateJobObjectW": lambda _security, _name: job,
         "GetCurrentProcess": lambda: process,
-        "AssignProcessToJobObject": assign,
+        "AssignProcessToJobObject": assign_process_to_job,
         "SetInformationJobObject": set_information,
     }
     monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=SimpleNamespace(**functions)), raising=False)

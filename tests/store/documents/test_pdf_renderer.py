@@ -16,7 +16,7 @@ from console.store.documents.pdf_renderer import PdfDocument
 from tests.store import pdf_bombs, processes
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-REPORT_PDF = pdf_bombs.make_report("株式会社見本", "調査結果 ＯＫ", "カブシキガイシャ")
+REPORT_PDF = pdf_bombs.make_report_pdf("株式会社見本", "調査結果 ＯＫ", "カブシキガイシャ")
 HARMLESS_PAGE = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 200]>>"
 
 

@@ -24,7 +24,7 @@ from tests.store.queues import test_queues as plain
 from tests.store.queues.test_chosen_records import (
     FILTER_TEXTS,
     OWNER_BY_KIND_AND_ID,
-    TWO_DAYS_AFTER,
+    TWO_DAYS_LATER,
     _add_relations,
     _change_columns,
     _make_choice,
@@ -32,12 +32,12 @@ from tests.store.queues.test_chosen_records import (
 from tests.store.queues.test_queues import NOW, with_and_without_lapsed
 from tests.support.places import Engine, open_empty_place_anywhere
 
-_NO_ROWS, _ALL_ROWS = -1, 20_000
+_MAX_ROWS_FOR_NO_INDEX_READ, _MAX_ROWS_FOR_EACH_INDEX_READ = -1, 20_000
 """Largest counts of rows for which a search reads ranges of an index: with the first the search never does, with the
 second it always does.
 """
-PAID_ON, BEGUN_ON = date(2026, 3, 2), date(2026, 3, 5)
-NUMBER_OF_ORDER, NUMBER_OF_PAYMENT = "2010401907731", "5010401907732"
+PAID_DAY, BEGUN_DAY = date(2026, 3, 2), date(2026, 3, 5)
+CORPORATION_NUMBER_OF_ORDER, CORPORATION_NUMBER_OF_PAYMENT = "2010401907731", "5010401907732"
 """Corporation numbers of an order that has two payments, and of a payment that has two refunds."""
 
 
@@ -51,15 +51,19 @@ def database(engine: Engine) -> Iterator[Database]:
         _change_columns(opened)
         with opened.write_without_retries() as tx:
             at = NOW.replace(tzinfo=None)
-            for row_id, column, day in ((2, "paid_at", PAID_ON), (5, "begun_at", BEGUN_ON)):
+            for row_id, column, day in ((2, "paid_at", PAID_DAY), (5, "begun_at", BEGUN_DAY)):
                 first, _ = DayRange(day, day).compute_instant_bounds()
                 values = {column: first.replace(tzinfo=None) + timedelta(hours=1), "created_at": at}
                 tx.conn.execute(update(payment_table).where(payment_table.c.id == row_id).values(values))
             tx.conn.execute(
-                update(order_table).where(order_table.c.id == 3).values(corporation_number=NUMBER_OF_ORDER)
+                update(order_table)
+                .where(order_table.c.id == 3)
+                .values(corporation_number=CORPORATION_NUMBER_OF_ORDER)
             )
             tx.conn.execute(
-                update(payment_table).where(payment_table.c.id == 1).values(corporation_number=NUMBER_OF_PAYMENT)
+                update(payment_table)
+                .where(payment_table.c.id == 1)
+                .values(corporation_number=CORPORATION_NUMBER_OF_PAYMENT)
             )
         yield opened
 
@@ -80,7 +84,11 @@ def _find_records(conn: Connection, search: RecordSearch) -> set[tuple[str, int]
 
 
 @with_and_without_lapsed
-@pytest.mark.parametrize("max_index_rows", [_NO_ROWS, _ALL_ROWS], ids=["newest rows", "ranges of an index"])
+@pytest.mark.parametrize(
+    "max_index_rows",
+    [_MAX_ROWS_FOR_NO_INDEX_READ, _MAX_ROWS_FOR_EACH_INDEX_READ],
+    ids=["newest rows", "ranges of an index"],
+)
 def test_a_search_finds_the_records_of_its_filter(
     database: Database, lapsed: queues.LapsedIds, max_index_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +103,7 @@ def test_a_search_finds_the_records_of_its_filter(
                 (plain.get_kind(one), one.id)
                 for one in whole
                 if matches_filter(
-                    one, chosen, TWO_DAYS_AFTER, OWNER_BY_KIND_AND_ID.get(plain.get_kind(one), {}).get(one.id)
+                    one, chosen, TWO_DAYS_LATER, OWNER_BY_KIND_AND_ID.get(plain.get_kind(one), {}).get(one.id)
                 )
             }
             assert _find_records(conn, RecordSearch(_make_choice(chosen), None, lapsed, 1_000)) == right, text
@@ -112,14 +120,14 @@ def test_a_record_must_fulfil_words_and_conditions(database: Database) -> None:
         assert everything == {("payment", 1), ("payment", 2), ("payment", 3), ("payment", 4), ("refund", 7)}
 
 
-@pytest.mark.parametrize("max_index_rows", [_NO_ROWS, _ALL_ROWS])
+@pytest.mark.parametrize("max_index_rows", [_MAX_ROWS_FOR_NO_INDEX_READ, _MAX_ROWS_FOR_EACH_INDEX_READ])
 def test_a_day_is_the_day_in_japan_of_the_payment(
     database: Database, max_index_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A search finds a payment by the Japanese day on which it was paid or begun, in tables of any size."""
     monkeypatch.setattr(record_search, "MAX_ROWS_OF_INDEX_SEARCH", max_index_rows)
     with database.read() as conn:
-        for day, row_id in ((PAID_ON, 2), (BEGUN_ON, 5)):
+        for day, row_id in ((PAID_DAY, 2), (BEGUN_DAY, 5)):
             assert _find_records(conn, RecordSearch(_make_choice(NO_FILTER), DayRange(day, day), {}, 50)) == {
                 ("payment", row_id)
             }
@@ -140,7 +148,7 @@ def test_a_limited_read_of_a_table_is_reported(database: Database, monkeypatch: 
         ids = [record.id for record in group.records]
         assert ids == sorted(ids, reverse=True)
         on_day = RecordSearch(
-            _make_choice(parse_filter("kind:payment").record_filter), DayRange(PAID_ON, PAID_ON), {}, 5
+            _make_choice(parse_filter("kind:payment").record_filter), DayRange(PAID_DAY, PAID_DAY), {}, 5
         )
         assert [record.id for record in record_search.find_records(conn, on_day)["payment"].records] == [2]
         reversible = parse_filter("kind:payment certainty:may_be_reversed").record_filter
@@ -162,7 +170,9 @@ def test_records_of_a_corporation_are_limited(database: Database, monkeypatch: p
         assert record_search.find_record_ids_of_numbers(conn, []) == ({}, False)
 
 
-@pytest.mark.parametrize(("number", "kind"), [(NUMBER_OF_ORDER, "payment"), (NUMBER_OF_PAYMENT, "refund")])
+@pytest.mark.parametrize(
+    ("number", "kind"), [(CORPORATION_NUMBER_OF_ORDER, "payment"), (CORPORATION_NUMBER_OF_PAYMENT, "refund")]
+)
 def test_a_limited_read_of_related_records_is_reported(
     database: Database, number: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ from tests.support.places import Engine
 _READING_KEYWORDS = ("SELECT", "SHOW", "SET", "PRAGMA", "DESCRIBE", "BEGIN")
 _LOCK_NAME = "console_upgrade"
 _PART_COUNT = 8
-_BEFORE_FIRST_TABLES = 1
+_STATEMENT_NUMBER_BEFORE_FIRST_TABLES = 1
 """Number of a statement of the first upgrade of a database; before this statement no table of the program exists."""
 _SOAKED_PARTS = (pytest.param(part, marks=pytest.mark.soak) for part in range(_PART_COUNT))
 _for_each_part = pytest.mark.parametrize("part", [None, *_SOAKED_PARTS])
@@ -83,7 +83,7 @@ def choose_statements(statements: int, part: int | None) -> list[int]:
     return random.sample(range(statements), 3) if part is None else list(range(statements))[part::_PART_COUNT]
 
 
-def require_refused(database: Database) -> None:
+def require_database_is_refused(database: Database) -> None:
     """Check that the program refuses to use the database, and that the refusal names the version that it found and
     the newer version that it needs.
     """
@@ -142,7 +142,7 @@ def test_an_interrupted_upgrade_of_a_server_continues(engine: Engine, tmp_path: 
             downgrade_to_oldest_version(database)
             upgrade_until(database, number)
             if migrate.read_meta_and_schema(database)["schema"] != SCHEMA_VERSION:
-                require_refused(database)
+                require_database_is_refused(database)
             upgrade_until(database)
             upgraded = read_schema(database)
             for name, expected in schema.items():
@@ -162,7 +162,7 @@ def test_an_interrupted_creation_on_a_server_continues(engine: Engine, tmp_path:
     """
     with open_empty_database(engine, tmp_path / "whole") as whole:
         statements, schema = upgrade_until(whole), read_schema_without_version(whole)
-    for number in sorted({_BEFORE_FIRST_TABLES, *choose_statements(statements, part)}):
+    for number in sorted({_STATEMENT_NUMBER_BEFORE_FIRST_TABLES, *choose_statements(statements, part)}):
         with open_empty_database(engine, tmp_path / f"db{number}") as database:
             upgrade_until(database, number)
             assert find_refusal(database) in (None, "schema_mismatch"), number
@@ -186,6 +186,6 @@ def test_an_interrupted_upgrade_of_a_file_is_rolled_back(engine: Engine, tmp_pat
         for number in choose_statements(statements, part):
             upgrade_until(database, number)
             assert read_schema(database) == before, number
-            require_refused(database)
+            require_database_is_refused(database)
         assert upgrade_until(database) == statements
         assert migrate.ensure_schema(database)["schema"] == SCHEMA_VERSION

@@ -184,7 +184,7 @@ def behave_as_version(version: str, monkeypatch: pytest.MonkeyPatch) -> Iterator
         yield
 
 
-def check_refused(database: Database) -> tuple[object, object, object]:
+def check_refusal_and_read_versions(database: Database) -> tuple[object, object, object]:
     """Check that the program refuses to use this database and refuses to upgrade it. Return the version of the
     database, the version that the program needs, and whether the database's version is newer.
     """
@@ -228,7 +228,7 @@ def test_the_version_before_is_installed_again_and_replaced(
             rows = read_unchanged_rows(tx.conn)
         migrate.upgrade(database)  # creates the triggers that `insert_rows` has dropped
         with behave_as_version(before, monkeypatch):
-            assert check_refused(database) == (SCHEMA_VERSION, before, True)
+            assert check_refusal_and_read_versions(database) == (SCHEMA_VERSION, before, True)
         with database.write_without_retries() as tx:
             for statement in (
                 *STATEMENTS_BACK_TO_VERSION[before],
@@ -265,7 +265,7 @@ def test_an_upgrade_without_its_lock_stops(
     held: list[upgrade_lock.UpgradeLock] = []
     real = upgrade_lock.UpgradeLock.acquire
 
-    def acquire_and_note(lock: upgrade_lock.UpgradeLock) -> None:
+    def acquire_and_record_lock(lock: upgrade_lock.UpgradeLock) -> None:
         real(lock)
         held.append(lock)
 
@@ -309,7 +309,7 @@ def test_an_upgrade_without_its_lock_stops(
                     tx.conn.exec_driver_sql(statement)
                 tx.conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0020'")
         with monkeypatch.context() as patch:
-            patch.setattr(upgrade_lock.UpgradeLock, "acquire", acquire_and_note)
+            patch.setattr(upgrade_lock.UpgradeLock, "acquire", acquire_and_record_lock)
             event.listen(database.engine, "after_cursor_execute", lose_lock)
             with pytest.raises(ConsoleError) as refused:
                 migrate.upgrade(database)

@@ -22,7 +22,7 @@ from tests.support import server_fixtures
 from tests.support.adoptions import open_temporary_database
 from tests.support.places import CHECKS_TABLE, Engine, get_nodes
 
-OLD_CHAIN = Path(__file__).parent / "old_chain" / "versions"
+OLD_CHAIN_FOLDER = Path(__file__).parent / "old_chain" / "versions"
 _SELECT_COLUMNS_SQL = """
     SELECT table_name, column_name, column_type, is_nullable, column_default, extra, generation_expression,
     character_set_name, collation_name FROM information_schema.columns WHERE table_schema = DATABASE()"""
@@ -51,7 +51,7 @@ def create_old_schema(database: Database, revision: str) -> None:
     """Create the schema that the old migrations create at this revision."""
     config = Config()
     config.set_main_option("script_location", str(migrate.MIGRATIONS_FOLDER))
-    config.set_main_option("version_locations", str(OLD_CHAIN))
+    config.set_main_option("version_locations", str(OLD_CHAIN_FOLDER))
     config.set_main_option("path_separator", "newline")
     with database.write_without_retries() as tx:
         config.attributes.update(connection=tx.conn, versions="alembic_version")

@@ -17,7 +17,7 @@ from tests.support.quick_desks import ManualClock
 
 pytestmark = pytest.mark.engines("sqlite")
 DONE, FAILED, CALLING = OperationState.DONE, OperationState.FAILED, OperationState.CALLING
-HOUR, MOMENT = timedelta(hours=1), timedelta(milliseconds=1)
+ONE_HOUR, ONE_MILLISECOND = timedelta(hours=1), timedelta(milliseconds=1)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def end_operation(
     )
 
 
-def find_use(context: ServiceContext, key: str) -> idempotency.IdempotencyKeyUse | None:
+def find_key_use(context: ServiceContext, key: str) -> idempotency.IdempotencyKeyUse | None:
     with context.database.read() as conn:
         return idempotency.find_use(conn, key)
 
@@ -65,11 +65,11 @@ def test_the_use_of_a_key_has_its_person_time_and_lease(context: ServiceContext)
     live. Operations with other keys don't change the result."""
     for key in ("a", "b", "c"):
         acquire_key(context, key)
-    found = find_use(context, "b")
+    found = find_key_use(context, "b")
     assert found is not None
     assert (found.state, found.fingerprint, found.result, found.has_live_lease) == (CALLING, "3300 JPY", None, True)
     assert (found.operator, found.desk, found.since) == ("op-a", context.make_holder().desk, context.now())
-    assert (find_use(context, "ab"), find_use(context, "0"), find_use(context, "z")) == (None, None, None)
+    assert (find_key_use(context, "ab"), find_key_use(context, "0"), find_key_use(context, "z")) == (None, None, None)
 
 
 @pytest.mark.parametrize("place_of", [0, 1, 2])
@@ -79,7 +79,7 @@ def test_the_end_of_an_operation_leaves_others_running(context: ServiceContext, 
     ended = all_of_them[place_of]
     assert end_operation(context, ended)
     for one in all_of_them:
-        found = find_use(context, one.key)
+        found = find_key_use(context, one.key)
         assert found is not None
         assert (found.state, found.result) == ((DONE, "paid") if one is ended else (CALLING, None))
 
@@ -124,7 +124,7 @@ def test_a_freed_key_leaves_its_operation_under_another_key(context: ServiceCont
     all_of_them = sorted((acquire_key(context, key) for key in ("a", "b", "c")), key=lambda one: one.operation_id)
     one = all_of_them[place_of]
     context.write(lambda tx: idempotency.free_idempotency_key(tx.conn, one.operation_id, one.key))
-    assert find_use(context, one.key) is None
+    assert find_key_use(context, one.key) is None
     kept = {key for key, *_ in read_states(context)}
     assert kept == ({"a", "b", "c"} - {one.key}) | {f"{one.key}#{one.operation_id}"}
 
@@ -154,11 +154,11 @@ def test_an_epoch_lasts_an_hour(context: ServiceContext) -> None:
     begun = replace_epoch(context)
     assert begun
     for later, counts in (
-        (HOUR, False),
-        (HOUR - MOMENT, True),
-        (-HOUR, False),
-        (MOMENT - HOUR, True),
-        (2 * HOUR, False),
+        (ONE_HOUR, False),
+        (ONE_HOUR - ONE_MILLISECOND, True),
+        (-ONE_HOUR, False),
+        (ONE_MILLISECOND - ONE_HOUR, True),
+        (2 * ONE_HOUR, False),
     ):
         assert read_epoch(context, later) == (begun if counts else "")
 
@@ -168,7 +168,7 @@ def test_each_new_epoch_has_a_new_text(context: ServiceContext, hand_clock: Manu
     with context.database.read() as conn:
         before = sorted(tuple(row) for row in conn.exec_driver_sql("SELECT name, slot, token FROM leases"))
     first = replace_epoch(context)
-    hand_clock.at += 2 * HOUR
+    hand_clock.at += 2 * ONE_HOUR
     assert read_epoch(context) == ""
     second = replace_epoch(context)
     assert (read_epoch(context), len({first, second, ""})) == (second, 3)
@@ -202,5 +202,5 @@ def test_forgetting_a_result_frees_its_key_and_replaces_the_epoch(context: Servi
     context.write(
         lambda tx: idempotency.forget_result(tx, begun.operation_id, "a", context.make_holder(), context.now())
     )
-    assert find_use(context, "a") is None
+    assert find_key_use(context, "a") is None
     assert read_epoch(context) not in (first, "")

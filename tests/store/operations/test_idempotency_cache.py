@@ -96,16 +96,17 @@ def uptime(monkeypatch: pytest.MonkeyPatch) -> ManualUptime:
 
 
 @pytest.fixture
-def short_time_limits() -> None:
+def keep_short_time_limits() -> None:
     """Keep the real time limits of Redis for tests that check these limits."""
 
 
 @pytest.fixture(autouse=True)
 def _raise_time_limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Raise the time limits of Redis in all tests without the fixture `short_time_limits`, because the machine may be
+    """Raise the time limits of Redis in all tests without the fixture `keep_short_time_limits`, because the machine
+    may be
     busy.
     """
-    if "short_time_limits" not in request.fixturenames:
+    if "keep_short_time_limits" not in request.fixturenames:
         monkeypatch.setattr(redis_link, "ANSWER_TIMEOUT_SECONDS", 10.0)
 
 
@@ -327,7 +328,7 @@ def test_an_entry_copied_to_another_key_gives_no_result(own_server: RedisServer,
 
 
 @pytest.mark.expects_log("a value that is too large to be an answer")
-@pytest.mark.usefixtures("short_time_limits")
+@pytest.mark.usefixtures("keep_short_time_limits")
 def test_a_huge_value_is_not_read(
     own_server: RedisServer, other_program_client: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -353,7 +354,7 @@ INVALID_REDIS_VALUES = {
 
 @pytest.mark.expects_log("a server that is no Redis")
 @pytest.mark.parametrize("why", INVALID_REDIS_VALUES)
-@pytest.mark.usefixtures("short_time_limits")
+@pytest.mark.usefixtures("keep_short_time_limits")
 def test_a_server_that_is_no_redis_gives_no_result(why: str, caplog: pytest.LogCaptureFixture) -> None:
     """A server that isn't Redis, slow or not, gives no result and no error. The cache switches itself off and writes
     one line to the log.
@@ -365,7 +366,7 @@ def test_a_server_that_is_no_redis_gives_no_result(why: str, caplog: pytest.LogC
 
 
 @pytest.mark.expects_log("a server that is slow")
-@pytest.mark.usefixtures("short_time_limits")
+@pytest.mark.usefixtures("keep_short_time_limits")
 def test_a_slowly_sent_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
     """A server sends one byte of its answer every ten milliseconds. The cache gives up the answer, because the time
     limit is for the whole answer."""
@@ -393,7 +394,7 @@ def test_a_redis_answer_of_another_type_gives_no_result(answer: bytes) -> None:
 
 
 @pytest.mark.expects_log("Redis is killed")
-@pytest.mark.usefixtures("short_time_limits")
+@pytest.mark.usefixtures("keep_short_time_limits")
 def test_a_killed_server_is_logged_once_and_found_again(
     own_server: RedisServer, uptime: ManualUptime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -420,7 +421,7 @@ def test_a_killed_server_is_logged_once_and_found_again(
 
 
 @pytest.mark.expects_log("Redis hangs")
-@pytest.mark.usefixtures("short_time_limits")
+@pytest.mark.usefixtures("keep_short_time_limits")
 def test_a_hung_server_is_waited_for_once(
     own_server: RedisServer, uptime: ManualUptime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,7 +112,7 @@ def test_a_lost_purchase_keeps_its_claim_until_two_decisions(
 
 
 @pytest.mark.engines("sqlite")
-def test_the_list_names_each_state(database: Database) -> None:
+def test_the_list_of_lost_operations_has_each_state(database: Database) -> None:
     """The list begins with the last reported operation. An operation that certainly failed before the loss holds no
     claim, and an operation that is in the journal again is listed as restored. The list is cut at its limit, and the
     total number is returned too.

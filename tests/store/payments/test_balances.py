@@ -83,11 +83,11 @@ def read_sums(conn: Connection, payment_id: int) -> ComputedSums:
 
 
 @on_all_engines
-def test_sums_change_only_by_the_rules(rows: Connection, seed: int) -> None:
+def test_sums_change_only_by_the_rules(connection: Connection, seed: int) -> None:
     """Random changes of the sums in random order have amounts below, at and above the limit. The database makes a
     change and raises the version if plain arithmetic allows it; otherwise it changes nothing."""
     draw, expected = random.Random(seed), ComputedSums()
-    payment, done = insert_begun_payment(rows), 0
+    payment, done = insert_begun_payment(connection), 0
     for _ in range(300):
         name = draw.choice(list(_BALANCE_CHANGES))
         x = draw.choice(
@@ -95,10 +95,10 @@ def test_sums_change_only_by_the_rules(rows: Connection, seed: int) -> None:
         ) + draw.choice([0, 0, 1])
         x += expected.captured_minor if name == "capture" and draw.random() < 0.5 else 0
         allowed = expected.apply_change(name, x)
-        assert _BALANCE_CHANGES[name](rows, payment.id, x) is allowed, (seed, name, x, expected)
-        assert read_sums(rows, payment.id) == expected, (seed, name, x)
+        assert _BALANCE_CHANGES[name](connection, payment.id, x) is allowed, (seed, name, x, expected)
+        assert read_sums(connection, payment.id) == expected, (seed, name, x)
         done += allowed
-    assert reread_payment(rows, payment.id).version == payment.version + done
+    assert reread_payment(connection, payment.id).version == payment.version + done
     assert done > 50
 
 
@@ -109,57 +109,59 @@ def test_more_than_was_captured_is_never_reserved_at_once(database_without_perso
     with database_without_person_triggers.write_without_retries() as tx:
         payment = insert_paid_payment(tx.conn, "ORD-crowd", minor=5)
 
-    def reserve_one(_: int) -> bool:
+    def reserve_amount(_: int) -> bool:
         return database_without_person_triggers.write(lambda tx: payments.reserve_amount(tx.conn, payment.id, 1, NOW))
 
     with ThreadPoolExecutor(8) as threads:
-        got = list(threads.map(reserve_one, range(12)))
+        got = list(threads.map(reserve_amount, range(12)))
     with database_without_person_triggers.read() as conn:
         assert (sum(got), read_sums(conn, payment.id)) == (5, ComputedSums(5, 5))
 
 
-def test_no_amount_of_a_reversed_payment_is_reserved(rows: Connection) -> None:
+def test_no_amount_of_a_reversed_payment_is_reserved(connection: Connection) -> None:
     """For a reversed payment no amount can be reserved for a refund, either of the remaining or of the set-aside
     amount."""
-    payment = insert_paid_payment(rows)
-    assert payments.set_amount_aside(rows, payment.id, 100, NOW)
-    payments.change_payment(rows, reread_payment(rows, payment.id), NOW, status=PaymentState.REVERSED)
-    assert not payments.reserve_amount(rows, payment.id, 1, NOW)
-    assert not payments.reserve_amount(rows, payment.id, 1, NOW, is_from_set_aside=True)
+    payment = insert_paid_payment(connection)
+    assert payments.set_amount_aside(connection, payment.id, 100, NOW)
+    payments.change_payment(connection, reread_payment(connection, payment.id), NOW, status=PaymentState.REVERSED)
+    assert not payments.reserve_amount(connection, payment.id, 1, NOW)
+    assert not payments.reserve_amount(connection, payment.id, 1, NOW, is_from_set_aside=True)
 
 
 @pytest.mark.parametrize(("reported_minor", "minor_after"), [(0, 300), (None, None), (1_000, 1_000), (299, 300)])
 def test_a_completed_refund_makes_no_mismatch(
-    rows: Connection, reported_minor: int | None, minor_after: int | None
+    connection: Connection, reported_minor: int | None, minor_after: int | None
 ) -> None:
     """When a refund is completed, its amount is added to the refunded amount that the provider last reported for the
     payment, if that report doesn't contain it yet. So the payment shows no mismatch until the provider is asked
     again.
     """
-    payment = insert_paid_payment(rows)
-    payments.change_payment(rows, reread_payment(rows, payment.id), NOW, provider_refunded_minor=reported_minor)
-    assert payments.reserve_amount(rows, payment.id, 300, NOW)
-    assert payments.settle_refund(rows, payment.id, 300, NOW)
+    payment = insert_paid_payment(connection)
+    payments.change_payment(
+        connection, reread_payment(connection, payment.id), NOW, provider_refunded_minor=reported_minor
+    )
+    assert payments.reserve_amount(connection, payment.id, 300, NOW)
+    assert payments.settle_refund(connection, payment.id, 300, NOW)
     assert (
-        reread_payment(rows, payment.id).refunded_minor,
-        reread_payment(rows, payment.id).provider_refunded_minor,
+        reread_payment(connection, payment.id).refunded_minor,
+        reread_payment(connection, payment.id).provider_refunded_minor,
     ) == (300, minor_after)
 
 
-def test_a_changed_sum_is_in_the_change_feed(rows: Connection) -> None:
+def test_a_changed_sum_is_in_the_change_feed(connection: Connection) -> None:
     """A change of a payment's sums adds an entry to the change feed; a refused change adds none."""
-    payment = insert_paid_payment(rows)
-    mark, _ = change_feed.list_changes_since(rows, None)
-    assert not payments.reserve_amount(rows, payment.id, 9_999, NOW)
-    mark, news = change_feed.list_changes_since(rows, mark)
+    payment = insert_paid_payment(connection)
+    mark, _ = change_feed.list_changes_since(connection, None)
+    assert not payments.reserve_amount(connection, payment.id, 9_999, NOW)
+    mark, news = change_feed.list_changes_since(connection, mark)
     assert news == ()
-    assert payments.reserve_amount(rows, payment.id, 1, NOW)
-    assert change_feed.list_changes_since(rows, mark)[1] == ((payments.PAYMENT_KIND, payment.id),)
+    assert payments.reserve_amount(connection, payment.id, 1, NOW)
+    assert change_feed.list_changes_since(connection, mark)[1] == ((payments.PAYMENT_KIND, payment.id),)
 
 
-def test_a_change_of_sums_leaves_other_payments_unchanged(rows: Connection) -> None:
+def test_a_change_of_sums_leaves_other_payments_unchanged(connection: Connection) -> None:
     """A change of the sums changes only the row of the payment with the given id."""
-    one, other = insert_paid_payment(rows, "ORD-1"), insert_paid_payment(rows, "ORD-2")
-    assert payments.reserve_amount(rows, one.id, 1_000, NOW)
-    assert reread_payment(rows, other.id) == other
-    assert not payments.reserve_amount(rows, 99_999, 1, NOW)
+    one, other = insert_paid_payment(connection, "ORD-1"), insert_paid_payment(connection, "ORD-2")
+    assert payments.reserve_amount(connection, one.id, 1_000, NOW)
+    assert reread_payment(connection, other.id) == other
+    assert not payments.reserve_amount(connection, 99_999, 1, NOW)

@@ -17,16 +17,16 @@ PAYMENT_EVENT = PaymentEvent(
 )
 
 
-def test_a_payment_event_is_stored_once(rows: Connection) -> None:
+def test_a_payment_event_is_stored_once(connection: Connection) -> None:
     """A second event with the same id doesn't change the first event. An event with the same id from another source
     is stored as an event of its own."""
     later = NOW + timedelta(hours=1)
-    assert payment_events.add_event(rows, PAYMENT_EVENT, "worker", NOW)
+    assert payment_events.add_event(connection, PAYMENT_EVENT, "worker", NOW)
     again = PaymentEvent("paypay", "N-1", "payment.failed", "kept", "{}")
-    assert not payment_events.add_event(rows, again, "worker", later)
+    assert not payment_events.add_event(connection, again, "worker", later)
     other = PaymentEvent("bank", "N-1", "payment.succeeded", "unmatched", "{}")
-    assert payment_events.add_event(rows, other, "worker", later)
-    found = payment_events.find_by_event_id(rows, "paypay", "N-1")
+    assert payment_events.add_event(connection, other, "worker", later)
+    found = payment_events.find_by_event_id(connection, "paypay", "N-1")
     assert found is not None
     assert (found.kind, found.body, found.received_at, found.occurred_at) == (
         PAYMENT_EVENT.kind,
@@ -34,35 +34,37 @@ def test_a_payment_event_is_stored_once(rows: Connection) -> None:
         NOW,
         NOW,
     )
-    assert payment_events.find_by_payment(rows, 5) == (found,)
-    assert payment_events.find_by_event_id(rows, "paypay", "N-2") is None
+    assert payment_events.find_by_payment(connection, 5) == (found,)
+    assert payment_events.find_by_event_id(connection, "paypay", "N-2") is None
 
 
-def test_the_result_of_an_event_is_written_once(rows: Connection) -> None:
+def test_the_result_of_an_event_is_written_once(connection: Connection) -> None:
     """The result of an event is written once; the call of a second caller returns False."""
     for number in range(3):
-        assert payment_events.add_event(rows, PaymentEvent("bank", f"N-{number}", "x", "queued", "{}"), "worker", NOW)
-    first, *others = payment_events.list_events_with_state(rows, "queued", 10)
-    assert payment_events.write_event_state(rows, first, "booked", 7)
-    assert not payment_events.write_event_state(rows, first, "kept", None)
-    assert payment_events.list_events_with_state(rows, "queued", 10) == tuple(others)
-    assert payment_events.list_events_with_state(rows, "queued", 1, others[0].id) == tuple(others[1:])
-    assert [(one.result, one.payment_id) for one in payment_events.find_by_payment(rows, 7)] == [("booked", 7)]
+        assert payment_events.add_event(
+            connection, PaymentEvent("bank", f"N-{number}", "x", "queued", "{}"), "worker", NOW
+        )
+    first, *others = payment_events.list_events_with_state(connection, "queued", 10)
+    assert payment_events.write_event_state(connection, first, "booked", 7)
+    assert not payment_events.write_event_state(connection, first, "kept", None)
+    assert payment_events.list_events_with_state(connection, "queued", 10) == tuple(others)
+    assert payment_events.list_events_with_state(connection, "queued", 1, others[0].id) == tuple(others[1:])
+    assert [(one.result, one.payment_id) for one in payment_events.find_by_payment(connection, 7)] == [("booked", 7)]
 
 
-def test_a_long_body_is_cut(rows: Connection) -> None:
+def test_a_long_body_is_cut(connection: Connection) -> None:
     """The stored text of a notice is cut at the maximum length."""
-    payment_events.add_event(rows, PaymentEvent("bank", "N-1", "x", "kept", "架" * 30_000), "worker", NOW)
-    found = payment_events.find_by_event_id(rows, "bank", "N-1")
+    payment_events.add_event(connection, PaymentEvent("bank", "N-1", "x", "kept", "架" * 30_000), "worker", NOW)
+    found = payment_events.find_by_event_id(connection, "bank", "N-1")
     assert found is not None
     assert len(found.body) == payment_events.LONGEST_BODY_CHARACTERS
 
 
-def test_a_refused_event_is_no_repeat(rows: Connection) -> None:
+def test_a_refused_event_is_no_repeat(connection: Connection) -> None:
     """Storing an event returns False only if the event is already stored. It raises the error if the database refuses
     the row."""
     with pytest.raises(IntegrityError):
-        payment_events.add_event(rows, PaymentEvent("bank", "N-1", None, "kept", "{}"), "worker", NOW)  # type: ignore[arg-type]
+        payment_events.add_event(connection, PaymentEvent("bank", "N-1", None, "kept", "{}"), "worker", NOW)  # type: ignore[arg-type]
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")

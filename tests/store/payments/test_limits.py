@@ -29,34 +29,37 @@ def read_account(conn: Connection, account_id: int) -> Account:
     return account
 
 
-def test_initial_limits_exist_for_each_currency(rows: Connection) -> None:
+def test_initial_limits_exist_for_each_currency(connection: Connection) -> None:
     """A new database has separate limits for yen and for paise, with the cooling-off period in seconds. In a currency
     without limits nothing can be refunded.
     """
-    assert limits.read_limits(rows, "JPY") == Limits("JPY", 1_000_000, 3_000_000, 500_000, 100_000, 900)
-    assert limits.read_limits(rows, "INR") == Limits("INR", 50_000_000, 150_000_000, 25_000_000, 5_000_000, 900)
-    assert limits.read_limits(rows, "USD") == Limits("USD", 0, 0, 0, 0, 900)
+    assert limits.read_limits(connection, "JPY") == Limits("JPY", 1_000_000, 3_000_000, 500_000, 100_000, 900)
+    assert limits.read_limits(connection, "INR") == Limits("INR", 50_000_000, 150_000_000, 25_000_000, 5_000_000, 900)
+    assert limits.read_limits(connection, "USD") == Limits("USD", 0, 0, 0, 0, 900)
 
 
-def test_a_missing_limit_is_the_strictest(rows: Connection) -> None:
+def test_a_missing_limit_is_the_strictest(connection: Connection) -> None:
     """A limit whose row is missing counts as 0. Rows with unknown names are ignored."""
-    rows.execute(text("DELETE FROM limits WHERE currency = 'JPY' AND name = 'second_checker_above'"))
-    rows.execute(text("INSERT INTO limits (name, currency, value) VALUES ('per_week', 'JPY', 1)"))
-    assert limits.read_limits(rows, "JPY").second_checker_above == 0
+    connection.execute(text("DELETE FROM limits WHERE currency = 'JPY' AND name = 'second_checker_above'"))
+    connection.execute(text("INSERT INTO limits (name, currency, value) VALUES ('per_week', 'JPY', 1)"))
+    assert limits.read_limits(connection, "JPY").second_checker_above == 0
 
 
-def test_reservations_count_against_the_limit_of_an_account(rows: Connection) -> None:
+def test_reservations_count_against_the_limit_of_an_account(connection: Connection) -> None:
     """An account's reservations count against its limit. A released amount can be reserved again. At most the
     reserved amount can be released."""
-    account = open_account(rows)
-    assert accounts.reserve_amount(rows, account.id, 6_000)
-    assert not accounts.reserve_amount(rows, account.id, 4_001)
-    assert accounts.reserve_amount(rows, account.id, 4_000)
-    assert not accounts.reserve_amount(rows, account.id, 0)
-    assert accounts.release_amount(rows, account.id, 6_000)
-    assert not accounts.release_amount(rows, account.id, 4_001)
-    assert not accounts.release_amount(rows, account.id, -1)
-    assert (read_account(rows, account.id).reserved_minor, read_account(rows, account.id).available_minor) == (
+    account = open_account(connection)
+    assert accounts.reserve_amount(connection, account.id, 6_000)
+    assert not accounts.reserve_amount(connection, account.id, 4_001)
+    assert accounts.reserve_amount(connection, account.id, 4_000)
+    assert not accounts.reserve_amount(connection, account.id, 0)
+    assert accounts.release_amount(connection, account.id, 6_000)
+    assert not accounts.release_amount(connection, account.id, 4_001)
+    assert not accounts.release_amount(connection, account.id, -1)
+    assert (
+        read_account(connection, account.id).reserved_minor,
+        read_account(connection, account.id).available_minor,
+    ) == (
         4_000,
         6_000,
     )
@@ -73,47 +76,50 @@ def test_reservations_count_against_the_limit_of_an_account(rows: Connection) ->
     ],
 )
 def test_a_booking_uses_only_the_free_room(
-    rows: Connection, minor: int, released: int, accepted: int, reserved: int
+    connection: Connection, minor: int, released: int, accepted: int, reserved: int
 ) -> None:
     """A booking on an account uses the amount that this payment has reserved, and the amount that is still free below
     the limit. It doesn't use the reservations of other payments, and the rest of its amount isn't booked."""
-    account = open_account(rows)
-    assert accounts.reserve_amount(rows, account.id, 4_000)
-    assert accounts.book_amount(rows, read_account(rows, account.id), minor, released) == accepted
-    assert (read_account(rows, account.id).balance_minor, read_account(rows, account.id).reserved_minor) == (
+    account = open_account(connection)
+    assert accounts.reserve_amount(connection, account.id, 4_000)
+    assert accounts.book_amount(connection, read_account(connection, account.id), minor, released) == accepted
+    assert (
+        read_account(connection, account.id).balance_minor,
+        read_account(connection, account.id).reserved_minor,
+    ) == (
         accepted,
         reserved,
     )
 
 
-def test_a_booking_on_an_old_version_is_refused(rows: Connection) -> None:
+def test_a_booking_on_an_old_version_is_refused(connection: Connection) -> None:
     """A booking by a caller that has read an older version of the account raises StaleRow."""
-    account = open_account(rows)
-    assert accounts.book_amount(rows, account, 100) == 100
+    account = open_account(connection)
+    assert accounts.book_amount(connection, account, 100) == 100
     with pytest.raises(accounts.StaleRow):
-        accounts.book_amount(rows, account, 100)
-    assert read_account(rows, account.id).balance_minor == 100
+        accounts.book_amount(connection, account, 100)
+    assert read_account(connection, account.id).balance_minor == 100
 
 
-def test_a_balance_above_a_lowered_limit_books_nothing_more(rows: Connection) -> None:
+def test_a_balance_above_a_lowered_limit_books_nothing_more(connection: Connection) -> None:
     """If the limit of an account was lowered below its balance, nothing more is booked until the balance is below the
     limit again."""
-    account = open_account(rows)
-    accounts.book_amount(rows, account, 9_000)
-    rows.execute(text("UPDATE accounts SET limit_minor = 5000 WHERE id = :id"), {"id": account.id})
-    assert accounts.book_amount(rows, read_account(rows, account.id), 100) == 0
-    assert not accounts.subtract_from_balance(rows, account.id, 9_001)
-    assert accounts.subtract_from_balance(rows, account.id, 4_500)
-    assert read_account(rows, account.id).available_minor == 500
+    account = open_account(connection)
+    accounts.book_amount(connection, account, 9_000)
+    connection.execute(text("UPDATE accounts SET limit_minor = 5000 WHERE id = :id"), {"id": account.id})
+    assert accounts.book_amount(connection, read_account(connection, account.id), 100) == 0
+    assert not accounts.subtract_from_balance(connection, account.id, 9_001)
+    assert accounts.subtract_from_balance(connection, account.id, 4_500)
+    assert read_account(connection, account.id).available_minor == 500
 
 
-def test_a_corporation_has_one_account_per_currency(rows: Connection) -> None:
+def test_a_corporation_has_one_account_per_currency(connection: Connection) -> None:
     """A corporation has at most one account in each currency. A corporation without an account has no limit."""
-    account = open_account(rows)
-    assert accounts.find_by_corporation(rows, CORPORATION_NUMBER, "JPY") == account
-    assert accounts.find_by_corporation(rows, CORPORATION_NUMBER, "INR") is None
+    account = open_account(connection)
+    assert accounts.find_by_corporation(connection, CORPORATION_NUMBER, "JPY") == account
+    assert accounts.find_by_corporation(connection, CORPORATION_NUMBER, "INR") is None
     with pytest.raises(IntegrityError):
-        open_account(rows)
+        open_account(connection)
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
@@ -123,33 +129,33 @@ def test_reserved_room_is_used_once(database_without_person_triggers: Database) 
     with database_without_person_triggers.write_without_retries() as tx:
         account_id = accounts.open_account(tx.conn, "2000000000000", "JPY", 5)
 
-    def reserve_one(_: int) -> bool:
+    def reserve_amount(_: int) -> bool:
         return database_without_person_triggers.write(lambda tx: accounts.reserve_amount(tx.conn, account_id, 1))
 
     with ThreadPoolExecutor(8) as threads:
-        got = sum(threads.map(reserve_one, range(12)))
+        got = sum(threads.map(reserve_amount, range(12)))
     with database_without_person_triggers.read() as conn:
         assert (got, read_account(conn, account_id).reserved_minor) == (5, 5)
 
 
-def test_a_set_aside_is_open_until_its_refund(rows: Connection) -> None:
+def test_a_set_aside_is_open_until_its_refund(connection: Connection) -> None:
     """A set-aside is first open, then marked as being refunded, and then refunded. If the refund ends without money,
     the set-aside is open again."""
-    payment, account = insert_paid_payment(rows), open_account(rows)
-    item_id = set_asides.insert_set_aside(rows, payment, account.id, 300, NOW)
-    other = set_asides.insert_set_aside(rows, payment, account.id, 200, NOW)
-    item = set_asides.find(rows, item_id)
+    payment, account = insert_paid_payment(connection), open_account(connection)
+    item_id = set_asides.insert_set_aside(connection, payment, account.id, 300, NOW)
+    other = set_asides.insert_set_aside(connection, payment, account.id, 200, NOW)
+    item = set_asides.find(connection, item_id)
     assert item is not None
     assert (item.amount_minor, item.currency, item.state) == (300, "JPY", SetAsideState.OPEN)
-    assert [one.id for one in set_asides.list_open_set_asides(rows, 10)] == [item_id, other]
-    assert [one.id for one in set_asides.list_open_set_asides(rows, 10, item_id)] == [other]
+    assert [one.id for one in set_asides.list_open_set_asides(connection, 10)] == [item_id, other]
+    assert [one.id for one in set_asides.list_open_set_asides(connection, 10, item_id)] == [other]
     for state in (SetAsideState.REFUNDING, SetAsideState.OPEN, SetAsideState.REFUNDING, SetAsideState.REFUNDED):
-        item = set_asides.find(rows, item_id)
+        item = set_asides.find(connection, item_id)
         assert item is not None
-        set_asides.change_set_aside(rows, item, NOW, state, None if state is SetAsideState.OPEN else 9)
+        set_asides.change_set_aside(connection, item, NOW, state, None if state is SetAsideState.OPEN else 9)
     with pytest.raises(set_asides.StaleRow):
-        set_asides.change_set_aside(rows, item, NOW, SetAsideState.REFUNDED, 9)
-    first, _ = set_asides.find_by_payment(rows, payment.id)
+        set_asides.change_set_aside(connection, item, NOW, SetAsideState.REFUNDED, 9)
+    first, _ = set_asides.find_by_payment(connection, payment.id)
     assert (first.state, first.refund_id) == (SetAsideState.REFUNDED, 9)
     with pytest.raises(ForbiddenTransition):
-        set_asides.change_set_aside(rows, first, NOW, SetAsideState.OPEN, None)
+        set_asides.change_set_aside(connection, first, NOW, SetAsideState.OPEN, None)

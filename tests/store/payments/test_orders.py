@@ -26,81 +26,81 @@ def change_state_as_shop(conn: Connection, order: Order, status: str) -> None:
     conn.execute(text("UPDATE orders SET status = :status WHERE id = :id"), {"status": status, "id": order.id})
 
 
-def test_an_order_is_found_by_every_id(rows: Connection) -> None:
+def test_an_order_is_found_by_every_id(connection: Connection) -> None:
     """An order is found by its id and its number, and with its payments. The orders of a corporation are listed from
     the newest to the oldest.
     """
-    one, other = insert_order(rows), insert_order(rows, "ORD-2")
-    ids = tuple(insert_begun_payment(rows, f"P-{i}", order_id=one.id).id for i in range(3))
-    found = orders.find_by_number(rows, "ORD-1")
+    one, other = insert_order(connection), insert_order(connection, "ORD-2")
+    ids = tuple(insert_begun_payment(connection, f"P-{i}", order_id=one.id).id for i in range(3))
+    found = orders.find_by_number(connection, "ORD-1")
     assert found is not None
     assert (found.id, found.payment_ids, found.total_minor, found.currency) == (one.id, ids, 3_300, "JPY")
-    assert orders.find_by_corporation(rows, CORPORATION_NUMBER) == (other, found)
-    assert orders.find(rows, other.id + 1) is None
+    assert orders.find_by_corporation(connection, CORPORATION_NUMBER) == (other, found)
+    assert orders.find(connection, other.id + 1) is None
 
 
-def test_order_numbers_are_unique(rows: Connection) -> None:
+def test_order_numbers_are_unique(connection: Connection) -> None:
     """The database refuses a second order with the same number."""
-    insert_order(rows)
+    insert_order(connection)
     with pytest.raises(IntegrityError):
-        insert_order(rows)
+        insert_order(connection)
 
 
 @pytest.mark.parametrize("written", ["1180-3010-18771", " 1180301018771", "1180301018771", "T1180301018771"])
-def test_each_spelling_of_a_corporation_number_is_read(rows: Connection, written: str) -> None:
+def test_each_spelling_of_a_corporation_number_is_read(connection: Connection, written: str) -> None:
     """The program reads a corporation number as 13 digits, in whichever spelling the shop has written it."""
-    assert insert_order(rows, corporation=written).corporation_number == CORPORATION_NUMBER
+    assert insert_order(connection, corporation=written).corporation_number == CORPORATION_NUMBER
 
 
 @pytest.mark.parametrize("written", [None, ""])
-def test_an_order_without_a_corporation_has_none(rows: Connection, written: str | None) -> None:
+def test_an_order_without_a_corporation_has_none(connection: Connection, written: str | None) -> None:
     """The corporation of an order is None if its corporation number is missing or empty."""
-    assert insert_order(rows, corporation=written).corporation_number is None
+    assert insert_order(connection, corporation=written).corporation_number is None
 
 
-def test_a_write_on_an_old_order_state_is_refused(rows: Connection) -> None:
+def test_a_write_on_an_old_order_state_is_refused(connection: Connection) -> None:
     """The shop changes the state of an order without raising the version. A later write of the program that has read
     the former state fails with StaleRow."""
-    seen = insert_order(rows)
-    change_state_as_shop(rows, seen, "cancelled")
+    seen = insert_order(connection)
+    change_state_as_shop(connection, seen, "cancelled")
     with pytest.raises(orders.StaleRow):
-        orders.change_order(rows, seen, NOW, status=OrderState.PAID)
-    now = orders.find(rows, seen.id)
+        orders.change_order(connection, seen, NOW, status=OrderState.PAID)
+    now = orders.find(connection, seen.id)
     assert now is not None
     assert (now.state, now.version) == (OrderState.CANCELLED, seen.version)
     with pytest.raises(ForbiddenTransition):
-        orders.change_order(rows, now, NOW, status=OrderState.PAID)
+        orders.change_order(connection, now, NOW, status=OrderState.PAID)
 
 
-def test_a_payment_moves_its_order_along_the_transitions(rows: Connection) -> None:
+def test_a_payment_moves_its_order_along_the_transitions(connection: Connection) -> None:
     """A payment changes the state of its order along the transition table and stores the order's next step (work). A
     write by a caller with an older version raises StaleRow."""
-    seen = insert_order(rows)
+    seen = insert_order(connection)
     work = Work(WorkState.NEEDS_REVIEW, reason="paid_twice")
-    orders.change_order(rows, seen, NOW, status=OrderState.PAID, **orders.make_work_values(work))
-    now = orders.find(rows, seen.id)
+    orders.change_order(connection, seen, NOW, status=OrderState.PAID, **orders.make_work_values(work))
+    now = orders.find(connection, seen.id)
     assert now is not None
     assert (now.state, now.work, now.version) == (OrderState.PAID, work, seen.version + 1)
     with pytest.raises(orders.StaleRow):
-        orders.change_order(rows, seen, NOW, status=OrderState.PAID)
+        orders.change_order(connection, seen, NOW, status=OrderState.PAID)
 
 
 @pytest.mark.parametrize("word", ["on hold", "PAID", ""])
-def test_an_unknown_state_of_the_shop_stays(rows: Connection, word: str) -> None:
+def test_an_unknown_state_of_the_shop_stays(connection: Connection, word: str) -> None:
     """An order with a state that the program doesn't know waits for a person, and the program refuses to change that
     state.
     """
-    seen = insert_order(rows)
-    change_state_as_shop(rows, seen, word)
-    now = orders.find(rows, seen.id)
+    seen = insert_order(connection)
+    change_state_as_shop(connection, seen, word)
+    now = orders.find(connection, seen.id)
     assert now is not None
     assert now.work == Work(WorkState.NEEDS_REVIEW, reason=orders.UNREADABLE_STATE_REASON)
     with pytest.raises(orders.StaleRow):
-        orders.change_order(rows, now, NOW, status=OrderState.PAID)
+        orders.change_order(connection, now, NOW, status=OrderState.PAID)
 
 
 @pytest.mark.parametrize("column", ["merch_txn_id", "total_amount", "currency", "corporation_number"])
-def test_ordered_facts_of_an_order_cannot_change(rows: Connection, column: str) -> None:
+def test_ordered_facts_of_an_order_cannot_change(connection: Connection, column: str) -> None:
     """The program refuses to change the number, the amount, the currency and the corporation of an order."""
     with pytest.raises(ForbiddenTransition):
-        orders.change_order(rows, insert_order(rows), NOW, **{column: 1})
+        orders.change_order(connection, insert_order(connection), NOW, **{column: 1})

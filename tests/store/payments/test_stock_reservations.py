@@ -14,7 +14,7 @@ from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 from tests.support.places import Place
 
-FIVE_MINUTES_AFTER = NOW + timedelta(minutes=5)
+FIVE_MINUTES_LATER = NOW + timedelta(minutes=5)
 HELD, RELEASED, USED = StockState.HELD, StockState.RELEASED, StockState.USED
 
 
@@ -38,7 +38,7 @@ def test_open_reservations_of_an_order_are_released_once(place: Place, databases
             ("cups", 6),
         ]
     assert database.write(lambda tx: stock.release_reservations(tx.conn, 1, NOW)) == 2
-    assert database.write(lambda tx: stock.release_reservations(tx.conn, 1, FIVE_MINUTES_AFTER)) == 0
+    assert database.write(lambda tx: stock.release_reservations(tx.conn, 1, FIVE_MINUTES_LATER)) == 0
     with database.read() as conn:
         assert stock.list_held_reservations(conn, 1) == ()
         assert [one.state for one in stock.find_by_order(conn, 1)] == [RELEASED, RELEASED, USED]

@@ -40,7 +40,7 @@ from tests.store.queues import test_queues as plain
 from tests.store.queues.test_queues import NOW, each_queue, with_and_without_lapsed
 from tests.support.places import Engine, open_empty_place_anywhere
 
-TWO_DAYS_AFTER = NOW + timedelta(days=2)
+TWO_DAYS_LATER = NOW + timedelta(days=2)
 OWNER_BY_KIND_AND_ID = {
     "payment": {1: "op-a", 3: "op-b", 30: "op-a"},
     "refund": {7: "op-b"},
@@ -93,10 +93,10 @@ def _change_columns(opened: Database) -> None:
         tx.conn.execute(update(checks).where(checks.c.id % 2 == 0).values(client_id=2))
         for table in (p, r):  # answers just old enough, and just young enough, for each of the two limits
             for rest, age in enumerate((timedelta(minutes=14), timedelta(minutes=16), timedelta(hours=25))):
-                at = convert_to_naive_utc(TWO_DAYS_AFTER - age)
+                at = convert_to_naive_utc(TWO_DAYS_LATER - age)
                 tx.conn.execute(update(table).where(table.c.id % 4 == rest).values(told_at=at))
         for rest, days in enumerate((1, 2, 3)):
-            at = convert_to_naive_utc(TWO_DAYS_AFTER - timedelta(days=days))
+            at = convert_to_naive_utc(TWO_DAYS_LATER - timedelta(days=days))
             tx.conn.execute(update(p).where(p.c.id % 3 == rest).values(paid_at=at))
 
 
@@ -122,7 +122,7 @@ def _find_unknown_refund(conn: Connection, *payment_ids: int) -> Refund | None:
 
 
 def _make_choice(chosen: RecordFilter, order: QueueSortOrder = DEFAULT_SORT_ORDER) -> QueueChoice:
-    return QueueChoice(chosen, order, TWO_DAYS_AFTER, OWNER_BY_KIND_AND_ID)
+    return QueueChoice(chosen, order, TWO_DAYS_LATER, OWNER_BY_KIND_AND_ID)
 
 
 def _read_all_pages(
@@ -193,7 +193,7 @@ def _check_filters(
                 one
                 for one in whole
                 if matches_filter(
-                    one, chosen, TWO_DAYS_AFTER, OWNER_BY_KIND_AND_ID.get(plain.get_kind(one), {}).get(one.id)
+                    one, chosen, TWO_DAYS_LATER, OWNER_BY_KIND_AND_ID.get(plain.get_kind(one), {}).get(one.id)
                 )
             ]
             found = _read_all_pages(conn, name, lapsed, _make_choice(chosen), page_size(turn))
@@ -234,7 +234,9 @@ def test_a_sorted_queue_has_each_record_once_and_in_order(
 ) -> None:
     """With each sort column, in both directions, a queue returns each record once and in order."""
     turns = [turn for turn in range(len(SortColumn)) if _is_in_turn(turn, name, lapsed, database)]
-    _check_orders(database, name, lapsed, turns, lambda turn, small: _choose_page_size(turn, name, lapsed, small))
+    _check_sort_orders(
+        database, name, lapsed, turns, lambda turn, small: _choose_page_size(turn, name, lapsed, small)
+    )
 
 
 @pytest.mark.soak
@@ -242,10 +244,10 @@ def test_a_sorted_queue_has_each_record_once_and_in_order(
 @each_sorted_queue
 def test_a_sorted_queue_is_complete_in_small_pages(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
     """With each sort column, in both directions, a queue in small pages returns each record once and in order."""
-    _check_orders(database, name, lapsed, range(len(SortColumn)), lambda _turn, small: small)
+    _check_sort_orders(database, name, lapsed, range(len(SortColumn)), lambda _turn, small: small)
 
 
-def _check_orders(
+def _check_sort_orders(
     database: Database,
     name: str,
     lapsed: queues.LapsedIds,

@@ -277,7 +277,7 @@ def belongs_to_queue(record: QueuedRecord, name: str) -> bool:
     compare them with the SQL.
     """
     if name == "disagree":
-        return record.id in DISAGREEING_IDS_BY_KIND[get_kind(record)] and record.work.reason != "lapsed"
+        return record.id in DISAGREEING_IDS_BY_KIND[get_record_kind(record)] and record.work.reason != "lapsed"
     if name == "review":
         return record.work.state.value == "needs_review" and record.work.reason != "state_unreadable"
     if isinstance(record, Order):
@@ -289,7 +289,7 @@ def belongs_to_queue(record: QueuedRecord, name: str) -> bool:
     return name in CHECK_RULE_BY_QUEUE and CHECK_RULE_BY_QUEUE[name](record)
 
 
-def get_kind(record: QueuedRecord) -> str:
+def get_record_kind(record: QueuedRecord) -> str:
     return {Order: "order", Payment: "payment", Refund: "refund", CreditCheck: "credit-check"}[type(record)]
 
 
@@ -300,7 +300,9 @@ def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, laps
     stored work state, and then by age over all kinds, with unknown ages first."""
     with database.read() as conn:
         wanted = {
-            (get_kind(one), one.id): one for one in iterate_all_records(conn, lapsed) if belongs_to_queue(one, name)
+            (get_record_kind(one), one.id): one
+            for one in iterate_all_records(conn, lapsed)
+            if belongs_to_queue(one, name)
         }
         assert wanted, "a queue without rows shows nothing"
         for limit in (1, 3, 7, 1_000):

@@ -21,7 +21,7 @@ from tests.store.money_rows import (
     insert_begun_payment,
     insert_paid_payment,
     insert_requested_refund,
-    move_refund_to,
+    move_refund_to_state,
     reread_refund,
 )
 
@@ -38,40 +38,45 @@ def find_order(conn: Connection, order_id: int) -> Order:
     return order
 
 
-def test_a_number_finds_its_orders_payments_and_refunds_once(rows: Connection) -> None:
+def test_a_number_finds_its_orders_payments_and_refunds_once(connection: Connection) -> None:
     """The search returns the orders of a corporation number, the payments of the number or of these orders, and the
     refunds of these payments. Each record is returned once, and the newest is first."""
-    one, empty = insert_order(rows, "ORD-1", CORPORATION_NUMBER), insert_order(rows, "ORD-2", "７123-456789012")
-    foreign = insert_order(rows, "ORD-3")
-    through_order = insert_paid_payment(rows, "P-1", order_id=one)
-    both = insert_paid_payment(rows, "P-2", order_id=one, corporation_number=CORPORATION_NUMBER)
-    own = insert_paid_payment(rows, "P-3", corporation_number=CORPORATION_NUMBER)
-    of_foreign_order = insert_paid_payment(rows, "P-4", order_id=foreign, corporation_number=CORPORATION_NUMBER)
-    insert_paid_payment(rows, "P-5", order_id=foreign)
-    insert_paid_payment(rows, "P-6", corporation_number=OTHER_NUMBER)
-    given_back = [insert_requested_refund(rows, payment) for payment in (through_order, both, of_foreign_order)]
+    one, empty = (
+        insert_order(connection, "ORD-1", CORPORATION_NUMBER),
+        insert_order(connection, "ORD-2", "７123-456789012"),
+    )
+    foreign = insert_order(connection, "ORD-3")
+    through_order = insert_paid_payment(connection, "P-1", order_id=one)
+    both = insert_paid_payment(connection, "P-2", order_id=one, corporation_number=CORPORATION_NUMBER)
+    own = insert_paid_payment(connection, "P-3", corporation_number=CORPORATION_NUMBER)
+    of_foreign_order = insert_paid_payment(connection, "P-4", order_id=foreign, corporation_number=CORPORATION_NUMBER)
+    insert_paid_payment(connection, "P-5", order_id=foreign)
+    insert_paid_payment(connection, "P-6", corporation_number=OTHER_NUMBER)
+    given_back = [insert_requested_refund(connection, payment) for payment in (through_order, both, of_foreign_order)]
     for name, role in (("lead-c", "approver"), ("aud-e", "auditor"), ("lead-b", "approver")):
-        insert_person(rows, Person(name, frozenset({role}), may_buy=False))
-        refunds.insert_vote(rows, given_back[1].id, name, NOW)
-    insert_requested_refund(rows, insert_paid_payment(rows, "P-7"))
-    found = money_by_corporation.list_records_of_number(rows, CORPORATION_NUMBER)
-    assert found.orders == (find_order(rows, empty), find_order(rows, one))
+        insert_person(connection, Person(name, frozenset({role}), may_buy=False))
+        refunds.insert_vote(connection, given_back[1].id, name, NOW)
+    insert_requested_refund(connection, insert_paid_payment(connection, "P-7"))
+    found = money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER)
+    assert found.orders == (find_order(connection, empty), find_order(connection, one))
     assert found.orders[1].payment_ids == (through_order.id, both.id)
     assert found.payments == (of_foreign_order, own, both, through_order)
-    assert found.refunds == tuple(reread_refund(rows, refund.id) for refund in reversed(given_back))
+    assert found.refunds == tuple(reread_refund(connection, refund.id) for refund in reversed(given_back))
     assert found.refunds[1].checkers == ("lead-c", "lead-b")  # aud-e is no approver any more
-    assert money_by_corporation.list_records_of_number(rows, "5000000000000") == RecordsOfNumber()
+    assert money_by_corporation.list_records_of_number(connection, "5000000000000") == RecordsOfNumber()
 
 
-def test_lapsed_calls_are_shown_as_unknown(rows: Connection) -> None:
+def test_lapsed_calls_are_shown_as_unknown(connection: Connection) -> None:
     """A lapsed call that moves money makes its own record unknown. Other records, and records whose lapsed call moves
     no money, stay known.
     """
-    payment = insert_begun_payment(rows, "P-1", corporation_number=CORPORATION_NUMBER)
-    sound = insert_begun_payment(rows, "P-2", corporation_number=CORPORATION_NUMBER)
-    refund = move_refund_to(
-        rows,
-        insert_requested_refund(rows, insert_paid_payment(rows, "P-3", corporation_number=CORPORATION_NUMBER)),
+    payment = insert_begun_payment(connection, "P-1", corporation_number=CORPORATION_NUMBER)
+    sound = insert_begun_payment(connection, "P-2", corporation_number=CORPORATION_NUMBER)
+    refund = move_refund_to_state(
+        connection,
+        insert_requested_refund(
+            connection, insert_paid_payment(connection, "P-3", corporation_number=CORPORATION_NUMBER)
+        ),
         RefundState.SUBMITTING,
     )
     calls = [
@@ -82,62 +87,62 @@ def test_lapsed_calls_are_shown_as_unknown(rows: Connection) -> None:
         make_operation_row(refund.id, "refund.submit", "calling")
         | {"subject_kind": "refund", "id": "c", "idempotency_key": "c"},
     ]
-    rows.execute(insert(operations), calls)
-    found = money_by_corporation.list_records_of_number(rows, CORPORATION_NUMBER)
+    connection.execute(insert(operations), calls)
+    found = money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER)
     assert [(one.merchant_payment_id, one.certainty.value) for one in found.payments] == [
         ("P-3", "known"),
         ("P-2", "known"),
         ("P-1", "unknown"),
     ]
-    assert found.payments[2] == payments.find(rows, payment.id, frozenset({payment.id}))
-    assert found.refunds == (refunds.find(rows, refund.id, frozenset({refund.id})),)
+    assert found.payments[2] == payments.find(connection, payment.id, frozenset({payment.id}))
+    assert found.refunds == (refunds.find(connection, refund.id, frozenset({refund.id})),)
 
 
 @pytest.mark.parametrize("kind", ["order", "payment", "payment of an order"])
-def test_one_read_reports_the_existence_of_other_records(rows: Connection, kind: str) -> None:
+def test_one_read_reports_the_existence_of_other_records(connection: Connection, kind: str) -> None:
     """One query tells whether a corporation has records other than credit checks. If it has none, no further query is
     sent.
     """
     assert (
         joined_reads.search_corporation_number(
-            rows, CORPORATION_NUMBER, None, includes_unlisted_names=False
+            connection, CORPORATION_NUMBER, None, includes_unlisted_names=False
         ).has_orders_or_payments
         is False
     )
     if kind == "payment":
-        insert_paid_payment(rows, corporation_number=CORPORATION_NUMBER)
+        insert_paid_payment(connection, corporation_number=CORPORATION_NUMBER)
     else:
-        order_id = insert_order(rows, "ORD-1", CORPORATION_NUMBER)
+        order_id = insert_order(connection, "ORD-1", CORPORATION_NUMBER)
         if kind != "order":
-            insert_paid_payment(rows, order_id=order_id)
+            insert_paid_payment(connection, order_id=order_id)
     assert (
         joined_reads.search_corporation_number(
-            rows, CORPORATION_NUMBER, None, includes_unlisted_names=False
+            connection, CORPORATION_NUMBER, None, includes_unlisted_names=False
         ).has_orders_or_payments
         is True
     )
     assert (
         joined_reads.search_corporation_number(
-            rows, OTHER_NUMBER, None, includes_unlisted_names=False
+            connection, OTHER_NUMBER, None, includes_unlisted_names=False
         ).has_orders_or_payments
         is False
     )
-    assert money_by_corporation.list_records_of_number(rows, CORPORATION_NUMBER) != RecordsOfNumber()
+    assert money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER) != RecordsOfNumber()
 
 
-def test_a_search_by_corporation_is_one_statement(rows: Connection) -> None:
+def test_a_search_by_corporation_is_one_statement(connection: Connection) -> None:
     """The search sends one SQL statement, however many records it finds. If a refund has votes, it sends a second
     statement that reads whether the votes count."""
-    payment = insert_paid_payment(rows, order_id=insert_order(rows, "ORD-1", CORPORATION_NUMBER))
-    refund = insert_requested_refund(rows, payment)
+    payment = insert_paid_payment(connection, order_id=insert_order(connection, "ORD-1", CORPORATION_NUMBER))
+    refund = insert_requested_refund(connection, payment)
     heard: list[str] = []
-    event.listen(rows, "before_cursor_execute", lambda _conn, _cursor, sql, *_: heard.append(sql))
-    found = money_by_corporation.list_records_of_number(rows, CORPORATION_NUMBER)
+    event.listen(connection, "before_cursor_execute", lambda _conn, _cursor, sql, *_: heard.append(sql))
+    found = money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER)
     assert (len(found.orders), len(found.payments), len(found.refunds), len(heard)) == (1, 1, 1, 1)
-    insert_person(rows, Person("lead-b", frozenset({"approver"}), may_buy=False))
-    refunds.insert_vote(rows, refund.id, "lead-b", NOW)
+    insert_person(connection, Person("lead-b", frozenset({"approver"}), may_buy=False))
+    refunds.insert_vote(connection, refund.id, "lead-b", NOW)
     heard.clear()
-    money_by_corporation.list_records_of_number(rows, CORPORATION_NUMBER)
+    money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER)
     assert len(heard) == 2
 
 
@@ -152,44 +157,46 @@ def test_a_search_by_corporation_is_one_statement(rows: Connection) -> None:
         ("RD-1", []), ("ORD-11", []), ("%", []), ("P_1", []), ("架空花", []),
     ],
 )  # fmt: skip
-def test_records_are_found_by_the_beginning_of_an_identifier(rows: Connection, typed: str, kinds: list[str]) -> None:
+def test_records_are_found_by_the_beginning_of_an_identifier(
+    connection: Connection, typed: str, kinds: list[str]
+) -> None:
     """Records are found by the beginning of an order number, of a payment id of the merchant or the provider, of a
     payer, or of a refund key. The text may be in full width, in small letters, or with another kind of dash. Wildcard
     characters count as ordinary characters.
     """
-    insert_order(rows, "ORD-1")
-    other = insert_order(rows, "ORD-2")
-    rows.execute(text("UPDATE orders SET atom_txn_id = '11000000417303' WHERE id = :id"), {"id": other})
-    insert_order(rows, "ORD-2026-7")
-    payment = insert_paid_payment(rows, "P-1", provider_payment_id="04217", payer="架空太郎")
-    refund = move_refund_to(rows, insert_requested_refund(rows, payment), RefundState.APPROVED)
-    refunds.change_refund(rows, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
-    rows.execute(text("UPDATE refunds SET refund_txn_id = 'GR-77' WHERE id = :id"), {"id": refund.id})
-    found = beginnings.find_ids_by_prefix(rows, typed, 10)
+    insert_order(connection, "ORD-1")
+    other = insert_order(connection, "ORD-2")
+    connection.execute(text("UPDATE orders SET atom_txn_id = '11000000417303' WHERE id = :id"), {"id": other})
+    insert_order(connection, "ORD-2026-7")
+    payment = insert_paid_payment(connection, "P-1", provider_payment_id="04217", payer="架空太郎")
+    refund = move_refund_to_state(connection, insert_requested_refund(connection, payment), RefundState.APPROVED)
+    refunds.change_refund(connection, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
+    connection.execute(text("UPDATE refunds SET refund_txn_id = 'GR-77' WHERE id = :id"), {"id": refund.id})
+    found = beginnings.find_ids_by_prefix(connection, typed, 10)
     assert [kind for kind in ("order", "payment", "refund") for _ in found[kind]] == kinds
 
 
-def test_a_search_by_name_returns_at_most_the_requested_number(rows: Connection) -> None:
+def test_a_search_by_name_returns_at_most_the_requested_number(connection: Connection) -> None:
     """The search by name returns at most the requested number of records for each searched column."""
-    ids = [insert_order(rows, f"ORD-{i}") for i in range(5)]
+    ids = [insert_order(connection, f"ORD-{i}") for i in range(5)]
     payments_found = {
-        insert_paid_payment(rows, "ORD-0", order_id=ids[0]).id,
-        insert_begun_payment(rows, "ORD-1", provider="atom").id,
+        insert_paid_payment(connection, "ORD-0", order_id=ids[0]).id,
+        insert_begun_payment(connection, "ORD-1", provider="atom").id,
     }
-    found = beginnings.find_ids_by_prefix(rows, "ORD-", 3)
+    found = beginnings.find_ids_by_prefix(connection, "ORD-", 3)
     assert (found["order"], found["payment"]) == (set(ids[:3]), payments_found)
 
 
-def test_a_record_matches_exactly_only_by_a_whole_name(rows: Connection) -> None:
+def test_a_record_matches_exactly_only_by_a_whole_name(connection: Connection) -> None:
     """A record is an exact match if the searched text equals one of its whole names. The beginning of a name is no
     exact match.
     """
-    payment = insert_paid_payment(rows, "P-1", provider_payment_id="04217", payer="架空太郎")
-    order = find_order(rows, insert_order(rows, "ORD-1"))
+    payment = insert_paid_payment(connection, "P-1", provider_payment_id="04217", payer="架空太郎")
+    order = find_order(connection, insert_order(connection, "ORD-1"))
     assert all(beginnings.is_exact_match(payment, name) for name in ("P-1", "Ｐ-１", "pー1", "04217", "架空太郎"))
     assert not any(beginnings.is_exact_match(payment, name) for name in ("P-", "0421", "架空", ""))
     assert beginnings.is_exact_match(order, "ORD-1")
-    refund = insert_requested_refund(rows, payment)
+    refund = insert_requested_refund(connection, payment)
     assert not beginnings.is_exact_match(refund, "P-1")
     assert all(beginnings.is_exact_match(refund, f"{name}{refund.id}") for name in ("R-", "ｒー", "r ", "R"))
     assert not beginnings.is_exact_match(refund, f"R-{refund.id}0")

@@ -13,7 +13,7 @@ WHOLE_FILE_NAME = "00_zenkoku_all_20251031"
 """Name of a whole file of 2025-10-31, which is a Friday."""
 
 
-def make_number(index: int) -> str:
+def make_corporation_number(index: int) -> str:
     """Return the corporation number of the invented corporation with this index."""
     base = f"{990_000_000_000 + index}"
     return compute_check_digit(base) + base
@@ -25,7 +25,7 @@ def make_row(index: int, **fields: str) -> list[str]:
     """
     values = {
         "sequence_number": str(index + 1),
-        "corporate_number": make_number(index),
+        "corporate_number": make_corporation_number(index),
         "process": "01",
         "correct": "0",
         "update_date": "2025-10-01",

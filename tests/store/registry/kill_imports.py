@@ -20,10 +20,10 @@ from console.store.registry import import_whole, source_file
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_reading
-from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_corporation_number, make_row, write_file
 
 WATCHED_FILES = ("import_whole.py", "import_difference.py", "import_files.py", "registry_file.py", "progress.py")
-DRAWN_KILL_COUNT = 40
+RANDOM_KILL_COUNT = 40
 NEXT_WHOLE_FILE_NAME, DIFFERENCE_FILE_NAME = "00_zenkoku_all_20251128", "diff_20251201"
 Tracer = Callable[[FrameType, str, Any], Any]
 
@@ -33,7 +33,7 @@ def main(scenario: str, folder: Path, kill_every: int) -> int:
     base, names = prepare_registry(scenario, folder)
     restore_registry(base, registry)
     lines = count_lines(registry, folder, names)
-    later = random.Random(1).sample(range(lines), DRAWN_KILL_COUNT // kill_every)
+    later = random.Random(1).sample(range(lines), RANDOM_KILL_COUNT // kill_every)
     deaths, is_first = 0, True
     for tracer in (
         *(make_new_line_killer(index) for index in range(0, 10_000, kill_every)),
@@ -80,15 +80,19 @@ def check_registry(registry: Path, folder: Path, names: list[str]) -> None:
     import to its end, and check that a reader that was open all the time returns the new values."""
     reader = open_registry(registry)
     assert reader is not None
-    is_done = reader.find(make_number(21)) is not None
+    is_done = reader.find(make_corporation_number(21)) is not None
     check_row_count(reader.read_status().rows, is_done)
     check_integrity(registry)
     if not is_done or len(names) > 1:
         import_files(registry, folder, names)
     check_row_count(reader.read_status().rows, True)
-    renamed = reader.find(make_number(0))
+    renamed = reader.find(make_corporation_number(0))
     assert renamed is not None
-    assert (renamed.name, reader.find(make_number(1)), reader.find(make_number(21)) is None) == (
+    assert (
+        renamed.name,
+        reader.find(make_corporation_number(1)),
+        reader.find(make_corporation_number(21)) is None,
+    ) == (
         "新商号",
         None,
         False,

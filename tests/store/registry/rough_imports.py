@@ -35,8 +35,8 @@ from tests.store.registry.kill_imports import (
 
 SCENARIO_NAMES = ("whole", "difference")
 PROCESS_COUNT = 4
-DONE_STATUS, REFUSED_STATUS = 0, 3
-_CHILD_ENDED = {signal.SIGCHLD}
+DONE_EXIT_STATUS, REFUSED_EXIT_STATUS = 0, 3
+_CHILD_ENDED_SIGNALS = {signal.SIGCHLD}
 
 
 class RegistryUnderImport:
@@ -64,9 +64,9 @@ class RegistryUnderImport:
             try:
                 before_import()
                 import_files(self.registry, self.folder, self.names)
-                status = DONE_STATUS
+                status = DONE_EXIT_STATUS
             except ConsoleError as refusal:
-                status = REFUSED_STATUS if refusal.code in expected else 1
+                status = REFUSED_EXIT_STATUS if refusal.code in expected else 1
                 if status == 1:
                     print(refusal.code, dict(refusal.detail), file=sys.stderr)
             finally:
@@ -81,7 +81,7 @@ def kill_imports(registry: RegistryUnderImport, count: int) -> int:
     """Kill imports with SIGKILL after random times. Every second import that continues a killed one is killed too.
     Return the number of killed imports.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, _CHILD_ENDED)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _CHILD_ENDED_SIGNALS)
     took = {}
     for scenario in SCENARIO_NAMES:
         registry.begin_scenario(scenario)
@@ -112,7 +112,7 @@ def fetch_while_publishing(registry: RegistryUnderImport, count: int) -> int:
     each kill the desk's registry must be complete, and the next publication and the next fetch must succeed. Return
     the number of killed processes.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, _CHILD_ENDED)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _CHILD_ENDED_SIGNALS)
     distribution.PART_BYTES = 4096
     killed = 0
     while killed < count:
@@ -159,7 +159,7 @@ def _fork(act: Callable[[], object]) -> int:
         status = 1
         try:
             act()
-            status = DONE_STATUS
+            status = DONE_EXIT_STATUS
         finally:
             os._exit(status)
     return child
@@ -175,13 +175,13 @@ def _read_registry_status(folder: Path) -> RegistryStatus:
 
 def _kill_child_after(child: int, seconds: float) -> bool:
     """Kill the child process after `seconds` seconds. Return False if the child ended before that."""
-    signal.sigtimedwait(_CHILD_ENDED, seconds)
+    signal.sigtimedwait(_CHILD_ENDED_SIGNALS, seconds)
     with suppress(ProcessLookupError):
         os.kill(child, signal.SIGKILL)
     status = os.waitpid(child, 0)[1]
-    while signal.sigtimedwait(_CHILD_ENDED, 0) is not None:
+    while signal.sigtimedwait(_CHILD_ENDED_SIGNALS, 0) is not None:
         pass
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) in (DONE_STATUS, REFUSED_STATUS), status
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) in (DONE_EXIT_STATUS, REFUSED_EXIT_STATUS), status
     return os.WIFSIGNALED(status)
 
 
@@ -200,8 +200,8 @@ def import_at_once(registry: RegistryUnderImport, count: int) -> int:
         statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         os.close(reading)
         os.close(writing)
-        assert {DONE_STATUS} <= set(statuses) <= {DONE_STATUS, REFUSED_STATUS}, statuses
-        refused += statuses.count(REFUSED_STATUS)
+        assert {DONE_EXIT_STATUS} <= set(statuses) <= {DONE_EXIT_STATUS, REFUSED_EXIT_STATUS}, statuses
+        refused += statuses.count(REFUSED_EXIT_STATUS)
         registry.check_registry()
     return refused
 
@@ -217,8 +217,8 @@ def import_with_size_limits(registry: RegistryUnderImport, count: int) -> int:
         limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (most, most))
         child = registry.fork_import(ErrorCode.STORAGE_FULL, before_import=limit)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        assert status in (DONE_STATUS, REFUSED_STATUS), (status, most)
-        refused += status == REFUSED_STATUS
+        assert status in (DONE_EXIT_STATUS, REFUSED_EXIT_STATUS), (status, most)
+        refused += status == REFUSED_EXIT_STATUS
         registry.check_registry()
     return refused
 
@@ -234,9 +234,9 @@ def import_on_full_disk(registry: RegistryUnderImport, count: int) -> int:
         free = os.statvfs(registry.folder).f_bavail * os.statvfs(registry.folder).f_frsize
         ballast.write_bytes(bytes(max(0, free - room)))
         status = os.waitstatus_to_exitcode(os.waitpid(registry.fork_import(ErrorCode.STORAGE_FULL), 0)[1])
-        assert status in (DONE_STATUS, REFUSED_STATUS), (status, room)
+        assert status in (DONE_EXIT_STATUS, REFUSED_EXIT_STATUS), (status, room)
         ballast.unlink()
-        refused += status == REFUSED_STATUS
+        refused += status == REFUSED_EXIT_STATUS
         registry.check_registry()
     return refused
 

@@ -19,7 +19,14 @@ from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.source_file import MAX_DIRECTORY_BYTES, open_source
 from console.wording.sentences import catalogue
-from tests.store.registry.files import WHOLE_FILE_NAME, make_csv_text, make_number, make_row, write_file, write_zip
+from tests.store.registry.files import (
+    WHOLE_FILE_NAME,
+    make_corporation_number,
+    make_csv_text,
+    make_row,
+    write_file,
+    write_zip,
+)
 
 INVALID_NUMBER_PROBLEM = P.INVALID_CORPORATION_NUMBER
 
@@ -33,7 +40,7 @@ WIDE_DIGITS = {0x30 + digit: 0xFF10 + digit for digit in range(10)}
 
 
 def make_wrong_number() -> str:
-    right = make_number(2)
+    right = make_corporation_number(2)
     return f"{(int(right[0]) % 9) + 1}{right[1:]}"
 
 
@@ -42,9 +49,11 @@ BAD_ROWS: dict[str, tuple[list[str], P, str]] = {
     "31 fields": ([*make_row(2), ""], P.WRONG_FIELD_COUNT, ""),
     "no fields": ([], P.WRONG_FIELD_COUNT, ""),
     "check digit": (make_row(2, corporate_number=make_wrong_number()), INVALID_NUMBER_PROBLEM, "corporateNumber"),
-    "12 digits": (make_row(2, corporate_number=make_number(2)[1:]), INVALID_NUMBER_PROBLEM, "corporateNumber"),
+    "12 digits": (
+        make_row(2, corporate_number=make_corporation_number(2)[1:]), INVALID_NUMBER_PROBLEM, "corporateNumber",
+    ),
     "wide digits": (
-        make_row(2, corporate_number=make_number(2).translate(WIDE_DIGITS)), INVALID_NUMBER_PROBLEM,
+        make_row(2, corporate_number=make_corporation_number(2).translate(WIDE_DIGITS)), INVALID_NUMBER_PROBLEM,
         "corporateNumber",
     ),
     "no number": (make_row(2, corporate_number=""), INVALID_NUMBER_PROBLEM, "corporateNumber"),
@@ -239,7 +248,7 @@ def check_import_refused(registry: Path, path: Path) -> ConsoleError:
     before, files = reader.read_status(), sorted(registry.glob("2*/*"))
     with pytest.raises(ConsoleError) as caught:
         import_registry_files(registry, [path])
-    assert (reader.read_status(), reader.find(make_number(0)) is not None) == (before, True)
+    assert (reader.read_status(), reader.find(make_corporation_number(0)) is not None) == (before, True)
     assert [file for file in sorted(registry.glob("2*/*")) if file in files] == files
     reader.close()
     error = caught.value
@@ -294,7 +303,7 @@ def test_a_file_replaced_after_its_check_is_refused(registry_in_use: Path, tmp_p
     reader = open_registry(registry_in_use)
     assert reader is not None
     assert "別物" not in {
-        found.name for found in reader.find_many([make_number(index) for index in range(4)]).values()
+        found.name for found in reader.find_many([make_corporation_number(index) for index in range(4)]).values()
     }
     reader.close()
 
@@ -320,10 +329,10 @@ def test_longest_texts_and_special_characters_are_imported(tmp_path: Path) -> No
     import_registry_files(registry, [write_file(tmp_path, FILE_NAME, rows, "cp932")])
     reader = open_registry(registry)
     assert reader is not None
-    found = reader.find_many([make_number(0), make_number(1)])
-    assert [len(found[make_number(0)].name), found[make_number(1)].name, found[make_number(1)].change_cause] == [
-        150, "表ソ能十貼暴予", 'a,b"c',
-    ]  # fmt: skip
+    first_number, second_number = make_corporation_number(0), make_corporation_number(1)
+    found = reader.find_many([first_number, second_number])
+    second = found[second_number]
+    assert [len(found[first_number].name), second.name, second.change_cause] == [150, "表ソ能十貼暴予", 'a,b"c']
     reader.close()
 
 

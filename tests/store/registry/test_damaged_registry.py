@@ -16,7 +16,7 @@ from console.store.registry.distribution import fetch_registry, publish_registry
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import find_registry_file
-from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_corporation_number, make_row, write_file
 
 REGISTRY_ROWS = [make_row(index) for index in range(200)]
 DIFFERENCE_FILE_NAME = "diff_20251104"
@@ -28,7 +28,7 @@ def _find_file_in_use(registry: Path) -> Path:
     return file
 
 
-def _make_name_writer(content: bytes) -> Callable[[Path], object]:
+def _make_current_file_writer(content: bytes) -> Callable[[Path], object]:
     return lambda registry: (registry / "current").write_bytes(content)
 
 
@@ -58,11 +58,11 @@ DAMAGE_BY_NAME: dict[str, Callable[[Path], object]] = {
     "no file": lambda registry: _find_file_in_use(registry).unlink(),
     "no facts": _make_table_dropper("facts"),
     "no source files": _make_table_dropper("files"),
-    "empty name": _make_name_writer(b""),
-    "zeros for a name": _make_name_writer(b"\0" * 17),
-    "no ASCII": _make_name_writer(b"\xff\xfe"),
-    "another folder": _make_name_writer(b"../../elsewhere"),
-    "a long name": _make_name_writer(b"1" * 5000),
+    "empty name": _make_current_file_writer(b""),
+    "zeros for a name": _make_current_file_writer(b"\0" * 17),
+    "no ASCII": _make_current_file_writer(b"\xff\xfe"),
+    "another folder": _make_current_file_writer(b"../../elsewhere"),
+    "a long name": _make_current_file_writer(b"1" * 5000),
 }
 
 
@@ -106,7 +106,7 @@ def test_whole_files_replace_a_damaged_registry(damaged_registry: Path, tmp_path
     reader = open_registry(damaged_registry)
     assert reader is not None
     with closing(reader):
-        assert reader.find(make_number(7)) is not None
+        assert reader.find(make_corporation_number(7)) is not None
     assert len([path for path in damaged_registry.iterdir() if path.is_dir()]) == 1
 
 
@@ -149,7 +149,7 @@ def test_an_unreadable_registry_folder_is_reported(tmp_path: Path) -> None:
         reader = open_registry(registry)
         assert reader is not None
         with pytest.raises(ConsoleError) as caught:
-            reader.find(make_number(1))
+            reader.find(make_corporation_number(1))
     finally:
         if is_root:
             os.seteuid(0)

@@ -12,7 +12,7 @@ from console.domain.registry.corporations import ChangedFact as F
 from console.domain.registry.corporations import ImportedFile, RegistryStatus
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader, open_registry
-from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_corporation_number, make_row, write_file
 
 OSAKA_FILE_NAME = "27_osaka_all_20251031"
 CLOSURE_FIELDS = {"process": "71", "close_date": "2025-11-01", "close_cause": "11"}
@@ -55,7 +55,7 @@ def test_a_difference_changes_the_results_of_open_readers(tmp_path: Path) -> Non
         make_row(0, process="11", name="昔の商号", latest="0"),
         make_row(0, process="11", name="新商号"),
         make_row(1, process="12", city_name="港区", street_number="芝１", city_code="103"),
-        make_row(2, **CLOSURE_FIELDS, successor_corporate_number=make_number(0)),
+        make_row(2, **CLOSURE_FIELDS, successor_corporate_number=make_corporation_number(0)),
         make_row(3, process="12", latest="0", name="古い訂正", correct="1"),
         make_row(4, process="22"),
         make_row(5, process="99"),
@@ -73,31 +73,45 @@ def test_a_difference_changes_the_results_of_open_readers(tmp_path: Path) -> Non
         [9, 14],
     )
     assert [file.is_difference for file in status.files] == [False, True]
-    found = reader.find_many([make_number(index) for index in range(22)])
-    assert [found[make_number(index)].name for index in (0, 3, 7, 8, 20)] == [
+    found = reader.find_many([make_corporation_number(index) for index in range(22)])
+    assert [found[make_corporation_number(index)].name for index in (0, 3, 7, 8, 20)] == [
         "新商号", "株式会社見本3", "夕方の商号", "株式会社見本8", "株式会社見本20",
     ]  # fmt: skip
-    assert (found[make_number(1)].address, found[make_number(1)].city_code) == ("東京都港区芝１", "103")
-    assert (found[make_number(6)].furigana, found[make_number(6)].is_hidden) == ("テイセイ", True)
-    assert {make_number(5), make_number(21)}.isdisjoint(found)
-    assert reader.read_successor_chain(make_number(2)) == (found[make_number(0)],)
+    assert (found[make_corporation_number(1)].address, found[make_corporation_number(1)].city_code) == (
+        "東京都港区芝１",
+        "103",
+    )
+    assert (found[make_corporation_number(6)].furigana, found[make_corporation_number(6)].is_hidden) == (
+        "テイセイ",
+        True,
+    )
+    assert {make_corporation_number(5), make_corporation_number(21)}.isdisjoint(found)
+    assert reader.read_successor_chain(make_corporation_number(2)) == (found[make_corporation_number(0)],)
     told = {change.corporation_number: change for change in reader.list_changes(date(2025, 11, 4))}
     assert {told_number: change.facts for told_number, change in told.items()} == {
-        make_number(20): {F.NEW}, make_number(0): {F.NAME}, make_number(1): {F.ADDRESS}, make_number(2): {F.CLOSED,
+        make_corporation_number(20): {F.NEW}, make_corporation_number(0): {F.NAME},
+        make_corporation_number(1): {F.ADDRESS}, make_corporation_number(2): {F.CLOSED,
         F.SUCCESSOR},
-        make_number(4): {F.REOPENED}, make_number(5): {F.DELETED}, make_number(7): {F.NAME},
+        make_corporation_number(4): {F.REOPENED}, make_corporation_number(5): {F.DELETED},
+        make_corporation_number(7): {F.NAME},
     }  # fmt: skip
-    assert [told[make_number(7)].before, told[make_number(7)].after] == [
-        told[make_number(7)].before, found[make_number(7)],
+    assert [told[make_corporation_number(7)].before, told[make_corporation_number(7)].after] == [
+        told[make_corporation_number(7)].before, found[make_corporation_number(7)],
     ]  # fmt: skip
-    renamed = told[make_number(7)].before
+    renamed = told[make_corporation_number(7)].before
     assert renamed is not None
-    assert (renamed.name, told[make_number(5)].after, told[make_number(20)].before) == ("株式会社見本7", None, None)
-    assert told[make_number(0)].day == date(2025, 11, 4)
+    assert (renamed.name, told[make_corporation_number(5)].after, told[make_corporation_number(20)].before) == (
+        "株式会社見本7",
+        None,
+        None,
+    )
+    assert told[make_corporation_number(0)].day == date(2025, 11, 4)
     assert [
         change.corporation_number
-        for change in reader.list_changes(date(2025, 11, 4), [make_number(4), "x", make_number(99)])
-    ] == [make_number(4)]
+        for change in reader.list_changes(
+            date(2025, 11, 4), [make_corporation_number(4), "x", make_corporation_number(99)]
+        )
+    ] == [make_corporation_number(4)]
     assert reader.list_changes(date(2025, 11, 5)) == ()
     reader.close()
 
@@ -171,7 +185,7 @@ def test_a_difference_after_a_holiday_is_imported(
     assert (status.registry_date, status.rows) == (day, rows)
     reader = open_reader(registry)
     assert reader.read_status() == status
-    assert len(reader.find_many([make_number(index) for index in range(60)])) == rows
+    assert len(reader.find_many([make_corporation_number(index) for index in range(60)])) == rows
     assert {path.name for path in registry.iterdir() if path.is_dir()} == {read_current_name(registry)}
     reader.close()
 
@@ -187,15 +201,17 @@ def test_changes_outlive_the_next_whole_and_are_deleted_after_three_months(files
     import_files(registry, files, WHOLE_FILE_NAME, "diff_20251104")
     import_files(registry, files, "00_zenkoku_all_20251128")
     reader = open_reader(registry)
-    assert [change.corporation_number for change in reader.list_changes(date(2025, 11, 1))] == [make_number(50)]
+    assert [change.corporation_number for change in reader.list_changes(date(2025, 11, 1))] == [
+        make_corporation_number(50)
+    ]
     write_file(tmp_path, "00_zenkoku_all_20260130", [make_row(0)])
     write_file(tmp_path, "diff_20260202", [make_row(1)])
     write_file(tmp_path, "diff_20260205", [make_row(2)])
     import_files(registry, tmp_path, "00_zenkoku_all_20260130")
     import_files(registry, tmp_path, "diff_20260202")
     assert [change.corporation_number for change in reader.list_changes(date(2025, 1, 1))] == [
-        make_number(50),
-        make_number(1),
+        make_corporation_number(50),
+        make_corporation_number(1),
     ]
     reader.close()
 
@@ -215,7 +231,7 @@ def test_of_several_rows_in_a_difference_the_one_updated_last_counts(tmp_path: P
     import_files(registry, tmp_path, WHOLE_FILE_NAME)
     import_files(registry, tmp_path, "diff_20251104")
     reader = open_reader(registry)
-    found = reader.find_many([make_number(0), make_number(1)])
+    found = reader.find_many([make_corporation_number(0), make_corporation_number(1)])
     assert [corporation.name for corporation in found.values()] == ["株式会社先", "株式会社乙"]
     assert len(reader.list_changes(date(2025, 11, 4))) == 2
     reader.close()
@@ -256,28 +272,41 @@ def test_circles_of_successors_are_reported(tmp_path: Path) -> None:
     rows = [
         make_row(
             index,
-            **({"successor_corporate_number": make_number(into[index]), **CLOSURE_FIELDS} if index in into else {}),
+            **(
+                {"successor_corporate_number": make_corporation_number(into[index]), **CLOSURE_FIELDS}
+                if index in into
+                else {}
+            ),
         )
         for index in range(41)
     ]
     registry = tmp_path / "registry"
     status = import_files(registry, write_file(tmp_path, WHOLE_FILE_NAME, rows).parent, WHOLE_FILE_NAME)
     circles = {frozenset(circle) for circle in status.cycles}
-    assert circles == {frozenset(make_number(index) for index in (1, 2, 3)), frozenset([make_number(4)])}
+    assert circles == {
+        frozenset(make_corporation_number(index) for index in (1, 2, 3)),
+        frozenset([make_corporation_number(4)]),
+    }
     reader = open_reader(registry)
-    assert [len(reader.read_successor_chain(make_number(index))) for index in (1, 2, 3, 4, 5, 6, 7, 9, 98)] == [
-        0
-    ] * 5 + [
+    assert [
+        len(reader.read_successor_chain(make_corporation_number(index))) for index in (1, 2, 3, 4, 5, 6, 7, 9, 98)
+    ] == [0] * 5 + [
         1,
         0,
         0,
         0,
     ]
-    assert [found.number for found in reader.read_successor_chain(make_number(10))] == [
-        make_number(index) for index in range(11, 41)
+    assert [found.number for found in reader.read_successor_chain(make_corporation_number(10))] == [
+        make_corporation_number(index) for index in range(11, 41)
     ]
-    assert {found.number for found in reader.list_predecessors(make_number(2))} == {make_number(1), make_number(5)}
+    assert {found.number for found in reader.list_predecessors(make_corporation_number(2))} == {
+        make_corporation_number(1),
+        make_corporation_number(5),
+    }
     write_file(tmp_path, "diff_20251104", [make_row(3, process="72")])
-    assert import_files(registry, tmp_path, "diff_20251104").cycles == ((make_number(4),),)
-    assert [found.number for found in reader.read_successor_chain(make_number(5))] == [make_number(2), make_number(3)]
+    assert import_files(registry, tmp_path, "diff_20251104").cycles == ((make_corporation_number(4),),)
+    assert [found.number for found in reader.read_successor_chain(make_corporation_number(5))] == [
+        make_corporation_number(2),
+        make_corporation_number(3),
+    ]
     reader.close()

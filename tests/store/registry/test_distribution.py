@@ -18,7 +18,7 @@ from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import hold_import_lock
 from console.store.registry.schema import FORMAT_VERSION
-from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_corporation_number, make_row, write_file
 from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, start_bucket_server
 
 NEXT_FILE_NAME = "00_zenkoku_all_20251128"
@@ -53,7 +53,7 @@ class PublishedRegistry:
         reader = open_registry(self.folder / desk)
         if reader is None:
             return []
-        found = reader.find_many([make_number(index) for index in range(9)])
+        found = reader.find_many([make_corporation_number(index) for index in range(9)])
         reader.close()
         return [corporation.name for corporation in found.values()]
 
@@ -66,75 +66,85 @@ class PublishedRegistry:
 
 
 @pytest.fixture
-def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PublishedRegistry:
+def published_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PublishedRegistry:
     monkeypatch.setattr(distribution, "PART_BYTES", 4096)
     return PublishedRegistry(tmp_path)
 
 
-def test_a_desk_fetches_the_base_once_and_then_the_differences(team: PublishedRegistry) -> None:
+def test_a_desk_fetches_the_base_once_and_then_the_differences(published_registry: PublishedRegistry) -> None:
     """A desk fetches the base once and afterwards only the differences. After the next whole file the desk fetches
     the new base, and the worker deletes the parts of the former base."""
-    assert team.fetch_names("desk") == []
-    team.publish_companies(WHOLE_FILE_NAME, "甲", "乙")
-    assert fetch_registry(team.worker, team.documents) is None
-    assert team.fetch_names("desk") == ["甲", "乙"]
-    base = team.list_part_files()
-    reader = open_registry(team.folder / "desk")
+    assert published_registry.fetch_names("desk") == []
+    published_registry.publish_companies(WHOLE_FILE_NAME, "甲", "乙")
+    assert fetch_registry(published_registry.worker, published_registry.documents) is None
+    assert published_registry.fetch_names("desk") == ["甲", "乙"]
+    base = published_registry.list_part_files()
+    reader = open_registry(published_registry.folder / "desk")
     assert reader is not None
-    team.publish_companies("diff_20251104", "丙")
-    team.publish_companies("diff_20251105", "丁", "戊")
-    differences = team.list_part_files() - base
-    assert base < team.list_part_files()
+    published_registry.publish_companies("diff_20251104", "丙")
+    published_registry.publish_companies("diff_20251105", "丁", "戊")
+    differences = published_registry.list_part_files() - base
+    assert base < published_registry.list_part_files()
     assert len(differences) == 2
-    status = fetch_registry(team.folder / "desk", team.documents)
+    status = fetch_registry(published_registry.folder / "desk", published_registry.documents)
     assert status == reader.read_status()
-    assert (reader.registry_date, team.read_names("desk")) == (date(2025, 11, 5), ["丁", "戊"])
+    assert (reader.registry_date, published_registry.read_names("desk")) == (date(2025, 11, 5), ["丁", "戊"])
     assert {change.corporation_number for change in reader.list_changes(date(2025, 11, 5))} == {
-        make_number(0),
-        make_number(1),
+        make_corporation_number(0),
+        make_corporation_number(1),
     }
-    assert fetch_registry(team.folder / "desk", team.documents) is None
-    assert team.fetch_names("late desk") == ["丁", "戊"]
-    team.publish_companies(NEXT_FILE_NAME, "己")
-    assert team.list_part_files() == {Path(part).name for part in team.read_manifest()["base"]["parts"]}
-    assert team.list_part_files().isdisjoint(differences)
-    assert team.fetch_names("desk") == ["己"]
+    assert fetch_registry(published_registry.folder / "desk", published_registry.documents) is None
+    assert published_registry.fetch_names("late desk") == ["丁", "戊"]
+    published_registry.publish_companies(NEXT_FILE_NAME, "己")
+    assert published_registry.list_part_files() == {
+        Path(part).name for part in published_registry.read_manifest()["base"]["parts"]
+    }
+    assert published_registry.list_part_files().isdisjoint(differences)
+    assert published_registry.fetch_names("desk") == ["己"]
     assert reader.registry_date == date(2025, 11, 28)
     reader.close()
-    assert sorted(path.name for path in (team.folder / "desk").iterdir() if path.is_dir()) == [
-        (team.folder / "desk" / "current").read_text()
+    assert sorted(path.name for path in (published_registry.folder / "desk").iterdir() if path.is_dir()) == [
+        (published_registry.folder / "desk" / "current").read_text()
     ]
 
 
-def test_differences_that_were_not_published_travel_in_a_new_base(team: PublishedRegistry) -> None:
+def test_differences_that_were_not_published_travel_in_a_new_base(published_registry: PublishedRegistry) -> None:
     """If somebody has imported a difference on the worker's machine by hand, the worker publishes a new base next
     time, so that desks miss no change."""
-    team.publish_companies(WHOLE_FILE_NAME, "甲")
-    team.fetch_names("desk")
-    import_registry_files(team.worker, [write_file(team.folder, "diff_20251104", [make_row(1, name="乙")])])
-    team.publish_companies("diff_20251105", "丙")
-    assert (len(team.read_manifest()["base_files"]), team.read_manifest()["differences"]) == (3, [])
-    assert team.fetch_names("desk") == ["丙", "乙"]
+    published_registry.publish_companies(WHOLE_FILE_NAME, "甲")
+    published_registry.fetch_names("desk")
+    import_registry_files(
+        published_registry.worker, [write_file(published_registry.folder, "diff_20251104", [make_row(1, name="乙")])]
+    )
+    published_registry.publish_companies("diff_20251105", "丙")
+    assert (
+        len(published_registry.read_manifest()["base_files"]),
+        published_registry.read_manifest()["differences"],
+    ) == (3, [])
+    assert published_registry.fetch_names("desk") == ["丙", "乙"]
 
 
-def test_a_desk_keeps_its_newer_registry(team: PublishedRegistry) -> None:
+def test_a_desk_keeps_its_newer_registry(published_registry: PublishedRegistry) -> None:
     """A desk whose own registry is newer than the published registry keeps its own registry."""
-    team.publish_companies(WHOLE_FILE_NAME, "甲")
-    import_registry_files(team.folder / "desk", [write_file(team.folder, NEXT_FILE_NAME, [make_row(0, name="乙")])])
-    assert team.fetch_names("desk") == ["乙"]
+    published_registry.publish_companies(WHOLE_FILE_NAME, "甲")
+    import_registry_files(
+        published_registry.folder / "desk",
+        [write_file(published_registry.folder, NEXT_FILE_NAME, [make_row(0, name="乙")])],
+    )
+    assert published_registry.fetch_names("desk") == ["乙"]
 
 
 @pytest.mark.parametrize("harm", ["part", "part missing", "hash", "manifest", "name", "bomb", "form"])
-def test_damaged_published_files_are_refused(team: PublishedRegistry, harm: str) -> None:
+def test_damaged_published_files_are_refused(published_registry: PublishedRegistry, harm: str) -> None:
     """A desk refuses damaged published files and keeps its registry. When the files are repaired, the next fetch
     succeeds."""
-    team.publish_companies(WHOLE_FILE_NAME, "甲")
-    team.fetch_names("desk")
-    team.publish_companies(NEXT_FILE_NAME, "乙")
-    manifest = team.root / "registry.json"
+    published_registry.publish_companies(WHOLE_FILE_NAME, "甲")
+    published_registry.fetch_names("desk")
+    published_registry.publish_companies(NEXT_FILE_NAME, "乙")
+    manifest = published_registry.root / "registry.json"
     whole = manifest.read_bytes()
-    values = team.read_manifest()
-    part = team.root / values["base"]["parts"][3]
+    values = published_registry.read_manifest()
+    part = published_registry.root / values["base"]["parts"][3]
     content = part.read_bytes()
     if harm == "part":
         part.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
@@ -143,7 +153,7 @@ def test_damaged_published_files_are_refused(team: PublishedRegistry, harm: str)
     elif harm == "manifest":
         manifest.write_bytes(whole[:-9])
     else:
-        bomb = team.documents.store(zlib.compress(b"0" * 99_999), "reg").path
+        bomb = published_registry.documents.store(zlib.compress(b"0" * 99_999), "reg").path
         values["base"] |= {
             "hash": {"sha256": "0" * 64},
             "name": {"sha256": "../../../evil"},
@@ -153,25 +163,28 @@ def test_damaged_published_files_are_refused(team: PublishedRegistry, harm: str)
         values["form"] += harm == "form"
         manifest.write_text(json.dumps(values))
     with pytest.raises(ConsoleError) as caught:
-        fetch_registry(team.folder / "desk", team.documents)
+        fetch_registry(published_registry.folder / "desk", published_registry.documents)
     assert caught.value.code == (ErrorCode.BAD_PROFILE if harm == "form" else ErrorCode.NOT_FOUND)
-    assert team.read_names("desk") == ["甲"]
+    assert published_registry.read_names("desk") == ["甲"]
     part.write_bytes(content)
     manifest.write_bytes(whole)
-    assert team.fetch_names("desk") == ["乙"]
+    assert published_registry.fetch_names("desk") == ["乙"]
 
 
-def test_a_registry_of_an_older_program_is_fetched_and_published_anew(team: PublishedRegistry) -> None:
+def test_a_registry_of_an_older_program_is_fetched_and_published_anew(published_registry: PublishedRegistry) -> None:
     """After an upgrade a desk still fetches the registry that a worker of the former program version has published,
     until a worker of the new version publishes it again."""
-    team.publish_companies(WHOLE_FILE_NAME, "甲")
-    team.publish_companies("diff_20251104", "乙")
-    older = team.read_manifest() | {"form": FORMAT_VERSION - 1}
-    (team.root / "registry.json").write_text(json.dumps(older))
-    assert team.fetch_names("desk") == ["乙"]
-    publish_registry(team.folder / "desk", team.documents)
-    assert (team.read_manifest()["form"], team.read_manifest()["differences"]) == (FORMAT_VERSION, [])
-    assert team.fetch_names("other desk") == ["乙"]
+    published_registry.publish_companies(WHOLE_FILE_NAME, "甲")
+    published_registry.publish_companies("diff_20251104", "乙")
+    older = published_registry.read_manifest() | {"form": FORMAT_VERSION - 1}
+    (published_registry.root / "registry.json").write_text(json.dumps(older))
+    assert published_registry.fetch_names("desk") == ["乙"]
+    publish_registry(published_registry.folder / "desk", published_registry.documents)
+    assert (published_registry.read_manifest()["form"], published_registry.read_manifest()["differences"]) == (
+        FORMAT_VERSION,
+        [],
+    )
+    assert published_registry.fetch_names("other desk") == ["乙"]
 
 
 MANIFEST_DAMAGE_BY_NAME: dict[str, dict[str, Any]] = {
@@ -184,77 +197,86 @@ MANIFEST_DAMAGE_BY_NAME: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("damage", [*MANIFEST_DAMAGE_BY_NAME, "cut"])
-def test_a_damaged_manifest_is_refused_and_replaced(team: PublishedRegistry, damage: str) -> None:
+def test_a_damaged_manifest_is_refused_and_replaced(published_registry: PublishedRegistry, damage: str) -> None:
     """A desk refuses a damaged manifest; the next publication of the worker replaces it and creates a new base."""
-    team.publish_companies(WHOLE_FILE_NAME, "甲")
-    manifest = team.root / "registry.json"
+    published_registry.publish_companies(WHOLE_FILE_NAME, "甲")
+    manifest = published_registry.root / "registry.json"
     whole = manifest.read_bytes()
     manifest.write_bytes(
         whole[:-9] if damage == "cut" else json.dumps(json.loads(whole) | MANIFEST_DAMAGE_BY_NAME[damage]).encode()
     )
     with pytest.raises(ConsoleError) as caught:
-        team.fetch_names("desk")
+        published_registry.fetch_names("desk")
     assert (caught.value.code, is_manifest_damage(caught.value)) == (ErrorCode.NOT_FOUND, True)
-    publish_registry(team.worker, team.documents)
-    assert team.read_manifest() == json.loads(whole)
-    assert team.fetch_names("desk") == ["甲"]
+    publish_registry(published_registry.worker, published_registry.documents)
+    assert published_registry.read_manifest() == json.loads(whole)
+    assert published_registry.fetch_names("desk") == ["甲"]
 
 
 @pytest.mark.parametrize("more", [{}, {"more": 1}])
-def test_a_newer_programs_manifest_is_not_replaced(team: PublishedRegistry, more: dict[str, int]) -> None:
+def test_a_newer_programs_manifest_is_not_replaced(
+    published_registry: PublishedRegistry, more: dict[str, int]
+) -> None:
     """A manifest of a newer program may have keys that this program doesn't know. The worker doesn't treat such a
     manifest as damaged, and doesn't replace it."""
-    team.publish_companies(WHOLE_FILE_NAME, "甲")
-    newer = team.read_manifest() | {"form": FORMAT_VERSION + 1, **more}
-    (team.root / "registry.json").write_text(json.dumps(newer))
-    for act in (lambda: team.fetch_names("desk"), lambda: publish_registry(team.worker, team.documents)):
+    published_registry.publish_companies(WHOLE_FILE_NAME, "甲")
+    newer = published_registry.read_manifest() | {"form": FORMAT_VERSION + 1, **more}
+    (published_registry.root / "registry.json").write_text(json.dumps(newer))
+    for act in (
+        lambda: published_registry.fetch_names("desk"),
+        lambda: publish_registry(published_registry.worker, published_registry.documents),
+    ):
         with pytest.raises(ConsoleError) as caught:
             act()
         assert caught.value.code is ErrorCode.BAD_PROFILE
-    assert team.read_manifest() == newer
+    assert published_registry.read_manifest() == newer
 
 
-def test_half_of_a_base_is_not_fetched_again(team: PublishedRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetched_parts_of_a_base_are_not_fetched_again(
+    published_registry: PublishedRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After a fetch was stopped or killed, the next fetch continues with the next part of the base."""
-    team.publish_companies(WHOLE_FILE_NAME, *(f"見本{index}" for index in range(9)))
-    parts, asked = team.read_manifest()["base"]["parts"], list[str]()
-    read = team.documents.read
+    published_registry.publish_companies(WHOLE_FILE_NAME, *(f"見本{index}" for index in range(9)))
+    parts, asked = published_registry.read_manifest()["base"]["parts"], list[str]()
+    read = published_registry.documents.read
 
-    def read_and_note(path: str) -> bytes:
+    def read_and_record_path(path: str) -> bytes:
         asked.append(path)
         return read(path)
 
-    monkeypatch.setattr(team.documents, "read", read_and_note)
+    monkeypatch.setattr(published_registry.documents, "read", read_and_record_path)
     with pytest.raises(ConsoleError) as caught:
-        fetch_registry(team.folder / "desk", team.documents, should_stop=lambda: len(asked) == 3)
+        fetch_registry(
+            published_registry.folder / "desk", published_registry.documents, should_stop=lambda: len(asked) == 3
+        )
     assert caught.value.code is ErrorCode.INTERRUPTED
-    assert team.read_names("desk") == []
-    (half,) = (team.folder / "desk" / "fetched").iterdir()
+    assert published_registry.read_names("desk") == []
+    (half,) = (published_registry.folder / "desk" / "fetched").iterdir()
     with half.open("ab") as file:
         file.write(b"a part that was cut")
-    assert len(team.fetch_names("desk")) == 9
+    assert len(published_registry.fetch_names("desk")) == 9
     assert asked == parts
     assert len(parts) > 6
 
 
 def test_no_other_process_fetches_until_the_fetched_files_are_deleted(
-    team: PublishedRegistry, monkeypatch: pytest.MonkeyPatch
+    published_registry: PublishedRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fetch holds the import lock during the import of differences, and until it has deleted the fetched files."""
-    team.publish_companies(WHOLE_FILE_NAME, "甲")
-    team.publish_companies("diff_20251104", "乙")
+    published_registry.publish_companies(WHOLE_FILE_NAME, "甲")
+    published_registry.publish_companies("diff_20251104", "乙")
     delete, deleted = shutil.rmtree, list[Path]()
 
     def delete_under_lock(path: Path, **options: Any) -> None:
-        with pytest.raises(ConsoleError) as caught, hold_import_lock(team.folder / "desk"):
+        with pytest.raises(ConsoleError) as caught, hold_import_lock(published_registry.folder / "desk"):
             pass
         assert caught.value.code is ErrorCode.IN_PROGRESS
         deleted.append(path)
         delete(path, **options)
 
     monkeypatch.setattr(shutil, "rmtree", delete_under_lock)
-    assert team.fetch_names("desk") == ["乙"]
-    assert team.folder / "desk" / "fetched" in deleted
+    assert published_registry.fetch_names("desk") == ["乙"]
+    assert published_registry.folder / "desk" / "fetched" in deleted
 
 
 def test_the_registry_is_distributed_by_a_bucket(tmp_path: Path) -> None:

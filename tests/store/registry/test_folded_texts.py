@@ -35,7 +35,7 @@ from console.store.registry.search_index import (
     make_terms_of_rows,
     unindex_rows,
 )
-from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_corporation_number, make_row, write_file
 
 NAME_TEXTS = st.text(st.sampled_from("株式会社緑川霞ヶヴァ々佐木髙ーカけガャッＡｂ・１゛ｶﾞ"), max_size=9)
 NAMES_OF_OWN_CHARACTERS = st.text(st.sampled_from("緑川佐木カガ"), min_size=2, max_size=6)
@@ -161,23 +161,23 @@ def test_a_registry_in_format_2_is_searched_and_changed(tmp_path: Path) -> None:
     import_registry_files(
         folder, [write_file(tmp_path, WHOLE_FILE_NAME, [make_row(i, name=name) for i, name in enumerate(names)])]
     )
-    change_to_form_2(folder)
+    change_registry_to_format_2(folder)
     reader = open_registry(folder)
     assert reader is not None
     texts = ("旭", "アサヒガラス", "高田", "霞が関工業", "千代田区霞が関3-1", "ひかり", "梅田1-2", "あさひ 東京")
     before = [sorted(one.number for one in reader.search(text)) for text in texts]
     assert before[1:6] == [
-        [make_number(0)],
-        [make_number(1)],
-        [make_number(2)],
-        sorted(make_number(i) for i in range(3)),
+        [make_corporation_number(0)],
+        [make_corporation_number(1)],
+        [make_corporation_number(2)],
+        sorted(make_corporation_number(i) for i in range(3)),
         [],
     ]
     changes = [make_row(5, **osaka), make_row(1, name="髙田商店", process="11")]
     import_registry_files(folder, [write_file(tmp_path, "diff_20251104", changes)])
-    assert [one.number for one in reader.search("高田商店")] == [make_number(1)]
+    assert [one.number for one in reader.search("高田商店")] == [make_corporation_number(1)]
     assert [[one.number for one in reader.search(text)] for text in ("高田商会", "光", "梅田1-2", "アサヒ")] == [
-        [], [], [make_number(5)], [make_number(0)],
+        [], [], [make_corporation_number(5)], [make_corporation_number(0)],
     ]  # fmt: skip
     import_registry_files(
         folder, [write_file(tmp_path, "00_zenkoku_all_20251128", [make_row(0, name="ひかりガラス")])]
@@ -191,15 +191,15 @@ def test_a_prefecture_is_added_to_a_registry_in_format_2(tmp_path: Path) -> None
     """A file of another prefecture can be added to a registry in format 2 of an earlier program."""
     folder = tmp_path / "registry"
     import_registry_files(folder, [write_file(tmp_path, "13_tokyo_all_20251031", [make_row(0, name="ひかり")])])
-    change_to_form_2(folder)
+    change_registry_to_format_2(folder)
     import_registry_files(folder, [write_file(tmp_path, "27_osaka_all_20251031", [make_row(1, name="ひかりカー")])])
     reader = open_registry(folder)
     assert reader is not None
-    assert {one.number for one in reader.search("ヒカリ")} == {make_number(0), make_number(1)}
+    assert {one.number for one in reader.search("ヒカリ")} == {make_corporation_number(0), make_corporation_number(1)}
     reader.close()
 
 
-def change_to_form_2(folder: Path) -> None:
+def change_registry_to_format_2(folder: Path) -> None:
     file = find_registry_file(folder)
     assert file is not None
     with closing(open_for_writing(file)) as connection:

@@ -12,7 +12,7 @@ from console.domain.registry.corporations import ChangedFact, CloseCause, Closur
 from console.store.registry import import_whole
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import MAX_PREDECESSORS, open_registry
-from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_corporation_number, make_row, write_file
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
@@ -21,7 +21,8 @@ def test_the_corporations_of_a_file_are_found_by_number(tmp_path: Path, encoding
     corporations are left out."""
     rows = [
         make_row(0),
-        make_row(1, close_date="2024-03-31", close_cause="11", successor_corporate_number=make_number(0), kind="302"),
+        make_row(1, close_date="2024-03-31", close_cause="11",
+        successor_corporate_number=make_corporation_number(0), kind="302"),
         make_row(2, latest="0", name="昔の名前"),
         make_row(2, name='㈱"見本",2', hihyoji="1", post_code="", furigana=""),
         make_row(3, process="99"),
@@ -41,15 +42,15 @@ def test_the_corporations_of_a_file_are_found_by_number(tmp_path: Path, encoding
     ]
     assert reader.read_status() == status
 
-    plain, merged, hidden, image, foreign = (reader.find(make_number(index)) for index in (0, 1, 2, 4, 5))
+    plain, merged, hidden, image, foreign = (reader.find(make_corporation_number(index)) for index in (0, 1, 2, 4, 5))
     assert plain is not None
-    assert (plain.number, plain.name, plain.furigana) == (make_number(0), "株式会社見本0", "ミホン")
+    assert (plain.number, plain.name, plain.furigana) == (make_corporation_number(0), "株式会社見本0", "ミホン")
     assert plain.address == "東京都千代田区霞が関３丁目１－0"
     assert (plain.post_code, plain.prefecture_code, plain.city_code) == ("1000013", "13", "101")
     assert (plain.updated_on, plain.assigned_on) == (date(2025, 10, 1), date(2015, 10, 5))
     assert (plain.closure, plain.successor, plain.is_hidden) == (None, None, False)
     assert merged is not None
-    assert (merged.kind, merged.successor) == (CorporationKind.LIMITED_COMPANY, make_number(0))
+    assert (merged.kind, merged.successor) == (CorporationKind.LIMITED_COMPANY, make_corporation_number(0))
     assert merged.closure == Closure(date(2024, 3, 31), CloseCause.MERGER)
     assert hidden is not None
     assert (hidden.name, hidden.is_hidden, hidden.post_code) == ('㈱"見本",2', True, "")
@@ -59,14 +60,16 @@ def test_the_corporations_of_a_file_are_found_by_number(tmp_path: Path, encoding
     assert (foreign.address, foreign.address_image_id, foreign.english_name) == (
         "アメリカ合衆国ニューヨーク州", "77", "Sample Inc.",
     )  # fmt: skip
-    assert reader.find(make_number(3)) is None
+    assert reader.find(make_corporation_number(3)) is None
     assert reader.find("not a number") is None
-    assert list(reader.find_many([make_number(5), make_number(3), make_number(0), "x"])) == [
-        make_number(5),
-        make_number(0),
+    assert list(
+        reader.find_many([make_corporation_number(5), make_corporation_number(3), make_corporation_number(0), "x"])
+    ) == [
+        make_corporation_number(5),
+        make_corporation_number(0),
     ]
-    assert reader.list_predecessors(make_number(0)) == (merged,)
-    assert reader.read_successor_chain(make_number(1)) == (plain,)
+    assert reader.list_predecessors(make_corporation_number(0)) == (merged,)
+    assert reader.read_successor_chain(make_corporation_number(1)) == (plain,)
     assert reader.registry_date == date(2025, 10, 31)
     reader.close()
 
@@ -84,12 +87,14 @@ def test_of_two_rows_in_force_the_one_updated_last_is_kept(tmp_path: Path) -> No
     assert import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, rows)]).rows == 2
     reader = open_registry(registry)
     assert reader is not None
-    assert [found.name for found in reader.find_many([make_number(0), make_number(1)]).values()] == [
+    assert [
+        found.name for found in reader.find_many([make_corporation_number(0), make_corporation_number(1)]).values()
+    ] == [
         "株式会社先",
         "株式会社乙",
     ]
     assert [found.name for found in reader.search("株式会社甲")] == []
-    assert [found.number for found in reader.search("株式会社先")] == [make_number(0)]
+    assert [found.number for found in reader.search("株式会社先")] == [make_corporation_number(0)]
     reader.close()
 
 
@@ -114,7 +119,7 @@ def test_a_deletion_in_force_removes_older_rows_of_the_corporation(
     assert import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, rows)]).rows == 3 - is_deleted
     reader = open_registry(registry)
     assert reader is not None
-    assert (reader.find(make_number(0)) is None) is is_deleted
+    assert (reader.find(make_corporation_number(0)) is None) is is_deleted
     assert (reader.search("株式会社見本0") == ()) is is_deleted
     reader.close()
 
@@ -133,7 +138,11 @@ def test_a_whole_file_stores_the_deletions_of_known_corporations(tmp_path: Path,
     reader = open_registry(registry)
     assert reader is not None
     (change,) = reader.list_changes(date(2025, 11, 1))
-    assert (change.corporation_number, change.day, change.after) == (make_number(0), date(2025, 11, 4), None)
+    assert (change.corporation_number, change.day, change.after) == (
+        make_corporation_number(0),
+        date(2025, 11, 4),
+        None,
+    )
     assert change.before is not None
     assert change.before.name == "株式会社見本0"
     assert change.facts == {ChangedFact.DELETED}
@@ -143,14 +152,18 @@ def test_a_whole_file_stores_the_deletions_of_known_corporations(tmp_path: Path,
 def test_a_corporation_with_many_predecessors_has_a_small_answer(tmp_path: Path) -> None:
     """A file may merge all of its corporations into one. A lookup of that corporation returns a limited number of
     predecessors."""
-    merged = {"close_date": "2025-01-06", "close_cause": "11", "successor_corporate_number": make_number(0)}
+    merged = {
+        "close_date": "2025-01-06",
+        "close_cause": "11",
+        "successor_corporate_number": make_corporation_number(0),
+    }
     rows = [make_row(0), *(make_row(index, **merged) for index in range(1, MAX_PREDECESSORS + 5))]
     import_registry_files(tmp_path / "registry", [write_file(tmp_path, WHOLE_FILE_NAME, rows)])
     reader = open_registry(tmp_path / "registry")
     assert reader is not None
     with closing(reader):
-        predecessors = [found.number for found in reader.list_predecessors(make_number(0))]
-        everyone = sorted(make_number(index) for index in range(1, MAX_PREDECESSORS + 5))
+        predecessors = [found.number for found in reader.list_predecessors(make_corporation_number(0))]
+        everyone = sorted(make_corporation_number(index) for index in range(1, MAX_PREDECESSORS + 5))
         assert predecessors == everyone[:MAX_PREDECESSORS]
 
 
@@ -164,14 +177,14 @@ def test_a_full_disk_during_an_import_is_reported(
     path = write_file(tmp_path, WHOLE_FILE_NAME, [make_row(index) for index in range(2000)])
     open_build = import_whole._open_build_file
 
-    def open_small_build(file: Path) -> sqlite3.Connection:
+    def open_build_file_with_page_limit(file: Path) -> sqlite3.Connection:
         connection = open_build(file)
         connection.execute(f"PRAGMA max_page_count={pages}")
         connection.execute("PRAGMA cache_size=4")  # pages are written before the end of the transaction
         return connection
 
     with monkeypatch.context() as patch:
-        patch.setattr(import_whole, "_open_build_file", open_small_build)
+        patch.setattr(import_whole, "_open_build_file", open_build_file_with_page_limit)
         with pytest.raises(ConsoleError) as refused:
             import_registry_files(tmp_path / "registry", [path])
     assert refused.value.code is ErrorCode.STORAGE_FULL

@@ -18,7 +18,7 @@ from console.store.registry import import_whole, source_file
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import hold_import_lock
-from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_corporation_number, make_row, write_file
 from tests.support.waiting import MAX_WAIT_SECONDS
 
 ROW_COUNT = 40
@@ -168,13 +168,13 @@ def test_a_reader_has_an_answer_at_each_moment_of_the_imports(
     seen: list[str] = []
     is_over, has_read = threading.Event(), threading.Event()
 
-    def find_until_over() -> None:
+    def search_until_imports_end() -> None:
         while not is_over.is_set() or seen[-1] != "20251110":
-            found = reader.find(make_number(0))
+            found = reader.find(make_corporation_number(0))
             seen.append(found.name if found else "lost")
             has_read.set()
 
-    thread = threading.Thread(target=find_until_over)
+    thread = threading.Thread(target=search_until_imports_end)
     thread.start()
     assert has_read.wait(MAX_WAIT_SECONDS)
     for name in names[1:]:

@@ -29,7 +29,7 @@ def test_a_part_of_an_address_matches_by_its_comparison_form(address: str, data:
     assert Ranking(query).rank(CorporationTexts("1000000000000", "鬱", "", "", address, "")) is expected
 
 
-def test_a_reading_without_letters_matches_nothing() -> None:
+def test_a_kana_reading_without_letters_matches_no_name() -> None:
     """A kana reading that consists only of a repetition mark after a symbol has no letters, so it doesn't match the
     beginning of every name."""
     named = CorporationTexts("1000000000000", "鬱", "", "", "", "")

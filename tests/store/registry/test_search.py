@@ -18,7 +18,7 @@ from console.store.registry.reader import RegistryReader, open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_reading, open_for_writing
 from console.store.registry.search_expressions import FullTextExpressions
 from console.store.registry.search_index import CLOSED_TERMS_TABLE, OPEN_TERMS_TABLE
-from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_corporation_number, make_row, write_file
 
 SIMILAR_NAME_COUNT, CLOSED_SIMILAR_NAME_COUNT = 300, 60
 TERM_TABLES = (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE)
@@ -59,7 +59,7 @@ FIELDS_BY_KEY = {
     "long number": {"name": "株式会社番地", "furigana": "", "street_number": "字甲１２３４番地"},
     "symbols": {"name": "Ｃ＆Ｄ＿１００％株式会社"},
 }
-NUMBER_BY_KEY = {key: make_number(1000 + index) for index, key in enumerate(FIELDS_BY_KEY)}
+NUMBER_BY_KEY = {key: make_corporation_number(1000 + index) for index, key in enumerate(FIELDS_BY_KEY)}
 KEY_BY_NUMBER = {value: key for key, value in NUMBER_BY_KEY.items()}
 
 
@@ -113,7 +113,12 @@ def test_the_best_match_comes_first(registry: RegistryReader) -> None:
 
 def test_corporations_with_our_records_come_first(registry: RegistryReader) -> None:
     """Corporations with records in this database come first in the results of a search."""
-    ours = [NUMBER_BY_KEY["part, open"], NUMBER_BY_KEY["beginning, closed"], NUMBER_BY_KEY["English"], make_number(3)]
+    ours = [
+        NUMBER_BY_KEY["part, open"],
+        NUMBER_BY_KEY["beginning, closed"],
+        NUMBER_BY_KEY["English"],
+        make_corporation_number(3),
+    ]
     assert search_and_check(registry, "緑川", our_numbers=ours)[:3] == [
         "beginning, closed",
         "part, open",
@@ -223,9 +228,9 @@ def test_an_earlier_match_uses_no_place_of_a_later_rank(tmp_path: Path) -> None:
     names += [f"部分的な見本{n}" for n in range(12)]
     reader = _make_registry(tmp_path, [make_row(index, name=name, furigana="") for index, name in enumerate(names)])
     assert [len(one.name) for one in reader.search("見本", limit=8)] == [2] * 6 + [3] * 2
-    assert [len(one.name) for one in reader.search("見本", limit=8, our_numbers=[make_number(6)])] == [7] + [
-        2
-    ] * 6 + [3]
+    assert [len(one.name) for one in reader.search("見本", limit=8, our_numbers=[make_corporation_number(6)])] == [
+        7
+    ] + [2] * 6 + [3]
     reader.close()
 
 
@@ -293,7 +298,7 @@ QUERY_WORD_TEXTS = (
     "a",
     "👨‍👩‍👧",
 )
-LONG_NAME = (
+LONG_TEXTS = (
     *(
         "Ａ" * 150,
         "緑" * 150,
@@ -334,7 +339,7 @@ def test_query_signs_and_invisible_characters_are_ignored(registry: RegistryRead
 def test_query_words_and_long_texts_raise_no_error(registry: RegistryReader) -> None:
     """Words of SQLite's query language are searched as ordinary words, and only the beginning of a long text is used.
     Neither kind of text raises an error."""
-    for text in (*QUERY_WORD_TEXTS, *LONG_NAME):
+    for text in (*QUERY_WORD_TEXTS, *LONG_TEXTS):
         assert len(registry.search(text)) <= 50
 
 
@@ -360,7 +365,7 @@ def test_a_name_is_found_by_itself_and_by_each_part(
     for index, name in enumerate(names):
         parts = {name[start:end] for end in range(2, len(name) + 1) for start in range(end - 1)}
         for part in {part for part in parts if len(fold_text(part)) > 1}:
-            assert make_number(index) in {one.number for one in reader.search(part)}, (name, part)
+            assert make_corporation_number(index) in {one.number for one in reader.search(part)}, (name, part)
     reader.close()
 
 

@@ -12,7 +12,7 @@ from console.domain.registry.legal_forms import remove_legal_form
 from console.sandbox.registry.whole import InventedRegistry
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
-from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_corporation_number, make_row, write_file
 
 SPELLING_FILES = [
     Path(__file__).with_name(name) for name in ("spellings.txt", "spellings_heard.txt", "spellings_said.txt")
@@ -28,7 +28,7 @@ class ExpectedCorporation(NamedTuple):
     spellings: list[str]
 
 
-def read_list() -> Iterator[ExpectedCorporation]:
+def read_expected_corporations() -> Iterator[ExpectedCorporation]:
     """Yield the corporations of the lists with their spellings."""
     expected: ExpectedCorporation | None = None
     for line in (line for path in SPELLING_FILES for line in path.read_text(encoding="utf-8").splitlines()):
@@ -69,15 +69,15 @@ def make_look_alikes(name: str) -> Iterator[dict[str, str]]:
     yield {"name": f"企業組合{bare}", "close_date": "2020-03-31", "close_cause": "01", "process": "21"}
 
 
-def test_the_lists_are_long_enough() -> None:
+def test_the_spelling_lists_have_the_minimum_length() -> None:
     """The lists have at least the required numbers of corporations and of spellings."""
-    assert sum(len(set(expected.spellings)) for expected in read_list()) >= MIN_SPELLING_COUNT
+    assert sum(len(set(expected.spellings)) for expected in read_expected_corporations()) >= MIN_SPELLING_COUNT
 
 
 def test_spellings_find_the_expected_corporation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """At least 98 of 100 spellings find the expected corporation among the first three results. The corporations with
     similar names have lower row ids, so the order of the rows doesn't help."""
-    listed = list(read_list())
+    listed = list(read_expected_corporations())
     others = [fields for expected in listed for fields in make_look_alikes(expected.fields["name"])]
     rows = [list(one) for one in InventedRegistry(INVENTED_ROW_COUNT, 3, date(2025, 10, 31)).iterate_rows()]
     rows += [make_row(index, furigana="", **fields) for index, fields in enumerate(others)]
@@ -90,7 +90,7 @@ def test_spellings_find_the_expected_corporation(tmp_path: Path, capsys: pytest.
         for spelling in expected.spellings:
             found = reader.search(spelling)
             asked += 1
-            if make_number(100_000 + index) not in [one.number for one in found[:FIRST_RESULT_COUNT]]:
+            if make_corporation_number(100_000 + index) not in [one.number for one in found[:FIRST_RESULT_COUNT]]:
                 misses.append(
                     f"{spelling} → {expected.fields['name']}: {[one.name for one in found[:FIRST_RESULT_COUNT]]}"
                 )

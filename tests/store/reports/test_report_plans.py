@@ -24,12 +24,12 @@ from tests.support import server_schema
 from tests.support.servers import Server
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-_PERIOD = make_period_until(NOW, 14)
+_REPORT_PERIOD = make_period_until(NOW, 14)
 QUERIES_BY_INDEX: dict[str, Query] = {
     "success": lambda conn: read_provider_success(conn, NOW),
-    "states of a provider": lambda conn: provider_success.count_payments_by_state(conn, "paypay", _PERIOD),
+    "states of a provider": lambda conn: provider_success.count_payments_by_state(conn, "paypay", _REPORT_PERIOD),
     "money": lambda conn: report_queries.read_settlement(conn, NOW),
-    "payments of a provider": lambda conn: settlement.sum_payments(conn, "paypay", _PERIOD),
+    "payments of a provider": lambda conn: settlement.sum_payments(conn, "paypay", _REPORT_PERIOD),
     **{
         f"ages of {name}": lambda conn, name=name: queue_ages.count_records_by_age(conn, name, {}, NOW)  # type: ignore[misc]
         for name in RECORD_QUEUE_NAMES
@@ -37,13 +37,13 @@ QUERIES_BY_INDEX: dict[str, Query] = {
 }
 
 
-def _read_truth(conn: Connection) -> object:
+def _read_time_to_truth(conn: Connection) -> object:
     return report_queries.read_time_to_truth(conn, NOW, TimeScale(1))
 
 
 QUERIES_OF_NEWEST_ROWS: dict[str, Query] = {
     "refunds": lambda conn: report_queries.read_refund_funnel(conn, NOW),
-    "unknown outcomes": _read_truth,
+    "unknown outcomes": _read_time_to_truth,
 }
 """The newest rows in the order of an index, up to a limit."""
 

@@ -179,15 +179,15 @@ def test_anchors_are_only_added(spool: Spool) -> None:
     ]
 
 
-_days = st.none() | st.dates()
-_reports = st.builds(
+_day_strategy = st.none() | st.dates()
+_report_strategy = st.builds(
     CheckReport,
     credit_check_id=st.integers(1, 2**31 - 1),
     corporation_number=st.none() | st.text(max_size=13),
     company_name=st.none() | st.text(max_size=20),
     result=st.none() | st.sampled_from(["ok", "hold", "ng"]),
-    purchase_date=_days,
-    expiration_date=_days,
+    purchase_date=_day_strategy,
+    expiration_date=_day_strategy,
     expired=st.none() | st.booleans(),
 )
 
@@ -198,7 +198,7 @@ _reports = st.builds(
         kind=st.sampled_from(OutcomeClass),
         reason=st.text(max_size=9),
         sent=st.sampled_from(SendingCertainty),
-        found=st.none() | _reports,
+        found=st.none() | _report_strategy,
         status=st.none() | st.integers(100, 599),
         evidence=st.text(max_size=50),
         sha256=st.text(max_size=64),

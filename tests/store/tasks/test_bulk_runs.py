@@ -17,7 +17,7 @@ from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 from tests.support.places import FIRST_PERSON
 
-FIVE_MINUTES_AFTER = NOW + timedelta(minutes=5)
+FIVE_MINUTES_LATER = NOW + timedelta(minutes=5)
 
 
 def make_chosen_rows(*ids: int, expected_version: int = 3) -> list[BulkRow]:
@@ -30,48 +30,55 @@ def insert_run(conn: Connection, person: str, rows: Sequence[BulkRow] = ()) -> B
     return run
 
 
-def test_a_new_bulk_run_has_its_selected_records(own_rows: Connection, acting_person: str) -> None:
+def test_a_new_bulk_run_has_its_selected_records(person_connection: Connection, acting_person: str) -> None:
     """A new bulk run has its records in the order of their selection, each once and with the version that the person
     saw. No row has a result."""
-    run = insert_run(own_rows, acting_person, [*make_chosen_rows(7, 5), *make_chosen_rows(7, expected_version=4)])
+    run = insert_run(
+        person_connection, acting_person, [*make_chosen_rows(7, 5), *make_chosen_rows(7, expected_version=4)]
+    )
     assert (run.name, run.state, run.size, run.most, run.done) == (f"BS-{run.id}", "frozen", 2, 2, 0)
     assert (run.action, run.made_by, run.made_at, run.words) == (BulkAction.PROBE, acting_person, NOW, None)
-    assert bulk.list_rows(own_rows, run.id) == (BulkRow(1, "payment", 7, 4), BulkRow(2, "payment", 5, 3))
-    assert bulk.list_unfinished_runs(own_rows) == ()
-    assert bulk.list_latest_runs(own_rows, 5) == (run,)
+    assert bulk.list_rows(person_connection, run.id) == (BulkRow(1, "payment", 7, 4), BulkRow(2, "payment", 5, 3))
+    assert bulk.list_unfinished_runs(person_connection) == ()
+    assert bulk.list_latest_runs(person_connection, 5) == (run,)
     noted = bulk.find(
-        own_rows, bulk.insert_run(own_rows, BulkAction.NOTE, make_chosen_rows(1), acting_person, NOW, "電話した")
+        person_connection,
+        bulk.insert_run(person_connection, BulkAction.NOTE, make_chosen_rows(1), acting_person, NOW, "電話した"),
     )
     assert noted is not None
     assert noted.words == "電話した"
-    assert bulk.list_latest_runs(own_rows, 1) == (noted,)
+    assert bulk.list_latest_runs(person_connection, 1) == (noted,)
 
 
-def test_a_cursor_reads_the_next_page_of_a_bulk_run(own_rows: Connection, acting_person: str) -> None:
+def test_a_cursor_reads_the_next_page_of_a_bulk_run(person_connection: Connection, acting_person: str) -> None:
     """A bulk run may have more rows than one page; a cursor reads the rows of the next page."""
-    run = insert_run(own_rows, acting_person, make_chosen_rows(*range(1, 2_501)))
+    run = insert_run(person_connection, acting_person, make_chosen_rows(*range(1, 2_501)))
     assert run.size == 2_500
-    page = bulk.list_rows(own_rows, run.id)
+    page = bulk.list_rows(person_connection, run.id)
     assert len(page) == 1_000
-    assert bulk.list_rows(own_rows, run.id, after_position=page[-1].position, limit=1)[0].position == 1_001
+    assert bulk.list_rows(person_connection, run.id, after_position=page[-1].position, limit=1)[0].position == 1_001
 
 
-def test_rows_of_a_run_are_executed_one_by_one(own_rows: Connection, acting_person: str) -> None:
+def test_rows_of_a_run_are_executed_one_by_one(person_connection: Connection, acting_person: str) -> None:
     """The result of a row is written once and never changes. The rows are executed in their order, up to the number
     that the person has allowed."""
     run = bulk.write_run_state(
-        own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUNNING_RUN_STATE, rows_to_process=2
+        person_connection,
+        insert_run(person_connection, acting_person),
+        NOW,
+        bulk.RUNNING_RUN_STATE,
+        rows_to_process=2,
     )
-    assert [row.subject_id for row in bulk.read_next_unprocessed_rows(own_rows, run.id, 9)] == [7, 5]
-    assert bulk.write_row_result(own_rows, run.id, 1, "skipped", "changed", FIVE_MINUTES_AFTER)
-    assert not bulk.write_row_result(own_rows, run.id, 1, "done", None, FIVE_MINUTES_AFTER)
-    assert [row.subject_id for row in bulk.read_next_unprocessed_rows(own_rows, run.id, 9)] == [5]
-    assert bulk.write_row_result(own_rows, run.id, 2, "done", None, FIVE_MINUTES_AFTER)
-    assert bulk.read_next_unprocessed_rows(own_rows, run.id, 9) == ()
-    skipped = BulkRow(1, "payment", 7, 3, "skipped", "changed", FIVE_MINUTES_AFTER)
-    assert bulk.list_rows(own_rows, run.id, result="skipped") == (skipped,)
-    assert bulk.count_results(own_rows, run.id) == {"skipped": 1, "done": 1, None: 1}
-    found = bulk.find(own_rows, run.id)
+    assert [row.subject_id for row in bulk.read_next_unprocessed_rows(person_connection, run.id, 9)] == [7, 5]
+    assert bulk.write_row_result(person_connection, run.id, 1, "skipped", "changed", FIVE_MINUTES_LATER)
+    assert not bulk.write_row_result(person_connection, run.id, 1, "done", None, FIVE_MINUTES_LATER)
+    assert [row.subject_id for row in bulk.read_next_unprocessed_rows(person_connection, run.id, 9)] == [5]
+    assert bulk.write_row_result(person_connection, run.id, 2, "done", None, FIVE_MINUTES_LATER)
+    assert bulk.read_next_unprocessed_rows(person_connection, run.id, 9) == ()
+    skipped = BulkRow(1, "payment", 7, 3, "skipped", "changed", FIVE_MINUTES_LATER)
+    assert bulk.list_rows(person_connection, run.id, result="skipped") == (skipped,)
+    assert bulk.count_results(person_connection, run.id) == {"skipped": 1, "done": 1, None: 1}
+    found = bulk.find(person_connection, run.id)
     assert found is not None
     assert (found.size, found.most, found.done) == (3, 2, 2)
 
@@ -86,57 +93,63 @@ def test_rows_of_a_run_are_executed_one_by_one(own_rows: Connection, acting_pers
     ],
 )
 def test_unknown_rows_are_not_counted_as_done(
-    own_rows: Connection, acting_person: str, reasons: tuple[str | None, ...], counts: dict[str | None, int]
+    person_connection: Connection, acting_person: str, reasons: tuple[str | None, ...], counts: dict[str | None, int]
 ) -> None:
     """The counts by outcome contain each row of the run once, and no outcome without rows. Rows of another run aren't
     counted.
     """
-    run = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUNNING_RUN_STATE)
-    other = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUNNING_RUN_STATE)
-    assert bulk.write_row_result(own_rows, other.id, 1, "done", "still_unknown", FIVE_MINUTES_AFTER)
+    run = bulk.write_run_state(
+        person_connection, insert_run(person_connection, acting_person), NOW, bulk.RUNNING_RUN_STATE
+    )
+    other = bulk.write_run_state(
+        person_connection, insert_run(person_connection, acting_person), NOW, bulk.RUNNING_RUN_STATE
+    )
+    assert bulk.write_row_result(person_connection, other.id, 1, "done", "still_unknown", FIVE_MINUTES_LATER)
     for position, reason in enumerate(reasons, 1):
-        assert bulk.write_row_result(own_rows, run.id, position, "done", reason, FIVE_MINUTES_AFTER)
-    assert bulk.count_results(own_rows, run.id) == counts
+        assert bulk.write_row_result(person_connection, run.id, position, "done", reason, FIVE_MINUTES_LATER)
+    assert bulk.count_results(person_connection, run.id) == counts
 
 
-def test_a_stopped_bulk_run_continues(own_rows: Connection, acting_person: str) -> None:
+def test_a_stopped_bulk_run_continues(person_connection: Connection, acting_person: str) -> None:
     """The next process continues a stopped run at its first row without a result, and done rows stay done. A process
     that has lost the run to another one can't write results.
     """
-    run = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUNNING_RUN_STATE)
-    assert bulk.list_unfinished_runs(own_rows) == (run,)
-    stopped = bulk.write_run_state(own_rows, run, FIVE_MINUTES_AFTER, bulk.STOPPED_RUN_STATE, reason="asked")
-    assert bulk.find(own_rows, run.id) == stopped
-    assert (stopped.ended_at, stopped.reason) == (FIVE_MINUTES_AFTER, "asked")
-    assert bulk.list_unfinished_runs(own_rows) == ()
+    run = bulk.write_run_state(
+        person_connection, insert_run(person_connection, acting_person), NOW, bulk.RUNNING_RUN_STATE
+    )
+    assert bulk.list_unfinished_runs(person_connection) == (run,)
+    stopped = bulk.write_run_state(person_connection, run, FIVE_MINUTES_LATER, bulk.STOPPED_RUN_STATE, reason="asked")
+    assert bulk.find(person_connection, run.id) == stopped
+    assert (stopped.ended_at, stopped.reason) == (FIVE_MINUTES_LATER, "asked")
+    assert bulk.list_unfinished_runs(person_connection) == ()
     with pytest.raises(bulk.StaleRow):
-        bulk.write_run_state(own_rows, run, FIVE_MINUTES_AFTER, bulk.DONE_RUN_STATE)
-    again = bulk.write_run_state(own_rows, stopped, FIVE_MINUTES_AFTER, bulk.RUNNING_RUN_STATE)
+        bulk.write_run_state(person_connection, run, FIVE_MINUTES_LATER, bulk.DONE_RUN_STATE)
+    again = bulk.write_run_state(person_connection, stopped, FIVE_MINUTES_LATER, bulk.RUNNING_RUN_STATE)
     assert (again.ended_at, again.reason) == (None, None)
-    done = bulk.write_run_state(own_rows, again, FIVE_MINUTES_AFTER, bulk.DONE_RUN_STATE)
-    assert bulk.find(own_rows, run.id) == done
+    done = bulk.write_run_state(person_connection, again, FIVE_MINUTES_LATER, bulk.DONE_RUN_STATE)
+    assert bulk.find(person_connection, run.id) == done
     with pytest.raises(ForbiddenTransition):
-        bulk.write_run_state(own_rows, done, FIVE_MINUTES_AFTER, bulk.RUNNING_RUN_STATE)
+        bulk.write_run_state(person_connection, done, FIVE_MINUTES_LATER, bulk.RUNNING_RUN_STATE)
 
 
-def test_each_processed_row_is_in_the_change_feed(own_rows: Connection, acting_person: str) -> None:
+def test_each_processed_row_is_in_the_change_feed(person_connection: Connection, acting_person: str) -> None:
     """The change feed has an entry for the run with each row that is processed."""
-    run = insert_run(own_rows, acting_person)
-    mark, _ = change_feed.list_changes_since(own_rows, None)
-    bulk.write_row_result(own_rows, run.id, 1, "done", None, NOW)
-    mark, told = change_feed.list_changes_since(own_rows, mark)
+    run = insert_run(person_connection, acting_person)
+    mark, _ = change_feed.list_changes_since(person_connection, None)
+    bulk.write_row_result(person_connection, run.id, 1, "done", None, NOW)
+    mark, told = change_feed.list_changes_since(person_connection, mark)
     assert told == (("bulk-run", run.id),)
-    bulk.write_row_result(own_rows, run.id, 1, "done", None, NOW)
-    assert change_feed.list_changes_since(own_rows, mark)[1] == ()
+    bulk.write_row_result(person_connection, run.id, 1, "done", None, NOW)
+    assert change_feed.list_changes_since(person_connection, mark)[1] == ()
 
 
 @pytest.mark.engines("mariadb")
-def test_a_person_stores_bulk_runs_only_in_the_own_name(own_rows: Connection) -> None:
+def test_a_person_stores_bulk_runs_only_in_the_own_name(person_connection: Connection) -> None:
     """The database refuses a bulk run in another person's name, because it compares the name with the connected
     account.
     """
     with pytest.raises(DBAPIError, match="in the name of somebody else"):
-        bulk.insert_run(own_rows, BulkAction.PROBE, make_chosen_rows(1), "lead-b", NOW)
+        bulk.insert_run(person_connection, BulkAction.PROBE, make_chosen_rows(1), "lead-b", NOW)
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")

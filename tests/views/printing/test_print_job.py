@@ -151,7 +151,7 @@ def test_the_images_of_a_long_pdf_need_little_memory() -> None:
     """The rendered pages of a printed PDF are kept compressed. A PDF whose pages are too large together is refused
     instead of filling the memory.
     """
-    with PdfDocument(pdf_bombs.make_report("株式会社見本", "調査結果 ＯＫ", "カブシキガイシャ")) as report:
+    with PdfDocument(pdf_bombs.make_report_pdf("株式会社見本", "調査結果 ＯＫ", "カブシキガイシャ")) as report:
         image = report.render_page(0, 1654)
         (page, *_) = render_printed_pages(report)
         assert (page.width, page.height) == (image.width, image.height)

@@ -65,7 +65,7 @@ def test_each_row_stands_below_the_heading_of_its_badge() -> None:
     page = make_row_reader(QueueListQuery("unknown"))(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
     context = make_window_context()
     group = make_heading_function(context)
-    headings = [(group(row).word, group(row).count) for row in page.rows]
+    headings = [(group(row).word, group(row).count_text) for row in page.rows]
     badges = [wording.get_badge_word(f"work.{row.item.explanation.work}", "en") for row in page.rows]
     assert headings == [(badge, str(len(WorkState))) for badge in badges]
     assert len(list(groupby(headings))) == len(WorkBadge)

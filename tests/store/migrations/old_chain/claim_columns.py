@@ -7,7 +7,7 @@ index.
 
 from collections.abc import Mapping
 
-_THIRTEEN_DIGITS: Mapping[str, str] = {
+_HAS_THIRTEEN_DIGITS_SQL_BY_DIALECT: Mapping[str, str] = {
     "sqlite": "{0} GLOB '" + "[0-9]" * 13 + "'",
     "mysql": "{0} REGEXP '^[0-9]{{13}}$'",
 }
@@ -39,7 +39,7 @@ def _make_replace_sql(column: str) -> str:
 
 
 def _make_has_thirteen_digits_sql(dialect: str, column: str) -> str:
-    return _THIRTEEN_DIGITS[dialect].format(column)
+    return _HAS_THIRTEEN_DIGITS_SQL_BY_DIALECT[dialect].format(column)
 
 
 def make_number_key_sql(dialect: str, column: str = "corporation_number") -> str:
@@ -50,27 +50,31 @@ def make_number_key_sql(dialect: str, column: str = "corporation_number") -> str
     return f"CASE WHEN {has_thirteen_digits} THEN {column} ELSE {_make_replace_sql(column)} END"
 
 
-SEEN_STATUS = "CASE WHEN work_state IS NULL AND credit_check_id IS NOT NULL THEN 'success' ELSE status END"
-SEEN_WORK = (
+COMPUTED_STATUS_SQL = "CASE WHEN work_state IS NULL AND credit_check_id IS NOT NULL THEN 'success' ELSE status END"
+COMPUTED_WORK_SQL = (
     "CASE WHEN work_state IS NOT NULL THEN work_state "
     "WHEN credit_check_id IS NULL THEN 'needs_review' ELSE 'none' END"
 )
 MISSING_PARTS_SQL = (
-    f"CASE WHEN ({SEEN_STATUS}) = 'success' AND superseded_at IS NULL AND duplicate_of IS NULL "
+    f"CASE WHEN ({COMPUTED_STATUS_SQL}) = 'success' AND superseded_at IS NULL AND duplicate_of IS NULL "
     "AND incomplete_accepted = 0 "
     "AND (company_name IS NULL OR result IS NULL OR purchased_at IS NULL OR expired_at IS NULL "
     "OR pdf_file_path IS NULL) THEN 1 END"
 )
-NUMBER_KEY: Mapping[str, str] = {dialect: make_number_key_sql(dialect) for dialect in _THIRTEEN_DIGITS}
+NUMBER_KEY_SQL_BY_DIALECT: Mapping[str, str] = {
+    dialect: make_number_key_sql(dialect) for dialect in _HAS_THIRTEEN_DIGITS_SQL_BY_DIALECT
+}
 
 
 def make_claim_number_sql(dialect: str, column: str = "corporation_number") -> str:
     """Return the SQL expression of the claim: the normalised number if the row is live, otherwise NULL."""
     key = f"({make_number_key_sql(dialect, column)})"
     return (
-        f"CASE WHEN ({SEEN_STATUS}) IN ('pending', 'success') AND superseded_at IS NULL "
+        f"CASE WHEN ({COMPUTED_STATUS_SQL}) IN ('pending', 'success') AND superseded_at IS NULL "
         f"AND duplicate_of IS NULL AND {_make_has_thirteen_digits_sql(dialect, key)} THEN {key} END"
     )
 
 
-CLAIM_NUMBER: Mapping[str, str] = {dialect: make_claim_number_sql(dialect) for dialect in _THIRTEEN_DIGITS}
+CLAIM_NUMBER_SQL_BY_DIALECT: Mapping[str, str] = {
+    dialect: make_claim_number_sql(dialect) for dialect in _HAS_THIRTEEN_DIGITS_SQL_BY_DIALECT
+}

@@ -34,13 +34,13 @@ def create_table(name: str, *parts: Any, **options: Any) -> None:
 def create_index(name: str, table: str, columns: list[str], *, unique: bool) -> None:
     """Create an index, unless the index exists or its table belongs to another application and waits for adoption."""
     there = {index["name"] for index in sa.inspect(op.get_bind()).get_indexes(table)}
-    if name not in there and not waits_for_adoption(table):
+    if name not in there and not is_waiting_for_adoption(table):
         op.create_index(name, table, columns, unique=unique)
 
 
 def add_column(table: str, column: sa.Column[Any]) -> None:
     """Add a column, unless the column exists or its table belongs to another application and waits for adoption."""
-    if column.name not in _read_column_names(table) and not waits_for_adoption(table):
+    if column.name not in _read_column_names(table) and not is_waiting_for_adoption(table):
         op.add_column(table, _adapt_to_server(column) if is_on_server() else column)
 
 
@@ -50,7 +50,7 @@ def replace_derived_column(table: str, column: sa.Column[Any], index: str) -> No
 
     The function may be run again after an interruption. It doesn't change a table that waits for adoption.
     """
-    if waits_for_adoption(table):
+    if is_waiting_for_adoption(table):
         return
     if index in {one["name"] for one in sa.inspect(op.get_bind()).get_indexes(table)}:
         op.drop_index(index, table)
@@ -59,7 +59,7 @@ def replace_derived_column(table: str, column: sa.Column[Any], index: str) -> No
     add_column(table, column)
 
 
-def waits_for_adoption(table: str) -> bool:
+def is_waiting_for_adoption(table: str) -> bool:
     """Return True for a table that has only the original columns, or whose adoption was interrupted. The adoption
     adds all columns itself.
     """

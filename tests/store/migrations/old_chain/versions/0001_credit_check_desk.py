@@ -10,16 +10,16 @@ revision = "0001"
 down_revision = None
 
 # The audit trail only grows: the database refuses to change or delete a row.
-_NO_UPDATE = """CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log
+_REFUSE_UPDATE_TRIGGER_SQL = """CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log
 BEGIN SELECT RAISE(ABORT, 'audit rows are never changed'); END"""
-_NO_DELETE = """CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log
+_REFUSE_DELETE_TRIGGER_SQL = """CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log
 BEGIN SELECT RAISE(ABORT, 'audit rows are never deleted'); END"""
 # INSERT OR REPLACE deletes a row without firing the trigger above.
-_NO_REPLACE = """CREATE TRIGGER audit_log_no_replace BEFORE INSERT ON audit_log
+_REFUSE_REPLACE_TRIGGER_SQL = """CREATE TRIGGER audit_log_no_replace BEFORE INSERT ON audit_log
 WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id OR (session = NEW.session AND seq = NEW.seq))
 BEGIN SELECT RAISE(ABORT, 'audit rows are never replaced'); END"""
 
-_MISSING = (
+_MISSING_PARTS_SQL = (
     f"CASE WHEN ({claim_sql.SEEN_STATUS}) = 'success' AND superseded_at IS NULL AND duplicate_of IS NULL "
     "AND (company_name IS NULL OR result IS NULL OR purchased_at IS NULL OR expired_at IS NULL "
     "OR pdf_file_path IS NULL) THEN 1 END"
@@ -42,7 +42,7 @@ def upgrade() -> None:
     _create_provider_tokens()
     _create_sessions()
     if op.get_bind().dialect.name == "sqlite":
-        for guard in (_NO_UPDATE, _NO_DELETE, _NO_REPLACE):
+        for guard in (_REFUSE_UPDATE_TRIGGER_SQL, _REFUSE_DELETE_TRIGGER_SQL, _REFUSE_REPLACE_TRIGGER_SQL):
             op.execute(guard)
 
 
@@ -222,7 +222,7 @@ def _create_hansha_alarmbox_credit_checks(engine: str) -> None:
             sa.Computed(claim_sql.CLAIM_NUMBER[engine], persisted=False),
             nullable=True,
         ),
-        sa.Column("missing", sa.Integer(), sa.Computed(_MISSING, persisted=False), nullable=True),
+        sa.Column("missing", sa.Integer(), sa.Computed(_MISSING_PARTS_SQL, persisted=False), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )

@@ -9,10 +9,10 @@ from tests.store.migrations.old_chain.ddl_helpers import add_column, create_inde
 revision = "0004"
 down_revision = "0003"
 
-_OPEN_PAYMENT = "CASE WHEN status IN ('approved', 'requested', 'submitting') THEN payment_id END"
+_PAYMENT_OF_OPEN_REFUND_SQL = "CASE WHEN status IN ('approved', 'requested', 'submitting') THEN payment_id END"
 _VOTED_REFUND_SQL = "CASE WHEN action = 'refund.approve' THEN subject_id END"
 # Initial values: name, yen, paise; seconds for the last one.
-_LIMITS = (
+_INITIAL_LIMITS = (
     ("per_refund", 1_000_000, 500_000_00),
     ("per_person_day", 3_000_000, 1_500_000_00),
     ("second_checker_above", 500_000, 250_000_00),
@@ -40,7 +40,9 @@ def _insert_initial_limits() -> None:
     """Insert the initial limits if the table has no rows, so that later changes by people are not replaced."""
     bind, limits = op.get_bind(), sa.table("limits", sa.column("name"), sa.column("currency"), sa.column("value"))
     if bind.scalar(sa.select(sa.func.count()).select_from(limits)) == 0:
-        rows = [(name, "JPY", yen) for name, yen, _ in _LIMITS] + [(name, "INR", paise) for name, _, paise in _LIMITS]
+        rows = [(name, "JPY", yen) for name, yen, _ in _INITIAL_LIMITS] + [
+            (name, "INR", paise) for name, _, paise in _INITIAL_LIMITS
+        ]
         op.bulk_insert(limits, [{"name": name, "currency": of, "value": value} for name, of, value in rows])
 
 
@@ -223,7 +225,9 @@ def _create_refunds() -> None:
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("changed_at", sa.DateTime(), nullable=False),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
-        sa.Column("open_payment", sa.BigInteger(), sa.Computed(_OPEN_PAYMENT, persisted=False), nullable=True),
+        sa.Column(
+            "open_payment", sa.BigInteger(), sa.Computed(_PAYMENT_OF_OPEN_REFUND_SQL, persisted=False), nullable=True
+        ),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )

@@ -13,9 +13,9 @@ from tests.store.migrations.old_chain.ddl_helpers import (
 revision = "0006"
 down_revision = "0005"
 
-_OPEN_SAGA = "CASE WHEN ended_at IS NULL THEN subject_id END"
-_OPEN_RUN = "CASE WHEN ended_at IS NULL THEN provider END"
-_OPEN_ALERT = "CASE WHEN resolved_at IS NULL THEN subject_id END"
+_SUBJECT_OF_OPEN_SAGA_SQL = "CASE WHEN ended_at IS NULL THEN subject_id END"
+_PROVIDER_OF_OPEN_RUN_SQL = "CASE WHEN ended_at IS NULL THEN provider END"
+_SUBJECT_OF_OPEN_ALERT_SQL = "CASE WHEN resolved_at IS NULL THEN subject_id END"
 # Of several equal open alerts the first stays open. The subquery has another level because MySQL can't read the table
 # that an UPDATE changes.
 _CLOSE_DUPLICATE_ALERTS_SQL = """
@@ -48,7 +48,9 @@ def upgrade() -> None:
 
 def _create_alerts() -> None:
     add_column("alerts", sa.Column("acknowledged_at", sa.DateTime()))
-    add_column("alerts", sa.Column("open_subject", sa.BigInteger(), sa.Computed(_OPEN_ALERT, persisted=False)))
+    add_column(
+        "alerts", sa.Column("open_subject", sa.BigInteger(), sa.Computed(_SUBJECT_OF_OPEN_ALERT_SQL, persisted=False))
+    )
     op.execute(_CLOSE_DUPLICATE_ALERTS_SQL)
     create_index("uq_alerts_open", "alerts", ["rule_id", "subject_kind", "open_subject"], unique=True)
     create_index("ix_alerts_open", "alerts", ["resolved_at"], unique=False)
@@ -172,7 +174,12 @@ def _create_reconciliations() -> None:
         sa.Column("changed_at", sa.DateTime(), nullable=False),
         sa.Column("ended_at", sa.DateTime(), nullable=True),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
-        sa.Column("open_provider", sa.String(length=32), sa.Computed(_OPEN_RUN, persisted=False), nullable=True),
+        sa.Column(
+            "open_provider",
+            sa.String(length=32),
+            sa.Computed(_PROVIDER_OF_OPEN_RUN_SQL, persisted=False),
+            nullable=True,
+        ),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
@@ -197,7 +204,9 @@ def _create_sagas() -> None:
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("ended_at", sa.DateTime(), nullable=True),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
-        sa.Column("open_subject", sa.BigInteger(), sa.Computed(_OPEN_SAGA, persisted=False), nullable=True),
+        sa.Column(
+            "open_subject", sa.BigInteger(), sa.Computed(_SUBJECT_OF_OPEN_SAGA_SQL, persisted=False), nullable=True
+        ),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )

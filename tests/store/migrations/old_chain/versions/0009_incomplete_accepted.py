@@ -14,7 +14,7 @@ from tests.store.migrations.old_chain.ddl_helpers import (
 revision = "0009"
 down_revision = "0008"
 
-_INDEX = "ix_credit_checks_missing"
+_INDEX_NAME = "ix_credit_checks_missing"
 
 
 def upgrade() -> None:
@@ -24,6 +24,6 @@ def upgrade() -> None:
     replace_derived_column(
         LEGACY_TABLE,
         sa.Column("missing", sa.Integer(), sa.Computed(claim_sql.MISSING_PARTS_SQL, persisted=False)),
-        _INDEX,
+        _INDEX_NAME,
     )
-    create_index(_INDEX, LEGACY_TABLE, ["missing", "seen_work", "id"], unique=False)
+    create_index(_INDEX_NAME, LEGACY_TABLE, ["missing", "seen_work", "id"], unique=False)
