@@ -28,6 +28,7 @@ from console.domain.payments.records import (
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.service_results import CertaintyBadge, Explanation, WorkBadge
+from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.explanation_sentences import check_sentences_complete, make_sentences
 
@@ -238,6 +239,22 @@ def test_a_payment_names_its_newest_refund_in_each_state(state: RefundState, lan
     )
     sentences = " ".join(make_sentences(explain_payment(payment, NOW), language))
     assert ("¥500" if is_made else "R-9") in sentences
+
+
+@pytest.mark.parametrize("work", [Work(), Work(SCHEDULED_STATE, FIVE_MINUTES_LATER, "unknown", 3)])
+@pytest.mark.parametrize("certainty", Certainty)
+@pytest.mark.parametrize("state", RefundState)
+def test_a_payment_has_the_work_badge_of_the_refund_that_the_program_handles(
+    state: RefundState, certainty: Certainty, work: Work
+) -> None:
+    """If the program does the next step of a refund, the page of the payment doesn't call this by another badge."""
+    refund = replace(REFUND, state=state, certainty=certainty, work=work)
+    explained = explain_payment(replace(PAYMENT, relations=PaymentRelations(ORDER, refunds=(refund,))), NOW)
+    badges = explained.work, explain_refund(refund, NOW).work
+    is_of_program = {WorkBadge.AUTOMATIC, WorkBadge.SCHEDULED} & set(badges)
+    is_possible = certainty is Certainty.KNOWN or state not in ENDED_REFUND_STATES
+    if explained.next_step.action == "open_refund" and is_of_program and is_possible:
+        assert badges[0] is badges[1]
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)

@@ -55,6 +55,7 @@ NEXT_STEPS_OF_PROGRAM = frozenset(
         "payment_refund_approved",
         "payment_refund_approved_read_only",
         "payment_refund_expires",
+        "payment_refund_probe_scheduled",
         "payment_refund_submitted",
         "payment_refund_submitting",
         "probe_scheduled",

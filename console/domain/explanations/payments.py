@@ -286,15 +286,18 @@ def _find_payment_work_badge(
 
     - WAITING_FOR_APPROVAL: `explanation` advises a step of a refund that waits for approval; or it advises no step of
       a refund, and a proposed decision waits for a second person
-    - the badge of the payment's own work state and next step (`find_work_badge`). The badge doesn't depend on the
-      work of a refund, because queues sort and filter a payment by its own work state
+    - SCHEDULED: no work of the payment is stored, and the program does a scheduled step of its refund, which has the
+      same badge
+    - the badge of the payment's own work state and next step (`find_work_badge`)
     """
-    pending_refund = relations.pending_refund
-    if pending_refund is not None and explanation.next_step.action == OPEN_REFUND_ACTION:
-        is_waiting = explain_refund(pending_refund, now).work is WorkBadge.WAITING_FOR_APPROVAL
-    else:
-        is_waiting = relations.awaits_second_person
-    return WorkBadge.WAITING_FOR_APPROVAL if is_waiting else find_work_badge(record.work, explanation)
+    own_badge, pending_refund = find_work_badge(record.work, explanation), relations.pending_refund
+    if pending_refund is None or explanation.next_step.action != OPEN_REFUND_ACTION:
+        return WorkBadge.WAITING_FOR_APPROVAL if relations.awaits_second_person else own_badge
+    refund_badge = explain_refund(pending_refund, now).work
+    if refund_badge is WorkBadge.WAITING_FOR_APPROVAL:
+        return refund_badge
+    is_scheduled = (own_badge, refund_badge) == (WorkBadge.AUTOMATIC, WorkBadge.SCHEDULED)
+    return WorkBadge.SCHEDULED if is_scheduled else own_badge
 
 
 def explain_order(record: Order, now: datetime) -> Explanation:

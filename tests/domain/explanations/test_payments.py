@@ -594,7 +594,7 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
             "refund_unknown",
             "refund_probe_scheduled",
             "unknown",
-            "possible",
+            "scheduled",
         ),
         (
             replace(UNKNOWN_OPEN_REFUND, work=SCHEDULED_WORK_WITHOUT_REASON),
@@ -615,7 +615,7 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
             "refund_submitted",
             "refund_submitted",
             "known",
-            "automatic",
+            "scheduled",
         ),
         (
             replace(OPEN_REFUND, state=RefundState.APPROVED, work=make_review_work("not_sent")),
@@ -638,7 +638,7 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
             "refund_approved_perhaps_made",
             "refund_approved",
             "known",
-            "automatic",
+            "scheduled",
         ),
     ],
 )
