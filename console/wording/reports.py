@@ -16,9 +16,12 @@ from console.wording.sentences.formats import NO_VALUE, format_amount, format_co
 
 
 def format_percent(percent: float | None) -> str:
-    """Return a percentage as text such as `98 %`, rounded down, so that only the value 100 gives `100 %`. Return –
-    for None."""
-    return NO_VALUE if percent is None else f"{int(percent)} %"
+    """Return a percentage as text such as `98 %`, rounded to the nearest whole number, but only the value 100 gives
+    `100 %`, and only the value 0 gives `0 %`. Return – for None."""
+    if percent is None:
+        return NO_VALUE
+    is_whole = percent in (0, 100)
+    return f"{round(percent) if is_whole else min(99, max(1, int(percent + 0.5)))} %"
 
 
 def list_outages_on_day(day: date, outages: Sequence[Outage]) -> tuple[Outage, ...]:

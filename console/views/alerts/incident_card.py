@@ -7,7 +7,7 @@ from functools import partial
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QScrollArea, QWidget
 
-from console.domain.alerts.incidents import AffectedRecord, Incident
+from console.domain.alerts.incidents import AffectedRecord, Incident, IncidentState
 from console.domain.tasks.records import Alert
 from console.views.presenters import alerts as alert_words
 from console.views.presenters import credit_checks as record_words
@@ -107,11 +107,16 @@ class IncidentCard(Surface):
             incident_texts.format_incident_subject(incident, context), "body", is_selectable=True, wraps_lines=True
         )
         state_label = TextLabel(
-            incident_words.format_incident_state(incident, context.translate), "body", "care", wraps_lines=True
+            incident_words.format_incident_state(incident, context.translate),
+            "body",
+            "care" if incident.state is IncidentState.OPEN else "text",
+            wraps_lines=True,
         )
         set_visible_in_parent(state_label, bool(state_label.plain))
         owner_label = TextLabel(incident_texts.format_owner_sentence(incident, context), "body", wraps_lines=True)
-        reason_label = TextLabel(reason, "body", wraps_lines=True, is_selectable=True)
+        set_visible_in_parent(owner_label, bool(owner_label.plain))
+        is_repeated = any(reason in self._format_alert(alert) for alert in incident.alerts)
+        reason_label = TextLabel("" if is_repeated else reason, "body", wraps_lines=True, is_selectable=True)
         set_visible_in_parent(reason_label, bool(reason_label.plain))
         return (
             title_label,

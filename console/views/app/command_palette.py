@@ -489,10 +489,9 @@ class CommandPalette(QObject):
         since = record.state_since or case_words.get_creation_time(record)
         age, spoken_age = (context.format_age(since) if since else ""), words.format_spoken_age(since, context)
         if isinstance(record, CreditCheck):
-            title, name = (
-                case_words.format_short_title(record, context),
-                _shorten_company_name(case_words.format_company_or_title(record, context)),
-            )
+            own_name = case_words.format_company_or_title(record, context)
+            matching_name = find_matching_name(own_name, record.corporation_number, self._typed_text, self._companies)
+            title, name = case_words.format_short_title(record, context), _shorten_company_name(matching_name)
             return ResultEntry(
                 CreditCheckRoute(record.id),
                 case_words.get_record_icon_name(record),
@@ -544,6 +543,19 @@ def _make_company_entry(context: WindowContext, company: FoundCompany, records: 
     return ResultEntry(
         LookupRoute(number_text), "building", company.name, number_text, right_side_text=right_side_text
     )
+
+
+def find_matching_name(
+    own_name: str, corporation_number: str, typed_text: str, companies: Sequence[FoundCompany]
+) -> str:
+    """Return the name by which a record was found. This is `own_name`, the name in the record, unless it contains
+    none of the typed words and the company of this number is among the found `companies`: then it is the name of that
+    company, such as its present name in the corporation registry.
+    """
+    folded_name = "".join(split_into_folded_words(own_name))
+    if any(word in folded_name for word in split_into_folded_words(typed_text)):
+        return own_name
+    return next((company.name for company in companies if company.number == corporation_number), own_name)
 
 
 def _find_corporation_number(text: str) -> str | None:

@@ -77,10 +77,12 @@ def make_owner_cell(incident: Incident, context: WindowContext) -> StateCell:
 
 
 def format_owner_sentence(incident: Incident, context: WindowContext) -> str:
-    """Return the sentence that names the owner of the incident and the time since which this person owns it. If the
-    incident has no owner, the sentence says this."""
+    """Return the sentence that names the owner of the incident and the time since which this person owns it. If an
+    open or snoozed incident has no owner, the sentence says this. "" for another incident without an owner, because
+    it needs none."""
     if incident.owner is None:
-        return context.translate("incident.nobody_owns")
+        needs_owner = incident.state in (IncidentState.OPEN, IncidentState.SNOOZED)
+        return context.translate("incident.nobody_owns") if needs_owner else ""
     owner_name = record_words.get_actor_name(incident.owner, context)
     return context.translate("incident.owned", who=owner_name, at=incident.owner_since)
 

@@ -242,11 +242,14 @@ def make_money_parts(
         )
 
     paid_text = wording.NO_VALUE if is_paid_unknown else wording.format_amount(money.captured, currency)
+    # The bar of a payment of which nothing is refunded or reserved is filled; the paid part explains this colour.
+    is_whole_refundable = money.refundable == money.captured and money.captured > 0
     paid_part = MoneyPart(
         translate("money.part.paid"),
         paid_text,
         money.captured,
-        "empty",
+        "solid" if is_whole_refundable else "empty",
+        "good" if is_whole_refundable else "text",
         key="" if is_paid_unknown or not money.captured else PAID_PART_KEY,
         copied_text=format_decimal(Money(money.captured, currency)),
     )

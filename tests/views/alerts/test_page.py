@@ -2,6 +2,7 @@
 action.
 """
 
+import re
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -239,6 +240,19 @@ def test_the_card_of_an_incident_has_alerts_records_and_steps(appearance: object
     assert any(text.startswith("Owned by lead-b since") for text in texts)
     buttons = [button.text() for button in make_page(incident).card.findChildren(KeyButton)]
     assert [text for text in buttons if "PAY-4" in text] == ["Payment PAY-4 ¥1,200"]
+
+
+def test_the_card_says_each_thing_once_and_asks_for_an_owner_only_while_one_is_needed(appearance: object) -> None:
+    """Only an open or snoozed incident needs an owner. A reason that a line of the alerts repeats is left out."""
+    for state in IncidentState:
+        texts = read_card_texts(make_page(make_incident(PENDING_ORDER_ALERT, state=state)))
+        assert ("No owner yet." in texts) == (state in (IncidentState.OPEN, IncidentState.SNOOZED))
+    change = Alert(9, "corporation_changed", "corporation", 4, None, "closed=2026-11-20", "acknowledged", NOW)
+    page = make_page(make_incident(AlertItem(change, "look_up", "corporation", 4)))
+    texts = read_card_texts(page)
+    (line,) = (text for text in texts if " · Actual: " in text)
+    (observed,) = re.findall("Actual: (.*) · Expected:", line)
+    assert [text for text in texts if observed in text] == [line]
 
 
 def test_the_current_incident_offers_its_possible_actions(appearance: object) -> None:

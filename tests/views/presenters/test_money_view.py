@@ -26,7 +26,7 @@ from console.views.theme.mixed_font_text import draw_line_of_text
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls import buttons
-from console.views.widgets.display.money_strip import MoneyPanel
+from console.views.widgets.display.money_strip import MoneyPanel, MoneyPartSwatch
 from console.views.widgets.display.record_parts import RecordSideStrip
 from console.views.widgets.layout.flow_layout import DividedFlow
 from console.wording import records as record_words
@@ -205,6 +205,19 @@ def test_the_money_strip_shows_every_part_of_the_amount(appearance: object) -> N
     panel.show_money_parts(parts, rest)
     assert "Refund outcome unknown −¥500" in panel.accessibleName()
     assert len({(part.fill_pattern, part.tone) for part in parts[1:]}) == 4, "two parts look alike"
+
+
+def test_each_colour_of_the_bar_of_amounts_is_explained(appearance: object) -> None:
+    """Each part that fills the bar has a swatch with its pattern beside a name."""
+    for refunded_minor, waiting_minor in ((0, 0), (2_000, 0), (0, 3_000), (12_000, 0)):
+        refundable_minor = 12_000 - refunded_minor - waiting_minor
+        money = MoneyParts("JPY", 12_000, refunded_minor, 0, 0, waiting_minor, 0, refundable_minor)
+        parts, rest = money_facts.make_money_parts(money, make_window_context())
+        panel = MoneyPanel("Where the money is")
+        panel.show_money_parts(parts, rest)
+        filled = {(part.fill_pattern, part.tone) for part in panel.bar._parts if part.fill_pattern != "empty"}
+        swatches = panel.findChildren(MoneyPartSwatch)
+        assert {(swatch._part.fill_pattern, swatch._part.tone) for swatch in swatches} == filled
 
 
 def test_a_linked_unknown_amount_has_the_colour_of_unknown(appearance: Appearance) -> None:

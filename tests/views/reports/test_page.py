@@ -39,6 +39,7 @@ from console.views.reports.section import ChartSection
 from console.views.runtime.routes import RECORD_QUEUE_NAMES, ReportsRoute
 from console.views.theme.design_tokens import ThemeName
 from console.views.theme.theme import Appearance
+from console.wording.reports import format_percent
 from console.wording.sentences import catalogue as wording
 from tests.views.invented_checks import NOW, make_window_context
 
@@ -321,3 +322,12 @@ def test_the_daily_close_is_shown_and_exported(
     assert opened
     section.write_shown_close("/tmp/close.pdf")  # nothing is written
     assert reports.written == [Path("/tmp/close.pdf")]
+
+
+@pytest.mark.parametrize(
+    ("percent", "text"),
+    [(0.0, "0 %"), (0.2, "1 %"), (95.4, "95 %"), (95.65, "96 %"), (99.9, "99 %"), (100.0, "100 %"), (None, "–")],
+)
+def test_a_percentage_is_the_nearest_whole_number(percent: float | None, text: str) -> None:
+    """A percentage is rounded to the nearest whole number; only all is 100 %, and only nothing is 0 %."""
+    assert format_percent(percent) == text
