@@ -378,6 +378,7 @@ class ApprovalListPanel(Surface):
         width_px = max(width_px, round(tokens().px("layout", "approval_list") * min(current_appearance().scale, 1.3)))
         height_px = self._head.sizeHint().height() + compute_card_height_px() + 1
         self._step_panel.setVisible(not is_side_by_side)
+        self.count_label.setVisible(is_side_by_side)  # it counts fewer cards than the position, such as 1 / 9
         policies = Qt.ScrollBarPolicy
         self.card_list.setVerticalScrollBarPolicy(
             policies.ScrollBarAsNeeded if is_side_by_side else policies.ScrollBarAlwaysOff

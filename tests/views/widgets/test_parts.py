@@ -8,7 +8,15 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QCursor, QInputMethodEvent, QTextCursor, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QListWidget, QPlainTextEdit, QStackedWidget, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QButtonGroup,
+    QLineEdit,
+    QListWidget,
+    QPlainTextEdit,
+    QStackedWidget,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from console.views.home.count_panels import CountLine, CountLineButton, CountPanel, find_detail_x
@@ -28,6 +36,7 @@ from console.views.widgets.controls.inputs import (
     LineEdit,
     MultiLineEdit,
     MultiLineField,
+    RadioButton,
 )
 from console.views.widgets.controls.tabs import TabBar, show_adjacent_tab
 from console.views.widgets.display.copyable_id import CopyableId
@@ -1135,3 +1144,32 @@ def find_left_end_of_text(edit: QWidget) -> int:
     rows = range(picture.height() // 3, 2 * picture.height() // 3)
     background = picture.pixel(5, rows[0])
     return next(x for x in range(5, picture.width()) if any(picture.pixel(x, y) != background for y in rows))
+
+
+def test_the_focus_of_a_group_is_at_its_selected_button(appearance: Appearance, qtbot: QtBot) -> None:
+    """If the program selects a radio button, for example from a stored draft, while another button of its group has
+    the focus, the selected button gets the focus. Tab from a field reaches the selected button as well.
+    """
+    window = QWidget()
+    qtbot.addWidget(window)
+    line = QLineEdit()
+    buttons = [RadioButton(name) for name in ("Number", "File", "Text")]
+    window.setLayout(make_column(line, *buttons))
+    group = QButtonGroup(window)
+    for button in buttons:
+        group.addButton(button)
+    window.show()
+    window.activateWindow()
+    buttons[0].setFocus()
+    qtbot.waitUntil(buttons[0].hasFocus)
+    buttons[1].setChecked(True)
+    assert buttons[1].hasFocus()
+    buttons[2].setChecked(True)
+    assert buttons[2].hasFocus()
+    line.setFocus()
+    buttons[0].setFocus()
+    assert buttons[2].hasFocus()
+    QTest.keyClick(buttons[2], Qt.Key.Key_Up)
+    assert (buttons[1].isChecked(), buttons[1].hasFocus()) == (True, True)
+    QTest.mouseClick(buttons[0], Qt.MouseButton.LeftButton)
+    assert (buttons[0].isChecked(), buttons[0].hasFocus()) == (True, True)

@@ -6,7 +6,15 @@ from collections.abc import Callable
 from math import ceil
 
 from PySide6.QtCore import QCoreApplication, QMimeData, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QInputMethodEvent, QKeyEvent, QPainter, QPaintEvent, QTextCharFormat, QWheelEvent
+from PySide6.QtGui import (
+    QFocusEvent,
+    QInputMethodEvent,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QTextCharFormat,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -302,9 +310,32 @@ class CheckBox(QCheckBox):
 
 class RadioButton(QRadioButton):
     """A radio button painted in the colours of the theme. An arrow key moves the focus to the next button of the
-    group and selects it, even if no button of the group was selected before."""
+    group and selects it, even if no button of the group was selected before. While the focus is in a group, it is at
+    the selected button, also after a stored draft or the program has selected another button."""
 
     focus_ring_gap_px = 2
+
+    def checkStateSet(self) -> None:
+        """Take the focus from another button of the group if the program has selected this button."""
+        super().checkStateSet()
+        focused_widget = QApplication.focusWidget()
+        if (
+            self.isChecked()
+            and isinstance(focused_widget, RadioButton)
+            and focused_widget is not self
+            and focused_widget.group() is self.group() is not None
+        ):
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Pass the focus on to the selected button of the group, unless a click is about to select this button."""
+        super().focusInEvent(event)
+        group = self.group()
+        selected_button = group.checkedButton() if group is not None else None
+        if selected_button is None or self.isChecked() or event.reason() == Qt.FocusReason.MouseFocusReason:
+            return
+        if selected_button.isEnabled():
+            selected_button.setFocus(event.reason())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         super().keyPressEvent(event)
