@@ -215,7 +215,8 @@ class FittedTable(RecordTable):
         order:
 
         1. to each naming column (`naming_columns`) until it shows a corporation number completely;
-        2. to each column that isn't stretched, then to each stretched one, if its longest text then fits;
+        2. to each column that isn't stretched, then to each stretched one, if its longest text then fits; first to
+           the column that needs the least, so that one long text doesn't cut off the texts of several columns;
         3. to the columns whose longest text doesn't fit, in proportion to the width that their rows lack on average,
            so that one long text doesn't take the width that many other rows need.
         """
@@ -237,8 +238,11 @@ class FittedTable(RecordTable):
             if column.key in self._naming_keys and column.key in needed_widths:
                 needed_width = min(self._measure_number_width(column_index), needed_widths[column.key])
                 widen_column(column.key, min(free_px, needed_width - widths[column.key]))
-        for column in sorted(self.rows.columns, key=lambda column: column.is_stretched):
-            if column.key in needed_widths and needed_widths[column.key] - widths[column.key] <= free_px:
+        columns = [column for column in self.rows.columns if column.key in needed_widths]
+        for column in sorted(
+            columns, key=lambda column: (column.is_stretched, needed_widths[column.key] - widths[column.key])
+        ):
+            if needed_widths[column.key] - widths[column.key] <= free_px:
                 widen_column(column.key, needed_widths[column.key] - widths[column.key])
         lacking_px_by_key = {
             column.key: self._sum_lacking_width(column_index, widths[column.key])

@@ -229,6 +229,20 @@ def test_texts_that_are_too_long_share_the_free_width(appearance: object, qtbot:
     assert table.columnWidth(2) > 300, "wider than defined"
 
 
+def test_a_long_name_does_not_cut_off_the_texts_of_other_columns(appearance: object, qtbot: QtBot) -> None:
+    """If a table has too little width for a long name and two shorter texts, only the long name is cut off."""
+    columns = [
+        Column("company", "Company", 140, lambda _: "a company with a name that is longer than all others"),
+        Column("cause", "Cause", 40, lambda _: "no answer in time"),
+        Column("who", "Who", 40, lambda _: "a person of the team"),
+    ]
+    table = make_shown_table(qtbot, columns, 1000)
+    assert list_cut_columns(table) == []
+    needed_width = sum(table._measure_contents_width(column_index) for column_index in range(3))
+    table.resize(needed_width - 20, 200)
+    assert list_cut_columns(table) == ["company"]
+
+
 def test_a_sentence_gives_way_to_the_word_of_a_state(appearance: object, qtbot: QtBot) -> None:
     """In a narrow table, a stretched column of states, which contains sentences, is cut off before a word of another
     column of states.
