@@ -11,10 +11,10 @@ actions of another person.
 A desk that reads views never gets a payer's name, so the desk can't find and mask the name in other texts. The views
 mask it instead. A masked value is a scalar subquery that reads the row again by its primary key. So the server can
 merge the view into a statement and use the indexes of its table, and it runs the subquery only if the statement reads
-the value. An expression over the columns of the view's own row would reveal the unmasked values: MariaDB prints the
+the value. An expression over the columns of the view's own row would reveal the unmasked values: a server prints the
 values of a row that is found by a unique key into the conditions of a plan, and a person may read the plan of their
-own other session (`SHOW EXPLAIN FORMAT=JSON FOR`). In place of a subquery the server prints only the subquery's
-number.
+own other session (MariaDB: `SHOW EXPLAIN FORMAT=JSON FOR`, MySQL: `EXPLAIN FORMAT=TREE FOR CONNECTION`). In place of
+a subquery the server prints only the subquery's number.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
