@@ -979,6 +979,48 @@ def test_a_damaged_database_is_replaced_and_kept(terminal: Terminal, backup: Pat
     assert len(read_checks(terminal, KEPT_NUMBER)) == 1
 
 
+def damage_schema(file: Path) -> None:
+    """Damage the description of a table, by bytes that are no UTF-8."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as conn:
+        conn.execute("PRAGMA journal_mode=DELETE")
+        conn.execute("PRAGMA writable_schema=ON")
+        not_utf8 = "CAST(x'4352454154ae' AS TEXT)"
+        conn.execute(f"UPDATE sqlite_schema SET sql = {not_utf8} WHERE name IN ('audit_log', 'intents')")
+
+
+def damage_pages(file: Path) -> None:
+    """Overwrite the pages in which the tables of audit entries and intents begin."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as conn:
+        conn.execute("PRAGMA journal_mode=DELETE")
+        ((page_bytes,),) = conn.execute("PRAGMA page_size")
+        pages = conn.execute("SELECT rootpage FROM sqlite_schema WHERE name IN ('audit_log', 'intents')").fetchall()
+    with file.open("rb+") as content:
+        for (page,) in pages:
+            content.seek((page - 1) * page_bytes)
+            content.write(b"\xff" * 100)
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize("name", ["console.db", "desk.db"])
+@pytest.mark.parametrize("damage", [damage_schema, damage_pages])
+def test_a_damaged_file_is_not_backed_up(
+    terminal: Terminal, backup: Path, tmp_path: Path, damage: Callable[[Path], None], name: str, language: str
+) -> None:
+    """SQLite copies damaged pages without an error. A backup of a damaged database or spool is refused with a message
+    that says so, nothing is left of it, and an earlier backup of the database can be restored.
+    """
+    damage(get_home(terminal) / name)
+    folder = tmp_path / "damaged-copy"
+    refused = terminal.json("db", "backup", str(folder), LANGUAGE=language)
+    can_open = damage is damage_pages or name == "desk.db"
+    assert refused.exit_status_and_code == ((2, "bad_profile") if can_open else (3, "not_our_database"))
+    assert ("damaged" if language == "en" else "破損") in refused.error["message"]
+    assert list(tmp_path.glob("damaged-copy*")) == []
+    if name == "console.db":
+        assert terminal.json("db", "restore", str(backup)).status == 0
+        assert len(read_checks(terminal, KEPT_NUMBER)) == 1
+
+
 def test_the_log_of_a_deleted_file_is_not_written_into_the_restored_one(terminal: Terminal, backup: Path) -> None:
     """A killed process leaves the write-ahead log of a database file, and a person deletes that file and restores a
     backup. The restore moves the old log to another name, so SQLite doesn't write it into the restored file.

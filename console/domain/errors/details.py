@@ -488,11 +488,11 @@ class SchemaMismatchDetail(TypedDict, total=False):
 
 class NotOurDatabaseDetail(TypedDict, total=False):
     """Facts of the error `not_our_database`: another application has tables with the names that this program
-    needs (`names_taken`), or a backup is of another database (`other_backup`). `database_id` is the id of this
-    database, `backup_of` that of the database in the backup.
+    needs (`names_taken`), the file is damaged or isn't a database (`damaged`), or a backup is of another database
+    (`other_backup`). `database_id` is the id of this database, `backup_of` that of the database in the backup.
     """
 
-    problem: Literal["names_taken", "other_backup"] | ForeignText
+    problem: Literal["damaged", "names_taken", "other_backup"] | ForeignText
     found: str | None
     needed: str
     newer: bool

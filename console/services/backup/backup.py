@@ -103,10 +103,11 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
 
     Raises bad_backup if the folder is not empty (not_empty), or if the server limits the rows of each query
     (rows_limited); storage_full if the backup can't be written; not_allowed if the database account is that of a
-    person, who has no right to read whole tables; bad_profile (dump_program) if
-    the server's dump program is not installed; schema_mismatch if a newer program has upgraded the database;
-    database_locked (another_upgrade) if the schema was upgraded while it was copied; database_unreachable if the
-    database doesn't answer; and documents_unreachable if the storage of the documents can't be reached.
+    person, who has no right to read whole tables; bad_profile if the server's dump program is not installed
+    (dump_program), or if the file of the database or of the spool is damaged (damaged); schema_mismatch if a newer
+    program has upgraded the database; database_locked (another_upgrade) if the schema was upgraded while it was
+    copied; database_unreachable if the database doesn't answer; and documents_unreachable if the storage of the
+    documents can't be reached.
     """
     with _open_database_and_spool(settings) as (database, spool), archive.open_new_archive(folder) as writer:
         taken_at = clock.now()

@@ -15,6 +15,7 @@ from console.domain.error_reasons import BackupProblem, DatabaseLockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES
 from console.domain.records import CheckState, OperationState
+from console.domain.setting_problems import SettingProblem
 from console.settings.disk_sync import sync_file, sync_folder
 from console.settings.private_files import SQLITE_SIDE_FILE_SUFFIXES, make_private_file, make_private_folder
 from console.store.backup.archive import make_bad_backup_error, make_newer_format_error
@@ -25,8 +26,12 @@ from console.store.spool.spool import NEWEST_SPOOL_VERSION, SPOOL_TABLES, ChainH
 from console.store.spool.sqlite_file import SQLITE_APPLICATION_ID, translate_errors
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import DatabaseLockedDetail
+    from console.domain.errors.details import BadProfileDetail, DatabaseLockedDetail
 
+_READ_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""Errors of reading an SQLite file. SQLite's message about a damaged schema quotes bytes of it; if they aren't UTF-8,
+Python raises UnicodeDecodeError instead.
+"""
 _META_TABLES = ("console_meta", OWN_VERSION_TABLE, "alembic_version")
 _META_QUERY = "SELECT name, value FROM console_meta"
 _PURCHASE_ACTION = AuditAction.CREDIT_CHECK_PURCHASE.value
@@ -58,15 +63,26 @@ _NEWEST_AUDIT_ROW_QUERY = "SELECT session, seq, id, hash FROM audit_log ORDER BY
 
 def copy_sqlite_file(source_file: Path, target_file: Path) -> None:
     """Copy an SQLite file in its state at one moment, while other processes may write to it. The copy has no
-    write-ahead log: it is one file. Raises sqlite3.Error if SQLite can't read or write one of the files.
+    write-ahead log: it is one file. The copy is checked like the files of a backup that is restored, because SQLite
+    copies damaged pages without an error. Raises ConsoleError `bad_profile` (damaged) with the path of `source_file`
+    if that file is damaged; sqlite3.Error if SQLite can't read or write one of the files.
     """
     make_private_file(target_file)
-    with (
-        closing(sqlite3.connect(f"{source_file.absolute().as_uri()}?mode=ro", uri=True)) as original,
-        closing(sqlite3.connect(target_file)) as copy,
-    ):
-        original.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")
+    try:
+        with (
+            closing(sqlite3.connect(f"{source_file.absolute().as_uri()}?mode=ro", uri=True)) as original,
+            closing(sqlite3.connect(target_file)) as copy,
+        ):
+            original.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+            ((verdict,),) = copy.execute("PRAGMA integrity_check(1)")
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise
+        verdict = str(error)
+    if verdict != "ok":
+        facts: BadProfileDetail = {"file": str(source_file), "problem": SettingProblem.DESK_FILE_DAMAGED}
+        raise ConsoleError(ErrorCode.BAD_PROFILE, facts)
 
 
 def read_console_meta(file: Path) -> dict[str, str]:
@@ -138,7 +154,7 @@ def find_newest_audit_head(file: Path) -> ChainHead | None:
     this program in it, no row, or if it can't be read."""
     if not file.is_file():
         return None
-    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
+    with suppress(*_READ_ERRORS), closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
         for chain, seq, row_id, digest in conn.execute(_NEWEST_AUDIT_ROW_QUERY):
             return ChainHead(str(chain), int(seq), int(row_id), str(digest))
     return None
@@ -150,7 +166,7 @@ def list_operations_with_claim(file: Path, database_id: str) -> tuple[SpoolEntry
     that can't be read are left out. `database_id` is the id of that database.
     """
     rows: dict[str, Sequence[Any]] = {}
-    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
+    with suppress(*_READ_ERRORS), closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
         for query in (_JOURNAL_PURCHASES_QUERY, _LOST_OPERATIONS_QUERY, _JOURNAL_STARTS_QUERY):
             rows.update((row[0], row) for row in conn.execute(query) if row[0] not in rows)
     return tuple(_make_spool_entry(row, database_id) for row in rows.values())
@@ -189,7 +205,7 @@ def _find_console_meta(file: Path) -> dict[str, str] | None:
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
             return {str(name): str(value) for name, value in conn.execute(_META_QUERY)}
-    except sqlite3.Error as error:
+    except _READ_ERRORS as error:
         if _is_locked(error):
             raise _make_in_use_error(file) from None
         # SQLITE_ERROR: the file was read, and another program's database has no such table
@@ -296,7 +312,7 @@ def make_single_file(file: Path) -> None:
     _leave_wal_mode(file)
 
 
-def _is_locked(error: sqlite3.Error) -> bool:
+def _is_locked(error: Exception) -> bool:
     """True if the error means that another process has locked the SQLite file."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 

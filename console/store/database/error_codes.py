@@ -3,7 +3,7 @@ may or may not be run again).
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from sqlalchemy.exc import DatabaseError, DBAPIError, PendingRollbackError
 
@@ -38,6 +38,8 @@ _SQLITE_MESSAGE_PARTS_AND_CODES = (
     ("no such table", ErrorCode.SCHEMA_MISMATCH),
     ("no such column", ErrorCode.SCHEMA_MISMATCH),
 )
+_DAMAGED_DATABASE_PROBLEM: Final = "damaged"
+"""Value of `problem` in the detail of `not_our_database` if SQLite can't read the file."""
 
 AUDIT_TIME_MESSAGE = "an audit row carries the time of the server"
 """Message of the trigger that refuses an audit row whose time isn't the server's."""
@@ -194,6 +196,8 @@ def make_error_detail(error: DatabaseError | DBAPIError, code: ErrorCode) -> "Er
         }
     if code == ErrorCode.NOT_ALLOWED:
         return {"reason": problem, "problem": str(error.orig)}
+    if code == ErrorCode.NOT_OUR_DATABASE and is_file_error:
+        problem = _DAMAGED_DATABASE_PROBLEM
     return {"problem": problem or str(error.orig)}
 
 

@@ -1,5 +1,6 @@
 """Opens connections to SQLite, with durable commits, foreign keys, and the SQL functions of the clock of leases."""
 
+import sqlite3
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,11 @@ def open_engine(url: URL) -> Engine:
     def _set_pragmas_and_functions(dbapi: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         dbapi.text_factory = _decode_text
         cursor = dbapi.cursor()
-        for pragma in _CONNECTION_PRAGMAS:
-            cursor.execute("PRAGMA " + pragma)
+        try:
+            for pragma in _CONNECTION_PRAGMAS:
+                cursor.execute("PRAGMA " + pragma)
+        except UnicodeDecodeError as error:  # the message about a damaged schema quotes its bytes
+            raise sqlite3.DatabaseError("malformed database schema") from error
         cursor.close()
         if url.database and url.database != ":memory:":
             with suppress(OSError):  # the transaction reports it

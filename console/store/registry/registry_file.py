@@ -96,6 +96,9 @@ def open_for_reading(file: Path) -> sqlite3.Connection:
     except sqlite3.Error:
         connection.close()
         raise
+    except UnicodeDecodeError as error:  # the message about a damaged schema quotes its bytes
+        connection.close()
+        raise DamagedRegistry("a damaged schema") from error
     return connection
 
 

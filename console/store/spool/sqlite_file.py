@@ -296,6 +296,10 @@ def translate_errors(path: Path) -> Iterator[None]:
                 ErrorCode.BAD_PROFILE, {"file": str(path), "problem": SettingProblem.DESK_FILE_DAMAGED}
             ) from error
         raise
+    except UnicodeDecodeError as error:  # the message about a damaged schema quotes its bytes
+        raise ConsoleError(
+            ErrorCode.BAD_PROFILE, {"file": str(path), "problem": SettingProblem.DESK_FILE_DAMAGED}
+        ) from error
     except OSError as error:
         raise ConsoleError(
             ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(error.strerror or "") or None}

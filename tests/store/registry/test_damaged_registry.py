@@ -50,11 +50,19 @@ def _spoil_pages(registry: Path) -> None:
         content.write(os.urandom(file.stat().st_size - 4096))
 
 
+def _spoil_schema(registry: Path) -> None:
+    """Damage the description of a table, by bytes that are no UTF-8."""
+    with closing(sqlite3.connect(_find_file_in_use(registry), isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema=ON")
+        connection.execute("UPDATE sqlite_schema SET sql = CAST(x'4352454154ae' AS TEXT) WHERE name = 'files'")
+
+
 DAMAGE_BY_NAME: dict[str, Callable[[Path], object]] = {
     "empty file": lambda registry: _find_file_in_use(registry).write_bytes(b""),
     "no database": lambda registry: _find_file_in_use(registry).write_bytes(b"x" * 8192),
     "half a file": lambda registry: os.truncate(_find_file_in_use(registry), 8192),
     "spoilt pages": _spoil_pages,
+    "spoilt schema": _spoil_schema,
     "no file": lambda registry: _find_file_in_use(registry).unlink(),
     "no facts": _make_table_dropper("facts"),
     "no source files": _make_table_dropper("files"),
