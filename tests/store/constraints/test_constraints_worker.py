@@ -103,7 +103,9 @@ def test_facts_of_a_watched_corporation_may_be_stored(execute_as_person: SqlClie
     """An account may store a watched corporation for the first time, and may change its facts together with a newer
     registry date.
     """
-    changed_facts = worker.make_watched_rewrite(facts="'x'", facts_before="facts", registry_date="'2026-11-04'")
+    changed_facts = worker.make_watched_corporation_update(
+        facts="'x'", facts_before="facts", registry_date="'2026-11-04'"
+    )
     assert execute_as_person(person, worker.make_watched_corporation_insert(), changed_facts) == ""
 
 
@@ -133,7 +135,7 @@ def test_counts_of_a_reconciliation_only_rise(execute_as_person: SqlClient, pers
     ended = make_update("reconciliations", OPEN_ROW, state="'failed'", ended_at=NOW_SQL)
     assert (
         execute_as_person(
-            person, worker.make_bulk_run_insert(), counted, worker.make_difference_insert(), opened, ended
+            person, worker.make_reconciliation_insert(), counted, worker.make_difference_insert(), opened, ended
         )
         == ""
     )
