@@ -249,7 +249,8 @@ def _read_plan(readers: ReadingTeam, person: str, statement: str) -> str:
     """Return the plan of a running statement in each format in which the server shows it to another session of the
     same person; "" if the statement ended before its plan was ready.
     """
-    queries, sign_of_plan = _PLAN_QUERIES_OF_MYSQL, "< 0"  # the end of the statement's own condition
+    queries: tuple[str, ...] = _PLAN_QUERIES_OF_MYSQL
+    sign_of_plan = "< 0"  # the end of the statement's own condition
     if readers.team.server.is_mariadb:
         queries, sign_of_plan = _PLAN_QUERIES_OF_MARIADB, "query_block"
     waiting = readers.team.open_connection(person)

@@ -555,7 +555,7 @@ def find_matching_name(
     folded_name = "".join(split_into_folded_words(own_name))
     if any(word in folded_name for word in split_into_folded_words(typed_text)):
         return own_name
-    return next((company.name for company in companies if company.number == corporation_number), own_name)
+    return next((company.name for company in companies if company.corporation_number == corporation_number), own_name)
 
 
 def _find_corporation_number(text: str) -> str | None:

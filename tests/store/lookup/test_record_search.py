@@ -100,10 +100,10 @@ def test_a_search_finds_the_records_of_its_filter(
         for text in FILTER_TEXTS:
             chosen = parse_filter(text).record_filter
             right = {
-                (plain.get_kind(one), one.id)
+                (plain.get_record_kind(one), one.id)
                 for one in whole
                 if matches_filter(
-                    one, chosen, TWO_DAYS_LATER, OWNER_BY_KIND_AND_ID.get(plain.get_kind(one), {}).get(one.id)
+                    one, chosen, TWO_DAYS_LATER, OWNER_BY_KIND_AND_ID.get(plain.get_record_kind(one), {}).get(one.id)
                 )
             }
             assert _find_records(conn, RecordSearch(_make_choice(chosen), None, lapsed, 1_000)) == right, text

@@ -141,7 +141,7 @@ def _read_all_pages(
 
 
 def _make_record_refs(records: Sequence[QueuedRecord]) -> list[tuple[str, int]]:
-    return [(plain.get_kind(record), record.id) for record in records]
+    return [(plain.get_record_kind(record), record.id) for record in records]
 
 
 def _choose_page_size(turn: int, name: str, lapsed: queues.LapsedIds, small: int) -> int:
@@ -193,7 +193,7 @@ def _check_filters(
                 one
                 for one in whole
                 if matches_filter(
-                    one, chosen, TWO_DAYS_LATER, OWNER_BY_KIND_AND_ID.get(plain.get_kind(one), {}).get(one.id)
+                    one, chosen, TWO_DAYS_LATER, OWNER_BY_KIND_AND_ID.get(plain.get_record_kind(one), {}).get(one.id)
                 )
             ]
             found = _read_all_pages(conn, name, lapsed, _make_choice(chosen), page_size(turn))
@@ -218,9 +218,9 @@ def _get_sort_text(record: QueuedRecord, column: SortColumn) -> object:
         case SortColumn.WORK:
             return record.work.state.value, record.state_since or NOW - timedelta(days=10_000)
         case SortColumn.OWNER:
-            return OWNER_BY_KIND_AND_ID.get(plain.get_kind(record), {}).get(record.id, "~")
+            return OWNER_BY_KIND_AND_ID.get(plain.get_record_kind(record), {}).get(record.id, "~")
         case SortColumn.KIND:
-            return queues.QUEUED_RECORD_KINDS.index(plain.get_kind(record))
+            return queues.QUEUED_RECORD_KINDS.index(plain.get_record_kind(record))
     return 0
 
 

@@ -11,9 +11,9 @@ COMPANY = FoundCompany("2010401907731", "株式会社みなも堂印刷", True, 
 @pytest.mark.parametrize(
     ("typed_text", "number", "name"),
     [
-        ("みなも堂", COMPANY.number, COMPANY.name),
-        ("銀河", COMPANY.number, "見本銀河精機"),
-        ("みなも堂 銀河", COMPANY.number, "見本銀河精機"),
+        ("みなも堂", COMPANY.corporation_number, COMPANY.name),
+        ("銀河", COMPANY.corporation_number, "見本銀河精機"),
+        ("みなも堂 銀河", COMPANY.corporation_number, "見本銀河精機"),
         ("みなも堂", "7000012050002", "見本銀河精機"),
     ],
 )

@@ -20,7 +20,7 @@ WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id OR (session = NEW.session
 BEGIN SELECT RAISE(ABORT, 'audit rows are never replaced'); END"""
 
 _MISSING_PARTS_SQL = (
-    f"CASE WHEN ({claim_sql.SEEN_STATUS}) = 'success' AND superseded_at IS NULL AND duplicate_of IS NULL "
+    f"CASE WHEN ({claim_sql.COMPUTED_STATUS_SQL}) = 'success' AND superseded_at IS NULL AND duplicate_of IS NULL "
     "AND (company_name IS NULL OR result IS NULL OR purchased_at IS NULL OR expired_at IS NULL "
     "OR pdf_file_path IS NULL) THEN 1 END"
 )
@@ -207,19 +207,25 @@ def _create_hansha_alarmbox_credit_checks(engine: str) -> None:
         sa.Column(
             "number_key",
             sa.String(length=64),
-            sa.Computed(claim_sql.NUMBER_KEY[engine], persisted=False),
+            sa.Computed(claim_sql.NUMBER_KEY_SQL_BY_DIALECT[engine], persisted=False),
             nullable=True,
         ),
         sa.Column(
-            "seen_status", sa.String(length=20), sa.Computed(claim_sql.SEEN_STATUS, persisted=False), nullable=True
+            "seen_status",
+            sa.String(length=20),
+            sa.Computed(claim_sql.COMPUTED_STATUS_SQL, persisted=False),
+            nullable=True,
         ),
         sa.Column(
-            "seen_work", sa.String(length=16), sa.Computed(claim_sql.SEEN_WORK, persisted=False), nullable=True
+            "seen_work",
+            sa.String(length=16),
+            sa.Computed(claim_sql.COMPUTED_WORK_SQL, persisted=False),
+            nullable=True,
         ),
         sa.Column(
             "claim_number",
             sa.String(length=64),
-            sa.Computed(claim_sql.CLAIM_NUMBER[engine], persisted=False),
+            sa.Computed(claim_sql.CLAIM_NUMBER_SQL_BY_DIALECT[engine], persisted=False),
             nullable=True,
         ),
         sa.Column("missing", sa.Integer(), sa.Computed(_MISSING_PARTS_SQL, persisted=False), nullable=True),

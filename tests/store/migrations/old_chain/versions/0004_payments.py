@@ -95,7 +95,7 @@ def _create_orders(engine: str) -> None:
         sa.Column(
             "number_key",
             sa.String(length=64),
-            sa.Computed(claim_sql.NUMBER_KEY[engine], persisted=False),
+            sa.Computed(claim_sql.NUMBER_KEY_SQL_BY_DIALECT[engine], persisted=False),
             nullable=True,
         ),
         sa.PrimaryKeyConstraint("id"),
