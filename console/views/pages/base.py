@@ -399,7 +399,7 @@ class Page(QWidget):
         self._has_key_hints = self._is_low_window = False
         self._dialog_request_number = 0
         self._hidden_hint_keys: frozenset[str] = frozenset()
-        self._hinted_buttons: list[KeyButton] = []
+        self._buttons_of_key_hints: list[KeyButton] = []
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
@@ -474,7 +474,7 @@ class Page(QWidget):
     def _is_button_of_keys_disabled(self, keys: Sequence[str]) -> bool:
         """Return True if the page has buttons with these shortcuts and all of them are disabled. Hidden buttons count
         only if no button with these shortcuts is visible: the shortcut of a button that is in a menu still acts."""
-        buttons = [button for button in self._hinted_buttons if button.key in keys]
+        buttons = [button for button in self._buttons_of_key_hints if button.key in keys]
         visible_buttons = [button for button in buttons if button.isVisibleTo(self)]
         return bool(buttons) and not any(button.isEnabled() for button in visible_buttons or buttons)
 
@@ -494,8 +494,8 @@ class Page(QWidget):
         self.context.people_changed.connect(self._update_key_hints)
         self.context.person_changed.connect(self._update_key_hints)
         hinted_keys = {key for keys, _words_key in self.key_hints for key in keys}
-        self._hinted_buttons = [button for button in self.findChildren(KeyButton) if button.key in hinted_keys]
-        for button in self._hinted_buttons:
+        self._buttons_of_key_hints = [button for button in self.findChildren(KeyButton) if button.key in hinted_keys]
+        for button in self._buttons_of_key_hints:
             button.availability_changed.connect(update_timer.start)
         for table in self.findChildren(RecordTable):
             table.rows.changed.connect(update_timer.start)

@@ -113,18 +113,21 @@ class NotificationBar(QFrame):
         self._set_accessible_name()
 
     def _fit_texts(self) -> None:
-        """Place the text next to the bold text, or below it if the bold text takes more than half of the bar. Place
-        the buttons next to the texts, or below the texts if the buttons take more than half of the bar."""
+        """Place the text next to the bold text, or below it if the bold text takes more than half of the bar, or if
+        the text would wrap beside the bold text but fits on one line below it. Place the buttons next to the texts,
+        or below the texts if the buttons take more than half of the bar."""
         if self._text_layout is None:
             return
         side_by_side, top_to_bottom = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         available_width, buttons_width = self.width() - 60, sum(item.sizeHint().width() + 8 for item in self._buttons)
         self._body_layout.setDirection(top_to_bottom if buttons_width > available_width / 2 else side_by_side)
         available_width -= 0 if buttons_width > available_width / 2 else buttons_width
-        is_text_below = bool(self._text_label.plain) and self._bold_label.measure_line_width() > available_width / 2
+        bold_width, text_width = self._bold_label.measure_line_width(), self._text_label.measure_line_width()
+        wraps_only_beside = available_width - bold_width - 8 < text_width <= available_width
+        is_text_below = bool(self._text_label.plain) and (bold_width > available_width / 2 or wraps_only_beside)
         self._text_layout.setDirection(top_to_bottom if is_text_below else side_by_side)
         self._text_layout.setSpacing(0 if is_text_below else 8)
-        self._bold_label.set_wrapping(is_text_below or self._bold_label.measure_line_width() > available_width)
+        self._bold_label.set_wrapping(is_text_below or bold_width > available_width)
         if not self._bold_label.wordWrap():  # on the baseline of the text beside it, which wraps
             self._bold_label.setContentsMargins(0, compute_half_leading_px("body"), 0, 0)
         self._bold_label.setVisible(bool(self._bold_label.plain))  # an empty label would leave a gap before the text
