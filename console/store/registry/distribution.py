@@ -55,6 +55,7 @@ _SNAPSHOT_FOLDER_NAME = "snapshot"
 """Name of the folder for the copy that becomes a new base, in the folder of the registry."""
 _SNAPSHOT_FILE_NAME = "copy.db"
 _MANIFEST_NAME = "registry.json"
+_LONGEST_FILE_NAME_BYTES = 255
 _COMPRESSION_LEVEL = 1  # a higher one makes the parts little smaller
 
 
@@ -266,9 +267,7 @@ def _fetch_base(
 
 def _fetch_difference(folder: Path, difference: StoredFile, documents: Documents) -> Path:
     path = _fetch_file(folder, difference, documents, lambda: False)
-    return path.replace(
-        path.with_name(Path(difference.name).name)
-    )  # may be there: an import can have been broken off
+    return path.replace(path.with_name(difference.name))  # may be there: an import can have been broken off
 
 
 def _fetch_file(folder: Path, stored_file: StoredFile, documents: Documents, should_stop: Callable[[], bool]) -> Path:
@@ -333,7 +332,7 @@ def _read_manifest(documents: Documents) -> RegistryManifest | None:
         values = json.loads(content)
         form = values["form"]
         is_newer = form > FORMAT_VERSION
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _make_damaged_file_error(_MANIFEST_NAME) from error
     try:
         return _parse_manifest(values)
@@ -348,7 +347,15 @@ def _parse_manifest(values: dict[str, Any]) -> RegistryManifest:
     date.fromisoformat(manifest.registry_date)
     if not all(isinstance(text, str) for text in _list_manifest_texts(manifest)):
         raise TypeError("a hash, name or path is no text")
+    if not all(isinstance(file.parts, list) and _is_file_name(file.name) for file in (base, *differences)):
+        raise ValueError("no list of parts, or no name of a file")
     return manifest
+
+
+def _is_file_name(text: str) -> bool:
+    """True if each file system can have a file of this name in a folder."""
+    has_length = 0 < len(text.encode("utf-8", "surrogatepass")) <= _LONGEST_FILE_NAME_BYTES
+    return has_length and text.isprintable() and text == Path(text).name != ".."
 
 
 def _read_replaced_manifest(documents: Documents) -> RegistryManifest | None:

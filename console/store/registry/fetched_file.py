@@ -3,11 +3,12 @@ publisher's differences. So the import handles such a file like a difference of 
 
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
 from console.settings.private_files import make_private_folder
+from console.store.spool.sqlite_file import translate_errors
 
 FETCHED_FOLDER_NAME = "fetched"
 
@@ -18,18 +19,21 @@ def create_difference_file(
 ) -> Iterator[tuple[Path, Callable[[Sequence[str]], None]]]:
     """Context manager: create the file `diff_YYYYMMDD.zip` for the day in the folder `fetched` of the registry's
     folder; yield its path and a function that adds lines of CSV (without line breaks) to it. The file is complete at
-    the end of the block, and deleted if the block raises an exception."""
+    the end of the block, and deleted if the block raises an exception. Raises ConsoleError `storage_full` if the file
+    can't be written."""
     folder = registry_folder / FETCHED_FOLDER_NAME
-    make_private_folder(folder)
     path = folder / f"diff_{day:%Y%m%d}.zip"
     try:
-        with (
-            zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
-            archive.open(f"{path.stem}.csv", "w", force_zip64=True) as csv_file,
-        ):
-            yield path, lambda lines: _write_lines(csv_file.write, lines)
+        with translate_errors(path):
+            make_private_folder(folder)
+            with (
+                zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+                archive.open(f"{path.stem}.csv", "w", force_zip64=True) as csv_file,
+            ):
+                yield path, lambda lines: _write_lines(csv_file.write, lines)
     except BaseException:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()
         raise
 
 

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from console.domain.error_reasons import RegistryFileProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.registry.import_plan import PublishedFile, parse_file_name
 from console.settings.private_files import make_private_folder, open_ordinary_file
 from console.store.documents.zip_directory import measure_zip_directory_bytes
-from console.store.registry.source_file import MAX_DIRECTORY_BYTES
+from console.store.registry.source_file import MAX_DIRECTORY_BYTES, make_bad_file_error
+from console.store.spool.sqlite_file import translate_errors
 
 STATE_FILE_NAME = "watched.json"
 WatchedFileStamp = tuple[int, int]
@@ -54,7 +56,8 @@ class WatchedFolder:
         changed since the last check. A truncated ZIP is therefore returned at the second check, and its import
         reports the error.
 
-        A missing folder has no files. Raises OSError if the folder can't be read or the state can't be written.
+        A missing folder has no files. Raises ConsoleError `bad_registry_file` (unreadable) if the folder can't be
+        read, and `storage_full` if the state can't be written.
         """
         stamps = self._read_file_stamps()
         former_stamps = self._read_state("seen")
@@ -99,6 +102,8 @@ class WatchedFolder:
             paths = list(self._folder.iterdir())
         except FileNotFoundError:
             return {}
+        except OSError as error:
+            raise make_bad_file_error(str(self._folder), RegistryFileProblem.FILE_UNREADABLE) from error
         stamps = {}
         for path in paths:
             file = parse_file_name(path.name)
@@ -119,10 +124,11 @@ class WatchedFolder:
 
     def _write_state(self, section: str, content: Mapping[str, Any]) -> None:
         state = {name: self._read_state(name) for name in ("seen", "refused")} | {section: content}
-        make_private_folder(self._state_folder)
-        draft = self._state_file.with_suffix(".tmp")
-        draft.write_text(json.dumps(state, default=str), "utf-8")
-        draft.replace(self._state_file)
+        with translate_errors(self._state_file):
+            make_private_folder(self._state_folder)
+            draft = self._state_file.with_suffix(".tmp")
+            draft.write_text(json.dumps(state, default=str), "utf-8")
+            draft.replace(self._state_file)
 
 
 def _parse_refusal(stored_refusal: Any) -> RefusedFile | None:

@@ -223,6 +223,40 @@ def test_a_file_that_could_not_be_read_is_read_again(
     assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_FILE_DAY)
 
 
+def test_a_folder_that_cannot_be_read_is_named(folder_desk: WatchedFolderDesk, tmp_path: Path) -> None:
+    """If a file stands in the place of the watched folder, the task fails with the path of the folder."""
+    shutil.rmtree(tmp_path)
+    tmp_path.touch()
+    with pytest.raises(ConsoleError) as refused:
+        folder_desk.updates.import_new_files()
+    assert (refused.value.code, refused.value.detail["file"]) == (ErrorCode.BAD_REGISTRY_FILE, str(tmp_path))
+
+
+def test_a_state_that_cannot_be_written_is_named(folder_desk: WatchedFolderDesk) -> None:
+    """If a file stands in the place of the registry's own folder, the task fails with the path of the state."""
+    folder_desk.put_whole()
+    folder_desk.folder.touch()
+    with pytest.raises(ConsoleError) as refused:
+        folder_desk.updates.import_new_files()
+    state_file = str(folder_desk.folder / STATE_FILE_NAME)
+    assert (refused.value.code, refused.value.detail["file"]) == (ErrorCode.STORAGE_FULL, state_file)
+
+
+def test_a_fetched_difference_that_cannot_be_written_is_named(
+    folder_desk_with_api: WatchedFolderDesk, sandbox: Sandbox
+) -> None:
+    """If the difference from the Web-API can't be written, the task fails with the path of the file."""
+    folder_desk_with_api.put_whole()
+    sandbox.registry.publish_difference(MONDAY, 3)
+    fetched = folder_desk_with_api.folder / "fetched"
+    fetched.parent.mkdir(parents=True)
+    fetched.touch()
+    with pytest.raises(ConsoleError) as refused:
+        folder_desk_with_api.updates.import_new_files()
+    assert refused.value.code == ErrorCode.STORAGE_FULL
+    assert Path(str(refused.value.detail["file"])).parent == fetched
+
+
 def test_files_of_prefectures_may_arrive_one_after_the_other(folder_desk: WatchedFolderDesk) -> None:
     """If only one of two prefectures' files has arrived, the import fails, because it would remove the other
     prefecture. It succeeds as soon as the second file arrives.

@@ -193,18 +193,24 @@ MANIFEST_DAMAGE_BY_NAME: dict[str, dict[str, Any]] = {
     "no form": {"form": None},
     "hashes": {"base_files": [1]},
     "other key": {"more": 1},
+    "parts without an order": {"base": {"name": "copy.db", "sha256": "0" * 64, "bytes": 1, "parts": {"a": "b"}}},
+    **{
+        f"name {name[:9]!r}": {"differences": [{"name": name, "sha256": "0" * 64, "bytes": 1, "parts": []}]}
+        for name in ("", "..", "a/b", "a\0b", "名" * 99, "\udcff")
+    },
 }
 
 
-@pytest.mark.parametrize("damage", [*MANIFEST_DAMAGE_BY_NAME, "cut"])
+@pytest.mark.parametrize("damage", [*MANIFEST_DAMAGE_BY_NAME, "cut", "deep"])
 def test_a_damaged_manifest_is_refused_and_replaced(published_registry: PublishedRegistry, damage: str) -> None:
     """A desk refuses a damaged manifest; the next publication of the worker replaces it and creates a new base."""
     published_registry.publish_companies(WHOLE_FILE_NAME, "甲")
     manifest = published_registry.root / "registry.json"
     whole = manifest.read_bytes()
-    manifest.write_bytes(
-        whole[:-9] if damage == "cut" else json.dumps(json.loads(whole) | MANIFEST_DAMAGE_BY_NAME[damage]).encode()
-    )
+    if damage in MANIFEST_DAMAGE_BY_NAME:
+        manifest.write_text(json.dumps(json.loads(whole) | MANIFEST_DAMAGE_BY_NAME[damage]))
+    else:
+        manifest.write_bytes(whole[:-9] if damage == "cut" else b"[" * 100_000)
     with pytest.raises(ConsoleError) as caught:
         published_registry.fetch_names("desk")
     assert (caught.value.code, is_manifest_damage(caught.value)) == (ErrorCode.NOT_FOUND, True)
