@@ -14,9 +14,9 @@ from scripts import third_party
 from scripts.bundle import contents, icons, manifest
 
 ROOT = Path(__file__).resolve().parent
-NAME = "support-console"
+PROGRAM_NAME = "support-console"
 PLATFORM: str = sys.platform  # a variable, because mypy takes all but this machine's own branch for dead code
-WINDOW_NAME = "support-console-window"
+WINDOW_PROGRAM_NAME = "support-console-window"
 """Name of the second program on Windows. It starts the window without opening a console window."""
 
 # Files that are opened, not imported. Alembic reads the migrations as source.
@@ -63,7 +63,7 @@ def parse_extras(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def hidden_imports(extras: Sequence[str]) -> list[str]:
+def list_hidden_imports(extras: Sequence[str]) -> list[str]:
     """Return the names of the modules that the program imports without a statement that PyInstaller can find."""
     from PyInstaller.utils.hooks import collect_submodules
 
@@ -75,7 +75,7 @@ def hidden_imports(extras: Sequence[str]) -> list[str]:
     ]
 
 
-def data_files() -> list[tuple[str, str]]:
+def list_data_files() -> list[tuple[str, str]]:
     """Return (source path, folder in the application) of each data file. PySide6's metadata is included because the
     program reads Qt's version from it.
     """
@@ -91,7 +91,7 @@ def data_files() -> list[tuple[str, str]]:
     return [*opened, *copy_metadata("PySide6_Essentials")]
 
 
-def assemble(words: Sequence[str]) -> None:
+def assemble_program(words: Sequence[str]) -> None:
     """Let PyInstaller collect the files of the application. `support-console.spec` calls this function inside
     PyInstaller; `words` are the arguments that `parse_extras` reads.
     """
@@ -104,8 +104,8 @@ def assemble(words: Sequence[str]) -> None:
     found = Analysis(
         [str(ROOT / "console" / "__main__.py")],
         pathex=[str(ROOT)],
-        datas=data_files(),
-        hiddenimports=hidden_imports(extras),
+        datas=list_data_files(),
+        hiddenimports=list_hidden_imports(extras),
         excludes=[*UNUSED_MODULES, *FORBIDDEN_MODULES, *left_out],
     )
     found.binaries = contents.choose_entries(found.binaries, _list_libraries)
@@ -127,10 +127,12 @@ def assemble(words: Sequence[str]) -> None:
             strip=is_stripped,
             **look,
         )
-        for name, console in ([(NAME, True), (WINDOW_NAME, False)] if PLATFORM == "win32" else [(NAME, True)])
+        for name, console in (
+            [(PROGRAM_NAME, True), (WINDOW_PROGRAM_NAME, False)] if PLATFORM == "win32" else [(PROGRAM_NAME, True)]
+        )
         for look in [_make_icon_and_version_arguments(work)]
     ]
-    folder = COLLECT(*programs, found.binaries, found.datas, name=NAME, strip=is_stripped)
+    folder = COLLECT(*programs, found.binaries, found.datas, name=PROGRAM_NAME, strip=is_stripped)
     if PLATFORM == "darwin":
         _make_macos_application(folder, work)
 
@@ -151,20 +153,20 @@ def _make_icon_and_version_arguments(work: Path) -> dict[str, Any]:
     """
     if PLATFORM != "win32":
         return {}
-    icon, version = work / f"{NAME}.ico", work / "version.txt"
+    icon, version = work / f"{PROGRAM_NAME}.ico", work / "version.txt"
     icons.draw_icon(256, "ICO", icon)
-    version.write_text(version_resource(), encoding="utf-8")
+    version.write_text(make_version_resource(), encoding="utf-8")
     return {"icon": str(icon), "version": str(version)}
 
 
-def version_resource() -> str:
+def make_version_resource() -> str:
     """Return the text of the version resource for Windows, made from a template and `console.__version__`."""
     numbers = [int(number) for number in re.findall(r"\d+", __version__)[:3]]
     text = (ROOT / "installers" / "windows" / "version.txt").read_text(encoding="utf-8")
     return text.replace("@NUMBERS@", str((*numbers, 0))).replace("@VERSION@", __version__)
 
 
-def information_of_macos() -> dict[str, Any]:
+def make_macos_information() -> dict[str, Any]:
     """Return the content of the application's `Info.plist` for macOS, with `console.__version__`."""
     import plistlib
 
@@ -176,20 +178,20 @@ def _make_macos_application(folder: Any, work: Path) -> None:
     """Make `Support console.app` from `folder`, the result of PyInstaller's step COLLECT."""
     from PyInstaller.building.osx import BUNDLE
 
-    icon = work / f"{NAME}.icns"
+    icon = work / f"{PROGRAM_NAME}.icns"
     icons.draw_icon(512, "ICNS", icon)
-    information = information_of_macos()
+    information = make_macos_information()
     name, identifier = f"{information['CFBundleName']}.app", information["CFBundleIdentifier"]
     BUNDLE(
         folder, name=name, icon=str(icon), bundle_identifier=identifier, version=__version__, info_plist=information
     )
 
 
-def build(dist: Path = ROOT / "dist", work: Path = ROOT / "build", extras: Sequence[str] = ()) -> Path:
+def build_program(dist: Path = ROOT / "dist", work: Path = ROOT / "build", extras: Sequence[str] = ()) -> Path:
     """Build the application, with the licences of its parts and a list of its files. Return its program's path."""
     from PyInstaller.__main__ import run
 
-    folder = dist / NAME
+    folder = dist / PROGRAM_NAME
     options = ["--noconfirm", "--log-level=ERROR", f"--distpath={dist}", f"--workpath={work}"]
     work.mkdir(parents=True, exist_ok=True)
     run([*options, str(ROOT / "support-console.spec"), "--", *(word for one in extras for word in ("--with", one))])
@@ -197,7 +199,7 @@ def build(dist: Path = ROOT / "dist", work: Path = ROOT / "build", extras: Seque
     third_party.write_documents(folder, extras, sources)
     contents.check_folder(folder, extras)
     manifest.write_manifest(folder)
-    return folder / (f"{NAME}.exe" if PLATFORM == "win32" else NAME)
+    return folder / (f"{PROGRAM_NAME}.exe" if PLATFORM == "win32" else PROGRAM_NAME)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -205,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_extras(sys.argv[1:] if argv is None else argv)
     target = args.folder.resolve()
     print("Building the one-folder application; this takes about a minute.", flush=True)
-    program = build(target / "dist", target / "build", args.extras)
+    program = build_program(target / "dist", target / "build", args.extras)
     print(f"Built {program} ({contents.measure_megabytes(program.parent):.0f} MB)")
     return 0
 

@@ -87,23 +87,23 @@ def build_adoption_plan_json(plan: "AdoptionPlan", translator: Translator) -> "J
         "table": plan.table,
         "state": plan.state,
         "timezone": plan.zone,
-        "rows": count.rows,
+        "rows": count.row_count,
         "duplicates": {
-            "rows": count.duplicates,
-            "claims": count.duplicate_claims,
+            "rows": count.duplicate_row_count,
+            "claims": count.duplicate_claim_count,
             "examples": [
                 {"client_id": item.client_id, "corporation_number": item.corporation_number, "rows": item.row_count}
                 for item in count.duplicate_examples
             ],
         },
         "unreadable": {
-            "rows": count.unreadable,
+            "rows": count.unreadable_row_count,
             "examples": [{"id": item.id, "written": item.text} for item in count.unreadable_examples],
         },
-        "respelled": count.normalised,
-        "by_status": dict(count.by_status),
-        "without_credit_check_id": count.to_pending,
-        "success_without_credit_check_id": count.success_without_id,
+        "respelled": count.normalised_row_count,
+        "by_status": dict(count.row_count_by_status),
+        "without_credit_check_id": count.pending_row_count,
+        "success_without_credit_check_id": count.success_without_id_count,
         "steps": [{"name": step.name, "sql": step.sql, "online": step.is_online} for step in plan.steps],
         "obstacles": [
             {
@@ -125,9 +125,9 @@ def format_adoption_plan_lines(plan: "AdoptionPlan", translator: Translator) -> 
     such as live, duplicate or unreadable (see AdoptionRowCounts), the steps, and the obstacles.
     """
     if plan.state == "adopted":
-        yield translator("cli.adopt.nothing", table=plan.table, rows=plan.row_counts.rows)
+        yield translator("cli.adopt.nothing", table=plan.table, rows=plan.row_counts.row_count)
         return
-    yield translator("cli.adopt.rows", table=plan.table, rows=plan.row_counts.rows, timezone=plan.zone)
+    yield translator("cli.adopt.rows", table=plan.table, rows=plan.row_counts.row_count, timezone=plan.zone)
     yield from _format_adoption_row_count_lines(plan.row_counts, translator)
     for step in plan.steps:
         yield translator("cli.adopt.step", name=step.name)
@@ -143,23 +143,23 @@ def format_adoption_plan_lines(plan: "AdoptionPlan", translator: Translator) -> 
 
 
 def _format_adoption_row_count_lines(count: "AdoptionRowCounts", translator: Translator) -> Iterator[str]:
-    if count.duplicates:
-        yield translator("cli.adopt.duplicates", rows=count.duplicates, claims=count.duplicate_claims)
+    if count.duplicate_row_count:
+        yield translator("cli.adopt.duplicates", rows=count.duplicate_row_count, claims=count.duplicate_claim_count)
     for claim in count.duplicate_examples:
         number, client = claim.corporation_number, claim.client_id
         yield "  " + translator("cli.adopt.duplicate", number=number, client=client, rows=claim.row_count)
-    if count.unreadable:
-        yield translator("cli.adopt.unreadable", rows=count.unreadable)
+    if count.unreadable_row_count:
+        yield translator("cli.adopt.unreadable", rows=count.unreadable_row_count)
     for example in count.unreadable_examples:
         yield f"  #{example.id}  {example.text}"
-    if count.normalised:
-        yield translator("cli.adopt.respelled", rows=count.normalised)
-    if count.to_pending:
-        yield translator("cli.adopt.unbought", rows=count.to_pending)
-    if count.success_without_id:
-        yield translator("cli.adopt.success_without_id", rows=count.success_without_id)
-    if count.by_status.get(CheckState.ERROR):
-        yield translator("cli.adopt.errors", rows=count.by_status[CheckState.ERROR])
+    if count.normalised_row_count:
+        yield translator("cli.adopt.respelled", rows=count.normalised_row_count)
+    if count.pending_row_count:
+        yield translator("cli.adopt.unbought", rows=count.pending_row_count)
+    if count.success_without_id_count:
+        yield translator("cli.adopt.success_without_id", rows=count.success_without_id_count)
+    if count.row_count_by_status.get(CheckState.ERROR):
+        yield translator("cli.adopt.errors", rows=count.row_count_by_status[CheckState.ERROR])
 
 
 def build_adoption_result_json(result: "AdoptionResult") -> "JsonObject":
@@ -170,12 +170,12 @@ def build_adoption_result_json(result: "AdoptionResult") -> "JsonObject":
         "dry_run": False,
         "table": result.table,
         "timezone": result.zone,
-        "rows": result.rows,
-        "taken_in": result.taken_in,
-        "duplicates": result.duplicates,
-        "unreadable": result.unreadable,
-        "respelled": result.respelled,
-        "incomplete": result.incomplete,
+        "rows": result.row_count,
+        "taken_in": result.adopted_row_count,
+        "duplicates": result.duplicate_row_count,
+        "unreadable": result.unreadable_row_count,
+        "respelled": result.normalised_row_count,
+        "incomplete": result.incomplete_row_count,
         "steps": list(result.steps),
     }
 
@@ -184,13 +184,19 @@ def format_adoption_result_lines(result: "AdoptionResult", translator: Translato
     """Return the answer of `db adopt` as sentences: the counts of rows by the state that they have now, such as live,
     duplicate or unreadable (see AdoptionRowCounts), and the next command.
     """
-    has_changes = result.steps or result.taken_in or result.duplicates or result.unreadable
+    has_changes = (
+        result.steps or result.adopted_row_count or result.duplicate_row_count or result.unreadable_row_count
+    )
     if not has_changes:
-        return [translator("cli.adopt.nothing", table=result.table, rows=result.rows)]
-    lines = [translator("cli.adopted", table=result.table, rows=result.rows, taken_in=result.taken_in)]
-    if result.duplicates or result.unreadable:
-        lines.append(translator("cli.adopted.cases", duplicates=result.duplicates, unreadable=result.unreadable))
+        return [translator("cli.adopt.nothing", table=result.table, rows=result.row_count)]
+    lines = [translator("cli.adopted", table=result.table, rows=result.row_count, taken_in=result.adopted_row_count)]
+    if result.duplicate_row_count or result.unreadable_row_count:
+        lines.append(
+            translator(
+                "cli.adopted.cases", duplicates=result.duplicate_row_count, unreadable=result.unreadable_row_count
+            )
+        )
     lines.append(translator("cli.adopted.next"))
-    if result.incomplete:
-        lines.append(translator("cli.adopted.incomplete", rows=result.incomplete))
+    if result.incomplete_row_count:
+        lines.append(translator("cli.adopted.incomplete", rows=result.incomplete_row_count))
     return lines

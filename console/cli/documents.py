@@ -77,7 +77,7 @@ def _build_comparison_json(comparison: "DocumentComparison", _: Translate) -> Js
         "new_pages": comparison.new_page_count,
         "differences": [
             {
-                "page": difference.page + 1,
+                "page": difference.page_index + 1,
                 "kind": difference.kind.value,
                 "old": difference.old_text,
                 "new": difference.new_text,
@@ -86,7 +86,7 @@ def _build_comparison_json(comparison: "DocumentComparison", _: Translate) -> Js
             for difference in comparison.differences
         ],
         "pages_without_text": comparison.textless_page_count,
-        "cut": comparison.is_cut,
+        "cut": comparison.is_incomplete,
     }
 
 

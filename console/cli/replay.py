@@ -44,7 +44,7 @@ unchanged, without encrypting them first.
 """
 _LONGEST_TEXT_CHARACTERS = 2_000
 """Limit for a text of a recorded call."""
-_ID_LIMIT = 1 << 63
+_FIRST_TOO_LARGE_ID = 1 << 63
 """Limit for an id of a recorded call: the first number that is too large."""
 _AdapterCallFunction: TypeAlias = Callable[[], Outcome[Any]]
 _CALLS_THAT_READ_PAYMENT = frozenset({"payment", "import", "poll", "probe", "resolve", "restore"})
@@ -303,8 +303,8 @@ def _require_request_text(value: object) -> str:
 
 def _require_record_id(value: object) -> int:
     """Return a value of the pack as the id of a record in our database. Raises ValueError if it isn't a whole number
-    from 0 to below `_ID_LIMIT`."""
-    if type(value) is not int or not 0 <= value < _ID_LIMIT:
+    from 0 to below `_FIRST_TOO_LARGE_ID`."""
+    if type(value) is not int or not 0 <= value < _FIRST_TOO_LARGE_ID:
         raise ValueError("no number of ours")
     return value
 

@@ -52,7 +52,7 @@ def register_payments(sandbox: "Sandbox", payments: "Sequence[PaymentSample]") -
 def build_listed_payments_json(payments: "Sequence[PaymentSample]") -> list[dict[str, Any]]:
     """Return, for the answer of the command `demo`, one JSON object for each kind in LISTED_PAYMENT_SAMPLE_KINDS: the
     newest sample payment of this kind. A kind without a sample payment has no object."""
-    newest = {payment.kind: payment for payment in payments}
+    newest = {payment.sample_kind: payment for payment in payments}
     return [_build_payment_json(newest[kind]) for kind in LISTED_PAYMENT_SAMPLE_KINDS if kind in newest]
 
 
@@ -60,8 +60,8 @@ def _build_payment_json(payment: "PaymentSample") -> dict[str, Any]:
     return {
         "id": payment.id,
         "order": payment.order_no,
-        "what": payment.kind,
-        "number": payment.corporation,
+        "what": payment.sample_kind,
+        "number": payment.corporation_number,
         "refunds": [refund.id for refund in payment.refunds],
     }
 
@@ -74,7 +74,9 @@ def run_simulated_payer(
     KIND_PAID_BY_SIMULATED_PAYER. The payer pays after PAYER_DELAY_SECONDS, or after FAST_PAYER_DELAY_SECONDS if
     `has_fast_clock` is True. If the block ends earlier, the payment is not made.
     """
-    open_payment = next((payment for payment in payments if payment.kind == KIND_PAID_BY_SIMULATED_PAYER), None)
+    open_payment = next(
+        (payment for payment in payments if payment.sample_kind == KIND_PAID_BY_SIMULATED_PAYER), None
+    )
     timer = threading.Timer(
         FAST_PAYER_DELAY_SECONDS if has_fast_clock else PAYER_DELAY_SECONDS,
         _set_payment_paid,

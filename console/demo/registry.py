@@ -177,7 +177,7 @@ def _make_registry_companies(seed: int, day: date, numbers: Sequence[str]) -> "t
             street_number=TOWN_NAMES[town] + street.translate(FULL_WIDTH_DIGITS_TABLE),
             prefecture_code=prefecture.code,
             city_code=city.code,
-            post_code=f"{city.post_prefix}{town + 1:02d}",
+            post_code=f"{city.post_code_prefix}{town + 1:02d}",
         )
         changed_on = day - timedelta(days=random_source.randrange(20, 400))
         if index % _ROWS_PER_CLOSED_COMPANY == _ROWS_PER_CLOSED_COMPANY - 1:

@@ -7,7 +7,7 @@ from functools import cache
 JST = timezone(timedelta(hours=9), "JST")
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
 _DAY_PATTERN = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_END_OF_DAY_IN_UTC = time(15)
+_END_OF_JAPANESE_DAY_IN_UTC = time(15)
 """Time of day in UTC at which a day ends in Japan, all the year round."""
 
 
@@ -32,7 +32,7 @@ def get_end_of_day(day: date) -> datetime:
     `expired_at`.
     """
     # Not the start of the next day: 9999-12-31, by which others mean "without end", has none in the calendar.
-    return datetime.combine(day, _END_OF_DAY_IN_UTC, UTC)
+    return datetime.combine(day, _END_OF_JAPANESE_DAY_IN_UTC, UTC)
 
 
 def get_utc_span(first_day: date, last_day: date, zone: tzinfo) -> tuple[datetime, datetime]:

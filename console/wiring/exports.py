@@ -102,10 +102,10 @@ def make_export_table(
     export_list = _EXPORT_LIST_MAKER_BY_NAME[request.name](services, request, context)
     title, notes = format_list_title(request, context), tuple(export_list.note.splitlines())
 
-    def make_about_lines(row_count: int) -> tuple[str, ...]:
+    def make_lines_about_export(row_count: int) -> tuple[str, ...]:
         return (*format_export_description_lines(request, row_count, title, person, context, registry_date), *notes)
 
-    return ExportTable(title, export_list.columns, export_list.read_pages, make_about_lines, notes)
+    return ExportTable(title, export_list.columns, export_list.read_pages, make_lines_about_export, notes)
 
 
 def _make_queue_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:

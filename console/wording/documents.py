@@ -29,7 +29,7 @@ def format_page_difference_line(difference: PageDifference, language: str) -> st
     sentence about the difference."""
     text = format_page_difference(difference, language)
     return translate(
-        "compare.line", language, sign=DIFFERENCE_SIGNS[difference.kind], page=difference.page + 1, text=text
+        "compare.line", language, sign=DIFFERENCE_SIGNS[difference.kind], page=difference.page_index + 1, text=text
     )
 
 
@@ -41,7 +41,7 @@ def format_comparison_summary_lines(comparison: DocumentComparison, language: st
     lines = [translate(key, language, n=count, **page_counts)]
     if comparison.textless_page_count:
         lines.append(translate("compare.without_text", language, n=comparison.textless_page_count))
-    if comparison.is_cut:
+    if comparison.is_incomplete:
         lines.append(translate("compare.cut", language))
     return lines
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from build_spec import NAME, PLATFORM, information_of_macos
+from build_spec import PLATFORM, PROGRAM_NAME, make_macos_information
 from console import __version__
 from scripts.bundle import debian
 
@@ -18,9 +18,9 @@ DIST_FOLDER = ROOT / "dist"
 def make_installer_command(platform: str) -> list[str]:
     """Return the command that makes the installer on Windows ("win32") or macOS ("darwin")."""
     if platform == "win32":
-        return ["iscc", f"/DVersion={__version__}", str(ROOT / "installers" / "windows" / f"{NAME}.iss")]
-    name = information_of_macos()["CFBundleName"]
-    image = DIST_FOLDER / f"{NAME}-{__version__}.dmg"
+        return ["iscc", f"/DVersion={__version__}", str(ROOT / "installers" / "windows" / f"{PROGRAM_NAME}.iss")]
+    name = make_macos_information()["CFBundleName"]
+    image = DIST_FOLDER / f"{PROGRAM_NAME}-{__version__}.dmg"
     return ["hdiutil", "create", "-ov", "-volname", name, "-srcfolder", str(DIST_FOLDER / f"{name}.app"), str(image)]
 
 

@@ -30,7 +30,7 @@ def desk(tmp_path: Path) -> Iterator[tuple[Console, list[CheckSample]]]:
     )
     with open_console(Settings.load(make_environment(tmp_path, "http://127.0.0.1:9"))) as console:
         write_samples(console._context, made, DEMO_PEOPLE, render_sample_report_pdf)
-        yield console, list({sample.kind: sample for sample in made}.values())
+        yield console, list({sample.sample_kind: sample for sample in made}.values())
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

@@ -125,9 +125,9 @@ def test_keys_act_on_the_part_of_a_company(
     the credit check of the panel.
     """
     sample = next(one for one in desk.list_checks("incomplete") if one.column_values.get("work_at"))
-    person.frame.show_route(LookupRoute(sample.number))
+    person.frame.show_route(LookupRoute(sample.corporation_number))
     company = person.wait_for_page(LookupPage).company_panel
-    person.wait_until(lambda: company.number == sample.number and company.is_showing_credit_checks)
+    person.wait_until(lambda: company.number == sample.corporation_number and company.is_showing_credit_checks)
     person.wait_until_read()
     for _ in company.credit_checks:
         ref = get_focused_record(company.table.current_item)
@@ -347,7 +347,7 @@ def test_each_key_acts_or_shows_the_reason(
         *(QueuesRoute(name) for name in ("review", "unknown", "refunds", "incomplete", "error")),
         CreditCheckRoute(check.id), PaymentRoute(payment.id), OrderRoute(view.order.id),
         RefundRoute(desk.console.recovery.read_queue("refunds", 1).items[0].record.id),
-        LookupRoute(""), LookupRoute(check.number), ApprovalsRoute(), SetAsidesRoute(), AlertsRoute(),
+        LookupRoute(""), LookupRoute(check.corporation_number), ApprovalsRoute(), SetAsidesRoute(), AlertsRoute(),
         ChangedCompaniesRoute(),
         ReconcileRoute(), ReconcileRunsRoute(), AuditRoute(), AdminRoute(),
     ]  # fmt: skip

@@ -192,7 +192,7 @@ def test_two_versions_of_a_pdf_are_shown_together(
     )
     first = page.current_difference
     assert first is not None
-    assert (first.page, first.old_text, first.new_text) == (0, "1", "2")
+    assert (first.page_index, first.old_text, first.new_text) == (0, "1", "2")
     for view in (page.old_view, page.new_view):
         assert [(mark.sign, mark.is_current) for mark in view.marks] == [("≠", True)]
     assert "24" in page.summary_label.plain or "differences" in page.summary_label.plain

@@ -116,14 +116,14 @@ def list_routes(desk: SampleDesk) -> Iterator[Route]:
         ReconcileRunsRoute(),
     )
     yield from (QueuesRoute(name) for name in ("review", "unknown", "refunds", "incomplete", "pending", "error"))
-    yield from (CreditCheckRoute(sample.id) for sample in {one.kind: one for one in desk.samples}.values())
-    yield from (PaymentRoute(payment.id) for payment in {one.kind: one for one in desk.payments}.values())
-    for payment in {one.kind: one for one in desk.payments}.values():
+    yield from (CreditCheckRoute(sample.id) for sample in {one.sample_kind: one for one in desk.samples}.values())
+    yield from (PaymentRoute(payment.id) for payment in {one.sample_kind: one for one in desk.payments}.values())
+    for payment in {one.sample_kind: one for one in desk.payments}.values():
         view = desk.console.payments.read_payment(payment.id)
         if view.order is not None:
             yield OrderRoute(view.order.id)
     yield from (RefundRoute(id) for id in find_refund_of_each_kind(desk))
-    yield LookupRoute(desk.samples[0].number)
+    yield LookupRoute(desk.samples[0].corporation_number)
     yield AuditRoute()
     yield AdminRoute()
 
@@ -286,10 +286,17 @@ def test_no_command_prints_a_code(desk: SampleDesk, home: Path, language: str) -
     commands: list[tuple[str, ...]] = [
         ("queue", name) for name in ("pending", "error", "incomplete", "unknown", "review", "refunds")
     ]
-    commands += [("show", "credit-check", str(id)) for id in {one.kind: one.id for one in desk.samples}.values()]
-    commands += [("show", "payment", str(id)) for id in {one.kind: one.id for one in desk.payments}.values()]
+    commands += [
+        ("show", "credit-check", str(id)) for id in {one.sample_kind: one.id for one in desk.samples}.values()
+    ]
+    commands += [("show", "payment", str(id)) for id in {one.sample_kind: one.id for one in desk.payments}.values()]
     commands += [("show", "refund", str(id)) for id in find_refund_of_each_kind(desk)]
-    commands += [("lookup", desk.samples[0].number), ("alerts", "list"), ("audit", "list"), ("unfinished",)]
+    commands += [
+        ("lookup", desk.samples[0].corporation_number),
+        ("alerts", "list"),
+        ("audit", "list"),
+        ("unfinished",),
+    ]
     raw = []
     for command in commands:
         ending = terminal(*command)

@@ -47,7 +47,7 @@ def list_routes(stage: LegibleStage) -> tuple[Route, ...]:
     check, payment = stage.desk.list_checks("several_clients")[0], stage.desk.list_payments("refund_unknown")[-1]
     return (
         HomeRoute(), QueuesRoute("review"), ChangedCompaniesRoute(), UnmatchedNoticesRoute(),
-        LookupRoute(check.number), CreditCheckRoute(check.id), PaymentRoute(payment.id), ApprovalsRoute(),
+        LookupRoute(check.corporation_number), CreditCheckRoute(check.id), PaymentRoute(payment.id), ApprovalsRoute(),
         SetAsidesRoute(), ReconcileRoute(), ReconcileRunsRoute(), AlertsRoute(), AuditRoute(), ReportsRoute(),
         AdminRoute(),
     )  # fmt: skip

@@ -299,7 +299,7 @@ def measure_button_positions(page: Page) -> list[tuple[str, int]]:
 def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Path) -> None:
     """When a message bar appears or disappears, the rows and the buttons of the page don't move."""
     with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
-        company = stage.desk.list_checks("several_clients")[0].number
+        company = stage.desk.list_checks("several_clients")[0].corporation_number
         payment = PaymentRoute(stage.desk.list_payments("complete")[-1].id)
         # The due tasks, which begin 2 s after the start, end a refund request of this company.
         stage.wait_until(lambda: stage.opening.context.last_due_tasks_at is not None)
@@ -413,7 +413,7 @@ def test_an_opened_tab_is_scrolled_into_view(qapp: QApplication, tmp_path: Path,
     """
     with open_stage(tmp_path / "desk", WindowLook("ja", "light", 1280, 800, scale=scale)) as stage:
         check, payment = stage.desk.list_checks("complete")[0], stage.desk.list_payments("refunded")[-1]
-        for route in (PaymentRoute(payment.id), CreditCheckRoute(check.id), LookupRoute(check.number)):
+        for route in (PaymentRoute(payment.id), CreditCheckRoute(check.id), LookupRoute(check.corporation_number)):
             stage.show_route(route)
             page = stage.frame.current_page
             assert page is not None

@@ -155,10 +155,10 @@ def test_windows_has_two_programs_with_a_version() -> None:
     """The version resource for Windows is a Python expression with the program's version. The setup script contains
     the window's program and the program's version, and registers `support-console:` links.
     """
-    tree = ast.parse(build_spec.version_resource(), mode="eval")
+    tree = ast.parse(build_spec.make_version_resource(), mode="eval")
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     assert {console.__version__, "ProductVersion", "FileVersion"} <= texts
-    assert "@" not in build_spec.version_resource().partition("\n")[2]
+    assert "@" not in build_spec.make_version_resource().partition("\n")[2]
     script = (WINDOWS_FOLDER / "support-console.iss").read_text(encoding="utf-8")
     for part in (
         "AppVersion={#Version}",
@@ -169,7 +169,7 @@ def test_windows_has_two_programs_with_a_version() -> None:
     ):
         assert part in script
     assert '""{app}\\support-console-window.exe"" open ""%1""' in script
-    assert f"{build_spec.WINDOW_NAME}.exe" in script
+    assert f"{build_spec.WINDOW_PROGRAM_NAME}.exe" in script
     assert installer.make_installer_command("win32")[1] == f"/DVersion={console.__version__}"
     spec = (ROOT / "support-console.spec").read_text()
     assert "assemble" in {node.id for node in ast.walk(ast.parse(spec)) if isinstance(node, ast.Name)}
@@ -179,7 +179,7 @@ def test_macos_has_an_application_with_a_version() -> None:
     """The macOS application has its name in Japanese and English, its version and an identifier for its keychain
     entries. It is registered as the program that opens links.
     """
-    information = build_spec.information_of_macos()
+    information = build_spec.make_macos_information()
     assert information["CFBundleShortVersionString"] == information["CFBundleVersion"] == console.__version__
     assert information["CFBundleURLTypes"][0]["CFBundleURLSchemes"] == ["support-console"]
     assert set(information["CFBundleLocalizations"]) == {"ja", "en"}

@@ -50,8 +50,10 @@ def test_the_same_seed_makes_the_same_records() -> None:
     """Two runs with the same seed give equal records; another seed gives other records."""
     first, second = (generate_checks(7, NOW, describe_company, 300) for _ in range(2))
     assert repr(first[:50]) == repr(second[:50])
-    assert [s.number for s in first] == [s.number for s in second]
-    assert [s.number for s in first] != [s.number for s in generate_checks(8, NOW, describe_company, 300)]
+    assert [s.corporation_number for s in first] == [s.corporation_number for s in second]
+    assert [s.corporation_number for s in first] != [
+        s.corporation_number for s in generate_checks(8, NOW, describe_company, 300)
+    ]
 
 
 def test_two_thousand_samples_have_every_kind() -> None:
@@ -60,7 +62,7 @@ def test_two_thousand_samples_have_every_kind() -> None:
     and duplicate.
     """
     made = generate_checks(1, NOW, describe_company)
-    kinds = Counter(sample.kind for sample in made)
+    kinds = Counter(sample.sample_kind for sample in made)
     assert len(made) == 2_000
     assert [sample.begun_at for sample in made] == sorted(sample.begun_at for sample in made)
     assert max(event.at for sample in made for event in sample.events) <= NOW
@@ -77,7 +79,7 @@ def test_no_sample_number_can_belong_to_a_real_company() -> None:
     """Each sample corporation number is valid. After its check digit it begins with a code that no registry office
     has.
     """
-    own = [sample.number for sample in make_samples() if sample.journal_state]
+    own = [sample.corporation_number for sample in make_samples() if sample.journal_state]
     assert all(is_well_formed(number) and number[1:3] == "99" for number in own)
 
 
@@ -102,7 +104,7 @@ def test_a_contradicting_answer_has_its_own_time(console: Console) -> None:
     purchase.
     """
     for sample in make_samples():
-        if sample.kind == "contradicted":
+        if sample.sample_kind == "contradicted":
             view = console.credit_checks.read_credit_check(sample.id)
             assert view.evidence[-1].at == sample.events[-1].at
             assert "NOT_FOUND" in view.evidence[-1].summary
@@ -112,7 +114,7 @@ def test_documents_of_samples_can_be_read(console: Console) -> None:
     """Each sample record with a PDF has a readable PDF. If the provider changed it, the earlier PDF is readable,
     too.
     """
-    changed = next(sample for sample in make_samples() if sample.kind == "two_reports")
+    changed = next(sample for sample in make_samples() if sample.sample_kind == "two_reports")
     view = console.credit_checks.read_credit_check(changed.id)
     assert [document.is_current for document in view.documents] == [True, False]
     assert console.credit_checks.read_pdf(changed.id).startswith(b"%PDF-")

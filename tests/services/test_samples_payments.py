@@ -53,7 +53,7 @@ def test_the_same_seed_makes_the_same_payments() -> None:
 
 def test_samples_have_each_kind_of_payment() -> None:
     """The samples contain each kind of payment that support staff may see, at PayPay and at Atom."""
-    kinds = {made.kind for made in make_payments()}
+    kinds = {made.sample_kind for made in make_payments()}
     assert kinds >= {
         "pays_by_itself", "waiting", "unknown", "failed", "expired", "paid_after_cancel", "not_moved", "contradicted",
         "reversed", "set_aside", "refund_asked", "refund_approved", "refund_rejected", "refund_withdrawn",
@@ -74,7 +74,7 @@ def test_money_of_samples_adds_up(sample_payment_desk: tuple[Console, Sandbox]) 
         parts = (record.refundable_minor, record.reserved_minor, record.refunded_minor, record.set_aside_minor)
         assert min(parts) >= 0
         assert sum(parts) == record.captured_minor
-        if made.kind in ("complete", "refunded"):
+        if made.sample_kind in ("complete", "refunded"):
             there = sandbox.control.payments_control.read_payment(made.provider, made.merchant_payment_id)
             assert there["captured_minor"] == record.captured_minor
             assert there["refunded_minor"] == record.refunded_minor
@@ -86,7 +86,7 @@ def test_every_payment_and_refund_explains_itself(sample_payment_desk: tuple[Con
     """
     console, _ = sample_payment_desk
     translator = Translator()
-    kinds = {made.kind: made for made in make_payments()}
+    kinds = {made.sample_kind: made for made in make_payments()}
     for translator.language in ("ja", "en"):
         for made in kinds.values():
             ids = [("payment", made.id), ("order", made.order_id), *(("refund", one.id) for one in made.refunds)]
@@ -95,21 +95,27 @@ def test_every_payment_and_refund_explains_itself(sample_payment_desk: tuple[Con
                 text = "\n".join(cli_text.format_record_details_lines(view, translator))
                 assert not {"{", "None"} & set(text.split()), text
                 assert cli_json.build_record_details_json(view, translator)["next_step"]["text"]
-                assert kind == "order" or view.timeline, made.kind
+                assert kind == "order" or view.timeline, made.sample_kind
 
 
 def test_an_unknown_sample_refund_is_settled_by_a_probe(sample_payment_desk: tuple[Console, Sandbox]) -> None:
     """A probe settles an unknown refund that the simulated provider has made."""
     console, _ = sample_payment_desk
     found = [
-        one for made in make_payments() for one in made.refunds if made.kind == "refund_unknown" and one.sandbox_state
+        one
+        for made in make_payments()
+        for one in made.refunds
+        if made.sample_kind == "refund_unknown" and one.sandbox_state
     ]
     assert found
     for one in found:
         with console.acting_as("op-a"):
             assert console.refunds.probe(one.id).state is RefundState.COMPLETED
     asked = next(
-        one for made in make_payments() for one in made.refunds if made.kind == "refund_asked" and one.maker == "op-a"
+        one
+        for made in make_payments()
+        for one in made.refunds
+        if made.sample_kind == "refund_asked" and one.maker == "op-a"
     )
     with console.acting_as("lead-b"):
         assert console.refunds.approve(asked.id).state is RefundState.SUBMITTED
@@ -132,12 +138,12 @@ def test_events_of_samples_are_in_order(sample_payment_desk: tuple[Console, Sand
     """
     console, _ = sample_payment_desk
     for made in make_payments():
-        if made.kind == "expired":
+        if made.sample_kind == "expired":
             assert made.latest_event_at > made.column_values["payment_expires_at"]
             whats = [event.what for event in console.recovery.read_timeline("payment", str(made.id)).events]
             begun = next(place for place, what in enumerate(whats) if "saga" in what)
             assert whats.index("payment.expired") > begun, whats
-        if made.kind == "contradicted":
+        if made.sample_kind == "contradicted":
             assert made.latest_event_at == made.column_values["told_at"]
         for refund in made.refunds:
             entries = console.recovery.read_timeline("refund", str(refund.id)).events

@@ -43,7 +43,7 @@ from tests.shots.stage import WindowStage
 
 
 def show_company_tabs(stage: WindowStage) -> None:
-    stage.show_route(LookupRoute(stage.desk.list_checks("two_reports")[0].number))
+    stage.show_route(LookupRoute(stage.desk.list_checks("two_reports")[0].corporation_number))
     company = stage.find(LookupPage).company_panel
     for tab in company.company_tabs:
         company.tabs.setCurrentIndex(tab.tab_index)

@@ -45,7 +45,7 @@ from tests.support.payment_desks import make_signed_notice
 
 def show_payments(stage: WindowStage) -> None:
     """Take one picture of each kind of payment."""
-    newest = {payment.kind: payment for payment in stage.desk.payments}
+    newest = {payment.sample_kind: payment for payment in stage.desk.payments}
     trail = tuple(("payment", payment.id) for payment in newest.values())
     for kind, payment in newest.items():
         stage.show_route(PaymentRoute(payment.id, trail, "queues"))
@@ -128,7 +128,7 @@ def show_money_lists(stage: WindowStage) -> None:
         stage.take_picture(f"queue-money-{queue}")
     stage.show_route(SetAsidesRoute())
     stage.take_picture("set-asides")
-    stage.show_route(LookupRoute(stage.desk.list_payments("complete")[-1].corporation))
+    stage.show_route(LookupRoute(stage.desk.list_payments("complete")[-1].corporation_number))
     stage.take_picture("company-payments")
 
 

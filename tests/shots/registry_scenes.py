@@ -29,11 +29,11 @@ def show_registry(stage: WindowStage) -> None:
     and of the registry's facts before a purchase."""
     lookup, now = stage.desk.console.lookup, stage.opening.context.now()
     live = [
-        sample.number
+        sample.corporation_number
         for sample in stage.desk.list_checks("complete")
         if any(
             check.is_live and (check.expired_at is None or check.expired_at > now)
-            for check in lookup.find_records(sample.number).credit_checks
+            for check in lookup.find_records(sample.corporation_number).credit_checks
         )
     ]
     closed, merged, renamed, known = live[:4]

@@ -83,16 +83,18 @@ def show_queues(stage: WindowStage) -> None:
 
 
 def show_company(stage: WindowStage) -> None:
-    stage.show_route(LookupRoute(stage.desk.list_checks("several_clients")[0].number))
+    stage.show_route(LookupRoute(stage.desk.list_checks("several_clients")[0].corporation_number))
     stage.take_picture("company")
     stage.show_route(
-        LookupRoute(next(s for s in stage.desk.list_checks("incomplete") if s.column_values.get("work_at")).number)
+        LookupRoute(
+            next(s for s in stage.desk.list_checks("incomplete") if s.column_values.get("work_at")).corporation_number
+        )
     )
     stage.take_picture("company-open-matters")
     stage.show_route(LookupRoute(find_free_number(7)))
     stage.take_picture("company-none")
     page = stage.find(LookupPage)
-    known = stage.desk.list_checks("complete")[0].number
+    known = stage.desk.list_checks("complete")[0].corporation_number
     page.number_field.edit.selectAll()
     page.number_field.edit.insert(known[:5] + str((int(known[5]) + 1) % 10) + known[6:])
     stage.take_picture("lookup-wrong-digit")
@@ -200,7 +202,7 @@ def show_search(stage: WindowStage) -> None:
     assert stage.opening.controller is not None
     stage.opening.controller.command_palette.open()
     box = stage.opening.controller.command_palette.search_box
-    number = stage.desk.list_checks("several_clients")[0].number
+    number = stage.desk.list_checks("several_clients")[0].corporation_number
     wide = "".join(chr(ord(digit) + 0xFEE0) for digit in number)
     box.input.insert(f"{wide[:5]}-{wide[5:9]}-{wide[9:]}")
     stage.wait_until_idle()

@@ -64,7 +64,7 @@ def show_large_amounts(stage: WindowStage) -> None:
         stage.wait_until_idle()
         stage.show_route(LookupRoute(payment.corporation_number or ""))
         stage.take_picture(f"amount-company-{provider}")
-    number = stage.desk.list_payments("complete")[-1].corporation
+    number = stage.desk.list_payments("complete")[-1].corporation_number
     order_id = _add_order(stage, NewOrder("S-999999999999", 999_999_999_999, "JPY", number))
     stage.show_route(OrderRoute(order_id))
     stage.find(OrderPage)
@@ -81,12 +81,12 @@ def _pay_largest_amount(stage: WindowStage, provider: str) -> Payment:
     currency = "JPY" if provider == "paypay" else "INR"
     day = stage.opening.context.now()
     number = f"ORD-{day:%Y%m%d}-999999" if provider == "paypay" else f"ORD{day:%Y%m%d}999999"
-    _add_order(stage, NewOrder(number, minor, currency, sample.corporation))
+    _add_order(stage, NewOrder(number, minor, currency, sample.corporation_number))
     stage.desk.sandbox.control.payments_control.register_payment(provider, number, minor, at=day.isoformat())
-    asked = PaymentImport(provider, number, sample.corporation)
+    asked = PaymentImport(provider, number, sample.corporation_number)
     if provider == "atom":
         amount = f"{minor // 100}.{minor % 100:02}"
-        asked = PaymentImport(provider, number, sample.corporation, amount, day.astimezone(IST).date())
+        asked = PaymentImport(provider, number, sample.corporation_number, amount, day.astimezone(IST).date())
     return stage.desk.console.payments.import_payment(asked)
 
 
@@ -105,7 +105,7 @@ def show_long_texts(stage: WindowStage) -> None:
     def write_long_texts(tx: Transaction) -> None:
         for person in (_LONG_PERSON, _TAKER):
             operators.insert_person(tx.conn, Person(person, frozenset({OPERATOR}), may_buy=False))
-        for number in (check.number, payment.corporation):
+        for number in (check.corporation_number, payment.corporation_number):
             where = schema.credit_checks.c.corporation_number == number
             tx.conn.execute(sa.update(schema.credit_checks).where(where).values(company_name=_LONG_NAME))
 
@@ -121,7 +121,7 @@ def show_long_texts(stage: WindowStage) -> None:
     routes: Mapping[str, Route] = {
         "check": CreditCheckRoute(check.id),
         "payment": PaymentRoute(payment.id),
-        "company": LookupRoute(payment.corporation),
+        "company": LookupRoute(payment.corporation_number),
         "queue": QueuesRoute("unknown"),
         "audit": AuditRoute(),
     }
@@ -198,7 +198,7 @@ def _make_routes_by_picture_name(stage: WindowStage) -> Mapping[str, Route]:
         "queue": QueuesRoute("unknown"),
         "check": CreditCheckRoute(stage.desk.list_checks("unknown")[0].id),
         "payment": PaymentRoute(stage.desk.list_payments("refund_unknown")[-1].id),
-        "company": LookupRoute(stage.desk.list_payments("complete")[-1].corporation),
+        "company": LookupRoute(stage.desk.list_payments("complete")[-1].corporation_number),
         "approvals": ApprovalsRoute(),
         "alerts": AlertsRoute(),
         "reports": ReportsRoute(),

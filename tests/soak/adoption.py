@@ -57,4 +57,6 @@ def _check_adoption_and_count(
     assert {record_id for record_id, _, _ in met.inserted_rows} <= ids, "rows were lost"
     assert (found["rows"], found["live"]) == (rows + len(met.inserted_rows), found["claims"]), found
     assert not met.has_waited(), "somebody waited"
-    return Counter(rows=rows, inserted=len(met.inserted_rows), duplicates=result.duplicates, longest_ms=longest)
+    return Counter(
+        rows=rows, inserted=len(met.inserted_rows), duplicates=result.duplicate_row_count, longest_ms=longest
+    )

@@ -77,7 +77,7 @@ def _run_window(desk: SampleDesk, seconds: float) -> dict[str, Any]:
         "checks": [one.id for one in desk.samples if one.has_pdf][:200],
         "fetched": [one.id for one in desk.list_checks("incomplete") if one.missing_parts == ("pdf",)],
         "payments": [one.id for one in desk.payments][:200],
-        "numbers": [one.number for one in desk.samples][:50],
+        "numbers": [one.corporation_number for one in desk.samples][:50],
     }
     command = [sys.executable, "-m", "tests.soak.session_window", json.dumps(facts)]
     environ = {**os.environ, **desk.environment}

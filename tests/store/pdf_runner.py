@@ -64,7 +64,7 @@ def _call_for_outcome(act: Callable[[], object]) -> object:
     except ConsoleError as refusal:
         return refusal.detail["reason"]
     if isinstance(got, PageImage):
-        return [got.width, got.height, len(got.pixels)]
+        return [got.width_px, got.height_px, len(got.pixels)]
     return len(got) if isinstance(got, tuple) else got
 
 

@@ -48,11 +48,11 @@ class SampleDesk:
 
     def list_payments(self, kind: str) -> list[PaymentSample]:
         """Return the sample payments of one kind, from the oldest to the newest."""
-        return [payment for payment in self.payments if payment.kind == kind]
+        return [payment for payment in self.payments if payment.sample_kind == kind]
 
     def list_checks(self, kind: str) -> list[CheckSample]:
         """Return the sample credit checks of one kind, from the oldest to the newest."""
-        return [sample for sample in self.samples if sample.kind == kind]
+        return [sample for sample in self.samples if sample.sample_kind == kind]
 
 
 def make_desk_environment(home: Path, sandbox: Sandbox, **extra: str) -> dict[str, str]:

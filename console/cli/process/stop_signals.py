@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from console.domain.process import interrupts
 
-_END_EVENTS = (2, 5, 6)
+_WINDOWS_END_EVENTS = (2, 5, 6)
 """CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT and CTRL_SHUTDOWN_EVENT of Windows. When the handler of such an event returns,
 Windows ends the process."""
 _END_OF_PROCESS_WAIT_SECONDS = 60.0
@@ -34,7 +34,7 @@ def stop_at_end_of_console() -> None:
 
         @ctypes.WINFUNCTYPE(wintypes.BOOL, wintypes.DWORD)
         def handle_event(event: int) -> bool:
-            if event not in _END_EVENTS:
+            if event not in _WINDOWS_END_EVENTS:
                 return False  # Windows calls the next handler, that of the signals
             signal.raise_signal(signal.SIGBREAK)
             time.sleep(_END_OF_PROCESS_WAIT_SECONDS)

@@ -57,7 +57,7 @@ class TrialPurchase:
     """
 
     result_key: str
-    number: str
+    corporation_number: str
     fault_rule: dict[str, Any] | None = None
 
 
@@ -197,7 +197,7 @@ def _write_sample_records(
     )
     control.change_settings(answers_403_after_expiration=True)
     control.add_faults(
-        *({**trial.fault_rule, "number": trial.number} for trial in TRIAL_PURCHASES if trial.fault_rule)
+        *({**trial.fault_rule, "number": trial.corporation_number} for trial in TRIAL_PURCHASES if trial.fault_rule)
     )
     return samples, payments
 
@@ -208,11 +208,14 @@ def _publish_sample_registry(sandbox: "Sandbox", samples: "Sequence[CheckSample]
     changes some of the companies that have a valid credit check, those with the newest checks first."""
     today = SystemClock().now().astimezone(JST).date()
     live_numbers = [
-        sample.number
+        sample.corporation_number
         for sample in reversed(samples)
         if sample.status == "success" and sample.report and (sample.report.expiration_date or today) > today
     ]
-    numbers = [*(sample.number for sample in samples), *(trial.number for trial in TRIAL_PURCHASES)]
+    numbers = [
+        *(sample.corporation_number for sample in samples),
+        *(trial.corporation_number for trial in TRIAL_PURCHASES),
+    ]
     registry = demo_registry.plan_demo_registry(SAMPLE_SEED, today, numbers, live_numbers)
     demo_registry.publish_demo_registry(sandbox, registry)
     return registry
@@ -254,7 +257,7 @@ def _build_demo_answer_json(
     unknown in the demo's database, and which AlarmBox's own screen would show."""
     unknown_checks = (s for s in samples if s.status == "pending" and s.report and s.journal_state)
     screen_rows = [
-        {"id": s.id, "corporation_number": s.number, "credit_check_id": s.report.credit_check_id}
+        {"id": s.id, "corporation_number": s.corporation_number, "credit_check_id": s.report.credit_check_id}
         for s in unknown_checks
         if s.report
     ]
@@ -266,7 +269,9 @@ def _build_demo_answer_json(
         "records": len(samples),
         "payments": len(payments),
         "try_payments": demo_payments.build_listed_payments_json(payments),
-        "try": [{"corporation_number": trial.number, "what": trial.result_key} for trial in TRIAL_PURCHASES],
+        "try": [
+            {"corporation_number": trial.corporation_number, "what": trial.result_key} for trial in TRIAL_PURCHASES
+        ],
         "provider_screen": screen_rows,
     }
 
@@ -276,7 +281,9 @@ def _format_demo_answer_lines(answer: dict[str, Any], translator: Translator) ->
     yield translator("cli.sandbox.ready", url=answer["url"])
     yield translator("cli.demo.people", names=answer["operators"])
     for trial in TRIAL_PURCHASES:
-        yield translator("cli.demo.try", number=trial.number, what=translator(f"cli.demo.fault.{trial.result_key}"))
+        yield translator(
+            "cli.demo.try", number=trial.corporation_number, what=translator(f"cli.demo.fault.{trial.result_key}")
+        )
     for payment in answer["try_payments"]:
         yield translator("cli.demo.payment", **payment, words=translator(f"cli.demo.payment.{payment['what']}"))
     for purchase in answer["provider_screen"][:_MAX_LISTED_TRIAL_PURCHASES]:
@@ -302,7 +309,7 @@ def _show_window_or_run_commands(console: "Console", writer: AnswerWriter, run_c
 
 def _run_prompt(writer: AnswerWriter, run_command: CommandLineRunner) -> None:
     """Read command lines from the terminal and run them, until `exit`."""
-    writer.write_to_stderr(writer.translator("cli.demo.terminal", number=TRIAL_PURCHASES[0].number))
+    writer.write_to_stderr(writer.translator("cli.demo.terminal", number=TRIAL_PURCHASES[0].corporation_number))
     with contextlib.redirect_stdout(writer.stream), contextlib.suppress(EOFError, KeyboardInterrupt):
         while (arguments := _split_command_line(input("support-console> "))) != ["exit"]:
             _run_command_line(arguments, run_command)

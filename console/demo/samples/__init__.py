@@ -52,9 +52,9 @@ def generate_payments(
     all other samples are paid. They belong to corporations of the newest credit checks in `samples` that this
     application purchased; if there are none, to newly made corporation numbers.
     """
-    bought_numbers = [sample.number for sample in samples if sample.journal_state and sample.status == "success"][
-        -count // 2 :
-    ]
+    bought_numbers = [
+        sample.corporation_number for sample in samples if sample.journal_state and sample.status == "success"
+    ][-count // 2 :]
     number_factory = CheckSampleFactory(seed, now, lambda number: (number, "ok"))
     factory = PaymentSampleFactory(
         seed, now, bought_numbers or [number_factory.make_next_corporation_number() for _ in range(count // 2)]

@@ -54,8 +54,9 @@ class SampleAnswer:
 
 @dataclass(slots=True)
 class CheckSample:
-    """One sample credit check; `kind` names the situation that it shows. `number` is the corporation number, `client`
-    the client's id, `buyer` the person who bought it, `begun_at` the beginning of the purchase.
+    """One sample credit check; `sample_kind` names the situation that it shows. `corporation_number` is the
+    corporation number, `client_id` the client's id, `buyer` the person who bought it, `begun_at` the beginning of the
+    purchase.
 
     `journal_state` is (state, outcome class, reason) of its purchase in the journal, None for a row of another
     application. `is_running`: the purchase is running, under a lease that is valid. `column_values` are columns that
@@ -68,9 +69,9 @@ class CheckSample:
     (None: no proposal); `status` is the stored state; `events` and `answers` are its audit entries and its evidence.
     """
 
-    kind: str
-    number: str
-    client: str
+    sample_kind: str
+    corporation_number: str
+    client_id: str
     begun_at: datetime
     buyer: str
     journal_state: JournalState | None
@@ -165,7 +166,7 @@ class CheckSampleFactory:
         """Return a sample of a successful purchase at the instant `at`. The sample has all parts of the report except
         those in `missing_parts`. `kind` is the name of the situation that the sample shows."""
         sample = self.make_begun_check(kind, at, ("done", "SUCCEEDED", "answered"), "success")
-        sample.report, sample.missing_parts = self.make_report(sample.number, at), missing_parts
+        sample.report, sample.missing_parts = self.make_report(sample.corporation_number, at), missing_parts
         add_purchase_events(sample)
         return sample
 
@@ -177,7 +178,7 @@ class CheckSampleFactory:
         sample.column_values = make_needs_review_columns(
             WorkReason.NO_LIST_CALL, certainty="unknown", error_code=cause
         )
-        sample.report = self.make_report(sample.number, at) if is_charged else None
+        sample.report = self.make_report(sample.corporation_number, at) if is_charged else None
         add_ending_event(sample, AuditAction.CREDIT_CHECK_UNKNOWN, cause, 31)
         return sample
 

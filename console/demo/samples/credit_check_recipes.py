@@ -51,7 +51,7 @@ def _make_lapsed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
         sample = factory.make_begun_check(
             "lapsed", factory.pick_instant_ago(60, 300), ("calling", None, None), "pending"
         )
-        sample.report = factory.make_report(sample.number, sample.begun_at) if turn % 2 else None
+        sample.report = factory.make_report(sample.corporation_number, sample.begun_at) if turn % 2 else None
         yield sample
 
 
@@ -107,14 +107,14 @@ def _make_failed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
 def _make_successful_repetition(factory: CheckSampleFactory, failed_check: CheckSample) -> CheckSample:
     """Return a successful purchase for the same corporation and client as `failed_check`, one hour after it."""
     sample = factory.make_purchased_check("bought_after_error", failed_check.begun_at + timedelta(hours=1))
-    return _replace_number_and_client(factory, sample, failed_check.number, failed_check.client)
+    return _replace_number_and_client(factory, sample, failed_check.corporation_number, failed_check.client_id)
 
 
 def _replace_number_and_client(
     factory: CheckSampleFactory, sample: CheckSample, corporation_number: str, client: str
 ) -> CheckSample:
     """Give the purchased sample another corporation number and client, and return it."""
-    sample.number, sample.client = corporation_number, client
+    sample.corporation_number, sample.client_id = corporation_number, client
     sample.report = factory.make_report(corporation_number, sample.begun_at)
     sample.events, sample.answers = sample.events[:1], []
     add_purchase_events(sample)
@@ -207,7 +207,10 @@ def _make_renewed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
         for _ in range(1 + turn % 2):
             at = newer_check.begun_at - timedelta(days=factory.random.randrange(367, 400))
             older = _replace_number_and_client(
-                factory, factory.make_purchased_check("superseded", at), newer_check.number, newer_check.client
+                factory,
+                factory.make_purchased_check("superseded", at),
+                newer_check.corporation_number,
+                newer_check.client_id,
             )
             older.newer_sample, newer_check = newer_check, older
             superseded_event = SampleEvent(
@@ -236,9 +239,9 @@ def _make_checks_for_several_clients(factory: CheckSampleFactory) -> Iterator[Ch
     for _ in range(6):
         first_purchase = factory.make_purchased_check("several_clients", factory.pick_workday_instant(5, 200))
         yield first_purchase
-        for client in (client for client in CLIENT_IDS if client != first_purchase.client):
+        for client in (client for client in CLIENT_IDS if client != first_purchase.client_id):
             sample = factory.make_purchased_check("several_clients", factory.pick_workday_instant(5, 200))
-            yield _replace_number_and_client(factory, sample, first_purchase.number, client)
+            yield _replace_number_and_client(factory, sample, first_purchase.corporation_number, client)
 
 
 def _make_contradicted_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
@@ -263,15 +266,15 @@ def _make_checks_by_other_programs(factory: CheckSampleFactory) -> Iterator[Chec
         sample = factory.make_purchased_check(
             "by_other_bought", factory.pick_workday_instant(3, 60), CHECK_PART_NAMES if turn % 2 else ("pdf",)
         )
-        yield _make_check_of_other_program(sample, sample.number)
+        yield _make_check_of_other_program(sample, sample.corporation_number)
     for _ in range(3):
         sample = factory.make_begun_check(
             "by_other_open", factory.pick_workday_instant(3, 30), ("", None, None), "pending"
         )
-        yield _make_check_of_other_program(sample, sample.number)
+        yield _make_check_of_other_program(sample, sample.corporation_number)
     for spelling in (_convert_to_full_width, _insert_hyphens, _format_invoice_number):
         sample = factory.make_purchased_check("by_other_spelling", factory.pick_workday_instant(3, 60), ("pdf",))
-        yield _make_check_of_other_program(sample, spelling(sample.number))
+        yield _make_check_of_other_program(sample, spelling(sample.corporation_number))
     for text in ("架空商事", "12345", "1-2345-6789-O123"):
         sample = factory.make_begun_check(
             "no_number", factory.pick_workday_instant(3, 60), ("", None, None), "pending"
@@ -283,7 +286,7 @@ def _make_check_of_other_program(sample: CheckSample, written_number: str) -> Ch
     """Change the sample to a row that another application wrote: with the corporation number in the spelling
     `written_number`, and without an operation of this program. Return the sample."""
     sample.journal_state, sample.operation_id = None, ""
-    sample.number, sample.events, sample.answers = written_number, [], []
+    sample.corporation_number, sample.events, sample.answers = written_number, [], []
     return sample
 
 
@@ -309,7 +312,7 @@ def _make_duplicate_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]
         yield original
         at = original.begun_at + timedelta(minutes=3)
         sample = _replace_number_and_client(
-            factory, factory.make_purchased_check("duplicate", at), original.number, original.client
+            factory, factory.make_purchased_check("duplicate", at), original.corporation_number, original.client_id
         )
         sample.original_sample = original
         yield sample

@@ -106,7 +106,9 @@ def _write_samples_in_transaction(
         [row for sample in samples for row in _make_document_rows(sample, documents_by_sample_id)],
     )
     insert_rows(tx, schema.approvals, [_make_proposal_row(sample) for sample in samples if sample.proposed_by])
-    insert_rows(tx, schema.alerts, [_make_case_row(sample) for sample in samples if sample.kind == "contradicted"])
+    insert_rows(
+        tx, schema.alerts, [_make_case_row(sample) for sample in samples if sample.sample_kind == "contradicted"]
+    )
 
 
 def _store_documents(
@@ -180,8 +182,8 @@ def _make_row_with_original_columns(sample: CheckSample) -> ColumnValues:
     report_with_dates = report if has_part["dates"] else None
     return {
         "id": sample.id,
-        "client_id": int(sample.client),
-        "corporation_number": sample.number,
+        "client_id": int(sample.client_id),
+        "corporation_number": sample.corporation_number,
         "credit_check_id": report.credit_check_id if report else None,
         "company_name": report.company_name if report and has_part["name"] else None,
         "result": report.result if report and has_part["result"] else None,
@@ -207,14 +209,14 @@ def _make_operation_row(context: ServiceContext, sample: CheckSample) -> ColumnV
         context,
         subject,
         sample.operation_id,
-        sample.number,
+        sample.corporation_number,
         sample.begun_at,
         journal,
         sample.buyer,
         duration_seconds=3,
     )
     expires = boot_clock.read_uptime_ms() + _RUNNING_LEASE_DURATION_MS if sample.is_running else 0
-    return row | {"client_id": int(sample.client), "lease_expires": expires}
+    return row | {"client_id": int(sample.client_id), "lease_expires": expires}
 
 
 def _make_evidence_rows(sample: CheckSample) -> Iterator[ColumnValues]:

@@ -73,9 +73,10 @@ class RefundSample:
 
 @dataclass(slots=True)
 class PaymentSample:
-    """One sample payment with its order and refunds; `kind` names the situation that it shows. `corporation` is the
-    corporation number, `at` the beginning of the payment, `order_no` the order's number, `merchant_payment_id` our
-    payment number, `provider_payment_id` the id that the provider has given to the payment (None: none yet).
+    """One sample payment with its order and refunds; `sample_kind` names the situation that it shows.
+    `corporation_number` is the corporation number, `at` the beginning of the payment, `order_no` the order's number,
+    `merchant_payment_id` our payment number, `provider_payment_id` the id that the provider has given to the payment
+    (None: none yet).
 
     `sandbox_state` is its state at the simulated provider, None if the simulated provider doesn't have it;
     `sandbox_amount_minor` is the simulated provider's amount if it differs from the price. `amount_minor` is the
@@ -89,9 +90,9 @@ class PaymentSample:
     database.
     """
 
-    kind: str
+    sample_kind: str
     provider: str
-    corporation: str
+    corporation_number: str
     at: datetime
     order_no: str
     merchant_payment_id: str
@@ -157,7 +158,7 @@ class PaymentSample:
     def add_event(
         self, kind: str, at: datetime, actor: str, audit_action: AuditAction, reason: str | None = None, **detail: Any
     ) -> None:
-        """Add an audit event, at the instant `at`, about the order (`kind` is ORDER_KIND) or the payment
+        """Add an audit event, at the instant `at`, about the order (`sample_kind` is ORDER_KIND) or the payment
         (PAYMENT_KIND). `audit_action` is its action, `detail` are its facts, `actor` is the person or program that
         acted; `reason` is the code of the entry's reason, None if it has none.
         """

@@ -10,9 +10,6 @@ from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import WorkReason
 
-_OrderState = OrderState
-_PaymentState = PaymentState
-_RefundState = RefundState
 PROVIDER_NAMES = ("paypay", "atom")
 
 
@@ -39,7 +36,7 @@ def _make_unknown_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSam
     for turn, provider in enumerate(("paypay", "paypay", "atom", "atom")):
         sample = factory.make_begun_payment("unknown", factory.pick_instant_ago(20, 2_000), provider)
         sample.status, sample.journal_state, sample.provider_payment_id = (
-            _PaymentState.INITIALIZING,
+            PaymentState.INITIALIZING,
             ("unknown", "UNKNOWN", "read_timeout"),
             None,
         )
@@ -67,7 +64,7 @@ def _make_unpaid_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSamp
         )
         is_failed = turn % 2 == 1
         sample.status, sample.sandbox_state = (
-            (_PaymentState.PAYMENT_FAILED, "failed") if is_failed else (_PaymentState.EXPIRED, sample.sandbox_state)
+            (PaymentState.PAYMENT_FAILED, "failed") if is_failed else (PaymentState.EXPIRED, sample.sandbox_state)
         )
         sample.provider_payment_id = sample.provider_payment_id or (
             f"0{4_212_345_500_000_000_000 + turn}" if is_failed else None
@@ -94,7 +91,7 @@ def _make_unpaid_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSamp
                 until=str(sample.column_values["payment_expires_at"]),
             )
             factory.add_answer(sample, at, word, "PENDING not_paid_yet")
-            sample.order_status = _OrderState.CANCELLED
+            sample.order_status = OrderState.CANCELLED
             sample.add_event(ORDER_KIND, at, "worker", AuditAction.ORDER_CANCELLED, payment=0)
         yield sample
 
@@ -109,7 +106,7 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
             "paid_after_cancel", factory.pick_office_hour_instant(2, 20), provider
         )
         late_payment.order_status, late_payment.events = (
-            _OrderState.CANCELLED,
+            OrderState.CANCELLED,
             [event for event in late_payment.events if event[0] != ORDER_KIND],
         )
         late_payment.order_column_values = make_needs_review_columns(WorkReason.PAID_AFTER_CANCEL)
@@ -121,7 +118,7 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
         )
         unmoved_payment = factory.make_paid_payment("not_moved", factory.pick_office_hour_instant(1, 9), provider)
         unmoved_payment.order_status, unmoved_payment.events = (
-            _OrderState.PENDING,
+            OrderState.PENDING,
             [event for event in unmoved_payment.events if event[0] != ORDER_KIND],
         )
         unmoved_payment.order_column_values = {"total_amount": unmoved_payment.amount_minor + 1_100}
@@ -167,7 +164,7 @@ def _make_reversed_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSa
     """Yield a payment that the bank has reversed two days after it was paid."""
     sample = factory.make_paid_payment("reversed", factory.pick_office_hour_instant(8, 30), "atom")
     at = sample.at + timedelta(days=2)
-    sample.status, sample.sandbox_state = _PaymentState.REVERSED, "reversed"
+    sample.status, sample.sandbox_state = PaymentState.REVERSED, "reversed"
     sample.column_values |= factory.make_provider_columns(sample, "OTS0001", at)
     sample.add_event(
         PAYMENT_KIND, at, "worker", AuditAction.PAYMENT_REVERSED, by="payment", state="reversed", word="OTS0001"
@@ -182,7 +179,11 @@ def _make_payments_with_set_aside(factory: PaymentSampleFactory) -> Iterator[Pay
     """
     for turn in range(2):
         sample = factory.make_paid_payment("set_aside", factory.pick_office_hour_instant(1, 5), "paypay", 66_000)
-        sample.corporation, sample.limit_minor, sample.set_aside_minor = factory.corporations[turn], 60_000, 6_000
+        sample.corporation_number, sample.limit_minor, sample.set_aside_minor = (
+            factory.corporations[turn],
+            60_000,
+            6_000,
+        )
         observed = f"{sample.set_aside_minor} of {sample.amount_minor} {sample.currency}"
         _add_open_case(sample, WorkReason.SET_ASIDE, observed, f"at most {sample.limit_minor} {sample.currency}")
         if turn:
@@ -224,18 +225,18 @@ def _make_payments_with_decided_refund(factory: PaymentSampleFactory) -> Iterato
     }
     refund.column_values["work_at"] = refund.column_values["sends_after"]
     yield sample
-    for turn, status in enumerate((_RefundState.REJECTED, _RefundState.WITHDRAWN, _RefundState.EXPIRED)):
+    for turn, status in enumerate((RefundState.REJECTED, RefundState.WITHDRAWN, RefundState.EXPIRED)):
         sample = factory.make_paid_payment(
             f"refund_{status}", factory.pick_office_hour_instant(8, 60), PROVIDER_NAMES[turn % 2]
         )
         refund = factory.add_requested_refund(sample, sample.amount_minor, sample.at + timedelta(hours=20), "op-a")
-        decider = {_RefundState.REJECTED: "lead-b", _RefundState.WITHDRAWN: "op-a", _RefundState.EXPIRED: "worker"}[
+        decider = {RefundState.REJECTED: "lead-b", RefundState.WITHDRAWN: "op-a", RefundState.EXPIRED: "worker"}[
             status
         ]
         refund.status = status
-        if status is _RefundState.REJECTED:
+        if status is RefundState.REJECTED:
             refund.column_values = {"declined_because": "注文どおり納品済みです (delivered as ordered)"}
-        decided_at = refund.at + timedelta(hours=72 if status is _RefundState.EXPIRED else 2)
+        decided_at = refund.at + timedelta(hours=72 if status is RefundState.EXPIRED else 2)
         refund.events.append(
             SampleEvent(
                 decided_at,
@@ -261,7 +262,7 @@ def _make_payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[P
             sample,
             sample.amount_minor,
             factory.pick_instant_ago(40, 900),
-            _RefundState.SUBMITTING,
+            RefundState.SUBMITTING,
             ("unknown", "UNKNOWN", "read_timeout"),
         )
         refund.sandbox_state = "completed" if turn % 2 else None
@@ -281,7 +282,7 @@ def _make_payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[P
         sample,
         sample.amount_minor,
         sample.at + timedelta(days=1),
-        _RefundState.FAILED,
+        RefundState.FAILED,
         ("failed", "FAILED_DEFINITE", "payer_left"),
     )
     refund.column_values |= {"error_code": "payer_left"}
@@ -303,7 +304,7 @@ def _make_refunded_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSa
         for n, minor in enumerate(parts):
             factory.add_completed_refund(sample, minor, sample.at + timedelta(days=1 + 2 * n))
         if is_full_refund:
-            sample.order_status = _OrderState.REFUNDED
+            sample.order_status = OrderState.REFUNDED
             ended_at = sample.refunds[-1].events[-1].at
             sample.add_event(ORDER_KIND, ended_at + ONE_SECOND, "worker", AuditAction.ORDER_REFUNDED, payment=None)
         yield sample
@@ -332,7 +333,7 @@ def _make_reconciled_payments(factory: PaymentSampleFactory) -> Iterator[Payment
 def make_complete_payment(factory: PaymentSampleFactory) -> PaymentSample:
     """Return a paid sample payment whose order is paid, shipped or delivered."""
     sample = factory.make_paid_payment("complete", factory.pick_office_hour_instant(3, 300))
-    sample.order_status = factory.random.choice((_OrderState.PAID, _OrderState.SHIPPED, _OrderState.DELIVERED))
+    sample.order_status = factory.random.choice((OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED))
     return sample
 
 

@@ -17,7 +17,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.payments.records import Payment, SetAsideState
 from console.domain.payments.states import PaymentState, RefundState, find_payment_path
 from console.domain.records import Certainty
-from console.domain.tasks.saga_progress import DONE_FACT
+from console.domain.tasks.saga_progress import DONE_FACT_KEY
 from console.domain.tasks.states import SagaState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.services.payments import timeout_start
@@ -33,8 +33,6 @@ from console.store.schema import core as schema
 from console.store.tasks import sagas
 
 _REFUND_DECISION_PERIOD = timedelta(hours=72)
-_PaymentState = PaymentState
-_RefundState = RefundState
 _REFUND_REQUEST_COLUMNS = ("checkers_needed", "sends_after")
 _REFUND_SENDING_COLUMNS = ("first_sent_at", "last_sent_at", "sent_count")
 
@@ -95,7 +93,7 @@ def _add_order(conn: Connection, sample: PaymentSample) -> None:
         sample.order_no,
         total_minor,
         sample.currency,
-        sample.corporation,
+        sample.corporation_number,
         sample.payer,
         sample.provider,
         sample.order_status,
@@ -114,7 +112,7 @@ def _add_payment(conn: Connection, sample: PaymentSample) -> None:
     written last."""
     new_payment = NewPayment(
         sample.provider, sample.merchant_payment_id, sample.currency, sample.amount_minor, sample.order_id,
-        sample.corporation,
+        sample.corporation_number,
         begun_at=sample.at, expires_at=sample.column_values.get("payment_expires_at"),
         operation_id=sample.operation_id,
     )  # fmt: skip
@@ -122,18 +120,18 @@ def _add_payment(conn: Connection, sample: PaymentSample) -> None:
     values = {"payer_ref": sample.payer, **sample.column_values}
     if sample.provider_payment_id:
         values["provider_payment_id"] = sample.provider_payment_id
-    first_state = _PaymentState.COMPLETED if sample.status is _PaymentState.REVERSED else sample.status
-    path = find_payment_path(_PaymentState.INITIALIZING, first_state)
+    first_state = PaymentState.COMPLETED if sample.status is PaymentState.REVERSED else sample.status
+    path = find_payment_path(PaymentState.INITIALIZING, first_state)
     payments.move_payment_along_path(
         conn, _read_payment(conn, sample), path, _find_instant_of_state(sample, first_state), **values
     )
     if sample.captured_minor:
         payments.set_captured_amount(conn, sample.id, sample.captured_minor, sample.latest_event_at)
         _book_payment_on_account(conn, sample)
-    if sample.status is _PaymentState.REVERSED:
+    if sample.status is PaymentState.REVERSED:
         payment, entered_at = _read_payment(conn, sample), _find_instant_of_state(sample, sample.status)
-        payments.move_payment_along_path(conn, payment, (_PaymentState.REVERSED,), entered_at)
-    if sample.status is _PaymentState.EXPIRED:
+        payments.move_payment_along_path(conn, payment, (PaymentState.REVERSED,), entered_at)
+    if sample.status is PaymentState.EXPIRED:
         _write_saga(conn, sample)
 
 
@@ -157,7 +155,7 @@ def _write_saga(conn: Connection, sample: PaymentSample) -> None:
             facts = (
                 {timeout_start.CANCELLED_ORDER_FACT_KEY: sample.order_id} if step == timeout_start.CANCEL_STEP else {}
             )
-            saga = sagas.advance_saga(conn, saga, at, next_step, {DONE_FACT: dict(step_times), **facts})
+            saga = sagas.advance_saga(conn, saga, at, next_step, {DONE_FACT_KEY: dict(step_times), **facts})
     if saga is not None:
         sagas.end_saga(conn, saga, at, SagaState.DONE)
 
@@ -176,8 +174,8 @@ def _book_payment_on_account(conn: Connection, sample: PaymentSample) -> None:
     """
     if not sample.limit_minor:
         return
-    accounts.open_account(conn, sample.corporation, sample.currency, sample.limit_minor)
-    account = accounts.find_by_corporation(conn, sample.corporation, sample.currency)
+    accounts.open_account(conn, sample.corporation_number, sample.currency, sample.limit_minor)
+    account = accounts.find_by_corporation(conn, sample.corporation_number, sample.currency)
     if account is not None:
         excess = sample.captured_minor - accounts.book_amount(conn, account, sample.captured_minor)
         payments.set_amount_aside(conn, sample.id, excess, sample.latest_event_at)
@@ -219,17 +217,17 @@ def _apply_refund_state(conn: Connection, sample: PaymentSample, refund: RefundS
         name: value for name, value in refund.column_values.items() if name not in _REFUND_REQUEST_COLUMNS
     }
     if refund.checkers:
-        _update_refund_row(conn, refund, {"status": _RefundState.APPROVED})
+        _update_refund_row(conn, refund, {"status": RefundState.APPROVED})
     if refund.idempotency_key:
         sent_columns = {name: other_values.pop(name) for name in _REFUND_SENDING_COLUMNS}
         key_columns = {"provider_refund_key": refund.idempotency_key, "operation_id": refund.operation_id}
-        _update_refund_row(conn, refund, {"status": _RefundState.SUBMITTING, **sent_columns, **key_columns})
-    if refund.status not in (_RefundState.REQUESTED, _RefundState.APPROVED, _RefundState.SUBMITTING):
+        _update_refund_row(conn, refund, {"status": RefundState.SUBMITTING, **sent_columns, **key_columns})
+    if refund.status not in (RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING):
         other_values |= {"status": refund.status, "refund_txn_id": refund.provider_refund_number}
     if other_values:
         _update_refund_row(conn, refund, other_values)
     latest_event_at = refund.events[-1].at
-    if refund.status is _RefundState.COMPLETED:
+    if refund.status is RefundState.COMPLETED:
         payments.settle_refund(conn, sample.id, refund.amount_minor, latest_event_at)
     elif refund.status in ENDED_REFUND_STATES:
         payments.release_amount(conn, sample.id, refund.amount_minor, latest_event_at)
@@ -252,7 +250,7 @@ def _format_payment_facts_at_request(sample: PaymentSample, refund: RefundSample
         "refunded_minor": sum(
             earlier.amount_minor
             for earlier in _list_earlier_refunds(sample, refund)
-            if earlier.status is _RefundState.COMPLETED
+            if earlier.status is RefundState.COMPLETED
         ),
         "set_aside_minor": sample.set_aside_minor,
         "payer": sample.payer,
@@ -274,7 +272,7 @@ def _list_earlier_refunds(sample: PaymentSample, refund: RefundSample) -> list[R
 def _make_payment_operation_row(context: ServiceContext, sample: PaymentSample) -> ColumnValues:
     subject = (PAYMENT_KIND, sample.id)
     return rows.make_operation_row(
-        context, subject, sample.operation_id, sample.corporation, sample.at, sample.journal_state
+        context, subject, sample.operation_id, sample.corporation_number, sample.at, sample.journal_state
     )
 
 
@@ -282,7 +280,7 @@ def _make_refund_operation_row(context: ServiceContext, sample: PaymentSample, r
     journal = refund.journal_state or ("done", None, None)
     subject, sent_at = (REFUND_KIND, refund.id), refund.column_values["last_sent_at"]
     return rows.make_operation_row(
-        context, subject, refund.operation_id, sample.corporation, sent_at, journal, "lead-b"
+        context, subject, refund.operation_id, sample.corporation_number, sent_at, journal, "lead-b"
     )
 
 

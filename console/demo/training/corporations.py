@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MERGED_PAIR_COUNT = 20
 """Number of corporations that are merged into another one in each further registry file of the training."""
-_MERGERS_DAYS_AGO = 60
+_MERGER_AGE_DAYS = 60
 """Number of days between the mergers of the merged corporations and the day of the registry file."""
 _REGISTRY_FILE_SEED = 20261120
 
@@ -45,7 +45,7 @@ def import_merged_corporations(console: "Console", folder: Path, pairs: Sequence
     day = _find_last_publication_day()
     rows = [make_company_row(number, make_company_name(number)) for pair in pairs for number in pair]
     successors = dict(pairs)
-    merged_on = day - timedelta(days=_MERGERS_DAYS_AGO)
+    merged_on = day - timedelta(days=_MERGER_AGE_DAYS)
     merged_rows = [
         merge_company(row, successors[row.corporate_number], merged_on) if row.corporate_number in successors else row
         for row in rows

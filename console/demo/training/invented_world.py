@@ -20,7 +20,7 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import OrderState, PaymentImport, ReceivedNotice, RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.records import CreditCheck, Person, PurchaseRequest
-from console.domain.training.results import COLLEAGUE, INVENTED_APPROVER
+from console.domain.training.results import COLLEAGUE_NAME, INVENTED_APPROVER_NAME
 from console.store.payments import orders
 from console.store.payments.orders import NewOrder
 from console.wording.sentences.catalogue import translate
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from console.sandbox import SandboxControl
 
 INVENTED_PEOPLE = (
-    Person(COLLEAGUE, frozenset({OPERATOR}), may_buy=True),
-    Person(INVENTED_APPROVER, frozenset({APPROVER}), may_buy=False),
+    Person(COLLEAGUE_NAME, frozenset({OPERATOR}), may_buy=True),
+    Person(INVENTED_APPROVER_NAME, frozenset({APPROVER}), may_buy=False),
 )
 CLIENT_IDS = ("1", "2", "3")
 _PAYMENT_PROVIDER = "paypay"
@@ -76,7 +76,7 @@ class SandboxTrainingActors:
         call `call_name`, such as "purchase" or "pdf", with the fault `fault`, such as "reset_after_charge". Return
         the id of our record."""
         self._control.add_fault(fault, call=call_name, number=number)
-        with self._console.acting_as(COLLEAGUE):
+        with self._console.acting_as(COLLEAGUE_NAME):
             try:
                 return self._console.credit_checks.purchase(PurchaseRequest(number, CLIENT_IDS[0])).id
             except ConsoleError as refusal:
@@ -103,7 +103,7 @@ class SandboxTrainingActors:
         """Pay the order `number` at the simulated PayPay with `amount_yen` yen, and book the payment. Return the
         payment's id."""
         self._payment_control.register_payment(_PAYMENT_PROVIDER, number, amount_yen)
-        with self._console.acting_as(COLLEAGUE):
+        with self._console.acting_as(COLLEAGUE_NAME):
             return self._console.payments.import_payment(PaymentImport(_PAYMENT_PROVIDER, number)).id
 
     def pay_without_notice(self, number: str, amount_yen: int, days_ago: int) -> None:
@@ -169,7 +169,7 @@ class SandboxTrainingActors:
             intended_repeat=is_repeat,
             reason_code=RefundReason.RETURNED,
         )
-        with self._console.acting_as(COLLEAGUE):
+        with self._console.acting_as(COLLEAGUE_NAME):
             return self._console.refunds.request(request).id
 
     def approve_refund(self, refund_id: int, fault: str = "") -> None:
@@ -178,18 +178,18 @@ class SandboxTrainingActors:
         if fault:
             payment = self._console.refunds.read_refund(refund_id).payment.merchant_payment_id
             self._control.add_fault(fault, call="paypay_refund", payment=payment)
-        with self._console.acting_as(INVENTED_APPROVER), suppress(ConsoleError):
+        with self._console.acting_as(INVENTED_APPROVER_NAME), suppress(ConsoleError):
             self._console.refunds.approve(refund_id)
 
     def decline_refund(self, refund_id: int) -> None:
         """Reject the refund as the invented approver, with a reason."""
-        with self._console.acting_as(INVENTED_APPROVER):
+        with self._console.acting_as(INVENTED_APPROVER_NAME):
             self._console.refunds.reject(refund_id, self._translate("training.reason.declined"))
 
     def confirm_decision(self, kind: str, record_id: int, target_state: str) -> None:
         """As the invented approver, confirm the outcome `target_state` that the trainee has proposed for the record
         with this kind and id."""
-        with self._console.acting_as(INVENTED_APPROVER):
+        with self._console.acting_as(INVENTED_APPROVER_NAME):
             self._console.recovery.resolve(
                 kind, record_id, target_state, self._translate("training.reason.confirmed")
             )

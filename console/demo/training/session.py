@@ -18,7 +18,7 @@ from console.domain.clock import SystemClock
 from console.domain.errors import ConsoleError
 from console.domain.records import Person
 from console.domain.setting_problems import SettingProblem
-from console.domain.training.results import COLLEAGUE, INVENTED_APPROVER
+from console.domain.training.results import COLLEAGUE_NAME, INVENTED_APPROVER_NAME
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.services.training.score_file import ScoreFile
 from console.services.training.service import TrainingService, judge_attempts, read_overview, require_training_profile
@@ -44,7 +44,7 @@ def get_trainee_name(settings: Settings) -> str:
     """Return the name under which the training stores its score: the person of the profile, or DEFAULT_TRAINEE_NAME.
     Raises ConsoleError `bad_profile` for the name of an invented person."""
     name = settings.operator or DEFAULT_TRAINEE_NAME
-    if name in (COLLEAGUE, INVENTED_APPROVER):
+    if name in (COLLEAGUE_NAME, INVENTED_APPROVER_NAME):
         raise make_bad_profile_error("CONSOLE_OPERATOR", SettingProblem.BAD_OPERATOR)
     return name
 

@@ -28,7 +28,7 @@ RIGHTS_STOPPED_BY_SWITCH = frozenset(
 it only prevents a refund.
 """
 
-STOPPED_ACTIONS: Mapping[str, bool] = {
+IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACTION: Mapping[str, bool] = {
     "approve": True, "buy": True, "move_order": False, "note": False, "purchase": True, "refund": False,
     "reject": False, "renew": True, "resolve": False, "submit": True, "take": False,
 }  # fmt: skip
@@ -51,7 +51,7 @@ def is_action_stopped(action: str | None, switch: ReadOnlySwitch | None) -> bool
     `resolve.completed`. If it is None, there is no action, and the result is False. `switch` is a switch that is on,
     either that of EVERYTHING_SCOPE or that of the record's provider; None if no switch is on.
     """
-    costs = STOPPED_ACTIONS.get(action.partition(".")[0]) if action is not None else None
+    costs = IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACTION.get(action.partition(".")[0]) if action is not None else None
     return switch is not None and costs is not None and (costs or switch.scope == EVERYTHING_SCOPE)
 
 

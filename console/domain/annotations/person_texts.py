@@ -11,7 +11,7 @@ def is_blank(text: str) -> bool:
     return not any(map(_is_visible, text))
 
 
-def strip_invisible(text: str) -> str:
+def strip_invisible_characters(text: str) -> str:
     """Return the text without white space and invisible characters at both ends; "" for a blank text."""
     visible_positions = [position for position, character in enumerate(text) if _is_visible(character)]
     return text[visible_positions[0] : visible_positions[-1] + 1] if visible_positions else ""

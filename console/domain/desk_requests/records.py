@@ -172,9 +172,9 @@ class OwnRequest:
     the database server stored the request. `subject_kind` and `subject_id` name the record that the request is about;
     None if it is about no record.
 
-    If the request has ended, `value` is the stored answer or `error` the error that the command raised; both are None
-    if the answer is too long for a list or unreadable at this desk. `is_unanswered`: this desk sent the request and
-    never received the answer, because its process ended or stopped waiting.
+    If the request has ended, `answer_value` is the stored answer or `answer_error` the error that the command raised;
+    both are None if the answer is too long for a list or unreadable at this desk. `is_unanswered`: this desk sent the
+    request and never received the answer, because its process ended or stopped waiting.
     """
 
     id: str
@@ -183,8 +183,8 @@ class OwnRequest:
     subject_kind: str | None
     subject_id: str | None
     state: OwnRequestState
-    value: object = None
-    error: ConsoleError | None = None
+    answer_value: object = None
+    answer_error: ConsoleError | None = None
     is_unanswered: bool = False
 
     @property

@@ -38,12 +38,12 @@ DIFFERENCE_SIGNS = {
 
 @dataclass(frozen=True, slots=True)
 class PageDifference:
-    """One difference between two versions of a PDF, on the page with the index `page` (from 0): the words of the
-    old and of the new version, and the boxes around them. `reason` is the code of the reason for which the page
+    """One difference between two versions of a PDF, on the page with the index `page_index` (from 0): the words of
+    the old and of the new version, and the boxes around them. `reason` is the code of the reason for which the page
     can't be read; empty if it can be read.
     """
 
-    page: int
+    page_index: int
     kind: DifferenceKind
     old_text: str = ""
     new_text: str = ""
@@ -54,26 +54,26 @@ class PageDifference:
 
 @dataclass(frozen=True, slots=True)
 class PageComparison:
-    """The differences between two versions of the page with the index `page` (from 0) of a PDF. `has_text` is False
-    if neither version has words on the page: then only the images were compared. `is_cut` is True if one version has
-    more words on the page than are compared.
+    """The differences between two versions of the page with the index `page_index` (from 0) of a PDF. `has_text` is
+    False if neither version has words on the page: then only the images were compared. `has_uncompared_words` is True
+    if one version has more words on the page than are compared.
     """
 
-    page: int
+    page_index: int
     differences: tuple[PageDifference, ...] = ()
     has_text: bool = True
-    is_cut: bool = False
+    has_uncompared_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentComparison:
     """The comparison of all pages of two versions of a PDF. `old_page_count` and `new_page_count` are numbers of
-    pages; `textless_page_count` is the number of pages that were compared as images alone. `is_cut` is True if the
-    comparison stopped early, or left out a part of a page, because there are too many words or differences.
+    pages; `textless_page_count` is the number of pages that were compared as images alone. `is_incomplete` is True if
+    the comparison stopped early, or left out a part of a page, because there are too many words or differences.
     """
 
     old_page_count: int
     new_page_count: int
     differences: tuple[PageDifference, ...] = ()
     textless_page_count: int = 0
-    is_cut: bool = False
+    is_incomplete: bool = False

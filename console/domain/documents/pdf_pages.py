@@ -13,8 +13,8 @@ class PageImage:
     blue), rows without padding.
     """
 
-    width: int
-    height: int
+    width_px: int
+    height_px: int
     pixels: bytes
 
 
@@ -24,7 +24,7 @@ class PageSearchMatch:
     A box is left, top, right, bottom as fractions (0 to 1) of the page.
     """
 
-    page: int
+    page_index: int
     boxes: tuple[PageBox, ...]
 
 
@@ -49,10 +49,10 @@ class PageWord:
 
 @dataclass(frozen=True, slots=True)
 class PageWords:
-    """The words of a page. `is_cut` is True if the page has more words than are read."""
+    """The words of a page. `has_unread_words` is True if the page has more words than are read."""
 
     words: tuple[PageWord, ...]
-    is_cut: bool = False
+    has_unread_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)

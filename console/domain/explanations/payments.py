@@ -2,8 +2,8 @@
 
 Lists, screens, alerts and the terminal show the same explanation, with its badges. The explanation depends only on
 the given record and its relations. It advises no step that a service would refuse. Each work reason in
-`_NEXT_STEP_CODES` has its own sentences. For any other work reason, a general sentence asks a person to look at the
-record and names the reason (`work.reason.*`).
+`_NEXT_STEP_CODE_BY_WORK_REASON` has its own sentences. For any other work reason, a general sentence asks a person to
+look at the record and names the reason (`work.reason.*`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -66,7 +66,7 @@ Facts = Mapping[str, object]
 
 DECIDING_ROLES = (APPROVER, OPERATOR)
 
-_NEXT_STEP_CODES: Mapping[str, str] = {
+_NEXT_STEP_CODE_BY_WORK_REASON: Mapping[str, str] = {
     WorkReason.PAID_AFTER_CANCEL: "next.payment_refund_or_ship",
     WorkReason.PAID_TWICE: "next.payment_refund_second",
     WorkReason.SET_ASIDE: "next.payment_refund_set_aside",
@@ -95,7 +95,7 @@ _WORK_REASONS_FOR_PROBE = frozenset(
     )
 )
 """Work reasons for which the next step of a person is a probe of the payment."""
-_CODES_WITHOUT_PROBE: Mapping[str, str] = {
+_CODE_WITHOUT_PROBE_BY_CODE: Mapping[str, str] = {
     "next.payment_compare": "next.payment_look",
     "next.payment_compare_amounts": "next.payment_look",
     "next.payment_confirmed_later": "next.payment_look",
@@ -136,7 +136,7 @@ _REASONS_WITHOUT_CONFIRMED_PAYMENT = frozenset(
     {"why.order_pending", "why.order_expiring", "why.order_alert_A_callback"}
 )
 """Wording codes of reasons which say that no payment of an order is confirmed yet."""
-_FINAL_EXPLANATIONS: Mapping[PaymentState, tuple[str, str, str]] = {
+_EXPLANATION_BY_FINAL_STATE: Mapping[PaymentState, tuple[str, str, str]] = {
     PaymentState.PAYMENT_FAILED: ("verdict.payment_failed", "why.payment_failed", "next.payment_may_begin_again"),
     PaymentState.EXPIRED: ("verdict.payment_expired", "why.payment_expired", "next.payment_may_begin_again"),
     PaymentState.REVERSED: ("verdict.payment_reversed", "why.payment_reversed", "next.nothing"),
@@ -168,7 +168,7 @@ def _replace_impossible_probe(record: Payment, step: NextStep) -> NextStep:
     the stored answers or to wait."""
     if step.action == OPEN_ORDER_ACTION:
         return step
-    code = _CODES_WITHOUT_PROBE.get(step.code, step.code)
+    code = _CODE_WITHOUT_PROBE_BY_CODE.get(step.code, step.code)
     if code == step.code and step.command != _format_probe_command(record):
         return step
     return replace(step, code=code, command=_format_show_command(record), action=None)
@@ -219,8 +219,8 @@ def _explain_without_badges(record: Payment, relations: PaymentRelations, now: d
         return _explain_pending_refund(pending_refund, relations, facts, now)
     if record.state in WAITING_STATES:
         return _explain_waiting_payment(record, relations, facts, now)
-    if record.state in _FINAL_EXPLANATIONS:
-        verdict, reason, next_step_code = _FINAL_EXPLANATIONS[record.state]
+    if record.state in _EXPLANATION_BY_FINAL_STATE:
+        verdict, reason, next_step_code = _EXPLANATION_BY_FINAL_STATE[record.state]
         if record.error_code == RESOLVED_BY_PEOPLE_CAUSE:
             reason = "why.payment_decided_by_people"
         elif record.state is PaymentState.EXPIRED and record.error_code is not None and record.expires_at is None:
@@ -510,7 +510,7 @@ def _explain_payment_review(record: Payment, relations: PaymentRelations, facts:
     reason = record.work.reason or ""
     if reason == WorkReason.NOT_MOVED and relations.order is not None:
         return _explain_review_of_order(record, relations, relations.order, facts, now)
-    if reason in _NEXT_STEP_CODES:
+    if reason in _NEXT_STEP_CODE_BY_WORK_REASON:
         step = _choose_next_step_of_review(record, relations, reason, facts, now)
         roles = (
             _list_roles_for_refund(relations, now) if reason in _WORK_REASONS_THAT_CALL_FOR_REFUND else DECIDING_ROLES
@@ -526,7 +526,7 @@ def _choose_next_step_of_review(
 ) -> NextStep:
     """Return the next step of a payment that a person must look at because of the work reason `reason`. The step is a
     refund only if a refund can be requested now, and a probe only if the provider can be queried."""
-    next_step_code = _NEXT_STEP_CODES[reason]
+    next_step_code = _NEXT_STEP_CODE_BY_WORK_REASON[reason]
     if reason in _WORK_REASONS_THAT_CALL_FOR_REFUND:
         return _make_refund_request_step(record, relations, next_step_code, facts, now)
     if reason == WorkReason.REVERSED:

@@ -80,8 +80,8 @@ class ReportEffect:
 
     `new_states` has the new states in order, each step in the transition table. `booked_amount` is the amount that is
     booked when the payment becomes payment_success. `unknown_reason` is the reason for which the outcome is unknown.
-    `case_rule` is the rule id of a case for a person, and `case_observed` the text of this case. `is_newest`: the
-    report is newer than the report whose state and amount the payment has stored.
+    `case_rule` is the rule id of a case for a person, and `case_observed` the text of this case. `is_newest_report`:
+    the report is newer than the report whose state and amount the payment has stored.
     """
 
     new_states: tuple[PaymentState, ...] = ()
@@ -89,7 +89,7 @@ class ReportEffect:
     unknown_reason: str | None = None
     case_rule: str | None = None
     case_observed: str = ""
-    is_newest: bool = True
+    is_newest_report: bool = True
 
 
 def compute_report_effect(
@@ -101,7 +101,7 @@ def compute_report_effect(
     if report.state in PAID_STATES:
         return _compute_success_effect(payment, report, report_source, is_newer=is_newer)
     if not is_newer or keeps_other_amount_unknown(payment, report):
-        return ReportEffect(is_newest=False)
+        return ReportEffect(is_newest_report=False)
     if report.state is PaymentState.PAYMENT_FAILED:
         return _compute_failure_effect(payment, report, report_source)
     return (
@@ -138,14 +138,14 @@ def _compute_success_effect(
     if payment.state is PaymentState.REVERSED and _is_report_of_second_payment(payment, report):
         return _make_effect_of_second_payment(report)
     if payment.state is PaymentState.REVERSED:
-        return _make_contradiction_effect(report) if is_newer else ReportEffect(is_newest=False)
+        return _make_contradiction_effect(report) if is_newer else ReportEffect(is_newest_report=False)
     if payment.state in PAID_STATES:
         return _compute_repeated_success_effect(payment, report, report_source, is_newer=is_newer)
     is_bookable = report.is_bookable or report_source is ReportSource.PEOPLE  # people may not know the provider's id
     is_other_currency = report.amount is not None and report.amount.currency != payment.currency
     # People may resolve another amount, but nobody's yen are booked as another currency.
     if not is_bookable or report.amount is None or (is_other_currency and report_source is ReportSource.PEOPLE):
-        return ReportEffect(unknown_reason="not_bookable", is_newest=is_newer)
+        return ReportEffect(unknown_reason="not_bookable", is_newest_report=is_newer)
     if (
         report.amount != make_stored_money(payment.asked_minor, payment.currency)
         and report_source is not ReportSource.PEOPLE
@@ -154,7 +154,7 @@ def _compute_success_effect(
             unknown_reason=OTHER_AMOUNT_REASON,
             case_rule=WorkReason.AMOUNT_DIFFERS,
             case_observed=_format_reported_state_and_amount(report),
-            is_newest=is_newer,
+            is_newest_report=is_newer,
         )
     path, case_rule, observed = (
         _list_states_after_success(payment.state, report_source),
@@ -171,7 +171,7 @@ def _compute_success_effect(
             WorkReason.REVERSED,
             payment.provider_state or "",
         )
-    return ReportEffect(path, report.amount, case_rule=case_rule, case_observed=observed, is_newest=is_newer)
+    return ReportEffect(path, report.amount, case_rule=case_rule, case_observed=observed, is_newest_report=is_newer)
 
 
 def _compute_repeated_success_effect(
@@ -188,7 +188,7 @@ def _compute_repeated_success_effect(
         _list_states_after_paid(payment.state, report_source),
         case_rule=case_rule,
         case_observed=observed,
-        is_newest=is_newer,
+        is_newest_report=is_newer,
     )
 
 
@@ -217,7 +217,7 @@ def _make_effect_of_second_payment(report: PaymentReport) -> ReportEffect:
     """Return the effect of a report that a further payment was made for the same order: a case, and no change of our
     state."""
     return ReportEffect(
-        case_rule=WorkReason.PAID_TWICE, case_observed=report.provider_payment_id or "", is_newest=False
+        case_rule=WorkReason.PAID_TWICE, case_observed=report.provider_payment_id or "", is_newest_report=False
     )
 
 
@@ -260,7 +260,7 @@ def _compute_failure_effect(payment: Payment, report: PaymentReport, report_sour
         # People decided this payment without a number: the answer may be about this attempt or about another one.
         return _make_contradiction_effect(report)
     if report_source is ReportSource.CALLBACK or _is_report_of_another_attempt(payment, report):
-        return ReportEffect(is_newest=False)  # a later read shows the state of this payment
+        return ReportEffect(is_newest_report=False)  # a later read shows the state of this payment
     if report.amount not in (None, make_stored_money(payment.captured_minor, payment.currency)):
         return _make_contradiction_effect(report)  # perhaps a part of it: nobody knows what stays at the shop
     if _may_be_failed_attempt(report.provider_state, report_source):
@@ -307,7 +307,7 @@ def _compute_waiting_effect(payment: Payment, report: PaymentReport, report_sour
     if payment.state is PaymentState.COMPLETED and report_source is ReportSource.READ:
         return _make_contradiction_effect(report)
     if payment.state in PAID_STATES or payment.state in ENDED_UNPAID_STATES:
-        return ReportEffect(is_newest=payment.state in ENDED_UNPAID_STATES)
+        return ReportEffect(is_newest_report=payment.state in ENDED_UNPAID_STATES)
     return ReportEffect(
         find_payment_path(payment.state, PaymentState.USER_PAYMENT) if payment.state in WAITING_STATES else ()
     )
@@ -320,7 +320,7 @@ def _make_contradiction_effect(report: PaymentReport, *, is_newest: bool = True)
     return ReportEffect(
         case_rule=WorkReason.CONTRADICTED,
         case_observed=_format_reported_state_and_amount(report),
-        is_newest=is_newest,
+        is_newest_report=is_newest,
     )
 
 
@@ -337,5 +337,5 @@ def _format_reported_state_and_amount(report: PaymentReport) -> str:
 def ends_unknown_outcome(effect: ReportEffect, payment: Payment) -> bool:
     """True if the payment's outcome is unknown and the report makes it known. For this, `effect.unknown_reason` must
     be None, and the report must be newer than the stored report or change the payment's state."""
-    is_usable = effect.unknown_reason is None and (effect.is_newest or bool(effect.new_states))
+    is_usable = effect.unknown_reason is None and (effect.is_newest_report or bool(effect.new_states))
     return is_usable and payment.certainty is Certainty.UNKNOWN

@@ -15,22 +15,24 @@ from contextvars import ContextVar
 STOPPED_BEFORE_SENDING_REASON = "stopped_before_sending"
 """Reason of an outcome for a call that was not sent, because its process was suspended or ended before the sending.
 """
-_is_allowed: ContextVar[Callable[[], bool] | None] = ContextVar("may_send", default=None)
+_current_permission_check: ContextVar[Callable[[], bool] | None] = ContextVar("may_send", default=None)
 
 
 @contextmanager
 def allow_sending_while(is_allowed: Callable[[], bool]) -> Iterator[None]:
     """Within the block, this thread may send requests to providers only while `is_allowed` returns True, and while
     the permission of each enclosing block allows it, too."""
-    is_outer_allowed = _is_allowed.get()
-    token = _is_allowed.set(is_allowed if is_outer_allowed is None else lambda: is_outer_allowed() and is_allowed())
+    is_outer_allowed = _current_permission_check.get()
+    token = _current_permission_check.set(
+        is_allowed if is_outer_allowed is None else lambda: is_outer_allowed() and is_allowed()
+    )
     try:
         yield
     finally:
-        _is_allowed.reset(token)
+        _current_permission_check.reset(token)
 
 
 def is_sending_allowed() -> bool:
     """True if this thread may send a request now. Outside of `allow_sending_while` the result is always True."""
-    is_allowed = _is_allowed.get()
+    is_allowed = _current_permission_check.get()
     return is_allowed is None or is_allowed()

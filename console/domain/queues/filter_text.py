@@ -269,8 +269,8 @@ def parse_amount(text: str) -> AmountRange:
         bound if comparison in (">", ">=", "=", None) else None,
         bound if comparison in ("<", "<=", "=", None) else None,
         currency,
-        is_above_strict=comparison == ">",
-        is_below_strict=comparison == "<",
+        excludes_lowest=comparison == ">",
+        excludes_highest=comparison == "<",
     )
 
 
@@ -353,8 +353,8 @@ def _format_amount(amount: AmountRange) -> str:
     if low_text is not None and high_text is not None:
         return f"={low_text}{currency}" if low_text == high_text else f"{low_text}..{high_text}{currency}"
     if low_text is not None:
-        return f">{'' if amount.is_above_strict else '='}{low_text}{currency}"
-    return f"<{'' if amount.is_below_strict else '='}{high_text}{currency}"
+        return f">{'' if amount.excludes_lowest else '='}{low_text}{currency}"
+    return f"<{'' if amount.excludes_highest else '='}{high_text}{currency}"
 
 
 def _format_age(age: AgeRange) -> str:

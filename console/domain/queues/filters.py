@@ -46,7 +46,7 @@ class FilterCertainty(StrEnum):
 @dataclass(frozen=True, slots=True)
 class AmountRange:
     """A condition on the amount of a record, in major units (yen, rupees). `lowest` and `highest` are the bounds,
-    None for no bound. The bounds are part of the range, except if `is_above_strict` or `is_below_strict` is True.
+    None for no bound. The bounds are part of the range, except if `excludes_lowest` or `excludes_highest` is True.
     With `currency` only amounts in this currency fulfil it; without it, the same numbers are compared with amounts of
     each currency.
     """
@@ -54,8 +54,8 @@ class AmountRange:
     lowest: Decimal | None = None
     highest: Decimal | None = None
     currency: str | None = None
-    is_above_strict: bool = False
-    is_below_strict: bool = False
+    excludes_lowest: bool = False
+    excludes_highest: bool = False
 
     def compute_minor_bounds(self, currency: str) -> tuple[int, int] | None:
         """Return the lowest and highest amount in minor units of this currency that fulfil the condition; None if no
@@ -68,11 +68,11 @@ class AmountRange:
         if self.lowest is not None:
             exact_bound = self.lowest * scale
             lowest = int(exact_bound.to_integral_value(ROUND_CEILING))
-            lowest += self.is_above_strict and lowest == exact_bound
+            lowest += self.excludes_lowest and lowest == exact_bound
         if self.highest is not None:
             exact_bound = self.highest * scale
             highest = int(exact_bound.to_integral_value(ROUND_FLOOR))
-            highest -= self.is_below_strict and highest == exact_bound
+            highest -= self.excludes_highest and highest == exact_bound
         return (lowest, highest) if lowest <= highest else None
 
     def contains(self, amount_minor: int, currency: str) -> bool:

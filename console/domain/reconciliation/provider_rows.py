@@ -9,8 +9,8 @@ from console.domain.payments.states import PaymentState, RefundState
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """One event in a provider's history at the instant `at` (aware UTC): a payment reached `state`; or, if `refund`
-    is set, a refund of this payment reached the state `refund`.
+    """One event in a provider's history at the instant `at` (aware UTC): a payment reached `state`; or, if
+    `refund_state` is set, a refund of this payment reached the state `refund_state`.
 
     `key` identifies the row in the history and is the same each time the history is read; `provider_state` is the
     provider's own word for the state. `amount` is the paid or refunded amount. At least one of the payment's two ids
@@ -24,7 +24,7 @@ class HistoryRow:
     provider_state: str
     at: datetime
     amount: Money
-    refund: RefundState | None = None
+    refund_state: RefundState | None = None
     method: str | None = None
 
 

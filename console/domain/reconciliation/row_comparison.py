@@ -146,7 +146,9 @@ def will_report_change_payment(
         return True
     if effect.unknown_reason is not None:
         return payment.error_code != effect.unknown_reason or payment.certainty is not Certainty.UNKNOWN
-    makes_outcome_known = payment.certainty is Certainty.UNKNOWN and (effect.is_newest or bool(effect.new_states))
+    makes_outcome_known = payment.certainty is Certainty.UNKNOWN and (
+        effect.is_newest_report or bool(effect.new_states)
+    )
     return bool(effect.new_states) or effect.booked_amount is not None or makes_outcome_known
 
 

@@ -48,15 +48,15 @@ the facts don't exclude the choice.
 @dataclass(frozen=True, slots=True)
 class ChoiceRule:
     """One row of the decision table: the choice `choice_name`, and the right that a person needs for it. The first of
-    `rules` that excludes the choice gives the reason. `list_evidence` returns the kinds of evidence for the choice;
-    `needs_second_person` returns True if two people are needed; `compute_effect` returns the effect of the choice;
-    `find_warning` returns a wording code that the person must confirm first, or None. `target_state` is the state
-    into which a decision brings the record.
+    `refusal_finders` that excludes the choice gives the reason. `list_evidence` returns the kinds of evidence for the
+    choice; `needs_second_person` returns True if two people are needed; `compute_effect` returns the effect of the
+    choice; `find_warning` returns a wording code that the person must confirm first, or None. `target_state` is the
+    state into which a decision brings the record.
     """
 
     choice_name: str
     right: str
-    rules: tuple[RefusalFinder, ...] = ()
+    refusal_finders: tuple[RefusalFinder, ...] = ()
     list_evidence: Callable[[ChoiceFacts], tuple[EvidenceKind, ...]] = lambda _facts: ()
     needs_second_person: Callable[[ChoiceFacts], bool] = lambda _facts: False
     compute_effect: Callable[[ChoiceFacts], DecisionEffect | None] = lambda _facts: None
@@ -460,7 +460,7 @@ def _make_choice(choice_rule: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
         effect=choice_rule.compute_effect(facts),
         warning=choice_rule.find_warning(facts),
     )
-    reason = next((code for rule in choice_rule.rules if (code := rule(facts)) is not None), None)
+    reason = next((code for rule in choice_rule.refusal_finders if (code := rule(facts)) is not None), None)
     if reason is not None:
         return replace(
             allowed_choice,

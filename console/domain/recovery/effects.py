@@ -80,7 +80,9 @@ def compute_refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEf
         compute_money_parts(payment, facts.refunds),
         compute_money_parts(payment_after, tuple(_replace_refund(facts.refunds, refund_after))),
     )
-    return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), money=money_parts)
+    return DecisionEffect(
+        (record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), money_change=money_parts
+    )
 
 
 def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:

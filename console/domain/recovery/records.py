@@ -133,14 +133,14 @@ class ChoiceFacts:
 
 @dataclass(frozen=True, slots=True)
 class DecisionEffect:
-    """Effect of a choice, as pairs (value before the choice, value after it). `order` has the states of a payment's
-    order, `money` the parts of the payment's money. Each is None if the choice has no such effect; for example, a
-    decision about a refund has no effect on an `order`."""
+    """Effect of a choice, as pairs (value before the choice, value after it). `order_state_change` has the states of
+    a payment's order, `money_change` the parts of the payment's money. Each is None if the choice has no such effect;
+    for example, a decision about a refund has no effect on an `order_state_change`."""
 
-    state: tuple[str, str]
-    certainty: tuple[str, str]
-    order: tuple[str, str] | None = None
-    money: tuple[MoneyParts, MoneyParts] | None = None
+    state_change: tuple[str, str]
+    certainty_change: tuple[str, str]
+    order_state_change: tuple[str, str] | None = None
+    money_change: tuple[MoneyParts, MoneyParts] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,9 +48,9 @@ class CorporationEvent(StrEnum):
     merger. The values are the publisher's codes (`process`)."""
 
     NEW = "01"
-    NAME = "11"
-    DOMESTIC_ADDRESS = "12"
-    FOREIGN_ADDRESS = "13"
+    NAME_CHANGED = "11"
+    DOMESTIC_ADDRESS_CHANGED = "12"
+    FOREIGN_ADDRESS_CHANGED = "13"
     CLOSED = "21"
     REOPENED = "22"
     MERGED = "71"

@@ -13,7 +13,7 @@ from itertools import islice, product
 
 from console.domain.registry.spelling import fold_text
 
-_LONG_VOWELS = {
+_KANA_BY_VOWEL = {
     vowel: frozenset(row)
     for vowel, row in {
         "ア": "アカサタナハマヤラワガザダバパァャヮ",
@@ -22,7 +22,7 @@ _LONG_VOWELS = {
     }.items()
 }
 """Spelling of a long vowel in readings, by the kana before it: ケイ for ケー, トウ for トー."""
-_VOWEL_BY_KANA = {kana: vowel for vowel, row in _LONG_VOWELS.items() for kana in row}
+_VOWEL_BY_KANA = {kana: vowel for vowel, row in _KANA_BY_VOWEL.items() for kana in row}
 _LONG_MARK_PATTERN = re.compile(r"(?<=[ァ-ヴ])[ー\-‐―]")
 _MAX_LONG_VOWEL_SPELLINGS = 4
 """Largest number of spellings with other long vowels that are tried, because each costs a search."""
@@ -46,7 +46,7 @@ _HOMOPHONES = (
     ("技研", "技建"),
 )
 """Words in company names that sound alike: a person who has heard the name can't know which of them it has."""
-_WORD_AND_PATTERN = re.compile(r"(?i)(?<=\w)\s+and\s+(?=\w)|(?<=\w\w)アンド(?=[^ウー\s]\w)")
+_CONJUNCTION_AND_PATTERN = re.compile(r"(?i)(?<=\w)\s+and\s+(?=\w)|(?<=\w\w)アンド(?=[^ウー\s]\w)")
 _KANJI_NUMBER_PATTERN = re.compile("[一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九〇]+")
 _NUMBER_BELOW_100_PATTERN = re.compile("(?<![0-9])[1-9][0-9]?(?![0-9])")
 _KANJI_DIGITS = "〇一二三四五六七八九"
@@ -81,7 +81,7 @@ def _list_different_spellings(normalised_text: str) -> Iterator[str]:
         *_list_long_vowel_spellings(normalised_text),
         *_list_homophones(normalised_text),
         *_list_particle_spellings(normalised_text),
-        _WORD_AND_PATTERN.sub(" ", normalised_text),
+        _CONJUNCTION_AND_PATTERN.sub(" ", normalised_text),
         _NUMBER_BELOW_100_PATTERN.sub(_convert_digits_to_kanji, normalised_text),
         normalised_text.translate(_KANJI_BY_DIGIT),
         _KANJI_NUMBER_PATTERN.sub(_convert_kanji_to_digits, normalised_text),

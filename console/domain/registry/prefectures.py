@@ -11,11 +11,11 @@ toyama ishikawa fukui yamanashi nagano gifu shizuoka aichi mie shiga kyoto osaka
 okayama hiroshima yamaguchi tokushima kagawa ehime kochi fukuoka saga nagasaki kumamoto oita miyazaki kagoshima
 okinawa
 """
-PREFECTURES = {f"{number:02}": name for number, name in enumerate(_JAPANESE_NAMES.split(), start=1)}
+PREFECTURE_NAME_BY_CODE = {f"{number:02}": name for number, name in enumerate(_JAPANESE_NAMES.split(), start=1)}
 """The names of the prefectures by their code of two digits."""
 _CODE_BY_SPELLING = {
     spelling: code
-    for (code, name), english in zip(PREFECTURES.items(), _ENGLISH_NAMES.split(), strict=True)
+    for (code, name), english in zip(PREFECTURE_NAME_BY_CODE.items(), _ENGLISH_NAMES.split(), strict=True)
     for spelling in (code, str(int(code)), name, name[:-1] if name != "北海道" else name, english)
 }
 

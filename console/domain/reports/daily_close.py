@@ -32,7 +32,7 @@ MAX_STORED_UNKNOWN_NAMES = 300
 """Largest number of records with an unknown outcome whose names the facts of a close contain. With this number the
 facts have at most about 12,000 characters, so the audit trail stores them uncut.
 """
-_NOTHING = CountAndSum()
+_ZERO_COUNT_AND_SUM = CountAndSum()
 _UNKNOWN_NAME_PATTERN = re.compile("(payment|refund) [0-9]{1,18}")
 Facts = Mapping[str, object]
 
@@ -66,8 +66,8 @@ class DailyCloseMoney:
     reversed: CountAndSum
     unknown_opening: CountAndSum
     unknown_closing: CountAndSum
-    unknown_refunds_opening: CountAndSum = _NOTHING
-    unknown_refunds_closing: CountAndSum = _NOTHING
+    unknown_refunds_opening: CountAndSum = _ZERO_COUNT_AND_SUM
+    unknown_refunds_closing: CountAndSum = _ZERO_COUNT_AND_SUM
 
     @property
     def unknown_payments_opening(self) -> CountAndSum:

@@ -8,11 +8,11 @@ from enum import StrEnum
 from console.domain.tasks.records import Saga
 from console.domain.tasks.states import SagaState
 
-DONE_FACT = "done"
+DONE_FACT_KEY = "done"
 """Key of a saga's fact: the times at which steps were done."""
-UNDOING_FACT = "undoing"
+UNDOING_FACT_KEY = "undoing"
 """Key of a saga's fact: the reason for which the saga undoes its steps."""
-UNDONE_FACT = "undone"
+UNDONE_FACT_KEY = "undone"
 """Key of a saga's fact: the times at which steps were undone."""
 
 
@@ -68,7 +68,7 @@ def make_saga_progress(saga: Saga, names: Sequence[str], now: datetime) -> SagaP
 def _make_step(saga: Saga, name: str, now: datetime, *, is_after_present_step: bool) -> SagaStep:
     """Return the step `name` of the saga with its state, for display. `is_after_present_step` is True if the step
     comes after the saga's present step."""
-    done_at, undone_at = read_step_times(saga, DONE_FACT), read_step_times(saga, UNDONE_FACT)
+    done_at, undone_at = read_step_times(saga, DONE_FACT_KEY), read_step_times(saga, UNDONE_FACT_KEY)
     if name in undone_at:
         return SagaStep(name, StepState.UNDONE, undone_at[name])
     if saga.state is SagaState.STUCK and name == saga.step:
@@ -81,13 +81,13 @@ def _make_step(saga: Saga, name: str, now: datetime, *, is_after_present_step: b
         return SagaStep(name, StepState.DONE, done_at[name])
     if name == saga.step and saga.state is SagaState.DONE and saga.reason is None:
         return SagaStep(name, StepState.DONE, saga.ended_at)
-    is_to_come = is_after_present_step and saga.ended_at is None and UNDOING_FACT not in saga.facts
+    is_to_come = is_after_present_step and saga.ended_at is None and UNDOING_FACT_KEY not in saga.facts
     return SagaStep(name, StepState.OPEN if is_to_come else StepState.SKIPPED)
 
 
 def read_step_times(saga: Saga, fact_key: str) -> dict[str, datetime]:
-    """Return the times that the saga's facts have under `fact_key` (DONE_FACT or UNDONE_FACT), by the name of the
-    step.
+    """Return the times that the saga's facts have under `fact_key` (DONE_FACT_KEY or UNDONE_FACT_KEY), by the name of
+    the step.
     """
     stored_times = saga.facts.get(fact_key)
     by_name = stored_times if isinstance(stored_times, dict) else {}

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-COLLEAGUE = "op-c"
+COLLEAGUE_NAME = "op-c"
 """Name of the invented person who has made the situations."""
-INVENTED_APPROVER = "lead-d"
+INVENTED_APPROVER_NAME = "lead-d"
 """Name of the invented person who decides about requests."""
 
 

@@ -29,7 +29,7 @@ class PdfTextPosition:
     end: int
 
     @property
-    def decoded_bytes(self) -> int:
+    def decoded_byte_count(self) -> int:
         """The number of bytes that the Base64 text contains after decoding. If the text has JSON escapes, the true
         number is smaller."""
         padding = self.body.count(b"=", max(self.start, self.end - 2), self.end)
@@ -38,7 +38,7 @@ class PdfTextPosition:
     @property
     def placeholder(self) -> str:
         """The short text by which `separate_pdf_text` replaces the PDF's Base64 text."""
-        return f"<pdf {self.decoded_bytes} bytes>"
+        return f"<pdf {self.decoded_byte_count} bytes>"
 
 
 def separate_pdf_text(body: bytes) -> tuple[bytes, PdfTextPosition | None]:
@@ -80,7 +80,7 @@ def decode_pdf(pdf: PdfTextPosition) -> bytes:
     if pdf.start == pdf.end:
         raise UnusableAnswer("pdf_empty")
     has_escapes = pdf.body.find(b"\\", pdf.start, pdf.end) >= 0
-    if not has_escapes and pdf.decoded_bytes > LARGEST_PDF_BYTES:
+    if not has_escapes and pdf.decoded_byte_count > LARGEST_PDF_BYTES:
         raise UnusableAnswer("pdf_too_large")
     try:
         content = _join_pdf(_decode_base64_pieces(_iterate_text_pieces(pdf, has_escapes)))

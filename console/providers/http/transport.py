@@ -35,7 +35,7 @@ __all__ = ["HttpAnswer", "HttpTransport", "TransportFailure", "classify_exceptio
 
 MEBIBYTE = 1 << 20
 _CHUNK_BYTES = 64 << 10
-_KEPT_PIECE_BYTES = 16
+_PIECE_BYTES_OF_STORED_CUT_BODY = 16
 """Size of the pieces in which a body is read whose received part is kept if the answer breaks off. The library
 `urllib3` drops an incomplete piece."""
 _ANY_ZLIB_HEADER = zlib.MAX_WBITS | 32  # gzip or zlib ("deflate"), whichever the data begin with
@@ -138,7 +138,7 @@ class HttpTransport:
                 status = response.status_code
                 received_at = self._clock.monotonic()
                 with closing(response):
-                    piece_bytes = _KEPT_PIECE_BYTES if keeps_cut_body else _CHUNK_BYTES
+                    piece_bytes = _PIECE_BYTES_OF_STORED_CUT_BODY if keeps_cut_body else _CHUNK_BYTES
                     answer = _read_answer(response, socket_guard, max_body_bytes, piece_bytes, pieces)
                 return self._add_age_facts(answer, received_at - began_at, received_at)
             except Exception as error:

@@ -79,7 +79,7 @@ class DailyFiles(Generic[ProviderSettingsT]):
     read_rows: Callable[[BinaryIO, str, date, HistoryRowIndex], Iterable[HistoryRow | RefusedRow]]
 
 
-DAILY_FILE_WORDS = ("gone", "late")
+DAILY_FILE_WORD_NAMES = ("gone", "late")
 """Parts of the keys of two sentences that a provider with daily files must have: `daily_file.gone.<name>` (the
 download address has expired) and `daily_file.late.<name>` (the time at which a late file normally arrives).
 """
@@ -95,8 +95,8 @@ class ProviderPlugin(ConfiguredProvider[ProviderSettingsT]):
     refund state; each of these functions returns None for an unknown word.
 
     `hints` must be set if `notice_source` is HINTS, and only then; `daily_files` if `history_source` is DAILY_FILES,
-    and only then; `sentences_by_key` then has the sentences of DAILY_FILE_WORDS. Callbacks are read by the adapter
-    itself (`CallbackReader`).
+    and only then; `sentences_by_key` then has the sentences of DAILY_FILE_WORD_NAMES. Callbacks are read by the
+    adapter itself (`CallbackReader`).
     """
 
     make_adapter: Callable[[AdapterArguments[ProviderSettingsT]], PaymentProvider]
@@ -110,7 +110,7 @@ class ProviderPlugin(ConfiguredProvider[ProviderSettingsT]):
             raise ValueError(f"{self.name}: hints are read by `hints`")
         if (self.history_source is HistoryKind.DAILY_FILES) != (self.daily_files is not None):
             raise ValueError(f"{self.name}: daily files are read by `daily_files`")
-        file_words = {f"daily_file.{word}.{self.name}" for word in DAILY_FILE_WORDS}
+        file_words = {f"daily_file.{word}.{self.name}" for word in DAILY_FILE_WORD_NAMES}
         if self.daily_files is not None and not file_words <= self.sentences_by_key.keys():
             raise ValueError(f"{self.name}: sentences about daily files are missing: {sorted(file_words)}")
 

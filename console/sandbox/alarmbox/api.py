@@ -41,15 +41,16 @@ MAX_PURCHASE_COMMENT_LENGTH = 500
 @dataclass(frozen=True, slots=True)
 class StoredCreditCheck:
     """One credit check of the simulated AlarmBox, purchased by a request or registered through the control API.
-    `revision` is the version number of its PDF. `number` is the corporation number, `name` the company's name;
-    `result` is ok, hold or ng, None without a result. `purchase_day` and `last_valid_day` are days in Japan.
+    `revision` is the version number of its PDF. `corporation_number` is the corporation number, `company_name` the
+    company's name; `result` is ok, hold or ng, None without a result. `purchase_day` and `last_valid_day` are days in
+    Japan.
     """
 
     id: int
-    number: str
+    corporation_number: str
     purchase_day: date
     last_valid_day: date
-    name: str
+    company_name: str
     result: str | None
     revision: int = 1
 
@@ -132,7 +133,9 @@ class SimulatedAlarmBox:
     def list_checks_of_number(self, corporation_number: str) -> list[StoredCreditCheck]:
         """Return the credit checks of a corporation number, newest first."""
         with self._lock:
-            matching_checks = [check for check in self._checks.values() if check.number == corporation_number]
+            matching_checks = [
+                check for check in self._checks.values() if check.corporation_number == corporation_number
+            ]
         return sorted(matching_checks, key=lambda check: (check.purchase_day, check.id), reverse=True)
 
     # -- calls
@@ -181,7 +184,7 @@ class SimulatedAlarmBox:
         token_pair = self._require_token_pair(request)
         has_pdf = request.query.get("with_pdf") == "true"
         check = self._checks.get(int(match[1]))
-        number = check.number if check else None
+        number = check.corporation_number if check else None
         act = self._make_detail_answer(check, has_pdf) if check else _make_not_found_reply
         return ProviderCall(
             PROVIDER_NAME, "pdf" if has_pdf else "detail", act, number, int(match[1]), token_pair.access_token
@@ -196,7 +199,7 @@ class SimulatedAlarmBox:
                 return make_error_reply(403, "閲覧期限が切れています")
             answer = make_credit_check_fields(check) | {
                 "expired": is_expired,
-                "infos": content.make_news_items(check.number, check.purchase_day),
+                "infos": content.make_news_items(check.corporation_number, check.purchase_day),
             }
             if has_pdf:
                 answer["pdf_file_data"] = base64.b64encode(_make_pdf_content(check)).decode("ascii")
@@ -229,15 +232,15 @@ def make_credit_check_fields(check: StoredCreditCheck) -> JsonObject:
         "credit_check_id": check.id,
         "purchase_date": check.purchase_day.isoformat(),
         "expiration_date": check.last_valid_day.isoformat(),
-        "corporation_name": check.name,
-        "corporation_number": check.number,
+        "corporation_name": check.company_name,
+        "corporation_number": check.corporation_number,
         "result": check.result,
     }
 
 
 def _make_pdf_content(check: StoredCreditCheck) -> bytes:
     return pdf.make_report_pdf(
-        check.number, check.id, check.revision, check.purchase_day.isoformat(), str(check.result)
+        check.corporation_number, check.id, check.revision, check.purchase_day.isoformat(), str(check.result)
     )
 
 

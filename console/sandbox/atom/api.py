@@ -79,8 +79,8 @@ class SimulatedAtom:
                 )
             self._payment_ledger.add_payment(
                 Payment(
-                    PROVIDER_NAME, merchant.merch_id, new_token.merchant_payment_id, new_token.amount, "INR", "NONE",
-                    new_token.at, details=new_token.details,
+                    PROVIDER_NAME, merchant.merch_id, new_token.merchant_payment_id, new_token.amount_paise, "INR",
+                    "NONE", new_token.at, details=new_token.details,
                 )
             )  # fmt: skip
             token = str(next(self._token_ids))
@@ -116,7 +116,7 @@ class SimulatedAtom:
         def answer_with_payment_status() -> HttpReply:
             with self._payment_ledger.lock:
                 payment = self._get_payment_if_own(
-                    merchant, self._payment_ledger.find_payment(PROVIDER_NAME, query.number)
+                    merchant, self._payment_ledger.find_payment(PROVIDER_NAME, query.merchant_payment_id)
                 )
                 if payment is None or payment.id is None or not _does_payment_match_query(payment, query):
                     raise merchant.make_refusal("OTS0401")
@@ -127,7 +127,9 @@ class SimulatedAtom:
             is_list = self._state.settings.atom_sends_instrument_list or len(attempts) > 1
             return merchant.make_encrypted_reply({"payInstrument": attempts if is_list else attempts[0]})
 
-        return self._make_provider_call(merchant, "verification", answer_with_payment_status, query.number)
+        return self._make_provider_call(
+            merchant, "verification", answer_with_payment_status, query.merchant_payment_id
+        )
 
     def _make_refund_status_call(self, merchant: AtomMerchant, payment_id: str) -> ProviderCall:
         payment = self._get_payment_if_own(
@@ -165,7 +167,9 @@ class SimulatedAtom:
             raise merchant.make_refusal("OTS0504" if api_name else "OTS0503")
         new_refund = read_refund_request(merchant, request_data)
         act = self._make_refund_action(merchant, new_refund)
-        return self._make_provider_call(merchant, "refund", act, new_refund.products[0][1], new_refund.number)
+        return self._make_provider_call(
+            merchant, "refund", act, new_refund.products[0][1], new_refund.merchant_payment_id
+        )
 
     def _make_refund_action(self, merchant: AtomMerchant, new_refund: RefundRequest) -> Callable[[], HttpReply]:
         """Return a function that executes a refund request and returns Atom's answer. Each accepted request makes
@@ -177,10 +181,14 @@ class SimulatedAtom:
                     merchant,
                     self._payment_ledger.find_payment_by_id_at_provider(PROVIDER_NAME, new_refund.payment_id),
                 )
-                if payment is None or payment.merchant_payment_id != new_refund.number or not payment.is_captured:
+                if (
+                    payment is None
+                    or payment.merchant_payment_id != new_refund.merchant_payment_id
+                    or not payment.is_captured
+                ):
                     raise merchant.make_refusal("OTS0401")
                 if (
-                    new_refund.amount > payment.remaining_minor
+                    new_refund.amount_paise > payment.remaining_minor
                     and not self._state.settings.accepts_refunds_above_captured
                 ):
                     raise merchant.make_refusal("OTS0509")
@@ -189,7 +197,7 @@ class SimulatedAtom:
                     for name, key, amount in new_refund.products
                 ]
                 return merchant.make_encrypted_reply(
-                    make_refund_answer(payment, accepted_refunds, new_refund.amount),
+                    make_refund_answer(payment, accepted_refunds, new_refund.amount_paise),
                     ledger_entry_id=accepted_refunds[0].serial,
                 )
 
@@ -239,4 +247,4 @@ def _does_payment_match_query(payment: Payment, query: PaymentQuery) -> bool:
     Atom finds a payment only by these values.
     """
     days = {format_india_day(payment.created_at), format_india_day(payment.captured_at or payment.begun_at)}
-    return query.day in days and query.amount == payment.amount_minor
+    return query.day in days and query.amount_paise == payment.amount_minor

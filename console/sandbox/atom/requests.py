@@ -18,36 +18,36 @@ MAX_USER_DEFINED_FIELD_LENGTH = 45
 
 @dataclass(frozen=True, slots=True)
 class PaymentTokenRequest:
-    """A request for the token of a payment page. `merchant_payment_id` is the merchant's payment id, `amount` is in
-    paise; `details` are the request's bank account and product.
+    """A request for the token of a payment page. `merchant_payment_id` is the merchant's payment id, `amount_paise`
+    is in paise; `details` are the request's bank account and product.
     """
 
     merchant_payment_id: str
-    amount: int
+    amount_paise: int
     at: datetime
     details: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentQuery:
-    """A query for the state of a payment: the merchant's payment id (`number`), the payment's day in India
-    (`2026-11-20`) and its price in paise.
+    """A query for the state of a payment: the merchant's payment id (`merchant_payment_id`), the payment's day in
+    India (`2026-11-20`) and its price in paise.
     """
 
-    number: str
+    merchant_payment_id: str
     day: str
-    amount: int
+    amount_paise: int
 
 
 @dataclass(frozen=True, slots=True)
 class RefundRequest:
-    """A request to refund a payment: the merchant's payment id (`number`), Atom's payment id, and the total in paise.
-    `products` has, for each product, its name, the merchant's refund id, and the amount in paise.
+    """A request to refund a payment: the merchant's payment id (`merchant_payment_id`), Atom's payment id, and the
+    total in paise. `products` has, for each product, its name, the merchant's refund id, and the amount in paise.
     """
 
-    number: str
+    merchant_payment_id: str
     payment_id: str
-    amount: int
+    amount_paise: int
     products: tuple[tuple[str, str, int], ...]
 
 

@@ -63,7 +63,7 @@ class CallLog:
         at = format_instant(self._clock.now())
         with self._lock:
             entry = LoggedCall(next(self._seq), at, monotonic_seconds, request.method, request.path, query, body,
-                          request.connection, request.request_number)  # fmt: skip
+                          request.connection_number, request.request_number)  # fmt: skip
             self._entries.append(entry)
         return entry
 

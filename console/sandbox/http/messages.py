@@ -27,7 +27,8 @@ class RequestRefused(Exception):
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
     """One received HTTP request; `query` has the parameters of its URL, and header names are in lower case.
-    `connection` is the number of the connection, `request_number` the number of the request within the connection.
+    `connection_number` is the number of the connection, `request_number` the number of the request within the
+    connection.
     """
 
     method: str
@@ -35,7 +36,7 @@ class HttpRequest:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
-    connection: int = 0
+    connection_number: int = 0
     request_number: int = 1
 
     def read_json(self) -> JsonObject:

@@ -59,13 +59,15 @@ class SimulatedPayPay:
     def _parse_create_code_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         new_code = read_payment_code_request(request)
-        return self._make_provider_call("create", lambda: self._create_code(merchant, new_code), new_code.number)
+        return self._make_provider_call(
+            "create", lambda: self._create_code(merchant, new_code), new_code.merchant_payment_id
+        )
 
     def _create_code(self, merchant: str, new_code: PaymentCodeRequest) -> HttpReply:
         """Add a payment for the requested code and return the answer with the code. Raises `RequestRefused` if the
         merchant's payment id is used already, unless the setting `paypay_repeats_first_code` allows it."""
         with self._payment_ledger.lock:
-            payment = self._payment_ledger.find_payment(PROVIDER_NAME, new_code.number)
+            payment = self._payment_ledger.find_payment(PROVIDER_NAME, new_code.merchant_payment_id)
             if payment is None:
                 payment = self._payment_ledger.add_payment(self._make_code_payment(merchant, new_code))
             elif not self._state.settings.paypay_repeats_first_code or payment.merchant != merchant:
@@ -78,7 +80,15 @@ class SimulatedPayPay:
         expires = now + timedelta(seconds=self._state.settings.paypay_code_seconds)
         details = new_code.details | {"codeId": f"04-{secrets.token_hex(8)}"}
         return Payment(
-            PROVIDER_NAME, merchant, new_code.number, new_code.amount, "JPY", "CREATED", now, expires, details
+            PROVIDER_NAME,
+            merchant,
+            new_code.merchant_payment_id,
+            new_code.amount_yen,
+            "JPY",
+            "CREATED",
+            now,
+            expires,
+            details,
         )
 
     def _parse_delete_code_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:

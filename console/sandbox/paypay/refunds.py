@@ -45,7 +45,7 @@ class PayPayRefundIntake:
                 refund = self._payment_ledger.accept_refund(
                     payment,
                     new_refund.key,
-                    new_refund.amount,
+                    new_refund.amount_yen,
                     reason=new_refund.reason,
                     requested_at=new_refund.requested_at,
                 )
@@ -79,7 +79,7 @@ class PayPayRefundIntake:
             for refund in payment.refunds
         ):
             raise make_result_refusal("THROTTLED_MULTIPLE_REFUND_REJECTED")
-        if new_refund.amount > payment.remaining_minor and not settings.accepts_refunds_above_captured:
+        if new_refund.amount_yen > payment.remaining_minor and not settings.accepts_refunds_above_captured:
             is_spent = payment.remaining_minor <= 0
             raise (
                 make_result_refusal("UNACCEPTABLE_OP")
@@ -91,4 +91,4 @@ class PayPayRefundIntake:
 def _is_similar_refund(refund: Refund, new_refund: RefundRequest) -> bool:
     """Return True if the earlier refund `refund` has the amount of the newly requested refund and isn't executed
     yet."""
-    return refund.state == "CREATED" and refund.amount_minor == new_refund.amount
+    return refund.state == "CREATED" and refund.amount_minor == new_refund.amount_yen

@@ -17,24 +17,24 @@ MAX_REFUND_REASON_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class PaymentCodeRequest:
-    """A request for a payment code. `number` is the merchant's payment id, `amount` is in yen; `details` are further
-    fields of the request that PayPay's answers repeat.
+    """A request for a payment code. `merchant_payment_id` is the merchant's payment id, `amount_yen` is in yen;
+    `details` are further fields of the request that PayPay's answers repeat.
     """
 
-    number: str
-    amount: int
+    merchant_payment_id: str
+    amount_yen: int
     details: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
 class RefundRequest:
-    """A request for a refund. `key` is the merchant's refund id, `payment_id` is PayPay's payment id, `amount` is in
-    yen, `requested_at` in seconds since 1970.
+    """A request for a refund. `key` is the merchant's refund id, `payment_id` is PayPay's payment id, `amount_yen` is
+    in yen, `requested_at` in seconds since 1970.
     """
 
     key: str
     payment_id: str
-    amount: int
+    amount_yen: int
     requested_at: int
     reason: str | None
 

@@ -161,5 +161,5 @@ def _invent_new_row(day: date, index: int, random_source: random.Random) -> Regi
         street_number=street.translate(FULL_WIDTH_DIGITS_TABLE),
         prefecture_code=prefecture.code,
         city_code=city.code,
-        post_code=f"{city.post_prefix}{random_source.randrange(1, 30):02d}",
+        post_code=f"{city.post_code_prefix}{random_source.randrange(1, 30):02d}",
     )

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 class City(NamedTuple):
     """A city or ward: its name, the three digits of its code (`cityCode`), the first five digits of its postcodes
-    (`post_prefix`), and its name in Latin letters (`romaji`).
+    (`post_code_prefix`), and its name in Latin letters (`romaji`).
     """
 
     name: str
     code: str
-    post_prefix: str
+    post_code_prefix: str
     romaji: str
 
 

@@ -21,11 +21,11 @@ class _WholeAndDifferences:
 
     whole: InventedRegistry
     first_rows: tuple[RegistryRow, ...] = ()
-    days: dict[date, list[RegistryRow]] = field(default_factory=dict)
+    changed_rows_by_day: dict[date, list[RegistryRow]] = field(default_factory=dict)
 
     @property
     def last_day(self) -> date:
-        return max(self.days, default=self.whole.day)
+        return max(self.changed_rows_by_day, default=self.whole.day)
 
 
 class PublishedRegistry:
@@ -65,14 +65,14 @@ class PublishedRegistry:
                 raise ValueError(f"{day} is not after {current.last_day}")
             untouched_numbers = frozenset(row.corporate_number for row in changes)
             difference_rows = [*invent_changes(current.whole, rows, day, untouched_numbers), *changes]
-            current.days[day] = difference_rows
+            current.changed_rows_by_day[day] = difference_rows
             return len(difference_rows)
 
     def iterate_rows_between(self, first_day: date, last_day: date) -> Iterator[RegistryRow]:
         """Yield the rows of the registry's daily difference files from `first_day` to `last_day`, both included, the
         oldest day first.
         """
-        days = self._current_registry.days
+        days = self._current_registry.changed_rows_by_day
         for day in sorted(days):
             if first_day <= day <= last_day:
                 yield from days[day]
@@ -83,13 +83,22 @@ class PublishedRegistry:
         position = current.whole.find_position(number)
         rows = [] if position is None else [current.whole.make_row_at(position)]
         rows += [row for row in current.first_rows if row.corporate_number == number]
-        rows += [row for day in sorted(current.days) for row in current.days[day] if row.corporate_number == number]
+        rows += [
+            row
+            for day in sorted(current.changed_rows_by_day)
+            for row in current.changed_rows_by_day[day]
+            if row.corporate_number == number
+        ]
         return rows
 
     def iterate_newest_rows(self) -> Iterator[RegistryRow]:
         """Yield the newest row of each corporation, also of a deleted one (with the process code 99)."""
         current = self._current_registry
-        changed_rows = {row.corporate_number: row for day in sorted(current.days) for row in current.days[day]}
+        changed_rows = {
+            row.corporate_number: row
+            for day in sorted(current.changed_rows_by_day)
+            for row in current.changed_rows_by_day[day]
+        }
         for row in chain(current.first_rows, current.whole.iterate_rows()):
             yield changed_rows.pop(row.corporate_number, row)
         yield from changed_rows.values()

@@ -233,7 +233,7 @@ def _make_place_fields(prefecture: Prefecture) -> list[tuple[str, str]]:
     return [
         (
             f'"{prefecture.name}","{city.name}","{town}',
-            f"{prefecture.code},{city.code},{city.post_prefix}{number:02d}",
+            f"{prefecture.code},{city.code},{city.post_code_prefix}{number:02d}",
         )
         for city in prefecture.cities
         for number, town in enumerate(TOWN_NAMES, start=1)

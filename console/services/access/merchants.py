@@ -4,7 +4,7 @@
 
 from dataclasses import dataclass
 
-from console.domain.annotations.person_texts import strip_invisible
+from console.domain.annotations.person_texts import strip_invisible_characters
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import InProgressReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -62,7 +62,7 @@ class MerchantService:
             "db merchant",
             request_id,
             (provider, reason),
-            lambda: self._set_merchant(provider, strip_invisible(reason)),
+            lambda: self._set_merchant(provider, strip_invisible_characters(reason)),
         )
 
     def _set_merchant(self, provider: str, reason: str) -> MerchantChange:

@@ -6,7 +6,7 @@ from console.domain.access.read_only import (
     SWITCH_KIND,
     ReadOnlySwitch,
 )
-from console.domain.annotations.person_texts import strip_invisible
+from console.domain.annotations.person_texts import strip_invisible_characters
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -65,7 +65,7 @@ class ReadOnlySwitchService:
         return None if setting is None else CallAnswer(setting)
 
     def _change_switch(self, scope: str, is_on: bool, reason: str) -> ReadOnlySwitch:
-        context, text = self._context, strip_invisible(reason)
+        context, text = self._context, strip_invisible_characters(reason)
         with refusals.audit_refusals(context, AuditAction.READ_ONLY_SET, scope[:40], kind=SWITCH_KIND):
             person = context.require_right("set_read_only").name
             if scope not in self.list_scopes():

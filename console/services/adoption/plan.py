@@ -47,24 +47,24 @@ class UnreadableCorporationNumber:
 class AdoptionRowCounts:
     """Numbers of rows in the table of credit checks, by the result that the adoption will have for them.
 
-    `rows`: all rows. `duplicates`: rows that lose their claim to another row. `duplicate_claims`: claims that more
-    than one row has; `duplicate_examples` are examples. `unreadable`: rows whose corporation number can't be read.
-    `normalised`: rows whose corporation number is rewritten as 13 digits. `to_pending`: rows in the state pending
-    after the adoption. `by_status`: rows by their state after the adoption, without rows in states that this program
-    doesn't know (they are obstacles). `success_without_id`: successful rows without the id that AlarmBox gave to the
-    credit check.
+    `row_count`: all rows. `duplicate_row_count`: rows that lose their claim to another row. `duplicate_claim_count`:
+    claims that more than one row has; `duplicate_examples` are examples. `unreadable_row_count`: rows whose
+    corporation number can't be read. `normalised_row_count`: rows whose corporation number is rewritten as 13 digits.
+    `pending_row_count`: rows in the state pending after the adoption. `row_count_by_status`: rows by their state
+    after the adoption, without rows in states that this program doesn't know (they are obstacles).
+    `success_without_id_count`: successful rows without the id that AlarmBox gave to the credit check.
     """
 
-    rows: int = 0
-    duplicates: int = 0
-    duplicate_claims: int = 0
+    row_count: int = 0
+    duplicate_row_count: int = 0
+    duplicate_claim_count: int = 0
     duplicate_examples: tuple[DuplicateClaim, ...] = ()
-    unreadable: int = 0
+    unreadable_row_count: int = 0
     unreadable_examples: tuple[UnreadableCorporationNumber, ...] = ()
-    normalised: int = 0
-    to_pending: int = 0
-    by_status: Mapping[str, int] = field(default_factory=dict)
-    success_without_id: int = 0
+    normalised_row_count: int = 0
+    pending_row_count: int = 0
+    row_count_by_status: Mapping[str, int] = field(default_factory=dict)
+    success_without_id_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +136,18 @@ class _RowCounter:
             :MAX_LISTED_EXAMPLES
         ]
         return AdoptionRowCounts(
-            rows=self.rows,
-            duplicates=self.repeated_claims.total(),
-            duplicate_claims=len(self.repeated_claims),
+            row_count=self.rows,
+            duplicate_row_count=self.repeated_claims.total(),
+            duplicate_claim_count=len(self.repeated_claims),
             duplicate_examples=tuple(
                 DuplicateClaim(client, number, repeats + 1) for (client, number), repeats in most_repeated
             ),
-            unreadable=self.unreadable,
+            unreadable_row_count=self.unreadable,
             unreadable_examples=tuple(self.unreadable_rows),
-            normalised=self.normalised,
-            to_pending=self.by_status[CheckState.PENDING],
-            by_status={state.value: self.by_status[state] for state in CheckState},
-            success_without_id=self.success_without_id,
+            normalised_row_count=self.normalised,
+            pending_row_count=self.by_status[CheckState.PENDING],
+            row_count_by_status={state.value: self.by_status[state] for state in CheckState},
+            success_without_id_count=self.success_without_id,
         )
 
 
@@ -188,7 +188,7 @@ def make_plan(database: Database, zone: str) -> AdoptionPlan:
         steps=() if state == "adopted" else open_steps,
         obstacles=() if state == "adopted" else find_adoption_obstacles(database, table),
         is_cluster=is_database_in_cluster(database),
-        estimated_seconds=0 if state == "adopted" else 1 + row_counts.rows // _ESTIMATED_ROWS_PER_SECOND,
+        estimated_seconds=0 if state == "adopted" else 1 + row_counts.row_count // _ESTIMATED_ROWS_PER_SECOND,
     )
 
 

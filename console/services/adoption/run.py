@@ -51,20 +51,21 @@ _NO_CHANGE_COUNTS: ChangeCounts = Counter()
 class AdoptionResult:
     """The result of one run of the adoption.
 
-    `rows` counts all rows of the table, `incomplete` the rows of other applications in the queue of incomplete
-    records. `zone` is the time zone of the table's times; None if this program created the table. The other fields
-    concern this run only: `taken_in` (rows that became credit checks), `duplicates` (rows that lost their claim to
-    another row), `unreadable` (rows whose corporation number can't be read), `respelled` (rows whose corporation
-    number was rewritten as 13 digits), and `steps` (names of the steps).
+    `row_count` counts all rows of the table, `incomplete_row_count` the rows of other applications in the queue of
+    incomplete records. `zone` is the time zone of the table's times; None if this program created the table. The
+    other fields concern this run only: `adopted_row_count` (rows that became credit checks), `duplicate_row_count`
+    (rows that lost their claim to another row), `unreadable_row_count` (rows whose corporation number can't be read),
+    `normalised_row_count` (rows whose corporation number was rewritten as 13 digits), and `steps` (names of the
+    steps).
     """
 
     zone: str | None
-    rows: int
-    taken_in: int
-    duplicates: int
-    unreadable: int
-    respelled: int
-    incomplete: int
+    row_count: int
+    adopted_row_count: int
+    duplicate_row_count: int
+    unreadable_row_count: int
+    normalised_row_count: int
+    incomplete_row_count: int
     steps: tuple[str, ...]
 
     @property
@@ -354,9 +355,16 @@ class AdoptionRun:
     def _make_result(self) -> AdoptionResult:
         with self._database.read() as conn:
             rows, incomplete = adopt_rows.count_credit_check_rows(conn), adopt_rows.count_incomplete_rows(conn)
-        count_names = ("taken_in", "duplicates", "unreadable", "respelled")
-        counts = {name: self._counts[name] for name in count_names}
-        return AdoptionResult(zone=self._zone, rows=rows, incomplete=incomplete, steps=tuple(self._steps), **counts)
+        return AdoptionResult(
+            zone=self._zone,
+            row_count=rows,
+            adopted_row_count=self._counts["taken_in"],
+            duplicate_row_count=self._counts["duplicates"],
+            unreadable_row_count=self._counts["unreadable"],
+            normalised_row_count=self._counts["respelled"],
+            incomplete_row_count=incomplete,
+            steps=tuple(self._steps),
+        )
 
     # Shared
 

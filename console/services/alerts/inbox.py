@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
-from console.domain.annotations.person_texts import strip_invisible
+from console.domain.annotations.person_texts import strip_invisible_characters
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import AlreadyDecidedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -347,7 +347,7 @@ class AlertService:
         return alert
 
     def _acknowledge_alert_and_audit_refusal(self, id: int, note: str) -> Alert:
-        note_text = strip_invisible(note)
+        note_text = strip_invisible_characters(note)
         if len(note_text) > LONGEST_NOTE_CHARACTERS:
             raise _make_invalid_note_error()
         with refusals.audit_refusals(self._context, ACKNOWLEDGE_ACTION, id, kind=ALERT_KIND):

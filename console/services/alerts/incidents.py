@@ -21,7 +21,7 @@ from console.domain.alerts.incidents import (
     measure_incident_extent,
     split_into_incidents,
 )
-from console.domain.annotations.person_texts import strip_invisible
+from console.domain.annotations.person_texts import strip_invisible_characters
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import InProgressReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -582,7 +582,7 @@ def _require_note(note: str) -> str:
 
 
 def _require_short_note(note: str) -> str:
-    text = strip_invisible(note)
+    text = strip_invisible_characters(note)
     if len(text) > LONGEST_NOTE_CHARACTERS:
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.INVALID_NOTE, "longest": LONGEST_NOTE_CHARACTERS}

@@ -1,7 +1,7 @@
 """Notes on records. A note has the name of its author and is never changed."""
 
 from console.domain.annotations.mentions import MentionSource
-from console.domain.annotations.person_texts import strip_invisible
+from console.domain.annotations.person_texts import strip_invisible_characters
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -68,7 +68,7 @@ class NoteService:
 def require_valid_note(note_text: str) -> str:
     """Return the text of a note without white space and invisible characters at both ends. Raises usage if the
     remaining text is empty or longer than LONGEST_NOTE_CHARACTERS."""
-    text = strip_invisible(note_text)
+    text = strip_invisible_characters(note_text)
     if not text or len(text) > LONGEST_NOTE_CHARACTERS:
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.INVALID_NOTE, "longest": LONGEST_NOTE_CHARACTERS}

@@ -62,13 +62,13 @@ RENEWAL_CALL_NAME = "renewal"
 READING_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")
 """Reasons of a failed read of the detail or PDF that contradict the state of a bought credit check, so that a case is
 opened: the report names another corporation, or the provider has no such credit check."""
-UNKNOWN_AT_PROVIDER = "provider does not know the check"
+UNKNOWN_AT_PROVIDER_OBSERVED = "provider does not know the check"
 """First words of the description of a case about a probe: the provider has no credit check with this id."""
-OTHER_CORPORATION = "provider names corporation"
+OTHER_CORPORATION_OBSERVED = "provider names corporation"
 """First words of the description of a case about a probe: the provider names another corporation. Its number follows.
 """
 
-_READING_CONTRADICTIONS = (UNKNOWN_AT_PROVIDER, OTHER_CORPORATION, *READING_REASONS_THAT_OPEN_CASE)
+_READING_CONTRADICTIONS = (UNKNOWN_AT_PROVIDER_OBSERVED, OTHER_CORPORATION_OBSERVED, *READING_REASONS_THAT_OPEN_CASE)
 """First words of the description of each case that a read of the detail or PDF has opened. A later read whose report
 names the right corporation closes such a case."""
 EARLIER_ID_REASON = "earlier_id"

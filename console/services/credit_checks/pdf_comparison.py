@@ -54,12 +54,16 @@ class PdfComparison:
                 comparison,
                 differences=comparison.differences + page_comparison.differences,
                 textless_page_count=comparison.textless_page_count + (not page_comparison.has_text),
-                is_cut=comparison.is_cut or page_comparison.is_cut,
+                is_incomplete=comparison.is_incomplete or page_comparison.has_uncompared_words,
             )
             if len(comparison.differences) >= MAX_DOCUMENT_DIFFERENCES and index + 1 < page_count:
-                return replace(comparison, differences=comparison.differences[:MAX_DOCUMENT_DIFFERENCES], is_cut=True)
-        is_cut = comparison.is_cut or len(comparison.differences) > MAX_DOCUMENT_DIFFERENCES
-        return replace(comparison, differences=comparison.differences[:MAX_DOCUMENT_DIFFERENCES], is_cut=is_cut)
+                return replace(
+                    comparison, differences=comparison.differences[:MAX_DOCUMENT_DIFFERENCES], is_incomplete=True
+                )
+        is_cut = comparison.is_incomplete or len(comparison.differences) > MAX_DOCUMENT_DIFFERENCES
+        return replace(
+            comparison, differences=comparison.differences[:MAX_DOCUMENT_DIFFERENCES], is_incomplete=is_cut
+        )
 
     def _compare_page(self, index: int, comparison: DocumentComparison) -> PageComparison:
         """Return the comparison of the page with this index (from 0). A page that only one version has counts as one
@@ -91,13 +95,13 @@ class PdfComparison:
         ):
             differences = (PageDifference(index, DifferenceKind.IMAGE),)
         has_text = bool(old_page.words or new_page.words)
-        return PageComparison(index, differences, has_text, old_page.is_cut or new_page.is_cut)
+        return PageComparison(index, differences, has_text, old_page.has_unread_words or new_page.has_unread_words)
 
 
 def _is_same_image(old_image: PageImage, new_image: PageImage) -> bool:
-    return (old_image.width, old_image.height, old_image.pixels) == (
-        new_image.width,
-        new_image.height,
+    return (old_image.width_px, old_image.height_px, old_image.pixels) == (
+        new_image.width_px,
+        new_image.height_px,
         new_image.pixels,
     )
 

@@ -350,8 +350,8 @@ def _find_contradiction(record: CreditCheck, outcome: Outcome[CheckReport]) -> s
     credit check: the provider doesn't have it, or has a credit check of another corporation under its id. Return None
     if the answer doesn't contradict the credit check."""
     if outcome.kind is OutcomeClass.NOT_FOUND:
-        return outcomes.UNKNOWN_AT_PROVIDER
+        return outcomes.UNKNOWN_AT_PROVIDER_OBSERVED
     number = outcome.found.corporation_number if outcome.found else None
     if number is not None and number != record.corporation_number:
-        return f"{outcomes.OTHER_CORPORATION} {number[:20]}"
+        return f"{outcomes.OTHER_CORPORATION_OBSERVED} {number[:20]}"
     return None

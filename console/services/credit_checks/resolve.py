@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from console.domain.annotations.person_texts import is_blank, strip_invisible
+from console.domain.annotations.person_texts import is_blank, strip_invisible_characters
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import EvidenceMismatchReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
@@ -523,7 +523,10 @@ def read_proof(proof: str | Path, reason: StatedReason | None = None) -> PersonE
     the text `proof` in UTF-8. Raises no_evidence if the evidence has no visible character, is unreadable or larger
     than LARGEST_EVIDENCE_BYTES, and usage if the text of the reason is blank or too long.
     """
-    if reason is not None and not 0 < len(strip_invisible(reason.words)) <= LONGEST_DECISION_REASON_CHARACTERS:
+    if (
+        reason is not None
+        and not 0 < len(strip_invisible_characters(reason.words)) <= LONGEST_DECISION_REASON_CHARACTERS
+    ):
         raise ConsoleError(
             ErrorCode.USAGE,
             {"problem": UsageProblem.INVALID_DECISION_REASON, "longest": LONGEST_DECISION_REASON_CHARACTERS},
@@ -542,4 +545,6 @@ def read_proof(proof: str | Path, reason: StatedReason | None = None) -> PersonE
         raise ConsoleError(ErrorCode.NO_EVIDENCE, {"problem": "too_large", "largest": LARGEST_EVIDENCE_BYTES})
     if is_blank(content.decode("utf-8", errors="replace")):
         raise ConsoleError(ErrorCode.NO_EVIDENCE, {"problem": "empty"})
-    return PersonEvidence(content, None if reason is None else replace(reason, words=strip_invisible(reason.words)))
+    return PersonEvidence(
+        content, None if reason is None else replace(reason, words=strip_invisible_characters(reason.words))
+    )

@@ -38,7 +38,7 @@ from console.services.desk_requests.own_requests import (
     withdraw,
 )
 from console.services.desk_requests.waiting import get_current_wait
-from console.services.desk_requests.words import strip_words
+from console.services.desk_requests.words import strip_typed_words
 from console.services.guarded import answer_serialization
 from console.services.guarded.operation import StepReporter
 from console.services.guarded.request_ids import (
@@ -172,7 +172,7 @@ class RemoteRequestIdService(RequestIdService):
         doesn't fit the database.
         """
         form = self._form_by_command[command]
-        sent_arguments = strip_words(arguments, form.typed_text_index)
+        sent_arguments = strip_typed_words(arguments, form.typed_text_index)
         file = next((part for part in arguments if isinstance(part, Path)), None)
         file_content = None if file is None else _read_file_content(file)
         try:

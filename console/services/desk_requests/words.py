@@ -7,12 +7,12 @@ control characters: it doesn't know which other characters are invisible.
 
 from dataclasses import replace
 
-from console.domain.annotations.person_texts import strip_invisible
+from console.domain.annotations.person_texts import strip_invisible_characters
 from console.domain.payments.records import RefundRequest
 from console.domain.recovery.decision_reasons import StatedReason
 
 
-def strip_words(arguments: tuple[object, ...], typed_text_index: int | None) -> tuple[object, ...]:
+def strip_typed_words(arguments: tuple[object, ...], typed_text_index: int | None) -> tuple[object, ...]:
     """Return the arguments of a command without invisible characters at both ends of the person's words.
     `typed_text_index` is the index of the argument with the words; None: the command has none.
     """
@@ -41,5 +41,5 @@ def _strip_text(text: str) -> str:
     """Return the text without invisible characters at both ends. A text with only white space around its words is
     returned unchanged, because the server accepts it: desks of earlier versions send it, too, and a call that repeats
     their request id must have equal arguments."""
-    words = strip_invisible(text)
+    words = strip_invisible_characters(text)
     return text if text.strip() == words else words

@@ -11,8 +11,8 @@ from console.services.exports.cells import make_csv_cell
 
 def write_csv_table(file: BinaryIO, table: ExportTable, rows: Iterable[Any]) -> None:
     """Write the titles of the table's columns and then the rows to `file`, one row at a time. The lines of
-    `table.make_about_lines` are left out, because other programs read a CSV file as one table with the titles in the
-    first line.
+    `table.make_lines_about_export` are left out, because other programs read a CSV file as one table with the titles
+    in the first line.
     """
     text = TextIOWrapper(file, encoding="utf-8-sig", errors="backslashreplace", newline="")
     try:

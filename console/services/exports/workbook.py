@@ -36,7 +36,7 @@ def write_workbook(
     file: BinaryIO, table: ExportTable, rows: Iterable[Any], max_rows_per_sheet: int = MAX_ROWS_PER_SHEET
 ) -> None:
     """Write the rows of a table to `file` as an XLSX workbook; its last sheet has the lines of
-    `table.make_about_lines`. A
+    `table.make_lines_about_export`. A
     table with more than `max_rows_per_sheet` rows, including the titles, continues on more sheets. Raises OSError if
     a file can't be written."""
     with _open_workbook(file) as workbook:
@@ -45,7 +45,7 @@ def write_workbook(
         for row in rows:
             table_writer.write_row([column.read_cell(row) for column in table.columns])
             row_count += 1
-        _write_about_sheet(workbook, table.make_about_lines(row_count), next(table_writer.sheet_names))
+        _write_about_sheet(workbook, table.make_lines_about_export(row_count), next(table_writer.sheet_names))
 
 
 def write_document_workbook(file: BinaryIO, document: ExportDocument) -> None:

@@ -218,9 +218,11 @@ def _compute_file_figures(
     with closing(HistoryIndex()) as history_index:
         for row in files.read_rows(io.BytesIO(content), merchant_id, day, history_index):
             row_count += 1
-            if isinstance(row, HistoryRow) and row.refund is RefundState.COMPLETED:
+            if isinstance(row, HistoryRow) and row.refund_state is RefundState.COMPLETED:
                 refunded_minor += row.amount.minor
-            elif isinstance(row, HistoryRow) and row.refund is None and row.state is PaymentState.PAYMENT_SUCCESS:
+            elif (
+                isinstance(row, HistoryRow) and row.refund_state is None and row.state is PaymentState.PAYMENT_SUCCESS
+            ):
                 paid_minor += row.amount.minor
     return row_count, paid_minor, refunded_minor
 

@@ -201,7 +201,7 @@ def _replace_effect_if_id_is_shared(
         unknown_reason=OTHER_PAYMENT_REASON,
         case_rule=OTHER_PAYMENT_REASON,
         case_observed=f"{id_at_provider} of {owner.id}",
-        is_newest=effect.is_newest,
+        is_newest_report=effect.is_newest_report,
     )
 
 
@@ -309,7 +309,7 @@ def _make_column_values(
     the payer, if no payer is stored yet.
     """
     report, values = sourced_report.report, dict[str, object]()
-    if effect.is_newest and sourced_report.source_kind is not ReportSource.PEOPLE:
+    if effect.is_newest_report and sourced_report.source_kind is not ReportSource.PEOPLE:
         values |= make_report_values(report, payment, sourced_report.effective_at)
     if sourced_report.event_id is not None:
         values["payment_last_event_id"] = sourced_report.event_id[:128]

@@ -168,10 +168,10 @@ class _HistoryRowBatch:
         for row in self._rows:
             if isinstance(row, RefusedRow):
                 self._record_refused_row(row.key, row.reason, row.provider_payment_id)
-            elif row.refund is None:
+            elif row.refund_state is None:
                 self._compare_payment(row)
             else:
-                self._compare_refund(row, row.refund)
+                self._compare_refund(row, row.refund_state)
 
     def _record_refused_row(self, key: str, reason: str, id_at_provider: str | None) -> None:
         difference = apply_row.make_refused_row_difference(key, reason, id_at_provider)

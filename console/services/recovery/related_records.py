@@ -8,7 +8,11 @@ from datetime import datetime
 from functools import cache
 from typing import TypeVar
 
-from console.domain.access.read_only import STOPPED_ACTIONS, ReadOnlySwitch, find_stopping_switch
+from console.domain.access.read_only import (
+    IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACTION,
+    ReadOnlySwitch,
+    find_stopping_switch,
+)
 from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
 from console.domain.corporation_number import is_well_formed
 from console.domain.errors import ConsoleError, ErrorCode
@@ -138,7 +142,7 @@ class RelatedRecordCompleter:
         """True if a read-only switch could stop the record's next step, so that the switches must be read."""
         action = explain_record(record, self._context.now()).next_step.action
         is_approved = isinstance(record, Refund) and record.state is RefundState.APPROVED
-        return is_approved or action == OPEN_REFUND_ACTION or action in STOPPED_ACTIONS
+        return is_approved or action == OPEN_REFUND_ACTION or action in IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACTION
 
     def _has_provider_a_call_to_find_purchases(self) -> bool:
         """True if the provider of credit checks has a call that finds a purchase with an unknown outcome. Also True

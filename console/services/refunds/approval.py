@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from console.domain.access.permissions import is_same_person
-from console.domain.annotations.person_texts import strip_invisible
+from console.domain.annotations.person_texts import strip_invisible_characters
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import InProgressReason, NotAllowedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -228,7 +228,7 @@ class RefundDecisionService:
         the maker; stale_view if the refund's version is not `expected_version`; already_decided if the refund has
         expired or doesn't wait for a decision; in_progress while a process sends the refund.
         """
-        reason_text = strip_invisible(reason)
+        reason_text = strip_invisible_characters(reason)
         if not reason_text or len(reason_text) > LONGEST_REASON_CHARACTERS:
             raise ConsoleError(
                 ErrorCode.USAGE,

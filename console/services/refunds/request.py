@@ -8,7 +8,7 @@ from datetime import datetime
 
 from console.domain.access.permissions import APPROVER, has_right, is_same_person
 from console.domain.access.read_only import is_action_stopped, make_switch_facts
-from console.domain.annotations.person_texts import strip_invisible
+from console.domain.annotations.person_texts import strip_invisible_characters
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import (
     AlreadyDecidedReason,
@@ -312,7 +312,10 @@ class RefundRequestService:
         with self._context.database.read() as conn:
             payment = require_payment_after_lapse(conn, request.payment_id)
         amount_minor = parse_amount(request.amount, payment)
-        reason, ticket = strip_invisible(request.reason), strip_invisible(request.ticket or "") or None
+        reason, ticket = (
+            strip_invisible_characters(request.reason),
+            strip_invisible_characters(request.ticket or "") or None,
+        )
         needs_text = request.reason_code in (None, RefundReason.OTHER)
         if (needs_text and not reason) or len(reason) > LONGEST_REASON_CHARACTERS:
             raise ConsoleError(

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
 from console.domain.tasks.records import Saga
 from console.domain.tasks.retry_schedules import compute_next_attempt_time_of_endless_schedule
-from console.domain.tasks.saga_progress import DONE_FACT, UNDOING_FACT, UNDONE_FACT
+from console.domain.tasks.saga_progress import DONE_FACT_KEY, UNDOING_FACT_KEY, UNDONE_FACT_KEY
 from console.domain.tasks.states import SagaState
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
@@ -159,7 +159,7 @@ class SagaRunner:
         step fails, the saga is scheduled again."""
         try:
             while saga.state is SagaState.RUNNING and (saga.next_at is None or saga.next_at <= self._context.now()):
-                saga = self._undo_step(saga) if UNDOING_FACT in saga.facts else self._run_step(saga)
+                saga = self._undo_step(saga) if UNDOING_FACT_KEY in saga.facts else self._run_step(saga)
         except StepTakenOver:
             return self._reread_saga(saga)
         except Exception as error:
@@ -288,11 +288,11 @@ class SagaRunner:
                     self._plan.get_step(saga.step), ProviderQuestionStep
                 ):  # the step is done: its question was answered
                     saga = sagas.advance_saga(
-                        tx.conn, saga, now, saga.step, {DONE_FACT: self._add_step_time(saga, DONE_FACT)}
+                        tx.conn, saga, now, saga.step, {DONE_FACT_KEY: self._add_step_time(saga, DONE_FACT_KEY)}
                     )
                 return sagas.end_saga(tx.conn, saga, now, SagaState.DONE, reason[:LONGEST_REASON_CHARACTERS])
             case CompensationRequired(reason):
-                return self._move_to_previous_step(tx, saga, {UNDOING_FACT: reason[:LONGEST_REASON_CHARACTERS]})
+                return self._move_to_previous_step(tx, saga, {UNDOING_FACT_KEY: reason[:LONGEST_REASON_CHARACTERS]})
 
     def _advance_step(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
         """Store the saga's next step in its row, and add `facts` to its facts; if there is no next step, end the saga
@@ -300,7 +300,7 @@ class SagaRunner:
         next_step_name = self._plan.find_step_name_after(saga.step)
         if next_step_name is None:
             return sagas.end_saga(tx.conn, saga, self._context.now(), SagaState.DONE)
-        saga_facts = {**facts, DONE_FACT: self._add_step_time(saga, DONE_FACT)}
+        saga_facts = {**facts, DONE_FACT_KEY: self._add_step_time(saga, DONE_FACT_KEY)}
         return sagas.advance_saga(tx.conn, saga, self._context.now(), next_step_name, saga_facts)
 
     def _add_step_time(self, saga: Saga, fact_key: str) -> dict[str, object]:
@@ -323,7 +323,7 @@ class SagaRunner:
         return moved_saga
 
     def _undo_done_step(self, tx: Transaction, saga: Saga, step: SagaStep) -> Saga:
-        done_times = saga.facts.get(DONE_FACT)
+        done_times = saga.facts.get(DONE_FACT_KEY)
         if (
             not isinstance(step, EffectStep)
             or step.undo_effect is None
@@ -332,13 +332,13 @@ class SagaRunner:
         ):
             return self._move_to_previous_step(tx, saga, {})
         step.undo_effect(tx, saga)
-        return self._move_to_previous_step(tx, saga, {UNDONE_FACT: self._add_step_time(saga, UNDONE_FACT)})
+        return self._move_to_previous_step(tx, saga, {UNDONE_FACT_KEY: self._add_step_time(saga, UNDONE_FACT_KEY)})
 
     def _move_to_previous_step(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
         """Move the saga to its previous step, which is undone next. If there is no previous step, end the saga in
         the state compensated. `facts` are stored with the saga. Return the saga afterwards."""
         now, previous_step_name = self._context.now(), self._plan.find_step_name_before(saga.step)
-        reason = str(facts.get(UNDOING_FACT) or saga.facts.get(UNDOING_FACT))
+        reason = str(facts.get(UNDOING_FACT_KEY) or saga.facts.get(UNDOING_FACT_KEY))
         moved_saga = sagas.advance_saga(tx.conn, saga, now, previous_step_name or saga.step, facts, reason=reason)
         if previous_step_name is not None:
             return moved_saga

@@ -91,7 +91,7 @@ class PdfDocument:
         image = PageImage(
             _parse_positive_number(answer_head, "width"), _parse_positive_number(answer_head, "height"), pixels
         )
-        if len(pixels) != image.width * image.height * 3:
+        if len(pixels) != image.width_px * image.height_px * 3:
             _raise_unusable(UnusableAnswerReason.PDF_READER_CRASHED)
         return image
 

@@ -40,8 +40,8 @@ class HistoryIndex:
         """
         payment = row.provider_payment_id or f"ours:{row.merchant_payment_id}"
         row_identity: tuple[str, int, str] = (_get_row_kind(row), 0, "")
-        if row.refund is not None:
-            row_identity = (row.refund.value, row.amount.minor, row.at.isoformat())
+        if row.refund_state is not None:
+            row_identity = (row.refund_state.value, row.amount.minor, row.at.isoformat())
         insert_result = self._connection.execute(
             _INSERT_ROW_STATEMENT, (payment, *row_identity, row.merchant_payment_id)
         )

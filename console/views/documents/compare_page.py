@@ -277,7 +277,7 @@ class PdfComparisonPage(Page):
     def _show_current_difference(self) -> None:
         difference = self.current_difference
         if difference is not None:
-            self.page_index = difference.page
+            self.page_index = difference.page_index
             self._render_pages()
             announce(
                 self.difference_table,
@@ -335,7 +335,7 @@ class PdfComparisonPage(Page):
                 box, DIFFERENCE_SIGNS[item.kind], _TONE_BY_DIFFERENCE_KIND[item.kind], item is current_difference
             )
             for item in comparison.differences
-            if item.page == index
+            if item.page_index == index
             for box in (item.old_boxes if side == "old" else item.new_boxes)
         ]
         spoken_name = self.context.translate(f"compare.{side}")

@@ -424,7 +424,7 @@ class PdfPage(Page):
         """Show the rendered page with the index `index` (from 0) and with the matches of the search on it. Do nothing
         if another page is shown by now."""
         if index == self.page_index:
-            aspect = image.height / image.width
+            aspect = image.height_px / image.width_px
             shown_aspect = 1 / aspect if self.quarter_turns % 2 else aspect
             has_other_form = abs(shown_aspect - self._page_aspect_ratio) > 0.01
             self._page_aspect_ratio = shown_aspect
@@ -434,8 +434,10 @@ class PdfPage(Page):
             current_hit = (
                 self._image_matches[self._match_index] if 0 <= self._match_index < len(self._image_matches) else None
             )
-            boxes = [box for hit in self._image_matches if hit.page == index for box in hit.boxes]
-            current_boxes = list(current_hit.boxes) if current_hit is not None and current_hit.page == index else []
+            boxes = [box for hit in self._image_matches if hit.page_index == index for box in hit.boxes]
+            current_boxes = (
+                list(current_hit.boxes) if current_hit is not None and current_hit.page_index == index else []
+            )
             name = self.context.translate("pdf.page", page=index + 1, count=self.page_count)
             self.page_view.show_page(image, width, boxes, current_boxes, name, self.quarter_turns)
 
@@ -581,7 +583,7 @@ class PdfPage(Page):
         """Show the page with this match of the search, and mark the match as the current one."""
         if self._image_matches:
             self._match_index = match_number % len(self._image_matches)
-            self.page_index = self._image_matches[self._match_index].page
+            self.page_index = self._image_matches[self._match_index].page_index
             self._show_match_position(self._format_match_position(len(self._image_matches)))
         self._render_page()
 

@@ -142,7 +142,7 @@ class _PdfPageSheet(QWidget):
         quarter_turns: int = 0,
     ) -> None:
         # A copy is needed, because QImage doesn't keep the bytes of `page` alive; a turned image is one.
-        image = QImage(page.pixels, page.width, page.height, page.width * 3, QImage.Format.Format_RGB888)
+        image = QImage(page.pixels, page.width_px, page.height_px, page.width_px * 3, QImage.Format.Format_RGB888)
         self.image = image.transformed(QTransform().rotate(90 * quarter_turns)) if quarter_turns else image.copy()
         self.message_text, self._boxes, self._current_hit_boxes, self.marks = "", boxes, current_boxes, marks
         height = round(width_px * self.image.height() / self.image.width())

@@ -67,9 +67,9 @@ def make_request_state_cell(request: OwnRequest, context: WindowContext) -> Stat
             name, icon_name, tone = "lapsed", "ring_slash", "muted"
         case OwnRequestState.WITHDRAWN:
             name, icon_name, tone = "withdrawn", "arrow_back", "muted"
-        case _ if request.error is None:
+        case _ if request.answer_error is None:
             name, icon_name, tone = "done", "check", "good"
-        case _ if request.error.exit_status == _UNKNOWN_OUTCOME_EXIT_STATUS:
+        case _ if request.answer_error.exit_status == _UNKNOWN_OUTCOME_EXIT_STATUS:
             name, icon_name, tone = "unknown", "question", "unknown"
         case _:
             name, icon_name, tone = "not_done", "cross", "bad"
@@ -97,8 +97,8 @@ def format_worker_answer(request: OwnRequest, context: WindowContext) -> str:
 def _format_request_ending(request: OwnRequest, context: WindowContext) -> str:
     """Return the text about the end of a desk request: the message of its error, the record with its new state, or a
     text which says that the request is done."""
-    if request.error is not None:
-        return context.format_failure(Failure(request.error.code, request.error.detail))
+    if request.answer_error is not None:
+        return context.format_failure(Failure(request.answer_error.code, request.answer_error.detail))
     record = _find_record_in_answer(request)
     if record is None or isinstance(record, Operation):
         return context.translate("request.done")
@@ -133,6 +133,6 @@ def is_about_bulk_run(request: OwnRequest) -> bool:
 def _find_record_in_answer(request: OwnRequest) -> case_words.ShownRecord | Operation | None:
     """Return the record or operation that the worker's stored answer contains; None if the answer contains none. In
     an answer that is an error, the record is in the details of the error."""
-    value = request.value if request.error is None else request.error.detail
+    value = request.answer_value if request.answer_error is None else request.answer_error.detail
     record = value.get("record") if isinstance(value, dict) else getattr(value, "record", value)
     return record if isinstance(record, CreditCheck | Order | Payment | Refund | Operation) else None

@@ -53,14 +53,14 @@ class PrintedPage:
     """A page of a PDF that is printed as an image of this width and height in pixels. Its pixels are compressed,
     because those of a whole PDF take gigabytes: 12 MB for each page."""
 
-    width: int
-    height: int
+    width_px: int
+    height_px: int
     compressed_pixels: bytes
 
 
 def compress_page(image: PageImage) -> PrintedPage:
     """Return the image of a PDF page with its pixels compressed. A page of text becomes a hundred times smaller."""
-    return PrintedPage(image.width, image.height, zlib.compress(image.pixels, 1))
+    return PrintedPage(image.width_px, image.height_px, zlib.compress(image.pixels, 1))
 
 
 class PrintingThread(QThread):
@@ -161,7 +161,7 @@ def _draw_pages(images: Sequence[PrintedPage], footer_text: str, printer: QPrint
     """Draw each image on a page of its own. Return False if the printer or its file can't be opened."""
     painter: QPainter | None = None
     for image in images:
-        is_wide = image.width > image.height
+        is_wide = image.width_px > image.height_px
         orientation = QPageLayout.Orientation.Landscape if is_wide else QPageLayout.Orientation.Portrait
         printer.setPageOrientation(orientation)
         if painter is None:
@@ -231,11 +231,11 @@ def _has_printer_written_pages(printer: QPrinter) -> bool:
 
 def _draw_page(painter: QPainter, page: PrintedPage, footer_text: str, paper: QRectF) -> None:
     pixels, pixel_format = zlib.decompress(page.compressed_pixels), QImage.Format.Format_RGB888
-    image = QImage(pixels, page.width, page.height, page.width * _BYTES_PER_PIXEL, pixel_format)
+    image = QImage(pixels, page.width_px, page.height_px, page.width_px * _BYTES_PER_PIXEL, pixel_format)
     footer_height = paper.height() * _FOOTER_HEIGHT_RATIO
     available_rect = paper.adjusted(0, 0, 0, -footer_height)
-    scale = min(available_rect.width() / page.width, available_rect.height() / page.height)
-    width, height = page.width * scale, page.height * scale
+    scale = min(available_rect.width() / page.width_px, available_rect.height() / page.height_px)
+    width, height = page.width_px * scale, page.height_px * scale
     painter.drawImage(QRectF(available_rect.center().x() - width / 2, available_rect.top(), width, height), image)
     font = QFont(list_font_families("text"))
     font.setPointSizeF(_CELL_FONT_POINTS)

@@ -160,8 +160,8 @@ def _format_range_operator(operator: str, context: WindowContext) -> str:
         facts = {"low": _format_duration(age.at_least, context), "high": _format_duration(age.at_most, context)}
     elif (amount := record_filter.amount) is not None:
         key = "queue.filter.amount"
-        above = "above" if amount.is_above_strict else above
-        below = "below" if amount.is_below_strict else below
+        above = "above" if amount.excludes_lowest else above
+        below = "below" if amount.excludes_highest else below
         facts = {
             "low": _format_amount_limit(amount.lowest, amount.currency),
             "high": _format_amount_limit(amount.highest, amount.currency),

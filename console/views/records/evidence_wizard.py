@@ -376,7 +376,9 @@ class EvidenceForm(QWidget):
         """
         translate, choice = self._context.translate, self._choice_by_outcome.get(self.outcome)
         order_states, money_parts = (
-            (choice.effect.order, choice.effect.money) if choice and choice.effect else (None, None)
+            (choice.effect.order_state_change, choice.effect.money_change)
+            if choice and choice.effect
+            else (None, None)
         )
         self.order_effect_label.setVisible(order_states is not None and order_states[0] != order_states[1])
         self.money_effect_label.setVisible(money_parts is not None)

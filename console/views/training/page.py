@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.training.results import INVENTED_APPROVER, TrainingIncident, TrainingOverview, TrainingState
+from console.domain.training.results import INVENTED_APPROVER_NAME, TrainingIncident, TrainingOverview, TrainingState
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters.columns import measure_column_width
@@ -78,7 +78,7 @@ class TrainingPage(Page):
         self.situation = TextLabel("", "body", wraps_lines=True, is_selectable=True)
         self.verdict = TextLabel("", "body", is_bold=True, wraps_lines=True, is_selectable=True)
         self.approver = TextLabel(
-            translate("training.approver", approver=INVENTED_APPROVER), "small", "muted", wraps_lines=True
+            translate("training.approver", approver=INVENTED_APPROVER_NAME), "small", "muted", wraps_lines=True
         )
         self.score = TextLabel("", "body", is_selectable=True)
         self.begin_button = KeyButton(

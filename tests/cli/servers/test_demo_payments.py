@@ -40,7 +40,7 @@ def test_two_people_refund_a_payment_of_the_demo(
     """
     console, sandbox, payments = short_demo
     for provider, amount in (("paypay", "500"), ("atom", "5.00")):
-        paid = next(made for made in payments if made.kind == "complete" and made.provider == provider)
+        paid = next(made for made in payments if made.sample_kind == "complete" and made.provider == provider)
         with console.acting_as("op-a"):
             refund = console.refunds.request(RefundRequest(paid.id, amount, "デモの返金"))
         with console.acting_as("lead-b"):
@@ -55,7 +55,7 @@ def test_the_simulated_payer_pays_one_payment(
 ) -> None:
     """The simulated payer pays one open payment after a while; a probe books it and sets its order to paid."""
     console, sandbox, payments = short_demo
-    (waiting,) = (made for made in payments if made.kind == demo_payments.KIND_PAID_BY_SIMULATED_PAYER)
+    (waiting,) = (made for made in payments if made.sample_kind == demo_payments.KIND_PAID_BY_SIMULATED_PAYER)
     monkeypatch.setattr(demo_payments, "FAST_PAYER_DELAY_SECONDS", 0.01)
     with demo_payments.run_simulated_payer(sandbox, payments, has_fast_clock=True):
         money = sandbox.control.payments_control

@@ -32,8 +32,8 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
     """
     monkeypatch.setattr(demo_registry, "REGISTRY_ROW_COUNT", 3_000)
     samples = generate_checks(1, NOW, lambda number: (make_company_name(number), get_credit_verdict(number)))
-    bought = [sample.number for sample in reversed(samples) if sample.status == "success"]
-    numbers = [*(sample.number for sample in samples), "0000000000001"]
+    bought = [sample.corporation_number for sample in reversed(samples) if sample.status == "success"]
+    numbers = [*(sample.corporation_number for sample in samples), "0000000000001"]
     plan = demo_registry.plan_demo_registry(1, NOW.date(), numbers, bought)
     assert (plan.whole_file_day, plan.difference_file_day) == (date(2026, 11, 19), date(2026, 11, 20))
     with demo_registry.import_registry_in_background(tmp_path, plan, make_importer(tmp_path)) as thread:

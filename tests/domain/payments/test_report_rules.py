@@ -73,7 +73,7 @@ def apply_changes(
         payment = replace(
             payment, captured_minor=news.booked_amount.minor, provider_payment_id=report.provider_payment_id
         )
-    if news.is_newest:
+    if news.is_newest_report:
         payment = replace(payment, told_at=at, provider_state=report.provider_state)
     certainty = Certainty.UNKNOWN if news.unknown_reason else payment.certainty
     return replace(payment, state=state, certainty=certainty)
@@ -230,7 +230,7 @@ def test_a_completed_payment_read_as_waiting_opens_a_case(source: ReportSource, 
     done = apply_facts(STARTED_PAYMENT, (make_fact(PaymentState.PAYMENT_SUCCESS, 0),))
     assert done.state is PaymentState.COMPLETED
     news = compute_report_effect(done, *make_fact(PaymentState.USER_PAYMENT, 1, source))
-    assert (news.case_rule, news.is_newest, news.new_states) == (case, case is not None, ())
+    assert (news.case_rule, news.is_newest_report, news.new_states) == (case, case is not None, ())
 
 
 def read_report_effect(
@@ -294,7 +294,7 @@ def test_a_repeated_success_books_no_second_amount(
 ) -> None:
     """A second report of success changes the state as far as its source allows, and books no amount."""
     news = read_report_effect(state, source, PaymentState.PAYMENT_SUCCESS)
-    assert (news.new_states, news.booked_amount, news.case_rule, news.is_newest) == (path, None, None, True)
+    assert (news.new_states, news.booked_amount, news.case_rule, news.is_newest_report) == (path, None, None, True)
 
 
 @pytest.mark.parametrize("source", ReportSource)
@@ -305,22 +305,22 @@ def test_a_failure_report_reverses_a_paid_payment(state: PaymentState, source: R
     news = read_report_effect(state, source, PaymentState.PAYMENT_FAILED)
     if state in WAITING_STATES:
         assert news.new_states[-1] is PaymentState.PAYMENT_FAILED
-        assert (news.case_rule, news.is_newest) == (None, True)
+        assert (news.case_rule, news.is_newest_report) == (None, True)
     elif state in PAID_STATES and source is ReportSource.NOTICE:
-        assert (news.new_states, news.case_rule, news.is_newest) == ((), "contradicted", True)
+        assert (news.new_states, news.case_rule, news.is_newest_report) == ((), "contradicted", True)
     elif state in PAID_STATES and source is not ReportSource.CALLBACK:
         first = {
             PaymentState.CALLBACK_RECEIVED: (PaymentState.SIGNATURE_VERIFIED, PaymentState.COMPLETED),
             PaymentState.SIGNATURE_VERIFIED: (PaymentState.COMPLETED,),
         }.get(state, ())
-        assert (news.new_states, news.case_rule, news.is_newest) == (
+        assert (news.new_states, news.case_rule, news.is_newest_report) == (
             (*first, PaymentState.REVERSED),
             "reversed",
             True,
         )
         assert news.case_observed == "payment_failed@1"
     else:
-        assert (news.new_states, news.case_rule, news.is_newest) == ((), None, state not in PAID_STATES)
+        assert (news.new_states, news.case_rule, news.is_newest_report) == ((), None, state not in PAID_STATES)
 
 
 @pytest.mark.parametrize(("word", "path"), [(REVERSAL_NOTICE_TYPE, (PaymentState.REVERSED,)), ("payment.failed", ()),
@@ -347,7 +347,7 @@ def test_the_failure_of_another_attempt_leaves_a_paid_payment_unchanged() -> Non
         (None, (PaymentState.REVERSED,)),
     ):
         news = compute_report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
-        assert (news.new_states, news.is_newest) == (path, bool(path))
+        assert (news.new_states, news.is_newest_report) == (path, bool(path))
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ def test_a_failed_attempt_contradicts_a_payment_without_a_provider_id(source: Re
     paid = replace(STARTED_PAYMENT, state=PaymentState.COMPLETED, captured_minor=3300, provider_payment_id=None)
     report, at, _ = make_fact(PaymentState.PAYMENT_FAILED, 1)
     news = compute_report_effect(paid, replace(report, provider_payment_id="0421"), at, source)
-    assert (news.new_states, news.case_rule, news.is_newest) == ((), case, case is not None)
+    assert (news.new_states, news.case_rule, news.is_newest_report) == ((), case, case is not None)
 
 
 @pytest.mark.parametrize("source", ReportSource)
@@ -371,7 +371,7 @@ def test_a_report_of_expiry_expires_a_waiting_payment(state: PaymentState, sourc
     assert news.new_states == ((PaymentState.EXPIRED,) if state in WAITING_STATES else ())
     assert news.case_rule == ("contradicted" if state in PAID_STATES else None)
     assert news.case_observed == ("expired@1 3300 JPY" if state in PAID_STATES else "")
-    assert news.is_newest
+    assert news.is_newest_report
 
 
 @pytest.mark.parametrize("source", ReportSource)
@@ -394,11 +394,11 @@ def test_a_report_of_waiting_moves_an_earlier_state(
                 PaymentState.USER_PAYMENT: (),
             }[state]
         )
-        assert news.is_newest
+        assert news.is_newest_report
     else:
         contradicted = state is PaymentState.COMPLETED and source is ReportSource.READ
         assert (news.new_states, news.case_rule) == ((), "contradicted" if contradicted else None)
-        assert news.is_newest is (contradicted or state not in PAID_STATES)
+        assert news.is_newest_report is (contradicted or state not in PAID_STATES)
 
 
 @pytest.mark.parametrize("source", ReportSource)
@@ -413,7 +413,7 @@ def test_a_report_older_than_the_last_one_has_no_effect(
     news = read_report_effect(
         state, source, reported_state, told_at=START_TIME + timedelta(minutes=1, microseconds=1)
     )
-    assert (news.new_states, news.case_rule, news.is_newest) == ((), None, False)
+    assert (news.new_states, news.case_rule, news.is_newest_report) == ((), None, False)
 
 
 @pytest.mark.parametrize("source", ReportSource)
@@ -424,7 +424,7 @@ def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, source:
     """
     old = {"told_at": START_TIME + timedelta(minutes=2), "provider_state": "FAILED"}
     news = read_report_effect(state, source, PaymentState.PAYMENT_SUCCESS, **old)
-    assert not news.is_newest
+    assert not news.is_newest_report
     if state is PaymentState.PAYMENT_FAILED and source is ReportSource.NOTICE:
         assert (news.new_states[-1], news.case_rule) == (PaymentState.PAYMENT_SUCCESS, "contradicted")
         assert (news.case_observed, news.booked_amount) == ("FAILED", Money(3300, "JPY"))
@@ -452,7 +452,7 @@ def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, source:
 def test_a_payment_paid_after_its_reversal_opens_a_case() -> None:
     """A report of success that is later than the reversal of the payment opens a case `contradicted`."""
     news = read_report_effect(PaymentState.REVERSED, ReportSource.READ, PaymentState.PAYMENT_SUCCESS)
-    assert (news.case_rule, news.case_observed, news.is_newest) == (
+    assert (news.case_rule, news.case_observed, news.is_newest_report) == (
         "contradicted",
         "payment_success@1 3300 JPY",
         True,
@@ -479,7 +479,7 @@ def test_a_second_provider_id_of_a_payment_opens_a_case(
     report, at, way = make_fact(PaymentState.PAYMENT_SUCCESS, 1)
     news = compute_report_effect(paid, replace(report, provider_payment_id=provider_id), at, way)
     assert (news.case_rule, news.case_observed) == (case, provider_id if case else "")
-    assert news.is_newest is (is_newer and case is None)
+    assert news.is_newest_report is (is_newer and case is None)
 
 
 @pytest.mark.parametrize("is_newer", [True, False])
@@ -504,7 +504,7 @@ def test_a_success_with_another_amount_opens_a_case(amount: Money | None, case: 
     )
     report, at, way = make_fact(PaymentState.PAYMENT_SUCCESS, 1)
     news = compute_report_effect(paid, replace(report, amount=amount), at, way)
-    assert (news.case_rule, news.is_newest) == (case, is_newer)
+    assert (news.case_rule, news.is_newest_report) == (case, is_newer)
 
 
 def test_people_may_book_another_sum() -> None:
@@ -520,15 +520,15 @@ def test_people_may_book_another_sum() -> None:
     for odd, source in ((unnumbered, ReportSource.READ), (replace(report, amount=None), ReportSource.PEOPLE)):
         assert compute_report_effect(STARTED_PAYMENT, odd, at, source).unknown_reason == "not_bookable"
     other = compute_report_effect(STARTED_PAYMENT, report, at, ReportSource.READ)
-    assert (other.case_observed, other.is_newest) == ("payment_success@1 3000 JPY", True)
+    assert (other.case_observed, other.is_newest_report) == ("payment_success@1 3000 JPY", True)
 
 
 @pytest.mark.parametrize(
     ("news", "ends_unknown"),
     [
         (ReportEffect(), True),
-        (ReportEffect(is_newest=False), False),
-        (ReportEffect((PaymentState.EXPIRED,), is_newest=False), True),
+        (ReportEffect(is_newest_report=False), False),
+        (ReportEffect((PaymentState.EXPIRED,), is_newest_report=False), True),
         (ReportEffect((PaymentState.EXPIRED,)), True),
         (ReportEffect(unknown_reason="other_amount"), False),
         (ReportEffect((PaymentState.EXPIRED,), unknown_reason="other_amount"), False),

@@ -285,8 +285,8 @@ _AMOUNTS = st.one_of(
         _NUMBERS,
         st.sampled_from([None, "JPY", "INR"]),
     ),
-    st.builds(lambda low, strict: AmountRange(low, is_above_strict=strict), _NUMBERS, _STRICT),
-    st.builds(lambda top, strict: AmountRange(highest=top, is_below_strict=strict), _NUMBERS, _STRICT),
+    st.builds(lambda low, strict: AmountRange(low, excludes_lowest=strict), _NUMBERS, _STRICT),
+    st.builds(lambda top, strict: AmountRange(highest=top, excludes_highest=strict), _NUMBERS, _STRICT),
 )
 _FILTERS = st.builds(
     RecordFilter,

@@ -129,10 +129,10 @@ def test_a_dry_run_lists_the_effects_on_state_order_and_money() -> None:
     facts = ChoiceFacts(unknown, NOW, OPERATORS, payment=unknown, order=ORDER, is_order_covered=False)
     effect = get_choice(facts, "resolve.completed").effect
     assert effect is not None
-    assert (effect.state, effect.certainty) == (("user_payment", "completed"), ("unknown", "known"))
-    assert effect.order == ("pending", "paid")
-    assert effect.money is not None
-    assert [strip.refundable for strip in effect.money] == [0, 3300]
+    assert (effect.state_change, effect.certainty_change) == (("user_payment", "completed"), ("unknown", "known"))
+    assert effect.order_state_change == ("pending", "paid")
+    assert effect.money_change is not None
+    assert [strip.refundable for strip in effect.money_change] == [0, 3300]
 
 
 def test_a_dry_run_of_a_refund_shows_its_amount() -> None:
@@ -143,9 +143,9 @@ def test_a_dry_run_of_a_refund_shows_its_amount() -> None:
     made, not_made = (get_choice(facts, f"resolve.{end}").effect for end in ("completed", "failed"))
     assert made is not None
     assert not_made is not None
-    assert made.money is not None
-    assert not_made.money is not None
-    before, after = made.money
+    assert made.money_change is not None
+    assert not_made.money_change is not None
+    before, after = made.money_change
     assert (before.unknown, before.refundable, after.unknown, after.refunded, after.refundable) == (
         1000,
         2300,
@@ -153,7 +153,7 @@ def test_a_dry_run_of_a_refund_shows_its_amount() -> None:
         1000,
         2300,
     )
-    assert not_made.money[1].refundable == 3300
+    assert not_made.money_change[1].refundable == 3300
 
 
 def test_an_excluded_action_has_no_effect() -> None:

@@ -57,8 +57,8 @@ def test_a_decision_makes_the_outcome_of_a_check_known(after: CheckState) -> Non
     """A decision makes the outcome of a credit check known."""
     effect = choice_effects.compute_check_effect(make_facts(CHECK), after)
     assert effect is not None
-    assert (effect.state, effect.certainty) == (("pending", after), ("unknown", "known"))
-    assert (effect.order, effect.money) == (None, None)
+    assert (effect.state_change, effect.certainty_change) == (("pending", after), ("unknown", "known"))
+    assert (effect.order_state_change, effect.money_change) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_the_captured_amount_is_the_requested_one_by_default(
         make_facts(replace(WAITING_PAYMENT, provider_minor=named_minor), statement=statement), PaymentState.COMPLETED
     )
     assert effect is not None
-    assert effect.money is not None
-    assert [strip.captured for strip in effect.money] == [0, taken_minor]
-    assert effect.order is None
+    assert effect.money_change is not None
+    assert [strip.captured for strip in effect.money_change] == [0, taken_minor]
+    assert effect.order_state_change is None
 
 
 @pytest.mark.parametrize("before", PaymentState)
@@ -99,9 +99,9 @@ def test_money_is_taken_once_and_only_by_a_success(before: PaymentState) -> None
     ):
         effect = choice_effects.compute_payment_effect(make_facts(payment), after)
         assert effect is not None
-        assert effect.money is not None
-        assert [strip.captured for strip in effect.money] == [held, sum_after]
-        assert effect.state == (before, after)
+        assert effect.money_change is not None
+        assert [strip.captured for strip in effect.money_change] == [held, sum_after]
+        assert effect.state_change == (before, after)
 
 
 @pytest.mark.parametrize("before", PaymentState)
@@ -111,7 +111,9 @@ def test_a_waiting_payment_that_the_provider_calls_expired_expires(before: Payme
     waiting = make_facts(replace(WAITING_PAYMENT, state=before), statement=ProviderStatement.EXPIRED)
     effect = choice_effects.compute_payment_effect(waiting, PaymentState.PAYMENT_FAILED)
     assert effect is not None
-    assert effect.state[1] == (PaymentState.EXPIRED if before in WAITING_STATES else PaymentState.PAYMENT_FAILED)
+    assert effect.state_change[1] == (
+        PaymentState.EXPIRED if before in WAITING_STATES else PaymentState.PAYMENT_FAILED
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,12 +144,12 @@ def test_an_order_becomes_paid_only_if_its_payments_cover_it(
         make_facts(WAITING_PAYMENT, order=order, is_order_covered=is_covered), PaymentState.COMPLETED
     )
     assert effect is not None
-    assert effect.order == (order.state, after)
+    assert effect.order_state_change == (order.state, after)
     failed = choice_effects.compute_payment_effect(
         make_facts(WAITING_PAYMENT, order=order, is_order_covered=is_covered), PaymentState.PAYMENT_FAILED
     )
     assert failed is not None
-    assert failed.order == (order.state, order.state)
+    assert failed.order_state_change == (order.state, order.state)
 
 
 @pytest.mark.parametrize(
@@ -169,12 +171,12 @@ def test_a_confirmed_payment_moves_its_order_only_by_the_rules(
         make_facts(replace(COMPLETED_PAYMENT, state=before), statement=statement, order=ORDER), PaymentState.COMPLETED
     )
     assert effect is not None
-    assert effect.order == ("pending", after)
+    assert effect.order_state_change == ("pending", after)
     alone = choice_effects.compute_payment_effect(
         make_facts(replace(COMPLETED_PAYMENT, state=before), statement=statement), PaymentState.COMPLETED
     )
     assert alone is not None
-    assert alone.order is None
+    assert alone.order_state_change is None
 
 
 @pytest.mark.parametrize(
@@ -202,9 +204,13 @@ def test_a_refund_that_was_not_made_frees_its_amount(
             make_facts(record, payment=paid, refunds=(others[8], record, others[10])), after
         )
         assert effect is not None
-        assert (effect.state, effect.certainty, effect.order) == (("submitting", after), ("unknown", "known"), None)
-        assert effect.money is not None
-        before, strip = effect.money
+        assert (effect.state_change, effect.certainty_change, effect.order_state_change) == (
+            ("submitting", after),
+            ("unknown", "known"),
+            None,
+        )
+        assert effect.money_change is not None
+        before, strip = effect.money_change
         assert (before.unknown, before.on_its_way) == (1100, 200)
         assert (strip.unknown, strip.waiting, strip.on_its_way) == (100, 0, 200)
         assert (strip.refunded, strip.set_aside - 700, strip.refundable) == parts
@@ -215,11 +221,15 @@ def test_moving_an_order_changes_only_its_state() -> None:
     the payment's page as the order's state with an unchanged payment."""
     from_order = choice_effects.compute_order_move_effect(make_facts(ORDER, payment=COMPLETED_PAYMENT, order=ORDER))
     assert from_order is not None
-    assert (from_order.state, from_order.certainty, from_order.order) == (("pending", "paid"), (KNOWN, KNOWN), None)
+    assert (from_order.state_change, from_order.certainty_change, from_order.order_state_change) == (
+        ("pending", "paid"),
+        (KNOWN, KNOWN),
+        None,
+    )
     paid = replace(COMPLETED_PAYMENT, certainty=UNKNOWN)
     effect = choice_effects.compute_order_move_effect(make_facts(paid, payment=paid, order=ORDER))
     assert effect is not None
-    assert (effect.state, effect.certainty) == (("completed", "completed"), ("unknown", "unknown"))
-    assert effect.order == ("pending", "paid")
-    assert effect.money is not None
-    assert effect.money[0] == effect.money[1]
+    assert (effect.state_change, effect.certainty_change) == (("completed", "completed"), ("unknown", "unknown"))
+    assert effect.order_state_change == ("pending", "paid")
+    assert effect.money_change is not None
+    assert effect.money_change[0] == effect.money_change[1]

@@ -11,7 +11,7 @@ from console.domain.lookup.registry_query import QueryKind, parse_registry_query
 from console.domain.registry import kanji_forms
 from console.domain.registry.legal_forms import remove_legal_form, write_out_legal_forms
 from console.domain.registry.other_spellings import list_other_spellings
-from console.domain.registry.prefectures import PREFECTURES, find_prefecture_code
+from console.domain.registry.prefectures import PREFECTURE_NAME_BY_CODE, find_prefecture_code
 from console.domain.registry.spelling import (
     _make_second_reading,
     fold_address,
@@ -213,7 +213,9 @@ def test_a_prefecture_is_found_by_its_spellings(typed: str) -> None:
 
 def test_every_prefecture_has_a_code() -> None:
     """Each prefecture has a code."""
-    assert [find_prefecture_code(name) for name in PREFECTURES.values()] == [f"{code:02}" for code in range(1, 48)]
+    assert [find_prefecture_code(name) for name in PREFECTURE_NAME_BY_CODE.values()] == [
+        f"{code:02}" for code in range(1, 48)
+    ]
     assert find_prefecture_code("京") is None
 
 

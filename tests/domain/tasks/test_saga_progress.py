@@ -6,9 +6,9 @@ import pytest
 
 from console.domain.tasks.records import Saga
 from console.domain.tasks.saga_progress import (
-    DONE_FACT,
-    UNDOING_FACT,
-    UNDONE_FACT,
+    DONE_FACT_KEY,
+    UNDOING_FACT_KEY,
+    UNDONE_FACT_KEY,
     SagaStep,
     StepState,
     make_saga_progress,
@@ -38,16 +38,16 @@ def list_step_states(saga: Saga) -> list[StepState]:
 SAGA_CASES = {
     "begun": (make_saga(step="a"), [StepState.CURRENT, StepState.OPEN, StepState.OPEN]),
     "in the middle": (
-        make_saga(facts={DONE_FACT: make_done_steps("a")}),
+        make_saga(facts={DONE_FACT_KEY: make_done_steps("a")}),
         [StepState.DONE, StepState.CURRENT, StepState.OPEN],
     ),
     "a step that was passed over": (make_saga(), [StepState.SKIPPED, StepState.CURRENT, StepState.OPEN]),
     "at a step again": (
-        make_saga(step="a", facts={DONE_FACT: make_done_steps("a")}),
+        make_saga(step="a", facts={DONE_FACT_KEY: make_done_steps("a")}),
         [StepState.CURRENT, StepState.OPEN, StepState.OPEN],
     ),
     "stuck": (
-        make_saga(SagaState.STUCK, facts={DONE_FACT: make_done_steps("a")}),
+        make_saga(SagaState.STUCK, facts={DONE_FACT_KEY: make_done_steps("a")}),
         [StepState.DONE, StepState.STUCK, StepState.OPEN],
     ),
     "stuck, and a time is named": (
@@ -55,15 +55,15 @@ SAGA_CASES = {
         [StepState.SKIPPED, StepState.STUCK, StepState.OPEN],
     ),
     "done": (
-        make_saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT: make_done_steps("a", "b")}),
+        make_saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT_KEY: make_done_steps("a", "b")}),
         [StepState.DONE, StepState.DONE, StepState.DONE],
     ),
     "ended before its last step": (
-        make_saga(SagaState.DONE, ended_at=NOW, reason="paid", facts={DONE_FACT: make_done_steps("a")}),
+        make_saga(SagaState.DONE, ended_at=NOW, reason="paid", facts={DONE_FACT_KEY: make_done_steps("a")}),
         [StepState.DONE, StepState.SKIPPED, StepState.SKIPPED],
     ),
     "going backwards": (
-        make_saga(facts={DONE_FACT: make_done_steps("a", "b"), UNDOING_FACT: "paid_late"}),
+        make_saga(facts={DONE_FACT_KEY: make_done_steps("a", "b"), UNDOING_FACT_KEY: "paid_late"}),
         [StepState.DONE, StepState.CURRENT, StepState.SKIPPED],
     ),
     "undone": (
@@ -71,7 +71,7 @@ SAGA_CASES = {
             SagaState.COMPENSATED,
             "a",
             ended_at=NOW,
-            facts={DONE_FACT: make_done_steps("a", "b"), UNDONE_FACT: make_done_steps("a", "b")},
+            facts={DONE_FACT_KEY: make_done_steps("a", "b"), UNDONE_FACT_KEY: make_done_steps("a", "b")},
         ),
         [StepState.UNDONE, StepState.UNDONE, StepState.SKIPPED],
     ),
@@ -108,12 +108,12 @@ def test_each_step_says_since_when() -> None:
     why the saga stopped.
     """
     done = make_saga_progress(
-        make_saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT: make_done_steps("a", "b")}), STEPS, NOW
+        make_saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT_KEY: make_done_steps("a", "b")}), STEPS, NOW
     )
     assert [step.at for step in done.steps] == [EARLIER, EARLIER, NOW]
     assert done.current_step is None
     undone = make_saga_progress(
-        make_saga(SagaState.COMPENSATED, "a", ended_at=NOW, facts={UNDONE_FACT: make_done_steps("a")}), STEPS, NOW
+        make_saga(SagaState.COMPENSATED, "a", ended_at=NOW, facts={UNDONE_FACT_KEY: make_done_steps("a")}), STEPS, NOW
     )
     assert undone.steps[0] == SagaStep("a", StepState.UNDONE, EARLIER)
     stuck = make_saga_progress(make_saga(SagaState.STUCK, reason="fault"), STEPS, NOW)
@@ -121,8 +121,8 @@ def test_each_step_says_since_when() -> None:
     assert [step.at for step in stuck.steps] == [None, NOW, None]
 
 
-@pytest.mark.parametrize("facts", [{}, {DONE_FACT: None}, {DONE_FACT: "a"}, {DONE_FACT: ["a"]}])
+@pytest.mark.parametrize("facts", [{}, {DONE_FACT_KEY: None}, {DONE_FACT_KEY: "a"}, {DONE_FACT_KEY: ["a"]}])
 def test_steps_stored_without_times_show_no_times(facts: dict[str, object]) -> None:
     """A saga that another version has stored without the times of its steps shows no times."""
-    assert read_step_times(make_saga(facts=facts), DONE_FACT) == {}
-    assert read_step_times(make_saga(facts={DONE_FACT: make_done_steps("a")}), DONE_FACT) == {"a": EARLIER}
+    assert read_step_times(make_saga(facts=facts), DONE_FACT_KEY) == {}
+    assert read_step_times(make_saga(facts={DONE_FACT_KEY: make_done_steps("a")}), DONE_FACT_KEY) == {"a": EARLIER}

@@ -62,7 +62,7 @@ def test_rows_of_a_described_daily_file_are_read() -> None:
         Money(3300, "JPY"), None, "PayPay残高",
     )  # fmt: skip
     told = [row for row in found if isinstance(row, HistoryRow)]
-    assert [(row.state, row.refund, row.amount.minor) for row in told[1:]] == [
+    assert [(row.state, row.refund_state, row.amount.minor) for row in told[1:]] == [
         ("payment_success", RefundState.COMPLETED, 1000),
         ("payment_failed", None, 5),
     ]

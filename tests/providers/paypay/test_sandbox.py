@@ -290,7 +290,7 @@ def test_the_daily_file_of_paypay_lists_the_payments_and_refunds(control: Sandbo
     with closing(HistoryIndex()) as index:
         rows = list(DailyFileReader(file, PAYPAY_MERCHANT_ID, meeting.now.astimezone(JST).date(), index))
     told = [row for row in rows if isinstance(row, HistoryRow)]
-    assert [(row.merchant_payment_id, row.state, row.refund, row.amount) for row in told] == [
+    assert [(row.merchant_payment_id, row.state, row.refund_state, row.amount) for row in told] == [
         (ORDER, "payment_success", None, YEN),
         (ORDER, "payment_success", "completed", PART_IN_YEN),
     ]

@@ -105,14 +105,14 @@ def test_all_rows_of_another_application_are_adopted(database: Database, home: P
         assert service.run().steps == ()
         assert service.make_plan().state == "adopted"
     assert read_rows(database) == before
-    assert (done.duplicates, done.unreadable, done.respelled) == (
-        plan.row_counts.duplicates,
-        plan.row_counts.unreadable,
-        plan.row_counts.normalised,
+    assert (done.duplicate_row_count, done.unreadable_row_count, done.normalised_row_count) == (
+        plan.row_counts.duplicate_row_count,
+        plan.row_counts.unreadable_row_count,
+        plan.row_counts.normalised_row_count,
     )
     found = read_counts(database)
-    assert found["live"] == found["claims"] == 601 - done.duplicates - 1
-    assert (found["rows"], found["duplicates"], found["undecided"]) == (601, done.duplicates, 0)
+    assert found["live"] == found["claims"] == 601 - done.duplicate_row_count - 1
+    assert (found["rows"], found["duplicates"], found["undecided"]) == (601, done.duplicate_row_count, 0)
 
 
 LIVE_ROW_CASES: dict[str, tuple[list[legacy.Row], int]] = {
@@ -228,7 +228,7 @@ def test_rows_of_different_clients_are_no_duplicates(database: Database, home: P
         database, [make_bought_row(FIRST_NUMBER, 1), make_bought_row(FIRST_NUMBER, 1, client_id=2)]
     )
     with open_adoption_service(home, database_url) as service:
-        assert service.run().duplicates == 0
+        assert service.run().duplicate_row_count == 0
 
 
 def test_an_interrupted_adoption_continues(home: Path, database: Database, database_url: str) -> None:
@@ -282,7 +282,7 @@ def test_two_simultaneous_adoptions_decide_each_duplicate_once(
 
     def adopt_at_desk(number: int) -> None:
         with open_adoption_service(home / str(number), database_url) as service:
-            done.append(service.run().duplicates)
+            done.append(service.run().duplicate_row_count)
 
     threads = [threading.Thread(target=adopt_at_desk, args=(number,)) for number in range(2)]
     for thread in threads:
@@ -360,7 +360,7 @@ def test_rows_inserted_during_the_adoption_compete_for_the_claim(
         (THIRD_NUMBER, None, None),
         ("none", None, "number_unreadable"),
     ]
-    assert (done.duplicates, done.unreadable, done.respelled) == (2, 1, 2)
+    assert (done.duplicate_row_count, done.unreadable_row_count, done.normalised_row_count) == (2, 1, 2)
 
 
 # ---- what comes in during an adoption costs what it is, and no more

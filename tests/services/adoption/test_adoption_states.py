@@ -88,14 +88,18 @@ def test_stored_states_are_kept_by_the_adoption(database: Database, home: Path, 
     with open_adoption_service(home, database_url) as service:
         plan = service.make_plan()
         assert plan.obstacles == ()
-        assert plan.row_counts.by_status == {"pending": 1, "success": 3, "error": 2}
-        assert (plan.row_counts.to_pending, plan.row_counts.success_without_id, plan.row_counts.duplicates) == (
+        assert plan.row_counts.row_count_by_status == {"pending": 1, "success": 3, "error": 2}
+        assert (
+            plan.row_counts.pending_row_count,
+            plan.row_counts.success_without_id_count,
+            plan.row_counts.duplicate_row_count,
+        ) == (
             1,
             1,
             0,
         )
         service.run()
-        assert service.make_plan().row_counts.by_status == plan.row_counts.by_status
+        assert service.make_plan().row_counts.row_count_by_status == plan.row_counts.row_count_by_status
     assert read_states(database) == [
         ("success", "none", None, None),
         ("pending", "needs_review", "written_by_other", None),
@@ -262,7 +266,7 @@ def test_one_decision_sets_incomplete_rows_aside(database: Database, home: Path,
         with pytest.raises(ConsoleError) as early:
             service.accept_incomplete_rows()
         assert (early.value.code, early.value.detail["problem"]) == ("schema_mismatch", "not_adopted")
-        assert service.run().incomplete == 1
+        assert service.run().incomplete_row_count == 1
     if database.is_server:
         execute_statements(
             database, f"INSERT INTO operators (name, roles) VALUES ('{database.account_name}', 'operator')"

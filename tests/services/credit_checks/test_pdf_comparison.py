@@ -25,7 +25,7 @@ def compare_pdfs(old: bytes, new: bytes) -> DocumentComparison:
 
 def list_differences(comparison: DocumentComparison) -> list[tuple[int, DifferenceKind, str, str]]:
     """Return page (counted from 0), kind, earlier text and new text of each difference in the comparison."""
-    return [(one.page, one.kind, one.old_text, one.new_text) for one in comparison.differences]
+    return [(one.page_index, one.kind, one.old_text, one.new_text) for one in comparison.differences]
 
 
 def test_different_words_of_two_versions_are_reported() -> None:
@@ -40,7 +40,7 @@ def test_different_words_of_two_versions_are_reported() -> None:
         (1, DifferenceKind.CHANGED, "hold today", "ng"),
         (1, DifferenceKind.CHANGED, "1", "2 of 3"),
     ]
-    assert (comparison.old_page_count, comparison.new_page_count, comparison.is_cut) == (3, 3, False)
+    assert (comparison.old_page_count, comparison.new_page_count, comparison.is_incomplete) == (3, 3, False)
     first = comparison.differences[0]
     assert (len(first.old_boxes), len(first.new_boxes)) == (2, 1)
     (left, top, right, bottom) = first.new_boxes[0]
@@ -113,14 +113,14 @@ def test_hostile_documents_are_refused_or_cut(monkeypatch: pytest.MonkeyPatch) -
     words = [b"(%d x y z) Tj T*" % number for number in range(2_000)]
     endless = pdf_bombs.make_page(b"BT /F1 1 Tf 1 TL 10 830 Td " + b" ".join(words) + b" ET")
     cut = compare_pdfs(endless, endless)
-    assert (list_differences(cut), cut.is_cut) == ([], True)
+    assert (list_differences(cut), cut.is_incomplete) == ([], True)
     assert "Not everything was compared" in format_comparison_summary_lines(cut, "en")[-1]
     huge = pdf_bombs.make_page(b"", box="0 0 1 100000000")
     unreadable = compare_pdfs(huge, pdf_bombs.make_page(b""))
     assert [(item.kind, item.reason) for item in unreadable.differences] == [(DifferenceKind.UNREADABLE, "page_size")]
     monkeypatch.setattr(pdf_comparison, "MAX_DOCUMENT_DIFFERENCES", 2)
     pages = [compare_pdfs(make_pdf_of_pages([[text]] * 5), make_pdf_of_pages([["b"]] * 5)) for text in ("a", "b")]
-    assert [(len(one.differences), one.is_cut) for one in pages] == [(2, True), (0, False)]
+    assert [(len(one.differences), one.is_incomplete) for one in pages] == [(2, True), (0, False)]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_the_last_page_reports_the_omitted_differences(counts: tuple[int, ...], 
         return make_pdf_of_streams([pdf_bombs.make_stream(page) for page in text])
 
     comparison = compare_pdfs(make_version(b"a"), make_version(b"b"))
-    assert (len(comparison.differences), comparison.is_cut) == (1_000, is_cut)
+    assert (len(comparison.differences), comparison.is_incomplete) == (1_000, is_cut)
 
 
 def test_a_comparison_is_cancelled_between_pages() -> None:

@@ -276,8 +276,8 @@ def test_a_failed_request_is_listed_with_its_error(desk_worker_and_other: tuple[
     with execute_desk_requests(worker), pytest.raises(ConsoleError) as told:
         desk.recovery.probe("credit-check", "4711")
     (request,) = desk.own_requests.list_recent()
-    assert request.error is not None
-    assert (request.error.code, request.error.detail) == (told.value.code, told.value.detail)
+    assert request.answer_error is not None
+    assert (request.answer_error.code, request.answer_error.detail) == (told.value.code, told.value.detail)
     assert (request.action, request.subject_kind, request.subject_id) == ("probe", "credit-check", "4711")
     assert worker.own_requests.list_recent() == ()
 
@@ -286,4 +286,4 @@ def _read_corporation_number(request: OwnRequest) -> str | None:
     """Return the corporation number of the credit check that the request bought; None if the request has no credit
     check.
     """
-    return request.value.corporation_number if isinstance(request.value, CreditCheck) else None
+    return request.answer_value.corporation_number if isinstance(request.answer_value, CreditCheck) else None

@@ -61,7 +61,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
 def make_requests(desk: SampleDesk) -> list[ExportRequest]:
     """Return an export request for each list, and one for each part of a list that can be exported by itself."""
     queues = ("review", "unknown", "refunds", "incomplete", "pending", "error", "disagree", "notices", "companies")
-    number, order = desk.samples[0].number, "ORD"
+    number, order = desk.samples[0].corporation_number, "ORD"
     return [
         *(ExportRequest(ListName.QUEUE, queue) for queue in queues),
         ExportRequest(ListName.LOOKUP, number),
@@ -429,7 +429,7 @@ def test_a_refused_export_writes_no_file(desk: SampleDesk, tmp_path: Path) -> No
     for request, code in (
         (ExportRequest(ListName.QUEUE, "nonsense"), "usage"),
         (ExportRequest(ListName.LOOKUP, "123"), "invalid_corporation_number"),
-        (ExportRequest(ListName.LOOKUP, desk.samples[0].number, "nonsense"), "usage"),
+        (ExportRequest(ListName.LOOKUP, desk.samples[0].corporation_number, "nonsense"), "usage"),
         (ExportRequest(ListName.BULK, "99"), "not_found"),
         (ExportRequest(ListName.BULK, "no id"), "not_found"),
         (ExportRequest(ListName.BULK, "1", "nonsense"), "usage"),

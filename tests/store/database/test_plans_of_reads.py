@@ -59,15 +59,15 @@ def read_all_records(desk: SampleDesk, set_name: Callable[[str], None]) -> None:
         set_name(f"queue {queue}")
         console.recovery.read_queue(queue, 1_000)
         console.recovery.read_cause_groups(queue)
-    subjects = [("credit-check", check.id) for check in {check.kind: check for check in desk.samples}.values()]
-    for payment in {payment.kind: payment for payment in desk.payments}.values():
+    subjects = [("credit-check", check.id) for check in {check.sample_kind: check for check in desk.samples}.values()]
+    for payment in {payment.sample_kind: payment for payment in desk.payments}.values():
         subjects += [("payment", payment.id), *(("refund", refund.id) for refund in payment.refunds)]
         subjects += [("order", payment.order_id)] if payment.order_id else []
     for kind, record_id in subjects:
         set_name(f"{kind} {record_id}")
         console.recovery.read_record(kind, record_id)
         console.recovery.read_timeline(kind, record_id)
-    for number in {payment.corporation for payment in desk.payments}:
+    for number in {payment.corporation_number for payment in desk.payments}:
         set_name(f"lookup {number}")
         console.lookup.find_records(number)
     for text in ("架空", "7", "S-100042", "ORD-2026", "¥500", "status:unknown", "RFD-A", "owner:-"):

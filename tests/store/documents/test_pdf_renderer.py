@@ -36,17 +36,17 @@ def report() -> Iterator[PdfDocument]:
 def _count_dark_pixels(image: PageImage, box: tuple[float, float, float, float]) -> int:
     """Return the number of dark pixels inside a box whose sides are given as fractions of the image."""
     left, top, right, bottom = box
-    columns = range(int(left * image.width), int(right * image.width))
-    rows = range(int(top * image.height), int(bottom * image.height))
-    return sum(image.pixels[(row * image.width + column) * 3] < 128 for row in rows for column in columns)
+    columns = range(int(left * image.width_px), int(right * image.width_px))
+    rows = range(int(top * image.height_px), int(bottom * image.height_px))
+    return sum(image.pixels[(row * image.width_px + column) * 3] < 128 for row in rows for column in columns)
 
 
 def test_a_page_becomes_a_picture(report: PdfDocument) -> None:
     """A page is rendered with the requested width and the page's proportions, and is white where it has no text."""
     assert report.count_pages() == 1
     image = report.render_page(0, 800)
-    assert image.width == 800
-    assert image.height in (1132, 1133)
+    assert image.width_px == 800
+    assert image.height_px in (1132, 1133)
     assert image.pixels[:300] == b"\xff" * 300
 
 
@@ -117,8 +117,8 @@ def test_a_turned_page_has_search_boxes_in_its_shown_direction() -> None:
         image = pages.render_page(0, 800)
         (hit,) = pages.search("見本").matches
         ((left, top, right, bottom),) = hit.boxes
-        assert image.width > image.height
-        assert (bottom - top) * image.height > (right - left) * image.width
+        assert image.width_px > image.height_px
+        assert (bottom - top) * image.height_px > (right - left) * image.width_px
         assert left > 0.8
         assert _count_dark_pixels(image, (left, top, right, bottom)) > 100
 
@@ -131,7 +131,7 @@ def test_a_page_that_cannot_be_read_hides_no_other_page() -> None:
         assert pages.count_pages() == 3
         assert _read_refusal_reason(lambda: pages.read_page_text(1)) == "unreadable"
         search = pages.search("見本")
-    assert [match.page for match in search.matches] == [0, 2]
+    assert [match.page_index for match in search.matches] == [0, 2]
     assert search.unreadable_page_count == 1
 
 
@@ -139,7 +139,7 @@ def test_a_page_that_cannot_be_read_hides_no_other_page() -> None:
 def test_any_width_gives_a_bounded_picture(report: PdfDocument, width: int) -> None:
     """A page rendered with any requested width has at least one pixel and at most 6.6 million."""
     image = report.render_page(0, width)
-    assert 1 <= image.width * image.height <= 6_600_000
+    assert 1 <= image.width_px * image.height_px <= 6_600_000
 
 
 @pytest.mark.parametrize("index", [-1, 1, 10**30])
@@ -156,7 +156,7 @@ def test_a_pdf_of_more_than_500_pages_is_refused(tmp_path: Path) -> None:
     file.write_bytes(pdf_bombs.make_many_pages(500))
     with PdfDocument(file) as pages:
         assert pages.count_pages() == 500
-        assert pages.render_page(499, 9).width == 9
+        assert pages.render_page(499, 9).width_px == 9
         assert pages.search("x").matches == ()
     with PdfDocument(pdf_bombs.make_many_pages(501)) as pages:
         assert _read_refusal_reason(pages.count_pages) == "too_many_pages"
@@ -211,7 +211,7 @@ def test_a_page_without_end_is_stopped_and_the_next_one_shown() -> None:
         assert child is not None
         assert _read_refusal_reason(lambda: pages.render_page(0, 800)) == "took_too_long"
         assert child.returncode is not None
-        assert pages.render_page(1, 50).height == 100
+        assert pages.render_page(1, 50).height_px == 100
 
 
 def test_closing_ends_a_request_at_once() -> None:

@@ -35,7 +35,7 @@ def list_reasons() -> set[str]:
         for rows in CHOICE_RULES_BY_KIND.values()
         for row in rows
         if row.choice_name in set(BulkAction)
-        for rule in row.rules
+        for rule in row.refusal_finders
     }
     sources = [inspect.getsource(rule) for rule in rules if rule.__name__ != "<lambda>"]
     sources += [

@@ -154,7 +154,7 @@ def test_the_images_of_a_long_pdf_need_little_memory() -> None:
     with PdfDocument(pdf_bombs.make_report_pdf("株式会社見本", "調査結果 ＯＫ", "カブシキガイシャ")) as report:
         image = report.render_page(0, 1654)
         (page, *_) = render_printed_pages(report)
-        assert (page.width, page.height) == (image.width, image.height)
+        assert (page.width_px, page.height_px) == (image.width_px, image.height_px)
         assert zlib.decompress(page.compressed_pixels) == image.pixels
         assert len(page.compressed_pixels) < len(image.pixels) / 50
         with pytest.MonkeyPatch.context() as patch:
