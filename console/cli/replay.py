@@ -114,12 +114,12 @@ def replay_packs(packs: Iterable[Path]) -> ReplayResult:
         for pack in packs:
             try:
                 journal = read_journal(pack)
-                new_calls = [call for call in journal.calls if call.evidence not in evidence_ids]
+                new_calls = [call for call in journal.calls if call.evidence_id not in evidence_ids]
                 prepared_calls = [(call, adapters.prepare_call(call)) for call in new_calls]
             except MALFORMED_PACK_ERRORS as error:
                 raise MalformedEvidencePack from error
-            operations.update(journal.operations)
-            evidence_ids.update(call.evidence for call in new_calls)
+            operations.update(journal.operation_ids)
+            evidence_ids.update(call.evidence_id for call in new_calls)
             for call, send_call in prepared_calls:
                 if send_call is None:
                     skipped_count += 1
@@ -141,7 +141,7 @@ class _ReplayAdapters:
         """Return a function that makes the recorded call again. Return None if the call can't be made again: the
         provider did not answer, only a part of the answer was stored, or the provider or the call is unknown. Raises
         one of MALFORMED_PACK_ERRORS if the pack has values that a call can't have."""
-        if call.status is None or call.body is None:
+        if call.http_status is None or call.body is None:
             return None
         if call.provider == CREDIT_CHECK_PROVIDER:
             return _prepare_credit_check_call(self._make_credit_check_adapter(), call)
@@ -154,7 +154,7 @@ class _ReplayAdapters:
         from console.services.evidence.recorded_calls import MALFORMED_PACK_ERRORS
 
         try:
-            status, body = call.status or 0, call.read_body()
+            status, body = call.http_status or 0, call.read_body()
         except MALFORMED_PACK_ERRORS as error:
             raise MalformedEvidencePack from error
         body = body if call.reason == _ANSWER_NOT_DECRYPTED_REASON else encrypt_recorded_body(call.provider, body)
@@ -245,15 +245,15 @@ def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCa
         _require_request_text(call.record.get("corporation_number")),
         call.record.get("credit_check_id"),
     )
-    if call.call == "purchase":
+    if call.call_name == "purchase":
         request = PurchaseRequest(number, _require_request_text(call.record.get("client_id")))
         return lambda: adapter.buy_check(request)
-    if call.call == "list":
+    if call.call_name == "list":
         return lambda: adapter.find_purchases(number)
-    if call.call == "detail" and id_at_provider is not None:
+    if call.call_name == "detail" and id_at_provider is not None:
         id = _require_record_id(id_at_provider)
         return lambda: adapter.read_detail(id)
-    if call.call == "pdf" and id_at_provider is not None:
+    if call.call_name == "pdf" and id_at_provider is not None:
         id = _require_record_id(id_at_provider)
         return lambda: adapter.read_pdf(id)
     return None
@@ -270,15 +270,15 @@ def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall
     amount = Money(_require_record_id(payment["asked_minor"]), str(payment["currency"]))
     begun_at, paid_at = (payment[name] and _parse_instant(payment[name]) for name in ("begun_at", "paid_at"))
     number = _require_request_text(payment["merchant_payment_id"])
-    if call.call in _CALLS_THAT_READ_PAYMENT or call.call == _CANCEL_CALL:
+    if call.call_name in _CALLS_THAT_READ_PAYMENT or call.call_name == _CANCEL_CALL:
         day = convert_to_local(paid_at, get_time_zone(call.provider)).date() if paid_at else None
         question = PaymentQuestion(number, None, amount, begun_at, day, bool(payment["by_code"]))
-        return lambda: adapter.cancel(question) if call.call == _CANCEL_CALL else adapter.read_payment(question)
-    if call.call == _START_CALL:
+        return lambda: adapter.cancel(question) if call.call_name == _CANCEL_CALL else adapter.read_payment(question)
+    if call.call_name == _START_CALL:
         start_request = PaymentRequest(number, amount, begun_at or _parse_instant(payment["created_at"]))
         return lambda: adapter.start(start_request)
     refund_record = call.record
-    if refund_record.get("kind") != "refund" or call.call not in (_REFUND_CALL, _REFUND_STATUS_CALL):
+    if refund_record.get("kind") != "refund" or call.call_name not in (_REFUND_CALL, _REFUND_STATUS_CALL):
         return None
     order = RefundInstruction(
         key=_require_request_text(refund_record["provider_refund_key"]),
@@ -288,7 +288,7 @@ def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall
         requested_at=_parse_instant(refund_record["created_at"]),
         reason=_require_request_text(refund_record.get("reason") or ""),
     )
-    return lambda: adapter.refund(order) if call.call == _REFUND_CALL else adapter.read_refund(order)
+    return lambda: adapter.refund(order) if call.call_name == _REFUND_CALL else adapter.read_refund(order)
 
 
 def _require_request_text(value: object) -> str:
@@ -325,9 +325,9 @@ def build_replay_json(result: ReplayResult) -> JsonObject:
         "differ": [
             {
                 "operation_id": difference.call.operation_id,
-                "evidence": difference.call.evidence,
+                "evidence": difference.call.evidence_id,
                 "at": difference.call.at,
-                "call": f"{difference.call.provider}.{difference.call.call}",
+                "call": f"{difference.call.provider}.{difference.call.call_name}",
                 "recorded": {"outcome": difference.call.outcome, "reason": difference.call.reason},
                 "now": {"outcome": difference.outcome, "reason": difference.reason},
             }
@@ -344,7 +344,7 @@ def format_replay_lines(result: ReplayResult, translator: Translator) -> Iterato
         call = difference.call
         yield translator(
             "cli.replay.differs",
-            call=f"{call.provider}.{call.call}",
+            call=f"{call.provider}.{call.call_name}",
             at=_parse_instant(call.at),
             before=f"{call.outcome} {call.reason}",
             after=f"{difference.outcome} {difference.reason}",

@@ -38,10 +38,10 @@ class ProviderAccess:
     """The hosts of a provider, and the names of its secrets and settings. The names of secrets are without the
     provider's prefix.
 
-    - `hosts`: the provider's own hosts, each with the name of its environment; a profile file may use only these
-      hosts
-    - `credentials`: the names of the secrets that enable the provider when all of them are set
-    - `additional_secrets`: the names of the other secrets that a call needs
+    - `environment_by_host`: the provider's own hosts, each with the name of its environment; a profile file may use
+      only these hosts
+    - `credential_names`: the names of the secrets that enable the provider when all of them are set
+    - `additional_secret_names`: the names of the other secrets that a call needs
     - `merchant_credential_name`: the name of the secret that identifies our merchant, also after a key is replaced;
       "" if there is no such secret
     - `profile_keys`: keys in the provider's section of the profile file
@@ -49,9 +49,9 @@ class ProviderAccess:
       variable without `CONSOLE_`
     """
 
-    hosts: Mapping[str, str]
-    credentials: tuple[str, ...]
-    additional_secrets: tuple[str, ...] = ()
+    environment_by_host: Mapping[str, str]
+    credential_names: tuple[str, ...]
+    additional_secret_names: tuple[str, ...] = ()
     merchant_credential_name: str = ""
     profile_keys: tuple[str, ...] = ()
     variable_by_profile_key: Mapping[str, str] = field(default_factory=dict)
@@ -103,9 +103,9 @@ class ProviderMerchant:
 
 
 ALARMBOX_ACCESS = ProviderAccess(
-    hosts={"api.alarmbox.jp": PRODUCTION},
+    environment_by_host={"api.alarmbox.jp": PRODUCTION},
     # The refresh token is not among them, because after its first use it is in the database.
-    credentials=("CLIENT_ID", "CLIENT_SECRET"),
+    credential_names=("CLIENT_ID", "CLIENT_SECRET"),
     merchant_credential_name="CLIENT_ID",
     profile_keys=("spacing_seconds", "test_account"),
     variable_by_profile_key={
@@ -114,8 +114,8 @@ ALARMBOX_ACCESS = ProviderAccess(
     },
 )
 REGISTRY_ACCESS = ProviderAccess(
-    hosts={"api.houjin-bangou.nta.go.jp": PRODUCTION},
-    credentials=("APPLICATION_ID",),
+    environment_by_host={"api.houjin-bangou.nta.go.jp": PRODUCTION},
+    credential_names=("APPLICATION_ID",),
     variable_by_profile_key={"registry.folder": "REGISTRY_FOLDER"},
 )
 
@@ -133,14 +133,14 @@ def get_access_by_provider() -> Mapping[str, ProviderAccess]:
 
 def list_credential_names(provider: str) -> tuple[str, ...]:
     """Return the full names of the secrets that enable a provider, such as `PAYPAY_API_KEY`."""
-    return _add_provider_prefix(provider, get_access_by_provider()[provider].credentials)
+    return _add_provider_prefix(provider, get_access_by_provider()[provider].credential_names)
 
 
 def list_required_secret_names(provider: str) -> tuple[str, ...]:
     """Return the full names of all secrets that a provider needs, such as `ATOM_PASSWORD`: its `credentials` and its
     `additional_secrets` (see ProviderAccess), with the provider's prefix."""
     access = get_access_by_provider()[provider]
-    return _add_provider_prefix(provider, (*access.credentials, *access.additional_secrets))
+    return _add_provider_prefix(provider, (*access.credential_names, *access.additional_secret_names))
 
 
 def _add_provider_prefix(provider: str, names: Sequence[str]) -> tuple[str, ...]:
@@ -162,7 +162,11 @@ def find_provider_environment(url: str, access: ProviderAccess) -> str:
     `loopback` for a URL on this machine, and the host for a URL of a host that isn't one of the provider's own."""
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
-    return LOOPBACK if is_loopback_url(f"{parts.scheme}://{parts.netloc}") else access.hosts.get(host, host)
+    return (
+        LOOPBACK
+        if is_loopback_url(f"{parts.scheme}://{parts.netloc}")
+        else access.environment_by_host.get(host, host)
+    )
 
 
 # Parsers

@@ -68,7 +68,7 @@ class Settings:
     Secrets, and URLs that may contain a password, are not fields. Methods read them by name, so that no `repr`,
     `asdict` or pickle contains them.
 
-    `receiver_bind` is the IP address at which the receiver of notices listens, `receiver_trusted_proxies` the
+    `receiver_address` is the IP address at which the receiver of notices listens, `receiver_trusted_proxies` the
     networks (CIDR) of the proxies before it. `registry_folder` is the watched folder. `idle_lock_seconds` is the time
     without input after which the window locks. `operator_password_fd` is the file descriptor from which a program
     gives the operator's password.
@@ -99,7 +99,7 @@ class Settings:
     provider_settings: Mapping[str, object]  # by payment provider; read with `get_provider_settings`
     alerts: AlertSettings
     registry_folder: Path | None  # where the registry's files appear; None: nowhere
-    receiver_bind: str
+    receiver_address: str
     receiver_port: int
     receiver_trusted_proxies: tuple[str, ...]
     receiver_certificate: Path | None
@@ -322,7 +322,7 @@ def load_settings(
         },
         alerts=read_alert_settings(setting_source),
         registry_folder=setting_source.get("REGISTRY_FOLDER", RawSetting.parse_folder, None),
-        receiver_bind=setting_source.get("RECEIVER_BIND", RawSetting.parse_ip_address, "127.0.0.1"),
+        receiver_address=setting_source.get("RECEIVER_BIND", RawSetting.parse_ip_address, "127.0.0.1"),
         receiver_port=setting_source.get(
             "RECEIVER_PORT", lambda raw: raw.parse_integer(0, 65535), DEFAULT_RECEIVER_PORT
         ),
@@ -353,7 +353,7 @@ def _read_provider_url(
     """Return the origin that is configured for the provider; None if no origin is configured. Raises ConsoleError
     `bad_profile` for an invalid URL. Also raises ConsoleError `bad_profile` for a host in a profile file that is
     neither one of the provider's own hosts nor one of `hosts`."""
-    known_hosts = {*access.hosts, *hosts}
+    known_hosts = {*access.environment_by_host, *hosts}
     return setting_source.get(
         f"{provider.upper()}_URL", lambda raw: require_known_host(raw, parse_provider_url(raw), known_hosts), None
     )

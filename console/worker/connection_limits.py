@@ -107,7 +107,7 @@ class ReceiverOptions:
         """Return the receiver's options with the address, certificate and other values of these settings. The
         limits keep their default values."""
         return ReceiverOptions(
-            bind_address=settings.receiver_bind,
+            bind_address=settings.receiver_address,
             port=settings.receiver_port,
             trusted_proxies=settings.receiver_trusted_proxies,
             certificate_file=settings.receiver_certificate,

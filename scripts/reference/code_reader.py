@@ -609,16 +609,16 @@ def _get_entered_shape(shape: Shape) -> Shape:
     return TypedShape(parts[0]) if parts else shape
 
 
-def _get_part_shape(shape: Shape, at: int) -> Shape:
-    """Return the shape of the part of a tuple at the position `at`, from 0."""
+def _get_part_shape(shape: Shape, index: int) -> Shape:
+    """Return the shape of the part of a tuple at the position `index`, from 0."""
     if isinstance(shape, ObjectShape) and shape.name == TUPLE_SHAPE_NAME:
-        return shape.fields[str(at)]
+        return shape.fields[str(index)]
     if isinstance(shape, ConstantShape):
-        return ConstantShape(shape.value[at])
+        return ConstantShape(shape.value[index])
     parts = typing.get_args(shape.hint) if isinstance(shape, TypedShape) else ()
     return (
-        TypedShape(parts[at])
-        if len(parts) > at and parts[at] is not Ellipsis and Ellipsis not in parts
+        TypedShape(parts[index])
+        if len(parts) > index and parts[index] is not Ellipsis and Ellipsis not in parts
         else get_item_shape(shape)
     )
 

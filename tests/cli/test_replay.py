@@ -339,7 +339,7 @@ def test_an_answer_is_replayed_once_however_often_the_timeline_names_it(tmp_path
     write_changed_pack(original, pack, "timeline.json", read_timeline_with_repeated_answer(original, 50))
     assert replay_pack(pack, tmp_path) == replay_pack(original, tmp_path)
     calls = read_journal(pack).calls
-    assert len(calls) == len({call.evidence for call in calls})
+    assert len(calls) == len({call.evidence_id for call in calls})
     (pdf_call,) = [call for call in calls if call.pdf is not None]
     assert len(pdf_call.body or b"") < 1_000 < len(pdf_call.read_body())
     assert len({id(call.all_records) for call in calls}) == 1

@@ -110,7 +110,7 @@ def test_each_key_of_the_settings_file_is_read(env: dict[str, str], tmp_path: Pa
     )
     assert settings.get_provider_url("registry") == "https://api.houjin-bangou.nta.go.jp"
     assert settings.registry_folder == tmp_path / "registry-files"
-    assert (settings.receiver_bind, settings.receiver_port) == ("::1", 9000)
+    assert (settings.receiver_address, settings.receiver_port) == ("::1", 9000)
     assert settings.receiver_trusted_proxies == ("10.0.0.0/8",)
     assert settings.get_provider_settings(PAYPAY).webhook_sources == ("192.0.2.0/24", "2001:db8::/32")
 

@@ -326,9 +326,9 @@ PLUGIN = ProviderPlugin(
     notice_path="/callbacks/kaede",
     sentences_by_key=_WORDS_BY_KEY,
     access=ProviderAccess(
-        hosts={"api.kaede-pay.example": "production"},
-        credentials=("SHOP", "API_KEY"),
-        additional_secrets=("NOTICE_KEY",),
+        environment_by_host={"api.kaede-pay.example": "production"},
+        credential_names=("SHOP", "API_KEY"),
+        additional_secret_names=("NOTICE_KEY",),
         merchant_credential_name="SHOP",
         profile_keys=("spacing_seconds",),
     ),

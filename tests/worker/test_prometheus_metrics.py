@@ -145,7 +145,7 @@ def test_waits_and_duplicates_are_counted() -> None:
         tally.count_lease_wait(seconds)
     for code in ("already_purchased", "possible_repeat", "over_limit"):
         tally.count_refusal(code)
-    classes, total = tally.lease_waits
+    classes, total = tally.lease_wait_counts_and_seconds
     assert (classes[0], classes[LEASE_WAIT_CLASS_BOUNDS_SECONDS.index(0.25)], classes[-1], sum(classes)) == (
         2,
         1,

@@ -71,22 +71,22 @@ class SandboxTrainingActors:
         import_merged_corporations(self._console, self._folder, pairs)
         self._merged_pairs = pairs
 
-    def buy_check(self, number: str, fault: str, call_name: str) -> int:
-        """Buy a credit check of the corporation `number` as a colleague, while the simulated AlarmBox answers the
-        call `call_name`, such as "purchase" or "pdf", with the fault `fault`, such as "reset_after_charge". Return
-        the id of our record."""
-        self._control.add_fault(fault, call=call_name, number=number)
+    def buy_check(self, corporation_number: str, fault: str, call_name: str) -> int:
+        """Buy a credit check of the corporation `corporation_number` as a colleague, while the simulated AlarmBox
+        answers the call `call_name`, such as "purchase" or "pdf", with the fault `fault`, such as
+        "reset_after_charge". Return the id of our record."""
+        self._control.add_fault(fault, call=call_name, number=corporation_number)
         with self._console.acting_as(COLLEAGUE_NAME):
             try:
-                return self._console.credit_checks.purchase(PurchaseRequest(number, CLIENT_IDS[0])).id
+                return self._console.credit_checks.purchase(PurchaseRequest(corporation_number, CLIENT_IDS[0])).id
             except ConsoleError as refusal:
                 record = refusal.detail.get("record")
                 if not isinstance(record, CreditCheck):
                     raise
                 return record.id
 
-    def find_provider_credit_check_id(self, number: str) -> int:
-        return int(self._control.read_ledger(number)["entries"][-1]["id"])
+    def find_provider_credit_check_id(self, corporation_number: str) -> int:
+        return int(self._control.read_ledger(corporation_number)["entries"][-1]["id"])
 
     # -- payments
 
@@ -99,18 +99,18 @@ class SandboxTrainingActors:
         context.write(lambda tx: orders.insert_order(tx.conn, new_order, context.now()))
         return number
 
-    def pay_order(self, number: str, amount_yen: int) -> int:
-        """Pay the order `number` at the simulated PayPay with `amount_yen` yen, and book the payment. Return the
-        payment's id."""
-        self._payment_control.register_payment(_PAYMENT_PROVIDER, number, amount_yen)
+    def pay_order(self, order_number: str, amount_yen: int) -> int:
+        """Pay the order `order_number` at the simulated PayPay with `amount_yen` yen, and book the payment. Return
+        the payment's id."""
+        self._payment_control.register_payment(_PAYMENT_PROVIDER, order_number, amount_yen)
         with self._console.acting_as(COLLEAGUE_NAME):
-            return self._console.payments.import_payment(PaymentImport(_PAYMENT_PROVIDER, number)).id
+            return self._console.payments.import_payment(PaymentImport(_PAYMENT_PROVIDER, order_number)).id
 
-    def pay_without_notice(self, number: str, amount_yen: int, days_ago: int) -> None:
-        """Pay `amount_yen` yen for the order `number` at the simulated PayPay, `days_ago` days before today. PayPay
-        sends no notice about it."""
+    def pay_without_notice(self, order_number: str, amount_yen: int, days_ago: int) -> None:
+        """Pay `amount_yen` yen for the order `order_number` at the simulated PayPay, `days_ago` days before today.
+        PayPay sends no notice about it."""
         self._payment_control.register_payment(
-            _PAYMENT_PROVIDER, number, amount_yen, at=self._compute_noon_before_today(days_ago).isoformat()
+            _PAYMENT_PROVIDER, order_number, amount_yen, at=self._compute_noon_before_today(days_ago).isoformat()
         )
 
     def publish_daily_file(self, days_ago: int) -> str:
@@ -128,13 +128,13 @@ class SandboxTrainingActors:
         self._receive_notice(notice)
         return day
 
-    def send_notice(self, number: str, amount_yen: int, days_ago: int) -> None:
+    def send_notice(self, order_number: str, amount_yen: int, days_ago: int) -> None:
         """Send the console a notice without a signature, which says that `amount_yen` yen were paid for the order
-        `number` `days_ago` days before today."""
+        `order_number` `days_ago` days before today."""
         notice = {
             "notification_type": "Transaction",
             "order_id": f"04{secrets.randbelow(10**18):018d}",
-            "merchant_order_id": number,
+            "merchant_order_id": order_number,
             "order_amount": str(amount_yen),
             "state": "COMPLETED",
             "paid_at": self._compute_noon_before_today(days_ago).strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -18,17 +18,21 @@ class SandboxLedger:
     def __init__(self, control: "SandboxControl") -> None:
         self._control = control
 
-    def count_charges(self, number: str) -> int:
-        """Return the number of charges for credit checks of the corporation `number`."""
-        return self._control.count_charges(number)
+    def count_charges(self, corporation_number: str) -> int:
+        """Return the number of charges for credit checks of the corporation `corporation_number`."""
+        return self._control.count_charges(corporation_number)
 
-    def list_refunded_amounts(self, number: str) -> Sequence[int]:
-        """Return the amounts (yen) of the refunds that PayPay has accepted for the payment of the order `number`."""
-        return [int(refund["amount_minor"]) for refund in self._control.payments_control.read_refunds(payment=number)]
+    def list_refunded_amounts(self, order_number: str) -> Sequence[int]:
+        """Return the amounts (yen) of the refunds that PayPay has accepted for the payment of the order
+        `order_number`."""
+        return [
+            int(refund["amount_minor"])
+            for refund in self._control.payments_control.read_refunds(payment=order_number)
+        ]
 
-    def count_queries(self, number: str, day: str) -> int:
-        """Return the number of queries that PayPay received about the payment of the order `number`, or for its daily
-        file of `day` (ISO format)."""
+    def count_queries(self, order_number: str, day: str) -> int:
+        """Return the number of queries that PayPay received about the payment of the order `order_number`, or for its
+        daily file of `day` (ISO format)."""
         requests = (request for call in _PAYMENT_QUERY_CALLS for request in self._control.read_requests(call))
-        marks = (number, day.replace("-", ""))
+        marks = (order_number, day.replace("-", ""))
         return sum(any(mark in request["path"] for mark in marks) for request in requests)

@@ -39,9 +39,9 @@ ATOM_HOSTS: Mapping[str, str] = {
 }
 
 _PROVIDER_ACCESS = ProviderAccess(
-    hosts=ATOM_HOSTS,
-    credentials=("MERCH_ID", "PASSWORD"),
-    additional_secrets=(
+    environment_by_host=ATOM_HOSTS,
+    credential_names=("MERCH_ID", "PASSWORD"),
+    additional_secret_names=(
         "REQUEST_KEY",
         "REQUEST_SALT",
         "RESPONSE_KEY",

@@ -191,12 +191,12 @@ PLUGIN = ProviderPlugin(
     notice_path="/webhooks/paypay",
     sentences_by_key=_WORDS_ON_SCREEN,
     access=ProviderAccess(
-        hosts={
+        environment_by_host={
             "apigw.paypay.ne.jp": "production",
             "apigw.stg.paypay.ne.jp": "staging",
             "apigw.sandbox.paypay.ne.jp": "sandbox",
         },
-        credentials=("API_KEY", "API_SECRET", "MERCHANT_ID"),
+        credential_names=("API_KEY", "API_SECRET", "MERCHANT_ID"),
         merchant_credential_name="MERCHANT_ID",
         profile_keys=("environment", "recon_hosts", "repeated_refunds", "spacing_seconds"),
         variable_by_profile_key={"receiver.paypay_webhook_sources": "PAYPAY_WEBHOOK_SOURCES"},

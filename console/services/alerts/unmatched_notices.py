@@ -106,9 +106,7 @@ class UnmatchedNoticeReader:
         records to which its notice may belong."""
         event_ids = [case.subject_id for case in unacknowledged_cases]
         events = {
-            event.id: event
-            for event in payment_events.find_by_ids(conn, event_ids)
-            if event.result == EVENT_UNMATCHED
+            event.id: event for event in payment_events.find_by_ids(conn, event_ids) if event.state == EVENT_UNMATCHED
         }
         open_cases = alerts.read_open_alerts_of_subjects(conn, NOTICE_KIND, event_ids)
         records = _group_records_by_number(

@@ -440,7 +440,7 @@ class PurchaseResolver:
 
         def write_proposal(proof_id: int) -> dict[str, object]:
             credit_checks.increment_version(tx.conn, record, now)
-            return {"as": decision.target, "evidence": proof_id}
+            return {"as": decision.decided_state, "evidence": proof_id}
 
         return decide_with_second_person(context, tx, decision, settle=settle, propose=write_proposal)
 

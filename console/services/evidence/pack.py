@@ -373,7 +373,7 @@ class _PackDraft:
         """Return True if a file of `size_bytes` bytes still fits into the pack. Otherwise add the file `name`, with
         its SHA-256 if this hash is known, to the files that were left out, and return False.
         """
-        if pack.size + size_bytes <= self._max_bytes:
+        if pack.size_bytes + size_bytes <= self._max_bytes:
             return True
         self._add_to_omitted_files(name, size_bytes, "too_large", sha256)
         return False

@@ -57,7 +57,7 @@ class PackWriter:
         self._zip_date = utc_date.timetuple()[:6] if is_storable_year else (_FIRST_ZIP_YEAR, 1, 1, 0, 0, 0)
 
     @property
-    def size(self) -> int:
+    def size_bytes(self) -> int:
         """The sum of the lengths of the written files before compression, in bytes."""
         return sum(part.bytes for part in self.file_digests)
 

@@ -151,7 +151,7 @@ class EvidenceBundleWriter:
         with TemporaryFile() as file:
             content = self._pack_writer.write_content(file, kind, id, person)
             name, size = f"packs/{content.kind}-{content.record_id}.zip", file.tell()
-            if bundle.size + size > self._max_bytes:
+            if bundle.size_bytes + size > self._max_bytes:
                 return _BundledPack(content, FileDigest(name, size, ""), is_left_out=True)
             bundle.set_file_date(content.last_event_at)
             return _BundledPack(content, bundle.add_file(name, iterate_chunks(file)))

@@ -55,46 +55,46 @@ _CREDIT_CHECK_READ_CALL_NAMES = ("detail", "pdf")
 
 @dataclass(frozen=True, slots=True)
 class RecordedPdf:
-    """The PDF of an answer, in the evidence pack `pack` as the file `file_name`. In the answer's content, `note`
-    stands for it."""
+    """The PDF of an answer, in the evidence pack `pack` as the file `file_name`. In the answer's content,
+    `placeholder_text` stands for it."""
 
     pack: Path
     file_name: str
-    note: str
+    placeholder_text: str
 
     def insert_into(self, body: bytes) -> bytes:
         """Return the content of an answer with the PDF, as base64, instead of the note. Raises one of
         MALFORMED_PACK_ERRORS if the PDF can't be read."""
         with zipfile.ZipFile(self.pack) as pack:
             content = pack.read(self.file_name)
-        return body.replace(self.note.encode(), base64.b64encode(content), 1)
+        return body.replace(self.placeholder_text.encode(), base64.b64encode(content), 1)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
     """A call to a provider with its answer, as an evidence pack contains it.
 
-    `evidence` is the id of the stored evidence, `at` its time in the form in which the pack states it (ISO 8601,
-    UTC). `provider` and `call` are the two parts of the evidence's source, such as `paypay` and `refund`. `record` is
-    the credit check, payment, order or refund to which the evidence belongs, as JSON; it is empty if the pack lacks
-    it. `all_records` are all records of the pack, also `record`; every call of the pack has the same tuple. `outcome`
-    and `reason` are the decision that the program recorded for the answer. `status` is the HTTP status of the answer,
-    None if no answer came; `headers` are its headers. `body` is the content of the answer, None if only a part of the
-    content was stored, if something else than the content decided the outcome, or if its PDF is not in the pack. If
-    the answer has a PDF, `body` has a note instead of the PDF `pdf` (see `read_body`). `operation_id` is None if the
-    call belongs to no operation.
+    `evidence_id` is the id of the stored evidence, `at` its time in the form in which the pack states it (ISO 8601,
+    UTC). `provider` and `call_name` are the two parts of the evidence's source, such as `paypay` and `refund`.
+    `record` is the credit check, payment, order or refund to which the evidence belongs, as JSON; it is empty if the
+    pack lacks it. `all_records` are all records of the pack, also `record`; every call of the pack has the same
+    tuple. `outcome` and `reason` are the decision that the program recorded for the answer. `http_status` is the HTTP
+    status of the answer, None if no answer came; `headers` are its headers. `body` is the content of the answer, None
+    if only a part of the content was stored, if something else than the content decided the outcome, or if its PDF is
+    not in the pack. If the answer has a PDF, `body` has a note instead of the PDF `pdf` (see `read_body`).
+    `operation_id` is None if the call belongs to no operation.
     """
 
-    evidence: int
+    evidence_id: int
     at: str
     operation_id: str | None
     provider: str
-    call: str
+    call_name: str
     record: Mapping[str, Any]
     all_records: tuple[Mapping[str, Any], ...]
     outcome: str
     reason: str
-    status: int | None
+    http_status: int | None
     headers: Mapping[str, str]
     body: bytes | None
     pdf: RecordedPdf | None = None
@@ -108,10 +108,10 @@ class RecordedCall:
 
 @dataclass(frozen=True, slots=True)
 class RecordedJournal:
-    """The operations and calls of an evidence pack, for a replay: `operations` has the ids of the operations in
+    """The operations and calls of an evidence pack, for a replay: `operation_ids` has the ids of the operations in
     the journal, `calls` the calls to providers."""
 
-    operations: tuple[str, ...]
+    operation_ids: tuple[str, ...]
     calls: tuple[RecordedCall, ...]
 
 
@@ -201,16 +201,16 @@ def _make_recorded_call(
     if not _is_decided_by_body(provider, call, (outcome, reason, status), body) or _has_lost_bytes(body, answer):
         body = None
     return RecordedCall(
-        evidence=int(answer["id"]),
+        evidence_id=int(answer["id"]),
         at=_require_instant(str(answer["at"])),
         operation_id=None if timeline_event["operation_id"] is None else str(timeline_event["operation_id"]),
         provider=provider,
-        call=call,
+        call_name=call,
         record=record_fields,
         all_records=all_records,
         outcome=outcome,
         reason=reason,
-        status=status,
+        http_status=status,
         headers=headers,
         body=body,
         pdf=pdf,

@@ -53,26 +53,26 @@ ResultT = TypeVar("ResultT")
 class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     """The declaration of one guarded action. An attempt is one call of the action by a person or a worker.
 
-    Raises ValueError on creation if `has_effect`, `settle` or `answer` contradict `journal.MONEY_ACTION_BY_KIND` or
-    the answers that the spool can store.
+    Raises ValueError on creation if `has_effect`, `settle` or `report_type` contradict `journal.MONEY_ACTION_BY_KIND`
+    or the answers that the spool can store.
 
     Data: - `name`: the action's name in the journal, the spool and the audit trail. - `kind`: the kind of the records
     that the action changes. - `right`: the right that the acting person needs. - `has_effect`: True if the action
     costs or moves money. - `waits_for_lease`: True if an attempt waits while another holder has the lease; False if
-    it raises in_progress instead. - `answer`: type of the answer that the spool stores; None for an action without
-    effect. - `audits_ending`: True if an error that `make_result` raises gets an audit entry.
+    it raises in_progress instead. - `report_type`: type of the answer that the spool stores; None for an action
+    without effect. - `audits_ending`: True if an error that `make_result` raises gets an audit entry.
 
     Steps of an attempt, called in this order:
     - `prepare` checks the attempt before anything is written. If it returns a result, the caller gets this result and
       no other step runs.
-    - `lease` returns the name of the lease, None if the attempt needs none.
+    - `find_lease_name` returns the name of the lease, None if the attempt needs none.
     - `check` raises the refusal of an attempt that can't succeed, before and during the wait for the lease.
     - `may_be_refused`, if it isn't None, is called at the start of the first transaction (tx1). If it returns False,
       two steps are left out in tx1: `check`, and the search for an open alert that the database has gone back to an
       earlier state.
     - `claim` repeats the checks and writes the claim, in the first transaction (tx1).
     - `call` calls the provider, while no transaction is open.
-    - `record` writes the outcome into the record, in the second transaction (tx2).
+    - `record_outcome` writes the outcome into the record, in the second transaction (tx2).
     - `make_exception_to_raise` gets an exception of the pipeline and returns the exception to raise.
     - `make_result` returns the result, or raises the error that the recorded outcome means.
 
@@ -87,13 +87,13 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     right: str
     has_effect: bool
     waits_for_lease: bool
-    answer: type[StoredReport] | None
+    report_type: type[StoredReport] | None
     prepare: Callable[[AttemptT], ResultT | None]
-    lease: Callable[[AttemptT], str | None]
+    find_lease_name: Callable[[AttemptT], str | None]
     check: Callable[[AttemptT, Connection], None]
     claim: Callable[[AttemptT, Transaction, str], ClaimedRecord]
     call: Callable[[AttemptT, ClaimedRecord], Outcome[AnswerT]]
-    record: Callable[[AttemptT, Transaction, ClaimedRecord, Outcome[AnswerT]], None]
+    record_outcome: Callable[[AttemptT, Transaction, ClaimedRecord, Outcome[AnswerT]], None]
     make_exception_to_raise: Callable[[AttemptT, Exception], Exception]
     make_result: Callable[[AttemptT, ClaimedOperation, Outcome[AnswerT]], ResultT]
     settle: Callable[[SettlerT, Transaction, str, Outcome[AnswerT], str | None], bool] | None
@@ -107,7 +107,7 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         ):
             raise ValueError(f"{self.name}: journal.MONEY_ACTION_BY_KIND says otherwise about its effect")
         if self.has_effect is (self.settle is None) or self.has_effect is (
-            self.answer not in answer_codec.STORED_FORM_BY_REPORT_TYPE
+            self.report_type not in answer_codec.STORED_FORM_BY_REPORT_TYPE
         ):
             raise ValueError(f"{self.name}: an effect needs `settle` and an answer that the spool can keep")
 
@@ -190,18 +190,18 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
 
         @run_again_if_stale()
         def record_outcome(tx: Transaction, subject: ClaimedRecord, outcome: Outcome[AnswerT]) -> None:
-            action.record(attempt, tx, subject, outcome)
+            action.record_outcome(attempt, tx, subject, outcome)
 
         return GuardedOperation(
             action=action.name,
-            lease=action.lease(attempt),
+            lease_name=action.find_lease_name(attempt),
             waits_for_lease=action.waits_for_lease,
             has_effect=action.has_effect,
             check=lambda conn: action.check(attempt, conn),
             may_be_refused=lambda conn: action.may_be_refused is None or action.may_be_refused(attempt, conn),
             claim=claim_record,
             call=lambda subject: action.call(attempt, subject),
-            record=record_outcome,
+            record_outcome=record_outcome,
             deliver=self.deliver_outcome,
         )
 

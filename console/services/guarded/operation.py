@@ -35,8 +35,8 @@ def ignore_step(_step: str) -> None:
 class ClaimedRecord:
     """The record of an operation, as the first transaction (tx1) has claimed it.
 
-    `kind` and `id` identify the record; `key` is the idempotency key and `fingerprint` the fingerprint of the
-    request. Each other field is None if the kind of record doesn't need it. A purchase has `client_id` and
+    `kind` and `id` identify the record; `idempotency_key` is the idempotency key and `fingerprint` the fingerprint of
+    the request. Each other field is None if the kind of record doesn't need it. A purchase has `client_id` and
     `corporation_number`, the pair that the unique index admits only once. A refund has `payment_id`, `provider_key`
     (our idempotency key at the provider) and `amount_minor` (minor units). The start of a payment has
     `corporation_number`, `provider_key` (see `make_started_payment_key`) and `amount_minor`.
@@ -46,7 +46,7 @@ class ClaimedRecord:
     id: int
     client_id: str | None
     corporation_number: str | None
-    key: str
+    idempotency_key: str
     fingerprint: str
     payment_id: int | None = None
     provider_key: str | None = None
@@ -57,27 +57,27 @@ class ClaimedRecord:
 class GuardedOperation(Generic[T]):
     """Description of one guarded operation for the pipeline, which calls the callables in the caller's thread.
 
-    - `lease`: name of the lease, None if the operation needs no lease. - `waits_for_lease`: True if the operation
-    waits while another holder has the lease; False if the pipeline refuses the operation with in_progress instead. -
-    `has_effect`: True if the operation costs or moves money. - `check` raises the refusal of an operation that can't
-    succeed, before and during the wait for the lease. - `may_be_refused`: returns True if the operation may have to
-    be refused. If it returns False, two steps are left out in the first transaction (tx1): `check`, and the search
-    for an open alert that the database has gone back to an earlier state. - `claim` repeats the checks and writes the
-    claim, in the first transaction (tx1). - `call` calls the provider, while no transaction is open. - `record`
-    writes the outcome into the record, in the second transaction (tx2). - `deliver` settles the operation with an
-    outcome that tx2 did not record, because another process had ended the operation; it returns False if the
-    operation or its record is missing.
+    - `lease_name`: name of the lease, None if the operation needs no lease. - `waits_for_lease`: True if the
+    operation waits while another holder has the lease; False if the pipeline refuses the operation with in_progress
+    instead. - `has_effect`: True if the operation costs or moves money. - `check` raises the refusal of an operation
+    that can't succeed, before and during the wait for the lease. - `may_be_refused`: returns True if the operation
+    may have to be refused. If it returns False, two steps are left out in the first transaction (tx1): `check`, and
+    the search for an open alert that the database has gone back to an earlier state. - `claim` repeats the checks and
+    writes the claim, in the first transaction (tx1). - `call` calls the provider, while no transaction is open. -
+    `record_outcome` writes the outcome into the record, in the second transaction (tx2). - `deliver` settles the
+    operation with an outcome that tx2 did not record, because another process had ended the operation; it returns
+    False if the operation or its record is missing.
     """
 
     action: AuditAction
-    lease: str | None
+    lease_name: str | None
     waits_for_lease: bool
     has_effect: bool
     check: Callable[[Connection], None]
     may_be_refused: Callable[[Connection], bool]
     claim: Callable[[Transaction, str], ClaimedRecord]
     call: Callable[[ClaimedRecord], Outcome[T]]
-    record: Callable[[Transaction, ClaimedRecord, Outcome[T]], None]
+    record_outcome: Callable[[Transaction, ClaimedRecord, Outcome[T]], None]
     deliver: Callable[[str, Outcome[T]], bool]
 
 

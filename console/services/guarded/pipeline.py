@@ -128,7 +128,7 @@ class GuardedPipeline:
             self._context.process_counters.count_refusal(refusal.code)
             raise
         finally:
-            if operation.lease is not None:
+            if operation.lease_name is not None:
                 self._context.process_counters.count_lease_wait(self._context.clock.monotonic() - started_at)
 
     def _claim_when_free(
@@ -180,7 +180,7 @@ class GuardedPipeline:
                 context.spool.store_intent(self._make_intent(operation, subject, operation_id))
             facts = {
                 "operation": operation_id,
-                **({WAITED_MS_KEY: int(waited_seconds * 1000)} if operation.lease else {}),
+                **({WAITED_MS_KEY: int(waited_seconds * 1000)} if operation.lease_name else {}),
             }
             context.record_audit(tx, AuditAction(f"{operation.action}.started"), subject.id, facts, kind=subject.kind)
             deadline = LeaseDeadline(begun_at_ms, self._heartbeat.scale_lease_seconds)
@@ -192,7 +192,7 @@ class GuardedPipeline:
             with context.database.read() as conn:
                 operation.check(conn)
                 if subject is not None:
-                    refuse_repeated_key(conn, subject.key, subject.fingerprint)
+                    refuse_repeated_key(conn, subject.idempotency_key, subject.fingerprint)
             _raise_if_foreign_index_refused(error)
             raise
 
@@ -202,10 +202,10 @@ class GuardedPipeline:
         is rolled back with the transaction.
         """
         context = self._context
-        if operation.lease is None:
+        if operation.lease_name is None:
             return None
         return leases.acquire_with_next_statement(
-            tx, operation.lease, context.make_holder(), context.now(), self._heartbeat.scale_lease_seconds
+            tx, operation.lease_name, context.make_holder(), context.now(), self._heartbeat.scale_lease_seconds
         )
 
     def _require_lease(
@@ -213,11 +213,11 @@ class GuardedPipeline:
     ) -> Lease | None:
         """Return the lease that `_request_lease` has requested in the same transaction; None if the operation needs
         no lease. Raises _LeaseHeldByOther if another holder has it."""
-        if pending_lease is None or operation.lease is None:
+        if pending_lease is None or operation.lease_name is None:
             return None
         lease = pending_lease.find_lease()
         if lease is None:
-            raise _LeaseHeldByOther(leases.find_holder(tx.conn, operation.lease))
+            raise _LeaseHeldByOther(leases.find_holder(tx.conn, operation.lease_name))
         return lease
 
     def _insert_journal_row(
@@ -226,7 +226,7 @@ class GuardedPipeline:
         """Insert the journal row of the operation, and return its fencing token."""
         journal_row = NewOperation(
             operation_id, operation.action, subject.kind, subject.id, subject.client_id, subject.corporation_number,
-            subject.key, subject.fingerprint, self._make_answer_key(operation, operation_id),
+            subject.idempotency_key, subject.fingerprint, self._make_answer_key(operation, operation_id),
         )  # fmt: skip
         context = self._context
         return journal.begin_operation(
@@ -248,11 +248,11 @@ class GuardedPipeline:
             interrupts.raise_if_interrupt_pending()
             with context.database.read() as conn:
                 operation.check(conn)
-                holder = leases.find_holder(conn, operation.lease or "")
+                holder = leases.find_holder(conn, operation.lease_name or "")
             if holder is None or context.clock.monotonic() >= deadline:
                 waited_seconds = round(context.clock.monotonic() - started_at, 3)
                 log_events.write_event(
-                    LogEvent.LEASE_WAITED, lease=operation.lease, seconds=waited_seconds, free=holder is None
+                    LogEvent.LEASE_WAITED, lease=operation.lease_name, seconds=waited_seconds, free=holder is None
                 )
             if holder is None:
                 return
@@ -433,7 +433,7 @@ class GuardedPipeline:
                 tx.conn, claimed_operation.operation_id, claimed_operation.fence, state, outcome, context.now(), key
             )
             self._release_lease(tx, claimed_operation)
-            operation.record(tx, claimed_operation.subject, outcome)
+            operation.record_outcome(tx, claimed_operation.subject, outcome)
 
         try:
             context.write(run_second_transaction)

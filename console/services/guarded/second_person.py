@@ -30,11 +30,11 @@ _NO_ID_AT_PROVIDER_LINE = "no number"
 
 @dataclass(frozen=True, slots=True)
 class PersonDecision:
-    """A person's decision that an unknown outcome is `target`, as the first or as the second of two people.
+    """A person's decision that an unknown outcome is `decided_state`, as the first or as the second of two people.
 
     `subject` is the kind and the id of the record `record`; for an operation whose row is lost, the id is None and
-    `operation_id` identifies the operation. `target` is the decided state, such as `completed`; `person` is the name
-    of the person. `proof` is the evidence to store. `refusal_facts` are added to the detail of the refusal
+    `operation_id` identifies the operation. `decided_state` is the decided state, such as `completed`; `person` is
+    the name of the person. `proof` is the evidence to store. `refusal_facts` are added to the detail of the refusal
     not_allowed.
 
     `id_at_provider` is the id that the provider gave to the record (such as a refund id), as this person states it;
@@ -43,7 +43,7 @@ class PersonDecision:
     """
 
     subject: tuple[str, int | None]
-    target: str
+    decided_state: str
     person: str
     record: AnyRecord
     operation_id: str | None
@@ -82,7 +82,7 @@ def decide_with_second_person(
     is_second_person = False
     if (
         proposal is not None
-        and proposal.proposed_state == decision.target
+        and proposal.proposed_state == decision.decided_state
         and may_proposer_still_decide(context, tx.conn, proposal.person)
     ):
         is_id_agreed = (
@@ -105,7 +105,7 @@ def decide_with_second_person(
         return False
     if proposal is not None:  # The audit trail still shows the replaced proposal.
         approvals.close_proposals(tx.conn, kind, subject_id, now)
-    approvals.insert_proposal(tx.conn, kind, subject_id, decision.target, decision.person, proof_id, now)
+    approvals.insert_proposal(tx.conn, kind, subject_id, decision.decided_state, decision.person, proof_id, now)
     replacement_facts = {} if proposal is None else {"replaced": proposal.person}
     facts = {**propose(proof_id), **replacement_facts}
     context.record_audit(tx, AuditAction(f"{kind}.resolve_proposed"), subject_id, facts, kind=kind)

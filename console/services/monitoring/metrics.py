@@ -126,8 +126,8 @@ class MetricFigureReader:
         waits in seconds. Waits of other processes are included if they ended after this process had begun to count
         waits."""
         (own_counts, seconds), (foreign_counts, foreign_seconds) = (
-            self._context.process_counters.lease_waits,
-            self._counters_of_others.lease_waits,
+            self._context.process_counters.lease_wait_counts_and_seconds,
+            self._counters_of_others.lease_wait_counts_and_seconds,
         )
         return tuple(map(sum, zip(own_counts, foreign_counts, strict=True))), seconds + foreign_seconds
 

@@ -67,7 +67,7 @@ class CallbackHandler:
         )
         if event is None:
             return NoticeEffect(common.EVENT_REPEATED)
-        return NoticeEffect(event.result, event.payment_id, event if event.result == common.EVENT_QUEUED else None)
+        return NoticeEffect(event.state, event.payment_id, event if event.state == common.EVENT_QUEUED else None)
 
     def _read_callback(self, body: bytes) -> SignedCallback:
         """Return the decrypted callback in `body`. Raises NoticeRefused if the callback is not genuine, or if the
@@ -119,11 +119,11 @@ class CallbackHandler:
         state (column `done`); it is `queued` if the provider gave no usable answer.
         """
         if event.payment_id is None:
-            return event.result
+            return event.state
         effect = self._payment_prober.confirm_by_provider(event.payment_id, event.event_id)
         if effect is None:
             return common.EVENT_QUEUED
-        event_state = common.EVENT_BOOKED if event.result == common.EVENT_QUEUED else common.find_event_state(effect)
+        event_state = common.EVENT_BOOKED if event.state == common.EVENT_QUEUED else common.find_event_state(effect)
         common.settle_event(self._context, self._provider, event.event_id, event_state, event.payment_id)
         return event_state
 
@@ -136,6 +136,6 @@ class CallbackHandler:
         with self._context.database.read() as conn:
             payment = payments.find_by_payment_number(conn, self._provider, event.order_no or "")
         if payment is not None and self._payment_prober.confirm_by_provider(payment.id) is None:
-            return event.result
+            return event.state
         common.settle_event(self._context, self._provider, event.event_id, common.EVENT_REFUSED_ANSWERED, None)
         return common.EVENT_REFUSED_ANSWERED

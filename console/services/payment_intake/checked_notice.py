@@ -21,13 +21,13 @@ class CheckedNotice:
 
     `is_refused` is True if the notice is refused; `store_notice` then writes only the audit entry and the event of
     the refusal, if `writes_database` is True. `must_store_before_reply` is True for a refused notice that must be
-    stored before the sender gets the reply, because it may be a damaged genuine notice. `correlation` is the id by
+    stored before the sender gets the reply, because it may be a damaged genuine notice. `correlation_id` is the id by
     which the log and audit entries of `store_notice` and `ask_provider` can be found. `write_effect` stores the
     notice and returns its effect; None if nothing is stored. `ask_about_event` asks the provider about a stored event
     and returns the event's new state.
     """
 
-    correlation: str
+    correlation_id: str
     write_effect: Callable[[], NoticeEffect] | None = field(repr=False)
     ask_about_event: Callable[[PaymentEvent], str] = field(repr=False)
     is_refused: bool = False
@@ -75,5 +75,5 @@ class CheckedNotice:
     def _act_as_worker(self) -> Iterator[None]:
         """Context manager: within the block, this thread acts as the worker, and its log lines have the notice's
         correlation id."""
-        with act_as(WORKER), tracing.add_log_facts(correlation=self.correlation):
+        with act_as(WORKER), tracing.add_log_facts(correlation=self.correlation_id):
             yield

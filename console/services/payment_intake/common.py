@@ -154,7 +154,7 @@ def store_event(
 def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) -> PaymentEvent:
     if not payment_events.add_event(tx.conn, event, context.make_holder().operator, context.now()):
         raise EventAlreadyStored(event.event_id)
-    if event.result != EVENT_UNMATCHED:
+    if event.state != EVENT_UNMATCHED:
         return event
     stored_event = payment_events.find_by_event_id(tx.conn, event.source, event.event_id) or event
     order_or_event_id = event.order_no or event.event_id
@@ -187,11 +187,11 @@ def settle_event(
         event = payment_events.find_by_event_id(tx.conn, notice_source, event_id)
         if (
             event is not None
-            and event.result != event_state
-            and (event.result in _WAITING_EVENT_STATES or event_state == EVENT_QUEUED)
+            and event.state != event_state
+            and (event.state in _WAITING_EVENT_STATES or event_state == EVENT_QUEUED)
         ):
             payment_events.write_event_state(tx.conn, event, event_state, payment_id or event.payment_id)
-            if event.result == EVENT_UNMATCHED:
+            if event.state == EVENT_UNMATCHED:
                 for rule in UNMATCHED_NOTICE_RULES:
                     cases.close_case(tx.conn, rule, NOTICE_KIND, event.id, context.now())
 

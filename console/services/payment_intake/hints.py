@@ -141,9 +141,9 @@ class HintHandler:
         if stored_event is None:
             return NoticeEffect(common.EVENT_REPEATED)
         return NoticeEffect(
-            stored_event.result,
+            stored_event.state,
             stored_event.payment_id,
-            stored_event if stored_event.result == common.EVENT_QUEUED else None,
+            stored_event if stored_event.state == common.EVENT_QUEUED else None,
         )
 
     def _find_effect_of_repeated_hint(self, event: PaymentEvent, earlier_effect: NoticeEffect) -> NoticeEffect:
@@ -170,9 +170,9 @@ class HintHandler:
         is asked. `payment_id` is the provider's payment id in the hint, None if the hint has no such id."""
         payment = self._find_payment(tx.conn, payment_id, event.order_no)
         if payment is None:
-            return replace(event, result=common.EVENT_UNMATCHED)
+            return replace(event, state=common.EVENT_UNMATCHED)
         event_state = common.EVENT_UNCHANGED if self._is_already_booked(payment, event) else common.EVENT_QUEUED
-        return replace(event, result=event_state, payment_id=payment.id)
+        return replace(event, state=event_state, payment_id=payment.id)
 
     def ask_provider(self, event: PaymentEvent) -> str:
         """Ask the provider about the payment of a stored hint, and store the event's new state. Return this state
@@ -180,7 +180,7 @@ class HintHandler:
         with the hint.
         """
         if event.payment_id is None:
-            return event.result
+            return event.state
         try:
             effect = self._payment_prober.confirm_by_provider(event.payment_id, event.event_id)
         except ConsoleError as refusal:

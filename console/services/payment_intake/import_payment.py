@@ -67,8 +67,8 @@ class PaymentImporter:
             with refusals.audit_refusals(self._context, IMPORT_ACTION, None, facts, kind=PAYMENT_KIND):
                 self._context.require_right("import")
                 reader = self._payment_providers.get_reader(request.provider)
-                question, number = self._make_question_and_corporation_number(request, reader)
-                return self._import_payment(request, reader, question, number)
+                question, corporation_number = self._make_question_and_corporation_number(request, reader)
+                return self._import_payment(request, reader, question, corporation_number)
         except ConsoleError as refusal:
             if "record" not in refusal.detail:
                 refusal.detail["about"] = "import"
@@ -96,11 +96,11 @@ class PaymentImporter:
         return PaymentQuestion(request.merchant_payment_id, amount=amount, day=request.day), corporation_number
 
     def _import_payment(
-        self, request: PaymentImport, reader: PaymentReader, question: PaymentQuestion, number: str | None
+        self, request: PaymentImport, reader: PaymentReader, question: PaymentQuestion, corporation_number: str | None
     ) -> Payment:
         payment = self._find_existing_payment(request)
         if payment is not None:
-            _require_same_corporation_number(payment, number)
+            _require_same_corporation_number(payment, corporation_number)
             return self._probe_existing_payment(payment)
         asked_at, outcome = read_question_time(self._context), reader.read_payment(question)
         by_code = True
@@ -110,7 +110,7 @@ class PaymentImporter:
             self._require_report(outcome, reader), asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome
         )
         imported_payment = self._context.write(
-            lambda tx: self.insert_missing_payment(tx, request, sourced_report, number, by_code=by_code)
+            lambda tx: self.insert_missing_payment(tx, request, sourced_report, corporation_number, by_code=by_code)
         )
         with suppress(ConsoleError):
             # Setting the order to paid may have changed the payment's work, so the payment is read again.
@@ -160,7 +160,7 @@ class PaymentImporter:
         tx: Transaction,
         request: PaymentImport,
         sourced_report: ReportWithSource,
-        number: str | None = None,
+        corporation_number: str | None = None,
         *,
         by_code: bool = True,
     ) -> Payment:
@@ -168,30 +168,32 @@ class PaymentImporter:
         apply the provider's report `sourced_report` to the payment, even if the payment was not inserted now, and
         return the payment.
 
-        `number` is the payment's corporation number, None if it isn't known; `by_code` is True if the payer paid with
-        a code that the console requested. Raises usage if our database has the payment without that corporation
-        number.
+        `corporation_number` is the payment's corporation number, None if it isn't known; `by_code` is True if the
+        payer paid with a code that the console requested. Raises usage if our database has the payment without that
+        corporation number.
         """
         context, report = self._context, sourced_report.report
         payment = payments.find_by_payment_number(tx.conn, request.provider, request.merchant_payment_id)
         if payment is None:
-            new_payment = self._make_new_payment(tx, request, report.amount or Money(0, "JPY"), number)
+            new_payment = self._make_new_payment(tx, request, report.amount or Money(0, "JPY"), corporation_number)
             begun_at = _choose_beginning_time(request, sourced_report, read_current_time(tx.conn, context.now()))
             payment_id = self._insert_payment(tx, replace(new_payment, begun_at=begun_at, by_code=by_code))
             context.record_audit(
                 tx, AuditAction.PAYMENT_IMPORTED, payment_id, {"provider": request.provider}, kind=PAYMENT_KIND
             )
             payment = payment_work.require_payment(tx, payment_id)
-        _require_same_corporation_number(payment, number)
+        _require_same_corporation_number(payment, corporation_number)
         return payment_work.require_payment(
             tx, apply_report(context, tx, payment, sourced_report, is_read_in_transaction=True).payment_id
         )
 
     def _make_new_payment(
-        self, tx: Transaction, request: PaymentImport, amount: Money, number: str | None
+        self, tx: Transaction, request: PaymentImport, amount: Money, corporation_number: str | None
     ) -> NewPayment:
         order = orders.find_by_number(tx.conn, request.merchant_payment_id)
-        owner_number = number or (find_number(order.corporation_number, allows_test_numbers=True) if order else None)
+        owner_number = corporation_number or (
+            find_number(order.corporation_number, allows_test_numbers=True) if order else None
+        )
         return NewPayment(
             request.provider,
             request.merchant_payment_id,
@@ -208,12 +210,12 @@ class PaymentImporter:
             raise RunAgain from None
 
 
-def _require_same_corporation_number(payment: Payment, number: str | None) -> None:
-    """Raise usage if the request names a corporation number and the stored payment has another number or no number,
-    because an import changes no payment that our database already has. `number` is None if the request names no
-    corporation number.
+def _require_same_corporation_number(payment: Payment, corporation_number: str | None) -> None:
+    """Raise usage if the request names a corporation number and the stored payment has another number or no
+    number, because an import changes no payment that our database already has. `corporation_number` is
+    None if the request names no corporation number.
     """
-    if number is not None and payment.corporation_number != number:
+    if corporation_number is not None and payment.corporation_number != corporation_number:
         raise ConsoleError(
             ErrorCode.USAGE,
             {

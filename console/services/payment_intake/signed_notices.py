@@ -108,7 +108,7 @@ class SignedNoticeHandler:
                 self._context, notice.source, notice.event_id, lambda tx: self._apply_notice(tx, notice)
             )
             if event is not None:
-                return NoticeEffect(event.result, event.payment_id)
+                return NoticeEffect(event.state, event.payment_id)
             earlier_event = common.find_stored_event(self._context, notice.source, notice.event_id)
         if earlier_event is None:
             return NoticeEffect(common.EVENT_REPEATED)
@@ -160,13 +160,13 @@ class SignedNoticeHandler:
             notice = self.verify_event(event)
         except NoticeRefused as refusal:
             self._report_unverified_event(event, refusal.reason)
-            return event.result
+            return event.state
         applied_event = self._context.write(lambda tx: self._apply_notice(tx, notice))
         if applied_event.payment_id is not None:
             common.settle_event(
-                self._context, event.source, event.event_id, applied_event.result, applied_event.payment_id
+                self._context, event.source, event.event_id, applied_event.state, applied_event.payment_id
             )
-        return applied_event.result
+        return applied_event.state
 
     def _report_unverified_event(self, event: PaymentEvent, reason: str) -> None:
         """Open a case about a stored event whose signature this desk can't verify; `reason` is the code of the
@@ -207,7 +207,7 @@ class SignedNoticeHandler:
         if _verify_signature(key, event.signature, body) is None:
             raise NoticeRefused("signature")
         notice = replace(parse_notice(event.source, body), signature=event.signature)
-        if _make_notice_event(notice, event.result).source_facts != event.source_facts:
+        if _make_notice_event(notice, event.state).source_facts != event.source_facts:
             raise NoticeRefused("other_words")
         return notice
 

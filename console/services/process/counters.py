@@ -57,7 +57,7 @@ class ProcessCounters:
         self._waited_seconds += waited_seconds
 
     @property
-    def lease_waits(self) -> tuple[tuple[int, ...], float]:
+    def lease_wait_counts_and_seconds(self) -> tuple[tuple[int, ...], float]:
         """The number of waits in each class of LEASE_WAIT_CLASS_BOUNDS_SECONDS, and the sum of all waits in
         seconds."""
         with self._lock:

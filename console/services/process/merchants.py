@@ -45,13 +45,13 @@ class StoredMerchant:
     stored_by: str
 
     @staticmethod
-    def parse(value: str) -> "StoredMerchant":
+    def parse(stored_text: str) -> "StoredMerchant":
         """Parse a value of `console_meta` and return the stored merchant. Missing parts of a damaged value become
         ""."""
-        return StoredMerchant(*[*value.split(" ", 3), "", "", ""][:4])
+        return StoredMerchant(*[*stored_text.split(" ", 3), "", "", ""][:4])
 
     @property
-    def value(self) -> str:
+    def stored_text(self) -> str:
         """The stored merchant as the text that is written to `console_meta`."""
         return f"{self.environment} {self.masked_id} {self.digest} {self.stored_by}"
 
@@ -120,7 +120,7 @@ def _store_first_merchant(
         return stored_value
     facts = {"environment": own_merchant.environment, "merchant": own_merchant.masked_id}
     context.record_audit(tx, AuditAction.MERCHANT_STORED, provider, facts, kind=PROVIDER_KIND)
-    return migrate.write_meta(tx.conn, name, own_merchant.value)
+    return migrate.write_meta(tx.conn, name, own_merchant.stored_text)
 
 
 def refuse_changed_merchants(context: ServiceContext, stored_facts: Mapping[str, str]) -> None:

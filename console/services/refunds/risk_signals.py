@@ -38,27 +38,27 @@ LOOKALIKE_REFUND_PERIOD = timedelta(hours=24)
 class RiskSignalFacts:
     """All facts that the risk signals of a refund need, read in one transaction.
 
-    `rule_facts` are the facts for the rules. `similar_payments` are two groups of payments: first the payments of the
-    same order, then payments of the same corporation with an equal captured amount. (The second group may also
-    contain payments whose amount equals that of another payment whose facts are read in the same call.) `open_cases`
-    are the rules of the payment's open cases. `order_refunds` are the refunds of the payment's order, `payer_refunds`
-    the refunds to the same payer within PAYER_REFUND_SEARCH_PERIOD. The refunds, and the payments in each of the two
-    groups, are sorted newest first.
+    `refund_facts` are the facts for the rules. `similar_payments` are two groups of payments: first the payments of
+    the same order, then payments of the same corporation with an equal captured amount. (The second group may also
+    contain payments whose amount equals that of another payment whose facts are read in the same call.)
+    `open_case_rules` are the rules of the payment's open cases. `order_refunds` are the refunds of the payment's
+    order, `payer_refunds` the refunds to the same payer within PAYER_REFUND_SEARCH_PERIOD. The refunds, and the
+    payments in each of the two groups, are sorted newest first.
     """
 
-    rule_facts: RefundFacts
+    refund_facts: RefundFacts
     similar_payments: tuple[Payment, ...]
-    open_cases: tuple[str, ...]
+    open_case_rules: tuple[str, ...]
     order_refunds: tuple[Refund, ...]
     payer_refunds: tuple[Refund, ...]
 
 
-def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tuple[RiskSignalFacts, ...]:
+def read_signal_facts(conn: Connection, refund_facts: Sequence[RefundFacts]) -> tuple[RiskSignalFacts, ...]:
     """Return the facts from which the risk signals of several refunds are computed, in the sequence of
-    `rule_facts`. The number of SQL statements does not depend on the number of refunds."""
-    if not rule_facts:
+    `refund_facts`. The number of SQL statements does not depend on the number of refunds."""
+    if not refund_facts:
         return ()
-    refund_payments = [facts.payment for facts in rule_facts]
+    refund_payments = [facts.payment for facts in refund_facts]
     order_ids = {payment.order_id for payment in refund_payments if payment.order_id is not None}
     payments_by_order_id = _group_records_by(
         payments.find_by_orders(conn, order_ids), lambda payment: payment.order_id
@@ -74,7 +74,7 @@ def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tu
     refunds_by_order_id = _group_records_by(refunds.find_by_orders(conn, order_ids), lambda refund: refund.order_id)
     payer_by_payment_id = {payment.id: payment.payer for payment in refund_payments if payment.payer}
     payer_refunds_by_payment_id = refunds.find_by_payers_since(
-        conn, payer_by_payment_id, rule_facts[0].now - PAYER_REFUND_SEARCH_PERIOD
+        conn, payer_by_payment_id, refund_facts[0].now - PAYER_REFUND_SEARCH_PERIOD
     )
     return tuple(
         RiskSignalFacts(
@@ -87,7 +87,7 @@ def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tu
             tuple(refunds_by_order_id.get(payment.order_id, ())),
             payer_refunds_by_payment_id.get(payment.id, ()),
         )
-        for facts, payment in zip(rule_facts, refund_payments, strict=True)
+        for facts, payment in zip(refund_facts, refund_payments, strict=True)
     )
 
 
@@ -99,11 +99,11 @@ def find_risk_signals(
     `own_refund_id` is the id of the refund itself, so that it isn't compared with itself; None if no person has
     requested the refund yet.
     """
-    refund_facts = facts.rule_facts
+    refund_facts = facts.refund_facts
     signals = (
         *_find_lookalike_signals(refund_facts, amount_minor, own_refund_id),
         *_find_double_charge_signals(refund_facts.payment, facts.similar_payments),
-        *_find_open_case_signals(refund_facts.payment, facts.open_cases),
+        *_find_open_case_signals(refund_facts.payment, facts.open_case_rules),
         *_find_order_refund_signals(facts, amount_minor, own_refund_id),
         *_find_payer_refund_signals(facts, amount_minor, own_refund_id),
         *_find_open_refund_signals(refund_facts, own_refund_id),
@@ -193,8 +193,8 @@ def _may_be_double_charge(payment: Payment, other_payment: Payment) -> bool:
     )
 
 
-def _find_open_case_signals(payment: Payment, open_cases: Iterable[str]) -> Iterator[RiskSignal]:
-    for rule in open_cases:
+def _find_open_case_signals(payment: Payment, open_case_rules: Iterable[str]) -> Iterator[RiskSignal]:
+    for rule in open_case_rules:
         yield RiskSignal("open_case", {"case": rule}, payments.PAYMENT_KIND, payment.id)
 
 
@@ -205,8 +205,8 @@ def _find_order_refund_signals(
     PAYER_REFUND_SEARCH_PERIOD, except those that ended without effect. `amount_minor` and `own_refund_id` are amount
     and id of the refund for which signals are searched.
     """
-    since = facts.rule_facts.now - PAYER_REFUND_SEARCH_PERIOD
-    for refund in {refund.id: refund for refund in (*facts.rule_facts.refunds, *facts.order_refunds)}.values():
+    since = facts.refund_facts.now - PAYER_REFUND_SEARCH_PERIOD
+    for refund in {refund.id: refund for refund in (*facts.refund_facts.refunds, *facts.order_refunds)}.values():
         is_recent = _is_requested_since(refund, since)
         if refund.id != own_refund_id and is_recent and refund.state not in refunds.STATES_WITHOUT_MOVED_MONEY:
             yield _make_refund_signal(
@@ -222,7 +222,7 @@ def _find_payer_refund_signals(
     FREQUENT_PAYER_REFUND_COUNT or more refunds in this period. The refund with the id `own_refund_id` is not compared
     with itself.
     """
-    payment = facts.rule_facts.payment
+    payment = facts.refund_facts.payment
     earlier_refunds = [refund for refund in facts.payer_refunds if refund.id != own_refund_id]
     if len(earlier_refunds) >= FREQUENT_PAYER_REFUND_COUNT:
         yield RiskSignal(

@@ -163,7 +163,9 @@ class RefundDetailsReader:
         _, stored_signals = _parse_facts_at_request(refund_with_payment.refund.id, stored_texts)
         signals = _find_current_signals(facts, refund_with_payment.refund, stored_signals)
         broken_checks = [
-            check for check in self._make_rule_checks(facts.rule_facts, refund_with_payment.refund) if not check.holds
+            check
+            for check in self._make_rule_checks(facts.refund_facts, refund_with_payment.refund)
+            if not check.holds
         ]
         return RefundRequestSummary(refund_with_payment.payment, len(signals) + len(broken_checks))
 

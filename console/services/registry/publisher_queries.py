@@ -33,11 +33,12 @@ _log = logging.getLogger("console.registry")
 
 @dataclass(frozen=True, slots=True)
 class _StoredAnswer:
-    """The publisher's answer about a corporation number, stored in memory. `until` is the monotonic time (seconds)
-    until which the answer is used. `facts` is None if the publisher has no corporation with this number."""
+    """The publisher's answer about a corporation number, stored in memory. `valid_until_monotonic` is the monotonic
+    time (seconds) until which the answer is used. `facts` is None if the publisher has no corporation with this
+    number."""
 
     facts: CorporationFacts | None
-    until: float
+    valid_until_monotonic: float
 
 
 class PublisherQueries:
@@ -66,7 +67,11 @@ class PublisherQueries:
         publisher has no corporation with this number. Sends no query."""
         with self._lock:
             answer = self._answers.get(corporation_number)
-        return answer.facts if answer is not None and self._context.clock.monotonic() < answer.until else None
+        return (
+            answer.facts
+            if answer is not None and self._context.clock.monotonic() < answer.valid_until_monotonic
+            else None
+        )
 
     def _is_query_needed(self, corporation_number: str) -> bool:
         """True if this desk has a registry without the number, no usable answer about the number is stored, and
@@ -74,7 +79,7 @@ class PublisherQueries:
         now = self._context.clock.monotonic()
         with self._lock:
             answer = self._answers.get(corporation_number)
-            if now < self._paused_until or (answer is not None and now < answer.until):
+            if now < self._paused_until or (answer is not None and now < answer.valid_until_monotonic):
                 return False
         reader = self._context.open_registry()
         return reader is not None and reader.find(corporation_number) is None

@@ -60,9 +60,9 @@ class StepWaiting:
 @dataclass(frozen=True, slots=True)
 class EarlierStepRequired:
     """Verdict of a saga's step that needs a newer result of an earlier step. The saga continues with the earlier
-    step `step`."""
+    step `step_name`."""
 
-    step: str
+    step_name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,13 +34,13 @@ class ActualRecordReader:
             raise LookupError(record_id)
         return record
 
-    def find_payment(self, number: str) -> Payment | None:
-        """Return our record of the payment for the order number `number`; None if we have none."""
-        return payments.find_by_payment_number(self._conn, TRAINING_PROVIDER, number)
+    def find_payment(self, order_number: str) -> Payment | None:
+        """Return our record of the payment for the order number `order_number`; None if we have none."""
+        return payments.find_by_payment_number(self._conn, TRAINING_PROVIDER, order_number)
 
-    def list_refunds(self, number: str) -> Sequence[Refund]:
-        """Return our refunds of the payment for the order number `number`."""
-        payment = self.find_payment(number)
+    def list_refunds(self, order_number: str) -> Sequence[Refund]:
+        """Return our refunds of the payment for the order number `order_number`."""
+        payment = self.find_payment(order_number)
         return refunds.find_by_payment(self._conn, payment.id) if payment else ()
 
     def require_refund(self, refund_id: int) -> Refund:
@@ -50,9 +50,10 @@ class ActualRecordReader:
             raise LookupError(refund_id)
         return refund
 
-    def is_notice_acknowledged(self, number: str) -> bool:
-        """True if a person has acknowledged the alert about the unmatched notice for the order number `number`."""
+    def is_notice_acknowledged(self, order_number: str) -> bool:
+        """True if a person has acknowledged the alert about the unmatched notice for the order number
+        `order_number`."""
         newest = alerts.list_newest_of_kind(self._conn, NOTICE_KIND, _MAX_READ_NOTICES)
         acknowledged_ids = {alert.subject_id for alert in newest if alert.acknowledged_by is not None}
         events = payment_events.find_by_ids(self._conn, acknowledged_ids)
-        return any(event.order_no == number for event in events)
+        return any(event.order_no == order_number for event in events)

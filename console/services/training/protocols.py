@@ -18,12 +18,12 @@ class TrainingActors(Protocol):
         in the corporation registry."""
         ...
 
-    def buy_check(self, number: str, fault: str, call_name: str) -> int:
+    def buy_check(self, corporation_number: str, fault: str, call_name: str) -> int:
         """Buy a credit check of this corporation as a colleague, while the simulated AlarmBox gives the fault
         `fault` to the call `call_name` (such as `purchase` or `pdf`). Return the id of our record."""
         ...
 
-    def find_provider_credit_check_id(self, number: str) -> int:
+    def find_provider_credit_check_id(self, corporation_number: str) -> int:
         """Return AlarmBox's id of the newest credit check of this corporation, as AlarmBox shows it on its own
         screen."""
         ...
@@ -34,14 +34,14 @@ class TrainingActors(Protocol):
         """
         ...
 
-    def pay_order(self, number: str, amount_yen: int) -> int:
-        """Pay this amount for the order `number` with PayPay as the payer, and book the payment. Return the
+    def pay_order(self, order_number: str, amount_yen: int) -> int:
+        """Pay this amount for the order `order_number` with PayPay as the payer, and book the payment. Return the
         payment's id."""
         ...
 
-    def pay_without_notice(self, number: str, amount_yen: int, days_ago: int) -> None:
-        """Pay this amount for the order `number` at the simulated PayPay, `days_ago` Japanese days before today.
-        PayPay sends no notice of this payment, so the console has no record of it."""
+    def pay_without_notice(self, order_number: str, amount_yen: int, days_ago: int) -> None:
+        """Pay this amount for the order `order_number` at the simulated PayPay, `days_ago` Japanese days before
+        today. PayPay sends no notice of this payment, so the console has no record of it."""
         ...
 
     def publish_daily_file(self, days_ago: int) -> str:
@@ -49,9 +49,10 @@ class TrainingActors(Protocol):
         PayPay's notice about it. Return the day in the ISO format."""
         ...
 
-    def send_notice(self, number: str, amount_yen: int, days_ago: int) -> None:
-        """Send a notice in PayPay's format: the order `number` was paid with this amount at noon of the Japanese
-        day `days_ago` days before today. Such a notice has no signature, so any sender could have written it."""
+    def send_notice(self, order_number: str, amount_yen: int, days_ago: int) -> None:
+        """Send a notice in PayPay's format: the order `order_number` was paid with this amount at noon of the
+        Japanese day `days_ago` days before today. Such a notice has no signature, so any sender could have written
+        it."""
         ...
 
     def request_refund(self, payment_id: int, amount_yen: int, reason_key: str, *, is_repeat: bool = False) -> int:
@@ -80,16 +81,16 @@ class ProviderLedger(Protocol):
     """Reads the ledgers of the simulated providers: the charges and refunds that really happened, and the queries
     that PayPay received."""
 
-    def count_charges(self, number: str) -> int:
-        """Return the number of charges for credit checks of the corporation `number`."""
+    def count_charges(self, corporation_number: str) -> int:
+        """Return the number of charges for credit checks of the corporation `corporation_number`."""
         ...
 
-    def list_refunded_amounts(self, number: str) -> Sequence[int]:
+    def list_refunded_amounts(self, order_number: str) -> Sequence[int]:
         """Return the amounts (yen) of the refunds that PayPay has accepted for the payment for the order number
-        `number`."""
+        `order_number`."""
         ...
 
-    def count_queries(self, number: str, day: str) -> int:
-        """Return the number of queries that PayPay received about the payment for the order number `number`, or
+    def count_queries(self, order_number: str, day: str) -> int:
+        """Return the number of queries that PayPay received about the payment for the order number `order_number`, or
         for its daily file of the day `day` (ISO format)."""
         ...

@@ -96,26 +96,26 @@ class _ProcedureSqlParts:
     - `lock_waits_query`: for each transaction that waits for another transaction, the ids of the waiting and of the
       blocking session (`waiting_id`, `blocking_id`), the time at which the wait began (`wait_started`), and the time
       at which the blocking transaction began (`blocking_started`)
-    - `lock_waits_table`: the server's table of lock waits, from which `lock_waits_query` reads; it is empty while no
-      transaction waits
-    - `lock_account`: statements that lock the account `account`
-    - `wait_start`: the time at which the transaction in `l` began to wait
-    - `statement_start`: the time at which the statement of `p` began
-    - `runs_too_long`: true if the statement of `p` has taken MAX_SESSION_SECONDS
-    - `memory_sum`: the memory (bytes) of all sessions `p` of a query; 0 if the server doesn't show it
-    - `memory_join`: join of `m`; `holds_memory`: true if the sessions of the account hold more than MAX_MEMORY_BYTES
-      and `p` holds much of this memory
+    - `lock_waits_table_sql`: the server's table of lock waits, from which `lock_waits_query` reads; it is empty while
+      no transaction waits
+    - `lock_account_sql`: statements that lock the account `account`
+    - `wait_start_sql`: the time at which the transaction in `l` began to wait
+    - `statement_start_sql`: the time at which the statement of `p` began
+    - `runs_too_long_sql`: true if the statement of `p` has taken MAX_SESSION_SECONDS
+    - `memory_sum_sql`: the memory (bytes) of all sessions `p` of a query; 0 if the server doesn't show it
+    - `memory_join_sql`: join of `m`; `holds_memory_sql`: true if the sessions of the account hold more than
+      MAX_MEMORY_BYTES and `p` holds much of this memory
     """
 
     lock_waits_query: str
-    lock_waits_table: str
-    lock_account: str
-    wait_start: str
-    statement_start: str
-    runs_too_long: str
-    memory_sum: str
-    memory_join: str
-    holds_memory: str
+    lock_waits_table_sql: str
+    lock_account_sql: str
+    wait_start_sql: str
+    statement_start_sql: str
+    runs_too_long_sql: str
+    memory_sum_sql: str
+    memory_join_sql: str
+    holds_memory_sql: str
 
 
 _WAIT_COLUMNS = (
@@ -129,33 +129,34 @@ _MARIADB_SQL = _ProcedureSqlParts(
     " AND w.trx_requested_lock_id = i.requested_lock_id"
     " JOIN information_schema.innodb_trx b ON b.trx_id = i.blocking_trx_id "
     " AND (b.trx_id <> 0 OR b.trx_rows_locked > 0) AND b.trx_mysql_thread_id <> w.trx_mysql_thread_id",
-    lock_waits_table="information_schema.innodb_lock_waits",
+    lock_waits_table_sql="information_schema.innodb_lock_waits",
     # PREPARE would need one of the statements that one account can use up for the whole server.
-    lock_account="EXECUTE IMMEDIATE CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');",
-    wait_start="LEAST(l.wait_started, now_here - INTERVAL COALESCE(FLOOR(wp.time_ms / 1000), 0) SECOND)",
-    statement_start="now_here - INTERVAL FLOOR(p.time_ms / 1000) SECOND",
-    runs_too_long=f"p.time_ms >= {MAX_SESSION_SECONDS * 1000}",
-    memory_sum="SUM(p.memory_used)",
-    memory_join="JOIN (SELECT user, SUM(memory_used) AS used, MAX(memory_used) AS largest"
+    lock_account_sql="EXECUTE IMMEDIATE CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');",
+    wait_start_sql="LEAST(l.wait_started, now_here - INTERVAL COALESCE(FLOOR(wp.time_ms / 1000), 0) SECOND)",
+    statement_start_sql="now_here - INTERVAL FLOOR(p.time_ms / 1000) SECOND",
+    runs_too_long_sql=f"p.time_ms >= {MAX_SESSION_SECONDS * 1000}",
+    memory_sum_sql="SUM(p.memory_used)",
+    memory_join_sql="JOIN (SELECT user, SUM(memory_used) AS used, MAX(memory_used) AS largest"
     " FROM information_schema.processlist WHERE command <> 'Killed' GROUP BY user) m ON m.user = p.user",
-    holds_memory=f"m.used >= {MAX_MEMORY_BYTES} AND p.memory_used >= m.largest / 2",
+    holds_memory_sql=f"m.used >= {MAX_MEMORY_BYTES} AND p.memory_used >= m.largest / 2",
 )
 _MYSQL_SQL = _ProcedureSqlParts(
     lock_waits_query=f"SELECT {_WAIT_COLUMNS} FROM performance_schema.data_lock_waits i"  # noqa: S608  # constants
     " JOIN information_schema.innodb_trx w ON w.trx_id = i.requesting_engine_transaction_id"
     " JOIN information_schema.innodb_trx b ON b.trx_id = i.blocking_engine_transaction_id",
-    lock_waits_table="performance_schema.data_lock_waits",
+    lock_waits_table_sql="performance_schema.data_lock_waits",
     # QUOTE('%'): MySQL's information_schema shows a doubled quote of a procedure as a single one, so the stored text
     # would always differ from this one, and each upgrade would create the procedure again.
-    lock_account="SET @console_statement = CONCAT('ALTER USER ', QUOTE(account), '@', QUOTE('%'), ' ACCOUNT LOCK');"
+    lock_account_sql="SET @console_statement ="
+    " CONCAT('ALTER USER ', QUOTE(account), '@', QUOTE('%'), ' ACCOUNT LOCK');"
     " PREPARE locks_account FROM @console_statement; EXECUTE locks_account; DEALLOCATE PREPARE locks_account;",
     # A session that sets `timestamp` forges `time`: a time ahead makes it negative, and an old one makes it long.
-    wait_start="l.wait_started",
-    statement_start="now_here - INTERVAL p.time SECOND",
-    runs_too_long=f"(p.time >= {MAX_SESSION_SECONDS} OR p.time < -1)",
-    memory_sum="0",
-    memory_join="",
-    holds_memory="FALSE",
+    wait_start_sql="l.wait_started",
+    statement_start_sql="now_here - INTERVAL p.time SECOND",
+    runs_too_long_sql=f"(p.time >= {MAX_SESSION_SECONDS} OR p.time < -1)",
+    memory_sum_sql="0",
+    memory_join_sql="",
+    holds_memory_sql="FALSE",
 )
 _RIGHT_PATTERNS_ON_MARIADB = {
     "PROCESS": r"\bPROCESS\b.* ON \*\.\*",
@@ -246,7 +247,7 @@ def _make_procedure_body(conn: Connection) -> str:
   END IF;
   {_make_blocking_session_query(sql)};
   IF session_id IS NOT NULL THEN
-    {_make_repeated_blocker_statements(sql.lock_account)}
+    {_make_repeated_blocker_statements(sql.lock_account_sql)}
     KILL CONNECTION session_id;
   ELSEIF EXISTS (
     SELECT 1 FROM ({lock_waits_query}) l
@@ -294,14 +295,14 @@ def _make_sign_count_statements(sql: _ProcedureSqlParts) -> str:
     Each condition has its own SELECT … INTO of one table. In an IF, InnoDB would lock the rows of `operators`, and
     the call would wait for a session that has locked them.
     """
-    return f"""SELECT COUNT(*) INTO sign_count FROM {sql.lock_waits_table};
+    return f"""SELECT COUNT(*) INTO sign_count FROM {sql.lock_waits_table_sql};
   IF sign_count = 0 THEN
     SELECT COUNT(*) INTO sign_count FROM information_schema.innodb_trx t
       WHERE t.trx_started <= now_here - INTERVAL {MAX_SESSION_SECONDS} SECOND;
   END IF;
   IF sign_count = 0 THEN
-    SELECT COUNT(IF(p.state LIKE '%metadata lock' OR p.command <> 'Sleep' AND {sql.runs_too_long}, 1, NULL))
-      + COALESCE({sql.memory_sum} >= {MAX_MEMORY_BYTES}, 0) INTO sign_count
+    SELECT COUNT(IF(p.state LIKE '%metadata lock' OR p.command <> 'Sleep' AND {sql.runs_too_long_sql}, 1, NULL))
+      + COALESCE({sql.memory_sum_sql} >= {MAX_MEMORY_BYTES}, 0) INTO sign_count
       FROM information_schema.processlist p
       JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
       WHERE NOT FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', ''));
@@ -384,7 +385,7 @@ def _make_no_room_handler(sql: _ProcedureSqlParts) -> str:
       IF FIND_IN_SET(account, @console_repeaters) THEN
         BEGIN
           DECLARE EXIT HANDLER FOR SQLEXCEPTION SET reason = '{FILLED_REASON}';
-          {sql.lock_account}
+          {sql.lock_account_sql}
           SET reason = '{SUSPENDED_REASON}';
         END;
         {end_sessions}
@@ -417,7 +418,7 @@ def _make_blocking_session_query(sql: _ProcedureSqlParts) -> str:
         " WHERE q.waiting_id = p.id)"
     )
     return f"""SELECT p.id, p.user,
-      CASE WHEN h.id IS NULL AND {sql.holds_memory} THEN '{MEMORY_REASON}'
+      CASE WHEN h.id IS NULL AND {sql.holds_memory_sql} THEN '{MEMORY_REASON}'
         WHEN h.id IS NULL THEN IF(p.state LIKE '%metadata lock', 'metadata', 'long')
         WHEN {waits_for_others_sql} THEN 'blocks_queued'
         WHEN h.is_other AND NOT {is_waiting_sql} AND t.trx_started <= now_here - INTERVAL 1 SECOND
@@ -426,11 +427,11 @@ def _make_blocking_session_query(sql: _ProcedureSqlParts) -> str:
     INTO session_id, account, reason
     FROM information_schema.processlist p
     JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
-    {sql.memory_join}
+    {sql.memory_join_sql}
     LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id
     LEFT JOIN (
       SELECT l.blocking_id AS id,
-        MIN({sql.wait_start}) AS since,
+        MIN({sql.wait_start_sql}) AS since,
         MAX(COALESCE(wp.user NOT IN (bp.user, SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), 0)) AS is_other
       FROM ({sql.lock_waits_query}) l
       JOIN information_schema.processlist bp ON bp.id = l.blocking_id
@@ -439,10 +440,10 @@ def _make_blocking_session_query(sql: _ProcedureSqlParts) -> str:
     ) h ON h.id = p.id AND h.since <= now_here - INTERVAL 1 SECOND
     WHERE NOT {has_role_template.format(WORKER)} AND p.command <> 'Killed' AND (
       t.trx_started <= now_here - INTERVAL {MAX_SESSION_SECONDS} SECOND
-      OR p.command <> 'Sleep' AND {sql.runs_too_long}
-      OR {sql.holds_memory}
+      OR p.command <> 'Sleep' AND {sql.runs_too_long_sql}
+      OR {sql.holds_memory_sql}
       OR (h.id IS NOT NULL OR p.state LIKE '%metadata lock')
-        AND COALESCE(t.trx_started, {sql.statement_start})
+        AND COALESCE(t.trx_started, {sql.statement_start_sql})
           <= now_here - INTERVAL {wait_limit_sql} SECOND
       OR h.since <= now_here - INTERVAL {wait_seconds_sql} SECOND AND h.is_other
         AND NOT ({waits_for_others_sql}))

@@ -113,12 +113,12 @@ class RecordSearch:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _IndexedCondition:
-    """A condition by which one index finds candidates for a search. `is_newest`: the condition selects the newest
-    rows of a table, which are read by descending id.
+    """A condition by which one index finds candidates for a search. `selects_newest_rows`: the condition selects the
+    newest rows of a table, which are read by descending id.
     """
 
     condition: ColumnElement[bool]
-    is_newest: bool = False
+    selects_newest_rows: bool = False
 
 
 @dataclass(slots=True)
@@ -184,8 +184,8 @@ def _make_id_query(
     """Return the query of the ids of the rows that fulfil `indexed_condition` and all `conditions`, each with the
     rank of its work. It selects at most one row more than the limit of the search, so that the caller detects that
     there are more."""
-    rank = literal(0) if indexed_condition.is_newest else _make_work_rank_sql(queries)
-    sort_columns = [queries.id.desc()] if indexed_condition.is_newest else [rank, queries.id.desc()]
+    rank = literal(0) if indexed_condition.selects_newest_rows else _make_work_rank_sql(queries)
+    sort_columns = [queries.id.desc()] if indexed_condition.selects_newest_rows else [rank, queries.id.desc()]
     query = select(queries.id, rank.label("place")).where(indexed_condition.condition, *conditions)
     return query.order_by(*sort_columns).limit(search.limit + 1)
 
@@ -220,7 +220,7 @@ def _find_indexed_conditions(
     if search.named_ids is not None:
         return _IndexedConditions([_IndexedCondition(queries.id.in_(sorted(search.named_ids[queries.kind])))])
     last_unread_id = max(0, (conn.scalar(select(func.max(queries.id))) or 0) - MAX_SEARCHED_NEWEST_ROWS)
-    newest_rows_condition = _IndexedCondition(queries.id > last_unread_id, is_newest=True)
+    newest_rows_condition = _IndexedCondition(queries.id > last_unread_id, selects_newest_rows=True)
     for ranges in _list_index_ranges(queries, search):
         if _count_rows_in_ranges(conn, queries, ranges) <= MAX_ROWS_OF_INDEX_SEARCH:
             return _IndexedConditions(

@@ -99,7 +99,7 @@ class PaymentEvent:
       the order number in the notice (of a notice about a file: its day). `occurred_at`: the time of the event, as the
       source states it.
     - `body`: the redacted text of the notice.
-    - `result`: the result of its handling (booked, unchanged, queued, unmatched, kept and others).
+    - `state`: the result of its handling (booked, unchanged, queued, unmatched, kept and others).
     - `signature`: the signature header, if the source signs its notices. Then `body` is stored unchanged, and the
       signature is verified again before the row is used for a booking.
     - `storing_account`: the database account that stored the row.
@@ -110,7 +110,7 @@ class PaymentEvent:
     source: str
     event_id: str
     kind: str
-    result: str
+    state: str
     body: str = field(repr=False)
     payment_id: int | None = None
     order_no: str | None = None
@@ -145,7 +145,7 @@ def add_event(conn: Connection, event: PaymentEvent, database_account: str, now:
         "currency": event.currency,
         "occurred_at": compare_and_swap.make_storable_value(event.occurred_at),
         "received_at": convert_to_naive_utc(now),
-        "done": event.result,
+        "done": event.state,
         "body": event.body if event.signature else event.body[:LONGEST_BODY_CHARACTERS],
         "signature": event.signature,
         "who": database_account,
@@ -180,9 +180,11 @@ def iterate_events(conn: Connection, payment_id: int) -> Iterator[PaymentEvent]:
         last_id = page[-1].id
 
 
-def list_events_with_state(conn: Connection, result: str, limit: int, after_id: int = 0) -> tuple[PaymentEvent, ...]:
-    """Return at most `limit` events with this result, oldest first; `after_id`: last id of the previous page."""
-    return _select_events(conn, _EVENTS_WITH_STATE_QUERY, {"result": result, "after": after_id, "limit": limit})
+def list_events_with_state(
+    conn: Connection, event_state: str, limit: int, after_id: int = 0
+) -> tuple[PaymentEvent, ...]:
+    """Return at most `limit` events with this state, oldest first; `after_id`: last id of the previous page."""
+    return _select_events(conn, _EVENTS_WITH_STATE_QUERY, {"result": event_state, "after": after_id, "limit": limit})
 
 
 def list_unmatched_events_of_number(conn: Connection, number: str, number_prefix: str) -> tuple[PaymentEvent, ...]:
@@ -197,15 +199,20 @@ def find_by_ids(conn: Connection, ids: Collection[int]) -> tuple[PaymentEvent, .
     return _select_events(conn, _EVENTS_BY_ID_QUERY, {"ids": sorted(ids)}) if ids else ()
 
 
-def count_events_with_state(conn: Connection, result: str, limit: int) -> int:
-    """Return the number of events with the result `result`, counted up to `limit`."""
-    return int(conn.scalar(_COUNT_WITH_STATE_QUERY, {"result": result, "limit": limit}) or 0)
+def count_events_with_state(conn: Connection, event_state: str, limit: int) -> int:
+    """Return the number of events with the state `event_state`, counted up to `limit`."""
+    return int(conn.scalar(_COUNT_WITH_STATE_QUERY, {"result": event_state, "limit": limit}) or 0)
 
 
-def write_event_state(conn: Connection, event: PaymentEvent, result: str, payment_id: int | None) -> bool:
-    """Write the result `result` of an event and the id of the payment to which it belongs (None: no payment). Return
-    False, without a write, if another process has changed the event's result since `event` was read."""
-    values = {"row_id": event.id, "result_as_read": event.result, "new_result": result, "new_payment_id": payment_id}
+def write_event_state(conn: Connection, event: PaymentEvent, event_state: str, payment_id: int | None) -> bool:
+    """Write the state `event_state` of an event and the id of the payment to which it belongs (None: no payment).
+    Return False, without a write, if another process has changed the event's state since `event` was read."""
+    values = {
+        "row_id": event.id,
+        "result_as_read": event.state,
+        "new_result": event_state,
+        "new_payment_id": payment_id,
+    }
     return conn.execute(_WRITE_EVENT_STATE_STATEMENT, values).rowcount == 1
 
 
@@ -229,7 +236,7 @@ def make_event(row: Any) -> PaymentEvent:
         source=row.source,
         event_id=row.event_id,
         kind=row.kind,
-        result=row.done,
+        state=row.done,
         body=row.body,
         payment_id=row.payment_id,
         order_no=row.order_no,

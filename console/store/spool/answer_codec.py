@@ -22,12 +22,12 @@ _DAY_FIELDS = ("purchase_date", "expiration_date")
 
 @dataclass(frozen=True, slots=True)
 class StoredReportForm:
-    """The stored form of one type of report (`Outcome.found`). `number` identifies the form in the stored text;
+    """The stored form of one type of report (`Outcome.found`). `form_number` identifies the form in the stored text;
     `make_report` makes the report of JSON values; `get_id_at_provider` returns the id that the provider gave to the
     record; for a started payment it returns our payment number.
     """
 
-    number: int
+    form_number: int
     make_report: Callable[[Mapping[str, Any]], StoredReport]
     get_id_at_provider: Callable[[Any], int | str | None]
 
@@ -35,7 +35,7 @@ class StoredReportForm:
 def encode_answer(answer: Answer) -> str:
     """Return the answer as JSON text, which `decode_answer` can read. Raises KeyError for a type of report that
     the spool can't store (see `find_storable_report`)."""
-    form_number = 1 if answer.found is None else STORED_FORM_BY_REPORT_TYPE[type(answer.found)].number
+    form_number = 1 if answer.found is None else STORED_FORM_BY_REPORT_TYPE[type(answer.found)].form_number
     return json.dumps({"form": form_number, **asdict(answer)}, default=_format_day, sort_keys=True)
 
 
@@ -104,4 +104,4 @@ STORED_FORM_BY_REPORT_TYPE: Mapping[type[StoredReport] | None, StoredReportForm]
 """The stored form of each type of report. An answer without a report has form 1, which every version of the program
 can read.
 """
-_REPORT_MAKER_BY_FORM_NUMBER = {form.number: form.make_report for form in STORED_FORM_BY_REPORT_TYPE.values()}
+_REPORT_MAKER_BY_FORM_NUMBER = {form.form_number: form.make_report for form in STORED_FORM_BY_REPORT_TYPE.values()}

@@ -411,7 +411,7 @@ class WindowContext(QObject):
         keyboard, such as "⌘K" on macOS.
         """
         text = wording.translate(key, self.language, **{"now": self.now(), **placeholder_values})
-        return format_keys(text) if wording.names_shortcut(key, self.language) else text
+        return format_keys(text) if wording.has_shortcut_in_sentence(key, self.language) else text
 
     def format_failure(self, failure: Failure) -> str:
         """Return the message of a failure in the window's language: the event, its effect on the money, and the next

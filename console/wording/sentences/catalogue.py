@@ -51,7 +51,8 @@ from console.wording.sentences.formats import (
 from console.wording.sentences.japanese import join_around_fact
 
 __all__ = [
-    "LANGUAGES", "translate", "has_sentence", "names_shortcut", "format_error_message", "convert_amount_facts",
+    "LANGUAGES", "translate", "has_sentence", "has_shortcut_in_sentence", "format_error_message",
+    "convert_amount_facts",
     "get_state_word", "get_badge_word", "get_provider_name", "format_audit_entry", "format_age", "format_finding",
     "list_placeholder_names", "NO_VALUE", "TimeStyle", "capitalize_first_letter", "split_age_into_number_and_unit",
     "format_amount", "format_amount_digits", "format_bytes", "format_count", "format_duration", "format_day",
@@ -141,7 +142,7 @@ def translate(key: str, language: str, /, **facts: object) -> str:
     return _SentenceFormatter(language, now if isinstance(now, datetime) else None).vformat(sentence, (), facts)
 
 
-def names_shortcut(key: str, language: str) -> bool:
+def has_shortcut_in_sentence(key: str, language: str) -> bool:
     """Return True if the text of this wording key itself, without its facts, names a shortcut such as `Ctrl+K`."""
     return re.search(r"(?:Ctrl|Alt|Shift)\+", read_sentences(language).get(key, "")) is not None
 

@@ -58,7 +58,7 @@ def test_the_packs_of_the_samples_are_decided_as_recorded(tmp_path: Path) -> Non
         bundle = tmp_path / "samples.zip"
         console.recovery.write_evidence_bundle(records, bundle)
     result = replay.replay_packs(iterate_packs(bundle, verify_pack(bundle)))
-    assert [(one.call.provider, one.call.call, one.call.reason, one.reason) for one in result.differences] == []
+    assert [(one.call.provider, one.call.call_name, one.call.reason, one.reason) for one in result.differences] == []
     samples: list[CheckSample | PaymentSample] = [*checks, *payments]
     answered = [summary for sample in samples for _, summary in list_answer_kinds(sample)]
     assert result.replayed_count == sum(summary.startswith("HTTP ") for summary in answered)

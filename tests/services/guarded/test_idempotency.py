@@ -162,14 +162,14 @@ def test_the_pipeline_refuses_a_used_key(console: Console) -> None:
     def make_operation(fingerprint: str) -> GuardedOperation[None]:
         return GuardedOperation(
             action=AuditAction.PAYMENT_START,
-            lease=None,
+            lease_name=None,
             waits_for_lease=False,
             has_effect=False,
             check=lambda _conn: None,
             may_be_refused=lambda _conn: True,
             claim=lambda _tx, _id: ClaimedRecord("payment", 1, None, None, IDEMPOTENCY_KEY, fingerprint),
             call=lambda subject: record_call(subject.fingerprint),
-            record=lambda _tx, _subject, _outcome: None,
+            record_outcome=lambda _tx, _subject, _outcome: None,
             deliver=lambda _id, _outcome: True,
         )
 

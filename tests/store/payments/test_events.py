@@ -49,7 +49,7 @@ def test_the_result_of_an_event_is_written_once(connection: Connection) -> None:
     assert not payment_events.write_event_state(connection, first, "kept", None)
     assert payment_events.list_events_with_state(connection, "queued", 10) == tuple(others)
     assert payment_events.list_events_with_state(connection, "queued", 1, others[0].id) == tuple(others[1:])
-    assert [(one.result, one.payment_id) for one in payment_events.find_by_payment(connection, 7)] == [("booked", 7)]
+    assert [(one.state, one.payment_id) for one in payment_events.find_by_payment(connection, 7)] == [("booked", 7)]
 
 
 def test_a_long_body_is_cut(connection: Connection) -> None:
