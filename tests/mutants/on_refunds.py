@@ -211,8 +211,8 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/payment_intake/signed_notices.py",
-                "        if _make_notice_event(notice, event.result).source_facts != event.source_facts:\n",
-                "        if not _make_notice_event(notice, event.result).source_facts:\n",
+                "        if _make_notice_event(notice, event.state).source_facts != event.source_facts:\n",
+                "        if not _make_notice_event(notice, event.state).source_facts:\n",
             ),
         ),
         ("tests/services/payment_intake/test_signed_notices.py",),

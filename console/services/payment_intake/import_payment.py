@@ -211,9 +211,9 @@ class PaymentImporter:
 
 
 def _require_same_corporation_number(payment: Payment, corporation_number: str | None) -> None:
-    """Raise usage if the request names a corporation number and the stored payment has another number or no
-    number, because an import changes no payment that our database already has. `corporation_number` is
-    None if the request names no corporation number.
+    """Raise usage if the request names a corporation number and the stored payment has another number or no number,
+    because an import changes no payment that our database already has. `corporation_number` is None if the request
+    names no corporation number.
     """
     if corporation_number is not None and payment.corporation_number != corporation_number:
         raise ConsoleError(
