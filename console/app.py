@@ -568,7 +568,7 @@ def open_console(
             scale=TimeScale(settings.time_scale),
             failpoints=Failpoints(settings.failpoint),
             apply_refund_report=_apply_refund_report,
-            program=program,
+            program_name=program,
             make_publisher_queries=_make_publisher_queries,
         )
         database.database_check = partial(_require_unchanged_database, context)

@@ -14,9 +14,9 @@ from console.settings.urls import is_loopback_url, parse_provider_url, require_k
 from console.settings.value_parsers import RawSetting
 
 _LONG_ID_CHARACTERS = 8
-PRODUCTION = "production"
+PRODUCTION_ENVIRONMENT = "production"
 """Name of a provider's real environment."""
-LOOPBACK = "loopback"
+LOOPBACK_ENVIRONMENT = "loopback"
 """Name of the environment of a simulated provider on this machine."""
 _CALL_URL_PATH_PATTERN = re.compile(r"/[A-Za-z0-9/._~-]{0,200}")
 
@@ -82,7 +82,7 @@ class ConfiguredProvider(ProviderTraits, Generic[ProviderSettingsT]):
 
     access: ProviderAccess
     read_settings: Callable[[SettingSource, str | None, Collection[str]], ProviderSettingsT]
-    list_environments: Callable[[ProviderSettingsT], Collection[str]] = lambda _settings: (PRODUCTION,)
+    list_environments: Callable[[ProviderSettingsT], Collection[str]] = lambda _settings: (PRODUCTION_ENVIRONMENT,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class ProviderMerchant:
 
 
 ALARMBOX_ACCESS = ProviderAccess(
-    environment_by_host={"api.alarmbox.jp": PRODUCTION},
+    environment_by_host={"api.alarmbox.jp": PRODUCTION_ENVIRONMENT},
     # The refresh token is not among them, because after its first use it is in the database.
     credential_names=("CLIENT_ID", "CLIENT_SECRET"),
     merchant_credential_name="CLIENT_ID",
@@ -114,7 +114,7 @@ ALARMBOX_ACCESS = ProviderAccess(
     },
 )
 REGISTRY_ACCESS = ProviderAccess(
-    environment_by_host={"api.houjin-bangou.nta.go.jp": PRODUCTION},
+    environment_by_host={"api.houjin-bangou.nta.go.jp": PRODUCTION_ENVIRONMENT},
     credential_names=("APPLICATION_ID",),
     variable_by_profile_key={"registry.folder": "REGISTRY_FOLDER"},
 )
@@ -163,7 +163,7 @@ def find_provider_environment(url: str, access: ProviderAccess) -> str:
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     return (
-        LOOPBACK
+        LOOPBACK_ENVIRONMENT
         if is_loopback_url(f"{parts.scheme}://{parts.netloc}")
         else access.environment_by_host.get(host, host)
     )

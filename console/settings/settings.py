@@ -16,7 +16,7 @@ from console.settings.alerts import AlertSettings, read_alert_settings
 from console.settings.database_login import DatabaseSignIn
 from console.settings.profile_file import read_profile
 from console.settings.provider_access import (
-    PRODUCTION,
+    PRODUCTION_ENVIRONMENT,
     ConfiguredProvider,
     ProviderAccess,
     ProviderMerchant,
@@ -185,7 +185,7 @@ class Settings:
         """Return our merchant at the provider, under which this desk calls this provider. This may read the
         keyring."""
         access, url = get_access_by_provider()[provider], self.get_provider_url(provider)
-        environments: Collection[str] = (PRODUCTION,)
+        environments: Collection[str] = (PRODUCTION_ENVIRONMENT,)
         plugins = provider_registry.list_providers_of_type(ConfiguredProvider)
         if url is not None:
             environments = (find_provider_environment(url, access),)

@@ -147,7 +147,7 @@ class RecoveryService:
         """
         return self._queues.read_cause_groups(name, record_filter)
 
-    def count_queues(self) -> tuple[QueueCount, ...]:
+    def count_queued_records(self) -> tuple[QueueCount, ...]:
         """Return for each queue the number of its records (at most 1,000 are counted), and the time at which the
         oldest of these records began to wait. Raises not_allowed if the acting person has no right to read."""
         return self._queues.read_counts()

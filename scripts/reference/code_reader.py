@@ -126,7 +126,7 @@ class ShapeReader:
                 return make_one_of([self.read_body(code, [], bound | {name: part}, {}) for part in parts])
         key = (code.node, repr(sorted(bound.items())))
         if key not in self._known:
-            env: ShapeByName = {**(code.env or {}), **bound}
+            env: ShapeByName = {**(code.enclosing_names or {}), **bound}
             returned = self._run_body(code, env)
             kinds = [s.hint for s in bound.values() if isinstance(s, TypedShape)]
             self._known[key] = _name_object(returned, code, kinds)
@@ -368,7 +368,7 @@ class FunctionBodyReader:
         """
         keys = list_alternatives(key)
         if not all(isinstance(part, ConstantShape) for part in keys):
-            return ObjectShape(rest=value)
+            return ObjectShape(further_shape=value)
         names = [str(part.value) for part in keys if isinstance(part, ConstantShape)]
         return ObjectShape(dict.fromkeys(names, value), set(names) if len(names) == 1 else set())
 
@@ -644,7 +644,7 @@ def _get_type_of_first_parameter(code: FunctionSource) -> Any:
     annotation = code.node.args.args[0].annotation
     names = {
         **read_names_of_module(code.module),
-        **{k: v.value for k, v in code.env.items() if isinstance(v, ConstantShape)},
+        **{k: v.value for k, v in code.enclosing_names.items() if isinstance(v, ConstantShape)},
     }
     return eval(ast.unparse(annotation), names)
 
@@ -657,7 +657,7 @@ def _name_object(shape: Shape, code: FunctionSource, kinds: list[Any]) -> Shape:
         return shape
     kind = next((kind.__name__ for kind in kinds if isinstance(kind, type) and is_dataclass(kind)), "")
     name = code.node.name.strip("_").removesuffix("_json")
-    return ObjectShape(shape.fields, shape.required, shape.rest, f"{name}.{kind}" if kind else name)
+    return ObjectShape(shape.fields, shape.required_names, shape.further_shape, f"{name}.{kind}" if kind else name)
 
 
 def _make_bool_or_type_shape(value: Any) -> Shape:

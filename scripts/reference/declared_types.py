@@ -24,7 +24,7 @@ class FunctionSource:
 
     node: Any
     module: str
-    env: Any = None  # names of the function in which it stands
+    enclosing_names: Any = None  # names of the function in which it stands
 
     def __hash__(self) -> int:
         return id(self.node)

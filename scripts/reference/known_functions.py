@@ -73,7 +73,7 @@ def read_record_shape(reader: ShapeReader, kind: type) -> ObjectShape:
         read_code(records.build_record_json), [TypedShape(kind)], {}, read_hints(records.build_record_json)
     )
     fields = merge_objects([shape])
-    return ObjectShape(fields.fields, fields.required, name=f"record.{kind.__name__}")
+    return ObjectShape(fields.fields, fields.required_names, name=f"record.{kind.__name__}")
 
 
 def _read_fields_of_kind(reader: ShapeReader, record: TypedShape) -> ObjectShape:

@@ -29,14 +29,14 @@ class ConstantShape:
 
 @dataclass
 class ObjectShape:
-    """A JSON object with its fields. `required` are the names of the fields that are always present; `rest` is the
-    shape of all other fields, None if there are no other fields; `name` is the name under which the schema describes
-    the object once.
+    """A JSON object with its fields. `required_names` are the names of the fields that are always present;
+    `further_shape` is the shape of all other fields, None if there are no other fields; `name` is the name under
+    which the schema describes the object once.
     """
 
     fields: dict[str, "Shape"] = field(default_factory=dict)
-    required: set[str] = field(default_factory=set)
-    rest: "Shape | None" = None
+    required_names: set[str] = field(default_factory=set)
+    further_shape: "Shape | None" = None
     name: str = ""
 
 
@@ -95,14 +95,14 @@ def merge_objects(parts: Collection[Shape]) -> ObjectShape:
         ]
         for name in dict.fromkeys(name for given in objects for name in given.fields):
             having = [given.fields[name] for given in objects if name in given.fields]
-            is_always = all(name in given.required for given in objects)
+            is_always = all(name in given.required_names for given in objects)
             if not is_always and name in merged.fields:
                 having.append(merged.fields[name])
             merged.fields[name] = make_one_of(having)
             if is_always:
-                merged.required.add(name)
-        rests = [given.rest for given in objects if given.rest is not None]
-        merged.rest = make_one_of(rests) if rests else merged.rest
+                merged.required_names.add(name)
+        rests = [given.further_shape for given in objects if given.further_shape is not None]
+        merged.further_shape = make_one_of(rests) if rests else merged.further_shape
     return merged
 
 
@@ -120,7 +120,7 @@ def _convert_to_object_shape(shape: Shape) -> ObjectShape | None:
             hints = typing.get_type_hints(hint)
             return ObjectShape({name: TypedShape(kind) for name, kind in hints.items()}, set(hint.__required_keys__))
         case TypedShape(hint=hint) if _is_subclass_hint(hint, Mapping):
-            return ObjectShape(rest=TypedShape((*typing.get_args(hint), Any, Any)[1]))
+            return ObjectShape(further_shape=TypedShape((*typing.get_args(hint), Any, Any)[1]))
     raise TypeError(f"{shape} can't be spread into an object")
 
 
@@ -201,9 +201,11 @@ class SchemaWriter:
 
     def _write_object(self, shape: ObjectShape) -> Schema:
         written: Schema = {"type": "object", "properties": {k: self.write_schema(v) for k, v in shape.fields.items()}}
-        if shape.required:
-            written["required"] = [name for name in shape.fields if name in shape.required]
-        return written | {"additionalProperties": False if shape.rest is None else self.write_schema(shape.rest)}
+        if shape.required_names:
+            written["required"] = [name for name in shape.fields if name in shape.required_names]
+        return written | {
+            "additionalProperties": False if shape.further_shape is None else self.write_schema(shape.further_shape)
+        }
 
     def _write_named(self, shape: ObjectShape) -> Schema:
         """Return a reference to the definition of a named object. If another object has the same name already, a

@@ -288,7 +288,7 @@ def _poll_as_desk(
 
 def _read_counts(desk: Console) -> None:
     """Do the reads of `BackgroundRefresh.read_work_counts` for an operator."""
-    desk.recovery.count_queues()
+    desk.recovery.count_queued_records()
     desk.notices.count_open_notices()
     desk.alerts.count_changed_companies()
     desk.recovery.list_unfinished_operations()

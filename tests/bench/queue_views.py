@@ -77,7 +77,9 @@ def _measure_view_counts(console: Console, label: str) -> ReportRow:
         with console.database.read() as conn:
             return view_counts.count_records_of_choices(conn, _QUEUE, journal.list_lapsed_by_kind(conn), choices)
 
-    took = measure_alternately({"views": count_all, "queues": console.recovery.count_queues}, _ROUND_COUNT // 4)
+    took = measure_alternately(
+        {"views": count_all, "queues": console.recovery.count_queued_records}, _ROUND_COUNT // 4
+    )
     views, queues = compute_median(took["views"]), compute_median(took["queues"])
     comparison = f"counts of all queues {format_duration(queues)}"
     return ReportRow(

@@ -162,7 +162,7 @@ def _measure_deep_page(
 
 def _measure_queue_counts(engine_label: str, big_table: MeasuredTable) -> ReportRow:
     took = measure_alternately(
-        {"counts": big_table.console.recovery.count_queues, "page": big_table.read_middle_page}, 200
+        {"counts": big_table.console.recovery.count_queued_records, "page": big_table.read_middle_page}, 200
     )
     counts, page = compute_median(took["counts"]), compute_median(took["page"])
     return ReportRow(

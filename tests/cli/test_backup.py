@@ -32,7 +32,7 @@ from console.settings.private_files import hold_exclusive_file_lock
 from console.settings.settings import Settings
 from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.database.engine import Database
-from console.store.documents.documents import LARGEST_BYTES, Documents
+from console.store.documents.documents import LARGEST_DOCUMENT_BYTES, Documents
 from console.store.migrations import upgrade as migrate
 from console.store.migrations.upgrade_lock import LOCK_TABLE
 from console.store.schema.core import SCHEMA_VERSION
@@ -547,7 +547,7 @@ def add_too_large_document(folder: Path) -> None:
     """Add a document whose name and length fit the manifest, but which is larger than any document that a desk
     stores.
     """
-    content = b"%PDF-" + bytes(LARGEST_BYTES)
+    content = b"%PDF-" + bytes(LARGEST_DOCUMENT_BYTES)
     digest = hashlib.sha256(content).hexdigest()
     make_listed_file_adder(f"documents/{digest[:2]}/{digest}.pdf", content)(folder)
 

@@ -345,7 +345,7 @@ def test_an_answer_is_replayed_once_however_often_the_timeline_names_it(tmp_path
     assert len({id(call.all_records) for call in calls}) == 1
 
 
-@pytest.mark.parametrize(("limit_name", "limit"), [("_MAX_EVENTS", 50), ("LARGEST_BYTES", 100)])
+@pytest.mark.parametrize(("limit_name", "limit"), [("_MAX_EVENTS", 50), ("LARGEST_DOCUMENT_BYTES", 100)])
 def test_a_pack_beyond_a_limit_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit_name: str, limit: int
 ) -> None:

@@ -55,7 +55,7 @@ def fail_at_statement(
     where = f"{action}, {fault} at {nth}{', lasting' * lasting}"
     target = stage.prepare_target(action)
     with stage.open_desk(action) as console:
-        console.recovery.count_queues()  # opens the desk, so that only the action itself has a fault
+        console.recovery.count_queued_records()  # opens the desk, so that only the action itself has a fault
         with break_statements(console, nth, fault, is_lasting=lasting) as countdown:
             code = stage.execute_action(console, target)
             fired = countdown.fired

@@ -114,7 +114,7 @@ def fail_at_command(
         console = around.enter_context(
             stage.open_desk(action, proxy.make_url(stage.place.url(stage.get_person(action))))
         )
-        console.recovery.count_queues()
+        console.recovery.count_queued_records()
         if harm is None and fault == "killed":
             harm = partial(_kill_session, node)
         word = "COMMIT" if fault == "commit_lost" else ""

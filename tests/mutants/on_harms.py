@@ -175,7 +175,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         " DEALLOCATE PREPARE lock_it;",
         f"{_USED_UP_SERVERS_TESTS}::test_a_used_up_server_still_locks_an_account"),
     _make_mutant("one person fills the memory", _LOCK_HOLDERS_FILE,
-        'holds_memory_sql=f"m.used >= {MAX_MEMORY_BYTES} AND', 'holds_memory_sql=f"FALSE AND',
+        'holds_memory_sql=f"m.used >= {MAX_ACCOUNT_MEMORY_BYTES} AND', 'holds_memory_sql=f"FALSE AND',
         f"{_USED_UP_SERVERS_TESTS}::test_sessions_that_fill_the_memory_are_ended"),
     _make_mutant("who locks an own request stops the worker", _QUEUE_FILE,
         "        with avoid_lock_waits(conn):\n            yield\n", "        yield\n",

@@ -70,7 +70,7 @@ def request_for_all_payments(
     """
     endings: Counter[str] = Counter()
     with open_console(Settings.load(environment)) as console:
-        console.recovery.count_queues()
+        console.recovery.count_queued_records()
         for payment in ids:
             barrier.wait(CHILD_WAIT_SECONDS)
             endings[_reserve_share(console, payment) if reserves_only else _request_share(console, payment)] += 1

@@ -259,7 +259,7 @@ def test_the_schema_account_may_only_change_the_schema(team_desks: TeamDesks, al
         lambda: owner.credit_checks.read_credit_check(bought.id),
         lambda: owner.recovery.read_record("operation", bought.operation_id or ""),
         lambda: owner.recovery.read_queue("pending"),
-        lambda: owner.recovery.count_queues(),
+        lambda: owner.recovery.count_queued_records(),
         lambda: owner.recovery.run_all_tasks(),
         lambda: buy_check(owner, "2"),
         lambda: owner.credit_checks.refetch(bought.id),

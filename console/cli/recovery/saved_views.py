@@ -34,7 +34,7 @@ _VIEW_CONTENT_FIELDS = ("queue", "filter", "words", "sort", "columns", "by_cause
 
 def list_saved_views_with_counts(console: "Console", _: Namespace, __: AnswerWriter) -> tuple[ViewCount, ...]:
     """Return all saved views that the acting person may see, each with the number of its records."""
-    return console.saved_views.count_views()
+    return console.saved_views.count_records_of_views()
 
 
 def _save_view(console: "Console", args: Namespace, _: AnswerWriter) -> SavedView:

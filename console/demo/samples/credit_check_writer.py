@@ -279,7 +279,7 @@ def _write_audit_trail(context: ServiceContext, tx: Transaction, trail: Sequence
         chain,
         None,
         context.spool.desk_id,
-        context.host,
+        context.host_name,
         0,
         "samples",
         convert_to_aware_utc(convert_to_naive_utc(began_at)),

@@ -97,4 +97,4 @@ class SignInService:
         self, tx: Transaction, action: AuditAction, facts: dict[str, object], **outcome: str
     ) -> None:
         detail = {**facts, "place": self._sign_in.database_address}
-        self._context.record_audit(tx, action, self._context.session, detail, kind=SESSION_KIND, **outcome)
+        self._context.record_audit(tx, action, self._context.session_id, detail, kind=SESSION_KIND, **outcome)

@@ -88,7 +88,7 @@ class ClockDriftAlerts:
         if (time_after - time_before).total_seconds() > LONGEST_MEASUREMENT_SECONDS:
             return {}
         seconds = (time_before + (time_after - time_before) / 2 - server_time).total_seconds()
-        return {self._context.spool.desk_id: (self._context.host, seconds)}
+        return {self._context.spool.desk_id: (self._context.host_name, seconds)}
 
     def _write_alerts(self, tx: Transaction, drift_by_desk: Mapping[str, str], ended_alert_ids: list[int]) -> None:
         """Raise an alert about the clock of each desk in `drift_by_desk`, which has the alert's text by the desk's

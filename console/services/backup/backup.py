@@ -37,7 +37,7 @@ from console.store.backup.archive import ArchiveWriter, BackupManifest
 from console.store.database.engine import Database, Transaction
 from console.store.database.server import reads_views
 from console.store.documents.documents import (
-    LARGEST_BYTES,
+    LARGEST_DOCUMENT_BYTES,
     Documents,
     is_document_path,
     is_path_of_sha256,
@@ -195,7 +195,7 @@ def _require_restorable_backup(folder: Path, manifest: BackupManifest) -> None:
     for path in manifest.documents:
         archive_name = f"{archive.DOCUMENTS_FOLDER_NAME}/{path}"
         file = manifest.files[archive_name]
-        if not is_path_of_sha256(path, file.sha256) or file.bytes > LARGEST_BYTES:
+        if not is_path_of_sha256(path, file.sha256) or file.bytes > LARGEST_DOCUMENT_BYTES:
             raise archive.make_bad_backup_error(BackupProblem.FILE_ALTERED, archive_name)
 
 

@@ -21,7 +21,7 @@ from console.providers.http.failure_classes import BROKEN_ANSWER_REASONS
 from console.providers.http.response_classes import UNREADABLE_REASON
 from console.services.evidence.pack import LARGEST_PACK_BYTES
 from console.services.evidence.pack_verification import UNREADABLE_FILE_ERRORS, iterate_json_objects
-from console.store.documents.storage_protocol import LARGEST_BYTES
+from console.store.documents.storage_protocol import LARGEST_DOCUMENT_BYTES
 
 MALFORMED_PACK_ERRORS = (*UNREADABLE_FILE_ERRORS, KeyError, TypeError, AttributeError, IndexError)
 """Exceptions that are raised while a pack with a valid manifest is read, if the rest of its content doesn't have the
@@ -45,7 +45,7 @@ _LONGEST_OPERATION_ID_CHARACTERS = 64
 """Largest accepted number of characters of an operation's id in a timeline."""
 _LONGEST_ANSWER_VALUE_CHARACTERS = 2 * _LONGEST_STORED_ANSWER_CHARACTERS
 _ANSWER_KEYS = ("id", "at", "source", "summary", "kind", "of", "body", "sha256")
-_REASONS_NOT_FROM_BODY = BROKEN_ANSWER_REASONS | {INTERRUPT_REASON, OLD_ANSWER_REASON, "earlier_id"}
+_REASONS_DECIDED_WITHOUT_BODY = BROKEN_ANSWER_REASONS | {INTERRUPT_REASON, OLD_ANSWER_REASON, "earlier_id"}
 """Reasons of outcomes that the stored body of an answer doesn't decide: the answer broke off, was too large or came
 from a cache (the program doesn't store the headers), or the stored record also decided about the outcome.
 """
@@ -221,7 +221,7 @@ def _is_decided_by_body(provider: str, call: str, decision: tuple[str, str, int 
     """True if the stored body of an answer decided its outcome, so that a replay of the body must have the same
     outcome. `decision` is the recorded outcome with its reason and the HTTP status."""
     outcome, reason, status = decision
-    if reason in _REASONS_NOT_FROM_BODY:
+    if reason in _REASONS_DECIDED_WITHOUT_BODY:
         return False
     if provider == CREDIT_CHECK_PROVIDER and reason == _OTHER_NUMBER_REASON and call in _CREDIT_CHECK_READ_CALL_NAMES:
         return False  # the adapter doesn't know the number of the record
@@ -275,7 +275,7 @@ def _parse_stored_answer(
         pdf_info = pdf_infos.get(int(pdf_note_match[1]))
         if pdf_info is None:
             return headers, None, None
-        if pdf_info.file_size > LARGEST_BYTES:
+        if pdf_info.file_size > LARGEST_DOCUMENT_BYTES:
             raise ValueError("too large")
         pdf = RecordedPdf(pack_path, pdf_info.filename, pdf_note_match[0])
     return headers, text.encode(), pdf

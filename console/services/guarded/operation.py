@@ -166,7 +166,7 @@ reasons is never reported as a failure of the provider.
 """
 
 
-_REASONS_WITHOUT_TOKEN_ANSWER = BROKEN_ANSWER_REASONS | {
+_REASONS_OF_FAILED_TOKEN_RENEWAL = BROKEN_ANSWER_REASONS | {
     "address_not_allowed",
     "bad_certificate",
     "connect_timeout",
@@ -196,7 +196,7 @@ def find_auth_error_code(reason: str) -> ErrorCode:
     """Return the error code for an outcome of the class AUTH with this reason: provider_auth, or provider_unreachable
     if the provider only refused an outdated access token, and gave no usable answer to the request for a newer
     one."""
-    is_token_missing = reason in _REASONS_WITHOUT_TOKEN_ANSWER or reason.startswith(("http_3", "http_5"))
+    is_token_missing = reason in _REASONS_OF_FAILED_TOKEN_RENEWAL or reason.startswith(("http_3", "http_5"))
     return ErrorCode.PROVIDER_UNREACHABLE if is_token_missing else ErrorCode.PROVIDER_AUTH
 
 

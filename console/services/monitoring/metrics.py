@@ -150,7 +150,7 @@ class MetricFigureReader:
             if self._trail_position is None:
                 self._trail_position = recent_activity.find_newest_audit_id(conn)
             foreign_activity = recent_activity.read_figures_of_other_processes(
-                conn, self._trail_position, self._context.session, DUPLICATE_ERROR_CODES
+                conn, self._trail_position, self._context.session_id, DUPLICATE_ERROR_CODES
             )
             self._trail_position = foreign_activity.last_row_id
             self._counters_of_others.add_counts_of_other_processes(

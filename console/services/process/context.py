@@ -191,9 +191,9 @@ class ServiceContext:
     process, by name; `accepted_merchants` has the digest of the stored merchant for each provider that this process
     may call (`services/process/merchants.py`). `scale` divides every duration for which the process waits (1 except
     in tests and demos). `failpoints` are the points at which a test stops this process. `fitness_checked_until` is
-    the monotonic time (seconds) until which the check of the database's settings need not be repeated. `session` is
-    the id of this process in the audit trail; `host` is the name of the machine, at most 64 characters; `program` is
-    the program's name that the database server shows for its connections.
+    the monotonic time (seconds) until which the check of the database's settings need not be repeated. `session_id`
+    is the id of this process in the audit trail; `host_name` is the name of the machine, at most 64 characters;
+    `program_name` is the program's name that the database server shows for its connections.
     """
 
     settings: Settings
@@ -211,9 +211,9 @@ class ServiceContext:
     stored_facts: Mapping[str, str] = field(default_factory=dict)
     accepted_merchants: dict[str, str] = field(default_factory=dict)
     fitness_checked_until: float = float("-inf")
-    session: str = field(default_factory=lambda: str(uuid.uuid4()))
-    host: str = field(default_factory=lambda: socket.gethostname()[:64])
-    program: str = "terminal"
+    session_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    host_name: str = field(default_factory=lambda: socket.gethostname()[:64])
+    program_name: str = "terminal"
     process_counters: ProcessCounters = field(default_factory=ProcessCounters)
     _chain_lock: AuditChainLock = field(default_factory=AuditChainLock, repr=False)
     make_publisher_queries: "Callable[[ServiceContext], PublisherAnswerSource] | None" = field(
@@ -333,10 +333,17 @@ class ServiceContext:
 
         def begin_session(conn: Connection) -> None:
             account = self.database.account_name or self.settings.operator
-            session_columns = (self.session, account, self.spool.desk_id, self.host, os.getpid(), self.program)
+            session_columns = (
+                self.session_id,
+                account,
+                self.spool.desk_id,
+                self.host_name,
+                os.getpid(),
+                self.program_name,
+            )
             people.begin_session(conn, *session_columns, self.now())
 
-        return AuditTrail(self.session, self.spool.desk_id, self.clock, store_anchors, begin_session)
+        return AuditTrail(self.session_id, self.spool.desk_id, self.clock, store_anchors, begin_session)
 
     @cached_property
     def cipher(self) -> Cipher:
@@ -394,7 +401,9 @@ class ServiceContext:
         begins operations."""
         from console.store.operations.leases import HoldingProcess  # imported here: no reading command takes a lease
 
-        return HoldingProcess(self.operator or WORKER, self.spool.desk_id, self.host, os.getpid(), self.session)
+        return HoldingProcess(
+            self.operator or WORKER, self.spool.desk_id, self.host_name, os.getpid(), self.session_id
+        )
 
     @cached_property
     def acts_through_worker(self) -> bool:

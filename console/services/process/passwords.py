@@ -89,5 +89,5 @@ def _audit_wrong_password(context: ServiceContext) -> None:
     audit_action, outcome = AuditAction.SESSION_CONFIRMED, {"result": "refused", "reason": "password"}
     with log_and_suppress("audit of a wrong password"):
         context.write(
-            lambda tx: context.record_audit(tx, audit_action, context.session, place, kind=SESSION_KIND, **outcome)
+            lambda tx: context.record_audit(tx, audit_action, context.session_id, place, kind=SESSION_KIND, **outcome)
         )

@@ -97,7 +97,7 @@ class DecisionChoiceReader:
         payment = _find_payment(conn, record)
         order = record if isinstance(record, Order) else _find_order(conn, payment)
         probed_payment = _find_probed_payment(conn, record, payment)
-        now, query_possibility = self._context.now(), self._find_question_possibility_of_payment(probed_payment)
+        now, query_possibility = self._context.now(), self._find_query_possibility_of_payment(probed_payment)
         running_operation = journal.find_running_money_operation(conn, kind, record_id) or (
             journal.find_running_money_operation(conn, payments.PAYMENT_KIND, probed_payment.id)
             if probed_payment is not None
@@ -152,14 +152,14 @@ class DecisionChoiceReader:
             is_call_running=running_operation is not None,
             is_leased=lease_holder is not None,
             **_make_holder_facts(running_operation, lease_holder),
-            query_possibility=self._find_question_possibility_of_purchase(),
+            query_possibility=self._find_query_possibility_of_purchase(),
             open_proposal=self._find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
             take=take,
             is_claimed_by_other=live_check is not None and live_check.id != record.id,
             read_only_switch=find_read_only_switch(conn, CREDIT_CHECK_PROVIDER),
         )
 
-    def _find_question_possibility_of_purchase(self) -> ProviderQueryPossibility:
+    def _find_query_possibility_of_purchase(self) -> ProviderQueryPossibility:
         """Return the possibility of asking AlarmBox from this desk about a purchase with an unknown outcome: YES,
         NO_CALL (AlarmBox has no call for it), or NOT_SET_UP (this desk has no usable settings for AlarmBox)."""
         try:
@@ -168,7 +168,7 @@ class DecisionChoiceReader:
             return ProviderQueryPossibility.NOT_SET_UP
         return ProviderQueryPossibility.YES if finds_purchases else ProviderQueryPossibility.NO_CALL
 
-    def _find_question_possibility_of_payment(self, payment: Payment | None) -> ProviderQueryPossibility:
+    def _find_query_possibility_of_payment(self, payment: Payment | None) -> ProviderQueryPossibility:
         """Return the possibility of asking the provider from this desk about the payment: YES, NO_CALL (the provider
         has no call for it, or `payment` is None), or NOT_SET_UP (this desk has no usable settings for the
         provider)."""

@@ -76,7 +76,7 @@ class SavedViewService:
         understand. The condition `owner:me` in the filter selects the takes of the acting person."""
         return parse_view(content, self._context.operator)
 
-    def count_views(self) -> tuple[ViewCount, ...]:
+    def count_records_of_views(self) -> tuple[ViewCount, ...]:
         """Return the views that the acting person sees, each with the number of its records (at most
         MAX_COUNTED_RECORDS). A view has no number if its queue is unknown or if its filter contains search words.
         Only one SQL statement runs for each queue that has a view. Raises not_allowed if the acting person may not
@@ -91,11 +91,11 @@ class SavedViewService:
             counts: dict[int, ViewCount] = {}
             lapsed_ids = journal.list_lapsed_by_kind(conn) if views else {}
             for queue, of_queue in views_by_queue.items():
-                for count in self._count_views_of_queue(conn, queue, of_queue, lapsed_ids, person):
+                for count in self._count_records_of_views_of_queue(conn, queue, of_queue, lapsed_ids, person):
                     counts[count.view.id] = count
         return tuple(counts[view.id] for view in views)
 
-    def _count_views_of_queue(
+    def _count_records_of_views_of_queue(
         self,
         conn: Connection,
         queue: str,

@@ -35,7 +35,7 @@ MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE = 15
 """Largest age (seconds) of a transaction that blocks another one, for an operator or approver whose own desk writes
 to the tables. Normally the program on the desk ends such a transaction sooner.
 """
-MAX_WAIT_SECONDS = 2
+MAX_WAIT_FOR_PEOPLE_SECONDS = 2
 """Longest time (seconds) for which one transaction waits for people's transactions. Each of them may be short:
 several sessions can hold the same lock one after another without a pause, and many sessions can hold the lock of one
 gap before a row.
@@ -45,7 +45,7 @@ MAX_BLOCKING_POINTS = 20
 REPEATED_BLOCKING_PERIOD_SECONDS and blocks others once more, it is locked.
 """
 REPEATED_BLOCKING_PERIOD_SECONDS = 600.0
-MAX_MEMORY_BYTES = 256 * 1024 * 1024
+MAX_ACCOUNT_MEMORY_BYTES = 256 * 1024 * 1024
 """Largest memory (bytes) of all sessions of a person on one node; if they have more, the largest sessions are ended.
 MariaDB only: no server limits the memory of user variables, and MySQL shows it only to accounts with further rights.
 A session of a desk uses a few MiB.
@@ -71,9 +71,9 @@ SHA-2 digest, because MySQL 9 has no function MD5.
 BLOCKS_REASON = "blocks"
 BLOCKS_UNCLEAR_REASON = "blocks_unclear"
 MEMORY_REASON = "memory"
-FILLED_REASON = "filled"
-NO_ROOM_REASON = "no_room"
-POINTS_BY_REASON = {BLOCKS_REASON: 4, MEMORY_REASON: 4, BLOCKS_UNCLEAR_REASON: 1, FILLED_REASON: 1}
+FILLED_TEMPORARY_SPACE_REASON = "filled"
+TEMPORARY_SPACE_STILL_FULL_REASON = "no_room"
+POINTS_BY_REASON = {BLOCKS_REASON: 4, MEMORY_REASON: 4, BLOCKS_UNCLEAR_REASON: 1, FILLED_TEMPORARY_SPACE_REASON: 1}
 """Points of an account for one ended session that blocked others or used up the server, by the reason of its end."""
 SUSPENDED_REASON = "suspended"
 PREPARED_TRANSACTION_REASON = "prepared"
@@ -83,7 +83,7 @@ _TEXT_TYPE = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 """Type of the procedure's variables of texts. Without it they would have the database's collation, which the server
 can't always compare with the texts of a session.
 """
-_NO_ROOM_ERRORS = "3, 1021, 1030, 1114"
+_NO_TEMPORARY_SPACE_ERRORS = "3, 1021, 1030, 1114"
 """Numbers of MariaDB's errors that mean that there is no room for a temporary table, as an SQL list."""
 
 
@@ -104,7 +104,7 @@ class _ProcedureSqlParts:
     - `runs_too_long_sql`: true if the statement of `p` has taken MAX_SESSION_SECONDS
     - `memory_sum_sql`: the memory (bytes) of all sessions `p` of a query; 0 if the server doesn't show it
     - `memory_join_sql`: join of `m`; `holds_memory_sql`: true if the sessions of the account hold more than
-      MAX_MEMORY_BYTES and `p` holds much of this memory
+      MAX_ACCOUNT_MEMORY_BYTES and `p` holds much of this memory
     """
 
     lock_waits_query: str
@@ -138,7 +138,7 @@ _MARIADB_SQL = _ProcedureSqlParts(
     memory_sum_sql="SUM(p.memory_used)",
     memory_join_sql="JOIN (SELECT user, SUM(memory_used) AS used, MAX(memory_used) AS largest"
     " FROM information_schema.processlist WHERE command <> 'Killed' GROUP BY user) m ON m.user = p.user",
-    holds_memory_sql=f"m.used >= {MAX_MEMORY_BYTES} AND p.memory_used >= m.largest / 2",
+    holds_memory_sql=f"m.used >= {MAX_ACCOUNT_MEMORY_BYTES} AND p.memory_used >= m.largest / 2",
 )
 _MYSQL_SQL = _ProcedureSqlParts(
     lock_waits_query=f"SELECT {_WAIT_COLUMNS} FROM performance_schema.data_lock_waits i"  # noqa: S608  # constants
@@ -192,8 +192,8 @@ class EndedSession:
     - blocks_queued: the session blocked others, but waited itself for a lock of another account
     - suspended: the account blocked others again and again; the account was locked, and all its sessions on this node
       were ended
-    - memory: the sessions of the account held more than MAX_MEMORY_BYTES, and the ended session held much of this
-      memory
+    - memory: the sessions of the account held more than MAX_ACCOUNT_MEMORY_BYTES, and the ended session held much of
+      this memory
     - filled: there was no room for temporary tables, and there was room again after all sessions of this account had
       ended
     - no_room: there was no room for temporary tables, and there still was no room after all sessions of this account
@@ -238,7 +238,7 @@ def _make_procedure_body(conn: Connection) -> str:
   DECLARE account, reason VARCHAR(128) {_TEXT_TYPE};
   DECLARE now_here DATETIME DEFAULT CONVERT_TZ(SYSDATE(), @@SESSION.time_zone, 'SYSTEM');
   DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
-  {_make_no_room_handler(sql) if is_mariadb(conn) else ""}
+  {_make_no_temporary_space_handler(sql) if is_mariadb(conn) else ""}
   {_make_watcher_statements()}
   {_make_sign_count_statements(sql)}
   IF sign_count = 0 THEN
@@ -290,7 +290,7 @@ def _make_sign_count_statements(sql: _ProcedureSqlParts) -> str:
     """Return the SQL statements of the procedure that set `sign_count`. It is 0 if none of the later queries can find
     a row: no transaction waits for a lock or is as old as MAX_SESSION_SECONDS, and no person's session waits for a
     metadata lock or runs a statement that has taken MAX_SESSION_SECONDS, and all people's sessions together hold less
-    than MAX_MEMORY_BYTES. The statements cost the server much less than the later queries.
+    than MAX_ACCOUNT_MEMORY_BYTES. The statements cost the server much less than the later queries.
 
     Each condition has its own SELECT … INTO of one table. In an IF, InnoDB would lock the rows of `operators`, and
     the call would wait for a session that has locked them.
@@ -302,7 +302,7 @@ def _make_sign_count_statements(sql: _ProcedureSqlParts) -> str:
   END IF;
   IF sign_count = 0 THEN
     SELECT COUNT(IF(p.state LIKE '%metadata lock' OR p.command <> 'Sleep' AND {sql.runs_too_long_sql}, 1, NULL))
-      + COALESCE({sql.memory_sum_sql} >= {MAX_MEMORY_BYTES}, 0) INTO sign_count
+      + COALESCE({sql.memory_sum_sql} >= {MAX_ACCOUNT_MEMORY_BYTES}, 0) INTO sign_count
       FROM information_schema.processlist p
       JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
       WHERE NOT FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', ''));
@@ -339,7 +339,7 @@ def _make_repeated_blocker_statements(lock_account_sql: str) -> str:
     END IF;"""  # noqa: S608  # constants of this program
 
 
-def _make_no_room_handler(sql: _ProcedureSqlParts) -> str:
+def _make_no_temporary_space_handler(sql: _ProcedureSqlParts) -> str:
     """Return SQL of the error handler that the procedure END_LOCK_HOLDER_PROCEDURE runs if the server has no room for
     temporary tables. The procedure stores its list of sessions in such a table. So without the handler, a person who
     has filled the folder `tmpdir` of the server would prevent the procedure from ending any session.
@@ -356,7 +356,7 @@ def _make_no_room_handler(sql: _ProcedureSqlParts) -> str:
     """
     is_next = f"NOT FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', '')) AND o.name > COALESCE(@console_ended_last, '')"
     end_sessions = "EXECUTE IMMEDIATE CONCAT('KILL CONNECTION USER ', QUOTE(account));"
-    return f"""DECLARE EXIT HANDLER FOR {_NO_ROOM_ERRORS} BEGIN
+    return f"""DECLARE EXIT HANDLER FOR {_NO_TEMPORARY_SPACE_ERRORS} BEGIN
     DECLARE ended_count, look_count INT DEFAULT 0;
     DECLARE has_room, is_round_complete BOOL DEFAULT FALSE;
     DECLARE first_account VARCHAR(128) {_TEXT_TYPE};
@@ -375,16 +375,16 @@ def _make_no_room_handler(sql: _ProcedureSqlParts) -> str:
       DO SLEEP(0.1);
       SET look_count = look_count + 1, has_room = TRUE;
       BEGIN
-        DECLARE CONTINUE HANDLER FOR {_NO_ROOM_ERRORS} SET has_room = FALSE;
+        DECLARE CONTINUE HANDLER FOR {_NO_TEMPORARY_SPACE_ERRORS} SET has_room = FALSE;
         SELECT COUNT(*) INTO other_id FROM information_schema.processlist;
       END;
     END WHILE;
-    SET reason = '{NO_ROOM_REASON}';
+    SET reason = '{TEMPORARY_SPACE_STILL_FULL_REASON}';
     IF has_room THEN
-      SET reason = '{FILLED_REASON}', @console_ended_last = first_account;
+      SET reason = '{FILLED_TEMPORARY_SPACE_REASON}', @console_ended_last = first_account;
       IF FIND_IN_SET(account, @console_repeaters) THEN
         BEGIN
-          DECLARE EXIT HANDLER FOR SQLEXCEPTION SET reason = '{FILLED_REASON}';
+          DECLARE EXIT HANDLER FOR SQLEXCEPTION SET reason = '{FILLED_TEMPORARY_SPACE_REASON}';
           {sql.lock_account_sql}
           SET reason = '{SUSPENDED_REASON}';
         END;
@@ -402,15 +402,15 @@ def _make_blocking_session_query(sql: _ProcedureSqlParts) -> str:
 
     On MariaDB a wait (`since`) counts from the beginning of the statement that waits, not from `trx_wait_started`.
     The server sets that time anew whenever one of several sessions that hold the same lock ends. With that time,
-    sessions that follow each other, each younger than MAX_WAIT_SECONDS, would block others for ever, because no
-    wait would reach the limit. The statement may have waited for earlier sessions nearly all this time. So a
-    session whose transaction is younger than a second blocks others perhaps by chance, and the reason of its end
-    is `blocks_unclear`.
+    sessions that follow each other, each younger than MAX_WAIT_FOR_PEOPLE_SECONDS, would block others for ever,
+    because no wait would reach the limit. The statement may have waited for earlier sessions nearly all this time. So
+    a session whose transaction is younger than a second blocks others perhaps by chance, and the reason of its end is
+    `blocks_unclear`.
     """
     has_role_template = "FIND_IN_SET('{}', REPLACE(o.roles, ' ', ''))"
     may_act_sql = f"({has_role_template.format(OPERATOR)} OR {has_role_template.format(APPROVER)}) AND NOT o.asks"
     wait_limit_sql = f"IF({may_act_sql}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_BLOCKING_SECONDS})"
-    wait_seconds_sql = f"IF({may_act_sql}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_WAIT_SECONDS})"
+    wait_seconds_sql = f"IF({may_act_sql}, {MAX_BLOCKING_SECONDS_OF_ACTING_PEOPLE}, {MAX_WAIT_FOR_PEOPLE_SECONDS})"
     is_waiting_sql = "COALESCE(t.trx_state, '') = 'LOCK WAIT'"
     waits_for_others_sql = (
         f"{is_waiting_sql} AND NOT EXISTS (SELECT 1 FROM ({sql.lock_waits_query}) q"  # noqa: S608  # constants

@@ -56,9 +56,9 @@ this limit one account could stop the calls of all desks.
 LARGEST_CLOCK_LAG_MICROSECONDS = 2_000_000
 """Largest accepted difference (microseconds) between the time of an audit row and the server's clock."""
 
-_dialect = mysql.dialect()
-_NOW_SQL = str(lease_now().compile(dialect=_dialect))
-_CLOCK_ID_SQL = str(lease_clock_id().compile(dialect=_dialect))
+_mysql_dialect = mysql.dialect()
+_NOW_SQL = str(lease_now().compile(dialect=_mysql_dialect))
+_CLOCK_ID_SQL = str(lease_clock_id().compile(dialect=_mysql_dialect))
 
 
 IS_SHORT_LEASE_SQL = f"NEW.lease_expires <= {_NOW_SQL} + {LONGEST_LEASE_MS}"

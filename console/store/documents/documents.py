@@ -20,10 +20,10 @@ from console.domain.error_reasons import DocumentNotFoundReason, UnusableAnswerR
 from console.domain.errors import ConsoleError, ErrorCode
 from console.store.database.engine import Database
 from console.store.documents.folder import DocumentFolder
-from console.store.documents.storage_protocol import LARGEST_BYTES, DocumentStorage, is_path_of_content
+from console.store.documents.storage_protocol import LARGEST_DOCUMENT_BYTES, DocumentStorage, is_path_of_content
 from console.store.records import evidence
 
-__all__ = ["LARGEST_BYTES", "Documents", "StoredDocument", "open_documents"]
+__all__ = ["LARGEST_DOCUMENT_BYTES", "Documents", "StoredDocument", "open_documents"]
 
 _PATH_PATTERN = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}\.(?:pdf|csv|reg)")
 
@@ -75,8 +75,9 @@ class Documents:
     def store(self, content: bytes, kind: Literal["pdf", "csv", "reg"] = "pdf") -> StoredDocument:
         """Store the content and return its path, SHA-256 and length. The content is on the disk when this returns.
         Storing the same content again changes nothing. `kind` becomes the ending of the path; the kind `reg` is for a
-        part of a corporation registry. Raises ConsoleError `provider_answer_unusable` for more than LARGEST_BYTES."""
-        if len(content) > LARGEST_BYTES:
+        part of a corporation registry. Raises ConsoleError `provider_answer_unusable` for more than
+        LARGEST_DOCUMENT_BYTES."""
+        if len(content) > LARGEST_DOCUMENT_BYTES:
             raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"reason": UnusableAnswerReason.TOO_LARGE})
         digest = sha256(content).hexdigest()
         stored_document = StoredDocument(f"{digest[:2]}/{digest}.{kind}", digest, len(content))

@@ -22,7 +22,11 @@ from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
 from console.settings.disk_sync import sync_descriptor, sync_folder
 from console.settings.private_files import is_link, is_on_read_only_file_system
-from console.store.documents.storage_protocol import LARGEST_BYTES, is_path_of_content, make_unreachable_error
+from console.store.documents.storage_protocol import (
+    LARGEST_DOCUMENT_BYTES,
+    is_path_of_content,
+    make_unreachable_error,
+)
 
 if TYPE_CHECKING:
     from console.domain.errors.details import StorageFullDetail
@@ -288,12 +292,12 @@ def _give_final_name(draft: Path, final_path: Path) -> None:
 
 
 def _read_content(path: Path) -> bytes:
-    """Return the content of a regular file of at most LARGEST_BYTES. Raises OSError for a link, for another kind
-    of file, and for a larger file."""
+    """Return the content of a regular file of at most LARGEST_DOCUMENT_BYTES. Raises OSError for a link, for another
+    kind of file, and for a larger file."""
     if is_link(path.parent):
         raise OSError("a link stands in place of the folder")
     status = path.lstat()
-    if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_BYTES:
+    if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_DOCUMENT_BYTES:
         raise OSError("not a stored document")
     with os.fdopen(os.open(path, os.O_RDONLY | _OPEN_WITHOUT_SYMLINKS_FLAGS), "rb") as file:
-        return file.read(LARGEST_BYTES + 1)
+        return file.read(LARGEST_DOCUMENT_BYTES + 1)

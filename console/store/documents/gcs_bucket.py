@@ -22,7 +22,11 @@ from console.domain.error_reasons import DocumentsUnreachableReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.network.addresses import is_this_machine
 from console.domain.setting_problems import SettingProblem
-from console.store.documents.storage_protocol import LARGEST_BYTES, is_path_of_content, make_unreachable_error
+from console.store.documents.storage_protocol import (
+    LARGEST_DOCUMENT_BYTES,
+    is_path_of_content,
+    make_unreachable_error,
+)
 
 if TYPE_CHECKING:
     from gcsfs.core import GCSFileSystem
@@ -79,7 +83,7 @@ class DocumentBucket:
         """
         metadata = self._read_metadata(path)
         size = int(metadata["size"])
-        if size > LARGEST_BYTES or metadata.get("contentEncoding"):
+        if size > LARGEST_DOCUMENT_BYTES or metadata.get("contentEncoding"):
             raise OSError("not a stored document")  # a compressed object could become any size while it is read
         return self._send_request(
             "GET",

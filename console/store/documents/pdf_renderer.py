@@ -3,7 +3,7 @@
 A method of `PdfDocument` that can't answer raises ConsoleError `provider_answer_unusable`. Its detail.reason is:
 
 - not_pdf: the first bytes aren't those of a PDF
-- too_large: the file has more than LARGEST_BYTES
+- too_large: the file has more than LARGEST_PDF_BYTES
 - encrypted: the PDF needs a password
 - unreadable: the file can't be read, or it is no valid PDF
 - too_many_pages: the PDF has more pages than the child process accepts
@@ -46,7 +46,7 @@ from console.domain.reason import ForeignText
 from console.resource_paths import resources_dir
 from console.store.documents import pdf_child_process
 
-LARGEST_BYTES = 32 * 1024 * 1024
+LARGEST_PDF_BYTES = 32 * 1024 * 1024
 REQUEST_TIMEOUT_SECONDS = 10
 """Default time limit (seconds) of one request to the child process that draws pages."""
 PDF_CHILD_OPTION = "--pdf-child"
@@ -230,10 +230,10 @@ class _RequestTimer:
 
 def _check_source(pdf_source: bytes | Path) -> None:
     """Check the length and the first bytes of the document, without parsing it. Raises ConsoleError
-    `provider_answer_unusable` with the reason too_large (more than LARGEST_BYTES), not_pdf (the first bytes aren't
-    those of a PDF) or unreadable (the file can't be opened)."""
+    `provider_answer_unusable` with the reason too_large (more than LARGEST_PDF_BYTES), not_pdf (the first bytes
+    aren't those of a PDF) or unreadable (the file can't be opened)."""
     with _open_source(pdf_source) as file:
-        if file.seek(0, os.SEEK_END) > LARGEST_BYTES:
+        if file.seek(0, os.SEEK_END) > LARGEST_PDF_BYTES:
             _raise_unusable(UnusableAnswerReason.TOO_LARGE)
         file.seek(0)
         if file.read(5) != b"%PDF-":

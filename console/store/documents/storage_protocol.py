@@ -7,7 +7,7 @@ from typing import Protocol
 from console.domain.error_reasons import DocumentsUnreachableReason
 from console.domain.errors import ConsoleError, ErrorCode
 
-LARGEST_BYTES = 32 * 1024 * 1024
+LARGEST_DOCUMENT_BYTES = 32 * 1024 * 1024
 """Largest accepted document (bytes)."""
 
 

@@ -34,7 +34,7 @@ from console.store.queues.record_columns import (
 )
 from console.store.schema.column_types import EPOCH_START, Instant
 
-Owners = Mapping[str, Mapping[int, str]]
+OwnersByKindAndId = Mapping[str, Mapping[int, str]]
 """For each kind, the person whose take of a record is running, by record id."""
 _ALL_RECORD_STATES = tuple(
     dict.fromkeys(str(state) for states in (CheckState, OrderState, PaymentState, RefundState) for state in states)
@@ -55,7 +55,7 @@ class QueueChoice:
     record_filter: RecordFilter = NO_FILTER
     sort_order: QueueSortOrder = DEFAULT_SORT_ORDER
     now: datetime | None = None
-    owners: Owners | None = None
+    owners: OwnersByKindAndId | None = None
 
     @property
     def is_default(self) -> bool:
@@ -175,7 +175,7 @@ def _make_amount_condition(shown_columns: ShownColumns, amount: AmountRange) -> 
 
 
 def _make_owner_condition(
-    kind: str, id_column: Expression, owner_condition: str, owners: Owners
+    kind: str, id_column: Expression, owner_condition: str, owners: OwnersByKindAndId
 ) -> ColumnElement[bool]:
     """Return the SQL condition that the record's owner fulfils `owner_condition`: a person's name, or NO_OWNER for
     records that nobody has taken. `owners` has the people of the running takes, by kind and record id."""
@@ -208,7 +208,7 @@ class _SortedTable:
     id_column: Expression
     since: Expression
     shown_columns: ShownColumns
-    owners: Owners
+    owners: OwnersByKindAndId
     is_descending: bool
 
 

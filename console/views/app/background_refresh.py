@@ -241,7 +241,7 @@ class BackgroundRefresh(QObject):
             refunds = services.refunds.read_inbox().refunds_to_decide if may_decide else ()
             proposals = services.recovery.list_proposals() if may_confirm else ()
             counts = (
-                *services.recovery.count_queues(),
+                *services.recovery.count_queued_records(),
                 services.notices.count_open_notices(),
                 services.alerts.count_changed_companies(),
             )
@@ -307,7 +307,7 @@ class BackgroundRefresh(QObject):
                 self._context.store_saved_views(views)
 
         self._context.run_read(
-            lambda services: services.saved_views.count_views(),
+            lambda services: services.saved_views.count_records_of_views(),
             store_views_in_context,
             self._end_failed_saved_views_reading,
             caller=self,

@@ -32,7 +32,7 @@ READING_ACTIONS: dict[str, ServiceAction] = {
     "show": lambda desk, _: desk.recovery.read_record("credit-check", 1),
     "pdf": lambda desk, _: desk.credit_checks.read_pdf(1),
     "queue": lambda desk, _: desk.recovery.read_queue("review"),
-    "counts": lambda desk, _: desk.recovery.count_queues(),
+    "counts": lambda desk, _: desk.recovery.count_queued_records(),
     "unfinished": lambda desk, _: desk.recovery.list_unfinished_operations(),
     "holders": lambda desk, _: desk.recovery.list_lease_holders(),
 }

@@ -35,7 +35,7 @@ def test_a_clock_drift_raises_one_alert_until_it_ends(scene: PaymentDesk) -> Non
     assert [run_drift_alert(scene, seconds) for seconds in (-5.0, -6.0)] == [1, 0]
     ((observed, is_open),) = scene.place.sql(_SELECT_DRIFT_ALERTS_SQL)
     assert is_open
-    assert str(observed).startswith(f"clock of {scene.context.host}: ")
+    assert str(observed).startswith(f"clock of {scene.context.host_name}: ")
     assert str(observed).endswith("behind")
     assert run_drift_alert(scene, 0.0) == 1
     assert [is_open for _, is_open in scene.place.sql(_SELECT_DRIFT_ALERTS_SQL)] == [0]

@@ -91,7 +91,7 @@ def test_every_desk_reports_a_deleted_last_row(
         let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
         assert [verify_trail(console) for console in (bought, worker, other)] == [None] * 3
-        gone = delete_last_row(place, bought._context.session)
+        gone = delete_last_row(place, bought._context.session_id)
         assert [verify_trail(console) for console in (bought, worker, other)] == [(gone, "missing")] * 3
 
 
@@ -103,7 +103,7 @@ def test_a_cut_chain_without_a_root_is_found_by_its_desk_alone(
     missing row.
     """
     with open_three_desks(place, alarmbox, hand_clock) as (bought, _, other):
-        gone = delete_last_row(place, bought._context.session)
+        gone = delete_last_row(place, bought._context.session_id)
         assert (verify_trail(bought), verify_trail(other)) == ((gone, "missing"), None)
 
 
@@ -117,8 +117,8 @@ def test_the_worker_finds_a_cut_chain_whose_root_was_deleted(
     with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
-        gone = delete_last_row(place, bought._context.session)
-        root = delete_last_row(place, worker._context.session)
+        gone = delete_last_row(place, bought._context.session_id)
+        root = delete_last_row(place, worker._context.session_id)
         assert (verify_trail(other), verify_trail(worker)) == (None, (root, "missing"))
         assert gone < root
 
@@ -133,7 +133,7 @@ def test_a_rewritten_chain_is_found_by_a_root(
     with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
-        ((row_id,),) = place.sql(_SELECT_NEWEST_ENTRY_SQL.format(bought._context.session))
+        ((row_id,),) = place.sql(_SELECT_NEWEST_ENTRY_SQL.format(bought._context.session_id))
         with other.database.read() as conn:
             assert audit_roots.find_first_root_fault(conn) is None
         place.drop_table_triggers("audit_log")
@@ -177,7 +177,7 @@ def test_rows_that_appear_late_are_covered_by_the_next_root(
                 since.last_id_of_newest_root,
             )
         assert 0 < since.last_id_of_previous_root < since.last_id_of_newest_root
-        assert bought._context.session in {head.chain for head in found}
+        assert bought._context.session_id in {head.chain for head in found}
 
 
 def test_all_chain_heads_are_stored_in_several_roots(
@@ -251,7 +251,7 @@ def test_a_root_written_by_a_person_covers_no_rows(
         worker.recovery.run_all_tasks()
         with other.database.read() as conn:
             assert audit_roots.read_covered_rows(conn).last_id_of_newest_root >= forged
-        gone = delete_last_row(place, bought._context.session)
+        gone = delete_last_row(place, bought._context.session_id)
         assert find_root_fault(other) == min((gone, "missing"), (forged, "forged"))
 
 
@@ -326,7 +326,7 @@ def test_the_database_refuses_a_root_without_all_its_chains(
         bought.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[1], "1"))
         forge_root(place, worker, "worker", make_false_root_detail(other, lambda head: [head]))
         assert find_root_fault(other) is None
-        chain = bought._context.session
+        chain = bought._context.session_id
         ((row_id, hashed),) = place.sql(f"SELECT id, hash FROM audit_log WHERE session = '{chain}' AND seq = 1")
         instead = {
             "nothing": [],
@@ -352,7 +352,7 @@ def test_a_false_root_hides_no_deleted_row(place: Place, alarmbox: InMemoryAlarm
     """
     with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         forged = forge_root(place, worker, "worker", make_false_root_detail(other, lambda _: []))
-        gone = delete_last_row(place, bought._context.session)
+        gone = delete_last_row(place, bought._context.session_id)
         assert verify_trail(other) == (forged, "forged")
         assert find_root_fault(bought) == (forged, "forged")
         assert verify_trail(bought) == (min(gone, forged), "missing")
@@ -368,7 +368,7 @@ def test_a_late_commit_is_no_forged_root(place: Place, alarmbox: InMemoryAlarmBo
     with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         other.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[1], "1"))
         place.drop_table_triggers("audit_log")
-        newest = _SELECT_NEWEST_ENTRY_SQL.format(bought._context.session)
+        newest = _SELECT_NEWEST_ENTRY_SQL.format(bought._context.session_id)
         place.sql(f"CREATE TABLE late AS SELECT * FROM audit_log WHERE id = ({newest})")
         place.sql("DELETE FROM audit_log WHERE id IN (SELECT id FROM late)")
         let_hour_pass(place, hand_clock)
@@ -379,7 +379,7 @@ def test_a_late_commit_is_no_forged_root(place: Place, alarmbox: InMemoryAlarmBo
         worker.recovery.run_all_tasks()
         assert place.sql(_COUNT_ROOTS_SQL)[0][0] == 2
         assert verify_trail(other) is None
-        gone = delete_last_row(place, bought._context.session)
+        gone = delete_last_row(place, bought._context.session_id)
         assert verify_trail(other) == (gone, "missing")
 
 
@@ -392,7 +392,7 @@ def test_rows_of_the_last_minute_wait_for_the_next_root(
     with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
         other.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[1], "1"))
-        ((newest,),) = place.sql(_SELECT_NEWEST_ENTRY_SQL.format(bought._context.session))
+        ((newest,),) = place.sql(_SELECT_NEWEST_ENTRY_SQL.format(bought._context.session_id))
         worker.recovery.run_all_tasks()
         with other.database.read() as conn:
             assert audit_roots.read_covered_rows(conn).last_id_of_newest_root == newest

@@ -69,7 +69,7 @@ def place_with_records(place: Place, clock: MovedClock) -> Place:
 def read_everything(place: Place, desk: Console, folder: Path) -> Iterator[tuple[str, object]]:
     """Yield everything that the screens read, as pairs: the name of the reading and its result."""
     yield from (("queue " + name, desk.recovery.read_queue(name, 500)) for name in QUEUE_NAMES)
-    yield "counts", desk.recovery.count_queues()
+    yield "counts", desk.recovery.count_queued_records()
     yield "unfinished", desk.recovery.list_unfinished_operations()
     yield "takes", desk.recovery.list_takes()
     yield "inbox", desk.refunds.read_inbox()

@@ -16,11 +16,11 @@ import pytest
 from console.store.access.grants import END_LOCK_HOLDER_PROCEDURE
 from console.store.access.lock_holders import (
     BLOCKS_REASON,
-    FILLED_REASON,
-    MAX_MEMORY_BYTES,
+    FILLED_TEMPORARY_SPACE_REASON,
+    MAX_ACCOUNT_MEMORY_BYTES,
     MEMORY_REASON,
-    NO_ROOM_REASON,
     SUSPENDED_REASON,
+    TEMPORARY_SPACE_STILL_FULL_REASON,
     EndedSession,
     end_next_blocking_session,
     set_repeated_blockers,
@@ -151,7 +151,7 @@ def test_sessions_that_fill_the_memory_are_ended(people: Team, whose: list[str])
         worker = stack.enter_context(closing(Database(people.urls["worker"])))
         for name in whose:
             cursor = stack.enter_context(stack.enter_context(closing(people.open_connection(name))).cursor())
-            for number in range(MAX_MEMORY_BYTES // _VARIABLE_BYTES // 2 + 1):
+            for number in range(MAX_ACCOUNT_MEMORY_BYTES // _VARIABLE_BYTES // 2 + 1):
                 cursor.execute(f"SET @kept_{number} = REPEAT('x', {_VARIABLE_BYTES})")
         if whose[0] == whose[1]:
             assert end_next_session(people, worker, ()) == EndedSession(people.names["op-a"], MEMORY_REASON)
@@ -237,9 +237,9 @@ def test_sessions_that_fill_the_temporary_folder_are_ended(small_folder: str) ->
     ):
         account, other = people.names["op-a"], people.names["lead-b"]
         expected = [
-            EndedSession(other, NO_ROOM_REASON),
-            EndedSession(account, FILLED_REASON),
-            EndedSession(account, FILLED_REASON),
+            EndedSession(other, TEMPORARY_SPACE_STILL_FULL_REASON),
+            EndedSession(account, FILLED_TEMPORARY_SPACE_REASON),
+            EndedSession(account, FILLED_TEMPORARY_SPACE_REASON),
             EndedSession(account, SUSPENDED_REASON),
         ]
         told: list[EndedSession] = []
@@ -252,7 +252,7 @@ def test_sessions_that_fill_the_temporary_folder_are_ended(small_folder: str) ->
             with closing(end_filling_sessions(people, small_folder)) as ends:
                 for end in ends:
                     told.append(end)
-                    if end == EndedSession(account, NO_ROOM_REASON):
+                    if end == EndedSession(account, TEMPORARY_SPACE_STILL_FULL_REASON):
                         return False
             return True
 

@@ -112,7 +112,7 @@ def test_queues_order_records_by_need_and_kind(console: Console, connection: Con
     refund = insert_requested_refund(connection, insert_paid_payment(connection, "P-3"), work=REVIEW_WORK)
     assert read_all_pages(console, "review", limit) == [("Refund", refund.id), ("Payment", looked_at.id)]
     assert read_all_pages(console, "refunds", limit) == [("Refund", refund.id)]
-    counted = {one.queue: one.count for one in console.recovery.count_queues()}
+    counted = {one.queue: one.count for one in console.recovery.count_queued_records()}
     contradicted = [("Refund", refund.id), ("Payment", looked_at.id)]
     assert read_all_pages(console, "disagree", limit) == contradicted
     counts = {"pending": 3, "unknown": 0, "error": 0, "incomplete": 0, "review": 2, "refunds": 1, "disagree": 2}

@@ -44,7 +44,7 @@ def test_each_mismatch_has_its_differing_side(scene: PaymentDesk) -> None:
     assert sides is not None
     assert [(side.name, side.minor) for side in sides.sides] == [("ours", 3300), ("provider", 3300), ("order", 4400)]
     assert sides.rule == "not_moved"
-    assert scene.console.recovery.count_queues()[-1].count == len(rows)
+    assert scene.console.recovery.count_queued_records()[-1].count == len(rows)
 
 
 def test_a_record_without_an_answer_is_no_mismatch(scene: PaymentDesk) -> None:

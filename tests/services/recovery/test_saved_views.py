@@ -159,7 +159,7 @@ def test_counts_of_views_are_those_of_their_filters(scene: PaymentDesk, monkeypa
     statements: list[str] = []
     with scene.context.database.read() as conn:
         event.listen(conn.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
-    counts = {one.view.name: one for one in views.count_views()}
+    counts = {one.view.name: one for one in views.count_records_of_views()}
     for text in texts:
         chosen = views.parse_view_content(ViewContent("pending", text)).filter.record_filter
         items = scene.console.recovery.read_queue("pending", 50, record_filter=chosen).items
@@ -174,11 +174,11 @@ def test_counts_of_views_are_those_of_their_filters(scene: PaymentDesk, monkeypa
     if scene.place.engine == "sqlite":
         assert (counts["gone"].count, counts["gone"].problems) == (None, ("nowhere",))
     statements.clear()
-    views.count_views()
+    views.count_records_of_views()
     assert len([one for one in statements if "total_0" in one]) == (1 if scene.place.engine == "sqlite" else 2)
 
     monkeypatch.setattr(view_counts, "MAX_RECORDS_READ_FOR_COUNT", 1)
-    capped = {one.view.name: one for one in views.count_views()}
+    capped = {one.view.name: one for one in views.count_records_of_views()}
     assert capped["f kind:payment"].is_capped
     assert (capped["f kind:payment"].count or 0) <= 2
 
@@ -202,4 +202,4 @@ def test_unusable_stored_views_are_omitted(place: Place) -> None:
                 f" VALUES (1, 'x', '{name}', '{name[:3]}', '{content}', 'x', '2026-11-20 00:00:00', 1)"
             )
         assert desk.saved_views.list_views() == (view,)
-        assert [one.view for one in desk.saved_views.count_views()] == [replace(view)]
+        assert [one.view for one in desk.saved_views.count_records_of_views()] == [replace(view)]

@@ -78,7 +78,7 @@ def read_all_records(desk: SampleDesk, set_name: Callable[[str], None]) -> None:
 def read_counts_and_lists(console: Console, set_name: Callable[[str], None]) -> None:
     """Read the data that Home, the sidebar, the alerts and the approvals show."""
     reads: dict[str, Callable[[], object]] = {
-        "counts": console.recovery.count_queues,
+        "counts": console.recovery.count_queued_records,
         "unfinished": console.recovery.list_unfinished_operations,
         "proposals": console.recovery.list_proposals,
         "alerts": console.alerts.list_open_items,

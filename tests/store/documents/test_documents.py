@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.store.documents.documents import LARGEST_BYTES, Documents
+from console.store.documents.documents import LARGEST_DOCUMENT_BYTES, Documents
 from tests.store import processes
 from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, start_bucket_server
 
@@ -169,7 +169,7 @@ def test_a_too_large_file_with_a_document_name_is_not_read(
     """The program doesn't read a file of more than 32 MiB under the name of a document, because it never stores one
     of that size. Storing the document again renames the large file."""
     documents.store(PDF_BYTES)
-    document_place.write_file(STORED_PATH, b"x" * (LARGEST_BYTES + 1))
+    document_place.write_file(STORED_PATH, b"x" * (LARGEST_DOCUMENT_BYTES + 1))
     assert _read_refusal_reason(documents, STORED_PATH) == "unreadable"
     assert documents.read(documents.store(PDF_BYTES).path) == PDF_BYTES
     assert len(document_place.list_file_names()) == 2
@@ -186,7 +186,7 @@ def test_a_deleted_document_is_reported_as_missing(documents: Documents, documen
 def test_a_too_large_document_is_refused(documents: Documents, document_place: DocumentPlace) -> None:
     """A document with one byte more than the largest allowed size is refused and not stored."""
     with pytest.raises(ConsoleError) as caught:
-        documents.store(b"x" * (LARGEST_BYTES + 1))
+        documents.store(b"x" * (LARGEST_DOCUMENT_BYTES + 1))
     assert (caught.value.code, caught.value.detail) == ("provider_answer_unusable", {"reason": "too_large"})
     assert document_place.list_file_names() == []
 

@@ -17,7 +17,7 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.settings import disk_sync
-from console.store.documents.documents import LARGEST_BYTES, Documents
+from console.store.documents.documents import LARGEST_DOCUMENT_BYTES, Documents
 from console.store.documents.folder import DocumentFolder
 from tests.store import processes
 from tests.support.refusals import call_for_refusal
@@ -288,7 +288,7 @@ def test_every_spelling_of_a_folder_url_is_accepted(url: str) -> None:
 
 def test_the_largest_document_is_stored_and_read(documents: Documents) -> None:
     """A document of the largest accepted size can be stored and read."""
-    content = b"x" * LARGEST_BYTES
+    content = b"x" * LARGEST_DOCUMENT_BYTES
     assert documents.read(documents.store(content).path) == content
 
 

@@ -55,7 +55,7 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
     "scheduler": {"read_states"},
     "read_only_switches": {"list_switches", "list_scopes"},
     "recovery": {
-        "read_queue", "count_queues", "list_unfinished_operations", "list_lease_holders", "list_takes",
+        "read_queue", "count_queued_records", "list_unfinished_operations", "list_lease_holders", "list_takes",
         "list_proposals", "read_record", "read_timeline", "write_evidence_pack",
         "write_evidence_bundle", "list_queue_subjects", "find_choices", "read_cause_groups", "read_last_events",
         "run_due_tasks",  # the program's timer, not a person's click
@@ -67,7 +67,7 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
         "read_provider_success", "read_queue_ages", "read_refund_funnel", "read_settlement", "read_time_to_truth",
         "read_daily_close", "list_providers",
     },
-    "saved_views": {"count_views", "read_view"},
+    "saved_views": {"count_records_of_views", "read_view"},
     "sessions": {"record_sign_in", "confirm_password", "sign_out"},  # no record changes; each sign-in is a new one
 }  # fmt: skip
 """The calls of the window that change no record, by service. A new call of the window must be added to this table, or
