@@ -36,8 +36,11 @@ GOALS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 
 pipeline, notices, the receiver, the change feed, desk requests, the corporation registry, filters and views of
 queues, and the time from a key press to its announcement by a screen reader.
 """
-LARGE_ROW_COUNT, BOUGHT_NUMBER_COUNT, BOUGHT_NUMBER_COUNT_ON_SERVERS = 10_000_000, 10_000, 500
-PAYMENT_COUNT, PAYMENTS_PER_DAY = 1_000_000, 10_000
+LARGE_ROW_COUNT = 10_000_000
+BOUGHT_NUMBER_COUNT = 10_000
+BOUGHT_NUMBER_COUNT_ON_SERVERS = 500
+PAYMENT_COUNT = 1_000_000
+PAYMENTS_PER_DAY = 10_000
 
 
 def main(arguments: Sequence[str]) -> int:

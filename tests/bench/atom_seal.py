@@ -19,7 +19,8 @@ from tests.bench.figures import (
     measure_alternately,
 )
 
-_ROUND_COUNT, _CALLS_PER_ROUND = 400, 50
+_ROUND_COUNT = 400
+_CALLS_PER_ROUND = 50
 _PASSWORD_HEX = "0123456789ABCDEF0123456789ABCDEF"
 _INITIALISATION_VECTOR = bytes(range(16))
 _REQUEST_TEXT = json.dumps(

@@ -37,21 +37,27 @@ from tests.support.team_mode import start_team_mode
 from tests.support.waiting import wait_until
 from tests.support.worker_process import start_worker
 
-REQUEST_GOAL_NUMBER, IDLE_LOAD_GOAL_NUMBER = 25, 26
-_PURCHASE_COUNT, _WARM_UP_COUNT, _COUNT_AFTER_PAUSE = 150, 5, 20
+REQUEST_GOAL_NUMBER = 25
+IDLE_LOAD_GOAL_NUMBER = 26
+_PURCHASE_COUNT = 150
+_WARM_UP_COUNT = 5
+_COUNT_AFTER_PAUSE = 20
 """Numbers of purchases: measured without a pause; not measured, before those; and each after a pause so long that the
 worker polls less often."""
-_SLOW_PURCHASE_COUNT, _SLOW_SECONDS = 20, 1.0
+_SLOW_PURCHASE_COUNT = 20
+_SLOW_SECONDS = 1.0
 """Number of purchases from a slow provider, and the seconds that it takes for each of its three answers. A desk that
 waits so long polls the row of its request less often.
 """
-_DESK_COUNT, _WORKER_COUNT = 50, 2
+_DESK_COUNT = 50
+_WORKER_COUNT = 2
 _INTERVALS_MS = {
     "nobody at them": (UNATTENDED_CHANGE_FEED_INTERVAL_MS, UNATTENDED_WORK_COUNTS_INTERVAL_MS),
     "somebody at each": (CHANGE_FEED_INTERVAL_MS, WORK_COUNTS_INTERVAL_MS),
 }
 """Intervals (ms) at which a window reads the change feed and the counts of open work, by the presence of people."""
-_MEASURED_IDLE_SECONDS, _FIRST_READS_SECONDS = 20.0, 4.0
+_MEASURED_IDLE_SECONDS = 20.0
+_FIRST_READS_SECONDS = 4.0
 _IDLE_MEASUREMENTS = 5
 """Number of measurements of the load for each interval of reads, in turn."""
 _SELECT_PRESENCE_LEASES_SQL = f"SELECT name FROM leases WHERE name = '{PRESENCE_LEASE_NAME}'"

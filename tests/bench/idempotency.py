@@ -23,8 +23,12 @@ from tests.bench.figures import (
 )
 from tests.support import servers
 
-_ROUND_COUNT, _CACHED_KEY_COUNT, _PROCESS_COUNT, _MEASURED_SECONDS = 3_000, 50_000, 4, 3.0
-_FINGERPRINT, _RESULT = "3300 JPY", '{"payment": 17}'
+_ROUND_COUNT = 3_000
+_CACHED_KEY_COUNT = 50_000
+_PROCESS_COUNT = 4
+_MEASURED_SECONDS = 3.0
+_FINGERPRINT = "3300 JPY"
+_RESULT = '{"payment": 17}'
 _STORE_KEY = "a store key for measuring"
 _MIN_PER_SECOND = 10_000
 

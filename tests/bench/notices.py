@@ -19,7 +19,8 @@ from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place, SqlitePlace
 
 GOAL_NUMBER = 22
-_ROUND_COUNT, _NOTICES_PER_ROUND = 5, 200
+_ROUND_COUNT = 5
+_NOTICES_PER_ROUND = 200
 _WRITTEN_TABLES = ("payment_events", "payments", "evidence", "audit_log", "changes", "alerts")
 """The tables that a notice may write. It writes `alerts` only if the notice or its payment contradicts our records.
 """

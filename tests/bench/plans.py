@@ -37,7 +37,8 @@ from tests.bench.figures import ReportRow
 CORPORATION_NUMBER = "7123456789012"
 NUMBER_WITH_MONEY = "9000000000300"
 _NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-_LAPSED, _NONE = frozenset({3, 5}), frozenset[int]()
+_LAPSED = frozenset({3, 5})
+_NONE = frozenset[int]()
 
 _CHANGE_FEED_POSITION = FeedMark(5_000, frozenset(range(4_001, 5_001)), 4_000, 5_000, float("inf"))
 

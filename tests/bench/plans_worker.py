@@ -58,7 +58,8 @@ QUERIES_SORTED_IN_MEMORY: dict[str, Query] = {
 """Queries by name that sort their result in memory. The result has only a few rows."""
 
 # One of a hundred rows is open, held, waiting or under way; a bulk run has as many rows as a page.
-_INSTANT_SQL, _IS_OPEN_SQL = "'2026-11-20 02:00:00'", "i % 100 = 0"
+_INSTANT_SQL = "'2026-11-20 02:00:00'"
+_IS_OPEN_SQL = "i % 100 = 0"
 _ENDED_AT_SQL = f"IF({_IS_OPEN_SQL}, NULL, {_INSTANT_SQL})"
 _TASK_STATE_SQL = f"IF({_IS_OPEN_SQL}, 'running', 'done')"
 _INSTANT_SQL_BY_COLUMN = {"begun_at": _INSTANT_SQL, "changed_at": _INSTANT_SQL, "ended_at": _ENDED_AT_SQL}

@@ -15,7 +15,9 @@ from tests.bench.subjects import PAGE_SIZE, open_desk
 
 ROW_COUNT = 200_000
 """Number of credit checks in the table if `--rows` isn't given. A complete measurement has 10,000,000."""
-_QUEUE, _ROUND_COUNT, _VIEW_COUNT = "incomplete", 60, 20
+_QUEUE = "incomplete"
+_ROUND_COUNT = 60
+_VIEW_COUNT = 20
 _FILTER_BY_LABEL = {
     "a filter": "provider:alarmbox kind:credit-check certainty:known age:>1h",
     "20 conditions": (

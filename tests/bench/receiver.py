@@ -22,7 +22,8 @@ from tests.support.payment_desks import PaymentDesk, make_settings, open_payment
 from tests.support.places import SqlitePlace
 
 GOAL_NUMBER = 23
-_ROUND_COUNT, _NOTICES_PER_ROUND = 5, 200
+_ROUND_COUNT = 5
+_NOTICES_PER_ROUND = 200
 
 
 def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:

@@ -38,10 +38,13 @@ from tests.support.places import Place, ServerPlace, SqlitePlace
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.servers import find_missing_reason, start_private_mariadb
 
-GOAL_NUMBER, SIZE_RATIO, LARGEST_RATIO = 19, 10, 1.1
+GOAL_NUMBER = 19
+SIZE_RATIO = 10
+LARGEST_RATIO = 1.1
 MEMORY_KIB = 16 << 10
 """Largest growth of memory (KiB) that counts as none, because memory allocators keep freed memory."""
-_ROUND_COUNT, _UNUSED_URL = 9, "http://127.0.0.1:9"
+_ROUND_COUNT = 9
+_UNUSED_URL = "http://127.0.0.1:9"
 _FIRST_PAYMENT_TIME = time_of_day(0, 30)
 """Time of day in Japan at which the first payment of a day is paid. The last one is paid 80,000 seconds later."""
 _DAILY_FILE_HEADER = (

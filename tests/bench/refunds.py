@@ -30,8 +30,10 @@ from tests.support.money_desks import make_provider_settings
 from tests.support.places import Place
 
 GOAL_NUMBER = 21
-_REFUND_COUNT, _WARM_UP_COUNT = 100, 5
-_CAPTURED_MINOR, _REFUNDED_MONEY = 3_300, Money(100, "JPY")
+_REFUND_COUNT = 100
+_WARM_UP_COUNT = 5
+_CAPTURED_MINOR = 3_300
+_REFUNDED_MONEY = Money(100, "JPY")
 _WRITE_COUNT = 6
 """Number of writes of one refund: the request, the provider's present state, the vote, the claim, the intent, the
 outcome.

@@ -11,9 +11,13 @@ from tests.bench.atom_seal import repeat_work
 from tests.bench.figures import ReportRow, compute_median, format_duration, format_ratio, measure_alternately
 
 GOAL_NUMBER = 20
-_ROUND_COUNT, _CALLS_PER_ROUND = 400, 50
+_ROUND_COUNT = 400
+_CALLS_PER_ROUND = 50
 _PAYPAY_KEY = PayPayKey("an-api-key", "a-secret-of-forty-four-characters-or-about-so")
-_PATH, _NONCE, _EPOCH, _KIND = "/v2/refunds", "1a2b3c4d", 1_795_000_000, "application/json;charset=UTF-8"
+_PATH = "/v2/refunds"
+_NONCE = "1a2b3c4d"
+_EPOCH = 1_795_000_000
+_KIND = "application/json;charset=UTF-8"
 _REQUEST_BODY = json.dumps(
     {
         "merchantRefundId": "RFD-ABCDEFGHIJKLMNOPQRSTUVWXYZ",

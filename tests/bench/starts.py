@@ -16,7 +16,9 @@ from tests.bench.reads import SMALL_ROW_COUNT
 from tests.support.desks import make_environment
 
 ROOT = Path(__file__).resolve().parents[2]
-_WARM_START_COUNT, _COLD_START_COUNT, _COMMAND_COUNT = 15, 5, 15
+_WARM_START_COUNT = 15
+_COLD_START_COUNT = 5
+_COMMAND_COUNT = 15
 _MEGABYTE = 1_000_000
 _MAX_SECONDS = 30.0
 

@@ -33,12 +33,16 @@ from console.views.theme.theme import current_appearance, install_appearance
 from tests.bench.figures import compute_median, compute_percentile
 from tests.support.invented import invent_numbers
 
-_WIDTH, _HEIGHT = 1200, 800
+_WIDTH = 1200
+_HEIGHT = 800
 _COLUMNS = ("age", "corporation", "number", "client", "state", "certainty", "work", "cause", "next")
 _MAX_WAIT_MS = 20_000
-_SHOWN_TABLE_COUNT, _SCROLLED_PAGE_COUNT, _FRAME_COUNT = 15, 600, 600
+_SHOWN_TABLE_COUNT = 15
+_SCROLLED_PAGE_COUNT = 600
+_FRAME_COUNT = 600
 _SCROLL_STEP = 40  # px of a notch of the wheel, about
-_ROUND_COUNT, _IDLE_SECONDS = 3, 10.0
+_ROUND_COUNT = 3
+_IDLE_SECONDS = 10.0
 
 
 class WindowApplication:

@@ -33,7 +33,9 @@ from console.sandbox.server import Sandbox
 from tests.support.environment import isolate_environment
 
 ROOT = Path(__file__).resolve().parents[2]
-NUMBER, OTHER_NUMBER, MERGED_NUMBER = "1180301018771", "5010001192707", "7010001065142"
+NUMBER = "1180301018771"
+OTHER_NUMBER = "5010001192707"
+MERGED_NUMBER = "7010001065142"
 _COMMAND_GROUPS = {
     "refund",
     "payment",

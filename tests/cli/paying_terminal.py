@@ -12,8 +12,11 @@ from tests.support.desks import copy_empty_database, make_environment
 from tests.support.payment_desks import make_settings
 
 CORPORATION_NUMBER = "1180301018771"
-ORDER, ATOM_ORDER = "ORD-1", "ORD1"
-MAKER, CHECKER, SECOND_CHECKER = "op-a", "lead-b", "lead-c"
+ORDER = "ORD-1"
+ATOM_ORDER = "ORD1"
+MAKER = "op-a"
+CHECKER = "lead-b"
+SECOND_CHECKER = "lead-c"
 
 
 class PayingTerminal(Terminal):

@@ -18,8 +18,11 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 from tests.support.worker_process import fork_worker
 
 FIRST_NUMBER, LOST_NUMBER, OTHER_NUMBER = invent_numbers(3, seed=31)
-ORDER, ALERT_RULE_ID = "ORD-1", "database_went_back"
-DESK_A, DESK_B, WORKER_DESK = 0, 1, 2
+ORDER = "ORD-1"
+ALERT_RULE_ID = "database_went_back"
+DESK_A = 0
+DESK_B = 1
+WORKER_DESK = 2
 EXPECTED_REFUSALS = {(3, "already_purchased"), (3, "in_progress")}
 
 

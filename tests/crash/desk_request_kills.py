@@ -44,7 +44,9 @@ EXIT_STATUS_BY_ENDING: Mapping[WorkerEnding, int] = {
     "told twice": 0,
 }
 """Exit status of the worker by the way in which it is ended at the step."""
-_ASKERS_DESK, _FIRST_WORKERS_DESK, _SECOND_WORKERS_DESK = 1, 2, 3
+_ASKERS_DESK = 1
+_FIRST_WORKERS_DESK = 2
+_SECOND_WORKERS_DESK = 3
 _EXIT_STATUSES_BEFORE_SENDING = (3, 6, 130)
 _SELECT_OPEN_REQUESTS_SQL = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'taken')"
 

@@ -33,7 +33,8 @@ from tests.support.places import Place
 from tests.support.waiting import wait_until
 
 KILLED_EXIT_STATUS = -9
-MAKER, CHECKER = "op-a", "lead-b"
+MAKER = "op-a"
+CHECKER = "lead-b"
 _SENDING_STEPS = (
     "before_tx1",
     "after_tx1",

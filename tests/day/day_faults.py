@@ -11,7 +11,9 @@ from typing import Any
 from tests.day.plan import DayParameters
 from tests.day.surroundings import DaySurroundings, call_with_retries
 
-_OUTAGE_SECONDS, _SLOW_SECONDS, _SLOW_DELAY_SECONDS = (1.0, 3.0), 2.0, 0.12
+_OUTAGE_SECONDS = (1.0, 3.0)
+_SLOW_SECONDS = 2.0
+_SLOW_DELAY_SECONDS = 0.12
 _LAST_FAULT_PART = 0.85
 """Part of the orders of the day after which no fault begins, and the workers repair the effects of earlier ones."""
 _FIRST_FAULT_PART = 0.08

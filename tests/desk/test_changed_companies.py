@@ -41,7 +41,8 @@ from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
 from tests.support.invented import invent_numbers
 
-WHOLE_DAY, NEXT_DAY = date(2026, 11, 18), date(2026, 11, 19)
+WHOLE_DAY = date(2026, 11, 18)
+NEXT_DAY = date(2026, 11, 19)
 WATCHED_COMPANY_COUNT = 40
 WATCHED_NUMBERS = invent_numbers(WATCHED_COMPANY_COUNT, 72)
 SUCCESSOR_NUMBER, UNWATCHED_NUMBER = invent_numbers(2, 73)

@@ -25,7 +25,8 @@ from tests.support.money_desks import import_paid_payment
 
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)  # a menu grabs the keyboard
 
-ORDER, FOREIGN_ORDER = "ORD-20261120-000123", "ORD-20261119-000007"
+ORDER = "ORD-20261120-000123"
+FOREIGN_ORDER = "ORD-20261119-000007"
 
 
 @pytest.fixture

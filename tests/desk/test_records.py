@@ -37,7 +37,8 @@ from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment
 
-NUMBER, OTHER_NUMBER = NUMBERS[0], NUMBERS[1]
+NUMBER = NUMBERS[0]
+OTHER_NUMBER = NUMBERS[1]
 
 
 def open_record(person: Person, id: int, trail: tuple[int, ...] = ()) -> CreditCheckPage:

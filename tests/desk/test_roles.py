@@ -34,7 +34,8 @@ from tests.desk.test_window import find_nameless_controls
 from tests.desk.window_desks import WindowTestDesks
 from tests.support.desks import NUMBERS
 
-NUMBER, FREE_NUMBER = NUMBERS[0], NUMBERS[1]
+NUMBER = NUMBERS[0]
+FREE_NUMBER = NUMBERS[1]
 PROBE_REFUSAL_TEXT = "Needs the role approver or operator: lead-b, op-a, op-c."
 
 

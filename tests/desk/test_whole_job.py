@@ -18,7 +18,8 @@ from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome, buy_without_pdf, read_provider_id
 from tests.support.desks import NUMBERS
 
-LACKING_NUMBER, UNANSWERED_NUMBER = NUMBERS[0], NUMBERS[1]
+LACKING_NUMBER = NUMBERS[0]
+UNANSWERED_NUMBER = NUMBERS[1]
 
 
 def read_check(console: Console, id: int) -> CreditCheckDetails:

@@ -58,7 +58,8 @@ from tests.desk.window_person import Person, get_accessible_name
 from tests.support.desks import NUMBERS
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-NUMBER, OTHER_NUMBER = NUMBERS[0], NUMBERS[1]
+NUMBER = NUMBERS[0]
+OTHER_NUMBER = NUMBERS[1]
 
 
 def find_nameless_controls(root: QWidget) -> list[str]:

@@ -147,7 +147,8 @@ def read_shown_texts(person: Person) -> Iterator[str]:
                 yield str(model.index(row, column).data(Qt.ItemDataRole.AccessibleTextRole) or "")
 
 
-LANGUAGES, ROUTE_PARTS = ("ja", "en"), 3
+LANGUAGES = ("ja", "en")
+ROUTE_PARTS = 3
 DECIDED_ON_APPROVALS = {"approve": "open_approval", "reject": "open_approval"}
 """For each advised decision about a refund, the action of the refund's page that leads to it."""
 

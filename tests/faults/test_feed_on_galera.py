@@ -22,8 +22,10 @@ from tests.support.quick_desks import START_TIME
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 pytestmark = pytest.mark.engines("galera")
-KIND, RECORDS = "payment", range(1, 6)
-TRANSACTION_COUNT, ANNOUNCED_RECORD_COUNT = 25, 60
+KIND = "payment"
+RECORDS = range(1, 6)
+TRANSACTION_COUNT = 25
+ANNOUNCED_RECORD_COUNT = 60
 """Number of transactions of each writer, and number of other records whose change every fifth transaction announces.
 """
 

@@ -20,7 +20,8 @@ from tests.faults.scene import connect_to_place, execute_as_owner
 from tests.support.places import ServerPlace
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-TRANSACTIONS_PER_THREAD, THREAD_COUNT = 60, 3
+TRANSACTIONS_PER_THREAD = 60
+THREAD_COUNT = 3
 
 
 @contextmanager

@@ -13,8 +13,10 @@ from console.domain.errors import ConsoleError
 from console.store.database.engine import Database
 from tests.support.servers import Server
 
-_NAME, _PASSWORD = "twonodes", "Two-nodes-1234"
-_INSERT_STATEMENT, _COUNT_QUERY = text("INSERT INTO written VALUES ()"), text("SELECT COUNT(*) FROM written")
+_NAME = "twonodes"
+_PASSWORD = "Two-nodes-1234"
+_INSERT_STATEMENT = text("INSERT INTO written VALUES ()")
+_COUNT_QUERY = text("SELECT COUNT(*) FROM written")
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from tests.support.teams import ROLES_BY_PERSON, apply_accounts
 
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
 PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "adm-f": ["admin"], "adm-g": ["admin"], "adm-h": ["admin"]}
-LIMIT_NAME, NEW_VALUE = "per_refund", 1_234_567
+LIMIT_NAME = "per_refund"
+NEW_VALUE = 1_234_567
 SELECT_LIMIT_SQL = f"SELECT value FROM limits WHERE name = '{LIMIT_NAME}' AND currency = 'JPY'"
 UPDATE_LIMIT_SQL = f"UPDATE limits SET value = {NEW_VALUE} WHERE name = '{LIMIT_NAME}' AND currency = 'JPY'"
 

@@ -19,7 +19,8 @@ from tests.harms.test_requests_of_people import (
     open_requesting_team,
 )
 
-PAYMENT_ID, OTHER_PAYMENT_ID = 11, 12
+PAYMENT_ID = 11
+OTHER_PAYMENT_ID = 12
 OPERATION_ID, OTHER_OPERATION_ID = (str(uuid.UUID(int=number)) for number in (1, 2))
 
 

@@ -20,7 +20,10 @@ from tests.support.teams import Team, apply_accounts
 
 LEASE_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000"
 CORPORATION_NUMBER = "1180301018771"
-PAYMENT_ID, UNREFUNDED_PAYMENT_ID, REFUND_ID, REFUND_YEN = 1, 2, 1, 300
+PAYMENT_ID = 1
+UNREFUNDED_PAYMENT_ID = 2
+REFUND_ID = 1
+REFUND_YEN = 300
 PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "lead-c": ["approver"]}
 NOW = f"{NOW_SQL}"
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]

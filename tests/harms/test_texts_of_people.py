@@ -34,7 +34,8 @@ from tests.harms.test_requests_of_people import (
     open_requesting_team,
 )
 
-TYPED_TEXT, STORED_TEXT = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
+TYPED_TEXT = '　 please "wait" \\ for\n日本語 😀\t\n'
+STORED_TEXT = 'please "wait" \\ for\n日本語 😀'
 """The text that a person types, and the text that the services store."""
 FORGED_WORDS = (
     "pay at once",
@@ -45,7 +46,8 @@ FORGED_WORDS = (
     "",
     TYPED_TEXT[3:-5],
 )
-ALERT_ID, CHECK_ID = 77, 78
+ALERT_ID = 77
+CHECK_ID = 78
 REFUSED_BY_TRIGGER = 1644
 Statement = tuple[str, Mapping[str, object]]
 
@@ -328,7 +330,11 @@ def test_an_acknowledgement_ends_only_by_its_author_or_a_reopening(team_with_ope
     )
 
 
-OTHER_ALERT, REFUND_ALERT, PAYMENT_ALERT, TASK_ALERT, OTHER_TASK_ALERT = 80, 81, 82, 83, 84
+OTHER_ALERT = 80
+REFUND_ALERT = 81
+PAYMENT_ALERT = 82
+TASK_ALERT = 83
+OTHER_TASK_ALERT = 84
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ from tests.support.teams import Team, apply_accounts
 
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
 PEOPLE = {"op-a": "operator", "lead-b": "approver", "aud-e": "auditor", "adm-f": "admin"}
-PAYER, OTHER_PAYER = "PAYER-55512345678", "Yamada-7"
+PAYER = "PAYER-55512345678"
+OTHER_PAYER = "Yamada-7"
 SECRETS = (
     PAYER, OTHER_PAYER, "PAYER-555", "sealed-pair", "key-of-answer", "lock-of-answer", "store-key-print",
     "lease-token", "handle-of-code", "answer-kept", "chosen-id",

@@ -47,7 +47,8 @@ from tests.shots.stage import WindowLook
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 
 WINDOW_SIZES = ((1280, 800), (1440, 900), (1920, 1080))
-SMALLER_SCALES, SCENES_PER_SCALE = (1.0, 1.25, 1.5), 2
+SMALLER_SCALES = (1.0, 1.25, 1.5)
+SCENES_PER_SCALE = 2
 BASE_CLASSES_THAT_ARE_SHOWN = (NoteDialog,)
 ALWAYS_VISIBLE_COLUMNS = ("age", "amount", "state", "certainty", "cause")
 

@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 COPIED_FOLDERS = ("console", "tests")
 LINKED_PATHS = ("resources", "scripts", "Makefile", "README.md", "docs")
 TESTS_TIME_LIMIT_SECONDS = 300
-FAILED_STATUS, PASSED_STATUS = 1, 0
+FAILED_STATUS = 1
+PASSED_STATUS = 0
 # One seed, so that what is drawn at random finds a mutant every time or never.
 PYTEST_OPTIONS = (
     "-x",

@@ -5,9 +5,12 @@ from tests.mutants.mutant import Mutant, SourceChange
 
 _BALANCES_FILE = "console/store/payments/balances.py"
 _PAYMENTS_FILE, _REFUNDS_FILE = (f"console/store/{name}/{name}.py" for name in ("payments", "refunds"))
-_ACCOUNTS_FILE, _SWAPS_FILE = "console/store/payments/account_limits.py", "console/store/database/compare_and_swap.py"
-_BALANCES_TESTS, _REFUNDS_TESTS = ("tests/store/payments/test_balances.py",), ("tests/store/refunds/test_refunds.py",)
-_PAYMENTS_TESTS, _LIMITS_TESTS = ("tests/store/payments/test_payments.py",), ("tests/store/payments/test_limits.py",)
+_ACCOUNTS_FILE = "console/store/payments/account_limits.py"
+_SWAPS_FILE = "console/store/database/compare_and_swap.py"
+_BALANCES_TESTS = ("tests/store/payments/test_balances.py",)
+_REFUNDS_TESTS = ("tests/store/refunds/test_refunds.py",)
+_PAYMENTS_TESTS = ("tests/store/payments/test_payments.py",)
+_LIMITS_TESTS = ("tests/store/payments/test_limits.py",)
 _QUEUE_TESTS = ("tests/store/queues/test_queues.py",)
 
 

@@ -13,14 +13,13 @@ _DUE_PAYMENTS_TESTS = "tests/services/payments/test_due_payments_move_on.py"
 _LISTED_PURCHASES_TESTS = "tests/services/credit_checks/test_listed_purchases.py"
 _OTHER_AMOUNT_TESTS = "tests/services/payments/test_other_amounts.py"
 _OTHER_MERCHANT_TESTS = "tests/services/payments/test_other_merchant.py"
-_REFUNDS_FOLDER, _RUNS_TESTS = "tests/services/refunds", "tests/services/reconciliation/test_run.py"
+_REFUNDS_FOLDER = "tests/services/refunds"
+_RUNS_TESTS = "tests/services/reconciliation/test_run.py"
 _REVERSED_AMOUNT_TESTS = (
     "tests/services/payments/test_apply_report.py::test_a_reversal_of_another_amount_needs_a_person"
 )
-_UNKNOWN_REFUNDS_TESTS, _ON_SERVERS_TESTS = (
-    f"{_REFUNDS_FOLDER}/test_unknown_refunds.py",
-    f"{_REFUNDS_FOLDER}/test_on_servers.py",
-)
+_UNKNOWN_REFUNDS_TESTS = f"{_REFUNDS_FOLDER}/test_unknown_refunds.py"
+_ON_SERVERS_TESTS = f"{_REFUNDS_FOLDER}/test_on_servers.py"
 _WRONG_CLOCK_TESTS = (f"{_ON_SERVERS_TESTS}::test_a_wrong_clock_does_not_prove_that_nothing_happened",)
 
 ON_ANSWERS: tuple[Mutant, ...] = (

@@ -4,7 +4,8 @@ exports, daily closes that include unknown money, and restores into a database i
 
 from tests.mutants.mutant import Mutant, SourceChange
 
-_CELLS_FILE, _SERVICE_FILE = "console/services/exports/cells.py", "console/services/exports/export_service.py"
+_CELLS_FILE = "console/services/exports/cells.py"
+_SERVICE_FILE = "console/services/exports/export_service.py"
 _EXPORTS_TESTS = ("tests/services/exports/test_exports.py",)
 
 

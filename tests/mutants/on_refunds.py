@@ -2,16 +2,16 @@
 
 from tests.mutants.mutant import JOURNAL_WITHOUT_FENCE, Mutant, SourceChange
 
-_MONEY_FILE, _SUBMITTING_FILE = "console/store/payments/balances.py", "console/services/refunds/submit.py"
+_MONEY_FILE = "console/store/payments/balances.py"
+_SUBMITTING_FILE = "console/services/refunds/submit.py"
 _IDEMPOTENCY_KEY_FILE = "console/services/refunds/idempotency_key.py"
-_DECIDABLE_FILE, _PROBING_FILE = "console/domain/recovery/decidable.py", "console/services/refunds/probe.py"
+_DECIDABLE_FILE = "console/domain/recovery/decidable.py"
+_PROBING_FILE = "console/services/refunds/probe.py"
 _REQUESTS_AT_ONCE_TESTS = "tests/races/test_requests_at_once.py"
 _UNANSWERED_REFUNDS_TESTS = "tests/races/test_unanswered_refunds.py"
 _LATE_EFFECTS_TESTS = (f"{_UNANSWERED_REFUNDS_TESTS}::test_a_late_refund_after_a_time_out_is_made_once",)
-_START_TESTS, _RECEIVE_TESTS = (
-    "tests/services/payments/test_start.py",
-    "tests/services/payment_intake/test_receive.py",
-)
+_START_TESTS = "tests/services/payments/test_start.py"
+_RECEIVE_TESTS = "tests/services/payment_intake/test_receive.py"
 _EARLIER_REFUNDS_TESTS = "tests/services/refunds/test_earlier_refunds.py"
 _VOTES_TESTS = "tests/services/refunds/test_votes.py"
 _START_EDGES_TESTS = "tests/services/payments/test_start_edges.py"

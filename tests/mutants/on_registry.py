@@ -2,14 +2,17 @@
 
 from tests.mutants.mutant import Mutant, SourceChange
 
-_ORDER_FILE, _ROWS_FILE = "console/store/registry/import_order.py", "console/store/registry/file_rows.py"
-_SOURCE_FILE, _DISTRIBUTION_FILE = "console/store/registry/source_file.py", "console/store/registry/distribution.py"
+_ORDER_FILE = "console/store/registry/import_order.py"
+_ROWS_FILE = "console/store/registry/file_rows.py"
+_SOURCE_FILE = "console/store/registry/source_file.py"
+_DISTRIBUTION_FILE = "console/store/registry/distribution.py"
 _DIFFERENCES_TESTS = ("tests/store/registry/test_differences.py",)
 _BAD_FILES_TESTS = ("tests/store/registry/test_bad_files.py",)
 _INTERRUPTIONS_TESTS = ("tests/store/registry/test_interruptions.py",)
 _REGISTRY_FILE_MODULE = "console/store/registry/registry_file.py"
 _DISTRIBUTION_TESTS = ("tests/store/registry/test_distribution.py",)
-_UPDATES_FILE, _UPDATE_TESTS = "console/services/registry/updates.py", ("tests/services/registry/test_updates.py",)
+_UPDATES_FILE = "console/services/registry/updates.py"
+_UPDATE_TESTS = ("tests/services/registry/test_updates.py",)
 
 
 def _make_mutant(name: str, file: str, old_text: str, new_text: str, tests: tuple[str, ...]) -> Mutant:

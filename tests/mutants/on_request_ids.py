@@ -4,8 +4,10 @@ answer.
 
 from tests.mutants.mutant import Mutant, SourceChange
 
-_IDS_FILE, _ROWS_FILE = "console/services/guarded/request_ids.py", "console/store/operations/request_ids.py"
-_DESK_FILE, _RECORDS_FILE = "console/services/process/context.py", "console/services/recovery/replayed_answers.py"
+_IDS_FILE = "console/services/guarded/request_ids.py"
+_ROWS_FILE = "console/store/operations/request_ids.py"
+_DESK_FILE = "console/services/process/context.py"
+_RECORDS_FILE = "console/services/recovery/replayed_answers.py"
 _REQUEST_IDS_TESTS = "tests/services/guarded/test_request_ids.py"
 _REQUEST_KILLS_TESTS = "tests/crash/test_request_kills.py"
 _ANSWERS_AFTER_FAULTS_TESTS = "tests/services/guarded/test_answers_after_faults.py"

@@ -16,11 +16,10 @@ _COMMIT_VERDICT_CODE = (
     "            if not self._was_committed(tx, session, commit_at, error):\n"
     "                raise CommitUnproven(tx) from error\n"
 )
-_WORDS_FILE, _REFUSALS_TESTS = (
-    "console/store/constraints/sql_expressions.py",
-    ("tests/store/constraints/test_constraints.py",),
-)
-_REFUNDS_FILE, _TABLES_FILE = "console/store/constraints/refunds.py", "console/store/schema/core.py"
+_WORDS_FILE = "console/store/constraints/sql_expressions.py"
+_REFUSALS_TESTS = ("tests/store/constraints/test_constraints.py",)
+_REFUNDS_FILE = "console/store/constraints/refunds.py"
+_TABLES_FILE = "console/store/schema/core.py"
 ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "whoever proposes may be the second person too",

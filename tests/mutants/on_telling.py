@@ -2,8 +2,10 @@
 
 from tests.mutants.mutant import Mutant, SourceChange
 
-_PAYMENTS_FILE, _DECIDABLE_FILE = "console/domain/explanations/payments.py", "console/domain/recovery/decidable.py"
-_SIDES_FILE, _RELATED_FILE = "console/domain/payments/consistency.py", "console/services/recovery/related_records.py"
+_PAYMENTS_FILE = "console/domain/explanations/payments.py"
+_DECIDABLE_FILE = "console/domain/recovery/decidable.py"
+_SIDES_FILE = "console/domain/payments/consistency.py"
+_RELATED_FILE = "console/services/recovery/related_records.py"
 _RANDOM_HISTORIES_TESTS = ("tests/stateful/test_random_histories.py",)
 _COMPANY_PAGE_TESTS = ("tests/views/lookup/test_company_page.py",)
 _PAYMENT_EXPLANATIONS_TESTS = ("tests/domain/explanations/test_payments.py",)

@@ -109,7 +109,8 @@ def test_the_built_application_shows_its_first_page_in_an_empty_home(program: Pa
     assert "Traceback" not in log.read_text(encoding="utf-8")
 
 
-NOTICE_KEY, LIVE_TOKEN = "a-key-of-sixteen-or-more", "a-channel-token-for-tests"
+NOTICE_KEY = "a-key-of-sixteen-or-more"
+LIVE_TOKEN = "a-channel-token-for-tests"
 
 
 def make_signature_header(body: bytes) -> dict[str, str]:

@@ -13,7 +13,10 @@ import pytest
 from tests.support.drawn_variants import draw_variants, find_functions_without_turn, get_function_id, read_table
 
 ROOT = Path(__file__).resolve().parents[2]
-CHEAP, CHEAP_CASE, COSTLY, VERY_COSTLY = 0.001, 0.009, 1.0, 60.0
+CHEAP = 0.001
+CHEAP_CASE = 0.009
+COSTLY = 1.0
+VERY_COSTLY = 60.0
 VARIANT_IDS = [f"tests/a/test_b.py::test_c[{engine}-{role}]" for engine in ("mariadb", "sqlite") for role in "klm"]
 
 

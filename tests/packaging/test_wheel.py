@@ -24,7 +24,8 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[2]
 COPIED_SOURCES = ("console", "resources", "setup.py", "MANIFEST.in", "pyproject.toml", "README.md")
-NUMBER, WRONG_NUMBER = "1180301018771", "1180301018772"
+NUMBER = "1180301018771"
+WRONG_NUMBER = "1180301018772"
 _RENDER_PDF_PROGRAM = """
 import sys
 from pathlib import Path

@@ -18,10 +18,14 @@ from console.sandbox import SandboxControl
 from console.sandbox.environment import credentials
 from tests.providers.parts import CountingRateLimiter
 
-ORDER, ATOM_ORDER = "ORD-20261120-000123", "ORD20261120000123"
-REFUND_KEY, ATOM_REFUND_KEY = "RFD-20261120-000123-01", "RFD2026112000012301"
-YEN, RUPEES = Money(3300, "JPY"), Money(50_000, "INR")
-PART_IN_YEN, PART_IN_RUPEES = Money(1000, "JPY"), Money(15_050, "INR")
+ORDER = "ORD-20261120-000123"
+ATOM_ORDER = "ORD20261120000123"
+REFUND_KEY = "RFD-20261120-000123-01"
+ATOM_REFUND_KEY = "RFD2026112000012301"
+YEN = Money(3300, "JPY")
+RUPEES = Money(50_000, "INR")
+PART_IN_YEN = Money(1000, "JPY")
+PART_IN_RUPEES = Money(15_050, "INR")
 INDIAN_TIME = timezone(timedelta(hours=5, minutes=30))
 
 

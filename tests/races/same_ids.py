@@ -17,7 +17,8 @@ from tests.support.children import CHILD_WAIT_SECONDS, Pipe, get_context, start_
 from tests.support.money_desks import import_paid_payment, make_provider_settings
 from tests.support.places import FIRST_PERSON, Place
 
-ACTED, REPEATED = "acted", "repeated"
+ACTED = "acted"
+REPEATED = "repeated"
 RETRY_ERROR_CODES = ("in_progress", "lease_timeout", "database_locked")
 """Refusals after which a caller asks again with the same id."""
 DESK_COUNT = 2

@@ -8,7 +8,8 @@ from tests.races import requesters
 from tests.support.places import Place
 
 pytestmark = pytest.mark.xdist_group("races")
-PROCESS_COUNT, PAYMENT_COUNT = 5, 6
+PROCESS_COUNT = 5
+PAYMENT_COUNT = 6
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")

@@ -9,7 +9,8 @@ from tests.support.invented import invent_numbers
 from tests.support.places import Place
 
 pytestmark = pytest.mark.xdist_group("races")
-PROCESS_COUNT, CALL_COUNT = 16, 2
+PROCESS_COUNT = 16
+CALL_COUNT = 2
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")

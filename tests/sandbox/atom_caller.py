@@ -20,7 +20,8 @@ from console.sandbox.environment import credentials as known
 from tests.sandbox.caller import FORM_CONTENT_TYPE, Answer, Caller
 
 ORDER_NUMBER = "ORD20261120000123"
-DAY, MOMENT = "2026-11-20", "2026-11-20 12:21:33"
+DAY = "2026-11-20"
+MOMENT = "2026-11-20 12:21:33"
 
 
 @lru_cache

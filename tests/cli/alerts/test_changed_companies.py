@@ -18,8 +18,10 @@ from console.sandbox.server import Sandbox
 from console.store.registry.import_files import import_registry_files
 from tests.cli.paying_terminal import PayingTerminal
 
-NUMBER, SUCCESSOR_NUMBER = "1180301018771", "8700110005901"
-WHOLE_DAY, NEXT_DAY = date(2026, 11, 17), date(2026, 11, 18)
+NUMBER = "1180301018771"
+SUCCESSOR_NUMBER = "8700110005901"
+WHOLE_DAY = date(2026, 11, 17)
+NEXT_DAY = date(2026, 11, 18)
 
 
 @pytest.fixture

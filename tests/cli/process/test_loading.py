@@ -32,11 +32,9 @@ sys.meta_path.insert(0, Finder())
 """
 """Python code that executes `{action}` when the program begins to load the module `{name}`, and then continues."""
 RUN_PROGRAM = 'runpy.run_module("console", run_name="__main__", alter_sys=True)\n'
-FIRST_MODULE, MIDDLE_MODULE, LAST_MODULE = (
-    "console.cli.main",
-    "console.settings.settings",
-    "console.cli.command_table",
-)
+FIRST_MODULE = "console.cli.main"
+MIDDLE_MODULE = "console.settings.settings"
+LAST_MODULE = "console.cli.command_table"
 
 
 def run_with_action_at_import(

@@ -6,7 +6,9 @@ import pytest
 from console.domain.annotations.mentions import NamesInNote, find_mentioned_names, find_unfinished_name
 
 PEOPLE = ("op-a", "op-b", "lead-b", "lead-b.two", "山田", "Å.berg")
-RIGHT_TO_LEFT, ISOLATE, ZERO_WIDTH = "\u202e", "\u2067", "\u200b"
+RIGHT_TO_LEFT = "\u202e"
+ISOLATE = "\u2067"
+ZERO_WIDTH = "\u200b"
 
 
 @pytest.mark.parametrize(

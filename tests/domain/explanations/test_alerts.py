@@ -18,7 +18,8 @@ from console.domain.service_results import Explanation
 from console.domain.tasks.records import AlertRule
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
-HOUR, MOMENT = timedelta(hours=1), timedelta(microseconds=1)
+HOUR = timedelta(hours=1)
+MOMENT = timedelta(microseconds=1)
 ONE_HOUR_AGO = NOW - HOUR
 ORDER = Order(
     3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (4, 5), 1, created_at=NOW - 3 * HOUR,

@@ -22,9 +22,12 @@ PENDING_CHECK = replace(PURCHASED_CHECK, state=CheckState.PENDING, credit_check_
 UNKNOWN_CHECK = replace(PENDING_CHECK, certainty=Certainty.UNKNOWN)
 FAILED_CHECK = replace(PENDING_CHECK, state=CheckState.ERROR)
 INCOMPLETE_CHECK = replace(PURCHASED_CHECK, incomplete=("pdf",))
-NO_ROLES, BUYER_ROLES, DECIDER_ROLES = (), ("approver", "operator"), ("approver", "operator")
+NO_ROLES = ()
+BUYER_ROLES = ("approver", "operator")
+DECIDER_ROLES = ("approver", "operator")
 READER_ROLES = ("approver", "operator", "worker")
-SHOW_COMMAND, PROBE_COMMAND = "support-console show credit-check 17", "support-console probe credit-check 17"
+SHOW_COMMAND = "support-console show credit-check 17"
+PROBE_COMMAND = "support-console probe credit-check 17"
 RESOLVE_COMMAND = "support-console resolve credit-check 17 --as"
 BUY_COMMAND, RENEW_COMMAND = (
     f"support-console purchase 1180301018771 --client 42{more}" for more in ("", " --renew")

@@ -23,7 +23,8 @@ from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.domain.service_results import CertaintyBadge, WorkBadge
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
-MOMENT, DAY = timedelta(microseconds=1), timedelta(days=1)
+MOMENT = timedelta(microseconds=1)
+DAY = timedelta(days=1)
 PAID_PAYMENT = Payment(
     5, 3, "paypay", "ORD-1", "0421", None, None, PaymentState.COMPLETED, Certainty.KNOWN, Work(), "JPY", 3300, 3300,
     0, 0, 0, 7,
@@ -37,12 +38,12 @@ ORDER = Order(
 )
 PENDING_ORDER = replace(ORDER, state=OrderState.PENDING)
 AWAITS_SECOND_PERSON = PaymentRelations(awaits_second_person=True)
-NO_ROLES, DECIDER_ROLES = (), ("approver", "operator")
-SCHEDULED_WORK, SCHEDULED_WORK_WITHOUT_REASON = (
-    Work(WorkState.SCHEDULED, NOW, "unknown", 2),
-    Work(WorkState.SCHEDULED, None, "not_moved"),
-)
-SHOW_COMMAND, PROBE_COMMAND = "support-console show payment 5", "support-console probe payment 5"
+NO_ROLES = ()
+DECIDER_ROLES = ("approver", "operator")
+SCHEDULED_WORK = Work(WorkState.SCHEDULED, NOW, "unknown", 2)
+SCHEDULED_WORK_WITHOUT_REASON = Work(WorkState.SCHEDULED, None, "not_moved")
+SHOW_COMMAND = "support-console show payment 5"
+PROBE_COMMAND = "support-console probe payment 5"
 MOVE_ORDER_COMMAND = "support-console payment move-order 5"
 REFUND_COMMAND = "support-console refund request 5 --amount N --reason TEXT"
 

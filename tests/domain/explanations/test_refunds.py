@@ -22,19 +22,17 @@ REQUESTED_REFUND = Refund(
 APPROVED_REFUND = replace(REQUESTED_REFUND, state=RefundState.APPROVED, checkers=("lead-b",))
 SENT_REFUND = replace(APPROVED_REFUND, state=RefundState.SUBMITTED, last_sent_at=NOW)
 UNKNOWN_REFUND = replace(APPROVED_REFUND, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN)
-SCHEDULED_WORK, REVIEW_WORK = (
-    Work(WorkState.SCHEDULED, NOW, "unknown", 3),
-    Work(WorkState.NEEDS_REVIEW, None, "probes_ended"),
-)
-NO_ROLES, APPROVER_ROLES, DECIDER_ROLES = (), ("approver",), ("approver", "operator")
+SCHEDULED_WORK = Work(WorkState.SCHEDULED, NOW, "unknown", 3)
+REVIEW_WORK = Work(WorkState.NEEDS_REVIEW, None, "probes_ended")
+NO_ROLES = ()
+APPROVER_ROLES = ("approver",)
+DECIDER_ROLES = ("approver", "operator")
 SHOW_COMMAND, PROBE_COMMAND, APPROVE_COMMAND = (
     f"support-console {what} 9" for what in ("show refund", "probe refund", "refund approve")
 )
 RESOLVE_COMMAND = "support-console resolve refund 9 --as"
-MADE_COMMAND, NOT_MADE_COMMAND = (
-    f"{RESOLVE_COMMAND} completed --provider-id ID --evidence FILE",
-    f"{RESOLVE_COMMAND} failed --evidence FILE",
-)
+MADE_COMMAND = f"{RESOLVE_COMMAND} completed --provider-id ID --evidence FILE"
+NOT_MADE_COMMAND = f"{RESOLVE_COMMAND} failed --evidence FILE"
 
 SITUATIONS = {
     "asked for": (REQUESTED_REFUND, "requested", "requested", "decide", APPROVE_COMMAND, APPROVER_ROLES),

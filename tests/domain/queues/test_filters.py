@@ -277,7 +277,8 @@ def test_an_age_may_have_japanese_units(text: str, age: str) -> None:
 
 _PROVIDER_SETS = st.frozensets(st.sampled_from(["paypay", "atom", "alarmbox"]), max_size=2)
 _AGES = st.integers(0, 9_999).map(lambda minutes: timedelta(minutes=minutes))
-_NUMBERS, _STRICT = st.decimals(0, 10**9, places=2), st.booleans()
+_NUMBERS = st.decimals(0, 10**9, places=2)
+_STRICT = st.booleans()
 _AMOUNTS = st.one_of(
     st.builds(
         lambda low, more, currency: AmountRange(low, low + more, currency),

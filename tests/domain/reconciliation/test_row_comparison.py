@@ -22,7 +22,8 @@ from console.domain.records import Certainty, Work
 from console.domain.tasks.records import ReconciliationVerdict
 
 ROW_INSTANT = datetime(2026, 11, 19, 3, tzinfo=UTC)
-BEFORE, AFTER = ROW_INSTANT - timedelta(hours=1), ROW_INSTANT + timedelta(hours=1)
+BEFORE = ROW_INSTANT - timedelta(hours=1)
+AFTER = ROW_INSTANT + timedelta(hours=1)
 
 
 def make_payment(state: PaymentState, minor: int = 3300, **more: Any) -> Payment:

@@ -34,7 +34,8 @@ from console.domain.recovery.decidable import (
 )
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
-UNKNOWN, KNOWN = Certainty.UNKNOWN, Certainty.KNOWN
+UNKNOWN = Certainty.UNKNOWN
+KNOWN = Certainty.KNOWN
 CHECK = CreditCheck(
     17, "1180301018771", "1", CheckState.PENDING, UNKNOWN, Work(), None, None, None, None, None, None, (), None,
     "op-1", 3,

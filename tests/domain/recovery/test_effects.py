@@ -13,7 +13,8 @@ from console.domain.recovery import effects as choice_effects
 from console.domain.recovery.records import ChoiceFacts, ProviderStatement
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
-UNKNOWN, KNOWN = Certainty.UNKNOWN, Certainty.KNOWN
+UNKNOWN = Certainty.UNKNOWN
+KNOWN = Certainty.KNOWN
 CHECK = CreditCheck(
     17, "1180301018771", "1", CheckState.PENDING, UNKNOWN, Work(), None, None, None, None, None, None, (), None,
     "op-1", 3,

@@ -7,8 +7,10 @@ import pytest
 from console.domain.registry.corporations import ImportedFile, RegistryStatus
 from console.domain.registry.import_plan import PublishedFile, parse_file_name, plan_import
 
-WHOLE_FILE, EARLIER_WHOLE_FILE = "00_zenkoku_all_20261113.zip", "00_zenkoku_all_20261030.zip"
-TOKYO_FILE, OSAKA_FILE = "13_tokyo_all_20261113.zip", "27_osaka_all_20261113.zip"
+WHOLE_FILE = "00_zenkoku_all_20261113.zip"
+EARLIER_WHOLE_FILE = "00_zenkoku_all_20261030.zip"
+TOKYO_FILE = "13_tokyo_all_20261113.zip"
+OSAKA_FILE = "27_osaka_all_20261113.zip"
 MONDAY_FILE, TUESDAY_FILE, WEDNESDAY_FILE, THURSDAY_FILE = (f"diff_202611{day}.zip" for day in (16, 17, 18, 19))
 
 

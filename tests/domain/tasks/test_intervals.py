@@ -21,8 +21,10 @@ from console.domain.tasks.intervals import (
 from console.domain.tasks.records import ScheduledTask
 
 INSTANT = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-REAL_SCALE, FAST_SCALE = TimeScale(), TimeScale(20)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+REAL_SCALE = TimeScale()
+FAST_SCALE = TimeScale(20)
 
 
 def make_task(interval: timedelta = MINUTE, **facts: object) -> ScheduledTask:

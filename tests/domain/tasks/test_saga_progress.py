@@ -17,8 +17,10 @@ from console.domain.tasks.saga_progress import (
 from console.domain.tasks.states import SagaState
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-MOMENT, HOUR = timedelta(microseconds=1), timedelta(hours=1)
-EARLIER, LATER = NOW - HOUR, NOW + HOUR
+MOMENT = timedelta(microseconds=1)
+HOUR = timedelta(hours=1)
+EARLIER = NOW - HOUR
+LATER = NOW + HOUR
 STEPS = ("a", "b", "c")
 
 

@@ -56,15 +56,13 @@ READER_BY_CALL: dict[AtomCall, Callable[[Any], Any]] = {
     AtomCall.REFUND: make_refund_reader(REFUND_INSTRUCTION),
     AtomCall.REFUND_STATUS: make_refund_status_reader(REFUND_INSTRUCTION),
 }
-FAILED, UNKNOWN, NOT_FOUND, AUTH, RATE_LIMITED, PENDING, SUCCEEDED = (
-    Kind.FAILED_DEFINITE,
-    Kind.UNKNOWN,
-    Kind.NOT_FOUND,
-    Kind.AUTH,
-    Kind.RATE_LIMITED,
-    Kind.PENDING,
-    Kind.SUCCEEDED,
-)
+FAILED = Kind.FAILED_DEFINITE
+UNKNOWN = Kind.UNKNOWN
+NOT_FOUND = Kind.NOT_FOUND
+AUTH = Kind.AUTH
+RATE_LIMITED = Kind.RATE_LIMITED
+PENDING = Kind.PENDING
+SUCCEEDED = Kind.SUCCEEDED
 
 
 def convert_answer(call: AtomCall, status: int, body: bytes) -> Outcome[Any]:

@@ -14,9 +14,13 @@ from console.sandbox.paypay.responses import RESULT_BY_CODE
 from console.sandbox.rules.registry import FAULT_BY_NAME
 from tests.providers.sandbox_adapters import AdaptersAtSandbox
 
-OK, PENDING, FAILED = OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE
-UNKNOWN, NOT_FOUND = OutcomeClass.UNKNOWN, OutcomeClass.NOT_FOUND
-AUTH, TOO_FAST = OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED
+OK = OutcomeClass.SUCCEEDED
+PENDING = OutcomeClass.PENDING
+FAILED = OutcomeClass.FAILED_DEFINITE
+UNKNOWN = OutcomeClass.UNKNOWN
+NOT_FOUND = OutcomeClass.NOT_FOUND
+AUTH = OutcomeClass.AUTH
+TOO_FAST = OutcomeClass.RATE_LIMITED
 
 SUCCESS_OUTCOME_BY_CALL = {
     "paypay_create": OK,

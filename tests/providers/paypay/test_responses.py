@@ -47,7 +47,8 @@ from tests.providers.raw_server import make_answer_script, serve_scripts
 
 ANSWER_VECTORS = [v for v in PROVIDER_TEST_VECTORS["classify_http"] if v["provider"] == "paypay"]
 PAYPAY_STATE_VECTORS = [v for v in PROVIDER_TEST_VECTORS["states"] if v["domain"].startswith("paypay")]
-ORDER, PAID = PAYPAY_REFUND_INSTRUCTION, "04212345678901234567"
+ORDER = PAYPAY_REFUND_INSTRUCTION
+PAID = "04212345678901234567"
 READER_BY_CALL: dict[PayPayCall, Callable[[Any], Any]] = {
     PayPayCall.CREATE_CODE: make_started_payment_reader(PAYPAY_REQUEST),
     PayPayCall.DELETE_CODE: read_deleted_code,
@@ -130,14 +131,12 @@ def test_published_states_have_our_state_and_label(vector: dict[str, Any]) -> No
 
 # ---- the tables, row by row
 
-FAILED, UNKNOWN, NOT_FOUND, AUTH, RATE_LIMITED, PENDING = (
-    Kind.FAILED_DEFINITE,
-    Kind.UNKNOWN,
-    Kind.NOT_FOUND,
-    Kind.AUTH,
-    Kind.RATE_LIMITED,
-    Kind.PENDING,
-)
+FAILED = Kind.FAILED_DEFINITE
+UNKNOWN = Kind.UNKNOWN
+NOT_FOUND = Kind.NOT_FOUND
+AUTH = Kind.AUTH
+RATE_LIMITED = Kind.RATE_LIMITED
+PENDING = Kind.PENDING
 COMMON_ROWS: list[tuple[int, str, Kind, Kind]] = [
     (202, "REQUEST_ACCEPTED", PENDING, UNKNOWN),
     (400, "INVALID_REQUEST_PARAMS", FAILED, UNKNOWN),

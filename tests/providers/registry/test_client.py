@@ -29,7 +29,8 @@ from tests.providers.raw_server import (
     serve_scripts,
 )
 
-NUMBER, OTHER_NUMBER = "1180301018771", "7000012050002"
+NUMBER = "1180301018771"
+OTHER_NUMBER = "7000012050002"
 DIFFERENCE_DAY = date(2026, 11, 2)
 COMPANY_ROW = make_company_row(NUMBER, "架空,商事株式会社", furigana="カクウショウジ")._replace(
     update_date=DIFFERENCE_DAY.isoformat()

@@ -26,7 +26,8 @@ from console.sandbox.registry import (
 from console.sandbox.registry.files import Encoding
 from console.sandbox.registry.published import PublishedRegistry
 
-DAY, NEXT_DAY = date(2026, 10, 30), date(2026, 11, 2)
+DAY = date(2026, 10, 30)
+NEXT_DAY = date(2026, 11, 2)
 ROW_COUNT = 6_000
 
 

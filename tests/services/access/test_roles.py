@@ -15,7 +15,8 @@ from tests.support.desks import NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import make_quick_folder, open_quick_desk
 
-CORPORATION_NUMBER, FREE_NUMBER = NUMBERS[0], NUMBERS[1]
+CORPORATION_NUMBER = NUMBERS[0]
+FREE_NUMBER = NUMBERS[1]
 OPERATORS_BY_ROLE = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
     Person("op-c", frozenset({OPERATOR}), may_buy=False),

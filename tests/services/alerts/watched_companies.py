@@ -27,9 +27,14 @@ from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import CHECKS_TABLE, Place
 from tests.support.quick_desks import ManualClock
 
-WHOLE_FILE_DAY, NEXT_DAY, THIRD_DAY = date(2026, 11, 17), date(2026, 11, 18), date(2026, 11, 19)
-SEED, INVENTED_ROW_COUNT = 16, 300
-BOUGHT_AT, EXPIRES_AT, EXPIRED_AT = "2026-11-01 00:00:00", "2027-01-31 15:00:00", "2026-11-10 15:00:00"
+WHOLE_FILE_DAY = date(2026, 11, 17)
+NEXT_DAY = date(2026, 11, 18)
+THIRD_DAY = date(2026, 11, 19)
+SEED = 16
+INVENTED_ROW_COUNT = 300
+BOUGHT_AT = "2026-11-01 00:00:00"
+EXPIRES_AT = "2027-01-31 15:00:00"
+EXPIRED_AT = "2026-11-10 15:00:00"
 TABLES_WITHOUT_TRIGGERS = ("orders", "payments", "refunds")
 """Tables whose triggers the tests remove, because the tests insert rows into them by SQL, without a service."""
 

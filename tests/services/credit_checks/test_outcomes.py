@@ -40,7 +40,9 @@ pytestmark = pytest.mark.engines("sqlite")
 (CORPORATION_NUMBER,) = invent_numbers(1)
 LONG_TEXT = "x" * 70
 ONE_DAY = timedelta(days=1)
-SUCCESS, ERROR, PENDING = CheckState.SUCCESS, CheckState.ERROR, CheckState.PENDING
+SUCCESS = CheckState.SUCCESS
+ERROR = CheckState.ERROR
+PENDING = CheckState.PENDING
 REFUSAL_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
 
@@ -514,10 +516,8 @@ PENDING_CHECK = CreditCheck(
     "op-1", 1,
 )  # fmt: skip
 CHECK_REPORT = CheckReport(12345, CORPORATION_NUMBER)
-PURCHASE_DAY_START, EXPIRATION_DAY_END = (
-    datetime(2026, 11, 19, 15, tzinfo=UTC),
-    datetime(2027, 11, 19, 15, tzinfo=UTC),
-)
+PURCHASE_DAY_START = datetime(2026, 11, 19, 15, tzinfo=UTC)
+EXPIRATION_DAY_END = datetime(2027, 11, 19, 15, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

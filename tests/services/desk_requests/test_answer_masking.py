@@ -26,7 +26,8 @@ from tests.support.refusals import call_for_refusal
 from tests.support.team_mode import answer_password_prompts, execute_desk_requests, start_team_mode
 from tests.support.teams import apply_accounts
 
-PAYER, MASKED_PAYER = "yamada-taro-long-payer-reference", "****ence"
+PAYER = "yamada-taro-long-payer-reference"
+MASKED_PAYER = "****ence"
 ALERT_ID = 77
 
 

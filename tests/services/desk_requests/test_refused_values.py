@@ -16,7 +16,9 @@ from tests.support.refusals import call_for_refusal
 from tests.support.team_mode import answer_password_prompts, execute_desk_requests, start_team_mode
 from tests.support.teams import apply_accounts
 
-HUGE_INTEGER, LONG_TEXT, LONE_SURROGATE = 10**80, "x" * 200, "a\ud800b"
+HUGE_INTEGER = 10**80
+LONG_TEXT = "x" * 200
+LONE_SURROGATE = "a\ud800b"
 CallByName = Mapping[str, Callable[[], object]]
 
 

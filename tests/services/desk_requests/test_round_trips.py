@@ -17,7 +17,8 @@ from tests.support.places import Place
 from tests.support.sent_statements import record_packets
 from tests.support.team_mode import start_team_mode
 
-MOST_PACKETS_BEFORE_CALL, MOST_PACKETS_AFTER_CALL = 14, 8
+MOST_PACKETS_BEFORE_CALL = 14
+MOST_PACKETS_AFTER_CALL = 8
 """Largest numbers of packets that the worker sends to the database before and after the call to the provider. Before
 the call five packets, and after it four, belong to the purchase itself. A further packet makes each request slower
 and needs a decision, as in `docs/decisions/0056-round-trips-of-a-purchase.md`.
