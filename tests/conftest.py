@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # Memory, also for pytest's own folders and those of child processes: a commit on a disk waits milliseconds, and
 # a kill -9, unlike a power cut, loses nothing in memory.
-tempfile.tempdir = os.environ["TMPDIR"] = str(server_run.find_roomy_folder())
+tempfile.tempdir = os.environ["TMPDIR"] = str(server_run.find_folder_with_free_space())
 
 # Before anything of Qt, keyring or ours is imported.
 _home = isolate_environment()
@@ -66,7 +66,7 @@ def network_guard() -> Iterator[guards.NetworkBlocker]:
     guard = guards.NetworkBlocker()
     with pytest.MonkeyPatch.context() as patch:
         guard.install(patch)
-        guards.note_where_threads_start(patch)
+        guards.record_starters_of_threads(patch)
         guards.watch_connections(patch)
         yield guard
 
@@ -96,12 +96,12 @@ def fail_tests_with_side_effects(
     to an SQLite file open.
     """
     network_guard.attempts.clear()
-    threads, windows = set(threading.enumerate()), left_widgets.list_windows()
+    threads, windows = set(threading.enumerate()), left_widgets.list_window_addresses()
     with guards.collect_warnings() as logged:
         yield
         leaked = guards.find_leaked_threads(threads)
-    while guards.opened_by_tests:
-        guards.opened_by_tests.pop().close()
+    while guards.objects_opened_by_tests:
+        guards.objects_opened_by_tests.pop().close()
     left_widgets.delete_new_windows(windows)
     if unreadable_rows := sys.modules.get("console.store.database.unreadable_rows"):
         unreadable_rows.pop_unreported_rows()  # a desk of the next test would open a case about this test's rows

@@ -14,7 +14,7 @@ import pytest
 
 from console.sandbox.control.client import SandboxControl
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS_FOLDER = Path(__file__).resolve().parents[1] / "docs"
 EXAMPLE_PATTERN = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CLASS_BY_VARIABLE = {"control": SandboxControl}
 """Class of each variable that an example uses without defining it, because the sentences around the example describe
@@ -23,9 +23,9 @@ the variable."""
 
 def find_examples() -> Iterator[tuple[str, str]]:
     """Yield each Python example of the guides, with the path of its guide."""
-    for path in sorted(DOCS.rglob("*.md")):
+    for path in sorted(DOCS_FOLDER.rglob("*.md")):
         for match in EXAMPLE_PATTERN.finditer(path.read_text(encoding="utf-8")):
-            yield path.relative_to(DOCS).as_posix(), match[1]
+            yield path.relative_to(DOCS_FOLDER).as_posix(), match[1]
 
 
 EXAMPLES = list(find_examples())

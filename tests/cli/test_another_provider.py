@@ -19,12 +19,16 @@ from console.wording.sentences import catalogue as wording
 from tests.cli.conftest import Terminal
 from tests.cli.paying_terminal import CHECKER, MAKER
 from tests.support.desks import copy_empty_database, make_environment
-from tests.support.kaede_server import API_KEY, NOTICE_KEY, SHOP, KaedeServer
+from tests.support.kaede_server import API_KEY, NOTICE_KEY, SHOP_ID, KaedeServer
 from tests.worker.running_receiver import CHANNEL_TOKEN, run_receiver
 
 PROVIDER_MODULE = "tests.support.kaede"
 GUIDE_FILE = Path(package.__file__).parents[1] / "docs" / "adding-a-provider.md"
-PROVIDER_SECRETS = {"SECRET_KAEDE_SHOP": SHOP, "SECRET_KAEDE_API_KEY": API_KEY, "SECRET_KAEDE_NOTICE_KEY": NOTICE_KEY}
+PROVIDER_SECRETS = {
+    "SECRET_KAEDE_SHOP": SHOP_ID,
+    "SECRET_KAEDE_API_KEY": API_KEY,
+    "SECRET_KAEDE_NOTICE_KEY": NOTICE_KEY,
+}
 CORPORATION_NUMBER = "1180301018771"
 
 

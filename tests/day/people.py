@@ -16,7 +16,7 @@ from console.services.process.passwords import use_password_reader
 from tests.day.plan import OrderPlan
 from tests.day.story_runner import PaymentProgress
 from tests.day.surroundings import UNREACHABLE_EXIT_STATUS, DaySurroundings, call_with_retries
-from tests.support.random_request_ids import HalfRequestIds
+from tests.support.random_request_ids import RandomRequestIds
 from tests.support.team_mode import is_result_unknown
 from tests.support.waiting import wait_until
 
@@ -36,7 +36,7 @@ def _call_with_request_ids(
     `retried_codes` codes. For half of the actions, each call has the same request id; the others have none.
     """
     name = f"{description} {uuid4()}"
-    return call_with_retries(lambda: HalfRequestIds(name)(act), retried_codes=retried_codes)
+    return call_with_retries(lambda: RandomRequestIds(name)(act), retried_codes=retried_codes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class Operators:
 
         def is_answered() -> bool:
             try:
-                answers.append(HalfRequestIds(description, always=True)(act))
+                answers.append(RandomRequestIds(description, always=True)(act))
             except ConsoleError as refusal:
                 is_running = refusal.code == "in_progress" and description.startswith(
                     "begin "
@@ -222,7 +222,7 @@ class Operators:
                 with use_password_reader(lambda: self._surroundings.approvers_password):
                     self._act_until_answered(f"approve {refund}", lambda id: approve(refund, request_id=id))
             else:
-                HalfRequestIds(f"approve {refund} {uuid4()}")(lambda id: approve(refund, request_id=id))
+                RandomRequestIds(f"approve {refund} {uuid4()}")(lambda id: approve(refund, request_id=id))
         except ConsoleError as refusal:
             if refusal.code == _ALREADY_DECIDED_CODE:
                 return True

@@ -35,7 +35,7 @@ class Program(ServerProcess):
 
     def start(self) -> None:
         self.begin()
-        self.wait_ready()
+        self.wait_until_ready()
 
     def begin(self) -> None:
         """Start the process without waiting until it is ready. It runs as the present user, because it reads folders

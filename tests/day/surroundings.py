@@ -126,7 +126,7 @@ def open_surroundings(day: DayParameters, folder: Path) -> Iterator[DaySurroundi
         team = teams.create_team(server, _ROLES_BY_PERSON, has_team_mode=day.uses_team_mode)
         told = stack.enter_context(receive_alerts())
         told.answers = _get_alert_answer_status
-        providers.wait_ready()
+        providers.wait_until_ready()
 
         def make_desk_environment(person: str, home: str) -> dict[str, str]:
             access = {"DATABASE_URL": team.urls[person], "OPERATOR": "", "TIME_SCALE": str(day.scale)}
@@ -148,7 +148,7 @@ def open_surroundings(day: DayParameters, folder: Path) -> Iterator[DaySurroundi
         shop, everything = _open_sql_accesses(server, team)
         desks = {name: open_desk(name) for name in ("till", "op-a", "lead-b", "aud-e")}
         for worker in workers:
-            worker.wait_ready()
+            worker.wait_until_ready()
         notice_deliverer = stack.enter_context(NoticeDeliverer(day.seed, [worker.port for worker in workers]))
         control = SandboxControl(providers.url)
         control.change_settings(paypay_code_seconds=day.code_seconds)

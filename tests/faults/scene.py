@@ -120,7 +120,7 @@ def connect_to_place(place: ServerPlace, person: str = "", **more: Any) -> Any:
     answers. `more` has further arguments for PyMySQL.
     """
     nodes, address = place.database.nodes, urlsplit(place.url(person))
-    node = next(node for node in nodes if not isinstance(node, Node) or node.ready())
+    node = next(node for node in nodes if not isinstance(node, Node) or node.is_ready())
     return node.connect(
         unquote(address.username or ""), unquote(address.password or ""), get_schema_name(place), **more
     )
@@ -155,7 +155,7 @@ def open_scene(place: ServerPlace) -> Iterator[FaultScene]:
             require(len(rows) == 1, f"asked with {len(rows)} committed claims")
             return int(rows[0][0])
 
-        stage.alarmbox.note_request = check_claim_at_sending
+        stage.alarmbox.on_request = check_claim_at_sending
         execute_as_owner(place, "UPDATE leases SET lease_expires = 1 WHERE lease_expires > 1")  # left by those before
         yield stage
 

@@ -93,7 +93,7 @@ def test_an_unanswered_commit_is_verified_on_another_node(galera_place: ServerPl
         with proxy.cause_fault("late", sql_prefix="COMMIT", is_lasting=True) as shot:
             told = database.write(note)
             shot.release_command()
-            assert shot.replied.wait(MAX_WAIT_SECONDS)
+            assert shot.reply_event.wait(MAX_WAIT_SECONDS)
         database.close()
     assert read_stored_tries(galera_place, note.name) == [told]
     assert told == (1 if when == "in between" else 2)
@@ -155,7 +155,7 @@ def test_a_desk_leaves_a_node_that_is_cut_off_from_its_cluster(
             print(f"demand 9: {endings} beside a node without its cluster, {time.monotonic() - begun:.1f} s")
         finally:
             alone.sql("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=0'")
-        galera_alone.wait_ready()
+        galera_alone.wait_until_ready()
         assert endings[-1] == "done"
         assert endings[0] in ("done", "database_unreachable")  # a read that was on the way is told, not repeated
         with stage.settle_and_check(before, after):

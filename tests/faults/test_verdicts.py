@@ -105,7 +105,7 @@ def test_a_commit_is_looked_up_after_the_server_was_killed_and_restarted(
             restart.start()
 
         def die_when_done() -> None:
-            shot.replied.wait(MAX_WAIT_SECONDS)
+            shot.reply_event.wait(MAX_WAIT_SECONDS)
             kill_server()
 
         killer = threading.Thread(target=die_when_done)

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.drawn_variants import draw_variants, find_functions_without_turn, get_function_id, read_table
+from tests.support.drawn_variants import (
+    draw_variants,
+    find_functions_without_turn,
+    get_function_id,
+    read_seconds_table,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 CHEAP = 0.001
@@ -93,7 +98,9 @@ def test_the_tests_of_mutants_run_with_every_seed(seed: int) -> None:
 
 
 def test_a_run_leaves_the_functions_of_the_other_seeds_out(tmp_path: Path) -> None:
-    waits = sorted(one for one, seconds in read_table().items() if one.startswith("tests/desk/") and seconds > 1)[:8]
+    waits = sorted(
+        one for one, seconds in read_seconds_table().items() if one.startswith("tests/desk/") and seconds > 1
+    )[:8]
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "tests" / "desk").mkdir(parents=True)
     for function in waits:
@@ -116,7 +123,9 @@ def test_a_run_prints_its_drawn_variants(tmp_path: Path) -> None:
     """In a costly file every test function runs at least once, except nightly ones, and with as many variants as its
     mark requires. The run prints the chosen variants. Without the option all variants run.
     """
-    costly = next(one for one, seconds in read_table().items() if seconds > 1 and one.startswith("tests/crash/"))
+    costly = next(
+        one for one, seconds in read_seconds_table().items() if seconds > 1 and one.startswith("tests/crash/")
+    )
     file, _, function = costly.partition("::")
     (tmp_path / "pytest.ini").touch()
     path = tmp_path / file
@@ -138,7 +147,9 @@ def test_a_run_prints_its_drawn_variants(tmp_path: Path) -> None:
 
 def test_a_variant_that_does_not_run_is_not_drawn(tmp_path: Path) -> None:
     """A variant that only the soak runs isn't drawn, because then no variant of its function would run."""
-    costly = next(one for one, seconds in read_table().items() if seconds > 1 and one.startswith("tests/crash/"))
+    costly = next(
+        one for one, seconds in read_seconds_table().items() if seconds > 1 and one.startswith("tests/crash/")
+    )
     file, _, function = costly.partition("::")
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = soak: full counts\n")
     path = tmp_path / file
@@ -170,6 +181,6 @@ def run_tests(folder: Path, *words: str, status: int = 0) -> str:
 
 def test_the_table_names_functions() -> None:
     """The table of durations names test functions in the form that pytest gives them, the costliest first."""
-    seconds = list(read_table().values())
+    seconds = list(read_seconds_table().values())
     assert seconds == sorted(seconds, reverse=True)
-    assert all(get_function_id(function) == function for function in read_table())
+    assert all(get_function_id(function) == function for function in read_seconds_table())

@@ -62,7 +62,7 @@ def test_a_thread_left_running_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     """A thread that a test leaves running is reported with its name and the line that started it. A daemon thread, or
     a thread that ends in time, isn't reported.
     """
-    monkeypatch.setattr(guards, "GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(guards, "THREAD_END_WAIT_SECONDS", 0.05)
     before, release = set(threading.enumerate()), threading.Event()
     stuck = threading.Thread(target=release.wait, name="stuck")
     for thread in (stuck, threading.Thread(target=release.wait, daemon=True), threading.Thread(target=int)):

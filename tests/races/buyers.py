@@ -18,7 +18,7 @@ from tests.support import old_purchases, truth
 from tests.support.children import CHILD_WAIT_SECONDS, Child, Pipe, get_context, start_children
 from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
-from tests.support.random_request_ids import HalfRequestIds
+from tests.support.random_request_ids import RandomRequestIds
 from tests.support.waiting import wait_until
 
 PROCESS_COUNT = 16
@@ -104,7 +104,7 @@ def buy_all(
     """Target of a child process: at each number wait for the other processes, then buy the credit check. `cut_off`
     means that a database node is killed during the race.
     """
-    bare, ids = CODES_WITH_NODE_DEATH if cut_off else CODES_WITHOUT_RECORD, HalfRequestIds(f"buyer {os.getpid()}")
+    bare, ids = CODES_WITH_NODE_DEATH if cut_off else CODES_WITHOUT_RECORD, RandomRequestIds(f"buyer {os.getpid()}")
     with open_console(Settings.load(environment)) as console:
         for number in numbers:
             barrier.wait(CHILD_WAIT_SECONDS)
@@ -116,7 +116,7 @@ def _buy_number(
     number: str,
     renew: bool,
     codes_without_record: Sequence[str] = CODES_WITHOUT_RECORD,
-    ids: HalfRequestIds | None = None,
+    ids: RandomRequestIds | None = None,
 ) -> PurchaseEnding:
     """Buy the credit check of one number, and return the ending. `codes_without_record` contains the codes of
     refusals that need not name a record. `ids` makes the calls with request ids (None: without).

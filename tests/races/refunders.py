@@ -30,7 +30,7 @@ from tests.support.money_desks import (
 from tests.support.money_truth import RefundRow
 from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
-from tests.support.random_request_ids import HalfRequestIds
+from tests.support.random_request_ids import RandomRequestIds
 from tests.support.waiting import wait_until
 
 DESK_COUNT = 3
@@ -142,7 +142,7 @@ def act_on_refunds(
     rounds = [payment for _ in range(load.visit_count_per_payment) for payment in which.sample(sorted(ids), len(ids))]
     endings: Counter[str] = Counter()
     with open_console(Settings.load(environment)) as console:
-        half = HalfRequestIds(f"crowd {load.seed} {number} {os.getpid()}")
+        half = RandomRequestIds(f"crowd {load.seed} {number} {os.getpid()}")
         acts = _make_actions(console, chance, ids, half, is_approver=number % len(PEOPLE) >= len(PEOPLE) // 2)
         for payment in rounds:
             barrier.wait(CHILD_WAIT_SECONDS)
@@ -155,7 +155,7 @@ def _make_actions(
     console: Console,
     chance: random.Random,
     ids: Mapping[int, str],
-    half_request_ids: HalfRequestIds,
+    half_request_ids: RandomRequestIds,
     *,
     is_approver: bool,
 ) -> dict[str, Callable[[int], object]]:
@@ -251,10 +251,10 @@ def _run_tasks_until_settled(console: Console, sandbox: Sandbox, clock: MovedClo
         move_clocks(clock, sandbox, timedelta(minutes=step))
         console.recovery.run_all_tasks()
         rows = money_truth.check_money(console, sandbox)
-        left = [row for row in rows if row.open and not _waits_for_person(row)]
+        left = [row for row in rows if row.is_open and not _waits_for_person(row)]
         if not left:
             break
     told = {row.id: call_for_code(lambda r=row: console.refunds.probe(r.id)) for row in left}  # type: ignore[misc]  # bound here
     assert not left, f"neither ended nor before a person: {left}; probes tell {told}"
-    states = Counter("before a person" if row.open else str(row.state) for row in rows)
+    states = Counter("before a person" if row.is_open else str(row.state) for row in rows)
     return states + Counter(refunds=len(rows))

@@ -16,7 +16,7 @@ from console.app import Console
 from console.domain.bulk.records import BulkProgress
 from console.sandbox.server import Sandbox
 from tests.soak.shards import Demand, open_place
-from tests.support.bulk_stage import insert_unknown_checks, make_numbers
+from tests.support.bulk_stage import insert_unknown_checks, make_corporation_numbers
 from tests.support.places import FIRST_PERSON, Engine, Place
 from tests.support.waiting import wait_until
 from tests.support.worker_process import WorkerProcess, start_worker
@@ -37,7 +37,7 @@ def run_bulk_with_kills(engine: Engine, count: int, folder: Path) -> Counter[str
         with place.open_desk(
             sandbox, None, person=FIRST_PERSON, desk=0, **FIND_PURCHASES_SETTING, **FAST_CLOCK_SETTING
         ) as console:
-            for some in _split_into_parts(make_numbers(count)):
+            for some in _split_into_parts(make_corporation_numbers(count)):
                 insert_unknown_checks(console, some)
             run = console.bulk.create_run("probe", "unknown")
             assert run.size == count, run
@@ -50,7 +50,7 @@ def run_bulk_with_kills(engine: Engine, count: int, folder: Path) -> Counter[str
 def _register_sold_checks(sandbox: Sandbox, count: int) -> None:
     """Let the sandbox register `count` sold credit checks, which its list of purchases contains."""
     sandbox.control.change_settings(offers_purchase_list=True)
-    for some in _split_into_parts(make_numbers(count)):
+    for some in _split_into_parts(make_corporation_numbers(count)):
         sandbox.control.register_checks(*({"corporation_number": number} for number in some))
 
 
@@ -136,7 +136,7 @@ def _check_run(place: Place, sandbox: Sandbox, run_id: int, count: int, death_co
     )
     assert records == [("success", "known", count, count)], records
     asked = Counter(str(entry["number"]) for entry in sandbox.control.read_requests("list"))
-    assert asked.keys() == set(make_numbers(count)), len(asked)
+    assert asked.keys() == set(make_corporation_numbers(count)), len(asked)
     again = sum(asked.values()) - count
     assert 0 <= again <= death_count, again
     assert sandbox.control.count_charges() == 0

@@ -110,7 +110,7 @@ class RefundMachine(RuleBasedStateMachine):
         """Return a refund chosen by the random number `refund_index`, or None if there is no refund. Refunds that
         have not ended are five times as likely."""
         rows = self.world.read_refund_rows()
-        rows += tuple(row for row in rows if row.open) * 4
+        rows += tuple(row for row in rows if row.is_open) * 4
         return rows[-1 - refund_index % len(rows)] if rows else None
 
     # Deciding and sending

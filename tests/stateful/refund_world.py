@@ -71,7 +71,7 @@ class RefundWorld(CrashingDesks):
         self.place = self._open.enter_context(open_empty_place_anywhere("sqlite"))
         self._open.enter_context(self.place.keep_connection_open())
         self._open.enter_context(use_lease_clock(self.clock))
-        self.ledger.note_request = self._check_at_sending
+        self.ledger.on_request = self._check_at_sending
         self.processes = [self._start_process(number) for number in range(2)]
         self.payments = [self.insert_completed_payment(*facts) for facts in PAYMENT_FACTS]
         self.place.sql(

@@ -54,7 +54,7 @@ class PurchaseWorld(CrashingDesks):
         self._open.enter_context(self.place.keep_connection_open())
         self._open.enter_context(use_lease_clock(self.clock))
         self.alarmbox.today = self.clock.today
-        self.alarmbox.note_request = self._check_at_purchase
+        self.alarmbox.on_request = self._check_at_purchase
         self.processes = [self._start_process(number) for number in range(2)]
 
     # CrashingDesks

@@ -75,7 +75,7 @@ def _write_purchase_steps(spool: Spool, operation: str, index: int) -> Iterator[
     yield lambda: spool.mark_ended(operation, holds_claim=True, id_at_provider=index)
 
 
-def write_endlessly(home: Path) -> None:
+def write_purchases_endlessly(home: Path) -> None:
     """Store entries until the process is killed, and print each entry after its write."""
     spool = Spool(home, Cipher(STORE_KEY))
     wait_for_start()
@@ -89,7 +89,7 @@ def write_endlessly(home: Path) -> None:
         index += 1
 
 
-def write_until_full(home: Path) -> None:
+def write_until_disk_is_full(home: Path) -> None:
     """Store entries with a file size limit until a write fails, and print the stored entries and the error code as
     JSON.
     """
@@ -115,8 +115,8 @@ def wait_for_start() -> None:
 FUNCTION_BY_MODE: dict[str, Callable[..., None]] = {
     "who": print_desk_id,
     "many": write_purchase_intents,
-    "endless": write_endlessly,
-    "full": write_until_full,
+    "endless": write_purchases_endlessly,
+    "full": write_until_disk_is_full,
 }
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def begin_operation(database: Database, operation: NewOperation, person: Holding
 # The journal
 
 
-def test_a_key_begins_once(databases: tuple[Database, ...], process_holder: HoldingProcess) -> None:
+def test_a_key_begins_one_operation(databases: tuple[Database, ...], process_holder: HoldingProcess) -> None:
     """A unique index lets each idempotency key begin only one operation, even if eight processes use the key at the
     same moment. The same letters in another case or width are another key."""
     here, there = databases
@@ -71,7 +71,7 @@ def test_a_key_begins_once(databases: tuple[Database, ...], process_holder: Hold
         begin_operation(there, make_operation("Key-1"), process_holder)
     barrier = Barrier(8)
 
-    def begin_key(i: int) -> int:
+    def begin_operation_with_key(i: int) -> int:
         barrier.wait(MAX_WAIT_SECONDS)
         try:
             return begin_operation(databases[i % 2], make_operation("at once"), process_holder)
@@ -79,7 +79,7 @@ def test_a_key_begins_once(databases: tuple[Database, ...], process_holder: Hold
             return 0
 
     with ThreadPoolExecutor(8) as threads:
-        assert sum(threads.map(begin_key, range(8))) == 1
+        assert sum(threads.map(begin_operation_with_key, range(8))) == 1
 
 
 def test_a_lapsed_operation_is_unfinished_only_if_it_may_have_cost_money(
@@ -148,11 +148,11 @@ def test_instants_keep_their_microseconds(databases: tuple[Database, ...], proce
 
 # Tokens
 
-SEALED_PAIRS = ("v1.gAAAAfirst", "v2.gAAAAsecond", "v3.gAAAAthird")
+ENCRYPTED_TOKEN_PAIRS = ("v1.gAAAAfirst", "v2.gAAAAsecond", "v3.gAAAAthird")
 
 
 def make_stored_token(version: int, used: tuple[str, ...] = ()) -> StoredToken:
-    return StoredToken(SEALED_PAIRS[version - 1], NOW + timedelta(hours=version), version, used)
+    return StoredToken(ENCRYPTED_TOKEN_PAIRS[version - 1], NOW + timedelta(hours=version), version, used)
 
 
 def test_no_desk_loses_a_rotated_pair_of_tokens(databases: tuple[Database, ...]) -> None:
@@ -182,7 +182,7 @@ def test_evidence_is_stored_unchanged(databases: tuple[Database, ...], place: Pl
     here, there = databases
     person, operation = place.get_account_name("op-a"), str(uuid.uuid4())
 
-    def read_time() -> datetime:
+    def read_database_time() -> datetime:
         with here.read() as conn:
             return read_current_time(conn, NOW)
 
@@ -194,9 +194,9 @@ def test_evidence_is_stored_unchanged(databases: tuple[Database, ...], place: Pl
             tx.conn, ("credit-check", 1), operation, person, PersonEvidence(ANSWER_TEXT.encode()), NOW
         )
 
-    before = read_time()
+    before = read_database_time()
     here.write(add_answer)
-    after = read_time()
+    after = read_database_time()
     with there.read() as conn:
         answer, proof = evidence.find_by_subject(conn, "credit-check", 1)
         assert (answer.body, proof.body, proof.who) == (ANSWER_TEXT, ANSWER_TEXT, person)

@@ -48,7 +48,7 @@ def _create_table(database: PooledDatabase) -> None:
     database.sql("CREATE TABLE of_a_test (id INT PRIMARY KEY)")
 
 
-_CHANGES = (_grant_server_right, _grant_right, _drop_trigger, _replace_procedure, _create_table)
+_CHANGE_FUNCTIONS = (_grant_server_right, _grant_right, _drop_trigger, _replace_procedure, _create_table)
 
 
 def test_a_team_is_lent_again_as_if_it_were_new(engine: Engine) -> None:
@@ -69,7 +69,7 @@ def test_a_team_is_lent_again_as_if_it_were_new(engine: Engine) -> None:
 
 
 @pytest.mark.engines("mariadb")
-@pytest.mark.parametrize("change", _CHANGES)
+@pytest.mark.parametrize("change", _CHANGE_FUNCTIONS)
 def test_a_team_that_cannot_be_restored_is_lent_to_nobody(
     engine: Engine, change: Callable[[PooledDatabase], None]
 ) -> None:

@@ -14,7 +14,7 @@ def test_a_process_waiting_for_exclusive_use_is_not_overtaken() -> None:
     gets its turn after the third one."""
     order: list[str] = []
 
-    def take_turn(name: str, *, alone: bool) -> None:
+    def use_server(name: str, *, alone: bool) -> None:
         with use_shared_server("some", alone=alone):
             order.append(name)
 
@@ -29,10 +29,10 @@ def test_a_process_waiting_for_exclusive_use_is_not_overtaken() -> None:
                 return False
 
         with use_shared_server("some", alone=False):
-            take_turn("together", alone=False)
-            first = pool.submit(take_turn, "alone", alone=True)
+            use_server("together", alone=False)
+            first = pool.submit(use_server, "alone", alone=True)
             wait_until(is_process_waiting, "the one who wants to be alone")
-            second = pool.submit(take_turn, "later", alone=False)
+            second = pool.submit(use_server, "later", alone=False)
         first.result(MAX_WAIT_SECONDS)
         second.result(MAX_WAIT_SECONDS)
     assert order == ["together", "alone", "later"]

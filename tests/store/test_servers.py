@@ -157,7 +157,7 @@ def test_a_committed_row_survives_a_kill() -> None:
     with start_private_mariadb(extra_config=["max-connections=50"]) as server:
         server.sql("CREATE DATABASE d", "CREATE TABLE d.t (a INT)", "INSERT INTO d.t VALUES (7)")
         server.kill()
-        assert not server.alive
+        assert not server.is_alive
         assert not server.can_log_in()
         server.restart()
         assert server.sql("SELECT a, @@max_connections, @@innodb_flush_log_at_trx_commit FROM d.t") == ((7, 50, 1),)
@@ -231,12 +231,12 @@ def test_redis_hangs_while_paused_and_is_empty_after_a_kill() -> None:
     with start_private_redis() as server, Redis.from_url(server.url) as client:
         client.set("a", 1)
         server.pause()
-        assert server.paused
-        assert not server.ready()
+        assert server.is_paused
+        assert not server.is_ready()
         server.resume()
         assert client.get("a") == b"1"
         server.kill()
-        assert not server.ready()
+        assert not server.is_ready()
         server.restart()
         assert client.get("a") is None
 

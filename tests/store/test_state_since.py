@@ -172,18 +172,18 @@ def test_the_database_dates_states_that_other_applications_write(place: Place, t
         before = datetime.now(UTC) - timedelta(seconds=2)
         write = place.execute_as_shop if table == CHECKS_TABLE else place.sql
         write(insert)
-        first = read_since(database, table)
+        first = read_state_since(database, table)
         assert first is not None
         assert before <= first <= datetime.now(UTC) + timedelta(seconds=2)
         write(touch)
-        assert read_since(database, table) == first
+        assert read_state_since(database, table) == first
         write(change)
-        second = read_since(database, table)
+        second = read_state_since(database, table)
         assert second is not None
         assert second > first
 
 
-def read_since(database: Database, table: str) -> datetime | None:
+def read_state_since(database: Database, table: str) -> datetime | None:
     with database.read() as conn:
         return convert_to_instant(conn.exec_driver_sql(f"SELECT state_since FROM {table}").scalar_one())
 
@@ -201,7 +201,8 @@ INSERT INTO orders (id, merch_txn_id, total_amount, status, created_at, updated_
     VALUES (1, 'ORD-1', 100, 'pending', '{{begun}}', '{{written}}'), (2, 'ORD-2', 100, 'paid', NULL, NULL);
 INSERT INTO {CHECKS_TABLE} (id, client_id, corporation_number, status, operation_id, changed_at)
     VALUES (1, 1, '7010001065142', 'error', 'op-1', '{{written}}'), (2, 2, '7010001065142', 'pending', NULL, NULL)"""
-INSERT_ENTRY_SQL = """INSERT INTO audit_log (session, seq, at, who, desk, what, subject_kind, subject_id, result,
+INSERT_AUDIT_ENTRY_SQL = """INSERT INTO audit_log (session, seq, at, who, desk, what, subject_kind, subject_id,
+    result,
     detail, prev_hash, hash) VALUES ('s', {seq}, '2026-10-0{day} 03:00:00.000000', 'op-a', 'd', '{what}', '{kind}',
     '{subject}', 'done', '{{}}', '', '')"""
 AUDIT_ENTRIES = (
@@ -212,7 +213,7 @@ AUDIT_ENTRIES = (
     ("credit-check", "1", AuditAction.CREDIT_CHECK_NOT_BOUGHT),
     ("order", "2", AuditAction.ORDER_PAID),
 )
-BEGUN_AT, WRITTEN_AT = "2026-10-01 03:00:00.000000", "2026-10-09 03:00:00.000000"
+ROWS_BEGUN_AT, ROWS_WRITTEN_AT = "2026-10-01 03:00:00.000000", "2026-10-09 03:00:00.000000"
 EXPECTED_STATE_SINCE = {
     "payments": {1: "2026-10-02", 2: "2026-10-05", 3: "2026-10-09"},
     "orders": {1: "2026-10-09", 2: "2026-10-07"},
@@ -227,11 +228,11 @@ def upgraded_database(engine: Engine, tmp_path: Path, request: pytest.FixtureReq
         create_old_schema(old, request.param)
         with old.write_without_retries() as tx:
             drop_triggers(tx.conn)
-            for statement in INSERT_OLD_ROWS_SQL.format(begun=BEGUN_AT, written=WRITTEN_AT).split(";"):
+            for statement in INSERT_OLD_ROWS_SQL.format(begun=ROWS_BEGUN_AT, written=ROWS_WRITTEN_AT).split(";"):
                 tx.conn.exec_driver_sql(statement)
             for seq, (kind, subject, what) in enumerate(AUDIT_ENTRIES):
                 values = {"seq": seq, "day": seq + 2, "what": what, "kind": kind, "subject": subject}
-                tx.conn.exec_driver_sql(INSERT_ENTRY_SQL.format(**values))
+                tx.conn.exec_driver_sql(INSERT_AUDIT_ENTRY_SQL.format(**values))
         migrate.upgrade(old)
         migrate.upgrade(old)
         yield old

@@ -14,7 +14,7 @@ CONTROL_ROLES = {
     Role.Grouping, Role.Heading, Role.SpinBox,
 }  # fmt: skip
 """Roles of nodes that must have a name."""
-_CELLS_PER_TABLE = 60
+_MAX_CELLS_PER_TABLE = 60
 
 
 def list_visible_nodes(node: QAccessibleInterface | None) -> Iterator[QAccessibleInterface]:
@@ -80,7 +80,7 @@ def _list_unnamed_cells(table: QAccessibleInterface) -> Iterator[QAccessible.Rol
     Screen readers use the name of the first cell as the sentence of the whole row. Other cells may be empty.
     """
     previous_role = Role.NoRole
-    for place in range(min(table.childCount(), _CELLS_PER_TABLE)):
+    for place in range(min(table.childCount(), _MAX_CELLS_PER_TABLE)):
         cell = table.child(place)
         if not cell.isValid():
             continue

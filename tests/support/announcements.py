@@ -30,7 +30,7 @@ def collect_announcements(note: Callable[[], object] = lambda: None) -> Iterator
     heard: list[SentAnnouncement] = []
     send = QAccessible.updateAccessibility
 
-    def note_announcement(event: QAccessibleEvent) -> None:
+    def record_announcement(event: QAccessibleEvent) -> None:
         if isinstance(event, QAccessibleAnnouncementEvent):
             urgent = QAccessible.AnnouncementPoliteness.Assertive
             heard.append(
@@ -39,5 +39,5 @@ def collect_announcements(note: Callable[[], object] = lambda: None) -> Iterator
             note()
         send(event)
 
-    with mock.patch.object(QAccessible, "updateAccessibility", note_announcement):
+    with mock.patch.object(QAccessible, "updateAccessibility", record_announcement):
         yield heard

@@ -25,25 +25,25 @@ _REGISTRY_BUS_NAME = "org.a11y.atspi.Registry"
 _ROOT_REFERENCE = (_REGISTRY_BUS_NAME, "/org/a11y/atspi/accessible/root")
 ANSWER_WAIT_SECONDS = MAX_WAIT_SECONDS
 """Longest time (seconds) of the wait for one answer on the bus."""
-WINDOW_SECONDS = 600
+MAX_PROGRAM_WAIT_SECONDS = 600
 """Longest time (seconds) of the wait for a node or an announcement of the program, on a machine with a high load. The
 wait ends at once if the program has ended.
 """
 _READ_INTERVAL_SECONDS = 1
 _FOCUSED_BIT, _SHOWING_BIT = 12, 25
-_ANNOUNCEMENTS = MatchRule(type="signal", interface="org.a11y.atspi.Event.Object", member="Announcement")
-Reference = tuple[str, str]
+_ANNOUNCEMENT_MATCH_RULE = MatchRule(type="signal", interface="org.a11y.atspi.Event.Object", member="Announcement")
+NodeReference = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class AccessibleNode:
     """One node of a program's accessibility tree: its role (the name in AT-SPI), its name, and two of its states."""
 
     role: str
     name: str
     is_focused: bool
     is_showing: bool
-    reference: Reference = field(compare=False)
+    reference: NodeReference = field(compare=False)
 
 
 def find_missing_programs() -> str:
@@ -69,9 +69,9 @@ class ScreenReader:
             "sass",
             ("object:", [], ""),
         )
-        bus.send_and_get_reply(message_bus.AddMatch(_ANNOUNCEMENTS))
+        bus.send_and_get_reply(message_bus.AddMatch(_ANNOUNCEMENT_MATCH_RULE))
 
-    def list_nodes(self) -> list[Node]:
+    def list_nodes(self) -> list[AccessibleNode]:
         """Return the nodes of the program, parents before their children. Return an empty list while the program has
         no window.
         """
@@ -87,14 +87,14 @@ class ScreenReader:
         nodes = [self._read_node(child) for window in windows for child in self._list_children(window)]
         return [node.name for node in nodes if node.role == "notification" and node.is_showing]
 
-    def wait_for_node(self, role: str, name: str, *, is_shown: bool = False) -> Node:
+    def wait_for_node(self, role: str, name: str, *, is_shown: bool = False) -> AccessibleNode:
         """Wait for a node with this role whose name begins with `name`, and return the first one. With `is_shown`,
         return the first one that the program shows. The method reads only the needed properties of each node, because
         each read delays the program.
 
         Raises AssertionError if there is no such node after WINDOW_SECONDS.
         """
-        deadline = time.monotonic() + WINDOW_SECONDS
+        deadline = time.monotonic() + MAX_PROGRAM_WAIT_SECONDS
         while self._may_wait(deadline):
             for reference in self._iterate_references():
                 if self._read_role(reference) == role and self._read_name(reference).startswith(name):
@@ -114,17 +114,17 @@ class ScreenReader:
         assert ended is None, f"the program ended with {ended}"
         return time.monotonic() < deadline
 
-    def read_attributes(self, node: Node) -> dict[str, str]:
+    def read_attributes(self, node: AccessibleNode) -> dict[str, str]:
         """Return the additional AT-SPI attributes of a node by name, such as the level of a heading."""
         (told,) = self._call_method(node.reference, _ACCESSIBLE_INTERFACE, "GetAttributes")
         return dict(told)
 
-    def read_locale(self, node: Node) -> str:
+    def read_locale(self, node: AccessibleNode) -> str:
         """Return the locale in which a screen reader speaks the node, such as `en_US`."""
         ((_, told),) = self._call_method(node.reference, _ACCESSIBLE_INTERFACE, "GetLocale")
         return str(told)
 
-    def press_node(self, node: Node) -> bool:
+    def press_node(self, node: AccessibleNode) -> bool:
         """Press a node. Return False if the program does not react, because the node is disabled at the moment or no
         longer exists.
         """
@@ -137,12 +137,12 @@ class ScreenReader:
         example about work in the background, are skipped. If the program has replaced the node by a new one, the
         method presses the new node. If the node can't be pressed at the moment, the method tries again later.
         """
-        deadline = time.monotonic() + WINDOW_SECONDS
+        deadline = time.monotonic() + MAX_PROGRAM_WAIT_SECONDS
         messages: deque[Message] = deque()
         heard: list[tuple[str, str]] = []
         others: list[str] = []
-        with self._bus.filter(_ANNOUNCEMENTS, queue=messages):
-            pressed: Node | None = None
+        with self._bus.filter(_ANNOUNCEMENT_MATCH_RULE, queue=messages):
+            pressed: AccessibleNode | None = None
             while not heard and self._may_wait(deadline):
                 if pressed is None or not self._is_node_present(pressed):
                     found = self.wait_for_node(role, name, is_shown=True)
@@ -158,13 +158,13 @@ class ScreenReader:
         assert heard, f"heard only {others} after pressing {pressed}, the last {role} {name!r}"
         return heard[0]
 
-    def _is_node_present(self, node: Node) -> bool:
+    def _is_node_present(self, node: AccessibleNode) -> bool:
         """Return True if the program still has this node and shows it."""
         (role,) = self._call_method(node.reference, _ACCESSIBLE_INTERFACE, "GetRoleName")
         ((low, _high),) = self._call_method(node.reference, _ACCESSIBLE_INTERFACE, "GetState")
         return bool(role == node.role and low >> _SHOWING_BIT & 1)
 
-    def _iterate_references(self) -> Iterator[Reference]:
+    def _iterate_references(self) -> Iterator[NodeReference]:
         """Yield the references of the program's nodes, parents before their children. Children are read only when the
         caller needs them.
         """
@@ -174,29 +174,29 @@ class ScreenReader:
             yield reference
             waiting += reversed(self._list_children(reference))
 
-    def _read_node(self, reference: Reference) -> Node:
+    def _read_node(self, reference: NodeReference) -> AccessibleNode:
         """Read the role, the name and the states of the node."""
         role, name = self._read_role(reference), self._read_name(reference)
         ((low, _high),) = self._call_method(reference, _ACCESSIBLE_INTERFACE, "GetState")
-        return Node(role, name, bool(low >> _FOCUSED_BIT & 1), bool(low >> _SHOWING_BIT & 1), reference)
+        return AccessibleNode(role, name, bool(low >> _FOCUSED_BIT & 1), bool(low >> _SHOWING_BIT & 1), reference)
 
-    def _read_role(self, reference: Reference) -> str:
+    def _read_role(self, reference: NodeReference) -> str:
         (role,) = self._call_method(reference, _ACCESSIBLE_INTERFACE, "GetRoleName")
         return str(role)
 
-    def _read_name(self, reference: Reference) -> str:
+    def _read_name(self, reference: NodeReference) -> str:
         ((_, name),) = self._call_method(
             reference, "org.freedesktop.DBus.Properties", "Get", "ss", (_ACCESSIBLE_INTERFACE, "Name")
         )
         return str(name)
 
-    def _list_children(self, reference: Reference) -> Sequence[Reference]:
+    def _list_children(self, reference: NodeReference) -> Sequence[NodeReference]:
         (children,) = self._call_method(reference, _ACCESSIBLE_INTERFACE, "GetChildren")
         return [(name, path) for name, path in children]
 
     def _call_method(
         self,
-        reference: Reference,
+        reference: NodeReference,
         interface: str,
         method: str,
         signature: str | None = None,

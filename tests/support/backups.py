@@ -25,7 +25,7 @@ def _copy_file(place: Place) -> Callable[[], None]:
     backup.unlink(missing_ok=True)
     place.sql(f"VACUUM INTO '{backup}'")
 
-    def put_back() -> None:
+    def restore_backup() -> None:
         """Replace the database file by the backup. No process may have the file open, because the program refuses to
         write into a file that was replaced while it was open.
         """
@@ -33,7 +33,7 @@ def _copy_file(place: Place) -> Callable[[], None]:
             place.file.with_name(place.file.name + side).unlink(missing_ok=True)
         shutil.copy(backup, place.file)
 
-    return put_back
+    return restore_backup
 
 
 def _dump_server(place: ServerPlace) -> Callable[[], None]:
@@ -53,11 +53,11 @@ def _dump_server(place: ServerPlace) -> Callable[[], None]:
         guards = run_dump("--no-data", "--no-create-info", "--triggers", "--routines")
         dump = run_dump("--no-data", "--skip-triggers") + _read_row_inserts(server, str(name)) + guards
 
-    def put_back() -> None:
+    def restore_backup() -> None:
         """Load the dump into the database. Desks may be running, and their connections remain open."""
         subprocess.run(("mariadb", *reached), input=dump, check=True, capture_output=True)
 
-    return put_back
+    return restore_backup
 
 
 def _read_row_inserts(server: SqlServer, name: str) -> bytes:

@@ -24,7 +24,7 @@ CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 MAX_REAL_PURCHASES = 20
 
 
-def make_numbers(count: int) -> list[str]:
+def make_corporation_numbers(count: int) -> list[str]:
     """Return `count` corporation numbers with valid check digits."""
     bases = (f"{100_000_000_000 + place}" for place in range(count))
     return [compute_check_digit(base) + base for base in bases]
@@ -36,7 +36,9 @@ def make_alarmbox(count: int) -> InMemoryAlarmBox:
     """
     alarmbox = InMemoryAlarmBox(lists_purchases=True)
     day = alarmbox.today()
-    alarmbox.charges = [Charge(place, number, "1", day, None) for place, number in enumerate(make_numbers(count), 1)]
+    alarmbox.charges = [
+        Charge(place, number, "1", day, None) for place, number in enumerate(make_corporation_numbers(count), 1)
+    ]
     return alarmbox
 
 
@@ -46,7 +48,7 @@ def make_unknown_checks(console: Console, count: int) -> list[ChosenRecord]:
     """
     if count <= MAX_REAL_PURCHASES:
         return _buy_without_answer(console, count)
-    return insert_unknown_checks(console, make_numbers(count))
+    return insert_unknown_checks(console, make_corporation_numbers(count))
 
 
 def insert_unknown_checks(console: Console, numbers: Sequence[str]) -> list[ChosenRecord]:
@@ -64,7 +66,7 @@ def _buy_without_answer(console: Console, count: int) -> list[ChosenRecord]:
     alarmbox = console._credit_check_adapter
     assert isinstance(alarmbox, InMemoryAlarmBox)
     alarmbox.charges, alarmbox.behaviour = [], "silent_after_charge"
-    for number in make_numbers(count):
+    for number in make_corporation_numbers(count):
         with suppress(ConsoleError):
             console.credit_checks.purchase(PurchaseRequest(number, "1"))
     alarmbox.call_counts.clear()

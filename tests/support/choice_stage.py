@@ -26,7 +26,7 @@ from console.store.access import operators
 from console.store.access.operators import StoredPerson
 from console.store.database.engine import Transaction
 from console.store.payments import orders, payments
-from tests.support.bulk_stage import make_numbers
+from tests.support.bulk_stage import make_corporation_numbers
 from tests.support.desks import UNUSED_URL, MovedClock, copy_empty_database, make_environment
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.ledger_refunds import UNREADABLE_OUTCOME, RefundLedger, RefundLedgerProvider, RefundLedgerReader
@@ -124,7 +124,11 @@ class ChoiceStage:
         self.console: Console = open_console(
             settings, self.clock, self.alarmbox, open_payment_adapter=self._make_provider
         )
-        self.context, self._next, self._numbers = self.console._context, count(1), iter(make_numbers(2_000))
+        self.context, self._next, self._numbers = (
+            self.console._context,
+            count(1),
+            iter(make_corporation_numbers(2_000)),
+        )
         self.answers: list[Any] = []
         self._first_limits: list[tuple[Any, ...]] = []
         for person in TEAM:

@@ -28,7 +28,7 @@ def log_commits(file: Path) -> None:
         committed.writelines(f"{one} {moment}\n" for one in ids)
 
     Database._commit_transaction = commit_and_log  # type: ignore[method-assign]  # in this process alone
-    event.listen(Engine, "after_cursor_execute", _note_inserted_row)
+    event.listen(Engine, "after_cursor_execute", _record_inserted_row)
     event.listen(Engine, "rollback", _forget_rolled_back_rows)
 
 
@@ -40,7 +40,7 @@ def read_commit_log(file: Path) -> dict[int, float]:
     return {int(one): float(moment) for one, moment in map(str.split, lines)}
 
 
-def _note_inserted_row(conn: Connection, cursor: Any, statement: str, *_: object) -> None:
+def _record_inserted_row(conn: Connection, cursor: Any, statement: str, *_: object) -> None:
     if statement.startswith("INSERT INTO changes "):
         conn.info.setdefault(_INSERTED_IDS_KEY, []).append(cursor.lastrowid)
 

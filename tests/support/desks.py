@@ -102,7 +102,7 @@ def make_payment_provider_settings(url: str) -> dict[str, str]:
 
 
 @cache
-def _make_template() -> tuple[tempfile.TemporaryDirectory[str], Path]:
+def _make_home_template() -> tuple[tempfile.TemporaryDirectory[str], Path]:
     """Return the temporary folder and the path of an empty, migrated database, which each process creates only
     once.
     """
@@ -113,9 +113,9 @@ def _make_template() -> tuple[tempfile.TemporaryDirectory[str], Path]:
     return folder, home / "console.db"
 
 
-def get_template() -> Path:
+def get_home_template_folder() -> Path:
     """Return the path of an empty SQLite database that tests copy."""
-    return _make_template()[1]
+    return _make_home_template()[1]
 
 
 def copy_empty_database(home: Path) -> None:
@@ -124,7 +124,7 @@ def copy_empty_database(home: Path) -> None:
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (home / "console.db").exists():
-        shutil.copy(get_template(), home / "console.db")
+        shutil.copy(get_home_template_folder(), home / "console.db")
 
 
 @contextmanager

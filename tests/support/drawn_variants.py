@@ -2,12 +2,14 @@
 
 Each seed runs an eighth of the costly functions; any eight consecutive seeds run all of them. All other functions run
 with each seed, except those marked with `nightly`, and so do the functions that notice the mutants of
-`tests/mutants`, and those of `_PLACES_WITHOUT_TURNS`. Of a function that runs, costly variants are drawn. A function
-has a budget of processor seconds: `_SECONDS_OF_GUARDS`, `_SECONDS_OF_MONEY` or, for all other folders, `_SECONDS`. If
+`tests/mutants`, and those of `_PATHS_WITHOUT_TURNS`. Of a function that runs, costly variants are drawn. A function
+has a budget of processor seconds: `_SECONDS_PER_CONSTRAINT_FUNCTION`, `_SECONDS_PER_MONEY_FUNCTION` or, for all
+other folders, `_SECONDS_PER_FUNCTION`. If
 its variants need more, as many of them are drawn as fit into the budget, at least one. Each next drawn variant has as
 many parameter values as possible that no earlier one has (a database, language or role); three of four functions
 prefer another database to the cluster. The values other than the database are the case of a variant. If all cases
-together need at most `_SECONDS_OF_CASES` (`_SECONDS_OF_MONEY_CASES`), every case runs on at least one database. For a
+together need at most `_SECONDS_FOR_ALL_CASES` (`_SECONDS_FOR_ALL_MONEY_CASES`), every case runs on at least one
+database. For a
 test marked with `parts_by_day`, the mark states the number of variants that run; each variant checks a part of the
 whole.
 
@@ -26,15 +28,15 @@ from statistics import fmean
 import pytest
 
 SECONDS_TABLE_FILE = Path(__file__).with_name("variant_seconds.txt")
-_SECONDS, _SECONDS_OF_MONEY, _SECONDS_OF_GUARDS = 0.1, 0.25, 1.5
-_SECONDS_OF_CASES, _SECONDS_OF_MONEY_CASES = 0.3, 1.0
+_SECONDS_PER_FUNCTION, _SECONDS_PER_MONEY_FUNCTION, _SECONDS_PER_CONSTRAINT_FUNCTION = 0.1, 0.25, 1.5
+_SECONDS_FOR_ALL_CASES, _SECONDS_FOR_ALL_MONEY_CASES = 0.3, 1.0
 _ENGINES = frozenset({"sqlite", "mariadb", "galera", "mysql"})
-_GUARD_FOLDERS = ("tests/harms/", "tests/store/constraints/")
+_CONSTRAINT_FOLDERS = ("tests/harms/", "tests/store/constraints/")
 """Folders of the tests of the rules that protect money. These rules exist for SQLite and for servers, so most of
 their variants must run on each database.
 """
 _MONEY_FOLDERS = (
-    *_GUARD_FOLDERS,
+    *_CONSTRAINT_FOLDERS,
     *("tests/services/credit_checks/", "tests/services/guarded/", "tests/services/refunds/"),
     *("tests/services/payments/", "tests/services/payment_intake/", "tests/services/recovery/"),
     *("tests/store/operations/", "tests/store/payments/", "tests/store/refunds/"),
@@ -43,10 +45,11 @@ _MONEY_FOLDERS = (
 """Folders of tests whose cases are answers, faults or moments that must not cost money. They have larger budgets.
 Claims, leases, request ids and refunds by two people are tested in them.
 """
-_TURNS, _SECONDS_WITHOUT_TURNS = 8, 0.05
-"""A function of which one variant takes more than `_SECONDS_WITHOUT_TURNS` processor seconds runs only with one seed
-of every `_TURNS` consecutive ones."""
-_PLACES_WITHOUT_TURNS = (
+_SEEDS_PER_TURN, _MAX_SECONDS_WITHOUT_TURNS = 8, 0.05
+"""A function of which one variant takes more than `_MAX_SECONDS_WITHOUT_TURNS` processor seconds runs only with one
+seed
+of every `_SEEDS_PER_TURN` consecutive ones."""
+_PATHS_WITHOUT_TURNS = (
     "tests/wording/",
     *("tests/cli/test_interface_list.py", "tests/cli/test_reference.py", "tests/cli/test_capabilities.py"),
     *("tests/packaging/test_dependencies.py", "tests/packaging/test_docs.py"),
@@ -54,11 +57,11 @@ _PLACES_WITHOUT_TURNS = (
 """Folders and files of tests that compare the parts of the repository with one another. They notice what a change has
 left out, so they run with each seed.
 """
-_SERVER_SHARE = {"mariadb": 0.6, "galera": 2.7}
+_SERVER_SECONDS_BY_ENGINE = {"mariadb": 0.6, "galera": 2.7}
 """Average processor seconds, by engine, of the database servers for one processor second of a test. A server
 serves several tests at once, so its seconds can't be measured for one test.
 """
-_SHARE_OF_CLUSTER = 0.25
+_SHARE_DRAWN_ON_CLUSTER_FIRST = 0.25
 """The share of the functions with few drawn variants that may be drawn on the cluster first. Single server and
 cluster have the same tables, triggers and rights, and the three nodes need 2.3 times as many processor seconds.
 """
@@ -83,7 +86,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if seed is None:
         return
     by_function: defaultdict[str, list[str]] = defaultdict(list)
-    seconds = read_table()
+    seconds = read_seconds_table()
     part_counts: dict[str, int] = {}
     for item in items:
         if item.get_closest_marker("nightly"):
@@ -107,8 +110,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             variants,
             seconds.get(function, 0),
             random.Random(f"{seed} {function}"),
-            budget=part_counts.get(function, _find_budget(function)),
-            budget_of_cases=_SECONDS_OF_MONEY_CASES if function.startswith(_MONEY_FOLDERS) else _SECONDS_OF_CASES,
+            budget=part_counts.get(function, _find_budget_seconds(function)),
+            budget_of_cases=_SECONDS_FOR_ALL_MONEY_CASES
+            if function.startswith(_MONEY_FOLDERS)
+            else _SECONDS_FOR_ALL_CASES,
         )
     }
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in drawn])
@@ -128,7 +133,7 @@ def find_functions_without_turn(
     costly = {
         function
         for function in seconds
-        if seconds[function] > _SECONDS_WITHOUT_TURNS and not function.startswith(_PLACES_WITHOUT_TURNS)
+        if seconds[function] > _MAX_SECONDS_WITHOUT_TURNS and not function.startswith(_PATHS_WITHOUT_TURNS)
     }
     files = {test for test in tests_of_mutants if "::" not in test}
     cheapest_by_file: dict[str, str] = {}
@@ -136,14 +141,14 @@ def find_functions_without_turn(
         cheapest_by_file.setdefault(function.partition("::")[0], function)
     costly -= {*tests_of_mutants, *(cheapest_by_file[file] for file in files & cheapest_by_file.keys())}
     ordered = sorted(costly, key=lambda one: (seconds[one], one))
-    return costly - set(ordered[seed % _TURNS :: _TURNS])
+    return costly - set(ordered[seed % _SEEDS_PER_TURN :: _SEEDS_PER_TURN])
 
 
-def _find_budget(function: str) -> float:
+def _find_budget_seconds(function: str) -> float:
     """Return the budget (processor seconds) for all drawn variants of this test function together."""
-    if function.startswith(_GUARD_FOLDERS):
-        return _SECONDS_OF_GUARDS
-    return _SECONDS_OF_MONEY if function.startswith(_MONEY_FOLDERS) else _SECONDS
+    if function.startswith(_CONSTRAINT_FOLDERS):
+        return _SECONDS_PER_CONSTRAINT_FUNCTION
+    return _SECONDS_PER_MONEY_FUNCTION if function.startswith(_MONEY_FOLDERS) else _SECONDS_PER_FUNCTION
 
 
 def get_function_id(nodeid: str) -> str:
@@ -156,8 +161,8 @@ def draw_variants(
     seconds: float,
     draw: random.Random,
     *,
-    budget: float = _SECONDS,
-    budget_of_cases: float = _SECONDS_OF_CASES,
+    budget: float = _SECONDS_PER_FUNCTION,
+    budget_of_cases: float = _SECONDS_FOR_ALL_CASES,
 ) -> list[str]:
     """Return as many variants of one test function as fit into `budget` (processor seconds); each variant takes
     `seconds`. The next drawn variant is always the one with the most parameter values that no drawn variant has. If
@@ -168,7 +173,7 @@ def draw_variants(
     if seconds * len(left) <= budget:
         return left
     draw.shuffle(left)
-    if draw.random() > _SHARE_OF_CLUSTER:
+    if draw.random() > _SHARE_DRAWN_ON_CLUSTER_FIRST:
         left.sort(key=lambda name: "galera" in _split_variant(name))  # of equally useful variants the first is drawn
     # Read once: each worker of a run draws before its first test.
     new_values = {name: _split_variant(name) for name in left}
@@ -192,7 +197,7 @@ def _split_variant(name: str) -> set[str]:
     return set(re.split(r"[\[\]-]+", name.partition("[")[2]))
 
 
-def read_table() -> dict[str, float]:
+def read_seconds_table() -> dict[str, float]:
     """Return the processor seconds of one variant, by test function, from `variant_seconds.txt`. The file leaves out
     cheap functions, and functions with a single variant that run with each seed.
     """
@@ -209,7 +214,7 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError("--keep-seconds measures all variants: use it with make nightly")
         config.pluginmanager.register(_Stopwatch())
         if not hasattr(config, "workerinput"):
-            config.pluginmanager.register(_Table())
+            config.pluginmanager.register(_SecondsTable())
 
 
 class _Stopwatch:
@@ -231,7 +236,7 @@ class _Stopwatch:
         return report
 
 
-class _Table:
+class _SecondsTable:
     """Adds up the processor seconds in the reports of all worker processes, and writes the table."""
 
     def __init__(self) -> None:
@@ -245,12 +250,13 @@ class _Table:
     def pytest_sessionfinish(self) -> None:
         by_function: defaultdict[str, list[float]] = defaultdict(list)
         for variant, seconds in self._seconds.items():
-            of_servers = seconds * sum(_SERVER_SHARE.get(value, 0.0) for value in _split_variant(variant))
+            of_servers = seconds * sum(_SERVER_SECONDS_BY_ENGINE.get(value, 0.0) for value in _split_variant(variant))
             by_function[get_function_id(variant)].append(seconds + of_servers)
         rows = sorted(
             (-fmean(seconds), function)
             for function, seconds in by_function.items()
-            if fmean(seconds) > _SECONDS_WITHOUT_TURNS or (len(seconds) > 1 and sum(seconds) > _SECONDS)
+            if fmean(seconds) > _MAX_SECONDS_WITHOUT_TURNS
+            or (len(seconds) > 1 and sum(seconds) > _SECONDS_PER_FUNCTION)
         )
         SECONDS_TABLE_FILE.write_text(
             "".join(f"{-seconds:7.3f} {function}\n" for seconds, function in rows), encoding="utf-8"

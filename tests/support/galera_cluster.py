@@ -27,7 +27,9 @@ GALERA_LIBRARIES = (Path("/usr/lib/galera/libgalera_smm.so"), Path("/usr/lib64/g
 _RECOVERED_POSITION_PATTERN = re.compile(r"WSREP: Recovered position: *([0-9a-f-]{36}):(-?\d+)")
 _SYNCED_STATE, _NEW_CLUSTER_OPTION = "4", "--wsrep-new-cluster"
 _ACCOUNT_TABLES = ("global_priv", "db", "tables_priv", "columns_priv", "procs_priv", "roles_mapping", "proc")
-_ACCOUNT_COUNTS = "SELECT " + ", ".join(f"(SELECT COUNT(*) FROM mysql.{table})" for table in _ACCOUNT_TABLES)
+_SELECT_ACCOUNT_COUNTS_SQL = "SELECT " + ", ".join(
+    f"(SELECT COUNT(*) FROM mysql.{table})" for table in _ACCOUNT_TABLES
+)
 SYNC_WAIT_SECONDS = 2 * MAX_WAIT_SECONDS
 """Time limit (seconds) of waits for actions of the nodes themselves; on an idle machine such an action takes up to
 half a minute.
@@ -55,13 +57,13 @@ class Node(Server):
         """Join the cluster with the node's own data, and wait until the node is synchronised."""
         uuid, seqno = self.find_position()
         self.start_joining(f"--wsrep-start-position={uuid}:{seqno}")
-        self.wait_ready()
+        self.wait_until_ready()
 
     def start_joining(self, *options: str) -> None:
         """Start the node with these additional options, and return without waiting until it has joined."""
         self.run.start_process(self.name, (*self.command, *options))
 
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Return True if the node is synchronised with its cluster and the cluster has a quorum."""
         return (self.read_status("wsrep_ready"), self.read_status("wsrep_local_state")) == ("ON", _SYNCED_STATE)
 
@@ -125,41 +127,41 @@ class Cluster:
         join at the same time can take half a minute to agree on the members.
         """
         first.start_joining(_NEW_CLUSTER_OPTION)
-        first.wait_ready()
+        first.wait_until_ready()
         for size, node in enumerate([node for node in self.nodes if node != first], start=2):
             node.start_joining()
             wait_until(partial(_has_size, first, size), f"{node.name} in the group", SYNC_WAIT_SECONDS)
-        self.wait_ready()
+        self.wait_until_ready()
 
-    def wait_ready(self) -> None:
+    def wait_until_ready(self) -> None:
         """Wait until all running nodes are synchronised with each other."""
-        running = [node for node in self.nodes if node.alive]
+        running = [node for node in self.nodes if node.is_alive]
         for node in running:
-            node.wait_ready()
+            node.wait_until_ready()
         size = len(running)
         wait_until(lambda: all(_has_size(node, size) for node in running), f"a cluster of {size}", SYNC_WAIT_SECONDS)
 
     def is_whole(self) -> bool:
         """Return True if all nodes are running and synchronised with each other now."""
-        return all(node.ready() and _has_size(node, len(self.nodes)) for node in self.nodes)
+        return all(node.is_ready() and _has_size(node, len(self.nodes)) for node in self.nodes)
 
     def restart_nodes(self) -> None:
         """Restart all nodes that were killed, stopped or paused. If the cluster has no quorum, start a new cluster
         with the data of the node with the newest position. The method first waits until the other nodes have noticed
         the loss, because a node that returns earlier makes all of them lose their quorum permanently.
         """
-        _kill_nodes([node for node in self.nodes if node.paused])
+        _kill_nodes([node for node in self.nodes if node.is_paused])
         with suppress(AssertionError):  # whoever has nothing to say by then is brought back like the dead
             wait_until(self._have_nodes_agreed, "an agreement on who is left", SYNC_WAIT_SECONDS)
-        _kill_nodes([node for node in self.nodes if node.alive and not node.ready()])
+        _kill_nodes([node for node in self.nodes if node.is_alive and not node.is_ready()])
         wait_until(self._have_nodes_agreed, "an agreement on who was killed", SYNC_WAIT_SECONDS)
-        lost = [node for node in self.nodes if not node.alive]
+        lost = [node for node in self.nodes if not node.is_alive]
         if len(lost) == len(self.nodes):
             self._begin_anew()
         for node in lost:
-            if not node.alive:
+            if not node.is_alive:
                 node.start()
-        self.wait_ready()
+        self.wait_until_ready()
         for node in lost:
             node.rebuild_account_indexes()
         self._repair_accounts()
@@ -172,7 +174,9 @@ class Cluster:
         Aria tables, which after a kill may lack changes from before the node's position. The node doesn't request
         these changes again. On a busy machine, one node refused the accounts of all databases that were made before.
         """
-        counts = {node: node.sql("SET SESSION wsrep_sync_wait = 7", _ACCOUNT_COUNTS)[0] for node in self.nodes}
+        counts = {
+            node: node.sql("SET SESSION wsrep_sync_wait = 7", _SELECT_ACCOUNT_COUNTS_SQL)[0] for node in self.nodes
+        }
         most = max(counts.values())
         for node in self.nodes:
             if counts[node] != most or not node.has_sound_accounts():
@@ -180,14 +184,14 @@ class Cluster:
                 node.stop()
                 (node.run.folder / node.name / "grastate.dat").unlink()
                 node.start_joining()
-                self.wait_ready()
+                self.wait_until_ready()
 
     def _have_nodes_agreed(self) -> bool:
         """Return True if no node is joining the cluster or is too busy to answer. Each node then has ended, is
         without a cluster, or serves with others.
         """
-        serving = [node for node in self.nodes if node.ready()]
-        rest = [node for node in self.nodes if node not in serving and node.alive]
+        serving = [node for node in self.nodes if node.is_ready()]
+        rest = [node for node in self.nodes if node not in serving and node.is_alive]
         alone = all(node.read_status("wsrep_cluster_status") == "non-Primary" for node in rest)
         return alone and all(_has_size(node, len(serving)) for node in serving)
 
@@ -210,7 +214,7 @@ def wait_until_applied(nodes: Sequence[SqlServer]) -> None:
 
 def _has_applied(node: SqlServer) -> bool:
     with suppress(pymysql.MySQLError):  # it waits for a while only, and is asked again
-        return bool(node.sql("SET SESSION wsrep_sync_wait = 7", _ACCOUNT_COUNTS))
+        return bool(node.sql("SET SESSION wsrep_sync_wait = 7", _SELECT_ACCOUNT_COUNTS_SQL))
     return False
 
 
@@ -243,12 +247,12 @@ def start_cluster(run: ServerRun, size: int = 3, extra: Sequence[str] = ()) -> C
     """Start a cluster of `size` nodes, and return it when all nodes are synchronised. `extra` are further lines of
     the configuration file.
     """
-    ports = _free_ports(size)
+    ports = _find_free_ports(size)
     data, password = mariadb_server.make_data_folder(run, _make_node_name(0))
     cluster = Cluster(tuple(_make_node(run, number, ports, password, extra) for number in range(size)))
     first, *others = cluster.nodes
     first.start_joining(_NEW_CLUSTER_OPTION)
-    first.wait_ready()
+    first.wait_until_ready()
     first.stop()
     for node in others:
         shutil.copytree(data, run.folder / node.name, ignore=shutil.ignore_patterns("galera.cache"))
@@ -257,7 +261,7 @@ def start_cluster(run: ServerRun, size: int = 3, extra: Sequence[str] = ()) -> C
     return cluster
 
 
-def _free_ports(size: int) -> list[Ports]:
+def _find_free_ports(size: int) -> list[Ports]:
     """Return free ports for `size` nodes; all ports differ."""
     found: set[int] = set()
     while len(found) < 4 * size:

@@ -38,30 +38,30 @@ class NetworkBlocker:
         """Replace the functions of `socket` that connect and look up names, until `patch` is undone."""
         connect, connect_ex, lookup = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
 
-        def guarded_connect(sock: socket.socket, address: Any) -> None:
+        def connect_if_local(sock: socket.socket, address: Any) -> None:
             self._refuse_unless_local(address)
             connect(sock, address)
 
-        def guarded_connect_ex(sock: socket.socket, address: Any) -> int:
+        def connect_ex_if_local(sock: socket.socket, address: Any) -> int:
             self._refuse_unless_local(address)
             return connect_ex(sock, address)
 
-        def guarded_lookup(host: Any, *args: Any, **kwargs: Any) -> Any:
+        def look_up_if_local(host: Any, *args: Any, **kwargs: Any) -> Any:
             if not is_local(host):
-                self._note_attempt(f"look-up of {host}")
+                self._record_attempt(f"look-up of {host}")
                 raise socket.gaierror(socket.EAI_NONAME, "tests have no name service")
             return lookup(host, *args, **kwargs)
 
-        patch.setattr(socket.socket, "connect", guarded_connect)
-        patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
-        patch.setattr(socket, "getaddrinfo", guarded_lookup)
+        patch.setattr(socket.socket, "connect", connect_if_local)
+        patch.setattr(socket.socket, "connect_ex", connect_ex_if_local)
+        patch.setattr(socket, "getaddrinfo", look_up_if_local)
 
     def _refuse_unless_local(self, address: Any) -> None:
         if isinstance(address, tuple) and not is_local(address[0]):
-            self._note_attempt(f"connection to {address[0]}")
+            self._record_attempt(f"connection to {address[0]}")
             raise OSError(f"tests reach loopback only, not {address[0]}")
 
-    def _note_attempt(self, attempt: str) -> None:
+    def _record_attempt(self, attempt: str) -> None:
         if not attempt.endswith(".invalid"):
             self.attempts.append(attempt)
 
@@ -105,26 +105,27 @@ def collect_warnings() -> Iterator[list[str]]:
 
 # ---------------------------------------------------------------- threads
 
-GRACE_SECONDS = MAX_WAIT_SECONDS
+THREAD_END_WAIT_SECONDS = MAX_WAIT_SECONDS
 LIBRARY_PATHS = ("/threading.py", "/concurrent/futures/", "/socketserver.py", "/site-packages/")
 
 
-def note_where_threads_start(patch: pytest.MonkeyPatch) -> None:
+def record_starters_of_threads(patch: pytest.MonkeyPatch) -> None:
     """From now on store in each new thread the line of code that started it."""
     start = threading.Thread.start
 
-    def start_and_note(thread: threading.Thread) -> None:
+    def record_starter_and_start(thread: threading.Thread) -> None:
         thread.__dict__["_started_by"] = _find_caller()
         start(thread)
 
-    patch.setattr(threading.Thread, "start", start_and_note)
+    patch.setattr(threading.Thread, "start", record_starter_and_start)
 
 
 def find_leaked_threads(threads_before: set[threading.Thread]) -> list[str]:
-    """Return the names of the non-daemon threads that aren't in `threads_before` and don't end within GRACE_SECONDS,
+    """Return the names of the non-daemon threads that aren't in `threads_before` and don't end within
+    THREAD_END_WAIT_SECONDS,
     each with the line of code that started it.
     """
-    deadline = time.monotonic() + GRACE_SECONDS
+    deadline = time.monotonic() + THREAD_END_WAIT_SECONDS
     new = [thread for thread in threading.enumerate() if thread not in threads_before and not thread.daemon]
     for thread in new:
         thread.join(max(0.0, deadline - time.monotonic()))
@@ -148,7 +149,7 @@ unclosed_connections: list[str] = []
 """For each SQLite connection that was freed without being closed since the last check: the line of code that opened
 it.
 """
-opened_by_tests: "list[Database | RegistryReader]" = []
+objects_opened_by_tests: "list[Database | RegistryReader]" = []
 """The databases and registries that the code of the present test has opened; they are closed at its end. The program
 must close those that it opens itself.
 """
@@ -161,7 +162,7 @@ class WatchedConnection(sqlite3.Connection):
     its file.
     """
 
-    opened_at = opened_by = ""
+    opened_in_code_line = opened_by_test = ""
     is_closed = True
 
     def close(self) -> None:
@@ -171,8 +172,8 @@ class WatchedConnection(sqlite3.Connection):
 
     def __del__(self) -> None:
         if not self.is_closed:
-            if self.opened_by == _get_present_test():  # a later test has nothing to do with it
-                unclosed_connections.append(self.opened_at)
+            if self.opened_by_test == _get_present_test():  # a later test has nothing to do with it
+                unclosed_connections.append(self.opened_in_code_line)
             with suppress(sqlite3.ProgrammingError):  # another thread opened it
                 self.close()
 
@@ -202,7 +203,7 @@ def watch_connections(patch: pytest.MonkeyPatch) -> None:
         connection = connect(*args, factory=_make_watched_factory(factory), **kwargs)
         # A window's thread may still open one while its desk closes, which then waits for the collector of garbage.
         if threading.current_thread() is threading.main_thread():
-            connection.opened_at, connection.opened_by, connection.is_closed = (
+            connection.opened_in_code_line, connection.opened_by_test, connection.is_closed = (
                 _find_caller(),
                 _get_present_test(),
                 False,
@@ -216,15 +217,16 @@ def watch_connections(patch: pytest.MonkeyPatch) -> None:
 
 
 def _extend_constructor(init: Callable[..., None]) -> Callable[..., None]:
-    """Return a constructor that calls `init` and adds the object to `opened_by_tests` if the code of a test made the
+    """Return a constructor that calls `init` and adds the object to `objects_opened_by_tests` if the code of a test
+    made the
     object, directly or through one function of the program.
     """
 
-    def init_and_note(opened: Any, *args: Any, **kwargs: Any) -> None:
+    def init_and_record(opened: Any, *args: Any, **kwargs: Any) -> None:
         init(opened, *args, **kwargs)
         frame = sys._getframe(1)
         callers = frame.f_code.co_filename, frame.f_back.f_code.co_filename if frame.f_back else ""
         if any(f"{os.sep}tests{os.sep}" in name for name in callers):
-            opened_by_tests.append(opened)
+            objects_opened_by_tests.append(opened)
 
-    return init_and_note
+    return init_and_record

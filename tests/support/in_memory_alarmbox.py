@@ -22,7 +22,7 @@ Behaviour = Literal[
     "silent_after_charge", "silent_before_charge", "other_number", "bad_id",
 ]  # fmt: skip
 BEHAVIOURS_THAT_CHARGE: frozenset[Behaviour] = frozenset(("answers", "silent_after_charge", "other_number", "bad_id"))
-_WITHOUT_ANSWER: dict[Behaviour, tuple[OutcomeClass, str, SendingCertainty, int | None]] = {
+_OUTCOME_WITHOUT_REPORT_BY_BEHAVIOUR: dict[Behaviour, tuple[OutcomeClass, str, SendingCertainty, int | None]] = {
     "refuses": (OutcomeClass.FAILED_DEFINITE, "http_422", SendingCertainty.YES, 422),
     "unauthorised": (OutcomeClass.AUTH, "authorise_again", SendingCertainty.NO, None),
     "too_fast": (OutcomeClass.RATE_LIMITED, "http_429", SendingCertainty.YES, 429),
@@ -46,7 +46,7 @@ def require(condition: bool, message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One accepted purchase. `record_id` is the value that `InMemoryAlarmBox.note_request` returned for it: the id of
+    """One accepted purchase. `record_id` is the value that `InMemoryAlarmBox.on_request` returned for it: the id of
     the credit check that was pending at that moment.
     """
 
@@ -61,7 +61,7 @@ class Charge:
 class InMemoryAlarmBox:
     """The simulated AlarmBox. `behaviour` decides its answers to purchases.
 
-    For each purchase, first `note_request` is called with the request, and its result is stored with the charge. Then
+    For each purchase, first `on_request` is called with the request, and its result is stored with the charge. Then
     `before_call` is called. `during_call` is called after the charge and before the answer. `today` returns the day
     of the purchase in Japan, by the desk's clock. `expired` is the value of `is_expired` in the provider's reports;
     with "by_date" it is computed from the day.
@@ -72,7 +72,7 @@ class InMemoryAlarmBox:
     behaviour: Behaviour = "answers"
     is_readable: bool = True
     expired: bool | Literal["by_date"] | None = "by_date"
-    note_request: Callable[[PurchaseRequest], int | None] = lambda _request: None
+    on_request: Callable[[PurchaseRequest], int | None] = lambda _request: None
     before_call: Callable[[], None] = lambda: None
     during_call: Callable[[], None] = lambda: None
     charges: list[Charge] = field(default_factory=list)
@@ -96,7 +96,7 @@ class InMemoryAlarmBox:
 
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
         self.count_call("check")
-        record_id = self.note_request(request)
+        record_id = self.on_request(request)
         self.before_call()
         if self.behaviour in BEHAVIOURS_THAT_CHARGE:
             number, client = request.corporation_number, request.client_id
@@ -111,7 +111,7 @@ class InMemoryAlarmBox:
                 201,
                 "{}",
             )
-        kind, reason, sent, status = _WITHOUT_ANSWER[self.behaviour]
+        kind, reason, sent, status = _OUTCOME_WITHOUT_REPORT_BY_BEHAVIOUR[self.behaviour]
         return Outcome(kind, reason, sent, None, status)
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:

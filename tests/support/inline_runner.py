@@ -27,7 +27,7 @@ class InlineRunner(Runner):
         self._execute_task(self._queue.pop())
 
     @property
-    def waiting(self) -> int:
+    def waiting_task_count(self) -> int:
         return len(self._queue)
 
     def _accept_task(self, task: Task) -> TaskHandle:

@@ -14,7 +14,7 @@ from typing import Any
 
 from console.domain.payments.records import ReceivedNotice
 
-SHOP, API_KEY, NOTICE_KEY = "shop-1", "kaede-canary-key", "kaede-notice-key"
+SHOP_ID, API_KEY, NOTICE_KEY = "shop-1", "kaede-canary-key", "kaede-notice-key"
 
 
 class KaedeServer:

@@ -22,7 +22,7 @@ Behaviour = Literal[
 ]  # fmt: skip
 BEHAVIOURS_THAT_REFUND: frozenset[Behaviour] = frozenset(("accepts", "completes", "other_amount", "silent_after"))
 EntryState = Literal["accepted", "done", "void"]
-_WITHOUT_REPORT: dict[Behaviour, tuple[OutcomeClass, str, SendingCertainty]] = {
+_OUTCOME_WITHOUT_REPORT_BY_BEHAVIOUR: dict[Behaviour, tuple[OutcomeClass, str, SendingCertainty]] = {
     "refuses": (OutcomeClass.FAILED_DEFINITE, "not_refundable", SendingCertainty.YES),
     "unauthorised": (OutcomeClass.AUTH, "credentials_refused", SendingCertainty.YES),
     "too_fast": (OutcomeClass.RATE_LIMITED, "rate_limited", SendingCertainty.YES),
@@ -57,7 +57,7 @@ class RefundEntry:
 @dataclass
 class RefundLedger:
     """The refund ledger of PayPay and Atom. `behaviour` decides the answers to the next sendings. For each sending,
-    first `note_request` is called with the instruction, then `before_call`. `during_call` is called after the
+    first `on_request` is called with the instruction, then `before_call`. `during_call` is called after the
     provider has accepted or refused the refund, and before its answer.
     """
 
@@ -67,7 +67,7 @@ class RefundLedger:
     """The provider finds no refund for now, also none that it has accepted."""
     is_period_over: bool = False
     """The provider refunds none of its payments any more, because they were paid too long ago."""
-    note_request: Callable[[RefundInstruction], None] = lambda _order: None
+    on_request: Callable[[RefundInstruction], None] = lambda _order: None
     before_call: Callable[[], None] = lambda: None
     during_call: Callable[[], None] = lambda: None
     entries: list[RefundEntry] = field(default_factory=list)
@@ -173,7 +173,7 @@ class RefundLedgerProvider(RefundLedgerReader):
         ledger = self.ledger
         ledger.check_no_transaction()
         ledger.sending_count += 1
-        ledger.note_request(instruction)
+        ledger.on_request(instruction)
         ledger.before_call()
         entry = (
             ledger.add_refund(instruction, keeps_keys=self.keeps_keys)
@@ -181,8 +181,8 @@ class RefundLedgerProvider(RefundLedgerReader):
             else None
         )
         ledger.during_call()
-        if ledger.behaviour in _WITHOUT_REPORT:
-            return Outcome(*_WITHOUT_REPORT[ledger.behaviour])
+        if ledger.behaviour in _OUTCOME_WITHOUT_REPORT_BY_BEHAVIOUR:
+            return Outcome(*_OUTCOME_WITHOUT_REPORT_BY_BEHAVIOUR[ledger.behaviour])
         assert entry is not None
         if ledger.behaviour == "completes" and entry.entry_state == "accepted":
             entry.entry_state = "done"

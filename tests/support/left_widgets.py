@@ -10,16 +10,16 @@ from collections.abc import Collection
 from typing import Any
 
 
-def list_windows() -> frozenset[int]:
+def list_window_addresses() -> frozenset[int]:
     """Return the addresses of all top-level widgets. The result is empty if this process has no Qt application."""
-    return frozenset(_find_windows())
+    return frozenset(_find_windows_by_address())
 
 
 def delete_new_windows(addresses_before: Collection[int]) -> None:
     """Delete the top-level widgets whose addresses aren't in `addresses_before`, with all their children.
     `addresses_before` has the widgets of longer-lived fixtures. A widget that Qt has made is deleted with its parent.
     """
-    new = [window for address, window in _find_windows().items() if address not in addresses_before]
+    new = [window for address, window in _find_windows_by_address().items() if address not in addresses_before]
     if new:
         from PySide6.QtCore import QCoreApplication, QEvent
         from shiboken6 import Shiboken
@@ -29,7 +29,7 @@ def delete_new_windows(addresses_before: Collection[int]) -> None:
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
-def _find_windows() -> dict[int, Any]:
+def _find_windows_by_address() -> dict[int, Any]:
     widgets = sys.modules.get("PySide6.QtWidgets")
     if widgets is None or widgets.QApplication.instance() is None:
         return {}

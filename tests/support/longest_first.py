@@ -29,11 +29,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort the tests by the seconds of their files, after their random order was chosen. Tests of files that aren't
     in the table stay in the random order.
     """
-    seconds = read_table()
+    seconds = read_longest_files_table()
     items.sort(key=lambda item: -seconds.get(item.nodeid.partition("::")[0], 0))
 
 
-def read_table() -> dict[str, int]:
+def read_longest_files_table() -> dict[str, int]:
     """Return the seconds of each test file, by its path relative to the root of the project."""
     lines = (line.split() for line in LONGEST_FILES_TABLE.read_text(encoding="utf-8").splitlines())
     return {path: int(seconds) for seconds, path in lines}

@@ -83,7 +83,7 @@ async def send_messages(parameters: AttackParameters) -> dict[str, Counter[str]]
         if n / parameters.messages_per_second > now:
             await asyncio.sleep(n / parameters.messages_per_second - now)
         task = loop.create_task(
-            _send_planned(parameters, make_message(KIND_NAMES[n % len(KIND_NAMES)], chance), heard, n)
+            _send_planned_message(parameters, make_message(KIND_NAMES[n % len(KIND_NAMES)], chance), heard, n)
         )
         tasks.add(task)
         task.add_done_callback(tasks.discard)
@@ -96,7 +96,7 @@ async def send_messages(parameters: AttackParameters) -> dict[str, Counter[str]]
     return heard
 
 
-async def _send_planned(
+async def _send_planned_message(
     parameters: AttackParameters, rubbish: MalformedMessage, heard: dict[str, Counter[str]], n: int
 ) -> None:
     over: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-REFUSED, CHANNEL, ALIVE = "refused", "channel", "alive"
+ANSWER_REFUSED, ANSWER_CHANNEL_END, ANSWER_ALIVE = "refused", "channel", "alive"
 """The three correct answers: the refusal; the end of a WebSocket without a valid token; the answer to the health
 check.
 """
@@ -29,7 +29,7 @@ class MalformedMessage:
 
     kind: str
     sent_bytes: bytes
-    answer: str = REFUSED
+    answer: str = ANSWER_REFUSED
     closes_connection: bool = False
 
 
@@ -51,7 +51,7 @@ def _make_chunks(*chunks: bytes) -> bytes:
     )
 
 
-_KINDS: Mapping[str, Callable[[random.Random], bytes]] = {
+_MAKE_BYTES_BY_KIND: Mapping[str, Callable[[random.Random], bytes]] = {
     "path": lambda chance: _HEAD_FORMAT % (b"GET", _make_path(chance)) + b"\r\n",
     "method": lambda chance: _HEAD_FORMAT % (chance.choice((b"PUT", b"BREW", b"TRACE")), b"/notices/bank") + b"\r\n",
     "signature": lambda chance: _make_request(b'{"event_id": "%d"}' % chance.getrandbits(40), _SIGNATURE_HEADER),
@@ -93,21 +93,27 @@ _KINDS: Mapping[str, Callable[[random.Random], bytes]] = {
     "noise": lambda chance: b"\xff" + _make_random_bytes(chance) + b"\r\n\r\n",
     "no handshake": lambda chance: _UPGRADE_REQUEST.replace(b"/live", b"/notices/bank") + b"\r\n",
 }
-_OTHER_KINDS: Mapping[str, Callable[[random.Random], MalformedMessage]] = {
+_MAKE_MESSAGE_BY_OTHER_KIND: Mapping[str, Callable[[random.Random], MalformedMessage]] = {
     "less than it said": lambda chance: MalformedMessage(
         "less than it said", _make_request(b"{}" * 40)[:-3], closes_connection=True
     ),
     "wrong token": lambda chance: MalformedMessage(
-        "wrong token", _UPGRADE_REQUEST + b"authorization: Bearer %x\r\n\r\n" % chance.getrandbits(99), CHANNEL
+        "wrong token",
+        _UPGRADE_REQUEST + b"authorization: Bearer %x\r\n\r\n" % chance.getrandbits(99),
+        ANSWER_CHANNEL_END,
     ),
     "token at once": lambda chance: MalformedMessage("token at once", _UPGRADE_REQUEST + b"\r\n" + _WRONG_TOKEN),
     "health": lambda chance: MalformedMessage(
-        "health", _HEALTH_REQUEST * 3 + _HEALTH_REQUEST[:-2] + b"connection: close\r\n\r\n", ALIVE
+        "health", _HEALTH_REQUEST * 3 + _HEALTH_REQUEST[:-2] + b"connection: close\r\n\r\n", ANSWER_ALIVE
     ),
 }
-KIND_NAMES = (*_KINDS, *_OTHER_KINDS)
+KIND_NAMES = (*_MAKE_BYTES_BY_KIND, *_MAKE_MESSAGE_BY_OTHER_KIND)
 
 
 def make_message(name: str, chance: random.Random) -> MalformedMessage:
     """Return a message of the kind `name`. The random generator `chance` chooses the random parts of the message."""
-    return MalformedMessage(name, _KINDS[name](chance)) if name in _KINDS else _OTHER_KINDS[name](chance)
+    return (
+        MalformedMessage(name, _MAKE_BYTES_BY_KIND[name](chance))
+        if name in _MAKE_BYTES_BY_KIND
+        else _MAKE_MESSAGE_BY_OTHER_KIND[name](chance)
+    )

@@ -31,7 +31,7 @@ class Server(SqlServer, ServerProcess):
 
     authority: Path | None = None
 
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         return self.can_log_in()
 
 

@@ -58,7 +58,7 @@ class RefundRow:
         return RefundState(self.status)
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         return self.state not in ENDED_REFUND_STATES or self.certainty == "unknown"
 
 
@@ -192,7 +192,7 @@ def check_queues(console: Console, rows: Iterable[RefundRow]) -> None:
         where = [name for name, items in queued.items() if row.id in items]
         if row.certainty == "unknown":
             assert "unknown" in where, f"unknown, but in {where}: {row}"
-        elif row.open:
+        elif row.is_open:
             assert where, f"open and in no queue: {row}"
             driven = row.work_state in ("needs_review", "scheduled") or row.state in (
                 RefundState.REQUESTED,

@@ -18,7 +18,7 @@ from console.store.payments.payments import NewPayment
 from tests.support.payment_desks import PaymentDesk
 
 SENDER_COUNT = 8
-YEN, RUPEES = 3300, 50_000
+AMOUNT_YEN, AMOUNT_PAISE = 3300, 50_000
 
 
 @dataclass
@@ -57,7 +57,7 @@ def prepare_notices(
         rows = ", ".join(_make_order_values(name) for name in names[start : start + 500])
         scene.place.sql(f"INSERT INTO orders (merch_txn_id, total_amount, currency) VALUES {rows}")
     ids = {str(name): int(i) for i, name in scene.place.sql("SELECT id, merch_txn_id FROM orders")}
-    posts = [scene.make_bank_notice(f"event-{n}", f"B-{n}", str(YEN)) for n in range(bank_notice_count)]
+    posts = [scene.make_bank_notice(f"event-{n}", f"B-{n}", str(AMOUNT_YEN)) for n in range(bank_notice_count)]
     for provider, letter, count in (("paypay", "P", paypay_notice_count), ("atom", "A", atom_notice_count)):
         for n in range(count):
             posts.append(_begin_payment(scene, provider, f"{letter}-{n}", ids[f"{letter}-{n}"]))
@@ -65,12 +65,12 @@ def prepare_notices(
 
 
 def _make_order_values(name: str) -> str:
-    minor, currency = (RUPEES, "INR") if name.startswith("A") else (YEN, "JPY")
+    minor, currency = (AMOUNT_PAISE, "INR") if name.startswith("A") else (AMOUNT_YEN, "JPY")
     return f"('{name}', {minor}, '{currency}')"
 
 
 def _begin_payment(scene: PaymentDesk, provider: str, name: str, order_id: int) -> ReceivedNotice:
-    minor, currency = (RUPEES, "INR") if provider == "atom" else (YEN, "JPY")
+    minor, currency = (AMOUNT_PAISE, "INR") if provider == "atom" else (AMOUNT_YEN, "JPY")
     now = scene.context.now()
     new = NewPayment(provider, name, currency, minor, order_id=order_id, begun_at=now)
     scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, now))
@@ -148,7 +148,7 @@ def check_booked(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
 
 
 _EXPECTED_STATES = {
-    "bank": [("payment_success", YEN, "known", "none")],
-    "paypay": [("completed", YEN, "known", "none")],
-    "atom": [("completed", RUPEES, "known", "none")],
+    "bank": [("payment_success", AMOUNT_YEN, "known", "none")],
+    "paypay": [("completed", AMOUNT_YEN, "known", "none")],
+    "atom": [("completed", AMOUNT_PAISE, "known", "none")],
 }

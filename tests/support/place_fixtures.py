@@ -44,7 +44,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def _pool() -> Iterator[None]:
+def _drop_pooled_databases_at_end() -> Iterator[None]:
     """At the end of the run, drop the pooled databases on a MySQL server that was configured by its URL."""
     yield
     if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE):
@@ -54,7 +54,7 @@ def _pool() -> Iterator[None]:
 
 
 @pytest.fixture
-def place(engine: "Engine", _pool: None) -> "Iterator[Place]":
+def place(engine: "Engine", _drop_pooled_databases_at_end: None) -> "Iterator[Place]":
     """Yield a Place: an empty database of this engine, with a temporary folder for the spools and profiles of its
     desks."""
     from tests.support import places
@@ -64,7 +64,9 @@ def place(engine: "Engine", _pool: None) -> "Iterator[Place]":
 
 
 @pytest.fixture
-def fresh_place(engine: "Engine", _pool: None) -> "Callable[[], AbstractContextManager[Place]]":
+def fresh_place(
+    engine: "Engine", _drop_pooled_databases_at_end: None
+) -> "Callable[[], AbstractContextManager[Place]]":
     """Return a function that makes an empty database of this engine for the length of a block. It is for tests that
     need several databases one after another.
     """
@@ -74,7 +76,7 @@ def fresh_place(engine: "Engine", _pool: None) -> "Callable[[], AbstractContextM
 
 
 @pytest.fixture(autouse=True)
-def _galera_together(request: pytest.FixtureRequest) -> Iterator[None]:
+def _wait_for_exclusive_galera_test(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let a test on Galera wait while a test of another worker process uses the cluster alone."""
     callspec = getattr(request.node, "callspec", None)
     on_galera = callspec is not None and callspec.params.get("engine") == "galera"

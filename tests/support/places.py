@@ -26,7 +26,7 @@ from console.providers.credit_checks.provider import CreditCheckProvider
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.support import servers
-from tests.support.desks import get_template, make_environment
+from tests.support.desks import get_home_template_folder, make_environment
 from tests.support.pooled_databases import PooledDatabase, lend_database
 from tests.support.quick_desks import ManualClock, make_quick_folder, open_quick_desk
 from tests.support.server_fixtures import MYSQL_URL_VARIABLE, require_engine, require_galera_turn, use_galera
@@ -214,7 +214,7 @@ class SqlitePlace(Place):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.file = folder / "console.db"
-        shutil.copy(get_template(), self.file)
+        shutil.copy(get_home_template_folder(), self.file)
         self._kept: _OpenConnection | None = None
 
     def get_account_name(self, person: str) -> str:

@@ -57,7 +57,7 @@ class PooledDatabase:
         with self._connect_as("").cursor() as cursor:
             self._numbered = {str(table) for (table,) in _execute_and_fetch(cursor, _SELECT_NUMBERED_TABLES_SQL)}
         self._truncated = set(self._numbered)
-        self.keep_content()
+        self.store_initial_content()
 
     def get_account_name(self, person: str) -> str:
         """Return the name of the person's account. Accounts belong to the whole server, so the account names of each
@@ -113,7 +113,7 @@ class PooledDatabase:
                 marks = ", ".join(["%s"] * len(rows[0]))
                 cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
-    def keep_content(self) -> None:
+    def store_initial_content(self) -> None:
         """Delete the rows that the creation of accounts has left. `restore_content` restores the remaining rows."""
         with self._connect_as("").cursor() as cursor:
             self._delete_all_rows(

@@ -46,7 +46,7 @@ class PooledTeam(PooledDatabase):
         super().__init__(nodes, people, asks=True)
         self._people = people
         self._restore_accounts()
-        self.keep_content()
+        self.store_initial_content()
         self._definitions = self._read_definitions()
 
     def restore(self) -> bool:

@@ -25,7 +25,7 @@ class WrongRepetition(AssertionError):
     """Raised if a repeated call had another result than the first call."""
 
 
-class HalfRequestIds:
+class RandomRequestIds:
     """Makes the calls of one caller, half of them with a request id. The random choices depend only on the caller's
     name `name`. With `always` every call has a request id.
     """

@@ -19,7 +19,7 @@ class RedisServer(ServerProcess):
         """Return the URL of the server's database 0, with its password."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         import redis
 
         limits = {"socket_timeout": 20, "socket_connect_timeout": 20}  # of one of many looks

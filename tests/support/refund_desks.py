@@ -57,7 +57,7 @@ STATES_TO_PAID = (
     PaymentState.PAYMENT_SUCCESS,
     PaymentState.COMPLETED,
 )
-_CURRENCY = {"paypay": "JPY", "atom": "INR"}
+_CURRENCY_BY_PROVIDER = {"paypay": "JPY", "atom": "INR"}
 
 
 class TransactionCheckedAdapter:
@@ -134,7 +134,7 @@ class RefundDesk:
         if `order`. Return the payment in the database.
         """
         there = self.control.payments_control.register_payment(provider, number, minor)
-        now, currency = self.context.now(), _CURRENCY[provider]
+        now, currency = self.context.now(), _CURRENCY_BY_PROVIDER[provider]
 
         def insert_payment(tx: Any) -> int:
             order_id = None

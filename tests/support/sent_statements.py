@@ -24,27 +24,27 @@ def record_statements(desk: Console) -> Iterator[list[str]]:
     sent: list[str] = []
     engines = {id(engine): engine for engine in (desk.database.engine, desk.database._read_engine)}.values()
 
-    def note_statement(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+    def record_statement(_conn: object, _cursor: object, statement: str, *_: object) -> None:
         if (
-            not _is_renewal()
+            not _is_lease_renewal()
             and not statement.startswith("BEGIN")
             and not any(name in statement for name in TABLES_READ_ONCE_A_SECOND)
         ):
             sent.append(statement)
 
-    def note_commit(_conn: object) -> None:
-        if desk.database.is_server and not _is_renewal():
+    def record_commit(_conn: object) -> None:
+        if desk.database.is_server and not _is_lease_renewal():
             sent.append("COMMIT")
 
     for engine in engines:
-        event.listen(engine, "before_cursor_execute", note_statement)
-        event.listen(engine, "commit", note_commit)
+        event.listen(engine, "before_cursor_execute", record_statement)
+        event.listen(engine, "commit", record_commit)
     try:
         yield sent
     finally:
         for engine in engines:
-            event.remove(engine, "before_cursor_execute", note_statement)
-            event.remove(engine, "commit", note_commit)
+            event.remove(engine, "before_cursor_execute", record_statement)
+            event.remove(engine, "commit", record_commit)
 
 
 @contextmanager
@@ -55,23 +55,23 @@ def record_packets() -> Iterator[list[list[bytes]]]:
     packets: list[list[bytes]] = []
     write = PipeliningConnection._write_bytes
 
-    def note_packet(self: Any, data: bytes) -> None:
+    def record_packet(self: Any, data: bytes) -> None:
         statements, start = [], 0
         while start < len(data):
             end = start + 4 + int.from_bytes(data[start : start + 3], "little")
             statements.append(data[start + 5 : end])
             start = end
         text = b" ".join(statements).decode(errors="replace")
-        if not _is_renewal() and not any(name in text for name in TABLES_READ_ONCE_A_SECOND):
+        if not _is_lease_renewal() and not any(name in text for name in TABLES_READ_ONCE_A_SECOND):
             packets.append(statements)
         write(self, data)
 
-    PipeliningConnection._write_bytes = note_packet
+    PipeliningConnection._write_bytes = record_packet
     try:
         yield packets
     finally:
         PipeliningConnection._write_bytes = write
 
 
-def _is_renewal() -> bool:
+def _is_lease_renewal() -> bool:
     return current_thread().name == "heartbeat of a lease"

@@ -20,21 +20,21 @@ class ServerProcess(ABC):
     command: tuple[str, ...]
 
     @abstractmethod
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Return True if the server answers now."""
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
         self.run.start_process(self.name, self.command)
-        self.wait_ready()
+        self.wait_until_ready()
 
-    def wait_ready(self) -> None:
+    def wait_until_ready(self) -> None:
         """Wait until the server answers.
 
         Raises RuntimeError with the last lines of the server's log if the server ends instead.
         """
-        wait_until(lambda: not self.alive or self.ready(), f"{self.name} to serve")
-        if not self.alive:
+        wait_until(lambda: not self.is_alive or self.is_ready(), f"{self.name} to serve")
+        if not self.is_alive:
             raise RuntimeError(f"{self.name} ended while starting:\n{self.read_last_output()}")
 
     def read_last_output(self) -> str:
@@ -46,13 +46,13 @@ class ServerProcess(ABC):
         return self.run.get_pid(self.name)
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         return self.run.get_exit_status(self.name) is None
 
     @property
-    def paused(self) -> bool:
+    def is_paused(self) -> bool:
         """Return True if SIGSTOP has stopped all threads of the server."""
-        threads = Path(f"/proc/{self.pid}/task").glob("*/stat") if self.alive else ()
+        threads = Path(f"/proc/{self.pid}/task").glob("*/stat") if self.is_alive else ()
         states = {stat.read_text().rpartition(")")[2].split()[0] for stat in threads}
         return states == {"T"}
 
@@ -66,7 +66,7 @@ class ServerProcess(ABC):
 
     def restart(self) -> None:
         """Start the server on the same port with the same data. If the server is running, shut it down first."""
-        if self.alive:
+        if self.is_alive:
             self.stop()
         self.start()
 
@@ -75,7 +75,7 @@ class ServerProcess(ABC):
         open without answers.
         """
         self.run.send_signal(self.name, signal.SIGSTOP)
-        wait_until(lambda: self.paused, f"{self.name} to stand still")
+        wait_until(lambda: self.is_paused, f"{self.name} to stand still")
 
     def resume(self) -> None:
         """Let a paused server continue."""

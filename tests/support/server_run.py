@@ -154,7 +154,7 @@ class ServerRun:
 def make_run(place: Path | None = None) -> ServerRun:
     """Return a run that ends with this process, without creating its folder. `place` is the parent of the folder."""
     name = f"console-servers-{secrets.token_hex(6)}"
-    return ServerRun((place or find_roomy_folder()) / name, os.getpid())
+    return ServerRun((place or find_folder_with_free_space()) / name, os.getpid())
 
 
 def find_current_run() -> ServerRun | None:
@@ -173,7 +173,7 @@ def publish_run(run: ServerRun | None) -> None:
         os.environ.pop(SERVER_RUN_VARIABLE, None)
 
 
-def find_roomy_folder() -> Path:
+def find_folder_with_free_space() -> Path:
     """Return the folder in memory (/dev/shm) if it is writable and has enough free space, otherwise the system's
     folder for temporary files.
     """

@@ -42,7 +42,7 @@ _SELECT_TRIGGERS_SQL = (
 _SELECT_PROCEDURES_SQL = (
     "SELECT routine_name, sql_mode FROM information_schema.routines WHERE routine_schema = DATABASE()"
 )
-_DEFINER = re.compile(r"^CREATE DEFINER=`[^`]*`@`[^`]*` ")
+_DEFINER_PATTERN = re.compile(r"^CREATE DEFINER=`[^`]*`@`[^`]*` ")
 _SET_DATABASE_ID_SQL = "UPDATE console_meta SET value = %s WHERE name = 'database_id'"
 
 
@@ -102,7 +102,7 @@ def _describe_tables_and_triggers(cursor: Any) -> Iterator[Statement]:
         yield f"CREATE TRIGGER `{name}` {timing} {event} ON `{table}` FOR EACH ROW {body}", ()
     for name, _ in procedures:
         ((_, _, sql, *_),) = _execute_and_fetch(cursor, f"SHOW CREATE PROCEDURE `{name}`")
-        yield _DEFINER.sub("CREATE ", sql), ()
+        yield _DEFINER_PATTERN.sub("CREATE ", sql), ()
 
 
 def _execute_and_fetch(cursor: Any, sql: str) -> list[tuple[Any, ...]]:

@@ -44,10 +44,10 @@ __all__ = [
     "use_shared_server",
 ]
 
-_MARIADB = ("mariadbd", "mariadb-install-db")
-_PROGRAMS = {
-    "mariadb": _MARIADB,
-    "galera": (*_MARIADB, "rsync", "lsof", "ss"),
+_MARIADB_PROGRAMS = ("mariadbd", "mariadb-install-db")
+_PROGRAMS_BY_KIND = {
+    "mariadb": _MARIADB_PROGRAMS,
+    "galera": (*_MARIADB_PROGRAMS, "rsync", "lsof", "ss"),
     "redis": ("redis-server",),
 }
 _ServerT = TypeVar("_ServerT")
@@ -57,7 +57,7 @@ def find_missing_reason(kind: str) -> str | None:
     """Return the reason why this machine can't run a server of this kind ("mariadb", "galera" or "redis"), or None if
     it can.
     """
-    absent = [program for program in _PROGRAMS[kind] if not shutil.which(program, path=server_run.TOOL_PATHS)]
+    absent = [program for program in _PROGRAMS_BY_KIND[kind] if not shutil.which(program, path=server_run.TOOL_PATHS)]
     if kind == "galera" and galera_cluster.find_galera_library() is None:
         absent.append("galera-4")
     if absent:

@@ -51,7 +51,7 @@ class ProxyFault:
     before_fault: Callable[[int], None]
     is_lasting: bool
     has_happened: bool = False
-    replied: Event = field(default_factory=Event)
+    reply_event: Event = field(default_factory=Event)
     _release_event: Event = field(default_factory=Event)
 
     def count_and_match(self, sql: str) -> bool:
@@ -87,7 +87,7 @@ class _ProxiedConnection:
             thread.start()
 
     @property
-    def broken(self) -> bool:
+    def is_broken(self) -> bool:
         return self._shot is not None
 
     def shut_down(self) -> None:
@@ -109,13 +109,13 @@ class _ProxiedConnection:
     def _run_until_closed(self, work: Callable[[], None]) -> None:
         with suppress(OSError):
             work()
-        if not self.broken:
+        if not self.is_broken:
             self.shut_down()
 
     def _copy_to_server(self) -> None:
         """Copy the client's packets to the server, and cause the fault at the chosen packet."""
         while data := self._client.recv(_CHUNK_BYTES):
-            if self.broken:
+            if self.is_broken:
                 continue
             self._pending += data
             for packet in self._iterate_packets():
@@ -136,8 +136,8 @@ class _ProxiedConnection:
             shot.before_fault(self.session)
             if shot.is_lasting:
                 self._proxy.refuse_connections(self)
-            _BREAKING[shot.kind](self, packet)
-        elif not self.broken:
+            _BREAK_FUNCTION_BY_KIND[shot.kind](self, packet)
+        elif not self.is_broken:
             self._server.sendall(packet)
 
     def _cut_client(self) -> None:
@@ -168,7 +168,7 @@ class _ProxiedConnection:
                 self._drop_answer(data, self._shot)
 
     def _drop_answer(self, data: bytes, shot: ProxyFault) -> None:
-        shot.replied.set()
+        shot.reply_event.set()
         if shot.kind == "half_reply":
             self._client.sendall(data[: len(data) // 2])
         if shot.kind in ("lost_reply", "half_reply"):
@@ -176,7 +176,7 @@ class _ProxiedConnection:
             self._server.shutdown(socket.SHUT_RDWR)
 
 
-_BREAKING: dict[BreakKind, Callable[[_ProxiedConnection, bytes], None]] = {
+_BREAK_FUNCTION_BY_KIND: dict[BreakKind, Callable[[_ProxiedConnection, bytes], None]] = {
     "lost_request": _ProxiedConnection._lose_request,
     "lost_reply": _ProxiedConnection._pass_on,
     "half_reply": _ProxiedConnection._pass_on,
@@ -247,7 +247,7 @@ class SqlProxy:
             shot.release_command()
             with self._lock:
                 self._shot, self._closed = None, False
-            for line in [line for line in self._lines if line.broken]:
+            for line in [line for line in self._lines if line.is_broken]:
                 self._lines.remove(line)
                 line.end()
 

@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from shiboken6 import Shiboken
 
-from tests.support.left_widgets import delete_new_windows, list_windows
+from tests.support.left_widgets import delete_new_windows, list_window_addresses
 
 
 def make_self_holding_page() -> None:
@@ -17,12 +17,12 @@ def make_self_holding_page() -> None:
 
 
 def test_a_page_that_holds_itself_is_deleted(qapp: QApplication) -> None:
-    before = list_windows()
+    before = list_window_addresses()
     make_self_holding_page()
     gc.collect()
-    assert len(list_windows() - before) == 1, "Python frees it by itself: then nothing needs to be deleted"
+    assert len(list_window_addresses() - before) == 1, "Python frees it by itself: then nothing needs to be deleted"
     delete_new_windows(before)
-    assert list_windows() <= before
+    assert list_window_addresses() <= before
 
 
 def test_a_window_from_before_the_test_is_kept(qapp: QApplication) -> None:
@@ -31,6 +31,6 @@ def test_a_window_from_before_the_test_is_kept(qapp: QApplication) -> None:
     """
     window = QWidget()
     part = QObject(window)
-    delete_new_windows(list_windows())
+    delete_new_windows(list_window_addresses())
     assert Shiboken.isValid(window)
     assert Shiboken.isValid(part)

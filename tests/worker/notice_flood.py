@@ -23,7 +23,13 @@ from console.domain.payments.records import ReceivedNotice
 from console.sandbox.server import Sandbox
 from tests.support import notice_deliveries
 from tests.support.malformed_message_sender import AttackParameters, format_parameters
-from tests.support.malformed_messages import ALIVE, CHANNEL, KIND_NAMES, REFUSED, make_message
+from tests.support.malformed_messages import (
+    ANSWER_ALIVE,
+    ANSWER_CHANNEL_END,
+    ANSWER_REFUSED,
+    KIND_NAMES,
+    make_message,
+)
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
@@ -265,9 +271,9 @@ def check_answers(flood: FloodResult) -> None:
 
 
 def _is_expected_answer(kind: str, answer: str) -> bool:
-    if kind == REFUSED:
+    if kind == ANSWER_REFUSED:
         return answer == _REFUSAL_RESPONSE
-    if kind == CHANNEL:
+    if kind == ANSWER_CHANNEL_END:
         return answer.startswith(("HTTP/1.1 403 Forbidden\r\n", "HTTP/1.1 101 Switching Protocols\r\n"))
-    assert kind == ALIVE
+    assert kind == ANSWER_ALIVE
     return answer.count("HTTP/1.1 200 OK\r\n") == answer.count("ok\n") == 4

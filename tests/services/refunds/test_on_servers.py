@@ -74,8 +74,9 @@ class PeopleDesks:
         """Return the refund as the database has it."""
         return self.get_desk("owner").read_refund(refund)
 
-    def copy_payment_into_ledger(self, payment: Payment) -> Payment:
-        """Write the payment into the simulated provider's ledger, with the state and the amounts of our row."""
+    def check_payment_agrees(self, payment: Payment) -> Payment:
+        """Check that the amounts of the payment agree with the provider's ledger. Return the payment in the
+        database."""
         return self.get_desk("owner").check_payment_agrees(payment)
 
     def move_clocks(self, **span: float) -> None:
@@ -149,10 +150,10 @@ def test_a_refund_is_requested_approved_sent_and_completed(desks: PeopleDesks, c
         refund.maker,
         True,
     )
-    assert desks.copy_payment_into_ledger(payment).refunded_minor == 1_000
+    assert desks.check_payment_agrees(payment).refunded_minor == 1_000
     rest = desks.request_refund(payment, "2300", by="lead-c")
     assert desks.approve_refund(rest).state is RefundState.SUBMITTED
-    assert desks.copy_payment_into_ledger(payment).refundable_minor == 0
+    assert desks.check_payment_agrees(payment).refundable_minor == 0
 
 
 def test_the_list_of_atom_proves_nothing_about_a_missing_refund(desks: PeopleDesks) -> None:
@@ -165,7 +166,7 @@ def test_the_list_of_atom_proves_nothing_about_a_missing_refund(desks: PeopleDes
     subjects = "SELECT DISTINCT subject_kind, subject_id FROM evidence WHERE source = 'atom.refund_list'"
     rows = desks.get_desk("owner").sql(subjects)
     assert [tuple(row) for row in rows] == [("operation", None)]
-    desks.copy_payment_into_ledger(payment)
+    desks.check_payment_agrees(payment)
 
 
 def test_a_vote_of_a_former_approver_does_not_count(desks: PeopleDesks, people: Team) -> None:
@@ -237,7 +238,7 @@ def test_ended_refunds_release_their_amounts(desks: PeopleDesks) -> None:
     desks.get_desk("owner").sql(f"UPDATE refunds SET decide_by = '2026-01-01 00:00:00' WHERE id = {late.id}")
     assert call_for_code(lambda: desks.approve_refund(late)) == "already_decided"
     assert desks.read_refund(late).state is RefundState.EXPIRED
-    assert desks.copy_payment_into_ledger(payment).refundable_minor == 3_300
+    assert desks.check_payment_agrees(payment).refundable_minor == 3_300
 
 
 def test_a_wrong_clock_of_a_machine_expires_nothing(desks: PeopleDesks) -> None:
@@ -275,7 +276,7 @@ def test_a_refund_whose_requester_lost_the_role_expires(
     finally:
         owner.sql(roles, roles="operator", name=people.names["op-b"])
     assert (desks.read_refund(refund).state, desks.read_refund(refund).sent_count) == (RefundState.EXPIRED, 1)
-    assert desks.copy_payment_into_ledger(payment).refundable_minor == payment.captured_minor
+    assert desks.check_payment_agrees(payment).refundable_minor == payment.captured_minor
     assert desks.approve_refund(waiting).state is RefundState.SUBMITTED
 
 
@@ -299,7 +300,7 @@ def test_an_unsent_refund_is_approved_again(desks: PeopleDesks, control: Sandbox
         lost.provider_refund_key,
         2,
     )
-    desks.copy_payment_into_ledger(other)
+    desks.check_payment_agrees(other)
 
 
 def test_a_refund_refused_by_the_provider_is_failed(desks: PeopleDesks, control: SandboxControl) -> None:
@@ -452,7 +453,7 @@ def test_the_worker_requests_a_refund_of_set_aside_money(desks: PeopleDesks) -> 
     assert (half.state, half.sent_count) == (RefundState.REQUESTED, 0)
     assert call_for_code(lambda: desks.approve_refund(first)) == "same_person"
     sent = desks.approve_refund(first, by="lead-c")
-    assert (sent.state, desks.copy_payment_into_ledger(items[0][0]).reserved_minor) == (RefundState.SUBMITTED, 1_300)
+    assert (sent.state, desks.check_payment_agrees(items[0][0]).reserved_minor) == (RefundState.SUBMITTED, 1_300)
     desks.get_desk("lead-b").refunds.reject(second.id, "we raise the limit")
     assert desks.get_desk("worker").run_due_tasks()["set_aside_refunds"] == 0
     assert desks.request_refund(items[1][0], "1300", set_aside_id=items[1][1]).checkers_needed == 1

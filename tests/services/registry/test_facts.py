@@ -26,7 +26,7 @@ from console.wording.registry import format_purchase_warning
 from console.wording.sentences.catalogue import read_sentences, translate
 from tests.store.money_rows import insert_paid_payment, insert_requested_refund
 from tests.store.registry.files import WHOLE_FILE_NAME, make_row, write_file
-from tests.support.bulk_stage import make_alarmbox, make_numbers, make_unknown_checks
+from tests.support.bulk_stage import make_alarmbox, make_corporation_numbers, make_unknown_checks
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal_code
@@ -71,7 +71,8 @@ def test_a_page_costs_one_query_of_the_registry(
     """
     chosen = make_unknown_checks(console, RECORD_COUNT)
     rows = [
-        make_company_row(number, f"株式会社{place}番") for place, number in enumerate(make_numbers(RECORD_COUNT)[2:])
+        make_company_row(number, f"株式会社{place}番")
+        for place, number in enumerate(make_corporation_numbers(RECORD_COUNT)[2:])
     ]
     import_into_registry(console, write_whole_file(tmp_path, WHOLE_FILE_DAY, 5, 1, first_rows=rows))
     asked: list[int] = []
@@ -100,7 +101,7 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
     if the successor was also closed.
     """
     assert console.credit_checks.make_plan(MERGED_NUMBER).corporation is None
-    (lost,) = make_numbers(1)
+    (lost,) = make_corporation_numbers(1)
     into_closed = merge_company(make_company_row(lost, "消滅株式会社"), CLOSED_NUMBER, date(2026, 3, 1))
     import_into_registry(
         console, write_whole_file(tmp_path, WHOLE_FILE_DAY, 5, 1, first_rows=[*REGISTRY_ROWS, into_closed])
@@ -129,7 +130,7 @@ def test_an_export_names_the_source_of_company_names(
 ) -> None:
     """An export names the source of each company name, and no cell is a spreadsheet formula."""
     chosen = make_unknown_checks(console, 3)
-    hostile, long_name = make_numbers(RECORD_COUNT)[:2]
+    hostile, long_name = make_corporation_numbers(RECORD_COUNT)[:2]
     rows = [make_company_row(hostile, HOSTILE_NAME), make_company_row(long_name, "@" + "長" * 149)]
     run = console.bulk.create_run("take", chosen)
     console.bulk.run(run.id)
@@ -142,7 +143,7 @@ def test_an_export_names_the_source_of_company_names(
     assert names == [
         f"'{shown} (registry)",
         f"'@{'長' * 149} (registry)",
-        group_digits(make_numbers(RECORD_COUNT)[2]),
+        group_digits(make_corporation_numbers(RECORD_COUNT)[2]),
     ]
     assert not [cell for row in exported for cell in row if cell.startswith(("=", "+", "-", "@"))]
 
@@ -155,7 +156,7 @@ def test_a_damaged_registry_is_no_obstacle(
     report the damage.
     """
     make_unknown_checks(console, 1)
-    (number,) = make_numbers(1)
+    (number,) = make_corporation_numbers(1)
     import_into_registry(
         console,
         write_whole_file(tmp_path, WHOLE_FILE_DAY, 50, 1, first_rows=[make_company_row(number, "株式会社一番")]),
@@ -262,7 +263,7 @@ def test_companies_with_open_records_come_first(console: Console, tmp_path: Path
     """
     for table in ("orders", "payments", "refunds"):
         place.drop_table_triggers(table)
-    of_check, of_refund, of_order = make_numbers(3)
+    of_check, of_refund, of_order = make_corporation_numbers(3)
     make_unknown_checks(console, 1)
     for name, number in (("ORD-1", of_refund), ("ORD-2", of_order)):
         place.sql(
@@ -273,7 +274,7 @@ def test_companies_with_open_records_come_first(console: Console, tmp_path: Path
     console._context.write(lambda tx: insert_requested_refund(tx.conn, payment, maker=place.get_account_name("op-a")))
     last = [
         close_company(make_company_row(one, f"株式会社遠い{one[:2]}の見本"), WHOLE_FILE_DAY)
-        for one in make_numbers(3)
+        for one in make_corporation_numbers(3)
     ]
     rows = [*(make_row(index) for index in range(1_200)), *map(list, last)]
     import_into_registry(console, write_file(tmp_path, WHOLE_FILE_NAME, rows))

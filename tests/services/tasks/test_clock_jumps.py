@@ -140,7 +140,7 @@ def test_a_bulk_run_continues_after_a_clock_jump(
     off, alarmbox = [timedelta()], bulk_stage.make_alarmbox(4)
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
     with place.desk(alarmbox, hand_clock) as console:
-        rows = bulk_stage.insert_unknown_checks(console, bulk_stage.make_numbers(4))
+        rows = bulk_stage.insert_unknown_checks(console, bulk_stage.make_corporation_numbers(4))
         run = console.bulk.create_run("probe", rows)
         for wrong, most in ((timedelta(), 1), (jump, 3), (timedelta(), 4)):
             off[0] = wrong

@@ -19,11 +19,11 @@ from console.store.schema.core import SCHEMA_VERSION
 from tests.store.migrations.test_old_chain import open_empty_database, read_schema
 from tests.store.test_state_since import (
     AUDIT_ENTRIES,
-    BEGUN_AT,
     EXPECTED_STATE_SINCE,
-    INSERT_ENTRY_SQL,
+    INSERT_AUDIT_ENTRY_SQL,
     INSERT_OLD_ROWS_SQL,
-    WRITTEN_AT,
+    ROWS_BEGUN_AT,
+    ROWS_WRITTEN_AT,
     convert_to_instant,
 )
 from tests.support.places import CHECKS_TABLE, Engine
@@ -80,14 +80,14 @@ def insert_rows(conn: Connection) -> None:
     for name in conn.exec_driver_sql(triggers).scalars().all():
         conn.exec_driver_sql(f"DROP TRIGGER {name}")
     for statement in (
-        *INSERT_OLD_ROWS_SQL.format(begun=BEGUN_AT, written=WRITTEN_AT).split(";"),
+        *INSERT_OLD_ROWS_SQL.format(begun=ROWS_BEGUN_AT, written=ROWS_WRITTEN_AT).split(";"),
         INSERT_PERSON_SQL,
         INSERT_REQUESTS_SQL,
     ):
         conn.exec_driver_sql(statement)
     for seq, (kind, subject, what) in enumerate(AUDIT_ENTRIES):
         values = {"seq": seq, "day": seq + 2, "what": what, "kind": kind, "subject": subject}
-        conn.exec_driver_sql(INSERT_ENTRY_SQL.format(**values))
+        conn.exec_driver_sql(INSERT_AUDIT_ENTRY_SQL.format(**values))
 
 
 def read_unchanged_rows(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
@@ -134,7 +134,7 @@ def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path, monkeyp
         with database.write_without_retries() as tx:
             insert_rows(tx.conn)
             for number in (11, 12, 13):
-                tx.conn.exec_driver_sql(INSERT_EXPIRED_PAYMENT_SQL.format(number=number, written=WRITTEN_AT))
+                tx.conn.exec_driver_sql(INSERT_EXPIRED_PAYMENT_SQL.format(number=number, written=ROWS_WRITTEN_AT))
             rows = read_unchanged_rows(tx.conn)
         assert rows["requests"] == [("a", "op", "ended", "a", 0), ("b", "op", "lapsed", None, 0)]
         undone: list[str] = []

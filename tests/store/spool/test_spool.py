@@ -525,11 +525,11 @@ def test_lost_starts_are_looked_for_in_indexes_alone(spool: Spool, monkeypatch: 
     queries: list[tuple[str, Sequence[SqliteValue]]] = []
     read = spool._file.read
 
-    def note_and_read(sql: str, values: Sequence[SqliteValue] = ()) -> list[tuple[SqliteValue, ...]]:
+    def record_and_read(sql: str, values: Sequence[SqliteValue] = ()) -> list[tuple[SqliteValue, ...]]:
         queries.append((sql, values))
         return read(sql, values)
 
-    monkeypatch.setattr(spool._file, "read", note_and_read)
+    monkeypatch.setattr(spool._file, "read", record_and_read)
     spool.list_starts_holding_claim(DATABASE_ID, StartKeys("paypay:ORD-1", "paypay:ORD-1-", "f"))
     ((sql, values),) = queries
     monkeypatch.undo()

@@ -24,8 +24,10 @@ def make_chosen_rows(*ids: int, expected_version: int = 3) -> list[BulkRow]:
     return [BulkRow(0, "payment", record, expected_version) for record in ids]
 
 
-def insert_run(conn: Connection, person: str, rows: Sequence[BulkRow] = ()) -> BulkRun:
-    run = bulk.find(conn, bulk.insert_run(conn, BulkAction.PROBE, rows or make_chosen_rows(7, 5, 9), person, NOW))
+def insert_bulk_run(conn: Connection, person: str, rows: Sequence[BulkRow] = ()) -> BulkRun:
+    run = bulk.find(
+        conn, bulk.insert_bulk_run(conn, BulkAction.PROBE, rows or make_chosen_rows(7, 5, 9), person, NOW)
+    )
     assert run is not None
     return run
 
@@ -33,7 +35,7 @@ def insert_run(conn: Connection, person: str, rows: Sequence[BulkRow] = ()) -> B
 def test_a_new_bulk_run_has_its_selected_records(person_connection: Connection, acting_person: str) -> None:
     """A new bulk run has its records in the order of their selection, each once and with the version that the person
     saw. No row has a result."""
-    run = insert_run(
+    run = insert_bulk_run(
         person_connection, acting_person, [*make_chosen_rows(7, 5), *make_chosen_rows(7, expected_version=4)]
     )
     assert (run.name, run.state, run.size, run.most, run.done) == (f"BS-{run.id}", "frozen", 2, 2, 0)
@@ -43,7 +45,7 @@ def test_a_new_bulk_run_has_its_selected_records(person_connection: Connection, 
     assert bulk.list_latest_runs(person_connection, 5) == (run,)
     noted = bulk.find(
         person_connection,
-        bulk.insert_run(person_connection, BulkAction.NOTE, make_chosen_rows(1), acting_person, NOW, "電話した"),
+        bulk.insert_bulk_run(person_connection, BulkAction.NOTE, make_chosen_rows(1), acting_person, NOW, "電話した"),
     )
     assert noted is not None
     assert noted.words == "電話した"
@@ -52,7 +54,7 @@ def test_a_new_bulk_run_has_its_selected_records(person_connection: Connection, 
 
 def test_a_cursor_reads_the_next_page_of_a_bulk_run(person_connection: Connection, acting_person: str) -> None:
     """A bulk run may have more rows than one page; a cursor reads the rows of the next page."""
-    run = insert_run(person_connection, acting_person, make_chosen_rows(*range(1, 2_501)))
+    run = insert_bulk_run(person_connection, acting_person, make_chosen_rows(*range(1, 2_501)))
     assert run.size == 2_500
     page = bulk.list_rows(person_connection, run.id)
     assert len(page) == 1_000
@@ -64,7 +66,7 @@ def test_rows_of_a_run_are_executed_one_by_one(person_connection: Connection, ac
     that the person has allowed."""
     run = bulk.write_run_state(
         person_connection,
-        insert_run(person_connection, acting_person),
+        insert_bulk_run(person_connection, acting_person),
         NOW,
         bulk.RUNNING_RUN_STATE,
         rows_to_process=2,
@@ -99,10 +101,10 @@ def test_unknown_rows_are_not_counted_as_done(
     counted.
     """
     run = bulk.write_run_state(
-        person_connection, insert_run(person_connection, acting_person), NOW, bulk.RUNNING_RUN_STATE
+        person_connection, insert_bulk_run(person_connection, acting_person), NOW, bulk.RUNNING_RUN_STATE
     )
     other = bulk.write_run_state(
-        person_connection, insert_run(person_connection, acting_person), NOW, bulk.RUNNING_RUN_STATE
+        person_connection, insert_bulk_run(person_connection, acting_person), NOW, bulk.RUNNING_RUN_STATE
     )
     assert bulk.write_row_result(person_connection, other.id, 1, "done", "still_unknown", FIVE_MINUTES_LATER)
     for position, reason in enumerate(reasons, 1):
@@ -115,7 +117,7 @@ def test_a_stopped_bulk_run_continues(person_connection: Connection, acting_pers
     that has lost the run to another one can't write results.
     """
     run = bulk.write_run_state(
-        person_connection, insert_run(person_connection, acting_person), NOW, bulk.RUNNING_RUN_STATE
+        person_connection, insert_bulk_run(person_connection, acting_person), NOW, bulk.RUNNING_RUN_STATE
     )
     assert bulk.list_unfinished_runs(person_connection) == (run,)
     stopped = bulk.write_run_state(person_connection, run, FIVE_MINUTES_LATER, bulk.STOPPED_RUN_STATE, reason="asked")
@@ -134,7 +136,7 @@ def test_a_stopped_bulk_run_continues(person_connection: Connection, acting_pers
 
 def test_each_processed_row_is_in_the_change_feed(person_connection: Connection, acting_person: str) -> None:
     """The change feed has an entry for the run with each row that is processed."""
-    run = insert_run(person_connection, acting_person)
+    run = insert_bulk_run(person_connection, acting_person)
     mark, _ = change_feed.list_changes_since(person_connection, None)
     bulk.write_row_result(person_connection, run.id, 1, "done", None, NOW)
     mark, told = change_feed.list_changes_since(person_connection, mark)
@@ -149,7 +151,7 @@ def test_a_person_stores_bulk_runs_only_in_the_own_name(person_connection: Conne
     account.
     """
     with pytest.raises(DBAPIError, match="in the name of somebody else"):
-        bulk.insert_run(person_connection, BulkAction.PROBE, make_chosen_rows(1), "lead-b", NOW)
+        bulk.insert_bulk_run(person_connection, BulkAction.PROBE, make_chosen_rows(1), "lead-b", NOW)
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
@@ -157,7 +159,7 @@ def test_one_of_many_processes_writes_a_row_result(databases: tuple[Database, ..
     """If many processes write the result of a row, or a state of the run, exactly one of them succeeds."""
     person = databases[0].account_name or FIRST_PERSON
     number = databases[0].write(
-        lambda tx: bulk.insert_run(tx.conn, BulkAction.PROBE, make_chosen_rows(1, 2), person, NOW)
+        lambda tx: bulk.insert_bulk_run(tx.conn, BulkAction.PROBE, make_chosen_rows(1, 2), person, NOW)
     )
     told = run_at_once(databases, lambda tx, i: bulk.write_row_result(tx.conn, number, 1, f"r{i}", None, NOW))
     assert sum(told) == 1

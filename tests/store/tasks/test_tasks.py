@@ -44,7 +44,7 @@ def test_a_running_task_stays_due(person_connection: Connection) -> None:
     assert tasks.list_due_tasks(person_connection, NOW + 2 * MINUTE) == (ended,)
 
 
-def test_failures_are_counted_until_one_goes_well(person_connection: Connection) -> None:
+def test_failures_of_a_task_are_counted_until_a_run_succeeds(person_connection: Connection) -> None:
     """A task's row counts consecutive failed runs and has the error code of the last one. A successful run resets
     both.
     """

@@ -19,7 +19,7 @@ from tests.support.inline_runner import InlineRunner
 from tests.support.quick_desks import open_quick_desk
 from tests.views.runtime.test_lost_answers import ServicesWithLostAnswers
 
-NAME, CURRENCY = "second_checker_above", "JPY"
+LIMIT_NAME, CURRENCY = "second_checker_above", "JPY"
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def desk(tmp_path: Path) -> Iterator[Console]:
         yield opened
 
 
-def find_limit(desk: Console, name: str = NAME) -> Limit:
+def find_limit(desk: Console, name: str = LIMIT_NAME) -> Limit:
     return next(one for one in desk.limits.list_limits() if (one.name, one.currency) == (name, CURRENCY))
 
 

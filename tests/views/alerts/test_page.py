@@ -434,7 +434,7 @@ class IncidentServices:
 
 
 def execute_tasks(runner: InlineRunner) -> None:
-    while runner.waiting:
+    while runner.waiting_task_count:
         runner.execute_oldest_task()
 
 

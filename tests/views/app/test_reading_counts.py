@@ -34,7 +34,7 @@ class WindowCounts:
         self.execute_all_tasks()
 
     def execute_all_tasks(self) -> None:
-        while self.runner.waiting:
+        while self.runner.waiting_task_count:
             self.runner.execute_oldest_task()
 
 
@@ -45,17 +45,17 @@ def test_a_change_during_a_read_of_counts_causes_another_read(qapp: QApplication
     desk = WindowCounts(console)
     desk.refresh.read_work_counts()
     desk.refresh._counts_timer.timeout.emit()
-    assert desk.runner.waiting == 1
+    assert desk.runner.waiting_task_count == 1
     desk.runner.execute_oldest_task()
-    assert desk.runner.waiting == 0
+    assert desk.runner.waiting_task_count == 0
     desk.refresh.read_work_counts()
     for _ in range(3):
         desk.context.work_counts_outdated.emit()
-    assert desk.runner.waiting == 1
+    assert desk.runner.waiting_task_count == 1
     desk.runner.execute_oldest_task()
-    assert desk.runner.waiting == 1
+    assert desk.runner.waiting_task_count == 1
     desk.runner.execute_oldest_task()
-    assert desk.runner.waiting == 0
+    assert desk.runner.waiting_task_count == 0
 
 
 @pytest.mark.engines("sqlite")  # a server knows one person per account

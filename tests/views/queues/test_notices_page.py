@@ -78,7 +78,7 @@ def test_a_change_leaves_the_links_in_place(qtbot: QtBot) -> None:
     page.context.records_changed.emit(frozenset({("payment", 5)}))
     runner.execute_oldest_task()
     assert page.candidates
-    while runner.waiting:
+    while runner.waiting_task_count:
         runner.execute_oldest_task()
     assert page.focusWidget() is link
 

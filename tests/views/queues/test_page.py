@@ -37,7 +37,7 @@ class ReviewServices(QueueServices):
 
 
 def execute_tasks(runner: InlineRunner) -> None:
-    while runner.waiting:
+    while runner.waiting_task_count:
         runner.execute_oldest_task()
 
 

@@ -100,7 +100,7 @@ def test_a_button_pressed_twice_begins_one_run(open_dialog: OpenDialogFunction) 
     assert not dialog.main_button.isEnabled()
     dialog.main_button.click()
     dialog._begin_run()
-    assert runner.waiting == 1
+    assert runner.waiting_task_count == 1
     runner.execute_oldest_task()
     assert services.runs_begun == [("paypay", YESTERDAY, YESTERDAY, False)]
     assert dialog.windowTitle() == "Result"
@@ -144,7 +144,7 @@ def test_a_long_run_continues_after_its_dialog_closes(open_dialog: OpenDialogFun
     write_days(dialog, "2026-11-18", "2026-11-18")
     assert not dialog.main_button.isEnabled()
     dialog._begin_run()
-    assert runner.waiting == 1
+    assert runner.waiting_task_count == 1
     runner.execute_oldest_task()
     assert len(services.runs_begun) == 1
     dialog.reject()

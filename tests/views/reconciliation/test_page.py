@@ -316,7 +316,7 @@ def test_continuing_twice_is_one_run(qtbot: QtBot, appearance: object) -> None:
     at.runner.paused = True
     page._resume_run()
     page._resume_run()
-    while at.runner.waiting:
+    while at.runner.waiting_task_count:
         at.runner.execute_oldest_task()
     assert len(services.runs_begun) == 1
     assert toasts[0].message == "PayPay 2026-11-19 reconciled."
@@ -432,6 +432,6 @@ def test_a_late_answer_about_another_run_is_ignored(show_page: ShowPageFunction)
     page.show_route(ReconcileRoute())
     runner.execute_newest_task()
     assert page.run_details.item.id == 2
-    while runner.waiting:
+    while runner.waiting_task_count:
         runner.execute_oldest_task()
     assert page.run_details.item.id == 2

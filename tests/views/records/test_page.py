@@ -104,7 +104,7 @@ def test_a_requested_dialog_opens_over_no_other_page(page: PaymentPage) -> None:
     page.context.request_action("payment", 5, "note")
     page.show_route(PaymentRoute(5))
     page.hide()
-    while runner.waiting:
+    while runner.waiting_task_count:
         runner.execute_oldest_task()
     assert page.view is not None
     assert count_note_dialogs(page) == 0

@@ -32,7 +32,7 @@ def test_a_waiting_run_is_executed_as_the_person_who_started_it(qapp: object, tm
             store_actor, lambda _: None, lambda _: None, label="run", attempt=("run", 1), key=("bulk", 1)
         )
         context.change_operator("lead-b")
-        while runner.waiting:
+        while runner.waiting_task_count:
             runner.execute_oldest_task()
         assert actors == ["op-a"]
     finally:
