@@ -44,7 +44,7 @@ class Program(ServerProcess):
         around = {**os.environ, **self.environment, "PYTHONPATH": str(ROOT)}
         self.run.send_to_keeper("start", self.name, command=list(self.command), environment=around, user=None)
 
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         try:
             with urlopen(f"{self.url}{self.health}", timeout=_ANSWER_SECONDS) as answer:
                 return bool(answer.status < _FIRST_ERROR_STATUS)

@@ -241,7 +241,7 @@ def match_shown_with_heard(show_times: ShownTimes, heard: list[SentAnnouncement]
     """Return the sentence of each announced bar or toast, with the times at which it was shown and announced."""
     nearest = []
     for sentence, at in show_times.shown:
-        times = [one.at for one in heard if sentence in one.sentence]
+        times = [one.sent_at_seconds for one in heard if sentence in one.sentence]
         if times:
             nearest.append((sentence, at, min(times, key=lambda time: abs(time - at))))
     return nearest

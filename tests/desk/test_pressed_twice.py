@@ -941,7 +941,9 @@ TESTED_ELSEWHERE = {
     "ReconcileDialog._begin_run": (
         "tests/views/reconciliation/test_dialog.py::test_a_button_pressed_twice_begins_one_run"
     ),
-    "ReconciliationActions.resume_run": "tests/views/reconciliation/test_page.py::test_continuing_twice_is_one_run",
+    "ReconciliationActions.resume_run": (
+        "tests/views/reconciliation/test_page.py::test_continuing_a_run_twice_is_one_run"
+    ),
     "RefundDialog._probe_payment": _TEST_OF_REPEATED_PRESSES,
     "BulkRunDialog._stop_run": _TEST_OF_REPEATED_PRESSES,
     "LeftoverCredentialsDialog._delete_credentials": _TEST_OF_REPEATED_PRESSES,

@@ -62,7 +62,7 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
         f"{_REQUEST_IDS_TESTS}::test_a_repeat_gets_the_providers_first_refusal"),
     _make_mutant("an id is kept for good", _ROWS_FILE,
         "self.age >= ANSWER_RETENTION", "self.age >= 2 * ANSWER_RETENTION",
-        f"{_REQUEST_IDS_TESTS}::test_an_id_is_free_after_a_day"),
+        f"{_REQUEST_IDS_TESTS}::test_a_request_id_is_free_after_a_day"),
     _make_mutant("an id is everybody's", _IDS_FILE,
         "        person = self._context.operator or WORKER\n", '        person = "anybody"\n',
         f"{_REQUEST_IDS_TESTS}::test_a_request_id_belongs_to_one_person"),

@@ -13,7 +13,12 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import PaymentImport
 from console.sandbox.server import Sandbox
 from tests.support.desks import MovedClock
-from tests.support.notice_deliveries import check_all_booked, deliver_notices, prepare_notices, run_until_settled
+from tests.support.notice_deliveries import (
+    check_all_notices_booked,
+    deliver_notices,
+    prepare_notices,
+    run_until_settled,
+)
 from tests.support.payment_desks import open_payment_desk
 from tests.support.places import Place
 
@@ -27,7 +32,7 @@ def test_each_of_many_notices_is_booked_once(place: Place, capsys: pytest.Captur
         posts = prepare_notices(scene, banks, paypays, atoms)
         storm = deliver_notices(scene, posts, seed=14)
         run_until_settled(scene)
-        check_all_booked(scene, posts)
+        check_all_notices_booked(scene, posts)
     with capsys.disabled():
         print(f"\n{place.engine}: {storm.format_figures()}; {dict(storm.count_by_result)}")
 
@@ -55,7 +60,7 @@ def test_simultaneous_reports_of_a_payment_book_it_once(place: Place) -> None:
         run_until_settled(scene)
         for number in ids:
             scene.payments.probe(number)
-        check_all_booked(scene, posts)
+        check_all_notices_booked(scene, posts)
 
 
 def call_ignoring_refusals(act: Callable[[], object]) -> None:

@@ -129,7 +129,7 @@ def test_the_environment_overrides_the_keyring(env: dict[str, str]) -> None:
     assert load_with_keyring(given, keyring).read_secret("ALARMBOX_CLIENT_ID") == "kept"
 
 
-def test_loading_never_opens_the_keyring(env: dict[str, str]) -> None:
+def test_loading_settings_never_opens_the_keyring(env: dict[str, str]) -> None:
     """Loading the settings doesn't read the keyring."""
 
     def fail_on_keyring() -> Keyring | None:

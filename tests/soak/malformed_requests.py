@@ -19,7 +19,7 @@ def send_malformed_requests(engine: Engine, shard: int, folder: Path) -> Counter
             place, FLOOD_SECONDS, REQUESTS_PER_SECOND, SLOW_CONNECTION_COUNT, NOTICES_PER_SECOND, shard
         )
     print(f"demand rubbish: {engine}: {found.format_figures()}", flush=True)
-    assert found.worker_samples.compute_growth() < 1.1, found.worker_samples.format_figures()
+    assert found.worker_samples.compute_memory_growth_factor() < 1.1, found.worker_samples.format_figures()
     booked = sum(map(len, found.deliveries.seconds_by_source.values())) - found.deliveries.count_by_error.total()
     return Counter(rubbish=found.sent_count, slow=found.slow_connection_count, booked=booked)
 

@@ -15,7 +15,12 @@ from tests.soak.shards import ALL_ENGINES, RECOVERY_SECONDS, SINGLE_SERVER_ENGIN
 from tests.stateful import refund_machine
 from tests.support.desks import MovedClock
 from tests.support.money_stage import ACTIONS, open_money_stage
-from tests.support.notice_deliveries import check_all_booked, deliver_notices, prepare_notices, run_until_settled
+from tests.support.notice_deliveries import (
+    check_all_notices_booked,
+    deliver_notices,
+    prepare_notices,
+    run_until_settled,
+)
 from tests.support.payment_desks import open_payment_desk
 from tests.support.places import Engine
 from tests.support.servers import start_own_run
@@ -102,7 +107,7 @@ def deliver_many_notices(engine: Engine, shard: int, folder: Path) -> Counter[st
         posts = prepare_notices(scene, 1_700, 200, 100)
         storm = deliver_notices(scene, posts, seed=shard)
         run_until_settled(scene)
-        check_all_booked(scene, posts)
+        check_all_notices_booked(scene, posts)
     print(f"demand notices: {engine}: {storm.format_figures()}")
     return Counter(notices=len(posts), deliveries=len(storm.delivery_seconds))
 

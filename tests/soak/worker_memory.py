@@ -42,15 +42,15 @@ _TURN_INTERVAL_SECONDS, _SAMPLE_INTERVAL_SECONDS = 2.0, 10.0
 
 @dataclass(frozen=True, slots=True)
 class ResourceSample:
-    """The memory and resources of a process `at` seconds after the beginning of the measurement. `rss` is the
-    resident memory (bytes). `own` is the part of `rss` that belongs to no file: heaps and stacks. `thread_count` and
+    """The memory and resources of a process `at_seconds` after the beginning of the measurement. `rss_bytes` is the
+    resident memory. `own_bytes` is the part of it that belongs to no file: heaps and stacks. `thread_count` and
     `open_file_count` are the numbers of threads and open files. PSS isn't used, because it changes with other Python
     processes.
     """
 
-    at: float
-    rss: int
-    own: int
+    at_seconds: float
+    rss_bytes: int
+    own_bytes: int
     thread_count: int
     open_file_count: int
 
@@ -76,14 +76,16 @@ class ResourceSamples:
 
     def list_settled_samples(self) -> Sequence[ResourceSample]:
         """Return the samples of the second half of the run."""
-        return [one for one in self.samples if one.at >= self.samples[-1].at * SETTLING_SHARE]
+        return [one for one in self.samples if one.at_seconds >= self.samples[-1].at_seconds * SETTLING_SHARE]
 
     def compute_growth_bytes_per_hour(self, figure_name: str) -> float:
         """Return the slope (bytes per hour) of the regression line through the figure `figure_name` ("rss" or "own")
         of the samples in the second half of the run.
         """
         some = self.list_settled_samples()
-        line = statistics.linear_regression([one.at for one in some], [_get_figure(one, figure_name) for one in some])
+        line = statistics.linear_regression(
+            [one.at_seconds for one in some], [_get_figure(one, figure_name) for one in some]
+        )
         return line.slope * 3_600
 
     def compute_growth_bytes(self, figure_name: str) -> float:
@@ -118,8 +120,8 @@ class ResourceSamples:
 
 
 def _get_figure(sample: ResourceSample, figure_name: str) -> float:
-    """Return the figure with the field name `figure_name` of a sample."""
-    return float(getattr(sample, figure_name))
+    """Return the figure `figure_name` ("rss" or "own") of a sample, in bytes."""
+    return float(getattr(sample, f"{figure_name}_bytes"))
 
 
 def _read_numbers_by_name(file: Path) -> dict[str, int]:
@@ -138,10 +140,8 @@ def measure_memory_and_check(_shard: int, folder: Path, minutes: float = DEFAULT
         _run_turns(work, samples, minutes * 60)
         assert worker.is_alive, worker.log.read_text()[-2_000:]
         done = work.check_and_count()
-    print(
-        f"demand worker memory: {samples.samples[-1].at / 60:.0f} min, {samples.format_figures()}; {dict(done)}",
-        flush=True,
-    )
+    measured_minutes = samples.samples[-1].at_seconds / 60
+    print(f"demand worker memory: {measured_minutes:.0f} min, {samples.format_figures()}; {dict(done)}", flush=True)
     for what in ("rss", "own"):
         assert samples.compute_growth_bytes_per_hour(what) <= MAX_GROWTH_BYTES_PER_HOUR, (
             f"{what} grows: {samples.format_figures()}"
@@ -151,7 +151,7 @@ def measure_memory_and_check(_shard: int, folder: Path, minutes: float = DEFAULT
         )
     return (
         Counter(
-            minutes=round(samples.samples[-1].at / 60),
+            minutes=round(measured_minutes),
             kib_an_hour=round(samples.compute_growth_bytes_per_hour("rss") / 1024),
         )
         + done
@@ -210,7 +210,7 @@ def _take_samples(samples: ResourceSamples, stop_event: Event) -> None:
     while not stop_event.wait(_SAMPLE_INTERVAL_SECONDS):
         samples.take_sample()
         if len(samples.samples) % 30 == 0:
-            print(f"{samples.samples[-1].at / 60:.0f} min: {samples.format_figures()}", flush=True)
+            print(f"{samples.samples[-1].at_seconds / 60:.0f} min: {samples.format_figures()}", flush=True)
 
 
 DEMANDS = (

@@ -12,13 +12,13 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessible
 @dataclass(frozen=True, slots=True)
 class SentAnnouncement:
     """One announcement. `is_urgent` is True if the announcement interrupts the sentence that the screen reader is
-    reading. `at` is the time of the announcement (monotonic seconds). `processor_seconds` is the processor time that
-    the event loop's thread had used until then (seconds).
+    reading. `sent_at_seconds` is the time of the announcement (monotonic seconds). `processor_seconds` is the
+    processor time that the event loop's thread had used until then (seconds).
     """
 
     sentence: str
     is_urgent: bool
-    at: float = field(default=0.0, compare=False)
+    sent_at_seconds: float = field(default=0.0, compare=False)
     processor_seconds: float = field(default=0.0, compare=False)
 
 

@@ -124,16 +124,16 @@ def run_until_settled(scene: PaymentDesk) -> None:
         scene.run_due_tasks()
 
 
-def check_all_booked(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
+def check_all_notices_booked(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
     """Check that each notice is stored and booked exactly once, that its order is paid, that no case is open, and
     that no notice was refused.
     """
-    check_booked(scene, posts)
+    check_payments_booked(scene, posts)
     assert scene.place.sql("SELECT COUNT(*) FROM payment_events") == [(len(posts),)]
     assert scene.payments.count_refused_notices() == 0
 
 
-def check_booked(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
+def check_payments_booked(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
     """Check that each notice is booked exactly once, that all orders are paid, and that no case is open. Other
     notices may have been refused.
     """

@@ -14,7 +14,7 @@ class TlsProperties:
     """
 
     names: tuple[str, ...] = ("127.0.0.1", "localhost")
-    days: int = 30
+    valid_days: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def issue_certificate(run: ServerRun, name: str, properties: TlsProperties) -> T
     folder = run.folder / f"{name}.tls"
     folder.mkdir(mode=0o711)
     authority = CertificateAuthority(folder)
-    signed = authority.write_server_certificate(*properties.names, days=properties.days)
+    signed = authority.write_server_certificate(*properties.names, days=properties.valid_days)
     server_file = run.write_file(f"{name}.tls/server.pem", signed.read_text())
     signed.unlink()
     return TlsFiles(authority.write_certificate_file(), server_file)

@@ -210,7 +210,7 @@ def make_toasts() -> QWidget:
     return make_section("短い知らせ", holder)
 
 
-def make_rows() -> QWidget:
+def make_table_with_rows() -> QWidget:
     def make_state_cell(key: str, extra: str = "") -> Callable[[tuple[str, ...]], Cell]:
         return lambda item: StateCell.from_badge_key(item[int(key)], "ja", item[4] if extra else "")
 
@@ -391,7 +391,7 @@ def make_documents() -> QWidget:
     return holder
 
 
-def make_sheet() -> QWidget:
+def make_gallery_sheet() -> QWidget:
     page = QWidget()
     page.setFixedWidth(1440)
     page.setAutoFillBackground(True)
@@ -405,7 +405,7 @@ def make_sheet() -> QWidget:
     parts.addWidget(make_badges())
     parts.addLayout(upper)
     parts.addLayout(lower)
-    for part in (make_rows(), make_empty_states(), make_window_frame()):
+    for part in (make_table_with_rows(), make_empty_states(), make_window_frame()):
         parts.addWidget(part)
     page.setLayout(parts)
     return page
@@ -415,7 +415,7 @@ def render_sheet(theme: ThemeName, folder: Path, scale: float = 1.0) -> Path:
     """Return one picture of all controls in this theme."""
     current_appearance().choose_theme(theme)
     current_appearance().set_text_scale(scale)
-    page = make_sheet()
+    page = make_gallery_sheet()
     page.show()
     layout = page.layout()
     page.resize(page.width(), layout.totalHeightForWidth(page.width()) if layout else 0)

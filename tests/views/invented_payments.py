@@ -65,7 +65,7 @@ def make_refund(**other: Any) -> Refund:
     return replace(record, **other)
 
 
-def make_sides(
+def make_compared_sides(
     asked_ago: timedelta | None = timedelta(minutes=3), **theirs: Any
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
     """Return three sides of a payment that agree with each other. `theirs` changes fields of the gateway's side."""
@@ -83,7 +83,7 @@ def make_sides(
 WITHIN_LIMIT = RuleCheck(OverLimitReason.LIMIT_PER_REFUND, True, {"limit": 1_000_000})
 
 
-def make_plan(*hits: RiskSignal, **other: Any) -> RefundPlan:
+def make_refund_plan(*hits: RiskSignal, **other: Any) -> RefundPlan:
     made = RefundPlan(
         make_payment(), ORDER, MONEY_PARTS, YEN_LIMITS, 20_000, hits, (WITHIN_LIMIT,), (), (),
         None, ("lead-b", "lead-c"), read_at=NOW,
@@ -91,12 +91,12 @@ def make_plan(*hits: RiskSignal, **other: Any) -> RefundPlan:
     return replace(made, **other)
 
 
-def make_view(record: Refund | None = None, *against: RiskSignal, **other: Any) -> RefundDetails:
+def make_refund_details(record: Refund | None = None, *against: RiskSignal, **other: Any) -> RefundDetails:
     requested = record or make_refund()
     made = RefundDetails(
-        requested, explain_refund(requested, NOW), make_payment(), ORDER, make_sides(),
+        requested, explain_refund(requested, NOW), make_payment(), ORDER, make_compared_sides(),
         replace(MONEY_PARTS, waiting=8_500, refundable=3_500), against,
-        (WITHIN_LIMIT,), {}, (), (), (), (), payment_sides=make_sides(),
+        (WITHIN_LIMIT,), {}, (), (), (), (), payment_sides=make_compared_sides(),
         needed_checker_count=requested.checkers_needed,
     )  # fmt: skip
     return replace(made, **other)

@@ -26,7 +26,7 @@ DAILY_FILE = ReconciledFile(RECONCILED_DAY, "ab" * 32, 1_234, 7, 216_700, 66_000
 AMOUNT_ALERT = Alert(9, "reconcile_amount", "payment", 1, None, "取引完了 1300 JPY", "completed 1200 JPY", NOW)
 
 
-def make_run(id: int = 3, **other: Any) -> ReconciliationRunItem:
+def make_run_item(id: int = 3, **other: Any) -> ReconciliationRunItem:
     """Return an ended reconciliation run, with the given fields changed."""
     item = ReconciliationRunItem(
         id, "paypay", RECONCILED_DAY, RECONCILED_DAY, RunState.DONE, matched_count=3, imported_count=1,
@@ -37,10 +37,10 @@ def make_run(id: int = 3, **other: Any) -> ReconciliationRunItem:
     return replace(item, **other)
 
 
-def make_view(item: ReconciliationRunItem | None = None, **other: Any) -> ReconciliationRunDetails:
+def make_run_details(item: ReconciliationRunItem | None = None, **other: Any) -> ReconciliationRunDetails:
     return replace(
         ReconciliationRunDetails(
-            item or make_run(), refused_row_count=0, open_case_count=2, files=(DAILY_FILE,), older_run_id=2
+            item or make_run_item(), refused_row_count=0, open_case_count=2, files=(DAILY_FILE,), older_run_id=2
         ),
         **other,
     )

@@ -35,7 +35,7 @@ RECORDS_BY_BROKEN_RULE: Mapping[str, tuple[Order, Payment]] = {
 }
 
 
-def find_finding(order: Order, payment: Payment, now: datetime = NOW) -> BrokenRule:
+def find_rule_that_is_broken(order: Order, payment: Payment, now: datetime = NOW) -> BrokenRule:
     finding = find_broken_rule(order, (payment,), now, TimeScale(1))
     assert finding is not None
     return finding
@@ -43,7 +43,7 @@ def find_finding(order: Order, payment: Payment, now: datetime = NOW) -> BrokenR
 
 def explain_broken_rule(name: str) -> Explanation:
     order, payment = RECORDS_BY_BROKEN_RULE[name]
-    return explain_alert(order, (payment,), find_finding(order, payment), NOW - timedelta(minutes=7), NOW)
+    return explain_alert(order, (payment,), find_rule_that_is_broken(order, payment), NOW - timedelta(minutes=7), NOW)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -234,7 +234,7 @@ def test_a_decision_of_two_people_is_not_a_refusal_of_the_provider(language: str
     assert re.search("refused|拒否", message) is None
 
 
-def test_a_holder_is_named_with_the_time() -> None:
+def test_a_lease_holder_is_named_with_the_time() -> None:
     """The message about a held lease names its holder and the time since when it is held, for each kind of holder."""
     holder = LeaseHolder("credit_check_1", "op-a", "d", "h", 1, NOW, NOW)
     for given in (holder, {"operator": "op-a", "desk": "d"}, "op-a"):

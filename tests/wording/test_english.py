@@ -66,12 +66,12 @@ COUNT_FACT_NAMES = frozenset(
     {"n", "days", "missed", "lost", "waiting", "nodes", "size", "people", "statements", "others", "count"}
 )
 
-BUTTONS = re.compile(
+BUTTON_KEY_PATTERN = re.compile(
     r"(action\.(?!copied)[a-z_]+|key\.[a-z_]+|command\.[a-z_]+|alerts_screen\.acknowledge|alerts_screen\.action\.[a-z_]+"
     r"|dialog\.[a-z_]+\.(act|stay|show)(_[a-z]+)?|(lock|password|sign_in)\.act|screen\.[a-z_]+\.act"
     r"|bulk\.(stop|discard|go_on|next|export)|bulk\.action\.[a-z]+|reconcile\.(begin|go_on|open)|set_asides\.ask)"
 )
-VERBS = frozenset(
+FIRST_VERBS_OF_BUTTONS = frozenset(
     {
         "Acknowledge", "Add", "Approve", "Back", "Buy", "Cancel", "Change", "Clear", "Close", "Compare", "Confirm",
         "Continue", "Copy", "Decline", "Delete", "Discard", "End", "Enter", "Export", "Extend", "Filter", "Find",
@@ -81,7 +81,7 @@ VERBS = frozenset(
         "Try", "Turn", "Unlock", "Verify", "Withdraw", "Zoom", "Check",
     }
 )  # fmt: skip
-NOUNS = frozenset(
+FIRST_NOUNS_OF_BUTTONS = frozenset(
     {
         "About",
         "All",
@@ -126,7 +126,7 @@ def render_with_count(key: str, number: int) -> str:
 @pytest.mark.parametrize(
     ("phrase", "reason"), REASON_BY_FORBIDDEN_PHRASE.items(), ids=list(REASON_BY_FORBIDDEN_PHRASE)
 )
-def test_a_phrase_is_not_used(phrase: str, reason: str) -> None:
+def test_no_sentence_contains_a_forbidden_phrase(phrase: str, reason: str) -> None:
     """No English text contains the given phrase, because a plainer phrase is used instead."""
     pattern = re.compile(phrase, re.IGNORECASE)
     assert {key: text for key, text in ENGLISH_SENTENCES.items() if pattern.search(remove_facts(text))} == {}, reason
@@ -196,7 +196,7 @@ def test_the_form_of_a_word_is_part_of_a_sentence() -> None:
     ] == []
 
 
-BUTTON_KEYS = sorted(key for key in ENGLISH_SENTENCES if BUTTONS.fullmatch(key))
+BUTTON_KEYS = sorted(key for key in ENGLISH_SENTENCES if BUTTON_KEY_PATTERN.fullmatch(key))
 
 
 def test_english_buttons_begin_with_a_verb_or_noun() -> None:
@@ -205,7 +205,11 @@ def test_english_buttons_begin_with_a_verb_or_noun() -> None:
     """
     assert len(BUTTON_KEYS) > 100
     labels = {key: ENGLISH_SENTENCES[key] for key in BUTTON_KEYS}
-    assert {key: text for key, text in labels.items() if re.split(r"[ .]", text)[0] not in VERBS | NOUNS} == {}
+    assert {
+        key: text
+        for key, text in labels.items()
+        if re.split(r"[ .]", text)[0] not in FIRST_VERBS_OF_BUTTONS | FIRST_NOUNS_OF_BUTTONS
+    } == {}
     assert {key: text for key, text in labels.items() if text.endswith(".") and not text.endswith("...")} == {}
     capitals = {
         key: text

@@ -215,7 +215,7 @@ EXAMPLE_FACTS: Mapping[str, object] = {
 OUTCOME_REASONS = ("http_404", "http_599", "read_timeout", "not_allowed", None)
 
 
-def iterate_entries() -> Iterator[TimelineEntry]:
+def iterate_timeline_entries() -> Iterator[TimelineEntry]:
     for action in AuditAction:
         for result in ("done", "refused", "failed"):
             for reason in OUTCOME_REASONS:
@@ -228,7 +228,8 @@ def test_each_audit_action_has_a_sentence(language: str) -> None:
     internal ids or minor units.
     """
     told = {
-        f"{entry.what} {entry.result}": wording.format_audit_entry(entry, language) for entry in iterate_entries()
+        f"{entry.what} {entry.result}": wording.format_audit_entry(entry, language)
+        for entry in iterate_timeline_entries()
     }
     assert {name: text for name, text in told.items() if "4711" in text} == {}
     assert {name: find_raw_parts(text) for name, text in told.items() if find_raw_parts(text)} == {}

@@ -13,7 +13,7 @@ import console
 from console.store.schema import core, payments, worker
 from console.wording.sentences.catalogue import read_sentences
 
-GLOSSARY = Path(console.__file__).parent.parent / "docs" / "glossary.md"
+GLOSSARY_FILE = Path(console.__file__).parent.parent / "docs" / "glossary.md"
 TABLE_BY_NAME = {**core.metadata.tables, **payments.metadata.tables, **worker.metadata.tables}
 EMPTY_CELL = "—"
 
@@ -29,7 +29,7 @@ class Term(NamedTuple):
 
 
 def read_terms() -> list[Term]:
-    rows = [line for line in GLOSSARY.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    rows = [line for line in GLOSSARY_FILE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
     return [Term(*(cell.strip(" `") for cell in row.strip("|").split("|"))) for row in rows[2:]]
 
 

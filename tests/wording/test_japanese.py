@@ -15,7 +15,7 @@ from tests.wording.test_glossary import read_terms
 JAPANESE_SENTENCES = {
     key: text for key, text in read_sentences("ja").items() if not key.startswith("provider_state.")
 }
-BUTTON_KEY = re.compile(r"(action|command|key|alerts_screen\.action)\.|bulk\.act\.|.*\.(\w+_)?act(_\w+)?$")
+BUTTON_KEY_PATTERN = re.compile(r"(action|command|key|alerts_screen\.action)\.|bulk\.act\.|.*\.(\w+_)?act(_\w+)?$")
 
 # A word that no sentence contains, and why.
 REASON_BY_FORBIDDEN_WORD = {
@@ -166,7 +166,7 @@ def test_a_word_shown_in_brackets_contains_no_brackets(family: str) -> None:
 
 def test_japanese_buttons_are_nouns_or_plain_verbs() -> None:
     """Japanese buttons, keys and commands are nouns or plain verbs, without polite endings."""
-    buttons = {key: text for key, text in JAPANESE_SENTENCES.items() if BUTTON_KEY.match(key)}
+    buttons = {key: text for key, text in JAPANESE_SENTENCES.items() if BUTTON_KEY_PATTERN.match(key)}
     assert len(buttons) > 130
     polite = re.compile(r"(です|ます|ください|ました|ません)…?$|。")
     assert {
@@ -201,7 +201,7 @@ def test_each_term_has_one_word() -> None:
     assert {word for word, count in counted.items() if count > 1} == set()
 
 
-def test_counts_have_their_counters() -> None:
+def test_japanese_counts_have_their_counter_words() -> None:
     """A count in a Japanese text is followed by a counter such as 件, 行 or 人, or by a unit."""
     counted = re.compile(
         r"\{(?:n|rows|count|done|left|most|would|skip|refused|differ|imported):count\}(?P<after>.?.?)"

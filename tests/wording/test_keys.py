@@ -159,12 +159,12 @@ def _iterate_reasons() -> Iterator[tuple[str, str]]:
     for constructor in get_overloads(ConsoleError.__init__):
         hints = get_type_hints(constructor, localns={"_d": details})
         shape = get_type_hints(hints["detail"]) if "detail" in hints else {}
-        for kind in (part for fact in ("reason", "problem") for part in _get_parts(shape.get(fact))):
+        for kind in (part for fact in ("reason", "problem") for part in _get_union_members(shape.get(fact))):
             values = get_args(kind) if get_origin(kind) is Literal else kind if isinstance(kind, EnumType) else ()
             yield from ((get_args(hints["code"])[0], str(value)) for value in values)
 
 
-def _get_parts(declared: object) -> tuple[object, ...]:
+def _get_union_members(declared: object) -> tuple[object, ...]:
     return get_args(declared) if isinstance(declared, UnionType) or get_origin(declared) is Union else (declared,)
 
 

@@ -11,24 +11,24 @@ from console.wording.sentences.catalogue import read_sentences
 
 ROOT = Path(console.__file__).parent
 # Kinds of automatic steps, which stand in the column `sagas.kind` and name no record.
-STEP_KINDS = {"payment_timeout"}
+KINDS_OF_SAGAS = {"payment_timeout"}
 
 
-def iterate_kinds() -> Iterator[tuple[str, str]]:
+def iterate_kinds_in_code() -> Iterator[tuple[str, str]]:
     """Yield each kind of record that the code of the services names: in constants named …KIND, and in arguments
     `kind=`.
     """
     for path in sorted((*ROOT.glob("domain/**/*.py"), *ROOT.glob("services/**/*.py"), *ROOT.glob("store/**/*.py"))):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name | ast.Tuple):
-                for name, value in iterate_assigned(node):
+                for name, value in iterate_assigned_kinds(node):
                     if name.endswith("_KIND"):
                         yield value, f"{path.name}:{node.lineno}"
             elif isinstance(node, ast.keyword) and node.arg == "kind" and isinstance(node.value, ast.Constant):
                 yield str(node.value.value), f"{path.name}:{node.value.lineno}"
 
 
-def iterate_assigned(node: ast.Assign) -> Iterator[tuple[str, str]]:
+def iterate_assigned_kinds(node: ast.Assign) -> Iterator[tuple[str, str]]:
     target, value = node.targets[0], node.value
     pairs = [(target, value)]
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
@@ -40,11 +40,11 @@ def iterate_assigned(node: ast.Assign) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_each_kind_of_record_has_a_word(language: str) -> None:
-    words, found = read_sentences(language), dict(iterate_kinds())
+    words, found = read_sentences(language), dict(iterate_kinds_in_code())
     assert len(found) > 20
     wordless = {
         kind: place
         for kind, place in found.items()
-        if kind.replace("-", "").isalpha() and kind not in STEP_KINDS and f"kind.{kind}" not in words
+        if kind.replace("-", "").isalpha() and kind not in KINDS_OF_SAGAS and f"kind.{kind}" not in words
     }
     assert wordless == {}

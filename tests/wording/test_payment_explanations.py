@@ -34,7 +34,7 @@ from tests.support.explanation_sentences import check_sentences_complete, make_s
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 FIVE_MINUTES_LATER = NOW + timedelta(minutes=5)
-REVIEW_STATE, SCHEDULED_STATE = WorkState.NEEDS_REVIEW, WorkState.SCHEDULED
+REVIEW_WORK_STATE, SCHEDULED_WORK_STATE = WorkState.NEEDS_REVIEW, WorkState.SCHEDULED
 PAYMENT = Payment(
     5, 3, "paypay", "A-10442", "0473888821", "2010401907731", "****1234", PaymentState.COMPLETED, Certainty.KNOWN,
     Work(), "JPY", 12_000, 12_000, 0, 0, 0, 7, paid_at=NOW, created_at=NOW, changed_at=NOW, state_since=NOW,
@@ -63,14 +63,14 @@ UNKNOWN_PAYMENT = replace(
     certainty=Certainty.UNKNOWN,
     captured_minor=0,
     error_code="read_timeout",
-    work=Work(SCHEDULED_STATE, FIVE_MINUTES_LATER, "unknown", 2),
+    work=Work(SCHEDULED_WORK_STATE, FIVE_MINUTES_LATER, "unknown", 2),
 )
 UNKNOWN_REFUND = replace(
     REFUND,
     state=RefundState.SUBMITTING,
     certainty=Certainty.UNKNOWN,
     error_code="read_timeout",
-    work=Work(SCHEDULED_STATE, FIVE_MINUTES_LATER, "unknown", 3),
+    work=Work(SCHEDULED_WORK_STATE, FIVE_MINUTES_LATER, "unknown", 3),
     provider_refund_key="RFD-A",
     sent_count=1,
 )
@@ -97,7 +97,7 @@ SITUATIONS: dict[str, Explanation] = {
     },
     **{
         f"payment for a person: {reason}": explain_payment(
-            replace(PAYMENT, work=Work(REVIEW_STATE, None, reason)), NOW
+            replace(PAYMENT, work=Work(REVIEW_WORK_STATE, None, reason)), NOW
         )
         for reason in REVIEW_REASONS
     },
@@ -105,14 +105,14 @@ SITUATIONS: dict[str, Explanation] = {
     **{f"refund {state}": explain_refund(replace(REFUND, state=state), NOW) for state in RefundState},
     **{
         f"refund {state} for a person": explain_refund(
-            replace(REFUND, state=state, work=Work(REVIEW_STATE, None, "contradicted")), NOW
+            replace(REFUND, state=state, work=Work(REVIEW_WORK_STATE, None, "contradicted")), NOW
         )
         for state in RefundState
     },
     "payment unknown": explain_payment(UNKNOWN_PAYMENT, NOW),
     "payment unknown, asked by hand": explain_payment(replace(UNKNOWN_PAYMENT, work=Work()), NOW),
     "payment unknown, ended": explain_payment(
-        replace(UNKNOWN_PAYMENT, work=Work(REVIEW_STATE, None, "probes_ended", 8)), NOW
+        replace(UNKNOWN_PAYMENT, work=Work(REVIEW_WORK_STATE, None, "probes_ended", 8)), NOW
     ),
     "payment unknown, not found": explain_payment(replace(UNKNOWN_PAYMENT, error_code="not_found"), NOW),
     "payment unknown, other amount": explain_payment(replace(UNKNOWN_PAYMENT, error_code="other_amount"), NOW),
@@ -141,13 +141,15 @@ SITUATIONS: dict[str, Explanation] = {
     "payment order behind, by itself": explain_payment(
         replace(
             PAYMENT,
-            work=Work(SCHEDULED_STATE, FIVE_MINUTES_LATER, "not_moved", 1),
+            work=Work(SCHEDULED_WORK_STATE, FIVE_MINUTES_LATER, "not_moved", 1),
             relations=PaymentRelations(ORDER_BEHIND_ITS_PAYMENT),
         ),
         NOW,
     ),
     "payment noticed": explain_payment(
-        replace(PAYMENT, work=Work(SCHEDULED_STATE, FIVE_MINUTES_LATER, "notice"), relations=PaymentRelations(ORDER)),
+        replace(
+            PAYMENT, work=Work(SCHEDULED_WORK_STATE, FIVE_MINUTES_LATER, "notice"), relations=PaymentRelations(ORDER)
+        ),
         NOW,
     ),
     "payment reversible": explain_payment(replace(PAYMENT, provider="atom", relations=PaymentRelations(ORDER)), NOW),
@@ -166,7 +168,7 @@ SITUATIONS: dict[str, Explanation] = {
     "payment of another currency": explain_with_relations(order=replace(ORDER_BEHIND_ITS_PAYMENT, currency="INR")),
     "payment of a cancelled order": explain_with_relations(order=replace(ORDER, state=OrderState.CANCELLED)),
     "payment whose order was paid otherwise": explain_payment(
-        replace(PAYMENT, work=Work(REVIEW_STATE, None, "not_moved"), relations=PaymentRelations(ORDER)), NOW
+        replace(PAYMENT, work=Work(REVIEW_WORK_STATE, None, "not_moved"), relations=PaymentRelations(ORDER)), NOW
     ),
     **{
         f"payment with a refund {state}": explain_with_relations(refunds=(replace(REFUND, state=state),))
@@ -181,13 +183,13 @@ SITUATIONS: dict[str, Explanation] = {
     ),
     "payment with an unknown refund": explain_with_relations(refunds=(UNKNOWN_REFUND,)),
     "payment with an unknown refund, by hand": explain_with_relations(
-        refunds=(replace(UNKNOWN_REFUND, work=Work(REVIEW_STATE)),)
+        refunds=(replace(UNKNOWN_REFUND, work=Work(REVIEW_WORK_STATE)),)
     ),
     "refund that nobody can approve": explain_refund(
         replace(REFUND, relations=RefundRelations(approval_refusal="refund_window_over")), NOW
     ),
     "order paid late": explain_order(
-        replace(ORDER, state=OrderState.CANCELLED, work=Work(REVIEW_STATE, None, "paid_after_cancel")), NOW
+        replace(ORDER, state=OrderState.CANCELLED, work=Work(REVIEW_WORK_STATE, None, "paid_after_cancel")), NOW
     ),
     "order expiring": explain_order(
         replace(ORDER, state=OrderState.PENDING, relations=OrderRelations(is_saga_running=True)), NOW
@@ -195,7 +197,7 @@ SITUATIONS: dict[str, Explanation] = {
     "refund unknown": explain_refund(UNKNOWN_REFUND, NOW),
     "refund unknown, not found": explain_refund(replace(UNKNOWN_REFUND, not_found=1), NOW),
     "refund unknown, ended": explain_refund(
-        replace(UNKNOWN_REFUND, work=Work(REVIEW_STATE, None, "probes_ended", 10)), NOW
+        replace(UNKNOWN_REFUND, work=Work(REVIEW_WORK_STATE, None, "probes_ended", 10)), NOW
     ),
     "refund unknown, second person": explain_refund(
         replace(UNKNOWN_REFUND, relations=RefundRelations(awaits_second_person=True)), NOW
@@ -204,7 +206,7 @@ SITUATIONS: dict[str, Explanation] = {
     "refund too old": explain_refund(replace(REFUND, decide_by=NOW - timedelta(seconds=1)), NOW),
     "refund cooling off": explain_refund(replace(APPROVED_REFUND, sends_after=FIVE_MINUTES_LATER), NOW),
     "refund to be sent": explain_refund(
-        replace(APPROVED_REFUND, work=Work(SCHEDULED_STATE, FIVE_MINUTES_LATER, "submission")), NOW
+        replace(APPROVED_REFUND, work=Work(SCHEDULED_WORK_STATE, FIVE_MINUTES_LATER, "submission")), NOW
     ),
     "refund not sent": explain_refund(replace(APPROVED_REFUND, error_code="not_connected"), NOW),
     "refund did not happen": explain_refund(replace(APPROVED_REFUND, sent_count=1, not_found=2), NOW),

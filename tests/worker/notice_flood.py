@@ -90,7 +90,7 @@ class WorkerSamples:
             assert answer.status == 200
         self.healthz_seconds.append(time.perf_counter() - began)
 
-    def compute_growth(self) -> float:
+    def compute_memory_growth_factor(self) -> float:
         """Return the median memory of the last quarter of the samples, divided by the median of the second quarter.
         The result is 1 if the memory is constant. The maximum isn't used, because it depends on the number of
         connections that were open at one moment.
@@ -101,7 +101,7 @@ class WorkerSamples:
     def format_figures(self) -> str:
         return (
             f"memory {self.memory_kilobytes[0] // 1024} to {self.memory_kilobytes[-1] // 1024} MB,"
-            f" grown {self.compute_growth():.3f}, files"
+            f" grown {self.compute_memory_growth_factor():.3f}, files"
             f" up to {max(self.open_file_counts)}, /healthz up to {1000 * max(self.healthz_seconds):.0f} ms"
         )
 
@@ -253,7 +253,7 @@ def _check_notices(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
     """Check that each notice has exactly one event, that its money is booked and its order is paid, and that it
     raised no alert.
     """
-    notice_deliveries.check_booked(scene, posts)
+    notice_deliveries.check_payments_booked(scene, posts)
     events = scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done NOT LIKE 'refused%'")
     assert events == [(len(posts),)]
 

@@ -73,7 +73,7 @@ def test_a_continue_reply_is_sent_only_if_the_body_will_be_read(
     assert receiver.send_bytes(head % (1 << 30)).body == REFUSED_BODY
 
 
-def test_a_chain_of_requests_is_judged_one_by_one(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_pipelined_requests_are_checked_one_by_one(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """Of several requests that are sent together on one connection, the receiver reads no further one after it has
     refused one.
     """
@@ -95,7 +95,7 @@ def test_a_signature_in_a_trailer_does_not_count(scene: PaymentDesk, receiver: R
     assert scene.read_order("ORD-1").state == "pending"
 
 
-def test_a_chunked_notice_is_taken(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_a_chunked_notice_is_accepted(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The receiver books a genuine notice that arrives in chunks of one byte, as a proxy may forward it."""
     scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
@@ -114,7 +114,7 @@ _ATOM_NOTICE_FIELDS = {
     "state": "COMPLETED",
     "paid_at": "2026-11-20T03:00:00Z",
 }
-_HALF, _NUL = "\\ud800\\u0000", "\\u0000"
+_HALF_SURROGATE_PAIR_JSON, _NUL_JSON = "\\ud800\\u0000", "\\u0000"
 
 
 def _make_hint(**changes: str) -> bytes:
@@ -124,16 +124,21 @@ def _make_hint(**changes: str) -> bytes:
 
 
 HARMFUL_HINTS = {
-    "half a pair for an order": _make_hint(merchant_order_id=f'"{_HALF}"'),
-    "half a pair for an order, after a good number": _make_hint(order_id='"1"', merchant_order_id=f'"{_HALF}"'),
-    "NUL for an order": _make_hint(merchant_order_id=f'"{_NUL}"'),
-    "half a pair in a time": _make_hint(paid_at=f'"{_HALF}"'),
-    "half a pair as a state": _make_hint(state=f'"{_HALF}"'),
-    "half a pair as the type": _make_hint(notification_type=f'"{_HALF}"'),
-    "half a pair deep inside": _make_hint(other=f'[{{"a": ["{_HALF}"]}}]'),
-    "half a pair as a name": _make_hint(**{_HALF: "1"}),
+    "half a pair for an order": _make_hint(merchant_order_id=f'"{_HALF_SURROGATE_PAIR_JSON}"'),
+    "half a pair for an order, after a good number": _make_hint(
+        order_id='"1"', merchant_order_id=f'"{_HALF_SURROGATE_PAIR_JSON}"'
+    ),
+    "NUL for an order": _make_hint(merchant_order_id=f'"{_NUL_JSON}"'),
+    "half a pair in a time": _make_hint(paid_at=f'"{_HALF_SURROGATE_PAIR_JSON}"'),
+    "half a pair as a state": _make_hint(state=f'"{_HALF_SURROGATE_PAIR_JSON}"'),
+    "half a pair as the type": _make_hint(notification_type=f'"{_HALF_SURROGATE_PAIR_JSON}"'),
+    "half a pair deep inside": _make_hint(other=f'[{{"a": ["{_HALF_SURROGATE_PAIR_JSON}"]}}]'),
+    "half a pair as a name": _make_hint(**{_HALF_SURROGATE_PAIR_JSON: "1"}),
     "half a pair as a file": _make_hint(
-        notification_type='"file.created"', fileType='"transaction_recon"', notification_id='"n1"', path=f'"{_HALF}"'
+        notification_type='"file.created"',
+        fileType='"transaction_recon"',
+        notification_id='"n1"',
+        path=f'"{_HALF_SURROGATE_PAIR_JSON}"',
     ),
     "a raw half pair": _make_hint(merchant_order_id='"@"').replace(b"@", b"\xed\xa0\x80"),
     "a raw NUL": _make_hint(merchant_order_id='"@"').replace(b"@", b"\0"),

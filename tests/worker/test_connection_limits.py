@@ -261,12 +261,12 @@ def test_answers_are_sent_at_once(scene: PaymentDesk, receiver: RunningReceiver)
     real = socket.socket.setsockopt
     with pytest.MonkeyPatch.context() as patch:
 
-        def note_option(line: socket.socket, *said: int) -> None:
+        def record_option(line: socket.socket, *said: int) -> None:
             if said[:2] == (socket.IPPROTO_TCP, socket.TCP_NODELAY):
                 seen.append(said[2])
             real(line, *said)
 
-        patch.setattr(socket.socket, "setsockopt", note_option)
+        patch.setattr(socket.socket, "setsockopt", record_option)
         receiver.get("/healthz")
     assert set(seen) == {1}
 

@@ -27,9 +27,9 @@ from tests.worker.running_receiver import (
     run_receiver,
 )
 
-REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
-OPENAPI = json.loads((REFERENCE / "receiver.openapi.json").read_text("utf-8"))
-ASYNCAPI = json.loads((REFERENCE / "live.asyncapi.json").read_text("utf-8"))
+REFERENCE_FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
+OPENAPI_DOCUMENT = json.loads((REFERENCE_FOLDER / "receiver.openapi.json").read_text("utf-8"))
+ASYNCAPI_DOCUMENT = json.loads((REFERENCE_FOLDER / "live.asyncapi.json").read_text("utf-8"))
 SIGNED_PATH = "/notices/{source}"
 _UNDESCRIBED_HEADERS = {"content-length", "content-type", "date"}  # of HTTP itself, or described by `content`
 pytestmark = pytest.mark.engines("sqlite")
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.engines("sqlite")
 def resolve_reference(part: Any) -> Any:
     """Return this part of the OpenAPI file, or the part to which its `$ref` points."""
     while "$ref" in part:
-        target = OPENAPI
+        target = OPENAPI_DOCUMENT
         for name in part["$ref"].removeprefix("#/").split("/"):
             target = target[name]
         part = target
@@ -49,7 +49,7 @@ def list_described_answers() -> dict[tuple[str, str, int], Any]:
     """Return the answers that the OpenAPI file describes, by path, method and status."""
     return {
         (path, method, int(status)): resolve_reference(answer)
-        for path, methods in OPENAPI["paths"].items()
+        for path, methods in OPENAPI_DOCUMENT["paths"].items()
         for method, operation in methods.items()
         for status, answer in operation["responses"].items()
     }
@@ -117,26 +117,29 @@ def test_the_paths_are_those_of_the_program(scene: PaymentDesk) -> None:
     close codes of the program.
     """
     routes = {route.path for route in make_receiver_app(scene.console, ReceiverOptions()).routes}  # type: ignore[attr-defined]
-    assert routes == OPENAPI["paths"].keys() | {ASYNCAPI["channels"]["live"]["address"]}
-    source = next(one for one in OPENAPI["paths"][SIGNED_PATH]["post"]["parameters"] if one["in"] == "path")
+    assert routes == OPENAPI_DOCUMENT["paths"].keys() | {ASYNCAPI_DOCUMENT["channels"]["live"]["address"]}
+    source = next(one for one in OPENAPI_DOCUMENT["paths"][SIGNED_PATH]["post"]["parameters"] if one["in"] == "path")
     assert source["schema"]["pattern"] == f"^{NOTICE_SOURCE_NAME_PATTERN.pattern}$"
     assert get_record_schema()["properties"]["kind"]["enum"] == list(LIVE_FEED_CHANNELS)
     codes = (live.REFUSED_CLOSE_CODE, live.TRY_LATER_CLOSE_CODE, live.GOING_AWAY_CLOSE_CODE)
-    assert [code for code in codes if str(code) not in ASYNCAPI["channels"]["live"]["description"]] == []
+    assert [code for code in codes if str(code) not in ASYNCAPI_DOCUMENT["channels"]["live"]["description"]] == []
 
 
 def get_record_schema() -> Any:
-    return ASYNCAPI["components"]["schemas"]["Record"]
+    return ASYNCAPI_DOCUMENT["components"]["schemas"]["Record"]
 
 
 def make_message_validator(name: str) -> Draft202012Validator:
     """Return the validator of a message in the AsyncAPI file, which resolves the file's own references."""
-    return Draft202012Validator({**ASYNCAPI, "$ref": f"#/components/messages/{name}/payload"})
+    return Draft202012Validator({**ASYNCAPI_DOCUMENT, "$ref": f"#/components/messages/{name}/payload"})
 
 
 def test_schemas_refuse_wrong_messages() -> None:
     """Each schema of the AsyncAPI file is valid, and refuses a wrong message."""
-    for schema in (*OPENAPI["components"]["schemas"].values(), *ASYNCAPI["components"]["schemas"].values()):
+    for schema in (
+        *OPENAPI_DOCUMENT["components"]["schemas"].values(),
+        *ASYNCAPI_DOCUMENT["components"]["schemas"].values(),
+    ):
         Draft202012Validator.check_schema(schema)
     for name in ("snapshot", "changes", "token"):
         assert not make_message_validator(name).is_valid({"type": "other"})

@@ -17,13 +17,13 @@ from console.worker.connection_limits import MAX_BODY_BYTES
 from tests.support.waiting import MAX_WAIT_SECONDS
 
 UNIT_FILE = resources_dir() / "worker" / "support-console-worker.service"
-LARGEST_EXPOSURE = 2.0
+MAX_EXPOSURE_LEVEL = 2.0
 """Largest allowed exposure of a service in `systemd-analyze security`: 0 to 10, where 10 is a service without
 protection.
 """
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
-OPENAPI = Path(__file__).parents[2] / "docs" / "reference" / "receiver.openapi.json"
+OPENAPI_FILE = Path(__file__).parents[2] / "docs" / "reference" / "receiver.openapi.json"
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_the_unit_has_a_low_exposure_level(unit_file: Path) -> None:
     done = run_systemd_analyze("security", "--offline=true", str(unit_file))
     found = re.search(r"exposure level.*?: (\d+\.\d)", done.stdout)
     assert found is not None, done.stdout + done.stderr
-    assert float(found[1]) <= LARGEST_EXPOSURE, done.stdout
+    assert float(found[1]) <= MAX_EXPOSURE_LEVEL, done.stdout
 
 
 def test_the_service_can_share_documents_with_the_team() -> None:
@@ -77,7 +77,7 @@ def test_the_proxies_pass_every_notice_on_and_nothing_else() -> None:
     """The delivered proxy configurations forward exactly the receiver's public paths: all paths for POST requests,
     and the live feed.
     """
-    methods_by_path = {path: set(item) for path, item in json.loads(OPENAPI.read_text("utf-8"))["paths"].items()}
+    methods_by_path = {path: set(item) for path, item in json.loads(OPENAPI_FILE.read_text("utf-8"))["paths"].items()}
     outside = {path.replace("{source}", "bank") for path, methods in methods_by_path.items() if "post" in methods}
     assert len(outside) == 3
     inside = {path for path, methods in methods_by_path.items() if "post" not in methods} - {"/live"}

@@ -321,7 +321,7 @@ def test_a_denied_purchase_is_answered_as_refused(place: Place, console: Console
     assert alarmbox.charges == []
 
 
-def test_an_id_is_free_after_a_day(
+def test_a_request_id_is_free_after_a_day(
     place: Place, console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock
 ) -> None:
     """A request id can be used again one day later. The database's clock decides, whatever the desk's clock shows."""

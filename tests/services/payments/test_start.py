@@ -59,7 +59,7 @@ def test_a_second_start_of_an_order_returns_the_first_code(scene: PaymentDesk) -
     assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
-def test_the_key_names_the_merchant(scene: PaymentDesk) -> None:
+def test_the_idempotency_key_of_a_start_names_the_merchant(scene: PaymentDesk) -> None:
     """The idempotency key of a start contains the merchant, because two merchants of one provider can have orders
     with the same number.
     """
@@ -185,7 +185,7 @@ def test_an_existing_code_is_read_again(scene: PaymentDesk) -> None:
     assert scene.read_order("ORD-1").state == "paid"
 
 
-def test_an_account_without_room_sends_nothing(scene: PaymentDesk) -> None:
+def test_a_start_above_the_limit_of_its_account_sends_nothing(scene: PaymentDesk) -> None:
     """The limit of an account leaves no room beside the reservation of a first order: the start of the second order's
     payment is refused before anything is sent.
     """

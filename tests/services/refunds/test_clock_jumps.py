@@ -117,7 +117,7 @@ def test_an_accepted_refund_is_followed_to_its_end(desk: RefundDesk, provider: s
 
 
 @parametrize_by_jump
-def test_the_time_to_decide_is_no_shorter(desk: RefundDesk, jump: timedelta) -> None:
+def test_a_clock_jump_does_not_shorten_the_time_to_decide(desk: RefundDesk, jump: timedelta) -> None:
     """Of the refunds that were requested before and during the jump, none expires because of the jump, and each
     expires once at its own time.
     """

@@ -97,7 +97,7 @@ def test_a_proposal_of_a_former_person_does_not_count(desk: RefundDesk, change: 
     assert (settled.state, settled.certainty) == (RefundState.FAILED, "known")
 
 
-def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> None:
+def test_a_completed_outcome_needs_two_people_if_no_read_confirms_it(desk: RefundDesk) -> None:
     """If no read at the provider confirms the refund, two people must give the same provider's id."""
     payment, refund = make_unknown_refund(desk, is_executed=True)
     silence_provider(desk)

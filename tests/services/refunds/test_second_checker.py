@@ -70,7 +70,7 @@ def test_a_condition_needs_two_approvers(desk: RefundDesk, name: str, value: int
         assert name in str(entries[0][0])
 
 
-def test_a_payment_of_unknown_age_needs_two(desk: RefundDesk) -> None:
+def test_a_refund_of_a_payment_of_unknown_age_needs_two_approvers(desk: RefundDesk) -> None:
     """A payment without a stored time of payment counts as too old, so its refund needs two approvers."""
     payment = desk.make_paid_payment()
     desk.sql("UPDATE payments SET paid_at = NULL, version = version + 1 WHERE id = :id", id=payment.id)
@@ -109,7 +109,7 @@ def test_a_rejected_refund_was_never_approved(desk: RefundDesk) -> None:
 
 
 @pytest.mark.parametrize("name", ["second_checker_above", "second_above_paypay"])
-def test_a_limit_that_was_lowered_since_needs_two(desk: RefundDesk, name: str) -> None:
+def test_a_refund_above_a_limit_lowered_since_needs_two_approvers(desk: RefundDesk, name: str) -> None:
     """A limit that was lowered after the request counts for the approval. The daily sum, the payment's age and the
     payer's refunds count with their values at the request.
     """

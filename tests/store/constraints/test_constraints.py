@@ -574,7 +574,7 @@ def test_every_trigger_rule_has_a_short_message() -> None:
     assert all(0 < len(f"console: {rule.message}") <= server_triggers.LONGEST_MESSAGE_CHARACTERS for rule in rules)
 
 
-def test_transitions_come_from_the_tables() -> None:
+def test_triggers_allow_the_transitions_of_the_transition_tables() -> None:
     """The triggers allow exactly the transitions of states that the program's transition tables contain."""
     bodies = {(one.table, one.event): one.body for one in server_triggers.make_all_triggers()}
     tables: dict[str, Mapping[Any, Collection[Any]]] = {

@@ -201,7 +201,7 @@ def test_a_completed_refund_needs_the_providers_id(plain_client: sqlite3.Connect
     plain_client.execute(make_update("refunds", REQUESTED_REFUND, status="'completed'", refund_txn_id="'t2'"))
 
 
-def test_transitions_come_from_the_tables() -> None:
+def test_triggers_allow_the_transitions_of_the_transition_tables() -> None:
     """The triggers allow exactly the transitions of states that the program's transition tables contain."""
     texts = {
         constraint.table: constraint.sql

@@ -253,7 +253,7 @@ def test_a_record_can_be_taken_after_the_end_of_a_take(client: sqlite3.Connectio
     assert client.execute("SELECT person FROM takes").fetchall() == [("b",)]
 
 
-def test_transitions_come_from_the_tables() -> None:
+def test_triggers_allow_the_transitions_of_the_transition_tables() -> None:
     """The triggers allow exactly the transitions of states that the program's transition tables contain."""
     texts = {
         constraint.table: constraint.sql

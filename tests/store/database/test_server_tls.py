@@ -59,7 +59,9 @@ def test_another_authority_is_refused(server_with_tls: servers.Server, tmp_path:
 
 
 @pytest.mark.parametrize(
-    "certificate", [TlsProperties(names=("db.example.jp",)), TlsProperties(days=-1)], ids=["wrong host", "expired"]
+    "certificate",
+    [TlsProperties(names=("db.example.jp",)), TlsProperties(valid_days=-1)],
+    ids=["wrong host", "expired"],
 )
 def test_an_expired_or_wrong_host_certificate_is_refused(certificate: TlsProperties) -> None:
     """The program refuses a server certificate that is for another host, or that has expired."""

@@ -317,7 +317,7 @@ def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, laps
 
 @with_and_without_lapsed
 @each_queue
-def test_counts_are_those_of_the_rows(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
+def test_counts_of_queues_are_those_of_their_rows(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
     """The count and the oldest age of a queue equal those of its rows."""
     with database.read() as conn:
         rows = [one for _, one in read_all_pages(conn, name, 1_000, lapsed)]
@@ -327,7 +327,7 @@ def test_counts_are_those_of_the_rows(database: Database, name: str, lapsed: que
         )
 
 
-def test_counts_stop_at_the_cap(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_of_queues_stop_at_their_limit(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """The count of a queue stops at one above the cap, which means that the queue has more records. Lapsed calls are
     counted too.
     """

@@ -122,7 +122,7 @@ def read_card_texts(page: AlertsPage) -> list[str]:
         ("clock of host-1: 4.2 s ahead", "clock of host-1 is 4.2 s ahead"),
     ],
 )
-def test_codes_become_words(appearance: object, text: str, words: str) -> None:
+def test_codes_of_an_alert_become_words(appearance: object, text: str, words: str) -> None:
     """Codes in an alert of a rule are shown in words. The text of a case is shown as it is stored."""
     assert alert_words.format_alert_value(text, make_window_context()) == words
 

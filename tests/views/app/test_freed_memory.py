@@ -9,7 +9,7 @@ import pytest
 
 from console.views.app import freed_memory
 
-_WINDOW = """
+_WINDOW_PROGRAM = """
 from PySide6.QtWidgets import QApplication
 from console.settings.settings import Settings
 from console.views.app.main import WindowOpener
@@ -19,7 +19,7 @@ opener.window.show()
 while not hasattr(opener, "frame"):
     app.processEvents()
 """
-_MEASUREMENT = """
+_MEASUREMENT_PROGRAM = """
 def count_bytes():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
@@ -40,7 +40,7 @@ def measure_unreturned_bytes(home: Path, beginning: str) -> int:
     """Start a new process that executes `beginning` and then allocates and frees 80 MB. Return the number of bytes by
     which its memory is larger afterwards than before.
     """
-    command = [sys.executable, "-c", f"import os{beginning}{_MEASUREMENT}"]
+    command = [sys.executable, "-c", f"import os{beginning}{_MEASUREMENT_PROGRAM}"]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     environ |= {"CONSOLE_HOME": str(home), "CONSOLE_OPERATOR": "op-a", "QT_QPA_PLATFORM": "offscreen"}
     root = Path(freed_memory.__file__).resolve().parents[3]
@@ -52,7 +52,7 @@ def test_a_window_keeps_no_freed_blocks(tmp_path: Path) -> None:
     """A window's process returns freed blocks of 20 MB to the operating system. A process without this setting keeps
     most of them.
     """
-    assert measure_unreturned_bytes(tmp_path, _WINDOW) < 5_000_000
+    assert measure_unreturned_bytes(tmp_path, _WINDOW_PROGRAM) < 5_000_000
     assert measure_unreturned_bytes(tmp_path, "") > 50_000_000
 
 

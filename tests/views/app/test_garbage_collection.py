@@ -67,7 +67,7 @@ def test_objects_are_frozen_once(collector: GarbageCollectionTimer) -> None:
     assert gc.get_freeze_count() == 0
 
 
-def test_python_collects_by_itself_again(qapp: QApplication) -> None:
+def test_python_collects_by_itself_after_the_end_of_the_timer(qapp: QApplication) -> None:
     """When the window is closed, Python's automatic garbage collection is enabled again."""
     collector = GarbageCollectionTimer(qapp)
     assert not gc.isenabled()

@@ -14,7 +14,7 @@ from console.views.runtime.context import WindowContext
 from tests.support.inline_runner import InlineRunner
 from tests.support.places import Place
 
-WHOLE_DAY, MONDAY = date(2026, 11, 13), date(2026, 11, 16)
+WHOLE_FILE_DAY, MONDAY = date(2026, 11, 13), date(2026, 11, 16)
 
 
 @pytest.mark.engines("mariadb", "sqlite")
@@ -30,7 +30,7 @@ def test_a_window_in_team_mode_fetches_a_new_registry(
         context.store_services(console)
         refresh.stop_timers()
         for path in (
-            write_whole_file(tmp_path, WHOLE_DAY, 20, 1),
+            write_whole_file(tmp_path, WHOLE_FILE_DAY, 20, 1),
             write_difference_file(tmp_path, MONDAY, 3, 1, whole_rows=20),
         ):
             imported = worker.registry.import_files([path])

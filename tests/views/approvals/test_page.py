@@ -40,7 +40,7 @@ from console.views.widgets.display.money_strip import MoneyPanel
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
-from tests.views.invented_payments import make_payment, make_refund, make_sides, make_view
+from tests.views.invented_payments import make_compared_sides, make_payment, make_refund, make_refund_details
 
 MATCHED_RISK_SIGNAL = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7, "four returns of one order")
 
@@ -61,7 +61,7 @@ def test_risk_signals_are_above_automatic_checks(appearance: object) -> None:
     signal.
     """
     detail = RefundRequestPanel(make_window_context())
-    detail.show_details(make_view(None, MATCHED_RISK_SIGNAL))
+    detail.show_details(make_refund_details(None, MATCHED_RISK_SIGNAL))
     texts = read_shown_texts(detail)
     against = texts.index("4 refunds were requested for this customer in 30 days.")
     assert texts[against + 1] == "op-a answers: “four returns of one order”"
@@ -72,7 +72,7 @@ def test_a_broken_rule_is_a_reason_against(appearance: object) -> None:
     """If a refund breaks a rule, the rule is listed among the reasons against the refund."""
     detail = RefundRequestPanel(make_window_context())
     broken = RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, False, {"maker": "op-a"})
-    texts = [text for _, text, _, _ in detail.list_reasons_against_refund(make_view(checks=(broken,)))]
+    texts = [text for _, text, _, _ in detail.list_reasons_against_refund(make_refund_details(checks=(broken,)))]
     assert texts == ["The requester's account is disabled or may no longer request refunds."]
 
 
@@ -90,7 +90,7 @@ def test_the_parts_of_the_money_add_up_in_every_state(
         refunded_minor=record.amount_minor if part == "refunded" else 0,
     )
     detail = RefundRequestPanel(make_window_context())
-    detail.show_details(make_view(record, payment=paid, money=compute_money_parts(paid, (record,))))
+    detail.show_details(make_refund_details(record, payment=paid, money=compute_money_parts(paid, (record,))))
     content = detail.widget()
     assert content is not None
     captured, *parts = content.findChildren(MoneyPanel)[0]._shown_parts
@@ -105,19 +105,23 @@ def test_a_provider_answer_is_recent_for_fifteen_minutes(appearance: object) -> 
     sentence about that.
     """
     detail = RefundRequestPanel(make_window_context())
-    assert detail.format_stale_answer(make_view(payment_sides=make_sides(timedelta(minutes=14)))) == ""
-    assert detail.format_stale_answer(make_view(payment_sides=make_sides(timedelta(minutes=26)))).startswith(
-        "The gateway's answer is 26 min old"
-    )
     assert (
-        detail.format_stale_answer(make_view(payment_sides=make_sides(None))) == "This payment has never been probed."
+        detail.format_stale_answer(make_refund_details(payment_sides=make_compared_sides(timedelta(minutes=14))))
+        == ""
+    )
+    assert detail.format_stale_answer(
+        make_refund_details(payment_sides=make_compared_sides(timedelta(minutes=26)))
+    ).startswith("The gateway's answer is 26 min old")
+    assert (
+        detail.format_stale_answer(make_refund_details(payment_sides=make_compared_sides(None)))
+        == "This payment has never been probed."
     )
 
 
 def test_the_amounts_of_a_request_have_few_parts_of_zero(appearance: object) -> None:
     """The part of this request is beside the refunded amount: of the parts of zero only the refunded one is shown."""
     detail = RefundRequestPanel(make_window_context())
-    detail.show_details(make_view())
+    detail.show_details(make_refund_details())
     texts = read_shown_texts(detail)
     heading = texts.index("Money, including this request")
     assert {"Paid", "Refunded", "This request", "Refundable"} <= set(texts[heading:])
@@ -129,9 +133,9 @@ def test_a_changed_value_is_shown_beside_the_value_at_the_request(appearance: ob
     "Differs".
     """
     detail = RefundRequestPanel(make_window_context())
-    detail.show_details(make_view(changed={"captured_minor": (12_000, 11_000)}))
+    detail.show_details(make_refund_details(changed={"captured_minor": (12_000, 11_000)}))
     texts = read_shown_texts(detail)
-    heading = texts.index(f"Now, v{make_view().payment.version}")
+    heading = texts.index(f"Now, v{make_refund_details().payment.version}")
     assert texts[texts.index("Paid", heading) + 1 :][:3] == ["¥12,000", "¥11,000", "≠ Differs"]
 
 
@@ -141,15 +145,15 @@ def test_the_disabled_approve_button_shows_its_reason(appearance: object) -> Non
     """
     page = ApprovalsPage(make_window_context())
     refused = AllowedAction("approve", False, "reason.refund_approved_by_you")
-    assert page.find_approval_disabled_reason(make_view(actions=(refused,))).startswith(
+    assert page.find_approval_disabled_reason(make_refund_details(actions=(refused,))).startswith(
         "You have already approved it"
     )
-    old = make_view(payment_sides=make_sides(timedelta(minutes=26)))
+    old = make_refund_details(payment_sides=make_compared_sides(timedelta(minutes=26)))
     assert page.find_approval_disabled_reason(old).startswith("The gateway's answer is too old")
-    assert page.find_approval_disabled_reason(make_view()) == "Read to the end first."
-    page.request_panel.details = make_view()
+    assert page.find_approval_disabled_reason(make_refund_details()) == "Read to the end first."
+    page.request_panel.details = make_refund_details()
     page.request_panel._read_versions.add((9, 1))
-    assert page.find_approval_disabled_reason(make_view()) == ""
+    assert page.find_approval_disabled_reason(make_refund_details()) == ""
 
 
 def test_a_person_who_has_approved_is_not_asked_again(appearance: object) -> None:
@@ -158,8 +162,8 @@ def test_a_person_who_has_approved_is_not_asked_again(appearance: object) -> Non
     """
     context = make_window_context()
     context.operator = "lead-b"
-    assert format_approval_title(make_view(), context) == "Approve refund of ¥8,500?"
-    half = replace(make_view(), record=replace(make_view().record, checkers=("lead-b",)))
+    assert format_approval_title(make_refund_details(), context) == "Approve refund of ¥8,500?"
+    half = replace(make_refund_details(), record=replace(make_refund_details().record, checkers=("lead-b",)))
     assert format_approval_title(half, context) == "Refund R-9 · ¥8,500"
 
 
@@ -172,13 +176,13 @@ def test_own_requests_are_listed_separately_without_buttons(appearance: object) 
     page.list_panel.show_inbox(ApprovalInbox((make_refund(id=11, maker="lead-c"),), (own, other)))
     assert [card.ref[1] for card in page.list_panel.cards] == [11, 9, 10]
     page.refund_id = 9
-    page._show_details(9, make_view(own))
+    page._show_details(9, make_refund_details(own))
     assert page.approve_button.isHidden()
     assert page.reject_button.isHidden()
     assert not page.withdraw_button.isHidden()
     assert page.notice_label.plain.startswith("This is your own request")
     assert list_decision_keys(page) == {"P", "W"}
-    page._show_details(9, make_view(make_refund(maker="op-c")))
+    page._show_details(9, make_refund_details(make_refund(maker="op-c")))
     assert list_decision_keys(page) == {"P", "D"}, "the person has not read the request to its end"
 
 
@@ -213,11 +217,11 @@ def test_an_own_request_that_may_have_been_sent_is_not_withdrawn(appearance: obj
     own = make_refund(state=RefundState.APPROVED)
     refused = AllowedAction("withdraw", False, "reason.refund_perhaps_sent")
     page.refund_id = own.id
-    page._show_details(own.id, make_view(own, actions=(refused,)))
+    page._show_details(own.id, make_refund_details(own, actions=(refused,)))
     assert not page.withdraw_button.isHidden()
     assert not page.withdraw_button.isEnabled()
     assert page.notice_label.plain == page.withdraw_button.reason != ""  # beside its button
-    page._show_details(own.id, make_view(own, actions=(AllowedAction("withdraw", True),)))
+    page._show_details(own.id, make_refund_details(own, actions=(AllowedAction("withdraw", True),)))
     assert page.withdraw_button.isEnabled()
 
 
@@ -229,14 +233,14 @@ def test_a_disabled_decision_has_its_reason_beside_it(appearance: object, *, is_
     page = ApprovalsPage(make_window_context())
     refund = make_refund(maker="op-c")
     page.refund_id = refund.id
-    page._show_details(refund.id, make_view(refund))
+    page._show_details(refund.id, make_refund_details(refund))
     assert page.notice_label.plain == "op-c will see the reason."
     other_reason = "reason.refund_perhaps_sent" if is_common else "reason.refund_approved_by_you"
     actions = (
         AllowedAction("reject", False, "reason.refund_perhaps_sent"),
         AllowedAction("approve", False, other_reason),
     )
-    page._show_details(refund.id, make_view(refund, actions=actions))
+    page._show_details(refund.id, make_refund_details(refund, actions=actions))
     assert page.disabled_reason_label.plain == page.approve_button.reason
     assert page.notice_label.plain == ("" if is_common else page.reject_button.reason)
     assert page.notice_label.isHidden() is is_common
@@ -255,7 +259,7 @@ class OneReadableRefund:
     def read_refund(self, id: int) -> RefundDetails:
         if id != 10:
             raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
-        return make_view(make_refund(id=10, maker="op-c"))
+        return make_refund_details(make_refund(id=10, maker="op-c"))
 
 
 def test_a_late_failure_of_another_request_disables_no_decision(appearance: object) -> None:
@@ -333,7 +337,7 @@ def test_a_decided_request_is_not_among_those_that_wait(appearance: object) -> N
     panel = ApprovalListPanel(make_window_context())
     waiting = [make_refund(id=id, maker="lead-c") for id in (11, 12, 13)]
 
-    def list_lines() -> list[int | str]:
+    def list_headings_and_ids() -> list[int | str]:
         lines = panel.card_list._card_model.lines
         return [line if isinstance(line, str) else line.ref[1] for line in lines]
 
@@ -343,18 +347,18 @@ def test_a_decided_request_is_not_among_those_that_wait(appearance: object) -> N
     approved = replace(waiting[1], state=RefundState.APPROVED, checkers=("lead-b",))
     panel.show_refund(approved)
     divided = ["Waiting for your decision", 11, "Decided", 12, "Waiting for your decision", 13]
-    assert list_lines() == divided
+    assert list_headings_and_ids() == divided
     assert panel.cards[1].remark == "Approved", "no second approval is needed"
     title = panel.cards[1].title
     later_summaries = {id: summaries[id] for id in (11, 13)}
     panel.show_inbox(ApprovalInbox((waiting[0], waiting[2]), ()), summaries=later_summaries)
-    assert list_lines() == divided
+    assert list_headings_and_ids() == divided
     panel.show_refund(approved)
     assert panel.cards[1].title == title == make_payment().merchant_payment_id
     assert panel.current_ref == ("refund", 12)
     panel.select_card(("refund", 13))
     panel.show_inbox(ApprovalInbox((waiting[0], waiting[2]), ()))
-    assert list_lines() == ["Waiting for your decision", 11, 13]
+    assert list_headings_and_ids() == ["Waiting for your decision", 11, 13]
 
 
 def test_an_empty_list_of_approvals_counts_the_requests_of_others(appearance: object) -> None:
@@ -388,11 +392,11 @@ def test_the_approvals_never_scroll_sideways(
     page.refund_id = 9
     page._show_details(
         9,
-        make_view(
+        make_refund_details(
             None,
             MATCHED_RISK_SIGNAL,
             checks=(broken,),
-            payment_sides=make_sides(timedelta(minutes=26)),
+            payment_sides=make_compared_sides(timedelta(minutes=26)),
             corporation=CorporationFacts("1994383991481", date(2026, 11, 20), None),
         ),
     )
@@ -420,7 +424,7 @@ def test_one_scroll_bar_scrolls_the_whole_request(appearance: Appearance) -> Non
     sheet.resize(978, 680)
     sheet.show()
     page.refund_id = 9
-    page._show_details(9, make_view(None, MATCHED_RISK_SIGNAL))
+    page._show_details(9, make_refund_details(None, MATCHED_RISK_SIGNAL))
     for _ in range(5):
         QApplication.processEvents()
     panel, bar = page.request_panel, page.scroll_area.verticalScrollBar()
@@ -449,7 +453,7 @@ def test_a_request_counts_as_read_when_its_end_was_shown(appearance: Appearance,
     sheet.resize(978, 420)
     sheet.show()
     page.refund_id = 9
-    page._show_details(9, make_view(None, MATCHED_RISK_SIGNAL))
+    page._show_details(9, make_refund_details(None, MATCHED_RISK_SIGNAL))
     for _ in range(5):
         QApplication.processEvents()
     panel, own_bar = page.request_panel, page.request_panel.verticalScrollBar()
@@ -459,7 +463,9 @@ def test_a_request_counts_as_read_when_its_end_was_shown(appearance: Appearance,
     bar.setValue(0)
     own_bar.setValue(own_bar.maximum())
     QApplication.processEvents()
-    assert page.find_approval_disabled_reason(make_view(None, MATCHED_RISK_SIGNAL)) == "Read to the end first."
+    assert (
+        page.find_approval_disabled_reason(make_refund_details(None, MATCHED_RISK_SIGNAL)) == "Read to the end first."
+    )
     match way:
         case "Space":
             own_bar.setValue(0)
@@ -483,7 +489,7 @@ def test_a_request_counts_as_read_when_its_end_was_shown(appearance: Appearance,
 
 
 def is_approvable(page: ApprovalsPage) -> bool:
-    return page.find_approval_disabled_reason(make_view(None, MATCHED_RISK_SIGNAL)) == ""
+    return page.find_approval_disabled_reason(make_refund_details(None, MATCHED_RISK_SIGNAL)) == ""
 
 
 @pytest.mark.parametrize(("scale", "width", "height"), [(1.0, 1078, 560), (2.0, 978, 680)])
@@ -498,7 +504,7 @@ def test_a_bar_hides_no_line_of_a_request_that_was_read(
     sheet.resize(width, height)
     sheet.show()
     page.refund_id = 9
-    page._show_details(9, make_view(None, MATCHED_RISK_SIGNAL))
+    page._show_details(9, make_refund_details(None, MATCHED_RISK_SIGNAL))
     for _ in range(5):
         QApplication.processEvents()
     panel = page.request_panel
@@ -510,7 +516,7 @@ def test_a_bar_hides_no_line_of_a_request_that_was_read(
     for _ in range(5):
         QApplication.processEvents()
     assert panel._is_lower_edge_visible()
-    page._show_details(9, make_view(None, MATCHED_RISK_SIGNAL))
+    page._show_details(9, make_refund_details(None, MATCHED_RISK_SIGNAL))
     page.show_bar("more", NotificationBar("Nothing changed.", "", tone="good", icon_name="check"))
     for _ in range(5):
         QApplication.processEvents()

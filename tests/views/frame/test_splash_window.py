@@ -12,7 +12,7 @@ from console.views.frame.splash_window import MainWindow, compute_size_without_f
 from console.views.theme.design_tokens import ThemeName, tokens
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-_PROGRAM = """
+_START_PROGRAM = """
 import sys
 from PySide6.QtWidgets import QApplication
 app = QApplication([])
@@ -32,7 +32,7 @@ def test_no_large_module_is_imported_before_the_first_frame() -> None:
     the tokens.
     """
     completed = subprocess.run(
-        [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True, timeout=MAX_WAIT_SECONDS
+        [sys.executable, "-c", _START_PROGRAM], capture_output=True, text=True, check=True, timeout=MAX_WAIT_SECONDS
     )
     loaded = completed.stdout.split()
     assert "console.views.theme.design_tokens" in loaded

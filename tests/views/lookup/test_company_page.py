@@ -31,7 +31,7 @@ FAILED_CHECK = make_check(state=CheckState.ERROR, pdf_file_path=None, result=Non
 CHECK_WITHOUT_PDF = make_check(pdf_file_path=None, incomplete=("pdf",))
 
 
-def make_page(record: CreditCheck, language: Literal["ja", "en"] = "en") -> CompanyPanel:
+def make_company_panel(record: CreditCheck, language: Literal["ja", "en"] = "en") -> CompanyPanel:
     context = make_window_context()
     context.language = language
     page = CompanyPanel(context, RecordActionHandlers(context, Page(context)))
@@ -39,7 +39,7 @@ def make_page(record: CreditCheck, language: Literal["ja", "en"] = "en") -> Comp
     return page
 
 
-def read_texts(widget: QWidget) -> list[str]:
+def read_label_texts(widget: QWidget) -> list[str]:
     return [label.plain for label in widget.findChildren(TextLabel)]
 
 
@@ -52,8 +52,8 @@ def test_an_unknown_purchase_is_no_live_credit_check(language: Literal["ja", "en
     """The panel of an unknown purchase has a title of its own, and no red icon for a missing PDF. Buying for the same
     client is disabled, and its button isn't the primary button.
     """
-    page = make_page(UNKNOWN_CHECK, language)
-    shown = read_texts(page.live_check_panel)
+    page = make_company_panel(UNKNOWN_CHECK, language)
+    shown = read_label_texts(page.live_check_panel)
     assert page._context.translate("lookup.live_of", client=UNKNOWN_CHECK.client_id) not in shown
     assert page._context.translate("lookup.unknown_of", client=UNKNOWN_CHECK.client_id) in shown
     assert page._context.translate("record.document.not_yet") in shown
@@ -67,8 +67,8 @@ def test_an_unknown_purchase_is_no_live_credit_check(language: Literal["ja", "en
 
 def test_a_running_purchase_is_no_live_credit_check_either(appearance: object) -> None:
     """The panel of a running purchase has a title of its own, and no red icon for a missing PDF."""
-    page = make_page(RUNNING_CHECK)
-    assert page._context.translate("lookup.running_of", client=RUNNING_CHECK.client_id) in read_texts(
+    page = make_company_panel(RUNNING_CHECK)
+    assert page._context.translate("lookup.running_of", client=RUNNING_CHECK.client_id) in read_label_texts(
         page.live_check_panel
     )
     assert count_red_icons(page.live_check_panel) == 0
@@ -78,11 +78,11 @@ def test_a_bought_check_without_its_pdf_shows_a_red_note(appearance: object) -> 
     """For a bought credit check without its PDF, the panel shows one red icon and the note about the missing PDF.
     Buying is possible, but its button isn't the primary one.
     """
-    page = make_page(CHECK_WITHOUT_PDF)
-    assert page._context.translate("lookup.live_of", client=CHECK_WITHOUT_PDF.client_id) in read_texts(
+    page = make_company_panel(CHECK_WITHOUT_PDF)
+    assert page._context.translate("lookup.live_of", client=CHECK_WITHOUT_PDF.client_id) in read_label_texts(
         page.live_check_panel
     )
-    assert page._context.translate("lookup.no_pdf") in read_texts(page.live_check_panel)
+    assert page._context.translate("lookup.no_pdf") in read_label_texts(page.live_check_panel)
     assert count_red_icons(page.live_check_panel) == 1
     assert page.buy_button.kind == "default"
 
@@ -102,8 +102,8 @@ def test_the_panel_says_why_the_day_of_the_purchase_is_not_known(
         "running": RUNNING_CHECK,
     }
     for reason, record in reason_by_check.items():
-        page = make_page(replace(record, purchased_at=None), language)
-        shown = read_texts(page.live_check_panel)
+        page = make_company_panel(replace(record, purchased_at=None), language)
+        shown = read_label_texts(page.live_check_panel)
         label = shown.index(page._context.translate("field.purchased_at"))
         assert shown[label + 1] == page._context.translate(f"record.purchase_day.{reason}")
         if record.state is CheckState.SUCCESS:
@@ -115,11 +115,11 @@ def test_a_failed_purchase_is_no_current_credit_check(appearance: object) -> Non
     """If the only purchase for a client failed, the title of the panel says that the client has no live
     credit check.
     """
-    page = make_page(FAILED_CHECK)
-    assert page._context.translate("lookup.none_live_of", client=FAILED_CHECK.client_id) in read_texts(
+    page = make_company_panel(FAILED_CHECK)
+    assert page._context.translate("lookup.none_live_of", client=FAILED_CHECK.client_id) in read_label_texts(
         page.live_check_panel
     )
-    assert page._context.translate("lookup.live_of", client=FAILED_CHECK.client_id) not in read_texts(
+    assert page._context.translate("lookup.live_of", client=FAILED_CHECK.client_id) not in read_label_texts(
         page.live_check_panel
     )
 
@@ -149,7 +149,7 @@ def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, appearance: object
     """While the pointer is on the open issues, an automatic read moves none of them and marks outdated lines. The new
     state is shown when the pointer leaves. The focus stays on its record."""
     other = replace(CHECK_WITHOUT_PDF, id=CHECK_WITHOUT_PDF.id + 1)
-    page = make_page(CHECK_WITHOUT_PDF)
+    page = make_company_panel(CHECK_WITHOUT_PDF)
     qtbot.addWidget(page)
     page.resize(900, 700)
     page.show()
@@ -160,7 +160,7 @@ def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, appearance: object
     page.open_items.focus_stops[1].setFocus()
     assert page.open_items.focus_stops[1].hasFocus()
     before = [button.mapTo(page, QPoint(0, 0)).y() for button in page.open_items.focus_stops], page.tabs.y()
-    old_words = read_texts(page.open_items)
+    old_words = read_label_texts(page.open_items)
     place = QPointF(450, 300)
     QApplication.sendEvent(page, QEnterEvent(place, place, place))
     page.setAttribute(Qt.WidgetAttribute.WA_UnderMouse)
@@ -168,10 +168,10 @@ def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, appearance: object
     page.grab()
     after = [button.mapTo(page, QPoint(0, 0)).y() for button in page.open_items.focus_stops], page.tabs.y()
     assert after == before
-    assert read_texts(page.open_items)[1:3] == ["1", "Incomplete"]
+    assert read_label_texts(page.open_items)[1:3] == ["1", "Incomplete"]
     changed = page._context.translate("lookup.matter_changed")
-    assert read_texts(page.open_items).count(changed) == 1
-    assert len(set(old_words) - set(read_texts(page.open_items))) <= 2, "the other line says what it said"
+    assert read_label_texts(page.open_items).count(changed) == 1
+    assert len(set(old_words) - set(read_label_texts(page.open_items))) <= 2, "the other line says what it said"
     QApplication.sendEvent(page, QEvent(QEvent.Type.Leave))
     page.grab()
     assert [page.open_items.find_record(stop) for stop in page.open_items.focus_stops] == [other]
@@ -181,7 +181,7 @@ def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, appearance: object
 
 def test_a_company_without_open_issues_has_no_issue_list(appearance: object) -> None:
     """The list of open issues is hidden for a company without open issues, and appears when the company gets one."""
-    page = make_page(make_check())
+    page = make_company_panel(make_check())
     assert page.open_items.isHidden()
     page.show_result(LookupResult(CHECK_WITHOUT_PDF.corporation_number, (CHECK_WITHOUT_PDF,)))
     assert not page.open_items.isHidden()
@@ -191,7 +191,7 @@ def test_a_company_without_open_issues_has_no_issue_list(appearance: object) -> 
 
 def test_a_re_read_without_a_change_keeps_the_buttons_of_open_issues(qtbot: QtBot, appearance: object) -> None:
     """After a read that found no change, the button of the open issue is still the same widget."""
-    page = make_page(CHECK_WITHOUT_PDF)
+    page = make_company_panel(CHECK_WITHOUT_PDF)
     qtbot.addWidget(page)
     (button,) = page.open_items.focus_stops
     page.show_result(
@@ -203,7 +203,7 @@ def test_a_re_read_without_a_change_keeps_the_buttons_of_open_issues(qtbot: QtBo
 def test_no_key_acts_on_a_record_of_the_company_shown_before(appearance: object) -> None:
     """The records of another company replace those of the previous one at once, also while all reading threads are
     busy: no key acts on a record of the company that was looked up before."""
-    page = make_page(CHECK_WITHOUT_PDF)
+    page = make_company_panel(CHECK_WITHOUT_PDF)
     page.tabs.setCurrentIndex(3)
     assert page.current_record == CHECK_WITHOUT_PDF
     runner = page._context.runner

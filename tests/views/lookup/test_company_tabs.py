@@ -54,17 +54,17 @@ class LookupService:
         self.fails = False
 
     def __getattr__(self, name: str) -> Any:
-        def note_and_read(refs: tuple[tuple[str, int], ...]) -> tuple[Any, ...]:
+        def record_and_read(refs: tuple[tuple[str, int], ...]) -> tuple[Any, ...]:
             assert refs == (CHECK_REF,)
             self.reads.append(name)
             if self.fails:
                 raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {})
             return ROWS_BY_TAB[name.removeprefix("read_")]
 
-        return note_and_read
+        return record_and_read
 
 
-def make_view(qtbot: QtBot, lookup: LookupService, language: Literal["ja", "en"] = "en") -> CompanyPanel:
+def make_company_panel(qtbot: QtBot, lookup: LookupService, language: Literal["ja", "en"] = "en") -> CompanyPanel:
     context = make_window_context()
     context.language = language
     context.store_services(SimpleNamespace(lookup=lookup, acting_as=nullcontext))  # type: ignore[arg-type]  # enough
@@ -81,7 +81,7 @@ def test_tabs_are_read_when_opened(qtbot: QtBot, appearance: object) -> None:
     row.
     """
     lookup = LookupService()
-    view = make_view(qtbot, lookup)
+    view = make_company_panel(qtbot, lookup)
     assert lookup.reads == []
     opened: list[object] = []
     view.record_requested.connect(opened.append)
@@ -105,7 +105,7 @@ def test_a_tab_without_rows_has_the_count_zero(
     """The title of a tab has the number of its rows as soon as they are read, also if there are none. Before, it has
     no number."""
     monkeypatch.setitem(ROWS_BY_TAB, "notes", ())
-    view = make_view(qtbot, LookupService())
+    view = make_company_panel(qtbot, LookupService())
     notes_tab = next(tab for tab in view.company_tabs if tab.name == "notes")
     assert view.tabs.tabText(notes_tab.tab_index) == "Notes"
     view.tabs.setCurrentIndex(notes_tab.tab_index)
@@ -117,7 +117,7 @@ def test_a_tab_with_a_failed_read_keeps_its_rows(qtbot: QtBot, appearance: objec
     other tabs don't change.
     """
     lookup = LookupService()
-    view = make_view(qtbot, lookup)
+    view = make_company_panel(qtbot, lookup)
     tab = view.company_tabs[1]
     view.tabs.setCurrentIndex(tab.tab_index)
     lookup.fails = True
@@ -141,7 +141,7 @@ def test_the_totals_of_a_company_have_a_line_per_currency(
     """The totals of a company have a line for each currency. The copied summary has the figures and open records, and
     leaves out names of people and notes.
     """
-    view = make_view(qtbot, LookupService(), language)
+    view = make_company_panel(qtbot, LookupService(), language)
     shown = [label.plain for label in view.totals_panel.findChildren(TextLabel)]
     assert {"¥248,500", "−¥41,000", "−¥500", "₹123.45"} <= set(shown)
     view.tabs.setCurrentIndex(view.company_tabs[1].tab_index)
@@ -164,14 +164,14 @@ def test_the_summary_has_the_words_of_the_screen(
     qtbot: QtBot, appearance: object, language: Literal["ja", "en"], line: str
 ) -> None:
     """The summary describes the state, certainty and work of an open record with the words of the record's badges."""
-    view = make_view(qtbot, LookupService(), language)
+    view = make_company_panel(qtbot, LookupService(), language)
     view.copy_summary()
     assert line in QGuiApplication.clipboard().text().split("\n")
 
 
 def test_a_long_name_of_a_company_wraps(qtbot: QtBot, appearance: object) -> None:
     """A company name of 150 characters wraps, so that the page fits into a small window."""
-    view = make_view(qtbot, LookupService())
+    view = make_company_panel(qtbot, LookupService())
     named = replace(CHECK, company_name=("株式会社" + "国際総合情報技術研究開発機構" * 11)[:150])
     view.show_result(LookupResult(CHECK.corporation_number, (named,), totals=TOTALS))
     assert view.name_label.plain == named.company_name
@@ -236,7 +236,7 @@ def test_a_long_reason_leaves_room_for_the_company_name(appearance: object, qtbo
 def test_the_documents_fit_into_a_narrow_page(qtbot: QtBot, appearance: object) -> None:
     """On a page of half the usual width, as at 200 % text size, the list of documents has no horizontal scroll bar.
     The tooltip shows the whole checksum."""
-    view = make_view(qtbot, LookupService())
+    view = make_company_panel(qtbot, LookupService())
     view.resize(640, 700)
     documents = next(tab for tab in view.company_tabs if tab.name == "documents")
     view.tabs.setCurrentIndex(documents.tab_index)

@@ -10,7 +10,7 @@ from console.domain.payments.states import RefundState
 from console.views.money.refund_page import RefundPage
 from console.wording.sentences.formats import format_instant_in_zones
 from tests.views.invented_checks import NOW, make_window_context
-from tests.views.invented_payments import make_payment, make_refund, make_view
+from tests.views.invented_payments import make_payment, make_refund, make_refund_details
 
 
 @pytest.mark.parametrize(("sent_count", "further_line"), [(1, ""), (3, "\nSent 3 times, always with the same key")])
@@ -22,5 +22,5 @@ def test_the_time_of_sending_has_a_line_for_each_time_zone(
     page = RefundPage(make_window_context())
     qtbot.addWidget(page)
     refund = make_refund(state=RefundState.SUBMITTED, sent_count=sent_count, last_sent_at=NOW)
-    details = make_view(refund, payment=replace(make_payment(), provider="atom"))
+    details = make_refund_details(refund, payment=replace(make_payment(), provider="atom"))
     assert page._format_sending_time(details) == format_instant_in_zones(NOW, IST, separator="\n") + further_line

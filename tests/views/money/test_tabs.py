@@ -8,7 +8,7 @@ from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, T
 from console.views.money.tabs import MoneyTabs
 from console.views.presenters import credit_checks as record_words
 from tests.views.invented_checks import NOW, make_window_context
-from tests.views.invented_payments import make_view
+from tests.views.invented_payments import make_refund_details
 
 TIMELINE_EVENTS = (
     TimelineEvent(
@@ -54,7 +54,7 @@ def test_the_timeline_of_a_record_shows_events_of_related_records(appearance: ob
     """
     at = make_window_context()
     tabs = MoneyTabs(at, ())
-    payment_view = make_view(newest_events=TIMELINE_PAGE)
+    payment_view = make_refund_details(newest_events=TIMELINE_PAGE)
     tabs.show_view(payment_view)
     lines = [tabs._timeline_list.get_line_at(row) for row in range(tabs._timeline_list.model().rowCount())]
     assert [line.actor_text for line in lines] == ["lead-b", record_words.get_actor_name("worker", at), "op-a"]

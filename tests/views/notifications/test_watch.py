@@ -91,24 +91,26 @@ class BackgroundWindow(CoveredWindow):
 
 
 @pytest.fixture
-def desk(appearance: object) -> BackgroundWindow:
+def background_window(appearance: object) -> BackgroundWindow:
     made = BackgroundWindow()
     made.read()
     return made
 
 
-def test_a_new_event_is_shown_once(desk: BackgroundWindow) -> None:
+def test_a_new_event_is_shown_once(background_window: BackgroundWindow) -> None:
     """An event is shown once, even if one read of the events misses it in between. A click on its message opens its
     record.
     """
-    desk.read(DECIDED_EVENT)
-    desk.read()
-    desk.read(DECIDED_EVENT)
-    assert desk.desktop.shown == [("Refund A-10442: your request was declined.", Link("record", "4", "refund"))]
-    (toast,) = desk.toasts
+    background_window.read(DECIDED_EVENT)
+    background_window.read()
+    background_window.read(DECIDED_EVENT)
+    assert background_window.desktop.shown == [
+        ("Refund A-10442: your request was declined.", Link("record", "4", "refund"))
+    ]
+    (toast,) = background_window.toasts
     assert (toast.message, toast.route is not None) == ("Refund A-10442: your request was declined.", True)
-    desk.desktop.emit_link_of_newest_message()
-    assert desk.opened == [Link("record", "4", "refund")]
+    background_window.desktop.emit_link_of_newest_message()
+    assert background_window.opened == [Link("record", "4", "refund")]
 
 
 def test_events_of_the_first_read_are_not_announced(appearance: object) -> None:
@@ -125,10 +127,10 @@ def test_events_of_the_first_read_are_not_announced(appearance: object) -> None:
     assert desk.texts == ["Payment 6 was handed over to you."]
 
 
-def test_several_events_are_one_message(desk: BackgroundWindow) -> None:
+def test_several_events_are_one_message(background_window: BackgroundWindow) -> None:
     """Several new events are shown as one message, and a click on it opens the list of messages."""
-    desk.read(ARRIVED_EVENT, MENTION_EVENT, HAND_OVER_EVENT, WORSE_INCIDENT_EVENT)
-    ((text, link),) = desk.desktop.shown
+    background_window.read(ARRIVED_EVENT, MENTION_EVENT, HAND_OVER_EVENT, WORSE_INCIDENT_EVENT)
+    ((text, link),) = background_window.desktop.shown
     assert text.splitlines() == [
         "4 new messages for you.",
         "Refund 9 is waiting for your decision.",
@@ -136,57 +138,59 @@ def test_several_events_are_one_message(desk: BackgroundWindow) -> None:
         "Payment 6 was handed over to you.",
     ]
     assert link is None
-    desk.desktop.emit_link_of_newest_message()
-    assert desk.opened == ["messages"]
-    assert [toast.message for toast in desk.toasts] == [
+    background_window.desktop.emit_link_of_newest_message()
+    assert background_window.opened == ["messages"]
+    assert [toast.message for toast in background_window.toasts] == [
         "1 new decision is waiting for you.",
         "3 new messages for you.",
     ]
 
 
-def test_a_covered_window_says_nothing_of_the_record(desk: BackgroundWindow) -> None:
+def test_a_covered_window_says_nothing_of_the_record(background_window: BackgroundWindow) -> None:
     """While the window is locked or no person is signed in, a notification leaves out the kind and the number of the
     record.
     """
-    desk.window_cover.show_cover(QWidget())
-    desk.read(DECIDED_EVENT)
-    assert desk.texts == ["There is a new message for you. Unlock the console to read it."]
-    desk.window_cover.remove_cover()
+    background_window.window_cover.show_cover(QWidget())
+    background_window.read(DECIDED_EVENT)
+    assert background_window.texts == ["There is a new message for you. Unlock the console to read it."]
+    background_window.window_cover.remove_cover()
 
 
-def test_the_window_in_front_needs_no_desktop(desk: BackgroundWindow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk.window, "isActiveWindow", lambda: True)
-    desk.read(DECIDED_EVENT)
-    assert (len(desk.toasts), desk.texts) == (1, [])
+def test_the_window_in_front_needs_no_desktop(
+    background_window: BackgroundWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background_window.window, "isActiveWindow", lambda: True)
+    background_window.read(DECIDED_EVENT)
+    assert (len(background_window.toasts), background_window.texts) == (1, [])
 
 
-def test_each_kind_has_a_switch(desk: BackgroundWindow) -> None:
+def test_each_kind_has_a_switch(background_window: BackgroundWindow) -> None:
     """A person can switch off each kind of event, and the choice is stored at once. An event that arrives while its
     kind is off isn't shown later.
     """
-    dialog = NotificationsDialog(desk.context, desk.window, has_desktop=True)
+    dialog = NotificationsDialog(background_window.context, background_window.window, has_desktop=True)
     assert list(dialog.check_box_by_kind) == list(PersonalEventKind)
     dialog.check_box_by_kind[PersonalEventKind.MENTION].setChecked(False)
-    assert desk.context.preferences.get_value("notify.mention") is False
-    desk.read(MENTION_EVENT, HAND_OVER_EVENT)
-    assert [toast.message for toast in desk.toasts] == ["Payment 6 was handed over to you."]
-    again = NotificationsDialog(desk.context, desk.window, has_desktop=False)
+    assert background_window.context.preferences.get_value("notify.mention") is False
+    background_window.read(MENTION_EVENT, HAND_OVER_EVENT)
+    assert [toast.message for toast in background_window.toasts] == ["Payment 6 was handed over to you."]
+    again = NotificationsDialog(background_window.context, background_window.window, has_desktop=False)
     assert [kind for kind, box in again.check_box_by_kind.items() if not box.isChecked()] == [
         PersonalEventKind.MENTION
     ]
     assert again.where_shown_label.plain != dialog.where_shown_label.plain, "without a tray it says so"
     again.check_box_by_kind[PersonalEventKind.MENTION].setChecked(True)
-    desk.read(MENTION_EVENT, HAND_OVER_EVENT)
-    assert len(desk.toasts) == 1
+    background_window.read(MENTION_EVENT, HAND_OVER_EVENT)
+    assert len(background_window.toasts) == 1
 
 
-def test_a_bulk_run_of_this_window_has_its_own_toast(desk: BackgroundWindow) -> None:
+def test_a_bulk_run_of_this_window_has_its_own_toast(background_window: BackgroundWindow) -> None:
     """The end of a bulk run of this window gives no toast from the notification watcher, because the bulk run has its
     own toast. The desktop still shows a message.
     """
-    desk.context.own_bulk_runs.add(8)
-    desk.read(ENDED_RUN_EVENT)
-    assert (desk.toasts, desk.texts) == ([], ["Bulk run BS-8 has ended."])
+    background_window.context.own_bulk_runs.add(8)
+    background_window.read(ENDED_RUN_EVENT)
+    assert (background_window.toasts, background_window.texts) == ([], ["Bulk run BS-8 has ended."])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -39,12 +39,12 @@ def test_a_widget_is_below_the_title_while_it_does_not_fit_beside_it(qapp: QAppl
     for width in (wide, wide - 200, wide):
         head.resize(width, 200)
         is_beside = width == wide
-        qtbot.waitUntil(partial(_is_beside, words, head.title, is_beside))
+        qtbot.waitUntil(partial(_is_beside_as_expected, words, head.title, is_beside))
         assert (words.y() < head.title.geometry().bottom()) == is_beside
         assert is_beside or words.width() == width - 2 * head.title.x()
 
 
-def _is_beside(widget: QWidget, title: QWidget, is_expected: bool, /) -> bool:
+def _is_beside_as_expected(widget: QWidget, title: QWidget, is_expected: bool, /) -> bool:
     """Return True if `is_expected` is the correct answer to the question whether `widget` is to the right of the
     title."""
     return (widget.x() > title.x()) == is_expected

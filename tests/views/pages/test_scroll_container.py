@@ -9,7 +9,7 @@ from console.views.pages.scroll_container import PageScrollArea
 from console.views.theme.theme import Appearance, current_appearance
 from console.views.widgets.controls.tabs import TabBar
 
-_HEAD_PX, _WIDE_PX, _HIGH_PX = 160, 500, 420
+_HEAD_HEIGHT_PX, _PAGE_WIDTH_PX, _FULL_HEIGHT_PX = 160, 500, 420
 
 
 class TabbedPage(QWidget):
@@ -18,7 +18,7 @@ class TabbedPage(QWidget):
     def __init__(self) -> None:
         super().__init__()
         head = QWidget()
-        head.setFixedHeight(_HEAD_PX)
+        head.setFixedHeight(_HEAD_HEIGHT_PX)
         self.first_edit, self.last_edit, self.tab_bar = QLineEdit(), QLineEdit(), TabBar("Tabs")
         for name in ("Timeline", "Notes"):
             self.tab_bar.add_tab(name)
@@ -35,7 +35,7 @@ def shown_page(qtbot: QtBot) -> tuple[PageScrollArea, TabbedPage]:
     page = TabbedPage()
     area = PageScrollArea(page)
     qtbot.addWidget(area)
-    area.resize(_WIDE_PX, _HIGH_PX)
+    area.resize(_PAGE_WIDTH_PX, _FULL_HEIGHT_PX)
     area.show()
     process_events()
     return area, page
@@ -66,8 +66,8 @@ def test_an_opened_tab_does_not_scroll_a_page_that_becomes_lower_later(
     page.tab_bar.setCurrentIndex(1)
     process_events()
     assert area.verticalScrollBar().value() == 0
-    for height_px in (find_tab_rows_bottom(page) - 60, _HIGH_PX, 240):
-        area.resize(_WIDE_PX, height_px)
+    for height_px in (find_tab_rows_bottom(page) - 60, _FULL_HEIGHT_PX, 240):
+        area.resize(_PAGE_WIDTH_PX, height_px)
         process_events()
         assert area.verticalScrollBar().value() == 0, height_px
     assert area.verticalScrollBar().maximum() > 0
@@ -77,14 +77,14 @@ def test_an_opened_tab_below_the_first_view_keeps_its_place_at_other_heights(
     shown_page: tuple[PageScrollArea, TabbedPage],
 ) -> None:
     area, page = shown_page
-    area.resize(_WIDE_PX, 200)
+    area.resize(_PAGE_WIDTH_PX, 200)
     process_events()
     page.tab_bar.setCurrentIndex(1)
     process_events()
     bar_top = page.tab_bar.mapTo(page, QPoint(0, 0)).y()
     assert area.verticalScrollBar().value() == bar_top
     for height_px in (150, 200):
-        area.resize(_WIDE_PX, height_px)
+        area.resize(_PAGE_WIDTH_PX, height_px)
         process_events()
         assert area.verticalScrollBar().value() == bar_top, height_px
 
@@ -94,13 +94,13 @@ def test_the_tab_of_an_earlier_visit_does_not_scroll_the_page(shown_page: tuple[
     contents. Other contents begin at the top, even if the page couldn't scroll to the tab."""
     area, page = shown_page
     page.list.setModel(QStringListModel(["Line"], page.list))
-    area.resize(_WIDE_PX, page.minimumSizeHint().height())
+    area.resize(_PAGE_WIDTH_PX, page.minimumSizeHint().height())
     process_events()
     assert area.verticalScrollBar().maximum() == 0
     page.tab_bar.setCurrentIndex(1)
     process_events()
     area.scroll_to_top()
-    area.resize(_WIDE_PX, 200)
+    area.resize(_PAGE_WIDTH_PX, 200)
     process_events()
     assert area.verticalScrollBar().maximum() > 0
     assert area.verticalScrollBar().value() == 0
@@ -114,12 +114,12 @@ def test_a_focused_field_stays_visible_when_the_page_becomes_lower(
     area, page = shown_page
     page.last_edit.setFocus()
     assert is_fully_visible(area, page.last_edit)
-    area.resize(_WIDE_PX, 240)
+    area.resize(_PAGE_WIDTH_PX, 240)
     process_events()
     assert is_fully_visible(area, page.last_edit)
     area.scroll_to_top()
     page.first_edit.setFocus()
-    area.resize(_WIDE_PX, 200)
+    area.resize(_PAGE_WIDTH_PX, 200)
     process_events()
     assert area.verticalScrollBar().value() == 0
 
@@ -129,11 +129,11 @@ def test_a_focused_field_out_of_sight_does_not_scroll_the_page(shown_page: tuple
     line.
     """
     area, page = shown_page
-    area.resize(_WIDE_PX, 240)
+    area.resize(_PAGE_WIDTH_PX, 240)
     page.last_edit.setFocus()
     process_events()
     area.verticalScrollBar().setValue(0)
-    area.resize(_WIDE_PX, 200)
+    area.resize(_PAGE_WIDTH_PX, 200)
     process_events()
     assert area.verticalScrollBar().value() == 0
 
@@ -150,14 +150,14 @@ def test_the_current_line_stays_visible_when_the_page_begins_to_scroll(
     page.list.setCurrentIndex(page.list.model().index(30, 0))
     process_events()
     assert area.verticalScrollBar().maximum() == 0
-    for height_px in (240, _HIGH_PX):
-        area.resize(_WIDE_PX, height_px)
+    for height_px in (240, _FULL_HEIGHT_PX):
+        area.resize(_PAGE_WIDTH_PX, height_px)
         process_events()
         line = page.list.visualRect(page.list.currentIndex())
         assert page.list.viewport().visibleRegion().contains(line), height_px
 
 
-@pytest.mark.parametrize("height_px", [_HIGH_PX, 240])
+@pytest.mark.parametrize("height_px", [_FULL_HEIGHT_PX, 240])
 def test_the_current_line_stays_visible_at_another_text_size(
     shown_page: tuple[PageScrollArea, TabbedPage], appearance: Appearance, height_px: int
 ) -> None:
@@ -165,7 +165,7 @@ def test_the_current_line_stays_visible_at_another_text_size(
     whole. It stays visible at every text size. If the person then scrolls away from it, a later change of the layout
     doesn't scroll back."""
     area, page = shown_page
-    area.resize(_WIDE_PX, height_px)
+    area.resize(_PAGE_WIDTH_PX, height_px)
     page.list.setFocus()
     page.list.setCurrentIndex(page.list.model().index(30, 0))
     process_events()

@@ -73,7 +73,7 @@ def test_each_reason_has_words(code: str) -> None:
     assert bulk_words.find_bulk_reason_key(code), code
 
 
-def test_the_reasons_are_found() -> None:
+def test_the_list_of_reasons_has_the_known_ones() -> None:
     """`list_reasons` finds the known reason codes. If it found none, the test of the texts would check nothing and
     pass.
     """

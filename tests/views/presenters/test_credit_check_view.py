@@ -27,7 +27,7 @@ from tests.views.invented_checks import NOW, make_check, make_window_context
 PDF_DOCUMENT = Document("ab/cd.pdf", "f" * 64, 186_000, NOW, is_current=True)
 
 
-def make_view(
+def make_check_details(
     record: CreditCheck, *documents: Document, answer: str = "", awaiting: str | None = None
 ) -> CreditCheckDetails:
     evidence = (EvidenceItem(1, NOW - timedelta(minutes=1), "alarmbox.purchase", "a" * 64, answer),) if answer else ()
@@ -75,14 +75,16 @@ def test_the_worker_is_not_shown_as_a_requesting_person(maker: str, why: str) ->
 def test_a_renewed_check_is_shown_with_its_renewal_time() -> None:
     """A renewed credit check is shown as renewed since the time of its renewal, and not since its purchase."""
     renewed_at = NOW - timedelta(hours=3)
-    details = make_view(make_check(superseded_by=18, state_since=NOW - timedelta(days=400)))
+    details = make_check_details(make_check(superseded_by=18, state_since=NOW - timedelta(days=400)))
     line = TimelineEntry(renewed_at, "op-a", "credit-check.superseded")
     ours, _, _ = facts.make_compared_sides(
         replace(details, timeline=(*details.timeline, line)), make_window_context()
     )
     assert ours.state_word == "Renewed"
     assert ours.age_text.endswith("3 h")
-    live, _, _ = facts.make_compared_sides(make_view(make_check(state_since=renewed_at)), make_window_context())
+    live, _, _ = facts.make_compared_sides(
+        make_check_details(make_check(state_since=renewed_at)), make_window_context()
+    )
     assert live.age_text == ours.age_text
 
 
@@ -99,7 +101,9 @@ def test_the_provider_side_shows_its_last_answer(answer: str, word: str) -> None
     """The provider's side shows the provider's last answer in words. The words for never asked, no answer, not found
     and refused differ, and none of them looks like a success.
     """
-    ours, provider, order = facts.make_compared_sides(make_view(UNKNOWN_CHECK, answer=answer), make_window_context())
+    ours, provider, order = facts.make_compared_sides(
+        make_check_details(UNKNOWN_CHECK, answer=answer), make_window_context()
+    )
     assert (ours.state_word, provider.state_word, order.state_word) == ("In progress", word, "None")
 
 
@@ -108,7 +112,7 @@ def test_the_provider_side_of_a_running_purchase_shows_waiting() -> None:
     asked yet" would contradict the verdict.
     """
     _, provider, _ = facts.make_compared_sides(
-        make_view(make_check(state=CheckState.PENDING, credit_check_id=None)), make_window_context()
+        make_check_details(make_check(state=CheckState.PENDING, credit_check_id=None)), make_window_context()
     )
     assert provider.state_word == "Waiting for the answer"
 
@@ -118,7 +122,7 @@ def test_a_check_with_a_provider_id_is_shown_as_on_record() -> None:
     failed.
     """
     _, provider, _ = facts.make_compared_sides(
-        make_view(CHECK_WITHOUT_PDF, answer="HTTP 503 PENDING http_503"), make_window_context()
+        make_check_details(CHECK_WITHOUT_PDF, answer="HTTP 503 PENDING http_503"), make_window_context()
     )
     assert (provider.state_word, provider.tone) == ("On record", "good")
 
@@ -128,13 +132,13 @@ def test_a_provider_that_contradicts_is_framed_and_read_out() -> None:
     differs.
     """
     record = make_check(work=Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
-    ours, provider, _ = facts.make_compared_sides(make_view(record), make_window_context())
+    ours, provider, _ = facts.make_compared_sides(make_check_details(record), make_window_context())
     assert provider.is_different
     assert "differs" in provider.format_spoken_text()
     assert ours.word_of_side
     assert (provider.state_word, provider.word_of_side) == ("A different answer", "")
     _, provider, _ = facts.make_compared_sides(
-        make_view(record, answer="HTTP 404 NOT_FOUND not_found"), make_window_context()
+        make_check_details(record, answer="HTTP 404 NOT_FOUND not_found"), make_window_context()
     )
     assert (provider.state_word, provider.word_of_side) == ("Not found", "")
 
@@ -143,15 +147,18 @@ def test_a_missing_document_shows_its_reason_and_next_fetch() -> None:
     """A document that a bought credit check lacks is marked as missing, with the reason and the time of the next
     attempt to fetch it. Documents of a record that isn't bought are not marked.
     """
-    parts = facts.make_document_summaries(make_view(CHECK_WITHOUT_PDF), make_window_context())
+    parts = facts.make_document_summaries(make_check_details(CHECK_WITHOUT_PDF), make_window_context())
     assert [part.is_missing for part in parts] == [False, False, False, True]
     assert (parts[3].text, parts[3].detail) == ("PDF incomplete", "next attempt 15:58:05")
     assert not any(
-        part.is_missing for part in facts.make_document_summaries(make_view(UNKNOWN_CHECK), make_window_context())
+        part.is_missing
+        for part in facts.make_document_summaries(make_check_details(UNKNOWN_CHECK), make_window_context())
     )
     assert not any(
         part.is_missing
-        for part in facts.make_document_summaries(make_view(make_check(), PDF_DOCUMENT), make_window_context())
+        for part in facts.make_document_summaries(
+            make_check_details(make_check(), PDF_DOCUMENT), make_window_context()
+        )
     )
 
 
@@ -171,7 +178,7 @@ def test_the_most_useful_action_is_offered_first(record: CreditCheck, expected: 
     """The most useful action of a credit check is offered first. For a credit check with an unknown outcome this is
     never a purchase.
     """
-    assert list_offered_actions(make_view(record)) == expected
+    assert list_offered_actions(make_check_details(record)) == expected
 
 
 def test_a_proposal_waits_for_the_second_person() -> None:
@@ -179,7 +186,7 @@ def test_a_proposal_waits_for_the_second_person() -> None:
     "needs a person".
     """
     assert (
-        case_words.get_page_badge_keys(make_view(UNKNOWN_CHECK, awaiting="second_person"))[2]
+        case_words.get_page_badge_keys(make_check_details(UNKNOWN_CHECK, awaiting="second_person"))[2]
         == "work.waiting_for_approval"
     )
 

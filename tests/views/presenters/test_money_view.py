@@ -38,16 +38,16 @@ from tests.views.invented_payments import (
     OPEN_SET_ASIDE,
     ORDER,
     PAYMENT_EXPLANATION,
+    make_compared_sides,
     make_payment,
     make_refund,
-    make_sides,
 )
 
 
 def test_three_sides_are_shown_in_a_fixed_order_with_ages() -> None:
     """The sides of a payment are shown in the order ours, gateway, order, each with state, amount and age."""
     ours, gateway, order = money_facts.make_shown_sides(
-        make_sides(), make_window_context(), provider="paypay", record=make_payment()
+        make_compared_sides(), make_window_context(), provider="paypay", record=make_payment()
     )
     assert (ours.state_word, gateway.state_word, order.state_word) == ("Completed", "Completed", "Paid")
     assert gateway.name == "GATEWAY (PayPay)"
@@ -58,7 +58,10 @@ def test_three_sides_are_shown_in_a_fixed_order_with_ages() -> None:
 def test_a_differing_side_has_a_frame_and_names_its_fields() -> None:
     """A side that differs has a frame, and its spoken text names the differing fields."""
     _, gateway, _ = money_facts.make_shown_sides(
-        make_sides(minor=11_500, differs=("amount",)), make_window_context(), provider="paypay", record=make_payment()
+        make_compared_sides(minor=11_500, differs=("amount",)),
+        make_window_context(),
+        provider="paypay",
+        record=make_payment(),
     )
     assert gateway.is_different
     assert "differs: Amount" in gateway.format_spoken_text()
@@ -68,9 +71,12 @@ def test_a_side_that_has_named_no_amount_is_not_blank(qapp: QApplication) -> Non
     """PayPay reports no amount for a code that waits for its payer. The side then shows a dash, which a screen reader
     doesn't read.
     """
-    _, side, _ = make_sides(minor=None, word="CREATED")
+    _, side, _ = make_compared_sides(minor=None, word="CREATED")
     shown = money_facts.make_shown_sides(
-        (make_sides()[0], side, make_sides()[2]), make_window_context(), provider="paypay", record=make_payment()
+        (make_compared_sides()[0], side, make_compared_sides()[2]),
+        make_window_context(),
+        provider="paypay",
+        record=make_payment(),
     )
     assert [one.is_amount_missing for one in shown] == [False, True, False]
     strip = RecordSideStrip(shown, "Sides")
@@ -80,7 +86,7 @@ def test_a_side_that_has_named_no_amount_is_not_blank(qapp: QApplication) -> Non
 
 def test_an_unread_side_and_a_missing_side_are_named() -> None:
     """A side that was never read says "Not asked yet", and a side that doesn't exist says "None"."""
-    ours, gateway, _ = make_sides(None)
+    ours, gateway, _ = make_compared_sides(None)
     shown_sides = money_facts.make_shown_sides(
         (ours, gateway, ComparedSide("order", there=False)),
         make_window_context(),
@@ -116,7 +122,7 @@ def test_a_gateway_without_a_reported_state_agrees_with_the_verdict(record: Paym
     distinguish "not sent yet", "not sent", "no valid answer", "not found" and "refused"; an ended refund is never
     shown as about to be sent."""
     _, gateway, _ = money_facts.make_shown_sides(
-        make_sides(None), make_window_context(), provider="paypay", record=record
+        make_compared_sides(None), make_window_context(), provider="paypay", record=record
     )
     assert gateway.state_word == word
 
@@ -132,7 +138,9 @@ def test_a_side_without_an_answer_shows_the_age_of_its_call() -> None:
         make_refund(),
     )
     gateways = [
-        money_facts.make_shown_sides(make_sides(None), make_window_context(), provider="paypay", record=record)[1]
+        money_facts.make_shown_sides(
+            make_compared_sides(None), make_window_context(), provider="paypay", record=record
+        )[1]
         for record in records
     ]
     assert [gateway.age_text for gateway in gateways] == [
@@ -152,7 +160,9 @@ def test_the_gateway_side_has_the_time_of_its_answer() -> None:
     )  # fmt: skip
     refused = make_refund(**sent, state=RefundState.FAILED, state_since=NOW - timedelta(minutes=30))
     gateways = [
-        money_facts.make_shown_sides(make_sides(None), make_window_context(), provider="paypay", record=record)[1]
+        money_facts.make_shown_sides(
+            make_compared_sides(None), make_window_context(), provider="paypay", record=record
+        )[1]
         for record in (not_found, refused)
     ]
     assert [gateway.age_text for gateway in gateways] == ["since 13:04:05 · 2 h", "since 14:34:05 · 30 min"]
@@ -163,7 +173,7 @@ def test_a_code_that_repeats_the_word_is_left_out() -> None:
     completed". A different code of a provider is shown.
     """
     ours, gateway, order = money_facts.make_shown_sides(
-        make_sides(word="OTS0000"), make_window_context(), provider="atom", record=make_payment()
+        make_compared_sides(word="OTS0000"), make_window_context(), provider="atom", record=make_payment()
     )
     assert (ours.word_of_side, gateway.word_of_side, order.word_of_side) == ("", "OTS0000", "")
 
@@ -175,7 +185,7 @@ def test_our_record_and_the_order_have_no_code_in_either_language() -> None:
     context = make_window_context()
     context.language = "ja"
     ours, gateway, order = money_facts.make_shown_sides(
-        make_sides(word="OTS0000"), context, provider="atom", record=make_payment()
+        make_compared_sides(word="OTS0000"), context, provider="atom", record=make_payment()
     )
     assert (ours.state_word, ours.word_of_side, gateway.word_of_side, order.word_of_side) == (
         "完了",
@@ -188,7 +198,10 @@ def test_our_record_and_the_order_have_no_code_in_either_language() -> None:
 def test_outdated_information_is_marked() -> None:
     """A side with an old answer shows the mark "old" next to the age of the answer."""
     _, gateway, _ = money_facts.make_shown_sides(
-        make_sides(timedelta(hours=30), old=True), make_window_context(), provider="paypay", record=make_payment()
+        make_compared_sides(timedelta(hours=30), old=True),
+        make_window_context(),
+        provider="paypay",
+        record=make_payment(),
     )
     assert gateway.age_text.endswith("old")
 
@@ -370,7 +383,7 @@ def test_the_refundable_amount_of_a_request_is_equal_in_all_views() -> None:
     asked = make_refund(amount_minor=660_000)
     explanation = explain_record(asked, NOW)
     details = RefundDetails(
-        asked, explanation, make_payment(), ORDER, make_sides(), money, (), (), {}, (), (), (), ()
+        asked, explanation, make_payment(), ORDER, make_compared_sides(), money, (), (), {}, (), (), (), ()
     )
     assert money_facts.format_refundable_change(details) == "¥880,000 → ¥220,000"
     done = replace(details, record=replace(asked, state=RefundState.COMPLETED))
@@ -472,7 +485,7 @@ def test_money_set_aside_keeps_its_amount_while_its_refund_is_requested(appearan
     page = PaymentPage(make_window_context())
     payment = make_payment(set_aside_minor=0)
     details = PaymentDetails(
-        payment, PAYMENT_EXPLANATION, make_sides(), MONEY_PARTS, ORDER, (), (OPEN_SET_ASIDE,), (), (), ()
+        payment, PAYMENT_EXPLANATION, make_compared_sides(), MONEY_PARTS, ORDER, (), (OPEN_SET_ASIDE,), (), (), ()
     )
     for state, said in (
         (SetAsideState.OPEN, "To be refunded"),
@@ -493,6 +506,6 @@ def test_a_refund_is_not_recommended_after_one_was_refused_for_good(
     """The page of a finally refused refund says that the gateway would probably refuse another refund too."""
     failed = make_refund(state=RefundState.FAILED, error_code=error_code)
     details = PaymentDetails(
-        make_payment(), PAYMENT_EXPLANATION, make_sides(), MONEY_PARTS, ORDER, (failed,), (), (), (), ()
+        make_payment(), PAYMENT_EXPLANATION, make_compared_sides(), MONEY_PARTS, ORDER, (failed,), (), (), (), ()
     )
     assert money_facts.list_offered_payment_actions(details) == offered_actions

@@ -16,7 +16,7 @@ from console.views.records.tabs import make_planned_lines
 from console.views.widgets.base import TextLabel
 from console.wording.sentences import catalogue as wording
 from tests.views.invented_checks import NOW, make_check, make_window_context
-from tests.views.presenters.test_credit_check_view import make_view
+from tests.views.presenters.test_credit_check_view import make_check_details
 
 OVERDUE_INSTANT = NOW - timedelta(hours=5)
 
@@ -39,7 +39,7 @@ def test_an_overdue_step_is_marked_everywhere(
     page = CompanyPanel(context, RecordActionHandlers(context, Page(context)))
     page.show_result(LookupResult(record.corporation_number, (record,)))
     (line,) = make_planned_lines(record, context)
-    documents = make_document_summaries(make_view(record), context)
+    documents = make_document_summaries(make_check_details(record), context)
     places = [
         case_words.format_next_attempt_time(record, context),
         line.action_text,

@@ -31,7 +31,9 @@ EXPLANATION = Explanation("screen.queues", "screen.queues", NextStep("screen.que
 NOTICE = UnmatchedNotice(
     3, "bank", "E-3", "payment.succeeded", "ORD-1", 12_000, "JPY", NOW, NOW, NoticeProof.SIGNATURE
 )
-ITEM = UnmatchedNoticeItem(NOTICE, EXPLANATION, (Alert(8, "unmatched_notice", "notice", 3, None, "", "", NOW),))
+NOTICE_ITEM = UnmatchedNoticeItem(
+    NOTICE, EXPLANATION, (Alert(8, "unmatched_notice", "notice", 3, None, "", "", NOW),)
+)
 
 
 class NoticeServices:
@@ -47,11 +49,11 @@ class NoticeServices:
         return nullcontext()
 
     def read_page(self, limit: int, *, with_candidates: bool) -> UnmatchedNoticePage:
-        return UnmatchedNoticePage(NOTICES_QUEUE_NAME, (ITEM,), None)
+        return UnmatchedNoticePage(NOTICES_QUEUE_NAME, (NOTICE_ITEM,), None)
 
     def read_item(self, case_id: int) -> UnmatchedNoticeItem:
         candidate = NoticeCandidate(ORDER, (SharedFact.AMOUNT,))
-        return UnmatchedNoticeItem(NOTICE, EXPLANATION, ITEM.cases, (candidate,))
+        return UnmatchedNoticeItem(NOTICE, EXPLANATION, NOTICE_ITEM.cases, (candidate,))
 
 
 def show_page(qtbot: QtBot, *, paused: bool = False) -> tuple[UnmatchedNoticesPage, InlineRunner]:
@@ -87,8 +89,8 @@ def test_no_similar_record_is_denied_before_the_read(qtbot: QtBot) -> None:
     """Enter says that there is no similar record only after the similar records have been read."""
     page, runner = show_page(qtbot, paused=True)
     runner.execute_oldest_task()
-    assert page.current_notice == ITEM
-    page.table.opened.emit(ITEM)
+    assert page.current_notice == NOTICE_ITEM
+    page.table.opened.emit(NOTICE_ITEM)
     texts = [label.plain for label in page.findChildren(TextLabel)]
     assert page.context.translate("notice.no_candidates") not in texts
     assert page.context.translate("screen.reading") in texts

@@ -13,8 +13,8 @@ from console.views.runtime.routes import QueuesRoute
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, QueueServices, make_check, make_window_context
 
-REVIEWED = Work(WorkState.NEEDS_REVIEW)
-CHECKS = [make_check(id, work=REVIEWED, company_name=f"Sakura {id}") for id in (1, 2, 3)]
+REVIEW_WORK = Work(WorkState.NEEDS_REVIEW)
+CHECKS_TO_REVIEW = [make_check(id, work=REVIEW_WORK, company_name=f"Sakura {id}") for id in (1, 2, 3)]
 
 
 class ReviewServices(QueueServices):
@@ -60,7 +60,7 @@ def test_an_action_makes_no_other_row_current(qtbot: QtBot, reason: str, words: 
     answer the row stays the current one, with the mark of removed rows, also in a list that is searched by words: a
     key that the person presses at this moment acts on no other record.
     """
-    services = ReviewServices(CHECKS)
+    services = ReviewServices(CHECKS_TO_REVIEW)
     page = show_page(qtbot, services, words)
     page.go_to_record(("credit-check", 2))
     assert [row.item.record.id for row in page.row_model.iterate_loaded_rows()] == [1, 2, 3]
@@ -74,7 +74,7 @@ def test_an_action_makes_no_other_row_current(qtbot: QtBot, reason: str, words: 
 def test_a_late_view_replaces_no_queue_that_was_chosen_after_it(qtbot: QtBot) -> None:
     """The person opens a saved view and then, before its answer, the tab of a queue. The records of the queue stay,
     so that the next key acts on the row that the person sees."""
-    page = show_page(qtbot, ReviewServices(CHECKS))
+    page = show_page(qtbot, ReviewServices(CHECKS_TO_REVIEW))
     runner = page.context.runner
     assert isinstance(runner, InlineRunner)
     runner.paused = True

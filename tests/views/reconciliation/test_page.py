@@ -34,8 +34,8 @@ from tests.views.invented_runs import (
     REFUSED_DIFFERENCE,
     ReconcileServices,
     make_difference,
-    make_run,
-    make_view,
+    make_run_details,
+    make_run_item,
 )
 
 FILE_LINE_INSTANT = "2026-11-19T03:00:00Z"
@@ -75,7 +75,7 @@ def test_the_page_of_a_run_has_its_counts_and_file(show_page: ShowPageFunction) 
     """The page of a run shows its counts with names, and the daily file with its lines, sums and checksum. It also
     shows which earlier run has read the same file content.
     """
-    page = show_page(make_view())
+    page = show_page(make_run_details())
     assert read_figures(page) == {
         "rows": "6",
         "agree": "3",
@@ -89,13 +89,13 @@ def test_the_page_of_a_run_has_its_counts_and_file(show_page: ShowPageFunction) 
     assert page.run_header.state_label.plain == "Done"
     (checksum,) = page.run_header.findChildren(CopyableId)
     assert checksum.plain == "ab" * 32
-    file_line = words.format_provider_file(make_view().files[0], page.context)
+    file_line = words.format_provider_file(make_run_details().files[0], page.context)
     assert file_line == (
         "File of 2026-11-19 · 7 rows · paid ¥216,700 · refunded −¥66,000 · 1.2 KB · same content as in run 2"
     )
     assert (
         words.format_provider_file(
-            replace(make_view().files[0], row_count=None, paid_minor=None, earlier_run_ids=()), page.context
+            replace(make_run_details().files[0], row_count=None, paid_minor=None, earlier_run_ids=()), page.context
         ).count("·")
         == 2
     )
@@ -109,12 +109,12 @@ def test_the_advice_follows_the_last_answer(show_page: ShowPageFunction) -> None
     asked_before = replace(
         AMOUNT_DIFFERENCE, payment=replace(AMOUNT_DIFFERENCE.payment, told_at=AMOUNT_DIFFERENCE.case.detected_at)
     )
-    page = show_page(make_view(), rows=(asked_before,))
+    page = show_page(make_run_details(), rows=(asked_before,))
     assert "Probe first." in page.footer.advice_label.plain
     assert (page.footer.probe_button.kind, page.footer.open_button.kind) == ("primary", "default")
     answered_at = AMOUNT_DIFFERENCE.case.detected_at + timedelta(minutes=2)
     asked_after = replace(AMOUNT_DIFFERENCE, payment=replace(AMOUNT_DIFFERENCE.payment, told_at=answered_at))
-    page = show_page(make_view(), rows=(asked_after,))
+    page = show_page(make_run_details(), rows=(asked_after,))
     assert "Probe first." not in page.footer.advice_label.plain
     assert "still differ after the gateway's answer" in page.footer.advice_label.plain
     assert (page.footer.probe_button.kind, page.footer.open_button.kind) == ("default", "primary")
@@ -131,7 +131,7 @@ def test_the_key_m_is_shown_only_for_an_unpaid_order(
     would refuse the key's action."""
     assert AMOUNT_DIFFERENCE.payment is not None
     payment = replace(AMOUNT_DIFFERENCE.payment, state=PaymentState.COMPLETED, order_id=3, work=Work(reason=reason))
-    page = show_page(make_view(), rows=(replace(AMOUNT_DIFFERENCE, payment=payment),))
+    page = show_page(make_run_details(), rows=(replace(AMOUNT_DIFFERENCE, payment=payment),))
     assert ((("M",), "Mark order as paid") in page.hint_bar.key_hints) == is_named
 
 
@@ -140,10 +140,10 @@ def test_a_run_that_compared_nothing_does_not_say_that_all_payments_match(
     show_page: ShowPageFunction, compared_count: int
 ) -> None:
     """If no payment was to be compared, the page of the run says this beside the count 0."""
-    item = make_run(
+    item = make_run_item(
         matched_count=compared_count, imported_count=0, missing_at_provider_count=0, different_amount_count=0
     )
-    page = show_page(make_view(item, open_case_count=0), rows=())
+    page = show_page(make_run_details(item, open_case_count=0), rows=())
     page._show_empty_state()
     shown = {label.plain for label in page.empty_state.findChildren(TextLabel)}
     translate = page.context.translate
@@ -155,13 +155,13 @@ def test_the_page_of_a_failed_run_shows_dashes_for_uncounted_figures(show_page: 
     """The page of a failed run shows a dash for each figure that the run couldn't count, and does not state that
     there are no differences.
     """
-    item = make_run(
+    item = make_run_item(
         state=RunState.FAILED,
         reason="provider_answer_unusable",
         different_amount_count=0,
         missing_at_provider_count=0,
     )
-    page = show_page(make_view(item, files=(), open_case_count=0))
+    page = show_page(make_run_details(item, files=(), open_case_count=0))
     known = {"rows": "4", "agree": "3", "only_theirs": "1"}
     assert read_figures(page) == {**dict.fromkeys(("differ", "only_ours", "refused", "waiting"), "–"), **known}
     labels = {label.plain for label in page.findChildren(TextLabel) if label.isVisible()}
@@ -215,7 +215,7 @@ def test_a_difference_opens_its_payment(show_page: ShowPageFunction) -> None:
     """Opening a difference shows its payment. From there the person can go to the other payments of the list, and
     back to this run, at the payment that was shown last.
     """
-    page = show_page(make_view())
+    page = show_page(make_run_details())
     routes, replaced = record_requested_routes(page.context), list[Route]()
     page.context.route_replacement_requested.connect(replaced.append)
     page.table.go_to_row(0)
@@ -233,7 +233,7 @@ def test_only_possible_actions_on_a_difference_are_offered(show_page: ShowPageFu
     """For an open difference the page offers to open the payment, to probe it and to add a note. For an unreadable
     row it offers no action, and names what helps.
     """
-    page = show_page(make_view(refused_row_count=1))
+    page = show_page(make_run_details(refused_row_count=1))
     for row, (open_, probe, note) in enumerate(((True, True, True), (True, False, True), (False, False, False))):
         page.table.go_to_row(row)
         offered = tuple(not button.isHidden() for button in page.footer.buttons)
@@ -252,7 +252,7 @@ def test_each_tab_has_one_kind_of_difference(show_page: ShowPageFunction) -> Non
     """Each tab has the rows of one kind of difference and their number in its name. An empty tab shows the text of an
     empty list.
     """
-    page = show_page(make_view(refused_row_count=1))
+    page = show_page(make_run_details(refused_row_count=1))
     assert [page.tabs.accessibleTabName(number) for number in range(page.tabs.count())] == [
         "All 4",
         "Different 1",
@@ -279,7 +279,7 @@ def test_a_bar_states_the_state_of_a_run(
     show_page: ShowPageFunction, state: RunState, lead: str, goes_on: bool
 ) -> None:
     """A bar names the state of the run. Only an interrupted run can be continued."""
-    page = show_page(make_view(make_run(state=state, ended_at=None)))
+    page = show_page(make_run_details(make_run_item(state=state, ended_at=None)))
     assert page._bar_by_name["run"].accessibleName().startswith(lead)
     assert page.resume_button.isHidden() is not goes_on
     assert ((("G",), "Continue") in page.hint_bar.key_hints) is goes_on
@@ -290,21 +290,21 @@ def test_the_keys_of_other_runs_are_shown_only_if_there_are_others(
     show_page: ShowPageFunction, older_run_id: int | None, is_named: bool
 ) -> None:
     """The shortcut bar names [ and ] only if an older or a newer run exists."""
-    page = show_page(make_view(older_run_id=older_run_id))
+    page = show_page(make_run_details(older_run_id=older_run_id))
     assert (("[", "]") in [keys for keys, _text in page.hint_bar.key_hints]) is is_named
 
 
 def test_a_run_that_compared_nothing_does_not_state_that_all_agree(show_page: ShowPageFunction) -> None:
     """If the day has no payments, the page doesn't state that all compared payments match."""
-    nothing = make_run(matched_count=0, imported_count=0, missing_at_provider_count=0, different_amount_count=0)
-    page = show_page(make_view(nothing, open_case_count=0), rows=())
+    nothing = make_run_item(matched_count=0, imported_count=0, missing_at_provider_count=0, different_amount_count=0)
+    page = show_page(make_run_details(nothing, open_case_count=0), rows=())
     assert page.empty_state.accessibleName() == "There were no payments to compare."
 
 
-def test_continuing_twice_is_one_run(qtbot: QtBot, appearance: object) -> None:
+def test_continuing_a_run_twice_is_one_run(qtbot: QtBot, appearance: object) -> None:
     """While a run is being continued, a second press of "continue" has no effect. The toast names the result."""
     at = make_window_context()
-    services = ReconcileServices(make_view(make_run(state=RunState.RESUMABLE, ended_at=None)))
+    services = ReconcileServices(make_run_details(make_run_item(state=RunState.RESUMABLE, ended_at=None)))
     at.store_services(services)  # type: ignore[arg-type]  # reconciliations are all it takes
     page = ReconcilePage(at)
     qtbot.addWidget(page)
@@ -343,7 +343,7 @@ def test_the_focus_stays_on_the_page(show_page: ShowPageFunction) -> None:
     """If a tab has no rows, the focus is on a button of the page, so that the shortcut keys still work. If the tab
     has rows, the focus is in the table.
     """
-    page = show_page(make_view())
+    page = show_page(make_run_details())
     page.activateWindow()
     page.take_focus()
     assert page.focusWidget() is page.table
@@ -358,7 +358,11 @@ def test_previous_and_next_lead_along_the_runs(show_page: ShowPageFunction) -> N
     """The keys [ and ], and the list of runs, open older and newer runs. At the last run in a direction the button
     for this direction is hidden.
     """
-    page = show_page(make_view(), make_view(make_run(2), older_run_id=None, newer_run_id=3), route=ReconcileRoute(2))
+    page = show_page(
+        make_run_details(),
+        make_run_details(make_run_item(2), older_run_id=None, newer_run_id=3),
+        route=ReconcileRoute(2),
+    )
     assert (
         page.run_details and page.run_details.item.id,
         page.older_button.isHidden(),
@@ -382,7 +386,7 @@ def test_an_auditor_can_only_open_records(show_page: ShowPageFunction) -> None:
     """For an auditor, the buttons that begin, continue, probe and add a note are disabled, and their reasons name the
     people who may use them. The button that opens a record is enabled.
     """
-    page = show_page(make_view())
+    page = show_page(make_run_details())
     roles = {"op-a": AUDITOR, "op-c": OPERATOR}
     page.context.store_people(tuple(Person(name, frozenset({role}), may_buy=False) for name, role in roles.items()))
     page.table.go_to_row(0)
@@ -395,7 +399,7 @@ def test_an_auditor_can_only_open_records(show_page: ShowPageFunction) -> None:
 @pytest.mark.parametrize(("state", "shown"), [(RunState.FAILED, NO_VALUE), (RunState.DONE, "0")])
 def test_the_list_shows_dashes_for_unread_figures_of_a_failed_run(state: RunState, shown: str) -> None:
     """In the list of runs, a run that failed before its end shows a dash in place of each number of differences."""
-    item = make_run(2, state=state, different_amount_count=0, missing_at_provider_count=0, imported_count=0)
+    item = make_run_item(2, state=state, different_amount_count=0, missing_at_provider_count=0, imported_count=0)
     cells = {column.key: column.make_cell(item) for column in make_run_columns(make_window_context())}
     assert {name: cells[name] for name in ("differ", "only_ours", "only_theirs")} == dict.fromkeys(
         ("differ", "only_ours", "only_theirs"), shown
@@ -406,7 +410,8 @@ def test_the_list_shows_dashes_for_unread_figures_of_a_failed_run(state: RunStat
 def test_the_list_of_runs_has_the_newest_first(qtbot: QtBot, appearance: object) -> None:
     """The list of runs shows the newest run first, with its provider. The key Enter opens the current run."""
     at = make_window_context()
-    at.store_services(ReconcileServices(make_view(make_run(2)), make_view(make_run(3, provider="atom"))))  # type: ignore[arg-type]
+    runs = make_run_details(make_run_item(2)), make_run_details(make_run_item(3, provider="atom"))
+    at.store_services(ReconcileServices(*runs))  # type: ignore[arg-type]
     page = ReconcileRunsPage(at)
     qtbot.addWidget(page)
     page.show()
@@ -422,7 +427,7 @@ def test_the_list_of_runs_has_the_newest_first(qtbot: QtBot, appearance: object)
 def test_a_late_answer_about_another_run_is_ignored(show_page: ShowPageFunction) -> None:
     """An automatic read of an older run is answered after the person has opened the newest run, whose own read was
     faster. The page keeps showing the newest run."""
-    page = show_page(make_view(make_run(1)), make_view(make_run(2)), route=ReconcileRoute(1))
+    page = show_page(make_run_details(make_run_item(1)), make_run_details(make_run_item(2)), route=ReconcileRoute(1))
     assert page.run_details is not None
     assert page.run_details.item.id == 1
     runner = page.context.runner

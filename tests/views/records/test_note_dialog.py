@@ -13,7 +13,7 @@ from console.views.widgets.base import TextLabel
 from tests.views.invented_checks import make_window_context
 
 
-def find_numbers(_subjects: Collection[str]) -> Mapping[str, str]:
+def find_record_numbers(_subjects: Collection[str]) -> Mapping[str, str]:
     return {"payment 5": "A-10442"}
 
 
@@ -23,7 +23,9 @@ def test_the_dialog_names_the_record(qtbot: QtBot, dialog_class: type[NoteDialog
     may not be the current one any more."""
     context = make_window_context()
     services = SimpleNamespace(
-        lookup=SimpleNamespace(find_record_numbers=find_numbers), acting_as=lambda _: nullcontext(), training=None
+        lookup=SimpleNamespace(find_record_numbers=find_record_numbers),
+        acting_as=lambda _: nullcontext(),
+        training=None,
     )
     context.store_services(services)  # type: ignore[arg-type]  # numbers of records are all that the dialog reads
     parent = QWidget()

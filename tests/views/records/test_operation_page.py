@@ -18,7 +18,7 @@ from console.views.runtime.routes import OperationRoute
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import make_check, make_window_context
 
-IN_SPOOL, IN_JOURNAL, UNREADABLE = "01SPOOL", "01JOURNAL", "01UNREADABLE"
+OPERATION_IN_SPOOL, OPERATION_IN_JOURNAL, UNREADABLE_OPERATION = "01SPOOL", "01JOURNAL", "01UNREADABLE"
 
 
 class RecoveryOfThreeOperations:
@@ -26,7 +26,7 @@ class RecoveryOfThreeOperations:
     read fails. `source_by_id` has the source of each readable operation."""
 
     def __init__(self) -> None:
-        self.source_by_id = {IN_SPOOL: "desk", IN_JOURNAL: "database"}
+        self.source_by_id = {OPERATION_IN_SPOOL: "desk", OPERATION_IN_JOURNAL: "database"}
 
     @property
     def recovery(self) -> "RecoveryOfThreeOperations":
@@ -61,20 +61,20 @@ def test_only_an_operation_in_the_spool_blocks_its_record(page: OperationPage) -
     """The page says that an operation blocks its record while only the spool has the operation. It says so neither
     after the journal has got the operation, nor about the next operation, even while that one is still being read.
     """
-    page.show_route(OperationRoute(IN_SPOOL))
+    page.show_route(OperationRoute(OPERATION_IN_SPOOL))
     assert "blocked" in page.list_bar_names()
     page.context.runner = runner = InlineRunner(paused=True)
-    page.show_route(OperationRoute(IN_JOURNAL))
+    page.show_route(OperationRoute(OPERATION_IN_JOURNAL))
     assert "blocked" not in page.list_bar_names()
     runner.execute_oldest_task()
     assert page.view is not None
-    assert (page.view.record.id, "blocked" in page.list_bar_names()) == (IN_JOURNAL, False)
+    assert (page.view.record.id, "blocked" in page.list_bar_names()) == (OPERATION_IN_JOURNAL, False)
 
     page.context.runner = InlineRunner()
-    page.show_route(OperationRoute(IN_SPOOL))
+    page.show_route(OperationRoute(OPERATION_IN_SPOOL))
     assert "blocked" in page.list_bar_names()
     page.context.store_services(recovery := RecoveryOfThreeOperations())  # type: ignore[arg-type]  # recovery alone
-    recovery.source_by_id[IN_SPOOL] = "database"
+    recovery.source_by_id[OPERATION_IN_SPOOL] = "database"
     page.refresh("changed")
     assert "blocked" not in page.list_bar_names()
 
@@ -84,15 +84,15 @@ def test_a_late_failure_of_another_operation_says_nothing(page: OperationPage) -
     An operation that follows an unreadable one shows nothing of its failure.
     """
     page.context.runner = runner = InlineRunner(paused=True)
-    page.show_route(OperationRoute(UNREADABLE))
-    page.show_route(OperationRoute(IN_JOURNAL))
+    page.show_route(OperationRoute(UNREADABLE_OPERATION))
+    page.show_route(OperationRoute(OPERATION_IN_JOURNAL))
     runner._queue.reverse()  # the answer about the second operation comes first
     runner.execute_oldest_task()
     runner.execute_oldest_task()
     assert ("failed" in page.list_bar_names(), page.find_outdated_reason()) == (False, "")
 
-    page.show_route(OperationRoute(UNREADABLE))
+    page.show_route(OperationRoute(UNREADABLE_OPERATION))
     runner.execute_oldest_task()
     assert "failed" in page.list_bar_names()
-    page.show_route(OperationRoute(IN_JOURNAL))
+    page.show_route(OperationRoute(OPERATION_IN_JOURNAL))
     assert "failed" not in page.list_bar_names()

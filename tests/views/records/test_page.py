@@ -34,7 +34,7 @@ from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
-from tests.views.invented_payments import MONEY_PARTS, ORDER, make_payment, make_refund, make_sides
+from tests.views.invented_payments import MONEY_PARTS, ORDER, make_compared_sides, make_payment, make_refund
 
 
 class PaymentServices:
@@ -64,7 +64,7 @@ class PaymentServices:
         payment = make_payment(id=id, relations=self.relations, payer=self.payer)
         explanation = explain_payment(payment, NOW)
         details = PaymentDetails(
-            payment, explanation, make_sides(), MONEY_PARTS, ORDER, (), (), self.timeline, (), ()
+            payment, explanation, make_compared_sides(), MONEY_PARTS, ORDER, (), (), self.timeline, (), ()
         )
         return replace(details, taken=self.taken, awaiting=self.awaiting)
 

@@ -32,9 +32,9 @@ from console.views.widgets.display.money_strip import MoneyPanel
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
-from tests.views.invented_payments import OPEN_SET_ASIDE, make_payment, make_plan, make_refund
+from tests.views.invented_payments import OPEN_SET_ASIDE, make_payment, make_refund, make_refund_plan
 
-PAYER = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7)
+FREQUENT_PAYER_SIGNAL = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7)
 LOOKALIKE_SIGNAL = RiskSignal(
     EQUAL_RECENT_REFUND_RULE, {"minor": 8_500, "currency": "JPY", "maker": "op-c"}, "refund", 8
 )
@@ -61,7 +61,7 @@ class RefundServices:
         """Return the payment unchanged, as after a probe without a new answer."""
         return self.made.payment
 
-    def make_plan(self, _payment_id: int, _amount: str | None = None) -> RefundPlan:
+    def make_refund_plan(self, _payment_id: int, _amount: str | None = None) -> RefundPlan:
         return self.made
 
     def request(self, request: RefundRequest, *, request_id: str | None = None) -> Refund:
@@ -70,14 +70,14 @@ class RefundServices:
 
 
 def make_form(*hits: RiskSignal, **other: Any) -> RefundForm:
-    made = RefundForm(make_window_context(), make_plan(*hits, **other), None)
+    made = RefundForm(make_window_context(), make_refund_plan(*hits, **other), None)
     made.reason_list.setCurrentIndex(0)
     return made
 
 
 def test_the_form_is_prefilled_with_the_refundable_amount(appearance: object) -> None:
     """The form already contains the whole refundable amount, and the person only has to select a reason."""
-    made = RefundForm(make_window_context(), make_plan(), None)
+    made = RefundForm(make_window_context(), make_refund_plan(), None)
     assert made.amount_edit.text() == "12,000"
     assert made.full_amount_button.isChecked()
     assert made.find_disabled_reason() == "Select a reason first."
@@ -101,7 +101,7 @@ def test_the_currency_stands_inside_the_amount_field(parent: QWidget, currency: 
     """The currency sign is at the left end inside the amount field, and even the longest amount doesn't overlap
     it.
     """
-    made = RefundForm(make_window_context(), make_plan(payment=make_payment(currency=currency)), None)
+    made = RefundForm(make_window_context(), make_refund_plan(payment=make_payment(currency=currency)), None)
     made.setParent(parent)
     made.show()
     symbols = [label for label in made.amount_edit.findChildren(TextLabel) if label.isVisible()]
@@ -132,7 +132,7 @@ def test_every_risk_signal_needs_an_answer(appearance: object) -> None:
     """The form is disabled until the requester has answered each risk signal. The answers are sent with the
     request.
     """
-    made = make_form(PAYER)
+    made = make_form(FREQUENT_PAYER_SIGNAL)
     assert made.find_disabled_reason() == "Answer each warning before the review."
     made._answer_field_by_rule["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
     assert made.find_disabled_reason() == ""
@@ -153,9 +153,9 @@ def test_an_exact_repeat_must_be_confirmed(appearance: object) -> None:
 
 def test_answers_to_risk_signals_survive_a_changed_plan(appearance: object) -> None:
     """A changed amount can change the risk signals. The typed answer to a signal that remains stays in the form."""
-    made = make_form(PAYER)
+    made = make_form(FREQUENT_PAYER_SIGNAL)
     made._answer_field_by_rule["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
-    made.show_plan(make_plan(PAYER, LOOKALIKE_SIGNAL))
+    made.show_plan(make_refund_plan(FREQUENT_PAYER_SIGNAL, LOOKALIKE_SIGNAL))
     assert dict(made.list_risk_signal_answers()) == {"payer_often": "four returns", EQUAL_RECENT_REFUND_RULE: ""}
 
 
@@ -166,12 +166,12 @@ def test_a_broken_rule_is_shown_with_its_limit(appearance: object) -> None:
     assert made.find_disabled_reason() == "This exceeds the daily limit of ¥3,000,000 (¥2,999,000 used today)."
 
 
-@pytest.mark.parametrize("hits", [(), (PAYER,), (LOOKALIKE_SIGNAL,)])
+@pytest.mark.parametrize("hits", [(), (FREQUENT_PAYER_SIGNAL,), (LOOKALIKE_SIGNAL,)])
 def test_a_broken_rule_is_shown_before_a_missing_input(appearance: object, hits: tuple[RiskSignal, ...]) -> None:
     """If the amount exceeds a limit, the form shows this first, because no reason or answer to a warning can make
     this request possible."""
     broken = RuleCheck(OverLimitReason.LIMIT_PER_PERSON_AND_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
-    made = RefundForm(make_window_context(), make_plan(*hits, checks=(broken,)), None)
+    made = RefundForm(make_window_context(), make_refund_plan(*hits, checks=(broken,)), None)
     assert made.reason_code is None
     assert made.find_disabled_reason() == "This exceeds the daily limit of ¥3,000,000 (¥2,999,000 used today)."
 
@@ -182,7 +182,7 @@ def test_money_set_aside_is_refunded_whole(appearance: object) -> None:
     """
     made = RefundForm(
         make_window_context(),
-        make_plan(checks=(RuleCheck(ExceedsCapturedReason.MORE_THAN_REFUNDABLE, False, {"left": 0}),)),
+        make_refund_plan(checks=(RuleCheck(ExceedsCapturedReason.MORE_THAN_REFUNDABLE, False, {"left": 0}),)),
         OPEN_SET_ASIDE,
     )
     assert made.amount_edit.text() == "6,000"
@@ -215,7 +215,7 @@ def open_dialog(
 def test_the_checks_of_a_refund_are_in_columns(parent: QWidget, qtbot: QtBot, width_px: int) -> None:
     """The checks, the cooling-off period and the approvers are in columns of equal width, so that each line has its
     items below those of the line above it."""
-    dialog, _, _ = open_dialog(parent, qtbot, make_plan())
+    dialog, _, _ = open_dialog(parent, qtbot, make_refund_plan())
     lines = dialog.form._rule_lines
     lines.setParent(None)
     qtbot.addWidget(lines)
@@ -232,7 +232,9 @@ def test_similar_payments_are_distinguished_by_order_and_company(parent: QWidget
     """The form and the review show the order, the company, the amount, the time and the masked payer, so that a
     person can distinguish two similar payments. If there is no order, they show a dash.
     """
-    at_order, without = (open_dialog(parent, qtbot, made)[0] for made in (make_plan(), make_plan(order=None)))
+    at_order, without = (
+        open_dialog(parent, qtbot, made)[0] for made in (make_refund_plan(), make_refund_plan(order=None))
+    )
     rest = " · 2 0104 0190 7731 · PayPay · paid ¥12,000 at 2026-11-20 15:04:05 JST by ****1234"
     assert f"Order A-10442{rest}" in read_shown_texts(at_order)
     assert f"Order –{rest}" in read_shown_texts(without)
@@ -249,7 +251,7 @@ def test_the_review_says_that_nothing_is_sent_yet(parent: QWidget, qtbot: QtBot)
     """The review states that nothing has been sent yet, and its cancel button has the focus. A second press of the
     main button requests the refund without a further question.
     """
-    dialog, desk, at = open_dialog(parent, qtbot, make_plan())
+    dialog, desk, at = open_dialog(parent, qtbot, make_refund_plan())
     qtbot.waitUntil(dialog.main_button.isEnabled)
     dialog.form.ticket_edit.setText("T-88213")
     dialog.main_button.click()
@@ -277,7 +279,7 @@ def test_only_the_plan_for_the_typed_amount_opens_the_review(parent: QWidget, qt
     """While the answers of the service are slow, the person types a second amount. The plan for the first amount
     doesn't open the review of the second one, whose plan may need two approvers.
     """
-    dialog, desk, at = open_dialog(parent, qtbot, make_plan())
+    dialog, desk, at = open_dialog(parent, qtbot, make_refund_plan())
     qtbot.waitUntil(dialog.main_button.isEnabled)
     at.runner = runner = InlineRunner(paused=True)
     for amount in ("100", "12000"):
@@ -287,7 +289,7 @@ def test_only_the_plan_for_the_typed_amount_opens_the_review(parent: QWidget, qt
     runner.execute_oldest_task()
     assert not dialog.main_button.isEnabled()
     assert dialog.hint.plain == at.translate("dialog.refund.reading")
-    desk.made = make_plan(second_checker_reasons=("second_checker_above",))
+    desk.made = make_refund_plan(second_checker_reasons=("second_checker_above",))
     runner.execute_oldest_task()
     assert dialog.main_button.isEnabled()
     dialog.main_button.click()
@@ -300,7 +302,7 @@ def test_quick_clicks_open_the_review_and_request_nothing(parent: QWidget, qtbot
     sends the request, is at the same place; it accepts the mouse only after 600 ms, but the keyboard at once.
     """
     current_appearance().set_text_scale(2.0)
-    dialog, desk, at = open_dialog(parent, qtbot, make_plan())
+    dialog, desk, at = open_dialog(parent, qtbot, make_refund_plan())
     qtbot.waitUntil(dialog.main_button.isEnabled)
     button, left = dialog.main_button, Qt.MouseButton.LeftButton
     place = button.mapTo(dialog, button.rect().center())
@@ -323,7 +325,7 @@ def test_a_disabled_form_shows_its_reason_once(parent: QWidget, qtbot: QtBot) ->
         RuleCheck(InProgressReason.OTHER_REFUND_OPEN, False),
         RuleCheck(OverLimitReason.LIMIT_PER_REFUND, True),
     )
-    made = make_plan(refusal_code="refund_unknown", refusal_facts={"refund": 9}, checks=broken)
+    made = make_refund_plan(refusal_code="refund_unknown", refusal_facts={"refund": 9}, checks=broken)
     dialog, _, _ = open_dialog(parent, qtbot, made)
     assert not [bar for bar in dialog.findChildren(NotificationBar) if bar.isVisible()]
     told = [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
@@ -337,7 +339,7 @@ def test_a_disabled_form_shows_its_reason_once(parent: QWidget, qtbot: QtBot) ->
 
 def test_a_disabled_form_leads_to_the_refund_that_excludes_another(parent: QWidget, qtbot: QtBot) -> None:
     """While another refund of the payment is open, the form takes no input, but the link to that refund works."""
-    made = make_plan(PAYER, refusal_code="refund_open", refusal_facts={"refund": 7})
+    made = make_refund_plan(FREQUENT_PAYER_SIGNAL, refusal_code="refund_open", refusal_facts={"refund": 7})
     dialog, _, _ = open_dialog(parent, qtbot, made)
     inputs = (dialog.form.amount_edit, dialog.form.reason_list, dialog.form.explanation_edit, dialog.form.ticket_edit)
     assert not any(widget.isEnabled() for widget in inputs)
@@ -352,19 +354,19 @@ def test_an_old_answer_requires_a_probe_before_the_request(parent: QWidget, qtbo
     reason.
     """
     old = make_payment(told_at=NOW - timedelta(hours=30))
-    dialog, desk, _ = open_dialog(parent, qtbot, make_plan(payment=old))
+    dialog, desk, _ = open_dialog(parent, qtbot, make_refund_plan(payment=old))
     assert dialog.is_answer_old
     assert dialog.probe_button.isVisible()
     assert dialog.hint.plain == "The gateway's answer is old. Probe before requesting a refund."
-    desk.made = make_plan()
-    dialog._store_and_show_plan(make_plan())
+    desk.made = make_refund_plan()
+    dialog._store_and_show_plan(make_refund_plan())
     assert not dialog.probe_button.isVisible()
     qtbot.waitUntil(dialog.main_button.isEnabled)
 
 
 def test_an_answer_that_grows_old_again_can_be_renewed_again(parent: QWidget, qtbot: QtBot) -> None:
     """If the gateway's answer is still old after a probe, the probe button is shown and enabled again."""
-    old = make_plan(payment=make_payment(told_at=NOW - timedelta(hours=30)))
+    old = make_refund_plan(payment=make_payment(told_at=NOW - timedelta(hours=30)))
     dialog, _, _ = open_dialog(parent, qtbot, old)
     dialog.probe_button.set_busy("Probing...")
     dialog._read_plan_after_probe(None)
@@ -377,7 +379,7 @@ def test_a_large_amount_requires_the_last_four_digits(parent: QWidget, qtbot: Qt
     """The review of a large refund requires the last four characters of the order number before the refund can be
     requested.
     """
-    dialog, desk, _ = open_dialog(parent, qtbot, make_plan(second_checker_reasons=("second_checker_above",)))
+    dialog, desk, _ = open_dialog(parent, qtbot, make_refund_plan(second_checker_reasons=("second_checker_above",)))
     qtbot.waitUntil(dialog.main_button.isEnabled)
     dialog.main_button.click()
     assert not dialog.main_button.isEnabled()
@@ -394,9 +396,9 @@ def test_the_conditions_for_two_approvers_are_named_and_fit(parent: QWidget, qtb
     dialog doesn't become wider.
     """
     conditions = {"second_above_paypay": 100, "second_checker_age": 9, "second_checker_payer": 1}
-    limited = replace(make_plan().limits, conditions=conditions)
+    limited = replace(make_refund_plan().limits, conditions=conditions)
     widths = []
-    for made in (make_plan(), make_plan(limits=limited, second_checker_reasons=tuple(conditions))):
+    for made in (make_refund_plan(), make_refund_plan(limits=limited, second_checker_reasons=tuple(conditions))):
         dialog, _, _ = open_dialog(parent, qtbot, made)
         qtbot.waitUntil(dialog.main_button.isEnabled)
         dialog.main_button.click()
@@ -427,12 +429,12 @@ def test_the_form_states_that_nobody_else_can_approve() -> None:
     because then any other name may approve.
     """
     context = make_window_context()
-    alone = replace(make_plan(), approvers=())
+    alone = replace(make_refund_plan(), approvers=())
     assert format_checkers(alone, context) == "Approver: –"
     context.people = (Person("lead-b", frozenset({APPROVER}), may_buy=False),)
     assert format_checkers(alone, context) == "No one else may approve refunds now."
-    assert format_checkers(make_plan(), context) == "Approver: lead-b, lead-c"
-    needs_two = replace(make_plan(), second_checker_reasons=("second_checker_above",))
+    assert format_checkers(make_refund_plan(), context) == "Approver: lead-b, lead-c"
+    needs_two = replace(make_refund_plan(), second_checker_reasons=("second_checker_above",))
     assert format_checkers(needs_two, context) == "Two approvers: lead-b, lead-c"
     only_one = replace(needs_two, approvers=("lead-b",))
     assert format_checkers(only_one, context) == "Two approvers are needed; only lead-b may approve now."

@@ -41,7 +41,7 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_check, make_window_context
-from tests.views.invented_payments import make_payment, make_plan, make_refund, make_view
+from tests.views.invented_payments import make_payment, make_refund, make_refund_details, make_refund_plan
 
 UNCERTAIN_FAILURES = {
     "the worker's answer is missing": Failure(
@@ -68,7 +68,7 @@ CERTAIN_FAILURES = {
     "a similar refund": Failure(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.EXACT_LOOKALIKE}),
     "no worker": Failure(ErrorCode.WORKER_AWAY),
 }
-LATE_PAYMENT = AlertItem(
+LATE_PAYMENT_ALERT = AlertItem(
     Alert(3, "C", "order", 9, "ORD-3", "order=cancelled; payment 5=completed 3300 JPY after=expired", "refund", NOW),
     "refund",
     "payment",
@@ -88,14 +88,14 @@ def parent(qtbot: QtBot, appearance: object) -> QWidget:
     return window
 
 
-DIALOGS: dict[str, Callable[[Any, QWidget], Any]] = {
+MAKE_DIALOG_BY_NAME: dict[str, Callable[[Any, QWidget], Any]] = {
     "purchase": lambda context, parent: PurchaseDialog(
         context, PurchasePlan("2010401907731", ("1",), (), (), None, None, is_renewal=False, read_at=NOW), "1", parent
     ),
-    "refund": lambda context, parent: RefundDialog(context, make_plan(), None, parent),
-    "approve": lambda context, parent: ApproveDialog(context, make_view(), parent),
-    "reject": lambda context, parent: RejectDialog(context, make_view(), parent),
-    "withdraw": lambda context, parent: WithdrawDialog(context, make_view(), parent),
+    "refund": lambda context, parent: RefundDialog(context, make_refund_plan(), None, parent),
+    "approve": lambda context, parent: ApproveDialog(context, make_refund_details(), parent),
+    "reject": lambda context, parent: RejectDialog(context, make_refund_details(), parent),
+    "withdraw": lambda context, parent: WithdrawDialog(context, make_refund_details(), parent),
     "resolve a refund": lambda context, parent: ResolveMoneyDialog(context, make_refund(), None, parent),
     "resolve a payment": lambda context, parent: ResolveMoneyDialog(context, make_payment(), None, parent),
     "resolve a check": lambda context, parent: ResolveDialog(context, make_check(), None, parent),
@@ -107,7 +107,7 @@ def read_texts_after_failure(name: str, failure: Failure, parent: QWidget) -> tu
     context = make_window_context()
     context.runner = InlineRunner(paused=True)
     context.store_services(object())  # type: ignore[arg-type]  # no call begins
-    dialog = DIALOGS[name](context, parent)
+    dialog = MAKE_DIALOG_BY_NAME[name](context, parent)
     dialog.open()
     dialog.set_busy("Waiting")
     dialog._show_failure(failure)
@@ -117,7 +117,7 @@ def read_texts_after_failure(name: str, failure: Failure, parent: QWidget) -> tu
     return dialog.windowTitle(), texts
 
 
-@pytest.mark.parametrize("name", DIALOGS)
+@pytest.mark.parametrize("name", MAKE_DIALOG_BY_NAME)
 def test_no_dialog_says_that_nothing_was_done(parent: QWidget, name: str) -> None:
     for case, failure in UNCERTAIN_FAILURES.items():
         title, texts = read_texts_after_failure(name, failure, parent)
@@ -132,15 +132,15 @@ def test_a_refusal_says_that_nothing_was_done(parent: QWidget, name: str) -> Non
         assert title in ("Not done", "Not bought", "Refund not requested"), case
 
 
-FURTHER_DIALOGS: dict[str, Callable[[WindowContext, QWidget], Any]] = {
+MAKE_FURTHER_DIALOG_BY_NAME: dict[str, Callable[[WindowContext, QWidget], Any]] = {
     "form": lambda context, parent: LimitDialog(context, Limit("per_refund", "JPY", 1_000_000, None, None), parent),
-    "acknowledge": lambda context, parent: AcknowledgeAlertsDialog(context, LATE_PAYMENT, parent),
+    "acknowledge": lambda context, parent: AcknowledgeAlertsDialog(context, LATE_PAYMENT_ALERT, parent),
     "bulk": lambda context, parent: BulkDialog(context, parent, BulkRequest(BulkAction.NOTE, lambda services: (), 2)),
     "reconcile": lambda context, parent: ReconcileDialog(context, ("paypay",), "", parent),
 }
 
 
-@pytest.mark.parametrize("name", FURTHER_DIALOGS)
+@pytest.mark.parametrize("name", MAKE_FURTHER_DIALOG_BY_NAME)
 def test_a_dialog_colours_a_failure_by_what_is_known(parent: QWidget, name: str) -> None:
     tones = {
         "COMMIT was not answered": "unknown",
@@ -148,7 +148,7 @@ def test_a_dialog_colours_a_failure_by_what_is_known(parent: QWidget, name: str)
         "refused": "bad",
     }
     for case, tone in tones.items():
-        dialog = FURTHER_DIALOGS[name](make_window_context(), parent)
+        dialog = MAKE_FURTHER_DIALOG_BY_NAME[name](make_window_context(), parent)
         show_failure = dialog._show_creation_failure if name == "bulk" else dialog._show_failure
         show_failure((UNCERTAIN_FAILURES | CERTAIN_FAILURES)[case])
         assert tone in [bar.tone for bar in dialog.findChildren(NotificationBar)], case

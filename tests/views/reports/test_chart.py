@@ -47,13 +47,17 @@ def test_strips_stand_side_by_side_only_if_their_texts_fit(qtbot: QtBot, appeara
         assert len(tops) == 3 - places, detail
 
 
-PAID, REFUNDED = BarPartStyle("solid", "good"), BarPartStyle("hatch", "care")
+PAID_PART_STYLE, REFUNDED_PART_STYLE = BarPartStyle("solid", "good"), BarPartStyle("hatch", "care")
 
 
 def make_daily_strip(amounts: tuple[tuple[float, float], ...]) -> BarStrip:
     """Return a strip with a bar for each day, whose parts are the amounts paid in and refunded on that day."""
     bars = tuple(
-        Bar("11-29", "¥1,234,567" if paid or refunded else "", (BarPart(paid, PAID), BarPart(refunded, REFUNDED)))
+        Bar(
+            "11-29",
+            "¥1,234,567" if paid or refunded else "",
+            (BarPart(paid, PAID_PART_STYLE), BarPart(refunded, REFUNDED_PART_STYLE)),
+        )
         for paid, refunded in amounts
     )
     return BarStrip("PayPay", "", bars, 100.0, has_parts_side_by_side=True)

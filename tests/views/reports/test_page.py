@@ -43,33 +43,51 @@ from console.wording.reports import format_percent
 from console.wording.sentences import catalogue as wording
 from tests.views.invented_checks import NOW, make_window_context
 
-_PERIOD = make_period_until(NOW, 14)
-_DAYS = (
-    *(ProviderDay(day) for day in _PERIOD.days[:-2]),
-    ProviderDay(_PERIOD.days[-2], paid=9, unpaid=1),
-    ProviderDay(_PERIOD.days[-1], paid=1, unpaid=2, unknown=3, other=4),
+_REPORT_PERIOD = make_period_until(NOW, 14)
+_PROVIDER_DAYS = (
+    *(ProviderDay(day) for day in _REPORT_PERIOD.days[:-2]),
+    ProviderDay(_REPORT_PERIOD.days[-2], paid=9, unpaid=1),
+    ProviderDay(_REPORT_PERIOD.days[-1], paid=1, unpaid=2, unknown=3, other=4),
 )
 SUCCESS_REPORT = ProviderSuccess(
-    _PERIOD,
-    (ProviderSeries("paypay", _DAYS), ProviderSeries("atom", _DAYS, is_complete=False)),
+    _REPORT_PERIOD,
+    (ProviderSeries("paypay", _PROVIDER_DAYS), ProviderSeries("atom", _PROVIDER_DAYS, is_complete=False)),
     (Outage("paypay", NOW - timedelta(hours=30), NOW - timedelta(hours=6)),),
     NOW,
 )
-EMPTY_SUCCESS_REPORT = ProviderSuccess(_PERIOD, (), (), NOW)
+EMPTY_SUCCESS_REPORT = ProviderSuccess(_REPORT_PERIOD, (), (), NOW)
 
 
-_ONE, _HOUR = CountAndSum(3, 9_900), timedelta(hours=1)
+_COUNT_AND_SUM, _ONE_HOUR = CountAndSum(3, 9_900), timedelta(hours=1)
 QUEUE_AGE_REPORT = QueueAgeReport(
     (QueueAges("unknown", (1, 2, 3, 4, 5), 6, is_complete=False), QueueAges("review", (0,) * 5)), NOW
 )
 FUNNEL_REPORT = RefundFunnelReport(
-    _PERIOD, (RefundFunnel("INR", *(_ONE,) * 9), RefundFunnel("JPY", *(_ONE,) * 9)), False, NOW
+    _REPORT_PERIOD,
+    (RefundFunnel("INR", *(_COUNT_AND_SUM,) * 9), RefundFunnel("JPY", *(_COUNT_AND_SUM,) * 9)),
+    False,
+    NOW,
 )
-_MONEY = tuple(SettlementDay(day, 2, 3_300, 1, 4_400) for day in _PERIOD.days)
-SETTLEMENT_REPORT = SettlementReport(_PERIOD, (SettlementSeries("paypay", "JPY", _MONEY, is_complete=False),), NOW)
+_SETTLEMENT_DAYS = tuple(SettlementDay(day, 2, 3_300, 1, 4_400) for day in _REPORT_PERIOD.days)
+SETTLEMENT_REPORT = SettlementReport(
+    _REPORT_PERIOD, (SettlementSeries("paypay", "JPY", _SETTLEMENT_DAYS, is_complete=False),), NOW
+)
 TIME_TO_TRUTH_REPORT = TimeToTruthReport(
-    _PERIOD,
-    (TimeToTruth("refund", 5 * _HOUR, 3, _HOUR, 6 * _HOUR, 9 * _HOUR, 1, 2, 7 * _HOUR, is_complete=False),),
+    _REPORT_PERIOD,
+    (
+        TimeToTruth(
+            "refund",
+            5 * _ONE_HOUR,
+            3,
+            _ONE_HOUR,
+            6 * _ONE_HOUR,
+            9 * _ONE_HOUR,
+            1,
+            2,
+            7 * _ONE_HOUR,
+            is_complete=False,
+        ),
+    ),
     NOW,
 )
 OTHER_REPORTS: dict[str, tuple[object, int, tuple[str, ...]]] = {
@@ -270,7 +288,10 @@ def test_the_daily_close_is_shown_and_exported(
     record is named in words and can be opened. The export key writes the shown daily close.
     """
     nothing, one = CountAndSum(), CountAndSum(2, 6_600)
-    money = (DailyCloseMoney("JPY", one, nothing, nothing, nothing, _ONE), DailyCloseMoney("INR", *(nothing,) * 5))
+    money = (
+        DailyCloseMoney("JPY", one, nothing, nothing, nothing, _COUNT_AND_SUM),
+        DailyCloseMoney("INR", *(nothing,) * 5),
+    )
     unknown = (
         UnknownRecord("payment", 8, "ORD-8", "JPY", 9_900, NOW),
         UnknownRecord("refund", 26, "ORD-9", "JPY", 500, NOW),

@@ -72,7 +72,7 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
 }  # fmt: skip
 """The calls of the window that change no record, by service. A new call of the window must be added to this table, or
 have a request id."""
-FoundCall = tuple[str, str, ast.Call, tuple[str, ...]]
+ServiceCall = tuple[str, str, ast.Call, tuple[str, ...]]
 
 
 @cache
@@ -82,14 +82,14 @@ def list_services() -> frozenset[str]:
 
 
 @cache
-def find_calls(source: Path) -> tuple[FoundCall, ...]:
+def find_calls(source: Path) -> tuple[ServiceCall, ...]:
     """Return the calls of services in a module, each as the service, the method, the call, and the parameters of the
     function that contains the call.
     """
     return tuple(_iterate_service_calls(ast.parse(source.read_text()), ()))
 
 
-def _iterate_service_calls(node: ast.AST, parameters: tuple[str, ...]) -> Iterator[FoundCall]:
+def _iterate_service_calls(node: ast.AST, parameters: tuple[str, ...]) -> Iterator[ServiceCall]:
     if isinstance(node, ast.Lambda | ast.FunctionDef):
         parameters = tuple(argument.arg for argument in node.args.args)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):

@@ -116,7 +116,7 @@ def test_a_bar_of_an_opening_window_is_read_with_the_window(
     dialog.close()
 
 
-def test_a_result_is_one_sentence(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:
+def test_a_result_is_announced_as_one_sentence(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:
     """The title and the bar of a dialog's result are announced in one sentence, so that the urgent announcement of
     the bar doesn't interrupt the title.
     """
@@ -187,7 +187,7 @@ def test_notices_are_kept_with_time_and_record(window: QWidget, announced_texts:
     assert [*announcer.announcements] == []
 
 
-def test_a_page_without_a_record_gives_none(window: QWidget) -> None:
+def test_announcements_of_a_page_without_a_record_have_no_record(window: QWidget) -> None:
     announcer = make_announcer(window, [], HomeRoute())
     add_widget(window, NotificationBar("Not connected", ""))
     assert announcer.announcements[0].route is None

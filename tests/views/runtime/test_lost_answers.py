@@ -100,7 +100,7 @@ class _Service:
         if (self._name, method) not in ACTING_CALLS:
             return attribute
 
-        def note_and_call(*arguments: Any, **named: Any) -> Any:
+        def record_and_call(*arguments: Any, **named: Any) -> Any:
             self._lossy.sent.append((self._name, method, named.get("request_id")))
             try:
                 with use_password_reader(lambda: unquote(urlsplit(self._lossy.database_url).password or "")):
@@ -112,7 +112,7 @@ class _Service:
                 if self._lossy.loses:
                     raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
 
-        return note_and_call
+        return record_and_call
 
 
 @dataclass
@@ -302,7 +302,7 @@ def prepare_move_order(window: PersonWindow) -> ClickFunction:
     return lambda: window.record_actions.set_order_paid(replace(payment))  # the page reads it again after each answer
 
 
-def prepare_refund(window: PersonWindow) -> ClickFunction:
+def prepare_request_refund(window: PersonWindow) -> ClickFunction:
     plan = window.desk.refunds.make_plan(window.make_paid_payment().id)
 
     def click() -> None:
@@ -390,7 +390,7 @@ def make_incident_dialog_case(
     return prepare
 
 
-def prepare_withdraw(window: PersonWindow) -> ClickFunction:
+def prepare_withdraw_refund(window: PersonWindow) -> ClickFunction:
     view = window.desk.refunds.read_refund(window.request_refund().id)
     return lambda: WithdrawDialog(window.context, view, window.parent)._send_decision()
 
@@ -424,7 +424,7 @@ def _forget_run(dialog: BulkDialog) -> None:
     dialog.task = dialog._request = None  # leaves the run as it is
 
 
-def prepare_run(window: PersonWindow) -> ClickFunction:
+def prepare_execute_run(window: PersonWindow) -> ClickFunction:
     frozen = window.create_bulk_run()
     return lambda: _execute_run(window, frozen)
 
@@ -438,12 +438,12 @@ def prepare_stop_run(window: PersonWindow) -> ClickFunction:
     return dialog._stop_run
 
 
-def prepare_discard(window: PersonWindow) -> ClickFunction:
+def prepare_discard_run(window: PersonWindow) -> ClickFunction:
     dialog = BulkDialog(window.context, window.parent, window.create_bulk_run())
     return dialog._discard_run
 
 
-def prepare_leave(window: PersonWindow) -> ClickFunction:
+def prepare_leave_dialog_of_run(window: PersonWindow) -> ClickFunction:
     frozen = window.create_bulk_run()
 
     def click() -> None:
@@ -545,10 +545,10 @@ PREPARE_AND_CALL_BY_NAME: Mapping[str, tuple[Callable[[PersonWindow], ClickFunct
     "probe a refund": (prepare_probe_refund, ("recovery", "probe")),
     "probe from the refund's dialog": (prepare_probe_in_dialog, ("recovery", "probe")),
     "move the order": (prepare_move_order, ("payments", "set_order_paid")),
-    "ask for a refund": (prepare_refund, ("refunds", "request")),
+    "ask for a refund": (prepare_request_refund, ("refunds", "request")),
     "approve": (prepare_approve, ("refunds", "approve")),
     "reject": (prepare_reject, ("refunds", "reject")),
-    "withdraw": (prepare_withdraw, ("refunds", "withdraw")),
+    "withdraw": (prepare_withdraw_refund, ("refunds", "withdraw")),
     "acknowledge": (prepare_acknowledge, ("alerts", "acknowledge_alerts")),
     "undo an acknowledgement": (
         make_incident_case("undo_acknowledgement", "acknowledge"),
@@ -562,10 +562,10 @@ PREPARE_AND_CALL_BY_NAME: Mapping[str, tuple[Callable[[PersonWindow], ClickFunct
     "resolve an incident": (make_incident_dialog_case(ResolveIncidentDialog), ("incidents", "resolve")),
     "reopen an incident": (make_incident_dialog_case(ReopenIncidentDialog, "resolve"), ("incidents", "reopen")),
     "create a run": (prepare_create_run, ("bulk", "create_run")),
-    "run": (prepare_run, ("bulk", "run")),
+    "run": (prepare_execute_run, ("bulk", "run")),
     "stop": (prepare_stop_run, ("bulk", "stop")),
-    "discard": (prepare_discard, ("bulk", "discard")),
-    "leave a frozen run": (prepare_leave, ("bulk", "discard")),
+    "discard": (prepare_discard_run, ("bulk", "discard")),
+    "leave a frozen run": (prepare_leave_dialog_of_run, ("bulk", "discard")),
     "reconcile": (prepare_reconcile, ("reconciliation", "run")),
     "go on reconciling": (prepare_continue_reconciliation, ("reconciliation", "run")),
     "save a view": (prepare_save_view, ("saved_views", "save_view")),

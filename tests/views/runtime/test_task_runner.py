@@ -28,11 +28,11 @@ class ReceivedAnswers(QObject):
         self.failures: list[Failure] = []
         self.in_gui_thread = True
 
-    def take(self, value: object) -> None:
+    def receive_answer(self, value: object) -> None:
         self.in_gui_thread &= QThread.currentThread() is self.thread()
         self.values.append(value)
 
-    def take_failure(self, failure: Failure) -> None:
+    def receive_failure(self, failure: Failure) -> None:
         self.in_gui_thread &= QThread.currentThread() is self.thread()
         self.failures.append(failure)
 
@@ -57,8 +57,8 @@ def test_the_event_loop_runs_while_a_provider_hangs(
     for number in range(6):
         runner.run(
             gate.wait,
-            answers.take,
-            answers.take_failure,
+            answers.receive_answer,
+            answers.receive_failure,
             caller=answers,
             pool_name="slow",
             label=f"provider {number}",
@@ -66,7 +66,7 @@ def test_the_event_loop_runs_while_a_provider_hangs(
     heart = QTimer(interval=1)
     heart.timeout.connect(lambda: beats.append(1))
     heart.start()
-    runner.run(lambda: "row", answers.take, answers.take_failure, caller=answers)
+    runner.run(lambda: "row", answers.receive_answer, answers.receive_failure, caller=answers)
     qtbot.waitUntil(lambda: answers.values == ["row"] and len(beats) > 20)
     assert len(runner.running_call_labels) == 6
     heart.stop()
@@ -80,8 +80,8 @@ def test_hanging_calls_stop_no_other_acting_call(runner: TaskRunner, answers: Re
     """While eight calls wait for their provider, a call of the same thread pool is executed."""
     gate = threading.Event()
     for _ in range(8):
-        runner.run(gate.wait, answers.take, answers.take_failure, caller=answers, pool_name="slow")
-    runner.run(lambda: "rejected", answers.take, answers.take_failure, caller=answers, pool_name="slow")
+        runner.run(gate.wait, answers.receive_answer, answers.receive_failure, caller=answers, pool_name="slow")
+    runner.run(lambda: "rejected", answers.receive_answer, answers.receive_failure, caller=answers, pool_name="slow")
     try:
         qtbot.waitUntil(lambda: answers.values == ["rejected"])
     finally:
@@ -95,7 +95,7 @@ def test_refusals_are_delivered_as_failures(runner: TaskRunner, answers: Receive
     def raise_already_purchased() -> None:
         raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"operation_id": "17"})
 
-    runner.run(raise_already_purchased, answers.take, answers.take_failure, caller=answers)
+    runner.run(raise_already_purchased, answers.receive_answer, answers.receive_failure, caller=answers)
     qtbot.waitUntil(runner.is_idle)
     assert answers.failures == [Failure(ErrorCode.ALREADY_PURCHASED, {"operation_id": "17"})]
 
@@ -107,7 +107,7 @@ def test_a_bug_has_a_support_code_that_is_in_the_log(
     """Each exception that isn't a refusal is a bug of the program. The person gets a support code, and the log gets
     this code and the traceback.
     """
-    runner.run(lambda: 1 / 0, answers.take, answers.take_failure, caller=answers, label="lookup")
+    runner.run(lambda: 1 / 0, answers.receive_answer, answers.receive_failure, caller=answers, label="lookup")
     qtbot.waitUntil(runner.is_idle)
     (failure,) = answers.failures
     assert failure.code == "internal_error"
@@ -133,12 +133,12 @@ def test_calls_on_one_record_run_one_after_another(
     for number in range(3):
         runner.run(
             partial(hold_lock_and_return, number),
-            answers.take,
-            answers.take_failure,
+            answers.receive_answer,
+            answers.receive_failure,
             caller=answers,
             key=("record", 1),
         )
-    runner.run(lambda: "other", answers.take, answers.take_failure, caller=answers, key=("record", 2))
+    runner.run(lambda: "other", answers.receive_answer, answers.receive_failure, caller=answers, key=("record", 2))
     qtbot.waitUntil(lambda: answers.values == ["other"])
     gate.set()
     qtbot.waitUntil(runner.is_idle)
@@ -161,8 +161,8 @@ def test_the_answer_for_a_destroyed_page_is_dropped(
     for name, call in calls.items():
         runner.run(
             call,
-            answers.take,
-            answers.take_failure,
+            answers.receive_answer,
+            answers.receive_failure,
             caller=page,
             key="record",
             is_cancellable=name == "read",
@@ -189,9 +189,9 @@ def test_cancelling_says_whether_anything_was_sent(
         return "late"
 
     running = runner.run(
-        wait_and_return, answers.take, answers.take_failure, caller=answers, key=1, is_cancellable=True
+        wait_and_return, answers.receive_answer, answers.receive_failure, caller=answers, key=1, is_cancellable=True
     )
-    waiting = runner.run(lambda: "never", answers.take, answers.take_failure, caller=answers, key=1)
+    waiting = runner.run(lambda: "never", answers.receive_answer, answers.receive_failure, caller=answers, key=1)
     begun.wait()
     assert waiting.cancel() is True
     assert running.cancel() is False
@@ -207,12 +207,12 @@ def test_a_cancelled_call_that_waits_for_a_thread_does_not_begin(
     """All threads of a pool are busy. A call that is cancelled before a thread is free doesn't begin."""
     gate, begun = threading.Event(), list[int]()
     for _ in range(2):
-        runner.run(gate.wait, answers.take, answers.take_failure, caller=answers, pool_name="documents")
+        runner.run(gate.wait, answers.receive_answer, answers.receive_failure, caller=answers, pool_name="documents")
     for number in range(2):
         handle = runner.run(
             partial(begun.append, number),
-            answers.take,
-            answers.take_failure,
+            answers.receive_answer,
+            answers.receive_failure,
             caller=answers,
             pool_name="documents",
             is_cancellable=True,
@@ -236,7 +236,9 @@ def test_a_running_acting_call_cannot_be_cancelled(
         gate.wait()
         return "bought"
 
-    handle = runner.run(wait_and_buy, answers.take, answers.take_failure, caller=answers, pool_name="slow")
+    handle = runner.run(
+        wait_and_buy, answers.receive_answer, answers.receive_failure, caller=answers, pool_name="slow"
+    )
     begun.wait()
     assert handle.cancel() is False
     gate.set()
@@ -258,7 +260,9 @@ def test_progress_comes_at_most_ten_times_a_second(
             report(number)
         return "done"
 
-    runner.run_with_progress(report_often, answers.take, answers.take_failure, progress.append, caller=answers)
+    runner.run_with_progress(
+        report_often, answers.receive_answer, answers.receive_failure, progress.append, caller=answers
+    )
     qtbot.waitUntil(runner.is_idle)
     assert answers.values == ["done"]
     assert progress[0] == 0
@@ -279,7 +283,7 @@ def test_a_cancelled_call_ends_at_its_next_check(runner: TaskRunner, answers: Re
         raise AssertionError("the call went on")
 
     handle = runner.run_with_progress(
-        wait_for_cancel, answers.take, answers.take_failure, answers.take, caller=answers
+        wait_for_cancel, answers.receive_answer, answers.receive_failure, answers.receive_answer, caller=answers
     )
     begun.wait()
     handle.cancel()
@@ -295,7 +299,7 @@ def test_the_callers_context_is_that_of_the_call(runner: TaskRunner, answers: Re
     the call.
     """
     token = acting_operator.set("op-a")
-    runner.run(acting_operator.get, answers.take, answers.take_failure, caller=answers)
+    runner.run(acting_operator.get, answers.receive_answer, answers.receive_failure, caller=answers)
     acting_operator.reset(token)
     qtbot.waitUntil(runner.is_idle)
     assert answers.values == ["op-a"]
@@ -306,10 +310,10 @@ def test_closing_names_calls_that_do_not_end(qapp: object, answers: ReceivedAnsw
     that they don't delay the end of the window.
     """
     runner, gate = TaskRunner(), threading.Event()
-    runner.run(gate.wait, answers.take, answers.take_failure, caller=answers, key=1, label="purchase 17")
-    runner.run(lambda: "second", answers.take, answers.take_failure, caller=answers, key=1)
+    runner.run(gate.wait, answers.receive_answer, answers.receive_failure, caller=answers, key=1, label="purchase 17")
+    runner.run(lambda: "second", answers.receive_answer, answers.receive_failure, caller=answers, key=1)
     assert runner.close(0.01) == ("purchase 17",)
-    late = runner.run(lambda: "after", answers.take, answers.take_failure, caller=answers)
+    late = runner.run(lambda: "after", answers.receive_answer, answers.receive_failure, caller=answers)
     gate.set()
     assert runner.close(10) == ()
     assert answers.values == [True]
@@ -319,7 +323,9 @@ def test_closing_names_calls_that_do_not_end(qapp: object, answers: ReceivedAnsw
 def test_no_answer_between_threads_is_lost(runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot) -> None:
     """If hundreds of results are delivered to the GUI thread, each arrives exactly once."""
     for number in range(500):
-        runner.run(partial(dict, {number: 2**40 + number}), answers.take, answers.take_failure, caller=answers)
+        runner.run(
+            partial(dict, {number: 2**40 + number}), answers.receive_answer, answers.receive_failure, caller=answers
+        )
     qtbot.waitUntil(runner.is_idle)
     assert sorted(next(iter(value)) for value in answers.values) == list(range(500))
     assert all(value[key] == 2**40 + key for value in answers.values for key in value)
@@ -334,8 +340,8 @@ def test_a_failing_receiver_does_not_hold_up_the_others(
         raise ValueError("a bug in a page")
 
     with qtbot.captureExceptions() as errors:
-        runner.run(lambda: 1, raise_bug, answers.take_failure, caller=answers, key=1)
-        runner.run(lambda: 2, answers.take, answers.take_failure, caller=answers, key=1)
+        runner.run(lambda: 1, raise_bug, answers.receive_failure, caller=answers, key=1)
+        runner.run(lambda: 2, answers.receive_answer, answers.receive_failure, caller=answers, key=1)
         qtbot.waitUntil(lambda: answers.values == [2])
     assert [type(error[1]) for error in errors] == [ValueError]
 
@@ -352,9 +358,9 @@ def test_a_call_without_a_thread_fails_and_the_next_one_runs(
 
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refuse_start)
-        runner.run(lambda: "lost", answers.take, answers.take_failure, caller=answers, key=1)
+        runner.run(lambda: "lost", answers.receive_answer, answers.receive_failure, caller=answers, key=1)
         qtbot.waitUntil(runner.is_idle)
-    runner.run(lambda: "next", answers.take, answers.take_failure, caller=answers, key=1)
+    runner.run(lambda: "next", answers.receive_answer, answers.receive_failure, caller=answers, key=1)
     qtbot.waitUntil(lambda: answers.values == ["next"])
     assert [failure.code for failure in answers.failures] == ["storage_full"]
     assert answers.in_gui_thread

@@ -61,7 +61,7 @@ def list_subjects(window: PersonValues) -> list[str]:
     return [draft.subject for draft in window.list_drafts()]
 
 
-def test_what_one_window_has_sent_is_no_draft_in_the_other() -> None:
+def test_a_draft_that_one_window_has_sent_is_no_draft_in_the_other() -> None:
     """The other window lists a draft as soon as it has read the shared values, and no longer lists it after the first
     window has sent it. Each of its own unwritten changes stays."""
     disk = FileOfPerson()
@@ -84,7 +84,7 @@ def test_what_one_window_has_sent_is_no_draft_in_the_other() -> None:
     assert list_subjects(one) == ["6"]
 
 
-def test_a_window_keeps_what_it_has_not_written() -> None:
+def test_a_window_keeps_drafts_that_it_has_not_written() -> None:
     """While a window writes a draft, it adopts nothing that was read before. If the file was unusable and is moved
     away, the drafts of the window stay."""
     disk = FileOfPerson()

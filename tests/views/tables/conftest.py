@@ -69,10 +69,10 @@ class WatchedModel:
 
 
 @pytest.fixture
-def watched_model(qapp: object) -> Iterator[Callable[..., WatchedModel]]:
+def make_watched_model(qapp: object) -> Iterator[Callable[..., WatchedModel]]:
     made: list[WatchedModel] = []
 
-    def make(
+    def build_model(
         count: int,
         *,
         paused: bool = False,
@@ -87,5 +87,5 @@ def watched_model(qapp: object) -> Iterator[Callable[..., WatchedModel]]:
             model.read_query(store.fetch)
         return made[-1]
 
-    yield make
+    yield build_model
     made.clear()

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from console.views.tables.page_cache import RowChange, compute_row_changes
 
 KeyedRows = list[tuple[int, str]]
-rows = st.lists(st.tuples(st.integers(0, 12), st.sampled_from("ab")), max_size=12, unique_by=lambda row: row[0])
+keyed_rows_strategy = st.lists(
+    st.tuples(st.integers(0, 12), st.sampled_from("ab")), max_size=12, unique_by=lambda row: row[0]
+)
 
 
 def apply_steps(old: KeyedRows, steps: list[RowChange]) -> KeyedRows:
@@ -24,21 +26,21 @@ def apply_steps(old: KeyedRows, steps: list[RowChange]) -> KeyedRows:
     return work
 
 
-@given(old=rows, new=rows)
-def test_the_steps_lead_from_old_to_new(old: KeyedRows, new: KeyedRows) -> None:
+@given(old=keyed_rows_strategy, new=keyed_rows_strategy)
+def test_row_changes_lead_from_the_old_rows_to_the_new_ones(old: KeyedRows, new: KeyedRows) -> None:
     """After rows were added, removed, moved or changed, applying the steps to the old rows gives the new rows in
     their order.
     """
     assert apply_steps(old, compute_row_changes(old, new, lambda row: row[0])) == new
 
 
-@given(old=rows)
+@given(old=keyed_rows_strategy)
 def test_an_unchanged_re_read_gives_no_row_changes(old: KeyedRows) -> None:
     """If a page is read again and has the same rows, there are no steps."""
     assert compute_row_changes(old, list(old), lambda row: row[0]) == []
 
 
-def test_a_changed_row_is_one_step() -> None:
+def test_a_changed_row_is_one_row_change() -> None:
     """If the state of one row has changed, the only step replaces this row."""
     old, new = [(1, "a"), (2, "a"), (3, "a")], [(1, "a"), (2, "b"), (3, "a")]
     assert compute_row_changes(old, new, lambda row: row[0]) == [RowChange("set", 1, entries=((2, "b"),))]

@@ -24,9 +24,9 @@ MakeTableFunction = Callable[..., RecordTable]
 
 
 @pytest.fixture
-def table(watched_model: Callable[..., WatchedModel], qtbot: QtBot) -> MakeTableFunction:
+def make_record_table(make_watched_model: Callable[..., WatchedModel], qtbot: QtBot) -> MakeTableFunction:
     def make_table(count: int, **keys: Any) -> RecordTable:
-        view = RecordTable(watched_model(count, **keys).model, "Credit checks")
+        view = RecordTable(make_watched_model(count, **keys).model, "Credit checks")
         qtbot.addWidget(view)
         view.resize(600, 28 + 6 * 32)
         view.show()
@@ -42,16 +42,16 @@ def group_in_pairs(row: VersionedRow) -> RowGroup:
     return RowGroup(row.id // 2, f"Group {row.id // 2}")
 
 
-def test_the_focus_brings_a_current_row(table: MakeTableFunction) -> None:
+def test_the_focus_brings_a_current_row(make_record_table: MakeTableFunction) -> None:
     """When a list gets the focus by the Tab key, its first row becomes current; a heading is never current."""
-    view = table(5, group_of=group_in_pairs)
+    view = make_record_table(5, group_of=group_in_pairs)
     assert view.current_item == VersionedRow(0)
     assert view.focus_ring_row == 1
 
 
-def test_arrows_walk_past_headings(table: MakeTableFunction, qtbot: QtBot) -> None:
+def test_arrows_walk_past_headings(make_record_table: MakeTableFunction, qtbot: QtBot) -> None:
     """From the last row of a group, the Down key moves to the first row of the next group, past the heading."""
-    view = table(5, group_of=group_in_pairs)
+    view = make_record_table(5, group_of=group_in_pairs)
     for expected in (1, 2, 3, 4):
         QTest.keyClick(view, Qt.Key.Key_Down)
         assert view.current_item == VersionedRow(expected)
@@ -59,9 +59,9 @@ def test_arrows_walk_past_headings(table: MakeTableFunction, qtbot: QtBot) -> No
     assert view.current_item == VersionedRow(3)
 
 
-def test_enter_opens_and_space_selects_the_current_row(table: MakeTableFunction, qtbot: QtBot) -> None:
+def test_enter_opens_and_space_selects_the_current_row(make_record_table: MakeTableFunction, qtbot: QtBot) -> None:
     """The key Enter opens the current row as the service returned it. The key Space ticks the row's check box."""
-    view = table(5)
+    view = make_record_table(5)
     QTest.keyClick(view, Qt.Key.Key_Down)
     with qtbot.waitSignal(view.opened) as opened:
         QTest.keyClick(view, Qt.Key.Key_Return)
@@ -70,11 +70,11 @@ def test_enter_opens_and_space_selects_the_current_row(table: MakeTableFunction,
     assert view.rows.selected_keys == {1}
 
 
-def test_shift_and_arrow_keys_extend_the_selection(table: MakeTableFunction) -> None:
+def test_shift_and_arrow_keys_extend_the_selection(make_record_table: MakeTableFunction) -> None:
     """Shift with the arrow keys extends the selection from the row where it began, in both directions and past
     headings. Any other key ends this extension.
     """
-    view = table(6, group_of=group_in_pairs)
+    view = make_record_table(6, group_of=group_in_pairs)
     shift = Qt.KeyboardModifier.ShiftModifier
     for expected in ({0, 1}, {0, 1, 2}):
         QTest.keyClick(view, Qt.Key.Key_Shift)
@@ -89,16 +89,16 @@ def test_shift_and_arrow_keys_extend_the_selection(table: MakeTableFunction) -> 
     assert view.rows.selected_keys == {0, 1, 3, 4}
 
 
-def test_a_letter_key_does_not_search_the_table(table: MakeTableFunction, qtbot: QtBot) -> None:
+def test_a_letter_key_does_not_search_the_table(make_record_table: MakeTableFunction, qtbot: QtBot) -> None:
     """A letter key doesn't search in the table, because the page uses it as a shortcut."""
-    view = table(5)
+    view = make_record_table(5)
     QTest.keyClick(view, Qt.Key.Key_A)
     assert view.current_item == VersionedRow(0)
 
 
-def test_the_box_is_ticked_by_mouse(table: MakeTableFunction, qtbot: QtBot) -> None:
+def test_the_box_is_ticked_by_mouse(make_record_table: MakeTableFunction, qtbot: QtBot) -> None:
     """A click on the check box selects the row. A double click elsewhere in the row opens it."""
-    view = table(5)
+    view = make_record_table(5)
     middle = view.rowViewportPosition(2) + 16
     plain = Qt.KeyboardModifier.NoModifier
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, plain, QPoint(18, middle))
@@ -108,11 +108,11 @@ def test_the_box_is_ticked_by_mouse(table: MakeTableFunction, qtbot: QtBot) -> N
     assert opened.args == [VersionedRow(2)]
 
 
-def test_a_re_read_keeps_row_choice_and_scroll(table: MakeTableFunction, qtbot: QtBot) -> None:
+def test_a_re_read_keeps_row_choice_and_scroll(make_record_table: MakeTableFunction, qtbot: QtBot) -> None:
     """After a repeated read with new rows above, the same record is current and selected, at the same height on the
     screen.
     """
-    view = table(3 * PAGE_SIZE)
+    view = make_record_table(3 * PAGE_SIZE)
     view.rows.set_visible_rows(0, PAGE_SIZE)
     view.go_to_row(8)
     view.verticalScrollBar().setValue(6 * 32 + 5)
@@ -125,11 +125,11 @@ def test_a_re_read_keeps_row_choice_and_scroll(table: MakeTableFunction, qtbot: 
     assert view.rowViewportPosition(10) == at
 
 
-def test_the_current_row_stays_in_sight(table: MakeTableFunction, qtbot: QtBot) -> None:
+def test_the_current_row_stays_in_sight(make_record_table: MakeTableFunction, qtbot: QtBot) -> None:
     """The current row stays visible when a re-read moves it to another group, and when a bar reduces the height of
     the table.
     """
-    view, rows = table(0, group_of=group_in_pairs), [VersionedRow(number) for number in range(9)]
+    view, rows = make_record_table(0, group_of=group_in_pairs), [VersionedRow(number) for number in range(9)]
     view.rows.read_query(lambda _cursor, _limit: FetchedPage(rows))
     view.go_to_row(1)
     rows.append(rows.pop(0))
@@ -148,10 +148,12 @@ def test_the_current_row_stays_in_sight(table: MakeTableFunction, qtbot: QtBot) 
     assert view.verticalScrollBar().value() == 0, "who has scrolled away isn't taken back"
 
 
-def test_the_current_row_stays_in_sight_while_the_table_is_hidden(table: MakeTableFunction, qtbot: QtBot) -> None:
+def test_the_current_row_stays_in_sight_while_the_table_is_hidden(
+    make_record_table: MakeTableFunction, qtbot: QtBot
+) -> None:
     """While another page is shown, a bar makes the pages lower, so the table is lower when it is shown again. Its
     current row, which was the last visible one before, is visible then."""
-    view = table(9)
+    view = make_record_table(9)
     view.go_to_row(8)
     assert view.is_current_item_visible_in(view.viewport().height())
     for height_px in (28 + 3 * 32, 28 + 6 * 32, 28 + 2 * 32):
@@ -162,18 +164,18 @@ def test_the_current_row_stays_in_sight_while_the_table_is_hidden(table: MakeTab
         assert view.is_current_item_visible_in(view.viewport().height()), height_px
 
 
-def test_scrolling_reads_the_visible_pages(table: MakeTableFunction) -> None:
+def test_scrolling_reads_the_visible_pages(make_record_table: MakeTableFunction) -> None:
     """Scrolling to the end reads the next page each time, until the whole list is read."""
-    view = table(3 * PAGE_SIZE)
+    view = make_record_table(3 * PAGE_SIZE)
     for _ in range(12):
         view.verticalScrollBar().setValue(view.verticalScrollBar().maximum())
     assert view.rows.is_complete
     assert view.rows.rowCount() == 3 * PAGE_SIZE
 
 
-def test_a_screen_reader_gets_rows(table: MakeTableFunction) -> None:
+def test_a_screen_reader_gets_rows(make_record_table: MakeTableFunction) -> None:
     """In the accessibility tree the table has its name, and each cell has the spoken text of its row."""
-    view = table(3)
+    view = make_record_table(3)
     tree = QAccessible.queryAccessibleInterface(view)
     assert tree is not None
     assert tree.text(QAccessible.Text.Name) == "Credit checks"
@@ -185,11 +187,13 @@ def read_pixel(view: RecordTable, x: int, y: int) -> str:
     return view.viewport().grab().toImage().pixelColor(x, y).name().upper()
 
 
-def test_the_ring_lies_inside_the_row_and_goes_with_the_focus(table: MakeTableFunction, qtbot: QtBot) -> None:
+def test_the_ring_lies_inside_the_row_and_goes_with_the_focus(
+    make_record_table: MakeTableFunction, qtbot: QtBot
+) -> None:
     """While the list has the focus, the current row has the colour of a selection and a focus ring inside its edges.
     Without the focus it has this colour and a mark at the left instead.
     """
-    view, values = table(3), current_appearance().colours_by_name
+    view, values = make_record_table(3), current_appearance().colours_by_name
     assert read_pixel(view, 300, 0) == values["focus"]
     assert read_pixel(view, 300, 5) == values["selected"]
     view.clearFocus()
@@ -197,9 +201,9 @@ def test_the_ring_lies_inside_the_row_and_goes_with_the_focus(table: MakeTableFu
     assert read_pixel(view, 1, 5) == values["accent"]
 
 
-def test_only_the_row_under_the_mouse_is_tinted(table: MakeTableFunction) -> None:
+def test_only_the_row_under_the_mouse_is_tinted(make_record_table: MakeTableFunction) -> None:
     """The row under the mouse, and no other row, has the hover colour over its whole width."""
-    view, values = table(3), current_appearance().colours_by_name
+    view, values = make_record_table(3), current_appearance().colours_by_name
     where, none = QPointF(100, 48), Qt.MouseButton.NoButton
     moved = QMouseEvent(QEvent.Type.MouseMove, where, where, none, none, Qt.KeyboardModifier.NoModifier)
     QApplication.sendEvent(view.viewport(), moved)
@@ -207,11 +211,11 @@ def test_only_the_row_under_the_mouse_is_tinted(table: MakeTableFunction) -> Non
     assert read_pixel(view, 590, 72) == values["base"]
 
 
-def test_a_mark_says_that_a_row_has_left_the_list(table: MakeTableFunction) -> None:
+def test_a_mark_says_that_a_row_has_left_the_list(make_record_table: MakeTableFunction) -> None:
     """A row that is no longer in the list has a mark at the left, and its accessible text says so, until the list is
     read again.
     """
-    view, values = table(3), current_appearance().colours_by_name
+    view, values = make_record_table(3), current_appearance().colours_by_name
     view.mark_removed_rows([2], "gone")
     assert read_pixel(view, 1, 70) == values["care"]
     assert [view.rows.format_spoken_text(view.rows.row_at(row)).endswith(", gone") for row in range(3)] == [
@@ -224,18 +228,20 @@ def test_a_mark_says_that_a_row_has_left_the_list(table: MakeTableFunction) -> N
     assert read_pixel(view, 1, 70) == values["base"]
 
 
-def test_scrolling_paints_only_new_rows(table: MakeTableFunction, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scrolling_paints_only_new_rows(
+    make_record_table: MakeTableFunction, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Scrolling by two rows paints only the two newly visible rows, and not the whole list."""
-    view = table(40)
+    view = make_record_table(40)
     QApplication.processEvents()  # whatever showing the window still wants to paint
     painted: list[int] = []
     row = view._row_painter._paint_row
 
-    def note_painted_row(*args: Any) -> None:
+    def record_painted_row(*args: Any) -> None:
         painted.append(args[1])
         row(*args)
 
-    monkeypatch.setattr(view._row_painter, "_paint_row", note_painted_row)
+    monkeypatch.setattr(view._row_painter, "_paint_row", record_painted_row)
     view.verticalScrollBar().setValue(64)
     view.viewport().repaint(view.viewport().rect().adjusted(0, 6 * 32 - 64, 0, 0))
     assert set(painted) <= {6, 7, 8}
@@ -243,12 +249,12 @@ def test_scrolling_paints_only_new_rows(table: MakeTableFunction, monkeypatch: p
 
 @pytest.mark.parametrize("paused", [True, False])
 def test_placeholders_appear_only_after_a_delay(
-    watched_model: Callable[..., WatchedModel], paused: bool, qtbot: QtBot
+    make_watched_model: Callable[..., WatchedModel], paused: bool, qtbot: QtBot
 ) -> None:
     """A read that takes less than 150 ms leaves the rows unchanged until its end. During a longer read the table
     shows bars without animation.
     """
-    model = watched_model(5, paused=paused).model
+    model = make_watched_model(5, paused=paused).model
     (timer,) = (timer for timer in model.findChildren(QTimer) if timer.interval() == 150)
     assert model.is_skeleton is False  # no event was handled yet, however slow the machine is
     assert timer.isActive() is paused
@@ -268,19 +274,21 @@ def test_placeholders_appear_only_after_a_delay(
     )
 
 
-def test_compact_rows_are_24_px(table: MakeTableFunction, appearance: Appearance) -> None:
+def test_compact_rows_are_24_px(make_record_table: MakeTableFunction, appearance: Appearance) -> None:
     """A change of the density changes the height of the rows on the screen; compact rows are 24 px high."""
-    view = table(5)
+    view = make_record_table(5)
     assert view.rowHeight(0) == 32
     appearance.set_density("compact")
     assert view.rowHeight(0) == 24
 
 
-def test_the_rows_stay_when_their_height_changes(table: MakeTableFunction, appearance: Appearance) -> None:
+def test_the_rows_stay_when_their_height_changes(
+    make_record_table: MakeTableFunction, appearance: Appearance
+) -> None:
     """After a change of the text size or the density, the row at the top of the table is the same. The current row,
     at which the person is working, stays visible if it was visible before.
     """
-    view = table(3 * PAGE_SIZE)
+    view = make_record_table(3 * PAGE_SIZE)
     view.rows.set_visible_rows(0, 2 * PAGE_SIZE)
     view.go_to_row(12)
     view.verticalScrollBar().setValue(9 * 32)
@@ -297,11 +305,11 @@ def test_the_rows_stay_when_their_height_changes(table: MakeTableFunction, appea
 
 @pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])
 def test_a_heading_has_another_background_than_the_rows(
-    table: MakeTableFunction, appearance: Appearance, theme: ThemeName
+    make_record_table: MakeTableFunction, appearance: Appearance, theme: ThemeName
 ) -> None:
     """In each theme, the heading of a group has a background of its own; no row and no title of a column has it."""
     appearance.choose_theme(theme)
-    view = table(3, group_of=group_in_pairs)
+    view = make_record_table(3, group_of=group_in_pairs)
     picture = view.viewport().grab().toImage()
     x = view.viewport().width() - 4
     colours = [picture.pixelColor(x, view.rowViewportPosition(row) + 4).name() for row in range(view.rows.rowCount())]
@@ -312,9 +320,9 @@ def test_a_heading_has_another_background_than_the_rows(
 
 
 @pytest.mark.parametrize("kind", ["data", "amount", "age", "state"])
-def test_a_missing_value_has_one_sign(table: MakeTableFunction, kind: str) -> None:
+def test_a_missing_value_has_one_sign(make_record_table: MakeTableFunction, kind: str) -> None:
     """A cell without a value, and one whose text is the sign for a missing value, are painted the same."""
-    view = table(1)
+    view = make_record_table(1)
     place = next(place for place, column in enumerate(view.rows.columns) if column.kind == kind)
     delegate = view.delegates[place]
     pictures = []
@@ -328,9 +336,9 @@ def test_a_missing_value_has_one_sign(table: MakeTableFunction, kind: str) -> No
     assert pictures[0] == pictures[1]
 
 
-def test_only_the_figures_of_a_heading_have_the_figures_font(table: MakeTableFunction) -> None:
+def test_only_the_figures_of_a_heading_have_the_figures_font(make_record_table: MakeTableFunction) -> None:
     """The number of a group's heading can stand in a sentence, whose words have the font of the other texts."""
-    view = table(2, group_of=lambda _row: RowGroup(0, "Open", count_text="28 (27 not acknowledged)"))
+    view = make_record_table(2, group_of=lambda _row: RowGroup(0, "Open", count_text="28 (27 not acknowledged)"))
     with record_drawn_texts() as drawn_texts:
         view.grab()
     pieces = [drawn.text for drawn in drawn_texts]

@@ -20,7 +20,7 @@ from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.window.sidebar import Sidebar, SidebarEntry
 from console.wording.sentences import catalogue as wording
 
-SHOWN_ON_MACOS = {
+MACOS_TEXT_BY_SHORTCUT = {
     "Ctrl+K": "⌘K",
     "Alt+1": "⌥1",
     "Ctrl+Shift+F": "⇧⌘F",
@@ -47,7 +47,7 @@ def keyboard_of_macos(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
 
 
-@pytest.mark.parametrize(("text", "shown"), SHOWN_ON_MACOS.items())
+@pytest.mark.parametrize(("text", "shown"), MACOS_TEXT_BY_SHORTCUT.items())
 def test_macos_shows_its_own_symbols(text: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On macOS, a shortcut has the symbols of its keyboard, in the order of its menus, also within a sentence. On
     other systems a text stays as it is.
@@ -95,12 +95,12 @@ def test_widgets_name_the_keys_of_macos(qtbot: QtBot, keyboard_of_macos: None) -
 def test_a_key_cap_is_as_wide_as_the_text_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The width of a key cap, and of the button around it, is that of the text which is drawn."""
 
-    def measure() -> tuple[int, int]:
+    def measure_widths() -> tuple[int, int]:
         return painting.measure_key_cap("Ctrl+Shift+F")[0], KeyButton("Search", "Ctrl+Shift+F").sizeHint().width()
 
-    cap_width, button_width = measure()
+    cap_width, button_width = measure_widths()
     monkeypatch.setattr(sys, "platform", "darwin")
-    cap_width_on_macos, button_width_on_macos = measure()
+    cap_width_on_macos, button_width_on_macos = measure_widths()
     text_width = current_appearance().font_metrics("caption").horizontalAdvance("⇧⌘F")
     assert cap_width_on_macos == max(current_appearance().control_height("key_cap"), round(text_width) + 10)
     assert cap_width - cap_width_on_macos == button_width - button_width_on_macos > 0

@@ -45,7 +45,7 @@ def iterate_children(node: QAccessibleInterface) -> Iterator[QAccessibleInterfac
         yield node.child(place)
 
 
-def list_names(node: QAccessibleInterface) -> list[str]:
+def list_child_names(node: QAccessibleInterface) -> list[str]:
     return [child.text(QAccessible.Text.Name) for child in iterate_children(node)]
 
 
@@ -165,12 +165,12 @@ def test_children_are_the_visible_ones_in_reading_order(qtbot: QtBot) -> None:
     window.setLayout(layout)
     hidden.hide()
     show_widget(qtbot, window)
-    assert list_names(get_node(window)) == ["first", "second", "last"]
+    assert list_child_names(get_node(window)) == ["first", "second", "last"]
     assert get_node(window).indexOfChild(get_node(last)) == 2
     assert get_node(window).indexOfChild(get_node(hidden)) == -1
     hidden.show()
     QApplication.processEvents()
-    assert list_names(get_node(window)) == ["hidden", "first", "second", "last"]
+    assert list_child_names(get_node(window)) == ["hidden", "first", "second", "last"]
 
 
 def test_a_text_that_is_empty_is_not_in_the_tree(qtbot: QtBot) -> None:
@@ -178,9 +178,9 @@ def test_a_text_that_is_empty_is_not_in_the_tree(qtbot: QtBot) -> None:
     window, elided = QWidget(), ElidedLabel("")
     window.setLayout(make_row(TextLabel("Payer"), TextLabel(""), elided, Badge("", "question", "unknown")))
     show_widget(qtbot, window)
-    assert list_names(get_node(window)) == ["Payer"]
+    assert list_child_names(get_node(window)) == ["Payer"]
     elided.show_text("****4040")
-    assert list_names(get_node(window)) == ["Payer", "****4040"]
+    assert list_child_names(get_node(window)) == ["Payer", "****4040"]
 
 
 def test_a_page_that_was_left_is_not_in_the_tree(qtbot: QtBot) -> None:
@@ -191,7 +191,7 @@ def test_a_page_that_was_left_is_not_in_the_tree(qtbot: QtBot) -> None:
         pages.addWidget(page)
     pages.setCurrentIndex(1)
     show_widget(qtbot, pages)
-    assert [list_names(page) for page in iterate_children(get_node(pages))] == [["shown"]]
+    assert [list_child_names(page) for page in iterate_children(get_node(pages))] == [["shown"]]
 
 
 def test_a_tab_has_its_selected_state_and_is_pressed(qtbot: QtBot) -> None:
@@ -205,7 +205,7 @@ def test_a_tab_has_its_selected_state_and_is_pressed(qtbot: QtBot) -> None:
     show_widget(qtbot, window)
     button.setFocus()
     assert (get_node(tabs).role(), get_node(tabs).text(QAccessible.Text.Name)) == (Role.PageTabList, "Contents")
-    assert list_names(get_node(tabs)) == ["Timeline 2", "Notes 2"]
+    assert list_child_names(get_node(tabs)) == ["Timeline 2", "Notes 2"]
     first, second = iterate_children(get_node(tabs))
     assert [tab.role() for tab in (first, second)] == [Role.PageTab] * 2
     assert [(tab.state().selected, tab.state().focused) for tab in (first, second)] == [(True, False), (False, False)]
@@ -216,7 +216,7 @@ def test_a_tab_has_its_selected_state_and_is_pressed(qtbot: QtBot) -> None:
     assert tabs.currentIndex() == 1
     assert [(tab.state().selected, tab.state().focused) for tab in (first, second)] == [(False, False), (True, True)]
     tabs.set_count(0, "3")
-    assert list_names(get_node(tabs)) == ["Timeline 3", "Notes 2"]
+    assert list_child_names(get_node(tabs)) == ["Timeline 3", "Notes 2"]
 
 
 def list_focused_names(node: QAccessibleInterface) -> list[str]:
@@ -271,15 +271,15 @@ def test_nodes_are_deleted_with_their_widgets(qtbot: QtBot) -> None:
         layout.addWidget(tabs)
         badge.show()
         tabs.show()
-        assert list_names(get_node(window)) == ["Unknown", "Tabs"] or list_names(get_node(window)) == [
+        assert list_child_names(get_node(window)) == ["Unknown", "Tabs"] or list_child_names(get_node(window)) == [
             "Tabs",
             "Unknown",
         ]
-        assert list_names(get_node(tabs)) == ["one"]
+        assert list_child_names(get_node(tabs)) == ["one"]
         badge.deleteLater()
         tabs.deleteLater()
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    assert list_names(get_node(window)) == []
+    assert list_child_names(get_node(window)) == []
 
 
 def test_nodes_requested_during_construction_keep_their_class(qtbot: QtBot) -> None:

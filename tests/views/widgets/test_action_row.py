@@ -9,7 +9,7 @@ from console.views.widgets.base import make_column
 from console.views.widgets.controls.action_row import ActionRow
 from console.views.widgets.controls.buttons import KeyButton
 
-STEPS = 40
+STEP_COUNT = 40
 
 
 def make_page(qtbot: QtBot) -> tuple[QWidget, QWidget, ActionRow, list[KeyButton]]:
@@ -40,15 +40,15 @@ def test_no_button_of_the_row_is_hidden_and_shown_in_one_step(qtbot: QtBot, appe
     """
     window, page, row, buttons = make_page(qtbot)
 
-    def disable_all() -> None:
+    def disable_all_buttons() -> None:
         for button in buttons:
             button.disable_with_reason("The record is still being read. Wait until it is shown.")
 
-    def enable_all() -> None:
+    def enable_all_buttons() -> None:
         for button in buttons:
             button.enable_button()
 
-    def change_one() -> None:
+    def change_one_button() -> None:
         button = random.choice(buttons)
         if button.isEnabled():
             button.disable_with_reason("a word " * random.randint(1, 9))
@@ -56,19 +56,19 @@ def test_no_button_of_the_row_is_hidden_and_shown_in_one_step(qtbot: QtBot, appe
             button.enable_button()
 
     acts = (
-        disable_all,
-        enable_all,
-        change_one,
+        disable_all_buttons,
+        enable_all_buttons,
+        change_one_button,
         lambda: page.setVisible(page.isHidden()),
         lambda: window.resize(random.choice((400, 600, 800, 1000, 1280)), 200),
         QApplication.processEvents,
     )
-    for _ in range(STEPS):
+    for _ in range(STEP_COUNT):
         random.choice(acts)()
         wrong = [part for part in row.findChildren(QWidget) if part.isHidden() and part.isVisible()]
         assert wrong == []
     page.show()
-    disable_all()
+    disable_all_buttons()
     window.resize(1280, 200)
     QApplication.processEvents()
     shown = [label.plain for label in row._reason_labels.values() if label.isVisible()]

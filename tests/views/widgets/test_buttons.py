@@ -85,7 +85,7 @@ def test_a_disabled_button_shows_its_reason(show_widgets: ShowWidget) -> None:
     assert button.accessibleDescription() == "D"
 
 
-def test_a_second_press_is_impossible(show_widgets: ShowWidget) -> None:
+def test_a_busy_button_is_disabled_and_names_its_action(show_widgets: ShowWidget) -> None:
     """A busy button is disabled and names the running action. Afterwards it has its own text again."""
     button = KeyButton("Buy", kind="primary")
     show_widgets(button)

@@ -220,7 +220,7 @@ def test_a_dialog_with_a_long_call_can_be_left(qtbot: QtBot) -> None:
     assert len(outcomes) == 1
 
 
-def test_the_window_below_is_veiled_meanwhile(qtbot: QtBot) -> None:
+def test_the_window_below_an_open_dialog_is_veiled(qtbot: QtBot) -> None:
     """While a dialog is open, the window below it is darkened. After the dialog the window has its usual colours."""
     window, dialog, _, _ = open_dialog(qtbot)
     veil = dialog._overlay

@@ -19,7 +19,7 @@ from pytestqt.qtbot import QtBot
 
 from console.views.pages.scroll_container import PageScrollArea
 
-HEAD_PX, LIST_PX = 300, 80
+HEAD_HEIGHT_PX, LIST_HEIGHT_PX = 300, 80
 
 
 class ListPage(QWidget):
@@ -34,11 +34,11 @@ class ListPage(QWidget):
         self.tabs = QStackedWidget()
         self.tabs.addWidget(self.list)
         self.tabs.addWidget(self.text)
-        self.tabs.setMinimumHeight(LIST_PX)
+        self.tabs.setMinimumHeight(LIST_HEIGHT_PX)
         self.note = QPlainTextEdit("A note\n" * 30)
         self.note.setFixedHeight(60)
         head = QWidget()
-        head.setMinimumHeight(HEAD_PX)
+        head.setMinimumHeight(HEAD_HEIGHT_PX)
         layout = QVBoxLayout(self)
         for part in (head, self.note, self.tabs):
             layout.addWidget(part)
@@ -122,7 +122,7 @@ def test_a_wide_table_is_higher_by_its_scroll_bar(qtbot: QtBot) -> None:
     and the table would need a vertical bar for it.
     """
     page, head, table = QWidget(), QWidget(), QTableWidget(40, 2)
-    head.setMinimumHeight(HEAD_PX)
+    head.setMinimumHeight(HEAD_HEIGHT_PX)
     layout = QVBoxLayout(page)
     layout.addWidget(head)
     layout.addWidget(table)
@@ -169,7 +169,7 @@ def test_no_bar_takes_a_part_of_the_width_even_for_a_moment(qtbot: QtBot) -> Non
     to a scroll bar. No scroll bar appears, even for a moment.
     """
     page, head, inner = QWidget(), QWidget(), AreaWithContentHigherWhenNarrow()
-    head.setMinimumHeight(HEAD_PX)
+    head.setMinimumHeight(HEAD_HEIGHT_PX)
     layout = QVBoxLayout(page)
     layout.addWidget(head)
     layout.addWidget(inner)

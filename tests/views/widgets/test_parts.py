@@ -575,7 +575,7 @@ def test_arrow_keys_move_through_the_results_while_typing(show_widget: ShowWidge
     assert not box.is_open
 
 
-def test_answers_keep_their_place_when_more_come(show_widget: ShowWidget) -> None:
+def test_search_answers_keep_their_place_when_more_arrive(show_widget: ShowWidget) -> None:
     """The current search result stays current while the results below it change."""
     window = QWidget()
     window.resize(900, 700)
@@ -586,7 +586,7 @@ def test_answers_keep_their_place_when_more_come(show_widget: ShowWidget) -> Non
     assert box.list.get_current_key() == 18
 
 
-def test_the_best_answer_is_announced_once(show_widget: ShowWidget) -> None:
+def test_the_best_search_answer_is_announced_once(show_widget: ShowWidget) -> None:
     """The best result of a search is announced once, and not again if it is still the best one after the next letter.
     Another best result is announced, and so is the same one in a new search.
     """
@@ -781,7 +781,7 @@ def test_a_timeline_shows_long_names_in_full(show_widget: ShowWidget) -> None:
     """
     names = ("maximiliane.tanaka", "maximiliane.yamazaki", "op-a")
     timeline = TimelineList("Timeline")
-    timeline.show_lines([make_line(at, "Approved the refund.", name) for at, name in enumerate(names)])
+    timeline.show_lines([make_timeline_line(at, "Approved the refund.", name) for at, name in enumerate(names)])
     timeline.resize(720, 170)
     show_widget(timeline)
     with record_drawn_texts() as drawn_texts:
@@ -810,7 +810,7 @@ REPEATED_EVENT_TEXTS = RepeatedEventTexts(
 )
 
 
-def make_line(at: int, words: str, actor: str = "worker") -> TimelineLine:
+def make_timeline_line(at: int, words: str, actor: str = "worker") -> TimelineLine:
     return TimelineLine(f"15:{at:02}", f"2026-11-20 15:{at:02}:00 JST", "cross", "bad", actor, words)
 
 
@@ -820,13 +820,13 @@ def test_repeated_events_are_one_line_until_enter_expands_them(qtbot: QtBot) -> 
     """
     timeline = TimelineList("Timeline", repeated_event_texts=REPEATED_EVENT_TEXTS)
     qtbot.addWidget(timeline)
-    pairs = [make_line(50 - at, "asked" if at % 2 == 0 else "no answer") for at in range(6)]
+    pairs = [make_timeline_line(50 - at, "asked" if at % 2 == 0 else "no answer") for at in range(6)]
     lines = [
         *pairs,
-        make_line(40, "bought"),
-        *(make_line(30 - at, "no PDF") for at in range(4)),
-        make_line(5, "a"),
-        make_line(4, "a"),
+        make_timeline_line(40, "bought"),
+        *(make_timeline_line(30 - at, "no PDF") for at in range(4)),
+        make_timeline_line(5, "a"),
+        make_timeline_line(4, "a"),
     ]
 
     def list_timeline_lines() -> list[str]:
@@ -846,7 +846,7 @@ def test_repeated_events_are_one_line_until_enter_expands_them(qtbot: QtBot) -> 
     opened = ["15:30 no PDF all 4", "15:29 no PDF", "15:28 no PDF", "15:27 no PDF"]
     assert list_timeline_lines() == [*closed[:3], *opened, *closed[4:]]
     assert timeline.currentIndex().row() == 3
-    timeline.show_lines([make_line(55, "took it"), *lines])  # a newer event leaves it open
+    timeline.show_lines([make_timeline_line(55, "took it"), *lines])  # a newer event leaves it open
     assert list_timeline_lines() == ["15:55 took it", *closed[:3], *opened, *closed[4:]]
     timeline.setCurrentIndex(timeline.model().index(6, 0))
     QTest.keyClick(timeline, Qt.Key.Key_Return)
@@ -869,7 +869,11 @@ def test_the_current_line_stays_when_a_timeline_is_read_again(
     window.setLayout(make_column(timeline, other_widget))
     window.resize(600, 260)
     show_widget(window)
-    lines = [*(make_line(50 - at, f"step {at}") for at in range(20)), make_line(5, "asked"), make_line(5, "asked")]
+    lines = [
+        *(make_timeline_line(50 - at, f"step {at}") for at in range(20)),
+        make_timeline_line(5, "asked"),
+        make_timeline_line(5, "asked"),
+    ]
     timeline.show_lines(lines)
 
     def focus_line(row: int) -> None:
@@ -886,7 +890,7 @@ def test_the_current_line_stays_when_a_timeline_is_read_again(
     timeline.show_lines(list(lines))
     QApplication.processEvents()
     assert (timeline.currentIndex().row(), scroll_bar.value()) == (21, scroll_position)
-    timeline.show_lines([make_line(59, "asked"), *lines[:20], make_line(5, "asked"), *lines[20:]])
+    timeline.show_lines([make_timeline_line(59, "asked"), *lines[:20], make_timeline_line(5, "asked"), *lines[20:]])
     QApplication.processEvents()
     assert (timeline.currentIndex().row(), scroll_bar.value()) == (23, scroll_position)
     timeline.show_lines(lines)
@@ -904,9 +908,9 @@ def test_the_current_line_stays_when_a_timeline_is_read_again(
 def test_a_timeline_of_another_record_has_no_current_line(show_widget: ShowWidget) -> None:
     """A timeline without the keyboard focus that gets the events of another record begins at its first line."""
     timeline = TimelineList("Timeline")
-    timeline.show_lines([make_line(50 - at, f"step {at}") for at in range(5)])
+    timeline.show_lines([make_timeline_line(50 - at, f"step {at}") for at in range(5)])
     timeline.setCurrentIndex(timeline.model().index(3, 0))
-    timeline.show_lines([make_line(30 - at, f"answer {at}") for at in range(5)])
+    timeline.show_lines([make_timeline_line(30 - at, f"answer {at}") for at in range(5)])
     assert not timeline.currentIndex().isValid()
     show_widget(timeline)
     timeline.setFocus()
@@ -920,10 +924,14 @@ def test_a_repeated_event_stays_current_when_it_occurs_again(qtbot: QtBot) -> No
     """
     timeline = TimelineList("Timeline", repeated_event_texts=REPEATED_EVENT_TEXTS)
     qtbot.addWidget(timeline)
-    lines = [make_line(40, "bought"), *(make_line(30 - at, "no PDF") for at in range(3)), make_line(5, "a")]
+    lines = [
+        make_timeline_line(40, "bought"),
+        *(make_timeline_line(30 - at, "no PDF") for at in range(3)),
+        make_timeline_line(5, "a"),
+    ]
     timeline.show_lines(lines)
     timeline.setCurrentIndex(timeline.model().index(1, 0))
-    timeline.show_lines([make_line(50, "took it"), lines[0], make_line(31, "no PDF"), *lines[1:]])
+    timeline.show_lines([make_timeline_line(50, "took it"), lines[0], make_timeline_line(31, "no PDF"), *lines[1:]])
     assert timeline.currentIndex().row() == 2
     assert "4 times" in timeline.currentIndex().data()
 
@@ -934,11 +942,11 @@ def test_a_too_long_pasted_text_is_refused_with_a_sentence(show_widget: ShowWidg
     """
     told: list[dict[str, int]] = []
 
-    def note_facts(key: str, **facts: int) -> str:
+    def record_facts(key: str, **facts: int) -> str:
         told.append(facts)
         return key
 
-    field = MultiLineField("Note", note_facts)
+    field = MultiLineField("Note", record_facts)
     field.show_hint("The colleague reads it")
     show_widget(field)
     assert isinstance(field.edit, QPlainTextEdit)
@@ -1033,7 +1041,7 @@ def test_a_tab_without_an_input_keeps_the_focus_on_its_bar(show_widget: ShowWidg
     assert edit.hasFocus()
 
 
-def find_first_ink(widget: QWidget) -> int:
+def find_first_text_pixel(widget: QWidget) -> int:
     """Return the x coordinate at which the text of an input begins, in px."""
     image = widget.grab().toImage()
     background = image.pixelColor(5, image.height() // 2)
@@ -1054,7 +1062,7 @@ def test_the_texts_of_all_inputs_begin_at_one_place(show_widget: ShowWidget) -> 
     form.resize(300, 300)
     show_widget(form)
     area.edit.moveCursor(QTextCursor.MoveOperation.End)  # type: ignore[union-attr]  # an area
-    assert len({find_first_ink(edit) for edit in (field.edit, area.edit, drop_down_list)}) == 1
+    assert len({find_first_text_pixel(edit) for edit in (field.edit, area.edit, drop_down_list)}) == 1
 
 
 def count_border_colours(control: QWidget) -> int:
