@@ -125,9 +125,13 @@ def show_long_texts(stage: WindowStage) -> None:
         "queue": QueuesRoute("unknown"),
         "audit": AuditRoute(),
     }
+    context, operator = stage.opening.context, stage.opening.context.operator
     for name, route in routes.items():
+        if name == "audit":
+            context.change_operator("aud-e")  # who reads the entries of all people
         stage.show_route(route)
         stage.take_picture(f"long-{name}")
+    context.change_operator(operator or "op-a")
 
 
 def show_read_only(stage: WindowStage) -> None:

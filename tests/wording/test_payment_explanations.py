@@ -243,7 +243,7 @@ def test_a_payment_names_its_newest_refund_in_each_state(state: RefundState, lan
     assert ("¥500" if is_made else "R-9") in sentences
 
 
-@pytest.mark.parametrize("work", [Work(), Work(SCHEDULED_STATE, FIVE_MINUTES_LATER, "unknown", 3)])
+@pytest.mark.parametrize("work", [Work(), Work(SCHEDULED_WORK_STATE, FIVE_MINUTES_LATER, "unknown", 3)])
 @pytest.mark.parametrize("certainty", Certainty)
 @pytest.mark.parametrize("state", RefundState)
 def test_a_payment_has_the_work_badge_of_the_refund_that_the_program_handles(

@@ -155,10 +155,10 @@ class TrainingPage(Page):
 
     @Slot(object)
     def _show_incident(self, incident: object) -> None:
-        """Show the description of an incident, and the reason for its state. The state decides the primary button.
-        For an open incident, this is the button that checks the incident, because a new start would discard the
-        trainee's work. For a correctly solved incident, it is the button that goes to the next incident. Otherwise it
-        is the button that starts the incident."""
+        """Show the description of an incident, and the reason for its state. Unless the incident is judged, also show
+        how requests are decided. The state decides the primary button. For an open incident, this is the button that
+        checks the incident, because a new start would discard the trainee's work. For a correctly solved incident, it
+        is the button that goes to the next incident. Otherwise it is the button that starts the incident."""
         if not isinstance(incident, TrainingIncident):
             return
         language = self.context.language
@@ -166,6 +166,7 @@ class TrainingPage(Page):
         verdict = words.format_training_verdict(incident, language)
         self.verdict.show_text(verdict)
         self.verdict.setVisible(bool(verdict))
+        self.approver.setVisible(incident.state in (TrainingState.NOT_BEGUN, TrainingState.OPEN))
         if self._acting_button is not None:
             return  # the buttons change when the answer to the action comes
         is_new = incident.state is TrainingState.NOT_BEGUN

@@ -69,7 +69,7 @@ def test_the_timeline_of_a_record_shows_events_of_related_records(appearance: ob
 def test_the_title_of_the_answers_follows_their_masks(appearance: object) -> None:
     """While the answers are shown without masks, the title of their tab doesn't call them masked; the count stays."""
     tabs = MoneyTabs(make_window_context(), ())
-    tabs.show_view(make_view())
+    tabs.show_view(make_refund_details())
     number = [tabs.tabs.get_tab_data(index) for index in range(tabs.tabs.count())].index("evidence")
     masked_title = tabs.tabs.tabText(number)
     assert "(masked)" in masked_title

@@ -112,7 +112,7 @@ def test_the_line_of_shortcuts_names_only_keys_with_an_effect(qtbot: QtBot, monk
     page.acknowledge_button.disable_with_reason("The data is outdated.")
     wait_for_keys({"↓", "Enter", "Ctrl+C"})
     page.acknowledge_button.enable_button()
-    monkeypatch.setattr(NoticeServices, "read_item", lambda _self, _case_id: replace(ITEM, candidates=()))
+    monkeypatch.setattr(NoticeServices, "read_item", lambda _self, _case_id: replace(NOTICE_ITEM, candidates=()))
     page.refresh("asked")
     wait_for_keys({"↓", "A", "Ctrl+C"})
     empty_page = UnmatchedNoticePage(NOTICES_QUEUE_NAME, (), None)
