@@ -1,9 +1,9 @@
 """Tests of further controls: toasts, sidebar, fields, tabs, search results and timelines."""
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from math import ceil
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRect, Qt
@@ -667,8 +667,7 @@ def test_a_selected_view_is_not_cut_off_by_bold_letters(appearance: Appearance) 
     """
     name = "AlarmBox > 1 day"
     bold_width, width = (
-        math.ceil(appearance.font_metrics("body", is_bold=is_bold).horizontalAdvance(name))
-        for is_bold in (True, False)
+        ceil(appearance.font_metrics("body", is_bold=is_bold).horizontalAdvance(name)) for is_bold in (True, False)
     )
     assert width < bold_width
     assert fit_name(name, bold_width, is_bold=True) == (name, True)

@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
+    QButtonGroup,
     QCheckBox,
     QComboBox,
     QLineEdit,
@@ -323,14 +324,14 @@ class RadioButton(QRadioButton):
             self.isChecked()
             and isinstance(focused_widget, RadioButton)
             and focused_widget is not self
-            and focused_widget.group() is self.group() is not None
+            and focused_widget.group() is find_group(self) is not None
         ):
             self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Pass the focus on to the selected button of the group, unless a click is about to select this button."""
         super().focusInEvent(event)
-        group = self.group()
+        group = find_group(self)
         selected_button = group.checkedButton() if group is not None else None
         if selected_button is None or self.isChecked() or event.reason() == Qt.FocusReason.MouseFocusReason:
             return
@@ -362,6 +363,11 @@ class RadioButton(QRadioButton):
             painter, _compute_indicator_rect(self), is_checked=self.isChecked(), is_enabled=self.isEnabled()
         )
         _draw_text_next_to_indicator(painter, self)
+
+
+def find_group(button: QAbstractButton) -> QButtonGroup | None:
+    """Return the group of the button; None if it is in no group. (Qt's type stubs don't mention None.)"""
+    return button.group()
 
 
 def _compute_indicator_rect(button: QAbstractButton) -> QRectF:
