@@ -155,8 +155,9 @@ def _draw_strip(painter: QPainter, strip: BarStrip, box: QRectF, icon_line_heigh
     appearance = current_appearance()
     label_height = appearance.line_height("small")
     bar_place_width = box.width() / max(1, len(strip.bars))
-    line_count = max((len(_list_figure_lines(bar, bar_place_width)) for bar in strip.bars), default=1)
-    if any(_measure_figure_width(bar, bar_place_width) > bar_place_width for bar in strip.bars):
+    figures = [_list_figure_lines(strip, bar, bar_place_width) for bar in strip.bars]
+    line_count = max(map(len, figures), default=1)
+    if any(_measure_longest_line(lines) > bar_place_width for lines in figures):
         line_count += 1  # a figure stands above that of the bar beside it
     height_above_bars = appearance.line_height("body") + icon_line_height_px + line_count * label_height + 8
     _draw_strip_title(painter, strip, box)
@@ -245,7 +246,8 @@ def compute_figure_boxes(strip: BarStrip, area: QRectF, line_count: int) -> list
     max_width = 2 * bar_place_width - _compute_bar_width(bar_place_width)
     placed_figures: list[tuple[tuple[str, ...], QRectF]] = []
     for number, bar in enumerate(strip.bars):
-        lines, width = _list_figure_lines(bar, bar_place_width), _measure_figure_width(bar, bar_place_width)
+        lines = _list_figure_lines(strip, bar, bar_place_width)
+        width = _measure_longest_line(lines)
         if not any(lines) or width > max_width:
             continue
         bar_place = QRectF(area.left() + number * bar_place_width, area.top(), bar_place_width, area.height())
@@ -264,16 +266,18 @@ def compute_figure_boxes(strip: BarStrip, area: QRectF, line_count: int) -> list
     return placed_figures
 
 
-def _measure_figure_width(bar: Bar, bar_place_width_px: float) -> float:
+def _measure_longest_line(lines: Sequence[str]) -> float:
     """Return the width in px of the longest line of a bar's figure."""
-    lines = _list_figure_lines(bar, bar_place_width_px)
     return max(measure_font_runs(split_font_runs(line), "small") for line in lines)
 
 
-def _list_figure_lines(bar: Bar, width_px: float) -> tuple[str, ...]:
-    """Return the lines of the figure above a bar, such as `9 · ¥468,500`: one line, or the bar's `figure_lines` if
-    the figure is wider than `width_px` px."""
-    is_too_wide = measure_font_runs(split_font_runs(bar.figure), "small") > width_px
+def _list_figure_lines(strip: BarStrip, bar: Bar, bar_place_width_px: float) -> tuple[str, ...]:
+    """Return the lines of the figure above a bar of a strip, such as `9 · ¥468,500`: one line, or the bar's
+    `figure_lines` if a figure of the strip that can be divided is wider than the place of its bar, which is
+    `bar_place_width_px` px wide. So all figures of a strip look alike."""
+    is_too_wide = any(
+        other.figure_lines and _measure_longest_line((other.figure,)) > bar_place_width_px for other in strip.bars
+    )
     return bar.figure_lines if bar.figure_lines and is_too_wide else (bar.figure,)
 
 
