@@ -1362,6 +1362,13 @@ def test_circular_links_are_refused(terminal: Terminal, tmp_path: Path) -> None:
     assert list(tmp_path.glob("*.partial")) == []
 
 
+@pytest.mark.parametrize("name", ["バ" * 85, "b" * 255])
+def test_a_backup_may_have_the_longest_name(terminal: Terminal, tmp_path: Path, name: str) -> None:
+    """A folder may have each name that the file system accepts, up to 255 bytes."""
+    assert terminal.json("db", "backup", str(tmp_path / name)).status == 0
+    assert terminal.json("db", "restore", str(tmp_path / name), "--check").status == 0
+
+
 @pytest.mark.parametrize("is_present", [False, True])
 def test_a_share_that_syncs_no_folder_gets_a_backup(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_present: bool

@@ -39,6 +39,8 @@ LARGEST_MANIFEST_BYTES = 512 << 20
 """Largest length (bytes) of a manifest that is read: enough for some millions of documents."""
 PARTIAL_SUFFIX = ".partial"
 """Suffix of the temporary name of a folder whose backup isn't finished."""
+_NAME_CHARACTERS_OF_PARTIAL_FOLDER = 50
+"""Number of characters of the folder's name at the beginning of its temporary name; each has up to 4 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,9 @@ def open_new_archive(folder: Path) -> Iterator[ArchiveWriter]:
         is_present = folder.is_dir()
         parent = folder if is_present else folder.parent
         parent.mkdir(parents=True, exist_ok=True)
-        partial_folder = Path(tempfile.mkdtemp(PARTIAL_SUFFIX, f"{folder.name}.", parent))
+        # only the beginning of the name: a folder may have a name of 255 bytes, and then this one would be too long
+        prefix = f"{folder.name[:_NAME_CHARACTERS_OF_PARTIAL_FOLDER]}."
+        partial_folder = Path(tempfile.mkdtemp(PARTIAL_SUFFIX, prefix, parent))
     try:
         with translate_errors(folder):
             yield ArchiveWriter(partial_folder)
