@@ -72,10 +72,10 @@ class CreditCheckService:
         self._checks, self._credit_check_prober, self._details_reader = checks, credit_check_prober, details_reader
         self._context, self._request_ids = context, request_ids
 
-    def make_plan(self, number: str) -> PurchasePlan:
-        """Return the facts that a person should read before a purchase. Raises invalid_corporation_number if `number`
-        is no valid corporation number."""
-        return self._checks.make_plan(number)
+    def make_plan(self, corporation_number: str) -> PurchasePlan:
+        """Return the facts that a person should read before a purchase. Raises invalid_corporation_number if
+        `corporation_number` is no valid corporation number."""
+        return self._checks.make_plan(corporation_number)
 
     def purchase(
         self, request: PurchaseRequest, progress: StepReporter | None = None, *, request_id: str | None = None

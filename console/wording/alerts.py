@@ -57,7 +57,7 @@ def _find_subject_name_key(alert: Alert) -> str | None:
     return key if wording.has_sentence(key) else None
 
 
-def format_changed_corporation(number: str, entry: RegistryEntry | None, translate: Translate) -> str:
+def format_changed_corporation(corporation_number: str, entry: RegistryEntry | None, translate: Translate) -> str:
     """Return a corporation number, followed by the official name if the registry has an entry about it."""
-    grouped_number = wording.format_corporation_number(number)
+    grouped_number = wording.format_corporation_number(corporation_number)
     return f"{grouped_number} {format_marked_name(entry.corporation, translate)}" if entry else grouped_number

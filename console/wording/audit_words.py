@@ -32,11 +32,11 @@ def format_audit_subject(entry: AuditEntry, language: str) -> str:
     return format_record_reference(kind, id, language, entry.number)
 
 
-def format_record_reference(kind: str, id: int | str, language: str, number: str = "") -> str:
+def format_record_reference(kind: str, id: int | str, language: str, record_number: str = "") -> str:
     """Return the text that names a record. For a credit check, a refund or a bulk run, it contains the id. For a
     provider, a person, a limit or a read-only switch, the id is a name, and the text contains this name in words. For
-    a record of another kind, it contains the word for the kind and, if given, `number`. Return "" for an unknown
-    kind.
+    a record of another kind, it contains the word for the kind and, if given, `record_number`. Return "" for an
+    unknown kind.
     """
     if id and kind in _REFERENCE_KEY_BY_RECORD_KIND:
         return wording.translate(_REFERENCE_KEY_BY_RECORD_KIND[kind], language, id=id)
@@ -45,8 +45,8 @@ def format_record_reference(kind: str, id: int | str, language: str, number: str
     if not wording.has_sentence(f"kind.{kind}"):
         return ""
     word = wording.translate(f"kind.{kind}", language)
-    if number:
-        return f"{word} {number}"
+    if record_number:
+        return f"{word} {record_number}"
     name = _format_name_in_words(kind, str(id), language)
     return f"{word}: {name}" if name else word
 
@@ -68,15 +68,15 @@ def _format_name_in_words(kind: str, name: str, language: str) -> str:
     return ""
 
 
-def format_record_reference_with_number(kind: str, id: int | str, language: str, number: str) -> str:
+def format_record_reference_with_number(kind: str, id: int | str, language: str, record_number: str) -> str:
     """Return the text that names a record, for a list from which a person can't open the record. It is the text of
     `format_record_reference`; for a credit check, the corporation number follows, and for a refund, the number of its
-    payment. `number` is this number.
+    payment. `record_number` is this number.
     """
-    text = format_record_reference(kind, id, language, number)
-    if not number or kind not in _REFERENCE_KEY_BY_RECORD_KIND:
+    text = format_record_reference(kind, id, language, record_number)
+    if not record_number or kind not in _REFERENCE_KEY_BY_RECORD_KIND:
         return text
-    return f"{text} {wording.format_corporation_number(number) if kind == 'credit-check' else number}"
+    return f"{text} {wording.format_corporation_number(record_number) if kind == 'credit-check' else record_number}"
 
 
 def format_audit_result(entry: AuditEntry, language: str) -> str:

@@ -149,22 +149,24 @@ class DeskRequestThreads:
             except Exception:
                 _log.exception("the wait for a locked request failed")
 
-    def _execute_requests_until_stopped(self, number: int) -> None:
-        """Execute desk requests until `stop_event` is set. `number` is the number of the calling thread, from 0.
-        Thread 0 takes only requests of people for whom no other request is being executed, so that one person's slow
-        requests never occupy all threads."""
+    def _execute_requests_until_stopped(self, thread_number: int) -> None:
+        """Execute desk requests until `stop_event` is set. `thread_number` is the number of the calling thread, from
+        0. Thread 0 takes only requests of people for whom no other request is being executed, so that one person's
+        slow requests never occupy all threads."""
         while not self._stop_event.is_set():
             self._wake_signals.get()
-            self._executing_ids.add(number)
+            self._executing_ids.add(thread_number)
             try:
-                while not self._stop_event.is_set() and self._executor.execute_next(only_first_of_person=number == 0):
+                while not self._stop_event.is_set() and self._executor.execute_next(
+                    only_first_of_person=thread_number == 0
+                ):
                     pass
             except ConsoleError as refusal:
                 _log.warning("a request of a desk could not be taken or answered: %s", refusal.code)
             except Exception:
                 _log.exception("the execution of a desk's request failed")
             finally:
-                self._executing_ids.discard(number)
+                self._executing_ids.discard(thread_number)
 
 
 def compute_request_poll_pause_seconds(idle_seconds: float, renewal_seconds: float, *, is_standby: bool) -> float:

@@ -171,15 +171,15 @@ class LostPaymentRestorer:
         journal.begin_operation(tx, new_row, self._context.make_holder(), intent.at, 0)
 
 
-def _find_order(tx: Transaction, provider: str, number: str, amount: Money, fingerprint: str) -> Order | None:
-    """Return the order for which the payment with the number `number` was started; None if the database has lost the
-    order, too. `provider`, `amount` and `fingerprint` are those of the start.
+def _find_order(tx: Transaction, provider: str, payment_number: str, amount: Money, fingerprint: str) -> Order | None:
+    """Return the order for which the payment with the number `payment_number` was started; None if the database has
+    lost the order, too. `provider`, `amount` and `fingerprint` are those of the start.
 
     The first payment of an order has the order's number as its payment number. From the second start on, the payment
     number is the order's number with a hyphen and a suffix. Another order's own number may look the same, so the
     fingerprint of the start decides which of these two orders is returned.
     """
-    for order_number in (number, number.rpartition("-")[0]):
+    for order_number in (payment_number, payment_number.rpartition("-")[0]):
         if compute_start_fingerprint(order_number, provider, amount) == fingerprint:
             return orders.find_by_number(tx.conn, order_number)
     return None

@@ -631,13 +631,14 @@ def _is_payment_lost(conn: Connection, order: Order, start_intent: Intent, finge
     return start_intent.fingerprint == fingerprint or _is_payment_number_of_order(conn, order, number)
 
 
-def _is_payment_number_of_order(conn: Connection, order: Order, number: str) -> bool:
-    """True if the program makes the payment number `number` for this order, for its first payment or a later one."""
-    if number == order.merch_txn_id:
+def _is_payment_number_of_order(conn: Connection, order: Order, payment_number: str) -> bool:
+    """True if the program makes the payment number `payment_number` for this order, for its first payment or a later
+    one."""
+    if payment_number == order.merch_txn_id:
         return True
-    attempt_text = number.removeprefix(_make_later_payment_number(order, ""))
-    is_later_attempt = attempt_text != number and attempt_text.isascii() and attempt_text.isdecimal()
-    return is_later_attempt and orders.find_by_number(conn, number) is None
+    attempt_text = payment_number.removeprefix(_make_later_payment_number(order, ""))
+    is_later_attempt = attempt_text != payment_number and attempt_text.isascii() and attempt_text.isdecimal()
+    return is_later_attempt and orders.find_by_number(conn, payment_number) is None
 
 
 def _choose_unused_payment_number(conn: Connection, order: Order, provider: str) -> str:

@@ -62,12 +62,12 @@ class RegistryService:
             self._context.find_reading_person(conn)
             return find_matches(self._context, conn, text, prefecture, limit)
 
-    def find_corporation(self, number: str) -> Corporation | None:
+    def find_corporation(self, corporation_number: str) -> Corporation | None:
         """Return the corporation with this number; None if this desk has no registry or the number is not
         assigned. If the registry doesn't have the number yet and this desk has an application id, query the
         publisher's Web-API. Raises not_allowed if the acting person may not read.
         """
-        facts = self.read_facts(number)
+        facts = self.read_facts(corporation_number)
         return None if facts is None else facts.corporation
 
     def read_facts(self, corporation_number: str) -> CorporationFacts | None:

@@ -129,14 +129,15 @@ def list_unnormalised_rows(conn: Connection, after_id: int, up_to_id: int) -> tu
 
 
 def write_normalised_number(
-    conn: Connection, record_id: int, stored_number: object, number: str, now: datetime
+    conn: Connection, record_id: int, stored_number: object, normalised_number: str, now: datetime
 ) -> bool:
-    """Replace the corporation number `stored_number` of the row `record_id` by the normalised `number`. Return False,
-    without a write, if the row's work state was set or its number has changed since the caller read it."""
+    """Replace the corporation number `stored_number` of the row `record_id` by the normalised `normalised_number`.
+    Return False, without a write, if the row's work state was set or its number has changed since the caller read
+    it."""
     query = update(credit_checks).where(
         credit_checks.c.id == record_id, credit_checks.c.corporation_number == stored_number, _UNADOPTED_ROW_CONDITION
     )
-    return _update_row(conn, query.values(corporation_number=number), now)
+    return _update_row(conn, query.values(corporation_number=normalised_number), now)
 
 
 def find_row_that_keeps_claim(conn: Connection, record_id: int, corporation_number: str) -> int | None:

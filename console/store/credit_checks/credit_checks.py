@@ -242,11 +242,17 @@ def find_claim_holders(
     return {pair: holders[pair] for pair in clients_and_numbers if pair in holders}
 
 
-def find_live_checks_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, tuple[CreditCheck, ...]]:
+def find_live_checks_of_numbers(
+    conn: Connection, corporation_numbers: Collection[str]
+) -> dict[str, tuple[CreditCheck, ...]]:
     """Return the live credit checks of these corporation numbers, by number, oldest first. A number without a live
     credit check has no key. Rows whose stored number SQL can't normalise are left out."""
     checks_by_number: dict[str, tuple[CreditCheck, ...]] = {}
-    rows = conn.execute(_LIVE_CHECKS_OF_NUMBERS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
+    rows = (
+        conn.execute(_LIVE_CHECKS_OF_NUMBERS_QUERY, {"numbers": sorted(corporation_numbers)})
+        if corporation_numbers
+        else ()
+    )
     for record in (make_record(row, frozenset()) for row in rows):
         if record.is_live:
             number = record.corporation_number
@@ -275,16 +281,22 @@ def find_purchase_blocker(conn: Connection, client_id: str, corporation_number: 
     return denied_checks[0] if denied_checks else None
 
 
-def find_checks_of_lost_renewals(conn: Connection, numbers: Collection[str]) -> dict[tuple[str, str], int]:
+def find_checks_of_lost_renewals(
+    conn: Connection, corporation_numbers: Collection[str]
+) -> dict[tuple[str, str], int]:
     """Return the credit checks of these corporation numbers that gave up their claim for a renewal which doesn't
     exist or has failed. The result maps (client id, corporation number) to the id of the newest such credit check.
     This credit check blocks purchases for this client and number."""
-    rows = conn.execute(_CHECKS_OF_LOST_RENEWALS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
+    rows = (
+        conn.execute(_CHECKS_OF_LOST_RENEWALS_QUERY, {"numbers": sorted(corporation_numbers)})
+        if corporation_numbers
+        else ()
+    )
     return {(str(row.client_id), row.number_key): row.id for row in rows}
 
 
 def find_denied_but_bought(
-    conn: Connection, numbers: Collection[str]
+    conn: Connection, corporation_numbers: Collection[str]
 ) -> dict[tuple[str, str], tuple[CreditCheck, ...]]:
     """Return, by (client id, corporation number), the credit checks of these corporation numbers that are denied but
     bought, oldest first. Two events make a credit check denied but bought. First, people decide that its purchase was
@@ -295,7 +307,11 @@ def find_denied_but_bought(
     `contradicted`). A pair without such a credit check has no key.
     """
     denied_checks: dict[tuple[str, str], tuple[CreditCheck, ...]] = {}
-    rows = conn.execute(_DENIED_BUT_BOUGHT_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
+    rows = (
+        conn.execute(_DENIED_BUT_BOUGHT_QUERY, {"numbers": sorted(corporation_numbers)})
+        if corporation_numbers
+        else ()
+    )
     for record in (make_record(row, frozenset()) for row in rows):
         pair = (record.client_id, record.corporation_number)
         denied_checks[pair] = (*denied_checks.get(pair, ()), record)
@@ -315,10 +331,12 @@ def supersede(conn: Connection, record: CreditCheck, now: datetime) -> None:
     change_record(conn, record, now, superseded_at=at, **values)
 
 
-def find_by_operation(conn: Connection, number: str, operation_id: str) -> CreditCheck | None:
+def find_by_operation(conn: Connection, corporation_number: str, operation_id: str) -> CreditCheck | None:
     """Return the credit check, in any state, that the purchase with this operation id has inserted; None if there
-    is none. `number` is its corporation number."""
-    return next((record for record in find_by_number(conn, number) if record.operation_id == operation_id), None)
+    is none. `corporation_number` is its corporation number."""
+    return next(
+        (record for record in find_by_number(conn, corporation_number) if record.operation_id == operation_id), None
+    )
 
 
 def find_checks_of_same_number(conn: Connection, record_id: int) -> tuple[CreditCheck, ...]:
@@ -328,11 +346,11 @@ def find_checks_of_same_number(conn: Connection, record_id: int) -> tuple[Credit
     return tuple(make_record(row, frozenset()) for row in rows)
 
 
-def list_numbers_with_checks(conn: Connection, numbers: Sequence[str], limit: int) -> tuple[str, ...]:
+def list_numbers_with_checks(conn: Connection, corporation_numbers: Sequence[str], limit: int) -> tuple[str, ...]:
     """Return those of the corporation numbers for which the table has credit checks: at most `limit`, sorted."""
     query = (
         select(credit_checks.c.number_key)
-        .where(credit_checks.c.number_key.in_(numbers))
+        .where(credit_checks.c.number_key.in_(corporation_numbers))
         .distinct()
         .order_by(credit_checks.c.number_key)
         .limit(limit)
@@ -379,15 +397,15 @@ def read_readable_rows(rows: Iterable[Row[Any]]) -> tuple[CreditCheck, ...]:
 
 
 def find_by_number_prefix(
-    conn: Connection, number: str, limit: int, lapsed_ids: AbstractSet[int]
+    conn: Connection, number_prefix: str, limit: int, lapsed_ids: AbstractSet[int]
 ) -> tuple[CreditCheck, ...]:
-    """Return at most `limit` credit checks whose corporation number begins with `number`, sorted by number, then by
-    descending id.
+    """Return at most `limit` credit checks whose corporation number begins with `number_prefix`, sorted by number,
+    then by descending id.
 
     `lapsed_ids` are the ids of credit checks whose purchase call has lapsed (its process crashed or froze). A credit
     check with one of these ids that is stored as pending is returned with an unknown outcome.
     """
-    return _read_records_in_ranges(conn, "number_key", [(number, number + ":")], limit, lapsed_ids)
+    return _read_records_in_ranges(conn, "number_key", [(number_prefix, number_prefix + ":")], limit, lapsed_ids)
 
 
 def find_by_name_prefixes(
@@ -599,12 +617,12 @@ def find_claim_holder_id(conn: Connection, client_id: str, corporation_number: s
     return None if holder_id is None else int(holder_id)
 
 
-def find_other_claim_holder_id(conn: Connection, record: CreditCheck, number: str) -> int | None:
+def find_other_claim_holder_id(conn: Connection, record: CreditCheck, corporation_number: str) -> int | None:
     """Return the id of the row, other than `record`, that holds the claim on the client of `record` and the
-    corporation number `number`. Return None if no other row holds the claim, or if `record` isn't live and so needs
-    no claim.
+    corporation number `corporation_number`. Return None if no other row holds the claim, or if `record` isn't live
+    and so needs no claim.
     """
-    holder_id = find_claim_holder_id(conn, record.client_id, number) if record.is_live else None
+    holder_id = find_claim_holder_id(conn, record.client_id, corporation_number) if record.is_live else None
     return None if holder_id == record.id else holder_id
 
 

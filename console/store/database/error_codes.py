@@ -228,7 +228,7 @@ def get_error_consequence(error: BaseException) -> ErrorConsequence:
     return "gone" if is_connection_lost(error) or number == 1317 or error.connection_invalidated else "other"
 
 
-def _is_race_without_error_number(number: int | None, message: str) -> bool:
+def _is_race_without_error_number(error_number: int | None, message: str) -> bool:
     """True if an error with this number and message is one of three kinds of lost races for which servers have no
     error number of their own.
 
@@ -238,9 +238,9 @@ def _is_race_without_error_number(number: int | None, message: str) -> bool:
       was still reading a trigger.
     """
     return (
-        _is_chain_position_taken(number, message)
-        or _is_wrong_audit_time(number, message)
-        or (number == 1064 and INTERRUPTED_READ_MESSAGE in message)
+        _is_chain_position_taken(error_number, message)
+        or _is_wrong_audit_time(error_number, message)
+        or (error_number == 1064 and INTERRUPTED_READ_MESSAGE in message)
     )
 
 

@@ -354,7 +354,9 @@ def _convert_to_utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
 # -- records of corporation numbers
 
 
-def find_record_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dict[str, set[int]], bool]:
+def find_record_ids_of_numbers(
+    conn: Connection, corporation_numbers: Collection[str]
+) -> tuple[dict[str, set[int]], bool]:
     """Return (ids by kind, is_partial): the ids of records of these corporation numbers, and True if there may be
     more such records than were read.
 
@@ -363,14 +365,14 @@ def find_record_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tu
     orders, and the refunds of all these payments, are added: at most MAX_RECORDS_OF_CORPORATION_NUMBERS of each, in
     no particular order.
     """
-    if not numbers:
+    if not corporation_numbers:
         return {}, False
-    max_records = MAX_RECORDS_OF_CORPORATION_NUMBERS // len(numbers)
+    max_records = MAX_RECORDS_OF_CORPORATION_NUMBERS // len(corporation_numbers)
     ids: dict[str, set[int]] = {kind: set() for kind in (*_NUMBER_COLUMNS, refunds.REFUND_KIND)}
     is_partial = False
     for kind, column in _NUMBER_COLUMNS.items():
         row_id = column.table.c.id
-        for number in sorted(numbers):
+        for number in sorted(corporation_numbers):
             has_number = is_number_sql(column, number) if kind == orders.ORDER_KIND else column == number
             rows = conn.scalars(select(row_id).where(has_number).order_by(row_id.desc()).limit(max_records)).all()
             ids[kind].update(rows)

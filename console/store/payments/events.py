@@ -187,10 +187,12 @@ def list_events_with_state(
     return _select_events(conn, _EVENTS_WITH_STATE_QUERY, {"result": event_state, "after": after_id, "limit": limit})
 
 
-def list_unmatched_events_of_number(conn: Connection, number: str, number_prefix: str) -> tuple[PaymentEvent, ...]:
-    """Return the unmatched events whose order number is `number` or begins with `number_prefix`, oldest first, among
-    the MAX_SEARCHED_UNMATCHED_EVENTS newest unmatched ones."""
-    values: dict[str, object] = {"number": number, "prefix": number_prefix, "prefix_length": len(number_prefix)}
+def list_unmatched_events_of_number(
+    conn: Connection, order_number: str, number_prefix: str
+) -> tuple[PaymentEvent, ...]:
+    """Return the unmatched events whose order number is `order_number` or begins with `number_prefix`, oldest first,
+    among the MAX_SEARCHED_UNMATCHED_EVENTS newest unmatched ones."""
+    values: dict[str, object] = {"number": order_number, "prefix": number_prefix, "prefix_length": len(number_prefix)}
     return _select_events(conn, _UNMATCHED_EVENTS_OF_NUMBER_QUERY, values)
 
 

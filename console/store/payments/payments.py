@@ -195,13 +195,13 @@ def find_by_corporation(
 
 
 def find_by_corporations_and_amounts(
-    conn: Connection, numbers: Collection[str], captured_amounts: Collection[int]
+    conn: Connection, corporation_numbers: Collection[str], captured_amounts: Collection[int]
 ) -> tuple[Payment, ...]:
     """Return the payments whose own row has one of these corporation numbers and one of these captured amounts
     (minor units), newest first."""
-    if not numbers or not captured_amounts:
+    if not corporation_numbers or not captured_amounts:
         return ()
-    values = {"numbers": sorted(numbers), "amounts": sorted(captured_amounts)}
+    values = {"numbers": sorted(corporation_numbers), "amounts": sorted(captured_amounts)}
     return select_records(conn, _PAYMENTS_OF_CORPORATIONS_QUERY, values)
 
 

@@ -131,12 +131,17 @@ def list_live_numbers_in_id_range(
     return frozenset(filter(_is_corporation_number, conn.scalars(_NUMBERS_QUERY_BY_RECORD_KIND[kind], values)))
 
 
-def find_record_beginnings(conn: Connection, numbers: Collection[str], now: datetime) -> dict[str, datetime | None]:
-    """Return the watched corporation numbers among those in `numbers`, as a mapping to the instant at which the
-    corporation's oldest live or open record began (None: no such instant is stored)."""
+def find_record_beginnings(
+    conn: Connection, corporation_numbers: Collection[str], now: datetime
+) -> dict[str, datetime | None]:
+    """Return the watched corporation numbers among those in `corporation_numbers`, as a mapping to the instant at
+    which the corporation's oldest live or open record began (None: no such instant is stored)."""
     beginnings: dict[str, datetime | None] = {}
-    values = {"numbers": sorted(numbers), "expires_after": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
-    for number, stored_at in conn.execute(_BEGINNINGS_OF_RECORDS_QUERY, values) if numbers else ():
+    values = {
+        "numbers": sorted(corporation_numbers),
+        "expires_after": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN),
+    }
+    for number, stored_at in conn.execute(_BEGINNINGS_OF_RECORDS_QUERY, values) if corporation_numbers else ():
         begun_at = convert_to_aware_utc(stored_at) if stored_at is not None and stored_at > EPOCH_START else None
         known_instants = [at for at in (beginnings.get(number), begun_at) if at is not None]
         beginnings[number] = min(known_instants, default=None)

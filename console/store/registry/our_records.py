@@ -101,13 +101,13 @@ def list_numbers_of_open_records(conn: Connection) -> frozenset[str]:
     return frozenset(number for number in conn.scalars(_OPEN_NUMBERS_QUERY) if number)
 
 
-def find_our_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, bool]:
+def find_our_numbers(conn: Connection, corporation_numbers: Collection[str]) -> dict[str, bool]:
     """Return the corporation numbers that have a credit check, an order, a payment or a refund in this database, out
-    of those in `numbers`. The value is True if one of these records waits for a person, has an unknown outcome, or is
-    a refund that has not ended.
+    of those in `corporation_numbers`. The value is True if one of these records waits for a person, has an unknown
+    outcome, or is a refund that has not ended.
     """
     openness_by_number: dict[str, bool] = {}
-    for part in split_into_batches(tuple(dict.fromkeys(numbers)), _MAX_NUMBERS_PER_QUERY):
+    for part in split_into_batches(tuple(dict.fromkeys(corporation_numbers)), _MAX_NUMBERS_PER_QUERY):
         for number, has_open in conn.execute(_OUR_NUMBERS_QUERY, {"numbers": part}):
             openness_by_number[number] = openness_by_number.get(number, False) or bool(has_open)
     return openness_by_number

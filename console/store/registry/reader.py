@@ -132,10 +132,12 @@ class RegistryReader:
 
         return self.run_query(find_row)
 
-    def find_many(self, numbers: Collection[str]) -> dict[str, Corporation]:
+    def find_many(self, corporation_numbers: Collection[str]) -> dict[str, Corporation]:
         """Return the corporations with these corporation numbers, by number and in the given order. Numbers that
         the registry doesn't have are left out."""
-        valid_numbers = [int(number) for number in dict.fromkeys(numbers) if _is_corporation_number(number)]
+        valid_numbers = [
+            int(number) for number in dict.fromkeys(corporation_numbers) if _is_corporation_number(number)
+        ]
 
         def find_rows(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> dict[str, Corporation]:
             rows = (
@@ -145,7 +147,7 @@ class RegistryReader:
             )
             corporations = (open_file.read_corporation(connection, row) for row in rows)
             by_number = {corporation.number: corporation for corporation in corporations}
-            return {number: by_number[number] for number in numbers if number in by_number}
+            return {number: by_number[number] for number in corporation_numbers if number in by_number}
 
         return self.run_query(find_rows)
 
@@ -204,28 +206,33 @@ class RegistryReader:
 
         return self.run_query(find_numbers)
 
-    def list_predecessors(self, number: str) -> tuple[Corporation, ...]:
-        """Return the corporations that were merged into the corporation `number`, sorted by their numbers. At most
-        the first MAX_PREDECESSORS are returned, so that the answer stays small for every imported file."""
-        if not _is_corporation_number(number):
+    def list_predecessors(self, corporation_number: str) -> tuple[Corporation, ...]:
+        """Return the corporations that were merged into the corporation `corporation_number`, sorted by their
+        numbers. At most the first MAX_PREDECESSORS are returned, so that the answer stays small for every imported
+        file."""
+        if not _is_corporation_number(corporation_number):
             return ()
 
         def find_rows(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> tuple[Corporation, ...]:
-            rows = connection.execute(_PREDECESSORS_QUERY, (int(number), MAX_PREDECESSORS)).fetchall()
+            rows = connection.execute(_PREDECESSORS_QUERY, (int(corporation_number), MAX_PREDECESSORS)).fetchall()
             return tuple(open_file.read_corporation(connection, row) for row in rows)
 
         return self.run_query(find_rows)
 
-    def read_successor_chain(self, number: str) -> tuple[Corporation, ...]:
-        """Return the successors of the corporation `number`: the corporation into which it was merged, then the
-        successor of that corporation, and so on to the last one in the registry. Return an empty tuple if the
-        registry doesn't have `number`, or if the corporation wasn't merged. Also return an empty tuple if the chain
-        of successors leads into a circle or is longer than _MAX_SUCCESSORS.
+    def read_successor_chain(self, corporation_number: str) -> tuple[Corporation, ...]:
+        """Return the successors of the corporation `corporation_number`: the corporation into which it was merged,
+        then the successor of that corporation, and so on to the last one in the registry. Return an empty tuple if
+        the registry doesn't have `corporation_number`, or if the corporation wasn't merged. Also return an empty
+        tuple if the chain of successors leads into a circle or is longer than _MAX_SUCCESSORS.
         """
         chain: dict[str, Corporation] = {}
-        corporation = self.find(number)
+        corporation = self.find(corporation_number)
         while corporation is not None and corporation.successor is not None:
-            if corporation.successor == number or corporation.successor in chain or len(chain) == _MAX_SUCCESSORS:
+            if (
+                corporation.successor == corporation_number
+                or corporation.successor in chain
+                or len(chain) == _MAX_SUCCESSORS
+            ):
                 return ()
             corporation = self.find(corporation.successor)
             if corporation is not None:
@@ -237,13 +244,15 @@ class RegistryReader:
         the circles of successors (corporations that are merged into one another in a circle)."""
         return self.run_query(lambda connection, _: read_status(connection))
 
-    def list_changes(self, since: date, numbers: Collection[str] | None = None) -> tuple[CorporationChange, ...]:
-        """Return the changes that differences of the day `since` and later contained, sorted by day, then by
-        number. With `numbers`, return only the changes of these corporations; None: of all. The registry has only
+    def list_changes(
+        self, since: date, corporation_numbers: Collection[str] | None = None
+    ) -> tuple[CorporationChange, ...]:
+        """Return the changes that differences of the day `since` and later contained, sorted by day, then by number.
+        With `corporation_numbers`, return only the changes of these corporations; None: of all. The registry has only
         the changes of the last CHANGE_RETENTION_DAYS days, and of whole files only the deletions of corporations."""
 
         rows = self.run_query(
-            lambda connection, _: _find_changes(connection, (since - FIRST_PUBLICATION_DAY).days, numbers)
+            lambda connection, _: _find_changes(connection, (since - FIRST_PUBLICATION_DAY).days, corporation_numbers)
         )
         return tuple(change for change in map(_make_corporation_change, rows) if change.facts)
 
@@ -386,13 +395,13 @@ def _make_ids_query(row_ids: Sequence[int]) -> str:
 
 
 def _find_changes(
-    connection: sqlite3.Connection, since: int, numbers: Collection[str] | None
+    connection: sqlite3.Connection, since: int, corporation_numbers: Collection[str] | None
 ) -> list[tuple[Any, ...]]:
     query = "SELECT day, number, before, after FROM changes WHERE day >= ? ORDER BY day, number"
     rows = connection.execute(query, (since,))
-    if numbers is None:
+    if corporation_numbers is None:
         return rows.fetchall()
-    valid_numbers = {int(number) for number in numbers if _is_corporation_number(number)}
+    valid_numbers = {int(number) for number in corporation_numbers if _is_corporation_number(number)}
     return [row for row in rows if row[1] in valid_numbers]
 
 

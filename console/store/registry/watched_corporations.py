@@ -80,11 +80,11 @@ def read_page(conn: Connection, after_number: str, limit: int) -> tuple[WatchedC
     return _read_watched_corporations(conn, _WATCHED_CORPORATIONS_PAGE_QUERY, after=after_number, limit=limit)
 
 
-def find_by_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, WatchedCorporation]:
+def find_by_numbers(conn: Connection, corporation_numbers: Collection[str]) -> dict[str, WatchedCorporation]:
     """Return the rows of these corporation numbers, by number."""
     rows = (
-        _read_watched_corporations(conn, _WATCHED_CORPORATIONS_BY_NUMBER_QUERY, numbers=sorted(numbers))
-        if numbers
+        _read_watched_corporations(conn, _WATCHED_CORPORATIONS_BY_NUMBER_QUERY, numbers=sorted(corporation_numbers))
+        if corporation_numbers
         else ()
     )
     return {row.number: row for row in rows}

@@ -88,12 +88,15 @@ _SUFFIXES_OF_UNNORMALISED_NUMBER = ("\t", "\r", "\n", "\r\n", "\u00a0", "\u200b"
 """Texts after these digits: white space that SQL doesn't remove."""
 
 
-def is_number_sql(number_key: ColumnElement[Any], number: str | None = None) -> ColumnElement[bool]:
-    """Return the SQL condition that a row has the corporation number `number` (None: the parameter `number`).
-    `number_key` is the column of that name of a table whose numbers no task corrects, such as the shop's orders. The
-    usual spellings that the column can't normalise fulfil the condition, too; an index finds each of them.
+def is_number_sql(number_key: ColumnElement[Any], corporation_number: str | None = None) -> ColumnElement[bool]:
+    """Return the SQL condition that a row has the corporation number `corporation_number` (None: the bind parameter
+    `number`). `number_key` is the column of that name of a table whose numbers no task corrects, such as the shop's
+    orders. The usual spellings that the column can't normalise fulfil the condition, too; an index finds each of
+    them.
     """
-    digits: ColumnElement[str] = bindparam("number", type_=String) if number is None else literal(number, String)
+    digits: ColumnElement[str] = (
+        bindparam("number", type_=String) if corporation_number is None else literal(corporation_number, String)
+    )
     spellings = (
         *(literal(text, String) + digits for text in _PREFIXES_OF_UNNORMALISED_NUMBER),
         *(digits + literal(text, String) for text in _SUFFIXES_OF_UNNORMALISED_NUMBER),
