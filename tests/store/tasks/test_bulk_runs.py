@@ -25,9 +25,7 @@ def make_chosen_rows(*ids: int, expected_version: int = 3) -> list[BulkRow]:
 
 
 def insert_bulk_run(conn: Connection, person: str, rows: Sequence[BulkRow] = ()) -> BulkRun:
-    run = bulk.find(
-        conn, bulk.insert_bulk_run(conn, BulkAction.PROBE, rows or make_chosen_rows(7, 5, 9), person, NOW)
-    )
+    run = bulk.find(conn, bulk.insert_run(conn, BulkAction.PROBE, rows or make_chosen_rows(7, 5, 9), person, NOW))
     assert run is not None
     return run
 
@@ -45,7 +43,7 @@ def test_a_new_bulk_run_has_its_selected_records(person_connection: Connection, 
     assert bulk.list_latest_runs(person_connection, 5) == (run,)
     noted = bulk.find(
         person_connection,
-        bulk.insert_bulk_run(person_connection, BulkAction.NOTE, make_chosen_rows(1), acting_person, NOW, "電話した"),
+        bulk.insert_run(person_connection, BulkAction.NOTE, make_chosen_rows(1), acting_person, NOW, "電話した"),
     )
     assert noted is not None
     assert noted.words == "電話した"
@@ -151,7 +149,7 @@ def test_a_person_stores_bulk_runs_only_in_the_own_name(person_connection: Conne
     account.
     """
     with pytest.raises(DBAPIError, match="in the name of somebody else"):
-        bulk.insert_bulk_run(person_connection, BulkAction.PROBE, make_chosen_rows(1), "lead-b", NOW)
+        bulk.insert_run(person_connection, BulkAction.PROBE, make_chosen_rows(1), "lead-b", NOW)
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
@@ -159,7 +157,7 @@ def test_one_of_many_processes_writes_a_row_result(databases: tuple[Database, ..
     """If many processes write the result of a row, or a state of the run, exactly one of them succeeds."""
     person = databases[0].account_name or FIRST_PERSON
     number = databases[0].write(
-        lambda tx: bulk.insert_bulk_run(tx.conn, BulkAction.PROBE, make_chosen_rows(1, 2), person, NOW)
+        lambda tx: bulk.insert_run(tx.conn, BulkAction.PROBE, make_chosen_rows(1, 2), person, NOW)
     )
     told = run_at_once(databases, lambda tx, i: bulk.write_row_result(tx.conn, number, 1, f"r{i}", None, NOW))
     assert sum(told) == 1

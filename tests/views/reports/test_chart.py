@@ -97,7 +97,9 @@ def test_a_figure_wider_than_its_place_is_drawn_without_touching_another(
 def test_all_figures_of_a_strip_have_the_same_lines(appearance: object) -> None:
     """If the figure of one bar needs two lines, the figures of all bars of the strip have two lines."""
     figures = (("16", "¥1,330,900"), ("4", "¥1"))
-    bars = tuple(Bar("Sent", " · ".join(lines), (BarPart(1.0, PAID),), figure_lines=lines) for lines in figures)
+    bars = tuple(
+        Bar("Sent", " · ".join(lines), (BarPart(1.0, PAID_PART_STYLE),), figure_lines=lines) for lines in figures
+    )
     strip = BarStrip("JPY", "", bars, 1.0)
     for place_width, shown in ((400, ("16 · ¥1,330,900",)), (70, ("16", "¥1,330,900"))):
         boxes = compute_figure_boxes(strip, QRectF(0, 200, 2 * place_width, 300), 2)
