@@ -184,7 +184,7 @@ def show_admin(stage: WindowStage) -> None:
     stage.wait_until_idle()
     dialog = ReadOnlySwitchDialog(page.context, "everything", page.window(), is_on=True)
     dialog.open()
-    dialog.reason_field.edit.setText("復旧の見込みなし")
+    dialog.reason_field.edit.setText("復旧の見込みなし")  # type: ignore[union-attr]  # a line
     stage.wait_until(dialog.main_button.isEnabled)
     stage.take_picture("admin-switch")
     dialog.reject()
