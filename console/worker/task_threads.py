@@ -56,19 +56,19 @@ class DueTaskThreads:
     def _is_running(self) -> bool:
         return any(thread.is_alive() for thread in self._threads)
 
-    def _run_tasks_until_stopped(self, index: int) -> None:
-        """Run due tasks repeatedly until `stop_event` is set. `index` is the number of the calling thread, from 0.
-        The threads begin at different times, so that they don't query the database at the same time. Thread 0 calls
-        the scheduler every second; the others do so less often, and only while another thread runs a task, because
-        that task may take long."""
+    def _run_tasks_until_stopped(self, thread_index: int) -> None:
+        """Run due tasks repeatedly until `stop_event` is set. `thread_index` is the number of the calling thread,
+        from 0. The threads begin at different times, so that they don't query the database at the same time. Thread 0
+        calls the scheduler every second; the others do so less often, and only while another thread runs a task,
+        because that task may take long."""
         poll_seconds = max(
             _MIN_POLL_PAUSE_SECONDS,
-            self._scale.scale_seconds(FIRST_THREAD_POLL_SECONDS if index == 0 else OTHER_THREADS_POLL_SECONDS),
+            self._scale.scale_seconds(FIRST_THREAD_POLL_SECONDS if thread_index == 0 else OTHER_THREADS_POLL_SECONDS),
         )
         failure_count = 0
-        self._stop_event.wait(poll_seconds * index / TASK_THREAD_COUNT)
+        self._stop_event.wait(poll_seconds * thread_index / TASK_THREAD_COUNT)
         while not self._stop_event.is_set():
-            if index == 0 or self._busy_count:
+            if thread_index == 0 or self._busy_count:
                 error_code = self._run_due_tasks()
                 self._log_failure_change(error_code, failure_count)
                 failure_count = failure_count + 1 if error_code else 0

@@ -927,7 +927,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/refunds/resolve.py",
-                "        if state is RefundState.FAILED:\n            refuse_denial",
+                "        if decided_state is RefundState.FAILED:\n            refuse_denial",
                 "        if False:\n            refuse_denial",
             ),
         ),

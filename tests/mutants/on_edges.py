@@ -261,7 +261,7 @@ ON_EDGES: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/worker/task_threads.py",
-                "            if index == 0 or self._busy_count:\n",
+                "            if thread_index == 0 or self._busy_count:\n",
                 "            if True:\n",
             ),
         ),
@@ -294,8 +294,10 @@ ON_EDGES: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/store/credit_checks/credit_checks.py",
-                "    holder_id = find_claim_holder_id(conn, record.client_id, corporation_number) if record.is_live else None\n",
-                "    holder = find_live_check(conn, record.client_id, corporation_number) if record.is_live else None\n"
+                "    holder_id = find_claim_holder_id(conn, record.client_id, corporation_number)"
+                " if record.is_live else None\n",
+                "    holder = find_live_check(conn, record.client_id, corporation_number)"
+                " if record.is_live else None\n"
                 "    holder_id = holder.id if holder else None\n",
             ),
         ),

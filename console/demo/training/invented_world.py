@@ -90,12 +90,14 @@ class SandboxTrainingActors:
 
     # -- payments
 
-    def add_order(self, amount_yen: int, state: str = "pending", corporation: str | None = None) -> str:
-        """Add an order of the shop with this amount (yen) and state, and return the order's number. `corporation` is
-        the corporation number of the customer; None if the order has none."""
+    def add_order(self, amount_yen: int, state: str = "pending", corporation_number: str | None = None) -> str:
+        """Add an order of the shop with this amount (yen) and state, and return the order's number.
+        `corporation_number` is the corporation number of the customer; None if the order has none."""
         context = self._console._context
         number = f"T-{secrets.randbelow(900_000) + 100_000}"
-        new_order = NewOrder(number, amount_yen, "JPY", corporation, None, _PAYMENT_PROVIDER, OrderState(state))
+        new_order = NewOrder(
+            number, amount_yen, "JPY", corporation_number, None, _PAYMENT_PROVIDER, OrderState(state)
+        )
         context.write(lambda tx: orders.insert_order(tx.conn, new_order, context.now()))
         return number
 

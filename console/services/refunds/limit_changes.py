@@ -42,22 +42,23 @@ class RefundLimitService:
                 conn, now, includes_unlisted_names=self._context.allows_names_without_operator_row
             )
 
-    def set_limit(self, name: str, currency: str, value: int, *, request_id: str | None = None) -> Limit:
-        """Propose `value` for the limit or condition `name` in this currency (a code such as JPY). `value` is in the
-        unit that `get_limit_unit` returns for the name: minor units, seconds, days or a number of refunds. If another
-        administrator has proposed the same value within the last day, set the limit to this value. A proposal counts
-        only as long as its proposer is an administrator. Return the limit.
+    def set_limit(self, limit_name: str, currency: str, limit_value: int, *, request_id: str | None = None) -> Limit:
+        """Propose `limit_value` for the limit or condition `limit_name` in this currency (a code such as JPY).
+        `limit_value` is in the unit that `get_limit_unit` returns for the name: minor units, seconds, days or a
+        number of refunds. If another administrator has proposed the same value within the last day, set the limit to
+        this value. A proposal counts only as long as its proposer is an administrator. Return the limit.
 
         Raises not_found for an unknown limit, invalid_amount for a value below 0 or above LARGEST_LIMIT, same_person
         if the acting person has made the open proposal, and not_allowed if the acting person is not an administrator.
         A call with the `request_id` of an earlier call changes nothing and returns the earlier call's result. With
         `request_id` None, a repeated call isn't recognised.
         """
-        arguments = (name, currency, value)
-        if not 0 <= value <= LARGEST_LIMIT:  # before a desk request is made, which has room for smaller numbers only
+        arguments = (limit_name, currency, limit_value)
+        # Before a desk request is made, which has room for smaller numbers only.
+        if not 0 <= limit_value <= LARGEST_LIMIT:
             raise ConsoleError(
                 ErrorCode.INVALID_AMOUNT,
-                {"amount": str(value)[:40], "currency": currency, "problem": AmountProblem.WRONG_FORM},
+                {"amount": str(limit_value)[:40], "currency": currency, "problem": AmountProblem.WRONG_FORM},
             )
         return self._request_ids.act_once(
             "limits set",

@@ -95,14 +95,14 @@ class RefundResolver:
     def _decide_refund(
         self,
         refund_with_payment: RefundWithPayment,
-        state: RefundState,
+        decided_state: RefundState,
         id_at_provider: str | None,
         proof: PersonEvidence,
         person: str,
     ) -> ResolveResult:
         """Ask the provider about the refund and store its answer, even if the decision is refused afterwards. A
         definite answer settles the refund as the provider says. If it contradicts the decision of `person` that the
-        refund's state is `state`, this method then raises evidence_mismatch.
+        refund's state is `decided_state`, this method then raises evidence_mismatch.
 
         Without a definite answer, two people must agree: the result awaits "second_person" if the second person must
         still decide, and None if the refund is settled. `id_at_provider` is the refund's id at the provider that the
@@ -118,20 +118,20 @@ class RefundResolver:
         if outcome.kind in (*OUTCOME_CLASSES_WITH_EFFECT, OutcomeClass.FAILED_DEFINITE):
             mismatch, current_refund = self._write_and_read_refund(
                 refund.id,
-                lambda tx: self._settle_by_provider_answer(tx, refund, outcome, state, id_at_provider, proof),
+                lambda tx: self._settle_by_provider_answer(tx, refund, outcome, decided_state, id_at_provider, proof),
             )
             if mismatch is not None:
                 raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current_refund, "reason": mismatch})
             return ResolveResult(current_refund)
-        if state is RefundState.FAILED:
+        if decided_state is RefundState.FAILED:
             refuse_denial_of_unclear_answer(outcome.reason, refund)
             _refuse_denial_of_reported_refund(outcome, refund)
         # Only for a refund that is being sent: a refund that the provider has accepted may still fail.
-        if state is RefundState.FAILED and refund.state is RefundState.SUBMITTING:
+        if decided_state is RefundState.FAILED and refund.state is RefundState.SUBMITTING:
             entry = find_own_spool_entry(context, refund.operation_id)
             refuse_decision_against_answer(context, entry, refund.operation_id, refund)
         is_proposed, decided_refund = self._write_and_read_refund(
-            refund.id, lambda tx: self._write_decision(tx, refund, state, id_at_provider, proof, person)
+            refund.id, lambda tx: self._write_decision(tx, refund, decided_state, id_at_provider, proof, person)
         )
         return ResolveResult(decided_refund, awaiting="second_person" if is_proposed else None)
 
@@ -149,12 +149,12 @@ class RefundResolver:
         tx: Transaction,
         decided_refund: Refund,
         outcome: Outcome[RefundReport],
-        state: RefundState,
+        decided_state: RefundState,
         id_at_provider: str | None,
         proof: PersonEvidence,
     ) -> EvidenceMismatchReason | None:
         """Settle the refund `decided_refund` with the provider's stored answer, and store the person's evidence
-        `proof`. Return None if the answer confirms the person's decision `state`, otherwise the reason of the
+        `proof`. Return None if the answer confirms the person's decision `decided_state`, otherwise the reason of the
         mismatch. `id_at_provider` is the refund's id at the provider that the person gave, None for the decision
         `failed`; if the answer has another id, settle nothing.
 
@@ -165,7 +165,7 @@ class RefundResolver:
         context = self._context
         refund = refund_outcomes.require_refund(tx, decided_refund.id)
         reported_number = outcome.found.provider_refund_id if outcome.found else None
-        if state is RefundState.COMPLETED and id_at_provider not in (
+        if decided_state is RefundState.COMPLETED and id_at_provider not in (
             None,
             reported_number,
             refund.provider_refund_key,
@@ -182,24 +182,24 @@ class RefundResolver:
         is_accepted = refund.state is RefundState.SUBMITTED and refund.operation_id == decided_refund.operation_id
         may_still_fail = is_accepted and outcome.kind is OutcomeClass.FAILED_DEFINITE
         if not may_still_fail and _get_settlement_columns(refund) != _get_settlement_columns(decided_refund):
-            return self._compare_with_settled_refund(tx, refund, outcome, state)
+            return self._compare_with_settled_refund(tx, refund, outcome, decided_state)
         is_confirmed = {
             RefundState.COMPLETED: OutcomeClass.SUCCEEDED,
             RefundState.FAILED: OutcomeClass.FAILED_DEFINITE,
-        }[state] is outcome.kind
+        }[decided_state] is outcome.kind
         if refund.state is RefundState.SUBMITTED and outcome.kind is OutcomeClass.PENDING:
             return EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE
         refund_outcomes.settle_refund(context, tx, refund, outcome, None, "resolve")
         return None if is_confirmed else EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE
 
     def _compare_with_settled_refund(
-        self, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport], state: RefundState
+        self, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport], decided_state: RefundState
     ) -> EvidenceMismatchReason | None:
         """Compare the provider's answer with a refund that another process settled while this process asked the
-        provider. Return None if the refund's state is the person's decision `state` and the answer doesn't contradict
-        it, otherwise the reason of the mismatch."""
+        provider. Return None if the refund's state is the person's decision `decided_state` and the answer doesn't
+        contradict it, otherwise the reason of the mismatch."""
         refund_outcomes.compare_late_answer(self._context, tx, refund, outcome)
-        is_decided_state = refund_outcomes.require_refund(tx, refund.id).state is state
+        is_decided_state = refund_outcomes.require_refund(tx, refund.id).state is decided_state
         if is_decided_state and not refund_outcomes.is_contradicting_answer(refund, outcome):
             return None
         return EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE
@@ -210,14 +210,14 @@ class RefundResolver:
         self,
         tx: Transaction,
         decided_refund: Refund,
-        state: RefundState,
+        decided_state: RefundState,
         id_at_provider: str | None,
         proof: PersonEvidence,
         person: str,
     ) -> bool:
-        """Write the first person's proposal that the refund's state is `state`, or settle the refund with the second
-        person's decision. Return True if a second person must still agree. `decided_refund` is the refund as it was
-        read; `id_at_provider` is the refund's id at the provider that the person gave, None for the decision
+        """Write the first person's proposal that the refund's state is `decided_state`, or settle the refund with the
+        second person's decision. Return True if a second person must still agree. `decided_refund` is the refund as
+        it was read; `id_at_provider` is the refund's id at the provider that the person gave, None for the decision
         `failed`; `proof` is the person's evidence. Raises StaleRow if the refund has changed since it was read, and
         evidence_mismatch if another refund has `id_at_provider`.
         """
@@ -230,34 +230,34 @@ class RefundResolver:
 
         def write_proposal(proof_id: int) -> dict[str, object]:
             refunds.change_refund(tx.conn, refund, now)
-            return {"as": state.value, "evidence": proof_id, "provider_id": id_at_provider}
+            return {"as": decided_state.value, "evidence": proof_id, "provider_id": id_at_provider}
 
         decision = PersonDecision(
             (REFUND_KIND, refund.id),
-            state.value,
+            decided_state.value,
             person,
             refund,
             refund.operation_id,
             proof,
             refusal_facts={"record": refund},
-            needs_id_at_provider=state is RefundState.COMPLETED,
+            needs_id_at_provider=decided_state is RefundState.COMPLETED,
             id_at_provider=id_at_provider,
         )
         return decide_with_second_person(
             context,
             tx,
             decision,
-            settle=lambda proposer: self._settle_by_people(tx, refund, state, id_at_provider, proposer),
+            settle=lambda proposer: self._settle_by_people(tx, refund, decided_state, id_at_provider, proposer),
             propose=write_proposal,
         )
 
     def _settle_by_people(
-        self, tx: Transaction, refund: Refund, state: RefundState, id_at_provider: str | None, proposer: str
+        self, tx: Transaction, refund: Refund, decided_state: RefundState, id_at_provider: str | None, proposer: str
     ) -> None:
-        """Set the refund to the state `state` about which two people have agreed. `id_at_provider` is the refund's id
-        at the provider that the two people gave, None for the state `failed`. `proposer` is the name of the first
-        person."""
-        context, is_completed = self._context, state is RefundState.COMPLETED
+        """Set the refund to the state `decided_state` about which two people have agreed. `id_at_provider` is the
+        refund's id at the provider that the two people gave, None for the state `failed`. `proposer` is the name of
+        the first person."""
+        context, is_completed = self._context, decided_state is RefundState.COMPLETED
         kind = OutcomeClass.SUCCEEDED if is_completed else OutcomeClass.FAILED_DEFINITE
         outcome: Outcome[RefundReport] = Outcome(kind, RESOLVED_BY_PEOPLE_CAUSE, SendingCertainty.MAYBE)
         refund_outcomes.end_submission(context, tx, refund, outcome)

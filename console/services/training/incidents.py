@@ -129,7 +129,7 @@ def _judge_refunded_amounts(actual_records: ActualRecordReader, order: str, amou
 
 def _create_double_payment(actors: TrainingActors, _attempt: int) -> IncidentFacts:
     corporation = actors.make_corporation_number()
-    first_order, second_order = (actors.add_order(7_700, corporation=corporation) for _ in range(2))
+    first_order, second_order = (actors.add_order(7_700, corporation_number=corporation) for _ in range(2))
     for order in (first_order, second_order):
         actors.pay_order(order, 7_700)
     return {"first": first_order, "order": second_order, "amount": "7700", "number": corporation}

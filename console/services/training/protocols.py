@@ -28,7 +28,7 @@ class TrainingActors(Protocol):
         screen."""
         ...
 
-    def add_order(self, amount_yen: int, state: str = "pending", corporation: str | None = None) -> str:
+    def add_order(self, amount_yen: int, state: str = "pending", corporation_number: str | None = None) -> str:
         """Add an order of the shop with this amount, state and corporation number (None: an order without a
         corporation). Return the order's number.
         """

@@ -322,12 +322,12 @@ class _OpenPdfDocument:
         """Return the number of pages. Raises PageRefused if the document can't be used."""
         return len(self._open_document())
 
-    def render_page(self, index: int, width_px: int) -> tuple[dict[str, object], bytes]:
+    def render_page(self, page_index: int, width_px: int) -> tuple[dict[str, object], bytes]:
         """Return the image of the page with this index (from 0), `width_px` pixels wide, or smaller if it would be
         too large: {"width", "height"} in pixels, and its bytes, three (red, green, blue) for each pixel, row by row
         from the top.
         """
-        with closing(self._load_page(index)) as page:
+        with closing(self._load_page(page_index)) as page:
             bitmap = page.render(scale=_compute_image_scale(page, width_px), may_draw_forms=False, rev_byteorder=True)
             with closing(bitmap):
                 row_bytes, stride = bitmap.width * 3, bitmap.stride
@@ -335,17 +335,17 @@ class _OpenPdfDocument:
                 rows = (view[start : start + row_bytes] for start in range(0, stride * bitmap.height, stride))
                 return {"width": bitmap.width, "height": bitmap.height}, b"".join(rows)
 
-    def read_page_text(self, index: int) -> str:
+    def read_page_text(self, page_index: int) -> str:
         """Return the text of the page with this index (from 0), at most MAX_CHARACTERS_PER_PAGE characters of it."""
-        with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
+        with closing(self._load_page(page_index)) as page, closing(page.get_textpage()) as text:
             return "".join(chr(code) for code in self._read_character_codes(text) if code != _NO_CHARACTER)
 
-    def read_page_words(self, index: int) -> dict[str, object]:
+    def read_page_words(self, page_index: int) -> dict[str, object]:
         """Return {"words", "cut"}. "words" are the words of the page with the boxes around them, at most MAX_WORDS
         from the first MAX_CHARACTERS_PER_PAGE characters. "cut" is true if the page has more words or characters. A
         Chinese or Japanese character is a word of its own, because no spaces separate words in these languages.
         """
-        with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
+        with closing(self._load_page(page_index)) as page, closing(page.get_textpage()) as text:
             character_codes = self._read_character_codes(text)
             ranges = list(islice(_find_word_ranges(character_codes), MAX_WORDS + 1))
             words = [
@@ -373,10 +373,10 @@ class _OpenPdfDocument:
                 break
         return {"hits": hits, "unreadable": unreadable_count}
 
-    def _search_page(self, index: int, searched_text: str) -> Iterator[dict[str, object]]:
-        with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
+    def _search_page(self, page_index: int, searched_text: str) -> Iterator[dict[str, object]]:
+        with closing(self._load_page(page_index)) as page, closing(page.get_textpage()) as text:
             for first, last in _find_match_ranges(searched_text, self._read_character_codes(text)):
-                yield {"page": index, "boxes": self._list_boxes(page, text, first, last)}
+                yield {"page": page_index, "boxes": self._list_boxes(page, text, first, last)}
 
     def _open_document(self) -> Any:
         """Return the document of pypdfium2, which the first call opens. Raises PageRefused if the document is
@@ -393,13 +393,13 @@ class _OpenPdfDocument:
             self._document = document
         return self._document
 
-    def _load_page(self, index: int) -> Any:
+    def _load_page(self, page_index: int) -> Any:
         """Return the page of pypdfium2 with this index (from 0). Raises PageRefused (no_such_page) if the document
         has no such page.
         """
-        if not 0 <= index < self.count_pages():
+        if not 0 <= page_index < self.count_pages():
             raise PageRefused("no_such_page")
-        return self._open_document()[index]
+        return self._open_document()[page_index]
 
     def _read_character_codes(self, text: Any) -> list[int]:
         """Return the character codes of a page's text, at most MAX_CHARACTERS_PER_PAGE, as `_join_surrogate_pairs`

@@ -83,11 +83,11 @@ class PdfDocument:
         answer_head, _ = self._ask_child(do="count")
         return _parse_positive_number(answer_head, "count")
 
-    def render_page(self, index: int, width_px: int) -> PageImage:
+    def render_page(self, page_index: int, width_px: int) -> PageImage:
         """Return an image of the page that is `width_px` pixels wide, or smaller if it would have more than 6 million
-        pixels. `index` counts from 0.
+        pixels. `page_index` counts from 0.
         """
-        answer_head, pixels = self._ask_child(do="image", index=index, width=width_px)
+        answer_head, pixels = self._ask_child(do="image", index=page_index, width=width_px)
         image = PageImage(
             _parse_positive_number(answer_head, "width"), _parse_positive_number(answer_head, "height"), pixels
         )
@@ -95,14 +95,14 @@ class PdfDocument:
             _raise_unusable(UnusableAnswerReason.PDF_READER_CRASHED)
         return image
 
-    def read_page_text(self, index: int) -> str:
+    def read_page_text(self, page_index: int) -> str:
         """Return the text of the page with this index (from 0)."""
-        _, payload = self._ask_child(do="text", index=index)
+        _, payload = self._ask_child(do="text", index=page_index)
         return payload.decode("utf-8", "replace")
 
-    def read_page_words(self, index: int) -> PageWords:
+    def read_page_words(self, page_index: int) -> PageWords:
         """Return the words of the page with this index (from 0), at most 4,000."""
-        _, payload = self._ask_child(do="words", index=index)
+        _, payload = self._ask_child(do="words", index=page_index)
         try:
             words_json = json.loads(payload)
             words = tuple(PageWord(str(word["text"]), _make_boxes(word["boxes"])) for word in words_json["words"])

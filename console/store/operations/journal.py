@@ -254,9 +254,9 @@ def _make_ending_values(
     }
 
 
-def mark_lapsed(conn: Connection, operation_id: str, state: OperationState, now: datetime) -> bool:
-    """Declare a `calling` operation with an expired lease lapsed: write `state`, which is `unknown`, or `failed`
-    for an operation that only reads (`get_state_after_lapse`).
+def mark_lapsed(conn: Connection, operation_id: str, state_after_lapse: OperationState, now: datetime) -> bool:
+    """Declare a `calling` operation with an expired lease lapsed: write `state_after_lapse`, which is `unknown`, or
+    `failed` for an operation that only reads (`get_state_after_lapse`).
 
     Return False if the operation is no longer `calling` or its lease hasn't expired.
     """
@@ -269,10 +269,10 @@ def mark_lapsed(conn: Connection, operation_id: str, state: OperationState, now:
         )
         .values(
             fence=operations.c.fence + 1,
-            state=state.value,
+            state=state_after_lapse.value,
             outcome_class="UNKNOWN",
             outcome_reason="lapsed",
-            **({} if state is OperationState.UNKNOWN else {"ended_at": convert_to_naive_utc(now)}),
+            **({} if state_after_lapse is OperationState.UNKNOWN else {"ended_at": convert_to_naive_utc(now)}),
         )
     )
     return conn.execute(lapsed_ids).rowcount == 1

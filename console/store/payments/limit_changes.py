@@ -69,15 +69,15 @@ def _make_limit(limit_name: str, currency: str, limit_value: int | None, proposa
 
 
 def find_proposers(
-    conn: Connection, limit_subject: str, value: int, now: datetime, *, includes_unlisted_names: bool
+    conn: Connection, limit_subject: str, limit_value: int, now: datetime, *, includes_unlisted_names: bool
 ) -> tuple[str, ...]:
-    """Return the people who have proposed `value` for a limit, the first one first. `limit_subject` is the id that
-    `make_limit_subject` returns for the limit and its present value: `per_refund JPY 50000`. Proposals that are
+    """Return the people who have proposed `limit_value` for a limit, the first one first. `limit_subject` is the id
+    that `make_limit_subject` returns for the limit and its present value: `per_refund JPY 50000`. Proposals that are
     closed or expired at `now`, or whose person is no longer an administrator, are left out.
     `includes_unlisted_names`: while the table `operators` is empty, every name is an administrator.
     """
     rows = _read_open_proposals(conn, now, includes_unlisted_names)
-    return tuple(row.person for row in rows if (row.subject_id, row.proposed) == (limit_subject, str(value)))
+    return tuple(row.person for row in rows if (row.subject_id, row.proposed) == (limit_subject, str(limit_value)))
 
 
 def _read_open_proposals(conn: Connection, now: datetime, includes_unlisted_names: bool) -> tuple[Row[Any], ...]:
@@ -97,25 +97,25 @@ def _read_open_proposals(conn: Connection, now: datetime, includes_unlisted_name
     return tuple(row for row in rows if row.person in administrators)
 
 
-def insert_proposal(conn: Connection, limit_subject: str, value: int, person: str, now: datetime) -> None:
-    """Insert the proposal of `person` to set a limit to `value`. `limit_subject` is the id that `make_limit_subject`
-    returns for the limit and its present value.
+def insert_proposal(conn: Connection, limit_subject: str, limit_value: int, person: str, now: datetime) -> None:
+    """Insert the proposal of `person` to set a limit to `limit_value`. `limit_subject` is the id that
+    `make_limit_subject` returns for the limit and its present value.
     """
     conn.execute(
         insert(approvals).values(
-            subject_kind=LIMIT_KIND, subject_id=limit_subject, action=LIMIT_ACTION, proposed=str(value),
+            subject_kind=LIMIT_KIND, subject_id=limit_subject, action=LIMIT_ACTION, proposed=str(limit_value),
             person=person, at=make_present_time_value(conn, now),
         )
     )  # fmt: skip
 
 
-def change_limit_value(conn: Connection, limit: Limit, value: int, now: datetime) -> None:
-    """Set the stored value of `limit` to `value`, and close the open proposals about its former value."""
+def change_limit_value(conn: Connection, limit: Limit, limit_value: int, now: datetime) -> None:
+    """Set the stored value of `limit` to `limit_value`, and close the open proposals about its former value."""
     if limit.value is None:
-        conn.execute(insert(limits).values(name=limit.name, currency=limit.currency, value=value))
+        conn.execute(insert(limits).values(name=limit.name, currency=limit.currency, value=limit_value))
     else:
         is_limit = (limits.c.name == limit.name, limits.c.currency == limit.currency)
-        conn.execute(update(limits).where(*is_limit).values(value=value))
+        conn.execute(update(limits).where(*is_limit).values(value=limit_value))
     subject = make_limit_subject(limit.name, limit.currency, limit.value)
     open_conditions = (
         approvals.c.subject_kind == LIMIT_KIND,
