@@ -28,10 +28,10 @@ from tests.bench import (
     starts,
     windows,
 )
-from tests.bench.figures import HEADINGS, ReportRow, format_cells
+from tests.bench.figures import COLUMN_HEADINGS, ReportRow, format_cells
 from tests.support.environment import isolate_environment
 
-GOALS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)
+GOAL_NUMBERS = tuple(range(1, 30))
 """Numbers of the goals. Those from 20 on are goals that this project has added: PayPay's signature, the refund
 pipeline, notices, the receiver, the change feed, desk requests, the corporation registry, filters and views of
 queues, and the time from a key press to its announcement by a screen reader.
@@ -46,7 +46,7 @@ PAYMENTS_PER_DAY = 10_000
 def main(arguments: Sequence[str]) -> int:
     """Measure the goals that the arguments choose, and print the table. Return the exit status: 1 if a promise is
     broken."""
-    told = make_argument_parser(arguments)
+    told = parse_arguments(arguments)
     home = isolate_environment()
     began = time.monotonic()
     found = []
@@ -57,12 +57,12 @@ def main(arguments: Sequence[str]) -> int:
     print(f"\n{_format_table(sorted(found, key=lambda row: int(row.number)))}\n")
     print(f"{time.monotonic() - began:.0f} s on {os.cpu_count()} cores, Python {platform.python_version()},", end=" ")
     print(f"load {os.getloadavg()[0]:.1f} at the end; medians of interleaved runs")
-    return int(any(row.is_promise and row.is_met is False for row in found))
+    return int(any(row.is_required_for_success and row.is_met is False for row in found))
 
 
-def make_argument_parser(words: Sequence[str]) -> argparse.Namespace:
+def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--only", help="goals, separated by commas: 3,5", default=",".join(map(str, GOALS)))
+    parser.add_argument("--only", help="goals, separated by commas: 3,5", default=",".join(map(str, GOAL_NUMBERS)))
     parser.add_argument(
         "--rows",
         type=int,
@@ -80,8 +80,8 @@ def make_argument_parser(words: Sequence[str]) -> argparse.Namespace:
     )
     told = parser.parse_args(words)
     told.wanted = frozenset(int(number) for number in told.only.split(","))
-    if not told.wanted <= set(GOALS):
-        parser.error(f"goals are {', '.join(map(str, GOALS))}")
+    if not told.wanted <= set(GOAL_NUMBERS):
+        parser.error(f"goals are {', '.join(map(str, GOAL_NUMBERS))}")
     return told
 
 
@@ -109,7 +109,7 @@ def measure_goals(arguments: argparse.Namespace) -> Iterator[ReportRow]:
 
 def _format_table(rows: Sequence[ReportRow]) -> str:
     """Return the rows as a text table."""
-    lines = [[*format_cells(HEADINGS)[:-1], "met"], *map(format_cells, rows)]
+    lines = [[*format_cells(COLUMN_HEADINGS)[:-1], "met"], *map(format_cells, rows)]
     widths = [max(map(_count_terminal_columns, column)) for column in zip(*lines, strict=True)]
     ruled = [lines[0], ["-" * width for width in widths], *lines[1:]]
     return "\n".join(_format_line(line, widths) for line in ruled)

@@ -24,7 +24,7 @@ SERVER_SETTINGS = (
     *("innodb-buffer-pool-size=2G", "innodb-log-file-size=1G", "innodb-flush-log-at-trx-commit=0"),
     *("innodb-sort-buffer-size=64M", "tmp-table-size=256M", "max-heap-table-size=256M"),
 )
-_ACCOUNT_MARK = "bench"
+_TABLE_FORM_KEY = "bench"
 
 
 class BigServer:
@@ -45,37 +45,37 @@ class BigServer:
         Callers may only read it."""
         name = f"rows{rows}"
         url = self._server.make_url(OPERATOR, self._password, name)
-        if not self._is_made(name):
+        if not self._has_present_table_form(name):
             began = time.monotonic()
             print(f"Making {rows:,} rows on MariaDB …", flush=True)
             self._server.sql(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-            _upgrade(url)
+            _upgrade_schema(url)
             with self._server.connect(database=name) as connection, connection.cursor() as cursor:
                 filling.fill_server(cursor, rows)
                 cursor.execute(
                     f"INSERT INTO console_meta (name, value)"
-                    f" VALUES ('{_ACCOUNT_MARK}', '{filling.compute_table_form()}')"
+                    f" VALUES ('{_TABLE_FORM_KEY}', '{filling.compute_table_form_mark()}')"
                 )
             print(f"… took {time.monotonic() - began:.0f} s", flush=True)
-        _upgrade(url)
+        _upgrade_schema(url)
         return url
 
     @contextmanager
     def create_empty_database(self) -> Iterator[str]:
         """Yield the URL of a database that has only the schema."""
         with self._server.create_temporary_database() as url:
-            _upgrade(url)
+            _upgrade_schema(url)
             yield url
 
-    def _is_made(self, name: str) -> bool:
+    def _has_present_table_form(self, name: str) -> bool:
         """True if the database exists and was filled by the present code."""
         with suppress(MySQLError):
-            found = self._server.sql(f"SELECT value FROM {name}.console_meta WHERE name = '{_ACCOUNT_MARK}'")
-            return found == ((filling.compute_table_form(),),)
+            found = self._server.sql(f"SELECT value FROM {name}.console_meta WHERE name = '{_TABLE_FORM_KEY}'")
+            return found == ((filling.compute_table_form_mark(),),)
         return False
 
 
-def _upgrade(url: str) -> None:
+def _upgrade_schema(url: str) -> None:
     database = Database(url, without_time_limit=True)
     migrate.upgrade(database)
     database.close()

@@ -24,7 +24,7 @@ def make_big_table(row_count: int) -> Path:
     Callers may only read it.
     """
     TABLE_FOLDER.mkdir(exist_ok=True)
-    file = TABLE_FOLDER / f"{row_count}-rows-{filling.compute_table_form()}.db"
+    file = TABLE_FOLDER / f"{row_count}-rows-{filling.compute_table_form_mark()}.db"
     if not file.exists():
         for old in TABLE_FOLDER.glob(f"{row_count}-rows-*"):
             old.unlink()
@@ -32,7 +32,7 @@ def make_big_table(row_count: int) -> Path:
         print(f"Making {file.name} …", flush=True)
         _make_table_file(file, row_count)
         print(f"… took {time.monotonic() - began:.0f} s, {file.stat().st_size / 1e9:.1f} GB", flush=True)
-    _upgrade_file(file)
+    _upgrade_database_file(file)
     return file
 
 
@@ -41,11 +41,11 @@ def make_empty_table() -> Iterator[str]:
     """Yield the URL of a database that has only the schema."""
     with TemporaryDirectory(prefix="console-bench-") as folder:
         file = Path(folder) / "empty.db"
-        _upgrade_file(file)
+        _upgrade_database_file(file)
         yield f"sqlite:///{file}"
 
 
-def _upgrade_file(file: Path) -> None:
+def _upgrade_database_file(file: Path) -> None:
     """Run the migrations that the file lacks."""
     database = Database(f"sqlite:///{file}")
     migrate.upgrade(database)
@@ -57,7 +57,7 @@ def _make_table_file(file: Path, rows: int) -> None:
     growing = file.with_suffix(".growing")
     for left in growing.parent.glob(growing.name + "*"):
         left.unlink()
-    _upgrade_file(growing)
+    _upgrade_database_file(growing)
     _fill_table(growing, rows)
     growing.rename(file)
 
@@ -73,16 +73,20 @@ def _fill_table(file: Path, rows: int) -> None:
     conn.execute("BEGIN")
     for name, _ in indexes:
         conn.execute(f"DROP INDEX {name}")
-    conn.execute(filling.make_fill_sql("sqlite", rows))
+    conn.execute(filling.make_insert_checks_statement("sqlite", rows))
     for _, sql in indexes:
         conn.execute(sql)
     for (trigger,) in conn.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
         conn.execute(f"DROP TRIGGER {trigger}")  # they would refuse what nobody did
     past, present = (
-        filling.make_ended_purchases_sql("sqlite", min(rows, filling.ENDED_PURCHASE_COUNT)),
-        (filling.make_operator_sql(), filling.make_running_purchases_sql(read_boot_id())),
+        filling.make_insert_ended_purchases_statements("sqlite", min(rows, filling.ENDED_PURCHASE_COUNT)),
+        (filling.make_insert_operator_statement(), filling.make_insert_running_purchases_statement(read_boot_id())),
     )
-    for statement in (*past, *filling.make_money_sql("sqlite", rows // filling.ROWS_PER_PAYMENT), *present):
+    for statement in (
+        *past,
+        *filling.make_insert_money_rows_statements("sqlite", rows // filling.ROWS_PER_PAYMENT),
+        *present,
+    ):
         conn.execute(statement)
     conn.execute("COMMIT")
     conn.execute("PRAGMA journal_mode=WAL")

@@ -30,7 +30,7 @@ from tests.support.teams import open_team
 PROCESS_COUNT = 8
 _KILL_EVERY_SECONDS = 1.0
 _WRITING_SECONDS = 10.0
-_REPORT_INTERVAL = 20
+_PURCHASES_PER_REPORT = 20
 
 
 def measure_rows(goal_numbers: frozenset[int], keys: int, server_keys: int) -> Iterator[ReportRow]:
@@ -49,7 +49,7 @@ def measure_rows(goal_numbers: frozenset[int], keys: int, server_keys: int) -> I
 # 11: each number is bought once, whoever dies
 
 
-class Ledger(InstantAlarmBox):
+class SalesFileAlarmBox(InstantAlarmBox):
     """A provider that sells at once, and appends a line to a file for each sale; the file isn't lost when a buyer is
     killed.
     """
@@ -69,12 +69,12 @@ def buy_numbers(pipe: Pipe, environment: dict[str, str], ledger: Path, keys: int
     intervals.
     """
     settings, first_id = Settings.load(environment), 1 + os.getpid() * 10_000 % 2_000_000_000
-    with open_console(settings, credit_check_adapter=Ledger(ledger, first_id)) as console:
+    with open_console(settings, credit_check_adapter=SalesFileAlarmBox(ledger, first_id)) as console:
         disable_follow_up(console)
         for place, number in enumerate(invent_numbers(keys)[begin:], begin):
             with suppress(ConsoleError):
                 console.credit_checks.purchase(PurchaseRequest(number, "1"))
-            if place % _REPORT_INTERVAL == 0:
+            if place % _PURCHASES_PER_REPORT == 0:
                 pipe.send(place)
         pipe.send(keys)
 
@@ -95,14 +95,18 @@ def _measure_on_servers(keys: int) -> Iterator[ReportRow]:
             others = [f"fallback={node.host}:{node.port}" for node in nodes[1:]]
             told, auditor = (
                 make_environment(
-                    folder / home, UNUSED_URL, LEASES="off", OPERATOR="", DATABASE_URL=_add_fallbacks(url, others)
+                    folder / home,
+                    UNUSED_URL,
+                    LEASES="off",
+                    OPERATOR="",
+                    DATABASE_URL=_add_fallback_addresses(url, others),
                 )
                 for home, url in (("desk", people.urls["op-a"]), ("auditor", people.urls["aud-e"]))
             )
             yield _measure_purchases_without_leases(engine, told, auditor, folder / "ledger", keys)
 
 
-def _add_fallbacks(url: str, fallback_urls: Sequence[str]) -> str:
+def _add_fallback_addresses(url: str, fallback_urls: Sequence[str]) -> str:
     """Return the database URL with the other nodes of the cluster as fallbacks."""
     return "?".join([url, "&".join(fallback_urls)]) if fallback_urls else url
 

@@ -41,11 +41,11 @@ REQUEST_GOAL_NUMBER = 25
 IDLE_LOAD_GOAL_NUMBER = 26
 _PURCHASE_COUNT = 150
 _WARM_UP_COUNT = 5
-_COUNT_AFTER_PAUSE = 20
+_PURCHASE_COUNT_AFTER_PAUSE = 20
 """Numbers of purchases: measured without a pause; not measured, before those; and each after a pause so long that the
 worker polls less often."""
 _SLOW_PURCHASE_COUNT = 20
-_SLOW_SECONDS = 1.0
+_SLOW_PROVIDER_DELAY_SECONDS = 1.0
 """Number of purchases from a slow provider, and the seconds that it takes for each of its three answers. A desk that
 waits so long polls the row of its request less often.
 """
@@ -57,8 +57,8 @@ _INTERVALS_MS = {
 }
 """Intervals (ms) at which a window reads the change feed and the counts of open work, by the presence of people."""
 _MEASURED_IDLE_SECONDS = 20.0
-_FIRST_READS_SECONDS = 4.0
-_IDLE_MEASUREMENTS = 5
+_WAIT_BEFORE_MEASURING_SECONDS = 4.0
+_IDLE_MEASUREMENT_COUNT = 5
 """Number of measurements of the load for each interval of reads, in turn."""
 _SELECT_PRESENCE_LEASES_SQL = f"SELECT name FROM leases WHERE name = '{PRESENCE_LEASE_NAME}'"
 _SELECT_REQUEST_TIME_SQL = (
@@ -84,7 +84,7 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
 # 25: from the INSERT to the provider, and from its answer to the desk
 
 
-class Relay:
+class ProviderRelay:
     """A relay in front of the provider that notes the moments at which bytes of calls and of answers arrive (seconds
     since the epoch).
     """
@@ -96,9 +96,9 @@ class Relay:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.calls: list[float] = []
         self.answers: list[float] = []
-        Thread(target=self._accept, daemon=True).start()
+        Thread(target=self._accept_connections, daemon=True).start()
 
-    def _accept(self) -> None:
+    def _accept_connections(self) -> None:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
@@ -121,7 +121,7 @@ def _relay_bytes(source: socket.socket, target: socket.socket, moments: list[flo
 
 def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[ReportRow]:
     """Measure goal 25: purchases by desk requests, also after a pause and with a slow provider."""
-    relay = Relay(url)
+    relay = ProviderRelay(url)
     sent: list[float] = []
     sent_after_quiet: list[float] = []
     heard: list[float] = []
@@ -134,10 +134,12 @@ def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[Rep
         wait_until(lambda: bool(place.sql(_SELECT_PRESENCE_LEASES_SQL)), "a worker that is there", 60.0)
         chance = random.Random(25)
         quick = _WARM_UP_COUNT + _PURCHASE_COUNT
-        for turn, number in enumerate(invent_numbers(quick + _COUNT_AFTER_PAUSE + _SLOW_PURCHASE_COUNT, seed=25)):
-            if turn == quick + _COUNT_AFTER_PAUSE:
-                SandboxControl(url).change_settings(delay_seconds=_SLOW_SECONDS)
-            is_after_quiet = quick <= turn < quick + _COUNT_AFTER_PAUSE
+        for turn, number in enumerate(
+            invent_numbers(quick + _PURCHASE_COUNT_AFTER_PAUSE + _SLOW_PURCHASE_COUNT, seed=25)
+        ):
+            if turn == quick + _PURCHASE_COUNT_AFTER_PAUSE:
+                SandboxControl(url).change_settings(delay_seconds=_SLOW_PROVIDER_DELAY_SECONDS)
+            is_after_quiet = quick <= turn < quick + _PURCHASE_COUNT_AFTER_PAUSE
             time.sleep(
                 chance.uniform(0, REQUEST_POLL_PAUSE_SECONDS)
                 + (QUICK_REQUEST_POLL_PERIOD_SECONDS if is_after_quiet else 0)
@@ -155,7 +157,7 @@ def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[Rep
             else:
                 heard_late.append(back - relay.answers[-1])
         SandboxControl(url).change_settings(delay_seconds=0)
-        bare = _measure_floor(place.database.nodes[0])
+        bare = _measure_plain_polling(place.database.nodes[0])
     relay.close()
     for what, took, p50, p99 in (
         (f"desk asks → first byte to the provider, {engine}", sent[_WARM_UP_COUNT:], 0.06, 0.25),
@@ -183,7 +185,7 @@ def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[Rep
         )
 
 
-def _measure_floor(server: SqlServer) -> list[float]:
+def _measure_plain_polling(server: SqlServer) -> list[float]:
     """Measure the floor: one connection inserts a row, and another one reads as often as a worker does until it sees
     the row. Return the sorted durations (seconds).
     """
@@ -233,7 +235,7 @@ def _measure_idle_load(place: ServerPlace, url: str, server: SqlServer) -> Itera
             opened.enter_context(place.open_desk(nobody, desk=3 + n, TIME_SCALE="1")) for n in range(_DESK_COUNT)
         ]
         shares: dict[str, list[float]] = {person: [] for person in _INTERVALS_MS}
-        for _ in range(_IDLE_MEASUREMENTS):
+        for _ in range(_IDLE_MEASUREMENT_COUNT):
             for person, (feed_ms, counts_ms) in _INTERVALS_MS.items():
                 with _read_at_all_desks(desks, feed_ms, counts_ms):
                     shares[person].append(_measure_processor_share(pid))
@@ -261,7 +263,7 @@ def _read_at_all_desks(desks: Sequence[Console], feed_ms: int, counts_ms: int) -
     threads = [Thread(target=_poll_as_desk, args=(desk, n, *intervals, over, lock)) for n, desk in enumerate(desks)]
     for thread in threads:
         thread.start()
-    over.wait(_FIRST_READS_SECONDS + feed_ms / 1_000)
+    over.wait(_WAIT_BEFORE_MEASURING_SECONDS + feed_ms / 1_000)
     try:
         yield
     finally:

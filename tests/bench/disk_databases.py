@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _ENGINE_BY_LABEL: dict[str, Engine] = {"MariaDB": "mariadb", "Galera": "galera"}
 
 
-def open_places_on_disk(number: int) -> Iterator[tuple[str, Place]]:
+def open_empty_databases_on_disk(number: int) -> Iterator[tuple[str, Place]]:
     """Yield (name, empty database) of each engine that this machine has, for the goal with this number."""
     with make_bench_folder() as folder:
         yield "SQLite", SqlitePlace(folder)

@@ -18,7 +18,7 @@ from console.store.database import compare_and_swap
 from console.store.database.engine import Database
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
-from tests.bench.disk_databases import open_places_on_disk
+from tests.bench.disk_databases import open_empty_databases_on_disk
 from tests.bench.figures import (
     ReportRow,
     compute_median,
@@ -44,7 +44,7 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     """Measure the change feed on each engine."""
     if GOAL_NUMBER not in goal_numbers:
         return
-    for engine, place in open_places_on_disk(GOAL_NUMBER):
+    for engine, place in open_empty_databases_on_disk(GOAL_NUMBER):
         with (
             Sandbox() as sandbox,
             open_payment_desk(place, sandbox) as scene,

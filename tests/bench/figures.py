@@ -14,7 +14,8 @@ class ReportRow:
     """One row of the report: a figure, its floor, its peer, the ratio and the goal, as text. `is_met` is None if the
     figure has no goal, or couldn't be measured on this machine (`ratio` then states the reason).
 
-    `is_promise` is True for a promise of the program: the whole run fails if the row doesn't meet its goal.
+    `is_required_for_success` is True for a promise of the program: the whole run fails if the row doesn't meet its
+    goal.
     """
 
     number: str
@@ -25,10 +26,10 @@ class ReportRow:
     ratio: str
     goal: str
     is_met: bool | None
-    is_promise: bool = False
+    is_required_for_success: bool = False
 
 
-HEADINGS = ReportRow("#", "what", "figure", "floor", "peer", "ratio", "goal", None)
+COLUMN_HEADINGS = ReportRow("#", "what", "figure", "floor", "peer", "ratio", "goal", None)
 
 
 def measure_alternately(

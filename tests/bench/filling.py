@@ -23,7 +23,7 @@ CHECKS_TABLE = "hansha_alarmbox_credit_checks"
 ROWS_PER_PAYMENT = 10
 """Number of credit checks for each payment."""
 
-_NUMBER_STEP = 7_654_321  # coprime to 10^8, so that numbers come in no order and yet once each
+_CORPORATION_NUMBER_STEP = 7_654_321  # coprime to 10^8, so that numbers come in no order and yet once each
 _COUNTER_SQL_BY_ENGINE = {
     "sqlite": "WITH RECURSIVE counted(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM counted WHERE i < {rows}),",
     "mysql": "WITH counted AS (SELECT seq AS i FROM seq_1_to_{rows}),",
@@ -33,7 +33,7 @@ _COUNTER_SQL_BY_ENGINE = {
 # (18 renewals, 2 successes after an error); the others bought and complete.
 _CHECK_ROWS_SQL = f"""
   kinds AS (SELECT i, i % 200 AS k, i % 10 = 9 AS later, i % 10 = 8 AS earlier, i % 100 = 98 AS failed,
-                   (i - (i % 10 = 9)) * {_NUMBER_STEP} % 100000000 AS n FROM counted),
+                   (i - (i % 10 = 9)) * {_CORPORATION_NUMBER_STEP} % 100000000 AS n FROM counted),
   bases AS (SELECT kinds.*, '9900' || substr('00000000' || n, -8) AS base,
                    k IN (0, 1) AS pending, k IN (2, 3) OR failed AS error, k IN (4, 5, 6, 7) AS incomplete
             FROM kinds),
@@ -60,50 +60,50 @@ SELECT i, 1 + n % 3, digit || base,
   CASE WHEN later AND i % 100 <> 99 THEN i - 1 END,
   '00000000-0000-4000-8000-' || substr('000000000000' || i, -12),
   '2026-04-01 03:00:00.000000', '2026-04-01 03:00:00.000000', '2026-04-01 03:00:02.000000',
-  {filling_money.SINCE_SQL}, 2
+  {filling_money.STATE_SINCE_SQL}, 2
 FROM summed
 """
-_INSERT_HEAD = f"""INSERT INTO {CHECKS_TABLE} (
+_INSERT_CHECKS_SQL_START = f"""INSERT INTO {CHECKS_TABLE} (
   id, client_id, corporation_number, credit_check_id, company_name, purchased_at, expired_at, result, pdf_file_path,
   status, certainty, work_state, work_at, work_reason, work_attempts, error_code, viewing_over,
   superseded_at, superseded_by, renews, operation_id, asked_at, created_at, changed_at, state_since,
   version)
 """
-_INDEXES = """SELECT INDEX_NAME, NON_UNIQUE, GROUP_CONCAT(COLUMN_NAME ORDER BY SEQ_IN_INDEX)
+_SELECT_INDEXES_SQL = """SELECT INDEX_NAME, NON_UNIQUE, GROUP_CONCAT(COLUMN_NAME ORDER BY SEQ_IN_INDEX)
   FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{}' AND INDEX_NAME <> 'PRIMARY'
   GROUP BY INDEX_NAME, NON_UNIQUE"""
-_TRIGGERS = "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()"
+_SELECT_TRIGGERS_SQL = "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()"
 _INSERT_CALLING_OPERATIONS_SQL = """INSERT INTO operations (id, action, subject_kind, subject_id, state,
   idempotency_key, fingerprint, operator, desk, host, process, session, started_at,
   lease_clock, lease_expires) VALUES """
 
 
-def make_fill_sql(dialect: str, rows: int) -> str:
+def make_insert_checks_statement(dialect: str, rows: int) -> str:
     """Return the SQL statement that inserts `rows` credit checks. On a server it needs `sql_mode =
     PIPES_AS_CONCAT`.
     """
-    return _INSERT_HEAD + _COUNTER_SQL_BY_ENGINE[dialect].format(rows=rows) + _CHECK_ROWS_SQL
+    return _INSERT_CHECKS_SQL_START + _COUNTER_SQL_BY_ENGINE[dialect].format(rows=rows) + _CHECK_ROWS_SQL
 
 
-def make_counter_sql(dialect: str, count: int) -> str:
+def make_number_series_sql(dialect: str, count: int) -> str:
     """Return the beginning of a statement that selects from the numbers 1 to `count`, as `counted.i`."""
     return _COUNTER_SQL_BY_ENGINE[dialect].format(rows=count).rstrip(",")
 
 
-def make_money_sql(dialect: str, payments: int) -> tuple[str, ...]:
+def make_insert_money_rows_statements(dialect: str, payments: int) -> tuple[str, ...]:
     """Return the SQL statements that insert `payments` orders and payments, and half as many refunds. On a server
     they need `sql_mode = PIPES_AS_CONCAT`.
     """
-    return filling_money.make_money_fill_sql(
-        make_counter_sql(dialect, payments), make_counter_sql(dialect, payments // 2)
+    return filling_money.make_insert_money_statements_from_counters(
+        make_number_series_sql(dialect, payments), make_number_series_sql(dialect, payments // 2)
     )
 
 
-def make_ended_purchases_sql(dialect: str, count: int) -> tuple[str, str]:
+def make_insert_ended_purchases_statements(dialect: str, count: int) -> tuple[str, str]:
     """Return the SQL statements that insert `count` ended purchases and `count` returned leases, because the journal
     of a real database contains many of them.
     """
-    numbers = make_counter_sql(dialect, count)
+    numbers = make_number_series_sql(dialect, count)
     operations = f"""INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key,
         fingerprint, operator, desk, host, process, session, started_at, ended_at, lease_clock, lease_expires)
       {numbers} SELECT 'past-' || i, 'credit-check.purchase', 'credit-check', i, 'done', 'past-' || i, '',
@@ -113,7 +113,7 @@ def make_ended_purchases_sql(dialect: str, count: int) -> tuple[str, str]:
     return operations, leases
 
 
-def make_running_purchases_sql(clock: str) -> str:
+def make_insert_running_purchases_statement(clock: str) -> str:
     """Return the statement that inserts eight running purchases, of which three have lapsed. `clock` is the clock of
     their leases.
     """
@@ -132,12 +132,12 @@ def fill_server(cursor: Any, rows: int, payments: int | None = None) -> None:
     drop_triggers(cursor)
     cursor.execute("SET sql_mode = 'PIPES_AS_CONCAT'")
     with drop_indexes_during_fill(lambda statement: _execute_and_fetch(cursor, statement), CHECKS_TABLE):
-        cursor.execute(make_fill_sql("mysql", rows))
+        cursor.execute(make_insert_checks_statement("mysql", rows))
     for statement in (
-        *make_ended_purchases_sql("mysql", min(rows, ENDED_PURCHASE_COUNT)),
-        *make_money_sql("mysql", rows // ROWS_PER_PAYMENT if payments is None else payments),
-        make_operator_sql(),
-        make_running_purchases_sql("server"),
+        *make_insert_ended_purchases_statements("mysql", min(rows, ENDED_PURCHASE_COUNT)),
+        *make_insert_money_rows_statements("mysql", rows // ROWS_PER_PAYMENT if payments is None else payments),
+        make_insert_operator_statement(),
+        make_insert_running_purchases_statement("server"),
     ):
         cursor.execute(statement)
     cursor.execute(f"ANALYZE TABLE {CHECKS_TABLE}, operations, leases, {', '.join(filling_money.MONEY_TABLES)}")
@@ -145,7 +145,7 @@ def fill_server(cursor: Any, rows: int, payments: int | None = None) -> None:
 
 def drop_triggers(cursor: Any) -> None:
     """Drop all triggers of the database."""
-    cursor.execute(_TRIGGERS)
+    cursor.execute(_SELECT_TRIGGERS_SQL)
     for (trigger,) in cursor.fetchall():
         cursor.execute(f"DROP TRIGGER {trigger}")
 
@@ -155,12 +155,12 @@ def drop_indexes_during_fill(sql: Callable[[str], Sequence[Sequence[Any]]], tabl
     """Drop the indexes of a server's table, and create them again after the block, in which the table is filled.
     `sql` runs a statement on one connection and returns its rows.
     """
-    indexes = sql(_INDEXES.format(table))
+    indexes = sql(_SELECT_INDEXES_SQL.format(table))
     sql(f"ALTER TABLE {table} " + ", ".join(f"DROP INDEX {index}" for index, _, _ in indexes))
     sql("SET unique_checks = 0, foreign_key_checks = 0")
     yield
     sql("SET unique_checks = 1, foreign_key_checks = 1")
-    sql(f"ALTER TABLE {table} " + ", ".join(_make_index_sql(*index) for index in indexes))
+    sql(f"ALTER TABLE {table} " + ", ".join(_make_create_index_sql(*index) for index in indexes))
 
 
 def _execute_and_fetch(cursor: Any, statement: str) -> Sequence[Sequence[Any]]:
@@ -169,23 +169,23 @@ def _execute_and_fetch(cursor: Any, statement: str) -> Sequence[Sequence[Any]]:
     return found
 
 
-def _make_index_sql(name: str, repeats: int, columns: str) -> str:
+def _make_create_index_sql(name: str, repeats: int, columns: str) -> str:
     """Return the SQL that adds the index. `repeats` is 0 for a unique one."""
     return f"ADD {'INDEX' if repeats else 'UNIQUE INDEX'} {name} ({columns})"
 
 
-def make_operator_sql() -> str:
+def make_insert_operator_statement() -> str:
     """Return the statement that inserts the operator who reads the tables."""
     return f"INSERT INTO operators (name, roles, may_buy) VALUES ('{OPERATOR}', 'operator', 1)"
 
 
 def compute_corporation_number(row: int) -> str:
     """Return the corporation number of the row with this id, as the database has computed it."""
-    base = f"9900{(row - (row % 10 == 9)) * _NUMBER_STEP % 10**8:08d}"
+    base = f"9900{(row - (row % 10 == 9)) * _CORPORATION_NUMBER_STEP % 10**8:08d}"
     return compute_check_digit(base) + base
 
 
-def compute_table_form() -> str:
+def compute_table_form_mark() -> str:
     """Return a text that changes if the code changes on which an already filled table depends: the rows, the declared
     schema, and the first migration. Later migrations are run on the existing table.
     """

@@ -57,7 +57,7 @@ def start_console(*, until_frame: bool = False) -> None:
             if until_frame:
                 os._exit(0)
             timer = QTimer(window, interval=5)
-            timer.timeout.connect(_look_for_rows)
+            timer.timeout.connect(_report_if_rows_are_visible)
             timer.start()
             told.append(timer)
 
@@ -65,7 +65,7 @@ def start_console(*, until_frame: bool = False) -> None:
     main([])
 
 
-def _look_for_rows() -> None:
+def _report_if_rows_are_visible() -> None:
     """Print the event of the painted rows and end the process, as soon as a visible table has rows."""
     tables = sys.modules.get("console.views.tables.record_table")
     if tables is None:

@@ -30,7 +30,7 @@ _MEASURED_SECONDS = 3.0
 _FINGERPRINT = "3300 JPY"
 _RESULT = '{"payment": 17}'
 _STORE_KEY = "a store key for measuring"
-_MIN_PER_SECOND = 10_000
+_MIN_CHECKS_PER_SECOND = 10_000
 
 
 def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
@@ -41,11 +41,11 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
         return
     with servers.start_private_redis() as server:
         if 13 in goal_numbers:
-            yield _measure_check(server.url)
-            yield _measure_rate(server.url)
+            yield _measure_check_of_used_key(server.url)
+            yield _measure_checks_per_second(server.url)
         if 14 in goal_numbers:
             yield _measure_first_use(server.url)
-            yield _measure_size(server.url)
+            yield _measure_memory_per_key(server.url)
 
 
 def _connect_cache(url: str) -> RedisIdempotencyCache:
@@ -63,7 +63,7 @@ def _refresh_epoch(cache: RedisIdempotencyCache) -> str | None:
     return cache.refresh_epoch(lambda: "an epoch, as long as an identifier is")
 
 
-def _measure_check(url: str) -> ReportRow:
+def _measure_check_of_used_key(url: str) -> ReportRow:
     """Measure the check of a key whose result is cached."""
     cache, redis, key = _connect_cache(url), Redis.from_url(url), make_payment_key("M-1", "ORD-000001")
     cache.store_result(key, _FINGERPRINT, _RESULT, _refresh_epoch(cache))
@@ -71,12 +71,14 @@ def _measure_check(url: str) -> ReportRow:
 
     answered = count()
 
-    def check() -> None:
+    def check_used_key() -> None:
         _refresh_epoch(cache)
         if cache.find_result(key, _FINGERPRINT).result == _RESULT:
             next(answered)
 
-    took = measure_alternately({"check": check, "get": lambda: redis.get(key)}, _ROUND_COUNT, warm_up_rounds=300)
+    took = measure_alternately(
+        {"check": check_used_key, "get": lambda: redis.get(key)}, _ROUND_COUNT, warm_up_rounds=300
+    )
     if next(answered) < _ROUND_COUNT:  # now and then a second ends between the two lines above
         raise RuntimeError("not answered from Redis")
     cache.close()
@@ -107,12 +109,14 @@ def _measure_first_use(url: str) -> ReportRow:
         _refresh_epoch(cache)
         cache.announce_use(make_payment_key("M-1", f"ORD-{next(numbers)}"), _FINGERPRINT)
 
-    def set_get() -> None:
+    def execute_set_and_get() -> None:
         redis.set(
             f"idempotent:payment:M-2:ORD-{next(numbers)}", "running", nx=True, get=True, px=RUNNING_MARK_LIFETIME_MS
         )
 
-    took = measure_alternately({"first": announce_first_use, "set": set_get}, _ROUND_COUNT, warm_up_rounds=300)
+    took = measure_alternately(
+        {"first": announce_first_use, "set": execute_set_and_get}, _ROUND_COUNT, warm_up_rounds=300
+    )
     cache.close()
     redis.close()
     ours, theirs = compute_median(took["first"]), compute_median(took["set"])
@@ -128,7 +132,7 @@ def _measure_first_use(url: str) -> ReportRow:
     )
 
 
-def _measure_size(url: str) -> ReportRow:
+def _measure_memory_per_key(url: str) -> ReportRow:
     """Measure the memory of a cached result."""
     cache = _connect_cache(url)
     with Redis.from_url(url) as redis:
@@ -147,7 +151,7 @@ def _read_used_memory(redis: Redis) -> int:
     return int(memory["used_memory"])
 
 
-def _measure_rate(url: str) -> ReportRow:
+def _measure_checks_per_second(url: str) -> ReportRow:
     """Measure the checks per second of known keys, in several processes."""
     with get_context("spawn").Pool(_PROCESS_COUNT) as pool:
         done = pool.map(_count_checks_for_seconds, [url] * _PROCESS_COUNT)
@@ -159,8 +163,8 @@ def _measure_rate(url: str) -> ReportRow:
         "–",
         "–",
         "–",
-        f"≥ {_MIN_PER_SECOND}",
-        rate >= _MIN_PER_SECOND,
+        f"≥ {_MIN_CHECKS_PER_SECOND}",
+        rate >= _MIN_CHECKS_PER_SECOND,
     )
 
 

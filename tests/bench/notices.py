@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from console.sandbox.server import Sandbox
-from tests.bench.disk_databases import open_places_on_disk
+from tests.bench.disk_databases import open_empty_databases_on_disk
 from tests.bench.figures import ReportRow, compute_median, compute_percentile, format_duration, format_ratio
 from tests.support import notice_deliveries
 from tests.support.notice_deliveries import SENDER_COUNT
@@ -31,7 +31,7 @@ ResultT = TypeVar("ResultT")
 def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     if GOAL_NUMBER not in goal_numbers:
         return
-    for engine, place in open_places_on_disk(GOAL_NUMBER):
+    for engine, place in open_empty_databases_on_disk(GOAL_NUMBER):
         with Sandbox() as sandbox, open_payment_desk(place, sandbox) as scene:
             yield from _measure_engine(engine, scene)
 

@@ -37,10 +37,10 @@ from tests.support.teams import Team, open_team
 
 _PURCHASE_COUNT = 300
 _CHECK_COUNT = 1_000
-_LARGEST_RATIO = 4.0
+_MAX_RATIO_TO_UNPROTECTED_BUYER = 4.0
 """Largest allowed duration of a guarded purchase: on SQLite as a multiple of its durable writes alone, on MariaDB as
 a multiple of an unprotected purchase under GET_LOCK."""
-_NOT_ASKED_OUTCOME: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "not_asked", SendingCertainty.NO)
+_CALL_NOT_SENT_OUTCOME: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "not_asked", SendingCertainty.NO)
 
 
 class InstantAlarmBox:
@@ -62,7 +62,7 @@ class InstantAlarmBox:
         return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, report, 201, "{}", "0" * 64)
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        return _NOT_ASKED_OUTCOME
+        return _CALL_NOT_SENT_OUTCOME
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
         return Outcome(OutcomeClass.UNKNOWN, "not_asked", SendingCertainty.NO)
@@ -102,15 +102,16 @@ def open_buying_desk(home: Path) -> Iterator[Console]:
 def open_buying_team(server: Server) -> Iterator[tuple[Team, Console]]:
     """Yield a team with a new database on the server, and the console of its operator."""
     with make_bench_folder() as folder, open_team(server) as people:
-        told = {"DATABASE_URL": people.urls["op-a"], "OPERATOR": ""}
-        with _open_desk(folder, **told) as console:
+        settings = {"DATABASE_URL": people.urls["op-a"], "OPERATOR": ""}
+        with _open_desk(folder, **settings) as console:
             yield people, console
 
 
 @contextmanager
-def _open_desk(home: Path, **told: str) -> Iterator[Console]:
+def _open_desk(home: Path, **settings: str) -> Iterator[Console]:
     with open_console(
-        Settings.load(make_environment(home, "http://127.0.0.1:9", **told)), credit_check_adapter=InstantAlarmBox()
+        Settings.load(make_environment(home, "http://127.0.0.1:9", **settings)),
+        credit_check_adapter=InstantAlarmBox(),
     ) as console:
         disable_follow_up(console)
         yield console
@@ -121,13 +122,13 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
         yield from _measure_on_sqlite()
     if 13 in goal_numbers:
         with make_bench_folder() as folder, open_buying_desk(folder) as console:
-            yield _measure_check("SQLite", console)
+            yield _measure_credit_check_read("SQLite", console)
     for engine, nodes in start_servers_on_disk(goal_numbers & {10, 13}):
         with open_buying_team(nodes[0]) as (people, console):
             if 10 in goal_numbers:
                 yield from _measure_on_server(engine, console, people.open_connection("owner"))
             if 13 in goal_numbers:
-                yield _measure_check(engine, console)
+                yield _measure_credit_check_read(engine, console)
 
 
 def start_servers_on_disk(goal_numbers: frozenset[int]) -> Iterator[tuple[str, Sequence[Server]]]:
@@ -179,8 +180,8 @@ def _measure_on_sqlite() -> Iterator[ReportRow]:
         f"3 fdatasyncs {format_duration(bare)}",
         f"naive, no lock {format_duration(compute_median(took['naive']))}",
         format_ratio(guarded / bare),
-        f"≤ {_LARGEST_RATIO:.0f}×",
-        guarded <= _LARGEST_RATIO * bare,
+        f"≤ {_MAX_RATIO_TO_UNPROTECTED_BUYER:.0f}×",
+        guarded <= _MAX_RATIO_TO_UNPROTECTED_BUYER * bare,
     )
     yield _make_comparison_row("9", "Redis lock around naive", took, "redis" if lock else None)
 
@@ -193,7 +194,9 @@ def _measure_on_server(engine: str, console: Console, connection: Any) -> Iterat
     naive.close()
     if engine == "MariaDB":
         what = f"guarded purchase, {engine}"
-        yield _make_comparison_row("10", "GET_LOCK around naive", took, "get_lock", what, _LARGEST_RATIO)
+        yield _make_comparison_row(
+            "10", "GET_LOCK around naive", took, "get_lock", what, _MAX_RATIO_TO_UNPROTECTED_BUYER
+        )
     yield _make_comparison_row(
         "10", "Redis lock around naive", took, "redis" if lock else None, f"guarded purchase, {engine}"
     )
@@ -227,7 +230,7 @@ def _format_figures(durations: Mapping[str, Sequence[float]]) -> str:
     return f"{format_duration(compute_median(guarded))}, p99 {format_duration(compute_percentile(guarded, 0.99))}"
 
 
-def _measure_check(engine: str, console: Console) -> ReportRow:
+def _measure_credit_check_read(engine: str, console: Console) -> ReportRow:
     """Measure the check of a known idempotency key. The peer is a read of the same row by its primary key on a
     connection of the same pool."""
     keys = IdempotencyKeyService(console._context)

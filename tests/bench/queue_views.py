@@ -15,7 +15,7 @@ from tests.bench.subjects import PAGE_SIZE, open_desk
 
 ROW_COUNT = 200_000
 """Number of credit checks in the table if `--rows` isn't given. A complete measurement has 10,000,000."""
-_QUEUE = "incomplete"
+_QUEUE_NAME = "incomplete"
 _ROUND_COUNT = 60
 _VIEW_COUNT = 20
 _FILTER_BY_LABEL = {
@@ -45,11 +45,13 @@ def _measure_pages(console: Console, label: str) -> Iterator[ReportRow]:
         for name, text in (_FILTER_BY_LABEL | {"a rare cause": _FILTER_WITHOUT_MATCH}).items()
     }
     works = {
-        name: (lambda one=one: console.recovery.read_queue(_QUEUE, PAGE_SIZE, record_filter=one))
+        name: (lambda one=one: console.recovery.read_queue(_QUEUE_NAME, PAGE_SIZE, record_filter=one))
         for name, one in chosen.items()
     }
     took = measure_alternately(
-        works | {"plain": lambda: console.recovery.read_queue(_QUEUE, PAGE_SIZE)}, _ROUND_COUNT, warm_up_rounds=20
+        works | {"plain": lambda: console.recovery.read_queue(_QUEUE_NAME, PAGE_SIZE)},
+        _ROUND_COUNT,
+        warm_up_rounds=20,
     )
     plain = compute_median(took["plain"])
     for name in chosen:
@@ -77,7 +79,7 @@ def _measure_view_counts(console: Console, label: str) -> ReportRow:
 
     def count_all() -> object:
         with console.database.read() as conn:
-            return view_counts.count_records_of_choices(conn, _QUEUE, journal.list_lapsed_by_kind(conn), choices)
+            return view_counts.count_records_of_choices(conn, _QUEUE_NAME, journal.list_lapsed_by_kind(conn), choices)
 
     took = measure_alternately(
         {"views": count_all, "queues": console.recovery.count_queued_records}, _ROUND_COUNT // 4

@@ -14,7 +14,7 @@ from typing import Any
 
 from console.domain.payments.records import ReceivedNotice
 from console.sandbox.server import Sandbox
-from tests.bench.disk_databases import ROOT, open_places_on_disk
+from tests.bench.disk_databases import ROOT, open_empty_databases_on_disk
 from tests.bench.figures import ReportRow, format_ratio
 from tests.bench.notices import SendingTimes
 from tests.support import notice_deliveries
@@ -29,7 +29,7 @@ _NOTICES_PER_ROUND = 200
 def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     if GOAL_NUMBER not in goal_numbers:
         return
-    for engine, place in open_places_on_disk(GOAL_NUMBER):
+    for engine, place in open_empty_databases_on_disk(GOAL_NUMBER):
         with Sandbox() as sandbox, open_payment_desk(place, sandbox) as scene:
             yield from _measure_engine(engine, scene, sandbox.url)
 

@@ -39,9 +39,9 @@ from tests.support.pooled_databases import PooledDatabase
 from tests.support.servers import find_missing_reason, start_private_mariadb
 
 GOAL_NUMBER = 19
-SIZE_RATIO = 10
-LARGEST_RATIO = 1.1
-MEMORY_KIB = 16 << 10
+LARGE_TO_SMALL_TABLE_RATIO = 10
+MAX_GROWTH_RATIO = 1.1
+MAX_MEMORY_KIB = 16 << 10
 """Largest growth of memory (KiB) that counts as none, because memory allocators keep freed memory."""
 _ROUND_COUNT = 9
 _UNUSED_URL = "http://127.0.0.1:9"
@@ -51,8 +51,8 @@ _DAILY_FILE_HEADER = (
     "決済番号,加盟店ID,屋号,店舗ID,店舗名,端末番号/PosID,取引ステータス,取引日時,取引金額,レシート番号,支払い方法,"
     "マーチャント決済ID,支払い詳細\n"
 )
-_PAYMENTS = """INSERT INTO payments (id, provider, merchant_payment_id, provider_payment_id, status, certainty,
-    work_state, currency, asked_minor, captured_minor, begun_at, paid_at, created_at, changed_at, version)
+_INSERT_PAYMENTS_SQL = """INSERT INTO payments (id, provider, merchant_payment_id, provider_payment_id, status,
+    certainty, work_state, currency, asked_minor, captured_minor, begun_at, paid_at, created_at, changed_at, version)
   {counted} SELECT i, 'paypay', 'ORD-' || i, '0421' || i, 'completed', 'known', 'none', 'JPY', 3300, 3300, {at}, {at},
     {at}, {at}, 3 FROM counted"""
 _TIME_OF_PAYMENT_SQL = {
@@ -84,7 +84,7 @@ def _measure_engine(
     engine: str, places: tuple[Place, Place], payments: int, payments_per_day: int
 ) -> Iterator[ReportRow]:
     with (
-        _fill_table(places[0], payments // SIZE_RATIO, payments_per_day) as small,
+        _fill_table(places[0], payments // LARGE_TO_SMALL_TABLE_RATIO, payments_per_day) as small,
         _fill_table(places[1], payments, payments_per_day) as large,
     ):
         before = _measure_largest_memory(small)
@@ -102,7 +102,7 @@ def _measure_engine(
         touched = {
             name: (large if "large" in name else small).measure_database_work(work) for name, work in works.items()
         }
-    where = f"{payments // SIZE_RATIO:,} → {payments:,} payments, {engine}"
+    where = f"{payments // LARGE_TO_SMALL_TABLE_RATIO:,} → {payments:,} payments, {engine}"
     scale = 100_000 / payments_per_day
     yield _make_growth_row(
         f"reconcile {payments_per_day:,} rows, {where}", took["small"] * scale, took["large"] * scale, " per 100,000"
@@ -110,8 +110,10 @@ def _measure_engine(
     yield _make_growth_row(f"all due tasks once, {where}", took["swept small"], took["swept large"], "")
     yield _make_work_row(f"steps of a reconciliation, {where}", touched["small"], touched["large"])
     yield _make_work_row(f"steps of all due tasks, {where}", touched["swept small"], touched["swept large"])
-    figure, goal = f"+{more / 1024:.1f} MiB at most", f"≤ {MEMORY_KIB >> 10} MiB"
-    yield ReportRow(str(GOAL_NUMBER), f"memory meanwhile, {where}", figure, "–", "–", "–", goal, more <= MEMORY_KIB)
+    figure, goal = f"+{more / 1024:.1f} MiB at most", f"≤ {MAX_MEMORY_KIB >> 10} MiB"
+    yield ReportRow(
+        str(GOAL_NUMBER), f"memory meanwhile, {where}", figure, "–", "–", "–", goal, more <= MAX_MEMORY_KIB
+    )
 
 
 def _make_growth_row(subject: str, small: float, large: float, suffix: str) -> ReportRow:
@@ -124,8 +126,8 @@ def _make_growth_row(subject: str, small: float, large: float, suffix: str) -> R
         "1.0",
         "–",
         format_ratio(ratio),
-        f"≤ {LARGEST_RATIO}×",
-        ratio <= LARGEST_RATIO,
+        f"≤ {MAX_GROWTH_RATIO}×",
+        ratio <= MAX_GROWTH_RATIO,
     )
 
 
@@ -141,8 +143,8 @@ def _make_work_row(subject: str, small: int, large: int) -> ReportRow:
         "1.0",
         "–",
         format_ratio(ratio),
-        f"≤ {LARGEST_RATIO}×",
-        ratio <= LARGEST_RATIO,
+        f"≤ {MAX_GROWTH_RATIO}×",
+        ratio <= MAX_GROWTH_RATIO,
     )
 
 
@@ -237,7 +239,7 @@ class PaymentDays:
     def fill(self, payments: int) -> None:
         begins = datetime.combine(self._first, _FIRST_PAYMENT_TIME, JST).astimezone(UTC)
         at = _TIME_OF_PAYMENT_SQL[self._dialect].format(first=begins.strftime("%Y-%m-%d %H:%M:%S"), each=self._each)
-        fresh = _PAYMENTS.format(counted=filling.make_counter_sql(self._dialect, payments), at=at)
+        fresh = _INSERT_PAYMENTS_SQL.format(counted=filling.make_number_series_sql(self._dialect, payments), at=at)
         if not self._place.is_server:
             self._place.sql(fresh, "ANALYZE payments")
             return

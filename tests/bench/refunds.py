@@ -15,7 +15,7 @@ from console.domain.payments.states import RefundState
 from console.sandbox.control.client import SandboxControl
 from console.settings.settings import Settings
 from console.wiring.providers import open_adapter
-from tests.bench.disk_databases import open_places_on_disk, start_provider_process
+from tests.bench.disk_databases import open_empty_databases_on_disk, start_provider_process
 from tests.bench.figures import (
     ReportRow,
     compute_median,
@@ -34,7 +34,7 @@ _REFUND_COUNT = 100
 _WARM_UP_COUNT = 5
 _CAPTURED_MINOR = 3_300
 _REFUNDED_MONEY = Money(100, "JPY")
-_WRITE_COUNT = 6
+_DISK_WRITES_PER_REFUND = 6
 """Number of writes of one refund: the request, the provider's present state, the vote, the claim, the intent, the
 outcome.
 """
@@ -46,7 +46,7 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     with start_provider_process() as url:
         control = SandboxControl(url)
         control.change_settings(completes_refunds_at_once=True)
-        for engine, place in open_places_on_disk(GOAL_NUMBER):
+        for engine, place in open_empty_databases_on_disk(GOAL_NUMBER):
             yield from _measure_engine(engine, place, url, control)
 
 
@@ -55,18 +55,18 @@ def _measure_engine(engine: str, place: Place, url: str, control: SandboxControl
         maker, checker = (
             opened.enter_context(_open_desk(place, url, *person)) for person in (("op-a", 0), ("lead-b", 1))
         )
-        ours, floor = RefundMeasurement(maker, checker, control, engine), _open_floor(opened, folder)
+        ours, floor = RefundMeasurement(maker, checker, control, engine), _open_durable_writes(opened, folder)
         works = {"whole": ours.refund, "bare": ours.refund_by_adapter, "floor": floor.write}
         took = measure_alternately(works, _REFUND_COUNT, _WARM_UP_COUNT)
     whole, bare, least = (compute_median(took[name]) for name in works)
     asking = sorted(ours.request_durations[-_REFUND_COUNT:])
     figure = f"{format_duration(whole)}, p99 {format_duration(compute_percentile(took['whole'], 0.99))}"
     comparison = f"bare calls, a read and a refund {format_duration(bare)}"
-    calls = f"bare calls + {_WRITE_COUNT} fdatasyncs {format_duration(bare + least)}"
+    calls = f"bare calls + {_DISK_WRITES_PER_REFUND} fdatasyncs {format_duration(bare + least)}"
     what = f"refund from asking to completed, {engine}"
     yield ReportRow(str(GOAL_NUMBER), what, figure, calls, comparison, format_ratio(whole / bare), "–", None)
     added = f"{format_duration(whole - bare)}, of which asking {format_duration(compute_median(asking))}"
-    floor_alone = f"{_WRITE_COUNT} fdatasyncs {format_duration(least)}"
+    floor_alone = f"{_DISK_WRITES_PER_REFUND} fdatasyncs {format_duration(least)}"
     yield ReportRow(
         str(GOAL_NUMBER),
         "added to its calls",
@@ -83,8 +83,8 @@ def _open_desk(place: Place, url: str, person: str, desk: int) -> Console:
     return open_console(Settings.load(place.make_environment(url, person, desk, **make_provider_settings(url))))
 
 
-def _open_floor(opened: ExitStack, folder: Path) -> DurableWrites:
-    made = DurableWrites(folder / "floor", _WRITE_COUNT)
+def _open_durable_writes(opened: ExitStack, folder: Path) -> DurableWrites:
+    made = DurableWrites(folder / "floor", _DISK_WRITES_PER_REFUND)
     opened.callback(made.close)
     return made
 

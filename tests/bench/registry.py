@@ -68,7 +68,8 @@ def measure_rows(goal_numbers: frozenset[int], count: int) -> Iterator[ReportRow
         yield _measure_difference_import(folder, reader, difference, count)
         reader.close()
         yield from registry_window.measure_rows(
-            folder, registry_search.draw_search_texts(folder / "registry", registry_window.TYPED_TEXT_COUNT + 1)
+            folder,
+            registry_search.choose_random_search_texts(folder / "registry", registry_window.TYPED_TEXT_COUNT + 1),
         )
 
 
@@ -143,7 +144,7 @@ def _measure_find(folder: Path, reader: RegistryReader) -> ReportRow:
 def _measure_difference_import(folder: Path, reader: RegistryReader, difference: Path, count: int) -> ReportRow:
     """Measure the import of a difference while another thread reads corporations; also report the slowest read."""
     reads: list[float] = []
-    numbers = _draw_numbers(folder)
+    numbers = _choose_random_numbers(folder)
     is_over = threading.Event()
 
     def read() -> None:
@@ -167,7 +168,7 @@ def _measure_difference_import(folder: Path, reader: RegistryReader, difference:
     )
 
 
-def _draw_numbers(folder: Path) -> list[str]:
+def _choose_random_numbers(folder: Path) -> list[str]:
     """Return a thousand corporation numbers of the registry."""
     file = find_registry_file(folder / "registry")
     assert file is not None

@@ -25,7 +25,7 @@ def measure_searches(folder: Path, reader: RegistryReader) -> ReportRow:
     file = find_registry_file(folder)
     assert file is not None
     with closing(open_for_reading(file)) as connection:
-        texts = draw_texts(connection, QUERY_COUNT)
+        texts = choose_random_texts(connection, QUERY_COUNT)
         floor = compute_median(
             measure_alternately({"bare": lambda: connection.execute(_SELECT_TEXTS_SQL, (1,)).fetchone()}, 1_000)[
                 "bare"
@@ -40,12 +40,12 @@ def measure_searches(folder: Path, reader: RegistryReader) -> ReportRow:
     )
 
 
-def draw_search_texts(folder: Path, count: int) -> list[str]:
+def choose_random_search_texts(folder: Path, count: int) -> list[str]:
     """Return `count` texts to search in the registry of this folder."""
     file = find_registry_file(folder)
     assert file is not None
     with closing(open_for_reading(file)) as connection:
-        return draw_texts(connection, count)
+        return choose_random_texts(connection, count)
 
 
 def _time_searches(reader: RegistryReader, texts: list[str]) -> list[float]:
@@ -54,37 +54,37 @@ def _time_searches(reader: RegistryReader, texts: list[str]) -> list[float]:
     return sorted(seconds[0] for seconds in measure_alternately(works, rounds=1, warm_up_rounds=0).values())
 
 
-def draw_texts(connection: sqlite3.Connection, count: int) -> list[str]:
+def choose_random_texts(connection: sqlite3.Connection, count: int) -> list[str]:
     """Return texts that people could type. About one of five matches nothing."""
     chance = random.Random(22)
     last = connection.execute("SELECT max(id) FROM corporations").fetchone()[0]
     drawn = (connection.execute(_SELECT_TEXTS_SQL, (chance.randint(1, last),)).fetchone() for _ in range(count * 2))
-    found = [_draw_text(chance, row) for row in drawn if row is not None]
+    found = [_choose_random_text(chance, row) for row in drawn if row is not None]
     return [text for text in found if len(text) > 1][:count]
 
 
-def _draw_text(chance: random.Random, row: tuple[str, str, str, str, str, int | None]) -> str:
+def _choose_random_text(chance: random.Random, row: tuple[str, str, str, str, str, int | None]) -> str:
     name, furigana, prefecture, city, street, post_code = row
     match chance.randrange(12):
         case 0 | 1:
             return name
         case 2 | 3 | 4:
-            return _draw_part(chance, name)
+            return _choose_random_part(chance, name)
         case 5 | 6:
-            return _draw_part(chance, furigana or name)
+            return _choose_random_part(chance, furigana or name)
         case 7:
-            return f"{_draw_part(chance, name)} {city or prefecture}"
+            return f"{_choose_random_part(chance, name)} {city or prefecture}"
         case 8:
-            return _draw_part(chance, f"{prefecture}{city}{street}")
+            return _choose_random_part(chance, f"{prefecture}{city}{street}")
         case 9:
             return str(post_code or "1000001")
         case 10:
-            return _draw_part(chance, furigana or name) + _draw_part(chance, furigana or name)
+            return _choose_random_part(chance, furigana or name) + _choose_random_part(chance, furigana or name)
         case _:
-            return _draw_part(chance, name) + chance.choice(_CHARACTERS_OF_NO_COMPANY)
+            return _choose_random_part(chance, name) + chance.choice(_CHARACTERS_OF_NO_COMPANY)
 
 
-def _draw_part(chance: random.Random, text: str) -> str:
+def _choose_random_part(chance: random.Random, text: str) -> str:
     """Return a random part of two to six characters."""
     length = chance.randint(2, 6)
     start = chance.randint(0, max(0, len(text) - length))

@@ -73,7 +73,7 @@ def _measure_start(env: dict[str, str], without: dict[str, str]) -> ReportRow:
     )
 
 
-class _PaintWatch(QObject):
+class _PaintObserver(QObject):
     """Stores the moment of the last painting of the list of results (perf_counter, seconds)."""
 
     painted_at = 0.0
@@ -89,7 +89,7 @@ def _insert_text(opening: WindowOpener, text: str) -> float:
     assert opening.controller is not None
     box = opening.controller.command_palette.search_box
     states_before_end = ("", opening.context.translate("search.running"))
-    watch = _PaintWatch()
+    watch = _PaintObserver()
     box.input.clear()
     box.list.viewport().installEventFilter(watch)
     began = time.perf_counter()

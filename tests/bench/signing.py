@@ -16,14 +16,14 @@ _CALLS_PER_ROUND = 50
 _PAYPAY_KEY = PayPayKey("an-api-key", "a-secret-of-forty-four-characters-or-about-so")
 _PATH = "/v2/refunds"
 _NONCE = "1a2b3c4d"
-_EPOCH = 1_795_000_000
-_KIND = "application/json;charset=UTF-8"
+_EPOCH_SECONDS = 1_795_000_000
+_CONTENT_TYPE = "application/json;charset=UTF-8"
 _REQUEST_BODY = json.dumps(
     {
         "merchantRefundId": "RFD-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
         "paymentId": "17350292612345678901",
         "amount": {"amount": 3300, "currency": "JPY"},
-        "requestedAt": _EPOCH,
+        "requestedAt": _EPOCH_SECONDS,
         "reason": "注文キャンセルのため",
     }
 ).encode()
@@ -49,15 +49,23 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
 
 def _sign() -> str:
     return make_authorization(
-        _PAYPAY_KEY, "POST", _PATH, nonce=_NONCE, epoch_seconds=_EPOCH, content_type=_KIND, body=_REQUEST_BODY
+        _PAYPAY_KEY,
+        "POST",
+        _PATH,
+        nonce=_NONCE,
+        epoch_seconds=_EPOCH_SECONDS,
+        content_type=_CONTENT_TYPE,
+        body=_REQUEST_BODY,
     )
 
 
 def _hash_by_hand() -> str:
-    hashed = base64.b64encode(hashlib.md5(_KIND.encode() + _REQUEST_BODY, usedforsecurity=False).digest()).decode()
-    text = f"{_PATH}\nPOST\n{_NONCE}\n{_EPOCH}\n{_KIND}\n{hashed}"
+    hashed = base64.b64encode(
+        hashlib.md5(_CONTENT_TYPE.encode() + _REQUEST_BODY, usedforsecurity=False).digest()
+    ).decode()
+    text = f"{_PATH}\nPOST\n{_NONCE}\n{_EPOCH_SECONDS}\n{_CONTENT_TYPE}\n{hashed}"
     mac = base64.b64encode(hmac.digest(_PAYPAY_KEY.secret.encode(), text.encode(), "sha256")).decode()
-    return f"hmac OPA-Auth:{_PAYPAY_KEY.api_key}:{mac}:{_NONCE}:{_EPOCH}:{hashed}"
+    return f"hmac OPA-Auth:{_PAYPAY_KEY.api_key}:{mac}:{_NONCE}:{_EPOCH_SECONDS}:{hashed}"
 
 
 def _compute_hmac() -> bytes:

@@ -18,7 +18,7 @@ from tests.support.desks import make_environment
 ROOT = Path(__file__).resolve().parents[2]
 _WARM_START_COUNT = 15
 _COLD_START_COUNT = 5
-_COMMAND_COUNT = 15
+_COMMAND_RUN_COUNT = 15
 _MEGABYTE = 1_000_000
 _MAX_SECONDS = 30.0
 
@@ -28,7 +28,7 @@ class ScreenMoment:
     """An event on the screen: the seconds since the start of the process, and its resident memory (bytes)."""
 
     seconds: float
-    resident: int
+    resident_bytes: int
 
 
 def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
@@ -61,7 +61,7 @@ def start_and_read_events(program: str, env: Mapping[str, str]) -> dict[str, Scr
         check=False,
     )
     lines = [line.split() for line in done.stdout.splitlines()]
-    return {what: ScreenMoment(float(at) - began, int(resident)) for what, at, resident in lines}
+    return {what: ScreenMoment(float(at) - began, int(resident_bytes)) for what, at, resident_bytes in lines}
 
 
 def evict_files() -> None:
@@ -86,8 +86,8 @@ def _measure_windows(env: Mapping[str, str], goal_numbers: frozenset[int]) -> It
         shown = "first rows after the first frame, 1 M records"
         yield ReportRow("1", shown, format_duration(later), "–", "–", "–", "≤ 300 ms", later <= 0.3)
     if 2 in goal_numbers:
-        empty = compute_median([one["frame"].resident for one in bare])
-        frame, full = (compute_median([one[what].resident for one in ours]) for what in ("frame", "rows"))
+        empty = compute_median([one["frame"].resident_bytes for one in bare])
+        frame, full = (compute_median([one[what].resident_bytes for one in ours]) for what in ("frame", "rows"))
         comparison = f"bare window {empty / _MEGABYTE:.0f} MB"
         yield ReportRow(
             "2",
@@ -160,7 +160,7 @@ def _measure_command(env: Mapping[str, str]) -> ReportRow:
             "import": lambda: run("-c", "import sqlalchemy"),
             "python": lambda: run("-c", "pass"),
         },
-        _COMMAND_COUNT,
+        _COMMAND_RUN_COUNT,
     )
     lookup, comparison = compute_median(took["lookup"]), compute_median(took["import"])
     return ReportRow(

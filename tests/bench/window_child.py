@@ -287,7 +287,7 @@ def _measure_longest_gap(
     """
     loop, ended = QEventLoop(), list[str]()
 
-    def note_end(how: str) -> None:
+    def record_end_of_wait(how: str) -> None:
         ended.append(how)
         if len(ended) == len(calls):
             loop.quit()
@@ -296,8 +296,8 @@ def _measure_longest_gap(
     for call in calls:
         stage.runner.run(
             call,
-            lambda _: note_end("done"),
-            lambda failure: note_end(failure.code),
+            lambda _: record_end_of_wait("done"),
+            lambda failure: record_end_of_wait(failure.code),
             caller=watch,
             label="call",
             pool_name="slow",

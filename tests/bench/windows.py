@@ -21,7 +21,7 @@ from tests.support.desks import make_environment
 ROOT = Path(__file__).resolve().parents[2]
 _UNUSED_URL = "http://127.0.0.1:9"
 _HANG_SECONDS = 10
-_PDF_BYTES = 16_500_000
+_PDF_SIZE_BYTES = 16_500_000
 """Size (bytes) of the PDF. In the provider's JSON it takes 22 MB, as Base64."""
 
 ChildFigures = dict[str, Any]
@@ -141,6 +141,6 @@ def _start_slow_provider() -> Iterator[str]:
     large."""
     with start_provider_process() as url:
         slow = {"action": "hang", "call": "purchase", "nth": 2, "times": "always", "seconds": _HANG_SECONDS}
-        big = {"action": "pdf_huge", "call": "pdf", "nth": 2, "times": "always", "size": _PDF_BYTES}
+        big = {"action": "pdf_huge", "call": "pdf", "nth": 2, "times": "always", "size": _PDF_SIZE_BYTES}
         SandboxControl(url).add_faults(slow, big)
         yield url

@@ -11,7 +11,7 @@ from tests.support import legacy
 from tests.support.invented import invent_numbers
 from tests.support.legacy import make_bought_row, make_row
 
-ONE, TWO = invent_numbers(2, seed=51)
+FIRST_NUMBER, SECOND_NUMBER = invent_numbers(2, seed=51)
 OTHER_COLUMNS_SQL = (
     "corporation_number VARCHAR(13), credit_check_id INT, company_name VARCHAR(255), purchased_at DATETIME,"
     " expired_at DATETIME, result VARCHAR(10), pdf_file_path VARCHAR(255)"
@@ -24,9 +24,9 @@ def shared_database_terminal(terminal: Terminal, tmp_path: Path) -> Terminal:
     url = f"sqlite:///{tmp_path}/other.db"
     database = Database(url)
     rows = [
-        make_bought_row(ONE, 1),
-        make_bought_row(f"T{ONE}", 2),
-        make_row(corporation_number=TWO),
+        make_bought_row(FIRST_NUMBER, 1),
+        make_bought_row(f"T{FIRST_NUMBER}", 2),
+        make_row(corporation_number=SECOND_NUMBER),
         make_row(corporation_number="none"),
     ]
     legacy.create_table_with_rows(database, rows)
@@ -53,16 +53,16 @@ def test_an_adoption_leads_from_dry_run_to_lookup(shared_database_terminal: Term
     assert plan["duplicates"] == {
         "rows": 1,
         "claims": 1,
-        "examples": [{"client_id": "1", "corporation_number": ONE, "rows": 2}],
+        "examples": [{"client_id": "1", "corporation_number": FIRST_NUMBER, "rows": 2}],
     }
     assert plan["unreadable"] == {"rows": 1, "examples": [{"id": 4, "written": "none"}]}
-    refused = shared_database_terminal.json("lookup", ONE)
+    refused = shared_database_terminal.json("lookup", FIRST_NUMBER)
     assert refused.status == 3
     assert json.loads(refused.out)["error"]["code"] == "schema_mismatch"
     assert "db adopt" in json.loads(refused.out)["error"]["message"]
     done = run_command(shared_database_terminal, "db", "adopt", "--timezone", "Asia/Tokyo")
     assert (done["rows"], done["duplicates"], done["unreadable"]) == (4, 1, 1)
-    checks = run_command(shared_database_terminal, "lookup", ONE)["credit_checks"]
+    checks = run_command(shared_database_terminal, "lookup", FIRST_NUMBER)["credit_checks"]
     assert isinstance(checks, list)
     assert [(check["id"], check["purchased_at"]) for check in checks] == [
         (2, "2025-03-31T15:00:00Z"),
@@ -137,7 +137,7 @@ def test_a_dry_run_names_the_missing_columns(
     with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(f"CREATE TABLE {legacy.TABLE_NAME} ({columns})")
         record_id = "7" if "INTEGER" in columns else "'a-7'"
-        values = f"{record_id}, 'a client', '{ONE}'"
+        values = f"{record_id}, 'a client', '{FIRST_NUMBER}'"
         tx.conn.exec_driver_sql(
             f"INSERT INTO {legacy.TABLE_NAME} (id, client_id, corporation_number) VALUES ({values})"
         )

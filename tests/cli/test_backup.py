@@ -406,7 +406,7 @@ def test_a_purchase_sent_after_the_backup_cannot_be_repeated(
         buy_check(terminal, NEW_NUMBER).status == 0
     )  # so that the backup has tokens with which the restored desk could buy
 
-    def back_up_first(spool: Spool, operation_id: str) -> bool:
+    def back_up_before_sending(spool: Spool, operation_id: str) -> bool:
         monkeypatch.setattr(Spool, "mark_calling", real)
         with monkeypatch.context() as patch:
             if is_old:
@@ -414,7 +414,7 @@ def test_a_purchase_sent_after_the_backup_cannot_be_repeated(
             assert terminal.json("db", "backup", str(folder)).status == 0
         return real(spool, operation_id)
 
-    monkeypatch.setattr(Spool, "mark_calling", back_up_first)
+    monkeypatch.setattr(Spool, "mark_calling", back_up_before_sending)
     bought = buy_check(terminal, KEPT_NUMBER)
     assert (bought.status, sandbox.ledger.charge_count) == (0, 2)
     new = Terminal(make_environment(tmp_path / "new", sandbox.url))
@@ -435,12 +435,12 @@ def test_a_purchase_sent_after_a_folder_copy_cannot_be_repeated(
     real = Spool.mark_calling
     assert buy_check(terminal, NEW_NUMBER).status == 0  # so that the copy has tokens with which its desk could buy
 
-    def copy_first(spool: Spool, operation_id: str) -> bool:
+    def copy_folder_before_sending(spool: Spool, operation_id: str) -> bool:
         monkeypatch.setattr(Spool, "mark_calling", real)
         shutil.copytree(get_home(terminal), tmp_path / "new")
         return real(spool, operation_id)
 
-    monkeypatch.setattr(Spool, "mark_calling", copy_first)
+    monkeypatch.setattr(Spool, "mark_calling", copy_folder_before_sending)
     bought = buy_check(terminal, KEPT_NUMBER)
     assert (bought.status, sandbox.ledger.charge_count) == (0, 2)
     new = Terminal(make_environment(tmp_path / "new", sandbox.url))

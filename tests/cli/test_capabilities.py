@@ -15,8 +15,8 @@ TABLE_ROWS = [
     for line in CAPABILITIES_PAGE.splitlines()
     if re.match(r"\| \d", line)
 ]
-CAPABILITIES = [row for row in TABLE_ROWS if len(row) == 5]
-COMPLAINTS = [row for row in TABLE_ROWS if len(row) == 4]
+CAPABILITY_ROWS = [row for row in TABLE_ROWS if len(row) == 5]
+COMPLAINT_ROWS = [row for row in TABLE_ROWS if len(row) == 4]
 
 
 def list_tests(file: str) -> set[str]:
@@ -30,11 +30,11 @@ def test_each_row_has_a_state_and_a_test() -> None:
     """The table has 78 capabilities, at least 75 of them with the state `whole`; each row names one or two existing
     tests by file and function.
     """
-    assert [int(row[0]) for row in CAPABILITIES] == list(range(1, 79))
-    states = [row[2] for row in CAPABILITIES]
+    assert [int(row[0]) for row in CAPABILITY_ROWS] == list(range(1, 79))
+    states = [row[2] for row in CAPABILITY_ROWS]
     assert set(states) <= {"whole", "part", "not"}
     assert states.count("whole") >= 75
-    named = {row[0]: re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", row[4]) for row in CAPABILITIES}
+    named = {row[0]: re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", row[4]) for row in CAPABILITY_ROWS}
     assert [number for number, tests in named.items() if len(tests) not in (1, 2)] == []
     lost = {f"{file}::{name}" for tests in named.values() for file, name in tests if name not in list_tests(file)}
     assert lost == set()
@@ -42,5 +42,5 @@ def test_each_row_has_a_state_and_a_test() -> None:
 
 def test_each_complaint_has_an_answer() -> None:
     """The list has 36 complaints, and each is marked as answered in whole or in part."""
-    assert [int(row[0]) for row in COMPLAINTS] == list(range(1, 37))
-    assert {row[2] for row in COMPLAINTS} == {"whole", "part"}
+    assert [int(row[0]) for row in COMPLAINT_ROWS] == list(range(1, 37))
+    assert {row[2] for row in COMPLAINT_ROWS} == {"whole", "part"}

@@ -255,7 +255,7 @@ def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, 
 @pytest.mark.parametrize(
     "evidence", ["", "   ", "\u3000", "missing-file.pdf", "missing.XLSX", ".", "/dev/null", "pipe", "link"]
 )
-def test_evidence_that_says_nothing_is_refused(
+def test_blank_or_missing_evidence_is_refused(
     terminal: Terminal, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evidence: str
 ) -> None:
     """A resolution is refused as `no_evidence` if its evidence is blank, a folder, a pipe, a device, a broken link or
@@ -273,7 +273,7 @@ def test_evidence_that_says_nothing_is_refused(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
-def test_evidence_in_a_closed_folder_is_no_statement(tmp_path: Path) -> None:
+def test_evidence_in_an_unreadable_folder_is_refused(tmp_path: Path) -> None:
     """Evidence in a folder that the person may not search is refused. The program doesn't take the path of the file
     as the text of the evidence.
     """
@@ -299,10 +299,10 @@ def test_a_cursor_leads_to_the_next_page_of_a_queue(terminal: Terminal, sandbox:
     assert (sorted(clients), rest["next_cursor"]) == (["1", "2", "3"], None)
     assert terminal.json("queue", "refunds").data == {"queue": "refunds", "items": [], "next_cursor": None}
     assert terminal.json("queue", "error", "--after", "'; DROP").exit_status_and_code == (2, "usage")
-    _check_queue_choices(terminal)
+    _check_filters_sort_orders_and_groups(terminal)
 
 
-def _check_queue_choices(terminal: Terminal) -> None:
+def _check_filters_sort_orders_and_groups(terminal: Terminal) -> None:
     """Check filters, sort orders and groups by cause on three failed records. A filter, sort order or cursor that
     can't be read is refused.
     """
@@ -599,7 +599,7 @@ def test_a_foreign_database_is_refused(terminal: Terminal, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_codes_never_change_with_the_language(terminal: Terminal, language: str) -> None:
+def test_error_codes_are_the_same_in_each_language(terminal: Terminal, language: str) -> None:
     """Codes and JSON fields are the same in every language; only the sentences are translated."""
     ending = terminal.json("show", "payment", "5", LANGUAGE=language)
     assert ending.exit_status_and_code == (2, "not_found")

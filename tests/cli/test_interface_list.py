@@ -12,7 +12,7 @@ from scripts.reference.json_schema import make_definition_name
 from tests.cli.interface_list import collect_interfaces
 from tests.support.json_answers import VALIDATED_COMMANDS
 
-VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "interfaces.json"
+INTERFACES_FILE = Path(__file__).resolve().parents[1] / "vectors" / "interfaces.json"
 
 
 def test_the_interface_of_programs_is_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,7 +20,7 @@ def test_the_interface_of_programs_is_unchanged(tmp_path: Path, monkeypatch: pyt
     recorded ones.
     """
     monkeypatch.setenv("CONSOLE_LANGUAGE", "en")
-    written, found = json.loads(VECTORS.read_text("utf-8")), collect_interfaces(tmp_path)
+    written, found = json.loads(INTERFACES_FILE.read_text("utf-8")), collect_interfaces(tmp_path)
     assert found.keys() == written.keys()
     for part, expected in written.items():
         assert found[part] == expected, part

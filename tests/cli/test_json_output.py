@@ -109,7 +109,7 @@ def test_the_answer_of_show_has_history_and_next_step() -> None:
     assert encoded["holder"]["operator"] == "lead-b"
 
 
-def test_a_lookup_lists_all_four_kinds() -> None:
+def test_the_json_of_a_lookup_has_a_list_of_each_kind() -> None:
     """If a lookup finds only credit checks, its JSON still has empty lists for orders, payments and refunds."""
     encoded = convert_by_json(cli_json.build_lookup_json(LookupResult("1180301018771", (CHECK,)), translate))
     assert encoded["corporation_number"] == "1180301018771"

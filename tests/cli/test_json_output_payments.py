@@ -104,7 +104,7 @@ def test_a_refund_has_the_promised_fields() -> None:
     assert encoded["work"]["reason"] == "work.reason.probes_ended"
 
 
-def test_a_lookup_lists_all_four_kinds() -> None:
+def test_the_json_of_a_lookup_has_a_list_of_each_kind() -> None:
     """The JSON of a lookup has orders, payments and refunds each under its own field."""
     found = LookupResult("1180301018771", (), orders=(ORDER,), payments=(PAYMENT,), refunds=(REFUND,))
     encoded = convert_by_json(cli_json.build_lookup_json(found, translate))

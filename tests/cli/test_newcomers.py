@@ -30,7 +30,7 @@ def test_a_pack_that_cannot_be_opened_is_not_called_altered(
     assert terminal(*words, file, LANGUAGE="ja").err.startswith("ファイル ")
 
 
-def test_unfinished_needs_no_key_before_something_is_encrypted(unopened_terminal: Terminal) -> None:
+def test_the_command_unfinished_needs_no_store_key_on_a_new_desk(unopened_terminal: Terminal) -> None:
     """On a new desk without encryption keys, `unfinished` ends with 0 and no message, because nothing is encrypted
     yet.
     """

@@ -211,14 +211,14 @@ def test_two_interrupts_before_the_start_end_the_command(
 ) -> None:
     """Ctrl+C twice while the program still loads ends a purchase as `interrupted`, and no purchase is sent."""
 
-    class Pressed:
+    class InterruptAtClassCreation:
         def __set_name__(self, _owner: object, _name: str) -> None:
             signal.raise_signal(signal.SIGINT)
 
     def press_while_loading(*_: object) -> None:
         signal.raise_signal(signal.SIGINT)
         if is_wrapped:
-            type("Loaded", (), {"field": Pressed()})
+            type("Loaded", (), {"field": InterruptAtClassCreation()})
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("console.app.open_console", press_while_loading)
@@ -268,7 +268,7 @@ def test_the_window_without_a_display_names_the_usable_commands(terminal: Termin
 
 SLOW_MODULES = {"PySide6", "requests", "urllib3", "keyring", "alembic", "cryptography", "pypdfium2", "http.client"}
 # Modules that make tens of dataclasses, enumerations or statements. A lookup needs none of their names at run time.
-UNUSED_BY_LOOKUP = {
+MODULES_UNUSED_BY_LOOKUP = {
     "console.domain.errors.details",
     "console.domain.service_results",
     "console.domain.payments.service_results",
@@ -288,8 +288,13 @@ UNUSED_BY_LOOKUP = {
     "console.store.schema.worker",
     "console.wiring.services",
 }
-UNUSED_BY_HELP = {"console.domain.records", "console.domain.payments.records", "console.cli.command_table"}
-UNUSED_BY_FIRST_FRAME = {"console.domain.error_reasons", "console.wording.sentences.catalogue", "argparse", "secrets"}
+MODULES_UNUSED_BY_HELP = {"console.domain.records", "console.domain.payments.records", "console.cli.command_table"}
+MODULES_UNUSED_BY_FIRST_FRAME = {
+    "console.domain.error_reasons",
+    "console.wording.sentences.catalogue",
+    "argparse",
+    "secrets",
+}
 
 
 def read_loaded_modules(terminal: Terminal, program: str, *words: str) -> set[str]:
@@ -304,16 +309,16 @@ def read_loaded_modules(terminal: Terminal, program: str, *words: str) -> set[st
     return set(ended.stderr.decode().splitlines()[-1].split())
 
 
-def test_a_plain_command_imports_nothing_heavy(terminal: Terminal) -> None:
+def test_a_command_without_a_provider_imports_no_slow_module(terminal: Terminal) -> None:
     """A lookup loads neither Qt nor HTTP, keyring, migrations, cryptography or modules that only write. A usage error
     and a help page don't load SQLAlchemy either.
     """
     terminal.json("lookup", CORPORATION_NUMBER)
     no_database = {"sqlalchemy", "sqlite3", "console.app"}
     for words, unused in (
-        (("--json", "lookup", CORPORATION_NUMBER), UNUSED_BY_LOOKUP),
-        (("--json", "queue", "nonsense"), UNUSED_BY_LOOKUP | no_database),
-        (("--help",), UNUSED_BY_LOOKUP | no_database | UNUSED_BY_HELP),
+        (("--json", "lookup", CORPORATION_NUMBER), MODULES_UNUSED_BY_LOOKUP),
+        (("--json", "queue", "nonsense"), MODULES_UNUSED_BY_LOOKUP | no_database),
+        (("--help",), MODULES_UNUSED_BY_LOOKUP | no_database | MODULES_UNUSED_BY_HELP),
     ):
         loaded = read_loaded_modules(terminal, "from console.cli.main import main; main(sys.argv[1:])", *words)
         assert "console.cli.process.parser" in loaded
@@ -327,7 +332,10 @@ def test_the_window_imports_few_modules_before_its_first_frame(terminal: Termina
     steps = ("from console.cli.main import main", "from console.settings.settings import Settings", "Settings.load()")
     loaded = read_loaded_modules(terminal, "; ".join(steps))
     assert "console.providers.paypay.plugin" in loaded
-    assert loaded & (SLOW_MODULES | UNUSED_BY_LOOKUP | UNUSED_BY_HELP | UNUSED_BY_FIRST_FRAME) == set()
+    assert (
+        loaded & (SLOW_MODULES | MODULES_UNUSED_BY_LOOKUP | MODULES_UNUSED_BY_HELP | MODULES_UNUSED_BY_FIRST_FRAME)
+        == set()
+    )
 
 
 def test_pause_garbage_collection_restores_the_former_state(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,21 +356,21 @@ def test_every_module_that_a_start_must_not_load_exists() -> None:
     """Each module in the lists of modules that a start must not load exists. A module that was renamed would never be
     loaded under its old name, so the lists would check nothing.
     """
-    for name in UNUSED_BY_LOOKUP | UNUSED_BY_HELP | UNUSED_BY_FIRST_FRAME:
+    for name in MODULES_UNUSED_BY_LOOKUP | MODULES_UNUSED_BY_HELP | MODULES_UNUSED_BY_FIRST_FRAME:
         assert find_spec(name) is not None, name
 
 
 # ---- the demo
 
 
-WITHOUT_DISPLAY = {"QT_QPA_PLATFORM": "", "DISPLAY": "", "WAYLAND_DISPLAY": "", "CONSOLE_LANGUAGE": "en"}
+ENVIRONMENT_WITHOUT_DISPLAY = {"QT_QPA_PLATFORM": "", "DISPLAY": "", "WAYLAND_DISPLAY": "", "CONSOLE_LANGUAGE": "en"}
 
 
 def test_the_demo_is_a_complete_desk_that_is_deleted_at_its_end(terminal: Terminal) -> None:
     """`demo` prints one JSON object when it is ready: every queue has records, and the profile contains no secret.
     After its end the home folder is deleted.
     """
-    with start_process(terminal, "demo", "--json", **WITHOUT_DISPLAY) as process:
+    with start_process(terminal, "demo", "--json", **ENVIRONMENT_WITHOUT_DISPLAY) as process:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())["data"]
         home = Path(ready["home"])
@@ -376,7 +384,7 @@ def test_the_demo_is_a_complete_desk_that_is_deleted_at_its_end(terminal: Termin
     assert not home.exists()
 
 
-def test_the_demos_window_closes_in_good_order(terminal: Terminal) -> None:
+def test_sigterm_closes_the_window_of_the_demo_and_deletes_its_home(terminal: Terminal) -> None:
     """With a display, `demo` opens the window. SIGTERM closes it with exit status 0, and the temporary home folder is
     deleted.
     """
@@ -398,7 +406,7 @@ def test_the_demo_offers_a_prompt_in_a_terminal(terminal: Terminal) -> None:
         stdin=theirs,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=make_environment(terminal, **WITHOUT_DISPLAY),
+        env=make_environment(terminal, **ENVIRONMENT_WITHOUT_DISPLAY),
     ) as process:
         try:
             os.close(theirs)
@@ -433,7 +441,7 @@ def run_demo_with_input(
             [*CONSOLE_COMMAND, "demo", "--fast-clock"],
             stdin=reading,
             capture_output=True,
-            env=make_environment(terminal, **WITHOUT_DISPLAY),
+            env=make_environment(terminal, **ENVIRONMENT_WITHOUT_DISPLAY),
             timeout=MAX_WAIT_SECONDS,
             check=False,
         )

@@ -15,7 +15,7 @@ from scripts.reference.pages import REFERENCE_FOLDER, make_pages
 from tests.cli import interface_list
 from tests.support.json_answers import check_answer, read_schema
 
-VECTORS = json.loads((Path(__file__).resolve().parents[1] / "vectors" / "interfaces.json").read_text("utf-8"))
+INTERFACES = json.loads((Path(__file__).resolve().parents[1] / "vectors" / "interfaces.json").read_text("utf-8"))
 
 
 def test_the_generated_files_are_in_step() -> None:
@@ -37,7 +37,7 @@ def test_each_command_and_each_code_has_a_schema() -> None:
 def test_each_variable_has_a_row() -> None:
     page = (REFERENCE_FOLDER / "settings.md").read_text("utf-8")
     unknown = {"CONSOLE_SECRET_NAME_FILE"}  # stands for the name of any secret
-    assert [name for name in VECTORS["environment"] if f"`{name}`" not in page and name not in unknown] == []
+    assert [name for name in INTERFACES["environment"] if f"`{name}`" not in page and name not in unknown] == []
 
 
 def test_each_schema_object_declares_its_additional_fields() -> None:

@@ -30,7 +30,7 @@ from tests.support.registries import (
     write_small_whole_file,
 )
 
-UNKNOWN_TO_REGISTRY = "2000012010019"
+NUMBER_UNKNOWN_TO_REGISTRY = "2000012010019"
 
 
 @dataclass
@@ -110,10 +110,10 @@ def test_a_merger_is_followed_to_the_last_successor(desk: RegistryDesk) -> None:
 
 
 def test_a_lookup_reports_a_number_missing_in_the_registry(desk: RegistryDesk) -> None:
-    assert desk.terminal.json("lookup", UNKNOWN_TO_REGISTRY).data["corporation"] is None
+    assert desk.terminal.json("lookup", NUMBER_UNKNOWN_TO_REGISTRY).data["corporation"] is None
     assert (
         "registry of 2026-10-30 does not have this number"
-        in desk.terminal("lookup", UNKNOWN_TO_REGISTRY).out.decode()
+        in desk.terminal("lookup", NUMBER_UNKNOWN_TO_REGISTRY).out.decode()
     )
 
 
@@ -179,7 +179,7 @@ def test_a_pack_names_the_registrys_publisher_date_and_licence(desk: RegistryDes
     pack can be verified.
     """
     pack = desk.folder / "case.zip"
-    desk.terminal.json("purchase", UNKNOWN_TO_REGISTRY, "--client", "1")
+    desk.terminal.json("purchase", NUMBER_UNKNOWN_TO_REGISTRY, "--client", "1")
     record = desk.terminal.json("purchase", OPEN_NUMBER, "--client", "1").data["id"]
     desk.terminal.json("show", "credit-check", str(record), "--pack", str(pack)).data  # noqa: B018  # it succeeds
     with zipfile.ZipFile(pack) as archive:

@@ -35,13 +35,13 @@ from tests.cli.paying_terminal import PayingTerminal
 from tests.support.invented import invent_numbers
 
 PACK_FOLDER = Path(__file__).resolve().parents[1] / "vectors" / "packs"
-BOUGHT_NUMBER, REFUSED_NUMBER, UNKNOWN = invent_numbers(3, seed=71)
+BOUGHT_NUMBER, REFUSED_NUMBER, UNKNOWN_NUMBER = invent_numbers(3, seed=71)
 
 
 def write_packs(folder: Path, home: Path, sandbox: Sandbox) -> None:
     """Write evidence packs of a successful, a refused and an unknown purchase, and of a refund at each gateway."""
     desk = PayingTerminal(home, sandbox)
-    faults = (("status:422", REFUSED_NUMBER), ("status:503", UNKNOWN))
+    faults = (("status:422", REFUSED_NUMBER), ("status:503", UNKNOWN_NUMBER))
     desk.json("purchase", BOUGHT_NUMBER, "--client", "1")
     for fault, number in faults:
         sandbox.control.add_fault(fault, call="purchase", times=1)
@@ -135,10 +135,10 @@ def test_an_answer_with_a_masked_payer_is_replayed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "outcome", "reason"),
     [
-        ("purchase", "UNKNOWN", "answer_cut"),
-        ("purchase", "UNKNOWN", "old_answer"),
-        ("purchase", "UNKNOWN", "earlier_id"),
-        ("detail", "UNKNOWN", "other_number"),
+        ("purchase", "UNKNOWN_NUMBER", "answer_cut"),
+        ("purchase", "UNKNOWN_NUMBER", "old_answer"),
+        ("purchase", "UNKNOWN_NUMBER", "earlier_id"),
+        ("detail", "UNKNOWN_NUMBER", "other_number"),
         ("detail", "AUTH", "authorise_again"),
     ],
 )
@@ -192,7 +192,7 @@ def test_a_replay_names_the_call_that_a_changed_rule_decides_otherwise(
     monkeypatch.setattr(alarmbox, "PURCHASE_STATUS_CLASSES", table)
     (difference,) = replay_pack(packs / "refused.zip", tmp_path)["differ"]
     assert difference["call"] == "alarmbox.purchase"
-    assert (difference["recorded"]["outcome"], difference["now"]["outcome"]) == ("FAILED_DEFINITE", "UNKNOWN")
+    assert (difference["recorded"]["outcome"], difference["now"]["outcome"]) == ("FAILED_DEFINITE", "UNKNOWN_NUMBER")
     assert difference["operation_id"]
 
 

@@ -57,7 +57,7 @@ def write_people_file(desk: PayingTerminal) -> str:
     return str(file)
 
 
-COMMANDS: dict[str, tuple[str, Callable[[PayingTerminal], CommandWords]]] = {
+PERSON_AND_WORDS_BY_COMMAND: dict[str, tuple[str, Callable[[PayingTerminal], CommandWords]]] = {
     "purchase": (
         MAKER,
         lambda _: ("purchase", CORPORATION_NUMBER, "--client", "1", "--reason", "1", "--comment", "x"),
@@ -93,12 +93,12 @@ def remove_repetition_mark(answer: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-@pytest.mark.parametrize("name", list(COMMANDS))
+@pytest.mark.parametrize("name", list(PERSON_AND_WORDS_BY_COMMAND))
 def test_a_repeated_command_answers_as_the_first(desk: PayingTerminal, name: str) -> None:
     """Each command that changes records, if it is repeated with its request id, returns the first answer; no provider
     is called and no row is written. The same request id with other arguments is refused.
     """
-    person, words = COMMANDS[name][0], COMMANDS[name][1](desk)
+    person, words = PERSON_AND_WORDS_BY_COMMAND[name][0], PERSON_AND_WORDS_BY_COMMAND[name][1](desk)
     first = desk.json(*words, *REQUEST_ID_ARGUMENTS, OPERATOR=person)
     assert "duplicate" not in first.data
     before = _count_provider_calls(desk), _count_rows(desk)

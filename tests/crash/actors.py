@@ -20,7 +20,7 @@ def execute_action(
     OF THE CHARGE"."""
     with open_console(Settings.load(dict(environment))) as console:
         pipe.send("open")
-        pipe.send(execute_for_ending(console, action, subject, client))
+        pipe.send(execute_and_get_ending_code(console, action, subject, client))
 
 
 def pause_when_answered(pipe: Pipe, environment: Mapping[str, str], number: str) -> None:
@@ -53,7 +53,7 @@ def _pause_at(paused_step: str, pipe: Pipe, environment: Mapping[str, str], numb
             pipe.send(refusal.code)
 
 
-def execute_for_ending(console: Console, action: str, subject: str, client: str) -> str:
+def execute_and_get_ending_code(console: Console, action: str, subject: str, client: str) -> str:
     """Execute the action. Return "done", or the error code if the action is refused."""
     try:
         if action in ("purchase", "renewal"):

@@ -29,7 +29,7 @@ class FailureCountdown:
         self._lasting = lasting
 
     @property
-    def fired(self) -> bool:
+    def has_fired(self) -> bool:
         """True if a statement has failed."""
         return self.left <= 0
 
@@ -71,8 +71,8 @@ def break_statements(
     engine = console.database.engine
     factory = _make_connection_class(countdown)
 
-    def choose_factory(_dialect: object, _record: object, _args: object, wanted: dict[str, Any]) -> None:
-        wanted["factory"] = factory
+    def choose_factory(_dialect: object, _record: object, _args: object, engine_options: dict[str, Any]) -> None:
+        engine_options["factory"] = factory
 
     console.database.close()
     event.listen(engine, "do_connect", choose_factory)
@@ -151,12 +151,15 @@ def _break_server_statements(console: Console, countdown: FailureCountdown) -> I
 
     send = pymysql.connections.Connection._execute_command
 
-    def break_statement(line: Any, command: int, sql: Any) -> None:
-        if _is_connection_of(console, line) and not _read_sql_text(sql).startswith("SET "):
-            _raise_if_due(
-                countdown, lambda text: _run_on_server(line, send, command, text), _read_sql_text(sql), line
+    def break_statement(connection: Any, command: int, sql: Any) -> None:
+        if _is_connection_of(console, connection) and not _read_sql_text(sql).startswith("SET "):
+            _raise_if_statement_must_fail(
+                countdown,
+                lambda text: _run_on_server(connection, send, command, text),
+                _read_sql_text(sql),
+                connection,
             )
-        send(line, command, sql)
+        send(connection, command, sql)
 
     with pytest.MonkeyPatch.context() as patch:
         for name in ("retry_policy.UNREACHABLE_RETRY_SECONDS", "engine.COMMIT_CHECK_SECONDS"):
@@ -167,33 +170,35 @@ def _break_server_statements(console: Console, countdown: FailureCountdown) -> I
     console.database.close()
 
 
-def _raise_if_due(countdown: FailureCountdown, say: Callable[[str], None], word: str, line: Any) -> None:
-    """Count the statement `word`, and raise the server's error if this statement must fail. `say` runs a statement on
-    the server before the error is raised.
+def _raise_if_statement_must_fail(
+    countdown: FailureCountdown, run_on_server: Callable[[str], None], statement_word: str, connection: Any
+) -> None:
+    """Count the statement `statement_word`, and raise the server's error if this statement must fail. `run_on_server`
+    runs a statement on the server before the error is raised.
     """
     import pymysql
 
     fault = countdown.fault
-    if (fault == "commit_lost" and word != "COMMIT") or not countdown.count_and_check():
+    if (fault == "commit_lost" and statement_word != "COMMIT") or not countdown.count_and_check():
         return
     if fault == "commit_lost":
-        say("COMMIT")
+        run_on_server("COMMIT")
     if fault == "deadlock":
-        say("ROLLBACK")
+        run_on_server("ROLLBACK")
     if _SERVER_ERRORS[fault][0] == 2013:
-        line._force_close()
+        connection._force_close()
     raise pymysql.err.OperationalError(*_SERVER_ERRORS[fault])
 
 
-def _run_on_server(line: Any, send: Callable[..., None], command: int, text: str) -> None:
+def _run_on_server(connection: Any, send: Callable[..., None], command: int, text: str) -> None:
     """Run the statement on the server, and read its answer."""
-    send(line, command, text)
-    line._read_query_result()
+    send(connection, command, text)
+    connection._read_query_result()
 
 
-def _is_connection_of(console: Console, line: Any) -> bool:
+def _is_connection_of(console: Console, connection: Any) -> bool:
     """True if the connection belongs to the console's database account."""
-    user = line.user.decode() if isinstance(line.user, bytes) else line.user
+    user = connection.user.decode() if isinstance(connection.user, bytes) else connection.user
     return bool(user == console.database.account_name)
 
 

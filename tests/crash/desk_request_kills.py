@@ -33,9 +33,9 @@ from tests.support.team_mode import answer_password_prompts, is_result_unknown, 
 from tests.support.waiting import wait_until
 
 PERSON_BY_ACTION = {"purchase": "op-a", "approve": "lead-b"}
-STEPS: Mapping[str, tuple[str, ...]] = {
+STEPS_BY_ACTION: Mapping[str, tuple[str, ...]] = {
     "purchase": (*REQUEST_FAILPOINTS, *kills.PURCHASE_STEPS),
-    "approve": request_kills.STEPS["approve"],
+    "approve": request_kills.STEPS_BY_ACTION["approve"],
 }
 WorkerEnding = Literal["killed", "told to end", "told twice"]
 EXIT_STATUS_BY_ENDING: Mapping[WorkerEnding, int] = {
@@ -124,7 +124,7 @@ def end_worker_at_each_step(
     """
     start_team_mode(place, *PERSON_BY_ACTION.values())
     with Sandbox() as sandbox, _open_scene(place, sandbox, PERSON_BY_ACTION[action]) as scene:
-        steps = [step for step in STEPS[action] if step in (only_steps or STEPS[action])]
+        steps = [step for step in STEPS_BY_ACTION[action] if step in (only_steps or STEPS_BY_ACTION[action])]
         cases = [
             RequestKillCase(
                 action, step, number, request_kills.make_subject(action, number, scene.observer, sandbox), str(i)

@@ -42,16 +42,16 @@ _USUAL_STATEMENT_COUNT_BY_ACTION: Mapping[str, int] = {
     "commit_lost": 11,
     "desk_full": 4,
 }
-_ASKERS = {"purchase": "op-a", "ask": "op-a", "approve": "lead-b"}
+_ASKING_PERSON_BY_ACTION = {"purchase": "op-a", "ask": "op-a", "approve": "lead-b"}
 _SELECT_ASKED_REQUEST_SQL = "SELECT id FROM requests WHERE state = 'asked'"
 _SELECT_OPEN_REQUESTS_SQL = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'taken')"
 
 
 @dataclass
 class TeamModeStage(MoneyStage):
-    """Like MoneyStage, but in team mode: the people of `_ASKERS` send desk requests, and a worker executes them.
-    `maker` and `checker` execute their actions without a worker, at desks without faults. The faults happen at the
-    worker's desk.
+    """Like MoneyStage, but in team mode: the people of `_ASKING_PERSON_BY_ACTION` send desk requests, and a worker
+    executes them. `maker` and `checker` execute their actions without a worker, at desks without faults. The faults
+    happen at the worker's desk.
     """
 
     def get_person(self, action: str) -> str:
@@ -64,10 +64,10 @@ class TeamModeStage(MoneyStage):
 
 @contextmanager
 def open_stage(place: Place) -> Iterator[TeamModeStage]:
-    """Yield a TeamModeStage with the empty database of `place`. The rights of the accounts of `_ASKERS`
-    are reduced.
+    """Yield a TeamModeStage with the empty database of `place`. The rights of the accounts of
+    `_ASKING_PERSON_BY_ACTION` are reduced.
     """
-    start_team_mode(place, *sorted(set(_ASKERS.values())))
+    start_team_mode(place, *sorted(set(_ASKING_PERSON_BY_ACTION.values())))
     clock, uptime = MovedClock(), boot_clock.read_uptime_ms
     with pytest.MonkeyPatch.context() as patch, Sandbox() as sandbox:
         patch.setattr(boot_clock, "read_uptime_ms", lambda: uptime() + round(clock.offset.total_seconds() * 1000))
@@ -113,7 +113,7 @@ def fail_at_statement(
     where = f"{action}, {fault} at {nth}{', lasting' * lasting}"
     target = _prepare_target(stage, action)
     with (
-        open_console_as(stage.place, stage.sandbox, stage.clock, _ASKERS[action]) as desk,
+        open_console_as(stage.place, stage.sandbox, stage.clock, _ASKING_PERSON_BY_ACTION[action]) as desk,
         stage.open_desk(action) as worker,
         ThreadPoolExecutor(1) as thread,
     ):
@@ -123,7 +123,7 @@ def fail_at_statement(
         with break_statements(worker, nth, fault, is_lasting=lasting) as countdown:
             with suppress(ConsoleError):  # logged by the thread of a worker
                 worker.desk_requests.execute_next()
-            fired = countdown.fired
+            has_fired = countdown.has_fired
         with execute_desk_requests(worker):
             code = answer.result()
     assert stage.place.sql(_SELECT_OPEN_REQUESTS_SQL) == [], where
@@ -133,7 +133,7 @@ def fail_at_statement(
         _check_request(stage, target, code, where)
     else:
         _check_approval(stage, target, code, where)
-    return code if fired else None
+    return code if has_fired else None
 
 
 def _prepare_target(stage: TeamModeStage, action: str) -> ActionTarget:
@@ -148,7 +148,7 @@ def _send_until_answered(stage: TeamModeStage, desk: Console, target: ActionTarg
     """Send the desk request as a person's desk does: again with the same request id until the result is known. Return
     "done", "approved" (the refund is approved and not sent yet) or the error code of the refusal.
     """
-    request_id, person = f"{target.action}-{stage.target_count}", _ASKERS[target.action]
+    request_id, person = f"{target.action}-{stage.target_count}", _ASKING_PERSON_BY_ACTION[target.action]
     acts: Mapping[str, Callable[[], object]] = {
         "purchase": lambda: desk.credit_checks.purchase(
             PurchaseRequest(stage.get_number(target), "1"), request_id=request_id

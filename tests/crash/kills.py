@@ -26,7 +26,7 @@ from tests.support.waiting import wait_until
 KILLED_EXIT_STATUS = -9
 PURCHASE_STEPS = OPERATION_FAILPOINTS[: OPERATION_FAILPOINTS.index("after_pdf") + 1]
 _STEPS_WITHOUT_SPOOLED_INTENT = ("after_intent",)  # a reading leaves none
-STEPS: dict[str, tuple[str, ...]] = {
+STEPS_BY_ACTION: dict[str, tuple[str, ...]] = {
     "purchase": PURCHASE_STEPS,
     "renewal": PURCHASE_STEPS,
     "refetch": tuple(name for name in PURCHASE_STEPS if name not in _STEPS_WITHOUT_SPOOLED_INTENT),
@@ -49,7 +49,7 @@ class CreditCheckKillCase:
 
     action: str
     step: str
-    number: str
+    corporation_number: str
     place: Place
     url: str
     desk: int
@@ -63,7 +63,7 @@ class CreditCheckKillCase:
         return str(self.desk + 1)
 
     @property
-    def buys(self) -> bool:
+    def is_purchase(self) -> bool:
         """True if the action buys a credit check."""
         return self.action in ("purchase", "renewal")
 
@@ -89,7 +89,7 @@ def kill_at_each_step(
     """
     with Sandbox() as sandbox:
         sandbox.control.change_settings(offers_purchase_list=True)
-        wanted = [(action, step) for action in actions for step in STEPS[action] if step in only_steps]
+        wanted = [(action, step) for action in actions for step in STEPS_BY_ACTION[action] if step in only_steps]
         names = invent_numbers(len(wanted), seed)
         cases = [
             CreditCheckKillCase(action, step, names[i], place, sandbox.url, i)
@@ -111,7 +111,7 @@ def kill_at_each_step(
 
 def _prepare_records(case: CreditCheckKillCase, sandbox: Sandbox) -> None:
     """Create the records that the action needs before it can be killed."""
-    case.subject = case.number
+    case.subject = case.corporation_number
     if case.action == "purchase":
         return
     with case.open_console() as console:
@@ -125,7 +125,7 @@ def _prepare_records(case: CreditCheckKillCase, sandbox: Sandbox) -> None:
             case.subject = str(case.record_id)
         else:
             _prepare_unknown_check(case, console, sandbox)
-    case.charges_before = sandbox.control.count_charges(case.number)
+    case.charges_before = sandbox.control.count_charges(case.corporation_number)
 
 
 def _prepare_unknown_check(case: CreditCheckKillCase, console: Console, sandbox: Sandbox) -> None:
@@ -134,21 +134,22 @@ def _prepare_unknown_check(case: CreditCheckKillCase, console: Console, sandbox:
     """
     if case.action == "delivery":
         with start_children(
-            execute_action, [(case.make_environment("before_tx2:1:raise"), "purchase", case.number, case.client)]
+            execute_action,
+            [(case.make_environment("before_tx2:1:raise"), "purchase", case.corporation_number, case.client)],
         ) as (child,):
             assert (child.wait_for_report(), child.wait_for_report()) == ("open", "outcome_unknown")
     else:
         case.extra_settings = {"ALARMBOX_FIND_PURCHASES": "1"}
-        sandbox.control.add_fault("close_after_charge", call="purchase", number=case.number)
-        assert _call_for_code(lambda: _buy_check(case, console)) == "outcome_unknown"
-    (record,) = console.lookup.find_records(case.number).credit_checks
-    charge = sandbox.ledger.list_charges_of_number(case.number)[0]
+        sandbox.control.add_fault("close_after_charge", call="purchase", number=case.corporation_number)
+        assert _call_and_get_code(lambda: _buy_check(case, console)) == "outcome_unknown"
+    (record,) = console.lookup.find_records(case.corporation_number).credit_checks
+    charge = sandbox.ledger.list_charges_of_number(case.corporation_number)[0]
     case.record_id = record.id
     case.subject = f"{record.id}:{charge.id}" if case.action == "resolve" else str(record.id)
 
 
 def _buy_check(case: CreditCheckKillCase, console: Console, *, renew: bool = False) -> CreditCheck:
-    return console.credit_checks.purchase(PurchaseRequest(case.number, case.client, renew=renew))
+    return console.credit_checks.purchase(PurchaseRequest(case.corporation_number, case.client, renew=renew))
 
 
 def _kill_all(cases: Sequence[CreditCheckKillCase], sandbox: Sandbox) -> None:
@@ -178,13 +179,13 @@ def _check_before_expiry(case: CreditCheckKillCase, console: Console, sandbox: S
     purchase is refused, and no record is an error, except if its desk could already prove that nothing was sent.
     """
     sent = case.step not in _STEPS_BEFORE_SENDING or case.action not in ("purchase", "renewal")
-    expected = case.charges_before + (1 if sent and case.buys else 0)
-    assert sandbox.control.count_charges(case.number) == expected, f"{case.action} at {case.step}"
-    found = console.lookup.find_records(case.number).credit_checks
+    expected = case.charges_before + (1 if sent and case.is_purchase else 0)
+    assert sandbox.control.count_charges(case.corporation_number) == expected, f"{case.action} at {case.step}"
+    found = console.lookup.find_records(case.corporation_number).credit_checks
     if case.step in _STEPS_AFTER_TX1 and found and found[0].state is CheckState.ERROR:
         return  # its lease was over by then: the desk has told that it was not sent
-    if case.buys and case.step != "before_tx1":
-        assert _call_for_code(lambda: _buy_check(case, console)) == "already_purchased"
+    if case.is_purchase and case.step != "before_tx1":
+        assert _call_and_get_code(lambda: _buy_check(case, console)) == "already_purchased"
     for record in found:
         assert record.state is not CheckState.ERROR
         assert console.credit_checks.read_credit_check(record.id).explanation.next_step.code
@@ -194,7 +195,7 @@ def _check_recovery(case: CreditCheckKillCase, sandbox: Sandbox, within_seconds:
     """Check the state after the leases have expired: one run of the due tasks and at most one decision of people
     settle every record, and nothing is charged twice.
     """
-    charged = sandbox.control.count_charges(case.number)
+    charged = sandbox.control.count_charges(case.corporation_number)
     with case.open_console() as patient:
         wait_until(lambda: not patient.recovery.list_lease_holders() and not _is_running(patient), f"lease of {case}")
     begun = time.monotonic()
@@ -205,11 +206,13 @@ def _check_recovery(case: CreditCheckKillCase, sandbox: Sandbox, within_seconds:
         truth.check_claims(truth.read_check_rows(console.database))
         truth.check_queues(console)
         _finish_as_person(case, console, sandbox)
-        wanted = case.charges_before + (case.buys)
-        assert sandbox.control.count_charges(case.number) == wanted, f"{charged} charges, then another: {case}"
-        found = [row for row in truth.read_check_rows(console.database) if row.number == case.number]
+        wanted = case.charges_before + (case.is_purchase)
+        assert sandbox.control.count_charges(case.corporation_number) == wanted, (
+            f"{charged} charges, then another: {case}"
+        )
+        found = [row for row in truth.read_check_rows(console.database) if row.number == case.corporation_number]
         truth.check_claims(found)
-        truth.check_charges(found, {case.number: sandbox.control.count_charges(case.number)})
+        truth.check_charges(found, {case.corporation_number: sandbox.control.count_charges(case.corporation_number)})
         assert truth.count_calling_operations(console.database) == 0
         console.audit.verify_chains()
     return Counter(kills=1, charged=charged)
@@ -225,19 +228,19 @@ def _finish_as_person(case: CreditCheckKillCase, console: Console, sandbox: Sand
     """Execute the next action of a person: buy if there is no record, resolve an unknown record, re-fetch an
     incomplete record.
     """
-    records = console.lookup.find_records(case.number).credit_checks
+    records = console.lookup.find_records(case.corporation_number).credit_checks
     if not records or (case.action == "renewal" and case.step == "before_tx1"):
         assert _buy_check(case, console, renew=bool(records)).state is CheckState.SUCCESS
         return
     newest = records[0]
-    if case.step in _STEPS_AFTER_TX1 and case.buys:
+    if case.step in _STEPS_AFTER_TX1 and case.is_purchase:
         assert (newest.state, newest.certainty) == (CheckState.ERROR, Certainty.KNOWN), f"{case}: {newest}"
         assert [old.is_live for old in records[1:]] == [True] * (case.action == "renewal"), f"not back: {records}"
         assert _buy_check(case, console, renew=case.action == "renewal").state is CheckState.SUCCESS
         return
     if newest.certainty is Certainty.UNKNOWN:
         _settle_unknown_record(case, console, sandbox, newest)
-        newest = console.lookup.find_records(case.number).credit_checks[0]
+        newest = console.lookup.find_records(case.corporation_number).credit_checks[0]
     assert newest.certainty is Certainty.KNOWN
     if newest.state is CheckState.SUCCESS and newest.incomplete:
         newest = console.credit_checks.refetch(newest.id).record
@@ -252,7 +255,7 @@ def _settle_unknown_record(
     """
     step = console.credit_checks.read_credit_check(record.id).explanation.next_step
     assert (step.code, bool(step.command)) == ("next.resolve", True) or case.action == "probe", f"{case}: {step}"
-    mine = [charge.id for charge in sandbox.ledger.list_charges_of_number(case.number)]
+    mine = [charge.id for charge in sandbox.ledger.list_charges_of_number(case.corporation_number)]
     known = {row.id_at_provider for row in truth.read_check_rows(console.database)}
     fresh = [charge for charge in mine if charge not in known]
     if fresh:
@@ -262,14 +265,18 @@ def _settle_unknown_record(
     with case.place.open_console_of_person(console, "lead-b") as other:
         other.recovery.resolve("credit-check", record.id, "error", "not on the bill")
     if case.action == "renewal":
-        (old,) = [one for one in console.lookup.find_records(case.number).credit_checks if one.id == case.record_id]
+        (old,) = [
+            one
+            for one in console.lookup.find_records(case.corporation_number).credit_checks
+            if one.id == case.record_id
+        ]
         assert old.is_live, f"the renewed record did not come back: {old}"
         assert _buy_check(case, console, renew=True).state is CheckState.SUCCESS
     else:
         assert _buy_check(case, console).state is CheckState.SUCCESS
 
 
-def _call_for_code(call: object) -> str:
+def _call_and_get_code(call: object) -> str:
     """Call `call`. Return "done", or the error code if the call is refused."""
     try:
         call()  # type: ignore[operator]  # a lambda

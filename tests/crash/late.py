@@ -19,7 +19,7 @@ from tests.support.invented import invent_numbers
 from tests.support.money_desks import import_paid_payment, insert_order, request_refund
 from tests.support.waiting import wait_until
 
-BUDGET_SECONDS = 90.0 / 20
+LONGER_THAN_TIME_BUDGET_SECONDS = 90.0 / 20
 """Seconds that are longer than the time budget of any call that moves money, at the accelerated time of these desks.
 """
 LateEnding = tuple[str, int, object, object]
@@ -67,7 +67,7 @@ class LateAnswerCase:
         record = self.stage.maker.recovery.read_record(SUBJECT_KIND_BY_ACTION[self.action], str(self.record)).record
         return str(record.state), record.certainty  # type: ignore[union-attr]  # every kind has one
 
-    def find_and_store_id(self) -> bool:
+    def find_and_store_provider_id(self) -> bool:
         """Look for the action's record. Return True, and store its id, if it exists."""
         on = self.stage
         if self.action == "purchase":
@@ -93,13 +93,13 @@ def check_late_answer(stage: SignalTestStage, action: str, *, is_decided: bool) 
         assert child.wait_for_report() == "open"
         assert stage.sandbox.control.wait_until_reached(held=1)
         stopped_at = _stop_process(child)
-        assert late.find_and_store_id()
+        assert late.find_and_store_provider_id()
         wait_until(lambda: late.read_shown_state()[1] is Certainty.UNKNOWN, "its lease to run out")
         if is_decided:
             _decide_as_two_people(late)
         assert stage.sandbox.control.release_calls() == 1
         wait_until(lambda: _count_unread_bytes(child, stage.sandbox.port) > 0, "the answer to stand in its socket")
-        wait_until(lambda: time.monotonic() > stopped_at + BUDGET_SECONDS, "its budget to be spent")
+        wait_until(lambda: time.monotonic() > stopped_at + LONGER_THAN_TIME_BUDGET_SECONDS, "its budget to be spent")
         os.kill(child.pid, signal.SIGCONT)
         answer: LateEnding = child.wait_for_report()
         assert child.wait_for_end() == 0

@@ -23,7 +23,7 @@ from tests.support.places import Place
 
 KILLED_EXIT_STATUS = -9
 ORDER_TOTAL_MINOR = 3_000
-_CURRENCY = {"paypay": "JPY", "atom": "INR", "bank": "JPY"}
+_CURRENCY_BY_PROVIDER = {"paypay": "JPY", "atom": "INR", "bank": "JPY"}
 _STEPS_OF_PROBED_SOURCES = (
     "before_notice_tx",
     "after_notice_tx",
@@ -33,7 +33,7 @@ _STEPS_OF_PROBED_SOURCES = (
     "before_order_move",
     "after_order_move",
 )
-STEPS: dict[str, tuple[str, ...]] = {
+STEPS_BY_SOURCE: dict[str, tuple[str, ...]] = {
     "paypay": _STEPS_OF_PROBED_SOURCES,
     "atom": _STEPS_OF_PROBED_SOURCES,
     "bank": ("before_notice_tx", "after_notice_tx", "before_order_move", "after_order_move"),
@@ -54,7 +54,7 @@ def kill_receiver_at_each_step(place: Place, sources: Sequence[str], seed: int =
     """Kill the receiver of a notice at each step of each source. Each sender whose notice was not stored sends it
     again; every second sender also repeats a stored notice. Then only due tasks run. Return the number of kills.
     """
-    clock, steps = MovedClock(), [(source, step) for source in sources for step in STEPS[source]]
+    clock, steps = MovedClock(), [(source, step) for source in sources for step in STEPS_BY_SOURCE[source]]
     with Sandbox() as sandbox:
         extra = make_provider_settings(sandbox.url) | {"SECRET_NOTICE_BANK_KEY": BANK_KEY}
         with (
@@ -85,7 +85,7 @@ def kill_receiver_at_each_step(place: Place, sources: Sequence[str], seed: int =
 def _make_case(place: Place, console: Console, sandbox: Sandbox, source: str, step: str, i: int) -> NoticeKillCase:
     """Create an order whose payer has just paid, and the notice about it."""
     number = f"ORD-{source}-{i}"
-    order_id = insert_order(place, number, ORDER_TOTAL_MINOR, _CURRENCY[source])
+    order_id = insert_order(place, number, ORDER_TOTAL_MINOR, _CURRENCY_BY_PROVIDER[source])
     if source == "bank":
         return NoticeKillCase(source, step, number, _make_bank_notice(number))
     ours = console.payments.start(order_id, source).payment.merchant_payment_id

@@ -44,7 +44,7 @@ _SENDING_STEPS = (
     "before_tx2",
     "after_tx2",
 )
-STEPS: dict[str, tuple[str, ...]] = {
+STEPS_BY_ACTION: dict[str, tuple[str, ...]] = {
     "ask": ("before_request", "after_request"),
     "approve": ("before_vote", "after_vote", *_SENDING_STEPS),
     "reject": ("before_vote", "after_vote"),
@@ -85,13 +85,13 @@ class RefundKillCase:
         return MAKER if self.action in ("ask", "withdraw", "resolve") else CHECKER
 
     @property
-    def act_name(self) -> str:
+    def name_in_money_actors(self) -> str:
         """The name of the action in money_actors.py."""
         words = {"send again": "submit", "poll": "probe", "delivery": "due", "approve at Atom": "approve"}
         return words.get(self.action, self.action)
 
     @property
-    def sends(self) -> bool:
+    def is_sending(self) -> bool:
         """True if the action sends the refund."""
         return self.action in ("approve", "send again", "approve at Atom")
 
@@ -110,7 +110,7 @@ class RefundKillCase:
     @property
     def may_have_spool_facts(self) -> bool:
         """True if the spool of the killed desk may contain facts about the refund that the database lacks."""
-        return self.sends or self.action == "delivery"
+        return self.is_sending or self.action == "delivery"
 
     def make_environment(self, failpoint: str) -> dict[str, str]:
         """Return the environment variables of the case's desk with this failpoint."""
@@ -160,7 +160,10 @@ def kill_refund_at_each_step(
     """
     with Sandbox() as sandbox, _open_team(place, sandbox) as team:
         wanted = [
-            (action, step) for action in actions for step in STEPS[action] if not only_steps or step in only_steps
+            (action, step)
+            for action in actions
+            for step in STEPS_BY_ACTION[action]
+            if not only_steps or step in only_steps
         ]
         cases = [RefundKillCase(*one, place, sandbox.url, desk) for desk, one in enumerate(wanted, 1)]
         sandbox.control.change_settings(waits_for_manual_settling=True)
@@ -243,12 +246,12 @@ def _kill_all(cases: Sequence[RefundKillCase]) -> None:
     """Kill all cases, four at a time, because the machine has few cores. The cases of due tasks are killed one by
     one, because due tasks act on the records of all cases.
     """
-    alone = [[case] for case in cases if case.act_name == "due"]
-    others = [case for case in cases if case.act_name != "due"]
+    alone = [[case] for case in cases if case.name_in_money_actors == "due"]
+    others = [case for case in cases if case.name_in_money_actors != "due"]
     for some in (*(others[i : i + 4] for i in range(0, len(others), 4)), *alone):
         subjects = [case.payment if case.action == "ask" else case.refund for case in some]
         each = [
-            (case.make_environment(f"{case.step}:1:kill"), case.act_name, of)
+            (case.make_environment(f"{case.step}:1:kill"), case.name_in_money_actors, of)
             for case, of in zip(some, subjects, strict=True)
         ]
         with start_children(execute_money_action, each) as children:
@@ -269,9 +272,9 @@ def _check_before_expiry(case: RefundKillCase, team: MakerAndCheckerDesks) -> No
     """Check the state before the lease of the killed process expires: an unsent refund isn't at the provider, and no
     person can send the refund while its outcome is unknown.
     """
-    sent = case.refund_count_before + (case.sends and case.step not in _STEPS_BEFORE_SENDING)
+    sent = case.refund_count_before + (case.is_sending and case.step not in _STEPS_BEFORE_SENDING)
     assert team.count_provider_refunds(case) == sent, f"{case.action} at {case.step}"
-    if not case.sends or case.step not in ("after_tx1", "after_send", "before_tx2"):
+    if not case.is_sending or case.step not in ("after_tx1", "after_send", "before_tx2"):
         return
     for send in (team.checker.refunds.submit, team.checker.refunds.approve):
         code = call_for_code(lambda send=send: send(case.refund))  # type: ignore[misc]  # bound here

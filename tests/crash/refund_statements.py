@@ -58,7 +58,7 @@ def fail_at_statement(
         console.recovery.count_queued_records()  # opens the desk, so that only the action itself has a fault
         with break_statements(console, nth, fault, is_lasting=lasting) as countdown:
             code = stage.execute_action(console, target)
-            fired = countdown.fired
+            has_fired = countdown.has_fired
     stage.check_ending(target, code, where)
     stage.settle_and_check(target, code, where)
-    return code if fired else None
+    return code if has_fired else None

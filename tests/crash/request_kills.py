@@ -21,12 +21,12 @@ from tests.support.places import FIRST_PERSON, Place
 from tests.support.waiting import wait_until
 
 _CALL_STEPS = ("before_tx1", "after_tx1", "after_intent", "before_send", "after_send", "before_tx2", "after_tx2")
-STEPS: Mapping[str, tuple[str, ...]] = {
+STEPS_BY_ACTION: Mapping[str, tuple[str, ...]] = {
     "purchase": (*REQUEST_FAILPOINTS, *_CALL_STEPS, "before_pdf"),
     "request": (*REQUEST_FAILPOINTS, "before_request", "after_request"),
     "approve": (*REQUEST_FAILPOINTS, "before_vote", "after_vote", *_CALL_STEPS),
 }
-_STEPS_WITHOUT_WRITE = ("before_request_id", "after_request_id", "before_tx1", "before_request", "before_vote")
+_STEPS_WITH_NOTHING_WRITTEN = ("before_request_id", "after_request_id", "before_tx1", "before_request", "before_vote")
 STEP_AFTER_TX1 = "after_tx1"
 _STEPS_WITH_UNKNOWN_OUTCOME = ("after_intent", "before_send", "after_send", "before_tx2")
 
@@ -47,7 +47,7 @@ class RequestKillCase:
         """The answer to the same call after the leases have expired: "acted", "repeated" or "outcome_unknown"."""
         if self.action == "approve" and self.step == "before_tx1":
             return "repeated"  # the vote was written: it stands, and the worker sends
-        if self.step in (*_STEPS_WITHOUT_WRITE, STEP_AFTER_TX1):
+        if self.step in (*_STEPS_WITH_NOTHING_WRITTEN, STEP_AFTER_TX1):
             return "acted"  # of the last its desk can prove that nothing was sent
         return "outcome_unknown" if self.step in _STEPS_WITH_UNKNOWN_OUTCOME else "repeated"
 
@@ -56,7 +56,7 @@ def kill_call_at_each_step(action: str, place: Place, seed: int, only_steps: Seq
     """Kill the call at each of its steps (or at the steps `only_steps`), then make the same call again. Return the
     counts of the answers."""
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
-        steps = [step for step in STEPS[action] if step in (only_steps or STEPS[action])]
+        steps = [step for step in STEPS_BY_ACTION[action] if step in (only_steps or STEPS_BY_ACTION[action])]
         cases = [
             RequestKillCase(action, step, number, make_subject(action, number, console, sandbox), str(i))
             for i, (step, number) in enumerate(zip(steps, invent_numbers(len(steps), seed), strict=True), 1)
@@ -111,7 +111,7 @@ def _call_until_leases_expire(case: RequestKillCase, console: Console, sandbox: 
     told = ["in_progress"]
 
     def is_ended() -> bool:
-        told[0] = call_for_code(case, console)
+        told[0] = call_and_get_ending_code(case, console)
         return told[0] != "in_progress"
 
     wait_until(is_ended, f"{case.action} at {case.step}: the leases to run out")
@@ -121,18 +121,18 @@ def _call_until_leases_expire(case: RequestKillCase, console: Console, sandbox: 
 def _repeat_call(case: RequestKillCase, console: Console, sandbox: Sandbox, answer: str, sent_before: int) -> str:
     """Repeat the call, and check its answer and that the action is executed at most once. Return the answer."""
     if case.step == STEP_AFTER_TX1 and answer == "outcome_unknown":
-        answer = call_for_code(case, console)
+        answer = call_and_get_ending_code(case, console)
     assert answer == case.expected_answer, (case, answer)
     assert count_provider_requests(case, sandbox) == sent_before + (answer == "acted" and case.action != "request"), (
         case
     )
     assert count_provider_requests(case, sandbox) <= 1, case
     if answer == "acted":
-        assert call_for_code(case, console) == "repeated", case
+        assert call_and_get_ending_code(case, console) == "repeated", case
     return answer
 
 
-def call_for_code(case: RequestKillCase, console: Console) -> str:
+def call_and_get_ending_code(case: RequestKillCase, console: Console) -> str:
     """Make the call. Return "acted", "repeated", or the error code if it is refused."""
     with request_ids.watch_for_repeated_request() as watch:
         try:

@@ -28,7 +28,7 @@ _SAGA_FAILPOINTS = (
     "before_expire_payment", "after_expire_payment", "before_cancel_order", "after_cancel_order",
     "before_release_stock", "after_release_stock",
 )  # fmt: skip
-STEPS: dict[str, tuple[str, ...]] = {
+STEPS_BY_COURSE: dict[str, tuple[str, ...]] = {
     "unpaid": _SAGA_FAILPOINTS,
     "paid in time": ("answered_ask_provider", "after_ask_provider"),
     "paid late": ("before_undo_expire_payment", "after_undo_expire_payment"),
@@ -105,7 +105,7 @@ def _is_leased(console: Console, cases: Sequence[SagaKillCase]) -> bool:
 
 def _list_courses_and_steps() -> Iterator[tuple[str, str]]:
     """Yield (story, step) of each case."""
-    return ((story, step) for story, steps in STEPS.items() for step in steps)
+    return ((story, step) for story, steps in STEPS_BY_COURSE.items() for step in steps)
 
 
 @contextmanager

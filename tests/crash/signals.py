@@ -24,7 +24,7 @@ from tests.support.places import Place
 PURCHASE_STEPS = OPERATION_FAILPOINTS[: OPERATION_FAILPOINTS.index("after_pdf") + 1]
 CALL_STEPS = OPERATION_FAILPOINTS[: OPERATION_FAILPOINTS.index("after_tx2") + 1]
 STEPS_BEFORE_SENDING = ("before_tx1", "after_tx1", "after_intent", "before_send")
-STEPS: Mapping[str, Sequence[str]] = {
+STEPS_BY_ACTION: Mapping[str, Sequence[str]] = {
     "purchase": PURCHASE_STEPS,
     "renewal": PURCHASE_STEPS,
     "refetch": tuple(name for name in PURCHASE_STEPS if name != "after_intent"),
@@ -49,7 +49,7 @@ _REFUND_ACTIONS = ("approve", "submit", "approve at Atom")
 _PROVIDER_BY_START_ACTION = {"start": "paypay", "start at Atom": "atom"}
 
 
-class SignalPoints(Failpoints):
+class FailpointsThatSendSignal(Failpoints):
     """Failpoints that send the signal `number` to their own process at the step `step`; with `again` also at all
     later steps."""
 
@@ -57,11 +57,11 @@ class SignalPoints(Failpoints):
         super().__init__(None)
         self._number, self._again = number, at_later_steps
         self.step: str | None = None
-        self.fired = False
+        self.has_fired = False
 
     def reach(self, name: str) -> None:
-        if self.step is not None and (name == self.step or (self.fired and self._again)):
-            self.fired = True
+        if self.step is not None and (name == self.step or (self.has_fired and self._again)):
+            self.has_fired = True
             signal.raise_signal(self._number)
 
 
@@ -79,15 +79,15 @@ def execute_with_interrupts(
     if number == signal.SIGTERM:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as the terminal takes it
     with open_console(Settings.load(dict(environment))) as console:
-        points = console._context.failpoints = SignalPoints(number, again)
+        points = console._context.failpoints = FailpointsThatSendSignal(number, again)
         for step, subject in steps_and_subjects:
-            points.step, points.fired = step, False
+            points.step, points.has_fired = step, False
             try:
-                ended = _call_for_code(lambda subject=subject: _FUNCTION_BY_ACTION[action](console, subject))  # type: ignore[misc]  # bound
+                ended = _call_and_get_code(lambda subject=subject: _FUNCTION_BY_ACTION[action](console, subject))  # type: ignore[misc]  # bound
             except KeyboardInterrupt:
                 ended = "interrupted"
             points.step = None
-            pipe.send((points.fired, ended))
+            pipe.send((points.has_fired, ended))
             pipe.recv()  # others look at what is left
 
 
@@ -97,13 +97,13 @@ def execute_until_terminated(
     """Target of a child process: execute the action, and receive SIGTERM with its default effect, or SIGKILL, at the
     step. The signal ends the process."""
     with open_console(Settings.load(dict(environment))) as console:
-        points = console._context.failpoints = SignalPoints(number, at_later_steps=True)
+        points = console._context.failpoints = FailpointsThatSendSignal(number, at_later_steps=True)
         points.step = step
         pipe.send("open")
-        pipe.send(_call_for_code(lambda: _FUNCTION_BY_ACTION[action](console, subject)))
+        pipe.send(_call_and_get_code(lambda: _FUNCTION_BY_ACTION[action](console, subject)))
 
 
-def _call_for_code(act: Callable[[], object]) -> str:
+def _call_and_get_code(act: Callable[[], object]) -> str:
     """Call `act`. Return "done", or the error code if the call is refused."""
     try:
         act()
@@ -163,7 +163,7 @@ def plan_every_mode(action: str) -> StepsByMode:
     """Return a plan in which each step of the action is interrupted in each mode (signal once, repeatedly, or
     SIGTERM).
     """
-    return dict.fromkeys(SIGNAL_BY_MODE, STEPS[action])
+    return dict.fromkeys(SIGNAL_BY_MODE, STEPS_BY_ACTION[action])
 
 
 def plan_one_mode(action: str, first: int) -> StepsByMode:
@@ -171,7 +171,7 @@ def plan_one_mode(action: str, first: int) -> StepsByMode:
     the mode of the index `first`.
     """
     modes = list(SIGNAL_BY_MODE)
-    return {mode: STEPS[action][(i - first) % len(modes) :: len(modes)] for i, mode in enumerate(modes)}
+    return {mode: STEPS_BY_ACTION[action][(i - first) % len(modes) :: len(modes)] for i, mode in enumerate(modes)}
 
 
 def signal_at_each_step(place: Place, action: str, plan: StepsByMode) -> int:
@@ -215,7 +215,8 @@ def _prepare_records(stage: SignalTestStage, action: str, counts: Sequence[int])
         if action == "submit":  # approved, and kept from being sent by a provider that has had enough
             stage.sandbox.control.add_fault("result:RATE_LIMIT", call="paypay_refund", times=count)
             for refund in asked:
-                assert _call_for_code(lambda refund=refund: stage.checker.refunds.approve(refund)) == "rate_limited"  # type: ignore[misc]  # bound
+                code = _call_and_get_code(lambda refund=refund: stage.checker.refunds.approve(refund))  # type: ignore[misc]  # bound
+                assert code == "rate_limited"
             stage.sandbox.control.clear_faults()
         return list(asked)
     clients = [client for client, n in enumerate(counts, 1) for _ in range(n)]

@@ -23,7 +23,7 @@ SERVER_FAULTS: tuple[StatementFault, ...] = ("deadlock", "lock_wait")
 EXPECTED_REFUSALS = frozenset(
     ("storage_full", "outcome_unknown", "database_unreachable", "database_locked", "bad_profile")
 )
-USUAL_STATEMENT_COUNT: dict[StatementFault, int] = {
+USUAL_STATEMENT_COUNT_BY_FAULT: dict[StatementFault, int] = {
     "full": 60,
     "lost": 60,
     "commit_lost": 7,
@@ -31,7 +31,7 @@ USUAL_STATEMENT_COUNT: dict[StatementFault, int] = {
     "deadlock": 60,
     "lock_wait": 60,
 }
-(NUMBER,) = invent_numbers(1)
+(CORPORATION_NUMBER,) = invent_numbers(1)
 
 
 def fail_each_statement(fresh_place: MakePlace, action: str, fault: StatementFault) -> Counter[str]:
@@ -54,7 +54,7 @@ def fail_random_statements(
     """Let the first statement and some random statements fail, `place_count` statements in all. Return the number of
     runs in which a statement failed."""
     chance = random.Random(f"{action}{fault}{seed}")
-    drawn = [1, *(chance.randint(2, USUAL_STATEMENT_COUNT[fault]) for _ in range(place_count - 1))]
+    drawn = [1, *(chance.randint(2, USUAL_STATEMENT_COUNT_BY_FAULT[fault]) for _ in range(place_count - 1))]
     tally: Counter[str] = Counter()
     for i, nth in enumerate(drawn):
         with fresh_place() as place:
@@ -82,8 +82,8 @@ def _run_with_fault(
     with place.desk(alarmbox, clock) as console:
         before = _prepare_purchase(console, clock, action)
         with break_statements(console, nth, fault, is_lasting=lasting) as countdown:
-            ending = _execute_for_ending(console, action)
-            fired = countdown.fired
+            ending = _execute_and_get_ending_code(console, action)
+            has_fired = countdown.has_fired
         charged = len(alarmbox.charges)
         assert charged - before <= 1, f"{charged - before} charges at place {nth}"
         _check_ending(ending, charged - before, nth)
@@ -93,33 +93,33 @@ def _run_with_fault(
         fresh.recovery.run_all_tasks()
         found = truth.read_check_rows(fresh.database)
         truth.check_claims(found)
-        truth.check_charges(found, {NUMBER: len(alarmbox.charges)})
+        truth.check_charges(found, {CORPORATION_NUMBER: len(alarmbox.charges)})
         truth.check_queues(fresh)
         assert truth.count_calling_operations(fresh.database) == 0
         assert len(alarmbox.charges) == charged, f"bought again by due tasks, place {nth}"
         fresh.audit.verify_chains()
-    return fired
+    return has_fired
 
 
 def _prepare_purchase(console: Console, clock: ManualClock, action: str) -> int:
     """Buy the credit check that a renewal or re-fetch needs. Return the number of charges."""
-    console.credit_checks.make_plan(NUMBER)  # opens the desk, so that only the action itself has a fault
+    console.credit_checks.make_plan(CORPORATION_NUMBER)  # opens the desk, so that only the action itself has a fault
     if action == "purchase":
         return 0
-    console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
     if action == "renewal":
         clock.at += timedelta(days=400)
     return 1
 
 
-def _execute_for_ending(console: Console, action: str) -> str:
+def _execute_and_get_ending_code(console: Console, action: str) -> str:
     """Execute the action. Return "done", or the error code if the action is refused."""
     try:
         if action == "refetch":
-            (bought,) = console.lookup.find_records(NUMBER).credit_checks
+            (bought,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
             console.credit_checks.refetch(bought.id)
         else:
-            console.credit_checks.purchase(PurchaseRequest(NUMBER, "1", renew=action == "renewal"))
+            console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1", renew=action == "renewal"))
     except ConsoleError as named:
         return named.code
     return "done"

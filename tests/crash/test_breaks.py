@@ -22,7 +22,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-(NUMBER,) = invent_numbers(1)
+(CORPORATION_NUMBER,) = invent_numbers(1)
 STEPS_BEFORE_SENDING = ("after_tx1", "after_intent", "before_send")
 STEPS_AFTER_RECORDING = ("after_tx2", "before_detail", "after_detail", "before_pdf", "after_pdf")
 
@@ -39,7 +39,7 @@ def console(home: Path, alarmbox: InMemoryAlarmBox, clock: ManualClock) -> Itera
 
 
 def buy_number(console: Console) -> CreditCheck:
-    return console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    return console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
 
 
 def read_purchase_refusal(console: Console) -> ConsoleError:
@@ -48,8 +48,8 @@ def read_purchase_refusal(console: Console) -> ConsoleError:
 
 
 def read_single_check(console: Console) -> CreditCheck:
-    """Return the only credit check of NUMBER; the test fails if there are several."""
-    (record,) = console.lookup.find_records(NUMBER).credit_checks
+    """Return the only credit check of CORPORATION_NUMBER; the test fails if there are several."""
+    (record,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
     return record
 
 
@@ -61,7 +61,7 @@ def test_an_exception_before_tx1_leaves_no_row(place: Place, alarmbox: InMemoryA
     with place.desk(alarmbox, clock, FAILPOINT="before_tx1:1:raise") as console:
         with pytest.raises(FailpointReached):
             buy_number(console)
-        assert (console.lookup.find_records(NUMBER).credit_checks, alarmbox.charges) == ((), [])
+        assert (console.lookup.find_records(CORPORATION_NUMBER).credit_checks, alarmbox.charges) == ((), [])
 
 
 @pytest.mark.parametrize("step", STEPS_BEFORE_SENDING)
@@ -167,7 +167,7 @@ def test_a_database_locked_before_the_claim_refuses_the_purchase(
     lock_database(lock_holder)
     lost = read_purchase_refusal(console)
     assert (lost.code, lost.exit_status) == ("database_locked", 6)
-    assert (console.lookup.find_records(NUMBER).credit_checks, alarmbox.charges) == ((), [])
+    assert (console.lookup.find_records(CORPORATION_NUMBER).credit_checks, alarmbox.charges) == ((), [])
     unlock_database(lock_holder)
     assert buy_number(console).state == "success"
 
@@ -258,5 +258,5 @@ def test_a_purchase_on_a_read_only_database_is_refused(console: Console, alarmbo
     """
     with set_connection_pragmas(console, lambda: "query_only=ON"):
         lost = read_purchase_refusal(console)
-        assert console.lookup.find_records(NUMBER).credit_checks == ()
+        assert console.lookup.find_records(CORPORATION_NUMBER).credit_checks == ()
     assert (lost.code, lost.exit_status, alarmbox.charges) == ("read_only", 3, [])

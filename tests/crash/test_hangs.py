@@ -15,12 +15,12 @@ from tests.support.places import Place
 from tests.support.refusals import call_for_refusal_code
 from tests.support.waiting import wait_until
 
-(NUMBER,) = invent_numbers(1)
+(CORPORATION_NUMBER,) = invent_numbers(1)
 
 
 def read_single_check(console: Console) -> CreditCheck:
-    """Return the only credit check of NUMBER; the test fails if there are several."""
-    (record,) = console.lookup.find_records(NUMBER).credit_checks
+    """Return the only credit check of CORPORATION_NUMBER; the test fails if there are several."""
+    (record,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
     return record
 
 
@@ -35,7 +35,7 @@ def test_a_hanging_call_keeps_its_lease(place: Place, step: str, charges: int) -
     and the lease has expired, the purchase becomes unknown."""
     with Sandbox() as sandbox, place.open_desk(sandbox) as console:
         told = place.make_environment(sandbox.url, FAILPOINT=f"{step}:1:hang")
-        with start_children(execute_action, [(told, "purchase", NUMBER)]) as (child,):
+        with start_children(execute_action, [(told, "purchase", CORPORATION_NUMBER)]) as (child,):
             assert child.wait_for_report() == "open"
             wait_until(lambda: find_lease_holder(console) is not None, "the hanging call to take its lease")
             first = find_lease_holder(console)
@@ -51,12 +51,12 @@ def test_a_hanging_call_keeps_its_lease(place: Place, step: str, charges: int) -
                 call_for_refusal_code(lambda: console.credit_checks.probe(read_single_check(console).id))
                 == "in_progress"
             )
-            purchase = PurchaseRequest(NUMBER, "1")
+            purchase = PurchaseRequest(CORPORATION_NUMBER, "1")
             assert call_for_refusal_code(lambda: console.credit_checks.purchase(purchase)) == "already_purchased"
         wait_until(lambda: read_single_check(console).certainty is Certainty.UNKNOWN, "its lease to run out")
         console.recovery.run_all_tasks()
         assert (read_single_check(console).state, read_single_check(console).certainty) == ("pending", "unknown")
-        assert sandbox.control.count_charges(NUMBER) == charges
+        assert sandbox.control.count_charges(CORPORATION_NUMBER) == charges
 
 
 def _is_renewed(now: LeaseHolder | None, first: LeaseHolder, lease: timedelta) -> bool:

@@ -17,7 +17,7 @@ def test_a_kill_at_any_step_charges_nothing_twice(place: Place, seed: int, actio
     tally = kills.kill_at_each_step(actions, place, seed)
     told = f"{tally['kills']} kills at the steps of {', '.join(actions)}, 0 second charges, 0 lost records"
     print(f"demand 3: {place.engine}: {told}")
-    assert tally["kills"] == sum(len(kills.STEPS[action]) for action in actions)
+    assert tally["kills"] == sum(len(kills.STEPS_BY_ACTION[action]) for action in actions)
 
 
 @pytest.mark.engines("galera")

@@ -19,16 +19,16 @@ from tests.support.refusals import call_for_refusal
 from tests.support.waiting import wait_until
 
 
-@pytest.mark.parametrize("action", signals.STEPS)
+@pytest.mark.parametrize("action", signals.STEPS_BY_ACTION)
 def test_an_interrupt_at_any_step_leaves_a_correct_record(place: Place, action: str) -> None:
     """After Ctrl+C once, Ctrl+C several times, or SIGTERM at each step of the action, the process writes the correct
     record before it ends. This test uses one of these signals at each step, a different one on each engine; `make
     soak` tests all combinations.
     """
-    first = list(signals.STEPS).index(action) + (place.engine == "mariadb")
+    first = list(signals.STEPS_BY_ACTION).index(action) + (place.engine == "mariadb")
     looked_at = signals.signal_at_each_step(place, action, signals.plan_one_mode(action, first))
     print(f"{place.engine}: {action}: {looked_at} interrupts, 0 answers lost, 0 unknown of what was not sent")
-    assert looked_at == len(signals.STEPS[action])
+    assert looked_at == len(signals.STEPS_BY_ACTION[action])
 
 
 @pytest.mark.parametrize(("step", "state", "charges"), [("before_send", "error", 0), ("before_tx2", "success", 1)])

@@ -18,7 +18,7 @@ from tests.support.forked_command import ForkedCommand
 from tests.support.invented import invent_numbers
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
-(NUMBER,) = invent_numbers(1)
+(CORPORATION_NUMBER,) = invent_numbers(1)
 KILLED_EXIT_STATUS = -9
 
 
@@ -65,11 +65,11 @@ def test_a_kill_after_the_charge_leaves_the_claim(terminal: Terminal, sandbox: S
     """A purchase is killed after the provider has charged it. A second purchase is refused. After the lease has
     expired, the record is unknown, and a person resolves it with the provider's id.
     """
-    assert terminal.run("purchase", NUMBER, "--client", "1", FAILPOINT="before_tx2:1:kill") == (
+    assert terminal.run("purchase", CORPORATION_NUMBER, "--client", "1", FAILPOINT="before_tx2:1:kill") == (
         KILLED_EXIT_STATUS,
         None,
     )
-    status, error = terminal.run("purchase", NUMBER, "--client", "1")
+    status, error = terminal.run("purchase", CORPORATION_NUMBER, "--client", "1")
     assert (status, error["code"]) == (3, "already_purchased")
     record = error["detail"]["record"]
     wait_until(lambda: bool(terminal.run("queue", "unknown")[1]["items"]), "its lease to run out")
@@ -78,12 +78,12 @@ def test_a_kill_after_the_charge_leaves_the_claim(terminal: Terminal, sandbox: S
     status, shown = terminal.run("show", "credit-check", str(record["id"]))
     assert (shown["state"], shown["certainty"], shown["work"]["state"]) == ("pending", "unknown", "needs_review")
     assert shown["next_step"]["text"]
-    (charge,) = sandbox.control.read_ledger(NUMBER)["entries"]
+    (charge,) = sandbox.control.read_ledger(CORPORATION_NUMBER)["entries"]
     proof = ("--evidence", "seen on their screen", "--provider-id", str(charge["id"]))
     status, settled = terminal.run("resolve", "credit-check", str(record["id"]), "--as", "success", *proof)
     assert (status, settled["state"], settled["credit_check_id"]) == (0, "success", charge["id"])
     assert terminal.run("audit", "verify")[0] == 0
-    assert sandbox.control.count_charges(NUMBER) == 1
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
 
 
 def test_a_database_file_missing_at_the_answer_gives_exit_status_4(
@@ -92,9 +92,9 @@ def test_a_database_file_missing_at_the_answer_gives_exit_status_4(
     """If the database file is missing when the provider's answer arrives, the purchase exits with 4 and prints the
     record. When the file is back, `worker --once` writes the answer from the desk's spool.
     """
-    assert terminal.run("lookup", NUMBER)[0] == 0
-    sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
-    with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:
+    assert terminal.run("lookup", CORPORATION_NUMBER)[0] == 0
+    sandbox.control.add_fault("hang_after_charge", call="purchase", number=CORPORATION_NUMBER)
+    with terminal.start("purchase", CORPORATION_NUMBER, "--client", "1", TIME_SCALE="1") as buying:
         assert sandbox.control.wait_until_reached(held=1, timeout_seconds=MAX_WAIT_SECONDS)
         (home / "console.db").rename(home / "elsewhere.db")
         sandbox.control.release_calls()
@@ -104,21 +104,21 @@ def test_a_database_file_missing_at_the_answer_gives_exit_status_4(
     (home / "elsewhere.db").rename(home / "console.db")
     status, ran = terminal.run("worker", "--once")
     assert {run["task"]: run["count"] for run in ran["ran"]}["spool_delivery"] == 1
-    status, found = terminal.run("lookup", NUMBER)
+    status, found = terminal.run("lookup", CORPORATION_NUMBER)
     assert [(one["state"], one["certainty"]) for one in found["credit_checks"]] == [("success", "known")]
-    assert sandbox.control.count_charges(NUMBER) == 1
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
 
 
 def test_a_deleted_claim_is_restored_from_the_spool(terminal: Terminal, sandbox: Sandbox, home: Path) -> None:
     """The record and its operation are deleted after the purchase: the desk refuses a second purchase because of its
     spool, and `resolve operation` restores the record.
     """
-    status, bought = terminal.run("purchase", NUMBER, "--client", "1")
+    status, bought = terminal.run("purchase", CORPORATION_NUMBER, "--client", "1")
     assert (status, bought["state"]) == (0, "success")
     with closing(sqlite3.connect(home / "console.db", isolation_level=None)) as file:
         file.execute("DELETE FROM hansha_alarmbox_credit_checks")
         file.execute("DELETE FROM operations")
-    status, error = terminal.run("purchase", NUMBER, "--client", "1")
+    status, error = terminal.run("purchase", CORPORATION_NUMBER, "--client", "1")
     assert (status, error["code"], error["detail"]["source"]) == (3, "already_purchased", "desk")
     operation = error["detail"]["operation_id"]
     status, shown = terminal.run("show", "operation", operation)
@@ -127,7 +127,7 @@ def test_a_deleted_claim_is_restored_from_the_spool(terminal: Terminal, sandbox:
     proof = ("--evidence", "seen on their screen", "--provider-id", str(bought["credit_check_id"]))
     status, healed = terminal.run("resolve", "operation", operation, "--as", "success", *proof)
     assert (status, healed["id"], healed["state"]) == (0, bought["id"], "success")
-    assert sandbox.control.count_charges(NUMBER) == 1
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -142,7 +142,9 @@ def test_a_signal_at_each_step_ends_the_command_with_one_answer(
     """The command gets SIGINT, SIGTERM or SIGHUP (of a closed terminal) at a step. It prints one JSON object with the
     correct ending and the record, and no record stays unknown.
     """
-    with terminal.start("purchase", NUMBER, "--client", "1", FAILPOINT=f"{step}:1:hang", TIME_SCALE="1") as buying:
+    with terminal.start(
+        "purchase", CORPORATION_NUMBER, "--client", "1", FAILPOINT=f"{step}:1:hang", TIME_SCALE="1"
+    ) as buying:
         reached = "calling" if step == "after_tx1" else "done"
         wait_until(lambda: _read_operation_states(home) == [reached], f"{step} to be reached", MAX_WAIT_SECONDS)
         if step == "after_detail":
@@ -153,10 +155,10 @@ def test_a_signal_at_each_step_ends_the_command_with_one_answer(
     record = told if code is None else told["detail"]["record"]
     assert (record["state"], record["certainty"]) == (state, "known")
     assert code is None or told["code"] == code
-    assert sandbox.control.count_charges(NUMBER) == charges
+    assert sandbox.control.count_charges(CORPORATION_NUMBER) == charges
     assert _read_operation_states(home) == ["failed" if charges == 0 else "done"]
     if not charges:
-        assert terminal.run("purchase", NUMBER, "--client", "1")[0] == 0
+        assert terminal.run("purchase", CORPORATION_NUMBER, "--client", "1")[0] == 0
 
 
 @pytest.mark.parametrize("signal_numbers", [[signal.SIGTERM], [signal.SIGHUP], [signal.SIGINT, signal.SIGINT]])
@@ -166,8 +168,8 @@ def test_a_signal_during_the_providers_call_ends_the_command(
     """SIGTERM, SIGHUP, or Ctrl+C twice ends a command immediately while it waits for the provider, and the record
     becomes unknown.
     """
-    sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
-    with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:
+    sandbox.control.add_fault("hang_after_charge", call="purchase", number=CORPORATION_NUMBER)
+    with terminal.start("purchase", CORPORATION_NUMBER, "--client", "1", TIME_SCALE="1") as buying:
         assert sandbox.control.wait_until_reached(held=1, timeout_seconds=MAX_WAIT_SECONDS)
         for number in signal_numbers:
             buying.send_signal(number)

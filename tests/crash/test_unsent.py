@@ -34,10 +34,10 @@ _STATE_OF_UNSENT_BY_ACTION = {
     "submit": (RefundState.APPROVED, Certainty.KNOWN),
     "start": (PaymentState.EXPIRED, Certainty.KNOWN),
 }
-_ORDERS = count(1)
+_ORDER_NUMBERS = count(1)
 
 
-class FullDisk(Failpoints):
+class FailpointsThatFillDisk(Failpoints):
     """Failpoints that simulate a full disk: from the step `step` on, this process can't extend any file."""
 
     def __init__(self, step: str) -> None:
@@ -57,8 +57,8 @@ def run_action(pipe: Pipe, environment: Mapping[str, str], action: str, subject:
     with open_console(Settings.load(dict(environment))) as console:
         pipe.send("open")
         if full_at is not None:
-            console._context.failpoints = FullDisk(full_at)
-        ended = _call_for_code(lambda: _execute_action(console, action, subject))
+            console._context.failpoints = FailpointsThatFillDisk(full_at)
+        ended = _call_and_get_code(lambda: _execute_action(console, action, subject))
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         pipe.send(ended)
 
@@ -71,7 +71,7 @@ def _execute_action(console: Console, action: str, subject: str) -> object:
     return console.payments.start(int(subject), "paypay")
 
 
-def _call_for_code(act: Callable[[], object]) -> str:
+def _call_and_get_code(act: Callable[[], object]) -> str:
     """Call `act`. Return "done", or the error code if the call is refused."""
     try:
         act()
@@ -111,10 +111,12 @@ class UnsentStage:
         if action == "purchase":
             return invent_numbers(1)[0]
         if action == "start":
-            return str(insert_order(self.place, f"ORD-{next(_ORDERS)}", 3_300))
-        refund = request_refund(self.maker, import_paid_payment(self.maker, self.sandbox, f"ORD-{next(_ORDERS)}").id)
+            return str(insert_order(self.place, f"ORD-{next(_ORDER_NUMBERS)}", 3_300))
+        refund = request_refund(
+            self.maker, import_paid_payment(self.maker, self.sandbox, f"ORD-{next(_ORDER_NUMBERS)}").id
+        )
         self.sandbox.control.add_fault("result:RATE_LIMIT", call="paypay_refund")
-        assert _call_for_code(lambda: self.checker.refunds.approve(refund.id)) == "rate_limited"
+        assert _call_and_get_code(lambda: self.checker.refunds.approve(refund.id)) == "rate_limited"
         self.sandbox.control.clear_faults()
         return str(refund.id)
 
@@ -161,7 +163,10 @@ class UnsentStage:
             assert console._context.spool.list_unsent_entries(console._context.database_id) == ()
             assert truth.count_calling_operations(console.database) == 0
             assert self.count_executions(action, subject) == executions_before
-            assert _call_for_code(lambda: _execute_action(console, action, subject)) in ("done", "already_decided")
+            assert _call_and_get_code(lambda: _execute_action(console, action, subject)) in (
+                "done",
+                "already_decided",
+            )
             assert self.count_executions(action, subject) == executions_before + 1
             console.audit.verify_chains()
 
@@ -210,7 +215,7 @@ def test_a_kill_after_the_intent_leaves_an_unknown_record(stage: UnsentStage, ac
     stage.await_lapse()
     with stage.open_failed_desk() as console:
         assert stage.read_record(action, subject, console).certainty is Certainty.UNKNOWN
-        again = _call_for_code(lambda: _execute_action(console, action, subject))
+        again = _call_and_get_code(lambda: _execute_action(console, action, subject))
         assert again in ("already_purchased", "in_progress", "outcome_unknown")
     assert stage.count_executions(action, subject) == before
 

@@ -92,10 +92,10 @@ def _compare_refunds(facts: DayFacts) -> Iterator[str]:
     for key, row in ours.items():
         if row["status"] == "completed" and key not in done:
             yield f"books: refund {key} is completed here, and not there"
-    yield from _compare_reserved(facts)
+    yield from _compare_reserved_amounts(facts)
 
 
-def _compare_reserved(facts: DayFacts) -> Iterator[str]:
+def _compare_reserved_amounts(facts: DayFacts) -> Iterator[str]:
     """Yield a sentence for each payment whose reserved or refunded amount differs from the sum of its refunds."""
     held, gone = Counter[int](), Counter[int]()
     for row in facts["refunds"]:
@@ -147,7 +147,7 @@ def check_cases(facts: DayFacts) -> Iterator[str]:
         of_refund = case["subject_kind"] == "refund"
         payment = payments[int(refunds[int(case["subject_id"])]["payment_id"] if of_refund else case["subject_id"])]
         order = orders[int(payment["order_id"])]
-        if order["merch_txn_id"] not in facts.planted:
+        if order["merch_txn_id"] not in facts.planted_rule_by_order:
             yield f"case that nobody planted: {case['rule_id']} of {order['merch_txn_id']}"
         if case["resolved_at"] is not None:
             continue

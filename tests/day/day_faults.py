@@ -12,11 +12,11 @@ from tests.day.plan import DayParameters
 from tests.day.surroundings import DaySurroundings, call_with_retries
 
 _OUTAGE_SECONDS = (1.0, 3.0)
-_SLOW_SECONDS = 2.0
-_SLOW_DELAY_SECONDS = 0.12
-_LAST_FAULT_PART = 0.85
+_SLOW_SPELL_SECONDS = 2.0
+_ANSWER_DELAY_IN_SLOW_SPELL_SECONDS = 0.12
+_ORDERS_PART_BEFORE_LAST_FAULT = 0.85
 """Part of the orders of the day after which no fault begins, and the workers repair the effects of earlier ones."""
-_FIRST_FAULT_PART = 0.08
+_ORDERS_PART_BEFORE_FIRST_FAULT = 0.08
 _FAULTY_ANSWERS: tuple[tuple[float, tuple[str, ...], tuple[str, ...]], ...] = (
     (0.03, ("paypay_create", "atom_auth"), ("status:503", "status_after_charge:500", "reset", "close_after_charge")),
     (0.06, ("paypay_payment", "atom_verification"), ("status:500", "hang", "reset", "truncate", "garbage", "html")),
@@ -49,7 +49,7 @@ class DayFaults:
             "worker_kills": day.worker_kill_count,
             "database_kills": day.database_kill_count,
         }
-        span = (_FIRST_FAULT_PART * day.order_count, _LAST_FAULT_PART * day.order_count)
+        span = (_ORDERS_PART_BEFORE_FIRST_FAULT * day.order_count, _ORDERS_PART_BEFORE_LAST_FAULT * day.order_count)
         return sorted((round(self._chance.uniform(*span)), kind) for kind, much in kinds.items() for _ in range(much))
 
     def __enter__(self) -> "DayFaults":
@@ -105,8 +105,10 @@ class DayFaults:
 
     def _cause_slow_spells(self) -> None:
         """Let all providers answer slowly for some seconds."""
-        call_with_retries(lambda: self._surroundings.control.change_settings(delay_seconds=_SLOW_DELAY_SECONDS))
-        self._over.wait(_SLOW_SECONDS)
+        call_with_retries(
+            lambda: self._surroundings.control.change_settings(delay_seconds=_ANSWER_DELAY_IN_SLOW_SPELL_SECONDS)
+        )
+        self._over.wait(_SLOW_SPELL_SECONDS)
         call_with_retries(lambda: self._surroundings.control.change_settings(delay_seconds=0.0))
 
     def _cause_worker_kills(self) -> None:

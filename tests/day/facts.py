@@ -35,8 +35,9 @@ PLANTED_RULES = frozenset("ABC")
 class DayFacts:
     """The state at the time `now`. `rows` has the rows of each table, `ledger` the providers' payments with their
     refunds, `messages` the correctly signed messages to the receiver of alerts. Three fields come from the diary:
-    `planted` has the rule that each faulty order breaks, `mended` the orders whose fault was removed, `stock` the
-    item and quantity of each order. `audit_error` is the error of the audit trail's verification (None: undamaged).
+    `planted_rule_by_order` has the rule that each faulty order breaks, `corrected_orders` the orders whose fault was
+    removed, `stock` the item and quantity of each order. `audit_error` is the error of the audit trail's verification
+    (None: undamaged).
     """
 
     now: datetime
@@ -44,8 +45,8 @@ class DayFacts:
     ledger: Sequence[TableRow]
     messages: Sequence[TableRow]
     bad_signature_count: int
-    planted: Mapping[str, str]
-    mended: frozenset[str]
+    planted_rule_by_order: Mapping[str, str]
+    corrected_orders: frozenset[str]
     stock: Mapping[str, tuple[str, int]]
     audit_error: str | None
     audit_row_count: int
@@ -73,8 +74,8 @@ def read_facts(surroundings: DaySurroundings, diary: Diary, *, audit: bool = Tru
         ledger=call_with_retries(surroundings.control.payments_control.read_ledger)["payments"],
         messages=[event for event, signed in messages if signed],
         bad_signature_count=sum(not signed for _, signed in messages),
-        planted=dict(diary.planted),
-        mended=frozenset(diary.mended),
+        planted_rule_by_order=dict(diary.planted_rule_by_order),
+        corrected_orders=frozenset(diary.corrected_orders),
         stock=dict(diary.orders),
         audit_error=error,
         audit_row_count=verified,

@@ -16,9 +16,9 @@ from itertools import count
 from threading import Condition, Lock, Thread
 
 DELIVERY_THREADS = 6
-LOST_PART = 0.12
-REPEATED_PART = 0.25
-LATE_PART = 0.25
+LOST_NOTICES_PART = 0.12
+REPEATED_NOTICES_PART = 0.25
+LATE_NOTICES_PART = 0.25
 """Parts (0 to 1) of the notices that are lost, delivered two to four times, or delivered up to MAX_DELAY_SECONDS
 late.
 """
@@ -32,16 +32,16 @@ REFUSED_STATUS = 400
 
 @dataclass(order=True)
 class _Delivery:
-    """One planned delivery of a notice: `at` is its time, `until` the end of its repetitions (monotonic seconds),
-    `kind` the content type of the notice. `delivery_number` decides which worker receives it.
+    """One planned delivery of a notice: `due_at` is its time, `repeated_until` the end of its repetitions (monotonic
+    seconds), `content_type` the content type of the notice. `delivery_number` decides which worker receives it.
     """
 
-    at: float
+    due_at: float
     delivery_number: int
     path: str = field(compare=False)
     body: bytes = field(compare=False)
-    kind: str = field(compare=False)
-    until: float = field(compare=False)
+    content_type: str = field(compare=False)
+    repeated_until: float = field(compare=False)
 
 
 class NoticeDeliverer(ThreadingHTTPServer):
@@ -95,11 +95,11 @@ class NoticeDeliverer(ThreadingHTTPServer):
         """
         chance = self._make_random(body)
         self._count("notices")
-        if not never_lost and chance.random() < LOST_PART:
+        if not never_lost and chance.random() < LOST_NOTICES_PART:
             self._count("lost")
             return
-        copies = chance.randint(2, 4) if chance.random() < REPEATED_PART else 1
-        late = chance.uniform(0.2, MAX_DELAY_SECONDS) if chance.random() < LATE_PART else 0.0
+        copies = chance.randint(2, 4) if chance.random() < REPEATED_NOTICES_PART else 1
+        late = chance.uniform(0.2, MAX_DELAY_SECONDS) if chance.random() < LATE_NOTICES_PART else 0.0
         self._count("doubled", copies > 1)
         self._count("late", late > 0)
         now = time.monotonic()
@@ -137,7 +137,7 @@ class NoticeDeliverer(ThreadingHTTPServer):
         """Wait until a delivery is due, and return it; None if the server is closed."""
         with self._changed:
             while not self._closed:
-                wait = self._letters[0].at - time.monotonic() if self._letters else 1.0
+                wait = self._letters[0].due_at - time.monotonic() if self._letters else 1.0
                 if self._letters and wait <= 0:
                     self._busy += 1
                     return heappop(self._letters)
@@ -151,13 +151,13 @@ class NoticeDeliverer(ThreadingHTTPServer):
         if status in (ACCEPTED_STATUS, REFUSED_STATUS):
             return
         now = time.monotonic()
-        if now > delivery.until:
+        if now > delivery.repeated_until:
             self._count("given up")
             return
         with self._changed:
             heappush(
                 self._letters,
-                replace(delivery, at=now + _REPETITION_INTERVAL_SECONDS, delivery_number=next(self._turns)),
+                replace(delivery, due_at=now + _REPETITION_INTERVAL_SECONDS, delivery_number=next(self._turns)),
             )
 
 
@@ -166,7 +166,7 @@ def _send_notice(port: int, delivery: _Delivery) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_TIMEOUT_SECONDS)
     try:
         connection.request(
-            "POST", delivery.path, delivery.body, {"Content-Type": delivery.kind, "Connection": "close"}
+            "POST", delivery.path, delivery.body, {"Content-Type": delivery.content_type, "Connection": "close"}
         )
         answer = connection.getresponse()
         answer.read()

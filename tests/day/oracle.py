@@ -121,7 +121,7 @@ class _StuckRecords:
         unended = payment["status"] not in _END_STATES["payments"] or payment["certainty"] == "unknown"
         return (unended and self._is_ended_or_continues("payments", payment)) or int(
             payment["id"]
-        ) in self._payment_ids_in_saga
+        ) in self._ids_of_payments_in_running_saga
 
     def _is_saga_stuck(self, row: TableRow) -> bool:
         """True if the saga has neither ended nor a next time in the future."""
@@ -155,7 +155,7 @@ class _StuckRecords:
         return found
 
     @cached_property
-    def _payment_ids_in_saga(self) -> frozenset[int]:
+    def _ids_of_payments_in_running_saga(self) -> frozenset[int]:
         """Return the ids of the payments with a saga that has not ended."""
         return frozenset(int(row["subject_id"]) for row in self._facts["sagas"] if row["ended_at"] is None)
 
@@ -166,7 +166,7 @@ class _StuckRecords:
 def compute_score(facts: DayFacts) -> AlertScore:
     """Compare the raised alerts of the rules with the planted faults."""
     raised = {(row["order_no"], row["rule_id"]) for row in _list_raised_alerts(facts)}
-    planted = set(facts.planted.items())
+    planted = set(facts.planted_rule_by_order.items())
     return AlertScore(len(planted), len(raised), len(planted & raised))
 
 
@@ -178,7 +178,7 @@ def _list_raised_alerts(facts: DayFacts) -> list[TableRow]:
     return [
         row
         for row in rows
-        if facts.planted.get(row["order_no"]) == "A" or not _is_about_order_set_to_paid_late(facts, row)
+        if facts.planted_rule_by_order.get(row["order_no"]) == "A" or not _is_about_order_set_to_paid_late(facts, row)
     ]
 
 
@@ -208,18 +208,18 @@ def check_alerts(facts: DayFacts) -> Iterator[str]:
     """
     rows = _list_raised_alerts(facts)
     times = Counter((str(row["order_no"]), str(row["rule_id"])) for row in rows)
-    for order, rule in sorted(facts.planted.items() - times.keys()):
+    for order, rule in sorted(facts.planted_rule_by_order.items() - times.keys()):
         yield f"alert missing: {rule} of {order}"
-    for order, rule in sorted(times.keys() - facts.planted.items()):
+    for order, rule in sorted(times.keys() - facts.planted_rule_by_order.items()):
         yield f"alert that nobody planted: {rule} of {order}"
     for (order, rule), much in times.items():
         if much > 1:
             yield f"alert raised {much} times: {rule} of {order}"
     resolved = {str(row["order_no"]) for row in rows if row["resolved_at"] is not None}
-    for order in sorted((facts.mended - resolved) & facts.planted.keys()):
-        yield f"alert still open, though the facts fit: {facts.planted[order]} of {order}"
-    for order in sorted((resolved - facts.mended) & facts.planted.keys()):
-        yield f"alert resolved, though nobody mended it: {facts.planted[order]} of {order}"
+    for order in sorted((facts.corrected_orders - resolved) & facts.planted_rule_by_order.keys()):
+        yield f"alert still open, though the facts fit: {facts.planted_rule_by_order[order]} of {order}"
+    for order in sorted((resolved - facts.corrected_orders) & facts.planted_rule_by_order.keys()):
+        yield f"alert resolved, though nobody mended it: {facts.planted_rule_by_order[order]} of {order}"
 
 
 def check_messages(facts: DayFacts) -> Iterator[str]:

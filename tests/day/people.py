@@ -41,8 +41,8 @@ def _call_with_request_ids(
 
 @dataclass(frozen=True, slots=True)
 class BegunPayment:
-    """A payment that was begun at a provider. `number` is its payment number, `until` the end of its payment code
-    (None: the code stays valid all day).
+    """A payment that was begun at a provider. `number` is its payment number, `code_valid_until` the end of its
+    payment code (None: the code stays valid all day).
     """
 
     order: str
@@ -50,20 +50,20 @@ class BegunPayment:
     payment: int
     provider: str
     number: str
-    until: datetime | None
+    code_valid_until: datetime | None
 
 
 @dataclass
 class Diary:
     """A record of the actions that were really executed, written by many threads. `orders` has item and quantity by
-    order number, `planted` the broken rule by order number, `mended` the orders whose fault was removed, `given_up`
-    the orders without a payment code. `unanswered` has the actions in team mode that got no answer and were repeated
-    with the same request id.
+    order number, `planted_rule_by_order` the broken rule by order number, `corrected_orders` the orders whose fault
+    was removed, `given_up` the orders without a payment code. `unanswered` has the actions in team mode that got no
+    answer and were repeated with the same request id.
     """
 
     orders: dict[str, tuple[str, int]] = field(default_factory=dict)
-    planted: dict[str, str] = field(default_factory=dict)
-    mended: set[str] = field(default_factory=set)
+    planted_rule_by_order: dict[str, str] = field(default_factory=dict)
+    corrected_orders: set[str] = field(default_factory=set)
     given_up: list[str] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
 
@@ -95,8 +95,10 @@ class Shop:
             lambda id: self._surroundings.shop_desk.payments.start(order_id, plan.provider, request_id=id),
             frozenset({"in_progress"}),  # an earlier try without a request id, whose answer was lost
         )
-        payment, until = result.payment, result.started.expires_at
-        return BegunPayment(number, order_id, payment.id, plan.provider, payment.merchant_payment_id, until)
+        payment, code_valid_until = result.payment, result.started.expires_at
+        return BegunPayment(
+            number, order_id, payment.id, plan.provider, payment.merchant_payment_id, code_valid_until
+        )
 
     def change_order(self, order: str, assignments: str) -> None:
         """Change columns of an order: `assignments` is SQL of assignments."""
@@ -147,10 +149,13 @@ class Payers:
         """True if the payer can still pay with the code. A margin of time is left, because the provider may be
         unreachable for a moment.
         """
-        return payment.until is None or (payment.until - datetime.now(UTC)).total_seconds() > _MARGIN_SECONDS
+        return (
+            payment.code_valid_until is None
+            or (payment.code_valid_until - datetime.now(UTC)).total_seconds() > _MIN_REMAINING_CODE_SECONDS
+        )
 
 
-_MARGIN_SECONDS = 2.0
+_MIN_REMAINING_CODE_SECONDS = 2.0
 
 
 class Operators:

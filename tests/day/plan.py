@@ -66,7 +66,7 @@ _PAYPAY_STORIES = frozenset(
 )
 """Stories of a code that ends within the day; a token of Atom has a day."""
 _ATOM_STORIES = frozenset({OrderStory.SET_PAID_THEN_PAID, OrderStory.REVERSED_BY_BANK})
-_CURRENCY = {"paypay": "JPY", "atom": "INR"}
+_CURRENCY_BY_PROVIDER = {"paypay": "JPY", "atom": "INR"}
 STOCK_ITEMS = tuple(f"item-{n:02d}" for n in range(20))
 
 
@@ -87,28 +87,29 @@ class OrderPlan:
 
     @property
     def currency(self) -> str:
-        return _CURRENCY[self.provider]
+        return _CURRENCY_BY_PROVIDER[self.provider]
 
 
 @dataclass(frozen=True, slots=True)
 class DayParameters:
     """The parameters of a simulated day. Times are real seconds; the program under test divides its own waits by
-    `scale`. At most `max_running_orders` orders run at the same time, and a payment code is valid for `code_seconds`.
-    A step waits at most `max_wait_seconds` seconds, and no order begins after `closing_seconds` seconds. With
-    `uses_team_mode` the accounts of the operator and the approver are in team mode.
+    `scale`. At most `max_running_orders` orders run at the same time, and a payment code is valid for
+    `code_validity_seconds`. A step waits at most `max_wait_seconds` seconds, and no order begins after
+    `last_order_begins_before_seconds` seconds. With `uses_team_mode` the accounts of the operator and the approver
+    are in team mode.
     """
 
     order_count: int
     seed: int
     scale: int = 30
     max_running_orders: int = 120
-    code_seconds: float = 12.0
+    code_validity_seconds: float = 12.0
     outage_count: int = 1
     slow_period_count: int = 1
     worker_kill_count: int = 2
     database_kill_count: int = 1
     max_wait_seconds: float = 120.0
-    closing_seconds: float = 3_000.0
+    last_order_begins_before_seconds: float = 3_000.0
     uses_team_mode: bool = False
 
     @property
@@ -157,7 +158,11 @@ def _shuffle_stories(chance: random.Random, counts: Mapping[OrderStory, int], at
 def _make_order_plan(chance: random.Random, number: str, story: OrderStory, day: DayParameters) -> OrderPlan:
     provider = _draw_provider(chance, story)
     minor = chance.randrange(300, 9_000) if provider == "paypay" else chance.randrange(10_000, 900_000)
-    waits = chance.uniform(0.1, 0.4) * day.code_seconds if story is OrderStory.PAID_LATER else chance.uniform(0, 0.3)
+    waits = (
+        chance.uniform(0.1, 0.4) * day.code_validity_seconds
+        if story is OrderStory.PAID_LATER
+        else chance.uniform(0, 0.3)
+    )
     back = minor if story is not OrderStory.PARTLY_REFUNDED else chance.randrange(1, minor)
     return OrderPlan(number, story, provider, minor, chance.choice(STOCK_ITEMS), chance.randint(1, 5), waits, back)
 

@@ -21,12 +21,12 @@ _FIRST_ERROR_STATUS = 500
 
 @dataclass(frozen=True)
 class Program(ServerProcess):
-    """A process of the console with an HTTP server. `health` is a path of this server that answers when the process
-    is ready.
+    """A process of the console with an HTTP server. `health_path` is a path of this server that answers when the
+    process is ready.
     """
 
     port: int
-    health: str
+    health_path: str
     environment: Mapping[str, str] = field(repr=False)
 
     @property
@@ -34,10 +34,10 @@ class Program(ServerProcess):
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        self.begin()
+        self.start_without_waiting()
         self.wait_until_ready()
 
-    def begin(self) -> None:
+    def start_without_waiting(self) -> None:
         """Start the process without waiting until it is ready. It runs as the present user, because it reads folders
         of this user.
         """
@@ -46,7 +46,7 @@ class Program(ServerProcess):
 
     def is_ready(self) -> bool:
         try:
-            with urlopen(f"{self.url}{self.health}", timeout=_ANSWER_SECONDS) as answer:
+            with urlopen(f"{self.url}{self.health_path}", timeout=_ANSWER_SECONDS) as answer:
                 return bool(answer.status < _FIRST_ERROR_STATUS)
         except HTTPError as refusal:
             return refusal.code < _FIRST_ERROR_STATUS

@@ -26,8 +26,8 @@ from tests.day.surroundings import DaySurroundings, open_surroundings
 PrintLine = Callable[[str], None]
 _CHECK_INTERVAL_SECONDS = 0.5
 _PROGRESS_INTERVAL_SECONDS = 20.0
-_ORDERS_A_SECOND = 4_000
-_INTERVAL_SECONDS = 60
+_ORDERS_CHECKED_PER_SECOND = 4_000
+_ALERT_RULES_INTERVAL_SECONDS = 60
 """Interval (seconds of the product's clock) of the due task that evaluates the alert rules."""
 
 
@@ -36,7 +36,7 @@ class EndedDay:
     """A day that has ended: its final state and its counts."""
 
     facts: DayFacts
-    tally: Counter[str]
+    event_counts: Counter[str]
 
 
 def run_day(day: DayParameters, folder: Path, print_line: PrintLine = lambda _: None) -> EndedDay:
@@ -70,9 +70,9 @@ def _run_programs_and_stories(day: DayParameters, folder: Path, print_line: Prin
             is_closed=True
         )  # a worker may have sent a refund since the last question, and nobody sends one from now on
         ended = facts.read_facts(place, lives.diary)
-        tally = _count_all(place, ended, error, lives.diary)
-    tally["seconds"] = round(time.monotonic() - began)
-    return EndedDay(ended, tally)
+        event_counts = _count_events(place, ended, error, lives.diary)
+    event_counts["seconds"] = round(time.monotonic() - began)
+    return EndedDay(ended, event_counts)
 
 
 @contextmanager
@@ -99,7 +99,7 @@ def _wait_until_quiet(surroundings: DaySurroundings, stories: OrderStories, prin
     """
     day = surroundings.day
     deadline = time.monotonic() + day.max_wait_seconds
-    settle = day.grace + 2 * _INTERVAL_SECONDS / day.scale
+    settle = day.grace + 2 * _ALERT_RULES_INTERVAL_SECONDS / day.scale
     since, before = None, [""]
     while time.monotonic() < deadline:
         stories.probe_sent_refunds()
@@ -110,7 +110,7 @@ def _wait_until_quiet(surroundings: DaySurroundings, stories: OrderStories, prin
         if busy[:2] != before[:2]:
             print_line(f"  {len(busy)}: {busy[:4]}")
         before = busy
-        pause_seconds = max(_CHECK_INTERVAL_SECONDS, day.order_count / _ORDERS_A_SECOND)
+        pause_seconds = max(_CHECK_INTERVAL_SECONDS, day.order_count / _ORDERS_CHECKED_PER_SECOND)
         time.sleep(pause_seconds)  # house: between two checks of a whole day
     return False
 
@@ -124,11 +124,11 @@ def _list_open_faults(surroundings: DaySurroundings, diary: Diary) -> list[str]:
     return oracle.find_faults(facts.read_facts(surroundings, diary, audit=False))
 
 
-def _count_all(surroundings: DaySurroundings, ended: DayFacts, faults: DayFaults, diary: Diary) -> Counter[str]:
+def _count_events(surroundings: DaySurroundings, ended: DayFacts, faults: DayFaults, diary: Diary) -> Counter[str]:
     """Return the counts of the day."""
     told, scored = surroundings.notice_deliverer.event_counts, oracle.compute_score(ended)
-    tally = Counter(faults.fault_counts)
-    tally.update(
+    event_counts = Counter(faults.fault_counts)
+    event_counts.update(
         orders=len(ended["orders"]), payments=len(ended["payments"]), refunds=len(ended["refunds"]),
         given_up=len(diary.given_up), unanswered=len(diary.unanswered),
         taken_over=sum(int(row["fence"]) > 1 for row in ended["requests"]),
@@ -140,13 +140,13 @@ def _count_all(surroundings: DaySurroundings, ended: DayFacts, faults: DayFaults
     )  # fmt: skip
     names = {"orders": "status", "payments": "status", "refunds": "status", "alerts": "rule_id", "requests": "state"}
     for table, name in names.items():
-        tally.update(f"{table} {row[name]}" for row in ended[table])
-    return tally
+        event_counts.update(f"{table} {row[name]}" for row in ended[table])
+    return event_counts
 
 
 def format_counts(ended_day: EndedDay) -> str:
     """Return the counts of the day as one line of text."""
-    told, scored = ended_day.tally, oracle.compute_score(ended_day.facts)
+    told, scored = ended_day.event_counts, oracle.compute_score(ended_day.facts)
     return (
         f"{told['orders']} orders in {told['seconds']} s; of {told['notices']} notices {told['lost']} lost,"
         f" {told['doubled']} doubled, {told['late']} late; {told['worker_kills']} workers and"
@@ -170,7 +170,7 @@ def main(arguments: list[str]) -> int:
     with isolate_environment(), make_quick_folder() as folder:
         ended = run_day(day, folder, print_line)
     wrong = oracle.find_faults(ended.facts)
-    print_line("\n".join([*wrong[:40], f"{len(wrong)} wrong", str(dict(ended.tally)), format_counts(ended)]))
+    print_line("\n".join([*wrong[:40], f"{len(wrong)} wrong", str(dict(ended.event_counts)), format_counts(ended)]))
     return bool(wrong)
 
 

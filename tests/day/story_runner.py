@@ -22,8 +22,8 @@ class PaymentProgress:
     alerts has got, as (event, rule).
     """
 
-    order: str
-    payment: str
+    order_state: str
+    payment_state: str
     certainty: str
     alert_events: frozenset[tuple[str, str]] = frozenset()
 
@@ -68,7 +68,7 @@ class StoryRunner:
             day.max_running_orders,
             day.max_wait_seconds,
         )
-        self._closes = time.monotonic() + day.closing_seconds
+        self._closes = time.monotonic() + day.last_order_begins_before_seconds
         self._due: list[tuple[float, int, str, RunningStory]] = []
         self._parked: dict[int, _WaitingStory] = {}
         self._turns, self._changed = count(), Condition()

@@ -94,7 +94,7 @@ class OrderStories:
             return
         self._payers.set_payment_state(payment, "paid")
         yield ProgressCondition(
-            payment.payment, lambda seen: (seen.order, seen.payment) == ("paid", "completed"), "paid"
+            payment.payment, lambda seen: (seen.order_state, seen.payment_state) == ("paid", "completed"), "paid"
         )
         yield from self._refund_payment(payment, plan.refund_minor)
 
@@ -106,20 +106,20 @@ class OrderStories:
 
     # Planted faults
 
-    def _note_planted_fault(self, payment: BegunPayment, story: OrderStory) -> None:
+    def _record_planted_fault(self, payment: BegunPayment, story: OrderStory) -> None:
         """Record in the diary the fault that this story has caused, and the rule that the order breaks."""
-        self.diary.planted[payment.order] = RULE_BY_STORY[story]
+        self.diary.planted_rule_by_order[payment.order] = RULE_BY_STORY[story]
 
     def _make_alert_condition(self, payment: BegunPayment, event: str = "AlertRaised") -> ProgressCondition:
         """Return the condition that the receiver of alerts has got the event `event` about the order."""
-        wanted = (event, self.diary.planted[payment.order])
+        wanted = (event, self.diary.planted_rule_by_order[payment.order])
         return ProgressCondition(payment.payment, lambda seen: wanted in seen.alert_events, f"{wanted}")
 
-    def _note_removed_fault(self, payment: BegunPayment) -> RunningStory:
+    def _record_corrected_fault(self, payment: BegunPayment) -> RunningStory:
         """Record in the diary that the fault was removed, and wait until the receiver of alerts has got the event
         that the alert is resolved.
         """
-        self.diary.mended.add(payment.order)
+        self.diary.corrected_orders.add(payment.order)
         yield self._make_alert_condition(payment, "AlertResolved")
 
     def _pay_too_little(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
@@ -128,38 +128,38 @@ class OrderStories:
             return
         self._shop.change_order(payment.order, f"total_amount = {plan.minor + 500}")
         self._payers.set_payment_state(payment, "paid")
-        self._note_planted_fault(payment, plan.story)
+        self._record_planted_fault(payment, plan.story)
         if plan.story is OrderStory.UNDERPAID_AND_CORRECTED:
             yield self._make_alert_condition(payment)
             self._shop.change_order(payment.order, f"total_amount = {plan.minor}")
             self._operators.set_order_paid_by_hand(payment)
-            yield from self._note_removed_fault(payment)
+            yield from self._record_corrected_fault(payment)
 
     def _set_paid_without_payment(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
         if not (self._payers.is_code_payable(payment) and self._shop.set_order_paid(payment.order)):
             return
-        self._note_planted_fault(payment, plan.story)
+        self._record_planted_fault(payment, plan.story)
         if plan.story is OrderStory.SET_PAID_THEN_PAID:
             yield self._make_alert_condition(payment)
             self._payers.set_payment_state(payment, "paid")
-            yield from self._note_removed_fault(payment)
+            yield from self._record_corrected_fault(payment)
 
     def _reverse_payment_by_bank(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
         self._payers.set_payment_state(payment, "paid")
         yield ProgressCondition(
-            payment.payment, lambda seen: (seen.order, seen.payment) == ("paid", "completed"), "paid"
+            payment.payment, lambda seen: (seen.order_state, seen.payment_state) == ("paid", "completed"), "paid"
         )
         self._payers.set_payment_state(payment, "reversed", never_lost=True)
-        self._note_planted_fault(payment, plan.story)
+        self._record_planted_fault(payment, plan.story)
 
     def _pay_after_expiry(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
-        yield ProgressCondition(payment.payment, lambda seen: seen.order == "cancelled", "cancelled")
+        yield ProgressCondition(payment.payment, lambda seen: seen.order_state == "cancelled", "cancelled")
         self._payers.set_payment_state(payment, "paid", never_lost=True)
-        self._note_planted_fault(payment, plan.story)
+        self._record_planted_fault(payment, plan.story)
         if plan.story is OrderStory.PAID_AFTER_EXPIRY_AND_REFUNDED:
             yield self._make_alert_condition(payment)
             yield from self._refund_payment(payment, plan.minor)
-            yield from self._note_removed_fault(payment)
+            yield from self._record_corrected_fault(payment)
 
     def _pay_after_failure(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
         if not self._payers.is_code_payable(payment):
@@ -168,20 +168,20 @@ class OrderStories:
         states: list[str] = []
 
         def has_ended(progress: PaymentProgress) -> bool:
-            states[:] = [progress.payment]
-            return _has_failed(progress) or progress.payment == "expired"
+            states[:] = [progress.payment_state]
+            return _has_failed(progress) or progress.payment_state == "expired"
 
         yield ProgressCondition(payment.payment, has_ended, "failed, or expired by time just before")
         if states != ["payment_failed"]:
             return
         self._payers.set_payment_state(payment, "paid", never_lost=True, another_attempt=True)
-        self._note_planted_fault(payment, plan.story)
+        self._record_planted_fault(payment, plan.story)
         if plan.story is OrderStory.PAID_AFTER_FAILURE_AND_SHIPPED:
             yield self._make_alert_condition(payment)
             if not (yield from self._wait_for_order(payment)):
                 return
             self._shop.change_order(payment.order, "status = 'shipped'")
-            yield from self._note_removed_fault(payment)
+            yield from self._record_corrected_fault(payment)
 
     def _wait_for_order(self, payment: BegunPayment) -> Generator[Step, None, bool]:
         """Wait until the order is paid or cancelled, and return True if it is paid. The order may be cancelled
@@ -190,8 +190,8 @@ class OrderStories:
         states: list[str] = []
 
         def has_ended(progress: PaymentProgress) -> bool:
-            states[:] = [progress.order]
-            return progress.order in ("paid", "cancelled")
+            states[:] = [progress.order_state]
+            return progress.order_state in ("paid", "cancelled")
 
         yield ProgressCondition(payment.payment, has_ended, "the order follows")
         return states == ["paid"]
@@ -201,12 +201,12 @@ class OrderStories:
             return
         self._shop.cancel_order(payment.order, payment.order_id)
         self._payers.set_payment_state(payment, "paid")
-        self._note_planted_fault(payment, plan.story)
+        self._record_planted_fault(payment, plan.story)
         yield 0
 
 
 def _has_failed(progress: PaymentProgress) -> bool:
-    return (progress.payment, progress.certainty) == ("payment_failed", "known")
+    return (progress.payment_state, progress.certainty) == ("payment_failed", "known")
 
 
 _STORY_FUNCTIONS: Mapping[OrderStory, _StoryFunction] = {

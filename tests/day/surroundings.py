@@ -33,7 +33,7 @@ _ROLES_BY_PERSON = {
     "worker": ("worker",),
     "till": ("worker",),
 }
-_PAUSE_SECONDS = 0.2
+_PAUSE_BETWEEN_TRIES_SECONDS = 0.2
 UNREACHABLE_EXIT_STATUS = 6
 """Exit status of a command that can't reach the database or a provider."""
 _ResultT = TypeVar("_ResultT")
@@ -114,7 +114,7 @@ def call_with_retries(
         before_retry()
         if time.monotonic() > deadline:
             raise away
-        time.sleep(_PAUSE_SECONDS)  # house: whoever can't reach somebody waits before trying again
+        time.sleep(_PAUSE_BETWEEN_TRIES_SECONDS)  # house: whoever can't reach somebody waits before trying again
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def open_surroundings(day: DayParameters, folder: Path) -> Iterator[DaySurroundi
     """Start all parts of the day, yield them, and end them at the end of the block."""
     with servers.start_private_mariadb() as server, ExitStack() as stack:
         providers = programs.make_sandbox(server.run, folder)
-        providers.begin()
+        providers.start_without_waiting()
         team = teams.create_team(server, _ROLES_BY_PERSON, has_team_mode=day.uses_team_mode)
         told = stack.enter_context(receive_alerts())
         told.answers = _get_alert_answer_status
@@ -144,14 +144,14 @@ def open_surroundings(day: DayParameters, folder: Path) -> Iterator[DaySurroundi
         )
         stack.callback(worker_logs.copy_logs, workers, folder)
         for worker in workers:
-            worker.begin()
+            worker.start_without_waiting()
         shop, everything = _open_sql_accesses(server, team)
         desks = {name: open_desk(name) for name in ("till", "op-a", "lead-b", "aud-e")}
         for worker in workers:
             worker.wait_until_ready()
         notice_deliverer = stack.enter_context(NoticeDeliverer(day.seed, [worker.port for worker in workers]))
         control = SandboxControl(providers.url)
-        control.change_settings(paypay_code_seconds=day.code_seconds)
+        control.change_settings(paypay_code_seconds=day.code_validity_seconds)
         control.payments_control.set_notice_addresses(
             paypay=notice_deliverer.make_address("/webhooks/paypay"),
             atom=notice_deliverer.make_address("/callbacks/atom"),

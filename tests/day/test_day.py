@@ -34,9 +34,9 @@ def test_a_whole_day_leaves_no_record_stuck(ended_day: EndedDay) -> None:
     print(format_counts(ended_day))
     assert oracle.find_faults(ended_day.facts) == []
     assert (scored.precision, scored.recall) == (1.0, 1.0)
-    assert set(ended_day.facts.planted.values()) == set("ABC")
+    assert set(ended_day.facts.planted_rule_by_order.values()) == set("ABC")
     for error in ("lost", "doubled", "late", "worker_kills", "database_kills", "outages", "broken_answers"):
-        assert ended_day.tally[error] > 0, error
+        assert ended_day.event_counts[error] > 0, error
 
 
 def _change_row(facts: DayFacts, table: str, condition: Callable[[TableRow], bool], **values: Any) -> DayFacts:
@@ -116,7 +116,7 @@ def _add_case(facts: DayFacts, *, is_resolved: bool) -> DayFacts:
 def _is_completed_without_alert(facts: DayFacts, payment: TableRow) -> bool:
     order = _get_order(facts, payment)
     # On a busy machine the day itself has alerts about orders set to paid late.
-    alerted = {*facts.planted, *(row["order_no"] for row in facts["alerts"])}
+    alerted = {*facts.planted_rule_by_order, *(row["order_no"] for row in facts["alerts"])}
     return _is_completed(payment) and order["status"] == "paid" and order["merch_txn_id"] not in alerted
 
 
@@ -129,7 +129,7 @@ def _get_order(facts: DayFacts, payment: TableRow) -> TableRow:
 
 
 def _make_planted_alert_condition(facts: DayFacts) -> Callable[[TableRow], bool]:
-    return lambda row: bool(facts.planted.get(row["order_no"]) == row["rule_id"])
+    return lambda row: bool(facts.planted_rule_by_order.get(row["order_no"]) == row["rule_id"])
 
 
 ALTERED_RESULTS: Mapping[str, tuple[ChangeFacts, str]] = {

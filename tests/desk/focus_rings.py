@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QApplication, QWidget
 from console.views.theme.theme import current_appearance
 from tests.desk.window_person import get_accessible_name
 
-_REACH_PX = 6  # a ring stands up to 4 px outside its widget
-_MIN_PIXELS = 40  # two short edges of the smallest control
+_RING_AREA_MARGIN_PX = 6  # a ring stands up to 4 px outside its widget
+_MIN_CHANGED_PIXEL_COUNT = 40  # two short edges of the smallest control
 
 
 def find_focus_fault() -> str:
@@ -28,7 +28,7 @@ def find_focus_fault() -> str:
     widget.clearFocus()
     without_focus = _count_focus_pixels(widget)
     widget.setFocus()
-    if with_focus - without_focus < _MIN_PIXELS:
+    if with_focus - without_focus < _MIN_CHANGED_PIXEL_COUNT:
         return f"{words} has the focus without a ring: {with_focus} pixels, {without_focus} without the focus"
     return ""
 
@@ -36,7 +36,9 @@ def find_focus_fault() -> str:
 def _count_focus_pixels(widget: QWidget) -> int:
     window = widget.window()
     place = QRect(widget.mapTo(window, QPoint(0, 0)), widget.size())
-    place = place.adjusted(-_REACH_PX, -_REACH_PX, _REACH_PX, _REACH_PX).intersected(window.rect())
+    place = place.adjusted(
+        -_RING_AREA_MARGIN_PX, -_RING_AREA_MARGIN_PX, _RING_AREA_MARGIN_PX, _RING_AREA_MARGIN_PX
+    ).intersected(window.rect())
     image = window.grab(place).toImage().convertToFormat(QImage.Format.Format_RGB32)
     pixels = array("I", bytes(image.constBits()))
     return pixels.count(current_appearance().colour("focus").rgb())

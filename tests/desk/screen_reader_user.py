@@ -16,7 +16,7 @@ from tests.desk.window_person import Person
 from tests.support.accessible_tree import Role, find_tree_faults, get_spoken_name, list_visible_nodes
 from tests.support.announcements import SentAnnouncement
 
-_MAX_TABS = 60
+_MAX_TAB_PRESSES = 60
 _LIST_ROLES = (Role.Table, Role.List, Role.PageTabList)
 _VARYING_PARTS = (
     (re.compile(r", \d+$"), ""),  # the count of a queue
@@ -62,10 +62,10 @@ class ShownTimes(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Show and isinstance(watched, NotificationBar | ToastFrame):
-            self._note(watched)
+            self._record_first_showing(watched)
         return False
 
-    def _note(self, message: NotificationBar | ToastFrame) -> None:
+    def _record_first_showing(self, message: NotificationBar | ToastFrame) -> None:
         if not message.property("noted"):
             message.setProperty("noted", True)
             self.shown.append((message.accessibleName(), time.monotonic()))
@@ -145,7 +145,7 @@ class ScreenReaderUser:
         self.find_node(Role.MenuItem, name)
         self.transcript.append(f"- chooses: {_replace_varying_parts(name)}")
         self._acted_at = time.thread_time()
-        for _ in range(_MAX_TABS):
+        for _ in range(_MAX_TAB_PRESSES):
             focused = [get_spoken_name(node) for node in self.iterate_nodes() if node.state().focused]
             if any(text.startswith(name) for text in focused):
                 return
@@ -157,7 +157,7 @@ class ScreenReaderUser:
         self.find_node(role, name)
         self.write_spoken_sentences()
         self.transcript.append(f"- goes by Tab to: {role.name} “{_replace_varying_parts(name)}”")
-        for _ in range(_MAX_TABS):
+        for _ in range(_MAX_TAB_PRESSES):
             focused = [node for node in self.iterate_nodes() if node.state().focused and node.role() == role]
             if any(get_spoken_name(node).startswith(name) for node in focused):
                 return

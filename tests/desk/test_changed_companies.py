@@ -41,8 +41,8 @@ from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
 from tests.support.invented import invent_numbers
 
-WHOLE_DAY = date(2026, 11, 18)
-NEXT_DAY = date(2026, 11, 19)
+WHOLE_FILE_DAY = date(2026, 11, 18)
+DIFFERENCE_DAY = date(2026, 11, 19)
 WATCHED_COMPANY_COUNT = 40
 WATCHED_NUMBERS = invent_numbers(WATCHED_COMPANY_COUNT, 72)
 SUCCESSOR_NUMBER, UNWATCHED_NUMBER = invent_numbers(2, 73)
@@ -54,10 +54,10 @@ UNCHANGED_COMPANIES = [
     make_company_row(UNWATCHED_NUMBER, "株式会社他人"),
 ]
 CHANGE_FUNCTIONS = (
-    lambda row: merge_company(row, SUCCESSOR_NUMBER, NEXT_DAY),
-    lambda row: close_company(row, NEXT_DAY),
-    lambda row: rename_company(row, "株式会社新しい名", NEXT_DAY),
-    lambda row: move_company(row, "別町１－１", NEXT_DAY),
+    lambda row: merge_company(row, SUCCESSOR_NUMBER, DIFFERENCE_DAY),
+    lambda row: close_company(row, DIFFERENCE_DAY),
+    lambda row: rename_company(row, "株式会社新しい名", DIFFERENCE_DAY),
+    lambda row: move_company(row, "別町１－１", DIFFERENCE_DAY),
 )
 CHANGE_WORDS = ("Merged", "Closed", "Renamed", "Moved")
 
@@ -66,9 +66,9 @@ def import_changes(window_desks: WindowTestDesks, folder: Path, changes: Iterabl
     """Import a whole file and a difference with these changes, as the process does that watches the companies."""
     desk = window_desks.acting_desk
     whole = write_whole_file(
-        folder, WHOLE_DAY, 50, 5, first_rows=[*REGISTRY_ROW_BY_NUMBER.values(), *UNCHANGED_COMPANIES]
+        folder, WHOLE_FILE_DAY, 50, 5, first_rows=[*REGISTRY_ROW_BY_NUMBER.values(), *UNCHANGED_COMPANIES]
     )
-    difference = write_difference_file(folder, NEXT_DAY, 10, 5, whole_rows=50, changes=list(changes))
+    difference = write_difference_file(folder, DIFFERENCE_DAY, 10, 5, whole_rows=50, changes=list(changes))
     for file in (whole, difference):
         desk.registry.import_files([file])
         with act_as(WORKER):
@@ -90,7 +90,7 @@ def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: 
         buy_check(window_desks.console, number)
     changes = [CHANGE_FUNCTIONS[index % 4](row) for index, row in enumerate(REGISTRY_ROW_BY_NUMBER.values())]
     import_changes(
-        window_desks, tmp_path, [*changes, rename_company(UNCHANGED_COMPANIES[1], "株式会社別人", NEXT_DAY)]
+        window_desks, tmp_path, [*changes, rename_company(UNCHANGED_COMPANIES[1], "株式会社別人", DIFFERENCE_DAY)]
     )
     person = open_window()
     page = open_queue(person)

@@ -25,7 +25,7 @@ from tests.support.money_desks import import_paid_payment
 
 TRANSCRIPTS_FOLDER = Path(__file__).parent / "transcripts"
 ORDER_NUMBER = "ORD-20261120-000123"
-LONGEST_DELAY = "longest delay in seconds"
+LONGEST_DELAY_PROPERTY = "longest delay in seconds"
 """The property of a test that `make bench` reads from its report."""
 
 
@@ -223,7 +223,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     largest_delay = max(abs(shown_at - heard_at) for _, shown_at, heard_at in nearest)
     print(f"largest delay of {len(nearest)} bars and toasts in {language}: {1000 * largest_delay:.1f} ms")
     assert [sentence for sentence, *times in nearest if not show_times.is_same_event_loop_pass(*times)] == []
-    record_property(LONGEST_DELAY, blind.longest_delay)
+    record_property(LONGEST_DELAY_PROPERTY, blind.longest_delay)
     compare_transcript(TRANSCRIPTS_FOLDER / f"day.{language}.md", blind.transcript)
 
 

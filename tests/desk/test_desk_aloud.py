@@ -16,7 +16,7 @@ from console.views.records.note_dialog import NoteDialog
 from console.views.theme.theme import current_appearance
 from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.screen_reader_user import ScreenReaderUser
-from tests.desk.test_day_aloud import LONGEST_DELAY, TRANSCRIPTS_FOLDER, compare_transcript
+from tests.desk.test_day_aloud import LONGEST_DELAY_PROPERTY, TRANSCRIPTS_FOLDER, compare_transcript
 from tests.desk.window_desks import WindowTestDesks
 from tests.support.accessible_tree import Role
 from tests.support.announcements import SentAnnouncement, collect_announcements
@@ -140,7 +140,7 @@ def test_announcements_of_a_desk_match_the_transcript(
     blind.check_tree()
     blind.write_spoken_sentences()
 
-    record_property(LONGEST_DELAY, blind.longest_delay)
+    record_property(LONGEST_DELAY_PROPERTY, blind.longest_delay)
     compare_transcript(TRANSCRIPTS_FOLDER / f"desk.{language}.md", blind.transcript)
 
 

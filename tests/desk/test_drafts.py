@@ -291,7 +291,9 @@ def open_rename_view(person: Person, _incident: Incident) -> DialogFrame:
     return RenameViewDialog(person.opening.context, view, person.window)
 
 
-OPEN_DIALOG: dict[str, tuple[Callable[[Person, Incident], DialogFrame], Callable[[Incident], Route]]] = {
+OPENER_AND_ROUTE_BY_DIALOG: dict[
+    str, tuple[Callable[[Person, Incident], DialogFrame], Callable[[Incident], Route]]
+] = {
     "incident_hand_over": (open_hand_over, lambda incident: AlertsRoute(incident.id)),
     **{
         f"incident_{kind.action_name}": (
@@ -316,7 +318,7 @@ def find_text_input(dialog: DialogFrame) -> QPlainTextEdit | QLineEdit:
     return next(edit for edit in edits if edit.isVisible())
 
 
-@pytest.mark.parametrize("name", OPEN_DIALOG)
+@pytest.mark.parametrize("name", OPENER_AND_ROUTE_BY_DIALOG)
 def test_a_text_typed_into_a_dialog_is_restored_in_the_next_process(
     window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment, name: str
 ) -> None:
@@ -324,7 +326,7 @@ def test_a_text_typed_into_a_dialog_is_restored_in_the_next_process(
     page, where the dialog has the text.
     """
     incident_id = raise_two_alerts(window_desks, payment)
-    open_dialog, make_route = OPEN_DIALOG[name]
+    open_dialog, make_route = OPENER_AND_ROUTE_BY_DIALOG[name]
     person = open_window()
     incident = window_desks.acting_desk.incidents.read_incident(incident_id)
     dialog = open_dialog(person, incident)
@@ -357,7 +359,7 @@ def test_home_opens_each_draft(window_desks: WindowTestDesks, open_window: OpenW
     incident = window_desks.acting_desk.incidents.read_incident(incident_id)
     names = ("limit", "unmask", "save_view", "rename_view", "acknowledge")
     for count, name in enumerate(names, 1):
-        dialog = OPEN_DIALOG[name][0](person, incident)
+        dialog = OPENER_AND_ROUTE_BY_DIALOG[name][0](person, incident)
         dialog.open()
         edit = find_text_input(dialog)
         (edit.setPlainText if isinstance(edit, QPlainTextEdit) else edit.setText)(TYPED_TEXT)

@@ -134,7 +134,7 @@ def make_url_without_account(place: Place) -> str:
     return "mysql+pymysql://" + place.url().split("@")[1]
 
 
-def read_trail(place: Place) -> list[tuple[str, str]]:
+def read_audit_trail(place: Place) -> list[tuple[str, str]]:
     rows = place.sql("SELECT who, what FROM audit_log WHERE what LIKE 'session%' ORDER BY id")
     return [(str(person), str(what)) for person, what in rows]
 
@@ -158,7 +158,7 @@ def test_a_first_start_leads_to_the_first_page(open_sign_in: OpenSignIn, place: 
     assert person.opening.context.operator == user
     assert person.frame.top_bar.operator.text() == user
     assert password in keyring.entries.values()
-    person.wait_until(lambda: read_trail(place) == [(user, "session_missing"), (user, "session_created")])
+    person.wait_until(lambda: read_audit_trail(place) == [(user, "session_missing"), (user, "session_created")])
     again = open_sign_in(keyring)
     again.wait_for_home()
     assert again.opening.context.operator == user
@@ -234,7 +234,7 @@ def test_a_sign_out_opens_an_empty_sign_in_form(open_sign_in: OpenSignIn, place:
     assert not isinstance(person.frame.current_route, LookupRoute)
     said = [(first[0], "session_missing"), (first[0], "session_created"), (first[0], "session_deleted")]
     person.wait_until(
-        lambda: read_trail(place) == [*said, (second[0], "session_missing"), (second[0], "session_created")]
+        lambda: read_audit_trail(place) == [*said, (second[0], "session_missing"), (second[0], "session_created")]
     )
 
 

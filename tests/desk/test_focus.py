@@ -39,7 +39,7 @@ del SCENES["search"]  # its box is open only as long as its input has the focus:
 del SCENES["menu"]  # a menu marks its entry and has no ring; the platform "offscreen" warns of its popup
 
 
-class StrayWindows(QObject):
+class WindowsWithoutParentRecorder(QObject):
     """Reports each widget that is shown as a window of its own because it has no parent yet."""
 
     def __init__(self, note: Callable[[str], None]) -> None:
@@ -60,29 +60,29 @@ class WatchedStage(UnpaintedStage):
     def __init__(self, *how: object) -> None:
         super().__init__(*how)  # type: ignore[arg-type]  # as its base class
         self.faults: list[str] = []
-        self._stray_windows = StrayWindows(self.faults.append)
+        self._stray_windows = WindowsWithoutParentRecorder(self.faults.append)
         QApplication.instance().installEventFilter(self._stray_windows)  # type: ignore[union-attr]  # there is one
         self.window.activateWindow()
 
     def take_picture(self, name: str) -> Path:
         self.wait_until_idle()
         self.wait_until(self._is_active)
-        if not self._is_searching() and (fault := find_focus_fault()):
+        if not self._is_focus_in_search_box() and (fault := find_focus_fault()):
             self.faults.append(f"{name}: {fault}")
         if QApplication.activeModalWidget() is None:
             self.faults += (f"{name}: {cap}" for cap in find_buttons_whose_key_does_nothing(self.window))
-            self._read_again(name)
+            self._check_focus_after_reading_again(name)
         return Path(name)
 
     def take_picture_with_overlay(self, name: str, part: QWidget, left: int, top: int) -> None:
         """Take no picture and check nothing, because a menu has no focus ring."""
 
-    def _is_searching(self) -> bool:
+    def _is_focus_in_search_box(self) -> bool:
         """Return True if the focus is in the search box, which a line below its input always marks."""
         controller = self.opening.controller
         return controller is not None and QApplication.focusWidget() is controller.command_palette.search_box.input
 
-    def _read_again(self, name: str) -> None:
+    def _check_focus_after_reading_again(self, name: str) -> None:
         """Let the page read its data again, as it does after a change by another desk, and check the focus. The focus
         stays where it is, or moves to the list that replaces the focused one."""
         page = self.frame.current_page

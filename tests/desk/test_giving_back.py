@@ -156,7 +156,7 @@ def test_a_selection_of_takes_is_given_back(
     person.wait_until(lambda: list_takers(console) == [])
 
 
-def get_shown_state(page: LookupPage) -> EmptyState:
+def get_empty_state(page: LookupPage) -> EmptyState:
     state = page.result_stack.currentWidget()
     assert isinstance(state, EmptyState)
     return state
@@ -168,7 +168,7 @@ def test_a_lookup_without_a_result_names_the_searched_text(open_window: OpenWind
     person.opening.context.navigate(LookupRoute(text))
     page = person.wait_for_page(LookupPage)
     person.wait_until(lambda: isinstance(page.result_stack.currentWidget(), EmptyState))
-    state = get_shown_state(page)
+    state = get_empty_state(page)
     words = " ".join(label.plain for label in state.findChildren(TextLabel))
     assert text in words
     assert "customers" in words

@@ -48,7 +48,7 @@ from tests.desk.window_person import Person, list_open_windows, list_windows
 from tests.support.announcements import SentAnnouncement, collect_announcements
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
-ROUTE_PARTS = 3
+ROUTE_PART_COUNT = 3
 
 
 @pytest.fixture(scope="module")
@@ -324,7 +324,7 @@ def find_keys_without_effect(
 
 
 @pytest.mark.parametrize("person_name", ["aud-e", "op-a", "lead-b"])
-@pytest.mark.parametrize("part", range(ROUTE_PARTS))
+@pytest.mark.parametrize("part", range(ROUTE_PART_COUNT))
 def test_each_key_acts_or_shows_the_reason(
     person: Person,
     desk: SampleDesk,
@@ -353,7 +353,7 @@ def test_each_key_acts_or_shows_the_reason(
     ]  # fmt: skip
     silent, pressed = [], 0
     with collect_announcements() as heard:
-        for route in routes[part::ROUTE_PARTS]:
+        for route in routes[part::ROUTE_PART_COUNT]:
             person.frame.show_route(route)
             person.wait_until_read()
             page = person.frame.current_page

@@ -27,11 +27,11 @@ def test_a_dialog_that_waits_says_how_long_and_can_be_closed(
     answered, record = Event(), buy_check(console, NUMBERS[0])
     add_note = console.recovery.add_note
 
-    def add_late(*arguments: Any, **options: Any) -> Any:
+    def add_note_when_answered(*arguments: Any, **options: Any) -> Any:
         answered.wait()
         return add_note(*arguments, **options)
 
-    monkeypatch.setattr(console.recovery, "add_note", add_late)
+    monkeypatch.setattr(console.recovery, "add_note", add_note_when_answered)
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)

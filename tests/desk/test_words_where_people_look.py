@@ -148,19 +148,19 @@ def read_shown_texts(person: Person) -> Iterator[str]:
 
 
 LANGUAGES = ("ja", "en")
-ROUTE_PARTS = 3
+ROUTE_PART_COUNT = 3
 DECIDED_ON_APPROVALS = {"approve": "open_approval", "reject": "open_approval"}
 """For each advised decision about a refund, the action of the refund's page that leads to it."""
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("part", range(ROUTE_PARTS))
+@pytest.mark.parametrize("part", range(ROUTE_PART_COUNT))
 def test_no_screen_shows_a_code(qtbot: QtBot, desk: SampleDesk, part: int, language: str) -> None:
     """No page of the window shows an internal code. Half of the pages are checked in this language, the other half in
     the other language. The soak test checks all pages in both.
     """
     in_language = list(list_routes(desk))[LANGUAGES.index(language) :: 2]
-    check_screens(qtbot, desk, language, in_language[part::ROUTE_PARTS])
+    check_screens(qtbot, desk, language, in_language[part::ROUTE_PART_COUNT])
 
 
 @pytest.mark.soak

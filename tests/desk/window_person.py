@@ -27,7 +27,7 @@ PageT = TypeVar("PageT", bound=Page)
 DialogT = TypeVar("DialogT", bound=DialogFrame)
 WidgetT = TypeVar("WidgetT", bound=QWidget)
 MAX_WAIT_MS = round(MAX_WAIT_SECONDS * 1_000)
-_MAX_TABS = 40
+_MAX_TAB_PRESSES = 40
 
 
 class Person:
@@ -94,7 +94,7 @@ class Person:
 
     def tab_to(self, name: str) -> None:
         """Press Tab until a control whose name begins with `name` has the focus."""
-        for _ in range(_MAX_TABS):
+        for _ in range(_MAX_TAB_PRESSES):
             focus = QApplication.focusWidget()
             if focus is not None and get_accessible_name(focus).startswith(name):
                 return

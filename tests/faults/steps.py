@@ -154,7 +154,7 @@ def _prepare_records(scene: FaultScene, action: str, number: str) -> str:
     return str(record.id)
 
 
-def _call_for_code(call: Callable[[], object]) -> str:
+def _call_and_get_code(call: Callable[[], object]) -> str:
     """Call `call`. Return "done", or the error code if the call is refused."""
     try:
         call()
@@ -165,7 +165,7 @@ def _call_for_code(call: Callable[[], object]) -> str:
 
 def _resolve_record(scene: FaultScene, console: Console, record_id: str) -> str:
     charge = scene.alarmbox.charges[-1]
-    return _call_for_code(
+    return _call_and_get_code(
         lambda: console.recovery.resolve("credit-check", record_id, "success", "seen there", charge.id)
     )
 
@@ -173,7 +173,7 @@ def _resolve_record(scene: FaultScene, console: Console, record_id: str) -> str:
 def _probe_record(scene: FaultScene, console: Console, record_id: str) -> str:
     scene.alarmbox.lists_purchases = True
     try:
-        return _call_for_code(lambda: console.credit_checks.probe(int(record_id)))
+        return _call_and_get_code(lambda: console.credit_checks.probe(int(record_id)))
     finally:
         scene.alarmbox.lists_purchases = False
 
@@ -186,7 +186,7 @@ def _run_due_tasks(scene: FaultScene, console: Console, record_id: str) -> str:
         "UPDATE operations SET state = 'calling', lease_expires = 1 WHERE id = (SELECT operation_id FROM"
         f" hansha_alarmbox_credit_checks WHERE id = {record_id})"
     )
-    return _call_for_code(console.recovery.run_all_tasks)
+    return _call_and_get_code(console.recovery.run_all_tasks)
 
 
 def _exchange_token(scene: FaultScene, console: Console, number: str) -> str:
@@ -206,7 +206,7 @@ def _exchange_token(scene: FaultScene, console: Console, number: str) -> str:
             exchange_first_token, outdated_pair=None
         )
 
-    ending = _call_for_code(refresh_token)
+    ending = _call_and_get_code(refresh_token)
     with scene.open_direct_desk() as fresh:
         after = DatabaseTokenStore(fresh._context, f"p{number}", "first", fresh._context.cipher)
         stored = after.find_current_pair()
@@ -218,7 +218,7 @@ def _exchange_token(scene: FaultScene, console: Console, number: str) -> str:
 
 _FUNCTION_BY_ACTION: dict[str, Callable[[FaultScene, Console, str], str]] = {
     "purchase": lambda _scene, console, number: buy_check(console, number),
-    "refetch": lambda _scene, console, record: _call_for_code(lambda: console.credit_checks.refetch(int(record))),
+    "refetch": lambda _scene, console, record: _call_and_get_code(lambda: console.credit_checks.refetch(int(record))),
     "probe": _probe_record,
     "resolve": _resolve_record,
     "due": _run_due_tasks,

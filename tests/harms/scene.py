@@ -25,7 +25,12 @@ from tests.harms.attacks import Attack
 from tests.support import invented
 from tests.support.desks import make_environment
 from tests.support.galera_cluster import wait_until_applied
-from tests.support.money_desks import call_for_code, import_paid_payment, make_provider_settings, request_refund
+from tests.support.money_desks import (
+    call_for_code,
+    import_paid_payment,
+    make_provider_settings,
+    request_refund,
+)
 from tests.support.payment_desks import BANK_KEY
 from tests.support.pooled_teams import lend_team
 from tests.support.quick_desks import make_quick_folder

@@ -38,7 +38,7 @@ from tests.shots.stage import WindowLook
 
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 
-ROUTE_PARTS = 3
+ROUTE_PART_COUNT = 3
 CONTROL_CLASSES = (QAbstractButton, QComboBox, QLineEdit, QTabBar)
 
 
@@ -113,7 +113,7 @@ def get_control_name(control: QWidget) -> str:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-@pytest.mark.parametrize("part", range(ROUTE_PARTS))
+@pytest.mark.parametrize("part", range(ROUTE_PART_COUNT))
 def test_every_control_can_be_used_at_the_largest_text(
     qapp: QApplication, tmp_path: Path, part: int, language: str
 ) -> None:
@@ -124,7 +124,7 @@ def test_every_control_can_be_used_at_the_largest_text(
     with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800)) as stage:
         current_appearance().set_text_scale(1.0)
         wanted: dict[Route, set[str]] = {}
-        for route in list_routes(stage)[part::ROUTE_PARTS]:
+        for route in list_routes(stage)[part::ROUTE_PART_COUNT]:
             stage.show_route(route)
             wanted[route] = {get_control_name(control) for control in find_visible_controls(stage.window)}
         current_appearance().set_text_scale(2.0)

@@ -30,7 +30,7 @@ def run_repair_race(place: Place, rounds: int, seed: int) -> Counter[str]:
         for i, number in enumerate(names):
             fault, call = ("close_after_charge", "purchase") if i % 2 else ("pdf_missing", "pdf")
             sandbox.control.add_fault(fault, call=call, number=number)
-            _call_for_code(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))
+            _call_and_get_code(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))
         charges = {charge.number: charge.id for charge in sandbox.ledger.list_charges_of_number()}
         ids = [(console.lookup.find_records(number).credit_checks[0].id, charges[number]) for number in names]
         told = [
@@ -78,10 +78,10 @@ def _execute_random_act(console: Console, record: int, charge: int, chance: rand
         lambda: console.recovery.run_all_tasks(),
         lambda: console.credit_checks.read_credit_check(record),
     )
-    return _call_for_code(chance.choice(acts))
+    return _call_and_get_code(chance.choice(acts))
 
 
-def _call_for_code(act: object) -> str:
+def _call_and_get_code(act: object) -> str:
     """Call the function `act`, and return "done", the code of the ConsoleError, or a text that begins with
     "unhandled".
     """

@@ -60,11 +60,11 @@ def end_worker_at_each_step(shard: int, folder: Path) -> Counter[str]:
     same worker after a restart, continues the action. The number of the shard decides the action, the way of ending
     and the continuing worker."""
     (action, how), again = list(
-        product(product(desk_request_kills.STEPS, desk_request_kills.EXIT_STATUS_BY_ENDING), (False, True))
+        product(product(desk_request_kills.STEPS_BY_ACTION, desk_request_kills.EXIT_STATUS_BY_ENDING), (False, True))
     )[shard]
     with _open_own_place(folder) as place:
         tally = desk_request_kills.end_worker_at_each_step(place, action, how, shard, same_worker_continues=again)
-    assert tally["ends"] == len(desk_request_kills.STEPS[action]), tally
+    assert tally["ends"] == len(desk_request_kills.STEPS_BY_ACTION[action]), tally
     return tally
 
 
@@ -95,7 +95,7 @@ DEMANDS = (
     ),
     Demand(
         "asked, a worker ends",
-        len(desk_request_kills.STEPS) * len(desk_request_kills.EXIT_STATUS_BY_ENDING) * 2,
+        len(desk_request_kills.STEPS_BY_ACTION) * len(desk_request_kills.EXIT_STATUS_BY_ENDING) * 2,
         end_worker_at_each_step,
         "{ends} workers killed or told to end at every step of a request: 0 twice, 0 lost, 0 untrue answers",
     ),

@@ -11,7 +11,7 @@ from tests.day.run import format_counts, run_day
 from tests.soak.shards import Demand
 
 WHOLE_DAY = DayParameters(
-    order_count=20_000, seed=1, scale=10, max_running_orders=100, code_seconds=40.0,
+    order_count=20_000, seed=1, scale=10, max_running_orders=100, code_validity_seconds=40.0,
     outage_count=12, slow_period_count=10, worker_kill_count=40,
     database_kill_count=6, max_wait_seconds=1_500.0,
 )  # fmt: skip
@@ -46,10 +46,10 @@ def _run_day(day: DayParameters, folder: Path, name: str) -> Counter[str]:
     """
     ended = run_day(day, folder)
     print(f"demand {name}: {format_counts(ended)}")
-    assert ended.tally["orders"] >= day.order_count, f"closed after {ended.tally['orders']} orders"
+    assert ended.event_counts["orders"] >= day.order_count, f"closed after {ended.event_counts['orders']} orders"
     wrong = oracle.find_faults(ended.facts)
     assert not wrong, "\n".join([f"{len(wrong)} wrong", *wrong[:40], worker_logs.list_log_errors(folder)])
-    return ended.tally
+    return ended.event_counts
 
 
 _DAY_FIGURES_FORMAT = (

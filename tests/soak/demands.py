@@ -125,7 +125,7 @@ def kill_with_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[s
     """
     tally: Counter[str] = Counter()
     with start_own_run():  # one server for all: the pool of databases belongs to it
-        for action in request_kills.STEPS:
+        for action in request_kills.STEPS_BY_ACTION:
             beside = folder / action
             beside.mkdir()
             with open_empty_place(engine, beside) as place:
@@ -136,12 +136,12 @@ def kill_with_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[s
 def kill_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Kill the process of each action with SIGKILL at each step of the action, and let a new process recover."""
     with open_place(engine, folder) as place:
-        return kills.kill_at_each_step(tuple(kills.STEPS), place, shard, within_seconds=RECOVERY_SECONDS)
+        return kills.kill_at_each_step(tuple(kills.STEPS_BY_ACTION), place, shard, within_seconds=RECOVERY_SECONDS)
 
 
 def signal_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Interrupt the process of one guarded action at each step of the action, with each signal."""
-    action = list(signals.STEPS)[shard]
+    action = list(signals.STEPS_BY_ACTION)[shard]
     with open_place(engine, folder) as place:
         return Counter(signals=signals.signal_at_each_step(place, action, signals.plan_every_mode(action)))
 
@@ -307,7 +307,7 @@ DEMANDS: tuple[Demand, ...] = (
     *make_demands(
         SINGLE_SERVER_ENGINES,
         "signals",
-        len(signals.STEPS),
+        len(signals.STEPS_BY_ACTION),
         signal_at_each_step,
         "{signals} signals at every named step: 0 lost, 0 untrue",
     ),

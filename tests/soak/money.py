@@ -52,12 +52,12 @@ def kill_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     source."""
     with open_place(engine, folder) as place:
         tally = refund_kills.kill_refund_at_each_step(
-            place, tuple(refund_kills.STEPS), within_seconds=RECOVERY_SECONDS
+            place, tuple(refund_kills.STEPS_BY_ACTION), within_seconds=RECOVERY_SECONDS
         )
     beside = folder / "notices"
     beside.mkdir()
     with open_place(engine, beside) as place:
-        tally += notice_kills.kill_receiver_at_each_step(place, tuple(notice_kills.STEPS), shard)
+        tally += notice_kills.kill_receiver_at_each_step(place, tuple(notice_kills.STEPS_BY_SOURCE), shard)
     return tally
 
 

@@ -26,22 +26,22 @@ from tests.support.authorisation_browser import visit_consent_page
 from tests.support.server_fixtures import are_servers_required, require_server
 from tests.support.sql_server import SqlServer
 
-DOCS = Path(__file__).resolve().parents[3] / "docs"
-GUIDE = DOCS / "administration.md"
+DOCS_FOLDER = Path(__file__).resolve().parents[3] / "docs"
+GUIDE_FILE = DOCS_FOLDER / "administration.md"
 CORPORATION_NUMBER = "1180301018771"
 _COMMAND_BLOCK_PATTERN = re.compile(r"(?:^<!-- (\w+) -->\n\n)?^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_SETTINGS = re.compile(r"^```ini\n\[mysqld\]\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SETTINGS_PATTERN = re.compile(r"^```ini\n\[mysqld\]\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LAST_LINE_OF_SCRIPT = "guide: done"
 
 
 def read_blocks() -> list[tuple[str, str]]:
     """Return each block of the guide: its mark, which a comment above it names ("" without one), and its lines."""
-    return _COMMAND_BLOCK_PATTERN.findall(GUIDE.read_text("utf-8"))
+    return _COMMAND_BLOCK_PATTERN.findall(GUIDE_FILE.read_text("utf-8"))
 
 
 def _list_mariadb_settings() -> list[str]:
     """Return the lines that docs/team.md requires in the option file of a MariaDB server outside a cluster."""
-    found = _SETTINGS.findall((DOCS / "team.md").read_text("utf-8"))
+    found = _SETTINGS_PATTERN.findall((DOCS_FOLDER / "team.md").read_text("utf-8"))
     return [line for block in found if "wsrep" not in block for line in block.splitlines()]
 
 
@@ -67,7 +67,7 @@ def test_the_guide_has_the_expected_marked_blocks() -> None:
     assert {mark: marks.count(mark) for mark in set(marks) - {""}} == {
         "values": 1, "browser": 1, "mariadb": 1, "mysql": 2,
     }  # fmt: skip
-    assert GUIDE.read_text("utf-8").count("```") == 2 * len(marks)
+    assert GUIDE_FILE.read_text("utf-8").count("```") == 2 * len(marks)
 
 
 @pytest.mark.soak

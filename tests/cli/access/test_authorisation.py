@@ -27,7 +27,7 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 
 CORPORATION_NUMBER = "1180301018771"
 COMMAND_WORDS = ("provider", "authorise", "alarmbox")
-REDIRECT = {"ALARMBOX_REDIRECT_URI": REDIRECT_ADDRESS}
+REDIRECT_SETTINGS = {"ALARMBOX_REDIRECT_URI": REDIRECT_ADDRESS}
 
 
 @dataclass
@@ -46,7 +46,7 @@ class UnauthorisedDesk:
             return self.terminal.json(*COMMAND_WORDS, **env), browser.entered
 
     @property
-    def exchanges(self) -> int:
+    def exchange_count(self) -> int:
         return len(self.sandbox.control.read_requests(call="token"))
 
     def read_rows(self, query: str) -> list[Any]:
@@ -76,7 +76,7 @@ def test_an_authorisation_leads_from_no_tokens_to_a_purchase(unauthorised_desk: 
     ending, code = unauthorised_desk.authorise()
     assert (ending.data["provider"], ending.data["version"]) == ("alarmbox", 1)
     assert ending.data["access_expires_at"].endswith("Z")
-    assert (code[:5], unauthorised_desk.exchanges) == ("code-", 1)
+    assert (code[:5], unauthorised_desk.exchange_count) == ("code-", 1)
     ((sealed, version),) = unauthorised_desk.read_rows("SELECT sealed, version FROM provider_tokens")
     assert (str(sealed)[:8], version) == ("v1.gAAAA", 1)
     entries = unauthorised_desk.read_rows("SELECT what, result, detail FROM audit_log WHERE what LIKE 'token.%'")
@@ -106,7 +106,7 @@ def test_the_command_accepts_only_an_address_with_its_own_state(unauthorised_des
         return parse_qs(urlsplit(address).query)["code"][0]
 
     unauthorised_desk.sandbox.control.add_fault("other_state", times=1)
-    foreign, entered = unauthorised_desk.authorise(**REDIRECT)
+    foreign, entered = unauthorised_desk.authorise(**REDIRECT_SETTINGS)
     assert entered.startswith(f"{REDIRECT_ADDRESS}?code=code-")
     assert (foreign.exit_status_and_code, foreign.error["detail"]["reason"]) == ((3, "not_allowed"), "state_differs")
     endings: dict[Callable[[str], str], tuple[int, str]] = {
@@ -121,13 +121,13 @@ def test_the_command_accepts_only_an_address_with_its_own_state(unauthorised_des
         lambda _: "https://[": (2, "usage"),
     }
     for change, refusal in endings.items():
-        assert unauthorised_desk.authorise(change, **REDIRECT)[0].exit_status_and_code == refusal
-    assert (unauthorised_desk.exchanges, unauthorised_desk.read_rows("SELECT * FROM provider_tokens")) == (0, [])
+        assert unauthorised_desk.authorise(change, **REDIRECT_SETTINGS)[0].exit_status_and_code == refusal
+    assert (unauthorised_desk.exchange_count, unauthorised_desk.read_rows("SELECT * FROM provider_tokens")) == (0, [])
     results = unauthorised_desk.read_rows(
         "SELECT result, COUNT(*) FROM audit_log WHERE what = 'token.authorise' GROUP BY 1"
     )
     assert dict(results) == {"refused": 4, "failed": 1}
-    assert unauthorised_desk.authorise(**REDIRECT)[0].data["version"] == 1
+    assert unauthorised_desk.authorise(**REDIRECT_SETTINGS)[0].data["version"] == 1
 
 
 @pytest.mark.expects_log("a failed exchange is logged")
@@ -166,12 +166,12 @@ def test_a_failed_exchange_sends_the_code_only_once(unauthorised_desk: Unauthori
     ]
     for change, fault, refusal, sent in endings:
         control.clear_faults()
-        before = unauthorised_desk.exchanges
+        before = unauthorised_desk.exchange_count
         if fault is not None:
             control.add_fault(fault, call="token")
         ending, _ = unauthorised_desk.authorise(change)
         cuts.close()
-        assert (ending.exit_status_and_code, unauthorised_desk.exchanges - before) == (refusal, sent), (
+        assert (ending.exit_status_and_code, unauthorised_desk.exchange_count - before) == (refusal, sent), (
             fault,
             ending.error,
         )
@@ -193,9 +193,9 @@ def test_a_failed_exchange_sends_the_code_only_once(unauthorised_desk: Unauthori
     refused, entered = unauthorised_desk.authorise(OPERATOR="")
     assert (refused.exit_status_and_code, entered) == ((2, "no_operator"), "")
     unauthorised_desk.read_rows("DROP TRIGGER no_room")
-    before = unauthorised_desk.exchanges
+    before = unauthorised_desk.exchange_count
     ending, entered = unauthorised_desk.authorise()
-    assert (ending.data["version"], entered, unauthorised_desk.exchanges) == (1, "", before)
+    assert (ending.data["version"], entered, unauthorised_desk.exchange_count) == (1, "", before)
     assert "earlier call" in ending.err
     assert unauthorised_desk.terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").data["state"] == "success"
 
@@ -225,7 +225,7 @@ def test_the_code_is_not_echoed(unauthorised_desk: UnauthorisedDesk) -> None:
     child = subprocess.Popen(
         [sys.executable, "-m", "console", *COMMAND_WORDS],
         stdin=theirs, stdout=theirs, stderr=theirs,
-        env=os.environ | unauthorised_desk.terminal.env, start_new_session=True, preexec_fn=_take_terminal,
+        env=os.environ | unauthorised_desk.terminal.env, start_new_session=True, preexec_fn=_acquire_terminal,
     )  # fmt: skip
     os.close(theirs)
     seen = b""
@@ -240,7 +240,7 @@ def test_the_code_is_not_echoed(unauthorised_desk: UnauthorisedDesk) -> None:
     assert code.encode() not in seen
 
 
-def _take_terminal() -> None:
+def _acquire_terminal() -> None:
     """In the child process: make the pseudo-terminal at its standard input its controlling terminal."""
     import fcntl
     import termios

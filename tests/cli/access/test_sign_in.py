@@ -294,7 +294,7 @@ def test_a_password_is_typed_without_an_echo() -> None:
         stderr=theirs,
         env=env,
         start_new_session=True,
-        preexec_fn=_take_terminal,
+        preexec_fn=_acquire_terminal,
     )
     os.close(theirs)
     seen = b""
@@ -309,7 +309,7 @@ def test_a_password_is_typed_without_an_echo() -> None:
     assert b"hidden-word" not in seen
 
 
-def _take_terminal() -> None:
+def _acquire_terminal() -> None:
     """In the child process: make the pseudo-terminal at its standard input its controlling terminal."""
     import fcntl
     import termios

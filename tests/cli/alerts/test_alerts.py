@@ -28,12 +28,12 @@ ALERT_FIELDS = {
 def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     made = PayingTerminal(tmp_path / "home", sandbox)
     made.create_order(ORDER, 3300)
-    write_as_shop(made, "UPDATE orders SET status = 'cancelled'")
+    execute_as_shop(made, "UPDATE orders SET status = 'cancelled'")
     made.make_booked_payment()
     return made
 
 
-def write_as_shop(desk: PayingTerminal, statement: str) -> None:
+def execute_as_shop(desk: PayingTerminal, statement: str) -> None:
     with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
         conn.execute(statement)
 
@@ -53,7 +53,7 @@ def test_the_json_of_a_cut_list_says_how_many_alerts_are_missing(desk: PayingTer
     columns = "rule_id, subject_kind, subject_id, observed, expected, detected_at"
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1004)"
     notices = "SELECT 'unmatched_notice', 'notice', i, 'x', 'y', '2026-11-20' FROM n"
-    write_as_shop(desk, f"INSERT INTO alerts ({columns}) {numbers} {notices}")
+    execute_as_shop(desk, f"INSERT INTO alerts ({columns}) {numbers} {notices}")
     listed = desk.json("alerts", "list").data
     rules = [alert["rule_id"] for alert in listed["alerts"]]
     assert (rules.count("unmatched_notice"), listed["unlisted"]) == (1_000, 4)
@@ -162,7 +162,7 @@ def test_the_list_of_alerts_has_the_payment_of_a_cancelled_order(desk: PayingTer
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_the_text_of_an_alert_has_both_states(desk: PayingTerminal, language: str) -> None:
+def test_the_text_of_an_alert_has_observed_and_expected_state(desk: PayingTerminal, language: str) -> None:
     """In the text output, each alert has one line, and below it the observed and the expected state."""
     desk.json("worker", "--once")
     told = desk("alerts", "list", LANGUAGE=language).out.decode()

@@ -20,8 +20,8 @@ from tests.cli.paying_terminal import PayingTerminal
 
 NUMBER = "1180301018771"
 SUCCESSOR_NUMBER = "8700110005901"
-WHOLE_DAY = date(2026, 11, 17)
-NEXT_DAY = date(2026, 11, 18)
+WHOLE_FILE_DAY = date(2026, 11, 17)
+DIFFERENCE_DAY = date(2026, 11, 18)
 
 
 @pytest.fixture
@@ -41,10 +41,14 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
         make_company_row(SUCCESSOR_NUMBER, "株式会社残る"),
     )
     folder = made.home / "registry"
-    import_registry_files(folder, [write_whole_file(tmp_path, WHOLE_DAY, 20, 1, first_rows=[company, successor])])
+    import_registry_files(
+        folder, [write_whole_file(tmp_path, WHOLE_FILE_DAY, 20, 1, first_rows=[company, successor])]
+    )
     made.json("worker", "--once")
-    merged = changes.merge_company(company, SUCCESSOR_NUMBER, NEXT_DAY)
-    import_registry_files(folder, [write_difference_file(tmp_path, NEXT_DAY, 5, 1, whole_rows=20, changes=[merged])])
+    merged = changes.merge_company(company, SUCCESSOR_NUMBER, DIFFERENCE_DAY)
+    import_registry_files(
+        folder, [write_difference_file(tmp_path, DIFFERENCE_DAY, 5, 1, whole_rows=20, changes=[merged])]
+    )
     ran = {run["task"]: run["count"] for run in made.json("worker", "--once").data["ran"]}
     assert ran["company_changes"] == 1
     return made

@@ -192,12 +192,12 @@ def test_an_unknown_word_is_a_usage_error_that_names_the_problem(words: tuple[st
     assert problem_word in str(read_refusal(*words).detail["problem"])
 
 
-VALUES_WITH_OWN_RULE = frozenset(
+VALUE_NAMES_WITH_OWN_BLANK_RULE = frozenset(
     ("A", "COLUMN", "D", "FILE|TEXT", "KEYS", "LINK", "N", "NUMBER", "P", "T", "DIR", "FILE", "PACK", "TEXT")
 )
 """Names of values in the help pages. A value of this name may be blank, which means that there is no value, or has a
 rule of its own that refuses a blank text with a more exact reason."""
-NAMES_WITH_OWN_RULE = frozenset(("request_id", "client", "provider_id", "views save", "views rename"))
+ARGUMENT_NAMES_WITH_OWN_BLANK_RULE = frozenset(("request_id", "client", "provider_id", "views save", "views rename"))
 """Arguments, and commands whose argument is the name of a saved view: each has a rule of its own that refuses a blank
 text with a more exact reason."""
 
@@ -212,8 +212,8 @@ def test_every_argument_that_names_something_refuses_blanks() -> None:
         for action in parser._actions
         if action.nargs != 0
         and not action.choices
-        and action.metavar not in VALUES_WITH_OWN_RULE
-        and not NAMES_WITH_OWN_RULE & {action.dest, " ".join(command)}
+        and action.metavar not in VALUE_NAMES_WITH_OWN_BLANK_RULE
+        and not ARGUMENT_NAMES_WITH_OWN_BLANK_RULE & {action.dest, " ".join(command)}
         and _accepts_blanks(action)
     ]
     assert accepting == []

@@ -120,7 +120,7 @@ def test_the_typed_password_is_not_shown(typed_bytes: bytes, expected_output: by
     env.pop(PASSWORD_FD_VARIABLE, None)
     child = subprocess.Popen(
         [sys.executable, "-c", ASK_PASSWORD_PROGRAM], stdin=theirs, stdout=theirs, stderr=theirs, env=env,
-        start_new_session=True, preexec_fn=_take_terminal,
+        start_new_session=True, preexec_fn=_acquire_terminal,
     )  # fmt: skip
     os.close(theirs)
     seen = b""
@@ -135,7 +135,7 @@ def test_the_typed_password_is_not_shown(typed_bytes: bytes, expected_output: by
     assert b"hidden-word" not in seen
 
 
-def _take_terminal() -> None:
+def _acquire_terminal() -> None:
     """In the child process: make the pseudo-terminal at its standard input its controlling terminal, so that Ctrl+C
     sends a signal.
     """

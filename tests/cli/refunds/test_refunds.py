@@ -247,7 +247,7 @@ def test_an_unsent_refund_is_sent_again_under_its_key(desk: PayingTerminal, sand
     assert [one["key"] for one in desk.money.read_refunds()] == [key]
 
 
-def test_sqlite_allows_refunds_on_loopback_only(desk: PayingTerminal) -> None:
+def test_a_refund_on_sqlite_at_a_provider_beyond_loopback_is_refused(desk: PayingTerminal) -> None:
     """On SQLite, which can't enforce that two people decide, refunds are possible only with providers on loopback."""
     payment = desk.make_booked_payment()
     real = {"TIME_SCALE": "1", "PAYPAY_URL": "https://paypay.example", "OPERATOR": MAKER}

@@ -599,7 +599,7 @@ def test_an_interrupted_run_loses_no_alert(fresh_place: MakePlace, engine: str, 
                     raised += 1
                     names = Counter(json.loads(body)["event"] for _, body in scene.list_events())
                     assert names["AlertRaised"] == raised, (error, nth)
-                    if not countdown.fired:
+                    if not countdown.has_fired:
                         break
 
 

@@ -288,9 +288,9 @@ def test_an_adopted_table_equals_a_created_one(database: Database, engine: Engin
         asked = {
             **plans.QUERY_BY_PAGE,
             **plans.COUNT_QUERIES,
-            **plans.READS_BY_KEY,
+            **plans.KEY_LOOKUP_QUERIES,
             **plans.QUERIES_SORTED_IN_MEMORY,
-            **plans.PREFIX_SEARCHES,
+            **plans.PREFIX_SEARCH_QUERIES,
         }
         assert {name: list_plan_steps(database, ask) for name, ask in asked.items()} == {
             name: list_plan_steps(ours, ask) for name, ask in asked.items()

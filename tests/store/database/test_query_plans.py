@@ -28,15 +28,15 @@ from tests.bench.plans import (
     COUNT_QUERIES,
     FILTER_BY_NAME,
     FILTERED_PAGE_QUERIES,
-    MERGED_PAGES,
-    PREFIX_SEARCHES,
+    KEY_LOOKUP_QUERIES,
+    MERGED_PAGE_QUERIES,
+    NEWEST_ROW_SEARCH_QUERIES,
+    PREFIX_SEARCH_QUERIES,
     QUERIES_SORTED_IN_MEMORY,
     QUERY_BY_PAGE,
     QUERY_BY_SEARCH,
     QUEUE_PART_BY_NAME,
-    READS_BY_KEY,
-    SEARCHES_OF_NEWEST_ROWS,
-    VIEW_COUNTS,
+    VIEW_COUNT_QUERIES,
     Query,
 )
 from tests.support import server_schema
@@ -86,8 +86,8 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 @pytest.mark.parametrize(
     "query_function",
-    [*QUERY_BY_PAGE.values(), *COUNT_QUERIES.values(), *READS_BY_KEY.values()],
-    ids=[*QUERY_BY_PAGE, *COUNT_QUERIES, *READS_BY_KEY],
+    [*QUERY_BY_PAGE.values(), *COUNT_QUERIES.values(), *KEY_LOOKUP_QUERIES.values()],
+    ids=[*QUERY_BY_PAGE, *COUNT_QUERIES, *KEY_LOOKUP_QUERIES],
 )
 def test_every_query_follows_an_index(database: Database, query_function: Query) -> None:
     """No query reads a whole table or sorts rows, because an index has the rows in the requested order."""
@@ -103,7 +103,7 @@ def test_few_rows_are_found_through_an_index(database: Database, query_function:
     assert not plans.find_whole_table_steps(steps), steps
 
 
-@pytest.mark.parametrize("query_function", PREFIX_SEARCHES.values(), ids=PREFIX_SEARCHES)
+@pytest.mark.parametrize("query_function", PREFIX_SEARCH_QUERIES.values(), ids=PREFIX_SEARCH_QUERIES)
 def test_suggestions_are_read_from_the_index(database: Database, query_function: Query) -> None:
     """A search for a typed prefix that half of the rows have in common costs no more than the first few matches. The
     database reads these matches from the index alone, and then reads and sorts only their rows."""
@@ -113,7 +113,7 @@ def test_suggestions_are_read_from_the_index(database: Database, query_function:
     assert [step for step in steps if step.startswith(("SEARCH", "range ")) and "ix_" in step], steps
 
 
-@pytest.mark.parametrize("query_function", MERGED_PAGES.values(), ids=MERGED_PAGES)
+@pytest.mark.parametrize("query_function", MERGED_PAGE_QUERIES.values(), ids=MERGED_PAGE_QUERIES)
 def test_several_states_are_merged_from_the_first_of_each(database: Database, query_function: Query) -> None:
     """For a page with several states, the database reads each state in the order of its index, up to the size of a
     page, and sorts only these rows."""
@@ -147,7 +147,7 @@ def test_a_search_reads_an_index_or_the_newest_rows(database: Database) -> None:
     for name, ask in QUERY_BY_SEARCH.items():
         found = plans.read_plan_steps(database, ask)
         assert not plans.find_whole_table_steps(found), (name, found)
-    for name, ask in SEARCHES_OF_NEWEST_ROWS.items():
+    for name, ask in NEWEST_ROW_SEARCH_QUERIES.items():
         found = plans.read_plan_steps(database, ask)
         read = [step for step in found if not step.startswith(("ALL <", "SCAN CONSTANT"))]
         assert not [step for step in read if step.startswith("ALL ")], (name, found)
@@ -158,7 +158,7 @@ def test_a_search_reads_an_index_or_the_newest_rows(database: Database) -> None:
 def test_views_are_counted_along_the_index_of_the_queue(database: Database, name: str) -> None:
     """To count the records of saved views, the database reads the queue through an index up to a limit, and the
     records by their keys. It sorts no rows, whatever filters the views have."""
-    steps = plans.read_plan_steps(database, VIEW_COUNTS[name])
+    steps = plans.read_plan_steps(database, VIEW_COUNT_QUERIES[name])
     assert not plans.find_whole_table_steps(steps), steps
     assert not plans.find_sort_steps(steps), steps
 
@@ -181,7 +181,7 @@ def test_a_later_page_by_age_enters_the_index_at_its_row(sqlite_database: Databa
     bound = "state_since>?" if order == "oldest" else "state_since<?"
     for name in RECORD_QUEUE_NAMES:
         steps = plans.read_plan_steps(
-            sqlite_database, plans.make_sorted_page_query(name, plans.INDEXED_ORDERS[order], last)
+            sqlite_database, plans.make_sorted_page_query(name, plans.INDEXED_SORT_ORDERS[order], last)
         )
         read = [step for step in steps if re.search(r"(seen_work|work_state)=\?", step)]
         assert read, (name, steps)
@@ -212,13 +212,13 @@ def test_a_later_page_on_a_server_is_a_range(mariadb_database: Database, queue: 
 
 
 def _get_later_page_query(queue: str) -> Query:
-    return (QUERY_BY_PAGE | MERGED_PAGES)[f"{queue} later page"]
+    return (QUERY_BY_PAGE | MERGED_PAGE_QUERIES)[f"{queue} later page"]
 
 
 def test_the_form_of_benchmark_tables_contains_a_hash() -> None:
     """The name of the form of the benchmark's stored tables contains a hash of their rows, the declared schema and
     the first migration. If one of these changes, the benchmark creates the tables again."""
-    assert re.fullmatch(rf"{filling.TABLE_FORM_VERSION}-[0-9a-f]{{8}}", filling.compute_table_form())
+    assert re.fullmatch(rf"{filling.TABLE_FORM_VERSION}-[0-9a-f]{{8}}", filling.compute_table_form_mark())
 
 
 def test_views_of_people_use_the_indexes_of_their_tables(
