@@ -89,8 +89,15 @@ from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment, request_refund
 
 VIEWS_FOLDER = Path(__file__).parents[2] / "console" / "views"
-KEY_REPEATS = 5
-_READ_OR_INTERNAL = (".opened", ".listed", ".show", "token.refreshed", "merchant.stored", "audit.root")
+KEY_REPEAT_COUNT = 5
+_AUDIT_ACTIONS_OF_READS_OR_PROGRAM = (
+    ".opened",
+    ".listed",
+    ".show",
+    "token.refreshed",
+    "merchant.stored",
+    "audit.root",
+)
 DialogT = TypeVar("DialogT", bound=DialogFrame)
 
 
@@ -135,7 +142,8 @@ class CaseStage:
         return [
             one.what
             for one in reversed(entries)
-            if not one.what.endswith(_READ_OR_INTERNAL) and one.detail.get("refusal") != "password_needed"
+            if not one.what.endswith(_AUDIT_ACTIONS_OF_READS_OR_PROGRAM)
+            and one.detail.get("refusal") != "password_needed"
         ]
 
     def count_money_movements(self) -> tuple[int, int]:
@@ -255,7 +263,7 @@ def hold_enter(dialog: DialogFrame) -> None:
     if not shiboken6.isValid(dialog):
         return
     handle = dialog.windowHandle()
-    for _ in range(KEY_REPEATS):
+    for _ in range(KEY_REPEAT_COUNT):
         if shiboken6.isValid(handle):
             repeat = QKeyEvent(
                 QEvent.Type.KeyPress, Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier, "\r", autorep=True
@@ -937,7 +945,7 @@ def prepare_move_order(stage: CaseStage) -> ActingPress:
 
 
 _TEST_OF_REPEATED_PRESSES = "tests/views/runtime/test_request_id.py::test_a_button_pressed_twice_makes_one_call"
-TESTED_ELSEWHERE = {
+TEST_BY_CALL_SITE_WITHOUT_CASE = {
     "ReconcileDialog._begin_run": (
         "tests/views/reconciliation/test_dialog.py::test_a_button_pressed_twice_begins_one_run"
     ),
@@ -998,23 +1006,25 @@ def test_every_acting_call_has_a_case_or_another_test() -> None:
     that covers it.
     """
     cases = CASE_BY_NAME.values()
-    assert find_acting_calls() == {site for one in cases for site in one.call_sites} | set(TESTED_ELSEWHERE)
+    assert find_acting_calls() == {site for one in cases for site in one.call_sites} | set(
+        TEST_BY_CALL_SITE_WITHOUT_CASE
+    )
     acting = {one.dialog.__name__ for one in cases if one.dialog} | {
         "LeftoverCredentialsDialog",
         "PasswordDialog",
         "ReconcileDialog",
     }
     assert list_dialog_names() == acting | DIALOGS_WITHOUT_ACTING_CALL
-    for test in TESTED_ELSEWHERE.values():
+    for test in TEST_BY_CALL_SITE_WITHOUT_CASE.values():
         path, name = test.split("::")
         assert f"def {name}(" in (VIEWS_FOLDER.parents[1] / path).read_text("utf-8")
 
 
-EXPECTED_LOGS = {"move_order": (pytest.mark.expects_log("what was tolerated is told"),)}
+LOG_MARKS_BY_CASE = {"move_order": (pytest.mark.expects_log("what was tolerated is told"),)}
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=EXPECTED_LOGS.get(name, ())) for name in sorted(CASE_BY_NAME)]
+    "name", [pytest.param(name, marks=LOG_MARKS_BY_CASE.get(name, ())) for name in sorted(CASE_BY_NAME)]
 )
 def test_a_button_pressed_twice_acts_once(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox, tmp_path: Path, name: str

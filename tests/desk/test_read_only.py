@@ -36,7 +36,7 @@ from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 
 REASON = "provider incident"
-BLOCK_CALLS = ("block_button_while_read_only", "bind_button_to_right")
+BLOCKING_FUNCTION_NAMES = ("block_button_while_read_only", "bind_button_to_right")
 VIEWS_FOLDER = Path(console.views.__file__).parent
 
 
@@ -213,7 +213,11 @@ def test_each_blocked_button_names_a_right() -> None:
     forms: dict[str, bool] = {}
     for source in sorted(VIEWS_FOLDER.rglob("*.py")):
         for node in ast.walk(ast.parse(source.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BLOCK_CALLS:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in BLOCKING_FUNCTION_NAMES
+            ):
                 given = node.args[2]
                 if isinstance(given, ast.Constant):
                     rights[f"{source.name}:{node.lineno}"] = str(given.value)

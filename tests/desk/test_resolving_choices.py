@@ -112,7 +112,7 @@ def test_a_draft_that_is_started_over_leaves_no_choice(
     assert form.reason_list.currentData() == form.proposed_reason_by_evidence_kind[TEXT_EVIDENCE]
 
 
-def drop(target: QWidget, *urls: str) -> bool:
+def drop_files(target: QWidget, *urls: str) -> bool:
     """Drop the files with these URLs on the widget, through its window, and return whether they were accepted."""
     data, at = QMimeData(), QPointF(target.mapTo(target.window(), target.rect().center()))
     data.setUrls([QUrl(url) for url in urls])
@@ -144,9 +144,9 @@ def test_a_file_dropped_on_the_form_is_the_evidence(
     for kind, field in (("number", form.number_field), ("text", form.text_field), ("file", form.file_field)):
         form.file_field.edit.clear()
         form.kind_buttons[kind].setChecked(True)
-        assert not drop(field.edit, url, url)
-        assert not drop(field.edit, "https://example.com/a.pdf")
-        assert drop(field.edit, url)
+        assert not drop_files(field.edit, url, url)
+        assert not drop_files(field.edit, "https://example.com/a.pdf")
+        assert drop_files(field.edit, url)
         assert (form.evidence_kind, form.get_evidence()) == ("file", proof)
     assert (form.number_field.text(), form.text_field.text()) == ("", "")
     for pasted in (

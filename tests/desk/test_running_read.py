@@ -17,7 +17,7 @@ from tests.desk.window_person import Person
 from tests.store.database.test_read_interruption import ENDLESS_SQL
 from tests.support.desks import NUMBERS
 
-PatchedRead = tuple[Any, str]
+ServiceAndMethodName = tuple[Any, str]
 
 
 @contextmanager
@@ -50,7 +50,9 @@ def wait_for_panel(person: Person) -> RunningReadPanel:
     return watch.panel
 
 
-ROUTE_AND_READ_BY_PAGE: dict[str, tuple[Callable[[Console, int], Route], Callable[[Console], PatchedRead]]] = {
+ROUTE_AND_READ_BY_PAGE: dict[
+    str, tuple[Callable[[Console, int], Route], Callable[[Console], ServiceAndMethodName]]
+] = {
     "a queue": (lambda _, id: QueuesRoute("unknown"), lambda console: (console.recovery, "read_queue")),
     "a record": (lambda _, id: CreditCheckRoute(id), lambda console: (console.credit_checks, "read_credit_check")),
     "a company": (lambda _, id: LookupRoute(NUMBERS[0]), lambda console: (console.lookup, "find_records")),

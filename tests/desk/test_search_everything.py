@@ -32,7 +32,7 @@ from tests.desk.window_person import Person
 from tests.store.database.test_read_interruption import ENDLESS_SQL
 from tests.support.invented import invent_numbers
 
-GOOD_NUMBER, UNKNOWN = invent_numbers(2, 93)
+NUMBER_OF_BOUGHT_CHECK, NUMBER_OF_UNKNOWN_PURCHASE = invent_numbers(2, 93)
 HOSTILE_SEARCH_TEXTS = (
     "%",
     "_",
@@ -73,8 +73,8 @@ def test_the_search_box_finds_records_of_all_kinds(
 ) -> None:
     """With the search box of one window, a person finds a record of each kind, one search after the other."""
     good, unknown = (
-        buy_check(window_desks.console, GOOD_NUMBER),
-        buy_with_unknown_outcome(window_desks.console, sandbox, UNKNOWN),
+        buy_check(window_desks.console, NUMBER_OF_BOUGHT_CHECK),
+        buy_with_unknown_outcome(window_desks.console, sandbox, NUMBER_OF_UNKNOWN_PURCHASE),
     )
     person = open_window()
     palette = open_search_box(person)
@@ -134,7 +134,7 @@ def test_the_search_box_finds_records_of_all_kinds(
 
     # a text that is replaced before its answer leaves no trace
     palette = open_search_box(person)
-    palette.search_box.input.insert(GOOD_NUMBER)
+    palette.search_box.input.insert(NUMBER_OF_BOUGHT_CHECK)
     palette.search_box.input.setText("")
     palette.search_box.input.insert("nobody-has-this")
     person.wait_until(lambda: palette._searched_text == "nobody-has-this")
@@ -245,18 +245,18 @@ def test_a_number_and_an_early_enter_open_the_company(window_desks: WindowTestDe
     """If a person presses Enter before the result of the search has arrived, the company of the typed number is
     opened, never an entry of an earlier search.
     """
-    good = buy_check(window_desks.console, GOOD_NUMBER)
+    good = buy_check(window_desks.console, NUMBER_OF_BOUGHT_CHECK)
     person = open_window()
     for before in ("", "status:unknown", str(good.id)):
         palette = open_search_box(person)
         if before:
             search_text(person, palette, before)
         palette.search_box.input.selectAll()
-        palette.search_box.input.insert(GOOD_NUMBER)
-        assert palette._searched_text != GOOD_NUMBER
+        palette.search_box.input.insert(NUMBER_OF_BOUGHT_CHECK)
+        assert palette._searched_text != NUMBER_OF_BOUGHT_CHECK
         person.press("Return")
         assert not palette.search_box.is_open
-        assert person.frame.current_route == LookupRoute(GOOD_NUMBER)
+        assert person.frame.current_route == LookupRoute(NUMBER_OF_BOUGHT_CHECK)
         person.wait_until_read()
         person.press("Alt+1")
 
@@ -311,7 +311,7 @@ def test_esc_ends_a_running_search(open_window: OpenWindow, console: Console) ->
 
 def test_enter_repeats_a_search_that_failed_or_was_ended(open_window: OpenWindow, console: Console) -> None:
     """Enter repeats a search that failed or was ended, because the box has no result that Enter could open."""
-    good = buy_check(console, GOOD_NUMBER)
+    good = buy_check(console, NUMBER_OF_BOUGHT_CHECK)
     person = open_window()
     palette = open_search_box(person)
     search_records = console.lookup.search
@@ -333,11 +333,11 @@ def test_enter_repeats_a_search_that_failed_or_was_ended(open_window: OpenWindow
     assert good.id in {entry.key.id for entry in list_entries(palette) if isinstance(entry.key, CreditCheckRoute)}
 
 
-def test_a_blank_text_is_no_text(open_window: OpenWindow, console: Console) -> None:
+def test_enter_after_a_blank_search_text_opens_the_current_record(open_window: OpenWindow, console: Console) -> None:
     """A search text of a single space counts as empty, also after an ended search: Enter opens the current record in
     the list of recent records.
     """
-    good = buy_check(console, GOOD_NUMBER)
+    good = buy_check(console, NUMBER_OF_BOUGHT_CHECK)
     person = open_window()
     person.frame.show_route(CreditCheckRoute(good.id))
     person.wait_until_read()
@@ -385,7 +385,7 @@ def test_closing_the_search_box_interrupts_its_search(
         palette.search_box.input.insert("about this")
         person.wait_until(has_begun.is_set)
         leave = (
-            partial(palette.search_box.list.picked.emit, LookupRoute(GOOD_NUMBER))
+            partial(palette.search_box.list.picked.emit, LookupRoute(NUMBER_OF_BOUGHT_CHECK))
             if is_picked
             else palette.search_box.close
         )

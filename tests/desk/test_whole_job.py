@@ -18,8 +18,8 @@ from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome, buy_without_pdf, read_provider_id
 from tests.support.desks import NUMBERS
 
-LACKING_NUMBER = NUMBERS[0]
-UNANSWERED_NUMBER = NUMBERS[1]
+NUMBER_OF_INCOMPLETE_CHECK = NUMBERS[0]
+NUMBER_OF_UNANSWERED_PURCHASE = NUMBERS[1]
 
 
 def read_check(console: Console, id: int) -> CreditCheckDetails:
@@ -33,12 +33,12 @@ def test_the_whole_job_is_done_with_the_keyboard_alone(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A person looks up, re-fetches and resolves records with the keyboard alone."""
-    lacking = buy_without_pdf(console, sandbox, LACKING_NUMBER)
-    unknown = buy_with_unknown_outcome(console, sandbox, UNANSWERED_NUMBER)
+    lacking = buy_without_pdf(console, sandbox, NUMBER_OF_INCOMPLETE_CHECK)
+    unknown = buy_with_unknown_outcome(console, sandbox, NUMBER_OF_UNANSWERED_PURCHASE)
     person = open_window()
 
     person.press("Alt+3")
-    person.type_in(LACKING_NUMBER)
+    person.type_in(NUMBER_OF_INCOMPLETE_CHECK)
     person.press("Return")
     lookup = person.wait_for_page(LookupPage)
     person.wait_until(lambda: lookup.company_panel.current_record is not None)
@@ -73,7 +73,7 @@ def test_the_whole_job_is_done_with_the_keyboard_alone(
     person.tab_to("AlarmBox number")
     person.press("Space")
     person.press("Tab")
-    person.type_in(str(read_provider_id(sandbox, UNANSWERED_NUMBER)))
+    person.type_in(str(read_provider_id(sandbox, NUMBER_OF_UNANSWERED_PURCHASE)))
     assert settling.form.outcome == "success", "the only result that this evidence carries"
     reasons = settling.form.reason_list
     assert settling.form.find_disabled_reason() == translate("dialog.resolve.needs_words", "en")
@@ -101,13 +101,15 @@ def test_a_job_is_done_through_the_accessibility_tree(
     """A person looks up, re-fetches and resolves records by accessibility alone: each control is found by its
     accessible name and pressed by its accessible action.
     """
-    lacking = buy_without_pdf(console, sandbox, LACKING_NUMBER)
-    unknown = buy_with_unknown_outcome(console, sandbox, UNANSWERED_NUMBER)
+    lacking = buy_without_pdf(console, sandbox, NUMBER_OF_INCOMPLETE_CHECK)
+    unknown = buy_with_unknown_outcome(console, sandbox, NUMBER_OF_UNANSWERED_PURCHASE)
     person = open_window()
     button = QAccessible.Role.Button
 
     person.press("Alt+3")
-    person.wait_for_control("Corporation number", role=QAccessible.Role.EditableText).write(LACKING_NUMBER)
+    person.wait_for_control("Corporation number", role=QAccessible.Role.EditableText).write(
+        NUMBER_OF_INCOMPLETE_CHECK
+    )
     person.wait_for_control("Look up").press()
     person.wait_for_control("Open record").press()
     record = person.wait_for_page(CreditCheckPage)
@@ -137,7 +139,7 @@ def test_a_job_is_done_through_the_accessibility_tree(
     person.wait_for_control("AlarmBox number", settling, QAccessible.Role.RadioButton).toggle()
     entry = QAccessible.Role.EditableText
     person.wait_for_control("AlarmBox number", settling, entry).write(
-        str(read_provider_id(sandbox, UNANSWERED_NUMBER))
+        str(read_provider_id(sandbox, NUMBER_OF_UNANSWERED_PURCHASE))
     )
     person.wait_for_control("Bought", settling, QAccessible.Role.RadioButton).toggle()
     settling.form.reason_list.setCurrentIndex(0)

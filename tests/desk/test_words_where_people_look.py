@@ -47,7 +47,7 @@ from tests.desk.window_person import Person
 from tests.support.desks import make_environment
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
-RAW_CODES = (
+INTERNAL_CODE_PATTERNS = (
     re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b"),  # not_found, http_404
     re.compile(r"\b(?:record|audit|refund|payment|order|purchase|probe|person|alert|bulk|request)\.[a-z_]+\b"),
     re.compile(r"\b(?:credit-check|payment|order|refund|bulk-run) \d+\b"),  # a kind's code with an internal id
@@ -58,14 +58,18 @@ RAW_CODES = (
 show it beside its word."""
 
 
-RAW_ON_SCREENS = (*RAW_CODES, re.compile(r"\bHTTP \d{3}\b"), re.compile(r"\bev-[0-9a-z]+\b"))
+PATTERNS_FORBIDDEN_ON_SCREENS = (
+    *INTERNAL_CODE_PATTERNS,
+    re.compile(r"\bHTTP \d{3}\b"),
+    re.compile(r"\bev-[0-9a-z]+\b"),
+)
 """The patterns that `check_screens` looks for. HTTP statuses are among them, because a screen may show them only in
 the list of raw answers.
 """
 
 
 def find_internal_codes(
-    texts: Iterator[str], patterns: Sequence[re.Pattern[str]] = RAW_CODES
+    texts: Iterator[str], patterns: Sequence[re.Pattern[str]] = INTERNAL_CODE_PATTERNS
 ) -> list[tuple[str, str]]:
     return sorted({(found.group(), text[:160]) for text in texts for one in patterns for found in one.finditer(text)})
 
@@ -149,7 +153,7 @@ def read_shown_texts(person: Person) -> Iterator[str]:
 
 LANGUAGES = ("ja", "en")
 ROUTE_PART_COUNT = 3
-DECIDED_ON_APPROVALS = {"approve": "open_approval", "reject": "open_approval"}
+PAGE_ACTION_BY_ADVISED_DECISION = {"approve": "open_approval", "reject": "open_approval"}
 """For each advised decision about a refund, the action of the refund's page that leads to it."""
 
 
@@ -180,7 +184,7 @@ def check_screens(qtbot: QtBot, desk: SampleDesk, language: str, shown: list[Rou
         person.wait_until_read()
         texts = list(read_shown_texts(person))
         seen += len(texts)
-        raw += [(route, *part) for part in find_internal_codes(iter(texts), RAW_ON_SCREENS)]
+        raw += [(route, *part) for part in find_internal_codes(iter(texts), PATTERNS_FORBIDDEN_ON_SCREENS)]
     person.close()
     assert seen > 20 * len(shown)
     assert sorted({part[1:] for part in raw}) == []
@@ -208,7 +212,10 @@ def test_a_primary_button_does_the_next_step(qtbot: QtBot, desk: SampleDesk) -> 
             if button.isVisible() and button.kind == "primary"
         ]
         primary_actions += shown
-        advised = {explanation.next_step.action, DECIDED_ON_APPROVALS.get(explanation.next_step.action or "")}
+        advised = {
+            explanation.next_step.action,
+            PAGE_ACTION_BY_ADVISED_DECISION.get(explanation.next_step.action or ""),
+        }
         assert set(shown) <= advised, (route, shown, explanation)
         assert shown == [] or explanation.work is not WorkBadge.NONE, (route, shown, explanation)
         nothing = tokens().badges["work.none"].word(person.opening.context.language)

@@ -175,10 +175,14 @@ def test_a_change_to_a_blocked_button_takes_effect_after_the_block(qtbot: QtBot)
     assert button.isEnabled()
 
 
-DIALOGS = sorted(path for path in VIEWS_FOLDER.rglob("*dialog*.py") if "run_acting_call(" in path.read_text("utf-8"))
+DIALOG_FILES_WITH_ACTING_CALL = sorted(
+    path for path in VIEWS_FOLDER.rglob("*dialog*.py") if "run_acting_call(" in path.read_text("utf-8")
+)
 
 
-@pytest.mark.parametrize("source", DIALOGS, ids=lambda path: str(path.relative_to(VIEWS_FOLDER)))
+@pytest.mark.parametrize(
+    "source", DIALOG_FILES_WITH_ACTING_CALL, ids=lambda path: str(path.relative_to(VIEWS_FOLDER))
+)
 def test_each_dialog_that_acts_is_blocked_without_a_worker(source: Path) -> None:
     """In each dialog class that sends a desk request, the code blocks the main button while no worker is running, or
     inherits this from its base class.

@@ -109,16 +109,16 @@ class Person:
         def open_dialog() -> DialogFrame | None:
             return next(iter(list_open_windows(self.window, DialogFrame)), None)
 
-        def is_given() -> bool:
+        def is_activated() -> bool:
             active = QApplication.activeWindow()
             return active is not None and (active is not self.window or open_dialog() is None)
 
-        def is_given_on_request() -> bool:
-            if not is_given():
+        def request_and_check_activation() -> bool:
+            if not is_activated():
                 (open_dialog() or self.window).activateWindow()
-            return is_given()
+            return is_activated()
 
-        self.wait_until(is_given_on_request)
+        self.wait_until(request_and_check_activation)
         active = QApplication.activeWindow()
         assert active is not None
         return active

@@ -19,21 +19,23 @@ from console.domain.corporation_number import (
 from console.domain.error_reasons import NumberReason
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "provider_vectors.json").read_text(encoding="utf-8"))
-BASE_NUMBERS = st.text(alphabet="0123456789", min_size=12, max_size=12)
+CORPORATION_NUMBER_VECTORS = json.loads(
+    (Path(__file__).parents[1] / "vectors" / "provider_vectors.json").read_text(encoding="utf-8")
+)
+TWELVE_DIGIT_TEXTS = st.text(alphabet="0123456789", min_size=12, max_size=12)
 
 
-def make_cases(name: str) -> list[object]:
-    return [pytest.param(case, id=case["id"]) for case in VECTORS[name]]
+def list_test_cases(name: str) -> list[object]:
+    return [pytest.param(case, id=case["id"]) for case in CORPORATION_NUMBER_VECTORS[name]]
 
 
-@pytest.mark.parametrize("case", make_cases("corporation_number_valid"))
+@pytest.mark.parametrize("case", list_test_cases("corporation_number_valid"))
 def test_valid_input_is_normalised(case: dict[str, str]) -> None:
     """Every accepted spelling becomes the same 13 ASCII digits."""
     assert parse_number(case["input"]).value == case["normalized"]
 
 
-@pytest.mark.parametrize("case", make_cases("corporation_number_invalid"))
+@pytest.mark.parametrize("case", list_test_cases("corporation_number_invalid"))
 def test_invalid_input_names_the_first_broken_rule(case: dict[str, str]) -> None:
     """The refusal names the first rule that the text breaks, and the digits that were understood."""
     with pytest.raises(InvalidCorporationNumber) as refused:
@@ -42,7 +44,7 @@ def test_invalid_input_names_the_first_broken_rule(case: dict[str, str]) -> None
     assert refused.value.exit_status == 2
 
 
-@pytest.mark.parametrize("case", make_cases("corporation_number_check_digit"))
+@pytest.mark.parametrize("case", list_test_cases("corporation_number_check_digit"))
 def test_the_check_digit_follows_the_formula_of_the_ordinance(case: dict[str, str]) -> None:
     """The check digit is that of the formula in the ordinance."""
     assert compute_check_digit(case["base"]) == str(case["check_digit"])
@@ -80,7 +82,7 @@ def test_hostile_input_is_refused(hostile: str) -> None:
         parse_number(hostile)
 
 
-@given(BASE_NUMBERS)
+@given(TWELVE_DIGIT_TEXTS)
 def test_a_number_with_its_computed_check_digit_is_valid(base: str) -> None:
     """A number with the computed check digit is valid, and the check digit is never 0."""
     number = compute_check_digit(base) + base
@@ -88,7 +90,7 @@ def test_a_number_with_its_computed_check_digit_is_valid(base: str) -> None:
     assert is_well_formed(number)
 
 
-@given(BASE_NUMBERS, st.integers(0, 12), st.sampled_from("0123456789"))
+@given(TWELVE_DIGIT_TEXTS, st.integers(0, 12), st.sampled_from("0123456789"))
 def test_suggestions_contain_the_original_of_a_mistyped_digit(base: str, place: int, digit: str) -> None:
     """For a number with one mistyped digit, the original is among the suggestions."""
     number = compute_check_digit(base) + base
@@ -97,7 +99,7 @@ def test_suggestions_contain_the_original_of_a_mistyped_digit(base: str, place: 
         assert number in list_numbers_one_typing_error_away(typed)
 
 
-@given(BASE_NUMBERS, st.integers(0, 12))
+@given(TWELVE_DIGIT_TEXTS, st.integers(0, 12))
 def test_suggestions_contain_the_original_of_a_missing_digit(base: str, place: int) -> None:
     """For a number without one of its digits, the original is among the suggestions."""
     number = compute_check_digit(base) + base
@@ -178,7 +180,7 @@ def test_full_width_digits_are_digits(digit: int) -> None:
         parse_number("\uff0f" + number[1:])
 
 
-@given(BASE_NUMBERS, st.integers(0, 11), st.integers(0, 13), st.sampled_from("0123456789"))
+@given(TWELVE_DIGIT_TEXTS, st.integers(0, 11), st.integers(0, 13), st.sampled_from("0123456789"))
 def test_suggestions_contain_the_original_of_exchanged_or_added_digits(
     base: str, swap: int, place: int, digit: str
 ) -> None:

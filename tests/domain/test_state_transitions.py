@@ -41,7 +41,7 @@ def test_only_a_pending_credit_check_becomes_success_or_error() -> None:
     assert "unknown" not in states.list_earlier_operation_states(OperationState.UNKNOWN)
 
 
-def test_schedules_end_with_a_person() -> None:
+def test_after_the_end_of_a_schedule_no_attempt_is_planned() -> None:
     """Probes and re-fetches follow their schedule; after its end, a person must act."""
     scale = TimeScale()
     assert schedules.compute_next_attempt_time(schedules.PURCHASE_PROBE_WAITS, 0, NOW, scale) == NOW + timedelta(

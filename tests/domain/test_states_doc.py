@@ -3,7 +3,7 @@
 from scripts.states_doc import STATES_PAGE_FILE, render_states_page
 
 
-def test_the_page_shows_the_tables() -> None:
+def test_the_page_about_states_has_the_tables_of_the_code() -> None:
     """The page docs/states.md shows the present transition tables; `python -m scripts.states_doc` writes the page
     again.
     """

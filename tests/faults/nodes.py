@@ -106,7 +106,7 @@ class ThreadsThatWrite:
     acknowledged_rows: list[tuple[str, int]] = field(default_factory=list)
     longest_seconds: float = 0.0
     count_by_refusal_code: Counter[str] = field(default_factory=Counter)
-    _stop: threading.Event = field(default_factory=threading.Event)
+    _stop_event: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
     def write_in_threads(self) -> Iterator[None]:
@@ -117,13 +117,13 @@ class ThreadsThatWrite:
         try:
             yield
         finally:
-            self._stop.set()
+            self._stop_event.set()
             for thread in threads:
                 thread.join()
 
     def _write_rows(self, number: int) -> None:
         turn = 0
-        while not self._stop.is_set():
+        while not self._stop_event.is_set():
             turn += 1
             note = TriedAuditEntry(
                 f"{self.row_mark}-{number}-{turn}", self.person_names[number], chain=f"{self.row_mark}-{number}"

@@ -22,8 +22,8 @@ from tests.support.quick_desks import START_TIME
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 pytestmark = pytest.mark.engines("galera")
-KIND = "payment"
-RECORDS = range(1, 6)
+RECORD_KIND = "payment"
+RECORD_IDS = range(1, 6)
 TRANSACTION_COUNT = 25
 ANNOUNCED_RECORD_COUNT = 60
 """Number of transactions of each writer, and number of other records whose change every fifth transaction announces.
@@ -61,7 +61,7 @@ class FeedReader:
         with self._database.read() as conn:
             mark, changed = change_feed.list_changes_since(conn, previous_mark)
             for kind, record in changed:
-                if kind == KIND:
+                if kind == RECORD_KIND:
                     self.looks[record].append(len(notes.list_notes(conn, kind, record)))
         self.met.update(mark.read_ids - previous_mark.read_ids)
         return mark
@@ -73,10 +73,10 @@ def write_notes(database: Database, person: str, number: int) -> None:
     """
     chance = random.Random(number)
     for turn in range(TRANSACTION_COUNT):
-        record, others = chance.choice(RECORDS), ANNOUNCED_RECORD_COUNT if turn % 5 == 0 else 0
+        record, others = chance.choice(RECORD_IDS), ANNOUNCED_RECORD_COUNT if turn % 5 == 0 else 0
 
         def work(tx: Transaction, record: int = record, others: int = others, turn: int = turn) -> None:
-            notes.add_note(tx.conn, KIND, record, person, f"{number}-{turn}", START_TIME)
+            notes.add_note(tx.conn, RECORD_KIND, record, person, f"{number}-{turn}", START_TIME)
             for one in range(others):
                 compare_and_swap.announce_change(tx.conn, "order", 1_000 * number + one, START_TIME)
 
@@ -87,7 +87,7 @@ def write_notes(database: Database, person: str, number: int) -> None:
 def commit_note_late(database: Database, person: str, record: int) -> Iterator[None]:
     """Write a note before the block, and commit its transaction after the block."""
     with database.write_without_retries() as tx:
-        notes.add_note(tx.conn, KIND, record, person, "late", START_TIME)
+        notes.add_note(tx.conn, RECORD_KIND, record, person, "late", START_TIME)
         yield
 
 
@@ -100,7 +100,7 @@ def test_each_node_of_a_cluster_reads_each_change_once(galera_place: ServerPlace
         readers = [opened.enter_context(FeedReader(database).read_in_thread()) for database in databases]
         with ExitStack() as late:
             for number, database in enumerate(databases):
-                late.enter_context(commit_note_late(database, me, RECORDS[number]))
+                late.enter_context(commit_note_late(database, me, RECORD_IDS[number]))
             run_threads([Thread(target=write_notes, args=(one, me, number)) for number, one in enumerate(databases)])
             most = max(read_feed_ids(galera_place))
             assert most - min(read_feed_ids(galera_place) - before) > change_feed.INITIAL_OPEN_ID_COUNT, (
@@ -108,7 +108,7 @@ def test_each_node_of_a_cluster_reads_each_change_once(galera_place: ServerPlace
             )
         wanted = read_feed_ids(galera_place) - before
         wait_until(lambda: all(wanted <= reader.met.keys() for reader in readers), "all is told everywhere")
-        written = {record: len(read_notes(databases[0], record)) for record in RECORDS}
+        written = {record: len(read_notes(databases[0], record)) for record in RECORD_IDS}
     for reader in readers:
         assert {one for one in wanted if reader.met[one] != 1} == set(), "told twice"
         for record, looks in reader.looks.items():
@@ -118,7 +118,7 @@ def test_each_node_of_a_cluster_reads_each_change_once(galera_place: ServerPlace
 def read_notes(database: Database, record: int) -> Sequence[object]:
     """Return the notes of a payment."""
     with database.read() as conn:
-        return notes.list_notes(conn, KIND, record)
+        return notes.list_notes(conn, RECORD_KIND, record)
 
 
 def run_threads(threads: Sequence[Thread]) -> None:

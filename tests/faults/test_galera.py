@@ -80,7 +80,7 @@ def test_an_unanswered_commit_is_verified_on_another_node(galera_place: ServerPl
     """
     first, second, _ = galera_place.database.nodes
 
-    class Late(TriedAuditEntry):
+    class AuditEntryDuringLateCommit(TriedAuditEntry):
         def __call__(self, tx: Transaction) -> int:
             if self.tries == 1 and when == "in between":
                 shot.release_command()
@@ -89,7 +89,7 @@ def test_an_unanswered_commit_is_verified_on_another_node(galera_place: ServerPl
 
     with SqlProxy(first.host, first.port) as proxy:
         database = Database(f"{proxy.make_url(galera_place.url())}?fallback={second.host}:{second.port}")
-        note = Late(f"late {when}", list_people(galera_place)[0])
+        note = AuditEntryDuringLateCommit(f"late {when}", list_people(galera_place)[0])
         with proxy.cause_fault("late", sql_prefix="COMMIT", is_lasting=True) as shot:
             told = database.write(note)
             shot.release_command()

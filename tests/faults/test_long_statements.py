@@ -15,7 +15,7 @@ from tests.support.places import ServerPlace
 from tests.support.servers import Server, start_private_mariadb
 from tests.support.sql_proxy import BreakKind, SqlProxy
 
-CHECK_STATEMENT = "DO 1"
+CONNECTION_CHECK_STATEMENT = "DO 1"
 
 
 @pytest.fixture(autouse=True)
@@ -56,12 +56,12 @@ def test_a_slow_statement_is_waited_for(database: Database, proxy: SqlProxy) -> 
     statement causes no check."""
     with proxy.cause_fault("passed"):
         assert run_slow_statement(database, 0) == 0
-        assert CHECK_STATEMENT not in proxy.commands
+        assert CONNECTION_CHECK_STATEMENT not in proxy.commands
         assert run_slow_statement(database, 0.5) == 0
-        assert CHECK_STATEMENT in proxy.commands
-        looks = proxy.commands.count(CHECK_STATEMENT)
+        assert CONNECTION_CHECK_STATEMENT in proxy.commands
+        looks = proxy.commands.count(CONNECTION_CHECK_STATEMENT)
         assert run_slow_statement(database, 0) == 0
-        assert proxy.commands.count(CHECK_STATEMENT) == looks
+        assert proxy.commands.count(CONNECTION_CHECK_STATEMENT) == looks
 
 
 @pytest.mark.usefixtures("mariadb_server")
@@ -144,5 +144,5 @@ def test_a_database_without_a_time_limit_is_not_checked_during_statements(
     assert run_slow_statement(database, 0) == 0
     with proxy.cause_fault("passed"):
         assert run_slow_statement(database, 0.3) == 0
-        assert CHECK_STATEMENT not in proxy.commands
+        assert CONNECTION_CHECK_STATEMENT not in proxy.commands
     database.close()

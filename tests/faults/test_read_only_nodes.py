@@ -13,8 +13,8 @@ from console.domain.errors import ConsoleError
 from console.store.database.engine import Database
 from tests.support.servers import Server
 
-_NAME = "twonodes"
-_PASSWORD = "Two-nodes-1234"
+_ACCOUNT_NAME = "twonodes"
+_ACCOUNT_PASSWORD = "Two-nodes-1234"
 _INSERT_STATEMENT = text("INSERT INTO written VALUES ()")
 _COUNT_QUERY = text("SELECT COUNT(*) FROM written")
 
@@ -26,21 +26,23 @@ def nodes(own_server: Server, mariadb_server: Server) -> Iterator[tuple[Server, 
     both = own_server, mariadb_server
     for server in both:
         server.sql(
-            f"CREATE DATABASE {_NAME}",
-            f"CREATE TABLE {_NAME}.written (id INT AUTO_INCREMENT PRIMARY KEY)",
-            f"CREATE USER {_NAME}@`%` IDENTIFIED BY '{_PASSWORD}'",
-            f"GRANT SELECT, INSERT ON {_NAME}.* TO {_NAME}@`%`",
+            f"CREATE DATABASE {_ACCOUNT_NAME}",
+            f"CREATE TABLE {_ACCOUNT_NAME}.written (id INT AUTO_INCREMENT PRIMARY KEY)",
+            f"CREATE USER {_ACCOUNT_NAME}@`%` IDENTIFIED BY '{_ACCOUNT_PASSWORD}'",
+            f"GRANT SELECT, INSERT ON {_ACCOUNT_NAME}.* TO {_ACCOUNT_NAME}@`%`",
         )
     yield both
     for server in both:
-        server.sql(f"DROP DATABASE {_NAME}", f"DROP USER {_NAME}@`%`")
+        server.sql(f"DROP DATABASE {_ACCOUNT_NAME}", f"DROP USER {_ACCOUNT_NAME}@`%`")
 
 
 @pytest.fixture
 def database(nodes: tuple[Server, Server]) -> Iterator[Database]:
     """Yield a database whose first node is the private server."""
     first, second = nodes
-    made = Database(f"{first.make_url(_NAME, _PASSWORD, _NAME)}?fallback={second.host}:{second.port}")
+    made = Database(
+        f"{first.make_url(_ACCOUNT_NAME, _ACCOUNT_PASSWORD, _ACCOUNT_NAME)}?fallback={second.host}:{second.port}"
+    )
     yield made
     made.close()
 
@@ -55,31 +57,31 @@ def make_read_only(server: Server) -> Iterator[None]:
         server.sql("SET GLOBAL read_only = 0")
 
 
-def write(database: Database) -> None:
+def insert_row(database: Database) -> None:
     database.write(lambda tx: tx.conn.execute(_INSERT_STATEMENT))
 
 
-def count_written(nodes: tuple[Server, Server]) -> list[int]:
+def count_rows_of_each_node(nodes: tuple[Server, Server]) -> list[int]:
     """Return the number of rows that were written at each node."""
-    return [server.sql(f"SELECT COUNT(*) FROM {_NAME}.written")[0][0] for server in nodes]
+    return [server.sql(f"SELECT COUNT(*) FROM {_ACCOUNT_NAME}.written")[0][0] for server in nodes]
 
 
 def test_a_read_only_first_node_is_passed_over(database: Database, nodes: tuple[Server, Server]) -> None:
     """If the first node is read-only when the desk connects, the desk reads and writes at the next node."""
     with make_read_only(nodes[0]):
-        write(database)
+        insert_row(database)
         with database.read() as conn:
             assert conn.scalar(_COUNT_QUERY) == 1
-    assert count_written(nodes) == [0, 1]
+    assert count_rows_of_each_node(nodes) == [0, 1]
 
 
 def test_a_node_that_becomes_read_only_is_left(database: Database, nodes: tuple[Server, Server]) -> None:
     """If the connected node becomes read-only, the next write is made at another node, and later ones too."""
-    write(database)
+    insert_row(database)
     with make_read_only(nodes[0]):
-        write(database)
-        write(database)
-    assert count_written(nodes) == [1, 2]
+        insert_row(database)
+        insert_row(database)
+    assert count_rows_of_each_node(nodes) == [1, 2]
 
 
 def test_a_node_whose_tables_are_read_only_is_passed_over(nodes: tuple[Server, Server]) -> None:
@@ -87,21 +89,21 @@ def test_a_node_whose_tables_are_read_only_is_passed_over(nodes: tuple[Server, S
     Alone it refuses a write with `read_only`, not with an internal error; with another node, the write is made there.
     """
     first, second = nodes
-    first_url = first.make_url(_NAME, _PASSWORD, _NAME)
+    first_url = first.make_url(_ACCOUNT_NAME, _ACCOUNT_PASSWORD, _ACCOUNT_NAME)
     first.stop()
     repaired = replace(first, command=(*first.command, "--innodb-read-only=ON"))
     repaired.start()
     try:
         alone, both = Database(first_url), Database(f"{first_url}?fallback={second.host}:{second.port}")
         with pytest.raises(ConsoleError) as refused:
-            write(alone)
+            insert_row(alone)
         assert refused.value.code == "read_only"
-        write(both)
+        insert_row(both)
         for database in (alone, both):
             database.close()
     finally:
         first.restart()
-    assert count_written(nodes) == [0, 1]
+    assert count_rows_of_each_node(nodes) == [0, 1]
 
 
 def test_a_change_that_no_node_accepts_is_refused_without_delay(
@@ -110,14 +112,14 @@ def test_a_change_that_no_node_accepts_is_refused_without_delay(
     """If one node is read-only and the other one is away, reads work, and a write is refused with `read_only` at
     once. A later write succeeds when the node accepts changes again."""
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 600)
-    database = Database(f"{nodes[0].make_url(_NAME, _PASSWORD, _NAME)}?fallback=127.0.0.1:9")
-    write(database)
+    database = Database(f"{nodes[0].make_url(_ACCOUNT_NAME, _ACCOUNT_PASSWORD, _ACCOUNT_NAME)}?fallback=127.0.0.1:9")
+    insert_row(database)
     with make_read_only(nodes[0]):
         with pytest.raises(ConsoleError) as refused:
-            write(database)
+            insert_row(database)
         assert refused.value.code == "read_only"
         with database.read() as conn:
             assert conn.scalar(_COUNT_QUERY) == 1
-    write(database)
+    insert_row(database)
     database.close()
-    assert count_written(nodes) == [2, 0]
+    assert count_rows_of_each_node(nodes) == [2, 0]

@@ -39,7 +39,7 @@ from tests.support.sql_server import SqlServer
 from tests.support.teams import PERSON_NAME_BY_ROLE, Team
 
 CHECKS_TABLE = "hansha_alarmbox_credit_checks"
-UTC = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
+UTC_NOW_SQL = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
 CLIENT_ID = "1"
 
 
@@ -55,12 +55,14 @@ class AttackedDatabase:
     nodes: tuple[SqlServer, ...]
     sandbox: Sandbox
     folder: Path
-    _closing: ExitStack = field(repr=False)
+    _exit_stack: ExitStack = field(repr=False)
     tries_all_attacks: bool = False
     _attack_number: int = 0
     _desks: dict[str, Console] = field(default_factory=dict, repr=False)
-    _numbers: Iterator[str] = field(default_factory=lambda: iter(invented.invent_numbers(2_000, 12)), repr=False)
-    _orders: int = 0
+    _unused_numbers: Iterator[str] = field(
+        default_factory=lambda: iter(invented.invent_numbers(2_000, 12)), repr=False
+    )
+    _order_count: int = 0
 
     # Honest acts
 
@@ -68,7 +70,7 @@ class AttackedDatabase:
         """Return this person's desk. The first call opens it."""
         if person not in self._desks:
             settings = Settings.load(self.make_environment(person))
-            self._desks[person] = self._closing.enter_context(open_console(settings))
+            self._desks[person] = self._exit_stack.enter_context(open_console(settings))
         return self._desks[person]
 
     def restart_desk(self, person: str) -> Console:
@@ -91,7 +93,7 @@ class AttackedDatabase:
 
     def take_unused_number(self) -> str:
         """Return the number of a corporation that this scene has neither bought nor looked up yet."""
-        return next(self._numbers)
+        return next(self._unused_numbers)
 
     def buy(self, person: str, number: str, client: str = CLIENT_ID, *, renew: bool = False) -> CreditCheck:
         """Buy a credit check at this person's desk. Raises the ConsoleError of the service."""
@@ -114,8 +116,8 @@ class AttackedDatabase:
         """Create a payment of `minor` yen that its payer has paid and that is booked in the database, and return
         it.
         """
-        self._orders += 1
-        return import_paid_payment(self.get_desk("op-b"), self.sandbox, f"ORD-H{self._orders}", minor)
+        self._order_count += 1
+        return import_paid_payment(self.get_desk("op-b"), self.sandbox, f"ORD-H{self._order_count}", minor)
 
     def request_refund(self, payment: Payment, person: str = "op-b", amount: int = 1_000) -> Refund:
         """Request a refund of `amount` yen of this payment at the desk of the person `person`, and return the
@@ -229,14 +231,14 @@ class AttackedDatabase:
         assert self.count_charges(number) == 1
 
     def close(self) -> None:
-        self._closing.close()
+        self._exit_stack.close()
 
 
 def set_validity_end(scene: AttackedDatabase, record: CreditCheck, at: datetime | None = None) -> None:
     """Set the end of this record's validity to `at`, or to two days ago without `at`. The schema account writes it,
     because a test can't change the clock of the server.
     """
-    day = f"'{at:%Y-%m-%d %H:%M:%S}'" if at else f"{UTC} - INTERVAL 2 DAY"
+    day = f"'{at:%Y-%m-%d %H:%M:%S}'" if at else f"{UTC_NOW_SQL} - INTERVAL 2 DAY"
     scene.sql(f"UPDATE {CHECKS_TABLE} SET expired_at = {day} WHERE id = {record.id}")
 
 

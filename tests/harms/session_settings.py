@@ -8,7 +8,7 @@ _NUMBER_VALUES = ("0", "1", "-1", "9223372036854775807", "18446744073709551615")
 _TEXT_VALUES = ("''", "NULL", "DEFAULT", "'0'")
 _CHARACTER_SETS = ("'latin1'", "'utf16'", "'sjis'", "'binary'", "'utf8mb3'")
 _COLLATIONS = ("'utf8mb4_general_ci'", "'utf8mb4_bin'", "'latin1_swedish_ci'", "'binary'")
-_VALUES_BY_NAME = {
+_VALUES_BY_SETTING_NAME = {
     "time_zone": ("'+14:00'", "'-12:59'", "'+00:00'", "'SYSTEM'", "'Asia/Tokyo'"),
     "timestamp": ("1", "2000000000", "DEFAULT"),
     "system_versioning_asof": ("'2000-01-01'", "DEFAULT"),
@@ -16,7 +16,7 @@ _VALUES_BY_NAME = {
 }
 
 
-_FACTS_QUERIES = {
+_SETTINGS_QUERY_BY_TABLE = {
     ("information_schema", "SYSTEM_VARIABLES"): (  # MariaDB
         "SELECT LOWER(variable_name), variable_type, numeric_min_value, numeric_max_value, enum_value_list"
         " FROM information_schema.system_variables WHERE variable_scope LIKE '%SESSION%' AND read_only = 'NO'"
@@ -37,7 +37,7 @@ def list_settings(cursor: Any) -> Sequence[str]:
     cursor.execute("SHOW SESSION VARIABLES")
     names = [str(name) for name, _value in cursor.fetchall()]
     facts: dict[str, tuple[Any, ...]] = {}
-    for (schema, table), query in _FACTS_QUERIES.items():
+    for (schema, table), query in _SETTINGS_QUERY_BY_TABLE.items():
         cursor.execute(
             f"SELECT 1 FROM information_schema.tables WHERE table_schema = '{schema}' AND table_name = '{table}'"
         )
@@ -54,8 +54,8 @@ def list_settings(cursor: Any) -> Sequence[str]:
 def _iterate_values(
     name: str, kind: str, smallest: str | None, largest: str | None, choice: str | None
 ) -> Iterator[str]:
-    if name in _VALUES_BY_NAME:
-        yield from _VALUES_BY_NAME[name]
+    if name in _VALUES_BY_SETTING_NAME:
+        yield from _VALUES_BY_SETTING_NAME[name]
     elif name.startswith("character_set"):
         yield from _CHARACTER_SETS
     elif name.startswith("collation"):

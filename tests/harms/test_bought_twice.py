@@ -14,7 +14,7 @@ from tests.harms.attacks import (
     make_ending_attacks,
     make_update_attacks,
 )
-from tests.harms.scene import CHECKS_TABLE, CLIENT_ID, UTC, AttackedDatabase, set_validity_end
+from tests.harms.scene import CHECKS_TABLE, CLIENT_ID, UTC_NOW_SQL, AttackedDatabase, set_validity_end
 from tests.support import old_purchases
 from tests.support.money_desks import call_for_code
 from tests.support.refusals import call_for_refusal_code
@@ -32,7 +32,8 @@ def make_forged_evidence(
     operation = f"'{record.operation_id}'" if record.operation_id else "NULL"
     return (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body) VALUES"
-        f" ('credit-check', {record.id}, {operation}, {UTC}, '{source}', '{{me}}', REPEAT('a', 64), '{summary}', '')"
+        f" ('credit-check', {record.id}, {operation}, {UTC_NOW_SQL}, '{source}', '{{me}}', REPEAT('a', 64),"
+        f" '{summary}', '')"
     )
 
 
@@ -42,7 +43,7 @@ FORGED_SUMMARY = "HTTP 200 SUCCEEDED answered"
 def make_renewal_attacks(record: CreditCheck) -> Iterator[Attack]:
     """Yield attacks that free the claim of the record by an invented renewal."""
     where = f"id = {record.id}"
-    for at in ("'9990-01-01'", UTC, "expired_at", f"{UTC} + INTERVAL 2 YEAR", PAST_INSTANT_SQL):
+    for at in ("'9990-01-01'", UTC_NOW_SQL, "expired_at", f"{UTC_NOW_SQL} + INTERVAL 2 YEAR", PAST_INSTANT_SQL):
         for way in make_update_attacks(CHECKS_TABLE, {"superseded_at": at} | VERSION_UPDATE, where):
             yield way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
         yield Attack(
@@ -50,7 +51,7 @@ def make_renewal_attacks(record: CreditCheck) -> Iterator[Attack]:
             (f"UPDATE {CHECKS_TABLE} SET superseded_at = {at}, version = version + 1 WHERE {where}",),
         )
     step: SqlValueByColumn = {"expired_at": PAST_INSTANT_SQL} | VERSION_UPDATE
-    given_up: SqlValueByColumn = {"superseded_at": UTC} | VERSION_UPDATE
+    given_up: SqlValueByColumn = {"superseded_at": UTC_NOW_SQL} | VERSION_UPDATE
     for before in (
         (),
         (make_forged_evidence(record, "alarmbox.detail", FORGED_SUMMARY),),
@@ -135,7 +136,7 @@ def make_two_decision_attacks(record: CreditCheck) -> Iterator[Attack]:
     """
     proposed = (
         "INSERT INTO approvals (subject_kind, subject_id, action, proposed, person, evidence_id, at) VALUES"
-        f" ('credit-check', '{record.id}', 'resolve', 'error', '{{me}}', LAST_INSERT_ID(), {UTC})"
+        f" ('credit-check', '{record.id}', 'resolve', 'error', '{{me}}', LAST_INSERT_ID(), {UTC_NOW_SQL})"
     )
     proof = make_forged_evidence(record, "person", "a letter")
     failed = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = '{record.operation_id}'"
@@ -223,7 +224,7 @@ def test_a_check_in_another_spelling_keeps_its_claim(harm_scene: AttackedDatabas
     stray = harm_scene.take_unused_number()
     harm_scene.sql(
         f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, credit_check_id, expired_at)"
-        f" VALUES ({CLIENT_ID}, 'T{stray}', 77, {UTC} + INTERVAL 1 YEAR)"
+        f" VALUES ({CLIENT_ID}, 'T{stray}', 77, {UTC_NOW_SQL} + INTERVAL 1 YEAR)"
     )
     (record,) = harm_scene.get_desk("op-b").lookup.find_records(stray).credit_checks
     for other in (number, harm_scene.take_unused_number(), "'x'"):

@@ -15,7 +15,7 @@ from tests.harms.attacks import (
     make_insert_attacks,
     make_update_attacks,
 )
-from tests.harms.scene import UTC, AttackedDatabase
+from tests.harms.scene import UTC_NOW_SQL, AttackedDatabase
 from tests.support.money_desks import call_for_code
 from tests.support.teams import PERSON_NAME_BY_ROLE
 
@@ -24,10 +24,10 @@ LARGE_YEN = 200_000
 take 45 s at the accelerated desks of these tests."""
 FORGED_TIMES: dict[str, SqlValueByColumn] = {
     "over long ago": {"sends_after": "'2020-01-01'"},
-    "over now": {"sends_after": UTC},
-    "asked for long ago": {"sends_after": UTC, "created_at": "'2020-01-01'"},
-    "asked for an hour ago": {"sends_after": UTC, "created_at": f"{UTC} - INTERVAL 1 HOUR"},
-    "never decided": {"sends_after": UTC, "decide_by": "'9999-12-31'"},
+    "over now": {"sends_after": UTC_NOW_SQL},
+    "asked for long ago": {"sends_after": UTC_NOW_SQL, "created_at": "'2020-01-01'"},
+    "asked for an hour ago": {"sends_after": UTC_NOW_SQL, "created_at": f"{UTC_NOW_SQL} - INTERVAL 1 HOUR"},
+    "never decided": {"sends_after": UTC_NOW_SQL, "decide_by": "'9999-12-31'"},
     "no times": {"sends_after": "NULL", "created_at": "NULL"},
 }
 
@@ -43,7 +43,8 @@ def make_refund_row(payment: Payment, changed_times: SqlValueByColumn) -> SqlVal
     written = {
         "payment_id": str(payment.id), "refund_amount": str(LARGE_YEN), "currency": "'JPY'", "status": "'requested'",
         "maker": "'{me}'", "reason": "'broken'", "saw": "'{}'", "radar": "'[]'", "checkers_needed": "1",
-        "decide_by": f"{UTC} + INTERVAL 1 HOUR", "created_at": UTC, "changed_at": UTC, "intended_repeat": "1",
+        "decide_by": f"{UTC_NOW_SQL} + INTERVAL 1 HOUR", "created_at": UTC_NOW_SQL, "changed_at": UTC_NOW_SQL,
+        "intended_repeat": "1",
     }  # fmt: skip
     return written | dict(changed_times)
 
@@ -113,7 +114,7 @@ def test_no_role_shortens_a_cooling_off_period(harm_scene: AttackedDatabase, pay
     assert scene.get_desk("lead-b").refunds.approve(refund.id).state is RefundState.APPROVED
     raised = {"version": "version + 1"}
     earlier = (
-        {"sends_after": UTC},
+        {"sends_after": UTC_NOW_SQL},
         {"sends_after": "NULL"},
         {"created_at": "'2020-01-01'"},
         {"refund_amount": "1"},

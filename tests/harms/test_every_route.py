@@ -32,13 +32,14 @@ from tests.support.team_mode import execute_desk_requests
 from tests.support.teams import PERSON_NAME_BY_ROLE, ROLES_BY_PERSON, apply_accounts
 
 PEOPLE_IN_TEAM_MODE = tuple(who for role, who in PERSON_NAME_BY_ROLE.items() if role != "worker")
-OWN_TABLES = ("requests", "request_files")
+TABLES_FILLED_BY_PEOPLE = ("requests", "request_files")
 """Tables to which people add rows of their own."""
-_TEXTS = ("''", "'{me}'", "'{other}'", "'approved'", "'completed'", "'success'", "'error'", "'ended'", "'taken'",
+_TEXT_VALUES_SQL = ("''", "'{me}'", "'{other}'", "'approved'", "'completed'", "'success'", "'error'", "'ended'",
+          "'taken'",
           "'../../etc/passwd'", "'x'' OR 1=1'", "REPEAT('x', 70000)")  # fmt: skip
-_NUMBERS = ("-1", "0", "1", "2147483647", "9223372036854775807", "1e300")
-_TIMES = ("'1970-01-02 00:00:01'", "'9999-12-31 23:59:59'", "SYSDATE(6)")
-_STATES = (
+_NUMBER_VALUES_SQL = ("-1", "0", "1", "2147483647", "9223372036854775807", "1e300")
+_TIME_VALUES_SQL = ("'1970-01-02 00:00:01'", "'9999-12-31 23:59:59'", "SYSDATE(6)")
+_STATE_VALUES_SQL = (
     "'approved'", "'submitting'", "'submitted'", "'completed'", "'failed'", "'rejected'", "'expired'", "'success'",
     "'error'", "'pending'", "'known'", "'unknown'", "'paid'", "'refunded'", "'cancelled'", "'ended'", "'lapsed'",
 )  # fmt: skip
@@ -48,7 +49,12 @@ SELECT_REQUESTS_SQL = (
 )
 """Query of the columns of all desk requests that no account may change."""
 _STATE_COLUMNS = ("status", "state", "certainty", "proposed")
-_VALUES_BY_COLUMN_TYPE = {"int": _NUMBERS, "decimal": _NUMBERS, "double": _NUMBERS, "date": _TIMES}
+_VALUES_BY_COLUMN_TYPE = {
+    "int": _NUMBER_VALUES_SQL,
+    "decimal": _NUMBER_VALUES_SQL,
+    "double": _NUMBER_VALUES_SQL,
+    "date": _TIME_VALUES_SQL,
+}
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
 _SET_CHECKS_OFF_SQL = (
     "SET SESSION sql_mode = '', foreign_key_checks = 0, unique_checks = 0, group_concat_max_len = 4"
@@ -75,7 +81,7 @@ class AttackedTeam:
         """
         run = self.scene.sql
         found = run("SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")
-        tables = [table for table, _ in found if table not in OWN_TABLES]
+        tables = [table for table, _ in found if table not in TABLES_FILLED_BY_PEOPLE]
         made: dict[str, object] = dict(run(f"CHECKSUM TABLE {', '.join(tables)} EXTENDED"))
         for what in ("triggers", "routines", "events", "views"):
             schema = "table_schema" if what == "views" else f"{what[:-1]}_schema"
@@ -83,7 +89,9 @@ class AttackedTeam:
                 f"SELECT COUNT(*) FROM information_schema.{what} WHERE {schema} LIKE CONCAT(DATABASE(), '%')"
             )
         made["counters"] = {
-            table: next_ for table, next_ in self.scene.read_next_ids().items() if table not in OWN_TABLES
+            table: next_
+            for table, next_ in self.scene.read_next_ids().items()
+            if table not in TABLES_FILLED_BY_PEOPLE
         }
         return made
 
@@ -162,11 +170,11 @@ def make_attack_values(column: str, kind: str, count: int = 2) -> Iterator[str]:
     """Yield SQL values that an attacker writes into a column of this type: NULL, states for a state column, and
     `count` further values, which depend on the name of the column.
     """
-    choice = next((values for part, values in _VALUES_BY_COLUMN_TYPE.items() if part in kind), _TEXTS)
+    choice = next((values for part, values in _VALUES_BY_COLUMN_TYPE.items() if part in kind), _TEXT_VALUES_SQL)
     first = zlib.crc32(column.encode())
     yield "NULL"
     if column in _STATE_COLUMNS:
-        yield from _STATES
+        yield from _STATE_VALUES_SQL
     yield from (choice[(first + step) % len(choice)] for step in range(count))
 
 
@@ -280,7 +288,9 @@ def test_a_person_in_team_mode_changes_nothing_by_sql(attacked_team: AttackedTea
     with open_attacker_cursor(attacked_team, person) as cursor:
         own_place = make_people_database_name(attacked_team.scene.people.database)
         for table, columns in attacked_team.column_types_by_table.items():
-            mine = table.startswith(f"`{own_place}`") and table.rpartition(".")[2].strip("`") in OWN_TABLES
+            mine = (
+                table.startswith(f"`{own_place}`") and table.rpartition(".")[2].strip("`") in TABLES_FILLED_BY_PEOPLE
+            )
             for statement in (*make_update_statements(table, columns), *list_table_statements(table, columns)):
                 tried += 1
                 if (

@@ -10,7 +10,7 @@ import pytest
 
 from console.domain.desk_requests.records import make_request_id
 from console.store.constraints.desk_requests import MAX_WAITING_REQUESTS
-from tests.harms.scene import UTC
+from tests.harms.scene import UTC_NOW_SQL
 from tests.harms.session_settings import list_settings
 from tests.harms.test_every_route import _ENGINES, PEOPLE_IN_TEAM_MODE, AttackedTeam, attacked_team
 
@@ -21,8 +21,8 @@ DRAWN_SETTING_COUNT = 40
 say which settings a person may change; there most attempts are refused."""
 PERSON_WITH_FULL_QUOTA = "lead-c"
 """A person who has the largest allowed number of waiting requests."""
-LONGEST_WAIT_SECONDS = 60
-_FORGED_STATEMENTS = (
+REQUEST_LIFETIME_SECONDS = 60
+_INSERT_FORGED_REQUEST_SQL = (
     "INSERT INTO requests (id, who, at, expires_at, action, args, desk) VALUES"
     " ('{id}', '{other}', '2020-01-01', '2099-01-01', 'refetch', '[]', 'forged')"
 )
@@ -76,7 +76,7 @@ def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn_count: i
             if not _is_executed(cursor, f"SET SESSION {setting}"):
                 continue
             settled += 1
-            _is_executed(cursor, _FORGED_STATEMENTS.format(id=make_request_id(), **words))
+            _is_executed(cursor, _INSERT_FORGED_REQUEST_SQL.format(id=make_request_id(), **words))
             passed += [
                 (setting, refused)
                 for refused in _REFUSED_STATEMENTS
@@ -87,12 +87,12 @@ def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn_count: i
             if _is_executed(cursor, f"SET SESSION {setting}") and _is_executed(cursor, one_more):
                 passed.append((setting, "one more than a person may have waiting"))
         if settled % 50 == 0:
-            _end_requests(attacked_team, names[PERSON_WITH_FULL_QUOTA], others_request)
+            _end_waiting_requests_except(attacked_team, names[PERSON_WITH_FULL_QUOTA], others_request)
     assert passed == []
     assert attacked_team.read_protected_content() == before
     assert settled >= (drawn_count or 100)
     _judge_forged_requests(attacked_team)
-    _end_requests(attacked_team, "", "")
+    _end_waiting_requests_except(attacked_team, "", "")
     attacked_team.check_no_harm()
     attacked_team.check_ordinary_work()
 
@@ -101,16 +101,16 @@ def _judge_forged_requests(stage: AttackedTeam) -> None:
     """Check that each forged request has the name of the account that inserted it, and the server's time."""
     rows = stage.scene.sql(
         "SELECT who, ABS(TIMESTAMPDIFF(SECOND, at, expires_at)), state,"
-        f" at BETWEEN {UTC} - INTERVAL 1 HOUR AND {UTC} + INTERVAL 2 SECOND, at, expires_at"
+        f" at BETWEEN {UTC_NOW_SQL} - INTERVAL 1 HOUR AND {UTC_NOW_SQL} + INTERVAL 2 SECOND, at, expires_at"
         f" FROM requests WHERE desk = '{_FORGED_DESK}'"
     )
     assert rows
     asking = {stage.scene.people.names[person] for person in PEOPLE_IN_TEAM_MODE}
-    wrong = [row for row in rows if row[0] not in asking or row[1] != LONGEST_WAIT_SECONDS or row[3] != 1]
+    wrong = [row for row in rows if row[0] not in asking or row[1] != REQUEST_LIFETIME_SECONDS or row[3] != 1]
     assert wrong == []
 
 
-def _end_requests(stage: AttackedTeam, but_of: str, but: str) -> None:
+def _end_waiting_requests_except(stage: AttackedTeam, but_of: str, but: str) -> None:
     """As the schema account, end all waiting requests except the request `but` and those of the person `but_of`."""
     stage.scene.sql(
         f"UPDATE requests SET state = 'ended' WHERE state = 'asked' AND who <> '{but_of}' AND id <> '{but}'"

@@ -10,7 +10,7 @@ from tests.harms.attacks import (
     make_insert_attacks,
     make_update_attacks,
 )
-from tests.harms.scene import CHECKS_TABLE, UTC, AttackedDatabase
+from tests.harms.scene import CHECKS_TABLE, UTC_NOW_SQL, AttackedDatabase
 from tests.support.refusals import call_for_refusal_code
 
 WRITING_PEOPLE = ("op-a", "lead-b", "worker")
@@ -86,7 +86,7 @@ def test_no_account_inserts_a_token_pair_with_the_largest_version(harm_scene: At
         "provider": "'other'",
         "version": "2147483647",
         "used_first": "'[]'",
-        "changed_at": UTC,
+        "changed_at": UTC_NOW_SQL,
         "sealed": "NULL",
     }
     harm_scene.attack_as_each_role(
@@ -106,7 +106,7 @@ def test_stored_paths_lead_only_to_documents(harm_scene: AttackedDatabase) -> No
             "path": f"'{path}'",
             "bytes": "1",
             "sha256": f"'ab{'c' * 62}'",
-            "fetched_at": UTC,
+            "fetched_at": UTC_NOW_SQL,
         }
         harm_scene.attack_as_each_role(
             way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
@@ -141,8 +141,8 @@ def test_a_stored_payment_url_is_an_https_address(harm_scene: AttackedDatabase) 
             "status": "'initializing'",
             "currency": "'JPY'",
             "asked_minor": "5",
-            "created_at": UTC,
-            "changed_at": UTC,
+            "created_at": UTC_NOW_SQL,
+            "changed_at": UTC_NOW_SQL,
             "url": f"'{link}'",
         }
         harm_scene.attack_as_each_role(make_insert_attacks("payments", row))

@@ -4,7 +4,7 @@ trail has its name.
 
 from console.domain.audit.actions import AuditAction
 from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, make_ending_attacks, make_insert_attacks
-from tests.harms.scene import UTC, AttackedDatabase
+from tests.harms.scene import UTC_NOW_SQL, AttackedDatabase
 from tests.support.galera_cluster import wait_until_applied
 from tests.support.refusals import call_for_refusal_code
 from tests.support.teams import PERSON_NAME_BY_ROLE
@@ -17,15 +17,15 @@ PEOPLE_WITH_ALERT_RIGHT = ("op-a", "lead-b", "worker")
 def _make_alert_row(subject: str = "1", kind: str = "'database'", rule: str = f"'{ROLLBACK_RULE}'") -> dict[str, str]:
     return {
         "rule_id": rule, "subject_kind": kind, "subject_id": subject, "observed": "'no row 9 of the trail'",
-        "expected": "'what desk d saw committed'", "detected_at": UTC,
+        "expected": "'what desk d saw committed'", "detected_at": UTC_NOW_SQL,
     }  # fmt: skip
 
 
 def _make_lost_operation_row(number: str, payment: str = "NULL") -> dict[str, str]:
     return {
         "id": "UUID()", "database_id": "UUID()", "action": "'credit-check.purchase'", "client_id": "1",
-        "corporation_number": f"'{number}'", "operator": "'{me}'", "desk": "'d'", "at": UTC,
-        "fingerprint": "REPEAT('a', 64)", "payment_id": payment, "holds": "1", "told_at": UTC,
+        "corporation_number": f"'{number}'", "operator": "'{me}'", "desk": "'d'", "at": UTC_NOW_SQL,
+        "fingerprint": "REPEAT('a', 64)", "payment_id": payment, "holds": "1", "told_at": UTC_NOW_SQL,
     }  # fmt: skip
 
 

@@ -12,13 +12,13 @@ from tests.harms.test_requests_of_people import RequestingTeam, open_requesting_
 from tests.support.places import use_shared_nodes
 
 PARTS_OF_LARGEST_FILE = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
-_ADD_REQUEST = (
+_INSERT_REQUEST_SQL = (
     "INSERT INTO requests (id, action, args, evidence_sha256) VALUES (%s, 'resolve', '[]', REPEAT('a', 64))"
 )
-_ADD_PART = (
+_INSERT_FILE_PART_SQL = (
     f"INSERT INTO request_files (request, part, content) VALUES (%s, %s, REPEAT('x', {LONGEST_FILE_PART_BYTES}))"
 )
-_STORED_FILES = "SELECT COUNT(DISTINCT request) FROM request_files"
+_COUNT_STORED_FILES_SQL = "SELECT COUNT(DISTINCT request) FROM request_files"
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,9 @@ def _insert_files(team: RequestingTeam, person: str, count: int) -> None:
         connection.begin()
         for _ in range(count):
             request = make_request_id()
-            cursor.execute(_ADD_REQUEST, (request,))
+            cursor.execute(_INSERT_REQUEST_SQL, (request,))
             for part in range(PARTS_OF_LARGEST_FILE):
-                cursor.execute(_ADD_PART, (request, part))
+                cursor.execute(_INSERT_FILE_PART_SQL, (request, part))
         connection.commit()
 
 
@@ -50,8 +50,8 @@ def test_a_cluster_takes_no_huge_transaction(cluster: RequestingTeam) -> None:
     """The cluster accepts one file of the largest size in a transaction and refuses four. Without this limit, while a
     transaction of 490 MiB was replicated, each node let every other COMMIT wait for up to 64 s."""
     _insert_files(cluster, "op-a", 1)
-    assert cluster.execute_in_session("owner", _STORED_FILES) == [(1,)]
+    assert cluster.execute_in_session("owner", _COUNT_STORED_FILES_SQL) == [(1,)]
     with pytest.raises(pymysql.MySQLError, match="writeset size"):
         _insert_files(cluster, "op-a", 4)
-    assert cluster.execute_in_session("owner", _STORED_FILES) == [(1,)]
+    assert cluster.execute_in_session("owner", _COUNT_STORED_FILES_SQL) == [(1,)]
     cluster.store_request("lead-b", "probe")

@@ -17,9 +17,9 @@ from tests.support.teams import ROLES_BY_PERSON, apply_accounts
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
 PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "adm-f": ["admin"], "adm-g": ["admin"], "adm-h": ["admin"]}
 LIMIT_NAME = "per_refund"
-NEW_VALUE = 1_234_567
+NEW_LIMIT_VALUE = 1_234_567
 SELECT_LIMIT_SQL = f"SELECT value FROM limits WHERE name = '{LIMIT_NAME}' AND currency = 'JPY'"
-UPDATE_LIMIT_SQL = f"UPDATE limits SET value = {NEW_VALUE} WHERE name = '{LIMIT_NAME}' AND currency = 'JPY'"
+UPDATE_LIMIT_SQL = f"UPDATE limits SET value = {NEW_LIMIT_VALUE} WHERE name = '{LIMIT_NAME}' AND currency = 'JPY'"
 
 
 @pytest.fixture(params=_ENGINES)
@@ -37,7 +37,7 @@ def read_limit(team: RequestingTeam) -> int:
 
 
 def take_limit_request(
-    team: RequestingTeam, person: str, *, value: int = NEW_VALUE, old: int | None = None, **more: object
+    team: RequestingTeam, person: str, *, value: int = NEW_LIMIT_VALUE, old: int | None = None, **more: object
 ) -> tuple[str, ...]:
     """Store a person's desk request to change the limit, and let the worker take it. Return the statements with which
     the worker's session begins. Without `old`, the request states the present value as the old one.
@@ -49,7 +49,7 @@ def take_limit_request(
     )
 
 
-def make_proposal_insert(person: str, old: int, value: int = NEW_VALUE) -> str:
+def make_proposal_insert(person: str, old: int, value: int = NEW_LIMIT_VALUE) -> str:
     return _make_insert(
         "approvals",
         {"subject_kind": "limit", "subject_id": f"{LIMIT_NAME} JPY {old}", "action": "limit", "proposed": value,
@@ -67,7 +67,7 @@ def test_two_administrators_change_a_limit_once(limit_team: RequestingTeam) -> N
     )
     second = take_limit_request(limit_team, "adm-g")
     limit_team.execute_in_session("worker", *second, UPDATE_LIMIT_SQL)
-    assert read_limit(limit_team) == NEW_VALUE
+    assert read_limit(limit_team) == NEW_LIMIT_VALUE
     limit_team.check_refused(
         "worker", *second, f"UPDATE limits SET value = {old} WHERE name = '{LIMIT_NAME}' AND currency = 'JPY'"
     )
@@ -85,10 +85,10 @@ def test_one_person_alone_cannot_change_a_limit(limit_team: RequestingTeam) -> N
     for person in (*PEOPLE, "worker"):
         limit_team.check_refused(person, UPDATE_LIMIT_SQL)
         limit_team.check_refused(
-            person, f"REPLACE INTO limits (name, currency, value) VALUES ('{LIMIT_NAME}', 'JPY', {NEW_VALUE})"
+            person, f"REPLACE INTO limits (name, currency, value) VALUES ('{LIMIT_NAME}', 'JPY', {NEW_LIMIT_VALUE})"
         )
         limit_team.check_refused(
-            person, f"INSERT INTO limits (name, currency, value) VALUES ('{LIMIT_NAME}', 'EUR', {NEW_VALUE})"
+            person, f"INSERT INTO limits (name, currency, value) VALUES ('{LIMIT_NAME}', 'EUR', {NEW_LIMIT_VALUE})"
         )
         limit_team.check_refused(person, "DELETE FROM limits")
         limit_team.check_refused(person, make_proposal_insert(person.replace("-", "_"), old))
@@ -107,7 +107,7 @@ def test_one_person_alone_cannot_change_a_limit(limit_team: RequestingTeam) -> N
 
 @pytest.mark.parametrize(
     "more",
-    [{"value": NEW_VALUE + 1}, {"old": 7}, {"confirmed": 0}, {"action": "probe"}, {"proposed": None}],
+    [{"value": NEW_LIMIT_VALUE + 1}, {"old": 7}, {"confirmed": 0}, {"action": "probe"}, {"proposed": None}],
     ids=["another value", "from another value", "without a password", "another command", "no value"],
 )
 def test_both_administrators_request_the_same_change(limit_team: RequestingTeam, more: dict[str, Any]) -> None:

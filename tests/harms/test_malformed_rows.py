@@ -13,7 +13,7 @@ from console.domain.errors import ConsoleError
 from console.store.access import grants
 from console.store.database import unreadable_rows
 from tests.harms.attacks import Attack
-from tests.harms.scene import UTC, AttackedDatabase, open_attacked_database
+from tests.harms.scene import UTC_NOW_SQL, AttackedDatabase, open_attacked_database
 from tests.store import forbidden, forbidden_worker, money_scene
 from tests.support.places import Engine, use_shared_nodes
 
@@ -139,7 +139,7 @@ def test_a_malformed_row_causes_an_error_of_that_row_only(scene_with_rows: Attac
         assert list_failed_readings(scene_with_rows) == {}, half
 
 
-STRANGE_INSTANTS_SQL = (UTC, "'0000-00-00 00:00:00'", "'0001-01-01 00:00:00'", "'9999-12-31 23:59:59.999999'")
+STRANGE_INSTANTS_SQL = (UTC_NOW_SQL, "'0000-00-00 00:00:00'", "'0001-01-01 00:00:00'", "'9999-12-31 23:59:59.999999'")
 STRANGE_WORDS_SQL = (
     "''",
     "REPEAT('x', 200)",
@@ -197,7 +197,7 @@ def test_malformed_notes_and_mentions_leave_every_list_readable(scene_with_rows:
 STRANGE_ROWS = (
     money_scene.make_insert("alerts", rule_id="'Z'", subject_kind="'nonsense'", subject_id="-1", observed="''",
     expected="''",
-                    detected_at=UTC),
+                    detected_at=UTC_NOW_SQL),
     *(
         forbidden_worker.make_saga_insert(
             kind="'payment_timeout'", subject_kind=f"'{kind}'", subject_id=str(of), step=f"'{step}'",
@@ -210,7 +210,7 @@ STRANGE_ROWS = (
     ),
     forbidden_worker.make_outbox_event_insert("strange", topic="''", body="''", record_key="''",
     next_at="'2020-01-01'"),
-    f"INSERT INTO changes (kind, subject_id, at) VALUES ('nonsense', -1, {UTC})",
+    f"INSERT INTO changes (kind, subject_id, at) VALUES ('nonsense', -1, {UTC_NOW_SQL})",
     forbidden.make_operation_insert().replace("credit-check.refetch", "nonsense").replace("+ 45000", "- 45000"),
     forbidden.make_operation_insert().replace("'credit-check.refetch', 'credit-check'",
     "'refund.submit', 'nonsense'"),
@@ -235,7 +235,8 @@ MALFORMED_ROW_INSERTS = (
     *(
         (
             "INSERT INTO audit_log (session, seq, at, who, desk, what, subject_kind, subject_id, result, detail,"
-            f" prev_hash, hash) VALUES (UUID(), 1, {UTC}, '{{me}}', '', 'x', 'credit-check', '1', 'done', {detail},"
+            f" prev_hash, hash) VALUES (UUID(), 1, {UTC_NOW_SQL}, '{{me}}', '', 'x', 'credit-check', '1', 'done',"
+            f" {detail},"
             " REPEAT('0', 64), REPEAT('a', 64))"
         )
         for detail in (
@@ -246,7 +247,7 @@ MALFORMED_ROW_INSERTS = (
     ),
     (
         f"INSERT INTO {forbidden.CHECKS_TABLE} (client_id, corporation_number, work_state, operation_id, dates_zone,"
-        f" expired_at) VALUES (78, '1180301018771', 'none', UUID(), 'x', {UTC})"
+        f" expired_at) VALUES (78, '1180301018771', 'none', UUID(), 'x', {UTC_NOW_SQL})"
     ),
     *(
         money_scene.make_payment_insert(
@@ -291,7 +292,7 @@ NOTICE_INSERTS = tuple(
                            **({} if at == "NULL" else {"received_at": at})),
         money_scene.make_insert("alerts", rule_id="'unmatched_notice'", subject_kind="'notice'",
                         subject_id="LAST_INSERT_ID()", observed="''", expected="''",
-                        detected_at=UTC if at == "NULL" else at),
+                        detected_at=UTC_NOW_SQL if at == "NULL" else at),
     )
 )  # fmt: skip
 """INSERT statements of notices with impossible amounts, currencies and times, each with its case."""

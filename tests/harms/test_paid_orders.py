@@ -18,13 +18,13 @@ from tests.harms.attacks import (
     make_insert_attacks,
     make_update_attacks,
 )
-from tests.harms.scene import UTC, AttackedDatabase
+from tests.harms.scene import UTC_NOW_SQL, AttackedDatabase
 from tests.support.money_desks import call_for_code
 from tests.support.payment_desks import make_signed_notice
 from tests.support.waiting import wait_until
 
 VERSION_UPDATE = {"version": "version + 1"}
-YESTERDAY_SQL = f"{UTC} - INTERVAL 1 DAY"
+YESTERDAY_SQL = f"{UTC_NOW_SQL} - INTERVAL 1 DAY"
 UNPAID_END_STATES = ("expired", "payment_failed")
 
 
@@ -35,7 +35,7 @@ def insert_order(scene: AttackedDatabase, minor: int = 3_300) -> tuple[int, str]
     number = f"SHOP-{scene.take_unused_number()}"
     scene.sql(
         "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
-        f" VALUES ('{number}', {minor}, 'JPY', {UTC}, {UTC})"
+        f" VALUES ('{number}', {minor}, 'JPY', {UTC_NOW_SQL}, {UTC_NOW_SQL})"
     )
     return int(scene.sql(f"SELECT id FROM orders WHERE merch_txn_id = '{number}'")[0][0]), number
 
@@ -78,9 +78,9 @@ def make_payment_end_attacks(payment: Payment) -> Iterator[Attack]:
         "subject_kind": "'payment'",
         "subject_id": str(payment.id),
         "state": "'running'",
-        "facts": f"CONCAT('{{\"asked_at\":\"', DATE_FORMAT({UTC}, '%Y-%m-%dT%H:%i:%s'), '+00:00\"}}')",
-        "begun_at": UTC,
-        "changed_at": UTC,
+        "facts": f"CONCAT('{{\"asked_at\":\"', DATE_FORMAT({UTC_NOW_SQL}, '%Y-%m-%dT%H:%i:%s'), '+00:00\"}}')",
+        "begun_at": UTC_NOW_SQL,
+        "changed_at": UTC_NOW_SQL,
         "next_at": YESTERDAY_SQL,
         "step": "'cancel_order'",
     }
@@ -129,7 +129,8 @@ def test_no_account_writes_an_unknown_payment_as_known(harm_scene: AttackedDatab
     scene = harm_scene
     scene.sql(
         "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body) VALUES"
-        f" ('payment', {open_payment.id}, {UTC}, 'paypay.payment', 'x', REPEAT('a', 64), 'UNKNOWN read_timeout', '')",
+        f" ('payment', {open_payment.id}, {UTC_NOW_SQL}, 'paypay.payment', 'x', REPEAT('a', 64),"
+        " 'UNKNOWN read_timeout', '')",
         f"UPDATE payments SET certainty = 'unknown', version = version + 1 WHERE id = {open_payment.id}",
     )
     for values in ({"certainty": "'known'"}, {"certainty": "'known'", "status": "'expired'"}):
@@ -158,11 +159,11 @@ def test_a_paid_order_keeps_its_state(harm_scene: AttackedDatabase, open_payment
         )
     more = (
         {"captured_minor": "captured_minor + 100000"},
-        {"captured_minor": "1000000", "paid_at": UTC},
+        {"captured_minor": "1000000", "paid_at": UTC_NOW_SQL},
         {"refunded_minor": "captured_minor"},
         {"reserved_minor": "captured_minor"},
         {"status": "'reversed'"},
-        {"paid_at": UTC},
+        {"paid_at": UTC_NOW_SQL},
         {"currency": "'INR'"},
         {"asked_minor": "9000000"},
         {"order_id": "NULL"},
@@ -208,8 +209,8 @@ def test_no_account_inserts_an_order_or_payment_in_an_end_state(
             "merchant_payment_id": "UUID()",
             "currency": "'JPY'",
             "asked_minor": "3300",
-            "created_at": UTC,
-            "changed_at": UTC,
+            "created_at": UTC_NOW_SQL,
+            "changed_at": UTC_NOW_SQL,
             "status": f"'{state}'",
         }
         scene.attack_as_each_role(make_insert_attacks("payments", made))
@@ -241,9 +242,9 @@ def test_a_part_of_the_price_pays_no_order(harm_scene: AttackedDatabase) -> None
             "merchant_payment_id": f"'{number}{sum_and_currency[0][1:]}'",
             "currency": sum_and_currency[1],
             "asked_minor": sum_and_currency[0],
-            "created_at": UTC,
-            "changed_at": UTC,
-            "begun_at": UTC,
+            "created_at": UTC_NOW_SQL,
+            "changed_at": UTC_NOW_SQL,
+            "begun_at": UTC_NOW_SQL,
             "status": "'user_payment'",
         }
         scene.attack_as_each_role(make_insert_attacks("payments", made), ("op-a", "worker"))

@@ -9,11 +9,11 @@ from tests.harms.attacks import (
     make_insert_attacks,
     make_update_attacks,
 )
-from tests.harms.scene import UTC, AttackedDatabase
+from tests.harms.scene import UTC_NOW_SQL, AttackedDatabase
 from tests.support.teams import PERSON_NAME_BY_ROLE
 
 PEOPLE = tuple(who for role, who in PERSON_NAME_BY_ROLE.items() if role != "worker")
-NOW_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
+NOW_MS_SQL = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
 LEASE_NAMES = (
     "'desk_requests'",
     "'DESK_REQUESTS'",
@@ -22,7 +22,7 @@ LEASE_NAMES = (
 )
 """Names that a server may take for that of the presence leases."""
 SELECT_PRESENT_WORKERS_SQL = (
-    f"SELECT DISTINCT operator FROM leases WHERE name = 'desk_requests' AND lease_expires > {NOW_MS}"
+    f"SELECT DISTINCT operator FROM leases WHERE name = 'desk_requests' AND lease_expires > {NOW_MS_SQL}"
 )
 
 
@@ -31,7 +31,8 @@ def _make_presence_lease(slot: int, name: str) -> dict[str, str]:
     worker. The last column is one that accounts may change."""
     return {
         "name": name, "slot": str(slot), "operator": "'{me}'", "desk": "'d'", "host": "'h'", "process": "1",
-        "since": UTC, "until": UTC, "lease_clock": "'server'", "lease_expires": f"{NOW_MS} + 590000", "fence": "1",
+        "since": UTC_NOW_SQL, "until": UTC_NOW_SQL, "lease_clock": "'server'",
+        "lease_expires": f"{NOW_MS_SQL} + 590000", "fence": "1",
         "token": "''",
     }  # fmt: skip
 

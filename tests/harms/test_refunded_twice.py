@@ -5,7 +5,7 @@ import pytest
 
 from console.domain.payments.records import Refund
 from tests.harms.attacks import Attack
-from tests.harms.scene import UTC, AttackedDatabase
+from tests.harms.scene import UTC_NOW_SQL, AttackedDatabase
 from tests.support.money_desks import call_for_code
 
 VERSION_UPDATE = "version = version + 1"
@@ -17,7 +17,7 @@ def make_failed_refund_attack(scene: AttackedDatabase, refund: Refund, work: str
     operation = scene.sql(f"SELECT operation_id FROM refunds WHERE id = {refund.id}")[0][0]
     answer = (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body) VALUES"
-        f" ('refund', {refund.id}, '{operation}', {UTC}, 'paypay.refund', '{{me}}', REPEAT('a', 64),"
+        f" ('refund', {refund.id}, '{operation}', {UTC_NOW_SQL}, 'paypay.refund', '{{me}}', REPEAT('a', 64),"
         " 'HTTP 200 FAILED_DEFINITE x', '')"
     )
     failed = (

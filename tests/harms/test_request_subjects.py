@@ -9,8 +9,8 @@ import pytest
 
 from tests.harms.test_requests_of_people import (
     _ENGINES,
-    NOW,
     REFUND_YEN,
+    SERVER_TIME_SQL,
     UNREFUNDED_PAYMENT_ID,
     RequestingTeam,
     _make_insert,
@@ -45,8 +45,8 @@ def make_unknown_payment_insert(id: int) -> str:
     """Return the INSERT statement of a payment of 500 yen whose outcome is unknown."""
     row = {
         "id": id, "provider": "paypay", "currency": "JPY", "asked_minor": 500, "captured_minor": 0,
-        "status": "user_payment", "certainty": "unknown", "work_state": "none", "created_at": f"={NOW}",
-        "changed_at": f"={NOW}", "merchant_payment_id": f"ORD-{id}",
+        "status": "user_payment", "certainty": "unknown", "work_state": "none", "created_at": f"={SERVER_TIME_SQL}",
+        "changed_at": f"={SERVER_TIME_SQL}", "merchant_payment_id": f"ORD-{id}",
     }  # fmt: skip
     return _make_insert("payments", row)
 
@@ -54,7 +54,7 @@ def make_unknown_payment_insert(id: int) -> str:
 def make_operation_insert(id: str, payment: int, person: str) -> str:
     row = {
         "id": id, "action": "payment.start", "subject_kind": "payment", "subject_id": payment, "operator": person,
-        "state": "unknown", "idempotency_key": id, "fence": 1, "started_at": f"={NOW}",
+        "state": "unknown", "idempotency_key": id, "fence": 1, "started_at": f"={SERVER_TIME_SQL}",
     }  # fmt: skip
     return _make_insert("operations", row)
 
@@ -63,7 +63,7 @@ def make_evidence_insert(person: str, payment: int) -> str:
     row = {
         "subject_kind": "payment", "subject_id": payment, "source": "person", "who": f"{{{person}}}",
         "summary": "seen",
-        "sha256": "=SHA2('seen', 256)", "body": "seen", "at": f"={NOW}",
+        "sha256": "=SHA2('seen', 256)", "body": "seen", "at": f"={SERVER_TIME_SQL}",
     }  # fmt: skip
     return _make_insert("evidence", row)
 
@@ -71,7 +71,7 @@ def make_evidence_insert(person: str, payment: int) -> str:
 def make_proposal_insert(person: str, payment: int, state: str = "completed") -> str:
     row = {
         "subject_kind": "payment", "subject_id": payment, "action": "resolve", "proposed": state,
-        "person": f"{{{person}}}", "evidence_id": "=LAST_INSERT_ID()", "at": f"={NOW}",
+        "person": f"{{{person}}}", "evidence_id": "=LAST_INSERT_ID()", "at": f"={SERVER_TIME_SQL}",
     }  # fmt: skip
     return _make_insert("approvals", row)
 
@@ -205,7 +205,7 @@ def test_one_desk_request_permits_only_one_refund(team_with_unknown_payments: Re
             "op-a", "refund request", "payment", UNREFUNDED_PAYMENT_ID, amount_minor=REFUND_YEN
         )
     )
-    long_ago, soon = (f"{NOW} {sign} INTERVAL 1900000 MICROSECOND" for sign in "-+")
+    long_ago, soon = (f"{SERVER_TIME_SQL} {sign} INTERVAL 1900000 MICROSECOND" for sign in "-+")
     team_with_unknown_payments.execute_in_session(
         "worker", *asked, "START TRANSACTION", *_change_created_at(make_refund_statements("op_a"), long_ago), "COMMIT"
     )
@@ -215,7 +215,7 @@ def test_one_desk_request_permits_only_one_refund(team_with_unknown_payments: Re
     )
     team_with_unknown_payments.execute_in_session("worker", *voted, make_vote_insert("lead_b", newest))
     team_with_unknown_payments.execute_in_session("owner", *make_refund_end_statements(newest))
-    for instant in (NOW, long_ago, soon):
+    for instant in (SERVER_TIME_SQL, long_ago, soon):
         team_with_unknown_payments.check_refused(
             "worker",
             *asked,
@@ -236,5 +236,5 @@ def test_one_desk_request_permits_only_one_refund(team_with_unknown_payments: Re
 def _change_created_at(statements: tuple[str, str], instant: str) -> tuple[str, str]:
     """Return the statements of a refund with another `created_at`; `instant` is an SQL expression."""
     reserve, row = statements
-    head = row.rsplit(NOW, 2)[0]  # created_at and changed_at come last
-    return reserve, f"{head}{instant}, {NOW})"
+    head = row.rsplit(SERVER_TIME_SQL, 2)[0]  # created_at and changed_at come last
+    return reserve, f"{head}{instant}, {SERVER_TIME_SQL})"

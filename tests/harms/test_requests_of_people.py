@@ -18,14 +18,14 @@ from tests.support.places import Engine, use_shared_nodes
 from tests.support.pooled_teams import lend_team
 from tests.support.teams import Team, apply_accounts
 
-LEASE_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000"
+LEASE_END_MS_SQL = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000"
 CORPORATION_NUMBER = "1180301018771"
 PAYMENT_ID = 1
 UNREFUNDED_PAYMENT_ID = 2
 REFUND_ID = 1
 REFUND_YEN = 300
 PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "lead-c": ["approver"]}
-NOW = f"{NOW_SQL}"
+SERVER_TIME_SQL = f"{NOW_SQL}"
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
 
 
@@ -77,7 +77,7 @@ class RequestingTeam:
         self.execute_in_session(
             "worker",
             "UPDATE requests SET state = 'taken', taken_by = '{me}', worker = 's', lease_clock = 'server',"
-            f" lease_expires = {LEASE_MS}, fence = fence + 1 WHERE id = '{request}'",
+            f" lease_expires = {LEASE_END_MS_SQL}, fence = fence + 1 WHERE id = '{request}'",
         )
         return ("SET NAMES utf8mb4", f"SET @console_request = '{request}'")
 
@@ -94,7 +94,7 @@ def make_vote_insert(person: str, refund_id: int = REFUND_ID) -> str:
     return _make_insert(
         "approvals",
         {"subject_kind": "refund", "subject_id": refund_id, "action": "refund.approve", "proposed": "approved",
-         "person": f"{{{person}}}", "at": f"={NOW}"},
+         "person": f"{{{person}}}", "at": f"={SERVER_TIME_SQL}"},
     )  # fmt: skip
 
 
@@ -269,7 +269,8 @@ def make_audit_insert(person: str, session: str, request: str, action: str = "re
     """Return the INSERT statement of the first audit entry of a session's chain. Its detail names the desk request
     and the worker."""
     detail = f'{{{{"request":"{request}","worker":"{{worker}}"}}}}'
-    values = {"session": session, "seq": 1, "at": f"={NOW}", "who": f"{{{person}}}", "desk": "d", "what": action,
+    values = {"session": session, "seq": 1, "at": f"={SERVER_TIME_SQL}", "who": f"{{{person}}}", "desk": "d",
+              "what": action,
               "subject_kind": "refund", "subject_id": REFUND_ID, "result": "done", "detail": detail,
               "prev_hash": "0" * 64, "hash": "a" * 64}  # fmt: skip
     return _make_insert("audit_log", values)

@@ -23,10 +23,10 @@ from console.services.guarded.answer_serialization import serialize_value
 from console.store.database.unreadable_rows import parse_audit_detail
 from tests.harms.test_requests_of_people import (
     _ENGINES,
-    NOW,
     PAYMENT_ID,
     REFUND_ID,
     REFUND_YEN,
+    SERVER_TIME_SQL,
     UNREFUNDED_PAYMENT_ID,
     RequestingTeam,
     make_refund_statements,
@@ -48,7 +48,7 @@ FORGED_WORDS = (
 )
 ALERT_ID = 77
 CHECK_ID = 78
-REFUSED_BY_TRIGGER = 1644
+TRIGGER_REFUSAL_ERROR_NUMBER = 1644
 Statement = tuple[str, Mapping[str, object]]
 
 
@@ -59,7 +59,7 @@ def team_with_open_records(request: pytest.FixtureRequest) -> Iterator[Requestin
         made.execute_in_session(
             "owner",
             f"INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
-            f" VALUES ({ALERT_ID}, 'r', 'payment', {UNREFUNDED_PAYMENT_ID}, 'o', 'e', {NOW})",
+            f" VALUES ({ALERT_ID}, 'r', 'payment', {UNREFUNDED_PAYMENT_ID}, 'o', 'e', {SERVER_TIME_SQL})",
         )
         yield made
 
@@ -91,29 +91,36 @@ def _make_insert(table: str, values: Mapping[str, object]) -> Statement:
 def _make_note_insert(words: str) -> Statement:
     return _make_insert(
         "notes",
-        {"kind": "payment", "subject_id": UNREFUNDED_PAYMENT_ID, "person": "{op-a}", "at": f"={NOW}", "words": words},
+        {
+            "kind": "payment",
+            "subject_id": UNREFUNDED_PAYMENT_ID,
+            "person": "{op-a}",
+            "at": f"={SERVER_TIME_SQL}",
+            "words": words,
+        },
     )
 
 
 def _make_bulk_run_insert(words: str) -> Statement:
     values = {"action": "note", "state": "frozen", "words": words, "most": 0, "made_by": "{op-a}",
-              "made_at": f"={NOW}", "changed_at": f"={NOW}", "version": 1}  # fmt: skip
+              "made_at": f"={SERVER_TIME_SQL}", "changed_at": f"={SERVER_TIME_SQL}", "version": 1}  # fmt: skip
     return _make_insert("bulk_runs", values)
 
 
 def _make_incident_step_insert(words: str) -> Statement:
-    values = {"incident_id": ALERT_ID, "position": 1, "action": "resolve", "person": "{op-a}", "at": f"={NOW}",
+    values = {"incident_id": ALERT_ID, "position": 1, "action": "resolve", "person": "{op-a}",
+              "at": f"={SERVER_TIME_SQL}",
               "words": words}  # fmt: skip
     return _make_insert("incident_steps", values)
 
 
 def _make_switch_insert(words: str) -> Statement:
-    values = {"scope": "paypay", "is_on": 1, "reason": words, "person": "{lead-b}", "at": f"={NOW}"}
+    values = {"scope": "paypay", "is_on": 1, "reason": words, "person": "{lead-b}", "at": f"={SERVER_TIME_SQL}"}
     return _make_insert("read_only_switches", values)
 
 
 def _make_acknowledge_update(words: str) -> Statement:
-    assignments = f"acknowledged_by = %(who)s, acknowledged_at = {NOW}, note = %(words)s"
+    assignments = f"acknowledged_by = %(who)s, acknowledged_at = {SERVER_TIME_SQL}, note = %(words)s"
     return f"UPDATE alerts SET {assignments} WHERE id = {ALERT_ID}", {"who": "{op-a}", "words": words}
 
 
@@ -152,7 +159,7 @@ def _make_refund_arguments(**more: object) -> Callable[[str], list[object]]:
 def _make_evidence_insert(body: str, summary: str) -> Statement:
     values = {"subject_kind": "credit-check", "subject_id": CHECK_ID, "source": "person", "who": "{op-a}",
               "sha256": hashlib.sha256(body.encode()).hexdigest(), "summary": summary, "body": body,
-              "at": f"={NOW}"}  # fmt: skip
+              "at": f"={SERVER_TIME_SQL}"}  # fmt: skip
     return _make_insert("evidence", values)
 
 
@@ -226,7 +233,7 @@ def _execute_as_person(
         connection.close()
 
 
-_INVALID_JSON = 3141  # ER_INVALID_JSON_TEXT_IN_PARAM of MySQL
+_INVALID_JSON_ERROR_NUMBER = 3141  # ER_INVALID_JSON_TEXT_IN_PARAM of MySQL
 
 
 def _can_write(
@@ -239,7 +246,7 @@ def _can_write(
     try:
         _execute_as_person(team, "worker", (*taken, *worded.first_statements, statement), ends="ROLLBACK")
     except pymysql.MySQLError as refusal:
-        if refusal.args[0] not in (REFUSED_BY_TRIGGER, _INVALID_JSON):
+        if refusal.args[0] not in (TRIGGER_REFUSAL_ERROR_NUMBER, _INVALID_JSON_ERROR_NUMBER):
             raise
         return False
     return True
@@ -288,7 +295,7 @@ def test_an_acknowledgement_ends_only_by_its_author_or_a_reopening(team_with_ope
     team_with_open_records.execute_in_session(
         "owner",
         f"INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
-        f" VALUES ({seen}, 'seen', 'payment', {UNREFUNDED_PAYMENT_ID}, 'o', 'e', {NOW})",
+        f" VALUES ({seen}, 'seen', 'payment', {UNREFUNDED_PAYMENT_ID}, 'o', 'e', {SERVER_TIME_SQL})",
     )
     acknowledge = WordedRequest("lead-b", "alerts ack", (None, None), lambda w: [seen, w], _make_acknowledge_update)
     statement = (
@@ -309,7 +316,7 @@ def test_an_acknowledgement_ends_only_by_its_author_or_a_reopening(team_with_ope
         "op-a", "incident reopen", ("incident", seen), lambda w: [seen, w], _make_incident_step_insert
     )
     step = _make_insert("incident_steps", {"incident_id": seen, "position": 1, "action": "reopen", "person": "{op-a}",
-                                      "at": f"={NOW}", "words": STORED_TEXT})  # fmt: skip
+                                      "at": f"={SERVER_TIME_SQL}", "words": STORED_TEXT})  # fmt: skip
     withdraw = f"UPDATE alerts SET acknowledged_by = NULL, acknowledged_at = NULL, note = NULL WHERE id = {seen}"
     taken = team_with_open_records.take_request(_store_request(team_with_open_records, reopen, [seen, TYPED_TEXT]))
     assert _can_write(team_with_open_records, reopen, (*taken, step), (withdraw, {}))
@@ -330,19 +337,21 @@ def test_an_acknowledgement_ends_only_by_its_author_or_a_reopening(team_with_ope
     )
 
 
-OTHER_ALERT = 80
-REFUND_ALERT = 81
-PAYMENT_ALERT = 82
-TASK_ALERT = 83
-OTHER_TASK_ALERT = 84
+OTHER_ALERT_ID = 80
+REFUND_ALERT_ID = 81
+PAYMENT_ALERT_ID = 82
+TASK_ALERT_ID = 83
+OTHER_TASK_ALERT_ID = 84
 
 
 @pytest.mark.parametrize(
     ("reopened", "withdrawn", "is_same_incident"),
     [
-        (OTHER_ALERT, OTHER_ALERT, True), (REFUND_ALERT, PAYMENT_ALERT, True), (PAYMENT_ALERT, REFUND_ALERT, True),
-        (TASK_ALERT, OTHER_TASK_ALERT, True), (OTHER_ALERT, PAYMENT_ALERT, False), (REFUND_ALERT, OTHER_ALERT, False),
-        (TASK_ALERT, PAYMENT_ALERT, False), (OTHER_ALERT, TASK_ALERT, False),
+        (OTHER_ALERT_ID, OTHER_ALERT_ID, True), (REFUND_ALERT_ID, PAYMENT_ALERT_ID, True),
+        (PAYMENT_ALERT_ID, REFUND_ALERT_ID, True),
+        (TASK_ALERT_ID, OTHER_TASK_ALERT_ID, True), (OTHER_ALERT_ID, PAYMENT_ALERT_ID, False),
+        (REFUND_ALERT_ID, OTHER_ALERT_ID, False),
+        (TASK_ALERT_ID, PAYMENT_ALERT_ID, False), (OTHER_ALERT_ID, TASK_ALERT_ID, False),
     ],
 )  # fmt: skip
 def test_a_reopening_withdraws_only_acknowledgements_of_its_incident(
@@ -352,11 +361,11 @@ def test_a_reopening_withdraws_only_acknowledgements_of_its_incident(
     worker executes the reopening of one incident, it can't withdraw the acknowledgement of an alert of another
     incident.
     """
-    subjects = {OTHER_ALERT: ("payment", UNREFUNDED_PAYMENT_ID), REFUND_ALERT: ("refund", REFUND_ID),
-        PAYMENT_ALERT: ("payment", PAYMENT_ID),
-                TASK_ALERT: ("task", 1), OTHER_TASK_ALERT: ("task", 2)}  # fmt: skip
+    subjects = {OTHER_ALERT_ID: ("payment", UNREFUNDED_PAYMENT_ID), REFUND_ALERT_ID: ("refund", REFUND_ID),
+        PAYMENT_ALERT_ID: ("payment", PAYMENT_ID),
+                TASK_ALERT_ID: ("task", 1), OTHER_TASK_ALERT_ID: ("task", 2)}  # fmt: skip
     rows = ", ".join(
-        f"({id}, 'again', '{kind}', {subject}, 'o', 'e', {NOW}, '{{lead_b}}', {NOW}, 'seen')"
+        f"({id}, 'again', '{kind}', {subject}, 'o', 'e', {SERVER_TIME_SQL}, '{{lead_b}}', {SERVER_TIME_SQL}, 'seen')"
         for id, (kind, subject) in subjects.items()
     )
     columns = "id, rule_id, subject_kind, subject_id, observed, expected, detected_at"
@@ -368,7 +377,7 @@ def test_a_reopening_withdraws_only_acknowledgements_of_its_incident(
     )
     step = _make_insert("incident_steps", {"incident_id": reopened, "position": 1, "action": "reopen",
     "person": "{op-a}",
-                                      "at": f"={NOW}", "words": STORED_TEXT})  # fmt: skip
+                                      "at": f"={SERVER_TIME_SQL}", "words": STORED_TEXT})  # fmt: skip
     taken = team_with_open_records.take_request(
         _store_request(team_with_open_records, reopen, [reopened, TYPED_TEXT])
     )
@@ -442,7 +451,8 @@ def test_the_worker_stores_only_the_persons_file(team_with_open_records: Request
 
 
 def make_audit_insert(detail: str, person: str, session: str) -> Statement:
-    values = {"session": session, "seq": 1, "at": f"={NOW}", "who": person, "desk": "d", "what": "record.note",
+    values = {"session": session, "seq": 1, "at": f"={SERVER_TIME_SQL}", "who": person, "desk": "d",
+              "what": "record.note",
               "subject_kind": "payment", "subject_id": UNREFUNDED_PAYMENT_ID, "result": "done", "detail": detail,
               "prev_hash": "0" * 64, "hash": "a" * 64}  # fmt: skip
     return _make_insert("audit_log", values)

@@ -10,7 +10,7 @@ from console.store.constraints import server_triggers
 from console.store.database import row_counters as counters
 from console.store.database.engine import Database
 from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, Attack, make_ending_attacks, make_insert_attacks
-from tests.harms.scene import CHECKS_TABLE, UTC, AttackedDatabase
+from tests.harms.scene import CHECKS_TABLE, UTC_NOW_SQL, AttackedDatabase
 from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
 LARGEST_ID = 9_223_372_036_854_775_806
@@ -25,7 +25,7 @@ MAX_COUNTER_GROWTH = 500_000
 def _make_insertable_rows(scene: AttackedDatabase) -> dict[str, dict[str, str]]:
     """Return, for each table with AUTO_INCREMENT, a row that the grants of some role allow, as SQL values by
     column."""
-    now, nothing = UTC, "''"
+    now, nothing = UTC_NOW_SQL, "''"
     own = {
         "audit_log": {
             "session": "UUID()", "seq": "1", "at": now, "who": "'{me}'", "desk": "'d'", "what": "'x'",
@@ -108,11 +108,11 @@ def test_no_account_uses_up_the_positions_of_incident_steps(harm_scene: Attacked
     nobody could add a step to the incident."""
     alert = {
         "rule_id": "'unmatched_notice'", "subject_kind": "'notice'", "subject_id": "1", "observed": "'a'",
-        "expected": "'b'", "detected_at": UTC,
+        "expected": "'b'", "detected_at": UTC_NOW_SQL,
     }  # fmt: skip
     harm_scene.sql(_make_insert("alerts", alert))
     ((id,),) = harm_scene.sql("SELECT MAX(id) FROM alerts")
-    step = {"incident_id": str(id), "action": "'wake'", "person": "'{me}'", "at": UTC}
+    step = {"incident_id": str(id), "action": "'wake'", "person": "'{me}'", "at": UTC_NOW_SQL}
     honest = _make_insert("incident_steps", step | {"position": "1"})
     for number in (2**31 - 1, 2**31 - 2, 1_000, 0, -1, 2):
         forms = list(make_insert_attacks("incident_steps", step | {"position": str(number)}))

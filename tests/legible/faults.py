@@ -27,7 +27,7 @@ from tests.legible.ink import DrawnText, find_cut_labels, record_drawn_texts, re
 from tests.legible.line_ends import find_wrong_line_ends
 
 _STATE_WORDS = {word for badge in tokens().badges.values() for word in (badge.ja, badge.en)}
-_KEYS_OF_NAMES = ("company", "corporation", "name", "people")
+_COLUMN_KEYS_OF_NAMES = ("company", "corporation", "name", "people")
 _MIN_GAP_BELOW_TEXT_PX = 3
 _DIRECT_CHILDREN = Qt.FindChildOption.FindDirectChildrenOnly
 _AMOUNT_PATTERN = re.compile(r"[−-]?[¥₹][\d,.]+")
@@ -78,7 +78,7 @@ def _find_cut_sentences(table: FittedTable) -> Iterator[str]:
         if column.is_stretched and is_sentence and table.is_cell_cut(column.key, row):
             text = column.text(row)
             labels = (label for label in table.window().findChildren(TextLabel) if label.isVisible())
-            if column.key not in _KEYS_OF_NAMES and not any(text in label.plain for label in labels):
+            if column.key not in _COLUMN_KEYS_OF_NAMES and not any(text in label.plain for label in labels):
                 yield f"{_describe_class(table)}: {column.key} is cut and nowhere whole: {text[:80]!r}"
 
 

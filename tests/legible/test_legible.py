@@ -35,7 +35,7 @@ from tests.legible.ink import measure_label_ink
 from tests.legible.tour import (
     PART_COUNT,
     SCENES,
-    SCREENS,
+    SCREEN_CLASSES_BY_SCENE,
     find_accessibility_faults,
     find_display_problems_of_tour,
     list_scenes_of_part,
@@ -47,7 +47,7 @@ from tests.shots.stage import WindowLook
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 
 WINDOW_SIZES = ((1280, 800), (1440, 900), (1920, 1080))
-SMALLER_SCALES = (1.0, 1.25, 1.5)
+SMALLER_TEXT_SCALES = (1.0, 1.25, 1.5)
 SCENES_PER_SCALE = 2
 BASE_CLASSES_THAT_ARE_SHOWN = (NoteDialog,)
 ALWAYS_VISIBLE_COLUMNS = ("age", "amount", "state", "certainty", "cause")
@@ -66,12 +66,12 @@ def test_no_text_is_cut_off_at_200_percent(qapp: QApplication, tmp_path: Path, s
 
 
 def test_every_screen_has_a_scene() -> None:
-    """SCREENS lists every page and dialog class of the program with the scene that shows it. If a scene doesn't show
-    its page or dialog, another test fails.
+    """SCREEN_CLASSES_BY_SCENE lists every page and dialog class of the program with the scene that shows it. If a
+    scene doesn't show its page or dialog, another test fails.
     """
-    expected = [name for names in SCREENS.values() for name in names]
+    expected = [name for names in SCREEN_CLASSES_BY_SCENE.values() for name in names]
     assert sorted(expected) == sorted(kind.__name__ for kind in list_screen_classes())
-    assert SCREENS.keys() <= SCENES.keys()
+    assert SCREEN_CLASSES_BY_SCENE.keys() <= SCENES.keys()
     assert [name for part in range(PART_COUNT) for name in list_scenes_of_part(part)] == list(SCENES)
 
 
@@ -88,7 +88,7 @@ def list_screen_classes() -> set[type[QWidget]]:
     return {kind for kind in kinds if kind.__module__.startswith("console.")}
 
 
-@pytest.mark.parametrize("scale", SMALLER_SCALES)
+@pytest.mark.parametrize("scale", SMALLER_TEXT_SCALES)
 def test_no_text_is_cut_off_at_smaller_text_sizes(
     qapp: QApplication, tmp_path: Path, seed: int, scale: float
 ) -> None:
@@ -96,8 +96,8 @@ def test_no_text_is_cut_off_at_smaller_text_sizes(
     chooses them.
     """
     draw = random.Random(seed)
-    drawn = draw.sample(list(SCENES), SCENES_PER_SCALE * len(SMALLER_SCALES))
-    first = SMALLER_SCALES.index(scale) * SCENES_PER_SCALE
+    drawn = draw.sample(list(SCENES), SCENES_PER_SCALE * len(SMALLER_TEXT_SCALES))
+    first = SMALLER_TEXT_SCALES.index(scale) * SCENES_PER_SCALE
     names = sorted(drawn[first : first + SCENES_PER_SCALE], key=list(SCENES).index)
     sight = WindowLook(draw.choice(["ja", "en"]), "light", 1280, 800, scale=scale)
     assert find_display_problems_of_tour(tmp_path / "desk", sight, names) == []
@@ -105,7 +105,7 @@ def test_no_text_is_cut_off_at_smaller_text_sizes(
 
 @pytest.mark.soak
 @pytest.mark.parametrize("part", range(PART_COUNT))
-@pytest.mark.parametrize(("language", "scale"), list(product(["ja", "en"], (*SMALLER_SCALES, 2.0))))
+@pytest.mark.parametrize(("language", "scale"), list(product(["ja", "en"], (*SMALLER_TEXT_SCALES, 2.0))))
 def test_no_text_is_cut_off_at_any_text_size(
     qapp: QApplication, tmp_path: Path, language: str, scale: float, part: int
 ) -> None:
@@ -175,7 +175,7 @@ def test_a_new_text_size_changes_the_layout_at_once(qapp: QApplication, tmp_path
 # ---- what the search for faults finds
 
 
-class PaintedNearEdge(QWidget):
+class WidgetThatPaintsNearEdge(QWidget):
     """A widget that paints a text with its baseline 2 px above its lower edge, so that descenders are cut off."""
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -194,12 +194,12 @@ def test_a_cut_descender_is_found(qtbot: QtBot) -> None:
     label = QLabel("Approvals", window)
     label.setFont(current_appearance().font("title"))
     label.setGeometry(0, 0, 200, 18)
-    PaintedNearEdge(window).setGeometry(0, 40, 200, 40)
+    WidgetThatPaintsNearEdge(window).setGeometry(0, 40, 200, 40)
     window.show()
     found = find_faults()
-    assert [fault.split(":")[0] for fault in found] == ["PaintedNearEdge", "QLabel"]
+    assert [fault.split(":")[0] for fault in found] == ["WidgetThatPaintsNearEdge", "QLabel"]
     label.setGeometry(0, 0, 200, 30)
-    assert [fault.split(":")[0] for fault in find_faults()] == ["PaintedNearEdge"]
+    assert [fault.split(":")[0] for fault in find_faults()] == ["WidgetThatPaintsNearEdge"]
 
 
 def make_money_panel(amount: str) -> MoneyPanel:
@@ -291,13 +291,13 @@ def test_a_control_without_an_accessible_name_is_reported(qtbot: QtBot) -> None:
     window = QWidget()
     qtbot.addWidget(window)
     window.resize(400, 200)
-    button, painted = QPushButton(window), PaintedNearEdge(window)
+    button, painted = QPushButton(window), WidgetThatPaintsNearEdge(window)
     painted.setGeometry(0, 40, 200, 40)
     window.show()
     assert find_accessibility_faults(window) == [
         "Button without a name",
         "the first heading, and no other one, must have the level 1: []",
-        "is never spoken: 'Approvals' of PaintedNearEdge",
+        "is never spoken: 'Approvals' of WidgetThatPaintsNearEdge",
     ]
     button.setText("Probe")
     painted.setAccessibleName("Approvals")

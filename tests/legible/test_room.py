@@ -50,7 +50,7 @@ from tests.shots.stage import WindowLook
 
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 
-MIN_ROWS = 8
+MIN_VISIBLE_ROW_COUNT = 8
 
 
 def count_whole_rows(table: FittedTable) -> int:
@@ -94,7 +94,7 @@ def test_queues_show_rows_and_causes_at_the_largest_text(qapp: QApplication, tmp
 
 def check_visible_rows(table: FittedTable, name: str) -> None:
     """Check that the table shows eight rows, or all its rows, with their causes, and doesn't scroll sideways."""
-    assert count_whole_rows(table) >= min(MIN_ROWS, table.rows.row_count), name
+    assert count_whole_rows(table) >= min(MIN_VISIBLE_ROW_COUNT, table.rows.row_count), name
     assert table.horizontalScrollBar().maximum() == 0, name
     cause = [column.key for column in table.rows.columns].index("cause")
     assert not table.isColumnHidden(cause), name
@@ -114,7 +114,7 @@ def check_causes(stage: LegibleStage, page: QueuesPage) -> None:
     corporation numbers shows them completely.
     """
     table, columns = page.table, {column.key: column for column in page.table.rows.columns}
-    for row_number in range(min(MIN_ROWS, table.rows.rowCount())):
+    for row_number in range(min(MIN_VISIBLE_ROW_COUNT, table.rows.rowCount())):
         if row_number in table.rows.list_heading_rows():
             continue
         table.setCurrentIndex(table.rows.index(row_number, table.first_column))
@@ -123,7 +123,7 @@ def check_causes(stage: LegibleStage, page: QueuesPage) -> None:
         if table.is_cell_cut("cause", row):
             assert page.difference_line.isVisible(), (page.queue, cause.text(row))
             assert page.difference_label.plain == cause.text(row)
-            stage.wait_until(lambda: count_whole_rows(table) >= min(MIN_ROWS, table.rows.row_count))
+            stage.wait_until(lambda: count_whole_rows(table) >= min(MIN_VISIBLE_ROW_COUNT, table.rows.row_count))
         else:
             assert not page.difference_line.isVisible(), (page.queue, cause.text(row))
         for key in {"company", "corporation"} & set(columns):
@@ -148,7 +148,9 @@ def check_summaries(stage: LegibleStage, page: AlertsPage) -> None:
         title = columns["cause"].text(incident)
         assert label.plain.startswith(title) == page.table.is_cell_cut("cause", incident), (title, label.plain)
         assert not page.table.is_cell_cut("sums", incident), title
-        stage.wait_until(lambda: count_whole_rows(page.table) >= min(MIN_ROWS, page.table.rows.row_count))
+        stage.wait_until(
+            lambda: count_whole_rows(page.table) >= min(MIN_VISIBLE_ROW_COUNT, page.table.rows.row_count)
+        )
 
 
 def test_a_cut_cause_of_a_group_is_shown_whole_below_the_list(qapp: QApplication, tmp_path: Path) -> None:
@@ -394,7 +396,7 @@ def test_a_cut_audit_entry_is_shown_whole_below_the_list(qapp: QApplication, tmp
         page = stage.find(AuditPage)
         column = next(column for column in page.rows.columns if column.key == "what")
         cut = 0
-        for row_number in range(MIN_ROWS):
+        for row_number in range(MIN_VISIBLE_ROW_COUNT):
             page.table.setCurrentIndex(page.rows.index(row_number, page.table.first_column))
             stage.wait_until_idle()
             entry = page.table.current_item

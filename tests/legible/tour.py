@@ -54,7 +54,7 @@ PART_COUNT = -(-len(SCENES) // SCENES_PER_PART)
 """Number of parts into which the scenes are divided. Each part has its own window, because a window with all pages
 is slow.
 """
-SCREENS: Mapping[str, tuple[str, ...]] = {
+SCREEN_CLASSES_BY_SCENE: Mapping[str, tuple[str, ...]] = {
     "home": ("HomePage",),
     "queues": ("QueuesPage",),
     "company": ("LookupPage",),
@@ -151,7 +151,11 @@ def find_display_problems_of_tour(home: Path, window_look: WindowLook, names: Se
             stage.seen.clear()
             SCENES[name](stage)
             shown = {kind.__name__ for kind in stage.seen}
-            missing += (f"{name} did not show {screen}" for screen in SCREENS.get(name, ()) if screen not in shown)
+            missing += (
+                f"{name} did not show {screen}"
+                for screen in SCREEN_CLASSES_BY_SCENE.get(name, ())
+                if screen not in shown
+            )
         return stage.found + missing
 
 

@@ -36,7 +36,7 @@ PYTEST_OPTIONS = (
 )
 
 
-class MutantDoesNotFit(Exception):
+class MutantDoesNotFitError(Exception):
     """The text that a mutant changes isn't in the source code exactly once."""
 
 
@@ -106,11 +106,11 @@ def copy_sources(folder: Path) -> Path:
 
 
 def apply_change(change: SourceChange, folder: Path) -> None:
-    """Make the change in the copy. Raises MutantDoesNotFit unless the copy has the text `old` exactly once."""
+    """Make the change in the copy. Raises MutantDoesNotFitError unless the copy has the text `old` exactly once."""
     file = folder / change.file
     source = file.read_text(encoding="utf-8")
     if source.count(change.old) != 1:
-        raise MutantDoesNotFit(f"{change.file}: found {source.count(change.old)} times: {change.old!r}")
+        raise MutantDoesNotFitError(f"{change.file}: found {source.count(change.old)} times: {change.old!r}")
     file.write_text(source.replace(change.old, change.new), encoding="utf-8")
 
 

@@ -19,27 +19,27 @@ from tests.mutants.mutant import (
     Mutant,
     SourceChange,
 )
-from tests.mutants.on_answers import ON_ANSWERS
-from tests.mutants.on_edges import ON_EDGES
-from tests.mutants.on_exports import ON_EXPORTS
-from tests.mutants.on_harms import ON_HARMS
-from tests.mutants.on_refunds import ON_REFUNDS
-from tests.mutants.on_registry import ON_REGISTRY
-from tests.mutants.on_request_ids import ON_REQUEST_IDS
-from tests.mutants.on_servers import ON_SERVERS
-from tests.mutants.on_telling import ON_SENTENCES
+from tests.mutants.on_answers import ANSWER_MUTANTS
+from tests.mutants.on_edges import EDGE_MUTANTS
+from tests.mutants.on_exports import EXPORT_MUTANTS
+from tests.mutants.on_harms import HARM_MUTANTS
+from tests.mutants.on_refunds import REFUND_MUTANTS
+from tests.mutants.on_registry import REGISTRY_MUTANTS
+from tests.mutants.on_request_ids import REQUEST_ID_MUTANTS
+from tests.mutants.on_servers import SERVER_MUTANTS
+from tests.mutants.on_telling import SENTENCE_MUTANTS
 
 MUTANTS: tuple[Mutant, ...] = (
-    *ON_SERVERS,
+    *SERVER_MUTANTS,
     *MONEY_MUTANTS,
-    *ON_REQUEST_IDS,
-    *ON_REFUNDS,
-    *ON_ANSWERS,
-    *ON_EDGES,
-    *ON_REGISTRY,
-    *ON_EXPORTS,
-    *ON_SENTENCES,
-    *ON_HARMS,
+    *REQUEST_ID_MUTANTS,
+    *REFUND_MUTANTS,
+    *ANSWER_MUTANTS,
+    *EDGE_MUTANTS,
+    *REGISTRY_MUTANTS,
+    *EXPORT_MUTANTS,
+    *SENTENCE_MUTANTS,
+    *HARM_MUTANTS,
     *(
         Mutant(
             f"a listed purchase settles another one: {name}",

@@ -49,7 +49,7 @@ TESTS_TIME_LIMIT_SECONDS = 600
 limit.
 """
 SQLITE_ONLY_OPTIONS = ("-p", "no:xdist", "-k", "not mariadb and not galera and not mysql and not on_servers")
-_NEEDS_ARGUMENTS = {"VariableReplacer", "VariableInserter"}
+_OPERATORS_WITH_ARGUMENTS = {"VariableReplacer", "VariableInserter"}
 _EQUIVALENT_OPERATORS = {
     "ReplaceComparisonOperator_Eq_Is",
     "ReplaceComparisonOperator_Is_Eq",
@@ -93,11 +93,11 @@ def _is_failpoint(node: Any) -> bool:
     return ".failpoints.reach(" in node.get_code()
 
 
-OPERATORS: dict[str, type[Operator]] = {
+OPERATOR_CLASS_BY_NAME: dict[str, type[Operator]] = {
     **{
         name: OperatorProvider()[name]
         for name in OperatorProvider()
-        if name not in _NEEDS_ARGUMENTS | _EQUIVALENT_OPERATORS
+        if name not in _OPERATORS_WITH_ARGUMENTS | _EQUIVALENT_OPERATORS
     },
     "DropCall": DropCall,
 }
@@ -124,7 +124,7 @@ def draw_mutants(file: str, max_count: int, seed: int) -> list[DrawnMutant]:
     places: dict[SourceSpan, list[tuple[str, int]]] = {}
     skipped = list(_find_places_without_result(source))
     nodes = list(ast_nodes(get_ast(source)))
-    for name, operator in OPERATORS.items():
+    for name, operator in OPERATOR_CLASS_BY_NAME.items():
         number = count()
         for node in nodes:
             for span in operator().mutation_positions(node):
@@ -135,8 +135,8 @@ def draw_mutants(file: str, max_count: int, seed: int) -> list[DrawnMutant]:
     found: list[DrawnMutant] = []
     for span in chance.sample(sorted(places), len(places)):
         name, occurrence = chance.choice(places[span])
-        mutated = mutate_code(source, OPERATORS[name](), occurrence)
-        if mutated != source and _is_python(mutated):
+        mutated = mutate_code(source, OPERATOR_CLASS_BY_NAME[name](), occurrence)
+        if mutated != source and _is_valid_python(mutated):
             found.append(DrawnMutant(file, name, occurrence, span[0][0], mutated))
         if len(found) == max_count:
             break
@@ -154,7 +154,7 @@ def _is_without_result(decorator: ast.expr) -> bool:
     return name in ("dataclass", "overload", "cache", "run_again_if_stale")
 
 
-def _is_python(source: str) -> bool:
+def _is_valid_python(source: str) -> bool:
     """True if Python can parse the source. Otherwise nothing could import the mutant, and no test needs to detect
     it.
     """

@@ -22,7 +22,7 @@ _UNKNOWN_REFUNDS_TESTS = f"{_REFUNDS_FOLDER}/test_unknown_refunds.py"
 _ON_SERVERS_TESTS = f"{_REFUNDS_FOLDER}/test_on_servers.py"
 _WRONG_CLOCK_TESTS = (f"{_ON_SERVERS_TESTS}::test_a_wrong_clock_does_not_prove_that_nothing_happened",)
 
-ON_ANSWERS: tuple[Mutant, ...] = (
+ANSWER_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a purchase that was denied and made is made again",
         (

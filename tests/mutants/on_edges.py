@@ -7,11 +7,11 @@ _REPORT_RULES_FILE = "console/domain/payments/report_rules.py"
 _TIMEOUTS_FILE = "console/services/payments/timeouts.py"
 _IDEMPOTENCY_FILE = "console/store/operations/idempotency.py"
 _REFUND_RULES_TESTS = "tests/services/refunds/test_rules.py"
-_NEWS_TESTS = "tests/domain/payments/test_report_rules.py"
+_REPORT_RULES_TESTS = "tests/domain/payments/test_report_rules.py"
 _TIMEOUT_TESTS = "tests/services/payments/test_timeouts.py"
 _CLOCK_TESTS = "tests/services/payments/test_wrong_clocks.py"
 
-ON_EDGES: tuple[Mutant, ...] = (
+EDGE_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a copy of the desk's file proves that nothing was sent",
         (
@@ -59,7 +59,7 @@ ON_EDGES: tuple[Mutant, ...] = (
     Mutant(
         "news of the same instant is older",
         (SourceChange(_REPORT_RULES_FILE, "at >= payment.told_at", "at > payment.told_at"),),
-        (_NEWS_TESTS,),
+        (_REPORT_RULES_TESTS,),
     ),
     Mutant(
         "a waiting notice contradicts a completed payment",
@@ -70,7 +70,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "payment.state is PaymentState.COMPLETED",
             ),
         ),
-        (_NEWS_TESTS,),
+        (_REPORT_RULES_TESTS,),
     ),
     Mutant(
         "an endless schedule stops one step early",

@@ -19,7 +19,7 @@ def _make_mutant(
     return Mutant(name, (SourceChange(file, old_text, new_text),), tests, "")
 
 
-ON_EXPORTS: tuple[Mutant, ...] = (
+EXPORT_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant(
         "a formula behind a space is exported as it is",
         _CELLS_FILE,

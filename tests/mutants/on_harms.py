@@ -3,20 +3,20 @@ contradict the stored facts."""
 
 from tests.mutants.mutant import Mutant, SourceChange
 
-_SIGNED_FILE = "console/services/payment_intake/signed_notices.py"
-_ROOTS_FILE = "console/store/audit/roots.py"
+_SIGNED_NOTICES_FILE = "console/services/payment_intake/signed_notices.py"
+_AUDIT_ROOTS_FILE = "console/store/audit/roots.py"
 _LIMITS_FILE = "console/services/refunds/rules.py"
 _RULES_FILE = "console/store/constraints/server_rules.py"
 _ORDERS_FILE = "console/store/constraints/orders.py"
 _UNREADABLE_FILE = "console/store/database/unreadable_rows.py"
-_FORGED_TESTS = "tests/harms/test_forged_notices.py"
-_HOSTILE_TESTS = "tests/harms/test_hostile_rows.py"
-_PAID_TESTS = "tests/harms/test_paid_orders.py"
-_WAITS_TESTS = "tests/harms/test_cooling_off.py"
-_SQL_FILE = "console/store/constraints/sql_expressions.py"
+_FORGED_NOTICES_TESTS = "tests/harms/test_forged_notices.py"
+_HOSTILE_ROWS_TESTS = "tests/harms/test_hostile_rows.py"
+_PAID_ORDERS_TESTS = "tests/harms/test_paid_orders.py"
+_COOLING_OFF_TESTS = "tests/harms/test_cooling_off.py"
+_SQL_EXPRESSIONS_FILE = "console/store/constraints/sql_expressions.py"
 _REQUESTS_FILE = "console/store/constraints/desk_requests.py"
-_ASKED_TESTS = "tests/harms/test_requests_of_people.py"
-_ABOUT_TESTS = "tests/harms/test_request_subjects.py"
+_REQUESTS_OF_PEOPLE_TESTS = "tests/harms/test_requests_of_people.py"
+_REQUEST_SUBJECTS_TESTS = "tests/harms/test_request_subjects.py"
 _EXECUTION_FILE = "console/services/desk_requests/execution.py"
 _QUEUE_FILE = "console/store/desk_requests/requests.py"
 _HOSTILE_REQUESTS_TESTS = "tests/services/desk_requests/test_hostile_requests.py"
@@ -29,8 +29,8 @@ _LOCK_HOLDERS_FILE = "console/store/access/lock_holders.py"
 _USED_UP_SERVERS_TESTS = "tests/services/desk_requests/test_used_up_servers.py"
 _TEXTS_OF_PEOPLE_TESTS = "tests/harms/test_texts_of_people.py"
 _DEFERRED_STATEMENTS_TESTS = "tests/store/database/test_deferred_statements.py"
-_TAIL_TESTS = "tests/services/audit/test_roots.py"
-_GARBAGE_TESTS = "tests/harms/test_malformed_rows.py"
+_AUDIT_ROOTS_TESTS = "tests/services/audit/test_roots.py"
+_MALFORMED_ROWS_TESTS = "tests/harms/test_malformed_rows.py"
 
 
 def _make_mutant(name: str, file: str, old_text: str, new_text: str, test: str, engine: str = "mariadb") -> Mutant:
@@ -43,7 +43,7 @@ _UNMASKED_TESTS = "tests/services/payments/test_unmasking.py"
 _UNMASKED_BY_VIEW_TESTS = "tests/services/desk_requests/test_unmasking.py"
 _ANSWER_MASKING_TESTS = "tests/services/desk_requests/test_answer_masking.py"
 _OWN_REQUESTS_TESTS = "tests/services/desk_requests/test_own_requests.py"
-ON_HARMS: tuple[Mutant, ...] = (
+HARM_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant("a worker's answer names the payer", _EXECUTION_FILE,
         "            answer = mask_payers_in_answer(self._context, answer)\n", "",
         f"{_ANSWER_MASKING_TESTS}::test_answers_mask_the_payer_in_texts_of_colleagues"),
@@ -78,28 +78,28 @@ ON_HARMS: tuple[Mutant, ...] = (
     _make_mutant("a view shows a payer that was unmasked once", "console/store/access/people_views.py",
         "BETWEEN -{UNMASKED_SECONDS} AND {UNMASKED_SECONDS - 1})", "> -{UNMASKED_SECONDS})",
         f"{_UNMASKED_BY_VIEW_TESTS}::test_an_unmasked_payer_is_read_through_views_for_a_short_time"),
-    _make_mutant("a worker makes a vote of any wish", _SQL_FILE,
+    _make_mutant("a worker makes a vote of any wish", _SQL_EXPRESSIONS_FILE,
         "return f\"(me = account OR {exists_sql(f'requests r", "return f\"(TRUE OR {exists_sql(f'requests r",
-        f"{_ASKED_TESTS}::test_a_request_for_another_action_is_no_vote"),
+        f"{_REQUESTS_OF_PEOPLE_TESTS}::test_a_request_for_another_action_is_no_vote"),
     _make_mutant("a worker acts for who asked another worker, or long ago", _REQUESTS_FILE,
         "AND CAST(r.taken_by AS BINARY) = account\"\n    f\" AND {is_live_lease_sql('r')}\"\n",
         "AND TRUE\"\n",
-        f"{_ASKED_TESTS}::test_the_worker_alone_stores_no_approval_of_a_person"),
-    _make_mutant("a decision with the password settles any record", _SQL_FILE,
+        f"{_REQUESTS_OF_PEOPLE_TESTS}::test_the_worker_alone_stores_no_approval_of_a_person"),
+    _make_mutant("a decision with the password settles any record", _SQL_EXPRESSIONS_FILE,
         " AND {is_request_about_sql(repr(kind), subject_id)}\"", "\"",
-        f"{_ABOUT_TESTS}::test_a_decision_about_another_record_is_no_second_one"),
-    _make_mutant("a decision about any operation is a proposal for any record", _SQL_FILE,
+        f"{_REQUEST_SUBJECTS_TESTS}::test_a_decision_about_another_record_is_no_second_one"),
+    _make_mutant("a decision about any operation is a proposal for any record", _SQL_EXPRESSIONS_FILE,
         "r.subject_kind = 'operation' AND {is_record_of_operation_sql})", "r.subject_kind = 'operation')",
-        f"{_ABOUT_TESTS}::test_a_proposal_about_another_operation_is_no_first_one"),
+        f"{_REQUEST_SUBJECTS_TESTS}::test_a_proposal_about_another_operation_is_no_first_one"),
     _make_mutant("one request asks for any number of refunds", "console/store/constraints/refunds.py",
         " AND NOT {_HAS_REQUEST_MADE_REFUND_SQL}\"", "\"",
-        f"{_ABOUT_TESTS}::test_one_desk_request_permits_only_one_refund"),
+        f"{_REQUEST_SUBJECTS_TESTS}::test_one_desk_request_permits_only_one_refund"),
     _make_mutant("a request is written in somebody else's name", _REQUESTS_FILE,
         "SET NEW.who = account, NEW.at", "SET NEW.at",
-        f"{_ASKED_TESTS}::test_the_database_sets_person_and_time_of_a_desk_request"),
+        f"{_REQUESTS_OF_PEOPLE_TESTS}::test_the_database_sets_person_and_time_of_a_desk_request"),
     _make_mutant("a request is taken however late", _REQUESTS_FILE,
         "(OLD.state = 'asked' AND OLD.expires_at > {UTC_NOW_SQL}", "(OLD.state = 'asked'",
-        f"{_ASKED_TESTS}::test_the_worker_alone_stores_no_approval_of_a_person"),
+        f"{_REQUESTS_OF_PEOPLE_TESTS}::test_the_worker_alone_stores_no_approval_of_a_person"),
     _make_mutant("a request names any record beside its arguments", _EXECUTION_FILE,
         "        if present_facts == stored_facts:\n", "        if present_facts:\n",
         f"{_HOSTILE_REQUESTS_TESTS}::test_a_request_whose_columns_contradict_its_arguments_is_refused"),
@@ -197,58 +197,59 @@ ON_HARMS: tuple[Mutant, ...] = (
     _make_mutant("all old requests of a person are counted", _REQUESTS_FILE,
         "r.asked_hour = this_hour - 1 AND r.at >", "r.asked_hour < this_hour AND r.at >",
         f"{_REQUEST_COUNTS_TESTS}::test_old_requests_are_not_read"),
-    _make_mutant("several transactions pass a limit of requests", _SQL_FILE,
+    _make_mutant("several transactions pass a limit of requests", _SQL_EXPRESSIONS_FILE,
         'COUNT({column})", f"{from_clause} LOCK IN SHARE MODE")', 'COUNT({column})", from_clause)',
         f"{_HOSTILE_REQUESTS_TESTS}::test_uncommitted_requests_count_for_the_limit"),
     _make_mutant("a session that does not end keeps all others", "console/store/access/lock_holders.py",
         " AND p.command <> 'Killed' AND (", " AND (",
         "tests/services/desk_requests/test_lock_holders.py::test_a_session_that_cannot_be_ended_does_not_stop_ending_others"),
-    _make_mutant("a kept notice proves itself", _SIGNED_FILE,
+    _make_mutant("a kept notice proves itself", _SIGNED_NOTICES_FILE,
         "        if _verify_signature(key, event.signature, body) is None:\n", "        if not body:\n",
-        f"{_FORGED_TESTS}::test_no_row_of_a_plain_client_pays_an_order"),
-    _make_mutant("a source's words may be another's", _SIGNED_FILE,
+        f"{_FORGED_NOTICES_TESTS}::test_no_row_of_a_plain_client_pays_an_order"),
+    _make_mutant("a source's words may be another's", _SIGNED_NOTICES_FILE,
         "        if self._is_key_shared_with_other_source(event.source, key):\n", "        if not key:\n",
-        f"{_FORGED_TESTS}::test_a_deleted_or_replaced_key_books_nothing"),
-    _make_mutant("a notice whose key is gone is booked", _SIGNED_FILE,
+        f"{_FORGED_NOTICES_TESTS}::test_a_deleted_or_replaced_key_books_nothing"),
+    _make_mutant("a notice whose key is gone is booked", _SIGNED_NOTICES_FILE,
         "            raise NoticeRefused(NO_NOTICE_KEY_REASON)\n",
         "            return parse_notice(event.source, event.body.encode())\n",
-        f"{_FORGED_TESTS}::test_a_deleted_or_replaced_key_books_nothing"),
+        f"{_FORGED_NOTICES_TESTS}::test_a_deleted_or_replaced_key_books_nothing"),
     _make_mutant("an older pair of tokens comes back", _RULES_FILE,
         "CONCAT('^v', NEW.version, '[.]gAAAA", "CONCAT('^(v[0-9]+[.])?', 'gAAAA",
-        f"{_HOSTILE_TESTS}::test_no_account_restores_an_older_pair_of_tokens"),
+        f"{_HOSTILE_ROWS_TESTS}::test_no_account_restores_an_older_pair_of_tokens"),
     _make_mutant("a used token is forgotten", _RULES_FILE,
         """f"{_make_earlier_token_hashes_sql('NEW')} = {_make_earlier_token_hashes_sql('OLD')}\"""", '"TRUE"',
-        f"{_HOSTILE_TESTS}::test_no_account_restores_an_older_pair_of_tokens"),
+        f"{_HOSTILE_ROWS_TESTS}::test_no_account_restores_an_older_pair_of_tokens"),
     _make_mutant("tokens begin at any version", _RULES_FILE,
         'TriggerRule("NEW.version = 1", "tokens', 'TriggerRule("TRUE", "tokens',
-        f"{_HOSTILE_TESTS}::test_no_account_inserts_a_token_pair_with_the_largest_version"),
+        f"{_HOSTILE_ROWS_TESTS}::test_no_account_inserts_a_token_pair_with_the_largest_version"),
     _make_mutant("every call is put off", _RULES_FILE,
         "NEW.not_before <= {_NOW_SQL} + {LONGEST_CALL_PAUSE_MS}", "NEW.not_before <> -1",
-        f"{_HOSTILE_TESTS}::test_no_account_postpones_all_calls_to_providers"),
+        f"{_HOSTILE_ROWS_TESTS}::test_no_account_postpones_all_calls_to_providers"),
     _make_mutant("an order that may be paid is cancelled", _ORDERS_FILE,
         'f"{_ORDER_CANNOT_BE_PAID_SQL} AND {_HAS_ENDED_UNPAID_SQL}"', '"TRUE"',
-        f"{_PAID_TESTS}::test_an_order_whose_payment_is_still_payable_is_not_cancelled"),
+        f"{_PAID_ORDERS_TESTS}::test_an_order_whose_payment_is_still_payable_is_not_cancelled"),
     _make_mutant("the request says how long it waits", _LIMITS_FILE,
         "for end in (computed_end, refund.sends_after) if", "for end in (refund.sends_after,) if",
-        f"{_WAITS_TESTS}::test_no_requester_shortens_the_cooling_off_period"),
-    _make_mutant("a root leaves out what it covers", _ROOTS_FILE,
+        f"{_COOLING_OFF_TESTS}::test_no_requester_shortens_the_cooling_off_period"),
+    _make_mutant("a root leaves out what it covers", _AUDIT_ROOTS_FILE,
         "            or not root.has_newest_heads(conn, checked_end_id, "
         "root.covered_rows.last_id_of_previous_root)\n", "",
-        _TAIL_TESTS, "sqlite"),
-    _make_mutant("the last root leaves out what it covers", _ROOTS_FILE,
+        _AUDIT_ROOTS_TESTS, "sqlite"),
+    _make_mutant("the last root leaves out what it covers", _AUDIT_ROOTS_FILE,
         "    if previous_root is not None and not previous_root.has_newest_heads(",
         "    if previous_root is not None and previous_root.row_id < 0 and not previous_root.has_newest_heads(",
-        _TAIL_TESTS, "sqlite"),
-    _make_mutant("a root covers what it can't know", _ROOTS_FILE,
-        "            or not root.has_valid_range(end_id)\n", "", _TAIL_TESTS, "sqlite"),
+        _AUDIT_ROOTS_TESTS, "sqlite"),
+    _make_mutant("a root covers what it can't know", _AUDIT_ROOTS_FILE,
+        "            or not root.has_valid_range(end_id)\n", "", _AUDIT_ROOTS_TESTS, "sqlite"),
     _make_mutant("one bad row keeps all others waiting", _UNREADABLE_FILE,
-        "        except READ_ERRORS as fault:\n", "        except ZeroDivisionError as fault:\n", _GARBAGE_TESTS, ""),
+        "        except READ_ERRORS as fault:\n", "        except ZeroDivisionError as fault:\n",
+         _MALFORMED_ROWS_TESTS, ""),
     _make_mutant("a bad row is nobody's case", _UNREADABLE_FILE,
         "        if find_subject is not None:\n", "        if find_subject is None:\n",
-        f"{_GARBAGE_TESTS}::test_a_meaningless_row_does_not_stop_the_processing_of_others", ""),
+        f"{_MALFORMED_ROWS_TESTS}::test_a_meaningless_row_does_not_stop_the_processing_of_others", ""),
     _make_mutant("a day that no calendar has is the program's bug", "console/store/schema/column_types.py",
         "return value if value is None or isinstance(value, datetime) else EPOCH_START",
-        "return value", _GARBAGE_TESTS, ""),
+        "return value", _MALFORMED_ROWS_TESTS, ""),
     _make_mutant("who asks late says what a notice came to", "console/services/payment_intake/common.py",
         "            and (event.state in _WAITING_EVENT_STATES or event_state == EVENT_QUEUED)\n", "",
         "tests/services/payment_intake/test_receive.py::test_simultaneous_answers_are_booked_once", "sqlite"),
@@ -314,5 +315,5 @@ ON_HARMS: tuple[Mutant, ...] = (
     _make_mutant("files are added to requests of any age", _REQUESTS_FILE,
         "AND r.evidence_sha256 IS NOT NULL AND r.at > {UTC_NOW_SQL} - INTERVAL 1 HOUR",
         "AND r.evidence_sha256 IS NOT NULL",
-        f"{_ASKED_TESTS}::test_no_file_is_added_to_an_old_request"),
+        f"{_REQUESTS_OF_PEOPLE_TESTS}::test_no_file_is_added_to_an_old_request"),
 )  # fmt: skip

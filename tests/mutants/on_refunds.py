@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import JOURNAL_WITHOUT_FENCE, Mutant, SourceChange
 
-_MONEY_FILE = "console/store/payments/balances.py"
+_BALANCES_FILE = "console/store/payments/balances.py"
 _SUBMITTING_FILE = "console/services/refunds/submit.py"
 _IDEMPOTENCY_KEY_FILE = "console/services/refunds/idempotency_key.py"
 _DECIDABLE_FILE = "console/domain/recovery/decidable.py"
@@ -47,7 +47,7 @@ _ANSWER_TAKEN_AS_TRUE_CODE = """            from console.domain.money import Mon
             current = self._payment_prober.read_payment(event.payment_id)
             effect = self._payment_prober.apply_answer(current, told, self._context.now(), event_id=event.event_id)
 """
-ON_REFUNDS: tuple[Mutant, ...] = (
+REFUND_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the number of another refund completes a refund",
         (
@@ -373,13 +373,13 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "what is left is a sum under a lock, and the payment is not written",
-        (SourceChange(_MONEY_FILE, _RESERVATION_CODE, _SUM_OF_REFUNDS_CODE),),
+        (SourceChange(_BALANCES_FILE, _RESERVATION_CODE, _SUM_OF_REFUNDS_CODE),),
         (f"{_REQUESTS_AT_ONCE_TESTS}::test_simultaneous_reservations_never_exceed_the_captured_amount",),
         "galera",
     ),
     Mutant(
         "what is left is read before it is reserved",
-        (SourceChange(_MONEY_FILE, _RESERVATION_CODE, _READ_BEFORE_WRITE_CODE),),
+        (SourceChange(_BALANCES_FILE, _RESERVATION_CODE, _READ_BEFORE_WRITE_CODE),),
         (f"{_REQUESTS_AT_ONCE_TESTS}::test_simultaneous_reservations_never_exceed_the_captured_amount",),
         "mariadb",
     ),

@@ -19,7 +19,7 @@ def _make_mutant(name: str, file: str, old_text: str, new_text: str, tests: tupl
     return Mutant(name, (SourceChange(file, old_text, new_text),), tests, "")
 
 
-ON_REGISTRY: tuple[Mutant, ...] = (
+REGISTRY_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant(
         "a day of the registry is left out",
         _ORDER_FILE,

@@ -6,7 +6,7 @@ from tests.mutants.mutant import Mutant, SourceChange
 
 _IDS_FILE = "console/services/guarded/request_ids.py"
 _ROWS_FILE = "console/store/operations/request_ids.py"
-_DESK_FILE = "console/services/process/context.py"
+_SERVICE_CONTEXT_FILE = "console/services/process/context.py"
 _RECORDS_FILE = "console/services/recovery/replayed_answers.py"
 _REQUEST_IDS_TESTS = "tests/services/guarded/test_request_ids.py"
 _REQUEST_KILLS_TESTS = "tests/crash/test_request_kills.py"
@@ -17,8 +17,8 @@ def _make_mutant(name: str, file: str, old_text: str, new_text: str, *tests: str
     return Mutant(f"request id: {name}", (SourceChange(file, old_text, new_text),), tests, engine)
 
 
-ON_REQUEST_IDS: tuple[Mutant, ...] = (
-    _make_mutant("who lost it goes on writing", _DESK_FILE,
+REQUEST_ID_MUTANTS: tuple[Mutant, ...] = (
+    _make_mutant("who lost it goes on writing", _SERVICE_CONTEXT_FILE,
         "(tx.conn, request_binding.owned_request, kind, subject, operation_id):",
         "(tx.conn, request_binding.owned_request, kind, subject, operation_id)"
         " or request_binding is not None:",
@@ -26,9 +26,9 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
     _make_mutant("the operation is not tied", "console/services/guarded/pipeline.py",
         "            context.bind_to_request_id(tx, subject.kind, subject.id, operation_id)\n", "",
         _REQUEST_KILLS_TESTS),
-    _make_mutant("nothing that is written is tied", _DESK_FILE,
+    _make_mutant("nothing that is written is tied", _SERVICE_CONTEXT_FILE,
         "            self.bind_to_request_id(tx, kind, subject_id)\n", "            pass\n", _REQUEST_KILLS_TESTS),
-    _make_mutant("what another transaction wrote is not tied", _DESK_FILE,
+    _make_mutant("what another transaction wrote is not tied", _SERVICE_CONTEXT_FILE,
         "(request_binding.is_committed or request_binding.storing_transaction is tx)",
         "(request_binding.is_committed or request_binding.storing_transaction is not tx)", _REQUEST_KILLS_TESTS),
     _make_mutant("an answer that can't be read is acted again", _IDS_FILE,

@@ -16,19 +16,19 @@ _COMMIT_VERDICT_CODE = (
     "            if not self._was_committed(tx, session, commit_at, error):\n"
     "                raise CommitUnproven(tx) from error\n"
 )
-_WORDS_FILE = "console/store/constraints/sql_expressions.py"
+_SQL_EXPRESSIONS_FILE = "console/store/constraints/sql_expressions.py"
 _REFUSALS_TESTS = ("tests/store/constraints/test_constraints.py",)
 _REFUNDS_FILE = "console/store/constraints/refunds.py"
 _TABLES_FILE = "console/store/schema/core.py"
-ON_SERVERS: tuple[Mutant, ...] = (
+SERVER_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "whoever proposes may be the second person too",
-        (SourceChange(_WORDS_FILE, "{is_other_person_sql('a.person', 'me')} AND ", ""),),
+        (SourceChange(_SQL_EXPRESSIONS_FILE, "{is_other_person_sql('a.person', 'me')} AND ", ""),),
         _REFUSALS_TESTS,
     ),
     Mutant(
         "triggers believe NOW()",
-        (SourceChange(_WORDS_FILE, '"CONVERT_TZ(SYSDATE(6), @@session', '"CONVERT_TZ(NOW(6), @@session'),),
+        (SourceChange(_SQL_EXPRESSIONS_FILE, '"CONVERT_TZ(SYSDATE(6), @@session', '"CONVERT_TZ(NOW(6), @@session'),),
         _REFUSALS_TESTS,
     ),
     Mutant(

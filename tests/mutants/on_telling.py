@@ -4,7 +4,7 @@ from tests.mutants.mutant import Mutant, SourceChange
 
 _PAYMENTS_FILE = "console/domain/explanations/payments.py"
 _DECIDABLE_FILE = "console/domain/recovery/decidable.py"
-_SIDES_FILE = "console/domain/payments/consistency.py"
+_CONSISTENCY_FILE = "console/domain/payments/consistency.py"
 _RELATED_FILE = "console/services/recovery/related_records.py"
 _RANDOM_HISTORIES_TESTS = ("tests/stateful/test_random_histories.py",)
 _COMPANY_PAGE_TESTS = ("tests/views/lookup/test_company_page.py",)
@@ -22,7 +22,7 @@ def _make_mutant(
 _UNMATCHED_NOTICES_TESTS = ("tests/services/alerts/test_unmatched_notices.py",)
 _QUEUES_TESTS = ("tests/store/queues/test_queues.py",)
 
-ON_SENTENCES: tuple[Mutant, ...] = (
+SENTENCE_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant(
         "a refund whose maker is the only approver waits for another one",
         _RELATED_FILE,
@@ -146,7 +146,7 @@ ON_SENTENCES: tuple[Mutant, ...] = (
     ),
     _make_mutant(
         "a refund shows its payment's state as its own",
-        _SIDES_FILE,
+        _CONSISTENCY_FILE,
         "        state=refund.state.value,\n",
         "        state=payment.state.value,\n",
     ),

@@ -11,7 +11,7 @@ from cosmic_ray.mutating import mutate_code
 
 from tests.mutants.__main__ import ROOT, run_mutant
 from tests.mutants.catalogue import MUTANTS, QUICK_MUTANTS
-from tests.mutants.drawn import OPERATORS, draw_mutants
+from tests.mutants.drawn import OPERATOR_CLASS_BY_NAME, draw_mutants
 from tests.mutants.mutant import Mutant
 from tests.mutants.targets import TESTS_BY_SOURCE_FILE
 
@@ -81,5 +81,5 @@ def test_every_target_of_drawn_mutants_exists() -> None:
 def test_drop_call_removes_only_calls_without_a_used_result() -> None:
     """The operator DropCall replaces a call whose result isn't used by `pass`, and changes no other call."""
     source = "def f():\n    # why\n    begin(1)\n    x = g()\n    return end(x)\n"
-    lost = [mutate_code(source, OPERATORS["DropCall"](), number) for number in (0, 1)]
+    lost = [mutate_code(source, OPERATOR_CLASS_BY_NAME["DropCall"](), number) for number in (0, 1)]
     assert lost == [source.replace("begin(1)", "pass"), None]

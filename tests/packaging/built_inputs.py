@@ -43,7 +43,7 @@ def compute_digest() -> str:
     return made.hexdigest()
 
 
-def have_inputs_passed() -> bool:
+def have_inputs_passed_build_tests() -> bool:
     """Return True if a build with the present inputs has passed its tests."""
     return DIGEST_FILE.read_text(encoding="utf-8").strip() == compute_digest()
 

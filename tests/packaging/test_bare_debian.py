@@ -23,7 +23,7 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 
 BARE_SYSTEM_FOLDER = os.environ.get("CONSOLE_TEST_BARE_DEBIAN", "")
 ROOT = Path(__file__).resolve().parents[2]
-APPLICATION = Path(os.environ.get("CONSOLE_TEST_APPLICATION", ROOT / "dist" / "support-console"))
+APPLICATION_FOLDER = Path(os.environ.get("CONSOLE_TEST_APPLICATION", ROOT / "dist" / "support-console"))
 _SYSTEM_FOLDERS = "proc", "dev", "tmp", "var", "root", "etc"
 _FIND_FILES_COMMAND = (
     f"find / -xdev \\( {' -o '.join(f'-path /{name}' for name in _SYSTEM_FOLDERS)} \\) -prune -o -print"
@@ -37,7 +37,7 @@ pytestmark = [
     pytest.mark.skipif(
         not BARE_SYSTEM_FOLDER or os.geteuid() != 0, reason="CONSOLE_TEST_BARE_DEBIAN and root are needed"
     ),
-    pytest.mark.skipif(not APPLICATION.is_dir(), reason="no built application: make build"),
+    pytest.mark.skipif(not APPLICATION_FOLDER.is_dir(), reason="no built application: make build"),
 ]
 
 
@@ -131,10 +131,10 @@ def test_a_package_is_installed_and_removed_with_its_dependencies(debian_copy: D
     deletes the files that the newer version lacks. After the removal every file of the system is as before.
     """
     former = tmp_path / "former"
-    subprocess.run(["cp", "-a", "--reflink=auto", str(APPLICATION), str(former)], check=True)
+    subprocess.run(["cp", "-a", "--reflink=auto", str(APPLICATION_FOLDER), str(former)], check=True)
     (former / "_internal" / "former").write_text("only in this version")
     target = debian_copy.root / "tmp"
-    packages = debian.make_package(former, target, "0.0.1"), debian.make_package(APPLICATION, target)
+    packages = debian.make_package(former, target, "0.0.1"), debian.make_package(APPLICATION_FOLDER, target)
     before = debian_copy.list_files()
     debian_copy.run_apt("update")
     debian_copy.run_apt("install", f"/tmp/{packages[0].name}")
@@ -181,7 +181,7 @@ def test_the_appimage_starts(debian_copy: DebianCopy, tmp_path: Path) -> None:
     dependencies.
     """
     image = _make_image(debian_copy, tmp_path, Path(os.environ["APPIMAGE_RUNTIME"]))
-    package = debian.make_package(APPLICATION, debian_copy.root / "tmp")
+    package = debian.make_package(APPLICATION_FOLDER, debian_copy.root / "tmp")
     debian_copy.run_apt("update")
     debian_copy.run_apt("install", f"/tmp/{package.name}")
     program = (f"/tmp/{image.name}", "--appimage-extract-and-run")
@@ -192,5 +192,5 @@ def test_the_appimage_starts(debian_copy: DebianCopy, tmp_path: Path) -> None:
 def _make_image(system: DebianCopy, tmp_path: Path, runtime: Path) -> Path:
     """Make the AppImage of the application, in the folder `tmp` of the system."""
     return appimage.make_appimage(
-        appimage.make_appdir(APPLICATION, tmp_path / "AppDir"), runtime, system.root / "tmp"
+        appimage.make_appdir(APPLICATION_FOLDER, tmp_path / "AppDir"), runtime, system.root / "tmp"
     )

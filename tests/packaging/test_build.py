@@ -24,7 +24,7 @@ from tests.packaging import built_inputs
 from tests.support.vnc_screen import wait_for_colours
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 
 # The build takes the better part of a minute, much longer beside other work; all tests of it share one (a file runs
 # on one worker).
@@ -35,10 +35,10 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """Return the path of the program in a new build, or in the build that CONSOLE_TEST_APPLICATION names."""
     if built := os.environ.get("CONSOLE_TEST_APPLICATION"):
         return Path(built) / "support-console"
-    if request.config.getoption("markexpr") == "not soak" and built_inputs.have_inputs_passed():
+    if request.config.getoption("markexpr") == "not soak" and built_inputs.have_inputs_passed_build_tests():
         pytest.skip("the last build that passed had the same inputs: see tests/packaging/built_inputs.py")
     target = tmp_path_factory.mktemp("built")
-    command = [sys.executable, str(PROJECT / "build_spec.py"), str(target)]
+    command = [sys.executable, str(PROJECT_FOLDER / "build_spec.py"), str(target)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=target, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return target / "dist" / "support-console" / "support-console"

@@ -46,13 +46,13 @@ CHANGE_BY_NAME: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("change_name", CHANGE_BY_NAME)
 def test_a_change_of_a_build_input_requires_a_build(copied_inputs: Path, change_name: str) -> None:
-    assert built_inputs.have_inputs_passed()
+    assert built_inputs.have_inputs_passed_build_tests()
     CHANGE_BY_NAME[change_name](copied_inputs)
-    assert not built_inputs.have_inputs_passed()
+    assert not built_inputs.have_inputs_passed_build_tests()
 
 
 def test_a_change_of_code_or_words_alone_requires_no_build(copied_inputs: Path) -> None:
     _make_appender("console/store/a.py", "from console.domain import money\nx = 1\n")(copied_inputs)
     _make_appender("resources/words/en.json", "{}")(copied_inputs)
     _make_appender("pyproject.toml", "[tool.other]\n")(copied_inputs)
-    assert built_inputs.have_inputs_passed()
+    assert built_inputs.have_inputs_passed_build_tests()

@@ -18,15 +18,15 @@ from tests.support.drawn_variants import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-CHEAP = 0.001
-CHEAP_CASE = 0.009
-COSTLY = 1.0
-VERY_COSTLY = 60.0
+CHEAP_SECONDS = 0.001
+CHEAP_CASE_SECONDS = 0.009
+COSTLY_SECONDS = 1.0
+VERY_COSTLY_SECONDS = 60.0
 VARIANT_IDS = [f"tests/a/test_b.py::test_c[{engine}-{role}]" for engine in ("mariadb", "sqlite") for role in "klm"]
 
 
 def test_all_cheap_variants_run() -> None:
-    assert draw_variants(VARIANT_IDS, CHEAP, random.Random(1)) == VARIANT_IDS
+    assert draw_variants(VARIANT_IDS, CHEAP_SECONDS, random.Random(1)) == VARIANT_IDS
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -34,13 +34,13 @@ def test_drawn_variants_differ_in_every_value(seed: int) -> None:
     """Six variants combine databases and roles, and two of them fit into the time. For every seed, the two chosen
     variants differ both in the database and in the role.
     """
-    first, second = draw_variants(VARIANT_IDS, COSTLY, random.Random(seed), budget=2 * COSTLY)
+    first, second = draw_variants(VARIANT_IDS, COSTLY_SECONDS, random.Random(seed), budget=2 * COSTLY_SECONDS)
     values = [set(name.partition("[")[2].rstrip("]").split("-")) for name in (first, second)]
     assert not values[0] & values[1]
 
 
 def test_at_least_one_variant_runs_and_other_seeds_draw_others() -> None:
-    drawn = [draw_variants(VARIANT_IDS, VERY_COSTLY, random.Random(seed)) for seed in range(100)]
+    drawn = [draw_variants(VARIANT_IDS, VERY_COSTLY_SECONDS, random.Random(seed)) for seed in range(100)]
     assert {len(names) for names in drawn} == {1}
     assert {name for (name,) in drawn} == set(VARIANT_IDS)
 
@@ -50,10 +50,10 @@ def test_few_functions_with_one_drawn_variant_run_on_the_cluster() -> None:
     the budget has room for both, it runs on both.
     """
     variants = [f"tests/a/test_b.py::test_c[{engine}]" for engine in ("galera", "mariadb")]
-    drawn = [draw_variants(variants, COSTLY, random.Random(seed)) for seed in range(400)]
+    drawn = [draw_variants(variants, COSTLY_SECONDS, random.Random(seed)) for seed in range(400)]
     assert 25 < drawn.count(variants[:1]) < 100
     assert drawn.count(variants[:1]) + drawn.count(variants[1:]) == 400
-    assert sorted(draw_variants(variants, COSTLY, random.Random(1), budget=2 * COSTLY)) == variants
+    assert sorted(draw_variants(variants, COSTLY_SECONDS, random.Random(1), budget=2 * COSTLY_SECONDS)) == variants
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -62,13 +62,13 @@ def test_every_case_runs_on_one_database(seed: int) -> None:
     cases fewer are chosen, unless the time budget for cases is larger.
     """
     variants = [f"tests/a/test_b.py::test_c[{engine}-{n}]" for engine in ("mariadb", "sqlite") for n in range(30)]
-    drawn = draw_variants(variants, CHEAP_CASE, random.Random(seed))
+    drawn = draw_variants(variants, CHEAP_CASE_SECONDS, random.Random(seed))
     assert {name.rpartition("-")[2] for name in drawn} == {f"{n}]" for n in range(30)}
     assert len(drawn) == 30
-    costlier = 3 * CHEAP_CASE
+    costlier = 3 * CHEAP_CASE_SECONDS
     assert len(draw_variants(variants, costlier, random.Random(seed))) < 10
     assert len(draw_variants(variants, costlier, random.Random(seed), budget_of_cases=1.0)) == 30
-    assert len(draw_variants(variants, COSTLY, random.Random(seed))) == 1
+    assert len(draw_variants(variants, COSTLY_SECONDS, random.Random(seed))) == 1
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -76,8 +76,11 @@ def test_eight_consecutive_seeds_run_every_function(seed: int) -> None:
     """Each seed runs all cheap test functions and an eighth of the costly ones. A function that compares the parts of
     the repository never counts as costly. Eight consecutive seeds together run every function.
     """
-    costly = {f"tests/desk/test_{n}.py::test_window": COSTLY + n for n in range(24)}
-    others = {"tests/desk/test_a.py::test_cheap": CHEAP, "tests/wording/test_a.py::test_every_word": VERY_COSTLY}
+    costly = {f"tests/desk/test_{n}.py::test_window": COSTLY_SECONDS + n for n in range(24)}
+    others = {
+        "tests/desk/test_a.py::test_cheap": CHEAP_SECONDS,
+        "tests/wording/test_a.py::test_every_word": VERY_COSTLY_SECONDS,
+    }
     run = [set(costly | others) - find_functions_without_turn(one, costly | others) for one in range(seed, seed + 9)]
     assert [len(one) for one in run] == [3 + len(others)] * 9
     assert set.intersection(*run[:8]) == set(others)
@@ -89,8 +92,13 @@ def test_eight_consecutive_seeds_run_every_function(seed: int) -> None:
 def test_the_tests_of_mutants_run_with_every_seed(seed: int) -> None:
     """Every seed runs the functions that notice a mutant. If only their file is known, its cheapest function runs."""
     named, in_file = "tests/harms/test_a.py::test_route", "tests/races/test_b.py"
-    costly = {f"tests/desk/test_{n}.py::test_window": COSTLY for n in range(12)}
-    seconds = {**costly, named: VERY_COSTLY, f"{in_file}::test_race": VERY_COSTLY, f"{in_file}::test_call": COSTLY}
+    costly = {f"tests/desk/test_{n}.py::test_window": COSTLY_SECONDS for n in range(12)}
+    seconds = {
+        **costly,
+        named: VERY_COSTLY_SECONDS,
+        f"{in_file}::test_race": VERY_COSTLY_SECONDS,
+        f"{in_file}::test_call": COSTLY_SECONDS,
+    }
     seeds = range(seed, seed + 8)
     run = [set(seconds) - find_functions_without_turn(one, seconds, {named, in_file}) for one in seeds]
     assert set.intersection(*run) == {named, f"{in_file}::test_call"}
@@ -115,8 +123,8 @@ def test_the_chosen_variants_do_not_depend_on_the_order_of_collecting() -> None:
     """The chosen variants don't depend on the order in which pytest has collected them, because each worker process
     collects in its own order.
     """
-    backwards = draw_variants(VARIANT_IDS[::-1], COSTLY, random.Random(3), budget=2 * COSTLY)
-    assert backwards == draw_variants(VARIANT_IDS, COSTLY, random.Random(3), budget=2 * COSTLY)
+    backwards = draw_variants(VARIANT_IDS[::-1], COSTLY_SECONDS, random.Random(3), budget=2 * COSTLY_SECONDS)
+    assert backwards == draw_variants(VARIANT_IDS, COSTLY_SECONDS, random.Random(3), budget=2 * COSTLY_SECONDS)
 
 
 def test_a_run_prints_its_drawn_variants(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from console.views.app.window_icon import make_window_icon
 from scripts.bundle import icons
 
-RESOURCES = Path(__file__).resolve().parents[2] / "resources"
+RESOURCES_FOLDER = Path(__file__).resolve().parents[2] / "resources"
 
 
 def test_each_icon_file_equals_its_drawing(tmp_path: Path, qtbot: QtBot) -> None:
@@ -32,7 +32,7 @@ def test_each_icon_file_equals_its_drawing(tmp_path: Path, qtbot: QtBot) -> None
 
 def test_the_colours_of_the_icon_are_design_tokens() -> None:
     """The SVG file of the icon contains three colours, and each is a colour of the window's light theme."""
-    light = json.loads((RESOURCES / "style" / "tokens.json").read_text("utf-8"))["colours"]["light"]
+    light = json.loads((RESOURCES_FOLDER / "style" / "tokens.json").read_text("utf-8"))["colours"]["light"]
     used = set(re.findall(r"#[0-9A-F]{6}", icons.SVG_ICON_FILE.read_text("utf-8")))
     assert used <= {value for value in light.values() if isinstance(value, str)}
     assert len(used) == 3

@@ -9,13 +9,13 @@ from pathlib import Path
 from scripts.bundle.appimage import RUNTIME_RELEASE, RUNTIME_SHA256
 
 ROOT = Path(__file__).resolve().parents[2]
-PIPELINE = (ROOT / ".github" / "workflows" / "pipeline.yml").read_text(encoding="utf-8")
-MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+PIPELINE_TEXT = (ROOT / ".github" / "workflows" / "pipeline.yml").read_text(encoding="utf-8")
+MAKEFILE_TEXT = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def read_job(name: str) -> str:
     """Return the text of one job in the file of the CI pipeline."""
-    found = re.search(rf"^  {name}:\n((?:    .*\n|  *#.*\n|\n)+)", PIPELINE, flags=re.MULTILINE)
+    found = re.search(rf"^  {name}:\n((?:    .*\n|  *#.*\n|\n)+)", PIPELINE_TEXT, flags=re.MULTILINE)
     assert found, name
     return found[1]
 
@@ -31,8 +31,8 @@ def test_every_make_target_in_the_pipeline_exists() -> None:
     """Every target that the pipeline calls exists in the Makefile, including those in its matrix. Every pipeline step
     with a command calls a Makefile target.
     """
-    known = set(re.findall(r"^([a-z]+):[^#\n]*##", MAKEFILE, flags=re.MULTILINE))
-    said = set(re.findall(r"\bmake ([a-z]+)", PIPELINE.replace("git make python3", ""))) | set(
+    known = set(re.findall(r"^([a-z]+):[^#\n]*##", MAKEFILE_TEXT, flags=re.MULTILINE))
+    said = set(re.findall(r"\bmake ([a-z]+)", PIPELINE_TEXT.replace("git make python3", ""))) | set(
         read_matrix_values("word", read_job("nightly"))
     )
     assert said <= known
@@ -78,5 +78,5 @@ def test_the_pipeline_takes_the_appimage_runtime_by_its_hash() -> None:
 
 
 def test_the_pipeline_has_no_rights_and_no_secrets() -> None:
-    assert "permissions:\n  contents: read\n" in PIPELINE
-    assert "secrets." not in PIPELINE
+    assert "permissions:\n  contents: read\n" in PIPELINE_TEXT
+    assert "secrets." not in PIPELINE_TEXT

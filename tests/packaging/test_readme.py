@@ -9,7 +9,7 @@ import pytest
 
 from console.cli.process.parser import _build_parser
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README_FILE = Path(__file__).resolve().parents[2] / "README.md"
 
 
 def list_commands(parser: argparse.ArgumentParser, parent_words: tuple[str, ...] = ()) -> Iterator[str]:
@@ -24,4 +24,4 @@ def list_commands(parser: argparse.ArgumentParser, parent_words: tuple[str, ...]
 
 @pytest.mark.parametrize("command", list(list_commands(_build_parser(str, ()))))
 def test_the_readme_names_every_command(command: str) -> None:
-    assert re.search(rf"^\| .*`{re.escape(command)}[` ].*\|$", README.read_text("utf-8"), re.MULTILINE), command
+    assert re.search(rf"^\| .*`{re.escape(command)}[` ].*\|$", README_FILE.read_text("utf-8"), re.MULTILINE), command

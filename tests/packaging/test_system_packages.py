@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 SCRIPTS_FOLDER = Path(__file__).resolve().parents[2] / "scripts"
-SYSTEM_PACKAGES = SCRIPTS_FOLDER / "system_packages.sh"
+SYSTEM_PACKAGES_SCRIPT = SCRIPTS_FOLDER / "system_packages.sh"
 
 # Every Linux with Python has these.
-PREINSTALLED_LIBRARIES = re.compile(r"ld-linux.*|lib(c|m|dl|pthread|rt|resolv|gcc_s|stdc\+\+|z)\.so\.\d+")
+PREINSTALLED_LIBRARY_PATTERN = re.compile(r"ld-linux.*|lib(c|m|dl|pthread|rt|resolv|gcc_s|stdc\+\+|z)\.so\.\d+")
 QT_MODULES = ("QtCore", "QtGui", "QtWidgets", "QtNetwork", "QtSvg", "QtDBus")
 QT_PLATFORMS = ("xcb", "offscreen", "vnc", "wayland")
 QT_PLUGIN_PATTERNS = (
@@ -59,9 +59,11 @@ def test_every_library_of_the_window_has_a_package() -> None:
     shipped = {file.name: file for wheel in wheels for file in wheel.rglob("*.so*")}
     start = [qt / f"{module}.abi3.so" for module in QT_MODULES]
     start += [file for pattern in QT_PLUGIN_PATTERNS for file in (qt / "Qt/plugins").glob(pattern)]
-    outside = {name for name in list_missing_libraries(start, shipped) if not PREINSTALLED_LIBRARIES.fullmatch(name)}
+    outside = {
+        name for name in list_missing_libraries(start, shipped) if not PREINSTALLED_LIBRARY_PATTERN.fullmatch(name)
+    }
     assert outside, "nothing found: the test looks at the wrong files"
-    listed = set(re.findall(r"^(lib\S+)\s+lib\S+$", SYSTEM_PACKAGES.read_text(), flags=re.MULTILINE))
+    listed = set(re.findall(r"^(lib\S+)\s+lib\S+$", SYSTEM_PACKAGES_SCRIPT.read_text(), flags=re.MULTILINE))
     assert outside <= listed
 
 
@@ -75,7 +77,7 @@ def make_tool_environment(folder: Path, **scripts: str) -> dict[str, str]:
 
 
 def run_script(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [str(SYSTEM_PACKAGES), *arguments]
+    command = [str(SYSTEM_PACKAGES_SCRIPT), *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
 
 
@@ -89,14 +91,14 @@ def test_a_user_without_root_rights_gets_the_install_command(tmp_path: Path) -> 
     assert "Missing system packages for the window: libbrotli1 " in done.stdout
     assert "libxcb-cursor0" in done.stdout
     assert "must not run" not in done.stdout
-    assert "SYSTEM_PACKAGES=skip" in done.stdout
+    assert "SYSTEM_PACKAGES_SCRIPT=skip" in done.stdout
 
 
 def test_installation_continues_without_the_system_packages(tmp_path: Path) -> None:
     """If system packages are missing, the installation of the program can continue, because the terminal commands
     need no system package.
     """
-    env = {**make_tool_environment(tmp_path, ldconfig="true"), "SYSTEM_PACKAGES": "skip"}
+    env = {**make_tool_environment(tmp_path, ldconfig="true"), "SYSTEM_PACKAGES_SCRIPT": "skip"}
     assert run_script("window", env=env).returncode == 0
 
 

@@ -22,7 +22,7 @@ from tests.store import pdf_bombs
 from tests.support.vnc_screen import wait_for_colours
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 COPIED_SOURCES = ("console", "resources", "setup.py", "MANIFEST.in", "pyproject.toml", "README.md")
 NUMBER = "1180301018771"
 WRONG_NUMBER = "1180301018772"
@@ -43,10 +43,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in COPIED_SOURCES:
-        if (PROJECT / name).is_dir():
-            shutil.copytree(PROJECT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        if (PROJECT_FOLDER / name).is_dir():
+            shutil.copytree(PROJECT_FOLDER / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy(PROJECT / name, source / name)
+            shutil.copy(PROJECT_FOLDER / name, source / name)
     pip_options = ["-q", "--no-deps", "--no-build-isolation", "-w", str(target)]
     command = [sys.executable, "-m", "pip", "wheel", *pip_options, "."]
     done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
@@ -91,8 +91,8 @@ def test_the_wheel_has_console_and_all_resources(wheel: Path) -> None:
     """
     with zipfile.ZipFile(wheel) as built:
         tops = {name.split("/")[0] for name in built.namelist()}
-        for file in (one for one in (PROJECT / "resources").rglob("*") if one.is_file()):
-            place = file.relative_to(PROJECT).as_posix()
+        for file in (one for one in (PROJECT_FOLDER / "resources").rglob("*") if one.is_file()):
+            place = file.relative_to(PROJECT_FOLDER).as_posix()
             assert built.read(f"console/{place}") == file.read_bytes()
     assert {top for top in tops if not top.endswith(".dist-info")} == {"console"}
 

@@ -6,9 +6,9 @@ import pytest
 from console.domain.annotations.mentions import NamesInNote, find_mentioned_names, find_unfinished_name
 
 PEOPLE = ("op-a", "op-b", "lead-b", "lead-b.two", "山田", "Å.berg")
-RIGHT_TO_LEFT = "\u202e"
-ISOLATE = "\u2067"
-ZERO_WIDTH = "\u200b"
+RIGHT_TO_LEFT_CHARACTER = "\u202e"
+ISOLATE_CHARACTER = "\u2067"
+ZERO_WIDTH_CHARACTER = "\u200b"
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ ZERO_WIDTH = "\u200b"
         ("@lead-b.two and not the shorter name", ("lead-b.two",), ()),
         ("@lead-b... wait", ("lead-b",), ()),
         ("確認は@lead-bさんへ、@山田さん、＠ｏｐ－ｂ", ("lead-b", "山田", "op-b"), ()),
-        (f"@{RIGHT_TO_LEFT}lead-b {ISOLATE}@op{ZERO_WIDTH}-b", ("lead-b", "op-b"), ()),
+        (f"@{RIGHT_TO_LEFT_CHARACTER}lead-b {ISOLATE_CHARACTER}@op{ZERO_WIDTH_CHARACTER}-b", ("lead-b", "op-b"), ()),
         ("@op-a is the author", (), ()),
         ("me@lead-b.example, x_y+1@op-b, a@@op-b", (), ()),
         ("@lead-b.example @op-b@example.com @op-bx @op-b_1", (), ("lead-b.example", "op-b", "op-bx", "op-b_1")),

@@ -19,7 +19,7 @@ from console.domain.tasks.records import AlertRule
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-MOMENT = timedelta(microseconds=1)
+MICROSECOND = timedelta(microseconds=1)
 ONE_HOUR_AGO = NOW - HOUR
 ORDER = Order(
     3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (4, 5), 1, created_at=NOW - 3 * HOUR,
@@ -110,9 +110,9 @@ def test_the_explanation_states_the_age_of_the_orders_state() -> None:
     ("paid_at", "age"),
     [
         (NOW, timedelta(0)),
-        (NOW - MOMENT, MOMENT),
+        (NOW - MICROSECOND, MICROSECOND),
         (NOW + CLOCK_TOLERANCE, timedelta(0)),
-        (NOW + CLOCK_TOLERANCE + MOMENT, None),
+        (NOW + CLOCK_TOLERANCE + MICROSECOND, None),
     ],
 )
 def test_an_instant_slightly_in_the_future_has_age_zero(paid_at: datetime, age: timedelta | None) -> None:

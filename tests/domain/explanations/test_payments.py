@@ -23,7 +23,7 @@ from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.domain.service_results import CertaintyBadge, WorkBadge
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
-MOMENT = timedelta(microseconds=1)
+MICROSECOND = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 PAID_PAYMENT = Payment(
     5, 3, "paypay", "ORD-1", "0421", None, None, PaymentState.COMPLETED, Certainty.KNOWN, Work(), "JPY", 3300, 3300,
@@ -37,7 +37,7 @@ ORDER = Order(
     3, "ORD-1", None, OrderState.PAID, "JPY", 3300, (4, 5), 2, created_at=NOW - DAY, state_since=NOW - 2 * DAY
 )
 PENDING_ORDER = replace(ORDER, state=OrderState.PENDING)
-AWAITS_SECOND_PERSON = PaymentRelations(awaits_second_person=True)
+RELATIONS_WITH_PROPOSAL = PaymentRelations(awaits_second_person=True)
 NO_ROLES = ()
 DECIDER_ROLES = ("approver", "operator")
 SCHEDULED_WORK = Work(WorkState.SCHEDULED, NOW, "unknown", 2)
@@ -169,7 +169,8 @@ SITUATIONS = {
         NO_ROLES,
     ),
     "waits for the customer, until later": (
-        replace(PAID_PAYMENT, state=PaymentState.USER_PAYMENT, expires_at=NOW + MOMENT), PENDING_ORDER, "waiting",
+        replace(PAID_PAYMENT, state=PaymentState.USER_PAYMENT, expires_at=NOW + MICROSECOND), PENDING_ORDER,
+        "waiting",
         "waiting",
         "wait", PROBE_COMMAND,
         NO_ROLES,
@@ -305,9 +306,9 @@ def test_the_next_step_of_a_proposal_is_the_second_decision() -> None:
     it is about the outcome. For a known payment it is about the proposed reversal, which only an approver can decide.
     """
     for work in (Work(), SCHEDULED_WORK, make_review_work("probes_ended")):
-        step = explain_payment(replace(UNKNOWN_PAYMENT, work=work, relations=AWAITS_SECOND_PERSON), NOW).next_step
+        step = explain_payment(replace(UNKNOWN_PAYMENT, work=work, relations=RELATIONS_WITH_PROPOSAL), NOW).next_step
         assert (step.code, step.command) == ("next.payment_second_person", make_resolve_command("payment_failed"))
-        told = explain_payment(replace(PAID_PAYMENT, work=work, relations=AWAITS_SECOND_PERSON), NOW)
+        told = explain_payment(replace(PAID_PAYMENT, work=work, relations=RELATIONS_WITH_PROPOSAL), NOW)
         assert (told.verdict, told.roles_that_may_act) == ("verdict.payment_reversal_asked", ("approver",))
         assert (told.next_step.code, told.next_step.command) == (
             "next.payment_second_person",
@@ -331,7 +332,7 @@ def test_a_bank_can_reverse_a_payment_for_two_indian_days(paid_at: datetime, unt
     assert find_reversal_deadline(replace(paid, provider="paypay")) is None
     for state in PaymentState:
         assert (find_reversal_deadline(replace(paid, state=state)) is not None) is (state in PAID_STATES)
-    last = explain_payment(paid, until - MOMENT)
+    last = explain_payment(paid, until - MICROSECOND)
     assert (last.verdict, last.facts["until"]) == ("verdict.payment_reversible", date(2026, 11, until.day))
     assert explain_payment(paid, until).verdict == "verdict.payment_complete"
 

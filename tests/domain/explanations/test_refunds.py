@@ -31,8 +31,8 @@ SHOW_COMMAND, PROBE_COMMAND, APPROVE_COMMAND = (
     f"support-console {what} 9" for what in ("show refund", "probe refund", "refund approve")
 )
 RESOLVE_COMMAND = "support-console resolve refund 9 --as"
-MADE_COMMAND = f"{RESOLVE_COMMAND} completed --provider-id ID --evidence FILE"
-NOT_MADE_COMMAND = f"{RESOLVE_COMMAND} failed --evidence FILE"
+RESOLVE_AS_COMPLETED_COMMAND = f"{RESOLVE_COMMAND} completed --provider-id ID --evidence FILE"
+RESOLVE_AS_FAILED_COMMAND = f"{RESOLVE_COMMAND} failed --evidence FILE"
 
 SITUATIONS = {
     "asked for": (REQUESTED_REFUND, "requested", "requested", "decide", APPROVE_COMMAND, APPROVER_ROLES),
@@ -124,7 +124,7 @@ SITUATIONS = {
         PROBE_COMMAND, DECIDER_ROLES,
     ),
     "unknown, for a person": (replace(UNKNOWN_REFUND, work=REVIEW_WORK), "unknown", "no_answer", "resolve",
-        MADE_COMMAND, DECIDER_ROLES),
+        RESOLVE_AS_COMPLETED_COMMAND, DECIDER_ROLES),
     "made": (replace(SENT_REFUND, state=RefundState.COMPLETED), "completed", "completed", "nothing", None, NO_ROLES),
     "rejected": (replace(REQUESTED_REFUND, state=RefundState.REJECTED), "rejected", "rejected", "nothing", None,
         NO_ROLES),
@@ -157,7 +157,8 @@ SITUATIONS = {
         )
         for reason in sorted(FINAL_REFUSAL_REASONS)
     },
-    "for a person": (replace(SENT_REFUND, work=REVIEW_WORK), "submitted", "person", "resolve", MADE_COMMAND,
+    "for a person": (replace(SENT_REFUND, work=REVIEW_WORK), "submitted", "person", "resolve",
+                     RESOLVE_AS_COMPLETED_COMMAND,
         DECIDER_ROLES),
     "contradicted": (
         replace(SENT_REFUND, work=replace(REVIEW_WORK, reason="contradicted")), "contradicted", "contradicted",
@@ -175,7 +176,7 @@ SITUATIONS = {
     "accepted, and an answer is about another one": (
         replace(SENT_REFUND, work=replace(REVIEW_WORK, reason="answer_does_not_fit")), "submitted", "person",
         "resolve",
-        MADE_COMMAND, DECIDER_ROLES,
+        RESOLVE_AS_COMPLETED_COMMAND, DECIDER_ROLES,
     ),
     "contradicted once": (
         replace(SENT_REFUND, work=replace(SCHEDULED_WORK, reason="contradicted")), "submitted", "submitted", "poll",
@@ -247,7 +248,7 @@ def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
     step = explain_refund(
         replace(UNKNOWN_REFUND, work=work, relations=RefundRelations(awaits_second_person=True)), NOW
     ).next_step
-    assert (step.code, step.command) == ("next.refund_second_person", NOT_MADE_COMMAND)
+    assert (step.code, step.command) == ("next.refund_second_person", RESOLVE_AS_FAILED_COMMAND)
 
 
 def test_facts_of_sentences_have_attempts_and_age() -> None:

@@ -12,33 +12,33 @@ from console.domain.lookup.query import LONGEST_SEARCH_CHARACTERS, MAX_REPORTED_
 from console.domain.queues.filter_text import format_filter
 
 TODAY = date(2026, 11, 22)
-THE_DAY = DayRange(date(2026, 11, 20), date(2026, 11, 20))
+RANGE_OF_ONE_DAY = DayRange(date(2026, 11, 20), date(2026, 11, 20))
 
 
 @pytest.mark.parametrize(
     ("text", "conditions", "days", "words"),
     [
-        ("¥50,000 2026-11-20", "amount:=50000JPY", THE_DAY, ""),
-        ("50000円 11/20", "amount:=50000JPY", THE_DAY, ""),
-        ("５０，０００円　１１／２０", "amount:=50000JPY", THE_DAY, ""),  # full width
-        ("￥ 50,000 2026年11月20日", "amount:=50000JPY", THE_DAY, ""),
-        ("50,000 11月20日", "amount:=50000", THE_DAY, ""),
+        ("¥50,000 2026-11-20", "amount:=50000JPY", RANGE_OF_ONE_DAY, ""),
+        ("50000円 11/20", "amount:=50000JPY", RANGE_OF_ONE_DAY, ""),
+        ("５０，０００円　１１／２０", "amount:=50000JPY", RANGE_OF_ONE_DAY, ""),  # full width
+        ("￥ 50,000 2026年11月20日", "amount:=50000JPY", RANGE_OF_ONE_DAY, ""),
+        ("50,000 11月20日", "amount:=50000", RANGE_OF_ONE_DAY, ""),
         ("₹1,23,456.50", "amount:=123456.5INR", None, ""),
         (">50000", "amount:>50000", None, ""),
         ("amount:≧50,000円", "amount:>=50000JPY", None, ""),
-        ("day:11/01..11/20", "", DayRange(date(2026, 11, 1), THE_DAY.last), ""),
+        ("day:11/01..11/20", "", DayRange(date(2026, 11, 1), RANGE_OF_ONE_DAY.last), ""),
         ("day:11/01..11/30", "", DayRange(date(2026, 11, 1), date(2026, 11, 30)), ""),  # the running month
         ("day:2024-12-20..1/10", "", DayRange(date(2024, 12, 20), date(2025, 1, 10)), ""),
         ("day:11/10..1/10", "", DayRange(date(2026, 11, 10), date(2027, 1, 10)), ""),
         ("day:12/20..1/10", "", DayRange(date(2025, 12, 20), date(2026, 1, 10)), ""),
-        ("day:>=2026-11-20", "", DayRange(THE_DAY.first, date.max), ""),
+        ("day:>=2026-11-20", "", DayRange(RANGE_OF_ONE_DAY.first, date.max), ""),
         ("<11/20", "", DayRange(date.min, date(2026, 11, 19)), ""),
         ("day:~11/20", "", DayRange(date(2026, 11, 19), date(2026, 11, 21)), ""),  # one day off by another zone
         ("ｄａｙ：～2026-11-20", "", DayRange(date(2026, 11, 19), date(2026, 11, 21)), ""),
         ("day:±11/20", "", DayRange(date(2026, 11, 19), date(2026, 11, 21)), ""),
         ("day:11/23", "", DayRange(date(2025, 11, 23), date(2025, 11, 23)), ""),  # the latest one, never the future
         ("day:2/29", "", DayRange(date(2024, 2, 29), date(2024, 2, 29)), ""),
-        ("provider:atom 2026.11.20", "provider:atom", THE_DAY, ""),
+        ("provider:atom 2026.11.20", "provider:atom", RANGE_OF_ONE_DAY, ""),
         ("やまだ provider:paypay status:unknown", "provider:paypay certainty:unknown", None, "やまだ"),
         ("ＳＴＡＴＵＳ：ｐｅｎｄｉｎｇ A-1", "status:pending", None, "A-1"),
         ("owner:me", "owner:op-a", None, ""),
@@ -113,8 +113,8 @@ def test_a_second_value_of_a_condition_is_reported(text: str, conditions: str, n
 
 def test_a_date_needs_no_operator() -> None:
     """A date is read as a condition without an operator, also together with another condition."""
-    assert parse_search("2026-11-20 kind:refund", TODAY).days == THE_DAY
-    assert parse_search("day:2026-11-20", TODAY).days == THE_DAY
+    assert parse_search("2026-11-20 kind:refund", TODAY).days == RANGE_OF_ONE_DAY
+    assert parse_search("day:2026-11-20", TODAY).days == RANGE_OF_ONE_DAY
 
 
 def test_a_long_search_text_is_cut_with_a_report() -> None:

@@ -277,17 +277,19 @@ def test_an_age_may_have_japanese_units(text: str, age: str) -> None:
 
 _PROVIDER_SETS = st.frozensets(st.sampled_from(["paypay", "atom", "alarmbox"]), max_size=2)
 _AGES = st.integers(0, 9_999).map(lambda minutes: timedelta(minutes=minutes))
-_NUMBERS = st.decimals(0, 10**9, places=2)
-_STRICT = st.booleans()
-_AMOUNTS = st.one_of(
+_AMOUNT_BOUNDS = st.decimals(0, 10**9, places=2)
+_IS_BOUND_EXCLUDED = st.booleans()
+_AMOUNT_RANGES = st.one_of(
     st.builds(
         lambda low, more, currency: AmountRange(low, low + more, currency),
-        _NUMBERS,
-        _NUMBERS,
+        _AMOUNT_BOUNDS,
+        _AMOUNT_BOUNDS,
         st.sampled_from([None, "JPY", "INR"]),
     ),
-    st.builds(lambda low, strict: AmountRange(low, excludes_lowest=strict), _NUMBERS, _STRICT),
-    st.builds(lambda top, strict: AmountRange(highest=top, excludes_highest=strict), _NUMBERS, _STRICT),
+    st.builds(lambda low, strict: AmountRange(low, excludes_lowest=strict), _AMOUNT_BOUNDS, _IS_BOUND_EXCLUDED),
+    st.builds(
+        lambda top, strict: AmountRange(highest=top, excludes_highest=strict), _AMOUNT_BOUNDS, _IS_BOUND_EXCLUDED
+    ),
 )
 _FILTERS = st.builds(
     RecordFilter,
@@ -296,7 +298,7 @@ _FILTERS = st.builds(
     certainties=st.frozensets(st.sampled_from(Certainty)),
     work_states=st.frozensets(st.sampled_from(WorkState)),
     causes=st.frozensets(st.sampled_from(["timeout", "REFUND_X"])),
-    amount=st.none() | _AMOUNTS,
+    amount=st.none() | _AMOUNT_RANGES,
     age=st.none() | st.builds(AgeRange, _AGES) | st.builds(AgeRange, st.none(), _AGES),
     owner=st.sampled_from([None, NO_OWNER, "op-a"]),
     client=st.sampled_from([None, "42"]),

@@ -22,8 +22,8 @@ from console.domain.records import Certainty, Work
 from console.domain.tasks.records import ReconciliationVerdict
 
 ROW_INSTANT = datetime(2026, 11, 19, 3, tzinfo=UTC)
-BEFORE = ROW_INSTANT - timedelta(hours=1)
-AFTER = ROW_INSTANT + timedelta(hours=1)
+HOUR_BEFORE_ROW = ROW_INSTANT - timedelta(hours=1)
+HOUR_AFTER_ROW = ROW_INSTANT + timedelta(hours=1)
 
 
 def make_payment(state: PaymentState, minor: int = 3300, **more: Any) -> Payment:
@@ -100,13 +100,13 @@ def make_row(
             RowAction.NOTHING,
         ),
         (
-            make_payment(PaymentState.REVERSED, told_at=AFTER),
+            make_payment(PaymentState.REVERSED, told_at=HOUR_AFTER_ROW),
             make_row(),
             ReconciliationVerdict.MATCHED,
             RowAction.NOTHING,
         ),
         (
-            make_payment(PaymentState.REVERSED, told_at=BEFORE),
+            make_payment(PaymentState.REVERSED, told_at=HOUR_BEFORE_ROW),
             make_row(),
             ReconciliationVerdict.DIFFERENT_STATE,
             RowAction.CASE,
@@ -145,7 +145,7 @@ def make_row(
             RowAction.APPLY,
         ),
         (
-            make_payment(PaymentState.USER_PAYMENT, told_at=AFTER),
+            make_payment(PaymentState.USER_PAYMENT, told_at=HOUR_AFTER_ROW),
             make_row(PaymentState.PAYMENT_FAILED),
             ReconciliationVerdict.MATCHED,
             RowAction.NOTHING,
@@ -157,7 +157,7 @@ def make_row(
             RowAction.CASE,
         ),
         (
-            make_payment(PaymentState.COMPLETED, paid_at=AFTER),
+            make_payment(PaymentState.COMPLETED, paid_at=HOUR_AFTER_ROW),
             make_row(PaymentState.PAYMENT_FAILED),
             ReconciliationVerdict.MATCHED,
             RowAction.NOTHING,
@@ -233,10 +233,18 @@ def make_refund(
 def test_file_lines_are_matched_to_refunds_by_their_times() -> None:
     """Each line of the provider's history about a refund is matched with one refund: the oldest one whose times fit
     and that has no line yet."""
-    first, second = make_refund(1, BEFORE, ROW_INSTANT), make_refund(2, BEFORE, AFTER)
-    assert match_refunds([second, first], [ROW_INSTANT, AFTER]) == {ROW_INSTANT: first, AFTER: second}
-    assert match_refunds([first], [ROW_INSTANT, AFTER]) == {ROW_INSTANT: first}
-    assert match_refunds([first], [AFTER]) == {}
-    assert match_refunds([make_refund(1, AFTER, AFTER)], [ROW_INSTANT]) == {}
-    assert match_refunds([make_refund(1, BEFORE, None, "submitted")], [AFTER])[AFTER].id == 1
-    assert match_refunds([make_refund(1, BEFORE, ROW_INSTANT, "failed"), make_refund(2, None)], [ROW_INSTANT]) == {}
+    first, second = make_refund(1, HOUR_BEFORE_ROW, ROW_INSTANT), make_refund(2, HOUR_BEFORE_ROW, HOUR_AFTER_ROW)
+    assert match_refunds([second, first], [ROW_INSTANT, HOUR_AFTER_ROW]) == {
+        ROW_INSTANT: first,
+        HOUR_AFTER_ROW: second,
+    }
+    assert match_refunds([first], [ROW_INSTANT, HOUR_AFTER_ROW]) == {ROW_INSTANT: first}
+    assert match_refunds([first], [HOUR_AFTER_ROW]) == {}
+    assert match_refunds([make_refund(1, HOUR_AFTER_ROW, HOUR_AFTER_ROW)], [ROW_INSTANT]) == {}
+    assert (
+        match_refunds([make_refund(1, HOUR_BEFORE_ROW, None, "submitted")], [HOUR_AFTER_ROW])[HOUR_AFTER_ROW].id == 1
+    )
+    assert (
+        match_refunds([make_refund(1, HOUR_BEFORE_ROW, ROW_INSTANT, "failed"), make_refund(2, None)], [ROW_INSTANT])
+        == {}
+    )

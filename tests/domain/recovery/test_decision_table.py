@@ -45,8 +45,8 @@ REFUND = Refund(
     "RFD-1",
     None, 4,
 )  # fmt: skip
-OPERATORS = Person("op-a", frozenset({OPERATOR}), may_buy=False)
-APPROVERS = Person("lead-b", frozenset({APPROVER}), may_buy=True)
+PERSON_WITH_OPERATOR_ROLE = Person("op-a", frozenset({OPERATOR}), may_buy=False)
+PERSON_WITH_APPROVER_ROLE = Person("lead-b", frozenset({APPROVER}), may_buy=True)
 
 
 def test_every_kind_has_taking_and_noting() -> None:
@@ -62,7 +62,7 @@ def test_every_kind_has_taking_and_noting() -> None:
 def test_not_bought_takes_evidence_and_two_people() -> None:
     """Deciding that nothing was bought takes evidence and two people: the first may be an operator, the second must
     be another person who is an approver."""
-    facts = ChoiceFacts(CHECK, NOW, OPERATORS)
+    facts = ChoiceFacts(CHECK, NOW, PERSON_WITH_OPERATOR_ROLE)
     error, success = get_choice(facts, "resolve.error"), get_choice(facts, "resolve.success")
     assert (error.allowed, error.needs_second_person, error.allowed_roles) == (
         True,
@@ -76,20 +76,20 @@ def test_not_bought_takes_evidence_and_two_people() -> None:
     other = replace(half, person=Person("op-e", frozenset({OPERATOR}), may_buy=False))
     lacking = get_choice(other, "resolve.error")
     assert (lacking.reason, lacking.allowed_roles) == ("reason.role", ("approver",))
-    assert get_choice(replace(half, person=APPROVERS), "resolve.error").allowed
+    assert get_choice(replace(half, person=PERSON_WITH_APPROVER_ROLE), "resolve.error").allowed
 
 
 def test_a_purchase_is_excluded_while_the_outcome_is_unknown() -> None:
     """A new purchase is excluded while the outcome of the credit check is unknown, while another credit check holds
     the claim, and for a person without the permission to buy."""
-    assert get_choice(ChoiceFacts(CHECK, NOW, APPROVERS), "buy").reason == "reason.bought_perhaps"
+    assert get_choice(ChoiceFacts(CHECK, NOW, PERSON_WITH_APPROVER_ROLE), "buy").reason == "reason.bought_perhaps"
     error = replace(CHECK, state=CheckState.ERROR, certainty=Certainty.KNOWN)
-    assert get_choice(ChoiceFacts(error, NOW, APPROVERS), "buy").allowed
+    assert get_choice(ChoiceFacts(error, NOW, PERSON_WITH_APPROVER_ROLE), "buy").allowed
     assert (
-        get_choice(ChoiceFacts(error, NOW, APPROVERS, is_claimed_by_other=True), "buy").reason
+        get_choice(ChoiceFacts(error, NOW, PERSON_WITH_APPROVER_ROLE, is_claimed_by_other=True), "buy").reason
         == "reason.claimed_by_other"
     )
-    assert get_choice(ChoiceFacts(error, NOW, OPERATORS), "buy").reason == "reason.may_not_buy"
+    assert get_choice(ChoiceFacts(error, NOW, PERSON_WITH_OPERATOR_ROLE), "buy").reason == "reason.may_not_buy"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_one_person_decides_only_the_outcome_that_the_provider_states(
     unknown = replace(PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     found = {
         one.name.removeprefix("resolve."): one
-        for one in list_all_choices(ChoiceFacts(unknown, NOW, OPERATORS, statement=statement))
+        for one in list_all_choices(ChoiceFacts(unknown, NOW, PERSON_WITH_OPERATOR_ROLE, statement=statement))
     }
     ends = ("completed", "payment_failed", "reversed")
     assert {end for end in ends if found[end].allowed} == possible
@@ -126,7 +126,7 @@ def test_a_dry_run_lists_the_effects_on_state_order_and_money() -> None:
     refundable.
     """
     unknown = replace(PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
-    facts = ChoiceFacts(unknown, NOW, OPERATORS, payment=unknown, order=ORDER, is_order_covered=False)
+    facts = ChoiceFacts(unknown, NOW, PERSON_WITH_OPERATOR_ROLE, payment=unknown, order=ORDER, is_order_covered=False)
     effect = get_choice(facts, "resolve.completed").effect
     assert effect is not None
     assert (effect.state_change, effect.certainty_change) == (("user_payment", "completed"), ("unknown", "known"))
@@ -139,7 +139,7 @@ def test_a_dry_run_of_a_refund_shows_its_amount() -> None:
     """The dry run of a decision about a refund states the refund's amount. If the refund was made, the amount is
     refunded; if it wasn't, the amount becomes refundable again."""
     paid = replace(PAYMENT, reserved_minor=1000)
-    facts = ChoiceFacts(REFUND, NOW, APPROVERS, payment=paid, order=ORDER, refunds=(REFUND,))
+    facts = ChoiceFacts(REFUND, NOW, PERSON_WITH_APPROVER_ROLE, payment=paid, order=ORDER, refunds=(REFUND,))
     made, not_made = (get_choice(facts, f"resolve.{end}").effect for end in ("completed", "failed"))
     assert made is not None
     assert not_made is not None
@@ -158,14 +158,14 @@ def test_a_dry_run_of_a_refund_shows_its_amount() -> None:
 
 def test_an_excluded_action_has_no_effect() -> None:
     """An excluded action has no stated effect."""
-    for one in list_all_choices(ChoiceFacts(PAYMENT, NOW, OPERATORS, payment=PAYMENT, order=ORDER)):
+    for one in list_all_choices(ChoiceFacts(PAYMENT, NOW, PERSON_WITH_OPERATOR_ROLE, payment=PAYMENT, order=ORDER)):
         assert one.allowed or (one.reason is not None and one.effect is None)
 
 
 def test_a_refund_during_the_reversal_period_has_a_warning() -> None:
     """While the bank may still reverse the payment, a refund has a warning."""
     atom = replace(PAYMENT, provider="atom", paid_at=NOW, currency="INR")
-    early = ChoiceFacts(atom, NOW, OPERATORS, payment=atom)
+    early = ChoiceFacts(atom, NOW, PERSON_WITH_OPERATOR_ROLE, payment=atom)
     assert get_choice(early, "refund").warning == "warning.may_be_reversed"
     assert get_choice(replace(early, now=NOW + timedelta(days=4)), "refund").warning is None
 
@@ -174,9 +174,9 @@ def test_the_reason_names_the_person_with_the_take() -> None:
     """If another person has taken the record, the reason names that person and the end of the take. A person can
     extend their own take."""
     taken = Take("payment", 5, "lead-b", NOW, NOW + timedelta(minutes=30))
-    ruled = get_choice(ChoiceFacts(PAYMENT, NOW, OPERATORS, take=taken), "take")
+    ruled = get_choice(ChoiceFacts(PAYMENT, NOW, PERSON_WITH_OPERATOR_ROLE, take=taken), "take")
     assert (ruled.reason, ruled.facts["holder"], ruled.facts["until"]) == ("reason.taken", "lead-b", taken.until)
-    assert get_choice(ChoiceFacts(PAYMENT, NOW, APPROVERS, take=taken), "take").allowed
+    assert get_choice(ChoiceFacts(PAYMENT, NOW, PERSON_WITH_APPROVER_ROLE, take=taken), "take").allowed
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
@@ -192,7 +192,7 @@ def test_resolve_and_refund_of_a_payment_lead_to_its_unknown_refund(language: st
     facts = ChoiceFacts(
         PAYMENT,
         NOW,
-        OPERATORS,
+        PERSON_WITH_OPERATOR_ROLE,
         statement=ProviderStatement.PAID,
         refunds=(REFUND,),
         refund_refusal="refund_unknown",
@@ -214,11 +214,14 @@ def test_a_probe_is_excluded_if_no_provider_can_be_asked() -> None:
     provider."""
     assert (
         get_choice(
-            ChoiceFacts(CHECK, NOW, OPERATORS, query_possibility=ProviderQueryPossibility.NO_CALL), "probe"
+            ChoiceFacts(CHECK, NOW, PERSON_WITH_OPERATOR_ROLE, query_possibility=ProviderQueryPossibility.NO_CALL),
+            "probe",
         ).reason
         == "reason.no_list_call"
     )
-    unset = ChoiceFacts(PAYMENT, NOW, OPERATORS, query_possibility=ProviderQueryPossibility.NOT_SET_UP)
+    unset = ChoiceFacts(
+        PAYMENT, NOW, PERSON_WITH_OPERATOR_ROLE, query_possibility=ProviderQueryPossibility.NOT_SET_UP
+    )
     assert get_choice(unset, "probe").reason == "reason.provider_not_set_up"
 
 
@@ -230,24 +233,25 @@ def test_a_bought_credit_check_can_be_refetched(state: CheckState, number: int |
     """
     check = replace(CHECK, state=state, certainty=Certainty.KNOWN, credit_check_id=number)
     bought = state is CheckState.SUCCESS and number is not None
-    found = get_choice(ChoiceFacts(check, NOW, OPERATORS), "refetch")
+    found = get_choice(ChoiceFacts(check, NOW, PERSON_WITH_OPERATOR_ROLE), "refetch")
     refusals = {
         CheckState.PENDING: "bought_perhaps",
         CheckState.ERROR: "not_bought" if number is None else "bought_perhaps",
     }
     refusal = f"reason.{refusals.get(state, 'no_provider_id')}"
     assert (found.allowed, found.reason) == (bought, None if bought else refusal)
-    over = get_choice(ChoiceFacts(replace(check, viewing_over=True), NOW, OPERATORS), "refetch")
+    over = get_choice(ChoiceFacts(replace(check, viewing_over=True), NOW, PERSON_WITH_OPERATOR_ROLE), "refetch")
     assert over.reason == ("reason.viewing_over" if bought else refusal)
     unset = get_choice(
-        ChoiceFacts(check, NOW, OPERATORS, query_possibility=ProviderQueryPossibility.NOT_SET_UP), "probe"
+        ChoiceFacts(check, NOW, PERSON_WITH_OPERATOR_ROLE, query_possibility=ProviderQueryPossibility.NOT_SET_UP),
+        "probe",
     )
     assert unset.reason == ("reason.provider_not_set_up" if bought else None)
     late = get_choice(
         ChoiceFacts(
             replace(check, viewing_over=True),
             NOW,
-            OPERATORS,
+            PERSON_WITH_OPERATOR_ROLE,
             query_possibility=ProviderQueryPossibility.NOT_SET_UP,
         ),
         "probe",
@@ -276,7 +280,11 @@ def test_an_unknown_record_is_probed_by_one_person_at_a_time(
     """A probe of an unknown record is excluded while another process holds the lease of the record. A known record
     can be probed meanwhile, except while its call is being sent."""
     facts = ChoiceFacts(
-        replace(CHECK, certainty=certainty), NOW, OPERATORS, is_call_running=is_running, is_leased=is_leased
+        replace(CHECK, certainty=certainty),
+        NOW,
+        PERSON_WITH_OPERATOR_ROLE,
+        is_call_running=is_running,
+        is_leased=is_leased,
     )
     busy = is_running or (is_leased and certainty is Certainty.UNKNOWN)
     assert get_choice(facts, "probe").reason == ("reason.in_progress" if busy else None)
@@ -291,18 +299,23 @@ def test_a_refund_that_was_never_sent_cannot_be_probed() -> None:
     ):
         refund = replace(REFUND, provider_refund_key=key, certainty=certainty)
         found = get_choice(
-            ChoiceFacts(refund, NOW, OPERATORS, query_possibility=ProviderQueryPossibility.NOT_SET_UP), "probe"
+            ChoiceFacts(
+                refund, NOW, PERSON_WITH_OPERATOR_ROLE, query_possibility=ProviderQueryPossibility.NOT_SET_UP
+            ),
+            "probe",
         )
         assert found.allowed is not asks
     assert (
         get_choice(
-            ChoiceFacts(REFUND, NOW, OPERATORS, query_possibility=ProviderQueryPossibility.NO_CALL), "probe"
+            ChoiceFacts(REFUND, NOW, PERSON_WITH_OPERATOR_ROLE, query_possibility=ProviderQueryPossibility.NO_CALL),
+            "probe",
         ).reason
         == "reason.no_read_call"
     )
     known = replace(REFUND, certainty=Certainty.KNOWN)
     assert get_choice(
-        ChoiceFacts(known, NOW, OPERATORS, query_possibility=ProviderQueryPossibility.NO_CALL), "probe"
+        ChoiceFacts(known, NOW, PERSON_WITH_OPERATOR_ROLE, query_possibility=ProviderQueryPossibility.NO_CALL),
+        "probe",
     ).allowed
 
 
@@ -310,13 +323,13 @@ def test_a_proposal_may_be_replaced_by_one_of_another_outcome() -> None:
     """A proposal about a payment or refund can be replaced by a proposal of another outcome. Otherwise a mistaken
     proposal of a person who has left the team could never be decided."""
     unknown = replace(PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
-    facts = ChoiceFacts(unknown, NOW, APPROVERS, open_proposal=OpenProposal("completed", "op-a"))
+    facts = ChoiceFacts(unknown, NOW, PERSON_WITH_APPROVER_ROLE, open_proposal=OpenProposal("completed", "op-a"))
     assert get_choice(facts, "resolve.payment_failed").allowed
     assert get_choice(facts, "resolve.completed").allowed
     heard = replace(facts, statement=ProviderStatement.FAILED)
     assert get_choice(heard, "resolve.payment_failed").allowed
     assert get_choice(replace(facts, person=None), "resolve.payment_failed").allowed
-    refund = ChoiceFacts(REFUND, NOW, APPROVERS, open_proposal=OpenProposal("completed", "op-a"))
+    refund = ChoiceFacts(REFUND, NOW, PERSON_WITH_APPROVER_ROLE, open_proposal=OpenProposal("completed", "op-a"))
     assert get_choice(refund, "resolve.failed").allowed
     own = replace(refund, open_proposal=OpenProposal("completed", "LEAD-B"))
     assert get_choice(own, "resolve.completed").reason == "reason.own_first_half"
@@ -328,7 +341,7 @@ def test_an_action_stopped_by_read_only_alone_has_that_reason(record: CreditChec
     names the switch.
     """
     switch = ReadOnlySwitch(EVERYTHING_SCOPE, is_on=True, reason="an incident", person="lead-b", at=NOW)
-    facts = ChoiceFacts(record, NOW, OPERATORS)
+    facts = ChoiceFacts(record, NOW, PERSON_WITH_OPERATOR_ROLE)
     assert make_allowed_action(facts, "resolve").allowed
     stopped = make_allowed_action(replace(facts, read_only_switch=switch), "resolve")
     assert (stopped.allowed, stopped.reason) == (False, READ_ONLY_SWITCH_REASON)
@@ -338,7 +351,7 @@ def test_an_order_is_decided_through_its_payment() -> None:
     """People can't decide about an order itself. An order without a payment can neither be probed nor be set to
     paid.
     """
-    alone = ChoiceFacts(ORDER, NOW, APPROVERS)
+    alone = ChoiceFacts(ORDER, NOW, PERSON_WITH_APPROVER_ROLE)
     assert get_choice(alone, "probe").reason == get_choice(alone, "move_order").reason == "reason.no_payment"
     assert get_choice(alone, "resolve").reason == "reason.order_follows"
     beside = replace(alone, payment=PAYMENT, order=ORDER)
@@ -352,17 +365,19 @@ def test_a_warning_ends_with_the_banks_days(after: timedelta, has_warning: bool)
     """The warning that the bank may reverse the payment disappears at the bank's deadline."""
     paid_at = datetime(2026, 11, 19, 18, 30, tzinfo=UTC)  # midnight in India
     atom = replace(PAYMENT, provider="atom", paid_at=paid_at, currency="INR")
-    found = get_choice(ChoiceFacts(atom, paid_at + after, OPERATORS, payment=atom), "refund")
+    found = get_choice(ChoiceFacts(atom, paid_at + after, PERSON_WITH_OPERATOR_ROLE, payment=atom), "refund")
     assert (found.warning is not None) is has_warning
     assert found.needs_second_person
-    off = get_choice(ChoiceFacts(atom, NOW, OPERATORS, payment=atom, refund_refusal="over_limit"), "refund")
+    off = get_choice(
+        ChoiceFacts(atom, NOW, PERSON_WITH_OPERATOR_ROLE, payment=atom, refund_refusal="over_limit"), "refund"
+    )
     assert off.reason == "reason.over_limit"
 
 
 def test_a_probe_is_allowed_although_its_provider_cannot_be_asked() -> None:
     """If the provider can't be called, a person with the right role can still probe the record, and the answer says
     that no provider can be called. For an auditor, the reason names the needed role."""
-    facts = ChoiceFacts(CHECK, NOW, OPERATORS, query_possibility=ProviderQueryPossibility.NO_CALL)
+    facts = ChoiceFacts(CHECK, NOW, PERSON_WITH_OPERATOR_ROLE, query_possibility=ProviderQueryPossibility.NO_CALL)
     assert make_allowed_action(facts, "probe").allowed
     assert make_allowed_action(replace(facts, person=None), "probe").allowed
     auditor = replace(facts, person=Person("aud-e", frozenset({AUDITOR}), may_buy=False))

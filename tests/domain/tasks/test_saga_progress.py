@@ -17,20 +17,20 @@ from console.domain.tasks.saga_progress import (
 from console.domain.tasks.states import SagaState
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-MOMENT = timedelta(microseconds=1)
+MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
-EARLIER = NOW - HOUR
-LATER = NOW + HOUR
+HOUR_BEFORE_NOW = NOW - HOUR
+HOUR_AFTER_NOW = NOW + HOUR
 STEPS = ("a", "b", "c")
 
 
 def make_saga(state: SagaState = SagaState.RUNNING, step: str = "b", **more: object) -> Saga:
     plain: dict[str, object] = {"facts": {}}
-    return Saga(7, "k", "payment", 5, state, step, begun_at=EARLIER, changed_at=NOW, **plain | more)  # type: ignore[arg-type]  # some
+    return Saga(7, "k", "payment", 5, state, step, begun_at=HOUR_BEFORE_NOW, changed_at=NOW, **plain | more)  # type: ignore[arg-type]  # some
 
 
 def make_done_steps(*names: str) -> dict[str, str]:
-    return {name: EARLIER.isoformat() for name in names}
+    return {name: HOUR_BEFORE_NOW.isoformat() for name in names}
 
 
 def list_step_states(saga: Saga) -> list[StepState]:
@@ -53,7 +53,7 @@ SAGA_CASES = {
         [StepState.DONE, StepState.STUCK, StepState.OPEN],
     ),
     "stuck, and a time is named": (
-        make_saga(SagaState.STUCK, next_at=LATER),
+        make_saga(SagaState.STUCK, next_at=HOUR_AFTER_NOW),
         [StepState.SKIPPED, StepState.STUCK, StepState.OPEN],
     ),
     "done": (
@@ -95,7 +95,7 @@ def test_each_step_has_the_state_of_the_journal(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("next_at", "is_waiting"), [(None, False), (EARLIER, False), (NOW, False), (NOW + MOMENT, True)]
+    ("next_at", "is_waiting"), [(None, False), (HOUR_BEFORE_NOW, False), (NOW, False), (NOW + MICROSECOND, True)]
 )
 def test_a_step_of_a_saga_waits_until_its_scheduled_time(next_at: datetime | None, is_waiting: bool) -> None:
     """A step waits until its scheduled time."""
@@ -112,12 +112,12 @@ def test_each_step_says_since_when() -> None:
     done = make_saga_progress(
         make_saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT_KEY: make_done_steps("a", "b")}), STEPS, NOW
     )
-    assert [step.at for step in done.steps] == [EARLIER, EARLIER, NOW]
+    assert [step.at for step in done.steps] == [HOUR_BEFORE_NOW, HOUR_BEFORE_NOW, NOW]
     assert done.current_step is None
     undone = make_saga_progress(
         make_saga(SagaState.COMPENSATED, "a", ended_at=NOW, facts={UNDONE_FACT_KEY: make_done_steps("a")}), STEPS, NOW
     )
-    assert undone.steps[0] == SagaStep("a", StepState.UNDONE, EARLIER)
+    assert undone.steps[0] == SagaStep("a", StepState.UNDONE, HOUR_BEFORE_NOW)
     stuck = make_saga_progress(make_saga(SagaState.STUCK, reason="fault"), STEPS, NOW)
     assert stuck.current_step == SagaStep("b", StepState.STUCK, NOW, "fault")
     assert [step.at for step in stuck.steps] == [None, NOW, None]
@@ -127,4 +127,6 @@ def test_each_step_says_since_when() -> None:
 def test_steps_stored_without_times_show_no_times(facts: dict[str, object]) -> None:
     """A saga that another version has stored without the times of its steps shows no times."""
     assert read_step_times(make_saga(facts=facts), DONE_FACT_KEY) == {}
-    assert read_step_times(make_saga(facts={DONE_FACT_KEY: make_done_steps("a")}), DONE_FACT_KEY) == {"a": EARLIER}
+    assert read_step_times(make_saga(facts={DONE_FACT_KEY: make_done_steps("a")}), DONE_FACT_KEY) == {
+        "a": HOUR_BEFORE_NOW
+    }
